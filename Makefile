@@ -1,0 +1,61 @@
+# `make demo` and `make test` each do all their set-up on a fresh machine; a second run starts at once.
+# Other interpreter or folder: make test PYTHON=python3.12 VENV=/tmp/venv
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -c requirements/tested.txt
+
+# Without a screen, windows open on a virtual one, drawn by Mesa in software.
+HAS_SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s))
+VIRTUAL_SCREEN := env QT_QPA_PLATFORM=xcb LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1600x1000x24"
+WITH_SCREEN := $(if $(HAS_SCREEN),,$(VIRTUAL_SCREEN))
+
+help:  ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo  ## Segment a sample and show it in napari; without a screen, write labels and a picture to demo_output
+ifdef HAS_SCREEN
+	requirements/system.sh
+	$(BIN)/scsam demo
+else
+	$(BIN)/scsam demo --headless demo_output
+	@echo "No screen here: the labels and a picture are in $(CURDIR)/demo_output"
+endif
+
+test: $(VENV)/.dev $(VENV)/.system  ## Run every test, with real windows
+	$(WITH_SCREEN) $(BIN)/python -m pytest
+
+lint: $(VENV)/.dev $(VENV)/.system  ## Check style, types, the floors of the house and the plugin manifest
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/npe2 validate --imports napari-scsam
+
+clean:  ## Remove the environment and everything that was made
+	rm -rf $(VENV) demo_output dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Python 3.11 or newer is needed; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+	@if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
+	    if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq python3-venv; \
+	    else echo "Python's venv module is missing; on Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; fi; fi
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml requirements/tested.txt | $(BIN)/python
+	$(PIP) -e ".[all]"
+	touch $@
+
+$(VENV)/.dev: pyproject.toml requirements/tested.txt | $(BIN)/python
+	$(PIP) -e ".[dev]"
+	touch $@
+
+$(VENV)/.system: requirements/system.txt requirements/system.sh | $(BIN)/python
+	requirements/system.sh
+	touch $@

@@ -1,0 +1,146 @@
+"""The few values that every room of the house speaks of.
+
+Classes are data: they travel inside checkpoints and label files as `ClassSpec`,
+and a class id is a label value whose meaning never changes.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+VoxelSize = tuple[float, float, float]
+"""Size of one voxel along z, y, x in nanometres."""
+
+
+class UserError(ValueError):
+    """Something the user can mend.
+
+    The message is one sentence: what was wrong, and what to do. The command
+    line prints it and exits with 2; the widget shows it as a notification.
+    """
+
+
+@dataclass(frozen=True)
+class ClassSpec:
+    """One organelle class of a checkpoint or a label file."""
+
+    id: int
+    """The value of this class in a label image; 0 is background and never a class."""
+    name: str
+    """What the user calls it, e.g. ``"mitochondrion"``."""
+    colour: str = ""
+    """``"#rrggbb"``; a distinct colour is derived from the id when empty."""
+    description: str = ""
+    """One sentence for tooltips and model cards."""
+
+    def __post_init__(self) -> None:
+        if self.id < 1:
+            raise UserError(f"class {self.name!r} has id {self.id}; ids start at 1, because 0 is background")
+        if not self.name.strip():
+            raise UserError(f"class {self.id} has no name; give it one")
+        colour = self.colour or distinct_colour(self.id)
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+            raise UserError(f"class {self.name!r} has colour {colour!r}; write it as '#rrggbb'")
+        object.__setattr__(self, "colour", colour.lower())
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ClassSpec:
+        """Read what `to_dict` wrote."""
+        return cls(
+            id=int(data["id"]),
+            name=str(data["name"]),
+            colour=str(data.get("colour", "")),
+            description=str(data.get("description", "")),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain JSON values."""
+        return asdict(self)
+
+
+def distinct_colour(class_id: int) -> str:
+    """Give a colour that differs well from those of nearby ids (golden-ratio hues)."""
+    red, green, blue = colorsys.hls_to_rgb((class_id * 0.618034) % 1.0, 0.55, 0.75)
+    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+
+
+def parse_classes(specs: Iterable[ClassSpec | Mapping[str, Any]]) -> tuple[ClassSpec, ...]:
+    """Check a class table and sort it by id.
+
+    Raises
+    ------
+    UserError
+        When two classes share an id or a name, or there is none.
+    """
+    classes = tuple(
+        sorted(
+            (s if isinstance(s, ClassSpec) else ClassSpec.from_dict(s) for s in specs),
+            key=lambda c: c.id,
+        )
+    )
+    if not classes:
+        raise UserError("the class table is empty; give at least one class with an id and a name")
+    for field in ("id", "name"):
+        values = [getattr(c, field) for c in classes]
+        double = {v for v in values if values.count(v) > 1}
+        if double:
+            raise UserError(f"two classes share the {field} {sorted(double)[0]!r}; each needs its own")
+    return classes
+
+
+def select_classes(classes: Sequence[ClassSpec], wanted: Iterable[str] | None) -> tuple[ClassSpec, ...]:
+    """Pick classes by name, in the order asked; all of them for ``None``.
+
+    Raises
+    ------
+    UserError
+        When a name is not in the table; the message lists those that are.
+    """
+    if wanted is None:
+        return tuple(classes)
+    by_name = {c.name.casefold(): c for c in classes}
+    names = list(dict.fromkeys(wanted))
+    unknown = [n for n in names if n.casefold() not in by_name]
+    if unknown or not names:
+        known = ", ".join(c.name for c in classes)
+        raise UserError(f"no class is called {unknown[0]!r}; choose from: {known}" if unknown else f"no class given; choose from: {known}")
+    return tuple(by_name[n.casefold()] for n in names)
+
+
+def parse_voxel_size(values: Sequence[float] | float | None) -> VoxelSize | None:
+    """Turn one, two (y, x) or three (z, y, x) numbers in nm into a voxel size.
+
+    A size given for the plane alone is taken as isotropic along z with y.
+
+    Raises
+    ------
+    UserError
+        When a number is not positive and finite, or there are not 1, 2 or 3.
+    """
+    if values is None:
+        return None
+    sizes = [float(values)] if isinstance(values, (int, float)) else [float(v) for v in values]
+    if len(sizes) not in (1, 2, 3) or not all(0 < v < float("inf") for v in sizes):
+        raise UserError(f"voxel size {tuple(sizes)} is not usable; give z y x in nanometres, each above 0")
+    if len(sizes) == 1:
+        return (sizes[0], sizes[0], sizes[0])
+    return (sizes[0], sizes[-2], sizes[-1])
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of long work: what a progress bar needs.
+
+    Long work in the core is a generator that yields these (and returns its
+    result), so that the widget, the command line and a test drive it alike,
+    and closing the generator cancels the work.
+    """
+
+    done: int
+    total: int
+    what: str = ""
+    """A few words for the user, e.g. ``"slice 12"``."""
