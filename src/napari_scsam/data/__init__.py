@@ -1,0 +1,1 @@
+"""Reading, writing and preparing EM volumes; knows no torch."""

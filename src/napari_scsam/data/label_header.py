@@ -1,0 +1,71 @@
+"""The OME-Zarr metadata of a label image (NGFF 0.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
+
+
+@dataclass(frozen=True)
+class LabelHeader:
+    """What the metadata of a label image say."""
+
+    name: str
+    ndim: int
+    voxel_size: VoxelSize | None
+    origin: tuple[float, float, float]
+    classes: tuple[ClassSpec, ...]
+
+    def attributes(self, factors: Sequence[Sequence[int]]) -> dict[str, Any]:
+        """Give the attributes of a label group whose levels are `factors` coarser than the labels (one per axis)."""
+        unit = {"unit": "nanometer"} if self.voxel_size else {}
+        multiscale = {
+            "name": self.name,
+            "axes": [{"name": a, "type": "space", **unit} for a in "zyx"[-self.ndim :]],
+            "datasets": [{"path": str(i), "coordinateTransformations": self._transforms(f)} for i, f in enumerate(factors)],
+            "type": "nearest",
+        }
+        ome = {"version": "0.5", "multiscales": [multiscale], "image-label": self._image_label()}
+        return {"ome": ome, "scsam": {"classes": [c.to_dict() for c in self.classes]}}
+
+    def _transforms(self, factors: Sequence[int]) -> list[dict[str, Any]]:
+        size = (self.voxel_size or (1.0, 1.0, 1.0))[-self.ndim :]
+        scale = {"type": "scale", "scale": [s * f for s, f in zip(size, factors, strict=True)]}
+        if self.voxel_size is None:
+            return [scale]
+        # Coarser levels keep every second voxel, so their first one stays where it was.
+        return [scale, {"type": "translation", "translation": [float(o) for o in self.origin[-self.ndim :]]}]
+
+    def _image_label(self) -> dict[str, Any]:
+        if not self.classes:
+            return {"version": "0.5"}
+        colors = [{"label-value": c.id, "rgba": [*bytes.fromhex(c.colour[1:]), 255]} for c in self.classes]
+        return {"version": "0.5", "colors": colors, "properties": [{"label-value": c.id, "class": c.name} for c in self.classes]}
+
+
+def label_header(
+    name: str,
+    shape: tuple[int, ...],
+    voxel_size: VoxelSize | None,
+    classes: Sequence[ClassSpec],
+    origin: tuple[float, float, float],
+    dtype: np.dtype[Any],
+) -> LabelHeader:
+    """Check what is to be written.
+
+    Raises
+    ------
+    UserError
+        When the shape, the type or a class id cannot be stored.
+    """
+    if dtype.kind not in "iu" or len(shape) not in (2, 3) or 0 in shape:
+        raise UserError(f"labels of shape {shape} and type {dtype} cannot be written; they must be (y, x) or (z, y, x) integers")
+    table = parse_classes(classes) if classes else ()
+    if table and table[-1].id > np.iinfo(dtype).max:
+        raise UserError(f"class {table[-1].name!r} has id {table[-1].id}, which does not fit into {dtype} labels; use a wider type")
+    return LabelHeader(name, len(shape), voxel_size, origin, table)

@@ -1,0 +1,146 @@
+"""Arrays that stay on disk until a block of them is asked for."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_scsam.config import UserError, VoxelSize
+
+Block: TypeAlias = npt.NDArray[Any]
+
+READ_ERRORS = (OSError, ValueError, RuntimeError, LookupError, TypeError, ArithmeticError, struct.error)
+"""What the readers' libraries raise for bytes that make no sense."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What a reader found in a file, before it is known to be a volume."""
+
+    array: Any
+    """Anything with ``shape``, ``dtype`` and numpy-style slicing."""
+    axes: str = ""
+    """One letter per axis (``t c z y x``, ``s`` colour samples, ``q`` and ``i`` unnamed); empty when the file does not say."""
+    voxel_size: VoxelSize | None = None
+    """nm along z, y, x."""
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """nm along z, y, x: where the centre of the first voxel lies."""
+    levels: tuple[Any, ...] = ()
+    """Coarser copies, finest first, with the same axes."""
+
+
+class LazyArray:
+    """A view of a stored array that leaves out singleton axes and reads on demand.
+
+    Blocks come as writable numpy arrays in the machine's own byte order;
+    booleans come as ``uint8``. Reading from several threads is safe.
+
+    Parameters
+    ----------
+    source
+        Anything with ``shape``, ``dtype`` and numpy-style slicing.
+    fixed
+        For every axis of the source the index to stay at, or `None` to keep the axis.
+    name
+        What to call the data in error messages.
+    """
+
+    def __init__(self, source: Any, fixed: Sequence[int | None], name: str) -> None:
+        self._source = source
+        self._fixed = tuple(fixed)
+        self._name = name
+        self.shape = tuple(int(size) for size, index in zip(source.shape, fixed, strict=True) if index is None)
+        dtype = np.dtype(source.dtype)
+        self.dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of voxels."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all voxels would take in memory."""
+        return self.size * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"<LazyArray {self._name!r} {self.shape} {self.dtype}>"
+
+    def __getitem__(self, key: Any) -> Block:
+        wanted = iter(self._expand(key))
+        index = tuple(next(wanted) if fixed is None else fixed for fixed in self._fixed)
+        try:
+            block: Block = np.asarray(self._source[index], dtype=self.dtype)
+        except IndexError:
+            raise
+        except UserError:
+            raise
+        except READ_ERRORS as error:
+            raise UserError(f"{self._name} cannot be read at {key}: the file is damaged or incomplete ({error})") from error
+        # A read-only block is a window on a mapped file; torch and napari want memory of their own.
+        return block if block.flags.writeable else block.copy()
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Block:
+        block = self[...]
+        return block if dtype is None else block.astype(dtype, copy=False)
+
+    def _expand(self, key: Any) -> tuple[Any, ...]:
+        """Give one index per axis: write out the ellipsis and the axes left away."""
+        keys = key if isinstance(key, tuple) else (key,)
+        before = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
+        after = keys[before + 1 :]
+        free = self.ndim - before - len(after)
+        if free < 0:
+            raise IndexError(f"{len(keys)} indices for {self.ndim} axes")
+        return (*keys[:before], *[slice(None)] * free, *after)
+
+
+class SliceFiles:
+    """A stack with one file per slice, read when asked for.
+
+    Parameters
+    ----------
+    files
+        The slices in order.
+    read
+        Reads one file to a (Y, X) array.
+    shape, dtype
+        Of every slice; one that differs raises a `UserError` when it is read.
+    """
+
+    def __init__(self, files: Sequence[Path], read: Callable[[Path], Block], shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        self._files = tuple(files)
+        self._read = read
+        self.shape = (len(self._files), *shape)
+        self.dtype = np.dtype(dtype).newbyteorder("=")
+
+    def __getitem__(self, key: tuple[Any, ...]) -> Block:
+        z, *rest = key
+        if not isinstance(z, slice):
+            plane: Block = self._plane(self._files[z])[tuple(rest)]
+            return plane
+        planes = [self._plane(file)[tuple(rest)] for file in self._files[z]]
+        return np.stack(planes) if planes else np.empty((0, *self.shape[1:]), self.dtype)[:, *rest]
+
+    def _plane(self, file: Path) -> Block:
+        plane = self._read(file)
+        if plane.shape != self.shape[1:] or plane.dtype.newbyteorder("=") != self.dtype:
+            raise UserError(
+                f"{file} is {plane.shape} {plane.dtype}, but the first slice of its folder is {self.shape[1:]} {self.dtype}; "
+                "keep only slices of one size and type there"
+            )
+        return plane

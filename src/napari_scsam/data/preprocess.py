@@ -1,0 +1,95 @@
+"""One contrast for a whole volume, and grey values in 0..1 from any dtype.
+
+Never per slice or per tile: a hot pixel or a tile's edge must not change the
+grey of an organelle (micro-sam and others normalise each tile by itself and
+see brightness jump between them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.config import UserError
+
+PERCENTILES = (0.5, 99.5)
+"""Share of pixels, in percent, that the contrast clips at either end together 1 %."""
+
+SAMPLE = 2_000_000
+"""About as many pixels are looked at to measure the contrast of a volume of any size."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The grey values that become 0 and 1."""
+
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float]:
+        """Give plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Contrast:
+        """Read what `to_dict` wrote."""
+        return cls(float(data["low"]), float(data["high"]))
+
+
+def measure_contrast(image: Any, percentiles: tuple[float, float] = PERCENTILES) -> Contrast:
+    """Find the contrast of a volume from a strided sample of it.
+
+    Parameters
+    ----------
+    image
+        Anything with ``shape`` and slicing, (Y, X) or (Z, Y, X), read lazily:
+        a few evenly spaced planes, thinned.
+    percentiles
+        Where to clip, in percent.
+
+    Raises
+    ------
+    UserError
+        When the sample holds no finite value, or only one value.
+    """
+    sample = sample_pixels(image)
+    finite = sample[np.isfinite(sample)]
+    if finite.size == 0:
+        raise UserError("the image holds only NaN or infinite values; check how it was saved")
+    low, high = (float(v) for v in np.percentile(finite, percentiles))
+    if high <= low:
+        low, high = float(finite.min()), float(finite.max())
+    if high <= low:
+        raise UserError(f"the image is constant (every sampled pixel is {low:g}); choose a layer that shows something")
+    return Contrast(low, high)
+
+
+def sample_pixels(image: Any) -> NDArray[np.float32]:
+    """Read about `SAMPLE` pixels, spread over the whole volume."""
+    if min(image.shape) == 0:
+        raise UserError(f"the image is empty (shape {tuple(image.shape)}); choose one with pixels")
+    if image.ndim == 2:
+        return thin(np.asarray(image), SAMPLE)
+    depth = image.shape[0]
+    chosen = np.unique(np.linspace(0, depth - 1, min(depth, 16)).round().astype(int))
+    return np.concatenate([thin(np.asarray(image[int(z)]), SAMPLE // len(chosen)) for z in chosen])
+
+
+def thin(plane: NDArray[Any], count: int) -> NDArray[np.float32]:
+    """Take a regular grid of about `count` pixels, flat."""
+    step = max(1, int((plane.size / count) ** 0.5))
+    return plane[::step, ::step].astype(np.float32).ravel()
+
+
+def normalise(image: NDArray[Any], contrast: Contrast) -> NDArray[np.float32]:
+    """Map grey values to 0..1 by the contrast, clipped; NaN becomes 0.
+
+    Works for every integer and float dtype; the shape stays.
+    """
+    scaled = (image.astype(np.float32) - contrast.low) / (contrast.high - contrast.low)
+    clipped: NDArray[np.float32] = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0), 0, 1)
+    return clipped

@@ -1,0 +1,111 @@
+"""Cutting a slice into overlapping tiles, and blending the answers without seams."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MULTIPLE = 16
+"""Tiles have sides that are multiples of this: SAM's stride."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A rectangle of a slice, in pixels; it may reach over the right and bottom border."""
+
+    y: int
+    x: int
+    height: int
+    width: int
+
+    def inside(self, shape: tuple[int, int]) -> tuple[slice, slice]:
+        """The part of the slice that it covers."""
+        return slice(self.y, min(self.y + self.height, shape[0])), slice(self.x, min(self.x + self.width, shape[1]))
+
+    def contains(self, y: float, x: float) -> bool:
+        """Whether a point lies in it."""
+        return self.y <= y < self.y + self.height and self.x <= x < self.x + self.width
+
+
+def starts(size: int, tile: int, halo: int) -> list[int]:
+    """Where tiles begin along one axis, evenly spread, neighbours sharing at least two halos."""
+    if size <= tile:
+        return [0]
+    count = math.ceil((size - 2 * halo) / (tile - 2 * halo))
+    return [round(i * (size - tile) / (count - 1)) for i in range(count)]
+
+
+def tile_grid(shape: tuple[int, int], tile: int, halo: int) -> list[Tile]:
+    """Cover a slice with tiles.
+
+    Parameters
+    ----------
+    shape
+        (Y, X) of the slice.
+    tile
+        Side of a tile, a multiple of 16; a slice that is smaller gets one
+        tile of its own size, rounded up to a multiple of 16.
+    halo
+        Pixels along a tile's border that its neighbour answers better.
+    """
+    height, width = (min(tile, math.ceil(n / MULTIPLE) * MULTIPLE) for n in shape)
+    return [Tile(y, x, height, width) for y in starts(shape[0], height, halo) for x in starts(shape[1], width, halo)]
+
+
+def cut(image: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
+    """Read a tile from a slice, mirrored where it reaches over the border."""
+    part = image[tile.inside((image.shape[0], image.shape[1]))]
+    missing = [(0, tile.height - part.shape[0]), (0, tile.width - part.shape[1])]
+    return np.pad(part, missing, mode="symmetric") if np.any(missing) else part
+
+
+def ramp(tile: Tile, shape: tuple[int, int], halo: int) -> NDArray[np.float32]:
+    """How much a tile's answer counts at each of its pixels: 1 inside, falling towards borders it shares."""
+    rows = _ramp(tile.height, tile.y > 0, tile.y + tile.height < shape[0], halo)
+    columns = _ramp(tile.width, tile.x > 0, tile.x + tile.width < shape[1], halo)
+    return rows[:, None] * columns[None, :]
+
+
+def _ramp(size: int, falls_before: bool, falls_after: bool, halo: int) -> NDArray[np.float32]:
+    weights = np.ones(size, np.float32)
+    slope = ((np.arange(2 * halo) + 0.5) / (2 * halo)).astype(np.float32)[:size]
+    if falls_before:
+        weights[: len(slope)] = slope
+    if falls_after:
+        weights[-len(slope) :] = np.minimum(weights[-len(slope) :], slope[::-1])
+    return weights
+
+
+class Blend:
+    """Adds up tiles' answers into K maps of a slice.
+
+    Parameters
+    ----------
+    count
+        K, number of maps.
+    shape
+        (Y, X) of the slice.
+    halo
+        As given to `tile_grid`.
+    """
+
+    def __init__(self, count: int, shape: tuple[int, int], halo: int) -> None:
+        self.shape, self.halo = shape, halo
+        self.total = np.zeros((count, *shape), np.float32)
+        self.weight = np.zeros(shape, np.float32)
+
+    def add(self, tile: Tile, maps: NDArray[np.float32]) -> None:
+        """Add one tile's K×height×width answer."""
+        part = tile.inside(self.shape)
+        height, width = (s.stop - s.start for s in part)
+        weight = ramp(tile, self.shape, self.halo)[:height, :width]
+        self.total[(slice(None), *part)] += maps[:, :height, :width] * weight
+        self.weight[part] += weight
+
+    def result(self) -> NDArray[np.float32]:
+        """The blended maps, K×Y×X."""
+        blended: NDArray[np.float32] = self.total / self.weight
+        return blended

@@ -1,0 +1,62 @@
+"""Lengths as microscopy files write them, turned into nanometres.
+
+A file that says nothing certain gives `None`: a voxel size is never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari_scsam.config import VoxelSize
+
+NANOMETRES = {
+    **dict.fromkeys(("angstrom", "ångström", "å"), 0.1),
+    **dict.fromkeys(("picometer", "pm"), 1e-3),
+    **dict.fromkeys(("nanometer", "nm"), 1.0),
+    **dict.fromkeys(("micrometer", "micron", "um", "µm"), 1e3),
+    **dict.fromkeys(("millimeter", "mm"), 1e6),
+    **dict.fromkeys(("centimeter", "cm"), 1e7),
+    **dict.fromkeys(("inch", "in"), 2.54e7),
+    **dict.fromkeys(("meter", "m"), 1e9),
+}
+"""Nanometres per unit, by the names that OME-Zarr, OME-XML, ImageJ and TIFF use."""
+
+
+def to_nm(value: float | None, unit: str | None) -> float | None:
+    """Turn a length into nanometres; `None` when the value or the unit is not usable."""
+    factor = NANOMETRES.get(_plain(unit)) if unit else None
+    if factor is None or value is None or not 0 < abs(value) < float("inf"):
+        return None
+    # Twelve digits keep what the file says and drop the binary noise of the product: 0.00768 um is 7.68 nm.
+    return float(value) if factor == 1.0 else float(f"{value * factor:.12g}")
+
+
+def voxel_size_nm(sizes: Sequence[float | None], units: Sequence[str | None]) -> VoxelSize | None:
+    """Turn sizes along z, y, x (or y, x for one slice) into a voxel size.
+
+    Parameters
+    ----------
+    sizes
+        One number per axis, in the unit of that axis; `None` where the file is silent.
+    units
+        One unit per axis.
+
+    Returns
+    -------
+    VoxelSize or None
+        In nm; a single slice gets its y size along z. `None` when any axis is unknown.
+    """
+    lengths = [to_nm(size, unit) for size, unit in zip(sizes, units, strict=True)]
+    known = [length for length in lengths if length is not None and length > 0]
+    # 1 x 1 x 1 of anything is what writers put when nobody told them the size.
+    if len(known) < len(lengths) or set(sizes) == {1} or set(known) == {1.0}:
+        return None
+    return (known[0], known[-2], known[-1])
+
+
+def _plain(unit: str) -> str:
+    """Bring the spellings of a unit together: case, plural, British, the two micro signs, ImageJ's escape."""
+    text = unit.strip().replace("\\u00B5", "µ").replace("\u03bc", "µ").replace("\u212b", "å")
+    if len(text) > 2:
+        text = text.lower().removesuffix("s").replace("metre", "meter")
+    return "å" if text in ("Å", "A") else text
