@@ -1,0 +1,244 @@
+"""Checkpoints: finding, reading and writing them.
+
+Ours are ``.safetensors`` with JSON metadata inside: config, class table and
+training record. No pickle is ever written; foreign ``.pth`` files are opened
+for their tensors alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_scsam.config import ClassSpec, UserError, parse_classes
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from napari_scsam.model import ScSAM
+
+FORMAT = "napari-scsam 1"
+DEFAULT = "default"
+_DEFAULT_FILE = "scsam_tiny.safetensors"
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What can be said of a checkpoint without loading its weights."""
+
+    name: str
+    path: Path
+    classes: tuple[ClassSpec, ...]
+    nm_per_pixel: float | None
+    bytes: int
+    licence: str
+    summary: str
+    config: Mapping[str, Any]
+    training: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain JSON values; this is what ``scsam checkpoints info --json`` prints."""
+        return {
+            "name": self.name,
+            "file": self.path.name,
+            "classes": [c.to_dict() for c in self.classes],
+            "nm_per_pixel": self.nm_per_pixel,
+            "bytes": self.bytes,
+            "licence": self.licence,
+            "summary": self.summary,
+            "config": dict(self.config),
+            "training": dict(self.training),
+        }
+
+
+def weights_folder() -> Path:
+    """Where the shipped checkpoints lie: inside the wheel, or beside ``src`` in a clone."""
+    inside = Path(__file__).parent / "weights"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "weights"
+
+
+def user_folder() -> Path:
+    """Where the user's own and downloaded checkpoints lie."""
+    import platformdirs
+
+    return Path(os.environ.get("NAPARI_SCSAM_CHECKPOINTS") or Path(platformdirs.user_data_dir("napari-scsam")) / "checkpoints")
+
+
+def list_checkpoints() -> tuple[CheckpointInfo, ...]:
+    """List the checkpoints on this machine, the shipped ones first."""
+    found = [p for folder in (weights_folder(), user_folder()) for p in sorted(folder.glob("*.safetensors"))]
+    return tuple(info for path in found if (info := _info_if_ours(path)) is not None)
+
+
+def _info_if_ours(path: Path) -> CheckpointInfo | None:
+    try:
+        return checkpoint_info(path)
+    except UserError:
+        return None
+
+
+def find_checkpoint(name: str | Path = DEFAULT) -> Path:
+    """Turn ``"default"``, a listed name or a path into a path.
+
+    Raises
+    ------
+    UserError
+        When there is no such checkpoint; the message lists those there are.
+    """
+    if str(name) == DEFAULT:
+        return weights_folder() / _DEFAULT_FILE
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    listed = {info.name: info.path for info in list_checkpoints()}
+    if str(name) not in listed:
+        raise UserError(f"no checkpoint {str(name)!r}; give a path, or one of: {', '.join([DEFAULT, *listed])}")
+    return listed[str(name)]
+
+
+def checkpoint_info(name: str | Path = DEFAULT) -> CheckpointInfo:
+    """Read the card inside a checkpoint; the weights stay on disk.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, or is not a checkpoint of ours.
+    """
+    path = find_checkpoint(name)
+    card = _read_card(path)
+    config = card["config"]
+    return CheckpointInfo(
+        name=path.stem,
+        path=path,
+        classes=parse_classes(card["classes"]),
+        nm_per_pixel=config.get("nm_per_pixel"),
+        bytes=path.stat().st_size,
+        licence=str(card.get("licence", "unknown")),
+        summary=str(card.get("summary", "")),
+        config=config,
+        training=card.get("training", {}),
+    )
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    """Read the JSON header of a safetensors file."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise UserError(f"no checkpoint at {path}; give the path of a .safetensors file, or reinstall for the shipped one")
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        hint = "a .pth of SAM goes into training, not here" if path.suffix in (".pth", ".pt") else "it may be cut off; fetch it again"
+        raise UserError(f"{path} is not a ScSAM checkpoint (no safetensors header); {hint}") from error
+    if metadata.get("format") != FORMAT:
+        raise UserError(f"{path} is not a ScSAM checkpoint (its header lacks the format {FORMAT!r}); choose one written by scsam")
+    card: dict[str, Any] = json.loads(metadata["card"])
+    return card
+
+
+def load_checkpoint(name: str | Path = DEFAULT) -> ScSAM:
+    """Load a model, ready for use on the CPU.
+
+    Parameters
+    ----------
+    name
+        ``"default"`` for the shipped model, a path, or a name that
+        `list_checkpoints` gives.
+
+    Raises
+    ------
+    UserError
+        When there is no such checkpoint, or it is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from napari_scsam.model import ScSAM, ScSAMConfig
+
+    info = checkpoint_info(name)
+    model = ScSAM(ScSAMConfig(**info.config), info.classes)
+    try:
+        model.load_state_dict(load_file(info.path))
+    except (SafetensorError, RuntimeError) as error:
+        raise UserError(f"{info.path} is damaged or from another version; fetch it again") from error
+    return model.eval()
+
+
+def verify_checkpoint(name: str | Path = DEFAULT) -> str:
+    """Load a checkpoint, look at every weight, and give its name.
+
+    Raises
+    ------
+    UserError
+        When it does not load, or holds a weight that is not a finite number.
+    """
+    info = checkpoint_info(name)
+    broken = [k for k, v in load_checkpoint(name).state_dict().items() if not v.isfinite().all()]
+    if broken:
+        raise UserError(f"{info.path} holds values that are not finite, first in {broken[0]!r}; fetch it again")
+    return info.name
+
+
+def save_checkpoint(path: Path, model: ScSAM, *, summary: str, licence: str, training: Mapping[str, Any]) -> None:
+    """Write a model with its card, atomically.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.safetensors``.
+    model
+        Its config and class table go into the card.
+    summary, licence
+        One sentence each, for the lists that users see.
+    training
+        What it was trained on and how: plain JSON values.
+    """
+    card = {
+        "config": model.config.to_dict(),
+        "classes": [c.to_dict() for c in model.classes],
+        "summary": summary,
+        "licence": licence,
+        "training": dict(training),
+    }
+    write_tensors(path, model.state_dict(), {"format": FORMAT, "card": json.dumps(card)})
+
+
+def save_mae(path: Path, encoder: nn.Module, name: str, training: Mapping[str, Any]) -> None:
+    """Write a pre-trained MAE encoder, atomically."""
+    write_tensors(path, encoder.state_dict(), {"format": f"{FORMAT} mae", "encoder": name, "training": json.dumps(dict(training))})
+
+
+def load_mae(path: str | Path, encoder: nn.Module) -> None:
+    """Fill an MAE encoder from what `save_mae` wrote.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, is something else, or is of another size.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        encoder.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise UserError(f"{path} is not a pre-trained encoder of this form; make one with 'scsam pretrain'") from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write safetensors beside the target, then move it into place."""
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, unfinished, metadata)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,6 @@
+"""The network: each file is a box of the paper's figure."""
+
+from napari_scsam.model.image_encoder import build_sam_encoder
+from napari_scsam.model.scsam import Embedding, EncoderFeatures, ScSAM, ScSAMConfig
+
+__all__ = ["Embedding", "EncoderFeatures", "ScSAM", "ScSAMConfig", "build_sam_encoder"]

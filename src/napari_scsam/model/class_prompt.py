@@ -1,0 +1,58 @@
+"""The class prompt encoder: cosine similarity to class prototypes becomes SAM prompts.
+
+After SurgicalSAM's prototype prompts (Yue et al. 2024), with two changes: the
+similarity is a cosine, so it is bounded and can be shown as a picture, and
+the sparse tokens pool the features by attention, so nothing is tied to a grid.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ClassPromptEncoder(nn.Module):
+    """Turn prototypes into dense and sparse prompts for SAM's mask decoder.
+
+    Parameters
+    ----------
+    classes
+        Number of classes the checkpoint starts with; more can be added at any time.
+    dim
+        Channels of the embedding.
+    hidden
+        Channels between the two 1×1 convolutions of the dense prompt.
+    tokens
+        Sparse tokens for each class.
+    """
+
+    def __init__(self, classes: int, dim: int = 256, hidden: int = 128, tokens: int = 2) -> None:
+        super().__init__()
+        self.prototypes = nn.Parameter(F.normalize(torch.randn(classes, dim), dim=1))
+        self.dense = nn.Sequential(nn.Conv2d(dim, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, dim, 1))
+        self.queries = nn.Parameter(torch.randn(tokens, dim) / dim**0.5)
+        self.sparse = nn.Linear(dim, dim)
+
+    def similarity(self, fused: Tensor, prototypes: Tensor) -> Tensor:
+        """Cosine between B×C×h×w features and K×C prototypes: B×K×h×w in -1..1."""
+        return torch.einsum("bchw,kc->bkhw", F.normalize(fused, dim=1), F.normalize(prototypes, dim=1))
+
+    def forward(self, fused: Tensor, prototypes: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the prompts of every class for every image.
+
+        Returns
+        -------
+        sparse : (B·K)×n×C
+        dense : (B·K)×C×h×w
+        """
+        cosine = self.similarity(fused, prototypes)
+        activated = (fused[:, None] * (1 + cosine[:, :, None])).flatten(0, 1)  # (B·K)×C×h×w
+        return self.pool(activated), self.dense(activated)
+
+    def pool(self, activated: Tensor) -> Tensor:
+        """Let each learned query gather the cells it answers to, (B·K)×n×C."""
+        cells = activated.flatten(2).transpose(1, 2)  # (B·K)×hw×C
+        weights = torch.softmax(self.queries @ cells.transpose(1, 2) / cells.shape[2] ** 0.5, dim=-1)
+        pooled: Tensor = self.sparse(weights @ cells)
+        return pooled

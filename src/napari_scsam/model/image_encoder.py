@@ -1,0 +1,154 @@
+"""SAM's image encoders: official keys, any input size that is a multiple of 16.
+
+`vit_b`, `vit_l` and `vit_h` are segment-anything's ViT with its position
+embedding resized to the grid at hand; `vit_t` is TinyViT in the form of
+MobileSAM (Zhang et al. 2023, arXiv 2306.14289), assembled from timm's parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from segment_anything.modeling import ImageEncoderViT
+from segment_anything.modeling.common import LayerNorm2d
+from timm.models.tiny_vit import TinyVit
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_scsam.config import UserError
+from napari_scsam.model.official_weights import encoder_weights, read_official
+
+EMBED_DIM = 256
+"""Channels of every SAM image embedding."""
+
+STRIDE = 16
+"""Input pixels per cell of the embedding grid."""
+
+
+class SamViT(ImageEncoderViT):  # type: ignore[misc]
+    """segment-anything's ViT at any size: B×3×H×W to B×256×H/16×W/16.
+
+    The absolute positions are resized (bicubic, antialiased, in float32) when
+    the grid is not the one they were trained at; the relative ones resize
+    themselves. At 1024 px it is the original, number for number.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed B×3×H×W, already normalised and padded to multiples of 16."""
+        x = self.patch_embed(x)  # B×h×w×D
+        x = x + self.positions(x.shape[1], x.shape[2]).to(x.dtype)
+        for block in self.blocks:
+            x = block(x)
+        embedding: Tensor = self.neck(x.permute(0, 3, 1, 2))
+        return embedding
+
+    def positions(self, h: int, w: int) -> Tensor:
+        """Give the position embedding for an h×w grid, 1×h×w×D."""
+        pos: Tensor = self.pos_embed
+        if pos.shape[1:3] == (h, w):
+            return pos
+        grid = F.interpolate(pos.permute(0, 3, 1, 2).float(), (h, w), mode="bicubic", antialias=True, align_corners=False)
+        return grid.permute(0, 2, 3, 1)
+
+
+class SamTinyViT(TinyVit):  # type: ignore[misc]
+    """MobileSAM's TinyViT: B×3×H×W to B×256×H/16×W/16.
+
+    Differs from the classifier in that the last stage keeps its grid (stride
+    16, not 32) and that SAM's neck ends it. Attention is windowed, so any
+    size works.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            num_classes=0,
+            embed_dims=(64, 128, 160, 320),
+            depths=(2, 2, 6, 2),
+            num_heads=(2, 4, 5, 10),
+            window_sizes=(7, 7, 14, 7),
+            drop_path_rate=0.0,
+        )
+        del self.head
+        self.stages[3].downsample.conv2.conv.stride = (1, 1)
+        self.neck = nn.Sequential(
+            nn.Conv2d(320, EMBED_DIM, 1, bias=False),
+            LayerNorm2d(EMBED_DIM),
+            nn.Conv2d(EMBED_DIM, EMBED_DIM, 3, padding=1, bias=False),
+            LayerNorm2d(EMBED_DIM),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed B×3×H×W, already normalised and padded to multiples of 16."""
+        embedding: Tensor = self.neck(self.stages(self.patch_embed(x)))
+        return embedding
+
+
+def _vit(width: int, depth: int, heads: int, global_blocks: tuple[int, ...]) -> SamViT:
+    return SamViT(
+        depth=depth,
+        embed_dim=width,
+        num_heads=heads,
+        global_attn_indexes=global_blocks,
+        img_size=1024,
+        patch_size=STRIDE,
+        mlp_ratio=4,
+        norm_layer=partial(nn.LayerNorm, eps=1e-6),
+        qkv_bias=True,
+        use_rel_pos=True,
+        window_size=14,
+        out_chans=EMBED_DIM,
+    )
+
+
+SAM_ENCODERS: Mapping[str, Callable[[], nn.Module]] = {
+    "vit_t": SamTinyViT,
+    "vit_b": lambda: _vit(768, 12, 12, (2, 5, 8, 11)),
+    "vit_l": lambda: _vit(1024, 24, 16, (5, 11, 17, 23)),
+    "vit_h": lambda: _vit(1280, 32, 16, (7, 15, 23, 31)),
+}
+
+
+def build_sam_encoder(name: str, checkpoint: str | Path | None = None) -> nn.Module:
+    """Build one of SAM's image encoders.
+
+    Parameters
+    ----------
+    name
+        ``vit_t`` (MobileSAM's TinyViT), ``vit_b``, ``vit_l`` or ``vit_h``.
+    checkpoint
+        A file with the weights under SAM's or MobileSAM's official names, as
+        published or as written by micro-sam; random weights when not given.
+
+    Returns
+    -------
+    module
+        B×3×H×W, normalised, H and W multiples of 16, to B×256×H/16×W/16; in
+        evaluation mode.
+
+    Raises
+    ------
+    UserError
+        For an unknown name, or a file that does not hold this encoder.
+    """
+    if name not in SAM_ENCODERS:
+        raise UserError(f"no SAM encoder is called {name!r}; choose from {', '.join(SAM_ENCODERS)}")
+    encoder = SAM_ENCODERS[name]()
+    if checkpoint is not None:
+        load_encoder(encoder, read_official(checkpoint), f"{checkpoint} as {name}")
+    return encoder.eval()
+
+
+def load_encoder(encoder: nn.Module, official: Mapping[str, Any], what: str) -> None:
+    """Fill an encoder from the weights of a whole SAM, refusing any mismatch."""
+    weights = encoder_weights(official, tiny=isinstance(encoder, SamTinyViT))
+    wanted = encoder.state_dict()
+    missing = [k for k in wanted if k not in weights and not k.endswith("num_batches_tracked")]
+    wrong = [k for k, v in weights.items() if k not in wanted or torch.as_tensor(v).shape != wanted[k].shape]
+    if missing or wrong:
+        first = (missing or wrong)[0]
+        raise UserError(f"{what}: the weights do not fit, first at {first!r}; choose the encoder size that the file was made for")
+    encoder.load_state_dict(dict(weights), strict=False)

@@ -1,0 +1,199 @@
+"""The EM prior: encoders pre-trained as masked autoencoders (He et al. 2022).
+
+Two forms behind one interface. `HybridMAE` has a convolutional stem and
+trains in hours on two cores; `ViTMAE` wraps any timm ViT, for those who have
+pre-trained weights. Both give several levels, finest first, because small
+organelles live in the fine ones.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import timm
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+PIXEL_MEAN, PIXEL_STD = 0.5, 0.25
+"""Normalisation of grey values in 0..1; EM of any contrast sits near the middle."""
+
+
+class MAEEncoder(Protocol):
+    """What fusion and pre-training ask of an EM encoder."""
+
+    strides: tuple[int, ...]
+    """Input pixels per cell of each level, finest first."""
+    channels: tuple[int, ...]
+    """Channels of each level."""
+
+    def __call__(self, image: Tensor, mask: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Encode B×1×H×W in 0..1; `mask` (B×1×H×W, 1 = hidden) blanks pixels. One B×C×H/s×W/s for each level."""
+        ...
+
+
+def masked_input(image: Tensor, mask: Tensor | None) -> Tensor:
+    """Normalise, and blank what is hidden; the mask itself rides along as a second channel."""
+    x = (image - PIXEL_MEAN) / PIXEL_STD
+    mask = torch.zeros_like(x) if mask is None else mask.to(x.dtype)
+    return torch.cat([x * (1 - mask), mask], dim=1)
+
+
+class ConvBlock(nn.Module):
+    """Residual pair of 3×3 convolutions with group norm; the size stays."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.GroupNorm(8, channels),
+            nn.GELU(),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.GroupNorm(8, channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """B×C×H×W to the same."""
+        return F.gelu(x + self.body(x))
+
+
+def halve(in_channels: int, out_channels: int) -> nn.Sequential:
+    """Stride-2 convolution with group norm."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False),
+        nn.GroupNorm(8, out_channels),
+        nn.GELU(),
+    )
+
+
+class WindowBlock(nn.Module):
+    """Transformer block on windows of tokens, at any size of grid.
+
+    A depthwise convolution tells the positions and carries news across the
+    window borders, as in TinyViT (Wu et al. 2022), so nothing is tied to a grid.
+    """
+
+    def __init__(self, dim: int, heads: int, window: int) -> None:
+        super().__init__()
+        self.heads, self.window = heads, window
+        self.position = nn.Conv2d(dim, dim, 3, padding=1, groups=dim)
+        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.qkv, self.proj = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """B×C×h×w to the same."""
+        x = (x + self.position(x)).permute(0, 2, 3, 1)  # B×h×w×C
+        x = x + self.attend(self.norm1(x))
+        x = x + self.mlp(self.norm2(x))
+        return x.permute(0, 3, 1, 2)
+
+    def attend(self, x: Tensor) -> Tensor:
+        """Attention inside windows, B×h×w×C; the grid is padded with zeros to whole windows."""
+        (batch, h, w, dim), n = x.shape, self.window
+        x = F.pad(x, (0, 0, 0, -w % n, 0, -h % n))
+        rows, columns = x.shape[1] // n, x.shape[2] // n
+        x = x.view(batch, rows, n, columns, n, dim).transpose(2, 3).reshape(-1, n * n, dim)
+        q, k, v = self.qkv(x).view(len(x), n * n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        x = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(-1, n * n, dim)
+        x = self.proj(x).view(batch, rows, columns, n, n, dim).transpose(2, 3).reshape(batch, rows * n, columns * n, dim)
+        return x[:, :h, :w]
+
+
+class HybridMAE(nn.Module):
+    """Convolutional stem to stride 8, then window transformer blocks; levels at strides 2, 4 and 8.
+
+    Parameters
+    ----------
+    width
+        Channels of the transformer, a multiple of 32.
+    depth
+        Number of transformer blocks.
+    window
+        Tokens along the side of an attention window.
+    """
+
+    def __init__(self, width: int = 192, depth: int = 6, window: int = 14) -> None:
+        super().__init__()
+        self.strides, self.channels = (2, 4, 8), (32, 64, width)
+        self.stem2 = nn.Sequential(halve(2, 32), ConvBlock(32))
+        self.stem4 = nn.Sequential(halve(32, 64), ConvBlock(64))
+        self.stem8 = halve(64, width)
+        self.blocks = nn.Sequential(*[WindowBlock(width, width // 32, window) for _ in range(depth)])
+        self.norm = nn.GroupNorm(1, width)
+
+    def forward(self, image: Tensor, mask: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Encode B×1×H×W in 0..1 to B×32×H/2×W/2, B×64×H/4×W/4, B×width×H/8×W/8."""
+        fine = self.stem2(masked_input(image, mask))
+        middle = self.stem4(fine)
+        return fine, middle, self.norm(self.blocks(self.stem8(middle)))
+
+
+class ViTMAE(nn.Module):
+    """A timm ViT as EM encoder, with a small convolutional stem for the fine levels.
+
+    Parameters
+    ----------
+    name
+        Any timm ViT, e.g. ``"vit_base_patch16_224.mae"``; ``patch`` and
+        position embedding adapt to the input (``dynamic_img_size``).
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.vit = timm.create_model(name, pretrained=False, in_chans=1, num_classes=0, dynamic_img_size=True)
+        patch = int(self.vit.patch_embed.patch_size[0])
+        self.strides, self.channels = (2, 4, patch), (32, 64, int(self.vit.embed_dim))
+        self.stem2 = nn.Sequential(halve(2, 32), ConvBlock(32))
+        self.stem4 = nn.Sequential(halve(32, 64), ConvBlock(64))
+
+    def forward(self, image: Tensor, mask: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Encode B×1×H×W in 0..1 to B×32×H/2×W/2, B×64×H/4×W/4, B×D×H/patch×W/patch."""
+        x = masked_input(image, mask)
+        fine = self.stem2(x)
+        depth = len(self.vit.blocks)
+        coarse = self.vit.forward_intermediates(x[:, :1], indices=[depth - 1], norm=True, intermediates_only=True)[0]
+        return fine, self.stem4(fine), coarse
+
+
+def build_mae_encoder(name: str) -> HybridMAE | ViTMAE:
+    """Build ``"hybrid"``, or the timm ViT of that name."""
+    return HybridMAE() if name == "hybrid" else ViTMAE(name)
+
+
+class MaskedAutoencoder(nn.Module):
+    """An encoder with the head that reconstructs hidden blocks from its coarsest level.
+
+    Follows SimMIM (Xie et al. 2022, arXiv 2111.09886) in predicting the
+    hidden blocks directly. The target is the smoothed image: at a few nm per
+    pixel the noise of single pixels cannot be predicted.
+    """
+
+    def __init__(self, encoder: HybridMAE | ViTMAE, block: int = 16) -> None:
+        super().__init__()
+        self.encoder, self.block = encoder, block
+        stride, channels = encoder.strides[-1], encoder.channels[-1]
+        self.head = nn.Sequential(nn.Conv2d(channels, stride * stride, 1), nn.PixelShuffle(stride))
+
+    def forward(self, image: Tensor, hidden: float = 0.6) -> Tensor:
+        """Give the mean squared error on the hidden blocks of B×1×H×W, relative to the batch's variance (1 = predicting the mean)."""
+        mask = self.random_mask(image, hidden)
+        predicted = self.head(self.encoder(image, mask)[-1]).float()
+        target = smooth((image - PIXEL_MEAN) / PIXEL_STD)
+        error = (predicted - target) ** 2
+        return (error * mask).sum() / mask.sum().clamp_min(1) / target.var((2, 3)).mean()
+
+    def random_mask(self, image: Tensor, hidden: float) -> Tensor:
+        """Hide that share of the blocks of each image: B×1×H×W, 1 = hidden."""
+        rows, columns = image.shape[2] // self.block, image.shape[3] // self.block
+        noise = torch.rand(len(image), rows * columns, device=image.device)
+        chosen = noise.argsort(1).argsort(1) < round(hidden * rows * columns)
+        mask = chosen.view(-1, 1, rows, columns).to(image.dtype)
+        return F.interpolate(mask, image.shape[2:], mode="nearest")
+
+
+def smooth(x: Tensor) -> Tensor:
+    """Blur B×1×H×W with a 5-tap binomial kernel (sigma about 1 pixel)."""
+    taps = x.new_tensor([1, 4, 6, 4, 1]) / 16
+    x = F.pad(x, (2, 2, 2, 2), mode="reflect")
+    return F.conv2d(F.conv2d(x, taps.view(1, 1, 1, 5)), taps.view(1, 1, 5, 1))

@@ -1,0 +1,88 @@
+"""SAM's mask decoder for many prompts at once, and the detail path beside it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from segment_anything.modeling import MaskDecoder
+from segment_anything.modeling.mask_decoder import MLP
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_scsam.model.mae import ConvBlock
+
+
+class Decoded(NamedTuple):
+    """What the decoder says of N prompts."""
+
+    logits: Tensor
+    """N×1×4h×4w mask logits; above 0 is inside."""
+    quality: Tensor
+    """N×1 predicted IoU of each mask."""
+    token: Tensor
+    """N×256 the mask token after the transformer: the object or class, in one vector."""
+
+
+class PromptMaskDecoder(MaskDecoder):  # type: ignore[misc]
+    """SAM's decoder, same keys, for embeddings that are already expanded to one a prompt.
+
+    The original repeats one image's embedding for all its prompts, so it
+    takes a single image a call; here N prompts of any images go in one batch.
+    Only the single-mask output is computed: classes are not ambiguous.
+    """
+
+    def forward(self, embeddings: Tensor, positions: Tensor, sparse: Tensor, dense: Tensor) -> Decoded:
+        """Decode N×256×h×w embeddings with N×n×256 sparse and N×256×h×w dense prompts.
+
+        `positions` is SAM's encoding of the actual grid, 1×256×h×w.
+        """
+        own = torch.cat([self.iou_token.weight, self.mask_tokens.weight]).expand(len(sparse), -1, -1)
+        n, c, h, w = embeddings.shape
+        tokens, cells = self.transformer(embeddings + dense, positions.expand(n, -1, -1, -1), torch.cat([own, sparse], dim=1))
+        upscaled = self.output_upscaling(cells.transpose(1, 2).reshape(n, c, h, w))
+        weights = self.output_hypernetworks_mlps[0](tokens[:, 1])
+        logits = torch.einsum("nc,nchw->nhw", weights, upscaled)[:, None]
+        return Decoded(logits, self.iou_prediction_head(tokens[:, 0])[:, :1], tokens[:, 1])
+
+
+class DetailPath(nn.Module):
+    """Fine features at stride 2, shared by all prompts, and a filter on them for each prompt.
+
+    SAM's decoder ends at stride 4, too coarse for a vesicle of eight pixels.
+    A small pyramid carries the fused embedding and the MAE's fine levels down
+    to stride 2 once for an image; each mask token then yields the weights of
+    a 1×1 filter on it (as SAM's own hypernetworks do at stride 4). That
+    filter is zero-initialised: untrained, the masks are SAM's.
+    """
+
+    def __init__(self, strides: tuple[int, ...], channels: tuple[int, ...], dim: int = 256, width: int = 32) -> None:
+        super().__init__()
+        widths = {2: width, 4: 2 * width, 8: 3 * width, 16: 4 * width}
+        self.grids = (8, 4, 2)
+        self.top = nn.Conv2d(dim, widths[16], 1)
+        self.carry = nn.ModuleDict({str(s): nn.Conv2d(widths[2 * s], widths[s], 1) for s in self.grids})
+        self.lateral = nn.ModuleDict({str(s): nn.Conv2d(c, widths[s], 1) for s, c in zip(strides, channels, strict=True) if s in self.grids})
+        self.refine = nn.ModuleDict({str(s): ConvBlock(widths[s]) for s in self.grids})
+        self.strides = strides
+        self.filters = MLP(dim, dim, width, 3)
+        nn.init.zeros_(self.filters.layers[-1].weight)
+        nn.init.zeros_(self.filters.layers[-1].bias)
+
+    def features(self, fused: Tensor, levels: tuple[Tensor, ...]) -> Tensor:
+        """Fused B×256×h×w and the MAE's levels to B×width×8h×8w."""
+        x = self.top(fused)
+        for stride in self.grids:
+            x = F.interpolate(self.carry[str(stride)](x), scale_factor=2, mode="bilinear", align_corners=False)
+            if str(stride) in self.lateral:
+                x = x + self.lateral[str(stride)](levels[self.strides.index(stride)])
+            x = self.refine[str(stride)](x)
+        return x
+
+    def forward(self, decoded: Decoded, features: Tensor) -> Tensor:
+        """Sharpen K masks an image: (B·K)×1×4h×4w logits and B×C×8h×8w features to B×K×8h×8w logits."""
+        batch = len(features)
+        coarse = decoded.logits.view(batch, -1, *decoded.logits.shape[2:])
+        filters = self.filters(decoded.token).view(batch, coarse.shape[1], -1)
+        fine = torch.einsum("bkc,bchw->bkhw", filters, features)
+        return F.interpolate(coarse, features.shape[2:], mode="bilinear", align_corners=False) + fine

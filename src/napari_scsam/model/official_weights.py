@@ -1,0 +1,80 @@
+"""Official SAM files: reading them safely, and MobileSAM's names for timm's.
+
+The one file of this room that opens files, so that `build_sam_encoder` can
+take a path; every other format is the business of `napari_scsam.checkpoint`.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from napari_scsam.config import UserError
+
+
+def read_official(path: str | Path) -> dict[str, Tensor]:
+    """Read a SAM, MobileSAM or micro-sam ``.pth``, tensors only.
+
+    Returns
+    -------
+    dict
+        Weights by official name (``image_encoder.…``, ``prompt_encoder.…``,
+        ``mask_decoder.…``).
+
+    Raises
+    ------
+    UserError
+        When the file is missing, holds anything but tensors (it is opened
+        with ``weights_only=True``, so code inside it never runs), or is no SAM.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"no file at {path}; give the path of a SAM checkpoint (.pth)")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is not a file of weights only, so it was not opened; download the checkpoint again from its publisher") from error
+    return _unwrap(content, path)
+
+
+def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
+    """Take SAM's names out of the wrappings that training programs put around them."""
+    for wrapping in ("model_state", "model", "state_dict"):
+        if isinstance(content, Mapping) and isinstance(content.get(wrapping), Mapping):
+            content = content[wrapping]
+    weights = {str(k).removeprefix("sam."): v for k, v in content.items()} if isinstance(content, Mapping) else {}
+    if not any(k.startswith("image_encoder.") for k in weights):
+        raise UserError(f"{path} holds no SAM image encoder; give a checkpoint with SAM's official names")
+    return weights
+
+
+def encoder_weights(official: Mapping[str, Tensor], tiny: bool) -> dict[str, Tensor]:
+    """Give the image encoder's part, under the names that our module uses."""
+    prefix = "image_encoder."
+    weights = {k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)}
+    return timm_names(weights) if tiny else weights
+
+
+def timm_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename TinyViT's weights from MobileSAM's form to timm's.
+
+    MobileSAM hangs each down-sampling on the layer before it, timm on the
+    stage after it; the classification head and derived buffers fall away.
+    """
+    unused = re.compile(r"^(head|norm_head)\.|attention_bias_idxs$|\.ab$")
+    renamed = {}
+    for name, value in weights.items():
+        if unused.search(name):
+            continue
+        name = re.sub(r"^layers\.(\d+)\.downsample\.", lambda m: f"stages.{int(m[1]) + 1}.downsample.", name)
+        name = re.sub(r"^layers\.", "stages.", name)
+        name = re.sub(r"^patch_embed\.seq\.0\.", "patch_embed.conv1.", name)
+        name = re.sub(r"^patch_embed\.seq\.2\.", "patch_embed.conv2.", name)
+        renamed[re.sub(r"\.c\.weight$", ".conv.weight", name)] = value
+    return renamed

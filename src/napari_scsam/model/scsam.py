@@ -1,0 +1,196 @@
+"""ScSAM put together: encode, fuse, prompt by class or by click, decode.
+
+Built after the abstract of Fang et al. 2025 (arXiv 2507.17149). The three
+steps are separate on purpose: `encode` is slow and frozen (cache it), `fuse`
+is quick, and each class or click then costs one small decoder call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import torch
+from segment_anything.modeling import PromptEncoder, TwoWayTransformer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_scsam.config import ClassSpec, parse_classes
+from napari_scsam.model.class_prompt import ClassPromptEncoder
+from napari_scsam.model.fusion import Fusion
+from napari_scsam.model.image_encoder import EMBED_DIM, STRIDE, build_sam_encoder
+from napari_scsam.model.mae import build_mae_encoder
+from napari_scsam.model.mask_decoder import DetailPath, PromptMaskDecoder
+
+SAM_MEAN = (123.675, 116.28, 103.53)
+SAM_STD = (58.395, 57.12, 57.375)
+
+
+@dataclass(frozen=True)
+class ScSAMConfig:
+    """What a checkpoint must say to be rebuilt."""
+
+    sam: str = "vit_t"
+    """SAM encoder: vit_t, vit_b, vit_l or vit_h."""
+    mae: str = "hybrid"
+    """``"hybrid"`` or the name of a timm ViT."""
+    nm_per_pixel: float | None = None
+    """Pixel size that the weights were trained at."""
+    tile: int = 512
+    """Side in pixels of the tiles it is run on, a multiple of 16."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain JSON values."""
+        return asdict(self)
+
+
+class EncoderFeatures(NamedTuple):
+    """What the frozen encoders say of B images; this is what caches keep."""
+
+    sam: Tensor
+    """B×256×h×w"""
+    mae: tuple[Tensor, ...]
+    """The MAE's levels, finest first, B×C×H/s×W/s each."""
+
+
+class Embedding(NamedTuple):
+    """B images, fused: all that any class or click needs."""
+
+    fused: Tensor
+    """B×256×h×w"""
+    detail: Tensor
+    """B×32×8h×8w"""
+
+
+class ScSAM(nn.Module):
+    """The whole network.
+
+    Parameters
+    ----------
+    config
+        Encoders and pixel size.
+    classes
+        The classes it knows; prototypes stand in the same order.
+
+    Notes
+    -----
+    SAM's parts keep their official names (``image_encoder``,
+    ``prompt_encoder``, ``mask_decoder``), so a published SAM loads unchanged.
+    """
+
+    def __init__(self, config: ScSAMConfig, classes: Sequence[ClassSpec]) -> None:
+        super().__init__()
+        self.config = config
+        self.classes = parse_classes(classes)
+        self.image_encoder = build_sam_encoder(config.sam)
+        self.prompt_encoder = PromptEncoder(
+            embed_dim=EMBED_DIM, image_embedding_size=(64, 64), input_image_size=(1024, 1024), mask_in_chans=16
+        )
+        transformer = TwoWayTransformer(depth=2, embedding_dim=EMBED_DIM, mlp_dim=2048, num_heads=8)
+        self.mask_decoder = PromptMaskDecoder(transformer_dim=EMBED_DIM, transformer=transformer)
+        self.mae = build_mae_encoder(config.mae)
+        self.fusion = Fusion(self.mae.channels[-1], self.mae.strides[-1])
+        self.class_prompt = ClassPromptEncoder(len(self.classes))
+        self.detail = DetailPath(self.mae.strides, self.mae.channels)
+        self.register_buffer("pixel_mean", torch.tensor(SAM_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", torch.tensor(SAM_STD).view(1, 3, 1, 1), persistent=False)
+
+    def encode(self, image: Tensor) -> EncoderFeatures:
+        """Run both encoders on B×1×H×W grey values in 0..1; H and W multiples of 16."""
+        return EncoderFeatures(self.image_encoder(self.sam_input(image)), self.mae(image))
+
+    def sam_input(self, image: Tensor) -> Tensor:
+        """SAM's own normalisation: B×1×H×W in 0..1 to B×3×H×W."""
+        return (image.expand(-1, 3, -1, -1) * 255 - self.pixel_mean) / self.pixel_std
+
+    def fuse(self, features: EncoderFeatures) -> Embedding:
+        """Join both encoders' features; cheap beside `encode`."""
+        fused = self.fusion(features.sam, features.mae[-1])
+        return Embedding(fused, self.detail.features(fused, features.mae))
+
+    def class_logits(self, embedding: Embedding, prototypes: Tensor | None = None) -> Tensor:
+        """Decode K classes of B images in one batch.
+
+        Parameters
+        ----------
+        embedding
+            From `fuse`.
+        prototypes
+            K×256; the checkpoint's own when not given.
+
+        Returns
+        -------
+        logits
+            B×K×8h×8w; the background's logit is 0 everywhere, so a softmax
+            over ``[0, logits]`` settles overlaps.
+        """
+        prototypes = self.class_prompt.prototypes if prototypes is None else prototypes
+        sparse, dense = self.class_prompt(embedding.fused, prototypes)
+        expanded = embedding.fused.repeat_interleave(len(prototypes), dim=0)
+        decoded = self.mask_decoder(expanded, self.positions(embedding.fused), sparse, dense)
+        return self.detail(decoded, embedding.detail)
+
+    def prompt_logits(
+        self,
+        embedding: Embedding,
+        points: tuple[Tensor, Tensor] | None = None,
+        boxes: Tensor | None = None,
+        masks: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Decode N objects an image from SAM's own prompts.
+
+        Parameters
+        ----------
+        embedding
+            Of B images.
+        points
+            Coordinates (B·N)×P×2 as (x, y) in input pixels, and labels
+            (B·N)×P: 1 inside, 0 outside, -1 none.
+        boxes
+            (B·N)×4 as (x0, y0, x1, y1) in input pixels.
+        masks
+            (B·N)×1×4h×4w logits of an earlier answer.
+
+        Returns
+        -------
+        logits : B×N×8h×8w
+        quality : B×N
+        """
+        batch, _, h, w = embedding.fused.shape
+        given = next(p for p in (boxes, masks, points[0] if points else None) if p is not None)
+        sparse, dense = self.embed_prompts((h, w), points, boxes, masks)
+        expanded = embedding.fused.repeat_interleave(len(given) // batch, dim=0)
+        decoded = self.mask_decoder(expanded, self.positions(embedding.fused), sparse, dense)
+        return self.detail(decoded, embedding.detail), decoded.quality.view(batch, -1)
+
+    def embed_prompts(
+        self, grid: tuple[int, int], points: tuple[Tensor, Tensor] | None, boxes: Tensor | None, masks: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Run SAM's prompt encoder for the actual grid; it is built for 1024 px."""
+        self.prompt_encoder.image_embedding_size = grid
+        self.prompt_encoder.input_image_size = (grid[0] * STRIDE, grid[1] * STRIDE)
+        sparse, dense = self.prompt_encoder(points=points, boxes=boxes, masks=masks)
+        return sparse, dense
+
+    def positions(self, fused: Tensor) -> Tensor:
+        """SAM's position encoding of the actual grid, 1×256×h×w."""
+        encoding: Tensor = self.prompt_encoder.pe_layer((fused.shape[2], fused.shape[3]))[None]
+        return encoding.to(fused.dtype)
+
+    def add_class(self, name: str, prototype: Tensor) -> ClassSpec:
+        """Add a class by its prototype (256), or give a class of that name a new one."""
+        prototypes, names = self.class_prompt.prototypes.data, [c.name for c in self.classes]
+        row = prototype.detach().to(prototypes)[None]
+        if name in names:
+            prototypes[names.index(name)] = row[0]
+            return self.classes[names.index(name)]
+        spec = ClassSpec(max(c.id for c in self.classes) + 1, name)
+        self.classes = (*self.classes, spec)
+        self.class_prompt.prototypes = nn.Parameter(torch.cat([prototypes, row]))
+        return spec
+
+    def forward(self, image: Tensor) -> Tensor:
+        """B×1×H×W in 0..1 to class logits B×K×H×W."""
+        logits = self.class_logits(self.fuse(self.encode(image)))
+        return F.interpolate(logits, image.shape[2:], mode="bilinear", align_corners=False)
