@@ -1,0 +1,1 @@
+"""Embeddings, prediction and everything that turns logits into labels."""

@@ -1,0 +1,97 @@
+"""Clicks and boxes in image pixels, brought to a tile of the model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from napari_scsam.config import UserError
+from napari_scsam.data.tiling import MULTIPLE, Tile
+
+
+class PromptAnswer(NamedTuple):
+    """What N prompts gave."""
+
+    masks: NDArray[np.bool_]
+    """N×Y×X"""
+    logits: NDArray[np.float32]
+    """N×Y×X; above 0 is inside."""
+    quality: NDArray[np.float32]
+    """N predicted IoUs."""
+
+
+class Prompts(NamedTuple):
+    """Prompts in model pixels of the whole slice."""
+
+    points: Tensor | None
+    """N×P×2 as (x, y)"""
+    labels: Tensor | None
+    """N×P"""
+    boxes: Tensor | None
+    """N×4"""
+
+    def corners(self) -> Tensor:
+        """Every point and box corner, M×2 as (x, y)."""
+        parts = [p.reshape(-1, 2) for p in (self.points, self.boxes) if p is not None]
+        return torch.cat(parts)
+
+    def inside(self, tile: Tile, device: torch.device) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:
+        """The same, in pixels of the tile."""
+        offset = torch.tensor([tile.x, tile.y], dtype=torch.float32)
+        clicks = None if self.points is None or self.labels is None else ((self.points - offset).to(device), self.labels.to(device))
+        boxes = None if self.boxes is None else (self.boxes - offset.repeat(2)).to(device)
+        return clicks, boxes
+
+
+def prompt_tensors(points: ArrayLike | None, labels: ArrayLike | None, boxes: ArrayLike | None, zoom: tuple[float, float]) -> Prompts:
+    """Check prompts given in image pixels and scale them to model pixels.
+
+    Raises
+    ------
+    UserError
+        When there is none, or shapes do not fit.
+    """
+    if points is None and boxes is None:
+        raise UserError("no prompt given; give points, boxes or both")
+    scale = torch.tensor([zoom[1], zoom[0]], dtype=torch.float32)
+    clicks = corners = marks = None
+    if points is not None:
+        clicks = torch.as_tensor(np.asarray(points, np.float32))
+        clicks = clicks[None] if clicks.ndim == 2 else clicks
+        if clicks.ndim != 3 or clicks.shape[2] != 2:
+            raise UserError(f"points have shape {tuple(np.shape(points))}; give P×2 or N×P×2, each (x, y)")
+        marks = torch.ones(clicks.shape[:2]) if labels is None else torch.as_tensor(np.asarray(labels, np.float32)).reshape(-1, clicks.shape[1])
+        if marks.shape != clicks.shape[:2]:
+            raise UserError(f"{tuple(marks.shape)} labels do not fit {tuple(clicks.shape[:2])} points; give one label a point")
+        clicks = (clicks + 0.5) * scale - 0.5
+    if boxes is not None:
+        corners = torch.as_tensor(np.asarray(boxes, np.float32))
+        if corners.shape[-1:] != (4,) or corners.ndim > 2:
+            raise UserError(f"boxes have shape {tuple(np.shape(boxes))}; give 4 or N×4, as (x0, y0, x1, y1)")
+        corners = corners.reshape(-1, 4) * scale.repeat(2)
+    if clicks is not None and corners is not None and len(clicks) != len(corners):
+        raise UserError(f"{len(clicks)} sets of points and {len(corners)} boxes; give as many of each")
+    return Prompts(clicks, marks, corners)
+
+
+def tile_for(prompts: Prompts, tiles: Sequence[Tile], shape: tuple[int, int]) -> Tile:
+    """Choose the tile that holds all prompts most centrally; make one when none does."""
+    places = prompts.corners()
+    low, high = places.min(0).values, places.max(0).values
+    x, y = ((low + high) / 2).tolist()
+    holding = [t for t in tiles if all(t.contains(float(py), float(px)) for px, py in places)]
+    if holding:
+        return min(holding, key=lambda t: max(abs(t.y + t.height / 2 - y) / t.height, abs(t.x + t.width / 2 - x) / t.width))
+    width, height = (math.ceil(float(v) * 1.5 / MULTIPLE) * MULTIPLE for v in high - low + MULTIPLE)
+    height, width = max(height, tiles[0].height), max(width, tiles[0].width)
+    return Tile(_start(y, height, shape[0]), _start(x, width, shape[1]), height, width)
+
+
+def _start(centre: float, size: int, limit: int) -> int:
+    return max(0, min(round(centre - size / 2), limit - size))

@@ -1,0 +1,1 @@
+"""Whole volumes, larger than memory."""
