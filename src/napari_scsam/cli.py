@@ -1,0 +1,269 @@
+"""The command line: parses, calls, prints; nothing else.
+
+Exit codes: 0 success, 2 a mistake the user can mend (one line on stderr says
+how), 1 a fault of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from tqdm import tqdm
+
+from napari_scsam import __version__
+from napari_scsam.config import ClassSpec, Progress, UserError, parse_voxel_size, select_classes
+
+if TYPE_CHECKING:
+    from napari_scsam.train.evaluate import Scores
+    from napari_scsam.train.schedule import TrainStep
+
+
+class Parser(argparse.ArgumentParser):
+    """Says a mistake in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with exit code 2 and one sentence."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``scsam``; gives the exit code."""
+    arguments = build_parser().parse_args(argv)
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # a damaged file is told in our own sentence
+    try:
+        arguments.run(arguments)
+    except UserError as error:
+        print(f"scsam: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("scsam: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def build_parser() -> Parser:
+    """Describe every command."""
+    parser = Parser(prog="scsam", description="Organelle segmentation in electron microscopy.")
+    parser.add_argument("--version", action="version", version=f"scsam {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_segment(commands)
+    _add_evaluate(commands)
+    _add_demo(commands)
+    _add_checkpoints(commands)
+    _add_training(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, run: Any, about: str) -> Parser:
+    parser: Parser = commands.add_parser(name, help=about, description=about)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_model_options(parser: Parser) -> None:
+    parser.add_argument("--checkpoint", default="default", metavar="C", help="a name or a path (default: the shipped one)")
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
+    parser.add_argument("--voxel-size", nargs="+", type=float, metavar="NM", help="z y x in nm, instead of what the file says")
+
+
+def _add_segment(commands: Any) -> None:
+    parser = _command(commands, "segment", run_segment, "Label the organelles of a volume.")
+    parser.add_argument("image", metavar="IN", help="OME-Zarr, zarr, TIFF, MRC, HDF5 (file.h5:/path) or a folder of slices")
+    parser.add_argument("-o", "--out", required=True, metavar="OUT", help="labels: .zarr (resumable, any size) or .tif")
+    parser.add_argument("--classes", metavar="a,b", help="names of the classes to write (default: all)")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    _add_model_options(parser)
+
+
+def run_segment(arguments: argparse.Namespace) -> None:
+    """Label a volume."""
+    from napari_scsam.checkpoint import load_checkpoint
+    from napari_scsam.data.volumes import open_volume
+    from napari_scsam.volume.run import segment_volume
+
+    volume, names = open_volume(arguments.image, arguments.voxel_size), arguments.classes.split(",") if arguments.classes else None
+    model = load_checkpoint(arguments.checkpoint)
+    select_classes(model.classes, names)
+    if volume.voxel_size is None and model.config.nm_per_pixel:
+        _say(f"voxel size unknown: taking the image as it is; the checkpoint was trained at {model.config.nm_per_pixel:g} nm per pixel")
+    show(segment_volume(volume, model, arguments.out, classes=names, device=arguments.device, resume=arguments.resume))
+    print(arguments.out)
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = _command(commands, "evaluate", run_evaluate, "Compare a checkpoint's labels with the truth.")
+    parser.add_argument("--image", required=True, metavar="IN")
+    parser.add_argument("--labels", required=True, metavar="LAB")
+    parser.add_argument("--map", nargs="+", default=[], metavar="theirs=ours", help="label value = class name; values not named are background")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the scores there as well")
+    _add_model_options(parser)
+
+
+def run_evaluate(arguments: argparse.Namespace) -> None:
+    """Print Dice and IoU of each class."""
+    from napari_scsam.checkpoint import load_checkpoint
+    from napari_scsam.data.volumes import open_labels, open_volume
+    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.train.evaluate import evaluate
+
+    image, labels = open_volume(arguments.image, arguments.voxel_size), open_labels(arguments.labels)
+    predictor = Predictor(load_checkpoint(arguments.checkpoint), arguments.device)
+    scores = show(evaluate(predictor, image, labels, parse_map(arguments.map, predictor.classes)))
+    print_scores(scores)
+    if arguments.json:
+        write_json(arguments.json, scores.to_dict())
+
+
+def parse_map(pairs: Iterable[str], classes: Sequence[ClassSpec]) -> dict[int, ClassSpec] | None:
+    """Read ``1=mitochondrion`` pairs; None when there are none."""
+    mapping = {}
+    for pair in pairs:
+        theirs, _, ours = pair.partition("=")
+        if not theirs.isdigit() or not ours:
+            raise UserError(f"--map {pair} is not a pair; write a label value, '=' and a class name, e.g. 1=mitochondrion")
+        mapping[int(theirs)] = select_classes(classes, [ours])[0]
+    return mapping or None
+
+
+def print_scores(scores: Scores) -> None:
+    """Print one line a class, and the mean."""
+    table = scores.to_dict()
+    print(f"{'class':24} {'Dice':>6} {'IoU':>6}")
+    for row in [*table["classes"], {"name": "mean", "dice": table["mean_dice"], "iou": table["mean_iou"]}]:
+        print(f"{row['name']:24} " + " ".join("     –" if row[k] is None else f"{row[k]:6.3f}" for k in ("dice", "iou")))
+
+
+def _add_demo(commands: Any) -> None:
+    parser = _command(commands, "demo", run_demo, "Segment a sample with the shipped checkpoint and show it in napari.")
+    parser.add_argument("--headless", type=Path, metavar="DIR", help="open no window: write the labels and a picture there")
+
+
+def run_demo(arguments: argparse.Namespace) -> None:
+    """Segment the sample; then open napari on it, or say where it lies."""
+    from napari_scsam.volume.demo import write_demo
+
+    folder = arguments.headless or Path(tempfile.mkdtemp(prefix="scsam-demo-"))
+    demo = show(write_demo(folder))
+    print(f"sample: {demo.about}\nimage: {demo.image}\nlabels: {demo.labels}\npicture: {demo.picture}")
+    if arguments.headless is None:
+        # The window lives in a process of its own: this room knows no Qt.
+        subprocess.run([sys.executable, "-m", "napari", demo.image, demo.labels, "--plugin", "napari-scsam", "--with", "napari-scsam"], check=True)
+
+
+def _add_checkpoints(commands: Any) -> None:
+    parser = _command(commands, "checkpoints", run_list, "List and inspect checkpoints.")
+    actions = parser.add_subparsers(metavar="list | info | verify")
+    _command(actions, "list", run_list, "List the checkpoints on this machine.")
+    info = _command(actions, "info", run_info, "Tell what a checkpoint is.")
+    verify = _command(actions, "verify", run_verify, "Check that a checkpoint loads and is whole.")
+    for action in (info, verify):
+        action.add_argument("checkpoint", nargs="?", default="default", metavar="C")
+    info.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run_list(_: argparse.Namespace) -> None:
+    """One line a checkpoint."""
+    from napari_scsam.checkpoint import list_checkpoints
+
+    for info in list_checkpoints():
+        print(f"{info.name:24} {info.bytes / 1e6:6.1f} MB  {info.summary}")
+
+
+def run_info(arguments: argparse.Namespace) -> None:
+    """The card inside a checkpoint."""
+    from napari_scsam.checkpoint import checkpoint_info
+
+    info = checkpoint_info(arguments.checkpoint)
+    if arguments.json:
+        print(json.dumps(info.to_dict(), indent=2))
+        return
+    print(f"{info.name}: {info.summary}\nlicence: {info.licence}\npixel size: {info.nm_per_pixel or 'unknown'} nm\nclasses:")
+    for spec in info.classes:
+        print(f"  {spec.id:3} {spec.name:24} {spec.description}")
+
+
+def run_verify(arguments: argparse.Namespace) -> None:
+    """Load a checkpoint and look at every weight."""
+    from napari_scsam.checkpoint import verify_checkpoint
+
+    print(f"{verify_checkpoint(arguments.checkpoint)}: whole")
+
+
+def _add_training(commands: Any) -> None:
+    parser = _command(commands, "pretrain", run_pretrain, "Pre-train the MAE branch on unlabelled volumes.")
+    parser.add_argument("volumes", nargs="+", metavar="VOL")
+    parser.add_argument("-o", "--out", required=True, type=Path, metavar="MAE.safetensors")
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--encoder", default="hybrid", help="hybrid, or the name of a timm ViT")
+    parser = _command(commands, "train", run_train, "Train a ScSAM by a recipe.")
+    parser.add_argument("recipe", type=Path, metavar="CONFIG.toml")
+    parser.add_argument("-o", "--out", required=True, type=Path, metavar="CKPT.safetensors")
+
+
+def run_pretrain(arguments: argparse.Namespace) -> None:
+    """Train a masked autoencoder."""
+    from napari_scsam.data.volumes import open_volume
+    from napari_scsam.train.pretrain import PretrainConfig, pretrain
+
+    config = PretrainConfig(encoder=arguments.encoder, steps=arguments.steps)
+    show_training(pretrain([open_volume(v) for v in arguments.volumes], arguments.out, config))
+    print(arguments.out)
+
+
+def run_train(arguments: argparse.Namespace) -> None:
+    """Train by a recipe."""
+    from napari_scsam.train.finetune import train
+    from napari_scsam.train.recipe import read_recipe
+
+    show_training(train(read_recipe(arguments.recipe), arguments.out))
+    print(arguments.out)
+
+
+T = TypeVar("T")
+
+
+def show(steps: Generator[Progress, None, T] | Iterable[Progress]) -> T:
+    """Put a progress bar round long work and give its result."""
+    iterator = iter(steps)
+    with tqdm(unit="", disable=not sys.stderr.isatty()) as bar:
+        while True:
+            try:
+                step = next(iterator)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            bar.total = step.total
+            bar.set_description(step.what, refresh=False)
+            bar.update(step.done - bar.n)
+
+
+def show_training(steps: Iterable[TrainStep]) -> None:
+    """Show losses as they fall; every twentieth step as a line when not on a terminal."""
+    terminal = sys.stderr.isatty()
+    with tqdm(disable=not terminal) as bar:
+        for step in steps:
+            losses = " ".join(f"{k} {v:.3f}" for k, v in step.losses.items())
+            bar.total = step.total
+            bar.set_postfix_str(losses, refresh=False)
+            bar.update(step.step - bar.n)
+            if not terminal and (step.step % 20 == 0 or step.step == step.total):
+                _say(f"step {step.step}/{step.total} {losses} {step.seconds:.0f} s")
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON atomically."""
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

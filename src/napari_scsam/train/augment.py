@@ -1,0 +1,105 @@
+"""Augmentation: what changes between microscopes must not change the answer.
+
+Geometry (rotation, flip, pixel size, anisotropy) and grey (contrast, gamma,
+blur, noise, uneven light, inversion), all from one torch generator, so that a
+seed fixes a run.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How strongly to vary; the defaults span the microscopes we know of."""
+
+    zoom: float = 2.0
+    """Pixel size varies log-uniformly between 1/zoom and zoom."""
+    stretch: float = 1.25
+    """Pixels are longer along one axis by up to this factor."""
+    contrast: float = 0.5
+    """Contrast factor varies by ± this."""
+    brightness: float = 0.2
+    gamma: float = 0.5
+    """Gamma varies between exp(-gamma) and exp(gamma)."""
+    blur: float = 1.5
+    """Largest sigma in pixels."""
+    noise: float = 0.12
+    """Largest standard deviation of pixel noise, in units of the 0..1 range."""
+    invert: float = 0.0
+    """Probability of swapping dark and bright."""
+
+
+def uniform(generator: torch.Generator, low: float, high: float) -> float:
+    """One number between low and high."""
+    return low + (high - low) * float(torch.rand((), generator=generator))
+
+
+def random_grid(side: int, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Where each pixel of a crop comes from: side×side×2 offsets (x, y) in source pixels from the centre."""
+    scale = math.exp(uniform(generator, -1, 1) * math.log(how.zoom))
+    stretch = math.exp(uniform(generator, -0.5, 0.5) * math.log(how.stretch))
+    angle = uniform(generator, 0, 2 * math.pi)
+    flip = -1.0 if uniform(generator, 0, 1) < 0.5 else 1.0
+    steps = torch.arange(side, dtype=torch.float32) - (side - 1) / 2
+    y, x = torch.meshgrid(steps / scale * stretch, steps / scale / stretch * flip, indexing="ij")
+    cos, sin = math.cos(angle), math.sin(angle)
+    return torch.stack([x * cos - y * sin, x * sin + y * cos], dim=-1)
+
+
+def sample(plane: Tensor, centre: tuple[float, float], grid: Tensor, mode: str) -> Tensor:
+    """Read C×Y×X at a grid of offsets around `centre` (y, x): C×side×side; the border is mirrored."""
+    height, width = plane.shape[1:]
+    x = (grid[..., 0] + centre[1] + 0.5) / width * 2 - 1
+    y = (grid[..., 1] + centre[0] + 0.5) / height * 2 - 1
+    where = torch.stack([x, y], dim=-1)[None]
+    return F.grid_sample(plane[None], where, mode=mode, padding_mode="reflection", align_corners=False)[0]
+
+
+def window(shape: tuple[int, ...], centre: tuple[float, float], grid: Tensor) -> tuple[tuple[slice, slice], tuple[float, float]]:
+    """Find the part of a Y×X plane that a grid of offsets touches, and the centre inside it.
+
+    Reading and converting that part alone keeps a crop's cost the same for a plane of any size.
+    """
+    reach = math.ceil(float(grid.abs().max())) + 2
+    starts = [max(0, min(int(c) - reach, n - 2 * reach)) for c, n in zip(centre, shape[-2:], strict=True)]
+    rows, columns = (slice(a, min(n, a + 2 * reach + 1)) for a, n in zip(starts, shape[-2:], strict=True))
+    return (rows, columns), (centre[0] - starts[0], centre[1] - starts[1])
+
+
+def vary_grey(image: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Change the look of a 1×Y×X crop in 0..1 as another microscope might."""
+    if how.blur and uniform(generator, 0, 1) < 0.4:
+        image = gaussian_blur(image, uniform(generator, 0.3, how.blur))
+    image = image.clamp(0, 1) ** math.exp(uniform(generator, -how.gamma, how.gamma))
+    factor = 1 + uniform(generator, -how.contrast, how.contrast)
+    image = (image - 0.5) * factor + 0.5 + uniform(generator, -how.brightness, how.brightness)
+    image = image + uneven_light(image.shape[1:], 0.1 * uniform(generator, 0, 1), generator)
+    if how.noise and uniform(generator, 0, 1) < 0.6:
+        image = image + torch.randn(image.shape, generator=generator) * uniform(generator, 0, how.noise)
+    if uniform(generator, 0, 1) < how.invert:
+        image = 1 - image
+    return image.clamp(0, 1)
+
+
+def uneven_light(shape: torch.Size, strength: float, generator: torch.Generator) -> Tensor:
+    """A slow gradient of brightness, 1×Y×X."""
+    coarse = torch.randn((1, 1, 3, 3), generator=generator) * strength
+    return F.interpolate(coarse, tuple(shape), mode="bicubic", align_corners=True)[0]
+
+
+def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
+    """Blur C×Y×X by a Gaussian of that sigma in pixels."""
+    radius = max(1, math.ceil(3 * sigma))
+    steps = torch.arange(-radius, radius + 1, dtype=torch.float32)
+    taps = torch.exp(-0.5 * (steps / sigma) ** 2)
+    taps = taps / taps.sum()
+    padded = F.pad(image[:, None], (radius,) * 4, mode="reflect")
+    rows = F.conv2d(padded, taps.view(1, 1, 1, -1))
+    return F.conv2d(rows, taps.view(1, 1, -1, 1))[:, 0]

@@ -1,0 +1,88 @@
+"""The losses of ScSAM: cross-entropy and Dice over all classes, prototypes held to their classes, masks of clicks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_scsam.train.dataset import UNKNOWN
+
+TEMPERATURE = 0.07
+"""Of the contrastive loss, as in SurgicalSAM and MoCo."""
+
+
+def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy plus the mean Dice loss of the classes at hand.
+
+    Parameters
+    ----------
+    logits
+        B×K×H×W; the background's logit is 0.
+    labels
+        B×H×W class indices plus one; 0 background, `UNKNOWN` ignored. When
+        nothing is known the loss is 0.
+    """
+    known = labels != UNKNOWN
+    if not known.any():
+        return logits.sum() * 0
+    scores = torch.cat([torch.zeros_like(logits[:, :1]), logits], dim=1)
+    entropy = F.cross_entropy(scores, labels.long(), ignore_index=UNKNOWN)
+    return entropy + class_dice_loss(torch.softmax(scores, 1)[:, 1:], labels)
+
+
+def class_dice_loss(probabilities: Tensor, labels: Tensor, smooth: float = 10.0) -> Tensor:
+    """One minus Dice of each class over the whole batch, averaged over those that occur (Milletari et al. 2016)."""
+    count = probabilities.shape[1]
+    truth = F.one_hot(torch.where(labels == UNKNOWN, 0, labels).long(), count + 1)[..., 1:].movedim(-1, 1).float()
+    probabilities = probabilities * (labels != UNKNOWN)[:, None]
+    both, total = (probabilities * truth).sum((0, 2, 3)), (probabilities + truth).sum((0, 2, 3))
+    present = truth.sum((0, 2, 3)) > 0
+    losses = 1 - (2 * both + smooth) / (total + smooth)
+    return (losses * present).sum() / present.sum().clamp_min(1)
+
+
+def prototype_loss(fused: Tensor, labels: Tensor, prototypes: Tensor) -> Tensor:
+    """Pull each class's mean feature to its prototype and away from the others' (InfoNCE).
+
+    Parameters
+    ----------
+    fused
+        B×C×h×w.
+    labels
+        B×H×W; H and W are multiples of h and w.
+    prototypes
+        K×C.
+    """
+    count = len(prototypes)
+    truth = F.one_hot(torch.where(labels == UNKNOWN, 0, labels).long(), count + 1)[..., 1:].movedim(-1, 1).float()
+    share = F.adaptive_avg_pool2d(truth, fused.shape[2:])  # how much of each cell is the class
+    share = share * (share > 0.25)
+    present = share.sum((0, 2, 3)) > 0
+    if not present.any():
+        return fused.sum() * 0
+    means = torch.einsum("bkhw,bchw->kc", share, fused)[present]
+    cosine = F.normalize(means, dim=1) @ F.normalize(prototypes, dim=1).T
+    return F.cross_entropy(cosine / TEMPERATURE, present.nonzero()[:, 0])
+
+
+def mask_loss(logits: Tensor, quality: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy and Dice of single masks, and the error of their predicted quality.
+
+    Parameters
+    ----------
+    logits, target
+        B×N×H×W; the target may be soft at borders.
+    quality
+        B×N predicted IoU.
+    weight
+        B×N, 0 for masks that do not count.
+    """
+    entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean((2, 3))
+    inside = torch.sigmoid(logits)
+    dice = 1 - (2 * (inside * target).sum((2, 3)) + 1) / ((inside + target).sum((2, 3)) + 1)
+    with torch.no_grad():
+        answer, truth = logits > 0, target > 0.5
+        iou = (answer & truth).sum((2, 3)) / (answer | truth).sum((2, 3)).clamp_min(1)
+    each = entropy + dice + 0.1 * (quality - iou) ** 2
+    return (each * weight).sum() / weight.sum().clamp_min(1)

@@ -1,0 +1,45 @@
+"""The state of a run on disk, so that a killed run goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from napari_scsam.checkpoint import write_tensors
+
+
+def write_state(path: Path, model: nn.Module, optimiser: Optimizer, step: int, run: dict[str, Any]) -> None:
+    """Write weights, optimiser moments, step and the run's settings, atomically."""
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    for index, moments in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
+    write_tensors(path, tensors, {"step": str(step), "run": json.dumps(run)})
+
+
+def read_state(path: Path, model: nn.Module, optimiser: Optimizer, run: dict[str, Any]) -> int:
+    """Continue from `path` when it is of the same run; give the next step, 0 for a fresh start."""
+    if not path.is_file():
+        return 0
+    with safe_open(path, framework="np") as file:
+        metadata = file.metadata()
+    if metadata["run"] != json.dumps(run):
+        return 0
+    moments: dict[int, dict[str, Tensor]] = {}
+    weights: dict[str, Tensor] = {}
+    for name, value in load_file(path).items():
+        kind, rest = name.split(".", 1)
+        if kind == "model":
+            weights[rest] = value
+        else:
+            index, key = rest.split(".", 1)
+            moments.setdefault(int(index), {})[key] = value
+    model.load_state_dict(weights)
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+    return int(metadata["step"])
