@@ -233,12 +233,12 @@ def load_mae(path: str | Path, encoder: nn.Module) -> None:
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     """Write safetensors beside the target, then move it into place."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, unfinished, metadata)
+        unfinished.write_bytes(save({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, metadata))
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -1,0 +1,124 @@
+"""What runs on the worker thread: it owns the model, the device and the embeddings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.config import ClassSpec, Progress, VoxelSize
+from napari_scsam.data.preprocess import Contrast, measure_contrast
+from napari_scsam.gui.napari_io import read_layers
+from napari_scsam.gui.plane import Plane
+from napari_scsam.gui.torch_guard import import_torch_stack
+
+if TYPE_CHECKING:
+    from napari.types import LayerData
+
+    from napari_scsam.infer.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What the panels show of a loaded model."""
+
+    name: str
+    device: str
+
+
+@dataclass(frozen=True)
+class SliceRequest:
+    """One plane to segment; everything that the worker thread needs, and no layer."""
+
+    checkpoint: str
+    volume: Hashable
+    """Identity of the volume's pixels: contrast and embeddings are remembered under it."""
+    data: Any
+    """(Y, X) or (Z, Y, X), read lazily."""
+    plane: Plane
+    voxel_size: VoxelSize | None
+    """nm along the axes of `data`; None when unknown."""
+    classes: tuple[ClassSpec, ...]
+    """The classes to write."""
+
+    @property
+    def key(self) -> Hashable:
+        """Name of the plane's pixels."""
+        return (self.volume, self.plane)
+
+    @property
+    def embedding(self) -> Hashable:
+        """Name of what the encoders make of the plane."""
+        return (self.checkpoint, self.key, self.voxel_size)
+
+    def describe(self) -> str:
+        """Name the work for the user, e.g. ``"mitochondrion on slice 12"``."""
+        what = self.classes[0].name if len(self.classes) == 1 else f"{len(self.classes)} classes"
+        return f"{what} on {self.plane.describe()}"
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The answer to a `SliceRequest`."""
+
+    request: SliceRequest
+    labels: NDArray[np.integer[Any]]
+    """(rows, columns) class ids."""
+    device: str
+    seconds: float
+
+    def describe(self) -> str:
+        """Say what came out, e.g. ``"mitochondrion on slice 12: 4.9 % of the pixels, 1.3 s on cpu."``."""
+        found = np.count_nonzero(self.labels) / self.labels.size
+        share = f"{found:.1%} of the pixels".replace("%", " %") if found else "nothing found"
+        return f"{self.request.describe()}: {share}, {self.seconds:.1f} s on {self.device}."
+
+
+class Engine:
+    """Loads checkpoints and segments planes; to be used from one thread only."""
+
+    def __init__(self) -> None:
+        self._checkpoint: str | None = None
+        self._predictor: Predictor | None = None
+        self._contrasts: dict[Hashable, Contrast] = {}
+
+    def load_steps(self, checkpoint: str) -> Generator[Progress, None, ModelInfo]:
+        """Load a checkpoint unless it is the one at hand."""
+        predictor = yield from self._ready(checkpoint)
+        return ModelInfo(checkpoint, str(predictor.device))
+
+    def segment_steps(self, request: SliceRequest) -> Generator[Progress, None, Segmentation]:
+        """Segment a plane, loading the checkpoint and measuring the contrast first where need be."""
+        predictor = yield from self._ready(request.checkpoint)
+        start = time.perf_counter()
+        if request.volume not in self._contrasts:
+            yield Progress(0, 1, "measuring the contrast of the volume")
+            self._contrasts[request.volume] = measure_contrast(request.data)
+        yield Progress(0, 1, f"reading {request.plane.describe()}")
+        image = request.plane.read(request.data)
+        predictor.set_image(
+            image, request.plane.voxel_size(request.voxel_size), contrast=self._contrasts[request.volume], key=request.key
+        )
+        labels = yield from predictor.segment_steps([spec.name for spec in request.classes])
+        return Segmentation(request, labels, str(predictor.device), time.perf_counter() - start)
+
+    def open_steps(self, path: str) -> Generator[Progress, None, list[LayerData]]:
+        """Read a file's header and lay it out as napari layers."""
+        yield Progress(0, 1, f"opening {path}")
+        return read_layers(path)
+
+    def _ready(self, checkpoint: str) -> Generator[Progress, None, Predictor]:
+        if self._predictor is None or self._checkpoint != checkpoint:
+            yield Progress(0, 2, "starting the network")
+            import_torch_stack()
+            from napari_scsam.checkpoint import load_checkpoint
+            from napari_scsam.infer.predictor import Predictor
+
+            yield Progress(1, 2, f"loading {checkpoint}")
+            self._predictor = Predictor(load_checkpoint(checkpoint))
+            self._checkpoint = checkpoint
+        return self._predictor

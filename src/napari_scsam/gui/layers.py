@@ -1,0 +1,112 @@
+"""Labels layers for organelles: making them, finding them again, and their class table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
+
+from napari_scsam.config import ClassSpec, parse_classes
+from napari_scsam.gui.plane import full_resolution
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+
+IN_MEMORY = 2**30
+"""Larger label volumes, in bytes, are kept in compressed chunks, where empty ones cost nothing."""
+
+CLASSES = "scsam_classes"
+"""Key in ``layer.metadata`` under which a labels layer carries its class table."""
+
+VOXEL_SIZE = "scsam_voxel_size"
+"""Key in ``layer.metadata`` for the nm along z, y, x that the user typed, where the layer's units do not say."""
+
+NO_CLASS_COLOUR = "#9a9a9a"
+
+
+def new_labels(image: Image, classes: Sequence[ClassSpec]) -> Labels:
+    """Make an empty labels layer on the same grid and in the same place as an image layer."""
+    data = full_resolution(image)
+    layer = Labels(
+        empty_volume(tuple(data.shape), max(spec.id for spec in classes)),
+        name=f"{image.name} organelles",
+        scale=image.scale,
+        translate=image.translate,
+        rotate=image.rotate,
+        shear=image.shear,
+        affine=image.affine,
+        units=image.units,
+        axis_labels=image.axis_labels,
+        opacity=0.5,
+    )
+    show_classes(layer, classes)
+    return layer
+
+
+def empty_volume(shape: tuple[int, ...], highest: int) -> Any:
+    """Make an array of zeros for class ids up to `highest`, in memory or in compressed chunks."""
+    dtype = np.min_scalar_type(highest)
+    if prod(shape) * dtype.itemsize <= IN_MEMORY:
+        return np.zeros(shape, dtype)
+    chunks = (*(1,) * (len(shape) - 2), *(min(512, side) for side in shape[-2:]))
+    return zarr.create_array(store=zarr.storage.MemoryStore(), shape=shape, chunks=chunks, dtype=dtype, fill_value=0)
+
+
+def show_classes(layer: Labels, classes: Sequence[ClassSpec]) -> None:
+    """Give a labels layer its class table: colours, names under the mouse, and the table itself for saving.
+
+    Classes that it knows already stay in the table.
+    """
+    known = {spec.id: spec for spec in classes_of(layer) or ()} | {spec.id: spec for spec in classes}
+    table = class_table(parse_classes(known.values()))
+    layer.colormap, layer.features = table["colormap"], table["features"]
+    layer.metadata = {**layer.metadata, **table["metadata"]}
+
+
+def class_table(classes: Sequence[ClassSpec]) -> dict[str, Any]:
+    """Give the attributes of a labels layer that carry a class table."""
+    return {
+        "colormap": class_colormap(classes),
+        "features": {"index": [0, *(spec.id for spec in classes)], "class": ["background", *(spec.name for spec in classes)]},
+        "metadata": {CLASSES: [spec.to_dict() for spec in classes]},
+    }
+
+
+def class_colormap(classes: Sequence[ClassSpec]) -> DirectLabelColormap:
+    """Colour each class as its table says; other values are grey."""
+    colours: dict[int | None, str] = {spec.id: spec.colour for spec in classes}
+    return DirectLabelColormap(color_dict={None: NO_CLASS_COLOUR, 0: "transparent"} | colours)
+
+
+def classes_of(layer: Layer) -> tuple[ClassSpec, ...] | None:
+    """Give the class table that a labels layer carries, if it has one."""
+    table = layer.metadata.get(CLASSES)
+    return parse_classes(table) if table else None
+
+
+def find_labels(layers: Iterable[Layer], image: Image, classes: Sequence[ClassSpec]) -> Labels | None:
+    """Find a labels layer to go on with: same grid, same place, and no class id that means something else."""
+    for layer in layers:
+        if isinstance(layer, Labels) and layer.editable and same_grid(layer, image) and agree(classes_of(layer), classes):
+            return layer
+    return None
+
+
+def same_grid(labels: Labels, image: Image) -> bool:
+    """Tell whether two layers have the same shape and lie in the same place."""
+    shape = tuple(full_resolution(image).shape)
+    corners = np.array([(0,) * len(shape), shape])
+    return tuple(labels.data.shape) == shape and all(
+        np.allclose(labels.data_to_world(corner), image.data_to_world(corner)) for corner in corners
+    )
+
+
+def agree(one: Sequence[ClassSpec] | None, other: Sequence[ClassSpec]) -> bool:
+    """Tell whether a class table exists and gives no id that both have a different name."""
+    names = {spec.id: spec.name for spec in other}
+    return one is not None and all(names.get(spec.id, spec.name) == spec.name for spec in one)

@@ -1,0 +1,66 @@
+"""The panel for the network: which checkpoint, and where it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QGroupBox, QPushButton
+
+from napari_scsam.gui.parts import Dropdown, note
+
+if TYPE_CHECKING:
+    from napari_scsam.checkpoint import CheckpointInfo
+
+NONE_FOUND = "No checkpoint found. Choose a file, or run: scsam checkpoints list"
+
+
+class ModelPanel(QGroupBox):
+    """Shows and changes the checkpoint; it decides nothing."""
+
+    checkpoint_chosen = Signal(object)
+    """A `CheckpointInfo`."""
+    file_asked = Signal(str)
+    """A checkpoint file to load."""
+
+    def __init__(self) -> None:
+        super().__init__("Model")
+        self.checkpoints = Dropdown("The trained network. Every checkpoint knows its own classes.")
+        self.checkpoints.picked.connect(self.checkpoint_chosen)
+        self.note = note(NONE_FOUND)
+        button = QPushButton("File …")
+        button.setToolTip("Use a checkpoint file (.safetensors) of your own.")
+        button.clicked.connect(self._ask_file)
+        grid = QGridLayout(self)
+        grid.addWidget(self.checkpoints, 0, 0)
+        grid.addWidget(button, 0, 1)
+        grid.addWidget(self.note, 1, 0, 1, 2)
+
+    def show_checkpoints(self, infos: Sequence[CheckpointInfo]) -> None:
+        """List the checkpoints on this machine."""
+        self.checkpoints.empty()
+        for info in infos:
+            self.checkpoints.add(info, info.name, describe(info))
+        self.checkpoints.setEnabled(bool(infos))
+
+    def show_chosen(self, info: CheckpointInfo, device: str) -> None:
+        """Show the checkpoint in use, and its device once it is loaded (empty before)."""
+        if not self.checkpoints.show_choice(info):
+            self.checkpoints.add(info, info.name, describe(info))
+            self.checkpoints.show_choice(info)
+        self.checkpoints.setEnabled(True)
+        self.checkpoints.setToolTip(describe(info))
+        size = f"trained at {info.nm_per_pixel:g} nm per pixel" if info.nm_per_pixel else "pixel size of training unknown"
+        self.note.setText(f"Runs on {device}; {size}." if device else "Loading …")
+
+    def _ask_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Choose a checkpoint", "", "Checkpoints (*.safetensors)")
+        if path:
+            self.file_asked.emit(path)
+
+
+def describe(info: CheckpointInfo) -> str:
+    """Write the tooltip of a checkpoint."""
+    classes = ", ".join(spec.name for spec in info.classes)
+    return f"{info.summary}\nClasses: {classes}\n{info.bytes / 1e6:.0f} MB, licence: {info.licence}".strip()

@@ -1,0 +1,62 @@
+"""Which labels layer takes the results for which image layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from napari_scsam.config import ClassSpec, VoxelSize
+from napari_scsam.gui.layers import VOXEL_SIZE, agree, classes_of, find_labels, new_labels, same_grid, show_classes
+from napari_scsam.gui.painting import OrganelleLabels
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+    from napari.viewer import Viewer
+
+
+class Outputs:
+    """One labels layer for each image layer, found again or made when first needed."""
+
+    def __init__(self) -> None:
+        self._of: WeakKeyDictionary[Layer, OrganelleLabels] = WeakKeyDictionary()
+
+    def for_image(self, viewer: Viewer, image: Image, classes: Sequence[ClassSpec], *, typed: VoxelSize | None = None) -> OrganelleLabels:
+        """Give the labels layer of an image, ready to take these classes.
+
+        The one used before, as long as it fits; else one that lies in the
+        viewer already, such as a segmentation opened from a file; else a new one.
+
+        Parameters
+        ----------
+        viewer, image
+            The image layer and the viewer that shows it.
+        classes
+            What will be written.
+        typed
+            Voxel size that the user typed, to be saved with the labels.
+        """
+        output = self._of.get(image)
+        if output is None or not fits(output.layer, image, classes):
+            taken = {id(other.layer) for other in self._of.values()}
+            layer = find_labels((layer for layer in viewer.layers if id(layer) not in taken), image, classes)
+            if layer is None:
+                layer = viewer.add_layer(new_labels(image, classes))
+            output = self._of[image] = OrganelleLabels(layer)
+        if not set(classes) <= set(classes_of(output.layer) or ()):
+            show_classes(output.layer, classes)
+        if typed is not None:
+            output.layer.metadata[VOXEL_SIZE] = typed
+        return output
+
+    def forget(self, layer: Layer) -> None:
+        """Let go of a layer that was removed from the viewer."""
+        self._of.pop(layer, None)
+        for image, output in list(self._of.items()):
+            if output.layer is layer:
+                del self._of[image]
+
+
+def fits(labels: Layer, image: Image, classes: Sequence[ClassSpec]) -> bool:
+    """Tell whether a labels layer can still take these classes of this image."""
+    return bool(labels.editable) and same_grid(labels, image) and agree(classes_of(labels), classes)

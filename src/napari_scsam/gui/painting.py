@@ -1,0 +1,96 @@
+"""Writing predictions into the labels layer that the model and the user share.
+
+Every write goes through napari's `data_setitem` in one `block_history`, so it
+is one undo step, on arrays in memory and on disk alike. Assigning `layer.data`
+would leave old undo steps that a later Ctrl+Z replays onto the new array.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Generator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.gui.model_pixels import ModelPixels, pack
+from napari_scsam.gui.plane import Plane
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+BAND = 2**18
+"""Pixels worked on per turn of the event loop, so that a big plane does not freeze the window."""
+
+
+class OrganelleLabels:
+    """An editable labels layer, and what the model wrote into it."""
+
+    def __init__(self, layer: Labels) -> None:
+        self.layer = layer
+        self._written: defaultdict[Plane, ModelPixels] = defaultdict(ModelPixels)
+
+    def write_steps(
+        self, plane: Plane, prediction: NDArray[Any], ids: Collection[int], *, replace_edits: bool = False
+    ) -> Generator[None, None, int]:
+        """Put a prediction into a plane, band by band, as one undo step.
+
+        Parameters
+        ----------
+        plane
+            Where.
+        prediction
+            (rows, columns) class ids; 0 is background.
+        ids
+            The classes that were asked for: old pixels of the model of these
+            classes are cleared where the prediction has them no more.
+        replace_edits
+            Write over the user's pixels, too.
+
+        Returns
+        -------
+        int
+            The number of pixels changed.
+        """
+        bands = row_bands(prediction.shape)
+        written = self._written[plane]
+        while written.last_write_is_gone(plane.read(self.layer.data, rows) for rows in bands):
+            written.forget_last_write()
+            yield
+        packed: list[bytes] = []
+        changed = 0
+        with self.layer.block_history():
+            for number, rows in enumerate(bands):
+                current = plane.read(self.layer.data, rows)
+                remembered = written.band(number, current)
+                wanted = merge(current, prediction[rows].astype(current.dtype), ids)
+                ours = (current == remembered) | (replace_edits & (wanted != current))
+                changed += self._set_pixels(plane, rows, np.where(ours, wanted, current), current)
+                packed.append(pack(np.where(ours, wanted, remembered)))
+                yield
+        if changed:
+            written.add_write(packed)
+            self.layer.refresh(extent=False)
+        return changed
+
+    def _set_pixels(self, plane: Plane, rows: slice, wanted: NDArray[Any], current: NDArray[Any]) -> int:
+        differ = np.nonzero(wanted != current)
+        if differ[0].size:
+            indices = plane.indices(differ[0] + rows.start, differ[1])
+            self.layer.data_setitem(indices, wanted[differ], refresh=False)
+        return int(differ[0].size)
+
+
+def merge(current: NDArray[Any], prediction: NDArray[Any], ids: Collection[int]) -> NDArray[Any]:
+    """Lay the predicted classes over a band, and clear these classes where they are not predicted."""
+    asked = list(ids)
+    cleared = np.where(np.isin(current, asked), 0, current)
+    merged: NDArray[Any] = np.where(np.isin(prediction, asked), prediction, cleared)
+    return merged
+
+
+def row_bands(shape: Sequence[int]) -> list[slice]:
+    """Cut a plane into bands of rows of at most `BAND` pixels."""
+    step = max(1, BAND // max(1, shape[1]))
+    return [slice(start, min(start + step, shape[0])) for start in range(0, shape[0], step)]

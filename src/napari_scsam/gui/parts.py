@@ -1,0 +1,72 @@
+"""Small pieces that the panels are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
+from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QWidget
+
+SWATCH = 12
+"""Side of a colour swatch in pixels."""
+
+
+def note(text: str = "") -> QLabel:
+    """Make a label for a sentence, which wraps and can be copied."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+class Dropdown(QComboBox):
+    """A dropdown of Python objects, which gives way to long names instead of widening the panel."""
+
+    picked = Signal(object)
+    """The object that the user picked; not emitted when the program picks."""
+
+    def __init__(self, tooltip: str) -> None:
+        super().__init__()
+        self.setToolTip(tooltip)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._choices: list[Any] = []
+        self.activated.connect(lambda i: self.picked.emit(self._choices[i]))
+
+    def empty(self) -> None:
+        """Take all choices away."""
+        self.clear()
+        self._choices.clear()
+
+    def add(self, choice: object, name: str, tooltip: str = "", icon: QIcon | None = None) -> None:
+        """Offer one more choice."""
+        self._choices.append(choice)
+        self.addItem(icon or QIcon(), name)
+        self.setItemData(self.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
+
+    def show_choice(self, choice: object) -> bool:
+        """Point at a choice; at none, and False, if it is not offered."""
+        index = next((i for i, offered in enumerate(self._choices) if offered is choice or offered == choice), -1)
+        self.setCurrentIndex(index)
+        return index >= 0
+
+
+def swatch(*colours: str) -> QIcon:
+    """Draw a little square of one colour, or of several in stripes."""
+    pixmap = QPixmap(SWATCH, SWATCH)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    for i, colour in enumerate(colours):
+        left, right = SWATCH * i // len(colours), SWATCH * (i + 1) // len(colours)
+        painter.fillRect(left, 0, right - left, SWATCH, QColor(colour))
+    painter.end()
+    return QIcon(pixmap)
+
+
+def keep_place(widget: QWidget) -> None:
+    """Let a widget's place stay empty while it is hidden, so that nothing jumps."""
+    policy = widget.sizePolicy()
+    policy.setRetainSizeWhenHidden(True)
+    widget.setSizePolicy(policy)

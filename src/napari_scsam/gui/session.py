@@ -1,0 +1,269 @@
+"""What one viewer segments with: the verbs behind the panels. It holds no widget.
+
+Pixels live in napari layers, the model and the embeddings in the `Engine` on
+the worker thread; the session knows what was chosen, and passes requests down
+and results up.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Callable, Generator, Hashable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import uuid4
+
+import numpy as np
+from napari.layers import Image, Layer
+from psygnal import Signal
+
+from napari_scsam.config import ClassSpec, UserError, VoxelSize
+from napari_scsam.gui.engine import Engine, ModelInfo, Segmentation, SliceRequest
+from napari_scsam.gui.notify import tell
+from napari_scsam.gui.outputs import Outputs
+from napari_scsam.gui.plane import full_resolution, layer_voxel_size, shown_plane
+from napari_scsam.gui.worker import Report, Worker
+
+if TYPE_CHECKING:
+    from napari.types import LayerData
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
+
+    from napari_scsam.checkpoint import CheckpointInfo
+
+REMEMBERED_SLICES = 8
+"""Picking a class segments at once on the slices embedded last; so many are likely still in memory."""
+
+
+class Session:
+    """The choices and the verbs of one viewer.
+
+    Parameters
+    ----------
+    viewer
+        Kept weakly: the session ends with its viewer.
+    engine, make_worker
+        What segments, and the thread that it does it on.
+    """
+
+    status = Signal(str)
+    """A sentence on what happens or what came out."""
+    progressed = Signal(object)
+    """The `Progress` of the work that runs."""
+    working = Signal(bool)
+    """Whether there is work to cancel."""
+    image_changed = Signal()
+    """Another image layer, or another voxel size."""
+    checkpoint_changed = Signal()
+    """Another checkpoint with its classes, or the device became known."""
+
+    _sessions: ClassVar[weakref.WeakKeyDictionary[Viewer, Session]] = weakref.WeakKeyDictionary()
+
+    def __init__(self, viewer: Viewer, engine: Engine, make_worker: Callable[[Callable[[Report], None]], Worker] = Worker) -> None:
+        self.image: Image | None = None
+        self.checkpoint: CheckpointInfo | None = None
+        self.chosen: tuple[ClassSpec, ...] = ()
+        self.device = ""
+        self.replace_edits = False
+        self._viewer = weakref.ref(viewer)
+        self._engine = engine
+        self._worker = make_worker(self._receive)
+        self._outputs = Outputs()
+        self._volumes: weakref.WeakKeyDictionary[Layer, Hashable] = weakref.WeakKeyDictionary()
+        self._typed: weakref.WeakKeyDictionary[Layer, VoxelSize] = weakref.WeakKeyDictionary()
+        self._embedded: deque[Hashable] = deque(maxlen=REMEMBERED_SLICES)
+        self._users = 0
+        viewer.layers.events.removed.connect(self._on_removed)
+
+    @classmethod
+    def of(cls, viewer: Viewer) -> Session:
+        """Give the session of a viewer; all widgets in one viewer share it."""
+        if viewer not in cls._sessions:
+            cls._sessions[viewer] = cls(viewer, Engine())
+        return cls._sessions[viewer]
+
+    @classmethod
+    def find(cls, viewer: Viewer) -> Session | None:
+        """Give the session of a viewer if a widget has opened one."""
+        return cls._sessions.get(viewer)
+
+    def attach(self) -> None:
+        """Count one more widget that uses this session."""
+        self._users += 1
+
+    def detach(self) -> None:
+        """Count one widget less; after the last, work stops and the thread ends."""
+        self._users -= 1
+        if self._users <= 0:
+            self._worker.stop()
+            if (viewer := self._viewer()) is not None and self._sessions.get(viewer) is self:
+                del self._sessions[viewer]
+
+    # What the user chooses
+
+    def choose_image(self, layer: Image | None) -> None:
+        """Choose the layer to segment; it is checked when segmenting."""
+        if layer is not None and layer not in self._volumes:
+            self._volumes[layer] = uuid4()
+            layer.events.data.connect(self._on_data)
+            layer.events.scale.connect(self._on_place)
+            layer.events.units.connect(self._on_place)
+        self.image = layer
+        self.image_changed.emit()
+
+    def type_voxel_size(self, size: VoxelSize | None) -> None:
+        """Take the user's word for the voxel size (nm along z, y, x) over the layer's; None takes it back."""
+        if self.image is None:
+            return
+        if size is None or size == layer_voxel_size(self.image):
+            self._typed.pop(self.image, None)
+        else:
+            self._typed[self.image] = size
+        self.image_changed.emit()
+
+    def choose_checkpoint(self, info: CheckpointInfo) -> None:
+        """Choose the network, and load it on the worker thread; classes stay chosen by name."""
+        everything = self.checkpoint is None or self.chosen == self.checkpoint.classes
+        names = {spec.name for spec in self.chosen}
+        kept = tuple(spec for spec in info.classes if spec.name in names)
+        self.checkpoint, self.device = info, ""
+        self.chosen = info.classes if everything or not kept else kept
+        self.checkpoint_changed.emit()
+        self._submit("load", partial(self._engine.load_steps, str(info.path)))
+
+    def choose_classes(self, classes: Sequence[ClassSpec]) -> None:
+        """Choose what to segment; at once where the slice shown was embedded already."""
+        self.chosen = tuple(classes)
+        if self._shown_is_embedded():
+            self.segment()
+
+    def replace_edits_too(self, replace: bool) -> None:
+        """Choose whether segmenting may change the user's own pixels."""
+        self.replace_edits = replace
+
+    def open_file(self, path: str) -> None:
+        """Open a file as layers, reading on the worker thread."""
+        self._submit("open", partial(self._engine.open_steps, path))
+
+    # What the user does
+
+    def segment(self) -> None:
+        """Segment the slice shown; the result goes into the labels layer of the image."""
+        try:
+            request = self._request()
+        except UserError as error:
+            tell(error)
+            self.status.emit(str(error))
+            return
+        self.status.emit(f"Segmenting {request.describe()} …")
+        self._submit("segment", partial(self._engine.segment_steps, request))
+
+    def cancel(self) -> None:
+        """Cancel what runs and what waits."""
+        self._worker.cancel()
+        self.working.emit(False)
+        self.status.emit("Cancelled; nothing was changed.")
+
+    @property
+    def voxel_size(self) -> VoxelSize | None:
+        """Voxel size of the chosen layer, nm along z, y, x; None when unknown."""
+        if self.image is None:
+            return None
+        return self._typed.get(self.image) or layer_voxel_size(self.image)
+
+    def explain_voxel_size(self) -> str:
+        """Say where the voxel size comes from, and what that means for the network."""
+        if self.image is None:
+            return "Choose an image layer, or open a file."
+        if self.voxel_size is None:
+            note = "Voxel size unknown: segmenting at the image's own pixel size."
+            return note if np.allclose(self.image.scale, 1) else f"{note} (The layer's scale has no unit of length.)"
+        source = "As typed here" if self.image in self._typed else "From the layer"
+        trained = self.checkpoint.nm_per_pixel if self.checkpoint else None
+        return f"{source}; slices are resampled to the network's {trained:g} nm." if trained else f"{source}."
+
+    def _request(self) -> SliceRequest:
+        viewer = self._viewer()
+        if self.image is None or viewer is None:
+            raise UserError("there is no image to segment; open a file or choose an image layer")
+        if self.checkpoint is None:
+            raise UserError("there is no checkpoint to segment with; choose one under Model")
+        return SliceRequest(
+            checkpoint=str(self.checkpoint.path),
+            volume=self._volumes[self.image],
+            plane=shown_plane(viewer, self.image),
+            data=full_resolution(self.image),
+            voxel_size=self.voxel_size,
+            classes=self.chosen,
+        )
+
+    def _shown_is_embedded(self) -> bool:
+        try:
+            return self._request().embedding in self._embedded
+        except UserError:
+            return False
+
+    # What comes back from the worker thread
+
+    def _submit(self, kind: str, make: Callable[[], Any]) -> None:
+        self._worker.submit(kind, make)
+        self.working.emit(True)
+
+    def _receive(self, report: Report) -> None:
+        if report.state == "progress":
+            self.progressed.emit(report.value)
+            return
+        if report.state == "failed":
+            tell(report.value)
+            self.status.emit(str(report.value))
+        elif report.state == "returned":
+            self._on_result(report.kind, report.value)
+        self.working.emit(self._worker.busy())
+
+    def _on_result(self, kind: str, value: Any) -> None:
+        receive: dict[str, Callable[[Any], None]] = {"load": self._on_loaded, "segment": self._on_segmented, "open": self._on_opened}
+        receive[kind](value)
+
+    def _on_loaded(self, model: ModelInfo) -> None:
+        self.device = model.device
+        self.checkpoint_changed.emit()
+        self.status.emit(f"Ready on {model.device}.")
+
+    def _on_segmented(self, result: Segmentation) -> None:
+        self._worker.trickle(self._write_steps(result))
+
+    def _write_steps(self, result: Segmentation) -> Generator[None, None, None]:
+        request, viewer = result.request, self._viewer()
+        image = next((layer for layer, volume in self._volumes.items() if volume == request.volume), None)
+        if viewer is None or image not in viewer.layers:
+            return
+        output = self._outputs.for_image(viewer, image, request.classes, typed=self._typed.get(image))
+        ids = [spec.id for spec in request.classes]
+        yield from output.write_steps(request.plane, result.labels, ids, replace_edits=self.replace_edits)
+        self._embedded.append(request.embedding)
+        if len(ids) == 1:
+            output.layer.selected_label = ids[0]
+        self.status.emit(result.describe())
+
+    def _on_opened(self, layers: list[LayerData]) -> None:
+        if (viewer := self._viewer()) is None:
+            return
+        added = [viewer.add_layer(Layer.create(*layer)) for layer in layers]
+        images = [layer for layer in added if isinstance(layer, Image)]
+        if images:
+            self.choose_image(images[0])
+
+    # What happens in the viewer
+
+    def _on_data(self, event: Event) -> None:
+        self._volumes[event.source] = uuid4()
+
+    def _on_place(self, event: Event) -> None:
+        self.image_changed.emit()
+
+    def _on_removed(self, event: Event) -> None:
+        self._outputs.forget(event.value)
+        if event.value is self.image:
+            self._worker.cancel("segment")
+            self.choose_image(None)

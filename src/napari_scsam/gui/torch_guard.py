@@ -1,0 +1,69 @@
+"""The one place through which the torch stack is imported beside a napari window.
+
+torchvision, timm and segment_anything pull in `triton`, which carries its own
+LLVM. Where the window is drawn by Mesa, whose software driver carries another
+LLVM, the two clash and the process dies (SIGSEGV). Running a network eagerly
+needs no triton, so it is kept out, and only where Mesa is loaded: with another
+driver, or when triton came first, nothing is taken from anybody.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+MAPS = Path("/proc/self/maps")
+"""What Linux has loaded into this process; missing elsewhere."""
+
+MESA = ("_mesa.so", "libgallium", "libLLVM", "_dri.so")
+"""Parts of file names by which a Mesa driver is known."""
+
+PACKAGES = ("torch", "torchvision", "timm", "segment_anything")
+
+
+def import_torch_stack() -> None:
+    """Import what the network needs without crashing or freezing a window.
+
+    Call it on the worker thread, before anything that imports torch. Again is free.
+    """
+    if all(name in sys.modules for name in PACKAGES):
+        return
+    if "triton" not in sys.modules and mesa_is_loaded():
+        sys.modules["triton"] = None  # type: ignore[assignment]  # Python's own way to say "not importable"
+    preload_libraries()
+    collecting = gc.isenabled()
+    gc.disable()  # a million new objects: each full collection would hold the interpreter, and the window, for 0.1 s
+    try:
+        for name in PACKAGES:
+            importlib.import_module(name)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def mesa_is_loaded(maps: Path = MAPS) -> bool:
+    """Tell whether a Mesa driver is mapped into this process."""
+    return maps.exists() and any(part in maps.read_text() for part in MESA)
+
+
+def preload_libraries() -> None:
+    """Load torch's shared libraries while the window goes on.
+
+    Python holds its global lock while it loads an extension module: seconds
+    from a cold disk. A C function called through ctypes holds no lock, and
+    what it loaded is there already when Python asks for it.
+    """
+    spec = importlib.util.find_spec("torch")
+    if os.name != "posix" or spec is None or not spec.submodule_search_locations:
+        return
+    dlopen = ctypes.CDLL(None).dlopen
+    dlopen.restype, dlopen.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_int)
+    folder = Path(spec.submodule_search_locations[0], "lib")
+    for pattern, scope in (("libtorch_global_deps.*", os.RTLD_GLOBAL), ("libtorch_python.*", os.RTLD_LOCAL)):
+        for library in folder.glob(pattern):
+            dlopen(bytes(library), os.RTLD_NOW | scope)

@@ -1,0 +1,149 @@
+"""The panel for the volume: which layer, and how large its voxels are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QLocale, Qt, Signal
+from qtpy.QtGui import QDoubleValidator
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton
+
+from napari_scsam.config import VoxelSize
+from napari_scsam.gui.parts import Dropdown, note
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
+
+FILES = "Volumes (*.tif *.tiff *.mrc *.rec *.map *.h5 *.hdf5 *.png *.jpg);;All files (*)"
+
+
+class VolumePanel(QGroupBox):
+    """Shows and changes the volume; it decides nothing."""
+
+    layer_chosen = Signal(object)
+    """The image layer, or None."""
+    file_asked = Signal(str)
+    """A file or folder to open."""
+    size_typed = Signal(object)
+    """Voxel size (z, y, x) in nm, or None when the fields were emptied."""
+
+    def __init__(self) -> None:
+        super().__init__("Volume")
+        self.setAcceptDrops(True)
+        self.layers = Dropdown("The image layer to segment: a 2-D image or a 3-D volume of grey values.")
+        self.layers.picked.connect(self.layer_chosen)
+        self.sizes = [SizeField(axis) for axis in "zyx"]
+        self.note = note()
+        grid = QGridLayout(self)
+        grid.addWidget(self.layers, 0, 0)
+        grid.addWidget(self._open_button(), 0, 1)
+        grid.addLayout(self._size_row(), 1, 0, 1, 2)
+        grid.addWidget(self.note, 2, 0, 1, 2)
+
+    def show_layers(self, layers: Sequence[Image], chosen: Image | None) -> None:
+        """List the image layers of the viewer."""
+        self.layers.empty()
+        for layer in layers:
+            self.layers.add(layer, layer.name)
+        self.show_chosen(chosen)
+        self.layers.setPlaceholderText("open a file →" if not layers else "choose a layer")
+        self.layers.setEnabled(bool(layers))
+
+    def show_chosen(self, layer: Image | None) -> None:
+        """Point at the layer in use."""
+        self.layers.show_choice(layer)
+
+    def show_size(self, size: VoxelSize | None, explanation: str, *, flat: bool, possible: bool) -> None:
+        """Show a voxel size and what it means.
+
+        Parameters
+        ----------
+        size
+            nm along z, y, x; None when unknown.
+        explanation
+            The sentence below the fields.
+        flat
+            Whether the image is 2-D: then z plays no part.
+        possible
+            Whether there is an image at all.
+        """
+        for field, value in zip(self.sizes, size or (None, None, None), strict=True):
+            field.show_size(value)
+            field.setEnabled(possible)
+        self.sizes[0].setEnabled(possible and not flat)
+        self.note.setText(explanation)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802  # Qt's name
+        """Accept files and folders."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802  # Qt's name
+        """Open what was dropped."""
+        for url in event.mimeData().urls():
+            self.file_asked.emit(url.toLocalFile())
+
+    def _open_button(self) -> QPushButton:
+        button = QPushButton("Open")
+        button.setToolTip("Open a volume. Only what is looked at is read, so it may be larger than memory.\nFiles can also be dropped here.")
+        menu = QMenu(button)
+        menu.addAction("File (TIFF, MRC, HDF5) …", self._ask_file)
+        menu.addAction("Folder (OME-Zarr, zarr, a folder of slices) …", self._ask_folder)
+        button.setMenu(menu)
+        return button
+
+    def _size_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(QLabel("Voxel (nm)"))
+        for axis, field in zip("zyx", self.sizes, strict=True):
+            row.addWidget(QLabel(axis))
+            row.addWidget(field, 100)
+            field.editingFinished.connect(self._on_size)
+        row.addStretch()
+        return row
+
+    def _on_size(self) -> None:
+        z, y, x = (field.size_nm() for field in self.sizes)
+        if not (y or x):
+            self.size_typed.emit(None)
+        elif y and x and (z or not self.sizes[0].isEnabled()):
+            self.size_typed.emit((z or y, y, x))
+
+    def _ask_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open a volume", "", FILES)
+        if path:
+            self.file_asked.emit(path)
+
+    def _ask_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Open an OME-Zarr, a zarr or a folder of slices")
+        if path:
+            self.file_asked.emit(path)
+
+
+class SizeField(QLineEdit):
+    """A field for a size in nm; empty when unknown."""
+
+    def __init__(self, axis: str) -> None:
+        super().__init__()
+        only_positive = QDoubleValidator(0.0, 1e6, 4, self)
+        only_positive.setLocale(QLocale.c())
+        self.setValidator(only_positive)
+        self.setPlaceholderText("?")
+        self.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.setMinimumWidth(46)
+        self.setMaximumWidth(72)
+        self.setToolTip(
+            f"Size of a voxel along {axis} in nanometres; empty when unknown.\n"
+            "The network was trained at one pixel size; slices are resampled to it when theirs is known."
+        )
+
+    def show_size(self, size: float | None) -> None:
+        """Write a size with no more digits than needed."""
+        self.setText("" if size is None else f"{size:.6g}")
+
+    def size_nm(self) -> float:
+        """Give what was typed; 0 when nothing was."""
+        return float(self.text() or 0)

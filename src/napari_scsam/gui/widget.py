@@ -1,0 +1,150 @@
+"""The plugin's widget: one column, in the order of the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from napari_scsam.checkpoint import checkpoint_info, find_checkpoint, list_checkpoints
+from napari_scsam.config import UserError
+from napari_scsam.gui.model_panel import ModelPanel
+from napari_scsam.gui.notify import tell
+from napari_scsam.gui.segment_panel import SegmentPanel
+from napari_scsam.gui.session import Session
+from napari_scsam.gui.shortcuts import register_shortcuts, segment_key
+from napari_scsam.gui.volume_panel import VolumePanel
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+class ScSAMWidget(QScrollArea):
+    """Connects the panels to the session of the viewer.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer that it is docked in.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        # napari hands plugins a proxy; layers and events must be compared with the viewer's own.
+        self._viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self._session = Session.of(self._viewer)
+        self.volume, self.model, self.segment = VolumePanel(), ModelPanel(), SegmentPanel(segment_key())
+        self._lay_out()
+        self._links = Links(self._session)
+        self.destroyed.connect(self._links.cut)
+        self._connect_panels()
+        self._connect_session()
+        register_shortcuts()
+        self._start()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
+        """Let go of the session when napari takes the widget out of its dock."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self._links.cut()
+
+    def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
+        """Ask for no more than a calm column."""
+        return QSize(330, super().sizeHint().height())
+
+    def _lay_out(self) -> None:
+        column = QWidget()
+        layout = QVBoxLayout(column)
+        for panel in (self.volume, self.model, self.segment):
+            layout.addWidget(panel)
+        layout.addStretch(1)
+        self.setWidget(column)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumWidth(column.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width())
+
+    def _connect_panels(self) -> None:
+        session = self._session
+        self.volume.layer_chosen.connect(session.choose_image)
+        self.volume.file_asked.connect(session.open_file)
+        self.volume.size_typed.connect(session.type_voxel_size)
+        self.model.checkpoint_chosen.connect(session.choose_checkpoint)
+        self.model.file_asked.connect(self._use_checkpoint_file)
+        self.segment.classes_chosen.connect(session.choose_classes)
+        self.segment.segment_asked.connect(session.segment)
+        self.segment.cancel_asked.connect(session.cancel)
+        self.segment.replace_changed.connect(session.replace_edits_too)
+
+    def _connect_session(self) -> None:
+        session, links = self._session, self._links
+        links.add(session.status, self.segment.show_status)
+        links.add(session.progressed, self.segment.show_progress)
+        links.add(session.working, self.segment.show_working)
+        links.add(session.image_changed, self._show_image)
+        links.add(session.checkpoint_changed, self._show_checkpoint)
+        for name in ("inserted", "removed", "reordered", "renamed"):
+            links.add(getattr(self._viewer.layers.events, name), self._show_layers)
+
+    def _start(self) -> None:
+        """Choose an image and a checkpoint, unless another widget in this viewer has."""
+        infos = list_checkpoints()
+        self.model.show_checkpoints(infos)
+        if self._session.checkpoint is None and infos:
+            default = find_checkpoint()
+            self._session.choose_checkpoint(next((info for info in infos if info.path == default), infos[0]))
+        self._show_checkpoint()
+        self._show_layers()
+
+    def _show_layers(self, event: Any = None) -> None:
+        images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        if self._session.image is None and images:
+            active = self._viewer.layers.selection.active
+            self._session.choose_image(active if active in images else images[-1])
+        self.volume.show_layers(images, self._session.image)
+        self._show_image()
+
+    def _show_image(self) -> None:
+        image = self._session.image
+        self.volume.show_chosen(image)
+        self.volume.show_size(
+            self._session.voxel_size, self._session.explain_voxel_size(), flat=image is not None and image.ndim == 2, possible=image is not None
+        )
+
+    def _show_checkpoint(self) -> None:
+        if (info := self._session.checkpoint) is not None:
+            self.model.show_chosen(info, self._session.device)
+            self.segment.show_classes(info.classes, self._session.chosen)
+            self._show_image()
+
+    def _use_checkpoint_file(self, path: str) -> None:
+        try:
+            self._session.choose_checkpoint(checkpoint_info(path))
+        except UserError as error:
+            tell(error)
+
+
+class Links:
+    """What listens to a session and a viewer on behalf of a widget, and ends with it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session: Session | None = session
+        self._pairs: list[tuple[Any, Callable[..., Any]]] = []
+        session.attach()
+
+    def add(self, signal: Any, slot: Callable[..., Any]) -> None:
+        """Connect a psygnal signal or a napari event."""
+        signal.connect(slot)
+        self._pairs.append((signal, slot))
+
+    def cut(self) -> None:
+        """Disconnect everything and leave the session; again is free."""
+        for signal, slot in self._pairs:
+            signal.disconnect(slot)
+        self._pairs.clear()
+        if self._session is not None:
+            self._session.detach()
+        self._session = None

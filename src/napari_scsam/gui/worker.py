@@ -1,0 +1,154 @@
+"""One inference thread per viewer; results reach the main thread by signal.
+
+A plain pool of one Python thread and one Qt signal, not a QThread: the pool
+ends its thread at shutdown, at interpreter exit and when it is forgotten,
+while Qt aborts the process when a QThread is destroyed at work. The signal is
+queued, so whoever receives runs on the thread that made the `Worker`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
+
+from napari_scsam.config import Progress
+
+Steps = Generator[Progress, None, Any]
+"""Long work of the core: yields `Progress`, returns a result, and is cancelled by closing it."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a request."""
+
+    kind: str
+    state: Literal["progress", "returned", "failed", "cancelled"]
+    value: Any = None
+    """The `Progress`, the result, or the exception."""
+
+
+@dataclass(eq=False)
+class _Request:
+    kind: str
+    make: Callable[[], Steps]
+    cancelled: bool = False
+    future: Future[Any] | None = None
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        if self.future is not None:
+            self.future.cancel()
+
+
+class Worker(QObject):
+    """Runs requests one after the other on its own thread.
+
+    Parameters
+    ----------
+    receive
+        Called with every `Report`, on the main thread; it must not be slow.
+    """
+
+    _posted = Signal(object, object)
+
+    def __init__(self, receive: Callable[[Report], None]) -> None:
+        super().__init__()
+        self._receive = receive
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="scsam")
+        self._open: list[_Request] = []
+        self._small: deque[Generator[None, None, None]] = deque()
+        self._stopped = False
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._advance)
+        self._posted.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        if (app := QCoreApplication.instance()) is not None:
+            app.aboutToQuit.connect(self.stop)
+
+    def submit(self, kind: str, make: Callable[[], Steps]) -> None:
+        """Queue work; of one kind only the newest counts.
+
+        Parameters
+        ----------
+        kind
+            An older request of the same kind is dropped from the queue, or cancelled when it runs.
+        make
+            Makes the generator; called on the worker thread.
+        """
+        self.cancel(kind)
+        if self._stopped:
+            return
+        request = _Request(kind, make)
+        self._open.append(request)
+        request.future = self._pool.submit(self._drive, request)
+        request.future.add_done_callback(partial(self._settle, request))
+
+    def cancel(self, kind: str | None = None) -> None:
+        """Cancel the work of a kind, or all of it, between two of its steps."""
+        for request in self._open:
+            if kind in (None, request.kind):
+                request.cancel()
+
+    def busy(self, kind: str | None = None) -> bool:
+        """Tell whether work of a kind, or any, waits or runs and is still wanted."""
+        return any(kind in (None, request.kind) and not request.cancelled for request in self._open)
+
+    def trickle(self, steps: Generator[None, None, None]) -> None:
+        """Run small work on the main thread, one step per turn of the event loop."""
+        self._small.append(steps)
+        self._timer.start(0)
+
+    def stop(self) -> None:
+        """Cancel everything and let the thread end after its step; nothing is reported any more."""
+        self._stopped = True
+        self.cancel()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._timer.stop()
+        while self._small:
+            self._small.popleft().close()
+
+    def _drive(self, request: _Request) -> Any:
+        """On the worker thread: take step after step until done or cancelled."""
+        steps = request.make()
+        try:
+            while not request.cancelled:
+                self._post(request, Report(request.kind, "progress", next(steps)))
+        except StopIteration as done:
+            return done.value
+        finally:
+            steps.close()
+        return None
+
+    def _settle(self, request: _Request, future: Future[Any]) -> None:
+        if request.cancelled:
+            report = Report(request.kind, "cancelled")
+        elif (error := future.exception()) is not None:
+            report = Report(request.kind, "failed", error)
+        else:
+            report = Report(request.kind, "returned", future.result())
+        self._post(request, report)
+
+    def _post(self, request: _Request, report: Report) -> None:
+        if not self._stopped:
+            self._posted.emit(request, report)
+
+    def _deliver(self, request: _Request, report: Report) -> None:
+        """On the main thread: pass on what is still wanted."""
+        if report.state != "progress":
+            self._open.remove(request)
+        if self._stopped or (request.cancelled and report.state == "progress"):
+            return
+        self._receive(Report(request.kind, "cancelled") if request.cancelled else report)
+
+    def _advance(self) -> None:
+        try:
+            next(self._small[0])
+        except StopIteration:
+            self._small.popleft()
+        if not self._small:
+            self._timer.stop()

@@ -1,0 +1,118 @@
+"""A real napari window with the widget in it, and a stand-in for the network where only the window is tested."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_scsam.checkpoint import CheckpointInfo
+from napari_scsam.config import ClassSpec, Progress
+from napari_scsam.gui.engine import Engine
+
+CLASSES = (
+    ClassSpec(1, "mitochondrion", "#e6553c", "The power plant"),
+    ClassSpec(2, "membrane", "#3ca0e6", "Where cells end"),
+    ClassSpec(3, "vesicle", "#46c864", "A small round one"),
+)
+
+
+class FakePredictor:
+    """Calls the brightest third of the pixels vesicle and the darkest mitochondrion, slowly, tile by tile."""
+
+    device = "cpu"
+    tiles = 3
+    seconds_per_tile = 0.005
+
+    def __init__(self) -> None:
+        self.asked: list[tuple] = []
+        self.closed = 0
+
+    def set_image(self, image, voxel_size=None, *, contrast=None, key=None) -> None:
+        assert image.ndim == 2
+        self.image, self.contrast = image, contrast
+        self.asked.append((key, voxel_size))
+
+    def segment_steps(self, names=None):
+        try:
+            for done in range(self.tiles):
+                yield Progress(done, self.tiles, "embedding")
+                time.sleep(self.seconds_per_tile)
+        except GeneratorExit:
+            self.closed += 1
+            raise
+        wanted = [spec.id for spec in CLASSES if spec.name in names]
+        low, high = np.quantile(self.image, (1 / 3, 2 / 3))
+        labels = np.select([self.image <= low, self.image >= high], [1, 3], 2).astype(np.uint8)
+        return np.where(np.isin(labels, wanted), labels, 0)
+
+
+class FakeEngine(Engine):
+    """The engine with the stand-in for a network; the rest is real."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.predictor = FakePredictor()
+
+    def _ready(self, checkpoint: str):
+        yield Progress(0, 1, "loading")
+        return self.predictor
+
+
+@pytest.fixture
+def classes() -> tuple[ClassSpec, ...]:
+    return CLASSES
+
+
+@pytest.fixture
+def info() -> CheckpointInfo:
+    return CheckpointInfo("tiny", Path("tiny.safetensors"), CLASSES, 5.0, 22_000_000, "BSD-3", "A tiny one.", {}, {})
+
+
+@pytest.fixture
+def fake_engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def wait(qtbot):
+    """Wait until something is true, with the event loop running."""
+
+    def until(check, timeout: int = 10_000) -> None:
+        qtbot.waitUntil(lambda: bool(check()), timeout=timeout)
+
+    return until
+
+
+@pytest.fixture
+def window(make_napari_viewer, monkeypatch, info, wait):
+    """Open the widget on a viewer of its own; gives viewer, widget, session, engine and `finish`, which waits for the work."""
+    from napari_scsam.gui import session, widget
+
+    monkeypatch.setattr(session, "Engine", FakeEngine)
+    monkeypatch.setattr(widget, "list_checkpoints", lambda: (info,))
+
+    def open_window(*layers, viewer=None):
+        viewer = viewer or make_napari_viewer(show=True)
+        for layer in layers:
+            viewer.add_layer(layer)
+        panel = widget.ScSAMWidget(viewer)
+        viewer.window.add_dock_widget(panel, name="ScSAM")
+        chosen = session.Session.of(viewer)
+        worker = chosen._worker
+        return SimpleNamespace(
+            viewer=viewer, widget=panel, session=chosen, engine=chosen._engine, worker=worker, finish=lambda: wait(lambda: not (worker.busy() or worker._small))
+        )
+
+    return open_window
+
+
+@pytest.fixture
+def stack() -> np.ndarray:
+    """Four slices of smooth noise."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(40, 220, (4, 12, 16)).astype(np.uint8)
+    return np.kron(coarse, np.ones((1, 8, 8), np.uint8))

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_scsam.config import UserError
+from napari_scsam.gui.engine import SliceRequest
+from napari_scsam.gui.plane import Plane
+
+
+def finish(steps):
+    seen = []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as done:
+            return done.value, seen
+
+
+@pytest.fixture
+def request_for(classes):
+    def make(data, plane=Plane(0, 1), voxel_size=None, volume="v"):
+        return SliceRequest("tiny", volume, data, plane, voxel_size, classes)
+
+    return make
+
+
+def test_a_plane_is_segmented_with_the_contrast_of_the_whole_volume(fake_engine, request_for, stack):
+    result, steps = finish(fake_engine.segment_steps(request_for(stack)))
+    assert result.labels.shape == stack.shape[1:]
+    assert fake_engine.predictor.contrast.high > stack[1].mean()
+    assert "contrast" in " ".join(step.what for step in steps)
+    _, again = finish(fake_engine.segment_steps(request_for(stack, Plane(0, 2))))
+    assert "contrast" not in " ".join(step.what for step in again)
+    assert fake_engine.predictor.asked[0][0] != fake_engine.predictor.asked[1][0]
+
+
+def test_the_predictor_gets_the_voxel_size_of_the_plane(fake_engine, request_for, stack):
+    finish(fake_engine.segment_steps(request_for(stack, Plane(1, 3), (5.0, 7.0, 9.0))))
+    assert fake_engine.predictor.asked[0][1] == (7.0, 5.0, 9.0)
+
+
+def test_a_constant_volume_is_refused_in_a_sentence(fake_engine, request_for):
+    with pytest.raises(UserError, match="constant"):
+        finish(fake_engine.segment_steps(request_for(np.ones((3, 8, 8)))))
+    with pytest.raises(UserError, match="NaN"):
+        finish(fake_engine.segment_steps(request_for(np.full((3, 8, 8), np.nan), volume="w")))
+
+
+def test_the_outcome_is_told_in_plain_words(fake_engine, request_for, stack, classes):
+    result, _ = finish(fake_engine.segment_steps(request_for(stack)))
+    assert result.describe().startswith("3 classes on slice 1: 100.0 % of the pixels, 0.")
+    nothing = SliceRequest("tiny", "v", stack, Plane(0, 1), None, classes[:1])
+    assert nothing.describe() == "mitochondrion on slice 1"
+
+
+def test_embeddings_are_told_apart_by_what_changes_them(request_for, stack):
+    one = request_for(stack)
+    assert one.embedding == request_for(stack).embedding
+    for other in (request_for(stack, Plane(0, 2)), request_for(stack, voxel_size=(5, 5, 5)), request_for(stack, volume="w")):
+        assert one.embedding != other.embedding

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import dask.array as da
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from napari.components import ViewerModel
+from napari.layers import Labels
+from napari.utils.notifications import notification_manager
+
+from napari_scsam.config import ClassSpec
+from napari_scsam.gui.session import Session
+from napari_scsam.gui.worker import Report
+
+
+class AtOnce:
+    """Does the work of a `Worker` on the spot, so that the session can be tested without Qt."""
+
+    def __init__(self, receive) -> None:
+        self.receive, self.kinds, self.stopped = receive, [], False
+
+    def submit(self, kind, make) -> None:
+        self.kinds.append(kind)
+        steps = make()
+        try:
+            while True:
+                self.receive(Report(kind, "progress", next(steps)))
+        except StopIteration as done:
+            self.receive(Report(kind, "returned", done.value))
+        except ValueError as error:
+            self.receive(Report(kind, "failed", error))
+
+    def cancel(self, kind=None) -> None:
+        self.kinds.append(f"cancel {kind}")
+
+    def busy(self, kind=None) -> bool:
+        return False
+
+    def trickle(self, steps) -> None:
+        for _ in steps:
+            pass
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    return ViewerModel()
+
+
+@pytest.fixture
+def session(viewer, fake_engine, info) -> Session:
+    session = Session(viewer, fake_engine, AtOnce)
+    session.choose_checkpoint(info)
+    return session
+
+
+@pytest.fixture
+def said(session) -> list[str]:
+    sentences: list[str] = []
+    session.status.connect(sentences.append)
+    return sentences
+
+
+def labels_of(viewer) -> Labels:
+    (found,) = [layer for layer in viewer.layers if isinstance(layer, Labels)]
+    return found
+
+
+def test_segmenting_writes_the_shown_slice_where_the_image_lies(viewer, session, stack, said):
+    image = viewer.add_image(stack, scale=(5, 7.68, 10.24), translate=(50, 0, 9), units=("nm",) * 3)
+    session.choose_image(image)
+    viewer.dims.set_current_step(0, 2)
+    session.segment()
+    labels = labels_of(viewer)
+    assert labels.data[2].all()
+    assert np.count_nonzero(labels.data) == stack[2].size
+    assert labels.data_to_world((2, 3, 4)) == pytest.approx(image.data_to_world((2, 3, 4)))
+    assert said[0] == "Segmenting 3 classes on slice 2 …"
+    assert said[-1].startswith("3 classes on slice 2: 100.0 %")
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, lambda a: da.from_array(a, chunks=(1, 32, 32)), lambda a: zarr.array(a, chunks=(1, 32, 32)), np.float32])
+def test_arrays_of_every_kind(viewer, session, stack, wrap):
+    session.choose_image(viewer.add_image(wrap(stack)))
+    session.segment()
+    assert labels_of(viewer).data[viewer.dims.current_step[0]].all()
+
+
+def test_flat_and_multiscale_images(viewer, session, stack):
+    session.choose_image(viewer.add_image(stack[0]))
+    session.segment()
+    assert labels_of(viewer).data.all()
+    viewer.layers.clear()
+    session.choose_image(viewer.add_image([stack, stack[:, ::2, ::2]], multiscale=True))
+    session.segment()
+    assert labels_of(viewer).data.shape == stack.shape
+
+
+def test_picking_a_class_segments_at_once_where_the_slice_is_embedded(viewer, session, stack, classes):
+    session.choose_image(viewer.add_image(stack))
+    session.choose_classes(classes[:1])
+    assert "segment" not in session._worker.kinds
+    session.segment()
+    assert set(np.unique(labels_of(viewer).data)) == {0, 1}
+    session.choose_classes(classes[2:])
+    assert set(np.unique(labels_of(viewer).data)) == {0, 1, 3}
+    assert labels_of(viewer).selected_label == 3
+    viewer.dims.set_current_step(0, 0)
+    session.choose_classes(classes[1:2])
+    assert session._worker.kinds.count("segment") == 2
+    assert not labels_of(viewer).data[0].any()
+
+
+def test_changed_pixels_and_another_voxel_size_are_embedded_anew(viewer, session, stack, classes):
+    image = viewer.add_image(stack)
+    session.choose_image(image)
+    session.segment()
+    session.type_voxel_size((5.0, 5.0, 5.0))
+    session.choose_classes(classes[:1])
+    assert session._worker.kinds.count("segment") == 1
+    session.segment()
+    image.data = stack[::-1].copy()
+    session.choose_classes(classes[1:2])
+    assert session._worker.kinds.count("segment") == 2
+    keys = [key for key, _ in session._engine.predictor.asked]
+    session.segment()
+    assert session._engine.predictor.asked[-1][0] not in keys
+
+
+def test_what_cannot_be_done_is_told(viewer, session, said, stack):
+    notification_manager.records.clear()
+    session.segment()
+    assert "open a file" in said[-1]
+    session.choose_image(viewer.add_image(np.zeros((8, 8, 3), np.uint8), rgb=True))
+    session.segment()
+    assert "RGB" in said[-1]
+    session.choose_image(viewer.add_image(np.ones((2, 8, 8))))
+    session.segment()
+    assert "constant" in said[-1]
+    assert len(notification_manager.records) == 3
+    assert not [layer for layer in viewer.layers if isinstance(layer, Labels)]
+
+
+def test_voxel_size_is_read_typed_or_unknown_but_never_guessed(viewer, session, stack):
+    assert "open a file" in session.explain_voxel_size()
+    session.choose_image(viewer.add_image(stack, scale=(5, 5, 5), name="bare"))
+    assert session.voxel_size is None
+    assert session.explain_voxel_size().startswith("Voxel size unknown: segmenting at the image's own pixel size.")
+    session.type_voxel_size((40.0, 10.0, 10.0))
+    assert session.voxel_size == (40.0, 10.0, 10.0)
+    assert "typed" in session.explain_voxel_size()
+    assert "5 nm" in session.explain_voxel_size()
+    session.segment()
+    assert session._engine.predictor.asked[-1][1] == (40.0, 10.0, 10.0)
+    session.type_voxel_size(None)
+    assert session.voxel_size is None
+
+
+def test_voxel_size_follows_the_layer(viewer, session, stack):
+    image = viewer.add_image(stack)
+    session.choose_image(image)
+    calls = []
+    session.image_changed.connect(lambda: calls.append(session.voxel_size))
+    image.units = ("um",) * 3
+    image.scale = (0.04, 0.01, 0.01)
+    assert calls[-1] == pytest.approx((40, 10, 10))
+
+
+def test_another_checkpoint_keeps_the_classes_by_name(session, info, classes):
+    session.choose_classes(classes[:1])
+    session.choose_checkpoint(replace(info, classes=(ClassSpec(7, "mitochondrion"), ClassSpec(8, "granule"))))
+    assert [spec.id for spec in session.chosen] == [7]
+    session.choose_checkpoint(replace(info, classes=(ClassSpec(8, "granule"),)))
+    assert [spec.id for spec in session.chosen] == [8]
+
+
+def test_removing_the_image_cancels_and_forgets_it(viewer, session, stack):
+    image = viewer.add_image(stack)
+    session.choose_image(image)
+    viewer.layers.remove(image)
+    assert session.image is None
+    assert session._worker.kinds[-1] == "cancel segment"
+
+
+def test_a_result_for_a_removed_image_is_dropped(viewer, session, stack):
+    image = viewer.add_image(stack)
+    session.choose_image(image)
+    late = []
+    session._worker.trickle = late.append
+    session.segment()
+    viewer.layers.remove(image)
+    assert list(late[0]) == []
+    assert len(viewer.layers) == 0
+
+
+def test_opening_a_file_adds_its_layers_and_chooses_the_image(viewer, session, tmp_path, stack, said):
+    tifffile.imwrite(tmp_path / "cell.tif", stack)
+    session.open_file(str(tmp_path / "cell.tif"))
+    assert session.image is viewer.layers["cell"]
+    session.open_file(str(tmp_path / "missing.tif"))
+    assert "does not exist" in said[-1]
+
+
+def test_one_session_a_viewer_until_its_last_widget_goes(viewer, fake_engine):
+    other = ViewerModel()
+    Session._sessions.update({one: Session(one, fake_engine, AtOnce) for one in (viewer, other)})
+    session = Session.of(viewer)
+    assert session is Session.of(viewer)
+    assert session is not Session.of(other)
+    session.attach()
+    session.attach()
+    session.detach()
+    assert not session._worker.stopped
+    session.detach()
+    assert session._worker.stopped
+    assert Session.find(viewer) is None
+    assert Session.find(other) is not None
+    Session.of(other).detach()

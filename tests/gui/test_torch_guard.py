@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from napari_scsam.gui.torch_guard import mesa_is_loaded
+
+WINDOW = """
+import faulthandler, sys
+import napari
+from qtpy.QtWidgets import QApplication
+viewer = napari.Viewer()
+viewer.screenshot(flash=False)
+from napari_scsam.gui import torch_guard
+if not torch_guard.mesa_is_loaded():
+    sys.exit(77)
+{action}
+import torchvision, timm, segment_anything
+print("alive", "triton" in sys.modules, flush=True)
+viewer.close()
+"""
+
+
+def run(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=240, check=False)
+
+
+@pytest.mark.gui
+def test_torch_stack_beside_a_window():
+    done = run(WINDOW.format(action="torch_guard.import_torch_stack()"))
+    if done.returncode == 77:
+        pytest.skip("no Mesa driver draws the window here, so there is nothing to clash with")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "alive" in done.stdout
+
+
+@pytest.mark.gui
+def test_the_guard_is_still_needed():
+    done = run(WINDOW.format(action=""))
+    if done.returncode in (0, 77):
+        pytest.skip("this driver and this triton do not clash")
+    assert done.returncode == -signal.SIGSEGV, done.stderr[-2000:]
+
+
+def test_without_a_window_triton_is_left_alone():
+    script = "import sys; from napari_scsam.gui.torch_guard import import_torch_stack as f; f(); f(); import torch; print('blocked' if sys.modules.get('triton', 0) is None else 'free')"
+    done = run(script)
+    assert done.stdout.strip() == "free", done.stderr[-2000:]
+
+
+def test_the_garbage_collector_stays_as_it_was():
+    script = "import gc; from napari_scsam.gui.torch_guard import import_torch_stack as f; gc.{0}(); f(); print(gc.isenabled())"
+    assert [run(script.format(state)).stdout.strip() for state in ("enable", "disable")] == ["True", "False"]
+
+
+@pytest.mark.parametrize(
+    ("library", "mesa"),
+    [
+        ("/usr/lib/x86_64-linux-gnu/libLLVM-15.so.1", True),
+        ("/usr/lib/libgallium-24.2.so", True),
+        ("/usr/lib/dri/iris_dri.so", True),
+        ("/usr/lib/libGLX_mesa.so.0", True),
+        ("/usr/lib/libGLX_nvidia.so.550", False),
+    ],
+)
+def test_mesa_is_known_by_its_libraries(tmp_path, library, mesa):
+    maps = tmp_path / "maps"
+    maps.write_text(f"7f00-7f01 r-xp 00000000 00:00 0 {library}\n")
+    assert mesa_is_loaded(maps) is mesa
+
+
+def test_no_mesa_where_there_is_no_list_of_libraries(tmp_path):
+    assert not mesa_is_loaded(tmp_path / "missing")
