@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+
+from napari_scsam.config import ClassSpec
+
+if TYPE_CHECKING:
+    from segment_anything.modeling import Sam
+
+    from napari_scsam.model import ScSAM
+
+ORGANELLES = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "membrane"), ClassSpec(5, "vesicle"))
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +27,70 @@ def emdata() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real electron-microscopy data are not in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def random_model() -> ScSAM:
+    """A tiny ScSAM with random weights everywhere, also where it starts at zero; tests must not change it."""
+    import torch
+
+    from napari_scsam.model import ScSAM, ScSAMConfig
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), ORGANELLES)
+        for part in (model.fusion.out, model.detail.filters.layers[-1], model.detail.class_filters):
+            part.reset_parameters()
+        for name, buffer in model.named_buffers():
+            if name.endswith(("running_mean", "running_var")):
+                buffer.uniform_(0.5, 1.5)
+    return model.eval()
+
+
+@pytest.fixture
+def model(random_model: ScSAM) -> ScSAM:
+    """A copy of the random model, for tests that change it."""
+    return copy.deepcopy(random_model)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(random_model: ScSAM, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The random model as a checkpoint file."""
+    from napari_scsam.checkpoint import save_checkpoint
+
+    path = tmp_path_factory.mktemp("checkpoints") / "random.safetensors"
+    save_checkpoint(path, random_model, summary="Random weights.", licence="BSD-3-Clause", training={"steps": 0})
+    return path
+
+
+@pytest.fixture(scope="session")
+def official_sam() -> Sam:
+    """segment-anything's vit_b with random weights, also where it starts at zero; tests must not change it."""
+    import torch
+    from segment_anything import build_sam_vit_b
+
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        sam = build_sam_vit_b()
+        for name, weights in sam.named_parameters():
+            if "pos_embed" in name or "rel_pos" in name:
+                torch.nn.init.normal_(weights, std=0.1)
+    return sam
+
+
+@pytest.fixture(scope="session")
+def official_file(official_sam: Sam, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The random SAM in the official format; taken away afterwards, for it is large."""
+    import torch
+
+    path = tmp_path_factory.mktemp("official") / "sam_vit_b.pth"
+    torch.save(official_sam.state_dict(), path)
+    yield path
+    path.unlink()
+
+
+@pytest.fixture(scope="session")
+def blobs() -> np.ndarray:
+    """A smooth grey image, 160×200 in 0..255, of bright round things on dark."""
+    y, x = np.mgrid[:160, :200]
+    return np.rint(127.5 + 127.5 * np.sin(y / 9) * np.sin(x / 9)).astype(np.uint8)

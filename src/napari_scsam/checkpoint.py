@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.config import ClassSpec, UserError, parse_classes
+from napari_scsam.config import ClassSpec, Progress, UserError, parse_classes
+from napari_scsam.data.download import RemoteFile, download
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -81,6 +82,36 @@ def _info_if_ours(path: Path) -> CheckpointInfo | None:
         return None
 
 
+@dataclass(frozen=True)
+class Download:
+    """Published SAM weights that a recipe can start from."""
+
+    name: str
+    about: str
+    licence: str
+    file: RemoteFile
+
+
+def list_downloads() -> tuple[Download, ...]:
+    """List the weights that `download_weights` can fetch."""
+    entries = json.loads((weights_folder() / "registry.json").read_text(encoding="utf-8"))
+    return tuple(Download(e["name"], e["about"], e["licence"], RemoteFile.from_dict(e["file"])) for e in entries)
+
+
+def download_weights(name: str) -> Generator[Progress, None, Path]:
+    """Fetch published weights into the user's folder, checked and resumable; returns where they are.
+
+    Raises
+    ------
+    UserError
+        When nothing is called so, or it cannot be fetched whole.
+    """
+    known = {d.name: d.file for d in list_downloads()}
+    if name not in known:
+        raise UserError(f"no weights are called {name!r}; choose from {', '.join(known)}")
+    return (yield from download(known[name], user_folder()))
+
+
 def find_checkpoint(name: str | Path = DEFAULT) -> Path:
     """Turn ``"default"``, a listed name or a path into a path.
 
@@ -109,37 +140,39 @@ def checkpoint_info(name: str | Path = DEFAULT) -> CheckpointInfo:
         When the file is missing, or is not a checkpoint of ours.
     """
     path = find_checkpoint(name)
-    card = _read_card(path)
-    config = card["config"]
-    return CheckpointInfo(
-        name=path.stem,
-        path=path,
-        classes=parse_classes(card["classes"]),
-        nm_per_pixel=config.get("nm_per_pixel"),
-        bytes=path.stat().st_size,
-        licence=str(card.get("licence", "unknown")),
-        summary=str(card.get("summary", "")),
-        config=config,
-        training=card.get("training", {}),
-    )
+    text = _read_card(path)
+    try:
+        card = json.loads(text)
+        return CheckpointInfo(
+            name=path.stem,
+            path=path,
+            classes=parse_classes(card["classes"]),
+            nm_per_pixel=card["config"].get("nm_per_pixel"),
+            bytes=path.stat().st_size,
+            licence=str(card.get("licence", "unknown")),
+            summary=str(card.get("summary", "")),
+            config=card["config"],
+            training=card.get("training", {}),
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is a ScSAM checkpoint whose card cannot be read; fetch it again") from error
 
 
-def _read_card(path: Path) -> dict[str, Any]:
-    """Read the JSON header of a safetensors file."""
+def _read_card(path: Path) -> str:
+    """Read the card, as JSON text, from the header of a safetensors file."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
         raise UserError(f"no checkpoint at {path}; give the path of a .safetensors file, or reinstall for the shipped one")
     try:
         with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
+            metadata: dict[str, str] = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         hint = "a .pth of SAM goes into training, not here" if path.suffix in (".pth", ".pt") else "it may be cut off; fetch it again"
         raise UserError(f"{path} is not a ScSAM checkpoint (no safetensors header); {hint}") from error
     if metadata.get("format") != FORMAT:
         raise UserError(f"{path} is not a ScSAM checkpoint (its header lacks the format {FORMAT!r}); choose one written by scsam")
-    card: dict[str, Any] = json.loads(metadata["card"])
-    return card
+    return metadata.get("card", "")
 
 
 def load_checkpoint(name: str | Path = DEFAULT) -> ScSAM:
@@ -162,10 +195,10 @@ def load_checkpoint(name: str | Path = DEFAULT) -> ScSAM:
     from napari_scsam.model import ScSAM, ScSAMConfig
 
     info = checkpoint_info(name)
-    model = ScSAM(ScSAMConfig(**info.config), info.classes)
     try:
+        model = ScSAM(ScSAMConfig(**info.config), info.classes)
         model.load_state_dict(load_file(info.path))
-    except (SafetensorError, RuntimeError) as error:
+    except (SafetensorError, RuntimeError, TypeError) as error:
         raise UserError(f"{info.path} is damaged or from another version; fetch it again") from error
     return model.eval()
 

@@ -12,6 +12,7 @@ import logging
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -19,9 +20,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from tqdm import tqdm
 
 from napari_scsam import __version__
-from napari_scsam.config import ClassSpec, Progress, UserError, parse_voxel_size, select_classes
+from napari_scsam.config import ClassSpec, Progress, UserError, select_classes
 
 if TYPE_CHECKING:
+    from napari_scsam.data.volumes import Volume
+    from napari_scsam.model import ScSAM
     from napari_scsam.train.evaluate import Scores
     from napari_scsam.train.schedule import TrainStep
 
@@ -37,14 +40,20 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``scsam``; gives the exit code."""
     arguments = build_parser().parse_args(argv)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries say to their programmers
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # a damaged file is told in our own sentence
     try:
         arguments.run(arguments)
     except UserError as error:
-        print(f"scsam: {error}", file=sys.stderr)
+        _say(f"scsam: {' '.join(str(error).split())}")  # some libraries put line breaks into what we quote
+        return 2
+    except OSError as error:
+        what, why = error.filename or "a file", error.strerror or error
+        _say(f"scsam: {what} cannot be read or written ({why}); check its path, its rights and the disk")
         return 2
     except KeyboardInterrupt:
-        print("scsam: stopped", file=sys.stderr)
+        _say("scsam: stopped")
         return 130
     return 0
 
@@ -89,20 +98,36 @@ def run_segment(arguments: argparse.Namespace) -> None:
     from napari_scsam.data.volumes import open_volume
     from napari_scsam.volume.run import segment_volume
 
-    volume, names = open_volume(arguments.image, arguments.voxel_size), arguments.classes.split(",") if arguments.classes else None
-    model = load_checkpoint(arguments.checkpoint)
-    select_classes(model.classes, names)
-    if volume.voxel_size is None and model.config.nm_per_pixel:
-        _say(f"voxel size unknown: taking the image as it is; the checkpoint was trained at {model.config.nm_per_pixel:g} nm per pixel")
-    show(segment_volume(volume, model, arguments.out, classes=names, device=arguments.device, resume=arguments.resume))
+    volume, model = open_volume(arguments.image, arguments.voxel_size), load_checkpoint(arguments.checkpoint)
+    names = [n.strip() for n in arguments.classes.split(",")] if arguments.classes else None
+    steps = segment_volume(volume, model, arguments.out, classes=names, device=arguments.device, resume=arguments.resume)
+    next(steps)  # a mistake shows here, and then its line is the only one
+    say_unknown_size(volume, model)
+    show(steps)
     print(arguments.out)
+
+
+def say_unknown_size(volume: Volume, model: ScSAM) -> None:
+    """Tell that the pixel size is not known, where it matters; it is never guessed."""
+    if volume.voxel_size is None and model.config.nm_per_pixel:
+        _say(
+            f"scsam: voxel size unknown, so the image is taken as it is; the checkpoint was trained at "
+            f"{model.config.nm_per_pixel:g} nm per pixel (tell the size with --voxel-size)"
+        )
 
 
 def _add_evaluate(commands: Any) -> None:
     parser = _command(commands, "evaluate", run_evaluate, "Compare a checkpoint's labels with the truth.")
     parser.add_argument("--image", required=True, metavar="IN")
     parser.add_argument("--labels", required=True, metavar="LAB")
-    parser.add_argument("--map", nargs="+", default=[], metavar="theirs=ours", help="label value = class name; values not named are background")
+    parser.add_argument(
+        "--map",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="theirs=ours",
+        help="label value = class name; values not named are background",
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the scores there as well")
     _add_model_options(parser)
 
@@ -117,6 +142,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     image, labels = open_volume(arguments.image, arguments.voxel_size), open_labels(arguments.labels)
     predictor = Predictor(load_checkpoint(arguments.checkpoint), arguments.device)
     scores = show(evaluate(predictor, image, labels, parse_map(arguments.map, predictor.classes)))
+    say_unknown_size(image, predictor.model)
     print_scores(scores)
     if arguments.json:
         write_json(arguments.json, scores.to_dict())
@@ -127,7 +153,7 @@ def parse_map(pairs: Iterable[str], classes: Sequence[ClassSpec]) -> dict[int, C
     mapping = {}
     for pair in pairs:
         theirs, _, ours = pair.partition("=")
-        if not theirs.isdigit() or not ours:
+        if not theirs.isdecimal() or not ours:
             raise UserError(f"--map {pair} is not a pair; write a label value, '=' and a class name, e.g. 1=mitochondrion")
         mapping[int(theirs)] = select_classes(classes, [ours])[0]
     return mapping or None
@@ -155,30 +181,43 @@ def run_demo(arguments: argparse.Namespace) -> None:
     print(f"sample: {demo.about}\nimage: {demo.image}\nlabels: {demo.labels}\npicture: {demo.picture}")
     if arguments.headless is None:
         # The window lives in a process of its own: this room knows no Qt.
-        subprocess.run([sys.executable, "-m", "napari", demo.image, demo.labels, "--plugin", "napari-scsam", "--with", "napari-scsam"], check=True)
+        window = [sys.executable, "-m", "napari", str(demo.image), str(demo.labels), "--plugin", "napari-scsam", "--with", "napari-scsam"]
+        if subprocess.run(window, check=False).returncode:  # noqa: S603 - our own interpreter and files
+            raise UserError("napari could not open; see what it says above, or look at the picture instead")
 
 
 def _add_checkpoints(commands: Any) -> None:
     parser = _command(commands, "checkpoints", run_list, "List and inspect checkpoints.")
-    actions = parser.add_subparsers(metavar="list | info | verify")
+    actions = parser.add_subparsers(metavar="list | info | download | verify")
     _command(actions, "list", run_list, "List the checkpoints on this machine.")
     info = _command(actions, "info", run_info, "Tell what a checkpoint is.")
     verify = _command(actions, "verify", run_verify, "Check that a checkpoint loads and is whole.")
+    fetch = _command(actions, "download", run_download, "Fetch published SAM weights to train from.")
+    fetch.add_argument("name", metavar="NAME")
     for action in (info, verify):
         action.add_argument("checkpoint", nargs="?", default="default", metavar="C")
     info.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run_list(_: argparse.Namespace) -> None:
-    """One line a checkpoint."""
-    from napari_scsam.checkpoint import list_checkpoints
+    """One line a checkpoint, and one for weights that can be fetched."""
+    from napari_scsam.checkpoint import list_checkpoints, list_downloads
 
     for info in list_checkpoints():
         print(f"{info.name:24} {info.bytes / 1e6:6.1f} MB  {info.summary}")
+    for entry in list_downloads():
+        print(f"{entry.name:24} {entry.file.size / 1e6:6.1f} MB  to download: {entry.about}")
+
+
+def run_download(arguments: argparse.Namespace) -> None:
+    """Fetch weights, and say where they are."""
+    from napari_scsam.checkpoint import download_weights
+
+    print(show(download_weights(arguments.name)))
 
 
 def run_info(arguments: argparse.Namespace) -> None:
-    """The card inside a checkpoint."""
+    """Print the card inside a checkpoint."""
     from napari_scsam.checkpoint import checkpoint_info
 
     info = checkpoint_info(arguments.checkpoint)
@@ -201,7 +240,7 @@ def _add_training(commands: Any) -> None:
     parser = _command(commands, "pretrain", run_pretrain, "Pre-train the MAE branch on unlabelled volumes.")
     parser.add_argument("volumes", nargs="+", metavar="VOL")
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="MAE.safetensors")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=600, help="default: 600")
     parser.add_argument("--encoder", default="hybrid", help="hybrid, or the name of a timm ViT")
     parser = _command(commands, "train", run_train, "Train a ScSAM by a recipe.")
     parser.add_argument("recipe", type=Path, metavar="CONFIG.toml")
@@ -230,13 +269,12 @@ def run_train(arguments: argparse.Namespace) -> None:
 T = TypeVar("T")
 
 
-def show(steps: Generator[Progress, None, T] | Iterable[Progress]) -> T:
+def show(steps: Generator[Progress, None, T]) -> T:
     """Put a progress bar round long work and give its result."""
-    iterator = iter(steps)
     with tqdm(unit="", disable=not sys.stderr.isatty()) as bar:
         while True:
             try:
-                step = next(iterator)
+                step = next(steps)
             except StopIteration as end:
                 result: T = end.value
                 return result

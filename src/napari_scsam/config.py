@@ -49,13 +49,18 @@ class ClassSpec:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ClassSpec:
-        """Read what `to_dict` wrote."""
-        return cls(
-            id=int(data["id"]),
-            name=str(data["name"]),
-            colour=str(data.get("colour", "")),
-            description=str(data.get("description", "")),
-        )
+        """Read what `to_dict` wrote, or what a user wrote into a file.
+
+        Raises
+        ------
+        UserError
+            When there is no name, or the id is no whole number.
+        """
+        try:
+            class_id, name = int(data["id"]), str(data["name"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"the class {dict(data)} cannot be read; give each class a whole number as id and a name") from error
+        return cls(class_id, name, str(data.get("colour", "")), str(data.get("description", "")))
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values."""
@@ -85,10 +90,10 @@ def parse_classes(specs: Iterable[ClassSpec | Mapping[str, Any]]) -> tuple[Class
     if not classes:
         raise UserError("the class table is empty; give at least one class with an id and a name")
     for field in ("id", "name"):
-        values = [getattr(c, field) for c in classes]
+        values = [str(getattr(c, field)).casefold() for c in classes]
         double = {v for v in values if values.count(v) > 1}
         if double:
-            raise UserError(f"two classes share the {field} {sorted(double)[0]!r}; each needs its own")
+            raise UserError(f"two classes share the {field} {min(double)!r}; each needs its own")
     return classes
 
 
@@ -103,12 +108,12 @@ def select_classes(classes: Sequence[ClassSpec], wanted: Iterable[str] | None) -
     if wanted is None:
         return tuple(classes)
     by_name = {c.name.casefold(): c for c in classes}
-    names = list(dict.fromkeys(wanted))
+    names = list(wanted)
     unknown = [n for n in names if n.casefold() not in by_name]
     if unknown or not names:
         known = ", ".join(c.name for c in classes)
         raise UserError(f"no class is called {unknown[0]!r}; choose from: {known}" if unknown else f"no class given; choose from: {known}")
-    return tuple(by_name[n.casefold()] for n in names)
+    return tuple(dict.fromkeys(by_name[n.casefold()] for n in names))
 
 
 def parse_voxel_size(values: Sequence[float] | float | None) -> VoxelSize | None:
@@ -119,11 +124,14 @@ def parse_voxel_size(values: Sequence[float] | float | None) -> VoxelSize | None
     Raises
     ------
     UserError
-        When a number is not positive and finite, or there are not 1, 2 or 3.
+        When there are not 1, 2 or 3 numbers, each positive and finite.
     """
     if values is None:
         return None
-    sizes = [float(values)] if isinstance(values, (int, float)) else [float(v) for v in values]
+    try:
+        sizes = [float(values)] if isinstance(values, (int, float)) else [float(v) for v in values]
+    except (TypeError, ValueError) as error:
+        raise UserError(f"voxel size {values!r} is no list of numbers; give z y x in nanometres") from error
     if len(sizes) not in (1, 2, 3) or not all(0 < v < float("inf") for v in sizes):
         raise UserError(f"voxel size {tuple(sizes)} is not usable; give z y x in nanometres, each above 0")
     if len(sizes) == 1:

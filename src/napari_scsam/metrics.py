@@ -39,11 +39,14 @@ class Overlap:
 
 
 def overlaps(predicted: NDArray[Any], truth: NDArray[Any], ids: Iterable[int]) -> dict[int, Overlap]:
-    """Count the agreement of two label images of one shape, for each class id, in one pass."""
+    """Count the agreement of two label images of one shape, for each class id.
+
+    Values must not be negative; those that are no id are left out.
+    """
     ids = list(ids)
-    size = 1 + max([int(predicted.max()), int(truth.max()), *ids])
-    pairs = np.bincount(truth.ravel().astype(np.int64) * size + predicted.ravel(), minlength=size * size).reshape(size, size)
-    return {i: Overlap(int(pairs[i, i]), int(pairs[:, i].sum()), int(pairs[i].sum())) for i in ids}
+    areas = (predicted[predicted == truth], predicted, truth)
+    both, ours, theirs = (np.bincount(a.ravel().astype(np.int64), minlength=1 + max(ids, default=0)) for a in areas)
+    return {i: Overlap(int(both[i]), int(ours[i]), int(theirs[i])) for i in ids}
 
 
 def mean(values: Iterable[float]) -> float:

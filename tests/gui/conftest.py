@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_scsam.checkpoint import CheckpointInfo
-from napari_scsam.config import ClassSpec, Progress
+from napari_scsam.config import ClassSpec, Progress, UserError
 from napari_scsam.gui.engine import Engine
 
 CLASSES = (
@@ -53,16 +53,20 @@ class FakePredictor:
 class FakeEngine(Engine):
     """The engine with the stand-in for a network; the rest is real."""
 
+    damaged = False
+
     def __init__(self) -> None:
         super().__init__()
         self.predictor = FakePredictor()
 
     def _ready(self, checkpoint: str):
         yield Progress(0, 1, "loading")
+        if self.damaged:
+            raise UserError(f"{checkpoint} is damaged; fetch it again")
         return self.predictor
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def classes() -> tuple[ClassSpec, ...]:
     return CLASSES
 
@@ -103,9 +107,11 @@ def window(make_napari_viewer, monkeypatch, info, wait):
         viewer.window.add_dock_widget(panel, name="ScSAM")
         chosen = session.Session.of(viewer)
         worker = chosen._worker
-        return SimpleNamespace(
-            viewer=viewer, widget=panel, session=chosen, engine=chosen._engine, worker=worker, finish=lambda: wait(lambda: not (worker.busy() or worker._small))
-        )
+
+        def finish() -> None:
+            wait(lambda: not (worker.busy() or worker._small))
+
+        return SimpleNamespace(viewer=viewer, widget=panel, session=chosen, engine=chosen._engine, finish=finish)
 
     return open_window
 

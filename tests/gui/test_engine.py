@@ -7,6 +7,8 @@ from napari_scsam.config import UserError
 from napari_scsam.gui.engine import SliceRequest
 from napari_scsam.gui.plane import Plane
 
+MIDDLE = Plane(0, 1)
+
 
 def finish(steps):
     seen = []
@@ -19,7 +21,7 @@ def finish(steps):
 
 @pytest.fixture
 def request_for(classes):
-    def make(data, plane=Plane(0, 1), voxel_size=None, volume="v"):
+    def make(data, plane=MIDDLE, voxel_size=None, volume="v"):
         return SliceRequest("tiny", volume, data, plane, voxel_size, classes)
 
     return make

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from napari.layers import Image, Labels, Layer
 
 from napari_scsam.config import UserError
@@ -21,7 +22,8 @@ def opened(path) -> list[Layer]:
 
 def test_an_image_comes_lazily_with_its_place(tmp_path, stack):
     path = tmp_path / "cell.tif"
-    tifffile.imwrite(path, stack, imagej=True, resolution=(1e3 / 10.24, 1e3 / 7.68), metadata={"unit": "um", "spacing": 0.005, "axes": "ZYX"})
+    size = {"unit": "um", "spacing": 0.005, "axes": "ZYX"}
+    tifffile.imwrite(path, stack, imagej=True, resolution=(1e3 / 10.24, 1e3 / 7.68), metadata=size)
     (image,) = opened(path)
     assert isinstance(image, Image)
     assert image.name == "cell"
@@ -32,7 +34,7 @@ def test_an_image_comes_lazily_with_its_place(tmp_path, stack):
 
 
 def test_an_unknown_size_stays_unknown(tmp_path, stack):
-    tifffile.imwrite(tmp_path / "cell.tif", stack)
+    tifffile.imwrite(tmp_path / "cell.tif", stack, photometric="minisblack")
     (image,) = opened(tmp_path / "cell.tif")
     assert tuple(image.scale) == (1, 1, 1)
     assert {str(unit) for unit in image.units} == {"pixel"}
@@ -89,13 +91,13 @@ def test_labels_without_classes_and_flat_ones(tmp_path):
 
 
 def test_image_and_labels_of_one_ome_zarr(tmp_path, stack, classes):
-    import zarr
-    from ome_zarr.writer import write_image
-
     path = tmp_path / "both.zarr"
     write_labels(path, stack % 4, SIZE, classes)
     root = zarr.open_group(path, mode="a")
-    write_image(stack, root, axes="zyx", scaler=None, coordinate_transformations=[[{"type": "scale", "scale": [1, 1, 1]}]])
+    root.create_array("0", data=stack)
+    axes = [{"name": name, "type": "space", "unit": "nanometer"} for name in "zyx"]
+    datasets = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": SIZE}]}]
+    root.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
     image, labels = opened(path)
     assert isinstance(image, Image)
     assert isinstance(labels, Labels)
@@ -104,9 +106,13 @@ def test_image_and_labels_of_one_ome_zarr(tmp_path, stack, classes):
     assert isinstance(inner, Labels)
 
 
-def test_big_labels_are_shown_lazily(tmp_path, stack, classes, monkeypatch):
-    write_labels(tmp_path / "big.zarr", stack % 4, SIZE, classes)
+def test_big_labels_are_shown_lazily(tmp_path, classes, monkeypatch):
+    values = np.zeros((2, 600, 700), np.uint8)
+    write_labels(tmp_path / "big.zarr", values, SIZE, classes)
+    write_labels(tmp_path / "big.tif", values, SIZE, classes)
     monkeypatch.setattr(napari_io, "IN_MEMORY", 10)
-    (layer,) = opened(tmp_path / "big.zarr")
-    assert layer.multiscale
-    assert not layer.editable
+    (pyramid,), (flat,) = opened(tmp_path / "big.zarr"), opened(tmp_path / "big.tif")
+    assert pyramid.multiscale
+    assert not pyramid.editable
+    assert not isinstance(flat.data, np.ndarray)
+    assert flat.data.shape == values.shape

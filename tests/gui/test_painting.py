@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import zarr
+from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_scsam.gui import painting
@@ -10,6 +11,7 @@ from napari_scsam.gui.painting import OrganelleLabels, merge, row_bands
 from napari_scsam.gui.plane import Plane
 
 MITO, ER = 1, 2
+MIDDLE = Plane(0, 1)
 
 
 @pytest.fixture(params=["numpy", "zarr"], autouse=True)
@@ -39,7 +41,7 @@ MITO_MIDDLE = prediction(mito=(slice(2, 6), MITO))
 ER_BOTTOM = prediction(er=(slice(5, 8), ER))
 
 
-def write(output, labels, ids, plane=Plane(0, 1), **options) -> int:
+def write(output, labels, ids, plane=MIDDLE, **options) -> int:
     steps = output.write_steps(plane, labels, ids, **options)
     while True:
         try:
@@ -48,7 +50,7 @@ def write(output, labels, ids, plane=Plane(0, 1), **options) -> int:
             return done.value
 
 
-def shown(output, plane=Plane(0, 1)) -> np.ndarray:
+def shown(output, plane=MIDDLE) -> np.ndarray:
     return plane.read(output.layer.data)
 
 
@@ -127,6 +129,21 @@ def test_after_redo_the_pixels_are_the_models_again(output):
 def test_writing_the_same_again_adds_no_undo_step(output):
     write(output, MITO_TOP, [MITO])
     assert write(output, MITO_TOP, [MITO]) == 0
+    output.layer.undo()
+    assert not shown(output).any()
+
+
+@pytest.mark.parametrize("view", ["another slice", "3-D", "rolled", "hidden and rolled"])
+def test_writing_does_not_depend_on_what_is_shown(output, view):
+    viewer = ViewerModel()
+    viewer.add_layer(output.layer)
+    viewer.dims.set_current_step(0, 2 if view == "another slice" else 1)
+    output.layer.visible = "hidden" not in view
+    viewer.dims.order = (1, 0, 2) if "rolled" in view else (0, 1, 2)
+    viewer.dims.ndisplay = 3 if view == "3-D" else 2
+    write(output, MITO_TOP, [MITO])
+    np.testing.assert_array_equal(shown(output), MITO_TOP)
+    assert output.layer.visible
     output.layer.undo()
     assert not shown(output).any()
 

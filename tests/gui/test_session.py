@@ -12,6 +12,7 @@ from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.config import ClassSpec
+from napari_scsam.gui.layers import VOXEL_SIZE
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.worker import Report
 
@@ -36,7 +37,7 @@ class AtOnce:
     def cancel(self, kind=None) -> None:
         self.kinds.append(f"cancel {kind}")
 
-    def busy(self, kind=None) -> bool:
+    def busy(self, kind=None) -> bool:  # noqa: ARG002  # nothing ever waits
         return False
 
     def trickle(self, steps) -> None:
@@ -84,7 +85,15 @@ def test_segmenting_writes_the_shown_slice_where_the_image_lies(viewer, session,
     assert said[-1].startswith("3 classes on slice 2: 100.0 %")
 
 
-@pytest.mark.parametrize("wrap", [np.asarray, lambda a: da.from_array(a, chunks=(1, 32, 32)), lambda a: zarr.array(a, chunks=(1, 32, 32)), np.float32])
+def as_dask(array):
+    return da.from_array(array, chunks=(1, 32, 32))
+
+
+def as_zarr(array):
+    return zarr.array(array, chunks=(1, 32, 32))
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, as_dask, as_zarr, np.float32, np.int32])
 def test_arrays_of_every_kind(viewer, session, stack, wrap):
     session.choose_image(viewer.add_image(wrap(stack)))
     session.segment()
@@ -146,29 +155,18 @@ def test_what_cannot_be_done_is_told(viewer, session, said, stack):
     assert not [layer for layer in viewer.layers if isinstance(layer, Labels)]
 
 
-def test_voxel_size_is_read_typed_or_unknown_but_never_guessed(viewer, session, stack):
+def test_a_typed_voxel_size_goes_to_the_network_and_into_the_labels(viewer, session, stack):
     assert "open a file" in session.explain_voxel_size()
-    session.choose_image(viewer.add_image(stack, scale=(5, 5, 5), name="bare"))
-    assert session.voxel_size is None
-    assert session.explain_voxel_size().startswith("Voxel size unknown: segmenting at the image's own pixel size.")
+    session.type_voxel_size((1.0, 2.0, 3.0))
+    session.choose_image(viewer.add_image(stack))
+    changes = []
+    session.image_changed.connect(lambda: changes.append(session.voxel_size))
     session.type_voxel_size((40.0, 10.0, 10.0))
-    assert session.voxel_size == (40.0, 10.0, 10.0)
-    assert "typed" in session.explain_voxel_size()
+    assert changes == [(40.0, 10.0, 10.0)]
     assert "5 nm" in session.explain_voxel_size()
     session.segment()
     assert session._engine.predictor.asked[-1][1] == (40.0, 10.0, 10.0)
-    session.type_voxel_size(None)
-    assert session.voxel_size is None
-
-
-def test_voxel_size_follows_the_layer(viewer, session, stack):
-    image = viewer.add_image(stack)
-    session.choose_image(image)
-    calls = []
-    session.image_changed.connect(lambda: calls.append(session.voxel_size))
-    image.units = ("um",) * 3
-    image.scale = (0.04, 0.01, 0.01)
-    assert calls[-1] == pytest.approx((40, 10, 10))
+    assert labels_of(viewer).metadata[VOXEL_SIZE] == (40.0, 10.0, 10.0)
 
 
 def test_another_checkpoint_keeps_the_classes_by_name(session, info, classes):
@@ -177,6 +175,19 @@ def test_another_checkpoint_keeps_the_classes_by_name(session, info, classes):
     assert [spec.id for spec in session.chosen] == [7]
     session.choose_checkpoint(replace(info, classes=(ClassSpec(8, "granule"),)))
     assert [spec.id for spec in session.chosen] == [8]
+
+
+def test_the_state_of_the_model_is_told(viewer, session, info, stack):
+    assert session.model_state == "Runs on cpu"
+    states = []
+    session.checkpoint_changed.connect(lambda: states.append(session.model_state))
+    session._engine.damaged = True
+    session.choose_checkpoint(replace(info, name="damaged"))
+    assert states == ["Loading …", "Not loaded"]
+    session._engine.damaged = False
+    session.choose_image(viewer.add_image(stack))
+    session.segment()
+    assert states[-1] == "Runs on cpu"
 
 
 def test_removing_the_image_cancels_and_forgets_it(viewer, session, stack):
@@ -199,7 +210,7 @@ def test_a_result_for_a_removed_image_is_dropped(viewer, session, stack):
 
 
 def test_opening_a_file_adds_its_layers_and_chooses_the_image(viewer, session, tmp_path, stack, said):
-    tifffile.imwrite(tmp_path / "cell.tif", stack)
+    tifffile.imwrite(tmp_path / "cell.tif", stack, photometric="minisblack")
     session.open_file(str(tmp_path / "cell.tif"))
     assert session.image is viewer.layers["cell"]
     session.open_file(str(tmp_path / "missing.tif"))

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
-from napari_scsam.gui.torch_guard import mesa_is_loaded
+from napari_scsam.gui.torch_guard import collection_paused, mesa_is_loaded
 
 WINDOW = """
 import faulthandler, sys
@@ -25,7 +27,7 @@ viewer.close()
 
 
 def run(script: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=240, check=False)  # noqa: S603  # a script of ours
 
 
 @pytest.mark.gui
@@ -46,14 +48,32 @@ def test_the_guard_is_still_needed():
 
 
 def test_without_a_window_triton_is_left_alone():
-    script = "import sys; from napari_scsam.gui.torch_guard import import_torch_stack as f; f(); f(); import torch; print('blocked' if sys.modules.get('triton', 0) is None else 'free')"
-    done = run(script)
+    guarded = "import sys; from napari_scsam.gui.torch_guard import import_torch_stack as f; f(); f(); import torch; "
+    done = run(guarded + "print('blocked' if sys.modules.get('triton', 0) is None else 'free')")
     assert done.stdout.strip() == "free", done.stderr[-2000:]
 
 
-def test_the_garbage_collector_stays_as_it_was():
-    script = "import gc; from napari_scsam.gui.torch_guard import import_torch_stack as f; gc.{0}(); f(); print(gc.isenabled())"
-    assert [run(script.format(state)).stdout.strip() for state in ("enable", "disable")] == ["True", "False"]
+def fail_while_paused() -> list:
+    made: list = []
+    with suppress(ImportError), collection_paused():
+        assert not gc.isenabled()
+        made.append([])
+        raise ImportError
+    return made
+
+
+@pytest.mark.parametrize("switch", [gc.enable, gc.disable])
+def test_the_garbage_collector_pauses_and_stays_as_it_was(switch):
+    was_on = gc.isenabled()
+    try:
+        switch()
+        before = gc.isenabled()
+        made = fail_while_paused()
+        assert gc.isenabled() == before
+        assert gc.get_freeze_count() == 0
+        assert any(found is made[0] for found in gc.get_objects(generation=2))
+    finally:
+        (gc.enable if was_on else gc.disable)()
 
 
 @pytest.mark.parametrize(
@@ -74,3 +94,8 @@ def test_mesa_is_known_by_its_libraries(tmp_path, library, mesa):
 
 def test_no_mesa_where_there_is_no_list_of_libraries(tmp_path):
     assert not mesa_is_loaded(tmp_path / "missing")
+
+
+def test_the_widget_is_imported_without_torch():
+    done = run("import sys, napari_scsam.gui.widget, napari_scsam.gui.napari_io; print([p for p in ('torch', 'timm') if p in sys.modules])")
+    assert done.stdout.strip() == "[]", done.stderr[-2000:]

@@ -68,7 +68,7 @@ def measure_contrast(image: Any, percentiles: tuple[float, float] = PERCENTILES)
     return Contrast(low, high)
 
 
-def sample_pixels(image: Any) -> NDArray[np.float32]:
+def sample_pixels(image: Any) -> NDArray[np.floating]:
     """Read about `SAMPLE` pixels, spread over the whole volume."""
     if min(image.shape) == 0:
         raise UserError(f"the image is empty (shape {tuple(image.shape)}); choose one with pixels")
@@ -79,10 +79,15 @@ def sample_pixels(image: Any) -> NDArray[np.float32]:
     return np.concatenate([thin(np.asarray(image[int(z)]), SAMPLE // len(chosen)) for z in chosen])
 
 
-def thin(plane: NDArray[Any], count: int) -> NDArray[np.float32]:
+def thin(plane: NDArray[Any], count: int) -> NDArray[np.floating]:
     """Take a regular grid of about `count` pixels, flat."""
     step = max(1, int((plane.size / count) ** 0.5))
-    return plane[::step, ::step].astype(np.float32).ravel()
+    return as_floats(plane[::step, ::step]).ravel()
+
+
+def as_floats(pixels: NDArray[Any]) -> NDArray[np.floating]:
+    """Turn any dtype into floats that keep its grey steps: 32-bit ones for up to 16-bit integers, else 64-bit."""
+    return pixels.astype(np.result_type(pixels.dtype, np.float32))
 
 
 def normalise(image: NDArray[Any], contrast: Contrast) -> NDArray[np.float32]:
@@ -90,6 +95,6 @@ def normalise(image: NDArray[Any], contrast: Contrast) -> NDArray[np.float32]:
 
     Works for every integer and float dtype; the shape stays.
     """
-    scaled = (image.astype(np.float32) - contrast.low) / (contrast.high - contrast.low)
-    clipped: NDArray[np.float32] = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0), 0, 1)
+    scaled = (as_floats(image) - contrast.low) / (contrast.high - contrast.low)
+    clipped: NDArray[np.float32] = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0), 0, 1).astype(np.float32)
     return clipped

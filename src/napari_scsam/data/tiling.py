@@ -22,7 +22,7 @@ class Tile:
     width: int
 
     def inside(self, shape: tuple[int, int]) -> tuple[slice, slice]:
-        """The part of the slice that it covers."""
+        """Give the part of the slice that it covers."""
         return slice(self.y, min(self.y + self.height, shape[0])), slice(self.x, min(self.x + self.width, shape[1]))
 
     def contains(self, y: float, x: float) -> bool:
@@ -106,6 +106,6 @@ class Blend:
         self.weight[part] += weight
 
     def result(self) -> NDArray[np.float32]:
-        """The blended maps, K×Y×X."""
+        """Give the blended maps, K×Y×X."""
         blended: NDArray[np.float32] = self.total / self.weight
         return blended

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, Progress, VoxelSize
 from napari_scsam.data.preprocess import Contrast, measure_contrast
+from napari_scsam.gui.layers import warm_up
 from napari_scsam.gui.napari_io import read_layers
 from napari_scsam.gui.plane import Plane
-from napari_scsam.gui.torch_guard import import_torch_stack
+from napari_scsam.gui.torch_guard import collection_paused, import_torch_stack
 
 if TYPE_CHECKING:
     from napari.types import LayerData
@@ -100,9 +101,7 @@ class Engine:
             self._contrasts[request.volume] = measure_contrast(request.data)
         yield Progress(0, 1, f"reading {request.plane.describe()}")
         image = request.plane.read(request.data)
-        predictor.set_image(
-            image, request.plane.voxel_size(request.voxel_size), contrast=self._contrasts[request.volume], key=request.key
-        )
+        predictor.set_image(image, request.plane.voxel_size(request.voxel_size), contrast=self._contrasts[request.volume], key=request.key)
         labels = yield from predictor.segment_steps([spec.name for spec in request.classes])
         return Segmentation(request, labels, str(predictor.device), time.perf_counter() - start)
 
@@ -114,7 +113,9 @@ class Engine:
     def _ready(self, checkpoint: str) -> Generator[Progress, None, Predictor]:
         if self._predictor is None or self._checkpoint != checkpoint:
             yield Progress(0, 2, "starting the network")
-            import_torch_stack()
+            with collection_paused():
+                warm_up()
+                import_torch_stack()
             from napari_scsam.checkpoint import load_checkpoint
             from napari_scsam.infer.predictor import Predictor
 

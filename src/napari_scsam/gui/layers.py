@@ -68,6 +68,11 @@ def show_classes(layer: Labels, classes: Sequence[ClassSpec]) -> None:
     layer.metadata = {**layer.metadata, **table["metadata"]}
 
 
+def warm_up() -> None:
+    """Make napari import what its first labels layer needs (pandas, above all); half a second, so not on the main thread."""
+    Labels(np.zeros((1, 1), np.uint8), features={"index": [0]})
+
+
 def class_table(classes: Sequence[ClassSpec]) -> dict[str, Any]:
     """Give the attributes of a labels layer that carry a class table."""
     return {

@@ -44,15 +44,15 @@ class ModelPanel(QGroupBox):
             self.checkpoints.add(info, info.name, describe(info))
         self.checkpoints.setEnabled(bool(infos))
 
-    def show_chosen(self, info: CheckpointInfo, device: str) -> None:
-        """Show the checkpoint in use, and its device once it is loaded (empty before)."""
+    def show_chosen(self, info: CheckpointInfo, state: str) -> None:
+        """Show the checkpoint in use and what it does, e.g. ``"Runs on cpu"``."""
         if not self.checkpoints.show_choice(info):
             self.checkpoints.add(info, info.name, describe(info))
             self.checkpoints.show_choice(info)
         self.checkpoints.setEnabled(True)
         self.checkpoints.setToolTip(describe(info))
         size = f"trained at {info.nm_per_pixel:g} nm per pixel" if info.nm_per_pixel else "pixel size of training unknown"
-        self.note.setText(f"Runs on {device}; {size}." if device else "Loading …")
+        self.note.setText(f"{state}; {size}.")
 
     def _ask_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Choose a checkpoint", "", "Checkpoints (*.safetensors)")

@@ -63,11 +63,12 @@ def image_layer(volume: Volume) -> LayerData:
 
 
 def labels_layer(volume: Volume, classes: Sequence[ClassSpec] | None) -> LayerData:
-    """Lay out labels as a labels layer: editable, in memory, unless they are too big for that."""
-    editable = volume.data.nbytes <= IN_MEMORY
-    data = volume.data[...] if editable else [volume.data, *volume.levels]
+    """Lay out labels as a labels layer: in memory, where they can be edited, unless they are too big for that."""
     table = class_table(classes) if classes else {}
-    return (data, {"multiscale": not editable, "opacity": 0.5, **place(volume), **table}, "labels")
+    if volume.data.nbytes <= IN_MEMORY:
+        return (volume.data[...], {"opacity": 0.5, **place(volume), **table}, "labels")
+    data, options, _ = image_layer(volume)
+    return (data, {"opacity": 0.5, **options, **table}, "labels")
 
 
 def place(volume: Volume) -> dict[str, Any]:

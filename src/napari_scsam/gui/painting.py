@@ -53,6 +53,7 @@ class OrganelleLabels:
         int
             The number of pixels changed.
         """
+        self.layer.visible = True  # to see what comes; and napari 0.9 cannot write to a hidden layer whose axes were rolled
         bands = row_bands(prediction.shape)
         written = self._written[plane]
         while written.last_write_is_gone(plane.read(self.layer.data, rows) for rows in bands):

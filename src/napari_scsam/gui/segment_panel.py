@@ -23,30 +23,35 @@ class SegmentPanel(QGroupBox):
     def __init__(self, key: str) -> None:
         super().__init__("Segment")
         self.classes = Dropdown(
-            "What to look for. A slice is embedded once; after that every class is there at once,\nso picking another one segments it right away."
+            "What to look for. A slice is embedded once; after that every class is there at once,\n"
+            "so picking another one segments it right away."
         )
         self.classes.picked.connect(self.classes_chosen)
         self.segment = QPushButton(f"Segment slice   ({key})")
         self.segment.setToolTip("Segment the slice shown. One Ctrl+Z takes it back. What you painted yourself stays.")
-        self.segment.clicked.connect(lambda: self.segment_asked.emit())
+        self.segment.clicked.connect(self.segment_asked)
         self.replace = QCheckBox("Replace what I painted, too")
         self.replace.setToolTip("Off: the network changes only its own pixels, never those that you painted or erased.")
-        self.replace.toggled.connect(self.replace_changed)
+        self.replace.clicked.connect(self.replace_changed)
         self.bar = QProgressBar()
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop after the tile that is being worked on. Nothing is written.")
-        self.cancel.clicked.connect(lambda: self.cancel_asked.emit())
+        self.cancel.clicked.connect(self.cancel_asked)
         self.status = note()
         self._lay_out()
         self.show_working(False)
 
-    def show_classes(self, classes: Sequence[ClassSpec], chosen: Sequence[ClassSpec]) -> None:
+    def show_classes(self, classes: Sequence[ClassSpec]) -> None:
         """List the classes of the checkpoint, with all of them together first."""
         self.classes.empty()
         self.classes.add(tuple(classes), "all classes", icon=swatch(*(spec.colour for spec in classes)))
         for spec in classes:
             self.classes.add((spec,), spec.name, spec.description, swatch(spec.colour))
+
+    def show_choices(self, chosen: Sequence[ClassSpec], *, replace: bool) -> None:
+        """Point at the classes in use, and say whether the user's own pixels may be replaced."""
         self.classes.show_choice(tuple(chosen))
+        self.replace.setChecked(replace)
 
     def show_progress(self, progress: Progress) -> None:
         """Move the bar."""

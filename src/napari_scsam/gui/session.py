@@ -7,14 +7,13 @@ and results up.
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Hashable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import uuid4
 
-import numpy as np
 from napari.layers import Image, Layer
 from psygnal import Signal
 
@@ -22,7 +21,8 @@ from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.gui.engine import Engine, ModelInfo, Segmentation, SliceRequest
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.outputs import Outputs
-from napari_scsam.gui.plane import full_resolution, layer_voxel_size, shown_plane
+from napari_scsam.gui.plane import full_resolution, shown_plane
+from napari_scsam.gui.sources import Sources
 from napari_scsam.gui.worker import Report, Worker
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ class Session:
     image_changed = Signal()
     """Another image layer, or another voxel size."""
     checkpoint_changed = Signal()
-    """Another checkpoint with its classes, or the device became known."""
+    """Another checkpoint with its classes, or news of its loading."""
+    choices_changed = Signal()
+    """Other classes to segment, or another word on the user's own pixels."""
 
     _sessions: ClassVar[weakref.WeakKeyDictionary[Viewer, Session]] = weakref.WeakKeyDictionary()
 
@@ -64,14 +66,14 @@ class Session:
         self.image: Image | None = None
         self.checkpoint: CheckpointInfo | None = None
         self.chosen: tuple[ClassSpec, ...] = ()
-        self.device = ""
+        self.model_state = ""
         self.replace_edits = False
         self._viewer = weakref.ref(viewer)
         self._engine = engine
         self._worker = make_worker(self._receive)
         self._outputs = Outputs()
-        self._volumes: weakref.WeakKeyDictionary[Layer, Hashable] = weakref.WeakKeyDictionary()
-        self._typed: weakref.WeakKeyDictionary[Layer, VoxelSize] = weakref.WeakKeyDictionary()
+        self._sources = Sources()
+        self._sources.size_changed.connect(self.image_changed)
         self._embedded: deque[Hashable] = deque(maxlen=REMEMBERED_SLICES)
         self._users = 0
         viewer.layers.events.removed.connect(self._on_removed)
@@ -104,30 +106,22 @@ class Session:
 
     def choose_image(self, layer: Image | None) -> None:
         """Choose the layer to segment; it is checked when segmenting."""
-        if layer is not None and layer not in self._volumes:
-            self._volumes[layer] = uuid4()
-            layer.events.data.connect(self._on_data)
-            layer.events.scale.connect(self._on_place)
-            layer.events.units.connect(self._on_place)
+        if layer is not None:
+            self._sources.volume(layer)
         self.image = layer
         self.image_changed.emit()
 
     def type_voxel_size(self, size: VoxelSize | None) -> None:
-        """Take the user's word for the voxel size (nm along z, y, x) over the layer's; None takes it back."""
-        if self.image is None:
-            return
-        if size is None or size == layer_voxel_size(self.image):
-            self._typed.pop(self.image, None)
-        else:
-            self._typed[self.image] = size
-        self.image_changed.emit()
+        """Take the user's word for the voxel size of the chosen layer (nm along z, y, x); None takes it back."""
+        if self.image is not None:
+            self._sources.type_size(self.image, size)
 
     def choose_checkpoint(self, info: CheckpointInfo) -> None:
         """Choose the network, and load it on the worker thread; classes stay chosen by name."""
         everything = self.checkpoint is None or self.chosen == self.checkpoint.classes
         names = {spec.name for spec in self.chosen}
         kept = tuple(spec for spec in info.classes if spec.name in names)
-        self.checkpoint, self.device = info, ""
+        self.checkpoint, self.model_state = info, "Loading …"
         self.chosen = info.classes if everything or not kept else kept
         self.checkpoint_changed.emit()
         self._submit("load", partial(self._engine.load_steps, str(info.path)))
@@ -135,12 +129,14 @@ class Session:
     def choose_classes(self, classes: Sequence[ClassSpec]) -> None:
         """Choose what to segment; at once where the slice shown was embedded already."""
         self.chosen = tuple(classes)
+        self.choices_changed.emit()
         if self._shown_is_embedded():
             self.segment()
 
     def replace_edits_too(self, replace: bool) -> None:
         """Choose whether segmenting may change the user's own pixels."""
         self.replace_edits = replace
+        self.choices_changed.emit()
 
     def open_file(self, path: str) -> None:
         """Open a file as layers, reading on the worker thread."""
@@ -168,20 +164,13 @@ class Session:
     @property
     def voxel_size(self) -> VoxelSize | None:
         """Voxel size of the chosen layer, nm along z, y, x; None when unknown."""
-        if self.image is None:
-            return None
-        return self._typed.get(self.image) or layer_voxel_size(self.image)
+        return None if self.image is None else self._sources.voxel_size(self.image)
 
     def explain_voxel_size(self) -> str:
         """Say where the voxel size comes from, and what that means for the network."""
         if self.image is None:
             return "Choose an image layer, or open a file."
-        if self.voxel_size is None:
-            note = "Voxel size unknown: segmenting at the image's own pixel size."
-            return note if np.allclose(self.image.scale, 1) else f"{note} (The layer's scale has no unit of length.)"
-        source = "As typed here" if self.image in self._typed else "From the layer"
-        trained = self.checkpoint.nm_per_pixel if self.checkpoint else None
-        return f"{source}; slices are resampled to the network's {trained:g} nm." if trained else f"{source}."
+        return self._sources.explain_size(self.image, self.checkpoint.nm_per_pixel if self.checkpoint else None)
 
     def _request(self) -> SliceRequest:
         viewer = self._viewer()
@@ -191,7 +180,7 @@ class Session:
             raise UserError("there is no checkpoint to segment with; choose one under Model")
         return SliceRequest(
             checkpoint=str(self.checkpoint.path),
-            volume=self._volumes[self.image],
+            volume=self._sources.volume(self.image),
             plane=shown_plane(viewer, self.image),
             data=full_resolution(self.image),
             voxel_size=self.voxel_size,
@@ -217,8 +206,10 @@ class Session:
         if report.state == "failed":
             tell(report.value)
             self.status.emit(str(report.value))
-        elif report.state == "returned":
+        if report.state == "returned":
             self._on_result(report.kind, report.value)
+        elif report.kind == "load" and not self._worker.busy("load"):
+            self._show_model("Not loaded")
         self.working.emit(self._worker.busy())
 
     def _on_result(self, kind: str, value: Any) -> None:
@@ -226,19 +217,26 @@ class Session:
         receive[kind](value)
 
     def _on_loaded(self, model: ModelInfo) -> None:
-        self.device = model.device
-        self.checkpoint_changed.emit()
+        gc.collect()  # the pass over all that was imported (see collection_paused): now, rather than in the middle of a segmentation
+        self._show_model(f"Runs on {model.device}")
         self.status.emit(f"Ready on {model.device}.")
 
+    def _show_model(self, state: str) -> None:
+        if state != self.model_state:
+            self.model_state = state
+            self.checkpoint_changed.emit()
+
     def _on_segmented(self, result: Segmentation) -> None:
+        self._show_model(f"Runs on {result.device}")
         self._worker.trickle(self._write_steps(result))
 
     def _write_steps(self, result: Segmentation) -> Generator[None, None, None]:
         request, viewer = result.request, self._viewer()
-        image = next((layer for layer, volume in self._volumes.items() if volume == request.volume), None)
-        if viewer is None or image not in viewer.layers:
+        image = self._sources.layer(request.volume)
+        if viewer is None or image is None or image not in viewer.layers:
             return
-        output = self._outputs.for_image(viewer, image, request.classes, typed=self._typed.get(image))
+        output = self._outputs.for_image(viewer, image, request.classes, typed=self._sources.typed_size(image))
+        yield
         ids = [spec.id for spec in request.classes]
         yield from output.write_steps(request.plane, result.labels, ids, replace_edits=self.replace_edits)
         self._embedded.append(request.embedding)
@@ -255,12 +253,6 @@ class Session:
             self.choose_image(images[0])
 
     # What happens in the viewer
-
-    def _on_data(self, event: Event) -> None:
-        self._volumes[event.source] = uuid4()
-
-    def _on_place(self, event: Event) -> None:
-        self.image_changed.emit()
 
     def _on_removed(self, event: Event) -> None:
         self._outputs.forget(event.value)

@@ -15,6 +15,8 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 MAPS = Path("/proc/self/maps")
@@ -36,12 +38,25 @@ def import_torch_stack() -> None:
     if "triton" not in sys.modules and mesa_is_loaded():
         sys.modules["triton"] = None  # type: ignore[assignment]  # Python's own way to say "not importable"
     preload_libraries()
+    for name in PACKAGES:
+        importlib.import_module(name)
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Keep the garbage collector still while big packages are imported.
+
+    They make half a million objects. Every pass over them holds Python's
+    global lock, and so the window, for a few tenths of a second. Here they go
+    straight to the oldest generation, which one later pass looks at once.
+    """
     collecting = gc.isenabled()
-    gc.disable()  # a million new objects: each full collection would hold the interpreter, and the window, for 0.1 s
+    gc.disable()
     try:
-        for name in PACKAGES:
-            importlib.import_module(name)
+        yield
     finally:
+        gc.freeze()
+        gc.unfreeze()
         if collecting:
             gc.enable()
 

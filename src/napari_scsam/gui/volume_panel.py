@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from qtpy.QtCore import QLocale, Qt, Signal
+from qtpy.QtCore import QLocale, QObject, Qt, Signal
 from qtpy.QtGui import QDoubleValidator
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton
 
@@ -86,8 +86,8 @@ class VolumePanel(QGroupBox):
             self.file_asked.emit(url.toLocalFile())
 
     def _open_button(self) -> QPushButton:
-        button = QPushButton("Open")
-        button.setToolTip("Open a volume. Only what is looked at is read, so it may be larger than memory.\nFiles can also be dropped here.")
+        button = QPushButton("Open  ")
+        button.setToolTip("Open a volume. Only what is looked at is read, so it may exceed the memory.\nFiles can be dropped here, too.")
         menu = QMenu(button)
         menu.addAction("File (TIFF, MRC, HDF5) …", self._ask_file)
         menu.addAction("Folder (OME-Zarr, zarr, a folder of slices) …", self._ask_folder)
@@ -128,12 +128,10 @@ class SizeField(QLineEdit):
 
     def __init__(self, axis: str) -> None:
         super().__init__()
-        only_positive = QDoubleValidator(0.0, 1e6, 4, self)
-        only_positive.setLocale(QLocale.c())
-        self.setValidator(only_positive)
+        self.setValidator(SizeValidator(self))
         self.setPlaceholderText("?")
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.setMinimumWidth(46)
+        self.setMinimumWidth(42)
         self.setMaximumWidth(72)
         self.setToolTip(
             f"Size of a voxel along {axis} in nanometres; empty when unknown.\n"
@@ -147,3 +145,18 @@ class SizeField(QLineEdit):
     def size_nm(self) -> float:
         """Give what was typed; 0 when nothing was."""
         return float(self.text() or 0)
+
+
+class SizeValidator(QDoubleValidator):
+    """Lets sizes in nm pass, and nothing at all."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(0.0, 1e6, 4, parent)
+        self.setLocale(QLocale.c())
+        self.setNotation(QDoubleValidator.Notation.StandardNotation)
+
+    def validate(self, text: str, position: int) -> tuple[QDoubleValidator.State, str, int]:
+        """Take the empty field for an answer, too."""
+        if not text:
+            return QDoubleValidator.State.Acceptable, text, position
+        return cast("tuple[QDoubleValidator.State, str, int]", super().validate(text, position))

@@ -20,6 +20,7 @@ from napari_scsam.gui.volume_panel import VolumePanel
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+    from qtpy.QtGui import QShowEvent
 
 
 class ScSAMWidget(QScrollArea):
@@ -37,6 +38,7 @@ class ScSAMWidget(QScrollArea):
         self._viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._session = Session.of(self._viewer)
         self.volume, self.model, self.segment = VolumePanel(), ModelPanel(), SegmentPanel(segment_key())
+        self._column = QWidget()
         self._lay_out()
         self._links = Links(self._session)
         self.destroyed.connect(self._links.cut)
@@ -51,21 +53,29 @@ class ScSAMWidget(QScrollArea):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._links.cut()
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  # Qt's name
+        """Ask for the width anew, now that napari's style gave the panels their size."""
+        super().showEvent(event)
+        self.updateGeometry()
+
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Ask for no more than a calm column."""
-        return QSize(330, super().sizeHint().height())
+        return QSize(max(300, self.minimumSizeHint().width()), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  # Qt's name
+        """Be wide enough for the panels; what does not fit in height is scrolled to."""
+        width = self._column.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        return QSize(width, super().minimumSizeHint().height())
 
     def _lay_out(self) -> None:
-        column = QWidget()
-        layout = QVBoxLayout(column)
+        layout = QVBoxLayout(self._column)
         for panel in (self.volume, self.model, self.segment):
             layout.addWidget(panel)
         layout.addStretch(1)
-        self.setWidget(column)
+        self.setWidget(self._column)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMinimumWidth(column.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width())
 
     def _connect_panels(self) -> None:
         session = self._session
@@ -86,6 +96,7 @@ class ScSAMWidget(QScrollArea):
         links.add(session.working, self.segment.show_working)
         links.add(session.image_changed, self._show_image)
         links.add(session.checkpoint_changed, self._show_checkpoint)
+        links.add(session.choices_changed, self._show_choices)
         for name in ("inserted", "removed", "reordered", "renamed"):
             links.add(getattr(self._viewer.layers.events, name), self._show_layers)
 
@@ -99,7 +110,7 @@ class ScSAMWidget(QScrollArea):
         self._show_checkpoint()
         self._show_layers()
 
-    def _show_layers(self, event: Any = None) -> None:
+    def _show_layers(self) -> None:
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
         if self._session.image is None and images:
             active = self._viewer.layers.selection.active
@@ -108,17 +119,20 @@ class ScSAMWidget(QScrollArea):
         self._show_image()
 
     def _show_image(self) -> None:
-        image = self._session.image
+        session, image = self._session, self._session.image
+        flat = image is not None and image.ndim == 2
         self.volume.show_chosen(image)
-        self.volume.show_size(
-            self._session.voxel_size, self._session.explain_voxel_size(), flat=image is not None and image.ndim == 2, possible=image is not None
-        )
+        self.volume.show_size(session.voxel_size, session.explain_voxel_size(), flat=flat, possible=image is not None)
 
     def _show_checkpoint(self) -> None:
         if (info := self._session.checkpoint) is not None:
-            self.model.show_chosen(info, self._session.device)
-            self.segment.show_classes(info.classes, self._session.chosen)
+            self.model.show_chosen(info, self._session.model_state)
+            self.segment.show_classes(info.classes)
+            self._show_choices()
             self._show_image()
+
+    def _show_choices(self) -> None:
+        self.segment.show_choices(self._session.chosen, replace=self._session.replace_edits)
 
     def _use_checkpoint_file(self, path: str) -> None:
         try:

@@ -22,6 +22,9 @@ from napari_scsam.config import Progress
 Steps = Generator[Progress, None, Any]
 """Long work of the core: yields `Progress`, returns a result, and is cancelled by closing it."""
 
+PAUSE_MS = 5
+"""Between two steps of small work on the main thread, so that the window takes input and draws."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -101,7 +104,7 @@ class Worker(QObject):
     def trickle(self, steps: Generator[None, None, None]) -> None:
         """Run small work on the main thread, one step per turn of the event loop."""
         self._small.append(steps)
-        self._timer.start(0)
+        self._timer.start(PAUSE_MS)
 
     def stop(self) -> None:
         """Cancel everything and let the thread end after its step; nothing is reported any more."""

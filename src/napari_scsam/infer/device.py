@@ -24,7 +24,8 @@ def choose_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise UserError(f"no device is called {name!r}; choose auto, cpu, cuda or mps") from error
-    if device.type not in ("cpu", "cuda", "mps") or (device.type == "cuda" and not cuda) or (device.type == "mps" and not mps):
+    there = {"cpu": 1, "cuda": torch.cuda.device_count() if cuda else 0, "mps": int(mps)}
+    if (device.index or 0) >= there.get(device.type, 0):
         raise UserError(f"this machine has no {name!r} device; choose auto or cpu")
     return device
 

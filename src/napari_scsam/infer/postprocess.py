@@ -11,7 +11,7 @@ from napari_scsam.config import ClassSpec
 
 
 def label_dtype(classes: Sequence[ClassSpec]) -> np.dtype[np.unsignedinteger]:
-    """The smallest unsigned type that holds every class id."""
+    """Give the smallest unsigned type that holds every class id."""
     return np.min_scalar_type(max(c.id for c in classes))
 
 

@@ -19,7 +19,7 @@ from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.infer.embeddings import EmbeddingCache
 from napari_scsam.infer.postprocess import label_map
 from napari_scsam.infer.prompts import PromptAnswer, prompt_tensors, tile_for
-from napari_scsam.infer.teach import fit_prototype
+from napari_scsam.infer.teach import Example, fit_prototype
 from napari_scsam.model import Embedding, ScSAM
 
 HALO = 32
@@ -37,6 +37,8 @@ class Slice(NamedTuple):
     """(Y, X) of the image as given."""
     grey: NDArray[np.float32]
     """In 0..1, resampled."""
+    logits: dict[str, NDArray[np.float32]]
+    """Classes asked for so far, by name: Y×X of the image as given."""
 
     @property
     def zoom(self) -> tuple[float, float]:
@@ -64,7 +66,6 @@ class Predictor:
         self.model = model.eval().to(self.device)
         self.embeddings = EmbeddingCache()
         self._slice: Slice | None = None
-        self._logits: dict[str, NDArray[np.float32]] = {}
 
     @property
     def classes(self) -> tuple[ClassSpec, ...]:
@@ -103,11 +104,11 @@ class Predictor:
         contrast = contrast or measure_contrast(pixels)
         zoom = self.zoom_for(voxel_size)
         name = key if key is not None else hashlib.blake2b(np.ascontiguousarray(pixels).tobytes()).hexdigest()
-        full_key = (name, contrast, zoom)
+        full_key = (name, pixels.shape, pixels.dtype.str, contrast, zoom)
         if self._slice is not None and self._slice.key == full_key:
             return
-        self._slice = Slice(full_key, (pixels.shape[0], pixels.shape[1]), resample(normalise(pixels, contrast)[None], zoom)[0])
-        self._logits.clear()
+        shape = (pixels.shape[0], pixels.shape[1])
+        self._slice = Slice(full_key, shape, resample(normalise(pixels, contrast)[None], zoomed(shape, zoom))[0], {})
 
     def zoom_for(self, voxel_size: Sequence[float] | float | None) -> tuple[float, float]:
         """Model pixels to one image pixel, (y, x); 1 when a pixel size is unknown."""
@@ -118,13 +119,13 @@ class Predictor:
         return y, x
 
     def current(self) -> Slice:
-        """The slice at hand."""
+        """Give the slice at hand."""
         if self._slice is None:
             raise UserError("no image is set; call set_image first")
         return self._slice
 
     def tiles(self) -> list[Tile]:
-        """The tiles of the slice at hand."""
+        """Give the tiles of the slice at hand."""
         grey = self.current().grey
         return tile_grid((grey.shape[0], grey.shape[1]), self.model.config.tile, HALO)
 
@@ -133,9 +134,9 @@ class Predictor:
         return all((self.current().key, tile) in self.embeddings for tile in self.tiles())
 
     @torch.inference_mode()
-    def embed(self, tile: Tile) -> Embedding:
-        """Embed a tile of the slice at hand, or remember it."""
-        slice_ = self.current()
+    def embed(self, tile: Tile, slice_: Slice | None = None) -> Embedding:
+        """Embed a tile of a slice, by default the one at hand, or remember it."""
+        slice_ = slice_ or self.current()
 
         def compute() -> Embedding:
             pixels = torch.from_numpy(np.ascontiguousarray(cut(slice_.grey, tile)))[None, None].to(self.device)
@@ -146,22 +147,22 @@ class Predictor:
 
     def logits_steps(self, names: Sequence[str] | None = None) -> Generator[Progress, None, NDArray[np.float32]]:
         """Like `class_logits`, as a generator that yields after each tile and can be closed between two."""
-        wanted = select_classes(self.classes, names)
-        missing = [c for c in wanted if c.name not in self._logits]
+        slice_, wanted = self.current(), select_classes(self.classes, names)
+        missing = [c for c in wanted if c.name not in slice_.logits]
         if missing:
-            maps = yield from self._decode_steps(missing)
-            self._logits |= {c.name: m for c, m in zip(missing, maps, strict=True)}
-        return np.stack([self._logits[c.name] for c in wanted])
+            maps = yield from self._decode_steps(slice_, missing)
+            slice_.logits.update({c.name: m for c, m in zip(missing, maps, strict=True)})
+        return np.stack([slice_.logits[c.name] for c in wanted])
 
-    def _decode_steps(self, missing: Sequence[ClassSpec]) -> Generator[Progress, None, NDArray[np.float32]]:
-        slice_, tiles = self.current(), self.tiles()
+    def _decode_steps(self, slice_: Slice, missing: Sequence[ClassSpec]) -> Generator[Progress, None, NDArray[np.float32]]:
+        tiles = self.tiles()
         blend = Blend(len(missing), (slice_.grey.shape[0], slice_.grey.shape[1]), HALO)
         rows = torch.tensor([self.classes.index(c) for c in missing], device=self.device)
         for done, tile in enumerate(tiles):
             yield Progress(done, len(tiles), "segmenting" if (slice_.key, tile) in self.embeddings else "embedding")
-            blend.add(tile, self._decode(self.embed(tile), rows, tile))
+            blend.add(tile, self._decode(self.embed(tile, slice_), rows, tile))
         yield Progress(len(tiles), len(tiles), "segmenting")
-        return resample(blend.result(), None, slice_.shape)
+        return resample(blend.result(), slice_.shape)
 
     @torch.inference_mode()
     def _decode(self, embedding: Embedding, rows: Tensor, tile: Tile) -> NDArray[np.float32]:
@@ -223,7 +224,7 @@ class Predictor:
         part = tile.inside((slice_.grey.shape[0], slice_.grey.shape[1]))
         answer = to_numpy(logits, (tile.height, tile.width))
         canvas[(slice(None), *part)] = answer[:, : part[0].stop - part[0].start, : part[1].stop - part[1].start]
-        full = resample(canvas, None, slice_.shape)
+        full = resample(canvas, slice_.shape)
         return PromptAnswer(full > 0, full, quality[0].float().cpu().numpy())
 
     def teach(self, name: str, foreground: ArrayLike, background: ArrayLike | None = None) -> ClassSpec:
@@ -241,17 +242,27 @@ class Predictor:
         ClassSpec
             With the next free id; the class can be asked for at once.
         """
-        slice_ = self.current()
-        strokes = np.stack([np.asarray(foreground, bool), np.zeros(slice_.shape, bool) if background is None else np.asarray(background, bool)])
-        if strokes.shape[1:] != slice_.shape:
-            raise UserError(f"the strokes have shape {strokes.shape[1:]} but the slice has {slice_.shape}; draw them on this slice")
-        marks = resample(strokes.astype(np.float32), None, (slice_.grey.shape[0], slice_.grey.shape[1])) > 0.5
-        touched = [t for t in self.tiles() if marks[(slice(None), *t.inside(slice_.grey.shape[:2]))][0].any()]
-        examples = [(self.embed(t), *(torch.from_numpy(cut(m.astype(np.float32), t)).to(self.device) for m in marks)) for t in touched]
-        prototype = fit_prototype(self.model, examples)
+        marks = self.marks(foreground, background)
+        shape = (marks.shape[1], marks.shape[2])
+        touched = [t for t in self.tiles() if marks[(slice(None), *t.inside(shape))].any()]
+        prototype = fit_prototype(self.model, [self._example(marks, t) for t in touched])
         spec = self.model.add_class(name, prototype)
-        self._logits.pop(name, None)
+        self.current().logits.pop(spec.name, None)
         return spec
+
+    def _example(self, marks: NDArray[np.float32], tile: Tile) -> Example:
+        foreground, background = (torch.from_numpy(cut(m, tile)).to(self.device) for m in marks)
+        return self.embed(tile), foreground, background
+
+    def marks(self, foreground: ArrayLike, background: ArrayLike | None) -> NDArray[np.float32]:
+        """Bring strokes to model pixels, 2×Y×X of 0 and 1; the thinnest stroke stays."""
+        slice_ = self.current()
+        strokes = [np.asarray(s, bool) for s in (foreground, np.zeros(slice_.shape) if background is None else background)]
+        for stroke in strokes:
+            if stroke.shape != slice_.shape:
+                raise UserError(f"the strokes have shape {stroke.shape} but the slice has {slice_.shape}; draw them on this slice")
+        pixels = torch.from_numpy(np.stack(strokes).astype(np.float32))
+        return F.adaptive_max_pool2d(pixels[None], slice_.grey.shape)[0].numpy()
 
 
 def check_slice(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -260,16 +271,20 @@ def check_slice(pixels: NDArray[Any]) -> NDArray[Any]:
         raise UserError(f"the image is colour (shape {pixels.shape}); convert it to grey first, EM has one channel")
     if pixels.ndim != 2:
         raise UserError(f"the image has {pixels.ndim} axes (shape {pixels.shape}); give one slice with two")
+    if pixels.size == 0:
+        raise UserError(f"the image is empty (shape {pixels.shape}); choose one with pixels")
     if pixels.dtype.kind not in "uif":
         raise UserError(f"the image has dtype {pixels.dtype}; give integers or floats")
     return pixels
 
 
-def resample(maps: NDArray[np.float32], zoom: tuple[float, float] | None, shape: tuple[int, int] | None = None) -> NDArray[np.float32]:
-    """Resize K×Y×X by a zoom (y, x) or to a shape, bilinear, antialiased when it shrinks."""
-    if shape is None:
-        assert zoom is not None
-        shape = (max(1, round(maps.shape[1] * zoom[0])), max(1, round(maps.shape[2] * zoom[1])))
+def zoomed(shape: tuple[int, int], zoom: tuple[float, float]) -> tuple[int, int]:
+    """Scale a shape (Y, X), to at least one pixel."""
+    return max(1, round(shape[0] * zoom[0])), max(1, round(shape[1] * zoom[1]))
+
+
+def resample(maps: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize K×Y×X to a shape (Y, X), bilinear, antialiased when it shrinks."""
     if shape == maps.shape[1:]:
         return maps
     resized = F.interpolate(torch.from_numpy(np.ascontiguousarray(maps))[None], shape, mode="bilinear", antialias=True, align_corners=False)

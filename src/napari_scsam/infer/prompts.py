@@ -42,7 +42,7 @@ class Prompts(NamedTuple):
         return torch.cat(parts)
 
     def inside(self, tile: Tile, device: torch.device) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:
-        """The same, in pixels of the tile."""
+        """Give the same in pixels of the tile."""
         offset = torch.tensor([tile.x, tile.y], dtype=torch.float32)
         clicks = None if self.points is None or self.labels is None else ((self.points - offset).to(device), self.labels.to(device))
         boxes = None if self.boxes is None else (self.boxes - offset.repeat(2)).to(device)
@@ -60,37 +60,52 @@ def prompt_tensors(points: ArrayLike | None, labels: ArrayLike | None, boxes: Ar
     if points is None and boxes is None:
         raise UserError("no prompt given; give points, boxes or both")
     scale = torch.tensor([zoom[1], zoom[0]], dtype=torch.float32)
-    clicks = corners = marks = None
-    if points is not None:
-        clicks = torch.as_tensor(np.asarray(points, np.float32))
-        clicks = clicks[None] if clicks.ndim == 2 else clicks
-        if clicks.ndim != 3 or clicks.shape[2] != 2:
-            raise UserError(f"points have shape {tuple(np.shape(points))}; give P×2 or N×P×2, each (x, y)")
-        marks = torch.ones(clicks.shape[:2]) if labels is None else torch.as_tensor(np.asarray(labels, np.float32)).reshape(-1, clicks.shape[1])
-        if marks.shape != clicks.shape[:2]:
-            raise UserError(f"{tuple(marks.shape)} labels do not fit {tuple(clicks.shape[:2])} points; give one label a point")
-        clicks = (clicks + 0.5) * scale - 0.5
-    if boxes is not None:
-        corners = torch.as_tensor(np.asarray(boxes, np.float32))
-        if corners.shape[-1:] != (4,) or corners.ndim > 2:
-            raise UserError(f"boxes have shape {tuple(np.shape(boxes))}; give 4 or N×4, as (x0, y0, x1, y1)")
-        corners = corners.reshape(-1, 4) * scale.repeat(2)
+    clicks, marks = (None, None) if points is None else point_tensors(points, labels, scale)
+    corners = None if boxes is None else box_tensor(boxes, scale)
     if clicks is not None and corners is not None and len(clicks) != len(corners):
         raise UserError(f"{len(clicks)} sets of points and {len(corners)} boxes; give as many of each")
     return Prompts(clicks, marks, corners)
 
 
+def point_tensors(points: ArrayLike, labels: ArrayLike | None, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Check points and labels; scale the points, whose coordinates are middles of pixels."""
+    clicks = torch.as_tensor(np.asarray(points, np.float32))
+    clicks = clicks[None] if clicks.ndim == 2 else clicks
+    if clicks.ndim != 3 or clicks.shape[2] != 2 or not clicks.numel():
+        raise UserError(f"points have shape {np.shape(points)}; give P×2 or N×P×2, each (x, y)")
+    marks = torch.ones(clicks.shape[:2]) if labels is None else torch.as_tensor(np.asarray(labels, np.float32))
+    if marks.numel() != clicks.shape[:2].numel():
+        raise UserError(f"{marks.numel()} labels do not fit {clicks.shape[:2].numel()} points; give one label a point")
+    return (clicks + 0.5) * scale - 0.5, marks.reshape(clicks.shape[:2])
+
+
+def box_tensor(boxes: ArrayLike, scale: Tensor) -> Tensor:
+    """Check boxes and scale them; their coordinates are edges of pixels."""
+    corners = torch.as_tensor(np.asarray(boxes, np.float32))
+    if corners.shape[-1:] != (4,) or corners.ndim > 2 or not corners.numel():
+        raise UserError(f"boxes have shape {np.shape(boxes)}; give 4 or N×4, as (x0, y0, x1, y1)")
+    return corners.reshape(-1, 4) * scale.repeat(2)
+
+
 def tile_for(prompts: Prompts, tiles: Sequence[Tile], shape: tuple[int, int]) -> Tile:
-    """Choose the tile that holds all prompts most centrally; make one when none does."""
-    places = prompts.corners()
+    """Choose the tile that holds all prompts most centrally; make one when none does.
+
+    What lies outside the slice counts as lying at its border.
+    """
+    places = prompts.corners().clamp(min=0).minimum(torch.tensor([shape[1] - 1, shape[0] - 1]))
     low, high = places.min(0).values, places.max(0).values
     x, y = ((low + high) / 2).tolist()
-    holding = [t for t in tiles if all(t.contains(float(py), float(px)) for px, py in places)]
+    holding = [t for t in tiles if t.contains(*low.flip(0).tolist()) and t.contains(*high.flip(0).tolist())]
     if holding:
         return min(holding, key=lambda t: max(abs(t.y + t.height / 2 - y) / t.height, abs(t.x + t.width / 2 - x) / t.width))
-    width, height = (math.ceil(float(v) * 1.5 / MULTIPLE) * MULTIPLE for v in high - low + MULTIPLE)
-    height, width = max(height, tiles[0].height), max(width, tiles[0].width)
+    width, height = ((high - low) * 1.5).tolist()
+    height, width = _side(height, tiles[0].height, shape[0]), _side(width, tiles[0].width, shape[1])
     return Tile(_start(y, height, shape[0]), _start(x, width, shape[1]), height, width)
+
+
+def _side(wanted: float, least: int, limit: int) -> int:
+    """Round up to whole cells, from a usual tile to the whole slice."""
+    return max(least, math.ceil(min(wanted, limit) / MULTIPLE) * MULTIPLE)
 
 
 def _start(centre: float, size: int, limit: int) -> int:

@@ -51,7 +51,7 @@ def mean_feature(examples: Sequence[Example]) -> Tensor:
     """Mean of the unit features under the foreground strokes, 256."""
     total = torch.zeros(examples[0][0].fused.shape[1], device=examples[0][0].fused.device)
     for embedding, foreground, _ in examples:
-        share = F.adaptive_avg_pool2d(foreground[None, None], embedding.fused.shape[2:])[0, 0]
+        share = F.adaptive_avg_pool2d(foreground[None, None], (embedding.fused.shape[2], embedding.fused.shape[3]))[0, 0]
         total += (F.normalize(embedding.fused[0].float(), dim=0) * share).sum((1, 2))
     return F.normalize(total, dim=0)
 

@@ -2,7 +2,8 @@
 
 After SurgicalSAM's prototype prompts (Yue et al. 2024), with two changes: the
 similarity is a cosine, so it is bounded and can be shown as a picture, and
-the sparse tokens pool the features by attention, so nothing is tied to a grid.
+the sparse tokens pool the features by attention, so nothing is tied to a grid;
+they also carry the prototype itself.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class ClassPromptEncoder(nn.Module):
         self.prototypes = nn.Parameter(F.normalize(torch.randn(classes, dim), dim=1))
         self.dense = nn.Sequential(nn.Conv2d(dim, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, dim, 1))
         self.queries = nn.Parameter(torch.randn(tokens, dim) / dim**0.5)
-        self.sparse = nn.Linear(dim, dim)
+        self.sparse, self.identity = nn.Linear(dim, dim), nn.Linear(dim, dim)
 
     def similarity(self, fused: Tensor, prototypes: Tensor) -> Tensor:
         """Cosine between B×C×h×w features and K×C prototypes: B×K×h×w in -1..1."""
@@ -48,7 +49,8 @@ class ClassPromptEncoder(nn.Module):
         """
         cosine = self.similarity(fused, prototypes)
         activated = (fused[:, None] * (1 + cosine[:, :, None])).flatten(0, 1)  # (B·K)×C×h×w
-        return self.pool(activated), self.dense(activated)
+        names = self.identity(F.normalize(prototypes, dim=1)).repeat(len(fused), 1)[:, None]  # (B·K)×1×C
+        return self.pool(activated) + names, self.dense(activated)
 
     def pool(self, activated: Tensor) -> Tensor:
         """Let each learned query gather the cells it answers to, (B·K)×n×C."""

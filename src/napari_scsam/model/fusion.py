@@ -60,7 +60,8 @@ class Fusion(nn.Module):
     def forward(self, sam: Tensor, mae: Tensor) -> Tensor:
         """Fuse B×256×h×w of SAM with B×D×h'×w' of the MAE to B×256×h×w."""
         prior = self.align_mae(mae, (sam.shape[2], sam.shape[3]))
-        return sam + self.out(self.gate(self.align_sam(sam), prior) * prior)
+        fused: Tensor = sam + self.out(self.gate(self.align_sam(sam), prior) * prior)
+        return fused
 
     def gate(self, sam: Tensor, prior: Tensor) -> Tensor:
         """How much of the prior to let in, B×256×h×w in 0..1."""

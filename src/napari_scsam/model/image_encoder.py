@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import cast
 
-import torch
 from segment_anything.modeling import ImageEncoderViT
 from segment_anything.modeling.common import LayerNorm2d
 from timm.models.tiny_vit import TinyVit
@@ -55,7 +54,7 @@ class SamViT(ImageEncoderViT):  # type: ignore[misc]
         return grid.permute(0, 2, 3, 1)
 
 
-class SamTinyViT(TinyVit):  # type: ignore[misc]
+class SamTinyViT(TinyVit):
     """MobileSAM's TinyViT: B×3×H×W to B×256×H/16×W/16.
 
     Differs from the classifier in that the last stage keeps its grid (stride
@@ -73,7 +72,7 @@ class SamTinyViT(TinyVit):  # type: ignore[misc]
             drop_path_rate=0.0,
         )
         del self.head
-        self.stages[3].downsample.conv2.conv.stride = (1, 1)
+        cast("nn.Conv2d", self.get_submodule("stages.3.downsample.conv2.conv")).stride = (1, 1)
         self.neck = nn.Sequential(
             nn.Conv2d(320, EMBED_DIM, 1, bias=False),
             LayerNorm2d(EMBED_DIM),
@@ -142,12 +141,12 @@ def build_sam_encoder(name: str, checkpoint: str | Path | None = None) -> nn.Mod
     return encoder.eval()
 
 
-def load_encoder(encoder: nn.Module, official: Mapping[str, Any], what: str) -> None:
+def load_encoder(encoder: nn.Module, official: Mapping[str, Tensor], what: str) -> None:
     """Fill an encoder from the weights of a whole SAM, refusing any mismatch."""
     weights = encoder_weights(official, tiny=isinstance(encoder, SamTinyViT))
     wanted = encoder.state_dict()
     missing = [k for k in wanted if k not in weights and not k.endswith("num_batches_tracked")]
-    wrong = [k for k, v in weights.items() if k not in wanted or torch.as_tensor(v).shape != wanted[k].shape]
+    wrong = [k for k, v in weights.items() if k not in wanted or v.shape != wanted[k].shape]
     if missing or wrong:
         first = (missing or wrong)[0]
         raise UserError(f"{what}: the weights do not fit, first at {first!r}; choose the encoder size that the file was made for")

@@ -12,8 +12,11 @@ from typing import Protocol
 
 import timm
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from napari_scsam.config import UserError
 
 PIXEL_MEAN, PIXEL_STD = 0.5, 0.25
 """Normalisation of grey values in 0..1; EM of any contrast sits near the middle."""
@@ -141,9 +144,9 @@ class ViTMAE(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.vit = timm.create_model(name, pretrained=False, in_chans=1, num_classes=0, dynamic_img_size=True)
-        patch = int(self.vit.patch_embed.patch_size[0])
-        self.strides, self.channels = (2, 4, patch), (32, 64, int(self.vit.embed_dim))
+        self.vit = timm_vit(name)
+        patch = self.vit.patch_embed.patch_size[0]
+        self.strides, self.channels = (2, 4, patch), (32, 64, self.vit.embed_dim)
         self.stem2 = nn.Sequential(halve(2, 32), ConvBlock(32))
         self.stem4 = nn.Sequential(halve(32, 64), ConvBlock(64))
 
@@ -151,9 +154,25 @@ class ViTMAE(nn.Module):
         """Encode B×1×H×W in 0..1 to B×32×H/2×W/2, B×64×H/4×W/4, B×D×H/patch×W/patch."""
         x = masked_input(image, mask)
         fine = self.stem2(x)
-        depth = len(self.vit.blocks)
-        coarse = self.vit.forward_intermediates(x[:, :1], indices=[depth - 1], norm=True, intermediates_only=True)[0]
+        coarse = self.vit.get_intermediate_layers(x[:, :1], n=1, norm=True, reshape=True)[0]
         return fine, self.stem4(fine), coarse
+
+
+def timm_vit(name: str) -> VisionTransformer:
+    """Build timm's ViT of that name for one channel and any size.
+
+    Raises
+    ------
+    UserError
+        When timm has none of that name, or it is not a plain ViT.
+    """
+    try:
+        vit = timm.create_model(name, pretrained=False, in_chans=1, num_classes=0, dynamic_img_size=True)
+    except (RuntimeError, TypeError) as error:
+        raise UserError(f"timm has no ViT {name!r}; write 'hybrid', or a name that timm.list_models('vit_*') gives") from error
+    if not isinstance(vit, VisionTransformer):
+        raise UserError(f"{name!r} of timm is not a plain ViT; write 'hybrid', or a name that timm.list_models('vit_*') gives")
+    return vit
 
 
 def build_mae_encoder(name: str) -> HybridMAE | ViTMAE:
@@ -181,7 +200,8 @@ class MaskedAutoencoder(nn.Module):
         predicted = self.head(self.encoder(image, mask)[-1]).float()
         target = smooth((image - PIXEL_MEAN) / PIXEL_STD)
         error = (predicted - target) ** 2
-        return (error * mask).sum() / mask.sum().clamp_min(1) / target.var((2, 3)).mean()
+        loss: Tensor = (error * mask).sum() / mask.sum().clamp_min(1) / target.var((2, 3)).mean()
+        return loss
 
     def random_mask(self, image: Tensor, hidden: float) -> Tensor:
         """Hide that share of the blocks of each image: B×1×H×W, 1 = hidden."""

@@ -52,8 +52,9 @@ class DetailPath(nn.Module):
     SAM's decoder ends at stride 4, too coarse for a vesicle of eight pixels.
     A small pyramid carries the fused embedding and the MAE's fine levels down
     to stride 2 once for an image; each mask token then yields the weights of
-    a 1×1 filter on it (as SAM's own hypernetworks do at stride 4). That
-    filter is zero-initialised: untrained, the masks are SAM's.
+    a 1×1 filter on it (as SAM's own hypernetworks do at stride 4), and so
+    does a class's prototype, which says directly what the token must first
+    work out. Both are zero-initialised: untrained, the masks are SAM's.
     """
 
     def __init__(self, strides: tuple[int, ...], channels: tuple[int, ...], dim: int = 256, width: int = 32) -> None:
@@ -62,16 +63,19 @@ class DetailPath(nn.Module):
         self.grids = (8, 4, 2)
         self.top = nn.Conv2d(dim, widths[16], 1)
         self.carry = nn.ModuleDict({str(s): nn.Conv2d(widths[2 * s], widths[s], 1) for s in self.grids})
-        self.lateral = nn.ModuleDict({str(s): nn.Conv2d(c, widths[s], 1) for s, c in zip(strides, channels, strict=True) if s in self.grids})
+        levels = dict(zip(strides, channels, strict=True))
+        self.lateral = nn.ModuleDict({str(s): nn.Conv2d(levels[s], widths[s], 1) for s in self.grids if s in levels})
         self.refine = nn.ModuleDict({str(s): ConvBlock(widths[s]) for s in self.grids})
         self.strides = strides
-        self.filters = MLP(dim, dim, width, 3)
-        nn.init.zeros_(self.filters.layers[-1].weight)
-        nn.init.zeros_(self.filters.layers[-1].bias)
+        # One number more than the features have channels: the last is the filter's bias.
+        self.filters = MLP(dim, dim, width + 1, 3)
+        self.class_filters = nn.Linear(dim, width + 1, bias=False)
+        for last in (self.filters.layers[-1].weight, self.filters.layers[-1].bias, self.class_filters.weight):
+            nn.init.zeros_(last)
 
     def features(self, fused: Tensor, levels: tuple[Tensor, ...]) -> Tensor:
         """Fused B×256×h×w and the MAE's levels to B×width×8h×8w."""
-        x = self.top(fused)
+        x: Tensor = self.top(fused)
         for stride in self.grids:
             x = F.interpolate(self.carry[str(stride)](x), scale_factor=2, mode="bilinear", align_corners=False)
             if str(stride) in self.lateral:
@@ -79,10 +83,16 @@ class DetailPath(nn.Module):
             x = self.refine[str(stride)](x)
         return x
 
-    def forward(self, decoded: Decoded, features: Tensor) -> Tensor:
-        """Sharpen K masks an image: (B·K)×1×4h×4w logits and B×C×8h×8w features to B×K×8h×8w logits."""
+    def forward(self, decoded: Decoded, features: Tensor, prototypes: Tensor | None = None) -> Tensor:
+        """Sharpen K masks an image: (B·K)×1×4h×4w logits and B×C×8h×8w features to B×K×8h×8w logits.
+
+        `prototypes` (K×256, of unit length) say which classes the masks are; None for clicks and boxes.
+        """
         batch = len(features)
         coarse = decoded.logits.view(batch, -1, *decoded.logits.shape[2:])
         filters = self.filters(decoded.token).view(batch, coarse.shape[1], -1)
-        fine = torch.einsum("bkc,bchw->bkhw", filters, features)
-        return F.interpolate(coarse, features.shape[2:], mode="bilinear", align_corners=False) + fine
+        if prototypes is not None:
+            filters = filters + self.class_filters(prototypes)
+        fine = torch.einsum("bkc,bchw->bkhw", filters[..., :-1], features) + filters[..., -1, None, None]
+        sharp: Tensor = F.interpolate(coarse, features.shape[2:], mode="bilinear", align_corners=False) + fine
+        return sharp

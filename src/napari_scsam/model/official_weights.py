@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,24 @@ import torch
 from torch import Tensor
 
 from napari_scsam.config import UserError
+
+UNREADABLE = (
+    *(pickle.UnpicklingError, EOFError, OSError, struct.error),
+    *(RuntimeError, ValueError, LookupError, AttributeError, TypeError, AssertionError),
+)
+"""What a damaged or foreign file makes torch raise while it is read, from cut-off zip files to web pages saved as ``.pth``."""
+
+RENAMINGS = (
+    (re.compile(r"^layers\.(\d+)\.downsample\."), lambda m: f"stages.{int(m[1]) + 1}.downsample."),
+    (re.compile(r"^layers\."), "stages."),
+    (re.compile(r"^patch_embed\.seq\.0\."), "patch_embed.conv1."),
+    (re.compile(r"^patch_embed\.seq\.2\."), "patch_embed.conv2."),
+    (re.compile(r"\.c\.weight$"), ".conv.weight"),
+)
+"""MobileSAM's names to timm's, applied in this order."""
+
+UNUSED = re.compile(r"^(head|norm_head)\.|attention_bias_idxs$|\.ab$")
+"""Weights of MobileSAM that an embedding does not need."""
 
 
 def read_official(path: str | Path) -> dict[str, Tensor]:
@@ -38,8 +57,8 @@ def read_official(path: str | Path) -> dict[str, Tensor]:
         raise UserError(f"no file at {path}; give the path of a SAM checkpoint (.pth)")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise UserError(f"{path} is not a file of weights only, so it was not opened; download the checkpoint again from its publisher") from error
+    except UNREADABLE as error:
+        raise UserError(f"{path} is not a whole file of weights alone, so it was not used; fetch it again from its publisher") from error
     return _unwrap(content, path)
 
 
@@ -48,7 +67,8 @@ def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
     for wrapping in ("model_state", "model", "state_dict"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapping), Mapping):
             content = content[wrapping]
-    weights = {str(k).removeprefix("sam."): v for k, v in content.items()} if isinstance(content, Mapping) else {}
+    items = content.items() if isinstance(content, Mapping) else ()
+    weights = {str(k).removeprefix("sam."): v for k, v in items if isinstance(v, Tensor)}
     if not any(k.startswith("image_encoder.") for k in weights):
         raise UserError(f"{path} holds no SAM image encoder; give a checkpoint with SAM's official names")
     return weights
@@ -67,14 +87,11 @@ def timm_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     MobileSAM hangs each down-sampling on the layer before it, timm on the
     stage after it; the classification head and derived buffers fall away.
     """
-    unused = re.compile(r"^(head|norm_head)\.|attention_bias_idxs$|\.ab$")
-    renamed = {}
-    for name, value in weights.items():
-        if unused.search(name):
-            continue
-        name = re.sub(r"^layers\.(\d+)\.downsample\.", lambda m: f"stages.{int(m[1]) + 1}.downsample.", name)
-        name = re.sub(r"^layers\.", "stages.", name)
-        name = re.sub(r"^patch_embed\.seq\.0\.", "patch_embed.conv1.", name)
-        name = re.sub(r"^patch_embed\.seq\.2\.", "patch_embed.conv2.", name)
-        renamed[re.sub(r"\.c\.weight$", ".conv.weight", name)] = value
-    return renamed
+    return {timm_name(name): value for name, value in weights.items() if not UNUSED.search(name)}
+
+
+def timm_name(name: str) -> str:
+    """Rename one weight of TinyViT from MobileSAM's form to timm's."""
+    for pattern, replacement in RENAMINGS:
+        name = pattern.sub(replacement, name)
+    return name

@@ -79,6 +79,9 @@ class ScSAM(nn.Module):
     ``prompt_encoder``, ``mask_decoder``), so a published SAM loads unchanged.
     """
 
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
     def __init__(self, config: ScSAMConfig, classes: Sequence[ClassSpec]) -> None:
         super().__init__()
         self.config = config
@@ -129,7 +132,8 @@ class ScSAM(nn.Module):
         sparse, dense = self.class_prompt(embedding.fused, prototypes)
         expanded = embedding.fused.repeat_interleave(len(prototypes), dim=0)
         decoded = self.mask_decoder(expanded, self.positions(embedding.fused), sparse, dense)
-        return self.detail(decoded, embedding.detail)
+        logits: Tensor = self.detail(decoded, embedding.detail, F.normalize(prototypes, dim=1))
+        return logits
 
     def prompt_logits(
         self,
@@ -179,12 +183,13 @@ class ScSAM(nn.Module):
         return encoding.to(fused.dtype)
 
     def add_class(self, name: str, prototype: Tensor) -> ClassSpec:
-        """Add a class by its prototype (256), or give a class of that name a new one."""
-        prototypes, names = self.class_prompt.prototypes.data, [c.name for c in self.classes]
+        """Add a class by its prototype (256), or give the class of that name, in any case, a new one."""
+        prototypes, names = self.class_prompt.prototypes.data, [c.name.casefold() for c in self.classes]
         row = prototype.detach().to(prototypes)[None]
-        if name in names:
-            prototypes[names.index(name)] = row[0]
-            return self.classes[names.index(name)]
+        if name.casefold() in names:
+            index = names.index(name.casefold())
+            prototypes[index] = row[0]
+            return self.classes[index]
         spec = ClassSpec(max(c.id for c in self.classes) + 1, name)
         self.classes = (*self.classes, spec)
         self.class_prompt.prototypes = nn.Parameter(torch.cat([prototypes, row]))

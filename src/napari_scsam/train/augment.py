@@ -89,7 +89,7 @@ def vary_grey(image: Tensor, how: Augmentation, generator: torch.Generator) -> T
 
 
 def uneven_light(shape: torch.Size, strength: float, generator: torch.Generator) -> Tensor:
-    """A slow gradient of brightness, 1×Y×X."""
+    """Make a slow gradient of brightness, 1×Y×X."""
     coarse = torch.randn((1, 1, 3, 3), generator=generator) * strength
     return F.interpolate(coarse, tuple(shape), mode="bicubic", align_corners=True)[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,32 +41,41 @@ class LabelledVolume:
     def __init__(self, source: Source, recipe: Recipe) -> None:
         image, labels = open_volume(source.image, source.voxel_size), open_labels(source.labels)
         if image.shape != labels.shape:
-            raise UserError(f"{source.image.name} has shape {image.shape} but {source.labels.name} has {labels.shape}; give labels of that image")
+            raise UserError(
+                f"{source.image.name} has shape {image.shape} but {source.labels.name} has {labels.shape}; give labels of that image"
+            )
         chosen = source.slices or range(image.depth)
+        if beyond := [z for z in chosen if not 0 <= z < image.depth]:
+            raise UserError(f"{source.image.name} has no slice {beyond[0]}; its slices are 0 to {image.depth - 1}")
         contrast = measure_contrast(image.data)
         self.grey = (np.stack([normalise(image.plane(z), contrast) for z in chosen]) * 255).astype(np.uint8)
         values = np.stack([labels.plane(z) for z in chosen])
         index = {c.id: i + 1 for i, c in enumerate(recipe.classes)}
         self.classes = np.full(values.shape, UNKNOWN, np.uint8) if source.instances else lookup(values, index)
-        self.objects = [values.astype(np.uint16)] if source.instances else object_maps(values, source)
+        self.objects = [number_instances(values)] if source.instances else object_maps(values, source)
         self.places = {i: np.argwhere(self.classes == i)[:: 1 + int((self.classes == i).sum()) // 200_000] for i in index.values()}
         nm, size = recipe.model.nm_per_pixel, image.voxel_size
         self.pixels_per_step = torch.tensor([nm / size[2], nm / size[1]] if nm and size else [1.0, 1.0])
         """Source pixels (x, y) to one pixel of the model."""
 
 
-def lookup(values: NDArray[Any], index: dict[int, int]) -> NDArray[np.uint8]:
-    """Replace label values by class indices; values that are no class become background."""
-    table = np.zeros(int(values.max()) + 1, np.uint8)
-    for value, position in index.items():
-        if value < len(table):
-            table[value] = position
-    replaced: NDArray[np.uint8] = table[values]
-    return replaced
+def lookup(values: NDArray[Any], index: Mapping[int, int]) -> NDArray[np.unsignedinteger]:
+    """Replace label values, of any size and sign, by those that `index` gives them; the others become background."""
+    known = np.array(sorted(index))
+    new = np.array([index[int(v)] for v in known], np.min_scalar_type(max(index.values())))
+    at = np.searchsorted(known, values).clip(max=len(known) - 1)
+    return np.where(known[at] == values, new[at], np.zeros_like(new[:1]))
+
+
+def number_instances(values: NDArray[Any]) -> NDArray[np.uint16]:
+    """Give the objects of each slice numbers from 1 on, whatever their ids; 0 and below is none."""
+    with_none = [np.append(np.zeros(1, plane.dtype), np.maximum(plane, 0)) for plane in values]
+    numbers = [np.unique(plane, return_inverse=True)[1][1:].astype(np.uint16) for plane in with_none]
+    return np.stack(numbers).reshape(values.shape)
 
 
 def object_maps(values: NDArray[Any], source: Source) -> list[NDArray[np.uint16]]:
-    """Number the connected regions of each slice, one map for each group of classes."""
+    """Find the connected regions of each slice and number them, one map for each group of classes."""
     masks = [np.isin(values, group) for group in source.objects]
     masks += [~np.isin(values, source.borders)] if source.borders else []
     return [np.stack([ndimage.label(plane)[0].astype(np.uint16) for plane in mask]) for mask in masks]
@@ -83,7 +93,7 @@ class LabelledCrops:
             raise UserError("the recipe names no data; add a [[data]] table with image and labels")
         self.training = recipe.training
         self.volumes = [LabelledVolume(source, recipe) for source in recipe.sources]
-        self.weights = torch.tensor([float(v.grey.size) for v in self.volumes]).sqrt()
+        self.weights = torch.tensor([s.weight * v.grey.size**0.5 for s, v in zip(recipe.sources, self.volumes, strict=True)])
 
     def batch(self, generator: torch.Generator) -> Batch:
         """Draw one batch; the generator's state fixes it."""

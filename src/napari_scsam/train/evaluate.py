@@ -15,6 +15,7 @@ from napari_scsam.data.preprocess import measure_contrast
 from napari_scsam.data.volumes import Volume
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.metrics import Overlap, mean, overlaps
+from napari_scsam.train.dataset import lookup
 
 
 @dataclass(frozen=True)
@@ -30,20 +31,15 @@ class Scores:
             {"id": c.id, "name": c.name, "dice": _number(o.dice), "iou": _number(o.iou), "pixels": o.truth}
             for c, o in zip(self.classes, self.overlaps, strict=True)
         ]
-        return {"classes": rows, "mean_dice": _number(mean(o.dice for o in self.overlaps)), "mean_iou": _number(mean(o.iou for o in self.overlaps))}
+        return {
+            "classes": rows,
+            "mean_dice": _number(mean(o.dice for o in self.overlaps)),
+            "mean_iou": _number(mean(o.iou for o in self.overlaps)),
+        }
 
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def truth_table(values: NDArray[Any], mapping: Mapping[int, ClassSpec]) -> NDArray[np.uint8]:
-    """Lookup table from the label file's values to the checkpoint's class ids; the rest becomes background."""
-    table = np.zeros(int(values.max()) + 1, np.uint8)
-    for theirs, ours in mapping.items():
-        if theirs < len(table):
-            table[theirs] = ours.id
-    return table
 
 
 def default_mapping(labels: NDArray[Any], classes: tuple[ClassSpec, ...]) -> dict[int, ClassSpec]:
@@ -56,11 +52,16 @@ def default_mapping(labels: NDArray[Any], classes: tuple[ClassSpec, ...]) -> dic
     """
     known = {c.id: c for c in classes}
     if unknown := sorted(set(np.unique(labels).tolist()) - {0, *known}):
-        raise UserError(f"the labels hold the value {unknown[0]}, which is no class of the checkpoint; say what it is with --map {unknown[0]}=NAME")
+        raise UserError(
+            f"the labels hold the value {unknown[0]}, which is no class of the checkpoint; "
+            f"name those that count, as in --map 1={classes[0].name}, and the rest is background"
+        )
     return known
 
 
-def evaluate(predictor: Predictor, image: Volume, labels: Volume, mapping: Mapping[int, ClassSpec] | None = None) -> Generator[Progress, None, Scores]:
+def evaluate(
+    predictor: Predictor, image: Volume, labels: Volume, mapping: Mapping[int, ClassSpec] | None = None
+) -> Generator[Progress, None, Scores]:
     """Segment a volume and compare it with its labels; all classes are always predicted.
 
     Parameters
@@ -86,8 +87,9 @@ def evaluate(predictor: Predictor, image: Volume, labels: Volume, mapping: Mappi
     for z in range(image.depth):
         yield Progress(z, image.depth, f"slice {z}")
         truth = labels.plane(z)
-        table = truth_table(truth, mapping if mapping else default_mapping(truth, predictor.classes))
+        meaning = mapping if mapping else default_mapping(truth, predictor.classes)
         predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
-        for class_id, overlap in overlaps(predictor.segment(), table[truth], total).items():
+        ours = lookup(truth, {value: c.id for value, c in meaning.items()})
+        for class_id, overlap in overlaps(predictor.segment(), ours, total).items():
             total[class_id] += overlap
     return Scores(chosen, tuple(total[c.id] for c in chosen))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_scsam.checkpoint import load_checkpoint, load_mae, save_checkpoint
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.model import EncoderFeatures, ScSAM
 from napari_scsam.model.image_encoder import load_encoder
 from napari_scsam.model.official_weights import read_official
@@ -18,14 +21,14 @@ from napari_scsam.train.dataset import Batch, LabelledCrops
 from napari_scsam.train.losses import class_loss, prototype_loss
 from napari_scsam.train.prompts import prompt_loss
 from napari_scsam.train.recipe import Recipe, Training
-from napari_scsam.train.resume import read_state, write_state
+from napari_scsam.train.resume import read_state, state_file, write_state
 from napari_scsam.train.schedule import TrainStep, learning_rate
 
 
 def build_model(recipe: Recipe) -> ScSAM:
     """Make the model a recipe starts from, with whatever pre-trained weights it names."""
     if recipe.start is not None:
-        return load_checkpoint(recipe.start)
+        return start_from(recipe.start, recipe.classes)
     model = ScSAM(recipe.model, recipe.classes)
     if recipe.sam_weights is not None:
         load_sam(model, recipe.sam_weights)
@@ -34,13 +37,38 @@ def build_model(recipe: Recipe) -> ScSAM:
     return model
 
 
+def start_from(path: Path, classes: Sequence[ClassSpec]) -> ScSAM:
+    """Load a checkpoint to go on from; its config and class table stand.
+
+    Raises
+    ------
+    UserError
+        When the recipe's table says something else.
+    """
+    model = load_checkpoint(path)
+    if wrong := {(c.id, c.name) for c in classes} - {(c.id, c.name) for c in model.classes}:
+        number, name = min(wrong)
+        raise UserError(
+            f"{path.name} has no class {name!r} with id {number}; leave [[classes]] out of a recipe that starts from a checkpoint"
+        )
+    return model
+
+
 def load_sam(model: ScSAM, path: Path) -> None:
-    """Fill encoder, prompt encoder and decoder from an official SAM file."""
+    """Fill encoder, prompt encoder and decoder from an official SAM file.
+
+    Raises
+    ------
+    UserError
+        When the file is no SAM, or one of another size or without its decoder.
+    """
     official = read_official(path)
     load_encoder(model.image_encoder, official, str(path))
-    for part in (model.prompt_encoder, model.mask_decoder):
-        prefix = "prompt_encoder." if part is model.prompt_encoder else "mask_decoder."
-        part.load_state_dict({k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)})
+    for prefix, part in (("prompt_encoder.", model.prompt_encoder), ("mask_decoder.", model.mask_decoder)):
+        try:
+            part.load_state_dict({k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)})
+        except RuntimeError as error:
+            raise UserError(f"{path} holds no {prefix[:-1].replace('_', ' ')} of SAM's form; give a whole SAM checkpoint") from error
 
 
 def parameter_groups(model: ScSAM, training: Training) -> list[dict[str, object]]:
@@ -49,9 +77,16 @@ def parameter_groups(model: ScSAM, training: Training) -> list[dict[str, object]
     for name, encoder in encoders.items():
         encoder.requires_grad_(name in training.unfreeze)
     tuned = [p for name in training.unfreeze for p in encoders[name].parameters()]
-    slow = {id(p) for p in tuned}
-    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in slow]
-    return [{"params": rest, "peak": training.rate}, {"params": tuned, "peak": training.encoder_rate}]
+    decoder = [*model.mask_decoder.parameters(), *model.prompt_encoder.parameters()]
+    others = {id(p) for p in (*tuned, *decoder)}
+    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in others]
+    rates = (training.rate, training.decoder_rate, training.encoder_rate)
+    return [{"params": params, "peak": peak} for params, peak in zip((rest, decoder, tuned), rates, strict=True)]
+
+
+def generator_of(training: Training, step: int) -> torch.Generator:
+    """Give the source of chance of one step; a resumed run has the same."""
+    return torch.Generator().manual_seed(training.seed * 1_000_003 + step)
 
 
 class Embedder:
@@ -59,22 +94,26 @@ class Embedder:
 
     def __init__(self, model: ScSAM, crops: LabelledCrops) -> None:
         self.model, self.crops = model, crops
-        self.remembered: list[tuple[Batch, EncoderFeatures]] = []
+        self.remembered: dict[int, tuple[Batch, EncoderFeatures]] = {}
 
-    def draw(self, generator: torch.Generator) -> tuple[Batch, EncoderFeatures]:
-        """Draw a batch; a remembered one when there are enough of them."""
+    def draw(self, step: int, generator: torch.Generator) -> tuple[Batch, EncoderFeatures]:
+        """Give a new batch while the pool fills, or when an encoder learns; later one out of the pool."""
         training = self.crops.training
         if training.unfreeze:
             batch = self.crops.batch(generator)
             return batch, self.model.encode(batch.image.contiguous(memory_format=torch.channels_last))
-        if len(self.remembered) * training.batch < training.pool:
-            batch = self.crops.batch(generator)
-            with torch.no_grad():
-                features = self.model.encode(batch.image)
-            self.remembered.append((batch, EncoderFeatures(features.sam.half(), tuple(f.half() for f in features.mae))))
-            return batch, features
-        batch, features = self.remembered[int(torch.randint(len(self.remembered), (), generator=generator))]
+        size = math.ceil(max(1, training.pool) / training.batch)
+        batch, features = self.remember(step if step < size else int(torch.randint(size, (), generator=generator)))
         return batch, EncoderFeatures(features.sam.float(), tuple(f.float() for f in features.mae))
+
+    @torch.no_grad()
+    def remember(self, number: int) -> tuple[Batch, EncoderFeatures]:
+        """Give a batch of the pool. Its number fixes it, so that a resumed run finds the pool of the stopped one."""
+        if number not in self.remembered:
+            batch = self.crops.batch(generator_of(self.crops.training, number))
+            features = self.model.encode(batch.image)
+            self.remembered[number] = batch, EncoderFeatures(features.sam.half(), tuple(f.half() for f in features.mae))
+        return self.remembered[number]
 
 
 def losses_of(model: ScSAM, batch: Batch, features: EncoderFeatures, training: Training, generator: torch.Generator) -> dict[str, Tensor]:
@@ -97,21 +136,22 @@ def train(recipe: Recipe, out: Path) -> Iterator[TrainStep]:
     checkpoint that was saved last. Started again with the same `out` and
     recipe, it goes on from there; a seed fixes the run.
     """
-    training, run = recipe.training, recipe.to_dict()
+    training, state = recipe.training, state_file(out)
     torch.manual_seed(training.seed)
     model = build_model(recipe).train().to(memory_format=torch.channels_last)
+    recipe = replace(recipe, model=model.config, classes=model.classes)
     model.image_encoder.train("sam" in training.unfreeze)
     model.mae.train("mae" in training.unfreeze)
-    embedder = Embedder(model, LabelledCrops(recipe))
+    embedder, run = Embedder(model, LabelledCrops(recipe)), recipe.to_dict()
     optimiser = torch.optim.AdamW(parameter_groups(model, training), lr=training.rate, weight_decay=0.01)
-    state, started = out.with_suffix(".resume"), time.monotonic()
+    started = time.monotonic()
     for step in range(read_state(state, model, optimiser, run), training.steps):
-        generator = torch.Generator().manual_seed(training.seed * 1_000_003 + step)
+        generator = generator_of(training, step)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, training.steps, group["peak"])
-        losses = losses_of(model, *embedder.draw(generator), training, generator)
+        losses = losses_of(model, *embedder.draw(step, generator), training, generator)
         optimiser.zero_grad(set_to_none=True)
-        losses["loss"].backward()
+        torch.autograd.backward(losses["loss"])
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         if (step + 1) % training.save_every == 0 or step + 1 == training.steps:

@@ -43,7 +43,11 @@ def class_dice_loss(probabilities: Tensor, labels: Tensor, smooth: float = 10.0)
 
 
 def prototype_loss(fused: Tensor, labels: Tensor, prototypes: Tensor) -> Tensor:
-    """Pull each class's mean feature to its prototype and away from the others' (InfoNCE).
+    """Pull each cell's feature to the prototype of its class and away from the others'; background from all.
+
+    InfoNCE with prototypes as keys, as in SurgicalSAM, but for every cell of
+    the grid rather than a class's mean: a step then teaches thousands of
+    features, not six. Classes weigh the same, however rare.
 
     Parameters
     ----------
@@ -54,16 +58,15 @@ def prototype_loss(fused: Tensor, labels: Tensor, prototypes: Tensor) -> Tensor:
     prototypes
         K×C.
     """
-    count = len(prototypes)
-    truth = F.one_hot(torch.where(labels == UNKNOWN, 0, labels).long(), count + 1)[..., 1:].movedim(-1, 1).float()
-    share = F.adaptive_avg_pool2d(truth, fused.shape[2:])  # how much of each cell is the class
+    known = (labels != UNKNOWN)[:, None]
+    truth = F.one_hot(torch.where(known[:, 0], labels, 0).long(), len(prototypes) + 1).movedim(-1, 1).float() * known
+    share = F.adaptive_avg_pool2d(truth, (fused.shape[2], fused.shape[3]))  # how much of each cell is the class
     share = share * (share > 0.25)
-    present = share.sum((0, 2, 3)) > 0
-    if not present.any():
-        return fused.sum() * 0
-    means = torch.einsum("bkhw,bchw->kc", share, fused)[present]
-    cosine = F.normalize(means, dim=1) @ F.normalize(prototypes, dim=1).T
-    return F.cross_entropy(cosine / TEMPERATURE, present.nonzero()[:, 0])
+    cosine = torch.einsum("bchw,kc->bkhw", F.normalize(fused, dim=1), F.normalize(prototypes, dim=1))
+    scores = torch.cat([torch.zeros_like(cosine[:, :1]), cosine / TEMPERATURE], dim=1)
+    total = share.sum((0, 2, 3))
+    each = -(share * F.log_softmax(scores, dim=1)).sum((0, 2, 3)) / total.clamp_min(1e-6)
+    return (each * (total > 0)).sum() / (total > 0).sum().clamp_min(1)
 
 
 def mask_loss(logits: Tensor, quality: Tensor, target: Tensor, weight: Tensor) -> Tensor:

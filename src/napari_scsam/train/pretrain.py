@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from napari_scsam.data.preprocess import measure_contrast, normalise
 from napari_scsam.data.volumes import Volume
 from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
 from napari_scsam.train.augment import Augmentation, random_grid, sample, uniform, vary_grey, window
-from napari_scsam.train.resume import read_state, write_state
+from napari_scsam.train.resume import read_state, state_file, write_state
 from napari_scsam.train.schedule import TrainStep, learning_rate
 
 ISOTROPIC = 1.5
@@ -38,7 +38,7 @@ class PretrainConfig:
     rate: float = 1e-3
     seed: int = 0
     save_every: int = 200
-    augmentation: Augmentation = Augmentation(invert=0.15)
+    augmentation: Augmentation = field(default_factory=lambda: Augmentation(invert=0.15))
 
 
 class UnlabelledCrops:
@@ -98,12 +98,14 @@ def pretrain(volumes: Sequence[Volume], out: Path, config: PretrainConfig | None
     config
         Settings; defaults are those of the shipped prior.
     """
-    config = config or PretrainConfig()
+    config, state = config or PretrainConfig(), state_file(out)
+    if config.steps < 1:
+        raise UserError(f"{config.steps} steps train nothing; give at least 1")
     torch.manual_seed(config.seed)
     crops = UnlabelledCrops(volumes, config)
     model = MaskedAutoencoder(build_mae_encoder(config.encoder)).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, betas=(0.9, 0.95), weight_decay=0.05)
-    state, run = out.with_suffix(".resume"), {"volumes": [v.name for v in volumes], **asdict(config)}
+    run = {"volumes": [v.name for v in volumes], **asdict(config)}
     first, started = read_state(state, model, optimiser, run), time.monotonic()
     for step in range(first, config.steps):
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)

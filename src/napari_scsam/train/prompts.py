@@ -52,14 +52,14 @@ def click_in(mask: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def jittered_boxes(masks: Tensor, generator: torch.Generator) -> Tensor:
-    """The box round each mask, N×4 as (x0, y0, x1, y1), moved by up to 5 % of its size."""
+    """Draw a box round each mask, N×4 as (x0, y0, x1, y1), moved by up to 5 % of its size."""
     boxes = torch.stack([box_round(mask) for mask in masks])
     size = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
     return boxes + (torch.rand(boxes.shape, generator=generator) * 2 - 1) * 0.05 * size
 
 
 def box_round(mask: Tensor) -> Tensor:
-    """The box round one mask; all zero when it is empty."""
+    """Find the box round one mask; all zero when it is empty."""
     rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
     if not len(rows):
         return torch.zeros(4)

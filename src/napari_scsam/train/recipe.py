@@ -5,17 +5,23 @@ See ``weights/recipe.toml`` for the one that made the shipped checkpoint.
 
 from __future__ import annotations
 
+import math
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes, parse_voxel_size
+from napari_scsam.data.tiling import MULTIPLE
 from napari_scsam.model.scsam import ScSAMConfig
 from napari_scsam.train.augment import Augmentation
 
 ENCODERS = ("sam", "mae")
+
+SMALLEST_TILE = 128
+"""Smaller tiles would be all halo."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class Source:
     """Class ids (membranes) that cut the rest of the slice into profiles to click on."""
     voxel_size: VoxelSize | None = None
     """Overrides the file's, in nm."""
+    weight: float = 1.0
+    """How often it is drawn from, beside the square root of its size."""
     slices: tuple[int, ...] = ()
     """Use these slices only; all when empty."""
 
@@ -49,7 +57,9 @@ class Training:
     crop: int = 224
     """Side of a training crop in pixels, a multiple of 16."""
     rate: float = 6e-4
-    """Peak learning rate of fusion, prompts and decoder."""
+    """Peak learning rate of fusion, class prompts and detail path."""
+    decoder_rate: float = 2e-4
+    """Peak learning rate of SAM's mask decoder and prompt encoder."""
     encoder_rate: float = 3e-4
     """Peak learning rate of unfrozen encoders."""
     unfreeze: tuple[str, ...] = ()
@@ -87,6 +97,8 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values for the checkpoint's training record."""
         return {
+            "model": self.model.to_dict(),
+            "classes": [c.to_dict() for c in self.classes],
             "sources": [s.to_dict() for s in self.sources],
             "training": asdict(self.training),
             "sam_weights": self.sam_weights.name if self.sam_weights else None,
@@ -107,52 +119,122 @@ def read_recipe(path: Path) -> Recipe:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"no training recipe at {path}; give the path of a TOML file") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid TOML: {error}") from error
     return parse_recipe(data, path.parent)
 
 
 def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
-    """Turn TOML's tables into a recipe."""
-    known = {"model", "classes", "data", "training", "checkpoint"}
-    if unknown := set(data) - known:
-        raise UserError(f"the recipe has an unknown table [{sorted(unknown)[0]}]; known are {', '.join(sorted(known))}")
-    model = dict(data.get("model", {}))
-    files = {k: base / model.pop(k) if k in model else None for k in ("sam_weights", "mae_weights", "start")}
+    """Turn TOML's tables into a recipe.
+
+    Raises
+    ------
+    UserError
+        When a table or a setting is unknown, missing or of the wrong kind.
+    """
+    known = ("model", "classes", "data", "training", "checkpoint")
+    if unknown := set(data) - set(known):
+        raise UserError(f"the recipe has an unknown table [{min(unknown)}]; known are {', '.join(known)}")
+    model, card = dict(_table(data, "model")), _table(data, "checkpoint")
+    start, sam, mae = (_path(base, model.pop(k), k) if k in model else None for k in ("start", "sam_weights", "mae_weights"))
+    _refuse_unknown(card, ("summary", "licence"), "checkpoint")
+    classes = _tables(data, "classes")
     return Recipe(
-        model=_build(ScSAMConfig, model, "model"),
-        classes=parse_classes(data.get("classes", ())),
-        sources=tuple(_source(s, base) for s in data.get("data", ())),
-        training=_training(data.get("training", {})),
-        **files,
-        **data.get("checkpoint", {}),
+        model=_model(model),
+        # The class table of a checkpoint to start from stands.
+        classes=parse_classes(classes) if classes or start is None else (),
+        sources=tuple(_source(s, base) for s in _tables(data, "data")),
+        training=_training(_table(data, "training")),
+        sam_weights=sam,
+        mae_weights=mae,
+        start=start,
+        summary=str(card.get("summary", Recipe.summary)),
+        licence=str(card.get("licence", Recipe.licence)),
     )
+
+
+def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = data.get(name, {})
+    if not isinstance(table, Mapping):
+        raise UserError(f"{name} in the recipe must be a table; write [{name}] and its settings below")
+    return table
+
+
+def _tables(data: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+    tables = data.get(name, [])
+    if not isinstance(tables, list) or not all(isinstance(t, Mapping) for t in tables):
+        raise UserError(f"{name} in the recipe must be a list of tables; write [[{name}]] over each")
+    return tables
+
+
+def _path(base: Path, value: Any, name: str) -> Path:
+    if not isinstance(value, str):
+        raise UserError(f"{name} = {value!r} in the recipe is no path; write it in quotes, relative to the recipe")
+    return base / value
+
+
+def _model(values: Mapping[str, Any]) -> ScSAMConfig:
+    model = _build(ScSAMConfig, values, "model")
+    if model.tile < SMALLEST_TILE or model.tile % MULTIPLE:
+        raise UserError(
+            f"tile = {model.tile} in the recipe's [model] is not usable; give a multiple of {MULTIPLE}, {SMALLEST_TILE} or more"
+        )
+    if model.nm_per_pixel is not None and not 0 < model.nm_per_pixel < math.inf:
+        raise UserError(f"nm_per_pixel = {model.nm_per_pixel} in the recipe's [model] is not usable; give the pixel size in nm")
+    return model
 
 
 def _source(data: Mapping[str, Any], base: Path) -> Source:
     if not {"image", "labels"} <= set(data):
         raise UserError("each [[data]] table of the recipe needs an image and its labels")
-    values = dict(data) | {"image": base / data["image"], "labels": base / data["labels"]}
-    values["objects"] = tuple(tuple(group) for group in data.get("objects", ()))
-    values["borders"], values["slices"] = tuple(data.get("borders", ())), tuple(data.get("slices", ()))
+    values = dict(data) | {k: _path(base, data[k], k) for k in ("image", "labels")}
+    values["objects"] = tuple(_numbers(group, "objects") for group in _numbers(data.get("objects", []), "objects", list))
+    values |= {k: _numbers(data.get(k, []), k) for k in ("borders", "slices")}
     values["voxel_size"] = parse_voxel_size(data.get("voxel_size"))
     return _build(Source, values, "data")
 
 
+def _numbers(value: Any, name: str, kind: type = int) -> tuple[Any, ...]:
+    if not isinstance(value, list) or not all(isinstance(v, kind) for v in value):
+        shape = "lists of whole numbers, e.g. [[1, 2], [3]]" if name == "objects" else "whole numbers, e.g. [1, 2]"
+        raise UserError(f"{name} = {value!r} in a [[data]] table of the recipe is not usable; give a list of {shape}")
+    return tuple(value)
+
+
 def _training(data: Mapping[str, Any]) -> Training:
     values = dict(data)
-    values["unfreeze"] = tuple(data.get("unfreeze", ()))
-    if wrong := set(values["unfreeze"]) - set(ENCODERS):
-        raise UserError(f"cannot unfreeze {sorted(wrong)[0]!r}; choose from {', '.join(ENCODERS)}")
-    values["augmentation"] = _build(Augmentation, {"zoom": 1.5, **data.get("augmentation", {})}, "training.augmentation")
-    return _build(Training, values, "training")
+    names = data.get("unfreeze", [])
+    if not isinstance(names, list) or (wrong := [n for n in names if n not in ENCODERS]):
+        raise UserError(f"cannot unfreeze {wrong[0] if isinstance(names, list) else names!r}; give a list of: {', '.join(ENCODERS)}")
+    values["unfreeze"] = tuple(dict.fromkeys(names))
+    values["augmentation"] = _build(Augmentation, {"zoom": 1.5, **_table(data, "augmentation")}, "training.augmentation")
+    training = _build(Training, values, "training")
+    if low := [k for k in ("steps", "batch", "pool", "save_every", "crop") if getattr(training, k) < 1]:
+        raise UserError(f"{low[0]} = {getattr(training, low[0])} in the recipe's [training] is not usable; give at least 1")
+    if training.crop % MULTIPLE:
+        raise UserError(f"crop = {training.crop} in the recipe's [training] is not usable; give a multiple of {MULTIPLE}")
+    return training
 
 
 T = TypeVar("T")
 
 
 def _build(kind: type[T], values: Mapping[str, Any], table: str) -> T:
-    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    hints = get_type_hints(kind)
+    _refuse_unknown(values, hints, table)
+    if wrong := [k for k, v in values.items() if not _fits(v, hints[k])]:
+        wanted = getattr(hints[wrong[0]], "__name__", hints[wrong[0]])
+        raise UserError(f"{wrong[0]} = {values[wrong[0]]!r} in the recipe's [{table}] is of the wrong kind; it must be {wanted}")
+    return kind(**values)
+
+
+def _refuse_unknown(values: Mapping[str, Any], known: Iterable[str], table: str) -> None:
     if unknown := [k for k in values if k not in known]:
         raise UserError(f"the recipe's [{table}] has an unknown setting {unknown[0]!r}; known are {', '.join(known)}")
-    return kind(**values)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    kinds = [get_origin(k) or k for k in (get_args(hint) if isinstance(hint, UnionType) else (hint,))]
+    if isinstance(value, bool):
+        return bool in kinds
+    return isinstance(value, tuple(kinds)) or (float in kinds and isinstance(value, int))

@@ -13,6 +13,21 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from napari_scsam.checkpoint import write_tensors
+from napari_scsam.config import UserError
+
+
+def state_file(out: Path) -> Path:
+    """Where the state of a run into `out` lies; looked up first, so that a run that could not be written never starts.
+
+    Raises
+    ------
+    UserError
+        When `out` is no name for a checkpoint.
+    """
+    if out.suffix != ".safetensors":
+        raise UserError(f"a checkpoint cannot be written to {out.name!r}; end its name in .safetensors")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return out.with_suffix(".resume")
 
 
 def write_state(path: Path, model: nn.Module, optimiser: Optimizer, step: int, run: dict[str, Any]) -> None:
@@ -28,8 +43,8 @@ def read_state(path: Path, model: nn.Module, optimiser: Optimizer, run: dict[str
     if not path.is_file():
         return 0
     with safe_open(path, framework="np") as file:
-        metadata = file.metadata()
-    if metadata["run"] != json.dumps(run):
+        metadata = file.metadata() or {}
+    if metadata.get("run") != json.dumps(run):
         return 0
     moments: dict[int, dict[str, Tensor]] = {}
     weights: dict[str, Tensor] = {}

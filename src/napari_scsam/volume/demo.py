@@ -44,8 +44,8 @@ def sample_image() -> Generator[Progress, None, tuple[NDArray[np.uint8], VoxelSi
 
 def write_demo(folder: Path) -> Generator[Progress, None, Demo]:
     """Write the sample, its labels and a picture of both into a folder."""
-    stack, voxel_size, about = yield from sample_image()
     folder.mkdir(parents=True, exist_ok=True)
+    stack, voxel_size, about = yield from sample_image()
     demo = Demo(folder / "sample.tif", folder / "labels.zarr", folder / "labels.png", about)
     write_sample(demo.image, stack, voxel_size)
     model = load_checkpoint()

@@ -20,21 +20,28 @@ class Ledger:
         What must be the same for finished slices to count: checkpoint,
         classes, contrast and the like, as plain JSON values.
     resume
-        Take over the lines of an earlier run of the same name; otherwise begin anew.
+        Take over the lines of an earlier run of the same name; otherwise that run is forgotten.
     """
 
     def __init__(self, path: Path, run: Mapping[str, Any], resume: bool) -> None:
         self.path, self.header = path, json.dumps(dict(run), sort_keys=True)
         self.done = self._read() if resume else set()
         if not self.done:
-            path.write_text(self.header + "\n", encoding="utf-8")
+            self.remove()  # before the labels it speaks of are replaced
+
+    def begin(self) -> None:
+        """Write what is known so far, in whole lines, ready for more."""
+        unfinished = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        unfinished.write_text("\n".join([self.header, *map(str, sorted(self.done)), ""]), encoding="utf-8")
+        unfinished.replace(self.path)
 
     def _read(self) -> set[int]:
         lines = self.path.read_text(encoding="utf-8").split("\n") if self.path.is_file() else []
         if not lines or lines[0] != self.header:
             return set()
-        # The text after the last newline is a line that was cut off: that slice is done again.
-        return {int(line) for line in lines[1:-1]}
+        # The text after the last newline is a line that was cut off, and a power cut may leave bytes that are no
+        # number: such slices are done again.
+        return {int(line) for line in lines[1:-1] if line.isdecimal()}
 
     def add(self, slice_index: int) -> None:
         """Note that a slice's labels are on disk."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ def segment_volume(
     voxel_size: VoxelSize | None = None,
     device: str = "auto",
     resume: bool = False,
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     """Label every slice of a volume; yields after each one, and closing it stops the run.
 
     Parameters
@@ -62,6 +63,8 @@ def segment_volume(
     """
     source = volume if isinstance(volume, Volume) else as_volume(volume, voxel_size)
     predictor = model if isinstance(model, Predictor) else Predictor(model, device)
+    if source.path is not None and source.path.resolve() == Path(out).resolve():
+        raise UserError(f"the labels would overwrite the image {out}; give them another name")
     wanted, contrast = select_classes(predictor.classes, classes), measure_contrast(source.data)
     if Path(out).suffix.lower() == ".zarr":
         yield from _into_zarr(source, predictor, Path(out), wanted, contrast, resume)
@@ -71,12 +74,11 @@ def segment_volume(
 
 def _into_zarr(
     source: Volume, predictor: Predictor, out: Path, wanted: Sequence[ClassSpec], contrast: Contrast, resume: bool
-) -> Iterator[Progress]:
-    labels = create_labels(
-        out, source.shape, source.voxel_size, wanted, name=LABELS, dtype=label_dtype(predictor.classes), origin=source.origin, resume=resume
-    )
-    run = {"shape": source.shape, "classes": [c.name for c in wanted], "contrast": contrast.to_dict(), "config": predictor.model.config.to_dict()}
-    ledger = Ledger(out / ".scsam_progress", run, resume)
+) -> Generator[Progress, None, None]:
+    ledger = Ledger(out / ".scsam_progress", _name_run(source, predictor, wanted, contrast), resume)
+    dtype, going_on = label_dtype(predictor.classes), bool(ledger.done)
+    labels = create_labels(out, source.shape, source.voxel_size, wanted, name=LABELS, dtype=dtype, origin=source.origin, resume=going_on)
+    ledger.begin()
     for z in range(source.depth):
         yield Progress(z, source.depth, f"slice {z}")
         if z in ledger.done:
@@ -88,9 +90,33 @@ def _into_zarr(
     yield Progress(source.depth, source.depth, "done")
 
 
-def _into_tiff(source: Volume, predictor: Predictor, out: Path, wanted: Sequence[ClassSpec], contrast: Contrast) -> Iterator[Progress]:
+def _name_run(source: Volume, predictor: Predictor, wanted: Sequence[ClassSpec], contrast: Contrast) -> dict[str, Any]:
+    """Tell by what this run differs from another into the same file; slices of the two must not be mixed."""
+    return {
+        "shape": source.shape,
+        "voxel_size": source.voxel_size,
+        "origin": source.origin,
+        "contrast": contrast.to_dict(),
+        "classes": [c.to_dict() for c in wanted],
+        "config": predictor.model.config.to_dict(),
+        "weights": weights_hash(predictor.model),
+    }
+
+
+def weights_hash(model: ScSAM) -> str:
+    """Give a hash that differs between models of one form with different weights."""
+    digest = hashlib.blake2b(digest_size=16)
+    for value in model.state_dict().values():
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _into_tiff(
+    source: Volume, predictor: Predictor, out: Path, wanted: Sequence[ClassSpec], contrast: Contrast
+) -> Generator[Progress, None, None]:
     if out.suffix.lower() not in (".tif", ".tiff"):
         raise UserError(f"labels cannot be written to {out.name!r}; end its name in .zarr or .tif")
+    out.parent.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
     labels = np.zeros((source.depth, *source.shape[-2:]), label_dtype(predictor.classes))
     for z in range(source.depth):
         yield Progress(z, source.depth, f"slice {z}")
@@ -101,5 +127,5 @@ def _into_tiff(source: Volume, predictor: Predictor, out: Path, wanted: Sequence
 
 def _slice_labels(source: Volume, predictor: Predictor, z: int, wanted: Sequence[ClassSpec], contrast: Contrast) -> np.ndarray[Any, Any]:
     predictor.embeddings.clear()  # a slice is seen once; what is remembered would only fill memory
-    predictor.set_image(source.plane(z), source.voxel_size, contrast=contrast, key=z)
+    predictor.set_image(source.plane(z), source.voxel_size, contrast=contrast)
     return predictor.segment([c.name for c in wanted])

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from napari_scsam.gui.model_panel import ModelPanel, describe
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def panel(qtbot) -> ModelPanel:
+    panel = ModelPanel()
+    qtbot.addWidget(panel)
+    return panel
+
+
+def test_checkpoints_are_listed_and_picked(panel, info):
+    other = replace(info, name="other")
+    picked = []
+    panel.checkpoint_chosen.connect(picked.append)
+    panel.show_checkpoints([info, other])
+    panel.show_chosen(info, "Runs on cuda")
+    assert panel.note.text() == "Runs on cuda; trained at 5 nm per pixel."
+    panel.checkpoints.activated.emit(1)
+    assert picked == [other]
+
+
+def test_a_checkpoint_from_a_file_joins_the_list(panel, info):
+    panel.show_checkpoints([])
+    assert not panel.checkpoints.isEnabled()
+    assert "No checkpoint found" in panel.note.text()
+    mine = replace(info, name="mine", path=Path("mine.safetensors"), nm_per_pixel=None)
+    panel.show_chosen(mine, "cpu")
+    panel.show_chosen(mine, "cpu")
+    assert [panel.checkpoints.itemText(i) for i in range(panel.checkpoints.count())] == ["mine"]
+    assert "unknown" in panel.note.text()
+
+
+def test_the_tooltip_tells_classes_size_and_licence(info):
+    text = describe(info)
+    assert "mitochondrion, membrane, vesicle" in text
+    assert "22 MB, licence: BSD-3" in text

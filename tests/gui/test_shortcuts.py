@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+from napari.settings import get_settings
+from napari.utils.action_manager import action_manager
+from napari.utils.notifications import notification_manager
+from napari.utils.shortcuts import default_shortcuts
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_scsam.gui.shortcuts import SEGMENT, SEGMENT_KEY, register_shortcuts, segment_key, segment_shown_slice
+
+pytestmark = pytest.mark.gui
+
+
+def test_the_key_takes_nothing_away_from_napari():
+    taken = {str(key) for keys in default_shortcuts.values() for key in keys}
+    assert taken
+    assert SEGMENT_KEY.replace("-", "+") not in taken
+
+
+def test_the_key_segments_in_the_window_it_is_pressed_in(window, stack, wait):
+    from napari.layers import Image
+
+    one = window(Image(stack))
+    one.finish()
+    QTest.keyClick(one.viewer.window._qt_viewer.canvas.native, Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier)
+    wait(lambda: len(one.viewer.layers) == 2)
+    one.finish()
+
+
+def test_the_key_is_listed_in_the_preferences(window):
+    window()
+    from napari._qt.widgets.qt_keyboard_settings import ShortcutEditor
+
+    editor = ShortcutEditor()
+    texts = [editor._table.item(row, 0).text() for row in range(editor._table.rowCount())]
+    assert "Segment the slice shown (ScSAM)" in texts
+    editor.deleteLater()
+
+
+def test_a_key_that_the_user_chose_stays(make_napari_viewer):
+    make_napari_viewer()
+    shortcuts = get_settings().shortcuts.shortcuts
+    action_manager._shortcuts.pop(SEGMENT, None)
+    get_settings().shortcuts.shortcuts = {**shortcuts, SEGMENT: ["Alt-J"]}
+    register_shortcuts()
+    assert not action_manager._shortcuts.get(SEGMENT)
+    assert "J" in segment_key()
+
+
+def test_without_a_widget_the_key_says_what_to_do(make_napari_viewer):
+    notification_manager.records.clear()
+    segment_shown_slice(make_napari_viewer())
+    assert "open the ScSAM widget" in notification_manager.records[-1].message

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from napari.layers import Image, Labels
+from napari.utils.notifications import notification_manager
+
+from napari_scsam.gui.session import Session
+from napari_scsam.gui.widget import ScSAMWidget
+
+pytestmark = pytest.mark.gui
+
+
+def inference_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("scsam")]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_stays(wait):
+    yield
+    wait(lambda: not inference_threads())
+
+
+def labels_of(viewer) -> Labels:
+    (found,) = [layer for layer in viewer.layers if isinstance(layer, Labels)]
+    return found
+
+
+def test_pick_a_class_segment_undo_redo_and_pick_another(window, stack):
+    one = window(Image(stack, name="cell", scale=(5, 7.68, 10.24), units=("nm",) * 3))
+    one.finish()
+    assert one.widget.volume.layers.currentText() == "cell"
+    assert [field.text() for field in one.widget.volume.sizes] == ["5", "7.68", "10.24"]
+    one.widget.segment.classes.setCurrentIndex(1)
+    one.widget.segment.classes.activated.emit(1)
+    one.widget.segment.segment.click()
+    one.finish()
+    labels = labels_of(one.viewer)
+    z = one.viewer.dims.current_step[0]
+    first = np.array(labels.data[z])
+    assert set(np.unique(first)) == {0, 1}
+    assert not one.widget.segment.bar.isVisible()
+    assert "mitochondrion on slice" in one.widget.segment.status.text()
+    labels.undo()
+    assert not labels.data.any()
+    labels.redo()
+    np.testing.assert_array_equal(labels.data[z], first)
+    one.widget.segment.classes.activated.emit(3)
+    one.finish()
+    assert set(np.unique(labels.data[z])) == {0, 1, 3}
+
+
+def test_cancel_in_the_middle_of_a_long_run(window, stack, wait):
+    one = window(Image(stack))
+    one.finish()
+    one.engine.predictor.tiles = 10_000
+    one.widget.segment.segment.click()
+    wait(lambda: one.widget.segment.bar.value() > 1)
+    assert one.widget.segment.cancel.isVisible()
+    one.widget.segment.cancel.click()
+    wait(lambda: one.engine.predictor.closed == 1)
+    assert len(one.viewer.layers) == 1
+    assert "Cancelled" in one.widget.segment.status.text()
+    one.engine.predictor.tiles = 2
+    one.widget.segment.segment.click()
+    one.finish()
+    assert labels_of(one.viewer).data.any()
+
+
+def test_two_widgets_share_a_session_and_two_viewers_do_not(window, stack):
+    one = window(Image(stack))
+    again = window(viewer=one.viewer)
+    other = window(Image(stack))
+    assert again.session is one.session
+    assert other.session is not one.session
+    assert again.widget.segment.classes.currentText() == "all classes"
+    one.widget.segment.classes.activated.emit(2)
+    assert again.widget.segment.classes.currentText() == "membrane"
+    one.session.choose_image(None)
+    assert again.widget.volume.layers.currentIndex() == -1
+    one.viewer.window.remove_dock_widget(one.widget)
+    assert Session.find(one.viewer) is one.session
+    again.viewer.window.remove_dock_widget(again.widget)
+    assert Session.find(one.viewer) is None
+
+
+def test_layers_that_come_go_and_change_their_name(window, stack):
+    one = window()
+    assert not one.widget.volume.layers.isEnabled()
+    image = one.viewer.add_image(stack, name="cell")
+    assert one.session.image is image
+    image.name = "nucleus"
+    assert one.widget.volume.layers.currentText() == "nucleus"
+    one.viewer.add_labels(stack, name="not an image")
+    assert one.widget.volume.layers.count() == 1
+    one.viewer.layers.remove(image)
+    assert one.session.image is None
+    assert one.widget.volume.layers.count() == 0
+
+
+def test_a_typed_voxel_size_is_used(window, stack):
+    one = window(Image(stack))
+    one.finish()
+    assert "unknown" in one.widget.volume.note.text()
+    for field, text in zip(one.widget.volume.sizes, ("40", "10", "10"), strict=True):
+        field.setText(text)
+    one.widget.volume.sizes[0].editingFinished.emit()
+    one.widget.segment.segment.click()
+    one.finish()
+    assert one.engine.predictor.asked[-1][1] == (40.0, 10.0, 10.0)
+
+
+def test_a_dock_closed_in_the_middle_of_a_run_leaves_no_thread(window, stack, wait):
+    one = window(Image(stack))
+    one.finish()
+    one.engine.predictor.tiles = 10_000
+    one.widget.segment.segment.click()
+    wait(lambda: one.widget.segment.bar.value() > 1)
+    one.viewer.window.remove_dock_widget(one.widget)
+    wait(lambda: not inference_threads())
+    assert one.engine.predictor.closed == 1
+    one.viewer.add_image(stack)
+
+
+def test_a_viewer_closed_in_the_middle_of_a_run_leaves_no_thread(window, stack, wait):
+    one = window(Image(stack))
+    one.finish()
+    predictor, bar = one.engine.predictor, one.widget.segment.bar
+    predictor.tiles = 10_000
+    one.widget.segment.segment.click()
+    wait(lambda: bar.value() > 1)
+    one.viewer.close()
+    wait(lambda: not inference_threads())
+    assert predictor.closed == 1
+
+
+def test_a_wrong_checkpoint_file_is_told(window, tmp_path):
+    one = window()
+    notification_manager.records.clear()
+    (tmp_path / "model.safetensors").write_bytes(b"not a checkpoint")
+    one.widget.model.file_asked.emit(str(tmp_path / "model.safetensors"))
+    assert len(notification_manager.records) == 1
+    assert one.session.checkpoint.name == "tiny"
+
+
+def test_without_any_checkpoint_the_panel_says_so(make_napari_viewer, monkeypatch):
+    from napari_scsam.gui import widget
+
+    monkeypatch.setattr(widget, "list_checkpoints", tuple)
+    viewer = make_napari_viewer()
+    panel = ScSAMWidget(viewer)
+    viewer.window.add_dock_widget(panel)
+    assert "No checkpoint found" in panel.model.note.text()
+    panel.segment.segment.click()
+    assert "no image" in panel.segment.status.text()
+
+
+def test_it_fits_a_small_screen_and_both_themes(window, stack, wait):
+    one = window(Image(stack, name="a very long name of an image layer that somebody gave it"))
+    one.viewer.window.resize(800, 500)
+    for theme in ("light", "dark"):
+        one.viewer.theme = theme
+        column, panels = one.widget.widget(), (one.widget.volume, one.widget.model, one.widget.segment)
+        wait(lambda: all(panel.minimumSizeHint().width() <= panel.width() for panel in panels))  # noqa: B023  # waited for at once
+        assert column.width() <= one.widget.viewport().width()
+    wait(lambda: one.widget.width() < 400)

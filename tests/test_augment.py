@@ -1,0 +1,128 @@
+"""Augmentation: geometry that keeps labels on their pixels, greys that stay in range, chance that a seed fixes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from napari_scsam.train.augment import Augmentation, gaussian_blur, random_grid, sample, uneven_light, uniform, vary_grey, window
+
+RIGID = Augmentation(zoom=1, stretch=1)
+
+
+def chance(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def straight_grid(side: int) -> Tensor:
+    """Offsets of a crop that is neither turned nor zoomed."""
+    steps = torch.arange(side, dtype=torch.float32) - (side - 1) / 2
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    return torch.stack([x, y], -1)
+
+
+def picture(height: int, width: int) -> Tensor:
+    return torch.rand(2, height, width, generator=chance(5))
+
+
+def test_numbers_lie_between_the_limits_and_fill_them() -> None:
+    generator = chance()
+    numbers = [uniform(generator, -2, 3) for _ in range(500)]
+    assert -2 <= min(numbers) < -1.8
+    assert 2.8 < max(numbers) <= 3
+
+
+def test_a_straight_grid_cuts_out_the_crop() -> None:
+    plane = picture(30, 40)
+    crop = sample(plane, (11.5, 20.5), straight_grid(8), "bilinear")
+    torch.testing.assert_close(crop, plane[:, 8:16, 17:25])
+
+
+def test_without_zoom_and_stretch_a_grid_only_turns() -> None:
+    for seed in range(5):
+        grid = random_grid(16, RIGID, chance(seed))
+        torch.testing.assert_close(grid.norm(dim=-1), straight_grid(16).norm(dim=-1))
+
+
+def test_half_of_the_grids_are_mirrored() -> None:
+    turns = []
+    for seed in range(60):
+        grid = random_grid(4, RIGID, chance(seed))
+        along_x, along_y = grid[0, 1] - grid[0, 0], grid[1, 0] - grid[0, 0]
+        turns.append(float(along_x[0] * along_y[1] - along_x[1] * along_y[0]))
+    assert 15 < sum(t > 0 for t in turns) < 45
+
+
+def test_pixel_size_spans_the_zoom_both_ways() -> None:
+    sizes = []
+    for seed in range(200):
+        grid = random_grid(4, Augmentation(zoom=2, stretch=1), chance(seed))
+        sizes.append(float((grid[0, 1] - grid[0, 0]).norm()))
+    assert 0.5 <= min(sizes) < 0.55
+    assert 1.8 < max(sizes) <= 2.0001
+    assert abs(sum(map(math.log, sizes)) / 200) < 0.1
+
+
+def test_labels_and_image_move_together_and_labels_stay_whole() -> None:
+    labels = torch.zeros(1, 64, 64)
+    labels[:, 20:40, 25:50] = 3
+    grid = random_grid(32, Augmentation(zoom=1.5), chance(3))
+    near = sample(labels, (30, 35), grid, "nearest")
+    smooth = sample(labels, (30, 35), grid, "bilinear")
+    assert set(near.unique().tolist()) == {0, 3}
+    assert float((near - smooth).abs().mean()) < 0.15
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (200, 300)])
+@pytest.mark.parametrize("where", [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (0.0, 1.0)])
+def test_the_window_alone_gives_the_same_crop(shape: tuple[int, int], where: tuple[float, float]) -> None:
+    plane = picture(*shape)
+    centre = (where[0] * (shape[0] - 1), where[1] * (shape[1] - 1))
+    for seed in range(4):
+        grid = random_grid(24, Augmentation(), chance(seed)) * torch.tensor([1.5, 0.7])
+        part, inside = window(shape, centre, grid)
+        expected = sample(plane, centre, grid, "bilinear")
+        torch.testing.assert_close(sample(plane[(slice(None), *part)], inside, grid, "bilinear"), expected, atol=1e-3, rtol=1e-3)
+
+
+def test_the_window_of_a_large_plane_is_small() -> None:
+    grid = straight_grid(32)
+    rows, columns = window((10, 50_000, 50_000), (25_000, 3), grid)[0]
+    assert rows.stop - rows.start < 50
+    assert columns.stop - columns.start < 50
+
+
+def test_greys_stay_in_range_and_a_seed_fixes_them() -> None:
+    image = torch.rand(1, 32, 32, generator=chance(1))
+    looks = [vary_grey(image, Augmentation(invert=0.3), chance(seed)) for seed in range(12)]
+    assert all(float(look.min()) >= 0 and float(look.max()) <= 1 for look in looks)
+    torch.testing.assert_close(vary_grey(image, Augmentation(invert=0.3), chance(7)), looks[7], rtol=0, atol=0)
+    assert len({round(float(look.mean()), 4) for look in looks}) > 8
+
+
+def test_inversion_swaps_dark_and_bright() -> None:
+    image = torch.linspace(0, 1, 32).expand(1, 32, 32)
+    plain = Augmentation(contrast=0, brightness=0, gamma=0, blur=0, noise=0)
+    inverted = Augmentation(contrast=0, brightness=0, gamma=0, blur=0, noise=0, invert=1)
+    torch.testing.assert_close(vary_grey(image, inverted, chance(2)), 1 - vary_grey(image, plain, chance(2)))
+    assert float(vary_grey(image, plain, chance(2))[0, :, -4:].mean()) > 0.7
+
+
+def test_blur_keeps_the_mean_and_has_its_sigma() -> None:
+    torch.testing.assert_close(gaussian_blur(torch.full((2, 20, 20), 0.3), 1.2), torch.full((2, 20, 20), 0.3))
+    point = torch.zeros(1, 31, 31)
+    point[0, 15, 15] = 1
+    row = gaussian_blur(point, 1.5)[0].sum(0)
+    steps = torch.arange(31) - 15.0
+    assert float(row.sum()) == pytest.approx(1, abs=1e-4)
+    assert float((row * steps**2).sum()) ** 0.5 == pytest.approx(1.5, abs=0.05)
+
+
+def test_uneven_light_is_slow() -> None:
+    light = uneven_light(torch.Size((64, 64)), 0.1, chance())
+    assert light.shape == (1, 64, 64)
+    assert float(light.std()) > 0.01
+    assert float(light.diff(dim=2).abs().max()) < 0.05

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_scsam.model.class_prompt import ClassPromptEncoder
+
+
+@pytest.fixture
+def encoder() -> ClassPromptEncoder:
+    torch.manual_seed(0)
+    return ClassPromptEncoder(classes=3, dim=16, hidden=8, tokens=2).eval()
+
+
+@torch.inference_mode()
+def test_similarity_is_a_cosine(encoder: ClassPromptEncoder) -> None:
+    fused, prototypes = torch.randn(2, 16, 5, 7), torch.randn(3, 16)
+    fused[0, :, 1, 2] = 4 * prototypes[1]
+    fused[0, :, 3, 3] = -prototypes[2]
+    cosine = encoder.similarity(fused, prototypes)
+    assert cosine.shape == (2, 3, 5, 7)
+    assert cosine.abs().max() <= 1 + 1e-6
+    assert cosine[0, 1, 1, 2].item() == pytest.approx(1)
+    assert cosine[0, 2, 3, 3].item() == pytest.approx(-1)
+    assert torch.allclose(cosine, encoder.similarity(9 * fused, 0.1 * prototypes), atol=1e-6)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("grid", [(1, 1), (4, 4), (3, 9)])
+def test_all_classes_of_all_images_in_one_batch(encoder: ClassPromptEncoder, grid: tuple[int, int]) -> None:
+    fused = torch.randn(2, 16, *grid)
+    sparse, dense = encoder(fused, encoder.prototypes)
+    assert sparse.shape == (6, 2, 16)
+    assert dense.shape == (6, 16, *grid)
+    for image in range(2):
+        for row in range(3):
+            one_sparse, one_dense = encoder(fused[image : image + 1], encoder.prototypes[row : row + 1])
+            assert torch.allclose(sparse[3 * image + row], one_sparse[0], atol=1e-6)
+            assert torch.allclose(dense[3 * image + row], one_dense[0], atol=1e-6)
+
+
+@torch.inference_mode()
+def test_what_is_opposite_to_the_prototype_is_silenced(encoder: ClassPromptEncoder) -> None:
+    prototype = encoder.prototypes[:1]
+    against = -prototype[0, :, None, None].expand(1, 16, 2, 2)
+    _, dense = encoder(against, prototype)
+    assert torch.allclose(dense, encoder.dense(torch.zeros(1, 16, 2, 2)), atol=1e-6)
+
+
+@torch.inference_mode()
+def test_sparse_tokens_do_not_depend_on_places(encoder: ClassPromptEncoder) -> None:
+    activated = torch.randn(1, 16, 4, 6)
+    assert torch.allclose(encoder.pool(activated), encoder.pool(activated.flip(2, 3)), atol=1e-6)
+    assert not torch.allclose(encoder.pool(activated)[:, 0], encoder.pool(activated)[:, 1], atol=1e-3)
+
+
+def test_prototypes_begin_at_unit_length(encoder: ClassPromptEncoder) -> None:
+    assert torch.allclose(encoder.prototypes.norm(dim=1), torch.ones(3))

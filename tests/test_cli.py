@@ -1,0 +1,437 @@
+"""The command line as users and scripts meet it: exit codes, one line for a mistake, and stable JSON."""
+
+from __future__ import annotations
+
+import functools
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+import tifffile
+import torch
+
+from napari_scsam import checkpoint, cli
+from napari_scsam.checkpoint import save_checkpoint, weights_folder
+from napari_scsam.config import UserError
+from napari_scsam.data.ome_zarr import read_class_table, write_labels
+from napari_scsam.data.phantom import CLASSES, Phantom, make_phantom
+from napari_scsam.data.volumes import open_labels, open_volume
+from napari_scsam.model import ScSAM, ScSAMConfig
+from napari_scsam.train import pretrain
+from napari_scsam.volume import demo
+
+
+def scsam(*arguments: object) -> int:
+    """Run a command in this process and give its exit code."""
+    try:
+        return cli.main([str(a) for a in arguments])
+    except SystemExit as end:
+        return int(end.code or 0)
+
+
+@pytest.fixture(scope="module")
+def cell() -> Phantom:
+    return make_phantom((2, 64, 80), (20.0, 8.0, 8.0))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small checkpoint that has learned nothing."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    network = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:6])
+    save_checkpoint(path, network, summary="Random weights", licence="CC0", training={})
+    return path
+
+
+@pytest.fixture
+def image(cell: Phantom, tmp_path: Path) -> Path:
+    tifffile.imwrite(
+        tmp_path / "cell.tif", cell.image, imagej=True, resolution=(1 / 8, 1 / 8), metadata={"axes": "ZYX", "unit": "nm", "spacing": 20.0}
+    )
+    return tmp_path / "cell.tif"
+
+
+@pytest.fixture
+def labels(cell: Phantom, tmp_path: Path) -> Path:
+    write_labels(tmp_path / "labels.tif", np.where(cell.labels <= 6, cell.labels, 0), cell.voxel_size, CLASSES[:6])
+    return tmp_path / "labels.tif"
+
+
+@pytest.mark.parametrize("name", ["labels.zarr", "labels.tif"])
+def test_segment(image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    out = tmp_path / name
+    assert scsam("segment", image, "-o", out, "--checkpoint", model, "--device", "cpu") == 0
+    written = open_labels(out)
+    assert (written.shape, written.voxel_size) == ((2, 64, 80), pytest.approx((20, 8, 8)))
+    assert set(np.unique(written.data[...])) <= set(range(7))
+    assert read_class_table(out) == CLASSES[:6]
+    told = capsys.readouterr()
+    assert told.out == f"{out}\n"
+    assert told.err == ""
+
+
+def test_segment_some_classes_with_another_voxel_size(image: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "labels.zarr"
+    command = ("segment", image, "-o", out, "--checkpoint", model, "--classes", "vesicle, Membrane", "--voxel-size", 40, 16, 16)
+    assert scsam(*command) == 0
+    assert open_labels(out).voxel_size == (40, 16, 16)
+    assert [c.name for c in read_class_table(out) or ()] == ["vesicle", "membrane"]
+    assert set(np.unique(open_labels(out).data[...])) <= {0, 3, 6}
+    before = open_labels(out).data[...]
+    assert scsam(*command, "--resume") == 0
+    np.testing.assert_array_equal(open_labels(out).data[...], before)
+
+
+def test_segment_says_that_the_pixel_size_is_unknown(
+    cell: Phantom, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tifffile.imwrite(tmp_path / "bare.tif", cell.image[0])
+    assert scsam("segment", tmp_path / "bare.tif", "-o", tmp_path / "out.zarr", "--checkpoint", model) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert "voxel size unknown" in told[0]
+    assert "8 nm per pixel" in told[0]
+    assert open_labels(tmp_path / "out.zarr").voxel_size is None
+
+
+def test_evaluate(image: Path, labels: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ("evaluate", "--image", image, "--labels", labels, "--checkpoint", model, "--json", tmp_path / "scores.json")
+    assert scsam(*command) == 0
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert [c["name"] for c in scores["classes"]] == [c.name for c in CLASSES[:6]]
+    assert all(c["dice"] is None or 0 <= c["dice"] <= 1 for c in scores["classes"])
+    assert 0 <= scores["mean_iou"] <= scores["mean_dice"] < 0.6
+    table = capsys.readouterr().out.splitlines()
+    assert table[0].split() == ["class", "Dice", "IoU"]
+    assert [line.split()[0] for line in table[1:]] == [c.name for c in CLASSES[:6]] + ["mean"]
+    assert table[-1].split()[1] == f"{scores['mean_dice']:.3f}"
+
+
+def test_evaluate_with_a_map(image: Path, cell: Phantom, model: Path, tmp_path: Path) -> None:
+    write_labels(tmp_path / "theirs.tif", np.where(cell.labels == 1, 255, 0).astype(np.uint8), None, ())
+    command = ("evaluate", "--image", image, "--labels", tmp_path / "theirs.tif", "--checkpoint", model, "--json", tmp_path / "a.json")
+    assert scsam(*command, "--map", "255=mitochondrion", "--map", "7=membrane") == 0
+    scores = json.loads((tmp_path / "a.json").read_text())["classes"]
+    assert [(c["name"], c["pixels"]) for c in scores] == [("mitochondrion", int((cell.labels == 1).sum())), ("membrane", 0)]
+
+
+def test_scores_are_printed_with_a_dash_for_a_class_that_never_occurs(capsys: pytest.CaptureFixture[str]) -> None:
+    from napari_scsam.metrics import Overlap
+    from napari_scsam.train.evaluate import Scores
+
+    cli.print_scores(Scores(CLASSES[:2], (Overlap(1, 2, 2), Overlap())))
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[1:]] == [
+        ["mitochondrion", "0.500", "0.333"],
+        ["mitochondrial_boundary", "–", "–"],
+        ["mean", "0.500", "0.333"],
+    ]
+
+
+def test_map_pairs() -> None:
+    assert cli.parse_map([], CLASSES) is None
+    assert cli.parse_map(["1=ER", "12=membrane"], CLASSES) == {1: CLASSES[8], 12: CLASSES[5]}
+    for wrong in ("er", "er=1", "1=", "=er", "²=er"):
+        with pytest.raises(UserError, match=f"--map {wrong} is not a pair"):
+            cli.parse_map([wrong], CLASSES)
+
+
+def test_checkpoints_info(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert scsam("checkpoints", "info", model, "--json") == 0
+    card = json.loads(capsys.readouterr().out)
+    assert [(c["id"], c["name"]) for c in card["classes"]] == [(c.id, c.name) for c in CLASSES[:6]]
+    assert (card["name"], card["nm_per_pixel"], card["licence"]) == ("small", 8.0, "CC0")
+    assert scsam("checkpoints", "info", model) == 0
+    assert "mitochondrion" in capsys.readouterr().out
+
+
+def test_checkpoints_list_and_verify(model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("NAPARI_SCSAM_CHECKPOINTS", str(model.parent))
+    for command in (("checkpoints",), ("checkpoints", "list")):
+        assert scsam(*command) == 0
+        assert any(line.startswith("small ") and line.endswith("Random weights") for line in capsys.readouterr().out.splitlines())
+    assert scsam("checkpoints", "verify", "small") == 0
+    assert capsys.readouterr().out == "small: whole\n"
+
+
+def test_pretrain_then_train(
+    image: Path, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny = functools.partial(pretrain.PretrainConfig, batch=2, crop=64)
+    monkeypatch.setattr(pretrain, "PretrainConfig", tiny)
+    assert scsam("pretrain", image, "-o", tmp_path / "mae.safetensors", "--steps", 2) == 0
+    told = capsys.readouterr()
+    assert told.out == f"{tmp_path / 'mae.safetensors'}\n"
+    assert told.err.startswith("step 2/2 loss ")
+    (tmp_path / "recipe.toml").write_text(f"""
+[model]
+mae_weights = "mae.safetensors"
+nm_per_pixel = 8.0
+tile = 128
+[[classes]]
+id = 1
+name = "mitochondrion"
+[[data]]
+image = "{image.name}"
+labels = "{labels.name}"
+objects = [[1]]
+[training]
+steps = 2
+batch = 2
+crop = 64
+prompts = 1
+""")
+    assert scsam("train", tmp_path / "recipe.toml", "-o", tmp_path / "mine.safetensors") == 0
+    told = capsys.readouterr()
+    assert told.out == f"{tmp_path / 'mine.safetensors'}\n"
+    assert "step 2/2 loss " in told.err
+    assert "prototype " in told.err
+    assert scsam("segment", image, "-o", tmp_path / "out.tif", "--checkpoint", tmp_path / "mine.safetensors") == 0
+
+
+def offline(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    def no_network(*_: object, **__: object) -> None:
+        raise requests.ConnectionError("Name or service not known")
+
+    monkeypatch.setattr(requests, "get", no_network)
+    monkeypatch.setenv("NAPARI_SCSAM_CACHE", str(cache))
+    monkeypatch.setattr(demo, "make_phantom", lambda _, size: make_phantom((2, 64, 80), size))
+
+
+def shipped(monkeypatch: pytest.MonkeyPatch, model: Path, folder: Path) -> None:
+    """Let the small checkpoint be the shipped one."""
+    folder.mkdir()
+    (folder / "scsam_tiny.safetensors").symlink_to(model)
+    (folder / "registry.json").symlink_to(weights_folder() / "registry.json")
+    monkeypatch.setattr(checkpoint, "weights_folder", lambda: folder)
+
+
+def test_demo_without_network_and_screen(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    offline(monkeypatch, tmp_path / "cache")
+    shipped(monkeypatch, model, tmp_path / "weights")
+    assert scsam("demo", "--headless", tmp_path / "demo") == 0
+    told = capsys.readouterr()
+    assert "synthetic" in told.out
+    assert str(tmp_path / "demo" / "labels.png") in told.out
+    assert told.err == ""
+    assert open_labels(tmp_path / "demo" / "labels.zarr").shape == open_volume(tmp_path / "demo" / "sample.tif").shape
+
+
+@pytest.mark.parametrize(("code", "ends"), [(0, 0), (-6, 2)])
+def test_demo_opens_napari_in_a_process_of_its_own(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int, ends: int
+) -> None:
+    offline(monkeypatch, tmp_path / "cache")
+    shipped(monkeypatch, model, tmp_path / "weights")
+    opened: list[list[str]] = []
+
+    def window(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        opened.append(command)
+        return subprocess.CompletedProcess(command, code)
+
+    monkeypatch.setattr(cli.subprocess, "run", window)
+    assert scsam("demo") == ends
+    assert opened[0][1:3] == ["-m", "napari"]
+    assert Path(opened[0][3]).name == "sample.tif"
+    assert ("napari could not open" in capsys.readouterr().err) == bool(ends)
+
+
+class Boobytrap:
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return exec, ("raise SystemExit('a pickle was executed')",)
+
+
+def make_wrong_files(folder: Path) -> None:
+    """Write the files that users try."""
+    grey = np.random.default_rng(0).integers(0, 255, (2, 64, 64)).astype(np.uint8)
+    stack: dict[str, Any] = {"imagej": True, "metadata": {"axes": "ZYX"}}
+    tifffile.imwrite(folder / "good.tif", grey, **stack)
+    tifffile.imwrite(folder / "colour.tif", np.stack([grey[0]] * 3, -1), photometric="rgb")
+    tifffile.imwrite(folder / "4d.tif", np.stack([grey] * 3), imagej=True, metadata={"axes": "TZYX"})
+    tifffile.imwrite(folder / "nan.tif", np.full((2, 64, 64), np.nan, np.float32))
+    tifffile.imwrite(folder / "constant.tif", np.full((64, 64), 7, np.uint16))
+    tifffile.imwrite(folder / "float_labels.tif", grey.astype(np.float32))
+    tifffile.imwrite(folder / "other_shape.tif", grey[:, :32], **stack)
+    tifffile.imwrite(folder / "value_9.tif", np.full((2, 64, 64), 9, np.uint8), **stack)
+    np.save(folder / "array.npy", grey)
+    tifffile.imwrite(folder / "complex.tif", grey.astype(np.complex64), metadata={"axes": "ZYX"})
+    (folder / "empty.tif").touch()
+    (folder / "cut.tif").write_bytes((folder / "good.tif").read_bytes()[:3000])
+    (folder / "text.tif").write_text("not an image")
+    torch.save({"w": torch.zeros(1)}, folder / "foreign.pth")
+    (folder / "pickle.pth").write_bytes(pickle.dumps(Boobytrap()))
+    (folder / "text.safetensors").write_text("not a checkpoint")
+    from safetensors.torch import save_file
+
+    save_file({"w": torch.zeros(1)}, folder / "foreign.safetensors")
+    (folder / "recipe.toml").write_text("[optimiser]\n")
+    (folder / "trap.toml").write_text(
+        "[model]\nsam_weights = 'pickle.pth'\n[[classes]]\nid = 1\nname = 'er'\n[[data]]\nimage = 'good.tif'\nlabels = 'good.tif'\n"
+    )
+
+
+MISTAKES = [
+    ("segment gone.tif -o out.zarr", "gone.tif does not exist"),
+    ("segment array.npy -o out.zarr", "suffix '.npy', which is not a known volume format"),
+    ("segment complex.tif -o out.zarr", "complex.tif holds complex64 values"),
+    ("segment text.tif -o out.zarr", "text.tif cannot be opened"),
+    ("segment cut.tif -o out.zarr", "cut.tif"),
+    ("segment empty.tif -o out.zarr", "empty.tif is an empty file"),
+    ("segment colour.tif -o out.zarr", "colour.tif is a colour (RGB) image"),
+    ("segment 4d.tif -o out.zarr", "4d.tif has 3 time points"),
+    ("segment nan.tif -o out.zarr", "only NaN or infinite values"),
+    ("segment constant.tif -o out.zarr", "the image is constant"),
+    ("segment good.tif -o out.png", "end its name in .zarr or .tif"),
+    ("segment good.tif -o good.tif", "would overwrite the image"),
+    ("segment good.tif -o good.tif/out.tif", "good.tif"),
+    ("segment good.tif -o out.zarr --classes nucleolus", "no class is called 'nucleolus'; choose from: mitochondrion,"),
+    ("segment good.tif -o out.zarr --voxel-size 5 5 5 5", "voxel size (5.0, 5.0, 5.0, 5.0) is not usable"),
+    ("segment good.tif -o out.zarr --voxel-size five", "invalid float value: 'five'"),
+    ("segment good.tif -o out.zarr --device tpu", "device"),
+    ("segment good.tif -o out.zarr --checkpoint gone", "no checkpoint 'gone'"),
+    ("segment good.tif -o out.zarr --checkpoint foreign.safetensors", "foreign.safetensors is not a ScSAM checkpoint"),
+    ("segment good.tif -o out.zarr --checkpoint text.safetensors", "text.safetensors is not a ScSAM checkpoint"),
+    ("segment good.tif -o out.zarr --checkpoint foreign.pth", "foreign.pth is not a ScSAM checkpoint"),
+    ("segment good.tif -o out.zarr --checkpoint pickle.pth", "pickle.pth is not a ScSAM checkpoint"),
+    ("segment good.tif", "the following arguments are required: -o/--out"),
+    ("evaluate --image good.tif --labels float_labels.tif", "labels are integers"),
+    ("evaluate --image good.tif --labels other_shape.tif", "but the labels have (2, 32, 64)"),
+    ("evaluate --image good.tif --labels value_9.tif", "the labels hold the value 9"),
+    ("evaluate --image good.tif --labels value_9.tif --map mitochondrion=9", "--map mitochondrion=9 is not a pair"),
+    ("evaluate --image good.tif --labels value_9.tif --map 9=nucleolus", "no class is called 'nucleolus'"),
+    ("checkpoints info gone", "no checkpoint 'gone'"),
+    ("checkpoints verify foreign.pth", "foreign.pth is not a ScSAM checkpoint"),
+    ("checkpoints download gone", "'gone'"),
+    ("demo --headless good.tif", "good.tif cannot be read or written"),
+    ("pretrain gone.tif -o mae.safetensors", "gone.tif does not exist"),
+    ("pretrain good.tif -o mae.safetensors --steps 0", "0 steps train nothing"),
+    ("pretrain good.tif -o mae.safetensors --encoder gone", "'gone'"),
+    ("pretrain good.tif -o mae.pth", "end its name in .safetensors"),
+    ("train gone.toml -o my.safetensors", "no training recipe at gone.toml"),
+    ("train recipe.toml -o my.safetensors", "unknown table [optimiser]"),
+    ("train trap.toml -o my.safetensors", "pickle.pth is not a"),
+    ("", "the following arguments are required: COMMAND"),
+    ("explode", "invalid choice: 'explode'"),
+]
+
+
+@pytest.mark.parametrize(("command", "says"), MISTAKES, ids=[command for command, _ in MISTAKES])
+def test_a_mistake_ends_with_2_and_one_line(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, says: str
+) -> None:
+    shipped(monkeypatch, model, tmp_path / "weights")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    make_wrong_files(Path())
+    before = sorted(p.name for p in Path().iterdir())
+    assert scsam(*command.split()) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert len(told.err.splitlines()) == 1, told.err
+    assert says in told.err
+    assert told.err.startswith("scsam")
+    assert sorted(p.name for p in Path().iterdir()) == before
+
+
+def test_scores_that_cannot_be_written_are_still_printed(
+    image: Path, labels: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("evaluate", "--image", image, "--labels", labels, "--checkpoint", model, "--json", tmp_path / "gone" / "scores.json")
+    assert scsam(*command) == 2
+    told = capsys.readouterr()
+    assert "mean" in told.out
+    assert len(told.err.splitlines()) == 1
+    assert "cannot be read or written (No such file or directory)" in told.err
+
+
+def test_a_message_of_several_lines_becomes_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(_: object) -> None:
+        raise UserError("it is damaged (line 1\n  line 2); fetch it again")
+
+    monkeypatch.setattr(cli, "run_list", fail)
+    assert scsam("checkpoints") == 2
+    assert capsys.readouterr().err == "scsam: it is damaged (line 1 line 2); fetch it again\n"
+
+
+def test_ctrl_c_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "run_list", stop)
+    assert scsam("checkpoints") == 130
+    assert capsys.readouterr().err == "scsam: stopped\n"
+
+
+def process(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a line of Python in a process of its own."""
+    command = [sys.executable, "-c", f"import sys; from napari_scsam import cli; {code}", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def test_as_a_process_a_mistake_is_one_line_and_2(model: Path, tmp_path: Path) -> None:
+    make_wrong_files(tmp_path)
+    for command, says in (
+        (("segment", tmp_path / "nan.tif", "-o", tmp_path / "out.zarr", "--checkpoint", model), "only NaN"),
+        (("train", tmp_path / "trap.toml", "-o", tmp_path / "my.safetensors"), "pickle.pth is not a"),
+    ):
+        ended = process("sys.exit(cli.main())", *command)
+        assert ended.returncode == 2
+        assert ended.stdout == ""
+        assert len(ended.stderr.splitlines()) == 1, ended.stderr
+        assert says in ended.stderr
+
+
+def test_as_a_process_a_fault_of_ours_is_1() -> None:
+    ended = process("cli.run_list = lambda _: 1 / 0; sys.exit(cli.main(['checkpoints']))")
+    assert ended.returncode == 1
+    assert "ZeroDivisionError" in ended.stderr
+
+
+def test_reading_the_command_needs_no_torch() -> None:
+    ended = process("cli.build_parser().parse_args(['checkpoints', 'list']); print('torch' in sys.modules)")
+    assert ended.stdout == "False\n"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert scsam("--version") == 0
+    assert capsys.readouterr().out.startswith("scsam 0.")
+
+
+def sub_stack(source: Path, target: Path, slices: list[int]) -> Path:
+    """Write some slices of a real stack, with the voxel size of the whole."""
+    tifffile.imwrite(
+        target,
+        tifffile.imread(source)[slices],
+        imagej=True,
+        resolution=(1 / 5, 1 / 5),
+        metadata={"axes": "ZYX", "unit": "nm", "spacing": 5.0},
+    )
+    return target
+
+
+@pytest.mark.emdata
+@pytest.mark.slow
+def test_the_shipped_checkpoint_on_slices_it_has_never_seen(emdata: Path, tmp_path: Path) -> None:
+    if not (weights_folder() / "scsam_tiny.safetensors").is_file():
+        pytest.skip("the shipped checkpoint is not there yet")
+    folder, slices = emdata / "hippocampus", [1, 6, 11]  # the first of them holds myelin
+    image = sub_stack(folder / "dev_raw.tif", tmp_path / "raw.tif", slices)
+    labels = sub_stack(folder / "dev_labels.tif", tmp_path / "labels.tif", slices)
+    assert open_volume(image).voxel_size == pytest.approx((5, 5, 5))
+    assert scsam("evaluate", "--image", image, "--labels", labels, "--json", tmp_path / "scores.json") == 0
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    dice = {c["name"]: c["dice"] for c in scores["classes"]}
+    assert len(dice) == 6
+    assert None not in dice.values()
+    assert dice["mitochondrion"] >= 0.80
+    assert dice["membrane"] >= 0.75
+    assert scores["mean_dice"] >= 0.55

@@ -1,0 +1,88 @@
+"""Classes, voxel sizes and progress: the values that every room speaks of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from napari_scsam.config import ClassSpec, Progress, UserError, distinct_colour, parse_classes, parse_voxel_size, select_classes
+
+TABLE = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "ER"), ClassSpec(7, "membrane"))
+
+
+def test_class_survives_the_way_through_json() -> None:
+    spec = ClassSpec(3, "dense granule", "#A0b0C0", "Dense-core granules")
+    assert spec.colour == "#a0b0c0"
+    assert ClassSpec.from_dict(spec.to_dict()) == spec
+
+
+def test_a_class_without_colour_gets_one_of_its_own() -> None:
+    colours = [ClassSpec(i, f"class {i}").colour for i in range(1, 13)]
+    assert len(set(colours)) == 12
+    assert colours[0] == distinct_colour(1)
+    assert all(len(bytes.fromhex(c[1:])) == 3 for c in colours)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({"id": 0, "name": "er"}, "ids start at 1"),
+        ({"id": 1, "name": "  "}, "has no name"),
+        ({"id": 1, "name": "er", "colour": "red"}, "write it as '#rrggbb'"),
+        ({"name": "er"}, "a whole number as id and a name"),
+        ({"id": "one", "name": "er"}, "a whole number as id and a name"),
+        ({"id": 1}, "a whole number as id and a name"),
+    ],
+)
+def test_unusable_class_is_refused(data: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        ClassSpec.from_dict(data)
+
+
+def test_class_table_is_sorted_by_id() -> None:
+    assert parse_classes([{"id": 2, "name": "ER"}, TABLE[2], TABLE[0]]) == TABLE
+
+
+@pytest.mark.parametrize(
+    ("specs", "says"),
+    [
+        ([], "the class table is empty"),
+        ([ClassSpec(1, "a"), ClassSpec(1, "b")], "share the id '1'"),
+        ([ClassSpec(1, "er"), ClassSpec(2, "er")], "share the name 'er'"),
+        ([ClassSpec(1, "er"), ClassSpec(2, "ER")], "share the name 'er'"),
+    ],
+)
+def test_unusable_class_table_is_refused(specs: list[ClassSpec], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        parse_classes(specs)
+
+
+def test_classes_are_picked_by_name_in_the_order_asked() -> None:
+    assert select_classes(TABLE, None) == TABLE
+    assert select_classes(TABLE, ["Membrane", "er", "membrane"]) == (TABLE[2], TABLE[1])
+
+
+def test_unknown_class_is_told_with_those_there_are() -> None:
+    with pytest.raises(UserError, match="no class is called 'nucleus'; choose from: mitochondrion, ER, membrane"):
+        select_classes(TABLE, ["ER", "nucleus"])
+    with pytest.raises(UserError, match="no class given"):
+        select_classes(TABLE, [])
+
+
+@pytest.mark.parametrize(
+    ("given", "parsed"),
+    [(None, None), (5, (5, 5, 5)), ((20, 8), (20, 20, 8)), ([40.0, 10, 8], (40, 10, 8)), ([6.5], (6.5, 6.5, 6.5))],
+)
+def test_voxel_size_of_one_two_or_three_numbers(given: Any, parsed: Any) -> None:
+    assert parse_voxel_size(given) == parsed
+
+
+@pytest.mark.parametrize("given", [0, -1, (5, 0, 5), (1, 2, 3, 4), (), (float("nan"), 5, 5), (float("inf"),), ["a", "b", "c"], [None]])
+def test_unusable_voxel_size_is_refused(given: Any) -> None:
+    with pytest.raises(UserError, match=r"voxel size .* nanometres"):
+        parse_voxel_size(given)
+
+
+def test_progress_needs_no_words() -> None:
+    assert Progress(1, 3) == Progress(1, 3, "")

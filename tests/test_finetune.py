@@ -1,0 +1,169 @@
+"""The training loop on a synthetic cell: it learns, what is frozen stays, and a killed run goes on exactly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from napari_scsam.checkpoint import checkpoint_info, load_checkpoint, save_checkpoint, save_mae
+from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.data.ome_zarr import write_labels
+from napari_scsam.data.phantom import CLASSES, make_phantom
+from napari_scsam.model import ScSAM, ScSAMConfig
+from napari_scsam.model.mae import build_mae_encoder
+from napari_scsam.train.finetune import build_model, load_sam, parameter_groups, train
+from napari_scsam.train.recipe import Recipe, Source, Training
+
+TINY = Training(steps=4, batch=2, crop=64, prompts=1, pool=4, save_every=2)
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    folder = tmp_path_factory.mktemp("cell")
+    phantom = make_phantom((2, 96, 96), (20.0, 8.0, 8.0))
+    tifffile.imwrite(folder / "image.tif", phantom.image, imagej=True, metadata={"axes": "ZYX"})
+    write_labels(folder / "labels.tif", phantom.labels, phantom.voxel_size, phantom.classes)
+    source = Source(folder / "image.tif", folder / "labels.tif", objects=((1, 2), (7,)), voxel_size=phantom.voxel_size)
+    return Recipe(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:6], (source,), TINY)
+
+
+def with_training(recipe: Recipe, **settings: Any) -> Recipe:
+    return replace(recipe, training=replace(recipe.training, **settings))
+
+
+def part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k: v for k, v in weights.items() if k.startswith(prefix)}
+
+
+def test_losses_fall_and_the_checkpoint_says_what_it_is(recipe: Recipe, tmp_path: Path) -> None:
+    out = tmp_path / "new folder" / "cell.safetensors"
+    quick = replace(with_training(recipe, steps=24, pool=8, save_every=100, rate=1e-3), summary="A test", licence="CC0")
+    steps = list(train(quick, out))
+    assert [s.step for s in steps] == list(range(1, 25))
+    assert set(steps[0].losses) == {"loss", "class", "prototype", "prompt"}
+    for name in ("loss", "class"):
+        assert np.mean([s.losses[name] for s in steps[-6:]]) < 0.85 * np.mean([s.losses[name] for s in steps[:4]]), name
+    info = checkpoint_info(out)
+    assert (info.summary, info.licence, info.nm_per_pixel, info.classes) == ("A test", "CC0", 8.0, CLASSES[:6])
+    assert info.training["steps_done"] == 24
+    assert info.training["sources"][0]["labels"].endswith("/labels.tif")
+    assert load_checkpoint(out)(torch.rand(1, 1, 64, 64)).shape == (1, 6, 64, 64)
+    assert [p.name for p in out.parent.iterdir()] == ["cell.safetensors"]
+
+
+def test_frozen_encoders_stay_and_crops_are_embedded_once(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedded, encode = [], ScSAM.encode
+
+    def count(model: ScSAM, image: Tensor) -> Any:
+        embedded.append(len(image))
+        return encode(model, image)
+
+    monkeypatch.setattr(ScSAM, "encode", count)
+    torch.manual_seed(recipe.training.seed)
+    before = {k: v.clone() for k, v in build_model(recipe).state_dict().items()}
+    list(train(with_training(recipe, steps=6), tmp_path / "cell.safetensors"))
+    assert embedded == [2, 2]  # the pool's four crops
+    after = load_file(tmp_path / "cell.safetensors")
+    for prefix in ("image_encoder.", "mae."):
+        assert part(after, prefix)
+        assert all(torch.equal(v, before[k]) for k, v in part(after, prefix).items())
+    for prefix in ("class_prompt.prototypes", "class_prompt.dense", "fusion.", "mask_decoder.", "detail.", "prompt_encoder."):
+        assert any(not torch.equal(v, before[k]) for k, v in part(after, prefix).items()), prefix
+
+
+@pytest.mark.parametrize(("unfreeze", "stays"), [(("sam",), "mae."), (("mae",), "image_encoder."), (("sam", "mae"), None)])
+def test_unfrozen_encoders_learn(recipe: Recipe, tmp_path: Path, unfreeze: tuple[str, ...], stays: str | None) -> None:
+    torch.manual_seed(recipe.training.seed)
+    before = {k: v.clone() for k, v in build_model(recipe).state_dict().items()}
+    list(train(with_training(recipe, unfreeze=unfreeze, steps=2), tmp_path / "cell.safetensors"))
+    after = load_file(tmp_path / "cell.safetensors")
+    for prefix in ("image_encoder.", "mae."):
+        changed = sum(not torch.equal(v, before[k]) for k, v in part(after, prefix).items())
+        assert changed == 0 if prefix == stays else changed > 0.5 * len(part(after, prefix))
+
+
+@pytest.mark.parametrize("unfreeze", [(), ("sam", "mae")])
+def test_a_killed_run_goes_on_exactly(recipe: Recipe, tmp_path: Path, unfreeze: tuple[str, ...]) -> None:
+    settings = with_training(recipe, unfreeze=unfreeze)
+    whole = list(train(settings, tmp_path / "whole.safetensors"))
+    run = train(settings, tmp_path / "killed.safetensors")
+    for _ in range(3):  # one more than was saved
+        next(run)
+    run.close()
+    resumed = list(train(settings, tmp_path / "killed.safetensors"))
+    assert [s.step for s in resumed] == [3, 4]
+    for now, then in zip(resumed, whole[2:], strict=True):
+        assert now.losses == pytest.approx(then.losses, rel=1e-5)
+    after = load_file(tmp_path / "killed.safetensors")
+    for name, value in load_file(tmp_path / "whole.safetensors").items():
+        torch.testing.assert_close(after[name], value, rtol=1e-5, atol=1e-6, msg=name)
+
+
+def test_another_recipe_does_not_go_on_from_this_one(recipe: Recipe, tmp_path: Path) -> None:
+    run = train(recipe, tmp_path / "cell.safetensors")
+    next(run), next(run), run.close()
+    other = replace(recipe, model=replace(recipe.model, nm_per_pixel=16.0))
+    assert next(train(other, tmp_path / "cell.safetensors")).step == 1
+    fewer = replace(recipe, classes=CLASSES[:2])
+    assert next(train(fewer, tmp_path / "cell.safetensors")).step == 1
+
+
+def test_without_prompts_only_classes_are_trained(recipe: Recipe, tmp_path: Path) -> None:
+    step = next(train(with_training(recipe, prompts=0), tmp_path / "cell.safetensors"))
+    assert set(step.losses) == {"loss", "class", "prototype"}
+
+
+def test_rates_of_encoders_and_the_rest() -> None:
+    model = ScSAM(ScSAMConfig(), CLASSES[:2])
+    rest, tuned = parameter_groups(model, replace(TINY, unfreeze=("mae",), rate=0.5, encoder_rate=0.25))
+    assert (rest["peak"], tuned["peak"]) == (0.5, 0.25)
+    assert {id(p) for p in tuned["params"]} == {id(p) for p in model.mae.parameters()}
+    assert not any(p.requires_grad for p in model.image_encoder.parameters())
+    everything = [p for p in model.parameters() if p.requires_grad]
+    assert len(rest["params"]) + len(tuned["params"]) == len(everything)
+
+
+def test_it_starts_from_a_checkpoint_with_its_classes(recipe: Recipe, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    old = ScSAM(ScSAMConfig(nm_per_pixel=16.0, tile=128), CLASSES[:3])
+    save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
+    again = replace(with_training(recipe, rate=0.0, encoder_rate=0.0, steps=1), start=tmp_path / "old.safetensors", classes=())
+    list(train(again, tmp_path / "new.safetensors"))
+    assert checkpoint_info(tmp_path / "new.safetensors").nm_per_pixel == 16.0
+    assert checkpoint_info(tmp_path / "new.safetensors").classes == CLASSES[:3]
+    new = load_file(tmp_path / "new.safetensors")
+    assert all(torch.equal(new[k], v) for k, v in old.state_dict().items())
+    wrong = replace(again, classes=(ClassSpec(2, "er"),))
+    with pytest.raises(UserError, match=r"old\.safetensors has no class 'er' with id 2; leave \[\[classes\]\] out"):
+        next(train(wrong, tmp_path / "wrong.safetensors"))
+
+
+def test_it_starts_from_a_pretrained_mae_and_an_official_sam(recipe: Recipe, tmp_path: Path) -> None:
+    mae = build_mae_encoder("hybrid")
+    save_mae(tmp_path / "mae.safetensors", mae, "hybrid", {})
+    sam = ScSAM(ScSAMConfig(), CLASSES[:1])
+    official = {k: v for k, v in sam.state_dict().items() if k.startswith(("image_encoder.", "prompt_encoder.", "mask_decoder."))}
+    torch.save(official, tmp_path / "sam.pth")
+    model = build_model(replace(recipe, mae_weights=tmp_path / "mae.safetensors", sam_weights=tmp_path / "sam.pth"))
+    assert all(torch.equal(v, model.state_dict()[k]) for k, v in official.items())
+    assert all(torch.equal(v, model.mae.state_dict()[k]) for k, v in mae.state_dict().items())
+
+
+def test_a_sam_without_its_decoder_is_refused(tmp_path: Path) -> None:
+    model = ScSAM(ScSAMConfig(), CLASSES[:1])
+    torch.save({k: v for k, v in model.state_dict().items() if k.startswith("image_encoder.")}, tmp_path / "encoder.pth")
+    with pytest.raises(UserError, match=r"encoder\.pth holds no prompt encoder of SAM's form"):
+        load_sam(model, tmp_path / "encoder.pth")
+
+
+def test_a_checkpoint_has_the_right_suffix(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"end its name in \.safetensors"):
+        next(train(recipe, tmp_path / "cell.pth"))

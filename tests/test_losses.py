@@ -1,0 +1,130 @@
+"""The losses: small for right answers, blind to what nobody has judged, and felt by what is to learn."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_scsam.train.dataset import UNKNOWN
+from napari_scsam.train.losses import class_dice_loss, class_loss, mask_loss, prototype_loss
+
+
+@pytest.fixture
+def labels() -> Tensor:
+    """Two crops of three classes, of which the third never occurs."""
+    labels = torch.zeros(2, 16, 16, dtype=torch.long)
+    labels[0, :8, :8], labels[0, 8:, 8:], labels[1, 4:12] = 1, 2, 1
+    return labels
+
+
+def answer(labels: Tensor, strength: float = 20.0, classes: int = 3) -> Tensor:
+    """Logits that say just these labels."""
+    return (F.one_hot(labels, classes + 1)[..., 1:].movedim(-1, 1).float() - 0.5) * 2 * strength
+
+
+def test_a_right_answer_costs_nothing(labels: Tensor) -> None:
+    assert float(class_loss(answer(labels), labels)) < 1e-4
+
+
+def test_wrong_answers_cost_more_than_no_answer(labels: Tensor) -> None:
+    right, none, wrong = (float(class_loss(x, labels)) for x in (answer(labels, 3), torch.zeros(2, 3, 16, 16), -answer(labels, 3)))
+    assert right < none < wrong
+
+
+def test_unknown_pixels_are_not_judged(labels: Tensor) -> None:
+    partly = labels.clone()
+    partly[:, :, 8:] = UNKNOWN
+    logits = answer(labels, 2).requires_grad_()
+    loss = class_loss(logits, partly)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert not gradient[..., 8:].any()
+    assert gradient[..., :8].any()
+    changed = logits.detach().clone()
+    changed[..., 8:] = torch.randn(2, 3, 16, 8, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(class_loss(changed, partly), loss.detach())
+
+
+def test_nothing_known_costs_nothing_but_has_a_gradient() -> None:
+    logits = torch.randn(1, 3, 8, 8, requires_grad=True)
+    loss = class_loss(logits, torch.full((1, 8, 8), UNKNOWN))
+    loss.backward()
+    assert loss.item() == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()
+
+
+def test_an_absent_class_does_not_count_in_dice(labels: Tensor) -> None:
+    probabilities = torch.softmax(torch.cat([torch.zeros(2, 1, 16, 16), answer(labels)], 1), 1)[:, 1:]
+    two_only = class_dice_loss(probabilities[:, :2], labels)
+    torch.testing.assert_close(class_dice_loss(probabilities, labels), two_only)
+    assert float(class_dice_loss(torch.rand(2, 3, 16, 16), torch.zeros_like(labels))) == 0
+
+
+def test_a_rare_class_weighs_as_much_as_a_common_one() -> None:
+    labels = torch.ones(1, 32, 32, dtype=torch.long)
+    labels[0, :4, :4] = 2
+    without_rare = class_dice_loss(answer(torch.where(labels == 2, 0, labels), 20, 2).sigmoid(), labels)
+    without_common = class_dice_loss(answer(torch.where(labels == 1, 0, labels), 20, 2).sigmoid(), labels)
+    assert float(without_rare) > 0.3
+    assert float(without_rare) == pytest.approx(float(without_common), abs=0.2)
+
+
+def scene(means: Tensor, labels: Tensor) -> Tensor:
+    """Features 2×C×4×4 that are each class's mean where the class is."""
+    share = F.adaptive_avg_pool2d(F.one_hot(labels, 4)[..., 1:].movedim(-1, 1).float(), (4, 4))
+    return torch.einsum("bkhw,kc->bchw", share, means)
+
+
+def test_prototypes_that_match_the_means_cost_little(labels: Tensor) -> None:
+    means = torch.eye(3, 8)
+    matching = prototype_loss(scene(means, labels), labels, means * 5)
+    swapped = prototype_loss(scene(means, labels), labels, means[[1, 0, 2]])
+    alike = prototype_loss(scene(means, labels), labels, torch.ones(3, 8))
+    assert float(matching) < 1e-4 < float(alike) < float(swapped)
+    assert float(alike) == pytest.approx(torch.log(torch.tensor(3.0)).item(), abs=1e-4)
+
+
+def test_gradient_pulls_prototypes_to_their_means(labels: Tensor) -> None:
+    generator = torch.Generator().manual_seed(0)
+    means, prototypes = torch.eye(3, 8), torch.randn(3, 8, generator=generator).requires_grad_()
+    optimiser, fused = torch.optim.SGD([prototypes], lr=0.1), scene(means, labels)
+    before = prototype_loss(fused, labels, prototypes).item()
+    for _ in range(60):
+        optimiser.zero_grad()
+        prototype_loss(fused, labels, prototypes).backward()
+        optimiser.step()
+    assert prototype_loss(fused, labels, prototypes).item() < 0.2 * before
+    likeliest = (means @ F.normalize(prototypes.detach(), dim=1).T)[:2].argmax(1)
+    assert likeliest.tolist() == [0, 1]
+
+
+def test_unknown_pixels_give_no_mean() -> None:
+    prototypes = torch.randn(3, 8, requires_grad=True)
+    loss = prototype_loss(torch.rand(1, 8, 4, 4), torch.full((1, 16, 16), UNKNOWN), prototypes)
+    assert loss.item() == 0
+    labels = torch.full((1, 16, 16), UNKNOWN)
+    labels[:, :8, :8] = 2
+    fused = torch.rand(1, 8, 4, 4, generator=torch.Generator().manual_seed(1))
+    changed = fused.clone()
+    changed[..., 2:] += 3
+    torch.testing.assert_close(prototype_loss(fused, labels, prototypes), prototype_loss(changed, labels, prototypes))
+
+
+def test_a_right_mask_with_a_right_quality_costs_nothing() -> None:
+    target = torch.zeros(1, 2, 16, 16)
+    target[:, :, 4:12, 4:12] = 1
+    logits = (target - 0.5) * 40
+    right = mask_loss(logits, torch.ones(1, 2), target, torch.ones(1, 2))
+    assert float(right) < 1e-4
+    assert float(mask_loss(logits, torch.zeros(1, 2), target, torch.ones(1, 2))) == pytest.approx(0.1, abs=1e-3)
+    assert float(mask_loss(-logits, torch.ones(1, 2), target, torch.ones(1, 2))) > 1
+
+
+def test_masks_of_weight_zero_do_not_count() -> None:
+    target = torch.zeros(1, 2, 16, 16)
+    target[:, 0, 4:12, 4:12] = 1
+    logits = torch.stack([(target[:, 0] - 0.5) * 40, torch.full((1, 16, 16), 9.0)], 1)
+    assert float(mask_loss(logits, torch.tensor([[1.0, 9.0]]), target, torch.tensor([[1.0, 0.0]]))) < 1e-4
+    assert float(mask_loss(logits, torch.zeros(1, 2), target, torch.zeros(1, 2))) == 0

@@ -1,0 +1,169 @@
+"""Training recipes: a TOML file becomes checked settings, and every mistake in it one sentence."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from napari_scsam.checkpoint import weights_folder
+from napari_scsam.config import UserError
+from napari_scsam.train.recipe import Recipe, parse_recipe, read_recipe
+
+FULL = """
+[model]
+sam = "vit_t"
+mae = "hybrid"
+mae_weights = "mae.safetensors"
+nm_per_pixel = 5
+tile = 256
+
+[checkpoint]
+summary = "A small one"
+licence = "CC0"
+
+[[classes]]
+id = 2
+name = "er"
+colour = "#aa0000"
+
+[[classes]]
+id = 1
+name = "mitochondrion"
+
+[[data]]
+image = "a.tif"
+labels = "sub/a_labels.tif"
+objects = [[1, 2], [3]]
+borders = [6]
+voxel_size = [20, 8, 8]
+slices = [0, 3]
+
+[[data]]
+image = "/elsewhere/b.zarr"
+labels = "b.tif"
+instances = true
+
+[training]
+steps = 12
+rate = 1
+unfreeze = ["mae"]
+
+[training.augmentation]
+noise = 0
+"""
+
+
+def test_every_setting_arrives(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(FULL)
+    recipe = read_recipe(tmp_path / "recipe.toml")
+    assert (recipe.model.nm_per_pixel, recipe.model.tile) == (5, 256)
+    assert [(c.id, c.name) for c in recipe.classes] == [(1, "mitochondrion"), (2, "er")]
+    assert recipe.mae_weights == tmp_path / "mae.safetensors"
+    assert recipe.sam_weights is recipe.start is None
+    assert (recipe.summary, recipe.licence) == ("A small one", "CC0")
+    first, second = recipe.sources
+    assert first.image == tmp_path / "a.tif"
+    assert first.labels == tmp_path / "sub" / "a_labels.tif"
+    assert (first.objects, first.borders, first.slices, first.voxel_size) == (((1, 2), (3,)), (6,), (0, 3), (20, 8, 8))
+    assert second.image == Path("/elsewhere/b.zarr")
+    assert second.instances
+    assert (recipe.training.steps, recipe.training.rate, recipe.training.unfreeze) == (12, 1, ("mae",))
+    assert (recipe.training.augmentation.noise, recipe.training.augmentation.zoom) == (0, 1.5)
+
+
+def test_little_is_needed() -> None:
+    recipe = parse_recipe({"classes": [{"id": 1, "name": "er"}]}, Path())
+    assert recipe == Recipe(recipe.model, recipe.classes, (), recipe.training)
+    assert recipe.training.unfreeze == ()
+
+
+def test_the_class_table_of_a_checkpoint_to_start_from_stands() -> None:
+    assert parse_recipe({"model": {"start": "old.safetensors"}}, Path("/base")).start == Path("/base/old.safetensors")
+
+
+def test_record_names_files_but_not_this_machine(tmp_path: Path) -> None:
+    record = parse_recipe(tomllib.loads(FULL), tmp_path).to_dict()
+    assert record["mae_weights"] == "mae.safetensors"
+    assert [s["image"] for s in record["sources"]][1] == "elsewhere/b.zarr"
+    assert str(tmp_path) not in str(record)
+    assert record["model"]["nm_per_pixel"] == 5
+    assert [c["name"] for c in record["classes"]] == ["mitochondrion", "er"]
+
+
+def test_the_shipped_recipe_is_one() -> None:
+    recipe = read_recipe(weights_folder() / "recipe.toml")
+    names = ["mitochondrion", "mitochondrial_boundary", "vesicle", "PSD", "myelin", "membrane"]
+    assert [(c.id, c.name) for c in recipe.classes] == list(enumerate(names, 1))
+    assert not any("dev" in s.image.name or "sbem" in str(s.image) for s in recipe.sources)
+
+
+def test_no_file_and_no_toml(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no training recipe at .*gone\.toml; give the path"):
+        read_recipe(tmp_path / "gone.toml")
+    (tmp_path / "bad.toml").write_text("[model\n")
+    with pytest.raises(UserError, match=r"bad\.toml is not valid TOML"):
+        read_recipe(tmp_path / "bad.toml")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"bytes\.toml is not valid TOML"):
+        read_recipe(tmp_path / "bytes.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[optimiser]", "unknown table [optimiser]; known are model, classes, data, training, checkpoint"),
+        ("model = 3", "model in the recipe must be a table; write [model]"),
+        ("[data]\nimage = 'a'", "data in the recipe must be a list of tables; write [[data]]"),
+        ("classes = ['er']", "classes in the recipe must be a list of tables; write [[classes]]"),
+        ("[model]\nnm = 5", "[model] has an unknown setting 'nm'; known are sam, mae, nm_per_pixel, tile"),
+        ("[model]\nnm_per_pixel = 'five'", "nm_per_pixel = 'five' in the recipe's [model] is of the wrong kind; it must be float"),
+        ("[model]\nnm_per_pixel = 0", "nm_per_pixel = 0 in the recipe's [model] is not usable"),
+        ("[model]\nsam = 3", "sam = 3 in the recipe's [model] is of the wrong kind; it must be str"),
+        ("[model]\ntile = 100", "tile = 100 in the recipe's [model] is not usable; give a multiple of 16, 128 or more"),
+        ("[model]\ntile = 64", "tile = 64"),
+        ("[model]\nmae_weights = 1", "mae_weights = 1 in the recipe is no path"),
+        ("[checkpoint]\nname = 'x'", "[checkpoint] has an unknown setting 'name'; known are summary, licence"),
+        ("[[data]]\nimage = 'a'", "each [[data]] table of the recipe needs an image and its labels"),
+        ("[[data]]\nimage = 1\nlabels = 'b'", "image = 1 in the recipe is no path"),
+        ("[[data]]\nimage = 'a'\nlabels = 'b'\nmask = 'c'", "[data] has an unknown setting 'mask'"),
+        ("[[data]]\nimage = 'a'\nlabels = 'b'\nobjects = [1, 2]", "objects = [1, 2] in a [[data]] table"),
+        ("[[data]]\nimage = 'a'\nlabels = 'b'\nobjects = [['x']]", "objects = ['x'] in a [[data]] table"),
+        ("[[data]]\nimage = 'a'\nlabels = 'b'\nslices = 3", "slices = 3 in a [[data]] table"),
+        ("[[data]]\nimage = 'a'\nlabels = 'b'\nvoxel_size = [5, 0, 5]", "voxel size (5.0, 0.0, 5.0) is not usable"),
+        ("[[data]]\nimage = 'a'\nlabels = 'b'\nvoxel_size = ['x']", "voxel size ['x'] is no list of numbers"),
+        (
+            "[[data]]\nimage = 'a'\nlabels = 'b'\ninstances = 1",
+            "instances = 1 in the recipe's [data] is of the wrong kind; it must be bool",
+        ),
+        ("[training]\nsteps = 1.5", "steps = 1.5 in the recipe's [training] is of the wrong kind; it must be int"),
+        ("[training]\nsteps = true", "steps = True in the recipe's [training] is of the wrong kind"),
+        ("[training]\nsteps = 0", "steps = 0 in the recipe's [training] is not usable; give at least 1"),
+        ("[training]\nbatch = -2", "batch = -2 in the recipe's [training] is not usable"),
+        ("[training]\ncrop = 100", "crop = 100 in the recipe's [training] is not usable; give a multiple of 16"),
+        ("[training]\nunfreeze = ['decoder']", "cannot unfreeze 'decoder'; give a list of: sam, mae"),
+        ("[training]\nunfreeze = 'sam'", "cannot unfreeze 'sam'; give a list of: sam, mae"),
+        ("[training]\naugmentation = 2", "augmentation in the recipe must be a table"),
+        ("[training.augmentation]\nshear = 2", "[training.augmentation] has an unknown setting 'shear'"),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence(text: str, says: str) -> None:
+    classes = "" if "classes" in text else "\n[[classes]]\nid = 1\nname = 'er'\n"
+    with pytest.raises(UserError) as error:
+        parse_recipe(tomllib.loads(text + classes), Path())
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("classes", "says"),
+    [
+        ([], "the class table is empty"),
+        ([{"name": "er"}], "a whole number as id"),
+        ([{"id": 1, "name": "a"}, {"id": 1, "name": "b"}], "share the id"),
+    ],
+)
+def test_a_mistake_in_the_class_table(classes: list[dict[str, object]], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        parse_recipe({"classes": classes}, Path())

@@ -1,0 +1,71 @@
+"""The state of a run on disk: what is read back goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from napari_scsam.config import UserError
+from napari_scsam.train.resume import read_state, state_file, write_state
+
+RUN: dict[str, Any] = {"steps": 6, "sources": ["a.tif"], "pair": (1, 2)}
+
+
+def start() -> tuple[nn.Module, torch.optim.Optimizer]:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 1, 3)).to(memory_format=torch.channels_last)
+    model[2].bias.requires_grad_(False)
+    return model, torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
+
+
+def go_on(model: nn.Module, optimiser: torch.optim.Optimizer, steps: range) -> None:
+    for step in steps:
+        optimiser.zero_grad()
+        model(torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(step))).square().mean().backward()
+        optimiser.step()
+
+
+def test_a_stopped_run_goes_on_exactly(tmp_path: Path) -> None:
+    whole = start()
+    go_on(*whole, range(6))
+    stopped = start()
+    go_on(*stopped, range(3))
+    write_state(tmp_path / "run.resume", *stopped, 3, RUN)
+    resumed = start()
+    assert read_state(tmp_path / "run.resume", *resumed, RUN) == 3
+    go_on(*resumed, range(3, 6))
+    for (name, value), other in zip(whole[0].state_dict().items(), resumed[0].state_dict().values(), strict=True):
+        assert torch.equal(value, other), name
+    assert [p.name for p in tmp_path.iterdir()] == ["run.resume"]
+
+
+def test_another_run_starts_from_nothing(tmp_path: Path) -> None:
+    model, optimiser = start()
+    go_on(model, optimiser, range(2))
+    write_state(tmp_path / "run.resume", model, optimiser, 2, RUN)
+    fresh = start()
+    before = {k: v.clone() for k, v in fresh[0].state_dict().items()}
+    assert read_state(tmp_path / "run.resume", *fresh, RUN | {"steps": 7}) == 0
+    assert read_state(tmp_path / "other.resume", *fresh, RUN) == 0
+    assert all(torch.equal(v, before[k]) for k, v in fresh[0].state_dict().items())
+
+
+def test_a_file_that_is_no_state_is_not_taken_for_one(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(1)}, tmp_path / "run.resume")
+    assert read_state(tmp_path / "run.resume", *start(), RUN) == 0
+
+
+def test_the_state_lies_beside_the_checkpoint(tmp_path: Path) -> None:
+    assert state_file(tmp_path / "new" / "my.v2.safetensors") == tmp_path / "new" / "my.v2.resume"
+    assert (tmp_path / "new").is_dir()
+
+
+@pytest.mark.parametrize("name", ["model.pth", "model", "model.resume"])
+def test_a_checkpoint_has_the_right_suffix(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match=f"cannot be written to '{name}'; end its name in .safetensors"):
+        state_file(tmp_path / name)
