@@ -421,8 +421,6 @@ def sub_stack(source: Path, target: Path, slices: list[int]) -> Path:
 @pytest.mark.emdata
 @pytest.mark.slow
 def test_the_shipped_checkpoint_on_slices_it_has_never_seen(emdata: Path, tmp_path: Path) -> None:
-    if not (weights_folder() / "scsam_tiny.safetensors").is_file():
-        pytest.skip("the shipped checkpoint is not there yet")
     folder, slices = emdata / "hippocampus", [1, 6, 11]  # the first of them holds myelin
     image = sub_stack(folder / "dev_raw.tif", tmp_path / "raw.tif", slices)
     labels = sub_stack(folder / "dev_labels.tif", tmp_path / "labels.tif", slices)

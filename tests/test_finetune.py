@@ -121,21 +121,23 @@ def test_without_prompts_only_classes_are_trained(recipe: Recipe, tmp_path: Path
     assert set(step.losses) == {"loss", "class", "prototype"}
 
 
-def test_rates_of_encoders_and_the_rest() -> None:
+def test_encoders_decoder_and_the_rest_have_their_own_rates() -> None:
     model = ScSAM(ScSAMConfig(), CLASSES[:2])
-    rest, tuned = parameter_groups(model, replace(TINY, unfreeze=("mae",), rate=0.5, encoder_rate=0.25))
-    assert (rest["peak"], tuned["peak"]) == (0.5, 0.25)
-    assert {id(p) for p in tuned["params"]} == {id(p) for p in model.mae.parameters()}
+    training = replace(TINY, unfreeze=("mae",), rate=0.5, decoder_rate=0.125, encoder_rate=0.25)
+    groups = {group["peak"]: {id(p) for p in group["params"]} for group in parameter_groups(model, training)}
+    assert set(groups) == {0.5, 0.125, 0.25}
+    assert groups[0.25] == {id(p) for p in model.mae.parameters()}
+    assert groups[0.125] == {id(p) for p in (*model.mask_decoder.parameters(), *model.prompt_encoder.parameters())}
+    assert {id(model.class_prompt.prototypes), id(model.fusion.out.weight)} <= groups[0.5]
     assert not any(p.requires_grad for p in model.image_encoder.parameters())
-    everything = [p for p in model.parameters() if p.requires_grad]
-    assert len(rest["params"]) + len(tuned["params"]) == len(everything)
+    assert sum(map(len, groups.values())) == sum(p.requires_grad for p in model.parameters())
 
 
 def test_it_starts_from_a_checkpoint_with_its_classes(recipe: Recipe, tmp_path: Path) -> None:
     torch.manual_seed(5)
     old = ScSAM(ScSAMConfig(nm_per_pixel=16.0, tile=128), CLASSES[:3])
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
-    again = replace(with_training(recipe, rate=0.0, encoder_rate=0.0, steps=1), start=tmp_path / "old.safetensors", classes=())
+    again = replace(with_training(recipe, rate=0.0, decoder_rate=0.0, steps=1), start=tmp_path / "old.safetensors", classes=())
     list(train(again, tmp_path / "new.safetensors"))
     assert checkpoint_info(tmp_path / "new.safetensors").nm_per_pixel == 16.0
     assert checkpoint_info(tmp_path / "new.safetensors").classes == CLASSES[:3]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -72,18 +74,37 @@ def test_a_rare_class_weighs_as_much_as_a_common_one() -> None:
 
 
 def scene(means: Tensor, labels: Tensor) -> Tensor:
-    """Features 2×C×4×4 that are each class's mean where the class is."""
-    share = F.adaptive_avg_pool2d(F.one_hot(labels, 4)[..., 1:].movedim(-1, 1).float(), (4, 4))
-    return torch.einsum("bkhw,kc->bchw", share, means)
+    """Features 2×C×4×4 that are each class's mean where the class is, and unlike all of them on background."""
+    share = F.adaptive_avg_pool2d(F.one_hot(labels, 4).movedim(-1, 1).float(), (4, 4))
+    return torch.einsum("bkhw,kc->bchw", share, torch.cat([-means.sum(0, keepdim=True), means]))
 
 
-def test_prototypes_that_match_the_means_cost_little(labels: Tensor) -> None:
+def test_prototypes_that_match_their_classes_cost_little(labels: Tensor) -> None:
     means = torch.eye(3, 8)
     matching = prototype_loss(scene(means, labels), labels, means * 5)
     swapped = prototype_loss(scene(means, labels), labels, means[[1, 0, 2]])
     alike = prototype_loss(scene(means, labels), labels, torch.ones(3, 8))
-    assert float(matching) < 1e-4 < float(alike) < float(swapped)
-    assert float(alike) == pytest.approx(torch.log(torch.tensor(3.0)).item(), abs=1e-4)
+    assert float(matching) < 1e-3 < float(alike) < float(swapped)
+    assert float(alike) == pytest.approx(2 / 3 * math.log(3), abs=0.01)  # two classes cannot be told apart, background can
+
+
+def test_background_like_a_prototype_costs_much(labels: Tensor) -> None:
+    means = torch.eye(3, 8)
+    fused = scene(means, labels)
+    likened = torch.where(F.adaptive_avg_pool2d((labels == 0)[:, None].float(), (4, 4)) > 0, means[0].view(1, 8, 1, 1), fused)
+    assert float(prototype_loss(likened, labels, means)) > 100 * float(prototype_loss(fused, labels, means))
+
+
+def test_a_rare_class_pulls_as_hard_as_a_common_one() -> None:
+    labels = torch.ones(1, 64, 64, dtype=torch.long)
+    labels[:, :4, :4] = 2
+    means = torch.eye(2, 8)
+    index = F.adaptive_avg_pool2d(labels[:, None].float(), (16, 16)).long()[0, 0] - 1
+    fused = means[index].permute(2, 0, 1)[None]
+    swapped = {k: torch.where(index == k, means[1 - k].view(1, 8, 1, 1), fused) for k in (0, 1)}
+    losses = [float(prototype_loss(swapped[k], labels, means)) for k in (0, 1)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert losses[0] > 5
 
 
 def test_gradient_pulls_prototypes_to_their_means(labels: Tensor) -> None:

@@ -67,7 +67,7 @@ class Worker(QObject):
         self._open: list[_Request] = []
         self._small: deque[Generator[None, None, None]] = deque()
         self._stopped = False
-        self._timer = QTimer(self)
+        self._timer = QTimer()  # owned by Python: a child of this object could be gone before `stop` runs at exit
         self._timer.timeout.connect(self._advance)
         self._posted.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         if (app := QCoreApplication.instance()) is not None:
