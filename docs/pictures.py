@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import napari
@@ -21,7 +22,7 @@ from napari_scsam.gui.session import Session
 from napari_scsam.gui.widget import ScSAMWidget
 
 
-def wait_until(ready, seconds: float = 300) -> None:  # type: ignore[no-untyped-def]
+def wait_until(ready: Callable[[], bool], seconds: float = 300) -> None:
     """Let the event loop run until something holds."""
     end = time.monotonic() + seconds
     while not ready() and time.monotonic() < end:
