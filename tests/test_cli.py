@@ -78,6 +78,16 @@ def test_segment(image: Path, model: Path, tmp_path: Path, capsys: pytest.Captur
     assert told.err == ""
 
 
+def test_measure_labels_of_our_own(cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_labels(tmp_path / "labels.zarr", cell.labels, cell.voxel_size, cell.classes)
+    assert scsam("measure", tmp_path / "labels.zarr", "-o", tmp_path / "table.csv") == 0
+    assert "mitochondrion" in (tmp_path / "table.csv").read_text()
+    tifffile.imwrite(tmp_path / "bare.tif", cell.labels)
+    assert scsam("measure", tmp_path / "bare.tif", "-o", tmp_path / "other.csv") == 2
+    assert "no class table" in capsys.readouterr().err
+    assert not (tmp_path / "other.csv").exists()
+
+
 def test_segment_some_classes_with_another_voxel_size(image: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "labels.zarr"
     command = ("segment", image, "-o", out, "--checkpoint", model, "--classes", "vesicle, Membrane", "--voxel-size", 40, 16, 16)

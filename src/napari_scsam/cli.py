@@ -65,6 +65,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_segment(commands)
     _add_evaluate(commands)
+    _add_measure(commands)
     _add_demo(commands)
     _add_checkpoints(commands)
     _add_training(commands)
@@ -165,6 +166,25 @@ def print_scores(scores: Scores) -> None:
     print(f"{'class':24} {'Dice':>6} {'IoU':>6}")
     for row in [*table["classes"], {"name": "mean", "dice": table["mean_dice"], "iou": table["mean_iou"]}]:
         print(f"{row['name']:24} " + " ".join("     –" if row[k] is None else f"{row[k]:6.3f}" for k in ("dice", "iou")))
+
+
+def _add_measure(commands: Any) -> None:
+    parser = _command(commands, "measure", run_measure, "Write a table of every organelle: volume, diameter, centre.")
+    parser.add_argument("labels", metavar="LABELS", help="class labels that scsam wrote, OME-Zarr or TIFF")
+    parser.add_argument("-o", "--out", required=True, type=Path, metavar="TABLE.csv")
+
+
+def run_measure(arguments: argparse.Namespace) -> None:
+    """Measure the connected objects of each class."""
+    from napari_scsam.data.ome_zarr import read_class_table
+    from napari_scsam.data.volumes import open_labels
+    from napari_scsam.volume.measure import measure, write_table
+
+    labels, classes = open_labels(arguments.labels), read_class_table(arguments.labels)
+    if classes is None:
+        raise UserError(f"{arguments.labels} carries no class table; give labels that scsam segment or the plugin wrote")
+    write_table(arguments.out, show(measure(labels, classes)))
+    print(arguments.out)
 
 
 def _add_demo(commands: Any) -> None:

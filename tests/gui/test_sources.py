@@ -43,6 +43,8 @@ def test_voxel_size_is_read_typed_or_unknown_but_never_guessed(sources):
     sources.type_size(layer, (40.0, 10.0, 10.0))
     assert sources.voxel_size(layer) == sources.typed_size(layer) == (40.0, 10.0, 10.0)
     assert sources.explain_size(layer, 8.0) == "As typed here; slices are resampled to the network's 8 nm."
+    sources.type_size(layer, (8.0, 8.0, 8.0))
+    assert sources.explain_size(layer, 8.0) == "As typed here; the same as the network's 8 nm."
     sources.type_size(layer, None)
     assert sources.voxel_size(layer) is None
 

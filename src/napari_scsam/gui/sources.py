@@ -59,11 +59,15 @@ class Sources:
 
     def explain_size(self, layer: Image, trained: float | None) -> str:
         """Say where the voxel size comes from, and what that means for a network trained at some nm per pixel."""
-        if self.voxel_size(layer) is None:
+        size = self.voxel_size(layer)
+        if size is None:
             note = "Voxel size unknown: segmenting at the image's own pixel size."
             return note if np.allclose(layer.scale, 1) else f"{note} (The layer's scale has no unit of length.)"
         source = "As typed here" if layer in self._typed else "From the layer"
-        return f"{source}; slices are resampled to the network's {trained:g} nm." if trained else f"{source}."
+        if trained is None:
+            return f"{source}."
+        same = np.allclose(size, trained)
+        return f"{source}; {'the same as' if same else 'slices are resampled to'} the network's {trained:g} nm."
 
     def _on_data(self, event: Event) -> None:
         self._volumes[event.source] = uuid4()
