@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch_file
 
 from napari_scsam import checkpoint as module
 from napari_scsam.checkpoint import (
     FORMAT,
     checkpoint_info,
-    download_weights,
     find_checkpoint,
     list_checkpoints,
-    list_downloads,
     load_checkpoint,
     load_mae,
     save_checkpoint,
@@ -27,7 +27,7 @@ from napari_scsam.checkpoint import (
 )
 from napari_scsam.config import UserError
 from napari_scsam.model import ScSAM
-from napari_scsam.model.mae import HybridMAE
+from napari_scsam.model.mae import HybridMAE, build_mae_encoder
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_the_card_tells_what_is_inside(tmp_path: Path, random_model: ScSAM) -> N
         "bytes": (tmp_path / "new" / "tiny.safetensors").stat().st_size,
         "licence": "CC0",
         "summary": "A test.",
-        "config": {"sam": "vit_t", "mae": "hybrid", "nm_per_pixel": 8.0, "tile": 128},
+        "config": random_model.config.to_dict(),
         "training": {"steps": 3, "data": ["a"]},
     }
 
@@ -204,9 +204,56 @@ def test_another_encoder_is_refused(tmp_path: Path, checkpoint: Path) -> None:
             load_mae(path, HybridMAE())
 
 
-def test_published_weights_are_listed() -> None:
-    downloads = {d.name: d for d in list_downloads()}
-    assert downloads["sam_vit_b"].file.name == "sam_vit_b_01ec64.pth"
-    assert all(d.licence and d.about and d.file.url.startswith("https://") and len(d.file.sha256) == 64 for d in downloads.values())
-    with pytest.raises(UserError, match=r"no weights are called 'sam_vit_x'; choose from sam_vit_b, mobile_sam"):
-        next(download_weights("sam_vit_x"))
+TINY_VIT = "vit_tiny_patch16_224"
+
+
+@pytest.fixture(scope="module")
+def published_vit() -> torch.nn.Module:
+    """A ViT for colour images with random weights, as MAE's authors and timm publish them."""
+    torch.manual_seed(0)
+    return timm.create_model(TINY_VIT, num_classes=0).eval()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("form", ["mae.pth", "model.safetensors"])
+def test_a_published_vit_sees_grey_as_it_saw_colour(tmp_path: Path, published_vit: torch.nn.Module, form: str) -> None:
+    weights = published_vit.state_dict()
+    if form == "mae.pth":
+        torch.save(
+            {"model": weights | {"mask_token": torch.zeros(1, 1, 512), "decoder_embed.weight": torch.zeros(512, 192)}}, tmp_path / form
+        )
+    else:
+        save_torch_file(weights, tmp_path / form)
+    encoder = build_mae_encoder(TINY_VIT).eval()
+    stem = encoder.stem2[0][0].weight.clone()
+    load_mae(tmp_path / form, encoder)
+    grey = torch.randn(1, 1, 224, 224)
+    torch.testing.assert_close(encoder.vit(grey), published_vit(grey.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-4)
+    assert torch.equal(encoder.stem2[0][0].weight, stem)
+
+
+def test_a_published_vit_of_another_grid_is_resized(tmp_path: Path) -> None:
+    torch.save(timm.create_model("vit_tiny_patch16_224", img_size=96, patch_size=8, num_classes=0).state_dict(), tmp_path / "vit.pth")
+    encoder = build_mae_encoder(TINY_VIT)
+    load_mae(tmp_path / "vit.pth", encoder)
+    assert encoder.vit.patch_embed.proj.weight.shape == (192, 1, 16, 16)
+    assert encoder.vit.pos_embed.shape == (1, 1 + 14 * 14, 192)
+
+
+def test_a_vit_of_another_width_is_refused(tmp_path: Path, published_vit: torch.nn.Module) -> None:
+    torch.save(published_vit.state_dict(), tmp_path / "vit.pth")
+    for encoder in (build_mae_encoder("vit_small_patch16_224"), build_mae_encoder("hybrid")):
+        with pytest.raises(UserError, match=r"vit\.pth is not a pre-trained encoder of this form; .* or name the timm ViT"):
+            load_mae(tmp_path / "vit.pth", encoder)
+
+
+def test_a_missing_vit_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no file at .*vit\.pth; give the path of a pre-trained encoder \(\.pth\)"):
+        load_mae(tmp_path / "vit.pth", build_mae_encoder(TINY_VIT))
+
+
+def test_a_pre_trained_vit_comes_back_with_its_stem(tmp_path: Path) -> None:
+    encoder, again = build_mae_encoder(TINY_VIT), build_mae_encoder(TINY_VIT)
+    save_mae(tmp_path / "mae.safetensors", encoder, TINY_VIT, {})
+    load_mae(tmp_path / "mae.safetensors", again)
+    assert all(torch.equal(a, b) for a, b in zip(encoder.state_dict().values(), again.state_dict().values(), strict=True))

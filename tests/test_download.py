@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import xxhash
 
 from napari_scsam.config import UserError
 from napari_scsam.data.download import RemoteFile, cache_folder, download
@@ -31,23 +35,28 @@ class Server:
     def file(self) -> RemoteFile:
         return RemoteFile(f"{self.url}/cell.tif", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
 
+    @property
+    def unsized(self) -> RemoteFile:
+        """The same file as a publisher describes it who states no size."""
+        return RemoteFile(f"{self.url}/cell.tif", 0, f"xxh128:{xxhash.xxh128(CONTENT).hexdigest()}")
+
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         asked = request.headers.get("Range")
         self.ranges.append(asked)
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.fault != "ignores range" else 0
-        body = {"corrupt": CONTENT[:-1] + bytes([CONTENT[-1] ^ 1]), "long": CONTENT + b"x", "short": CONTENT[:-1]}.get(self.fault, CONTENT)[
-            start:
-        ]
-        if self.fault == "missing":
-            request.send_error(404)
+        whole = {"corrupt": CONTENT[:-1] + bytes([CONTENT[-1] ^ 1]), "long": CONTENT + b"x", "short": CONTENT[:-1]}.get(self.fault, CONTENT)
+        body = whole[start:]
+        if self.fault == "missing" or (start and not body):
+            request.send_error(416 if start else 404)
             return
         request.send_response(206 if start else 200)
         if start:
-            request.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
-        if self.fault != "no length":
+            request.send_header("Content-Range", f"bytes {start}-{len(whole) - 1}/{len(whole)}")
+        if self.fault not in ("no length", "no length at all"):
             request.send_header("Content-Length", str(len(body)))
         request.end_headers()
-        request.wfile.write(body[: {"cuts": 300_000, "cuts at once": 0, "no length": 400_000}.get(self.fault, len(body))])
+        with contextlib.suppress(ConnectionError):  # who asked may have seen enough
+            request.wfile.write(body[: {"cuts": 300_000, "cuts at once": 0, "no length": 400_000}.get(self.fault, len(body))])
 
 
 @pytest.fixture
@@ -85,7 +94,7 @@ def test_whole_file_comes_with_progress_and_is_kept(server: Server, tmp_path: Pa
     assert path.read_bytes() == CONTENT
     assert seen == sorted(seen)
     assert seen[-1] == len(CONTENT)
-    assert fetch(server.file, tmp_path) == ([], path)
+    assert fetch(server.file, tmp_path) == ([], path), "nothing is left to do"
     assert server.ranges == [None], "the second call must not ask the server"
     assert [p.name for p in tmp_path.iterdir()] == ["cell.tif"]
 
@@ -161,6 +170,64 @@ def test_too_many_bytes_without_a_length_are_refused(server: Server, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("fault", ["", "cuts", "ignores range"])
+def test_a_file_of_unknown_size_comes_whole(server: Server, tmp_path: Path, fault: str) -> None:
+    (tmp_path / "cell.tif.part").write_bytes(CONTENT[:1000])
+    server.fault = fault
+    steps = list(download(server.unsized, tmp_path))
+    assert (tmp_path / "cell.tif").read_bytes() == CONTENT
+    assert {s.total for s in steps} == {len(CONTENT)}, "the server tells the size"
+    assert steps[-1].what == "cell.tif is whole by xxh128 alone, for nobody states its size"
+    assert server.ranges[0] == "bytes=1000-"
+    assert len(server.ranges) == (4 if fault == "cuts" else 1)
+    assert fetch(server.unsized, tmp_path) == ([], tmp_path / "cell.tif")
+
+
+def test_a_size_that_nobody_tells_is_0(server: Server, tmp_path: Path) -> None:
+    server.fault = "no length at all"
+    *during, last = download(server.unsized, tmp_path)
+    assert {s.total for s in during} == {0}
+    assert (last.done, last.total) == (len(CONTENT), len(CONTENT))
+
+
+def test_a_whole_part_of_unknown_size_is_taken(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "cell.tif.part").write_bytes(CONTENT)
+    assert fetch(server.unsized, tmp_path)[1].read_bytes() == CONTENT
+    assert server.ranges == [f"bytes={len(CONTENT)}-"]
+
+
+@pytest.mark.parametrize("fault", ["corrupt", "long", "short", "no length"])
+def test_without_a_size_the_hash_finds_every_damage(server: Server, tmp_path: Path, fault: str) -> None:
+    server.fault = fault
+    with pytest.raises(UserError, match=r"what the server sent is damaged \(its xxh128 is wrong\) and was deleted"):
+        fetch(server.unsized, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    server.fault = ""
+    assert fetch(server.unsized, tmp_path)[1].read_bytes() == CONTENT
+
+
+def test_a_part_of_unknown_size_that_is_of_something_else_is_not_kept(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "cell.tif.part").write_bytes(b"?" * 1000)
+    with pytest.raises(UserError, match="its xxh128 is wrong"):
+        fetch(server.unsized, tmp_path)
+    assert fetch(server.unsized, tmp_path)[1].read_bytes() == CONTENT
+
+
+def test_what_is_checked_is_said_at_the_end(server: Server, tmp_path: Path) -> None:
+    *_, last = download(server.file, tmp_path)
+    assert last.what == "cell.tif is whole by size and sha256"
+
+
+def test_a_full_disk_is_told_before_anything_is_fetched(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cell.tif.part").write_bytes(CONTENT[:1000])
+    large = RemoteFile(server.file.url, 2_500_001_000, "0" * 64)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_200_000_000))
+    with pytest.raises(UserError, match=rf"{tmp_path} has room for 1\.2 GB, and 2\.5 GB are to come; make room"):
+        fetch(large, tmp_path)
+    assert server.ranges == []
+    assert (tmp_path / "cell.tif.part").stat().st_size == 1000
+
+
 def test_a_damaged_file_in_the_cache_is_fetched_again(server: Server, tmp_path: Path) -> None:
     (tmp_path / "cell.tif").write_bytes(CONTENT[:-1] + b"?")
     assert fetch(server.file, tmp_path)[1].read_bytes() == CONTENT
@@ -189,5 +256,12 @@ def test_cache_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 def test_name_comes_from_the_url_unless_given() -> None:
     plain = {"url": "https://example.org/a%20b.png?raw=1", "size": 1, "sha256": "AB"}
-    assert RemoteFile.from_dict(plain) == RemoteFile(plain["url"], 1, "ab", "a b.png")
+    assert RemoteFile.from_dict(plain) == RemoteFile(plain["url"], 1, "sha256:ab", "a b.png")
     assert RemoteFile.from_dict(plain | {"name": "c.pt"}).name == "c.pt"
+
+
+def test_size_and_algorithm_are_as_the_publisher_states_them() -> None:
+    file = RemoteFile.from_dict({"url": "https://example.org/vit_b.pt", "size": None, "xxh128": "CD" * 16})
+    assert (file.size, file.hash, file.algorithm) == (0, "xxh128:" + "cd" * 16, "xxh128")
+    assert RemoteFile("https://example.org/a", 1, "ab").algorithm == "sha256"
+    assert RemoteFile.from_dict({"url": "u", "size": 1, "xxh128": "cd", "sha256": "ab"}).algorithm == "sha256"

@@ -65,7 +65,7 @@ def test_slices_are_stacked_with_size_and_licence(served: Sample) -> None:
 
 def test_a_second_time_comes_from_the_cache(served: Sample) -> None:
     _, (first, _, _) = fetch(served)
-    offline = Sample(served.name, "", "", None, tuple(RemoteFile("http://127.0.0.1:9/" + f.name, f.size, f.sha256) for f in served.files))
+    offline = Sample(served.name, "", "", None, tuple(RemoteFile("http://127.0.0.1:9/" + f.name, f.size, f.hash) for f in served.files))
     _, (second, _, _) = fetch(offline)
     np.testing.assert_array_equal(first, second)
 
@@ -88,4 +88,4 @@ def test_shipped_list_is_whole() -> None:
         for file in sample.files:
             assert file.url.startswith("https://")
             assert file.size > 0
-            assert len(bytes.fromhex(file.sha256)) == 32
+            assert len(bytes.fromhex(file.hash.removeprefix("sha256:"))) == 32

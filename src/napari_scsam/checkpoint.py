@@ -9,18 +9,37 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.config import ClassSpec, Progress, UserError, parse_classes
-from napari_scsam.data.download import RemoteFile, download
+from napari_scsam.config import ClassSpec, UserError, parse_classes
+from napari_scsam.data.registry import Download, download_weights, list_downloads, user_folder, weights_folder
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from napari_scsam.model import ScSAM
+
+__all__ = [
+    "CheckpointInfo",
+    "Download",
+    "checkpoint_info",
+    "download_weights",
+    "find_checkpoint",
+    "list_checkpoints",
+    "list_downloads",
+    "load_checkpoint",
+    "load_mae",
+    "read_weights",
+    "save_checkpoint",
+    "save_mae",
+    "user_folder",
+    "verify_checkpoint",
+    "weights_folder",
+    "write_tensors",
+]
 
 FORMAT = "napari-scsam 1"
 DEFAULT = "default"
@@ -56,19 +75,6 @@ class CheckpointInfo:
         }
 
 
-def weights_folder() -> Path:
-    """Where the shipped checkpoints lie: inside the wheel, or beside ``src`` in a clone."""
-    inside = Path(__file__).parent / "weights"
-    return inside if inside.is_dir() else Path(__file__).parents[2] / "weights"
-
-
-def user_folder() -> Path:
-    """Where the user's own and downloaded checkpoints lie."""
-    import platformdirs
-
-    return Path(os.environ.get("NAPARI_SCSAM_CHECKPOINTS") or Path(platformdirs.user_data_dir("napari-scsam")) / "checkpoints")
-
-
 def list_checkpoints() -> tuple[CheckpointInfo, ...]:
     """List the checkpoints on this machine, the shipped ones first."""
     found = [p for folder in (weights_folder(), user_folder()) for p in sorted(folder.glob("*.safetensors"))]
@@ -80,36 +86,6 @@ def _info_if_ours(path: Path) -> CheckpointInfo | None:
         return checkpoint_info(path)
     except UserError:
         return None
-
-
-@dataclass(frozen=True)
-class Download:
-    """Published SAM weights that a recipe can start from."""
-
-    name: str
-    about: str
-    licence: str
-    file: RemoteFile
-
-
-def list_downloads() -> tuple[Download, ...]:
-    """List the weights that `download_weights` can fetch."""
-    entries = json.loads((weights_folder() / "registry.json").read_text(encoding="utf-8"))
-    return tuple(Download(e["name"], e["about"], e["licence"], RemoteFile.from_dict(e["file"])) for e in entries)
-
-
-def download_weights(name: str) -> Generator[Progress, None, Path]:
-    """Fetch published weights into the user's folder, checked and resumable; returns where they are.
-
-    Raises
-    ------
-    UserError
-        When nothing is called so, or it cannot be fetched whole.
-    """
-    known = {d.name: d.file for d in list_downloads()}
-    if name not in known:
-        raise UserError(f"no weights are called {name!r}; choose from {', '.join(known)}")
-    return (yield from download(known[name], user_folder()))
 
 
 def find_checkpoint(name: str | Path = DEFAULT) -> Path:
@@ -242,13 +218,39 @@ def save_checkpoint(path: Path, model: ScSAM, *, summary: str, licence: str, tra
     write_tensors(path, model.state_dict(), {"format": FORMAT, "card": json.dumps(card)})
 
 
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """Read the weights of a checkpoint of ours, by name.
+
+    Raises
+    ------
+    UserError
+        When there is no such checkpoint, or it is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    info = checkpoint_info(path)
+    try:
+        return load_file(info.path)
+    except SafetensorError as error:
+        raise UserError(f"{info.path} is damaged; fetch it again") from error
+
+
 def save_mae(path: Path, encoder: nn.Module, name: str, training: Mapping[str, Any]) -> None:
     """Write a pre-trained MAE encoder, atomically."""
     write_tensors(path, encoder.state_dict(), {"format": f"{FORMAT} mae", "encoder": name, "training": json.dumps(dict(training))})
 
 
 def load_mae(path: str | Path, encoder: nn.Module) -> None:
-    """Fill an MAE encoder from what `save_mae` wrote.
+    """Fill an MAE encoder from what `save_mae` wrote, or its ViT from published weights.
+
+    Parameters
+    ----------
+    path
+        ``.safetensors`` of ours or of timm, or a ``.pth`` of a ViT under
+        MAE's or timm's names, which leaves the convolutional stem as it is.
+    encoder
+        From `build_mae_encoder`.
 
     Raises
     ------
@@ -258,10 +260,19 @@ def load_mae(path: str | Path, encoder: nn.Module) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    from napari_scsam.model.official_weights import fit_vit, read_tensors
+
     try:
-        encoder.load_state_dict(load_file(path))
+        weights = load_file(path) if Path(path).suffix == ".safetensors" else read_tensors(path, "a pre-trained encoder")
+        if (vit := getattr(encoder, "vit", None)) is not None and "patch_embed.proj.weight" in weights:
+            vit.load_state_dict(fit_vit(weights, vit))
+        else:
+            encoder.load_state_dict(weights)
     except (SafetensorError, RuntimeError, OSError) as error:
-        raise UserError(f"{path} is not a pre-trained encoder of this form; make one with 'scsam pretrain'") from error
+        raise UserError(
+            f"{path} is not a pre-trained encoder of this form; make one with 'scsam pretrain', "
+            "or name the timm ViT that the file was made for"
+        ) from error
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:

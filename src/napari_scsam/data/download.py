@@ -8,6 +8,7 @@ pooch checks it by its hash and moves it to its place in one step.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 import platformdirs
 import pooch
 import requests
+from pooch.hashes import hash_algorithm, hash_matches
 
 from napari_scsam.config import Progress, UserError
 
@@ -26,15 +28,19 @@ _CHUNK = 1 << 16
 _TIMEOUT = (10.0, 60.0)
 """Seconds to wait for the connection, and for the next bytes."""
 
+ALGORITHMS = ("sha256", "xxh128")
+"""Hashes that publishers give, the better first: xxh128 finds damage, but not forgery."""
+
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on the web of which every byte is known."""
+    """A file on the web of which the hash is known, and mostly the size."""
 
     url: str
     size: int
-    """Bytes."""
-    sha256: str
+    """Bytes; 0 when nobody states it."""
+    hash: str
+    """As pooch writes it: hex digits of the sha256, or another algorithm and its digits, ``"xxh128:…"``."""
     name: str = ""
     """What it is called in the cache; the last part of the URL when empty."""
 
@@ -46,10 +52,25 @@ class RemoteFile:
         """The server's name."""
         return urlsplit(self.url).netloc
 
+    @property
+    def algorithm(self) -> str:
+        """The algorithm of its hash, e.g. ``"sha256"``."""
+        return str(hash_algorithm(self.hash))
+
+    @property
+    def checks(self) -> str:
+        """What a download is held against, in words."""
+        return f"size and {self.algorithm}" if self.size else f"{self.algorithm} alone, for nobody states its size"
+
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RemoteFile:
-        """Read ``{"url": ..., "size": ..., "sha256": ...}``, and ``"name"`` where there is one."""
-        return cls(str(data["url"]), int(data["size"]), str(data["sha256"]).lower(), str(data.get("name", "")))
+        """Read ``{"url": ..., "size": ..., "sha256": ...}``, and ``"name"`` where there is one.
+
+        The size may be null; ``"xxh128"`` may stand in the place of ``"sha256"``.
+        """
+        algorithm = next(a for a in ALGORITHMS if a in data)
+        known = f"{algorithm}:{data[algorithm]}".lower()
+        return cls(str(data["url"]), int(data["size"] or 0), known, str(data.get("name", "")))
 
 
 def cache_folder() -> Path:
@@ -73,7 +94,8 @@ def download(file: RemoteFile, folder: Path | None = None) -> Generator[Progress
     Yields
     ------
     Progress
-        In bytes; nothing when the file is there already.
+        In bytes, of a total of 0 while nobody knows the size; the last one says what
+        was checked. Nothing when the file is there already.
 
     Returns
     -------
@@ -88,67 +110,78 @@ def download(file: RemoteFile, folder: Path | None = None) -> Generator[Progress
     """
     folder = cache_folder() if folder is None else folder
     target = folder / file.name
-    if target.is_file() and pooch.file_hash(str(target)) == file.sha256:
+    if target.is_file() and hash_matches(str(target), file.hash):
         return target
     part = target.with_name(target.name + ".part")
     part.parent.mkdir(parents=True, exist_ok=True)
-    if _size(part) > file.size:
-        part.unlink()
-    for done in _stream(file, part, target):
-        yield Progress(done, file.size, f"downloading {file.name}")
+    yield from _stream(file, part, target)
     try:
         # pooch asks for a function that downloads; ours hands over what a generator has fetched, because
         # only a generator can tell its progress and be cancelled.
         pooch.retrieve(
             file.url,
-            known_hash=f"sha256:{file.sha256}",
+            known_hash=file.hash,
             fname=file.name,
             path=folder,
             downloader=lambda _url, output, _pooch: part.replace(output),
         )
     except ValueError as error:
-        raise UserError(_advice(file, target, "what the server sent is damaged (its sha256 is wrong) and was deleted")) from error
+        why = f"what the server sent is damaged (its {file.algorithm} is wrong) and was deleted"
+        raise UserError(_advice(file, target, why)) from error
+    yield Progress(_size(target), _size(target), f"{file.name} is whole by {file.checks}")
     return target
 
 
-def _stream(file: RemoteFile, part: Path, target: Path) -> Iterator[int]:
-    """Complete the partial file, again and again as long as each try gets further, and yield the bytes it has so far."""
-    before, broken = -1, None
-    while before < _size(part) < file.size:
-        before = _size(part)
+def _stream(file: RemoteFile, part: Path, target: Path) -> Iterator[Progress]:
+    """Complete the partial file, again and again as long as each try gets further."""
+    if file.size and _size(part) > file.size:
+        part.unlink()
+    _ask_for_space(file, part, target)
+    before, broken, ended = -1, None, 0 < file.size == _size(part)
+    while not ended and before < _size(part):
+        before, broken = _size(part), None
         try:
             yield from _fetch_rest(file, part, target)
         except requests.RequestException as error:
             broken = error
-    got = _size(part)
-    if got != file.size:
-        why = (
-            f"the connection broke after {got} of {file.size} bytes, which are kept"
-            if got
-            else f"nothing came from {file.host}, are you offline?"
+        ended = _size(part) == file.size if file.size else broken is None
+    if not ended:
+        got, of = _size(part), f" of {file.size}" if file.size else ""
+        kept = f"the connection broke after {got}{of} bytes, which are kept"
+        raise UserError(_advice(file, target, kept if got else f"nothing came from {file.host}, are you offline?")) from broken
+
+
+def _ask_for_space(file: RemoteFile, part: Path, target: Path) -> None:
+    missing, free = file.size - _size(part), shutil.disk_usage(part.parent).free
+    if missing > free:
+        raise UserError(
+            f"could not download {file.name}: {target.parent} has room for {free / 1e9:.1f} GB, and {missing / 1e9:.1f} GB are to come; "
+            "make room, or choose another folder"
         )
-        raise UserError(_advice(file, target, why)) from broken
 
 
-def _fetch_rest(file: RemoteFile, part: Path, target: Path) -> Iterator[int]:
-    """Ask once for the bytes that are missing and append them; yield the bytes there are so far."""
+def _fetch_rest(file: RemoteFile, part: Path, target: Path) -> Iterator[Progress]:
+    """Ask once for the bytes that are missing and append them."""
     done = _size(part)
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
     with requests.get(file.url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+        if answer.status_code == requests.codes.requested_range_not_satisfiable and not file.size:
+            return  # nothing follows what is here already; the hash will tell whether it is all
         if not answer.ok:
             raise UserError(_advice(file, target, f"the server answered {answer.status_code}"))
         done = done if _continues(answer, done) else 0
-        announced = answer.headers.get("Content-Length")
-        if announced is not None and done + int(announced) != file.size:
+        length = answer.headers.get("Content-Length")
+        offered = done + int(length) if length is not None else file.size
+        if file.size and offered != file.size:
             part.unlink(missing_ok=True)
-            raise UserError(_advice(file, target, f"the server offers {done + int(announced)} bytes where {file.size} are right"))
+            raise UserError(_advice(file, target, f"the server offers {offered} bytes where {file.size} are right"))
         with part.open("ab" if done else "wb") as out:
             for chunk in answer.iter_content(_CHUNK):
                 done += out.write(chunk)
-                if done > file.size:
+                if 0 < file.size < done:
                     break
-                yield done
-    if done > file.size:
+                yield Progress(done, offered, f"downloading {file.name}")
+    if 0 < file.size < done:
         part.unlink()
         raise UserError(_advice(file, target, f"the server sends more than the {file.size} bytes that are right"))
 

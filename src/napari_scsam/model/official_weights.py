@@ -1,4 +1,4 @@
-"""Official SAM files: reading them safely, and MobileSAM's names for timm's.
+"""Published weights: reading them safely, and their names and shapes for ours.
 
 The one file of this room that opens files, so that `build_sam_encoder` can
 take a path; every other format is the business of `napari_scsam.checkpoint`.
@@ -11,9 +11,10 @@ import re
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
+from timm.models import adapt_input_conv
+from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
 from torch import Tensor
 
 from napari_scsam.config import UserError
@@ -52,26 +53,32 @@ def read_official(path: str | Path) -> dict[str, Tensor]:
         When the file is missing, holds anything but tensors (it is opened
         with ``weights_only=True``, so code inside it never runs), or is no SAM.
     """
+    weights = {k.removeprefix("sam."): v for k, v in read_tensors(path, "a SAM checkpoint").items()}
+    if not any(k.startswith("image_encoder.") for k in weights):
+        raise UserError(f"{path} holds no SAM image encoder; give a checkpoint with SAM's official names")
+    return weights
+
+
+def read_tensors(path: str | Path, what: str) -> dict[str, Tensor]:
+    """Read the named tensors of a ``.pth``, out of the wrappings that training programs put around them.
+
+    Raises
+    ------
+    UserError
+        When `what` is not there, or the file holds code or is damaged.
+    """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"no file at {path}; give the path of a SAM checkpoint (.pth)")
+        raise UserError(f"no file at {path}; give the path of {what} (.pth)")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
         raise UserError(f"{path} is not a whole file of weights alone, so it was not used; fetch it again from its publisher") from error
-    return _unwrap(content, path)
-
-
-def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
-    """Take SAM's names out of the wrappings that training programs put around them."""
     for wrapping in ("model_state", "model", "state_dict"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapping), Mapping):
             content = content[wrapping]
     items = content.items() if isinstance(content, Mapping) else ()
-    weights = {str(k).removeprefix("sam."): v for k, v in items if isinstance(v, Tensor)}
-    if not any(k.startswith("image_encoder.") for k in weights):
-        raise UserError(f"{path} holds no SAM image encoder; give a checkpoint with SAM's official names")
-    return weights
+    return {str(k): v for k, v in items if isinstance(v, Tensor)}
 
 
 def encoder_weights(official: Mapping[str, Tensor], tiny: bool) -> dict[str, Tensor]:
@@ -95,3 +102,15 @@ def timm_name(name: str) -> str:
     for pattern, replacement in RENAMINGS:
         name = pattern.sub(replacement, name)
     return name
+
+
+def fit_vit(published: Mapping[str, Tensor], vit: VisionTransformer) -> dict[str, Tensor]:
+    """Fit the weights of a published ViT to one of grey images, maybe of another patch or grid.
+
+    As timm does it: patches and positions are resized, and the kernels of red,
+    green and blue are added up. What the ViT lacks (MAE's decoder, a head) falls away.
+    """
+    known = {k: v for k, v in published.items() if k in vit.state_dict()}
+    fitted: dict[str, Tensor] = checkpoint_filter_fn(known, vit)
+    kernel = "patch_embed.proj.weight"
+    return fitted | {kernel: adapt_input_conv(1, fitted[kernel])}

@@ -1,0 +1,70 @@
+"""Published SAM weights that a recipe can start from: which there are, and fetching them.
+
+``weights/registry.json`` says for each where it is, its size and hash, its
+licence, and where these facts come from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from napari_scsam.config import Progress, UserError
+from napari_scsam.data.download import RemoteFile, download
+
+
+@dataclass(frozen=True)
+class Download:
+    """Published SAM weights."""
+
+    name: str
+    about: str
+    encoder: str
+    """What a recipe calls their image encoder, e.g. ``"vit_b"``."""
+    licence: str
+    source: str
+    """Who publishes them, and where size and hash stand."""
+    file: RemoteFile
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Download:
+        """Read one entry of ``registry.json``."""
+        return cls(data["name"], data["about"], data["encoder"], data["licence"], data["source"], RemoteFile.from_dict(data["file"]))
+
+
+def weights_folder() -> Path:
+    """Where the shipped checkpoints lie: inside the wheel, or beside ``src`` in a clone."""
+    package = Path(__file__).parents[1]
+    inside = package / "weights"
+    return inside if inside.is_dir() else package.parents[1] / "weights"
+
+
+def user_folder() -> Path:
+    """Where the user's own and downloaded checkpoints lie."""
+    return Path(os.environ.get("NAPARI_SCSAM_CHECKPOINTS") or platformdirs.user_data_path("napari-scsam") / "checkpoints")
+
+
+def list_downloads() -> tuple[Download, ...]:
+    """List the weights that `download_weights` can fetch."""
+    entries = json.loads((weights_folder() / "registry.json").read_text(encoding="utf-8"))
+    return tuple(Download.from_dict(entry) for entry in entries)
+
+
+def download_weights(name: str) -> Generator[Progress, None, Path]:
+    """Fetch published weights into the user's folder, checked and resumable; returns where they are.
+
+    Raises
+    ------
+    UserError
+        When nothing is called so, or it cannot be fetched whole.
+    """
+    known = {d.name: d.file for d in list_downloads()}
+    if name not in known:
+        raise UserError(f"no weights are called {name!r}; choose from {', '.join(known)}")
+    return (yield from download(known[name], user_folder()))
