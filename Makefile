@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint benchmark-accuracy clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -16,7 +16,7 @@ VIRTUAL_SCREEN := env QT_QPA_PLATFORM=xcb LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s
 WITH_SCREEN := $(if $(HAS_SCREEN),,$(VIRTUAL_SCREEN))
 
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## Segment a sample and show it in napari; without a screen, write labels and a picture to demo_output
 ifdef HAS_SCREEN
@@ -37,6 +37,9 @@ lint: $(VENV)/.dev $(VENV)/.system  ## Check style, types, the floors of the hou
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate --imports napari-scsam
 
+benchmark-accuracy: $(VENV)/.benchmark  ## Train and score ScSAM beside a U-Net, a forest and parts of itself, with equal minutes; ARGS=--help tells more
+	$(BIN)/python -m benchmarks.accuracy $(ARGS)
+
 clean:  ## Remove the environment and everything that was made
 	rm -rf $(VENV) demo_output dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
@@ -54,6 +57,10 @@ $(VENV)/.demo: pyproject.toml requirements/tested.txt | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml requirements/tested.txt | $(BIN)/python
 	$(PIP) -e ".[dev]"
+	touch $@
+
+$(VENV)/.benchmark: pyproject.toml requirements/tested.txt | $(BIN)/python
+	$(PIP) -e ".[benchmark]"
 	touch $@
 
 $(VENV)/.system: requirements/system.txt requirements/system.sh | $(BIN)/python

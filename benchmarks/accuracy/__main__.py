@@ -1,0 +1,113 @@
+"""Train and score every variant with the same data and minutes of compute: ``python -m benchmarks.accuracy``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.accuracy.plan import FULL, QUICK, Run, pending, runs_of
+from benchmarks.accuracy.report import Results, machine, pretraining, revision, write
+from benchmarks.accuracy.work import Bench, perform, settings_of
+
+from napari_scsam.config import UserError
+from napari_scsam.train.recipe import read_recipe
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
+    parser.add_argument("--minutes", type=float, help="CPU minutes of training a run (8)")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at once, each on one thread (2)")
+    parser.add_argument("--quick", action="store_true", help="seconds a run, to see that all of it works; needs --out")
+    parser.add_argument("--fresh", action="store_true", help="repeat what is done")
+    parser.add_argument("--only", nargs="+", metavar="VARIANT", help="run these variants only, e.g. a f")
+    parser.add_argument("--out", type=Path, help="folder for results.json, table.md and runs/ (benchmarks/accuracy)")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data/hippocampus", help="folder with the labelled volumes")
+    parser.add_argument("--sam-weights", type=Path, default=ROOT / "weights/sam_tiny.safetensors", help="what the SAM branch starts from")
+    parser.add_argument("--mae-weights", type=Path, default=ROOT / "weights/mae_hybrid.safetensors", help="what the MAE branch starts from")
+    given = parser.parse_args(arguments)
+    if given.quick and given.out is None:
+        parser.error("--quick needs --out, so that its figures never replace real ones")
+    return given
+
+
+def bench_of(given: argparse.Namespace) -> Bench:
+    """Put together what all runs share.
+
+    Raises
+    ------
+    UserError
+        When data or weights are missing.
+    """
+    for path in (given.data / "train_raw.tif", given.sam_weights, given.mae_weights):
+        if not path.is_file():
+            raise UserError(f"{path} is not there; name another with --data, --sam-weights or --mae-weights")
+    scale = QUICK if given.quick else FULL
+    recipe = replace(read_recipe(ROOT / "weights/recipe.toml"), sam_weights=given.sam_weights, mae_weights=given.mae_weights)
+    return Bench(replace(scale, minutes=given.minutes or scale.minutes), recipe, given.data, (given.out or HERE).resolve())
+
+
+def earlier_results(bench: Bench, fresh: bool) -> Results:
+    """Read what an earlier benchmark found, or begin."""
+    path = bench.out / "results.json"
+    runs = {} if fresh or not path.is_file() else json.loads(path.read_text(encoding="utf-8"))["runs"]
+    return {"machine": machine(), "minutes": bench.scale.minutes, "pretraining": pretraining(bench.recipe), "runs": runs}
+
+
+def waves_left(bench: Bench, results: Results, only: list[str] | None) -> list[list[Run]]:
+    """Find the runs that have no result for these settings."""
+    wanted = [run for run in runs_of(bench.scale) if only is None or run.variant in only]
+    every = [*wanted, *(run.base for run in wanted if run.base is not None)]
+    done = {run.name for run in every if results["runs"].get(run.name, {}).get("settings") == settings_of(bench, run)}
+    return pending(wanted, done, {run.name for run in every if bench.checkpoint(run).is_file()})
+
+
+def run_wave(bench: Bench, wave: list[Run], results: Results, jobs: int) -> bool:
+    """Run side by side, each in a process of its own, and keep each result as soon as it is there; say whether all went well."""
+    well = True
+    # A quick run would spend most of its time on starting a process.
+    tasks = None if bench.scale.side else 1
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), max_tasks_per_child=tasks) as pool:
+        futures = {pool.submit(perform, bench, run): run for run in wave}
+        for future in as_completed(futures):
+            run = futures[future]
+            if error := future.exception():
+                print(f"{run.name} failed: {error!r}", file=sys.stderr)
+                well = False
+                continue
+            record = future.result()
+            results["runs"][run.name] = {"settings": settings_of(bench, run), "revision": revision(), **record}
+            write(results, bench.scale, bench.out)
+            print(
+                f"{run.name}: mean Dice {record['scores']['mean_dice']:.3f} after {record['cpu_seconds'] / 60:.1f} CPU minutes", flush=True
+            )
+    return well
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what is left, and give the exit code."""
+    given = parse(arguments)
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # for the processes to come
+    try:
+        bench = bench_of(given)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    results = earlier_results(bench, given.fresh)
+    went_well = [run_wave(bench, wave, results, given.jobs) for wave in waves_left(bench, results, given.only)]
+    write(results, bench.scale, bench.out)
+    print(bench.out / "table.md")
+    return 0 if all(went_well) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,76 @@
+"""Lets `evaluate` score a segmenter that is no ScSAM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_scsam.config import ClassSpec
+from napari_scsam.data.preprocess import Contrast, normalise
+from napari_scsam.data.tiling import Blend, tile_grid
+from napari_scsam.data.tiling import cut as cut_tile
+from napari_scsam.infer.postprocess import label_map
+from napari_scsam.infer.predictor import HALO
+
+Logits = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Y×X grey values in 0..1 to K×Y×X logits, in which background is 0."""
+
+
+class Slice:
+    """The slice at hand; answered once, when first asked.
+
+    Parameters
+    ----------
+    grey
+        Y×X in 0..1.
+    answer
+        Gives the logits of a tile.
+    count
+        K.
+    tile
+        Side of a tile in pixels.
+    """
+
+    def __init__(self, grey: NDArray[np.float32], answer: Logits, count: int, tile: int) -> None:
+        self.grey, self.answer, self.count, self.tile = grey, answer, count, tile
+
+    @cached_property
+    def logits(self) -> NDArray[np.float32]:
+        """K×Y×X, blended from overlapping tiles as `Predictor` does."""
+        shape = (self.grey.shape[0], self.grey.shape[1])
+        blend = Blend(self.count, shape, HALO)
+        for tile in tile_grid(shape, self.tile, HALO):
+            blend.add(tile, self.answer(cut_tile(self.grey, tile)))
+        return blend.result()
+
+
+class PixelPredictor:
+    """As much of `Predictor` as `evaluate` needs, for images at the pixel size that was learned.
+
+    Parameters
+    ----------
+    classes
+        In the order of the logits.
+    answer
+        Gives the logits of a tile.
+    tile
+        Side of a tile in pixels.
+    """
+
+    def __init__(self, classes: Sequence[ClassSpec], answer: Logits, tile: int) -> None:
+        self.classes, self.answer, self.tile = tuple(classes), answer, tile
+
+    def set_image(self, image: ArrayLike, voxel_size: object = None, *, contrast: Contrast) -> None:  # noqa: ARG002 - as Predictor's
+        """Choose the slice that the next questions are about."""
+        self.slice = Slice(normalise(np.asarray(image), contrast), self.answer, len(self.classes), self.tile)
+
+    def class_logits(self) -> NDArray[np.float32]:
+        """Give logits of all classes, K×Y×X."""
+        return self.slice.logits
+
+    def segment(self) -> NDArray[np.unsignedinteger]:
+        """Give class ids, Y×X."""
+        return label_map(self.class_logits(), self.classes, self.classes)

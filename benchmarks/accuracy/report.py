@@ -1,0 +1,133 @@
+"""The benchmark's two files: everything as JSON, and a table for people."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from benchmarks.accuracy.plan import EFFICIENCY, VARIANTS, Run, Scale, runs_of
+from safetensors import safe_open
+
+from napari_scsam.infer.device import has_bfloat16
+from napari_scsam.train.recipe import Recipe
+
+Results = dict[str, Any]
+
+
+def machine() -> dict[str, Any]:
+    """Say what the benchmark ran on."""
+    return {"cpu": cpu_name(), "cores": os.cpu_count(), "bfloat16": has_bfloat16(), "torch": torch.__version__, "threads_a_run": 1}
+
+
+def cpu_name() -> str:
+    """Name the processor; Linux tells it in a file."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def revision() -> str:
+    """Name the commit, with ``-dirty`` where files differ from it; empty outside a clone."""
+    git = shutil.which("git")
+    command = [git or "git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() if git else ""  # noqa: S603
+
+
+def pretraining(recipe: Recipe) -> dict[str, Any]:
+    """Say what the weights that ScSAM starts from have cost, as far as the files themselves tell."""
+    return {name: training_record(path) for name, path in (("sam", recipe.sam_weights), ("mae", recipe.mae_weights)) if path}
+
+
+def training_record(path: Path) -> dict[str, Any]:
+    """Read steps, batch and minutes from the header of a file of weights; None where it does not say."""
+    with safe_open(path, framework="np") as file:
+        metadata = file.metadata() or {}
+    record = json.loads(metadata["training"]) if "training" in metadata else json.loads(metadata.get("card", "{}")).get("training", {})
+    settings = record.get("training", record)
+    return {"file": path.name, "steps": settings.get("steps"), "batch": settings.get("batch"), "minutes": record.get("minutes")}
+
+
+def write(results: Results, scale: Scale, out: Path) -> None:
+    """Write both files, each replaced in one go."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in (("results.json", json.dumps(results, indent=1)), ("table.md", tables(results, scale))):
+        fresh = out / f"{name}.new"
+        fresh.write_text(text + "\n", encoding="utf-8")
+        fresh.replace(out / name)
+
+
+def tables(results: Results, scale: Scale) -> str:
+    """Draw both tables, with a dash where a run has not finished."""
+    runs = results["runs"]
+    names = next((column_names(record) for record in runs.values()), [])
+    main = [run for run in runs_of(scale) if run.slices == scale.training]
+    head = ["", *(n.replace("_", " ") for n in names), "mean [95 % interval]", "steps", "CPU minutes"]
+    first = markdown(head, (main_row(run, runs.get(run.name), len(names)) for run in main))
+    subsets = [*scale.subsets, scale.training]
+    wide = ["mean Dice by training slices", *(str(len(s)) for s in subsets)]
+    second = markdown(wide, (efficiency_row(key, subsets, scale.seeds[0], runs) for key in EFFICIENCY))
+    return "\n".join(["# Accuracy at equal compute", "", introduction(results, scale), "", first, "", second])
+
+
+def introduction(results: Results, scale: Scale) -> str:
+    """Say what the numbers mean, and what they leave out."""
+    place, before = results["machine"], "; ".join(pretraining_words(k.upper(), v) for k, v in results["pretraining"].items())
+    return (
+        f"Dice on {len(scale.evaluated)} slices of mouse hippocampus that no run learned from; intervals are bootstrapped over slices. "
+        f"Unless its row says otherwise, a run trained for {scale.minutes:g} CPU minutes on one thread of {place['cpu']} with torch "
+        f"{place['torch']}, on the same {len(scale.training)} slices with the same crops and augmentation; the forest takes single pixels "
+        "of these slices, drawn as the crops' centres are, and has trees for steps. "
+        f"Minutes spent earlier on the branches of ScSAM come on top: {before}. The SAM branch has seen object masks, without their "
+        "classes, of all training slices, also in the rows with fewer slices."
+    )
+
+
+def pretraining_words(name: str, record: Mapping[str, Any]) -> str:
+    """Tell one branch's pre-training."""
+    minutes = "minutes not recorded" if record["minutes"] is None else f"{record['minutes']:.0f} minutes"
+    return f"{name} {minutes} ({record['steps']} steps of {record['batch']} crops)"
+
+
+def column_names(record: Mapping[str, Any]) -> list[str]:
+    """Give the classes of a run's scores."""
+    return [row["name"] for row in record["scores"]["classes"]]
+
+
+def main_row(run: Run, record: Mapping[str, Any] | None, classes: int) -> list[str]:
+    """Give a run's cells."""
+    title = f"({run.variant}) {VARIANTS[run.variant].title}, seed {run.seed}"
+    if record is None:
+        return [title, *["–"] * (classes + 3)]
+    dice = [number(row["dice"]) for row in record["scores"]["classes"]]
+    steps = record.get("steps", record.get("trees", 0))
+    return [title, *dice, mean_words(record), str(steps), f"{record['cpu_seconds'] / 60:.1f}"]
+
+
+def efficiency_row(key: str, subsets: Sequence[tuple[int, ...]], seed: int, runs: Mapping[str, Any]) -> list[str]:
+    """Give one variant's cells, by the number of slices it learned from."""
+    found = [runs.get(Run(key, seed, subset).name) for subset in subsets]
+    return [f"({key}) {VARIANTS[key].title}", *("–" if record is None else mean_words(record) for record in found)]
+
+
+def mean_words(record: Mapping[str, Any]) -> str:
+    """Write a mean Dice with its interval."""
+    ends = record["scores"].get("mean_dice_interval")
+    return number(record["scores"]["mean_dice"]) + (f" [{number(ends[0])}, {number(ends[1])}]" if ends else "")
+
+
+def number(value: float | None) -> str:
+    """Write a score."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Draw a table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

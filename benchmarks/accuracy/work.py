@@ -1,0 +1,172 @@
+"""One run, from the data to its scores."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Generator
+from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from benchmarks.accuracy.budget import fit
+from benchmarks.accuracy.forest import ForestLogits, fit_forest
+from benchmarks.accuracy.pixels import PixelPredictor
+from benchmarks.accuracy.plan import VARIANTS, Run, Scale
+from benchmarks.accuracy.unet import UNetLogits, train_unet
+
+from napari_scsam.checkpoint import load_checkpoint
+from napari_scsam.data.volumes import Volume, as_volume, open_labels, open_volume
+from napari_scsam.infer.predictor import Predictor
+from napari_scsam.train.calibrate import calibrate
+from napari_scsam.train.evaluate import evaluate
+from napari_scsam.train.finetune import train
+from napari_scsam.train.recipe import Recipe
+from napari_scsam.train.scores import Scores
+
+T = TypeVar("T")
+
+Made = tuple[Predictor | PixelPredictor, dict[str, Any]]
+"""What segments, and what it took to make it."""
+
+FIRST_PART = 5
+"""Slices of the scored volume that lie on one side of the training slices, z 0 to 4; the only ones with myelin."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all runs share."""
+
+    scale: Scale
+    recipe: Recipe
+    data: Path
+    """Folder with ``train_raw.tif``, ``dev_raw.tif`` and their labels."""
+    out: Path
+
+    def checkpoint(self, run: Run) -> Path:
+        """Where a run's weights lie."""
+        return self.out / "runs" / f"{run.name}.safetensors"
+
+    def budget(self, run: Run) -> float:
+        """CPU seconds that a run may train."""
+        return 60 * self.scale.minutes * VARIANTS[run.variant].share
+
+
+def recipe_of(bench: Bench, run: Run) -> Recipe:
+    """Take the shipped recipe, and what differs: classes alone, the run's slices, and the variant's settings."""
+    variant, scale = VARIANTS[run.variant], bench.scale
+    source = next(s for s in bench.recipe.sources if not s.instances)
+    source = replace(
+        source,
+        image=bench.data / "train_raw.tif",
+        labels=bench.data / "train_labels.tif",
+        objects=(),
+        borders=(),
+        slices=run.slices,
+    )
+    training = replace(
+        bench.recipe.training,
+        unfreeze=variant.unfreeze,
+        prompts=0,
+        seed=run.seed,
+        crop=scale.crop,
+        batch=scale.batch,
+        steps=1,
+        save_every=1,
+    )
+    return replace(bench.recipe, model=replace(bench.recipe.model, tile=scale.tile, **variant.model), sources=(source,), training=training)
+
+
+def settings_of(bench: Bench, run: Run) -> dict[str, Any]:
+    """Give all that a result depends on, as plain JSON values; a run with the same is not repeated."""
+    recipe = recipe_of(bench, run)
+    weights = [path for path in (recipe.sam_weights, recipe.mae_weights) if path]
+    shared = {k: v for k, v in asdict(bench.scale).items() if k not in ("training", "subsets", "seeds")}
+    settings = {"variant": asdict(VARIANTS[run.variant]), "recipe": recipe.to_dict(), "weights": [digest(p) for p in weights], **shared}
+    plain: dict[str, Any] = json.loads(json.dumps(settings))
+    return plain
+
+
+@cache
+def digest(path: Path) -> str:
+    """Tell one file of weights from another of the same name."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def perform(bench: Bench, run: Run) -> dict[str, Any]:
+    """Train, segment and score; the record of a run in ``results.json``."""
+    torch.set_num_threads(1)
+    kinds = {"scsam": make_scsam, "unet": make_unet, "forest": make_forest, "calibrated": make_calibrated}
+    predictor, record = kinds[VARIANTS[run.variant].kind](bench, run)
+    began = time.process_time()
+    # A duck is enough: evaluate asks for no more than a PixelPredictor has.
+    scores = result_of(evaluate(predictor, *pair(bench, "dev"), slices=bench.scale.evaluated))  # type: ignore[arg-type]
+    return {
+        **record,
+        "evaluation_cpu_seconds": time.process_time() - began,
+        "scores": scores.to_dict(),
+        "parts": parts_of(scores, bench.scale),
+    }
+
+
+def make_scsam(bench: Bench, run: Run) -> Made:
+    """Train a ScSAM."""
+    out = bench.checkpoint(run)
+    record = fit(partial(train, device="cpu"), recipe_of(bench, run), out, bench.budget(run), bench.scale.probe)
+    return Predictor(load_checkpoint(out), "cpu"), record
+
+
+def make_unet(bench: Bench, run: Run) -> Made:
+    """Train a U-Net."""
+    out, classes = bench.checkpoint(run), bench.recipe.classes
+    record = fit(train_unet, recipe_of(bench, run), out, bench.budget(run), bench.scale.probe)
+    return PixelPredictor(classes, UNetLogits(out, len(classes)), bench.scale.tile), record
+
+
+def make_forest(bench: Bench, run: Run) -> Made:
+    """Grow a forest; it sees whole slices, since its filters have no borders to learn."""
+    forest, record = fit_forest(recipe_of(bench, run), bench.scale.points, bench.scale.trees, bench.budget(run))
+    return PixelPredictor(bench.recipe.classes, ForestLogits(forest, len(bench.recipe.classes)), tile=4096), record
+
+
+def make_calibrated(bench: Bench, run: Run) -> Made:
+    """Calibrate what another run trained, on slices that no run learns from."""
+    began, base = time.process_time(), run.base
+    if base is None:
+        raise ValueError(f"{run.name} names no run to calibrate")
+    predictor = Predictor(load_checkpoint(bench.checkpoint(base)), "cpu")
+    result_of(calibrate(predictor, *pair(bench, "train"), slices=bench.scale.held_out))
+    model = predictor.model
+    found = {"temperature": model.temperature.item(), "thresholds": model.thresholds.tolist()}
+    return predictor, {**found, "cpu_seconds": time.process_time() - began}
+
+
+def pair(bench: Bench, name: str) -> tuple[Volume, Volume]:
+    """Open a volume and its labels, cut to the scale's side."""
+    image, labels = open_volume(bench.data / f"{name}_raw.tif"), open_labels(bench.data / f"{name}_labels.tif")
+    if bench.scale.side is None:
+        return image, labels
+    part = (slice(None), slice(bench.scale.side), slice(bench.scale.side))
+    image, labels = (as_volume(np.stack([v.plane(z) for z in range(v.depth)])[part], v.voxel_size, v.name) for v in (image, labels))
+    return image, labels
+
+
+def parts_of(scores: Scores, scale: Scale) -> dict[str, Any]:
+    """Score the two parts of the volume by themselves: one lies before the training slices, one behind."""
+    slices = list(zip(sorted(scale.evaluated), scores.slices, strict=True))
+    parts = {"z<=4": [s for z, s in slices if z < FIRST_PART], "z>=134": [s for z, s in slices if z >= FIRST_PART]}
+    return {name: replace(scores, slices=tuple(part)).to_dict() for name, part in parts.items()}
+
+
+def result_of(steps: Generator[Any, None, T]) -> T:
+    """Run a generator to its end and give what it returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
