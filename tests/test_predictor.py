@@ -52,7 +52,7 @@ class Eye(nn.Module):
     def class_logits(self, embedding: Embedding, prototypes: Tensor) -> Tensor:
         return F.avg_pool2d((embedding.fused - 0.5) * prototypes.view(1, -1, 1, 1), 2)
 
-    def prompt_logits(self, embedding: Embedding, points=None, boxes=None) -> tuple[Tensor, Tensor]:
+    def prompt_logits(self, embedding: Embedding, points=None, boxes=None, _masks=None) -> tuple[Tensor, Tensor]:
         height, width = embedding.fused.shape[2:]
         y, x = torch.meshgrid(torch.arange(0.5, height, 2) + 0.5, torch.arange(0.5, width, 2) + 0.5, indexing="ij")
         if boxes is not None:
@@ -281,6 +281,47 @@ def test_the_real_network_answers_clicks_and_boxes(predictor: Predictor, blobs: 
     assert answer.masks.shape == (2, *blobs.shape)
     assert (answer.masks.dtype, answer.logits.dtype, answer.quality.dtype) == (bool, np.float32, np.float32)
     assert answer.quality.shape == (2,)
+
+
+def test_a_second_click_starts_from_the_first_answer(
+    predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor.set_image(blobs, voxel_size=(8, 8))
+    ask, given = predictor.model.prompt_logits, []
+
+    def heard(embedding: Embedding, points=None, boxes=None, masks=None) -> tuple[Tensor, Tensor]:
+        given.append(masks)
+        return ask(embedding, points, boxes, masks)
+
+    monkeypatch.setattr(predictor.model, "prompt_logits", heard)
+    first = predictor.predict_prompts(points=[(60, 60)])
+    second = predictor.predict_prompts(points=[(60, 60), (66, 20)], labels=[1, 0], masks=first)
+    assert given[0] is None
+    assert given[1].shape == (1, 1, first.tile.height // 4, first.tile.width // 4)
+    pooled = F.avg_pool2d(torch.from_numpy(first.window), 4)
+    assert np.abs(given[1][0].numpy() - pooled.numpy()).mean() < 0.1 * pooled.numpy().std()
+    assert second.tile == first.tile
+    assert len(embedded) == 1
+    plain = predictor.predict_prompts(points=[(60, 60), (66, 20)], labels=[1, 0])
+    assert not np.allclose(second.logits, plain.logits)
+    far = predictor.predict_prompts(points=[(60, 60), (198, 20)], labels=[1, 0], masks=second)
+    assert far.tile.contains(20, 198)
+    assert far.masks.shape == (1, *blobs.shape)
+
+
+def test_an_answer_about_other_objects_cannot_be_refined(blobs: np.ndarray) -> None:
+    predictor = see(blobs, 512)
+    answer = predictor.predict_prompts(points=[(20, 20)])
+    with pytest.raises(UserError, match="the earlier answer has 1 masks"):
+        predictor.predict_prompts(boxes=[(0, 0, 20, 20), (100, 100, 130, 120)], masks=answer)
+
+
+def test_a_click_on_a_large_slice_makes_nothing_large(blobs: np.ndarray) -> None:
+    answer = see(np.tile(blobs, (12, 10)), 128).predict_prompts(points=[(700, 900)])
+    assert answer.shape == (1920, 2000)
+    assert answer.window.shape == (1, 128, 128)
+    y, x = np.unravel_index(answer.logits[0].argmax(), answer.shape)
+    assert math.dist((x, y), (700, 900)) <= 1.5
 
 
 def strokes(shape: tuple[int, int], *parts: tuple[slice, slice]) -> np.ndarray:

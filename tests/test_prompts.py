@@ -40,6 +40,17 @@ def test_coordinates_inside_a_tile() -> None:
     assert prompt_tensors([(1, 1)], None, None, ONE).inside(Tile(0, 0, 16, 16), torch.device("cpu"))[1] is None
 
 
+def test_how_many_objects_and_whether_they_fit_a_tile() -> None:
+    many = prompt_tensors([[(3, 5)], [(40, 6)]], None, None, ONE)
+    assert many.objects == 2
+    assert many.fit(Tile(0, 0, 16, 48))
+    assert not many.fit(Tile(0, 0, 48, 32))
+    box = prompt_tensors(None, None, [2, 4, 10, 20], ONE)
+    assert box.objects == 1
+    assert box.fit(Tile(4, 0, 32, 16))
+    assert not box.fit(Tile(5, 0, 32, 16))
+
+
 @pytest.mark.parametrize(
     ("points", "labels", "boxes", "sentence"),
     [

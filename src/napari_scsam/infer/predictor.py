@@ -18,7 +18,8 @@ from napari_scsam.data.tiling import Blend, Tile, cut, tile_grid
 from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.infer.embeddings import EmbeddingCache
 from napari_scsam.infer.postprocess import label_map
-from napari_scsam.infer.prompts import PromptAnswer, prompt_tensors, tile_for
+from napari_scsam.infer.prompt_answer import PromptAnswer, mask_prompt, prompt_answer
+from napari_scsam.infer.prompts import prompt_tensors, tile_for
 from napari_scsam.infer.teach import Example, fit_prototype
 from napari_scsam.model import Embedding, ScSAM
 
@@ -196,7 +197,11 @@ class Predictor:
 
     @torch.inference_mode()
     def predict_prompts(
-        self, points: ArrayLike | None = None, labels: ArrayLike | None = None, boxes: ArrayLike | None = None
+        self,
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        boxes: ArrayLike | None = None,
+        masks: PromptAnswer | None = None,
     ) -> PromptAnswer:
         """Ask for objects by SAM's own prompts.
 
@@ -208,24 +213,29 @@ class Predictor:
             P or N×P: 1 inside, 0 outside; all inside when not given.
         boxes
             4 or N×4, as (x0, y0, x1, y1) in image pixels.
+        masks
+            An earlier answer about the same objects on this slice, which
+            these prompts refine.
 
         Returns
         -------
         PromptAnswer
             Masks N×Y×X, their logits, and the predicted quality N.
+
+        Raises
+        ------
+        UserError
+            When there is no prompt, or shapes do not fit.
         """
         slice_ = self.current()
         prompts = prompt_tensors(points, labels, boxes, slice_.zoom)
-        tile = tile_for(prompts, self.tiles(), (slice_.grey.shape[0], slice_.grey.shape[1]))
+        shape = (slice_.grey.shape[0], slice_.grey.shape[1])
+        tile = masks.tile if masks is not None and prompts.fit(masks.tile) else tile_for(prompts, self.tiles(), shape)
         clicks, corners = prompts.inside(tile, self.device)
+        earlier = None if masks is None else mask_prompt(masks, tile, slice_.shape, prompts.objects).to(self.device)
         with precision(self.device):
-            logits, quality = self.model.prompt_logits(self.embed(tile), clicks, corners)
-        canvas = np.full((logits.shape[1], *slice_.grey.shape), -10.0, np.float32)
-        part = tile.inside((slice_.grey.shape[0], slice_.grey.shape[1]))
-        answer = to_numpy(logits, (tile.height, tile.width))
-        canvas[(slice(None), *part)] = answer[:, : part[0].stop - part[0].start, : part[1].stop - part[1].start]
-        full = resample(canvas, slice_.shape)
-        return PromptAnswer(full > 0, full, quality[0].float().cpu().numpy())
+            logits, quality = self.model.prompt_logits(self.embed(tile), clicks, corners, earlier)
+        return prompt_answer(logits[0], quality[0], tile, slice_.shape, slice_.zoom)
 
     def teach(self, name: str, foreground: ArrayLike, background: ArrayLike | None = None) -> ClassSpec:
         """Learn a new class from a few strokes on the slice at hand, in seconds.

@@ -8,22 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from napari_scsam.config import UserError
 from napari_scsam.data.tiling import MULTIPLE, Tile
-
-
-class PromptAnswer(NamedTuple):
-    """What N prompts gave."""
-
-    masks: NDArray[np.bool_]
-    """N×Y×X"""
-    logits: NDArray[np.float32]
-    """N×Y×X; above 0 is inside."""
-    quality: NDArray[np.float32]
-    """N predicted IoUs."""
 
 
 class Prompts(NamedTuple):
@@ -36,10 +25,19 @@ class Prompts(NamedTuple):
     boxes: Tensor | None
     """N×4"""
 
+    @property
+    def objects(self) -> int:
+        """N, the number of objects asked for."""
+        return next(len(p) for p in (self.points, self.boxes) if p is not None)
+
     def corners(self) -> Tensor:
         """Every point and box corner, M×2 as (x, y)."""
         parts = [p.reshape(-1, 2) for p in (self.points, self.boxes) if p is not None]
         return torch.cat(parts)
+
+    def fit(self, tile: Tile) -> bool:
+        """Whether all of them lie in the tile."""
+        return all(tile.contains(y, x) for x, y in self.corners().tolist())
 
     def inside(self, tile: Tile, device: torch.device) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:
         """Give the same in pixels of the tile."""

@@ -1,0 +1,112 @@
+"""What clicks and boxes gave: masks of the slice, kept as the small window that was looked at."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_scsam.config import UserError
+from napari_scsam.data.tiling import Tile
+
+OUTSIDE = -10.0
+"""Logit of pixels that lie outside the tile."""
+
+MASK_STRIDE = 4
+"""SAM takes an earlier answer as logits at this stride."""
+
+
+S = TypeVar("S", bound=np.generic)
+
+
+@dataclass(frozen=True, eq=False)
+class PromptAnswer:
+    """What N prompts gave on a slice of Y×X."""
+
+    shape: tuple[int, int]
+    """(Y, X)"""
+    part: tuple[slice, slice]
+    """The pixels of the slice that the tile covers."""
+    window: NDArray[np.float32]
+    """N×y×x logits of that part; above 0 is inside."""
+    quality: NDArray[np.float32]
+    """N predicted IoUs."""
+    tile: Tile
+    """In model pixels."""
+    tile_logits: Tensor
+    """N×1×4h×4w, at SAM's size for a mask prompt."""
+
+    @cached_property
+    def masks(self) -> NDArray[np.bool_]:
+        """N×Y×X, true inside."""
+        return self._on_slice(self.window > 0, fill=False)
+
+    @cached_property
+    def logits(self) -> NDArray[np.float32]:
+        """N×Y×X, above 0 inside."""
+        return self._on_slice(self.window, OUTSIDE)
+
+    def _on_slice(self, values: NDArray[S], fill: float) -> NDArray[S]:
+        canvas = np.full((len(values), *self.shape), fill, values.dtype)
+        canvas[(slice(None), *self.part)] = values
+        return canvas
+
+
+def prompt_answer(logits: Tensor, quality: Tensor, tile: Tile, shape: tuple[int, int], zoom: tuple[float, float]) -> PromptAnswer:
+    """Bring a tile's answer to the slice; only the tile's part is resampled.
+
+    Parameters
+    ----------
+    logits
+        N×H'×W' of the tile, of any resolution.
+    quality
+        N predicted IoUs.
+    shape
+        (Y, X) of the slice.
+    zoom
+        Model pixels to one image pixel, (y, x).
+    """
+    maps = logits.float().cpu()[:, None]
+    part = covered(tile.y, tile.height, zoom[0], shape[0]), covered(tile.x, tile.width, zoom[1], shape[1])
+    middles = [(torch.arange(p.start, p.stop) + 0.5) * z for p, z in zip(part, zoom, strict=True)]
+    window = sample_tile(maps, tile, middles[0], middles[1], "border")[:, 0].numpy()
+    small = F.interpolate(maps, (tile.height // MASK_STRIDE, tile.width // MASK_STRIDE), mode="area")
+    return PromptAnswer(shape, part, window, quality.float().cpu().numpy(), tile, small)
+
+
+def mask_prompt(earlier: PromptAnswer, tile: Tile, shape: tuple[int, int], count: int) -> Tensor:
+    """Bring an earlier answer to a tile, N×1×4h×4w; 0, which says nothing, where it did not look.
+
+    Raises
+    ------
+    UserError
+        When it is about another slice or other objects.
+    """
+    if earlier.shape != shape or len(earlier.quality) != count:
+        raise UserError(
+            f"the earlier answer has {len(earlier.quality)} masks of {earlier.shape}, but {count} prompts are given on a slice of {shape}; "
+            f"give the answer about the same objects on this slice"
+        )
+    if earlier.tile == tile:
+        return earlier.tile_logits
+    middles = [torch.arange(n // MASK_STRIDE) * MASK_STRIDE + MASK_STRIDE / 2 for n in (tile.height, tile.width)]
+    return sample_tile(earlier.tile_logits, earlier.tile, middles[0] + tile.y, middles[1] + tile.x, "zeros")
+
+
+def covered(start: int, size: int, zoom: float, limit: int) -> slice:
+    """Pixels of the slice whose middles lie in a tile, along one axis."""
+    return slice(math.ceil(start / zoom - 0.5), min(limit, math.ceil((start + size) / zoom - 0.5)))
+
+
+def sample_tile(maps: Tensor, tile: Tile, rows: Tensor, columns: Tensor, outside: str) -> Tensor:
+    """Read N×1×h×w maps of a tile, bilinear, where rows and columns (in model pixels, 0.5 the first middle) cross."""
+    y, x = (2 * (rows - tile.y) / tile.height - 1, 2 * (columns - tile.x) / tile.width - 1)
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None].expand(len(maps), -1, -1, -1)
+    return F.grid_sample(maps, grid, mode="bilinear", padding_mode=outside, align_corners=False)
