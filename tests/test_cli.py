@@ -25,6 +25,7 @@ from napari_scsam.data.phantom import CLASSES, Phantom, make_phantom
 from napari_scsam.data.volumes import open_labels, open_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.train import pretrain
+from napari_scsam.train.simulated_user import objects_of_slice
 from napari_scsam.volume import demo
 
 
@@ -119,10 +120,12 @@ def test_evaluate(image: Path, labels: Path, model: Path, tmp_path: Path, capsys
     assert [c["name"] for c in scores["classes"]] == [c.name for c in CLASSES[:6]]
     assert all(c["dice"] is None or 0 <= c["dice"] <= 1 for c in scores["classes"])
     assert 0 <= scores["mean_iou"] <= scores["mean_dice"] < 0.6
-    table = capsys.readouterr().out.splitlines()
-    assert table[0].split() == ["class", "Dice", "IoU"]
-    assert [line.split()[0] for line in table[1:]] == [c.name for c in CLASSES[:6]] + ["mean"]
+    head, *table, foot = capsys.readouterr().out.splitlines()
+    assert head.split()[:2] == ["class", "Dice"]
+    assert [line.split()[0] for line in table] == [c.name for c in CLASSES[:6]] + ["mean"]
     assert table[-1].split()[1] == f"{scores['mean_dice']:.3f}"
+    assert foot == "2 slices; boundary tolerance 16 nm; objects of 24 pixels or more"
+    assert "clicks" not in scores
 
 
 def test_evaluate_with_a_map(image: Path, cell: Phantom, model: Path, tmp_path: Path) -> None:
@@ -133,16 +136,41 @@ def test_evaluate_with_a_map(image: Path, cell: Phantom, model: Path, tmp_path: 
     assert [(c["name"], c["pixels"]) for c in scores] == [("mitochondrion", int((cell.labels == 1).sum())), ("membrane", 0)]
 
 
-def test_scores_are_printed_with_a_dash_for_a_class_that_never_occurs(capsys: pytest.CaptureFixture[str]) -> None:
-    from napari_scsam.metrics import Overlap
-    from napari_scsam.train.evaluate import Scores
+def test_evaluate_clicks_too(image: Path, labels: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ("evaluate", "--image", image, "--labels", labels, "--checkpoint", model, "--json", tmp_path / "scores.json")
+    options = ("--clicks", 2, "--smallest", 60, "--slices", 1, "--map", "1=mitochondrion", "--tolerance", 30)
+    assert scsam(*command, *options) == 0
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["slices"] == 1
+    assert (scores["tolerance"], scores["tolerance_unit"]) == (30, "nm")
+    assert [c["name"] for c in scores["classes"]] == ["mitochondrion"]
+    assert scores["clicks"]["objects"] == len(objects_of_slice(open_labels(labels).plane(1) == 1, 60)) > 0
+    assert len(scores["clicks"]["iou"]) == 2
+    assert all(0 <= v <= 1 for v in (*scores["clicks"]["iou"], scores["box_iou"]))
+    told = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["2", "clicks", f"{scores['clicks']['iou'][1]:.3f}"] in [line[:3] for line in told]
+    assert ["1", "slice;", "boundary", "tolerance", "30", "nm;", "objects", "of", "60", "pixels", "or", "more"] in told
 
-    cli.print_scores(Scores(CLASSES[:2], (Overlap(1, 2, 2), Overlap())))
-    assert [line.split() for line in capsys.readouterr().out.splitlines()[1:]] == [
-        ["mitochondrion", "0.500", "0.333"],
-        ["mitochondrial_boundary", "–", "–"],
-        ["mean", "0.500", "0.333"],
-    ]
+
+def test_labels_that_number_objects_are_scored_by_clicks_alone(
+    image: Path, cell: Phantom, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_labels(tmp_path / "objects.tif", np.where(cell.labels == 1, 900, 0).astype(np.uint16), None, ())
+    command = ("evaluate", "--image", image, "--labels", tmp_path / "objects.tif", "--checkpoint", model, "--json", tmp_path / "a.json")
+    assert scsam(*command, "--clicks", 1, "--slices", "0-1") == 0
+    scores = json.loads((tmp_path / "a.json").read_text())
+    assert set(scores) == {"clicks", "box_iou", "box_iou_interval"}
+    assert "scsam: only clicks are scored, because the labels hold the value 900" in capsys.readouterr().err
+
+
+def test_slice_numbers() -> None:
+    assert cli.parse_slices(None, 20) is None
+    assert cli.parse_slices("3", 20) == (3,)
+    assert cli.parse_slices("0, 3,10-12", 20) == (0, 3, 10, 11, 12)
+    assert cli.parse_slices("18-999999999999,30-40", 20) == (18, 19, 20, 30)
+    for wrong in ("", "a", "3-", "-3", "1,,2", "5-3", "1-2-3", "²", "1.5"):
+        with pytest.raises(UserError, match=r"--slices .* is not readable at '.*'; write slice numbers and ranges, e.g. 0,3,10-20"):
+            cli.parse_slices(wrong, 20)
 
 
 def test_map_pairs() -> None:
@@ -318,6 +346,12 @@ MISTAKES = [
     ("evaluate --image good.tif --labels value_9.tif", "the labels hold the value 9"),
     ("evaluate --image good.tif --labels value_9.tif --map mitochondrion=9", "--map mitochondrion=9 is not a pair"),
     ("evaluate --image good.tif --labels value_9.tif --map 9=nucleolus", "no class is called 'nucleolus'"),
+    ("evaluate --image good.tif --labels good.tif --slices 3-1", "--slices 3-1 is not readable"),
+    ("evaluate --image good.tif --labels good.tif --slices 0,7", "the image has no slice 7; its slices are 0 to 1"),
+    ("evaluate --image good.tif --labels good.tif --tolerance 10", "the voxel size is unknown, so a tolerance in nm"),
+    ("evaluate --image good.tif --labels good.tif --voxel-size 8 --tolerance -1", "a tolerance of -1 nm is not usable"),
+    ("evaluate --image good.tif --labels good.tif --clicks 0", "argument --clicks: '0' is not usable; give a whole number above 0"),
+    ("evaluate --image good.tif --labels good.tif --clicks 1 --smallest x", "argument --smallest: 'x' is not usable"),
     ("checkpoints info gone", "no checkpoint 'gone'"),
     ("checkpoints verify foreign.pth", "foreign.pth is not a ScSAM checkpoint"),
     ("checkpoints download gone", "'gone'"),

@@ -25,8 +25,9 @@ from napari_scsam.config import ClassSpec, Progress, UserError, select_classes
 if TYPE_CHECKING:
     from napari_scsam.data.volumes import Volume
     from napari_scsam.model import ScSAM
-    from napari_scsam.train.evaluate import Scores
+    from napari_scsam.train.click_evaluation import ClickScores
     from napari_scsam.train.schedule import TrainStep
+    from napari_scsam.train.scores import Scores
 
 
 class Parser(argparse.ArgumentParser):
@@ -129,24 +130,59 @@ def _add_evaluate(commands: Any) -> None:
         metavar="theirs=ours",
         help="label value = class name; values not named are background",
     )
+    parser.add_argument("--slices", metavar="0,3,10-20", help="look at these slices only (default: all)")
+    parser.add_argument("--tolerance", type=float, metavar="NM", help="how far outlines may be apart (default: two pixels)")
+    parser.add_argument("--clicks", type=_positive, metavar="N", help="also click N times on every connected object, and try a box")
+    parser.add_argument("--smallest", type=_positive, default=24, metavar="PIXELS", help="smaller objects do not count (default: 24)")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the scores there as well")
     _add_model_options(parser)
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
-    """Print Dice and IoU of each class."""
+    """Print the scores of each class, and of clicks."""
     from napari_scsam.checkpoint import load_checkpoint
     from napari_scsam.data.volumes import open_labels, open_volume
     from napari_scsam.infer.predictor import Predictor
-    from napari_scsam.train.evaluate import evaluate
+    from napari_scsam.train.click_evaluation import evaluate_clicks
+    from napari_scsam.train.evaluate import UnknownLabelError, evaluate
 
     image, labels = open_volume(arguments.image, arguments.voxel_size), open_labels(arguments.labels)
+    chosen: dict[str, Any] = {"slices": parse_slices(arguments.slices, image.depth), "smallest": arguments.smallest}
     predictor = Predictor(load_checkpoint(arguments.checkpoint), arguments.device)
-    scores = show(evaluate(predictor, image, labels, parse_map(arguments.map, predictor.classes)))
+    mapping = parse_map(arguments.map, predictor.classes)
+    found: list[Scores | ClickScores] = []
+    try:
+        found.append(show(evaluate(predictor, image, labels, mapping, tolerance=arguments.tolerance, **chosen)))
+    except UnknownLabelError as error:
+        if arguments.clicks is None:
+            raise
+        _say(f"scsam: only clicks are scored, because {error}")  # such labels number objects
+    if arguments.clicks is not None:
+        found.append(show(evaluate_clicks(predictor, image, labels, arguments.clicks, mapping, **chosen)))
     say_unknown_size(image, predictor.model)
-    print_scores(scores)
+    print(*found, sep="\n\n")
     if arguments.json:
-        write_json(arguments.json, scores.to_dict())
+        write_json(arguments.json, {key: value for part in found for key, value in part.to_dict().items()})
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not usable; give a whole number above 0")
+    return int(text)
+
+
+def parse_slices(text: str | None, depth: int) -> tuple[int, ...] | None:
+    """Read numbers and ranges such as ``0,3,10-20``, whose ends count; None when there is no text."""
+    if text is None:
+        return None
+    slices: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (first.isdecimal() and (last.isdecimal() if dash else not last)) or (dash and int(last) < int(first)):
+            raise UserError(f"--slices {text} is not readable at {part!r}; write slice numbers and ranges, e.g. 0,3,10-20")
+        start, stop = int(first), int(last or first)
+        slices += range(start, min(stop, max(start, depth)) + 1)  # one beyond the depth is enough to be told of
+    return tuple(slices)
 
 
 def parse_map(pairs: Iterable[str], classes: Sequence[ClassSpec]) -> dict[int, ClassSpec] | None:
@@ -158,14 +194,6 @@ def parse_map(pairs: Iterable[str], classes: Sequence[ClassSpec]) -> dict[int, C
             raise UserError(f"--map {pair} is not a pair; write a label value, '=' and a class name, e.g. 1=mitochondrion")
         mapping[int(theirs)] = select_classes(classes, [ours])[0]
     return mapping or None
-
-
-def print_scores(scores: Scores) -> None:
-    """Print one line a class, and the mean."""
-    table = scores.to_dict()
-    print(f"{'class':24} {'Dice':>6} {'IoU':>6}")
-    for row in [*table["classes"], {"name": "mean", "dice": table["mean_dice"], "iou": table["mean_iou"]}]:
-        print(f"{row['name']:24} " + " ".join("     –" if row[k] is None else f"{row[k]:6.3f}" for k in ("dice", "iou")))
 
 
 def _add_measure(commands: Any) -> None:

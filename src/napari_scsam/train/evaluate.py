@@ -2,65 +2,38 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from napari_scsam.config import ClassSpec, Progress, UserError
 from napari_scsam.data.preprocess import measure_contrast
 from napari_scsam.data.volumes import Volume
 from napari_scsam.infer.predictor import Predictor
-from napari_scsam.metrics import Overlap, mean, overlaps
-from napari_scsam.train.dataset import lookup
+from napari_scsam.metrics import boundary_match, calibration, object_match, overlaps
+from napari_scsam.train.dataset import SMALLEST_OBJECT, lookup
+from napari_scsam.train.scores import ClassCounts, Limits, Scores
+
+Probabilities = dict[int, NDArray[np.float32]]
+"""Y×X for each class id."""
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Agreement with the truth, by class."""
-
-    classes: tuple[ClassSpec, ...]
-    overlaps: tuple[Overlap, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values; a class that never occurs has null scores and does not count in the mean."""
-        rows = [
-            {"id": c.id, "name": c.name, "dice": _number(o.dice), "iou": _number(o.iou), "pixels": o.truth}
-            for c, o in zip(self.classes, self.overlaps, strict=True)
-        ]
-        return {
-            "classes": rows,
-            "mean_dice": _number(mean(o.dice for o in self.overlaps)),
-            "mean_iou": _number(mean(o.iou for o in self.overlaps)),
-        }
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def default_mapping(labels: NDArray[Any], classes: tuple[ClassSpec, ...]) -> dict[int, ClassSpec]:
-    """Take label values as the checkpoint's class ids.
-
-    Raises
-    ------
-    UserError
-        When the labels hold a value that is no class id.
-    """
-    known = {c.id: c for c in classes}
-    if unknown := sorted(set(np.unique(labels).tolist()) - {0, *known}):
-        raise UserError(
-            f"the labels hold the value {unknown[0]}, which is no class of the checkpoint; "
-            f"name those that count, as in --map 1={classes[0].name}, and the rest is background"
-        )
-    return known
+class UnknownLabelError(UserError):
+    """The labels hold a value that is no class of the checkpoint."""
 
 
 def evaluate(
-    predictor: Predictor, image: Volume, labels: Volume, mapping: Mapping[int, ClassSpec] | None = None
+    predictor: Predictor,
+    image: Volume,
+    labels: Volume,
+    mapping: Mapping[int, ClassSpec] | None = None,
+    *,
+    slices: Sequence[int] | None = None,
+    tolerance: float | None = None,
+    smallest: int = SMALLEST_OBJECT,
 ) -> Generator[Progress, None, Scores]:
     """Segment a volume and compare it with its labels; all classes are always predicted.
 
@@ -73,23 +46,88 @@ def evaluate(
     mapping
         Which class each value of the label file means; values that are not
         named count as background. Taken as class ids when not given.
+    slices
+        Those to look at; all when not given.
+    tolerance
+        nm by which outlines may differ; two pixels when not given.
+    smallest
+        Objects of fewer pixels do not count as objects.
 
     Raises
     ------
     UserError
-        When shapes differ or a label value is no class.
+        When shapes differ, a label value is no class, a slice is not there
+        or the tolerance cannot be used.
+    """
+    chosen_slices = check_slices(image, labels, slices)
+    limits = Limits.for_pixels(image.voxel_size, tolerance, smallest)
+    meaning = mapping or default_mapping(labels, predictor.classes, chosen_slices)
+    classes = tuple(dict.fromkeys(meaning.values()))
+    contrast = measure_contrast(image.data)
+    counts = []
+    for done, z in enumerate(chosen_slices):
+        yield Progress(done, len(chosen_slices), f"slice {z}")
+        predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
+        truth = lookup(labels.plane(z), {value: c.id for value, c in meaning.items()})
+        counts.append(compare(predictor.segment(), class_probabilities(predictor), truth, classes, limits))
+    yield Progress(len(chosen_slices), len(chosen_slices), "done")
+    return Scores(classes, tuple(counts), limits)
+
+
+def check_slices(image: Volume, labels: Volume, slices: Sequence[int] | None) -> Sequence[int]:
+    """Check that image and labels fit, and give the slices to look at, each once and in order.
+
+    Raises
+    ------
+    UserError
+        When shapes differ or a slice is not there.
     """
     if image.shape != labels.shape:
         raise UserError(f"the image has shape {image.shape} but the labels have {labels.shape}; give labels of that image")
-    contrast = measure_contrast(image.data)
-    chosen = tuple(dict.fromkeys(mapping.values())) if mapping else predictor.classes
-    total = {c.id: Overlap() for c in chosen}
-    for z in range(image.depth):
-        yield Progress(z, image.depth, f"slice {z}")
-        truth = labels.plane(z)
-        meaning = mapping if mapping else default_mapping(truth, predictor.classes)
-        predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
-        ours = lookup(truth, {value: c.id for value, c in meaning.items()})
-        for class_id, overlap in overlaps(predictor.segment(), ours, total).items():
-            total[class_id] += overlap
-    return Scores(chosen, tuple(total[c.id] for c in chosen))
+    if slices is None:
+        return range(image.depth)
+    if beyond := [z for z in slices if not 0 <= z < image.depth]:
+        raise UserError(f"the image has no slice {beyond[0]}; its slices are 0 to {image.depth - 1}")
+    if not slices:
+        raise UserError("no slice is chosen; name at least one")
+    return sorted(set(slices))
+
+
+def default_mapping(labels: Volume, classes: Sequence[ClassSpec], slices: Sequence[int]) -> dict[int, ClassSpec]:
+    """Take label values as the checkpoint's class ids; looks at every slice before the long work begins.
+
+    Raises
+    ------
+    UnknownLabelError
+        When the labels hold a value that is no class id.
+    """
+    known = {c.id: c for c in classes}
+    for z in slices:
+        if unknown := sorted(set(np.unique(labels.plane(z)).tolist()) - {0, *known}):
+            raise UnknownLabelError(
+                f"the labels hold the value {unknown[0]}, which is no class of the checkpoint; "
+                f"name those that count, as in --map 1={classes[0].name}, and the rest is background"
+            )
+    return known
+
+
+def class_probabilities(predictor: Predictor) -> Probabilities:
+    """Say how sure the predictor is of each class on the slice at hand: a softmax in which background has the logit 0."""
+    logits = predictor.class_logits()
+    shares = softmax(np.concatenate([np.zeros_like(logits[:1]), logits]), axis=0)[1:]
+    return {c.id: share for c, share in zip(predictor.classes, shares, strict=True)}
+
+
+def compare(
+    predicted: NDArray[Any], probabilities: Probabilities, truth: NDArray[Any], classes: Sequence[ClassSpec], limits: Limits
+) -> tuple[ClassCounts, ...]:
+    """Count how one slice of Y×X class ids agrees with the truth, for each class."""
+    overlap = overlaps(predicted, truth, [c.id for c in classes])
+
+    def counts(class_id: int) -> ClassCounts:
+        ours, theirs = predicted == class_id, truth == class_id
+        boundary = boundary_match(ours, theirs, limits.tolerance, limits.pixel_size)
+        objects = object_match(ours, theirs, limits.smallest)
+        return ClassCounts(overlap[class_id], boundary, objects, calibration(probabilities[class_id], theirs))
+
+    return tuple(counts(c.id) for c in classes)

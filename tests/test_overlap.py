@@ -9,7 +9,7 @@ from operator import add
 import numpy as np
 import pytest
 
-from napari_scsam.metrics import Overlap, mean, overlaps
+from napari_scsam.metrics import Overlap, dice, iou, mean, overlaps
 
 
 def test_perfect_and_disjoint() -> None:
@@ -58,3 +58,11 @@ def test_class_that_never_occurs_has_no_score() -> None:
     assert math.isnan(nothing.iou)
     assert mean([nothing.dice, 0.5, 1.0]) == 0.75
     assert math.isnan(mean([nothing.dice]))
+
+
+def test_many_overlaps_at_once_equal_one_by_one() -> None:
+    counts = np.random.default_rng(0).integers(0, 3, (4, 5, 3))
+    counts[..., 1:] += counts[..., :1]
+    each = [[Overlap(*map(int, row)) for row in rows] for rows in counts]
+    np.testing.assert_array_equal(dice(counts), [[o.dice for o in row] for row in each])
+    np.testing.assert_array_equal(iou(counts), [[o.iou for o in row] for row in each])
