@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 ORGANELLES = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "membrane"), ClassSpec(5, "vesicle"))
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the tests out of the user's embeddings on disk; those of the cache make one of their own."""
+    monkeypatch.setenv("NAPARI_SCSAM_CACHE_GB", "0")
+
+
 @pytest.fixture(scope="session")
 def emdata() -> Path:
     """Folder of the real electron-microscopy data, beside the project; the test is skipped without it."""
@@ -39,7 +45,7 @@ def random_model() -> ScSAM:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), ORGANELLES)
-        for part in (model.fusion.out, model.detail.filters.layers[-1], model.detail.class_filters):
+        for part in (model.fusion.out, model.detail.filters.layers[-1], model.detail.class_filters, model.click_path.out):
             part.reset_parameters()
         for name, buffer in model.named_buffers():
             if name.endswith(("running_mean", "running_var")):

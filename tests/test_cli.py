@@ -79,6 +79,20 @@ def test_segment(image: Path, model: Path, tmp_path: Path, capsys: pytest.Captur
     assert told.err == ""
 
 
+def test_embed(image: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ("embed", image, "--checkpoint", model, "--device", "cpu")
+    assert scsam(*command) == 2
+    assert "the cache for embeddings is off" in capsys.readouterr().err
+    monkeypatch.setenv("NAPARI_SCSAM_CACHE_GB", "1")
+    monkeypatch.setenv("NAPARI_SCSAM_CACHE", str(tmp_path))
+    assert scsam(*command) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith(f"{tmp_path / 'embeddings'}: ")
+    assert told.out.endswith(" MB of at most 1 GB\n")
+    assert told.err == ""
+    assert len(list(tmp_path.glob("embeddings/*/zarr.json"))) == 2
+
+
 def test_measure_labels_of_our_own(cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_labels(tmp_path / "labels.zarr", cell.labels, cell.voxel_size, cell.classes)
     assert scsam("measure", tmp_path / "labels.zarr", "-o", tmp_path / "table.csv") == 0
@@ -207,7 +221,14 @@ def test_pretrain_then_train(
     assert scsam("pretrain", image, "-o", tmp_path / "mae.safetensors", "--steps", 2) == 0
     told = capsys.readouterr()
     assert told.out == f"{tmp_path / 'mae.safetensors'}\n"
-    assert told.err.startswith("step 2/2 loss ")
+    first, last = told.err.splitlines()
+    assert first.startswith("step 2/2 loss ")
+    assert last == f"scsam: curves, pictures and the record of the run are in {tmp_path / 'mae.run'}"
+    command = ("pretrain", image, "-o", tmp_path / "more.safetensors", "--steps", 2, "--device", "cpu")
+    assert scsam(*command, "--start", tmp_path / "mae.safetensors", "--seed", 5) == 0
+    settings = json.loads((tmp_path / "more.run" / "run.json").read_text())["settings"]
+    assert (settings["start"], settings["seed"]) == ("mae.safetensors", 5)
+    capsys.readouterr()
     (tmp_path / "recipe.toml").write_text(f"""
 [model]
 mae_weights = "mae.safetensors"
@@ -226,8 +247,10 @@ batch = 2
 crop = 64
 prompts = 1
 """)
-    assert scsam("train", tmp_path / "recipe.toml", "-o", tmp_path / "mine.safetensors") == 0
+    assert scsam("train", tmp_path / "recipe.toml", "-o", tmp_path / "mine.safetensors", "--device", "cpu") == 0
     told = capsys.readouterr()
+    assert str(tmp_path / "mine.run") in told.err.splitlines()[-1]
+    assert (tmp_path / "mine.run" / "predictions.png").is_file()
     assert told.out == f"{tmp_path / 'mine.safetensors'}\n"
     assert "step 2/2 loss " in told.err
     assert "prototype " in told.err
@@ -360,6 +383,10 @@ MISTAKES = [
     ("pretrain good.tif -o mae.safetensors --steps 0", "0 steps train nothing"),
     ("pretrain good.tif -o mae.safetensors --encoder gone", "'gone'"),
     ("pretrain good.tif -o mae.pth", "end its name in .safetensors"),
+    ("pretrain good.tif -o mae.safetensors --start foreign.safetensors", "foreign.safetensors is not a pre-trained encoder"),
+    ("pretrain good.tif -o mae.safetensors --seed x", "argument --seed: invalid int value: 'x'"),
+    ("pretrain good.tif -o mae.safetensors --device tpu", "no device is called 'tpu'"),
+    ("train trap.toml -o my.safetensors --device tpu", "no device is called 'tpu'"),
     ("train gone.toml -o my.safetensors", "no training recipe at gone.toml"),
     ("train recipe.toml -o my.safetensors", "unknown table [optimiser]"),
     ("train trap.toml -o my.safetensors", "pickle.pth is not a"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.infer.postprocess import label_dtype, label_map
+from napari_scsam.infer.postprocess import keep_only, label_dtype, label_map
 
 CLASSES = (ClassSpec(1, "a"), ClassSpec(4, "b"), ClassSpec(9, "c"))
 
@@ -21,6 +21,16 @@ def test_the_likeliest_class_wins_and_background_is_zero() -> None:
     assert labels.tolist() == [[1, 0, 4, 9]]
 
 
+def test_a_look_up_gives_what_the_logits_give() -> None:
+    classes = (ClassSpec(1, "whole"), ClassSpec(4, "part", part_of="whole"), ClassSpec(300, "other"))
+    logits = np.random.default_rng(0).normal(size=(3, 5, 6)).astype(np.float32)
+    every = label_map(logits, classes, classes)
+    for wanted in (classes, classes[:1], classes[1:], classes[::-2]):
+        found = keep_only(every, classes, wanted)
+        np.testing.assert_array_equal(found, label_map(logits, classes, wanted))
+        assert found.dtype == np.uint16
+
+
 def test_nothing_is_said_where_every_class_is_unlikely() -> None:
     assert not label_map(np.full((3, 2, 2), 0.0, np.float32), CLASSES, CLASSES).any()
 
@@ -33,3 +43,11 @@ def test_classes_that_are_not_wanted_still_compete() -> None:
 def test_labels_keep_their_type_whatever_is_wanted() -> None:
     classes = (ClassSpec(1, "a"), ClassSpec(300, "b"))
     assert label_map(np.ones((2, 1, 1), np.float32), classes, classes[:1]).dtype == np.uint16
+
+
+def test_a_part_goes_with_its_whole_unless_it_is_asked_for() -> None:
+    classes = (ClassSpec(1, "whole"), ClassSpec(2, "part", part_of="whole"), ClassSpec(3, "other"))
+    logits = np.array([[[2, 1, 1, -1]], [[1, 2, 1, -1]], [[1, 1, 2, -1]]], np.float32)
+    assert label_map(logits, classes, classes).tolist() == [[1, 2, 3, 0]]
+    assert label_map(logits, classes, classes[:1]).tolist() == [[1, 1, 0, 0]]
+    assert label_map(logits, classes, classes[1:]).tolist() == [[0, 2, 3, 0]]

@@ -42,6 +42,7 @@ class Eye(nn.Module):
         self.config, self.classes = ScSAMConfig(tile=tile, nm_per_pixel=nm_per_pixel), (ClassSpec(1, "bright"), ClassSpec(2, "dark"))
         self.class_prompt = nn.Module()
         self.class_prompt.prototypes = nn.Parameter(torch.tensor([[1.0], [-1.0]]))
+        self.temperature, self.thresholds = torch.ones(()), torch.zeros(2)
 
     def encode(self, image: Tensor) -> EncoderFeatures:
         return EncoderFeatures(image, (image,))
@@ -142,7 +143,8 @@ def test_a_second_class_costs_only_the_decoder(predictor: Predictor, embedded: l
     predictor.set_image(blobs)
     assert not predictor.is_embedded()
     first = predictor.class_logits(["membrane"])
-    assert embedded == [(1, 1, 128, 128)] * len(predictor.tiles())
+    tile = predictor.tiles()[0]
+    assert embedded == [(1, 1, tile.height, tile.width)] * len(predictor.tiles())
     assert len(embedded) == 6
     assert predictor.is_embedded()
     predictor.class_logits(["vesicle"])
@@ -180,6 +182,58 @@ def test_the_slice_is_resampled_to_the_models_pixel_size(
     assert predictor.current().grey.shape == grid
     assert predictor.segment().shape == (48, 70)
     assert predictor.class_logits(["membrane"]).shape == (1, 48, 70)
+
+
+def test_tiles_in_a_batch_give_what_single_ones_give(predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray) -> None:
+    predictor.set_image(blobs)
+    single = predictor.class_logits()
+    predictor.embeddings.clear()
+    predictor.current().logits.clear()
+    embedded.clear()
+    predictor.load.batch = 4
+    np.testing.assert_allclose(predictor.class_logits(), single, atol=0.02 * np.abs(single).max())
+    assert [shape[0] for shape in embedded] == [4, 2]
+
+
+def test_embedding_ahead_leaves_the_slice_at_hand(predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray) -> None:
+    predictor.set_image(blobs[:64, :100], contrast=Contrast(0, 255))
+    here = predictor.current()
+    ahead = predictor.prepare(blobs[64:128, :100], contrast=Contrast(0, 255), key="ahead")
+    assert not predictor.is_embedded(ahead)
+    assert [step.what for step in predictor.embed_steps(ahead)] == ["embedding"] * len(embedded)
+    assert predictor.is_embedded(ahead)
+    assert not predictor.is_embedded()
+    assert predictor.current() is here
+    embedded.clear()
+    predictor.set_image(blobs[64:128, :100], contrast=Contrast(0, 255), key="ahead")
+    predictor.segment()
+    assert embedded == []
+
+
+def test_another_class_on_a_slice_seen_before_needs_no_network(
+    predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = blobs[:64, :100], 255 - blobs[:64, :100]
+    labels = []
+    for image in (one, two):
+        predictor.set_image(image, contrast=Contrast(0, 255))
+        labels.append(predictor.segment())
+    monkeypatch.setattr(predictor.model, "class_logits", lambda *_: pytest.fail("the answer is known"))
+    predictor.embeddings.clear()
+    for image, every in zip((one, two), labels, strict=True):
+        predictor.set_image(image, contrast=Contrast(0, 255))
+        np.testing.assert_array_equal(predictor.segment(), every)
+        np.testing.assert_array_equal(predictor.segment(["vesicle", "membrane"]), np.where(np.isin(every, (2, 5)), every, 0))
+        predictor.segment()[:] = 9  # the caller may change what it was given
+        np.testing.assert_array_equal(predictor.segment(), every)
+
+
+def test_few_answers_are_remembered(predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_scsam.infer.predictor.ANSWERS", 2)
+    for z in range(4):
+        predictor.set_image(blobs[z : z + 16, :16], contrast=Contrast(0, 255))
+        predictor.segment()
+    assert len(predictor._answers) == 2
 
 
 def test_a_model_of_unknown_pixel_size_takes_the_image_as_it_is(blobs: np.ndarray) -> None:

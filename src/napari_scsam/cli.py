@@ -65,6 +65,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"scsam {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_segment(commands)
+    _add_embed(commands)
     _add_evaluate(commands)
     _add_measure(commands)
     _add_demo(commands)
@@ -81,8 +82,12 @@ def _command(commands: Any, name: str, run: Any, about: str) -> Parser:
 
 def _add_model_options(parser: Parser) -> None:
     parser.add_argument("--checkpoint", default="default", metavar="C", help="a name or a path (default: the shipped one)")
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
+    _add_device(parser)
     parser.add_argument("--voxel-size", nargs="+", type=float, metavar="NM", help="z y x in nm, instead of what the file says")
+
+
+def _add_device(parser: Parser) -> None:
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
 
 
 def _add_segment(commands: Any) -> None:
@@ -107,6 +112,26 @@ def run_segment(arguments: argparse.Namespace) -> None:
     say_unknown_size(volume, model)
     show(steps)
     print(arguments.out)
+
+
+def _add_embed(commands: Any) -> None:
+    parser = _command(commands, "embed", run_embed, "Do the slow part ahead: later, every slice of the volume is segmented at once.")
+    parser.add_argument("image", metavar="VOLUME", help="as for segment")
+    _add_model_options(parser)
+
+
+def run_embed(arguments: argparse.Namespace) -> None:
+    """Keep a volume's embeddings on disk, and say where and how large they are."""
+    from napari_scsam.checkpoint import load_checkpoint
+    from napari_scsam.data.volumes import open_volume
+    from napari_scsam.infer.disk_cache import default_cache
+    from napari_scsam.volume.embed import embed_volume
+
+    volume, model, disk = open_volume(arguments.image, arguments.voxel_size), load_checkpoint(arguments.checkpoint), default_cache()
+    taken = show(embed_volume(volume, model, disk, arguments.device))
+    say_unknown_size(volume, model)
+    if disk is not None:
+        print(f"{disk.root}: {taken / 1e6:.1f} MB of at most {disk.limit / 1e9:g} GB")
 
 
 def say_unknown_size(volume: Volume, model: ScSAM) -> None:
@@ -290,9 +315,13 @@ def _add_training(commands: Any) -> None:
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="MAE.safetensors")
     parser.add_argument("--steps", type=int, default=600, help="default: 600")
     parser.add_argument("--encoder", default="hybrid", help="hybrid, or the name of a timm ViT")
+    parser.add_argument("--start", metavar="MAE.safetensors", help="go on from what an earlier run wrote")
+    parser.add_argument("--seed", type=int, default=0, help="fixes the run (default: 0)")
+    _add_device(parser)
     parser = _command(commands, "train", run_train, "Train a ScSAM by a recipe.")
     parser.add_argument("recipe", type=Path, metavar="CONFIG.toml")
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="CKPT.safetensors")
+    _add_device(parser)
 
 
 def run_pretrain(arguments: argparse.Namespace) -> None:
@@ -300,9 +329,9 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
     from napari_scsam.data.volumes import open_volume
     from napari_scsam.train.pretrain import PretrainConfig, pretrain
 
-    config = PretrainConfig(encoder=arguments.encoder, steps=arguments.steps)
-    show_training(pretrain([open_volume(v) for v in arguments.volumes], arguments.out, config))
-    print(arguments.out)
+    config = PretrainConfig(encoder=arguments.encoder, steps=arguments.steps, seed=arguments.seed, start=arguments.start)
+    show_training(pretrain([open_volume(v) for v in arguments.volumes], arguments.out, config, arguments.device))
+    say_run(arguments.out)
 
 
 def run_train(arguments: argparse.Namespace) -> None:
@@ -310,8 +339,16 @@ def run_train(arguments: argparse.Namespace) -> None:
     from napari_scsam.train.finetune import train
     from napari_scsam.train.recipe import read_recipe
 
-    show_training(train(read_recipe(arguments.recipe), arguments.out))
-    print(arguments.out)
+    show_training(train(read_recipe(arguments.recipe), arguments.out, arguments.device))
+    say_run(arguments.out)
+
+
+def say_run(out: Path) -> None:
+    """Tell what a training run wrote: its record on stderr, and the checkpoint, as the last word."""
+    from napari_scsam.train.run_folder import run_folder
+
+    _say(f"scsam: curves, pictures and the record of the run are in {run_folder(out)}")
+    print(out)
 
 
 T = TypeVar("T")

@@ -42,6 +42,21 @@ def test_the_predictor_gets_the_voxel_size_of_the_plane(fake_engine, request_for
     assert fake_engine.predictor.asked[0][1] == (7.0, 5.0, 9.0)
 
 
+def test_planes_beside_are_embedded_along_the_same_axis(fake_engine, request_for, stack):
+    asked = request_for(stack, Plane(1, 3), (5.0, 7.0, 9.0))
+    finish(fake_engine.segment_steps(asked))
+    finish(fake_engine.prefetch_steps(asked))
+    assert fake_engine.predictor.prefetched == [(("v", Plane(1, 4)), (7.0, 5.0, 9.0)), (("v", Plane(1, 2)), (7.0, 5.0, 9.0))]
+    assert len(fake_engine.predictor.asked) == 1
+
+
+def test_nothing_is_embedded_that_would_drive_out_the_slice_shown(fake_engine, request_for, stack):
+    fake_engine.predictor.room = 5
+    finish(fake_engine.segment_steps(request_for(stack)))
+    finish(fake_engine.prefetch_steps(request_for(stack)))
+    assert fake_engine.predictor.prefetched == []
+
+
 def test_a_constant_volume_is_refused_in_a_sentence(fake_engine, request_for):
     with pytest.raises(UserError, match="constant"):
         finish(fake_engine.segment_steps(request_for(np.ones((3, 8, 8)))))

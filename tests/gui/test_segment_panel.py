@@ -13,7 +13,7 @@ def panel(qtbot, classes) -> SegmentPanel:
     panel = SegmentPanel("Shift+S")
     qtbot.addWidget(panel)
     panel.show_classes(classes)
-    panel.show_choices(classes, replace=False)
+    panel.show_choices(classes, replace=False, prefetch=True)
     panel.show()
     return panel
 
@@ -24,7 +24,7 @@ def test_all_classes_or_one(panel, classes):
     assert panel.classes.currentText() == "all classes"
     panel.classes.activated.emit(2)
     assert picked == [(classes[1],)]
-    panel.show_choices(classes[2:], replace=True)
+    panel.show_choices(classes[2:], replace=True, prefetch=False)
     assert panel.classes.currentText() == "vesicle"
     assert panel.replace.isChecked()
     assert picked == [(classes[1],)]

@@ -11,8 +11,9 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 
-from napari_scsam.config import ClassSpec
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.layers import VOXEL_SIZE
+from napari_scsam.gui.plane import Plane
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.worker import Report
 
@@ -23,7 +24,7 @@ class AtOnce:
     def __init__(self, receive) -> None:
         self.receive, self.kinds, self.stopped = receive, [], False
 
-    def submit(self, kind, make) -> None:
+    def submit(self, kind, make, *, idle=False) -> None:  # noqa: ARG002  # nothing ever waits
         self.kinds.append(kind)
         steps = make()
         try:
@@ -139,6 +140,35 @@ def test_changed_pixels_and_another_voxel_size_are_embedded_anew(viewer, session
     keys = [key for key, _ in session._engine.predictor.asked]
     session.segment()
     assert session._engine.predictor.asked[-1][0] not in keys
+
+
+def test_the_slices_beside_are_embedded_while_one_is_looked_at(viewer, session, stack, said):
+    session.choose_image(viewer.add_image(stack))
+    viewer.dims.set_current_step(0, 1)
+    session.segment()
+    volume = session._sources.volume(session.image)
+    embedded = [key for key, _ in session._engine.predictor.prefetched]
+    assert embedded == [(volume, Plane(0, 2)), (volume, Plane(0, 0))]  # three slices of three tiles fit
+    assert "slice 1" in said[-1]
+    session.embed_neighbours_too(False)
+    assert session._worker.kinds[-1] == "cancel prefetch"
+    session.segment()
+    assert len(session._engine.predictor.prefetched) == 2
+
+
+def test_what_goes_wrong_with_a_neighbour_is_no_news(viewer, session, stack, said, monkeypatch):
+    notification_manager.records.clear()
+
+    def fails(slice_):
+        yield from ()
+        raise UserError("slice 2 cannot be read")
+
+    monkeypatch.setattr(session._engine.predictor, "embed_steps", fails)
+    session.choose_image(viewer.add_image(stack))
+    session.segment()
+    assert session._worker.kinds[-1] == "prefetch"
+    assert "cannot be read" not in " ".join(said)
+    assert not notification_manager.records
 
 
 def test_what_cannot_be_done_is_told(viewer, session, said, stack):

@@ -152,6 +152,27 @@ def test_stop_does_not_wait_for_the_step(desk, wait):
     wait(lambda: not work.thread.is_alive())
 
 
+@pytest.mark.parametrize("when", ["running", "waiting"])
+def test_idle_work_gives_way_at_once(desk, wait, when):
+    worker, reports = desk
+    first, idle, real = Work(10_000), Work(10_000), Work(1, "labels")
+    if when == "waiting":
+        worker.submit("first", first)
+        wait(lambda: first.started)
+    worker.submit("idle", idle, idle=True)
+    assert worker.busy() == (when == "waiting")
+    assert worker.busy("idle")
+    if when == "running":
+        wait(lambda: idle.started)
+    worker.submit("work", real)
+    assert not worker.busy("idle")
+    worker.cancel("first")
+    wait(lambda: states(reports))
+    assert states(reports, "idle") == ["cancelled"]
+    assert idle.closed == (when == "running")
+    assert [report.value for report, _ in reports if report.state == "returned"] == ["labels"]
+
+
 def test_small_work_goes_one_step_a_turn_in_order(desk, wait):
     worker, _ = desk
     log = []

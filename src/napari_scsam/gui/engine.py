@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from napari_scsam.gui.torch_guard import collection_paused, import_torch_stack
 if TYPE_CHECKING:
     from napari.types import LayerData
 
-    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.infer.predictor import Predictor, Slice
 
 
 @dataclass(frozen=True)
@@ -100,15 +100,28 @@ class Engine:
             yield Progress(0, 1, "measuring the contrast of the volume")
             self._contrasts[request.volume] = measure_contrast(request.data)
         yield Progress(0, 1, f"reading {request.plane.describe()}")
-        image = request.plane.read(request.data)
-        predictor.set_image(image, request.plane.voxel_size(request.voxel_size), contrast=self._contrasts[request.volume], key=request.key)
+        predictor.look_at(self._slice(predictor, request))
         labels = yield from predictor.segment_steps([spec.name for spec in request.classes])
         return Segmentation(request, labels, str(predictor.device), time.perf_counter() - start)
+
+    def prefetch_steps(self, request: SliceRequest) -> Generator[Progress, None, None]:
+        """Embed the planes beside one that was segmented, as many as memory holds together with it."""
+        predictor = yield from self._ready(request.checkpoint)
+        for number, plane in enumerate(request.plane.neighbours(request.data.shape)):
+            beside = replace(request, plane=plane)
+            slice_ = self._slice(predictor, beside)
+            if not predictor.embeddings.has_room((number + 2) * len(predictor.tiles(slice_))):
+                return
+            yield from predictor.embed_steps(slice_)
 
     def open_steps(self, path: str) -> Generator[Progress, None, list[LayerData]]:
         """Read a file's header and lay it out as napari layers."""
         yield Progress(0, 1, f"opening {path}")
         return read_layers(path)
+
+    def _slice(self, predictor: Predictor, request: SliceRequest) -> Slice:
+        size, contrast = request.plane.voxel_size(request.voxel_size), self._contrasts[request.volume]
+        return predictor.prepare(request.plane.read(request.data), size, contrast=contrast, key=request.key)
 
     def _ready(self, checkpoint: str) -> Generator[Progress, None, Predictor]:
         if self._predictor is None or self._checkpoint != checkpoint:
@@ -117,9 +130,10 @@ class Engine:
                 warm_up()
                 import_torch_stack()
             from napari_scsam.checkpoint import load_checkpoint
+            from napari_scsam.infer.disk_cache import default_cache
             from napari_scsam.infer.predictor import Predictor
 
             yield Progress(1, 2, f"loading {checkpoint}")
-            self._predictor = Predictor(load_checkpoint(checkpoint))
+            self._predictor = Predictor(load_checkpoint(checkpoint), disk=default_cache())
             self._checkpoint = checkpoint
         return self._predictor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,11 @@ class Plane:
         across = size[self.axis]
         rows, columns = (s for axis, s in enumerate(size) if axis != self.axis)
         return (across, rows, columns)
+
+    def neighbours(self, shape: Sequence[int]) -> tuple[Plane, ...]:
+        """Give the planes that are likely to be looked at next, the likeliest first, in an array of that shape."""
+        beside = [] if self.axis is None else [self.position + step for step in (1, -1, 2)]
+        return tuple(Plane(self.axis, p) for p in beside if self.axis is not None and 0 <= p < shape[self.axis])
 
     def describe(self) -> str:
         """Name it for the user, e.g. ``"slice 12"``."""

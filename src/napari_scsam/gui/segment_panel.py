@@ -19,6 +19,7 @@ class SegmentPanel(QGroupBox):
     segment_asked = Signal()
     cancel_asked = Signal()
     replace_changed = Signal(bool)
+    prefetch_changed = Signal(bool)
 
     def __init__(self, key: str) -> None:
         super().__init__("Segment")
@@ -33,6 +34,9 @@ class SegmentPanel(QGroupBox):
         self.replace = QCheckBox("Replace what I painted, too")
         self.replace.setToolTip("Off: the network changes only its own pixels, never those that you painted or erased.")
         self.replace.clicked.connect(self.replace_changed)
+        self.prefetch = QCheckBox("Prepare the neighbouring slices")
+        self.prefetch.setToolTip("While you look at a slice, the ones beside it are embedded, so that they are segmented faster.")
+        self.prefetch.clicked.connect(self.prefetch_changed)
         self.bar = QProgressBar()
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop after the tile that is being worked on. Nothing is written.")
@@ -48,10 +52,11 @@ class SegmentPanel(QGroupBox):
         for spec in classes:
             self.classes.add((spec,), spec.name, spec.description, swatch(spec.colour))
 
-    def show_choices(self, chosen: Sequence[ClassSpec], *, replace: bool) -> None:
-        """Point at the classes in use, and say whether the user's own pixels may be replaced."""
+    def show_choices(self, chosen: Sequence[ClassSpec], *, replace: bool, prefetch: bool) -> None:
+        """Point at the classes in use; say whether the user's own pixels may be replaced, and neighbours are embedded."""
         self.classes.show_choice(tuple(chosen))
         self.replace.setChecked(replace)
+        self.prefetch.setChecked(prefetch)
 
     def show_progress(self, progress: Progress) -> None:
         """Move the bar."""
@@ -80,5 +85,6 @@ class SegmentPanel(QGroupBox):
         column.addWidget(self.classes)
         column.addWidget(self.segment)
         column.addWidget(self.replace)
+        column.addWidget(self.prefetch)
         column.addWidget(self.status)
         column.addLayout(row)

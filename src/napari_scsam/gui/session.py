@@ -68,6 +68,7 @@ class Session:
         self.chosen: tuple[ClassSpec, ...] = ()
         self.model_state = ""
         self.replace_edits = False
+        self.prefetch = True
         self._viewer = weakref.ref(viewer)
         self._engine = engine
         self._worker = make_worker(self._receive)
@@ -138,6 +139,13 @@ class Session:
         self.replace_edits = replace
         self.choices_changed.emit()
 
+    def embed_neighbours_too(self, prefetch: bool) -> None:
+        """Choose whether the slices beside one that was segmented are embedded while the user looks at it."""
+        self.prefetch = prefetch
+        if not prefetch:
+            self._worker.cancel("prefetch")
+        self.choices_changed.emit()
+
     def open_file(self, path: str) -> None:
         """Open a file as layers, reading on the worker thread."""
         self._submit("open", partial(self._engine.open_steps, path))
@@ -200,6 +208,8 @@ class Session:
         self.working.emit(True)
 
     def _receive(self, report: Report) -> None:
+        if report.kind == "prefetch":  # nobody asked for it; what is wrong with a slice is told when it is segmented
+            return
         if report.state == "progress":
             self.progressed.emit(report.value)
             return
@@ -243,6 +253,8 @@ class Session:
         if len(ids) == 1:
             output.layer.selected_label = ids[0]
         self.status.emit(result.describe())
+        if self.prefetch and not self._worker.busy():
+            self._worker.submit("prefetch", partial(self._engine.prefetch_steps, request), idle=True)
 
     def _on_opened(self, layers: list[LayerData]) -> None:
         if (viewer := self._viewer()) is None:

@@ -88,6 +88,7 @@ class ScSAMWidget(QScrollArea):
         self.segment.segment_asked.connect(session.segment)
         self.segment.cancel_asked.connect(session.cancel)
         self.segment.replace_changed.connect(session.replace_edits_too)
+        self.segment.prefetch_changed.connect(session.embed_neighbours_too)
 
     def _connect_session(self) -> None:
         session, links = self._session, self._links
@@ -132,7 +133,7 @@ class ScSAMWidget(QScrollArea):
             self._show_image()
 
     def _show_choices(self) -> None:
-        self.segment.show_choices(self._session.chosen, replace=self._session.replace_edits)
+        self.segment.show_choices(self._session.chosen, replace=self._session.replace_edits, prefetch=self._session.prefetch)
 
     def _use_checkpoint_file(self, path: str) -> None:
         try:

@@ -40,6 +40,7 @@ class Report:
 class _Request:
     kind: str
     make: Callable[[], Steps]
+    idle: bool
     cancelled: bool = False
     future: Future[Any] | None = None
 
@@ -73,7 +74,7 @@ class Worker(QObject):
         if (app := QCoreApplication.instance()) is not None:
             app.aboutToQuit.connect(self.stop)
 
-    def submit(self, kind: str, make: Callable[[], Steps]) -> None:
+    def submit(self, kind: str, make: Callable[[], Steps], *, idle: bool = False) -> None:
         """Queue work; of one kind only the newest counts.
 
         Parameters
@@ -82,11 +83,15 @@ class Worker(QObject):
             An older request of the same kind is dropped from the queue, or cancelled when it runs.
         make
             Makes the generator; called on the worker thread.
+        idle
+            Nobody waits for it: it is cancelled as soon as anything else is submitted, and is no reason to be `busy`.
         """
-        self.cancel(kind)
+        for other in self._open:
+            if other.kind == kind or (other.idle and not idle):
+                other.cancel()
         if self._stopped:
             return
-        request = _Request(kind, make)
+        request = _Request(kind, make, idle)
         self._open.append(request)
         request.future = self._pool.submit(self._drive, request)
         request.future.add_done_callback(partial(self._settle, request))
@@ -98,8 +103,9 @@ class Worker(QObject):
                 request.cancel()
 
     def busy(self, kind: str | None = None) -> bool:
-        """Tell whether work of a kind, or any, waits or runs and is still wanted."""
-        return any(kind in (None, request.kind) and not request.cancelled for request in self._open)
+        """Tell whether work of a kind, or any that somebody waits for, waits or runs and is still wanted."""
+        asked = (not request.idle if kind is None else request.kind == kind for request in self._open if not request.cancelled)
+        return any(asked)
 
     def trickle(self, steps: Generator[None, None, None]) -> None:
         """Run small work on the main thread, one step per turn of the event loop."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+
+import torch
 
 from napari_scsam.model import Embedding
 
@@ -30,17 +32,36 @@ class EmbeddingCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: Hashable, compute: Callable[[], Embedding]) -> Embedding:
-        """Give the embedding of `key`; compute and remember it when it is not there."""
-        if key in self._entries:
-            self._entries.move_to_end(key)
-            return self._entries[key]
-        embedding = compute()
+    def get(self, keys: Sequence[Hashable], compute: Callable[[list[int]], Embedding]) -> list[Embedding]:
+        """Give the embeddings of some keys.
+
+        Parameters
+        ----------
+        keys
+            One for each image.
+        compute
+            Called with the positions of the keys that are not there, if any; embeds these images in one batch.
+        """
+        found = [self._entries.get(key) for key in keys]
+        missing = [i for i, embedding in enumerate(found) if embedding is None]
+        for i, embedding in zip(missing, split(compute(missing)) if missing else (), strict=True):
+            found[i] = embedding
+        known = [embedding for embedding in found if embedding is not None]
+        for key, embedding in zip(keys, known, strict=True):
+            self._remember(key, embedding)
+        return known
+
+    def _remember(self, key: Hashable, embedding: Embedding) -> None:
+        if key not in self._entries:
+            self.size += bytes_of(embedding)
         self._entries[key] = embedding
-        self.size += bytes_of(embedding)
+        self._entries.move_to_end(key)
         while self.size > self.limit and len(self._entries) > 1:
             self.size -= bytes_of(self._entries.popitem(last=False)[1])
-        return embedding
+
+    def has_room(self, count: int) -> bool:
+        """Tell whether so many embeddings fit, if they are as large as those that are there."""
+        return count * self.size <= self.limit * len(self)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -51,3 +72,14 @@ class EmbeddingCache:
 def bytes_of(embedding: Embedding) -> int:
     """Memory that an embedding takes."""
     return sum(t.element_size() * t.nelement() for t in embedding)
+
+
+def split(batch: Embedding) -> list[Embedding]:
+    """Take B images apart; each has memory of its own, so that forgetting one frees it."""
+    count = len(batch.fused)
+    return [Embedding(*(t[i : i + 1].clone() if count > 1 else t for t in batch)) for i in range(count)]
+
+
+def join(embeddings: Sequence[Embedding]) -> Embedding:
+    """Put images together to one batch."""
+    return embeddings[0] if len(embeddings) == 1 else Embedding(*(torch.cat(parts) for parts in zip(*embeddings, strict=True)))

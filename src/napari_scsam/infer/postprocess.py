@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,21 @@ def label_dtype(classes: Sequence[ClassSpec]) -> np.dtype[np.unsignedinteger]:
     return np.min_scalar_type(max(c.id for c in classes))
 
 
+def written_as(spec: ClassSpec, wanted: Sequence[ClassSpec]) -> int:
+    """Give the label value of a class: its own, that of the class it is a part of, or 0 when neither is wanted."""
+    ids = {c.name: c.id for c in wanted}
+    return ids.get(spec.name, ids.get(spec.part_of, 0))
+
+
+def keep_only(labels: NDArray[Any], classes: Sequence[ClassSpec], wanted: Sequence[ClassSpec]) -> NDArray[Any]:
+    """Turn labels of all classes (Y×X) into what `label_map` gives for the `wanted` ones, by a look-up."""
+    values = np.zeros(max(c.id for c in classes) + 1, labels.dtype)
+    for spec in classes:
+        values[spec.id] = written_as(spec, wanted)
+    kept: NDArray[Any] = values[labels]
+    return kept
+
+
 def label_map(logits: NDArray[np.float32], classes: Sequence[ClassSpec], wanted: Sequence[ClassSpec]) -> NDArray[np.unsignedinteger]:
     """Settle overlaps: each pixel gets its likeliest class, or background.
 
@@ -25,15 +41,15 @@ def label_map(logits: NDArray[np.float32], classes: Sequence[ClassSpec], wanted:
     classes
         All classes compete, also those that are not wanted.
     wanted
-        Classes to write; pixels that another class wins become background.
+        Classes to write; pixels that another class wins become background,
+        or the class it is a part of when that one is written and the part is not.
 
     Returns
     -------
     labels
         Y×X class ids.
     """
-    keep = {c.id for c in wanted}
-    values = np.array([0, *(c.id if c.id in keep else 0 for c in classes)], label_dtype(classes))
+    values = np.array([0, *(written_as(c, wanted) for c in classes)], label_dtype(classes))
     best = logits.argmax(0)
     index = np.where(np.take_along_axis(logits, best[None], 0)[0] > 0, best + 1, 0)
     labels: NDArray[np.unsignedinteger] = values[index]

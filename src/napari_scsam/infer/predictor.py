@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Hashable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Generator, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,35 +17,48 @@ from napari_scsam.config import ClassSpec, Progress, UserError, parse_voxel_size
 from napari_scsam.data.preprocess import Contrast, measure_contrast, normalise
 from napari_scsam.data.tiling import Blend, Tile, cut, tile_grid
 from napari_scsam.infer.device import choose_device, precision
-from napari_scsam.infer.embeddings import EmbeddingCache
-from napari_scsam.infer.postprocess import label_map
+from napari_scsam.infer.disk_cache import DiskCache
+from napari_scsam.infer.embeddings import EmbeddingCache, join
+from napari_scsam.infer.memory import Load, with_less_if_need_be
+from napari_scsam.infer.postprocess import keep_only, label_map
 from napari_scsam.infer.prompt_answer import PromptAnswer, mask_prompt, prompt_answer
 from napari_scsam.infer.prompts import prompt_tensors, tile_for
 from napari_scsam.infer.teach import Example, fit_prototype
+from napari_scsam.infer.tile_encoder import Grid, TileEncoder
 from napari_scsam.model import Embedding, ScSAM
 
 HALO = 32
 """Pixels along a tile's border that its neighbour answers better."""
 
+ANSWERS = 8
+"""Slices whose labels of all classes are remembered, a byte or two for each pixel."""
+
 ZOOM_LIMITS = (0.125, 4.0)
 """Resampling to the checkpoint's pixel size stops here; beyond it there is nothing to see."""
 
 
-class Slice(NamedTuple):
-    """The image at hand, at the model's pixel size."""
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """An image, at the model's pixel size."""
 
     key: Hashable
     shape: tuple[int, int]
     """(Y, X) of the image as given."""
     grey: NDArray[np.float32]
     """In 0..1, resampled."""
-    logits: dict[str, NDArray[np.float32]]
+    logits: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     """Classes asked for so far, by name: Y×X of the image as given."""
+    grids: dict[int, Grid] = field(default_factory=dict)
+    """By the largest side of a tile."""
 
     @property
     def zoom(self) -> tuple[float, float]:
         """Model pixels to one image pixel, (y, x)."""
         return self.grey.shape[0] / self.shape[0], self.grey.shape[1] / self.shape[1]
+
+    def grid(self, side: int) -> Grid:
+        """Cut it into tiles with sides of at most so many model pixels."""
+        return self.grids.setdefault(side, Grid(self.grey, tile_grid((self.grey.shape[0], self.grey.shape[1]), side, HALO)))
 
 
 class Predictor:
@@ -56,17 +70,26 @@ class Predictor:
         From `napari_scsam.load_checkpoint`.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    disk
+        Where embeddings are looked for before they are computed, from
+        `default_cache`; None: they are remembered in memory alone.
+    fill
+        Whether new ones are also kept there.
 
     Notes
     -----
     Not thread safe: one thread owns a predictor, as it owns the device.
     """
 
-    def __init__(self, model: ScSAM, device: str | torch.device = "auto") -> None:
+    def __init__(self, model: ScSAM, device: str | torch.device = "auto", disk: DiskCache | None = None, *, fill: bool = True) -> None:
         self.device = choose_device(str(device))
         self.model = model.eval().to(self.device)
         self.embeddings = EmbeddingCache()
+        self.encoder = TileEncoder(self.model, self.device, disk, fill=fill)
+        self.load = Load(self.device, self.model.config.tile)
         self._slice: Slice | None = None
+        self._answers: dict[Hashable, NDArray[Any]] = {}
+        """Labels of all classes on the slices segmented last, by the slice's key: another class is a look-up."""
 
     @property
     def classes(self) -> tuple[ClassSpec, ...]:
@@ -101,15 +124,33 @@ class Predictor:
         UserError
             When it is not one grey slice, is empty, constant or all NaN.
         """
+        self.look_at(self.prepare(image, voxel_size, contrast=contrast, key=key))
+
+    def prepare(
+        self,
+        image: ArrayLike,
+        voxel_size: Sequence[float] | float | None = None,
+        *,
+        contrast: Contrast | None = None,
+        key: Hashable | None = None,
+    ) -> Slice:
+        """Check a slice and bring it to the model's pixel size, for `look_at`, or for `embed_steps` to embed it ahead.
+
+        Parameters and errors are those of `set_image`.
+        """
         pixels = check_slice(np.asarray(image))
         contrast = contrast or measure_contrast(pixels)
         zoom = self.zoom_for(voxel_size)
         name = key if key is not None else hashlib.blake2b(np.ascontiguousarray(pixels).tobytes()).hexdigest()
         full_key = (name, pixels.shape, pixels.dtype.str, contrast, zoom)
         if self._slice is not None and self._slice.key == full_key:
-            return
+            return self._slice
         shape = (pixels.shape[0], pixels.shape[1])
-        self._slice = Slice(full_key, shape, resample(normalise(pixels, contrast)[None], zoomed(shape, zoom))[0], {})
+        return Slice(full_key, shape, resample(normalise(pixels, contrast)[None], zoomed(shape, zoom))[0])
+
+    def look_at(self, slice_: Slice) -> None:
+        """Choose a prepared slice, as `set_image` does."""
+        self._slice = slice_
 
     def zoom_for(self, voxel_size: Sequence[float] | float | None) -> tuple[float, float]:
         """Model pixels to one image pixel, (y, x); 1 when a pixel size is unknown."""
@@ -125,54 +166,76 @@ class Predictor:
             raise UserError("no image is set; call set_image first")
         return self._slice
 
-    def tiles(self) -> list[Tile]:
-        """Give the tiles of the slice at hand."""
-        grey = self.current().grey
-        return tile_grid((grey.shape[0], grey.shape[1]), self.model.config.tile, HALO)
+    def tiles(self, slice_: Slice | None = None) -> Sequence[Tile]:
+        """Give the tiles of a slice, by default the one at hand."""
+        return (slice_ or self.current()).grid(self.load.tile).tiles
 
-    def is_embedded(self) -> bool:
-        """Whether a class now costs only the decoder."""
-        return all((self.current().key, tile) in self.embeddings for tile in self.tiles())
+    def is_embedded(self, slice_: Slice | None = None) -> bool:
+        """Whether a class on a slice, by default the one at hand, now costs only the decoder."""
+        slice_ = slice_ or self.current()
+        return all((slice_.key, tile) in self.embeddings for tile in self.tiles(slice_))
 
-    @torch.inference_mode()
     def embed(self, tile: Tile, slice_: Slice | None = None) -> Embedding:
         """Embed a tile of a slice, by default the one at hand, or remember it."""
-        slice_ = slice_ or self.current()
+        return self._embed(slice_ or self.current(), [tile])
 
-        def compute() -> Embedding:
-            pixels = torch.from_numpy(np.ascontiguousarray(cut(slice_.grey, tile)))[None, None].to(self.device)
-            with precision(self.device):
-                return self.model.fuse(self.model.encode(pixels.contiguous(memory_format=torch.channels_last)))
+    def _embed(self, slice_: Slice, tiles: Sequence[Tile]) -> Embedding:
+        """Embed B tiles of one size, or remember them."""
+        grid, keys = slice_.grid(self.load.tile), [(slice_.key, tile) for tile in tiles]
+        return join(self.embeddings.get(keys, lambda missing: self.encoder.embed(grid, [tiles[i] for i in missing])))
 
-        return self.embeddings.get((slice_.key, tile), compute)
+    def embed_steps(self, slice_: Slice | None = None) -> Generator[Progress, None, None]:
+        """Embed a slice, by default the one at hand; yields after each tile, and can be closed between two."""
+        chosen = slice_ or self.current()
+        return self.load.steps(lambda: self._each(chosen, lambda tiles: self._embed(chosen, tiles)))
+
+    def keep_steps(self, slice_: Slice | None = None) -> Generator[Progress, None, None]:
+        """Make sure that the embeddings of a slice are on disk; those that are there are not computed."""
+        chosen = slice_ or self.current()
+        return self.load.steps(lambda: self._each(chosen, lambda tiles: self.encoder.keep(chosen.grid(self.load.tile), tiles)))
+
+    def _each(self, slice_: Slice, work: Callable[[Sequence[Tile]], object]) -> Generator[Progress, None, None]:
+        """Work through the tiles of a slice, as many at once as the device is given."""
+        tiles = self.tiles(slice_)
+        for done in range(0, len(tiles), self.load.batch):
+            chunk = tiles[done : done + self.load.batch]
+            known = all((slice_.key, tile) in self.embeddings for tile in chunk)
+            yield Progress(done, len(tiles), "segmenting" if known else "embedding")
+            work(chunk)
 
     def logits_steps(self, names: Sequence[str] | None = None) -> Generator[Progress, None, NDArray[np.float32]]:
         """Like `class_logits`, as a generator that yields after each tile and can be closed between two."""
         slice_, wanted = self.current(), select_classes(self.classes, names)
         missing = [c for c in wanted if c.name not in slice_.logits]
         if missing:
-            maps = yield from self._decode_steps(slice_, missing)
+            maps = yield from self.load.steps(lambda: self._decode_steps(slice_, missing))
             slice_.logits.update({c.name: m for c, m in zip(missing, maps, strict=True)})
         return np.stack([slice_.logits[c.name] for c in wanted])
 
     def _decode_steps(self, slice_: Slice, missing: Sequence[ClassSpec]) -> Generator[Progress, None, NDArray[np.float32]]:
-        tiles = self.tiles()
         blend = Blend(len(missing), (slice_.grey.shape[0], slice_.grey.shape[1]), HALO)
         rows = torch.tensor([self.classes.index(c) for c in missing], device=self.device)
-        for done, tile in enumerate(tiles):
-            yield Progress(done, len(tiles), "segmenting" if (slice_.key, tile) in self.embeddings else "embedding")
-            blend.add(tile, self._decode(self.embed(tile, slice_), rows, tile))
-        yield Progress(len(tiles), len(tiles), "segmenting")
+
+        def work(tiles: Sequence[Tile]) -> None:
+            for tile, maps in zip(tiles, self._decode(self._embed(slice_, tiles), rows, tiles[0]), strict=True):
+                blend.add(tile, maps)
+
+        yield from self._each(slice_, work)
+        yield Progress(count := len(self.tiles(slice_)), count, "segmenting")
         return resample(blend.result(), slice_.shape)
 
     @torch.inference_mode()
     def _decode(self, embedding: Embedding, rows: Tensor, tile: Tile) -> NDArray[np.float32]:
+        """Decode K classes on B tiles of one size: B×K×Y×X."""
         with precision(self.device):
             logits = self.model.class_logits(embedding, self.model.class_prompt.prototypes[rows])
-        return to_numpy(logits, (tile.height, tile.width))
+        return to_numpy(logits.float() / self.model.temperature, (tile.height, tile.width))
 
     def class_logits(self, names: Sequence[str] | None = None) -> NDArray[np.float32]:
         """Give logits of classes on the slice at hand, K×Y×X float32.
+
+        They are divided by the checkpoint's temperature, so that a softmax over
+        ``[0, logits]`` gives calibrated probabilities (Guo et al. 2017).
 
         Parameters
         ----------
@@ -183,9 +246,26 @@ class Predictor:
 
     def segment_steps(self, names: Sequence[str] | None = None) -> Generator[Progress, None, NDArray[Any]]:
         """Like `segment`, as a generator that yields after each tile and can be closed between two."""
-        wanted = select_classes(self.classes, names)
-        logits = yield from self.logits_steps()
-        return label_map(logits, self.classes, wanted)
+        wanted, key = select_classes(self.classes, names), self.current().key
+        if key not in self._answers:
+            logits = yield from self.logits_steps()
+            self._answers[key] = self.settle(logits)
+            while len(self._answers) > ANSWERS:
+                self._answers.pop(next(iter(self._answers)))
+        return keep_only(self._answers[key], self.classes, wanted)
+
+    def settle(self, logits: NDArray[np.float32], wanted: Sequence[ClassSpec] | None = None) -> NDArray[Any]:
+        """Turn logits of all classes into label values, by the checkpoint's thresholds.
+
+        Parameters
+        ----------
+        logits
+            K×Y×X, from `class_logits`.
+        wanted
+            Classes to write; all when not given.
+        """
+        thresholds = self.model.thresholds.float().cpu().numpy()[:, None, None]
+        return label_map(logits - thresholds if thresholds.any() else logits, self.classes, wanted or self.classes)
 
     def segment(self, names: Sequence[str] | None = None) -> NDArray[Any]:
         """Label the slice at hand: Y×X class ids, 0 background.
@@ -195,6 +275,7 @@ class Predictor:
         """
         return finish(self.segment_steps(names))
 
+    @with_less_if_need_be
     @torch.inference_mode()
     def predict_prompts(
         self,
@@ -237,6 +318,7 @@ class Predictor:
             logits, quality = self.model.prompt_logits(self.embed(tile), clicks, corners, earlier)
         return prompt_answer(logits[0], quality[0], tile, slice_.shape, slice_.zoom)
 
+    @with_less_if_need_be
     def teach(self, name: str, foreground: ArrayLike, background: ArrayLike | None = None) -> ClassSpec:
         """Learn a new class from a few strokes on the slice at hand, in seconds.
 
@@ -258,6 +340,7 @@ class Predictor:
         prototype = fit_prototype(self.model, [self._example(marks, t) for t in touched])
         spec = self.model.add_class(name, prototype)
         self.current().logits.pop(spec.name, None)
+        self._answers.clear()
         return spec
 
     def _example(self, marks: NDArray[np.float32], tile: Tile) -> Example:
@@ -302,8 +385,10 @@ def resample(maps: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.fl
 
 
 def to_numpy(logits: Tensor, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """1×K×h×w logits to K×Y×X on the host."""
-    full: NDArray[np.float32] = F.interpolate(logits.float(), shape, mode="bilinear", align_corners=False)[0].cpu().numpy()
+    """B×K×h×w logits to B×K×Y×X on the host."""
+    if logits.shape[2:] != shape:
+        logits = F.interpolate(logits, shape, mode="bilinear", align_corners=False)
+    full: NDArray[np.float32] = logits.float().cpu().numpy()
     return full
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Generator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from napari_scsam.config import ClassSpec, Progress, UserError, VoxelSize, select_classes
 from napari_scsam.data.ome_zarr import create_labels, finish_labels, write_labels
 from napari_scsam.data.preprocess import Contrast, measure_contrast
 from napari_scsam.data.volumes import Volume, as_volume
+from napari_scsam.infer.disk_cache import default_cache
 from napari_scsam.infer.postprocess import label_dtype
-from napari_scsam.infer.predictor import Predictor
+from napari_scsam.infer.predictor import Predictor, Slice
+from napari_scsam.infer.tile_encoder import weights_hash
 from napari_scsam.volume.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -42,7 +45,8 @@ def segment_volume(
     volume
         From `open_volume`, or an array (Y, X) or (Z, Y, X).
     model
-        From `load_checkpoint`, or a predictor that holds it.
+        From `load_checkpoint`, or a predictor that holds it. With a model
+        alone, embeddings that lie on disk are used.
     out
         ``.zarr``: labels are written as they come, so a stopped run can be
         resumed and the volume may be larger than memory. ``.tif``: written at
@@ -62,7 +66,9 @@ def segment_volume(
         When the output cannot be written, or the volume cannot be segmented.
     """
     source = volume if isinstance(volume, Volume) else as_volume(volume, voxel_size)
-    predictor = model if isinstance(model, Predictor) else Predictor(model, device)
+    # Embeddings that `scsam embed` or the plugin kept are used. None are added: a volume may be far larger than the cache,
+    # and would drive out of it what the user works on.
+    predictor = model if isinstance(model, Predictor) else Predictor(model, device, default_cache(), fill=False)
     if source.path is not None and source.path.resolve() == Path(out).resolve():
         raise UserError(f"the labels would overwrite the image {out}; give them another name")
     wanted, contrast = select_classes(predictor.classes, classes), measure_contrast(source.data)
@@ -79,12 +85,21 @@ def _into_zarr(
     dtype, going_on = label_dtype(predictor.classes), bool(ledger.done)
     labels = create_labels(out, source.shape, source.voxel_size, wanted, name=LABELS, dtype=dtype, origin=source.origin, resume=going_on)
     ledger.begin()
-    for z in range(source.depth):
-        yield Progress(z, source.depth, f"slice {z}")
-        if z in ledger.done:
-            continue
-        labels[z if source.ndim == 3 else ...] = _slice_labels(source, predictor, z, wanted, contrast)
+
+    def write(z: int, values: NDArray[Any]) -> None:
+        labels[z if source.ndim == 3 else ...] = values
         ledger.add(z)
+
+    writing: Future[None] | None = None
+    with ThreadPoolExecutor(1) as writer:
+        for z, slice_ in _slices(source, predictor, contrast, [z for z in range(source.depth) if z not in ledger.done]):
+            yield Progress(z, source.depth, f"slice {z}")
+            values = _slice_labels(predictor, slice_, wanted)
+            if writing:
+                writing.result()
+            writing = writer.submit(write, z, values)
+        if writing:
+            writing.result()
     finish_labels(out, LABELS)
     ledger.remove()
     yield Progress(source.depth, source.depth, "done")
@@ -103,14 +118,6 @@ def _name_run(source: Volume, predictor: Predictor, wanted: Sequence[ClassSpec],
     }
 
 
-def weights_hash(model: ScSAM) -> str:
-    """Give a hash that differs between models of one form with different weights."""
-    digest = hashlib.blake2b(digest_size=16)
-    for value in model.state_dict().values():
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
 def _into_tiff(
     source: Volume, predictor: Predictor, out: Path, wanted: Sequence[ClassSpec], contrast: Contrast
 ) -> Generator[Progress, None, None]:
@@ -118,14 +125,24 @@ def _into_tiff(
         raise UserError(f"labels cannot be written to {out.name!r}; end its name in .zarr or .tif")
     out.parent.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
     labels = np.zeros((source.depth, *source.shape[-2:]), label_dtype(predictor.classes))
-    for z in range(source.depth):
+    for z, slice_ in _slices(source, predictor, contrast, range(source.depth)):
         yield Progress(z, source.depth, f"slice {z}")
-        labels[z] = _slice_labels(source, predictor, z, wanted, contrast)
+        labels[z] = _slice_labels(predictor, slice_, wanted)
     write_labels(out, labels.reshape(source.shape), source.voxel_size, wanted, origin=source.origin)
     yield Progress(source.depth, source.depth, "done")
 
 
-def _slice_labels(source: Volume, predictor: Predictor, z: int, wanted: Sequence[ClassSpec], contrast: Contrast) -> np.ndarray[Any, Any]:
+def _slices(source: Volume, predictor: Predictor, contrast: Contrast, wanted: Sequence[int]) -> Iterator[tuple[int, Slice]]:
+    """Read slices, each while the one before is worked on."""
+    with ThreadPoolExecutor(1) as reader:
+        reading: deque[Future[Slice]] = deque()
+        for number, z in enumerate(wanted):
+            for ahead in wanted[number + len(reading) : number + 2]:
+                reading.append(reader.submit(lambda z: predictor.prepare(source.plane(z), source.voxel_size, contrast=contrast), ahead))
+            yield z, reading.popleft().result()
+
+
+def _slice_labels(predictor: Predictor, slice_: Slice, wanted: Sequence[ClassSpec]) -> NDArray[Any]:
     predictor.embeddings.clear()  # a slice is seen once; what is remembered would only fill memory
-    predictor.set_image(source.plane(z), source.voxel_size, contrast=contrast)
+    predictor.look_at(slice_)
     return predictor.segment([c.name for c in wanted])

@@ -1,0 +1,106 @@
+"""When a device runs out of memory: less at once, one line that says so, and on."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Generator
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+import torch
+
+from napari_scsam.config import Progress
+from napari_scsam.data.tiling import MULTIPLE
+
+TILES_AT_ONCE = {"cuda": 8}
+"""A GPU is busier with several tiles in a batch; a CPU is no faster for it, and could not be stopped in between."""
+
+SMALLEST_TILE = 128
+
+WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+"""How devices other than CUDA say it, inside a `RuntimeError`."""
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Loaded(Protocol):
+    """Whoever works with a load."""
+
+    load: Load
+
+
+S = TypeVar("S", bound=Loaded)
+
+
+def with_less_if_need_be(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """Make a method that runs out of memory halve its load and begin anew."""
+
+    @wraps(method)
+    def tried(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        while True:
+            try:
+                return method(self, *args, **kwargs)
+            except (RuntimeError, MemoryError) as error:
+                self.load.halve(error)
+
+    return tried
+
+
+class Load:
+    """How much a device is given at once.
+
+    Parameters
+    ----------
+    device
+        Where the work runs.
+    tile
+        Largest side of a tile in pixels.
+    """
+
+    def __init__(self, device: torch.device, tile: int) -> None:
+        self.device, self.tile = device, tile
+        self.batch = TILES_AT_ONCE.get(device.type, 1)
+
+    def steps(self, make: Callable[[], Generator[Progress, None, T]]) -> Generator[Progress, None, T]:
+        """Do long work; when memory runs out, halve the load and begin it anew."""
+        while True:
+            try:
+                return (yield from make())
+            except (RuntimeError, MemoryError) as error:
+                sentence = self.halve(error)
+            yield Progress(0, 1, sentence)
+
+    def halve(self, error: Exception) -> str:
+        """Halve the batch, then the tile; another error, or one that nothing is left to halve for, is raised again."""
+        if not is_out_of_memory(error) or (self.batch == 1 and self.tile // 2 < SMALLEST_TILE):
+            raise error
+        if self.batch > 1:
+            self.batch //= 2
+            now = f"{self.batch} tiles at once" if self.batch > 1 else "one tile at a time"
+        else:
+            self.tile = self.tile // 2 // MULTIPLE * MULTIPLE
+            now = f"tiles of {self.tile} px"
+        error.__traceback__ = None  # it holds the tensors that filled the memory
+        give_memory_back(self.device)
+        sentence = f"out of memory on {self.device}; going on with {now}"
+        log.warning(sentence)
+        return sentence
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether a device, or the computer, had no memory left."""
+    told = isinstance(error, RuntimeError) and any(words in str(error).lower() for words in WORDS)
+    return told or isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)
+
+
+def give_memory_back(device: torch.device) -> None:
+    """Let the device's memory be whole again."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
