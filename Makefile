@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint benchmark-accuracy clean
+.PHONY: help demo test lint benchmark-accuracy benchmark-speed clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -39,6 +39,9 @@ lint: $(VENV)/.dev $(VENV)/.system  ## Check style, types, the floors of the hou
 
 benchmark-accuracy: $(VENV)/.benchmark  ## Train and score ScSAM beside a U-Net, a forest and parts of itself, with equal minutes; ARGS=--help tells more
 	$(BIN)/python -m benchmarks.accuracy $(ARGS)
+
+benchmark-speed: $(VENV)/.benchmark $(VENV)/.system  ## Measure how fast everything is, beside its peers; best on a quiet machine; ARGS=--help tells more
+	$(WITH_SCREEN) $(BIN)/python -m benchmarks.speed $(ARGS)
 
 clean:  ## Remove the environment and everything that was made
 	rm -rf $(VENV) demo_output dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

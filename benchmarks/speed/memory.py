@@ -1,0 +1,55 @@
+"""Peak memory of segmenting one slice, each case in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+
+from benchmarks.speed.clock import Figure
+
+CASES = (("shipped", 448), ("vit_b", 512), ("vit_b", 1024))
+QUICK = (("shipped", 96),)
+
+
+def measure(*, quick: bool) -> list[Figure]:
+    """Run every case."""
+    return [figure for name, side in (QUICK if quick else CASES) for figure in in_a_process(name, side)]
+
+
+def in_a_process(name: str, side: int) -> list[Figure]:
+    """Start this file on a case and read what it prints."""
+    command = [sys.executable, "-m", "benchmarks.speed.memory", name, str(side)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own interpreter and file
+    peaks = json.loads(printed.splitlines()[-1])
+    return [Figure(f"{name}, one tile of {side} px: {what}", megabytes, "MB") for what, megabytes in peaks.items()]
+
+
+def peaks_of(name: str, side: int) -> dict[str, float]:
+    """Segment a slice that is one tile, and give peaks in MB."""
+    import torch
+    from benchmarks.speed.models import shipped, stack, with_vit_b
+
+    from napari_scsam.infer.predictor import Predictor
+
+    image, imported = stack(1, side)[0], resident()
+    predictor = Predictor(shipped() if name == "shipped" else with_vit_b(side))
+    predictor.load.tile = side
+    weights = sum(p.nbytes for p in predictor.model.parameters()) / 1e6
+    predictor.set_image(image)
+    predictor.segment()
+    peaks = {"peak resident memory": resident(), "of it Python and libraries": imported, "of it weights": weights}
+    if predictor.device.type == "cuda":
+        peaks["peak device memory"] = torch.cuda.max_memory_allocated() / 1e6
+    return peaks
+
+
+def resident() -> float:
+    """Give the peak resident memory of this process so far, in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+if __name__ == "__main__":
+    print(json.dumps(peaks_of(sys.argv[1], int(sys.argv[2]))))

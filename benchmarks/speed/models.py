@@ -1,0 +1,47 @@
+"""The networks and images that are timed; speed asks for no data and no download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_scsam.checkpoint import checkpoint_info, find_checkpoint, load_checkpoint, save_checkpoint
+from napari_scsam.config import UserError
+from napari_scsam.data.phantom import CLASSES, make_phantom
+from napari_scsam.model import ScSAM, ScSAMConfig
+
+
+def shipped() -> ScSAM:
+    """Load the shipped model, or make one of its form with random weights where its file is of another version."""
+    try:
+        return load_checkpoint()
+    except UserError:
+        info = checkpoint_info()
+        torch.manual_seed(0)
+        return ScSAM(ScSAMConfig(**info.config), info.classes).eval()
+
+
+def shipped_file(folder: Path) -> Path:
+    """Give `shipped` as a file."""
+    try:
+        load_checkpoint()
+        return find_checkpoint()
+    except UserError:
+        path = folder / "random.safetensors"
+        save_checkpoint(path, shipped(), summary="Random weights.", licence="BSD-3-Clause", training={})
+        return path
+
+
+def with_vit_b(tile: int) -> ScSAM:
+    """Make a ScSAM around SAM's ViT-B, with random weights, that takes tiles of that side."""
+    torch.manual_seed(0)
+    return ScSAM(ScSAMConfig(sam="vit_b", tile=tile), CLASSES[:6]).eval()
+
+
+def stack(depth: int, side: int) -> NDArray[np.uint8]:
+    """Make depth×side×side grey values of a synthetic cell."""
+    image: NDArray[np.uint8] = make_phantom((depth, side, side), (5.0, 5.0, 5.0)).image
+    return image

@@ -1,0 +1,68 @@
+"""Segmenting slices and a stack, against the encoders' own time for the same tiles."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from benchmarks.speed.clock import Figure, interleaved
+from benchmarks.speed.models import shipped, stack, with_vit_b
+from numpy.typing import NDArray
+
+from napari_scsam.data.preprocess import measure_contrast
+from napari_scsam.data.tiling import cut
+from napari_scsam.infer.device import precision
+from napari_scsam.infer.predictor import Predictor
+from napari_scsam.model import ScSAM
+from napari_scsam.volume.run import segment_volume
+
+
+def measure(*, quick: bool) -> list[Figure]:
+    """Time the shipped model on slices of a megapixel, and a ViT-B on tiles of 512 px (not when quick)."""
+    if quick:
+        return one("shipped model", shipped(), stack(1, 96), 1)
+    figures = one("shipped model", shipped(), stack(2, 1000), 3)
+    return figures + one("vit_b", with_vit_b(512), stack(2, 512), 3)
+
+
+def one(name: str, model: ScSAM, images: NDArray[np.uint8], rounds: int) -> list[Figure]:
+    """Time a first slice, the whole stack into zarr, and the encoders alone."""
+    predictor = Predictor(model, "cpu")
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = interleaved(
+            {
+                "encoders": encoders_alone(predictor, images),
+                "first": lambda: first_slice(predictor, images[0]),
+                "stack": lambda: list(segment_volume(images, predictor, Path(folder) / "labels.zarr")),
+            },
+            rounds,
+        )
+    side, ratio = images.shape[1], seconds["stack"] / seconds["encoders"]
+    return [
+        Figure(f"{name}, first segmentation of a slice of {side}²", seconds["first"], "s"),
+        Figure(f"{name}, {len(images)} slices of {side}² into zarr, against the encoders alone", ratio, "×", "≤ 1.15"),
+    ]
+
+
+def first_slice(predictor: Predictor, image: NDArray[np.uint8]) -> None:
+    """Segment a slice that was never seen."""
+    fresh = Predictor(predictor.model, "cpu")
+    fresh.set_image(image)
+    fresh.segment()
+
+
+def encoders_alone(predictor: Predictor, images: NDArray[np.uint8]) -> Callable[[], None]:
+    """Make the work of running both encoders on every tile, one after the other."""
+    contrast = measure_contrast(images)
+    slices = [predictor.prepare(image, contrast=contrast) for image in images]
+    tiles = [torch.from_numpy(cut(s.grey, tile))[None, None].contiguous() for s in slices for tile in predictor.tiles(s)]
+
+    def encode() -> None:
+        with torch.inference_mode(), precision(predictor.device):
+            for tile in tiles:
+                predictor.model.encode(tile.contiguous(memory_format=torch.channels_last))
+
+    return encode
