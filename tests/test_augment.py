@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from napari_scsam.train.augment import Augmentation, gaussian_blur, random_grid, sample, uneven_light, uniform, vary_grey, window
+from napari_scsam.train.augment import (
+    Augmentation,
+    coarsen,
+    gaussian_blur,
+    random_grid,
+    sample,
+    tone_curve,
+    uneven_light,
+    uniform,
+    vary_grey,
+    window,
+)
 
 RIGID = Augmentation(zoom=1, stretch=1)
 
@@ -105,8 +117,8 @@ def test_greys_stay_in_range_and_a_seed_fixes_them() -> None:
 
 def test_inversion_swaps_dark_and_bright() -> None:
     image = torch.linspace(0, 1, 32).expand(1, 32, 32)
-    plain = Augmentation(contrast=0, brightness=0, gamma=0, blur=0, noise=0)
-    inverted = Augmentation(contrast=0, brightness=0, gamma=0, blur=0, noise=0, invert=1)
+    plain = Augmentation(contrast=0, brightness=0, gamma=0, blur=0, noise=0, tone=0, coarse=1)
+    inverted = replace(plain, invert=1)
     torch.testing.assert_close(vary_grey(image, inverted, chance(2)), 1 - vary_grey(image, plain, chance(2)))
     assert float(vary_grey(image, plain, chance(2))[0, :, -4:].mean()) > 0.7
 
@@ -119,6 +131,35 @@ def test_blur_keeps_the_mean_and_has_its_sigma() -> None:
     steps = torch.arange(31) - 15.0
     assert float(row.sum()) == pytest.approx(1, abs=1e-4)
     assert float((row * steps**2).sum()) ** 0.5 == pytest.approx(1.5, abs=0.05)
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.4, 1.5])
+def test_a_tone_curve_rises_and_keeps_its_ends(spread: float) -> None:
+    greys = torch.linspace(0, 1, 257)
+    curves = [tone_curve(greys, spread, chance(seed)) for seed in range(10)]
+    for curve in curves:
+        assert curve[0].item() == pytest.approx(0, abs=1e-6)
+        assert curve[-1].item() == pytest.approx(1, abs=1e-6)
+        assert float(curve.diff().min()) > 0
+    assert float(torch.stack(curves).std(0).max()) > 0.05 * spread
+    assert not torch.allclose(curves[0], greys, atol=1e-3)
+
+
+def test_no_spread_is_a_straight_tone_curve() -> None:
+    greys = torch.rand(1, 8, 8, generator=chance())
+    torch.testing.assert_close(tone_curve(greys, 0, chance(1)), greys)
+
+
+def test_coarser_pixels_keep_shape_and_mean_but_no_detail() -> None:
+    image = torch.rand(1, 48, 60, generator=chance())
+    looks = [coarsen(image, Augmentation(noise=0), chance(seed)) for seed in range(6)]
+    for look in looks:
+        assert look.shape == image.shape
+        assert float(look.mean()) == pytest.approx(float(image.mean()), abs=0.01)
+        assert float(look.std()) <= float(image.std())
+    assert min(float(look.std()) for look in looks) < 0.6 * float(image.std())
+    torch.testing.assert_close(coarsen(image, Augmentation(noise=0, coarse=1), chance()), image)
+    assert coarsen(torch.rand(1, 8, 8), Augmentation(coarse=9), chance()).shape == (1, 8, 8)
 
 
 def test_uneven_light_is_slow() -> None:

@@ -257,3 +257,12 @@ def test_a_pre_trained_vit_comes_back_with_its_stem(tmp_path: Path) -> None:
     save_mae(tmp_path / "mae.safetensors", encoder, TINY_VIT, {})
     load_mae(tmp_path / "mae.safetensors", again)
     assert all(torch.equal(a, b) for a, b in zip(encoder.state_dict().values(), again.state_dict().values(), strict=True))
+
+
+def test_half_precision_halves_the_file_and_loads_alike(random_model: ScSAM, checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "half.safetensors"
+    save_checkpoint(path, random_model, summary="Half.", licence="BSD-3-Clause", training={}, half=True)
+    assert path.stat().st_size < 0.55 * checkpoint.stat().st_size
+    whole, half = random_model.state_dict(), load_checkpoint(path).state_dict()
+    assert all(half[k].dtype == v.dtype for k, v in whole.items())
+    assert all(torch.allclose(half[k], v, rtol=1e-3, atol=1e-4) for k, v in whole.items())

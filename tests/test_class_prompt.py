@@ -54,5 +54,14 @@ def test_sparse_tokens_do_not_depend_on_places(encoder: ClassPromptEncoder) -> N
     assert not torch.allclose(encoder.pool(activated)[:, 0], encoder.pool(activated)[:, 1], atol=1e-3)
 
 
+@torch.inference_mode()
+def test_the_raw_product_grows_with_both(encoder: ClassPromptEncoder) -> None:
+    plain, fused = ClassPromptEncoder(classes=3, dim=16, similarity="dot"), torch.randn(2, 16, 5, 7)
+    product = plain.similarity(fused, encoder.prototypes)
+    assert product.shape == (2, 3, 5, 7)
+    assert product[1, 2, 3, 4].item() == pytest.approx(float(fused[1, :, 3, 4] @ encoder.prototypes[2]), abs=1e-5)
+    assert torch.allclose(plain.similarity(3 * fused, 2 * encoder.prototypes), 6 * product, atol=1e-4)
+
+
 def test_prototypes_begin_at_unit_length(encoder: ClassPromptEncoder) -> None:
     assert torch.allclose(encoder.prototypes.norm(dim=1), torch.ones(3))

@@ -128,8 +128,8 @@ def test_batches_have_the_promised_shapes(source: Source) -> None:
     batch = LabelledCrops(recipe(source, batch=3)).batch(chance(0))
     assert batch.image.shape == (3, 1, 32, 32)
     assert batch.labels.shape == (3, 32, 32)
-    assert batch.objects.shape == (3, 2, 32, 32)
-    assert batch.image.dtype == batch.objects.dtype == torch.float32
+    assert batch.objects.shape == batch.first_clicks.shape == (3, 2, 32, 32)
+    assert batch.image.dtype == batch.objects.dtype == batch.first_clicks.dtype == torch.float32
     assert float(batch.image.min()) >= 0
     assert float(batch.image.max()) <= 1
     assert set(batch.labels.unique().tolist()) <= {0, 1, 2}
@@ -183,8 +183,9 @@ def test_clicked_objects_are_whole_and_not_too_small(source: Source) -> None:
     maps = torch.zeros(2, 32, 32, dtype=torch.long)
     maps[0, :10, :10], maps[0, 20:30, 20:30], maps[0, 15, :5] = 1, 2, 3
     maps[1, 5:25, 5:25] = 7
-    masks = crops.pick_objects(maps, chance(0))
+    masks, kinds = crops.pick_objects(maps, chance(0))
     areas = masks.flatten(1).sum(1).tolist()
+    assert kinds == [1 if area == 400 else 0 for area in areas]
     assert set(areas) == {100.0, 400.0}
     assert 10 < areas.count(400.0) < 30  # kinds are drawn evenly, not objects
     assert SMALLEST_OBJECT > 5
@@ -192,5 +193,58 @@ def test_clicked_objects_are_whole_and_not_too_small(source: Source) -> None:
 
 def test_a_crop_without_objects_has_empty_masks(source: Source) -> None:
     crops = LabelledCrops(recipe(source))
-    assert not crops.pick_objects(torch.zeros(1, 32, 32, dtype=torch.long), chance(0)).any()
-    assert not crops.pick_objects(torch.zeros(0, 32, 32, dtype=torch.long), chance(0)).any()
+    for layers in (1, 0):
+        masks, kinds = crops.pick_objects(torch.zeros(layers, 32, 32, dtype=torch.long), chance(0))
+        assert masks.shape == (2, 32, 32)
+        assert not masks.any()
+        assert kinds == [None, None]
+
+
+def profiles(source: Source, tmp_path: Path, whole: bool) -> LabelledCrops:
+    """Crops of cell profiles between walls, with an organelle that fills a part or the whole of each."""
+    cell = np.full((24, 24), 2 if whole else 0, np.uint8)
+    cell[8:18, 8:18] = 2
+    cell[0] = cell[:, 0] = 6
+    labels = np.tile(cell, (2, 4, 4))
+    tifffile.imwrite(tmp_path / "profiles.tif", np.random.default_rng(0).integers(0, 255, labels.shape).astype(np.uint8))
+    write_labels(tmp_path / "profile_labels.tif", labels, None, ())
+    return LabelledCrops(recipe(Source(tmp_path / "profiles.tif", tmp_path / "profile_labels.tif", borders=(6,)), crop=48, prompts=4))
+
+
+def test_a_first_click_on_a_profile_is_not_on_an_organelle_inside(source: Source, tmp_path: Path) -> None:
+    crops, avoided = profiles(source, tmp_path, whole=False), 0
+    for seed in range(8):
+        _, labels, objects, first_clicks = crops.crop(chance(seed))
+        expected = objects * (labels == 0)
+        assert objects.any()
+        assert torch.equal(first_clicks, expected)
+        avoided += int((objects - first_clicks).sum())
+    assert avoided > 100
+
+
+def test_a_profile_that_shows_organelles_alone_is_not_clicked_on(source: Source, tmp_path: Path) -> None:
+    crops = profiles(source, tmp_path, whole=True)
+    for seed in range(4):
+        _, labels, objects, first_clicks = crops.crop(chance(seed))
+        assert (labels == 1).any()
+        assert not objects.any()
+        assert not first_clicks.any()
+
+
+def test_organelles_are_clicked_on_anywhere(source: Source) -> None:
+    batches = [LabelledCrops(recipe(source)).batch(chance(seed)) for seed in range(4)]
+    assert any(b.objects.any() for b in batches)
+    assert all(torch.equal(b.first_clicks, b.objects) for b in batches)
+
+
+def test_a_batch_moves_as_a_whole(source: Source) -> None:
+    moved = LabelledCrops(recipe(source)).batch(chance(0)).to(torch.device("meta"))
+    assert {part.device.type for part in moved} == {"meta"}
+
+
+def test_slices_for_calibration_are_not_trained_on(source: Source) -> None:
+    kept = LabelledVolume(Source(source.image, source.labels, calibration=(1,)), recipe(source))
+    assert kept.grey.shape == (1, 90, 100)
+    assert len(kept.places[2]) == 0  # the vesicle is on the other slice
+    with pytest.raises(UserError, match=r"every slice of image\.tif is kept for calibration; leave some to train on"):
+        LabelledVolume(Source(source.image, source.labels, calibration=(0, 1)), recipe(source))

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from napari_scsam.config import UserError
-from napari_scsam.infer.device import choose_device, precision
+from napari_scsam.infer import device
+from napari_scsam.infer.device import choose_device, has_bfloat16, precision
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, gpus: int = 0, mps: bool = False) -> None:
@@ -46,9 +47,24 @@ def test_unknown_names_are_told(name: str) -> None:
         choose_device(name)
 
 
-def test_cpus_keep_full_precision() -> None:
+@pytest.mark.parametrize(("able", "used"), [(False, torch.float32), (True, torch.bfloat16)])
+def test_cpus_use_bfloat16_where_they_multiply_it(monkeypatch: pytest.MonkeyPatch, able: bool, used: torch.dtype) -> None:
+    monkeypatch.setattr(device, "has_bfloat16", lambda: able)
     with precision(torch.device("cpu")):
-        assert torch.nn.Linear(2, 2)(torch.ones(1, 2)).dtype == torch.float32
+        assert torch.nn.Linear(2, 2)(torch.ones(1, 2)).dtype == used
+
+
+@pytest.mark.parametrize(
+    ("knows", "able"), [({}, False), ({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx2": True}, False)]
+)
+def test_bfloat16_of_a_cpu(monkeypatch: pytest.MonkeyPatch, knows: dict[str, bool], able: bool) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: knows, raising=False)
+    assert has_bfloat16() is able
+
+
+def test_a_torch_that_cannot_tell_has_no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert has_bfloat16() is False
 
 
 @pytest.mark.parametrize(("bf16", "half"), [(True, torch.bfloat16), (False, torch.float16)])

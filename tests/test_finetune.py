@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -21,6 +24,7 @@ from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.model.mae import build_mae_encoder
 from napari_scsam.train.finetune import build_model, load_sam, parameter_groups, train
 from napari_scsam.train.recipe import Recipe, Source, Training
+from napari_scsam.train.schedule import learning_rate
 
 TINY = Training(steps=4, batch=2, crop=64, prompts=1, pool=4, save_every=2)
 
@@ -56,7 +60,7 @@ def test_losses_fall_and_the_checkpoint_says_what_it_is(recipe: Recipe, tmp_path
     assert info.training["steps_done"] == 24
     assert info.training["sources"][0]["labels"].endswith("/labels.tif")
     assert load_checkpoint(out)(torch.rand(1, 1, 64, 64)).shape == (1, 6, 64, 64)
-    assert [p.name for p in out.parent.iterdir()] == ["cell.safetensors"]
+    assert sorted(p.name for p in out.parent.iterdir()) == ["cell.run", "cell.safetensors"]
 
 
 def test_frozen_encoders_stay_and_crops_are_embedded_once(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,10 +125,67 @@ def test_without_prompts_only_classes_are_trained(recipe: Recipe, tmp_path: Path
     assert set(step.losses) == {"loss", "class", "prototype"}
 
 
+def test_without_classes_only_prompts_are_trained(recipe: Recipe, tmp_path: Path) -> None:
+    steps = list(train(with_training(recipe, class_weight=0.0, rounds=1, steps=2), tmp_path / "cell.safetensors"))
+    assert set(steps[0].losses) == {"loss", "prompt"}
+    assert steps[0].losses["loss"] == pytest.approx(0.5 * steps[0].losses["prompt"])
+
+
+def test_weights_scale_their_losses(recipe: Recipe, tmp_path: Path) -> None:
+    losses = next(train(with_training(recipe, class_weight=3.0, contrastive=0.2, prompt_weight=0.7), tmp_path / "cell.safetensors")).losses
+    assert losses["loss"] == pytest.approx(3 * losses["class"] + 0.2 * losses["prototype"] + 0.7 * losses["prompt"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "learns", "stays"),
+    [
+        ({"branches": "sam"}, ("image_encoder.", "detail."), ("mae.", "fusion.")),
+        ({"branches": "mae"}, ("mae.", "detail.", "fusion."), ("image_encoder.",)),
+        ({"fusion": "sum", "similarity": "dot", "detail": False}, ("fusion.out", "class_prompt."), ("detail.", "fusion.channel_gate")),
+    ],
+)
+def test_a_model_without_some_of_its_parts_trains_and_is_read_back(
+    recipe: Recipe, tmp_path: Path, settings: dict[str, Any], learns: tuple[str, ...], stays: tuple[str, ...]
+) -> None:
+    ablated = replace(with_training(recipe, steps=2, save_every=1, unfreeze=("sam", "mae")), model=replace(recipe.model, **settings))
+    torch.manual_seed(ablated.training.seed)
+    before = {k: v.clone() for k, v in build_model(ablated).state_dict().items()}
+    run = train(ablated, tmp_path / "cell.safetensors")
+    next(run), run.close()
+    assert [s.step for s in train(ablated, tmp_path / "cell.safetensors")] == [2]
+    after = load_file(tmp_path / "cell.safetensors")
+    for prefix in learns:
+        assert any(not torch.equal(v, before[k]) for k, v in part(after, prefix).items()), prefix
+    for prefix in stays:
+        assert part(after, prefix)
+        assert all(torch.equal(v, before[k]) for k, v in part(after, prefix).items()), prefix
+    again = load_checkpoint(tmp_path / "cell.safetensors")
+    assert again.config == ablated.model
+    assert again(torch.rand(1, 1, 64, 64)).shape == (1, 6, 64, 64)
+
+
+def test_slices_kept_for_calibration_set_temperature_and_thresholds(recipe: Recipe, tmp_path: Path) -> None:
+    kept = replace(recipe.sources[0], calibration=(1,))
+    list(train(replace(with_training(recipe, steps=1), sources=(kept,)), tmp_path / "cell.safetensors"))
+    assert load_checkpoint(tmp_path / "cell.safetensors").temperature.item() != 1
+
+
+def test_a_missing_device_is_told(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="this machine has no 'xpu' device"):
+        next(train(recipe, tmp_path / "cell.safetensors", "xpu"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA card")
+def test_it_trains_on_a_card(recipe: Recipe, tmp_path: Path) -> None:
+    assert [s.step for s in train(recipe, tmp_path / "cell.safetensors", "cuda")] == [1, 2, 3, 4]
+
+
 def test_encoders_decoder_and_the_rest_have_their_own_rates() -> None:
     model = ScSAM(ScSAMConfig(), CLASSES[:2])
     training = replace(TINY, unfreeze=("mae",), rate=0.5, decoder_rate=0.125, encoder_rate=0.25)
-    groups = {group["peak"]: {id(p) for p in group["params"]} for group in parameter_groups(model, training)}
+    named = parameter_groups(model, training)
+    assert {group["name"]: group["peak"] for group in named} == {"rate": 0.5, "decoder_rate": 0.125, "encoder_rate": 0.25}
+    groups = {group["peak"]: {id(p) for p in group["params"]} for group in named}
     assert set(groups) == {0.5, 0.125, 0.25}
     assert groups[0.25] == {id(p) for p in model.mae.parameters()}
     assert groups[0.125] == {id(p) for p in (*model.mask_decoder.parameters(), *model.prompt_encoder.parameters())}
@@ -159,11 +220,48 @@ def test_it_starts_from_a_pretrained_mae_and_an_official_sam(recipe: Recipe, tmp
     assert all(torch.equal(v, model.mae.state_dict()[k]) for k, v in mae.state_dict().items())
 
 
+def test_a_checkpoint_of_ours_gives_its_sam(tmp_path: Path) -> None:
+    old, new = ScSAM(ScSAMConfig(branches="sam"), CLASSES[:3]), ScSAM(ScSAMConfig(), CLASSES[:1])
+    save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
+    mae = {k: v.clone() for k, v in new.mae.state_dict().items()}
+    load_sam(new, tmp_path / "old.safetensors")
+    for prefix in ("image_encoder.", "prompt_encoder.", "mask_decoder."):
+        weights = part(old.state_dict(), prefix)
+        assert weights
+        assert all(torch.equal(v, new.state_dict()[k]) for k, v in weights.items())
+    assert all(torch.equal(v, new.mae.state_dict()[k]) for k, v in mae.items())
+
+
 def test_a_sam_without_its_decoder_is_refused(tmp_path: Path) -> None:
     model = ScSAM(ScSAMConfig(), CLASSES[:1])
     torch.save({k: v for k, v in model.state_dict().items() if k.startswith("image_encoder.")}, tmp_path / "encoder.pth")
     with pytest.raises(UserError, match=r"encoder\.pth holds no prompt encoder of SAM's form"):
         load_sam(model, tmp_path / "encoder.pth")
+
+
+def test_a_run_has_its_folder(recipe: Recipe, tmp_path: Path) -> None:
+    run = train(recipe, tmp_path / "cell.safetensors", "cpu")
+    steps = [next(run) for _ in range(3)]  # one more than was saved
+    run.close()
+    folder = tmp_path / "cell.run"
+    record = json.loads((folder / "run.json").read_text())
+    assert record["settings"] == json.loads(json.dumps(recipe.to_dict()))
+    assert record["steps_done"] == 2
+    assert [f["file"].split("/")[-1] for f in record["starts"][0]["files"]] == ["image.tif", "labels.tif"]
+    steps += list(train(recipe, tmp_path / "cell.safetensors", "cpu"))
+    record = json.loads((folder / "run.json").read_text())
+    assert (record["steps_done"], [start["step"] for start in record["starts"]]) == (4, [0, 2])
+    with (folder / "curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
+    assert list(rows[0]) == ["step", "loss", "class", "prototype", "prompt", "rate", "decoder_rate", "encoder_rate", "seconds"]
+    for row, step in zip(rows, steps[:2] + steps[3:], strict=True):
+        assert {name: float(row[name]) for name in step.losses} == pytest.approx(step.losses, rel=1e-4)
+    for name in ("rate", "decoder_rate", "encoder_rate"):
+        expected = [learning_rate(step, 4, getattr(recipe.training, name)) for step in range(4)]
+        assert [float(row[name]) for row in rows] == pytest.approx(expected, rel=1e-4)
+    with Image.open(folder / "predictions.png") as picture:
+        assert picture.size == (5 * 64 + 6 * 4, 2 * 64 + 3 * 4)  # image, classes twice, an object twice; a row for each crop
 
 
 def test_a_checkpoint_has_the_right_suffix(recipe: Recipe, tmp_path: Path) -> None:

@@ -56,5 +56,16 @@ def test_any_grid_is_brought_to_sams(features: tuple[torch.Tensor, torch.Tensor]
     assert aligned.isfinite().all()
 
 
+@torch.inference_mode()
+def test_a_plain_sum_has_no_gates(features: tuple[torch.Tensor, torch.Tensor]) -> None:
+    sam, mae = features
+    fusion = Fusion(24, 8, dim=32, kind="sum")
+    assert torch.equal(fusion(sam, mae), sam)
+    fusion.out.reset_parameters()
+    added = fusion(sam, mae) - sam
+    assert added.abs().max() > 1e-2
+    assert torch.allclose(fusion(0 * sam, mae), added, atol=1e-5)  # whatever SAM says
+
+
 def test_a_batch_of_one_trains() -> None:
     assert not [m for m in Fusion(24, 8).modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]

@@ -77,7 +77,7 @@ def decoded(count: int) -> Decoded:
 @torch.inference_mode()
 def test_untrained_the_detail_path_adds_nothing(path: DetailPath) -> None:
     answer, features = decoded(6), torch.randn(2, 8, 16, 24)
-    coarse = torch.nn.functional.interpolate(answer.logits.view(2, 3, 8, 12), (16, 24), mode="bilinear", align_corners=False)
+    coarse = torch.nn.functional.interpolate(answer.logits.view(2, 3, 8, 12), (32, 48), mode="bilinear", align_corners=False)
     assert torch.equal(path(answer, features), coarse)
     assert torch.equal(path(answer, features, torch.randn(3, 32)), coarse)
 
@@ -100,9 +100,21 @@ def test_each_prototype_filters_the_details_of_every_image(path: DetailPath) -> 
     answer, features, prototypes = decoded(6), torch.randn(2, 8, 16, 24), torch.randn(3, 32)
     coarse = path(answer, features)
     fine = path(answer, features, prototypes) - coarse
-    filters = path.class_filters(prototypes)
-    expected = torch.einsum("kc,bchw->bkhw", filters[:, :8], features) + filters[None, :, 8, None, None]
-    assert torch.allclose(fine, expected, atol=1e-5)
+    assert fine.shape == (2, 3, 32, 48)
+    filters = path.class_filters(prototypes).view(3, 4, 9)
+    for number in range(4):  # one filter for each pixel of a cell
+        row, column = divmod(number, 2)
+        expected = torch.einsum("kc,bchw->bkhw", filters[:, number, :8], features) + filters[None, :, number, 8, None, None]
+        assert torch.allclose(fine[:, :, row::2, column::2], expected, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_without_levels_details_come_from_what_is_fused() -> None:
+    torch.manual_seed(0)
+    path, fused = DetailPath((), (), dim=32, width=8).eval(), torch.randn(1, 32, 2, 3)
+    features = path.features(fused, ())
+    assert features.shape == (1, 8, 16, 24)
+    assert not torch.allclose(features, path.features(-fused, ()), atol=1e-3)
 
 
 @torch.inference_mode()

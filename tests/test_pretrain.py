@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
+from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file
 
-from napari_scsam.checkpoint import load_mae
+from napari_scsam.checkpoint import load_mae, save_mae
 from napari_scsam.config import UserError
 from napari_scsam.data.phantom import make_phantom
-from napari_scsam.data.volumes import Volume, as_volume
+from napari_scsam.data.volumes import Volume, as_volume, open_volume
 from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
+from napari_scsam.train.augment import Augmentation
 from napari_scsam.train.pretrain import PretrainConfig, UnlabelledCrops, planes_of, pretrain
 
 TINY = PretrainConfig(steps=4, batch=2, crop=64, save_every=2)
@@ -27,11 +33,12 @@ def volume() -> Volume:
 
 
 def test_the_error_falls(volume: Volume, tmp_path: Path) -> None:
-    steps = list(pretrain([volume], tmp_path / "mae.safetensors", replace(TINY, steps=24, save_every=100)))
+    still = Augmentation(zoom=1, stretch=1, contrast=0, brightness=0, gamma=0, blur=0, noise=0, tone=0, coarse=1)
+    steps = list(pretrain([volume], tmp_path / "mae.safetensors", replace(TINY, steps=48, batch=4, save_every=100, augmentation=still)))
     losses = [s.losses["loss"] for s in steps]
-    assert [s.step for s in steps] == list(range(1, 25))
-    assert steps[-1].total == 24
-    assert np.mean(losses[-6:]) < 0.8 * np.mean(losses[:3])
+    assert [s.step for s in steps] == list(range(1, 49))
+    assert steps[-1].total == 48
+    assert np.mean(losses[-12:]) < 0.8 * np.mean(losses[:6])
     assert steps[-1].seconds >= steps[0].seconds > 0
 
 
@@ -41,7 +48,7 @@ def test_what_was_learned_is_read_back_into_an_encoder(volume: Volume, tmp_path:
     encoder = build_mae_encoder("hybrid")
     load_mae(out, encoder)
     assert all(torch.equal(v, encoder.state_dict()[k]) for k, v in load_file(out).items())
-    assert [p.name for p in out.parent.iterdir()] == ["mae.safetensors"]
+    assert sorted(p.name for p in out.parent.iterdir()) == ["mae.run", "mae.safetensors"]
 
 
 @pytest.mark.parametrize("stop_after", [2, 3])
@@ -64,6 +71,48 @@ def test_other_settings_start_from_nothing(volume: Volume, tmp_path: Path) -> No
     run = pretrain([volume], tmp_path / "mae.safetensors", TINY)
     next(run), next(run), run.close()
     assert next(pretrain([volume], tmp_path / "mae.safetensors", replace(TINY, seed=1))).step == 1
+
+
+def test_it_goes_on_from_what_an_earlier_run_wrote(volume: Volume, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    earlier = build_mae_encoder("hybrid")
+    save_mae(tmp_path / "earlier.safetensors", earlier, "hybrid", {})
+    still = replace(TINY, steps=1, rate=0.0, start=str(tmp_path / "earlier.safetensors"))
+    list(pretrain([volume], tmp_path / "mae.safetensors", still))
+    weights = load_file(tmp_path / "mae.safetensors")
+    assert all(torch.equal(weights[name], value) for name, value in earlier.named_parameters())
+    with safe_open(tmp_path / "mae.safetensors", framework="np") as file:
+        assert json.loads(file.metadata()["training"])["start"] == "earlier.safetensors"
+
+
+def test_what_is_no_encoder_is_not_gone_on_from(volume: Volume, tmp_path: Path) -> None:
+    (tmp_path / "text.safetensors").write_text("not an encoder")
+    for name in ("text.safetensors", "gone.safetensors"):
+        with pytest.raises(UserError, match=f"{name} is not a pre-trained encoder of this form"):
+            next(pretrain([volume], tmp_path / "mae.safetensors", replace(TINY, start=str(tmp_path / name))))
+
+
+def test_a_run_has_its_folder(tmp_path: Path) -> None:
+    phantom = make_phantom((1, 96, 96), (20.0, 8.0, 8.0))
+    tifffile.imwrite(tmp_path / "cell.tif", phantom.image[0])
+    volumes = [open_volume(tmp_path / "cell.tif"), as_volume(phantom.image, name="array")]
+    steps = list(pretrain(volumes, tmp_path / "mae.safetensors", TINY, "cpu"))
+    record = json.loads((tmp_path / "mae.run" / "run.json").read_text())
+    assert record["settings"]["volumes"] == ["cell", "array"]
+    assert record["settings"]["crop"] == 64
+    assert record["steps_done"] == 4
+    assert [f["file"] for f in record["starts"][0]["files"]] == [f"{tmp_path.name}/cell.tif"]
+    with (tmp_path / "mae.run" / "curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["step", "loss", "rate", "seconds"]
+    assert [float(row["loss"]) for row in rows] == pytest.approx([s.losses["loss"] for s in steps], rel=1e-4)
+    with Image.open(tmp_path / "mae.run" / "predictions.png") as picture:
+        assert picture.size == (3 * 64 + 4 * 4, 2 * 64 + 3 * 4)
+
+
+def test_a_missing_device_is_told(volume: Volume, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="this machine has no 'xpu' device"):
+        next(pretrain([volume], tmp_path / "mae.safetensors", TINY, "xpu"))
 
 
 def test_only_isotropic_volumes_are_sliced_along_every_axis() -> None:

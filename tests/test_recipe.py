@@ -18,6 +18,9 @@ mae = "hybrid"
 mae_weights = "mae.safetensors"
 nm_per_pixel = 5
 tile = 256
+fusion = "sum"
+similarity = "dot"
+detail = false
 
 [checkpoint]
 summary = "A small one"
@@ -39,6 +42,7 @@ objects = [[1, 2], [3]]
 borders = [6]
 voxel_size = [20, 8, 8]
 slices = [0, 3]
+calibration = [3]
 
 [[data]]
 image = "/elsewhere/b.zarr"
@@ -48,10 +52,14 @@ instances = true
 [training]
 steps = 12
 rate = 1
+rounds = 3
+class_weight = 0.5
 unfreeze = ["mae"]
 
 [training.augmentation]
 noise = 0
+tone = 0.2
+coarse = 2
 """
 
 
@@ -59,6 +67,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(FULL)
     recipe = read_recipe(tmp_path / "recipe.toml")
     assert (recipe.model.nm_per_pixel, recipe.model.tile) == (5, 256)
+    assert (recipe.model.branches, recipe.model.fusion, recipe.model.similarity, recipe.model.detail) == ("sam+mae", "sum", "dot", False)
     assert [(c.id, c.name) for c in recipe.classes] == [(1, "mitochondrion"), (2, "er")]
     assert recipe.mae_weights == tmp_path / "mae.safetensors"
     assert recipe.sam_weights is recipe.start is None
@@ -66,11 +75,20 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     first, second = recipe.sources
     assert first.image == tmp_path / "a.tif"
     assert first.labels == tmp_path / "sub" / "a_labels.tif"
+    assert (first.calibration, second.calibration) == ((3,), ())
     assert (first.objects, first.borders, first.slices, first.voxel_size) == (((1, 2), (3,)), (6,), (0, 3), (20, 8, 8))
     assert second.image == Path("/elsewhere/b.zarr")
     assert second.instances
     assert (recipe.training.steps, recipe.training.rate, recipe.training.unfreeze) == (12, 1, ("mae",))
-    assert (recipe.training.augmentation.noise, recipe.training.augmentation.zoom) == (0, 1.5)
+    assert (recipe.training.rounds, recipe.training.class_weight) == (3, 0.5)
+    augmentation = recipe.training.augmentation
+    assert (augmentation.noise, augmentation.zoom, augmentation.tone, augmentation.coarse) == (0, 1.5, 0.2, 2)
+
+
+def test_every_file_that_a_run_reads(tmp_path: Path) -> None:
+    files = parse_recipe(tomllib.loads(FULL), tmp_path).files()
+    ours = [tmp_path / name for name in ("a.tif", "sub/a_labels.tif", "b.tif", "mae.safetensors")]
+    assert set(files) == {*ours, Path("/elsewhere/b.zarr")}
 
 
 def test_little_is_needed() -> None:
@@ -117,12 +135,19 @@ def test_no_file_and_no_toml(tmp_path: Path) -> None:
         ("model = 3", "model in the recipe must be a table; write [model]"),
         ("[data]\nimage = 'a'", "data in the recipe must be a list of tables; write [[data]]"),
         ("classes = ['er']", "classes in the recipe must be a list of tables; write [[classes]]"),
-        ("[model]\nnm = 5", "[model] has an unknown setting 'nm'; known are sam, mae, nm_per_pixel, tile"),
+        (
+            "[model]\nnm = 5",
+            "[model] has an unknown setting 'nm'; known are sam, mae, nm_per_pixel, tile, branches, fusion, similarity, detail",
+        ),
         ("[model]\nnm_per_pixel = 'five'", "nm_per_pixel = 'five' in the recipe's [model] is of the wrong kind; it must be float"),
         ("[model]\nnm_per_pixel = 0", "nm_per_pixel = 0 in the recipe's [model] is not usable"),
         ("[model]\nsam = 3", "sam = 3 in the recipe's [model] is of the wrong kind; it must be str"),
         ("[model]\ntile = 100", "tile = 100 in the recipe's [model] is not usable; give a multiple of 16, 128 or more"),
         ("[model]\ntile = 64", "tile = 64"),
+        ("[model]\nbranches = 'vit'", "branches = 'vit' is unknown; choose from sam+mae, sam, mae"),
+        ("[model]\nfusion = 'concat'", "fusion = 'concat' is unknown; choose from gated, sum"),
+        ("[model]\nsimilarity = 'l2'", "similarity = 'l2' is unknown; choose from cosine, dot"),
+        ("[model]\ndetail = 1", "detail = 1 in the recipe's [model] is of the wrong kind; it must be bool"),
         ("[model]\nmae_weights = 1", "mae_weights = 1 in the recipe is no path"),
         ("[checkpoint]\nname = 'x'", "[checkpoint] has an unknown setting 'name'; known are summary, licence"),
         ("[[data]]\nimage = 'a'", "each [[data]] table of the recipe needs an image and its labels"),
@@ -141,6 +166,11 @@ def test_no_file_and_no_toml(tmp_path: Path) -> None:
         ("[training]\nsteps = true", "steps = True in the recipe's [training] is of the wrong kind"),
         ("[training]\nsteps = 0", "steps = 0 in the recipe's [training] is not usable; give at least 1"),
         ("[training]\nbatch = -2", "batch = -2 in the recipe's [training] is not usable"),
+        ("[training]\nrounds = 0", "rounds = 0 in the recipe's [training] is not usable; give at least 1"),
+        ("[training]\nclass_weight = 'none'", "class_weight = 'none' in the recipe's [training] is of the wrong kind; it must be float"),
+        ("[training]\nclass_weight = 0\nprompts = 0", "class_weight = 0 and prompts = 0 in the recipe's [training] teach nothing"),
+        ("[[data]]\nimage = 'a'\nlabels = 'b'\ncalibration = 3", "calibration = 3 in a [[data]] table"),
+        ("[training.augmentation]\ntone = 'high'", "tone = 'high' in the recipe's [training.augmentation] is of the wrong kind"),
         ("[training]\ncrop = 100", "crop = 100 in the recipe's [training] is not usable; give a multiple of 16"),
         ("[training]\nunfreeze = ['decoder']", "cannot unfreeze 'decoder'; give a list of: sam, mae"),
         ("[training]\nunfreeze = 'sam'", "cannot unfreeze 'sam'; give a list of: sam, mae"),

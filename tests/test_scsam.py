@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 import torch
 from segment_anything import sam_model_registry
@@ -48,7 +51,7 @@ def ask(count: int, size: tuple[int, int], what: str) -> dict[str, object]:
 
 
 def official_answer(sam, embedding: Tensor, size: tuple[int, int], prompts: dict[str, object]) -> tuple[Tensor, Tensor]:
-    """What plain segment_anything says, brought to stride 2."""
+    """What plain segment_anything says, brought to full resolution."""
     grid = (size[0] // 16, size[1] // 16)
     sam.prompt_encoder.image_embedding_size, sam.prompt_encoder.input_image_size = grid, size
     sparse, dense = sam.prompt_encoder(**{"points": None, "boxes": None, "masks": None} | prompts)
@@ -59,7 +62,7 @@ def official_answer(sam, embedding: Tensor, size: tuple[int, int], prompts: dict
         dense_prompt_embeddings=dense,
         multimask_output=False,
     )
-    upsampled = F.interpolate(masks, (size[0] // 2, size[1] // 2), mode="bilinear", align_corners=False)
+    upsampled = F.interpolate(masks, size, mode="bilinear", align_corners=False)
     return upsampled[:, 0], quality[:, 0]
 
 
@@ -106,7 +109,7 @@ def test_prompts_of_two_images_equal_one_by_one(random_model: ScSAM) -> None:
     embedding = random_model.fuse(random_model.encode(images))
     prompts = ask(6, (64, 96), "points boxes")
     logits, quality = random_model.prompt_logits(embedding, **prompts)
-    assert logits.shape == (2, 3, 32, 48)
+    assert logits.shape == (2, 3, 64, 96)
     assert quality.shape == (2, 3)
     (coordinates, labels), boxes = prompts["points"], prompts["boxes"]
     for image in range(2):
@@ -126,10 +129,11 @@ def test_all_classes_in_one_batch_equal_class_by_class(random_model: ScSAM, size
     logits = random_model(images)
     assert logits.shape == (2, 3, *size)
     embedding = random_model.fuse(random_model.encode(images))
-    half = random_model.class_logits(embedding)
+    full = random_model.class_logits(embedding)
+    assert full.shape == (2, 3, *size)
     for row in range(3):
         one = random_model.class_logits(embedding, random_model.class_prompt.prototypes[row : row + 1])
-        assert torch.allclose(half[:, row : row + 1], one, atol=1e-5)
+        assert torch.allclose(full[:, row : row + 1], one, atol=1e-5)
     assert torch.allclose(logits[1:], random_model(images[1:]), atol=1e-4)
     assert (logits[:, 0] - logits[:, 1]).abs().max() > 1e-4
 
@@ -164,6 +168,7 @@ def test_a_class_is_added_at_the_end(model: ScSAM) -> None:
     assert torch.equal(model.class_prompt.prototypes[3], prototype)
     assert model.class_prompt.prototypes.requires_grad
     assert model(torch.rand(1, 1, 32, 32)).shape[1] == 4
+    assert model.thresholds.tolist() == [0, 0, 0, 0]
 
 
 def test_a_class_of_a_known_name_is_renewed_in_any_case(model: ScSAM) -> None:
@@ -181,5 +186,46 @@ def test_a_class_without_a_name_changes_nothing(model: ScSAM) -> None:
 
 
 def test_config_travels_as_json_values() -> None:
-    config = ScSAMConfig(sam="vit_b", nm_per_pixel=5.0, tile=256)
-    assert ScSAMConfig(**config.to_dict()) == config
+    config = ScSAMConfig(sam="vit_b", nm_per_pixel=5.0, tile=256, branches="sam", fusion="sum", similarity="dot", detail=False)
+    assert ScSAMConfig(**json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize(
+    ("setting", "choices"), [("branches", "sam+mae, sam, mae"), ("fusion", "gated, sum"), ("similarity", "cosine, dot")]
+)
+def test_an_unknown_choice_is_told(setting: str, choices: str) -> None:
+    with pytest.raises(UserError, match=f"{setting} = 'both' is unknown; choose from {re.escape(choices)}"):
+        ScSAMConfig(**{setting: "both"})
+
+
+@torch.inference_mode()
+def test_a_branch_that_is_off_says_nothing(random_model: ScSAM) -> None:
+    image = torch.rand(1, 1, 32, 48)
+    sam, mae = (ScSAM(ScSAMConfig(branches=name), CLASSES).eval() for name in ("sam", "mae"))
+    features = sam.encode(image)
+    assert features.mae == ()
+    assert torch.equal(sam.fuse(features).fused, features.sam)
+    features = mae.encode(image)
+    assert features.sam.shape == (1, 256, 2, 3)
+    assert not features.sam.any()
+    assert len(features.mae) == 3
+    assert mae.fuse(features).fused.std() > 1e-3  # not zero, though the sum begins with nothing
+    for model in (sam, mae):
+        assert model(image).shape == (1, 2, 32, 48)
+
+
+@torch.inference_mode()
+def test_without_the_detail_path_masks_stay_at_sams_stride() -> None:
+    torch.manual_seed(0)
+    model = ScSAM(ScSAMConfig(detail=False), CLASSES).eval()
+    embedding = model.fuse(model.encode(torch.rand(2, 1, 64, 96)))
+    assert model.class_logits(embedding).shape == (2, 2, 16, 24)
+    logits, quality = model.prompt_logits(embedding, **ask(6, (64, 96), "points"))
+    assert logits.shape == (2, 3, 16, 24)
+    assert quality.shape == (2, 3)
+    assert model(torch.rand(1, 1, 64, 96)).shape == (1, 2, 64, 96)
+
+
+def test_a_fresh_model_is_not_calibrated(random_model: ScSAM) -> None:
+    assert random_model.temperature.item() == 1
+    assert random_model.thresholds.tolist() == [0, 0, 0]

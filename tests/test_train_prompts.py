@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,7 +11,17 @@ from torch import Tensor
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.model import ScSAM, ScSAMConfig
-from napari_scsam.train.prompts import NO_POINT, box_round, click_in, clicks, corrections, jittered_boxes, prompt_loss
+from napari_scsam.train.prompts import (
+    NO_POINT,
+    answer_loss,
+    box_round,
+    click_in,
+    clicks,
+    corrections,
+    fed_back,
+    jittered_boxes,
+    prompt_loss,
+)
 
 
 def chance(seed: int = 0) -> torch.Generator:
@@ -92,33 +103,88 @@ def test_loss_reaches_decoder_and_fusion_by_boxes_and_by_clicks(model: ScSAM, ma
         "detail": model.detail.filters.layers[-1].weight,
         "fusion": model.fusion.out.weight,
     }
-    asked, ask = [], model.prompt_logits
-
-    def note(*prompts: Any) -> tuple[Tensor, Tensor]:
-        _, points, boxes, *_ = prompts
-        asked.append((points is not None, boxes is not None))
-        return ask(*prompts)
-
-    monkeypatch.setattr(model, "prompt_logits", note)
-    for seed in range(4):
-        loss = prompt_loss(model, model.fuse(features), objects, chance(seed))
+    asked = note_prompts(model, monkeypatch)
+    by_box, by_click = (next(s for s in range(50) if (float(torch.rand((), generator=chance(s))) < 0.3) is box) for box in (True, False))
+    for seed in (by_box, by_click):
+        loss = prompt_loss(model, model.fuse(features), objects, objects, chance(seed))
         assert 0 < loss.item() < 20
         for name, gradient in zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True):
             assert gradient.abs().sum() > 0, (name, seed)
-    # First a box or a click, then that and a correcting click.
-    assert set(zip(asked[::2], asked[1::2], strict=True)) == {((False, True), (True, True)), ((True, False), (True, False))}
+    assert [(points is None, boxes is None) for points, boxes, _ in asked[::2]] == [(True, False), (False, True)]
+
+
+def note_prompts(model: ScSAM, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """Keep what is asked of the model: points, boxes and masks of each question."""
+    asked, ask = [], model.prompt_logits
+
+    def note(embedding: Any, *prompts: Any) -> tuple[Tensor, Tensor]:
+        asked.append(prompts)
+        return ask(embedding, *prompts)
+
+    monkeypatch.setattr(model, "prompt_logits", note)
+    return asked
+
+
+@pytest.mark.parametrize("rounds", [1, 4])
+@torch.no_grad()
+def test_every_round_brings_the_earlier_answer_and_mostly_a_click(
+    model: ScSAM, masks: Tensor, monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    asked = note_prompts(model, monkeypatch)
+    embedding = model.fuse(model.encode(torch.rand(1, 1, 64, 64, generator=chance(9))))
+    added = []
+    for seed in range(12):
+        asked.clear()
+        prompt_loss(model, embedding, masks[None], masks[None], chance(seed), rounds)
+        assert len(asked) == rounds
+        assert asked[0][2] is None
+        assert all(earlier.shape == (2, 1, 16, 16) for _, _, earlier in asked[1:])
+        assert len({boxes is None for _, boxes, _ in asked}) == 1
+        counts = [0 if points is None else points[0].shape[1] for points, *_ in asked]
+        added += [after - before for before, after in pairwise(counts)]
+    assert set(added) == ({0, 1} if rounds > 1 else set())
+    assert sum(added) > 0.6 * len(added) or rounds == 1
+
+
+@torch.no_grad()
+def test_the_first_click_falls_where_it_may(model: ScSAM, masks: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = note_prompts(model, monkeypatch)
+    embedding = model.fuse(model.encode(torch.rand(1, 1, 64, 64, generator=chance(9))))
+    allowed = masks.clone()
+    allowed[0, :, 24:] = 0
+    for seed in range(12):
+        prompt_loss(model, embedding, masks[None], allowed[None], chance(seed), 1)
+    first = [points[0][0, 0] for points, *_ in asked if points is not None]
+    assert len(first) > 4
+    assert all(allowed[0, int(y), int(x)] == 1 for x, y in first)
+
+
+def test_answers_are_scored_at_their_own_resolution(masks: Tensor) -> None:
+    objects = masks[None]
+    for factor in (1, 2):
+        right = torch.nn.functional.avg_pool2d(objects, factor) * 40 - 20
+        assert answer_loss(right, torch.ones(1, 2), objects).item() == pytest.approx(0, abs=1e-3)
+        assert answer_loss(-right, torch.zeros(1, 2), objects).item() > 10
+
+
+def test_answers_of_any_size_come_back_as_sams_mask_prompts() -> None:
+    for size in ((64, 96), (16, 24)):
+        logits = torch.randn(3, *size, generator=chance())
+        prompt = fed_back(logits, (4, 6))
+        assert prompt.shape == (3, 1, 16, 24)
+        torch.testing.assert_close(prompt.mean((1, 2, 3)), logits.mean((1, 2)))
 
 
 def test_crops_without_objects_cost_nothing(model: ScSAM) -> None:
     with torch.no_grad():
         embedding = model.fuse(model.encode(torch.rand(1, 1, 64, 64, generator=chance(9))))
-        assert prompt_loss(model, embedding, torch.zeros(1, 2, 64, 64), chance()).item() == 0
+        assert prompt_loss(model, embedding, torch.zeros(1, 2, 64, 64), torch.zeros(1, 2, 64, 64), chance()).item() == 0
 
 
 def test_empty_masks_beside_an_object_do_not_count(model: ScSAM, masks: Tensor) -> None:
     with torch.no_grad():
         embedding = model.fuse(model.encode(torch.rand(1, 1, 64, 64, generator=chance(9))))
-        seed = next(s for s in range(9) if torch.rand((), generator=chance(s)) >= 0.5)  # by clicks: boxes draw a jitter for each mask
-        alone = prompt_loss(model, embedding, masks[None, :1], chance(seed))
-        beside = prompt_loss(model, embedding, masks[None], chance(seed))
+        seed = next(s for s in range(9) if torch.rand((), generator=chance(s)) >= 0.3)  # by clicks: boxes draw a jitter for each mask
+        alone = prompt_loss(model, embedding, masks[None, :1], masks[None, :1], chance(seed))
+        beside = prompt_loss(model, embedding, masks[None], masks[None], chance(seed))
     torch.testing.assert_close(alone, beside, rtol=1e-4, atol=1e-4)

@@ -194,7 +194,7 @@ def verify_checkpoint(name: str | Path = DEFAULT) -> str:
     return info.name
 
 
-def save_checkpoint(path: Path, model: ScSAM, *, summary: str, licence: str, training: Mapping[str, Any]) -> None:
+def save_checkpoint(path: Path, model: ScSAM, *, summary: str, licence: str, training: Mapping[str, Any], half: bool = False) -> None:
     """Write a model with its card, atomically.
 
     Parameters
@@ -207,6 +207,8 @@ def save_checkpoint(path: Path, model: ScSAM, *, summary: str, licence: str, tra
         One sentence each, for the lists that users see.
     training
         What it was trained on and how: plain JSON values.
+    half
+        Write weights in half precision, at half the size; they load into a model of single precision.
     """
     card = {
         "config": model.config.to_dict(),
@@ -215,7 +217,8 @@ def save_checkpoint(path: Path, model: ScSAM, *, summary: str, licence: str, tra
         "licence": licence,
         "training": dict(training),
     }
-    write_tensors(path, model.state_dict(), {"format": FORMAT, "card": json.dumps(card)})
+    weights = {k: v.half() if half and v.is_floating_point() else v for k, v in model.state_dict().items()}
+    write_tensors(path, weights, {"format": FORMAT, "card": json.dumps(card)})
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:

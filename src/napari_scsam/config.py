@@ -36,6 +36,8 @@ class ClassSpec:
     """``"#rrggbb"``; a distinct colour is derived from the id when empty."""
     description: str = ""
     """One sentence for tooltips and model cards."""
+    part_of: str = ""
+    """Name of the class that it is a part of: who asks for that one alone gets its parts with it."""
 
     def __post_init__(self) -> None:
         if self.id < 1:
@@ -60,7 +62,7 @@ class ClassSpec:
             class_id, name = int(data["id"]), str(data["name"])
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"the class {dict(data)} cannot be read; give each class a whole number as id and a name") from error
-        return cls(class_id, name, str(data.get("colour", "")), str(data.get("description", "")))
+        return cls(class_id, name, str(data.get("colour", "")), str(data.get("description", "")), str(data.get("part_of", "")))
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values."""

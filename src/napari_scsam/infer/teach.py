@@ -37,7 +37,7 @@ def fit_prototype(model: ScSAM, examples: Sequence[Example]) -> Tensor:
     """
     if not any(foreground.any() for _, foreground, _ in examples):
         raise UserError("no stroke marks the new class; paint a few on it first")
-    examples = [(Embedding(*(t.clone() for t in e)), f, b) for e, f, b in examples]
+    examples = [(Embedding(*(t.float().clone() for t in e)), f, b) for e, f, b in examples]
     prototype = mean_feature(examples).requires_grad_()
     optimiser = torch.optim.Adam([prototype], lr=RATE)
     for _ in range(STEPS):

@@ -26,17 +26,22 @@ class ClassPromptEncoder(nn.Module):
         Channels between the two 1×1 convolutions of the dense prompt.
     tokens
         Sparse tokens for each class.
+    similarity
+        ``"cosine"``, or ``"dot"`` for SurgicalSAM's raw dot product (to compare with).
     """
 
-    def __init__(self, classes: int, dim: int = 256, hidden: int = 128, tokens: int = 2) -> None:
+    def __init__(self, classes: int, dim: int = 256, hidden: int = 128, tokens: int = 2, similarity: str = "cosine") -> None:
         super().__init__()
+        self.kind = similarity
         self.prototypes = nn.Parameter(F.normalize(torch.randn(classes, dim), dim=1))
         self.dense = nn.Sequential(nn.Conv2d(dim, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, dim, 1))
         self.queries = nn.Parameter(torch.randn(tokens, dim) / dim**0.5)
         self.sparse, self.identity = nn.Linear(dim, dim), nn.Linear(dim, dim)
 
     def similarity(self, fused: Tensor, prototypes: Tensor) -> Tensor:
-        """Cosine between B×C×h×w features and K×C prototypes: B×K×h×w in -1..1."""
+        """Cosine between B×C×h×w features and K×C prototypes: B×K×h×w in -1..1 (unbounded for ``"dot"``)."""
+        if self.kind == "dot":
+            return torch.einsum("bchw,kc->bkhw", fused, prototypes)
         return torch.einsum("bchw,kc->bkhw", F.normalize(fused, dim=1), F.normalize(prototypes, dim=1))
 
     def forward(self, fused: Tensor, prototypes: Tensor) -> tuple[Tensor, Tensor]:

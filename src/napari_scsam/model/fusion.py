@@ -45,10 +45,21 @@ class Alignment(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Gate the aligned EM prior by channel and by place, and add it to SAM's embedding."""
+    """Gate the aligned EM prior by channel and by place, and add it to SAM's embedding.
 
-    def __init__(self, mae_channels: int, mae_stride: int, dim: int = 256) -> None:
+    Parameters
+    ----------
+    mae_channels, mae_stride
+        Of the MAE's coarsest level.
+    dim
+        Channels of SAM's embedding.
+    kind
+        ``"gated"``, or ``"sum"`` without the gates (to compare with).
+    """
+
+    def __init__(self, mae_channels: int, mae_stride: int, dim: int = 256, kind: str = "gated") -> None:
         super().__init__()
+        self.kind = kind
         self.align_sam = nn.Sequential(nn.Conv2d(dim, dim, 1, bias=False), LayerNorm2d(dim))
         self.align_mae = Alignment(mae_channels, stride=max(1, 16 // mae_stride), dim=dim)
         self.channel_gate = nn.Sequential(nn.Linear(2 * dim, dim // 4), nn.ReLU(), nn.Linear(dim // 4, dim))
@@ -60,7 +71,9 @@ class Fusion(nn.Module):
     def forward(self, sam: Tensor, mae: Tensor) -> Tensor:
         """Fuse B×256×h×w of SAM with B×D×h'×w' of the MAE to B×256×h×w."""
         prior = self.align_mae(mae, (sam.shape[2], sam.shape[3]))
-        fused: Tensor = sam + self.out(self.gate(self.align_sam(sam), prior) * prior)
+        if self.kind == "gated":
+            prior = self.gate(self.align_sam(sam), prior) * prior
+        fused: Tensor = sam + self.out(prior)
         return fused
 
     def gate(self, sam: Tensor, prior: Tensor) -> Tensor:

@@ -47,14 +47,15 @@ class PromptMaskDecoder(MaskDecoder):  # type: ignore[misc]
 
 
 class DetailPath(nn.Module):
-    """Fine features at stride 2, shared by all prompts, and a filter on them for each prompt.
+    """Fine features at stride 2, shared by all prompts, and filters on them for each prompt.
 
     SAM's decoder ends at stride 4, too coarse for a vesicle of eight pixels.
     A small pyramid carries the fused embedding and the MAE's fine levels down
     to stride 2 once for an image; each mask token then yields the weights of
-    a 1×1 filter on it (as SAM's own hypernetworks do at stride 4), and so
-    does a class's prototype, which says directly what the token must first
-    work out. Both are zero-initialised: untrained, the masks are SAM's.
+    four 1×1 filters on it (as SAM's own hypernetworks do at stride 4), one
+    for each pixel of a cell, so that masks come at full resolution (Shi et
+    al. 2016). So does a class's prototype, which says directly what the token
+    must first work out. Both are zero-initialised: untrained, the masks are SAM's.
     """
 
     def __init__(self, strides: tuple[int, ...], channels: tuple[int, ...], dim: int = 256, width: int = 32) -> None:
@@ -68,8 +69,8 @@ class DetailPath(nn.Module):
         self.refine = nn.ModuleDict({str(s): ConvBlock(widths[s]) for s in self.grids})
         self.strides = strides
         # One number more than the features have channels: the last is the filter's bias.
-        self.filters = MLP(dim, dim, width + 1, 3)
-        self.class_filters = nn.Linear(dim, width + 1, bias=False)
+        self.filters = MLP(dim, dim, 4 * (width + 1), 3)
+        self.class_filters = nn.Linear(dim, 4 * (width + 1), bias=False)
         for last in (self.filters.layers[-1].weight, self.filters.layers[-1].bias, self.class_filters.weight):
             nn.init.zeros_(last)
 
@@ -84,7 +85,7 @@ class DetailPath(nn.Module):
         return x
 
     def forward(self, decoded: Decoded, features: Tensor, prototypes: Tensor | None = None) -> Tensor:
-        """Sharpen K masks an image: (B·K)×1×4h×4w logits and B×C×8h×8w features to B×K×8h×8w logits.
+        """Sharpen K masks an image: (B·K)×1×4h×4w logits and B×C×8h×8w features to B×K×16h×16w logits.
 
         `prototypes` (K×256, of unit length) say which classes the masks are; None for clicks and boxes.
         """
@@ -93,6 +94,7 @@ class DetailPath(nn.Module):
         filters = self.filters(decoded.token).view(batch, coarse.shape[1], -1)
         if prototypes is not None:
             filters = filters + self.class_filters(prototypes)
-        fine = torch.einsum("bkc,bchw->bkhw", filters[..., :-1], features) + filters[..., -1, None, None]
-        sharp: Tensor = F.interpolate(coarse, features.shape[2:], mode="bilinear", align_corners=False) + fine
+        filters = filters.view(batch, 4 * coarse.shape[1], -1)
+        fine = F.pixel_shuffle(torch.einsum("bkc,bchw->bkhw", filters[..., :-1], features) + filters[..., -1, None, None], 2)
+        sharp: Tensor = F.interpolate(coarse, fine.shape[2:], mode="bilinear", align_corners=False) + fine
         return sharp

@@ -16,12 +16,13 @@ from segment_anything.modeling import PromptEncoder, TwoWayTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_scsam.config import ClassSpec, parse_classes
+from napari_scsam.config import ClassSpec, UserError, parse_classes
 from napari_scsam.model.class_prompt import ClassPromptEncoder
+from napari_scsam.model.click_path import ClickPath, prompt_maps
 from napari_scsam.model.fusion import Fusion
 from napari_scsam.model.image_encoder import EMBED_DIM, STRIDE, build_sam_encoder
 from napari_scsam.model.mae import build_mae_encoder
-from napari_scsam.model.mask_decoder import DetailPath, PromptMaskDecoder
+from napari_scsam.model.mask_decoder import Decoded, DetailPath, PromptMaskDecoder
 
 SAM_MEAN = (123.675, 116.28, 103.53)
 SAM_STD = (58.395, 57.12, 57.375)
@@ -38,7 +39,20 @@ class ScSAMConfig:
     nm_per_pixel: float | None = None
     """Pixel size that the weights were trained at."""
     tile: int = 512
-    """Side in pixels of the tiles it is run on, a multiple of 16."""
+    """Largest side in pixels of the tiles it is run on, a multiple of 16."""
+    branches: str = "sam+mae"
+    """Encoders in use: both, or ``"sam"`` or ``"mae"`` alone (to compare with)."""
+    fusion: str = "gated"
+    """``"gated"``, or ``"sum"`` without gates."""
+    similarity: str = "cosine"
+    """``"cosine"``, or ``"dot"`` for the raw dot product."""
+    detail: bool = True
+    """Sharpen masks with the detail and the click path; without them they are SAM's own, at a stride of 4."""
+
+    def __post_init__(self) -> None:
+        for setting, choices in (("branches", ("sam+mae", "sam", "mae")), ("fusion", ("gated", "sum")), ("similarity", ("cosine", "dot"))):
+            if getattr(self, setting) not in choices:
+                raise UserError(f"{setting} = {getattr(self, setting)!r} is unknown; choose from {', '.join(choices)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values."""
@@ -51,7 +65,7 @@ class EncoderFeatures(NamedTuple):
     sam: Tensor
     """B×256×h×w"""
     mae: tuple[Tensor, ...]
-    """The MAE's levels, finest first, B×C×H/s×W/s each."""
+    """The MAE's levels, finest first, B×C×H/s×W/s each; none when that branch is off."""
 
 
 class Embedding(NamedTuple):
@@ -81,6 +95,10 @@ class ScSAM(nn.Module):
 
     pixel_mean: Tensor
     pixel_std: Tensor
+    temperature: Tensor
+    """Divides class logits, so that their softmax is calibrated."""
+    thresholds: Tensor
+    """K; a class is written where its calibrated logit is above this."""
 
     def __init__(self, config: ScSAMConfig, classes: Sequence[ClassSpec]) -> None:
         super().__init__()
@@ -93,15 +111,26 @@ class ScSAM(nn.Module):
         transformer = TwoWayTransformer(depth=2, embedding_dim=EMBED_DIM, mlp_dim=2048, num_heads=8)
         self.mask_decoder = PromptMaskDecoder(transformer_dim=EMBED_DIM, transformer=transformer)
         self.mae = build_mae_encoder(config.mae)
-        self.fusion = Fusion(self.mae.channels[-1], self.mae.strides[-1])
-        self.class_prompt = ClassPromptEncoder(len(self.classes))
-        self.detail = DetailPath(self.mae.strides, self.mae.channels)
+        self.fusion = Fusion(self.mae.channels[-1], self.mae.strides[-1], kind=config.fusion)
+        self.class_prompt = ClassPromptEncoder(len(self.classes), similarity=config.similarity)
+        levels = (self.mae.strides, self.mae.channels) if "mae" in config.branches else ((), ())
+        self.detail = DetailPath(*levels)
+        self.click_path = ClickPath()
+        if config.branches == "mae":
+            self.fusion.out.reset_parameters()  # nothing to be added to
+        self.register_buffer("temperature", torch.ones(()))
+        self.register_buffer("thresholds", torch.zeros(len(self.classes)))
         self.register_buffer("pixel_mean", torch.tensor(SAM_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("pixel_std", torch.tensor(SAM_STD).view(1, 3, 1, 1), persistent=False)
 
     def encode(self, image: Tensor) -> EncoderFeatures:
         """Run both encoders on B×1×H×W grey values in 0..1; H and W multiples of 16."""
-        return EncoderFeatures(self.image_encoder(self.sam_input(image)), self.mae(image))
+        batch, _, height, width = image.shape
+        if "sam" in self.config.branches:
+            sam = self.image_encoder(self.sam_input(image))
+        else:
+            sam = image.new_zeros(batch, EMBED_DIM, height // STRIDE, width // STRIDE)
+        return EncoderFeatures(sam, self.mae(image) if "mae" in self.config.branches else ())
 
     def sam_input(self, image: Tensor) -> Tensor:
         """SAM's own normalisation: B×1×H×W in 0..1 to B×3×H×W."""
@@ -109,7 +138,7 @@ class ScSAM(nn.Module):
 
     def fuse(self, features: EncoderFeatures) -> Embedding:
         """Join both encoders' features; cheap beside `encode`."""
-        fused = self.fusion(features.sam, features.mae[-1])
+        fused = self.fusion(features.sam, features.mae[-1]) if features.mae else features.sam
         return Embedding(fused, self.detail.features(fused, features.mae))
 
     def class_logits(self, embedding: Embedding, prototypes: Tensor | None = None) -> Tensor:
@@ -125,14 +154,20 @@ class ScSAM(nn.Module):
         Returns
         -------
         logits
-            B×K×8h×8w; the background's logit is 0 everywhere, so a softmax
-            over ``[0, logits]`` settles overlaps.
+            B×K×16h×16w (4h×4w without the detail path); the background's
+            logit is 0 everywhere, so a softmax over ``[0, logits]`` settles overlaps.
         """
         prototypes = self.class_prompt.prototypes if prototypes is None else prototypes
         sparse, dense = self.class_prompt(embedding.fused, prototypes)
         expanded = embedding.fused.repeat_interleave(len(prototypes), dim=0)
         decoded = self.mask_decoder(expanded, self.positions(embedding.fused), sparse, dense)
-        logits: Tensor = self.detail(decoded, embedding.detail, F.normalize(prototypes, dim=1))
+        return self.sharpen(decoded, embedding, F.normalize(prototypes, dim=1))
+
+    def sharpen(self, decoded: Decoded, embedding: Embedding, prototypes: Tensor | None = None) -> Tensor:
+        """Give N masks an image, B×N×16h×16w; SAM's own B×N×4h×4w without the detail path."""
+        if not self.config.detail:
+            return decoded.logits.view(len(embedding.fused), -1, *decoded.logits.shape[2:])
+        logits: Tensor = self.detail(decoded, embedding.detail, prototypes)
         return logits
 
     def prompt_logits(
@@ -158,7 +193,7 @@ class ScSAM(nn.Module):
 
         Returns
         -------
-        logits : B×N×8h×8w
+        logits : B×N×16h×16w (4h×4w without the detail path)
         quality : B×N
         """
         batch, _, h, w = embedding.fused.shape
@@ -166,7 +201,11 @@ class ScSAM(nn.Module):
         sparse, dense = self.embed_prompts((h, w), points, boxes, masks)
         expanded = embedding.fused.repeat_interleave(len(given) // batch, dim=0)
         decoded = self.mask_decoder(expanded, self.positions(embedding.fused), sparse, dense)
-        return self.detail(decoded, embedding.detail), decoded.quality.view(batch, -1)
+        if self.config.detail:
+            features = F.avg_pool2d(embedding.detail, 2).repeat_interleave(len(given) // batch, dim=0)
+            maps = prompt_maps((4 * h, 4 * w), points, boxes, masks, len(given), features)
+            decoded = decoded._replace(logits=self.click_path(decoded.logits, maps, features))
+        return self.sharpen(decoded, embedding), decoded.quality.view(batch, -1)
 
     def embed_prompts(
         self, grid: tuple[int, int], points: tuple[Tensor, Tensor] | None, boxes: Tensor | None, masks: Tensor | None
@@ -193,6 +232,7 @@ class ScSAM(nn.Module):
         spec = ClassSpec(max(c.id for c in self.classes) + 1, name)
         self.classes = (*self.classes, spec)
         self.class_prompt.prototypes = nn.Parameter(torch.cat([prototypes, row]))
+        self.thresholds = torch.cat([self.thresholds, self.thresholds.new_zeros(1)])
         return spec
 
     def forward(self, image: Tensor) -> Tensor:

@@ -30,6 +30,10 @@ class Augmentation:
     """Gamma varies between exp(-gamma) and exp(gamma)."""
     blur: float = 1.5
     """Largest sigma in pixels."""
+    tone: float = 0.4
+    """Spread of the slopes of a random rising tone curve; 0 keeps grey steps in proportion."""
+    coarse: float = 3.0
+    """Largest factor by which a coarser pixel, enlarged again, blurs what was there."""
     noise: float = 0.12
     """Largest standard deviation of pixel noise, in units of the 0..1 range."""
     invert: float = 0.0
@@ -75,9 +79,11 @@ def window(shape: tuple[int, ...], centre: tuple[float, float], grid: Tensor) ->
 
 def vary_grey(image: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
     """Change the look of a 1×Y×X crop in 0..1 as another microscope might."""
+    if how.coarse > 1 and uniform(generator, 0, 1) < 0.4:
+        image = coarsen(image, how, generator)
     if how.blur and uniform(generator, 0, 1) < 0.4:
         image = gaussian_blur(image, uniform(generator, 0.3, how.blur))
-    image = image.clamp(0, 1) ** math.exp(uniform(generator, -how.gamma, how.gamma))
+    image = tone_curve(image.clamp(0, 1), how.tone, generator) ** math.exp(uniform(generator, -how.gamma, how.gamma))
     factor = 1 + uniform(generator, -how.contrast, how.contrast)
     image = (image - 0.5) * factor + 0.5 + uniform(generator, -how.brightness, how.brightness)
     image = image + uneven_light(image.shape[1:], 0.1 * uniform(generator, 0, 1), generator)
@@ -86,6 +92,23 @@ def vary_grey(image: Tensor, how: Augmentation, generator: torch.Generator) -> T
     if uniform(generator, 0, 1) < how.invert:
         image = 1 - image
     return image.clamp(0, 1)
+
+
+def coarsen(image: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Look through a coarser, noisy pixel and enlarge again, as a volume resampled to the model's pixel size is."""
+    factor = math.exp(uniform(generator, 0, math.log(how.coarse)))
+    small = [max(8, round(n / factor)) for n in image.shape[1:]]
+    low = F.interpolate(image[None], small, mode="bilinear", antialias=True, align_corners=False)
+    low = low + torch.randn(low.shape, generator=generator) * uniform(generator, 0, how.noise)
+    return F.interpolate(low, image.shape[1:], mode="bilinear", align_corners=False)[0]
+
+
+def tone_curve(image: Tensor, spread: float, generator: torch.Generator, pieces: int = 6) -> Tensor:
+    """Bend grey values in 0..1 by a random rising curve of straight pieces; ends stay."""
+    slopes = torch.exp(torch.randn(pieces, generator=generator) * spread)
+    knots = torch.cat([torch.zeros(1), slopes.cumsum(0) / slopes.sum()])
+    piece = (image * pieces).long().clamp_max(pieces - 1)
+    return knots[piece] + (image * pieces - piece) * (knots[piece + 1] - knots[piece])
 
 
 def uneven_light(shape: torch.Size, strength: float, generator: torch.Generator) -> Tensor:

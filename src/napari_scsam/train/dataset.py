@@ -33,6 +33,12 @@ class Batch(NamedTuple):
     """B×side×side, index of the class in the table plus one; 0 background, `UNKNOWN` not judged."""
     objects: Tensor
     """B×N×side×side masks of objects to click on; all zero where the crop has fewer."""
+    first_clicks: Tensor
+    """B×N×side×side, where a first click means that object: not on an organelle inside a cell's profile."""
+
+    def to(self, device: torch.device) -> Batch:
+        """Move everything to a device."""
+        return Batch(*(part.to(device) for part in self))
 
 
 class LabelledVolume:
@@ -44,13 +50,17 @@ class LabelledVolume:
             raise UserError(
                 f"{source.image.name} has shape {image.shape} but {source.labels.name} has {labels.shape}; give labels of that image"
             )
-        chosen = source.slices or range(image.depth)
+        chosen = [z for z in source.slices or range(image.depth) if z not in source.calibration]
+        if not chosen:
+            raise UserError(f"every slice of {source.image.name} is kept for calibration; leave some to train on")
         if beyond := [z for z in chosen if not 0 <= z < image.depth]:
             raise UserError(f"{source.image.name} has no slice {beyond[0]}; its slices are 0 to {image.depth - 1}")
         contrast = measure_contrast(image.data)
         self.grey = (np.stack([normalise(image.plane(z), contrast) for z in chosen]) * 255).astype(np.uint8)
         values = np.stack([labels.plane(z) for z in chosen])
         index = {c.id: i + 1 for i, c in enumerate(recipe.classes)}
+        self.profiles = len(source.objects) if source.borders and not source.instances else None
+        """Which of the object maps holds cells' profiles, with organelles inside."""
         self.classes = np.full(values.shape, UNKNOWN, np.uint8) if source.instances else lookup(values, index)
         self.objects = [number_instances(values)] if source.instances else object_maps(values, source)
         self.places = {i: np.argwhere(self.classes == i)[:: 1 + int((self.classes == i).sum()) // 200_000] for i in index.values()}
@@ -100,8 +110,8 @@ class LabelledCrops:
         crops = [self.crop(generator) for _ in range(self.training.batch)]
         return Batch(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
 
-    def crop(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw one crop: image 1×s×s, labels s×s, objects N×s×s."""
+    def crop(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Draw one crop: image 1×s×s, labels s×s, objects and their first clicks N×s×s."""
         volume = self.volumes[int(torch.multinomial(self.weights, 1, generator=generator))]
         z, *centre = self.place(volume, generator)
         grid = random_grid(self.training.crop, self.training.augmentation, generator) * volume.pixels_per_step
@@ -110,7 +120,11 @@ class LabelledCrops:
         layers = np.stack([volume.classes[z][part], *(o[z][part] for o in volume.objects)]).astype(np.float32)
         numbers = sample(torch.from_numpy(layers), inside, grid, "nearest").round().long()
         image = vary_grey(sample(grey, inside, grid, "bilinear"), self.training.augmentation, generator)
-        return image, numbers[0], self.pick_objects(numbers[1:], generator)
+        objects, kinds = self.pick_objects(numbers[1:], generator)
+        profile = torch.tensor([k is not None and k == volume.profiles for k in kinds], dtype=torch.bool).view(-1, 1, 1)
+        first_clicks = objects * (~profile | (numbers[0] == 0))
+        # A profile of which the crop shows organelles alone cannot be meant by a click.
+        return image, numbers[0], objects * first_clicks.flatten(1).any(1)[:, None, None], first_clicks
 
     def place(self, volume: LabelledVolume, generator: torch.Generator) -> tuple[int, ...]:
         """Draw the centre (z, y, x) of a crop."""
@@ -120,13 +134,14 @@ class LabelledCrops:
             return tuple(int(v) for v in places[int(uniform(generator, 0, len(places) - 1e-6))])
         return tuple(int(uniform(generator, 0, n - 1e-3)) for n in volume.grey.shape)
 
-    def pick_objects(self, maps: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw objects evenly over the kinds: L×s×s numbers to N×s×s masks."""
+    def pick_objects(self, maps: Tensor, generator: torch.Generator) -> tuple[Tensor, list[int | None]]:
+        """Draw objects evenly over the kinds: L×s×s numbers to N×s×s masks, and the kind of each."""
         side = maps.shape[-1]
-        masks = torch.zeros(self.training.prompts, side, side)
-        kinds = [(m, ids[(n >= SMALLEST_OBJECT) & (ids > 0)]) for m in maps for ids, n in [m.unique(return_counts=True)]]
-        kinds = [(m, ids) for m, ids in kinds if len(ids)]
-        for mask in masks if kinds else ():
-            numbers, ids = kinds[int(uniform(generator, 0, len(kinds) - 1e-6))]
-            mask.copy_(numbers == ids[int(uniform(generator, 0, len(ids) - 1e-6))])
-        return masks
+        masks, drawn = torch.zeros(self.training.prompts, side, side), list[int | None]([None] * self.training.prompts)
+        counted = [m.unique(return_counts=True) for m in maps]
+        found = [(k, ids[(n >= SMALLEST_OBJECT) & (ids > 0)]) for k, (ids, n) in enumerate(counted)]
+        found = [(k, ids) for k, ids in found if len(ids)]
+        for number in range(len(masks) if found else 0):
+            drawn[number], ids = found[int(uniform(generator, 0, len(found) - 1e-6))]
+            masks[number] = maps[drawn[number]] == ids[int(uniform(generator, 0, len(ids) - 1e-6))]
+        return masks, drawn

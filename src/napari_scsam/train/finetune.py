@@ -12,16 +12,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_scsam.checkpoint import load_checkpoint, load_mae, save_checkpoint
+from napari_scsam.checkpoint import load_checkpoint, load_mae, read_weights, save_checkpoint
 from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.data.volumes import open_labels, open_volume
+from napari_scsam.infer.device import choose_device, precision
+from napari_scsam.infer.predictor import Predictor
 from napari_scsam.model import EncoderFeatures, ScSAM
 from napari_scsam.model.image_encoder import load_encoder
 from napari_scsam.model.official_weights import read_official
+from napari_scsam.train.calibrate import calibrate
 from napari_scsam.train.dataset import Batch, LabelledCrops
 from napari_scsam.train.losses import class_loss, prototype_loss
+from napari_scsam.train.pictures import looking, prediction_picture
 from napari_scsam.train.prompts import prompt_loss
 from napari_scsam.train.recipe import Recipe, Training
 from napari_scsam.train.resume import read_state, state_file, write_state
+from napari_scsam.train.run_folder import RunFolder
 from napari_scsam.train.schedule import TrainStep, learning_rate
 
 
@@ -55,20 +61,23 @@ def start_from(path: Path, classes: Sequence[ClassSpec]) -> ScSAM:
 
 
 def load_sam(model: ScSAM, path: Path) -> None:
-    """Fill encoder, prompt encoder and decoder from an official SAM file.
+    """Fill encoder, prompt encoder and decoder from an official SAM file, or from a checkpoint of ours.
 
     Raises
     ------
     UserError
         When the file is no SAM, or one of another size or without its decoder.
     """
-    official = read_official(path)
+    official = read_weights(path) if path.suffix == ".safetensors" else read_official(path)
     load_encoder(model.image_encoder, official, str(path))
     for prefix, part in (("prompt_encoder.", model.prompt_encoder), ("mask_decoder.", model.mask_decoder)):
         try:
             part.load_state_dict({k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)})
         except RuntimeError as error:
             raise UserError(f"{path} holds no {prefix[:-1].replace('_', ' ')} of SAM's form; give a whole SAM checkpoint") from error
+    for prefix, part in (("detail.", model.detail), ("click_path.", model.click_path)):  # an official SAM has neither
+        own = {k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)}
+        part.load_state_dict(own, strict=False)  # the MAE's side entrances to the details are new
 
 
 def parameter_groups(model: ScSAM, training: Training) -> list[dict[str, object]]:
@@ -80,8 +89,8 @@ def parameter_groups(model: ScSAM, training: Training) -> list[dict[str, object]
     decoder = [*model.mask_decoder.parameters(), *model.prompt_encoder.parameters()]
     others = {id(p) for p in (*tuned, *decoder)}
     rest = [p for p in model.parameters() if p.requires_grad and id(p) not in others]
-    rates = (training.rate, training.decoder_rate, training.encoder_rate)
-    return [{"params": params, "peak": peak} for params, peak in zip((rest, decoder, tuned), rates, strict=True)]
+    groups = {"rate": rest, "decoder_rate": decoder, "encoder_rate": tuned}
+    return [{"name": rate, "params": params, "peak": getattr(training, rate)} for rate, params in groups.items()]
 
 
 def generator_of(training: Training, step: int) -> torch.Generator:
@@ -92,60 +101,87 @@ def generator_of(training: Training, step: int) -> torch.Generator:
 class Embedder:
     """Gives batches with their features; embeds crops once when both encoders are frozen."""
 
-    def __init__(self, model: ScSAM, crops: LabelledCrops) -> None:
-        self.model, self.crops = model, crops
+    def __init__(self, model: ScSAM, crops: LabelledCrops, device: torch.device) -> None:
+        self.model, self.crops, self.device = model, crops, device
         self.remembered: dict[int, tuple[Batch, EncoderFeatures]] = {}
 
     def draw(self, step: int, generator: torch.Generator) -> tuple[Batch, EncoderFeatures]:
         """Give a new batch while the pool fills, or when an encoder learns; later one out of the pool."""
         training = self.crops.training
         if training.unfreeze:
-            batch = self.crops.batch(generator)
-            return batch, self.model.encode(batch.image.contiguous(memory_format=torch.channels_last))
+            batch = self.crops.batch(generator).to(self.device)
+            return batch, self.encode(batch)
         size = math.ceil(max(1, training.pool) / training.batch)
         batch, features = self.remember(step if step < size else int(torch.randint(size, (), generator=generator)))
-        return batch, EncoderFeatures(features.sam.float(), tuple(f.float() for f in features.mae))
+        batch = batch.to(self.device)
+        return batch, EncoderFeatures(features.sam.to(self.device).float(), tuple(f.to(self.device).float() for f in features.mae))
+
+    def encode(self, batch: Batch) -> EncoderFeatures:
+        """Run the encoders, in half precision where the device is made for it."""
+        with precision(self.device):
+            return self.model.encode(batch.image.contiguous(memory_format=torch.channels_last))
 
     @torch.no_grad()
     def remember(self, number: int) -> tuple[Batch, EncoderFeatures]:
         """Give a batch of the pool. Its number fixes it, so that a resumed run finds the pool of the stopped one."""
         if number not in self.remembered:
             batch = self.crops.batch(generator_of(self.crops.training, number))
-            features = self.model.encode(batch.image)
-            self.remembered[number] = batch, EncoderFeatures(features.sam.half(), tuple(f.half() for f in features.mae))
+            features = self.encode(batch.to(self.device))
+            self.remembered[number] = batch, EncoderFeatures(features.sam.half().cpu(), tuple(f.half().cpu() for f in features.mae))
         return self.remembered[number]
 
 
 def losses_of(model: ScSAM, batch: Batch, features: EncoderFeatures, training: Training, generator: torch.Generator) -> dict[str, Tensor]:
     """Give every loss of one batch; ``"loss"`` is their weighted sum."""
-    embedding = model.fuse(features)
-    logits = F.interpolate(model.class_logits(embedding), batch.labels.shape[1:], mode="bilinear", align_corners=False)
-    losses = {"class": class_loss(logits, batch.labels)}
-    losses["prototype"] = prototype_loss(embedding.fused, batch.labels, model.class_prompt.prototypes)
-    total = losses["class"] + training.contrastive * losses["prototype"]
-    if training.prompts:
-        losses["prompt"] = prompt_loss(model, embedding, batch.objects, generator)
-        total = total + training.prompt_weight * losses["prompt"]
-    return {"loss": total, **losses}
+    losses = {}
+    with precision(batch.image.device):
+        embedding = model.fuse(features)
+        if training.class_weight:
+            logits = F.interpolate(model.class_logits(embedding).float(), batch.labels.shape[1:], mode="bilinear", align_corners=False)
+            losses["class"] = class_loss(logits, batch.labels)
+            losses["prototype"] = prototype_loss(embedding.fused.float(), batch.labels, model.class_prompt.prototypes)
+        if training.prompts:
+            losses["prompt"] = prompt_loss(model, embedding, batch.objects, batch.first_clicks, generator, training.rounds)
+    weights = {"class": training.class_weight, "prototype": training.contrastive, "prompt": training.prompt_weight}
+    return {"loss": torch.stack([weights[k] * v for k, v in losses.items()]).sum(), **losses}
 
 
-def train(recipe: Recipe, out: Path) -> Iterator[TrainStep]:
+def calibrate_model(model: ScSAM, recipe: Recipe, device: torch.device) -> None:
+    """Set temperature and thresholds by the slices that the recipe keeps for it, if any."""
+    for source in recipe.sources:
+        if source.calibration:
+            image, labels = open_volume(source.image, source.voxel_size), open_labels(source.labels)
+            list(calibrate(Predictor(model, device), image, labels, source.calibration))
+            return
+
+
+def train(recipe: Recipe, out: Path, device: str = "auto") -> Iterator[TrainStep]:
     """Train a ScSAM and write it, now and then and at the end.
 
     A generator: each step is yielded, and closing it stops the run with the
     checkpoint that was saved last. Started again with the same `out` and
     recipe, it goes on from there; a seed fixes the run.
+
+    Parameters
+    ----------
+    recipe
+        From `read_recipe`.
+    out
+        Ends in ``.safetensors``.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     """
-    training, state = recipe.training, state_file(out)
+    training, state, where = recipe.training, state_file(out), choose_device(device)
     torch.manual_seed(training.seed)
-    model = build_model(recipe).train().to(memory_format=torch.channels_last)
+    model = build_model(recipe).train().to(where).to(memory_format=torch.channels_last)
     recipe = replace(recipe, model=model.config, classes=model.classes)
     model.image_encoder.train("sam" in training.unfreeze)
     model.mae.train("mae" in training.unfreeze)
-    embedder, run = Embedder(model, LabelledCrops(recipe)), recipe.to_dict()
+    embedder, run = Embedder(model, LabelledCrops(recipe), where), recipe.to_dict()
     optimiser = torch.optim.AdamW(parameter_groups(model, training), lr=training.rate, weight_decay=0.01)
-    started = time.monotonic()
-    for step in range(read_state(state, model, optimiser, run), training.steps):
+    first, started = read_state(state, model, optimiser, run), time.monotonic()
+    folder = RunFolder(out, run, recipe.files(), where, first)
+    for step in range(first, training.steps):
         generator = generator_of(training, step)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, training.steps, group["peak"])
@@ -154,8 +190,15 @@ def train(recipe: Recipe, out: Path) -> Iterator[TrainStep]:
         torch.autograd.backward(losses["loss"])
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
+        done = TrainStep(step + 1, training.steps, {k: v.item() for k, v in losses.items()}, time.monotonic() - started)
+        folder.add(done, optimiser)
+        if step + 1 == training.steps:
+            calibrate_model(model, recipe, where)
         if (step + 1) % training.save_every == 0 or step + 1 == training.steps:
             write_state(state, model, optimiser, step + 1, run)
-            save_checkpoint(out, model, summary=recipe.summary, licence=recipe.licence, training={**run, "steps_done": step + 1})
-        yield TrainStep(step + 1, training.steps, {k: v.item() for k, v in losses.items()}, time.monotonic() - started)
+            record = {**run, "steps_done": step + 1}
+            save_checkpoint(out, model, summary=recipe.summary, licence=recipe.licence, training=record, half=recipe.half)
+            with looking(model):  # always at the same crops
+                folder.save(done, prediction_picture(model, *embedder.draw(0, generator_of(training, 0)), training))
+        yield done
     state.unlink(missing_ok=True)

@@ -12,13 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_scsam.checkpoint import save_mae
+from napari_scsam.checkpoint import load_mae, save_mae
 from napari_scsam.config import UserError
 from napari_scsam.data.preprocess import measure_contrast, normalise
 from napari_scsam.data.volumes import Volume
+from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
 from napari_scsam.train.augment import Augmentation, random_grid, sample, uniform, vary_grey, window
+from napari_scsam.train.pictures import looking, reconstruction_picture
 from napari_scsam.train.resume import read_state, state_file, write_state
+from napari_scsam.train.run_folder import RunFolder
 from napari_scsam.train.schedule import TrainStep, learning_rate
 
 ISOTROPIC = 1.5
@@ -39,6 +42,8 @@ class PretrainConfig:
     seed: int = 0
     save_every: int = 200
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(invert=0.15))
+    start: str | None = None
+    """Encoder to go on from, as an earlier run wrote it."""
 
 
 class UnlabelledCrops:
@@ -83,7 +88,15 @@ def planes_of(volume: Volume) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:
     return [grey, grey.transpose(1, 0, 2), grey.transpose(2, 0, 1)] if isotropic else [grey]
 
 
-def pretrain(volumes: Sequence[Volume], out: Path, config: PretrainConfig | None = None) -> Iterator[TrainStep]:
+def shown_crops(model: MaskedAutoencoder, crops: UnlabelledCrops, device: torch.device) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Picture what the model makes of the same crops, hidden in the same places, every time."""
+    torch.manual_seed(crops.config.seed)  # each step sets its own anew
+    image = crops.batch(torch.Generator().manual_seed(crops.config.seed)).to(device)
+    with looking(model):
+        return reconstruction_picture(model, image, crops.config.hidden)
+
+
+def pretrain(volumes: Sequence[Volume], out: Path, config: PretrainConfig | None = None, device: str = "auto") -> Iterator[TrainStep]:
     """Train a masked autoencoder and write its encoder.
 
     A generator: each step is yielded, and closing it stops the run with what
@@ -97,28 +110,39 @@ def pretrain(volumes: Sequence[Volume], out: Path, config: PretrainConfig | None
         Where to write the encoder (``.safetensors``).
     config
         Settings; defaults are those of the shipped prior.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     """
-    config, state = config or PretrainConfig(), state_file(out)
+    config, state, where = config or PretrainConfig(), state_file(out), choose_device(device)
     if config.steps < 1:
         raise UserError(f"{config.steps} steps train nothing; give at least 1")
     torch.manual_seed(config.seed)
     crops = UnlabelledCrops(volumes, config)
-    model = MaskedAutoencoder(build_mae_encoder(config.encoder)).to(memory_format=torch.channels_last)
+    model = MaskedAutoencoder(build_mae_encoder(config.encoder)).to(where).to(memory_format=torch.channels_last)
+    if config.start is not None:
+        load_mae(config.start, model.encoder)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, betas=(0.9, 0.95), weight_decay=0.05)
+    start = Path(config.start) if config.start is not None else None
     run = {"volumes": [v.name for v in volumes], **asdict(config)}
+    record = {**run, "start": start.name if start else None}
     first, started = read_state(state, model, optimiser, run), time.monotonic()
+    folder = RunFolder(out, record, [path for path in (*(v.path for v in volumes), start) if path is not None], where, first)
     for step in range(first, config.steps):
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
         torch.manual_seed(config.seed * 1_000_003 + step)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, config.steps, config.rate)
-        loss = model(crops.batch(generator), config.hidden)
+        with precision(where):
+            loss = model(crops.batch(generator).to(where), config.hidden)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
+        done = TrainStep(step + 1, config.steps, {"loss": loss.item()}, time.monotonic() - started)
+        folder.add(done, optimiser)
         if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
             write_state(state, model, optimiser, step + 1, run)
-            save_mae(out, model.encoder, config.encoder, {**run, "steps": step + 1})
-        yield TrainStep(step + 1, config.steps, {"loss": loss.item()}, time.monotonic() - started)
+            save_mae(out, model.encoder, config.encoder, {**record, "steps": step + 1})
+            folder.save(done, shown_crops(model, crops, where))
+        yield done
     state.unlink(missing_ok=True)

@@ -12,8 +12,13 @@ from napari_scsam.train.losses import mask_loss
 NO_POINT = -1
 
 
-def prompt_loss(model: ScSAM, embedding: Embedding, objects: Tensor, generator: torch.Generator) -> Tensor:
-    """Ask for each object by a box or a click, correct the answer once, and score both answers.
+def prompt_loss(
+    model: ScSAM, embedding: Embedding, objects: Tensor, first_clicks: Tensor, generator: torch.Generator, rounds: int = 2
+) -> Tensor:
+    """Ask for each object by a box or a click, correct the answer again and again, and score every answer.
+
+    As in SAM's training the earlier answer comes back as a mask prompt, and
+    now and then alone, without a new click.
 
     Parameters
     ----------
@@ -21,18 +26,34 @@ def prompt_loss(model: ScSAM, embedding: Embedding, objects: Tensor, generator: 
         Of B crops.
     objects
         B×N×H×W masks; empty ones count nothing.
+    first_clicks
+        B×N×H×W, where a first click may fall.
+    rounds
+        Answers asked for.
     """
-    batch, count = objects.shape[:2]
-    target = F.avg_pool2d(objects, 2)  # the logits stand at stride 2
-    weight = (objects.flatten(2).sum(2) > 0).float()
     masks = objects.flatten(0, 1)
-    boxes = jittered_boxes(masks, generator) if torch.rand((), generator=generator) < 0.5 else None
-    points = None if boxes is not None else clicks(masks, generator)
-    logits, quality = model.prompt_logits(embedding, points, boxes)
-    first = mask_loss(logits, quality, target, weight)
-    fixed, previous = corrections(logits.detach().flatten(0, 1), masks, points, generator), F.avg_pool2d(logits.detach(), 2)
-    logits, quality = model.prompt_logits(embedding, fixed, boxes, previous.view(batch * count, 1, *previous.shape[2:]))
-    return 0.5 * (first + mask_loss(logits, quality, target, weight))
+    boxes = jittered_boxes(masks, generator) if torch.rand((), generator=generator) < 0.3 else None
+    points = None if boxes is not None else clicks(first_clicks.flatten(0, 1), generator)
+    previous, losses = None, []
+    for _ in range(rounds):
+        logits, quality = model.prompt_logits(embedding, points, boxes, previous)
+        losses.append(answer_loss(logits.float(), quality.float(), objects))
+        answer = logits.detach().flatten(0, 1).float()
+        previous = fed_back(answer, (embedding.fused.shape[2], embedding.fused.shape[3]))
+        if torch.rand((), generator=generator) < 0.85:
+            points = corrections(answer, masks, points, generator)
+    return torch.stack(losses).mean()
+
+
+def answer_loss(logits: Tensor, quality: Tensor, objects: Tensor) -> Tensor:
+    """Score B×N×h×w answers against B×N×H×W objects, at the answers' own resolution."""
+    target = F.adaptive_avg_pool2d(objects, (logits.shape[2], logits.shape[3]))
+    return mask_loss(logits, quality, target, (objects.flatten(2).sum(2) > 0).float())
+
+
+def fed_back(logits: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Bring N×H×W answers to the size of SAM's mask prompts, N×1×4h×4w for an h×w grid."""
+    return F.adaptive_avg_pool2d(logits, (4 * grid[0], 4 * grid[1]))[:, None]
 
 
 def clicks(masks: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -46,23 +67,23 @@ def click_in(mask: Tensor, generator: torch.Generator) -> Tensor:
     """Draw a pixel of the mask, the deeper the likelier; (0, 0) when it is empty."""
     depth = F.avg_pool2d(mask[None], 9, stride=1, padding=4)[0] ** 2 * mask
     if not depth.any():
-        return torch.zeros(2)
-    chosen = int(torch.multinomial(depth.flatten(), 1, generator=generator))
-    return torch.tensor([chosen % mask.shape[1], chosen // mask.shape[1]], dtype=torch.float32)
+        return torch.zeros(2, device=mask.device)
+    chosen = int(torch.multinomial(depth.flatten().cpu(), 1, generator=generator))  # chance lives on the CPU
+    return torch.tensor([chosen % mask.shape[1], chosen // mask.shape[1]], dtype=torch.float32, device=mask.device)
 
 
 def jittered_boxes(masks: Tensor, generator: torch.Generator) -> Tensor:
     """Draw a box round each mask, N×4 as (x0, y0, x1, y1), moved by up to 5 % of its size."""
     boxes = torch.stack([box_round(mask) for mask in masks])
     size = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
-    return boxes + (torch.rand(boxes.shape, generator=generator) * 2 - 1) * 0.05 * size
+    return boxes + (torch.rand(boxes.shape, generator=generator).to(boxes) * 2 - 1) * 0.05 * size
 
 
 def box_round(mask: Tensor) -> Tensor:
     """Find the box round one mask; all zero when it is empty."""
     rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
     if not len(rows):
-        return torch.zeros(4)
+        return torch.zeros(4, device=mask.device)
     return torch.stack([columns[0, 0], rows[0, 0], columns[-1, 0] + 1, rows[-1, 0] + 1]).float()
 
 
@@ -72,7 +93,7 @@ def corrections(logits: Tensor, masks: Tensor, points: tuple[Tensor, Tensor] | N
     Parameters
     ----------
     logits
-        N×H/2×W/2 answer so far.
+        N×h×w answer so far.
     masks
         N×H×W truth.
     points

@@ -42,6 +42,8 @@ class Source:
     """How often it is drawn from, beside the square root of its size."""
     slices: tuple[int, ...] = ()
     """Use these slices only; all when empty."""
+    calibration: tuple[int, ...] = ()
+    """Slices to keep out of training and set temperature and thresholds by at the end."""
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values; of the files only the names, which mean something on other machines too."""
@@ -68,6 +70,10 @@ class Training:
     """How many embedded crops to remember when both encoders are frozen."""
     prompts: int = 3
     """Objects to click on in each crop; 0 trains classes alone."""
+    rounds: int = 2
+    """Answers asked for each object, every one corrected by a click."""
+    class_weight: float = 1.0
+    """Weight of the classes' cross-entropy and Dice; 0 trains clicks and boxes alone, which is SAM's own training."""
     contrastive: float = 0.1
     """Weight of the prototype-contrastive loss."""
     prompt_weight: float = 0.5
@@ -93,6 +99,13 @@ class Recipe:
     """A ScSAM checkpoint to start from instead."""
     summary: str = "A ScSAM trained with scsam train."
     licence: str = "unknown"
+    half: bool = False
+    """Write the weights in half precision, at half the size."""
+
+    def files(self) -> tuple[Path, ...]:
+        """Give everything that a run reads."""
+        weights = [path for path in (self.sam_weights, self.mae_weights, self.start) if path is not None]
+        return (*(path for source in self.sources for path in (source.image, source.labels)), *weights)
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values for the checkpoint's training record."""
@@ -137,7 +150,7 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
         raise UserError(f"the recipe has an unknown table [{min(unknown)}]; known are {', '.join(known)}")
     model, card = dict(_table(data, "model")), _table(data, "checkpoint")
     start, sam, mae = (_path(base, model.pop(k), k) if k in model else None for k in ("start", "sam_weights", "mae_weights"))
-    _refuse_unknown(card, ("summary", "licence"), "checkpoint")
+    _refuse_unknown(card, ("summary", "licence", "half"), "checkpoint")
     classes = _tables(data, "classes")
     return Recipe(
         model=_model(model),
@@ -150,6 +163,7 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
         start=start,
         summary=str(card.get("summary", Recipe.summary)),
         licence=str(card.get("licence", Recipe.licence)),
+        half=bool(card.get("half", False)),
     )
 
 
@@ -189,7 +203,7 @@ def _source(data: Mapping[str, Any], base: Path) -> Source:
         raise UserError("each [[data]] table of the recipe needs an image and its labels")
     values = dict(data) | {k: _path(base, data[k], k) for k in ("image", "labels")}
     values["objects"] = tuple(_numbers(group, "objects") for group in _numbers(data.get("objects", []), "objects", list))
-    values |= {k: _numbers(data.get(k, []), k) for k in ("borders", "slices")}
+    values |= {k: _numbers(data.get(k, []), k) for k in ("borders", "slices", "calibration")}
     values["voxel_size"] = parse_voxel_size(data.get("voxel_size"))
     return _build(Source, values, "data")
 
@@ -209,10 +223,12 @@ def _training(data: Mapping[str, Any]) -> Training:
     values["unfreeze"] = tuple(dict.fromkeys(names))
     values["augmentation"] = _build(Augmentation, {"zoom": 1.5, **_table(data, "augmentation")}, "training.augmentation")
     training = _build(Training, values, "training")
-    if low := [k for k in ("steps", "batch", "pool", "save_every", "crop") if getattr(training, k) < 1]:
+    if low := [k for k in ("steps", "batch", "pool", "save_every", "crop", "rounds") if getattr(training, k) < 1]:
         raise UserError(f"{low[0]} = {getattr(training, low[0])} in the recipe's [training] is not usable; give at least 1")
     if training.crop % MULTIPLE:
         raise UserError(f"crop = {training.crop} in the recipe's [training] is not usable; give a multiple of {MULTIPLE}")
+    if not training.class_weight and not training.prompts:
+        raise UserError("class_weight = 0 and prompts = 0 in the recipe's [training] teach nothing; give one of them more")
     return training
 
 

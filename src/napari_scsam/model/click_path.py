@@ -1,0 +1,101 @@
+"""What a click, a box or an earlier answer asks for, seen by convolutions.
+
+SAM learned from a billion masks to find the thing under a click by attention
+alone. A tiny model has no such school. Maps of the prompts beside the fine
+features, read by a small U-Net, tell it at once where to look and where the
+thing ends; disks of clicks are how RITM (Sofiiuk et al. 2022) and others do it.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_scsam.model.mae import ConvBlock, halve
+
+CLICK_RADIUS = 6.0
+"""Spread of a click on its map, in input pixels."""
+
+CELL = 4
+"""Input pixels per cell of the maps, as of SAM's mask prompts."""
+
+WIDTHS = (24, 32, 48, 64)
+"""Channels at strides 4, 8, 16 and 32."""
+
+
+def prompt_maps(
+    grid: tuple[int, int], points: tuple[Tensor, Tensor] | None, boxes: Tensor | None, masks: Tensor | None, count: int, like: Tensor
+) -> Tensor:
+    """Draw N prompts as maps: clicks inside, clicks outside, boxes, earlier answers.
+
+    Parameters
+    ----------
+    grid
+        Rows and columns of the maps, 4h×4w.
+    points, boxes, masks
+        As `ScSAM.prompt_logits` takes them.
+    count
+        N.
+    like
+        Gives device and dtype.
+
+    Returns
+    -------
+    maps
+        N×4×4h×4w, about -1..1; zero for what is not given.
+    """
+    maps = like.new_zeros((count, 4, *grid))
+    y, x = (torch.arange(n, device=like.device, dtype=torch.float32) * CELL + (CELL - 1) / 2 for n in grid)
+    if points is not None:
+        maps[:, :2] = torch.stack([click_map(y, x, *points, label) for label in (1, 0)], 1).to(like.dtype)
+    if boxes is not None:
+        inside = (y[:, None] >= boxes[:, 1, None, None]) & (y[:, None] < boxes[:, 3, None, None])
+        maps[:, 2] = (inside & (x >= boxes[:, 0, None, None]) & (x < boxes[:, 2, None, None])).to(like.dtype)
+    if masks is not None:
+        maps[:, 3] = torch.tanh(masks[:, 0] / 2).to(like.dtype)
+    return maps
+
+
+def click_map(y: Tensor, x: Tensor, coordinates: Tensor, labels: Tensor, label: int) -> Tensor:
+    """Draw the clicks of one label, N×P×2 as (x, y) with labels N×P, as round spots: N×rows×columns in 0..1."""
+    squares = (x - coordinates[..., :1]).square()[:, :, None, :] + (y - coordinates[..., 1:]).square()[:, :, :, None]
+    spots = torch.exp(-squares / (2 * CLICK_RADIUS**2)) * (labels == label)[..., None, None]
+    return spots.amax(1)
+
+
+class ClickPath(nn.Module):
+    """A small U-Net from stride 4 to 32 and back that corrects SAM's answer to each prompt.
+
+    Its last layer is zero-initialised: untrained, the masks are SAM's.
+
+    Parameters
+    ----------
+    features
+        Channels of the detail features.
+    """
+
+    def __init__(self, features: int = 32) -> None:
+        super().__init__()
+        self.enter = nn.Sequential(nn.Conv2d(features + 5, WIDTHS[0], 3, padding=1), ConvBlock(WIDTHS[0]))
+        pairs = list(pairwise(WIDTHS))
+        self.down = nn.ModuleList(nn.Sequential(halve(a, b), ConvBlock(b)) for a, b in pairs)
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in reversed(pairs))
+        self.refine = nn.ModuleList(ConvBlock(a) for a, _ in reversed(pairs))
+        self.out = nn.Conv2d(WIDTHS[0], 1, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+
+    def forward(self, logits: Tensor, maps: Tensor, features: Tensor) -> Tensor:
+        """Correct N×1×4h×4w logits, given N×4×4h×4w prompt maps and N×C×4h×4w features."""
+        x = self.enter(torch.cat([features, torch.tanh(logits / 4), maps], dim=1))
+        skips = [x]
+        for down in self.down:
+            x = down(x)
+            skips.append(x)
+        for up, refine, skip in zip(self.up, self.refine, skips[-2::-1], strict=True):
+            x = refine(skip + F.interpolate(up(x), skip.shape[2:], mode="bilinear", align_corners=False))
+        corrected: Tensor = logits + self.out(x)
+        return corrected

@@ -1,0 +1,113 @@
+"""Pictures of what a model in training makes of a few crops."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skimage.util import montage
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_scsam.config import ClassSpec
+from napari_scsam.infer.device import precision
+from napari_scsam.infer.picture import MARGIN, overlay
+from napari_scsam.model import Embedding, EncoderFeatures, ScSAM
+from napari_scsam.model.mae import PIXEL_MEAN, PIXEL_STD, MaskedAutoencoder
+from napari_scsam.train.dataset import Batch
+from napari_scsam.train.prompts import clicks
+from napari_scsam.train.recipe import Training
+
+CROPS = 4
+"""Rows of a picture."""
+
+CLICKED = (ClassSpec(1, "clicked object", "#ffd23f"),)
+
+
+@contextlib.contextmanager
+def looking(model: nn.Module) -> Iterator[None]:
+    """Let a model answer without learning: no gradients, no batch statistics; afterwards each part trains on as it did."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def prediction_picture(model: ScSAM, batch: Batch, features: EncoderFeatures, training: Training) -> NDArray[np.uint8]:
+    """Show the first crops of a batch in rows, as far as they are trained on: image, classes, objects.
+
+    Parameters
+    ----------
+    model
+        In `looking`.
+    batch, features
+        Crops, and what the encoders say of them.
+
+    Returns
+    -------
+    picture
+        Y×X×3. Left the image; then the true classes and the predicted ones; then an object and the answer to one click on it.
+    """
+    batch = Batch(*(part[:CROPS] for part in batch))
+    labels = batch.labels
+    layers: list[tuple[Tensor, Sequence[ClassSpec]]] = [(torch.zeros_like(labels), ())]
+    table = tuple(replace(spec, id=row) for row, spec in enumerate(model.classes, 1))
+    with precision(batch.image.device):
+        embedding = model.fuse(EncoderFeatures(features.sam[:CROPS], tuple(level[:CROPS] for level in features.mae)))
+        if training.class_weight:
+            layers += [(labels, table), (likeliest_classes(model, embedding, labels.shape), table)]
+        if training.prompts:
+            layers += [(batch.objects[:, 0], CLICKED), (clicked_objects(model, embedding, batch), CLICKED)]
+    return rows_of([colour(batch.image, answer, classes) for answer, classes in layers])
+
+
+def likeliest_classes(model: ScSAM, embedding: Embedding, shape: Sequence[int]) -> Tensor:
+    """Give the model's labels as a batch has them: B×H×W rows of the class table plus one, 0 background."""
+    logits = F.interpolate(model.class_logits(embedding).float(), tuple(shape[1:]), mode="bilinear", align_corners=False)
+    logits = logits / model.temperature - model.thresholds[:, None, None]
+    return torch.cat([torch.zeros_like(logits[:, :1]), logits], 1).argmax(1)
+
+
+def clicked_objects(model: ScSAM, embedding: Embedding, batch: Batch) -> Tensor:
+    """Give the model's answer to one click on the first object of each crop, B×H×W; nothing where there is none."""
+    points = clicks(batch.first_clicks[:, 0], torch.Generator().manual_seed(0))
+    logits, _ = model.prompt_logits(embedding, points)
+    answer = F.interpolate(logits.float(), batch.labels.shape[1:], mode="bilinear", align_corners=False)[:, 0] > 0
+    return answer & batch.objects[:, 0].flatten(1).any(1)[:, None, None]
+
+
+def reconstruction_picture(model: MaskedAutoencoder, image: Tensor, hidden: float) -> NDArray[np.uint8]:
+    """Show the first crops of B×1×H×W in rows: image, what the model sees of it, what it makes of that.
+
+    Chance, which hides the blocks, is torch's own.
+    """
+    image = image[:CROPS]
+    mask = model.random_mask(image, hidden)
+    with precision(image.device):
+        predicted = model.head(model.encoder(image, mask)[-1]).float() * PIXEL_STD + PIXEL_MEAN
+    nothing = torch.zeros_like(image[:, 0])
+    seen, filled = image * (1 - mask), torch.where(mask > 0, predicted.clamp(0, 1), image)
+    return rows_of([colour(shown, nothing, ()) for shown in (image, seen, filled)])
+
+
+def colour(image: Tensor, labels: Tensor, classes: Sequence[ClassSpec]) -> list[NDArray[np.uint8]]:
+    """Lay B×H×W labels over B×1×H×W grey values."""
+    pairs = zip(image[:, 0].float().cpu().numpy(), labels.cpu().numpy(), strict=True)
+    return [overlay(grey, values, classes) for grey, values in pairs]
+
+
+def rows_of(columns: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+    """Set columns of equal pictures side by side on white."""
+    cells = [cell for row in zip(*columns, strict=True) for cell in row]
+    shape = (len(columns[0]), len(columns))
+    picture: NDArray[Any] = montage(np.stack(cells), fill=(255, 255, 255), grid_shape=shape, padding_width=MARGIN, channel_axis=-1)
+    return picture.astype(np.uint8)
