@@ -225,7 +225,7 @@ def test_a_checkpoint_of_ours_gives_its_sam(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
     mae = {k: v.clone() for k, v in new.mae.state_dict().items()}
     load_sam(new, tmp_path / "old.safetensors")
-    for prefix in ("image_encoder.", "prompt_encoder.", "mask_decoder."):
+    for prefix in ("image_encoder.", "prompt_encoder.", "mask_decoder.", "detail.", "click_path."):
         weights = part(old.state_dict(), prefix)
         assert weights
         assert all(torch.equal(v, new.state_dict()[k]) for k, v in weights.items())
