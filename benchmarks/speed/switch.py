@@ -55,7 +55,7 @@ class Window:
         self.said, self.drawn = "", 0.0
         self.session.status.connect(self._hear)
         # napari tells of no drawing; its canvas does.
-        viewer.window._qt_viewer.canvas._scene_canvas.events.draw.connect(self._see)
+        viewer.window._qt_viewer.canvas._scene_canvas.events.draw.connect(self._see, position="last")
         self.session.choose_checkpoint(checkpoint_info(checkpoint))
         self.wait(lambda: self.session.model_state.startswith("Runs"))
 

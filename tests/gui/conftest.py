@@ -24,6 +24,7 @@ class FakePredictor:
     """Calls the brightest third of the pixels vesicle and the darkest mitochondrion, slowly, tile by tile."""
 
     device = "cpu"
+    count = 3
     seconds_per_tile = 0.005
 
     def tiles(self, slice_) -> list[int]:  # noqa: ARG002  # all slices are alike
@@ -54,8 +55,8 @@ class FakePredictor:
 
     def segment_steps(self, names=None):
         try:
-            for done in range(3):
-                yield Progress(done, 3, "embedding")
+            for done in range(self.count):
+                yield Progress(done, self.count, "embedding")
                 time.sleep(self.seconds_per_tile)
         except GeneratorExit:
             self.closed += 1

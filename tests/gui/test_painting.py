@@ -54,6 +54,19 @@ def shown(output, plane=MIDDLE) -> np.ndarray:
     return plane.read(output.layer.data)
 
 
+def test_a_write_is_drawn_once(output):
+    drawn = []
+    output.layer.events.set_data.connect(drawn.append)
+    write(output, MITO_TOP, [MITO])
+    assert len(drawn) == 1
+
+
+def test_a_small_plane_is_written_in_one_step(output, monkeypatch):
+    monkeypatch.setattr(painting, "BAND", 80)
+    assert list(output.write_steps(MIDDLE, MITO_TOP, [MITO])) == []
+    np.testing.assert_array_equal(shown(output), MITO_TOP)
+
+
 def test_a_write_changes_one_plane_and_is_one_undo_step(output):
     assert write(output, MITO_TOP, [MITO]) == 40
     np.testing.assert_array_equal(shown(output), MITO_TOP)

@@ -55,15 +55,15 @@ def test_pick_a_class_segment_undo_redo_and_pick_another(window, stack):
 def test_cancel_in_the_middle_of_a_long_run(window, stack, wait):
     one = window(Image(stack))
     one.finish()
-    one.engine.predictor.tiles = 10_000
+    one.engine.predictor.count = 10_000
     one.widget.segment.segment.click()
     wait(lambda: one.widget.segment.bar.value() > 1)
-    assert one.widget.segment.cancel.isVisible()
+    wait(one.widget.segment.cancel.isVisible)
     one.widget.segment.cancel.click()
     wait(lambda: one.engine.predictor.closed == 1)
     assert len(one.viewer.layers) == 1
     assert "Cancelled" in one.widget.segment.status.text()
-    one.engine.predictor.tiles = 2
+    one.engine.predictor.count = 2
     one.widget.segment.segment.click()
     one.finish()
     assert labels_of(one.viewer).data.any()
@@ -115,7 +115,7 @@ def test_a_typed_voxel_size_is_used(window, stack):
 def test_a_dock_closed_in_the_middle_of_a_run_leaves_no_thread(window, stack, wait):
     one = window(Image(stack))
     one.finish()
-    one.engine.predictor.tiles = 10_000
+    one.engine.predictor.count = 10_000
     one.widget.segment.segment.click()
     wait(lambda: one.widget.segment.bar.value() > 1)
     one.viewer.window.remove_dock_widget(one.widget)
@@ -128,7 +128,7 @@ def test_a_viewer_closed_in_the_middle_of_a_run_leaves_no_thread(window, stack, 
     one = window(Image(stack))
     one.finish()
     predictor, bar = one.engine.predictor, one.widget.segment.bar
-    predictor.tiles = 10_000
+    predictor.count = 10_000
     one.widget.segment.segment.click()
     wait(lambda: bar.value() > 1)
     one.viewer.close()

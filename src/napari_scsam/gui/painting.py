@@ -53,7 +53,8 @@ class OrganelleLabels:
         int
             The number of pixels changed.
         """
-        self.layer.visible = True  # to see what comes; and napari 0.9 cannot write to a hidden layer whose axes were rolled
+        if not self.layer.visible:  # napari draws everything anew even when nothing changes
+            self.layer.visible = True  # to see what comes; and napari 0.9 cannot write to a hidden layer whose axes were rolled
         bands = row_bands(prediction.shape)
         written = self._written[plane]
         while written.last_write_is_gone(plane.read(self.layer.data, rows) for rows in bands):
@@ -63,13 +64,14 @@ class OrganelleLabels:
         changed = 0
         with self.layer.block_history():
             for number, rows in enumerate(bands):
+                if number:
+                    yield
                 current = plane.read(self.layer.data, rows)
                 remembered = written.band(number, current)
                 wanted = merge(current, prediction[rows].astype(current.dtype), ids)
                 ours = (current == remembered) | (replace_edits & (wanted != current))
                 changed += self._set_pixels(plane, rows, np.where(ours, wanted, current), current)
                 packed.append(pack(np.where(ours, wanted, remembered)))
-                yield
         if changed:
             written.add_write(packed)
             self.layer.refresh(extent=False)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout
 
 from napari_scsam.config import ClassSpec, Progress
 from napari_scsam.gui.parts import Dropdown, keep_place, note, swatch
+
+PATIENCE_MS = 150
+"""Work that is done sooner shows no bar: it would only flicker, and the whole window be drawn twice more for it."""
 
 
 class SegmentPanel(QGroupBox):
@@ -41,6 +44,9 @@ class SegmentPanel(QGroupBox):
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop after the tile that is being worked on. Nothing is written.")
         self.cancel.clicked.connect(self.cancel_asked)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._show_bar)
         self.status = note()
         self._lay_out()
         self.show_working(False)
@@ -65,11 +71,19 @@ class SegmentPanel(QGroupBox):
         self.bar.setFormat(f"{progress.what}  %p %" if progress.done else progress.what)
 
     def show_working(self, working: bool) -> None:
-        """Show the bar and the way out only while there is work."""
-        self.bar.setVisible(working)
-        self.cancel.setVisible(working)
-        if not working:
-            self.bar.reset()
+        """Show the bar and the way out only while there is work that takes time."""
+        if working:
+            if not self._soon.isActive():
+                self._soon.start(PATIENCE_MS)
+            return
+        self._soon.stop()
+        self.bar.setVisible(False)
+        self.cancel.setVisible(False)
+        self.bar.reset()
+
+    def _show_bar(self) -> None:
+        self.bar.setVisible(True)
+        self.cancel.setVisible(True)
 
     def show_status(self, sentence: str) -> None:
         """Say what happens or what came out."""

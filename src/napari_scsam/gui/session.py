@@ -246,7 +246,6 @@ class Session:
         if viewer is None or image is None or image not in viewer.layers:
             return
         output = self._outputs.for_image(viewer, image, request.classes, typed=self._sources.typed_size(image))
-        yield
         ids = [spec.id for spec in request.classes]
         yield from output.write_steps(request.plane, result.labels, ids, replace_edits=self.replace_edits)
         self._embedded.append(request.embedding)

@@ -110,7 +110,8 @@ class Worker(QObject):
     def trickle(self, steps: Generator[None, None, None]) -> None:
         """Run small work on the main thread, one step per turn of the event loop."""
         self._small.append(steps)
-        self._timer.start(PAUSE_MS)
+        if not self._timer.isActive():
+            self._timer.start(0)  # the first step goes as soon as this turn is over
 
     def stop(self) -> None:
         """Cancel everything and let the thread end after its step; nothing is reported any more."""
@@ -159,5 +160,6 @@ class Worker(QObject):
             next(self._small[0])
         except StopIteration:
             self._small.popleft()
+        self._timer.setInterval(PAUSE_MS)
         if not self._small:
             self._timer.stop()
