@@ -23,7 +23,7 @@ from benchmarks.accuracy.forest import ForestLogits, features
 from benchmarks.accuracy.pixels import PixelPredictor
 from benchmarks.accuracy.plan import EFFICIENCY, FULL, QUICK, VARIANTS, Run, Scale, pending, runs_of
 from benchmarks.accuracy.unet import UNet
-from benchmarks.accuracy.work import recipe_of
+from benchmarks.accuracy.work import Bench, digest, recipe_of, settings_of
 from sklearn.ensemble import RandomForestClassifier
 
 from napari_scsam.config import ClassSpec
@@ -152,7 +152,7 @@ def test_the_forest_tells_dark_from_bright_and_knows_classes_it_never_saw() -> N
 
 
 def test_a_variant_differs_from_the_shipped_recipe_in_what_it_says_alone() -> None:
-    bench = replace(bench_of(parse(["--sam-weights", str(sam_weights())])), data=Path("data"))
+    bench = Bench(FULL, read_recipe(ROOT / "weights/recipe.toml"), Path("data"), Path("out"))
     runs = {run.variant: recipe_of(bench, run) for run in runs_of(FULL) if run.slices == FULL.training and run.seed == 0}
     assert runs["b"].model == replace(runs["f"].model, branches="sam")
     assert runs["b"].training == replace(runs["f"].training, unfreeze=("sam",))
@@ -162,19 +162,30 @@ def test_a_variant_differs_from_the_shipped_recipe_in_what_it_says_alone() -> No
     assert runs["f"].training.prompts == 0
 
 
-def sam_weights() -> Path:
-    """The weights that the benchmark is for, or those that every clone has."""
-    best = ROOT / "weights/sam_tiny.safetensors"
-    return best if best.is_file() else ROOT / "weights/scsam_tiny.safetensors"
+def test_what_changes_nothing_repeats_nothing_and_what_changes_a_run_does(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"one")
+    recipe = replace(read_recipe(ROOT / "weights/recipe.toml"), sam_weights=None, mae_weights=tmp_path / "weights")
+    bench, run = Bench(FULL, recipe, Path("data"), Path("out")), Run("f", 0, (4,))
+    before = settings_of(bench, run)
+    described = replace(recipe, classes=tuple(replace(c, description="another", colour="#000000") for c in recipe.classes))
+    clicks = replace(recipe, training=replace(recipe.training, steps=7, prompts=5, rounds=4))
+    for same in (described, clicks):
+        assert settings_of(replace(bench, recipe=same), run) == before
+    faster = replace(recipe, training=replace(recipe.training, rate=0.1))
+    others = [replace(bench, recipe=faster), replace(bench, scale=replace(FULL, minutes=9.0))]
+    assert all(settings_of(other, run) != before for other in others)
+    digest.cache_clear()
+    (tmp_path / "weights").write_bytes(b"two")
+    assert settings_of(bench, run) != before
 
 
 @pytest.mark.emdata
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3000)
 def test_the_whole_benchmark_in_small(emdata: Path, tmp_path: Path) -> None:
-    given = ["--quick", "--out", str(tmp_path), "--data", str(emdata / "hippocampus"), "--sam-weights", str(sam_weights())]
+    given = ["--quick", "--out", str(tmp_path), "--data", str(emdata / "hippocampus")]
     done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "benchmarks.accuracy", *given], cwd=ROOT, capture_output=True, text=True, timeout=850, check=False
+        [sys.executable, "-m", "benchmarks.accuracy", *given], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "results.json").read_text())

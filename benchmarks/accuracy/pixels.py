@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_scsam.config import ClassSpec
+from napari_scsam.config import ClassSpec, select_classes
 from napari_scsam.data.preprocess import Contrast, normalise
 from napari_scsam.data.tiling import Blend, tile_grid
 from napari_scsam.data.tiling import cut as cut_tile
@@ -71,6 +71,6 @@ class PixelPredictor:
         """Give logits of all classes, K×Y×X."""
         return self.slice.logits
 
-    def segment(self) -> NDArray[np.unsignedinteger]:
+    def segment(self, names: Sequence[str] | None = None) -> NDArray[np.unsignedinteger]:
         """Give class ids, Y×X."""
-        return label_map(self.class_logits(), self.classes, self.classes)
+        return label_map(self.class_logits(), self.classes, select_classes(self.classes, names))

@@ -46,12 +46,13 @@ def pretraining(recipe: Recipe) -> dict[str, Any]:
 
 
 def training_record(path: Path) -> dict[str, Any]:
-    """Read steps, batch and minutes from the header of a file of weights; None where it does not say."""
+    """Read from the header of a file of weights how it was trained, and from what; None where it does not say."""
     with safe_open(path, framework="np") as file:
         metadata = file.metadata() or {}
     record = json.loads(metadata["training"]) if "training" in metadata else json.loads(metadata.get("card", "{}")).get("training", {})
     settings = record.get("training", record)
-    return {"file": path.name, "steps": settings.get("steps"), "batch": settings.get("batch"), "minutes": record.get("minutes")}
+    known = {name: settings.get(name) for name in ("steps", "batch", "class_weight")}
+    return {"file": path.name, "minutes": record.get("minutes"), "start": record.get("start"), **known}
 
 
 def write(results: Results, scale: Scale, out: Path) -> None:
@@ -78,21 +79,22 @@ def tables(results: Results, scale: Scale) -> str:
 
 def introduction(results: Results, scale: Scale) -> str:
     """Say what the numbers mean, and what they leave out."""
-    place, before = results["machine"], "; ".join(pretraining_words(k.upper(), v) for k, v in results["pretraining"].items())
+    place, before = results["machine"], "; ".join(pretraining_words(name.upper(), r) for name, r in results["pretraining"].items())
     return (
         f"Dice on {len(scale.evaluated)} slices of mouse hippocampus that no run learned from; intervals are bootstrapped over slices. "
         f"Unless its row says otherwise, a run trained for {scale.minutes:g} CPU minutes on one thread of {place['cpu']} with torch "
         f"{place['torch']}, on the same {len(scale.training)} slices with the same crops and augmentation; the forest takes single pixels "
         "of these slices, drawn as the crops' centres are, and has trees for steps. "
-        f"Minutes spent earlier on the branches of ScSAM come on top: {before}. The SAM branch has seen object masks, without their "
-        "classes, of all training slices, also in the rows with fewer slices."
+        f"Training spent earlier on the branches of ScSAM comes on top: {before}. It saw all training slices, also in the rows with fewer."
     )
 
 
 def pretraining_words(name: str, record: Mapping[str, Any]) -> str:
-    """Tell one branch's pre-training."""
+    """Tell one branch's pre-training, as far as its file does."""
     minutes = "minutes not recorded" if record["minutes"] is None else f"{record['minutes']:.0f} minutes"
-    return f"{name} {minutes} ({record['steps']} steps of {record['batch']} crops)"
+    labels = "no labels" if record["class_weight"] is None else "object masks" + (" and classes" if record["class_weight"] else "")
+    steps = f"{record['steps']} steps of {record['batch']} crops" + (", after an earlier stage" if record["start"] else "")
+    return f"{name} branch, {labels}, {steps}, {minutes}"
 
 
 def column_names(record: Mapping[str, Any]) -> list[str]:

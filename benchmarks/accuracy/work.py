@@ -67,11 +67,13 @@ def recipe_of(bench: Bench, run: Run) -> Recipe:
         objects=(),
         borders=(),
         slices=run.slices,
+        calibration=(),
     )
     training = replace(
         bench.recipe.training,
         unfreeze=variant.unfreeze,
         prompts=0,
+        rounds=1,
         seed=run.seed,
         crop=scale.crop,
         batch=scale.batch,
@@ -86,7 +88,8 @@ def settings_of(bench: Bench, run: Run) -> dict[str, Any]:
     recipe = recipe_of(bench, run)
     weights = [path for path in (recipe.sam_weights, recipe.mae_weights) if path]
     shared = {k: v for k, v in asdict(bench.scale).items() if k not in ("training", "subsets", "seeds")}
-    settings = {"variant": asdict(VARIANTS[run.variant]), "recipe": recipe.to_dict(), "weights": [digest(p) for p in weights], **shared}
+    named = {**recipe.to_dict(), "classes": [f"{c.id} {c.name}" for c in recipe.classes]}  # colours and descriptions change nothing
+    settings = {"variant": asdict(VARIANTS[run.variant]), "recipe": named, "weights": [digest(p) for p in weights], **shared}
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain
 
