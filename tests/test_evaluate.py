@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_scsam.config import ClassSpec, Progress, UserError
+from napari_scsam.config import ClassSpec, Progress, UserError, select_classes
 from napari_scsam.data.volumes import Volume, as_volume, open_labels, open_volume
+from napari_scsam.infer.postprocess import label_map
 from napari_scsam.metrics import ObjectMatch
 from napari_scsam.train.evaluate import UnknownLabelError, class_probabilities, default_mapping, evaluate
 from napari_scsam.train.scores import Scores
@@ -31,8 +32,8 @@ class Oracle:
 
         self.answer = next(self.answers)
 
-    def segment(self) -> np.ndarray:
-        return self.answer
+    def segment(self, names: list[str]) -> np.ndarray:
+        return label_map(self.class_logits(), self.classes, select_classes(self.classes, names))
 
     def class_logits(self) -> np.ndarray:
         return np.stack([np.where(self.answer == c.id, 20, -20) for c in self.classes]).astype(np.float32)
@@ -162,7 +163,7 @@ def test_probabilities_are_shares_of_one_with_the_background() -> None:
         def class_logits(self) -> np.ndarray:
             return np.log(np.array([1, 2, 5], np.float32))[:, None, None] * np.ones((1, 4, 6), np.float32)
 
-    shares = class_probabilities(Undecided())  # type: ignore[arg-type]
+    shares = class_probabilities(Undecided(), Undecided.classes)  # type: ignore[arg-type]
     assert {i: float(p[3, 5]) for i, p in shares.items()} == {1: pytest.approx(1 / 9), 2: pytest.approx(2 / 9), 6: pytest.approx(5 / 9)}
 
 
@@ -186,3 +187,14 @@ def test_real_labels_moved_by_one_pixel_are_right_within_two(emdata: Path) -> No
     assert all(row["boundary_f1"] > 0.99 > row["dice"] > 0.85 for row in rows.values())
     assert all(rows[name]["object_f1"] > 0.9 > rows[name]["pq"] for name in ("PSD", "vesicle"))
     assert rows["mitochondrion"]["object_f1"] > 0.9  # though most of its regions are specks of a pixel or two
+
+
+def test_a_part_counts_with_its_whole_where_the_labels_know_the_whole_alone() -> None:
+    classes = (ClassSpec(1, "whole"), ClassSpec(2, "part", part_of="whole"), ClassSpec(3, "other"))
+    answer = np.zeros((1, 12, 12), np.uint8)
+    answer[0, 2:10, 2:10], answer[0, 4:8, 4:8] = 2, 1
+    truth = (answer > 0).astype(np.uint8)
+    image = as_volume(np.arange(144, dtype=np.uint8).reshape(1, 12, 12))
+    assert score(answer, as_volume(truth), {1: classes[0]}, image=image, classes=classes).overlaps[0].dice == 1
+    apart = score(answer, as_volume(answer), {1: classes[0], 2: classes[1]}, image=image, classes=classes)
+    assert [o.dice for o in apart.overlaps] == [1, 1]

@@ -38,6 +38,14 @@ def starts(size: int, tile: int, halo: int) -> list[int]:
     return [round(i * (size - tile) / (count - 1)) for i in range(count)]
 
 
+def side_of(size: int, tile: int, halo: int) -> int:
+    """Shrink the side of a tile, in multiples of 16, as far as the number of tiles along that axis stays."""
+    if size <= tile:
+        return math.ceil(size / MULTIPLE) * MULTIPLE
+    count = math.ceil((size - 2 * halo) / (tile - 2 * halo))
+    return min(tile, math.ceil(((size - 2 * halo) / count + 2 * halo) / MULTIPLE) * MULTIPLE)
+
+
 def tile_grid(shape: tuple[int, int], tile: int, halo: int) -> list[Tile]:
     """Cover a slice with tiles.
 
@@ -46,12 +54,12 @@ def tile_grid(shape: tuple[int, int], tile: int, halo: int) -> list[Tile]:
     shape
         (Y, X) of the slice.
     tile
-        Side of a tile, a multiple of 16; a slice that is smaller gets one
-        tile of its own size, rounded up to a multiple of 16.
+        Largest side of a tile, a multiple of 16. Tiles are as small as their
+        number allows, since pixels that two tiles share are computed twice.
     halo
         Pixels along a tile's border that its neighbour answers better.
     """
-    height, width = (min(tile, math.ceil(n / MULTIPLE) * MULTIPLE) for n in shape)
+    height, width = (side_of(n, tile, halo) for n in shape)
     return [Tile(y, x, height, width) for y in starts(shape[0], height, halo) for x in starts(shape[1], width, halo)]
 
 

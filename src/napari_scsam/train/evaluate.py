@@ -12,6 +12,7 @@ from scipy.special import softmax
 from napari_scsam.config import ClassSpec, Progress, UserError
 from napari_scsam.data.preprocess import measure_contrast
 from napari_scsam.data.volumes import Volume
+from napari_scsam.infer.postprocess import written_as
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.metrics import boundary_match, calibration, object_match, overlaps
 from napari_scsam.train.dataset import SMALLEST_OBJECT, lookup
@@ -69,7 +70,8 @@ def evaluate(
         yield Progress(done, len(chosen_slices), f"slice {z}")
         predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
         truth = lookup(labels.plane(z), {value: c.id for value, c in meaning.items()})
-        counts.append(compare(predictor.segment(), class_probabilities(predictor), truth, classes, limits))
+        predicted = predictor.segment([c.name for c in classes])
+        counts.append(compare(predicted, class_probabilities(predictor, classes), truth, classes, limits))
     yield Progress(len(chosen_slices), len(chosen_slices), "done")
     return Scores(classes, tuple(counts), limits)
 
@@ -111,11 +113,15 @@ def default_mapping(labels: Volume, classes: Sequence[ClassSpec], slices: Sequen
     return known
 
 
-def class_probabilities(predictor: Predictor) -> Probabilities:
-    """Say how sure the predictor is of each class on the slice at hand: a softmax in which background has the logit 0."""
+def class_probabilities(predictor: Predictor, wanted: Sequence[ClassSpec]) -> Probabilities:
+    """Say how sure the predictor is of each class on the slice at hand: a softmax in which background has the logit 0.
+
+    A class's parts count with it where they are not wanted themselves.
+    """
     logits = predictor.class_logits()
     shares = softmax(np.concatenate([np.zeros_like(logits[:1]), logits]), axis=0)[1:]
-    return {c.id: share for c, share in zip(predictor.classes, shares, strict=True)}
+    written = np.array([written_as(c, wanted) for c in predictor.classes])
+    return {c.id: shares[written == c.id].sum(axis=0) for c in wanted}
 
 
 def compare(
