@@ -1,0 +1,135 @@
+"""The figures of the shipped checkpoint's model card: every data set, with and without a known voxel size, classes and clicks.
+
+Run from the project's root: python benchmarks/shipped.py [--checkpoint C] [--only NAME ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from napari_scsam.checkpoint import load_checkpoint
+from napari_scsam.config import VoxelSize, select_classes
+from napari_scsam.data.volumes import open_labels, open_volume
+from napari_scsam.infer.predictor import Predictor
+from napari_scsam.train.click_evaluation import evaluate_clicks
+from napari_scsam.train.evaluate import evaluate
+
+HERE = Path(__file__).parent
+DATA = HERE.parents[1] / "shared" / "data"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One labelled volume and what to ask of it."""
+
+    image: str
+    labels: str
+    mitochondria: bool = False
+    """Value 1 is mitochondrion, and there is nothing else."""
+    voxel_size: VoxelSize | None = None
+    """Said to the model in place of what the file says."""
+    slices: tuple[int, ...] | None = None
+    clicks: int = 0
+
+
+BRAIN = ("brain_sbem/raw.tif", "brain_sbem/mito.tif")
+STACK = ("hippocampus_stack/raw.tif", "hippocampus_stack/mito.tif")
+DEV = ("hippocampus/dev_raw.tif", "hippocampus/dev_labels.tif")
+
+CASES = {
+    "dev": Case(*DEV),
+    "dev z<=4": Case(*DEV, slices=tuple(range(5))),
+    "dev z>=134": Case(*DEV, slices=tuple(range(5, 12))),
+    "hippocampus_stack": Case(*STACK, mitochondria=True, slices=tuple(range(0, 96, 8))),
+    "hippocampus_stack, size unknown": Case(*STACK, mitochondria=True, voxel_size=(5.0, 5.0, 5.0), slices=tuple(range(0, 96, 8))),
+    "brain_sbem": Case(*BRAIN, mitochondria=True, voxel_size=(40.0, 10.0, 10.0)),
+    "brain_sbem, size unknown": Case(*BRAIN, mitochondria=True, voxel_size=(5.0, 5.0, 5.0)),
+    "brain_sbem, clicks": Case(*BRAIN, mitochondria=True, voxel_size=(40.0, 10.0, 10.0), clicks=3),
+    "dev, clicks": Case(*DEV, slices=(0, 5, 8, 11), clicks=3),
+}
+"""A size of 5 nm, the checkpoint's own, changes nothing: that is how an image of unknown size is taken."""
+
+
+def finish(steps: Generator[Any, None, T]) -> T:
+    """Run a generator to its end and give what it returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+def score(predictor: Predictor, case: Case) -> dict[str, Any]:
+    """Evaluate one case."""
+    image, labels = open_volume(DATA / case.image, case.voxel_size), open_labels(DATA / case.labels)
+    mapping = {1: select_classes(predictor.classes, ["mitochondrion"])[0]} if case.mitochondria else None
+    if case.clicks:
+        mapping = mapping or {1: predictor.classes[0], 2: predictor.classes[0]}  # a mitochondrion with its boundary is one object
+        return finish(evaluate_clicks(predictor, image, labels, case.clicks, mapping, slices=case.slices)).to_dict()
+    return finish(evaluate(predictor, image, labels, mapping, slices=case.slices)).to_dict()
+
+
+def speed(predictor: Predictor, side: int = 1024, repeats: int = 5) -> dict[str, float]:
+    """Median seconds to segment a 1-megapixel slice into all classes, and to answer for one more class."""
+    rng, first, second = np.random.default_rng(0), [], []
+    for _ in range(repeats):
+        predictor.embeddings.clear()
+        predictor.set_image(rng.integers(0, 255, (side, side)).astype(np.uint8))
+        began = time.perf_counter()
+        predictor.segment()
+        first.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        predictor.segment(["mitochondrion"])
+        second.append(time.perf_counter() - began)
+    return {
+        "megapixel_seconds": float(np.median(first)),
+        "second_class_seconds": float(np.median(second)),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def rows(results: dict[str, Any]) -> Iterator[str]:
+    """Draw the table for the model card."""
+    for name, found in results.items():
+        if "clicks" in found:
+            yield (
+                f"{name}: IoU after 1, 2, … clicks "
+                + ", ".join(f"{v:.3f}" for v in found["clicks"]["iou"])
+                + f"; box {found['box_iou']:.3f}"
+            )
+        elif "classes" in found:
+            scores = ", ".join(f"{c['name']} {c['dice']:.3f}" for c in found["classes"] if c["dice"] is not None)
+            yield f"{name}: Dice {scores}; mean {found['mean_dice']:.3f}"
+        else:
+            yield f"{name}: " + ", ".join(f"{k} {v:.3g}" for k, v in found.items())
+
+
+def main() -> None:
+    """Score what is asked for, print it and keep it as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checkpoint", default="default")
+    parser.add_argument("--only", nargs="+", choices=[*CASES, "speed"], default=[*CASES, "speed"])
+    parser.add_argument("--out", type=Path, default=HERE / "shipped.json")
+    arguments = parser.parse_args()
+    results = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+    predictor = Predictor(load_checkpoint(arguments.checkpoint), "cpu")
+    for name in arguments.only:
+        results[name] = speed(predictor) if name == "speed" else score(predictor, CASES[name])
+        print(*rows({name: results[name]}), flush=True)
+        arguments.out.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
