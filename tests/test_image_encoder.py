@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,16 @@ from napari_scsam.config import UserError
 from napari_scsam.model import build_sam_encoder
 from napari_scsam.model.image_encoder import SamViT, load_encoder
 
-SMALL = {"embed_dim": 32, "depth": 2, "num_heads": 2, "out_chans": 16, "window_size": 3, "use_rel_pos": True, "global_attn_indexes": (1,)}
+SMALL = {
+    "embed_dim": 32,
+    "depth": 2,
+    "num_heads": 2,
+    "out_chans": 16,
+    "window_size": 3,
+    "use_rel_pos": True,
+    "global_attn_indexes": (1,),
+    "norm_layer": partial(torch.nn.LayerNorm, eps=1e-6),
+}
 
 ENCODER_PARAMETERS = {"vit_b": 89_670_912, "vit_l": 308_278_272, "vit_h": 637_026_048}
 
@@ -21,7 +31,7 @@ ENCODER_PARAMETERS = {"vit_b": 89_670_912, "vit_l": 308_278_272, "vit_h": 637_02
 def twins() -> tuple[ImageEncoderViT, SamViT]:
     """The original and ours, small, for 128 px, with the same random weights."""
     torch.manual_seed(0)
-    original, ours = ImageEncoderViT(img_size=128, **SMALL).eval(), SamViT(img_size=128, **SMALL).eval()
+    original, ours = ImageEncoderViT(img_size=128, **SMALL).eval(), SamViT(32, 2, 2, (1,), grid=8, window=3, out=16).eval()
     for weights in original.parameters():
         torch.nn.init.normal_(weights, std=0.3)
     ours.load_state_dict(original.state_dict())
@@ -32,7 +42,26 @@ def twins() -> tuple[ImageEncoderViT, SamViT]:
 def test_at_its_own_size_it_is_the_original(twins: tuple[ImageEncoderViT, SamViT]) -> None:
     original, ours = twins
     image = torch.randn(2, 3, 128, 128)
-    assert torch.equal(ours(image), original(image))
+    assert set(ours.state_dict()) == set(original.state_dict())
+    assert torch.allclose(ours(image), original(image), rtol=0, atol=1e-4)
+
+
+def test_it_learns_as_the_original_does(twins: tuple[ImageEncoderViT, SamViT]) -> None:
+    image = torch.randn(2, 3, 128, 128)
+    for encoder in twins:
+        encoder(image).square().mean().backward()
+    ours = dict(twins[1].named_parameters())
+    for name, theirs in twins[0].named_parameters():
+        assert torch.allclose(ours[name].grad, theirs.grad, rtol=1e-3, atol=1e-5), name
+
+
+@torch.inference_mode()
+def test_in_bfloat16_it_is_within_two_percent(twins: tuple[ImageEncoderViT, SamViT]) -> None:
+    image = torch.randn(1, 3, 128, 128)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = twins[1](image).float()
+    expected = twins[0](image)
+    assert (half - expected).norm() / expected.norm() < 0.02
 
 
 @torch.inference_mode()

@@ -63,7 +63,7 @@ class Scale:
     """Steps that measure how long a step takes."""
     points: int = 300_000
     """Pixels that the forest learns from."""
-    trees: int = 50
+    trees: int = 150
     """The forest grows until its minutes are over, or up to that many."""
 
 

@@ -29,14 +29,13 @@ def measure(*, quick: bool) -> list[Figure]:
 
 
 def one(name: str, model: ScSAM, images: NDArray[np.uint8], rounds: int) -> list[Figure]:
-    """Time a first slice, the whole stack into zarr, and the encoders alone."""
-    predictor = Predictor(model, "cpu")
+    """Time a first slice, the whole stack into zarr, and the encoders alone; every predictor is new, for it remembers what it saw."""
     with tempfile.TemporaryDirectory() as folder:
         seconds = interleaved(
             {
-                "encoders": encoders_alone(predictor, images),
-                "first": lambda: first_slice(predictor, images[0]),
-                "stack": lambda: list(segment_volume(images, predictor, Path(folder) / "labels.zarr")),
+                "encoders": encoders_alone(Predictor(model, "cpu"), images),
+                "first": lambda: first_slice(Predictor(model, "cpu"), images[0]),
+                "stack": lambda: list(segment_volume(images, Predictor(model, "cpu"), Path(folder) / "labels.zarr")),
             },
             rounds,
         )
@@ -49,9 +48,8 @@ def one(name: str, model: ScSAM, images: NDArray[np.uint8], rounds: int) -> list
 
 def first_slice(predictor: Predictor, image: NDArray[np.uint8]) -> None:
     """Segment a slice that was never seen."""
-    fresh = Predictor(predictor.model, "cpu")
-    fresh.set_image(image)
-    fresh.segment()
+    predictor.set_image(image)
+    predictor.segment()
 
 
 def encoders_alone(predictor: Predictor, images: NDArray[np.uint8]) -> Callable[[], None]:

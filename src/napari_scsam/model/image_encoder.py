@@ -8,50 +8,22 @@ MobileSAM (Zhang et al. 2023, arXiv 2306.14289), assembled from timm's parts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import cast
 
-from segment_anything.modeling import ImageEncoderViT
 from segment_anything.modeling.common import LayerNorm2d
 from timm.models.tiny_vit import TinyVit
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from napari_scsam.config import UserError
 from napari_scsam.model.official_weights import encoder_weights, read_official
+from napari_scsam.model.sam_vit import SamViT
 
 EMBED_DIM = 256
 """Channels of every SAM image embedding."""
 
 STRIDE = 16
 """Input pixels per cell of the embedding grid."""
-
-
-class SamViT(ImageEncoderViT):  # type: ignore[misc]
-    """segment-anything's ViT at any size: B×3×H×W to B×256×H/16×W/16.
-
-    The absolute positions are resized (bicubic, antialiased, in float32) when
-    the grid is not the one they were trained at; the relative ones resize
-    themselves. At 1024 px it is the original, number for number.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Embed B×3×H×W, already normalised and padded to multiples of 16."""
-        x = self.patch_embed(x)  # B×h×w×D
-        x = x + self.positions(x.shape[1], x.shape[2]).to(x.dtype)
-        for block in self.blocks:
-            x = block(x)
-        embedding: Tensor = self.neck(x.permute(0, 3, 1, 2))
-        return embedding
-
-    def positions(self, h: int, w: int) -> Tensor:
-        """Give the position embedding for an h×w grid, 1×h×w×D."""
-        pos: Tensor = self.pos_embed
-        if pos.shape[1:3] == (h, w):
-            return pos
-        grid = F.interpolate(pos.permute(0, 3, 1, 2).float(), (h, w), mode="bicubic", antialias=True, align_corners=False)
-        return grid.permute(0, 2, 3, 1)
 
 
 class SamTinyViT(TinyVit):
@@ -86,28 +58,11 @@ class SamTinyViT(TinyVit):
         return embedding
 
 
-def _vit(width: int, depth: int, heads: int, global_blocks: tuple[int, ...]) -> SamViT:
-    return SamViT(
-        depth=depth,
-        embed_dim=width,
-        num_heads=heads,
-        global_attn_indexes=global_blocks,
-        img_size=1024,
-        patch_size=STRIDE,
-        mlp_ratio=4,
-        norm_layer=partial(nn.LayerNorm, eps=1e-6),
-        qkv_bias=True,
-        use_rel_pos=True,
-        window_size=14,
-        out_chans=EMBED_DIM,
-    )
-
-
 SAM_ENCODERS: Mapping[str, Callable[[], nn.Module]] = {
     "vit_t": SamTinyViT,
-    "vit_b": lambda: _vit(768, 12, 12, (2, 5, 8, 11)),
-    "vit_l": lambda: _vit(1024, 24, 16, (5, 11, 17, 23)),
-    "vit_h": lambda: _vit(1280, 32, 16, (7, 15, 23, 31)),
+    "vit_b": lambda: SamViT(768, 12, 12, (2, 5, 8, 11)),
+    "vit_l": lambda: SamViT(1024, 24, 16, (5, 11, 17, 23)),
+    "vit_h": lambda: SamViT(1280, 32, 16, (7, 15, 23, 31)),
 }
 
 

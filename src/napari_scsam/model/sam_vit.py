@@ -1,0 +1,170 @@
+"""segment-anything's ViT, written to be quick: same keys, same numbers.
+
+What is gained, and how it was measured, stands in ``docs/performance.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from segment_anything.modeling.common import LayerNorm2d
+from segment_anything.modeling.image_encoder import PatchEmbed
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_scsam.model.packed_linear import PackedLinear
+from napari_scsam.model.sam_attention import attend, relative_terms
+
+STRIP = 14
+"""Rows of tokens that a CPU takes at once, where they do not need each other, so that what is made of them stays in the cache."""
+
+
+class SamViT(nn.Module):
+    """The encoder of vit_b, vit_l and vit_h: B×3×H×W to B×C×H/16×W/16.
+
+    Any H and W that are multiples of 16 do. The absolute positions are
+    resized (bicubic, antialiased, in float32) when the grid is not the one
+    they were trained at, and the relative ones of the global blocks
+    (linear, as in the original).
+
+    Parameters
+    ----------
+    width, depth, heads
+        Channels of a token, number of blocks, attention heads of each.
+    global_blocks
+        Blocks that attend over the whole image; the others do in windows.
+    grid
+        Side of the square grid that the positions are stored for.
+    window
+        Side of a window in tokens.
+    out
+        Channels C of the embedding.
+    """
+
+    def __init__(
+        self, width: int, depth: int, heads: int, global_blocks: tuple[int, ...], *, grid: int = 64, window: int = 14, out: int = 256
+    ) -> None:
+        super().__init__()
+        self.patch_embed = PatchEmbed(embed_dim=width)
+        self.pos_embed = nn.Parameter(torch.zeros(1, grid, grid, width))
+        self.blocks = nn.ModuleList(Block(width, heads, grid, None if i in global_blocks else window) for i in range(depth))
+        self.neck = nn.Sequential(
+            nn.Conv2d(width, out, 1, bias=False),
+            LayerNorm2d(out),
+            nn.Conv2d(out, out, 3, padding=1, bias=False),
+            LayerNorm2d(out),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed B×3×H×W, already normalised and padded to multiples of 16."""
+        x = self.patch_embed(x)  # B×h×w×D
+        x = x + self.positions(x.shape[1], x.shape[2]).to(x.dtype)
+        for block in self.blocks:
+            x = block(x)
+        embedding: Tensor = self.neck(x.permute(0, 3, 1, 2))
+        return embedding
+
+    def positions(self, h: int, w: int) -> Tensor:
+        """Give the position embedding for an h×w grid, 1×h×w×D."""
+        pos = self.pos_embed
+        if pos.shape[1:3] == (h, w):
+            return pos
+        grid = F.interpolate(pos.permute(0, 3, 1, 2).float(), (h, w), mode="bicubic", antialias=True, align_corners=False)
+        return grid.permute(0, 2, 3, 1)
+
+
+class Block(nn.Module):
+    """Attention and MLP, each added to what came in: B×h×w×D to the same."""
+
+    def __init__(self, width: int, heads: int, grid: int, window: int | None) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width, eps=1e-6), nn.LayerNorm(width, eps=1e-6)
+        self.attn = Attention(width, heads, grid, window)
+        self.mlp = Mlp(width, 4 * width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map B×h×w×D to B×h×w×D."""
+        if self.attn.window:
+            return in_strips(lambda strip: self.add_mlp(self.add_attention(strip)), x, self.attn.window)
+        return in_strips(self.add_mlp, self.add_attention(x), STRIP)
+
+    def add_attention(self, x: Tensor) -> Tensor:
+        """First half of `forward`."""
+        attended: Tensor = self.attn(self.norm1(x))
+        return x + attended
+
+    def add_mlp(self, x: Tensor) -> Tensor:
+        """Second half; takes each token by itself."""
+        mapped: Tensor = self.mlp(self.norm2(x))
+        return x + mapped
+
+
+def in_strips(step: Callable[[Tensor], Tensor], x: Tensor, rows: int) -> Tensor:
+    """Map B×h×w×D to the same by a step that may be taken on some rows at a time; other devices than CPUs take all at once."""
+    if x.device.type != "cpu":
+        return step(x)
+    return torch.cat([step(strip) for strip in torch.split(x, rows, dim=1)], dim=1)
+
+
+class Mlp(nn.Module):
+    """Two linear layers with GELU between."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.lin1, self.lin2 = PackedLinear(width, hidden), PackedLinear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map B×h×w×D to B×h×w×D."""
+        mapped: Tensor = self.lin2(self.lin1(x, gelu=True))
+        return mapped
+
+
+class Attention(nn.Module):
+    """Attention over the whole grid, or in windows that tile it from the top left."""
+
+    def __init__(self, width: int, heads: int, grid: int, window: int | None) -> None:
+        super().__init__()
+        self.heads, self.window, side = heads, window, window or grid
+        self.qkv, self.proj = PackedLinear(width, 3 * width), PackedLinear(width, width)
+        self.rel_pos_h = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
+        self.rel_pos_w = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map B×h×w×D to B×h×w×D."""
+        _, h, w, _ = x.shape
+        size = (self.window, self.window) if self.window else (h, w)
+        qkv = self.qkv(x)
+        # The original pads before the linear layer, which makes of a zero token its bias.
+        qkv = pad_to(qkv, size, self.qkv.bias)
+        with torch.autocast(x.device.type, enabled=False):
+            q, k, v = split_windows(qkv, size, self.heads)
+            mixed = attend(q, k, v, *relative_terms(q, self.rel_pos_h, self.rel_pos_w, size))
+        projected: Tensor = self.proj(join_windows(mixed, qkv.shape, size)[:, :h, :w])
+        return projected
+
+
+def pad_to(x: Tensor, size: tuple[int, int], value: Tensor) -> Tensor:
+    """Pad B×h×w×C with a token (C) below and on the right, to multiples of a window's height and width."""
+    batch, h, w, _ = x.shape
+    below, right = -h % size[0], -w % size[1]
+    if not (below or right):
+        return x
+    padded = value.to(x.dtype).expand(batch, h + below, w + right, -1).clone()
+    padded[:, :h, :w] = x
+    return padded
+
+
+def split_windows(qkv: Tensor, size: tuple[int, int], heads: int) -> Tensor:
+    """Cut B×H×W×3D into windows of a size, h×w: 3×N×heads×h·w×d."""
+    batch, H, W, _ = qkv.shape
+    h, w = size
+    tiles = qkv.view(batch, H // h, h, W // w, w, 3, heads, -1).permute(5, 0, 1, 3, 6, 2, 4, 7)
+    return tiles.contiguous().view(3, -1, heads, h * w, tiles.shape[-1])
+
+
+def join_windows(mixed: Tensor, shape: torch.Size, size: tuple[int, int]) -> Tensor:
+    """Put windows, N×heads×h·w×d, back in their places on a B×H×W grid: B×H×W×D."""
+    (batch, H, W), (h, w) = shape[:3], size
+    tiles = mixed.view(batch, H // h, W // w, mixed.shape[1], h, w, -1).permute(0, 1, 4, 2, 5, 3, 6)
+    return tiles.reshape(batch, H, W, -1)
