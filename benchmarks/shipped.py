@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,14 +19,12 @@ import torch
 from napari_scsam.checkpoint import load_checkpoint
 from napari_scsam.config import VoxelSize, select_classes
 from napari_scsam.data.volumes import open_labels, open_volume
-from napari_scsam.infer.predictor import Predictor
+from napari_scsam.infer.predictor import Predictor, finish
 from napari_scsam.train.click_evaluation import evaluate_clicks
 from napari_scsam.train.evaluate import evaluate
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "shared" / "data"
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,16 +57,6 @@ CASES = {
     "dev, clicks": Case(*DEV, slices=(0, 5, 8, 11), clicks=3),
 }
 """A size of 5 nm, the checkpoint's own, changes nothing: that is how an image of unknown size is taken."""
-
-
-def finish(steps: Generator[Any, None, T]) -> T:
-    """Run a generator to its end and give what it returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
 
 
 def score(predictor: Predictor, case: Case) -> dict[str, Any]:

@@ -248,3 +248,5 @@ def test_slices_for_calibration_are_not_trained_on(source: Source) -> None:
     assert len(kept.places[2]) == 0  # the vesicle is on the other slice
     with pytest.raises(UserError, match=r"every slice of image\.tif is kept for calibration; leave some to train on"):
         LabelledVolume(Source(source.image, source.labels, calibration=(0, 1)), recipe(source))
+    with pytest.raises(UserError, match=r"image\.tif has no slice 7; its slices are 0 to 1"):
+        LabelledVolume(Source(source.image, source.labels, calibration=(7,)), recipe(source))

@@ -232,6 +232,14 @@ def test_a_checkpoint_of_ours_gives_its_sam(tmp_path: Path) -> None:
     assert all(torch.equal(v, new.mae.state_dict()[k]) for k, v in mae.items())
 
 
+def test_a_detail_path_of_another_form_is_told(tmp_path: Path) -> None:
+    model, path = ScSAM(ScSAMConfig(), CLASSES), tmp_path / "other.safetensors"
+    model.detail.filters.layers[-1] = torch.nn.Linear(256, 33)
+    save_checkpoint(path, model, summary="", licence="", training={})
+    with pytest.raises(UserError, match=r"the detail path of .*other\.safetensors has another form"):
+        load_sam(ScSAM(ScSAMConfig(), CLASSES), path)
+
+
 def test_a_sam_without_its_decoder_is_refused(tmp_path: Path) -> None:
     model = ScSAM(ScSAMConfig(), CLASSES[:1])
     torch.save({k: v for k, v in model.state_dict().items() if k.startswith("image_encoder.")}, tmp_path / "encoder.pth")

@@ -197,3 +197,11 @@ def test_a_mistake_is_told_in_one_sentence(text: str, says: str) -> None:
 def test_a_mistake_in_the_class_table(classes: list[dict[str, object]], says: str) -> None:
     with pytest.raises(UserError, match=says):
         parse_recipe({"classes": classes}, Path())
+
+
+@pytest.mark.parametrize("value", ['"no"', "1"])
+def test_half_precision_is_yes_or_no(value: str) -> None:
+    text = f"[checkpoint]\nhalf = {value}\n[[classes]]\nid = 1\nname = 'er'\n"
+    with pytest.raises(UserError, match="write true or false"):
+        parse_recipe(tomllib.loads(text), Path())
+    assert parse_recipe(tomllib.loads(text.replace(value, "true")), Path()).half

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,14 +20,12 @@ from benchmarks.accuracy.unet import UNetLogits, train_unet
 
 from napari_scsam.checkpoint import load_checkpoint
 from napari_scsam.data.volumes import Volume, as_volume, open_labels, open_volume
-from napari_scsam.infer.predictor import Predictor
+from napari_scsam.infer.predictor import Predictor, finish
 from napari_scsam.train.calibrate import calibrate
 from napari_scsam.train.evaluate import evaluate
 from napari_scsam.train.finetune import train
 from napari_scsam.train.recipe import Recipe
 from napari_scsam.train.scores import Scores
-
-T = TypeVar("T")
 
 Made = tuple[Predictor | PixelPredictor, dict[str, Any]]
 """What segments, and what it took to make it."""
@@ -107,7 +104,7 @@ def perform(bench: Bench, run: Run) -> dict[str, Any]:
     predictor, record = kinds[VARIANTS[run.variant].kind](bench, run)
     began = time.process_time()
     # A duck is enough: evaluate asks for no more than a PixelPredictor has.
-    scores = result_of(evaluate(predictor, *pair(bench, "dev"), slices=bench.scale.evaluated))  # type: ignore[arg-type]
+    scores = finish(evaluate(predictor, *pair(bench, "dev"), slices=bench.scale.evaluated))  # type: ignore[arg-type]
     return {
         **record,
         "evaluation_cpu_seconds": time.process_time() - began,
@@ -142,7 +139,7 @@ def make_calibrated(bench: Bench, run: Run) -> Made:
     if base is None:
         raise ValueError(f"{run.name} names no run to calibrate")
     predictor = Predictor(load_checkpoint(bench.checkpoint(base)), "cpu")
-    result_of(calibrate(predictor, *pair(bench, "train"), slices=bench.scale.held_out))
+    finish(calibrate(predictor, *pair(bench, "train"), slices=bench.scale.held_out))
     model = predictor.model
     found = {"temperature": model.temperature.item(), "thresholds": model.thresholds.tolist()}
     return predictor, {**found, "cpu_seconds": time.process_time() - began}
@@ -163,13 +160,3 @@ def parts_of(scores: Scores, scale: Scale) -> dict[str, Any]:
     slices = list(zip(sorted(scale.evaluated), scores.slices, strict=True))
     parts = {"z<=4": [s for z, s in slices if z < FIRST_PART], "z>=134": [s for z, s in slices if z >= FIRST_PART]}
     return {name: replace(scores, slices=tuple(part)).to_dict() for name, part in parts.items()}
-
-
-def result_of(steps: Generator[Any, None, T]) -> T:
-    """Run a generator to its end and give what it returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result

@@ -279,7 +279,8 @@ def run_list(_: argparse.Namespace) -> None:
     for info in list_checkpoints():
         print(f"{info.name:24} {info.bytes / 1e6:6.1f} MB  {info.summary}")
     for entry in list_downloads():
-        print(f"{entry.name:24} {entry.file.size / 1e6:6.1f} MB  to download: {entry.about}")
+        size = f"{entry.file.size / 1e6:6.1f} MB" if entry.file.size else "   size ?"
+        print(f"{entry.name:24} {size}  to download ({entry.licence}): {entry.about}")
 
 
 def run_download(arguments: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +26,8 @@ from napari_scsam.infer.prompts import prompt_tensors, tile_for
 from napari_scsam.infer.teach import Example, fit_prototype
 from napari_scsam.infer.tile_encoder import Grid, TileEncoder
 from napari_scsam.model import Embedding, ScSAM
+
+T = TypeVar("T")
 
 HALO = 32
 """Pixels along a tile's border that its neighbour answers better."""
@@ -392,11 +394,11 @@ def to_numpy(logits: Tensor, shape: tuple[int, int]) -> NDArray[np.float32]:
     return full
 
 
-def finish(steps: Generator[Progress, None, NDArray[Any]]) -> NDArray[Any]:
+def finish(steps: Generator[Any, None, T]) -> T:
     """Run a generator to its end and give what it returns."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            result: NDArray[Any] = end.value
+            result: T = end.value
             return result

@@ -53,7 +53,7 @@ class LabelledVolume:
         chosen = [z for z in source.slices or range(image.depth) if z not in source.calibration]
         if not chosen:
             raise UserError(f"every slice of {source.image.name} is kept for calibration; leave some to train on")
-        if beyond := [z for z in chosen if not 0 <= z < image.depth]:
+        if beyond := [z for z in (*chosen, *source.calibration) if not 0 <= z < image.depth]:
             raise UserError(f"{source.image.name} has no slice {beyond[0]}; its slices are 0 to {image.depth - 1}")
         contrast = measure_contrast(image.data)
         self.grey = (np.stack([normalise(image.plane(z), contrast) for z in chosen]) * 255).astype(np.uint8)

@@ -77,7 +77,12 @@ def load_sam(model: ScSAM, path: Path) -> None:
             raise UserError(f"{path} holds no {prefix[:-1].replace('_', ' ')} of SAM's form; give a whole SAM checkpoint") from error
     for prefix, part in (("detail.", model.detail), ("click_path.", model.click_path)):  # an official SAM has neither
         own = {k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)}
-        part.load_state_dict(own, strict=False)  # the MAE's side entrances to the details are new
+        try:
+            part.load_state_dict(own, strict=False)  # the MAE's side entrances to the details are new
+        except RuntimeError as error:
+            raise UserError(
+                f"the {prefix[:-1].removesuffix('_path')} path of {path} has another form; make the file anew by its recipe"
+            ) from error
 
 
 def parameter_groups(model: ScSAM, training: Training) -> list[dict[str, object]]:

@@ -151,6 +151,8 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
     model, card = dict(_table(data, "model")), _table(data, "checkpoint")
     start, sam, mae = (_path(base, model.pop(k), k) if k in model else None for k in ("start", "sam_weights", "mae_weights"))
     _refuse_unknown(card, ("summary", "licence", "half"), "checkpoint")
+    if not isinstance(half := card.get("half", False), bool):
+        raise UserError(f"half = {half!r} in the recipe's [checkpoint] is of the wrong kind; write true or false")
     classes = _tables(data, "classes")
     return Recipe(
         model=_model(model),
@@ -163,7 +165,7 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
         start=start,
         summary=str(card.get("summary", Recipe.summary)),
         licence=str(card.get("licence", Recipe.licence)),
-        half=bool(card.get("half", False)),
+        half=half,
     )
 
 
