@@ -32,8 +32,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="VARIANT", help="run these variants only, e.g. a f")
     parser.add_argument("--out", type=Path, help="folder for results.json, table.md and runs/ (benchmarks/accuracy)")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data/hippocampus", help="folder with the labelled volumes")
-    parser.add_argument("--sam-weights", type=Path, default=ROOT / "weights/branches/sam_tiny.safetensors", help="what the SAM branch starts from")
-    parser.add_argument("--mae-weights", type=Path, default=ROOT / "weights/mae_hybrid.safetensors", help="what the MAE branch starts from")
+    weights = ROOT / "weights"
+    parser.add_argument("--sam-weights", type=Path, default=weights / "branches/sam_tiny.safetensors", help="start of the SAM branch")
+    parser.add_argument("--mae-weights", type=Path, default=weights / "mae_hybrid.safetensors", help="start of the MAE branch")
     given = parser.parse_args(arguments)
     if given.quick and given.out is None:
         parser.error("--quick needs --out, so that its figures never replace real ones")
