@@ -12,8 +12,11 @@ from torch import Tensor
 from napari_scsam.train.augment import (
     Augmentation,
     coarsen,
+    decoy,
     gaussian_blur,
+    phase_noise,
     random_grid,
+    restain,
     sample,
     tone_curve,
     uneven_light,
@@ -167,3 +170,33 @@ def test_uneven_light_is_slow() -> None:
     assert light.shape == (1, 64, 64)
     assert float(light.std()) > 0.01
     assert float(light.diff(dim=2).abs().max()) < 0.05
+
+
+def test_each_class_takes_its_own_stain():
+    labels = torch.zeros(48, 48, dtype=torch.long)
+    labels[:, 24:] = 1
+    image = torch.full((1, 48, 48), 0.5)
+    stained = restain(image, labels, 0.2, chance())
+    left, right = stained[0, :, :16], stained[0, :, 32:]
+    assert left.std() < 1e-3
+    assert right.std() < 1e-3
+    assert abs(float(left.mean() - right.mean())) > 0.02
+    assert torch.allclose(restain(image, labels, 0.0, chance()), image, atol=1e-5)
+
+
+def test_a_decoy_hides_what_was_there_and_says_where():
+    image = torch.rand((1, 64, 64), generator=chance())
+    changed, hidden = decoy(image, chance())
+    assert hidden.shape == (64, 64)
+    assert 0.01 < float(hidden.float().mean()) < 0.5
+    far = gaussian_blur(hidden[None].float(), 6.0)[0] < 1e-3
+    assert torch.allclose(changed[0, far], image[0, far], atol=1e-4)
+    assert float((changed[0, hidden] - image[0, hidden]).abs().mean()) > 0.05
+
+
+def test_noise_by_phase_keeps_the_grain():
+    image = torch.rand((1, 64, 64), generator=chance())
+    noise = phase_noise(image, chance())
+    assert abs(float(noise.mean())) < 1e-4
+    assert float(noise.std()) == pytest.approx(float(image.std()), rel=0.1)
+    assert float((noise - image + image.mean()).abs().mean()) > 0.1

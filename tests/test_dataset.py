@@ -250,3 +250,15 @@ def test_slices_for_calibration_are_not_trained_on(source: Source) -> None:
         LabelledVolume(Source(source.image, source.labels, calibration=(0, 1)), recipe(source))
     with pytest.raises(UserError, match=r"image\.tif has no slice 7; its slices are 0 to 1"):
         LabelledVolume(Source(source.image, source.labels, calibration=(7,)), recipe(source))
+
+
+def test_nothing_is_to_be_found_in_a_decoy(source: Source) -> None:
+    plain = {"zoom": 1, "stretch": 1, "stain": 0.1}
+    crops = LabelledCrops(recipe(source, augmentation=Augmentation(**plain, decoys=1.0)))
+    numbers = torch.ones(3, 64, 64, dtype=torch.long)
+    crops.look(torch.rand(1, 64, 64, generator=chance(1)), numbers, chance(0))
+    assert 0 < int((numbers == 0).sum()) < numbers.numel()
+    assert (numbers[0] == numbers[2]).all()
+    untouched = torch.ones_like(numbers)
+    LabelledCrops(recipe(source, augmentation=Augmentation(**plain))).look(torch.rand(1, 64, 64), untouched, chance(0))
+    assert (untouched == 1).all()

@@ -174,3 +174,11 @@ def test_bands_cover_every_row_once(monkeypatch):
     rows = [row for band in row_bands((37, 12)) for row in range(37)[band]]
     assert rows == list(range(37))
     assert row_bands((2, 1000)) == [slice(0, 1), slice(1, 2)]
+
+
+def test_what_is_to_be_kept_stays_even_when_edits_are_replaced(output):
+    output.layer.data[1, 0] = ER
+    kept = write(output, MITO_TOP, [MITO], replace_edits=True, keep=lambda _, current: current == ER)
+    assert kept == 30
+    assert (shown(output)[0] == ER).all()
+    assert (shown(output)[1:4] == MITO).all()

@@ -8,15 +8,16 @@ from napari.utils.shortcuts import default_shortcuts
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_scsam.gui.shortcuts import SEGMENT, SEGMENT_KEY, register_shortcuts, segment_key, segment_shown_slice
+from napari_scsam.gui.shortcuts import ACTIONS, SEGMENT, register_shortcuts
 
 pytestmark = pytest.mark.gui
 
 
-def test_the_key_takes_nothing_away_from_napari():
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
+def test_no_key_takes_anything_away_from_napari(action):
     taken = {str(key) for keys in default_shortcuts.values() for key in keys}
     assert taken
-    assert SEGMENT_KEY.replace("-", "+") not in taken
+    assert action.key.replace("-", "+") not in taken
 
 
 def test_the_key_segments_in_the_window_it_is_pressed_in(window, stack, wait):
@@ -42,14 +43,14 @@ def test_the_key_is_listed_in_the_preferences(window):
 def test_a_key_that_the_user_chose_stays(make_napari_viewer):
     make_napari_viewer()
     shortcuts = get_settings().shortcuts.shortcuts
-    action_manager._shortcuts.pop(SEGMENT, None)
-    get_settings().shortcuts.shortcuts = {**shortcuts, SEGMENT: ["Alt-J"]}
+    action_manager._shortcuts.pop(SEGMENT.id, None)
+    get_settings().shortcuts.shortcuts = {**shortcuts, SEGMENT.id: ["Alt-J"]}
     register_shortcuts()
-    assert not action_manager._shortcuts.get(SEGMENT)
-    assert "J" in segment_key()
+    assert not action_manager._shortcuts.get(SEGMENT.id)
+    assert "J" in SEGMENT.shown_key
 
 
 def test_without_a_widget_the_key_says_what_to_do(make_napari_viewer):
     notification_manager.records.clear()
-    segment_shown_slice(make_napari_viewer())
+    SEGMENT.run(make_napari_viewer())
     assert "open the ScSAM widget" in notification_manager.records[-1].message

@@ -8,7 +8,7 @@ would leave old undo steps that a later Ctrl+Z replays onto the new array.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +32,13 @@ class OrganelleLabels:
         self._written: defaultdict[Plane, ModelPixels] = defaultdict(ModelPixels)
 
     def write_steps(
-        self, plane: Plane, prediction: NDArray[Any], ids: Collection[int], *, replace_edits: bool = False
+        self,
+        plane: Plane,
+        prediction: NDArray[Any],
+        ids: Collection[int],
+        *,
+        replace_edits: bool = False,
+        keep: Callable[[slice, NDArray[Any]], NDArray[np.bool_]] | None = None,
     ) -> Generator[None, None, int]:
         """Put a prediction into a plane, band by band, as one undo step.
 
@@ -47,6 +53,8 @@ class OrganelleLabels:
             classes are cleared where the prediction has them no more.
         replace_edits
             Write over the user's pixels, too.
+        keep
+            Given rows and their labels: which pixels stay whatever comes.
 
         Returns
         -------
@@ -70,6 +78,8 @@ class OrganelleLabels:
                 remembered = written.band(number, current)
                 wanted = merge(current, prediction[rows].astype(current.dtype), ids)
                 ours = (current == remembered) | (replace_edits & (wanted != current))
+                if keep is not None:
+                    ours &= ~keep(rows, current)
                 changed += self._set_pixels(plane, rows, np.where(ours, wanted, current), current)
                 packed.append(pack(np.where(ours, wanted, remembered)))
         if changed:

@@ -14,14 +14,16 @@ from collections.abc import Callable, Generator, Hashable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from napari.layers import Image, Layer
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.gui.engine import Engine, ModelInfo, Segmentation, SliceRequest
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.outputs import Outputs
-from napari_scsam.gui.plane import full_resolution, shown_plane
+from napari_scsam.gui.plane import Plane, full_resolution, shown_plane
 from napari_scsam.gui.sources import Sources
 from napari_scsam.gui.worker import Report, Worker
 
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_scsam.checkpoint import CheckpointInfo
+
+Protection = Callable[[Labels, Plane, slice, NDArray[Any]], NDArray[np.bool_]]
+"""Given a labels layer, a plane, rows of it and their labels: which of these pixels the model must not change."""
 
 REMEMBERED_SLICES = 8
 """Picking a class segments at once on the slices embedded last; so many are likely still in memory."""
@@ -70,6 +75,8 @@ class Session:
         self.replace_edits = False
         self.prefetch = True
         self._viewer = weakref.ref(viewer)
+        self.protections: list[Protection] = []
+        """Each names pixels that the model must leave alone; what any names is left."""
         self._engine = engine
         self._worker = make_worker(self._receive)
         self._outputs = Outputs()
@@ -77,6 +84,9 @@ class Session:
         self._sources.size_changed.connect(self.image_changed)
         self._embedded: deque[Hashable] = deque(maxlen=REMEMBERED_SLICES)
         self._users = 0
+        self._receivers: dict[str, Callable[[Any], None]] = {}
+        for kind, receiver in (("load", self._on_loaded), ("segment", self._on_segmented), ("open", self._on_opened)):
+            self.on_return(kind, receiver)
         viewer.layers.events.removed.connect(self._on_removed)
 
     @classmethod
@@ -125,7 +135,7 @@ class Session:
         self.checkpoint, self.model_state = info, "Loading …"
         self.chosen = info.classes if everything or not kept else kept
         self.checkpoint_changed.emit()
-        self._submit("load", partial(self._engine.load_steps, str(info.path)))
+        self.submit("load", partial(self._engine.load_steps, str(info.path)))
 
     def choose_classes(self, classes: Sequence[ClassSpec]) -> None:
         """Choose what to segment; at once where the slice shown was embedded already."""
@@ -148,7 +158,7 @@ class Session:
 
     def open_file(self, path: str) -> None:
         """Open a file as layers, reading on the worker thread."""
-        self._submit("open", partial(self._engine.open_steps, path))
+        self.submit("open", partial(self._engine.open_steps, path))
 
     # What the user does
 
@@ -161,7 +171,7 @@ class Session:
             self.status.emit(str(error))
             return
         self.status.emit(f"Segmenting {request.describe()} …")
-        self._submit("segment", partial(self._engine.segment_steps, request))
+        self.submit("segment", partial(self._engine.segment_steps, request))
 
     def cancel(self) -> None:
         """Cancel what runs and what waits."""
@@ -201,11 +211,20 @@ class Session:
         except UserError:
             return False
 
-    # What comes back from the worker thread
+    # What runs on the worker thread, and what comes back from it
 
-    def _submit(self, kind: str, make: Callable[[], Any]) -> None:
+    def on_return(self, kind: str, receiver: Callable[[Any], None]) -> None:
+        """Name who takes, on the main thread, what work of a kind returns."""
+        self._receivers[kind] = receiver
+
+    def submit(self, kind: str, make: Callable[[], Any]) -> None:
+        """Run a generator of the core on the worker thread; its result goes to the receiver of that kind."""
         self._worker.submit(kind, make)
         self.working.emit(True)
+
+    def trickle(self, steps: Generator[None, None, None]) -> None:
+        """Run small work on the main thread, one step a turn of the event loop."""
+        self._worker.trickle(steps)
 
     def _receive(self, report: Report) -> None:
         if report.kind == "prefetch":  # nobody asked for it; what is wrong with a slice is told when it is segmented
@@ -217,14 +236,10 @@ class Session:
             tell(report.value)
             self.status.emit(str(report.value))
         if report.state == "returned":
-            self._on_result(report.kind, report.value)
+            self._receivers[report.kind](report.value)
         elif report.kind == "load" and not self._worker.busy("load"):
             self._show_model("Not loaded")
         self.working.emit(self._worker.busy())
-
-    def _on_result(self, kind: str, value: Any) -> None:
-        receive: dict[str, Callable[[Any], None]] = {"load": self._on_loaded, "segment": self._on_segmented, "open": self._on_opened}
-        receive[kind](value)
 
     def _on_loaded(self, model: ModelInfo) -> None:
         gc.collect()  # the pass over all that was imported (see collection_paused): now, rather than in the middle of a segmentation
@@ -238,7 +253,7 @@ class Session:
 
     def _on_segmented(self, result: Segmentation) -> None:
         self._show_model(f"Runs on {result.device}")
-        self._worker.trickle(self._write_steps(result))
+        self.trickle(self._write_steps(result))
 
     def _write_steps(self, result: Segmentation) -> Generator[None, None, None]:
         request, viewer = result.request, self._viewer()
@@ -247,13 +262,18 @@ class Session:
             return
         output = self._outputs.for_image(viewer, image, request.classes, typed=self._sources.typed_size(image))
         ids = [spec.id for spec in request.classes]
-        yield from output.write_steps(request.plane, result.labels, ids, replace_edits=self.replace_edits)
+        keep = partial(self._protected, output.layer, request.plane)
+        yield from output.write_steps(request.plane, result.labels, ids, replace_edits=self.replace_edits, keep=keep)
         self._embedded.append(request.embedding)
         if len(ids) == 1:
             output.layer.selected_label = ids[0]
         self.status.emit(result.describe())
         if self.prefetch and not self._worker.busy():
             self._worker.submit("prefetch", partial(self._engine.prefetch_steps, request), idle=True)
+
+    def _protected(self, layer: Labels, plane: Plane, rows: slice, current: NDArray[Any]) -> NDArray[np.bool_]:
+        found = [protect(layer, plane, rows, current) for protect in self.protections]
+        return np.logical_or.reduce(found) if found else np.zeros(current.shape, bool)
 
     def _on_opened(self, layers: list[LayerData]) -> None:
         if (viewer := self._viewer()) is None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from napari.components.viewer_model import ViewerModel
 from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
@@ -11,29 +14,47 @@ from napari.viewer import Viewer
 
 from napari_scsam.gui.session import Session
 
-SEGMENT = "napari-scsam:segment_slice"
 
-SEGMENT_KEY = "Shift-S"
-"""Free in napari's viewer and in all its layers."""
+@dataclass(frozen=True)
+class Action:
+    """Something that a key does in a viewer with a session."""
+
+    name: str
+    """Its id in napari, after ``"napari-scsam:"``."""
+    key: str
+    """Free in napari's viewer and in all its layers."""
+    title: str
+    """As napari's shortcut preferences show it."""
+    act: Callable[[Session], object]
+
+    @property
+    def id(self) -> str:
+        """Its id in napari."""
+        return f"napari-scsam:{self.name}"
+
+    def run(self, viewer: Viewer) -> None:
+        """Act in a viewer, or tell what is missing."""
+        session = Session.find(getattr(viewer, "__wrapped__", viewer))
+        if session is None:
+            show_warning("open the ScSAM widget first (Plugins > ScSAM)")
+        else:
+            self.act(session)
+
+    @property
+    def shown_key(self) -> str:
+        """The key to press, as the user would read it."""
+        chosen = get_settings().shortcuts.shortcuts.get(self.id, [self.key])
+        return Shortcut(chosen[0]).platform if chosen else "no key"
 
 
-def segment_shown_slice(viewer: Viewer) -> None:
-    """Segment the slice shown."""
-    session = Session.find(getattr(viewer, "__wrapped__", viewer))
-    if session is None:
-        show_warning("open the ScSAM widget first (Plugins > ScSAM)")
-    else:
-        session.segment()
+SEGMENT = Action("segment_slice", "Shift-S", "Segment the slice shown (ScSAM)", Session.segment)
 
-
-def segment_key() -> str:
-    """Give the key to segment with, as the user would read it."""
-    chosen = get_settings().shortcuts.shortcuts.get(SEGMENT, [SEGMENT_KEY])
-    return Shortcut(chosen[0]).platform if chosen else "no key"
+ACTIONS = (SEGMENT,)
 
 
 def register_shortcuts() -> None:
     """Tell napari of the keys, unless it knows; a key that the user chose stays."""
-    action_manager.register_action(SEGMENT, segment_shown_slice, "Segment the slice shown (ScSAM)", ViewerModel)
-    if SEGMENT not in get_settings().shortcuts.shortcuts:
-        action_manager.bind_shortcut(SEGMENT, SEGMENT_KEY)
+    for action in ACTIONS:
+        action_manager.register_action(action.id, action.run, action.title, ViewerModel)
+        if action.id not in get_settings().shortcuts.shortcuts:
+            action_manager.bind_shortcut(action.id, action.key)

@@ -15,7 +15,7 @@ from napari_scsam.gui.model_panel import ModelPanel
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.segment_panel import SegmentPanel
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.shortcuts import register_shortcuts, segment_key
+from napari_scsam.gui.shortcuts import SEGMENT, register_shortcuts
 from napari_scsam.gui.volume_panel import VolumePanel
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class ScSAMWidget(QScrollArea):
         # napari hands plugins a proxy; layers and events must be compared with the viewer's own.
         self._viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._session = Session.of(self._viewer)
-        self.volume, self.model, self.segment = VolumePanel(), ModelPanel(), SegmentPanel(segment_key())
+        self.volume, self.model, self.segment = VolumePanel(), ModelPanel(), SegmentPanel(SEGMENT.shown_key)
         self._column = QWidget()
         self._lay_out()
         self._links = Links(self._session)

@@ -38,6 +38,10 @@ class Augmentation:
     """Largest standard deviation of pixel noise, in units of the 0..1 range."""
     invert: float = 0.0
     """Probability of swapping dark and bright."""
+    stain: float = 0.0
+    """Spread by which each class takes stain of its own: grey is added to it and its inner texture fades."""
+    decoys: float = 0.0
+    """Probability of a region that has the greys and the grain of the tissue but nothing in it."""
 
 
 def uniform(generator: torch.Generator, low: float, high: float) -> float:
@@ -109,6 +113,47 @@ def tone_curve(image: Tensor, spread: float, generator: torch.Generator, pieces:
     knots = torch.cat([torch.zeros(1), slopes.cumsum(0) / slopes.sum()])
     piece = (image * pieces).long().clamp_max(pieces - 1)
     return knots[piece] + (image * pieces - piece) * (knots[piece + 1] - knots[piece])
+
+
+def restain(image: Tensor, labels: Tensor, spread: float, generator: torch.Generator) -> Tensor:
+    """Let each class of a 1×Y×X crop take more or less stain, and show less of its texture, by its Y×X labels.
+
+    Which organelle is darker than which depends on the fixation. After
+    SynthSeg (Billot et al. 2023), which draws the grey of every class.
+    """
+    shift, fade = torch.zeros_like(image), torch.zeros_like(image)
+    for label in labels.unique():
+        here = labels == label
+        shift[0, here] = float(torch.randn((), generator=generator)) * spread
+        fade[0, here] = uniform(generator, 0, 1) if uniform(generator, 0, 1) < 0.3 else 0.0
+    shift, fade = gaussian_blur(torch.stack([shift[0], fade[0]]), 1.5).split(1)
+    smooth = gaussian_blur(image, uniform(generator, 2, 4))
+    return torch.lerp(image, smooth, fade) + shift
+
+
+def decoy(image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Put a region without organelles into a 1×Y×X crop, and say where it is, Y×X.
+
+    Half the time it has the crop's power spectrum with random phases, as
+    chromatin and cytoplasm may look; else it is nearly black, as lipid and
+    lysosomes are.
+    """
+    cells = 2 + int(uniform(generator, 0, 4))
+    size = (image.shape[1], image.shape[2])
+    field = F.interpolate(torch.randn((1, 1, cells, cells), generator=generator), size, mode="bicubic", align_corners=True)[0]
+    grain = phase_noise(image, generator)
+    if uniform(generator, 0, 1) < 0.6:
+        share, filling = uniform(generator, 0.05, 0.4), grain * uniform(generator, 0.4, 1.5) + uniform(generator, 0.2, 0.8)
+    else:
+        share, filling = uniform(generator, 0.02, 0.15), grain * uniform(generator, 0.05, 0.4) + uniform(generator, 0, 0.15)
+    where = (field > torch.quantile(field, 1 - share)).float()
+    return torch.lerp(image, filling, gaussian_blur(where, uniform(generator, 0.7, 3))), where[0] > 0
+
+
+def phase_noise(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw 1×Y×X noise of mean 0 with the power spectrum of an image."""
+    spectrum = torch.fft.rfft2(image - image.mean())
+    return torch.fft.irfft2(spectrum.abs() * torch.exp(2j * math.pi * torch.rand(spectrum.shape, generator=generator)), s=image.shape[1:])
 
 
 def uneven_light(shape: torch.Size, strength: float, generator: torch.Generator) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from napari_scsam.config import UserError
 from napari_scsam.data.preprocess import measure_contrast, normalise
 from napari_scsam.data.volumes import open_labels, open_volume
-from napari_scsam.train.augment import random_grid, sample, uniform, vary_grey, window
+from napari_scsam.train.augment import decoy, random_grid, restain, sample, uniform, vary_grey, window
 from napari_scsam.train.recipe import Recipe, Source
 
 UNKNOWN = 255
@@ -119,12 +119,22 @@ class LabelledCrops:
         grey = torch.from_numpy(volume.grey[z][part].astype(np.float32) / 255)[None]
         layers = np.stack([volume.classes[z][part], *(o[z][part] for o in volume.objects)]).astype(np.float32)
         numbers = sample(torch.from_numpy(layers), inside, grid, "nearest").round().long()
-        image = vary_grey(sample(grey, inside, grid, "bilinear"), self.training.augmentation, generator)
+        image = self.look(sample(grey, inside, grid, "bilinear"), numbers, generator)
         objects, kinds = self.pick_objects(numbers[1:], generator)
         profile = torch.tensor([k is not None and k == volume.profiles for k in kinds], dtype=torch.bool).view(-1, 1, 1)
         first_clicks = objects * (~profile | (numbers[0] == 0))
         # A profile of which the crop shows organelles alone cannot be meant by a click.
         return image, numbers[0], objects * first_clicks.flatten(1).any(1)[:, None, None], first_clicks
+
+    def look(self, image: Tensor, numbers: Tensor, generator: torch.Generator) -> Tensor:
+        """Change the look of a 1×s×s crop; where that hides what is there, its L×s×s labels and objects become 0."""
+        how = self.training.augmentation
+        if how.stain:
+            image = restain(image, numbers[0], how.stain, generator)
+        if uniform(generator, 0, 1) < how.decoys:
+            image, hidden = decoy(image, generator)
+            numbers[:, hidden] = 0
+        return vary_grey(image, how, generator)
 
     def place(self, volume: LabelledVolume, generator: torch.Generator) -> tuple[int, ...]:
         """Draw the centre (z, y, x) of a crop."""
