@@ -122,13 +122,13 @@ def restain(image: Tensor, labels: Tensor, spread: float, generator: torch.Gener
     SynthSeg (Billot et al. 2023), which draws the grey of every class.
     """
     shift, fade = torch.zeros_like(image), torch.zeros_like(image)
-    for label in labels.unique():
+    for label in torch.unique(labels):
         here = labels == label
         shift[0, here] = float(torch.randn((), generator=generator)) * spread
         fade[0, here] = uniform(generator, 0, 1) if uniform(generator, 0, 1) < 0.3 else 0.0
-    shift, fade = gaussian_blur(torch.stack([shift[0], fade[0]]), 1.5).split(1)
-    smooth = gaussian_blur(image, uniform(generator, 2, 4))
-    return torch.lerp(image, smooth, fade) + shift
+    shift, fade = gaussian_blur(torch.cat([shift, fade]), 1.5)
+    stained: Tensor = torch.lerp(image, gaussian_blur(image, uniform(generator, 2, 4)), fade) + shift
+    return stained
 
 
 def decoy(image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -153,7 +153,10 @@ def decoy(image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
 def phase_noise(image: Tensor, generator: torch.Generator) -> Tensor:
     """Draw 1×Y×X noise of mean 0 with the power spectrum of an image."""
     spectrum = torch.fft.rfft2(image - image.mean())
-    return torch.fft.irfft2(spectrum.abs() * torch.exp(2j * math.pi * torch.rand(spectrum.shape, generator=generator)), s=image.shape[1:])
+    noise: Tensor = torch.fft.irfft2(
+        spectrum.abs() * torch.exp(2j * math.pi * torch.rand(spectrum.shape, generator=generator)), s=image.shape[1:]
+    )
+    return noise
 
 
 def uneven_light(shape: torch.Size, strength: float, generator: torch.Generator) -> Tensor:
