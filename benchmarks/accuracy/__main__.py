@@ -25,7 +25,7 @@ ROOT = HERE.parents[1]
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
-    parser.add_argument("--minutes", type=float, help="CPU minutes of training a run (8)")
+    parser.add_argument("--minutes", type=float, help="CPU minutes of training a run (12)")
     parser.add_argument("--jobs", type=int, default=2, help="runs at once, each on one thread (2)")
     parser.add_argument("--quick", action="store_true", help="seconds a run, to see that all of it works; needs --out")
     parser.add_argument("--fresh", action="store_true", help="repeat what is done")
