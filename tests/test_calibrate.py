@@ -45,6 +45,13 @@ def test_thresholds_that_help_nobody_stay_at_zero() -> None:
     assert fit_thresholds(logits, truth).tolist() == [0, 0]
 
 
+@pytest.mark.parametrize(("wrong", "moved"), [(1, False), (20, True)])
+def test_a_threshold_moves_for_a_gain_worth_it(wrong: int, *, moved: bool) -> None:
+    truth = np.repeat([0, 0, 1], [1000, wrong, 1000])
+    logits = np.repeat([-8.0, 0.1, 8.0], [1000, wrong, 1000])[None]
+    assert (fit_thresholds(logits, truth)[0] != 0) == moved
+
+
 def test_thresholds_mean_the_same_in_label_maps(model, answers: tuple[np.ndarray, np.ndarray]) -> None:
     logits, truth = answers
     classes, thresholds = model.classes[:2], fit_thresholds(logits, truth)

@@ -23,6 +23,9 @@ PIXELS = 400_000
 CANDIDATES = np.arange(-4.0, 4.01, 0.25)
 """Thresholds to choose from, in calibrated logits."""
 
+SLACK = 0.001
+"""Mean Dice that a threshold nearer to 0 may cost: gains so small do not carry over to another tissue."""
+
 
 def calibrate(predictor: Predictor, image: Volume, labels: Volume, slices: Sequence[int]) -> Generator[Progress, None, None]:
     """Fit the temperature, then a threshold for each class, and keep both in the model.
@@ -89,8 +92,8 @@ def fit_thresholds(logits: NDArray[np.floating], truth: NDArray[np.integer], rou
             rivals[row] = -np.inf
             best, index = np.maximum(rivals.max(0), 0), np.where(rivals.max(0) > 0, rivals.argmax(0) + 1, 0)
             scores = [mean_dice(np.where(logits[row] - t > best, row + 1, index), truth, len(logits)) for t in CANDIDATES]
-            # Among equals the threshold nearest to 0 stands, so that nothing moves without need.
-            thresholds[row] = CANDIDATES[max(range(len(scores)), key=lambda i: (round(scores[i], 4), -abs(CANDIDATES[i])))]
+            good = CANDIDATES[np.array(scores) >= max(scores) - SLACK]
+            thresholds[row] = good[np.abs(good).argmin()]
     return thresholds
 
 
