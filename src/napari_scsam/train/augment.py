@@ -134,14 +134,16 @@ def restain(image: Tensor, labels: Tensor, spread: float, generator: torch.Gener
 def decoy(image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Put a region without organelles into a 1×Y×X crop, and say where it is, Y×X.
 
-    Half the time it has the crop's power spectrum with random phases, as
-    chromatin and cytoplasm may look; else it is nearly black, as lipid and
-    lysosomes are.
+    Mostly it has the crop's power spectrum with random phases, sharp or
+    blurred, as chromatin and cytoplasm may look; else it is nearly black, as
+    lipid and lysosomes are.
     """
     cells = 2 + int(uniform(generator, 0, 4))
     size = (image.shape[1], image.shape[2])
     field = F.interpolate(torch.randn((1, 1, cells, cells), generator=generator), size, mode="bicubic", align_corners=True)[0]
     grain = phase_noise(image, generator)
+    if uniform(generator, 0, 1) < 0.5:
+        grain = gaussian_blur(grain, uniform(generator, 1, 5))
     if uniform(generator, 0, 1) < 0.6:
         share, filling = uniform(generator, 0.05, 0.4), grain * uniform(generator, 0.4, 1.5) + uniform(generator, 0.2, 0.8)
     else:
