@@ -99,7 +99,7 @@ def test_a_bridge_is_short_and_respects_others():
     added = (after > 0) & ~(one | other)
     assert added[20, 26:32].all()
     assert 5 <= added.sum() <= 80
-    with pytest.raises(UserError, match="8 pixels wide"):
+    with pytest.raises(UserError, match="7 pixels wide"):
         bridged(block, one, other, 5, FLAT)
     block[:, 28] = 7
     with pytest.raises(UserError, match="something else"):
