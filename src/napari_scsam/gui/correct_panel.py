@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
 )
 
@@ -63,16 +62,17 @@ class CorrectPanel(QGroupBox):
         self.whole = QCheckBox(f"{tools.WHOLE.label}   ({keys[tools.WHOLE.name]})")
         self.whole.setToolTip(tools.WHOLE.tip)
         self.whole.clicked.connect(lambda: self.tool_asked.emit(tools.WHOLE.name))
+        sieve = self.buttons[tools.SIEVE.name]
+        sieve.setText(tools.SIEVE.label)  # its key is in the tooltip: the row has no room for it
+        sieve.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         self.reach = _number(0.5, 50, "How far to smooth, grow and shrink, in pixels of the finest axis.")
         self.reach.valueChanged.connect(self.reach_changed)
-        self.smallest = _number(0.001, 1e9, tools.SIEVE.tip)
+        self.smallest = _number(0, 1e9, tools.SIEVE.tip)
         self.smallest.valueChanged.connect(self.smallest_changed)
         self.unit = QComboBox()
         self.unit.setToolTip("µm need a layer whose scale is in nm or µm.")
         self.unit.activated.connect(lambda index: self.unit_changed.emit(index == 1))
-        self.locks = QToolButton()
-        self.locks.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.locks.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.locks = QPushButton()
         self.locks.setToolTip(f"Neither the model nor these tools change what is locked.\n{tools.LOCK.tip} ({keys[tools.LOCK.name]})")
         self.locks.setMenu(QMenu(self.locks))
         self.status = note("Point at an object and press a key; or press a button and click the object.")
@@ -87,6 +87,7 @@ class CorrectPanel(QGroupBox):
     def show_choices(self, *, whole: bool, reach: float, smallest: float, in_micrometres: bool, armed: str | None) -> None:
         """Show how the tools work, and which is in hand."""
         self.whole.setChecked(whole)
+        self.smallest.setDecimals(4 if in_micrometres else 0)
         for box, value in ((self.reach, reach), (self.smallest, smallest)):
             with QSignalBlocker(box):
                 box.setValue(value)
@@ -148,7 +149,7 @@ class CorrectPanel(QGroupBox):
         column.addWidget(self.whole)
         column.addLayout(grid)
         column.addLayout(_row(QLabel("Smooth, grow, shrink by"), self.reach, QLabel("pixels")))
-        column.addLayout(_row(QLabel("Smaller than"), self.smallest, self.unit, self.buttons[tools.SIEVE.name]))
+        column.addLayout(_row(self.buttons[tools.SIEVE.name], self.smallest, self.unit))
         column.addWidget(self.locks)
         column.addWidget(self.status)
         column.addLayout(_row(self.bar, self.cancel))
@@ -159,7 +160,7 @@ class CorrectPanel(QGroupBox):
 def _number(low: float, high: float, tip: str) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
     box.setRange(low, high)
-    box.setDecimals(3 if low < 0.01 else 1)
+    box.setDecimals(1)
     box.setKeyboardTracking(False)
     box.setToolTip(tip)
     box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # who scrolls the panel must not turn a number

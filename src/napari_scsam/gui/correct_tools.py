@@ -98,7 +98,7 @@ NEXT = ObjectTool(
 )
 SIEVE = ObjectTool(
     "delete_small",
-    "Delete",
+    "Delete smaller than",
     "Shift-F",
     "Delete small objects",
     "Delete all objects that are smaller; in a class layer, those of the selected class.",

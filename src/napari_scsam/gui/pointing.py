@@ -96,5 +96,6 @@ def look_at(viewer: Viewer, view: View, voxel: tuple[int, ...]) -> None:
     if view.plane.axis is not None:
         viewer.dims.set_point(view.plane.axis + before, place[view.plane.axis])
     position = [*viewer.dims.point[:before], *place]
-    viewer.camera.center = tuple(position[axis] for axis in viewer.dims.displayed)
+    camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera  # it moved in napari 0.9
+    camera.center = tuple(position[axis] for axis in viewer.dims.displayed)
     viewer.cursor.position = tuple(position)
