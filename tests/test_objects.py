@@ -5,8 +5,8 @@ import pytest
 
 from napari_scsam.config import UserError
 from napari_scsam.data import objects
-from napari_scsam.data.label_boxes import LabelBoxes, tally
-from napari_scsam.data.objects import Place, overlap, size_of
+from napari_scsam.data.label_boxes import LabelBoxes, size_of, tally
+from napari_scsam.data.objects import Place, overlap
 
 
 def finish(steps):

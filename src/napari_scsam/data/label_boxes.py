@@ -24,6 +24,9 @@ Box = tuple[slice, ...]
 BLOCK = 2**20
 """Voxels looked at in one step."""
 
+TOLD = 8
+"""Steps between two words on how far it is: each word is drawn."""
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -110,11 +113,13 @@ def together(tallies: Sequence[Tally]) -> Tally:
 
 def tally_steps(data: Any, within: Box | None = None) -> Generator[Progress, None, Tally]:
     """Count all labels of an array, in memory or in chunks, or of a part of it, block by block."""
-    boxes = list(blocks(data, within))
-    found = []
-    for done, box in enumerate(boxes):
-        yield Progress(done, len(boxes), "looking for the objects")
+    boxes, done, found = list(blocks(data, within)), 0, []
+    total = sum(size_of(box) for box in boxes)
+    for number, box in enumerate(boxes):
+        if number % TOLD == 0:
+            yield Progress(done, total, "looking for the objects")
         found.append(tally(np.asarray(data[box]), [side.start for side in box]))
+        done += size_of(box)
     return together(found)
 
 
@@ -128,6 +133,11 @@ def blocks(data: Any, within: Box | None = None) -> Iterator[Box]:
     starts = product(*(range(limit.start, limit.stop, s) for limit, s in zip(limits, side, strict=True)))
     for start in starts:
         yield tuple(slice(a, min(a + s, limit.stop)) for a, s, limit in zip(start, side, limits, strict=True))
+
+
+def size_of(box: Box) -> int:
+    """Count the voxels of a box."""
+    return prod(side.stop - side.start for side in box)
 
 
 def _chunks(data: Any) -> Sequence[int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_scsam.config import Progress, UserError
-from napari_scsam.data.label_boxes import blocks, tally_steps
+from napari_scsam.data.label_boxes import BLOCK, TOLD, blocks, tally_steps
 from napari_scsam.data.object_tools import HEAVY, Edit, edit_of, together
 from napari_scsam.data.objects import Place, pieces, price
 
@@ -49,7 +49,8 @@ def _small_labels(place: Place, smallest: float) -> Generator[Progress, None, Si
     small = np.setdiff1d(counted.values[counted.counts < smallest], list(place.locked))
     boxes, edits = list(blocks(place.data, place.within)), []
     for done, box in enumerate(boxes if small.size else []):
-        yield Progress(done, len(boxes), "deleting small objects")
+        if done % TOLD == 0:
+            yield Progress(done * BLOCK, len(boxes) * BLOCK, "deleting small objects")
         block = place.read(box)
         edits.append(edit_of(place, box, block, np.where(np.isin(block, small), block.dtype.type(0), block)))
     return Sieved(len(small), together(edits, len(place.within)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_scsam.config import Progress, UserError
-from napari_scsam.data.label_boxes import Box, LabelBoxes
+from napari_scsam.data.label_boxes import Box, LabelBoxes, size_of
 
 START = 24
 """Voxels around the clicked one that are looked at first."""
@@ -147,11 +146,6 @@ def overlap(one: Box, other: Box) -> Box:
 def union(one: Box, other: Box) -> Box:
     """Give the box around two boxes."""
     return tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
-
-
-def size_of(box: Box) -> int:
-    """Count the voxels of a box."""
-    return prod(side.stop - side.start for side in box)
 
 
 def price(box: Box, weight: int = 1) -> Progress:

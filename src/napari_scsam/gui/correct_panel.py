@@ -116,8 +116,8 @@ class CorrectPanel(QGroupBox):
 
     def show_progress(self, progress: Progress) -> None:
         """Move the bar; work whose end is not known makes it run to and fro."""
-        self.bar.setRange(0, progress.total if progress.done else 0)
-        self.bar.setValue(progress.done)
+        self.bar.setRange(0, 100 if progress.done else 0)
+        self.bar.setValue(100 * progress.done // max(1, progress.total))
 
     def show_working(self, working: bool) -> None:
         """Show the bar and the way out only while there is work that takes time."""
