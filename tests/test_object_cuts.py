@@ -23,6 +23,24 @@ def test_two_seeds_part_at_the_neck(dumbbell):
     assert (parts[:, 36:][dumbbell[:, 36:]] == 2).all()
 
 
+@pytest.mark.parametrize("seeds", [[(20, 17), (20, 24)], [(20, 24), (20, 17)], [(24, 21), (14, 10)]])
+def test_without_a_neck_the_cut_is_half_way(seeds):
+    disc = (np.ogrid[:40, :40][0] - 20) ** 2 + (np.ogrid[:40, :40][1] - 20) ** 2 <= 15**2
+    parts = parts_by_seeds(disc, seeds, FLAT)
+    assert ((parts > 0) == disc).all()
+    middle = np.mean(seeds, axis=0)
+    apart = np.subtract(seeds[1], seeds[0])
+    far = ((np.stack(np.indices(disc.shape), -1) - middle) @ apart) / np.linalg.norm(apart)
+    assert (parts[disc & (far > 1)] == 2).all()
+    assert (parts[disc & (far < -1)] == 1).all()
+
+
+def test_a_small_bud_is_cut_off_and_not_half_of_the_body(dumbbell):
+    small = (np.ogrid[:40, :70][0] - 20) ** 2 + (np.ogrid[:40, :70][1] - 65) ** 2 <= 4**2
+    parts = parts_by_seeds(dumbbell | small, [(20, 20), (20, 66)], FLAT)
+    assert 10 <= np.count_nonzero(parts == 2) <= 60
+
+
 def test_a_piece_without_a_seed_stays_with_the_first(dumbbell):
     dumbbell[0, 0] = True
     assert parts_by_seeds(dumbbell, [(20, 50), (20, 14)], FLAT)[0, 0] == 1

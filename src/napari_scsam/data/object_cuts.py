@@ -19,28 +19,43 @@ SPECK = 4
 """Pieces of fewer voxels beside a cut are crumbs of it, not parts."""
 
 
+NECK = 0.25
+"""Voxels of the finest axis; an object that narrows by less between two seeds has no neck there."""
+
+
 def parts_by_seeds(mask: NDArray[np.bool_], seeds: Sequence[Sequence[int]], spacing: Sequence[float]) -> NDArray[np.int32]:
-    """Part an object by watershed on the distance to its border.
+    """Part an object between two voxels: at its neck, by watershed on the distance to its border, or half-way where it has none.
 
     Parameters
     ----------
     mask
         The object.
     seeds
-        One voxel of the mask for each part.
+        Two voxels of the mask.
 
     Returns
     -------
     parts
-        1 for the first seed, 2 for the second, …; 0 outside the object.
+        1 for the first seed, 2 for the second; 0 outside the object.
     """
     depth = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)[(slice(1, -1),) * mask.ndim]
     markers = np.zeros(mask.shape, np.int32)
     for number, seed in enumerate(seeds, start=1):
         markers[tuple(seed)] = number
-    parts: NDArray[np.int32] = watershed(-depth, markers, mask=mask, connectivity=np.ones((3,) * mask.ndim, bool))
+    touching = np.ones((3,) * mask.ndim, bool)
+    parts: NDArray[np.int32] = watershed(-depth, markers, mask=mask, connectivity=touching)
     parts[mask & (parts == 0)] = 1  # pieces that no seed can reach stay with the first
+    border = (parts == 2) & ndimage.binary_dilation(parts == 1, touching)
+    if border.any() and min(depth[parts == 1].max(), depth[parts == 2].max()) - depth[border].max() < NECK:
+        return np.where(mask, nearest_seed(mask.shape, seeds, spacing), 0).astype(np.int32)
     return parts
+
+
+def nearest_seed(shape: Sequence[int], seeds: Sequence[Sequence[int]], spacing: Sequence[float]) -> NDArray[np.int32]:
+    """Tell which seed is nearest, 1 or 2."""
+    grid = np.ogrid[tuple(slice(0, n) for n in shape)]
+    one, other = (sum(((g - i) * step) ** 2 for g, i, step in zip(grid, seed, spacing, strict=True)) for seed in seeds)
+    return np.where(other < one, 2, 1).astype(np.int32)
 
 
 def parts_by_line(mask: NDArray[np.bool_], wall: NDArray[np.bool_], spacing: Sequence[float]) -> NDArray[np.int32]:

@@ -20,7 +20,7 @@ from napari_scsam.data.object_cuts import apart, parted, parts_by_line, parts_by
 from napari_scsam.data.object_shapes import bridged, filled, grown, only_largest, shrunk, smoothed
 from napari_scsam.data.objects import Found, Place, price, union
 
-HEAVY = 8
+HEAVY = 32
 """How many times longer distances, watersheds and the like take than a comparison."""
 
 WIDEST_GAP = 32
