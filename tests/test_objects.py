@@ -1,68 +1,86 @@
-"""Object F1 and panoptic quality, against a scan of every pair of objects."""
-
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
-from napari_scsam.metrics import ObjectMatch, object_match
-
-
-def by_pairs(predicted: np.ndarray, truth: np.ndarray) -> ObjectMatch:
-    (ours, n), (theirs, m) = (ndimage.label(mask, np.ones((3, 3))) for mask in (predicted, truth))
-    ious = [((ours == i) & (theirs == j)).sum() / ((ours == i) | (theirs == j)).sum() for i in range(1, n + 1) for j in range(1, m + 1)]
-    hits = [float(iou) for iou in ious if iou > 0.5]
-    return ObjectMatch(len(hits), n, m, sum(hits))
+from napari_scsam.config import UserError
+from napari_scsam.data import objects
+from napari_scsam.data.label_boxes import LabelBoxes, size_of, tally
+from napari_scsam.data.objects import Place, overlap
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_matches_equal_a_scan_of_every_pair(seed: int) -> None:
-    noise = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal((2, 60, 80)), (0, 3, 3))
-    truth = noise[0] > 0.1
-    predicted = noise[0] + 0.4 * noise[1] > 0.1
-    found, expected = object_match(predicted, truth), by_pairs(predicted, truth)
-    assert (found.matched, found.predicted, found.truth) == (expected.matched, expected.predicted, expected.truth)
-    assert found.iou == pytest.approx(expected.iou)
-    assert 0 < found.matched < found.truth
+def finish(steps):
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value
 
 
-def test_known_scene() -> None:
-    truth, predicted = np.zeros((2, 20, 20), bool)
-    truth[0:4, 0:4] = predicted[0:4, 0:3] = True  # IoU 12/16
-    truth[8:12, 0:4] = predicted[8:12, 0:2] = True  # IoU exactly 1/2: no match
-    truth[15:18, 15:18] = True  # missed
-    match = object_match(predicted, truth)
-    assert match == ObjectMatch(1, 2, 3, 0.75)
-    assert match.f1 == pytest.approx(2 / 5)
-    assert match.pq == pytest.approx(0.75 * 2 / 5)
+def everything(data) -> tuple[slice, ...]:
+    return tuple(slice(0, n) for n in data.shape)
 
 
-def test_specks_do_not_count() -> None:
-    truth, predicted = np.zeros((2, 20, 20), bool)
-    truth[2:7, 2:7] = predicted[2:7, 2:7] = True
-    truth[10:12, 10:12] = predicted[10:12, 10:12] = predicted[15, 15] = True
-    assert object_match(predicted, truth) == ObjectMatch(2, 3, 2, 2.0)
-    assert object_match(predicted, truth, smallest=4) == ObjectMatch(2, 2, 2, 2.0)
-    assert object_match(predicted, truth, smallest=5) == ObjectMatch(1, 1, 1, 1.0)
-    assert object_match(predicted, truth, smallest=26) == ObjectMatch(0, 0, 0, 0.0)
+def snake() -> np.ndarray:
+    """A thin thing that winds through the whole volume, and a twin of its class that it does not touch."""
+    data = np.zeros((60, 70, 80), np.uint8)
+    data[5, 2:68, 3] = data[5, 67, 3:78] = data[5:58, 67, 77] = 2
+    data[30:32, 30:32, 30:32] = 2
+    data[30, 30, 33:36] = 1
+    return data
 
 
-def test_a_merged_object_matches_at_most_one() -> None:
-    truth = np.ones((10, 21), bool)
-    truth[:, 12] = False
-    assert object_match(np.ones((10, 21), bool), truth) == ObjectMatch(1, 1, 2, pytest.approx(120 / 210))
+def test_a_component_is_followed_wherever_it_winds():
+    data = snake()
+    found = finish(Place(data, everything(data), (1, 1, 1), classes=True).find((5, 2, 3)))
+    assert found.voxels == np.count_nonzero(data == 2) - 8
+    assert found.box == (slice(5, 58), slice(2, 68), slice(3, 78))
+    assert found.has((57, 67, 77))
+    assert not found.has((30, 30, 30))
 
 
-def test_corners_join() -> None:
-    assert object_match(np.eye(5, dtype=bool), np.eye(5, dtype=bool)) == ObjectMatch(1, 1, 1, 1.0)
+def test_only_the_neighbourhood_is_read():
+    data, read = snake(), []
+
+    class Spy:
+        shape = data.shape
+
+        def __getitem__(self, key):
+            read.append(data[key].size)
+            return data[key]
+
+    found = finish(Place(Spy(), everything(data), (1, 1, 1), classes=True).find((30, 31, 31)))
+    assert found.voxels == 8
+    assert sum(read) <= (2 * objects.START + 1) ** 3 + 1
 
 
-def test_slices_add_up_and_nothing_has_no_score() -> None:
-    nothing, all_ = np.zeros((4, 4), bool), np.ones((4, 4), bool)
-    total = object_match(all_, all_) + object_match(all_, nothing) + object_match(nothing, all_)
-    assert (total.f1, total.pq) == (0.5, 0.5)
-    assert math.isnan(object_match(nothing, nothing).f1)
-    assert math.isnan(object_match(nothing, nothing).pq)
+def test_a_place_of_one_slice_sees_no_other():
+    data = snake()
+    slice_5 = (slice(5, 6), slice(0, 70), slice(0, 80))
+    found = finish(Place(data, slice_5, (1, 1, 1), classes=True).find((5, 2, 3)))
+    assert found.voxels == np.count_nonzero(data[5] == 2)
+
+
+def test_an_instance_is_its_label_wherever_it_lies():
+    data = snake()
+    for boxes in (None, LabelBoxes(tally(data))):
+        found = finish(Place(data, everything(data), (1, 1, 1), boxes=boxes).find((30, 30, 30)))
+        assert found.voxels == np.count_nonzero(data == 2)
+        wide = tuple(slice(0, n) for n in data.shape)
+        np.testing.assert_array_equal(found.mask_in(wide), data == 2)
+
+
+def test_background_and_giants_are_refused(monkeypatch):
+    data = snake()
+    with pytest.raises(UserError, match="no object under the mouse"):
+        finish(Place(data, everything(data), (1, 1, 1)).find((0, 0, 0)))
+    monkeypatch.setattr(objects, "LARGEST", 40**3)
+    with pytest.raises(UserError, match="slice by slice"):
+        finish(Place(data, everything(data), (1, 1, 1), classes=True).find((5, 2, 3)))
+
+
+def test_margins_follow_the_spacing_and_stay_within():
+    data = np.zeros((9, 50, 50))
+    place = Place(data, (slice(4, 6), slice(0, 50), slice(0, 50)), (5, 1, 1))
+    assert place.around((slice(4, 5), slice(20, 30), slice(1, 49)), 6) == (slice(4, 6), slice(14, 36), slice(0, 50))
+    assert size_of(overlap((slice(0, 3),), (slice(5, 9),))) == 0

@@ -76,8 +76,19 @@ def shown_plane(viewer: Viewer, layer: Image) -> Plane:
         When the layer is no 2-D or 3-D grey image, or the viewer shows no plane of it.
     """
     check_image(layer)
+    return plane_shown_of(viewer, layer)
+
+
+def plane_shown_of(viewer: Viewer, layer: Layer) -> Plane:
+    """Find the plane that the viewer shows of a 2-D or 3-D layer of any kind.
+
+    Raises
+    ------
+    UserError
+        When it shows none.
+    """
     if viewer.dims.ndisplay != 2:
-        raise UserError("the viewer shows the volume in 3-D; switch to 2-D (Ctrl+Y) and choose the slice to segment")
+        raise UserError("the viewer shows the volume in 3-D; switch to 2-D (Ctrl+Y) and choose the slice to work on")
     offset = viewer.dims.ndim - layer.ndim
     hidden = [axis for axis in range(layer.ndim) if axis + offset not in viewer.dims.displayed]
     if len(hidden) != layer.ndim - 2:
@@ -105,15 +116,29 @@ def shown_position(viewer: Viewer, layer: Layer, axis: int) -> int:
     UserError
         When the viewer stands outside the layer.
     """
-    point = np.asarray(viewer.dims.point[-layer.ndim :], dtype=float)
-    if viewer.dims.units is not None:
-        world = viewer.dims.units[-layer.ndim :]
-        point *= [float((1 * there).to(here).magnitude) for there, here in zip(world, layer.units, strict=True)]
-    position = round(float(layer.world_to_data(point)[axis]))
+    position = round(float(viewer_to_data(viewer, layer, viewer.dims.point)[axis]))
     depth = full_resolution(layer).shape[axis]
     if not 0 <= position < depth:
         raise UserError(f"the viewer stands outside '{layer.name}'; move the slider back into it")
     return position
+
+
+def viewer_to_data(viewer: Viewer, layer: Layer, position: Sequence[float]) -> NDArray[np.float64]:
+    """Turn a place in the viewer, in its units, into (fractional) indices of a layer that may have units of its own."""
+    point = np.asarray(position[-layer.ndim :], dtype=float)
+    return np.asarray(layer.world_to_data(point * _units_of_viewer(viewer, layer)))
+
+
+def data_to_viewer(viewer: Viewer, layer: Layer, index: Sequence[float]) -> NDArray[np.float64]:
+    """Turn an index of a layer into a place in the viewer along the layer's axes, in the viewer's units."""
+    return np.asarray(layer.data_to_world(index)) / _units_of_viewer(viewer, layer)
+
+
+def _units_of_viewer(viewer: Viewer, layer: Layer) -> NDArray[np.float64]:
+    if viewer.dims.units is None:
+        return np.ones(layer.ndim)
+    world = viewer.dims.units[-layer.ndim :]
+    return np.array([float((1 * there).to(here).magnitude) for there, here in zip(world, layer.units, strict=True)])
 
 
 def layer_voxel_size(layer: Layer) -> VoxelSize | None:

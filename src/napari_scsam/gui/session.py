@@ -64,6 +64,8 @@ class Session:
     """Another checkpoint with its classes, or news of its loading."""
     choices_changed = Signal()
     """Other classes to segment, or another word on the user's own pixels."""
+    ended = Signal()
+    """The last widget has gone."""
 
     _sessions: ClassVar[weakref.WeakKeyDictionary[Viewer, Session]] = weakref.WeakKeyDictionary()
 
@@ -101,6 +103,11 @@ class Session:
         """Give the session of a viewer if a widget has opened one."""
         return cls._sessions.get(viewer)
 
+    @property
+    def viewer(self) -> Viewer | None:
+        """The viewer, while there is one."""
+        return self._viewer()
+
     def attach(self) -> None:
         """Count one more widget that uses this session."""
         self._users += 1
@@ -110,6 +117,7 @@ class Session:
         self._users -= 1
         if self._users <= 0:
             self._worker.stop()
+            self.ended.emit()
             if (viewer := self._viewer()) is not None and self._sessions.get(viewer) is self:
                 del self._sessions[viewer]
 

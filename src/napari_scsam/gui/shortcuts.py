@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from napari.components.viewer_model import ViewerModel
 from napari.settings import get_settings
@@ -12,6 +13,8 @@ from napari.utils.interactions import Shortcut
 from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
 
+from napari_scsam.gui.correct_tools import TOOLS
+from napari_scsam.gui.correcting import Correcting
 from napari_scsam.gui.session import Session
 
 
@@ -47,9 +50,15 @@ class Action:
         return Shortcut(chosen[0]).platform if chosen else "no key"
 
 
+def _correct(name: str, session: Session) -> None:
+    Correcting.of(session).use(name)
+
+
 SEGMENT = Action("segment_slice", "Shift-S", "Segment the slice shown (ScSAM)", Session.segment)
 
-ACTIONS = (SEGMENT,)
+CORRECT = {tool.name: Action(f"correct_{tool.name}", tool.key, f"{tool.title} (ScSAM)", partial(_correct, tool.name)) for tool in TOOLS}
+
+ACTIONS = (SEGMENT, *CORRECT.values())
 
 
 def register_shortcuts() -> None:

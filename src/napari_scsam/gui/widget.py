@@ -11,11 +11,13 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_scsam.checkpoint import checkpoint_info, find_checkpoint, list_checkpoints
 from napari_scsam.config import UserError
+from napari_scsam.gui.correct_panel import CorrectPanel
+from napari_scsam.gui.correcting import Correcting
 from napari_scsam.gui.model_panel import ModelPanel
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.segment_panel import SegmentPanel
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.shortcuts import SEGMENT, register_shortcuts
+from napari_scsam.gui.shortcuts import CORRECT, SEGMENT, register_shortcuts
 from napari_scsam.gui.volume_panel import VolumePanel
 
 if TYPE_CHECKING:
@@ -38,12 +40,15 @@ class ScSAMWidget(QScrollArea):
         self._viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._session = Session.of(self._viewer)
         self.volume, self.model, self.segment = VolumePanel(), ModelPanel(), SegmentPanel(SEGMENT.shown_key)
+        self.correct = CorrectPanel({name: action.shown_key for name, action in CORRECT.items()})
+        self._correcting = Correcting.of(self._session)
         self._column = QWidget()
         self._lay_out()
         self._links = Links(self._session)
         self.destroyed.connect(self._links.cut)
         self._connect_panels()
         self._connect_session()
+        self._connect_correcting()
         register_shortcuts()
         self._start()
 
@@ -69,7 +74,7 @@ class ScSAMWidget(QScrollArea):
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self._column)
-        for panel in (self.volume, self.model, self.segment):
+        for panel in (self.volume, self.model, self.segment, self.correct):
             layout.addWidget(panel)
         layout.addStretch(1)
         self.setWidget(self._column)
@@ -100,6 +105,28 @@ class ScSAMWidget(QScrollArea):
         links.add(session.choices_changed, self._show_choices)
         for name in ("inserted", "removed", "reordered", "renamed"):
             links.add(getattr(self._viewer.layers.events, name), self._show_layers)
+
+    def _connect_correcting(self) -> None:
+        correcting, panel, links = self._correcting, self.correct, self._links
+        panel.tool_asked.connect(correcting.arm)
+        panel.reach_changed.connect(lambda by: correcting.choose(by=by))
+        panel.smallest_changed.connect(lambda smallest: correcting.choose(smallest=smallest))
+        panel.unit_changed.connect(lambda metric: correcting.choose(in_micrometres=metric))
+        panel.lock_changed.connect(lambda value, locked: correcting.lock(value, locked=locked))
+        panel.cancel_asked.connect(correcting.cancel)
+        links.add(correcting.said, panel.show_status)
+        links.add(correcting.progressed, panel.show_progress)
+        links.add(correcting.working, panel.show_working)
+        links.add(correcting.changed, self._show_correcting)
+        links.add(self._viewer.layers.selection.events.active, self._show_correcting)
+        self._show_correcting()
+
+    def _show_correcting(self) -> None:
+        found = self._correcting
+        self.correct.show_choices(
+            whole=found.whole, reach=found.by, smallest=found.smallest, in_micrometres=found.in_micrometres, armed=found.armed
+        )
+        self.correct.show_locks(found.locks)
 
     def _start(self) -> None:
         """Choose an image and a checkpoint, unless another widget in this viewer has."""

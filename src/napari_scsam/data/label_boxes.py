@@ -1,0 +1,185 @@
+"""Where each label lies in an array: found in one pass, block by block, and kept up to date.
+
+Boxes only ever grow. Whatever a write added lies inside, and whatever an undo
+brings back does too, so a box need not be told of what is taken away: it is
+looked into, not believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.config import Progress
+
+Box = tuple[slice, ...]
+"""One slice per axis, with a start and a stop."""
+
+BLOCK = 2**20
+"""Voxels looked at in one step."""
+
+TOLD = 8
+"""Steps between two words on how far it is: each word is drawn."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What was counted of each label; one row for a label, 0 left out."""
+
+    values: NDArray[Any]
+    """n labels, sorted."""
+    low: NDArray[np.int32]
+    """n × axes, the first index of each box."""
+    high: NDArray[np.int32]
+    """n × axes, one more than the last index."""
+    counts: NDArray[np.int64]
+    """n numbers of voxels."""
+    first: NDArray[np.int32]
+    """n × axes, one voxel of each label."""
+
+
+def tally(block: NDArray[Any], offset: Sequence[int] = ()) -> Tally:
+    """Count the labels of a block by its runs of equal values along the last axis.
+
+    Parameters
+    ----------
+    block
+        Labels, any number of axes.
+    offset
+        Index of the block's first voxel in the array; zeros by default.
+    """
+    rows = np.ascontiguousarray(block).reshape(-1, block.shape[-1])
+    begins = np.ones(rows.shape, bool)
+    np.not_equal(rows[:, 1:], rows[:, :-1], out=begins[:, 1:])
+    starts = np.flatnonzero(begins)
+    lengths = np.diff(starts, append=rows.size)
+    values = rows.ravel()[starts]
+    held = values != 0
+    low = np.stack(np.unravel_index(starts[held], block.shape), axis=1).astype(np.int32) + np.asarray(offset or 0, np.int32)
+    high = low + 1
+    high[:, -1] = low[:, -1] + lengths[held]
+    return grouped(values[held], low, high, lengths[held], low)
+
+
+def tally_points(indices: Sequence[NDArray[Any]], values: Any) -> Tally:
+    """Count labels written to single voxels; neighbours in the list are taken together first.
+
+    Parameters
+    ----------
+    indices
+        One array per axis, all of one length.
+    values
+        One label, or one per voxel.
+    """
+    points = [np.ravel(axis) for axis in indices]
+    labels = np.broadcast_to(np.ravel(values), points[0].shape)
+    if not labels.size:
+        return tally(np.zeros((1,) * len(points), np.uint8))
+    starts = np.flatnonzero(np.concatenate(([True], labels[1:] != labels[:-1])))
+    low = np.stack([np.minimum.reduceat(axis, starts) for axis in points], axis=1).astype(np.int32)
+    high = np.stack([np.maximum.reduceat(axis, starts) for axis in points], axis=1).astype(np.int32) + 1
+    first = np.stack([axis[starts] for axis in points], axis=1).astype(np.int32)
+    held = labels[starts] != 0
+    return grouped(labels[starts][held], low[held], high[held], np.diff(starts, append=labels.size)[held], first[held])
+
+
+def grouped(values: NDArray[Any], low: NDArray[Any], high: NDArray[Any], counts: NDArray[Any], first: NDArray[Any]) -> Tally:
+    """Bring rows of one label together."""
+    if not values.size:
+        return Tally(values, low, high, counts, first)
+    order = np.argsort(values, kind="stable")
+    values = values[order]
+    starts = np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
+    return Tally(
+        values[starts],
+        np.minimum.reduceat(low[order], starts, axis=0),
+        np.maximum.reduceat(high[order], starts, axis=0),
+        np.add.reduceat(counts[order], starts),
+        first[order][starts],
+    )
+
+
+def together(tallies: Sequence[Tally]) -> Tally:
+    """Make one tally of several."""
+    fields = ("values", "low", "high", "counts", "first")
+    return grouped(*(np.concatenate([getattr(one, field) for one in tallies]) for field in fields))
+
+
+def tally_steps(data: Any, within: Box | None = None) -> Generator[Progress, None, Tally]:
+    """Count all labels of an array, in memory or in chunks, or of a part of it, block by block."""
+    boxes, done, found = list(blocks(data, within)), 0, []
+    total = sum(size_of(box) for box in boxes)
+    for number, box in enumerate(boxes):
+        if number % TOLD == 0:
+            yield Progress(done, total, "looking for the objects")
+        found.append(tally(np.asarray(data[box]), [side.start for side in box]))
+        done += size_of(box)
+    return together(found)
+
+
+def blocks(data: Any, within: Box | None = None) -> Iterator[Box]:
+    """Cut an array, or a part of it, into blocks of about `BLOCK` voxels, made of whole chunks where it has any."""
+    limits = within or tuple(slice(0, n) for n in data.shape)
+    shape = [limit.stop - limit.start for limit in limits]
+    side = [min(n, c) for n, c in zip(shape, _chunks(data), strict=True)]
+    for axis in reversed(range(len(shape))):
+        side[axis] = min(shape[axis], side[axis] * max(1, BLOCK // prod(side)))
+    starts = product(*(range(limit.start, limit.stop, s) for limit, s in zip(limits, side, strict=True)))
+    for start in starts:
+        yield tuple(slice(a, min(a + s, limit.stop)) for a, s, limit in zip(start, side, limits, strict=True))
+
+
+def size_of(box: Box) -> int:
+    """Count the voxels of a box."""
+    return prod(side.stop - side.start for side in box)
+
+
+def _chunks(data: Any) -> Sequence[int]:
+    chunks = getattr(data, "chunks", None)
+    return chunks if chunks and all(isinstance(side, int) for side in chunks) else (1,) * len(data.shape)
+
+
+class LabelBoxes:
+    """A box around each label of an array, at least as large as the label."""
+
+    def __init__(self, counted: Tally) -> None:
+        self._values, self._low, self._high = counted.values.astype(np.int64), counted.low, counted.high
+        self._rows = {value: row for row, value in enumerate(self._values.tolist())}
+
+    def widen(self, written: Tally) -> None:
+        """Take note of labels that were written."""
+        values = written.values.tolist()
+        known = np.array([value in self._rows for value in values], bool)
+        rows = [self._rows[value] for value in values if value in self._rows]
+        self._low[rows] = np.minimum(self._low[rows], written.low[known])
+        self._high[rows] = np.maximum(self._high[rows], written.high[known])
+        new = written.values[~known].astype(np.int64)
+        self._rows |= {value: len(self._values) + n for n, value in enumerate(new.tolist())}
+        self._values = np.concatenate([self._values, new])
+        self._low = np.concatenate([self._low, written.low[~known]])
+        self._high = np.concatenate([self._high, written.high[~known]])
+
+    def box(self, value: int) -> Box | None:
+        """Give a box that holds all of a label; None when it was never seen."""
+        if (row := self._rows.get(int(value))) is None:
+            return None
+        return tuple(slice(int(a), int(b)) for a, b in zip(self._low[row], self._high[row], strict=True))
+
+    def beside(self, value: int, step: int) -> int | None:
+        """Give the next label ever seen above (step 1) or below (step -1) a value."""
+        above = self._values > value if step > 0 else self._values < value
+        found = self._values[above]
+        return None if not found.size else int(found.min() if step > 0 else found.max())
+
+    def unused(self, count: int, highest: int) -> list[int]:
+        """Give labels never seen, up to `highest`: above all others, else from gaps; fewer than asked when there are no more."""
+        top = int(self._values.max(initial=0))
+        above = list(range(top + 1, min(top + count, highest) + 1))
+        gaps = (value for value in range(1, top + 1) if value not in self._rows)
+        return above + [value for value, _ in zip(gaps, range(count - len(above)), strict=False)]

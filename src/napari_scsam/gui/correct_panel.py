@@ -1,0 +1,174 @@
+"""The panel for correcting: the object tools, how far they reach, what is locked, and what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+)
+
+from napari_scsam.config import Progress
+from napari_scsam.gui import correct_tools as tools
+from napari_scsam.gui.parts import keep_place, note
+
+GRID = (
+    (tools.MERGE, tools.DELETE),
+    (tools.SPLIT, tools.RELABEL),
+    (tools.CUT, tools.KEEP_LARGEST),
+    (tools.FILL_HOLES, tools.SMOOTH),
+    (tools.GROW, tools.SHRINK),
+    (tools.PREVIOUS, tools.NEXT),
+)
+PATIENCE_MS = 150
+"""Work that is done sooner shows no bar."""
+
+
+class CorrectPanel(QGroupBox):
+    """Shows the tools and what they say; it decides nothing.
+
+    Parameters
+    ----------
+    keys
+        The key of each tool, as the user would read it, by the tool's name.
+    """
+
+    tool_asked = Signal(str)
+    """The name of a tool."""
+    reach_changed = Signal(float)
+    """Pixels to smooth, grow and shrink by."""
+    smallest_changed = Signal(float)
+    unit_changed = Signal(bool)
+    """Whether small is meant in µm² or µm³."""
+    lock_changed = Signal(int, bool)
+    cancel_asked = Signal()
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        super().__init__("Correct")
+        self._keys = keys
+        self.buttons = {tool.name: self._button(tool) for row in GRID for tool in row} | {tools.SIEVE.name: self._button(tools.SIEVE)}
+        self.whole = QCheckBox(f"{tools.WHOLE.label}   ({keys[tools.WHOLE.name]})")
+        self.whole.setToolTip(tools.WHOLE.tip)
+        self.whole.clicked.connect(lambda: self.tool_asked.emit(tools.WHOLE.name))
+        sieve = self.buttons[tools.SIEVE.name]
+        sieve.setText(tools.SIEVE.label)  # its key is in the tooltip: the row has no room for it
+        sieve.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
+        self.reach = _number(0.5, 50, "How far to smooth, grow and shrink, in pixels of the finest axis.")
+        self.reach.valueChanged.connect(self.reach_changed)
+        self.smallest = _number(0, 1e9, tools.SIEVE.tip)
+        self.smallest.valueChanged.connect(self.smallest_changed)
+        self.unit = QComboBox()
+        self.unit.setToolTip("µm need a layer whose scale is in nm or µm.")
+        self.unit.activated.connect(lambda index: self.unit_changed.emit(index == 1))
+        self.locks = QPushButton()
+        self.locks.setToolTip(f"Neither the model nor these tools change what is locked.\n{tools.LOCK.tip} ({keys[tools.LOCK.name]})")
+        self.locks.setMenu(QMenu(self.locks))
+        self.status = note("Point at an object and press a key; or press a button and click the object.")
+        self.bar, self.cancel = QProgressBar(), QPushButton("Cancel")
+        self.cancel.clicked.connect(self.cancel_asked)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(lambda: self._show_bar(True))
+        self._lay_out()
+        self._show_bar(False)
+
+    def show_choices(self, *, whole: bool, reach: float, smallest: float, in_micrometres: bool, armed: str | None) -> None:
+        """Show how the tools work, and which is in hand."""
+        self.whole.setChecked(whole)
+        self.smallest.setDecimals(4 if in_micrometres else 0)
+        for box, value in ((self.reach, reach), (self.smallest, smallest)):
+            with QSignalBlocker(box):
+                box.setValue(value)
+        self.unit.clear()
+        self.unit.addItems(["voxels", "µm³"] if whole else ["pixels", "µm²"])
+        self.unit.setCurrentIndex(int(in_micrometres))
+        for name, button in self.buttons.items():
+            button.setChecked(name == armed)
+
+    def show_locks(self, locks: Sequence[tuple[int, str, bool]]) -> None:
+        """List what can be locked (number, name, whether it is) and say what is."""
+        menu, locked = self.locks.menu(), [name for _, name, is_locked in locks if is_locked]
+        menu.clear()
+        for value, name, is_locked in locks:
+            action = menu.addAction(name)
+            action.setCheckable(True)
+            action.setChecked(is_locked)
+            action.toggled.connect(lambda on, value=value: self.lock_changed.emit(value, on))
+        self.locks.setEnabled(bool(locks))
+        shown = ", ".join(locked[:2]) + (f" and {len(locked) - 2} more" if len(locked) > 2 else "")
+        self.locks.setText(f"Locked: {shown or 'nothing'}")
+
+    def show_status(self, sentence: str) -> None:
+        """Say what was done, or what to do next."""
+        self.status.setText(sentence)
+
+    def show_progress(self, progress: Progress) -> None:
+        """Move the bar; work whose end is not known makes it run to and fro."""
+        self.bar.setRange(0, 100 if progress.done else 0)
+        self.bar.setValue(100 * progress.done // max(1, progress.total))
+
+    def show_working(self, working: bool) -> None:
+        """Show the bar and the way out only while there is work that takes time."""
+        if not working:
+            self._soon.stop()
+            self._show_bar(False)
+        elif not self._soon.isActive():
+            self._soon.start(PATIENCE_MS)
+
+    def _show_bar(self, shown: bool) -> None:
+        self.bar.setVisible(shown)
+        self.cancel.setVisible(shown)
+
+    def _button(self, tool: tools.ObjectTool) -> QPushButton:
+        key = self._keys[tool.name]
+        button = QPushButton(f"{tool.label}  ({key})")
+        button.setToolTip(f"{tool.tip}\nKey: {key}")
+        button.setCheckable(tool.pointing is not tools.Pointing.NOTHING)
+        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # two to a row, however long their names
+        button.clicked.connect(lambda: self.tool_asked.emit(tool.name))
+        return button
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout()
+        for y, row in enumerate(GRID):
+            for x, tool in enumerate(row):
+                grid.addWidget(self.buttons[tool.name], y, x)
+        column = QVBoxLayout(self)
+        column.addWidget(self.whole)
+        column.addLayout(grid)
+        column.addLayout(_row(QLabel("Smooth, grow, shrink by"), self.reach, QLabel("pixels")))
+        column.addLayout(_row(self.buttons[tools.SIEVE.name], self.smallest, self.unit))
+        column.addWidget(self.locks)
+        column.addWidget(self.status)
+        column.addLayout(_row(self.bar, self.cancel))
+        for widget in (self.bar, self.cancel):
+            keep_place(widget)
+
+
+def _number(low: float, high: float, tip: str) -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setRange(low, high)
+    box.setDecimals(1)
+    box.setKeyboardTracking(False)
+    box.setToolTip(tip)
+    box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # who scrolls the panel must not turn a number
+    return box
+
+
+def _row(*widgets: QLabel | QDoubleSpinBox | QComboBox | QPushButton | QProgressBar) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget, 0 if isinstance(widget, QLabel) else 1)
+    return row

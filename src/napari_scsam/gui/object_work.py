@@ -1,0 +1,158 @@
+"""Doing what an object tool asks: small work at once, large work on a thread of its own, and then the writing.
+
+The thread is not the network's, so that a correction never waits for a segmentation.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import Any
+
+from psygnal import Signal
+
+from napari_scsam.config import Progress, UserError
+from napari_scsam.data.object_tools import Edit
+from napari_scsam.data.objects import Place
+from napari_scsam.gui.edit_writing import BATCH, write_steps
+from napari_scsam.gui.label_index import KIND, LabelIndex
+from napari_scsam.gui.notify import tell
+from napari_scsam.gui.pointing import View
+from napari_scsam.gui.worker import Report, Worker
+
+AT_ONCE = 2**21
+"""Steps that take less, in voxels, are done on the main thread …"""
+
+PATIENCE = 0.03
+"""… unless so many seconds have gone already."""
+
+Steps = Generator[Progress, None, Any]
+
+
+class ObjectWork:
+    """Runs the object tools of one session, one at a time."""
+
+    said = Signal(str)
+    """A sentence on what was done, or why not."""
+    progressed = Signal(object)
+    """The `Progress` of work that takes time."""
+    working = Signal(bool)
+    """Whether there is work to cancel."""
+
+    def __init__(self) -> None:
+        self.worker = Worker(self._receive)
+        self._index = LabelIndex(self.worker)
+        self._done: Callable[[Any], None] = lambda _: None
+        self._waiting: Callable[[], None] | None = None
+        self._writing = False
+
+    def attempt(self, act: Callable[[], object]) -> None:
+        """Do something, or tell why not."""
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the user is told, and the window lives on
+            tell(error)
+            self.said.emit(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+
+    def check_idle(self) -> None:
+        """Raise a `UserError` while the last correction is being worked on."""
+        if self._writing or self.worker.busy("tool"):
+            raise UserError("the last correction is still being worked on; wait for it, or press Cancel")
+
+    def cancel(self) -> None:
+        """Stop what takes time; nothing is changed."""
+        self.worker.cancel()
+        self._waiting = None
+        self.working.emit(False)
+        self.said.emit("Cancelled; nothing was changed.")
+
+    def start(
+        self,
+        view: View,
+        work: Callable[[Place], Steps],
+        done: Callable[[Any], None],
+        *,
+        whole: bool,
+        seed: tuple[int, ...] | None = None,
+        boxed: bool = False,
+    ) -> None:
+        """Run a tool.
+
+        Parameters
+        ----------
+        view
+            What it works on.
+        work
+            Makes its steps for a place.
+        done
+            Takes its result, on the main thread.
+        whole
+            Through all slices, or in the slice shown.
+        seed
+            The voxel that it starts from.
+        boxed
+            In an instance layer, it must know first where each object lies; when that is not known yet, it waits.
+        """
+        boxes = None
+        if boxed and not view.classes:
+            boxes = self._index.of(view.layer, seed)
+            if boxes is None:
+                self._waiting = partial(self.start, view, work, done, whole=whole, seed=seed, boxed=boxed)
+                self.working.emit(True)
+                self.said.emit("Looking through the layer for its objects, once …")
+                return
+        self._advance(work(view.place(boxes, whole=whole)), done)
+
+    def write(self, view: View, did: str, edit: Edit) -> None:
+        """Write what a tool found, as one undo step, and say so."""
+        if not view.layer.editable:
+            raise UserError(f"'{view.layer.name}' cannot be edited; unlock it in the layer list")
+        if not edit.size:
+            raise UserError("nothing was changed: there is no background to spread to, or what is there is locked")
+        steps = self._write_steps(view, f"{did}: {edit.size:,} pixels changed. Ctrl+Z takes it back.", edit)
+        if edit.size > BATCH:
+            self.worker.trickle(steps)
+            return
+        for _ in steps:
+            pass
+
+    def _write_steps(self, view: View, sentence: str, edit: Edit) -> Generator[None, None, None]:
+        self._writing = True
+        try:
+            yield from write_steps(view.layer, edit)
+        finally:
+            self._writing = False
+        self.said.emit(sentence)
+
+    def _advance(self, steps: Steps, done: Callable[[Any], None]) -> None:
+        """Run work here as long as its steps are small, and the rest on the thread."""
+        end = time.perf_counter() + PATIENCE
+        try:
+            while next(steps).total <= AT_ONCE and time.perf_counter() < end:
+                pass
+        except StopIteration as found:
+            done(found.value)
+            return
+        self._done = done
+        self.worker.submit("tool", lambda: steps)
+        self.working.emit(True)
+
+    def _receive(self, report: Report) -> None:
+        if report.state == "progress":
+            self.progressed.emit(report.value)
+            return
+        if report.state in ("failed", "returned"):
+            self.attempt(partial(self._settle, report))
+        self.working.emit(self.worker.busy())
+
+    def _settle(self, report: Report) -> None:
+        if report.state == "failed":
+            raise report.value
+        if report.kind != KIND:
+            self._done(report.value)
+            return
+        self._index.take(report.value)
+        then, self._waiting = self._waiting, None
+        if then is not None:
+            then()
