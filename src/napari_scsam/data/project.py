@@ -197,7 +197,7 @@ def create_project(
     UserError
         When there is something at `path` already.
     """
-    if path.exists() and [f for f in path.iterdir() if f.name not in ("image", ".lock")]:
+    if path.exists() and [f for f in path.iterdir() if f.name not in ("image", "zarr.json")]:
         raise UserError(f"{path} is there already; choose another name for the project")
     size = voxel_size or image.voxel_size
     create_labels(path, image.shape, size, classes, name=CLASSES, dtype=dtype, origin=image.origin)
@@ -258,6 +258,11 @@ def write_record(path: Path, record: ProjectRecord) -> None:
     zarr.open_group(path, mode="r+").update_attributes({"scsam": {"format": 1, "project": record.to_dict()}})
 
 
+def mark_ours(path: Path) -> None:
+    """Make the folder of a project that is to come, so that its image can be put into it."""
+    zarr.open_group(path, mode="w-", zarr_format=3).update_attributes({"scsam": {"format": 1}})
+
+
 def now() -> str:
     """Tell the time, in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -271,7 +276,7 @@ def file_hash(path: Path) -> str:
 
 def _lock(path: Path) -> FileLock:
     """Keep other processes out; the system lets go when this one dies."""
-    lock = FileLock(path / ".lock")
+    lock = FileLock(path / ".lock", thread_local=False)  # taken on a worker thread, given back on the main one
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

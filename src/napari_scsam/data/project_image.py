@@ -30,7 +30,7 @@ class ImageReference:
     """Which image a project belongs to."""
 
     relative: str
-    """Path from the folder that holds the project, with ``/``: what still holds when both are moved together."""
+    """Path from the project's own folder, with ``/``: what still holds when both are moved together."""
     absolute: str
     fingerprint: str
     shape: tuple[int, ...]
@@ -44,7 +44,7 @@ class ImageReference:
         """Refer to a volume that was opened from a file."""
         absolute = os.path.abspath(str(volume.path))  # noqa: PTH100  # may end with the :/path of HDF5
         return cls(
-            relative=_relative(absolute, project.absolute().parent),
+            relative=_relative(absolute, project.absolute()),
             absolute=absolute,
             fingerprint=fingerprint(volume.data),
             shape=volume.shape,
@@ -71,7 +71,7 @@ class ImageReference:
         ImageMovedError
             When it is in neither place.
         """
-        for path in (str(project.absolute().parent / self.relative), self.absolute):
+        for path in (os.path.normpath(project.absolute() / self.relative), self.absolute):
             try:
                 return self.check(open_volume(path))
             except UserError:
