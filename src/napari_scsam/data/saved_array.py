@@ -19,6 +19,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from math import prod
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -124,6 +125,14 @@ class SavedArray:
             self.stored = stored
             for block in self._blocks:
                 self._mark(block)
+
+    def touched(self) -> set[int]:
+        """Give the positions along the first axis at which there may be anything but zeros."""
+        chunk, folder = self.chunks[0], Path(str(self.stored.store_path).removeprefix("file://")) / "c"
+        on_disk = {int(name.name) for name in folder.iterdir()} if folder.is_dir() else set()
+        with self._lock:
+            blocks = on_disk | {block[0] for block in self._blocks}
+        return {z for block in blocks for z in range(block * chunk, min((block + 1) * chunk, self.shape[0]))}
 
     def flush(self) -> None:
         """Come back when everything is on disk.

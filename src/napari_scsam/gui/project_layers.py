@@ -52,6 +52,16 @@ def can_be_kept(layer: Layer, image: Image) -> bool:
     return isinstance(layer, Labels) and not layer.multiscale and NOT_KEPT not in layer.metadata and same_grid(layer, image)
 
 
+def show_position(viewer: Viewer, layer: Image, axis: int, index: int) -> None:
+    """Move the viewer to an index along an axis of a layer."""
+    point = [0.0] * layer.ndim
+    point[axis] = float(index)
+    world = float(layer.data_to_world(point)[axis])
+    if viewer.dims.units is not None:
+        world *= float((1 * layer.units[axis]).to(viewer.dims.units[axis - layer.ndim]).magnitude)
+    viewer.dims.set_point(axis - layer.ndim + viewer.dims.ndim, world)
+
+
 def new_layer(project: Project, name: str, image: Image, description: Mapping[str, Any]) -> Labels:
     """Make the layer of a label image of the project, looking as it did."""
     classes, array = project.class_table(name), project.array(name)
