@@ -91,7 +91,7 @@ def test_a_disk_that_is_full_is_tried_again(stored, monkeypatch):
     assert saved.unsaved == 1
     saved.stored = stored
     wait_until(lambda: stored[0, 0, 0] == 1)
-    assert saved.trouble is None
+    wait_until(lambda: saved.trouble is None)
 
 
 def test_all_chunks_are_read_ahead_and_edits_stay(stored):

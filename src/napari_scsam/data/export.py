@@ -136,7 +136,9 @@ def write_nnunet(project: Project, folder: Path, slices: Sequence[int], out: Pat
     for part, name, content in (("imagesTr", f"{case}_0000", image.data[span]), ("labelsTr", case, values)):
         yield Progress(3, 4, f"writing {part}")
         (folder / part).mkdir()
-        tifffile.imwrite(folder / part / f"{name}.tif", content if content.ndim == 3 else content[None], compression="zlib")
+        tifffile.imwrite(
+            folder / part / f"{name}.tif", content if content.ndim == 3 else content[None], compression="zlib", photometric="minisblack"
+        )
         (folder / part / f"{case}.json").write_text(json.dumps({"spacing": spacing}), encoding="utf-8")
     (folder / "dataset.json").write_text(json.dumps(nnunet_table(classes, ignore), indent=2) + "\n", encoding="utf-8")
 

@@ -276,7 +276,7 @@ def file_hash(path: Path) -> str:
 
 def _lock(path: Path) -> FileLock:
     """Keep other processes out; the system lets go when this one dies."""
-    lock = FileLock(path / ".lock", thread_local=False)  # taken on a worker thread, given back on the main one
+    lock = FileLock(path / "labels" / ".lock", thread_local=False)  # taken on a worker thread, given back on the main one
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

@@ -28,8 +28,11 @@ from numpy.typing import NDArray
 from napari_scsam.data.array_keys import Points, Region, parse_key
 from napari_scsam.data.zarr_volumes import ZarrArray
 
-DELAY = 0.2
+DELAY = 0.1
 """Seconds between a change and its way to the disk, so that a stroke does not rewrite its chunk at every step."""
+
+LATEST = 0.4
+"""A chunk that waits longer, because the machine is busy, is written by whoever changes labels next."""
 
 RETRY = 2.0
 """Seconds after which a write that failed (a full disk, a lost network drive) is tried again."""
@@ -68,7 +71,7 @@ class SavedArray:
         """Why the last write failed; None while all is well."""
         self._room = max(1, memory // (prod(self.chunks) * self.dtype.itemsize))
         self._blocks: OrderedDict[Block, NDArray[Any]] = OrderedDict()
-        self._dirty: dict[Block, None] = {}
+        self._dirty: dict[Block, float] = {}
         self._lock = threading.RLock()
         self._disk = threading.Lock()
         self._writer: threading.Thread | None = None
@@ -103,6 +106,7 @@ class SavedArray:
             self._write_points(found, np.asarray(value, self.dtype))
         else:
             self._write(found, np.broadcast_to(np.asarray(value, self.dtype), found.value_shape).reshape(found.shape))
+        self._hurry()
 
     def seed(self, data: NDArray[Any]) -> None:
         """Take over an array of this shape and type as the contents; its memory is used, not copied.
@@ -216,7 +220,7 @@ class SavedArray:
 
     def _mark(self, block: Block) -> None:
         """Note that a chunk changed, and see that a thread writes it; the lock is held."""
-        self._dirty[block] = None
+        self._dirty.setdefault(block, time.monotonic())
         if self._writer is None:
             self._writer = threading.Thread(target=self._write_later, name="scsam-save", daemon=True)
             self._writer.start()
@@ -235,25 +239,40 @@ class SavedArray:
                     self._writer = None
                     return
 
+    def _hurry(self) -> None:
+        """Write what waits too long; a disk that fails is left to the thread, which tries it again."""
+        limit = time.monotonic() - LATEST
+        while self.trouble is None and self._oldest() < limit:
+            try:
+                self._write_oldest()
+            except Exception as error:  # noqa: BLE001
+                self.trouble = error
+
+    def _oldest(self) -> float:
+        with self._lock:
+            return next(iter(self._dirty.values()), np.inf)
+
     def _write_dirty(self) -> None:
-        # One at a time: an older copy of a chunk must not follow a newer one.
         while self._dirty:
-            with self._disk:
-                with self._lock:
-                    if not self._dirty:
-                        break
-                    block = next(iter(self._dirty))
-                    del self._dirty[block]
-                    values = self._blocks[block].copy()
-                try:
-                    self.stored[self._place(block)] = values
-                except BaseException:
-                    with self._lock:
-                        self._dirty.setdefault(block)
-                    raise
+            self._write_oldest()
         self.trouble = None
         with self._lock:
             self._make_room()
+
+    def _write_oldest(self) -> None:
+        """Write the chunk that waits longest; one at a time, for an older copy of it must not follow a newer one."""
+        with self._disk:
+            with self._lock:
+                if not self._dirty:
+                    return
+                block = next(iter(self._dirty))
+                since, values = self._dirty.pop(block), self._blocks[block].copy()
+            try:
+                self.stored[self._place(block)] = values
+            except BaseException:
+                with self._lock:
+                    self._dirty.setdefault(block, since)
+                raise
 
 
 def _flush_all() -> None:

@@ -12,6 +12,7 @@ from napari.utils.interactions import Shortcut
 from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
 
+from napari_scsam.gui.reviewing import Reviewing
 from napari_scsam.gui.session import Session
 
 
@@ -49,7 +50,17 @@ class Action:
 
 SEGMENT = Action("segment_slice", "Shift-S", "Segment the slice shown (ScSAM)", Session.segment)
 
-ACTIONS = (SEGMENT,)
+REVIEW = Action(
+    "review_slice", "Shift-R", "Mark the slice shown as reviewed, or take it back (ScSAM)", lambda s: s.part(Reviewing).mark_slice()
+)
+REVIEW_RECTANGLE = Action(
+    "review_rectangle",
+    "Alt-R",
+    "Mark the selected rectangle as reviewed, or take it back (ScSAM)",
+    lambda s: s.part(Reviewing).mark_rectangle(),
+)
+
+ACTIONS = (SEGMENT, REVIEW, REVIEW_RECTANGLE)
 
 
 def register_shortcuts() -> None:

@@ -13,9 +13,10 @@ from napari_scsam.checkpoint import checkpoint_info, find_checkpoint, list_check
 from napari_scsam.config import UserError
 from napari_scsam.gui.model_panel import ModelPanel
 from napari_scsam.gui.notify import tell
+from napari_scsam.gui.project_desk import ProjectDesk
 from napari_scsam.gui.segment_panel import SegmentPanel
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.shortcuts import SEGMENT, register_shortcuts
+from napari_scsam.gui.shortcuts import REVIEW, SEGMENT, register_shortcuts
 from napari_scsam.gui.volume_panel import VolumePanel
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ class ScSAMWidget(QScrollArea):
         self._viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._session = Session.of(self._viewer)
         self.volume, self.model, self.segment = VolumePanel(), ModelPanel(), SegmentPanel(SEGMENT.shown_key)
+        self._links = Links(self._session)
+        self.desk = ProjectDesk(self._session, self._links, REVIEW.shown_key)
         self._column = QWidget()
         self._lay_out()
-        self._links = Links(self._session)
         self.destroyed.connect(self._links.cut)
         self._connect_panels()
         self._connect_session()
@@ -69,7 +71,7 @@ class ScSAMWidget(QScrollArea):
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self._column)
-        for panel in (self.volume, self.model, self.segment):
+        for panel in (self.desk.project, self.volume, self.model, self.segment, self.desk.review, self.desk.export):
             layout.addWidget(panel)
         layout.addStretch(1)
         self.setWidget(self._column)
