@@ -26,6 +26,12 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAPARI_SCSAM_CACHE_GB", "0")
 
 
+@pytest.fixture(autouse=True)
+def _own_recent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the tests out of the user's list of projects."""
+    monkeypatch.setenv("NAPARI_SCSAM_RECENT", str(tmp_path / "recent.json"))
+
+
 @pytest.fixture(scope="session")
 def emdata() -> Path:
     """Folder of the real electron-microscopy data, beside the project; the test is skipped without it."""

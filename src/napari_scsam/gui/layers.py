@@ -26,6 +26,9 @@ CLASSES = "scsam_classes"
 VOXEL_SIZE = "scsam_voxel_size"
 """Key in ``layer.metadata`` for the nm along z, y, x that the user typed, where the layer's units do not say."""
 
+PATH = "scsam_path"
+"""Key in ``layer.metadata`` for the file that an image layer shows."""
+
 NO_CLASS_COLOUR = "#9a9a9a"
 
 

@@ -15,7 +15,7 @@ from napari_scsam.data.ome_zarr import create_labels, finish_labels, read_class_
 from napari_scsam.data.units import to_nm, voxel_size_nm
 from napari_scsam.data.volumes import Volume, open_labels, open_volume
 from napari_scsam.data.zarr_volumes import is_zarr, ngff_attributes
-from napari_scsam.gui.layers import CLASSES, IN_MEMORY, VOXEL_SIZE, class_table
+from napari_scsam.gui.layers import CLASSES, IN_MEMORY, PATH, VOXEL_SIZE, class_table
 
 if TYPE_CHECKING:
     from napari.types import LayerData
@@ -59,7 +59,8 @@ def label_images(path: Path) -> tuple[list[Path], bool]:
 def image_layer(volume: Volume) -> LayerData:
     """Lay out a volume as an image layer that reads what it shows."""
     data = [volume.data, *volume.levels] if volume.levels else volume.data
-    return (data, {"multiscale": bool(volume.levels), **place(volume)}, "image")
+    metadata = {PATH: str(volume.path)} if volume.path else {}
+    return (data, {"multiscale": bool(volume.levels), "metadata": metadata, **place(volume)}, "image")
 
 
 def labels_layer(volume: Volume, classes: Sequence[ClassSpec] | None) -> LayerData:

@@ -11,7 +11,7 @@ from napari_scsam.gui.layers import VOXEL_SIZE, agree, classes_of, find_labels, 
 from napari_scsam.gui.painting import OrganelleLabels
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Layer
+    from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
 
 
@@ -47,6 +47,16 @@ class Outputs:
             show_classes(output.layer, classes)
         if typed is not None:
             output.layer.metadata[VOXEL_SIZE] = typed
+        return output
+
+    def layer_of(self, image: Image) -> Labels | None:
+        """Give the labels layer that an image has so far."""
+        return output.layer if (output := self._of.get(image)) is not None else None
+
+    def use(self, image: Image, layer: Labels) -> OrganelleLabels:
+        """Give an image this labels layer; what the model wrote into it is remembered if it has it already."""
+        if (output := self._of.get(image)) is None or output.layer is not layer:
+            output = self._of[image] = OrganelleLabels(layer)
         return output
 
     def forget(self, layer: Layer) -> None:

@@ -8,11 +8,12 @@ would leave old undo steps that a later Ctrl+Z replays onto the new array.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from napari_scsam.gui.model_pixels import ModelPixels, pack
 from napari_scsam.gui.plane import Plane
@@ -27,9 +28,24 @@ BAND = 2**18
 class OrganelleLabels:
     """An editable labels layer, and what the model wrote into it."""
 
+    wrote = Signal(object, object, object)
+    """These labels, the `Plane` that the model changed, and the class ids that it was asked for."""
+
     def __init__(self, layer: Labels) -> None:
         self.layer = layer
+        self.recall: Callable[[Plane, slice], NDArray[Any]] | None = None
+        """What the model wrote into rows of a plane before this window was opened."""
         self._written: defaultdict[Plane, ModelPixels] = defaultdict(ModelPixels)
+
+    def model_pixels(self, plane: Plane) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """Give rows of a plane, and what the model last wrote there."""
+        for number, rows in enumerate(row_bands(plane.shape(self.layer.data.shape))):
+            yield rows, self._written[plane].band(number, plane.read(self.layer.data, rows))
+
+    def _remembered(self, plane: Plane, bands: Sequence[slice]) -> ModelPixels:
+        if plane not in self._written and self.recall is not None:
+            self._written[plane].add_write([pack(self.recall(plane, rows).astype(self.layer.data.dtype)) for rows in bands])
+        return self._written[plane]
 
     def write_steps(
         self,
@@ -64,7 +80,7 @@ class OrganelleLabels:
         if not self.layer.visible:  # napari draws everything anew even when nothing changes
             self.layer.visible = True  # to see what comes; and napari 0.9 cannot write to a hidden layer whose axes were rolled
         bands = row_bands(prediction.shape)
-        written = self._written[plane]
+        written = self._remembered(plane, bands)
         while written.last_write_is_gone(plane.read(self.layer.data, rows) for rows in bands):
             written.forget_last_write()
             yield
@@ -85,6 +101,7 @@ class OrganelleLabels:
         if changed:
             written.add_write(packed)
             self.layer.refresh(extent=False)
+            self.wrote.emit(self, plane, tuple(ids))
         return changed
 
     def _set_pixels(self, plane: Plane, rows: slice, wanted: NDArray[Any], current: NDArray[Any]) -> int:

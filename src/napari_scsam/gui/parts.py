@@ -46,6 +46,10 @@ class Dropdown(QComboBox):
         self.addItem(icon or QIcon(), name)
         self.setItemData(self.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
 
+    def current(self) -> Any:
+        """Give the choice pointed at; None without one."""
+        return self._choices[self.currentIndex()] if self.currentIndex() >= 0 else None
+
     def show_choice(self, choice: object) -> bool:
         """Point at a choice; at none, and False, if it is not offered."""
         index = next((i for i, offered in enumerate(self._choices) if offered is choice or offered == choice), -1)

@@ -52,6 +52,11 @@ class Plane:
         rows, columns = (s for axis, s in enumerate(size) if axis != self.axis)
         return (across, rows, columns)
 
+    def shape(self, shape: Sequence[int]) -> tuple[int, int]:
+        """Give (rows, columns) of the plane in an array of that shape."""
+        rows, columns = (size for axis, size in enumerate(shape) if axis != self.axis)
+        return rows, columns
+
     def neighbours(self, shape: Sequence[int]) -> tuple[Plane, ...]:
         """Give the planes that are likely to be looked at next, the likeliest first, in an array of that shape."""
         beside = [] if self.axis is None else [self.position + step for step in (1, -1, 2)]

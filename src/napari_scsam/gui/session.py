@@ -12,7 +12,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Hashable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
@@ -23,6 +23,7 @@ from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.gui.engine import Engine, ModelInfo, Segmentation, SliceRequest
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.outputs import Outputs
+from napari_scsam.gui.painting import OrganelleLabels
 from napari_scsam.gui.plane import Plane, full_resolution, shown_plane
 from napari_scsam.gui.sources import Sources
 from napari_scsam.gui.worker import Report, Worker
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 Protection = Callable[[Labels, Plane, slice, NDArray[Any]], NDArray[np.bool_]]
 """Given a labels layer, a plane, rows of it and their labels: which of these pixels the model must not change."""
+
+Part = TypeVar("Part")
 
 REMEMBERED_SLICES = 8
 """Picking a class segments at once on the slices embedded last; so many are likely still in memory."""
@@ -65,7 +68,7 @@ class Session:
     choices_changed = Signal()
     """Other classes to segment, or another word on the user's own pixels."""
     ended = Signal()
-    """The last widget has gone."""
+    """The last widget is gone."""
 
     _sessions: ClassVar[weakref.WeakKeyDictionary[Viewer, Session]] = weakref.WeakKeyDictionary()
 
@@ -74,6 +77,8 @@ class Session:
         self.checkpoint: CheckpointInfo | None = None
         self.chosen: tuple[ClassSpec, ...] = ()
         self.model_state = ""
+        self.parts: dict[Callable[..., Any], Any] = {}
+        """More verbs, each kind once; see `part`."""
         self.replace_edits = False
         self.prefetch = True
         self._viewer = weakref.ref(viewer)
@@ -116,10 +121,17 @@ class Session:
         """Count one widget less; after the last, work stops and the thread ends."""
         self._users -= 1
         if self._users <= 0:
-            self._worker.stop()
             self.ended.emit()
+            self._worker.stop()
             if (viewer := self._viewer()) is not None and self._sessions.get(viewer) is self:
                 del self._sessions[viewer]
+
+    def part(self, kind: Callable[[Session], Part]) -> Part:
+        """Give the verbs of a kind, made for this session when first asked for."""
+        if kind not in self.parts:
+            self.parts[kind] = kind(self)
+        part: Part = self.parts[kind]
+        return part
 
     # What the user chooses
 
@@ -212,6 +224,20 @@ class Session:
             voxel_size=self.voxel_size,
             classes=self.chosen,
         )
+
+    @property
+    def typed_voxel_size(self) -> VoxelSize | None:
+        """Voxel size that the user typed for the chosen layer."""
+        return None if self.image is None else self._sources.typed_size(self.image)
+
+    @property
+    def labels(self) -> Labels | None:
+        """The labels layer that took results of the chosen image last."""
+        return None if self.image is None else self._outputs.layer_of(self.image)
+
+    def use_labels(self, layer: Labels) -> OrganelleLabels | None:
+        """Let a labels layer take the results of the chosen image from now on."""
+        return None if self.image is None else self._outputs.use(self.image, layer)
 
     def _shown_is_embedded(self) -> bool:
         try:

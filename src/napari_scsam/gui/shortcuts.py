@@ -15,6 +15,7 @@ from napari.viewer import Viewer
 
 from napari_scsam.gui.correct_tools import TOOLS
 from napari_scsam.gui.correcting import Correcting
+from napari_scsam.gui.reviewing import Reviewing
 from napari_scsam.gui.session import Session
 
 
@@ -58,7 +59,17 @@ SEGMENT = Action("segment_slice", "Shift-S", "Segment the slice shown (ScSAM)", 
 
 CORRECT = {tool.name: Action(f"correct_{tool.name}", tool.key, f"{tool.title} (ScSAM)", partial(_correct, tool.name)) for tool in TOOLS}
 
-ACTIONS = (SEGMENT, *CORRECT.values())
+REVIEW = Action(
+    "review_slice", "Shift-R", "Mark the slice shown as reviewed, or take it back (ScSAM)", lambda s: s.part(Reviewing).mark_slice()
+)
+REVIEW_RECTANGLE = Action(
+    "review_rectangle",
+    "Alt-R",
+    "Mark the selected rectangle as reviewed, or take it back (ScSAM)",
+    lambda s: s.part(Reviewing).mark_rectangle(),
+)
+
+ACTIONS = (SEGMENT, *CORRECT.values(), REVIEW, REVIEW_RECTANGLE)
 
 
 def register_shortcuts() -> None:

@@ -15,9 +15,10 @@ from napari_scsam.gui.correct_panel import CorrectPanel
 from napari_scsam.gui.correcting import Correcting
 from napari_scsam.gui.model_panel import ModelPanel
 from napari_scsam.gui.notify import tell
+from napari_scsam.gui.project_desk import ProjectDesk
 from napari_scsam.gui.segment_panel import SegmentPanel
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.shortcuts import CORRECT, SEGMENT, register_shortcuts
+from napari_scsam.gui.shortcuts import CORRECT, REVIEW, SEGMENT, register_shortcuts
 from napari_scsam.gui.volume_panel import VolumePanel
 
 if TYPE_CHECKING:
@@ -42,9 +43,10 @@ class ScSAMWidget(QScrollArea):
         self.volume, self.model, self.segment = VolumePanel(), ModelPanel(), SegmentPanel(SEGMENT.shown_key)
         self.correct = CorrectPanel({name: action.shown_key for name, action in CORRECT.items()})
         self._correcting = Correcting.of(self._session)
+        self._links = Links(self._session)
+        self.desk = ProjectDesk(self._session, self._links, REVIEW.shown_key)
         self._column = QWidget()
         self._lay_out()
-        self._links = Links(self._session)
         self.destroyed.connect(self._links.cut)
         self._connect_panels()
         self._connect_session()
@@ -74,7 +76,8 @@ class ScSAMWidget(QScrollArea):
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self._column)
-        for panel in (self.volume, self.model, self.segment, self.correct):
+        panels = (self.desk.project, self.volume, self.model, self.segment, self.correct, self.desk.review, self.desk.export)
+        for panel in panels:
             layout.addWidget(panel)
         layout.addStretch(1)
         self.setWidget(self._column)

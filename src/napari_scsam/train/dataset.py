@@ -13,7 +13,8 @@ from torch import Tensor
 
 from napari_scsam.config import UserError
 from napari_scsam.data.preprocess import measure_contrast, normalise
-from napari_scsam.data.volumes import open_labels, open_volume
+from napari_scsam.data.review import find_reviewed
+from napari_scsam.data.volumes import Volume, open_labels, open_volume
 from napari_scsam.train.augment import decoy, random_grid, restain, sample, uniform, vary_grey, window
 from napari_scsam.train.recipe import Recipe, Source
 
@@ -55,6 +56,10 @@ class LabelledVolume:
             raise UserError(f"every slice of {source.image.name} is kept for calibration; leave some to train on")
         if beyond := [z for z in (*chosen, *source.calibration) if not 0 <= z < image.depth]:
             raise UserError(f"{source.image.name} has no slice {beyond[0]}; its slices are 0 to {image.depth - 1}")
+        mask = mask_of(source, image.shape)
+        chosen = [z for z in chosen if mask is None or mask.plane(z).any()]
+        if not chosen:
+            raise UserError(f"no slice of {source.labels.name} is reviewed; review some in the plugin, or leave the mask out")
         contrast = measure_contrast(image.data)
         self.grey = (np.stack([normalise(image.plane(z), contrast) for z in chosen]) * 255).astype(np.uint8)
         values = np.stack([labels.plane(z) for z in chosen])
@@ -63,10 +68,32 @@ class LabelledVolume:
         """Which of the object maps holds cells' profiles, with organelles inside."""
         self.classes = np.full(values.shape, UNKNOWN, np.uint8) if source.instances else lookup(values, index)
         self.objects = [number_instances(values)] if source.instances else object_maps(values, source)
+        self.anywhere: NDArray[np.intp] | None = None
+        """Places that somebody has judged, where not all are."""
+        if mask is not None:
+            self._forget(np.stack([mask.plane(z) for z in chosen]) == 0)
         self.places = {i: np.argwhere(self.classes == i)[:: 1 + int((self.classes == i).sum()) // 200_000] for i in index.values()}
         nm, size = recipe.model.nm_per_pixel, image.voxel_size
         self.pixels_per_step = torch.tensor([nm / size[2], nm / size[1]] if nm and size else [1.0, 1.0])
         """Source pixels (x, y) to one pixel of the model."""
+
+    def _forget(self, unknown: NDArray[np.bool_]) -> None:
+        """Take labels and objects as unknown where nobody has looked."""
+        self.classes = np.where(unknown, np.uint8(UNKNOWN), self.classes)
+        self.objects = [np.where(unknown, numbers.dtype.type(0), numbers) for numbers in self.objects]
+        known = np.argwhere(~unknown)
+        self.anywhere = known[:: 1 + len(known) // 200_000]
+
+
+def mask_of(source: Source, shape: tuple[int, ...]) -> Volume | None:
+    """Open the mask of what a person has reviewed, if the source has one; it must have the image's shape."""
+    path = source.reviewed or find_reviewed(source.labels)
+    if path is None:
+        return None
+    mask = open_labels(path)
+    if mask.shape != shape:
+        raise UserError(f"the mask {path} has shape {mask.shape}, but its image {shape}; give that of this image")
+    return mask
 
 
 def lookup(values: NDArray[Any], index: Mapping[int, int]) -> NDArray[np.unsignedinteger]:
@@ -142,6 +169,8 @@ class LabelledCrops:
         if present and uniform(generator, 0, 1) < 0.5:
             places = present[int(uniform(generator, 0, len(present) - 1e-6))]
             return tuple(int(v) for v in places[int(uniform(generator, 0, len(places) - 1e-6))])
+        if volume.anywhere is not None:
+            return tuple(int(v) for v in volume.anywhere[int(uniform(generator, 0, len(volume.anywhere) - 1e-6))])
         return tuple(int(uniform(generator, 0, n - 1e-3)) for n in volume.grey.shape)
 
     def pick_objects(self, maps: Tensor, generator: torch.Generator) -> tuple[Tensor, list[int | None]]:

@@ -44,10 +44,12 @@ class Source:
     """Use these slices only; all when empty."""
     calibration: tuple[int, ...] = ()
     """Slices to keep out of training and set temperature and thresholds by at the end."""
+    reviewed: Path | None = None
+    """A mask of what a person has looked at; elsewhere the labels are unknown. A training set that the plugin wrote has its own."""
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values; of the files only the names, which mean something on other machines too."""
-        return {**asdict(self), "image": "/".join(self.image.parts[-2:]), "labels": "/".join(self.labels.parts[-2:])}
+        return {**asdict(self), **{k: "/".join(p.parts[-2:]) if (p := getattr(self, k)) else None for k in ("image", "labels", "reviewed")}}
 
 
 @dataclass(frozen=True)
@@ -121,13 +123,14 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Parse a recipe; paths in it are relative to the file.
+    """Parse a recipe, or that of a training set, which is a folder; paths in it are relative to the file.
 
     Raises
     ------
     UserError
         When the file is missing, is no TOML, or says something unknown.
     """
+    path = path / "recipe.toml" if path.is_dir() else path
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -203,7 +206,7 @@ def _model(values: Mapping[str, Any]) -> ScSAMConfig:
 def _source(data: Mapping[str, Any], base: Path) -> Source:
     if not {"image", "labels"} <= set(data):
         raise UserError("each [[data]] table of the recipe needs an image and its labels")
-    values = dict(data) | {k: _path(base, data[k], k) for k in ("image", "labels")}
+    values = dict(data) | {k: _path(base, data[k], k) for k in ("image", "labels", "reviewed") if k in data}
     values["objects"] = tuple(_numbers(group, "objects") for group in _numbers(data.get("objects", []), "objects", list))
     values |= {k: _numbers(data.get(k, []), k) for k in ("borders", "slices", "calibration")}
     values["voxel_size"] = parse_voxel_size(data.get("voxel_size"))

@@ -1,0 +1,125 @@
+"""What an index means, in numpy's sense: a box of an array, or a list of points in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Region:
+    """A box, perhaps with some of its voxels left out, perhaps with axes that numpy would drop."""
+
+    start: tuple[int, ...]
+    stop: tuple[int, ...]
+    steps: tuple[int, ...]
+    dropped: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the whole box."""
+        return tuple(max(0, b - a) for a, b in zip(self.start, self.stop, strict=True))
+
+    @property
+    def value_shape(self) -> tuple[int, ...]:
+        """As numpy gives it, when `contiguous`."""
+        return tuple(n for axis, n in enumerate(self.shape) if axis not in self.dropped)
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether every voxel of the box is meant."""
+        return all(step == 1 for step in self.steps)
+
+    def finish(self, box: NDArray[Any]) -> NDArray[Any]:
+        """Leave out of the box what is not meant."""
+        return box[tuple(0 if axis in self.dropped else slice(None, None, step) for axis, step in enumerate(self.steps))]
+
+    def points(self) -> Points:
+        """List the voxels that are meant."""
+        axes = [np.arange(a, b, s) for a, b, s in zip(self.start, self.stop, self.steps, strict=True)]
+        shape = tuple(len(values) for axis, values in enumerate(axes) if axis not in self.dropped)
+        return Points(tuple(grid.reshape(shape) for grid in np.meshgrid(*axes, indexing="ij")))
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Voxels one by one: an array of indices for each axis, all of one shape."""
+
+    indices: tuple[NDArray[np.intp], ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As numpy gives it."""
+        return self.indices[0].shape
+
+    def by_block(self, chunks: Sequence[int]) -> Iterator[tuple[tuple[int, ...], tuple[NDArray[np.intp], ...], Any]]:
+        """Sort the points by chunk: each chunk, the places in it, and which of the points these are."""
+        flat = [axis.reshape(-1) for axis in self.indices]
+        if not flat[0].size:
+            return
+        blocks = [axis // chunk for axis, chunk in zip(flat, chunks, strict=True)]
+        low, high = [int(b.min()) for b in blocks], [int(b.max()) for b in blocks]
+        if low == high:  # the usual case: an edit of one slice
+            yield tuple(low), tuple(axis - b * chunk for axis, b, chunk in zip(flat, low, chunks, strict=True)), slice(None)
+            return
+        spans = [b - a + 1 for a, b in zip(low, high, strict=True)]
+        numbers = np.ravel_multi_index(tuple(b - a for a, b in zip(low, blocks, strict=True)), tuple(spans))
+        order = np.argsort(numbers, kind="stable")
+        found, firsts = np.unique(numbers[order], return_index=True)
+        for number, chosen in zip(found, np.split(order, firsts[1:]), strict=True):
+            block = tuple(int(b) + a for b, a in zip(np.unravel_index(number, spans), low, strict=True))
+            yield block, tuple(axis[chosen] - b * chunk for axis, b, chunk in zip(flat, block, chunks, strict=True)), chosen
+
+
+def parse_key(key: Any, shape: Sequence[int]) -> Region | Points:
+    """Read an index: integers, slices and ``...``, one array for each axis (or integers), or one boolean mask.
+
+    Raises
+    ------
+    IndexError
+        When an index lies outside, or slices stand beside arrays.
+    """
+    if isinstance(key, np.ndarray) and key.dtype == bool and key.shape == tuple(shape):
+        return Points(np.nonzero(key))
+    keys = _expand(key if isinstance(key, tuple) else (key,), len(shape))
+    if not any(isinstance(k, np.ndarray | list) and np.ndim(k) for k in keys):
+        return _region(keys, shape)
+    if any(isinstance(k, slice) for k in keys):
+        raise IndexError("slices beside arrays of indices are not supported; give an array for each axis")
+    arrays = np.broadcast_arrays(*(np.asarray(k, np.intp) for k in keys))
+    return Points(tuple(_inside(axis, size) for axis, size in zip(arrays, shape, strict=True)))
+
+
+def _expand(keys: tuple[Any, ...], ndim: int) -> list[Any]:
+    at = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
+    after = keys[at + 1 :]
+    if (free := ndim - at - len(after)) < 0:
+        raise IndexError(f"{len(keys)} indices for {ndim} axes")
+    return [*keys[:at], *[slice(None)] * free, *after]
+
+
+def _region(keys: Sequence[Any], shape: Sequence[int]) -> Region:
+    spans: list[tuple[int, int, int]] = []
+    dropped: list[int] = []
+    for axis, (key, size) in enumerate(zip(keys, shape, strict=True)):
+        if isinstance(key, slice):
+            spans.append(key.indices(size))
+            if spans[-1][2] < 1:
+                raise IndexError("slices that run backwards are not supported")
+        else:
+            index = int(_inside(np.asarray(key, np.intp), size))
+            spans.append((index, index + 1, 1))
+            dropped.append(axis)
+    start, stop, steps = zip(*spans, strict=True)
+    return Region(start, stop, steps, tuple(dropped))
+
+
+def _inside(index: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    """Count negative indices from the end."""
+    if index.size and (index.min() < -size or index.max() >= size):
+        raise IndexError(f"an index lies outside an axis of {size}")
+    return np.where(index < 0, index + size, index)

@@ -1,0 +1,164 @@
+"""What goes out of a project and what comes into it: training sets, labels in the image's file, labels of others."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_scsam.config import ClassSpec, Progress, UserError
+from napari_scsam.data.export import export_training_set
+from napari_scsam.data.image_labels import IMAGE_LABELS, write_into_image
+from napari_scsam.data.ome_zarr import read_class_table
+from napari_scsam.data.project import Project
+from napari_scsam.data.review import count_values
+from napari_scsam.data.volumes import open_labels
+from napari_scsam.gui.layers import classes_of
+from napari_scsam.gui.project_keeper import ProjectKeeper
+
+if TYPE_CHECKING:
+    from napari_scsam.gui.session import Session
+
+MOST_VALUES = 200
+"""Labels with more values number objects, not classes."""
+
+
+class Exporting:
+    """Export and import for the project of one viewer; made by `Session.part`."""
+
+    replace_asked = Signal(str)
+    """Labels of this name are in the image's file already."""
+    map_asked = Signal(object, object)
+    """Which value of labels to import is which class: the values, and the guess."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.keeper = session.part(ProjectKeeper)
+        self._coming: Any = None
+        session.on_return("export", self._on_exported)
+        session.on_return("export into image", self._on_written)
+        session.on_return("import", self._on_read)
+
+    def export(self, out: str, layout: str, replace: bool = False) -> None:  # as the panel's signal says it
+        """Write the reviewed part of the project as a training set."""
+        if (project := self._project()) is None:
+            return
+        make = partial(export_training_set, project, Path(out), layout, checkpoint=self._checkpoint(project), replace=replace)
+        self.session.submit("export", make)
+
+    def into_image(self, *, replace: bool = False) -> None:
+        """Write the class labels into the OME-Zarr of the image."""
+        if (project := self._project()) is not None:
+            self.session.submit("export into image", partial(write_into_image, project, replace=replace))
+
+    def bring(self, path: str) -> None:
+        """Read labels to import, from a file or, without one, from the selected layer."""
+        if self._project() is None:
+            return
+        viewer, mine = self.session.viewer, self.keeper.labels
+        if path:
+            self.session.submit("import", partial(read_steps, path))
+            return
+        layer = viewer.layers.selection.active if viewer is not None else None
+        if not isinstance(layer, Labels) or layer is mine or layer.multiscale:
+            self.keeper.say(UserError("no labels layer to import from is selected; select one that is not the project's own"))
+            return
+        self.session.submit("import", partial(look_steps, layer.data, classes_of(layer)))
+
+    def import_as(self, mapping: Mapping[int, int]) -> None:
+        """Write the labels that were read, value by value as the class that the mapping says, as one undo step."""
+        if self._coming is not None and (layer := self.keeper.labels) is not None:
+            self.session.trickle(import_steps(layer, self._coming, mapping))
+            self.keeper.log("imported labels", mapping={str(k): v for k, v in mapping.items()})
+        self._coming = None
+
+    def _project(self) -> Project | None:
+        if self.keeper.project is None:
+            self.keeper.say(UserError("there is no project yet; make one with New, under Project"))
+        else:
+            self.keeper.keep()
+        return self.keeper.project
+
+    def _checkpoint(self, project: Project) -> Path | None:
+        """Give the checkpoint to train on from, if it knows the project's classes."""
+        info = self.session.checkpoint
+        known = {(spec.id, spec.name) for spec in info.classes} if info is not None else set()
+        ours = {(spec.id, spec.name) for spec in project.class_table()}
+        return info.path if info is not None and ours <= known else None
+
+    def _on_exported(self, out: Path) -> None:
+        self.keeper.log("exported a training set", name=out.name)
+        self.session.status.emit(f"{out.name} is written. To train on it: scsam train {out} -o mine.safetensors")
+
+    def _on_written(self, where: Path | None) -> None:
+        if where is None:
+            self.replace_asked.emit(IMAGE_LABELS)
+        else:
+            self.session.status.emit(f"The labels are in {where}.")
+
+    def _on_read(self, found: tuple[Any, list[int], tuple[ClassSpec, ...]]) -> None:
+        self._coming, values, theirs = found
+        layer, project = self.keeper.labels, self.keeper.project
+        if layer is None or project is None:
+            return
+        if tuple(self._coming.shape) != tuple(layer.data.shape):
+            self.keeper.say(UserError(f"the labels have shape {tuple(self._coming.shape)}, the image {layer.data.shape}; choose its own"))
+            return
+        if len(values) > MOST_VALUES:
+            self.keeper.say(UserError(f"the labels hold {len(values)} values, so they number objects; choose labels of classes"))
+            return
+        self.map_asked.emit(values, guess_map(values, theirs, project.class_table()))
+
+
+def guess_map(values: list[int], theirs: tuple[ClassSpec, ...], ours: tuple[ClassSpec, ...]) -> dict[int, int]:
+    """Guess which value is which class: by name where they have names, else by the same value."""
+    ids, names = {spec.id for spec in ours}, {spec.name.casefold(): spec.id for spec in ours}
+    by_name = {spec.id: names.get(spec.name.casefold(), 0) for spec in theirs}
+    return {value: by_name.get(value, 0) if theirs else value if value in ids else 0 for value in values}
+
+
+def read_steps(path: str) -> Generator[Progress, None, tuple[Any, list[int], tuple[ClassSpec, ...]]]:
+    """Open labels in a file, and find their values."""
+    yield Progress(0, 1, f"opening {path}")
+    labels = open_labels(path)
+    return (yield from look_steps(labels.data, read_class_table(path)))
+
+
+def look_steps(data: Any, classes: tuple[ClassSpec, ...] | None) -> Generator[Progress, None, tuple[Any, list[int], tuple[ClassSpec, ...]]]:
+    """Find the values of labels, slice by slice."""
+    values: set[int] = set()
+    depth = data.shape[0] if data.ndim == 3 else 1
+    for z in range(depth):
+        yield Progress(z, depth, f"looking at slice {z}")
+        values |= set(count_values(np.asarray(data[z] if data.ndim == 3 else data[...])))
+    return data, sorted(values), classes or ()
+
+
+def import_steps(layer: Labels, data: Any, mapping: Mapping[int, int]) -> Generator[None, None, None]:
+    """Write labels into a layer, slice by slice, as one undo step; values that are no class change nothing."""
+    values = np.array(sorted(mapping))
+    new = np.array([mapping[int(v)] for v in values])
+    with layer.block_history():
+        for z in range(data.shape[0] if data.ndim == 3 else 1):
+            key = z if data.ndim == 3 else ...
+            wanted = translate(np.asarray(data[key]), values, new)
+            points = np.nonzero(wanted)
+            if points[0].size:
+                indices = (np.full_like(points[0], z), *points) if data.ndim == 3 else points
+                layer.data_setitem(indices, wanted[points].astype(layer.data.dtype), refresh=False)
+            yield
+    layer.refresh(extent=False)
+
+
+def translate(labels: NDArray[Any], values: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
+    """Replace each value by its class, others by 0."""
+    if not len(values):
+        return np.zeros(labels.shape, np.uint8)
+    at = np.searchsorted(values, labels).clip(max=len(values) - 1)
+    return np.where(values[at] == labels, new[at], 0)

@@ -1,0 +1,73 @@
+"""Connects the panels for project, review and export to the session of a viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from napari_scsam.gui.class_map_dialog import ClassMapDialog
+from napari_scsam.gui.export_panel import ExportPanel
+from napari_scsam.gui.exporting import Exporting
+from napari_scsam.gui.layers import classes_of
+from napari_scsam.gui.project_keeper import ProjectKeeper
+from napari_scsam.gui.project_panel import ProjectPanel
+from napari_scsam.gui.recent import recent_projects
+from napari_scsam.gui.review_panel import ReviewPanel
+from napari_scsam.gui.reviewing import Reviewing
+
+if TYPE_CHECKING:
+    from napari_scsam.gui.session import Session
+    from napari_scsam.gui.widget import Links
+
+
+class ProjectDesk:
+    """The three panels, and what goes from them and to them."""
+
+    def __init__(self, session: Session, links: Links, review_key: str) -> None:
+        self.keeper, self.reviewing, self.exporting = session.part(ProjectKeeper), session.part(Reviewing), session.part(Exporting)
+        self.project, self.review, self.export = ProjectPanel(), ReviewPanel(review_key), ExportPanel()
+        self._connect_panels()
+        links.add(self.keeper.changed, self.show_project)
+        links.add(self.keeper.image_missed, self.project.ask_for_image)
+        links.add(self.reviewing.changed, self.show_review)
+        links.add(self.exporting.replace_asked, self._ask_to_replace)
+        links.add(self.exporting.map_asked, self._ask_for_map)
+        self.show_project()
+        self.show_review()
+
+    def show_project(self) -> None:
+        """Show the project and whether it is saved."""
+        project = self.keeper.project
+        self.project.show_project(None if project is None else project.path, self.keeper.state)
+        self.project.show_recent(recent_projects())
+        self.export.show_ready(ready=project is not None)
+
+    def show_review(self) -> None:
+        """Show how far the review is."""
+        reviewing, labels = self.reviewing, self.keeper.labels
+        classes = classes_of(labels) or () if labels is not None else ()
+        there = self.keeper.project is not None
+        self.review.show_progress(reviewing.depth, reviewing.position if there else -1, reviewing.slices, classes, there=there)
+
+    def _connect_panels(self) -> None:
+        self.project.new_asked.connect(self.keeper.new)
+        self.project.open_asked.connect(self.keeper.open)
+        self.project.copy_asked.connect(self.keeper.save_as)
+        self.project.image_shown.connect(self.keeper.open)
+        self.review.slice_marked.connect(self.reviewing.mark_slice)
+        self.review.rectangle_marked.connect(self.reviewing.mark_rectangle)
+        self.review.slice_picked.connect(self.reviewing.go_to)
+        self.export.export_asked.connect(self.exporting.export)
+        self.export.into_image_asked.connect(self.exporting.into_image)
+        self.export.import_asked.connect(self.exporting.bring)
+
+    def _ask_to_replace(self, name: str) -> None:
+        if self.export.may_replace(f"'{name}' in labels/ of the image"):
+            self.exporting.into_image(replace=True)
+
+    def _ask_for_map(self, values: Sequence[int], guess: Mapping[int, int]) -> None:
+        labels = self.keeper.labels
+        classes = classes_of(labels) or () if labels is not None else ()
+        dialog = ClassMapDialog(values, guess, classes, self.export)
+        if dialog.exec():
+            self.exporting.import_as(dialog.mapping)

@@ -1,0 +1,100 @@
+"""The panel for the project: where everything that is painted is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QGroupBox, QHBoxLayout, QMenu, QMessageBox, QPushButton, QVBoxLayout
+
+from napari_scsam.data.project import SUFFIX
+from napari_scsam.gui.parts import note
+
+NO_PROJECT = "No project: what you paint is lost unless you save it. Choose an image, then New."
+
+
+class ProjectPanel(QGroupBox):
+    """Shows and asks; it decides nothing."""
+
+    new_asked = Signal(str)
+    open_asked = Signal(str)
+    copy_asked = Signal(str)
+    image_shown = Signal(str, str)
+    """A project, and where its image is now."""
+
+    def __init__(self) -> None:
+        super().__init__("Project")
+        self.new = _button("New …", "Keep labels, review, classes and view of the chosen image in a folder, saved as you work.")
+        self.new.clicked.connect(self._ask_new)
+        self.open = _button("Open", "Go on where you stopped: labels, classes, colours, view and slice come back as they were.")
+        self.menu = QMenu(self.open)
+        self.open.setMenu(self.menu)
+        self.copy = _button("Save as …", "Copy the project to another place and go on there.")
+        self.copy.clicked.connect(self._ask_copy)
+        self.note = note(NO_PROJECT)
+        row = QHBoxLayout()
+        for button in (self.new, self.open, self.copy):
+            row.addWidget(button)
+        column = QVBoxLayout(self)
+        column.addLayout(row)
+        column.addWidget(self.note)
+        self.show_project(None, "")
+        self.show_recent(())
+
+    def show_project(self, path: Path | None, state: str) -> None:
+        """Say which project is open, and whether all of it is on disk."""
+        self.copy.setEnabled(path is not None)
+        self.note.setText(NO_PROJECT if path is None else f"{path.name}: {state}")
+        self.note.setToolTip(str(path or ""))
+
+    def show_recent(self, paths: Sequence[Path]) -> None:
+        """List the projects that were open last."""
+        self.menu.clear()
+        self.menu.addAction("Choose a folder …", self._ask_open)
+        self.menu.addSeparator()
+        for path in paths:
+            action = self.menu.addAction(path.name)
+            action.triggered.connect(partial(self._open_recent, str(path)))
+            action.setToolTip(str(path))
+        self.menu.setToolTipsVisible(True)
+
+    def ask_for_image(self, project: Path, question: str) -> None:
+        """Ask where the image of a project is now."""
+        box = QMessageBox(QMessageBox.Icon.Question, "ScSAM", question[0].upper() + question[1:] + ".", parent=self)
+        file = box.addButton("File …", QMessageBox.ButtonRole.AcceptRole)
+        folder = box.addButton("Folder (zarr) …", QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.exec()
+        where = ""
+        if box.clickedButton() is file:
+            where, _ = QFileDialog.getOpenFileName(self, "Where the image is now", str(project.parent))
+        elif box.clickedButton() is folder:
+            where = QFileDialog.getExistingDirectory(self, "Where the image is now", str(project.parent))
+        if where:
+            self.image_shown.emit(str(project), where)
+
+    def _open_recent(self, path: str, _checked: bool = False) -> None:  # as Qt calls it
+        self.open_asked.emit(path)
+
+    def _ask_new(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Name of the new project", f"project{SUFFIX}")
+        if path:
+            self.new_asked.emit(path)
+
+    def _ask_open(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, f"Choose a project, a folder that ends in {SUFFIX}")
+        if path:
+            self.open_asked.emit(path)
+
+    def _ask_copy(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Name of the copy", f"copy{SUFFIX}")
+        if path:
+            self.copy_asked.emit(path)
+
+
+def _button(text: str, tooltip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tooltip)
+    return button

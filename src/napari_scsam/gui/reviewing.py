@@ -1,0 +1,202 @@
+"""Marking what a person has looked at, and showing how far the review is."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Labels, Shapes
+from napari.utils.colormaps import DirectLabelColormap
+from psygnal import Signal
+from qtpy.QtCore import QCoreApplication, QTimer
+
+from napari_scsam.config import UserError
+from napari_scsam.data.project import REVIEWED_TABLE, Project
+from napari_scsam.data.review import Outlines, SliceReview, review_slice, review_steps
+from napari_scsam.gui.plane import Plane, shown_plane
+from napari_scsam.gui.project_keeper import ProjectKeeper
+from napari_scsam.gui.project_layers import NOT_KEPT, show_position
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from napari_scsam.gui.session import Session
+
+LATER_MS = 300
+"""After the last stroke or step of the slider, the slice shown is counted anew."""
+
+
+class Reviewing:
+    """Review marks in the project of one viewer; made by `Session.part`."""
+
+    changed = Signal()
+    """Another slice, or other counts."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.keeper = session.part(ProjectKeeper)
+        self.slices: dict[int, SliceReview] = {}
+        """How far the slices are that hold a label or a mark."""
+        self.outlines: Labels | None = None
+        self._project: Project | None = None
+        self._timer = QTimer() if QCoreApplication.instance() is not None else None
+        if self._timer is not None:
+            self._timer.setSingleShot(True)
+            self._timer.timeout.connect(self.count_shown)
+        self.keeper.changed.connect(self._on_project)
+        if session.viewer is not None:
+            session.viewer.dims.events.current_step.connect(self._count_later)
+
+    # What the user does
+
+    def mark_slice(self) -> None:
+        """Mark the slice shown as reviewed, or take that back if it is."""
+        with self._telling():
+            project, plane = self._shown()
+            self._mark(project, plane, (slice(None), slice(None)))
+
+    def mark_rectangle(self) -> None:
+        """Mark the selected rectangles of a shapes layer as reviewed on the slice shown, or take that back."""
+        with self._telling():
+            project, plane = self._shown()
+            for box in self._rectangles(plane):
+                self._mark(project, plane, box)
+
+    def go_to(self, z: int) -> None:
+        """Show a slice."""
+        viewer, image = self.session.viewer, self.session.image
+        if viewer is not None and image is not None and image.ndim == 3:
+            show_position(viewer, image, 0, z)
+
+    @property
+    def position(self) -> int:
+        """The slice shown, along the first axis; -1 when none is."""
+        with suppress(UserError):
+            plane = self._shown()[1]
+            return plane.position if plane.axis in (0, None) else -1
+        return -1
+
+    @property
+    def depth(self) -> int:
+        """The number of slices of the project's image."""
+        shape = self._project.record.image.shape if self._project is not None else ()
+        return shape[0] if len(shape) == 3 else 1
+
+    def slice_is_reviewed(self) -> bool:
+        """Tell whether the slice shown is reviewed as a whole."""
+        found = self.slices.get(self.position)
+        return found is not None and found.reviewed == found.size
+
+    # Marks
+
+    def _mark(self, project: Project, plane: Plane, box: tuple[slice, slice]) -> None:
+        key = list(box)
+        if plane.axis is not None:
+            key.insert(plane.axis, slice(plane.position, plane.position + 1))
+        was = bool((project.reviewed[tuple(key)] != 0).all())
+        project.reviewed[tuple(key)] = 0 if was else 1
+        whole = box == (slice(None), slice(None))
+        where = {} if whole else {"box": [[s.start, s.stop] for s in box]}
+        self.keeper.log("took review back" if was else "reviewed", axis=plane.axis, slice=plane.position, **where)
+        what = plane.describe() if whole else f"a rectangle of {plane.describe()}"
+        self.session.status.emit(
+            f"Review of {what} taken back." if was else f"Reviewed {what}: the model leaves it alone, and trains on it."
+        )
+        if self.outlines is not None:
+            self.outlines.refresh(extent=False)
+        if plane.axis in (0, None):
+            self.count_shown()
+        else:
+            self.session.trickle(self._count_steps(project))
+
+    def _rectangles(self, plane: Plane) -> list[tuple[slice, slice]]:
+        viewer, labels = self.session.viewer, self.keeper.labels
+        layer = viewer.layers.selection.active if viewer is not None else None
+        if not isinstance(layer, Shapes) or not layer.selected_data or labels is None:
+            raise UserError("no rectangle is selected; draw one on a shapes layer, select it there, and mark it then")
+        found = [rectangle_on(labels, layer, layer.data[number], plane) for number in sorted(layer.selected_data)]
+        if not (inside := [box for box in found if all(s.start < s.stop for s in box)]):
+            raise UserError("the selected rectangle lies outside the image; draw one inside")
+        return inside
+
+    def _shown(self) -> tuple[Project, Plane]:
+        viewer, image = self.session.viewer, self.session.image
+        if self.keeper.project is None:
+            raise UserError("there is no project to keep the review in; make one with New, under Project")
+        if viewer is None or image is None:
+            raise UserError("there is no image to review; choose its layer")
+        return self.keeper.project, shown_plane(viewer, image)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except UserError as error:
+            self.keeper.say(error)
+
+    # Counts
+
+    def count_shown(self) -> None:
+        """Count the slice shown."""
+        labels = self.keeper.labels
+        if (z := self.position) >= 0 and self._project is not None and labels is not None:
+            key = z if labels.ndim == 3 else ...
+            self.slices[z] = review_slice(np.asarray(labels.data[key]), self._project.reviewed[key])
+        self.changed.emit()
+
+    def _count_later(self) -> None:
+        if self._timer is not None and self._project is not None:
+            self._timer.start(LATER_MS)
+
+    def _count_steps(self, project: Project) -> Generator[None, None, None]:
+        for z, found in review_steps(project.array("classes"), project.reviewed):
+            if self._project is not project:
+                return
+            self.slices[z] = found
+            yield
+        self.changed.emit()
+
+    # The project
+
+    def _on_project(self) -> None:
+        project, viewer, image = self.keeper.project, self.session.viewer, self.session.image
+        if project is self._project:
+            return
+        self._project, self.outlines = project, None
+        self.slices.clear()
+        if project is not None and viewer is not None and image is not None:
+            self._show_outlines(viewer, image, project)
+            if (labels := self.keeper.labels) is not None:
+                labels.events.paint.connect(self._count_later)
+            self.session.trickle(self._count_steps(project))
+        self.changed.emit()
+
+    def _show_outlines(self, viewer: Viewer, image: Image, project: Project) -> None:
+        """Add the layer with the outlines; what was selected stays so."""
+        active = viewer.layers.selection.active
+        names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+        self.outlines = Labels(
+            Outlines(project.reviewed),
+            name="reviewed",
+            opacity=0.9,
+            colormap=DirectLabelColormap(color_dict={None: "transparent", 1: REVIEWED_TABLE[0].colour}),
+            metadata={NOT_KEPT: True},
+            **{name: getattr(image, name) for name in names},
+        )
+        self.outlines.editable = False
+        viewer.add_layer(self.outlines)
+        viewer.layers.selection.active = active
+
+
+def rectangle_on(labels: Labels, shapes: Shapes, corners: np.ndarray, plane: Plane) -> tuple[slice, slice]:
+    """Find the pixels of a plane inside a drawn shape's bounding box, as rows and columns."""
+    missing = labels.ndim - corners.shape[1]
+    world = [shapes.data_to_world(corner) for corner in corners]
+    points = np.array([labels.world_to_data((*[0.0] * missing, *point)) for point in world])
+    axes = [axis for axis in range(labels.ndim) if axis != plane.axis]
+    low, high = np.ceil(points.min(0) - 1e-6).astype(int), np.floor(points.max(0) + 1e-6).astype(int) + 1
+    rows, columns = (slice(max(0, int(low[a])), min(labels.data.shape[a], int(high[a]))) for a in axes)
+    return rows, columns

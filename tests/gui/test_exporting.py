@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Image, Labels
+from napari.utils.notifications import notification_manager
+
+from napari_scsam.config import ClassSpec
+from napari_scsam.data.ome_zarr import write_labels
+from napari_scsam.data.project_image import copy_image
+from napari_scsam.data.volumes import open_labels
+from napari_scsam.gui.class_map_dialog import ClassMapDialog
+from napari_scsam.gui.exporting import Exporting, guess_map
+from napari_scsam.gui.napari_io import read_layers
+from napari_scsam.gui.project_keeper import ProjectKeeper
+from napari_scsam.gui.reviewing import Reviewing
+from napari_scsam.train.recipe import read_recipe
+
+pytestmark = pytest.mark.gui
+
+SIZE, ORIGIN = (40.0, 8.0, 8.0), (400.0, 80.0, 16.0)
+
+
+@pytest.fixture
+def begun(window, stack, tmp_path, wait):
+    list(copy_image(tmp_path / "cell.zarr", stack, SIZE, ORIGIN))
+    data, state, _ = read_layers(str(tmp_path / "cell.zarr"))[0]
+    one = window(Image(data, **state))
+    one.finish()
+    one.keeper, one.exporting = one.session.part(ProjectKeeper), one.session.part(Exporting)
+    one.keeper.new(str(tmp_path / "mine"))
+    one.finish()
+    wait(lambda: one.keeper.project is not None)
+    one.layer = one.keeper.labels
+    one.answers = []
+    one.exporting.map_asked.disconnect()
+    one.exporting.map_asked.connect(lambda values, guess: one.answers.append((values, guess)))
+    return one
+
+
+def test_a_training_set_is_written_from_the_panel(begun, tmp_path):
+    begun.layer.data_setitem((np.zeros(9, int), np.arange(9), np.arange(9)), 3)
+    begun.session.part(Reviewing).mark_slice()
+    begun.widget.desk.export.export_asked.emit(str(tmp_path / "set"), "ome-zarr", False)
+    begun.finish()
+    recipe = read_recipe(tmp_path / "set")
+    z = begun.session.part(Reviewing).position
+    assert (open_labels(recipe.sources[0].labels).data[z] == begun.layer.data[z]).all()
+    begun.widget.desk.export.export_asked.emit(str(tmp_path / "set"), "ome-zarr", False)
+    begun.finish()
+    assert "there already" in notification_manager.records[-1].message
+
+
+def test_labels_go_into_the_image_and_are_asked_about(begun, tmp_path, wait):
+    begun.layer.data_setitem((np.zeros(9, int), np.arange(9), np.arange(9)), 3)
+    begun.exporting.into_image()
+    begun.finish()
+    written = open_labels(tmp_path / "cell.zarr" / "labels" / "organelles")
+    np.testing.assert_array_equal(written.data[...], np.asarray(begun.layer.data))
+    asked = []
+    begun.exporting.replace_asked.disconnect()
+    begun.exporting.replace_asked.connect(asked.append)
+    begun.exporting.into_image()
+    wait(lambda: asked)
+
+
+@pytest.mark.parametrize("suffix", ["tif", "zarr"])
+def test_labels_of_others_come_in_with_a_class_map_as_one_undo_step(begun, tmp_path, wait, suffix):
+    theirs = np.zeros(begun.layer.data.shape, np.uint16)
+    theirs[1, 5:20, 5:30], theirs[2, 40:50, 10:90] = 700, 3
+    write_labels(tmp_path / f"theirs.{suffix}", theirs, SIZE, [ClassSpec(700, "Vesicle"), ClassSpec(3, "odd")], origin=ORIGIN)
+    begun.layer.data_setitem((np.array([1]), np.array([0]), np.array([0])), 2)
+    before = np.asarray(begun.layer.data)
+    begun.exporting.bring(str(tmp_path / f"theirs.{suffix}"))
+    wait(lambda: begun.answers)
+    assert begun.answers == [([3, 700], {3: 0, 700: 3})], "by name, where there are names"
+    begun.exporting.import_as({700: 3})
+    begun.finish()
+    expected = before.copy()
+    expected[1, 5:20, 5:30] = 3
+    np.testing.assert_array_equal(np.asarray(begun.layer.data), expected)
+    begun.layer.undo()
+    np.testing.assert_array_equal(np.asarray(begun.layer.data), before)
+
+
+def test_labels_come_in_from_the_selected_layer(begun, wait):
+    begun.exporting.bring("")
+    assert "select one" in notification_manager.records[-1].message
+    values = np.zeros(begun.layer.data.shape, np.int32)
+    values[3, 1:4, 1:4] = 2
+    begun.viewer.layers.selection.active = begun.viewer.add_layer(Labels(values))
+    begun.exporting.bring("")
+    wait(lambda: begun.answers)
+    begun.exporting.import_as(begun.answers[0][1])
+    begun.finish()
+    np.testing.assert_array_equal(np.asarray(begun.layer.data), values)
+
+
+def test_labels_of_another_image_are_refused(begun, tmp_path, wait):
+    write_labels(tmp_path / "small.tif", np.ones((2, 5, 5), np.uint8), None, ())
+    begun.exporting.bring(str(tmp_path / "small.tif"))
+    wait(lambda: notification_manager.records and "have shape" in notification_manager.records[-1].message)
+
+
+def test_the_dialog_gives_what_was_chosen(qtbot):
+    ours = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "ER"))
+    dialog = ClassMapDialog([1, 2, 9], guess_map([1, 2, 9], (), ours), ours)
+    qtbot.addWidget(dialog)
+    assert dialog.mapping == {1: 1, 2: 2}
+    dialog.choices[9].show_choice(1)
+    dialog.choices[1].show_choice(0)
+    assert dialog.mapping == {2: 2, 9: 1}

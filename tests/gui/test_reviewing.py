@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Image
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_scsam.gui.project_keeper import ProjectKeeper
+from napari_scsam.gui.reviewing import Reviewing
+
+pytestmark = pytest.mark.gui
+
+SIZE, ORIGIN = (40.0, 8.0, 8.0), (400.0, 80.0, 16.0)
+
+
+@pytest.fixture
+def begun(window, stack, tmp_path, wait):
+    """A window with a project, on slice 2."""
+    one = window(Image(stack, scale=SIZE, translate=ORIGIN, units="nm"))
+    one.finish()
+    one.keeper, one.reviewing = one.session.part(ProjectKeeper), one.session.part(Reviewing)
+    one.keeper.new(str(tmp_path / "mine"))
+    one.finish()
+    wait(lambda: one.keeper.project is not None)
+    one.viewer.dims.set_point(0, ORIGIN[0] + 2 * SIZE[0])
+    one.finish()
+    return one
+
+
+def test_a_key_marks_the_slice_and_takes_it_back(begun):
+    canvas = begun.viewer.window._qt_viewer.canvas.native
+    QTest.keyClick(canvas, Qt.Key.Key_R, Qt.KeyboardModifier.ShiftModifier)
+    mask = np.asarray(begun.keeper.project.reviewed)
+    assert mask[2].all()
+    assert mask.sum() == mask[2].size
+    assert begun.reviewing.slice_is_reviewed()
+    QTest.keyClick(canvas, Qt.Key.Key_R, Qt.KeyboardModifier.ShiftModifier)
+    assert not np.asarray(begun.keeper.project.reviewed).any()
+    begun.keeper.keep()
+    assert [entry["what"] for entry in begun.keeper.project.record.history[-2:]] == ["reviewed", "took review back"]
+
+
+def test_the_model_leaves_reviewed_pixels_alone(begun):
+    begun.session.segment()
+    begun.finish()
+    before = np.asarray(begun.keeper.labels.data)[2].copy()
+    begun.keeper.project.reviewed[2, :40] = 1
+    begun.session.replace_edits_too(True)
+    begun.keeper.labels.data_setitem((np.full(9, 2), np.arange(35, 44), np.full(9, 7)), 0)
+    begun.session.image.data = 255 - begun.session.image.data
+    begun.session.choose_image(begun.session.image)
+    begun.session.segment()
+    begun.finish()
+    after = np.asarray(begun.keeper.labels.data)[2]
+    assert (after[35:40, 7] == 0).all()
+    before[35:40, 7] = 0
+    np.testing.assert_array_equal(after[:40], before[:40])
+    assert (after[40:] != before[40:]).any()
+
+
+def test_a_selected_rectangle_is_marked_on_the_slice_shown(begun):
+    box = np.array([[2, 10, 20], [2, 10, 59.6], [2, 29.7, 59.6], [2, 29.7, 20]])
+    world = box * SIZE + ORIGIN
+    shapes = begun.viewer.add_shapes([world], shape_type="rectangle", units="nm")
+    begun.reviewing.mark_rectangle()
+    assert "no rectangle is selected" in notification_manager.records[-1].message
+    shapes.selected_data = {0}
+    begun.reviewing.mark_rectangle()
+    mask = np.asarray(begun.keeper.project.reviewed)
+    assert mask[2, 10:30, 20:60].all()
+    assert mask.sum() == 20 * 40
+    begun.reviewing.mark_rectangle()
+    assert not np.asarray(begun.keeper.project.reviewed).any()
+
+
+def test_a_slice_along_another_axis_is_marked(begun, wait):
+    begun.viewer.dims.order = (1, 0, 2)
+    begun.viewer.dims.set_point(1, ORIGIN[1] + 5 * SIZE[1])
+    begun.reviewing.mark_slice()
+    mask = np.asarray(begun.keeper.project.reviewed)
+    assert mask[:, 5].all()
+    assert mask.sum() == mask[:, 5].size
+    wait(lambda: set(begun.reviewing.slices) == {0, 1, 2, 3})
+
+
+def test_outlines_are_shown_and_are_not_kept(begun):
+    begun.reviewing.mark_slice()
+    outlines = begun.viewer.layers["reviewed"]
+    assert outlines._slice.image.raw[0].all()
+    assert not outlines._slice.image.raw[5:-5, 5:-5].any()
+    assert not outlines.editable
+    begun.keeper.keep()
+    assert begun.keeper.project.label_names == ("classes",)
+    assert begun.session.labels is begun.keeper.labels
+
+
+def test_progress_is_shown_by_class_and_slice(begun, wait):
+    panel = begun.widget.desk.review
+    begun.keeper.labels.data_setitem((np.full(20, 2), np.arange(20), np.full(20, 3)), 2)
+    begun.reviewing.mark_slice()
+    wait(lambda: "1 of 4 slices" in panel.note.text())
+    row = [panel.table.item(1, column).text() for column in range(4)]
+    assert row == ["membrane", "20", "20", "1"]
+    assert "Take review back" in panel.mark.text()
+    panel.slice_picked.emit(3)
+    wait(lambda: begun.reviewing.position == 3)
+    wait(lambda: "Slice is right" in panel.mark.text())
+    assert panel.strip._shares == {2: 1.0, 3: 0.0}
+
+
+def test_a_click_on_the_strip_goes_to_the_slice(begun, wait):
+    strip = begun.widget.desk.review.strip
+    QTest.mouseClick(strip, Qt.MouseButton.LeftButton, pos=strip.rect().center())
+    wait(lambda: begun.reviewing.position == 2)
+    QTest.mouseClick(strip, Qt.MouseButton.LeftButton, pos=strip.rect().topLeft())
+    wait(lambda: begun.reviewing.position == 0)
+
+
+def test_without_a_project_it_says_what_to_do(window, stack):
+    one = window(Image(stack))
+    one.finish()
+    one.session.part(Reviewing).mark_slice()
+    assert "there is no project" in notification_manager.records[-1].message
+    assert not one.widget.desk.review.mark.isEnabled()
