@@ -155,3 +155,28 @@ def test_locked_labels_stay(data):
 def test_the_first_step_tells_what_it_takes_before_anything_is_read(data):
     first = next(delete(place(data), (6, 12, 70)))
     assert 0 < first.total < 3 * 21 * 21 + 1000
+
+
+@pytest.mark.parametrize("classes", [False, True])
+@pytest.mark.parametrize("when", [1, 2])
+@pytest.mark.parametrize(
+    "tool",
+    [delete, partial(relabel, value=7), partial(shrink, by=2), partial(grow, by=2), partial(split, second=(6, 30, 40))],
+    ids=["delete", "relabel", "shrink", "grow", "split"],
+)
+def test_what_is_painted_between_two_steps_stays(classes, when, tool):
+    """On a thread, a tool reads while the user paints: before it finds its object, or after."""
+    data = scene()
+    steps = tool(place(data, classes=classes), (6, 30, 20))
+    for _ in range(when):
+        next(steps)
+    data[6, 24:36, 14:26] = 9
+    painted = data.copy()
+    try:
+        edit = finish(steps)
+    except UserError as error:
+        assert "painted over" in str(error) or "different objects" in str(error)
+        return
+    painted[edit.indices] = edit.after
+    np.testing.assert_array_equal(painted == 9, data == 9)
+    np.testing.assert_array_equal(painted == 2, data == 2)

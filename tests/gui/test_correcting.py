@@ -212,10 +212,10 @@ def test_what_the_user_painted_meanwhile_stays(desk, monkeypatch):
     one = desk(classes=True)
     one.point(A)
     one.tools.use("delete")
-    one.layer.data_setitem((np.array([6]), np.array([30]), np.array([20])), 3)
+    one.layer.data_setitem((np.array([6]), np.array([30]), np.array([22])), 3)
     after = one.use("next")
-    assert after[A] == 3
-    assert not after[6, 30, 22]
+    assert after[6, 30, 22] == 3
+    assert not after[A]
 
 
 def test_locked_labels_are_safe_from_tools_and_model(desk):

@@ -64,12 +64,26 @@ def together(edits: Sequence[Edit], ndim: int) -> Edit:
     return Edit(indices, np.concatenate([e.before for e in edits]), np.concatenate([e.after for e in edits]))
 
 
+def still(found: Found, box: Box, block: NDArray[Any]) -> NDArray[np.bool_]:
+    """Give the mask of an object in a block that was read later: what was painted over meanwhile is the user's.
+
+    Raises
+    ------
+    UserError
+        When nothing of it is left.
+    """
+    mask: NDArray[np.bool_] = found.mask_in(box) & (block == found.value)
+    if not mask.any():
+        raise UserError("the object was painted over while it was looked at; try again")
+    return mask
+
+
 def _reshape(place: Place, seed: Voxel, change: Reshape, *, margin: float = 0, weight: int = 1) -> Tool:
     found = yield from place.find(seed)
     box = place.around(found.box, margin)
     yield price(box, weight)
     block = place.read(box)
-    return edit_of(place, box, block, change(block, found.mask_in(box)))
+    return edit_of(place, box, block, change(block, still(found, box, block)))
 
 
 def delete(place: Place, seed: Voxel) -> Tool:
@@ -113,7 +127,7 @@ def merge(place: Place, first: Voxel, second: Voxel) -> Tool:
         return (yield from _bridge(place, one, other, second))
     yield price(other.box)
     block = place.read(other.box)
-    return edit_of(place, other.box, block, np.where(other.mask, block.dtype.type(one.value), block))
+    return edit_of(place, other.box, block, np.where(still(other, other.box, block), block.dtype.type(one.value), block))
 
 
 def _bridge(place: Place, one: Found, other: Found, second: Voxel) -> Tool:
@@ -122,7 +136,7 @@ def _bridge(place: Place, one: Found, other: Found, second: Voxel) -> Tool:
     box = place.around(union(one.box, other.box), WIDEST_GAP // 4)
     yield price(box, HEAVY)
     block = place.read(box)
-    return edit_of(place, box, block, bridged(block, one.mask_in(box), other.mask_in(box), WIDEST_GAP, place.spacing))
+    return edit_of(place, box, block, bridged(block, still(one, box, block), still(other, box, block), WIDEST_GAP, place.spacing))
 
 
 def split(place: Place, first: Voxel, second: Voxel) -> Tool:
@@ -158,6 +172,7 @@ def cut(place: Place, seed: Voxel, wall: NDArray[np.bool_], plane_box: Box) -> T
 
 def _part(place: Place, found: Found, parts: NDArray[np.int32]) -> Edit:
     block = place.read(found.box)
+    parts = np.where(still(found, found.box, block), parts, 0)
     if place.classes:
         return edit_of(place, found.box, block, parted(block, parts))
     needed = int(parts.max()) - 1

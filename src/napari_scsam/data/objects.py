@@ -58,7 +58,7 @@ class Place:
         Raises
         ------
         UserError
-            When there is background, or the object is too large.
+            When there is background, the object is too large, or was painted over meanwhile.
         """
         value = int(self.data[tuple(seed)])
         if not value:
@@ -107,7 +107,10 @@ def find_component(place: Place, value: int, seed: Sequence[int]) -> Generator[P
     while True:
         yield price(box)
         parts = pieces(place.read(box) == value)
-        mask = parts == parts[tuple(i - side.start for i, side in zip(seed, box, strict=True))]
+        own = parts[tuple(i - side.start for i, side in zip(seed, box, strict=True))]
+        if not own:
+            raise UserError("the object was painted over while it was looked at; try again")
+        mask = parts == own
         wider = tuple(
             slice(
                 max(side.start - (side.stop - side.start) * bool(mask.take(0, axis).any()), limit.start),
