@@ -76,7 +76,7 @@ class ReviewPanel(QGroupBox):
         shown = slices.get(position)
         done = shown is not None and shown.reviewed == shown.size
         self.mark.setText(f"{'Take review back' if done else 'Slice is right'}   ({self._key})")
-        self.strip.show_slices(depth, position, {z: found.share for z, found in slices.items()})
+        self.strip.show_slices(depth, position, {z: found.share for z, found in slices.items() if found.found or found.reviewed})
         self._fill(classes, slices, shown)
         whole = sum(found.reviewed == found.size for found in slices.values())
         parts = sum(0 < found.reviewed < found.size for found in slices.values())
