@@ -12,6 +12,8 @@ from napari.utils.interactions import Shortcut
 from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
 
+from napari_scsam.gui.prompting import Prompting
+from napari_scsam.gui.segmenting import Segmenting
 from napari_scsam.gui.session import Session
 
 
@@ -47,9 +49,20 @@ class Action:
         return Shortcut(chosen[0]).platform if chosen else "no key"
 
 
+def prompting(verb: Callable[[Prompting], object]) -> Callable[[Session], object]:
+    """Make a verb for single objects one of a session."""
+    return lambda session: verb(session.part(Prompting))
+
+
 SEGMENT = Action("segment_slice", "Shift-S", "Segment the slice shown (ScSAM)", Session.segment)
 
-ACTIONS = (SEGMENT,)
+PROMPT = Action("prompt_object", "Shift-O", "Point at one object, or stop (ScSAM)", prompting(Prompting.toggle))
+OTHER_SIDE = Action("prompt_side", "Shift-I", "Mark inside or outside of the object (ScSAM)", prompting(Prompting.other_side))
+CARRY = Action("carry_object", "Shift-C", "Carry the object through slices (ScSAM)", prompting(Prompting.carry))
+NEXT_CLASS = Action("next_class", "Shift-K", "Next class (ScSAM)", lambda session: session.part(Segmenting).step_class(1))
+LAST_CLASS = Action("previous_class", "Shift-J", "Previous class (ScSAM)", lambda session: session.part(Segmenting).step_class(-1))
+
+ACTIONS = (SEGMENT, PROMPT, OTHER_SIDE, CARRY, NEXT_CLASS, LAST_CLASS)
 
 
 def register_shortcuts() -> None:
