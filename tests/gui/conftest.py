@@ -53,7 +53,7 @@ class FakePredictor:
             time.sleep(self.seconds_per_tile)
         self.prefetched.append(slice_[0])
 
-    def segment_steps(self, names=None):
+    def segment_steps(self, names=None, shifts=None):
         try:
             for done in range(self.count):
                 yield Progress(done, self.count, "embedding")

@@ -131,13 +131,14 @@ def carry_both_ways(engine: Engine, request: CarryRequest) -> Generator[Progress
     """Follow an object through the slices on both sides."""
     found = request.found
     predictor = yield from engine.look_steps(found.request.slice)
-    from napari_scsam.infer.propagate import carry_steps
+    from napari_scsam.infer.propagate import Limits, carry_steps
 
     first, ways = predictor.current(), []
+    limits = Limits().at(found.plane.voxel_size(found.request.slice.voxel_size))
     ahead = [*slices_beside(found, request.reach, 1)], [*slices_beside(found, request.reach, -1)]
     total, before = sum(map(len, ahead)), 0
     for positions in ahead:
-        steps = carry_steps(predictor, first, found.patch, _slices(engine, predictor, found, positions), len(positions))
+        steps = carry_steps(predictor, first, found.patch, _slices(engine, predictor, found, positions), len(positions), limits)
         while True:
             try:
                 step = next(steps)

@@ -10,7 +10,7 @@ accepted it. An object can also not move faster than `Limits.reach` allows.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_scsam.config import Progress
+from napari_scsam.config import Progress, VoxelSize
 from napari_scsam.data.tiling import Tile, cut
 from napari_scsam.infer.patch import Patch, agreement, on_one_frame, patch_of
 from napari_scsam.metrics import EIGHT_NEIGHBOURS
@@ -46,12 +46,20 @@ class Limits:
 
     overlap: float = 0.4
     """Smallest IoU of its masks on two neighbouring slices."""
-    similarity: float = 0.75
+    similarity: float = 0.8
     """Smallest cosine between its mean feature and that on the slice where it was accepted."""
+    certainty: float = 0.5
+    """Smallest `Section.certainty`."""
     smallest: int = 12
     """Fewest pixels."""
     reach: int = 6
     """Pixels by which its border can move from one slice to the next."""
+
+    def at(self, voxel_size: VoxelSize | None) -> Limits:
+        """Let the border move farther where slices are thick: three times their thickness (nm across, along rows and columns)."""
+        if voxel_size is None:
+            return self
+        return replace(self, reach=max(self.reach, round(3 * voxel_size[0] / min(voxel_size[1:]))))
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,8 @@ def ended(section: Section, limits: Limits) -> str:
         return f"its outline changes too much ({section.overlap:.0%} overlap)"
     if section.similarity < limits.similarity:
         return f"it looks different ({section.similarity:.0%} alike)"
+    if section.certainty < limits.certainty:
+        return f"the network is no longer sure ({section.certainty:.0%} as sure as at first)"
     return ""
 
 
