@@ -18,6 +18,7 @@ from napari_scsam.gui.session import Session
 MIDDLE = 5
 SHAPE = (11, 96, 128)
 
+
 def discs() -> np.ndarray:
     """Two discs: one on slices 2 to 8, one on all."""
     z, y, x = np.mgrid[:11, :96, :128]
@@ -271,6 +272,14 @@ def on_canvas(one, *where) -> QPoint:
     return QPoint(round(x), round(y))
 
 
+def drag(canvas, start: QPoint, end: QPoint) -> None:
+    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+    for share in np.linspace(0, 1, 12):
+        QTest.mouseMove(canvas, start + (end - start) * share)
+        QTest.qWait(5)
+    QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, end)
+
+
 @pytest.mark.gui
 def test_mouse_keys_and_panel_in_a_real_window(real, wait):
     canvas, panel = real.viewer.window._qt_viewer.canvas.native, real.widget.prompt
@@ -293,11 +302,7 @@ def test_mouse_keys_and_panel_in_a_real_window(real, wait):
     real.prompting.mark_inside(True)
     panel.tools["scribble"].click()
     strokes = real.prompting.layers.strokes
-    press, release = on_canvas(real, MIDDLE, 60, 88), on_canvas(real, MIDDLE, 60, 100)
-    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, press)
-    for share in np.linspace(0, 1, 12):
-        QTest.mouseMove(canvas, press + (release - press) * share)
-    QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, release)
+    drag(canvas, on_canvas(real, MIDDLE, 60, 88), on_canvas(real, MIDDLE, 60, 100))
     real.finish()
     assert strokes.shape_type == ["path"]
     assert real.prompting.found.patch.mask.sum() == ((DISCS[MIDDLE] > 100) & ~ONE[MIDDLE]).sum()
@@ -313,3 +318,10 @@ def test_mouse_keys_and_panel_in_a_real_window(real, wait):
     panel.start.click()
     assert len(real.viewer.layers) == 2
     assert not panel.accept.isVisible()
+    real.widget.segment.scope.show_choice("region")
+    real.widget.segment.scope.activated.emit(1)
+    real.widget.segment.segment.click()
+    drag(canvas, on_canvas(real, MIDDLE, 20, 20), on_canvas(real, MIDDLE, 80, 40))
+    real.finish()
+    assert "region to segment" not in real.viewer.layers
+    assert real.engine.predictor.current().shape == pytest.approx((61, 21), abs=2)

@@ -92,9 +92,7 @@ class SeveralClasses(QPushButton):
     def ticked(self) -> tuple[ClassSpec, ...]:
         """Give the classes that are ticked."""
         items = [self.list.item(row) for row in range(len(self._classes))]
-        return tuple(
-            c for c, item in zip(self._classes, items, strict=True) if item.checkState() == Qt.CheckState.Checked
-        )
+        return tuple(c for c, item in zip(self._classes, items, strict=True) if item.checkState() == Qt.CheckState.Checked)
 
     def _filter(self, text: str) -> None:
         for row, spec in enumerate(self._classes):

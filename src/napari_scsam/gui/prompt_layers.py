@@ -96,11 +96,16 @@ class PromptLayers:
 
     def _press(self, act: Callable[[], object]) -> None:
         """Act, unless a shape is being drawn: then a key ends it, as it does in napari."""
-        if getattr(self.strokes, "_is_creating", False):
+        if self.drawing:
             self.strokes.mode = "pan_zoom"
             self.use("scribble")
         else:
             act()
+
+    @property
+    def drawing(self) -> bool:
+        """Whether a shape is being drawn; its marks do not count yet."""
+        return being_drawn(self.strokes)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -202,6 +207,11 @@ class PromptLayers:
                 self._viewer.layers.remove(layer)
         if self._before in self._viewer.layers:
             self._viewer.layers.selection.active = self._before
+
+
+def being_drawn(layer: Shapes) -> bool:
+    """Tell whether the mouse is drawing a shape; napari announces it when it is begun, and again when it is finished."""
+    return bool(getattr(layer, "_is_creating", False))
 
 
 def on_plane(vertices: NDArray[Any], plane: Plane) -> NDArray[np.bool_]:

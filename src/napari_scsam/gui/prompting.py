@@ -83,7 +83,7 @@ class Prompting:
             return
         self._on_choices()
         self.layers = PromptLayers(viewer, session.image, {"Enter": self.accept, "Escape": self.drop})
-        self.layers.changed.connect(self.ask)
+        self.layers.changed.connect(self._ask_soon)
         for key, act in (("Enter", self.accept), ("Escape", self.drop)):
             viewer.bind_key(key, lambda _, act=act: act(), overwrite=True)
         viewer.dims.events.current_step.connect(self._on_slice)
@@ -135,7 +135,7 @@ class Prompting:
 
     def ask(self) -> None:
         """Ask for the object that the marks on the slice shown point at."""
-        if self.layers is None:
+        if self.layers is None or self.layers.drawing:
             return
         self.layers.show_side(inside=self.inside)
         plane = self._shown()
@@ -147,6 +147,14 @@ class Prompting:
             goes_on = before is not None and before.request.slice == request and marks.go_on_from(before.request.marks)
             make = PromptRequest(request, marks, before if goes_on else None)
             self.session.submit("prompt", partial(prompt_steps, self.session.engine, make))
+
+    def _ask_soon(self) -> None:
+        """Ask once napari is done with the event that brought the news."""
+        self.session.trickle(self._ask_steps())
+
+    def _ask_steps(self) -> Generator[None, None, None]:
+        self.ask()
+        yield
 
     def _on_found(self, found: Found) -> None:
         if self.layers is None or found.plane != self._shown() or self.layers.read(found.plane) != found.request.marks:

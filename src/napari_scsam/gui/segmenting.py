@@ -13,7 +13,7 @@ from psygnal import Signal
 
 from napari_scsam.config import Progress, UserError
 from napari_scsam.gui.layers import place_of
-from napari_scsam.gui.prompt_layers import flat
+from napari_scsam.gui.prompt_layers import being_drawn, flat
 from napari_scsam.gui.run_engine import RunDone, SliceDone, run_steps
 
 if TYPE_CHECKING:
@@ -155,7 +155,12 @@ class Segmenting:
     def _use_rectangle(self) -> Generator[None, None, None]:
         """Segment in the rectangle, once the mouse has let go of it."""
         yield
-        if self._rectangle is None or not len(self._rectangle.data) or (request := self.session.ask()) is None:
+        if (
+            self._rectangle is None
+            or being_drawn(self._rectangle)
+            or not len(self._rectangle.data)
+            or (request := self.session.ask()) is None
+        ):
             return
         corners = flat(np.asarray(self._rectangle.data[-1]), request.plane)
         region = region_of(corners, request.data.shape, request.plane)
