@@ -11,7 +11,7 @@ class AtOnce:
     def __init__(self, receive) -> None:
         self.receive, self.kinds, self.held, self._kept = receive, [], set(), []
 
-    def submit(self, kind, make, *, idle=False) -> None:
+    def submit(self, kind, make, *, idle=False) -> None:  # noqa: ARG002  # nothing is idle
         self.kinds.append(kind)
         if kind in self.held:
             self._kept.append((kind, make))
@@ -34,7 +34,7 @@ class AtOnce:
     def cancel(self, kind=None) -> None:
         self._kept = [(k, make) for k, make in self._kept if kind not in (None, k)]
 
-    def busy(self, kind=None) -> bool:
+    def busy(self, kind=None) -> bool:  # noqa: ARG002  # of whatever kind
         return bool(self._kept)
 
     def trickle(self, steps) -> None:

@@ -19,10 +19,10 @@ class BlobPredictor(Predictor):
     """Pixels by which its answers are too large all round."""
     asked = 0
 
-    def zoom_for(self, voxel_size) -> tuple[float, float]:
+    def zoom_for(self, _voxel_size) -> tuple[float, float]:
         return 1.0, 1.0
 
-    def predict_prompts(self, points=None, labels=None, boxes=None, masks=None) -> PromptAnswer:
+    def predict_prompts(self, points=None, labels=None, boxes=None, masks=None) -> PromptAnswer:  # noqa: ARG002  # knows of no earlier answer
         self.asked += 1
         slice_ = self.current()
         numbers, _ = ndimage.label(slice_.grey > 0.5)
@@ -45,7 +45,7 @@ class BlobPredictor(Predictor):
         small = torch.nn.functional.adaptive_avg_pool2d(grey, (tile.height // 16, tile.width // 16))
         return Embedding(torch.cat([small, 1 - small], 1), torch.zeros(1))
 
-    def embed_steps(self, slice_=None):
+    def embed_steps(self, slice_=None):  # noqa: ARG002  # whatever it is
         yield Progress(0, 1, "embedding")
 
     def segment_steps(self, names=None, shifts=None):
@@ -54,7 +54,7 @@ class BlobPredictor(Predictor):
         spec = next(c for c in self.classes if c.name == names[0])
         return np.where(self.current().grey > 0.5 + (shifts or {}).get(spec.name, 0.0) / 10, spec.id, 0).astype(np.uint8)
 
-    def teach(self, name, foreground, background=None):
+    def teach(self, name, foreground, background=None):  # noqa: ARG002  # learns nothing
         assert foreground.shape == self.current().shape
         assert foreground.any()
         return self.model.add_class(name, torch.ones(256))

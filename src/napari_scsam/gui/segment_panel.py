@@ -64,7 +64,7 @@ class SegmentPanel(QGroupBox):
         self.shift_value.setFlat(True)
         self.shift_value.clicked.connect(lambda: self.shift.setValue(0))
         self.scope = Dropdown("Where to segment. Slices are written one by one as they come; cancelling keeps those that are finished.")
-        self.scope.picked.connect(lambda scope: self.scope_chosen.emit(scope))
+        self.scope.picked.connect(self.scope_chosen.emit)
         self.first, self.last = self._slice_box("First slice."), self._slice_box("Last slice.")
         self.to = QLabel("to")
         self.segment = QPushButton()
