@@ -53,7 +53,7 @@ class FakePredictor:
             time.sleep(self.seconds_per_tile)
         self.prefetched.append(slice_[0])
 
-    def segment_steps(self, names=None):
+    def segment_steps(self, names=None, shifts=None):
         try:
             for done in range(self.count):
                 yield Progress(done, self.count, "embedding")
@@ -61,6 +61,7 @@ class FakePredictor:
         except GeneratorExit:
             self.closed += 1
             raise
+        self.shifts = shifts
         wanted = [spec.id for spec in CLASSES if spec.name in names]
         low, high = np.quantile(self.image, (1 / 3, 2 / 3))
         labels = np.select([self.image <= low, self.image >= high], [1, 3], 2).astype(np.uint8)

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from napari_scsam.infer.predictor import Predictor, Slice
 
 
+Region = tuple[int, int, int, int]
+"""Edges (top, left, bottom, right) of a rectangle in pixels of a plane."""
+
+
 @dataclass(frozen=True)
 class ModelInfo:
     """What the panels show of a loaded model."""
@@ -45,11 +49,23 @@ class SliceRequest:
     """nm along the axes of `data`; None when unknown."""
     classes: tuple[ClassSpec, ...]
     """The classes to write."""
+    shifts: tuple[tuple[str, float], ...] = ()
+    """What is added to the thresholds of classes, by name."""
+    region: Region | None = None
+    """The part of the plane to look at; None: all of it."""
 
     @property
     def key(self) -> Hashable:
         """Name of the plane's pixels."""
-        return (self.volume, self.plane)
+        whole = (self.volume, self.plane)
+        return whole if self.region is None else (*whole, self.region)
+
+    def read(self) -> NDArray[Any]:
+        """Read the pixels to look at, (rows, columns)."""
+        if self.region is None:
+            return self.plane.read(self.data)
+        top, left, bottom, right = self.region
+        return self.plane.read(self.data, slice(top, bottom))[:, left:right]
 
     @property
     def embedding(self) -> Hashable:
@@ -59,7 +75,7 @@ class SliceRequest:
     def describe(self) -> str:
         """Name the work for the user, e.g. ``"mitochondrion on slice 12"``."""
         what = self.classes[0].name if len(self.classes) == 1 else f"{len(self.classes)} classes"
-        return f"{what} on {self.plane.describe()}"
+        return f"{what} {'in a region of' if self.region else 'on'} {self.plane.describe()}"
 
 
 @dataclass(frozen=True)
@@ -71,6 +87,17 @@ class Segmentation:
     """(rows, columns) class ids."""
     device: str
     seconds: float
+
+    def on_plane(self) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        """Give the labels of the whole plane, and which of its pixels were not looked at."""
+        plane, region = self.request.plane, self.request.region
+        if region is None:
+            return self.labels, None
+        shape = [size for axis, size in enumerate(self.request.data.shape) if axis != plane.axis]
+        labels, outside = np.zeros(shape, self.labels.dtype), np.ones(shape, bool)
+        part = slice(region[0], region[2]), slice(region[1], region[3])
+        labels[part], outside[part] = self.labels, False
+        return labels, outside
 
     def describe(self) -> str:
         """Say what came out, e.g. ``"mitochondrion on slice 12: 4.9 % of the pixels, 1.3 s on cpu."``."""
@@ -94,22 +121,28 @@ class Engine:
 
     def segment_steps(self, request: SliceRequest) -> Generator[Progress, None, Segmentation]:
         """Segment a plane, loading the checkpoint and measuring the contrast first where need be."""
-        predictor = yield from self._ready(request.checkpoint)
+        yield from self._ready(request.checkpoint)
         start = time.perf_counter()
+        predictor = yield from self.look_steps(request)
+        labels = yield from predictor.segment_steps([spec.name for spec in request.classes], dict(request.shifts))
+        return Segmentation(request, labels, str(predictor.device), time.perf_counter() - start)
+
+    def look_steps(self, request: SliceRequest) -> Generator[Progress, None, Predictor]:
+        """Give the predictor, looking at the plane; loads the checkpoint and measures the contrast first where need be."""
+        predictor = yield from self._ready(request.checkpoint)
         if request.volume not in self._contrasts:
             yield Progress(0, 1, "measuring the contrast of the volume")
             self._contrasts[request.volume] = measure_contrast(request.data)
         yield Progress(0, 1, f"reading {request.plane.describe()}")
-        predictor.look_at(self._slice(predictor, request))
-        labels = yield from predictor.segment_steps([spec.name for spec in request.classes])
-        return Segmentation(request, labels, str(predictor.device), time.perf_counter() - start)
+        predictor.look_at(self.prepare(predictor, request))
+        return predictor
 
     def prefetch_steps(self, request: SliceRequest) -> Generator[Progress, None, None]:
         """Embed the planes beside one that was segmented, as many as memory holds together with it."""
         predictor = yield from self._ready(request.checkpoint)
         for number, plane in enumerate(request.plane.neighbours(request.data.shape)):
             beside = replace(request, plane=plane)
-            slice_ = self._slice(predictor, beside)
+            slice_ = self.prepare(predictor, beside)
             if not predictor.embeddings.has_room((number + 2) * len(predictor.tiles(slice_))):
                 return
             yield from predictor.embed_steps(slice_)
@@ -119,9 +152,10 @@ class Engine:
         yield Progress(0, 1, f"opening {path}")
         return read_layers(path)
 
-    def _slice(self, predictor: Predictor, request: SliceRequest) -> Slice:
+    def prepare(self, predictor: Predictor, request: SliceRequest) -> Slice:
+        """Read a plane of a volume whose contrast is known, for the predictor."""
         size, contrast = request.plane.voxel_size(request.voxel_size), self._contrasts[request.volume]
-        return predictor.prepare(request.plane.read(request.data), size, contrast=contrast, key=request.key)
+        return predictor.prepare(request.read(), size, contrast=contrast, key=request.key)
 
     def _ready(self, checkpoint: str) -> Generator[Progress, None, Predictor]:
         if self._predictor is None or self._checkpoint != checkpoint:

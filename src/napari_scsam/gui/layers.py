@@ -38,17 +38,17 @@ def new_labels(image: Image, classes: Sequence[ClassSpec]) -> Labels:
     layer = Labels(
         empty_volume(tuple(data.shape), max(spec.id for spec in classes)),
         name=f"{image.name} organelles",
-        scale=image.scale,
-        translate=image.translate,
-        rotate=image.rotate,
-        shear=image.shear,
-        affine=image.affine,
-        units=image.units,
-        axis_labels=image.axis_labels,
         opacity=0.5,
+        **place_of(image),
     )
     show_classes(layer, classes)
     return layer
+
+
+def place_of(image: Image) -> dict[str, Any]:
+    """Give the attributes that put a layer where an image layer lies, pixel on pixel."""
+    names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+    return {name: getattr(image, name) for name in names}
 
 
 def empty_volume(shape: tuple[int, ...], highest: int) -> Any:

@@ -55,6 +55,11 @@ class ModelPixels:
         """Remember a write, its bands packed by `pack`."""
         self._writes = [*self._writes, list(bands)][-REMEMBERED:]
 
+    def claim(self, number: int, theirs: NDArray[np.bool_], dtype: Any) -> None:
+        """Call pixels of a band the user's, whatever the last write put there."""
+        if self._writes:
+            self._writes[-1][number] = pack(np.where(theirs, 0, self.band(number, np.empty(theirs.shape, dtype))).astype(dtype))
+
     def _holds_last_write(self, number: int, current: NDArray[Any]) -> bool:
         newest, older = self.band(number, current), self.band(number, current, before=1)
         return bool(np.any((newest != older) & (current == newest)))

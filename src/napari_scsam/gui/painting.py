@@ -17,6 +17,7 @@ from psygnal import Signal
 
 from napari_scsam.gui.model_pixels import ModelPixels, pack
 from napari_scsam.gui.plane import Plane
+from napari_scsam.infer.patch import Patch
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -103,6 +104,60 @@ class OrganelleLabels:
             self.layer.refresh(extent=False)
             self.wrote.emit(self, plane, tuple(ids))
         return changed
+
+    def write_object_steps(
+        self,
+        objects: Sequence[tuple[Plane, Patch]],
+        value: int,
+        *,
+        keep: Callable[[Plane, slice, NDArray[Any]], NDArray[np.bool_]],
+    ) -> Generator[None, None, int]:
+        """Give objects that the user accepted to a class, plane by plane, as one undo step.
+
+        Their pixels are the user's from then on, also those that the model had called the same.
+
+        Parameters
+        ----------
+        objects
+            Planes, and the masks on them.
+        value
+            The id of the class.
+        keep
+            Given a plane, rows and their labels: which pixels stay whatever comes.
+
+        Returns
+        -------
+        int
+            The number of pixels changed.
+        """
+        changed = 0
+        with self.layer.block_history():
+            for number, (plane, patch) in enumerate(objects):
+                if number:
+                    yield
+                rows = slice(patch.y, patch.y + patch.mask.shape[0])
+                inside = slice(patch.x, patch.x + patch.mask.shape[1])
+                current = plane.read(self.layer.data, rows)
+                mask = np.zeros(current.shape, bool)
+                mask[:, inside] = patch.mask
+                mask &= ~keep(plane, rows, current)
+                changed += self._set_pixels(plane, rows, np.where(mask, current.dtype.type(value), current), current)
+                self._claim(plane, rows, mask)
+        if changed:
+            self.layer.refresh(extent=False)
+        return changed
+
+    def _claim(self, plane: Plane, rows: slice, mask: NDArray[np.bool_]) -> None:
+        """Call pixels in these rows of a plane the user's."""
+        if plane not in self._written:
+            return
+        shape = [size for axis, size in enumerate(self.layer.data.shape) if axis != plane.axis]
+        for number, band in enumerate(row_bands(shape)):
+            start, stop = max(band.start, rows.start), min(band.stop, rows.stop)
+            if start < stop:
+                theirs = np.zeros((band.stop - band.start, shape[1]), bool)
+                theirs[start - band.start : stop - band.start] = mask[start - rows.start : stop - rows.start]
+                self._written[plane].claim(number, theirs, self.layer.data.dtype)
 
     def _set_pixels(self, plane: Plane, rows: slice, wanted: NDArray[Any], current: NDArray[Any]) -> int:
         differ = np.nonzero(wanted != current)

@@ -1,14 +1,27 @@
-"""The panel for segmenting: which class, go, how far it is, and what came out."""
+"""The panel for segmenting: which classes, how sure, where, go, how far it is, and what came out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSlider, QSpinBox, QVBoxLayout
 
 from napari_scsam.config import ClassSpec, Progress
+from napari_scsam.gui.class_picker import ClassDropdown, SeveralClasses
 from napari_scsam.gui.parts import Dropdown, keep_place, note, swatch
+
+SCOPES = {
+    "slice": ("this slice", "Segment slice"),
+    "region": ("a region of it", "Draw a region"),
+    "range": ("slices", "Segment slices"),
+    "volume": ("the whole volume", "Segment volume"),
+}
+"""What can be segmented, as the list and the button call it."""
+
+SHIFT_STEP = 0.1
+LARGEST_SHIFT = 6.0
+"""The threshold's slider, in logits."""
 
 PATIENCE_MS = 150
 """Work that is done sooner shows no bar: it would only flicker, and the whole window be drawn twice more for it."""
@@ -20,19 +33,42 @@ class SegmentPanel(QGroupBox):
     classes_chosen = Signal(object)
     """The classes to segment, a tuple of `ClassSpec`."""
     segment_asked = Signal()
+    scope_chosen = Signal(str)
+    range_chosen = Signal(int, int)
+    """First and last slice."""
+    shift_chosen = Signal(float)
+    """What is added to the threshold of the classes in use, in logits."""
     cancel_asked = Signal()
     replace_changed = Signal(bool)
     prefetch_changed = Signal(bool)
 
     def __init__(self, key: str) -> None:
         super().__init__("Segment")
-        self.classes = Dropdown(
-            "What to look for. A slice is embedded once; after that every class is there at once,\n"
+        self._key = key
+        self.classes = ClassDropdown(
+            "What to look for; type to search. A slice is embedded once; after that every class is there at once,\n"
             "so picking another one segments it right away."
         )
         self.classes.picked.connect(self.classes_chosen)
-        self.segment = QPushButton(f"Segment slice   ({key})")
-        self.segment.setToolTip("Segment the slice shown. One Ctrl+Z takes it back. What you painted yourself stays.")
+        self.several = SeveralClasses()
+        self.several.picked.connect(self.classes_chosen)
+        self.shift = QSlider(Qt.Orientation.Horizontal)
+        self.shift.setRange(-round(LARGEST_SHIFT / SHIFT_STEP), round(LARGEST_SHIFT / SHIFT_STEP))
+        self.shift.setToolTip(
+            "How sure the network must be. To the left it finds more, to the right less.\n"
+            "The slice shown follows at once where it was segmented before; arrow keys move in small steps."
+        )
+        self.shift.valueChanged.connect(lambda steps: self.shift_chosen.emit(round(steps * SHIFT_STEP, 1)))
+        self.shift_value = QPushButton()
+        self.shift_value.setToolTip("Back to the calibrated threshold.")
+        self.shift_value.setFlat(True)
+        self.shift_value.clicked.connect(lambda: self.shift.setValue(0))
+        self.scope = Dropdown("Where to segment. Slices are written one by one as they come; cancelling keeps those that are finished.")
+        self.scope.picked.connect(self.scope_chosen.emit)
+        self.first, self.last = self._slice_box("First slice."), self._slice_box("Last slice.")
+        self.to = QLabel("to")
+        self.segment = QPushButton()
+        self.segment.setToolTip("One Ctrl+Z takes a slice back. What you painted yourself stays.")
         self.segment.clicked.connect(self.segment_asked)
         self.replace = QCheckBox("Replace what I painted, too")
         self.replace.setToolTip("Off: the network changes only its own pixels, never those that you painted or erased.")
@@ -49,6 +85,10 @@ class SegmentPanel(QGroupBox):
         self._soon.timeout.connect(self._show_bar)
         self.status = note()
         self._lay_out()
+        for scope, (name, _) in SCOPES.items():
+            self.scope.add(scope, name)
+        self.show_shift(0.0)
+        self.show_scope("slice", 0, 0, 1)
         self.show_working(False)
 
     def show_classes(self, classes: Sequence[ClassSpec]) -> None:
@@ -57,12 +97,34 @@ class SegmentPanel(QGroupBox):
         self.classes.add(tuple(classes), "all classes", icon=swatch(*(spec.colour for spec in classes)))
         for spec in classes:
             self.classes.add((spec,), spec.name, spec.description, swatch(spec.colour))
+        self.several.show_classes(classes)
 
     def show_choices(self, chosen: Sequence[ClassSpec], *, replace: bool, prefetch: bool) -> None:
         """Point at the classes in use; say whether the user's own pixels may be replaced, and neighbours are embedded."""
-        self.classes.show_choice(tuple(chosen))
+        self.classes.show_chosen(chosen)
+        self.several.show_chosen(chosen)
         self.replace.setChecked(replace)
         self.prefetch.setChecked(prefetch)
+
+    def show_shift(self, shift: float) -> None:
+        """Show what is added to the threshold of the classes in use."""
+        self.shift.blockSignals(True)
+        self.shift.setValue(round(shift / SHIFT_STEP))
+        self.shift.blockSignals(False)
+        self.shift_value.setText(f"{shift:+.1f}" if shift else "as trained")
+
+    def show_scope(self, scope: str, first: int, last: int, depth: int) -> None:
+        """Show where will be segmented, in an image of so many slices."""
+        self.scope.show_choice(scope)
+        for box, value in ((self.first, first), (self.last, last)):
+            box.blockSignals(True)
+            box.setRange(0, max(0, depth - 1))
+            box.setValue(value)
+            box.blockSignals(False)
+        for part in (self.first, self.to, self.last):
+            part.setVisible(scope == "range")
+        key = f"   ({self._key})" if scope == "slice" else ""
+        self.segment.setText(f"{SCOPES[scope][1]}{key}")
 
     def show_progress(self, progress: Progress) -> None:
         """Move the bar."""
@@ -89,14 +151,30 @@ class SegmentPanel(QGroupBox):
         """Say what happens or what came out."""
         self.status.setText(sentence)
 
+    def _slice_box(self, tooltip: str) -> QSpinBox:
+        box = QSpinBox()
+        box.setToolTip(tooltip)
+        box.setKeyboardTracking(False)
+        box.valueChanged.connect(lambda: self.range_chosen.emit(self.first.value(), self.last.value()))
+        return box
+
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
+        row, what, sure, where = QHBoxLayout(), QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         row.addWidget(self.bar, 1)
         row.addWidget(self.cancel)
         keep_place(self.bar)
         keep_place(self.cancel)
+        what.addWidget(self.classes, 1)
+        what.addWidget(self.several)
+        sure.addWidget(QLabel("Threshold"))
+        sure.addWidget(self.shift, 1)
+        sure.addWidget(self.shift_value)
+        where.addWidget(self.scope, 1)
+        for part in (self.first, self.to, self.last):
+            where.addWidget(part)
         column = QVBoxLayout(self)
-        column.addWidget(self.classes)
+        for line in (what, sure, where):
+            column.addLayout(line)
         column.addWidget(self.segment)
         column.addWidget(self.replace)
         column.addWidget(self.prefetch)

@@ -77,6 +77,10 @@ class Session:
         self.checkpoint: CheckpointInfo | None = None
         self.chosen: tuple[ClassSpec, ...] = ()
         self.model_state = ""
+        self.taught: tuple[ClassSpec, ...] = ()
+        """Classes that the network learned since it was chosen."""
+        self.shifts: dict[str, float] = {}
+        """What is added to the thresholds of classes, by name."""
         self.parts: dict[Callable[..., Any], Any] = {}
         """More verbs, each kind once; see `part`."""
         self.replace_edits = False
@@ -149,10 +153,10 @@ class Session:
 
     def choose_checkpoint(self, info: CheckpointInfo) -> None:
         """Choose the network, and load it on the worker thread; classes stay chosen by name."""
-        everything = self.checkpoint is None or self.chosen == self.checkpoint.classes
+        everything = self.chosen == self.classes
         names = {spec.name for spec in self.chosen}
         kept = tuple(spec for spec in info.classes if spec.name in names)
-        self.checkpoint, self.model_state = info, "Loading …"
+        self.checkpoint, self.model_state, self.taught = info, "Loading …", ()
         self.chosen = info.classes if everything or not kept else kept
         self.checkpoint_changed.emit()
         self.submit("load", partial(self._engine.load_steps, str(info.path)))
@@ -184,12 +188,11 @@ class Session:
 
     def segment(self) -> None:
         """Segment the slice shown; the result goes into the labels layer of the image."""
-        try:
-            request = self._request()
-        except UserError as error:
-            tell(error)
-            self.status.emit(str(error))
-            return
+        if (request := self.ask()) is not None:
+            self.segment_plane(request)
+
+    def segment_plane(self, request: SliceRequest) -> None:
+        """Segment a plane; the result goes into the labels layer of the image."""
         self.status.emit(f"Segmenting {request.describe()} …")
         self.submit("segment", partial(self._engine.segment_steps, request))
 
@@ -210,7 +213,27 @@ class Session:
             return "Choose an image layer, or open a file."
         return self._sources.explain_size(self.image, self.checkpoint.nm_per_pixel if self.checkpoint else None)
 
-    def _request(self) -> SliceRequest:
+    def ask(self) -> SliceRequest | None:
+        """Give what is shown and chosen; tell what is missing, and give None."""
+        try:
+            return self.request()
+        except UserError as error:
+            self.say(error)
+            return None
+
+    def say(self, error: UserError) -> None:
+        """Tell the user of a mistake."""
+        tell(error)
+        self.status.emit(str(error))
+
+    def request(self) -> SliceRequest:
+        """Give the plane shown and the choices, as the worker thread needs them.
+
+        Raises
+        ------
+        UserError
+            When something is missing.
+        """
         viewer = self._viewer()
         if self.image is None or viewer is None:
             raise UserError("there is no image to segment; open a file or choose an image layer")
@@ -223,6 +246,7 @@ class Session:
             data=full_resolution(self.image),
             voxel_size=self.voxel_size,
             classes=self.chosen,
+            shifts=tuple(self.shifts.items()),
         )
 
     @property
@@ -239,9 +263,19 @@ class Session:
         """Let a labels layer take the results of the chosen image from now on."""
         return None if self.image is None else self._outputs.use(self.image, layer)
 
+    @property
+    def classes(self) -> tuple[ClassSpec, ...]:
+        """All classes that the network knows."""
+        return self.taught if self.checkpoint is None else (*self.checkpoint.classes, *self.taught)
+
+    @property
+    def engine(self) -> Engine:
+        """What works on the worker thread; its verbs are to be submitted, not called."""
+        return self._engine
+
     def _shown_is_embedded(self) -> bool:
         try:
-            return self._request().embedding in self._embedded
+            return self.request().embedding in self._embedded
         except UserError:
             return False
 
@@ -287,17 +321,20 @@ class Session:
 
     def _on_segmented(self, result: Segmentation) -> None:
         self._show_model(f"Runs on {result.device}")
+        self.write(result)
+
+    def write(self, result: Segmentation) -> None:
+        """Put a segmentation into the labels layer of its image, bit by bit."""
         self.trickle(self._write_steps(result))
 
     def _write_steps(self, result: Segmentation) -> Generator[None, None, None]:
-        request, viewer = result.request, self._viewer()
-        image = self._sources.layer(request.volume)
-        if viewer is None or image is None or image not in viewer.layers:
+        request = result.request
+        if (output := self.output(request)) is None:
             return
-        output = self._outputs.for_image(viewer, image, request.classes, typed=self._sources.typed_size(image))
         ids = [spec.id for spec in request.classes]
-        keep = partial(self._protected, output.layer, request.plane)
-        yield from output.write_steps(request.plane, result.labels, ids, replace_edits=self.replace_edits, keep=keep)
+        labels, outside = result.on_plane()
+        keep = partial(self.protected, output.layer, request.plane, outside=outside)
+        yield from output.write_steps(request.plane, labels, ids, replace_edits=self.replace_edits, keep=keep)
         self._embedded.append(request.embedding)
         if len(ids) == 1:
             output.layer.selected_label = ids[0]
@@ -305,8 +342,20 @@ class Session:
         if self.prefetch and not self._worker.busy():
             self._worker.submit("prefetch", partial(self._engine.prefetch_steps, request), idle=True)
 
-    def _protected(self, layer: Labels, plane: Plane, rows: slice, current: NDArray[Any]) -> NDArray[np.bool_]:
+    def output(self, request: SliceRequest) -> OrganelleLabels | None:
+        """Give the labels layer that takes the answer to a request; None when its image is gone."""
+        viewer, image = self._viewer(), self._sources.layer(request.volume)
+        if viewer is None or image is None or image not in viewer.layers:
+            return None
+        return self._outputs.for_image(viewer, image, request.classes, typed=self._sources.typed_size(image))
+
+    def protected(
+        self, layer: Labels, plane: Plane, rows: slice, current: NDArray[Any], *, outside: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.bool_]:
+        """Tell which pixels of these rows of a plane must stay: what anybody protects, and what lies `outside` a region."""
         found = [protect(layer, plane, rows, current) for protect in self.protections]
+        if outside is not None:
+            found.append(outside[rows])
         return np.logical_or.reduce(found) if found else np.zeros(current.shape, bool)
 
     def _on_opened(self, layers: list[LayerData]) -> None:

@@ -15,7 +15,9 @@ from napari.viewer import Viewer
 
 from napari_scsam.gui.correct_tools import TOOLS
 from napari_scsam.gui.correcting import Correcting
+from napari_scsam.gui.prompting import Prompting
 from napari_scsam.gui.reviewing import Reviewing
+from napari_scsam.gui.segmenting import Segmenting
 from napari_scsam.gui.session import Session
 
 
@@ -55,6 +57,11 @@ def _correct(name: str, session: Session) -> None:
     Correcting.of(session).use(name)
 
 
+def prompting(verb: Callable[[Prompting], object]) -> Callable[[Session], object]:
+    """Make a verb for single objects one of a session."""
+    return lambda session: verb(session.part(Prompting))
+
+
 SEGMENT = Action("segment_slice", "Shift-S", "Segment the slice shown (ScSAM)", Session.segment)
 
 CORRECT = {tool.name: Action(f"correct_{tool.name}", tool.key, f"{tool.title} (ScSAM)", partial(_correct, tool.name)) for tool in TOOLS}
@@ -69,7 +76,13 @@ REVIEW_RECTANGLE = Action(
     lambda s: s.part(Reviewing).mark_rectangle(),
 )
 
-ACTIONS = (SEGMENT, *CORRECT.values(), REVIEW, REVIEW_RECTANGLE)
+PROMPT = Action("prompt_object", "Shift-O", "Point at one object, or stop (ScSAM)", prompting(Prompting.toggle))
+OTHER_SIDE = Action("prompt_side", "Shift-I", "Mark inside or outside of the object (ScSAM)", prompting(Prompting.other_side))
+CARRY = Action("carry_object", "Shift-E", "Carry the object through slices (ScSAM)", prompting(Prompting.carry))
+NEXT_CLASS = Action("next_class", "Shift-X", "Next class (ScSAM)", lambda session: session.part(Segmenting).step_class(1))
+LAST_CLASS = Action("previous_class", "Shift-Z", "Previous class (ScSAM)", lambda session: session.part(Segmenting).step_class(-1))
+
+ACTIONS = (SEGMENT, NEXT_CLASS, LAST_CLASS, PROMPT, OTHER_SIDE, CARRY, *CORRECT.values(), REVIEW, REVIEW_RECTANGLE)
 
 
 def register_shortcuts() -> None:

@@ -16,9 +16,12 @@ from napari_scsam.gui.correcting import Correcting
 from napari_scsam.gui.model_panel import ModelPanel
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.project_desk import ProjectDesk
+from napari_scsam.gui.prompt_panel import PromptPanel
+from napari_scsam.gui.prompting import Prompting
 from napari_scsam.gui.segment_panel import SegmentPanel
+from napari_scsam.gui.segmenting import Segmenting
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.shortcuts import CORRECT, REVIEW, SEGMENT, register_shortcuts
+from napari_scsam.gui.shortcuts import CARRY, CORRECT, OTHER_SIDE, PROMPT, REVIEW, SEGMENT, register_shortcuts
 from napari_scsam.gui.volume_panel import VolumePanel
 
 if TYPE_CHECKING:
@@ -40,11 +43,13 @@ class ScSAMWidget(QScrollArea):
         # napari hands plugins a proxy; layers and events must be compared with the viewer's own.
         self._viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._session = Session.of(self._viewer)
+        self._prompting, self._segmenting = self._session.part(Prompting), self._session.part(Segmenting)
         self.volume, self.model, self.segment = VolumePanel(), ModelPanel(), SegmentPanel(SEGMENT.shown_key)
         self.correct = CorrectPanel({name: action.shown_key for name, action in CORRECT.items()})
         self._correcting = Correcting.of(self._session)
         self._links = Links(self._session)
         self.desk = ProjectDesk(self._session, self._links, REVIEW.shown_key)
+        self.prompt = PromptPanel(PROMPT.shown_key, OTHER_SIDE.shown_key, CARRY.shown_key)
         self._column = QWidget()
         self._lay_out()
         self.destroyed.connect(self._links.cut)
@@ -76,7 +81,7 @@ class ScSAMWidget(QScrollArea):
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self._column)
-        panels = (self.desk.project, self.volume, self.model, self.segment, self.correct, self.desk.review, self.desk.export)
+        panels = (self.desk.project, self.volume, self.model, self.segment, self.prompt, self.correct, self.desk.review, self.desk.export)
         for panel in panels:
             layout.addWidget(panel)
         layout.addStretch(1)
@@ -93,10 +98,28 @@ class ScSAMWidget(QScrollArea):
         self.model.checkpoint_chosen.connect(session.choose_checkpoint)
         self.model.file_asked.connect(self._use_checkpoint_file)
         self.segment.classes_chosen.connect(session.choose_classes)
-        self.segment.segment_asked.connect(session.segment)
-        self.segment.cancel_asked.connect(session.cancel)
+        self.segment.segment_asked.connect(self._segmenting.go)
+        self.segment.scope_chosen.connect(self._segmenting.choose_scope)
+        self.segment.range_chosen.connect(self._segmenting.choose_range)
+        self.segment.shift_chosen.connect(self._segmenting.be_stricter)
+        self.segment.cancel_asked.connect(self._segmenting.cancel)
         self.segment.replace_changed.connect(session.replace_edits_too)
         self.segment.prefetch_changed.connect(session.embed_neighbours_too)
+
+        self._connect_prompts()
+
+    def _connect_prompts(self) -> None:
+        panel, prompting = self.prompt, self._prompting
+        panel.toggled_by_user.connect(prompting.toggle)
+        panel.tool_chosen.connect(prompting.use)
+        panel.side_chosen.connect(prompting.mark_inside)
+        panel.target_chosen.connect(prompting.aim)
+        panel.accept_asked.connect(prompting.accept)
+        panel.drop_asked.connect(prompting.drop)
+        panel.carry_asked.connect(prompting.carry)
+        panel.reach_changed.connect(prompting.carry_at_most)
+        panel.end_asked.connect(prompting.go_to)
+        panel.teach_asked.connect(prompting.teach)
 
     def _connect_session(self) -> None:
         session, links = self._session, self._links
@@ -106,6 +129,8 @@ class ScSAMWidget(QScrollArea):
         links.add(session.image_changed, self._show_image)
         links.add(session.checkpoint_changed, self._show_checkpoint)
         links.add(session.choices_changed, self._show_choices)
+        links.add(self._segmenting.changed, self._show_choices)
+        links.add(self._prompting.changed, self._show_prompts)
         for name in ("inserted", "removed", "reordered", "renamed"):
             links.add(getattr(self._viewer.layers.events, name), self._show_layers)
 
@@ -158,12 +183,20 @@ class ScSAMWidget(QScrollArea):
     def _show_checkpoint(self) -> None:
         if (info := self._session.checkpoint) is not None:
             self.model.show_chosen(info, self._session.model_state)
-            self.segment.show_classes(info.classes)
+            self.segment.show_classes(self._session.classes)
+            self.prompt.show_classes(self._session.classes)
             self._show_choices()
             self._show_image()
 
     def _show_choices(self) -> None:
-        self.segment.show_choices(self._session.chosen, replace=self._session.replace_edits, prefetch=self._session.prefetch)
+        session, segmenting = self._session, self._segmenting
+        self.segment.show_choices(session.chosen, replace=session.replace_edits, prefetch=session.prefetch)
+        self.segment.show_shift(segmenting.shift)
+        self.segment.show_scope(segmenting.scope, segmenting.first, segmenting.last, segmenting.depth)
+        self._show_prompts()
+
+    def _show_prompts(self) -> None:
+        self.prompt.show_state(self._prompting)
 
     def _use_checkpoint_file(self, path: str) -> None:
         try:

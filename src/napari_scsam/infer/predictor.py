@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -246,17 +246,25 @@ class Predictor:
         """
         return finish(self.logits_steps(names))
 
-    def segment_steps(self, names: Sequence[str] | None = None) -> Generator[Progress, None, NDArray[Any]]:
-        """Like `segment`, as a generator that yields after each tile and can be closed between two."""
-        wanted, key = select_classes(self.classes, names), self.current().key
+    def segment_steps(
+        self, names: Sequence[str] | None = None, shifts: Mapping[str, float] | None = None
+    ) -> Generator[Progress, None, NDArray[Any]]:
+        """Like `segment`, as a generator that yields after each tile and can be closed between two.
+
+        `shifts` are as `settle` takes them.
+        """
+        moved = {name: by for name, by in (shifts or {}).items() if by}
+        wanted, key = select_classes(self.classes, names), (self.current().key, frozenset(moved.items()))
         if key not in self._answers:
             logits = yield from self.logits_steps()
-            self._answers[key] = self.settle(logits)
+            self._answers[key] = self.settle(logits, shifts=moved)
             while len(self._answers) > ANSWERS:
                 self._answers.pop(next(iter(self._answers)))
         return keep_only(self._answers[key], self.classes, wanted)
 
-    def settle(self, logits: NDArray[np.float32], wanted: Sequence[ClassSpec] | None = None) -> NDArray[Any]:
+    def settle(
+        self, logits: NDArray[np.float32], wanted: Sequence[ClassSpec] | None = None, shifts: Mapping[str, float] | None = None
+    ) -> NDArray[Any]:
         """Turn logits of all classes into label values, by the checkpoint's thresholds.
 
         Parameters
@@ -265,8 +273,11 @@ class Predictor:
             K×Y×X, from `class_logits`.
         wanted
             Classes to write; all when not given.
+        shifts
+            Added to the thresholds, by the name of the class: above 0 finds less of it.
         """
-        thresholds = self.model.thresholds.float().cpu().numpy()[:, None, None]
+        thresholds = self.model.thresholds.float().cpu().numpy()
+        thresholds = (thresholds + [(shifts or {}).get(c.name, 0.0) for c in self.classes])[:, None, None].astype(np.float32)
         return label_map(logits - thresholds if thresholds.any() else logits, self.classes, wanted or self.classes)
 
     def segment(self, names: Sequence[str] | None = None) -> NDArray[Any]:

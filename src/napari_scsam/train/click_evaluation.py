@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from napari_scsam.config import ClassSpec, Progress, UserError
 from napari_scsam.data.preprocess import measure_contrast
 from napari_scsam.data.volumes import Volume
+from napari_scsam.infer.patch import Patch, agreement
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.infer.prompt_answer import PromptAnswer
 from napari_scsam.metrics import interval, resamples
 from napari_scsam.train.dataset import SMALLEST_OBJECT, lookup
 from napari_scsam.train.evaluate import check_slices
 from napari_scsam.train.scores import bracket, plain
-from napari_scsam.train.simulated_user import Click, Patch, agreement, next_click, objects_of_slice
+from napari_scsam.train.simulated_user import Click, next_click, objects_of_slice
 
 
 @dataclass(frozen=True, eq=False)

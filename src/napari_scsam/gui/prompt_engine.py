@@ -1,0 +1,174 @@
+"""What the worker thread does with prompts: one object, that object on other slices, a new class."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.config import ClassSpec, Progress
+from napari_scsam.gui.engine import Engine, SliceRequest
+from napari_scsam.gui.plane import Plane
+from napari_scsam.infer.patch import Patch, crop
+
+if TYPE_CHECKING:
+    from napari_scsam.infer.predictor import Predictor, Slice
+    from napari_scsam.infer.prompt_answer import PromptAnswer
+    from napari_scsam.infer.propagate import Carried
+
+
+class Marks(NamedTuple):
+    """What the user pointed at on one plane."""
+
+    points: tuple[tuple[float, float], ...]
+    """(x, y) in pixels, the middles of which are whole numbers."""
+    inside: tuple[bool, ...]
+    """For each point, whether it lies in the object."""
+    box: tuple[float, float, float, float] | None = None
+    """(x0, y0, x1, y1), the edges of a rectangle round it."""
+
+    def go_on_from(self, earlier: Marks) -> bool:
+        """Tell whether these are the earlier ones and more, so that the earlier answer may be refined."""
+        count = len(earlier.points)
+        same = (self.points[:count], self.inside[:count], self.box) == tuple(earlier)
+        return same and len(self.points) > count
+
+
+@dataclass(frozen=True)
+class PromptRequest:
+    """One object to be found on a plane."""
+
+    slice: SliceRequest
+    marks: Marks
+    earlier: Found | None = None
+    """An answer that these marks refine."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The answer to a `PromptRequest`."""
+
+    request: PromptRequest
+    patch: Patch
+    """The object's mask; empty when nothing was found."""
+    quality: float
+    """IoU that the network expects."""
+    answer: PromptAnswer
+
+    @property
+    def plane(self) -> Plane:
+        """Where it is."""
+        return self.request.slice.plane
+
+
+@dataclass(frozen=True, eq=False)
+class CarryRequest:
+    """An object to be followed through the slices on both sides."""
+
+    found: Found
+    reach: int
+    """Slices on each side at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class CarriedBothWays:
+    """The answer to a `CarryRequest`."""
+
+    request: CarryRequest
+    ways: tuple[Carried, ...]
+    """Towards higher and towards lower indices."""
+
+    @property
+    def patches(self) -> list[tuple[Plane, Patch]]:
+        """Give the object on every slice, the first included."""
+        found = self.request.found
+        sections = [section for way in self.ways for section in way.sections]
+        return [(found.plane, found.patch), *((Plane(found.plane.axis, s.position), s.patch) for s in sections)]
+
+    def describe(self) -> str:
+        """Say how far it was carried, and why no farther."""
+        positions = [plane.position for plane, _ in self.patches]
+        ends = [f"at {way.stopped_at} because {way.reason}" for way in self.ways if way.stopped_at is not None]
+        where = f"slices {min(positions)}–{max(positions)}" if len(positions) > 1 else f"slice {positions[0]} only"
+        return f"on {where}; " + (f"stopped {' and '.join(ends)}." if ends else "stopped by nothing but the number of slices.")
+
+
+@dataclass(frozen=True, eq=False)
+class TeachRequest:
+    """A new class to be learned from strokes."""
+
+    slice: SliceRequest
+    name: str
+    foreground: NDArray[np.bool_]
+    background: NDArray[np.bool_]
+    """(rows, columns) of the plane."""
+
+
+def ready_steps(engine: Engine, request: SliceRequest) -> Generator[Progress, None, None]:
+    """Embed a plane, so that a click on it is answered at once."""
+    predictor = yield from engine.look_steps(request)
+    yield from predictor.embed_steps()
+
+
+def prompt_steps(engine: Engine, request: PromptRequest) -> Generator[Progress, None, Found]:
+    """Find an object by points and a box."""
+    predictor = yield from engine.look_steps(request.slice)
+    marks, earlier = request.marks, request.earlier
+    answer = predictor.predict_prompts(
+        list(marks.points) or None,
+        [int(inside) for inside in marks.inside] or None,
+        marks.box,
+        earlier.answer if earlier is not None else None,
+    )
+    mask = Patch(answer.window[0] > 0, answer.part[0].start, answer.part[1].start)
+    return Found(request, crop(mask), float(answer.quality[0]), answer)
+
+
+def carry_both_ways(engine: Engine, request: CarryRequest) -> Generator[Progress, None, CarriedBothWays]:
+    """Follow an object through the slices on both sides."""
+    found = request.found
+    predictor = yield from engine.look_steps(found.request.slice)
+    from napari_scsam.infer.propagate import Limits, carry_steps
+
+    first, ways = predictor.current(), []
+    limits = Limits().at(found.plane.voxel_size(found.request.slice.voxel_size))
+    ahead = [*slices_beside(found, request.reach, 1)], [*slices_beside(found, request.reach, -1)]
+    total, before = sum(map(len, ahead)), 0
+    for positions in ahead:
+        steps = carry_steps(predictor, first, found.patch, _slices(engine, predictor, found, positions), len(positions), limits)
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                ways.append(end.value)
+                break
+            yield Progress(before + step.done, total, step.what)
+        before += len(positions)
+    return CarriedBothWays(request, tuple(ways))
+
+
+def slices_beside(found: Found, reach: int, step: int) -> Sequence[int]:
+    """Give the indices of the slices on one side, nearest first."""
+    plane, shape = found.plane, found.request.slice.data.shape
+    if plane.axis is None:
+        return range(0)
+    last = min(plane.position + reach, shape[plane.axis] - 1) if step > 0 else max(plane.position - reach, 0)
+    return range(plane.position + step, last + step, step)
+
+
+def _slices(engine: Engine, predictor: Predictor, found: Found, positions: Sequence[int]) -> Iterator[tuple[int, Slice]]:
+    for position in positions:
+        plane = Plane(found.plane.axis, position)
+        yield position, engine.prepare(predictor, replace(found.request.slice, plane=plane))
+
+
+def teach_steps(engine: Engine, request: TeachRequest) -> Generator[Progress, None, ClassSpec]:
+    """Learn a new class from strokes on a plane."""
+    predictor = yield from engine.look_steps(request.slice)
+    yield from predictor.embed_steps()
+    yield Progress(0, 1, f"learning {request.name}")
+    background: Any = request.background if request.background.any() else None
+    return predictor.teach(request.name, request.foreground, background)

@@ -1,0 +1,296 @@
+"""One object at a time: point at it, see it, accept it into a class or drop it, carry it through slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari.utils.notifications import show_info
+from psygnal import Signal
+
+from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.gui.plane import Plane, check_image, shown_plane
+from napari_scsam.gui.prompt_engine import (
+    CarriedBothWays,
+    CarryRequest,
+    Found,
+    PromptRequest,
+    TeachRequest,
+    carry_both_ways,
+    prompt_steps,
+    ready_steps,
+    teach_steps,
+)
+from napari_scsam.gui.prompt_layers import PromptLayers
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_scsam.gui.session import Session
+    from napari_scsam.infer.patch import Patch
+
+NOTHING_YET = "Nothing is found yet: click on an object first."
+WAY_OUT = ("Enter", "Escape")
+
+
+class Prompting:
+    """The verbs for single objects in the viewer of a session; made by ``session.part(Prompting)``."""
+
+    changed = Signal()
+    """Another tool, side, target or object."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.layers: PromptLayers | None = None
+        self.found: Found | None = None
+        """What the preview shows."""
+        self.tool, self.inside = "point", True
+        self.reach = 50
+        """Slices on each side that an object is carried through at most."""
+        self.ends: tuple[int, ...] = ()
+        """Slices at which the object carried last stopped."""
+        self._target: str = ""
+        self._old_keys: dict[str, Callable[..., object] | None] = {}
+        for kind, receiver in (("prompt", self._on_found), ("carry", self._on_carried), ("teach", self._on_taught)):
+            session.on_return(kind, receiver)
+        session.on_return("ready", lambda _: None)
+        session.choices_changed.connect(self._on_choices)
+        session.checkpoint_changed.connect(self.changed)
+        session.image_changed.connect(self._on_image)
+
+    @property
+    def active(self) -> bool:
+        """Whether prompts are being drawn."""
+        return self.layers is not None
+
+    @property
+    def target(self) -> ClassSpec | None:
+        """The class that objects are accepted into."""
+        classes = self.session.classes
+        return next((spec for spec in classes if spec.name == self._target), classes[0] if classes else None)
+
+    # Beginning and ending
+
+    def toggle(self) -> None:
+        """Begin, or end."""
+        self.stop() if self.active else self.start()
+
+    def start(self) -> None:
+        """Put the layers for prompts into the viewer, and get the slice shown ready."""
+        session, viewer = self.session, self.session.viewer
+        if self.active or (request := session.ask()) is None or viewer is None or session.image is None:
+            return
+        self._on_choices()
+        self.layers = PromptLayers(viewer, session.image, {"Enter": self.accept, "Escape": self.drop})
+        self.layers.changed.connect(self._ask_soon)
+        for key, act in (("Enter", self.accept), ("Escape", self.drop)):
+            viewer.bind_key(key, lambda _, act=act: act(), overwrite=True)
+        viewer.dims.events.current_step.connect(self._on_slice)
+        viewer.dims.events.order.connect(self._on_slice)
+        viewer.layers.events.removed.connect(self._on_removed)
+        session.submit("ready", partial(ready_steps, session.engine, request))
+        session.status.emit("Click on an object. Enter accepts what you see, Esc drops it.")
+        self.changed.emit()
+
+    def stop(self) -> None:
+        """Take the layers for prompts away; what was not accepted is dropped."""
+        layers, viewer = self.layers, self.session.viewer
+        if layers is None:
+            return
+        self.layers = self.found = None
+        if viewer is not None:
+            for key in WAY_OUT:
+                viewer.bind_key(key, None, overwrite=True)
+            viewer.dims.events.current_step.disconnect(self._on_slice)
+            viewer.dims.events.order.disconnect(self._on_slice)
+            viewer.layers.events.removed.disconnect(self._on_removed)
+            layers.remove()
+        self.changed.emit()
+
+    # Drawing
+
+    def use(self, tool: str) -> None:
+        """Take a tool: point, box or scribble."""
+        self.tool = tool
+        if self.layers is not None:
+            self.layers.use(tool)
+        self.changed.emit()
+
+    def mark_inside(self, inside: bool) -> None:
+        """Choose whether the next marks lie in the object or outside it."""
+        self.inside = inside
+        if self.layers is not None:
+            self.layers.show_side(inside=inside)
+        self.changed.emit()
+
+    def other_side(self) -> None:
+        """Mark the other side from now on."""
+        self.mark_inside(not self.inside)
+
+    def aim(self, spec: ClassSpec) -> None:
+        """Choose the class that objects are accepted into."""
+        self._target = spec.name
+        self._show(self.found)
+
+    def ask(self) -> None:
+        """Ask for the object that the marks on the slice shown point at."""
+        if self.layers is None or self.layers.drawing:
+            return
+        self.layers.show_side(inside=self.inside)
+        plane = self._shown()
+        marks = None if plane is None else self.layers.read(plane)
+        if marks is None or not (any(marks.inside) or marks.box):
+            self._show(None)
+        elif (request := self.session.ask()) is not None:
+            before = self.found
+            goes_on = before is not None and before.request.slice == request and marks.go_on_from(before.request.marks)
+            make = PromptRequest(request, marks, before if goes_on else None)
+            self.session.submit("prompt", partial(prompt_steps, self.session.engine, make))
+
+    def _ask_soon(self) -> None:
+        """Ask once napari is done with the event that brought the news."""
+        self.session.trickle(self._ask_steps())
+
+    def _ask_steps(self) -> Generator[None, None, None]:
+        self.ask()
+        yield
+
+    def _on_found(self, found: Found) -> None:
+        if self.layers is None or found.plane != self._shown() or self.layers.read(found.plane) != found.request.marks:
+            return
+        self._show(found)
+        if not found.patch.mask.any():
+            self.session.status.emit("Nothing is found there; add a point or a box.")
+            return
+        share = f"{found.patch.mask.sum()} pixels, {found.quality:.0%} sure".replace("%", " %")
+        self.session.status.emit(
+            f"Object: {share}. Enter accepts it, Esc drops it."
+            if found.patch.mask.any()
+            else "Nothing is found there; add a point or a box."
+        )
+
+    def _show(self, found: Found | None) -> None:
+        self.found = found
+        if self.layers is not None:
+            plane = found.plane if found is not None else Plane()
+            self.layers.show(plane, found.patch if found is not None else None)
+        self.changed.emit()
+
+    # Deciding
+
+    def accept(self) -> None:
+        """Give the object shown to the class."""
+        if (found := self._at_hand()) is not None:
+            self.session.trickle(self._write_steps(found, [(found.plane, found.patch)], "on " + found.plane.describe() + "."))
+
+    def drop(self) -> None:
+        """Forget the object, with the marks that point at it."""
+        if self.layers is not None and (plane := self._shown()) is not None:
+            self.layers.clear(plane)
+            self.session.status.emit("Dropped; nothing was changed.")
+
+    def carry(self) -> None:
+        """Follow the object shown through the slices on both sides, and give it to the class on all of them."""
+        if (found := self._at_hand()) is None:
+            return
+        if found.plane.axis is None:
+            self.session.say(UserError("a 2-D image has no other slices to carry the object to; accept it instead"))
+            return
+        self.session.submit("carry", partial(carry_both_ways, self.session.engine, CarryRequest(found, self.reach)))
+
+    def _on_carried(self, carried: CarriedBothWays) -> None:
+        self.ends = tuple(way.stopped_at for way in carried.ways if way.stopped_at is not None)
+        found = carried.request.found
+        self.session.trickle(self._write_steps(found, carried.patches, carried.describe()))
+
+    def carry_at_most(self, reach: int) -> None:
+        """Choose through how many slices on each side objects are carried."""
+        self.reach = reach
+
+    def go_to(self, position: int) -> None:
+        """Show a slice at which an object stopped."""
+        viewer, image = self.session.viewer, self.session.image
+        if viewer is None or image is None or (plane := self._shown()) is None or plane.axis is None:
+            return
+        index = [0] * image.ndim
+        index[plane.axis] = position
+        axis = plane.axis + viewer.dims.ndim - image.ndim
+        viewer.dims.set_point(axis, image.data_to_world(index)[plane.axis])
+
+    def _at_hand(self) -> Found | None:
+        found = self.found
+        if found is None or not found.patch.mask.any():
+            self.session.status.emit(NOTHING_YET)
+            return None
+        return found
+
+    def _write_steps(self, found: Found, objects: list[tuple[Plane, Patch]], where: str) -> Generator[None, None, None]:
+        session, target = self.session, self.target
+        output = session.output(found.request.slice) if target is not None else None
+        if output is None or target is None:
+            return
+        keep = partial(session.protected, output.layer)
+        changed = yield from output.write_object_steps(objects, target.id, keep=keep)
+        output.layer.selected_label = target.id
+        if self.layers is not None:
+            self.layers.clear(found.plane)
+        self._show(None)
+        session.status.emit(f"Accepted as {target.name} {where} {changed} pixels changed; Ctrl+Z in the labels layer takes it back.")
+
+    # Teaching
+
+    def teach(self, name: str) -> None:
+        """Learn a class from the points and scribbles on the slice shown."""
+        request, plane = self.session.ask(), self._shown()
+        if self.layers is None or request is None or plane is None:
+            return
+        if not name.strip():
+            self.session.say(UserError("the new class has no name; write one"))
+            return
+        foreground, background = (self.layers.drawn(plane, inside=inside) for inside in (True, False))
+        if not foreground.any():
+            self.session.say(UserError("nothing marks the new class; draw scribbles on some of its objects first"))
+            return
+        make = TeachRequest(request, name.strip(), foreground, background)
+        self.session.submit("teach", partial(teach_steps, self.session.engine, make))
+
+    def _on_taught(self, spec: ClassSpec) -> None:
+        session = self.session
+        if spec not in session.classes:
+            session.taught = (*session.taught, spec)
+        session.checkpoint_changed.emit()
+        self._target = spec.name
+        self.drop()
+        session.choose_classes((spec,))
+        show_info(f"{spec.name} is in the list of classes now. Segment a slice to see how well it is known.")
+
+    # What happens in the viewer
+
+    def _shown(self) -> Plane | None:
+        viewer, layers = self.session.viewer, self.layers
+        if viewer is None or layers is None:
+            return None
+        try:
+            check_image(layers.image)
+            return shown_plane(viewer, layers.image)
+        except UserError:
+            return None
+
+    def _on_slice(self) -> None:
+        self._show(None)
+        self.ask()
+
+    def _on_choices(self) -> None:
+        if len(self.session.chosen) == 1:
+            self._target = self.session.chosen[0].name
+        self.changed.emit()
+
+    def _on_image(self) -> None:
+        if self.layers is not None and self.session.image is not self.layers.image:
+            self.stop()
+
+    def _on_removed(self) -> None:
+        viewer, layers = self.session.viewer, self.layers
+        if viewer is not None and layers is not None and any(layer not in viewer.layers for layer in layers.layers):
+            self.stop()

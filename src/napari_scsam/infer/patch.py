@@ -1,0 +1,68 @@
+"""A mask on a part of a slice, and the little geometry that clicks and carried objects need."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_scsam.metrics import EIGHT_NEIGHBOURS
+
+
+class Patch(NamedTuple):
+    """A mask on a part of a slice; outside it there is nothing."""
+
+    mask: NDArray[np.bool_]
+    y: int
+    x: int
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Its edges (x0, y0, x1, y1) in pixels of the slice."""
+        return self.x, self.y, self.x + self.mask.shape[1], self.y + self.mask.shape[0]
+
+
+def agreement(truth: Patch, answer: Patch) -> float:
+    """IoU of two masks, one of which is not empty."""
+    (ours, theirs), _ = on_one_frame(answer, truth)
+    return float((ours & theirs).sum() / (ours | theirs).sum())
+
+
+def on_one_frame(first: Patch, second: Patch) -> tuple[tuple[NDArray[np.bool_], NDArray[np.bool_]], tuple[int, int]]:
+    """Pad two masks to the smallest rectangle that holds both; gives them and its corner (y, x)."""
+    x0, y0 = np.minimum(first.box[:2], second.box[:2]).tolist()
+    x1, y1 = np.maximum(first.box[2:], second.box[2:]).tolist()
+    ours, theirs = (np.pad(p.mask, ((p.y - y0, y1 - p.box[3]), (p.x - x0, x1 - p.box[2]))) for p in (first, second))
+    return (ours, theirs), (y0, x0)
+
+
+def crop(patch: Patch) -> Patch:
+    """Cut away the empty border; an empty patch stays of no size."""
+    rows, columns = (np.flatnonzero(patch.mask.any(axis)) for axis in (1, 0))
+    if not rows.size:
+        return Patch(patch.mask[:0, :0], patch.y, patch.x)
+    inside = patch.mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return Patch(inside, patch.y + int(rows[0]), patch.x + int(columns[0]))
+
+
+def largest_region(mask: NDArray[np.bool_]) -> Patch:
+    """Cut out the connected region of the most pixels; an empty patch when there is none."""
+    numbers, count = ndimage.label(mask, EIGHT_NEIGHBOURS)
+    if not count:
+        return Patch(mask[:0, :0], 0, 0)
+    best = int(np.bincount(numbers.ravel())[1:].argmax()) + 1
+    return patch_of(numbers, best, ndimage.find_objects(numbers)[best - 1])
+
+
+def patch_of(numbers: NDArray[Any], number: int, place: tuple[slice, slice]) -> Patch:
+    """Cut one numbered region out of a slice."""
+    return Patch(numbers[place] == number, place[0].start, place[1].start)
+
+
+def deepest(region: Patch) -> tuple[int, int]:
+    """Find the pixel (y, x) that is farthest from everything outside; beyond the patch is outside."""
+    depth = ndimage.distance_transform_edt(np.pad(region.mask, 1))[1:-1, 1:-1]
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    return region.y + int(row), region.x + int(column)

@@ -1,0 +1,327 @@
+"""Single objects: point, see, accept or drop, carry, teach; the network is one that sees bright discs."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from at_once import AtOnce
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
+from napari_scsam.gui.prompting import Prompting
+from napari_scsam.gui.session import Session
+
+MIDDLE = 5
+SHAPE = (11, 96, 128)
+
+
+def discs() -> np.ndarray:
+    """Two discs: one on slices 2 to 8, one on all."""
+    z, y, x = np.mgrid[:11, :96, :128]
+    one = (np.hypot(y - 30 - 2 * (z - MIDDLE), x - 40) <= 11) & (abs(z - MIDDLE) <= 3)
+    other = np.hypot(y - 60, x - 95) <= 14
+    return np.where(one | other, 220, 20).astype(np.uint8)
+
+
+DISCS = discs()
+ONE = (DISCS > 100) & (np.arange(128) < 70)
+
+
+@pytest.fixture
+def predictor(model):
+    from napari_scsam.gui.torch_guard import import_torch_stack
+
+    import_torch_stack()
+    from blob_predictor import BlobPredictor
+
+    return BlobPredictor(model, "cpu")
+
+
+@pytest.fixture
+def start(fake_engine, predictor, info):
+    """Prompt in a viewer without a window, where everything happens at once."""
+
+    def begin(image):
+        viewer = ViewerModel()
+        session = Session(viewer, fake_engine, AtOnce)
+        fake_engine.predictor = predictor
+        session.choose_checkpoint(info)
+        session.choose_image(viewer.add_layer(image))
+        if image.ndim == 3:
+            viewer.dims.set_current_step(0, MIDDLE)
+        one = SimpleNamespace(viewer=viewer, session=session, prompting=session.part(Prompting), said=[])
+        session.status.connect(one.said.append)
+        one.prompting.start()
+        return one
+
+    return begin
+
+
+PLACE = {"scale": (5, 7.68, 10.24), "translate": (100, 50, 20), "units": ("nm",) * 3}
+
+
+@pytest.fixture
+def one(start):
+    return start(Image(DISCS, name="cell", **PLACE))
+
+
+@pytest.fixture
+def real(window, predictor):
+    """Prompt in a real window."""
+    one = window(Image(DISCS, name="cell", **PLACE))
+    one.finish()
+    one.engine.predictor = predictor
+    one.viewer.dims.set_current_step(0, MIDDLE)
+    one.prompting = one.session.part(Prompting)
+    one.widget.prompt.start.click()
+    one.finish()
+    return one
+
+
+def labels_of(one) -> Labels:
+    (found,) = [layer for layer in one.viewer.layers if isinstance(layer, Labels) and layer.name.endswith("organelles")]
+    return found
+
+
+def point(one, *where) -> None:
+    one.prompting.layers.points.add(where)
+
+
+def test_a_click_shows_an_object_and_enter_accepts_it_as_one_undo_step(one):
+    point(one, MIDDLE, 30, 40)
+    preview = one.prompting.layers.preview
+    assert preview.visible
+    assert one.prompting.found.patch.mask.sum() == ONE[MIDDLE].sum()
+    image = one.session.image
+    corner = (MIDDLE, one.prompting.found.patch.y, one.prompting.found.patch.x)
+    np.testing.assert_allclose(preview.data_to_world((0, 0, 0)), image.data_to_world(corner))
+    assert not any(layer.name.endswith("organelles") for layer in one.viewer.layers)
+    one.prompting.accept()
+    labels = labels_of(one)
+    np.testing.assert_array_equal(labels.data == 1, ONE & (np.arange(11) == MIDDLE)[:, None, None])
+    assert len(one.prompting.layers.points.data) == 0
+    assert not preview.visible
+    assert "Accepted as mitochondrion on slice 5" in one.said[-1]
+    labels.undo()
+    assert not labels.data.any()
+    labels.redo()
+    assert labels.data.any()
+
+
+def test_escape_drops_it(one):
+    point(one, MIDDLE, 30, 40)
+    one.prompting.drop()
+    assert one.prompting.found is None
+    assert len(one.prompting.layers.points.data) == 0
+    assert not any(layer.name.endswith("organelles") for layer in one.viewer.layers)
+    one.prompting.accept()
+    assert "Nothing is found yet" in one.said[-1]
+
+
+def test_it_goes_into_the_class_chosen_and_leaves_what_is_protected(one, classes):
+    one.prompting.aim(classes[2])
+    one.session.protections.append(lambda _layer, _plane, rows, current: np.arange(rows.start, rows.stop)[:, None] + 0 * current < 30)
+    point(one, MIDDLE, 60, 95)
+    point(one, MIDDLE, 30, 40)
+    one.prompting.accept()
+    labels = labels_of(one).data[MIDDLE]
+    np.testing.assert_array_equal(labels == 3, (DISCS[MIDDLE] > 100) & (np.arange(96)[:, None] >= 30))
+
+
+def test_marks_outside_take_away_and_every_slice_has_its_own_object(one):
+    point(one, MIDDLE, 30, 40)
+    first = one.prompting.found
+    one.prompting.other_side()
+    point(one, MIDDLE, 30, 45)
+    assert one.prompting.found.request.marks.inside == (True, False)
+    assert one.prompting.found.request.earlier is first
+    assert not one.prompting.found.patch.mask.any()
+    one.viewer.dims.set_current_step(0, 0)
+    assert one.prompting.found is None
+    one.prompting.mark_inside(True)
+    point(one, 0, 60, 95)
+    assert one.prompting.found.plane.position == 0
+    one.viewer.dims.set_current_step(0, MIDDLE)
+    assert one.prompting.found.request.marks.inside == (True, False)
+
+
+def test_a_box_and_a_scribble(one):
+    one.prompting.use("box")
+    strokes = one.prompting.layers.strokes
+    assert one.viewer.layers.selection.active is strokes
+    strokes.add_rectangles(np.array([[MIDDLE, 15, 25], [MIDDLE, 15, 55], [MIDDLE, 45, 55], [MIDDLE, 45, 25]]))
+    assert one.prompting.found.request.marks.box == (25.5, 15.5, 55.5, 45.5)
+    assert one.prompting.found.patch.mask.sum() == ONE[MIDDLE].sum()
+    one.prompting.drop()
+    assert strokes.nshapes == 0
+    one.prompting.use("scribble")
+    strokes.add_paths(np.array([[MIDDLE, 60, 85], [MIDDLE, 60, 105]]))
+    marks = one.prompting.found.request.marks
+    assert all(marks.inside)
+    assert len(marks.points) == 8
+    np.testing.assert_allclose(marks.points[0], (86.25, 60))
+    assert one.prompting.found.patch.mask.sum() == ((DISCS[MIDDLE] > 100) & ~ONE[MIDDLE]).sum()
+
+
+def test_an_object_is_carried_until_it_ends_as_one_undo_step(one):
+    point(one, MIDDLE, 30, 40)
+    one.prompting.carry()
+    labels = labels_of(one)
+    np.testing.assert_array_equal(labels.data == 1, ONE)
+    assert "stopped at 9 because it ends and at 1" in one.said[-1]
+    assert one.prompting.ends == (9, 1)
+    one.prompting.go_to(9)
+    assert one.viewer.dims.current_step[0] == 9
+    labels.undo()
+    assert not labels.data.any()
+    labels.redo()
+    np.testing.assert_array_equal(labels.data == 1, ONE)
+
+
+def test_carrying_stops_after_so_many_slices_and_can_be_cancelled(one):
+    one.prompting.carry_at_most(1)
+    point(one, MIDDLE, 30, 40)
+    one.session._worker.held.add("carry")
+    one.prompting.carry()
+    one.session.cancel()
+    one.session._worker.release()
+    assert not any(layer.name.endswith("organelles") for layer in one.viewer.layers)
+    assert one.prompting.found is not None
+    one.prompting.carry()
+    assert np.unique(np.nonzero(labels_of(one).data)[0]).tolist() == [4, 5, 6]
+
+
+def test_other_axes(one):
+    one.viewer.dims.order = (2, 0, 1)
+    one.viewer.dims.set_current_step(2, 40)
+    point(one, MIDDLE, 30, 40)
+    assert one.prompting.found.plane.axis == 2
+    one.prompting.accept()
+    expected = np.zeros(SHAPE, bool)
+    expected[:, :, 40] = ONE[:, :, 40]
+    np.testing.assert_array_equal(labels_of(one).data == 1, expected)
+
+
+def test_a_flat_image(start):
+    one = start(Image(DISCS[MIDDLE], name="flat"))
+    point(one, 30, 40)
+    one.prompting.carry()
+    assert "no other slices" in one.said[-1]
+    one.prompting.accept()
+    np.testing.assert_array_equal(labels_of(one).data == 1, ONE[MIDDLE])
+
+
+def test_segmenting_again_leaves_the_accepted_object_alone(one, classes):
+    one.session.choose_classes(classes[:1])
+    one.session.segment()
+    labels = labels_of(one)
+    assert (labels.data[MIDDLE] == 1).sum() == (DISCS[MIDDLE] > 100).sum()
+    point(one, MIDDLE, 30, 40)
+    one.prompting.accept()
+    one.session.shifts["mitochondrion"] = 9.0
+    one.session.segment()
+    np.testing.assert_array_equal(labels.data[MIDDLE] == 1, ONE[MIDDLE])
+
+
+def test_a_class_is_taught_from_scribbles(one, classes):
+    one.prompting.use("scribble")
+    one.prompting.teach("granule")
+    assert "nothing marks the new class" in one.said[-1]
+    one.prompting.layers.strokes.add_paths(np.array([[MIDDLE, 60, 85], [MIDDLE, 60, 105]]))
+    one.prompting.teach(" granule ")
+    assert [spec.name for spec in one.session.classes] == ["mitochondrion", "membrane", "vesicle", "granule"]
+    assert one.session.chosen == one.session.classes[-1:]
+    assert one.prompting.target.name == "granule"
+    one.session.segment()
+    assert (labels_of(one).data[MIDDLE] == one.session.classes[-1].id).sum() == (DISCS[MIDDLE] > 100).sum()
+
+
+def test_stopping_leaves_the_viewer_as_it_was(one):
+    image = one.session.image
+    one.prompting.stop()
+    assert list(one.viewer.layers) == [image]
+    assert not one.viewer.keymap
+    one.prompting.toggle()
+    one.viewer.layers.remove(one.prompting.layers.points)
+    assert not one.prompting.active
+    assert list(one.viewer.layers) == [image]
+    one.prompting.toggle()
+    one.viewer.layers.remove(image)
+    assert not one.prompting.active
+    assert len(one.viewer.layers) == 0
+
+
+def test_without_an_image_it_says_what_is_missing(fake_engine, info):
+    session = Session(ViewerModel(), fake_engine, AtOnce)
+    said = []
+    session.status.connect(said.append)
+    session.part(Prompting).toggle()
+    assert "open a file" in said[-1]
+    assert not session.part(Prompting).active
+
+
+def on_canvas(one, *where) -> QPoint:
+    """Where a pixel of the image lies on the canvas."""
+    canvas = one.viewer.window._qt_viewer.canvas
+    world = one.session.image.data_to_world(where)
+    x, y = canvas.view.scene.node_transform(canvas._scene_canvas.scene).map([world[2], world[1], 0, 1])[:2]
+    return QPoint(round(x), round(y))
+
+
+def drag(canvas, start: QPoint, end: QPoint) -> None:
+    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+    for share in np.linspace(0, 1, 12):
+        QTest.mouseMove(canvas, start + (end - start) * share)
+        QTest.qWait(5)
+    QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, end)
+
+
+@pytest.mark.gui
+def test_mouse_keys_and_panel_in_a_real_window(real, wait):
+    canvas, panel = real.viewer.window._qt_viewer.canvas.native, real.widget.prompt
+    points = real.prompting.layers.points
+    for where, modifier in (((30, 40), Qt.KeyboardModifier.NoModifier), ((60, 95), Qt.KeyboardModifier.ControlModifier)):
+        QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, modifier, on_canvas(real, MIDDLE, *where))
+        real.finish()
+    assert list(points.features["side"]) == ["inside", "outside"]
+    assert not np.array_equal(points.face_color[0], points.face_color[1])
+    np.testing.assert_allclose(points.data, [(MIDDLE, 30, 40), (MIDDLE, 60, 95)], atol=1.5)
+    assert panel.inside.isChecked()
+    assert panel.accept.isEnabled()
+    assert real.prompting.found.patch.mask.sum() == ONE[MIDDLE].sum()
+    QTest.keyClick(canvas, Qt.Key.Key_I, Qt.KeyboardModifier.ShiftModifier)
+    assert panel.outside.isChecked()
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    real.finish()
+    np.testing.assert_array_equal(labels_of(real).data[MIDDLE] == 1, ONE[MIDDLE])
+    assert not panel.accept.isEnabled()
+    real.prompting.mark_inside(True)
+    panel.tools["scribble"].click()
+    strokes = real.prompting.layers.strokes
+    drag(canvas, on_canvas(real, MIDDLE, 60, 88), on_canvas(real, MIDDLE, 60, 100))
+    real.finish()
+    assert strokes.shape_type == ["path"]
+    assert real.prompting.found.patch.mask.sum() == ((DISCS[MIDDLE] > 100) & ~ONE[MIDDLE]).sum()
+    QTest.keyClick(canvas, Qt.Key.Key_Escape)
+    real.finish()
+    assert strokes.nshapes == 0
+    panel.tools["point"].click()
+    points.add((MIDDLE, 60, 95))
+    real.finish()
+    panel.carry.click()
+    real.finish()
+    assert (labels_of(real).data == 1).any(axis=(1, 2)).all()
+    panel.start.click()
+    assert len(real.viewer.layers) == 2
+    assert not panel.accept.isVisible()
+    real.widget.segment.scope.show_choice("region")
+    real.widget.segment.scope.activated.emit(1)
+    real.widget.segment.segment.click()
+    drag(canvas, on_canvas(real, MIDDLE, 20, 20), on_canvas(real, MIDDLE, 80, 40))
+    real.finish()
+    assert "region to segment" not in real.viewer.layers
+    assert real.engine.predictor.current().shape == pytest.approx((61, 21), abs=2)

@@ -1,0 +1,45 @@
+"""A stand-in for the worker thread that works on the spot, so that verbs can be tested without Qt."""
+
+from __future__ import annotations
+
+from napari_scsam.gui.worker import Report
+
+
+class AtOnce:
+    """Does what a `Worker` is asked for, at once; `held` keeps the work of a kind back until `release`."""
+
+    def __init__(self, receive) -> None:
+        self.receive, self.kinds, self.held, self._kept = receive, [], set(), []
+
+    def submit(self, kind, make, *, idle=False) -> None:  # noqa: ARG002  # nothing is idle
+        self.kinds.append(kind)
+        if kind in self.held:
+            self._kept.append((kind, make))
+            return
+        steps = make()
+        try:
+            while True:
+                self.receive(Report(kind, "progress", next(steps)))
+        except StopIteration as done:
+            self.receive(Report(kind, "returned", done.value))
+        except ValueError as error:
+            self.receive(Report(kind, "failed", error))
+
+    def release(self) -> None:
+        self.held.clear()
+        kept, self._kept = self._kept, []
+        for kind, make in kept:
+            self.submit(kind, make)
+
+    def cancel(self, kind=None) -> None:
+        self._kept = [(k, make) for k, make in self._kept if kind not in (None, k)]
+
+    def busy(self, kind=None) -> bool:  # noqa: ARG002  # of whatever kind
+        return bool(self._kept)
+
+    def trickle(self, steps) -> None:
+        for _ in steps:
+            pass
+
+    def stop(self) -> None:
+        self._kept.clear()
