@@ -133,9 +133,12 @@ def measure(desk: Desk, centres: NDArray[np.intp], rounds: int) -> Iterator[tupl
 
     def split() -> tuple[float, float]:
         here = next_one()
-        desk.point(here - (0, 0, 3))
+        seeds = here - (0, 0, 3), here + (0, 0, 3)
+        if data[tuple(seeds[0])] != data[tuple(seeds[1])]:  # partly covered by a later ball
+            return split()
+        desk.point(seeds[0])
         desk.tools.use("split")
-        desk.point(here + (0, 0, 3))
+        desk.point(seeds[1])
         return desk.press(Qt.Key.Key_K)
 
     for tool in (merge, split, delete):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 
 import numpy as np
@@ -172,10 +173,10 @@ def test_what_is_painted_between_two_steps_stays(classes, when, tool):
         next(steps)
     data[6, 24:36, 14:26] = 9
     painted = data.copy()
-    try:
+    edit = None
+    with contextlib.suppress(UserError):  # nothing is written then
         edit = finish(steps)
-    except UserError as error:
-        assert "painted over" in str(error) or "different objects" in str(error)
+    if edit is None:
         return
     painted[edit.indices] = edit.after
     np.testing.assert_array_equal(painted == 9, data == 9)
