@@ -159,7 +159,7 @@ class SegmentPanel(QGroupBox):
         return box
 
     def _lay_out(self) -> None:
-        row, what, sure, where = QHBoxLayout(), QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        row, what, sure, between = QHBoxLayout(), QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         row.addWidget(self.bar, 1)
         row.addWidget(self.cancel)
         keep_place(self.bar)
@@ -169,12 +169,14 @@ class SegmentPanel(QGroupBox):
         sure.addWidget(QLabel("Threshold"))
         sure.addWidget(self.shift, 1)
         sure.addWidget(self.shift_value)
-        where.addWidget(self.scope, 1)
         for part in (self.first, self.to, self.last):
-            where.addWidget(part)
+            between.addWidget(part)
+        between.addStretch(1)
         column = QVBoxLayout(self)
-        for line in (what, sure, where):
-            column.addLayout(line)
+        column.addLayout(what)
+        column.addLayout(sure)
+        column.addWidget(self.scope)
+        column.addLayout(between)
         column.addWidget(self.segment)
         column.addWidget(self.replace)
         column.addWidget(self.prefetch)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_scsam.infer.prompt_answer import PromptAnswer
 
 POINTS = 4
-"""Points that ask for an object on the next slice. Measured on two stacks (docs): a box as well helps where slices are
+"""Points that ask for an object on the next slice. On two stacks a box as well helps where slices are
 thin and harms where the object moves; one point alone loses long objects."""
 
 DEEP = 0.4
