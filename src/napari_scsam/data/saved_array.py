@@ -1,7 +1,7 @@
 """Labels on disk that are worked on in memory: what is written here is in the zarr array a moment later.
 
 A brush writes sixty times a second, and a compressed chunk takes tens of
-milliseconds to read, change and write (`docs/project.md` has the figures), so
+milliseconds to read, change and write, so
 painting straight into zarr stutters. Here a chunk that is touched stays in
 memory; a thread writes what changed, chunk by chunk, each replacing its file
 as a whole. A process that is killed loses what was written in the last

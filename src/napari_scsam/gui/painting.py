@@ -149,15 +149,16 @@ class OrganelleLabels:
 
     def _claim(self, plane: Plane, rows: slice, mask: NDArray[np.bool_]) -> None:
         """Call pixels in these rows of a plane the user's."""
-        if plane not in self._written:
+        if plane not in self._written and self.recall is None:
             return
         shape = [size for axis, size in enumerate(self.layer.data.shape) if axis != plane.axis]
+        written = self._remembered(plane, row_bands(shape))
         for number, band in enumerate(row_bands(shape)):
             start, stop = max(band.start, rows.start), min(band.stop, rows.stop)
             if start < stop:
                 theirs = np.zeros((band.stop - band.start, shape[1]), bool)
                 theirs[start - band.start : stop - band.start] = mask[start - rows.start : stop - rows.start]
-                self._written[plane].claim(number, theirs, self.layer.data.dtype)
+                written.claim(number, theirs, self.layer.data.dtype)
 
     def _set_pixels(self, plane: Plane, rows: slice, wanted: NDArray[Any], current: NDArray[Any]) -> int:
         differ = np.nonzero(wanted != current)
