@@ -7,14 +7,7 @@ from napari_scsam.config import UserError
 from napari_scsam.data import label_boxes
 from napari_scsam.data.object_sizes import delete_small
 from napari_scsam.data.objects import Place
-
-
-def finish(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
+from napari_scsam.infer.predictor import finish
 
 
 def scene() -> np.ndarray:

@@ -12,16 +12,9 @@ from napari_scsam.data.label_boxes import LabelBoxes, tally
 from napari_scsam.data.object_cuts import wall_along
 from napari_scsam.data.object_tools import cut, delete, fill_holes, grow, keep_largest, merge, relabel, shrink, smooth, split
 from napari_scsam.data.objects import Place
+from napari_scsam.infer.predictor import finish
 
 SPACING = (5.0, 1.0, 1.0)
-
-
-def finish(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
 
 
 def scene() -> np.ndarray:

@@ -7,14 +7,7 @@ from napari_scsam.config import UserError
 from napari_scsam.data.label_boxes import LabelBoxes, tally
 from napari_scsam.data.object_walk import next_label, next_piece
 from napari_scsam.data.objects import Place
-
-
-def finish(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
+from napari_scsam.infer.predictor import finish
 
 
 def scene() -> np.ndarray:

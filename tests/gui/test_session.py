@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from at_once import AtOnce
 from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.notifications import notification_manager
@@ -15,38 +16,6 @@ from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.layers import VOXEL_SIZE
 from napari_scsam.gui.plane import Plane
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.worker import Report
-
-
-class AtOnce:
-    """Does the work of a `Worker` on the spot, so that the session can be tested without Qt."""
-
-    def __init__(self, receive) -> None:
-        self.receive, self.kinds, self.stopped = receive, [], False
-
-    def submit(self, kind, make, *, idle=False) -> None:  # noqa: ARG002  # nothing ever waits
-        self.kinds.append(kind)
-        steps = make()
-        try:
-            while True:
-                self.receive(Report(kind, "progress", next(steps)))
-        except StopIteration as done:
-            self.receive(Report(kind, "returned", done.value))
-        except ValueError as error:
-            self.receive(Report(kind, "failed", error))
-
-    def cancel(self, kind=None) -> None:
-        self.kinds.append(f"cancel {kind}")
-
-    def busy(self, kind=None) -> bool:  # noqa: ARG002  # nothing ever waits
-        return False
-
-    def trickle(self, steps) -> None:
-        for _ in steps:
-            pass
-
-    def stop(self) -> None:
-        self.stopped = True
 
 
 @pytest.fixture

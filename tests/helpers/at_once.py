@@ -10,6 +10,7 @@ class AtOnce:
 
     def __init__(self, receive) -> None:
         self.receive, self.kinds, self.held, self._kept = receive, [], set(), []
+        self.stopped = False
 
     def submit(self, kind, make, *, idle=False) -> None:  # noqa: ARG002  # nothing is idle
         self.kinds.append(kind)
@@ -32,6 +33,7 @@ class AtOnce:
             self.submit(kind, make)
 
     def cancel(self, kind=None) -> None:
+        self.kinds.append(f"cancel {kind}")
         self._kept = [(k, make) for k, make in self._kept if kind not in (None, k)]
 
     def busy(self, kind=None) -> bool:  # noqa: ARG002  # of whatever kind
@@ -43,3 +45,4 @@ class AtOnce:
 
     def stop(self) -> None:
         self._kept.clear()
+        self.stopped = True
