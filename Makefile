@@ -28,7 +28,7 @@ else
 endif
 
 test: $(VENV)/.dev $(VENV)/.system  ## Run every test, with real windows
-	OMP_NUM_THREADS=1 $(WITH_SCREEN) $(BIN)/python -m pytest -n auto --dist loadgroup
+	$(WITH_SCREEN) $(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: $(VENV)/.dev $(VENV)/.system  ## Check style, types, the floors of the house and the plugin manifest
 	$(BIN)/ruff check

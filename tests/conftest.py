@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from segment_anything.modeling import Sam
 
     from napari_scsam.model import ScSAM
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when imported: several threads a process would wait for each other
 
 ORGANELLES = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "membrane"), ClassSpec(5, "vesicle"))
 

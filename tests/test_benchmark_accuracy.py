@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ import torch
 
 pytest.importorskip("sklearn", reason="the benchmark extra is not installed")
 
-from benchmarks.accuracy.__main__ import bench_of, earlier_results, parse, waves_left
-from benchmarks.accuracy.budget import fit
+from benchmarks.accuracy.__main__ import bench_of, earlier_results, parse, waves_left, with_prices
+from benchmarks.accuracy.budget import NOWHERE, fit, seconds_a_step
 from benchmarks.accuracy.forest import ForestLogits, features
 from benchmarks.accuracy.pixels import PixelPredictor
 from benchmarks.accuracy.plan import EFFICIENCY, FULL, QUICK, VARIANTS, Run, Scale, pending, runs_of
@@ -104,20 +105,30 @@ def test_calibration_alone_brings_its_base() -> None:
     assert names(pending(only, (), ())) == [{"f-seed0-30slices"}, {"g-seed0-30slices"}]
 
 
-def test_a_run_is_as_long_as_its_budget_of_cpu_time(tmp_path: Path) -> None:
-    def spin(recipe: Recipe, out: Path) -> Iterator[TrainStep]:
-        for step in range(recipe.training.steps):
-            end = time.process_time() + (0.05 if step == 0 else 0.01)
-            while time.process_time() < end:
-                pass
-            time.sleep(0.001)  # does not count
-            yield TrainStep(step + 1, recipe.training.steps, {"loss": 0.5}, 0.0)
-        out.write_text("trained")
+def spin(seconds: float, recipe: Recipe, out: Path) -> Iterator[TrainStep]:
+    for step in range(recipe.training.steps):
+        end = time.process_time() + (10 * seconds if step == 0 else seconds)  # the first step comes with the set-up
+        while time.process_time() < end:
+            pass
+        yield TrainStep(step + 1, recipe.training.steps, {"loss": 0.5}, 0.0)
+    out.write_text("trained")
 
-    record = fit(spin, read_recipe(ROOT / "weights/recipe.toml"), tmp_path / "out", budget=0.6, probe=4)
-    assert record["cpu_seconds"] == pytest.approx(0.6, rel=0.15)
-    assert 30 < record["steps"] < 55
-    assert record["crops"] == 4 * record["steps"]
+
+def test_what_a_step_costs_is_measured_without_its_set_up_and_without_waiting() -> None:
+    recipe = read_recipe(ROOT / "weights/recipe.toml")
+    trainers = {"cheap": (partial(spin, 0.01), recipe), "dear": (partial(spin, 0.03), recipe)}
+    found = seconds_a_step(trainers, rounds=3)
+    assert found == {"cheap": pytest.approx(0.01, rel=0.3), "dear": pytest.approx(0.03, rel=0.3)}
+    assert not NOWHERE.exists()
+
+
+def test_minutes_buy_steps_by_their_price(tmp_path: Path) -> None:
+    recipe = read_recipe(ROOT / "weights/recipe.toml")
+    bench = Bench(replace(FULL, minutes=2.0), recipe, Path("data"), Path("out"), {"a": 0.5, "a+": 0.5, "f": 1.0})
+    steps = {key: bench.steps(Run(key, 0, (4,))) for key in bench.prices}
+    assert steps == {"a": 240, "a+": 720, "f": 120}
+    record = fit(partial(spin, 0.0), recipe, tmp_path / "out", 7)
+    assert (record["steps"], record["crops"]) == (7, 28)
     assert (tmp_path / "out").read_text() == "trained"
 
 
@@ -172,7 +183,7 @@ def test_what_changes_nothing_repeats_nothing_and_what_changes_a_run_does(tmp_pa
     for same in (described, clicks):
         assert settings_of(replace(bench, recipe=same), run) == before
     faster = replace(recipe, training=replace(recipe.training, rate=0.1))
-    others = [replace(bench, recipe=faster), replace(bench, scale=replace(FULL, minutes=9.0))]
+    others = [replace(bench, recipe=faster), replace(bench, scale=replace(FULL, minutes=9.0)), replace(bench, prices={"f": 2.0})]
     assert all(settings_of(other, run) != before for other in others)
     digest.cache_clear()
     (tmp_path / "weights").write_bytes(b"two")
@@ -200,6 +211,7 @@ def test_the_whole_benchmark_in_small(emdata: Path, tmp_path: Path) -> None:
     assert all(f"| ({key}) {variant.title}" in table for key, variant in VARIANTS.items())
     assert table.count("| (f) full ScSAM") == 2
     assert all(math.isfinite(t) for t in results["runs"]["g-seed0-2slices"]["thresholds"])
-    bench = bench_of(parse(given))
-    assert waves_left(bench, earlier_results(bench, fresh=False), None) == []
+    earlier = earlier_results(bench_of(parse(given)), fresh=False)
+    bench = with_prices(bench_of(parse(given)), earlier)
+    assert waves_left(bench, earlier, None) == []
     assert sum(map(len, waves_left(bench, earlier_results(bench, fresh=True), None))) == len(runs_of(QUICK))

@@ -61,7 +61,7 @@ def test_the_batch_is_halved_first(
     tile = predictor.tiles()[0]
     predictor.embeddings.clear()
     predictor.current().logits.clear()
-    predictor.load.batch = 4
+    predictor.load.batch, predictor.load.lanes = 4, 1
     device = Small(predictor, tile.height * tile.width, monkeypatch)
     with caplog.at_level(logging.WARNING):
         logits = predictor.class_logits()
@@ -119,9 +119,21 @@ def test_other_errors_come_out_at_once() -> None:
     assert (begun, load.batch) == ([1], 8)
 
 
-def test_a_gpu_gets_several_tiles_at_once_and_a_cpu_one() -> None:
-    assert Load(torch.device("cuda"), 512).batch > 1
-    assert Load(CPU, 512).batch == 1
+def test_a_gpu_gets_several_tiles_in_a_batch_and_a_cpu_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = Load(torch.device("cuda"), 512)
+    assert (gpu.batch > 1, gpu.lanes) == (True, 1)
+    for threads, lanes in ((1, 1), (2, 2), (8, 2), (16, 4), (64, 4)):
+        monkeypatch.setattr(torch, "get_num_threads", lambda: threads)  # noqa: B023  # asked at once
+        assert (Load(CPU, 512).batch, Load(CPU, 512).lanes) == (1, lanes)
+
+
+def test_fewer_tiles_side_by_side_before_smaller_ones() -> None:
+    load, error = Load(CPU, 512), MemoryError()
+    load.lanes = 4
+    said = [load.halve(error).split("with ")[1] for _ in range(4)]
+    assert said == ["2 tiles at once", "one tile at a time", "tiles of 256 px", "tiles of 128 px"]
+    with pytest.raises(MemoryError):
+        load.halve(error)
 
 
 def test_closing_is_no_lack_of_memory(predictor: Predictor, blobs: np.ndarray) -> None:

@@ -190,7 +190,7 @@ def test_tiles_in_a_batch_give_what_single_ones_give(predictor: Predictor, embed
     predictor.embeddings.clear()
     predictor.current().logits.clear()
     embedded.clear()
-    predictor.load.batch = 4
+    predictor.load.batch, predictor.load.lanes = 4, 1
     np.testing.assert_allclose(predictor.class_logits(), single, atol=0.02 * np.abs(single).max())
     assert [shape[0] for shape in embedded] == [4, 2]
 

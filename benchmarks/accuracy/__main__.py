@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.accuracy.plan import FULL, QUICK, Run, pending, runs_of
 from benchmarks.accuracy.report import Results, machine, pretraining, revision, write
-from benchmarks.accuracy.work import Bench, perform, settings_of
+from benchmarks.accuracy.work import Bench, perform, prices_of, settings_of
 
 from napari_scsam.config import UserError
 from napari_scsam.train.recipe import read_recipe
@@ -25,7 +25,7 @@ ROOT = HERE.parents[1]
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
-    parser.add_argument("--minutes", type=float, help="CPU minutes of training a run (12)")
+    parser.add_argument("--minutes", type=float, help=f"CPU minutes of training a run ({FULL.minutes:g})")
     parser.add_argument("--jobs", type=int, default=2, help="runs at once, each on one thread (2)")
     parser.add_argument("--quick", action="store_true", help="seconds a run, to see that all of it works; needs --out")
     parser.add_argument("--fresh", action="store_true", help="repeat what is done")
@@ -60,8 +60,23 @@ def bench_of(given: argparse.Namespace) -> Bench:
 def earlier_results(bench: Bench, fresh: bool) -> Results:
     """Read what an earlier benchmark found, or begin."""
     path = bench.out / "results.json"
-    runs = {} if fresh or not path.is_file() else json.loads(path.read_text(encoding="utf-8"))["runs"]
-    return {"machine": machine(), "minutes": bench.scale.minutes, "pretraining": pretraining(bench.recipe), "runs": runs}
+    known = {} if fresh or not path.is_file() else json.loads(path.read_text(encoding="utf-8"))
+    return {
+        "minutes": bench.scale.minutes,
+        "pretraining": pretraining(bench.recipe),
+        "prices": known.get("prices", {}),
+        "runs": known.get("runs", {}),
+    }
+
+
+def with_prices(bench: Bench, results: Results) -> Bench:
+    """Measure what a step of each variant costs, or take what was measured before, be it on another machine."""
+    if not results["prices"]:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            seconds = pool.submit(prices_of, bench, runs_of(bench.scale)).result()
+        results["prices"] = {"machine": machine(), "seconds": seconds}
+        write(results, bench.scale, bench.out)
+    return replace(bench, prices=results["prices"]["seconds"])
 
 
 def waves_left(bench: Bench, results: Results, only: list[str] | None) -> list[list[Run]]:
@@ -86,7 +101,7 @@ def run_wave(bench: Bench, wave: list[Run], results: Results, jobs: int) -> bool
                 well = False
                 continue
             record = future.result()
-            results["runs"][run.name] = {"settings": settings_of(bench, run), "revision": revision(), **record}
+            results["runs"][run.name] = {"settings": settings_of(bench, run), "revision": revision(), "machine": machine(), **record}
             write(results, bench.scale, bench.out)
             print(
                 f"{run.name}: mean Dice {record['scores']['mean_dice']:.3f} after {record['cpu_seconds'] / 60:.1f} CPU minutes", flush=True
@@ -104,6 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     results = earlier_results(bench, given.fresh)
+    bench = with_prices(bench, results)
     went_well = [run_wave(bench, wave, results, given.jobs) for wave in waves_left(bench, results, given.only)]
     write(results, bench.scale, bench.out)
     print(bench.out / "table.md")

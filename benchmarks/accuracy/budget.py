@@ -1,14 +1,16 @@
-"""Training within a budget of CPU time, so that a busy machine does not change the result."""
+"""What a step of training costs, so that each run gets as many as its minutes buy.
+
+Costs are measured once, on one thread, in turn, and kept: a busy or another machine then changes how long a run takes, not what comes out.
+"""
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from napari_scsam.train.recipe import Recipe
 from napari_scsam.train.schedule import TrainStep
@@ -17,25 +19,36 @@ Trainer = Callable[[Recipe, Path], Iterator[TrainStep]]
 
 NEVER = 1_000_000
 
+NOWHERE = Path("never-written")
+
 
 def with_steps(recipe: Recipe, steps: int) -> Recipe:
     """Give a run another length; it is written at the end only."""
     return replace(recipe, training=replace(recipe.training, steps=steps, save_every=steps))
 
 
-def measure(trainer: Trainer, recipe: Recipe, out: Path, probe: int) -> tuple[float, float]:
-    """Begin a run, throw it away, and say how many CPU seconds its set-up and each step take; nothing is written."""
-    run, times = trainer(with_steps(recipe, NEVER), out), [time.process_time()]
-    for _ in range(probe):
-        next(run)
-        times.append(time.process_time())
-    del run
-    first, *others = np.diff(times)
-    return max(0.0, first - np.mean(others)), float(np.mean(others))
+def seconds_a_step(trainers: Mapping[str, tuple[Trainer, Recipe]], rounds: int) -> dict[str, float]:
+    """Train all in turn, a step each, and give the median CPU seconds of a step; nothing is written.
+
+    Parameters
+    ----------
+    trainers
+        What begins each run, and with what.
+    rounds
+        Steps of each that count; one more before warms up.
+    """
+    runs = {name: trainer(with_steps(recipe, NEVER), NOWHERE) for name, (trainer, recipe) in trainers.items()}
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds + 1):
+        for name, run in runs.items():
+            began = time.process_time()
+            next(run)
+            times[name].append(time.process_time() - began)
+    return {name: statistics.median(seconds[1:]) for name, seconds in times.items()}
 
 
-def fit(trainer: Trainer, recipe: Recipe, out: Path, budget: float, probe: int) -> dict[str, Any]:
-    """Train for as many steps as the budget allows, so that the learning rate's cosine ends with it.
+def fit(trainer: Trainer, recipe: Recipe, out: Path, steps: int) -> dict[str, Any]:
+    """Train for so many steps.
 
     Parameters
     ----------
@@ -45,20 +58,15 @@ def fit(trainer: Trainer, recipe: Recipe, out: Path, budget: float, probe: int) 
         All but its number of steps.
     out
         The checkpoint to write.
-    budget
-        CPU seconds, measuring and set-up included.
-    probe
-        Steps that measure how long a step takes, 2 or more.
+    steps
+        How many.
 
     Returns
     -------
     record
-        Steps, crops, CPU seconds and the last loss.
+        Steps, crops, CPU seconds on this machine and the last loss.
     """
     began = time.process_time()
-    setup, step = measure(trainer, recipe, out, probe)
-    left = budget - setup - (time.process_time() - began)
-    for last in trainer(with_steps(recipe, max(1, int(left / step))), out):
-        loss, steps = last.losses["loss"], last.total
-    crops = steps * recipe.training.batch
-    return {"steps": steps, "crops": crops, "cpu_seconds": time.process_time() - began, "cpu_seconds_a_step": step, "last_loss": loss}
+    for last in trainer(with_steps(recipe, steps), out):
+        loss = last.losses["loss"]
+    return {"steps": steps, "crops": steps * recipe.training.batch, "cpu_seconds": time.process_time() - began, "last_loss": loss}

@@ -69,8 +69,9 @@ def tables(results: Results, scale: Scale) -> str:
     runs = results["runs"]
     names = next((column_names(record) for record in runs.values()), [])
     main = [run for run in runs_of(scale) if run.slices == scale.training]
-    head = ["", *(n.replace("_", " ") for n in names), "mean [95 % interval]", "steps", "CPU minutes"]
-    first = markdown(head, (main_row(run, runs.get(run.name), len(names)) for run in main))
+    head = ["", *(n.replace("_", " ") for n in names), "mean [95 % interval]", "steps", "CPU seconds a step"]
+    prices = results["prices"]["seconds"]
+    first = markdown(head, (main_row(run, runs.get(run.name), len(names), prices.get(run.variant)) for run in main))
     subsets = [*scale.subsets, scale.training]
     wide = ["mean Dice by training slices", *(str(len(s)) for s in subsets)]
     second = markdown(wide, (efficiency_row(key, subsets, scale.seeds[0], runs) for key in EFFICIENCY))
@@ -79,12 +80,13 @@ def tables(results: Results, scale: Scale) -> str:
 
 def introduction(results: Results, scale: Scale) -> str:
     """Say what the numbers mean, and what they leave out."""
-    place, before = results["machine"], "; ".join(pretraining_words(name.upper(), r) for name, r in results["pretraining"].items())
+    place, before = results["prices"]["machine"], "; ".join(pretraining_words(name.upper(), r) for name, r in results["pretraining"].items())
     return (
         f"Dice on {len(scale.evaluated)} slices of mouse hippocampus that no run learned from; intervals are bootstrapped over slices. "
-        f"Unless its row says otherwise, a run trained for {scale.minutes:g} CPU minutes on one thread of {place['cpu']} with torch "
-        f"{place['torch']}, on the same {len(scale.training)} slices with the same crops and augmentation; the forest takes single pixels "
-        "of these slices, drawn as the crops' centres are, and has trees for steps. "
+        f"Unless its row says otherwise, a run trained for as many steps as {scale.minutes:g} CPU minutes buy on one thread of {place['cpu']} "
+        f"with torch {place['torch']}{' and bfloat16' if place['bfloat16'] else ''}; what a step costs was measured side by side. All saw the "
+        f"same {len(scale.training)} slices with the same crops and augmentation; the forest takes single pixels of these slices, drawn as the "
+        "crops' centres are, for as many minutes, and has trees for steps. "
         f"Training spent earlier on the branches of ScSAM comes on top: {before}. It saw all training slices, also in the rows with fewer."
     )
 
@@ -102,14 +104,14 @@ def column_names(record: Mapping[str, Any]) -> list[str]:
     return [row["name"] for row in record["scores"]["classes"]]
 
 
-def main_row(run: Run, record: Mapping[str, Any] | None, classes: int) -> list[str]:
+def main_row(run: Run, record: Mapping[str, Any] | None, classes: int, price: float | None) -> list[str]:
     """Give a run's cells."""
     title = f"({run.variant}) {VARIANTS[run.variant].title}, seed {run.seed}"
     if record is None:
         return [title, *["–"] * (classes + 3)]
     dice = [number(row["dice"]) for row in record["scores"]["classes"]]
     steps = record.get("steps", record.get("trees", 0))
-    return [title, *dice, mean_words(record), str(steps), f"{record['cpu_seconds'] / 60:.1f}"]
+    return [title, *dice, mean_words(record), str(steps), "–" if price is None else f"{price:.2f}"]
 
 
 def efficiency_row(key: str, subsets: Sequence[tuple[int, ...]], seed: int, runs: Mapping[str, Any]) -> list[str]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.accuracy.budget import fit
+from benchmarks.accuracy.budget import Trainer, fit, seconds_a_step
 from benchmarks.accuracy.forest import ForestLogits, fit_forest
 from benchmarks.accuracy.pixels import PixelPredictor
 from benchmarks.accuracy.plan import VARIANTS, Run, Scale
@@ -26,6 +27,9 @@ from napari_scsam.train.evaluate import evaluate
 from napari_scsam.train.finetune import train
 from napari_scsam.train.recipe import Recipe
 from napari_scsam.train.scores import Scores
+
+TRAINERS: Mapping[str, Trainer] = {"scsam": partial(train, device="cpu"), "unet": train_unet}
+"""What trains each kind that is trained step by step."""
 
 Made = tuple[Predictor | PixelPredictor, dict[str, Any]]
 """What segments, and what it took to make it."""
@@ -43,6 +47,8 @@ class Bench:
     data: Path
     """Folder with ``train_raw.tif``, ``dev_raw.tif`` and their labels."""
     out: Path
+    prices: Mapping[str, float] = field(default_factory=dict)
+    """CPU seconds of a step of each variant, where they are known."""
 
     def checkpoint(self, run: Run) -> Path:
         """Where a run's weights lie."""
@@ -51,6 +57,10 @@ class Bench:
     def budget(self, run: Run) -> float:
         """CPU seconds that a run may train."""
         return 60 * self.scale.minutes * VARIANTS[run.variant].share
+
+    def steps(self, run: Run) -> int:
+        """How many steps the budget of a run buys."""
+        return max(1, round(self.budget(run) / self.prices[run.variant]))
 
 
 def recipe_of(bench: Bench, run: Run) -> Recipe:
@@ -87,8 +97,18 @@ def settings_of(bench: Bench, run: Run) -> dict[str, Any]:
     shared = {k: v for k, v in asdict(bench.scale).items() if k not in ("training", "subsets", "seeds")}
     named = {**recipe.to_dict(), "classes": [f"{c.id} {c.name}" for c in recipe.classes]}  # colours and descriptions change nothing
     settings = {"variant": asdict(VARIANTS[run.variant]), "recipe": named, "weights": [digest(p) for p in weights], **shared}
+    if run.variant in bench.prices:
+        settings["steps"] = bench.steps(run)
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain
+
+
+def prices_of(bench: Bench, runs: Iterable[Run]) -> dict[str, float]:
+    """Measure what a step of each variant among these runs costs, in CPU seconds on one thread."""
+    torch.set_num_threads(1)
+    asked = {run.variant: run for run in runs if VARIANTS[run.variant].kind in TRAINERS}
+    trainers = {key: (TRAINERS[VARIANTS[key].kind], recipe_of(bench, run)) for key, run in asked.items()}
+    return seconds_a_step(trainers, bench.scale.probe)
 
 
 @cache
@@ -116,14 +136,14 @@ def perform(bench: Bench, run: Run) -> dict[str, Any]:
 def make_scsam(bench: Bench, run: Run) -> Made:
     """Train a ScSAM."""
     out = bench.checkpoint(run)
-    record = fit(partial(train, device="cpu"), recipe_of(bench, run), out, bench.budget(run), bench.scale.probe)
+    record = fit(TRAINERS["scsam"], recipe_of(bench, run), out, bench.steps(run))
     return Predictor(load_checkpoint(out), "cpu"), record
 
 
 def make_unet(bench: Bench, run: Run) -> Made:
     """Train a U-Net."""
     out, classes = bench.checkpoint(run), bench.recipe.classes
-    record = fit(train_unet, recipe_of(bench, run), out, bench.budget(run), bench.scale.probe)
+    record = fit(TRAINERS["unet"], recipe_of(bench, run), out, bench.steps(run))
     return PixelPredictor(classes, UNetLogits(out, len(classes)), bench.scale.tile), record
 
 

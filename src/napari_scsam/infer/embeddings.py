@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from threading import Lock
 
 import torch
 
@@ -14,7 +15,7 @@ DEFAULT_BYTES = 1 << 30
 
 
 class EmbeddingCache:
-    """Keeps the most recently used embeddings, up to a number of bytes.
+    """Keeps the most recently used embeddings, up to a number of bytes; threads may share it.
 
     Parameters
     ----------
@@ -25,6 +26,7 @@ class EmbeddingCache:
     def __init__(self, limit: int = DEFAULT_BYTES) -> None:
         self.limit, self.size = limit, 0
         self._entries: OrderedDict[Hashable, Embedding] = OrderedDict()
+        self._lock = Lock()
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._entries
@@ -47,8 +49,9 @@ class EmbeddingCache:
         for i, embedding in zip(missing, split(compute(missing)) if missing else (), strict=True):
             found[i] = embedding
         known = [embedding for embedding in found if embedding is not None]
-        for key, embedding in zip(keys, known, strict=True):
-            self._remember(key, embedding)
+        with self._lock:
+            for key, embedding in zip(keys, known, strict=True):
+                self._remember(key, embedding)
         return known
 
     def _remember(self, key: Hashable, embedding: Embedding) -> None:

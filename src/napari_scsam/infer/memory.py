@@ -12,9 +12,10 @@ import torch
 
 from napari_scsam.config import Progress
 from napari_scsam.data.tiling import MULTIPLE
+from napari_scsam.infer.lanes import lanes
 
-TILES_AT_ONCE = {"cuda": 8}
-"""A GPU is busier with several tiles in a batch; a CPU is no faster for it, and could not be stopped in between."""
+TILES_IN_A_BATCH = {"cuda": 8}
+"""A GPU is busier with several tiles in a batch; a CPU takes them side by side."""
 
 SMALLEST_TILE = 128
 
@@ -63,7 +64,8 @@ class Load:
 
     def __init__(self, device: torch.device, tile: int) -> None:
         self.device, self.tile = device, tile
-        self.batch = TILES_AT_ONCE.get(device.type, 1)
+        self.batch = TILES_IN_A_BATCH.get(device.type, 1)
+        self.lanes = lanes() if device.type == "cpu" else 1
 
     def steps(self, make: Callable[[], Generator[Progress, None, T]]) -> Generator[Progress, None, T]:
         """Do long work; when memory runs out, halve the load and begin it anew."""
@@ -75,15 +77,20 @@ class Load:
             yield Progress(0, 1, sentence)
 
     def halve(self, error: Exception) -> str:
-        """Halve the batch, then the tile; another error, or one that nothing is left to halve for, is raised again."""
-        if not is_out_of_memory(error) or (self.batch == 1 and self.tile // 2 < SMALLEST_TILE):
+        """Halve the batch, then the lanes, then the tile; another error, or one that nothing is left to halve for, is raised again."""
+        if not is_out_of_memory(error) or (self.batch * self.lanes == 1 and self.tile // 2 < SMALLEST_TILE):
             raise error
         if self.batch > 1:
             self.batch //= 2
-            now = f"{self.batch} tiles at once" if self.batch > 1 else "one tile at a time"
+        elif self.lanes > 1:
+            self.lanes //= 2
         else:
             self.tile = self.tile // 2 // MULTIPLE * MULTIPLE
-            now = f"tiles of {self.tile} px"
+            return self._freed(error, f"tiles of {self.tile} px")
+        count = self.batch * self.lanes
+        return self._freed(error, f"{count} tiles at once" if count > 1 else "one tile at a time")
+
+    def _freed(self, error: Exception, now: str) -> str:
         error.__traceback__ = None  # it holds the tensors that filled the memory
         give_memory_back(self.device)
         sentence = f"out of memory on {self.device}; going on with {now}"

@@ -19,6 +19,7 @@ from napari_scsam.data.tiling import Blend, Tile, cut, tile_grid
 from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.infer.disk_cache import DiskCache
 from napari_scsam.infer.embeddings import EmbeddingCache, join
+from napari_scsam.infer.lanes import side_by_side
 from napari_scsam.infer.memory import Load, with_less_if_need_be
 from napari_scsam.infer.postprocess import keep_only, label_map
 from napari_scsam.infer.prompt_answer import PromptAnswer, mask_prompt, prompt_answer
@@ -196,14 +197,18 @@ class Predictor:
         chosen = slice_ or self.current()
         return self.load.steps(lambda: self._each(chosen, lambda tiles: self.encoder.keep(chosen.grid(self.load.tile), tiles)))
 
-    def _each(self, slice_: Slice, work: Callable[[Sequence[Tile]], object]) -> Generator[Progress, None, None]:
-        """Work through the tiles of a slice, as many at once as the device is given."""
-        tiles = self.tiles(slice_)
-        for done in range(0, len(tiles), self.load.batch):
-            chunk = tiles[done : done + self.load.batch]
-            known = all((slice_.key, tile) in self.embeddings for tile in chunk)
-            yield Progress(done, len(tiles), "segmenting" if known else "embedding")
-            work(chunk)
+    def _each(
+        self, slice_: Slice, work: Callable[[Sequence[Tile]], T], take: Callable[[T], object] = lambda _: None
+    ) -> Generator[Progress, None, None]:
+        """Work through the tiles of a slice, as many in a batch and as many batches side by side as the device is given."""
+        tiles, batch = self.tiles(slice_), self.load.batch
+        with side_by_side(self.load.lanes) as run:
+            for done in range(0, len(tiles), batch * self.load.lanes):
+                chunk = tiles[done : done + batch * self.load.lanes]
+                known = all((slice_.key, tile) in self.embeddings for tile in chunk)
+                yield Progress(done, len(tiles), "segmenting" if known else "embedding")
+                for found in run(work, [chunk[i : i + batch] for i in range(0, len(chunk), batch)]):
+                    take(found)
 
     def logits_steps(self, names: Sequence[str] | None = None) -> Generator[Progress, None, NDArray[np.float32]]:
         """Like `class_logits`, as a generator that yields after each tile and can be closed between two."""
@@ -218,11 +223,14 @@ class Predictor:
         blend = Blend(len(missing), (slice_.grey.shape[0], slice_.grey.shape[1]), HALO)
         rows = torch.tensor([self.classes.index(c) for c in missing], device=self.device)
 
-        def work(tiles: Sequence[Tile]) -> None:
-            for tile, maps in zip(tiles, self._decode(self._embed(slice_, tiles), rows, tiles[0]), strict=True):
+        def work(tiles: Sequence[Tile]) -> list[tuple[Tile, NDArray[np.float32]]]:
+            return list(zip(tiles, self._decode(self._embed(slice_, tiles), rows, tiles[0]), strict=True))
+
+        def take(found: Sequence[tuple[Tile, NDArray[np.float32]]]) -> None:
+            for tile, maps in found:
                 blend.add(tile, maps)
 
-        yield from self._each(slice_, work)
+        yield from self._each(slice_, work, take)
         yield Progress(count := len(self.tiles(slice_)), count, "segmenting")
         return resample(blend.result(), slice_.shape)
 
