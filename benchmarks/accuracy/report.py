@@ -80,12 +80,14 @@ def tables(results: Results, scale: Scale) -> str:
 
 def introduction(results: Results, scale: Scale) -> str:
     """Say what the numbers mean, and what they leave out."""
-    place, before = results["prices"]["machine"], "; ".join(pretraining_words(name.upper(), r) for name, r in results["pretraining"].items())
+    place = results["prices"]["machine"]
+    before = "; ".join(pretraining_words(name.upper(), r) for name, r in results["pretraining"].items())
+    half = " and bfloat16" if place["bfloat16"] else ""
     return (
         f"Dice on {len(scale.evaluated)} slices of mouse hippocampus that no run learned from; intervals are bootstrapped over slices. "
-        f"Unless its row says otherwise, a run trained for as many steps as {scale.minutes:g} CPU minutes buy on one thread of {place['cpu']} "
-        f"with torch {place['torch']}{' and bfloat16' if place['bfloat16'] else ''}; what a step costs was measured side by side. All saw the "
-        f"same {len(scale.training)} slices with the same crops and augmentation; the forest takes single pixels of these slices, drawn as the "
+        f"Unless its row says otherwise, a run trained for as many steps as {scale.minutes:g} CPU minutes buy on one thread of "
+        f"{place['cpu']} with torch {place['torch']}{half}; what a step costs was measured side by side. All saw the same "
+        f"{len(scale.training)} slices with the same crops and augmentation; the forest takes single pixels of these slices, drawn as the "
         "crops' centres are, for as many minutes, and has trees for steps. "
         f"Training spent earlier on the branches of ScSAM comes on top: {before}. It saw all training slices, also in the rows with fewer."
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
+import sys
 from collections.abc import Callable, Generator
-from functools import wraps
+from functools import cache, wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import torch
@@ -22,10 +24,24 @@ SMALLEST_TILE = 128
 WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 """How devices other than CUDA say it, inside a `RuntimeError`."""
 
+MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
+"""Names of glibc's settings for `mallopt`."""
+
+HELD = 256 << 20
+"""Bytes that glibc keeps when they are freed, in place of giving them back to the system at once."""
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+
+@cache
+def hold_memory() -> None:
+    """Let glibc keep the memory of one layer for the next; having each page mapped anew takes a seventh of the time on a CPU."""
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):  # other C libraries have none
+        mallopt(MMAP_THRESHOLD, 32 << 20)  # the most that it takes
+        mallopt(TRIM_THRESHOLD, HELD)
 
 
 class Loaded(Protocol):

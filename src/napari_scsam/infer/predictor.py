@@ -20,7 +20,7 @@ from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.infer.disk_cache import DiskCache
 from napari_scsam.infer.embeddings import EmbeddingCache, join
 from napari_scsam.infer.lanes import side_by_side
-from napari_scsam.infer.memory import Load, with_less_if_need_be
+from napari_scsam.infer.memory import Load, hold_memory, with_less_if_need_be
 from napari_scsam.infer.postprocess import keep_only, label_map
 from napari_scsam.infer.prompt_answer import PromptAnswer, mask_prompt, prompt_answer
 from napari_scsam.infer.prompts import prompt_tensors, tile_for
@@ -86,7 +86,9 @@ class Predictor:
 
     def __init__(self, model: ScSAM, device: str | torch.device = "auto", disk: DiskCache | None = None, *, fill: bool = True) -> None:
         self.device = choose_device(str(device))
-        self.model = model.eval().to(self.device)
+        # Convolutions work in this order of memory; weights in another would be turned round for each tile.
+        self.model = model.eval().to(self.device).to(memory_format=torch.channels_last)
+        hold_memory()
         self.embeddings = EmbeddingCache()
         self.encoder = TileEncoder(self.model, self.device, disk, fill=fill)
         self.load = Load(self.device, self.model.config.tile)

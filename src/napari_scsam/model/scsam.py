@@ -23,6 +23,7 @@ from napari_scsam.model.fusion import Fusion
 from napari_scsam.model.image_encoder import EMBED_DIM, STRIDE, build_sam_encoder
 from napari_scsam.model.mae import build_mae_encoder
 from napari_scsam.model.mask_decoder import Decoded, DetailPath, PromptMaskDecoder
+from napari_scsam.model.packed_linear import compute_dtype, needs_grad
 
 SAM_MEAN = (123.675, 116.28, 103.53)
 SAM_STD = (58.395, 57.12, 57.375)
@@ -158,6 +159,8 @@ class ScSAM(nn.Module):
             logit is 0 everywhere, so a softmax over ``[0, logits]`` settles overlaps.
         """
         prototypes = self.class_prompt.prototypes if prototypes is None else prototypes
+        if not needs_grad(embedding.fused, prototypes):  # half the memory to go through, K times; training keeps its precision
+            embedding = embedding._replace(fused=embedding.fused.to(compute_dtype(embedding.fused)))
         sparse, dense = self.class_prompt(embedding.fused, prototypes)
         expanded = embedding.fused.repeat_interleave(len(prototypes), dim=0)
         decoded = self.mask_decoder(expanded, self.positions(embedding.fused), sparse, dense)
