@@ -19,7 +19,7 @@ Trainer = Callable[[Recipe, Path], Iterator[TrainStep]]
 
 NEVER = 1_000_000
 
-NOWHERE = Path("never-written")
+NOWHERE = Path("never-written.safetensors")
 
 
 def with_steps(recipe: Recipe, steps: int) -> Recipe:
