@@ -5,6 +5,7 @@ import torch
 from segment_anything.modeling import MaskDecoder, TwoWayTransformer
 
 from napari_scsam.model.mask_decoder import Decoded, DetailPath, PromptMaskDecoder
+from napari_scsam.model.prompt_transformer import PromptTransformer
 
 
 @pytest.fixture(scope="module")
@@ -12,8 +13,8 @@ def twins() -> tuple[MaskDecoder, PromptMaskDecoder]:
     """The original and ours with the same random weights, 32 channels wide."""
     torch.manual_seed(0)
     original, ours = (
-        kind(transformer_dim=32, transformer=TwoWayTransformer(depth=2, embedding_dim=32, mlp_dim=64, num_heads=4)).eval()
-        for kind in (MaskDecoder, PromptMaskDecoder)
+        kind(transformer_dim=32, transformer=transformer(depth=2, embedding_dim=32, mlp_dim=64, num_heads=4)).eval()
+        for kind, transformer in ((MaskDecoder, TwoWayTransformer), (PromptMaskDecoder, PromptTransformer))
     )
     for weights in original.parameters():
         torch.nn.init.normal_(weights, std=0.3)

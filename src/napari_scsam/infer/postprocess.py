@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec
@@ -50,7 +51,6 @@ def label_map(logits: NDArray[np.float32], classes: Sequence[ClassSpec], wanted:
         Y×X class ids.
     """
     values = np.array([0, *(written_as(c, wanted) for c in classes)], label_dtype(classes))
-    best = logits.argmax(0)
-    index = np.where(np.take_along_axis(logits, best[None], 0)[0] > 0, best + 1, 0)
-    labels: NDArray[np.unsignedinteger] = values[index]
+    highest, best = torch.from_numpy(np.ascontiguousarray(logits)).max(0)
+    labels: NDArray[np.unsignedinteger] = values[torch.where(highest > 0, best + 1, 0).numpy()]
     return labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -38,12 +39,31 @@ class PromptMaskDecoder(MaskDecoder):  # type: ignore[misc]
         `positions` is SAM's encoding of the actual grid, 1×256×h×w.
         """
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight]).expand(len(sparse), -1, -1)
-        n, c, h, w = embeddings.shape
-        tokens, cells = self.transformer(embeddings + dense, positions.expand(n, -1, -1, -1), torch.cat([own, sparse], dim=1))
-        upscaled = self.output_upscaling(cells.transpose(1, 2).reshape(n, c, h, w))
-        weights = self.output_hypernetworks_mlps[0](tokens[:, 1])
-        logits = torch.einsum("nc,nchw->nhw", weights, upscaled)[:, None]
+        tokens, cells = self.transformer(embeddings + dense, positions, torch.cat([own, sparse], dim=1))
+        logits = self.masks(cells, self.output_hypernetworks_mlps[0](tokens[:, 1]), embeddings.shape[2:])
         return Decoded(logits, self.iou_prediction_head(tokens[:, 0])[:, :1], tokens[:, 1])
+
+    def masks(self, cells: Tensor, filters: Tensor, grid: Sequence[int]) -> Tensor:
+        """Upscale N×h·w×256 cells fourfold and filter each by its N×32: N×1×4h×4w.
+
+        A transposed convolution whose stride is its size is a linear layer on
+        each cell. So the channels stay side by side in memory, and only the
+        one mask is brought into rows and columns.
+        """
+        first, norm, act, second, _ = self.output_upscaling
+        halves = act(F.layer_norm(spread(first, cells), norm.weight.shape, norm.weight, norm.bias, norm.eps))  # N×h·w×4×64
+        quarters = act(spread(second, halves))  # N×h·w×4×4×32
+        masks = torch.einsum("nc,nsabc->nsab", filters.to(quarters.dtype), quarters)
+        (h, w), n = grid, len(cells)
+        return masks.view(n, h, w, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4, 6).reshape(n, 1, 4 * h, 4 * w)
+
+
+def spread(layer: nn.ConvTranspose2d, cells: Tensor) -> Tensor:
+    """Send …×C cells through a transposed convolution of size and stride 2: …×4×C', the four pixels of each cell row by row."""
+    weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)
+    bias = None if layer.bias is None else layer.bias.repeat(4)
+    pixels: Tensor = F.linear(cells, weight, bias)
+    return pixels.view(*cells.shape[:-1], 4, -1)
 
 
 class DetailPath(nn.Module):
@@ -95,6 +115,8 @@ class DetailPath(nn.Module):
         if prototypes is not None:
             filters = filters + self.class_filters(prototypes)
         filters = filters.view(batch, 4 * coarse.shape[1], -1)
-        fine = F.pixel_shuffle(torch.einsum("bkc,bchw->bkhw", filters[..., :-1], features) + filters[..., -1, None, None], 2)
+        rows = features.permute(0, 2, 3, 1).flatten(1, 2)  # channels side by side, as the convolutions left them
+        filtered = torch.baddbmm(filters[:, None, :, -1], rows, filters[..., :-1].transpose(1, 2).to(rows.dtype))
+        fine = F.pixel_shuffle(filtered.transpose(1, 2).reshape(batch, -1, *features.shape[2:]), 2)
         sharp: Tensor = F.interpolate(coarse, fine.shape[2:], mode="bilinear", align_corners=False) + fine
         return sharp

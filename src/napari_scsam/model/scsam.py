@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import torch
-from segment_anything.modeling import PromptEncoder, TwoWayTransformer
+from segment_anything.modeling import PromptEncoder
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -24,6 +24,7 @@ from napari_scsam.model.image_encoder import EMBED_DIM, STRIDE, build_sam_encode
 from napari_scsam.model.mae import build_mae_encoder
 from napari_scsam.model.mask_decoder import Decoded, DetailPath, PromptMaskDecoder
 from napari_scsam.model.packed_linear import compute_dtype, needs_grad
+from napari_scsam.model.prompt_transformer import PromptTransformer
 
 SAM_MEAN = (123.675, 116.28, 103.53)
 SAM_STD = (58.395, 57.12, 57.375)
@@ -109,7 +110,7 @@ class ScSAM(nn.Module):
         self.prompt_encoder = PromptEncoder(
             embed_dim=EMBED_DIM, image_embedding_size=(64, 64), input_image_size=(1024, 1024), mask_in_chans=16
         )
-        transformer = TwoWayTransformer(depth=2, embedding_dim=EMBED_DIM, mlp_dim=2048, num_heads=8)
+        transformer = PromptTransformer(depth=2, embedding_dim=EMBED_DIM, mlp_dim=2048, num_heads=8)
         self.mask_decoder = PromptMaskDecoder(transformer_dim=EMBED_DIM, transformer=transformer)
         self.mae = build_mae_encoder(config.mae)
         self.fusion = Fusion(self.mae.channels[-1], self.mae.strides[-1], kind=config.fusion)
