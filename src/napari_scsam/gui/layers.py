@@ -7,6 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pint
 import zarr
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
@@ -69,6 +70,14 @@ def show_classes(layer: Labels, classes: Sequence[ClassSpec]) -> None:
     table = class_table(parse_classes(known.values()))
     layer.colormap, layer.features = table["colormap"], table["features"]
     layer.metadata = {**layer.metadata, **table["metadata"]}
+
+
+def read_units() -> None:
+    """Make napari read its table of units, to be called on the main thread before another thread makes a layer.
+
+    pint reads it when it is first asked for, and answers who asks meanwhile from half a table: ``'pixel' is not defined``.
+    """
+    pint.application_registry.parse_units("pixel")
 
 
 def warm_up() -> None:
