@@ -54,6 +54,9 @@ def emdata() -> Path:
 @pytest.fixture(scope="session")
 def random_model() -> ScSAM:
     """A tiny ScSAM with random weights everywhere, also where it starts at zero; tests must not change it."""
+    from napari_scsam.gui.torch_guard import import_torch_stack
+
+    import_torch_stack()  # there may have been a window
     import torch
 
     from napari_scsam.model import ScSAM, ScSAMConfig

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from napari_scsam.data.project_image import ImageReference, copy_image
 from napari_scsam.data.volumes import open_volume
 
 HERE = Path(__file__).parent
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks the processes that are killed")
 TABLE = tuple(ClassSpec(number, f"class {number}") for number in range(1, 6))
 
 
@@ -30,20 +32,36 @@ def project(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks the painters")
-def test_nothing_is_lost_in_thirty_kills(project):
-    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+def rounds_of(script: str, *arguments: str, **environment: str) -> list[dict[str, Any]]:
+    """Run a script that kills, and give its verdicts, which are printed, too."""
     run = subprocess.run(  # noqa: S603
-        [sys.executable, str(HERE / "painter.py"), str(project), "30"],
-        env=environment,
+        [sys.executable, str(HERE / script), *arguments],
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         check=False,
         timeout=280,
     )
-    rounds = [json.loads(line) for line in run.stdout.splitlines()]
-    assert len(rounds) == 30, run.stderr[-2000:]
+    print(run.stdout)  # noqa: T201  # shown when the test fails
+    assert run.returncode == 0, run.stderr[-2000:]
+    return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+
+
+@pytest.mark.slow
+@forks
+def test_nothing_is_lost_in_thirty_kills(project):
+    rounds = rounds_of("painter.py", str(project), "30", QT_QPA_PLATFORM="offscreen")
     assert [r["lost"] for r in rounds] == [0] * 30
     assert sum(r["held"] for r in rounds) > 100, "too few edits were old enough to say anything"
     assert rounds[-1]["labelled"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.gui
+@pytest.mark.emdata
+@forks
+def test_nothing_is_lost_when_a_window_is_killed(emdata):
+    """Five of the rounds that ``python tests/faults/player.py`` plays."""
+    rounds = rounds_of("player.py", "--rounds", "5", "--seconds", "4", "--emdata", str(emdata))
+    assert [(r["lost"], r["locks"], r["opened as left"], r["trouble"]) for r in rounds] == [(0, True, True, [])] * 5
+    assert sum(r["held"] for r in rounds) > 5, "too few edits were old enough to say anything"

@@ -12,7 +12,7 @@ from napari.utils.notifications import notification_manager
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui import edit_writing, object_work
 from napari_scsam.gui.correcting import Correcting
-from napari_scsam.gui.layers import class_table
+from napari_scsam.gui.layers import NOT_KEPT, class_table
 from napari_scsam.gui.locks import locked_labels
 from napari_scsam.gui.session import Session
 
@@ -344,6 +344,16 @@ def test_layers_beside_the_labels_and_units_of_their_own(desk):
     one.viewer.dims.set_point(0, 6 * 0.04 / factor[0])
     one.viewer.cursor.position = tuple(np.array(A) * (0.04, 0.008, 0.008) / factor)
     assert not (one.use("delete")[6] == 1).any()
+
+
+def test_what_the_plugin_shows_is_not_corrected(desk):
+    one = desk(balls((1, 4, 2)))
+    shown = one.viewer.add_labels(balls((9, 9, 9)), **WHERE, metadata={NOT_KEPT: True})
+    for active in (shown, None):
+        one.viewer.layers.selection.active = active
+        assert not (one.use("delete", A)[6] == 1).any()
+        one.layer.undo()
+    np.testing.assert_array_equal(shown.data, balls((9, 9, 9)))
 
 
 def test_a_flat_image(desk):

@@ -13,11 +13,13 @@ from napari.utils.notifications import notification_manager
 from napari_scsam.config import ClassSpec
 from napari_scsam.data.project import Project
 from napari_scsam.data.project_image import copy_image
-from napari_scsam.gui.layers import classes_of, show_classes
+from napari_scsam.gui.correcting import Correcting
+from napari_scsam.gui.layers import NOT_KEPT, classes_of, show_classes
+from napari_scsam.gui.locks import lock, locked_labels
 from napari_scsam.gui.napari_io import read_layers
 from napari_scsam.gui.project_keeper import ProjectKeeper
-from napari_scsam.gui.project_layers import NOT_KEPT
 from napari_scsam.gui.project_panel import ProjectPanel
+from napari_scsam.gui.prompting import Prompting
 
 pytestmark = pytest.mark.gui
 
@@ -84,6 +86,7 @@ def test_it_opens_as_it_was_left(begun, window, wait):
     layer.data_setitem((np.array([2, 2]), np.array([5, 6]), np.array([7, 7])), np.array([2, 1]))
     show_classes(layer, [ClassSpec(9, "granule", "#123456")])
     layer.opacity, layer.selected_label, layer.contour = 0.25, 2, 1
+    lock(layer, 2, locked=True)
     one.session.image.contrast_limits = (11, 99)
     one.session.type_voxel_size((50.0, 9.0, 9.0))
     points = viewer.add_points([[400.0, 100.0, 120.0]], name="prompts", size=5)
@@ -102,6 +105,7 @@ def test_it_opens_as_it_was_left(begun, window, wait):
     assert [str(unit) for unit in again.units] == ["nanometer"] * 3
     assert classes_of(again) == classes_of(layer)
     assert (again.opacity, again.selected_label, again.contour) == (0.25, 2, 1)
+    assert locked_labels(again) == (2,)
     assert tuple(two.session.image.contrast_limits) == (11, 99)
     assert two.session.voxel_size == (50.0, 9.0, 9.0)
     np.testing.assert_array_equal(two.viewer.layers["prompts"].data, points.data)
@@ -111,6 +115,22 @@ def test_it_opens_as_it_was_left(begun, window, wait):
     assert two.viewer.layers.selection.active is again
     kept, again_kept = ([layer.name for layer in v.layers if NOT_KEPT not in layer.metadata] for v in (viewer, two.viewer))
     assert again_kept == kept, "the outlines of what is reviewed are made anew, on top"
+
+
+def test_what_the_plugin_shows_for_a_while_is_not_kept(begun, window, wait):
+    one = begun()
+    one.session.part(Prompting).start()
+    Correcting.of(one.session).use("cut")
+    one.finish()
+    assert len(one.viewer.layers) == 7
+    one.keeper.keep()
+    one.keeper.close()
+    two = window()
+    two.viewer.add_image(np.zeros((4, 96, 128), np.uint8))
+    two.finish()
+    two.session.part(Prompting).start()
+    opened(two, one.path, wait)
+    assert len(two.viewer.layers) == 4, "two images, the labels, the outlines of what is reviewed"
 
 
 def test_the_model_knows_its_own_pixels_after_reopening(begun, window, wait):

@@ -33,9 +33,6 @@ ONE = (DISCS > 100) & (np.arange(128) < 70)
 
 @pytest.fixture
 def predictor(model):
-    from napari_scsam.gui.torch_guard import import_torch_stack
-
-    import_torch_stack()
     from blob_predictor import BlobPredictor
 
     return BlobPredictor(model, "cpu")

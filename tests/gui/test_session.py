@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import dask.array as da
 import numpy as np
+import pint
 import pytest
 import tifffile
 import zarr
@@ -214,6 +215,12 @@ def test_opening_a_file_adds_its_layers_and_chooses_the_image(viewer, session, t
     assert session.image is viewer.layers["cell"]
     session.open_file(str(tmp_path / "missing.tif"))
     assert "does not exist" in said[-1]
+
+
+def test_the_units_are_known_before_the_worker_thread_makes_a_layer(viewer, fake_engine, monkeypatch):
+    monkeypatch.setattr(pint.application_registry, "_registry", pint.LazyRegistry())
+    Session(viewer, fake_engine, AtOnce)
+    assert type(pint.application_registry.get()) is pint.UnitRegistry
 
 
 def test_one_session_a_viewer_until_its_last_widget_goes(viewer, fake_engine):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def project_path(text: str) -> Path:
 def start_project(
     path: Path, image: ImageSource, classes: Sequence[ClassSpec], *, typed: VoxelSize | None = None, dtype: npt.DTypeLike = "uint8"
 ) -> Generator[Progress, None, Project]:
-    """Make a project for an image that is shown.
+    """Make a project for an image that is shown; it appears when it is complete.
 
     The image stays where it is, if it can be opened from there again; an image
     that lies in memory is copied into the project.
@@ -76,21 +76,27 @@ def start_project(
     """
     if path.exists():
         raise UserError(f"{path.name} is there already; choose another name, or open it")
+    draft = path.with_name(f".{path.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)
     try:
         yield Progress(0, 3, "looking at the image")
         volume = same_volume(image)
         if volume is None:
-            mark_ours(path)
-            volume = yield from copy_image(path / "image", image.data, image.voxel_size, image.origin)
+            mark_ours(draft)
+            volume = yield from copy_image(draft / "image", image.data, image.voxel_size, image.origin)
         yield Progress(1, 3, "making the project")
-        project = create_project(path, ImageReference.of(volume, path), classes, voxel_size=typed, dtype=dtype)
-    except BaseException:  # cancelled, or a full disk: nothing half made stays
-        shutil.rmtree(path, ignore_errors=True)
-        raise
-    yield Progress(2, 3, "measuring the contrast")
-    with suppress(UserError):  # an image of one grey can be painted on all the same
-        project.update(contrast=measure_contrast(volume.data).to_dict())
-    return project
+        reference = ImageReference.of(volume, draft)
+        if reference.relative == "image":
+            reference = replace(reference, absolute=str(path.absolute() / "image"))
+        project = create_project(draft, reference, classes, voxel_size=typed, dtype=dtype)
+        yield Progress(2, 3, "measuring the contrast")
+        with suppress(UserError):  # an image of one grey can be painted on all the same
+            project.update(contrast=measure_contrast(volume.data).to_dict())
+        project.close()
+        draft.replace(path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return Project(path)
 
 
 def open_project(path: Path, image_path: str | None = None) -> Generator[Progress, None, OpenedProject]:

@@ -9,6 +9,8 @@ import numpy as np
 from napari.layers import Labels, Shapes
 from numpy.typing import NDArray
 
+from napari_scsam.gui.layers import NOT_KEPT, place_of
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
@@ -40,15 +42,10 @@ class CutLine:
         self.layer = Shapes(
             ndim=labels.ndim,
             name="line to cut along",
-            scale=labels.scale,
-            translate=labels.translate,
-            rotate=labels.rotate,
-            shear=labels.shear,
-            affine=labels.affine,
-            units=labels.units,
-            axis_labels=labels.axis_labels,
             edge_color="yellow",
             edge_width=1,
+            metadata={NOT_KEPT: True},
+            **place_of(labels),
         )
         viewer.add_layer(self.layer)
         viewer.layers.selection.active = self.layer

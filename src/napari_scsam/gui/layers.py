@@ -7,6 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pint
 import zarr
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
@@ -29,6 +30,9 @@ VOXEL_SIZE = "scsam_voxel_size"
 PATH = "scsam_path"
 """Key in ``layer.metadata`` for the file that an image layer shows."""
 
+NOT_KEPT = "scsam_not_kept"
+"""Key in ``layer.metadata`` of the plugin's own layers: a project does not keep them, and object tools leave them alone."""
+
 NO_CLASS_COLOUR = "#9a9a9a"
 
 
@@ -45,10 +49,10 @@ def new_labels(image: Image, classes: Sequence[ClassSpec]) -> Labels:
     return layer
 
 
-def place_of(image: Image) -> dict[str, Any]:
-    """Give the attributes that put a layer where an image layer lies, pixel on pixel."""
+def place_of(layer: Layer) -> dict[str, Any]:
+    """Give the attributes that put another layer where this one lies, pixel on pixel."""
     names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-    return {name: getattr(image, name) for name in names}
+    return {name: getattr(layer, name) for name in names}
 
 
 def empty_volume(shape: tuple[int, ...], highest: int) -> Any:
@@ -69,6 +73,14 @@ def show_classes(layer: Labels, classes: Sequence[ClassSpec]) -> None:
     table = class_table(parse_classes(known.values()))
     layer.colormap, layer.features = table["colormap"], table["features"]
     layer.metadata = {**layer.metadata, **table["metadata"]}
+
+
+def read_units() -> None:
+    """Make napari read its table of units, to be called on the main thread before another thread makes a layer.
+
+    pint reads it when it is first asked for, and answers who asks meanwhile from half a table: ``'pixel' is not defined``.
+    """
+    pint.application_registry.parse_units("pixel")
 
 
 def warm_up() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
+    from napari.layers import Labels, Layer
 
     from napari_scsam.gui.plane import Plane
 
@@ -20,12 +20,12 @@ LOCKED = "scsam_locked"
 """Key in ``layer.metadata`` for the locked label values, a sorted list."""
 
 
-def locked_labels(layer: Labels) -> tuple[int, ...]:
+def locked_labels(layer: Layer) -> tuple[int, ...]:
     """Give the locked label values of a layer."""
     return tuple(layer.metadata.get(LOCKED, ()))
 
 
-def lock(layer: Labels, value: int, *, locked: bool) -> None:
+def lock(layer: Layer, value: int, *, locked: bool) -> None:
     """Lock a label value, or unlock it."""
     values = set(locked_labels(layer)) - {value} | ({value} if locked else set())
     layer.metadata = {**layer.metadata, LOCKED: sorted(values)}

@@ -9,7 +9,7 @@ from napari.layers import Labels
 
 from napari_scsam.config import UserError
 from napari_scsam.data.objects import Place
-from napari_scsam.gui.layers import classes_of
+from napari_scsam.gui.layers import NOT_KEPT, classes_of
 from napari_scsam.gui.locks import locked_labels
 from napari_scsam.gui.plane import Plane, data_to_viewer, plane_shown_of, viewer_to_data
 
@@ -47,7 +47,7 @@ class View:
 
 
 def labels_layer(viewer: Viewer) -> Labels:
-    """Find the labels layer to correct: the active one, else the topmost that is visible.
+    """Find the user's labels layer to correct: the active one, else the topmost that is visible.
 
     Raises
     ------
@@ -55,8 +55,8 @@ def labels_layer(viewer: Viewer) -> Labels:
         When there is none that can be corrected.
     """
     active = viewer.layers.selection.active
-    shown = [layer for layer in reversed(viewer.layers) if isinstance(layer, Labels) and layer.visible]
-    layer = active if isinstance(active, Labels) else next(iter(shown), None)
+    labels = [layer for layer in reversed(viewer.layers) if isinstance(layer, Labels) and NOT_KEPT not in layer.metadata]
+    layer = active if active in labels else next((layer for layer in labels if layer.visible), None)
     if layer is None:
         raise UserError("there is no labels layer to correct; segment a slice first, or add one")
     if layer.multiscale:

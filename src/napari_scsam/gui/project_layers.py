@@ -13,16 +13,13 @@ from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.data.project import Project
 from napari_scsam.data.project_start import ImageSource
 from napari_scsam.data.saved_array import SavedArray
-from napari_scsam.gui.layers import PATH, new_labels, same_grid
+from napari_scsam.gui.layers import NOT_KEPT, PATH, new_labels, same_grid
 from napari_scsam.gui.napari_io import physical_place
 from napari_scsam.gui.plane import check_image, full_resolution
 from napari_scsam.gui.view_state import restore_look
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-NOT_KEPT = "scsam_not_kept"
-"""Key in ``layer.metadata`` of layers that the project makes itself and does not keep."""
 
 
 def image_source(image: Image | None) -> ImageSource:
@@ -75,11 +72,11 @@ def new_layer(project: Project, name: str, image: Image, description: Mapping[st
 
 
 def remove_layers(viewer: Viewer, path: Path) -> None:
-    """Take the layers of a project at this path out of the window, and the outlines that a project shows."""
+    """Take the layers of a project at this path out of the window, and what the plugin shows beside them."""
     for layer in list(viewer.layers):
         data = layer.data if isinstance(layer, Labels) else None
         own = isinstance(data, SavedArray) and str(path.absolute()) in str(data.stored.store_path)
-        if own or NOT_KEPT in layer.metadata:
+        if (own or NOT_KEPT in layer.metadata) and layer in viewer.layers:  # one that goes may take others with it
             viewer.layers.remove(layer)
 
 

@@ -17,9 +17,10 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_scsam.gui.layers import place_of
+from napari_scsam.gui.layers import NOT_KEPT, place_of
 from napari_scsam.gui.plane import Plane, full_resolution
 from napari_scsam.gui.prompt_engine import Marks
+from napari_scsam.gui.view_state import camera_of
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -59,7 +60,8 @@ class PromptLayers:
         self._viewer, self.image, self._keys = viewer, image, on_keys
         self._outside = False
         self._before = viewer.layers.selection.active
-        place = place_of(image)
+        place = place_of(image) | {"metadata": {NOT_KEPT: True}}
+        fine = 1 / camera_of(viewer).zoom / min(image.scale)
         self.preview = Labels(np.zeros((1,) * image.ndim, np.uint8), name="object found", opacity=0.6, **place)
         self.preview.colormap = DirectLabelColormap(color_dict={None: PREVIEW_COLOUR, 0: "transparent"})
         self.preview.editable = False
@@ -69,7 +71,7 @@ class PromptLayers:
             property_choices={"side": [INSIDE, OUTSIDE]},
             edge_color=COLOURS[INSIDE],
             face_color="transparent",
-            edge_width=2 / viewer.camera.zoom / min(image.scale),
+            edge_width=2 * fine,
             **place,
         )
         self.points = Points(
@@ -78,7 +80,7 @@ class PromptLayers:
             property_choices={"side": [INSIDE, OUTSIDE]},
             face_color=COLOURS[INSIDE],
             border_color="white",
-            size=POINT_PIXELS / viewer.camera.zoom / min(image.scale),
+            size=POINT_PIXELS * fine,
             **place,
         )
         for layer in (self.preview, self.strokes, self.points):

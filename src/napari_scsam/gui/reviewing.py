@@ -15,9 +15,10 @@ from qtpy.QtCore import QCoreApplication, QTimer
 from napari_scsam.config import UserError
 from napari_scsam.data.project import REVIEWED_TABLE, Project
 from napari_scsam.data.review import Outlines, SliceReview, review_slice, review_steps
+from napari_scsam.gui.layers import NOT_KEPT, place_of
 from napari_scsam.gui.plane import Plane, shown_plane
 from napari_scsam.gui.project_keeper import ProjectKeeper
-from napari_scsam.gui.project_layers import NOT_KEPT, show_position
+from napari_scsam.gui.project_layers import show_position
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -177,14 +178,13 @@ class Reviewing:
     def _show_outlines(self, viewer: Viewer, image: Image, project: Project) -> None:
         """Add the layer with the outlines; what was selected stays so."""
         active = viewer.layers.selection.active
-        names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
         self.outlines = Labels(
             Outlines(project.reviewed),
             name="reviewed",
             opacity=0.9,
             colormap=DirectLabelColormap(color_dict={None: "transparent", 1: REVIEWED_TABLE[0].colour}),
             metadata={NOT_KEPT: True},
-            **{name: getattr(image, name) for name in names},
+            **place_of(image),
         )
         self.outlines.editable = False
         viewer.add_layer(self.outlines)

@@ -12,7 +12,7 @@ from napari.layers import Shapes
 from psygnal import Signal
 
 from napari_scsam.config import Progress, UserError
-from napari_scsam.gui.layers import place_of
+from napari_scsam.gui.layers import NOT_KEPT, place_of
 from napari_scsam.gui.prompt_layers import being_drawn, flat
 from napari_scsam.gui.run_engine import RunDone, SliceDone, run_steps
 
@@ -145,7 +145,7 @@ class Segmenting:
         viewer.add_layer(layer)
         layer.mode = "add_rectangle"
         layer.events.data.connect(self._on_rectangle)
-        layer.metadata["before"] = before
+        layer.metadata = {NOT_KEPT: True, "before": before}
         self.session.status.emit("Drag a rectangle round what you want segmented; Esc leaves it.")
 
     def _on_rectangle(self, event: Event) -> None:

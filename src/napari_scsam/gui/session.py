@@ -21,6 +21,7 @@ from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.gui.engine import Engine, ModelInfo, Segmentation, SliceRequest
+from napari_scsam.gui.layers import read_units
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.outputs import Outputs
 from napari_scsam.gui.painting import OrganelleLabels
@@ -89,6 +90,7 @@ class Session:
         self.protections: list[Protection] = []
         """Each names pixels that the model must leave alone; what any names is left."""
         self._engine = engine
+        read_units()
         self._worker = make_worker(self._receive)
         self._outputs = Outputs()
         self._sources = Sources()

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer, Points, Shapes
 
+from napari_scsam.gui.layers import NOT_KEPT
+from napari_scsam.gui.locks import lock, locked_labels
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
@@ -47,6 +50,8 @@ def describe_view(viewer: Viewer, name_of: Callable[[Layer], str | None]) -> dic
 
 def describe_layer(layer: Layer, name: str | None) -> dict[str, Any] | None:
     """Describe one layer; None for one that is not kept."""
+    if NOT_KEPT in layer.metadata:
+        return None
     if isinstance(layer, Points | Shapes):
         return {"kind": type(layer).__name__.lower(), "state": describe_drawing(layer)}
     settings = SETTINGS.get(type(layer))
@@ -54,7 +59,7 @@ def describe_layer(layer: Layer, name: str | None) -> dict[str, Any] | None:
         return None
     state = {key: plain(getattr(layer, key)) for key in (*LOOK, *PLACE[:5], *settings)}
     state["units"], state["axis_labels"] = [str(unit) for unit in layer.units], list(layer.axis_labels)
-    return {"kind": type(layer).__name__.lower(), "of": name, "state": state}
+    return {"kind": type(layer).__name__.lower(), "of": name, "state": state, "locked": list(locked_labels(layer))}
 
 
 def describe_drawing(layer: Points | Shapes) -> dict[str, Any]:
@@ -69,10 +74,12 @@ def describe_drawing(layer: Points | Shapes) -> dict[str, Any]:
 
 
 def restore_look(layer: Layer, description: Mapping[str, Any]) -> None:
-    """Give a layer back its place, look and settings; what napari does not take any more is left as it is."""
+    """Give a layer back its place, look, settings and locks; what napari does not take any more is left as it is."""
     for key, value in description.get("state", {}).items():
         with suppress(ValueError, TypeError, KeyError, AttributeError):
             setattr(layer, key, tuple(value) if key in ("units", "axis_labels") else value)
+    for value in description.get("locked", ()):
+        lock(layer, value, locked=True)
 
 
 def restore_drawing(description: Mapping[str, Any]) -> Layer | None:
