@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Hashable
+from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.config import ClassSpec, Progress, VoxelSize
+from napari_scsam.config import ClassSpec, Progress, TaughtClass, VoxelSize
 from napari_scsam.data.preprocess import Contrast, measure_contrast
 from napari_scsam.gui.layers import warm_up
 from napari_scsam.gui.napari_io import read_layers
@@ -114,9 +114,10 @@ class Engine:
         self._predictor: Predictor | None = None
         self._contrasts: dict[Hashable, Contrast] = {}
 
-    def load_steps(self, checkpoint: str) -> Generator[Progress, None, ModelInfo]:
-        """Load a checkpoint unless it is the one at hand."""
+    def load_steps(self, checkpoint: str, taught: Sequence[TaughtClass] = ()) -> Generator[Progress, None, ModelInfo]:
+        """Load a checkpoint unless it is the one at hand; beside its own classes it then knows those taught before."""
         predictor = yield from self._ready(checkpoint)
+        predictor.recall(taught)
         return ModelInfo(checkpoint, str(predictor.device))
 
     def segment_steps(self, request: SliceRequest) -> Generator[Progress, None, Segmentation]:
