@@ -47,7 +47,7 @@ class View:
 
 
 def labels_layer(viewer: Viewer) -> Labels:
-    """Find the labels layer to correct: the active one, else the topmost that is visible.
+    """Find the labels layer to correct: the active one, else the topmost that is visible; rather not one that cannot be edited.
 
     Raises
     ------
@@ -55,8 +55,9 @@ def labels_layer(viewer: Viewer) -> Labels:
         When there is none that can be corrected.
     """
     active = viewer.layers.selection.active
-    shown = [layer for layer in reversed(viewer.layers) if isinstance(layer, Labels) and layer.visible]
-    layer = active if isinstance(active, Labels) else next(iter(shown), None)
+    visible = [layer for layer in reversed(viewer.layers) if isinstance(layer, Labels) and layer.visible]
+    found = [active, *visible] if isinstance(active, Labels) else visible
+    layer = next((layer for layer in found if layer.editable or layer.multiscale), next(iter(found), None))
     if layer is None:
         raise UserError("there is no labels layer to correct; segment a slice first, or add one")
     if layer.multiscale:
