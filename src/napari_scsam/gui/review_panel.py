@@ -45,7 +45,9 @@ class ReviewPanel(QGroupBox):
         )
         self.mark.clicked.connect(self.slice_marked)
         self.rectangle = QPushButton("Rectangle")
-        self.rectangle.setToolTip("Say it of the rectangle that is selected on a shapes layer, on this slice only.")
+        self.rectangle.setToolTip(
+            "Say it of a rectangle on this slice: press, then drag it.\nOne that is selected on a shapes layer is taken as it is."
+        )
         self.rectangle.clicked.connect(self.rectangle_marked)
         self.strip = SliceStrip()
         self.strip.picked.connect(self.slice_picked)

@@ -61,7 +61,7 @@ class Sources:
         """Say where the voxel size comes from, and what that means for a network trained at some nm per pixel."""
         size = self.voxel_size(layer)
         if size is None:
-            note = "Voxel size unknown: segmenting at the image's own pixel size."
+            note = "Voxel size unknown: segmented at the image's own pixel size. Type it above if you know it."
             return note if np.allclose(layer.scale, 1) else f"{note} (The layer's scale has no unit of length.)"
         source = "As typed here" if layer in self._typed else "From the layer"
         if trained is None:
