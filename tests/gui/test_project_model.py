@@ -10,6 +10,7 @@ from at_once import AtOnce
 from napari.components import ViewerModel
 
 from napari_scsam.config import ClassSpec, TaughtClass
+from napari_scsam.data.preprocess import Contrast
 from napari_scsam.gui import project_model
 from napari_scsam.gui.project_keeper import ProjectKeeper
 from napari_scsam.gui.project_model import ProjectModel
@@ -98,3 +99,15 @@ def test_a_class_taught_before_the_project_is_made_goes_into_it(begin, stack, tm
 def test_picking_the_same_checkpoint_again_keeps_what_it_was_taught(taught, infos):
     taught.session.choose_checkpoint(infos[0])
     assert taught.session.taught == (GRANULE,)
+
+
+def test_the_contrast_as_shown_is_kept(taught, begin, tmp_path):
+    measured = dict(taught.keeper.project.record.contrast)
+    assert measured
+    taught.session.image.contrast_limits = (50, 99)
+    taught.session.take_contrast_as_shown(True)
+    two = reopen(taught, begin, tmp_path / "mine.scsam.zarr")
+    assert two.session.contrast == Contrast(50.0, 99.0)
+    assert two.keeper.project.record.contrast == {**measured, "shown": {"low": 50.0, "high": 99.0}}
+    two.session.take_contrast_as_shown(False)
+    assert two.keeper.project.record.contrast == measured

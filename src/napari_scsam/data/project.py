@@ -44,8 +44,8 @@ class ProjectRecord:
     created: str
     voxel_size: VoxelSize | None = None
     """nm along z, y, x, if the user typed it."""
-    contrast: Mapping[str, float] | None = None
-    """`Contrast` of the volume."""
+    contrast: Mapping[str, Any] | None = None
+    """`Contrast` of the volume; with ``shown``, the one that the user chose instead."""
     checkpoint: Mapping[str, str] | None = None
     """``name`` and ``sha256`` of the checkpoint used last."""
     history: tuple[Mapping[str, Any], ...] = ()

@@ -1,4 +1,4 @@
-"""Keeps with a project which network it was made with, and the classes that this network was taught."""
+"""Keeps with a project which network it was made with, what that was taught, and the contrast that it is shown."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class ProjectModel:
         self._recalled = ""
         """Hash of the checkpoint that knows again what the project keeps for it."""
         self.keeper.changed.connect(self._on_news)
+        session.image_changed.connect(self._keep_contrast)
         session.checkpoint_changed.connect(self._on_news)
 
     def _on_news(self) -> None:
@@ -36,6 +37,7 @@ class ProjectModel:
         if project is not self._project:
             self._project, self._recalled = project, ""
             self._choose(project)
+            self._recall_contrast(project)
         info, found = self.session.checkpoint, self.keeper.checkpoint_hash()
         if project is None or info is None or not found:
             return
@@ -45,6 +47,18 @@ class ProjectModel:
         other = [entry for entry in project.record.taught if entry["checkpoint"] != found]
         taught = (*other, *({"checkpoint": found, **known.to_dict()} for known in self.session.taught))
         project.update(checkpoint={"name": info.name, "sha256": found}, taught=taught)
+
+    def _recall_contrast(self, project: Project | None) -> None:
+        """Take the contrast as shown if that was chosen; the contrast itself comes back with the layer."""
+        if project is not None and (project.record.contrast or {}).get("shown"):
+            self.session.take_contrast_as_shown(True)
+        self._keep_contrast()
+
+    def _keep_contrast(self) -> None:
+        if (project := self._project) is not None:
+            contrast = self.session.contrast
+            shown = {"shown": contrast.to_dict()} if contrast is not None else {}
+            project.update(contrast={**{k: v for k, v in (project.record.contrast or {}).items() if k != "shown"}, **shown})
 
     def _choose(self, project: Project | None) -> None:
         """Choose the checkpoint that the project was used with last, if it is on this machine."""

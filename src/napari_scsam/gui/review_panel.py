@@ -113,7 +113,7 @@ class ReviewPanel(QGroupBox):
 
 def _table() -> QTableWidget:
     table = QTableWidget(0, 4)
-    table.setHorizontalHeaderLabels(["class", "this slice", "reviewed", "slices"])
+    table.setHorizontalHeaderLabels(["class", "here", "reviewed", "slices"])
     for column, tip in enumerate(
         ("", "Pixels of the class on this slice", "Pixels of the class in what is reviewed", "Slices with reviewed pixels of the class")
     ):

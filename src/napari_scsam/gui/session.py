@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, TaughtClass, UserError, VoxelSize
+from napari_scsam.data.preprocess import Contrast
 from napari_scsam.gui.engine import Engine, ModelInfo, Segmentation, SliceRequest
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.outputs import Outputs
@@ -92,7 +93,7 @@ class Session:
         self._worker = make_worker(self._receive)
         self._outputs = Outputs()
         self._sources = Sources()
-        self._sources.size_changed.connect(self.image_changed)
+        self._sources.changed.connect(self.image_changed)
         self._embedded: deque[Hashable] = deque(maxlen=REMEMBERED_SLICES)
         self._users = 0
         self._receivers: dict[str, Callable[[Any], None]] = {}
@@ -150,6 +151,16 @@ class Session:
         """Take the user's word for the voxel size of the chosen layer (nm along z, y, x); None takes it back."""
         if self.image is not None:
             self._sources.type_size(self.image, size)
+
+    def take_contrast_as_shown(self, shown: bool) -> None:
+        """Choose whether the network gets the contrast that napari shows the layer in, or that of the whole volume."""
+        if self.image is not None:
+            self._sources.take_contrast_as_shown(self.image, shown)
+
+    @property
+    def contrast(self) -> Contrast | None:
+        """The contrast of the chosen layer, where it is taken as shown."""
+        return None if self.image is None else self._sources.contrast(self.image)
 
     def choose_checkpoint(self, info: CheckpointInfo) -> None:
         """Choose the network, and load it on the worker thread; classes stay chosen by name."""
@@ -261,6 +272,7 @@ class Session:
             voxel_size=self.voxel_size,
             classes=self.chosen,
             shifts=tuple(self.shifts.items()),
+            contrast=self.contrast,
         )
 
     @property

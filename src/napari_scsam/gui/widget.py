@@ -102,6 +102,7 @@ class ScSAMWidget(QWidget):
         self.volume.layer_chosen.connect(session.choose_image)
         self.volume.file_asked.connect(session.open_file)
         self.volume.size_typed.connect(session.type_voxel_size)
+        self.volume.contrast_chosen.connect(session.take_contrast_as_shown)
         self.model.checkpoint_chosen.connect(session.choose_checkpoint)
         self.model.file_asked.connect(self._use_checkpoint_file)
         self.segment.classes_chosen.connect(session.choose_classes)
@@ -190,6 +191,7 @@ class ScSAMWidget(QWidget):
         flat = image is not None and image.ndim == 2
         self.volume.show_chosen(image)
         self.volume.show_size(session.voxel_size, session.explain_voxel_size(), flat=flat, possible=image is not None)
+        self.volume.show_contrast(shown=session.contrast is not None, possible=image is not None)
 
     def _show_checkpoint(self) -> None:
         if (info := self._session.checkpoint) is not None:
