@@ -1,55 +1,336 @@
-"""Takes the README's picture: the real widget in a real napari window.
+"""Acts out the tutorial in a real napari window, with mouse and keys, and takes a picture of every panel and state.
 
-    python docs/pictures.py VOLUME SLICE docs/images/widget.png
+    python docs/pictures.py VOLUME --slice 100 --object 90 94 [--all FOLDER] [--theme light] [--font 18] [--size 1280 720]
 
-Without a screen, run it under ``xvfb-run -a -s "-screen 0 1600x1000x24"``
-with ``QT_QPA_PLATFORM=xcb LIBGL_ALWAYS_SOFTWARE=1``.
+The pictures that the documents show go to ``docs/images``, drawn in few colours
+so that they are small. With ``--all``, every picture goes to that folder, and
+``docs/images`` stays as it is. Without a screen, run it under
+``xvfb-run -a -s "-screen 0 1600x1000x24"`` with ``QT_QPA_PLATFORM=xcb LIBGL_ALWAYS_SOFTWARE=1``.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import os
+import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import napari
-from qtpy.QtWidgets import QApplication
-from skimage import io
+import numpy as np
+from napari.settings import get_settings
+from PIL import Image
+from qtpy.QtCore import QPoint, Qt, QTimer
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit, QPushButton, QToolTip, QWidget
 
-from napari_scsam.gui.napari_io import read_layers
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.widget import ScSAMWidget
 
+IMAGES = Path(__file__).parent / "images"
+KEPT = ("open", "class", "widget", "object", "carried", "correct", "review", "export")
+"""The pictures that the documents show."""
 
-def wait_until(ready: Callable[[], bool], seconds: float = 300) -> None:
-    """Let the event loop run until something holds."""
-    end = time.monotonic() + seconds
-    while not ready() and time.monotonic() < end:
-        QApplication.processEvents()
-        time.sleep(0.01)
+COLOURS = 96
+NO_KEY, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
+LEFT = Qt.MouseButton.LeftButton
 
 
-def main(volume: str, slice_index: int, out: Path) -> None:
-    """Open the volume, segment all classes of one slice, and save the window."""
-    viewer = napari.Viewer(title="napari")
-    viewer.window.resize(1500, 950)
-    for data, options, kind in read_layers(volume):
-        getattr(viewer, f"add_{kind}")(data, **options)
-    panel = ScSAMWidget(viewer)
-    viewer.window.add_dock_widget(panel, name="ScSAM")
-    viewer.dims.set_point(0, slice_index * viewer.layers[0].scale[0])
-    worker = Session.of(viewer)._worker
-    idle = lambda: not (worker.busy() or worker._small)  # noqa: E731
-    wait_until(idle)
-    panel.segment.segment.click()
-    wait_until(idle)
-    viewer.reset_view()
-    wait_until(lambda: False, 1.5)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    io.imsave(out, viewer.screenshot(canvas_only=False, flash=False)[..., :3])
-    viewer.close()
+class Stage:
+    """A napari window with the widget, hands to use it, and a camera.
+
+    Parameters
+    ----------
+    args
+        What `main` was asked for.
+    scratch
+        A folder for what is made on the way.
+    """
+
+    def __init__(self, args: argparse.Namespace, scratch: Path) -> None:
+        self.volume, self.slice, self.object, self.folder, self.scratch = args.volume, args.slice, args.object, args.all, scratch
+        self.viewer = napari.Viewer(title="napari")
+        self.window = self.viewer.window._qt_window
+        self.window.setGeometry(0, 0, *args.size)
+        self.viewer.window.add_plugin_dock_widget("napari-scsam", "ScSAM")
+        self.panel: ScSAMWidget = self.window.findChild(ScSAMWidget)
+        self.session = Session.of(self.viewer)
+        self.canvas = self.viewer.window._qt_viewer.canvas
+        self.settle()
+
+    # The camera
+
+    def shoot(self, name: str) -> None:
+        """Take a picture of the window, as it is on the screen."""
+        area = self.window.frameGeometry()
+        self._keep(name, self.window.screen().grabWindow(0, area.x(), area.y(), area.width(), area.height()))
+        if self.folder is not None:
+            self._keep(f"{name}-column", self.panel.column.grab())
+
+    def _keep(self, name: str, shot: object) -> None:
+        if self.folder is None and name not in KEPT:
+            return
+        target = (self.folder or IMAGES) / f"{name}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shot.save(str(target))
+        if self.folder is None:
+            Image.open(target).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+
+    def shoot_open(self, name: str, popup: Callable[[], object]) -> None:
+        """Take a picture with a list or menu open."""
+        QTimer.singleShot(0, popup)  # it may not come back before it is closed
+        self.settle(0.6)
+        self.shoot(name)
+        if (opened := QApplication.activePopupWidget()) is not None:
+            opened.close()
+        self.settle()
+
+    # Time
+
+    def settle(self, seconds: float = 0.3) -> None:
+        """Let all work end, and the window be drawn."""
+        worker = self.session._worker
+        self.until(lambda: not (worker.busy() or worker._small), 60)
+        self.until(lambda: False, seconds)
+
+    def until(self, ready: Callable[[], bool], seconds: float = 300) -> None:
+        """Let the event loop run until something holds."""
+        end = time.monotonic() + seconds
+        while not ready() and time.monotonic() < end:
+            QApplication.processEvents()
+            time.sleep(0.01)
+
+    # Hands
+
+    def show(self, part: QWidget) -> None:
+        """Scroll the widget to a part of it, which then stands at the top."""
+        self.settle(0.05)
+        self.panel.scroller.verticalScrollBar().setValue(part.mapTo(self.panel.column, QPoint(0, 0)).y() - 4)
+        self.settle()
+
+    def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = NO_KEY) -> None:
+        """Press a key over the canvas."""
+        QTest.keyClick(self.canvas.native, key, modifier)
+        self.settle()
+
+    def click(self, y: float, x: float, modifier: Qt.KeyboardModifier = NO_KEY) -> None:
+        """Click on a pixel of the slice shown."""
+        QTest.mouseClick(self.canvas.native, LEFT, modifier, self.place(y, x))
+        self.settle()
+
+    def point_at(self, y: float, x: float) -> None:
+        """Move the mouse to a pixel of the slice shown."""
+        QTest.mouseMove(self.canvas.native, self.place(y, x))
+        self.settle(0.2)
+
+    def drag(self, *corners: tuple[float, float], then: Callable[[], object] = lambda: None) -> None:
+        """Drag the mouse along pixels of the slice shown; before it lets go, do something."""
+        path = [self.place(*corner) for corner in corners]
+        QTest.mousePress(self.canvas.native, LEFT, NO_KEY, path[0])
+        for start, end in pairwise(path):
+            for share in np.linspace(0, 1, 12):
+                QTest.mouseMove(self.canvas.native, start + (end - start) * share)
+                QTest.qWait(5)
+        self.until(lambda: False, 0.3)
+        then()
+        QTest.mouseRelease(self.canvas.native, LEFT, NO_KEY, path[-1])
+        self.settle()
+
+    def place(self, y: float, x: float) -> QPoint:
+        """Find a pixel of the slice shown on the canvas."""
+        image = self.session.image
+        world = np.asarray(image.data_to_world((*[0] * (image.ndim - 2), y, x)))
+        right, down = self.canvas.view.scene.node_transform(self.canvas._scene_canvas.scene).map([world[-1], world[-2], 0, 1])[:2]
+        return QPoint(round(right), round(down))
+
+    def pick(self, name: str) -> None:
+        """Pick a class in the dropdown."""
+        classes = self.panel.segment.classes
+        classes.setCurrentIndex(classes.findText(name))
+        classes.activated.emit(classes.currentIndex())
+        self.settle()
+
+    def choose_scope(self, scope: str) -> None:
+        """Pick where to segment."""
+        dropdown = self.panel.segment.scope
+        dropdown.show_choice(scope)
+        dropdown.activated.emit(dropdown.currentIndex())
+        self.settle()
+
+    def name_file(self, button: QPushButton, path: Path) -> None:
+        """Press a button, and write a path into the dialog that it opens."""
+        QTimer.singleShot(500, partial(self._fill_dialog, path))  # the click comes back when the dialog is closed
+        button.click()
+        self.settle(1.5)
+
+    def _fill_dialog(self, path: Path) -> None:
+        dialog = QApplication.activeModalWidget()
+        if isinstance(dialog, QFileDialog):
+            dialog.findChild(QLineEdit).setText(str(path))
+            QTimer.singleShot(200, dialog.accept)
+
+
+# The scenes, in the order of the tutorial
+
+
+def nothing_loaded(stage: Stage) -> None:
+    """Look at the empty window, then at a volume whose voxel size nobody has said."""
+    stage.shoot("empty")
+    stage.viewer.add_image(np.random.default_rng(0).integers(80, 160, (3, 250, 250)).astype(np.uint8), name="from somewhere")
+    stage.settle()
+    stage.shoot("size-unknown")
+    stage.viewer.layers.clear()
+    stage.settle()
+
+
+def open_volume(stage: Stage) -> None:
+    """Open the volume, and look at the card of the model."""
+    stage.panel.volume.file_asked.emit(str(stage.volume))
+    stage.settle()
+    stage.viewer.dims.set_point(0, stage.slice * stage.session.image.scale[0])
+    stage.viewer.reset_view()
+    stage.settle()
+    stage.shoot("open")
+    card = stage.panel.model.checkpoints
+    QToolTip.showText(card.mapToGlobal(QPoint(20, 20)), card.toolTip(), card)
+    stage.settle()
+    stage.shoot("model-card")
+    QToolTip.hideText()
+
+
+def segment(stage: Stage) -> None:
+    """Segment one class, another, all; move the threshold; open the lists."""
+    panel = stage.panel.segment
+    stage.pick("mitochondrion")
+    stage.press(Qt.Key.Key_S, SHIFT)
+    stage.shoot("class")
+    stage.pick("membrane")
+    stage.shoot("another-class")
+    stage.pick("all classes")
+    stage.shoot("widget")
+    stage.shoot_open("class-list", panel.classes.showPopup)
+    stage.shoot_open("several", panel.several.showMenu)
+    stage.pick("mitochondrion")
+    panel.shift.setValue(15)
+    stage.settle()
+    stage.shoot("threshold")
+    panel.shift_value.click()
+    stage.settle()
+
+
+def scopes(stage: Stage) -> None:
+    """Segment some slices, with the bar and the way out, and a region."""
+    panel, work = stage.panel.segment, stage.panel.work
+    stage.choose_scope("range")
+    stage.shoot("range")
+    panel.segment.click()
+    stage.until(lambda: work.bar.isVisible() and work.bar.value() > 1, 60)
+    stage.until(lambda: False, 0.2)
+    stage.shoot("running")
+    work.cancel.click()
+    stage.settle()
+    stage.shoot("cancelled")
+    stage.choose_scope("region")
+    panel.segment.click()
+    stage.settle()
+    stage.drag((60, 60), (180, 200), then=partial(stage.shoot, "region"))
+    stage.choose_scope("slice")
+
+
+def one_object(stage: Stage) -> None:
+    """Point at an object, say what is not of it, and carry it through the slices."""
+    stage.press(Qt.Key.Key_O, SHIFT)
+    stage.click(*stage.object)
+    stage.shoot("object")
+    stage.panel.prompt.reach.setValue(20)
+    stage.press(Qt.Key.Key_E, SHIFT)
+    stage.shoot("carried")
+    stage.press(Qt.Key.Key_O, SHIFT)
+
+
+def correct(stage: Stage) -> None:
+    """Let an object grow, lock a class, and take a tool in hand."""
+    stage.show(stage.panel.correct)
+    stage.point_at(*stage.object)
+    stage.press(Qt.Key.Key_G)
+    stage.press(Qt.Key.Key_B, SHIFT)
+    stage.shoot("correct")
+    merge = stage.panel.correct.buttons["merge"]
+    merge.click()
+    stage.settle()
+    stage.shoot("tool-in-hand")
+    merge.click()
+
+
+def project(stage: Stage) -> None:
+    """Keep it as a project; review a slice, and a rectangle of the next."""
+    desk = stage.panel.desk
+    stage.show(desk.project)
+    stage.name_file(desk.project.new, stage.scratch / "medulla")
+    stage.shoot_open("project", desk.project.open.showMenu)
+    stage.show(desk.review)
+    stage.press(Qt.Key.Key_R, SHIFT)
+    stage.shoot("reviewed")
+    stage.press(Qt.Key.Key_Right)
+    desk.review.rectangle.click()
+    stage.settle()
+    stage.drag((60, 60), (180, 200))
+    stage.settle(0.6)
+    stage.shoot("review")
+
+
+def export(stage: Stage) -> None:
+    """Write the training set."""
+    stage.show(stage.panel.desk.export)
+    stage.name_file(stage.panel.desk.export.export, stage.scratch / "training_set")
+    stage.shoot("export")
+    print("exported:", *sorted(path.name for path in (stage.scratch / "training_set").iterdir()))  # noqa: T201
+
+
+def shortcuts(stage: Stage) -> None:
+    """Show the keys in napari's preferences."""
+    from napari._qt.dialogs.preferences_dialog import PreferencesDialog
+    from napari._qt.widgets.qt_keyboard_settings import ShortcutEditor
+
+    dialog = PreferencesDialog(parent=stage.window)
+    dialog.setGeometry(20, 20, stage.window.width() - 40, stage.window.height() - 40)
+    dialog.show()
+    titles = [dialog._list.item(row).text() for row in range(dialog._list.count())]
+    dialog._list.setCurrentRow(titles.index("Shortcuts"))
+    stage.settle()
+    dialog.findChild(ShortcutEditor)._table.scrollToBottom()
+    stage.settle()
+    stage.shoot("shortcuts")
+    dialog.close()
+
+
+SCENES = (nothing_loaded, open_volume, segment, scopes, one_object, correct, project, export, shortcuts)
+
+
+def main() -> None:
+    """Play the scenes."""
+    asked = argparse.ArgumentParser(description="Take the pictures of the documents.")
+    asked.add_argument("volume", type=Path)
+    asked.add_argument("--slice", type=int, default=0)
+    asked.add_argument("--object", type=float, nargs=2, required=True, metavar=("Y", "X"), help="a pixel of the object to point at")
+    asked.add_argument("--all", type=Path, metavar="FOLDER", help="where every picture goes")
+    asked.add_argument("--theme", default="dark")
+    asked.add_argument("--font", type=int, help="size of napari's font, in points")
+    asked.add_argument("--size", type=int, nargs=2, default=(1280, 800), help="of the window")
+    args = asked.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["NAPARI_SCSAM_RECENT"] = f"{scratch}/recent.json"
+        look = get_settings(Path(scratch) / "settings.yaml").appearance
+        look.theme = args.theme
+        look.font_size = args.font or look.font_size
+        stage = Stage(args, Path(scratch))
+        for scene in SCENES:
+            scene(stage)
+        stage.viewer.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+    main()

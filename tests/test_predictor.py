@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import json
 import math
 from collections.abc import Callable
 
@@ -9,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_scsam.config import ClassSpec, Progress, UserError
+from napari_scsam.config import ClassSpec, Progress, TaughtClass, UserError
 from napari_scsam.data.preprocess import Contrast
 from napari_scsam.infer.predictor import Predictor, finish
 from napari_scsam.model import Embedding, EncoderFeatures, ScSAM, ScSAMConfig
@@ -363,6 +365,21 @@ def test_a_second_click_starts_from_the_first_answer(
     assert far.masks.shape == (1, *blobs.shape)
 
 
+def test_points_in_a_box_correct_the_answer_to_the_box(blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor, asked = see(blobs, 512), []
+    ask = predictor.model.prompt_logits
+    monkeypatch.setattr(predictor.model, "prompt_logits", lambda _, *given: asked.append(given) or ask(_, *given))
+    alone = predictor.predict_prompts(boxes=[40, 40, 80, 80])
+    asked.clear()
+    predictor.predict_prompts(points=[(60, 60), (70, 50), (95, 60)], labels=[1, 0, 1], boxes=[40, 40, 80, 80])
+    (points, boxes, masks), ((_, labels), again, earlier) = asked
+    assert points is None
+    assert masks is None
+    assert torch.equal(boxes, again)
+    assert labels.tolist() == [[-1, 0, 1]], "the first lies inside already"
+    assert torch.equal(earlier, alone.tile_logits)
+
+
 def test_an_answer_about_other_objects_cannot_be_refined(blobs: np.ndarray) -> None:
     predictor = see(blobs, 512)
     answer = predictor.predict_prompts(points=[(20, 20)])
@@ -432,6 +449,24 @@ def test_teaching_anew_forgets_the_old_answer(predictor: Predictor, square: np.n
     assert spec.id == 6
     assert len(predictor.classes) == 4
     assert not np.allclose(first, predictor.class_logits(["granule"]))
+
+
+def test_a_taught_class_is_known_again(model: ScSAM, square: np.ndarray, few_steps: None) -> None:
+    fresh = copy.deepcopy(model)
+    predictor = Predictor(model, device="cpu")
+    predictor.set_image(square)
+    spec, *_ = teach(predictor, square)
+    renewed = predictor.teach("Membrane", strokes(square.shape, np.s_[2:6, 100:140]))
+    known = [TaughtClass.from_dict(json.loads(json.dumps(predictor.taught(c).to_dict()))) for c in (spec, renewed)]
+    again = Predictor(fresh, device="cpu")
+    again.set_image(square)
+    before = again.class_logits()
+    again.recall(known)
+    assert again.classes == predictor.classes
+    np.testing.assert_allclose(again.class_logits(), predictor.class_logits(), rtol=1e-5)
+    again.recall([])
+    assert len(again.classes) == 3
+    np.testing.assert_array_equal(again.class_logits(), before)
 
 
 def test_the_thinnest_stroke_survives_resampling(predictor: Predictor, square: np.ndarray) -> None:

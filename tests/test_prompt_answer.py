@@ -46,6 +46,16 @@ def test_on_equal_pixels_it_is_torchs_own_resizing() -> None:
     np.testing.assert_allclose(found.window, resized.numpy(), atol=1e-5)
 
 
+def test_points_lie_in_a_mask_or_outside_it() -> None:
+    maps = torch.full((2, 64, 96), -1.0)
+    maps[0, :10, :20], maps[1, 40:, 40:] = 1.0, 1.0
+    found = prompt_answer(maps, torch.zeros(2), TILE, SHAPE, ONE)
+    places = [(48, 32), (67, 41), (68, 42), (143, 95), (0, 0), (149, 99)]  # in the tile, at corners of the masks, beside the tile
+    assert found.holds(np.array(places, float)).tolist() == [[True, True] + [False] * 4, [False] * 3 + [True, False, False]]
+    assert found.holds(np.array([places[:1], places[3:4]], float)).tolist() == [[True], [True]]
+    assert found.holds(np.array(places, float)).tolist() == found.masks[:, [y for _, y in places], [x for x, _ in places]].tolist()
+
+
 @pytest.mark.parametrize("stride", [1, 2, 4])
 @pytest.mark.parametrize("zoom", [(0.5, 0.5), (2.0, 1.0), (0.75, 1.3), (4.0, 0.125)])
 def test_places_follow_the_zoom(stride: int, zoom: tuple[float, float]) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from napari_scsam.config import UserError
 from napari_scsam.data.tiling import Tile, tile_grid
-from napari_scsam.infer.prompts import prompt_tensors, tile_for
+from napari_scsam.infer.prompts import NO_POINT, prompt_tensors, tile_for
 
 ONE = (1.0, 1.0)
 
@@ -49,6 +49,13 @@ def test_how_many_objects_and_whether_they_fit_a_tile() -> None:
     assert box.objects == 1
     assert box.fit(Tile(4, 0, 32, 16))
     assert not box.fit(Tile(5, 0, 32, 16))
+
+
+def test_only_what_contradicts_an_answer_is_a_correction() -> None:
+    prompts = prompt_tensors([[(3, 5), (4, 6), (7, 8), (9, 9)]], [[1, 0, 1, 0]], [0, 0, 20, 20], ONE)
+    corrections = prompts.corrections(np.array([[True, True, False, False]]))
+    assert corrections.labels.tolist() == [[NO_POINT, 0, 1, NO_POINT]]
+    assert torch.equal(corrections.points, prompts.points)
 
 
 @pytest.mark.parametrize(

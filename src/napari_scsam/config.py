@@ -69,6 +69,24 @@ class ClassSpec:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class TaughtClass:
+    """A class that a network learned from strokes: what it needs to know the class again."""
+
+    spec: ClassSpec
+    prototype: tuple[float, ...]
+    """256 numbers; they mean something to the checkpoint that was taught, and to no other."""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TaughtClass:
+        """Read what `to_dict` wrote."""
+        return cls(ClassSpec.from_dict(data["class"]), tuple(map(float, data["prototype"])))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain JSON values."""
+        return {"class": self.spec.to_dict(), "prototype": list(self.prototype)}
+
+
 def distinct_colour(class_id: int) -> str:
     """Give a colour that differs well from those of nearby ids (golden-ratio hues)."""
     red, green, blue = colorsys.hls_to_rgb((class_id * 0.618034) % 1.0, 0.55, 0.75)

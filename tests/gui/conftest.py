@@ -43,6 +43,9 @@ class FakePredictor:
         assert image.ndim == 2
         return (key, voxel_size), image, contrast
 
+    def recall(self, taught) -> None:
+        self.recalled = tuple(taught)
+
     def look_at(self, slice_) -> None:
         asked, self.image, self.contrast = slice_
         self.asked.append(asked)

@@ -14,6 +14,7 @@ from napari_scsam.gui import edit_writing, object_work
 from napari_scsam.gui.correcting import Correcting
 from napari_scsam.gui.layers import NOT_KEPT, class_table
 from napari_scsam.gui.locks import locked_labels
+from napari_scsam.gui.pointing import labels_layer
 from napari_scsam.gui.session import Session
 
 WHERE = {"scale": (40, 8, 8), "translate": (100, -50, 30), "units": ("nm",) * 3}
@@ -398,7 +399,7 @@ def test_keys_clicks_and_a_drawn_line_in_a_window(window, stack, wait, qtbot):
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=at(40, 50))
     assert not layer.data[z].any()
     assert not one.widget.correct.buttons["delete"].isChecked()
-    assert "Deleted object 7" in one.widget.correct.status.text()
+    assert "Deleted object 7" in one.widget.work.status.text()
     layer.undo()
     one.widget.correct.buttons["cut"].click()
     assert len(one.viewer.layers) == 3
@@ -410,3 +411,12 @@ def test_keys_clicks_and_a_drawn_line_in_a_window(window, stack, wait, qtbot):
     wait(lambda: len(one.viewer.layers) == 2)
     assert set(np.unique(layer.data[z])) == {0, 7, 8}
     assert one.viewer.layers.selection.active is layer
+
+
+def test_outlines_on_top_are_not_what_is_corrected(desk):
+    one = desk(classes=True)
+    outlines = one.viewer.add_labels(np.zeros(one.layer.data.shape, np.uint8), name="reviewed")
+    outlines.editable = False
+    for active in (outlines, None):
+        one.viewer.layers.selection.active = active
+        assert labels_layer(one.viewer) is one.layer

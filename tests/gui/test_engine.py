@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_scsam.config import UserError
+from napari_scsam.data.preprocess import Contrast
 from napari_scsam.gui.engine import SliceRequest
 from napari_scsam.gui.plane import Plane
 
@@ -55,6 +58,14 @@ def test_nothing_is_embedded_that_would_drive_out_the_slice_shown(fake_engine, r
     finish(fake_engine.segment_steps(request_for(stack)))
     finish(fake_engine.prefetch_steps(request_for(stack)))
     assert fake_engine.predictor.prefetched == []
+
+
+def test_a_contrast_that_was_chosen_is_not_measured(fake_engine, request_for, stack):
+    asked = replace(request_for(stack), contrast=Contrast(10.0, 20.0))
+    _, steps = finish(fake_engine.segment_steps(asked))
+    assert fake_engine.predictor.contrast == Contrast(10.0, 20.0)
+    assert "contrast" not in " ".join(step.what for step in steps)
+    assert asked.embedding != request_for(stack).embedding
 
 
 def test_a_constant_volume_is_refused_in_a_sentence(fake_engine, request_for):

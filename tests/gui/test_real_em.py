@@ -91,8 +91,8 @@ def test_pick_segment_cancel_undo_redo_switch(emdata, real_window, wait, capsys)
     wait(lambda: heart.take() < 50)
 
     panel.segment.segment.click()
-    wait(lambda: panel.segment.bar.value() > 0, 100_000)
-    panel.segment.cancel.click()
+    wait(lambda: panel.work.bar.value() > 0, 100_000)
+    panel.work.cancel.click()
     finish()
     assert len(viewer.layers) == 1
     stalls["cancelling a run"] = heart.take()
@@ -124,7 +124,7 @@ def test_pick_segment_cancel_undo_redo_switch(emdata, real_window, wait, capsys)
     panel.segment.segment.click()
     finish()
     stalls["another slice"] = heart.take()
-    assert labels.data[41].any() or "nothing found" in panel.segment.status.text()
+    assert labels.data[41].any() or "nothing found" in panel.work.status.text()
     heart.stop()
     with capsys.disabled():
         print("\nlongest silence of the event loop:", ", ".join(f"{what} {ms:.0f} ms" for what, ms in stalls.items()))  # noqa: T201  # asked for

@@ -64,8 +64,6 @@ def test_a_selected_rectangle_is_marked_on_the_slice_shown(begun):
     box = np.array([[2, 10, 20], [2, 10, 59.6], [2, 29.7, 59.6], [2, 29.7, 20]])
     world = box * SIZE + ORIGIN
     shapes = begun.viewer.add_shapes([world], shape_type="rectangle", units="nm")
-    begun.reviewing.mark_rectangle()
-    assert "no rectangle is selected" in notification_manager.records[-1].message
     shapes.selected_data = {0}
     begun.reviewing.mark_rectangle()
     mask = np.asarray(begun.keeper.project.reviewed)
@@ -73,6 +71,25 @@ def test_a_selected_rectangle_is_marked_on_the_slice_shown(begun):
     assert mask.sum() == 20 * 40
     begun.reviewing.mark_rectangle()
     assert not np.asarray(begun.keeper.project.reviewed).any()
+
+
+def test_without_a_selected_rectangle_one_is_drawn_and_marked(begun):
+    active = begun.viewer.layers.selection.active
+    begun.viewer.dims.set_point(0, ORIGIN[0] + 2 * SIZE[0])
+    begun.reviewing.mark_rectangle()
+    drawn = begun.viewer.layers["rectangle to mark"]
+    assert begun.viewer.layers.selection.active is drawn
+    drawn.add_rectangles(np.array([[2, -5, 20], [2, -5, 59.6], [2, 29.7, 59.6], [2, 29.7, 20]]))
+    begun.finish()
+    mask = np.asarray(begun.keeper.project.reviewed)
+    assert mask[2, :30, 20:60].all()
+    assert mask.sum() == 30 * 40
+    assert drawn not in begun.viewer.layers
+    assert begun.viewer.layers.selection.active is active
+    begun.reviewing.mark_rectangle()
+    begun.viewer.layers["rectangle to mark"].add_rectangles(np.array([[2, 990, 20], [2, 990, 30], [2, 999, 30], [2, 999, 20]]))
+    begun.finish()
+    assert "outside the image" in notification_manager.records[-1].message
 
 
 def test_a_slice_along_another_axis_is_marked(begun, wait):

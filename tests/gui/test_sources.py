@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
+from napari_scsam.data.preprocess import Contrast
 from napari_scsam.gui.sources import Sources
 
 
@@ -37,7 +38,7 @@ def test_voxel_size_is_read_typed_or_unknown_but_never_guessed(sources):
     layer = Image(np.zeros((2, 3, 4)), scale=(5, 5, 5))
     assert sources.voxel_size(layer) is None
     unknown = sources.explain_size(layer, 5.0)
-    assert unknown.startswith("Voxel size unknown: segmenting at the image's own pixel size.")
+    assert unknown.startswith("Voxel size unknown: segmented at the image's own pixel size.")
     assert "no unit" in unknown
     assert "no unit" not in sources.explain_size(Image(np.zeros((3, 4))), 5.0)
     sources.type_size(layer, (40.0, 10.0, 10.0))
@@ -60,7 +61,19 @@ def test_voxel_size_follows_the_layer(sources):
     layer = Image(np.zeros((2, 3, 4)))
     sources.volume(layer)
     seen = []
-    sources.size_changed.connect(lambda: seen.append(sources.voxel_size(layer)))
+    sources.changed.connect(lambda: seen.append(sources.voxel_size(layer)))
     layer.units = ("um",) * 3
     layer.scale = (0.04, 0.01, 0.01)
     assert seen[-1] == (40, 10, 10)
+
+
+def test_the_contrast_is_the_volumes_until_the_one_shown_is_asked_for(sources):
+    layer, news = Image(np.zeros((2, 3, 4)), contrast_limits=(3, 9), metadata={"mine": 1}), []
+    sources.changed.connect(lambda: news.append(sources.contrast(layer)))
+    assert sources.contrast(layer) is None
+    sources.take_contrast_as_shown(layer, True)
+    layer.contrast_limits = (4, 8)
+    assert sources.contrast(layer) == Contrast(4.0, 8.0)
+    sources.take_contrast_as_shown(layer, False)
+    assert news == [Contrast(3.0, 9.0), None]
+    assert layer.metadata["mine"] == 1

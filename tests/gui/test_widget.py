@@ -41,8 +41,8 @@ def test_pick_a_class_segment_undo_redo_and_pick_another(window, stack):
     z = one.viewer.dims.current_step[0]
     first = np.array(labels.data[z])
     assert set(np.unique(first)) == {0, 1}
-    assert not one.widget.segment.bar.isVisible()
-    assert "mitochondrion on slice" in one.widget.segment.status.text()
+    assert not one.widget.work.bar.isVisible()
+    assert "mitochondrion on slice" in one.widget.work.status.text()
     labels.undo()
     assert not labels.data.any()
     labels.redo()
@@ -57,12 +57,12 @@ def test_cancel_in_the_middle_of_a_long_run(window, stack, wait):
     one.finish()
     one.engine.predictor.count = 10_000
     one.widget.segment.segment.click()
-    wait(lambda: one.widget.segment.bar.value() > 1)
-    wait(one.widget.segment.cancel.isVisible)
-    one.widget.segment.cancel.click()
+    wait(lambda: one.widget.work.bar.value() > 1)
+    wait(one.widget.work.cancel.isVisible)
+    one.widget.work.cancel.click()
     wait(lambda: one.engine.predictor.closed == 1)
     assert len(one.viewer.layers) == 1
-    assert "Cancelled" in one.widget.segment.status.text()
+    assert "Cancelled" in one.widget.work.status.text()
     one.engine.predictor.count = 2
     one.widget.segment.segment.click()
     one.finish()
@@ -117,7 +117,7 @@ def test_a_dock_closed_in_the_middle_of_a_run_leaves_no_thread(window, stack, wa
     one.finish()
     one.engine.predictor.count = 10_000
     one.widget.segment.segment.click()
-    wait(lambda: one.widget.segment.bar.value() > 1)
+    wait(lambda: one.widget.work.bar.value() > 1)
     one.viewer.window.remove_dock_widget(one.widget)
     wait(lambda: not inference_threads())
     assert one.engine.predictor.closed == 1
@@ -127,7 +127,7 @@ def test_a_dock_closed_in_the_middle_of_a_run_leaves_no_thread(window, stack, wa
 def test_a_viewer_closed_in_the_middle_of_a_run_leaves_no_thread(window, stack, wait):
     one = window(Image(stack))
     one.finish()
-    predictor, bar = one.engine.predictor, one.widget.segment.bar
+    predictor, bar = one.engine.predictor, one.widget.work.bar
     predictor.count = 10_000
     one.widget.segment.segment.click()
     wait(lambda: bar.value() > 1)
@@ -154,7 +154,7 @@ def test_without_any_checkpoint_the_panel_says_so(make_napari_viewer, monkeypatc
     viewer.window.add_dock_widget(panel)
     assert "No checkpoint found" in panel.model.note.text()
     panel.segment.segment.click()
-    assert "no image" in panel.segment.status.text()
+    assert "no image" in panel.work.status.text()
 
 
 def test_it_fits_a_small_screen_and_both_themes(window, stack, wait):
@@ -162,7 +162,7 @@ def test_it_fits_a_small_screen_and_both_themes(window, stack, wait):
     one.viewer.window.resize(800, 500)
     for theme in ("light", "dark"):
         one.viewer.theme = theme
-        column, panels = one.widget.widget(), (one.widget.volume, one.widget.model, one.widget.segment)
+        column, panels = one.widget.column, (one.widget.volume, one.widget.model, one.widget.segment)
         wait(lambda: all(panel.minimumSizeHint().width() <= panel.width() for panel in panels))  # noqa: B023  # waited for at once
-        assert column.width() <= one.widget.viewport().width()
+        assert column.width() <= one.widget.scroller.viewport().width()
     wait(lambda: one.widget.width() < 400)

@@ -44,12 +44,14 @@ class ProjectRecord:
     created: str
     voxel_size: VoxelSize | None = None
     """nm along z, y, x, if the user typed it."""
-    contrast: Mapping[str, float] | None = None
-    """`Contrast` of the volume."""
+    contrast: Mapping[str, Any] | None = None
+    """`Contrast` of the volume; with ``shown``, the one that the user chose instead."""
     checkpoint: Mapping[str, str] | None = None
     """``name`` and ``sha256`` of the checkpoint used last."""
     history: tuple[Mapping[str, Any], ...] = ()
     """What was done, oldest first: ``when``, ``what`` and details."""
+    taught: tuple[Mapping[str, Any], ...] = ()
+    """`TaughtClass` of each class taught, with the hash of the ``checkpoint`` that was taught it."""
     view: Mapping[str, Any] = field(default_factory=dict)
     """The window: layers, camera, slice; only the window reads it."""
 
@@ -58,13 +60,14 @@ class ProjectRecord:
         """Read what `to_dict` wrote; what a newer version added is left alone."""
         values = {f.name: data[f.name] for f in fields(cls) if f.name in data}
         values |= {"image": ImageReference.from_dict(data["image"]), "history": tuple(data.get("history", ()))}
+        values["taught"] = tuple(data.get("taught", ()))
         if values.get("voxel_size") is not None:
             values["voxel_size"] = tuple(values["voxel_size"])
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values."""
-        return {**asdict(self), "image": self.image.to_dict(), "history": list(self.history)}
+        return {**asdict(self), "image": self.image.to_dict(), "history": list(self.history), "taught": list(self.taught)}
 
 
 class Project:

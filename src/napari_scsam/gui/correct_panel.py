@@ -1,10 +1,10 @@
-"""The panel for correcting: the object tools, how far they reach, what is locked, and what was done."""
+"""The panel for correcting: the object tools, how far they reach, and what is locked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -14,15 +14,13 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMenu,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
 )
 
-from napari_scsam.config import Progress
 from napari_scsam.gui import correct_tools as tools
-from napari_scsam.gui.parts import keep_place, note
+from napari_scsam.gui.parts import note
 
 GRID = (
     (tools.MERGE, tools.DELETE),
@@ -32,12 +30,10 @@ GRID = (
     (tools.GROW, tools.SHRINK),
     (tools.PREVIOUS, tools.NEXT),
 )
-PATIENCE_MS = 150
-"""Work that is done sooner shows no bar."""
 
 
 class CorrectPanel(QGroupBox):
-    """Shows the tools and what they say; it decides nothing.
+    """Shows the tools; it decides nothing.
 
     Parameters
     ----------
@@ -53,7 +49,6 @@ class CorrectPanel(QGroupBox):
     unit_changed = Signal(bool)
     """Whether small is meant in µm² or µm³."""
     lock_changed = Signal(int, bool)
-    cancel_asked = Signal()
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         super().__init__("Correct")
@@ -75,14 +70,7 @@ class CorrectPanel(QGroupBox):
         self.locks = QPushButton()
         self.locks.setToolTip(f"Neither the model nor these tools change what is locked.\n{tools.LOCK.tip} ({keys[tools.LOCK.name]})")
         self.locks.setMenu(QMenu(self.locks))
-        self.status = note("Point at an object and press a key; or press a button and click the object.")
-        self.bar, self.cancel = QProgressBar(), QPushButton("Cancel")
-        self.cancel.clicked.connect(self.cancel_asked)
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.timeout.connect(lambda: self._show_bar(True))
         self._lay_out()
-        self._show_bar(False)
 
     def show_choices(self, *, whole: bool, reach: float, smallest: float, in_micrometres: bool, armed: str | None) -> None:
         """Show how the tools work, and which is in hand."""
@@ -110,27 +98,6 @@ class CorrectPanel(QGroupBox):
         shown = ", ".join(locked[:2]) + (f" and {len(locked) - 2} more" if len(locked) > 2 else "")
         self.locks.setText(f"Locked: {shown or 'nothing'}")
 
-    def show_status(self, sentence: str) -> None:
-        """Say what was done, or what to do next."""
-        self.status.setText(sentence)
-
-    def show_progress(self, progress: Progress) -> None:
-        """Move the bar; work whose end is not known makes it run to and fro."""
-        self.bar.setRange(0, 100 if progress.done else 0)
-        self.bar.setValue(100 * progress.done // max(1, progress.total))
-
-    def show_working(self, working: bool) -> None:
-        """Show the bar and the way out only while there is work that takes time."""
-        if not working:
-            self._soon.stop()
-            self._show_bar(False)
-        elif not self._soon.isActive():
-            self._soon.start(PATIENCE_MS)
-
-    def _show_bar(self, shown: bool) -> None:
-        self.bar.setVisible(shown)
-        self.cancel.setVisible(shown)
-
     def _button(self, tool: tools.ObjectTool) -> QPushButton:
         key = self._keys[tool.name]
         button = QPushButton(f"{tool.label}  ({key})")
@@ -146,15 +113,12 @@ class CorrectPanel(QGroupBox):
             for x, tool in enumerate(row):
                 grid.addWidget(self.buttons[tool.name], y, x)
         column = QVBoxLayout(self)
+        column.addWidget(note("Point at an object and press a key; or press a button and click the object."))
         column.addWidget(self.whole)
         column.addLayout(grid)
         column.addLayout(_row(QLabel("Smooth, grow, shrink by"), self.reach, QLabel("pixels")))
         column.addLayout(_row(self.buttons[tools.SIEVE.name], self.smallest, self.unit))
         column.addWidget(self.locks)
-        column.addWidget(self.status)
-        column.addLayout(_row(self.bar, self.cancel))
-        for widget in (self.bar, self.cancel):
-            keep_place(widget)
 
 
 def _number(low: float, high: float, tip: str) -> QDoubleSpinBox:
@@ -167,7 +131,7 @@ def _number(low: float, high: float, tip: str) -> QDoubleSpinBox:
     return box
 
 
-def _row(*widgets: QLabel | QDoubleSpinBox | QComboBox | QPushButton | QProgressBar) -> QHBoxLayout:
+def _row(*widgets: QLabel | QDoubleSpinBox | QComboBox | QPushButton) -> QHBoxLayout:
     row = QHBoxLayout()
     for widget in widgets:
         row.addWidget(widget, 0 if isinstance(widget, QLabel) else 1)

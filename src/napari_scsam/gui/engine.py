@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Hashable
+from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.config import ClassSpec, Progress, VoxelSize
+from napari_scsam.config import ClassSpec, Progress, TaughtClass, VoxelSize
 from napari_scsam.data.preprocess import Contrast, measure_contrast
 from napari_scsam.gui.layers import warm_up
 from napari_scsam.gui.napari_io import read_layers
@@ -51,6 +51,8 @@ class SliceRequest:
     """The classes to write."""
     shifts: tuple[tuple[str, float], ...] = ()
     """What is added to the thresholds of classes, by name."""
+    contrast: Contrast | None = None
+    """The grey values that become black and white; None: as measured on the whole volume."""
     region: Region | None = None
     """The part of the plane to look at; None: all of it."""
 
@@ -70,7 +72,7 @@ class SliceRequest:
     @property
     def embedding(self) -> Hashable:
         """Name of what the encoders make of the plane."""
-        return (self.checkpoint, self.key, self.voxel_size)
+        return (self.checkpoint, self.key, self.voxel_size, self.contrast)
 
     def describe(self) -> str:
         """Name the work for the user, e.g. ``"mitochondrion on slice 12"``."""
@@ -114,9 +116,10 @@ class Engine:
         self._predictor: Predictor | None = None
         self._contrasts: dict[Hashable, Contrast] = {}
 
-    def load_steps(self, checkpoint: str) -> Generator[Progress, None, ModelInfo]:
-        """Load a checkpoint unless it is the one at hand."""
+    def load_steps(self, checkpoint: str, taught: Sequence[TaughtClass] = ()) -> Generator[Progress, None, ModelInfo]:
+        """Load a checkpoint unless it is the one at hand; beside its own classes it then knows those taught before."""
         predictor = yield from self._ready(checkpoint)
+        predictor.recall(taught)
         return ModelInfo(checkpoint, str(predictor.device))
 
     def segment_steps(self, request: SliceRequest) -> Generator[Progress, None, Segmentation]:
@@ -130,7 +133,7 @@ class Engine:
     def look_steps(self, request: SliceRequest) -> Generator[Progress, None, Predictor]:
         """Give the predictor, looking at the plane; loads the checkpoint and measures the contrast first where need be."""
         predictor = yield from self._ready(request.checkpoint)
-        if request.volume not in self._contrasts:
+        if request.contrast is None and request.volume not in self._contrasts:
             yield Progress(0, 1, "measuring the contrast of the volume")
             self._contrasts[request.volume] = measure_contrast(request.data)
         yield Progress(0, 1, f"reading {request.plane.describe()}")
@@ -154,7 +157,7 @@ class Engine:
 
     def prepare(self, predictor: Predictor, request: SliceRequest) -> Slice:
         """Read a plane of a volume whose contrast is known, for the predictor."""
-        size, contrast = request.plane.voxel_size(request.voxel_size), self._contrasts[request.volume]
+        size, contrast = request.plane.voxel_size(request.voxel_size), request.contrast or self._contrasts[request.volume]
         return predictor.prepare(request.read(), size, contrast=contrast, key=request.key)
 
     def _ready(self, checkpoint: str) -> Generator[Progress, None, Predictor]:

@@ -37,7 +37,7 @@ class ExportPanel(QGroupBox):
         self.into_image = QPushButton("Labels into the image's file")
         self.into_image.setToolTip("Add the labels to labels/ of the image's own OME-Zarr, with scale, unit, colours and a pyramid.")
         self.into_image.clicked.connect(self.into_image_asked)
-        self.bring = QPushButton("Import labels")
+        self.bring = QPushButton("Import labels  ")
         self.bring.setToolTip("Take labels that exist already, and say which value is which class.")
         menu = QMenu(self.bring)
         menu.addAction("From the selected layer", lambda: self.import_asked.emit(""))

@@ -56,7 +56,8 @@ def labels_layer(viewer: Viewer) -> Labels:
     """
     active = viewer.layers.selection.active
     labels = [layer for layer in reversed(viewer.layers) if isinstance(layer, Labels) and NOT_KEPT not in layer.metadata]
-    layer = active if active in labels else next((layer for layer in labels if layer.visible), None)
+    found = [layer for layer in labels if layer is active] + [layer for layer in labels if layer.visible]
+    layer = next((layer for layer in found if layer.editable or layer.multiscale), next(iter(found), None))
     if layer is None:
         raise UserError("there is no labels layer to correct; segment a slice first, or add one")
     if layer.multiscale:

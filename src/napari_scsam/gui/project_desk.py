@@ -10,6 +10,7 @@ from napari_scsam.gui.export_panel import ExportPanel
 from napari_scsam.gui.exporting import Exporting
 from napari_scsam.gui.layers import classes_of
 from napari_scsam.gui.project_keeper import ProjectKeeper
+from napari_scsam.gui.project_model import ProjectModel
 from napari_scsam.gui.project_panel import ProjectPanel
 from napari_scsam.gui.recent import recent_projects
 from napari_scsam.gui.review_panel import ReviewPanel
@@ -25,6 +26,7 @@ class ProjectDesk:
 
     def __init__(self, session: Session, links: Links, review_key: str) -> None:
         self.keeper, self.reviewing, self.exporting = session.part(ProjectKeeper), session.part(Reviewing), session.part(Exporting)
+        session.part(ProjectModel)
         self.project, self.review, self.export = ProjectPanel(), ReviewPanel(review_key), ExportPanel()
         self._connect_panels()
         links.add(self.keeper.changed, self.show_project)

@@ -61,7 +61,8 @@ class ProjectKeeper:
         session.ended.connect(self.close)
         for kind, receiver in (("new project", self._on_made), ("open project", self._on_opened), ("save project", self._on_copied)):
             session.on_return(kind, receiver)
-        session.on_return("hash", lambda found: self._hashes.update([found]))
+        session.on_return("hash", self._on_hash)
+        session.checkpoint_changed.connect(self._hash_checkpoint)
         self._timer = QTimer() if QCoreApplication.instance() is not None else None
         if self._timer is not None:
             self._timer.timeout.connect(self.keep)
@@ -124,6 +125,11 @@ class ProjectKeeper:
         viewer = self.session.viewer
         layers = viewer.layers if viewer is not None else ()
         return next((layer for layer in layers if self.name_of(layer) == CLASSES), None)
+
+    def checkpoint_hash(self) -> str:
+        """Give the hash of the checkpoint in use; empty while it is not known."""
+        info = self.session.checkpoint
+        return self._hashes.get(info.path, "") if info is not None else ""
 
     def log(self, what: str, **details: Any) -> None:
         """Add to the project's history, with the next look at the view."""
@@ -249,14 +255,22 @@ class ProjectKeeper:
         for rows, labels in output.model_pixels(plane):
             self.project.predicted[plane.key(rows)] = labels
         info = self.session.checkpoint
-        checkpoint = {"name": info.name, "sha256": self._hashes.get(info.path, "")} if info is not None else None
+        checkpoint = {"name": info.name, "sha256": self.checkpoint_hash()} if info is not None else None
         self.log("segmented", axis=plane.axis, slice=plane.position, classes=list(ids), checkpoint=checkpoint)
+
+    def _hash_checkpoint(self) -> None:
+        """Have the checkpoint in use hashed, once, for a project."""
+        info = self.session.checkpoint
+        if self.project is not None and info is not None and info.path.is_file() and info.path not in self._hashes:
+            self.session.submit("hash", partial(hash_steps, info.path))
+
+    def _on_hash(self, found: tuple[Path, str]) -> None:
+        self._hashes.update([found])
+        self.changed.emit()
 
     def _finish(self, project: Project, sentence: str) -> None:
         remember_project(project.path)
-        info = self.session.checkpoint
-        if info is not None and info.path.is_file() and info.path not in self._hashes:
-            self.session.submit("hash", partial(hash_steps, info.path))
+        self._hash_checkpoint()
         if self._timer is not None:
             self._timer.start(EVERY_MS)
         self.state = ""

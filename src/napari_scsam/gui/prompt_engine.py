@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.config import ClassSpec, Progress
+from napari_scsam.config import Progress, TaughtClass
 from napari_scsam.gui.engine import Engine, SliceRequest
 from napari_scsam.gui.plane import Plane
 from napari_scsam.infer.patch import Patch, crop
@@ -31,9 +31,9 @@ class Marks(NamedTuple):
     """(x0, y0, x1, y1), the edges of a rectangle round it."""
 
     def go_on_from(self, earlier: Marks) -> bool:
-        """Tell whether these are the earlier ones and more, so that the earlier answer may be refined."""
+        """Tell whether these are the earlier ones and more, so that the earlier answer may be refined; a box is answered anew."""
         count = len(earlier.points)
-        same = (self.points[:count], self.inside[:count], self.box) == tuple(earlier)
+        same = self.box is None and (self.points[:count], self.inside[:count], self.box) == tuple(earlier)
         return same and len(self.points) > count
 
 
@@ -165,10 +165,10 @@ def _slices(engine: Engine, predictor: Predictor, found: Found, positions: Seque
         yield position, engine.prepare(predictor, replace(found.request.slice, plane=plane))
 
 
-def teach_steps(engine: Engine, request: TeachRequest) -> Generator[Progress, None, ClassSpec]:
+def teach_steps(engine: Engine, request: TeachRequest) -> Generator[Progress, None, TaughtClass]:
     """Learn a new class from strokes on a plane."""
     predictor = yield from engine.look_steps(request.slice)
     yield from predictor.embed_steps()
     yield Progress(0, 1, f"learning {request.name}")
     background: Any = request.background if request.background.any() else None
-    return predictor.teach(request.name, request.foreground, background)
+    return predictor.taught(predictor.teach(request.name, request.foreground, background))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_scsam.gui.parts import Dropdown, swatch
@@ -71,7 +71,7 @@ class PromptPanel(QGroupBox):
         self.name.returnPressed.connect(self._teach)
         self.teach = self._button("Teach", "Learn the class from the points and scribbles on this slice, in seconds.", None)
         self.teach.clicked.connect(self._teach)
-        self._body = QWidget()
+        self.body = QWidget()
         self._lay_out()
 
     def show_classes(self, classes: Sequence[ClassSpec]) -> None:
@@ -83,14 +83,14 @@ class PromptPanel(QGroupBox):
     def show_state(self, prompting: Prompting) -> None:
         """Show the tool in the hand, the class, and whether there is an object to decide about."""
         self.start.setText(f"{'Stop prompting' if prompting.active else 'Point at an object'}   ({self._key})")
-        self._body.setVisible(prompting.active)
+        self.body.setVisible(prompting.active)
         self.tools[prompting.tool].setChecked(True)
         (self.inside if prompting.inside else self.outside).setChecked(True)
         self.target.show_choice(prompting.target)
         there = prompting.found is not None and bool(prompting.found.patch.mask.any())
         for button in (self.accept, self.carry):
             button.setEnabled(there)
-        if self.reach.value() != prompting.reach:
+        with QSignalBlocker(self.reach):
             self.reach.setValue(prompting.reach)
         for place, button in enumerate(self.ends):
             known = place < len(prompting.ends)
@@ -130,7 +130,7 @@ class PromptPanel(QGroupBox):
                 group.addButton(button)
                 row.addWidget(button)
         grid = QGridLayout()
-        grid.addWidget(QLabel("as"), 0, 0)
+        grid.addWidget(QLabel("Accept as"), 0, 0)
         grid.addWidget(self.target, 0, 1, 1, 2)
         grid.addWidget(self.accept, 1, 0, 1, 2)
         grid.addWidget(self.drop, 1, 2)
@@ -142,10 +142,10 @@ class PromptPanel(QGroupBox):
             button.setVisible(place < 0)
         rows[3].addWidget(self.name, 1)
         rows[3].addWidget(self.teach)
-        inner = QVBoxLayout(self._body)
+        inner = QVBoxLayout(self.body)
         inner.setContentsMargins(0, 0, 0, 0)
         for part in (rows[0], rows[1], grid, rows[2], rows[3]):
             inner.addLayout(part)
         column = QVBoxLayout(self)
         column.addWidget(self.start)
-        column.addWidget(self._body)
+        column.addWidget(self.body)

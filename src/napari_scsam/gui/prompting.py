@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari.utils.notifications import show_info
 from psygnal import Signal
 
-from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.gui.plane import Plane, check_image, shown_plane
 from napari_scsam.gui.prompt_engine import (
     CarriedBothWays,
@@ -255,10 +255,9 @@ class Prompting:
         make = TeachRequest(request, name.strip(), foreground, background)
         self.session.submit("teach", partial(teach_steps, self.session.engine, make))
 
-    def _on_taught(self, spec: ClassSpec) -> None:
-        session = self.session
-        if spec not in session.classes:
-            session.taught = (*session.taught, spec)
+    def _on_taught(self, taught: TaughtClass) -> None:
+        session, spec = self.session, taught.spec
+        session.taught = (*(t for t in session.taught if t.spec != spec), taught)
         session.checkpoint_changed.emit()
         self._target = spec.name
         self.drop()

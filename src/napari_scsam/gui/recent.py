@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -36,4 +37,5 @@ def remember_project(path: Path) -> None:
         draft.write_text(json.dumps([str(p) for p in listed]), encoding="utf-8")
         draft.replace(file)
     except OSError:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder itself may be what cannot be written
+            draft.unlink(missing_ok=True)

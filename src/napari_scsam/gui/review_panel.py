@@ -45,7 +45,9 @@ class ReviewPanel(QGroupBox):
         )
         self.mark.clicked.connect(self.slice_marked)
         self.rectangle = QPushButton("Rectangle")
-        self.rectangle.setToolTip("Say it of the rectangle that is selected on a shapes layer, on this slice only.")
+        self.rectangle.setToolTip(
+            "Say it of a rectangle on this slice: press, then drag it.\nOne that is selected on a shapes layer is taken as it is."
+        )
         self.rectangle.clicked.connect(self.rectangle_marked)
         self.strip = SliceStrip()
         self.strip.picked.connect(self.slice_picked)
@@ -111,7 +113,7 @@ class ReviewPanel(QGroupBox):
 
 def _table() -> QTableWidget:
     table = QTableWidget(0, 4)
-    table.setHorizontalHeaderLabels(["class", "this slice", "reviewed", "slices"])
+    table.setHorizontalHeaderLabels(["class", "here", "reviewed", "slices"])
     for column, tip in enumerate(
         ("", "Pixels of the class on this slice", "Pixels of the class in what is reviewed", "Slices with reviewed pixels of the class")
     ):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels, Shapes
 from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.QtCore import QCoreApplication, QTimer
 
@@ -19,6 +20,7 @@ from napari_scsam.gui.layers import NOT_KEPT, place_of
 from napari_scsam.gui.plane import Plane, shown_plane
 from napari_scsam.gui.project_keeper import ProjectKeeper
 from napari_scsam.gui.project_layers import show_position
+from napari_scsam.gui.rectangle import AskedRectangle
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -42,6 +44,7 @@ class Reviewing:
         self.slices: dict[int, SliceReview] = {}
         """How far the slices are that hold a label or a mark."""
         self.outlines: Labels | None = None
+        self.rectangle = AskedRectangle(session)
         self._project: Project | None = None
         self._timer = QTimer() if QCoreApplication.instance() is not None else None
         if self._timer is not None:
@@ -60,11 +63,14 @@ class Reviewing:
             self._mark(project, plane, (slice(None), slice(None)))
 
     def mark_rectangle(self) -> None:
-        """Mark the selected rectangles of a shapes layer as reviewed on the slice shown, or take that back."""
+        """Mark the selected rectangles of a shapes layer on the slice shown, or take that back; without any, let one be drawn."""
         with self._telling():
             project, plane = self._shown()
-            for box in self._rectangles(plane):
+            for box in (boxes := self._rectangles(plane)):
                 self._mark(project, plane, box)
+            if not boxes:
+                self.rectangle.ask("rectangle to mark", self._mark_drawn)
+                self.session.status.emit("Drag a rectangle round what is right on this slice; Esc leaves it.")
 
     def go_to(self, z: int) -> None:
         """Show a slice."""
@@ -93,6 +99,17 @@ class Reviewing:
 
     # Marks
 
+    def _mark_drawn(self, corners: NDArray[np.float64]) -> None:
+        with self._telling():
+            project, plane = self._shown()
+            rows, columns = plane.shape(project.record.image.shape)
+            found = np.delete(corners, [] if plane.axis is None else plane.axis, axis=1)
+            low, high = np.ceil(found.min(0)).astype(int), np.floor(found.max(0)).astype(int) + 1
+            y, x = (slice(max(0, int(a)), min(n, int(b))) for a, b, n in zip(low, high, (rows, columns), strict=True))
+            if y.start >= y.stop or x.start >= x.stop:
+                raise UserError("the rectangle lies outside the image; draw one inside")
+            self._mark(project, plane, (y, x))
+
     def _mark(self, project: Project, plane: Plane, box: tuple[slice, slice]) -> None:
         key = list(box)
         if plane.axis is not None:
@@ -117,7 +134,7 @@ class Reviewing:
         viewer, labels = self.session.viewer, self.keeper.labels
         layer = viewer.layers.selection.active if viewer is not None else None
         if not isinstance(layer, Shapes) or not layer.selected_data or labels is None:
-            raise UserError("no rectangle is selected; draw one on a shapes layer, select it there, and mark it then")
+            return []
         found = [rectangle_on(labels, layer, layer.data[number], plane) for number in sorted(layer.selected_data)]
         if not (inside := [box for box in found if all(s.start < s.stop for s in box)]):
             raise UserError("the selected rectangle lies outside the image; draw one inside")

@@ -1,15 +1,15 @@
-"""The panel for segmenting: which classes, how sure, where, go, how far it is, and what came out."""
+"""The panel for segmenting: which classes, how sure, where, go."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSlider, QSpinBox, QVBoxLayout
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSlider, QSpinBox, QVBoxLayout
 
-from napari_scsam.config import ClassSpec, Progress
+from napari_scsam.config import ClassSpec
 from napari_scsam.gui.class_picker import ClassDropdown, SeveralClasses
-from napari_scsam.gui.parts import Dropdown, keep_place, note, swatch
+from napari_scsam.gui.parts import Dropdown, swatch
 
 SCOPES = {
     "slice": ("this slice", "Segment slice"),
@@ -23,12 +23,9 @@ SHIFT_STEP = 0.1
 LARGEST_SHIFT = 6.0
 """The threshold's slider, in logits."""
 
-PATIENCE_MS = 150
-"""Work that is done sooner shows no bar: it would only flicker, and the whole window be drawn twice more for it."""
-
 
 class SegmentPanel(QGroupBox):
-    """Shows the classes, the work and its outcome; it decides nothing."""
+    """Shows the classes and where to look for them; it decides nothing."""
 
     classes_chosen = Signal(object)
     """The classes to segment, a tuple of `ClassSpec`."""
@@ -38,7 +35,6 @@ class SegmentPanel(QGroupBox):
     """First and last slice."""
     shift_chosen = Signal(float)
     """What is added to the threshold of the classes in use, in logits."""
-    cancel_asked = Signal()
     replace_changed = Signal(bool)
     prefetch_changed = Signal(bool)
 
@@ -76,20 +72,11 @@ class SegmentPanel(QGroupBox):
         self.prefetch = QCheckBox("Prepare the neighbouring slices")
         self.prefetch.setToolTip("While you look at a slice, the ones beside it are embedded, so that they are segmented faster.")
         self.prefetch.clicked.connect(self.prefetch_changed)
-        self.bar = QProgressBar()
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Stop after the tile that is being worked on. Nothing is written.")
-        self.cancel.clicked.connect(self.cancel_asked)
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.timeout.connect(self._show_bar)
-        self.status = note()
         self._lay_out()
         for scope, (name, _) in SCOPES.items():
             self.scope.add(scope, name)
         self.show_shift(0.0)
         self.show_scope("slice", 0, 0, 1)
-        self.show_working(False)
 
     def show_classes(self, classes: Sequence[ClassSpec]) -> None:
         """List the classes of the checkpoint, with all of them together first."""
@@ -126,31 +113,6 @@ class SegmentPanel(QGroupBox):
         key = f"   ({self._key})" if scope == "slice" else ""
         self.segment.setText(f"{SCOPES[scope][1]}{key}")
 
-    def show_progress(self, progress: Progress) -> None:
-        """Move the bar."""
-        self.bar.setRange(0, progress.total)
-        self.bar.setValue(progress.done)
-        self.bar.setFormat(f"{progress.what}  %p %" if progress.done else progress.what)
-
-    def show_working(self, working: bool) -> None:
-        """Show the bar and the way out only while there is work that takes time."""
-        if working:
-            if not self._soon.isActive():
-                self._soon.start(PATIENCE_MS)
-            return
-        self._soon.stop()
-        self.bar.setVisible(False)
-        self.cancel.setVisible(False)
-        self.bar.reset()
-
-    def _show_bar(self) -> None:
-        self.bar.setVisible(True)
-        self.cancel.setVisible(True)
-
-    def show_status(self, sentence: str) -> None:
-        """Say what happens or what came out."""
-        self.status.setText(sentence)
-
     def _slice_box(self, tooltip: str) -> QSpinBox:
         box = QSpinBox()
         box.setToolTip(tooltip)
@@ -159,11 +121,7 @@ class SegmentPanel(QGroupBox):
         return box
 
     def _lay_out(self) -> None:
-        row, what, sure, between = QHBoxLayout(), QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
-        row.addWidget(self.bar, 1)
-        row.addWidget(self.cancel)
-        keep_place(self.bar)
-        keep_place(self.cancel)
+        what, sure, between = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         what.addWidget(self.classes, 1)
         what.addWidget(self.several)
         sure.addWidget(QLabel("Threshold"))
@@ -180,5 +138,3 @@ class SegmentPanel(QGroupBox):
         column.addWidget(self.segment)
         column.addWidget(self.replace)
         column.addWidget(self.prefetch)
-        column.addWidget(self.status)
-        column.addLayout(row)

@@ -8,23 +8,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Shapes
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_scsam.config import Progress, UserError
-from napari_scsam.gui.layers import NOT_KEPT, place_of
-from napari_scsam.gui.prompt_layers import being_drawn, flat
+from napari_scsam.gui.prompt_layers import flat
+from napari_scsam.gui.rectangle import AskedRectangle
 from napari_scsam.gui.run_engine import RunDone, SliceDone, run_steps
 
 if TYPE_CHECKING:
-    from napari.utils.events import Event
-
     from napari_scsam.gui.engine import Region, SliceRequest
     from napari_scsam.gui.plane import Plane
     from napari_scsam.gui.session import Session
 
 SLICE, REGION, RANGE, VOLUME = "slice", "region", "range", "volume"
 SCOPES = (SLICE, REGION, RANGE, VOLUME)
+
+FIRST_RANGE = 10
+"""Slices after the one shown that a range is proposed to end at."""
 
 
 class Segmenting:
@@ -38,7 +39,7 @@ class Segmenting:
         self.scope = SLICE
         self.first, self.last = 0, 0
         """The range of slices, both included."""
-        self._rectangle: Shapes | None = None
+        self.rectangle = AskedRectangle(session)
         self._written = 0
         session.on_return("run", self._on_run)
         session.progressed.connect(self._on_progress)
@@ -68,6 +69,9 @@ class Segmenting:
     def choose_scope(self, scope: str) -> None:
         """Choose what `go` segments: the slice shown, a region of it, a range of slices or the volume."""
         self.scope = scope
+        if scope == RANGE and not (self.first or self.last) and (request := self.session.ask()) is not None:
+            self.first = request.plane.position
+            self.last = min(self.first + FIRST_RANGE, self.depth - 1)
         self.changed.emit()
 
     def choose_range(self, first: int, last: int) -> None:
@@ -133,51 +137,18 @@ class Segmenting:
     # A region
 
     def _draw(self) -> None:
-        viewer, image = self.session.viewer, self.session.image
-        if viewer is None or image is None:
-            return
-        self._put_rectangle_away()
-        layer = self._rectangle = Shapes(
-            ndim=image.ndim, name="region to segment", edge_color="#ffd93b", face_color="transparent", **place_of(image)
-        )
-        layer.bind_key("Escape", lambda _: self._put_rectangle_away(), overwrite=True)
-        before = viewer.layers.selection.active
-        viewer.add_layer(layer)
-        layer.mode = "add_rectangle"
-        layer.events.data.connect(self._on_rectangle)
-        layer.metadata = {NOT_KEPT: True, "before": before}
+        self.rectangle.ask("region to segment", self._segment_region)
         self.session.status.emit("Drag a rectangle round what you want segmented; Esc leaves it.")
 
-    def _on_rectangle(self, event: Event) -> None:
-        if str(event.action).rsplit(".")[-1].lower() == "added":
-            self.session.trickle(self._use_rectangle())
-
-    def _use_rectangle(self) -> Generator[None, None, None]:
-        """Segment in the rectangle, once the mouse has let go of it."""
-        yield
-        if (
-            self._rectangle is None
-            or being_drawn(self._rectangle)
-            or not len(self._rectangle.data)
-            or (request := self.session.ask()) is None
-        ):
+    def _segment_region(self, corners: NDArray[np.float64]) -> None:
+        if (request := self.session.ask()) is None:
             return
-        corners = flat(np.asarray(self._rectangle.data[-1]), request.plane)
-        region = region_of(corners, request.data.shape, request.plane)
-        self._put_rectangle_away()
+        region = region_of(flat(corners, request.plane), request.data.shape, request.plane)
         if region is not None:
             self.session.segment_plane(replace(request, region=region))
 
-    def _put_rectangle_away(self) -> None:
-        layer, self._rectangle = self._rectangle, None
-        viewer = self.session.viewer
-        if layer is not None and viewer is not None and layer in viewer.layers:
-            viewer.layers.remove(layer)
-            if layer.metadata.get("before") in viewer.layers:
-                viewer.layers.selection.active = layer.metadata["before"]
-
     def _on_image(self) -> None:
-        self._put_rectangle_away()
+        self.rectangle.put_away()
         self.changed.emit()
 
 

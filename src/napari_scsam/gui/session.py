@@ -19,7 +19,8 @@ from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_scsam.config import ClassSpec, UserError, VoxelSize
+from napari_scsam.config import ClassSpec, TaughtClass, UserError, VoxelSize
+from napari_scsam.data.preprocess import Contrast
 from napari_scsam.gui.engine import Engine, ModelInfo, Segmentation, SliceRequest
 from napari_scsam.gui.layers import read_units
 from napari_scsam.gui.notify import tell
@@ -78,7 +79,7 @@ class Session:
         self.checkpoint: CheckpointInfo | None = None
         self.chosen: tuple[ClassSpec, ...] = ()
         self.model_state = ""
-        self.taught: tuple[ClassSpec, ...] = ()
+        self.taught: tuple[TaughtClass, ...] = ()
         """Classes that the network learned since it was chosen."""
         self.shifts: dict[str, float] = {}
         """What is added to the thresholds of classes, by name."""
@@ -94,7 +95,7 @@ class Session:
         self._worker = make_worker(self._receive)
         self._outputs = Outputs()
         self._sources = Sources()
-        self._sources.size_changed.connect(self.image_changed)
+        self._sources.changed.connect(self.image_changed)
         self._embedded: deque[Hashable] = deque(maxlen=REMEMBERED_SLICES)
         self._users = 0
         self._receivers: dict[str, Callable[[Any], None]] = {}
@@ -153,15 +154,39 @@ class Session:
         if self.image is not None:
             self._sources.type_size(self.image, size)
 
+    def take_contrast_as_shown(self, shown: bool) -> None:
+        """Choose whether the network gets the contrast that napari shows the layer in, or that of the whole volume."""
+        if self.image is not None:
+            self._sources.take_contrast_as_shown(self.image, shown)
+
+    @property
+    def contrast(self) -> Contrast | None:
+        """The contrast of the chosen layer, where it is taken as shown."""
+        return None if self.image is None else self._sources.contrast(self.image)
+
     def choose_checkpoint(self, info: CheckpointInfo) -> None:
         """Choose the network, and load it on the worker thread; classes stay chosen by name."""
         everything = self.chosen == self.classes
         names = {spec.name for spec in self.chosen}
-        kept = tuple(spec for spec in info.classes if spec.name in names)
-        self.checkpoint, self.model_state, self.taught = info, "Loading …", ()
-        self.chosen = info.classes if everything or not kept else kept
+        self.taught = self.taught if info == self.checkpoint else ()
+        self.checkpoint, self.model_state = info, "Loading …"
+        kept = tuple(spec for spec in self.classes if spec.name in names)
+        self.chosen = self.classes if everything or not kept else kept
         self.checkpoint_changed.emit()
-        self.submit("load", partial(self._engine.load_steps, str(info.path)))
+        self._load()
+
+    def recall(self, taught: Sequence[TaughtClass]) -> None:
+        """Know classes again that the chosen network was taught before, in place of those it was taught since."""
+        if self.checkpoint is not None and tuple(taught) != self.taught:
+            everything = self.chosen == self.classes
+            self.taught = tuple(taught)
+            self.chosen = self.classes if everything else tuple(c for c in self.chosen if c in self.classes) or self.classes
+            self.checkpoint_changed.emit()
+            self._load()
+
+    def _load(self) -> None:
+        if self.checkpoint is not None:
+            self.submit("load", partial(self._engine.load_steps, str(self.checkpoint.path), self.taught))
 
     def choose_classes(self, classes: Sequence[ClassSpec]) -> None:
         """Choose what to segment; at once where the slice shown was embedded already."""
@@ -249,6 +274,7 @@ class Session:
             voxel_size=self.voxel_size,
             classes=self.chosen,
             shifts=tuple(self.shifts.items()),
+            contrast=self.contrast,
         )
 
     @property
@@ -268,7 +294,8 @@ class Session:
     @property
     def classes(self) -> tuple[ClassSpec, ...]:
         """All classes that the network knows."""
-        return self.taught if self.checkpoint is None else (*self.checkpoint.classes, *self.taught)
+        own = self.checkpoint.classes if self.checkpoint is not None else ()
+        return (*own, *(taught.spec for taught in self.taught if taught.spec not in own))
 
     @property
     def engine(self) -> Engine:

@@ -72,7 +72,7 @@ REVIEW = Action(
 REVIEW_RECTANGLE = Action(
     "review_rectangle",
     "Alt-R",
-    "Mark the selected rectangle as reviewed, or take it back (ScSAM)",
+    "Mark a rectangle as reviewed, or take it back (ScSAM)",
     lambda s: s.part(Reviewing).mark_rectangle(),
 )
 

@@ -1,4 +1,4 @@
-"""What is known of the image layers beside napari: who is who, and the voxel size that the user typed."""
+"""What is known of the image layers beside napari: who is who, the voxel size that the user typed, and whose contrast counts."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ import numpy as np
 from psygnal import Signal
 
 from napari_scsam.config import VoxelSize
+from napari_scsam.data.preprocess import Contrast
 from napari_scsam.gui.plane import layer_voxel_size
 
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.utils.events import Event
 
+CONTRAST_AS_SHOWN = "scsam_contrast_as_shown"
+"""Key in ``layer.metadata`` of an image whose contrast in napari is also the network's."""
+
 
 class Sources:
     """The image layers that were worked with, held weakly."""
 
-    size_changed = Signal()
-    """The voxel size of some layer."""
+    changed = Signal()
+    """The voxel size of some layer, or whose contrast it has."""
 
     def __init__(self) -> None:
         self._volumes: WeakKeyDictionary[Image, Hashable] = WeakKeyDictionary()
@@ -51,7 +55,17 @@ class Sources:
             self._typed.pop(layer, None)
         else:
             self._typed[layer] = size
-        self.size_changed.emit()
+        self.changed.emit()
+
+    def take_contrast_as_shown(self, layer: Image, shown: bool) -> None:
+        """Take the contrast that napari shows a layer in, or that of the whole volume."""
+        layer.metadata = {**layer.metadata, CONTRAST_AS_SHOWN: shown}
+        self.changed.emit()
+
+    def contrast(self, layer: Image) -> Contrast | None:
+        """Give the contrast of a layer, where it is taken as shown."""
+        low, high = layer.contrast_limits
+        return Contrast(float(low), float(high)) if layer.metadata.get(CONTRAST_AS_SHOWN) else None
 
     def voxel_size(self, layer: Image) -> VoxelSize | None:
         """Give the voxel size of a layer, nm along z, y, x; None when nobody said it."""
@@ -61,7 +75,7 @@ class Sources:
         """Say where the voxel size comes from, and what that means for a network trained at some nm per pixel."""
         size = self.voxel_size(layer)
         if size is None:
-            note = "Voxel size unknown: segmenting at the image's own pixel size."
+            note = "Voxel size unknown: segmented at the image's own pixel size. Type it above if you know it."
             return note if np.allclose(layer.scale, 1) else f"{note} (The layer's scale has no unit of length.)"
         source = "As typed here" if layer in self._typed else "From the layer"
         if trained is None:
@@ -73,4 +87,4 @@ class Sources:
         self._volumes[event.source] = uuid4()
 
     def _on_place(self) -> None:
-        self.size_changed.emit()
+        self.changed.emit()

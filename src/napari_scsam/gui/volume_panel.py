@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from qtpy.QtCore import QLocale, QObject, Qt, Signal
 from qtpy.QtGui import QDoubleValidator
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton
 
 from napari_scsam.config import VoxelSize
 from napari_scsam.gui.parts import Dropdown, note
@@ -26,6 +26,8 @@ class VolumePanel(QGroupBox):
     """The image layer, or None."""
     file_asked = Signal(str)
     """A file or folder to open."""
+    contrast_chosen = Signal(bool)
+    """Whether the network gets the contrast as it is shown."""
     size_typed = Signal(object)
     """Voxel size (z, y, x) in nm, or None when the fields were emptied."""
 
@@ -36,11 +38,18 @@ class VolumePanel(QGroupBox):
         self.layers.picked.connect(self.layer_chosen)
         self.sizes = [SizeField(axis) for axis in "zyx"]
         self.note = note()
+        self.contrast = QCheckBox("Contrast as shown")
+        self.contrast.setToolTip(
+            "Off: the network gets one contrast for the whole volume, which leaves out the darkest and brightest 0.5 %.\n"
+            "On: it gets the contrast limits of the layer, so that it sees what you see. Good where something outshines the tissue."
+        )
+        self.contrast.clicked.connect(self.contrast_chosen)
         grid = QGridLayout(self)
         grid.addWidget(self.layers, 0, 0)
         grid.addWidget(self._open_button(), 0, 1)
         grid.addLayout(self._size_row(), 1, 0, 1, 2)
         grid.addWidget(self.note, 2, 0, 1, 2)
+        grid.addWidget(self.contrast, 3, 0, 1, 2)
 
     def show_layers(self, layers: Sequence[Image], chosen: Image | None) -> None:
         """List the image layers of the viewer."""
@@ -54,6 +63,11 @@ class VolumePanel(QGroupBox):
     def show_chosen(self, layer: Image | None) -> None:
         """Point at the layer in use."""
         self.layers.show_choice(layer)
+
+    def show_contrast(self, *, shown: bool, possible: bool) -> None:
+        """Show whether the network gets the contrast as it is shown."""
+        self.contrast.setChecked(shown)
+        self.contrast.setEnabled(possible)
 
     def show_size(self, size: VoxelSize | None, explanation: str, *, flat: bool, possible: bool) -> None:
         """Show a voxel size and what it means.

@@ -1,12 +1,13 @@
-"""The plugin's widget: one column, in the order of the work."""
+"""The plugin's widget: one column, in the order of the work, and below it what happens now."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_scsam.checkpoint import checkpoint_info, find_checkpoint, list_checkpoints
@@ -23,13 +24,14 @@ from napari_scsam.gui.segmenting import Segmenting
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.shortcuts import CARRY, CORRECT, OTHER_SIDE, PROMPT, REVIEW, SEGMENT, register_shortcuts
 from napari_scsam.gui.volume_panel import VolumePanel
+from napari_scsam.gui.work_bar import NETWORK, TOOLS, WorkBar
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtGui import QShowEvent
 
 
-class ScSAMWidget(QScrollArea):
+class ScSAMWidget(QWidget):
     """Connects the panels to the session of the viewer.
 
     Parameters
@@ -50,7 +52,8 @@ class ScSAMWidget(QScrollArea):
         self._links = Links(self._session)
         self.desk = ProjectDesk(self._session, self._links, REVIEW.shown_key)
         self.prompt = PromptPanel(PROMPT.shown_key, OTHER_SIDE.shown_key, CARRY.shown_key)
-        self._column = QWidget()
+        self.work = WorkBar()
+        self.scroller, self.column = QScrollArea(), QWidget()
         self._lay_out()
         self.destroyed.connect(self._links.cut)
         self._connect_panels()
@@ -76,25 +79,30 @@ class ScSAMWidget(QScrollArea):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Be wide enough for the panels; what does not fit in height is scrolled to."""
-        width = self._column.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        width = self.column.minimumSizeHint().width() + self.scroller.verticalScrollBar().sizeHint().width()
         return QSize(width, super().minimumSizeHint().height())
 
     def _lay_out(self) -> None:
-        layout = QVBoxLayout(self._column)
+        layout = QVBoxLayout(self.column)
         panels = (self.desk.project, self.volume, self.model, self.segment, self.prompt, self.correct, self.desk.review, self.desk.export)
         for panel in panels:
             layout.addWidget(panel)
         layout.addStretch(1)
-        self.setWidget(self._column)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroller.setWidget(self.column)
+        self.scroller.setWidgetResizable(True)
+        self.scroller.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroller.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self.scroller, 1)
+        whole.addWidget(self.work)
 
     def _connect_panels(self) -> None:
         session = self._session
         self.volume.layer_chosen.connect(session.choose_image)
         self.volume.file_asked.connect(session.open_file)
         self.volume.size_typed.connect(session.type_voxel_size)
+        self.volume.contrast_chosen.connect(session.take_contrast_as_shown)
         self.model.checkpoint_chosen.connect(session.choose_checkpoint)
         self.model.file_asked.connect(self._use_checkpoint_file)
         self.segment.classes_chosen.connect(session.choose_classes)
@@ -102,7 +110,7 @@ class ScSAMWidget(QScrollArea):
         self.segment.scope_chosen.connect(self._segmenting.choose_scope)
         self.segment.range_chosen.connect(self._segmenting.choose_range)
         self.segment.shift_chosen.connect(self._segmenting.be_stricter)
-        self.segment.cancel_asked.connect(self._segmenting.cancel)
+        self.work.cancel_asked.connect(self._cancel)
         self.segment.replace_changed.connect(session.replace_edits_too)
         self.segment.prefetch_changed.connect(session.embed_neighbours_too)
 
@@ -123,9 +131,9 @@ class ScSAMWidget(QScrollArea):
 
     def _connect_session(self) -> None:
         session, links = self._session, self._links
-        links.add(session.status, self.segment.show_status)
-        links.add(session.progressed, self.segment.show_progress)
-        links.add(session.working, self.segment.show_working)
+        links.add(session.status, self.work.show_status)
+        links.add(session.progressed, self.work.show_progress)
+        links.add(session.working, partial(self.work.show_working, NETWORK))
         links.add(session.image_changed, self._show_image)
         links.add(session.checkpoint_changed, self._show_checkpoint)
         links.add(session.choices_changed, self._show_choices)
@@ -141,13 +149,17 @@ class ScSAMWidget(QScrollArea):
         panel.smallest_changed.connect(lambda smallest: correcting.choose(smallest=smallest))
         panel.unit_changed.connect(lambda metric: correcting.choose(in_micrometres=metric))
         panel.lock_changed.connect(lambda value, locked: correcting.lock(value, locked=locked))
-        panel.cancel_asked.connect(correcting.cancel)
-        links.add(correcting.said, panel.show_status)
-        links.add(correcting.progressed, panel.show_progress)
-        links.add(correcting.working, panel.show_working)
+        links.add(correcting.said, self.work.show_status)
+        links.add(correcting.progressed, self.work.show_progress)
+        links.add(correcting.working, partial(self.work.show_working, TOOLS))
         links.add(correcting.changed, self._show_correcting)
         links.add(self._viewer.layers.selection.events.active, self._show_correcting)
         self._show_correcting()
+
+    def _cancel(self) -> None:
+        """Cancel whatever works."""
+        for who in tuple(self.work.at_work):
+            {NETWORK: self._segmenting.cancel, TOOLS: self._correcting.cancel}[who]()
 
     def _show_correcting(self) -> None:
         found = self._correcting
@@ -179,6 +191,7 @@ class ScSAMWidget(QScrollArea):
         flat = image is not None and image.ndim == 2
         self.volume.show_chosen(image)
         self.volume.show_size(session.voxel_size, session.explain_voxel_size(), flat=flat, possible=image is not None)
+        self.volume.show_contrast(shown=session.contrast is not None, possible=image is not None)
 
     def _show_checkpoint(self) -> None:
         if (info := self._session.checkpoint) is not None:
@@ -196,7 +209,10 @@ class ScSAMWidget(QScrollArea):
         self._show_prompts()
 
     def _show_prompts(self) -> None:
+        opened = self._prompting.active and self.prompt.body.isHidden()
         self.prompt.show_state(self._prompting)
+        if opened:  # by its key, too, with the panel out of sight
+            QTimer.singleShot(0, partial(self.scroller.ensureWidgetVisible, self.prompt))
 
     def _use_checkpoint_file(self, path: str) -> None:
         try:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_scsam.config import ClassSpec, Progress, UserError, parse_voxel_size, select_classes
+from napari_scsam.config import ClassSpec, Progress, TaughtClass, UserError, parse_voxel_size, select_classes
 from napari_scsam.data.preprocess import Contrast, measure_contrast, normalise
 from napari_scsam.data.tiling import Blend, Tile, cut, tile_grid
 from napari_scsam.infer.device import choose_device, precision
@@ -92,6 +92,7 @@ class Predictor:
         self.embeddings = EmbeddingCache()
         self.encoder = TileEncoder(self.model, self.device, disk, fill=fill)
         self.load = Load(self.device, self.model.config.tile)
+        self._own = model.classes, model.class_prompt.prototypes.detach().clone(), model.thresholds
         self._slice: Slice | None = None
         self._answers: dict[Hashable, NDArray[Any]] = {}
         """Labels of all classes on the slices segmented last, by the slice's key: another class is a look-up."""
@@ -319,7 +320,9 @@ class Predictor:
             4 or N×4, as (x0, y0, x1, y1) in image pixels.
         masks
             An earlier answer about the same objects on this slice, which
-            these prompts refine.
+            these prompts refine. Without one, boxes together with points
+            are answered in two steps, as the network learned it: the boxes,
+            and then those points that correct this answer.
 
         Returns
         -------
@@ -333,6 +336,9 @@ class Predictor:
         """
         slice_ = self.current()
         prompts = prompt_tensors(points, labels, boxes, slice_.zoom)
+        if masks is None and prompts.points is not None and prompts.boxes is not None:
+            masks = self.predict_prompts(boxes=boxes)
+            prompts = prompts.corrections(masks.holds(np.asarray(points, float)))
         shape = (slice_.grey.shape[0], slice_.grey.shape[1])
         tile = masks.tile if masks is not None and prompts.fit(masks.tile) else tile_for(prompts, self.tiles(), shape)
         clicks, corners = prompts.inside(tile, self.device)
@@ -365,6 +371,21 @@ class Predictor:
         self.current().logits.pop(spec.name, None)
         self._answers.clear()
         return spec
+
+    def taught(self, spec: ClassSpec) -> TaughtClass:
+        """Give what `recall` needs to know a class again."""
+        prototype = self.model.class_prompt.prototypes[self.classes.index(spec)]
+        return TaughtClass(spec, tuple(prototype.tolist()))
+
+    def recall(self, taught: Sequence[TaughtClass]) -> None:
+        """Know the checkpoint's own classes and those taught before, and no others."""
+        self.model.classes, prototypes, self.model.thresholds = self._own
+        self.model.class_prompt.prototypes = torch.nn.Parameter(prototypes.clone())
+        for known in taught:
+            self.model.add_class(known.spec, torch.tensor(known.prototype))
+        self._answers.clear()
+        if self._slice is not None:
+            self._slice.logits.clear()
 
     def _example(self, marks: NDArray[np.float32], tile: Tile) -> Example:
         foreground, background = (torch.from_numpy(cut(m, tile)).to(self.device) for m in marks)

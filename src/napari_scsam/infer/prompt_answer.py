@@ -53,6 +53,16 @@ class PromptAnswer:
         """N×Y×X, above 0 inside."""
         return self._on_slice(self.window, OUTSIDE)
 
+    def holds(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which of P×2 or N×P×2 points (x, y), in pixels of the slice, lie in their object's mask: N×P."""
+        points = np.broadcast_to(points, (len(self.window), *points.shape[-2:]))
+        columns, rows = (np.rint(points[..., a]).astype(int) - self.part[1 - a].start for a in (0, 1))
+        height, width = self.window.shape[1:]
+        seen = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        values = self.window[np.arange(len(points))[:, None], rows.clip(0, height - 1), columns.clip(0, width - 1)]
+        held: NDArray[np.bool_] = seen & (values > 0)
+        return held
+
     def _on_slice(self, values: NDArray[S], fill: float) -> NDArray[S]:
         canvas = np.full((len(values), *self.shape), fill, values.dtype)
         canvas[(slice(None), *self.part)] = values

@@ -8,11 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from napari_scsam.config import UserError
 from napari_scsam.data.tiling import MULTIPLE, Tile
+
+NO_POINT = -1
+"""Label of a point that SAM is to ignore."""
 
 
 class Prompts(NamedTuple):
@@ -34,6 +37,19 @@ class Prompts(NamedTuple):
         """Every point and box corner, M×2 as (x, y)."""
         parts = [p.reshape(-1, 2) for p in (self.points, self.boxes) if p is not None]
         return torch.cat(parts)
+
+    def corrections(self, held: NDArray[np.bool_]) -> Prompts:
+        """Leave the points that contradict an answer, and ignore those that say what it says: they would make it grow.
+
+        Parameters
+        ----------
+        held
+            N×P, whether the answer holds each point.
+        """
+        if self.labels is None:
+            return self
+        agrees = torch.from_numpy(held) == (self.labels > 0)
+        return self._replace(labels=self.labels.masked_fill(agrees, NO_POINT))
 
     def fit(self, tile: Tile) -> bool:
         """Whether all of them lie in the tile."""

@@ -134,11 +134,11 @@ def ended(section: Section, limits: Limits) -> str:
     if section.patch.mask.sum() < limits.smallest:
         return "it ends"
     if section.overlap < limits.overlap:
-        return f"its outline changes too much ({section.overlap:.0%} overlap)"
+        return f"its outline changes too much ({100 * section.overlap:.0f} % overlap)"
     if section.similarity < limits.similarity:
-        return f"it looks different ({section.similarity:.0%} alike)"
+        return f"it looks different ({100 * section.similarity:.0f} % alike)"
     if section.certainty < limits.certainty:
-        return f"the network is no longer sure ({section.certainty:.0%} as sure as at first)"
+        return f"the network is no longer sure ({100 * section.certainty:.0f} % as sure as at first)"
     return ""
 
 

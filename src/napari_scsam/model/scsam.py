@@ -225,15 +225,18 @@ class ScSAM(nn.Module):
         encoding: Tensor = self.prompt_encoder.pe_layer((fused.shape[2], fused.shape[3]))[None]
         return encoding.to(fused.dtype)
 
-    def add_class(self, name: str, prototype: Tensor) -> ClassSpec:
-        """Add a class by its prototype (256), or give the class of that name, in any case, a new one."""
+    def add_class(self, name: str | ClassSpec, prototype: Tensor) -> ClassSpec:
+        """Add a class by its prototype (256), or give the class of that name, in any case, a new one.
+
+        A name alone gets the next free id; a whole `ClassSpec` keeps its own.
+        """
         prototypes, names = self.class_prompt.prototypes.data, [c.name.casefold() for c in self.classes]
         row = prototype.detach().to(prototypes)[None]
-        if name.casefold() in names:
-            index = names.index(name.casefold())
+        spec = name if isinstance(name, ClassSpec) else ClassSpec(max(c.id for c in self.classes) + 1, name)
+        if spec.name.casefold() in names:
+            index = names.index(spec.name.casefold())
             prototypes[index] = row[0]
             return self.classes[index]
-        spec = ClassSpec(max(c.id for c in self.classes) + 1, name)
         self.classes = (*self.classes, spec)
         self.class_prompt.prototypes = nn.Parameter(torch.cat([prototypes, row]))
         self.thresholds = torch.cat([self.thresholds, self.thresholds.new_zeros(1)])

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_scsam.infer.prompts import NO_POINT
 from napari_scsam.model import Embedding, ScSAM
 from napari_scsam.train.losses import mask_loss
-
-NO_POINT = -1
 
 
 def prompt_loss(

@@ -1,0 +1,81 @@
+"""Keeps with a project which network it was made with, what that was taught, and the contrast that it is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_scsam.checkpoint import list_checkpoints
+from napari_scsam.config import TaughtClass
+from napari_scsam.gui.project_keeper import ProjectKeeper
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_scsam.data.project import Project
+    from napari_scsam.gui.session import Session
+
+
+class ProjectModel:
+    """The network of the project of one viewer; made by `Session.part`.
+
+    What was taught is kept under the hash of the checkpoint: it means nothing
+    to another one.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.keeper = session, session.part(ProjectKeeper)
+        self._project: Project | None = None
+        self._recalled = ""
+        """Hash of the checkpoint that knows again what the project keeps for it."""
+        self.keeper.changed.connect(self._on_news)
+        session.image_changed.connect(self._keep_contrast)
+        session.checkpoint_changed.connect(self._on_news)
+
+    def _on_news(self) -> None:
+        """See to a project that was opened, a checkpoint that was chosen, a class that was taught."""
+        project = self.keeper.project
+        if project is not self._project:
+            self._project, self._recalled = project, ""
+            self._choose(project)
+            self._recall_contrast(project)
+        info, found = self.session.checkpoint, self.keeper.checkpoint_hash()
+        if project is None or info is None or not found:
+            return
+        if found != self._recalled:
+            self._recalled = found
+            self.session.recall(joined(taught_of(project, found), self.session.taught))
+        other = [entry for entry in project.record.taught if entry["checkpoint"] != found]
+        taught = (*other, *({"checkpoint": found, **known.to_dict()} for known in self.session.taught))
+        project.update(checkpoint={"name": info.name, "sha256": found}, taught=taught)
+
+    def _recall_contrast(self, project: Project | None) -> None:
+        """Take the contrast as shown if that was chosen; the contrast itself comes back with the layer."""
+        if project is not None and (project.record.contrast or {}).get("shown"):
+            self.session.take_contrast_as_shown(True)
+        self._keep_contrast()
+
+    def _keep_contrast(self) -> None:
+        if (project := self._project) is not None:
+            contrast = self.session.contrast
+            shown = {"shown": contrast.to_dict()} if contrast is not None else {}
+            project.update(contrast={**{k: v for k, v in (project.record.contrast or {}).items() if k != "shown"}, **shown})
+
+    def _choose(self, project: Project | None) -> None:
+        """Choose the checkpoint that the project was used with last, if it is on this machine."""
+        name = ((project.record.checkpoint if project is not None else None) or {}).get("name")
+        chosen = self.session.checkpoint
+        if name is not None and (chosen is None or chosen.name != name):
+            for info in (info for info in list_checkpoints() if info.name == name):
+                self.session.choose_checkpoint(info)
+                return
+
+
+def taught_of(project: Project, checkpoint: str) -> tuple[TaughtClass, ...]:
+    """Give the classes of a project that the checkpoint of this hash was taught."""
+    return tuple(TaughtClass.from_dict(entry) for entry in project.record.taught if entry["checkpoint"] == checkpoint)
+
+
+def joined(kept: Sequence[TaughtClass], since: Sequence[TaughtClass]) -> tuple[TaughtClass, ...]:
+    """Put together what a project keeps and what was taught since, without two of one id or name."""
+    taken = {key for known in kept for key in (known.spec.id, known.spec.name)}
+    return (*kept, *(known for known in since if not taken & {known.spec.id, known.spec.name}))

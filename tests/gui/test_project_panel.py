@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+from qtpy.QtWidgets import QFileDialog
+
+from napari_scsam.gui.project_panel import NO_PROJECT, ProjectPanel
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def panel(qtbot) -> ProjectPanel:
+    panel = ProjectPanel()
+    qtbot.addWidget(panel)
+    return panel
+
+
+def test_a_copy_needs_a_project(panel, tmp_path):
+    assert (panel.copy.isEnabled(), panel.note.text()) == (False, NO_PROJECT)
+    panel.show_project(tmp_path / "cell.scsam.zarr", "All is saved.")
+    assert (panel.copy.isEnabled(), panel.note.text()) == (True, "cell.scsam.zarr: All is saved.")
+
+
+def test_recent_projects_open_from_the_menu(panel, tmp_path):
+    asked = []
+    panel.open_asked.connect(asked.append)
+    panel.show_recent([tmp_path / "one.scsam.zarr", tmp_path / "two.scsam.zarr"])
+    panel.show_recent([tmp_path / "two.scsam.zarr"])
+    actions = {action.text(): action for action in panel.menu.actions()}
+    assert "one.scsam.zarr" not in actions, "the list is made anew"
+    actions["two.scsam.zarr"].trigger()
+    assert asked == [str(tmp_path / "two.scsam.zarr")]
+
+
+@pytest.mark.parametrize(("answer", "asked"), [("cell", ["cell"]), ("", [])])
+def test_a_dialog_that_is_given_up_asks_for_nothing(panel, monkeypatch, answer, asked):
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (answer, ""))
+    heard = []
+    panel.new_asked.connect(heard.append)
+    panel.new.click()
+    assert heard == asked

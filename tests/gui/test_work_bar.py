@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from napari_scsam.config import Progress
+from napari_scsam.gui.work_bar import NETWORK, TOOLS, WorkBar
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def work(qtbot) -> WorkBar:
+    work = WorkBar()
+    qtbot.addWidget(work)
+    work.show()
+    return work
+
+
+def test_bar_and_way_out_are_there_only_while_somebody_works(work, wait, qtbot):
+    height = work.sizeHint().height()
+    work.show_working(NETWORK, True)
+    work.show_progress(Progress(0, 4, "embedding"))
+    wait(work.cancel.isVisible)
+    assert (work.bar.text(), work.bar.isVisible()) == ("embedding", True)
+    work.show_progress(Progress(1, 4, "embedding"))
+    assert work.bar.text() == "embedding  25 %"
+    assert work.sizeHint().height() == height, "nothing jumps"
+    work.show_working(TOOLS, True)
+    work.show_working(NETWORK, False)
+    assert work.bar.isVisible()
+    with qtbot.waitSignal(work.cancel_asked):
+        work.cancel.click()
+    work.show_working(TOOLS, False)
+    assert not work.cancel.isVisible()
+
+
+def test_work_that_is_done_at_once_shows_no_bar(work, qtbot, monkeypatch):
+    monkeypatch.setattr("napari_scsam.gui.work_bar.PATIENCE_MS", 20)
+    work.show_working(NETWORK, True)
+    work.show_working(NETWORK, False)
+    qtbot.wait(60)
+    assert not work.bar.isVisible()
