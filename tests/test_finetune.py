@@ -209,6 +209,21 @@ def test_it_starts_from_a_checkpoint_with_its_classes(recipe: Recipe, tmp_path: 
         next(train(wrong, tmp_path / "wrong.safetensors"))
 
 
+def test_a_share_of_the_weights_it_started_from_is_kept(recipe: Recipe, tmp_path: Path) -> None:
+    before = tmp_path / "before.safetensors"
+    list(train(with_training(recipe, steps=1), before))
+    ends = {}
+    for share in (0.0, 0.75):
+        out = tmp_path / f"{share}.safetensors"
+        list(train(replace(with_training(recipe, steps=3, keep=share), start=before), out))
+        ends[share] = load_file(out)
+    first = load_file(before)
+    moved = [name for name, value in ends[0.0].items() if not torch.equal(value, first[name])]
+    assert moved
+    for name in moved:
+        torch.testing.assert_close(ends[0.75][name], 0.25 * ends[0.0][name] + 0.75 * first[name], atol=1e-6, rtol=1e-4)
+
+
 def test_it_starts_from_a_pretrained_mae_and_an_official_sam(recipe: Recipe, tmp_path: Path) -> None:
     mae = build_mae_encoder("hybrid")
     save_mae(tmp_path / "mae.safetensors", mae, "hybrid", {})

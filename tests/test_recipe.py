@@ -175,6 +175,8 @@ def test_no_file_and_no_toml(tmp_path: Path) -> None:
         ("[training]\nunfreeze = ['decoder']", "cannot unfreeze 'decoder'; give a list of: sam, mae"),
         ("[training]\nunfreeze = 'sam'", "cannot unfreeze 'sam'; give a list of: sam, mae"),
         ("[training]\naugmentation = 2", "augmentation in the recipe must be a table"),
+        ("[training]\nkeep = 1.5", "keep = 1.5 in the recipe's [training] is not usable"),
+        ("[training]\nkeep = 0.5", "name a checkpoint by start in [model]"),
         ("[training.augmentation]\nshear = 2", "[training.augmentation] has an unknown setting 'shear'"),
     ],
 )

@@ -160,6 +160,15 @@ def calibrate_model(model: ScSAM, recipe: Recipe, device: torch.device) -> None:
             return
 
 
+@torch.no_grad()
+def mix_in(model: ScSAM, before: ScSAM, share: float) -> None:
+    """Turn weights into the mean of themselves and of those before, which have that share."""
+    known = before.state_dict()
+    for name, value in model.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(known[name].to(value), share)
+
+
 def train(recipe: Recipe, out: Path, device: str = "auto") -> Iterator[TrainStep]:
     """Train a ScSAM and write it, now and then and at the end.
 
@@ -198,6 +207,8 @@ def train(recipe: Recipe, out: Path, device: str = "auto") -> Iterator[TrainStep
         done = TrainStep(step + 1, training.steps, {k: v.item() for k, v in losses.items()}, time.monotonic() - started)
         folder.add(done, optimiser)
         if step + 1 == training.steps:
+            if training.keep:
+                mix_in(model, build_model(recipe), training.keep)
             calibrate_model(model, recipe, where)
         if (step + 1) % training.save_every == 0 or step + 1 == training.steps:
             write_state(state, model, optimiser, step + 1, run)

@@ -80,6 +80,9 @@ class Training:
     """Weight of the prototype-contrastive loss."""
     prompt_weight: float = 0.5
     """Weight of the clicks' and boxes' loss."""
+    keep: float = 0.0
+    """Share of the weights it started from in those it ends with: what was learned does not drive out what was known
+    (Wortsman et al. 2022, arXiv 2109.01903). Needs a checkpoint to start from."""
     seed: int = 0
     save_every: int = 100
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(zoom=1.5))
@@ -156,13 +159,15 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
     _refuse_unknown(card, ("summary", "licence", "half"), "checkpoint")
     if not isinstance(half := card.get("half", False), bool):
         raise UserError(f"half = {half!r} in the recipe's [checkpoint] is of the wrong kind; write true or false")
-    classes = _tables(data, "classes")
+    classes, training = _tables(data, "classes"), _training(_table(data, "training"))
+    if training.keep and start is None:
+        raise UserError("keep in the recipe's [training] needs weights to keep; name a checkpoint by start in [model]")
     return Recipe(
         model=_model(model),
         # The class table of a checkpoint to start from stands.
         classes=parse_classes(classes) if classes or start is None else (),
         sources=tuple(_source(s, base) for s in _tables(data, "data")),
-        training=_training(_table(data, "training")),
+        training=training,
         sam_weights=sam,
         mae_weights=mae,
         start=start,
@@ -232,6 +237,8 @@ def _training(data: Mapping[str, Any]) -> Training:
         raise UserError(f"{low[0]} = {getattr(training, low[0])} in the recipe's [training] is not usable; give at least 1")
     if training.crop % MULTIPLE:
         raise UserError(f"crop = {training.crop} in the recipe's [training] is not usable; give a multiple of {MULTIPLE}")
+    if not 0 <= training.keep < 1:
+        raise UserError(f"keep = {training.keep} in the recipe's [training] is not usable; give a share of 0 or more, below 1")
     if not training.class_weight and not training.prompts:
         raise UserError("class_weight = 0 and prompts = 0 in the recipe's [training] teach nothing; give one of them more")
     return training
