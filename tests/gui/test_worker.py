@@ -187,3 +187,23 @@ def test_small_work_goes_one_step_a_turn_in_order(desk, wait):
     assert log == []
     wait(lambda: len(log) == 6)
     assert log == [("a", 0), ("a", 1), ("a", 2), ("b", 0), ("b", 1), ("b", 2)]
+
+
+def test_an_edit_that_was_begun_is_finished_when_the_worker_stops_and_other_work_is_not(desk, wait):
+    worker, _ = desk
+    log = []
+
+    def steps(name, count=3):
+        for i in range(count):
+            log.append((name, i))
+            yield
+
+    worker.trickle(steps("edit"), whole=True)
+    worker.trickle(steps("edit that is not begun"), whole=True)
+    wait(lambda: log)
+    worker.stop()
+    assert log == [("edit", 0), ("edit", 1), ("edit", 2)]
+    worker.trickle(steps("count", 10_000))
+    wait(lambda: len(log) > 3)
+    worker.stop()
+    assert len(log) < 10_000

@@ -58,6 +58,7 @@ class ProjectKeeper:
         self._history: list[tuple[str, dict[str, Any]]] = []
         self._hashes: dict[Path, str] = {}
         session.protections.append(self.protected)
+        session.about_to_write.connect(self.bring_back)
         session.ended.connect(self.close)
         for kind, receiver in (("new project", self._on_made), ("open project", self._on_opened), ("save project", self._on_copied)):
             session.on_return(kind, receiver)
@@ -125,6 +126,15 @@ class ProjectKeeper:
         layers = viewer.layers if viewer is not None else ()
         return next((layer for layer in layers if self.name_of(layer) == CLASSES), None)
 
+    def bring_back(self) -> None:
+        """Show the class labels again when their layer was removed: what the model makes belongs to the project."""
+        viewer, project, image = self.session.viewer, self.project, self.session.image
+        if viewer is None or project is None or image is None or self.labels is not None or self.name_of(image) is None:
+            return
+        described = [*_descriptions(project), {}][0]
+        self._use(project, viewer.add_layer(new_layer(project, CLASSES, image, described)))
+        self.changed.emit()
+
     def log(self, what: str, **details: Any) -> None:
         """Add to the project's history, with the next look at the view."""
         self._history.append((what, details))
@@ -147,7 +157,10 @@ class ProjectKeeper:
         history, self._history = self._history, []
         for what, details in history:
             project.log(what, **details)
-        project.update(view=describe_view(viewer, self.name_of), voxel_size=self.session.typed_voxel_size)
+        view = describe_view(viewer, self.name_of)
+        if self.labels is None:  # the layer was removed, and comes back as it was
+            view["layers"] += _descriptions(project)
+        project.update(view=view, voxel_size=self.session.typed_voxel_size)
         self._tell_state(project)
 
     def _keep_layer(self, project: Project, layer: Labels) -> None:
@@ -263,6 +276,11 @@ class ProjectKeeper:
         self.keep()
         self.session.status.emit(sentence)
         self.changed.emit()
+
+
+def _descriptions(project: Project) -> list[dict[str, Any]]:
+    """Give how the layer of the class labels looked, if that is known."""
+    return [d for d in project.record.view.get("layers", ()) if d.get("of") == CLASSES]
 
 
 def free_name(project: Project, wanted: str) -> str:
