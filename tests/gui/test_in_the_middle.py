@@ -120,6 +120,19 @@ def test_a_viewer_that_closes_in_the_middle_of_a_run_keeps_what_was_seen_and_lea
     np.testing.assert_array_equal(on_disk(two.path), [segmented(plane) for plane in stack[:, ::-1]])
 
 
+def test_a_viewer_that_closes_while_a_project_is_made_leaves_a_whole_one_or_none(begin, stack, tmp_path, wait):
+    for number in range(2):
+        one = begin(stack)
+        one.keeper.new(str(path := tmp_path / f"{number}.scsam.zarr"))
+        if number:
+            wait(one.widget.segment.cancel.isVisible)
+        one.viewer.close()
+        wait(lambda: not threads())
+        assert not list(tmp_path.glob(".*"))
+        if path.exists():
+            Project(path).close()
+
+
 @pytest.mark.parametrize(("scope", "project"), [("slice", ""), ("volume", "mine")])
 def test_an_image_that_goes_in_the_middle_of_a_run_takes_the_run_with_it(begin, stack, wait, scope, project):
     one = begin(stack, project)

@@ -31,6 +31,7 @@ from napari_scsam.gui.recent import remember_project
 from napari_scsam.gui.view_state import describe_view, restore_drawing, restore_look, restore_view
 
 if TYPE_CHECKING:
+    from napari.utils.events import Event
     from napari.viewer import Viewer
 
     from napari_scsam.gui.painting import OrganelleLabels
@@ -66,6 +67,8 @@ class ProjectKeeper:
         self._timer = QTimer() if QCoreApplication.instance() is not None else None
         if self._timer is not None:
             self._timer.timeout.connect(self.keep)
+        if session.viewer is not None:
+            session.viewer.layers.events.inserted.connect(self._on_inserted)
 
     # What the user does
 
@@ -163,6 +166,15 @@ class ProjectKeeper:
         project.update(view=view, voxel_size=self.session.typed_voxel_size)
         self._tell_state(project)
 
+    def _on_inserted(self, event: Event) -> None:
+        if self.project is not None and isinstance(event.value, Labels):
+            self.session.trickle(self._keep_soon())
+
+    def _keep_soon(self) -> Generator[None, None, None]:
+        """Take a new layer in before anybody paints on it, but not while it is being added."""
+        self.keep()
+        yield
+
     def _keep_layer(self, project: Project, layer: Labels) -> None:
         """Take a labels layer of the image into the project; see whether its class table has changed."""
         name, classes = self.name_of(layer), classes_of(layer) or ()
@@ -255,12 +267,18 @@ class ProjectKeeper:
         if (output := self.session.use_labels(layer)) is not None:
             output.recall = lambda plane, rows: plane.read(project.predicted, rows)
             output.wrote.connect(self._on_wrote, unique=True)
+            output.claimed.connect(self._remember, unique=True)
+
+    def _remember(self, output: OrganelleLabels, plane: Plane) -> None:
+        """Write down which pixels of a plane are the model's."""
+        if self.project is not None and self.name_of(output.layer) == CLASSES:
+            for rows, labels in output.model_pixels(plane):
+                self.project.predicted[plane.key(rows)] = labels
 
     def _on_wrote(self, output: OrganelleLabels, plane: Plane, ids: tuple[int, ...]) -> None:
         if self.project is None or self.name_of(output.layer) != CLASSES:
             return
-        for rows, labels in output.model_pixels(plane):
-            self.project.predicted[plane.key(rows)] = labels
+        self._remember(output, plane)
         info = self.session.checkpoint
         checkpoint = {"name": info.name, "sha256": self._hashes.get(info.path, "")} if info is not None else None
         self.log("segmented", axis=plane.axis, slice=plane.position, classes=list(ids), checkpoint=checkpoint)
