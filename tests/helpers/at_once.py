@@ -43,6 +43,9 @@ class AtOnce:
         for _ in steps:
             pass
 
+    def drop_edits(self) -> None:
+        pass
+
     def stop(self) -> None:
         self._kept.clear()
         self.stopped = True

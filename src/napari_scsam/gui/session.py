@@ -394,4 +394,5 @@ class Session:
             self.status.emit(f"{why}: what was being worked on for it is cancelled.")
         for kind in kinds:
             self._worker.cancel(kind)
+        self._worker.drop_edits()
         self.working.emit(self._worker.busy())

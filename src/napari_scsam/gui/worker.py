@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from inspect import GEN_SUSPENDED, getgeneratorstate
+from inspect import GEN_CREATED, GEN_SUSPENDED, getgeneratorstate
 from typing import Any, Literal
 
 from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
@@ -125,6 +125,14 @@ class Worker(QObject):
         if not self._timer.isActive():
             self._timer.start(0)  # the first step goes as soon as this turn is over
 
+    def drop_edits(self) -> None:
+        """Drop whole work that waits and has not begun."""
+        for steps in [steps for steps in self._small if steps in self._whole and getgeneratorstate(steps) == GEN_CREATED]:
+            self._small.remove(steps)
+            self._whole.discard(steps)
+        if not self._small:
+            self._timer.stop()
+
     def stop(self) -> None:
         """Cancel everything and let the thread end after its step; nothing is reported any more, and no edit is left half done."""
         self._stopped = True
@@ -153,6 +161,8 @@ class Worker(QObject):
     def _settle(self, request: _Request, future: Future[Any]) -> None:
         if request.cancelled:
             report = Report(request.kind, "cancelled")
+            if not future.cancelled() and future.exception() is None:
+                let_go(future.result())
         elif (error := future.exception()) is not None:
             report = Report(request.kind, "failed", error)
         else:
@@ -162,11 +172,15 @@ class Worker(QObject):
     def _post(self, request: _Request, report: Report) -> None:
         if not self._stopped:
             self._posted.emit(request, report)
+        elif report.state == "returned":
+            let_go(report.value)
 
     def _deliver(self, request: _Request, report: Report) -> None:
         """On the main thread: pass on what is still wanted."""
         if report.state != "progress":
             self._open.remove(request)
+        if report.state == "returned" and (self._stopped or request.cancelled):
+            let_go(report.value)
         if self._stopped or (request.cancelled and report.state == "progress"):
             return
         self._receive(Report(request.kind, "cancelled") if request.cancelled else report)
@@ -179,3 +193,9 @@ class Worker(QObject):
         self._timer.setInterval(PAUSE_MS)
         if not self._small:
             self._timer.stop()
+
+
+def let_go(result: Any) -> None:
+    """Close a result that nobody wants any more, if it holds something open, such as a project and its lock."""
+    if (close := getattr(result, "close", None)) is not None:
+        close()
