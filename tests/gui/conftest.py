@@ -103,6 +103,14 @@ def fake_engine() -> FakeEngine:
 
 
 @pytest.fixture
+def predictor(model):
+    """A network that sees bright things."""
+    from blob_predictor import BlobPredictor
+
+    return BlobPredictor(model, "cpu")
+
+
+@pytest.fixture
 def wait(qtbot):
     """Wait until something is true, with the event loop running."""
 

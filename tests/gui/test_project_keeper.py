@@ -152,6 +152,44 @@ def test_the_model_knows_its_own_pixels_after_reopening(begun, window, wait):
     assert (after[first == 1] == 1).all()
 
 
+def test_an_accepted_object_stays_the_users_after_reopening(window, tmp_path, predictor, wait):
+    y, x = np.mgrid[:96, :128]
+    discs = np.repeat(np.where(np.hypot(y - 30, x % 60 - 30) < 12, 220, 20).astype(np.uint8)[None], 3, axis=0)
+    one = window(Image(discs, scale=SIZE, translate=ORIGIN, units="nm"))
+    one.engine.predictor = predictor
+    one.finish()
+    one.session.part(ProjectKeeper).new(str(tmp_path / "mine"))
+    wait(lambda: one.session.part(ProjectKeeper).project is not None)
+    one.viewer.dims.set_point(0, ORIGIN[0] + SIZE[0])
+    one.session.choose_classes(one.session.classes[:1])
+    one.session.segment()
+    one.finish()
+    prompting = one.session.part(Prompting)
+    prompting.start()
+    prompting.layers.points.add((1, 30, 30))
+    wait(lambda: prompting.found is not None)
+    prompting.accept()
+    one.finish()
+    one.viewer.close()
+    two = opened(window(), tmp_path / "mine.scsam.zarr", wait)
+    two.engine.predictor = predictor
+    two.session.choose_classes(two.session.classes[:1])
+    two.session.shifts["mitochondrion"] = 9.0  # now the network finds nothing
+    two.session.segment()
+    two.finish()
+    labels = np.asarray(two.keeper.labels.data)
+    np.testing.assert_array_equal(labels > 0, (discs > 100) & (x < 60) & (np.arange(3) == 1)[:, None, None])
+
+
+def test_a_labels_layer_that_is_added_goes_into_the_project_before_the_next_look(begun, wait):
+    one = begun()
+    one.keeper._timer.stop()
+    layer = one.viewer.add_labels(np.zeros(one.keeper.labels.data.shape, np.uint16), name="cells", scale=SIZE, translate=ORIGIN, units="nm")
+    one.finish()
+    layer.data_setitem((np.array([2]), np.array([5]), np.array([7])), 300)
+    wait(lambda: on_disk(one.path, "cells")[2, 5, 7] == 300)
+
+
 def test_labels_that_are_there_go_into_a_new_project_with_their_undo(window, stack, file, tmp_path, wait):
     (data, state, _) = read_layers(str(file))[0]
     one = window(Image(data, **state))

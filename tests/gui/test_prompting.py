@@ -32,13 +32,6 @@ ONE = (DISCS > 100) & (np.arange(128) < 70)
 
 
 @pytest.fixture
-def predictor(model):
-    from blob_predictor import BlobPredictor
-
-    return BlobPredictor(model, "cpu")
-
-
-@pytest.fixture
 def start(fake_engine, predictor, info):
     """Prompt in a viewer without a window, where everything happens at once."""
 

@@ -16,7 +16,7 @@ from napari.utils.notifications import notification_manager
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.layers import VOXEL_SIZE
 from napari_scsam.gui.plane import Plane
-from napari_scsam.gui.session import Session
+from napari_scsam.gui.session import OF_IMAGE, Session
 
 
 @pytest.fixture
@@ -195,14 +195,14 @@ def test_removing_the_image_cancels_and_forgets_it(viewer, session, stack):
     session.choose_image(image)
     viewer.layers.remove(image)
     assert session.image is None
-    assert session._worker.kinds[-1] == "cancel segment"
+    assert session._worker.kinds[-7:] == [f"cancel {kind}" for kind in OF_IMAGE]
 
 
 def test_a_result_for_a_removed_image_is_dropped(viewer, session, stack):
     image = viewer.add_image(stack)
     session.choose_image(image)
     late = []
-    session._worker.trickle = late.append
+    session._worker.trickle = lambda steps, **_: late.append(steps)
     session.segment()
     viewer.layers.remove(image)
     assert list(late[0]) == []

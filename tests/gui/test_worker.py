@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -187,3 +188,48 @@ def test_small_work_goes_one_step_a_turn_in_order(desk, wait):
     assert log == []
     wait(lambda: len(log) == 6)
     assert log == [("a", 0), ("a", 1), ("a", 2), ("b", 0), ("b", 1), ("b", 2)]
+
+
+@pytest.mark.parametrize("ends", ["cancel", "stop"])
+@pytest.mark.parametrize("when", ["at its last step", "done and not told of"])
+def test_a_result_that_nobody_wants_any_more_is_closed(desk, wait, ends, when):
+    worker, reports = desk
+    begun, gate, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def steps():
+        begun.set()
+        gate.wait(10)
+        yield from ()
+        return SimpleNamespace(close=closed.set)
+
+    worker.submit("work", steps)
+    wait(begun.is_set)
+    if when == "at its last step":
+        getattr(worker, ends)()
+        gate.set()
+    else:
+        gate.set()
+        worker._open[0].future.result(10)
+        getattr(worker, ends)()
+    wait(closed.is_set)
+    assert not [report for report, _ in reports if report.state == "returned"]
+
+
+def test_an_edit_that_was_begun_is_finished_when_the_worker_stops_and_other_work_is_not(desk, wait):
+    worker, _ = desk
+    log = []
+
+    def steps(name, count=3):
+        for i in range(count):
+            log.append((name, i))
+            yield
+
+    worker.trickle(steps("edit"), whole=True)
+    worker.trickle(steps("edit that is not begun"), whole=True)
+    wait(lambda: log)
+    worker.stop()
+    assert log == [("edit", 0), ("edit", 1), ("edit", 2)]
+    worker.trickle(steps("count", 10_000))
+    wait(lambda: len(log) > 3)
+    worker.stop()
+    assert len(log) < 10_000

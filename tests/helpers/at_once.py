@@ -39,9 +39,12 @@ class AtOnce:
     def busy(self, kind=None) -> bool:  # noqa: ARG002  # of whatever kind
         return bool(self._kept)
 
-    def trickle(self, steps) -> None:
+    def trickle(self, steps, *, whole=False) -> None:  # noqa: ARG002  # all of it is done
         for _ in steps:
             pass
+
+    def drop_edits(self) -> None:
+        pass
 
     def stop(self) -> None:
         self._kept.clear()

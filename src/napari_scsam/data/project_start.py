@@ -41,6 +41,11 @@ class OpenedProject:
     image: Volume | None
     question: str = ""
 
+    def close(self) -> None:
+        """Let others open the project."""
+        if self.project is not None:
+            self.project.close()
+
 
 def project_path(text: str) -> Path:
     """Complete what a user typed to the name of a project."""

@@ -26,6 +26,7 @@ from napari_scsam.gui.plane import layer_voxel_size
 from napari_scsam.gui.pointing import View, labels_layer, look_at, view_of, voxel_under_mouse
 
 if TYPE_CHECKING:
+    from napari.utils.events import Event
     from napari.viewer import Viewer
 
     from napari_scsam.data.objects import Place
@@ -69,6 +70,8 @@ class Correcting:
         self._at: Voxel = ()
         session.protections.append(protect_locked)
         session.ended.connect(self._work.worker.stop)
+        if session.viewer is not None:
+            session.viewer.layers.events.removed.connect(self._on_removed)
 
     @classmethod
     def of(cls, session: Session) -> Correcting:
@@ -304,6 +307,9 @@ class Correcting:
         view.layer.selected_label = stop.value
         look_at(self._viewer, view, stop.voxel)
         self.said.emit(f"{view.name(stop.value).capitalize()}, {view_of(self._viewer).plane.describe()}.")
+
+    def _on_removed(self, event: Event) -> None:
+        self._work.forget(event.value)
 
     def _is_here(self, view: View, value: int) -> bool:
         """Whether the object that was gone to last is in the slice shown."""

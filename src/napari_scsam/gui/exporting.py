@@ -74,7 +74,7 @@ class Exporting:
     def import_as(self, mapping: Mapping[int, int]) -> None:
         """Write the labels that were read, value by value as the class that the mapping says, as one undo step."""
         if self._coming is not None and (layer := self.keeper.labels) is not None:
-            self.session.trickle(import_steps(layer, self._coming, mapping))
+            self.session.trickle(import_steps(layer, self._coming, mapping), whole=True)
             self.keeper.log("imported labels", mapping={str(k): v for k, v in mapping.items()})
         self._coming = None
 

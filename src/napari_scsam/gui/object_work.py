@@ -6,9 +6,10 @@ The thread is not the network's, so that a correction never waits for a segmenta
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Generator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
@@ -20,6 +21,9 @@ from napari_scsam.gui.label_index import KIND, LabelIndex
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.pointing import View
 from napari_scsam.gui.worker import Report, Worker
+
+if TYPE_CHECKING:
+    from napari.layers import Labels, Layer
 
 AT_ONCE = 2**21
 """Steps that take less, in voxels, are done on the main thread …"""
@@ -44,6 +48,7 @@ class ObjectWork:
         self.worker = Worker(self._receive)
         self._index = LabelIndex(self.worker)
         self._done: Callable[[Any], None] = lambda _: None
+        self._layer: weakref.ref[Labels] | None = None
         self._waiting: Callable[[], None] | None = None
         self._writing = False
 
@@ -66,6 +71,11 @@ class ObjectWork:
         self._waiting = None
         self.working.emit(False)
         self.said.emit("Cancelled; nothing was changed.")
+
+    def forget(self, layer: Layer) -> None:
+        """Cancel what is done to a layer that is gone; an edit that is being written is finished."""
+        if self._layer is not None and self._layer() is layer and (self.worker.busy() or self._waiting is not None):
+            self.cancel()
 
     def start(
         self,
@@ -94,6 +104,7 @@ class ObjectWork:
         boxed
             In an instance layer, it must know first where each object lies; when that is not known yet, it waits.
         """
+        self._layer = weakref.ref(view.layer)
         boxes = None
         if boxed and not view.classes:
             boxes = self._index.of(view.layer, seed)
@@ -112,7 +123,7 @@ class ObjectWork:
             raise UserError("nothing was changed: there is no background to spread to, or what is there is locked")
         steps = self._write_steps(view, f"{did}: {edit.size:,} pixels changed. Ctrl+Z takes it back.", edit)
         if edit.size > BATCH:
-            self.worker.trickle(steps)
+            self.worker.trickle(steps, whole=True)
             return
         for _ in steps:
             pass

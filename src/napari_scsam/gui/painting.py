@@ -31,6 +31,8 @@ class OrganelleLabels:
 
     wrote = Signal(object, object, object)
     """These labels, the `Plane` that the model changed, and the class ids that it was asked for."""
+    claimed = Signal(object, object)
+    """These labels, and a `Plane` where pixels of the model became the user's."""
 
     def __init__(self, layer: Labels) -> None:
         self.layer = layer
@@ -159,6 +161,7 @@ class OrganelleLabels:
                 theirs = np.zeros((band.stop - band.start, shape[1]), bool)
                 theirs[start - band.start : stop - band.start] = mask[start - rows.start : stop - rows.start]
                 written.claim(number, theirs, self.layer.data.dtype)
+        self.claimed.emit(self, plane)
 
     def _set_pixels(self, plane: Plane, rows: slice, wanted: NDArray[Any], current: NDArray[Any]) -> int:
         differ = np.nonzero(wanted != current)

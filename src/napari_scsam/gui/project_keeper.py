@@ -31,6 +31,7 @@ from napari_scsam.gui.recent import remember_project
 from napari_scsam.gui.view_state import describe_view, restore_drawing, restore_look, restore_view
 
 if TYPE_CHECKING:
+    from napari.utils.events import Event
     from napari.viewer import Viewer
 
     from napari_scsam.gui.painting import OrganelleLabels
@@ -58,6 +59,7 @@ class ProjectKeeper:
         self._history: list[tuple[str, dict[str, Any]]] = []
         self._hashes: dict[Path, str] = {}
         session.protections.append(self.protected)
+        session.about_to_write.connect(self.bring_back)
         session.ended.connect(self.close)
         for kind, receiver in (("new project", self._on_made), ("open project", self._on_opened), ("save project", self._on_copied)):
             session.on_return(kind, receiver)
@@ -66,6 +68,8 @@ class ProjectKeeper:
         self._timer = QTimer() if QCoreApplication.instance() is not None else None
         if self._timer is not None:
             self._timer.timeout.connect(self.keep)
+        if session.viewer is not None:
+            session.viewer.layers.events.inserted.connect(self._on_inserted)
 
     # What the user does
 
@@ -131,6 +135,15 @@ class ProjectKeeper:
         info = self.session.checkpoint
         return self._hashes.get(info.path, "") if info is not None else ""
 
+    def bring_back(self) -> None:
+        """Show the class labels again when their layer was removed: what the model makes belongs to the project."""
+        viewer, project, image = self.session.viewer, self.project, self.session.image
+        if viewer is None or project is None or image is None or self.labels is not None or self.name_of(image) is None:
+            return
+        described = [*_descriptions(project), {}][0]
+        self._use(project, viewer.add_layer(new_layer(project, CLASSES, image, described)))
+        self.changed.emit()
+
     def log(self, what: str, **details: Any) -> None:
         """Add to the project's history, with the next look at the view."""
         self._history.append((what, details))
@@ -153,8 +166,20 @@ class ProjectKeeper:
         history, self._history = self._history, []
         for what, details in history:
             project.log(what, **details)
-        project.update(view=describe_view(viewer, self.name_of), voxel_size=self.session.typed_voxel_size)
+        view = describe_view(viewer, self.name_of)
+        if self.labels is None:  # the layer was removed, and comes back as it was
+            view["layers"] += _descriptions(project)
+        project.update(view=view, voxel_size=self.session.typed_voxel_size)
         self._tell_state(project)
+
+    def _on_inserted(self, event: Event) -> None:
+        if self.project is not None and isinstance(event.value, Labels):
+            self.session.trickle(self._keep_soon())
+
+    def _keep_soon(self) -> Generator[None, None, None]:
+        """Take a new layer in before anybody paints on it, but not while it is being added."""
+        self.keep()
+        yield
 
     def _keep_layer(self, project: Project, layer: Labels) -> None:
         """Take a labels layer of the image into the project; see whether its class table has changed."""
@@ -248,12 +273,18 @@ class ProjectKeeper:
         if (output := self.session.use_labels(layer)) is not None:
             output.recall = lambda plane, rows: plane.read(project.predicted, rows)
             output.wrote.connect(self._on_wrote, unique=True)
+            output.claimed.connect(self._remember, unique=True)
+
+    def _remember(self, output: OrganelleLabels, plane: Plane) -> None:
+        """Write down which pixels of a plane are the model's."""
+        if self.project is not None and self.name_of(output.layer) == CLASSES:
+            for rows, labels in output.model_pixels(plane):
+                self.project.predicted[plane.key(rows)] = labels
 
     def _on_wrote(self, output: OrganelleLabels, plane: Plane, ids: tuple[int, ...]) -> None:
         if self.project is None or self.name_of(output.layer) != CLASSES:
             return
-        for rows, labels in output.model_pixels(plane):
-            self.project.predicted[plane.key(rows)] = labels
+        self._remember(output, plane)
         info = self.session.checkpoint
         checkpoint = {"name": info.name, "sha256": self.checkpoint_hash()} if info is not None else None
         self.log("segmented", axis=plane.axis, slice=plane.position, classes=list(ids), checkpoint=checkpoint)
@@ -277,6 +308,11 @@ class ProjectKeeper:
         self.keep()
         self.session.status.emit(sentence)
         self.changed.emit()
+
+
+def _descriptions(project: Project) -> list[dict[str, Any]]:
+    """Give how the layer of the class labels looked, if that is known."""
+    return [d for d in project.record.view.get("layers", ()) if d.get("of") == CLASSES]
 
 
 def free_name(project: Project, wanted: str) -> str:

@@ -182,7 +182,8 @@ class Prompting:
     def accept(self) -> None:
         """Give the object shown to the class."""
         if (found := self._at_hand()) is not None:
-            self.session.trickle(self._write_steps(found, [(found.plane, found.patch)], "on " + found.plane.describe() + "."))
+            steps = self._write_steps(found, [(found.plane, found.patch)], "on " + found.plane.describe() + ".")
+            self.session.trickle(steps, whole=True)
 
     def drop(self) -> None:
         """Forget the object, with the marks that point at it."""
@@ -202,7 +203,7 @@ class Prompting:
     def _on_carried(self, carried: CarriedBothWays) -> None:
         self.ends = tuple(way.stopped_at for way in carried.ways if way.stopped_at is not None)
         found = carried.request.found
-        self.session.trickle(self._write_steps(found, carried.patches, carried.describe()))
+        self.session.trickle(self._write_steps(found, carried.patches, carried.describe()), whole=True)
 
     def carry_at_most(self, reach: int) -> None:
         """Choose through how many slices on each side objects are carried."""

@@ -181,14 +181,14 @@ class Reviewing:
 
     def _on_project(self) -> None:
         project, viewer, image = self.keeper.project, self.session.viewer, self.session.image
+        if (labels := self.keeper.labels) is not None:
+            labels.events.paint.connect(self._count_later)  # again is free
         if project is self._project:
             return
         self._project, self.outlines = project, None
         self.slices.clear()
         if project is not None and viewer is not None and image is not None:
             self._show_outlines(viewer, image, project)
-            if (labels := self.keeper.labels) is not None:
-                labels.events.paint.connect(self._count_later)
             self.session.trickle(self._count_steps(project))
         self.changed.emit()
 

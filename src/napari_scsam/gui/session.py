@@ -42,6 +42,12 @@ Protection = Callable[[Labels, Plane, slice, NDArray[Any]], NDArray[np.bool_]]
 
 Part = TypeVar("Part")
 
+INTO_LABELS = ("segment", "run", "carry")
+"""Work whose result goes into the labels layer of the image; `parts` of a session know some of these kinds alone."""
+
+OF_IMAGE = (*INTO_LABELS, "ready", "prompt", "teach", "prefetch")
+"""Work that needs the image."""
+
 REMEMBERED_SLICES = 8
 """Picking a class segments at once on the slices embedded last; so many are likely still in memory."""
 
@@ -69,6 +75,8 @@ class Session:
     """Another checkpoint with its classes, or news of its loading."""
     choices_changed = Signal()
     """Other classes to segment, or another word on the user's own pixels."""
+    about_to_write = Signal()
+    """Results are there, and the labels layer of the image is going to be looked for."""
     ended = Signal()
     """The last widget is gone."""
 
@@ -128,8 +136,8 @@ class Session:
         """Count one widget less; after the last, work stops and the thread ends."""
         self._users -= 1
         if self._users <= 0:
-            self.ended.emit()
             self._worker.stop()
+            self.ended.emit()
             if (viewer := self._viewer()) is not None and self._sessions.get(viewer) is self:
                 del self._sessions[viewer]
 
@@ -319,9 +327,9 @@ class Session:
         self._worker.submit(kind, make)
         self.working.emit(True)
 
-    def trickle(self, steps: Generator[None, None, None]) -> None:
-        """Run small work on the main thread, one step a turn of the event loop."""
-        self._worker.trickle(steps)
+    def trickle(self, steps: Generator[None, None, None], *, whole: bool = False) -> None:
+        """Run small work on the main thread, one step a turn of the event loop; `whole`: an edit, not to be left half done."""
+        self._worker.trickle(steps, whole=whole)
 
     def _receive(self, report: Report) -> None:
         if report.kind == "prefetch":  # nobody asked for it; what is wrong with a slice is told when it is segmented
@@ -354,7 +362,7 @@ class Session:
 
     def write(self, result: Segmentation) -> None:
         """Put a segmentation into the labels layer of its image, bit by bit."""
-        self.trickle(self._write_steps(result))
+        self.trickle(self._write_steps(result), whole=True)
 
     def _write_steps(self, result: Segmentation) -> Generator[None, None, None]:
         request = result.request
@@ -376,6 +384,7 @@ class Session:
         viewer, image = self._viewer(), self._sources.layer(request.volume)
         if viewer is None or image is None or image not in viewer.layers:
             return None
+        self.about_to_write.emit()
         return self._outputs.for_image(viewer, image, request.classes, typed=self._sources.typed_size(image))
 
     def protected(
@@ -398,7 +407,19 @@ class Session:
     # What happens in the viewer
 
     def _on_removed(self, event: Event) -> None:
+        took_results = event.value is self.labels
         self._outputs.forget(event.value)
         if event.value is self.image:
-            self._worker.cancel("segment")
+            self._give_up(OF_IMAGE, "The image was removed")
             self.choose_image(None)
+        elif took_results:
+            self._give_up(INTO_LABELS, "The labels layer was removed")
+
+    def _give_up(self, kinds: Sequence[str], why: str) -> None:
+        """Cancel work that has become pointless."""
+        if any(self._worker.busy(kind) for kind in kinds):
+            self.status.emit(f"{why}: what was being worked on for it is cancelled.")
+        for kind in kinds:
+            self._worker.cancel(kind)
+        self._worker.drop_edits()
+        self.working.emit(self._worker.busy())

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_scsam.checkpoint import checkpoint_info, find_checkpoint, list_checkpoints
 from napari_scsam.config import UserError
+from napari_scsam.gui.canvas_guard import keep_to_own_canvas
 from napari_scsam.gui.correct_panel import CorrectPanel
 from napari_scsam.gui.correcting import Correcting
 from napari_scsam.gui.model_panel import ModelPanel
@@ -44,6 +45,7 @@ class ScSAMWidget(QWidget):
         super().__init__()
         # napari hands plugins a proxy; layers and events must be compared with the viewer's own.
         self._viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        keep_to_own_canvas(self._viewer)
         self._session = Session.of(self._viewer)
         self._prompting, self._segmenting = self._session.part(Prompting), self._session.part(Segmenting)
         self.volume, self.model, self.segment = VolumePanel(), ModelPanel(), SegmentPanel(SEGMENT.shown_key)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from inspect import GEN_CREATED, GEN_SUSPENDED, getgeneratorstate
 from typing import Any, Literal
 
 from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
@@ -67,6 +68,7 @@ class Worker(QObject):
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="scsam")
         self._open: list[_Request] = []
         self._small: deque[Generator[None, None, None]] = deque()
+        self._whole: set[Generator[None, None, None]] = set()
         self._stopped = False
         self._timer = QTimer()  # owned by Python: a child of this object could be gone before `stop` runs at exit
         self._timer.timeout.connect(self._advance)
@@ -107,20 +109,42 @@ class Worker(QObject):
         asked = (not request.idle if kind is None else request.kind == kind for request in self._open if not request.cancelled)
         return any(asked)
 
-    def trickle(self, steps: Generator[None, None, None]) -> None:
-        """Run small work on the main thread, one step per turn of the event loop."""
+    def trickle(self, steps: Generator[None, None, None], *, whole: bool = False) -> None:
+        """Run small work on the main thread, one step per turn of the event loop.
+
+        Parameters
+        ----------
+        steps
+            The work.
+        whole
+            Half of it is worse than none: once begun it is finished, even when this worker stops in the middle.
+        """
         self._small.append(steps)
+        if whole:
+            self._whole.add(steps)
         if not self._timer.isActive():
             self._timer.start(0)  # the first step goes as soon as this turn is over
 
+    def drop_edits(self) -> None:
+        """Drop whole work that waits and has not begun."""
+        for steps in [steps for steps in self._small if steps in self._whole and getgeneratorstate(steps) == GEN_CREATED]:
+            self._small.remove(steps)
+            self._whole.discard(steps)
+        if not self._small:
+            self._timer.stop()
+
     def stop(self) -> None:
-        """Cancel everything and let the thread end after its step; nothing is reported any more."""
+        """Cancel everything and let the thread end after its step; nothing is reported any more, and no edit is left half done."""
         self._stopped = True
         self.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._timer.stop()
         while self._small:
-            self._small.popleft().close()
+            steps = self._small.popleft()
+            if steps in self._whole and getgeneratorstate(steps) == GEN_SUSPENDED:
+                deque(steps, maxlen=0)
+            steps.close()
+        self._whole.clear()
 
     def _drive(self, request: _Request) -> Any:
         """On the worker thread: take step after step until done or cancelled."""
@@ -137,6 +161,8 @@ class Worker(QObject):
     def _settle(self, request: _Request, future: Future[Any]) -> None:
         if request.cancelled:
             report = Report(request.kind, "cancelled")
+            if not future.cancelled() and future.exception() is None:
+                let_go(future.result())
         elif (error := future.exception()) is not None:
             report = Report(request.kind, "failed", error)
         else:
@@ -146,11 +172,15 @@ class Worker(QObject):
     def _post(self, request: _Request, report: Report) -> None:
         if not self._stopped:
             self._posted.emit(request, report)
+        elif report.state == "returned":
+            let_go(report.value)
 
     def _deliver(self, request: _Request, report: Report) -> None:
         """On the main thread: pass on what is still wanted."""
         if report.state != "progress":
             self._open.remove(request)
+        if report.state == "returned" and (self._stopped or request.cancelled):
+            let_go(report.value)
         if self._stopped or (request.cancelled and report.state == "progress"):
             return
         self._receive(Report(request.kind, "cancelled") if request.cancelled else report)
@@ -159,7 +189,13 @@ class Worker(QObject):
         try:
             next(self._small[0])
         except StopIteration:
-            self._small.popleft()
+            self._whole.discard(self._small.popleft())
         self._timer.setInterval(PAUSE_MS)
         if not self._small:
             self._timer.stop()
+
+
+def let_go(result: Any) -> None:
+    """Close a result that nobody wants any more, if it holds something open, such as a project and its lock."""
+    if (close := getattr(result, "close", None)) is not None:
+        close()
