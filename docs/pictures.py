@@ -34,7 +34,7 @@ IMAGES = Path(__file__).parent / "images"
 KEPT = ("open", "class", "widget", "object", "carried", "strokes", "correct", "review")
 """The pictures that the documents show."""
 
-COLOURS = 96
+COLOURS = 256
 NO_KEY, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 LEFT = Qt.MouseButton.LeftButton
 
@@ -77,7 +77,7 @@ class Stage:
         target.parent.mkdir(parents=True, exist_ok=True)
         shot.save(str(target))
         if self.folder is None:
-            Image.open(target).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+            Image.open(target).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
 
     def shoot_open(self, name: str, popup: Callable[[], object]) -> None:
         """Take a picture with a list or menu open."""
