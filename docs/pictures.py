@@ -77,7 +77,8 @@ class Stage:
         target.parent.mkdir(parents=True, exist_ok=True)
         shot.save(str(target))
         if self.folder is None:
-            Image.open(target).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
+            picture = Image.open(target).convert("RGB")  # coverage, so that a colour that is rare stays what it is
+            picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
 
     def shoot_open(self, name: str, popup: Callable[[], object]) -> None:
         """Take a picture with a list or menu open."""
