@@ -395,6 +395,7 @@ class Session:
         images = [layer for layer in added if isinstance(layer, Image)]
         if images:
             self.choose_image(images[0])
+            self.status.emit(f"{images[0].name} is open. Pick a class, and segment the slice shown.")
 
     # What happens in the viewer
 
