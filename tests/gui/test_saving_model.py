@@ -13,16 +13,13 @@ from napari_scsam.gui.session import Session
 
 
 @pytest.fixture
-def session(fake_engine, request):
+def session(fake_engine, checkpoint, model):
     """A session with a real network, where everything happens at once."""
-    from napari_scsam.gui.torch_guard import import_torch_stack
-
-    import_torch_stack()  # before the network is asked for: another test may have opened a window
     from napari_scsam.infer.predictor import Predictor
 
-    fake_engine.predictor = Predictor(request.getfixturevalue("model"), "cpu")
+    fake_engine.predictor = Predictor(model, "cpu")
     session = Session(ViewerModel(), fake_engine, AtOnce)
-    session.choose_checkpoint(checkpoint_info(request.getfixturevalue("checkpoint")))
+    session.choose_checkpoint(checkpoint_info(checkpoint))
     return session
 
 
