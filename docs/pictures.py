@@ -31,10 +31,10 @@ from napari_scsam.gui.session import Session
 from napari_scsam.gui.widget import ScSAMWidget
 
 IMAGES = Path(__file__).parent / "images"
-KEPT = ("open", "class", "widget", "object", "carried", "correct", "review", "export")
+KEPT = ("open", "class", "widget", "object", "carried", "strokes", "correct", "review")
 """The pictures that the documents show."""
 
-COLOURS = 96
+COLOURS = 256
 NO_KEY, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 LEFT = Qt.MouseButton.LeftButton
 
@@ -77,7 +77,8 @@ class Stage:
         target.parent.mkdir(parents=True, exist_ok=True)
         shot.save(str(target))
         if self.folder is None:
-            Image.open(target).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+            picture = Image.open(target).convert("RGB")  # coverage, so that a colour that is rare stays what it is
+            picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
 
     def shoot_open(self, name: str, popup: Callable[[], object]) -> None:
         """Take a picture with a list or menu open."""
@@ -251,6 +252,27 @@ def one_object(stage: Stage) -> None:
     stage.press(Qt.Key.Key_O, SHIFT)
 
 
+def teach(stage: Stage) -> None:
+    """Teach a class that the network does not know, from a few strokes."""
+    panel, (y, x) = stage.panel.prompt, stage.object
+    stage.press(Qt.Key.Key_O, SHIFT)
+    panel.tools["scribble"].click()
+    stage.drag((130, 4), (128, 20))
+    panel.outside.click()
+    stage.drag((y - 5, x - 5), (y + 5, x + 10))
+    stage.drag((20, 150), (30, 200))
+    panel.name.setText("dark process")
+    stage.settle()
+    stage.shoot("strokes")
+    panel.teach.click()
+    stage.settle()
+    stage.press(Qt.Key.Key_O, SHIFT)
+    stage.press(Qt.Key.Key_S, SHIFT)
+    stage.shoot("taught")
+    stage.viewer.layers.selection.active.undo()
+    stage.pick("mitochondrion")
+
+
 def correct(stage: Stage) -> None:
     """Let an object grow, lock a class, and take a tool in hand."""
     stage.show(stage.panel.correct)
@@ -307,7 +329,18 @@ def shortcuts(stage: Stage) -> None:
     dialog.close()
 
 
-SCENES = (nothing_loaded, open_volume, segment, scopes, one_object, correct, project, export, shortcuts)
+def open_again(stage: Stage) -> None:
+    """Go on in another window, from the list of projects."""
+    stage.panel.desk.project.menu.actions()[-1].trigger()
+    stage.settle(1.5)
+    stage.shoot("opened-again")
+    stage.pick("dark process")
+    stage.press(Qt.Key.Key_S, SHIFT)
+    stage.shoot("known-again")
+    stage.viewer.close()
+
+
+SCENES = (nothing_loaded, open_volume, segment, scopes, one_object, teach, correct, project, export, shortcuts)
 
 
 def main() -> None:
@@ -330,6 +363,7 @@ def main() -> None:
         for scene in SCENES:
             scene(stage)
         stage.viewer.close()
+        open_again(Stage(args, Path(scratch)))
 
 
 if __name__ == "__main__":

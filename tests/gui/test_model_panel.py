@@ -4,7 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from qtpy.QtWidgets import QFileDialog
 
+from napari_scsam.config import TaughtClass
 from napari_scsam.gui.model_panel import ModelPanel, describe
 
 pytestmark = pytest.mark.gui
@@ -43,3 +45,17 @@ def test_the_tooltip_tells_classes_size_and_licence(info):
     text = describe(info)
     assert "mitochondrion, membrane, vesicle" in text
     assert "22 MB, licence: BSD-3" in text
+
+
+def test_what_was_taught_can_be_saved(panel, info, monkeypatch, tmp_path, qtbot):
+    proposed = []
+    monkeypatch.setenv("NAPARI_SCSAM_CHECKPOINTS", str(tmp_path))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda _parent, _title, path, _filter: proposed.append(path) or (path, ""))
+    panel.show_chosen(info, "Runs on cpu")
+    panel.show_taught(())
+    assert panel.save.isHidden()
+    panel.show_taught((TaughtClass(info.classes[0], (0.0,)),))
+    assert not panel.save.isHidden()
+    with qtbot.waitSignal(panel.save_asked) as asked:
+        panel.save.click()
+    assert asked.args == proposed == [str(tmp_path / "tiny_taught.safetensors")]

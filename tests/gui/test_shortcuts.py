@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import pytest
+from napari.layers import Image
 from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
 from napari.utils.notifications import notification_manager
 from napari.utils.shortcuts import default_shortcuts
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QWidget
 
 from napari_scsam.gui.shortcuts import ACTIONS, SEGMENT, register_shortcuts
 
@@ -21,8 +23,6 @@ def test_no_key_takes_anything_away_from_napari(action):
 
 
 def test_the_key_segments_in_the_window_it_is_pressed_in(window, stack, wait):
-    from napari.layers import Image
-
     one = window(Image(stack))
     one.finish()
     QTest.keyClick(one.viewer.window._qt_viewer.canvas.native, Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier)
@@ -54,3 +54,29 @@ def test_without_a_widget_the_key_says_what_to_do(make_napari_viewer):
     notification_manager.records.clear()
     SEGMENT.run(make_napari_viewer())
     assert "open the ScSAM widget" in notification_manager.records[-1].message
+
+
+def test_keys_work_wherever_the_hand_was_last(window, stack, wait):
+    one = window(Image(stack))
+    one.finish()
+    panel, said = one.widget, []
+    one.session.status.connect(said.append)
+
+    def press_in(place: QWidget) -> None:
+        """Press Shift+S where a click has left the focus."""
+        QTest.keyClick(place, Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier)
+
+    classes = panel.segment.classes
+    classes.setFocus()
+    classes.showPopup()
+    classes.hidePopup()
+    assert panel.window().focusWidget() not in (classes, classes.line), "the next letter is no search"
+    fields = (panel.segment.first, panel.correct.reach, panel.volume.sizes[0])
+    for place in (panel.segment.segment, panel.segment.scope, panel.segment.shift, panel.correct.unit, *fields):
+        said.clear()
+        press_in(place)
+        assert any("Segmenting 3 classes" in sentence for sentence in said), place
+        one.finish()
+    assert panel.volume.sizes[0].text() == ""
+    press_in(panel.prompt.name)
+    assert panel.prompt.name.text().casefold() == "s", "a field for words takes them"

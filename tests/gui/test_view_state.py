@@ -7,6 +7,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Points, Shapes
 
+from napari_scsam.gui.locks import lock, locked_labels
 from napari_scsam.gui.view_state import (
     camera_of,
     describe_drawing,
@@ -34,6 +35,15 @@ def test_an_image_looks_as_it_did():
         assert getattr(again, name) == getattr(image, name)
     assert (again.contrast_limits, again.colormap.name, again.units) == (image.contrast_limits, "magma", image.units)
     np.testing.assert_allclose((again.scale, again.translate), (image.scale, image.translate))
+
+
+def test_locks_come_back():
+    layer = Labels(np.zeros((3, 4), np.uint8))
+    lock(layer, 2, locked=True)
+    again = Labels(np.zeros((3, 4), np.uint8), metadata={"mine": 1})
+    restore_look(again, through_json(describe_layer(layer, "classes")))
+    assert locked_labels(again) == (2,)
+    assert again.metadata["mine"] == 1
 
 
 def test_what_napari_does_not_take_is_left_as_it_is():

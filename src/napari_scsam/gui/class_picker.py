@@ -28,6 +28,7 @@ class ClassDropdown(Dropdown):
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.line = self.lineEdit() or QLineEdit(self)
         self.line.editingFinished.connect(self._show_current)
+        self.line.returnPressed.connect(self.clearFocus)
 
     def show_chosen(self, chosen: Sequence[ClassSpec]) -> None:
         """Point at the classes in use; several that are not offered together are added for as long as they are in use."""

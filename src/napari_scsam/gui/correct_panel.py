@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_scsam.gui import correct_tools as tools
-from napari_scsam.gui.parts import note
+from napari_scsam.gui.parts import let_letters_pass, note
 
 GRID = (
     (tools.MERGE, tools.DELETE),
@@ -65,6 +65,7 @@ class CorrectPanel(QGroupBox):
         self.smallest = _number(0, 1e9, tools.SIEVE.tip)
         self.smallest.valueChanged.connect(self.smallest_changed)
         self.unit = QComboBox()
+        let_letters_pass(self.unit)
         self.unit.setToolTip("µm need a layer whose scale is in nm or µm.")
         self.unit.activated.connect(lambda index: self.unit_changed.emit(index == 1))
         self.locks = QPushButton()
@@ -127,6 +128,7 @@ def _number(low: float, high: float, tip: str) -> QDoubleSpinBox:
     box.setDecimals(1)
     box.setKeyboardTracking(False)
     box.setToolTip(tip)
+    let_letters_pass(box)
     box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # who scrolls the panel must not turn a number
     return box
 

@@ -18,8 +18,11 @@ from napari_scsam.gui.plane import Plane
 from napari_scsam.gui.torch_guard import collection_paused, import_torch_stack
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari.types import LayerData
 
+    from napari_scsam.checkpoint import CheckpointInfo
     from napari_scsam.infer.predictor import Predictor, Slice
 
 
@@ -154,6 +157,19 @@ class Engine:
         """Read a file's header and lay it out as napari layers."""
         yield Progress(0, 1, f"opening {path}")
         return read_layers(path)
+
+    def save_steps(self, checkpoint: str, path: Path) -> Generator[Progress, None, CheckpointInfo]:
+        """Write the network at hand, with what it was taught, as a checkpoint of its own."""
+        predictor = yield from self._ready(checkpoint)
+        yield Progress(0, 1, f"writing {path.name}")
+        from napari_scsam.checkpoint import checkpoint_info, save_checkpoint
+
+        info = checkpoint_info(checkpoint)
+        taught = [spec.name for spec in predictor.classes if spec not in info.classes]
+        summary = "; ".join([info.summary, *([f"taught {', '.join(taught)}"] if taught else [])])
+        training = {**info.training, "taught": {"classes": taught, "from": info.name}}
+        save_checkpoint(path, predictor.model, summary=summary, licence=info.licence, training=training)
+        return checkpoint_info(path)
 
     def prepare(self, predictor: Predictor, request: SliceRequest) -> Slice:
         """Read a plane of a volume whose contrast is known, for the predictor."""

@@ -1,7 +1,7 @@
 """Locked labels: classes, or single objects, that neither the model nor an object tool may overwrite.
 
-They are kept in the layer's metadata, as the class table is, and so go with
-the layer wherever it is saved.
+They are kept in the layer's metadata, as the class table is, and a project
+keeps them with its view.
 """
 
 from __future__ import annotations

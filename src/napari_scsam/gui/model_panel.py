@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QGroupBox, QPushButton
 
+from napari_scsam.data.registry import user_folder
 from napari_scsam.gui.parts import Dropdown, note
 
 if TYPE_CHECKING:
     from napari_scsam.checkpoint import CheckpointInfo
+    from napari_scsam.config import TaughtClass
 
 NONE_FOUND = "No checkpoint found. Choose a file, or run: scsam checkpoints list"
 
@@ -23,6 +25,8 @@ class ModelPanel(QGroupBox):
     """A `CheckpointInfo`."""
     file_asked = Signal(str)
     """A checkpoint file to load."""
+    save_asked = Signal(str)
+    """A checkpoint file to write."""
 
     def __init__(self) -> None:
         super().__init__("Model")
@@ -32,10 +36,18 @@ class ModelPanel(QGroupBox):
         button = QPushButton("File …")
         button.setToolTip("Use a checkpoint file (.safetensors) of your own.")
         button.clicked.connect(self._ask_file)
+        self.save = QPushButton("Save with what it was taught …")
+        self.save.setToolTip(
+            "Write a checkpoint that knows the classes taught here, for other volumes and for scsam segment.\n"
+            "In the folder that is proposed, it is in the list from now on."
+        )
+        self.save.clicked.connect(self._ask_save)
+        self.save.hide()
         grid = QGridLayout(self)
         grid.addWidget(self.checkpoints, 0, 0)
         grid.addWidget(button, 0, 1)
         grid.addWidget(self.note, 1, 0, 1, 2)
+        grid.addWidget(self.save, 2, 0, 1, 2)
 
     def show_checkpoints(self, infos: Sequence[CheckpointInfo]) -> None:
         """List the checkpoints on this machine."""
@@ -43,6 +55,10 @@ class ModelPanel(QGroupBox):
         for info in infos:
             self.checkpoints.add(info, info.name, describe(info))
         self.checkpoints.setEnabled(bool(infos))
+
+    def show_taught(self, taught: Sequence[TaughtClass]) -> None:
+        """Offer to save what was taught, where anything was."""
+        self.save.setVisible(bool(taught))
 
     def show_chosen(self, info: CheckpointInfo, state: str) -> None:
         """Show the checkpoint in use and what it does, e.g. ``"Runs on cpu"``."""
@@ -53,6 +69,12 @@ class ModelPanel(QGroupBox):
         self.checkpoints.setToolTip(describe(info))
         size = f"trained at {info.nm_per_pixel:g} nm per pixel" if info.nm_per_pixel else "pixel size of training unknown"
         self.note.setText(f"{state}; {size}.")
+
+    def _ask_save(self) -> None:
+        name = f"{self.checkpoints.currentText()}_taught.safetensors"
+        path, _ = QFileDialog.getSaveFileName(self, "Name of the checkpoint", str(user_folder() / name), "Checkpoints (*.safetensors)")
+        if path:
+            self.save_asked.emit(path)
 
     def _ask_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Choose a checkpoint", "", "Checkpoints (*.safetensors)")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap
 from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QWidget
 
 SWATCH = 12
@@ -18,6 +18,23 @@ def note(text: str = "") -> QLabel:
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
+
+
+class LettersPass(QObject):
+    """Lets letters pass a widget that has no use for them, such as one for numbers, so that they reach napari's keys."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802, ARG002  # Qt's name and arguments
+        """Hand a letter on to the window."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.text().isalpha():
+            event.ignore()
+            return True
+        return False
+
+
+def let_letters_pass(*widgets: QWidget) -> None:
+    """Leave the letters typed over these widgets to napari's keys."""
+    for widget in widgets:
+        widget.installEventFilter(LettersPass(widget))
 
 
 class Dropdown(QComboBox):
@@ -34,6 +51,12 @@ class Dropdown(QComboBox):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._choices: list[Any] = []
         self.activated.connect(lambda i: self.picked.emit(self._choices[i]))
+        let_letters_pass(self)
+
+    def hidePopup(self) -> None:  # noqa: N802  # Qt's name
+        """Close the list, and leave the keys to napari again."""
+        super().hidePopup()
+        self.clearFocus()
 
     def empty(self) -> None:
         """Take all choices away."""

@@ -71,7 +71,7 @@ class PromptLayers:
             property_choices={"side": [INSIDE, OUTSIDE]},
             edge_color=COLOURS[INSIDE],
             face_color="transparent",
-            edge_width=2 * fine,
+            edge_width=3 * fine,
             **place,
         )
         self.points = Points(

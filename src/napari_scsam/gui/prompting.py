@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_info
 from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
@@ -262,8 +261,8 @@ class Prompting:
         session.checkpoint_changed.emit()
         self._target = spec.name
         self.drop()
+        session.status.emit(f"{spec.name} is in the list of classes now. Segment a slice to see how well it is known.")
         session.choose_classes((spec,))
-        show_info(f"{spec.name} is in the list of classes now. Segment a slice to see how well it is known.")
 
     # What happens in the viewer
 

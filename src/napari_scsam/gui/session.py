@@ -348,8 +348,9 @@ class Session:
 
     def _on_loaded(self, model: ModelInfo) -> None:
         gc.collect()  # the pass over all that was imported (see collection_paused): now, rather than in the middle of a segmentation
+        if self.model_state != f"Runs on {model.device}":  # else it was only reminded of what it was taught
+            self.status.emit(f"Ready on {model.device}.")
         self._show_model(f"Runs on {model.device}")
-        self.status.emit(f"Ready on {model.device}.")
 
     def _show_model(self, state: str) -> None:
         if state != self.model_state:
@@ -403,6 +404,7 @@ class Session:
         images = [layer for layer in added if isinstance(layer, Image)]
         if images:
             self.choose_image(images[0])
+            self.status.emit(f"{images[0].name} is open. Pick a class, and segment the slice shown.")
 
     # What happens in the viewer
 

@@ -10,7 +10,7 @@ from qtpy.QtGui import QDoubleValidator
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton
 
 from napari_scsam.config import VoxelSize
-from napari_scsam.gui.parts import Dropdown, note
+from napari_scsam.gui.parts import Dropdown, let_letters_pass, note
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -147,6 +147,8 @@ class SizeField(QLineEdit):
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setMinimumWidth(42)
         self.setMaximumWidth(72)
+        let_letters_pass(self)
+        self.returnPressed.connect(self.clearFocus)
         self.setToolTip(
             f"Size of a voxel along {axis} in nanometres; empty when unknown.\n"
             "The network was trained at one pixel size; slices are resampled to it when theirs is known."

@@ -20,6 +20,7 @@ from napari_scsam.gui.notify import tell
 from napari_scsam.gui.project_desk import ProjectDesk
 from napari_scsam.gui.prompt_panel import PromptPanel
 from napari_scsam.gui.prompting import Prompting
+from napari_scsam.gui.saving_model import SavingModel
 from napari_scsam.gui.segment_panel import SegmentPanel
 from napari_scsam.gui.segmenting import Segmenting
 from napari_scsam.gui.session import Session
@@ -107,6 +108,7 @@ class ScSAMWidget(QWidget):
         self.volume.contrast_chosen.connect(session.take_contrast_as_shown)
         self.model.checkpoint_chosen.connect(session.choose_checkpoint)
         self.model.file_asked.connect(self._use_checkpoint_file)
+        self.model.save_asked.connect(session.part(SavingModel).save)
         self.segment.classes_chosen.connect(session.choose_classes)
         self.segment.segment_asked.connect(self._segmenting.go)
         self.segment.scope_chosen.connect(self._segmenting.choose_scope)
@@ -198,6 +200,7 @@ class ScSAMWidget(QWidget):
     def _show_checkpoint(self) -> None:
         if (info := self._session.checkpoint) is not None:
             self.model.show_chosen(info, self._session.model_state)
+            self.model.show_taught(self._session.taught)
             self.segment.show_classes(self._session.classes)
             self.prompt.show_classes(self._session.classes)
             self._show_choices()

@@ -28,7 +28,6 @@ class WorkBar(QFrame):
         self.at_work: set[str] = set()
         """Who works now."""
         self.status = note()
-        self.status.setMinimumHeight(LINES * self.status.fontMetrics().lineSpacing())
         self.bar, self.cancel = QProgressBar(), QPushButton("Cancel")
         self.cancel.setToolTip("Stop as soon as the step at hand is done. Slices that are finished stay; nothing else is written.")
         self.cancel.clicked.connect(self.cancel_asked)
@@ -49,6 +48,7 @@ class WorkBar(QFrame):
     def show_status(self, sentence: str) -> None:
         """Say what happens, or what came out."""
         self.status.setText(sentence)
+        self.status.setMinimumHeight(LINES * self.status.fontMetrics().lineSpacing())  # the font is napari's only once it is shown
 
     def show_progress(self, progress: Progress) -> None:
         """Move the bar."""
