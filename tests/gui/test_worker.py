@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from qtpy.QtWidgets import QWidget
 
 from napari_scsam.config import Progress, UserError
 from napari_scsam.gui.worker import Report, Worker
@@ -187,3 +188,27 @@ def test_small_work_goes_one_step_a_turn_in_order(desk, wait):
     assert log == []
     wait(lambda: len(log) == 6)
     assert log == [("a", 0), ("a", 1), ("a", 2), ("b", 0), ("b", 1), ("b", 2)]
+
+
+def test_the_first_step_of_small_work_goes_before_anything_is_drawn(desk, qtbot, wait):
+    worker, _ = desk
+    log = []
+
+    class Picture(QWidget):
+        def paintEvent(self, event):  # noqa: ARG002, N802  # Qt's name
+            log.append("drawn")
+
+    picture = Picture()
+    qtbot.addWidget(picture)
+    picture.show()
+    wait(lambda: log)
+    log.clear()
+
+    def steps():
+        log.append("step")
+        yield
+
+    picture.update()
+    worker.trickle(steps())
+    wait(lambda: len(log) == 2)
+    assert log == ["step", "drawn"]

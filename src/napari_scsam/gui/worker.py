@@ -60,6 +60,7 @@ class Worker(QObject):
     """
 
     _posted = Signal(object, object)
+    _turned = Signal()
 
     def __init__(self, receive: Callable[[Report], None]) -> None:
         super().__init__()
@@ -71,6 +72,7 @@ class Worker(QObject):
         self._timer = QTimer()  # owned by Python: a child of this object could be gone before `stop` runs at exit
         self._timer.timeout.connect(self._advance)
         self._posted.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        self._turned.connect(self._advance, Qt.ConnectionType.QueuedConnection)
         if (app := QCoreApplication.instance()) is not None:
             app.aboutToQuit.connect(self.stop)
 
@@ -111,7 +113,8 @@ class Worker(QObject):
         """Run small work on the main thread, one step per turn of the event loop."""
         self._small.append(steps)
         if not self._timer.isActive():
-            self._timer.start(0)  # the first step goes as soon as this turn is over
+            self._timer.start(PAUSE_MS)
+            self._turned.emit()  # the first step goes as soon as this turn is over, and before anything is drawn
 
     def stop(self) -> None:
         """Cancel everything and let the thread end after its step; nothing is reported any more."""
@@ -157,9 +160,9 @@ class Worker(QObject):
 
     def _advance(self) -> None:
         try:
-            next(self._small[0])
+            if self._small:
+                next(self._small[0])
         except StopIteration:
             self._small.popleft()
-        self._timer.setInterval(PAUSE_MS)
         if not self._small:
             self._timer.stop()
