@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_scsam.data import saved_array
+from napari_scsam.data import saved_chunks
 from napari_scsam.data.saved_array import SavedArray
 
 SHAPE = (6, 50, 70)
@@ -47,7 +47,7 @@ def test_behaves_like_numpy_and_ends_up_on_disk(stored):
     np.testing.assert_array_equal(np.asarray(saved), numpy)
     saved.flush()
     np.testing.assert_array_equal(stored[...], numpy)
-    assert len(saved._blocks) <= 4, "memory is bounded"
+    assert len(saved._memory.known) <= 4, "memory is bounded"
 
 
 def test_a_change_is_on_disk_within_a_second_and_the_thread_ends(stored):
@@ -77,19 +77,21 @@ def test_memory_of_another_array_is_taken_over(stored):
 
 
 def test_a_disk_that_is_full_is_tried_again(stored, monkeypatch):
-    monkeypatch.setattr(saved_array, "RETRY", 0.05)
+    monkeypatch.setattr(saved_chunks, "RETRY", 0.05)
     saved = SavedArray(stored)
 
     class Full:
+        shape = SHAPE
+
         def __setitem__(self, key, value):
             raise OSError("No space left on device")
 
     saved[0, 0, 0]  # now the chunk is in memory
-    saved.stored = Full()
+    saved._memory.stored = Full()
     saved[0, 0, 0] = 1
     wait_until(lambda: saved.trouble is not None)
     assert saved.unsaved == 1
-    saved.stored = stored
+    saved._memory.stored = stored
     wait_until(lambda: stored[0, 0, 0] == 1)
     wait_until(lambda: saved.trouble is None)
 
@@ -99,7 +101,7 @@ def test_all_chunks_are_read_ahead_and_edits_stay(stored):
     saved = SavedArray(stored)
     saved[3] = 4
     saved.preload()
-    wait_until(lambda: len(saved._blocks) == 6 * 2 * 3)
+    wait_until(lambda: len(saved._memory.known) == 6 * 2 * 3)
     assert (saved[3] == 4).all()
     assert (saved[2] == 2).all()
 
@@ -113,3 +115,23 @@ saved[2] = 7
 """
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
     assert (stored[2] == 7).all()
+
+
+def test_what_must_be_fetched_is_known_beforehand(stored):
+    stored[...] = 2
+    saved = SavedArray(stored)
+    box = (slice(1, 3), slice(0, 40), slice(0, 20))
+    assert saved.absent(box) == 4 * 32 * 32
+    saved[box]
+    assert saved.absent(box) == 0
+    assert saved.absent((slice(1, 4), slice(0, 10), slice(0, 10))) == 32 * 32
+
+
+def test_shards_are_written_as_a_whole(tmp_path: Path):
+    stored = zarr.create_array(tmp_path / "a", shape=SHAPE, chunks=(1, 16, 16), shards=(2, 32, 32), dtype="uint8")
+    saved = SavedArray(stored)
+    saved[:, 10:40, 20:60] = 5
+    saved.flush()
+    assert saved.chunks == (2, 32, 32)
+    np.testing.assert_array_equal(stored[...], saved[...])
+    assert (stored[:, 10:40, 20:60] == 5).all()

@@ -10,6 +10,7 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.config import ClassSpec
+from napari_scsam.data.saved_array import SavedArray
 from napari_scsam.gui import edit_writing, object_work
 from napari_scsam.gui.correcting import Correcting
 from napari_scsam.gui.layers import NOT_KEPT, class_table
@@ -33,6 +34,8 @@ def balls(values=(1, 1, 2)) -> np.ndarray:
 
 
 def stored(labels: np.ndarray, kind: str):
+    if kind == "none":
+        return labels
     if kind == "numpy":
         return labels.copy()
     array = zarr.create_array(store=zarr.storage.MemoryStore(), shape=labels.shape, chunks=(4, 32, 32), dtype=labels.dtype)
@@ -116,6 +119,42 @@ def test_each_tool_is_one_undo_step_and_all_come_back_voxel_by_voxel(desk, kind,
     for state in states[1:]:
         one.layer.redo()
         np.testing.assert_array_equal(np.asarray(one.layer.data[...]), state)
+
+
+def test_a_zarr_array_is_edited_in_memory_and_gets_every_edit(desk):
+    one = desk(balls((1, 4, 2)), kind="zarr")
+    array = one.layer.data
+    one.layer.data_setitem((np.array([6]), np.array([50]), np.array([80])), 9)
+    one.tools.whole = True
+    edited = one.use("merge", A, B)
+    assert isinstance(one.layer.data, SavedArray)
+    for act, expected in ((lambda: None, edited), (one.layer.undo, balls((1, 4, 2))), (one.layer.redo, edited)):
+        act()
+        one.layer.data.flush()
+        found = array[...]
+        assert found[6, 50, 80] == 9
+        found[6, 50, 80] = expected[6, 50, 80]
+        np.testing.assert_array_equal(found, expected)
+    one.layer.undo()
+    one.layer.undo()
+    np.testing.assert_array_equal(one.layer.data[...], balls((1, 4, 2)))
+
+
+def test_a_disk_that_takes_nothing_more_is_told(desk, monkeypatch):
+    one = desk(balls((1, 4, 2)), kind="zarr")
+    one.use("delete", A)
+    monkeypatch.setattr(one.layer.data._memory, "trouble", OSError("No space left on device"))
+    before = one.use("delete", B)
+    assert "No space left on device" in one.said[-1]
+    assert (before[6] == 4).any()
+
+
+def test_an_array_that_cannot_be_written_is_left_as_it_is(desk, tmp_path):
+    stored = zarr.create_array(tmp_path / "a", data=balls((1, 4, 2)), chunks=(4, 32, 32))
+    one = desk(kind="none", labels=zarr.open_array(tmp_path / "a", mode="r"))
+    one.use("delete", A)
+    assert "read-only" in one.said[-1].lower()
+    np.testing.assert_array_equal(stored[...], balls((1, 4, 2)))
 
 
 def test_delete_takes_the_object_under_the_mouse_in_the_slice_or_in_all(desk):

@@ -45,6 +45,19 @@ def test_the_predictor_gets_the_voxel_size_of_the_plane(fake_engine, request_for
     assert fake_engine.predictor.asked[0][1] == (7.0, 5.0, 9.0)
 
 
+def test_a_plane_that_was_looked_at_last_is_not_read_again(fake_engine, request_for, stack):
+    one, other = request_for(stack), request_for(stack, Plane(0, 2))
+    _, first = finish(fake_engine.look_steps(one))
+    _, again = finish(fake_engine.look_steps(one))
+    assert "reading slice 1" in [step.what for step in first]
+    assert "reading slice 1" not in [step.what for step in again]
+    for request, position in ((other, 2), (one, 1)):
+        predictor, _ = finish(fake_engine.look_steps(request))
+        np.testing.assert_array_equal(predictor.image, stack[position])
+    _, wider = finish(fake_engine.look_steps(request_for(stack, voxel_size=(5, 5, 5))))
+    assert "reading slice 1" in [step.what for step in wider]
+
+
 def test_planes_beside_are_embedded_along_the_same_axis(fake_engine, request_for, stack):
     asked = request_for(stack, Plane(1, 3), (5.0, 7.0, 9.0))
     finish(fake_engine.segment_steps(asked))

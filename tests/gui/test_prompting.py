@@ -12,6 +12,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_scsam.gui.prompt_layers import PromptLayers
 from napari_scsam.gui.prompting import Prompting
 from napari_scsam.gui.session import Session
 
@@ -315,3 +316,22 @@ def test_mouse_keys_and_panel_in_a_real_window(real, wait):
     real.finish()
     assert "region to segment" not in real.viewer.layers
     assert real.engine.predictor.current().shape == pytest.approx((61, 21), abs=2)
+
+
+def test_the_layers_come_one_by_one_and_none_after_the_end():
+    viewer = ViewerModel()
+    layers = PromptLayers(viewer, viewer.add_image(DISCS), {})
+    steps = layers.enter_steps()
+    next(steps)
+    assert list(viewer.layers)[1:] == [layers.preview]
+    layers.remove()
+    assert list(steps) == []
+    assert len(viewer.layers) == 1
+
+
+def test_the_tool_in_the_hand_stays_for_the_next_time(one):
+    one.prompting.use("box")
+    one.prompting.stop()
+    one.prompting.start()
+    assert one.viewer.layers.selection.active is one.prompting.layers.strokes
+    assert one.prompting.layers.strokes.mode == "add_rectangle"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import dask.array as da
@@ -238,3 +240,19 @@ def test_one_session_a_viewer_until_its_last_widget_goes(viewer, fake_engine):
     assert Session.find(viewer) is None
     assert Session.find(other) is not None
     Session.of(other).detach()
+
+
+def test_napari_has_its_units_before_the_worker_thread_needs_them():
+    code = """
+import pint
+from napari.components import ViewerModel
+from napari_scsam.gui.engine import Engine
+from napari_scsam.gui.session import Session
+units = pint.get_application_registry()
+before = type(units.get()).__name__
+Session(ViewerModel(), Engine())
+print(before, type(units.get()).__name__)
+"""
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout  # noqa: S603
+    assert told.split()[0] == "LazyRegistry", "napari makes them later than it used to; then this test says nothing"
+    assert told.split()[1] != "LazyRegistry"

@@ -5,6 +5,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from qtpy.QtWidgets import QWidget
 
 from napari_scsam.config import Progress, UserError
 from napari_scsam.gui.worker import Report, Worker
@@ -233,3 +234,27 @@ def test_an_edit_that_was_begun_is_finished_when_the_worker_stops_and_other_work
     wait(lambda: len(log) > 3)
     worker.stop()
     assert len(log) < 10_000
+
+
+def test_the_first_step_of_small_work_goes_before_anything_is_drawn(desk, qtbot, wait):
+    worker, _ = desk
+    log = []
+
+    class Picture(QWidget):
+        def paintEvent(self, event):  # noqa: ARG002, N802  # Qt's name
+            log.append("drawn")
+
+    picture = Picture()
+    qtbot.addWidget(picture)
+    picture.show()
+    wait(lambda: log)
+    log.clear()
+
+    def steps():
+        log.append("step")
+        yield
+
+    picture.update()
+    worker.trickle(steps())
+    wait(lambda: len(log) == 2)
+    assert log == ["step", "drawn"]

@@ -10,7 +10,7 @@ import numpy as np
 from napari_scsam.config import Progress, UserError
 from napari_scsam.data.label_boxes import BLOCK, TOLD, blocks, tally_steps
 from napari_scsam.data.object_tools import HEAVY, Edit, edit_of, together
-from napari_scsam.data.objects import Place, pieces, price
+from napari_scsam.data.objects import Place, pieces
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def _small_labels(place: Place, smallest: float) -> Generator[Progress, None, Si
 
 
 def _small_pieces(place: Place, smallest: float, value: int) -> Generator[Progress, None, Sieved]:
-    yield price(place.within, HEAVY)
+    yield place.price(place.within, HEAVY)
     block = place.read(place.within)
     numbers = pieces(block == value)
     small = np.bincount(numbers.ravel()) < smallest

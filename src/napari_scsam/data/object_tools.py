@@ -18,7 +18,7 @@ from napari_scsam.config import Progress, UserError
 from napari_scsam.data.label_boxes import Box
 from napari_scsam.data.object_cuts import apart, parted, parts_by_line, parts_by_seeds
 from napari_scsam.data.object_shapes import bridged, filled, grown, only_largest, shrunk, smoothed
-from napari_scsam.data.objects import Found, Place, price, union
+from napari_scsam.data.objects import Found, Place, union
 
 HEAVY = 32
 """How many times longer distances, watersheds and the like take than a comparison."""
@@ -81,7 +81,7 @@ def still(found: Found, box: Box, block: NDArray[Any]) -> NDArray[np.bool_]:
 def _reshape(place: Place, seed: Voxel, change: Reshape, *, margin: float = 0, weight: int = 1) -> Tool:
     found = yield from place.find(seed)
     box = place.around(found.box, margin)
-    yield price(box, weight)
+    yield place.price(box, weight)
     block = place.read(box)
     return edit_of(place, box, block, change(block, still(found, box, block)))
 
@@ -125,7 +125,7 @@ def merge(place: Place, first: Voxel, second: Voxel) -> Tool:
     other = yield from place.find(second)
     if one.value == other.value:
         return (yield from _bridge(place, one, other, second))
-    yield price(other.box)
+    yield place.price(other.box)
     block = place.read(other.box)
     return edit_of(place, other.box, block, np.where(still(other, other.box, block), block.dtype.type(one.value), block))
 
@@ -134,7 +134,7 @@ def _bridge(place: Place, one: Found, other: Found, second: Voxel) -> Tool:
     if not place.classes or one.has(second):
         raise UserError("both are one object already; point at another")
     box = place.around(union(one.box, other.box), WIDEST_GAP // 4)
-    yield price(box, HEAVY)
+    yield place.price(box, HEAVY)
     block = place.read(box)
     return edit_of(place, box, block, bridged(block, still(one, box, block), still(other, box, block), WIDEST_GAP, place.spacing))
 
@@ -146,7 +146,7 @@ def split(place: Place, first: Voxel, second: Voxel) -> Tool:
     found = yield from place.find(first)
     if not found.has(second):
         raise UserError("the two seeds lie in different objects; point at two halves of one")
-    yield price(found.box, HEAVY)
+    yield place.price(found.box, HEAVY)
     seeds = [tuple(i - side.start for i, side in zip(seed, found.box, strict=True)) for seed in (first, second)]
     return _part(place, found, parts_by_seeds(found.mask, seeds, place.spacing))
 
@@ -164,7 +164,7 @@ def cut(place: Place, seed: Voxel, wall: NDArray[np.bool_], plane_box: Box) -> T
         That slice.
     """
     found = yield from place.find(seed)
-    yield price(found.box, HEAVY)
+    yield place.price(found.box, HEAVY)
     axes = [slice(0, 1) if side.stop - side.start == 1 else own for own, side in zip(found.box, plane_box, strict=True)]
     standing = np.broadcast_to(wall[tuple(axes)], found.mask.shape)
     return _part(place, found, parts_by_line(found.mask, standing, place.spacing))

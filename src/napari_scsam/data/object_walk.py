@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_scsam.config import Progress, UserError
-from napari_scsam.data.objects import Found, Place, find_label, pieces, price, tight
+from napari_scsam.data.objects import Found, Place, find_label, pieces, tight
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def next_piece(place: Place, value: int, at: Sequence[int], step: int, across: i
     last = 1 if across is None else place.within[across].stop
     for position in range(first, last if step > 0 else -1, step):
         box = place.within if across is None else _slice(place, across, position)
-        yield replace(price(box), what="looking for the next object")
+        yield replace(place.price(box), what="looking for the next object")
         numbers = pieces(place.read(box) == value)
         start = _before(numbers, box, at, step) if position == first else (0 if step > 0 else int(numbers.max()) + 1)
         if 1 <= start + step <= int(numbers.max()):

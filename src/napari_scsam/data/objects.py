@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from napari_scsam.config import Progress, UserError
 from napari_scsam.data.label_boxes import Box, LabelBoxes, size_of
+from napari_scsam.data.saved_array import SavedArray
 
 START = 24
 """Voxels around the clicked one that are looked at first."""
@@ -45,6 +46,20 @@ class Place:
     def read(self, box: Box) -> NDArray[Any]:
         """Read a box into memory; a copy."""
         return np.array(self.data[box])
+
+    def price(self, box: Box, weight: int = 1) -> Progress:
+        """Say, before a box is worked on, how much that takes: its voxels times what each one costs, and those to fetch from the disk.
+
+        Raises
+        ------
+        UserError
+            When the box is too large to be held in memory several times over.
+        """
+        voxels = size_of(box)
+        if voxels > LARGEST:
+            raise UserError(f"the object fills a box of {voxels / 1e6:.0f} million voxels; work on it slice by slice (turn 3-D off)")
+        fetched = self.data.absent(box) if isinstance(self.data, SavedArray) else 0
+        return Progress(0, weight * voxels + fetched, "looking at the object")
 
     def around(self, box: Box, margin: float) -> Box:
         """Widen a box by a margin, in units of the finest axis, and stay within."""
@@ -97,7 +112,7 @@ def find_label(place: Place, value: int) -> Generator[Progress, None, Found]:
     """Find all voxels of a label within a place."""
     known = place.boxes.box(value) if place.boxes is not None else None
     box = overlap(known, place.within) if known is not None else place.within
-    yield price(box)
+    yield place.price(box)
     return tight(value, box, place.read(box) == value)
 
 
@@ -105,7 +120,7 @@ def find_component(place: Place, value: int, seed: Sequence[int]) -> Generator[P
     """Find what hangs together with a voxel, corners included, in boxes that grow while it goes on."""
     box = overlap(tuple(slice(i - START, i + START + 1) for i in seed), place.within)
     while True:
-        yield price(box)
+        yield place.price(box)
         parts = pieces(place.read(box) == value)
         own = parts[tuple(i - side.start for i, side in zip(seed, box, strict=True))]
         if not own:
@@ -149,16 +164,3 @@ def overlap(one: Box, other: Box) -> Box:
 def union(one: Box, other: Box) -> Box:
     """Give the box around two boxes."""
     return tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
-
-
-def price(box: Box, weight: int = 1) -> Progress:
-    """Say, before it is done, how much the next step takes: voxels times what each one costs.
-
-    Raises
-    ------
-    UserError
-        When the box is too large to be held in memory several times over.
-    """
-    if size_of(box) > LARGEST:
-        raise UserError(f"the object fills a box of {size_of(box) / 1e6:.0f} million voxels; work on it slice by slice (turn 3-D off)")
-    return Progress(0, weight * size_of(box), "looking at the object")

@@ -118,6 +118,8 @@ class Engine:
         self._checkpoint: str | None = None
         self._predictor: Predictor | None = None
         self._contrasts: dict[Hashable, Contrast] = {}
+        self._seen: tuple[Hashable, Slice] | None = None
+        """What was looked at last, so that the next click there does not read it again."""
 
     def load_steps(self, checkpoint: str, taught: Sequence[TaughtClass] = ()) -> Generator[Progress, None, ModelInfo]:
         """Load a checkpoint unless it is the one at hand; beside its own classes it then knows those taught before."""
@@ -139,8 +141,10 @@ class Engine:
         if request.contrast is None and request.volume not in self._contrasts:
             yield Progress(0, 1, "measuring the contrast of the volume")
             self._contrasts[request.volume] = measure_contrast(request.data)
-        yield Progress(0, 1, f"reading {request.plane.describe()}")
-        predictor.look_at(self.prepare(predictor, request))
+        if self._seen is None or self._seen[0] != request.embedding:
+            yield Progress(0, 1, f"reading {request.plane.describe()}")
+            self._seen = (request.embedding, self.prepare(predictor, request))
+        predictor.look_at(self._seen[1])
         return predictor
 
     def prefetch_steps(self, request: SliceRequest) -> Generator[Progress, None, None]:

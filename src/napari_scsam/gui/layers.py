@@ -13,6 +13,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_scsam.config import ClassSpec, parse_classes
+from napari_scsam.data.saved_array import SavedArray
 from napari_scsam.gui.plane import full_resolution
 
 if TYPE_CHECKING:
@@ -61,7 +62,16 @@ def empty_volume(shape: tuple[int, ...], highest: int) -> Any:
     if prod(shape) * dtype.itemsize <= IN_MEMORY:
         return np.zeros(shape, dtype)
     chunks = (*(1,) * (len(shape) - 2), *(min(512, side) for side in shape[-2:]))
-    return zarr.create_array(store=zarr.storage.MemoryStore(), shape=shape, chunks=chunks, dtype=dtype, fill_value=0)
+    return SavedArray(zarr.create_array(store=zarr.storage.MemoryStore(), shape=shape, chunks=chunks, dtype=dtype, fill_value=0))
+
+
+def edit_in_memory(layer: Labels) -> None:
+    """Put a `SavedArray` before a zarr array that a layer shows, so that it can be edited without waiting for its chunks.
+
+    As in `take_over`, ``layer.data`` is replaced by the same values, so that undo steps still mean the same.
+    """
+    if isinstance(layer.data, zarr.Array) and not layer.data.read_only:
+        layer.data = SavedArray(layer.data)
 
 
 def show_classes(layer: Labels, classes: Sequence[ClassSpec]) -> None:

@@ -16,8 +16,10 @@ from psygnal import Signal
 from napari_scsam.config import Progress, UserError
 from napari_scsam.data.object_tools import Edit
 from napari_scsam.data.objects import Place
+from napari_scsam.data.saved_array import SavedArray
 from napari_scsam.gui.edit_writing import BATCH, write_steps
 from napari_scsam.gui.label_index import KIND, LabelIndex
+from napari_scsam.gui.layers import edit_in_memory
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.pointing import View
 from napari_scsam.gui.worker import Report, Worker
@@ -105,6 +107,7 @@ class ObjectWork:
             In an instance layer, it must know first where each object lies; when that is not known yet, it waits.
         """
         self._layer = weakref.ref(view.layer)
+        edit_in_memory(view.layer)
         boxes = None
         if boxed and not view.classes:
             boxes = self._index.of(view.layer, seed)
@@ -119,6 +122,8 @@ class ObjectWork:
         """Write what a tool found, as one undo step, and say so."""
         if not view.layer.editable:
             raise UserError(f"'{view.layer.name}' cannot be edited; unlock it in the layer list")
+        if isinstance(view.layer.data, SavedArray) and view.layer.data.trouble is not None:
+            raise UserError(f"'{view.layer.name}' cannot be written ({view.layer.data.trouble}); make room there, it is tried again")
         if not edit.size:
             raise UserError("nothing was changed: there is no background to spread to, or what is there is locked")
         steps = self._write_steps(view, f"{did}: {edit.size:,} pixels changed. Ctrl+Z takes it back.", edit)

@@ -7,7 +7,7 @@ Marks stay on their plane: each plane has its own object.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ POINT_PIXELS = 10
 
 
 class PromptLayers:
-    """The layers of one image; they leave the viewer with `remove`.
+    """The layers of one image; they come into the viewer with `enter_steps` and leave it with `remove`.
 
     Parameters
     ----------
@@ -58,7 +58,9 @@ class PromptLayers:
 
     def __init__(self, viewer: Viewer, image: Image, on_keys: dict[str, Callable[[], object]]) -> None:
         self._viewer, self.image, self._keys = viewer, image, on_keys
-        self._outside = False
+        self._outside, self._tool, self._gone = False, "point", False
+        self.layers: tuple[Layer, ...] = ()
+        """Those that are in the viewer."""
         self._before = viewer.layers.selection.active
         place = place_of(image) | {"metadata": {NOT_KEPT: True}}
         fine = 1 / camera_of(viewer).zoom / min(image.scale)
@@ -83,18 +85,25 @@ class PromptLayers:
             size=POINT_PIXELS * fine,
             **place,
         )
-        for layer in (self.preview, self.strokes, self.points):
-            self._add(layer)
         self.points.mouse_drag_callbacks.insert(0, self._on_press)
         self.points.events.data.connect(self._on_data)
         self.strokes.events.data.connect(self._on_data)
         self.show_side(inside=True)
-        self.use("point")
+
+    def enter_steps(self) -> Generator[None, None, None]:
+        """Come into the viewer, one layer a turn of the event loop: napari takes a tenth of a second for each."""
+        for layer in (self.preview, self.strokes, self.points):
+            if self._gone:
+                return
+            self._add(layer)
+            yield
+        self.use(self._tool)
 
     def _add(self, layer: Layer) -> None:
         for key, act in self._keys.items():
             layer.bind_key(key, lambda _, act=act: self._press(act), overwrite=True)
         self._viewer.add_layer(layer)
+        self.layers = (*self.layers, layer)
 
     def _press(self, act: Callable[[], object]) -> None:
         """Act, unless a shape is being drawn: then a key ends it, as it does in napari."""
@@ -109,14 +118,12 @@ class PromptLayers:
         """Whether a shape is being drawn; its marks do not count yet."""
         return being_drawn(self.strokes)
 
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """All of them."""
-        return (self.preview, self.strokes, self.points)
-
     def use(self, tool: str) -> None:
         """Take a tool into the hand."""
+        self._tool = tool
         layer = self.points if tool == "point" else self.strokes
+        if layer not in self.layers:
+            return
         self._viewer.layers.selection.active = layer
         layer.mode = {"point": "add", "box": "add_rectangle", "scribble": "add_path"}[tool]
 
@@ -204,7 +211,8 @@ class PromptLayers:
 
     def remove(self) -> None:
         """Take the layers out of the viewer, and select the layer that was active before."""
-        for layer in self.layers:
+        layers, self.layers, self._gone = self.layers, (), True
+        for layer in layers:
             with suppress(ValueError):
                 self._viewer.layers.remove(layer)
         if self._before in self._viewer.layers:

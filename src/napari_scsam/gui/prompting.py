@@ -83,11 +83,13 @@ class Prompting:
         self._on_choices()
         self.layers = PromptLayers(viewer, session.image, {"Enter": self.accept, "Escape": self.drop})
         self.layers.changed.connect(self._ask_soon)
+        self.layers.use(self.tool)
         for key, act in (("Enter", self.accept), ("Escape", self.drop)):
             viewer.bind_key(key, lambda _, act=act: act(), overwrite=True)
         viewer.dims.events.current_step.connect(self._on_slice)
         viewer.dims.events.order.connect(self._on_slice)
         viewer.layers.events.removed.connect(self._on_removed)
+        session.trickle(self.layers.enter_steps())
         session.submit("ready", partial(ready_steps, session.engine, request))
         session.status.emit("Click on an object. Enter accepts what you see, Esc drops it.")
         self.changed.emit()
@@ -136,7 +138,6 @@ class Prompting:
         """Ask for the object that the marks on the slice shown point at."""
         if self.layers is None or self.layers.drawing:
             return
-        self.layers.show_side(inside=self.inside)
         plane = self._shown()
         marks = None if plane is None else self.layers.read(plane)
         if marks is None or not (any(marks.inside) or marks.box):
@@ -146,6 +147,7 @@ class Prompting:
             goes_on = before is not None and before.request.slice == request and marks.go_on_from(before.request.marks)
             make = PromptRequest(request, marks, before if goes_on else None)
             self.session.submit("prompt", partial(prompt_steps, self.session.engine, make))
+        self.layers.show_side(inside=self.inside)  # a click with Ctrl marked the other; while the network works
 
     def _ask_soon(self) -> None:
         """Ask once napari is done with the event that brought the news."""
@@ -159,9 +161,6 @@ class Prompting:
         if self.layers is None or found.plane != self._shown() or self.layers.read(found.plane) != found.request.marks:
             return
         self._show(found)
-        if not found.patch.mask.any():
-            self.session.status.emit("Nothing is found there; add a point or a box.")
-            return
         share = f"{found.patch.mask.sum()} pixels, {found.quality:.0%} sure".replace("%", " %")
         self.session.status.emit(
             f"Object: {share}. Enter accepts it, Esc drops it."

@@ -7,7 +7,6 @@ and results up.
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Hashable, Sequence
@@ -16,12 +15,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
+from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, TaughtClass, UserError, VoxelSize
 from napari_scsam.data.preprocess import Contrast
 from napari_scsam.gui.engine import Engine, ModelInfo, Segmentation, SliceRequest
+from napari_scsam.gui.garbage import Garbage
 from napari_scsam.gui.layers import read_units
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.outputs import Outputs
@@ -96,6 +97,7 @@ class Session:
         self.replace_edits = False
         self.prefetch = True
         self._viewer = weakref.ref(viewer)
+        Affine(ndim=2)  # makes napari's table of units, which breaks when the worker thread and this one ask for it first at once
         self.protections: list[Protection] = []
         """Each names pixels that the model must leave alone; what any names is left."""
         self._engine = engine
@@ -347,7 +349,7 @@ class Session:
         self.working.emit(self._worker.busy())
 
     def _on_loaded(self, model: ModelInfo) -> None:
-        gc.collect()  # the pass over all that was imported (see collection_paused): now, rather than in the middle of a segmentation
+        self.part(Garbage).set_aside()
         if self.model_state != f"Runs on {model.device}":  # else it was only reminded of what it was taught
             self.status.emit(f"Ready on {model.device}.")
         self._show_model(f"Runs on {model.device}")

@@ -48,7 +48,7 @@ def collection_paused() -> Iterator[None]:
 
     They make half a million objects. Every pass over them holds Python's
     global lock, and so the window, for a few tenths of a second. Here they go
-    straight to the oldest generation, which one later pass looks at once.
+    straight to the oldest generation; `Garbage` sets them aside soon after.
     """
     collecting = gc.isenabled()
     gc.disable()

@@ -61,6 +61,7 @@ class Worker(QObject):
     """
 
     _posted = Signal(object, object)
+    _turned = Signal()
 
     def __init__(self, receive: Callable[[Report], None]) -> None:
         super().__init__()
@@ -73,6 +74,7 @@ class Worker(QObject):
         self._timer = QTimer()  # owned by Python: a child of this object could be gone before `stop` runs at exit
         self._timer.timeout.connect(self._advance)
         self._posted.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        self._turned.connect(self._advance, Qt.ConnectionType.QueuedConnection)
         if (app := QCoreApplication.instance()) is not None:
             app.aboutToQuit.connect(self.stop)
 
@@ -123,7 +125,8 @@ class Worker(QObject):
         if whole:
             self._whole.add(steps)
         if not self._timer.isActive():
-            self._timer.start(0)  # the first step goes as soon as this turn is over
+            self._timer.start(PAUSE_MS)
+            self._turned.emit()  # the first step goes as soon as this turn is over, and before anything is drawn
 
     def drop_edits(self) -> None:
         """Drop whole work that waits and has not begun."""
@@ -187,10 +190,10 @@ class Worker(QObject):
 
     def _advance(self) -> None:
         try:
-            next(self._small[0])
+            if self._small:
+                next(self._small[0])
         except StopIteration:
             self._whole.discard(self._small.popleft())
-        self._timer.setInterval(PAUSE_MS)
         if not self._small:
             self._timer.stop()
 
