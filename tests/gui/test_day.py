@@ -8,9 +8,10 @@ from pathlib import Path
 import day
 import numpy as np
 import pytest
-from day import MEMBRANE, MITO, NAMES, ORIGIN, SIZE, SLICES, Day
+from day import MEMBRANE, MITO, NAMES, SLICES, Day
 from desk import CTRL, SHIFT, Desk
 from qtpy.QtCore import Qt
+from real_em import ORIGIN, SIZE, Predict, library, write_real_em
 
 from napari_scsam.data.volumes import open_labels
 from napari_scsam.gui.locks import locked_labels
@@ -21,12 +22,12 @@ pytestmark = [pytest.mark.gui, pytest.mark.emdata, pytest.mark.slow]
 
 @pytest.fixture
 def image(emdata, tmp_path) -> Path:
-    return day.real_em(emdata, tmp_path)
+    return write_real_em(emdata, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def predict(emdata, tmp_path_factory) -> day.Predict:
-    return day.library(day.real_em(emdata, tmp_path_factory.mktemp("library")))
+def predict(emdata, tmp_path_factory) -> Predict:
+    return library(write_real_em(emdata, tmp_path_factory.mktemp("library")))
 
 
 @pytest.fixture
