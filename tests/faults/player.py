@@ -36,6 +36,7 @@ import napari
 from desk import Desk
 from expected import NothingThereError
 from napari.utils.notifications import notification_manager
+from real_em import write_real_em
 from watched import Log, Record, read_log, watch
 
 from napari_scsam.data.project import CLASSES, REVIEWED, Project
@@ -204,7 +205,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder, found = Path(name), {}
         os.environ |= {"NAPARI_SCSAM_CACHE_GB": "0", "NAPARI_SCSAM_RECENT": str(folder / "recent.json")}
-        day.real_em(options.emdata, folder)
+        write_real_em(options.emdata, folder)
         for number in range(options.rounds):
             found, verdict = kill_one(folder, found, number, options.seconds)
             sys.stdout.write(json.dumps(verdict) + "\n")

@@ -61,7 +61,7 @@ def test_nothing_is_lost_in_thirty_kills(project):
 @pytest.mark.emdata
 @forks
 def test_nothing_is_lost_when_a_window_is_killed(emdata):
-    """Five of the rounds that ``python tests/faults/player.py`` plays."""
-    rounds = rounds_of("player.py", "--rounds", "5", "--seconds", "3", "--emdata", str(emdata))
-    assert [(r["lost"], r["locks"], r["opened as left"], r["trouble"]) for r in rounds] == [(0, True, True, [])] * 5
-    assert sum(r["held"] for r in rounds) > 5, "too few edits were old enough to say anything"
+    """Some of the rounds that ``python tests/faults/player.py`` plays."""
+    rounds = rounds_of("player.py", "--rounds", "4", "--seconds", "5", "--emdata", str(emdata))
+    assert [(r["lost"], r["locks"], r["opened as left"], r["trouble"]) for r in rounds] == [(0, True, True, [])] * 4
+    assert sum(r["held"] for r in rounds) > 3, "too few edits were old enough to say anything"

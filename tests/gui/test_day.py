@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from itertools import chain
+from pathlib import Path
 
 import day
 import numpy as np
 import pytest
-from day import MEMBRANE, ORIGIN, SIZE, SLICES, Day
-from desk import Desk
+from day import MEMBRANE, MITO, NAMES, SLICES, Day
+from desk import CTRL, SHIFT, Desk
+from qtpy.QtCore import Qt
+from real_em import ORIGIN, SIZE, Predict, library, write_real_em
 
 from napari_scsam.data.volumes import open_labels
 from napari_scsam.gui.locks import locked_labels
 from napari_scsam.train.recipe import read_recipe
 
 pytestmark = [pytest.mark.gui, pytest.mark.emdata, pytest.mark.slow]
+
+
+@pytest.fixture
+def image(emdata, tmp_path) -> Path:
+    return write_real_em(emdata, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def predict(emdata, tmp_path_factory) -> Predict:
+    return library(write_real_em(emdata, tmp_path_factory.mktemp("library")))
 
 
 @pytest.fixture
@@ -29,10 +42,8 @@ def sit_down(make_napari_viewer):
     return begin
 
 
-def test_a_days_work(emdata, sit_down, tmp_path):
-    image, path = day.real_em(emdata, tmp_path), tmp_path / "day.scsam.zarr"
-    predict = day.library(image)
-    desk = sit_down()
+def test_a_days_work(image, predict, sit_down, tmp_path):
+    path, desk = tmp_path / "day.scsam.zarr", sit_down()
     desk.session.embed_neighbours_too(False)
 
     desk.open_image(image)
@@ -66,3 +77,23 @@ def test_a_days_work(emdata, sit_down, tmp_path):
     exported = open_labels(read_recipe(tmp_path / "set").sources[0].labels).data[...]
     np.testing.assert_array_equal(exported[reviewed > 0], left[reviewed > 0])
     assert (exported[reviewed == 0] != left[reviewed == 0]).any(), "what nobody reviewed is unknown"
+
+
+def test_two_viewers_ask_the_network_at_once(image, predict, sit_down):
+    desks = sit_down(), sit_down()
+    asked = ((MITO, SLICES[0]), (MEMBRANE, SLICES[1]))
+    for desk in desks:
+        desk.open_image(image)
+    for desk, (value, z) in zip(desks, asked, strict=True):
+        desk.show(z)
+        desk.session.choose_classes([spec for spec in desk.session.classes if spec.id == value])
+        desk.press(Qt.Key.Key_S, SHIFT)
+    for desk, (value, z) in zip(desks, asked, strict=True):
+        desk.finish()
+        found = desk.session.labels.data
+        np.testing.assert_array_equal(found[z], predict(z, NAMES[value]))
+        assert not np.delete(found, z, axis=0).any()
+    desks[0].viewer.close()
+    desks[1].press(Qt.Key.Key_Z, CTRL)
+    desks[1].finish()
+    assert not desks[1].session.labels.data.any()

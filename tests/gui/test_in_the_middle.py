@@ -189,7 +189,7 @@ def test_labels_that_go_in_the_middle_of_a_run_are_kept_and_stop_it(begin, stack
 def carried(begin, predictor, wait):
     """A window in which an object is being carried through the slices."""
     y, x = np.mgrid[:64, :80]
-    data = np.repeat(np.where(np.hypot(y - 30, x - 40) < 12, 220, 20).astype(np.uint8)[None], 14, axis=0)
+    data = np.repeat(np.where(np.hypot(y - 30, x - 40) < 12, 220, 20).astype(np.uint8)[None], 9, axis=0)
 
     def carry(project: str):
         one = begin(data, project)

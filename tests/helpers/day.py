@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
-import tifffile
 from desk import SHIFT, Desk, Voxel
 from expected import (
     SMALLEST,
@@ -37,24 +35,12 @@ from expected import (
     without,
 )
 from qtpy.QtCore import Qt
+from real_em import SIZE, Predict
 from scipy import ndimage
 
-from napari_scsam.data.project_image import copy_image
-
-SIZE, ORIGIN = (40.0, 8.0, 8.0), (400.0, 80.0, 16.0)
 SLICES = (1, 3, 5, 7, 9)
 MITO, VESICLE, OBJECT, MEMBRANE = 1, 3, 5, 6
 NAMES = {MITO: "mitochondrion", VESICLE: "vesicle", MEMBRANE: "membrane"}
-
-Predict = Callable[[int, str], Array]
-"""Gives what the network makes of a slice, asked for one class."""
-
-
-def real_em(emdata: Path, folder: Path) -> Path:
-    """Write a corner of the real stack, which shows mitochondria on every slice, as an image that does not lie at the origin."""
-    corner = tifffile.imread(emdata / "hippocampus_stack" / "raw.tif", key=range(40, 50))[:, 200:360, 240:432]
-    list(copy_image(folder / "cell.zarr", corner, SIZE, ORIGIN))
-    return folder / "cell.zarr"
 
 
 @dataclass(frozen=True)
@@ -93,24 +79,6 @@ class Day:
     def steps(self) -> int:
         """Edits that can be undone."""
         return len(self.desk.layer._undo_history)
-
-
-def library(image: Path) -> Predict:
-    """Segment the slices of an image without a window."""
-    from napari_scsam.checkpoint import load_checkpoint
-    from napari_scsam.data.preprocess import measure_contrast
-    from napari_scsam.data.volumes import open_volume
-    from napari_scsam.infer.predictor import Predictor
-
-    volume, predictor = open_volume(image), Predictor(load_checkpoint("default"), "cpu")
-    contrast = measure_contrast(volume.data)
-
-    @cache
-    def predict(z: int, name: str) -> Array:
-        predictor.look_at(predictor.prepare(volume.data[z], SIZE, contrast=contrast, key=z))
-        return predictor.segment([name])
-
-    return predict
 
 
 def segment(desk: Desk, predict: Predict) -> Iterator[Act]:

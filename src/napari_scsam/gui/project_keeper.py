@@ -2,7 +2,7 @@
 
 The labels layers of the project's image hold a `SavedArray`: whatever writes to
 them, napari's brush, undo, the model or a tool, is on disk a moment later. How
-the window looks is written when it has changed, once a second.
+the window looks is written when it has changed, twice a second.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from napari_scsam.gui.painting import OrganelleLabels
     from napari_scsam.gui.session import Session
 
-EVERY_MS = 1000
-"""How often the view is compared with what is on disk."""
+EVERY_MS = 500
+"""How often the view is compared with what is on disk, so that a lock or a class that was seen a second before is there."""
 
 
 class ProjectKeeper:
@@ -153,7 +153,7 @@ class ProjectKeeper:
         tell(error)
         self.session.status.emit(str(error))
 
-    # Once a second
+    # Twice a second
 
     def keep(self) -> None:
         """Write what has changed in the window beside the labels: new layers, classes, the view, the history."""
