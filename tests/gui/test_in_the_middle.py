@@ -125,7 +125,7 @@ def test_a_viewer_that_closes_while_a_project_is_made_leaves_a_whole_one_or_none
         one = begin(stack)
         one.keeper.new(str(path := tmp_path / f"{number}.scsam.zarr"))
         if number:
-            wait(one.widget.segment.cancel.isVisible)
+            wait(one.widget.work.cancel.isVisible)
         one.viewer.close()
         wait(lambda: not threads())
         assert not list(tmp_path.glob(".*"))
@@ -143,13 +143,13 @@ def test_an_image_that_goes_in_the_middle_of_a_run_takes_the_run_with_it(begin, 
     one.engine.predictor.count, one.engine.predictor.seconds_per_tile = 10_000, 0.005
     one.segmenting.choose_scope(scope)
     one.segmenting.go()
-    wait(lambda: one.widget.segment.bar.value() > 0 or scope == "volume")
-    wait(one.widget.segment.cancel.isVisible)
+    wait(lambda: one.widget.work.bar.value() > 0 or scope == "volume")
+    wait(one.widget.work.cancel.isVisible)
     one.viewer.layers.remove(image)
     wait(lambda: one.engine.predictor.closed == 1)
     one.finish()
     np.testing.assert_array_equal(np.asarray(labels.data), before)
-    assert not one.widget.segment.cancel.isVisible()
+    assert not one.widget.work.cancel.isVisible()
     if project:
         one.viewer.close()
         np.testing.assert_array_equal(on_disk(one.path), before)
@@ -202,7 +202,7 @@ def carried(begin, predictor, wait):
         answer = predictor.predict_prompts
         predictor.predict_prompts = lambda *args, **more: time.sleep(0.02) or answer(*args, **more)
         one.prompting.carry()
-        wait(lambda: one.widget.segment.bar.value() > 1)
+        wait(lambda: one.widget.work.bar.value() > 1)
         return one
 
     return carry
