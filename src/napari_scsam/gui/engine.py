@@ -186,11 +186,11 @@ class Engine:
             with collection_paused():
                 warm_up()
                 import_torch_stack()
-            from napari_scsam.checkpoint import load_checkpoint
-            from napari_scsam.infer.disk_cache import default_cache
-            from napari_scsam.infer.predictor import Predictor
+                from napari_scsam.checkpoint import load_checkpoint
+                from napari_scsam.infer.disk_cache import default_cache
+                from napari_scsam.infer.predictor import Predictor
 
-            yield Progress(1, 2, f"loading {checkpoint}")
-            self._predictor = Predictor(load_checkpoint(checkpoint), disk=default_cache())
+                yield Progress(1, 2, f"loading {checkpoint}")
+                self._predictor = Predictor(load_checkpoint(checkpoint), disk=default_cache())
             self._checkpoint = checkpoint
         return self._predictor
