@@ -53,8 +53,8 @@ def begun(window, file, tmp_path, wait):
 def opened(one, path, wait):
     one.keeper = one.session.part(ProjectKeeper)
     one.keeper.open(str(path))
+    wait(lambda: one.keeper.project is not None, 60_000)
     one.finish()
-    wait(lambda: one.keeper.project is not None)
     return one
 
 
@@ -117,7 +117,7 @@ def test_it_opens_as_it_was_left(begun, window, wait):
     assert again_kept == kept, "the outlines of what is reviewed are made anew, on top"
 
 
-def test_what_the_plugin_shows_for_a_while_is_not_kept(begun, window, wait):
+def test_what_the_plugin_shows_for_a_while_is_not_kept(begun, window, stack, wait):
     one = begun()
     one.session.part(Prompting).start()
     Correcting.of(one.session).use("cut")
@@ -125,8 +125,7 @@ def test_what_the_plugin_shows_for_a_while_is_not_kept(begun, window, wait):
     assert len(one.viewer.layers) == 7
     one.keeper.keep()
     one.keeper.close()
-    two = window()
-    two.viewer.add_image(np.zeros((4, 96, 128), np.uint8))
+    two = window(Image(stack, scale=SIZE, translate=ORIGIN, units="nm"))
     two.finish()
     two.session.part(Prompting).start()
     opened(two, one.path, wait)
