@@ -23,11 +23,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when imported: s
 ORGANELLES = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "membrane"), ClassSpec(5, "vesicle"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep all tests with windows in one process when several share the work: windows take each other's keys and mouse."""
-    for item in items:
-        if item.get_closest_marker("gui"):
-            item.add_marker(pytest.mark.xdist_group("window"))
+    if item.get_closest_marker("gui"):
+        item.add_marker(pytest.mark.xdist_group("window"))
 
 
 @pytest.fixture(autouse=True)
