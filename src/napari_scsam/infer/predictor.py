@@ -204,10 +204,10 @@ class Predictor:
         self, slice_: Slice, work: Callable[[Sequence[Tile]], T], take: Callable[[T], object] = lambda _: None
     ) -> Generator[Progress, None, None]:
         """Work through the tiles of a slice, as many in a batch and as many batches side by side as the device is given."""
-        tiles, batch = self.tiles(slice_), self.load.batch
+        tiles, batch, at_once = self.tiles(slice_), self.load.batch, self.load.batch * self.load.lanes
         with side_by_side(self.load.lanes) as run:
-            for done in range(0, len(tiles), batch * self.load.lanes):
-                chunk = tiles[done : done + batch * self.load.lanes]
+            for done in range(0, len(tiles), at_once):
+                chunk = tiles[done : done + at_once]
                 known = all((slice_.key, tile) in self.embeddings for tile in chunk)
                 yield Progress(done, len(tiles), "segmenting" if known else "embedding")
                 for found in run(work, [chunk[i : i + batch] for i in range(0, len(chunk), batch)]):

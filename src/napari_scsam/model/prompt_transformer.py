@@ -35,34 +35,34 @@ class PromptTransformer(TwoWayTransformer):  # type: ignore[misc]
         tokens : N×n×256
         cells : N×h·w×256
         """
-        cells, places = (x.flatten(2).transpose(1, 2) for x in (image_embedding, image_pe))
+        cells, key_pe = (x.flatten(2).transpose(1, 2) for x in (image_embedding, image_pe))
         tokens = point_embedding
         for layer in self.layers:
-            tokens, cells = two_way(layer, tokens, cells, point_embedding, places)
+            tokens, cells = two_way(layer, tokens, cells, point_embedding, key_pe)
         last = self.final_attn_token_to_image
-        keys, values = project(cells, places, (last.k_proj, True), (last.v_proj, False))
+        keys, values = project(cells, key_pe, (last.k_proj, True), (last.v_proj, False))
         tokens = tokens + mix(last, last.q_proj(tokens + point_embedding), keys, values)
         return self.norm_final_attn(tokens), cells
 
 
-def two_way(layer: TwoWayAttentionBlock, tokens: Tensor, cells: Tensor, names: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-    """Tokens look at each other, then at the cells, and the cells at them; `names` and `places` are the positions of each."""
-    q = tokens if layer.skip_first_layer_pe else tokens + names
+def two_way(layer: TwoWayAttentionBlock, tokens: Tensor, cells: Tensor, query_pe: Tensor, key_pe: Tensor) -> tuple[Tensor, Tensor]:
+    """Tokens look at each other, then at the cells, and the cells at them; `_pe` are positions, as in SAM."""
+    q = tokens if layer.skip_first_layer_pe else tokens + query_pe
     mixed = layer.self_attn(q=q, k=q, v=tokens)
     tokens = layer.norm1(mixed if layer.skip_first_layer_pe else tokens + mixed)
     to_image, to_tokens = layer.cross_attn_token_to_image, layer.cross_attn_image_to_token
-    keys, values, asking = project(cells, places, (to_image.k_proj, True), (to_image.v_proj, False), (to_tokens.q_proj, True))
-    tokens = layer.norm2(tokens + mix(to_image, to_image.q_proj(tokens + names), keys, values))
+    keys, values, asking = project(cells, key_pe, (to_image.k_proj, True), (to_image.v_proj, False), (to_tokens.q_proj, True))
+    tokens = layer.norm2(tokens + mix(to_image, to_image.q_proj(tokens + query_pe), keys, values))
     tokens = layer.norm3(tokens + layer.mlp(tokens))
-    answer = mix(to_tokens, asking, to_tokens.k_proj(tokens + names), to_tokens.v_proj(tokens))
+    answer = mix(to_tokens, asking, to_tokens.k_proj(tokens + query_pe), to_tokens.v_proj(tokens))
     return tokens, layer.norm4(cells + answer)
 
 
-def project(cells: Tensor, places: Tensor, *layers: tuple[torch.nn.Linear, bool]) -> tuple[Tensor, ...]:
-    """Send N×h·w×C cells through linear layers at once; a layer that is told so sees them with their places."""
+def project(cells: Tensor, key_pe: Tensor, *layers: tuple[torch.nn.Linear, bool]) -> tuple[Tensor, ...]:
+    """Send N×h·w×C cells through linear layers at once; a layer that is told so sees them with their positions."""
     weight = torch.cat([layer.weight for layer, _ in layers])
     widths = [layer.out_features for layer, _ in layers]
-    added = [F.linear(places, layer.weight, layer.bias) if seen else layer.bias.expand(1, places.shape[1], -1) for layer, seen in layers]
+    added = [F.linear(key_pe, layer.weight, layer.bias) if seen else layer.bias.expand(1, key_pe.shape[1], -1) for layer, seen in layers]
     together: Tensor = F.linear(cells, weight) + torch.cat(added, dim=-1)
     return torch.split(together, widths, dim=-1)
 
