@@ -77,6 +77,18 @@ def test_a_taught_class_is_there_again(taught, begin, tmp_path, fake_engine, cla
     assert fake_engine.predictor.recalled == (GRANULE,)
 
 
+def test_the_class_chosen_and_its_threshold_are_there_again(taught, begin, tmp_path, classes):
+    taught.session.shifts["granule"] = 0.7
+    taught.session.choose_classes((GRANULE.spec,))
+    two = reopen(taught, begin, tmp_path / "mine.scsam.zarr")
+    assert two.session.chosen == (GRANULE.spec,)
+    assert two.session.shifts == {"granule": 0.7}
+    two.session.choose_classes(two.session.classes)
+    three = reopen(two, begin, tmp_path / "mine.scsam.zarr")
+    assert three.session.chosen == (*classes, GRANULE.spec)
+    assert three.session.shifts == {"granule": 0.7}
+
+
 def test_another_checkpoint_does_not_know_it_and_forgets_nothing(taught, begin, tmp_path, infos, classes):
     taught.session.choose_checkpoint(infos[1])
     assert taught.session.classes == classes

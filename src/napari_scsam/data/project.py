@@ -52,6 +52,8 @@ class ProjectRecord:
     """What was done, oldest first: ``when``, ``what`` and details."""
     taught: tuple[Mapping[str, Any], ...] = ()
     """`TaughtClass` of each class taught, with the hash of the ``checkpoint`` that was taught it."""
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+    """``classes`` that are segmented, by name, or null for all; ``thresholds``, what is added to those of classes."""
     view: Mapping[str, Any] = field(default_factory=dict)
     """The window: layers, camera, slice; only the window reads it."""
 

@@ -1,15 +1,15 @@
-"""Keeps with a project which network it was made with, what that was taught, and the contrast that it is shown."""
+"""Keeps with a project which network it was made with, what that was taught and asked for, and the contrast that it is shown."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_scsam.checkpoint import list_checkpoints
 from napari_scsam.config import TaughtClass
 from napari_scsam.gui.project_keeper import ProjectKeeper
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_scsam.data.project import Project
     from napari_scsam.gui.session import Session
@@ -27,15 +27,19 @@ class ProjectModel:
         self._project: Project | None = None
         self._recalled = ""
         """Hash of the checkpoint that knows again what the project keeps for it."""
+        self._choice: Mapping[str, Any] = {}
+        """What was chosen when the project was left, while it waits for its checkpoint."""
         self.keeper.changed.connect(self._on_news)
         session.image_changed.connect(self._keep_contrast)
         session.checkpoint_changed.connect(self._on_news)
+        session.choices_changed.connect(self._on_choice)
 
     def _on_news(self) -> None:
         """See to a project that was opened, a checkpoint that was chosen, a class that was taught."""
         project = self.keeper.project
         if project is not self._project:
             self._project, self._recalled = project, ""
+            self._choice = project.record.chosen if project is not None else {}
             self._choose(project)
             self._recall_contrast(project)
         info, found = self.session.checkpoint, self.keeper.checkpoint_hash()
@@ -44,9 +48,24 @@ class ProjectModel:
         if found != self._recalled:
             self._recalled = found
             self.session.recall(joined(taught_of(project, found), self.session.taught))
+            self._recall_choice()
         other = [entry for entry in project.record.taught if entry["checkpoint"] != found]
         taught = (*other, *({"checkpoint": found, **known.to_dict()} for known in self.session.taught))
         project.update(checkpoint={"name": info.name, "sha256": found}, taught=taught)
+
+    def _recall_choice(self) -> None:
+        choice, self._choice = self._choice, {}
+        if choice:
+            names = choice["classes"] or [spec.name for spec in self.session.classes]
+            self.session.recall_choice(names, choice["thresholds"])
+
+    def _on_choice(self) -> None:
+        """Keep what the user chooses; a choice made before the project's own was recalled stands."""
+        self._choice = {}
+        if (project := self._project) is not None:
+            session = self.session
+            names = None if session.chosen == session.classes else [spec.name for spec in session.chosen]
+            project.update(chosen={"classes": names, "thresholds": {name: by for name, by in session.shifts.items() if by}})
 
     def _recall_contrast(self, project: Project | None) -> None:
         """Take the contrast as shown if that was chosen; the contrast itself comes back with the layer."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Callable, Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -204,6 +204,12 @@ class Session:
         self.choices_changed.emit()
         if self._shown_is_embedded():
             self.segment()
+
+    def recall_choice(self, names: Sequence[str], shifts: Mapping[str, float]) -> None:
+        """Choose the classes of these names that the network knows, with their thresholds; nothing is segmented."""
+        self.chosen = tuple(spec for spec in self.classes if spec.name in names) or self.classes
+        self.shifts = dict(shifts)
+        self.choices_changed.emit()
 
     def replace_edits_too(self, replace: bool) -> None:
         """Choose whether segmenting may change the user's own pixels."""
