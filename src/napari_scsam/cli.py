@@ -106,7 +106,7 @@ def run_segment(arguments: argparse.Namespace) -> None:
     from napari_scsam.volume.run import segment_volume
 
     volume, model = open_volume(arguments.image, arguments.voxel_size), load_checkpoint(arguments.checkpoint)
-    names = [n.strip() for n in arguments.classes.split(",")] if arguments.classes else None
+    names = parse_names(arguments.classes)
     steps = segment_volume(volume, model, arguments.out, classes=names, device=arguments.device, resume=arguments.resume)
     next(steps)  # a mistake shows here, and then its line is the only one
     say_unknown_size(volume, model)
@@ -208,6 +208,11 @@ def parse_slices(text: str | None, depth: int) -> tuple[int, ...] | None:
         start, stop = int(first), int(last or first)
         slices += range(start, min(stop, max(start, depth)) + 1)  # one beyond the depth is enough to be told of
     return tuple(slices)
+
+
+def parse_names(text: str | None) -> list[str] | None:
+    """Read ``mitochondrion, PSD``; None when there is no text."""
+    return [name.strip() for name in text.split(",")] if text else None
 
 
 def parse_map(pairs: Iterable[str], classes: Sequence[ClassSpec]) -> dict[int, ClassSpec] | None:
@@ -319,6 +324,11 @@ def _add_training(commands: Any) -> None:
     parser.add_argument("--start", metavar="MAE.safetensors", help="go on from what an earlier run wrote")
     parser.add_argument("--seed", type=int, default=0, help="fixes the run (default: 0)")
     _add_device(parser)
+    parser = _command(commands, "pseudo-label", run_pseudo_label, "Label a volume as far as a checkpoint is sure of it, to train on.")
+    parser.add_argument("image", metavar="VOLUME", help="as for segment; seen along z, y and x where its voxels are nearly cubes")
+    parser.add_argument("-o", "--out", required=True, type=Path, metavar="DIR", help="folder for labels.tif and reviewed.tif")
+    parser.add_argument("--classes", metavar="a,b", help="names of the classes to believe (default: all)")
+    _add_model_options(parser)
     parser = _command(commands, "train", run_train, "Train a ScSAM by a recipe.")
     parser.add_argument("recipe", type=Path, metavar="CONFIG.toml")
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="CKPT.safetensors")
@@ -333,6 +343,24 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
     config = PretrainConfig(encoder=arguments.encoder, steps=arguments.steps, seed=arguments.seed, start=arguments.start)
     show_training(pretrain([open_volume(v) for v in arguments.volumes], arguments.out, config, arguments.device))
     say_run(arguments.out)
+
+
+def run_pseudo_label(arguments: argparse.Namespace) -> None:
+    """Write labels of what is sure, and the mask that says where that is."""
+    from napari_scsam.checkpoint import load_checkpoint
+    from napari_scsam.data.label_tiff import write_label_tiff
+    from napari_scsam.data.volumes import open_volume
+    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.train.pseudo_labels import pseudo_labels
+
+    image = open_volume(arguments.image, arguments.voxel_size)
+    predictor = Predictor(load_checkpoint(arguments.checkpoint), arguments.device)
+    labels, known = show(pseudo_labels(predictor, image, parse_names(arguments.classes)))
+    say_unknown_size(image, predictor.model)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    write_label_tiff(arguments.out / "labels.tif", labels, image.voxel_size, predictor.classes, image.origin)
+    write_label_tiff(arguments.out / "reviewed.tif", known, image.voxel_size, (), image.origin)
+    print(arguments.out / "labels.tif")
 
 
 def run_train(arguments: argparse.Namespace) -> None:

@@ -1,0 +1,95 @@
+"""Labels for a volume that nobody has labelled: what a checkpoint says alike from three sides, and nothing elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.special import softmax
+
+from napari_scsam.config import ClassSpec, Progress, select_classes
+from napari_scsam.data.preprocess import Contrast
+from napari_scsam.data.volumes import Volume
+from napari_scsam.infer.predictor import Predictor
+from napari_scsam.train.pretrain import planes_of
+
+LOOKS = ((1.0, 0.0), (0.7, 0.1), (0.5, 0.15))
+"""Contrast and brightness at which the slices across z, y and x are shown, so that agreement does not hang on one look."""
+
+SURE = 0.7
+"""Probability, averaged over all sides, from which a voxel is labelled."""
+
+SMALLEST = 2e6
+"""Objects of less volume in nm³ are not believed: a ball 156 nm across."""
+
+USUAL = 5.0
+"""Side in nm of a voxel, where nobody knows better."""
+
+
+def pseudo_labels(
+    predictor: Predictor, image: Volume, names: Sequence[str] | None = None
+) -> Generator[Progress, None, tuple[NDArray[np.unsignedinteger], NDArray[np.uint8]]]:
+    """Label the voxels that a model is sure of, seen along z, y and x with a look of its own each.
+
+    Trained on these with strong augmentation, a model learns a tissue it has
+    no labels of (noisy student, Xie et al. 2020, arXiv 1911.04252). The three
+    sides are those of orthoplane inference (Conrad and Narayan 2023, empanada):
+    what is wrong in a slice is seldom wrong in all three that cross it.
+
+    Parameters
+    ----------
+    predictor
+        Holds the teacher.
+    image
+        Z×Y×X; where voxels are not nearly cubes, or of unknown size, slices across z alone count.
+    names
+        Classes to believe; all when not given. Where another is likeliest, nothing is known.
+
+    Returns
+    -------
+    labels : Z×Y×X class ids
+    known : Z×Y×X, 1 where `labels` are to be believed, background among them; a mask as ``reviewed`` of a recipe takes it
+    """
+    size, stacks = image.voxel_size, planes_of(image)
+    votes = np.zeros((len(predictor.classes) + 1, *image.shape), np.float16)
+    total, done = sum(len(stack) for stack in stacks), 0
+    for axis, ((factor, offset), stack) in enumerate(zip(LOOKS, stacks, strict=False)):
+        seen = np.moveaxis(votes, axis + 1, 0)
+        nm = size[:axis] + size[axis + 1 :] if size else None
+        for depth, plane in enumerate(stack):
+            yield Progress(done, total, f"looking across {'zyx'[axis]}")
+            look = (plane.astype(np.float32) / 255 - 0.5) * factor + 0.5 + offset
+            seen[depth] += probabilities(predictor, look, nm) / len(stacks)
+            done += 1
+    yield Progress(total, total, "agreed")
+    voxel = float(np.prod(size)) if size else (predictor.model.config.nm_per_pixel or USUAL) ** 3
+    return settle(votes, predictor.classes, select_classes(predictor.classes, names), voxel)
+
+
+def probabilities(predictor: Predictor, plane: NDArray[np.floating], nm: tuple[float, ...] | None) -> NDArray[np.floating]:
+    """Give what a teacher believes of a slice with greys in 0..1: (K+1)×Y×X, background first, thresholds counted in."""
+    predictor.set_image(plane, nm, contrast=Contrast(0.0, 1.0))
+    logits = predictor.class_logits() - predictor.model.thresholds.float().cpu().numpy()[:, None, None]
+    believed: NDArray[np.floating] = softmax(np.concatenate([np.zeros_like(logits[:1]), logits]), axis=0)
+    return believed
+
+
+def settle(
+    votes: NDArray[np.floating], classes: Sequence[ClassSpec], believed: Sequence[ClassSpec], voxel: float
+) -> tuple[NDArray[np.unsignedinteger], NDArray[np.uint8]]:
+    """Turn mean probabilities (K+1)×Z×Y×X into labels and a mask of where to believe them; `voxel` is in nm³."""
+    best = votes.argmax(axis=0)
+    known = votes.max(axis=0) >= SURE
+    ids = np.array([0, *(c.id for c in classes)])
+    ids = ids.astype(np.min_scalar_type(ids.max()))
+    known &= np.isin(ids[best], [0, *(c.id for c in believed)])
+    wholes = {c.part_of or c.name for c in believed}
+    for whole in wholes:  # an organelle and its parts are one object
+        parts = [row + 1 for row, c in enumerate(classes) if whole in (c.name, c.part_of)]
+        objects, _ = ndimage.label(np.isin(best, parts))
+        small = np.bincount(objects.ravel()) * voxel < SMALLEST
+        small[0] = False
+        known &= ~small[objects]
+    return ids[best] * known, known.astype(np.uint8)
