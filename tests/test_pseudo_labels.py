@@ -27,7 +27,8 @@ class DarkIsMitochondrion:
         self.seen: list[tuple[tuple[int, ...], tuple[float, ...] | None]] = []
 
     def set_image(self, plane, nm, *, contrast) -> None:
-        self.plane, (low, high) = plane, (contrast.low, contrast.high)
+        assert (contrast.low, contrast.high) == (0, 1)
+        self.plane = plane
         self.seen.append((plane.shape, nm))
 
     def class_logits(self) -> np.ndarray:
