@@ -22,6 +22,7 @@ from napari_scsam.checkpoint import save_checkpoint, weights_folder
 from napari_scsam.config import UserError
 from napari_scsam.data.ome_zarr import read_class_table, write_labels
 from napari_scsam.data.phantom import CLASSES, Phantom, make_phantom
+from napari_scsam.data.review import find_reviewed
 from napari_scsam.data.volumes import open_labels, open_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.train import pretrain
@@ -211,6 +212,20 @@ def test_checkpoints_list_and_verify(model: Path, monkeypatch: pytest.MonkeyPatc
         assert any(line.startswith("small ") and line.endswith("Random weights") for line in capsys.readouterr().out.splitlines())
     assert scsam("checkpoints", "verify", "small") == 0
     assert capsys.readouterr().out == "small: whole\n"
+
+
+def test_pseudo_label(image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "new" / "pseudo"
+    assert scsam("pseudo-label", image, "-o", out, "--checkpoint", model, "--device", "cpu", "--classes", f"{CLASSES[0].name}") == 0
+    assert capsys.readouterr().out == f"{out / 'labels.tif'}\n"
+    found, known = open_labels(out / "labels.tif"), open_labels(find_reviewed(out / "labels.tif") or "")
+    assert found.shape == known.shape == (2, 64, 80)
+    assert found.voxel_size == known.voxel_size == pytest.approx((20, 8, 8))
+    assert read_class_table(out / "labels.tif") == CLASSES[:6]
+    assert set(np.unique(found.data[...])) <= {0, CLASSES[0].id}
+    assert set(np.unique(known.data[...])) <= {0, 1}
+    assert scsam("pseudo-label", image, "-o", out, "--checkpoint", model, "--classes", "nucleolus") == 2
+    assert "nucleolus" in capsys.readouterr().err
 
 
 def test_pretrain_then_train(

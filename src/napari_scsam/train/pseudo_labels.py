@@ -52,7 +52,7 @@ def pseudo_labels(
     labels : Z×Y×X class ids
     known : Z×Y×X, 1 where `labels` are to be believed, background among them; a mask as ``reviewed`` of a recipe takes it
     """
-    size, stacks = image.voxel_size, planes_of(image)
+    believed, size, stacks = select_classes(predictor.classes, names), image.voxel_size, planes_of(image)
     votes = np.zeros((len(predictor.classes) + 1, *image.shape), np.float16)
     total, done = sum(len(stack) for stack in stacks), 0
     for axis, ((factor, offset), stack) in enumerate(zip(LOOKS, stacks, strict=False)):
@@ -65,7 +65,7 @@ def pseudo_labels(
             done += 1
     yield Progress(total, total, "agreed")
     voxel = float(np.prod(size)) if size else (predictor.model.config.nm_per_pixel or USUAL) ** 3
-    return settle(votes, predictor.classes, select_classes(predictor.classes, names), voxel)
+    return settle(votes, predictor.classes, believed, voxel)
 
 
 def probabilities(predictor: Predictor, plane: NDArray[np.floating], nm: tuple[float, ...] | None) -> NDArray[np.floating]:
