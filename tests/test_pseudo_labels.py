@@ -76,8 +76,11 @@ def test_small_objects_and_doubt_are_unknown() -> None:
     votes = np.zeros((4, 30, 30, 30))
     votes[1], votes[2] = large + small, 0.6 * edge
     votes[0] = 1 - votes.sum(0)
+    rim = large - ndimage.binary_erosion(large)
+    votes[1] -= 0.55 * rim  # what is not clearly either is clearly one of both
+    votes[2] += 0.55 * rim
     labels, known = settle(votes, CLASSES, CLASSES[:2], voxel=10.0**3)
     assert 15**3 * 10**3 > SMALLEST > 27 * 10**3
-    assert np.array_equal(labels, 3 * large)
+    assert np.array_equal(labels, 3 * large + 4 * rim)
     assert np.array_equal(known, 1 - small - edge)
     assert labels.dtype == np.uint16

@@ -80,16 +80,27 @@ def settle(
     votes: NDArray[np.floating], classes: Sequence[ClassSpec], believed: Sequence[ClassSpec], voxel: float
 ) -> tuple[NDArray[np.unsignedinteger], NDArray[np.uint8]]:
     """Turn mean probabilities (K+1)×Z×Y×X into labels and a mask of where to believe them; `voxel` is in nm³."""
-    best = votes.argmax(axis=0)
-    known = votes.max(axis=0) >= SURE
     ids = np.array([0, *(c.id for c in classes)])
     ids = ids.astype(np.min_scalar_type(ids.max()))
-    known &= np.isin(ids[best], [0, *(c.id for c in believed)])
-    wholes = {c.part_of or c.name for c in believed}
-    for whole in wholes:  # an organelle and its parts are one object
-        parts = [row + 1 for row, c in enumerate(classes) if whole in (c.name, c.part_of)]
-        objects, _ = ndimage.label(np.isin(best, parts))
+    labels, sure = np.zeros(votes.shape[1:], ids.dtype), votes[0].copy()
+    # An organelle and its parts are sure together: where its boundary begins is another question.
+    for rows in wholes_of(classes):
+        parts = votes[rows]
+        together = parts.sum(axis=0)
+        here = together > sure
+        labels[here], sure[here] = ids[rows][parts.argmax(axis=0)[here]], together[here]
+    known = (sure >= SURE) & np.isin(labels, [0, *(c.id for c in believed)])
+    for rows in wholes_of(classes):
+        objects, _ = ndimage.label(np.isin(labels, ids[rows]))
         small = np.bincount(objects.ravel()) * voxel < SMALLEST
         small[0] = False
         known &= ~small[objects]
-    return ids[best] * known, known.astype(np.uint8)
+    return labels * known, known.astype(np.uint8)
+
+
+def wholes_of(classes: Sequence[ClassSpec]) -> list[list[int]]:
+    """Group classes that are parts of one organelle, by their places in the table counted from 1."""
+    groups: dict[str, list[int]] = {}
+    for row, spec in enumerate(classes):
+        groups.setdefault(spec.part_of or spec.name, []).append(row + 1)
+    return list(groups.values())
