@@ -48,10 +48,23 @@ def test_what_is_opposite_to_the_prototype_is_silenced(encoder: ClassPromptEncod
 
 
 @torch.inference_mode()
+def test_features_read_once_give_what_each_class_would_read(encoder: ClassPromptEncoder) -> None:
+    fused = torch.randn(2, 16, 4, 6)
+    sparse, dense = encoder(fused, encoder.prototypes)
+    activated = (fused[:, None] * (1 + encoder.similarity(fused, encoder.prototypes)[:, :, None])).flatten(0, 1)
+    assert torch.allclose(dense, encoder.dense(activated), atol=1e-6)
+    cells = activated.flatten(2).transpose(1, 2)
+    gathered = encoder.sparse(torch.softmax(encoder.queries @ cells.transpose(1, 2) / 4, dim=-1) @ cells)
+    names = encoder.identity(torch.nn.functional.normalize(encoder.prototypes, dim=1)).repeat(2, 1)
+    assert torch.allclose(sparse, gathered + names[:, None], atol=1e-6)
+
+
+@torch.inference_mode()
 def test_sparse_tokens_do_not_depend_on_places(encoder: ClassPromptEncoder) -> None:
-    activated = torch.randn(1, 16, 4, 6)
-    assert torch.allclose(encoder.pool(activated), encoder.pool(activated.flip(2, 3)), atol=1e-6)
-    assert not torch.allclose(encoder.pool(activated)[:, 0], encoder.pool(activated)[:, 1], atol=1e-3)
+    fused, weight = torch.randn(1, 16, 4, 6), torch.rand(1, 3, 4, 6) + 0.5
+    pooled = encoder.pool(fused, weight)
+    assert torch.allclose(pooled, encoder.pool(fused.flip(2, 3), weight.flip(2, 3)), atol=1e-6)
+    assert not torch.allclose(pooled[:, :, 0], pooled[:, :, 1], atol=1e-3)
 
 
 @torch.inference_mode()

@@ -52,14 +52,23 @@ class ClassPromptEncoder(nn.Module):
         sparse : (B·K)×n×C
         dense : (B·K)×C×h×w
         """
-        cosine = self.similarity(fused, prototypes)
-        activated = (fused[:, None] * (1 + cosine[:, :, None])).flatten(0, 1)  # (B·K)×C×h×w
-        names = self.identity(F.normalize(prototypes, dim=1)).repeat(len(fused), 1)[:, None]  # (B·K)×1×C
-        return self.pool(activated) + names, self.dense(activated)
+        weight = 1 + self.similarity(fused, prototypes)  # B×K×h×w
+        names = self.identity(F.normalize(prototypes, dim=1))  # K×C
+        return (self.pool(fused, weight) + names[:, None]).flatten(0, 1), self.dense_prompts(fused, weight)
 
-    def pool(self, activated: Tensor) -> Tensor:
-        """Let each learned query gather the cells it answers to, (B·K)×n×C."""
-        cells = activated.flatten(2).transpose(1, 2)  # (B·K)×hw×C
-        weights = torch.softmax(self.queries @ cells.transpose(1, 2) / cells.shape[2] ** 0.5, dim=-1)
-        pooled: Tensor = self.sparse(weights @ cells)
+    def dense_prompts(self, fused: Tensor, weight: Tensor) -> Tensor:
+        """Send the features, weighted for each class, through the dense prompt's convolutions: (B·K)×C×h×w.
+
+        The first is linear in the features, so it reads them once for all classes.
+        """
+        first, act, second = self.dense
+        hidden = act(F.conv2d(fused, first.weight)[:, None] * weight[:, :, None] + first.bias.view(-1, 1, 1))
+        prompts: Tensor = second(hidden.flatten(0, 1))
+        return prompts
+
+    def pool(self, fused: Tensor, weight: Tensor) -> Tensor:
+        """Let each learned query gather the cells it answers to, weighted for each class: B×K×n×C."""
+        cells, weights = fused.flatten(2), weight.flatten(2)[:, :, None]  # B×C×hw, B×K×1×hw
+        scores = (self.queries @ cells)[:, None] * weights / cells.shape[1] ** 0.5
+        pooled: Tensor = self.sparse((torch.softmax(scores, dim=-1) * weights) @ cells.transpose(1, 2)[:, None])
         return pooled
