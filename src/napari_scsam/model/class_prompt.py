@@ -62,7 +62,8 @@ class ClassPromptEncoder(nn.Module):
         The first is linear in the features, so it reads them once for all classes.
         """
         first, act, second = self.dense
-        hidden = act(F.conv2d(fused, first.weight)[:, None] * weight[:, :, None] + first.bias.view(-1, 1, 1))
+        kernel, bias = first.get_parameter("weight"), first.get_parameter("bias")
+        hidden = act(F.conv2d(fused, kernel)[:, None] * weight[:, :, None] + bias.view(-1, 1, 1))
         prompts: Tensor = second(hidden.flatten(0, 1))
         return prompts
 
