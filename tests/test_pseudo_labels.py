@@ -49,7 +49,7 @@ def test_sides_vote() -> None:
     assert len(teacher.seen) == sum(image.shape)
     assert np.array_equal(labels == 3, image == 40)
     assert set(np.unique(labels)) == {0, 3}
-    # A third of the votes for vesicles leaves the rest below what counts as sure.
+    # A third of the votes for vesicles leaves the rest below what counts as sure of nothing.
     assert np.array_equal(known == 1, image == 40)
 
 
@@ -69,18 +69,35 @@ def test_classes_not_believed_are_unknown() -> None:
     assert labels.max() == 3
 
 
-def test_small_objects_and_doubt_are_unknown() -> None:
-    large, small = np.zeros((2, 30, 30, 30))
-    large[5:20, 5:20, 5:20], small[25:28, 25:28, 25:28] = 1, 1
-    edge = ndimage.binary_dilation(large) & (large == 0)
+@pytest.fixture
+def scene() -> dict[str, np.ndarray]:
+    """A large and a small object, an edge of the large one that is doubtful, and a dark place."""
+    parts = {name: np.zeros((30, 30, 30)) for name in ("large", "small", "dark")}
+    parts["large"][5:20, 5:20, 5:20], parts["small"][25:28, 25:28, 25:28], parts["dark"][2:5, 22:28, 2:28] = 1, 1, 1
+    parts["rim"] = parts["large"] - ndimage.binary_erosion(parts["large"])
+    parts["edge"] = ndimage.binary_dilation(parts["large"]) - parts["large"]
+    parts["halo"] = ndimage.binary_dilation(parts["large"], iterations=2) - parts["large"] - parts["edge"]
+    return parts
+
+
+def test_an_object_is_believed_with_its_doubtful_edge_and_its_parts(scene) -> None:
+    large, rim, edge, halo = (scene[name] for name in ("large", "rim", "edge", "halo"))
     votes = np.zeros((4, 30, 30, 30))
-    votes[1], votes[2] = large + small, 0.6 * edge
+    votes[1] = large - 0.55 * rim + 0.1 * edge  # what is not clearly either is clearly one of both
+    votes[2] = 0.55 * rim + 0.45 * edge + 0.3 * halo
     votes[0] = 1 - votes.sum(0)
-    rim = large - ndimage.binary_erosion(large)
-    votes[1] -= 0.55 * rim  # what is not clearly either is clearly one of both
-    votes[2] += 0.55 * rim
-    labels, known = settle(votes, CLASSES, CLASSES[:2], voxel=10.0**3)
-    assert 15**3 * 10**3 > SMALLEST > 27 * 10**3
-    assert np.array_equal(labels, 3 * large + 4 * rim)
-    assert np.array_equal(known, 1 - small - edge)
+    labels, known = settle(votes, CLASSES, CLASSES[:2], 10.0**3, 200 - 100 * large)
+    assert np.array_equal(labels, 3 * (large - rim) + 7 * (rim + edge))
+    assert np.array_equal(known, 1 - halo)
     assert labels.dtype == np.uint16
+
+
+def test_small_objects_and_dark_background_are_unknown(scene) -> None:
+    large, small, dark = (scene[name] for name in ("large", "small", "dark"))
+    votes = np.zeros((4, 30, 30, 30))
+    votes[1] = large + small
+    votes[0] = 1 - votes.sum(0)
+    assert large.sum() * 10**3 > SMALLEST > small.sum() * 10**3
+    labels, known = settle(votes, CLASSES, CLASSES[:2], 10.0**3, 200 - 100 * large - 100 * dark)
+    assert np.array_equal(labels, 3 * large)
+    assert np.array_equal(known, 1 - small - dark)

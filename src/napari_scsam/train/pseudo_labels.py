@@ -18,11 +18,17 @@ from napari_scsam.train.pretrain import planes_of
 LOOKS = ((1.0, 0.0), (0.7, 0.1), (0.5, 0.15))
 """Contrast and brightness at which the slices across z, y and x are shown, so that agreement does not hang on one look."""
 
-SURE = 0.7
-"""Probability, averaged over all sides, from which a voxel is labelled."""
+SURE = 0.6
+"""Probability, averaged over all sides, of the heart of an object that is labelled."""
+
+SURE_OF_NOTHING = 0.8
+"""Probability, averaged over all sides, from which a voxel is believed to be background."""
+
+SMOOTH = 2.0
+"""Sigma in voxels of the greys by which background is told from stain."""
 
 SMALLEST = 2e6
-"""Objects of less volume in nm³ are not believed: a ball 156 nm across."""
+"""Volume in nm³ of the heart that an object must have: a ball 156 nm across."""
 
 USUAL = 5.0
 """Side in nm of a voxel, where nobody knows better."""
@@ -65,7 +71,7 @@ def pseudo_labels(
             done += 1
     yield Progress(total, total, "agreed")
     voxel = float(np.prod(size)) if size else (predictor.model.config.nm_per_pixel or USUAL) ** 3
-    return settle(votes, predictor.classes, believed, voxel)
+    return settle(votes, predictor.classes, believed, voxel, ndimage.gaussian_filter(stacks[0], SMOOTH, output=np.float32))
 
 
 def probabilities(predictor: Predictor, plane: NDArray[np.floating], nm: tuple[float, ...] | None) -> NDArray[np.floating]:
@@ -77,24 +83,36 @@ def probabilities(predictor: Predictor, plane: NDArray[np.floating], nm: tuple[f
 
 
 def settle(
-    votes: NDArray[np.floating], classes: Sequence[ClassSpec], believed: Sequence[ClassSpec], voxel: float
+    votes: NDArray[np.floating], classes: Sequence[ClassSpec], believed: Sequence[ClassSpec], voxel: float, grey: NDArray[np.floating]
 ) -> tuple[NDArray[np.unsignedinteger], NDArray[np.uint8]]:
-    """Turn mean probabilities (K+1)×Z×Y×X into labels and a mask of where to believe them; `voxel` is in nm³."""
+    """Turn mean probabilities (K+1)×Z×Y×X into labels and a mask of where to believe them.
+
+    A region where an organelle is likeliest is believed as a whole if it has a
+    heart that is sure. Background is believed where it is sure and not as dark
+    as what is stained most: organelles that the teacher overlooks are dark.
+    `voxel` is in nm³, `grey` smooth and Z×Y×X.
+    """
     ids = np.array([0, *(c.id for c in classes)])
     ids = ids.astype(np.min_scalar_type(ids.max()))
-    labels, sure = np.zeros(votes.shape[1:], ids.dtype), votes[0].copy()
-    # An organelle and its parts are sure together: where its boundary begins is another question.
-    for rows in wholes_of(classes):
-        parts = votes[rows]
-        together = parts.sum(axis=0)
-        here = together > sure
-        labels[here], sure[here] = ids[rows][parts.argmax(axis=0)[here]], together[here]
-    known = (sure >= SURE) & np.isin(labels, [0, *(c.id for c in believed)])
-    for rows in wholes_of(classes):
-        objects, _ = ndimage.label(np.isin(labels, ids[rows]))
-        small = np.bincount(objects.ravel()) * voxel < SMALLEST
-        small[0] = False
-        known &= ~small[objects]
+    best, likeliest = np.zeros(votes.shape[1:], np.uint8), votes[0].copy()
+    labels, known = np.zeros(best.shape, ids.dtype), votes[0] >= SURE_OF_NOTHING
+    wholes = wholes_of(classes)
+    together = [votes[rows].sum(axis=0) for rows in wholes]  # an organelle and its parts, for where its boundary begins is another question
+    for number, sum_of_parts in enumerate(together, 1):
+        here = sum_of_parts > likeliest
+        best[here], likeliest[here] = number, sum_of_parts[here]
+    stains = []
+    for number, rows in enumerate(wholes, 1):
+        objects, _ = ndimage.label(best == number)
+        hearts = np.bincount(objects[likeliest >= SURE], minlength=objects.max() + 1) * voxel >= SMALLEST
+        hearts[0] = False
+        inside = hearts[objects]
+        labels[inside] = ids[rows][votes[rows].argmax(axis=0)[inside]]
+        inside &= np.isin(labels, [c.id for c in believed])
+        stains += [np.median(grey[inside])] if inside.any() else []
+        known |= inside
+    if stains:
+        known &= (labels > 0) | (grey > min(stains))
     return labels * known, known.astype(np.uint8)
 
 
