@@ -63,7 +63,8 @@ def project(cells: Tensor, key_pe: Tensor, *layers: tuple[torch.nn.Linear, bool]
     weight = torch.cat([layer.weight for layer, _ in layers])
     widths = [layer.out_features for layer, _ in layers]
     added = [F.linear(key_pe, layer.weight, layer.bias) if seen else layer.bias.expand(1, key_pe.shape[1], -1) for layer, seen in layers]
-    together: Tensor = F.linear(cells, weight) + torch.cat(added, dim=-1)
+    together = F.linear(cells, weight)
+    together = together + torch.cat(added, dim=-1).to(together.dtype)  # else half precision would end here
     return torch.split(together, widths, dim=-1)
 
 
