@@ -60,6 +60,11 @@ class CheckpointInfo:
     config: Mapping[str, Any]
     training: Mapping[str, Any]
 
+    @property
+    def prompts_only(self) -> bool:
+        """Whether it answers clicks and boxes alone, and has learned no classes."""
+        return bool(self.config.get("prompts_only"))
+
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values; this is what ``scsam checkpoints info --json`` prints."""
         return {
@@ -103,7 +108,8 @@ def find_checkpoint(name: str | Path = DEFAULT) -> Path:
         return path
     listed = {info.name: info.path for info in list_checkpoints()}
     if str(name) not in listed:
-        raise UserError(f"no checkpoint {str(name)!r}; give a path, or one of: {', '.join([DEFAULT, *listed])}")
+        fetch = f"fetch it with: scsam checkpoints download {name}; or " if str(name) in {d.name for d in list_downloads()} else ""
+        raise UserError(f"no checkpoint {str(name)!r}; {fetch}give a path, or one of: {', '.join([DEFAULT, *listed])}")
     return listed[str(name)]
 
 
