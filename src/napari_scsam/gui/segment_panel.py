@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QLabel, QPushButto
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.class_picker import ClassDropdown, SeveralClasses
-from napari_scsam.gui.parts import Dropdown, let_letters_pass, swatch
+from napari_scsam.gui.parts import Dropdown, let_letters_pass, note, swatch
 
 SCOPES = {
     "slice": ("this slice", "Segment slice"),
@@ -22,6 +22,11 @@ SCOPES = {
 SHIFT_STEP = 0.1
 LARGEST_SHIFT = 6.0
 """The threshold's slider, in logits."""
+
+
+CLICKS_ONLY = (
+    "This network answers clicks and boxes only: point at an object below. To find classes, choose another one, or train it on your labels."
+)
 
 
 class SegmentPanel(QGroupBox):
@@ -72,6 +77,8 @@ class SegmentPanel(QGroupBox):
         self.prefetch = QCheckBox("Prepare the neighbouring slices")
         self.prefetch.setToolTip("While you look at a slice, the ones beside it are embedded, so that they are segmented faster.")
         self.prefetch.clicked.connect(self.prefetch_changed)
+        self.note = note(CLICKS_ONLY)
+        self.note.hide()
         self._lay_out()
         for scope, (name, _) in SCOPES.items():
             self.scope.add(scope, name)
@@ -85,6 +92,13 @@ class SegmentPanel(QGroupBox):
         for spec in classes:
             self.classes.add((spec,), spec.name, spec.description, swatch(spec.colour))
         self.several.show_classes(classes)
+
+    def show_possible(self, *, possible: bool) -> None:
+        """Say whether the network has learned any classes; without them there is nothing to choose here."""
+        everything = (self.classes, self.several, self.shift, self.shift_value, self.scope, self.first, self.last)
+        for part in (*everything, self.segment, self.replace, self.prefetch):
+            part.setEnabled(possible)
+        self.note.setVisible(not possible)
 
     def show_choices(self, chosen: Sequence[ClassSpec], *, replace: bool, prefetch: bool) -> None:
         """Point at the classes in use; say whether the user's own pixels may be replaced, and neighbours are embedded."""
@@ -132,6 +146,7 @@ class SegmentPanel(QGroupBox):
             between.addWidget(part)
         between.addStretch(1)
         column = QVBoxLayout(self)
+        column.addWidget(self.note)
         column.addLayout(what)
         column.addLayout(sure)
         column.addWidget(self.scope)
