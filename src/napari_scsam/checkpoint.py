@@ -289,9 +289,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
     from safetensors.torch import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(save({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, metadata))
+    unfinished, own = path.with_name(f".{path.name}.{os.getpid()}"), {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    try:  # parts of other tensors are copied, for safetensors refuses them; all of a big network would be much memory
+        unfinished.write_bytes(save({k: v if v.untyped_storage().nbytes() == v.nbytes else v.clone() for k, v in own.items()}, metadata))
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -26,7 +26,7 @@ class GetButton(QPushButton):
     """The list is about to be seen, and should be up to date."""
 
     def __init__(self) -> None:
-        super().__init__("Get …")
+        super().__init__("Get")
         self.setToolTip(
             "Download a SAM that others published. It answers clicks and boxes as it is;\n"
             "to find classes it must be trained on your labels first."

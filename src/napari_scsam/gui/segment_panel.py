@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSlider, QSpinBox, QVBoxLayout
+from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.class_picker import ClassDropdown, SeveralClasses
@@ -77,7 +77,7 @@ class SegmentPanel(QGroupBox):
         self.prefetch = QCheckBox("Prepare the neighbouring slices")
         self.prefetch.setToolTip("While you look at a slice, the ones beside it are embedded, so that they are segmented faster.")
         self.prefetch.clicked.connect(self.prefetch_changed)
-        self.note = note(CLICKS_ONLY)
+        self.body, self.note = QWidget(), note(CLICKS_ONLY)
         self.note.hide()
         self._lay_out()
         for scope, (name, _) in SCOPES.items():
@@ -95,9 +95,8 @@ class SegmentPanel(QGroupBox):
 
     def show_possible(self, *, possible: bool) -> None:
         """Say whether the network has learned any classes; without them there is nothing to choose here."""
-        everything = (self.classes, self.several, self.shift, self.shift_value, self.scope, self.first, self.last)
-        for part in (*everything, self.segment, self.replace, self.prefetch):
-            part.setEnabled(possible)
+        self.body.setEnabled(possible)
+        self.body.setVisible(possible)
         self.note.setVisible(not possible)
 
     def show_choices(self, chosen: Sequence[ClassSpec], *, replace: bool, prefetch: bool) -> None:
@@ -145,8 +144,10 @@ class SegmentPanel(QGroupBox):
         for part in (self.first, self.to, self.last):
             between.addWidget(part)
         between.addStretch(1)
-        column = QVBoxLayout(self)
-        column.addWidget(self.note)
+        whole, column = QVBoxLayout(self), QVBoxLayout(self.body)
+        whole.addWidget(self.note)
+        whole.addWidget(self.body)
+        column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(what)
         column.addLayout(sure)
         column.addWidget(self.scope)

@@ -215,7 +215,7 @@ class Predictor:
 
     def logits_steps(self, names: Sequence[str] | None = None) -> Generator[Progress, None, NDArray[np.float32]]:
         """Like `class_logits`, as a generator that yields after each tile and can be closed between two."""
-        self.model.need_classes()
+        self.model.config.need_classes()
         slice_, wanted = self.current(), select_classes(self.classes, names)
         missing = [c for c in wanted if c.name not in slice_.logits]
         if missing:
@@ -375,7 +375,7 @@ class Predictor:
             When strokes do not fit, or the network has learned no classes: a
             prototype speaks through the class prompt encoder, which then says nothing yet.
         """
-        self.model.need_classes()
+        self.model.config.need_classes()
         marks = self.marks(foreground, background)
         shape = (marks.shape[1], marks.shape[2])
         touched = [t for t in self.tiles() if marks[(slice(None), *t.inside(shape))].any()]

@@ -58,6 +58,11 @@ class ScSAMConfig:
             if getattr(self, setting) not in choices:
                 raise UserError(f"{setting} = {getattr(self, setting)!r} is unknown; choose from {', '.join(choices)}")
 
+    def need_classes(self) -> None:
+        """Raise a `NoClassesError` where there is nothing to find classes with."""
+        if self.prompts_only:
+            raise NoClassesError
+
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values."""
         return asdict(self)
@@ -126,11 +131,6 @@ class ScSAM(nn.Module):
         self.register_buffer("thresholds", torch.zeros(len(self.classes)))
         self.register_buffer("pixel_mean", torch.tensor(SAM_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("pixel_std", torch.tensor(SAM_STD).view(1, 3, 1, 1), persistent=False)
-
-    def need_classes(self) -> None:
-        """Raise a `NoClassesError` where there is nothing to find classes with."""
-        if self.config.prompts_only:
-            raise NoClassesError
 
     def encode(self, image: Tensor) -> EncoderFeatures:
         """Run both encoders on B×1×H×W grey values in 0..1; H and W multiples of 16."""

@@ -60,7 +60,6 @@ def evaluate(
         When shapes differ, a label value is no class, a slice is not there,
         the tolerance cannot be used or the network has learned no classes.
     """
-    predictor.model.need_classes()
     chosen_slices = check_slices(image, labels, slices)
     limits = Limits.for_pixels(image.voxel_size, tolerance, smallest)
     meaning = mapping or default_mapping(labels, predictor.classes, chosen_slices)

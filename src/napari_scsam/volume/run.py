@@ -70,7 +70,7 @@ def segment_volume(
     # Embeddings that `scsam embed` or the plugin kept are used. None are added: a volume may be far larger than the cache,
     # and would drive out of it what the user works on.
     predictor = model if isinstance(model, Predictor) else Predictor(model, device, default_cache(), fill=False)
-    predictor.model.need_classes()  # now, not after the contrast was measured
+    predictor.model.config.need_classes()  # now, not after the contrast was measured
     if source.path is not None and source.path.resolve() == Path(out).resolve():
         raise UserError(f"the labels would overwrite the image {out}; give them another name")
     wanted, contrast = select_classes(predictor.classes, classes), measure_contrast(source.data)
