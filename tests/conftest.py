@@ -114,6 +114,17 @@ def official_file(official_sam: Sam, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
+def mobile_sam_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole SAM in MobileSAM's form, the smallest there is, with random weights."""
+    from official_sam import write_mobile_sam
+
+    from napari_scsam.gui.torch_guard import import_torch_stack
+
+    import_torch_stack()  # there may have been a window
+    return write_mobile_sam(tmp_path_factory.mktemp("mobile_sam") / "tiny_sam.pt")
+
+
+@pytest.fixture(scope="session")
 def blobs() -> np.ndarray:
     """A smooth grey image, 160×200 in 0..255, of bright round things on dark."""
     y, x = np.mgrid[:160, :200]

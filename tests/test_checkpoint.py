@@ -11,6 +11,7 @@ import pytest
 import timm
 import torch
 from safetensors.numpy import save_file
+from safetensors.torch import load_file
 from safetensors.torch import save_file as save_torch_file
 
 from napari_scsam import checkpoint as module
@@ -101,6 +102,14 @@ def test_an_error_while_writing_leaves_the_old_file(
         save(path, random_model)
     assert [p.name for p in tmp_path.iterdir()] == ["old.safetensors"]
     assert path.read_bytes() == b"what was there"
+
+
+def test_parts_of_other_tensors_are_written_whole(tmp_path: Path) -> None:
+    rows = torch.arange(12.0).view(3, 4)
+    given = {"row": rows[1], "columns": rows.T, "all": rows.clone(), "scalar": torch.ones(())}
+    module.write_tensors(tmp_path / "some.safetensors", given, {})
+    for name, value in load_file(tmp_path / "some.safetensors").items():
+        assert torch.equal(value, given[name]), name
 
 
 def test_no_pickle_is_written(checkpoint: Path) -> None:

@@ -147,3 +147,13 @@ def test_without_a_checkpoint_the_recipe_has_the_classes(project, tmp_path):
     list(export_training_set(project, tmp_path / "set"))
     recipe = read_recipe(tmp_path / "set" / "recipe.toml")
     assert [(c.id, c.name, c.colour) for c in recipe.classes] == [(c.id, c.name, c.colour) for c in TABLE]
+
+
+def test_a_network_without_classes_gives_its_sam_to_training(project, tmp_path, checkpoint):
+    list(export_training_set(project, tmp_path / "set", checkpoint=checkpoint, sam="vit_t"))
+    recipe = read_recipe(tmp_path / "set")
+    assert recipe.start is None
+    assert recipe.sam_weights.resolve() == checkpoint.resolve()
+    assert recipe.mae_weights.is_file()
+    assert (recipe.model.sam, recipe.model.tile, recipe.training.crop) == ("vit_t", 512, 512)
+    assert [c.name for c in recipe.classes] == [c.name for c in TABLE]

@@ -22,7 +22,7 @@ from napari_scsam.data.ome_zarr import write_labels
 from napari_scsam.data.phantom import CLASSES, make_phantom
 from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.model.mae import build_mae_encoder
-from napari_scsam.train.finetune import build_model, load_sam, parameter_groups, train
+from napari_scsam.train.finetune import build_model, parameter_groups, train
 from napari_scsam.train.recipe import Recipe, Source, Training
 from napari_scsam.train.schedule import learning_rate
 
@@ -224,6 +224,23 @@ def test_a_share_of_the_weights_it_started_from_is_kept(recipe: Recipe, tmp_path
         torch.testing.assert_close(ends[0.75][name], 0.25 * ends[0.0][name] + 0.75 * first[name], atol=1e-6, rtol=1e-4)
 
 
+def test_a_checkpoint_for_clicks_alone_is_not_started_from(recipe: Recipe, tmp_path: Path) -> None:
+    """It lacks the parts that classes need; its SAM is what training can take."""
+    clicks = ScSAM(ScSAMConfig(tile=128, branches="sam", detail=False, prompts_only=True), CLASSES[:2])
+    save_checkpoint(tmp_path / "clicks.safetensors", clicks, summary="", licence="", training={})
+    with pytest.raises(UserError, match=r'write sam = "vit_t" and sam_weights = ".*clicks\.safetensors" in place of start'):
+        next(train(replace(recipe, start=tmp_path / "clicks.safetensors", classes=()), tmp_path / "out.safetensors", "cpu"))
+    taken = replace(recipe, sam_weights=tmp_path / "clicks.safetensors")
+    list(train(with_training(taken, steps=1), tmp_path / "out.safetensors", "cpu"))
+    info = checkpoint_info(tmp_path / "out.safetensors")
+    assert not info.prompts_only
+    ours, theirs = load_file(tmp_path / "out.safetensors"), clicks.state_dict()
+    assert all(torch.equal(v, theirs[k]) for k, v in part(ours, "image_encoder.").items())
+    more = replace(recipe, start=tmp_path / "clicks.safetensors", classes=())
+    list(train(with_training(more, steps=1, class_weight=0.0), tmp_path / "more.safetensors", "cpu"))
+    assert checkpoint_info(tmp_path / "more.safetensors").prompts_only, "clicks alone were trained"
+
+
 def test_it_starts_from_a_pretrained_mae_and_an_official_sam(recipe: Recipe, tmp_path: Path) -> None:
     mae = build_mae_encoder("hybrid")
     save_mae(tmp_path / "mae.safetensors", mae, "hybrid", {})
@@ -233,33 +250,6 @@ def test_it_starts_from_a_pretrained_mae_and_an_official_sam(recipe: Recipe, tmp
     model = build_model(replace(recipe, mae_weights=tmp_path / "mae.safetensors", sam_weights=tmp_path / "sam.pth"))
     assert all(torch.equal(v, model.state_dict()[k]) for k, v in official.items())
     assert all(torch.equal(v, model.mae.state_dict()[k]) for k, v in mae.state_dict().items())
-
-
-def test_a_checkpoint_of_ours_gives_its_sam(tmp_path: Path) -> None:
-    old, new = ScSAM(ScSAMConfig(branches="sam"), CLASSES[:3]), ScSAM(ScSAMConfig(), CLASSES[:1])
-    save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
-    mae = {k: v.clone() for k, v in new.mae.state_dict().items()}
-    load_sam(new, tmp_path / "old.safetensors")
-    for prefix in ("image_encoder.", "prompt_encoder.", "mask_decoder.", "detail.", "click_path."):
-        weights = part(old.state_dict(), prefix)
-        assert weights
-        assert all(torch.equal(v, new.state_dict()[k]) for k, v in weights.items())
-    assert all(torch.equal(v, new.mae.state_dict()[k]) for k, v in mae.items())
-
-
-def test_a_detail_path_of_another_form_is_told(tmp_path: Path) -> None:
-    model, path = ScSAM(ScSAMConfig(), CLASSES), tmp_path / "other.safetensors"
-    model.detail.filters.layers[-1] = torch.nn.Linear(256, 33)
-    save_checkpoint(path, model, summary="", licence="", training={})
-    with pytest.raises(UserError, match=r"the detail path of .*other\.safetensors has another form"):
-        load_sam(ScSAM(ScSAMConfig(), CLASSES), path)
-
-
-def test_a_sam_without_its_decoder_is_refused(tmp_path: Path) -> None:
-    model = ScSAM(ScSAMConfig(), CLASSES[:1])
-    torch.save({k: v for k, v in model.state_dict().items() if k.startswith("image_encoder.")}, tmp_path / "encoder.pth")
-    with pytest.raises(UserError, match=r"encoder\.pth holds no prompt encoder of SAM's form"):
-        load_sam(model, tmp_path / "encoder.pth")
 
 
 def test_a_run_has_its_folder(recipe: Recipe, tmp_path: Path) -> None:

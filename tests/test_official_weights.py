@@ -5,58 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from official_sam import mobile_sam_shapes
 from torch import Tensor
 
 from napari_scsam.config import UserError
 from napari_scsam.model import build_sam_encoder
 from napari_scsam.model.official_weights import encoder_weights, read_official, timm_name
-
-WIDTHS, DEPTHS, HEADS, WINDOWS = (64, 128, 160, 320), (2, 2, 6, 2), (2, 4, 5, 10), (7, 7, 14, 7)
-
-
-def mobile_sam_shapes() -> dict[str, tuple[int, ...]]:
-    """Names and shapes in MobileSAM's file, written down from its architecture."""
-    shapes: dict[str, tuple[int, ...]] = {}
-
-    def norm(name: str, channels: int) -> None:
-        shapes.update({f"{name}.weight": (channels,), f"{name}.bias": (channels,)})
-
-    def conv(name: str, out: int, *kernel: int) -> None:
-        shapes[f"{name}.c.weight"] = (out, *kernel)
-        norm(f"{name}.bn", out)
-        shapes.update({f"{name}.bn.running_mean": (out,), f"{name}.bn.running_var": (out,), f"{name}.bn.num_batches_tracked": ()})
-
-    def linear(name: str, out: int, channels: int) -> None:
-        shapes.update({f"{name}.weight": (out, channels), f"{name}.bias": (out,)})
-
-    conv("patch_embed.seq.0", 32, 3, 3, 3)
-    conv("patch_embed.seq.2", 64, 32, 3, 3)
-    for layer, (width, depth, heads, window) in enumerate(zip(WIDTHS, DEPTHS, HEADS, WINDOWS, strict=True)):
-        for block in (f"layers.{layer}.blocks.{i}" for i in range(depth)):
-            if layer == 0:
-                conv(f"{block}.conv1", 4 * width, width, 1, 1)
-                conv(f"{block}.conv2", 4 * width, 1, 3, 3)
-                conv(f"{block}.conv3", width, 4 * width, 1, 1)
-                continue
-            shapes[f"{block}.attn.attention_biases"] = (heads, window * window)
-            norm(f"{block}.attn.norm", width)
-            linear(f"{block}.attn.qkv", 3 * width, width)
-            linear(f"{block}.attn.proj", width, width)
-            norm(f"{block}.mlp.norm", width)
-            linear(f"{block}.mlp.fc1", 4 * width, width)
-            linear(f"{block}.mlp.fc2", width, 4 * width)
-            conv(f"{block}.local_conv", width, 1, 3, 3)
-        if layer < 3:
-            after = WIDTHS[layer + 1]
-            conv(f"layers.{layer}.downsample.conv1", after, width, 1, 1)
-            conv(f"layers.{layer}.downsample.conv2", after, 1, 3, 3)
-            conv(f"layers.{layer}.downsample.conv3", after, after, 1, 1)
-    norm("norm_head", 320)
-    linear("head", 1000, 320)
-    shapes.update({"neck.0.weight": (256, 320, 1, 1), "neck.2.weight": (256, 256, 3, 3)})
-    norm("neck.1", 256)
-    norm("neck.3", 256)
-    return shapes
 
 
 @pytest.fixture(scope="module")

@@ -207,3 +207,10 @@ def test_half_precision_is_yes_or_no(value: str) -> None:
     with pytest.raises(UserError, match="write true or false"):
         parse_recipe(tomllib.loads(text), Path())
     assert parse_recipe(tomllib.loads(text.replace(value, "true")), Path()).half
+
+
+def test_a_network_for_clicks_alone_is_not_taught_classes() -> None:
+    wanted = {"classes": [{"id": 1, "name": "er"}], "model": {"prompts_only": True}}
+    with pytest.raises(UserError, match="needs class_weight = 0"):
+        parse_recipe(wanted, Path())
+    assert parse_recipe({**wanted, "training": {"class_weight": 0}}, Path()).model.prompts_only

@@ -60,6 +60,11 @@ class CheckpointInfo:
     config: Mapping[str, Any]
     training: Mapping[str, Any]
 
+    @property
+    def prompts_only(self) -> bool:
+        """Whether it answers clicks and boxes alone, and has learned no classes."""
+        return bool(self.config.get("prompts_only"))
+
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values; this is what ``scsam checkpoints info --json`` prints."""
         return {
@@ -103,7 +108,8 @@ def find_checkpoint(name: str | Path = DEFAULT) -> Path:
         return path
     listed = {info.name: info.path for info in list_checkpoints()}
     if str(name) not in listed:
-        raise UserError(f"no checkpoint {str(name)!r}; give a path, or one of: {', '.join([DEFAULT, *listed])}")
+        fetch = f"fetch it with: scsam checkpoints download {name}; or " if str(name) in {d.name for d in list_downloads()} else ""
+        raise UserError(f"no checkpoint {str(name)!r}; {fetch}give a path, or one of: {', '.join([DEFAULT, *listed])}")
     return listed[str(name)]
 
 
@@ -283,9 +289,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
     from safetensors.torch import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(save({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, metadata))
+    unfinished, own = path.with_name(f".{path.name}.{os.getpid()}"), {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    try:  # parts of other tensors are copied, for safetensors refuses them; all of a big network would be much memory
+        unfinished.write_bytes(save({k: v if v.untyped_storage().nbytes() == v.nbytes else v.clone() for k, v in own.items()}, metadata))
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

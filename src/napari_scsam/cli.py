@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from tqdm import tqdm
 
 from napari_scsam import __version__
-from napari_scsam.config import ClassSpec, Progress, UserError, select_classes
+from napari_scsam.config import ClassSpec, NoClassesError, Progress, UserError, select_classes
 
 if TYPE_CHECKING:
     from napari_scsam.data.volumes import Volume
@@ -178,10 +178,10 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     found: list[Scores | ClickScores] = []
     try:
         found.append(show(evaluate(predictor, image, labels, mapping, tolerance=arguments.tolerance, **chosen)))
-    except UnknownLabelError as error:
+    except (UnknownLabelError, NoClassesError) as error:
         if arguments.clicks is None:
             raise
-        _say(f"scsam: only clicks are scored, because {error}")  # such labels number objects
+        _say(f"scsam: only clicks are scored, because {error}")  # labels that number objects, or a network without classes
     if arguments.clicks is not None:
         found.append(show(evaluate_clicks(predictor, image, labels, arguments.clicks, mapping, **chosen)))
     say_unknown_size(image, predictor.model)
@@ -270,7 +270,7 @@ def _add_checkpoints(commands: Any) -> None:
     _command(actions, "list", run_list, "List the checkpoints on this machine.")
     info = _command(actions, "info", run_info, "Tell what a checkpoint is.")
     verify = _command(actions, "verify", run_verify, "Check that a checkpoint loads and is whole.")
-    fetch = _command(actions, "download", run_download, "Fetch published SAM weights to train from.")
+    fetch = _command(actions, "download", run_download, "Fetch published SAM weights, to point at objects with or to train from.")
     fetch.add_argument("name", metavar="NAME")
     for action in (info, verify):
         action.add_argument("checkpoint", nargs="?", default="default", metavar="C")
@@ -281,18 +281,23 @@ def run_list(_: argparse.Namespace) -> None:
     """One line a checkpoint, and one for weights that can be fetched."""
     from napari_scsam.checkpoint import list_checkpoints, list_downloads
 
-    for info in list_checkpoints():
+    infos = list_checkpoints()
+    for info in infos:
         print(f"{info.name:24} {info.bytes / 1e6:6.1f} MB  {info.summary}")
-    for entry in list_downloads():
+    for entry in [d for d in list_downloads() if d.name not in {info.name for info in infos}]:
         size = f"{entry.file.size / 1e6:6.1f} MB" if entry.file.size else "   size ?"
         print(f"{entry.name:24} {size}  to download ({entry.licence}): {entry.about}")
 
 
 def run_download(arguments: argparse.Namespace) -> None:
-    """Fetch weights, and say where they are."""
+    """Fetch weights, make a checkpoint of them that answers clicks, and say where the file is that training takes."""
     from napari_scsam.checkpoint import download_weights
+    from napari_scsam.published import make_checkpoint
 
-    print(show(download_weights(arguments.name)))
+    file = show(download_weights(arguments.name))
+    made = show(make_checkpoint(arguments.name, file))
+    _say(f"scsam: {made.name} is among the checkpoints and answers clicks and boxes; to train from it, give this file as sam_weights:")
+    print(file)
 
 
 def run_info(arguments: argparse.Namespace) -> None:
@@ -303,7 +308,8 @@ def run_info(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(info.to_dict(), indent=2))
         return
-    print(f"{info.name}: {info.summary}\nlicence: {info.licence}\npixel size: {info.nm_per_pixel or 'unknown'} nm\nclasses:")
+    print(f"{info.name}: {info.summary}\nlicence: {info.licence}\npixel size: {info.nm_per_pixel or 'unknown'} nm")
+    print("classes (none learned; accepted objects go to these):" if info.prompts_only else "classes:")
     for spec in info.classes:
         print(f"  {spec.id:3} {spec.name:24} {spec.description}")
 

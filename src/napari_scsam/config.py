@@ -24,6 +24,16 @@ class UserError(ValueError):
     """
 
 
+class NoClassesError(UserError):
+    """Something was asked that needs a network which has learned classes, of one that has not."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this network answers clicks and boxes only, because it has learned no classes; "
+            "choose another one to find them, or train it on your labels (scsam train)"
+        )
+
+
 @dataclass(frozen=True)
 class ClassSpec:
     """One organelle class of a checkpoint or a label file."""

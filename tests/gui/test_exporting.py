@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from napari.layers import Image, Labels
@@ -110,3 +112,14 @@ def test_the_dialog_gives_what_was_chosen(qtbot):
     dialog.choices[9].show_choice(1)
     dialog.choices[1].show_choice(0)
     assert dialog.mapping == {2: 2, 9: 1}
+
+
+def test_training_takes_the_sam_of_a_network_without_classes(begun, tmp_path):
+    begun.session.checkpoint = replace(begun.session.checkpoint, config={"sam": "vit_b", "prompts_only": True})
+    begun.layer.data_setitem((np.zeros(9, int), np.arange(9), np.arange(9)), 3)
+    begun.session.part(Reviewing).mark_slice()
+    begun.widget.desk.export.export_asked.emit(str(tmp_path / "set"), "ome-zarr", False)
+    begun.finish()
+    recipe = read_recipe(tmp_path / "set")
+    assert (recipe.start, recipe.model.sam) == (None, "vit_b")
+    assert recipe.sam_weights.name == begun.session.checkpoint.path.name

@@ -59,3 +59,11 @@ def test_what_was_taught_can_be_saved(panel, info, monkeypatch, tmp_path, qtbot)
     with qtbot.waitSignal(panel.save_asked) as asked:
         panel.save.click()
     assert asked.args == proposed == [str(tmp_path / "tiny_taught.safetensors")]
+
+
+def test_a_network_without_classes_says_so(panel, info):
+    clicks = replace(info, name="sam", nm_per_pixel=None, config={"prompts_only": True})
+    panel.show_chosen(clicks, "Runs on cpu")
+    assert panel.note.text() == "Runs on cpu; clicks and boxes only."
+    assert "Classes: none; clicks and boxes only" in describe(clicks)
+    assert "mitochondrion" not in describe(clicks)

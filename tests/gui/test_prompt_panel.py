@@ -77,3 +77,16 @@ def test_what_is_picked_is_asked_for(panel, state, classes):
     panel.teach.click()
     panel.reach.setValue(7)
     assert asked == ["scribble", False, classes[2], "granule", 7]
+
+
+def test_teaching_builds_on_classes(panel, state):
+    panel.show_state(state())
+    told = panel.teach.toolTip(), panel.name.toolTip()
+    assert told[0].startswith("Learn the class")
+    panel.show_teachable(possible=False)
+    assert not panel.teach.isEnabled()
+    assert not panel.name.isEnabled()
+    assert panel.teach.toolTip() == panel.name.toolTip() != told[0]
+    panel.show_teachable(possible=True)
+    assert (panel.teach.toolTip(), panel.name.toolTip()) == told
+    assert panel.teach.isEnabled()

@@ -36,3 +36,15 @@ def test_buttons_ask(panel, qtbot):
         panel.replace.click()
     assert changed.args == [True]
     assert "Shift+S" in panel.segment.text()
+
+
+def test_a_network_without_classes_leaves_nothing_to_choose(panel):
+    parts = (panel.classes, panel.several, panel.shift, panel.scope, panel.segment, panel.prefetch)
+    assert not panel.note.isVisible()
+    panel.show_possible(possible=False)
+    assert not any(part.isEnabled() for part in parts)
+    assert "clicks and boxes only" in panel.note.text()
+    assert panel.note.isVisible()
+    panel.show_possible(possible=True)
+    assert all(part.isEnabled() for part in parts)
+    assert not panel.note.isVisible()

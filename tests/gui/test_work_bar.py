@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from napari_scsam.config import Progress
-from napari_scsam.gui.work_bar import NETWORK, TOOLS, WorkBar
+from napari_scsam.gui.work_bar import DOWNLOAD, NETWORK, TOOLS, WorkBar
 
 pytestmark = pytest.mark.gui
 
@@ -40,3 +40,15 @@ def test_work_that_is_done_at_once_shows_no_bar(work, qtbot, monkeypatch):
     work.show_working(NETWORK, False)
     qtbot.wait(60)
     assert not work.bar.isVisible()
+
+
+def test_a_download_gives_way_to_what_somebody_waits_for(work):
+    work.show_working(DOWNLOAD, True)
+    work.show_progress(Progress(1, 4, "sam"), DOWNLOAD)
+    work.show_working(NETWORK, True)
+    work.show_progress(Progress(1, 2, "embedding"))
+    work.show_progress(Progress(2, 4, "sam"), DOWNLOAD)
+    assert work.bar.text() == "embedding  50 %"
+    work.show_working(NETWORK, False)
+    work.show_progress(Progress(3, 4, "sam"), DOWNLOAD)
+    assert work.bar.text() == "sam  75 %"

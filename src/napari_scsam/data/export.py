@@ -23,9 +23,13 @@ from napari_scsam.data.label_tiff import write_label_tiff
 from napari_scsam.data.ome_zarr import create_labels, finish_labels
 from napari_scsam.data.project import CLASSES, REVIEWED, REVIEWED_TABLE, Project
 from napari_scsam.data.provenance import count_changes, describe_origin, slice_origin
+from napari_scsam.data.registry import weights_folder
 from napari_scsam.data.volumes import Volume
 
 RECIPE, PROVENANCE = "recipe.toml", "provenance.json"
+
+MAE_FILE = "mae_hybrid.safetensors"
+"""The EM prior that is shipped."""
 
 TIFF_LIMIT = 2**32
 """Voxels above which a training set must be OME-Zarr: TIFF and nnU-Net want the volume in one piece."""
@@ -34,7 +38,7 @@ Steps = Generator[Progress, None, None]
 
 
 def export_training_set(
-    project: Project, out: Path, layout: str = "ome-zarr", *, checkpoint: Path | None = None, replace: bool = False
+    project: Project, out: Path, layout: str = "ome-zarr", *, checkpoint: Path | None = None, sam: str = "", replace: bool = False
 ) -> Generator[Progress, None, Path]:
     """Write the reviewed part of a project as a training set; returns its folder.
 
@@ -48,6 +52,8 @@ def export_training_set(
         ``"ome-zarr"``, ``"tiff"`` or ``"nnunet"``.
     checkpoint
         What training shall start from, if it knows the project's classes.
+    sam
+        Size of its SAM, e.g. ``"vit_b"``, if that alone is to be started from because it knows no classes at all.
     replace
         Put it in the place of what is at `out`.
 
@@ -74,7 +80,7 @@ def export_training_set(
         origin = describe_origin(project, project.class_table(), slices)
         (draft / PROVENANCE).write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
         if layout != "nnunet":
-            (draft / RECIPE).write_text(recipe_text(project, out, LABELS_FILE[layout], checkpoint), encoding="utf-8")
+            (draft / RECIPE).write_text(recipe_text(project, out, LABELS_FILE[layout], checkpoint, sam), encoding="utf-8")
         put_in_place(draft, out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -158,16 +164,19 @@ LAYOUTS: Mapping[str, Callable[[Project, Path, Sequence[int], Path], Steps]] = {
 LABELS_FILE = {"ome-zarr": f"labels.zarr/labels/{CLASSES}", "tiff": "labels.tif"}
 
 
-def recipe_text(project: Project, out: Path, labels: str, checkpoint: Path | None) -> str:
+def recipe_text(project: Project, out: Path, labels: str, checkpoint: Path | None, sam: str = "") -> str:
     """Write the recipe that ``scsam train`` takes as it is; paths are relative to the training set."""
     image: Volume = project.record.image.find(project.path)
     lines = ["# Made by napari-scsam from reviewed slices; run: scsam train THIS_FOLDER -o mine.safetensors"]
     if checkpoint is not None:
-        lines += ["[model]", f"start = {json.dumps(relative(str(checkpoint.absolute()), out))}"]
-    else:
+        weights = {"sam_weights": checkpoint, "mae_weights": weights_folder() / MAE_FILE} if sam else {"start": checkpoint}
+        lines += ["[model]", *([f'sam = "{sam}"', "tile = 512"] if sam else [])]
+        lines += [f"{name} = {json.dumps(relative(str(path.absolute()), out))}" for name, path in weights.items()]
+    if checkpoint is None or sam:
         for spec in project.class_table():
             lines += ["[[classes]]", f"id = {spec.id}", f"name = {json.dumps(spec.name)}", f'colour = "{spec.colour}"']
-    lines += ["[training]", "steps = 300", "[[data]]", f"image = {json.dumps(relative(os.path.abspath(str(image.path)), out))}"]  # noqa: PTH100
+    lines += ["[training]", "steps = 300", *(["crop = 512  # as the tile: a big SAM's positions are resized to one grid"] if sam else [])]
+    lines += ["[[data]]", f"image = {json.dumps(relative(os.path.abspath(str(image.path)), out))}"]  # noqa: PTH100
     lines += [f"labels = {json.dumps(labels)}"]
     if project.voxel_size is not None:
         lines += [f"voxel_size = {[float(v) for v in project.voxel_size]}"]

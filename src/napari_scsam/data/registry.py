@@ -1,4 +1,4 @@
-"""Published SAM weights that a recipe can start from: which there are, and fetching them.
+"""Published SAM weights, to answer clicks with or to train from: which there are, and fetching them.
 
 ``weights/registry.json`` says for each where it is, its size and hash, its
 licence, and where these facts come from.
@@ -64,7 +64,18 @@ def download_weights(name: str) -> Generator[Progress, None, Path]:
     UserError
         When nothing is called so, or it cannot be fetched whole.
     """
-    known = {d.name: d.file for d in list_downloads()}
+    return (yield from download(find_download(name).file, user_folder()))
+
+
+def find_download(name: str) -> Download:
+    """Give the entry of a name.
+
+    Raises
+    ------
+    UserError
+        When nothing is called so; the message lists those there are.
+    """
+    known = {d.name: d for d in list_downloads()}
     if name not in known:
         raise UserError(f"no weights are called {name!r}; choose from {', '.join(known)}")
-    return (yield from download(known[name], user_folder()))
+    return known[name]

@@ -175,6 +175,14 @@ class Engine:
         save_checkpoint(path, predictor.model, summary=summary, licence=info.licence, training=training)
         return checkpoint_info(path)
 
+    def make_steps(self, name: str, file: Path) -> Generator[Progress, None, CheckpointInfo]:
+        """Make a checkpoint of published weights."""
+        yield Progress(0, 1, f"making the network of {name}")
+        start_torch()
+        from napari_scsam.published import make_checkpoint
+
+        return (yield from make_checkpoint(name, file))
+
     def prepare(self, predictor: Predictor, request: SliceRequest) -> Slice:
         """Read a plane of a volume whose contrast is known, for the predictor."""
         size, contrast = request.plane.voxel_size(request.voxel_size), request.contrast or self._contrasts[request.volume]
@@ -184,8 +192,7 @@ class Engine:
         if self._predictor is None or self._checkpoint != checkpoint:
             yield Progress(0, 2, "starting the network")
             with collection_paused():
-                warm_up()
-                import_torch_stack()
+                start_torch()
                 from napari_scsam.checkpoint import load_checkpoint
                 from napari_scsam.infer.disk_cache import default_cache
                 from napari_scsam.infer.predictor import Predictor
@@ -194,3 +201,10 @@ class Engine:
                 self._predictor = Predictor(load_checkpoint(checkpoint), disk=default_cache())
             self._checkpoint = checkpoint
         return self._predictor
+
+
+def start_torch() -> None:
+    """Import what networks need, beside a window; again is free."""
+    with collection_paused():
+        warm_up()
+        import_torch_stack()

@@ -49,7 +49,9 @@ class Exporting:
         """Write the reviewed part of the project as a training set."""
         if (project := self._project()) is None:
             return
-        make = partial(export_training_set, project, Path(out), layout, checkpoint=self._checkpoint(project), replace=replace)
+        checkpoint, info = self._checkpoint(project), self.session.checkpoint
+        sam = str(info.config["sam"]) if info is not None and info.prompts_only else ""
+        make = partial(export_training_set, project, Path(out), layout, checkpoint=checkpoint, sam=sam, replace=replace)
         self.session.submit("export", make)
 
     def into_image(self, *, replace: bool = False) -> None:
@@ -86,11 +88,11 @@ class Exporting:
         return self.keeper.project
 
     def _checkpoint(self, project: Project) -> Path | None:
-        """Give the checkpoint to train on from, if it knows the project's classes."""
+        """Give the checkpoint to train on from, if it knows the project's classes, or knows none and any can be taught it."""
         info = self.session.checkpoint
         known = {(spec.id, spec.name) for spec in info.classes} if info is not None else set()
         ours = {(spec.id, spec.name) for spec in project.class_table()}
-        return info.path if info is not None and ours <= known else None
+        return info.path if info is not None and (ours <= known or info.prompts_only) else None
 
     def _on_exported(self, out: Path) -> None:
         self.keeper.log("exported a training set", name=out.name)

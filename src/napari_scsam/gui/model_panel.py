@@ -9,13 +9,14 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QGroupBox, QPushButton
 
 from napari_scsam.data.registry import user_folder
+from napari_scsam.gui.get_button import GetButton
 from napari_scsam.gui.parts import Dropdown, note
 
 if TYPE_CHECKING:
     from napari_scsam.checkpoint import CheckpointInfo
     from napari_scsam.config import TaughtClass
 
-NONE_FOUND = "No checkpoint found. Choose a file, or run: scsam checkpoints list"
+NONE_FOUND = "No checkpoint found. Choose a file, or get one."
 
 
 class ModelPanel(QGroupBox):
@@ -36,6 +37,7 @@ class ModelPanel(QGroupBox):
         button = QPushButton("File …")
         button.setToolTip("Use a checkpoint file (.safetensors) of your own.")
         button.clicked.connect(self._ask_file)
+        self.get = GetButton()
         self.save = QPushButton("Save with what it was taught …")
         self.save.setToolTip(
             "Write a checkpoint that knows the classes taught here, for other volumes and for scsam segment.\n"
@@ -46,8 +48,10 @@ class ModelPanel(QGroupBox):
         grid = QGridLayout(self)
         grid.addWidget(self.checkpoints, 0, 0)
         grid.addWidget(button, 0, 1)
-        grid.addWidget(self.note, 1, 0, 1, 2)
-        grid.addWidget(self.save, 2, 0, 1, 2)
+        grid.addWidget(self.get, 0, 2)
+        grid.addWidget(self.note, 1, 0, 1, 3)
+        grid.addWidget(self.save, 2, 0, 1, 3)
+        grid.setColumnStretch(0, 1)
 
     def show_checkpoints(self, infos: Sequence[CheckpointInfo]) -> None:
         """List the checkpoints on this machine."""
@@ -68,7 +72,7 @@ class ModelPanel(QGroupBox):
         self.checkpoints.setEnabled(True)
         self.checkpoints.setToolTip(describe(info))
         size = f"trained at {info.nm_per_pixel:g} nm per pixel" if info.nm_per_pixel else "pixel size of training unknown"
-        self.note.setText(f"{state}; {size}.")
+        self.note.setText(f"{state}; {'clicks and boxes only' if info.prompts_only else size}.")
 
     def _ask_save(self) -> None:
         name = f"{self.checkpoints.currentText()}_taught.safetensors"
@@ -84,5 +88,5 @@ class ModelPanel(QGroupBox):
 
 def describe(info: CheckpointInfo) -> str:
     """Write the tooltip of a checkpoint."""
-    classes = ", ".join(spec.name for spec in info.classes)
+    classes = "none; clicks and boxes only" if info.prompts_only else ", ".join(spec.name for spec in info.classes)
     return f"{info.summary}\nClasses: {classes}\n{info.bytes / 1e6:.0f} MB, licence: {info.licence}".strip()

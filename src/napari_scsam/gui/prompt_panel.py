@@ -20,6 +20,12 @@ TOOLS = {
     "scribble": ("Scribble", "Drag a line along an object."),
 }
 
+TEACH = (
+    "A class that the network does not know: scribble on a few of its objects (Inside) and beside them (Outside).",
+    "Learn the class from the points and scribbles on this slice, in seconds.",
+)
+NO_TEACHING = "This network answers clicks and boxes only. To teach a class by strokes, choose one that has learned classes."
+
 
 class PromptPanel(QGroupBox):
     """Shows and changes how single objects are found; it decides nothing."""
@@ -68,18 +74,24 @@ class PromptPanel(QGroupBox):
         self.ends = [self._button("", "Show the slice at which the object stopped.", None) for _ in range(2)]
         self.name = QLineEdit()
         self.name.setPlaceholderText("name of a new class")
-        self.name.setToolTip("A class that the network does not know: scribble on a few of its objects (Inside) and beside them (Outside).")
         self.name.returnPressed.connect(self._teach)
-        self.teach = self._button("Teach", "Learn the class from the points and scribbles on this slice, in seconds.", None)
+        self.teach = self._button("Teach", "", None)
         self.teach.clicked.connect(self._teach)
         self.body = QWidget()
         self._lay_out()
+        self.show_teachable(possible=True)
 
     def show_classes(self, classes: Sequence[ClassSpec]) -> None:
         """List the classes that an object can be given to."""
         self.target.empty()
         for spec in classes:
             self.target.add(spec, spec.name, spec.description, swatch(spec.colour))
+
+    def show_teachable(self, *, possible: bool) -> None:
+        """Say whether the network can be taught a class by strokes; that builds on classes which it has learned."""
+        for part in (self.name, self.teach):
+            part.setEnabled(possible)
+            part.setToolTip(TEACH[part is self.teach] if possible else NO_TEACHING)
 
     def show_state(self, prompting: Prompting) -> None:
         """Show the tool in the hand, the class, and whether there is an object to decide about."""

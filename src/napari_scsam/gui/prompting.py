@@ -241,7 +241,7 @@ class Prompting:
 
     def teach(self, name: str) -> None:
         """Learn a class from the points and scribbles on the slice shown."""
-        request, plane = self.session.ask(), self._shown()
+        request, plane = self.session.ask(classes=True), self._shown()
         if self.layers is None or request is None or plane is None:
             return
         if not name.strip():

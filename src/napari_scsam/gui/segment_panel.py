@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSlider, QSpinBox, QVBoxLayout
+from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.class_picker import ClassDropdown, SeveralClasses
-from napari_scsam.gui.parts import Dropdown, let_letters_pass, swatch
+from napari_scsam.gui.parts import Dropdown, let_letters_pass, note, swatch
 
 SCOPES = {
     "slice": ("this slice", "Segment slice"),
@@ -22,6 +22,11 @@ SCOPES = {
 SHIFT_STEP = 0.1
 LARGEST_SHIFT = 6.0
 """The threshold's slider, in logits."""
+
+
+CLICKS_ONLY = (
+    "This network answers clicks and boxes only: point at an object below. To find classes, choose another one, or train it on your labels."
+)
 
 
 class SegmentPanel(QGroupBox):
@@ -72,6 +77,8 @@ class SegmentPanel(QGroupBox):
         self.prefetch = QCheckBox("Prepare the neighbouring slices")
         self.prefetch.setToolTip("While you look at a slice, the ones beside it are embedded, so that they are segmented faster.")
         self.prefetch.clicked.connect(self.prefetch_changed)
+        self.body, self.note = QWidget(), note(CLICKS_ONLY)
+        self.note.hide()
         self._lay_out()
         for scope, (name, _) in SCOPES.items():
             self.scope.add(scope, name)
@@ -85,6 +92,12 @@ class SegmentPanel(QGroupBox):
         for spec in classes:
             self.classes.add((spec,), spec.name, spec.description, swatch(spec.colour))
         self.several.show_classes(classes)
+
+    def show_possible(self, *, possible: bool) -> None:
+        """Say whether the network has learned any classes; without them there is nothing to choose here."""
+        self.body.setEnabled(possible)
+        self.body.setVisible(possible)
+        self.note.setVisible(not possible)
 
     def show_choices(self, chosen: Sequence[ClassSpec], *, replace: bool, prefetch: bool) -> None:
         """Point at the classes in use; say whether the user's own pixels may be replaced, and neighbours are embedded."""
@@ -131,7 +144,10 @@ class SegmentPanel(QGroupBox):
         for part in (self.first, self.to, self.last):
             between.addWidget(part)
         between.addStretch(1)
-        column = QVBoxLayout(self)
+        whole, column = QVBoxLayout(self), QVBoxLayout(self.body)
+        whole.addWidget(self.note)
+        whole.addWidget(self.body)
+        column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(what)
         column.addLayout(sure)
         column.addWidget(self.scope)

@@ -90,7 +90,7 @@ class Segmenting:
         """Segment what was chosen."""
         if self.scope == SLICE:
             self.session.segment()
-        elif (request := self.session.ask()) is None:
+        elif (request := self.session.ask(classes=True)) is None:
             return
         elif self.scope == REGION:
             self._draw()
@@ -141,7 +141,7 @@ class Segmenting:
         self.session.status.emit("Drag a rectangle round what you want segmented; Esc leaves it.")
 
     def _segment_region(self, corners: NDArray[np.float64]) -> None:
-        if (request := self.session.ask()) is None:
+        if (request := self.session.ask(classes=True)) is None:
             return
         region = region_of(flat(corners, request.plane), request.data.shape, request.plane)
         if region is not None:

@@ -19,7 +19,7 @@ from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_scsam.config import ClassSpec, TaughtClass, UserError, VoxelSize
+from napari_scsam.config import ClassSpec, NoClassesError, TaughtClass, UserError, VoxelSize
 from napari_scsam.data.preprocess import Contrast
 from napari_scsam.gui.engine import Engine, ModelInfo, Segmentation, SliceRequest
 from napari_scsam.gui.garbage import Garbage
@@ -231,7 +231,7 @@ class Session:
 
     def segment(self) -> None:
         """Segment the slice shown; the result goes into the labels layer of the image."""
-        if (request := self.ask()) is not None:
+        if (request := self.ask(classes=True)) is not None:
             self.segment_plane(request)
 
     def segment_plane(self, request: SliceRequest) -> None:
@@ -256,13 +256,16 @@ class Session:
             return "Choose an image layer, or open a file."
         return self._sources.explain_size(self.image, self.checkpoint.nm_per_pixel if self.checkpoint else None)
 
-    def ask(self) -> SliceRequest | None:
-        """Give what is shown and chosen; tell what is missing, and give None."""
+    def ask(self, *, classes: bool = False) -> SliceRequest | None:
+        """Give what is shown and chosen; tell what is missing, and give None. `classes`: the network must have learned some."""
         try:
-            return self.request()
+            request = self.request()
+            if classes and self.checkpoint is not None and self.checkpoint.prompts_only:
+                raise NoClassesError
         except UserError as error:
             self.say(error)
             return None
+        return request
 
     def say(self, error: UserError) -> None:
         """Tell the user of a mistake."""
@@ -357,7 +360,8 @@ class Session:
     def _on_loaded(self, model: ModelInfo) -> None:
         self.part(Garbage).set_aside()
         if self.model_state != f"Runs on {model.device}":  # else it was only reminded of what it was taught
-            self.status.emit(f"Ready on {model.device}.")
+            clicks_only = self.checkpoint is not None and self.checkpoint.prompts_only
+            self.status.emit(f"Ready on {model.device}{' for clicks and boxes: point at an object' if clicks_only else ''}.")
         self._show_model(f"Runs on {model.device}")
 
     def _show_model(self, state: str) -> None:

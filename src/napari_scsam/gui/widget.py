@@ -15,6 +15,7 @@ from napari_scsam.config import UserError
 from napari_scsam.gui.canvas_guard import keep_to_own_canvas
 from napari_scsam.gui.correct_panel import CorrectPanel
 from napari_scsam.gui.correcting import Correcting
+from napari_scsam.gui.getting import Getting
 from napari_scsam.gui.model_panel import ModelPanel
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.project_desk import ProjectDesk
@@ -26,7 +27,7 @@ from napari_scsam.gui.segmenting import Segmenting
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.shortcuts import CARRY, CORRECT, OTHER_SIDE, PROMPT, REVIEW, SEGMENT, register_shortcuts
 from napari_scsam.gui.volume_panel import VolumePanel
-from napari_scsam.gui.work_bar import NETWORK, TOOLS, WorkBar
+from napari_scsam.gui.work_bar import DOWNLOAD, NETWORK, TOOLS, WorkBar
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -62,6 +63,7 @@ class ScSAMWidget(QWidget):
         self._connect_panels()
         self._connect_session()
         self._connect_correcting()
+        self._connect_getting()
         register_shortcuts()
         self._start()
 
@@ -160,10 +162,20 @@ class ScSAMWidget(QWidget):
         links.add(self._viewer.layers.selection.events.active, self._show_correcting)
         self._show_correcting()
 
+    def _connect_getting(self) -> None:
+        getting, button, links = self._session.part(Getting), self.model.get, self._links
+        button.opened.connect(lambda: button.show_downloads(getting.listed()))
+        button.asked.connect(getting.get)
+        links.add(getting.progressed, partial(self.work.show_progress, who=DOWNLOAD))
+        links.add(getting.working, partial(self.work.show_working, DOWNLOAD))
+        button.show_downloads(getting.listed())
+
     def _cancel(self) -> None:
         """Cancel whatever works."""
+        getting = self._session.part(Getting)
+        cancels = {NETWORK: self._segmenting.cancel, TOOLS: self._correcting.cancel, DOWNLOAD: getting.cancel}
         for who in tuple(self.work.at_work):
-            {NETWORK: self._segmenting.cancel, TOOLS: self._correcting.cancel}[who]()
+            cancels[who]()
 
     def _show_correcting(self) -> None:
         found = self._correcting
@@ -203,6 +215,8 @@ class ScSAMWidget(QWidget):
             self.model.show_taught(self._session.taught)
             self.segment.show_classes(self._session.classes)
             self.prompt.show_classes(self._session.classes)
+            self.segment.show_possible(possible=not info.prompts_only)
+            self.prompt.show_teachable(possible=not info.prompts_only)
             self._show_choices()
             self._show_image()
 

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBox
 from napari_scsam.config import Progress
 from napari_scsam.gui.parts import keep_place, note
 
-NETWORK, TOOLS = "network", "tools"
+NETWORK, TOOLS, DOWNLOAD = "network", "tools", "download"
 """Who works."""
 
 PATIENCE_MS = 150
@@ -19,7 +19,7 @@ LINES = 2
 
 
 class WorkBar(QFrame):
-    """Shows the work of the network and of the object tools; it decides nothing."""
+    """Shows the work of the network and of the object tools, and downloads; it decides nothing."""
 
     cancel_asked = Signal()
 
@@ -50,8 +50,10 @@ class WorkBar(QFrame):
         self.status.setText(sentence)
         self.status.setMinimumHeight(LINES * self.status.fontMetrics().lineSpacing())  # the font is napari's only once it is shown
 
-    def show_progress(self, progress: Progress) -> None:
-        """Move the bar."""
+    def show_progress(self, progress: Progress, who: str = NETWORK) -> None:
+        """Move the bar; a download gives way to work that somebody waits for."""
+        if who == DOWNLOAD and self.at_work != {DOWNLOAD}:
+            return
         self.bar.setRange(0, max(1, progress.total))
         self.bar.setValue(progress.done)
         self.bar.setFormat(f"{progress.what}  %p %" if progress.done else progress.what)

@@ -215,6 +215,7 @@ class Predictor:
 
     def logits_steps(self, names: Sequence[str] | None = None) -> Generator[Progress, None, NDArray[np.float32]]:
         """Like `class_logits`, as a generator that yields after each tile and can be closed between two."""
+        self.model.config.need_classes()
         slice_, wanted = self.current(), select_classes(self.classes, names)
         missing = [c for c in wanted if c.name not in slice_.logits]
         if missing:
@@ -254,6 +255,11 @@ class Predictor:
         ----------
         names
             Classes in the order wanted; all when not given.
+
+        Raises
+        ------
+        UserError
+            When a name is not known, or the network has learned no classes.
         """
         return finish(self.logits_steps(names))
 
@@ -362,7 +368,14 @@ class Predictor:
         -------
         ClassSpec
             With the next free id; the class can be asked for at once.
+
+        Raises
+        ------
+        UserError
+            When strokes do not fit, or the network has learned no classes: a
+            prototype speaks through the class prompt encoder, which then says nothing yet.
         """
+        self.model.config.need_classes()
         marks = self.marks(foreground, background)
         shape = (marks.shape[1], marks.shape[2])
         touched = [t for t in self.tiles() if marks[(slice(None), *t.inside(shape))].any()]

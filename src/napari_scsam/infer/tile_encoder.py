@@ -5,7 +5,8 @@ features alone (256×h×w) where SAM's encoder is a big ViT: they are most of th
 work and a tenth of the bytes, and every checkpoint that was trained on that
 frozen encoder can use them. With the tiny encoder, the MAE and the fusion
 are half of the work, so the whole embedding is kept: a tile then costs
-reading, but belongs to one checkpoint. ``make benchmark-speed`` has the figures.
+reading, but belongs to one checkpoint. Without the detail path SAM's features
+are nearly all there is. ``make benchmark-speed`` has the figures.
 """
 
 from __future__ import annotations
@@ -104,7 +105,8 @@ class TileEncoder:
 
     @cached_property
     def _keeps_all(self) -> bool:
-        return self.model.config.sam == "vit_t" or "sam" not in self.model.config.branches
+        config = self.model.config
+        return (config.sam == "vit_t" and config.detail) or "sam" not in config.branches
 
     @cached_property
     def _weights(self) -> str:

@@ -16,7 +16,7 @@ from segment_anything.modeling import PromptEncoder
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_scsam.config import ClassSpec, UserError, parse_classes
+from napari_scsam.config import ClassSpec, NoClassesError, UserError, parse_classes
 from napari_scsam.model.class_prompt import ClassPromptEncoder
 from napari_scsam.model.click_path import ClickPath, prompt_maps
 from napari_scsam.model.fusion import Fusion
@@ -50,11 +50,18 @@ class ScSAMConfig:
     """``"cosine"``, or ``"dot"`` for the raw dot product."""
     detail: bool = True
     """Sharpen masks with the detail and the click path; without them they are SAM's own, at a stride of 4."""
+    prompts_only: bool = False
+    """It answers clicks and boxes alone: nothing taught it classes, and its class table only says where accepted objects go."""
 
     def __post_init__(self) -> None:
         for setting, choices in (("branches", ("sam+mae", "sam", "mae")), ("fusion", ("gated", "sum")), ("similarity", ("cosine", "dot"))):
             if getattr(self, setting) not in choices:
                 raise UserError(f"{setting} = {getattr(self, setting)!r} is unknown; choose from {', '.join(choices)}")
+
+    def need_classes(self) -> None:
+        """Raise a `NoClassesError` where there is nothing to find classes with."""
+        if self.prompts_only:
+            raise NoClassesError
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values."""
@@ -76,7 +83,7 @@ class Embedding(NamedTuple):
     fused: Tensor
     """B×256×h×w"""
     detail: Tensor
-    """B×32×8h×8w"""
+    """B×32×8h×8w; no channels without the detail path"""
 
 
 class ScSAM(nn.Module):
@@ -141,7 +148,9 @@ class ScSAM(nn.Module):
     def fuse(self, features: EncoderFeatures) -> Embedding:
         """Join both encoders' features; cheap beside `encode`."""
         fused = self.fusion(features.sam, features.mae[-1]) if features.mae else features.sam
-        return Embedding(fused, self.detail.features(fused, features.mae))
+        batch, _, h, w = fused.shape
+        fine = self.detail.features(fused, features.mae) if self.config.detail else fused.new_empty(batch, 0, 8 * h, 8 * w)
+        return Embedding(fused, fine)
 
     def class_logits(self, embedding: Embedding, prototypes: Tensor | None = None) -> Tensor:
         """Decode K classes of B images in one batch.

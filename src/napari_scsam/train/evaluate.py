@@ -57,8 +57,8 @@ def evaluate(
     Raises
     ------
     UserError
-        When shapes differ, a label value is no class, a slice is not there
-        or the tolerance cannot be used.
+        When shapes differ, a label value is no class, a slice is not there,
+        the tolerance cannot be used or the network has learned no classes.
     """
     chosen_slices = check_slices(image, labels, slices)
     limits = Limits.for_pixels(image.voxel_size, tolerance, smallest)

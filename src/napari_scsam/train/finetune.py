@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -12,14 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_scsam.checkpoint import load_checkpoint, load_mae, read_weights, save_checkpoint
+from napari_scsam.checkpoint import checkpoint_info, load_checkpoint, load_mae, save_checkpoint
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.data.volumes import open_labels, open_volume
 from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.model import EncoderFeatures, ScSAM
-from napari_scsam.model.image_encoder import load_encoder
-from napari_scsam.model.official_weights import read_official
+from napari_scsam.published import load_sam
 from napari_scsam.train.calibrate import calibrate
 from napari_scsam.train.dataset import Batch, LabelledCrops
 from napari_scsam.train.losses import class_loss, prototype_loss
@@ -34,7 +34,7 @@ from napari_scsam.train.schedule import TrainStep, learning_rate
 def build_model(recipe: Recipe) -> ScSAM:
     """Make the model a recipe starts from, with whatever pre-trained weights it names."""
     if recipe.start is not None:
-        return start_from(recipe.start, recipe.classes)
+        return start_from(recipe.start, recipe.classes, learns_classes=recipe.training.class_weight > 0)
     model = ScSAM(recipe.model, recipe.classes)
     if recipe.sam_weights is not None:
         load_sam(model, recipe.sam_weights)
@@ -43,14 +43,20 @@ def build_model(recipe: Recipe) -> ScSAM:
     return model
 
 
-def start_from(path: Path, classes: Sequence[ClassSpec]) -> ScSAM:
+def start_from(path: Path, classes: Sequence[ClassSpec], *, learns_classes: bool = True) -> ScSAM:
     """Load a checkpoint to go on from; its config and class table stand.
 
     Raises
     ------
     UserError
-        When the recipe's table says something else.
+        When the recipe's table says something else, or classes are to be
+        learned by a network that is made for clicks and boxes alone.
     """
+    if learns_classes and (info := checkpoint_info(path)).prompts_only:
+        raise UserError(
+            f"{path.name} is made for clicks and boxes alone, without the parts that learn classes well; in the recipe's [model], "
+            f"write sam = {json.dumps(info.config['sam'])} and sam_weights = {json.dumps(str(path))} in place of start"
+        )
     model = load_checkpoint(path)
     if wrong := {(c.id, c.name) for c in classes} - {(c.id, c.name) for c in model.classes}:
         number, name = min(wrong)
@@ -58,31 +64,6 @@ def start_from(path: Path, classes: Sequence[ClassSpec]) -> ScSAM:
             f"{path.name} has no class {name!r} with id {number}; leave [[classes]] out of a recipe that starts from a checkpoint"
         )
     return model
-
-
-def load_sam(model: ScSAM, path: Path) -> None:
-    """Fill encoder, prompt encoder and decoder from an official SAM file, or from a checkpoint of ours.
-
-    Raises
-    ------
-    UserError
-        When the file is no SAM, or one of another size or without its decoder.
-    """
-    official = read_weights(path) if path.suffix == ".safetensors" else read_official(path)
-    load_encoder(model.image_encoder, official, str(path))
-    for prefix, part in (("prompt_encoder.", model.prompt_encoder), ("mask_decoder.", model.mask_decoder)):
-        try:
-            part.load_state_dict({k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)})
-        except RuntimeError as error:
-            raise UserError(f"{path} holds no {prefix[:-1].replace('_', ' ')} of SAM's form; give a whole SAM checkpoint") from error
-    for prefix, part in (("detail.", model.detail), ("click_path.", model.click_path)):  # an official SAM has neither
-        own = {k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)}
-        try:
-            part.load_state_dict(own, strict=False)  # the MAE's side entrances to the details are new
-        except RuntimeError as error:
-            raise UserError(
-                f"the {prefix[:-1].removesuffix('_path')} path of {path} has another form; make the file anew by its recipe"
-            ) from error
 
 
 def parameter_groups(model: ScSAM, training: Training) -> list[dict[str, object]]:
@@ -154,7 +135,7 @@ def losses_of(model: ScSAM, batch: Batch, features: EncoderFeatures, training: T
 def calibrate_model(model: ScSAM, recipe: Recipe, device: torch.device) -> None:
     """Set temperature and thresholds by the slices that the recipe keeps for it, if any."""
     for source in recipe.sources:
-        if source.calibration:
+        if source.calibration and not model.config.prompts_only:
             image, labels = open_volume(source.image, source.voxel_size), open_labels(source.labels)
             list(calibrate(Predictor(model, device), image, labels, source.calibration))
             return

@@ -162,8 +162,11 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
     classes, training = _tables(data, "classes"), _training(_table(data, "training"))
     if training.keep and start is None:
         raise UserError("keep in the recipe's [training] needs weights to keep; name a checkpoint by start in [model]")
+    config = _model(model)
+    if config.prompts_only and training.class_weight:
+        raise UserError("prompts_only = true in the recipe's [model] needs class_weight = 0 in [training]; leave it out to train classes")
     return Recipe(
-        model=_model(model),
+        model=config,
         # The class table of a checkpoint to start from stands.
         classes=parse_classes(classes) if classes or start is None else (),
         sources=tuple(_source(s, base) for s in _tables(data, "data")),

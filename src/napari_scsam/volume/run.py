@@ -63,12 +63,14 @@ def segment_volume(
     Raises
     ------
     UserError
-        When the output cannot be written, or the volume cannot be segmented.
+        When the output cannot be written, the volume cannot be segmented, or
+        the network has learned no classes.
     """
     source = volume if isinstance(volume, Volume) else as_volume(volume, voxel_size)
     # Embeddings that `scsam embed` or the plugin kept are used. None are added: a volume may be far larger than the cache,
     # and would drive out of it what the user works on.
     predictor = model if isinstance(model, Predictor) else Predictor(model, device, default_cache(), fill=False)
+    predictor.model.config.need_classes()  # now, not after the contrast was measured
     if source.path is not None and source.path.resolve() == Path(out).resolve():
         raise UserError(f"the labels would overwrite the image {out}; give them another name")
     wanted, contrast = select_classes(predictor.classes, classes), measure_contrast(source.data)
