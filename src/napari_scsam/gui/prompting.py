@@ -161,7 +161,7 @@ class Prompting:
         if self.layers is None or found.plane != self._shown() or self.layers.read(found.plane) != found.request.marks:
             return
         self._show(found)
-        share = f"{found.patch.mask.sum()} pixels, {found.quality:.0%} sure".replace("%", " %")
+        share = f"{found.patch.mask.sum()} pixels, {min(max(found.quality, 0.0), 1.0):.0%} sure".replace("%", " %")
         self.session.status.emit(
             f"Object: {share}. Enter accepts it, Esc drops it."
             if found.patch.mask.any()
