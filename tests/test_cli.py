@@ -19,6 +19,8 @@ import torch
 
 from napari_scsam import checkpoint, cli
 from napari_scsam.checkpoint import save_checkpoint, weights_folder
+from napari_scsam.cli import checkpoints, segmenting
+from napari_scsam.cli.scoring import parse_map, parse_slices
 from napari_scsam.config import UserError
 from napari_scsam.data.ome_zarr import read_class_table, write_labels
 from napari_scsam.data.phantom import CLASSES, Phantom, make_phantom
@@ -179,21 +181,21 @@ def test_labels_that_number_objects_are_scored_by_clicks_alone(
 
 
 def test_slice_numbers() -> None:
-    assert cli.parse_slices(None, 20) is None
-    assert cli.parse_slices("3", 20) == (3,)
-    assert cli.parse_slices("0, 3,10-12", 20) == (0, 3, 10, 11, 12)
-    assert cli.parse_slices("18-999999999999,30-40", 20) == (18, 19, 20, 30)
+    assert parse_slices(None, 20) is None
+    assert parse_slices("3", 20) == (3,)
+    assert parse_slices("0, 3,10-12", 20) == (0, 3, 10, 11, 12)
+    assert parse_slices("18-999999999999,30-40", 20) == (18, 19, 20, 30)
     for wrong in ("", "a", "3-", "-3", "1,,2", "5-3", "1-2-3", "²", "1.5"):
         with pytest.raises(UserError, match=r"--slices .* is not readable at '.*'; write slice numbers and ranges, e.g. 0,3,10-20"):
-            cli.parse_slices(wrong, 20)
+            parse_slices(wrong, 20)
 
 
 def test_map_pairs() -> None:
-    assert cli.parse_map([], CLASSES) is None
-    assert cli.parse_map(["1=ER", "12=membrane"], CLASSES) == {1: CLASSES[8], 12: CLASSES[5]}
+    assert parse_map([], CLASSES) is None
+    assert parse_map(["1=ER", "12=membrane"], CLASSES) == {1: CLASSES[8], 12: CLASSES[5]}
     for wrong in ("er", "er=1", "1=", "=er", "²=er"):
         with pytest.raises(UserError, match=f"--map {wrong} is not a pair"):
-            cli.parse_map([wrong], CLASSES)
+            parse_map([wrong], CLASSES)
 
 
 def test_checkpoints_info(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -314,7 +316,7 @@ def test_demo_opens_napari_in_a_process_of_its_own(
         opened.append(command)
         return subprocess.CompletedProcess(command, code)
 
-    monkeypatch.setattr(cli.subprocess, "run", window)
+    monkeypatch.setattr(segmenting.subprocess, "run", window)
     assert scsam("demo") == ends
     assert opened[0][1:3] == ["-m", "napari"]
     assert Path(opened[0][3]).name == "sample.tif"
@@ -443,7 +445,7 @@ def test_a_message_of_several_lines_becomes_one(monkeypatch: pytest.MonkeyPatch,
     def fail(_: object) -> None:
         raise UserError("it is damaged (line 1\n  line 2); fetch it again")
 
-    monkeypatch.setattr(cli, "run_list", fail)
+    monkeypatch.setattr(checkpoints, "run_list", fail)
     assert scsam("checkpoints") == 2
     assert capsys.readouterr().err == "scsam: it is damaged (line 1 line 2); fetch it again\n"
 
@@ -452,7 +454,7 @@ def test_ctrl_c_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     def stop(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "run_list", stop)
+    monkeypatch.setattr(checkpoints, "run_list", stop)
     assert scsam("checkpoints") == 130
     assert capsys.readouterr().err == "scsam: stopped\n"
 
@@ -477,7 +479,7 @@ def test_as_a_process_a_mistake_is_one_line_and_2(model: Path, tmp_path: Path) -
 
 
 def test_as_a_process_a_fault_of_ours_is_1() -> None:
-    ended = process("cli.run_list = lambda _: 1 / 0; sys.exit(cli.main(['checkpoints']))")
+    ended = process("cli.checkpoints.run_list = lambda _: 1 / 0; sys.exit(cli.main(['checkpoints']))")
     assert ended.returncode == 1
     assert "ZeroDivisionError" in ended.stderr
 

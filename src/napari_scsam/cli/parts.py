@@ -1,0 +1,88 @@
+"""What every command has: one-line mistakes, options of the model, progress bars."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from tqdm import tqdm
+
+from napari_scsam.config import Progress
+
+if TYPE_CHECKING:
+    from napari_scsam.data.volumes import Volume
+    from napari_scsam.model import ScSAM
+
+
+class Parser(argparse.ArgumentParser):
+    """Says a mistake in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with exit code 2 and one sentence."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def command(commands: Any, name: str, run: Any, about: str) -> Parser:
+    """Add a command that calls `run` with its arguments."""
+    parser: Parser = commands.add_parser(name, help=about, description=about)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_model_options(parser: Parser) -> None:
+    """Add what every command asks that runs a network on a volume."""
+    parser.add_argument("--checkpoint", default="default", metavar="C", help="a name or a path (default: the shipped one)")
+    add_device(parser)
+    parser.add_argument("--voxel-size", nargs="+", type=float, metavar="NM", help="z y x in nm, instead of what the file says")
+
+
+def add_device(parser: Parser) -> None:
+    """Add the choice of the device."""
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
+
+
+def parse_names(text: str | None) -> list[str] | None:
+    """Read ``mitochondrion, PSD``; None when there is no text."""
+    return [name.strip() for name in text.split(",")] if text else None
+
+
+def say_unknown_size(volume: Volume, model: ScSAM) -> None:
+    """Tell that the pixel size is not known, where it matters; it is never guessed."""
+    if volume.voxel_size is None and model.config.nm_per_pixel:
+        say(
+            f"scsam: voxel size unknown, so the image is taken as it is; the checkpoint was trained at "
+            f"{model.config.nm_per_pixel:g} nm per pixel (tell the size with --voxel-size)"
+        )
+
+
+T = TypeVar("T")
+
+
+def show(steps: Generator[Progress, None, T]) -> T:
+    """Put a progress bar round long work and give its result."""
+    with tqdm(unit="", disable=not sys.stderr.isatty()) as bar:
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            bar.total = step.total
+            bar.set_description(step.what, refresh=False)
+            bar.update(step.done - bar.n)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON atomically."""
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+
+
+def say(text: str) -> None:
+    """Tell something beside the result, on stderr."""
+    print(text, file=sys.stderr, flush=True)

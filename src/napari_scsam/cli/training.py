@@ -1,0 +1,95 @@
+"""``scsam pretrain``, ``pseudo-label`` and ``train``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from napari_scsam.cli.parts import add_device, add_model_options, command, parse_names, say, say_unknown_size, show
+
+if TYPE_CHECKING:
+    from napari_scsam.train.schedule import TrainStep
+
+
+def add_training(commands: Any) -> None:
+    """Describe ``scsam pretrain``, ``pseudo-label`` and ``train``."""
+    parser = command(commands, "pretrain", run_pretrain, "Pre-train the MAE branch on unlabelled volumes.")
+    parser.add_argument("volumes", nargs="+", metavar="VOL")
+    parser.add_argument("-o", "--out", required=True, type=Path, metavar="MAE.safetensors")
+    parser.add_argument("--steps", type=int, default=600, help="default: 600")
+    parser.add_argument("--encoder", default="hybrid", help="hybrid, or the name of a timm ViT")
+    parser.add_argument("--start", metavar="MAE.safetensors", help="go on from what an earlier run wrote")
+    parser.add_argument("--seed", type=int, default=0, help="fixes the run (default: 0)")
+    add_device(parser)
+    parser = command(commands, "pseudo-label", run_pseudo_label, "Label a volume as far as a checkpoint is sure of it, to train on.")
+    parser.add_argument("image", metavar="VOLUME", help="as for segment; seen along z, y and x where its voxels are nearly cubes")
+    parser.add_argument("-o", "--out", required=True, type=Path, metavar="DIR", help="folder for labels.tif and reviewed.tif")
+    parser.add_argument("--classes", metavar="a,b", help="names of the classes to believe (default: all)")
+    add_model_options(parser)
+    parser = command(commands, "train", run_train, "Train a ScSAM by a recipe.")
+    parser.add_argument("recipe", type=Path, metavar="CONFIG.toml")
+    parser.add_argument("-o", "--out", required=True, type=Path, metavar="CKPT.safetensors")
+    add_device(parser)
+
+
+def run_pretrain(arguments: argparse.Namespace) -> None:
+    """Train a masked autoencoder."""
+    from napari_scsam.data.volumes import open_volume
+    from napari_scsam.train.pretrain import PretrainConfig, pretrain
+
+    config = PretrainConfig(encoder=arguments.encoder, steps=arguments.steps, seed=arguments.seed, start=arguments.start)
+    show_training(pretrain([open_volume(v) for v in arguments.volumes], arguments.out, config, arguments.device))
+    say_run(arguments.out)
+
+
+def run_pseudo_label(arguments: argparse.Namespace) -> None:
+    """Write labels of what is sure, and the mask that says where that is."""
+    from napari_scsam.checkpoint import load_checkpoint
+    from napari_scsam.data.label_tiff import write_label_tiff
+    from napari_scsam.data.volumes import open_volume
+    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.train.pseudo_labels import pseudo_labels
+
+    image = open_volume(arguments.image, arguments.voxel_size)
+    predictor = Predictor(load_checkpoint(arguments.checkpoint), arguments.device)
+    labels, known = show(pseudo_labels(predictor, image, parse_names(arguments.classes)))
+    say_unknown_size(image, predictor.model)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    write_label_tiff(arguments.out / "labels.tif", labels, image.voxel_size, predictor.classes, image.origin)
+    write_label_tiff(arguments.out / "reviewed.tif", known, image.voxel_size, (), image.origin)
+    print(arguments.out / "labels.tif")
+
+
+def run_train(arguments: argparse.Namespace) -> None:
+    """Train by a recipe."""
+    from napari_scsam.train.finetune import train
+    from napari_scsam.train.recipe import read_recipe
+
+    show_training(train(read_recipe(arguments.recipe), arguments.out, arguments.device))
+    say_run(arguments.out)
+
+
+def say_run(out: Path) -> None:
+    """Tell what a training run wrote: its record on stderr, and the checkpoint, as the last word."""
+    from napari_scsam.train.run_folder import run_folder
+
+    say(f"scsam: curves, pictures and the record of the run are in {run_folder(out)}")
+    print(out)
+
+
+def show_training(steps: Iterable[TrainStep]) -> None:
+    """Show losses as they fall; every twentieth step as a line when not on a terminal."""
+    terminal = sys.stderr.isatty()
+    with tqdm(disable=not terminal) as bar:
+        for step in steps:
+            losses = " ".join(f"{k} {v:.3f}" for k, v in step.losses.items())
+            bar.total = step.total
+            bar.set_postfix_str(losses, refresh=False)
+            bar.update(step.step - bar.n)
+            if not terminal and (step.step % 20 == 0 or step.step == step.total):
+                say(f"step {step.step}/{step.total} {losses} {step.seconds:.0f} s")
