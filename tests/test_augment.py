@@ -18,6 +18,7 @@ from napari_scsam.train.augment import (
     random_grid,
     restain,
     sample,
+    sheathe,
     tone_curve,
     uneven_light,
     uniform,
@@ -192,6 +193,25 @@ def test_a_decoy_hides_what_was_there_and_says_where():
     far = gaussian_blur(hidden[None].float(), 6.0)[0] < 1e-3
     assert torch.allclose(changed[0, far], image[0, far], atol=1e-4)
     assert float((changed[0, hidden] - image[0, hidden]).abs().mean()) > 0.05
+
+
+def test_a_soft_decoy_ends_gently():
+    image = torch.full((1, 128, 128), 0.5)
+    slopes = [float(decoy(image, chance(2), soft)[0].diff(dim=2).abs().max()) for soft in (0.7, 40.0)]
+    assert slopes[1] < slopes[0] / 3
+
+
+def test_a_sheath_is_a_dark_band_that_leaves_the_inside():
+    y, x = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    profile, image = ((y - 32) ** 2 + (x - 32) ** 2) < 20**2, torch.full((1, 64, 64), 0.8)
+    for seed in range(5):
+        wrapped, band = sheathe(image, profile, chance(seed))
+        assert band.any()
+        assert not (band & ~profile).any()
+        assert not band[32, 32]
+        assert float(wrapped[0, band].mean()) < 0.6
+        outside = gaussian_blur(band[None].float(), 2.0)[0] < 1e-3
+        assert torch.allclose(wrapped[0, outside], image[0, outside], atol=1e-3)
 
 
 def test_noise_by_phase_keeps_the_grain():

@@ -262,3 +262,24 @@ def test_nothing_is_to_be_found_in_a_decoy(source: Source) -> None:
     untouched = torch.ones_like(numbers)
     LabelledCrops(recipe(source, augmentation=Augmentation(**plain))).look(torch.rand(1, 64, 64), untouched, chance(0))
     assert (untouched == 1).all()
+
+
+def test_a_profile_may_get_a_sheath(source: Source) -> None:
+    wrapping = Source(source.image, source.labels, objects=((2,),), borders=(9,), sheath=9)
+    augmentation = Augmentation(zoom=1, stretch=1, sheaths=1.0)
+    crops = LabelledCrops(recipe(wrapping, augmentation=augmentation))
+    numbers = torch.zeros(3, 64, 64, dtype=torch.long)
+    numbers[1, 10:20, 10:20], numbers[2, 5:45, 5:45] = 4, 7  # an object inside a profile
+    before, image = numbers.clone(), torch.full((1, 64, 64), 0.9)
+    wrapped = crops.wrap(crops.volumes[0], image, numbers, chance(0))
+    band = numbers[0] == 2
+    assert band[5, 5:45].all()
+    assert not band[25, 25]
+    assert (numbers[1:, band] == 0).all()
+    assert torch.equal(numbers[:, ~band], before[:, ~band])
+    assert float(wrapped[0, band].mean()) < 0.6
+    plain = LabelledCrops(recipe(Source(source.image, source.labels, objects=((2,),), sheath=9), augmentation=augmentation))
+    assert plain.wrap(plain.volumes[0], image, before, chance(0)) is image  # it knows no profiles
+    small = torch.zeros_like(before)
+    small[2, :5, :5] = 1
+    assert crops.wrap(crops.volumes[0], image, small, chance(0)) is image

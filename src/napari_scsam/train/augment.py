@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -42,6 +44,10 @@ class Augmentation:
     """Spread by which each class takes stain of its own: grey is added to it and its inner texture fades."""
     decoys: float = 0.0
     """Probability of a region that has the greys and the grain of the tissue but nothing in it."""
+    sheaths: float = 0.0
+    """Probability that a profile of a cell gets a dark sheath, where the source says what that is called."""
+    soft: float = 3.0
+    """Largest sigma in pixels of the edge of a decoy."""
 
 
 def uniform(generator: torch.Generator, low: float, high: float) -> float:
@@ -131,12 +137,12 @@ def restain(image: Tensor, labels: Tensor, spread: float, generator: torch.Gener
     return stained
 
 
-def decoy(image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def decoy(image: Tensor, generator: torch.Generator, soft: float = 3.0) -> tuple[Tensor, Tensor]:
     """Put a region without organelles into a 1×Y×X crop, and say where it is, Y×X.
 
     Mostly it has the crop's power spectrum with random phases, sharp or
     blurred, as chromatin and cytoplasm may look; else it is nearly black, as
-    lipid and lysosomes are.
+    lipid and lysosomes are. Its edge is blurred by a sigma of up to `soft` pixels.
     """
     cells = 2 + int(uniform(generator, 0, 4))
     size = (image.shape[1], image.shape[2])
@@ -149,7 +155,17 @@ def decoy(image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     else:
         share, filling = uniform(generator, 0.02, 0.15), grain * uniform(generator, 0.05, 0.4) + uniform(generator, 0, 0.15)
     where = (field > torch.quantile(field, 1 - share)).float()
-    return torch.lerp(image, filling, gaussian_blur(where, uniform(generator, 0.7, 3))), where[0] > 0
+    return torch.lerp(image, filling, gaussian_blur(where, uniform(generator, 0.7, soft))), where[0] > 0
+
+
+def sheathe(image: Tensor, profile: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Wrap a profile of a cell (Y×X) of a 1×Y×X crop into a sheath as dark and lamellar as myelin, and say where it is, Y×X."""
+    depth = torch.from_numpy(ndimage.distance_transform_edt(profile.numpy()).astype(np.float32))
+    band = (depth > 0) & (depth <= min(uniform(generator, 4, 30), 0.6 * float(depth.max())))  # something of the cell must be left
+    lamellae = torch.sin(depth * (2 * math.pi / uniform(generator, 3, 9)))[None] * uniform(generator, 0, 0.08)
+    grain = (image - gaussian_blur(image, 2)) * uniform(generator, 0.3, 1)
+    filling = uniform(generator, 0, 0.3) + lamellae + grain
+    return torch.lerp(image, filling, gaussian_blur(band[None].float(), uniform(generator, 0.7, 2))), band
 
 
 def phase_noise(image: Tensor, generator: torch.Generator) -> Tensor:

@@ -15,7 +15,7 @@ from napari_scsam.config import UserError
 from napari_scsam.data.preprocess import measure_contrast, normalise
 from napari_scsam.data.review import find_reviewed
 from napari_scsam.data.volumes import Volume, open_labels, open_volume
-from napari_scsam.train.augment import decoy, random_grid, restain, sample, uniform, vary_grey, window
+from napari_scsam.train.augment import decoy, random_grid, restain, sample, sheathe, uniform, vary_grey, window
 from napari_scsam.train.recipe import Recipe, Source
 
 UNKNOWN = 255
@@ -23,6 +23,9 @@ UNKNOWN = 255
 
 SMALLEST_OBJECT = 24
 """Objects of fewer pixels in a crop are not clicked on."""
+
+SMALLEST_WRAPPED, LARGEST_WRAPPED = 600, 0.5
+"""Pixels, and share of a crop, of profiles that get a sheath."""
 
 
 class Batch(NamedTuple):
@@ -66,6 +69,8 @@ class LabelledVolume:
         index = {c.id: i + 1 for i, c in enumerate(recipe.classes)}
         self.profiles = len(source.objects) if source.borders and not source.instances else None
         """Which of the object maps holds cells' profiles, with organelles inside."""
+        self.sheath = index.get(source.sheath) if source.sheath is not None and self.profiles is not None else None
+        """Index of the class that wraps profiles."""
         self.classes = np.full(values.shape, UNKNOWN, np.uint8) if source.instances else lookup(values, index)
         self.objects = [number_instances(values)] if source.instances else object_maps(values, source)
         self.anywhere: NDArray[np.intp] | None = None
@@ -146,12 +151,26 @@ class LabelledCrops:
         grey = torch.from_numpy(volume.grey[z][part].astype(np.float32) / 255)[None]
         layers = np.stack([volume.classes[z][part], *(o[z][part] for o in volume.objects)]).astype(np.float32)
         numbers = sample(torch.from_numpy(layers), inside, grid, "nearest").round().long()
-        image = self.look(sample(grey, inside, grid, "bilinear"), numbers, generator)
+        image = self.look(self.wrap(volume, sample(grey, inside, grid, "bilinear"), numbers, generator), numbers, generator)
         objects, kinds = self.pick_objects(numbers[1:], generator)
         profile = torch.tensor([k is not None and k == volume.profiles for k in kinds], dtype=torch.bool).view(-1, 1, 1)
         first_clicks = objects * (~profile | (numbers[0] == 0))
         # A profile of which the crop shows organelles alone cannot be meant by a click.
         return image, numbers[0], objects * first_clicks.flatten(1).any(1)[:, None, None], first_clicks
+
+    def wrap(self, volume: LabelledVolume, image: Tensor, numbers: Tensor, generator: torch.Generator) -> Tensor:
+        """Now and then give a profile in a 1×s×s crop a sheath, in the picture and in its L×s×s labels and objects."""
+        if volume.sheath is None or volume.profiles is None or uniform(generator, 0, 1) >= self.training.augmentation.sheaths:
+            return image
+        ids, sizes = torch.unique(numbers[1 + volume.profiles], return_counts=True)
+        ids = ids[(ids > 0) & (sizes >= SMALLEST_WRAPPED) & (sizes <= LARGEST_WRAPPED * image.numel())]
+        if not len(ids):
+            return image
+        chosen = ids[int(uniform(generator, 0, len(ids) - 1e-6))]
+        image, band = sheathe(image, numbers[1 + volume.profiles] == chosen, generator)
+        numbers[1:, band] = 0
+        numbers[0, band] = volume.sheath
+        return image
 
     def look(self, image: Tensor, numbers: Tensor, generator: torch.Generator) -> Tensor:
         """Change the look of a 1×s×s crop; where that hides what is there, its L×s×s labels and objects become 0."""
@@ -159,7 +178,7 @@ class LabelledCrops:
         if how.stain:
             image = restain(image, numbers[0], how.stain, generator)
         if uniform(generator, 0, 1) < how.decoys:
-            image, hidden = decoy(image, generator)
+            image, hidden = decoy(image, generator, how.soft)
             numbers[:, hidden] = 0
         return vary_grey(image, how, generator)
 

@@ -36,6 +36,8 @@ class Source:
     """Groups of class ids whose connected regions are objects to click on, e.g. ``((1, 2), (3,))``."""
     borders: tuple[int, ...] = ()
     """Class ids (membranes) that cut the rest of the slice into profiles to click on."""
+    sheath: int | None = None
+    """Class id of what wraps a profile (myelin); the augmentation may draw more of it."""
     voxel_size: VoxelSize | None = None
     """Overrides the file's, in nm."""
     weight: float = 1.0
