@@ -22,10 +22,11 @@ from benchmarks.accuracy.unet import UNetLogits, train_unet
 from napari_scsam.checkpoint import load_checkpoint
 from napari_scsam.data.volumes import Volume, as_volume, open_labels, open_volume
 from napari_scsam.infer.predictor import Predictor, finish
+from napari_scsam.model import ScSAMConfig
 from napari_scsam.train.calibrate import calibrate
 from napari_scsam.train.evaluate import evaluate
 from napari_scsam.train.finetune import train
-from napari_scsam.train.recipe import Recipe
+from napari_scsam.train.recipe import Recipe, Source, Training
 from napari_scsam.train.scores import Scores
 
 TRAINERS: Mapping[str, Trainer] = {"scsam": partial(train, device="cpu"), "unet": train_unet}
@@ -91,16 +92,37 @@ def recipe_of(bench: Bench, run: Run) -> Recipe:
 
 
 def settings_of(bench: Bench, run: Run) -> dict[str, Any]:
-    """Give all that a result depends on, as plain JSON values; a run with the same is not repeated."""
+    """Give all that a result depends on, as plain JSON values; a run with the same is not repeated.
+
+    Settings of the recipe that stand at their defaults are left out: one that is added later changes no earlier run.
+    """
     recipe = recipe_of(bench, run)
     weights = [path for path in (recipe.sam_weights, recipe.mae_weights) if path]
     shared = {k: v for k, v in asdict(bench.scale).items() if k not in ("training", "subsets", "seeds")}
-    named = {**recipe.to_dict(), "classes": [f"{c.id} {c.name}" for c in recipe.classes]}  # colours and descriptions change nothing
+    named = {**spare(recipe), "classes": [f"{c.id} {c.name}" for c in recipe.classes]}  # colours and descriptions change nothing
     settings = {"variant": asdict(VARIANTS[run.variant]), "recipe": named, "weights": [digest(p) for p in weights], **shared}
     if run.variant in bench.prices:
         settings["steps"] = bench.steps(run)
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain
+
+
+def spare(recipe: Recipe) -> dict[str, Any]:
+    """Give a recipe as plain values, without what stands at its default."""
+    values, usual = recipe.to_dict(), Recipe(ScSAMConfig(), (), (), Training()).to_dict()
+    training = beside(values["training"], usual["training"])
+    training["augmentation"] = beside(values["training"]["augmentation"], usual["training"]["augmentation"])
+    source = Source(Path(), Path()).to_dict()
+    return values | {
+        "model": beside(values["model"], usual["model"]),
+        "training": training,
+        "sources": [beside(s, source) for s in values["sources"]],
+    }
+
+
+def beside(values: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what differs."""
+    return {key: value for key, value in values.items() if key not in usual or value != usual[key]}
 
 
 def prices_of(bench: Bench, runs: Iterable[Run]) -> dict[str, float]:
