@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from napari_scsam.config import ClassSpec, Progress, UserError, distinct_colour, parse_classes, parse_voxel_size, select_classes
+from napari_scsam.config import ClassSpec, Progress, UserError, distinct_colour, family, parse_classes, parse_voxel_size, select_classes
 
 TABLE = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "ER"), ClassSpec(7, "membrane"))
 
@@ -86,3 +86,11 @@ def test_unusable_voxel_size_is_refused(given: Any) -> None:
 
 def test_progress_needs_no_words() -> None:
     assert Progress(1, 3) == Progress(1, 3, "")
+
+
+def test_a_family_is_an_organelle_with_its_parts() -> None:
+    whole, part, other = ClassSpec(1, "mitochondrion"), ClassSpec(2, "boundary", part_of="mitochondrion"), ClassSpec(3, "vesicle")
+    for wanted in (whole, part):
+        assert family((whole, part, other), (wanted,)) == {1, 2}
+    assert family((whole, part, other), (other,)) == {3}
+    assert family((), (other, part)) == {2, 3}

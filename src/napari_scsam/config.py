@@ -127,6 +127,12 @@ def parse_classes(specs: Iterable[ClassSpec | Mapping[str, Any]]) -> tuple[Class
     return classes
 
 
+def family(classes: Sequence[ClassSpec], wanted: Sequence[ClassSpec]) -> set[int]:
+    """Give the ids of some classes, of those that they are parts of, and of their parts."""
+    names = {name for spec in wanted for name in (spec.name, spec.part_of)}
+    return {spec.id for spec in (*classes, *wanted) if spec in wanted or names & {spec.name, spec.part_of} - {None, ""}}
+
+
 def select_classes(classes: Sequence[ClassSpec], wanted: Iterable[str] | None) -> tuple[ClassSpec, ...]:
     """Pick classes by name, in the order asked; all of them for ``None``.
 

@@ -15,7 +15,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 
-from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.config import ClassSpec, Progress, UserError
 from napari_scsam.gui.layers import VOXEL_SIZE
 from napari_scsam.gui.plane import Plane
 from napari_scsam.gui.session import OF_IMAGE, Session
@@ -96,6 +96,27 @@ def test_picking_a_class_segments_at_once_where_the_slice_is_embedded(viewer, se
     session.choose_classes(classes[1:2])
     assert session._worker.kinds.count("segment") == 2
     assert not labels_of(viewer).data[0].any()
+
+
+def test_asking_for_one_class_takes_nothing_from_another(viewer, session, stack, classes, fake_engine, monkeypatch):
+    session.choose_image(viewer.add_image(stack))
+    session.choose_classes(classes[:1])
+    session.segment()
+    layer, z = labels_of(viewer), viewer.dims.current_step[0]
+    found = layer.data[z] == 1
+    assert found.any()
+
+    def membranes_everywhere(names=None, shifts=None):
+        yield Progress(0, 1, "segmenting")
+        return np.full(stack[0].shape, 2, np.uint8)
+
+    monkeypatch.setattr(fake_engine.predictor, "segment_steps", membranes_everywhere)
+    session.choose_classes(classes[1:2])
+    assert np.array_equal(layer.data[z] == 1, found)
+    assert (layer.data[z][~found] == 2).all()
+    session.replace_edits_too(True)
+    session.segment()
+    assert (layer.data[z] == 2).all()
 
 
 def test_changed_pixels_and_another_voxel_size_are_embedded_anew(viewer, session, stack, classes):

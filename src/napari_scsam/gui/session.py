@@ -19,7 +19,7 @@ from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_scsam.config import ClassSpec, NoClassesError, TaughtClass, UserError, VoxelSize
+from napari_scsam.config import ClassSpec, NoClassesError, TaughtClass, UserError, VoxelSize, family
 from napari_scsam.data.preprocess import Contrast
 from napari_scsam.gui.engine import Engine, ModelInfo, Segmentation, SliceRequest
 from napari_scsam.gui.garbage import Garbage
@@ -383,7 +383,7 @@ class Session:
             return
         ids = [spec.id for spec in request.classes]
         labels, outside = result.on_plane()
-        keep = partial(self.protected, output.layer, request.plane, outside=outside)
+        keep = partial(self._left_alone, output.layer, request, outside)
         yield from output.write_steps(request.plane, labels, ids, replace_edits=self.replace_edits, keep=keep)
         self._embedded.append(request.embedding)
         if len(ids) == 1:
@@ -391,6 +391,15 @@ class Session:
         self.status.emit(result.describe())
         if self.prefetch and not self._worker.busy():
             self._worker.submit("prefetch", partial(self._engine.prefetch_steps, request), idle=True)
+
+    def _left_alone(
+        self, layer: Labels, request: SliceRequest, outside: NDArray[np.bool_] | None, rows: slice, current: NDArray[Any]
+    ) -> NDArray[np.bool_]:
+        """Tell which pixels of these rows stay: what is protected, and other classes than those asked for with their wholes and parts."""
+        kept = self.protected(layer, request.plane, rows, current, outside=outside)
+        if not self.replace_edits:
+            kept |= ~np.isin(current, [0, *family(self.classes, request.classes)])
+        return kept
 
     def output(self, request: SliceRequest) -> OrganelleLabels | None:
         """Give the labels layer that takes the answer to a request; None when its image is gone."""
