@@ -33,6 +33,7 @@ VARIANTS: Mapping[str, Variant] = {
     "d": Variant("both branches, summed without gates", model={"fusion": "sum"}),
     "e": Variant("raw dot product for cosine similarity", model={"similarity": "dot"}),
     "f": Variant("full ScSAM"),
+    "f+": Variant("full ScSAM, three times the minutes", share=3.0),
     "g": Variant("full ScSAM, thresholds calibrated per class", kind="calibrated", share=0.0, base="f"),
     "h": Variant("random forest on classical filters", kind="forest"),
     "i": Variant("full ScSAM without the detail path", model={"detail": False}),

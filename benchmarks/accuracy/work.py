@@ -60,8 +60,9 @@ class Bench:
         return 60 * self.scale.minutes * VARIANTS[run.variant].share
 
     def steps(self, run: Run) -> int:
-        """How many steps the budget of a run buys."""
-        return max(1, round(self.budget(run) / self.prices[run.variant]))
+        """How many steps the budget of a run buys; with more minutes a step costs the same."""
+        price = self.prices.get(run.variant) or self.prices[run.variant.removesuffix("+")]
+        return max(1, round(self.budget(run) / price))
 
 
 def recipe_of(bench: Bench, run: Run) -> Recipe:
@@ -101,7 +102,7 @@ def settings_of(bench: Bench, run: Run) -> dict[str, Any]:
     shared = {k: v for k, v in asdict(bench.scale).items() if k not in ("training", "subsets", "seeds")}
     named = {**spare(recipe), "classes": [f"{c.id} {c.name}" for c in recipe.classes]}  # colours and descriptions change nothing
     settings = {"variant": asdict(VARIANTS[run.variant]), "recipe": named, "weights": [digest(p) for p in weights], **shared}
-    if run.variant in bench.prices:
+    if {run.variant, run.variant.removesuffix("+")} & set(bench.prices):
         settings["steps"] = bench.steps(run)
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain
