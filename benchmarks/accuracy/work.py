@@ -129,7 +129,7 @@ def beside(values: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any
 def prices_of(bench: Bench, runs: Iterable[Run]) -> dict[str, float]:
     """Measure what a step of each variant among these runs costs, in CPU seconds on one thread."""
     torch.set_num_threads(1)
-    asked = {run.variant: run for run in runs if VARIANTS[run.variant].kind in TRAINERS}
+    asked = {run.variant: run for run in runs if VARIANTS[run.variant].kind in TRAINERS and VARIANTS[run.variant].share == 1}
     trainers = {key: (TRAINERS[VARIANTS[key].kind], recipe_of(bench, run)) for key, run in asked.items()}
     return seconds_a_step(trainers, bench.scale.probe)
 
