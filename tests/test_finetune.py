@@ -222,6 +222,10 @@ def test_a_share_of_the_weights_it_started_from_is_kept(recipe: Recipe, tmp_path
     assert moved
     for name in moved:
         torch.testing.assert_close(ends[0.75][name], 0.25 * ends[0.0][name] + 0.75 * first[name], atol=1e-6, rtol=1e-4)
+    earlier = replace(with_training(recipe, steps=3, keep=0.75), start=before, kept=tmp_path / "0.0.safetensors")
+    list(train(earlier, tmp_path / "kept.safetensors"))
+    kept = load_file(tmp_path / "kept.safetensors")
+    assert all(torch.allclose(kept[name], ends[0.0][name], atol=1e-6) for name in moved)
 
 
 def test_a_checkpoint_for_clicks_alone_is_not_started_from(recipe: Recipe, tmp_path: Path) -> None:

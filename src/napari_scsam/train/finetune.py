@@ -189,7 +189,7 @@ def train(recipe: Recipe, out: Path, device: str = "auto") -> Iterator[TrainStep
         folder.add(done, optimiser)
         if step + 1 == training.steps:
             if training.keep:
-                mix_in(model, build_model(recipe), training.keep)
+                mix_in(model, build_model(replace(recipe, start=recipe.kept or recipe.start)), training.keep)
             calibrate_model(model, recipe, where)
         if (step + 1) % training.save_every == 0 or step + 1 == training.steps:
             write_state(state, model, optimiser, step + 1, run)

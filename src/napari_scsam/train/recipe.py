@@ -104,6 +104,8 @@ class Recipe:
     """What ``scsam pretrain`` wrote."""
     start: Path | None = None
     """A ScSAM checkpoint to start from instead."""
+    kept: Path | None = None
+    """The checkpoint whose weights `Training.keep` keeps, when not that to start from."""
     summary: str = "A ScSAM trained with scsam train."
     licence: str = "unknown"
     half: bool = False
@@ -111,7 +113,7 @@ class Recipe:
 
     def files(self) -> tuple[Path, ...]:
         """Give everything that a run reads."""
-        weights = [path for path in (self.sam_weights, self.mae_weights, self.start) if path is not None]
+        weights = [path for path in (self.sam_weights, self.mae_weights, self.start, self.kept) if path is not None]
         return (*(path for source in self.sources for path in (source.image, source.labels)), *weights)
 
     def to_dict(self) -> dict[str, Any]:
@@ -124,6 +126,7 @@ class Recipe:
             "sam_weights": self.sam_weights.name if self.sam_weights else None,
             "mae_weights": self.mae_weights.name if self.mae_weights else None,
             "start": self.start.name if self.start else None,
+            **({"kept": self.kept.name} if self.kept else {}),
         }
 
 
@@ -157,7 +160,8 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
     if unknown := set(data) - set(known):
         raise UserError(f"the recipe has an unknown table [{min(unknown)}]; known are {', '.join(known)}")
     model, card = dict(_table(data, "model")), _table(data, "checkpoint")
-    start, sam, mae = (_path(base, model.pop(k), k) if k in model else None for k in ("start", "sam_weights", "mae_weights"))
+    paths = ("start", "kept", "sam_weights", "mae_weights")
+    start, kept, sam, mae = (_path(base, model.pop(k), k) if k in model else None for k in paths)
     _refuse_unknown(card, ("summary", "licence", "half"), "checkpoint")
     if not isinstance(half := card.get("half", False), bool):
         raise UserError(f"half = {half!r} in the recipe's [checkpoint] is of the wrong kind; write true or false")
@@ -176,6 +180,7 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
         sam_weights=sam,
         mae_weights=mae,
         start=start,
+        kept=kept,
         summary=str(card.get("summary", Recipe.summary)),
         licence=str(card.get("licence", Recipe.licence)),
         half=half,
