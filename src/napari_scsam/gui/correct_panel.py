@@ -128,7 +128,6 @@ def _number(low: float, high: float, tip: str) -> QDoubleSpinBox:
     box.setDecimals(1)
     box.setKeyboardTracking(False)
     box.setToolTip(tip)
-    let_letters_pass(box)
     box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # who scrolls the panel must not turn a number
     return box
 
