@@ -49,6 +49,10 @@ def test_no_shortcut_of_the_window_gets_a_letter(one, name):
     event.ignore()
     QApplication.sendEvent(FIELDS[name](one.widget), event)
     assert event.isAccepted()
+    function = QKeyEvent(QEvent.Type.ShortcutOverride, Qt.Key.Key_F11, Qt.KeyboardModifier.NoModifier)
+    function.ignore()
+    QApplication.sendEvent(FIELDS[name](one.widget), function)
+    assert not function.isAccepted(), "what nobody types is the window's"
 
 
 @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])

@@ -42,7 +42,7 @@ class ClassDropdown(Dropdown):
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802  # Qt's name
         """Select the name, so that what is typed takes its place."""
         super().focusInEvent(event)
-        QTimer.singleShot(0, self.line, self.line.selectAll)  # a click puts the cursor into the text first
+        QTimer.singleShot(0, self.line.selectAll)  # a click puts the cursor into the text first
 
     def _take_first(self) -> None:
         """Take the first class that holds what was typed, so that Enter ends a search; then leave."""

@@ -24,6 +24,8 @@ class FieldKeys(QObject):
         if not isinstance(event, QKeyEvent) or not isinstance(watched, QWidget) or not _is_typed(event):
             return False
         if event.type() == QEvent.Type.ShortcutOverride:
+            if not (event.text().isprintable() and event.text()) and event.key() not in LEAVES:
+                return False  # F11 and the like are the window's
             event.accept()
             return True
         if event.type() != QEvent.Type.KeyPress:
