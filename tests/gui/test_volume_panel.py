@@ -87,6 +87,16 @@ def test_an_untouched_field_tells_nothing_and_takes_the_sentence_back(panel):
     assert panel.note.text() == "From the layer."
 
 
+def test_other_news_does_not_wipe_out_what_is_being_typed(panel):
+    panel.show()
+    panel.sizes[1].setFocus()
+    QTest.keyClicks(panel.sizes[1], "12")
+    panel.show_size(None, "The network is ready.", flat=False, possible=True)
+    assert panel.sizes[1].text() == "12"
+    panel.show_size((8, 8, 8), "Another image.", flat=False, possible=True)
+    assert panel.sizes[1].text() == "8"
+
+
 def test_emptied_fields_go_back_to_what_the_layer_says(window, stack):
     layer = Image(stack, scale=(40, 8, 8), units=("nm",) * 3)
     one = window(layer)

@@ -29,10 +29,6 @@ class SizeField(QLineEdit):
             "The network was trained at one pixel size; slices are resampled to it when theirs is known."
         )
 
-    def show_size(self, size: float | None) -> None:
-        """Write a size with no more digits than needed."""
-        self.setText("" if size is None else f"{size:.6g}")
-
     def size_nm(self) -> float | None:
         """Give what was typed; None when nothing was.
 
@@ -42,6 +38,11 @@ class SizeField(QLineEdit):
             When it is no size.
         """
         return read_size(self.text(), self.axis)
+
+
+def written(size: float | None) -> str:
+    """Write a size with no more digits than needed."""
+    return "" if size is None else f"{size:.6g}"
 
 
 def read_size(text: str, axis: str) -> float | None:

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QGroupBox, QHBox
 
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
 from napari_scsam.gui.parts import Dropdown, note
-from napari_scsam.gui.size_field import SizeField
+from napari_scsam.gui.size_field import SizeField, written
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -86,11 +86,14 @@ class VolumePanel(QGroupBox):
         possible
             Whether there is an image at all.
         """
-        for field, value in zip(self.sizes, size or (None, None, None), strict=True):
-            field.show_size(value)
+        texts = tuple(written(value) for value in size or (None, None, None))
+        typing = self.window().focusWidget() in self.sizes and texts == self._known
+        for field, text in zip(self.sizes, texts, strict=True):
+            if not typing:  # news of something else, such as a network that is ready, must not wipe out what is being typed
+                field.setText(text)
             field.setEnabled(possible)
         self.sizes[0].setEnabled(possible and not flat)
-        self._known = tuple(field.text() for field in self.sizes)
+        self._known = texts
         self._explanation = explanation
         self.note.setText(explanation)
 
