@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,7 @@ from napari_scsam.config import ClassSpec
 from napari_scsam.data.saved_array import SavedArray
 from napari_scsam.gui import edit_writing, object_work
 from napari_scsam.gui.correcting import Correcting
-from napari_scsam.gui.layers import NOT_KEPT, class_table
+from napari_scsam.gui.layers import NOT_KEPT, class_table, classes_of
 from napari_scsam.gui.locks import locked_labels
 from napari_scsam.gui.pointing import labels_layer
 from napari_scsam.gui.session import Session
@@ -459,3 +460,28 @@ def test_outlines_on_top_are_not_what_is_corrected(desk):
     for active in (outlines, None):
         one.viewer.layers.selection.active = active
         assert labels_layer(one.viewer) is one.layer
+
+
+PSD = ClassSpec(4, "PSD", "#ffcc00")
+
+
+def test_a_class_that_was_not_segmented_yet_is_shown_when_an_object_becomes_one(desk, info):
+    one = desk(classes=True)
+    one.session.checkpoint = replace(info, classes=(*CLASSES, PSD))
+    one.layer.selected_label = 4
+    one.use("relabel", B)
+    assert one.said[-1].startswith("Made PSD of mitochondrion")
+    assert classes_of(one.layer) == (*CLASSES, PSD)
+    assert one.layer.features["class"].tolist()[-1] == "PSD"
+    np.testing.assert_allclose(one.layer.get_color(4), (1, 0.8, 0, 1), atol=0.01)
+    assert one.layer.selected_label == 4
+
+
+@pytest.mark.parametrize("other", [(PSD, ClassSpec(1, "golgi")), (ClassSpec(4, "Vesicle"),)])
+def test_a_network_whose_classes_mean_something_else_gives_no_name(desk, info, other):
+    one = desk(classes=True)
+    one.session.checkpoint = replace(info, classes=other)
+    one.layer.selected_label = 4
+    one.use("relabel", B)
+    assert one.said[-1].startswith("Made label 4 of")
+    assert classes_of(one.layer) == CLASSES

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from napari.layers import Image
 from qtpy.QtWidgets import QFileDialog
 
 from napari_scsam.gui.project_panel import NO_PROJECT, ProjectPanel
@@ -39,3 +40,31 @@ def test_a_dialog_that_is_given_up_asks_for_nothing(panel, monkeypatch, answer, 
     panel.new_asked.connect(heard.append)
     panel.new.click()
     assert heard == asked
+
+
+@pytest.mark.parametrize(
+    ("image", "proposed"),
+    [
+        ("cell 3", "cell 3"),
+        ("cell.ome.tiff", "cell"),
+        ("raw/em: left", "raw_em_ left"),
+        ("a.b", "a.b"),
+        ("", "project"),
+        (". .", "project"),
+    ],
+)
+def test_a_new_project_is_named_after_its_image(panel, monkeypatch, image, proposed):
+    names = []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda _parent, _title, name: names.append(name) or ("", ""))
+    panel.propose(image)
+    panel.new.click()
+    assert names == [f"{proposed}.scsam.zarr"]
+
+
+def test_the_image_that_is_chosen_gives_the_name(window, stack, monkeypatch):
+    names = []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda _parent, _title, name: names.append(name) or ("", ""))
+    one = window(Image(stack, name="medulla"))
+    one.widget.desk.project.new.click()
+    one.finish()
+    assert names == ["medulla.scsam.zarr"]

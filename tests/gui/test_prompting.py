@@ -186,6 +186,36 @@ def test_carrying_stops_after_so_many_slices_and_can_be_cancelled(one):
     assert np.unique(np.nonzero(labels_of(one).data)[0]).tolist() == [4, 5, 6]
 
 
+@pytest.mark.parametrize(
+    ("reach", "sentence"),
+    [
+        (2, "on slices 3–7; went as far as asked (± 2 slices)."),
+        (5, "on slices 0–10; reached the first slice, reached the last slice."),
+        (50, "on slices 0–10; reached the first slice, reached the last slice."),
+    ],
+)
+def test_it_is_said_plainly_why_nothing_stopped_an_object(one, reach, sentence):
+    one.prompting.carry_at_most(reach)
+    point(one, MIDDLE, 60, 95)
+    one.prompting.carry()
+    assert sentence in one.said[-1]
+
+
+def test_each_side_has_its_own_end(one):
+    one.viewer.dims.set_current_step(0, 8)
+    one.prompting.carry_at_most(4)
+    point(one, 8, 60, 95)
+    one.prompting.carry()
+    assert "on slices 4–10; reached the last slice, went as far as asked (± 4 slices)." in one.said[-1]
+
+
+def test_an_object_on_its_way_is_not_said_to_wait_for_enter(one):
+    point(one, MIDDLE, 30, 40)
+    one.session._worker.held.add("carry")
+    one.prompting.carry()
+    assert one.said[-1].startswith("Carrying the object")
+
+
 def test_other_axes(one):
     one.viewer.dims.order = (2, 0, 1)
     one.viewer.dims.set_current_step(2, 40)

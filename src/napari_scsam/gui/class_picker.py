@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtGui import QFocusEvent
 from qtpy.QtWidgets import QCompleter, QLineEdit, QListWidget, QListWidgetItem, QMenu, QPushButton, QVBoxLayout, QWidget, QWidgetAction
 
 from napari_scsam.config import ClassSpec
@@ -19,6 +20,7 @@ class ClassDropdown(Dropdown):
 
     def __init__(self, tooltip: str) -> None:
         super().__init__(tooltip)
+        self.removeEventFilter(self._keys)  # letters are for the search
         self.setEditable(True)
         self.setInsertPolicy(Dropdown.InsertPolicy.NoInsert)
         self.setMaxVisibleItems(SHOWN_AT_ONCE + 2)
@@ -28,7 +30,7 @@ class ClassDropdown(Dropdown):
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.line = self.lineEdit() or QLineEdit(self)
         self.line.editingFinished.connect(self._show_current)
-        self.line.returnPressed.connect(self.clearFocus)
+        self.line.returnPressed.connect(self._take_first)
 
     def show_chosen(self, chosen: Sequence[ClassSpec]) -> None:
         """Point at the classes in use; several that are not offered together are added for as long as they are in use."""
@@ -36,6 +38,21 @@ class ClassDropdown(Dropdown):
             self.add(tuple(chosen), ", ".join(spec.name for spec in chosen), icon=swatch(*(spec.colour for spec in chosen)))
         self.show_choice(tuple(chosen))
         self.line.setCursorPosition(0)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802  # Qt's name
+        """Select the name, so that what is typed takes its place."""
+        super().focusInEvent(event)
+        QTimer.singleShot(0, self.line.selectAll)  # a click puts the cursor into the text first
+
+    def _take_first(self) -> None:
+        """Take the first class that holds what was typed, so that Enter ends a search; then leave."""
+        completer, typed = self.completer(), self.line.text().strip()
+        if typed and self.findText(typed) < 0 and completer is not None:
+            completer.setCompletionPrefix(typed)
+            if (index := self.findText(completer.currentCompletion())) >= 0:
+                self.setCurrentIndex(index)
+                self.activated.emit(index)
+        self.clearFocus()
 
     def _show_current(self) -> None:
         """Give up a text that is no class."""

@@ -69,7 +69,9 @@ class CorrectPanel(QGroupBox):
         self.unit.setToolTip("µm need a layer whose scale is in nm or µm.")
         self.unit.activated.connect(lambda index: self.unit_changed.emit(index == 1))
         self.locks = QPushButton()
-        self.locks.setToolTip(f"Neither the model nor these tools change what is locked.\n{tools.LOCK.tip} ({keys[tools.LOCK.name]})")
+        self.locks.setToolTip(
+            f"Neither the model nor these tools change what is locked; napari's brush does.\n{tools.LOCK.tip} ({keys[tools.LOCK.name]})"
+        )
         self.locks.setMenu(QMenu(self.locks))
         self._lay_out()
 
@@ -128,7 +130,6 @@ def _number(low: float, high: float, tip: str) -> QDoubleSpinBox:
     box.setDecimals(1)
     box.setKeyboardTracking(False)
     box.setToolTip(tip)
-    let_letters_pass(box)
     box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # who scrolls the panel must not turn a number
     return box
 

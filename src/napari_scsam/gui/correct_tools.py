@@ -35,7 +35,8 @@ MERGE = ObjectTool(
     "Merge",
     "J",
     "Merge two objects",
-    "Point at the object that stays, then at the one to join to it.\nIn a class layer, a gap between two objects of one class is bridged.",
+    "Point at the object that stays, then at the one to join to it.\nIn a class layer, a gap between two objects of one class is bridged,\n"
+    "unless another class lies in it.",
     Pointing.TWICE,
 )
 SPLIT = ObjectTool(

@@ -19,7 +19,7 @@ from napari_scsam.data.object_walk import Stop, next_label, next_piece
 from napari_scsam.gui.correct_tools import BY_NAME, Pointing
 from napari_scsam.gui.cut_line import CutLine
 from napari_scsam.gui.hand import Hand
-from napari_scsam.gui.layers import classes_of
+from napari_scsam.gui.layers import classes_of, learn_class
 from napari_scsam.gui.locks import lock, locked_labels, protect_locked
 from napari_scsam.gui.object_work import ObjectWork
 from napari_scsam.gui.plane import layer_voxel_size
@@ -183,6 +183,8 @@ class Correcting:
         self._check_lock(view, value)
         if value == int(view.layer.data[voxel]):
             raise UserError(f"it is {view.name(value)} already; select another label in the layer controls first")
+        if (session := self._session()) is not None:
+            learn_class(view.layer, value, session.classes)
         self._run(view, voxel, partial(tools.relabel, seed=voxel, value=value), f"Made {view.name(value)} of")
 
     def cut(self) -> None:

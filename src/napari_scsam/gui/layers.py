@@ -85,6 +85,15 @@ def show_classes(layer: Labels, classes: Sequence[ClassSpec]) -> None:
     layer.metadata = {**layer.metadata, **table["metadata"]}
 
 
+def learn_class(layer: Labels, value: int, classes: Sequence[ClassSpec]) -> None:
+    """Show the name and colour of a class that a layer's table lacks, where the network's classes have it and nothing contradicts."""
+    table, spec = classes_of(layer), next((spec for spec in classes if spec.id == value), None)
+    if table is None or spec is None or not agree(table, classes):
+        return
+    if spec.name.casefold() not in {known.name.casefold() for known in table}:
+        show_classes(layer, (spec,))
+
+
 def read_units() -> None:
     """Make napari read its table of units, to be called on the main thread before another thread makes a layer.
 

@@ -21,7 +21,7 @@ def note(text: str = "") -> QLabel:
 
 
 class LettersPass(QObject):
-    """Lets letters pass a widget that has no use for them, such as one for numbers, so that they reach napari's keys."""
+    """Lets letters pass a list to choose from, so that they reach napari's keys; fields to type in keep them (see `field_keys`)."""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802, ARG002  # Qt's name and arguments
         """Hand a letter on to the window."""
@@ -51,7 +51,8 @@ class Dropdown(QComboBox):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._choices: list[Any] = []
         self.activated.connect(lambda i: self.picked.emit(self._choices[i]))
-        let_letters_pass(self)
+        self._keys = LettersPass(self)
+        self.installEventFilter(self._keys)
 
     def hidePopup(self) -> None:  # noqa: N802  # Qt's name
         """Close the list, and leave the keys to napari again."""

@@ -29,13 +29,21 @@ class ProjectDesk:
         session.part(ProjectModel)
         self.project, self.review, self.export = ProjectPanel(), ReviewPanel(review_key), ExportPanel()
         self._connect_panels()
+        self._session = session
+        links.add(session.image_changed, self.show_image)
         links.add(self.keeper.changed, self.show_project)
         links.add(self.keeper.image_missed, self.project.ask_for_image)
         links.add(self.reviewing.changed, self.show_review)
         links.add(self.exporting.replace_asked, self._ask_to_replace)
         links.add(self.exporting.map_asked, self._ask_for_map)
+        self.show_image()
         self.show_project()
         self.show_review()
+
+    def show_image(self) -> None:
+        """Propose the chosen image's name for a new project."""
+        image = self._session.image
+        self.project.propose("" if image is None else image.name)
 
     def show_project(self) -> None:
         """Show the project and whether it is saved."""

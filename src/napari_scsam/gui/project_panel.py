@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,9 @@ from napari_scsam.data.project import SUFFIX
 from napari_scsam.gui.parts import note
 
 NO_PROJECT = "No project: what you paint is lost unless you save it. Choose an image, then New."
+
+NO_FILE_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
+FORMAT = re.compile(r"(\.ome)?\.(tiff?|zarr|mrc|rec|map|h5|hdf5|png|jpe?g)$", re.IGNORECASE)
 
 
 class ProjectPanel(QGroupBox):
@@ -29,6 +33,7 @@ class ProjectPanel(QGroupBox):
         self.new = _button("New …", "Keep labels, review, classes and view of the chosen image in a folder, saved as you work.")
         self.new.clicked.connect(self._ask_new)
         self.open = _button("Open", "Go on where you stopped: labels, classes, colours, view and slice come back as they were.")
+        self._proposed = "project"
         self.menu = QMenu(self.open)
         self.open.setMenu(self.menu)
         self.copy = _button("Save as …", "Copy the project to another place and go on there.")
@@ -48,6 +53,10 @@ class ProjectPanel(QGroupBox):
         self.copy.setEnabled(path is not None)
         self.note.setText(NO_PROJECT if path is None else f"{path.name}: {state}")
         self.note.setToolTip(str(path or ""))
+
+    def propose(self, name: str) -> None:
+        """Take the image's name for that of a new project, without what no file name may hold and without its format."""
+        self._proposed = FORMAT.sub("", NO_FILE_NAME.sub("_", name)).strip(" .") or "project"
 
     def show_recent(self, paths: Sequence[Path]) -> None:
         """List the projects that were open last."""
@@ -79,7 +88,7 @@ class ProjectPanel(QGroupBox):
         self.open_asked.emit(path)
 
     def _ask_new(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Name of the new project", f"project{SUFFIX}")
+        path, _ = QFileDialog.getSaveFileName(self, "Name of the new project", f"{self._proposed}{SUFFIX}")
         if path:
             self.new_asked.emit(path)
 

@@ -91,9 +91,20 @@ class CarriedBothWays:
     def describe(self) -> str:
         """Say how far it was carried, and why no farther."""
         positions = [plane.position for plane, _ in self.patches]
-        ends = [f"at {way.stopped_at} because {way.reason}" for way in self.ways if way.stopped_at is not None]
         where = f"slices {min(positions)}–{max(positions)}" if len(positions) > 1 else f"slice {positions[0]} only"
-        return f"on {where}; " + (f"stopped {' and '.join(ends)}." if ends else "stopped by nothing but the number of slices.")
+        stops = [f"at {way.stopped_at} because {way.reason}" for way in self.ways if way.stopped_at is not None]
+        ends = [*([f"stopped {' and '.join(stops)}"] if stops else []), *self._borders(positions)]
+        return f"on {where}; {', '.join(ends)}."
+
+    def _borders(self, positions: Sequence[int]) -> list[str]:
+        """Say what ended a way on which the object never did."""
+        found, reach = self.request.found, self.request.reach
+        here, count = found.plane.position, found.request.slice.data.shape[found.plane.axis or 0]
+        up, down = (way.stopped_at is None for way in self.ways)
+        said = ["reached the first slice"] if down and min(positions) == 0 else []
+        said += ["reached the last slice"] if up and max(positions) == count - 1 else []
+        asked = (down and 0 < min(positions) == here - reach) or (up and count - 1 > max(positions) == here + reach)
+        return [*said, f"went as far as asked (± {reach} slices)"] if asked else said
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
-from napari_scsam.gui.parts import Dropdown, let_letters_pass, swatch
+from napari_scsam.gui.parts import Dropdown, swatch
 
 if TYPE_CHECKING:
     from napari_scsam.config import ClassSpec
@@ -67,7 +67,6 @@ class PromptPanel(QGroupBox):
         )
         self.reach = QSpinBox()
         self.reach.setRange(1, 9999)
-        let_letters_pass(self.reach)
         self.reach.setPrefix("± ")
         self.reach.setToolTip("Slices on each side that the object is carried through at most.")
         self.reach.valueChanged.connect(self.reach_changed)

@@ -196,6 +196,7 @@ class Prompting:
         if found.plane.axis is None:
             self.session.say(UserError("a 2-D image has no other slices to carry the object to; accept it instead"))
             return
+        self.session.status.emit("Carrying the object through the slices; Cancel stops it and changes nothing.")
         self.session.submit("carry", partial(carry_both_ways, self.session.engine, CarryRequest(found, self.reach)))
 
     def _on_carried(self, carried: CarriedBothWays) -> None:
@@ -245,7 +246,7 @@ class Prompting:
         if self.layers is None or request is None or plane is None:
             return
         if not name.strip():
-            self.session.say(UserError("the new class has no name; write one"))
+            self.session.say(UserError("the new class has no name; write one in the field beside Teach"))
             return
         foreground, background = (self.layers.drawn(plane, inside=inside) for inside in (True, False))
         if not foreground.any():

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QLabel, QPushButto
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.class_picker import ClassDropdown, SeveralClasses
-from napari_scsam.gui.parts import Dropdown, let_letters_pass, note, swatch
+from napari_scsam.gui.parts import Dropdown, note, swatch
 
 SCOPES = {
     "slice": ("this slice", "Segment slice"),
@@ -130,7 +130,6 @@ class SegmentPanel(QGroupBox):
         box = QSpinBox()
         box.setToolTip(tooltip)
         box.setKeyboardTracking(False)
-        let_letters_pass(box)
         box.valueChanged.connect(lambda: self.range_chosen.emit(self.first.value(), self.last.value()))
         return box
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QLocale, QObject, Qt, Signal
-from qtpy.QtGui import QDoubleValidator
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QMenu, QPushButton
 
-from napari_scsam.config import VoxelSize
-from napari_scsam.gui.parts import Dropdown, let_letters_pass, note
+from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
+from napari_scsam.gui.parts import Dropdown, note
+from napari_scsam.gui.size_field import SizeField, written
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -37,7 +37,10 @@ class VolumePanel(QGroupBox):
         self.layers = Dropdown("The image layer to segment: a 2-D image or a 3-D volume of grey values.")
         self.layers.picked.connect(self.layer_chosen)
         self.sizes = [SizeField(axis) for axis in "zyx"]
+        self._known: tuple[str, ...] = ()
+        """The fields as they were shown, or told of last: leaving them so is no news."""
         self.note = note()
+        self._explanation = ""
         self.contrast = QCheckBox("Contrast as shown")
         self.contrast.setToolTip(
             "Off: the network gets one contrast for the whole volume, which leaves out the darkest and brightest 0.5 %.\n"
@@ -83,10 +86,15 @@ class VolumePanel(QGroupBox):
         possible
             Whether there is an image at all.
         """
-        for field, value in zip(self.sizes, size or (None, None, None), strict=True):
-            field.show_size(value)
+        texts = tuple(written(value) for value in size or (None, None, None))
+        typing = self.window().focusWidget() in self.sizes and texts == self._known
+        for field, text in zip(self.sizes, texts, strict=True):
+            if not typing:  # news of something else, such as a network that is ready, must not wipe out what is being typed
+                field.setText(text)
             field.setEnabled(possible)
         self.sizes[0].setEnabled(possible and not flat)
+        self._known = texts
+        self._explanation = explanation
         self.note.setText(explanation)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802  # Qt's name
@@ -120,11 +128,23 @@ class VolumePanel(QGroupBox):
         return row
 
     def _on_size(self) -> None:
-        z, y, x = (field.size_nm() for field in self.sizes)
-        if not (y or x):
-            self.size_typed.emit(None)
-        elif y and x and (z or not self.sizes[0].isEnabled()):
-            self.size_typed.emit((z or y, y, x))
+        """Tell of a size once all of it is there; else say what is wrong or missing, and change nothing."""
+        typed = tuple(field.text() for field in self.sizes)
+        if typed == self._known:
+            self.note.setText(self._explanation)
+            return
+        fields = [field for field in self.sizes if field.isEnabled()]
+        try:
+            sizes = [field.size_nm() for field in fields]
+        except UserError as error:
+            self.note.setText(f"{str(error)[:1].upper()}{str(error)[1:]}. The voxel size is unchanged.")
+            return
+        if None in sizes and any(sizes):
+            missing = " and ".join(field.axis for field, size in zip(fields, sizes, strict=True) if size is None)
+            self.note.setText(f"Type {missing} as well; the voxel size is unchanged until then. Empty all fields to take it back.")
+            return
+        self._known = typed
+        self.size_typed.emit(parse_voxel_size([size for size in sizes if size is not None] if any(sizes) else None))
 
     def _ask_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a volume", "", FILES)
@@ -135,44 +155,3 @@ class VolumePanel(QGroupBox):
         path = QFileDialog.getExistingDirectory(self, "Open an OME-Zarr, a zarr or a folder of slices")
         if path:
             self.file_asked.emit(path)
-
-
-class SizeField(QLineEdit):
-    """A field for a size in nm; empty when unknown."""
-
-    def __init__(self, axis: str) -> None:
-        super().__init__()
-        self.setValidator(SizeValidator(self))
-        self.setPlaceholderText("?")
-        self.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.setMinimumWidth(42)
-        self.setMaximumWidth(72)
-        let_letters_pass(self)
-        self.returnPressed.connect(self.clearFocus)
-        self.setToolTip(
-            f"Size of a voxel along {axis} in nanometres; empty when unknown.\n"
-            "The network was trained at one pixel size; slices are resampled to it when theirs is known."
-        )
-
-    def show_size(self, size: float | None) -> None:
-        """Write a size with no more digits than needed."""
-        self.setText("" if size is None else f"{size:.6g}")
-
-    def size_nm(self) -> float:
-        """Give what was typed; 0 when nothing was."""
-        return float(self.text() or 0)
-
-
-class SizeValidator(QDoubleValidator):
-    """Lets sizes in nm pass, and nothing at all."""
-
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(0.0, 1e6, 4, parent)
-        self.setLocale(QLocale.c())
-        self.setNotation(QDoubleValidator.Notation.StandardNotation)
-
-    def validate(self, text: str, position: int) -> tuple[QDoubleValidator.State, str, int]:
-        """Take the empty field for an answer, too."""
-        if not text:
-            return QDoubleValidator.State.Acceptable, text, position
-        return cast("tuple[QDoubleValidator.State, str, int]", super().validate(text, position))

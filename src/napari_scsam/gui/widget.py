@@ -15,6 +15,7 @@ from napari_scsam.config import UserError
 from napari_scsam.gui.canvas_guard import keep_to_own_canvas
 from napari_scsam.gui.correct_panel import CorrectPanel
 from napari_scsam.gui.correcting import Correcting
+from napari_scsam.gui.field_keys import keep_keys_in_fields
 from napari_scsam.gui.getting import Getting
 from napari_scsam.gui.model_panel import ModelPanel
 from napari_scsam.gui.notify import tell
@@ -59,6 +60,7 @@ class ScSAMWidget(QWidget):
         self.work = WorkBar()
         self.scroller, self.column = QScrollArea(), QWidget()
         self._lay_out()
+        keep_keys_in_fields(self)
         self.destroyed.connect(self._links.cut)
         self._connect_panels()
         self._connect_session()
