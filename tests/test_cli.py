@@ -24,6 +24,8 @@ from napari_scsam.cli.scoring import parse_map, parse_slices
 from napari_scsam.config import UserError
 from napari_scsam.data.ome_zarr import read_class_table, write_labels
 from napari_scsam.data.phantom import CLASSES, Phantom, make_phantom
+from napari_scsam.data.project import create_project
+from napari_scsam.data.project_image import ImageReference
 from napari_scsam.data.review import find_reviewed
 from napari_scsam.data.volumes import open_labels, open_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
@@ -113,9 +115,34 @@ def test_segment_some_classes_with_another_voxel_size(image: Path, model: Path, 
     assert open_labels(out).voxel_size == (40, 16, 16)
     assert [c.name for c in read_class_table(out) or ()] == ["vesicle", "membrane"]
     assert set(np.unique(open_labels(out).data[...])) <= {0, 3, 6}
-    before = open_labels(out).data[...]
-    assert scsam(*command, "--resume") == 0
-    np.testing.assert_array_equal(open_labels(out).data[...], before)
+
+
+@pytest.mark.parametrize("name", ["labels.zarr", "labels.tif"])
+def test_corrected_labels_are_replaced_only_when_asked(
+    image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    out, command = tmp_path / name, ("segment", image, "-o", tmp_path / name, "--checkpoint", model, "--device", "cpu")
+    write_labels(out, np.full((2, 64, 80), 5, np.uint8), (20.0, 8.0, 8.0), CLASSES[:6])
+    for more in ((), ("--resume",)):
+        assert scsam(*command, *more) == 2
+        told = capsys.readouterr().err
+        assert len(told.splitlines()) == 1
+        assert f"{out} is there already" in told
+        assert "give another name, or --overwrite" in told
+        assert (open_labels(out).data[...] == 5).all()
+    assert scsam(*command, "--overwrite") == 0
+    assert not (open_labels(out).data[...] == 5).all()
+
+
+def test_a_project_is_never_segmented_into(image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "mine.scsam.zarr"
+    project = create_project(out, ImageReference.of(open_volume(image), out), CLASSES[:6])
+    project.array("classes")[...] = 3
+    project.close()
+    for more in ((), ("--resume",), ("--overwrite",)):
+        assert scsam("segment", image, "-o", out, "--checkpoint", model, "--device", "cpu", *more) == 2
+        assert "is an annotation project, whose labels are never replaced; give the new ones another name" in capsys.readouterr().err
+    assert (open_labels(out / "labels" / "classes").data[...] == 3).all()
 
 
 def test_segment_says_that_the_pixel_size_is_unknown(

@@ -152,7 +152,7 @@ def read_class_table(path: str | os.PathLike[str]) -> tuple[ClassSpec, ...] | No
 
 def _labels_group(path: Path) -> zarr.Group:
     """Open ``labels/`` of an OME-Zarr of ours, or make both in an empty place."""
-    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not _is_ours(path)):
+    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not is_ours(path)):
         raise UserError(f"{path} is there already and is no label file of napari-scsam; choose another name, or move it away")
     try:
         root = zarr.open_group(path, mode="a", zarr_format=3)
@@ -163,7 +163,8 @@ def _labels_group(path: Path) -> zarr.Group:
         raise UserError(f"{path} cannot be written ({error}); choose another place") from error
 
 
-def _is_ours(path: Path) -> bool:
+def is_ours(path: Path) -> bool:
+    """Tell whether a folder is an OME-Zarr that this package made."""
     if not is_zarr(path):
         return False
     try:
