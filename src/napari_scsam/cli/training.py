@@ -32,7 +32,8 @@ def add_training(commands: Any) -> None:
     parser.add_argument("--classes", metavar="a,b", help="names of the classes to believe (default: all)")
     add_model_options(parser)
     parser = command(commands, "train", run_train, "Train a ScSAM by a recipe.")
-    parser.add_argument("recipe", type=Path, metavar="CONFIG.toml")
+    about = "a recipe, or a training set: a folder that the plugin exported, which holds its own recipe.toml"
+    parser.add_argument("recipe", type=Path, metavar="CONFIG.toml|FOLDER", help=about)
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="CKPT.safetensors")
     add_device(parser)
 
