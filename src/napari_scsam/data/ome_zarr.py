@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 import zarr
 
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
@@ -26,7 +25,7 @@ from napari_scsam.data.label_header import LabelHeader, label_header
 from napari_scsam.data.label_pyramid import build_levels, new_level
 from napari_scsam.data.label_tiff import write_label_tiff
 from napari_scsam.data.slices import TIFF_SUFFIXES
-from napari_scsam.data.tiff import scsam_record
+from napari_scsam.data.tiff import open_tiff, scsam_record
 from napari_scsam.data.zarr_volumes import ZarrArray, is_zarr, member_array, member_group, ngff_attributes
 
 
@@ -139,13 +138,18 @@ def read_class_table(path: str | os.PathLike[str]) -> tuple[ClassSpec, ...] | No
     ----------
     path
         The OME-Zarr, one of its label images (``PATH/labels/NAME``), or a TIFF.
+
+    Raises
+    ------
+    UserError
+        When it is called a TIFF and is none.
     """
     path = Path(path)
     classes: Any = None
     if path.is_dir() and is_zarr(path):
         classes = next(filter(None, map(_classes, _label_groups(zarr.open(path, mode="r")))), None)
     elif path.is_file() and path.suffix.lower() in TIFF_SUFFIXES:
-        with tifffile.TiffFile(path) as tif:
+        with open_tiff(path) as tif:
             classes = scsam_record(tif).get("classes")
     return parse_classes(classes) if classes else None
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import tifffile
-
 from napari_scsam.config import UserError
 from napari_scsam.data.lazy import READ_ERRORS
 from napari_scsam.data.ome_zarr import is_ours, read_class_table
@@ -51,5 +49,5 @@ def check_output(out: Path, overwrite: bool) -> None:
 def _is_label_tiff(path: Path) -> bool:
     try:
         return read_class_table(path) is not None
-    except (tifffile.TiffFileError, *READ_ERRORS):
+    except (UserError, *READ_ERRORS):
         return False
