@@ -25,6 +25,10 @@ SMALLEST_TILE = 128
 """Smaller tiles would be all halo."""
 
 
+RANDOM = "random weights"
+"""What a run begins with that is given none."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One labelled volume."""
@@ -114,6 +118,12 @@ class Recipe:
         """Give everything that a run reads."""
         weights = [path for path in (self.sam_weights, self.mae_weights, self.start) if path is not None]
         return (*(path for source in self.sources for path in (source.image, source.labels)), *weights)
+
+    def describe_start(self) -> str:
+        """Tell in a few words which weights a run begins with."""
+        if self.start is not None:
+            return self.start.name
+        return " and ".join(path.name for path in (self.sam_weights, self.mae_weights) if path is not None) or RANDOM
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values for the checkpoint's training record."""
