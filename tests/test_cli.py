@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,14 +17,17 @@ import pytest
 import requests
 import tifffile
 import torch
+import zarr
 
 from napari_scsam import checkpoint, cli
 from napari_scsam.checkpoint import save_checkpoint, weights_folder
 from napari_scsam.cli import checkpoints, segmenting
 from napari_scsam.cli.scoring import parse_map, parse_slices
-from napari_scsam.config import UserError
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.data.ome_zarr import read_class_table, write_labels
 from napari_scsam.data.phantom import CLASSES, Phantom, make_phantom
+from napari_scsam.data.project import create_project
+from napari_scsam.data.project_image import ImageReference, copy_image
 from napari_scsam.data.review import find_reviewed
 from napari_scsam.data.volumes import open_labels, open_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
@@ -106,6 +110,33 @@ def test_measure_labels_of_our_own(cell: Phantom, tmp_path: Path, capsys: pytest
     assert not (tmp_path / "other.csv").exists()
 
 
+def test_measure_labels_within_an_image(cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image, table = tmp_path / "cell.ome.zarr", tmp_path / "table.csv"
+    list(copy_image(image, cell.image, cell.voxel_size, (0.0, 0.0, 0.0)))
+    zarr.open_group(image, mode="r+").update_attributes({"scsam": {"format": 1}})
+    write_labels(image, cell.labels, cell.voxel_size, cell.classes, name="organelles")
+    assert scsam("measure", image, "-o", table) == 0
+    assert "mitochondrion" in table.read_text()
+    assert capsys.readouterr().err == ""
+    write_labels(image, np.ones_like(cell.labels), cell.voxel_size, (ClassSpec(1, "nucleus"),), name="other")
+    assert scsam("measure", image, "-o", tmp_path / "other.csv") == 2
+    told = capsys.readouterr().err
+    assert f"holds several label images; give one of: {image / 'labels' / 'organelles'}, {image / 'labels' / 'other'}" in told
+    assert scsam("measure", image / "labels" / "other", "-o", table) == 0
+    assert "nucleus" in table.read_text()
+    write_labels(image, cell.labels, cell.voxel_size, cell.classes)
+    capsys.readouterr()
+    assert scsam("measure", image, "-o", table) == 0
+    assert "mitochondrion" in table.read_text()
+    assert capsys.readouterr().err == "scsam: of the label images organelles, other, classes, 'classes' was measured\n"
+
+
+def test_train_says_that_it_takes_a_training_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert scsam("train", "--help") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "CONFIG.toml|FOLDER a recipe, or a training set: a folder that the plugin exported" in told
+
+
 def test_segment_some_classes_with_another_voxel_size(image: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "labels.zarr"
     command = ("segment", image, "-o", out, "--checkpoint", model, "--classes", "vesicle, Membrane", "--voxel-size", 40, 16, 16)
@@ -113,9 +144,34 @@ def test_segment_some_classes_with_another_voxel_size(image: Path, model: Path, 
     assert open_labels(out).voxel_size == (40, 16, 16)
     assert [c.name for c in read_class_table(out) or ()] == ["vesicle", "membrane"]
     assert set(np.unique(open_labels(out).data[...])) <= {0, 3, 6}
-    before = open_labels(out).data[...]
-    assert scsam(*command, "--resume") == 0
-    np.testing.assert_array_equal(open_labels(out).data[...], before)
+
+
+@pytest.mark.parametrize("name", ["labels.zarr", "labels.tif"])
+def test_corrected_labels_are_replaced_only_when_asked(
+    image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    out, command = tmp_path / name, ("segment", image, "-o", tmp_path / name, "--checkpoint", model, "--device", "cpu")
+    write_labels(out, np.full((2, 64, 80), 5, np.uint8), (20.0, 8.0, 8.0), CLASSES[:6])
+    for more in ((), ("--resume",)):
+        assert scsam(*command, *more) == 2
+        told = capsys.readouterr().err
+        assert len(told.splitlines()) == 1
+        assert f"{out} is there already" in told
+        assert "give another name, or --overwrite" in told
+        assert (open_labels(out).data[...] == 5).all()
+    assert scsam(*command, "--overwrite") == 0
+    assert not (open_labels(out).data[...] == 5).all()
+
+
+def test_a_project_is_never_segmented_into(image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "mine.scsam.zarr"
+    project = create_project(out, ImageReference.of(open_volume(image), out), CLASSES[:6])
+    project.array("classes")[...] = 3
+    project.close()
+    for more in ((), ("--resume",), ("--overwrite",)):
+        assert scsam("segment", image, "-o", out, "--checkpoint", model, "--device", "cpu", *more) == 2
+        assert "is an annotation project, whose labels are never replaced; give the new ones another name" in capsys.readouterr().err
+    assert (open_labels(out / "labels" / "classes").data[...] == 3).all()
 
 
 def test_segment_says_that_the_pixel_size_is_unknown(
@@ -238,8 +294,10 @@ def test_pretrain_then_train(
     assert scsam("pretrain", image, "-o", tmp_path / "mae.safetensors", "--steps", 2) == 0
     told = capsys.readouterr()
     assert told.out == f"{tmp_path / 'mae.safetensors'}\n"
-    first, last = told.err.splitlines()
-    assert first.startswith("step 2/2 loss ")
+    about, first, second, last = told.err.splitlines()
+    assert re.fullmatch(r"scsam: training from random weights on \w+, 2 steps", about)
+    assert first.startswith("step 1/2 loss ")
+    assert second.startswith("step 2/2 loss ")
     assert last == f"scsam: curves, pictures and the record of the run are in {tmp_path / 'mae.run'}"
     command = ("pretrain", image, "-o", tmp_path / "more.safetensors", "--steps", 2, "--device", "cpu")
     assert scsam(*command, "--start", tmp_path / "mae.safetensors", "--seed", 5) == 0
@@ -269,6 +327,8 @@ prompts = 1
     assert str(tmp_path / "mine.run") in told.err.splitlines()[-1]
     assert (tmp_path / "mine.run" / "predictions.png").is_file()
     assert told.out == f"{tmp_path / 'mine.safetensors'}\n"
+    assert told.err.splitlines()[0] == "scsam: training from mae.safetensors on cpu, 2 steps"
+    assert "step 1/2 loss " in told.err
     assert "step 2/2 loss " in told.err
     assert "prototype " in told.err
     assert scsam("segment", image, "-o", tmp_path / "out.tif", "--checkpoint", tmp_path / "mine.safetensors") == 0
@@ -373,7 +433,7 @@ MISTAKES = [
     ("segment good.tif -o good.tif/out.tif", "good.tif"),
     ("segment good.tif -o out.zarr --classes nucleolus", "no class is called 'nucleolus'; choose from: mitochondrion,"),
     ("segment good.tif -o out.zarr --voxel-size 5 5 5 5", "voxel size (5.0, 5.0, 5.0, 5.0) is not usable"),
-    ("segment good.tif -o out.zarr --voxel-size five", "invalid float value: 'five'"),
+    ("segment good.tif -o out.zarr --voxel-size five", "argument --voxel-size: 'five' is no number; give z y x in nm, e.g. 40 8 8"),
     ("segment good.tif -o out.zarr --device tpu", "device"),
     ("segment good.tif -o out.zarr --checkpoint gone", "no checkpoint 'gone'"),
     ("segment good.tif -o out.zarr --checkpoint foreign.safetensors", "foreign.safetensors is not a ScSAM checkpoint"),

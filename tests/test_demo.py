@@ -11,7 +11,8 @@ import requests
 import torch
 from PIL import Image
 
-from napari_scsam.config import Progress
+from napari_scsam.config import Progress, UserError
+from napari_scsam.data.ome_zarr import write_labels
 from napari_scsam.data.phantom import CLASSES, make_phantom
 from napari_scsam.data.volumes import open_labels, open_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
@@ -67,6 +68,13 @@ def test_a_second_demonstration_replaces_the_first(offline: None, small_model: N
     for _ in range(2):
         _, made = finish(write_demo(tmp_path / "demo"))
     assert sorted(p.name for p in made.image.parent.iterdir()) == ["labels.png", "labels.zarr", "sample.tif"]
+
+
+def test_labels_of_the_user_are_not_taken_for_a_demonstration(offline: None, small_model: None, tmp_path: Path) -> None:
+    write_labels(tmp_path / "labels.zarr", np.ones((2, 8, 8), np.uint8), SIZE, CLASSES[:6])
+    with pytest.raises(UserError, match="is not of a demonstration; give another folder"):
+        finish(write_demo(tmp_path))
+    assert (open_labels(tmp_path / "labels.zarr").data[...] == 1).all()
 
 
 def test_with_a_network_the_real_sample_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_scsam.checkpoint import checkpoint_info
+from napari_scsam import cli
+from napari_scsam.checkpoint import checkpoint_info, find_checkpoint, listed_name, load_checkpoint
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.data.export import export_training_set
 from napari_scsam.data.ome_zarr import read_class_table
@@ -76,6 +77,30 @@ def test_scsam_train_takes_it_as_it_is(project, tmp_path, checkpoint):
     steps = list(train(recipe, tmp_path / "new.safetensors", "cpu"))
     assert np.isfinite(steps[-1].losses["loss"])
     assert checkpoint_info(tmp_path / "new.safetensors").classes == checkpoint_info(checkpoint).classes
+
+
+def test_training_goes_on_from_the_checkpoint_with_a_new_class(project, tmp_path, checkpoint):
+    project.show_classes(CLASSES, (*TABLE, ClassSpec(7, "granule", "#00ffff")))
+    project.array(CLASSES)[2, 100:120, 100:140] = 7
+    out = tmp_path / "set"
+    list(export_training_set(project, out, checkpoint=checkpoint))
+    recipe = out / "recipe.toml"
+    small = "steps = 1\nbatch = 1\ncrop = 64\nprompts = 1\nrounds = 1\nrate = 1e-9\ndecoder_rate = 1e-9"
+    recipe.write_text(recipe.read_text().replace("steps = 300", small))
+    assert cli.main(["train", str(out), "-o", str(tmp_path / "new.safetensors"), "--device", "cpu"]) == 0
+    made, old = load_checkpoint(tmp_path / "new.safetensors"), load_checkpoint(checkpoint)
+    assert [(c.id, c.name, c.colour) for c in made.classes][-1] == (7, "granule", "#00ffff")
+    assert [c.id for c in made.classes] == [1, 2, 5, 7]
+    for name in ("mask_decoder.iou_token.weight", "fusion.out.weight"):
+        np.testing.assert_allclose(made.state_dict()[name], old.state_dict()[name], atol=1e-6)
+
+
+def test_a_checkpoint_that_has_a_name_is_named(project, tmp_path, checkpoint):
+    list(export_training_set(project, tmp_path / "set", checkpoint="scsam_tiny"))
+    assert 'start = "scsam_tiny"' in (tmp_path / "set" / "recipe.toml").read_text()
+    assert read_recipe(tmp_path / "set").start == find_checkpoint()
+    assert listed_name(find_checkpoint()) == "scsam_tiny"
+    assert listed_name(checkpoint) is None
 
 
 def test_the_project_itself_can_be_trained_on(project, tmp_path, checkpoint):

@@ -205,8 +205,24 @@ def test_it_starts_from_a_checkpoint_with_its_classes(recipe: Recipe, tmp_path: 
     new = load_file(tmp_path / "new.safetensors")
     assert all(torch.equal(new[k], v) for k, v in old.state_dict().items())
     wrong = replace(again, classes=(ClassSpec(2, "er"),))
-    with pytest.raises(UserError, match=r"old\.safetensors has no class 'er' with id 2; leave \[\[classes\]\] out"):
+    with pytest.raises(UserError, match=r"old\.safetensors calls the class with id 2 'mitochondrial_boundary', not 'er'; give 'er' an id"):
         next(train(wrong, tmp_path / "wrong.safetensors"))
+    wrong = replace(again, classes=(ClassSpec(9, "Vesicle"),))
+    with pytest.raises(UserError, match=r"old\.safetensors knows 'Vesicle' with id 3, not 9; use one id"):
+        next(train(wrong, tmp_path / "wrong.safetensors"))
+
+
+def test_classes_that_the_checkpoint_lacks_are_added(recipe: Recipe, tmp_path: Path) -> None:
+    old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:3])
+    save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
+    asked = (CLASSES[0], ClassSpec(9, "er", "#123456"))
+    more = replace(with_training(recipe, rate=0.0, decoder_rate=0.0, steps=1, keep=0.5), start=tmp_path / "old.safetensors", classes=asked)
+    list(train(more, tmp_path / "new.safetensors"))
+    assert checkpoint_info(tmp_path / "new.safetensors").classes == (*CLASSES[:3], asked[1])
+    prototypes = load_checkpoint(tmp_path / "new.safetensors").class_prompt.prototypes
+    torch.testing.assert_close(prototypes[:3], old.class_prompt.prototypes)
+    assert prototypes[3].norm().item() == pytest.approx(1.0)
+    assert {t.shape[0] for t in (prototypes, load_checkpoint(tmp_path / "new.safetensors").thresholds)} == {4}
 
 
 def test_a_share_of_the_weights_it_started_from_is_kept(recipe: Recipe, tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ def test_unknown_voxel_size_stays_unknown(labels, tmp_path):
     write_table(tmp_path / "table.csv", rows)
     with (tmp_path / "table.csv").open(newline="") as file:
         read = list(csv.DictReader(file))
+    assert list(read[0])[2:] == ["voxels", "volume_um3", "diameter_um", "z_voxel", "y_voxel", "x_voxel", "touches_border"]
+    assert [r["z_voxel"] for r in read] == ["2.0", "4.5", "2.0"]
     assert [r["voxels"] for r in read] == ["60", "200", "12"]
     assert read[0]["volume_um3"] == ""
 

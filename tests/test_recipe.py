@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_scsam.checkpoint import weights_folder
+from napari_scsam.checkpoint import find_checkpoint, weights_folder
 from napari_scsam.config import UserError
 from napari_scsam.train.recipe import Recipe, parse_recipe, read_recipe
 
@@ -214,3 +214,16 @@ def test_a_network_for_clicks_alone_is_not_taught_classes() -> None:
     with pytest.raises(UserError, match="needs class_weight = 0"):
         parse_recipe(wanted, Path())
     assert parse_recipe({**wanted, "training": {"class_weight": 0}}, Path()).model.prompts_only
+
+
+def test_the_checkpoint_to_start_from_may_be_a_name(tmp_path: Path) -> None:
+    def start(value: str) -> Path | None:
+        return parse_recipe({"model": {"start": value}, "data": [{"image": "i.tif", "labels": "l.tif"}]}, tmp_path).start
+
+    assert start("default") == start("scsam_tiny") == find_checkpoint()
+    with pytest.raises(UserError, match="no checkpoint 'gone'; give a path, or one of: default, scsam_tiny"):
+        start("gone")
+    assert start("gone.safetensors") == tmp_path / "gone.safetensors"
+    assert start("../gone") == tmp_path / "../gone"
+    (tmp_path / "default").touch()
+    assert start("default") == tmp_path / "default"

@@ -12,7 +12,7 @@ import tifffile
 import torch
 
 from napari_scsam.config import UserError
-from napari_scsam.data.ome_zarr import read_class_table
+from napari_scsam.data.ome_zarr import read_class_table, write_labels
 from napari_scsam.data.phantom import CLASSES, make_phantom
 from napari_scsam.data.preprocess import measure_contrast
 from napari_scsam.data.volumes import Volume, as_volume, open_labels, open_volume
@@ -210,3 +210,33 @@ def test_somebody_elses_folder_is_never_overwritten(predictor: Predictor, tmp_pa
     with pytest.raises(UserError, match="is no label file of napari-scsam"):
         next(segment_volume(PHANTOM, predictor, tmp_path / "out.zarr"))
     assert [p.name for p in (tmp_path / "out.zarr").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_tiff_that_is_no_segmentation_is_never_overwritten(predictor: Predictor, tmp_path: Path, overwrite: bool) -> None:
+    tifffile.imwrite(tmp_path / "other.tif", PHANTOM)
+    (tmp_path / "text.tif").write_text("all of it")
+    for name in ("other.tif", "text.tif"):
+        before = (tmp_path / name).read_bytes()
+        with pytest.raises(UserError, match="is no label file of napari-scsam"):
+            next(segment_volume(PHANTOM, predictor, tmp_path / name, overwrite=overwrite))
+        assert (tmp_path / name).read_bytes() == before
+
+
+def test_overwriting_begins_anew_and_can_be_stopped_and_resumed(predictor: Predictor, tmp_path: Path, counted: list[Any]) -> None:
+    volume, out = as_volume(PHANTOM, SIZE), tmp_path / "out.zarr"
+    list(segment_volume(volume, predictor, out))
+    with pytest.raises(UserError, match="--overwrite"):
+        next(segment_volume(volume, predictor, out, resume=True))
+    counted.clear()
+    run = segment_volume(volume, predictor, out, overwrite=True)
+    next(run), next(run), run.close()
+    list(segment_volume(volume, predictor, out, resume=True))
+    assert len(counted) == 4
+
+
+def test_labels_are_not_written_over_what_holds_the_image(predictor: Predictor, tmp_path: Path) -> None:
+    write_labels(tmp_path / "grey.zarr", PHANTOM, SIZE, ())
+    volume = open_volume(tmp_path / "grey.zarr" / "labels" / "classes")
+    with pytest.raises(UserError, match="would overwrite the image"):
+        next(segment_volume(volume, predictor, tmp_path / "grey.zarr", overwrite=True))

@@ -38,7 +38,7 @@ def one(name: str, model: ScSAM, images: NDArray[np.uint8], rounds: int) -> list
                 "encoders": encoders_alone(Predictor(model, "cpu"), images, 1),
                 "lanes": encoders_alone(Predictor(model, "cpu"), images, lanes()),
                 "first": lambda: first_slice(Predictor(model, "cpu"), images[0]),
-                "stack": lambda: list(segment_volume(images, Predictor(model, "cpu"), Path(folder) / "labels.zarr")),
+                "stack": lambda: list(segment_volume(images, Predictor(model, "cpu"), Path(folder) / "labels.zarr", overwrite=True)),
             },
             rounds,
         )

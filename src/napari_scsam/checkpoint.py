@@ -113,6 +113,14 @@ def find_checkpoint(name: str | Path = DEFAULT) -> Path:
     return listed[str(name)]
 
 
+def listed_name(path: Path) -> str | None:
+    """Give the name by which `find_checkpoint` finds a file, on other machines too; None where only its path will do."""
+    try:
+        return path.stem if find_checkpoint(path.stem).samefile(path) else None
+    except (UserError, OSError):
+        return None
+
+
 def checkpoint_info(name: str | Path = DEFAULT) -> CheckpointInfo:
     """Read the card inside a checkpoint; the weights stay on disk.
 

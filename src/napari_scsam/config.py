@@ -133,6 +133,39 @@ def family(classes: Sequence[ClassSpec], wanted: Sequence[ClassSpec]) -> set[int
     return {spec.id for spec in (*classes, *wanted) if spec in wanted or names & {spec.name, spec.part_of} - {None, ""}}
 
 
+def missing_classes(known: Sequence[ClassSpec], wanted: Iterable[ClassSpec], name: str) -> tuple[ClassSpec, ...]:
+    """Give the wanted classes that a network lacks and can be given beside its own.
+
+    Parameters
+    ----------
+    known
+        The network's classes.
+    wanted
+        Those that it is to know.
+    name
+        Of the network, for the message.
+
+    Raises
+    ------
+    UserError
+        When the two mean something else by an id or by a name.
+    """
+    missing, names = [], {c.name.casefold(): c for c in known}
+    ids = {c.id: c for c in known}
+    for spec in wanted:
+        same_name, same_id = names.get(spec.name.casefold()), ids.get(spec.id)
+        if same_name is not None and same_name.id != spec.id:
+            raise UserError(
+                f"{name} knows {spec.name!r} with id {same_name.id}, not {spec.id}; use one id for it, in labels and [[classes]]"
+            )
+        if same_name is None and same_id is not None:
+            raise UserError(
+                f"{name} calls the class with id {spec.id} {same_id.name!r}, not {spec.name!r}; give {spec.name!r} an id of its own"
+            )
+        missing += [spec] * (same_name is None)
+    return tuple(missing)
+
+
 def select_classes(classes: Sequence[ClassSpec], wanted: Iterable[str] | None) -> tuple[ClassSpec, ...]:
     """Pick classes by name, in the order asked; all of them for ``None``.
 

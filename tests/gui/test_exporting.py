@@ -7,12 +7,13 @@ import pytest
 from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 
+from napari_scsam.checkpoint import checkpoint_info
 from napari_scsam.config import ClassSpec
 from napari_scsam.data.ome_zarr import write_labels
 from napari_scsam.data.project_image import copy_image
 from napari_scsam.data.volumes import open_labels
 from napari_scsam.gui.class_map_dialog import ClassMapDialog
-from napari_scsam.gui.exporting import Exporting, guess_map
+from napari_scsam.gui.exporting import Exporting, guess_map, start_of
 from napari_scsam.gui.napari_io import read_layers
 from napari_scsam.gui.project_keeper import ProjectKeeper
 from napari_scsam.gui.reviewing import Reviewing
@@ -51,6 +52,14 @@ def test_a_training_set_is_written_from_the_panel(begun, tmp_path):
     begun.widget.desk.export.export_asked.emit(str(tmp_path / "set"), "ome-zarr", False)
     begun.finish()
     assert "there already" in notification_manager.records[-1].message
+
+
+def test_training_starts_from_the_checkpoint_in_use_unless_its_ids_mean_other_classes(checkpoint):
+    info = checkpoint_info(checkpoint)
+    assert start_of(info, (*info.classes, ClassSpec(7, "granule"))) == checkpoint
+    assert start_of(checkpoint_info(), checkpoint_info().classes[:1]) == "scsam_tiny"
+    assert start_of(info, (ClassSpec(1, "granule"),)) is None
+    assert start_of(None, info.classes) is None
 
 
 def test_labels_go_into_the_image_and_are_asked_about(begun, tmp_path, wait):

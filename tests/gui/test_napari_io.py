@@ -116,3 +116,28 @@ def test_big_labels_are_shown_lazily(tmp_path, classes, monkeypatch):
     assert not pyramid.editable
     assert not isinstance(flat.data, np.ndarray)
     assert flat.data.shape == values.shape
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("text.tif", b"hello", r"text\.tif cannot be opened: it is damaged, incomplete or not what its name says \(not a TIFF"),
+        ("empty.tif", b"", r"empty\.tif is an empty file"),
+        ("cut.tif", b"II*\0\x08\0\0\0\x05", r"cut\.tif cannot be opened: it is damaged"),
+        ("bad.zarr/zarr.json", b"{", r"bad\.zarr cannot be opened: it is damaged"),
+    ],
+)
+def test_a_file_that_is_none_is_told_as_on_the_command_line(tmp_path, name, content, says):
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    path = file.parent if file.name == "zarr.json" else file
+    told = []
+    for read in (opened, open_volume):
+        with pytest.raises(UserError, match=says) as error:
+            read(path)
+        told.append(str(error.value))
+    assert told[0] == told[1]
+    if path.suffix == ".tif":
+        with pytest.raises(UserError, match=says):
+            read_class_table(path)

@@ -37,7 +37,15 @@ def add_model_options(parser: Parser) -> None:
     """Add what every command asks that runs a network on a volume."""
     parser.add_argument("--checkpoint", default="default", metavar="C", help="a name or a path (default: the shipped one)")
     add_device(parser)
-    parser.add_argument("--voxel-size", nargs="+", type=float, metavar="NM", help="z y x in nm, instead of what the file says")
+    parser.add_argument("--voxel-size", nargs="+", type=nanometres, metavar="NM", help="z y x in nm, instead of what the file says")
+
+
+def nanometres(text: str) -> float:
+    """Read a number of a voxel size."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; give z y x in nm, e.g. 40 8 8") from error
 
 
 def add_device(parser: Parser) -> None:

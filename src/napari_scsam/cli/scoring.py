@@ -98,18 +98,23 @@ def parse_map(pairs: Iterable[str], classes: Sequence[ClassSpec]) -> dict[int, C
 def add_measure(commands: Any) -> None:
     """Describe ``scsam measure``."""
     parser = command(commands, "measure", run_measure, "Write a table of every organelle: volume, diameter, centre.")
-    parser.add_argument("labels", metavar="LABELS", help="class labels that scsam wrote, OME-Zarr or TIFF")
+    about = "class labels that scsam wrote, OME-Zarr or TIFF; or an OME-Zarr image with labels in it, or a project"
+    parser.add_argument("labels", type=Path, metavar="LABELS", help=about)
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="TABLE.csv")
 
 
 def run_measure(arguments: argparse.Namespace) -> None:
     """Measure the connected objects of each class."""
+    from napari_scsam.data.find_labels import find_labels, listed_labels
     from napari_scsam.data.ome_zarr import read_class_table
     from napari_scsam.data.volumes import open_labels
     from napari_scsam.volume.measure import measure, write_table
 
-    labels, classes = open_labels(arguments.labels), read_class_table(arguments.labels)
+    path = find_labels(arguments.labels)
+    labels, classes = open_labels(path), read_class_table(path)
     if classes is None:
-        raise UserError(f"{arguments.labels} carries no class table; give labels that scsam segment or the plugin wrote")
+        raise UserError(f"{path} carries no class table; give labels that scsam segment or the plugin wrote")
     write_table(arguments.out, show(measure(labels, classes)))
+    if len(names := listed_labels(arguments.labels)) > 1:
+        say(f"scsam: of the label images {', '.join(names)}, {path.name!r} was measured")
     print(arguments.out)

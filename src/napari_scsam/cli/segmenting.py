@@ -20,6 +20,7 @@ def add_segment(commands: Any) -> None:
     parser.add_argument("-o", "--out", required=True, metavar="OUT", help="labels: .zarr (resumable, any size) or .tif")
     parser.add_argument("--classes", metavar="a,b", help="names of the classes to write (default: all)")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    parser.add_argument("--overwrite", action="store_true", help="replace finished labels at OUT (never a project)")
     add_model_options(parser)
 
 
@@ -30,8 +31,8 @@ def run_segment(arguments: argparse.Namespace) -> None:
     from napari_scsam.volume.run import segment_volume
 
     volume, model = open_volume(arguments.image, arguments.voxel_size), load_checkpoint(arguments.checkpoint)
-    names = parse_names(arguments.classes)
-    steps = segment_volume(volume, model, arguments.out, classes=names, device=arguments.device, resume=arguments.resume)
+    chosen = {"classes": parse_names(arguments.classes), "device": arguments.device}
+    steps = segment_volume(volume, model, arguments.out, **chosen, resume=arguments.resume, overwrite=arguments.overwrite)
     next(steps)  # a mistake shows here, and then its line is the only one
     say_unknown_size(volume, model)
     show(steps)

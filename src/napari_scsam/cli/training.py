@@ -32,7 +32,8 @@ def add_training(commands: Any) -> None:
     parser.add_argument("--classes", metavar="a,b", help="names of the classes to believe (default: all)")
     add_model_options(parser)
     parser = command(commands, "train", run_train, "Train a ScSAM by a recipe.")
-    parser.add_argument("recipe", type=Path, metavar="CONFIG.toml")
+    about = "a recipe, or a training set: a folder that the plugin exported, which holds its own recipe.toml"
+    parser.add_argument("recipe", type=Path, metavar="CONFIG.toml|FOLDER", help=about)
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="CKPT.safetensors")
     add_device(parser)
 
@@ -41,9 +42,11 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
     """Train a masked autoencoder."""
     from napari_scsam.data.volumes import open_volume
     from napari_scsam.train.pretrain import PretrainConfig, pretrain
+    from napari_scsam.train.recipe import RANDOM
 
     config = PretrainConfig(encoder=arguments.encoder, steps=arguments.steps, seed=arguments.seed, start=arguments.start)
-    show_training(pretrain([open_volume(v) for v in arguments.volumes], arguments.out, config, arguments.device))
+    start = Path(config.start).name if config.start else RANDOM
+    show_training(pretrain([open_volume(v) for v in arguments.volumes], arguments.out, config, arguments.device), start, arguments.device)
     say_run(arguments.out)
 
 
@@ -70,7 +73,8 @@ def run_train(arguments: argparse.Namespace) -> None:
     from napari_scsam.train.finetune import train
     from napari_scsam.train.recipe import read_recipe
 
-    show_training(train(read_recipe(arguments.recipe), arguments.out, arguments.device))
+    recipe = read_recipe(arguments.recipe)
+    show_training(train(recipe, arguments.out, arguments.device), recipe.describe_start(), arguments.device)
     say_run(arguments.out)
 
 
@@ -82,14 +86,25 @@ def say_run(out: Path) -> None:
     print(out)
 
 
-def show_training(steps: Iterable[TrainStep]) -> None:
-    """Show losses as they fall; every twentieth step as a line when not on a terminal."""
-    terminal = sys.stderr.isatty()
+def show_training(steps: Iterable[TrainStep], start: str, device: str) -> None:
+    """Show losses as they fall; when not on a terminal, the first step, then every twentieth, as a line.
+
+    Before them stands what the run starts from. It comes with the first step, when the recipe has proved to be sound:
+    a mistake is told alone.
+    """
+    from napari_scsam.infer.device import choose_device
+
+    terminal, first = sys.stderr.isatty(), 0
     with tqdm(disable=not terminal) as bar:
         for step in steps:
+            if not first:
+                first = step.step
+                resumed = f", going on after step {first - 1}" if first > 1 else ""
+                about = f"scsam: training from {start} on {choose_device(device)}, {step.total} steps{resumed}"
+                tqdm.write(about, file=sys.stderr)
             losses = " ".join(f"{k} {v:.3f}" for k, v in step.losses.items())
             bar.total = step.total
             bar.set_postfix_str(losses, refresh=False)
             bar.update(step.step - bar.n)
-            if not terminal and (step.step % 20 == 0 or step.step == step.total):
+            if not terminal and (step.step % 20 == 0 or step.step in (first, step.total)):
                 say(f"step {step.step}/{step.total} {losses} {step.seconds:.0f} s")

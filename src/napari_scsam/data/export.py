@@ -38,7 +38,7 @@ Steps = Generator[Progress, None, None]
 
 
 def export_training_set(
-    project: Project, out: Path, layout: str = "ome-zarr", *, checkpoint: Path | None = None, sam: str = "", replace: bool = False
+    project: Project, out: Path, layout: str = "ome-zarr", *, checkpoint: Path | str | None = None, sam: str = "", replace: bool = False
 ) -> Generator[Progress, None, Path]:
     """Write the reviewed part of a project as a training set; returns its folder.
 
@@ -51,7 +51,8 @@ def export_training_set(
     layout
         ``"ome-zarr"``, ``"tiff"`` or ``"nnunet"``.
     checkpoint
-        What training shall start from, if it knows the project's classes.
+        What training shall start from: a file, or a name that is known on other machines too. Classes of the
+        project that it lacks are added to it.
     sam
         Size of its SAM, e.g. ``"vit_b"``, if that alone is to be started from because it knows no classes at all.
     replace
@@ -164,23 +165,27 @@ LAYOUTS: Mapping[str, Callable[[Project, Path, Sequence[int], Path], Steps]] = {
 LABELS_FILE = {"ome-zarr": f"labels.zarr/labels/{CLASSES}", "tiff": "labels.tif"}
 
 
-def recipe_text(project: Project, out: Path, labels: str, checkpoint: Path | None, sam: str = "") -> str:
+def recipe_text(project: Project, out: Path, labels: str, checkpoint: Path | str | None, sam: str = "") -> str:
     """Write the recipe that ``scsam train`` takes as it is; paths are relative to the training set."""
     image: Volume = project.record.image.find(project.path)
     lines = ["# Made by napari-scsam from reviewed slices; run: scsam train THIS_FOLDER -o mine.safetensors"]
     if checkpoint is not None:
         weights = {"sam_weights": checkpoint, "mae_weights": weights_folder() / MAE_FILE} if sam else {"start": checkpoint}
         lines += ["[model]", *([f'sam = "{sam}"', "tile = 512"] if sam else [])]
-        lines += [f"{name} = {json.dumps(relative(str(path.absolute()), out))}" for name, path in weights.items()]
-    if checkpoint is None or sam:
-        for spec in project.class_table():
-            lines += ["[[classes]]", f"id = {spec.id}", f"name = {json.dumps(spec.name)}", f'colour = "{spec.colour}"']
+        lines += [f"{name} = {json.dumps(place(file, out))}" for name, file in weights.items()]
+    for spec in project.class_table():
+        lines += ["[[classes]]", f"id = {spec.id}", f"name = {json.dumps(spec.name)}", f'colour = "{spec.colour}"']
     lines += ["[training]", "steps = 300", *(["crop = 512  # as the tile: a big SAM's positions are resized to one grid"] if sam else [])]
     lines += ["[[data]]", f"image = {json.dumps(relative(os.path.abspath(str(image.path)), out))}"]  # noqa: PTH100
     lines += [f"labels = {json.dumps(labels)}"]
     if project.voxel_size is not None:
         lines += [f"voxel_size = {[float(v) for v in project.voxel_size]}"]
     return "\n".join(lines) + "\n"
+
+
+def place(file: Path | str, folder: Path) -> str:
+    """Say in a recipe where weights are: a name stays as it is."""
+    return file if isinstance(file, str) else relative(str(file.absolute()), folder)
 
 
 def relative(path: str, folder: Path) -> str:

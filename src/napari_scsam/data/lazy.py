@@ -19,6 +19,16 @@ READ_ERRORS = (OSError, ValueError, RuntimeError, LookupError, TypeError, Arithm
 """What the readers' libraries raise for bytes that make no sense."""
 
 
+def cannot_open(path: str | Path, error: BaseException) -> UserError:
+    """Say in one sentence that a file makes no sense to its reader."""
+    return UserError(f"{path} cannot be opened: it is damaged, incomplete or not what its name says ({error})")
+
+
+def empty_file(path: Path) -> UserError:
+    """Say in one sentence that there is nothing in a file."""
+    return UserError(f"{path} is an empty file; copy or download it again")
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """What a reader found in a file, before it is known to be a volume."""

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 import zarr
 
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
@@ -26,7 +25,7 @@ from napari_scsam.data.label_header import LabelHeader, label_header
 from napari_scsam.data.label_pyramid import build_levels, new_level
 from napari_scsam.data.label_tiff import write_label_tiff
 from napari_scsam.data.slices import TIFF_SUFFIXES
-from napari_scsam.data.tiff import scsam_record
+from napari_scsam.data.tiff import open_tiff, scsam_record
 from napari_scsam.data.zarr_volumes import ZarrArray, is_zarr, member_array, member_group, ngff_attributes
 
 
@@ -139,20 +138,25 @@ def read_class_table(path: str | os.PathLike[str]) -> tuple[ClassSpec, ...] | No
     ----------
     path
         The OME-Zarr, one of its label images (``PATH/labels/NAME``), or a TIFF.
+
+    Raises
+    ------
+    UserError
+        When it is called a TIFF and is none.
     """
     path = Path(path)
     classes: Any = None
     if path.is_dir() and is_zarr(path):
         classes = next(filter(None, map(_classes, _label_groups(zarr.open(path, mode="r")))), None)
     elif path.is_file() and path.suffix.lower() in TIFF_SUFFIXES:
-        with tifffile.TiffFile(path) as tif:
+        with open_tiff(path) as tif:
             classes = scsam_record(tif).get("classes")
     return parse_classes(classes) if classes else None
 
 
 def _labels_group(path: Path) -> zarr.Group:
     """Open ``labels/`` of an OME-Zarr of ours, or make both in an empty place."""
-    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not _is_ours(path)):
+    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not is_ours(path)):
         raise UserError(f"{path} is there already and is no label file of napari-scsam; choose another name, or move it away")
     try:
         root = zarr.open_group(path, mode="a", zarr_format=3)
@@ -163,7 +167,8 @@ def _labels_group(path: Path) -> zarr.Group:
         raise UserError(f"{path} cannot be written ({error}); choose another place") from error
 
 
-def _is_ours(path: Path) -> bool:
+def is_ours(path: Path) -> bool:
+    """Tell whether a folder is an OME-Zarr that this package made."""
     if not is_zarr(path):
         return False
     try:

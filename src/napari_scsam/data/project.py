@@ -258,6 +258,17 @@ def read_record(path: Path) -> ProjectRecord:
         raise UserError(f"{path} holds labels but is no project of napari-scsam, or is damaged; open it as a file instead") from error
 
 
+def is_project(path: Path) -> bool:
+    """Tell whether a folder is a project, be it damaged or not."""
+    if not (path.is_dir() and is_zarr(path)):
+        return False
+    try:
+        record = zarr.open_group(path, mode="r").attrs.get("scsam")
+    except (OSError, ValueError, LookupError):  # an array, or broken metadata
+        return False
+    return isinstance(record, dict) and "project" in record
+
+
 def write_record(path: Path, record: ProjectRecord) -> None:
     """Write the record of a project, in one step."""
     zarr.open_group(path, mode="r+").update_attributes({"scsam": {"format": 1, "project": record.to_dict()}})

@@ -12,7 +12,7 @@ import tifffile
 import zarr
 
 from napari_scsam.config import UserError, parse_voxel_size
-from napari_scsam.data.lazy import Source
+from napari_scsam.data.lazy import READ_ERRORS, Source, cannot_open, empty_file
 from napari_scsam.data.units import to_nm, voxel_size_nm
 
 Sizes = tuple[Sequence[float | None], Sequence[str | None]]
@@ -39,9 +39,9 @@ def read_tiff(path: Path) -> Source:
     Raises
     ------
     UserError
-        When the pages differ in size, or the end of the file is missing.
+        When it is no TIFF, the pages differ in size, or the end of the file is missing.
     """
-    tif = tifffile.TiffFile(path)
+    tif = open_tiff(path)
     series = tif.series[0]
     _check_pages(tif, path)
     sizes, units = _calibration(tif)
@@ -56,6 +56,22 @@ def read_tiff(path: Path) -> Source:
         origin=(float(origin[0]), float(origin[1]), float(origin[2])),
         levels=tuple(_array(tif, level) for level in range(1, len(series.levels))),
     )
+
+
+def open_tiff(path: Path) -> tifffile.TiffFile:
+    """Open a TIFF file, to be closed by the caller; all that read TIFFs say the same of what is none.
+
+    Raises
+    ------
+    UserError
+        When it is empty or no TIFF.
+    """
+    if path.stat().st_size == 0:
+        raise empty_file(path)
+    try:
+        return tifffile.TiffFile(path)
+    except (tifffile.TiffFileError, *READ_ERRORS) as error:
+        raise cannot_open(path, error) from error
 
 
 def scsam_record(tif: tifffile.TiffFile) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
 from napari_scsam.data.hdf5 import read_hdf5, split_hdf5_path
-from napari_scsam.data.lazy import READ_ERRORS, Block, LazyArray, Source
+from napari_scsam.data.lazy import READ_ERRORS, Block, LazyArray, Source, cannot_open, empty_file
 from napari_scsam.data.mrc import read_mrc
 from napari_scsam.data.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_image, read_slices
 from napari_scsam.data.tiff import read_tiff
@@ -96,7 +96,7 @@ def open_volume(path: str | os.PathLike[str], voxel_size: Sequence[float] | floa
     except UserError:
         raise
     except READ_ERRORS as error:
-        raise UserError(f"{text} cannot be opened: it is damaged, incomplete or not what its name says ({error})") from error
+        raise cannot_open(text, error) from error
 
 
 def open_labels(path: str | os.PathLike[str]) -> Volume:
@@ -142,7 +142,7 @@ def _read(text: str) -> Source:
     if file.is_dir():
         return read_zarr(file) if is_zarr(file) else read_slices(file)
     if file.stat().st_size == 0:
-        raise UserError(f"{file} is an empty file; copy or download it again")
+        raise empty_file(file)
     if hdf5:
         return read_hdf5(*hdf5)
     reader = READERS.get(file.suffix.lower())

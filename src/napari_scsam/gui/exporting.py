@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_scsam.config import ClassSpec, Progress, UserError
+from napari_scsam.checkpoint import CheckpointInfo, listed_name
+from napari_scsam.config import ClassSpec, Progress, UserError, missing_classes
 from napari_scsam.data.export import export_training_set
 from napari_scsam.data.image_labels import IMAGE_LABELS, write_into_image
 from napari_scsam.data.ome_zarr import read_class_table
@@ -49,8 +50,9 @@ class Exporting:
         """Write the reviewed part of the project as a training set."""
         if (project := self._project()) is None:
             return
-        checkpoint, info = self._checkpoint(project), self.session.checkpoint
+        info = self.session.checkpoint
         sam = str(info.config["sam"]) if info is not None and info.prompts_only else ""
+        checkpoint = start_of(info, project.class_table())
         make = partial(export_training_set, project, Path(out), layout, checkpoint=checkpoint, sam=sam, replace=replace)
         self.session.submit("export", make)
 
@@ -87,13 +89,6 @@ class Exporting:
             self.keeper.keep()
         return self.keeper.project
 
-    def _checkpoint(self, project: Project) -> Path | None:
-        """Give the checkpoint to train on from, if it knows the project's classes, or knows none and any can be taught it."""
-        info = self.session.checkpoint
-        known = {(spec.id, spec.name) for spec in info.classes} if info is not None else set()
-        ours = {(spec.id, spec.name) for spec in project.class_table()}
-        return info.path if info is not None and (ours <= known or info.prompts_only) else None
-
     def _on_exported(self, out: Path) -> None:
         self.keeper.log("exported a training set", name=out.name)
         self.session.status.emit(f"{out.name} is written. To train on it: scsam train {out} -o mine.safetensors")
@@ -116,6 +111,17 @@ class Exporting:
             self.keeper.say(UserError(f"the labels hold {len(values)} values, so they number objects; choose labels of classes"))
             return
         self.map_asked.emit(values, guess_map(values, theirs, project.class_table()))
+
+
+def start_of(info: CheckpointInfo | None, ours: Sequence[ClassSpec]) -> Path | str | None:
+    """Give what training goes on from: the checkpoint in use, by name where it has one, unless its ids mean other classes."""
+    if info is None or info.prompts_only:  # of the latter, training takes the SAM alone, out of its file
+        return info.path if info is not None else None
+    try:
+        missing_classes(info.classes, ours, info.name)
+    except UserError:
+        return None
+    return listed_name(info.path) or info.path
 
 
 def guess_map(values: list[int], theirs: tuple[ClassSpec, ...], ours: tuple[ClassSpec, ...]) -> dict[int, int]:

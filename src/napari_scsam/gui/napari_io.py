@@ -11,6 +11,8 @@ import numpy as np
 import zarr
 
 from napari_scsam.config import ClassSpec, VoxelSize, parse_classes
+from napari_scsam.data.find_labels import listed_labels
+from napari_scsam.data.lazy import READ_ERRORS, cannot_open
 from napari_scsam.data.ome_zarr import create_labels, finish_labels, read_class_table, write_labels
 from napari_scsam.data.units import to_nm, voxel_size_nm
 from napari_scsam.data.volumes import Volume, open_labels, open_volume
@@ -46,13 +48,15 @@ def label_images(path: Path) -> tuple[list[Path], bool]:
     if not (path.is_dir() and is_zarr(path)):
         is_labels = path.is_file() and read_class_table(path) is not None
         return [path] * is_labels, not is_labels
-    node = zarr.open(path, mode="r")
+    try:
+        node = zarr.open(path, mode="r")
+    except READ_ERRORS as error:
+        raise cannot_open(path, error) from error
     if not isinstance(node, zarr.Group):
         return [], True
     if "image-label" in ngff_attributes(node):
         return [path], False
-    inside = node.get("labels")
-    names = ngff_attributes(inside).get("labels", ()) if isinstance(inside, zarr.Group) else ()
+    names = listed_labels(path)
     return [path / "labels" / name for name in names], not names or any(name != "labels" for name in node)
 
 

@@ -14,11 +14,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_scsam.checkpoint import checkpoint_info, load_checkpoint, load_mae, save_checkpoint
-from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.config import ClassSpec, UserError, missing_classes
 from napari_scsam.data.volumes import open_labels, open_volume
 from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.model import EncoderFeatures, ScSAM
+from napari_scsam.model.image_encoder import EMBED_DIM
 from napari_scsam.published import load_sam
 from napari_scsam.train.calibrate import calibrate
 from napari_scsam.train.dataset import Batch, LabelledCrops
@@ -44,13 +45,13 @@ def build_model(recipe: Recipe) -> ScSAM:
 
 
 def start_from(path: Path, classes: Sequence[ClassSpec], *, learns_classes: bool = True) -> ScSAM:
-    """Load a checkpoint to go on from; its config and class table stand.
+    """Load a checkpoint to go on from; its config and class table stand, and classes that it lacks are added.
 
     Raises
     ------
     UserError
-        When the recipe's table says something else, or classes are to be
-        learned by a network that is made for clicks and boxes alone.
+        When the recipe means another class by an id or a name, or classes are
+        to be learned by a network that is made for clicks and boxes alone.
     """
     if learns_classes and (info := checkpoint_info(path)).prompts_only:
         raise UserError(
@@ -58,11 +59,9 @@ def start_from(path: Path, classes: Sequence[ClassSpec], *, learns_classes: bool
             f"write sam = {json.dumps(info.config['sam'])} and sam_weights = {json.dumps(str(path))} in place of start"
         )
     model = load_checkpoint(path)
-    if wrong := {(c.id, c.name) for c in classes} - {(c.id, c.name) for c in model.classes}:
-        number, name = min(wrong)
-        raise UserError(
-            f"{path.name} has no class {name!r} with id {number}; leave [[classes]] out of a recipe that starts from a checkpoint"
-        )
+    for spec in missing_classes(model.classes, classes, path.name):
+        chance = torch.Generator().manual_seed(spec.id)  # the same each time: `mix_in` needs the weights that it started from
+        model.add_class(spec, F.normalize(torch.randn(EMBED_DIM, generator=chance), dim=0))
     return model
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from napari_scsam.checkpoint import find_checkpoint
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes, parse_voxel_size
 from napari_scsam.data.tiling import MULTIPLE
 from napari_scsam.model.scsam import ScSAMConfig
@@ -22,6 +23,10 @@ ENCODERS = ("sam", "mae")
 
 SMALLEST_TILE = 128
 """Smaller tiles would be all halo."""
+
+
+RANDOM = "random weights"
+"""What a run begins with that is given none."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ class Recipe:
     mae_weights: Path | None = None
     """What ``scsam pretrain`` wrote."""
     start: Path | None = None
-    """A ScSAM checkpoint to start from instead."""
+    """A ScSAM checkpoint to start from instead; a recipe may also give its name."""
     kept: Path | None = None
     """The checkpoint whose weights `Training.keep` keeps, when not that to start from."""
     summary: str = "A ScSAM trained with scsam train."
@@ -115,6 +120,12 @@ class Recipe:
         """Give everything that a run reads."""
         weights = [path for path in (self.sam_weights, self.mae_weights, self.start, self.kept) if path is not None]
         return (*(path for source in self.sources for path in (source.image, source.labels)), *weights)
+
+    def describe_start(self) -> str:
+        """Tell in a few words which weights a run begins with."""
+        if self.start is not None:
+            return self.start.name
+        return " and ".join(path.name for path in (self.sam_weights, self.mae_weights) if path is not None) or RANDOM
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values for the checkpoint's training record."""
@@ -160,8 +171,8 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
     if unknown := set(data) - set(known):
         raise UserError(f"the recipe has an unknown table [{min(unknown)}]; known are {', '.join(known)}")
     model, card = dict(_table(data, "model")), _table(data, "checkpoint")
-    paths = ("start", "kept", "sam_weights", "mae_weights")
-    start, kept, sam, mae = (_path(base, model.pop(k), k) if k in model else None for k in paths)
+    start, kept = (_start(base, model.pop(k)) if k in model else None for k in ("start", "kept"))
+    sam, mae = (_path(base, model.pop(k), k) if k in model else None for k in ("sam_weights", "mae_weights"))
     _refuse_unknown(card, ("summary", "licence", "half"), "checkpoint")
     if not isinstance(half := card.get("half", False), bool):
         raise UserError(f"half = {half!r} in the recipe's [checkpoint] is of the wrong kind; write true or false")
@@ -173,7 +184,7 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
         raise UserError("prompts_only = true in the recipe's [model] needs class_weight = 0 in [training]; leave it out to train classes")
     return Recipe(
         model=config,
-        # The class table of a checkpoint to start from stands.
+        # The class table of a checkpoint to start from stands; these are added to it.
         classes=parse_classes(classes) if classes or start is None else (),
         sources=tuple(_source(s, base) for s in _tables(data, "data")),
         training=training,
@@ -205,6 +216,13 @@ def _path(base: Path, value: Any, name: str) -> Path:
     if not isinstance(value, str):
         raise UserError(f"{name} = {value!r} in the recipe is no path; write it in quotes, relative to the recipe")
     return base / value
+
+
+def _start(base: Path, value: Any) -> Path:
+    """Find the checkpoint to start from: a file as seen from the recipe or, where there is none, one known by that name."""
+    path = _path(base, value, "start")
+    by_name = not path.is_file() and Path(value).name == value and path.suffix != ".safetensors"
+    return find_checkpoint(value) if by_name else path
 
 
 def _model(values: Mapping[str, Any]) -> ScSAMConfig:

@@ -17,6 +17,7 @@ from napari_scsam.data.preprocess import measure_contrast, normalise
 from napari_scsam.data.samples import fetch_sample
 from napari_scsam.data.volumes import as_volume, open_labels
 from napari_scsam.infer.picture import save_picture
+from napari_scsam.volume.output import is_taken
 from napari_scsam.volume.run import segment_volume
 
 SAMPLE = "hippocampus"
@@ -43,13 +44,22 @@ def sample_image() -> Generator[Progress, None, tuple[NDArray[np.uint8], VoxelSi
 
 
 def write_demo(folder: Path) -> Generator[Progress, None, Demo]:
-    """Write the sample, its labels and a picture of both into a folder."""
+    """Write the sample, its labels and a picture of both into a folder; an earlier demonstration in it is replaced.
+
+    Raises
+    ------
+    UserError
+        When the folder holds labels that are not those of a demonstration.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    labels, picture = folder / "labels.zarr", folder / "labels.png"
+    if is_taken(labels) and not picture.is_file():
+        raise UserError(f"{labels} is there already and is not of a demonstration; give another folder")
     stack, voxel_size, about = yield from sample_image()
-    demo = Demo(folder / "sample.tif", folder / "labels.zarr", folder / "labels.png", about)
+    demo = Demo(folder / "sample.tif", labels, picture, about)
     write_sample(demo.image, stack, voxel_size)
     model = load_checkpoint()
-    yield from segment_volume(as_volume(stack, voxel_size), model, demo.labels)
+    yield from segment_volume(as_volume(stack, voxel_size), model, demo.labels, overwrite=True)
     middle = len(stack) // 2
     grey = normalise(stack[middle], measure_contrast(stack))
     save_picture(demo.picture, grey, open_labels(demo.labels).plane(middle), model.classes)

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+LEDGER = ".scsam_progress"
+"""Its name inside the labels; it is there as long as they are not finished."""
+
 
 class Ledger:
     """One line a finished slice, behind a first line that names the run.

@@ -39,6 +39,10 @@ class Organelle:
     """It is cut by the border of the volume, so its size is too small."""
 
 
+HEADINGS = {axis: f"{axis}_voxel" for axis in "zyx"}
+"""Columns whose name alone would not tell the unit."""
+
+
 def measure(labels: Volume, classes: Sequence[ClassSpec], smallest: int = 10) -> Generator[Progress, None, list[Organelle]]:
     """Measure every connected object of every class; the label volume is held in memory.
 
@@ -97,7 +101,7 @@ def write_table(path: Path, rows: Sequence[Organelle]) -> None:
     try:
         with unfinished.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow([f.name for f in fields(Organelle)])
+            writer.writerow([HEADINGS.get(f.name, f.name) for f in fields(Organelle)])
             writer.writerows(astuple(row) for row in rows)
         unfinished.replace(path)
     finally:

@@ -19,7 +19,8 @@ from napari_scsam.infer.disk_cache import default_cache
 from napari_scsam.infer.postprocess import label_dtype
 from napari_scsam.infer.predictor import Predictor, Slice
 from napari_scsam.infer.tile_encoder import weights_hash
-from napari_scsam.volume.ledger import Ledger
+from napari_scsam.volume.ledger import LEDGER, Ledger
+from napari_scsam.volume.output import check_output
 
 if TYPE_CHECKING:
     from napari_scsam.model import ScSAM
@@ -37,6 +38,7 @@ def segment_volume(
     voxel_size: VoxelSize | None = None,
     device: str = "auto",
     resume: bool = False,
+    overwrite: bool = False,
 ) -> Generator[Progress, None, None]:
     """Label every slice of a volume; yields after each one, and closing it stops the run.
 
@@ -58,12 +60,15 @@ def segment_volume(
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     resume
-        Go on with a run that was stopped; slices that are done stay.
+        Go on with a run that was stopped; slices that are done stay. Without it,
+        or where the settings are others, a stopped run is begun anew.
+    overwrite
+        Replace finished labels at `out`. A project is never written into.
 
     Raises
     ------
     UserError
-        When the output cannot be written, the volume cannot be segmented, or
+        When the output is there already or cannot be written, the volume cannot be segmented, or
         the network has learned no classes.
     """
     source = volume if isinstance(volume, Volume) else as_volume(volume, voxel_size)
@@ -71,8 +76,9 @@ def segment_volume(
     # and would drive out of it what the user works on.
     predictor = model if isinstance(model, Predictor) else Predictor(model, device, default_cache(), fill=False)
     predictor.model.config.need_classes()  # now, not after the contrast was measured
-    if source.path is not None and source.path.resolve() == Path(out).resolve():
+    if source.path is not None and Path(out).resolve() in (source.path.resolve(), *source.path.resolve().parents):
         raise UserError(f"the labels would overwrite the image {out}; give them another name")
+    check_output(Path(out), overwrite)
     wanted, contrast = select_classes(predictor.classes, classes), measure_contrast(source.data)
     if Path(out).suffix.lower() == ".zarr":
         yield from _into_zarr(source, predictor, Path(out), wanted, contrast, resume)
@@ -83,7 +89,7 @@ def segment_volume(
 def _into_zarr(
     source: Volume, predictor: Predictor, out: Path, wanted: Sequence[ClassSpec], contrast: Contrast, resume: bool
 ) -> Generator[Progress, None, None]:
-    ledger = Ledger(out / ".scsam_progress", _name_run(source, predictor, wanted, contrast), resume)
+    ledger = Ledger(out / LEDGER, _name_run(source, predictor, wanted, contrast), resume)
     dtype, going_on = label_dtype(predictor.classes), bool(ledger.done)
     labels = create_labels(out, source.shape, source.voxel_size, wanted, name=LABELS, dtype=dtype, origin=source.origin, resume=going_on)
     ledger.begin()
