@@ -10,6 +10,7 @@ import zarr
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.data.project import CLASSES, Project, copy_project, create_project
 from napari_scsam.data.project_image import ImageMovedError, ImageReference, copy_image
+from napari_scsam.data.saved_chunks import SavedChunks
 from napari_scsam.data.volumes import open_labels, open_volume
 
 TABLE = (ClassSpec(1, "mitochondrion", "#ff0000"), ClassSpec(2, "ER", "#00ff00"))
@@ -135,3 +136,20 @@ def test_what_a_killed_process_left_is_swept(project):
     Project(project.path).close()
     assert not rest.exists()
     assert zarr.open_group(project.path, mode="r")["labels/classes/0"].shape == IMAGE.shape
+
+
+def test_what_cannot_be_written_is_told_and_stays_locked_until_it_is(project, monkeypatch):
+    def fail(*_: object) -> None:
+        raise ValueError("could not broadcast")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SavedChunks, "_write_oldest", fail)
+        project.array(CLASSES)[...] = 1
+        with pytest.raises(UserError, match="cannot be written"):
+            project.close()
+        with pytest.raises(UserError, match="another window"):
+            Project(project.path)
+    project.flush()
+    again = Project(project.path)
+    assert again.array(CLASSES)[...].all()
+    again.close()

@@ -135,3 +135,10 @@ def test_shards_are_written_as_a_whole(tmp_path: Path):
     assert saved.chunks == (2, 32, 32)
     np.testing.assert_array_equal(stored[...], saved[...])
     assert (stored[:, 10:40, 20:60] == 5).all()
+
+
+def test_an_array_of_another_shape_is_refused_at_once(stored):
+    saved = SavedArray(stored)
+    with pytest.raises(ValueError, match="cannot fill"):
+        saved.seed(np.ones((4, 9, 9), np.uint8))
+    assert not saved.unsaved

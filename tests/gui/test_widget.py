@@ -7,6 +7,7 @@ import pytest
 from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 
+from napari_scsam.data.project import Project
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.widget import ScSAMWidget
 
@@ -166,3 +167,22 @@ def test_it_fits_a_small_screen_and_both_themes(window, stack, wait):
         wait(lambda: all(panel.minimumSizeHint().width() <= panel.width() for panel in panels))  # noqa: B023  # waited for at once
         assert column.width() <= one.widget.scroller.viewport().width()
     wait(lambda: one.widget.width() < 400)
+
+
+def test_a_dock_closed_and_opened_again_goes_on_with_the_project(window, stack, tmp_path, wait):
+    one = window(Image(stack, name="cell"))
+    one.finish()
+    one.widget.desk.keeper.new(str(tmp_path / "mine"))
+    wait(lambda: one.widget.desk.keeper.project is not None)
+    one.finish()
+    one.viewer.add_image(stack[:2, :40], name="another")
+    before = [*one.viewer.layers]
+    one.viewer.window.remove_dock_widget(one.widget)
+    wait(lambda: Session.find(one.viewer) is None)
+    again = window(viewer=one.viewer)
+    again.finish()
+    assert "mine.scsam.zarr" in again.widget.desk.project.note.text()
+    assert again.widget.volume.layers.currentText() == "cell"
+    assert [*again.viewer.layers] == before
+    again.viewer.close()
+    Project(tmp_path / "mine.scsam.zarr").close()

@@ -33,6 +33,8 @@ from napari_scsam.data.zarr_volumes import is_zarr, member_array, member_group, 
 
 SUFFIX = ".scsam.zarr"
 CLASSES, REVIEWED, PREDICTED = "classes", "reviewed", "predicted"
+_unwritten: list[Project] = []
+"""Projects that were closed before all was on disk: their locks are held."""
 REVIEWED_TABLE = (ClassSpec(1, "reviewed", "#ffd54a"),)
 
 
@@ -157,9 +159,26 @@ class Project:
         for array in list(self.arrays.values()):
             array.flush()
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether something is not on disk yet."""
+        return any(array.unsaved for array in self.arrays.values())
+
     def close(self) -> None:
-        """Write what is left and let others open it."""
-        self.flush()
+        """Write what is left and let others open it.
+
+        Raises
+        ------
+        UserError
+            When not all can be written; it is tried again, and nobody else can open the project until it is.
+        """
+        try:
+            self.flush()
+        except Exception as error:  # whatever the disk or the codec says
+            _unwritten.append(self)
+            raise UserError(
+                f"{self.path.name} cannot be written ({error}); make room there, it is tried again as long as napari is open"
+            ) from error
         self._lock.release()
 
     def move_to(self, path: Path) -> None:
@@ -292,6 +311,9 @@ def file_hash(path: Path) -> str:
 
 def _lock(path: Path) -> FileLock:
     """Keep other processes out; the system lets go when this one dies."""
+    for project in [project for project in _unwritten if not project.unsaved]:
+        _unwritten.remove(project)
+        project.close()
     lock = FileLock(path / "labels" / ".lock", thread_local=False)  # taken on a worker thread, given back on the main one
     try:
         lock.acquire(timeout=0)

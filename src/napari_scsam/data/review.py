@@ -75,14 +75,14 @@ class Outlines:
     dtype = np.dtype(np.uint8)
 
     def __init__(self, mask: SavedArray) -> None:
-        self._mask = mask
+        self.mask = mask
         self.shape, self.ndim, self.size = mask.shape, mask.ndim, mask.size
         self.width = max(1, max(mask.shape) // 400)
         """Of a line, in voxels: to be seen when the whole image is."""
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
         found = parse_key(key, self.shape)
-        values: NDArray[np.uint8] = (self._mask[key] != 0).astype(np.uint8)
+        values: NDArray[np.uint8] = (self.mask[key] != 0).astype(np.uint8)
         if isinstance(found, Points) or len(found.value_shape) != 2 or values.ndim != 2:
             return values
         return outline(values, self.width)

@@ -90,7 +90,14 @@ class SavedArray:
         """Take over an array of this shape and type as the contents; its memory is used, not copied.
 
         It must not be changed by others afterwards.
+
+        Raises
+        ------
+        ValueError
+            When it has another shape: its chunks could never be written.
         """
+        if data.shape != self.shape:
+            raise ValueError(f"an array of shape {data.shape} cannot fill one of shape {self.shape}")
         self._memory.seed(data)
 
     def preload(self) -> None:

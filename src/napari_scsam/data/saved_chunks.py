@@ -215,7 +215,7 @@ def _flush_all() -> None:
     for chunks in list(_open):
         try:
             chunks.flush()
-        except OSError:
+        except Exception:  # what one array cannot write must not keep the others from the disk
             log.exception("labels could not be written")
 
 

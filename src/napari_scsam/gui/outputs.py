@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+from weakref import WeakKeyDictionary, ref
 
 from napari_scsam.config import ClassSpec, VoxelSize
 from napari_scsam.gui.layers import VOXEL_SIZE, agree, classes_of, find_labels, new_labels, same_grid, show_classes
@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 class Outputs:
     """One labels layer for each image layer, found again or made when first needed."""
 
+    _owners: ClassVar[WeakKeyDictionary[Layer, ref[Layer]]] = WeakKeyDictionary()
+    """The image that each labels layer was used for last; layers outlive the session."""
+
     def __init__(self) -> None:
         self._of: WeakKeyDictionary[Layer, OrganelleLabels] = WeakKeyDictionary()
+        self.reserved: list[Callable[[Layer, Image], bool]] = []
+        """Each tells of a labels layer that it is not for this image."""
 
     def for_image(self, viewer: Viewer, image: Image, classes: Sequence[ClassSpec], *, typed: VoxelSize | None = None) -> OrganelleLabels:
         """Give the labels layer of an image, ready to take these classes.
@@ -38,11 +43,10 @@ class Outputs:
         """
         output = self._of.get(image)
         if output is None or not fits(output.layer, image, classes):
-            taken = {id(other.layer) for other in self._of.values()}
-            layer = find_labels((layer for layer in viewer.layers if id(layer) not in taken), image, classes)
+            layer = find_labels((layer for layer in viewer.layers if self._is_free(layer, image)), image, classes)
+            output = self.use(image, layer if layer is not None else new_labels(image, classes))
             if layer is None:
-                layer = viewer.add_layer(new_labels(image, classes))
-            output = self._of[image] = OrganelleLabels(layer)
+                viewer.add_layer(output.layer)  # known already as this image's to all who hear of it
         if not set(classes) <= set(classes_of(output.layer) or ()):
             show_classes(output.layer, classes)
         if typed is not None:
@@ -57,7 +61,20 @@ class Outputs:
         """Give an image this labels layer; what the model wrote into it is remembered if it has it already."""
         if (output := self._of.get(image)) is None or output.layer is not layer:
             output = self._of[image] = OrganelleLabels(layer)
+        self.belongs(layer, image)
         return output
+
+    def belongs(self, layer: Layer, image: Image) -> None:
+        """Note that a labels layer holds labels of this image."""
+        self._owners[layer] = ref(image)
+
+    def is_of_another(self, layer: Layer, image: Image) -> bool:
+        """Tell whether a labels layer was used for another image, be that gone by now."""
+        return (owner := self._owners.get(layer)) is not None and owner() is not image
+
+    def _is_free(self, layer: Layer, image: Image) -> bool:
+        taken = any(other.layer is layer for other in self._of.values())
+        return not taken and not any(is_reserved(layer, image) for is_reserved in self.reserved)
 
     def forget(self, layer: Layer) -> None:
         """Let go of a layer that was removed from the viewer."""

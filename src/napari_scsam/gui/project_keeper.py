@@ -26,7 +26,18 @@ from napari_scsam.gui.layers import classes_of, show_classes
 from napari_scsam.gui.napari_io import image_layer
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.plane import Plane
-from napari_scsam.gui.project_layers import can_be_kept, find_image, image_source, narrow, new_layer, remove_layers, take_over
+from napari_scsam.gui.project_layers import (
+    can_be_kept,
+    find_image,
+    has_shape_of,
+    image_source,
+    narrow,
+    new_layer,
+    remove_layers,
+    shows_image,
+    take_over,
+)
+from napari_scsam.gui.project_left import LeftProject, close_or_tell
 from napari_scsam.gui.recent import remember_project
 from napari_scsam.gui.view_state import describe_view, restore_drawing, restore_look, restore_view
 
@@ -58,9 +69,11 @@ class ProjectKeeper:
         self._tables: dict[str, tuple[ClassSpec, ...]] = {}
         self._history: list[tuple[str, dict[str, Any]]] = []
         self._hashes: dict[Path, str] = {}
+        self._image_of_new: Image | None = None
         session.protections.append(self.protected)
+        session.outputs.reserved.append(self._is_reserved)
         session.about_to_write.connect(self.bring_back)
-        session.ended.connect(self.close)
+        session.ended.connect(self._leave)
         for kind, receiver in (("new project", self._on_made), ("open project", self._on_opened), ("save project", self._on_copied)):
             session.on_return(kind, receiver)
         session.on_return("hash", self._on_hash)
@@ -70,20 +83,25 @@ class ProjectKeeper:
             self._timer.timeout.connect(self.keep)
         if session.viewer is not None:
             session.viewer.layers.events.inserted.connect(self._on_inserted)
+            if (left := LeftProject.take_up(session.viewer)) is not None:
+                self._take_up(left)
 
     # What the user does
 
     def new(self, text: str) -> None:
         """Make a project for the chosen image; the labels that it has already go into it."""
+        image = self.session.image
         try:
-            source = image_source(self.session.image)
+            source = image_source(image)
         except UserError as error:
             self.say(error)
             return
         classes = self._classes()
+        typed = self.session.typed_voxel_size(image) if image is not None else None
         wide = np.min_scalar_type(max(spec.id for spec in classes))
         dtype = np.result_type(wide, narrow(self.session.labels)) if self.session.labels is not None else wide
-        make = partial(start_project, project_path(text), source, classes, typed=self.session.typed_voxel_size, dtype=dtype)
+        make = partial(start_project, project_path(text), source, classes, typed=typed, dtype=dtype)
+        self._image_of_new = image
         self.session.submit("new project", make)
 
     def open(self, text: str, image_path: str | None = None) -> None:
@@ -106,9 +124,34 @@ class ProjectKeeper:
             self._timer.stop()
         if self.project is not None:
             self.keep()
-            self.project.close()
+            close_or_tell(self.project)
         self.project = None
         self._names.clear()
+
+    def _leave(self) -> None:
+        """Leave the project to the next widget of this viewer, if its labels are still there."""
+        viewer, project = self.session.viewer, self.project
+        if viewer is None or project is None or self.session.window_is_gone:
+            self.close()
+            return
+        if self._timer is not None:
+            self._timer.stop()
+        self.keep()
+        self.project, names, self._names = None, self._names, WeakKeyDictionary()
+        LeftProject(project, names, self.session.checkpoint, self._hashes).stay(viewer)
+
+    def _take_up(self, left: LeftProject) -> None:
+        """Go on with the project that the last widget of this viewer left."""
+        self.project, self._names, self._hashes = left.project, left.names, left.hashes
+        self._look_for_image()
+        if left.checkpoint is not None:
+            self.session.choose_checkpoint(left.checkpoint)
+        if (image := self.image) is not None:
+            self.session.choose_image(image)
+            self.session.type_voxel_size(left.project.record.voxel_size)
+            if (labels := self.labels) is not None:
+                self._use(left.project, labels)
+        self._finish(left.project, f"{left.project.path.name} is open, as it was left.")
 
     # What others ask
 
@@ -124,6 +167,15 @@ class ProjectKeeper:
         return self._names.get(layer)
 
     @property
+    def image(self) -> Image | None:
+        """The layer of the project's image."""
+        viewer, project = self.session.viewer, self.project
+        if viewer is None or project is None:
+            return None
+        images = [layer for layer in viewer.layers if isinstance(layer, Image)]
+        return next((image for image in images if self.name_of(image) == "image" and has_shape_of(image, project.record.image)), None)
+
+    @property
     def labels(self) -> Labels | None:
         """The layer of the class labels."""
         viewer = self.session.viewer
@@ -135,14 +187,17 @@ class ProjectKeeper:
         info = self.session.checkpoint
         return self._hashes.get(info.path, "") if info is not None else ""
 
-    def bring_back(self) -> None:
-        """Show the class labels again when their layer was removed: what the model makes belongs to the project."""
-        viewer, project, image = self.session.viewer, self.project, self.session.image
-        if viewer is None or project is None or image is None or self.labels is not None or self.name_of(image) is None:
+    def bring_back(self, image: Image) -> None:
+        """Show the class labels again when their layer was removed: what the model makes of the project's image belongs to the project."""
+        viewer, project = self.session.viewer, self.project
+        if viewer is None or project is None or image is not self.image:
             return
-        described = [*_descriptions(project), {}][0]
-        self._use(project, viewer.add_layer(new_layer(project, CLASSES, image, described)))
-        self.changed.emit()
+        if (labels := self.labels) is None:
+            described = [*_descriptions(project), {}][0]
+            self._add(viewer, project, CLASSES, described)
+            self.changed.emit()
+        elif self.session.outputs.layer_of(image) is None:  # the image was removed, and is there again
+            self._use(project, labels)
 
     def log(self, what: str, **details: Any) -> None:
         """Add to the project's history, with the next look at the view."""
@@ -157,45 +212,63 @@ class ProjectKeeper:
 
     def keep(self) -> None:
         """Write what has changed in the window beside the labels: new layers, classes, the view, the history."""
-        viewer, project, image = self.session.viewer, self.project, self.session.image
-        if viewer is None or project is None or image is None or image not in viewer.layers:
+        viewer, project, image = self.session.viewer, self.project, self.image
+        if viewer is None or project is None:
             return
-        for layer in list(viewer.layers):
-            if can_be_kept(layer, image):
-                self._keep_layer(project, layer)
         history, self._history = self._history, []
         for what, details in history:
             project.log(what, **details)
+        if image is not None:  # else the window shows something else
+            self._keep_window(viewer, project, image)
+        self._tell_state(project)
+
+    def _keep_window(self, viewer: Viewer, project: Project, image: Image) -> None:
+        for layer in list(viewer.layers):
+            if can_be_kept(layer, image) and not self.session.outputs.is_of_another(layer, image):
+                self._keep_layer(project, layer, image)
         view = describe_view(viewer, self.name_of)
         if self.labels is None:  # the layer was removed, and comes back as it was
             view["layers"] += _descriptions(project)
-        project.update(view=view, voxel_size=self.session.typed_voxel_size)
-        self._tell_state(project)
+        project.update(view=view, voxel_size=self.session.typed_voxel_size(image))
 
     def _on_inserted(self, event: Event) -> None:
         if self.project is not None and isinstance(event.value, Labels):
             self.session.trickle(self._keep_soon())
+        if isinstance(event.value, Image):
+            self._look_for_image()
+
+    def _look_for_image(self) -> None:
+        """Know the project's image again when its layer was removed and another one shows the same."""
+        viewer, project = self.session.viewer, self.project
+        if viewer is None or project is None or self.image is not None:
+            return
+        images = (layer for layer in viewer.layers if isinstance(layer, Image))
+        if (image := next((image for image in images if shows_image(image, project.record.image)), None)) is not None:
+            for old in [layer for layer, name in self._names.items() if name == "image"]:
+                del self._names[old]
+            self._names[image] = "image"
+            self.session.type_voxel_size(project.record.voxel_size, image)
 
     def _keep_soon(self) -> Generator[None, None, None]:
         """Take a new layer in before anybody paints on it, but not while it is being added."""
         self.keep()
         yield
 
-    def _keep_layer(self, project: Project, layer: Labels) -> None:
+    def _keep_layer(self, project: Project, layer: Labels, image: Image) -> None:
         """Take a labels layer of the image into the project; see whether its class table has changed."""
         name, classes = self.name_of(layer), classes_of(layer) or ()
         if name is None:
             name = free_name(project, layer.name)
             take_over(layer, project.add_labels(name, narrow(layer), classes))
             self._names[layer] = name
+            self.session.outputs.belongs(layer, image)
         if classes and classes != self._tables.get(name):
             project.show_classes(name, classes)
             self._tables[name] = classes
 
     def _tell_state(self, project: Project) -> None:
         troubles = [array.trouble for array in project.arrays.values() if array.trouble is not None]
-        unsaved = any(array.unsaved for array in project.arrays.values())
-        state = f"NOT SAVED: {troubles[0]}. It is tried again." if troubles else "Saving …" if unsaved else "All is saved."
+        state = f"NOT SAVED: {troubles[0]}. It is tried again." if troubles else "Saving …" if project.unsaved else "All is saved."
         if state == self.state:
             return
         if troubles:
@@ -212,18 +285,24 @@ class ProjectKeeper:
         return tuple(table[key] for key in sorted(table)) or (ClassSpec(1, "organelle"),)
 
     def _on_made(self, project: Project) -> None:
-        self.close()
-        viewer, image, layer = self.session.viewer, self.session.image, self.session.labels
-        if viewer is None or image is None:
+        viewer, image, old = self.session.viewer, self._image_of_new, self.project
+        self._image_of_new = None
+        if viewer is None or image is None or image not in viewer.layers:
             project.close()
             return
+        of_another = old is not None and self.image is not image
+        self.close()
+        if old is not None and of_another:  # its labels are no part of the new one, and would go on writing into it
+            remove_layers(viewer, old.path)
+        self.session.choose_image(image)
+        layer = self.session.labels
         self._begin(project, image)
         if layer is None or layer not in viewer.layers:
-            layer = viewer.add_layer(new_layer(project, CLASSES, image, {}))
+            self._add(viewer, project, CLASSES, {})
         else:
             take_over(layer, project.array(CLASSES))
             show_classes(layer, project.class_table())
-        self._use(project, layer)
+            self._use(project, layer)
         self._finish(project, f"{project.path.name} is ready; what you paint is saved as you paint it.")
 
     def _on_opened(self, opened: OpenedProject) -> None:
@@ -234,29 +313,38 @@ class ProjectKeeper:
         if viewer is None:
             project.close()
             return
-        for path in (project.path, *((self.project.path,) if self.project is not None else ())):
-            remove_layers(viewer, path)
+        paths = (project.path, *((self.project.path,) if self.project is not None else ()))
         self.close()
+        for path in paths:
+            remove_layers(viewer, path)
         described = {d.get("of"): d for d in project.record.view.get("layers", ())}
-        image = find_image(viewer, opened.image.path) or viewer.add_layer(Layer.create(*image_layer(opened.image)))
+        image = find_image(viewer, opened.image) or viewer.add_layer(Layer.create(*image_layer(opened.image)))
         restore_look(image, described.get("image", {}))
         self.session.choose_image(image)
         self.session.type_voxel_size(project.record.voxel_size)
         self._begin(project, image)
-        self._add_layers(viewer, project, image, described)
+        self._add_layers(viewer, project, described)
         restore_view(viewer, project.record.view)
         self._finish(project, f"{project.path.name} is open, as it was left.")
 
-    def _add_layers(self, viewer: Viewer, project: Project, image: Image, described: dict[Any, Any]) -> None:
+    def _add_layers(self, viewer: Viewer, project: Project, described: dict[Any, Any]) -> None:
         for name in project.label_names:
             if name == CLASSES or name in described:
-                layer = viewer.add_layer(new_layer(project, name, image, described.get(name, {})))
-                self._names[layer] = name
-                if name == CLASSES:
-                    self._use(project, layer)
+                self._add(viewer, project, name, described.get(name, {}))
         for drawing in project.record.view.get("layers", ()):
             if drawing["kind"] in ("points", "shapes") and (drawn := restore_drawing(drawing)) is not None:
                 viewer.add_layer(drawn)
+
+    def _add(self, viewer: Viewer, project: Project, name: str, description: dict[str, Any]) -> None:
+        """Show a label image of the project; its layer is known by its name before anybody hears of it."""
+        if (image := self.image) is None:
+            return
+        layer = new_layer(project, name, image, description)
+        self._names[layer] = name
+        self.session.outputs.belongs(layer, image)
+        if name == CLASSES:
+            self._use(project, layer)
+        viewer.add_layer(layer)
 
     def _on_copied(self, path: Path) -> None:
         if self.project is not None:
@@ -270,10 +358,15 @@ class ProjectKeeper:
     def _use(self, project: Project, layer: Labels) -> None:
         """Let the model write into a layer of the project, and remember on disk what it wrote."""
         self._names[layer] = CLASSES
-        if (output := self.session.use_labels(layer)) is not None:
+        if (image := self.image) is not None:
+            output = self.session.outputs.use(image, layer)
             output.recall = lambda plane, rows: plane.read(project.predicted, rows)
             output.wrote.connect(self._on_wrote, unique=True)
             output.claimed.connect(self._remember, unique=True)
+
+    def _is_reserved(self, layer: Layer, image: Image) -> bool:
+        """Tell of the project's labels that they are not for another image."""
+        return self.name_of(layer) is not None and image is not self.image
 
     def _remember(self, output: OrganelleLabels, plane: Plane) -> None:
         """Write down which pixels of a plane are the model's."""

@@ -11,6 +11,7 @@ from napari.layers import Image, Labels, Layer
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.data.project import Project
+from napari_scsam.data.project_image import ImageReference, fingerprint
 from napari_scsam.data.project_start import ImageSource
 from napari_scsam.data.saved_array import SavedArray
 from napari_scsam.gui.layers import NOT_KEPT, PATH, new_labels, same_grid
@@ -20,6 +21,8 @@ from napari_scsam.gui.view_state import restore_look
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+    from napari_scsam.data.volumes import Volume
 
 
 def image_source(image: Image | None) -> ImageSource:
@@ -38,10 +41,20 @@ def image_source(image: Image | None) -> ImageSource:
     return ImageSource(full_resolution(image), image.metadata.get(PATH) or image.source.path, size, origin)
 
 
-def find_image(viewer: Viewer, path: Path | None) -> Image | None:
-    """Find the layer that shows a file."""
-    images = (layer for layer in viewer.layers if isinstance(layer, Image))
-    return next((image for image in images if image.metadata.get(PATH) == str(path)), None)
+def find_image(viewer: Viewer, volume: Volume) -> Image | None:
+    """Find the layer that shows a volume opened from a file."""
+    images = (layer for layer in viewer.layers if isinstance(layer, Image) and layer.metadata.get(PATH) == str(volume.path))
+    return next((image for image in images if tuple(full_resolution(image).shape) == volume.shape), None)
+
+
+def shows_image(layer: Image, reference: ImageReference) -> bool:
+    """Tell whether a layer shows the image of a project."""
+    return has_shape_of(layer, reference) and fingerprint(full_resolution(layer)) == reference.fingerprint
+
+
+def has_shape_of(layer: Image, reference: ImageReference) -> bool:
+    """Tell whether a layer has the shape of the image of a project."""
+    return tuple(full_resolution(layer).shape) == reference.shape
 
 
 def can_be_kept(layer: Layer, image: Image) -> bool:

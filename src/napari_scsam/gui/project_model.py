@@ -33,6 +33,7 @@ class ProjectModel:
         session.image_changed.connect(self._keep_contrast)
         session.checkpoint_changed.connect(self._on_news)
         session.choices_changed.connect(self._on_choice)
+        self._on_news()  # a project that the last widget left is there already
 
     def _on_news(self) -> None:
         """See to a project that was opened, a checkpoint that was chosen, a class that was taught."""
@@ -74,7 +75,7 @@ class ProjectModel:
         self._keep_contrast()
 
     def _keep_contrast(self) -> None:
-        if (project := self._project) is not None:
+        if (project := self._project) is not None and self.keeper.image is not None and self.session.image is self.keeper.image:
             contrast = self.session.contrast
             shown = {"shown": contrast.to_dict()} if contrast is not None else {}
             project.update(contrast={**{k: v for k, v in (project.record.contrast or {}).items() if k != "shown"}, **shown})

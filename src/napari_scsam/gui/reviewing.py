@@ -53,6 +53,7 @@ class Reviewing:
         self.keeper.changed.connect(self._on_project)
         if session.viewer is not None:
             session.viewer.dims.events.current_step.connect(self._count_later)
+        self._on_project()  # one that the last widget left is there already
 
     # What the user does
 
@@ -146,6 +147,8 @@ class Reviewing:
             raise UserError("there is no project to keep the review in; make one with New, under Project")
         if viewer is None or image is None:
             raise UserError("there is no image to review; choose its layer")
+        if image is not self.keeper.image:
+            raise UserError(f"{image.name} is not the image of this project; choose that one to review, or make a project for this one")
         return self.keeper.project, shown_plane(viewer, image)
 
     @contextmanager
@@ -180,7 +183,7 @@ class Reviewing:
     # The project
 
     def _on_project(self) -> None:
-        project, viewer, image = self.keeper.project, self.session.viewer, self.session.image
+        project, viewer, image = self.keeper.project, self.session.viewer, self.keeper.image
         if (labels := self.keeper.labels) is not None:
             labels.events.paint.connect(self._count_later)  # again is free
         if project is self._project:
@@ -193,7 +196,11 @@ class Reviewing:
         self.changed.emit()
 
     def _show_outlines(self, viewer: Viewer, image: Image, project: Project) -> None:
-        """Add the layer with the outlines; what was selected stays so."""
+        """Add the layer with the outlines, unless the last widget left it; what was selected stays so."""
+        left = (layer for layer in viewer.layers if isinstance(layer.data, Outlines) and layer.data.mask is project.reviewed)
+        if (outlines := next(left, None)) is not None:
+            self.outlines = outlines
+            return
         active = viewer.layers.selection.active
         self.outlines = Labels(
             Outlines(project.reviewed),

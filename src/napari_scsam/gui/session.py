@@ -76,8 +76,8 @@ class Session:
     """Another checkpoint with its classes, or news of its loading."""
     choices_changed = Signal()
     """Other classes to segment, or another word on the user's own pixels."""
-    about_to_write = Signal()
-    """Results are there, and the labels layer of the image is going to be looked for."""
+    about_to_write = Signal(object)
+    """Results are there, and the labels layer of this image is going to be looked for."""
     ended = Signal()
     """The last widget is gone."""
 
@@ -96,6 +96,7 @@ class Session:
         """More verbs, each kind once; see `part`."""
         self.replace_edits = False
         self.prefetch = True
+        self.window_is_gone = False
         self._viewer = weakref.ref(viewer)
         Affine(ndim=2)  # makes napari's table of units, which breaks when the worker thread and this one ask for it first at once
         self.protections: list[Protection] = []
@@ -103,7 +104,7 @@ class Session:
         self._engine = engine
         read_units()
         self._worker = make_worker(self._receive)
-        self._outputs = Outputs()
+        self.outputs = Outputs()
         self._sources = Sources()
         self._sources.changed.connect(self.image_changed)
         self._embedded: deque[Hashable] = deque(maxlen=REMEMBERED_SLICES)
@@ -134,8 +135,9 @@ class Session:
         """Count one more widget that uses this session."""
         self._users += 1
 
-    def detach(self) -> None:
-        """Count one widget less; after the last, work stops and the thread ends."""
+    def detach(self, *, window_is_gone: bool = False) -> None:
+        """Count one widget less; after the last, work stops and the thread ends. `window_is_gone`: the viewer's window closed."""
+        self.window_is_gone = window_is_gone
         self._users -= 1
         if self._users <= 0:
             self._worker.stop()
@@ -159,10 +161,10 @@ class Session:
         self.image = layer
         self.image_changed.emit()
 
-    def type_voxel_size(self, size: VoxelSize | None) -> None:
-        """Take the user's word for the voxel size of the chosen layer (nm along z, y, x); None takes it back."""
-        if self.image is not None:
-            self._sources.type_size(self.image, size)
+    def type_voxel_size(self, size: VoxelSize | None, image: Image | None = None) -> None:
+        """Take the user's word for the voxel size of a layer, else the chosen one (nm along z, y, x); None takes it back."""
+        if (image := image if image is not None else self.image) is not None:
+            self._sources.type_size(image, size)
 
     def take_contrast_as_shown(self, shown: bool) -> None:
         """Choose whether the network gets the contrast that napari shows the layer in, or that of the whole volume."""
@@ -296,19 +298,14 @@ class Session:
             contrast=self.contrast,
         )
 
-    @property
-    def typed_voxel_size(self) -> VoxelSize | None:
-        """Voxel size that the user typed for the chosen layer."""
-        return None if self.image is None else self._sources.typed_size(self.image)
+    def typed_voxel_size(self, image: Image) -> VoxelSize | None:
+        """Voxel size that the user typed for an image."""
+        return self._sources.typed_size(image)
 
     @property
     def labels(self) -> Labels | None:
         """The labels layer that took results of the chosen image last."""
-        return None if self.image is None else self._outputs.layer_of(self.image)
-
-    def use_labels(self, layer: Labels) -> OrganelleLabels | None:
-        """Let a labels layer take the results of the chosen image from now on."""
-        return None if self.image is None else self._outputs.use(self.image, layer)
+        return None if self.image is None else self.outputs.layer_of(self.image)
 
     @property
     def classes(self) -> tuple[ClassSpec, ...]:
@@ -406,8 +403,8 @@ class Session:
         viewer, image = self._viewer(), self._sources.layer(request.volume)
         if viewer is None or image is None or image not in viewer.layers:
             return None
-        self.about_to_write.emit()
-        return self._outputs.for_image(viewer, image, request.classes, typed=self._sources.typed_size(image))
+        self.about_to_write.emit(image)
+        return self.outputs.for_image(viewer, image, request.classes, typed=self._sources.typed_size(image))
 
     def protected(
         self, layer: Labels, plane: Plane, rows: slice, current: NDArray[Any], *, outside: NDArray[np.bool_] | None = None
@@ -431,7 +428,7 @@ class Session:
 
     def _on_removed(self, event: Event) -> None:
         took_results = event.value is self.labels
-        self._outputs.forget(event.value)
+        self.outputs.forget(event.value)
         if event.value is self.image:
             self._give_up(OF_IMAGE, "The image was removed")
             self.choose_image(None)

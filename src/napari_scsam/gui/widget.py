@@ -61,7 +61,7 @@ class ScSAMWidget(QWidget):
         self.scroller, self.column = QScrollArea(), QWidget()
         self._lay_out()
         keep_keys_in_fields(self)
-        self.destroyed.connect(self._links.cut)
+        self.destroyed.connect(partial(self._links.cut, window_is_gone=True))
         self._connect_panels()
         self._connect_session()
         self._connect_correcting()
@@ -255,11 +255,11 @@ class Links:
         signal.connect(slot)
         self._pairs.append((signal, slot))
 
-    def cut(self) -> None:
-        """Disconnect everything and leave the session; again is free."""
+    def cut(self, *_: object, window_is_gone: bool = False) -> None:
+        """Disconnect everything and leave the session; again is free. `window_is_gone`: not the dock alone was closed."""
         for signal, slot in self._pairs:
             signal.disconnect(slot)
         self._pairs.clear()
         if self._session is not None:
-            self._session.detach()
+            self._session.detach(window_is_gone=window_is_gone)
         self._session = None

@@ -12,10 +12,10 @@ from napari_scsam.volume.ledger import LEDGER
 
 
 def is_taken(out: Path) -> bool:
-    """Tell whether there is something at `out` that a run does not go on from: an empty folder and a stopped run do not count."""
+    """Tell whether there is something at `out` that a run does not go on from: an empty folder or file and a stopped run do not count."""
     if out.is_dir():
         return not (out / LEDGER).is_file() and any(out.iterdir())
-    return out.exists()
+    return out.exists() and out.stat().st_size > 0
 
 
 def check_output(out: Path, overwrite: bool) -> None:
