@@ -53,7 +53,7 @@ def test_every_unet_level_reaches_the_answer() -> None:
 
 def test_each_variant_runs_and_two_have_seeds_and_fewer_slices() -> None:
     runs = runs_of(FULL)
-    assert len({run.name for run in runs}) == len(runs) == 18
+    assert len({run.name for run in runs}) == len(runs) == 19
     assert {run.variant for run in runs} == set(VARIANTS)
     assert {run.variant for run in runs if run.seed == 1} == {"a", "f"}
     assert sorted({(run.variant, len(run.slices)) for run in runs if run.variant in EFFICIENCY}) == [
