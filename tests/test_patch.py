@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_scsam.infer.patch import Patch, agreement, crop, deepest, largest_region
+from napari_scsam.infer.patch import Patch, agreement, crop, deepest, largest_region, without_crumbs
 
 
 def test_agreement_of_masks_on_different_parts_of_a_slice():
@@ -29,3 +29,18 @@ def test_the_deepest_point_and_the_largest_region():
     largest = largest_region(mask)
     assert largest.box == (3, 2, 10, 9)
     assert deepest(Patch(largest.mask, 50, 60)) == (53, 63)
+
+
+def test_crumbs_go_unless_they_are_pointed_at():
+    mask = np.zeros((40, 40), bool)
+    mask[5:25, 5:25] = mask[30:38, 30:38] = True  # 400 and 64 pixels
+    crumbs = np.zeros_like(mask)
+    crumbs[0:3, 30:33] = crumbs[30:33, 0:3] = True
+    patch = Patch(mask | crumbs, 100, 200)
+    assert np.array_equal(without_crumbs(patch).mask, mask)
+    kept = without_crumbs(patch, [(231.2, 101.4), (999.0, 0.0), (205.0, 105.0)])
+    assert kept.mask.sum() == mask.sum() + 9
+    assert kept.mask[1, 31]
+    assert (kept.y, kept.x) == (100, 200)
+    one = Patch(mask[:28], 0, 0)
+    assert without_crumbs(one) is one

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_scsam.config import Progress, TaughtClass
 from napari_scsam.gui.engine import Engine, SliceRequest
 from napari_scsam.gui.plane import Plane
-from napari_scsam.infer.patch import Patch, crop
+from napari_scsam.infer.patch import Patch, crop, without_crumbs
 
 if TYPE_CHECKING:
     from napari_scsam.infer.predictor import Predictor, Slice
@@ -135,7 +135,8 @@ def prompt_steps(engine: Engine, request: PromptRequest) -> Generator[Progress, 
         earlier.answer if earlier is not None else None,
     )
     mask = Patch(answer.window[0] > 0, answer.part[0].start, answer.part[1].start)
-    return Found(request, crop(mask), float(answer.quality[0]), answer)
+    meant = [point for point, inside in zip(marks.points, marks.inside, strict=True) if inside]
+    return Found(request, crop(without_crumbs(mask, meant)), float(answer.quality[0]), answer)
 
 
 def carry_both_ways(engine: Engine, request: CarryRequest) -> Generator[Progress, None, CarriedBothWays]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_scsam.metrics import EIGHT_NEIGHBOURS
+
+CRUMB = 0.1
+"""Share of an object's largest region below which another is taken for a slip of the network."""
 
 
 class Patch(NamedTuple):
@@ -45,6 +49,21 @@ def crop(patch: Patch) -> Patch:
         return Patch(patch.mask[:0, :0], patch.y, patch.x)
     inside = patch.mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return Patch(inside, patch.y + int(rows[0]), patch.x + int(columns[0]))
+
+
+def without_crumbs(patch: Patch, points: Sequence[tuple[float, float]] = ()) -> Patch:
+    """Leave out regions that are small beside the largest, unless one of the points (x, y) of the slice lies in them."""
+    numbers, count = ndimage.label(patch.mask, EIGHT_NEIGHBOURS)
+    if count < 2:
+        return patch
+    sizes = np.bincount(numbers.ravel())
+    kept = sizes >= CRUMB * sizes[1:].max()
+    for x, y in points:
+        row, column = round(y) - patch.y, round(x) - patch.x
+        if 0 <= row < numbers.shape[0] and 0 <= column < numbers.shape[1]:
+            kept[numbers[row, column]] = True
+    kept[0] = False
+    return patch._replace(mask=kept[numbers])
 
 
 def largest_region(mask: NDArray[np.bool_]) -> Patch:
