@@ -263,6 +263,16 @@ def test_one_session_a_viewer_until_its_last_widget_goes(viewer, fake_engine):
     Session.of(other).detach()
 
 
+@pytest.mark.parametrize(("busy", "window_is_gone", "told"), [(True, False, 1), (False, False, 0), (True, True, 0)])
+def test_closing_the_widget_in_the_middle_of_work_is_told(session, monkeypatch, *, busy, window_is_gone, told):
+    sentences: list[str] = []
+    monkeypatch.setattr("napari_scsam.gui.session.show_info", sentences.append)
+    monkeypatch.setattr(session._worker, "busy", lambda kind=None: busy and kind == "run")
+    session.attach()
+    session.detach(window_is_gone=window_is_gone)
+    assert len(sentences) == told
+
+
 def test_napari_has_its_units_before_the_worker_thread_needs_them():
     code = """
 import pint

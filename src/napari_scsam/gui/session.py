@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
+from napari.utils.notifications import show_info
 from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 from psygnal import Signal
@@ -140,6 +141,8 @@ class Session:
         self.window_is_gone = window_is_gone
         self._users -= 1
         if self._users <= 0:
+            if not window_is_gone and any(self._worker.busy(kind) for kind in INTO_LABELS):
+                show_info("ScSAM was closed: what it was working on is stopped; slices that were finished stay.")
             self._worker.stop()
             self.ended.emit()
             if (viewer := self._viewer()) is not None and self._sessions.get(viewer) is self:
