@@ -7,15 +7,15 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
 from pathlib import Path
-from threading import Thread
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import xxhash
+from loopback import listening
 
 from napari_scsam.config import UserError
 from napari_scsam.data.download import RemoteFile, cache_folder, download
@@ -61,21 +61,8 @@ class Server:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    state = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.answer(self)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{http.server_port}"
-    Thread(target=http.serve_forever, daemon=True).start()
-    yield state
-    http.shutdown()
-    http.server_close()
+    with listening(Server()) as state:
+        yield state
 
 
 def fetch(file: RemoteFile, folder: Path) -> tuple[list[int], Path]:

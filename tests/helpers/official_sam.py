@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
+
+from loopback import listening
 
 from napari_scsam.data.download import RemoteFile
 from napari_scsam.data.registry import Download
@@ -122,21 +122,6 @@ class Server:
                 time.sleep(self.pause)
 
 
-@contextlib.contextmanager
-def serving(content: bytes) -> Iterator[Server]:
+def serving(content: bytes) -> contextlib.AbstractContextManager[Server]:
     """Serve a file for a while."""
-    state = Server(content)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.answer(self)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{http.server_port}"
-    Thread(target=http.serve_forever, daemon=True).start()
-    yield state
-    http.shutdown()
-    http.server_close()
+    return listening(Server(content))
