@@ -62,6 +62,13 @@ def test_flat_voxels_are_seen_from_one_side(size: tuple[float, float, float] | N
     assert set(np.unique(labels)) == ({3, 300} if size else {0, 3})
 
 
+def test_a_flat_image_stays_flat() -> None:
+    image = np.where(ball((1, 200, 210), 90)[0] == 40, 40, 200).astype(np.uint8)
+    labels, known = finish(pseudo_labels(DarkIsMitochondrion(), as_volume(image, (40.0, 30.0, 30.0))))
+    assert labels.shape == known.shape == image.shape
+    assert np.array_equal(labels == 3, image == 40)
+
+
 def test_classes_not_believed_are_unknown() -> None:
     image = ball()
     labels, known = finish(pseudo_labels(DarkIsMitochondrion(), as_volume(image, (40.0, 10.0, 12.0)), ["mitochondrion"]))

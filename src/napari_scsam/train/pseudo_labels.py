@@ -49,17 +49,17 @@ def pseudo_labels(
     predictor
         Holds the teacher.
     image
-        Z×Y×X; where voxels are not nearly cubes, or of unknown size, slices across z alone count.
+        Z×Y×X or Y×X; where voxels are not nearly cubes, or of unknown size, slices across z alone count.
     names
         Classes to believe; all when not given. Where another is likeliest, nothing is known.
 
     Returns
     -------
-    labels : Z×Y×X class ids
-    known : Z×Y×X, 1 where `labels` are to be believed, background among them; a mask as ``reviewed`` of a recipe takes it
+    labels : class ids, of the image's shape
+    known : of the same shape, 1 where `labels` are to be believed, background among them; a mask as ``reviewed`` of a recipe takes it
     """
     believed, size, stacks = select_classes(predictor.classes, names), image.voxel_size, planes_of(image)
-    votes = np.zeros((len(predictor.classes) + 1, *image.shape), np.float16)
+    votes = np.zeros((len(predictor.classes) + 1, *stacks[0].shape), np.float16)
     total, done = sum(len(stack) for stack in stacks), 0
     for axis, ((factor, offset), stack) in enumerate(zip(LOOKS, stacks, strict=False)):
         seen = np.moveaxis(votes, axis + 1, 0)
@@ -71,7 +71,8 @@ def pseudo_labels(
             done += 1
     yield Progress(total, total, "agreed")
     voxel = float(np.prod(size)) if size else (predictor.model.config.nm_per_pixel or USUAL) ** 3
-    return settle(votes, predictor.classes, believed, voxel, ndimage.gaussian_filter(stacks[0], SMOOTH, output=np.float32))
+    labels, known = settle(votes, predictor.classes, believed, voxel, ndimage.gaussian_filter(stacks[0], SMOOTH, output=np.float32))
+    return labels.reshape(image.shape), known.reshape(image.shape)  # a flat image has no axis z
 
 
 def probabilities(predictor: Predictor, plane: NDArray[np.floating], nm: tuple[float, ...] | None) -> NDArray[np.floating]:
