@@ -11,7 +11,7 @@ from skimage.feature import multiscale_basic_features
 from sklearn.ensemble import RandomForestClassifier
 
 from napari_scsam.train.dataset import LabelledCrops
-from napari_scsam.train.finetune import generator_of
+from napari_scsam.train.drawing import generator_of
 from napari_scsam.train.recipe import Recipe
 
 UNSEEN = 1e-3
@@ -33,7 +33,7 @@ def examples(recipe: Recipe, points: int) -> tuple[NDArray[np.float32], NDArray[
     labels : N
     """
     crops = LabelledCrops(recipe)
-    (volume,), generator = crops.volumes, generator_of(recipe.training, 0)
+    (volume,), generator = crops.volumes, generator_of(recipe.training.seed, 0)
     places = np.array([crops.place(volume, generator) for _ in range(points)])
     drawn = [places[places[:, 0] == z] for z in range(len(volume.grey))]
     rows = [features(plane.astype(np.float32) / 255)[at[:, 1], at[:, 2]] for plane, at in zip(volume.grey, drawn, strict=True)]

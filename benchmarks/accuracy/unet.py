@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from napari_scsam.infer.device import precision
 from napari_scsam.train.dataset import LabelledCrops
-from napari_scsam.train.finetune import generator_of
+from napari_scsam.train.drawing import generator_of
 from napari_scsam.train.losses import class_loss
 from napari_scsam.train.recipe import Recipe
 from napari_scsam.train.schedule import TrainStep, learning_rate
@@ -77,7 +77,7 @@ def train_unet(recipe: Recipe, out: Path) -> Iterator[TrainStep]:
     for step in range(training.steps):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, training.steps, RATE)
-        batch = crops.batch(generator_of(training, step))
+        batch = crops.batch(generator_of(training.seed, step))
         with precision(CPU):
             logits = model(batch.image.contiguous(memory_format=torch.channels_last))
         loss = class_loss(logits.float(), batch.labels)

@@ -11,7 +11,7 @@ from benchmarks.speed.clock import Figure, interleaved
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, TwoWayTransformer
 from torch import Tensor, nn
 
-from napari_scsam.infer.device import has_bfloat16
+from napari_scsam.infer.device import choose_device, has_bfloat16
 from napari_scsam.model.sam_vit import SamViT
 
 WINDOW = 14
@@ -35,18 +35,21 @@ def compare(side: int, *, width: int = 768, depth: int = 12, heads: int = 12, ro
     original = reference(side, width, depth, heads, spread)
     ours = SamViT(width, depth, heads, spread, grid=side // 16).eval()
     ours.load_state_dict(original.state_dict())
-    peer = timm_vit(side, width, depth, heads, spread)
-    image = torch.randn(1, 3, side, side)
+    peer, device = timm_vit(side, width, depth, heads, spread), choose_device()
+    for encoder in (original, ours, peer):
+        encoder.to(device)
+    image, able = torch.randn(1, 3, side, side, device=device), device.type == "cuda" or has_bfloat16()
     works = {"segment-anything": run(original, image), "timm": run(peer, image), "ours": run(ours, image)}
-    if has_bfloat16():
+    if able:
+        works |= {"segment-anything, bf16": run(original, image, half=True)} if device.type == "cuda" else {}
         works |= {"timm, bf16": run(peer, image, half=True), "ours, bf16": run(ours, image, half=True)}
     seconds, truth = interleaved(works, rounds), works["segment-anything"]()
     figures = [
         *ratios(side, seconds),
-        above_floor(side, width, depth, len(spread), seconds["ours"]),
+        above_floor(side, width, depth, len(spread), seconds["ours"], device),
         difference(side, works["ours"](), truth),
     ]
-    return figures + (half_precision(side, works["ours, bf16"](), truth) if has_bfloat16() else [])
+    return figures + (half_precision(side, works["ours, bf16"](), truth) if able else [])
 
 
 def reference(side: int, width: int, depth: int, heads: int, spread: tuple[int, ...]) -> nn.Module:
@@ -78,31 +81,32 @@ def run(encoder: nn.Module, image: Tensor, *, half: bool = False) -> Callable[[]
     """Make the work of embedding an image."""
 
     def work() -> Tensor:
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+        with torch.inference_mode(), torch.autocast(image.device.type, torch.bfloat16, enabled=half):
             embedding: Tensor = encoder(image)
-        return embedding.float()
+        return embedding.float().cpu()  # there only when it is done
 
     return work
 
 
 def ratios(side: int, seconds: dict[str, float]) -> list[Figure]:
     """Say how many times quicker ours is."""
-    targets = {"ours": "≥ 1.7", "ours, bf16": "≥ 5"} if side == 1024 else {}
+    targets = {"ours": "≥ 1.7", "ours, bf16": "≥ 5"} if side == 1024 and choose_device().type == "cpu" else {}
     figures = [Figure(f"ViT-B {side}², {name}", value, "s") for name, value in seconds.items()]
     for name in ("ours", "ours, bf16"):
-        if name in seconds:
-            against = f"ViT-B {side}², {name}: times as quick as"
-            figures += [
-                Figure(f"{against} segment-anything", seconds["segment-anything"] / seconds[name], "×", targets.get(name, "")),
-                Figure(f"{against} {name.replace('ours', 'timm')}", seconds[name.replace("ours", "timm")] / seconds[name], "×", "> 1"),
-            ]
+        peers = {"segment-anything": targets.get(name, "")}
+        peers |= {name.replace("ours", peer): "> 1" for peer in ("segment-anything", "timm") if name.replace("ours", peer) not in peers}
+        figures += [
+            Figure(f"ViT-B {side}², {name}: times as quick as {peer}", seconds[peer] / seconds[name], "×", target)
+            for peer, target in peers.items()
+            if name in seconds and peer in seconds
+        ]
     return figures
 
 
-def above_floor(side: int, width: int, depth: int, spread: int, seconds: float) -> Figure:
+def above_floor(side: int, width: int, depth: int, spread: int, seconds: float, device: torch.device) -> Figure:
     """Compare with the time that the bare products would take at this machine's speed of multiplying matrices."""
-    tokens, a, b = (side // 16) ** 2, torch.randn(4096, 768), torch.randn(768, 3072)
-    rate = 2 * a.numel() * b.shape[1] / interleaved({"product": lambda: a @ b}, 9)["product"]
+    tokens, a, b = (side // 16) ** 2, torch.randn(8192, 768, device=device), torch.randn(768, 3072, device=device)
+    rate = 2 * a.numel() * b.shape[1] / interleaved({"product": lambda: (a @ b)[0, 0].item()}, 9)["product"]
     linear = 24 * depth * tokens * width**2
     attention = 4 * tokens * width * (spread * tokens + (depth - spread) * WINDOW**2)
     return Figure(f"ViT-B {side}², ours: times what its bare matrix products take", seconds * rate / (linear + attention), "×")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from napari_scsam.cli.parts import add_device, add_model_options, command, parse_names, say, say_unknown_size, show
+from napari_scsam.cli.parts import Parser, add_device, add_model_options, command, parse_names, say, say_unknown_size, show
 
 if TYPE_CHECKING:
     from napari_scsam.train.schedule import TrainStep
@@ -26,6 +26,7 @@ def add_training(commands: Any) -> None:
     parser.add_argument("--start", metavar="MAE.safetensors", help="go on from what an earlier run wrote")
     parser.add_argument("--seed", type=int, default=0, help="fixes the run (default: 0)")
     add_device(parser)
+    add_processes(parser)
     parser = command(commands, "pseudo-label", run_pseudo_label, "Label a volume as far as a checkpoint is sure of it, to train on.")
     parser.add_argument("image", metavar="VOLUME", help="as for segment; seen along z, y and x where its voxels are nearly cubes")
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="DIR", help="folder for labels.tif and reviewed.tif")
@@ -36,6 +37,21 @@ def add_training(commands: Any) -> None:
     parser.add_argument("recipe", type=Path, metavar="CONFIG.toml|FOLDER", help=about)
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="CKPT.safetensors")
     add_device(parser)
+    add_processes(parser)
+
+
+def add_processes(parser: Parser) -> None:
+    """Add how many processes draw crops ahead."""
+    about = "how many draw crops ahead, so that a graphics card need not wait (default: as many as there are to spare; beside a CPU none)"
+    parser.add_argument("--processes", type=int, metavar="N", help=about)
+
+
+def processes_of(arguments: argparse.Namespace) -> int:
+    """Give the number asked for, or what suits the device."""
+    from napari_scsam.infer.device import choose_device
+    from napari_scsam.train.drawing import spare_processes
+
+    return spare_processes(choose_device(arguments.device)) if arguments.processes is None else max(0, arguments.processes)
 
 
 def run_pretrain(arguments: argparse.Namespace) -> None:
@@ -46,7 +62,8 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
 
     config = PretrainConfig(encoder=arguments.encoder, steps=arguments.steps, seed=arguments.seed, start=arguments.start)
     start = Path(config.start).name if config.start else RANDOM
-    show_training(pretrain([open_volume(v) for v in arguments.volumes], arguments.out, config, arguments.device), start, arguments.device)
+    volumes = [open_volume(v) for v in arguments.volumes]
+    show_training(pretrain(volumes, arguments.out, config, arguments.device, processes_of(arguments)), start, arguments.device)
     say_run(arguments.out)
 
 
@@ -74,7 +91,7 @@ def run_train(arguments: argparse.Namespace) -> None:
     from napari_scsam.train.recipe import read_recipe
 
     recipe = read_recipe(arguments.recipe)
-    show_training(train(recipe, arguments.out, arguments.device), recipe.describe_start(), arguments.device)
+    show_training(train(recipe, arguments.out, arguments.device, processes_of(arguments)), recipe.describe_start(), arguments.device)
     say_run(arguments.out)
 
 

@@ -23,6 +23,7 @@ from napari_scsam.model.image_encoder import EMBED_DIM
 from napari_scsam.published import load_sam
 from napari_scsam.train.calibrate import calibrate
 from napari_scsam.train.dataset import Batch, LabelledCrops
+from napari_scsam.train.drawing import draw_steps, generator_of
 from napari_scsam.train.losses import class_loss, prototype_loss
 from napari_scsam.train.pictures import looking, prediction_picture
 from napari_scsam.train.prompts import prompt_loss
@@ -78,28 +79,40 @@ def parameter_groups(model: ScSAM, training: Training) -> list[dict[str, object]
     return [{"name": rate, "params": params, "peak": getattr(training, rate)} for rate, params in groups.items()]
 
 
-def generator_of(training: Training, step: int) -> torch.Generator:
-    """Give the source of chance of one step; a resumed run has the same."""
-    return torch.Generator().manual_seed(training.seed * 1_000_003 + step)
-
-
 class Embedder:
-    """Gives batches with their features; embeds crops once when both encoders are frozen."""
+    """Gives each step its batch with features; embeds crops once when both encoders are frozen.
+
+    Parameters
+    ----------
+    model
+        Its encoders; on `device`.
+    crops
+        Draws batches.
+    device
+        Where batches go.
+    """
 
     def __init__(self, model: ScSAM, crops: LabelledCrops, device: torch.device) -> None:
         self.model, self.crops, self.device = model, crops, device
         self.remembered: dict[int, tuple[Batch, EncoderFeatures]] = {}
 
-    def draw(self, step: int, generator: torch.Generator) -> tuple[Batch, EncoderFeatures]:
-        """Give a new batch while the pool fills, or when an encoder learns; later one out of the pool."""
+    def draw(self, steps: range, processes: int = 0) -> Iterator[tuple[Batch, EncoderFeatures, torch.Generator]]:
+        """Give new batches while the pool fills, or when an encoder learns; later ones out of the pool."""
         training = self.crops.training
         if training.unfreeze:
-            batch = self.crops.batch(generator).to(self.device)
-            return batch, self.encode(batch)
+            for drawn, generator in draw_steps(self.crops, training.seed, steps, processes):
+                batch = drawn.to(self.device)
+                yield batch, self.encode(batch), generator
+            return
         size = math.ceil(max(1, training.pool) / training.batch)
-        batch, features = self.remember(step if step < size else int(torch.randint(size, (), generator=generator)))
-        batch = batch.to(self.device)
-        return batch, EncoderFeatures(features.sam.to(self.device).float(), tuple(f.to(self.device).float() for f in features.mae))
+        for step in steps:
+            generator = generator_of(training.seed, step)
+            yield *self.remember(step if step < size else int(torch.randint(size, (), generator=generator))), generator
+
+    def first(self) -> tuple[Batch, EncoderFeatures]:
+        """Give the batch of the first step, at any time."""
+        batch, features, _ = next(self.draw(range(1)))
+        return batch, features
 
     def encode(self, batch: Batch) -> EncoderFeatures:
         """Run the encoders, in half precision where the device is made for it."""
@@ -110,10 +123,13 @@ class Embedder:
     def remember(self, number: int) -> tuple[Batch, EncoderFeatures]:
         """Give a batch of the pool. Its number fixes it, so that a resumed run finds the pool of the stopped one."""
         if number not in self.remembered:
-            batch = self.crops.batch(generator_of(self.crops.training, number))
+            batch = self.crops.batch(generator_of(self.crops.training.seed, number))
             features = self.encode(batch.to(self.device))
             self.remembered[number] = batch, EncoderFeatures(features.sam.half().cpu(), tuple(f.half().cpu() for f in features.mae))
-        return self.remembered[number]
+        batch, features = self.remembered[number]
+        return batch.to(self.device), EncoderFeatures(
+            features.sam.to(self.device).float(), tuple(f.to(self.device).float() for f in features.mae)
+        )
 
 
 def losses_of(model: ScSAM, batch: Batch, features: EncoderFeatures, training: Training, generator: torch.Generator) -> dict[str, Tensor]:
@@ -149,7 +165,7 @@ def mix_in(model: ScSAM, before: ScSAM, share: float) -> None:
             value.lerp_(known[name].to(value), share)
 
 
-def train(recipe: Recipe, out: Path, device: str = "auto") -> Iterator[TrainStep]:
+def train(recipe: Recipe, out: Path, device: str = "auto", processes: int = 0) -> Iterator[TrainStep]:
     """Train a ScSAM and write it, now and then and at the end.
 
     A generator: each step is yielded, and closing it stops the run with the
@@ -164,6 +180,8 @@ def train(recipe: Recipe, out: Path, device: str = "auto") -> Iterator[TrainStep
         Ends in ``.safetensors``.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    processes
+        How many draw crops ahead, when an encoder learns; they change nothing but the time.
     """
     training, state, where = recipe.training, state_file(out), choose_device(device)
     torch.manual_seed(training.seed)
@@ -175,11 +193,11 @@ def train(recipe: Recipe, out: Path, device: str = "auto") -> Iterator[TrainStep
     optimiser = torch.optim.AdamW(parameter_groups(model, training), lr=training.rate, weight_decay=0.01)
     first, started = read_state(state, model, optimiser, run), time.monotonic()
     folder = RunFolder(out, run, recipe.files(), where, first)
-    for step in range(first, training.steps):
-        generator = generator_of(training, step)
+    steps = range(first, training.steps)
+    for step, (batch, features, generator) in zip(steps, embedder.draw(steps, processes), strict=True):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, training.steps, group["peak"])
-        losses = losses_of(model, *embedder.draw(step, generator), training, generator)
+        losses = losses_of(model, batch, features, training, generator)
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(losses["loss"])
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -195,6 +213,6 @@ def train(recipe: Recipe, out: Path, device: str = "auto") -> Iterator[TrainStep
             record = {**run, "steps_done": step + 1}
             save_checkpoint(out, model, summary=recipe.summary, licence=recipe.licence, training=record, half=recipe.half)
             with looking(model):  # always at the same crops
-                folder.save(done, prediction_picture(model, *embedder.draw(0, generator_of(training, 0)), training))
+                folder.save(done, prediction_picture(model, *embedder.first(), training))
         yield done
     state.unlink(missing_ok=True)

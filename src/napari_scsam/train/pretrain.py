@@ -19,6 +19,7 @@ from napari_scsam.data.volumes import Volume
 from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
 from napari_scsam.train.augment import Augmentation, random_grid, sample, uniform, vary_grey, window
+from napari_scsam.train.drawing import draw_steps
 from napari_scsam.train.pictures import looking, reconstruction_picture
 from napari_scsam.train.resume import read_state, state_file, write_state
 from napari_scsam.train.run_folder import RunFolder
@@ -96,7 +97,9 @@ def shown_crops(model: MaskedAutoencoder, crops: UnlabelledCrops, device: torch.
         return reconstruction_picture(model, image, crops.config.hidden)
 
 
-def pretrain(volumes: Sequence[Volume], out: Path, config: PretrainConfig | None = None, device: str = "auto") -> Iterator[TrainStep]:
+def pretrain(
+    volumes: Sequence[Volume], out: Path, config: PretrainConfig | None = None, device: str = "auto", processes: int = 0
+) -> Iterator[TrainStep]:
     """Train a masked autoencoder and write its encoder.
 
     A generator: each step is yielded, and closing it stops the run with what
@@ -112,6 +115,8 @@ def pretrain(volumes: Sequence[Volume], out: Path, config: PretrainConfig | None
         Settings; defaults are those of the shipped prior.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    processes
+        How many draw crops ahead; they change nothing but the time.
     """
     config, state, where = config or PretrainConfig(), state_file(out), choose_device(device)
     if config.steps < 1:
@@ -127,13 +132,13 @@ def pretrain(volumes: Sequence[Volume], out: Path, config: PretrainConfig | None
     record = {**run, "start": start.name if start else None}
     first, started = read_state(state, model, optimiser, run), time.monotonic()
     folder = RunFolder(out, record, [path for path in (*(v.path for v in volumes), start) if path is not None], where, first)
-    for step in range(first, config.steps):
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+    steps = range(first, config.steps)
+    for step, (image, _) in zip(steps, draw_steps(crops, config.seed, steps, processes), strict=True):
         torch.manual_seed(config.seed * 1_000_003 + step)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, config.steps, config.rate)
         with precision(where):
-            loss = model(crops.batch(generator).to(where), config.hidden)
+            loss = model(image.to(where), config.hidden)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
