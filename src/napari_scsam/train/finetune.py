@@ -190,7 +190,7 @@ def train(recipe: Recipe, out: Path, device: str = "auto", processes: int = 0) -
     model.image_encoder.train("sam" in training.unfreeze)
     model.mae.train("mae" in training.unfreeze)
     embedder, run = Embedder(model, LabelledCrops(recipe), where), recipe.to_dict()
-    optimiser = torch.optim.AdamW(parameter_groups(model, training), lr=training.rate, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(parameter_groups(model, training), lr=training.rate, weight_decay=0.01, fused=where.type == "cuda")
     first, started = read_state(state, model, optimiser, run), time.monotonic()
     folder = RunFolder(out, run, recipe.files(), where, first)
     steps = range(first, training.steps)

@@ -126,7 +126,7 @@ def pretrain(
     model = MaskedAutoencoder(build_mae_encoder(config.encoder)).to(where).to(memory_format=torch.channels_last)
     if config.start is not None:
         load_mae(config.start, model.encoder)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, betas=(0.9, 0.95), weight_decay=0.05)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, betas=(0.9, 0.95), weight_decay=0.05, fused=where.type == "cuda")
     start = Path(config.start) if config.start is not None else None
     run = {"volumes": [v.name for v in volumes], **asdict(config)}
     record = {**run, "start": start.name if start else None}
