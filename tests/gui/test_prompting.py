@@ -261,6 +261,20 @@ def test_a_class_is_taught_from_scribbles(one, classes):
     assert (labels_of(one).data[MIDDLE] == one.session.classes[-1].id).sum() == (DISCS[MIDDLE] > 100).sum()
 
 
+def test_a_taught_class_takes_nothing_from_another(one, classes):
+    one.session.choose_classes(classes[:1])
+    one.session.segment()
+    labels = labels_of(one)
+    found = labels.data[MIDDLE] == 1
+    assert found.any()
+    one.prompting.layers.points.add((MIDDLE, 60, 95))
+    one.session.shifts["granule"] = -9.0  # everywhere
+    one.prompting.teach("granule")
+    one.session.segment()
+    assert np.array_equal(labels.data[MIDDLE] == 1, found)
+    assert (labels.data[MIDDLE][~found] == one.session.classes[-1].id).all()
+
+
 def test_stopping_leaves_the_viewer_as_it_was(one):
     image = one.session.image
     one.prompting.stop()
