@@ -28,7 +28,7 @@ from napari_scsam.gui.layers import read_units
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.outputs import Outputs
 from napari_scsam.gui.painting import OrganelleLabels
-from napari_scsam.gui.plane import Plane, full_resolution, shown_plane
+from napari_scsam.gui.plane import Plane, check_image, full_resolution, shown_plane
 from napari_scsam.gui.sources import Sources
 from napari_scsam.gui.worker import Report, Worker
 
@@ -158,7 +158,7 @@ class Session:
     # What the user chooses
 
     def choose_image(self, layer: Image | None) -> None:
-        """Choose the layer to segment; it is checked when segmenting."""
+        """Choose the layer to segment; `explain_voxel_size` says what is wrong with it, and segmenting refuses it."""
         if layer is not None:
             self._sources.volume(layer)
         self.image = layer
@@ -256,9 +256,13 @@ class Session:
         return None if self.image is None else self._sources.voxel_size(self.image)
 
     def explain_voxel_size(self) -> str:
-        """Say where the voxel size comes from, and what that means for the network."""
+        """Say where the voxel size comes from, and what that means for the network; or why the image cannot be segmented at all."""
         if self.image is None:
             return "Choose an image layer, or open a file."
+        try:
+            check_image(self.image)
+        except UserError as error:
+            return f"{error}."
         return self._sources.explain_size(self.image, self.checkpoint.nm_per_pixel if self.checkpoint else None)
 
     def ask(self, *, classes: bool = False) -> SliceRequest | None:
