@@ -16,6 +16,7 @@ from napari_scsam.gui.canvas_guard import keep_to_own_canvas
 from napari_scsam.gui.correct_panel import CorrectPanel
 from napari_scsam.gui.correcting import Correcting
 from napari_scsam.gui.field_keys import keep_keys_in_fields
+from napari_scsam.gui.field_wheel import scroll_past_fields
 from napari_scsam.gui.getting import Getting
 from napari_scsam.gui.model_panel import ModelPanel
 from napari_scsam.gui.notify import tell
@@ -61,6 +62,7 @@ class ScSAMWidget(QWidget):
         self.scroller, self.column = QScrollArea(), QWidget()
         self._lay_out()
         keep_keys_in_fields(self)
+        scroll_past_fields(self.column)
         self.destroyed.connect(partial(self._links.cut, window_is_gone=True))
         self._connect_panels()
         self._connect_session()
