@@ -210,10 +210,11 @@ class Session:
         if self._shown_is_embedded():
             self.segment()
 
-    def recall_choice(self, names: Sequence[str], shifts: Mapping[str, float]) -> None:
-        """Choose the classes of these names that the network knows, with their thresholds; nothing is segmented."""
+    def recall_choice(self, names: Sequence[str], shifts: Mapping[str, float], *, replace: bool, prefetch: bool) -> None:
+        """Choose the classes of these names that the network knows, with their thresholds and both switches; nothing is segmented."""
         self.chosen = tuple(spec for spec in self.classes if spec.name in names) or self.classes
         self.shifts = dict(shifts)
+        self.replace_edits, self.prefetch = replace, prefetch
         self.choices_changed.emit()
 
     def replace_edits_too(self, replace: bool) -> None:
