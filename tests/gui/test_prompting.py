@@ -103,6 +103,24 @@ def test_a_click_shows_an_object_and_enter_accepts_it_as_one_undo_step(one):
     assert labels.data.any()
 
 
+def test_undo_takes_an_accepted_object_back_with_the_marks_in_the_hand(one):
+    point(one, MIDDLE, 30, 40)
+    one.prompting.accept()
+    labels, points = labels_of(one), one.prompting.layers.points
+    assert one.viewer.layers.selection.active is points, "the next click is for the next object"
+    point(one, MIDDLE, 60, 95)
+    one.prompting.undo()
+    assert labels.data.any()
+    assert "Esc drops it" in one.said[-1]
+    one.prompting.drop()
+    one.viewer.dims.set_current_step(0, 0)
+    one.prompting.undo()
+    assert not labels.data.any()
+    assert one.said[-1] == "Undone on slice 5; you are looking at slice 0."
+    one.prompting.redo()
+    np.testing.assert_array_equal(labels.data[MIDDLE] == 1, ONE[MIDDLE])
+
+
 def test_escape_drops_it(one):
     point(one, MIDDLE, 30, 40)
     one.prompting.drop()
@@ -334,6 +352,10 @@ def test_mouse_keys_and_panel_in_a_real_window(real, wait):
     real.finish()
     np.testing.assert_array_equal(labels_of(real).data[MIDDLE] == 1, ONE[MIDDLE])
     assert not panel.accept.isEnabled()
+    QTest.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert not labels_of(real).data.any()
+    QTest.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    np.testing.assert_array_equal(labels_of(real).data[MIDDLE] == 1, ONE[MIDDLE])
     real.prompting.mark_inside(True)
     panel.tools["scribble"].click()
     strokes = real.prompting.layers.strokes

@@ -28,6 +28,7 @@ from napari_scsam.gui.segment_panel import SegmentPanel
 from napari_scsam.gui.segmenting import Segmenting
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.shortcuts import CARRY, CORRECT, OTHER_SIDE, PROMPT, REVIEW, SEGMENT, register_shortcuts
+from napari_scsam.gui.undoing import Undoing
 from napari_scsam.gui.volume_panel import VolumePanel
 from napari_scsam.gui.work_bar import DOWNLOAD, NETWORK, TOOLS, WorkBar
 
@@ -52,6 +53,7 @@ class ScSAMWidget(QWidget):
         keep_to_own_canvas(self._viewer)
         self._session = Session.of(self._viewer)
         self._prompting, self._segmenting = self._session.part(Prompting), self._session.part(Segmenting)
+        self._session.part(Undoing)
         self.volume, self.model, self.segment = VolumePanel(), ModelPanel(), SegmentPanel(SEGMENT.shown_key)
         self.correct = CorrectPanel({name: action.shown_key for name, action in CORRECT.items()})
         self._correcting = Correcting.of(self._session)
