@@ -291,6 +291,7 @@ def test_a_taught_class_takes_nothing_from_another(one, classes):
     one.session.segment()
     assert np.array_equal(labels.data[MIDDLE] == 1, found)
     assert (labels.data[MIDDLE][~found] == one.session.classes[-1].id).all()
+    assert one.said[-1].endswith(f"; {found.mean():.1%} stay other classes or yours.".replace("%", " %")), "and the panel says so"
 
 
 def test_stopping_leaves_the_viewer_as_it_was(one):

@@ -393,7 +393,8 @@ class Session:
         self._embedded.append(request.embedding)
         if len(ids) == 1:
             output.layer.selected_label = ids[0]
-        self.status.emit(result.describe())
+        refused = yield from output.refused_steps(request.plane, labels)
+        self.status.emit(result.describe(refused))
         if self.prefetch and not self._worker.busy():
             self._worker.submit("prefetch", partial(self._engine.prefetch_steps, request), idle=True)
 
