@@ -91,6 +91,8 @@ def test_a_constant_volume_is_refused_in_a_sentence(fake_engine, request_for):
 def test_the_outcome_is_told_in_plain_words(fake_engine, request_for, stack, classes):
     result, _ = finish(fake_engine.segment_steps(request_for(stack)))
     assert result.describe().startswith("3 classes on slice 1: 100.0 % of the pixels, 0.")
+    assert "yours" not in result.describe(1)
+    assert result.describe(stack[1].size // 4).endswith("; 25.0 % stay other classes or yours.")
     nothing = SliceRequest("tiny", "v", stack, Plane(0, 1), None, classes[:1])
     assert nothing.describe() == "mitochondrion on slice 1"
 

@@ -65,6 +65,8 @@ def one(dock, viewer, info, path):
 def test_the_project_is_open_as_before(one, dock, viewer, path):
     one.session.shifts["granule"] = 0.7
     one.session.choose_classes((GRANULE.spec,))
+    one.session.replace_edits_too(True)
+    one.session.embed_neighbours_too(False)
     before, layer = [*viewer.layers], one.keeper.labels
     one.session.detach()
     two = dock(viewer)
@@ -78,6 +80,7 @@ def test_the_project_is_open_as_before(one, dock, viewer, path):
     assert two.session.taught == (GRANULE,)
     assert two.session.chosen == (GRANULE.spec,)
     assert two.session.shifts == {"granule": 0.7}
+    assert (two.session.replace_edits, two.session.prefetch) == (True, False)
     assert two.reviewing.slices[1].reviewed == two.reviewing.slices[1].size
     assert two.keeper.state in ("Saving …", "All is saved.")
 

@@ -103,6 +103,24 @@ def test_a_click_shows_an_object_and_enter_accepts_it_as_one_undo_step(one):
     assert labels.data.any()
 
 
+def test_undo_takes_an_accepted_object_back_with_the_marks_in_the_hand(one):
+    point(one, MIDDLE, 30, 40)
+    one.prompting.accept()
+    labels, points = labels_of(one), one.prompting.layers.points
+    assert one.viewer.layers.selection.active is points, "the next click is for the next object"
+    point(one, MIDDLE, 60, 95)
+    one.prompting.undo()
+    assert labels.data.any()
+    assert "Esc drops it" in one.said[-1]
+    one.prompting.drop()
+    one.viewer.dims.set_current_step(0, 0)
+    one.prompting.undo()
+    assert not labels.data.any()
+    assert one.said[-1] == "Undone on slice 5; you are looking at slice 0."
+    one.prompting.redo()
+    np.testing.assert_array_equal(labels.data[MIDDLE] == 1, ONE[MIDDLE])
+
+
 def test_escape_drops_it(one):
     point(one, MIDDLE, 30, 40)
     one.prompting.drop()
@@ -261,6 +279,21 @@ def test_a_class_is_taught_from_scribbles(one, classes):
     assert (labels_of(one).data[MIDDLE] == one.session.classes[-1].id).sum() == (DISCS[MIDDLE] > 100).sum()
 
 
+def test_a_taught_class_takes_nothing_from_another(one, classes):
+    one.session.choose_classes(classes[:1])
+    one.session.segment()
+    labels = labels_of(one)
+    found = labels.data[MIDDLE] == 1
+    assert found.any()
+    one.prompting.layers.points.add((MIDDLE, 60, 95))
+    one.session.shifts["granule"] = -9.0  # everywhere
+    one.prompting.teach("granule")
+    one.session.segment()
+    assert np.array_equal(labels.data[MIDDLE] == 1, found)
+    assert (labels.data[MIDDLE][~found] == one.session.classes[-1].id).all()
+    assert one.said[-1].endswith(f"; {found.mean():.1%} stay other classes or yours.".replace("%", " %")), "and the panel says so"
+
+
 def test_stopping_leaves_the_viewer_as_it_was(one):
     image = one.session.image
     one.prompting.stop()
@@ -320,6 +353,10 @@ def test_mouse_keys_and_panel_in_a_real_window(real, wait):
     real.finish()
     np.testing.assert_array_equal(labels_of(real).data[MIDDLE] == 1, ONE[MIDDLE])
     assert not panel.accept.isEnabled()
+    QTest.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert not labels_of(real).data.any()
+    QTest.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    np.testing.assert_array_equal(labels_of(real).data[MIDDLE] == 1, ONE[MIDDLE])
     real.prompting.mark_inside(True)
     panel.tools["scribble"].click()
     strokes = real.prompting.layers.strokes

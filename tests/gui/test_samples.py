@@ -6,8 +6,12 @@ from importlib import resources
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
+from napari.plugins import _npe2
+from napari.utils.notifications import notification_manager
 from npe2 import PluginManifest
 
+from napari_scsam.config import UserError
 from napari_scsam.data.phantom import CLASSES
 from napari_scsam.data.samples import list_samples
 from napari_scsam.gui import samples
@@ -36,6 +40,22 @@ def test_public_sample_becomes_one_image_with_its_licence(
     assert (image.shape, kind, meta["name"]) == ((4, 5), "image", "leaf")
     assert meta["metadata"]["about"] == "leaf. Licence: free."
     assert meta.get("scale") == scale
+
+
+def test_a_sample_that_cannot_be_downloaded_ends_in_its_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(name: str) -> object:
+        yield from ()
+        raise UserError(f"could not download {name}: are you offline?; try again")
+
+    monkeypatch.setattr(samples, "fetch_sample", offline)
+    monkeypatch.setattr(_npe2, "get_sample_data", lambda _plugin, sample: (getattr(samples, sample), []))
+    notification_manager.records.clear()
+    viewer = ViewerModel()
+    assert viewer.open_sample("napari-scsam", "leaf") == []
+    assert [(n.message, str(n.severity)) for n in notification_manager.records] == [
+        ("could not download leaf: are you offline?; try again", "warning")
+    ]
+    assert len(viewer.layers) == 0
 
 
 def test_menu_offers_every_sample() -> None:

@@ -29,6 +29,13 @@ def test_all_classes_or_one(panel, classes):
     assert picked == [(classes[1],)]
 
 
+def test_the_threshold_says_which_way_it_is_off_and_in_what(panel):
+    for shift, text in ((2.0, "stricter +2.0"), (-0.5, "looser -0.5"), (0.0, "as trained")):
+        panel.show_shift(shift)
+        assert panel.shift_value.text() == text
+    assert "logits" in panel.shift_value.toolTip()
+
+
 def test_buttons_ask(panel, qtbot):
     with qtbot.waitSignal(panel.segment_asked):
         panel.segment.click()

@@ -110,6 +110,18 @@ def test_emptied_fields_go_back_to_what_the_layer_says(window, stack):
     assert [field.text() for field in panel.sizes] == ["40", "8", "8"]
 
 
+def test_an_image_that_cannot_be_segmented_is_told_once_chosen(window, stack):
+    grey = Image(stack, name="cell")
+    one = window(Image(np.zeros((8, 9, 3), np.uint8), rgb=True, name="photo"), Image(np.zeros((2, 2, 8, 9), np.uint8), name="film"), grey)
+    one.finish()
+    panel = one.widget.volume
+    for number, wrong in enumerate(("'photo' is an RGB image; choose a grey-value layer", "'film' has 4 axes; choose a 2-D image")):
+        panel.layers.activated.emit(number)
+        assert panel.note.text().startswith(wrong)
+    panel.layers.activated.emit(2)
+    assert panel.note.text().startswith("Voxel size unknown")
+
+
 def test_a_flat_image_needs_no_z(panel):
     panel.show_size((8.0, 8.0, 4.0), "", flat=True, possible=True)
     assert [field.text() for field in panel.sizes] == ["8", "8", "4"]

@@ -76,7 +76,7 @@ def copy_slices(source: Any, level: Any) -> Generator[Progress, None, None]:
 
 def labels_group(path: Path) -> zarr.Group:
     """Open ``labels/`` of an OME-Zarr image, or make it."""
-    advice = "export a training set instead, or convert the image"
+    advice = "save the labels layer as a file of its own instead (File > Save Selected Layers …, file type ScSAM Organelle labels)"
     if not (path.is_dir() and is_zarr(path)):
         raise UserError(f"{path.name} is no OME-Zarr, so labels cannot go into it; {advice}")
     try:

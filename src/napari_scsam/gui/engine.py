@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 Region = tuple[int, int, int, int]
 """Edges (top, left, bottom, right) of a rectangle in pixels of a plane."""
 
+LEAST_SHARE = 0.0005
+"""Share of the pixels that is told of; less reads as 0.0 %."""
+
 
 @dataclass(frozen=True)
 class ModelInfo:
@@ -104,11 +107,19 @@ class Segmentation:
         labels[part], outside[part] = self.labels, False
         return labels, outside
 
-    def describe(self) -> str:
-        """Say what came out, e.g. ``"mitochondrion on slice 12: 4.9 % of the pixels, 1.3 s on cpu."``."""
+    def describe(self, refused: int = 0) -> str:
+        """Say what came out, e.g. ``"mitochondrion on slice 12: 4.9 % of the pixels, 1.3 s on cpu."``.
+
+        Parameters
+        ----------
+        refused
+            Pixels found that were left alone: of other classes, painted, locked or reviewed.
+        """
         found = np.count_nonzero(self.labels) / self.labels.size
         share = f"{found:.1%} of the pixels".replace("%", " %") if found else "nothing found"
-        return f"{self.request.describe()}: {share}, {self.seconds:.1f} s on {self.device}."
+        left = refused / self.labels.size
+        kept = f"; {left:.1%} stay other classes or yours".replace("%", " %") if left >= LEAST_SHARE else ""
+        return f"{self.request.describe()}: {share}, {self.seconds:.1f} s on {self.device}{kept}."
 
 
 class Engine:

@@ -35,7 +35,10 @@ class ExportPanel(QGroupBox):
         self.export.setToolTip("Write the reviewed labels, with a file that says what was predicted, what you changed, by what and when.")
         self.export.clicked.connect(self._ask)
         self.into_image = QPushButton("Labels into the image's file")
-        self.into_image.setToolTip("Add the labels to labels/ of the image's own OME-Zarr, with scale, unit, colours and a pyramid.")
+        self.into_image.setToolTip(
+            "Add the labels to labels/ of the image's own OME-Zarr (0.5), with scale, unit, colours and a pyramid.\n"
+            "A TIFF and the like cannot take them: save the labels layer as a file of its own, with File > Save Selected Layers …"
+        )
         self.into_image.clicked.connect(self.into_image_asked)
         self.bring = QPushButton("Import labels  ")
         self.bring.setToolTip("Take labels that exist already, and say which value is which class.")

@@ -107,6 +107,16 @@ class OrganelleLabels:
             self.wrote.emit(self, plane, tuple(ids))
         return changed
 
+    def refused_steps(self, plane: Plane, prediction: NDArray[Any]) -> Generator[None, None, int]:
+        """Count, band by band, the pixels of a prediction that was written that hold something else: what was to be kept."""
+        refused = 0
+        for number, rows in enumerate(row_bands(prediction.shape)):
+            if number:
+                yield
+            found = prediction[rows]
+            refused += int(np.count_nonzero((found != 0) & (found != plane.read(self.layer.data, rows))))
+        return refused
+
     def write_object_steps(
         self,
         objects: Sequence[tuple[Plane, Patch]],

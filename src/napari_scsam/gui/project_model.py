@@ -58,7 +58,8 @@ class ProjectModel:
         choice, self._choice = self._choice, {}
         if choice:
             names = choice["classes"] or [spec.name for spec in self.session.classes]
-            self.session.recall_choice(names, choice["thresholds"])
+            replace, prefetch = choice.get("replace", False), choice.get("prefetch", True)
+            self.session.recall_choice(names, choice["thresholds"], replace=replace, prefetch=prefetch)
 
     def _on_choice(self) -> None:
         """Keep what the user chooses; a choice made before the project's own was recalled stands."""
@@ -66,7 +67,9 @@ class ProjectModel:
         if (project := self._project) is not None:
             session = self.session
             names = None if session.chosen == session.classes else [spec.name for spec in session.chosen]
-            project.update(chosen={"classes": names, "thresholds": {name: by for name, by in session.shifts.items() if by}})
+            shifts = {name: by for name, by in session.shifts.items() if by}
+            switches = {"replace": session.replace_edits, "prefetch": session.prefetch}
+            project.update(chosen={"classes": names, "thresholds": shifts, **switches})
 
     def _recall_contrast(self, project: Project | None) -> None:
         """Take the contrast as shown if that was chosen; the contrast itself comes back with the layer."""

@@ -22,6 +22,7 @@ from napari_scsam.gui.prompt_engine import (
     teach_steps,
 )
 from napari_scsam.gui.prompt_layers import PromptLayers
+from napari_scsam.gui.undoing import REDO, UNDO, Undoing
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -81,10 +82,11 @@ class Prompting:
         if self.active or (request := session.ask()) is None or viewer is None or session.image is None:
             return
         self._on_choices()
-        self.layers = PromptLayers(viewer, session.image, {"Enter": self.accept, "Escape": self.drop})
+        ways = {"Enter": self.accept, "Escape": self.drop}
+        self.layers = PromptLayers(viewer, session.image, {**ways, UNDO: self.undo, REDO: self.redo})
         self.layers.changed.connect(self._ask_soon)
         self.layers.use(self.tool)
-        for key, act in (("Enter", self.accept), ("Escape", self.drop)):
+        for key, act in ways.items():
             viewer.bind_key(key, lambda _, act=act: act(), overwrite=True)
         viewer.dims.events.current_step.connect(self._on_slice)
         viewer.dims.events.order.connect(self._on_slice)
@@ -189,6 +191,17 @@ class Prompting:
             self.layers.clear(plane)
             self.session.status.emit("Dropped; nothing was changed.")
 
+    def undo(self) -> None:
+        """Take the object accepted last, or whatever was last done to the labels, back; one that is only shown is dropped with Esc."""
+        if self.found is not None:
+            self.session.status.emit("The object shown is not accepted yet, so there is nothing to undo; Esc drops it.")
+        else:
+            self.session.part(Undoing).undo(self.session.labels)
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self.session.part(Undoing).redo(self.session.labels)
+
     def carry(self) -> None:
         """Follow the object shown through the slices on both sides, and give it to the class on all of them."""
         if (found := self._at_hand()) is None:
@@ -226,7 +239,7 @@ class Prompting:
         return found
 
     def _write_steps(self, found: Found, objects: list[tuple[Plane, Patch]], where: str) -> Generator[None, None, None]:
-        session, target = self.session, self.target
+        session, target, before = self.session, self.target, self.session.labels
         output = session.output(found.request.slice) if target is not None else None
         if output is None or target is None:
             return
@@ -235,8 +248,10 @@ class Prompting:
         output.layer.selected_label = target.id
         if self.layers is not None:
             self.layers.clear(found.plane)
+            if output.layer is not before:
+                self.layers.use(self.tool)  # napari selects a layer that is new, and the next click is for the next object
         self._show(None)
-        session.status.emit(f"Accepted as {target.name} {where} {changed} pixels changed; Ctrl+Z in the labels layer takes it back.")
+        session.status.emit(f"Accepted as {target.name} {where} {changed} pixels changed; Ctrl+Z takes it back.")
 
     # Teaching
 

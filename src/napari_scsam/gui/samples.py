@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from napari.utils import DirectLabelColormap, progress
 from napari.utils.notifications import show_info
 
-from napari_scsam.config import VoxelSize
+from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.data.phantom import make_phantom
 from napari_scsam.data.samples import fetch_sample
+from napari_scsam.gui.notify import tell
 
 LayerData = tuple[Any, dict[str, Any], str]
+
+NO_LAYERS: list[LayerData] = [(np.zeros((0, 1, 1), np.uint8), {"channel_axis": 0}, "image")]
+"""An image without channels: napari adds no layer for it, where it would report an empty list, or an exception, as our fault."""
 
 
 def phantom() -> list[LayerData]:
@@ -42,7 +47,7 @@ def leaf() -> list[LayerData]:
 
 
 def _public(name: str) -> list[LayerData]:
-    """Fetch a public sample with a progress bar, and tell what it is and whose."""
+    """Fetch a public sample with a progress bar, and tell what it is and whose; or why it cannot be had."""
     steps = fetch_sample(name)
     with progress(total=0, desc=f"Downloading {name}") as bar:
         while True:
@@ -51,6 +56,9 @@ def _public(name: str) -> list[LayerData]:
             except StopIteration as stop:
                 image, voxel_size, about = stop.value
                 break
+            except UserError as error:
+                tell(error)
+                return NO_LAYERS
             bar.total = step.total
             bar.update(step.done - bar.n)
     show_info(about)

@@ -61,7 +61,10 @@ class SegmentPanel(QGroupBox):
         )
         self.shift.valueChanged.connect(lambda steps: self.shift_chosen.emit(round(steps * SHIFT_STEP, 1)))
         self.shift_value = QPushButton()
-        self.shift_value.setToolTip("Back to the calibrated threshold.")
+        self.shift_value.setToolTip(
+            "How far the threshold is from the calibrated one, in logits: each +1 asks the network for 2.7 times better odds\n"
+            "that a pixel is of the class, each −1 for as much worse ones. Click to go back to the calibrated threshold."
+        )
         self.shift_value.setFlat(True)
         self.shift_value.clicked.connect(lambda: self.shift.setValue(0))
         self.scope = Dropdown("Where to segment. Slices are written one by one as they come; cancelling keeps those that are finished.")
@@ -111,7 +114,7 @@ class SegmentPanel(QGroupBox):
         self.shift.blockSignals(True)
         self.shift.setValue(round(shift / SHIFT_STEP))
         self.shift.blockSignals(False)
-        self.shift_value.setText(f"{shift:+.1f}" if shift else "as trained")
+        self.shift_value.setText(f"{'stricter' if shift > 0 else 'looser'} {shift:+.1f}" if shift else "as trained")
 
     def show_scope(self, scope: str, first: int, last: int, depth: int) -> None:
         """Show where will be segmented, in an image of so many slices."""

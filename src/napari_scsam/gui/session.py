@@ -28,7 +28,7 @@ from napari_scsam.gui.layers import read_units
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.outputs import Outputs
 from napari_scsam.gui.painting import OrganelleLabels
-from napari_scsam.gui.plane import Plane, full_resolution, shown_plane
+from napari_scsam.gui.plane import Plane, check_image, full_resolution, shown_plane
 from napari_scsam.gui.sources import Sources
 from napari_scsam.gui.worker import Report, Worker
 
@@ -158,7 +158,7 @@ class Session:
     # What the user chooses
 
     def choose_image(self, layer: Image | None) -> None:
-        """Choose the layer to segment; it is checked when segmenting."""
+        """Choose the layer to segment; `explain_voxel_size` says what is wrong with it, and segmenting refuses it."""
         if layer is not None:
             self._sources.volume(layer)
         self.image = layer
@@ -210,10 +210,11 @@ class Session:
         if self._shown_is_embedded():
             self.segment()
 
-    def recall_choice(self, names: Sequence[str], shifts: Mapping[str, float]) -> None:
-        """Choose the classes of these names that the network knows, with their thresholds; nothing is segmented."""
+    def recall_choice(self, names: Sequence[str], shifts: Mapping[str, float], *, replace: bool, prefetch: bool) -> None:
+        """Choose the classes of these names that the network knows, with their thresholds and both switches; nothing is segmented."""
         self.chosen = tuple(spec for spec in self.classes if spec.name in names) or self.classes
         self.shifts = dict(shifts)
+        self.replace_edits, self.prefetch = replace, prefetch
         self.choices_changed.emit()
 
     def replace_edits_too(self, replace: bool) -> None:
@@ -256,9 +257,13 @@ class Session:
         return None if self.image is None else self._sources.voxel_size(self.image)
 
     def explain_voxel_size(self) -> str:
-        """Say where the voxel size comes from, and what that means for the network."""
+        """Say where the voxel size comes from, and what that means for the network; or why the image cannot be segmented at all."""
         if self.image is None:
             return "Choose an image layer, or open a file."
+        try:
+            check_image(self.image)
+        except UserError as error:
+            return f"{error}."
         return self._sources.explain_size(self.image, self.checkpoint.nm_per_pixel if self.checkpoint else None)
 
     def ask(self, *, classes: bool = False) -> SliceRequest | None:
@@ -388,7 +393,8 @@ class Session:
         self._embedded.append(request.embedding)
         if len(ids) == 1:
             output.layer.selected_label = ids[0]
-        self.status.emit(result.describe())
+        refused = yield from output.refused_steps(request.plane, labels)
+        self.status.emit(result.describe(refused))
         if self.prefetch and not self._worker.busy():
             self._worker.submit("prefetch", partial(self._engine.prefetch_steps, request), idle=True)
 

@@ -16,6 +16,7 @@ from napari_scsam.gui.canvas_guard import keep_to_own_canvas
 from napari_scsam.gui.correct_panel import CorrectPanel
 from napari_scsam.gui.correcting import Correcting
 from napari_scsam.gui.field_keys import keep_keys_in_fields
+from napari_scsam.gui.field_wheel import scroll_past_fields
 from napari_scsam.gui.getting import Getting
 from napari_scsam.gui.model_panel import ModelPanel
 from napari_scsam.gui.notify import tell
@@ -27,6 +28,7 @@ from napari_scsam.gui.segment_panel import SegmentPanel
 from napari_scsam.gui.segmenting import Segmenting
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.shortcuts import CARRY, CORRECT, OTHER_SIDE, PROMPT, REVIEW, SEGMENT, register_shortcuts
+from napari_scsam.gui.undoing import Undoing
 from napari_scsam.gui.volume_panel import VolumePanel
 from napari_scsam.gui.work_bar import DOWNLOAD, NETWORK, TOOLS, WorkBar
 
@@ -51,6 +53,7 @@ class ScSAMWidget(QWidget):
         keep_to_own_canvas(self._viewer)
         self._session = Session.of(self._viewer)
         self._prompting, self._segmenting = self._session.part(Prompting), self._session.part(Segmenting)
+        self._session.part(Undoing)
         self.volume, self.model, self.segment = VolumePanel(), ModelPanel(), SegmentPanel(SEGMENT.shown_key)
         self.correct = CorrectPanel({name: action.shown_key for name, action in CORRECT.items()})
         self._correcting = Correcting.of(self._session)
@@ -61,6 +64,7 @@ class ScSAMWidget(QWidget):
         self.scroller, self.column = QScrollArea(), QWidget()
         self._lay_out()
         keep_keys_in_fields(self)
+        scroll_past_fields(self.column)
         self.destroyed.connect(partial(self._links.cut, window_is_gone=True))
         self._connect_panels()
         self._connect_session()

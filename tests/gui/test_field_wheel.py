@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+from napari.layers import Image
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtWidgets import QApplication, QComboBox
+
+pytestmark = pytest.mark.gui
+
+FIELDS = {
+    "classes": lambda panel: panel.segment.classes,
+    "where": lambda panel: panel.segment.scope,
+    "threshold": lambda panel: panel.segment.shift,
+    "last slice": lambda panel: panel.segment.last,
+    "smallest": lambda panel: panel.correct.smallest,
+}
+
+
+@pytest.fixture
+def panel(window, stack):
+    one = window(Image(stack))
+    one.finish()
+    one.widget._segmenting.choose_scope("range")
+    return one.widget
+
+
+def value_of(field) -> int:
+    return field.currentIndex() if isinstance(field, QComboBox) else field.value()
+
+
+def turn_wheel(field) -> bool:
+    """Turn it towards the user, one notch; tell whether the field took that for itself, else Qt hands it on to the panel."""
+    place = QPointF(field.rect().center())
+    event = QWheelEvent(
+        place,
+        QPointF(field.mapToGlobal(field.rect().center())),
+        QPoint(),
+        QPoint(0, -120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(field, event)
+    return event.isAccepted()
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_the_wheel_scrolls_past_a_field(panel, name):
+    field = FIELDS[name](panel)
+    before = value_of(field)
+    assert not turn_wheel(field)
+    assert value_of(field) == before
+    assert not field.focusPolicy() & Qt.FocusPolicy.WheelFocus & ~Qt.FocusPolicy.StrongFocus
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_the_wheel_turns_a_field_that_was_clicked(panel, name, monkeypatch):
+    field = FIELDS[name](panel)
+    monkeypatch.setattr(field, "hasFocus", lambda: True)  # no window is active where tests run
+    before = value_of(field)
+    assert turn_wheel(field)
+    assert value_of(field) != before
