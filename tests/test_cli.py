@@ -193,8 +193,9 @@ def test_evaluate(image: Path, labels: Path, model: Path, tmp_path: Path, capsys
     assert [c["name"] for c in scores["classes"]] == [c.name for c in CLASSES[:6]]
     assert all(c["dice"] is None or 0 <= c["dice"] <= 1 for c in scores["classes"])
     assert 0 <= scores["mean_iou"] <= scores["mean_dice"] < 0.6
-    head, *table, foot = capsys.readouterr().out.splitlines()
+    head, *table, missing, foot = capsys.readouterr().out.splitlines()
     assert head.split()[:2] == ["class", "Dice"]
+    assert missing == "not labelled there, so not scored: vesicle"
     assert [line.split()[0] for line in table] == [c.name for c in CLASSES[:6]] + ["mean"]
     assert table[-1].split()[1] == f"{scores['mean_dice']:.3f}"
     assert foot == "2 slices; boundary tolerance 16 nm; objects of 24 pixels or more"
