@@ -95,6 +95,21 @@ def test_training_goes_on_from_the_checkpoint_with_a_new_class(project, tmp_path
         np.testing.assert_allclose(made.state_dict()[name], old.state_dict()[name], atol=1e-6)
 
 
+def test_training_goes_on_from_a_checkpoint_that_numbers_classes_otherwise(project, tmp_path, checkpoint):
+    project.show_classes(CLASSES, (ClassSpec(1, "granule", "#00ffff"), ClassSpec(2, "membrane"), ClassSpec(5, "mitochondrion")))
+    out = tmp_path / "set"
+    list(export_training_set(project, out, checkpoint=checkpoint, renumber=True))
+    recipe = out / "recipe.toml"
+    assert "renumber = true  # it numbers classes otherwise" in recipe.read_text()
+    small = "steps = 1\nbatch = 1\ncrop = 64\nprompts = 1\nrounds = 1\nrate = 1e-9\ndecoder_rate = 1e-9"
+    recipe.write_text(recipe.read_text().replace("steps = 300", small))
+    assert cli.main(["train", str(out), "-o", str(tmp_path / "new.safetensors"), "--device", "cpu"]) == 0
+    made, old = load_checkpoint(tmp_path / "new.safetensors"), load_checkpoint(checkpoint)
+    assert [(c.id, c.name) for c in made.classes] == [(1, "granule"), (2, "membrane"), (5, "mitochondrion")]
+    known = old.class_prompt.prototypes.detach()[[1, 0]]
+    np.testing.assert_allclose(made.class_prompt.prototypes.detach()[1:], known, atol=1e-6)
+
+
 def test_a_checkpoint_that_has_a_name_is_named(project, tmp_path, checkpoint):
     list(export_training_set(project, tmp_path / "set", checkpoint="scsam_tiny"))
     assert 'start = "scsam_tiny"' in (tmp_path / "set" / "recipe.toml").read_text()

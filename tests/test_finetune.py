@@ -225,6 +225,21 @@ def test_classes_that_the_checkpoint_lacks_are_added(recipe: Recipe, tmp_path: P
     assert {t.shape[0] for t in (prototypes, load_checkpoint(tmp_path / "new.safetensors").thresholds)} == {4}
 
 
+def test_the_table_of_the_recipe_stands_when_it_renumbers(recipe: Recipe, tmp_path: Path) -> None:
+    old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:3])
+    old.thresholds += torch.arange(3)
+    save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
+    asked = (ClassSpec(1, "er"), ClassSpec(2, "Vesicle", "#123456"), ClassSpec(3, "mitochondrion"))
+    model = build_model(replace(recipe, start=tmp_path / "old.safetensors", renumber=True, classes=asked))
+    assert [(c.id, c.name) for c in model.classes] == [(1, "er"), (2, "vesicle"), (3, "mitochondrion")]
+    assert model.classes[1].colour == "#123456"
+    torch.testing.assert_close(model.class_prompt.prototypes[1:], old.class_prompt.prototypes[[2, 0]])
+    assert model.thresholds.tolist() == [0, 2, 0]
+    none = build_model(replace(recipe, start=tmp_path / "old.safetensors", renumber=True, classes=asked[:1]))
+    assert [c.name for c in none.classes] == ["er"]
+    assert none(torch.rand(1, 1, 32, 32)).shape[1] == 1
+
+
 def test_a_share_of_the_weights_it_started_from_is_kept(recipe: Recipe, tmp_path: Path) -> None:
     before = tmp_path / "before.safetensors"
     list(train(with_training(recipe, steps=1), before))

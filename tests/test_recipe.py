@@ -101,6 +101,17 @@ def test_the_class_table_of_a_checkpoint_to_start_from_stands() -> None:
     assert parse_recipe({"model": {"start": "old.safetensors"}}, Path("/base")).start == Path("/base/old.safetensors")
 
 
+def test_a_checkpoint_is_renumbered_when_asked() -> None:
+    model = {"start": "old.safetensors", "renumber": True}
+    assert parse_recipe({"model": model, "classes": [{"id": 1, "name": "er"}]}, Path()).to_dict()["renumber"] is True
+    with pytest.raises(UserError, match="the class table is empty"):
+        parse_recipe({"model": model}, Path())
+    with pytest.raises(UserError, match=r"renumber in the recipe's .* needs classes to renumber"):
+        parse_recipe({"model": {"renumber": True}, "classes": [{"id": 1, "name": "er"}]}, Path())
+    with pytest.raises(UserError, match=r"renumber = 'yes' .* write true or false"):
+        parse_recipe({"model": {"renumber": "yes"}}, Path())
+
+
 def test_record_names_files_but_not_this_machine(tmp_path: Path) -> None:
     record = parse_recipe(tomllib.loads(FULL), tmp_path).to_dict()
     assert record["mae_weights"] == "mae.safetensors"

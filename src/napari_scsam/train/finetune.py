@@ -35,7 +35,7 @@ from napari_scsam.train.schedule import TrainStep, learning_rate
 def build_model(recipe: Recipe) -> ScSAM:
     """Make the model a recipe starts from, with whatever pre-trained weights it names."""
     if recipe.start is not None:
-        return start_from(recipe.start, recipe.classes, learns_classes=recipe.training.class_weight > 0)
+        return start_from(recipe.start, recipe.classes, renumber=recipe.renumber, learns_classes=recipe.training.class_weight > 0)
     model = ScSAM(recipe.model, recipe.classes)
     if recipe.sam_weights is not None:
         load_sam(model, recipe.sam_weights)
@@ -44,14 +44,17 @@ def build_model(recipe: Recipe) -> ScSAM:
     return model
 
 
-def start_from(path: Path, classes: Sequence[ClassSpec], *, learns_classes: bool = True) -> ScSAM:
+def start_from(path: Path, classes: Sequence[ClassSpec], *, renumber: bool = False, learns_classes: bool = True) -> ScSAM:
     """Load a checkpoint to go on from; its config and class table stand, and classes that it lacks are added.
+
+    With `renumber` the table of `classes` stands, instead, and what the
+    checkpoint knows of those of one name is taken over.
 
     Raises
     ------
     UserError
-        When the recipe means another class by an id or a name, or classes are
-        to be learned by a network that is made for clicks and boxes alone.
+        When the recipe means another class by an id or a name and does not renumber, or
+        classes are to be learned by a network that is made for clicks and boxes alone.
     """
     if learns_classes and (info := checkpoint_info(path)).prompts_only:
         raise UserError(
@@ -59,10 +62,22 @@ def start_from(path: Path, classes: Sequence[ClassSpec], *, learns_classes: bool
             f"write sam = {json.dumps(info.config['sam'])} and sam_weights = {json.dumps(str(path))} in place of start"
         )
     model = load_checkpoint(path)
+    if renumber:
+        take_table(model, classes)
     for spec in missing_classes(model.classes, classes, path.name):
         chance = torch.Generator().manual_seed(spec.id)  # the same each time: `mix_in` needs the weights that it started from
         model.add_class(spec, F.normalize(torch.randn(EMBED_DIM, generator=chance), dim=0))
     return model
+
+
+def take_table(model: ScSAM, classes: Sequence[ClassSpec]) -> None:
+    """Give a model's classes the ids that they have in a table, and forget those that it lacks."""
+    known = {spec.name.casefold(): row for row, spec in enumerate(model.classes)}
+    kept = [spec for spec in classes if spec.name.casefold() in known]
+    rows = [known[spec.name.casefold()] for spec in kept]
+    model.classes = tuple(replace(model.classes[row], id=spec.id, colour=spec.colour) for row, spec in zip(rows, kept, strict=True))
+    model.class_prompt.prototypes = torch.nn.Parameter(model.class_prompt.prototypes.detach()[rows])
+    model.thresholds = model.thresholds[rows]
 
 
 def parameter_groups(model: ScSAM, training: Training) -> list[dict[str, object]]:

@@ -109,6 +109,8 @@ class Recipe:
     """What ``scsam pretrain`` wrote."""
     start: Path | None = None
     """A ScSAM checkpoint to start from instead; a recipe may also give its name."""
+    renumber: bool = False
+    """The recipe's class table stands in place of that checkpoint's; classes of one name keep what they learned, whatever their ids."""
     kept: Path | None = None
     """The checkpoint whose weights `Training.keep` keeps, when not that to start from."""
     summary: str = "A ScSAM trained with scsam train."
@@ -137,6 +139,7 @@ class Recipe:
             "sam_weights": self.sam_weights.name if self.sam_weights else None,
             "mae_weights": self.mae_weights.name if self.mae_weights else None,
             "start": self.start.name if self.start else None,
+            **({"renumber": True} if self.renumber else {}),
             **({"kept": self.kept.name} if self.kept else {}),
         }
 
@@ -173,9 +176,13 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
     model, card = dict(_table(data, "model")), _table(data, "checkpoint")
     start, kept = (_start(base, model.pop(k)) if k in model else None for k in ("start", "kept"))
     sam, mae = (_path(base, model.pop(k), k) if k in model else None for k in ("sam_weights", "mae_weights"))
+    if not isinstance(renumber := model.pop("renumber", False), bool):
+        raise UserError(f"renumber = {renumber!r} in the recipe's [model] is of the wrong kind; write true or false")
     _refuse_unknown(card, ("summary", "licence", "half"), "checkpoint")
     if not isinstance(half := card.get("half", False), bool):
         raise UserError(f"half = {half!r} in the recipe's [checkpoint] is of the wrong kind; write true or false")
+    if renumber and start is None:
+        raise UserError("renumber in the recipe's [model] needs classes to renumber; name a checkpoint by start")
     classes, training = _tables(data, "classes"), _training(_table(data, "training"))
     if training.keep and start is None:
         raise UserError("keep in the recipe's [training] needs weights to keep; name a checkpoint by start in [model]")
@@ -184,13 +191,14 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
         raise UserError("prompts_only = true in the recipe's [model] needs class_weight = 0 in [training]; leave it out to train classes")
     return Recipe(
         model=config,
-        # The class table of a checkpoint to start from stands; these are added to it.
-        classes=parse_classes(classes) if classes or start is None else (),
+        # The class table of a checkpoint to start from stands, and these are added to it; unless it is to be renumbered.
+        classes=parse_classes(classes) if classes or start is None or renumber else (),
         sources=tuple(_source(s, base) for s in _tables(data, "data")),
         training=training,
         sam_weights=sam,
         mae_weights=mae,
         start=start,
+        renumber=renumber,
         kept=kept,
         summary=str(card.get("summary", Recipe.summary)),
         licence=str(card.get("licence", Recipe.licence)),
