@@ -9,14 +9,14 @@ import tifffile
 
 from napari_scsam import cli
 from napari_scsam.checkpoint import checkpoint_info, find_checkpoint, listed_name, load_checkpoint
-from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.data.export import export_training_set
 from napari_scsam.data.ome_zarr import read_class_table
 from napari_scsam.data.project import CLASSES, create_project
 from napari_scsam.data.project_image import ImageReference, copy_image
 from napari_scsam.data.volumes import open_labels, open_volume
 from napari_scsam.train.dataset import UNKNOWN, LabelledCrops
-from napari_scsam.train.finetune import train
+from napari_scsam.train.finetune import build_model, train
 from napari_scsam.train.recipe import read_recipe
 
 SIZE, ORIGIN = (40.0, 8.0, 8.0), (400.0, 80.0, 16.0)
@@ -108,6 +108,18 @@ def test_training_goes_on_from_a_checkpoint_that_numbers_classes_otherwise(proje
     assert [(c.id, c.name) for c in made.classes] == [(1, "granule"), (2, "membrane"), (5, "mitochondrion")]
     known = old.class_prompt.prototypes.detach()[[1, 0]]
     np.testing.assert_allclose(made.class_prompt.prototypes.detach()[1:], known, atol=1e-6)
+
+
+def test_what_strokes_taught_goes_along(project, tmp_path, checkpoint):
+    granule = TaughtClass(ClassSpec(7, "granule", "#00ffff"), tuple(np.linspace(-0.1, 0.1, 256).tolist()))
+    project.show_classes(CLASSES, (*TABLE, granule.spec))
+    list(export_training_set(project, tmp_path / "set", checkpoint=checkpoint, taught=(granule,)))
+    recipe = read_recipe(tmp_path / "set")
+    assert recipe.taught == (granule,)
+    np.testing.assert_allclose(build_model(recipe).class_prompt.prototypes.detach()[-1], granule.prototype, atol=1e-6)
+    list(export_training_set(project, tmp_path / "plain", checkpoint=checkpoint))
+    assert not (tmp_path / "plain" / "taught.json").exists()
+    assert read_recipe(tmp_path / "plain").taught == ()
 
 
 def test_a_checkpoint_that_has_a_name_is_named(project, tmp_path, checkpoint):

@@ -8,7 +8,7 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.checkpoint import checkpoint_info
-from napari_scsam.config import ClassSpec
+from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.data.ome_zarr import write_labels
 from napari_scsam.data.project_image import copy_image
 from napari_scsam.data.volumes import open_labels
@@ -73,6 +73,16 @@ def test_it_says_that_the_checkpoint_numbers_classes_otherwise(begun, checkpoint
     begun.finish()
     assert read_recipe(tmp_path / "set").renumber
     assert "numbers classes otherwise, so what is trained will know those of this project alone" in said[-1]
+
+
+def test_what_strokes_taught_goes_along(begun, checkpoint, tmp_path):
+    granule = TaughtClass(ClassSpec(7, "granule"), (0.5,) * 256)
+    begun.session.checkpoint, begun.session.taught = checkpoint_info(checkpoint), (granule,)
+    begun.layer.data_setitem((np.zeros(9, int), np.arange(9), np.arange(9)), 3)
+    begun.session.part(Reviewing).mark_slice()
+    begun.widget.desk.export.export_asked.emit(str(tmp_path / "set"), "ome-zarr", False)
+    begun.finish()
+    assert read_recipe(tmp_path / "set").taught == (granule,)
 
 
 def test_labels_go_into_the_image_and_are_asked_about(begun, tmp_path, wait):

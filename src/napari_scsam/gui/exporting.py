@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_scsam.checkpoint import CheckpointInfo, listed_name
-from napari_scsam.config import ClassSpec, Progress, UserError, missing_classes
+from napari_scsam.config import ClassSpec, Progress, TaughtClass, UserError, missing_classes
 from napari_scsam.data.export import export_training_set
 from napari_scsam.data.image_labels import IMAGE_LABELS, write_into_image
 from napari_scsam.data.ome_zarr import read_class_table
@@ -50,7 +50,9 @@ class Exporting:
         """Write the reviewed part of the project as a training set."""
         if (project := self._project()) is None:
             return
-        self.session.submit("export", partial(export_steps, project, Path(out), layout, self.session.checkpoint, replace=replace))
+        session = self.session
+        make = partial(export_steps, project, Path(out), layout, session.checkpoint, session.taught, replace=replace)
+        session.submit("export", make)
 
     def into_image(self, *, replace: bool = False) -> None:
         """Write the class labels into the OME-Zarr of the image."""
@@ -112,14 +114,14 @@ class Exporting:
 
 
 def export_steps(
-    project: Project, out: Path, layout: str, info: CheckpointInfo | None, *, replace: bool
+    project: Project, out: Path, layout: str, info: CheckpointInfo | None, taught: Sequence[TaughtClass], *, replace: bool
 ) -> Generator[Progress, None, tuple[Path, str]]:
     """Write a training set that goes on from the checkpoint in use; returns its folder, and whose classes were renumbered, if so."""
     sam, otherwise = str(info.config["sam"]) if info is not None and info.prompts_only else "", ""
     if info is not None and not sam and numbers_otherwise(info, project.class_table()):
         otherwise = info.name
-    start = start_of(info)
-    yield from export_training_set(project, out, layout, checkpoint=start, renumber=bool(otherwise), sam=sam, replace=replace)
+    start: dict[str, Any] = {"checkpoint": start_of(info), "renumber": bool(otherwise), "taught": taught, "sam": sam}
+    yield from export_training_set(project, out, layout, **start, replace=replace)
     return out, otherwise
 
 

@@ -35,7 +35,11 @@ from napari_scsam.train.schedule import TrainStep, learning_rate
 def build_model(recipe: Recipe) -> ScSAM:
     """Make the model a recipe starts from, with whatever pre-trained weights it names."""
     if recipe.start is not None:
-        return start_from(recipe.start, recipe.classes, renumber=recipe.renumber, learns_classes=recipe.training.class_weight > 0)
+        model = start_from(recipe.start, recipe.classes, renumber=recipe.renumber, learns_classes=recipe.training.class_weight > 0)
+        for known in recipe.taught:
+            if known.spec.name.casefold() in {spec.name.casefold() for spec in model.classes}:
+                model.add_class(known.spec, torch.tensor(known.prototype))
+        return model
     model = ScSAM(recipe.model, recipe.classes)
     if recipe.sam_weights is not None:
         load_sam(model, recipe.sam_weights)

@@ -5,6 +5,7 @@ See ``weights/recipe.toml`` for the one that made the shipped checkpoint.
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,9 +14,12 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from napari_scsam.checkpoint import find_checkpoint
-from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes, parse_voxel_size
+from napari_scsam.config import ClassSpec, TaughtClass, UserError, VoxelSize, parse_classes, parse_voxel_size
 from napari_scsam.data.tiling import MULTIPLE
+from napari_scsam.model.image_encoder import EMBED_DIM
 from napari_scsam.model.scsam import ScSAMConfig
 from napari_scsam.train.augment import Augmentation
 
@@ -111,6 +115,8 @@ class Recipe:
     """A ScSAM checkpoint to start from instead; a recipe may also give its name."""
     renumber: bool = False
     """The recipe's class table stands in place of that checkpoint's; classes of one name keep what they learned, whatever their ids."""
+    taught: tuple[TaughtClass, ...] = ()
+    """What that checkpoint learned from strokes; a recipe names the file that an export wrote."""
     kept: Path | None = None
     """The checkpoint whose weights `Training.keep` keeps, when not that to start from."""
     summary: str = "A ScSAM trained with scsam train."
@@ -140,6 +146,7 @@ class Recipe:
             "mae_weights": self.mae_weights.name if self.mae_weights else None,
             "start": self.start.name if self.start else None,
             **({"renumber": True} if self.renumber else {}),
+            **({"taught": [known.spec.name for known in self.taught]} if self.taught else {}),
             **({"kept": self.kept.name} if self.kept else {}),
         }
 
@@ -181,8 +188,9 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
     _refuse_unknown(card, ("summary", "licence", "half"), "checkpoint")
     if not isinstance(half := card.get("half", False), bool):
         raise UserError(f"half = {half!r} in the recipe's [checkpoint] is of the wrong kind; write true or false")
-    if renumber and start is None:
-        raise UserError("renumber in the recipe's [model] needs classes to renumber; name a checkpoint by start")
+    taught = _taught(_path(base, model.pop("taught"), "taught")) if "taught" in model else ()
+    if start is None and (needs := "renumber" if renumber else "taught" if taught else ""):
+        raise UserError(f"{needs} in the recipe's [model] needs a checkpoint that has classes; name one by start")
     classes, training = _tables(data, "classes"), _training(_table(data, "training"))
     if training.keep and start is None:
         raise UserError("keep in the recipe's [training] needs weights to keep; name a checkpoint by start in [model]")
@@ -199,6 +207,7 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
         mae_weights=mae,
         start=start,
         renumber=renumber,
+        taught=taught,
         kept=kept,
         summary=str(card.get("summary", Recipe.summary)),
         licence=str(card.get("licence", Recipe.licence)),
@@ -231,6 +240,16 @@ def _start(base: Path, value: Any) -> Path:
     path = _path(base, value, "start")
     by_name = not path.is_file() and Path(value).name == value and path.suffix != ".safetensors"
     return find_checkpoint(value) if by_name else path
+
+
+def _taught(path: Path) -> tuple[TaughtClass, ...]:
+    try:
+        taught = tuple(TaughtClass.from_dict(entry) for entry in json.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} cannot be read as classes learned from strokes; export the training set again") from error
+    if wrong := [known.spec.name for known in taught if len(known.prototype) != EMBED_DIM or not np.isfinite(known.prototype).all()]:
+        raise UserError(f"{path} does not hold {EMBED_DIM} numbers for {wrong[0]!r}; export the training set again")
+    return taught
 
 
 def _model(values: Mapping[str, Any]) -> ScSAMConfig:
