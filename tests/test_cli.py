@@ -8,7 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ import zarr
 
 from napari_scsam import checkpoint, cli
 from napari_scsam.checkpoint import save_checkpoint, weights_folder
-from napari_scsam.cli import checkpoints, segmenting
+from napari_scsam.cli import checkpoints, parts, segmenting
 from napari_scsam.cli.scoring import parse_map, parse_slices
-from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.config import ClassSpec, Progress, UserError
 from napari_scsam.data.ome_zarr import read_class_table, write_labels
 from napari_scsam.data.phantom import CLASSES, Phantom, make_phantom
 from napari_scsam.data.project import create_project
@@ -524,6 +524,44 @@ def process(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a line of Python in a process of its own."""
     command = [sys.executable, "-c", f"import sys; from napari_scsam import cli; {code}", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def test_ctrl_c_says_how_to_go_on(
+    image: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    command = ("segment", image, "-o", tmp_path / "labels.zarr", "--checkpoint", model, "--device", "cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(segmenting, "show", stop)
+        assert scsam(*command) == 130
+        assert capsys.readouterr().err == "scsam: stopped; give the same command with --resume to go on\n"
+        assert scsam("segment", image, "-o", tmp_path / "labels.tif", "--checkpoint", model) == 130
+        assert capsys.readouterr().err == "scsam: stopped\n", "a TIFF is written at the end"
+    ledger = tmp_path / "labels.zarr" / ".scsam_progress"
+    ledger.write_text(ledger.read_text() + "0\n")
+    before = ledger.read_text()
+    assert scsam(*command, "--resume") == 0
+    assert capsys.readouterr().err == "scsam: going on at slice 1; those before it are done\n"
+    ledger.write_text(before)
+    assert scsam(*command, "--resume", "--classes", "membrane") == 0
+    told = capsys.readouterr().err
+    assert (
+        told == f"scsam: no slice in {tmp_path / 'labels.zarr'} was finished with these settings, image and checkpoint, so it begins anew\n"
+    )
+
+
+def test_without_a_terminal_long_work_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> Generator[Progress, None, int]:
+        yield Progress(3, 9, "slice 3")
+        return 7
+
+    assert parts.show(work()) == 7
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(parts, "LINE_EVERY", -1.0)
+    assert parts.show(work()) == 7
+    assert capsys.readouterr().err == "slice 3, 3 of 9\n"
 
 
 def test_as_a_process_a_mistake_is_one_line_and_2(model: Path, tmp_path: Path) -> None:

@@ -60,8 +60,10 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
 
     image = open_volume(arguments.image, arguments.voxel_size)
     predictor = Predictor(load_checkpoint(arguments.checkpoint), arguments.device)
-    labels, known = show(pseudo_labels(predictor, image, parse_names(arguments.classes)))
+    steps = pseudo_labels(predictor, image, parse_names(arguments.classes))
+    next(steps)  # a mistake shows here, and then its line is the only one
     say_unknown_size(image, predictor.model)
+    labels, known = show(steps)
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_label_tiff(arguments.out / "labels.tif", labels, image.voxel_size, predictor.classes, image.origin)
     write_label_tiff(arguments.out / "reviewed.tif", known, image.voxel_size, (), image.origin)
