@@ -45,7 +45,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
     from napari_scsam.train.recipe import RANDOM
 
     config = PretrainConfig(encoder=arguments.encoder, steps=arguments.steps, seed=arguments.seed, start=arguments.start)
-    start = Path(config.start).name if config.start else RANDOM
+    start, arguments.go_on = Path(config.start).name if config.start else RANDOM, GO_ON
     show_training(pretrain([open_volume(v) for v in arguments.volumes], arguments.out, config, arguments.device), start, arguments.device)
     say_run(arguments.out)
 
@@ -75,9 +75,13 @@ def run_train(arguments: argparse.Namespace) -> None:
     from napari_scsam.train.finetune import train
     from napari_scsam.train.recipe import read_recipe
 
-    recipe = read_recipe(arguments.recipe)
+    recipe, arguments.go_on = read_recipe(arguments.recipe), GO_ON
     show_training(train(recipe, arguments.out, arguments.device), recipe.describe_start(), arguments.device)
     say_run(arguments.out)
+
+
+GO_ON = "; the same command goes on from what was saved last"
+"""What a training that is stopped says."""
 
 
 def say_run(out: Path) -> None:

@@ -27,7 +27,7 @@ from napari_scsam.train.losses import class_loss, prototype_loss
 from napari_scsam.train.pictures import looking, prediction_picture
 from napari_scsam.train.prompts import prompt_loss
 from napari_scsam.train.recipe import Recipe, Training
-from napari_scsam.train.resume import read_state, state_file, write_state
+from napari_scsam.train.resume import StateKeeper, read_state, state_file
 from napari_scsam.train.run_folder import RunFolder
 from napari_scsam.train.schedule import TrainStep, learning_rate
 
@@ -193,7 +193,7 @@ def train(recipe: Recipe, out: Path, device: str = "auto") -> Iterator[TrainStep
     embedder, run = Embedder(model, LabelledCrops(recipe), where), recipe.to_dict()
     optimiser = torch.optim.AdamW(parameter_groups(model, training), lr=training.rate, weight_decay=0.01)
     first, started = read_state(state, model, optimiser, run), time.monotonic()
-    folder = RunFolder(out, run, recipe.files(), where, first)
+    folder, keeper = RunFolder(out, run, recipe.files(), where, first), StateKeeper(state, model, optimiser, run)
     for step in range(first, training.steps):
         generator = generator_of(training, step)
         for group in optimiser.param_groups:
@@ -209,8 +209,8 @@ def train(recipe: Recipe, out: Path, device: str = "auto") -> Iterator[TrainStep
             if training.keep:
                 mix_in(model, build_model(replace(recipe, start=recipe.kept or recipe.start)), training.keep)
             calibrate_model(model, recipe, where)
-        if (step + 1) % training.save_every == 0 or step + 1 == training.steps:
-            write_state(state, model, optimiser, step + 1, run)
+        keeper.keep(step + 1, now=(save := (step + 1) % training.save_every == 0 or step + 1 == training.steps))
+        if save:
             record = {**run, "steps_done": step + 1}
             save_checkpoint(out, model, summary=recipe.summary, licence=recipe.licence, training=record, half=recipe.half)
             with looking(model):  # always at the same crops

@@ -20,7 +20,7 @@ from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
 from napari_scsam.train.augment import Augmentation, random_grid, sample, uniform, vary_grey, window
 from napari_scsam.train.pictures import looking, reconstruction_picture
-from napari_scsam.train.resume import read_state, state_file, write_state
+from napari_scsam.train.resume import StateKeeper, read_state, state_file
 from napari_scsam.train.run_folder import RunFolder
 from napari_scsam.train.schedule import TrainStep, learning_rate
 
@@ -127,6 +127,7 @@ def pretrain(volumes: Sequence[Volume], out: Path, config: PretrainConfig | None
     record = {**run, "start": start.name if start else None}
     first, started = read_state(state, model, optimiser, run), time.monotonic()
     folder = RunFolder(out, record, [path for path in (*(v.path for v in volumes), start) if path is not None], where, first)
+    keeper = StateKeeper(state, model, optimiser, run)
     for step in range(first, config.steps):
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
         torch.manual_seed(config.seed * 1_000_003 + step)
@@ -140,8 +141,8 @@ def pretrain(volumes: Sequence[Volume], out: Path, config: PretrainConfig | None
         optimiser.step()
         done = TrainStep(step + 1, config.steps, {"loss": loss.item()}, time.monotonic() - started)
         folder.add(done, optimiser)
-        if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
-            write_state(state, model, optimiser, step + 1, run)
+        keeper.keep(step + 1, now=(save := (step + 1) % config.save_every == 0 or step + 1 == config.steps))
+        if save:
             save_mae(out, model.encoder, config.encoder, {**record, "steps": step + 1})
             folder.save(done, shown_crops(model, crops, where))
         yield done
