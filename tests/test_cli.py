@@ -110,6 +110,15 @@ def test_measure_labels_of_our_own(cell: Phantom, tmp_path: Path, capsys: pytest
     assert not (tmp_path / "other.csv").exists()
 
 
+def test_measure_says_that_labels_are_not_finished(cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = tmp_path / "labels.zarr"
+    write_labels(labels, cell.labels, cell.voxel_size, cell.classes)
+    (labels / ".scsam_progress").touch()
+    for path in (labels, labels / "labels" / "classes"):
+        assert scsam("measure", path, "-o", tmp_path / "table.csv") == 0
+        assert f"{path} is not finished, and slices without labels count as empty" in capsys.readouterr().err
+
+
 def test_measure_labels_within_an_image(cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image, table = tmp_path / "cell.ome.zarr", tmp_path / "table.csv"
     list(copy_image(image, cell.image, cell.voxel_size, (0.0, 0.0, 0.0)))
@@ -276,7 +285,9 @@ def test_checkpoints_list_and_verify(model: Path, monkeypatch: pytest.MonkeyPatc
 def test_pseudo_label(image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "new" / "pseudo"
     assert scsam("pseudo-label", image, "-o", out, "--checkpoint", model, "--device", "cpu", "--classes", f"{CLASSES[0].name}") == 0
-    assert capsys.readouterr().out == f"{out / 'labels.tif'}\n"
+    told = capsys.readouterr()
+    assert told.out == f"{out / 'labels.tif'}\n"
+    assert re.search(r"\d+% of the voxels are known; give labels.tif to scsam train", told.err)
     found, known = open_labels(out / "labels.tif"), open_labels(find_reviewed(out / "labels.tif") or "")
     assert found.shape == known.shape == (2, 64, 80)
     assert found.voxel_size == known.voxel_size == pytest.approx((20, 8, 8))

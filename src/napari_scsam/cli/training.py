@@ -67,6 +67,9 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_label_tiff(arguments.out / "labels.tif", labels, image.voxel_size, predictor.classes, image.origin)
     write_label_tiff(arguments.out / "reviewed.tif", known, image.voxel_size, (), image.origin)
+    say(
+        f"scsam: {known.mean():.0%} of the voxels are known; give labels.tif to scsam train in a recipe, and it finds reviewed.tif beside it"
+    )
     print(arguments.out / "labels.tif")
 
 
