@@ -287,7 +287,7 @@ def test_pseudo_label(image: Path, model: Path, tmp_path: Path, capsys: pytest.C
     assert scsam("pseudo-label", image, "-o", out, "--checkpoint", model, "--device", "cpu", "--classes", f"{CLASSES[0].name}") == 0
     told = capsys.readouterr()
     assert told.out == f"{out / 'labels.tif'}\n"
-    assert re.search(r"\d+% of the voxels are known; give labels.tif to scsam train", told.err)
+    assert re.search(r"\d+% of the voxels are known; name labels.tif in a recipe", told.err)
     found, known = open_labels(out / "labels.tif"), open_labels(find_reviewed(out / "labels.tif") or "")
     assert found.shape == known.shape == (2, 64, 80)
     assert found.voxel_size == known.voxel_size == pytest.approx((20, 8, 8))
@@ -344,6 +344,15 @@ prompts = 1
     assert "step 2/2 loss " in told.err
     assert "prototype " in told.err
     assert scsam("segment", image, "-o", tmp_path / "out.tif", "--checkpoint", tmp_path / "mine.safetensors") == 0
+    before, again = (tmp_path / "mine.safetensors").read_bytes(), ("train", tmp_path / "recipe.toml", "-o", tmp_path / "mine.safetensors")
+    capsys.readouterr()
+    assert scsam(*again) == 2
+    assert scsam("pretrain", image, "-o", tmp_path / "mae.safetensors") == 2
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert all("is there already, and its training has finished; give another name, or --overwrite" in line for line in told)
+    assert (tmp_path / "mine.safetensors").read_bytes() == before
+    assert scsam(*again, "--overwrite", "--device", "cpu") == 0
 
 
 def offline(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:

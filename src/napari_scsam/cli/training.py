@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from napari_scsam.cli.parts import add_device, add_model_options, command, parse_names, say, say_unknown_size, show
+from napari_scsam.cli.parts import Parser, add_device, add_model_options, command, parse_names, say, say_unknown_size, show
+from napari_scsam.config import UserError
 
 if TYPE_CHECKING:
     from napari_scsam.train.schedule import TrainStep
@@ -21,6 +22,7 @@ def add_training(commands: Any) -> None:
     parser = command(commands, "pretrain", run_pretrain, "Pre-train the MAE branch on unlabelled volumes.")
     parser.add_argument("volumes", nargs="+", metavar="VOL")
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="MAE.safetensors")
+    add_overwrite(parser)
     parser.add_argument("--steps", type=int, default=600, help="default: 600")
     parser.add_argument("--encoder", default="hybrid", help="hybrid, or the name of a timm ViT")
     parser.add_argument("--start", metavar="MAE.safetensors", help="go on from what an earlier run wrote")
@@ -35,7 +37,27 @@ def add_training(commands: Any) -> None:
     about = "a recipe, or a training set: a folder that the plugin exported, which holds its own recipe.toml"
     parser.add_argument("recipe", type=Path, metavar="CONFIG.toml|FOLDER", help=about)
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="CKPT.safetensors")
+    add_overwrite(parser)
     add_device(parser)
+
+
+def add_overwrite(parser: Parser) -> None:
+    """Add the leave to replace what an earlier run made."""
+    parser.add_argument("--overwrite", action="store_true", help="train anew what an earlier run finished (one that was stopped goes on)")
+
+
+def check_finished(out: Path, overwrite: bool) -> None:
+    """Stop before hours of somebody's training are replaced.
+
+    Raises
+    ------
+    UserError
+        When a run into `out` has finished.
+    """
+    from napari_scsam.train.resume import state_file
+
+    if out.is_file() and not overwrite and not state_file(out).is_file():
+        raise UserError(f"{out} is there already, and its training has finished; give another name, or --overwrite to train it anew")
 
 
 def run_pretrain(arguments: argparse.Namespace) -> None:
@@ -45,6 +67,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
     from napari_scsam.train.recipe import RANDOM
 
     config = PretrainConfig(encoder=arguments.encoder, steps=arguments.steps, seed=arguments.seed, start=arguments.start)
+    check_finished(arguments.out, arguments.overwrite)
     start, arguments.go_on = Path(config.start).name if config.start else RANDOM, GO_ON
     show_training(pretrain([open_volume(v) for v in arguments.volumes], arguments.out, config, arguments.device), start, arguments.device)
     say_run(arguments.out)
@@ -67,9 +90,7 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_label_tiff(arguments.out / "labels.tif", labels, image.voxel_size, predictor.classes, image.origin)
     write_label_tiff(arguments.out / "reviewed.tif", known, image.voxel_size, (), image.origin)
-    say(
-        f"scsam: {known.mean():.0%} of the voxels are known; give labels.tif to scsam train in a recipe, and it finds reviewed.tif beside it"
-    )
+    say(f"scsam: {known.mean():.0%} of the voxels are known; name labels.tif in a recipe, and scsam train finds reviewed.tif beside it")
     print(arguments.out / "labels.tif")
 
 
@@ -79,6 +100,7 @@ def run_train(arguments: argparse.Namespace) -> None:
     from napari_scsam.train.recipe import read_recipe
 
     recipe, arguments.go_on = read_recipe(arguments.recipe), GO_ON
+    check_finished(arguments.out, arguments.overwrite)
     show_training(train(recipe, arguments.out, arguments.device), recipe.describe_start(), arguments.device)
     say_run(arguments.out)
 
