@@ -296,6 +296,14 @@ def test_pseudo_label(image: Path, model: Path, tmp_path: Path, capsys: pytest.C
     assert set(np.unique(known.data[...])) <= {0, 1}
     assert scsam("pseudo-label", image, "-o", out, "--checkpoint", model, "--classes", "nucleolus") == 2
     assert "nucleolus" in capsys.readouterr().err
+    before, again = (out / "labels.tif").read_bytes(), ("pseudo-label", image, "--checkpoint", model, "--device", "cpu", "-o")
+    assert scsam(*again, out) == 2
+    assert "or --overwrite to replace them" in capsys.readouterr().err
+    assert (out / "labels.tif").read_bytes() == before
+    assert scsam(*again, out, "--overwrite") == 0
+    capsys.readouterr()
+    assert scsam(*again, image) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1, "told before the work"
 
 
 def test_pretrain_then_train(

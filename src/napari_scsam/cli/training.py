@@ -32,6 +32,7 @@ def add_training(commands: Any) -> None:
     parser.add_argument("image", metavar="VOLUME", help="as for segment; seen along z, y and x where its voxels are nearly cubes")
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="DIR", help="folder for labels.tif and reviewed.tif")
     parser.add_argument("--classes", metavar="a,b", help="names of the classes to believe (default: all)")
+    parser.add_argument("--overwrite", action="store_true", help="replace labels that are in DIR")
     add_model_options(parser)
     parser = command(commands, "train", run_train, "Train a ScSAM by a recipe.")
     about = "a recipe, or a training set: a folder that the plugin exported, which holds its own recipe.toml"
@@ -80,14 +81,16 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     from napari_scsam.data.volumes import open_volume
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.train.pseudo_labels import pseudo_labels
+    from napari_scsam.volume.output import check_output
 
     image = open_volume(arguments.image, arguments.voxel_size)
     predictor = Predictor(load_checkpoint(arguments.checkpoint), arguments.device)
     steps = pseudo_labels(predictor, image, parse_names(arguments.classes))
     next(steps)  # a mistake shows here, and then its line is the only one
+    check_output(arguments.out / "labels.tif", arguments.overwrite)
+    arguments.out.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
     say_unknown_size(image, predictor.model)
     labels, known = show(steps)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     write_label_tiff(arguments.out / "labels.tif", labels, image.voxel_size, predictor.classes, image.origin)
     write_label_tiff(arguments.out / "reviewed.tif", known, image.voxel_size, (), image.origin)
     say(f"scsam: {known.mean():.0%} of the voxels are known; name labels.tif in a recipe, and scsam train finds reviewed.tif beside it")
