@@ -8,7 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ import zarr
 
 from napari_scsam import checkpoint, cli
 from napari_scsam.checkpoint import save_checkpoint, weights_folder
-from napari_scsam.cli import checkpoints, segmenting
+from napari_scsam.cli import checkpoints, parts, segmenting
 from napari_scsam.cli.scoring import parse_map, parse_slices
-from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.config import ClassSpec, Progress, UserError
 from napari_scsam.data.ome_zarr import read_class_table, write_labels
 from napari_scsam.data.phantom import CLASSES, Phantom, make_phantom
 from napari_scsam.data.project import create_project
@@ -110,6 +110,15 @@ def test_measure_labels_of_our_own(cell: Phantom, tmp_path: Path, capsys: pytest
     assert not (tmp_path / "other.csv").exists()
 
 
+def test_measure_says_that_labels_are_not_finished(cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = tmp_path / "labels.zarr"
+    write_labels(labels, cell.labels, cell.voxel_size, cell.classes)
+    (labels / ".scsam_progress").touch()
+    for path in (labels, labels / "labels" / "classes"):
+        assert scsam("measure", path, "-o", tmp_path / "table.csv") == 0
+        assert f"{path} is not finished, and slices without labels count as empty" in capsys.readouterr().err
+
+
 def test_measure_labels_within_an_image(cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image, table = tmp_path / "cell.ome.zarr", tmp_path / "table.csv"
     list(copy_image(image, cell.image, cell.voxel_size, (0.0, 0.0, 0.0)))
@@ -193,8 +202,9 @@ def test_evaluate(image: Path, labels: Path, model: Path, tmp_path: Path, capsys
     assert [c["name"] for c in scores["classes"]] == [c.name for c in CLASSES[:6]]
     assert all(c["dice"] is None or 0 <= c["dice"] <= 1 for c in scores["classes"])
     assert 0 <= scores["mean_iou"] <= scores["mean_dice"] < 0.6
-    head, *table, foot = capsys.readouterr().out.splitlines()
+    head, *table, missing, foot = capsys.readouterr().out.splitlines()
     assert head.split()[:2] == ["class", "Dice"]
+    assert missing == "not labelled there, so not scored: vesicle"
     assert [line.split()[0] for line in table] == [c.name for c in CLASSES[:6]] + ["mean"]
     assert table[-1].split()[1] == f"{scores['mean_dice']:.3f}"
     assert foot == "2 slices; boundary tolerance 16 nm; objects of 24 pixels or more"
@@ -275,7 +285,9 @@ def test_checkpoints_list_and_verify(model: Path, monkeypatch: pytest.MonkeyPatc
 def test_pseudo_label(image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "new" / "pseudo"
     assert scsam("pseudo-label", image, "-o", out, "--checkpoint", model, "--device", "cpu", "--classes", f"{CLASSES[0].name}") == 0
-    assert capsys.readouterr().out == f"{out / 'labels.tif'}\n"
+    told = capsys.readouterr()
+    assert told.out == f"{out / 'labels.tif'}\n"
+    assert re.search(r"\d+% of the voxels are known; name labels.tif in a recipe", told.err)
     found, known = open_labels(out / "labels.tif"), open_labels(find_reviewed(out / "labels.tif") or "")
     assert found.shape == known.shape == (2, 64, 80)
     assert found.voxel_size == known.voxel_size == pytest.approx((20, 8, 8))
@@ -284,6 +296,14 @@ def test_pseudo_label(image: Path, model: Path, tmp_path: Path, capsys: pytest.C
     assert set(np.unique(known.data[...])) <= {0, 1}
     assert scsam("pseudo-label", image, "-o", out, "--checkpoint", model, "--classes", "nucleolus") == 2
     assert "nucleolus" in capsys.readouterr().err
+    before, again = (out / "labels.tif").read_bytes(), ("pseudo-label", image, "--checkpoint", model, "--device", "cpu", "-o")
+    assert scsam(*again, out) == 2
+    assert "or --overwrite to replace them" in capsys.readouterr().err
+    assert (out / "labels.tif").read_bytes() == before
+    assert scsam(*again, out, "--overwrite") == 0
+    capsys.readouterr()
+    assert scsam(*again, image) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1, "told before the work"
 
 
 def test_pretrain_then_train(
@@ -332,6 +352,15 @@ prompts = 1
     assert "step 2/2 loss " in told.err
     assert "prototype " in told.err
     assert scsam("segment", image, "-o", tmp_path / "out.tif", "--checkpoint", tmp_path / "mine.safetensors") == 0
+    before, again = (tmp_path / "mine.safetensors").read_bytes(), ("train", tmp_path / "recipe.toml", "-o", tmp_path / "mine.safetensors")
+    capsys.readouterr()
+    assert scsam(*again) == 2
+    assert scsam("pretrain", image, "-o", tmp_path / "mae.safetensors") == 2
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert all("is there already, and its training has finished; give another name, or --overwrite" in line for line in told)
+    assert (tmp_path / "mine.safetensors").read_bytes() == before
+    assert scsam(*again, "--overwrite", "--device", "cpu") == 0
 
 
 def offline(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
@@ -523,6 +552,44 @@ def process(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a line of Python in a process of its own."""
     command = [sys.executable, "-c", f"import sys; from napari_scsam import cli; {code}", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def test_ctrl_c_says_how_to_go_on(
+    image: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    command = ("segment", image, "-o", tmp_path / "labels.zarr", "--checkpoint", model, "--device", "cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(segmenting, "show", stop)
+        assert scsam(*command) == 130
+        assert capsys.readouterr().err == "scsam: stopped; give the same command with --resume to go on\n"
+        assert scsam("segment", image, "-o", tmp_path / "labels.tif", "--checkpoint", model) == 130
+        assert capsys.readouterr().err == "scsam: stopped\n", "a TIFF is written at the end"
+    ledger = tmp_path / "labels.zarr" / ".scsam_progress"
+    ledger.write_text(ledger.read_text() + "0\n")
+    before = ledger.read_text()
+    assert scsam(*command, "--resume") == 0
+    assert capsys.readouterr().err == "scsam: going on at slice 1; those before it are done\n"
+    ledger.write_text(before)
+    assert scsam(*command, "--resume", "--classes", "membrane") == 0
+    told = capsys.readouterr().err
+    assert (
+        told == f"scsam: no slice in {tmp_path / 'labels.zarr'} was finished with these settings, image and checkpoint, so it begins anew\n"
+    )
+
+
+def test_without_a_terminal_long_work_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> Generator[Progress, None, int]:
+        yield Progress(3, 9, "slice 3")
+        return 7
+
+    assert parts.show(work()) == 7
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(parts, "LINE_EVERY", -1.0)
+    assert parts.show(work()) == 7
+    assert capsys.readouterr().err == "slice 3, 3 of 9\n"
 
 
 def test_as_a_process_a_mistake_is_one_line_and_2(model: Path, tmp_path: Path) -> None:

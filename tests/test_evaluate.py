@@ -66,6 +66,36 @@ def test_a_perfect_answer_has_dice_1_and_absent_classes_do_not_count() -> None:
     assert table["classes"][0]["pixels"] == int((TRUTH == 1).sum())
 
 
+def test_a_class_that_nobody_labelled_is_not_scored() -> None:
+    answer = TRUTH.copy()
+    answer[0, :5] = 6
+    scores = score(answer, as_volume(TRUTH))
+    assert scores.unlabelled == (CLASSES[2],)
+    table = scores.to_dict()
+    assert table["classes"][-1] == {
+        "id": 6,
+        "name": "membrane",
+        "pixels": 0,
+        **dict.fromkeys(table["classes"][0].keys() - {"id", "name", "pixels"}),
+    }
+    assert table["mean_dice"] == pytest.approx(np.mean([r["dice"] for r in table["classes"][:2]]))
+    said = score(answer, as_volume(TRUTH), {c.id: c for c in CLASSES})
+    assert (said.unlabelled, said.to_dict()["classes"][-1]["dice"]) == ((), 0.0), "who names it says that it was labelled"
+
+
+def test_a_class_that_is_labelled_on_another_slice_is_scored() -> None:
+    truth, answer = TRUTH.copy(), TRUTH[:1].copy()
+    truth[2, 0], answer[0, :5] = 6, 6
+    scores = score(answer, as_volume(truth), slices=[0])
+    assert scores.unlabelled == ()
+    assert scores.to_dict()["classes"][-1]["dice"] == 0
+
+
+def test_labels_without_any_class_are_refused() -> None:
+    with pytest.raises(UserError, match="the labels hold no class at all"):
+        score(TRUTH, as_volume(np.zeros_like(TRUTH)))
+
+
 def test_slices_are_summed_before_dividing() -> None:
     truth = np.zeros((2, 10, 10), np.uint8)
     truth[0, 0], truth[1, 0, :2] = 1, 1

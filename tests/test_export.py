@@ -9,14 +9,14 @@ import tifffile
 
 from napari_scsam import cli
 from napari_scsam.checkpoint import checkpoint_info, find_checkpoint, listed_name, load_checkpoint
-from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.data.export import export_training_set
 from napari_scsam.data.ome_zarr import read_class_table
 from napari_scsam.data.project import CLASSES, create_project
 from napari_scsam.data.project_image import ImageReference, copy_image
 from napari_scsam.data.volumes import open_labels, open_volume
 from napari_scsam.train.dataset import UNKNOWN, LabelledCrops
-from napari_scsam.train.finetune import train
+from napari_scsam.train.finetune import build_model, train
 from napari_scsam.train.recipe import read_recipe
 
 SIZE, ORIGIN = (40.0, 8.0, 8.0), (400.0, 80.0, 16.0)
@@ -93,6 +93,33 @@ def test_training_goes_on_from_the_checkpoint_with_a_new_class(project, tmp_path
     assert [c.id for c in made.classes] == [1, 2, 5, 7]
     for name in ("mask_decoder.iou_token.weight", "fusion.out.weight"):
         np.testing.assert_allclose(made.state_dict()[name], old.state_dict()[name], atol=1e-6)
+
+
+def test_training_goes_on_from_a_checkpoint_that_numbers_classes_otherwise(project, tmp_path, checkpoint):
+    project.show_classes(CLASSES, (ClassSpec(1, "granule", "#00ffff"), ClassSpec(2, "membrane"), ClassSpec(5, "mitochondrion")))
+    out = tmp_path / "set"
+    list(export_training_set(project, out, checkpoint=checkpoint, renumber=True))
+    recipe = out / "recipe.toml"
+    assert "renumber = true  # it numbers classes otherwise" in recipe.read_text()
+    small = "steps = 1\nbatch = 1\ncrop = 64\nprompts = 1\nrounds = 1\nrate = 1e-9\ndecoder_rate = 1e-9"
+    recipe.write_text(recipe.read_text().replace("steps = 300", small))
+    assert cli.main(["train", str(out), "-o", str(tmp_path / "new.safetensors"), "--device", "cpu"]) == 0
+    made, old = load_checkpoint(tmp_path / "new.safetensors"), load_checkpoint(checkpoint)
+    assert [(c.id, c.name) for c in made.classes] == [(1, "granule"), (2, "membrane"), (5, "mitochondrion")]
+    known = old.class_prompt.prototypes.detach()[[1, 0]]
+    np.testing.assert_allclose(made.class_prompt.prototypes.detach()[1:], known, atol=1e-6)
+
+
+def test_what_strokes_taught_goes_along(project, tmp_path, checkpoint):
+    granule = TaughtClass(ClassSpec(7, "granule", "#00ffff"), tuple(np.linspace(-0.1, 0.1, 256).tolist()))
+    project.show_classes(CLASSES, (*TABLE, granule.spec))
+    list(export_training_set(project, tmp_path / "set", checkpoint=checkpoint, taught=(granule,)))
+    recipe = read_recipe(tmp_path / "set")
+    assert recipe.taught == (granule,)
+    np.testing.assert_allclose(build_model(recipe).class_prompt.prototypes.detach()[-1], granule.prototype, atol=1e-6)
+    list(export_training_set(project, tmp_path / "plain", checkpoint=checkpoint))
+    assert not (tmp_path / "plain" / "taught.json").exists()
+    assert read_recipe(tmp_path / "plain").taught == ()
 
 
 def test_a_checkpoint_that_has_a_name_is_named(project, tmp_path, checkpoint):

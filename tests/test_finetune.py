@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from napari_scsam.checkpoint import checkpoint_info, load_checkpoint, save_checkpoint, save_mae
-from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.data.ome_zarr import write_labels
 from napari_scsam.data.phantom import CLASSES, make_phantom
 from napari_scsam.model import ScSAM, ScSAMConfig
@@ -223,6 +223,32 @@ def test_classes_that_the_checkpoint_lacks_are_added(recipe: Recipe, tmp_path: P
     torch.testing.assert_close(prototypes[:3], old.class_prompt.prototypes)
     assert prototypes[3].norm().item() == pytest.approx(1.0)
     assert {t.shape[0] for t in (prototypes, load_checkpoint(tmp_path / "new.safetensors").thresholds)} == {4}
+
+
+def test_the_table_of_the_recipe_stands_when_it_renumbers(recipe: Recipe, tmp_path: Path) -> None:
+    old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:3])
+    old.thresholds += torch.arange(3)
+    save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
+    asked = (ClassSpec(1, "er"), ClassSpec(2, "Vesicle", "#123456"), ClassSpec(3, "mitochondrion"))
+    model = build_model(replace(recipe, start=tmp_path / "old.safetensors", renumber=True, classes=asked))
+    assert [(c.id, c.name) for c in model.classes] == [(1, "er"), (2, "vesicle"), (3, "mitochondrion")]
+    assert model.classes[1].colour == "#123456"
+    torch.testing.assert_close(model.class_prompt.prototypes[1:], old.class_prompt.prototypes[[2, 0]])
+    assert model.thresholds.tolist() == [0, 2, 0]
+    none = build_model(replace(recipe, start=tmp_path / "old.safetensors", renumber=True, classes=asked[:1]))
+    assert [c.name for c in none.classes] == ["er"]
+    assert none(torch.rand(1, 1, 32, 32)).shape[1] == 1
+
+
+def test_it_starts_from_what_strokes_taught(recipe: Recipe, tmp_path: Path) -> None:
+    old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:3])
+    save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
+    anew, new, gone = (TaughtClass(ClassSpec(n, name), (n / 256,) * 256) for n, name in ((3, "Vesicle"), (9, "er"), (10, "gone")))
+    begun = replace(recipe, start=tmp_path / "old.safetensors", taught=(new, anew, gone), classes=(*CLASSES[:3], ClassSpec(9, "er")))
+    model = build_model(begun)
+    assert [c.name for c in model.classes] == [*(c.name for c in CLASSES[:3]), "er"], "one that the recipe lacks is not wanted"
+    assert model.class_prompt.prototypes[:, 0].tolist()[2:] == [3 / 256, 9 / 256]
+    torch.testing.assert_close(model.class_prompt.prototypes[:2], old.class_prompt.prototypes[:2])
 
 
 def test_a_share_of_the_weights_it_started_from_is_kept(recipe: Recipe, tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from napari_scsam.checkpoint import find_checkpoint, weights_folder
-from napari_scsam.config import UserError
+from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.train.recipe import Recipe, parse_recipe, read_recipe
 
 FULL = """
@@ -99,6 +100,34 @@ def test_little_is_needed() -> None:
 
 def test_the_class_table_of_a_checkpoint_to_start_from_stands() -> None:
     assert parse_recipe({"model": {"start": "old.safetensors"}}, Path("/base")).start == Path("/base/old.safetensors")
+
+
+def test_a_checkpoint_is_renumbered_when_asked() -> None:
+    model = {"start": "old.safetensors", "renumber": True}
+    assert parse_recipe({"model": model, "classes": [{"id": 1, "name": "er"}]}, Path()).to_dict()["renumber"] is True
+    with pytest.raises(UserError, match="the class table is empty"):
+        parse_recipe({"model": model}, Path())
+    with pytest.raises(UserError, match=r"renumber in the recipe's .* needs a checkpoint that has classes"):
+        parse_recipe({"model": {"renumber": True}, "classes": [{"id": 1, "name": "er"}]}, Path())
+    with pytest.raises(UserError, match=r"renumber = 'yes' .* write true or false"):
+        parse_recipe({"model": {"renumber": "yes"}}, Path())
+
+
+@pytest.mark.parametrize("text", ["no json", "7", "[7]", '[{"class": {"id": 7, "name": "granule"}, "prototype": ["a"]}]'])
+def test_what_was_taught_is_read_or_told(tmp_path: Path, text: str) -> None:
+    granule = TaughtClass(ClassSpec(7, "granule"), (0.5,) * 256)
+    file, data = tmp_path / "taught.json", {"model": {"start": "old.safetensors", "taught": "taught.json"}}
+    file.write_text(json.dumps([granule.to_dict()]))
+    recipe = parse_recipe(data, tmp_path)
+    assert (recipe.taught, recipe.to_dict()["taught"]) == ((granule,), ["granule"])
+    with pytest.raises(UserError, match=r"taught in the recipe's .* needs a checkpoint that has classes"):
+        parse_recipe({"model": {"taught": "taught.json"}}, tmp_path)
+    file.write_text(json.dumps([{**granule.to_dict(), "prototype": [1.0]}]))
+    with pytest.raises(UserError, match="does not hold 256 numbers for 'granule'; export the training set again"):
+        parse_recipe(data, tmp_path)
+    file.write_text(text)
+    with pytest.raises(UserError, match="cannot be read as classes learned from strokes"):
+        parse_recipe(data, tmp_path)
 
 
 def test_record_names_files_but_not_this_machine(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from napari_scsam.config import UserError
+from napari_scsam.train import resume
 from napari_scsam.train.resume import read_state, state_file, write_state
 
 RUN: dict[str, Any] = {"steps": 6, "sources": ["a.tif"], "pair": (1, 2)}
@@ -42,6 +43,18 @@ def test_a_stopped_run_goes_on_exactly(tmp_path: Path) -> None:
     for (name, value), other in zip(whole[0].state_dict().items(), resumed[0].state_dict().values(), strict=True):
         assert torch.equal(value, other), name
     assert [p.name for p in tmp_path.iterdir()] == ["run.resume"]
+
+
+def test_a_run_that_seldom_saves_keeps_its_state_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, run = tmp_path / "run.resume", start()
+    keeper = resume.StateKeeper(path, *run, RUN)
+    keeper.keep(1, now=False)
+    assert not path.exists()
+    keeper.keep(2, now=True)
+    assert read_state(path, *start(), RUN) == 2
+    monkeypatch.setattr(resume, "SECONDS", -1.0)
+    keeper.keep(3, now=False)
+    assert read_state(path, *start(), RUN) == 3
 
 
 def test_another_run_starts_from_nothing(tmp_path: Path) -> None:

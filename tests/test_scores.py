@@ -76,6 +76,14 @@ def test_the_table_has_a_dash_for_a_class_that_never_occurs() -> None:
     assert foot == "2 slices; boundary tolerance 10 nm; objects of 30 pixels or more"
 
 
+def test_one_line_says_what_is_not_labelled() -> None:
+    *_, row, mean, line, foot = str(Scores(CLASSES[:1], ((counts(3, 4, 4),),), NM, CLASSES[1:])).splitlines()
+    assert row.split() == ["PSD", *["–"] * 6]
+    assert mean.split()[1] == "0.750"
+    assert line == "not labelled there, so not scored: PSD"
+    assert foot.startswith("1 slice;")
+
+
 def test_the_tolerance_is_two_pixels_unless_said() -> None:
     assert Limits.for_pixels((40.0, 8.0, 6.0)) == Limits(16.0, "nm", (8.0, 6.0), 24)
     assert Limits.for_pixels((40.0, 8.0, 6.0), 5.0, 7) == Limits(5.0, "nm", (8.0, 6.0), 7)

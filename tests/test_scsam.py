@@ -171,6 +171,16 @@ def test_a_class_is_added_at_the_end(model: ScSAM) -> None:
     assert model.thresholds.tolist() == [0, 0, 0, 0]
 
 
+def test_classes_stand_in_the_order_of_their_ids_as_a_checkpoint_is_read(model: ScSAM) -> None:
+    before, prototypes = model.class_prompt.prototypes.detach().clone(), torch.randn(2, 256)
+    model.thresholds += 1
+    model.add_class(ClassSpec(8, "granule"), prototypes[0])
+    model.add_class(ClassSpec(3, "er"), prototypes[1])
+    assert [c.id for c in model.classes] == [1, 2, 3, 5, 8]
+    assert torch.equal(model.class_prompt.prototypes, torch.stack([*before[:2], prototypes[1], before[2], prototypes[0]]))
+    assert model.thresholds.tolist() == [1, 1, 0, 1, 0]
+
+
 def test_a_class_of_a_known_name_is_renewed_in_any_case(model: ScSAM) -> None:
     prototype = torch.randn(256)
     spec = model.add_class("Membrane", prototype)

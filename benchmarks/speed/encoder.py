@@ -106,7 +106,11 @@ def ratios(side: int, seconds: dict[str, float]) -> list[Figure]:
 def above_floor(side: int, width: int, depth: int, spread: int, seconds: float, device: torch.device) -> Figure:
     """Compare with the time that the bare products would take at this machine's speed of multiplying matrices."""
     tokens, a, b = (side // 16) ** 2, torch.randn(8192, 768, device=device), torch.randn(768, 3072, device=device)
-    rate = 2 * a.numel() * b.shape[1] / interleaved({"product": lambda: (a @ b)[0, 0].item()}, 9)["product"]
+
+    def product() -> float:
+        return (a @ b)[0, 0].item()  # there only when it is done
+
+    rate = 2 * a.numel() * b.shape[1] / interleaved({"product": product}, 9)["product"]
     linear = 24 * depth * tokens * width**2
     attention = 4 * tokens * width * (spread * tokens + (depth - spread) * WINDOW**2)
     return Figure(f"ViT-B {side}², ours: times what its bare matrix products take", seconds * rate / (linear + attention), "×")

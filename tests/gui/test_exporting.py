@@ -8,12 +8,12 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.checkpoint import checkpoint_info
-from napari_scsam.config import ClassSpec
+from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.data.ome_zarr import write_labels
 from napari_scsam.data.project_image import copy_image
 from napari_scsam.data.volumes import open_labels
 from napari_scsam.gui.class_map_dialog import ClassMapDialog
-from napari_scsam.gui.exporting import Exporting, guess_map, start_of
+from napari_scsam.gui.exporting import Exporting, guess_map, numbers_otherwise, start_of
 from napari_scsam.gui.napari_io import read_layers
 from napari_scsam.gui.project_keeper import ProjectKeeper
 from napari_scsam.gui.reviewing import Reviewing
@@ -54,12 +54,35 @@ def test_a_training_set_is_written_from_the_panel(begun, tmp_path):
     assert "there already" in notification_manager.records[-1].message
 
 
-def test_training_starts_from_the_checkpoint_in_use_unless_its_ids_mean_other_classes(checkpoint):
+def test_training_starts_from_the_checkpoint_in_use(checkpoint):
     info = checkpoint_info(checkpoint)
-    assert start_of(info, (*info.classes, ClassSpec(7, "granule"))) == checkpoint
-    assert start_of(checkpoint_info(), checkpoint_info().classes[:1]) == "scsam_tiny"
-    assert start_of(info, (ClassSpec(1, "granule"),)) is None
-    assert start_of(None, info.classes) is None
+    assert start_of(info) == checkpoint
+    assert start_of(checkpoint_info()) == "scsam_tiny"
+    assert start_of(None) is None
+    assert not numbers_otherwise(info, (*info.classes, ClassSpec(7, "granule")))
+    assert numbers_otherwise(info, (ClassSpec(1, "granule"),))
+
+
+def test_it_says_that_the_checkpoint_numbers_classes_otherwise(begun, checkpoint, tmp_path):
+    begun.session.checkpoint = replace(checkpoint_info(checkpoint), classes=(ClassSpec(1, "granule"),))
+    begun.layer.data_setitem((np.zeros(9, int), np.arange(9), np.arange(9)), 3)
+    begun.session.part(Reviewing).mark_slice()
+    said = []
+    begun.session.status.connect(said.append)
+    begun.widget.desk.export.export_asked.emit(str(tmp_path / "set"), "ome-zarr", False)
+    begun.finish()
+    assert read_recipe(tmp_path / "set").renumber
+    assert "numbers classes otherwise, so what is trained will know those of this project alone" in said[-1]
+
+
+def test_what_strokes_taught_goes_along(begun, checkpoint, tmp_path):
+    granule = TaughtClass(ClassSpec(7, "granule"), (0.5,) * 256)
+    begun.session.checkpoint, begun.session.taught = checkpoint_info(checkpoint), (granule,)
+    begun.layer.data_setitem((np.zeros(9, int), np.arange(9), np.arange(9)), 3)
+    begun.session.part(Reviewing).mark_slice()
+    begun.widget.desk.export.export_asked.emit(str(tmp_path / "set"), "ome-zarr", False)
+    begun.finish()
+    assert read_recipe(tmp_path / "set").taught == (granule,)
 
 
 def test_labels_go_into_the_image_and_are_asked_about(begun, tmp_path, wait):

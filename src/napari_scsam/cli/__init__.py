@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"scsam: {what} cannot be read or written ({why}); check its path, its rights and the disk")
         return 2
     except KeyboardInterrupt:
-        say("scsam: stopped")
+        say(f"scsam: stopped{getattr(arguments, 'go_on', '')}")
         return 130
     return 0
 

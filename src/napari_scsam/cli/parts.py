@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -70,15 +71,23 @@ def say_unknown_size(volume: Volume, model: ScSAM) -> None:
 T = TypeVar("T")
 
 
+LINE_EVERY = 60.0
+"""Seconds between the lines that tell of long work where there is no terminal for a bar, as in the log of a cluster."""
+
+
 def show(steps: Generator[Progress, None, T]) -> T:
-    """Put a progress bar round long work and give its result."""
-    with tqdm(unit="", disable=not sys.stderr.isatty()) as bar:
+    """Put a progress bar round long work and give its result; when not on a terminal, tell now and then how far it is."""
+    terminal, told = sys.stderr.isatty(), time.monotonic()
+    with tqdm(unit="", disable=not terminal) as bar:
         while True:
             try:
                 step = next(steps)
             except StopIteration as end:
                 result: T = end.value
                 return result
+            if not terminal and time.monotonic() - told > LINE_EVERY:
+                say(f"{step.what}, {step.done} of {step.total}")
+                told = time.monotonic()
             bar.total = step.total
             bar.set_description(step.what, refresh=False)
             bar.update(step.done - bar.n)

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from napari_scsam.cli.parts import add_model_options, command, parse_names, say_unknown_size, show
+from napari_scsam.cli.parts import add_model_options, command, parse_names, say, say_unknown_size, show
 from napari_scsam.config import UserError
 
 
@@ -28,13 +28,21 @@ def run_segment(arguments: argparse.Namespace) -> None:
     """Label a volume."""
     from napari_scsam.checkpoint import load_checkpoint
     from napari_scsam.data.volumes import open_volume
+    from napari_scsam.volume.ledger import LEDGER
     from napari_scsam.volume.run import segment_volume
 
     volume, model = open_volume(arguments.image, arguments.voxel_size), load_checkpoint(arguments.checkpoint)
     chosen = {"classes": parse_names(arguments.classes), "device": arguments.device}
     steps = segment_volume(volume, model, arguments.out, **chosen, resume=arguments.resume, overwrite=arguments.overwrite)
-    next(steps)  # a mistake shows here, and then its line is the only one
+    stopped = (Path(arguments.out) / LEDGER).is_file()
+    first = next(steps)  # a mistake shows here, and then its line is the only one
+    if Path(arguments.out).suffix.lower() == ".zarr":
+        arguments.go_on = "; give the same command with --resume to go on"
     say_unknown_size(volume, model)
+    if stopped and first.done:
+        say(f"scsam: going on at {first.what}; those before it are done")
+    elif stopped and arguments.resume:
+        say(f"scsam: no slice in {arguments.out} was finished with these settings, image and checkpoint, so it begins anew")
     show(steps)
     print(arguments.out)
 
@@ -54,8 +62,11 @@ def run_embed(arguments: argparse.Namespace) -> None:
     from napari_scsam.volume.embed import embed_volume
 
     volume, model, disk = open_volume(arguments.image, arguments.voxel_size), load_checkpoint(arguments.checkpoint), default_cache()
-    taken = show(embed_volume(volume, model, disk, arguments.device))
+    steps = embed_volume(volume, model, disk, arguments.device)
+    next(steps)  # a mistake shows here, and then its line is the only one
     say_unknown_size(volume, model)
+    arguments.go_on = "; what is done is kept, and the same command goes on from there"
+    taken = show(steps)
     if disk is not None:
         print(f"{disk.root}: {taken / 1e6:.1f} MB of at most {disk.limit / 1e9:g} GB")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from napari_scsam.cli.parts import Parser, add_device, add_model_options, command, parse_names, say, say_unknown_size, show
+from napari_scsam.config import UserError
 
 if TYPE_CHECKING:
     from napari_scsam.train.schedule import TrainStep
@@ -21,6 +22,7 @@ def add_training(commands: Any) -> None:
     parser = command(commands, "pretrain", run_pretrain, "Pre-train the MAE branch on unlabelled volumes.")
     parser.add_argument("volumes", nargs="+", metavar="VOL")
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="MAE.safetensors")
+    add_overwrite(parser)
     parser.add_argument("--steps", type=int, default=600, help="default: 600")
     parser.add_argument("--encoder", default="hybrid", help="hybrid, or the name of a timm ViT")
     parser.add_argument("--start", metavar="MAE.safetensors", help="go on from what an earlier run wrote")
@@ -31,11 +33,13 @@ def add_training(commands: Any) -> None:
     parser.add_argument("image", metavar="VOLUME", help="as for segment; seen along z, y and x where its voxels are nearly cubes")
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="DIR", help="folder for labels.tif and reviewed.tif")
     parser.add_argument("--classes", metavar="a,b", help="names of the classes to believe (default: all)")
+    parser.add_argument("--overwrite", action="store_true", help="replace labels that are in DIR")
     add_model_options(parser)
     parser = command(commands, "train", run_train, "Train a ScSAM by a recipe.")
     about = "a recipe, or a training set: a folder that the plugin exported, which holds its own recipe.toml"
     parser.add_argument("recipe", type=Path, metavar="CONFIG.toml|FOLDER", help=about)
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="CKPT.safetensors")
+    add_overwrite(parser)
     add_device(parser)
     add_processes(parser)
 
@@ -54,6 +58,25 @@ def processes_of(arguments: argparse.Namespace) -> int:
     return spare_processes(choose_device(arguments.device)) if arguments.processes is None else max(0, arguments.processes)
 
 
+def add_overwrite(parser: Parser) -> None:
+    """Add the leave to replace what an earlier run made."""
+    parser.add_argument("--overwrite", action="store_true", help="train anew what an earlier run finished (one that was stopped goes on)")
+
+
+def check_finished(out: Path, overwrite: bool) -> None:
+    """Stop before hours of somebody's training are replaced.
+
+    Raises
+    ------
+    UserError
+        When a run into `out` has finished.
+    """
+    from napari_scsam.train.resume import state_file
+
+    if out.is_file() and not overwrite and not state_file(out).is_file():
+        raise UserError(f"{out} is there already, and its training has finished; give another name, or --overwrite to train it anew")
+
+
 def run_pretrain(arguments: argparse.Namespace) -> None:
     """Train a masked autoencoder."""
     from napari_scsam.data.volumes import open_volume
@@ -61,7 +84,8 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
     from napari_scsam.train.recipe import RANDOM
 
     config = PretrainConfig(encoder=arguments.encoder, steps=arguments.steps, seed=arguments.seed, start=arguments.start)
-    start = Path(config.start).name if config.start else RANDOM
+    check_finished(arguments.out, arguments.overwrite)
+    start, arguments.go_on = Path(config.start).name if config.start else RANDOM, GO_ON
     volumes = [open_volume(v) for v in arguments.volumes]
     show_training(pretrain(volumes, arguments.out, config, arguments.device, processes_of(arguments)), start, arguments.device)
     say_run(arguments.out)
@@ -74,14 +98,19 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     from napari_scsam.data.volumes import open_volume
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.train.pseudo_labels import pseudo_labels
+    from napari_scsam.volume.output import check_output
 
     image = open_volume(arguments.image, arguments.voxel_size)
     predictor = Predictor(load_checkpoint(arguments.checkpoint), arguments.device)
-    labels, known = show(pseudo_labels(predictor, image, parse_names(arguments.classes)))
+    steps = pseudo_labels(predictor, image, parse_names(arguments.classes))
+    next(steps)  # a mistake shows here, and then its line is the only one
+    check_output(arguments.out / "labels.tif", arguments.overwrite)
+    arguments.out.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
     say_unknown_size(image, predictor.model)
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    labels, known = show(steps)
     write_label_tiff(arguments.out / "labels.tif", labels, image.voxel_size, predictor.classes, image.origin)
     write_label_tiff(arguments.out / "reviewed.tif", known, image.voxel_size, (), image.origin)
+    say(f"scsam: {known.mean():.0%} of the voxels are known; name labels.tif in a recipe, and scsam train finds reviewed.tif beside it")
     print(arguments.out / "labels.tif")
 
 
@@ -90,9 +119,14 @@ def run_train(arguments: argparse.Namespace) -> None:
     from napari_scsam.train.finetune import train
     from napari_scsam.train.recipe import read_recipe
 
-    recipe = read_recipe(arguments.recipe)
+    recipe, arguments.go_on = read_recipe(arguments.recipe), GO_ON
+    check_finished(arguments.out, arguments.overwrite)
     show_training(train(recipe, arguments.out, arguments.device, processes_of(arguments)), recipe.describe_start(), arguments.device)
     say_run(arguments.out)
+
+
+GO_ON = "; the same command goes on from what was saved last"
+"""What a training that is stopped says."""
 
 
 def say_run(out: Path) -> None:

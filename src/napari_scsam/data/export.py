@@ -18,7 +18,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_scsam.config import ClassSpec, Progress, UserError
+from napari_scsam.config import ClassSpec, Progress, TaughtClass, UserError
 from napari_scsam.data.label_tiff import write_label_tiff
 from napari_scsam.data.ome_zarr import create_labels, finish_labels
 from napari_scsam.data.project import CLASSES, REVIEWED, REVIEWED_TABLE, Project
@@ -26,7 +26,7 @@ from napari_scsam.data.provenance import count_changes, describe_origin, slice_o
 from napari_scsam.data.registry import weights_folder
 from napari_scsam.data.volumes import Volume
 
-RECIPE, PROVENANCE = "recipe.toml", "provenance.json"
+RECIPE, PROVENANCE, TAUGHT = "recipe.toml", "provenance.json", "taught.json"
 
 MAE_FILE = "mae_hybrid.safetensors"
 """The EM prior that is shipped."""
@@ -38,7 +38,15 @@ Steps = Generator[Progress, None, None]
 
 
 def export_training_set(
-    project: Project, out: Path, layout: str = "ome-zarr", *, checkpoint: Path | str | None = None, sam: str = "", replace: bool = False
+    project: Project,
+    out: Path,
+    layout: str = "ome-zarr",
+    *,
+    checkpoint: Path | str | None = None,
+    renumber: bool = False,
+    taught: Sequence[TaughtClass] = (),
+    sam: str = "",
+    replace: bool = False,
 ) -> Generator[Progress, None, Path]:
     """Write the reviewed part of a project as a training set; returns its folder.
 
@@ -53,6 +61,10 @@ def export_training_set(
     checkpoint
         What training shall start from: a file, or a name that is known on other machines too. Classes of the
         project that it lacks are added to it.
+    renumber
+        Whether it numbers classes otherwise than the project, whose table shall stand.
+    taught
+        Classes that it learned from strokes: training goes on from those, too.
     sam
         Size of its SAM, e.g. ``"vit_b"``, if that alone is to be started from because it knows no classes at all.
     replace
@@ -81,7 +93,10 @@ def export_training_set(
         origin = describe_origin(project, project.class_table(), slices)
         (draft / PROVENANCE).write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
         if layout != "nnunet":
-            (draft / RECIPE).write_text(recipe_text(project, out, LABELS_FILE[layout], checkpoint, sam), encoding="utf-8")
+            if taught:
+                (draft / TAUGHT).write_text(json.dumps([known.to_dict() for known in taught]) + "\n", encoding="utf-8")
+            text = recipe_text(project, out, LABELS_FILE[layout], checkpoint, renumber=renumber, taught=bool(taught), sam=sam)
+            (draft / RECIPE).write_text(text, encoding="utf-8")
         put_in_place(draft, out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -165,7 +180,9 @@ LAYOUTS: Mapping[str, Callable[[Project, Path, Sequence[int], Path], Steps]] = {
 LABELS_FILE = {"ome-zarr": f"labels.zarr/labels/{CLASSES}", "tiff": "labels.tif"}
 
 
-def recipe_text(project: Project, out: Path, labels: str, checkpoint: Path | str | None, sam: str = "") -> str:
+def recipe_text(
+    project: Project, out: Path, labels: str, checkpoint: Path | str | None, *, renumber: bool = False, taught: bool = False, sam: str = ""
+) -> str:
     """Write the recipe that ``scsam train`` takes as it is; paths are relative to the training set."""
     image: Volume = project.record.image.find(project.path)
     lines = ["# Made by napari-scsam from reviewed slices; run: scsam train THIS_FOLDER -o mine.safetensors"]
@@ -173,6 +190,8 @@ def recipe_text(project: Project, out: Path, labels: str, checkpoint: Path | str
         weights = {"sam_weights": checkpoint, "mae_weights": weights_folder() / MAE_FILE} if sam else {"start": checkpoint}
         lines += ["[model]", *([f'sam = "{sam}"', "tile = 512"] if sam else [])]
         lines += [f"{name} = {json.dumps(place(file, out))}" for name, file in weights.items()]
+        lines += ["renumber = true  # it numbers classes otherwise than these labels; those of one name keep what they learned"] * renumber
+        lines += [f'taught = "{TAUGHT}"  # classes that it learned from strokes'] * taught
     for spec in project.class_table():
         lines += ["[[classes]]", f"id = {spec.id}", f"name = {json.dumps(spec.name)}", f'colour = "{spec.colour}"']
     lines += ["[training]", "steps = 300", *(["crop = 512  # as the tile: a big SAM's positions are resized to one grid"] if sam else [])]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_scsam.checkpoint import CheckpointInfo, listed_name
-from napari_scsam.config import ClassSpec, Progress, UserError, missing_classes
+from napari_scsam.config import ClassSpec, Progress, TaughtClass, UserError, missing_classes
 from napari_scsam.data.export import export_training_set
 from napari_scsam.data.image_labels import IMAGE_LABELS, write_into_image
 from napari_scsam.data.ome_zarr import read_class_table
@@ -50,11 +50,9 @@ class Exporting:
         """Write the reviewed part of the project as a training set."""
         if (project := self._project()) is None:
             return
-        info = self.session.checkpoint
-        sam = str(info.config["sam"]) if info is not None and info.prompts_only else ""
-        checkpoint = start_of(info, project.class_table())
-        make = partial(export_training_set, project, Path(out), layout, checkpoint=checkpoint, sam=sam, replace=replace)
-        self.session.submit("export", make)
+        session = self.session
+        make = partial(export_steps, project, Path(out), layout, session.checkpoint, session.taught, replace=replace)
+        session.submit("export", make)
 
     def into_image(self, *, replace: bool = False) -> None:
         """Write the class labels into the OME-Zarr of the image."""
@@ -89,9 +87,11 @@ class Exporting:
             self.keeper.keep()
         return self.keeper.project
 
-    def _on_exported(self, out: Path) -> None:
+    def _on_exported(self, written: tuple[Path, str]) -> None:
+        out, otherwise = written
         self.keeper.log("exported a training set", name=out.name)
-        self.session.status.emit(f"{out.name} is written. To train on it: scsam train {out} -o mine.safetensors")
+        alone = f" {otherwise} numbers classes otherwise, so what is trained will know those of this project alone." if otherwise else ""
+        self.session.status.emit(f"{out.name} is written. To train on it: scsam train {out} -o mine.safetensors{alone}")
 
     def _on_written(self, where: Path | None) -> None:
         if where is None:
@@ -113,15 +113,32 @@ class Exporting:
         self.map_asked.emit(values, guess_map(values, theirs, project.class_table()))
 
 
-def start_of(info: CheckpointInfo | None, ours: Sequence[ClassSpec]) -> Path | str | None:
-    """Give what training goes on from: the checkpoint in use, by name where it has one, unless its ids mean other classes."""
+def export_steps(
+    project: Project, out: Path, layout: str, info: CheckpointInfo | None, taught: Sequence[TaughtClass], *, replace: bool
+) -> Generator[Progress, None, tuple[Path, str]]:
+    """Write a training set that goes on from the checkpoint in use; returns its folder, and whose classes were renumbered, if so."""
+    sam, otherwise = str(info.config["sam"]) if info is not None and info.prompts_only else "", ""
+    if info is not None and not sam and numbers_otherwise(info, project.class_table()):
+        otherwise = info.name
+    start: dict[str, Any] = {"checkpoint": start_of(info), "renumber": bool(otherwise), "taught": taught, "sam": sam}
+    yield from export_training_set(project, out, layout, **start, replace=replace)
+    return out, otherwise
+
+
+def start_of(info: CheckpointInfo | None) -> Path | str | None:
+    """Give what training goes on from: the checkpoint in use, by name where it has one."""
     if info is None or info.prompts_only:  # of the latter, training takes the SAM alone, out of its file
         return info.path if info is not None else None
+    return listed_name(info.path) or info.path
+
+
+def numbers_otherwise(info: CheckpointInfo, ours: Sequence[ClassSpec]) -> bool:
+    """Say whether an id or a name means another class to a checkpoint than to us."""
     try:
         missing_classes(info.classes, ours, info.name)
     except UserError:
-        return None
-    return listed_name(info.path) or info.path
+        return True
+    return False
 
 
 def guess_map(values: list[int], theirs: tuple[ClassSpec, ...], ours: tuple[ClassSpec, ...]) -> dict[int, int]:

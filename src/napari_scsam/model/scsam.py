@@ -246,9 +246,10 @@ class ScSAM(nn.Module):
             index = names.index(spec.name.casefold())
             prototypes[index] = row[0]
             return self.classes[index]
-        self.classes = (*self.classes, spec)
-        self.class_prompt.prototypes = nn.Parameter(torch.cat([prototypes, row]))
-        self.thresholds = torch.cat([self.thresholds, self.thresholds.new_zeros(1)])
+        at = sum(c.id < spec.id for c in self.classes)  # in the order of ids, as a checkpoint is read
+        self.classes = (*self.classes[:at], spec, *self.classes[at:])
+        self.class_prompt.prototypes = nn.Parameter(torch.cat([prototypes[:at], row, prototypes[at:]]))
+        self.thresholds = torch.cat([self.thresholds[:at], self.thresholds.new_zeros(1), self.thresholds[at:]])
         return spec
 
     def forward(self, image: Tensor) -> Tensor:

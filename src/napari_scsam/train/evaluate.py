@@ -46,7 +46,8 @@ def evaluate(
         Of the same shape.
     mapping
         Which class each value of the label file means; values that are not
-        named count as background. Taken as class ids when not given.
+        named count as background. Taken as class ids when not given; a class
+        that no slice of the labels holds then counts as not labelled, and is not scored.
     slices
         Those to look at; all when not given.
     tolerance
@@ -58,7 +59,7 @@ def evaluate(
     ------
     UserError
         When shapes differ, a label value is no class, a slice is not there,
-        the tolerance cannot be used or the network has learned no classes.
+        the tolerance cannot be used, nothing is labelled or the network has learned no classes.
     """
     chosen_slices = check_slices(image, labels, slices)
     limits = Limits.for_pixels(image.voxel_size, tolerance, smallest)
@@ -73,7 +74,8 @@ def evaluate(
         predicted = predictor.segment([c.name for c in classes])
         counts.append(compare(predicted, class_probabilities(predictor, classes), truth, classes, limits))
     yield Progress(len(chosen_slices), len(chosen_slices), "done")
-    return Scores(classes, tuple(counts), limits)
+    unlabelled = () if mapping else tuple(c for c in predictor.classes if c not in classes)
+    return Scores(classes, tuple(counts), limits, unlabelled)
 
 
 def check_slices(image: Volume, labels: Volume, slices: Sequence[int] | None) -> Sequence[int]:
@@ -96,21 +98,30 @@ def check_slices(image: Volume, labels: Volume, slices: Sequence[int] | None) ->
 
 
 def default_mapping(labels: Volume, classes: Sequence[ClassSpec], slices: Sequence[int]) -> dict[int, ClassSpec]:
-    """Take label values as the checkpoint's class ids; looks at every slice before the long work begins.
+    """Take label values as the checkpoint's class ids, of the classes that are labelled; looks before the long work begins.
+
+    A class that is missing on `slices` alone is labelled nevertheless, and what is found of it there is wrong.
 
     Raises
     ------
-    UnknownLabelError
-        When the labels hold a value that is no class id.
+    UserError
+        When the labels hold a value that is no class id, or no class at all.
     """
-    known = {c.id: c for c in classes}
+    known, found = {c.id: c for c in classes}, set[int]()
     for z in slices:
-        if unknown := sorted(set(np.unique(labels.plane(z)).tolist()) - {0, *known}):
+        found |= set(np.unique(labels.plane(z)).tolist())
+        if unknown := sorted(found - {0, *known}):
             raise UnknownLabelError(
                 f"the labels hold the value {unknown[0]}, which is no class of the checkpoint; "
                 f"name those that count, as in --map 1={classes[0].name}, and the rest is background"
             )
-    return known
+    for z in sorted(set(range(labels.depth)) - set(slices)):
+        if found >= known.keys():
+            break
+        found |= set(np.unique(labels.plane(z)).tolist())
+    if not (labelled := {value: spec for value, spec in known.items() if value in found}):
+        raise UserError("the labels hold no class at all, so there is nothing to score; give labels that someone drew")
+    return labelled
 
 
 def class_probabilities(predictor: Predictor, wanted: Sequence[ClassSpec]) -> Probabilities:

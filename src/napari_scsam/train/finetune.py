@@ -28,7 +28,7 @@ from napari_scsam.train.losses import class_loss, prototype_loss
 from napari_scsam.train.pictures import looking, prediction_picture
 from napari_scsam.train.prompts import prompt_loss
 from napari_scsam.train.recipe import Recipe, Training
-from napari_scsam.train.resume import read_state, state_file, write_state
+from napari_scsam.train.resume import StateKeeper, read_state, state_file
 from napari_scsam.train.run_folder import RunFolder
 from napari_scsam.train.schedule import TrainStep, learning_rate
 
@@ -36,7 +36,11 @@ from napari_scsam.train.schedule import TrainStep, learning_rate
 def build_model(recipe: Recipe) -> ScSAM:
     """Make the model a recipe starts from, with whatever pre-trained weights it names."""
     if recipe.start is not None:
-        return start_from(recipe.start, recipe.classes, learns_classes=recipe.training.class_weight > 0)
+        model = start_from(recipe.start, recipe.classes, renumber=recipe.renumber, learns_classes=recipe.training.class_weight > 0)
+        for known in recipe.taught:
+            if known.spec.name.casefold() in {spec.name.casefold() for spec in model.classes}:
+                model.add_class(known.spec, torch.tensor(known.prototype))
+        return model
     model = ScSAM(recipe.model, recipe.classes)
     if recipe.sam_weights is not None:
         load_sam(model, recipe.sam_weights)
@@ -45,14 +49,17 @@ def build_model(recipe: Recipe) -> ScSAM:
     return model
 
 
-def start_from(path: Path, classes: Sequence[ClassSpec], *, learns_classes: bool = True) -> ScSAM:
+def start_from(path: Path, classes: Sequence[ClassSpec], *, renumber: bool = False, learns_classes: bool = True) -> ScSAM:
     """Load a checkpoint to go on from; its config and class table stand, and classes that it lacks are added.
+
+    With `renumber` the table of `classes` stands, instead, and what the
+    checkpoint knows of those of one name is taken over.
 
     Raises
     ------
     UserError
-        When the recipe means another class by an id or a name, or classes are
-        to be learned by a network that is made for clicks and boxes alone.
+        When the recipe means another class by an id or a name and does not renumber, or
+        classes are to be learned by a network that is made for clicks and boxes alone.
     """
     if learns_classes and (info := checkpoint_info(path)).prompts_only:
         raise UserError(
@@ -60,10 +67,22 @@ def start_from(path: Path, classes: Sequence[ClassSpec], *, learns_classes: bool
             f"write sam = {json.dumps(info.config['sam'])} and sam_weights = {json.dumps(str(path))} in place of start"
         )
     model = load_checkpoint(path)
+    if renumber:
+        take_table(model, classes)
     for spec in missing_classes(model.classes, classes, path.name):
         chance = torch.Generator().manual_seed(spec.id)  # the same each time: `mix_in` needs the weights that it started from
         model.add_class(spec, F.normalize(torch.randn(EMBED_DIM, generator=chance), dim=0))
     return model
+
+
+def take_table(model: ScSAM, classes: Sequence[ClassSpec]) -> None:
+    """Give a model's classes the ids that they have in a table, and forget those that it lacks."""
+    known = {spec.name.casefold(): row for row, spec in enumerate(model.classes)}
+    kept = [spec for spec in classes if spec.name.casefold() in known]
+    rows = [known[spec.name.casefold()] for spec in kept]
+    model.classes = tuple(replace(model.classes[row], id=spec.id, colour=spec.colour) for row, spec in zip(rows, kept, strict=True))
+    model.class_prompt.prototypes = torch.nn.Parameter(model.class_prompt.prototypes.detach()[rows])
+    model.thresholds = model.thresholds[rows]
 
 
 def parameter_groups(model: ScSAM, training: Training) -> list[dict[str, object]]:
@@ -192,7 +211,7 @@ def train(recipe: Recipe, out: Path, device: str = "auto", processes: int = 0) -
     embedder, run = Embedder(model, LabelledCrops(recipe), where), recipe.to_dict()
     optimiser = torch.optim.AdamW(parameter_groups(model, training), lr=training.rate, weight_decay=0.01, fused=where.type == "cuda")
     first, started = read_state(state, model, optimiser, run), time.monotonic()
-    folder = RunFolder(out, run, recipe.files(), where, first)
+    folder, keeper = RunFolder(out, run, recipe.files(), where, first), StateKeeper(state, model, optimiser, run)
     steps = range(first, training.steps)
     for step, (batch, features, generator) in zip(steps, embedder.draw(steps, processes), strict=True):
         for group in optimiser.param_groups:
@@ -208,8 +227,8 @@ def train(recipe: Recipe, out: Path, device: str = "auto", processes: int = 0) -
             if training.keep:
                 mix_in(model, build_model(replace(recipe, start=recipe.kept or recipe.start)), training.keep)
             calibrate_model(model, recipe, where)
-        if (step + 1) % training.save_every == 0 or step + 1 == training.steps:
-            write_state(state, model, optimiser, step + 1, run)
+        keeper.keep(step + 1, now=(save := (step + 1) % training.save_every == 0 or step + 1 == training.steps))
+        if save:
             record = {**run, "steps_done": step + 1}
             save_checkpoint(out, model, summary=recipe.summary, licence=recipe.licence, training=record, half=recipe.half)
             with looking(model):  # always at the same crops

@@ -21,7 +21,7 @@ from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
 from napari_scsam.train.augment import Augmentation, random_grid, sample, uniform, vary_grey, window
 from napari_scsam.train.drawing import draw_steps
 from napari_scsam.train.pictures import looking, reconstruction_picture
-from napari_scsam.train.resume import read_state, state_file, write_state
+from napari_scsam.train.resume import StateKeeper, read_state, state_file
 from napari_scsam.train.run_folder import RunFolder
 from napari_scsam.train.schedule import TrainStep, learning_rate
 
@@ -132,7 +132,7 @@ def pretrain(
     record = {**run, "start": start.name if start else None}
     first, started = read_state(state, model, optimiser, run), time.monotonic()
     folder = RunFolder(out, record, [path for path in (*(v.path for v in volumes), start) if path is not None], where, first)
-    steps = range(first, config.steps)
+    keeper, steps = StateKeeper(state, model, optimiser, run), range(first, config.steps)
     for step, (image, _) in zip(steps, draw_steps(crops, config.seed, steps, processes), strict=True):
         torch.manual_seed(config.seed * 1_000_003 + step)
         for group in optimiser.param_groups:
@@ -145,8 +145,8 @@ def pretrain(
         optimiser.step()
         done = TrainStep(step + 1, config.steps, {"loss": loss.item()}, time.monotonic() - started)
         folder.add(done, optimiser)
-        if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
-            write_state(state, model, optimiser, step + 1, run)
+        keeper.keep(step + 1, now=(save := (step + 1) % config.save_every == 0 or step + 1 == config.steps))
+        if save:
             save_mae(out, model.encoder, config.encoder, {**record, "steps": step + 1})
             folder.save(done, shown_crops(model, crops, where))
         yield done

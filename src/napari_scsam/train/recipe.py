@@ -5,6 +5,7 @@ See ``weights/recipe.toml`` for the one that made the shipped checkpoint.
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,9 +14,12 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from napari_scsam.checkpoint import find_checkpoint
-from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes, parse_voxel_size
+from napari_scsam.config import ClassSpec, TaughtClass, UserError, VoxelSize, parse_classes, parse_voxel_size
 from napari_scsam.data.tiling import MULTIPLE
+from napari_scsam.model.image_encoder import EMBED_DIM
 from napari_scsam.model.scsam import ScSAMConfig
 from napari_scsam.train.augment import Augmentation
 
@@ -109,6 +113,10 @@ class Recipe:
     """What ``scsam pretrain`` wrote."""
     start: Path | None = None
     """A ScSAM checkpoint to start from instead; a recipe may also give its name."""
+    renumber: bool = False
+    """The recipe's class table stands in place of that checkpoint's; classes of one name keep what they learned, whatever their ids."""
+    taught: tuple[TaughtClass, ...] = ()
+    """What that checkpoint learned from strokes; a recipe names the file that an export wrote."""
     kept: Path | None = None
     """The checkpoint whose weights `Training.keep` keeps, when not that to start from."""
     summary: str = "A ScSAM trained with scsam train."
@@ -137,6 +145,8 @@ class Recipe:
             "sam_weights": self.sam_weights.name if self.sam_weights else None,
             "mae_weights": self.mae_weights.name if self.mae_weights else None,
             "start": self.start.name if self.start else None,
+            **({"renumber": True} if self.renumber else {}),
+            **({"taught": [known.spec.name for known in self.taught]} if self.taught else {}),
             **({"kept": self.kept.name} if self.kept else {}),
         }
 
@@ -173,9 +183,14 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
     model, card = dict(_table(data, "model")), _table(data, "checkpoint")
     start, kept = (_start(base, model.pop(k)) if k in model else None for k in ("start", "kept"))
     sam, mae = (_path(base, model.pop(k), k) if k in model else None for k in ("sam_weights", "mae_weights"))
+    if not isinstance(renumber := model.pop("renumber", False), bool):
+        raise UserError(f"renumber = {renumber!r} in the recipe's [model] is of the wrong kind; write true or false")
     _refuse_unknown(card, ("summary", "licence", "half"), "checkpoint")
     if not isinstance(half := card.get("half", False), bool):
         raise UserError(f"half = {half!r} in the recipe's [checkpoint] is of the wrong kind; write true or false")
+    taught = _taught(_path(base, model.pop("taught"), "taught")) if "taught" in model else ()
+    if start is None and (needs := "renumber" if renumber else "taught" if taught else ""):
+        raise UserError(f"{needs} in the recipe's [model] needs a checkpoint that has classes; name one by start")
     classes, training = _tables(data, "classes"), _training(_table(data, "training"))
     if training.keep and start is None:
         raise UserError("keep in the recipe's [training] needs weights to keep; name a checkpoint by start in [model]")
@@ -184,13 +199,15 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
         raise UserError("prompts_only = true in the recipe's [model] needs class_weight = 0 in [training]; leave it out to train classes")
     return Recipe(
         model=config,
-        # The class table of a checkpoint to start from stands; these are added to it.
-        classes=parse_classes(classes) if classes or start is None else (),
+        # The class table of a checkpoint to start from stands, and these are added to it; unless it is to be renumbered.
+        classes=parse_classes(classes) if classes or start is None or renumber else (),
         sources=tuple(_source(s, base) for s in _tables(data, "data")),
         training=training,
         sam_weights=sam,
         mae_weights=mae,
         start=start,
+        renumber=renumber,
+        taught=taught,
         kept=kept,
         summary=str(card.get("summary", Recipe.summary)),
         licence=str(card.get("licence", Recipe.licence)),
@@ -223,6 +240,16 @@ def _start(base: Path, value: Any) -> Path:
     path = _path(base, value, "start")
     by_name = not path.is_file() and Path(value).name == value and path.suffix != ".safetensors"
     return find_checkpoint(value) if by_name else path
+
+
+def _taught(path: Path) -> tuple[TaughtClass, ...]:
+    try:
+        taught = tuple(TaughtClass.from_dict(entry) for entry in json.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} cannot be read as classes learned from strokes; export the training set again") from error
+    if wrong := [known.spec.name for known in taught if len(known.prototype) != EMBED_DIM or not np.isfinite(known.prototype).all()]:
+        raise UserError(f"{path} does not hold {EMBED_DIM} numbers for {wrong[0]!r}; export the training set again")
+    return taught
 
 
 def _model(values: Mapping[str, Any]) -> ScSAMConfig:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ from torch.optim import Optimizer
 
 from napari_scsam.checkpoint import write_tensors
 from napari_scsam.config import UserError
+
+SECONDS = 120.0
+"""No more work than this, and a step, is lost with a run that is killed, however seldom its recipe asks to save."""
 
 
 def state_file(out: Path) -> Path:
@@ -36,6 +41,20 @@ def write_state(path: Path, model: nn.Module, optimiser: Optimizer, step: int, r
     for index, moments in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
     write_tensors(path, tensors, {"step": str(step), "run": json.dumps(run)})
+
+
+class StateKeeper:
+    """Writes the state of a run when asked, and of its own accord when the last time is long ago."""
+
+    def __init__(self, path: Path, model: nn.Module, optimiser: Optimizer, run: dict[str, Any]) -> None:
+        self._write = partial(write_state, path, model, optimiser, run=run)
+        self._written = time.monotonic()
+
+    def keep(self, step: int, *, now: bool) -> None:
+        """Take note of a finished step."""
+        if now or time.monotonic() - self._written > SECONDS:
+            self._write(step)
+            self._written = time.monotonic()
 
 
 def read_state(path: Path, model: nn.Module, optimiser: Optimizer, run: dict[str, Any]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,6 +78,8 @@ class Scores:
     slices: tuple[tuple[ClassCounts, ...], ...]
     """Of each slice, one for each class."""
     limits: Limits
+    unlabelled: tuple[ClassSpec, ...] = ()
+    """Classes of the checkpoint that nobody labelled, so that nothing can be said of them."""
 
     @property
     def totals(self) -> tuple[ClassCounts, ...]:
@@ -90,13 +93,15 @@ class Scores:
         return tuple(total.overlap for total in self.totals)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values; scores of a class that never occurs are null and do not count in the mean."""
+        """Give plain JSON values; scores of a class that never occurs, or is not labelled, are null and do not count in the mean."""
         totals, intervals = self.totals, self.intervals()
         scores = [total.scores() for total in totals]
         rows = [
             {"id": c.id, "name": c.name, "pixels": t.overlap.truth, **values, **{k: ends[i] for k, ends in intervals.items()}}
             for i, (c, t, values) in enumerate(zip(self.classes, totals, scores, strict=True))
         ]
+        nothing: dict[str, Any] = {"pixels": 0, **dict.fromkeys([*SCORES, *intervals])}
+        rows = sorted([*rows, *({"id": c.id, "name": c.name, **nothing} for c in self.unlabelled)], key=itemgetter("id"))
         means = {f"mean_{name}": mean(values[name] for values in scores) for name in SCORES}
         mean_intervals = {f"mean_{name}": ends[-1] for name, ends in intervals.items()}
         limits = {"tolerance": self.limits.tolerance, "tolerance_unit": self.limits.unit, "smallest_object": self.limits.smallest}
@@ -116,7 +121,8 @@ class Scores:
         lines = [f"{'class':24} {'Dice':>6} {'[95 % interval]':16}    IoU  boundary F1  object F1     PQ    ECE"]
         lines += [table_line(row) for row in [*data["classes"], {"name": "mean", **means}]]
         count = f"{len(self.slices)} slice{'s' if len(self.slices) > 1 else ''}"
-        return "\n".join([*lines, f"{count}; {self.limits}"])
+        missing = [f"not labelled there, so not scored: {', '.join(c.name for c in self.unlabelled)}"] if self.unlabelled else []
+        return "\n".join([*lines, *missing, f"{count}; {self.limits}"])
 
 
 def bounds(drawn: NDArray[np.float64], slices: int) -> NDArray[np.float64]:
