@@ -115,7 +115,7 @@ def spin(seconds: float, recipe: Recipe, out: Path) -> Iterator[TrainStep]:
 
 
 def test_what_a_step_costs_is_measured_without_its_set_up_and_without_waiting() -> None:
-    recipe = read_recipe(ROOT / "weights/recipe.toml")
+    recipe = read_recipe(ROOT / "benchmarks/accuracy/recipe.toml")
     trainers = {"cheap": (partial(spin, 0.01), recipe), "dear": (partial(spin, 0.03), recipe)}
     found = seconds_a_step(trainers, rounds=3)
     assert found == {"cheap": pytest.approx(0.01, rel=0.3), "dear": pytest.approx(0.03, rel=0.3)}
@@ -123,7 +123,7 @@ def test_what_a_step_costs_is_measured_without_its_set_up_and_without_waiting() 
 
 
 def test_minutes_buy_steps_by_their_price(tmp_path: Path) -> None:
-    recipe = read_recipe(ROOT / "weights/recipe.toml")
+    recipe = read_recipe(ROOT / "benchmarks/accuracy/recipe.toml")
     bench = Bench(replace(FULL, minutes=2.0), recipe, Path("data"), Path("out"), {"a": 0.5, "a+": 0.5, "f": 1.0})
     steps = {key: bench.steps(Run(key, 0, (4,))) for key in bench.prices}
     assert steps == {"a": 240, "a+": 720, "f": 120}
@@ -163,7 +163,7 @@ def test_the_forest_tells_dark_from_bright_and_knows_classes_it_never_saw() -> N
 
 
 def test_a_variant_differs_from_the_shipped_recipe_in_what_it_says_alone() -> None:
-    bench = Bench(FULL, read_recipe(ROOT / "weights/recipe.toml"), Path("data"), Path("out"))
+    bench = Bench(FULL, read_recipe(ROOT / "benchmarks/accuracy/recipe.toml"), Path("data"), Path("out"))
     runs = {run.variant: recipe_of(bench, run) for run in runs_of(FULL) if run.slices == FULL.training and run.seed == 0}
     assert runs["b"].model == replace(runs["f"].model, branches="sam")
     assert runs["b"].training == replace(runs["f"].training, unfreeze=("sam",))
@@ -175,7 +175,7 @@ def test_a_variant_differs_from_the_shipped_recipe_in_what_it_says_alone() -> No
 
 def test_what_changes_nothing_repeats_nothing_and_what_changes_a_run_does(tmp_path: Path) -> None:
     (tmp_path / "weights").write_bytes(b"one")
-    recipe = replace(read_recipe(ROOT / "weights/recipe.toml"), sam_weights=None, mae_weights=tmp_path / "weights")
+    recipe = replace(read_recipe(ROOT / "benchmarks/accuracy/recipe.toml"), sam_weights=None, mae_weights=tmp_path / "weights")
     bench, run = Bench(FULL, recipe, Path("data"), Path("out")), Run("f", 0, (4,))
     before = settings_of(bench, run)
     described = replace(recipe, classes=tuple(replace(c, description="another", colour="#000000") for c in recipe.classes))

@@ -53,7 +53,7 @@ def bench_of(given: argparse.Namespace) -> Bench:
         if not path.is_file():
             raise UserError(f"{path} is not there; name another with --data, --sam-weights or --mae-weights")
     scale = QUICK if given.quick else FULL
-    recipe = replace(read_recipe(ROOT / "weights/recipe.toml"), sam_weights=given.sam_weights, mae_weights=given.mae_weights)
+    recipe = replace(read_recipe(HERE / "recipe.toml"), sam_weights=given.sam_weights, mae_weights=given.mae_weights)
     return Bench(replace(scale, minutes=given.minutes or scale.minutes), recipe, given.data, (given.out or HERE).resolve())
 
 

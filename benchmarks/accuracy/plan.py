@@ -16,7 +16,7 @@ class Variant:
     kind: str = "scsam"
     """``"scsam"``, ``"unet"``, ``"forest"``, or ``"calibrated"``, which learns nothing but takes another variant's checkpoint."""
     model: Mapping[str, Any] = field(default_factory=dict)
-    """What differs from the model of ``weights/recipe.toml``."""
+    """What differs from the model of ``recipe.toml``."""
     unfreeze: tuple[str, ...] = ("mae",)
     """Encoders of a ScSAM that learn."""
     share: float = 1.0
@@ -68,7 +68,7 @@ class Scale:
     """The forest grows until its minutes are over, or up to that many."""
 
 
-SEEDED = ("a", "f")
+SEEDED = ("a", "a+", "f", "f+")
 """Variants that run with every seed; the others with the first."""
 
 EFFICIENCY = ("a", "f")

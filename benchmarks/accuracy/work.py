@@ -66,7 +66,7 @@ class Bench:
 
 
 def recipe_of(bench: Bench, run: Run) -> Recipe:
-    """Take the shipped recipe, and what differs: classes alone, the run's slices, and the variant's settings."""
+    """Take what all share, and what differs: classes alone, the run's slices, and the variant's settings."""
     variant, scale = VARIANTS[run.variant], bench.scale
     source = next(s for s in bench.recipe.sources if not s.instances)
     source = replace(

@@ -46,8 +46,12 @@ class Augmentation:
     """Probability of a region that has the greys and the grain of the tissue but nothing in it."""
     sheaths: float = 0.0
     """Probability that a profile of a cell gets a dark sheath, where the source says what that is called."""
+    thick: float = 30.0
+    """Largest thickness of a sheath in pixels."""
+    masses: float = 0.0
+    """Probability of a large even region, rather dark, with nothing in it."""
     soft: float = 3.0
-    """Largest sigma in pixels of the edge of a decoy."""
+    """Largest sigma in pixels of the edge of a decoy or a mass."""
 
 
 def uniform(generator: torch.Generator, low: float, high: float) -> float:
@@ -144,24 +148,48 @@ def decoy(image: Tensor, generator: torch.Generator, soft: float = 3.0) -> tuple
     blurred, as chromatin and cytoplasm may look; else it is nearly black, as
     lipid and lysosomes are. Its edge is blurred by a sigma of up to `soft` pixels.
     """
-    cells = 2 + int(uniform(generator, 0, 4))
-    size = (image.shape[1], image.shape[2])
-    field = F.interpolate(torch.randn((1, 1, cells, cells), generator=generator), size, mode="bicubic", align_corners=True)[0]
-    grain = phase_noise(image, generator)
+    field, grain = bumps(image, generator), phase_noise(image, generator)
     if uniform(generator, 0, 1) < 0.5:
         grain = gaussian_blur(grain, uniform(generator, 1, 5))
     if uniform(generator, 0, 1) < 0.6:
         share, filling = uniform(generator, 0.05, 0.4), grain * uniform(generator, 0.4, 1.5) + uniform(generator, 0.2, 0.8)
     else:
         share, filling = uniform(generator, 0.02, 0.15), grain * uniform(generator, 0.05, 0.4) + uniform(generator, 0, 0.15)
-    where = (field > torch.quantile(field, 1 - share)).float()
-    return torch.lerp(image, filling, gaussian_blur(where, uniform(generator, 0.7, soft))), where[0] > 0
+    return fill(image, field > torch.quantile(field, 1 - share), filling, uniform(generator, 0.7, soft))
 
 
-def sheathe(image: Tensor, profile: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Wrap a profile of a cell (Y×X) of a 1×Y×X crop into a sheath as dark and lamellar as myelin, and say where it is, Y×X."""
+def mass(image: Tensor, generator: torch.Generator, soft: float = 3.0) -> tuple[Tensor, Tensor]:
+    """Put a large even region into a 1×Y×X crop, and say where it is, Y×X.
+
+    Dark cells, chromatin and thick myelin look like that: as dark as an
+    organelle, but nothing is in them beside the noise of the pixels. Its edge
+    is blurred by a sigma of up to `soft` pixels.
+    """
+    field, noise = bumps(image, generator), phase_noise(image - gaussian_blur(image, 2), generator)
+    level = 0.8 * uniform(generator, 0, 1) ** 1.5  # rather dark
+    filling = level + noise * uniform(generator, 0.2, 1.2) + uneven_light(image.shape[1:], uniform(generator, 0, 0.06), generator)
+    return fill(image, field > torch.quantile(field, 1 - uniform(generator, 0.05, 0.6)), filling, uniform(generator, 0.7, soft))
+
+
+def bumps(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Make a smooth random field of a crop's size, 1×Y×X; where it is high are a few blobs."""
+    cells = 2 + int(uniform(generator, 0, 4))
+    coarse = torch.randn((1, 1, cells, cells), generator=generator)
+    return F.interpolate(coarse, (image.shape[1], image.shape[2]), mode="bicubic", align_corners=True)[0]
+
+
+def fill(image: Tensor, where: Tensor, filling: Tensor, edge: float) -> tuple[Tensor, Tensor]:
+    """Lay a filling over a region (1×Y×X) of a 1×Y×X crop, with an edge of that sigma; give the crop, and the region as Y×X."""
+    return torch.lerp(image, filling, gaussian_blur(where.float(), edge)), where[0]
+
+
+def sheathe(image: Tensor, profile: Tensor, generator: torch.Generator, thick: float = 30.0) -> tuple[Tensor, Tensor]:
+    """Wrap a profile of a cell (Y×X) of a 1×Y×X crop into a sheath as dark and lamellar as myelin, and say where it is, Y×X.
+
+    It is up to `thick` pixels thick.
+    """
     depth = torch.from_numpy(ndimage.distance_transform_edt(profile.numpy()).astype(np.float32))
-    band = (depth > 0) & (depth <= min(uniform(generator, 4, 30), 0.6 * float(depth.max())))  # something of the cell must be left
+    band = (depth > 0) & (depth <= min(uniform(generator, 4, thick), 0.6 * float(depth.max())))  # something of the cell must be left
     lamellae = torch.sin(depth * (2 * math.pi / uniform(generator, 3, 9)))[None] * uniform(generator, 0, 0.08)
     grain = (image - gaussian_blur(image, 2)) * uniform(generator, 0.3, 1)
     filling = uniform(generator, 0, 0.3) + lamellae + grain

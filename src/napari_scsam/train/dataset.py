@@ -15,7 +15,7 @@ from napari_scsam.config import UserError
 from napari_scsam.data.preprocess import measure_contrast, normalise
 from napari_scsam.data.review import find_reviewed
 from napari_scsam.data.volumes import Volume, open_labels, open_volume
-from napari_scsam.train.augment import decoy, random_grid, restain, sample, sheathe, uniform, vary_grey, window
+from napari_scsam.train.augment import decoy, mass, random_grid, restain, sample, sheathe, uniform, vary_grey, window
 from napari_scsam.train.recipe import Recipe, Source
 
 UNKNOWN = 255
@@ -167,7 +167,7 @@ class LabelledCrops:
         if not len(ids):
             return image
         chosen = ids[int(uniform(generator, 0, len(ids) - 1e-6))]
-        image, band = sheathe(image, numbers[1 + volume.profiles] == chosen, generator)
+        image, band = sheathe(image, numbers[1 + volume.profiles] == chosen, generator, self.training.augmentation.thick)
         numbers[1:, band] = 0
         numbers[0, band] = volume.sheath
         return image
@@ -177,9 +177,10 @@ class LabelledCrops:
         how = self.training.augmentation
         if how.stain:
             image = restain(image, numbers[0], how.stain, generator)
-        if uniform(generator, 0, 1) < how.decoys:
-            image, hidden = decoy(image, generator, how.soft)
-            numbers[:, hidden] = 0
+        for paint, chance in ((decoy, how.decoys), (mass, how.masses)):
+            if uniform(generator, 0, 1) < chance:
+                image, hidden = paint(image, generator, how.soft)
+                numbers[:, hidden] = 0
         return vary_grey(image, how, generator)
 
     def place(self, volume: LabelledVolume, generator: torch.Generator) -> tuple[int, ...]:
