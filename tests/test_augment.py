@@ -14,6 +14,7 @@ from napari_scsam.train.augment import (
     coarsen,
     decoy,
     gaussian_blur,
+    mass,
     phase_noise,
     random_grid,
     restain,
@@ -195,6 +196,24 @@ def test_a_decoy_hides_what_was_there_and_says_where():
     assert float((changed[0, hidden] - image[0, hidden]).abs().mean()) > 0.05
 
 
+def test_a_mass_is_even_large_and_often_dark():
+    image = torch.rand((1, 96, 96), generator=chance())
+    levels, shares = [], []
+    for seed in range(30):
+        changed, hidden = mass(image, chance(seed))
+        inside = gaussian_blur(hidden[None].float(), 3.0)[0] > 0.999
+        far = gaussian_blur(hidden[None].float(), 6.0)[0] < 1e-3
+        assert torch.allclose(changed[0, far], image[0, far], atol=1e-4)
+        shares.append(float(hidden.float().mean()))
+        if inside.sum() > 200:
+            smooth = gaussian_blur(changed, 3.0)[0, inside]
+            assert float(smooth.std()) < 0.12  # nothing in it
+            levels.append(float(smooth.mean()))
+    assert max(shares) > 0.45
+    assert min(levels) < 0.1 < 0.4 < max(levels)
+    assert sum(level < 0.35 for level in levels) > len(levels) / 2
+
+
 def test_a_soft_decoy_ends_gently():
     image = torch.full((1, 128, 128), 0.5)
     slopes = [float(decoy(image, chance(2), soft)[0].diff(dim=2).abs().max()) for soft in (0.7, 40.0)]
@@ -212,6 +231,13 @@ def test_a_sheath_is_a_dark_band_that_leaves_the_inside():
         assert float(wrapped[0, band].mean()) < 0.6
         outside = gaussian_blur(band[None].float(), 2.0)[0] < 1e-3
         assert torch.allclose(wrapped[0, outside], image[0, outside], atol=1e-3)
+
+
+def test_a_sheath_may_be_thicker():
+    profile, image = torch.ones((200, 200), dtype=torch.bool), torch.full((1, 200, 200), 0.8)
+    profile[:2] = profile[-2:] = profile[:, :2] = profile[:, -2:] = False
+    widths = {thick: max(int(sheathe(image, profile, chance(seed), thick)[1][100].sum()) for seed in range(8)) / 2 for thick in (10.0, 60.0)}
+    assert widths[10.0] <= 10 < 30 < widths[60.0] <= 60
 
 
 def test_noise_by_phase_keeps_the_grain():

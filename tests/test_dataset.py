@@ -252,9 +252,10 @@ def test_slices_for_calibration_are_not_trained_on(source: Source) -> None:
         LabelledVolume(Source(source.image, source.labels, calibration=(7,)), recipe(source))
 
 
-def test_nothing_is_to_be_found_in_a_decoy(source: Source) -> None:
+@pytest.mark.parametrize("hiding", [{"decoys": 1.0}, {"masses": 1.0}])
+def test_nothing_is_to_be_found_in_what_is_laid_over(source: Source, hiding: dict[str, float]) -> None:
     plain = {"zoom": 1, "stretch": 1, "stain": 0.1}
-    crops = LabelledCrops(recipe(source, augmentation=Augmentation(**plain, decoys=1.0)))
+    crops = LabelledCrops(recipe(source, augmentation=Augmentation(**plain, **hiding)))
     numbers = torch.ones(3, 64, 64, dtype=torch.long)
     crops.look(torch.rand(1, 64, 64, generator=chance(1)), numbers, chance(0))
     assert 0 < int((numbers == 0).sum()) < numbers.numel()
