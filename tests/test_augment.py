@@ -236,7 +236,9 @@ def test_a_sheath_is_a_dark_band_that_leaves_the_inside():
 def test_a_sheath_may_be_thicker():
     profile, image = torch.ones((200, 200), dtype=torch.bool), torch.full((1, 200, 200), 0.8)
     profile[:2] = profile[-2:] = profile[:, :2] = profile[:, -2:] = False
-    widths = {thick: max(int(sheathe(image, profile, chance(seed), thick)[1][100].sum()) for seed in range(8)) / 2 for thick in (10.0, 60.0)}
+    widths = {
+        thick: max(int(sheathe(image, profile, chance(seed), thick)[1][100].sum()) for seed in range(8)) / 2 for thick in (10.0, 60.0)
+    }
     assert widths[10.0] <= 10 < 30 < widths[60.0] <= 60
 
 

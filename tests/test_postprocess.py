@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -51,3 +53,20 @@ def test_a_part_goes_with_its_whole_unless_it_is_asked_for() -> None:
     assert label_map(logits, classes, classes).tolist() == [[1, 2, 3, 0]]
     assert label_map(logits, classes, classes[:1]).tolist() == [[1, 1, 0, 0]]
     assert label_map(logits, classes, classes[1:]).tolist() == [[0, 2, 3, 0]]
+
+
+def test_a_part_lies_within_its_reach_of_the_whole() -> None:
+    classes = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "boundary", part_of="mitochondrion", reach=20), ClassSpec(4, "membrane"))
+    logits = np.full((3, 9, 40), -1, np.float32)
+    logits[0, :, 10:12] = 3
+    logits[1, :, 12:40] = 2
+    logits[2, :, 30:] = 1
+    near = [0] * 10 + [1] * 2 + [2] * 4 + [0] * 14 + [4] * 10  # beyond it the next likeliest, or nothing
+    assert (label_map(logits, classes, classes, (5.0, 5.0)) == near).all()
+    assert (label_map(logits, classes, classes[:1], (5.0, 5.0)) == [0] * 10 + [1] * 6 + [0] * 24).all()
+    far = [0] * 10 + [1] * 2 + [2] * 28
+    assert (label_map(logits, classes, classes) == far).all()  # of unknown size
+    anywhere = tuple(replace(spec, reach=0.0) for spec in classes)
+    assert (label_map(logits, anywhere, anywhere, (5.0, 5.0)) == far).all()
+    across = label_map(logits.transpose(0, 2, 1), classes, classes, (10.0, 5.0))
+    assert (across[:, 4] == [0] * 10 + [1] * 2 + [2] * 2 + [0] * 16 + [4] * 10).all()

@@ -7,6 +7,7 @@ and a class id is a label value whose meaning never changes.
 from __future__ import annotations
 
 import colorsys
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -48,6 +49,8 @@ class ClassSpec:
     """One sentence for tooltips and model cards."""
     part_of: str = ""
     """Name of the class that it is a part of: who asks for that one alone gets its parts with it."""
+    reach: float = 0.0
+    """Farthest that a part lies from its whole, in nm: a membrane does not go on where its organelle ends. 0 is anywhere."""
 
     def __post_init__(self) -> None:
         if self.id < 1:
@@ -57,6 +60,8 @@ class ClassSpec:
         colour = self.colour or distinct_colour(self.id)
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
             raise UserError(f"class {self.name!r} has colour {colour!r}; write it as '#rrggbb'")
+        if not 0 <= self.reach < math.inf:
+            raise UserError(f"class {self.name!r} has reach {self.reach}; give the nm that it may lie from what it is a part of, or 0")
         object.__setattr__(self, "colour", colour.lower())
 
     @classmethod
@@ -69,10 +74,10 @@ class ClassSpec:
             When there is no name, or the id is no whole number.
         """
         try:
-            class_id, name = int(data["id"]), str(data["name"])
+            class_id, name, reach = int(data["id"]), str(data["name"]), float(data.get("reach", 0))
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"the class {dict(data)} cannot be read; give each class a whole number as id and a name") from error
-        return cls(class_id, name, str(data.get("colour", "")), str(data.get("description", "")), str(data.get("part_of", "")))
+        return cls(class_id, name, str(data.get("colour", "")), str(data.get("description", "")), str(data.get("part_of", "")), reach)
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_scsam.config import ClassSpec
 
@@ -32,7 +33,9 @@ def keep_only(labels: NDArray[Any], classes: Sequence[ClassSpec], wanted: Sequen
     return kept
 
 
-def label_map(logits: NDArray[np.float32], classes: Sequence[ClassSpec], wanted: Sequence[ClassSpec]) -> NDArray[np.unsignedinteger]:
+def label_map(
+    logits: NDArray[np.float32], classes: Sequence[ClassSpec], wanted: Sequence[ClassSpec], pixel: tuple[float, float] | None = None
+) -> NDArray[np.unsignedinteger]:
     """Settle overlaps: each pixel gets its likeliest class, or background.
 
     Parameters
@@ -40,10 +43,12 @@ def label_map(logits: NDArray[np.float32], classes: Sequence[ClassSpec], wanted:
     logits
         K×Y×X in the order of `classes`; the background's logit is 0.
     classes
-        All classes compete, also those that are not wanted.
+        All classes compete, also those that are not wanted; a part does so within its `reach` alone.
     wanted
         Classes to write; pixels that another class wins become background,
         or the class it is a part of when that one is written and the part is not.
+    pixel
+        Its height and width in nm; when not given, parts may lie anywhere.
 
     Returns
     -------
@@ -51,6 +56,26 @@ def label_map(logits: NDArray[np.float32], classes: Sequence[ClassSpec], wanted:
         Y×X class ids.
     """
     values = np.array([0, *(written_as(c, wanted) for c in classes)], label_dtype(classes))
-    highest, best = torch.from_numpy(np.ascontiguousarray(logits)).max(0)
-    labels: NDArray[np.unsignedinteger] = values[torch.where(highest > 0, best + 1, 0).numpy()]
+    best = likeliest(logits)
+    rows = {spec.name: row for row, spec in enumerate(classes)}
+    for row, spec in enumerate(classes):
+        if pixel is not None and spec.reach and spec.part_of in rows:
+            astray = (best == row + 1) & ~within(best == rows[spec.part_of] + 1, spec.reach, pixel)
+            best[astray] = likeliest(np.delete(logits[:, astray], row, axis=0), skipped=row)
+    labels: NDArray[np.unsignedinteger] = values[best]
     return labels
+
+
+def likeliest(logits: NDArray[np.float32], skipped: int | None = None) -> NDArray[np.int64]:
+    """Give the row of the highest of K×… logits, counted from 1; 0 where none is above 0. The row `skipped` has been left out."""
+    highest, best = torch.from_numpy(np.ascontiguousarray(logits)).max(0)
+    rows: NDArray[np.int64] = torch.where(highest > 0, best + 1, 0).numpy()
+    return rows if skipped is None else rows + (rows > skipped)
+
+
+def within(mask: NDArray[np.bool_], reach: float, pixel: tuple[float, float]) -> NDArray[np.bool_]:
+    """Widen a Y×X mask by so many nm along both axes."""
+    near = mask.view(np.uint8)
+    for axis, side in enumerate(pixel):
+        near = ndimage.maximum_filter1d(near, 2 * round(reach / side) + 1, axis)
+    return near.view(np.bool_)

@@ -59,6 +59,10 @@ class Slice:
         """Model pixels to one image pixel, (y, x)."""
         return self.grey.shape[0] / self.shape[0], self.grey.shape[1] / self.shape[1]
 
+    def nm(self, model_pixel: float | None) -> tuple[float, float] | None:
+        """Give the pixel size of the image as given, (y, x) in nm, if a model has one; an unknown size is the model's."""
+        return None if model_pixel is None else (model_pixel * self.zoom[0], model_pixel * self.zoom[1])
+
     def grid(self, side: int) -> Grid:
         """Cut it into tiles with sides of at most so many model pixels."""
         return self.grids.setdefault(side, Grid(self.grey, tile_grid((self.grey.shape[0], self.grey.shape[1]), side, HALO)))
@@ -295,7 +299,8 @@ class Predictor:
         """
         thresholds = self.model.thresholds.float().cpu().numpy()
         thresholds = (thresholds + [(shifts or {}).get(c.name, 0.0) for c in self.classes])[:, None, None].astype(np.float32)
-        return label_map(logits - thresholds if thresholds.any() else logits, self.classes, wanted or self.classes)
+        pixel = self._slice.nm(self.model.config.nm_per_pixel) if self._slice is not None else None
+        return label_map(logits - thresholds if thresholds.any() else logits, self.classes, wanted or self.classes, pixel)
 
     def segment(self, names: Sequence[str] | None = None) -> NDArray[Any]:
         """Label the slice at hand: Y×X class ids, 0 background.
