@@ -94,3 +94,11 @@ def test_a_family_is_an_organelle_with_its_parts() -> None:
         assert family((whole, part, other), (wanted,)) == {1, 2}
     assert family((whole, part, other), (other,)) == {3}
     assert family((), (other, part)) == {2, 3}
+
+
+def test_a_reach_is_a_length() -> None:
+    assert ClassSpec.from_dict({"id": 2, "name": "wall", "part_of": "cell", "reach": "40"}).reach == 40
+    assert ClassSpec(1, "cell").reach == 0
+    for wrong in (-1.0, float("inf"), float("nan")):
+        with pytest.raises(UserError, match=r"class 'wall' has reach .*; give the nm that it may lie from what it is a part of, or 0"):
+            ClassSpec(2, "wall", reach=wrong)

@@ -52,7 +52,7 @@ def build_model(recipe: Recipe) -> ScSAM:
 def start_from(path: Path, classes: Sequence[ClassSpec], *, renumber: bool = False, learns_classes: bool = True) -> ScSAM:
     """Load a checkpoint to go on from; its config and class table stand, and classes that it lacks are added.
 
-    What the recipe says of a class that it has, a description or a colour, replaces what it said itself.
+    What the recipe says of a class that it has, as its description or reach, replaces what it said itself.
 
     With `renumber` the table of `classes` stands, instead, and what the
     checkpoint knows of those of one name is taken over.
@@ -73,11 +73,21 @@ def start_from(path: Path, classes: Sequence[ClassSpec], *, renumber: bool = Fal
         take_table(model, classes)
     said = {spec.id: spec for spec in classes}
     missing = missing_classes(model.classes, classes, path.name)
-    model.classes = tuple(replace(c, **{k: v for k, v in said[c.id].to_dict().items() if v}) if c.id in said else c for c in model.classes)
+    model.classes = tuple(told_of(spec, said.get(spec.id, spec)) for spec in model.classes)
     for spec in missing:
         chance = torch.Generator().manual_seed(spec.id)  # the same each time: `mix_in` needs the weights that it started from
         model.add_class(spec, F.normalize(torch.randn(EMBED_DIM, generator=chance), dim=0))
     return model
+
+
+def told_of(known: ClassSpec, said: ClassSpec) -> ClassSpec:
+    """Let a class that a network knows be what a recipe says of it, where it says something; it keeps its name and colour."""
+    return replace(
+        known,
+        description=said.description or known.description,
+        part_of=said.part_of or known.part_of,
+        reach=said.reach or known.reach,
+    )
 
 
 def take_table(model: ScSAM, classes: Sequence[ClassSpec]) -> None:

@@ -1,0 +1,69 @@
+"""Draw where the shipped checkpoint fails most: for each data set and class, the slice with the lowest Dice.
+
+The pictures show the data, whose licences differ from ours, so they are drawn
+where they are wanted and are no part of the project.
+
+    python -m benchmarks.failures FOLDER
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from benchmarks.shipped import CASES, DATA, Case
+from numpy.typing import NDArray
+
+from napari_scsam.checkpoint import load_checkpoint
+from napari_scsam.config import ClassSpec, select_classes
+from napari_scsam.data.preprocess import measure_contrast, normalise
+from napari_scsam.data.volumes import open_labels, open_volume
+from napari_scsam.infer.picture import save_picture
+from napari_scsam.infer.predictor import Predictor
+
+DRAWN = ("dev", "hippocampus_stack", "brain_sbem")
+
+OUTCOMES = (ClassSpec(1, "found", "#2ca02c"), ClassSpec(2, "invented", "#e0302a"), ClassSpec(3, "missed", "#3a6fe0"))
+
+FEW = 500
+"""A class of fewer pixels on a slice is not looked at there."""
+
+
+def outcomes(predictor: Predictor, case: Case) -> Iterator[tuple[ClassSpec, int, float, NDArray[np.float32], NDArray[Any]]]:
+    """Give for every slice and class its Dice, the grey values, and the pixels as `OUTCOMES`."""
+    image, labels = open_volume(DATA / case.image, case.voxel_size), open_labels(DATA / case.labels)
+    contrast = measure_contrast(image.data)
+    mitochondrion = select_classes(predictor.classes, ["mitochondrion"])
+    for z in case.slices or range(image.depth):
+        predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
+        found, truth = predictor.segment(["mitochondrion"] if case.mitochondria else None), labels.plane(z)
+        for spec in mitochondrion if case.mitochondria else predictor.classes:
+            ours, theirs = found == spec.id, truth == (1 if case.mitochondria else spec.id)
+            if theirs.sum() >= FEW:
+                dice = 2 * (ours & theirs).sum() / (ours.sum() + theirs.sum())
+                yield spec, z, float(dice), normalise(image.plane(z), contrast), ours * 1 + (ours & ~theirs) + 3 * (theirs & ~ours)
+
+
+def main() -> None:
+    """Draw and print what was drawn."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--checkpoint", default="default")
+    given = parser.parse_args()
+    predictor = Predictor(load_checkpoint(given.checkpoint), "cpu")
+    for name in DRAWN:
+        worst: dict[str, tuple[float, int, NDArray[np.float32], NDArray[Any]]] = {}
+        for spec, z, dice, grey, pixels in outcomes(predictor, CASES[name]):
+            if dice < worst.get(spec.name, (2.0,))[0]:
+                worst[spec.name] = dice, z, grey, pixels
+        for class_name, (dice, z, grey, pixels) in worst.items():
+            path = given.folder / f"{name}_{class_name}_slice{z}.png"
+            save_picture(path, grey, pixels, OUTCOMES)
+            print(f"{path}: Dice {dice:.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
