@@ -96,9 +96,12 @@ def test_a_family_is_an_organelle_with_its_parts() -> None:
     assert family((), (other, part)) == {2, 3}
 
 
-def test_a_reach_is_a_length() -> None:
+def test_a_reach_is_a_length_and_a_smallest_section_an_area() -> None:
     assert ClassSpec.from_dict({"id": 2, "name": "wall", "part_of": "cell", "reach": "40"}).reach == 40
     assert ClassSpec(1, "cell").reach == 0
     for wrong in (-1.0, float("inf"), float("nan")):
         with pytest.raises(UserError, match=r"class 'wall' has reach .*; give the nm that it may lie from what it is a part of, or 0"):
             ClassSpec(2, "wall", reach=wrong)
+        with pytest.raises(UserError, match=r"class 'cell' has smallest .*; give the nm² of its smallest section, or 0"):
+            ClassSpec(1, "cell", smallest=wrong)
+    assert ClassSpec.from_dict(ClassSpec(1, "cell", smallest=2e4).to_dict()).smallest == 2e4

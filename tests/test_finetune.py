@@ -229,9 +229,9 @@ def test_a_recipe_may_tell_more_of_a_class_that_is_known(recipe: Recipe, tmp_pat
     before = (ClassSpec(1, "cell", "#112233", "A cell"), ClassSpec(2, "wall", "#445566", part_of="cell"))
     old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), before)
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
-    told = (ClassSpec(1, "Cell", "#abcdef"), ClassSpec(2, "wall", description="Round a cell", reach=40))
+    told = (ClassSpec(1, "Cell", "#abcdef", smallest=9), ClassSpec(2, "wall", description="Round a cell", reach=40))
     model = build_model(replace(recipe, start=tmp_path / "old.safetensors", classes=told))
-    assert model.classes == (before[0], replace(before[1], description="Round a cell", reach=40))
+    assert model.classes == (replace(before[0], smallest=9), replace(before[1], description="Round a cell", reach=40))
 
 
 def test_the_table_of_the_recipe_stands_when_it_renumbers(recipe: Recipe, tmp_path: Path) -> None:

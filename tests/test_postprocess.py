@@ -70,3 +70,18 @@ def test_a_part_lies_within_its_reach_of_the_whole() -> None:
     assert (label_map(logits, anywhere, anywhere, (5.0, 5.0)) == far).all()
     across = label_map(logits.transpose(0, 2, 1), classes, classes, (10.0, 5.0))
     assert (across[:, 4] == [0] * 10 + [1] * 2 + [2] * 2 + [0] * 16 + [4] * 10).all()
+
+
+def test_crumbs_go_to_the_next_likeliest_class() -> None:
+    classes = (ClassSpec(1, "mitochondrion", smallest=400), ClassSpec(2, "boundary", part_of="mitochondrion"), ClassSpec(4, "membrane"))
+    logits = np.full((3, 12, 30), -1, np.float32)
+    logits[0, 2:6, 2:4] = logits[1, 2:6, 4:6] = 3  # together large enough
+    logits[0, 8:10, 10:17] = 3  # a crumb, half of it on membrane
+    logits[2, :, 14:] = 1
+    expected = np.zeros((12, 30), np.uint8)
+    expected[:, 14:] = 4
+    expected[2:6, 2:4], expected[2:6, 4:6] = 1, 2
+    assert (label_map(logits, classes, classes, (5.0, 5.0)) == expected).all()
+    assert (label_map(logits, classes, classes, (10.0, 5.0)) != expected).sum() == 14  # the same pixels, twice as large
+    assert (label_map(logits, classes, classes)[8:10, 10:17] == 1).all()  # of unknown size
+    assert (logits[0, 8:10, 10:17] == 3).all()

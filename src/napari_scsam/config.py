@@ -51,6 +51,8 @@ class ClassSpec:
     """Name of the class that it is a part of: who asks for that one alone gets its parts with it."""
     reach: float = 0.0
     """Farthest that a part lies from its whole, in nm: a membrane does not go on where its organelle ends. 0 is anywhere."""
+    smallest: float = 0.0
+    """Area in nm² that a section of it has at least, its parts among it; what a network finds that is smaller is a crumb."""
 
     def __post_init__(self) -> None:
         if self.id < 1:
@@ -62,6 +64,8 @@ class ClassSpec:
             raise UserError(f"class {self.name!r} has colour {colour!r}; write it as '#rrggbb'")
         if not 0 <= self.reach < math.inf:
             raise UserError(f"class {self.name!r} has reach {self.reach}; give the nm that it may lie from what it is a part of, or 0")
+        if not 0 <= self.smallest < math.inf:
+            raise UserError(f"class {self.name!r} has smallest {self.smallest}; give the nm² of its smallest section, or 0")
         object.__setattr__(self, "colour", colour.lower())
 
     @classmethod
@@ -74,10 +78,11 @@ class ClassSpec:
             When there is no name, or the id is no whole number.
         """
         try:
-            class_id, name, reach = int(data["id"]), str(data["name"]), float(data.get("reach", 0))
+            class_id, name = int(data["id"]), str(data["name"])
+            sizes = {key: float(data.get(key, 0)) for key in ("reach", "smallest")}
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"the class {dict(data)} cannot be read; give each class a whole number as id and a name") from error
-        return cls(class_id, name, str(data.get("colour", "")), str(data.get("description", "")), str(data.get("part_of", "")), reach)
+        return cls(class_id, name, str(data.get("colour", "")), str(data.get("description", "")), str(data.get("part_of", "")), **sizes)
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values."""

@@ -43,12 +43,13 @@ def label_map(
     logits
         K×Y×X in the order of `classes`; the background's logit is 0.
     classes
-        All classes compete, also those that are not wanted; a part does so within its `reach` alone.
+        All classes compete, also those that are not wanted; a part does so
+        within its `reach` alone, and nothing is made of crumbs.
     wanted
         Classes to write; pixels that another class wins become background,
         or the class it is a part of when that one is written and the part is not.
     pixel
-        Its height and width in nm; when not given, parts may lie anywhere.
+        Its height and width in nm; when not given, parts may lie anywhere, and objects may be of any size.
 
     Returns
     -------
@@ -57,20 +58,30 @@ def label_map(
     """
     values = np.array([0, *(written_as(c, wanted) for c in classes)], label_dtype(classes))
     best = likeliest(logits)
-    rows = {spec.name: row for row, spec in enumerate(classes)}
-    for row, spec in enumerate(classes):
-        if pixel is not None and spec.reach and spec.part_of in rows:
-            astray = (best == row + 1) & ~within(best == rows[spec.part_of] + 1, spec.reach, pixel)
-            best[astray] = likeliest(np.delete(logits[:, astray], row, axis=0), skipped=row)
+    if pixel is not None:
+        for row, spec in enumerate(classes):
+            if spec.reach and (wholes := [i for i, c in enumerate(classes) if c.name == spec.part_of]):
+                pass_on(best, (best == row + 1) & ~within(best == wholes[0] + 1, spec.reach, pixel), logits, [row])
+        for row, spec in enumerate(classes):
+            if spec.smallest:
+                family = [row, *(i for i, c in enumerate(classes) if c.part_of == spec.name)]
+                pass_on(best, crumbs(np.isin(best, np.array(family) + 1), spec.smallest / (pixel[0] * pixel[1])), logits, family)
     labels: NDArray[np.unsignedinteger] = values[best]
     return labels
 
 
-def likeliest(logits: NDArray[np.float32], skipped: int | None = None) -> NDArray[np.int64]:
-    """Give the row of the highest of K×… logits, counted from 1; 0 where none is above 0. The row `skipped` has been left out."""
+def likeliest(logits: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Give the row of the highest of K×… logits, counted from 1; 0 where none is above 0."""
     highest, best = torch.from_numpy(np.ascontiguousarray(logits)).max(0)
     rows: NDArray[np.int64] = torch.where(highest > 0, best + 1, 0).numpy()
-    return rows if skipped is None else rows + (rows > skipped)
+    return rows
+
+
+def pass_on(best: NDArray[np.int64], where: NDArray[np.bool_], logits: NDArray[np.float32], rows: Sequence[int]) -> None:
+    """Give the pixels of a Y×X mask to the likeliest class that is not of these rows of the K×Y×X logits, in place."""
+    others = logits[:, where]
+    others[rows] = -np.inf
+    best[where] = likeliest(others)
 
 
 def within(mask: NDArray[np.bool_], reach: float, pixel: tuple[float, float]) -> NDArray[np.bool_]:
@@ -79,3 +90,12 @@ def within(mask: NDArray[np.bool_], reach: float, pixel: tuple[float, float]) ->
     for axis, side in enumerate(pixel):
         near = ndimage.maximum_filter1d(near, 2 * round(reach / side) + 1, axis)
     return near.view(np.bool_)
+
+
+def crumbs(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_]:
+    """Find the connected regions of a Y×X mask of fewer pixels than `smallest`."""
+    numbers, _ = ndimage.label(mask, np.ones((3, 3)))
+    small = np.bincount(numbers.ravel()) < smallest
+    small[0] = False
+    found: NDArray[np.bool_] = small[numbers]
+    return found

@@ -87,6 +87,7 @@ def told_of(known: ClassSpec, said: ClassSpec) -> ClassSpec:
         description=said.description or known.description,
         part_of=said.part_of or known.part_of,
         reach=said.reach or known.reach,
+        smallest=said.smallest or known.smallest,
     )
 
 
