@@ -79,9 +79,10 @@ def likeliest(logits: NDArray[np.float32]) -> NDArray[np.int64]:
 
 def pass_on(best: NDArray[np.int64], where: NDArray[np.bool_], logits: NDArray[np.float32], rows: Sequence[int]) -> None:
     """Give the pixels of a Y×X mask to the likeliest class that is not of these rows of the K×Y×X logits, in place."""
-    others = logits[:, where]
+    places = np.flatnonzero(where)  # a few of many: an index is quicker than the mask
+    others = logits.reshape(len(logits), -1)[:, places]
     others[rows] = -np.inf
-    best[where] = likeliest(others)
+    best.reshape(-1)[places] = likeliest(others)
 
 
 def within(mask: NDArray[np.bool_], reach: float, pixel: tuple[float, float]) -> NDArray[np.bool_]:
