@@ -362,6 +362,14 @@ def test_esc_leaves_the_line_to_cut_along(desk):
     assert one.said[-1] == "Nothing was cut."
 
 
+def test_closing_the_dock_takes_the_line_to_cut_along_away(desk):
+    one = desk()
+    one.tools.use("cut")
+    one.session.detach()
+    assert list(one.viewer.layers) == [one.layer]
+    one.session.attach()
+
+
 def test_background_is_called_so(desk):
     one = desk(classes=True)
     one.layer.selected_label = 0

@@ -71,6 +71,7 @@ class Correcting:
         self._at: Voxel = ()
         session.protections.append(protect_locked)
         session.ended.connect(self._work.worker.stop)
+        session.ended.connect(self._on_ended)
         if session.viewer is not None:
             session.viewer.layers.events.removed.connect(self._on_removed)
 
@@ -315,6 +316,11 @@ class Correcting:
         view.layer.selected_label = stop.value
         look_at(self._viewer, view, stop.voxel)
         self.said.emit(f"{view.name(stop.value).capitalize()}, {view_of(self._viewer).plane.describe()}.")
+
+    def _on_ended(self) -> None:
+        session, line = self._session(), self._line
+        if line is not None and session is not None and not session.window_is_gone:
+            line.close()
 
     def _on_removed(self, event: Event) -> None:
         self._work.forget(event.value)
