@@ -328,6 +328,57 @@ def test_small_in_square_and_cubic_micrometres(desk, whole, axis, area):
     assert set(np.unique(after)) == {0, 2}
 
 
+def test_the_smallest_size_stays_the_same_when_its_unit_changes(desk):
+    one = desk()
+    one.tools.choose(in_micrometres=True)
+    assert one.tools.smallest == pytest.approx(50 * 8 * 8 / 1e6)
+    one.tools.choose(in_micrometres=True)
+    one.tools.choose(in_micrometres=False)
+    assert one.tools.smallest == pytest.approx(50)
+    one.layer.units = ("pixel",) * 3
+    one.tools.choose(in_micrometres=True)
+    assert one.tools.smallest == pytest.approx(50)
+
+
+def test_a_line_cuts_the_slice_it_is_drawn_on(desk, wait):
+    one = desk()
+    one.point((6, 30, 20))
+    one.tools.use("cut")
+    one.point((7, 30, 20))
+    line = one.viewer.layers.selection.active
+    line.add_lines(np.array([[7, 15, 15], [7, 45, 15]]))
+    one.tools._work.worker.trickle(one.tools._line._finish())
+    wait(lambda: len(one.viewer.layers) == 1)
+    np.testing.assert_array_equal(one.layer.data[6], balls()[6])
+    assert not np.array_equal(one.layer.data[7], balls()[7])
+
+
+def test_esc_leaves_the_line_to_cut_along(desk):
+    one = desk()
+    one.tools.use("cut")
+    line = one.viewer.layers.selection.active
+    next(act for key, act in line.keymap.items() if str(key) == "Escape")(line)
+    assert list(one.viewer.layers) == [one.layer]
+    assert one.said[-1] == "Nothing was cut."
+
+
+def test_closing_the_dock_takes_the_line_to_cut_along_away(desk):
+    one = desk()
+    one.tools.use("cut")
+    one.session.detach()
+    assert list(one.viewer.layers) == [one.layer]
+    one.session.attach()
+
+
+def test_background_is_called_so(desk):
+    one = desk(classes=True)
+    one.layer.selected_label = 0
+    one.tools.use("delete_small")
+    assert "selected label is the background" in one.said[-1]
+    one.use("relabel", C)
+    assert one.said[-1].startswith("Made background of vesicle")
+
+
 def test_every_mistake_is_one_sentence(desk):
     one = desk(classes=True)
     cases = [

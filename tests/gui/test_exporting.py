@@ -54,6 +54,14 @@ def test_a_training_set_is_written_from_the_panel(begun, tmp_path):
     assert "there already" in notification_manager.records[-1].message
 
 
+@pytest.mark.parametrize("layout", ["ome-zarr", "nnunet"])
+def test_our_command_is_named_for_what_it_can_read_alone(begun, tmp_path, layout):
+    begun.session.part(Reviewing).mark_slice()
+    begun.widget.desk.export.export_asked.emit(str(tmp_path / "Dataset001_set"), layout, False)
+    begun.finish()
+    assert ("scsam train" in begun.widget.work.status.text()) == (layout == "ome-zarr")
+
+
 def test_training_starts_from_the_checkpoint_in_use(checkpoint):
     info = checkpoint_info(checkpoint)
     assert start_of(info) == checkpoint

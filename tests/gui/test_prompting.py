@@ -73,6 +73,15 @@ def real(window, predictor):
     return one
 
 
+def test_closing_the_dock_takes_the_layers_for_prompts_away(one):
+    one.session.attach()
+    assert len(one.viewer.layers) > 1
+    one.session.detach()
+    assert [layer.name for layer in one.viewer.layers] == ["cell"]
+    assert "Enter" not in map(str, one.viewer.keymap)
+    assert not one.prompting.active
+
+
 def labels_of(one) -> Labels:
     (found,) = [layer for layer in one.viewer.layers if isinstance(layer, Labels) and layer.name.endswith("organelles")]
     return found

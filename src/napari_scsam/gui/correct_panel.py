@@ -78,7 +78,7 @@ class CorrectPanel(QGroupBox):
     def show_choices(self, *, whole: bool, reach: float, smallest: float, in_micrometres: bool, armed: str | None) -> None:
         """Show how the tools work, and which is in hand."""
         self.whole.setChecked(whole)
-        self.smallest.setDecimals(4 if in_micrometres else 0)
+        self.smallest.setDecimals((6 if whole else 4) if in_micrometres else 0)
         for box, value in ((self.reach, reach), (self.smallest, smallest)):
             with QSignalBlocker(box):
                 box.setValue(value)

@@ -53,7 +53,7 @@ CUT = ObjectTool(
     "Cut",
     "Shift-K",
     "Cut an object along a line",
-    "Drag a line across an object: it is cut there. Press again to give it up.",
+    "Drag a line across an object: it is cut there. Esc, or the key again, gives it up.",
     Pointing.NOTHING,
 )
 DELETE = ObjectTool("delete", "Delete", "Shift-D", "Delete the object", "Turn the object into background.")

@@ -22,10 +22,11 @@ from napari_scsam.gui.hand import Hand
 from napari_scsam.gui.layers import classes_of, learn_class
 from napari_scsam.gui.locks import lock, locked_labels, protect_locked
 from napari_scsam.gui.object_work import ObjectWork
-from napari_scsam.gui.plane import layer_voxel_size
+from napari_scsam.gui.plane import layer_voxel_size, plane_shown_of
 from napari_scsam.gui.pointing import View, labels_layer, look_at, view_of, voxel_under_mouse
 
 if TYPE_CHECKING:
+    from napari.layers import Labels
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
@@ -70,6 +71,7 @@ class Correcting:
         self._at: Voxel = ()
         session.protections.append(protect_locked)
         session.ended.connect(self._work.worker.stop)
+        session.ended.connect(self._on_ended)
         if session.viewer is not None:
             session.viewer.layers.events.removed.connect(self._on_removed)
 
@@ -139,6 +141,8 @@ class Correcting:
         """Choose how far tools reach, and what is small."""
         self.by = self.by if by is None else by
         self.smallest = self.smallest if smallest is None else smallest
+        if smallest is None and in_micrometres not in (None, self.in_micrometres):
+            self._turn_smallest(in_micrometres=bool(in_micrometres))
         self.in_micrometres = self.in_micrometres if in_micrometres is None else in_micrometres
         self.changed.emit()
 
@@ -192,15 +196,15 @@ class Correcting:
         if self._line is not None and self._line.layer in self._viewer.layers:
             self._line.close()
             self._line = None
+            self.said.emit("Nothing was cut.")
             return
-        view = view_of(self._viewer)
-        done = partial(self._drawn, view)
-        self._line = CutLine(self._viewer, view.layer, done, self._work.worker.trickle)
-        self.said.emit("Drag a line across the object.")
+        layer = view_of(self._viewer).layer
+        self._line = CutLine(self._viewer, layer, partial(self._drawn, layer), partial(self.use, "cut"), self._work.worker.trickle)
+        self.said.emit("Drag a line across the object; Esc leaves it.")
 
-    def _drawn(self, view: View, points: NDArray[np.float64]) -> None:
+    def _drawn(self, layer: Labels, points: NDArray[np.float64]) -> None:
         self._line = None
-        self._work.attempt(partial(self._cut_along, view, points))
+        self._work.attempt(partial(self._cut_along, layer, points))
 
     def next(self) -> None:
         """Go to the next object."""
@@ -215,6 +219,8 @@ class Correcting:
         view = view_of(self._viewer)
         value = int(view.layer.selected_label)
         if view.classes:
+            if not value:
+                raise UserError("the selected label is the background; select the class in the layer controls first")
             self._check_lock(view, value)
         smallest = self.smallest / self._voxel_in_micrometres(view) if self.in_micrometres else self.smallest
         work = partial(delete_small, smallest=smallest, value=value)
@@ -278,7 +284,8 @@ class Correcting:
         done = partial(self._work.write, view, f"{did} {view.name(value)}")
         self._work.start(view, tool, done, whole=self.whole, seed=voxel, boxed=boxed or self.whole)
 
-    def _cut_along(self, view: View, points: NDArray[np.float64]) -> None:
+    def _cut_along(self, layer: Labels, points: NDArray[np.float64]) -> None:
+        view = View(layer, plane_shown_of(self._viewer, layer))  # of now: the slice may have changed since the tool was taken
         rows, columns = (axis for axis in range(view.layer.ndim) if axis != view.plane.axis)
         line, section = points[:, [rows, columns]], view.plane.read(view.layer.data)
         wall = wall_along(line.tolist(), (section.shape[0], section.shape[1]))
@@ -302,13 +309,18 @@ class Correcting:
         self._work.start(view, steps, partial(self._look, view), whole=True, boxed=True)
 
     def _sieved(self, view: View, found: Sieved) -> None:
-        self._work.write(view, f"Deleted {found.objects:,} small objects", found.edit)
+        self._work.write(view, f"Deleted {found.objects:,} small object{'' if found.objects == 1 else 's'}", found.edit)
 
     def _look(self, view: View, stop: Stop) -> None:
         self._at = stop.voxel
         view.layer.selected_label = stop.value
         look_at(self._viewer, view, stop.voxel)
         self.said.emit(f"{view.name(stop.value).capitalize()}, {view_of(self._viewer).plane.describe()}.")
+
+    def _on_ended(self) -> None:
+        session, line = self._session(), self._line
+        if line is not None and session is not None and not session.window_is_gone:
+            line.close()
 
     def _on_removed(self, event: Event) -> None:
         self._work.forget(event.value)
@@ -319,6 +331,14 @@ class Correcting:
         if len(at) != len(shape) or any(i >= n for i, n in zip(at, shape, strict=True)):
             return False
         return (axis is None or at[axis] == view.plane.position) and int(view.layer.data[at]) == value
+
+    def _turn_smallest(self, *, in_micrometres: bool) -> None:
+        """Keep the smallest size when its unit changes, where the layer says how large its pixels are."""
+        try:
+            voxel = self._voxel_in_micrometres(view_of(self._viewer))
+        except UserError:
+            return
+        self.smallest *= voxel if in_micrometres else 1 / voxel
 
     def _voxel_in_micrometres(self, view: View) -> float:
         size = layer_voxel_size(view.layer)

@@ -27,6 +27,8 @@ class CutLine:
         Where, and over what.
     done
         Takes the points of the line, n × axes of the labels layer, after it was drawn.
+    leave
+        Gives it up, when Esc is pressed.
     soon
         Runs a generator after the mouse event is over.
     """
@@ -36,6 +38,7 @@ class CutLine:
         viewer: Viewer,
         labels: Labels,
         done: Callable[[NDArray[np.float64]], None],
+        leave: Callable[[], None],
         soon: Callable[[Generator[None, None, None]], None],
     ) -> None:
         self._viewer, self._labels, self._done, self._soon = viewer, labels, done, soon
@@ -47,6 +50,7 @@ class CutLine:
             metadata={NOT_KEPT: True},
             **place_of(labels),
         )
+        self.layer.bind_key("Escape", lambda _: leave(), overwrite=True)
         viewer.add_layer(self.layer)
         viewer.layers.selection.active = self.layer
         self.layer.mode = "add_line"

@@ -14,7 +14,7 @@ from psygnal import Signal
 
 from napari_scsam.checkpoint import CheckpointInfo, listed_name
 from napari_scsam.config import ClassSpec, Progress, TaughtClass, UserError, missing_classes
-from napari_scsam.data.export import export_training_set
+from napari_scsam.data.export import RECIPE, export_training_set
 from napari_scsam.data.image_labels import IMAGE_LABELS, write_into_image
 from napari_scsam.data.ome_zarr import read_class_table
 from napari_scsam.data.project import Project
@@ -91,7 +91,9 @@ class Exporting:
         out, otherwise = written
         self.keeper.log("exported a training set", name=out.name)
         alone = f" {otherwise} numbers classes otherwise, so what is trained will know those of this project alone." if otherwise else ""
-        self.session.status.emit(f"{out.name} is written. To train on it: scsam train {out} -o mine.safetensors{alone}")
+        ours = (out / RECIPE).is_file()  # nnU-Net's form holds none of ours
+        use = f" To train on it: scsam train {out} -o mine.safetensors{alone}" if ours else " It is for nnU-Net to train on."
+        self.session.status.emit(f"{out.name} is written.{use}")
 
     def _on_written(self, where: Path | None) -> None:
         if where is None:

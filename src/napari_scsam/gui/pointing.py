@@ -42,6 +42,8 @@ class View:
 
     def name(self, value: int) -> str:
         """Name a label for the user."""
+        if not value:
+            return "background"
         names = {spec.id: spec.name for spec in classes_of(self.layer) or ()}
         return names.get(value, f"label {value}" if self.classes else f"object {value}")
 

@@ -58,6 +58,7 @@ class Prompting:
         session.choices_changed.connect(self._on_choices)
         session.checkpoint_changed.connect(self.changed)
         session.image_changed.connect(self._on_image)
+        session.ended.connect(self._on_ended)
 
     @property
     def active(self) -> bool:
@@ -302,6 +303,10 @@ class Prompting:
 
     def _on_image(self) -> None:
         if self.layers is not None and self.session.image is not self.layers.image:
+            self.stop()
+
+    def _on_ended(self) -> None:
+        if not self.session.window_is_gone:  # the dock was closed: its layers and keys would do nothing any more
             self.stop()
 
     def _on_removed(self) -> None:
