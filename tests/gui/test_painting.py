@@ -131,6 +131,36 @@ def test_after_undo_the_model_may_write_again(output):
     np.testing.assert_array_equal(shown(output), MITO_MIDDLE)
 
 
+def test_writes_that_belong_together_are_one_undo_step(output):
+    write(output, ER_BOTTOM, [ER])
+    write(output, MITO_TOP, [MITO])
+    for again in (prediction(mito=(slice(1, 5), MITO)), MITO_TOP * 0, MITO_TOP):
+        write(output, again, [MITO], joins=True)
+    np.testing.assert_array_equal(shown(output), np.maximum(MITO_TOP, ER_BOTTOM))
+    output.layer.undo()
+    np.testing.assert_array_equal(shown(output), ER_BOTTOM)
+    output.layer.redo()
+    np.testing.assert_array_equal(shown(output), np.maximum(MITO_TOP, ER_BOTTOM))
+    output.layer.undo()
+    write(output, MITO_MIDDLE, [MITO])  # none of it is taken for the user's
+    np.testing.assert_array_equal(shown(output), merge(ER_BOTTOM, MITO_MIDDLE, [MITO]))
+
+
+def test_what_was_done_between_two_writes_keeps_them_apart(output):
+    write(output, MITO_TOP, [MITO])
+    output.layer.data_setitem((np.array([1]), np.array([7]), np.array([9])), ER)
+    write(output, MITO_MIDDLE, [MITO], joins=True)
+    output.layer.undo()
+    assert shown(output)[7, 9] == ER
+    np.testing.assert_array_equal(shown(output)[:7], MITO_TOP[:7])
+    output.layer.undo()
+    np.testing.assert_array_equal(shown(output), MITO_TOP)
+    output.layer.undo()
+    write(output, MITO_TOP, [MITO], joins=True)  # the step it would join was undone
+    output.layer.undo()
+    assert not shown(output).any()
+
+
 def test_after_redo_the_pixels_are_the_models_again(output):
     write(output, MITO_TOP, [MITO])
     output.layer.undo()

@@ -68,6 +68,11 @@ class SliceRequest:
         whole = (self.volume, self.plane)
         return whole if self.region is None else (*whole, self.region)
 
+    def follows(self, other: SliceRequest | None) -> bool:
+        """Tell whether it asks what another did, with other thresholds."""
+        same = other is not None and (self.key, self.classes) == (other.key, other.classes)
+        return same and other is not None and self.shifts != other.shifts
+
     def read(self) -> NDArray[Any]:
         """Read the pixels to look at, (rows, columns)."""
         if self.region is None:

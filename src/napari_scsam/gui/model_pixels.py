@@ -51,9 +51,12 @@ class ModelPixels:
             return np.zeros_like(like)
         return np.frombuffer(zlib.decompress(self._writes[-1 - before][number]), like.dtype).reshape(like.shape)
 
-    def add_write(self, bands: Sequence[bytes]) -> None:
-        """Remember a write, its bands packed by `pack`."""
+    def add_write(self, bands: Sequence[bytes], instead: list[bytes] | None = None) -> list[bytes]:
+        """Remember a write, its bands packed by `pack`, and give it; it replaces another that it is undone with, if that was the last."""
+        if self._writes and self._writes[-1] is instead:
+            self._writes.pop()
         self._writes = [*self._writes, list(bands)][-REMEMBERED:]
+        return self._writes[-1]
 
     def claim(self, number: int, theirs: NDArray[np.bool_], dtype: Any) -> None:
         """Call pixels of a band the user's, whatever the last write put there."""

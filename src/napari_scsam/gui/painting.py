@@ -39,6 +39,9 @@ class OrganelleLabels:
         self.recall: Callable[[Plane, slice], NDArray[Any]] | None = None
         """What the model wrote into rows of a plane before this window was opened."""
         self._written: defaultdict[Plane, ModelPixels] = defaultdict(ModelPixels)
+        self._step: list[Any] | None = None
+        self._pixels: list[bytes] | None = None
+        """The undo step of the last write, and what is remembered of it."""
 
     def model_pixels(self, plane: Plane) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Give rows of a plane, and what the model last wrote there."""
@@ -57,6 +60,7 @@ class OrganelleLabels:
         ids: Collection[int],
         *,
         replace_edits: bool = False,
+        joins: bool = False,
         keep: Callable[[slice, NDArray[Any]], NDArray[np.bool_]] | None = None,
     ) -> Generator[None, None, int]:
         """Put a prediction into a plane, band by band, as one undo step.
@@ -72,6 +76,8 @@ class OrganelleLabels:
             classes are cleared where the prediction has them no more.
         replace_edits
             Write over the user's pixels, too.
+        joins
+            Make it one undo step with the last write, if nothing was done since.
         keep
             Given rows and their labels: which pixels stay whatever comes.
 
@@ -102,10 +108,21 @@ class OrganelleLabels:
                 changed += self._set_pixels(plane, rows, np.where(ours, wanted, current), current)
                 packed.append(pack(np.where(ours, wanted, remembered)))
         if changed:
-            written.add_write(packed)
+            joined = self._join_steps(joins)
+            self._pixels = written.add_write(packed, instead=self._pixels if joined else None)
             self.layer.refresh(extent=False)
             self.wrote.emit(self, plane, tuple(ids))
         return changed
+
+    def _join_steps(self, joins: bool) -> bool:
+        """Make the undo step just done one with that of the last write, if that is wanted and came just before; say whether."""
+        history = self.layer._undo_history  # napari has no public word for it
+        joined = joins and len(history) > 1 and history[-2] is self._step
+        if joined:
+            newest = history.pop()
+            history[-1].extend(newest)
+        self._step = history[-1]
+        return joined
 
     def refused_steps(self, plane: Plane, prediction: NDArray[Any]) -> Generator[None, None, int]:
         """Count, band by band, the pixels of a prediction that was written that hold something else: what was to be kept."""

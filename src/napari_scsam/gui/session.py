@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -109,6 +110,8 @@ class Session:
         self._sources = Sources()
         self._sources.changed.connect(self.image_changed)
         self._embedded: deque[Hashable] = deque(maxlen=REMEMBERED_SLICES)
+        self._last: SliceRequest | None = None
+        """What was written last, without its pixels."""
         self._users = 0
         self._receivers: dict[str, Callable[[Any], None]] = {}
         for kind, receiver in (("load", self._on_loaded), ("segment", self._on_segmented), ("open", self._on_opened)):
@@ -389,7 +392,9 @@ class Session:
         ids = [spec.id for spec in request.classes]
         labels, outside = result.on_plane()
         keep = partial(self._left_alone, output.layer, request, outside)
-        yield from output.write_steps(request.plane, labels, ids, replace_edits=self.replace_edits, keep=keep)
+        joins = request.follows(self._last)  # one drag of the slider is one undo step
+        yield from output.write_steps(request.plane, labels, ids, replace_edits=self.replace_edits, joins=joins, keep=keep)
+        self._last = replace(request, data=None)
         self._embedded.append(request.embedding)
         if len(ids) == 1:
             output.layer.selected_label = ids[0]
