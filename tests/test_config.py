@@ -33,6 +33,7 @@ def test_a_class_without_colour_gets_one_of_its_own() -> None:
         ({"name": "er"}, "a whole number as id and a name"),
         ({"id": "one", "name": "er"}, "a whole number as id and a name"),
         ({"id": 1}, "a whole number as id and a name"),
+        ({"id": 1, "name": "er", "reach": "far"}, "reach and smallest, if any, are numbers"),
     ],
 )
 def test_unusable_class_is_refused(data: dict[str, Any], says: str) -> None:

@@ -68,6 +68,8 @@ def test_a_part_lies_within_its_reach_of_the_whole() -> None:
     assert (label_map(logits, classes, classes) == far).all()  # of unknown size
     anywhere = tuple(replace(spec, reach=0.0) for spec in classes)
     assert (label_map(logits, anywhere, anywhere, (5.0, 5.0)) == far).all()
+    coarse = label_map(logits, classes, classes, (200.0, 200.0))  # a pixel is wider than the reach
+    assert (coarse == [0] * 10 + [1] * 2 + [2] + [0] * 17 + [4] * 10).all()
     across = label_map(logits.transpose(0, 2, 1), classes, classes, (10.0, 5.0))
     assert (across[:, 4] == [0] * 10 + [1] * 2 + [2] * 2 + [0] * 16 + [4] * 10).all()
 

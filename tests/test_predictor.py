@@ -4,6 +4,7 @@ import copy
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -518,3 +519,16 @@ def test_no_strokes_are_told(predictor: Predictor, square: np.ndarray) -> None:
 def test_without_an_image_there_is_one_sentence(predictor: Predictor, ask: Callable[[Predictor], object]) -> None:
     with pytest.raises(UserError, match="no image is set; call set_image first"):
         ask(predictor)
+
+
+def test_sizes_of_sections_are_judged_where_the_pixel_size_is_known(predictor: Predictor, blobs: np.ndarray) -> None:
+    plain = predictor.model.classes
+    predictor.set_image(blobs)
+    found = predictor.segment()
+    shown = next(spec for spec in plain if (found == spec.id).any())
+    predictor.model.classes = tuple(replace(spec, smallest=1e12) if spec is shown else spec for spec in plain)  # nothing is as large
+    predictor.set_image(blobs, 8.0)
+    assert not (predictor.segment() == shown.id).any()
+    predictor.set_image(blobs)  # the same pixels; nobody says how large they are
+    np.testing.assert_array_equal(predictor.segment(), found)
+    predictor.model.classes = plain

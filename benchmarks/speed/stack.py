@@ -15,11 +15,15 @@ from torch import Tensor
 
 from napari_scsam.data.preprocess import measure_contrast
 from napari_scsam.data.tiling import cut
+from napari_scsam.data.volumes import as_volume
 from napari_scsam.infer.device import precision
 from napari_scsam.infer.lanes import lanes, side_by_side
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.model import ScSAM
 from napari_scsam.volume.run import segment_volume
+
+SIZE = (5.0, 5.0, 5.0)
+"""Of a voxel in nm, which the shipped model was made for, so that nothing is resampled."""
 
 
 def measure(*, quick: bool) -> list[Figure]:
@@ -32,13 +36,14 @@ def measure(*, quick: bool) -> list[Figure]:
 
 def one(name: str, model: ScSAM, images: NDArray[np.uint8], rounds: int) -> list[Figure]:
     """Time a first slice, the whole stack into zarr, and the encoders alone; every predictor is new, for it remembers what it saw."""
+    volume = as_volume(images, SIZE)
     with tempfile.TemporaryDirectory() as folder:
         seconds = interleaved(
             {
                 "encoders": encoders_alone(Predictor(model, "cpu"), images, 1),
                 "lanes": encoders_alone(Predictor(model, "cpu"), images, lanes()),
                 "first": lambda: first_slice(Predictor(model, "cpu"), images[0]),
-                "stack": lambda: list(segment_volume(images, Predictor(model, "cpu"), Path(folder) / "labels.zarr", overwrite=True)),
+                "stack": lambda: list(segment_volume(volume, Predictor(model, "cpu"), Path(folder) / "labels.zarr", overwrite=True)),
             },
             rounds,
         )
@@ -52,7 +57,7 @@ def one(name: str, model: ScSAM, images: NDArray[np.uint8], rounds: int) -> list
 
 def first_slice(predictor: Predictor, image: NDArray[np.uint8]) -> None:
     """Segment a slice that was never seen."""
-    predictor.set_image(image)
+    predictor.set_image(image, SIZE)
     predictor.segment()
 
 

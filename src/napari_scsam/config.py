@@ -81,7 +81,8 @@ class ClassSpec:
             class_id, name = int(data["id"]), str(data["name"])
             sizes = {key: float(data.get(key, 0)) for key in ("reach", "smallest")}
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"the class {dict(data)} cannot be read; give each class a whole number as id and a name") from error
+            wanted = "give each class a whole number as id and a name; reach and smallest, if any, are numbers"
+            raise UserError(f"the class {dict(data)} cannot be read; {wanted}") from error
         return cls(class_id, name, str(data.get("colour", "")), str(data.get("description", "")), str(data.get("part_of", "")), **sizes)
 
     def to_dict(self) -> dict[str, Any]:

@@ -70,8 +70,7 @@ class SliceRequest:
 
     def follows(self, other: SliceRequest | None) -> bool:
         """Tell whether it asks what another did, with other thresholds."""
-        same = other is not None and (self.key, self.classes) == (other.key, other.classes)
-        return same and other is not None and self.shifts != other.shifts
+        return other is not None and (self.key, self.classes) == (other.key, other.classes) and self.shifts != other.shifts
 
     def read(self) -> NDArray[Any]:
         """Read the pixels to look at, (rows, columns)."""

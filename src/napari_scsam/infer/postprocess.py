@@ -86,10 +86,10 @@ def pass_on(best: NDArray[np.int64], where: NDArray[np.bool_], logits: NDArray[n
 
 
 def within(mask: NDArray[np.bool_], reach: float, pixel: tuple[float, float]) -> NDArray[np.bool_]:
-    """Widen a Y×X mask by so many nm along both axes."""
+    """Widen a Y×X mask by so many nm along both axes, and by a pixel at least."""
     near = mask.view(np.uint8)
     for axis, side in enumerate(pixel):
-        near = ndimage.maximum_filter1d(near, 2 * round(reach / side) + 1, axis)
+        near = ndimage.maximum_filter1d(near, 2 * max(1, round(reach / side)) + 1, axis)
     return near.view(np.bool_)
 
 

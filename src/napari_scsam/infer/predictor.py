@@ -49,6 +49,8 @@ class Slice:
     """(Y, X) of the image as given."""
     grey: NDArray[np.float32]
     """In 0..1, resampled."""
+    pixel: tuple[float, float] | None = None
+    """(y, x) of a pixel of the image as given, in nm; None when nobody has said it."""
     logits: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     """Classes asked for so far, by name: Y×X of the image as given."""
     grids: dict[int, Grid] = field(default_factory=dict)
@@ -58,10 +60,6 @@ class Slice:
     def zoom(self) -> tuple[float, float]:
         """Model pixels to one image pixel, (y, x)."""
         return self.grey.shape[0] / self.shape[0], self.grey.shape[1] / self.shape[1]
-
-    def nm(self, model_pixel: float | None) -> tuple[float, float] | None:
-        """Give the pixel size of the image as given, (y, x) in nm, if a model has one; an unknown size is the model's."""
-        return None if model_pixel is None else (model_pixel * self.zoom[0], model_pixel * self.zoom[1])
 
     def grid(self, side: int) -> Grid:
         """Cut it into tiles with sides of at most so many model pixels."""
@@ -150,13 +148,14 @@ class Predictor:
         """
         pixels = check_slice(np.asarray(image))
         contrast = contrast or measure_contrast(pixels)
-        zoom = self.zoom_for(voxel_size)
+        zoom, size = self.zoom_for(voxel_size), parse_voxel_size(voxel_size)
+        pixel = None if size is None else (size[1], size[2])
         name = key if key is not None else hashlib.blake2b(np.ascontiguousarray(pixels).tobytes()).hexdigest()
         full_key = (name, pixels.shape, pixels.dtype.str, contrast, zoom)
-        if self._slice is not None and self._slice.key == full_key:
+        if self._slice is not None and (self._slice.key, self._slice.pixel) == (full_key, pixel):
             return self._slice
         shape = (pixels.shape[0], pixels.shape[1])
-        return Slice(full_key, shape, resample(normalise(pixels, contrast)[None], zoomed(shape, zoom))[0])
+        return Slice(full_key, shape, resample(normalise(pixels, contrast)[None], zoomed(shape, zoom))[0], pixel)
 
     def look_at(self, slice_: Slice) -> None:
         """Choose a prepared slice, as `set_image` does."""
@@ -275,7 +274,7 @@ class Predictor:
         `shifts` are as `settle` takes them.
         """
         moved = {name: by for name, by in (shifts or {}).items() if by}
-        wanted, key = select_classes(self.classes, names), (self.current().key, frozenset(moved.items()))
+        wanted, key = select_classes(self.classes, names), (self.current().key, self.current().pixel, frozenset(moved.items()))
         if key not in self._answers:
             logits = yield from self.logits_steps()
             self._answers[key] = self.settle(logits, shifts=moved)
@@ -299,7 +298,7 @@ class Predictor:
         """
         thresholds = self.model.thresholds.float().cpu().numpy()
         thresholds = (thresholds + [(shifts or {}).get(c.name, 0.0) for c in self.classes])[:, None, None].astype(np.float32)
-        pixel = self._slice.nm(self.model.config.nm_per_pixel) if self._slice is not None else None
+        pixel = self._slice.pixel if self._slice is not None else None
         return label_map(logits - thresholds if thresholds.any() else logits, self.classes, wanted or self.classes, pixel)
 
     def segment(self, names: Sequence[str] | None = None) -> NDArray[Any]:
