@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -87,3 +88,36 @@ def test_crumbs_go_to_the_next_likeliest_class() -> None:
     assert (label_map(logits, classes, classes, (10.0, 5.0)) != expected).sum() == 14  # the same pixels, twice as large
     assert (label_map(logits, classes, classes)[8:10, 10:17] == 1).all()  # of unknown size
     assert (logits[0, 8:10, 10:17] == 3).all()
+
+
+def shuffled(logits: np.ndarray, classes: tuple[ClassSpec, ...]) -> list[np.ndarray]:
+    """Give the labels that each order of the classes makes of the same logits."""
+    orders = [list(order) for order in permutations(range(len(classes)))]
+    return [label_map(logits[order], [classes[i] for i in order], classes, (5.0, 5.0)) for order in orders]
+
+
+def test_crumbs_do_not_depend_on_the_order_of_the_classes() -> None:
+    classes = (ClassSpec(1, "a", smallest=400), ClassSpec(2, "b", smallest=400), ClassSpec(4, "c"))
+    logits = np.full((3, 12, 30), -1, np.float32)
+    logits[0, 2:4, 2:6], logits[1, 2:4, 2:6] = 3, 2  # a crumb each, side by side, where the other is the next likeliest
+    logits[1, 2:4, 6:10], logits[0, 2:4, 6:10] = 3, 2
+    logits[0, 8:10, 2:6], logits[1, 8:10, 2:6] = 3, 2  # a crumb of a, which makes a crumb of b larger in vain
+    logits[1, 8:10, 6:8], logits[2, 8:10, 6:8] = 3, 1
+    logits[0, 2:8, 20:24] = 3  # large enough, and a crumb of b beside it goes to it
+    logits[1, 2:4, 24:26], logits[0, 2:4, 24:26] = 3, 2
+    expected = np.zeros((12, 30), np.uint8)
+    expected[2:8, 20:24] = expected[2:4, 24:26] = 1
+    expected[8:10, 6:8] = 4
+    for labels in shuffled(logits, classes):
+        assert (labels == expected).all()
+
+
+def test_reaches_do_not_depend_on_the_order_of_the_classes() -> None:
+    wholes = ClassSpec(1, "a"), ClassSpec(2, "b")
+    classes = (*wholes, ClassSpec(4, "rim of a", part_of="a", reach=20), ClassSpec(5, "rim of b", part_of="b", reach=20))
+    logits = np.full((4, 6, 40), -1, np.float32)
+    logits[0, :, :4], logits[1, :, 36:] = 3, 3
+    logits[2, :, 4:20], logits[3, :, 20:36] = 2, 2
+    logits[3, :, 4:20], logits[2, :, 20:36] = 1, 1  # too far from the one, and the other too
+    for labels in shuffled(logits, classes):
+        assert (labels == [1] * 4 + [4] * 4 + [0] * 24 + [5] * 4 + [2] * 4).all()

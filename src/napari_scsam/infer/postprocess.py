@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,13 +60,10 @@ def label_map(
     values = np.array([0, *(written_as(c, wanted) for c in classes)], label_dtype(classes))
     best = likeliest(logits)
     if pixel is not None:
-        for row, spec in enumerate(classes):
-            if spec.reach and (wholes := [i for i, c in enumerate(classes) if c.name == spec.part_of]):
-                pass_on(best, (best == row + 1) & ~within(best == wholes[0] + 1, spec.reach, pixel), logits, [row])
-        for row, spec in enumerate(classes):
-            if spec.smallest:
-                family = [row, *(i for i, c in enumerate(classes) if c.part_of == spec.name)]
-                pass_on(best, crumbs(np.isin(best, np.array(family) + 1), spec.smallest / (pixel[0] * pixel[1])), logits, family)
+        settle(best, logits, [([row], partial(out_of_reach, row, whole, reach, pixel)) for row, whole, reach in parts_of(classes)])
+        area = pixel[0] * pixel[1]
+        families = [(family_of(spec, classes), spec.smallest / area) for spec in classes if spec.smallest]
+        settle(best, logits, [(rows, partial(crumbs_of, rows, smallest)) for rows, smallest in families])
     labels: NDArray[np.unsignedinteger] = values[best]
     return labels
 
@@ -77,12 +75,57 @@ def likeliest(logits: NDArray[np.float32]) -> NDArray[np.int64]:
     return rows
 
 
+Judge = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+"""Finds, in a Y×X map of rows counted from 1, the pixels that do not belong to what it judges."""
+
+
+def settle(best: NDArray[np.int64], logits: NDArray[np.float32], judged: Sequence[tuple[Sequence[int], Judge]]) -> None:
+    """Pass on what its judge finds of these rows, in place, until no judge finds any.
+
+    All judge the same map before a pixel moves, so that their order does not matter. They judge again because a pixel
+    may have gone to rows of another; it never comes back to rows that it left.
+    """
+    if len(judged) == 1:  # once is enough, and nothing need be remembered
+        (rows, judge), *_ = judged
+        pass_on(best, judge(best), logits, rows)
+        return
+    left = logits
+    while (found := [(rows, judge(best)) for rows, judge in judged]) and any(where.any() for _, where in found):
+        left = left.copy() if left is logits else left
+        for rows, where in found:
+            for row in rows:
+                left[row][where] = -np.inf
+        pass_on(best, np.any([where for _, where in found], axis=0), left, [])
+
+
 def pass_on(best: NDArray[np.int64], where: NDArray[np.bool_], logits: NDArray[np.float32], rows: Sequence[int]) -> None:
     """Give the pixels of a Y×X mask to the likeliest class that is not of these rows of the K×Y×X logits, in place."""
     places = np.flatnonzero(where)  # a few of many: an index is quicker than the mask
     others = logits.reshape(len(logits), -1)[:, places]
     others[rows] = -np.inf
     best.reshape(-1)[places] = likeliest(others)
+
+
+def parts_of(classes: Sequence[ClassSpec]) -> list[tuple[int, int, float]]:
+    """Give row, row of the whole, and reach of the parts that do not lie anywhere."""
+    rows = {spec.name: row for row, spec in enumerate(classes)}
+    return [(row, rows[spec.part_of], spec.reach) for row, spec in enumerate(classes) if spec.reach and spec.part_of in rows]
+
+
+def family_of(spec: ClassSpec, classes: Sequence[ClassSpec]) -> list[int]:
+    """Give the rows of a class and of its parts."""
+    return [row for row, other in enumerate(classes) if spec.name in (other.name, other.part_of)]
+
+
+def out_of_reach(row: int, whole: int, reach: float, pixel: tuple[float, float], best: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Find the pixels of a part that lie too far from its whole."""
+    far: NDArray[np.bool_] = (best == row + 1) & ~within(best == whole + 1, reach, pixel)
+    return far
+
+
+def crumbs_of(rows: Sequence[int], smallest: float, best: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Find the regions of a class and its parts of fewer pixels than `smallest`."""
+    return crumbs(np.isin(best, np.array(rows) + 1), smallest)
 
 
 def within(mask: NDArray[np.bool_], reach: float, pixel: tuple[float, float]) -> NDArray[np.bool_]:
