@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -68,18 +67,21 @@ def label_map(
     return labels
 
 
-def likeliest(logits: NDArray[np.float32]) -> NDArray[np.int64]:
+def likeliest(logits: NDArray[np.float32]) -> NDArray[np.unsignedinteger]:
     """Give the row of the highest of K×… logits, counted from 1; 0 where none is above 0."""
-    highest, best = torch.from_numpy(np.ascontiguousarray(logits)).max(0)
-    rows: NDArray[np.int64] = torch.where(highest > 0, best + 1, 0).numpy()
+    highest = np.zeros(logits.shape[1:], np.float32)
+    rows = np.zeros(logits.shape[1:], np.min_scalar_type(len(logits)))
+    for row, values in enumerate(logits, 1):  # several times quicker than an argmax over the first axis
+        np.copyto(rows, row, where=values > highest)
+        np.maximum(highest, values, out=highest)
     return rows
 
 
-Judge = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+Judge = Callable[[NDArray[np.unsignedinteger]], NDArray[np.bool_]]
 """Finds, in a Y×X map of rows counted from 1, the pixels that do not belong to what it judges."""
 
 
-def settle(best: NDArray[np.int64], logits: NDArray[np.float32], judged: Sequence[tuple[Sequence[int], Judge]]) -> None:
+def settle(best: NDArray[np.unsignedinteger], logits: NDArray[np.float32], judged: Sequence[tuple[Sequence[int], Judge]]) -> None:
     """Pass on what its judge finds of these rows, in place, until no judge finds any.
 
     All judge the same map before a pixel moves, so that their order does not matter. They judge again because a pixel
@@ -98,7 +100,7 @@ def settle(best: NDArray[np.int64], logits: NDArray[np.float32], judged: Sequenc
         pass_on(best, np.any([where for _, where in found], axis=0), left, [])
 
 
-def pass_on(best: NDArray[np.int64], where: NDArray[np.bool_], logits: NDArray[np.float32], rows: Sequence[int]) -> None:
+def pass_on(best: NDArray[np.unsignedinteger], where: NDArray[np.bool_], logits: NDArray[np.float32], rows: Sequence[int]) -> None:
     """Give the pixels of a Y×X mask to the likeliest class that is not of these rows of the K×Y×X logits, in place."""
     places = np.flatnonzero(where)  # a few of many: an index is quicker than the mask
     others = logits.reshape(len(logits), -1)[:, places]
@@ -117,13 +119,13 @@ def family_of(spec: ClassSpec, classes: Sequence[ClassSpec]) -> list[int]:
     return [row for row, other in enumerate(classes) if spec.name in (other.name, other.part_of)]
 
 
-def out_of_reach(row: int, whole: int, reach: float, pixel: tuple[float, float], best: NDArray[np.int64]) -> NDArray[np.bool_]:
+def out_of_reach(row: int, whole: int, reach: float, pixel: tuple[float, float], best: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
     """Find the pixels of a part that lie too far from its whole."""
     far: NDArray[np.bool_] = (best == row + 1) & ~within(best == whole + 1, reach, pixel)
     return far
 
 
-def crumbs_of(rows: Sequence[int], smallest: float, best: NDArray[np.int64]) -> NDArray[np.bool_]:
+def crumbs_of(rows: Sequence[int], smallest: float, best: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
     """Find the regions of a class and its parts of fewer pixels than `smallest`."""
     return crumbs(np.isin(best, np.array(rows) + 1), smallest)
 
