@@ -29,17 +29,18 @@ class PromptMaskDecoder(MaskDecoder):  # type: ignore[misc]
     """SAM's decoder, same keys, for embeddings that are already expanded to one a prompt.
 
     The original repeats one image's embedding for all its prompts, so it
-    takes a single image a call; here N prompts of any images go in one batch.
+    takes a single image a call; here B images go in one batch, with as many prompts each.
     Only the single-mask output is computed: classes are not ambiguous.
     """
 
     def forward(self, embeddings: Tensor, positions: Tensor, sparse: Tensor, dense: Tensor) -> Decoded:
-        """Decode N×256×h×w embeddings with N×n×256 sparse and N×256×h×w dense prompts.
+        """Decode B×256×h×w embeddings with N×n×256 sparse and N×256×h×w dense prompts, N/B for each in turn.
 
         `positions` is SAM's encoding of the actual grid, 1×256×h×w.
         """
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight]).expand(len(sparse), -1, -1)
-        tokens, cells = self.transformer(embeddings + dense, positions, torch.cat([own, sparse], dim=1))
+        cells = (as_cells(embeddings)[:, None] + as_cells(dense).unflatten(0, (len(embeddings), -1))).flatten(0, 1)
+        tokens, cells = self.transformer(cells, as_cells(positions), torch.cat([own, sparse], dim=1))
         logits = self.masks(cells, self.output_hypernetworks_mlps[0](tokens[:, 1]), embeddings.shape[2:])
         return Decoded(logits, self.iou_prediction_head(tokens[:, 0])[:, :1], tokens[:, 1])
 
@@ -56,6 +57,11 @@ class PromptMaskDecoder(MaskDecoder):  # type: ignore[misc]
         masks = torch.einsum("nc,nsabc->nsab", filters.to(quarters.dtype), quarters)
         (h, w), n = grid, len(cells)
         return masks.view(n, h, w, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4, 6).reshape(n, 1, 4 * h, 4 * w)
+
+
+def as_cells(maps: Tensor) -> Tensor:
+    """N×C×h×w to N×h·w×C; a view, for channels lie side by side in memory (`channels_last`)."""
+    return maps.flatten(2).transpose(1, 2)
 
 
 def spread(layer: nn.ConvTranspose2d, cells: Tensor) -> Tensor:
@@ -109,14 +115,14 @@ class DetailPath(nn.Module):
 
         `prototypes` (K×256, of unit length) say which classes the masks are; None for clicks and boxes.
         """
-        batch = len(features)
-        coarse = decoded.logits.view(batch, -1, *decoded.logits.shape[2:])
-        filters = self.filters(decoded.token).view(batch, coarse.shape[1], -1)
+        coarse = decoded.logits.view(len(features), -1, *decoded.logits.shape[2:])  # B×K×4h×4w
+        filters = self.filters(decoded.token).unflatten(0, coarse.shape[:2])
         if prototypes is not None:
             filters = filters + self.class_filters(prototypes)
-        filters = filters.view(batch, 4 * coarse.shape[1], -1)
-        rows = features.permute(0, 2, 3, 1).flatten(1, 2)  # channels side by side, as the convolutions left them
-        filtered = torch.baddbmm(filters[:, None, :, -1], rows, filters[..., :-1].transpose(1, 2).to(rows.dtype))
-        fine = F.pixel_shuffle(filtered.transpose(1, 2).reshape(batch, -1, *features.shape[2:]), 2)
-        sharp: Tensor = F.interpolate(coarse, fine.shape[2:], mode="bilinear", align_corners=False) + fine
-        return sharp
+        filters = filters.unflatten(2, (4, -1)).flatten(1, 2)  # B×4K×C+1
+        cells = features.permute(0, 2, 3, 1).flatten(1, 2)  # channels side by side, as the convolutions left them
+        fine = torch.baddbmm(filters[..., -1:], filters[..., :-1], cells.transpose(1, 2).to(filters.dtype))
+        pixels = fine.unflatten(2, features.shape[2:]).unflatten(1, (-1, 2, 2)).permute(0, 1, 4, 2, 5, 3)  # B×K×8h×2×8w×2
+        # In float32 also where the rest is not: upsampling is quicker in it.
+        sharp: Tensor = F.interpolate(coarse.float(), scale_factor=4, mode="bilinear", align_corners=False)
+        return sharp + pixels.float().flatten(4, 5).flatten(2, 3)

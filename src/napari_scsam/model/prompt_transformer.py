@@ -5,29 +5,29 @@ from __future__ import annotations
 import torch
 from segment_anything.modeling import TwoWayTransformer
 from segment_anything.modeling.transformer import Attention, TwoWayAttentionBlock
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 
 
 class PromptTransformer(TwoWayTransformer):  # type: ignore[misc]
     """Lets prompts and image cells look at each other.
 
-    Most of the original's time goes to the cells, of which there are hundreds
-    for a handful of tokens. Here they are read once a layer: positions are
-    added after the linear layers, where they are the same for all prompts
-    (``W(x + p) = Wx + Wp``), and so one product gives all three projections.
+    Most of the original's time goes to projecting the cells, of which there
+    are hundreds for a handful of tokens. Here no cell is projected: the
+    linear layers on its side are multiplied into the tokens' side first,
+    ``q · (W x) = (Wᵀ q) · x``, so that what is left are products of a few
+    dozen vectors with the cells as they are.
     """
 
-    def forward(self, image_embedding: Tensor, image_pe: Tensor, point_embedding: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, cells: Tensor, positions: Tensor, prompts: Tensor) -> tuple[Tensor, Tensor]:
         """Refine N prompts and their images.
 
         Parameters
         ----------
-        image_embedding
-            N×256×h×w.
-        image_pe
-            1×256×h×w, the same for all.
-        point_embedding
+        cells
+            N×h·w×256, each prompt's own image; the original takes them as N×256×h×w.
+        positions
+            1×h·w×256, the same for all.
+        prompts
             N×n×256 tokens.
 
         Returns
@@ -35,46 +35,66 @@ class PromptTransformer(TwoWayTransformer):  # type: ignore[misc]
         tokens : N×n×256
         cells : N×h·w×256
         """
-        cells, key_pe = (x.flatten(2).transpose(1, 2) for x in (image_embedding, image_pe))
-        tokens = point_embedding
+        tokens = prompts
         for layer in self.layers:
-            tokens, cells = two_way(layer, tokens, cells, point_embedding, key_pe)
-        last = self.final_attn_token_to_image
-        keys, values = project(cells, key_pe, (last.k_proj, True), (last.v_proj, False))
-        tokens = tokens + mix(last, last.q_proj(tokens + point_embedding), keys, values)
+            tokens, cells = two_way(layer, tokens, cells, prompts, positions)
+        tokens = tokens + gather(self.final_attn_token_to_image, tokens + prompts, cells + positions, cells)
         return self.norm_final_attn(tokens), cells
 
 
-def two_way(layer: TwoWayAttentionBlock, tokens: Tensor, cells: Tensor, query_pe: Tensor, key_pe: Tensor) -> tuple[Tensor, Tensor]:
-    """Tokens look at each other, then at the cells, and the cells at them; `_pe` are positions, as in SAM."""
-    q = tokens if layer.skip_first_layer_pe else tokens + query_pe
+def two_way(layer: TwoWayAttentionBlock, tokens: Tensor, cells: Tensor, prompts: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Tokens look at each other, then at the cells, and the cells at them; prompts are the tokens' positions, as in SAM."""
+    q = tokens if layer.skip_first_layer_pe else tokens + prompts
     mixed = layer.self_attn(q=q, k=q, v=tokens)
     tokens = layer.norm1(mixed if layer.skip_first_layer_pe else tokens + mixed)
-    to_image, to_tokens = layer.cross_attn_token_to_image, layer.cross_attn_image_to_token
-    keys, values, asking = project(cells, key_pe, (to_image.k_proj, True), (to_image.v_proj, False), (to_tokens.q_proj, True))
-    tokens = layer.norm2(tokens + mix(to_image, to_image.q_proj(tokens + query_pe), keys, values))
+    placed = cells + positions
+    tokens = layer.norm2(tokens + gather(layer.cross_attn_token_to_image, tokens + prompts, placed, cells))
     tokens = layer.norm3(tokens + layer.mlp(tokens))
-    answer = mix(to_tokens, asking, to_tokens.k_proj(tokens + query_pe), to_tokens.v_proj(tokens))
-    return tokens, layer.norm4(cells + answer)
+    return tokens, layer.norm4(cells + hand_out(layer.cross_attn_image_to_token, placed, tokens + prompts, tokens))
 
 
-def project(cells: Tensor, key_pe: Tensor, *layers: tuple[torch.nn.Linear, bool]) -> tuple[Tensor, ...]:
-    """Send N×h·w×C cells through linear layers at once; a layer that is told so sees them with their positions."""
-    weight = torch.cat([layer.weight for layer, _ in layers])
-    widths = [layer.out_features for layer, _ in layers]
-    added = [F.linear(key_pe, layer.weight, layer.bias) if seen else layer.bias.expand(1, key_pe.shape[1], -1) for layer, seen in layers]
-    together = F.linear(cells, weight)
-    together = together + torch.cat(added, dim=-1).to(together.dtype)  # else half precision would end here
-    return torch.split(together, widths, dim=-1)
+def gather(attention: Attention, asking: Tensor, placed: Tensor, cells: Tensor) -> Tensor:
+    """Let N×n×C tokens attend to N×h·w×C cells, with their positions and without: N×n×C.
 
-
-def mix(attention: Attention, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attend with what was projected already, N×queries×c and N×keys×c."""
-    q, k, v = (x.reshape(*x.shape[:2], attention.num_heads, -1).transpose(1, 2) for x in (q, k, v))
-    if k.shape[2] < q.shape[2]:  # a softmax over a few numbers, many times, is slow where they lie side by side
-        scores = torch.softmax(k @ q.transpose(2, 3) * q.shape[3] ** -0.5, dim=2).transpose(2, 3)
-        mixed = scores @ v
-    else:
-        mixed = F.scaled_dot_product_attention(q, k, v)
-    answer: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2))
+    The bias of the keys is left out: it adds the same to all that a softmax compares.
+    """
+    heads = attention.num_heads
+    queries = fold(attention.q_proj(asking), attention.k_proj.weight, heads)
+    shares = torch.softmax(queries @ placed.transpose(1, 2), dim=-1)  # N×heads·n×h·w
+    found = (shares @ cells).unflatten(1, (heads, -1))
+    value = attention.v_proj
+    values = torch.einsum("nhqd,hcd->nqhc", found, value.weight.to(found.dtype).unflatten(0, (heads, -1))).flatten(2) + value.bias
+    answer: Tensor = attention.out_proj(values.to(found.dtype))
     return answer
+
+
+def hand_out(attention: Attention, placed: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Let N×h·w×C cells, with their positions, attend to N×n×C tokens: N×h·w×C."""
+    heads, out = attention.num_heads, attention.out_proj
+    projected = attention.k_proj(keys)
+    folded = fold(projected, attention.q_proj.weight, heads)
+    level = bias_of(attention.q_proj, projected, heads)
+    # A softmax over a few numbers, many times, is slow where they lie side by side; here the cells do.
+    scores = torch.baddbmm(level.to(folded.dtype), folded, placed.transpose(1, 2)).unflatten(1, (heads, -1))
+    shares = torch.softmax(scores, dim=2).flatten(1, 2)  # N×heads·n×h·w
+    # The shares of a head sum to 1, so each may bring its part of the bias.
+    brought = by_head(attention.v_proj(values), out.weight.T, heads) + out.bias / heads
+    return shares.transpose(1, 2) @ brought.to(shares.dtype)
+
+
+def fold(projected: Tensor, weight: Tensor, heads: int) -> Tensor:
+    """Multiply N×n×c of the tokens' side with the other side's c×C, head by head, scaled as attention is: N×heads·n×C."""
+    return by_head(projected * (projected.shape[2] / heads) ** -0.5, weight, heads)
+
+
+def by_head(projected: Tensor, weight: Tensor, heads: int) -> Tensor:
+    """Multiply N×n×c with c×C, head by head: N×heads·n×C."""
+    split = projected.unflatten(2, (heads, -1))
+    return torch.einsum("nqhc,hcd->nhqd", split, weight.to(split.dtype).unflatten(0, (heads, -1))).flatten(1, 2)
+
+
+def bias_of(layer: nn.Linear, projected: Tensor, heads: int) -> Tensor:
+    """Give what the bias of the cells' projection adds to the scores of N×n×c tokens: N×heads·n×1."""
+    per_head = projected.unflatten(2, (heads, -1)) * layer.bias.to(projected.dtype).unflatten(0, (heads, -1))
+    scaled = per_head.sum(-1) * (projected.shape[2] / heads) ** -0.5
+    return scaled.transpose(1, 2).flatten(1)[..., None]

@@ -172,8 +172,7 @@ class ScSAM(nn.Module):
         if not needs_grad(embedding.fused, prototypes):  # half the memory to go through, K times; training keeps its precision
             embedding = embedding._replace(fused=embedding.fused.to(compute_dtype(embedding.fused)))
         sparse, dense = self.class_prompt(embedding.fused, prototypes)
-        expanded = embedding.fused.repeat_interleave(len(prototypes), dim=0)
-        decoded = self.mask_decoder(expanded, self.positions(embedding.fused), sparse, dense)
+        decoded = self.mask_decoder(embedding.fused, self.positions(embedding.fused), sparse, dense)
         return self.sharpen(decoded, embedding, F.normalize(prototypes, dim=1))
 
     def sharpen(self, decoded: Decoded, embedding: Embedding, prototypes: Tensor | None = None) -> Tensor:
@@ -212,8 +211,7 @@ class ScSAM(nn.Module):
         batch, _, h, w = embedding.fused.shape
         given = next(p for p in (boxes, masks, points[0] if points else None) if p is not None)
         sparse, dense = self.embed_prompts((h, w), points, boxes, masks)
-        expanded = embedding.fused.repeat_interleave(len(given) // batch, dim=0)
-        decoded = self.mask_decoder(expanded, self.positions(embedding.fused), sparse, dense)
+        decoded = self.mask_decoder(embedding.fused, self.positions(embedding.fused), sparse, dense)
         if self.config.detail:
             features = F.avg_pool2d(embedding.detail, 2).repeat_interleave(len(given) // batch, dim=0)
             maps = prompt_maps((4 * h, 4 * w), points, boxes, masks, len(given), features)
