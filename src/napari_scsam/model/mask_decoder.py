@@ -39,7 +39,8 @@ class PromptMaskDecoder(MaskDecoder):  # type: ignore[misc]
         `positions` is SAM's encoding of the actual grid, 1×256×h×w.
         """
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight]).expand(len(sparse), -1, -1)
-        cells = (as_cells(embeddings)[:, None] + as_cells(dense).unflatten(0, (len(embeddings), -1))).flatten(0, 1)
+        images, asked = as_cells(embeddings), as_cells(dense)
+        cells = (images[:, None] + asked.view(len(images), -1, *asked.shape[1:])).flatten(0, 1)
         tokens, cells = self.transformer(cells, as_cells(positions), torch.cat([own, sparse], dim=1))
         logits = self.masks(cells, self.output_hypernetworks_mlps[0](tokens[:, 1]), embeddings.shape[2:])
         return Decoded(logits, self.iou_prediction_head(tokens[:, 0])[:, :1], tokens[:, 1])
@@ -115,14 +116,15 @@ class DetailPath(nn.Module):
 
         `prototypes` (K×256, of unit length) say which classes the masks are; None for clicks and boxes.
         """
-        coarse = decoded.logits.view(len(features), -1, *decoded.logits.shape[2:])  # B×K×4h×4w
-        filters = self.filters(decoded.token).unflatten(0, coarse.shape[:2])
+        (batch, _, rows, columns), size = features.shape, decoded.logits.shape[2:]
+        coarse = decoded.logits.view(batch, -1, *size)  # B×K×4h×4w
+        filters = self.filters(decoded.token).view(batch, coarse.shape[1], -1)
         if prototypes is not None:
             filters = filters + self.class_filters(prototypes)
-        filters = filters.unflatten(2, (4, -1)).flatten(1, 2)  # B×4K×C+1
+        filters = filters.view(batch, 4 * coarse.shape[1], -1)  # of each, C weights and a bias
         cells = features.permute(0, 2, 3, 1).flatten(1, 2)  # channels side by side, as the convolutions left them
         fine = torch.baddbmm(filters[..., -1:], filters[..., :-1], cells.transpose(1, 2).to(filters.dtype))
-        pixels = fine.unflatten(2, features.shape[2:]).unflatten(1, (-1, 2, 2)).permute(0, 1, 4, 2, 5, 3)  # B×K×8h×2×8w×2
+        pixels = fine.view(batch, -1, 2, 2, rows, columns).permute(0, 1, 4, 2, 5, 3)  # B×K×8h×2×8w×2
         # In float32 also where the rest is not: upsampling is quicker in it.
         sharp: Tensor = F.interpolate(coarse.float(), scale_factor=4, mode="bilinear", align_corners=False)
         return sharp + pixels.float().flatten(4, 5).flatten(2, 3)

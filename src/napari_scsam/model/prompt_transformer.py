@@ -61,9 +61,9 @@ def gather(attention: Attention, asking: Tensor, placed: Tensor, cells: Tensor) 
     heads = attention.num_heads
     queries = fold(attention.q_proj(asking), attention.k_proj.weight, heads)
     shares = torch.softmax(queries @ placed.transpose(1, 2), dim=-1)  # N×heads·n×h·w
-    found = (shares @ cells).unflatten(1, (heads, -1))
+    found = (shares @ cells).view(len(cells), heads, -1, cells.shape[2])
     value = attention.v_proj
-    values = torch.einsum("nhqd,hcd->nqhc", found, value.weight.to(found.dtype).unflatten(0, (heads, -1))).flatten(2) + value.bias
+    values = torch.einsum("nhqd,hcd->nqhc", found, of_heads(value.weight.to(found.dtype), heads)).flatten(2) + value.bias
     answer: Tensor = attention.out_proj(values.to(found.dtype))
     return answer
 
@@ -75,11 +75,12 @@ def hand_out(attention: Attention, placed: Tensor, keys: Tensor, values: Tensor)
     folded = fold(projected, attention.q_proj.weight, heads)
     level = bias_of(attention.q_proj, projected, heads)
     # A softmax over a few numbers, many times, is slow where they lie side by side; here the cells do.
-    scores = torch.baddbmm(level.to(folded.dtype), folded, placed.transpose(1, 2)).unflatten(1, (heads, -1))
-    shares = torch.softmax(scores, dim=2).flatten(1, 2)  # N×heads·n×h·w
+    scores = torch.baddbmm(level.to(folded.dtype), folded, placed.transpose(1, 2))
+    shares = torch.softmax(scores.view(len(placed), heads, -1, placed.shape[1]), dim=2).flatten(1, 2)  # N×heads·n×h·w
     # The shares of a head sum to 1, so each may bring its part of the bias.
     brought = by_head(attention.v_proj(values), out.weight.T, heads) + out.bias / heads
-    return shares.transpose(1, 2) @ brought.to(shares.dtype)
+    found: Tensor = shares.transpose(1, 2) @ brought.to(shares.dtype)
+    return found
 
 
 def fold(projected: Tensor, weight: Tensor, heads: int) -> Tensor:
@@ -89,12 +90,19 @@ def fold(projected: Tensor, weight: Tensor, heads: int) -> Tensor:
 
 def by_head(projected: Tensor, weight: Tensor, heads: int) -> Tensor:
     """Multiply N×n×c with c×C, head by head: N×heads·n×C."""
-    split = projected.unflatten(2, (heads, -1))
-    return torch.einsum("nqhc,hcd->nhqd", split, weight.to(split.dtype).unflatten(0, (heads, -1))).flatten(1, 2)
+    split = projected.view(*projected.shape[:2], heads, -1)
+    products: Tensor = torch.einsum("nqhc,hcd->nhqd", split, of_heads(weight.to(split.dtype), heads))
+    return products.flatten(1, 2)
 
 
 def bias_of(layer: nn.Linear, projected: Tensor, heads: int) -> Tensor:
     """Give what the bias of the cells' projection adds to the scores of N×n×c tokens: N×heads·n×1."""
-    per_head = projected.unflatten(2, (heads, -1)) * layer.bias.to(projected.dtype).unflatten(0, (heads, -1))
+    per_head = projected.view(*projected.shape[:2], heads, -1) * of_heads(layer.bias.to(projected.dtype), heads)
     scaled = per_head.sum(-1) * (projected.shape[2] / heads) ** -0.5
-    return scaled.transpose(1, 2).flatten(1)[..., None]
+    level: Tensor = scaled.transpose(1, 2).flatten(1)[..., None]
+    return level
+
+
+def of_heads(weights: Tensor, heads: int) -> Tensor:
+    """Split the first axis of weights by head: c×… to heads×c/heads×…."""
+    return weights.reshape(heads, -1, *weights.shape[1:])
