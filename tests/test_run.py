@@ -38,8 +38,8 @@ def predictor() -> Predictor:
 def counted(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """The slices that were really segmented."""
     calls: list[Any] = []
-    segment = predictor.segment
-    monkeypatch.setattr(predictor, "segment", lambda names: calls.append(names) or segment(names))
+    decode = predictor.logits_steps
+    monkeypatch.setattr(predictor, "logits_steps", lambda names=None: calls.append(names) or decode(names))
     return calls
 
 

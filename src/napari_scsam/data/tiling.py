@@ -114,6 +114,6 @@ class Blend:
         self.weight[part] += weight
 
     def result(self) -> NDArray[np.float32]:
-        """Give the blended maps, K×Y×X."""
-        blended: NDArray[np.float32] = self.total / self.weight
-        return blended
+        """Give the blended maps, K×Y×X; nothing can be added after that."""
+        self.total /= self.weight
+        return self.total

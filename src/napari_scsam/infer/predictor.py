@@ -217,13 +217,15 @@ class Predictor:
                     take(found)
 
     def logits_steps(self, names: Sequence[str] | None = None) -> Generator[Progress, None, NDArray[np.float32]]:
-        """Like `class_logits`, as a generator that yields after each tile and can be closed between two."""
+        """Like `class_logits`, as a generator that yields after each tile and can be closed between two; its answer is only to be read."""
         self.model.config.need_classes()
         slice_, wanted = self.current(), select_classes(self.classes, names)
         missing = [c for c in wanted if c.name not in slice_.logits]
         if missing:
             maps = yield from self.load.steps(lambda: self._decode_steps(slice_, missing))
             slice_.logits.update({c.name: m for c, m in zip(missing, maps, strict=True)})
+            if len(missing) == len(wanted):
+                return maps
         return np.stack([slice_.logits[c.name] for c in wanted])
 
     def _decode_steps(self, slice_: Slice, missing: Sequence[ClassSpec]) -> Generator[Progress, None, NDArray[np.float32]]:
@@ -264,7 +266,7 @@ class Predictor:
         UserError
             When a name is not known, or the network has learned no classes.
         """
-        return finish(self.logits_steps(names))
+        return finish(self.logits_steps(names)).copy()
 
     def segment_steps(
         self, names: Sequence[str] | None = None, shifts: Mapping[str, float] | None = None
@@ -277,15 +279,19 @@ class Predictor:
         wanted, key = select_classes(self.classes, names), (self.current().key, self.current().pixel, frozenset(moved.items()))
         if key not in self._answers:
             logits = yield from self.logits_steps()
-            self._answers[key] = self.settle(logits, shifts=moved)
+            self._answers[key] = self.settle(logits, shifts=moved, pixel=self.current().pixel)
             while len(self._answers) > ANSWERS:
                 self._answers.pop(next(iter(self._answers)))
         return keep_only(self._answers[key], self.classes, wanted)
 
     def settle(
-        self, logits: NDArray[np.float32], wanted: Sequence[ClassSpec] | None = None, shifts: Mapping[str, float] | None = None
+        self,
+        logits: NDArray[np.float32],
+        wanted: Sequence[ClassSpec] | None = None,
+        shifts: Mapping[str, float] | None = None,
+        pixel: tuple[float, float] | None = None,
     ) -> NDArray[Any]:
-        """Turn logits of all classes into label values, by the checkpoint's thresholds.
+        """Turn logits of all classes into label values, by the checkpoint's thresholds; may run on any thread.
 
         Parameters
         ----------
@@ -295,10 +301,11 @@ class Predictor:
             Classes to write; all when not given.
         shifts
             Added to the thresholds, by the name of the class: above 0 finds less of it.
+        pixel
+            (y, x) of a pixel in nm, for the rules that are about sizes; they rest when it is not given.
         """
         thresholds = self.model.thresholds.float().cpu().numpy()
         thresholds = (thresholds + [(shifts or {}).get(c.name, 0.0) for c in self.classes])[:, None, None].astype(np.float32)
-        pixel = self._slice.pixel if self._slice is not None else None
         return label_map(logits - thresholds if thresholds.any() else logits, self.classes, wanted or self.classes, pixel)
 
     def segment(self, names: Sequence[str] | None = None) -> NDArray[Any]:

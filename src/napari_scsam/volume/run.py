@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from napari_scsam.data.preprocess import Contrast, measure_contrast
 from napari_scsam.data.volumes import Volume, as_volume
 from napari_scsam.infer.disk_cache import default_cache
 from napari_scsam.infer.postprocess import label_dtype
-from napari_scsam.infer.predictor import Predictor, Slice
+from napari_scsam.infer.predictor import Predictor, Slice, finish
 from napari_scsam.infer.tile_encoder import weights_hash
 from napari_scsam.volume.ledger import LEDGER, Ledger
 from napari_scsam.volume.output import check_output
@@ -94,18 +95,18 @@ def _into_zarr(
     labels = create_labels(out, source.shape, source.voxel_size, wanted, name=LABELS, dtype=dtype, origin=source.origin, resume=going_on)
     ledger.begin()
 
-    def write(z: int, values: NDArray[Any]) -> None:
-        labels[z if source.ndim == 3 else ...] = values
+    def write(z: int, answer: Callable[[], NDArray[Any]]) -> None:
+        labels[z if source.ndim == 3 else ...] = answer()
         ledger.add(z)
 
     writing: Future[None] | None = None
     with ThreadPoolExecutor(1) as writer:
         for z, slice_ in _slices(source, predictor, contrast, [z for z in range(source.depth) if z not in ledger.done]):
             yield Progress(z, source.depth, f"slice {z}")
-            values = _slice_labels(predictor, slice_, wanted)
+            answer = _slice_labels(predictor, slice_, wanted)
             if writing:
                 writing.result()
-            writing = writer.submit(write, z, values)
+            writing = writer.submit(write, z, answer)
         if writing:
             writing.result()
     finish_labels(out, LABELS)
@@ -135,7 +136,7 @@ def _into_tiff(
     labels = np.zeros((source.depth, *source.shape[-2:]), label_dtype(predictor.classes))
     for z, slice_ in _slices(source, predictor, contrast, range(source.depth)):
         yield Progress(z, source.depth, f"slice {z}")
-        labels[z] = _slice_labels(predictor, slice_, wanted)
+        labels[z] = _slice_labels(predictor, slice_, wanted)()
     write_labels(out, labels.reshape(source.shape), source.voxel_size, wanted, origin=source.origin)
     yield Progress(source.depth, source.depth, "done")
 
@@ -150,7 +151,8 @@ def _slices(source: Volume, predictor: Predictor, contrast: Contrast, wanted: Se
             yield z, reading.popleft().result()
 
 
-def _slice_labels(predictor: Predictor, slice_: Slice, wanted: Sequence[ClassSpec]) -> NDArray[Any]:
+def _slice_labels(predictor: Predictor, slice_: Slice, wanted: Sequence[ClassSpec]) -> Callable[[], NDArray[Any]]:
+    """Run the network on a slice, and give what makes labels of its answer, on any thread."""
     predictor.embeddings.clear()  # a slice is seen once; what is remembered would only fill memory
     predictor.look_at(slice_)
-    return predictor.segment([c.name for c in wanted])
+    return partial(predictor.settle, finish(predictor.logits_steps()), wanted, pixel=slice_.pixel)
