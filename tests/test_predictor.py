@@ -442,6 +442,18 @@ def test_a_taught_class_agrees_with_the_strokes(predictor: Predictor, embedded: 
     assert len(embedded) == len(predictor.tiles())
 
 
+def test_a_taught_class_takes_pixels_only_where_it_is_asked_for(predictor: Predictor, square: np.ndarray, few_steps: None) -> None:
+    predictor.set_image(square)
+    own = [c.name for c in predictor.classes]
+    before = predictor.segment()
+    teach(predictor, square)
+    predictor.model.thresholds[-1] = -100  # found everywhere, and likelier than anything
+    np.testing.assert_array_equal(predictor.segment(own), before)
+    assert (predictor.segment() == 6).all()
+    assert (predictor.segment(["granule"]) == 6).all()
+    np.testing.assert_array_equal(predictor.segment(own), before)
+
+
 def test_teaching_anew_forgets_the_old_answer(predictor: Predictor, square: np.ndarray, few_steps: None) -> None:
     predictor.set_image(square)
     teach(predictor, square)

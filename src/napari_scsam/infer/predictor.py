@@ -276,27 +276,40 @@ class Predictor:
         `shifts` are as `settle` takes them.
         """
         moved = {name: by for name, by in (shifts or {}).items() if by}
-        wanted, key = select_classes(self.classes, names), (self.current().key, self.current().pixel, frozenset(moved.items()))
+        wanted, slice_ = select_classes(self.classes, names), self.current()
+        rivals = self.rivals(wanted)
+        key = (slice_.key, slice_.pixel, rivals, frozenset(moved.items()))
         if key not in self._answers:
-            logits = yield from self.logits_steps()
-            self._answers[key] = self.settle(logits, shifts=moved, pixel=self.current().pixel)
+            logits = yield from self.logits_steps([c.name for c in rivals])
+            self._answers[key] = self.settle(logits, rivals, shifts=moved, pixel=slice_.pixel)
             while len(self._answers) > ANSWERS:
                 self._answers.pop(next(iter(self._answers)))
-        return keep_only(self._answers[key], self.classes, wanted)
+        return keep_only(self._answers[key], rivals, wanted)
+
+    def rivals(self, wanted: Sequence[ClassSpec]) -> tuple[ClassSpec, ...]:
+        """Give the classes that compete for pixels: the checkpoint's own, and of those taught since the ones that are asked for.
+
+        What a few strokes taught may be found in too many places; that costs nobody pixels who does not ask for it.
+        """
+        own = {c.name for c in self._own[0]}
+        return tuple(c for c in self.classes if c.name in own or c in wanted)
 
     def settle(
         self,
         logits: NDArray[np.float32],
+        rivals: Sequence[ClassSpec],
         wanted: Sequence[ClassSpec] | None = None,
         shifts: Mapping[str, float] | None = None,
         pixel: tuple[float, float] | None = None,
     ) -> NDArray[Any]:
-        """Turn logits of all classes into label values, by the checkpoint's thresholds; may run on any thread.
+        """Turn logits into label values, by the checkpoint's thresholds; may run on any thread.
 
         Parameters
         ----------
         logits
             K×Y×X, from `class_logits`.
+        rivals
+            Their K classes.
         wanted
             Classes to write; all when not given.
         shifts
@@ -304,15 +317,15 @@ class Predictor:
         pixel
             (y, x) of a pixel in nm, for the rules that are about sizes; they rest when it is not given.
         """
-        thresholds = self.model.thresholds.float().cpu().numpy()
-        thresholds = (thresholds + [(shifts or {}).get(c.name, 0.0) for c in self.classes])[:, None, None].astype(np.float32)
-        return label_map(logits - thresholds if thresholds.any() else logits, self.classes, wanted or self.classes, pixel)
+        bars = dict(zip((c.name for c in self.classes), self.model.thresholds.tolist(), strict=True))
+        thresholds = np.array([bars[c.name] + (shifts or {}).get(c.name, 0.0) for c in rivals], np.float32)[:, None, None]
+        return label_map(logits - thresholds if thresholds.any() else logits, rivals, wanted or rivals, pixel)
 
     def segment(self, names: Sequence[str] | None = None) -> NDArray[Any]:
         """Label the slice at hand: Y×X class ids, 0 background.
 
-        Every class is always predicted, so that overlaps are settled alike;
-        `names` selects those that are written.
+        Every class of the checkpoint is always predicted, so that overlaps are
+        settled alike; `names` selects those that are written.
         """
         return finish(self.segment_steps(names))
 

@@ -155,4 +155,6 @@ def _slice_labels(predictor: Predictor, slice_: Slice, wanted: Sequence[ClassSpe
     """Run the network on a slice, and give what makes labels of its answer, on any thread."""
     predictor.embeddings.clear()  # a slice is seen once; what is remembered would only fill memory
     predictor.look_at(slice_)
-    return partial(predictor.settle, finish(predictor.logits_steps()), wanted, pixel=slice_.pixel)
+    rivals = predictor.rivals(wanted)
+    logits = finish(predictor.logits_steps([c.name for c in rivals]))
+    return partial(predictor.settle, logits, rivals, wanted, pixel=slice_.pixel)
