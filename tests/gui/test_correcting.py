@@ -8,6 +8,7 @@ import pytest
 import zarr
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.config import ClassSpec
@@ -18,6 +19,7 @@ from napari_scsam.gui.layers import NOT_KEPT, class_table, classes_of
 from napari_scsam.gui.locks import locked_labels
 from napari_scsam.gui.pointing import labels_layer
 from napari_scsam.gui.session import Session
+from napari_scsam.gui.undoing import REDO, UNDO
 
 WHERE = {"scale": (40, 8, 8), "translate": (100, -50, 30), "units": ("nm",) * 3}
 CLASSES = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "vesicle"), ClassSpec(3, "membrane"))
@@ -360,6 +362,23 @@ def test_esc_leaves_the_line_to_cut_along(desk):
     next(act for key, act in line.keymap.items() if str(key) == "Escape")(line)
     assert list(one.viewer.layers) == [one.layer]
     assert one.said[-1] == "Nothing was cut."
+
+
+def test_undo_reaches_the_labels_while_the_line_to_cut_along_is_drawn(desk):
+    one = desk()
+    told = []
+    one.session.status.connect(told.append)
+    one.use("delete", C)
+    one.tools.use("cut")
+    line = one.viewer.layers.selection.active
+    line.keymap[coerce_keybinding(UNDO)](line)
+    assert one.layer.data[C] == 2
+    assert told[-1] == "Undone on slice 6."
+    line.keymap[coerce_keybinding(REDO)](line)
+    assert not one.layer.data[C]
+    line.keymap[coerce_keybinding(REDO)](line)
+    assert told[-1] == "There is nothing to redo."
+    assert one.viewer.layers.selection.active is line, "the tool stays in hand"
 
 
 def test_closing_the_dock_takes_the_line_to_cut_along_away(desk):

@@ -9,10 +9,12 @@ import pytest
 from at_once import AtOnce
 from napari.components import ViewerModel
 from napari.layers import Labels
+from napari.utils.key_bindings import coerce_keybinding
 
 from napari_scsam.gui.plane import Plane
 from napari_scsam.gui.segmenting import Segmenting, region_of
 from napari_scsam.gui.session import Session
+from napari_scsam.gui.undoing import REDO, UNDO
 
 
 @pytest.fixture
@@ -93,6 +95,17 @@ def test_a_region_is_segmented_and_nothing_else(one, stack):
     assert np.count_nonzero(found) == 31 * 40
     assert "in a region of slice 2" in one.said[-1]
     np.testing.assert_array_equal(one.engine.predictor.image, stack[2, 10:41, 20:60])
+
+
+def test_undo_reaches_the_labels_while_a_region_is_drawn(one):
+    one.session.segment()
+    one.segmenting.choose_scope("region")
+    one.segmenting.go()
+    rectangle = one.viewer.layers.selection.active
+    rectangle.keymap[coerce_keybinding(UNDO)](rectangle)
+    assert not labels_of(one).any()
+    rectangle.keymap[coerce_keybinding(REDO)](rectangle)
+    assert labels_of(one).any()
 
 
 def test_pixels_of_a_rectangle():

@@ -24,6 +24,7 @@ from napari_scsam.gui.locks import lock, locked_labels, protect_locked
 from napari_scsam.gui.object_work import ObjectWork
 from napari_scsam.gui.plane import layer_voxel_size, plane_shown_of
 from napari_scsam.gui.pointing import View, labels_layer, look_at, view_of, voxel_under_mouse
+from napari_scsam.gui.undoing import Undoing
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -200,6 +201,8 @@ class Correcting:
             return
         layer = view_of(self._viewer).layer
         self._line = CutLine(self._viewer, layer, partial(self._drawn, layer), partial(self.use, "cut"), self._work.worker.trickle)
+        if (session := self._session()) is not None:
+            session.part(Undoing).reach_through(self._line.layer, lambda: layer)
         self.said.emit("Drag a line across the object; Esc leaves it.")
 
     def _drawn(self, layer: Labels, points: NDArray[np.float64]) -> None:

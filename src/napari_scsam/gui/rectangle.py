@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.gui.layers import NOT_KEPT, place_of
 from napari_scsam.gui.prompt_layers import being_drawn
+from napari_scsam.gui.undoing import Undoing
 from napari_scsam.gui.view_state import camera_of
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class AskedRectangle:
         layer = Shapes(ndim=image.ndim, name=name, **look, **place_of(image))
         layer.bind_key("Escape", lambda _: self.put_away(), overwrite=True)
         self._layer = viewer.add_layer(layer)
+        self._session.part(Undoing).reach_through(layer, lambda: self._session.labels)
         layer.mode = "add_rectangle"
         layer.events.data.connect(self._on_data)
 

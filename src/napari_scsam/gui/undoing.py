@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -42,6 +42,10 @@ class Undoing:
         """Do again what was taken back."""
         self._step(layer, "redo", "Redone", "_redo_history")
 
+    def reach_through(self, drawn: Layer, labels: Callable[[], Labels | None]) -> None:
+        """Let the keys, pressed in a layer that something is being drawn in, undo and redo in the labels that it is drawn for."""
+        self._keys(drawn, lambda _: self.undo(labels()), lambda _: self.redo(labels()))
+
     def _step(self, layer: Labels | None, what: str, done: str, history: str) -> None:
         steps = getattr(layer, history, ())  # napari has no public word on what it will change
         if layer is None or not steps:
@@ -67,8 +71,11 @@ class Undoing:
     def _bind(self, layer: Layer) -> None:
         if not isinstance(layer, Labels) or NOT_KEPT in layer.metadata or layer in self._bound:
             return
-        for key, act in ((UNDO, self.undo), (REDO, self.redo)):
-            layer.bind_key(key, act, overwrite=True)
+        self._keys(layer, self.undo, self.redo)
+
+    def _keys(self, layer: Layer, undo: Callable[[Any], None], redo: Callable[[Any], None]) -> None:
+        layer.bind_key(UNDO, undo, overwrite=True)
+        layer.bind_key(REDO, redo, overwrite=True)
         self._bound.add(layer)
 
     def _on_inserted(self, event: Event) -> None:
