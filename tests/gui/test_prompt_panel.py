@@ -26,6 +26,7 @@ def state(classes):
 
     def make(**changes) -> SimpleNamespace:
         still = {"active": True, "tool": "point", "inside": True, "target": classes[0], "found": None, "reach": 50, "ends": ()}
+        still |= {"stayed": False}
         return SimpleNamespace(**(still | changes))
 
     return make
@@ -45,6 +46,14 @@ def test_the_tools_are_shown_only_while_prompting(panel, state):
     assert [name for name, button in panel.tools.items() if button.isChecked()] == ["box"]
     assert panel.outside.isChecked()
     assert not panel.inside.isChecked()
+
+
+def test_a_class_that_stayed_when_several_were_chosen_is_told(panel, state):
+    panel.show_state(state())
+    assert not panel.stayed.isVisible()
+    panel.show_state(state(stayed=True))
+    assert panel.stayed.isVisible()
+    assert "an object still goes to mitochondrion" in panel.stayed.text()
 
 
 def test_there_is_nothing_to_accept_without_an_object(panel, state):

@@ -150,6 +150,19 @@ def test_it_goes_into_the_class_chosen_and_leaves_what_is_protected(one, classes
     np.testing.assert_array_equal(labels == 3, (DISCS[MIDDLE] > 100) & (np.arange(96)[:, None] >= 30))
 
 
+def test_the_class_that_objects_go_to_stays_when_several_are_chosen_and_that_is_known(one, classes):
+    assert not one.prompting.stayed, "all were chosen from the beginning"
+    one.session.choose_classes(classes[1:2])
+    assert (one.prompting.target, one.prompting.stayed) == (classes[1], False)
+    one.session.choose_classes(classes)
+    assert (one.prompting.target, one.prompting.stayed) == (classes[1], True)
+    one.prompting.aim(classes[1])
+    assert not one.prompting.stayed, "now it was chosen for them"
+    one.session.choose_classes(classes[2:])
+    one.session.choose_classes(classes)
+    assert (one.prompting.target, one.prompting.stayed) == (classes[2], True)
+
+
 def test_marks_outside_take_away_and_every_slice_has_its_own_object(one):
     point(one, MIDDLE, 30, 40)
     first = one.prompting.found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
-from napari_scsam.gui.parts import Dropdown, swatch
+from napari_scsam.gui.parts import Dropdown, note, swatch
 
 if TYPE_CHECKING:
     from napari_scsam.config import ClassSpec
@@ -24,6 +24,7 @@ TEACH = (
     "A class that the network does not know: scribble on a few of its objects (Inside) and beside them (Outside).",
     "Learn the class from the points and scribbles on this slice, in seconds.",
 )
+ONE_CLASS = "Several classes are chosen above; an object still goes to {} alone."
 NO_TEACHING = "This network answers clicks and boxes only. To teach a class by strokes, choose one that has learned classes."
 
 
@@ -55,8 +56,9 @@ class PromptPanel(QGroupBox):
         self.inside, self.outside = self._side("Inside", "The next marks lie in the object."), self._side("Outside", "They do not.")
         for button in (self.inside, self.outside):
             button.setToolTip(f"{button.toolTip()} {side_key} changes over; a click with Ctrl marks the other side once.")
-        self.target = Dropdown("The class that the object is given to.")
+        self.target = Dropdown("The class that the object is given to. One that is chosen under Segment is taken over here.")
         self.target.picked.connect(self.target_chosen)
+        self.stayed = note()
         self.accept = self._button("Accept (Enter)", "Give the object to the class, as one undo step.", self.accept_asked)
         self.drop = self._button("Drop (Esc)", "Forget the object and its marks.", self.drop_asked)
         self.carry = self._button(
@@ -99,6 +101,8 @@ class PromptPanel(QGroupBox):
         self.tools[prompting.tool].setChecked(True)
         (self.inside if prompting.inside else self.outside).setChecked(True)
         self.target.show_choice(prompting.target)
+        self.stayed.setVisible(prompting.stayed)
+        self.stayed.setText(ONE_CLASS.format(prompting.target.name) if prompting.target is not None else "")
         there = prompting.found is not None and bool(prompting.found.patch.mask.any())
         for button in (self.accept, self.carry):
             button.setEnabled(there)
@@ -145,10 +149,11 @@ class PromptPanel(QGroupBox):
         grid = QGridLayout()
         grid.addWidget(QLabel("Accept as"), 0, 0)
         grid.addWidget(self.target, 0, 1, 1, 2)
-        grid.addWidget(self.accept, 1, 0, 1, 2)
-        grid.addWidget(self.drop, 1, 2)
-        grid.addWidget(self.carry, 2, 0, 1, 2)
-        grid.addWidget(self.reach, 2, 2)
+        grid.addWidget(self.stayed, 1, 0, 1, 3)
+        grid.addWidget(self.accept, 2, 0, 1, 2)
+        grid.addWidget(self.drop, 2, 2)
+        grid.addWidget(self.carry, 3, 0, 1, 2)
+        grid.addWidget(self.reach, 3, 2)
         for place, button in enumerate(self.ends):
             rows[2].addWidget(button)
             button.clicked.connect(lambda *_, b=button: self.end_asked.emit(b.property("position")))

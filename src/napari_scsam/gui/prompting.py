@@ -51,6 +51,8 @@ class Prompting:
         self.ends: tuple[int, ...] = ()
         """Slices at which the object carried last stopped."""
         self._target: str = ""
+        self._followed = False
+        """Whether the class was chosen for segmenting, and not for accepting."""
         self._old_keys: dict[str, Callable[..., object] | None] = {}
         for kind, receiver in (("prompt", self._on_found), ("carry", self._on_carried), ("teach", self._on_taught)):
             session.on_return(kind, receiver)
@@ -70,6 +72,11 @@ class Prompting:
         """The class that objects are accepted into."""
         classes = self.session.classes
         return next((spec for spec in classes if spec.name == self._target), classes[0] if classes else None)
+
+    @property
+    def stayed(self) -> bool:
+        """Whether the class is still the one that was chosen for segmenting last, where several are chosen now."""
+        return self._followed and len(self.session.chosen) > 1
 
     # Beginning and ending
 
@@ -134,7 +141,7 @@ class Prompting:
 
     def aim(self, spec: ClassSpec) -> None:
         """Choose the class that objects are accepted into."""
-        self._target = spec.name
+        self._target, self._followed = spec.name, False
         self._show(self.found)
 
     def ask(self) -> None:
@@ -298,7 +305,7 @@ class Prompting:
 
     def _on_choices(self) -> None:
         if len(self.session.chosen) == 1:
-            self._target = self.session.chosen[0].name
+            self._target, self._followed = self.session.chosen[0].name, True
         self.changed.emit()
 
     def _on_image(self) -> None:
