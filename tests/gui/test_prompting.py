@@ -407,6 +407,26 @@ def test_mouse_keys_and_panel_in_a_real_window(real, wait):
     assert real.engine.predictor.current().shape == pytest.approx((61, 21), abs=2)
 
 
+def test_advice_goes_with_the_prompts_and_what_was_done_stays(real):
+    prompting, status = real.prompting, real.widget.work.status
+    prompting.drop()
+    assert status.text() == "Dropped; nothing was changed."
+    prompting.stop()
+    assert not status.text()
+    prompting.start()
+    assert status.text().startswith("Click on an object.")
+    prompting.stop()
+    assert not status.text()
+    prompting.start()
+    real.finish()
+    point(real, MIDDLE, 30, 40)
+    real.finish()
+    prompting.accept()
+    real.finish()
+    prompting.stop()
+    assert status.text().startswith("Accepted as mitochondrion on slice 5.")
+
+
 def test_the_layers_come_one_by_one_and_none_after_the_end():
     viewer = ViewerModel()
     layers = PromptLayers(viewer, viewer.add_image(DISCS), {})

@@ -34,6 +34,15 @@ def test_bar_and_way_out_are_there_only_while_somebody_works(work, wait, qtbot):
     assert not work.cancel.isVisible()
 
 
+def test_only_what_is_still_shown_is_taken_away(work):
+    work.show_status("Click on an object.")
+    work.show_status("12 slices segmented.")
+    work.forget_status("Click on an object.")
+    assert work.status.text() == "12 slices segmented."
+    work.forget_status("12 slices segmented.")
+    assert not work.status.text()
+
+
 def test_work_that_is_done_at_once_shows_no_bar(work, qtbot, monkeypatch):
     monkeypatch.setattr("napari_scsam.gui.work_bar.PATIENCE_MS", 20)
     work.show_working(NETWORK, True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -53,7 +52,7 @@ class Prompting:
         self._target: str = ""
         self._followed = False
         """Whether the class was chosen for segmenting, and not for accepting."""
-        self._old_keys: dict[str, Callable[..., object] | None] = {}
+        self._advice = ""
         for kind, receiver in (("prompt", self._on_found), ("carry", self._on_carried), ("teach", self._on_taught)):
             session.on_return(kind, receiver)
         session.on_return("ready", lambda _: None)
@@ -101,7 +100,7 @@ class Prompting:
         viewer.layers.events.removed.connect(self._on_removed)
         session.trickle(self.layers.enter_steps())
         session.submit("ready", partial(ready_steps, session.engine, request))
-        session.status.emit("Click on an object. Enter accepts what you see, Esc drops it.")
+        self._advise("Click on an object. Enter accepts what you see, Esc drops it.")
         self.changed.emit()
 
     def stop(self) -> None:
@@ -117,7 +116,13 @@ class Prompting:
             viewer.dims.events.order.disconnect(self._on_slice)
             viewer.layers.events.removed.disconnect(self._on_removed)
             layers.remove()
+        self.session.unsaid.emit(self._advice)
         self.changed.emit()
+
+    def _advise(self, sentence: str) -> None:
+        """Say something that holds only while prompts are drawn."""
+        self._advice = sentence
+        self.session.status.emit(sentence)
 
     # Drawing
 
@@ -172,7 +177,7 @@ class Prompting:
             return
         self._show(found)
         share = f"{found.patch.mask.sum()} pixels, {min(max(found.quality, 0.0), 1.0):.0%} sure".replace("%", " %")
-        self.session.status.emit(
+        self._advise(
             f"Object: {share}. Enter accepts it, Esc drops it."
             if found.patch.mask.any()
             else "Nothing is found there; add a point or a box."
@@ -197,12 +202,12 @@ class Prompting:
         """Forget the object, with the marks that point at it."""
         if self.layers is not None and (plane := self._shown()) is not None:
             self.layers.clear(plane)
-            self.session.status.emit("Dropped; nothing was changed.")
+            self._advise("Dropped; nothing was changed.")
 
     def undo(self) -> None:
         """Take the object accepted last, or whatever was last done to the labels, back; one that is only shown is dropped with Esc."""
         if self.found is not None:
-            self.session.status.emit("The object shown is not accepted yet, so there is nothing to undo; Esc drops it.")
+            self._advise("The object shown is not accepted yet, so there is nothing to undo; Esc drops it.")
         else:
             self.session.part(Undoing).undo(self.session.labels)
 
@@ -242,7 +247,7 @@ class Prompting:
     def _at_hand(self) -> Found | None:
         found = self.found
         if found is None or not found.patch.mask.any():
-            self.session.status.emit(NOTHING_YET)
+            self._advise(NOTHING_YET)
             return None
         return found
 

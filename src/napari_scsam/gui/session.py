@@ -68,6 +68,8 @@ class Session:
 
     status = Signal(str)
     """A sentence on what happens or what came out."""
+    unsaid = Signal(str)
+    """A sentence that holds no more: it goes, if it is still shown."""
     progressed = Signal(object)
     """The `Progress` of the work that runs."""
     working = Signal(bool)

@@ -144,6 +144,7 @@ class ScSAMWidget(QWidget):
     def _connect_session(self) -> None:
         session, links = self._session, self._links
         links.add(session.status, self.work.show_status)
+        links.add(session.unsaid, self.work.forget_status)
         links.add(session.progressed, self.work.show_progress)
         links.add(session.working, partial(self.work.show_working, NETWORK))
         links.add(session.image_changed, self._show_image)

@@ -50,6 +50,11 @@ class WorkBar(QFrame):
         self.status.setText(sentence)
         self.status.setMinimumHeight(LINES * self.status.fontMetrics().lineSpacing())  # the font is napari's only once it is shown
 
+    def forget_status(self, sentence: str) -> None:
+        """Take a sentence away, unless another has come since."""
+        if self.status.text() == sentence:
+            self.show_status("")
+
     def show_progress(self, progress: Progress, who: str = NETWORK) -> None:
         """Move the bar; a download gives way to work that somebody waits for."""
         if who == DOWNLOAD and self.at_work != {DOWNLOAD}:
