@@ -4,7 +4,7 @@ import pytest
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.config import UserError
-from napari_scsam.gui.notify import tell
+from napari_scsam.gui.notify import capital, sentence, tell
 
 
 @pytest.fixture
@@ -14,9 +14,9 @@ def told():
     notification_manager.records.clear()
 
 
-def test_a_users_mistake_is_its_sentence(told):
+def test_a_users_mistake_is_a_sentence(told):
     tell(UserError("the image is empty; choose another"))
-    assert [(note.message, str(note.severity)) for note in told] == [("the image is empty; choose another", "warning")]
+    assert [(note.message, str(note.severity)) for note in told] == [("The image is empty; choose another.", "warning")]
 
 
 def test_a_fault_of_ours_keeps_its_traceback(told):
@@ -26,3 +26,28 @@ def test_a_fault_of_ours_keeps_its_traceback(told):
         tell(error)
     assert str(told[0].severity) == "error"
     assert told[0].exception.__traceback__ is not None
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("there is no image", "There is no image."),
+        ("2-D images have no slices", "2-D images have no slices."),
+        ("a 2-D image has no slices", "A 2-D image has no slices."),
+        ("mitochondrion: now point at another.", "Mitochondrion: now point at another."),
+        ("PSD is locked", "PSD is locked."),
+        ("Segmenting …", "Segmenting …"),
+        ("cell.tif is empty", "cell.tif is empty."),
+        ("data/cell is empty", "data/cell is empty."),
+        ("'cell' is empty", "'cell' is empty."),
+        ("sam_tiny cannot be kept", "sam_tiny cannot be kept."),
+        ("", ""),
+    ],
+)
+def test_what_is_said_stands_alone(said, shown):
+    assert sentence(said) == shown
+
+
+def test_words_beside_a_bar_are_no_sentence():
+    assert capital("embedding") == "Embedding"
+    assert capital("sam_tiny, 3 MB so far") == "sam_tiny, 3 MB so far"

@@ -267,7 +267,7 @@ def test_without_an_image_there_is_no_project(window):
     one.finish()
     notification_manager.records.clear()
     one.session.part(ProjectKeeper).new("x")
-    assert "there is no image" in notification_manager.records[-1].message
+    assert "There is no image" in notification_manager.records[-1].message
 
 
 def test_save_as_goes_on_in_the_copy(begun, tmp_path, wait):

@@ -139,5 +139,5 @@ def test_without_a_project_it_says_what_to_do(window, stack):
     one = window(Image(stack))
     one.finish()
     one.session.part(Reviewing).mark_slice()
-    assert "there is no project" in notification_manager.records[-1].message
+    assert "There is no project" in notification_manager.records[-1].message
     assert not one.widget.desk.review.mark.isEnabled()

@@ -53,7 +53,7 @@ def test_a_sample_that_cannot_be_downloaded_ends_in_its_sentence(monkeypatch: py
     viewer = ViewerModel()
     assert viewer.open_sample("napari-scsam", "leaf") == []
     assert [(n.message, str(n.severity)) for n in notification_manager.records] == [
-        ("could not download leaf: are you offline?; try again", "warning")
+        ("Could not download leaf: are you offline?; try again.", "warning")
     ]
     assert len(viewer.layers) == 0
 

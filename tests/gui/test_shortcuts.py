@@ -53,7 +53,7 @@ def test_a_key_that_the_user_chose_stays(make_napari_viewer):
 def test_without_a_widget_the_key_says_what_to_do(make_napari_viewer):
     notification_manager.records.clear()
     SEGMENT.run(make_napari_viewer())
-    assert "open the ScSAM widget" in notification_manager.records[-1].message
+    assert "Open the ScSAM widget" in notification_manager.records[-1].message
 
 
 def test_keys_work_wherever_the_hand_was_last(window, stack, wait):

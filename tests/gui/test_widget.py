@@ -43,7 +43,7 @@ def test_pick_a_class_segment_undo_redo_and_pick_another(window, stack):
     first = np.array(labels.data[z])
     assert set(np.unique(first)) == {0, 1}
     assert not one.widget.work.bar.isVisible()
-    assert "mitochondrion on slice" in one.widget.work.status.text()
+    assert "Mitochondrion on slice" in one.widget.work.status.text()
     labels.undo()
     assert not labels.data.any()
     labels.redo()

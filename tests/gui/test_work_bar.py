@@ -21,9 +21,9 @@ def test_bar_and_way_out_are_there_only_while_somebody_works(work, wait, qtbot):
     work.show_working(NETWORK, True)
     work.show_progress(Progress(0, 4, "embedding"))
     wait(work.cancel.isVisible)
-    assert (work.bar.text(), work.bar.isVisible()) == ("embedding", True)
+    assert (work.bar.text(), work.bar.isVisible()) == ("Embedding", True)
     work.show_progress(Progress(1, 4, "embedding"))
-    assert work.bar.text() == "embedding  25 %"
+    assert work.bar.text() == "Embedding  25 %"
     assert work.sizeHint().height() == height, "nothing jumps"
     work.show_working(TOOLS, True)
     work.show_working(NETWORK, False)
@@ -32,6 +32,13 @@ def test_bar_and_way_out_are_there_only_while_somebody_works(work, wait, qtbot):
         work.cancel.click()
     work.show_working(TOOLS, False)
     assert not work.cancel.isVisible()
+
+
+def test_what_is_said_is_a_whole_sentence(work):
+    work.show_status("there is no image to segment; choose an image layer")
+    assert work.status.text() == "There is no image to segment; choose an image layer."
+    work.forget_status("there is no image to segment; choose an image layer")
+    assert not work.status.text()
 
 
 def test_only_what_is_still_shown_is_taken_away(work):
@@ -57,7 +64,7 @@ def test_a_download_gives_way_to_what_somebody_waits_for(work):
     work.show_working(NETWORK, True)
     work.show_progress(Progress(1, 2, "embedding"))
     work.show_progress(Progress(2, 4, "sam"), DOWNLOAD)
-    assert work.bar.text() == "embedding  50 %"
+    assert work.bar.text() == "Embedding  50 %"
     work.show_working(NETWORK, False)
     work.show_progress(Progress(3, 4, "sam"), DOWNLOAD)
-    assert work.bar.text() == "sam  75 %"
+    assert work.bar.text() == "Sam  75 %"

@@ -21,6 +21,7 @@ from napari_scsam.gui.cut_line import CutLine
 from napari_scsam.gui.hand import Hand
 from napari_scsam.gui.layers import classes_of, learn_class
 from napari_scsam.gui.locks import lock, locked_labels, protect_locked
+from napari_scsam.gui.notify import capital
 from napari_scsam.gui.object_work import ObjectWork
 from napari_scsam.gui.plane import layer_voxel_size, plane_shown_of
 from napari_scsam.gui.pointing import View, labels_layer, look_at, view_of, voxel_under_mouse
@@ -276,7 +277,7 @@ class Correcting:
         if first is None or first[1].layer is not view.layer or (first[1] != view and not self.whole):
             self._first = (name, view, voxel)
             value = int(view.layer.data[voxel])
-            self.said.emit(f"{view.name(value).capitalize()}: now {then}.")
+            self.said.emit(f"{capital(view.name(value))}: now {then}.")
             return
         self._run(view, voxel, partial(tool, first=first[2], second=voxel), did, named=first[2], boxed=boxed)
 
@@ -318,7 +319,7 @@ class Correcting:
         self._at = stop.voxel
         view.layer.selected_label = stop.value
         look_at(self._viewer, view, stop.voxel)
-        self.said.emit(f"{view.name(stop.value).capitalize()}, {view_of(self._viewer).plane.describe()}.")
+        self.said.emit(f"{capital(view.name(stop.value))}, {view_of(self._viewer).plane.describe()}.")
 
     def _on_ended(self) -> None:
         session, line = self._session(), self._line

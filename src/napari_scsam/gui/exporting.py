@@ -93,7 +93,7 @@ class Exporting:
         alone = f" {otherwise} numbers classes otherwise, so what is trained will know those of this project alone." if otherwise else ""
         ours = (out / RECIPE).is_file()  # nnU-Net's form holds none of ours
         use = f" To train on it: scsam train {out} -o mine.safetensors{alone}" if ours else " It is for nnU-Net to train on."
-        self.session.status.emit(f"{out.name} is written.{use}")
+        self.session.status.emit(f"'{out.name}' is written.{use}")
 
     def _on_written(self, where: Path | None) -> None:
         if where is None:

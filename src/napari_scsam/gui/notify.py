@@ -1,4 +1,4 @@
-"""Telling the user what went wrong, the napari way."""
+"""Telling the user what went wrong, the napari way, in whole sentences."""
 
 from __future__ import annotations
 
@@ -6,10 +6,23 @@ from napari.utils.notifications import notification_manager, show_warning
 
 from napari_scsam.config import UserError
 
+STOPS = (".", "!", "?", "…", ":", ".)")
+
+
+def capital(text: str) -> str:
+    """Begin with a capital, unless with the name of a file or the like, which stays as it is."""
+    first, *_ = text.split(maxsplit=1) or [""]
+    return text[:1].upper() + text[1:] if first.rstrip(",:;").replace("-", "").isalpha() else text
+
+
+def sentence(text: str) -> str:
+    """Let what was said in half a line stand alone, as a whole sentence."""
+    return capital(text) if text.endswith(STOPS) or not text else f"{capital(text)}."
+
 
 def tell(error: Exception) -> None:
-    """Show a user's mistake as its sentence, anything else as an error with its traceback."""
+    """Show a user's mistake as a sentence, anything else as an error with its traceback."""
     if isinstance(error, UserError):
-        show_warning(str(error))
+        show_warning(sentence(str(error)))
     else:
         notification_manager.receive_error(type(error), error, error.__traceback__)

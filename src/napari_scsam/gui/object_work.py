@@ -20,7 +20,7 @@ from napari_scsam.data.saved_array import SavedArray
 from napari_scsam.gui.edit_writing import BATCH, write_steps
 from napari_scsam.gui.label_index import KIND, LabelIndex
 from napari_scsam.gui.layers import edit_in_memory
-from napari_scsam.gui.notify import tell
+from napari_scsam.gui.notify import sentence, tell
 from napari_scsam.gui.pointing import View
 from napari_scsam.gui.worker import Report, Worker
 
@@ -60,7 +60,7 @@ class ObjectWork:
             act()
         except Exception as error:  # noqa: BLE001  # whatever it is, the user is told, and the window lives on
             tell(error)
-            self.said.emit(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+            self.said.emit(sentence(str(error)))
 
     def check_idle(self) -> None:
         """Raise a `UserError` while the last correction is being worked on."""
@@ -133,13 +133,13 @@ class ObjectWork:
         for _ in steps:
             pass
 
-    def _write_steps(self, view: View, sentence: str, edit: Edit) -> Generator[None, None, None]:
+    def _write_steps(self, view: View, said: str, edit: Edit) -> Generator[None, None, None]:
         self._writing = True
         try:
             yield from write_steps(view.layer, edit)
         finally:
             self._writing = False
-        self.said.emit(sentence)
+        self.said.emit(said)
 
     def _advance(self, steps: Steps, done: Callable[[Any], None]) -> None:
         """Run work here as long as its steps are small, and the rest on the thread."""

@@ -11,6 +11,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGroupBox, QHBoxLayout, QMenu, QMessageBox, QPushButton, QVBoxLayout
 
 from napari_scsam.data.project import SUFFIX
+from napari_scsam.gui.notify import sentence
 from napari_scsam.gui.parts import note
 
 NO_PROJECT = "No project: what you paint is lost unless you save it. Choose an image, then New."
@@ -71,7 +72,7 @@ class ProjectPanel(QGroupBox):
 
     def ask_for_image(self, project: Path, question: str) -> None:
         """Ask where the image of a project is now."""
-        box = QMessageBox(QMessageBox.Icon.Question, "ScSAM", question[0].upper() + question[1:] + ".", parent=self)
+        box = QMessageBox(QMessageBox.Icon.Question, "ScSAM", sentence(question), parent=self)
         file = box.addButton("File …", QMessageBox.ButtonRole.AcceptRole)
         folder = box.addButton("Folder (zarr) …", QMessageBox.ButtonRole.AcceptRole)
         box.addButton(QMessageBox.StandardButton.Cancel)

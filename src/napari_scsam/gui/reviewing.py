@@ -148,7 +148,7 @@ class Reviewing:
         if viewer is None or image is None:
             raise UserError("there is no image to review; choose its layer")
         if image is not self.keeper.image:
-            raise UserError(f"{image.name} is not the image of this project; choose that one to review, or make a project for this one")
+            raise UserError(f"'{image.name}' is not the image of this project; choose that one to review, or make a project for this one")
         return self.keeper.project, shown_plane(viewer, image)
 
     @contextmanager

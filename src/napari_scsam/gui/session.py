@@ -26,7 +26,7 @@ from napari_scsam.data.preprocess import Contrast
 from napari_scsam.gui.engine import Engine, ModelInfo, Segmentation, SliceRequest
 from napari_scsam.gui.garbage import Garbage
 from napari_scsam.gui.layers import read_units
-from napari_scsam.gui.notify import tell
+from napari_scsam.gui.notify import sentence, tell
 from napari_scsam.gui.outputs import Outputs
 from napari_scsam.gui.painting import OrganelleLabels
 from napari_scsam.gui.plane import Plane, check_image, full_resolution, shown_plane
@@ -268,7 +268,7 @@ class Session:
         try:
             check_image(self.image)
         except UserError as error:
-            return f"{error}."
+            return sentence(str(error))
         return self._sources.explain_size(self.image, self.checkpoint.nm_per_pixel if self.checkpoint else None)
 
     def ask(self, *, classes: bool = False) -> SliceRequest | None:
@@ -438,7 +438,7 @@ class Session:
         images = [layer for layer in added if isinstance(layer, Image)]
         if images:
             self.choose_image(images[0])
-            self.status.emit(f"{images[0].name} is open. Pick a class, and segment the slice shown.")
+            self.status.emit(f"'{images[0].name}' is open. Pick a class, and segment the slice shown.")
 
     # What happens in the viewer
 

@@ -10,11 +10,12 @@ from napari.components.viewer_model import ViewerModel
 from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
 from napari.utils.interactions import Shortcut
-from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
 
+from napari_scsam.config import UserError
 from napari_scsam.gui.correct_tools import TOOLS
 from napari_scsam.gui.correcting import Correcting
+from napari_scsam.gui.notify import tell
 from napari_scsam.gui.prompting import Prompting
 from napari_scsam.gui.reviewing import Reviewing
 from napari_scsam.gui.segmenting import Segmenting
@@ -42,7 +43,7 @@ class Action:
         """Act in a viewer, or tell what is missing."""
         session = Session.find(getattr(viewer, "__wrapped__", viewer))
         if session is None:
-            show_warning("open the ScSAM widget first (Plugins > ScSAM)")
+            tell(UserError("open the ScSAM widget first (Plugins > ScSAM)"))
         else:
             self.act(session)
 

@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QMenu, QPushButton
 
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
+from napari_scsam.gui.notify import sentence
 from napari_scsam.gui.parts import Dropdown, note
 from napari_scsam.gui.size_field import SizeField, written
 
@@ -137,7 +138,7 @@ class VolumePanel(QGroupBox):
         try:
             sizes = [field.size_nm() for field in fields]
         except UserError as error:
-            self.note.setText(f"{str(error)[:1].upper()}{str(error)[1:]}. The voxel size is unchanged.")
+            self.note.setText(f"{sentence(str(error))} The voxel size is unchanged.")
             return
         if None in sizes and any(sizes):
             missing = " and ".join(field.axis for field, size in zip(fields, sizes, strict=True) if size is None)

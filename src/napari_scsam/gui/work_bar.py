@@ -6,6 +6,7 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout
 
 from napari_scsam.config import Progress
+from napari_scsam.gui.notify import capital, sentence
 from napari_scsam.gui.parts import keep_place, note
 
 NETWORK, TOOLS, DOWNLOAD = "network", "tools", "download"
@@ -27,7 +28,7 @@ class WorkBar(QFrame):
         super().__init__()
         self.at_work: set[str] = set()
         """Who works now."""
-        self.status = note()
+        self.status, self._said = note(), ""
         self.bar, self.cancel = QProgressBar(), QPushButton("Cancel")
         self.cancel.setToolTip("Stop as soon as the step at hand is done. Slices that are finished stay; nothing else is written.")
         self.cancel.clicked.connect(self.cancel_asked)
@@ -45,14 +46,15 @@ class WorkBar(QFrame):
             keep_place(part)
         self._show_bar(False)
 
-    def show_status(self, sentence: str) -> None:
+    def show_status(self, text: str) -> None:
         """Say what happens, or what came out."""
-        self.status.setText(sentence)
+        self._said = text
+        self.status.setText(sentence(text))
         self.status.setMinimumHeight(LINES * self.status.fontMetrics().lineSpacing())  # the font is napari's only once it is shown
 
-    def forget_status(self, sentence: str) -> None:
-        """Take a sentence away, unless another has come since."""
-        if self.status.text() == sentence:
+    def forget_status(self, text: str) -> None:
+        """Take what was said away, unless something else has been said since."""
+        if self._said == text:
             self.show_status("")
 
     def show_progress(self, progress: Progress, who: str = NETWORK) -> None:
@@ -61,7 +63,8 @@ class WorkBar(QFrame):
             return
         self.bar.setRange(0, max(1, progress.total))
         self.bar.setValue(progress.done)
-        self.bar.setFormat(f"{progress.what}  %p %" if progress.done else progress.what)
+        what = capital(progress.what)
+        self.bar.setFormat(f"{what}  %p %" if progress.done else what)
 
     def show_working(self, who: str, working: bool) -> None:
         """Show the bar and the way out only while somebody has work that takes time."""
