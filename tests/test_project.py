@@ -108,6 +108,42 @@ def test_nothing_is_overwritten(project, image):
         list(copy_project(project, image))
 
 
+def contents(folder: Path) -> dict[Path, bytes | None]:
+    return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+@pytest.mark.parametrize("there", ["project", "folder", "empty folder", "file"])
+def test_a_copy_overwrites_nothing(project, tmp_path, there):
+    path = tmp_path / "there.scsam.zarr"
+    if there == "project":
+        create_project(path, project.record.image, TABLE).close()
+    elif there == "file":
+        path.write_text("mine")
+    else:
+        path.mkdir()
+        if there == "folder":
+            (path / "notes.txt").write_text("mine")
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match=r"^there\.scsam\.zarr is there already, and nothing is overwritten; choose another name$"):
+        list(copy_project(project, path))
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("inside", [".", "labels", "labels/classes"])
+def test_a_copy_does_not_lie_inside_a_project(project, inside):
+    before = contents(project.path)
+    with pytest.raises(UserError, match=r"would lie inside the project mine\.scsam\.zarr; choose a place outside of it$"):
+        list(copy_project(project, project.path / inside / "copy.scsam.zarr"))
+    assert contents(project.path) == before
+
+
+def test_a_place_that_takes_no_copy_is_told(project, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match="cannot be written"):
+        list(copy_project(project, tmp_path / "file" / "copy.scsam.zarr"))
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_what_is_no_project_is_told(tmp_path, image):
     for path in (tmp_path / "nothing", image):
         with pytest.raises(UserError, match="no project"):

@@ -278,3 +278,22 @@ def test_save_as_goes_on_in_the_copy(begun, tmp_path, wait):
     wait(lambda: on_disk(tmp_path / "second.scsam.zarr")[1, 1, 1] == 2)
     assert not on_disk(one.path).any()
     assert isinstance(one.keeper.labels, Labels)
+
+
+@pytest.mark.parametrize("there", ["mine", "folder.scsam.zarr", "mine.scsam.zarr/labels/copy"])
+def test_save_as_overwrites_nothing_and_goes_on_where_it_was(begun, tmp_path, wait, there):
+    one = begun()
+    (tmp_path / "folder.scsam.zarr").mkdir()
+    (tmp_path / "folder.scsam.zarr" / "notes.txt").write_text("mine")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    notification_manager.records.clear()
+    one.keeper.save_as(str(tmp_path / there))
+    wait(lambda: notification_manager.records)
+    (told,) = notification_manager.records
+    assert str(told.severity) == "warning"
+    assert "is there already, and nothing is overwritten" in told.message or "would lie inside the project" in told.message
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert (tmp_path / "folder.scsam.zarr" / "notes.txt").read_text() == "mine"
+    assert one.keeper.project.path == one.path
+    one.keeper.labels.data_setitem((np.array([1]), np.array([1]), np.array([1])), 2)
+    wait(lambda: on_disk(one.path)[1, 1, 1] == 2)

@@ -239,10 +239,9 @@ def copy_project(project: Project, path: Path) -> Generator[Progress, None, Path
     Raises
     ------
     UserError
-        When there is something at `path` already.
+        When there is something at `path` already, it lies inside a project, or it cannot be written.
     """
-    if path.exists():
-        raise UserError(f"{path} is there already; choose another name for the project")
+    check_place(path)
     yield Progress(0, 2, "writing what is not on disk yet")
     project.flush()
     yield Progress(1, 2, f"copying to {path.name}")
@@ -251,6 +250,9 @@ def copy_project(project: Project, path: Path) -> Generator[Progress, None, Path
     try:
         shutil.copytree(project.path, draft, ignore=shutil.ignore_patterns(".lock", "*.partial"))
         draft.replace(path)
+    except OSError as error:
+        why = error.strerror or "not all of it could be copied"
+        raise UserError(f"{path.name} cannot be written ({why}); choose another place, or make room there") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     record = read_record(path)
@@ -259,6 +261,21 @@ def copy_project(project: Project, path: Path) -> Generator[Progress, None, Path
         moved = ImageReference.of(volume, path) if project.path not in Path(str(volume.path)).parents else record.image
         write_record(path, replace(record, image=moved))
     return path
+
+
+def check_place(path: Path) -> None:
+    """Make sure that a project can come to a place without harm to anything.
+
+    Raises
+    ------
+    UserError
+        When something is there already, or it lies inside a project.
+    """
+    if path.exists():
+        raise UserError(f"{path.name} is there already, and nothing is overwritten; choose another name")
+    for folder in path.absolute().parents:
+        if is_project(folder):
+            raise UserError(f"{path.name} would lie inside the project {folder.name}; choose a place outside of it")
 
 
 def read_record(path: Path) -> ProjectRecord:

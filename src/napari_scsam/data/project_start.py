@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from napari_scsam.config import ClassSpec, Progress, UserError, VoxelSize
 from napari_scsam.data.preprocess import measure_contrast
-from napari_scsam.data.project import SUFFIX, Project, create_project, mark_ours
+from napari_scsam.data.project import SUFFIX, Project, check_place, create_project, mark_ours
 from napari_scsam.data.project_image import ImageMovedError, ImageReference, copy_image, fingerprint
 from napari_scsam.data.volumes import Volume, open_volume
 
@@ -77,10 +77,9 @@ def start_project(
     Raises
     ------
     UserError
-        When there is something at `path` already.
+        When there is something at `path` already, or it lies inside a project.
     """
-    if path.exists():
-        raise UserError(f"{path.name} is there already; choose another name, or open it")
+    check_place(path)
     draft = path.with_name(f".{path.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
     try:

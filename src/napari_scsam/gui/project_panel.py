@@ -89,8 +89,7 @@ class ProjectPanel(QGroupBox):
         self.open_asked.emit(path)
 
     def _ask_new(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Name of the new project", f"{self._proposed}{SUFFIX}")
-        if path:
+        if path := self._ask_name("Name of the new project", f"{self._proposed}{SUFFIX}"):
             self.new_asked.emit(path)
 
     def _ask_open(self) -> None:
@@ -99,9 +98,13 @@ class ProjectPanel(QGroupBox):
             self.open_asked.emit(path)
 
     def _ask_copy(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Name of the copy", f"copy{SUFFIX}")
-        if path:
+        if path := self._ask_name("Name of the copy", f"copy{SUFFIX}"):
             self.copy_asked.emit(path)
+
+    def _ask_name(self, title: str, proposed: str) -> str:
+        """Ask for a name, without the dialog's own offer to overwrite: nothing ever is."""
+        path, _ = QFileDialog.getSaveFileName(self, title, proposed, options=QFileDialog.Option.DontConfirmOverwrite)
+        return path
 
 
 def _button(text: str, tooltip: str) -> QPushButton:
