@@ -8,7 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import zarr
 
 from napari_scsam import checkpoint, cli
 from napari_scsam.checkpoint import save_checkpoint, weights_folder
-from napari_scsam.cli import checkpoints, parts, segmenting
+from napari_scsam.cli import checkpoints, parts, segmenting, training
 from napari_scsam.cli.scoring import parse_map, parse_slices
 from napari_scsam.config import ClassSpec, Progress, UserError
 from napari_scsam.data.ome_zarr import read_class_table, write_labels
@@ -31,7 +31,8 @@ from napari_scsam.data.project_image import ImageReference, copy_image
 from napari_scsam.data.review import find_reviewed
 from napari_scsam.data.volumes import open_labels, open_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
-from napari_scsam.train import pretrain
+from napari_scsam.train import pretrain, resume
+from napari_scsam.train.schedule import TrainStep
 from napari_scsam.train.simulated_user import objects_of_slice
 from napari_scsam.volume import demo
 
@@ -361,6 +362,38 @@ prompts = 1
     assert all("is there already, and its training has finished; give another name, or --overwrite" in line for line in told)
     assert (tmp_path / "mine.safetensors").read_bytes() == before
     assert scsam(*again, "--overwrite", "--device", "cpu") == 0
+    stop_after_the_first_step(monkeypatch, *again, "--overwrite", "--device", "cpu")
+    edited = (tmp_path / "recipe.toml").read_text().replace("steps = 2", "steps = 3").replace("prompts = 1", "prompts = 0")
+    (tmp_path / "recipe.toml").write_text(edited)
+    capsys.readouterr()
+    assert scsam(*again, "--device", "cpu") == 2
+    told = capsys.readouterr().err
+    assert "(training.steps: 2 → 3; training.prompts: 1 → 0) was stopped after step 1; go on with those settings" in told
+    assert told.count("\n") == 1
+    assert scsam(*again, "--overwrite", "--device", "cpu") == 0
+    told = capsys.readouterr().err
+    assert told.splitlines()[0].endswith("was stopped after step 1, so this one begins anew")
+    assert "step 1/3" in told
+    command = ("pretrain", image, "-o", tmp_path / "mae.safetensors", "--overwrite", "--device", "cpu", "--steps", "2")
+    stop_after_the_first_step(monkeypatch, *command)
+    capsys.readouterr()
+    assert scsam(*(word for word in command if word != "--overwrite"), "--seed", "1") == 2
+    assert "other settings (seed: 0 → 1) was stopped after step 1" in capsys.readouterr().err
+    assert scsam(*command, "--seed", "1") == 0
+    assert capsys.readouterr().err.splitlines()[0].endswith("so this one begins anew")
+
+
+def stop_after_the_first_step(monkeypatch: pytest.MonkeyPatch, *command: object) -> None:
+    """Run a training that is killed when it has kept its first step."""
+
+    def stop(steps: Iterable[TrainStep], *_: object) -> None:
+        next(iter(steps))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(resume, "SECONDS", -1.0)
+        patch.setattr(training, "show_training", stop)
+        assert scsam(*command) == 130
 
 
 def offline(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:

@@ -115,9 +115,15 @@ def test_another_recipe_does_not_go_on_from_this_one(recipe: Recipe, tmp_path: P
     run = train(recipe, tmp_path / "cell.safetensors")
     next(run), next(run), run.close()
     other = replace(recipe, model=replace(recipe.model, nm_per_pixel=16.0))
-    assert next(train(other, tmp_path / "cell.safetensors")).step == 1
     fewer = replace(recipe, classes=CLASSES[:2])
-    assert next(train(fewer, tmp_path / "cell.safetensors")).step == 1
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for changed, what in ((other, r"model\.nm_per_pixel: 8\.0 → 16\.0"), (fewer, "classes")):
+        with pytest.raises(UserError, match=rf"other settings \({what}\) was stopped after step 2"):
+            next(train(changed, tmp_path / "cell.safetensors"))
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == kept
+    told: list[str] = []
+    assert next(train(other, tmp_path / "cell.safetensors", anew=told.append)).step == 1
+    assert [sentence.endswith("so this one begins anew") for sentence in told] == [True]
 
 
 def test_without_prompts_only_classes_are_trained(recipe: Recipe, tmp_path: Path) -> None:

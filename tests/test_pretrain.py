@@ -70,7 +70,11 @@ def test_a_stopped_run_goes_on_exactly(volume: Volume, tmp_path: Path, stop_afte
 def test_other_settings_start_from_nothing(volume: Volume, tmp_path: Path) -> None:
     run = pretrain([volume], tmp_path / "mae.safetensors", TINY)
     next(run), next(run), run.close()
-    assert next(pretrain([volume], tmp_path / "mae.safetensors", replace(TINY, seed=1))).step == 1
+    with pytest.raises(UserError, match=r"other settings \(seed: 0 → 1\) was stopped after step 2"):
+        next(pretrain([volume], tmp_path / "mae.safetensors", replace(TINY, seed=1)))
+    told: list[str] = []
+    assert next(pretrain([volume], tmp_path / "mae.safetensors", replace(TINY, seed=1), anew=told.append)).step == 1
+    assert len(told) == 1
 
 
 def test_it_goes_on_from_what_an_earlier_run_wrote(volume: Volume, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from napari_scsam.config import UserError
 from napari_scsam.train import resume
-from napari_scsam.train.resume import read_state, state_file, write_state
+from napari_scsam.train.resume import differences, read_state, state_file, write_state
 
 RUN: dict[str, Any] = {"steps": 6, "sources": ["a.tif"], "pair": (1, 2)}
 
@@ -63,9 +63,31 @@ def test_another_run_starts_from_nothing(tmp_path: Path) -> None:
     write_state(tmp_path / "run.resume", model, optimiser, 2, RUN)
     fresh = start()
     before = {k: v.clone() for k, v in fresh[0].state_dict().items()}
-    assert read_state(tmp_path / "run.resume", *fresh, RUN | {"steps": 7}) == 0
+    with pytest.raises(UserError, match=r"with other settings \(steps: 6 → 7\) was stopped after step 2; go on with those .* --overwrite"):
+        read_state(tmp_path / "run.resume", *fresh, RUN | {"steps": 7})
+    told: list[str] = []
+    assert read_state(tmp_path / "run.resume", *fresh, RUN | {"steps": 7}, told.append) == 0
+    assert told == [
+        f"a run into {tmp_path / 'run.safetensors'} with other settings (steps: 6 → 7) was stopped after step 2, so this one begins anew"
+    ]
+    assert (tmp_path / "run.resume").is_file()
+    assert read_state(tmp_path / "run.resume", *start(), dict(reversed(RUN.items())), told.append) == 2, "their order means nothing"
+    assert len(told) == 1
     assert read_state(tmp_path / "other.resume", *fresh, RUN) == 0
     assert all(torch.equal(v, before[k]) for k, v in fresh[0].state_dict().items())
+
+
+def test_what_differs_is_named():
+    then = {"training": {"steps": 4, "unfreeze": []}, "sources": [{"image": "a.tif"}, {"image": "b.tif"}], "start": None, "note": "x" * 99}
+    now = {"training": {"steps": 5, "unfreeze": ["sam"]}, "sources": [{"image": "a.tif"}, {"image": "c.tif"}], "start": "é", "note": "y"}
+    assert list(differences(then, now)) == [
+        "training.steps: 4 → 5",
+        'training.unfreeze: [] → ["sam"]',
+        'sources[1].image: "b.tif" → "c.tif"',
+        'start: none → "é"',
+        "note",
+    ]
+    assert not list(differences(then, then))
 
 
 def test_a_file_that_is_no_state_is_not_taken_for_one(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +60,13 @@ def processes_of(arguments: argparse.Namespace) -> int:
 
 def add_overwrite(parser: Parser) -> None:
     """Add the leave to replace what an earlier run made."""
-    parser.add_argument("--overwrite", action="store_true", help="train anew what an earlier run finished (one that was stopped goes on)")
+    about = "train anew what an earlier run finished, or one that was stopped had other settings for (one that had the same goes on)"
+    parser.add_argument("--overwrite", action="store_true", help=about)
+
+
+def anew_of(arguments: argparse.Namespace) -> Callable[[str], None] | None:
+    """Give who is told that a run with other settings is given up; None without leave to do so."""
+    return (lambda sentence: say(f"scsam: {sentence}")) if arguments.overwrite else None
 
 
 def check_finished(out: Path, overwrite: bool) -> None:
@@ -87,7 +93,8 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
     check_finished(arguments.out, arguments.overwrite)
     start, arguments.go_on = Path(config.start).name if config.start else RANDOM, GO_ON
     volumes = [open_volume(v) for v in arguments.volumes]
-    show_training(pretrain(volumes, arguments.out, config, arguments.device, processes_of(arguments)), start, arguments.device)
+    steps = pretrain(volumes, arguments.out, config, arguments.device, processes_of(arguments), anew_of(arguments))
+    show_training(steps, start, arguments.device)
     say_run(arguments.out)
 
 
@@ -121,7 +128,8 @@ def run_train(arguments: argparse.Namespace) -> None:
 
     recipe, arguments.go_on = read_recipe(arguments.recipe), GO_ON
     check_finished(arguments.out, arguments.overwrite)
-    show_training(train(recipe, arguments.out, arguments.device, processes_of(arguments)), recipe.describe_start(), arguments.device)
+    steps = train(recipe, arguments.out, arguments.device, processes_of(arguments), anew_of(arguments))
+    show_training(steps, recipe.describe_start(), arguments.device)
     say_run(arguments.out)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -200,7 +200,9 @@ def mix_in(model: ScSAM, before: ScSAM, share: float) -> None:
             value.lerp_(known[name].to(value), share)
 
 
-def train(recipe: Recipe, out: Path, device: str = "auto", processes: int = 0) -> Iterator[TrainStep]:
+def train(
+    recipe: Recipe, out: Path, device: str = "auto", processes: int = 0, anew: Callable[[str], object] | None = None
+) -> Iterator[TrainStep]:
     """Train a ScSAM and write it, now and then and at the end.
 
     A generator: each step is yielded, and closing it stops the run with the
@@ -217,6 +219,13 @@ def train(recipe: Recipe, out: Path, device: str = "auto", processes: int = 0) -
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     processes
         How many draw crops ahead, when an encoder learns; they change nothing but the time.
+    anew
+        Told in a sentence when a run into `out` was stopped that had another recipe, which is then given up.
+
+    Raises
+    ------
+    UserError
+        When there was such a run, and `anew` is not given.
     """
     training, state, where = recipe.training, state_file(out), choose_device(device)
     torch.manual_seed(training.seed)
@@ -226,7 +235,7 @@ def train(recipe: Recipe, out: Path, device: str = "auto", processes: int = 0) -
     model.mae.train("mae" in training.unfreeze)
     embedder, run = Embedder(model, LabelledCrops(recipe), where), recipe.to_dict()
     optimiser = torch.optim.AdamW(parameter_groups(model, training), lr=training.rate, weight_decay=0.01, fused=where.type == "cuda")
-    first, started = read_state(state, model, optimiser, run), time.monotonic()
+    first, started = read_state(state, model, optimiser, run, anew), time.monotonic()
     folder, keeper = RunFolder(out, run, recipe.files(), where, first), StateKeeper(state, model, optimiser, run)
     steps = range(first, training.steps)
     for step, (batch, features, generator) in zip(steps, embedder.draw(steps, processes), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,12 @@ def shown_crops(model: MaskedAutoencoder, crops: UnlabelledCrops, device: torch.
 
 
 def pretrain(
-    volumes: Sequence[Volume], out: Path, config: PretrainConfig | None = None, device: str = "auto", processes: int = 0
+    volumes: Sequence[Volume],
+    out: Path,
+    config: PretrainConfig | None = None,
+    device: str = "auto",
+    processes: int = 0,
+    anew: Callable[[str], object] | None = None,
 ) -> Iterator[TrainStep]:
     """Train a masked autoencoder and write its encoder.
 
@@ -117,6 +122,13 @@ def pretrain(
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     processes
         How many draw crops ahead; they change nothing but the time.
+    anew
+        Told in a sentence when a run into `out` was stopped that had other settings or volumes, which is then given up.
+
+    Raises
+    ------
+    UserError
+        When there was such a run, and `anew` is not given.
     """
     config, state, where = config or PretrainConfig(), state_file(out), choose_device(device)
     if config.steps < 1:
@@ -130,7 +142,7 @@ def pretrain(
     start = Path(config.start) if config.start is not None else None
     run = {"volumes": [v.name for v in volumes], **asdict(config)}
     record = {**run, "start": start.name if start else None}
-    first, started = read_state(state, model, optimiser, run), time.monotonic()
+    first, started = read_state(state, model, optimiser, run, anew), time.monotonic()
     folder = RunFolder(out, record, [path for path in (*(v.path for v in volumes), start) if path is not None], where, first)
     keeper, steps = StateKeeper(state, model, optimiser, run), range(first, config.steps)
     for step, (image, _) in zip(steps, draw_steps(crops, config.seed, steps, processes), strict=True):

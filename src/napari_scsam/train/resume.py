@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,13 @@ from napari_scsam.config import UserError
 
 SECONDS = 120.0
 """No more work than this, and a step, is lost with a run that is killed, however seldom its recipe asks to save."""
+
+
+NAMED = 3
+"""Settings that differ, in a sentence."""
+
+SHORT = 40
+"""Letters of a setting's value that is told."""
 
 
 def state_file(out: Path) -> Path:
@@ -57,13 +65,37 @@ class StateKeeper:
             self._written = time.monotonic()
 
 
-def read_state(path: Path, model: nn.Module, optimiser: Optimizer, run: dict[str, Any]) -> int:
-    """Continue from `path` when it is of the same run; give the next step, 0 for a fresh start."""
+def read_state(path: Path, model: nn.Module, optimiser: Optimizer, run: dict[str, Any], anew: Callable[[str], object] | None = None) -> int:
+    """Continue from `path` when it is of the same run; give the next step, 0 for a fresh start.
+
+    Parameters
+    ----------
+    path
+        Where `write_state` wrote, if it did.
+    model, optimiser
+        Take what was written.
+    run
+        The run's settings.
+    anew
+        Told in a sentence when the state is of a run with other settings, which is then given up.
+
+    Raises
+    ------
+    UserError
+        When the state is of a run with other settings, and `anew` is not given: its hours would be lost.
+    """
     if not path.is_file():
         return 0
     with safe_open(path, framework="np") as file:
         metadata = file.metadata() or {}
-    if metadata.get("run") != json.dumps(run):
+    if "run" not in metadata:
+        return 0
+    if others := tuple(differences(json.loads(metadata["run"]), json.loads(json.dumps(run)))):
+        named = "; ".join(others[:NAMED]) + ("; …" if len(others) > NAMED else "")
+        stopped = f"a run into {path.with_suffix('.safetensors')} with other settings ({named}) was stopped after step {metadata['step']}"
+        if anew is None:
+            raise UserError(f"{stopped}; go on with those settings, give another name, or --overwrite to begin anew")
+        anew(f"{stopped}, so this one begins anew")
         return 0
     moments: dict[int, dict[str, Tensor]] = {}
     weights: dict[str, Tensor] = {}
@@ -77,3 +109,16 @@ def read_state(path: Path, model: nn.Module, optimiser: Optimizer, run: dict[str
     model.load_state_dict(weights)
     optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
     return int(metadata["step"])
+
+
+def differences(then: Any, now: Any, name: str = "") -> Iterator[str]:
+    """Name the settings, plain JSON values, that are not what they were, e.g. ``"training.steps: 100 → 200"``."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in {**then, **now}:
+            yield from differences(then.get(key), now.get(key), f"{name}.{key}" if name else key)
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for number, (old, new) in enumerate(zip(then, now, strict=True)):
+            yield from differences(old, new, f"{name}[{number}]")
+    elif then != now:
+        values = ["none" if value is None else json.dumps(value, ensure_ascii=False) for value in (then, now)]
+        yield f"{name}: {' → '.join(values)}" if max(map(len, values)) <= SHORT else name
