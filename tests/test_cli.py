@@ -111,6 +111,17 @@ def test_measure_labels_of_our_own(cell: Phantom, tmp_path: Path, capsys: pytest
     assert not (tmp_path / "other.csv").exists()
 
 
+def test_measure_of_nothing_is_an_empty_table(cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels, table = tmp_path / "labels.zarr", tmp_path / "table.csv"
+    write_labels(labels, np.zeros_like(cell.labels), cell.voxel_size, cell.classes)
+    assert scsam("measure", labels, "-o", table) == 0
+    told = capsys.readouterr()
+    assert told.err == f"scsam: {labels} holds no object of 10 voxels or more, so the table has headings alone\n"
+    assert told.out == f"{table}\n"
+    assert table.read_text().startswith("organelle,number,voxels")
+    assert len(table.read_text().splitlines()) == 1
+
+
 def test_measure_says_that_labels_are_not_finished(cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels = tmp_path / "labels.zarr"
     write_labels(labels, cell.labels, cell.voxel_size, cell.classes)

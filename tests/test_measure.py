@@ -70,6 +70,11 @@ def test_corner_neighbours_are_one_object():
     assert len(run(volume)) == 1
 
 
-def test_labels_without_a_class_are_a_mistake():
-    with pytest.raises(UserError, match="none of the classes"):
-        run(np.zeros((2, 8, 8), np.uint8))
+def test_labels_of_other_classes_are_a_mistake():
+    labels = np.arange(2 * 8 * 8).reshape(2, 8, 8) % 7 * 10
+    with pytest.raises(UserError, match=r"hold 10, 20, 30 …, but their table has only 1 \(mitochondrion\), 4 \(PSD\); give the labels"):
+        run(labels)
+
+
+def test_background_alone_is_an_empty_table():
+    assert run(np.zeros((2, 8, 8), np.uint8)) == []

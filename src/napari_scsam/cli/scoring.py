@@ -109,7 +109,7 @@ def run_measure(arguments: argparse.Namespace) -> None:
     from napari_scsam.data.ome_zarr import read_class_table
     from napari_scsam.data.volumes import open_labels
     from napari_scsam.volume.ledger import LEDGER
-    from napari_scsam.volume.measure import measure, write_table
+    from napari_scsam.volume.measure import SMALLEST, measure, write_table
 
     path = find_labels(arguments.labels)
     labels, classes = open_labels(path), read_class_table(path)
@@ -117,7 +117,10 @@ def run_measure(arguments: argparse.Namespace) -> None:
         raise UserError(f"{path} carries no class table; give labels that scsam segment or the plugin wrote")
     if any((folder / LEDGER).is_file() for folder in (path, *path.parents[:2])):
         say(f"scsam: {arguments.labels} is not finished, and slices without labels count as empty; go on with scsam segment --resume")
-    write_table(arguments.out, show(measure(labels, classes)))
+    rows = show(measure(labels, classes))
+    write_table(arguments.out, rows)
+    if not rows:
+        say(f"scsam: {arguments.labels} holds no object of {SMALLEST} voxels or more, so the table has headings alone")
     if len(names := listed_labels(arguments.labels)) > 1:
         say(f"scsam: of the label images {', '.join(names)}, {path.name!r} was measured")
     print(arguments.out)

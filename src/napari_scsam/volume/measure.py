@@ -18,6 +18,12 @@ from napari_scsam.data.volumes import Volume
 
 NM_PER_UM = 1000.0
 
+SMALLEST = 10
+"""Voxels of an object; fewer are a speck."""
+
+SEVERAL = 3
+"""Values that are named where many are wrong."""
+
 
 @dataclass(frozen=True)
 class Organelle:
@@ -43,7 +49,7 @@ HEADINGS = {axis: f"{axis}_voxel" for axis in "zyx"}
 """Columns whose name alone would not tell the unit."""
 
 
-def measure(labels: Volume, classes: Sequence[ClassSpec], smallest: int = 10) -> Generator[Progress, None, list[Organelle]]:
+def measure(labels: Volume, classes: Sequence[ClassSpec], smallest: int = SMALLEST) -> Generator[Progress, None, list[Organelle]]:
     """Measure every connected object of every class; the label volume is held in memory.
 
     Parameters
@@ -58,12 +64,15 @@ def measure(labels: Volume, classes: Sequence[ClassSpec], smallest: int = 10) ->
     Raises
     ------
     UserError
-        When no label is of a class of the table.
+        When there are labels, but none is of a class of the table. Where there are none, there is nothing to measure.
     """
     values = np.asarray(labels.data[...]).reshape(labels.depth, *labels.shape[-2:])
     present = [c for c in classes if (values == c.id).any()]
-    if not present:
-        raise UserError(f"{labels.name} holds none of the classes {', '.join(c.name for c in classes)}; give class labels")
+    if not present and values.any():
+        found = [str(value) for value in np.unique(values[values != 0])]
+        held = ", ".join(found[:SEVERAL]) + (" …" if len(found) > SEVERAL else "")
+        known = ", ".join(f"{c.id} ({c.name})" for c in classes)
+        raise UserError(f"the labels {labels.name!r} hold {held}, but their table has only {known}; give the labels that it is of")
     rows: list[Organelle] = []
     for done, spec in enumerate(present):
         yield Progress(done, len(present), spec.name)
