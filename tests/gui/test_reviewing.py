@@ -135,6 +135,16 @@ def test_a_click_on_the_strip_goes_to_the_slice(begun, wait):
     wait(lambda: begun.reviewing.position == 0)
 
 
+def test_no_timer_outlives_the_widget(begun):
+    timer = begun.reviewing._timer
+    begun.viewer.dims.set_current_step(0, 1)
+    assert timer.isActive()
+    begun.widget.setParent(None)
+    assert not timer.isActive(), "Qt warns when it is freed by another thread, or at the end of the process"
+    begun.viewer.dims.set_current_step(0, 0)
+    assert not timer.isActive()
+
+
 def test_without_a_project_it_says_what_to_do(window, stack):
     one = window(Image(stack))
     one.finish()

@@ -53,6 +53,7 @@ class Reviewing:
         self.keeper.changed.connect(self._on_project)
         if session.viewer is not None:
             session.viewer.dims.events.current_step.connect(self._count_later)
+        session.ended.connect(self._on_ended)
         self._on_project()  # one that the last widget left is there already
 
     # What the user does
@@ -167,6 +168,13 @@ class Reviewing:
             key = z if labels.ndim == 3 else ...
             self.slices[z] = review_slice(np.asarray(labels.data[key]), self._project.reviewed[key])
         self.changed.emit()
+
+    def _on_ended(self) -> None:
+        """Count no more: Qt warns of a timer that still runs when another thread, or the end of the process, frees it."""
+        if self.session.viewer is not None:
+            self.session.viewer.dims.events.current_step.disconnect(self._count_later)
+        if self._timer is not None:
+            self._timer.stop()
 
     def _count_later(self) -> None:
         if self._timer is not None and self._project is not None:
