@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from napari.types import LayerData
 
     from napari_scsam.checkpoint import CheckpointInfo
-    from napari_scsam.infer.predictor import Predictor, Slice
+    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.infer.prepared_slice import Slice
 
 
 Region = tuple[int, int, int, int]

@@ -15,7 +15,8 @@ from napari_scsam.gui.plane import Plane
 from napari_scsam.infer.patch import Patch, crop, without_crumbs
 
 if TYPE_CHECKING:
-    from napari_scsam.infer.predictor import Predictor, Slice
+    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.infer.prepared_slice import Slice
     from napari_scsam.infer.prompt_answer import PromptAnswer
     from napari_scsam.infer.propagate import Carried
 

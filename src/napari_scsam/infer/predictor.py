@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,55 +14,24 @@ from torch.nn import functional as F
 
 from napari_scsam.config import ClassSpec, Progress, TaughtClass, UserError, parse_voxel_size, select_classes
 from napari_scsam.data.preprocess import Contrast, measure_contrast, normalise
-from napari_scsam.data.tiling import Blend, Tile, cut, tile_grid
+from napari_scsam.data.tiling import Blend, Tile, cut
 from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.infer.disk_cache import DiskCache
 from napari_scsam.infer.embeddings import EmbeddingCache, join
 from napari_scsam.infer.lanes import side_by_side
 from napari_scsam.infer.memory import Load, hold_memory, with_less_if_need_be
 from napari_scsam.infer.postprocess import keep_only, label_map
+from napari_scsam.infer.prepared_slice import HALO, ZOOM_LIMITS, Slice, check_slice, resample, zoomed
 from napari_scsam.infer.prompt_answer import PromptAnswer, mask_prompt, prompt_answer
 from napari_scsam.infer.prompts import prompt_tensors, tile_for
 from napari_scsam.infer.teach import Example, fit_prototype
-from napari_scsam.infer.tile_encoder import Grid, TileEncoder
+from napari_scsam.infer.tile_encoder import TileEncoder
 from napari_scsam.model import Embedding, ScSAM
 
 T = TypeVar("T")
 
-HALO = 32
-"""Pixels along a tile's border that its neighbour answers better."""
-
 ANSWERS = 8
 """Slices whose labels of all classes are remembered, a byte or two for each pixel."""
-
-ZOOM_LIMITS = (0.125, 4.0)
-"""Resampling to the checkpoint's pixel size stops here; beyond it there is nothing to see."""
-
-
-@dataclass(frozen=True, eq=False)
-class Slice:
-    """An image, at the model's pixel size."""
-
-    key: Hashable
-    shape: tuple[int, int]
-    """(Y, X) of the image as given."""
-    grey: NDArray[np.float32]
-    """In 0..1, resampled."""
-    pixel: tuple[float, float] | None = None
-    """(y, x) of a pixel of the image as given, in nm; None when nobody has said it."""
-    logits: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    """Classes asked for so far, by name: Y×X of the image as given."""
-    grids: dict[int, Grid] = field(default_factory=dict)
-    """By the largest side of a tile."""
-
-    @property
-    def zoom(self) -> tuple[float, float]:
-        """Model pixels to one image pixel, (y, x)."""
-        return self.grey.shape[0] / self.shape[0], self.grey.shape[1] / self.shape[1]
-
-    def grid(self, side: int) -> Grid:
-        """Cut it into tiles with sides of at most so many model pixels."""
-        return self.grids.setdefault(side, Grid(self.grey, tile_grid((self.grey.shape[0], self.grey.shape[1]), side, HALO)))
 
 
 class Predictor:
@@ -437,32 +405,6 @@ class Predictor:
                 raise UserError(f"the strokes have shape {stroke.shape} but the slice has {slice_.shape}; draw them on this slice")
         pixels = torch.from_numpy(np.stack(strokes).astype(np.float32))
         return F.adaptive_max_pool2d(pixels[None], slice_.grey.shape)[0].numpy()
-
-
-def check_slice(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Let one grey slice of numbers pass."""
-    if pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and pixels.dtype == np.uint8:
-        raise UserError(f"the image is colour (shape {pixels.shape}); convert it to grey first, EM has one channel")
-    if pixels.ndim != 2:
-        raise UserError(f"the image has {pixels.ndim} axes (shape {pixels.shape}); give one slice with two")
-    if pixels.size == 0:
-        raise UserError(f"the image is empty (shape {pixels.shape}); choose one with pixels")
-    if pixels.dtype.kind not in "uif":
-        raise UserError(f"the image has dtype {pixels.dtype}; give integers or floats")
-    return pixels
-
-
-def zoomed(shape: tuple[int, int], zoom: tuple[float, float]) -> tuple[int, int]:
-    """Scale a shape (Y, X), to at least one pixel."""
-    return max(1, round(shape[0] * zoom[0])), max(1, round(shape[1] * zoom[1]))
-
-
-def resample(maps: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize K×Y×X to a shape (Y, X), bilinear, antialiased when it shrinks."""
-    if shape == maps.shape[1:]:
-        return maps
-    resized = F.interpolate(torch.from_numpy(np.ascontiguousarray(maps))[None], shape, mode="bilinear", antialias=True, align_corners=False)
-    return resized[0].numpy()
 
 
 def to_numpy(logits: Tensor, shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -26,7 +26,8 @@ from napari_scsam.infer.patch import Patch, agreement, on_one_frame, patch_of
 from napari_scsam.metrics import EIGHT_NEIGHBOURS
 
 if TYPE_CHECKING:
-    from napari_scsam.infer.predictor import Predictor, Slice
+    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.infer.prepared_slice import Slice
     from napari_scsam.infer.prompt_answer import PromptAnswer
 
 POINTS = 4

@@ -18,7 +18,8 @@ from napari_scsam.data.preprocess import Contrast, measure_contrast
 from napari_scsam.data.volumes import Volume, as_volume
 from napari_scsam.infer.disk_cache import default_cache
 from napari_scsam.infer.postprocess import label_dtype
-from napari_scsam.infer.predictor import Predictor, Slice, finish
+from napari_scsam.infer.predictor import Predictor, finish
+from napari_scsam.infer.prepared_slice import Slice
 from napari_scsam.infer.tile_encoder import weights_hash
 from napari_scsam.volume.ledger import LEDGER, Ledger
 from napari_scsam.volume.output import check_output
