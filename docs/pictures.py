@@ -203,7 +203,7 @@ def main() -> None:
     asked.add_argument("--size", type=int, nargs=2, default=(1280, 800), help="of the window")
     args = asked.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        os.environ["NAPARI_SCSAM_RECENT"] = f"{scratch}/recent.json"
+        os.environ["NAPARI_SCSAM_USER"] = f"{scratch}/user"
         look = get_settings(Path(scratch) / "settings.yaml").appearance
         look.theme = args.theme
         look.font_size = args.font or look.font_size

@@ -38,7 +38,7 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _own_recent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep the tests out of the user's list of projects."""
-    monkeypatch.setenv("NAPARI_SCSAM_RECENT", str(tmp_path / "recent.json"))
+    monkeypatch.setenv("NAPARI_SCSAM_USER", str(tmp_path / "user"))
 
 
 @pytest.fixture(scope="session")

@@ -204,7 +204,7 @@ def main() -> None:
     import_torch_stack()
     with tempfile.TemporaryDirectory() as name:
         folder, found = Path(name), {}
-        os.environ |= {"NAPARI_SCSAM_CACHE_GB": "0", "NAPARI_SCSAM_RECENT": str(folder / "recent.json")}
+        os.environ |= {"NAPARI_SCSAM_CACHE_GB": "0", "NAPARI_SCSAM_USER": str(folder / "user")}
         write_real_em(options.emdata, folder)
         for number in range(options.rounds):
             found, verdict = kill_one(folder, found, number, options.seconds)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from napari_scsam.gui.recent import KEPT, recent_file, recent_projects, remember_project
+from napari_scsam.gui.kept import kept_file
+from napari_scsam.gui.recent import KEPT, RECENT, recent_projects, remember_project
 
 
 @pytest.fixture
@@ -28,7 +29,8 @@ def test_a_project_that_is_gone_is_not_listed(folders):
 
 @pytest.mark.parametrize("text", ["not JSON", "7", "[7]"])
 def test_a_damaged_list_is_begun_anew(folders, text):
-    recent_file().write_text(text)
+    kept_file(RECENT).parent.mkdir()
+    kept_file(RECENT).write_text(text)
     assert recent_projects() == []
     remember_project(folders[0])
     assert recent_projects() == [folders[0]]
@@ -36,6 +38,6 @@ def test_a_damaged_list_is_begun_anew(folders, text):
 
 def test_a_list_that_cannot_be_written_is_no_loss(folders, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("NAPARI_SCSAM_RECENT", str(tmp_path / "file" / "recent.json"))
+    monkeypatch.setenv("NAPARI_SCSAM_USER", str(tmp_path / "file"))
     remember_project(folders[0])
     assert recent_projects() == []

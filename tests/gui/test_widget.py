@@ -169,6 +169,15 @@ def test_it_fits_a_small_screen_and_both_themes(window, stack, wait):
     wait(lambda: one.widget.width() < 400)
 
 
+def test_pointing_at_objects_unfolds_its_panel(window, stack, wait):
+    one = window(Image(stack))
+    one.finish()
+    one.widget.prompt.setChecked(False)
+    assert not one.widget.prompt.start.isVisible()
+    one.widget.prompt.toggled_by_user.emit()
+    wait(one.widget.prompt.body.isVisible)
+
+
 def test_a_dock_closed_and_opened_again_goes_on_with_the_project(window, stack, tmp_path, wait):
     one = window(Image(stack, name="cell"))
     one.finish()

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QGridLayout,
-    QGroupBox,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_scsam.gui import correct_tools as tools
+from napari_scsam.gui.folding import Panel
 from napari_scsam.gui.parts import let_letters_pass, note
 
 GRID = (
@@ -32,7 +32,7 @@ GRID = (
 )
 
 
-class CorrectPanel(QGroupBox):
+class CorrectPanel(Panel):
     """Shows the tools; it decides nothing.
 
     Parameters
@@ -115,7 +115,7 @@ class CorrectPanel(QGroupBox):
         for y, row in enumerate(GRID):
             for x, tool in enumerate(row):
                 grid.addWidget(self.buttons[tool.name], y, x)
-        column = QVBoxLayout(self)
+        column = QVBoxLayout(self.contents)
         column.addWidget(note("Point at an object and press a key; or press a button and click the object."))
         column.addWidget(self.whole)
         column.addLayout(grid)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QGroupBox, QHBoxLayout, QMenu, QMessageBox, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QPushButton, QVBoxLayout
 
+from napari_scsam.gui.folding import Panel
 from napari_scsam.gui.parts import Dropdown, note
 
 LAYOUTS = (
@@ -16,7 +17,7 @@ LAYOUTS = (
 )
 
 
-class ExportPanel(QGroupBox):
+class ExportPanel(Panel):
     """Shows and asks; it decides nothing."""
 
     export_asked = Signal(str, str, bool)
@@ -80,7 +81,7 @@ class ExportPanel(QGroupBox):
             self.import_asked.emit(path)
 
     def _lay_out(self) -> None:
-        first, second, column = QHBoxLayout(), QHBoxLayout(), QVBoxLayout(self)
+        first, second, column = QHBoxLayout(), QHBoxLayout(), QVBoxLayout(self.contents)
         first.addWidget(self.layouts)
         first.addWidget(self.export)
         second.addWidget(self.into_image)

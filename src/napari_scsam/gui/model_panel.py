@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QGroupBox, QPushButton
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton
 
 from napari_scsam.data.registry import user_folder
+from napari_scsam.gui.folding import Panel
 from napari_scsam.gui.get_button import GetButton
 from napari_scsam.gui.parts import Dropdown, note
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 NONE_FOUND = "No checkpoint found. Choose a file, or get one."
 
 
-class ModelPanel(QGroupBox):
+class ModelPanel(Panel):
     """Shows and changes the checkpoint; it decides nothing."""
 
     checkpoint_chosen = Signal(object)
@@ -45,7 +46,7 @@ class ModelPanel(QGroupBox):
         )
         self.save.clicked.connect(self._ask_save)
         self.save.hide()
-        grid = QGridLayout(self)
+        grid = QGridLayout(self.contents)
         grid.addWidget(self.checkpoints, 0, 0)
         grid.addWidget(button, 0, 1)
         grid.addWidget(self.get, 0, 2)

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QGroupBox, QHBoxLayout, QMenu, QMessageBox, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QPushButton, QVBoxLayout
 
 from napari_scsam.data.project import SUFFIX
+from napari_scsam.gui.folding import Panel
 from napari_scsam.gui.notify import sentence
 from napari_scsam.gui.parts import note
 
@@ -20,7 +21,7 @@ NO_FILE_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
 FORMAT = re.compile(r"(\.ome)?\.(tiff?|zarr|mrc|rec|map|h5|hdf5|png|jpe?g)$", re.IGNORECASE)
 
 
-class ProjectPanel(QGroupBox):
+class ProjectPanel(Panel):
     """Shows and asks; it decides nothing."""
 
     new_asked = Signal(str)
@@ -43,7 +44,7 @@ class ProjectPanel(QGroupBox):
         row = QHBoxLayout()
         for button in (self.new, self.open, self.copy):
             row.addWidget(button)
-        column = QVBoxLayout(self)
+        column = QVBoxLayout(self.contents)
         column.addLayout(row)
         column.addWidget(self.note)
         self.show_project(None, "")

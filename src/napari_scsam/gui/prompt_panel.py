@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QButtonGroup, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
+from napari_scsam.gui.folding import Panel
 from napari_scsam.gui.parts import Dropdown, note, swatch
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ ONE_CLASS = "Several classes are chosen above; an object still goes to {} alone.
 NO_TEACHING = "This network answers clicks and boxes only. To teach a class by strokes, choose one that has learned classes."
 
 
-class PromptPanel(QGroupBox):
+class PromptPanel(Panel):
     """Shows and changes how single objects are found; it decides nothing."""
 
     toggled_by_user = Signal()
@@ -164,6 +165,6 @@ class PromptPanel(QGroupBox):
         inner.setContentsMargins(0, 0, 0, 0)
         for part in (rows[0], rows[1], grid, rows[2], rows[3]):
             inner.addLayout(part)
-        column = QVBoxLayout(self)
+        column = QVBoxLayout(self.contents)
         column.addWidget(self.start)
         column.addWidget(self.body)

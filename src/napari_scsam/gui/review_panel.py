@@ -8,7 +8,6 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QGroupBox,
     QHBoxLayout,
     QHeaderView,
     QPushButton,
@@ -21,13 +20,14 @@ from qtpy.QtWidgets import (
 from napari_scsam.config import ClassSpec
 from napari_scsam.data.project import REVIEWED_TABLE
 from napari_scsam.data.review import SliceReview
+from napari_scsam.gui.folding import Panel
 from napari_scsam.gui.parts import note, swatch
 
 ROWS = 7
 """Classes that the table shows without scrolling."""
 
 
-class ReviewPanel(QGroupBox):
+class ReviewPanel(Panel):
     """Shows and asks; it decides nothing."""
 
     slice_marked = Signal()
@@ -104,7 +104,7 @@ class ReviewPanel(QGroupBox):
         row = QHBoxLayout()
         row.addWidget(self.mark, 2)
         row.addWidget(self.rectangle, 1)
-        column = QVBoxLayout(self)
+        column = QVBoxLayout(self.contents)
         column.addLayout(row)
         column.addWidget(self.strip)
         column.addWidget(self.table)

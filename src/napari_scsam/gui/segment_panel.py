@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSlider, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.class_picker import ClassDropdown, SeveralClasses
+from napari_scsam.gui.folding import Panel
 from napari_scsam.gui.parts import Dropdown, note, swatch
 
 SCOPES = {
@@ -29,7 +30,7 @@ CLICKS_ONLY = (
 )
 
 
-class SegmentPanel(QGroupBox):
+class SegmentPanel(Panel):
     """Shows the classes and where to look for them; it decides nothing."""
 
     classes_chosen = Signal(object)
@@ -146,7 +147,7 @@ class SegmentPanel(QGroupBox):
         for part in (self.first, self.to, self.last):
             between.addWidget(part)
         between.addStretch(1)
-        whole, column = QVBoxLayout(self), QVBoxLayout(self.body)
+        whole, column = QVBoxLayout(self.contents), QVBoxLayout(self.body)
         whole.addWidget(self.note)
         whole.addWidget(self.body)
         column.setContentsMargins(0, 0, 0, 0)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QGroupBox, QHBoxLayout, QLabel, QMenu, QPushButton
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QMenu, QPushButton
 
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
+from napari_scsam.gui.folding import Panel
 from napari_scsam.gui.notify import sentence
 from napari_scsam.gui.parts import Dropdown, note
 from napari_scsam.gui.size_field import SizeField, written
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 FILES = "Volumes (*.tif *.tiff *.mrc *.rec *.map *.h5 *.hdf5 *.png *.jpg);;All files (*)"
 
 
-class VolumePanel(QGroupBox):
+class VolumePanel(Panel):
     """Shows and changes the volume; it decides nothing."""
 
     layer_chosen = Signal(object)
@@ -48,7 +49,7 @@ class VolumePanel(QGroupBox):
             "On: it gets the contrast limits of the layer, so that it sees what you see. Good where something outshines the tissue."
         )
         self.contrast.clicked.connect(self.contrast_chosen)
-        grid = QGridLayout(self)
+        grid = QGridLayout(self.contents)
         grid.addWidget(self.layers, 0, 0)
         grid.addWidget(self._open_button(), 0, 1)
         grid.addLayout(self._size_row(), 1, 0, 1, 2)

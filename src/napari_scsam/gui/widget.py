@@ -237,7 +237,8 @@ class ScSAMWidget(QWidget):
     def _show_prompts(self) -> None:
         opened = self._prompting.active and self.prompt.body.isHidden()
         self.prompt.show_state(self._prompting)
-        if opened:  # by its key, too, with the panel out of sight
+        if opened:  # by its key, too, with the panel folded or out of sight
+            self.prompt.unfold()
             QTimer.singleShot(0, partial(self.scroller.ensureWidgetVisible, self.prompt))
 
     def _use_checkpoint_file(self, path: str) -> None:
