@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_scsam.config import UserError
+from napari_scsam.model.packed_linear import PackedLinear
 
 PIXEL_MEAN, PIXEL_STD = 0.5, 0.25
 """Normalisation of grey values in 0..1; EM of any contrast sits near the middle."""
@@ -81,14 +82,14 @@ class WindowBlock(nn.Module):
         self.heads, self.window = heads, window
         self.position = nn.Conv2d(dim, dim, 3, padding=1, groups=dim)
         self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.qkv, self.proj = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
-        self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+        self.qkv, self.proj = PackedLinear(dim, 3 * dim), PackedLinear(dim, dim)
+        self.mlp = nn.Sequential(PackedLinear(dim, 4 * dim), nn.GELU(), PackedLinear(4 * dim, dim))
 
     def forward(self, x: Tensor) -> Tensor:
         """B×C×h×w to the same."""
         x = (x + self.position(x)).permute(0, 2, 3, 1)  # B×h×w×C
         x = x + self.attend(self.norm1(x))
-        x = x + self.mlp(self.norm2(x))
+        x = x + self.mlp[2](self.mlp[0](self.norm2(x), gelu=True))
         return x.permute(0, 3, 1, 2)
 
     def attend(self, x: Tensor) -> Tensor:

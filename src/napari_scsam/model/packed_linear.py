@@ -49,6 +49,16 @@ class PackedLinear(nn.Linear):
         return {name: value for name, value in self.__dict__.items() if name != "_packed"}
 
 
+def pack_linear_layers(module: nn.Module) -> None:
+    """Let the linear layers in a module of somebody else's be packed ones; names and weights stay."""
+    for parent in list(module.modules()):
+        for name, layer in parent.named_children():
+            if type(layer) is nn.Linear:
+                packed = PackedLinear(layer.in_features, layer.out_features)
+                packed.weight, packed.bias = layer.weight, layer.bias
+                setattr(parent, name, packed)
+
+
 def compute_dtype(x: Tensor) -> torch.dtype:
     """Precision that a product with x is computed in: autocast's, or its own."""
     kind = x.device.type
