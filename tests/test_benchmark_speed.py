@@ -51,7 +51,7 @@ def test_a_quick_run_never_replaces_real_figures(capsys: pytest.CaptureFixture[s
 @pytest.mark.slow
 @pytest.mark.gui
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("part", ["encoder", "switch", "stack", "cache", "memory"])
+@pytest.mark.parametrize("part", ["encoder", "tile", "switch", "stack", "cache", "memory"])
 def test_every_part_runs(tmp_path: Path, part: str) -> None:
     command = [sys.executable, "-m", "benchmarks.speed", "--quick", "--out", str(tmp_path), "--only", part]
     subprocess.run(command, check=True, cwd=ROOT)  # noqa: S603 - our own interpreter and file

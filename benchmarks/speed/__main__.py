@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 from benchmarks.speed.report import table, write
 
 HERE = Path(__file__).resolve().parent
-PARTS = tuple(part for part in ("encoder", "switch", "stack", "cache", "memory") if importlib.util.find_spec(f"benchmarks.speed.{part}"))
+PARTS = ("encoder", "tile", "switch", "stack", "cache", "memory")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
