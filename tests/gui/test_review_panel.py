@@ -55,3 +55,16 @@ def test_a_click_on_the_strip_goes_to_the_slice_under_it(qtbot):
     picture = strip.grab().toImage()
     colours = [picture.pixelColor(x, 10).getRgb()[:3] for x in (14, 100)]
     assert colours[0] != colours[1], "a reviewed slice stands out"
+
+
+def test_whole_rows_are_shown_in_any_size_of_letters(panel, classes, qtbot):
+    panel.show_progress(9, 2, {2: SliceReview(size=100, reviewed=0, found={1: 7}, kept={})}, classes, there=True)
+    panel.show()
+
+    def needed() -> int:
+        return sum(panel.table.rowHeight(row) for row in range(len(classes)))
+
+    before = needed()
+    panel.setStyleSheet("* { font-size: 24pt; }")
+    qtbot.waitUntil(lambda: needed() > before)
+    qtbot.waitUntil(lambda: panel.table.viewport().height() >= needed())

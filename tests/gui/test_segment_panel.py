@@ -55,3 +55,15 @@ def test_a_network_without_classes_leaves_nothing_to_choose(panel):
     panel.show_possible(possible=True)
     assert all(part.isEnabled() for part in parts)
     assert not panel.note.isVisible()
+
+
+def test_one_slice_offers_no_several(panel):
+    names = {panel.scope.itemText(i): i for i in range(panel.scope.count())}
+
+    def offered() -> list[str]:
+        return [name for name, i in names.items() if panel.scope.model().item(i).isEnabled()]
+
+    panel.show_scope("slice", 0, 0, 1)
+    assert offered() == ["this slice", "a region of it"]
+    panel.show_scope("slice", 0, 0, 2)
+    assert offered() == [*names]

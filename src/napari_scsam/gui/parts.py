@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap
+from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap, QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QWidget
 
 SWATCH = 12
@@ -79,6 +79,11 @@ class Dropdown(QComboBox):
         index = next((i for i, offered in enumerate(self._choices) if offered is choice or offered == choice), -1)
         self.setCurrentIndex(index)
         return index >= 0
+
+    def show_possible(self, choice: object, *, possible: bool) -> None:
+        """Let the user pick a choice, or show it in grey."""
+        item = cast("QStandardItemModel", self.model()).item(self._choices.index(choice))
+        item.setEnabled(possible)
 
 
 def swatch(*colours: str) -> QIcon:

@@ -52,6 +52,8 @@ class ReviewPanel(Panel):
         self.strip = SliceStrip()
         self.strip.picked.connect(self.slice_picked)
         self.table = _table()
+        for header in (self.table.verticalHeader(), self.table.horizontalHeader()):
+            header.sectionResized.connect(lambda *_: self._fit_table())
         self.note = note()
         self._lay_out()
 
@@ -97,8 +99,12 @@ class ReviewPanel(Panel):
                 item = QTableWidgetItem(f"{number:,}".replace(",", "\u2009") if number else "–")
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.table.setItem(row, column, item)
-        height = self.table.rowHeight(0) * min(len(classes), ROWS) if classes else 0
-        self.table.setFixedHeight(self.table.horizontalHeader().sizeHint().height() + height + 4)
+        self._fit_table()
+
+    def _fit_table(self) -> None:
+        """Show whole rows, in whatever size of letters."""
+        rows = sum(self.table.rowHeight(row) for row in range(min(self.table.rowCount(), ROWS)))
+        self.table.setFixedHeight(self.table.horizontalHeader().sizeHint().height() + rows + 4)
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
@@ -120,6 +126,7 @@ def _table() -> QTableWidget:
         if (item := table.horizontalHeaderItem(column)) is not None:
             item.setToolTip(tip)
     table.verticalHeader().hide()
+    table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
     table.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -20,6 +20,9 @@ SCOPES = {
 }
 """What can be segmented, as the list and the button call it."""
 
+SEVERAL_SLICES = ("range", "volume")
+"""Of these, what an image of one slice lacks."""
+
 SHIFT_STEP = 0.1
 LARGEST_SHIFT = 6.0
 """The threshold's slider, in logits."""
@@ -120,6 +123,8 @@ class SegmentPanel(Panel):
     def show_scope(self, scope: str, first: int, last: int, depth: int) -> None:
         """Show where will be segmented, in an image of so many slices."""
         self.scope.show_choice(scope)
+        for several in SEVERAL_SLICES:
+            self.scope.show_possible(several, possible=depth > 1)
         for box, value in ((self.first, first), (self.last, last)):
             box.blockSignals(True)
             box.setRange(0, max(0, depth - 1))
