@@ -117,12 +117,16 @@ def test_it_opens_as_it_was_left(begun, window, wait):
     assert again_kept == kept, "the outlines of what is reviewed are made anew, on top"
 
 
-def test_what_the_plugin_shows_for_a_while_is_not_kept(begun, window, stack, wait):
+@pytest.mark.parametrize(
+    ("show", "count"),
+    [(lambda session: session.part(Prompting).start(), 3), (lambda session: Correcting.of(session).use("cut"), 1)],
+    ids=["prompts", "line to cut along"],
+)
+def test_what_the_plugin_shows_for_a_while_is_not_kept(begun, window, stack, wait, show, count):
     one = begun()
-    one.session.part(Prompting).start()
-    Correcting.of(one.session).use("cut")
+    show(one.session)
     one.finish()
-    assert len(one.viewer.layers) == 7
+    assert len(one.viewer.layers) == 3 + count
     one.keeper.keep()
     one.keeper.close()
     two = window(Image(stack, scale=SIZE, translate=ORIGIN, units="nm"))

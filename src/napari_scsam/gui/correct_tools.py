@@ -13,6 +13,8 @@ class Pointing(Enum):
     OBJECT = auto()
     TWICE = auto()
     """Two places, one after the other."""
+    LINE = auto()
+    """Nothing, but a line is drawn."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ CUT = ObjectTool(
     "Shift-K",
     "Cut an object along a line",
     "Drag a line across an object: it is cut there. Esc, or the key again, gives it up.",
-    Pointing.NOTHING,
+    Pointing.LINE,
 )
 DELETE = ObjectTool("delete", "Delete", "Shift-D", "Delete the object", "Turn the object into background.")
 RELABEL = ObjectTool(

@@ -16,7 +16,8 @@ from napari_scsam.data import object_tools as tools
 from napari_scsam.data.object_cuts import wall_along
 from napari_scsam.data.object_sizes import Sieved, delete_small
 from napari_scsam.data.object_walk import Stop, next_label, next_piece
-from napari_scsam.gui.correct_tools import BY_NAME, Pointing
+from napari_scsam.gui.click_tool import ClickTool
+from napari_scsam.gui.correct_tools import BY_NAME, CUT, Pointing
 from napari_scsam.gui.cut_line import CutLine
 from napari_scsam.gui.hand import Hand
 from napari_scsam.gui.layers import classes_of, learn_class
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from napari_scsam.gui.session import Session
 
 Voxel = tuple[int, ...]
+
+FIRST = "first of two"
+"""What is in hand when a key, and no button, began a tool that is pointed with twice: clicks are not for it."""
 
 
 class Correcting:
@@ -67,13 +71,11 @@ class Correcting:
         self._work = ObjectWork()
         self._work.said.connect(self.said)
         self.progressed, self.working = self._work.progressed, self._work.working
-        self._hand = Hand(self._click)
         self._first: tuple[str, View, Voxel] | None = None
-        self._line: CutLine | None = None
         self._at: Voxel = ()
         session.protections.append(protect_locked)
         session.ended.connect(self._work.worker.stop)
-        session.ended.connect(self._on_ended)
+        session.part(Hand).changed.connect(self.changed)
         if session.viewer is not None:
             session.viewer.layers.events.removed.connect(self._on_removed)
 
@@ -86,8 +88,8 @@ class Correcting:
 
     @property
     def armed(self) -> str | None:
-        """The tool that the next click in the canvas uses."""
-        return self._hand.tool
+        """The tool that the next click or drag in the canvas uses."""
+        return self._hand.thing if self._hand.thing in BY_NAME else None
 
     @property
     def locks(self) -> tuple[tuple[int, str, bool], ...]:
@@ -107,13 +109,23 @@ class Correcting:
             raise UserError("the viewer is closed")
         return session.viewer
 
+    @property
+    def _hand(self) -> Hand:
+        if (session := self._session()) is None:
+            raise UserError("the viewer is closed")
+        return session.part(Hand)
+
     # What the user does
 
     def use(self, name: str) -> None:
         """Use a tool on what the mouse points at, or tell why not."""
-        if self._first is not None and self._first[0] != name:
-            self._first = None
+        pointed = BY_NAME[name].pointing in (Pointing.OBJECT, Pointing.TWICE)
+        held = self._first[0] if self._first is not None else self.armed
+        if pointed and held not in (None, name):
+            self._hand.empty()
         self._work.attempt(partial(self._use, name))
+        if pointed and self._first is None and held == name:
+            self._hand.empty()
         self.changed.emit()
 
     def _use(self, name: str) -> None:
@@ -122,18 +134,22 @@ class Correcting:
 
     def arm(self, name: str) -> None:
         """Take a tool in hand for the next click, or lay it down; one that needs no pointing is used."""
-        if BY_NAME[name].pointing is Pointing.NOTHING:
+        if BY_NAME[name].pointing in (Pointing.NOTHING, Pointing.LINE):
             self.use(name)
-            return
-        held, self._first = self._hand.tool, None
-        self._hand.empty()
-        if held != name:
+        elif self._hand.empty() != name:
             self._work.attempt(partial(self._take, name))
         self.changed.emit()
 
     def _take(self, name: str) -> None:
-        self._hand.take(self._viewer, labels_layer(self._viewer), name)
-        self.said.emit(f"{BY_NAME[name].label}: click the object.")
+        layer = labels_layer(self._viewer)
+        clicks = ClickTool(self._viewer, layer, partial(self.use, name))
+        self._hand.take(name, partial(self._forget, clicks), layer)
+        self._hand.say(f"{BY_NAME[name].label}: click the object.")
+
+    def _forget(self, clicks: ClickTool | None = None) -> None:
+        self._first = None
+        if clicks is not None:
+            clicks.close()
 
     def cancel(self) -> None:
         """Stop what takes time; nothing is changed."""
@@ -195,19 +211,17 @@ class Correcting:
 
     def cut(self) -> None:
         """Begin to draw a line to cut along, or give it up."""
-        if self._line is not None and self._line.layer in self._viewer.layers:
-            self._line.close()
-            self._line = None
-            self.said.emit("Nothing was cut.")
+        if self._hand.empty() == CUT.name:
             return
         layer = view_of(self._viewer).layer
-        self._line = CutLine(self._viewer, layer, partial(self._drawn, layer), partial(self.use, "cut"), self._work.worker.trickle)
+        line = CutLine(self._viewer, layer, partial(self._drawn, layer), self._work.worker.trickle)
+        self._hand.take(CUT.name, line.close, line.layer)
         if (session := self._session()) is not None:
-            session.part(Undoing).reach_through(self._line.layer, lambda: layer)
-        self.said.emit("Drag a line across the object; Esc leaves it.")
+            session.part(Undoing).reach_through(line.layer, lambda: layer)
+        self._hand.say("Drag a line across the object; Esc leaves it.")
 
     def _drawn(self, layer: Labels, points: NDArray[np.float64]) -> None:
-        self._line = None
+        self._hand.let_go(CUT.name)
         self._work.attempt(partial(self._cut_along, layer, points))
 
     def next(self) -> None:
@@ -275,9 +289,10 @@ class Correcting:
         view, voxel = self._pointed()
         first, self._first = self._first, None
         if first is None or first[1].layer is not view.layer or (first[1] != view and not self.whole):
+            if self._hand.thing != name:
+                self._hand.take(FIRST, self._forget, self._viewer.layers.selection.active)
             self._first = (name, view, voxel)
-            value = int(view.layer.data[voxel])
-            self.said.emit(f"{capital(view.name(value))}: now {then}.")
+            self._hand.say(f"{capital(view.name(int(view.layer.data[voxel])))}: now {then}.")
             return
         self._run(view, voxel, partial(tool, first=first[2], second=voxel), did, named=first[2], boxed=boxed)
 
@@ -321,11 +336,6 @@ class Correcting:
         look_at(self._viewer, view, stop.voxel)
         self.said.emit(f"{capital(view.name(stop.value))}, {view_of(self._viewer).plane.describe()}.")
 
-    def _on_ended(self) -> None:
-        session, line = self._session(), self._line
-        if line is not None and session is not None and not session.window_is_gone:
-            line.close()
-
     def _on_removed(self, event: Event) -> None:
         self._work.forget(event.value)
 
@@ -351,12 +361,6 @@ class Correcting:
         across = None if self.whole else view.plane.axis
         sides = [s / 1000 for axis, s in enumerate(size[-view.layer.ndim :]) if axis != across]
         return float(np.prod(sides))
-
-    def _click(self, name: str) -> None:
-        self.use(name)
-        if self._first is None:
-            self._hand.empty()
-            self.changed.emit()
 
 
 def _corner(view: View, step: int) -> Voxel:

@@ -27,8 +27,6 @@ class CutLine:
         Where, and over what.
     done
         Takes the points of the line, n × axes of the labels layer, after it was drawn.
-    leave
-        Gives it up, when Esc is pressed.
     soon
         Runs a generator after the mouse event is over.
     """
@@ -38,7 +36,6 @@ class CutLine:
         viewer: Viewer,
         labels: Labels,
         done: Callable[[NDArray[np.float64]], None],
-        leave: Callable[[], None],
         soon: Callable[[Generator[None, None, None]], None],
     ) -> None:
         self._viewer, self._labels, self._done, self._soon = viewer, labels, done, soon
@@ -50,18 +47,19 @@ class CutLine:
             metadata={NOT_KEPT: True},
             **place_of(labels),
         )
-        self.layer.bind_key("Escape", lambda _: leave(), overwrite=True)
         viewer.add_layer(self.layer)
         viewer.layers.selection.active = self.layer
         self.layer.mode = "add_line"
         self.layer.mouse_drag_callbacks.append(self._drag)
 
     def close(self) -> None:
-        """Take the line away and go back to the labels."""
-        if self.layer in self._viewer.layers:
-            self._viewer.layers.remove(self.layer)
-        if self._labels in self._viewer.layers:
-            self._viewer.layers.selection.active = self._labels
+        """Take the line away and go back to the labels, unless another layer was chosen."""
+        layers = self._viewer.layers
+        drawn_in = layers.selection.active is self.layer
+        if self.layer in layers:
+            layers.remove(self.layer)
+        if drawn_in and self._labels in layers:
+            layers.selection.active = self._labels
 
     def _drag(self, _layer: Shapes, event: Any) -> Generator[None, None, None]:
         yield
@@ -74,6 +72,4 @@ class CutLine:
         lines = self.layer.data
         if not lines or np.linalg.norm(lines[-1][-1] - lines[-1][0]) < SHORTEST:
             return
-        points = np.array(lines[-1], float)
-        self.close()
-        self._done(points)
+        self._done(np.array(lines[-1], float))

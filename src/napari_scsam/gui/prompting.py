@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
+from napari_scsam.gui.hand import Hand
 from napari_scsam.gui.plane import Plane, check_image, shown_plane
 from napari_scsam.gui.prompt_engine import (
     CarriedBothWays,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 NOTHING_YET = "Nothing is found yet: click on an object first."
 WAY_OUT = ("Enter", "Escape")
+PROMPTS = "prompts"
+"""What is in hand."""
 
 
 class Prompting:
@@ -52,14 +55,13 @@ class Prompting:
         self._target: str = ""
         self._followed = False
         """Whether the class was chosen for segmenting, and not for accepting."""
-        self._advice = ""
+        self._hand = session.part(Hand)
         for kind, receiver in (("prompt", self._on_found), ("carry", self._on_carried), ("teach", self._on_taught)):
             session.on_return(kind, receiver)
         session.on_return("ready", lambda _: None)
         session.choices_changed.connect(self._on_choices)
         session.checkpoint_changed.connect(self.changed)
         session.image_changed.connect(self._on_image)
-        session.ended.connect(self._on_ended)
 
     @property
     def active(self) -> bool:
@@ -88,6 +90,7 @@ class Prompting:
         session, viewer = self.session, self.session.viewer
         if self.active or (request := session.ask()) is None or viewer is None or session.image is None:
             return
+        self._hand.empty()
         self._on_choices()
         ways = {"Enter": self.accept, "Escape": self.drop}
         self.layers = PromptLayers(viewer, session.image, {**ways, UNDO: self.undo, REDO: self.redo})
@@ -98,13 +101,17 @@ class Prompting:
         viewer.dims.events.current_step.connect(self._on_slice)
         viewer.dims.events.order.connect(self._on_slice)
         viewer.layers.events.removed.connect(self._on_removed)
+        self._hand.take(PROMPTS, self._put_away)
         session.trickle(self.layers.enter_steps())
         session.submit("ready", partial(ready_steps, session.engine, request))
-        self._advise("Click on an object. Enter accepts what you see, Esc drops it.")
+        self._hand.say("Click on an object. Enter accepts what you see, Esc drops it.")
         self.changed.emit()
 
     def stop(self) -> None:
         """Take the layers for prompts away; what was not accepted is dropped."""
+        self._hand.let_go(PROMPTS)
+
+    def _put_away(self) -> None:
         layers, viewer = self.layers, self.session.viewer
         if layers is None:
             return
@@ -116,13 +123,7 @@ class Prompting:
             viewer.dims.events.order.disconnect(self._on_slice)
             viewer.layers.events.removed.disconnect(self._on_removed)
             layers.remove()
-        self.session.unsaid.emit(self._advice)
         self.changed.emit()
-
-    def _advise(self, sentence: str) -> None:
-        """Say something that holds only while prompts are drawn."""
-        self._advice = sentence
-        self.session.status.emit(sentence)
 
     # Drawing
 
@@ -177,7 +178,7 @@ class Prompting:
             return
         self._show(found)
         share = f"{found.patch.mask.sum()} pixels, {min(max(found.quality, 0.0), 1.0):.0%} sure".replace("%", " %")
-        self._advise(
+        self._hand.say(
             f"Object: {share}. Enter accepts it, Esc drops it."
             if found.patch.mask.any()
             else "Nothing is found there; add a point or a box."
@@ -202,12 +203,12 @@ class Prompting:
         """Forget the object, with the marks that point at it."""
         if self.layers is not None and (plane := self._shown()) is not None:
             self.layers.clear(plane)
-            self._advise("Dropped; nothing was changed.")
+            self._hand.say("Dropped; nothing was changed.")
 
     def undo(self) -> None:
         """Take the object accepted last, or whatever was last done to the labels, back; one that is only shown is dropped with Esc."""
         if self.found is not None:
-            self._advise("The object shown is not accepted yet, so there is nothing to undo; Esc drops it.")
+            self._hand.say("The object shown is not accepted yet, so there is nothing to undo; Esc drops it.")
         else:
             self.session.part(Undoing).undo(self.session.labels)
 
@@ -247,7 +248,7 @@ class Prompting:
     def _at_hand(self) -> Found | None:
         found = self.found
         if found is None or not found.patch.mask.any():
-            self._advise(NOTHING_YET)
+            self._hand.say(NOTHING_YET)
             return None
         return found
 
@@ -315,10 +316,6 @@ class Prompting:
 
     def _on_image(self) -> None:
         if self.layers is not None and self.session.image is not self.layers.image:
-            self.stop()
-
-    def _on_ended(self) -> None:
-        if not self.session.window_is_gone:  # the dock was closed: its layers and keys would do nothing any more
             self.stop()
 
     def _on_removed(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Shapes
 from numpy.typing import NDArray
 
+from napari_scsam.gui.hand import Hand
 from napari_scsam.gui.layers import NOT_KEPT, place_of
 from napari_scsam.gui.prompt_layers import being_drawn
 from napari_scsam.gui.undoing import Undoing
@@ -30,41 +31,49 @@ class AskedRectangle:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._name = ""
         self._layer: Shapes | None = None
         self._before: Layer | None = None
         self._done: Callable[[NDArray[np.float64]], object] = lambda _: None
 
-    def ask(self, name: str, done: Callable[[NDArray[np.float64]], object]) -> None:
-        """Let the next drag of the mouse draw it; Esc leaves it.
+    def ask(self, name: str, words: str, done: Callable[[NDArray[np.float64]], object]) -> None:
+        """Let the next drag of the mouse draw it; Esc leaves it, and so does asking again.
 
         Parameters
         ----------
         name
             Of the layer that it is drawn in.
+        words
+            Said while it is asked for.
         done
             Takes its four corners, in pixels of the image.
         """
-        viewer, image = self._session.viewer, self._session.image
-        if viewer is None or image is None:
+        viewer, image, hand = self._session.viewer, self._session.image, self._session.part(Hand)
+        if viewer is None or image is None or hand.empty() == name:
             return
-        self.put_away()
-        self._done, self._before = done, viewer.layers.selection.active
+        self._name, self._done, self._before = name, done, viewer.layers.selection.active
         width = WIDTH / camera_of(viewer).zoom / min(image.scale)
         look = {"edge_color": COLOUR, "edge_width": width, "face_color": "transparent", "metadata": {NOT_KEPT: True}}
         layer = Shapes(ndim=image.ndim, name=name, **look, **place_of(image))
-        layer.bind_key("Escape", lambda _: self.put_away(), overwrite=True)
         self._layer = viewer.add_layer(layer)
         self._session.part(Undoing).reach_through(layer, lambda: self._session.labels)
         layer.mode = "add_rectangle"
         layer.events.data.connect(self._on_data)
+        hand.take(name, self._put_away, layer)
+        hand.say(words)
 
-    def put_away(self) -> None:
-        """Take the layer away, and select the one that was active before."""
+    def leave(self) -> None:
+        """Ask for it no more."""
+        self._session.part(Hand).let_go(self._name)
+
+    def _put_away(self) -> None:
+        """Take the layer away, and select the one that was active before, unless another was chosen."""
         layer, self._layer = self._layer, None
         viewer = self._session.viewer
         if layer is not None and viewer is not None and layer in viewer.layers:
+            drawn_in = viewer.layers.selection.active is layer
             viewer.layers.remove(layer)
-            if self._before in viewer.layers:
+            if drawn_in and self._before in viewer.layers:
                 viewer.layers.selection.active = self._before
 
     def _on_data(self, event: Event) -> None:
@@ -78,5 +87,5 @@ class AskedRectangle:
         if layer is None or being_drawn(layer) or not len(layer.data):
             return
         corners = np.asarray(layer.data[-1], float)
-        self.put_away()
+        self.leave()
         self._done(corners)

@@ -71,8 +71,8 @@ class Reviewing:
             for box in (boxes := self._rectangles(plane)):
                 self._mark(project, plane, box)
             if not boxes:
-                self.rectangle.ask("rectangle to mark", self._mark_drawn)
-                self.session.status.emit("Drag a rectangle round what is right on this slice; Esc leaves it.")
+                words = "Drag a rectangle round what is right on this slice; Esc leaves it."
+                self.rectangle.ask("rectangle to mark", words, self._mark_drawn)
 
     def go_to(self, z: int) -> None:
         """Show a slice."""

@@ -137,8 +137,8 @@ class Segmenting:
     # A region
 
     def _draw(self) -> None:
-        self.rectangle.ask("region to segment", self._segment_region)
-        self.session.status.emit("Drag a rectangle round what you want segmented; Esc leaves it.")
+        words = "Drag a rectangle round what you want segmented; Esc leaves it."
+        self.rectangle.ask("region to segment", words, self._segment_region)
 
     def _segment_region(self, corners: NDArray[np.float64]) -> None:
         if (request := self.session.ask(classes=True)) is None:
@@ -148,7 +148,7 @@ class Segmenting:
             self.session.segment_plane(replace(request, region=region))
 
     def _on_image(self) -> None:
-        self.rectangle.put_away()
+        self.rectangle.leave()
         self.changed.emit()
 
 
