@@ -180,6 +180,27 @@ def test_marks_outside_take_away_and_every_slice_has_its_own_object(one):
     assert one.prompting.found.request.marks.inside == (True, False)
 
 
+def test_words_on_an_object_go_with_it(real):
+    status, points = real.widget.work.status, real.prompting.layers.points
+
+    def take_marks_away() -> None:
+        points.selected_data = set(range(len(points.data)))
+        points.remove_selected()
+
+    for leave in (lambda: real.viewer.dims.set_current_step(0, 0), take_marks_away):
+        point(real, MIDDLE, 30, 40)
+        real.finish()
+        assert "Enter accepts it" in status.text()
+        leave()
+        real.finish()
+        assert not status.text()
+        real.viewer.dims.set_current_step(0, MIDDLE)
+        real.finish()
+    real.prompting.drop()
+    real.finish()
+    assert status.text() == "Dropped; nothing was changed."
+
+
 def test_a_box_and_a_scribble(one):
     one.prompting.use("box")
     strokes = one.prompting.layers.strokes

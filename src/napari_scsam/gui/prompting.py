@@ -185,6 +185,8 @@ class Prompting:
         )
 
     def _show(self, found: Found | None) -> None:
+        if found is None and self.found is not None:
+            self._hand.unsay()  # that Enter accepts it
         self.found = found
         if self.layers is not None:
             plane = found.plane if found is not None else Plane()
@@ -203,6 +205,7 @@ class Prompting:
         """Forget the object, with the marks that point at it."""
         if self.layers is not None and (plane := self._shown()) is not None:
             self.layers.clear(plane)
+            self._show(None)
             self._hand.say("Dropped; nothing was changed.")
 
     def undo(self) -> None:
