@@ -217,6 +217,15 @@ def test_a_second_press_of_rectangle_ends_it_and_so_does_esc(reviewed):
     assert [*reviewed.viewer.layers] == before
 
 
+def test_a_click_is_no_rectangle_and_leaves_it_in_hand(reviewed):
+    reviewed.rectangle.click()
+    click(reviewed)
+    QTest.qWait(20)
+    assert reviewed.hand.thing == "rectangle to mark"
+    assert reviewed.viewer.layers.selection.active.mode == "add_rectangle"
+    assert not np.asarray(reviewed.session.part(ProjectKeeper).project.reviewed).any()
+
+
 def test_the_dock_closed_lays_down_what_is_in_hand(reviewed):
     before = [*reviewed.viewer.layers]
     reviewed.session.part(Reviewing).mark_rectangle()

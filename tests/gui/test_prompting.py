@@ -219,6 +219,27 @@ def test_a_box_and_a_scribble(one):
     assert one.prompting.found.patch.mask.sum() == ((DISCS[MIDDLE] > 100) & ~ONE[MIDDLE]).sum()
 
 
+def test_a_click_is_no_box_and_the_object_found_stays(real):
+    canvas, status = real.viewer.window._qt_viewer.canvas.native, real.widget.work.status
+    real.widget.prompt.tools["box"].click()
+    for row in (60, 30):  # without an object shown, and with one
+        QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=on_canvas(real, MIDDLE, row, 90))
+        QTest.qWait(20)
+        real.finish()
+        assert "drag one" in status.text()
+        assert real.prompting.layers.strokes.mode == "add_rectangle"
+        if row == 60:
+            drag(canvas, on_canvas(real, MIDDLE, 15, 25), on_canvas(real, MIDDLE, 45, 55))
+            real.finish()
+            found = real.prompting.found
+            assert found.patch.mask.sum() == ONE[MIDDLE].sum()
+    assert real.prompting.found is found
+    assert real.prompting.layers.strokes.nshapes == 1
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    real.finish()
+    np.testing.assert_array_equal(labels_of(real).data[MIDDLE] == 1, ONE[MIDDLE])
+
+
 def test_an_object_is_carried_until_it_ends_as_one_undo_step(one):
     point(one, MIDDLE, 30, 40)
     one.prompting.carry()

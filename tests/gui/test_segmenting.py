@@ -97,6 +97,17 @@ def test_a_region_is_segmented_and_nothing_else(one, stack):
     np.testing.assert_array_equal(one.engine.predictor.image, stack[2, 10:41, 20:60])
 
 
+def test_a_click_is_no_region_and_the_next_drag_draws_it(one):
+    one.segmenting.choose_scope("region")
+    one.segmenting.go()
+    rectangle = one.viewer.layers["region to segment"]
+    rectangle.add_rectangles(np.array([[1, 10, 20], [1, 10, 20.5], [1, 10.5, 20.5], [1, 10.5, 20]]))
+    assert one.viewer.layers.selection.active is rectangle
+    assert not len(rectangle.data)
+    rectangle.add_rectangles(np.array([[1, 10, 20], [1, 10, 59], [1, 40, 59], [1, 40, 20]]))
+    assert "in a region of slice 1" in one.said[-1]
+
+
 def test_undo_reaches_the_labels_while_a_region_is_drawn(one):
     one.session.segment()
     one.segmenting.choose_scope("region")

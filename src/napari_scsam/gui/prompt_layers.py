@@ -34,6 +34,9 @@ COLOURS = {INSIDE: "#21d07a", OUTSIDE: "#ff4d4d"}
 
 TOOLS = ("point", "box", "scribble")
 
+SLIP = 3.0
+"""Pixels; what is smaller along both sides was clicked and not dragged."""
+
 SCRIBBLE_POINTS = 8
 """Points taken from one scribble."""
 
@@ -163,6 +166,11 @@ class PromptLayers:
             return None
         return Marks(tuple((float(x), float(y)) for x, y in points), tuple(side != OUTSIDE for side in sides), box)
 
+    def forget_slip(self) -> bool:
+        """Take the shape drawn last away if it is a box that was not dragged; tell whether it was."""
+        with self.strokes.events.data.blocker(self._on_data):
+            return forget_slip(self.strokes)
+
     def _strokes_on(self, plane: Plane) -> list[tuple[str, NDArray[np.float64], str]]:
         """Give kind, corners as (x, y), and side of the shapes on a plane."""
         shapes = zip(self.strokes.shape_type, self.strokes.data, self.strokes.features["side"], strict=False)
@@ -222,6 +230,16 @@ class PromptLayers:
 def being_drawn(layer: Shapes) -> bool:
     """Tell whether the mouse is drawing a shape; napari announces it when it is begun, and again when it is finished."""
     return bool(getattr(layer, "_is_creating", False))
+
+
+def forget_slip(layer: Shapes) -> bool:
+    """Take the shape drawn last out of a layer if it is a rectangle that was clicked and not dragged; tell whether it was."""
+    last = len(layer.data) - 1
+    if last < 0 or layer.shape_type[last] != "rectangle" or np.ptp(layer.data[last], axis=0).max() >= SLIP:
+        return False
+    layer.selected_data = {last}
+    layer.remove_selected()
+    return True
 
 
 def on_plane(vertices: NDArray[Any], plane: Plane) -> NDArray[np.bool_]:

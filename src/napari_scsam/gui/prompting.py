@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari_scsam.gui.session import Session
     from napari_scsam.infer.patch import Patch
 
+DRAG_A_BOX = "A click draws no box; drag one from corner to corner."
 NOTHING_YET = "Nothing is found yet: click on an object first."
 WAY_OUT = ("Enter", "Escape")
 PROMPTS = "prompts"
@@ -153,6 +154,9 @@ class Prompting:
     def ask(self) -> None:
         """Ask for the object that the marks on the slice shown point at."""
         if self.layers is None or self.layers.drawing:
+            return
+        if self.layers.forget_slip():
+            self._hand.say(DRAG_A_BOX)
             return
         plane = self._shown()
         marks = None if plane is None else self.layers.read(plane)

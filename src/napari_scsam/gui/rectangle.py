@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.gui.hand import Hand
 from napari_scsam.gui.layers import NOT_KEPT, place_of
-from napari_scsam.gui.prompt_layers import being_drawn
+from napari_scsam.gui.prompt_layers import being_drawn, forget_slip
 from napari_scsam.gui.undoing import Undoing
 from napari_scsam.gui.view_state import camera_of
 
@@ -84,7 +84,7 @@ class AskedRectangle:
         """Give it on, once the mouse has let go of it."""
         yield
         layer = self._layer
-        if layer is None or being_drawn(layer) or not len(layer.data):
+        if layer is None or being_drawn(layer) or forget_slip(layer) or not len(layer.data):
             return
         corners = np.asarray(layer.data[-1], float)
         self.leave()
