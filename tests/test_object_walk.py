@@ -38,6 +38,23 @@ def test_labels_in_their_order_and_deleted_ones_left_out():
         finish(next_label(here, 9, 1, 0))
 
 
+def test_the_only_object_is_the_last_and_without_one_there_is_none():
+    data = np.zeros((5, 20, 30), np.uint8)
+    data[2, 5:9, 5:9] = 9
+    labels, classes = place(data, boxes=LabelBoxes(tally(data))), place(data, classes=True)
+    for step, which in ((1, "last"), (-1, "first")):
+        with pytest.raises(UserError, match=f"that was the {which} object$"):
+            finish(next_label(labels, 9, step, 0))
+        for at in ((2, 6, 6), (4 if step > 0 else 0, 0, 0)):
+            with pytest.raises(UserError, match=f"that was the {which} object of this class"):
+                finish(next_piece(classes, 9, at, step, 0))
+        with pytest.raises(UserError, match="there is no object of this class"):
+            finish(next_piece(classes, 4, (2, 6, 6), step, 0))
+    data[:] = 0
+    with pytest.raises(UserError, match="there is no object in this layer"):
+        finish(next_label(labels, 9, 1, 0))
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_pieces_one_after_the_other_through_the_slices(axis):
     data = np.moveaxis(scene(), 0, axis)

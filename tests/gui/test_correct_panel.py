@@ -27,6 +27,15 @@ def test_units_follow_the_dimensions(panel):
     assert panel.smallest.value() == 0.0005
 
 
+def test_a_unit_with_fewer_decimals_changes_no_size(panel):
+    asked = []
+    panel.smallest_changed.connect(asked.append)
+    for in_micrometres, smallest in ((False, 500), (True, 0.0393), (False, 500)):
+        show(panel, in_micrometres=in_micrometres, smallest=smallest)
+        assert panel.smallest.value() == smallest
+    assert asked == []
+
+
 def test_the_tool_in_hand_stands_out_and_showing_asks_for_nothing(panel):
     asked = []
     for signal in (panel.tool_asked, panel.reach_changed, panel.smallest_changed, panel.unit_changed):

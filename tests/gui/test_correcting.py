@@ -335,6 +335,26 @@ def test_small_in_square_and_cubic_micrometres(desk, whole, axis, area):
     assert set(np.unique(after)) == {0, 2}
 
 
+@pytest.mark.parametrize(
+    ("whole", "in_micrometres", "smallest", "words"),
+    [(False, True, 0.0039, "0.0039 µm²"), (True, True, 2e-6, "0.000002 µm³"), (False, False, 4, "4 pixels"), (True, False, 4, "4 voxels")],
+)
+def test_that_nothing_is_so_small_is_said_in_the_unit_that_was_chosen(desk, whole, in_micrometres, smallest, words):
+    one = desk(np.full((4, 20, 20), 3, np.uint8))
+    one.tools.whole = whole
+    one.tools.choose(in_micrometres=in_micrometres, smallest=smallest)
+    one.use("delete_small")
+    assert one.said[-1] == f"No object here is smaller than {words}."
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_where_there_is_no_object_none_was_the_last(desk, classes):
+    one = desk(np.zeros((4, 20, 20), np.uint8), classes=classes)
+    for name in ("next", "previous"):
+        one.use(name)
+        assert one.said[-1] == ("There is no object of this class yet." if classes else "There is no object in this layer yet.")
+
+
 def test_the_smallest_size_stays_the_same_when_its_unit_changes(desk):
     one = desk()
     one.tools.choose(in_micrometres=True)

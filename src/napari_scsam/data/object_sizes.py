@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import Progress
 from napari_scsam.data.label_boxes import BLOCK, TOLD, blocks, tally_steps
 from napari_scsam.data.object_tools import HEAVY, Edit, edit_of, together
 from napari_scsam.data.objects import Place, pieces
@@ -32,16 +32,8 @@ def delete_small(place: Place, smallest: float, value: int) -> Generator[Progres
         Objects of this many voxels stay.
     value
         In a class array, the class to look at; in an instance array all objects are.
-
-    Raises
-    ------
-    UserError
-        When there are none.
     """
-    found = yield from (_small_pieces(place, smallest, value) if place.classes else _small_labels(place, smallest))
-    if not found.objects:
-        raise UserError(f"no object here is smaller than {smallest:.0f} {'pixels' if _flat(place) else 'voxels'}")
-    return found
+    return (yield from (_small_pieces(place, smallest, value) if place.classes else _small_labels(place, smallest)))
 
 
 def _small_labels(place: Place, smallest: float) -> Generator[Progress, None, Sieved]:
@@ -64,7 +56,3 @@ def _small_pieces(place: Place, smallest: float, value: int) -> Generator[Progre
     small[0] = False
     edit = edit_of(place, place.within, block, np.where(small[numbers], block.dtype.type(0), block))
     return Sieved(int(small.sum()), edit)
-
-
-def _flat(place: Place) -> bool:
-    return len(place.within) == 2 or any(side.stop - side.start == 1 for side in place.within)

@@ -40,13 +40,23 @@ def next_label(place: Place, value: int, step: int, across: int | None) -> Walk:
     UserError
         When there is none.
     """
-    boxes = place.boxes
-    while boxes is not None and (beside := boxes.beside(value, step)) is not None:
+    found = yield from _label_beside(place, value, step)
+    if found is not None:
+        return Stop(found.value, middle(found, across))
+    back = yield from _label_beside(place, value + step, -step)  # `value` itself first
+    if back is None:
+        raise UserError("there is no object in this layer yet")
+    raise UserError("that was the last object" if step > 0 else "that was the first object")
+
+
+def _label_beside(place: Place, value: int, step: int) -> Generator[Progress, None, Found | None]:
+    """Find the next label above or below a value that is still there; background is none."""
+    while place.boxes is not None and (beside := place.boxes.beside(value, step)):
         value = beside
         found = yield from find_label(place, value)
         if found.voxels:
-            return Stop(value, middle(found, across))
-    raise UserError("that was the last object" if step > 0 else "that was the first object")
+            return found
+    return None
 
 
 def next_piece(place: Place, value: int, at: Sequence[int], step: int, across: int | None) -> Walk:
@@ -60,20 +70,32 @@ def next_piece(place: Place, value: int, at: Sequence[int], step: int, across: i
         The class.
     at
         The voxel to start from; on a piece, that one is left.
+
+    Raises
+    ------
+    UserError
+        When there is none.
     """
     first = 0 if across is None else at[across]
     last = 1 if across is None else place.within[across].stop
-    for position in range(first, last if step > 0 else -1, step):
-        box = place.within if across is None else _slice(place, across, position)
+    up, down = range(first, last), range(first, -1, -1)
+    ahead, behind = (up, down) if step > 0 else (down, up)
+    for position in ahead:
+        box = _slice(place, across, position)
         yield replace(place.price(box), what="looking for the next object")
         numbers = pieces(place.read(box) == value)
         start = _before(numbers, box, at, step) if position == first else (0 if step > 0 else int(numbers.max()) + 1)
         if 1 <= start + step <= int(numbers.max()):
             return Stop(value, middle(tight(value, box, numbers == start + step), across))
-    raise UserError("that was the last object of this class" if step > 0 else "that was the first object of this class")
+    for position in behind:
+        box = _slice(place, across, position)
+        yield replace(place.price(box), what="looking for any object")
+        if (place.read(box) == value).any():
+            raise UserError("that was the last object of this class" if step > 0 else "that was the first object of this class")
+    raise UserError("there is no object of this class yet")
 
 
-def _slice(place: Place, across: int, position: int) -> tuple[slice, ...]:
+def _slice(place: Place, across: int | None, position: int) -> tuple[slice, ...]:
     return tuple(slice(position, position + 1) if axis == across else side for axis, side in enumerate(place.within))
 
 

@@ -78,12 +78,13 @@ class CorrectPanel(Panel):
     def show_choices(self, *, whole: bool, reach: float, smallest: float, in_micrometres: bool, armed: str | None) -> None:
         """Show how the tools work, and which is in hand."""
         self.whole.setChecked(whole)
-        self.smallest.setDecimals((6 if whole else 4) if in_micrometres else 0)
+        with QSignalBlocker(self.smallest):  # fewer decimals round what the box still shows, and it would tell of that
+            self.smallest.setDecimals(tools.size_decimals(whole=whole, in_micrometres=in_micrometres))
         for box, value in ((self.reach, reach), (self.smallest, smallest)):
             with QSignalBlocker(box):
                 box.setValue(value)
         self.unit.clear()
-        self.unit.addItems(["voxels", "µm³"] if whole else ["pixels", "µm²"])
+        self.unit.addItems(tools.UNITS[whole])
         self.unit.setCurrentIndex(int(in_micrometres))
         for name, button in self.buttons.items():
             button.setChecked(name == armed)

@@ -17,6 +17,20 @@ class Pointing(Enum):
     """Nothing, but a line is drawn."""
 
 
+UNITS = {False: ("pixels", "µm²"), True: ("voxels", "µm³")}
+"""Of the size of an object in one slice, and through all: by number, and by the size of the pixels."""
+
+
+def size_decimals(*, whole: bool, in_micrometres: bool) -> int:
+    """Give the decimals that the size of an object is shown with."""
+    return (6 if whole else 4) if in_micrometres else 0
+
+
+def describe_size(size: float, *, whole: bool, in_micrometres: bool) -> str:
+    """Write the size of an object with its unit, as the panel shows it."""
+    return f"{size:.{size_decimals(whole=whole, in_micrometres=in_micrometres)}f} {UNITS[whole][in_micrometres]}"
+
+
 @dataclass(frozen=True)
 class ObjectTool:
     """One object tool."""

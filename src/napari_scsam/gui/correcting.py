@@ -17,7 +17,7 @@ from napari_scsam.data.object_cuts import wall_along
 from napari_scsam.data.object_sizes import Sieved, delete_small
 from napari_scsam.data.object_walk import Stop, next_label, next_piece
 from napari_scsam.gui.click_tool import ClickTool
-from napari_scsam.gui.correct_tools import BY_NAME, CUT, Pointing
+from napari_scsam.gui.correct_tools import BY_NAME, CUT, Pointing, describe_size
 from napari_scsam.gui.cut_line import CutLine
 from napari_scsam.gui.hand import Hand
 from napari_scsam.gui.layers import classes_of, learn_class
@@ -242,7 +242,8 @@ class Correcting:
             self._check_lock(view, value)
         smallest = self.smallest / self._voxel_in_micrometres(view) if self.in_micrometres else self.smallest
         work = partial(delete_small, smallest=smallest, value=value)
-        self._work.start(view, work, partial(self._sieved, view), whole=self.whole)
+        size = describe_size(self.smallest, whole=self.whole, in_micrometres=self.in_micrometres)
+        self._work.start(view, work, partial(self._sieved, view, size), whole=self.whole)
 
     def toggle_lock(self) -> None:
         """Lock or unlock the label pointed at."""
@@ -327,7 +328,9 @@ class Correcting:
 
         self._work.start(view, steps, partial(self._look, view), whole=True, boxed=True)
 
-    def _sieved(self, view: View, found: Sieved) -> None:
+    def _sieved(self, view: View, size: str, found: Sieved) -> None:
+        if not found.objects:
+            raise UserError(f"no object here is smaller than {size}")
         self._work.write(view, f"Deleted {found.objects:,} small object{'' if found.objects == 1 else 's'}", found.edit)
 
     def _look(self, view: View, stop: Stop) -> None:
