@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Packed = tuple[str, bytes]
+"""A band of labels: its dtype, and its compressed values."""
+
 REMEMBERED = 16
 """Writes into a plane that can be undone and still be known as the model's."""
 
@@ -23,11 +26,12 @@ class ModelPixels:
     """The label maps that the model wrote into one plane, oldest first.
 
     The plane is cut into bands of rows, so that a big one can be worked on
-    bit by bit; every call must use the same bands and the same dtype.
+    bit by bit; every call must use the same bands. The labels may get another
+    dtype, as when a project takes them over.
     """
 
     def __init__(self) -> None:
-        self._writes: list[list[bytes]] = []
+        self._writes: list[list[Packed]] = []
 
     def last_write_is_gone(self, bands: Iterable[NDArray[Any]]) -> bool:
         """Tell whether the last write was undone.
@@ -49,9 +53,10 @@ class ModelPixels:
         """Give a band of the last write, or of one some writes before it; background where there is none."""
         if before >= len(self._writes):
             return np.zeros_like(like)
-        return np.frombuffer(zlib.decompress(self._writes[-1 - before][number]), like.dtype).reshape(like.shape)
+        dtype, values = self._writes[-1 - before][number]
+        return np.frombuffer(zlib.decompress(values), dtype).reshape(like.shape).astype(like.dtype, copy=False)
 
-    def add_write(self, bands: Sequence[bytes], instead: list[bytes] | None = None) -> list[bytes]:
+    def add_write(self, bands: Sequence[Packed], instead: list[Packed] | None = None) -> list[Packed]:
         """Remember a write, its bands packed by `pack`, and give it; it replaces another that it is undone with, if that was the last."""
         if self._writes and self._writes[-1] is instead:
             self._writes.pop()
@@ -68,6 +73,6 @@ class ModelPixels:
         return bool(np.any((newest != older) & (current == newest)))
 
 
-def pack(band: NDArray[Any]) -> bytes:
+def pack(band: NDArray[Any]) -> Packed:
     """Compress a band of labels; long runs of one value shrink to almost nothing."""
-    return zlib.compress(np.ascontiguousarray(band).tobytes(), 1)
+    return band.dtype.str, zlib.compress(np.ascontiguousarray(band).tobytes(), 1)

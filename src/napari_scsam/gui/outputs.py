@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakKeyDictionary, ref
 
+from psygnal import Signal
+
 from napari_scsam.config import ClassSpec, VoxelSize
 from napari_scsam.gui.layers import VOXEL_SIZE, agree, classes_of, find_labels, new_labels, same_grid, show_classes
 from napari_scsam.gui.painting import OrganelleLabels
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 class Outputs:
     """One labels layer for each image layer, found again or made when first needed."""
+
+    wrote = Signal(object, object, object)
+    """As `OrganelleLabels.wrote`, of any of them."""
 
     _owners: ClassVar[WeakKeyDictionary[Layer, ref[Layer]]] = WeakKeyDictionary()
     """The image that each labels layer was used for last; layers outlive the session."""
@@ -61,6 +66,7 @@ class Outputs:
         """Give an image this labels layer; what the model wrote into it is remembered if it has it already."""
         if (output := self._of.get(image)) is None or output.layer is not layer:
             output = self._of[image] = OrganelleLabels(layer)
+            output.wrote.connect(self.wrote)
         self.belongs(layer, image)
         return output
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_scsam.gui.model_pixels import ModelPixels, pack
+from napari_scsam.gui.model_pixels import ModelPixels, Packed, pack
 from napari_scsam.gui.plane import Plane
 from napari_scsam.infer.patch import Patch
 
@@ -40,7 +40,7 @@ class OrganelleLabels:
         """What the model wrote into rows of a plane before this window was opened."""
         self._written: defaultdict[Plane, ModelPixels] = defaultdict(ModelPixels)
         self._step: list[Any] | None = None
-        self._pixels: list[bytes] | None = None
+        self._pixels: list[Packed] | None = None
         """The undo step of the last write, and what is remembered of it."""
 
     def model_pixels(self, plane: Plane) -> Iterator[tuple[slice, NDArray[Any]]]:
@@ -93,7 +93,7 @@ class OrganelleLabels:
         while written.last_write_is_gone(plane.read(self.layer.data, rows) for rows in bands):
             written.forget_last_write()
             yield
-        packed: list[bytes] = []
+        packed: list[Packed] = []
         changed = 0
         with self.layer.block_history():
             for number, rows in enumerate(bands):

@@ -22,6 +22,7 @@ from qtpy.QtCore import QCoreApplication, QTimer
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.data.project import CLASSES, PREDICTED, REVIEWED, Project, copy_project, file_hash
 from napari_scsam.data.project_start import OpenedProject, open_project, project_path, start_project
+from napari_scsam.gui.before_project import SEGMENTED, BeforeProject, MadeProject, Write, copy_predicted, keep_predicted, make_steps
 from napari_scsam.gui.layers import classes_of, show_classes
 from napari_scsam.gui.napari_io import image_layer
 from napari_scsam.gui.notify import tell
@@ -70,8 +71,10 @@ class ProjectKeeper:
         self._history: list[tuple[str, dict[str, Any]]] = []
         self._hashes: dict[Path, str] = {}
         self._image_of_new: Image | None = None
+        self._before = BeforeProject()
         session.protections.append(self.protected)
         session.outputs.reserved.append(self._is_reserved)
+        session.outputs.wrote.connect(self._on_wrote)
         session.about_to_write.connect(self.bring_back)
         session.ended.connect(self._leave)
         for kind, receiver in (("new project", self._on_made), ("open project", self._on_opened), ("save project", self._on_copied)):
@@ -102,7 +105,8 @@ class ProjectKeeper:
         dtype = np.result_type(wide, narrow(self.session.labels)) if self.session.labels is not None else wide
         make = partial(start_project, project_path(text), source, classes, typed=typed, dtype=dtype)
         self._image_of_new = image
-        self.session.submit("new project", make)
+        checkpoints, known = self._before.checkpoints(), dict(self._hashes)
+        self.session.submit("new project", lambda: make_steps(make(), checkpoints, known))
 
     def open(self, text: str, image_path: str | None = None) -> None:
         """Open a project, closing the one that is open."""
@@ -284,13 +288,14 @@ class ProjectKeeper:
         table = {spec.id: spec for spec in (*model, *(known or ()))}
         return tuple(table[key] for key in sorted(table)) or (ClassSpec(1, "organelle"),)
 
-    def _on_made(self, project: Project) -> None:
-        viewer, image, old = self.session.viewer, self._image_of_new, self.project
+    def _on_made(self, made: MadeProject) -> None:
+        project, viewer, image, old = made.project, self.session.viewer, self._image_of_new, self.project
         self._image_of_new = None
         if viewer is None or image is None or image not in viewer.layers:
             project.close()
             return
-        of_another = old is not None and self.image is not image
+        of_another, of_old = old is not None and self.image is not image, self.labels
+        self._hashes.update(made.hashes)
         self.close()
         if old is not None and of_another:  # its labels are no part of the new one, and would go on writing into it
             remove_layers(viewer, old.path)
@@ -302,7 +307,11 @@ class ProjectKeeper:
         else:
             take_over(layer, project.array(CLASSES))
             show_classes(layer, project.class_table())
-            self._use(project, layer)
+            output = self._use(project, layer)
+            if old is not None and layer is of_old:
+                copy_predicted(old, project)
+            elif output is not None:
+                self._before.keep(project, output, self._hashes)
         self._finish(project, f"{project.path.name} is ready; what you paint is saved as you paint it.")
 
     def _on_opened(self, opened: OpenedProject) -> None:
@@ -355,14 +364,15 @@ class ProjectKeeper:
         self.project, self._tables = project, {}
         self._names[image] = "image"
 
-    def _use(self, project: Project, layer: Labels) -> None:
+    def _use(self, project: Project, layer: Labels) -> OrganelleLabels | None:
         """Let the model write into a layer of the project, and remember on disk what it wrote."""
         self._names[layer] = CLASSES
-        if (image := self.image) is not None:
-            output = self.session.outputs.use(image, layer)
-            output.recall = lambda plane, rows: plane.read(project.predicted, rows)
-            output.wrote.connect(self._on_wrote, unique=True)
-            output.claimed.connect(self._remember, unique=True)
+        if (image := self.image) is None:
+            return None
+        output = self.session.outputs.use(image, layer)
+        output.recall = lambda plane, rows: plane.read(project.predicted, rows)
+        output.claimed.connect(self._remember, unique=True)
+        return output
 
     def _is_reserved(self, layer: Layer, image: Image) -> bool:
         """Tell of the project's labels that they are not for another image."""
@@ -371,16 +381,15 @@ class ProjectKeeper:
     def _remember(self, output: OrganelleLabels, plane: Plane) -> None:
         """Write down which pixels of a plane are the model's."""
         if self.project is not None and self.name_of(output.layer) == CLASSES:
-            for rows, labels in output.model_pixels(plane):
-                self.project.predicted[plane.key(rows)] = labels
+            keep_predicted(self.project, output, plane)
 
     def _on_wrote(self, output: OrganelleLabels, plane: Plane, ids: tuple[int, ...]) -> None:
+        write = Write(plane, ids, self.session.checkpoint)
         if self.project is None or self.name_of(output.layer) != CLASSES:
+            self._before.note(output, write)
             return
         self._remember(output, plane)
-        info = self.session.checkpoint
-        checkpoint = {"name": info.name, "sha256": self.checkpoint_hash()} if info is not None else None
-        self.log("segmented", axis=plane.axis, slice=plane.position, classes=list(ids), checkpoint=checkpoint)
+        self.log(SEGMENTED, **write.details(self._hashes))
 
     def _hash_checkpoint(self) -> None:
         """Have the checkpoint in use hashed, once, for a project."""
