@@ -13,7 +13,7 @@ from napari.utils.key_bindings import coerce_keybinding
 
 from napari_scsam.gui.plane import Plane
 from napari_scsam.gui.segmenting import Segmenting, region_of
-from napari_scsam.gui.session import Session
+from napari_scsam.gui.session import REMEMBERED_SLICES, Session
 from napari_scsam.gui.undoing import REDO, UNDO
 
 
@@ -137,6 +137,20 @@ def test_a_threshold_is_kept_for_each_class_and_the_slice_follows(one, classes):
     assert one.segmenting.shift == 0
     one.session.choose_classes(classes[:1])
     assert one.segmenting.shift == 1.5
+
+
+def test_a_slice_still_follows_after_much_work_on_another(one, classes):
+    one.session.choose_classes(classes[:1])
+    for z in (1, 2):
+        one.viewer.dims.set_current_step(0, z)
+        one.session.segment()
+    for by in range(1, REMEMBERED_SLICES + 2):
+        one.segmenting.be_stricter(by / 10)
+    one.viewer.dims.set_current_step(0, 1)
+    one.segmenting.be_stricter(-1.0)
+    assert one.engine.predictor.shifts == {"mitochondrion": -1.0}
+    one.session.choose_classes(classes[2:])
+    assert set(np.unique(labels_of(one)[1])) == {0, 1, 3}
 
 
 def test_stepping_through_the_classes(one, classes):

@@ -397,6 +397,8 @@ class Session:
         joins = request.follows(self._last)  # one drag of the slider is one undo step
         yield from output.write_steps(request.plane, labels, ids, replace_edits=self.replace_edits, joins=joins, keep=keep)
         self._last = replace(request, data=None)
+        if request.embedding in self._embedded:  # it moves to the end: of a slice that is asked for again and again there is one
+            self._embedded.remove(request.embedding)
         self._embedded.append(request.embedding)
         if len(ids) == 1:
             output.layer.selected_label = ids[0]
