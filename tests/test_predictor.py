@@ -464,6 +464,13 @@ def test_teaching_anew_forgets_the_old_answer(predictor: Predictor, square: np.n
     assert not np.allclose(first, predictor.class_logits(["granule"]))
 
 
+def test_a_class_may_be_taught_with_an_id_of_its_own(predictor: Predictor, square: np.ndarray, few_steps: None) -> None:
+    predictor.set_image(square)
+    spec = predictor.teach(ClassSpec(9, "granule"), strokes(square.shape, np.s_[30:36, 24:44]))
+    assert (spec.id, predictor.classes[-1]) == (9, spec)
+    assert predictor.taught(spec).spec == spec
+
+
 def test_a_taught_class_is_known_again(model: ScSAM, square: np.ndarray, few_steps: None) -> None:
     fresh = copy.deepcopy(model)
     predictor = Predictor(model, device="cpu")

@@ -7,6 +7,7 @@ and a class id is a label value whose meaning never changes.
 from __future__ import annotations
 
 import colorsys
+import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -142,6 +143,26 @@ def family(classes: Sequence[ClassSpec], wanted: Sequence[ClassSpec]) -> set[int
     """Give the ids of some classes, of those that they are parts of, and of their parts."""
     names = {name for spec in wanted for name in (spec.name, spec.part_of)}
     return {spec.id for spec in (*classes, *wanted) if spec in wanted or names & {spec.name, spec.part_of} - {None, ""}}
+
+
+def class_to_teach(name: str, known: Sequence[ClassSpec], used: Sequence[ClassSpec]) -> ClassSpec:
+    """Give the class that a name stands for already, else a new one.
+
+    Parameters
+    ----------
+    name
+        What the user typed.
+    known
+        The network's classes.
+    used
+        Those of the labels that it writes into. An id there must not come to mean something else.
+    """
+    mine, theirs = {c.id for c in known}, [c for c in used if c not in known]
+    for spec in (*known, *(c for c in theirs if c.id not in mine)):
+        if spec.name.casefold() == name.casefold():
+            return spec
+    taken = mine | {c.id for c in theirs}
+    return ClassSpec(next(i for i in itertools.count(max(mine, default=0) + 1) if i not in taken), name)
 
 
 def missing_classes(known: Sequence[ClassSpec], wanted: Iterable[ClassSpec], name: str) -> tuple[ClassSpec, ...]:

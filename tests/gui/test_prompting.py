@@ -12,6 +12,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_scsam.gui.layers import classes_of
 from napari_scsam.gui.prompt_layers import PromptLayers
 from napari_scsam.gui.prompting import Prompting
 from napari_scsam.gui.session import Session
@@ -341,6 +342,39 @@ def test_a_class_is_taught_from_scribbles(one, classes):
     assert one.prompting.target.name == "granule"
     one.session.segment()
     assert (labels_of(one).data[MIDDLE] == one.session.classes[-1].id).sum() == (DISCS[MIDDLE] > 100).sum()
+
+
+def test_what_the_checkpoint_was_trained_on_is_not_taught_over(one, classes):
+    one.prompting.layers.points.add((MIDDLE, 60, 95))
+    one.prompting.teach("Mitochondrion")
+    assert one.said[-1] == "the checkpoint knows 'Mitochondrion' already and would lose it; take another name for what you teach"
+    assert "teach" not in one.session._worker.kinds
+    assert one.session.classes == classes
+
+
+def teach(one, name: str) -> None:
+    one.prompting.layers.points.add((MIDDLE, 60, 95))
+    one.prompting.teach(name)
+
+
+def test_a_taught_class_is_forgotten_and_its_labels_stay(one, classes):
+    one.session.segment()
+    teach(one, "granule")
+    granule = one.session.taught[0]
+    layer = labels_of(one)
+    layer.data[MIDDLE] = granule.spec.id
+    one.session.forget(granule)
+    assert one.session.classes == one.session.chosen == classes
+    assert [spec.name for spec in one.session.engine.predictor.classes] == [spec.name for spec in one.session.engine.predictor._own[0]]
+    assert one.said[-1] == "Granule is forgotten; pixels that are in it stay in it."
+    assert (layer.data[MIDDLE] == granule.spec.id).all()
+    assert granule.spec in classes_of(layer)
+    teach(one, "droplet")
+    one.session.segment()
+    assert labels_of(one) is layer, "the id of one class does not come to mean another"
+    assert one.session.taught[0].spec.id not in {spec.id for spec in (*classes, granule.spec)}
+    teach(one, "granule")
+    assert one.session.taught[-1].spec == granule.spec
 
 
 def test_a_taught_class_takes_nothing_from_another(one, classes):

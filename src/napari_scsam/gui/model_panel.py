@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QMenu, QPushButton
 
 from napari_scsam.data.registry import user_folder
 from napari_scsam.gui.folding import Panel
@@ -29,6 +30,8 @@ class ModelPanel(Panel):
     """A checkpoint file to load."""
     save_asked = Signal(str)
     """A checkpoint file to write."""
+    forget_asked = Signal(object)
+    """A `TaughtClass` to forget."""
 
     def __init__(self) -> None:
         super().__init__("Model")
@@ -45,13 +48,20 @@ class ModelPanel(Panel):
             "In the folder that is proposed, it is in the list from now on."
         )
         self.save.clicked.connect(self._ask_save)
-        self.save.hide()
+        self.forget = QPushButton("Forget")
+        self.forget.setToolTip("Forget a class that was taught here. What is labelled with it stays.")
+        self.list = QMenu(self.forget)
+        self.list.aboutToShow.connect(self._list_taught)  # not before: an action must not be deleted while it is carried out
+        self.forget.setMenu(self.list)
+        self._taught: tuple[TaughtClass, ...] = ()
+        self.show_taught(())
         grid = QGridLayout(self.contents)
         grid.addWidget(self.checkpoints, 0, 0)
         grid.addWidget(button, 0, 1)
         grid.addWidget(self.get, 0, 2)
         grid.addWidget(self.note, 1, 0, 1, 3)
-        grid.addWidget(self.save, 2, 0, 1, 3)
+        grid.addWidget(self.save, 2, 0, 1, 2)
+        grid.addWidget(self.forget, 2, 2)
         grid.setColumnStretch(0, 1)
 
     def show_checkpoints(self, infos: Sequence[CheckpointInfo]) -> None:
@@ -62,8 +72,19 @@ class ModelPanel(Panel):
         self.checkpoints.setEnabled(bool(infos))
 
     def show_taught(self, taught: Sequence[TaughtClass]) -> None:
-        """Offer to save what was taught, where anything was."""
-        self.save.setVisible(bool(taught))
+        """Offer to save what was taught and to forget it, where anything was."""
+        for button in (self.save, self.forget):
+            button.setVisible(bool(taught))
+        self._taught = tuple(taught)
+
+    def _list_taught(self) -> None:
+        self.list.clear()
+        for known in self._taught:
+            if (action := self.list.addAction(known.spec.name)) is not None:
+                action.triggered.connect(partial(self._ask_forget, known))
+
+    def _ask_forget(self, known: TaughtClass, _checked: bool = False) -> None:  # as Qt calls it
+        self.forget_asked.emit(known)
 
     def show_chosen(self, info: CheckpointInfo, state: str) -> None:
         """Show the checkpoint in use and what it does, e.g. ``"Runs on cpu"``."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.config import Progress, TaughtClass
+from napari_scsam.config import ClassSpec, Progress, TaughtClass
 from napari_scsam.gui.engine import Engine, SliceRequest
 from napari_scsam.gui.plane import Plane
 from napari_scsam.infer.patch import Patch, crop, without_crumbs
@@ -113,7 +113,7 @@ class TeachRequest:
     """A new class to be learned from strokes."""
 
     slice: SliceRequest
-    name: str
+    spec: ClassSpec
     foreground: NDArray[np.bool_]
     background: NDArray[np.bool_]
     """(rows, columns) of the plane."""
@@ -182,6 +182,6 @@ def teach_steps(engine: Engine, request: TeachRequest) -> Generator[Progress, No
     """Learn a new class from strokes on a plane."""
     predictor = yield from engine.look_steps(request.slice)
     yield from predictor.embed_steps()
-    yield Progress(0, 1, f"learning {request.name}")
+    yield Progress(0, 1, f"learning {request.spec.name}")
     background: Any = request.background if request.background.any() else None
-    return predictor.taught(predictor.teach(request.name, request.foreground, background))
+    return predictor.taught(predictor.teach(request.spec, request.foreground, background))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_scsam.config import ClassSpec, TaughtClass, UserError
+from napari_scsam.config import ClassSpec, TaughtClass, UserError, class_to_teach
 from napari_scsam.gui.hand import Hand
+from napari_scsam.gui.layers import classes_of
 from napari_scsam.gui.plane import Plane, check_image, shown_plane
 from napari_scsam.gui.prompt_engine import (
     CarriedBothWays,
@@ -281,15 +282,28 @@ class Prompting:
         request, plane = self.session.ask(classes=True), self._shown()
         if self.layers is None or request is None or plane is None:
             return
-        if not name.strip():
-            self.session.say(UserError("the new class has no name; write one in the field beside Teach"))
+        try:
+            spec = self._to_teach(name.strip())
+        except UserError as error:
+            self.session.say(error)
             return
         foreground, background = (self.layers.drawn(plane, inside=inside) for inside in (True, False))
         if not foreground.any():
             self.session.say(UserError("nothing marks the new class; draw scribbles on some of its objects first"))
             return
-        make = TeachRequest(request, name.strip(), foreground, background)
+        make = TeachRequest(request, spec, foreground, background)
         self.session.submit("teach", partial(teach_steps, self.session.engine, make))
+
+    def _to_teach(self, name: str) -> ClassSpec:
+        """Give the class of a name, which strokes may teach; what a checkpoint was trained on they must not replace."""
+        session = self.session
+        own = session.checkpoint.classes if session.checkpoint is not None else ()
+        if not name:
+            raise UserError("the new class has no name; write one in the field beside Teach")
+        if name.casefold() in {spec.name.casefold() for spec in own}:
+            raise UserError(f"the checkpoint knows {name!r} already and would lose it; take another name for what you teach")
+        labels = session.labels
+        return class_to_teach(name, session.classes, classes_of(labels) or () if labels is not None else ())
 
     def _on_taught(self, taught: TaughtClass) -> None:
         session, spec = self.session, taught.spec

@@ -26,7 +26,7 @@ from napari_scsam.data.preprocess import Contrast
 from napari_scsam.gui.engine import Engine, ModelInfo, Segmentation, SliceRequest
 from napari_scsam.gui.garbage import Garbage
 from napari_scsam.gui.layers import read_units
-from napari_scsam.gui.notify import sentence, tell
+from napari_scsam.gui.notify import capital, sentence, tell
 from napari_scsam.gui.outputs import Outputs
 from napari_scsam.gui.painting import OrganelleLabels
 from napari_scsam.gui.plane import Plane, check_image, full_resolution, shown_plane
@@ -203,6 +203,12 @@ class Session:
             self.chosen = self.classes if everything else tuple(c for c in self.chosen if c in self.classes) or self.classes
             self.checkpoint_changed.emit()
             self._load()
+
+    def forget(self, known: TaughtClass) -> None:
+        """Forget a class that the network was taught; pixels that have it keep it, and their layer its name and colour."""
+        self.shifts.pop(known.spec.name, None)
+        self.recall([taught for taught in self.taught if taught is not known])
+        self.status.emit(f"{capital(known.spec.name)} is forgotten; pixels that are in it stay in it.")
 
     def _load(self) -> None:
         if self.checkpoint is not None:

@@ -117,6 +117,7 @@ class ScSAMWidget(QWidget):
         self.model.checkpoint_chosen.connect(session.choose_checkpoint)
         self.model.file_asked.connect(self._use_checkpoint_file)
         self.model.save_asked.connect(session.part(SavingModel).save)
+        self.model.forget_asked.connect(session.forget)
         self.segment.classes_chosen.connect(session.choose_classes)
         self.segment.segment_asked.connect(self._segmenting.go)
         self.segment.scope_chosen.connect(self._segmenting.choose_scope)

@@ -346,20 +346,20 @@ class Predictor:
         return prompt_answer(logits[0], quality[0], tile, slice_.shape, slice_.zoom)
 
     @with_less_if_need_be
-    def teach(self, name: str, foreground: ArrayLike, background: ArrayLike | None = None) -> ClassSpec:
+    def teach(self, name: str | ClassSpec, foreground: ArrayLike, background: ArrayLike | None = None) -> ClassSpec:
         """Learn a new class from a few strokes on the slice at hand, in seconds.
 
         Parameters
         ----------
         name
-            Of the new class, or of one taught before, which is taught anew.
+            Of the new class, or of one taught before, which is taught anew. A whole `ClassSpec` keeps its own id.
         foreground, background
             Y×X, true where strokes say "this is it" and "this is not".
 
         Returns
         -------
         ClassSpec
-            With the next free id; the class can be asked for at once.
+            With the next free id, if a name alone was given; the class can be asked for at once.
 
         Raises
         ------
