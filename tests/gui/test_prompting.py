@@ -9,12 +9,13 @@ import pytest
 from at_once import AtOnce
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_scsam.gui.layers import classes_of
 from napari_scsam.gui.prompt_layers import PromptLayers
-from napari_scsam.gui.prompting import Prompting
+from napari_scsam.gui.prompting import ONE_SIDED, Prompting
 from napari_scsam.gui.session import Session
 
 MIDDLE = 5
@@ -375,6 +376,22 @@ def test_a_taught_class_is_forgotten_and_its_labels_stay(one, classes):
     assert one.session.taught[0].spec.id not in {spec.id for spec in (*classes, granule.spec)}
     teach(one, "granule")
     assert one.session.taught[-1].spec == granule.spec
+
+
+def test_teaching_without_outside_is_advised_against(one):
+    one.session.segment()  # so that the class is segmented at once
+    notification_manager.records.clear()
+    teach(one, "granule")
+    (advice,) = [said for said in one.said if said.startswith("granule is in the list")]
+    assert "what looks alike Outside, and teach it again" in advice
+    assert [record.message for record in notification_manager.records] == [ONE_SIDED], "it outlasts what is found"
+    one.prompting.other_side()
+    one.prompting.layers.points.add((MIDDLE, 5, 5))
+    one.prompting.other_side()
+    teach(one, "droplet")
+    (advice,) = [said for said in one.said if said.startswith("droplet is in the list")]
+    assert "Outside" not in advice
+    assert len(notification_manager.records) == 1
 
 
 def test_a_taught_class_takes_nothing_from_another(one, classes):

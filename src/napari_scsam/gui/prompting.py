@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from napari.utils.notifications import show_info
 from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, TaughtClass, UserError, class_to_teach
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from napari_scsam.infer.patch import Patch
 
 DRAG_A_BOX = "A click draws no box; drag one from corner to corner."
+ONE_SIDED = "Nothing was marked Outside: if too much is found, mark objects Inside again and what looks alike Outside, and teach it again."
 NOTHING_YET = "Nothing is found yet: click on an object first."
 WAY_OUT = ("Enter", "Escape")
 PROMPTS = "prompts"
@@ -58,6 +60,8 @@ class Prompting:
         self._followed = False
         """Whether the class was chosen for segmenting, and not for accepting."""
         self._hand = session.part(Hand)
+        self._one_sided = False
+        """Whether nothing said what the class taught last is not."""
         for kind, receiver in (("prompt", self._on_found), ("carry", self._on_carried), ("teach", self._on_taught)):
             session.on_return(kind, receiver)
         session.on_return("ready", lambda _: None)
@@ -291,6 +295,7 @@ class Prompting:
         if not foreground.any():
             self.session.say(UserError("nothing marks the new class; draw scribbles on some of its objects first"))
             return
+        self._one_sided = not background.any()
         make = TeachRequest(request, spec, foreground, background)
         self.session.submit("teach", partial(teach_steps, self.session.engine, make))
 
@@ -311,7 +316,10 @@ class Prompting:
         session.checkpoint_changed.emit()
         self._target = spec.name
         self.drop()
-        session.status.emit(f"{spec.name} is in the list of classes now. Segment a slice to see how well it is known.")
+        then = ONE_SIDED if self._one_sided else "Segment a slice to see how well it is known."
+        session.status.emit(f"{spec.name} is in the list of classes now. {then}")
+        if self._one_sided:  # the slice may be segmented at once, and what is found there takes the sentence's place
+            show_info(ONE_SIDED)
         session.choose_classes((spec,))
 
     # What happens in the viewer
