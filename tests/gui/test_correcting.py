@@ -281,7 +281,7 @@ def test_locked_labels_are_safe_from_tools_and_model(desk):
     np.testing.assert_array_equal(one.layer.data, before)
     from napari_scsam.gui.plane import Plane
 
-    (protect,) = one.session.protections
+    (protect,) = one.session.protections.values()
     np.testing.assert_array_equal(protect(one.layer, Plane(0, 6), slice(0, 60), before[6]), before[6] == 2)
     one.use("toggle_lock", C)
     assert (one.use("delete", C)[6] == 2).sum() == 3

@@ -7,7 +7,7 @@ import pytest
 
 from napari_scsam.config import UserError
 from napari_scsam.data.preprocess import Contrast
-from napari_scsam.gui.engine import SliceRequest
+from napari_scsam.gui.engine import UNNAMED, SliceRequest
 from napari_scsam.gui.plane import Plane
 
 MIDDLE = Plane(0, 1)
@@ -91,8 +91,13 @@ def test_a_constant_volume_is_refused_in_a_sentence(fake_engine, request_for):
 def test_the_outcome_is_told_in_plain_words(fake_engine, request_for, stack, classes):
     result, _ = finish(fake_engine.segment_steps(request_for(stack)))
     assert result.describe().startswith("3 classes on slice 1: 100.0 % of the pixels, 0.")
-    assert "yours" not in result.describe(1)
-    assert result.describe(stack[1].size // 4).endswith("; 25.0 % stay other classes or yours.")
+    quarter = stack[1].size // 4
+    assert "stay" not in result.describe({"reviewed": 1, UNNAMED: 1})
+    assert result.describe({UNNAMED: quarter}).endswith("; 25.0 % stay other classes or yours.")
+    assert result.describe({"reviewed": quarter, "locked": 0, UNNAMED: 1}).endswith("; 25.0 % are reviewed and stay.")
+    assert result.describe({"locked": quarter, UNNAMED: quarter}).endswith(
+        "; 25.0 % are locked and stay; 25.0 % stay other classes or yours."
+    )
     nothing = SliceRequest("tiny", "v", stack, Plane(0, 1), None, classes[:1])
     assert nothing.describe() == "mitochondrion on slice 1"
 

@@ -144,7 +144,9 @@ def test_escape_drops_it(one):
 
 def test_it_goes_into_the_class_chosen_and_leaves_what_is_protected(one, classes):
     one.prompting.aim(classes[2])
-    one.session.protections.append(lambda _layer, _plane, rows, current: np.arange(rows.start, rows.stop)[:, None] + 0 * current < 30)
+    one.session.protections["dear to me"] = lambda _layer, _plane, rows, current: (
+        np.arange(rows.start, rows.stop)[:, None] + 0 * current < 30
+    )
     point(one, MIDDLE, 60, 95)
     point(one, MIDDLE, 30, 40)
     one.prompting.accept()

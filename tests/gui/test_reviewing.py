@@ -7,6 +7,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_scsam.gui.locks import lock
 from napari_scsam.gui.project_keeper import ProjectKeeper
 from napari_scsam.gui.reviewing import Reviewing
 
@@ -58,6 +59,23 @@ def test_the_model_leaves_reviewed_pixels_alone(begun):
     before[35:40, 7] = 0
     np.testing.assert_array_equal(after[:40], before[:40])
     assert (after[40:] != before[40:]).any()
+
+
+def test_the_sentence_names_the_review_and_the_lock_that_kept_pixels(begun):
+    said = []
+    begun.session.status.connect(said.append)
+    begun.keeper.project.reviewed[2, :48] = 1
+    lock(begun.keeper.labels, 2, locked=True)
+    rows, columns = (index.ravel() for index in np.mgrid[:72, :128])
+    begun.keeper.labels.data_setitem((np.full(rows.size, 2), rows, columns), np.where(rows < 48, 1, 2))
+    begun.session.choose_classes(begun.session.classes[2:])
+    found = begun.session.image.data[2] >= np.quantile(begun.session.image.data[2], 2 / 3)
+    for replace in (False, True):
+        begun.session.replace_edits_too(replace)
+        begun.session.segment()
+        begun.finish()
+        reviewed, locked = (f"{found[rows].sum() / found.size:.1%}".replace("%", " %") for rows in (slice(48), slice(48, 72)))
+        assert said[-1].endswith(f"; {locked} are locked and stay; {reviewed} are reviewed and stay."), said[-1]
 
 
 def test_a_selected_rectangle_is_marked_on_the_slice_shown(begun):

@@ -73,7 +73,7 @@ class Correcting:
         self.progressed, self.working = self._work.progressed, self._work.working
         self._first: tuple[str, View, Voxel] | None = None
         self._at: Voxel = ()
-        session.protections.append(protect_locked)
+        session.protections["locked"] = protect_locked
         session.ended.connect(self._work.worker.stop)
         session.part(Hand).changed.connect(self.changed)
         if session.viewer is not None:

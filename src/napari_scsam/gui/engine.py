@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Hashable, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 Region = tuple[int, int, int, int]
 """Edges (top, left, bottom, right) of a rectangle in pixels of a plane."""
+
+UNNAMED = ""
+"""Why a pixel that was found stays something else, where no protection names it: it is of another class, or the user's."""
 
 LEAST_SHARE = 0.0005
 """Share of the pixels that is told of; less reads as 0.0 %."""
@@ -112,19 +115,25 @@ class Segmentation:
         labels[part], outside[part] = self.labels, False
         return labels, outside
 
-    def describe(self, refused: int = 0) -> str:
+    def describe(self, refused: Mapping[str, int] | None = None) -> str:
         """Say what came out, e.g. ``"mitochondrion on slice 12: 4.9 % of the pixels, 1.3 s on cpu."``.
 
         Parameters
         ----------
         refused
-            Pixels found that were left alone: of other classes, painted, locked or reviewed.
+            Pixels found that were left alone, by the word for what protects them, such as ``"reviewed"``;
+            under `UNNAMED` those of other classes and those that the user painted.
         """
         found = np.count_nonzero(self.labels) / self.labels.size
         share = f"{found:.1%} of the pixels".replace("%", " %") if found else "nothing found"
-        left = refused / self.labels.size
-        kept = f"; {left:.1%} stay other classes or yours".replace("%", " %") if left >= LEAST_SHARE else ""
-        return f"{self.request.describe()}: {share}, {self.seconds:.1f} s on {self.device}{kept}."
+        what = f"{self.request.describe()}: {share}, {self.seconds:.1f} s on {self.device}"
+        return (
+            "; ".join([what, *(self._stays(*part) for part in (refused or {}).items() if part[1] / self.labels.size >= LEAST_SHARE)]) + "."
+        )
+
+    def _stays(self, word: str, count: int) -> str:
+        why = f"are {word} and stay" if word else "stay other classes or yours"
+        return f"{count / self.labels.size:.1%} {why}".replace("%", " %")
 
 
 class Engine:

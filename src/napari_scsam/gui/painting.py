@@ -7,14 +7,15 @@ would leave old undo steps that a later Ctrl+Z replays onto the new array.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_scsam.gui.engine import UNNAMED
 from napari_scsam.gui.model_pixels import ModelPixels, Packed, pack
 from napari_scsam.gui.plane import Plane
 from napari_scsam.infer.patch import Patch
@@ -124,14 +125,34 @@ class OrganelleLabels:
         self._step = history[-1]
         return joined
 
-    def refused_steps(self, plane: Plane, prediction: NDArray[Any]) -> Generator[None, None, int]:
-        """Count, band by band, the pixels of a prediction that was written that hold something else: what was to be kept."""
-        refused = 0
+    def refused_steps(
+        self, plane: Plane, prediction: NDArray[Any], reasons: Mapping[str, Callable[[slice, NDArray[Any]], NDArray[np.bool_]]]
+    ) -> Generator[None, None, Counter[str]]:
+        """Count, band by band, the pixels of a prediction that was written that hold something else: what was to be kept.
+
+        Parameters
+        ----------
+        plane, prediction
+            As they were written.
+        reasons
+            By a word for it, what names the pixels that stay, given rows and their labels; the first that names a pixel counts.
+
+        Returns
+        -------
+        Counter
+            Pixels by the reason, and under `UNNAMED` those that no reason names.
+        """
+        refused: Counter[str] = Counter()
         for number, rows in enumerate(row_bands(prediction.shape)):
             if number:
                 yield
-            found = prediction[rows]
-            refused += int(np.count_nonzero((found != 0) & (found != plane.read(self.layer.data, rows))))
+            found, current = prediction[rows], plane.read(self.layer.data, rows)
+            left = (found != 0) & (found != current)
+            for word, names in reasons.items():
+                named = left & names(rows, current)
+                refused[word] += int(np.count_nonzero(named))
+                left &= ~named
+            refused[UNNAMED] += int(np.count_nonzero(left))
         return refused
 
     def write_object_steps(

@@ -72,7 +72,7 @@ class ProjectKeeper:
         self._hashes: dict[Path, str] = {}
         self._image_of_new: Image | None = None
         self._before = BeforeProject()
-        session.protections.append(self.protected)
+        session.protections["reviewed"] = self.protected
         session.outputs.reserved.append(self._is_reserved)
         session.outputs.wrote.connect(self._on_wrote)
         session.about_to_write.connect(self.bring_back)

@@ -103,8 +103,8 @@ class Session:
         self.window_is_gone = False
         self._viewer = weakref.ref(viewer)
         Affine(ndim=2)  # makes napari's table of units, which breaks when the worker thread and this one ask for it first at once
-        self.protections: list[Protection] = []
-        """Each names pixels that the model must leave alone; what any names is left."""
+        self.protections: dict[str, Protection] = {}
+        """Each names pixels that the model must leave alone; what any names is left. By a word for such pixels, for the user."""
         self._engine = engine
         read_units()
         self._worker = make_worker(self._receive)
@@ -408,7 +408,8 @@ class Session:
         self._embedded.append(request.embedding)
         if len(ids) == 1:
             output.layer.selected_label = ids[0]
-        refused = yield from output.refused_steps(request.plane, labels)
+        reasons = {word: partial(protect, output.layer, request.plane) for word, protect in self.protections.items()}
+        refused = yield from output.refused_steps(request.plane, labels, reasons)
         self.status.emit(result.describe(refused))
         if self.prefetch and not self._worker.busy():
             self._worker.submit("prefetch", partial(self._engine.prefetch_steps, request), idle=True)
@@ -434,7 +435,7 @@ class Session:
         self, layer: Labels, plane: Plane, rows: slice, current: NDArray[Any], *, outside: NDArray[np.bool_] | None = None
     ) -> NDArray[np.bool_]:
         """Tell which pixels of these rows of a plane must stay: what anybody protects, and what lies `outside` a region."""
-        found = [protect(layer, plane, rows, current) for protect in self.protections]
+        found = [protect(layer, plane, rows, current) for protect in self.protections.values()]
         if outside is not None:
             found.append(outside[rows])
         return np.logical_or.reduce(found) if found else np.zeros(current.shape, bool)
