@@ -14,6 +14,7 @@ from napari_scsam.data.project_image import copy_image
 from napari_scsam.data.volumes import open_labels
 from napari_scsam.gui.class_map_dialog import ClassMapDialog
 from napari_scsam.gui.exporting import Exporting, guess_map, numbers_otherwise, start_of
+from napari_scsam.gui.layers import NOT_KEPT
 from napari_scsam.gui.napari_io import read_layers
 from napari_scsam.gui.project_keeper import ProjectKeeper
 from napari_scsam.gui.reviewing import Reviewing
@@ -136,6 +137,20 @@ def test_labels_come_in_from_the_selected_layer(begun, wait):
     begun.exporting.import_as(begun.answers[0][1])
     begun.finish()
     np.testing.assert_array_equal(np.asarray(begun.layer.data), values)
+
+
+def test_labels_come_into_a_layer_that_was_removed_unless_the_image_is_gone_too(begun, wait):
+    begun.viewer.layers.remove(begun.layer)
+    values = np.full(begun.layer.data.shape, 2, np.uint8)
+    begun.viewer.layers.selection.active = begun.viewer.add_layer(Labels(values, metadata={NOT_KEPT: True}))
+    begun.exporting.bring("")
+    wait(lambda: begun.answers)
+    begun.exporting.import_as({2: 2})
+    begun.finish()
+    assert (np.asarray(begun.keeper.labels.data) == 2).all()
+    begun.viewer.layers.clear()
+    begun.exporting.bring("")
+    assert notification_manager.records[-1].message == "The image of this project is not in the window; open it again to import labels."
 
 
 def test_labels_of_another_image_are_refused(begun, tmp_path, wait):

@@ -163,6 +163,35 @@ def test_no_timer_outlives_the_widget(begun):
     assert not timer.isActive()
 
 
+def test_without_the_image_of_the_project_the_panel_says_why_and_goes_on_when_it_is_there_again(begun, stack, wait, tmp_path):
+    panel, image = begun.widget.desk.review, begun.session.image
+    begun.reviewing.mark_slice()
+    assert panel.mark.isEnabled()
+    second = begun.viewer.add_image(255 - stack, name="second")
+    begun.session.choose_image(second)
+    begun.finish()
+    assert not panel.mark.isEnabled()
+    assert panel.note.text().startswith(f"'second' is not the image of this project; choose '{image.name}'")
+    begun.viewer.layers.remove(second)
+    begun.session.choose_image(image)
+    assert panel.mark.isEnabled()
+    begun.viewer.layers.remove(image)
+    begun.finish()
+    assert not any(part.isEnabled() for part in (panel.mark, panel.rectangle, panel.strip, panel.table))
+    assert panel.note.text() == "The image of this project is not in the window; open it again to review it."
+    notification_manager.records.clear()
+    begun.reviewing.mark_slice()
+    assert notification_manager.records[-1].message == panel.note.text(), "the key says the same"
+    assert begun.widget.desk.export.export.isEnabled()
+    begun.widget.desk.export.export_asked.emit(str(tmp_path / "set"), "ome-zarr", False)
+    begun.finish()
+    assert (tmp_path / "set" / "provenance.json").is_file(), "what is reviewed lies on the disk, and so does the image"
+    begun.viewer.add_image(stack, scale=SIZE, translate=ORIGIN, units="nm")
+    begun.finish()
+    assert panel.mark.isEnabled()
+    assert panel.note.text() == "1 of 4 slices reviewed."
+
+
 def test_without_a_project_it_says_what_to_do(window, stack):
     one = window(Image(stack))
     one.finish()

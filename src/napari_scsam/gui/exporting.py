@@ -63,11 +63,16 @@ class Exporting:
         """Read labels to import, from a file or, without one, from the selected layer."""
         if self._project() is None:
             return
-        viewer, mine = self.session.viewer, self.keeper.labels
+        viewer = self.session.viewer
+        layer = viewer.layers.selection.active if viewer is not None else None  # before the project's own come back
+        if (image := self.keeper.image) is not None:
+            self.keeper.bring_back(image)
+        if (mine := self.keeper.labels) is None:
+            self.keeper.say(UserError("the image of this project is not in the window; open it again to import labels"))
+            return
         if path:
             self.session.submit("import", partial(read_steps, path))
             return
-        layer = viewer.layers.selection.active if viewer is not None else None
         if not isinstance(layer, Labels) or layer is mine or layer.multiscale:
             self.keeper.say(UserError("no labels layer to import from is selected; select one that is not the project's own"))
             return

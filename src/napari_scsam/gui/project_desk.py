@@ -9,6 +9,7 @@ from napari_scsam.gui.class_map_dialog import ClassMapDialog
 from napari_scsam.gui.export_panel import ExportPanel
 from napari_scsam.gui.exporting import Exporting
 from napari_scsam.gui.layers import classes_of
+from napari_scsam.gui.notify import sentence
 from napari_scsam.gui.project_keeper import ProjectKeeper
 from napari_scsam.gui.project_model import ProjectModel
 from napari_scsam.gui.project_panel import ProjectPanel
@@ -32,6 +33,8 @@ class ProjectDesk:
         self._session = session
         links.add(session.image_changed, self.show_image)
         links.add(self.keeper.changed, self.show_project)
+        links.add(session.image_changed, self.show_review)
+        links.add(self.keeper.changed, self.show_review)
         links.add(self.keeper.image_missed, self.project.ask_for_image)
         links.add(self.reviewing.changed, self.show_review)
         links.add(self.exporting.replace_asked, self._ask_to_replace)
@@ -57,7 +60,8 @@ class ProjectDesk:
         reviewing, labels = self.reviewing, self.keeper.labels
         classes = classes_of(labels) or () if labels is not None else ()
         there = self.keeper.project is not None
-        self.review.show_progress(reviewing.depth, reviewing.position if there else -1, reviewing.slices, classes, there=there)
+        position, obstacle = reviewing.position if there else -1, sentence(reviewing.obstacle)
+        self.review.show_progress(reviewing.depth, position, reviewing.slices, classes, there=there, obstacle=obstacle)
 
     def _connect_panels(self) -> None:
         self.project.new_asked.connect(self.keeper.new)

@@ -252,6 +252,7 @@ class ProjectKeeper:
                 del self._names[old]
             self._names[image] = "image"
             self.session.type_voxel_size(project.record.voxel_size, image)
+            self.changed.emit()
 
     def _keep_soon(self) -> Generator[None, None, None]:
         """Take a new layer in before anybody paints on it, but not while it is being added."""

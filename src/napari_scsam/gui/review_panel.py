@@ -58,7 +58,7 @@ class ReviewPanel(Panel):
         self._lay_out()
 
     def show_progress(
-        self, depth: int, position: int, slices: Mapping[int, SliceReview], classes: Sequence[ClassSpec], *, there: bool
+        self, depth: int, position: int, slices: Mapping[int, SliceReview], classes: Sequence[ClassSpec], *, there: bool, obstacle: str = ""
     ) -> None:
         """Show how far the review is.
 
@@ -72,9 +72,11 @@ class ReviewPanel(Panel):
             A row each.
         there
             Whether there is a project to review.
+        obstacle
+            A sentence on why nothing can be reviewed now, although there is one.
         """
         for part in (self.mark, self.rectangle, self.strip, self.table):
-            part.setEnabled(there)
+            part.setEnabled(there and not obstacle)
         self.strip.setVisible(there and depth > 1)
         self.table.setVisible(there)
         shown = slices.get(position)
@@ -85,7 +87,8 @@ class ReviewPanel(Panel):
         whole = sum(found.reviewed == found.size for found in slices.values())
         parts = sum(0 < found.reviewed < found.size for found in slices.values())
         also = f", {parts} in part" if parts else ""
-        self.note.setText(f"{whole} of {depth} slices reviewed{also}." if there else "Make a project first: reviews are kept in it.")
+        progress = f"{whole} of {depth} slices reviewed{also}."
+        self.note.setText((obstacle or progress) if there else "Make a project first: reviews are kept in it.")
 
     def _fill(self, classes: Sequence[ClassSpec], slices: Mapping[int, SliceReview], shown: SliceReview | None) -> None:
         self.table.setRowCount(len(classes))

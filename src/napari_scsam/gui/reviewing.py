@@ -99,6 +99,20 @@ class Reviewing:
         found = self.slices.get(self.position)
         return found is not None and found.reviewed == found.size
 
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can be reviewed now, and what to do; empty where it can."""
+        image, own = self.session.image, self.keeper.image
+        if self.keeper.project is None:
+            return "there is no project to keep the review in; make one with New, under Project"
+        if own is None:
+            return "the image of this project is not in the window; open it again to review it"
+        if image is None:
+            return f"no image is chosen; choose '{own.name}' to review it"
+        if image is not own:
+            return f"'{image.name}' is not the image of this project; choose '{own.name}' to review it, or make a project for this one"
+        return ""
+
     # Marks
 
     def _mark_drawn(self, corners: NDArray[np.float64]) -> None:
@@ -144,13 +158,9 @@ class Reviewing:
 
     def _shown(self) -> tuple[Project, Plane]:
         viewer, image = self.session.viewer, self.session.image
-        if self.keeper.project is None:
-            raise UserError("there is no project to keep the review in; make one with New, under Project")
-        if viewer is None or image is None:
-            raise UserError("there is no image to review; choose its layer")
-        if image is not self.keeper.image:
-            raise UserError(f"'{image.name}' is not the image of this project; choose that one to review, or make a project for this one")
-        return self.keeper.project, shown_plane(viewer, image)
+        if (project := self.keeper.project) is None or viewer is None or image is None or self.obstacle:
+            raise UserError(self.obstacle)
+        return project, shown_plane(viewer, image)
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
