@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -63,6 +64,14 @@ def test_our_command_is_named_for_what_it_can_read_alone(begun, tmp_path, layout
     assert ("scsam train" in begun.widget.work.status.text()) == (layout == "ome-zarr")
 
 
+def test_the_command_can_be_copied_as_it_is(begun, tmp_path):
+    begun.session.part(Reviewing).mark_slice()
+    begun.widget.desk.export.export_asked.emit(str(tmp_path / "ts plain"), "tiff", False)
+    begun.finish()
+    command = begun.widget.work.status.text().splitlines()[-1]
+    assert shlex.split(command) == ["scsam", "train", str(tmp_path / "ts plain"), "-o", "mine.safetensors"]
+
+
 def test_training_starts_from_the_checkpoint_in_use(checkpoint):
     info = checkpoint_info(checkpoint)
     assert start_of(info) == checkpoint
@@ -82,6 +91,7 @@ def test_it_says_that_the_checkpoint_numbers_classes_otherwise(begun, checkpoint
     begun.finish()
     assert read_recipe(tmp_path / "set").renumber
     assert "numbers classes otherwise, so what is trained will know those of this project alone" in said[-1]
+    assert said[-1].endswith(" -o mine.safetensors")
 
 
 def test_what_strokes_taught_goes_along(begun, checkpoint, tmp_path):

@@ -41,6 +41,10 @@ def test_a_fault_of_ours_keeps_its_traceback(told):
         ("data/cell is empty", "data/cell is empty."),
         ("'cell' is empty", "'cell' is empty."),
         ("sam_tiny cannot be kept", "sam_tiny cannot be kept."),
+        (
+            "'set' is written. To train on it:\nscsam train set -o mine.safetensors",
+            "'set' is written. To train on it:\nscsam train set -o mine.safetensors",
+        ),
         ("", ""),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -97,7 +98,8 @@ class Exporting:
         self.keeper.log("exported a training set", name=out.name)
         alone = f" {otherwise} numbers classes otherwise, so what is trained will know those of this project alone." if otherwise else ""
         ours = (out / RECIPE).is_file()  # nnU-Net's form holds none of ours
-        use = f" To train on it: scsam train {out} -o mine.safetensors{alone}" if ours else " It is for nnU-Net to train on."
+        command = f"scsam train {shlex.quote(str(out))} -o mine.safetensors"
+        use = f"{alone} To train on it:\n{command}" if ours else " It is for nnU-Net to train on."
         self.session.status.emit(f"'{out.name}' is written.{use}")
 
     def _on_written(self, where: Path | None) -> None:

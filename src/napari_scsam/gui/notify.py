@@ -17,6 +17,8 @@ def capital(text: str) -> str:
 
 def sentence(text: str) -> str:
     """Let what was said in half a line stand alone, as a whole sentence."""
+    if ":\n" in text:  # a command on a line of its own: a stop would belong to it
+        return capital(text)
     return capital(text) if text.endswith(STOPS) or not text else f"{capital(text)}."
 
 
