@@ -124,7 +124,7 @@ def test_a_copy_overwrites_nothing(project, tmp_path, there):
         if there == "folder":
             (path / "notes.txt").write_text("mine")
     before = contents(tmp_path)
-    with pytest.raises(UserError, match=r"^there\.scsam\.zarr is there already, and nothing is overwritten; choose another name$"):
+    with pytest.raises(UserError, match=r"^'there\.scsam\.zarr' is there already, and nothing is overwritten; choose another name$"):
         list(copy_project(project, path))
     assert contents(tmp_path) == before
 
@@ -132,7 +132,7 @@ def test_a_copy_overwrites_nothing(project, tmp_path, there):
 @pytest.mark.parametrize("inside", [".", "labels", "labels/classes"])
 def test_a_copy_does_not_lie_inside_a_project(project, inside):
     before = contents(project.path)
-    with pytest.raises(UserError, match=r"would lie inside the project mine\.scsam\.zarr; choose a place outside of it$"):
+    with pytest.raises(UserError, match=r"would lie inside the project 'mine\.scsam\.zarr'; choose a place outside of it$"):
         list(copy_project(project, project.path / inside / "copy.scsam.zarr"))
     assert contents(project.path) == before
 

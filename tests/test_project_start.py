@@ -7,7 +7,7 @@ import pytest
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.data.project_image import copy_image
-from napari_scsam.data.project_start import ImageSource, open_project, start_project
+from napari_scsam.data.project_start import ImageSource, open_project, project_path, start_project
 
 TABLE = (ClassSpec(1, "mitochondrion"),)
 SIZE, ORIGIN = (40.0, 8.0, 8.0), (400.0, 80.0, 16.0)
@@ -20,6 +20,11 @@ def source(request, tmp_path: Path) -> ImageSource:
         return ImageSource(IMAGE, None, SIZE, ORIGIN)
     list(copy_image(tmp_path / "cell.zarr", IMAGE, SIZE, ORIGIN))
     return ImageSource(IMAGE, str(tmp_path / "cell.zarr"), SIZE, ORIGIN)
+
+
+@pytest.mark.parametrize("typed", ["My brain", "My brain.zarr", "My brain.scsam", "My brain.scsam.zarr"])
+def test_the_name_of_a_project_is_completed_and_nothing_of_it_doubled(typed):
+    assert project_path(f"/data/{typed}") == Path("/data/My brain.scsam.zarr")
 
 
 def finish(steps):

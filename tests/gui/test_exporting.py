@@ -72,6 +72,15 @@ def test_the_command_can_be_copied_as_it_is(begun, tmp_path):
     assert shlex.split(command) == ["scsam", "train", str(tmp_path / "ts plain"), "-o", "mine.safetensors"]
 
 
+@pytest.mark.parametrize(("name", "hinted"), [("nn_other", True), ("Dataset12_x", True), ("Dataset012_x", False)])
+def test_nnunet_s_name_for_a_folder_is_hinted_at(begun, tmp_path, name, hinted):
+    begun.session.part(Reviewing).mark_slice()
+    begun.widget.desk.export.export_asked.emit(str(tmp_path / name), "nnunet", False)
+    begun.finish()
+    hint = f", which finds data sets named DatasetNNN_Name alone; call the folder Dataset001_{name} or so" if hinted else ""
+    assert begun.widget.work.status.text() == f"'{name}' is written. It is for nnU-Net to train on{hint}."
+
+
 def test_training_starts_from_the_checkpoint_in_use(checkpoint):
     info = checkpoint_info(checkpoint)
     assert start_of(info) == checkpoint

@@ -4,7 +4,7 @@ import pytest
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.config import UserError
-from napari_scsam.gui.notify import capital, sentence, tell
+from napari_scsam.gui.notify import capital, grouped, sentence, tell
 
 
 @pytest.fixture
@@ -50,6 +50,10 @@ def test_a_fault_of_ours_keeps_its_traceback(told):
 )
 def test_what_is_said_stands_alone(said, shown):
     assert sentence(said) == shown
+
+
+def test_counts_are_written_alike():
+    assert [grouped(n) for n in (0, 999, 22152, 1_000_000)] == ["0", "999", "22\u2009152", "1\u2009000\u2009000"]
 
 
 def test_words_beside_a_bar_are_no_sentence():

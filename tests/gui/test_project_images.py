@@ -147,7 +147,7 @@ def test_a_project_that_cannot_be_written_is_told_and_another_one_opens(one, tmp
     notification_manager.records.clear()
     one.keeper.open(str(one.path))
     assert one.keeper.project.path == one.path
-    assert "copy.scsam.zarr cannot be written (could not broadcast)" in notification_manager.records[-1].message
+    assert "'copy.scsam.zarr' cannot be written (could not broadcast)" in notification_manager.records[-1].message
     with pytest.raises(ValueError, match="another window"):
         Project(tmp_path / "copy.scsam.zarr")
     chunks.stored = stored

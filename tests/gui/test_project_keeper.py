@@ -17,6 +17,7 @@ from napari_scsam.gui.correcting import Correcting
 from napari_scsam.gui.layers import NOT_KEPT, classes_of, show_classes
 from napari_scsam.gui.locks import lock, locked_labels
 from napari_scsam.gui.napari_io import read_layers
+from napari_scsam.gui.notify import sentence
 from napari_scsam.gui.project_keeper import ProjectKeeper
 from napari_scsam.gui.project_panel import ProjectPanel
 from napari_scsam.gui.prompting import Prompting
@@ -212,6 +213,18 @@ def test_labels_that_are_there_go_into_a_new_project_with_their_undo(window, sta
     layer.redo()
     keeper.project.flush()
     np.testing.assert_array_equal(on_disk(tmp_path / "late.scsam.zarr"), before)
+
+
+def test_a_project_is_named_as_its_file_is(window, stack, tmp_path, wait):
+    one, said = window(Image(stack)), []
+    one.finish()
+    one.session.status.connect(said.append)
+    keeper = one.session.part(ProjectKeeper)
+    keeper.new(str(tmp_path / "my brain.scsam"))
+    one.finish()
+    wait(lambda: keeper.project is not None)
+    assert sentence(said[-1]) == "'my brain.scsam.zarr' is ready; what you paint is saved as you paint it."
+    assert (tmp_path / "my brain.scsam.zarr").is_dir()
 
 
 def test_an_image_in_memory_goes_into_the_project(window, stack, tmp_path, wait):

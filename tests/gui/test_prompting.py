@@ -108,6 +108,7 @@ def test_a_click_shows_an_object_and_enter_accepts_it_as_one_undo_step(one):
     assert len(one.prompting.layers.points.data) == 0
     assert not preview.visible
     assert "Accepted as mitochondrion on slice 5" in one.said[-1]
+    assert f"{ONE[MIDDLE].sum()} pixels changed" in one.said[-1]
     labels.undo()
     assert not labels.data.any()
     labels.redo()
@@ -130,6 +131,14 @@ def test_undo_takes_an_accepted_object_back_with_the_marks_in_the_hand(one):
     assert one.said[-1] == "Undone on slice 5; you are looking at slice 0."
     one.prompting.redo()
     np.testing.assert_array_equal(labels.data[MIDDLE] == 1, ONE[MIDDLE])
+
+
+def test_many_pixels_are_counted_as_the_other_panels_do(start):
+    one = start(Image(np.full((96, 128), 220, np.uint8) * (np.arange(128) < 100), name="flat"))
+    point(one, 30, 40)
+    assert "9\u2009600 pixels" in one.said[-1]
+    one.prompting.accept()
+    assert "9\u2009600 pixels changed" in one.said[-1]
 
 
 def test_escape_drops_it(one):

@@ -76,7 +76,7 @@ def export_training_set(
         When nothing is reviewed, there is something at `out`, or the volume is too large for the layout.
     """
     if out.exists() and not replace:
-        raise UserError(f"{out.name} is there already; choose another name, or say that it may be replaced")
+        raise UserError(f"'{out.name}' is there already; choose another name, or say that it may be replaced")
     write = LAYOUTS.get(layout)
     if write is None:
         raise UserError(f"there is no layout {layout!r}; choose from {', '.join(LAYOUTS)}")

@@ -178,7 +178,7 @@ class Project:
         except Exception as error:  # whatever the disk or the codec says
             _unwritten.append(self)
             raise UserError(
-                f"{self.path.name} cannot be written ({error}); make room there, it is tried again as long as napari is open"
+                f"'{self.path.name}' cannot be written ({error}); make room there, it is tried again as long as napari is open"
             ) from error
         self._lock.release()
 
@@ -252,7 +252,7 @@ def copy_project(project: Project, path: Path) -> Generator[Progress, None, Path
         draft.replace(path)
     except OSError as error:
         why = error.strerror or "not all of it could be copied"
-        raise UserError(f"{path.name} cannot be written ({why}); choose another place, or make room there") from error
+        raise UserError(f"'{path.name}' cannot be written ({why}); choose another place, or make room there") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     record = read_record(path)
@@ -272,10 +272,10 @@ def check_place(path: Path) -> None:
         When something is there already, or it lies inside a project.
     """
     if path.exists():
-        raise UserError(f"{path.name} is there already, and nothing is overwritten; choose another name")
+        raise UserError(f"'{path.name}' is there already, and nothing is overwritten; choose another name")
     for folder in path.absolute().parents:
         if is_project(folder):
-            raise UserError(f"{path.name} would lie inside the project {folder.name}; choose a place outside of it")
+            raise UserError(f"'{path.name}' would lie inside the project '{folder.name}'; choose a place outside of it")
 
 
 def read_record(path: Path) -> ProjectRecord:
@@ -336,7 +336,7 @@ def _lock(path: Path) -> FileLock:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise UserError(f"{path.name} is open in another window; close it there first") from error
+        raise UserError(f"'{path.name}' is open in another window; close it there first") from error
     except (NotImplementedError, OSError):
         pass  # a disk that knows no locks, or one that is read-only
     return lock

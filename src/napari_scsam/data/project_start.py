@@ -50,7 +50,7 @@ class OpenedProject:
 def project_path(text: str) -> Path:
     """Complete what a user typed to the name of a project."""
     path = Path(text)
-    return path if path.name.endswith(SUFFIX) else path.with_name(path.name.removesuffix(".zarr") + SUFFIX)
+    return path.with_name(path.name.removesuffix(".zarr").removesuffix(".scsam") + SUFFIX)
 
 
 def start_project(

@@ -22,7 +22,7 @@ from napari_scsam.gui.cut_line import CutLine
 from napari_scsam.gui.hand import Hand
 from napari_scsam.gui.layers import classes_of, learn_class
 from napari_scsam.gui.locks import lock, locked_labels, protect_locked
-from napari_scsam.gui.notify import capital
+from napari_scsam.gui.notify import capital, grouped
 from napari_scsam.gui.object_work import ObjectWork
 from napari_scsam.gui.plane import layer_voxel_size, plane_shown_of
 from napari_scsam.gui.pointing import View, labels_layer, look_at, view_of, voxel_under_mouse
@@ -331,7 +331,7 @@ class Correcting:
     def _sieved(self, view: View, size: str, found: Sieved) -> None:
         if not found.objects:
             raise UserError(f"no object here is smaller than {size}")
-        self._work.write(view, f"Deleted {found.objects:,} small object{'' if found.objects == 1 else 's'}", found.edit)
+        self._work.write(view, f"Deleted {grouped(found.objects)} small object{'' if found.objects == 1 else 's'}", found.edit)
 
     def _look(self, view: View, stop: Stop) -> None:
         self._at = stop.voxel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Generator, Mapping, Sequence
 from functools import partial
@@ -22,6 +23,7 @@ from napari_scsam.data.project import Project
 from napari_scsam.data.review import count_values
 from napari_scsam.data.volumes import open_labels
 from napari_scsam.gui.layers import classes_of
+from napari_scsam.gui.notify import grouped
 from napari_scsam.gui.project_keeper import ProjectKeeper
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ class Exporting:
         alone = f" {otherwise} numbers classes otherwise, so what is trained will know those of this project alone." if otherwise else ""
         ours = (out / RECIPE).is_file()  # nnU-Net's form holds none of ours
         command = f"scsam train {shlex.quote(str(out))} -o mine.safetensors"
-        use = f"{alone} To train on it:\n{command}" if ours else " It is for nnU-Net to train on."
+        use = f"{alone} To train on it:\n{command}" if ours else f" It is for nnU-Net to train on{nnunet_hint(out.name)}."
         self.session.status.emit(f"'{out.name}' is written.{use}")
 
     def _on_written(self, where: Path | None) -> None:
@@ -117,7 +119,7 @@ class Exporting:
             self.keeper.say(UserError(f"the labels have shape {tuple(self._coming.shape)}, the image {layer.data.shape}; choose its own"))
             return
         if len(values) > MOST_VALUES:
-            self.keeper.say(UserError(f"the labels hold {len(values)} values, so they number objects; choose labels of classes"))
+            self.keeper.say(UserError(f"the labels hold {grouped(len(values))} values, so they number objects; choose labels of classes"))
             return
         self.map_asked.emit(values, guess_map(values, theirs, project.class_table()))
 
@@ -139,6 +141,12 @@ def start_of(info: CheckpointInfo | None) -> Path | str | None:
     if info is None or info.prompts_only:  # of the latter, training takes the SAM alone, out of its file
         return info.path if info is not None else None
     return listed_name(info.path) or info.path
+
+
+def nnunet_hint(name: str) -> str:
+    """Say how nnU-Net wants a folder to be called that is called otherwise."""
+    fits = re.fullmatch(r"Dataset\d{3}_.+", name)
+    return "" if fits else f", which finds data sets named DatasetNNN_Name alone; call the folder Dataset001_{name} or so"
 
 
 def numbers_otherwise(info: CheckpointInfo, ours: Sequence[ClassSpec]) -> bool:

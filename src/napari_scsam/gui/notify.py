@@ -22,6 +22,11 @@ def sentence(text: str) -> str:
     return capital(text) if text.endswith(STOPS) or not text else f"{capital(text)}."
 
 
+def grouped(number: int) -> str:
+    """Write a count with thin spaces between thousands, e.g. ``22 152``; a comma is a decimal point to some."""
+    return f"{number:,}".replace(",", "\u2009")
+
+
 def tell(error: Exception) -> None:
     """Show a user's mistake as a sentence, anything else as an error with its traceback."""
     if isinstance(error, UserError):

@@ -20,7 +20,7 @@ from napari_scsam.data.saved_array import SavedArray
 from napari_scsam.gui.edit_writing import BATCH, write_steps
 from napari_scsam.gui.label_index import KIND, LabelIndex
 from napari_scsam.gui.layers import edit_in_memory
-from napari_scsam.gui.notify import sentence, tell
+from napari_scsam.gui.notify import grouped, sentence, tell
 from napari_scsam.gui.pointing import View
 from napari_scsam.gui.worker import Report, Worker
 
@@ -126,7 +126,7 @@ class ObjectWork:
             raise UserError(f"'{view.layer.name}' cannot be written ({view.layer.data.trouble}); make room there, it is tried again")
         if not edit.size:
             raise UserError("nothing was changed: there is no background to spread to, or what is there is locked")
-        steps = self._write_steps(view, f"{did}: {edit.size:,} pixels changed. Ctrl+Z takes it back.", edit)
+        steps = self._write_steps(view, f"{did}: {grouped(edit.size)} pixels changed. Ctrl+Z takes it back.", edit)
         if edit.size > BATCH:
             self.worker.trickle(steps, whole=True)
             return

@@ -155,7 +155,7 @@ class ProjectKeeper:
             self.session.type_voxel_size(left.project.record.voxel_size)
             if (labels := self.labels) is not None:
                 self._use(left.project, labels)
-        self._finish(left.project, f"{left.project.path.name} is open, as it was left.")
+        self._finish(left.project, f"'{left.project.path.name}' is open, as it was left.")
 
     # What others ask
 
@@ -277,7 +277,7 @@ class ProjectKeeper:
         if state == self.state:
             return
         if troubles:
-            tell(UserError(f"{project.path.name} cannot be written ({troubles[0]}); make room there, it is tried again"))
+            tell(UserError(f"'{project.path.name}' cannot be written ({troubles[0]}); make room there, it is tried again"))
         self.state = state
         self.changed.emit()
 
@@ -313,7 +313,7 @@ class ProjectKeeper:
                 copy_predicted(old, project)
             elif output is not None:
                 self._before.keep(project, output, self._hashes)
-        self._finish(project, f"{project.path.name} is ready; what you paint is saved as you paint it.")
+        self._finish(project, f"'{project.path.name}' is ready; what you paint is saved as you paint it.")
 
     def _on_opened(self, opened: OpenedProject) -> None:
         viewer, project = self.session.viewer, opened.project
@@ -335,7 +335,7 @@ class ProjectKeeper:
         self._begin(project, image)
         self._add_layers(viewer, project, described)
         restore_view(viewer, project.record.view)
-        self._finish(project, f"{project.path.name} is open, as it was left.")
+        self._finish(project, f"'{project.path.name}' is open, as it was left.")
 
     def _add_layers(self, viewer: Viewer, project: Project, described: dict[Any, Any]) -> None:
         for name in project.label_names:
@@ -359,7 +359,7 @@ class ProjectKeeper:
     def _on_copied(self, path: Path) -> None:
         if self.project is not None:
             self.project.move_to(path)
-            self._finish(self.project, f"Saved as {path.name}; you go on there.")
+            self._finish(self.project, f"Saved as '{path.name}'; you go on there.")
 
     def _begin(self, project: Project, image: Image) -> None:
         self.project, self._tables = project, {}

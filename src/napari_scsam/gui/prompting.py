@@ -11,6 +11,7 @@ from psygnal import Signal
 from napari_scsam.config import ClassSpec, TaughtClass, UserError, class_to_teach
 from napari_scsam.gui.hand import Hand
 from napari_scsam.gui.layers import classes_of
+from napari_scsam.gui.notify import grouped
 from napari_scsam.gui.plane import Plane, check_image, shown_plane
 from napari_scsam.gui.prompt_engine import (
     CarriedBothWays,
@@ -186,7 +187,7 @@ class Prompting:
         if self.layers is None or found.plane != self._shown() or self.layers.read(found.plane) != found.request.marks:
             return
         self._show(found)
-        share = f"{found.patch.mask.sum()} pixels, {min(max(found.quality, 0.0), 1.0):.0%} sure".replace("%", " %")
+        share = f"{grouped(int(found.patch.mask.sum()))} pixels, {min(max(found.quality, 0.0), 1.0):.0%} sure".replace("%", " %")
         self._hand.say(
             f"Object: {share}. Enter accepts it, Esc drops it."
             if found.patch.mask.any()
@@ -277,7 +278,7 @@ class Prompting:
             if output.layer is not before:
                 self.layers.use(self.tool)  # napari selects a layer that is new, and the next click is for the next object
         self._show(None)
-        session.status.emit(f"Accepted as {target.name} {where} {changed} pixels changed; Ctrl+Z takes it back.")
+        session.status.emit(f"Accepted as {target.name} {where} {grouped(changed)} pixels changed; Ctrl+Z takes it back.")
 
     # Teaching
 

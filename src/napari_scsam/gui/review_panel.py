@@ -21,6 +21,7 @@ from napari_scsam.config import ClassSpec
 from napari_scsam.data.project import REVIEWED_TABLE
 from napari_scsam.data.review import SliceReview
 from napari_scsam.gui.folding import Panel
+from napari_scsam.gui.notify import grouped
 from napari_scsam.gui.parts import note, swatch
 
 ROWS = 7
@@ -86,8 +87,8 @@ class ReviewPanel(Panel):
         self._fill(classes, slices, shown)
         whole = sum(found.reviewed == found.size for found in slices.values())
         parts = sum(0 < found.reviewed < found.size for found in slices.values())
-        also = f", {parts} in part" if parts else ""
-        progress = f"{whole} of {depth} slices reviewed{also}."
+        also = f", {grouped(parts)} in part" if parts else ""
+        progress = f"{grouped(whole)} of {grouped(depth)} slices reviewed{also}."
         self.note.setText((obstacle or progress) if there else "Make a project first: reviews are kept in it.")
 
     def _fill(self, classes: Sequence[ClassSpec], slices: Mapping[int, SliceReview], shown: SliceReview | None) -> None:
@@ -99,7 +100,7 @@ class ReviewPanel(Panel):
             name.setToolTip(spec.name)
             self.table.setItem(row, 0, name)
             for column, number in enumerate((here, sum(kept), sum(n > 0 for n in kept)), 1):
-                item = QTableWidgetItem(f"{number:,}".replace(",", "\u2009") if number else "–")
+                item = QTableWidgetItem(grouped(number) if number else "–")
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.table.setItem(row, column, item)
         self._fit_table()

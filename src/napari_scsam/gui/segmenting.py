@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_scsam.config import Progress, UserError
+from napari_scsam.gui.notify import grouped
 from napari_scsam.gui.prompt_layers import flat
 from napari_scsam.gui.rectangle import AskedRectangle
 from napari_scsam.gui.run_engine import RunDone, SliceDone, run_steps
@@ -101,7 +102,7 @@ class Segmenting:
         """Cancel what runs and what waits; slices that were finished stay."""
         self.session.cancel()
         if self._written:
-            self.session.status.emit(f"Cancelled; {self._written} slices were finished and stay.")
+            self.session.status.emit(f"Cancelled; {grouped(self._written)} slices were finished and stay.")
         self._written = 0
 
     # Many slices
@@ -117,7 +118,7 @@ class Segmenting:
             self.session.say(UserError(f"there is no slice {self.first}; choose slices from 0 to {depth - 1}"))
         else:
             self._written = 0
-            self.session.status.emit(f"Segmenting {len(positions)} slices …")
+            self.session.status.emit(f"Segmenting {grouped(len(positions))} slices …")
             self.session.submit("run", partial(run_steps, self.session.engine, request, positions))
 
     def _on_progress(self, step: Progress) -> None:
@@ -127,7 +128,7 @@ class Segmenting:
 
     def _on_run(self, run: RunDone) -> None:
         self._written = 0
-        self.session.trickle(self._tell(f"{run.slices} slices segmented in {run.seconds:.0f} s; each is one undo step."))
+        self.session.trickle(self._tell(f"{grouped(run.slices)} slices segmented in {run.seconds:.0f} s; each is one undo step."))
 
     def _tell(self, sentence: str) -> Generator[None, None, None]:
         """Say it after what is still to be written."""
