@@ -48,7 +48,7 @@ class ModelPanel(Panel):
             "In the folder that is proposed, it is in the list from now on."
         )
         self.save.clicked.connect(self._ask_save)
-        self.forget = QPushButton("Forget")
+        self.forget = QPushButton("Forget  ")
         self.forget.setToolTip("Forget a class that was taught here. What is labelled with it stays.")
         self.list = QMenu(self.forget)
         self.list.aboutToShow.connect(self._list_taught)  # not before: an action must not be deleted while it is carried out
