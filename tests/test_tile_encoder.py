@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +63,14 @@ def test_a_second_visit_reads_what_the_first_kept(model: ScSAM, disk: DiskCache,
     np.testing.assert_array_equal(answer(model, blobs, disk), first)
 
 
-def test_kept_or_not_the_answer_is_the_same_but_for_the_rounding_of_fp16(model: ScSAM, disk: DiskCache, blobs: np.ndarray) -> None:
+def test_kept_or_not_the_answer_is_the_same_but_for_the_rounding_of_fp16(
+    model: ScSAM, disk: DiskCache, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("predictor", "tile_encoder"):  # in float32, or bfloat16's rounding, which is eight times as coarse, hides it
+        monkeypatch.setattr(f"napari_scsam.infer.{module}.precision", lambda _device: nullcontext())
     plain, kept = answer(model, blobs, None), answer(model, blobs, disk)
-    np.testing.assert_allclose(kept, plain, atol=0.01 * np.abs(plain).max())
+    assert not np.array_equal(kept, plain)
+    np.testing.assert_allclose(kept, plain, atol=0.001 * np.abs(plain).max())
 
 
 def test_of_a_big_sam_only_its_own_features_are_kept(big: ScSAM, disk: DiskCache, blobs: np.ndarray) -> None:
