@@ -59,10 +59,10 @@ def label_map(
     values = np.array([0, *(written_as(c, wanted) for c in classes)], label_dtype(classes))
     best = likeliest(logits)
     if pixel is not None:
-        settle(best, logits, [([row], partial(out_of_reach, row, whole, reach, pixel)) for row, whole, reach in parts_of(classes)])
+        enforce(best, logits, [([row], partial(out_of_reach, row, whole, reach, pixel)) for row, whole, reach in parts_of(classes)])
         area = pixel[0] * pixel[1]
         families = [(family_of(spec, classes), spec.smallest / area) for spec in classes if spec.smallest]
-        settle(best, logits, [(rows, partial(crumbs_of, rows, smallest)) for rows, smallest in families])
+        enforce(best, logits, [(rows, partial(crumbs_of, rows, smallest)) for rows, smallest in families])
     labels: NDArray[np.unsignedinteger] = values[best]
     return labels
 
@@ -81,7 +81,7 @@ Judge = Callable[[NDArray[np.unsignedinteger]], NDArray[np.bool_]]
 """Finds, in a Y×X map of rows counted from 1, the pixels that do not belong to what it judges."""
 
 
-def settle(best: NDArray[np.unsignedinteger], logits: NDArray[np.float32], judged: Sequence[tuple[Sequence[int], Judge]]) -> None:
+def enforce(best: NDArray[np.unsignedinteger], logits: NDArray[np.float32], judged: Sequence[tuple[Sequence[int], Judge]]) -> None:
     """Pass on what its judge finds of these rows, in place, until no judge finds any.
 
     All judge the same map before a pixel moves, so that their order does not matter. They judge again because a pixel
