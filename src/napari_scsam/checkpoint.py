@@ -65,6 +65,12 @@ class CheckpointInfo:
         """Whether it answers clicks and boxes alone, and has learned no classes."""
         return bool(self.config.get("prompts_only"))
 
+    @property
+    def taught(self) -> tuple[str, ...]:
+        """Names of the classes that it knows from a few strokes alone, and was saved with."""
+        saved = self.training.get("taught")  # a list there is of classes that were trained since
+        return tuple(saved.get("classes", ())) if isinstance(saved, dict) else ()
+
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values; this is what ``scsam checkpoints info --json`` prints."""
         return {

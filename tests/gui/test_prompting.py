@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_scsam.gui.hand import Hand
 from napari_scsam.gui.layers import classes_of
 from napari_scsam.gui.prompt_layers import PromptLayers
 from napari_scsam.gui.prompting import ONE_SIDED, Prompting
@@ -161,6 +163,8 @@ def test_it_goes_into_the_class_chosen_and_leaves_what_is_protected(one, classes
     one.prompting.accept()
     labels = labels_of(one).data[MIDDLE]
     np.testing.assert_array_equal(labels == 3, (DISCS[MIDDLE] > 100) & (np.arange(96)[:, None] >= 30))
+    above = ONE[MIDDLE, :30].sum()
+    assert f"pixels changed, {above} are dear to me and stay;" in one.said[-1]
 
 
 def test_the_class_that_objects_go_to_stays_when_several_are_chosen_and_that_is_known(one, classes):
@@ -364,6 +368,19 @@ def test_what_the_checkpoint_was_trained_on_is_not_taught_over(one, classes):
     assert one.session.classes == classes
 
 
+def test_what_a_checkpoint_was_saved_with_is_taught_anew(one, info):
+    classes = one.session.engine.predictor.classes
+    saved = replace(info, classes=classes, training={"taught": {"classes": [classes[2].name], "from": "tiny"}})
+    one.session.choose_checkpoint(saved)
+    teach(one, classes[2].name.upper())
+    (taught,) = one.session.taught
+    assert taught.spec == classes[2]
+    assert one.session.classes == classes
+    one.session.forget(taught)
+    assert one.session.classes == classes
+    assert one.session.taught == ()
+
+
 def teach(one, name: str) -> None:
     one.prompting.layers.points.add((MIDDLE, 60, 95))
     one.prompting.teach(name)
@@ -433,6 +450,37 @@ def test_stopping_leaves_the_viewer_as_it_was(one):
     one.viewer.layers.remove(image)
     assert not one.prompting.active
     assert len(one.viewer.layers) == 0
+
+
+def test_marks_that_were_not_accepted_come_back(one):
+    point(one, MIDDLE, 30, 40)
+    found = one.prompting.found.patch
+    one.prompting.use("scribble")
+    one.session.part(Hand).take("something else", lambda: None)
+    assert not one.prompting.active
+    assert [layer.name for layer in one.viewer.layers] == ["cell"]
+    one.prompting.start()
+    assert one.prompting.layers.preview.visible
+    np.testing.assert_array_equal(one.prompting.found.patch.mask, found.mask)
+    assert one.viewer.layers.selection.active is one.prompting.layers.strokes
+    one.prompting.accept()
+    one.prompting.stop()
+    one.prompting.start()
+    assert one.prompting.found is None
+    assert not one.prompting.layers.marked
+    point(one, MIDDLE, 30, 40)
+    one.viewer.layers.remove(one.prompting.layers.strokes)
+    one.prompting.start()
+    assert not one.prompting.layers.marked, "who takes the layer away takes the marks away"
+
+
+def test_marks_of_another_image_do_not_come_back(one):
+    point(one, MIDDLE, 30, 40)
+    one.prompting.stop()
+    one.session.choose_image(one.viewer.add_image(DISCS, name="another", **PLACE))
+    one.prompting.start()
+    assert one.prompting.layers.image.name == "another"
+    assert not one.prompting.layers.marked
 
 
 def test_without_an_image_it_says_what_is_missing(fake_engine, info):
@@ -534,7 +582,7 @@ def test_advice_goes_with_the_prompts_and_what_was_done_stays(real):
 def test_the_layers_come_one_by_one_and_none_after_the_end():
     viewer = ViewerModel()
     layers = PromptLayers(viewer, viewer.add_image(DISCS), {})
-    steps = layers.enter_steps()
+    steps = layers.enter()
     next(steps)
     assert list(viewer.layers)[1:] == [layers.preview]
     layers.remove()

@@ -39,3 +39,10 @@ def test_what_was_taught_is_in_the_file_and_in_use(session, tmp_path):
 
     prototype = load_checkpoint(info.path).class_prompt.prototypes[-1]
     assert prototype.tolist() == pytest.approx(granule.prototype)
+
+
+def test_what_it_was_saved_with_before_is_not_forgotten(session, tmp_path):
+    for number, name in enumerate(("granule", "droplet")):
+        session.recall([TaughtClass(ClassSpec(7 + number, name), tuple((i + number) / 256 for i in range(256)))])
+        session.part(SavingModel).save(str(tmp_path / name))
+    assert checkpoint_info(tmp_path / "droplet.safetensors").taught == ("granule", "droplet")

@@ -196,7 +196,7 @@ class Engine:
         info = checkpoint_info(checkpoint)
         taught = [spec.name for spec in predictor.classes if spec not in info.classes]
         summary = "; ".join([info.summary, *([f"taught {', '.join(taught)}"] if taught else [])])
-        training = {**info.training, "taught": {"classes": taught, "from": info.name}}
+        training = {**info.training, "taught": {"classes": [*info.taught, *taught], "from": info.name}}
         save_checkpoint(path, predictor.model, summary=summary, licence=info.licence, training=training)
         return checkpoint_info(path)
 

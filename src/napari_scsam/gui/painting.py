@@ -159,9 +159,8 @@ class OrganelleLabels:
         self,
         objects: Sequence[tuple[Plane, Patch]],
         value: int,
-        *,
-        keep: Callable[[Plane, slice, NDArray[Any]], NDArray[np.bool_]],
-    ) -> Generator[None, None, int]:
+        reasons: Mapping[str, Callable[[Plane, slice, NDArray[Any]], NDArray[np.bool_]]],
+    ) -> Generator[None, None, tuple[int, Counter[str]]]:
         """Give objects that the user accepted to a class, plane by plane, as one undo step.
 
         Their pixels are the user's from then on, also those that the model had called the same.
@@ -172,15 +171,17 @@ class OrganelleLabels:
             Planes, and the masks on them.
         value
             The id of the class.
-        keep
-            Given a plane, rows and their labels: which pixels stay whatever comes.
+        reasons
+            By a word for it, what names the pixels that stay whatever comes, given a plane, rows and their labels.
 
         Returns
         -------
-        int
+        changed : int
             The number of pixels changed.
+        refused : Counter
+            Pixels that would have changed but for a reason, by the first that names them.
         """
-        changed = 0
+        changed, refused = 0, Counter[str]()
         with self.layer.block_history():
             for number, (plane, patch) in enumerate(objects):
                 if number:
@@ -190,12 +191,15 @@ class OrganelleLabels:
                 current = plane.read(self.layer.data, rows)
                 mask = np.zeros(current.shape, bool)
                 mask[:, inside] = patch.mask
-                mask &= ~keep(plane, rows, current)
+                for word, names in reasons.items():
+                    named = mask & names(plane, rows, current)
+                    refused[word] += int(np.count_nonzero(named & (current != value)))
+                    mask &= ~named
                 changed += self._set_pixels(plane, rows, np.where(mask, current.dtype.type(value), current), current)
                 self._claim(plane, rows, mask)
         if changed:
             self.layer.refresh(extent=False)
-        return changed
+        return changed, refused
 
     def _claim(self, plane: Plane, rows: slice, mask: NDArray[np.bool_]) -> None:
         """Call pixels in these rows of a plane the user's."""

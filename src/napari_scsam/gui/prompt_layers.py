@@ -46,7 +46,7 @@ POINT_PIXELS = 10
 
 
 class PromptLayers:
-    """The layers of one image; they come into the viewer with `enter_steps` and leave it with `remove`.
+    """The layers of one image; they come into the viewer with `enter` and leave it with `remove`.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class PromptLayers:
         self._outside, self._tool, self._gone = False, "point", False
         self.layers: tuple[Layer, ...] = ()
         """Those that are in the viewer."""
-        self._before = viewer.layers.selection.active
+        self._before: Layer | None = None
         place = place_of(image) | {"metadata": {NOT_KEPT: True}}
         fine = 1 / camera_of(viewer).zoom / min(image.scale)
         self.preview = Labels(np.zeros((1,) * image.ndim, np.uint8), name="object found", opacity=0.6, **place)
@@ -93,8 +93,17 @@ class PromptLayers:
         self.strokes.events.data.connect(self._on_data)
         self.show_side(inside=True)
 
-    def enter_steps(self) -> Generator[None, None, None]:
-        """Come into the viewer, one layer a turn of the event loop: napari takes a tenth of a second for each."""
+    @property
+    def marked(self) -> bool:
+        """Whether anything is marked, on any plane."""
+        return bool(len(self.points.data) or len(self.strokes.data))
+
+    def enter(self) -> Generator[None, None, None]:
+        """Come into the viewer, also once more, one layer a turn of the event loop: napari takes a tenth of a second for each."""
+        self._before, self._gone = self._viewer.layers.selection.active, False
+        return self._enter_steps()
+
+    def _enter_steps(self) -> Generator[None, None, None]:
         for layer in (self.preview, self.strokes, self.points):
             if self._gone:
                 return

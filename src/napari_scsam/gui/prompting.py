@@ -57,6 +57,8 @@ class Prompting:
         """Slices on each side that an object is carried through at most."""
         self.ends: tuple[int, ...] = ()
         """Slices at which the object carried last stopped."""
+        self._waiting: PromptLayers | None = None
+        """Marks that were not accepted when prompts were put away; they come back."""
         self._target: str = ""
         self._followed = False
         """Whether the class was chosen for segmenting, and not for accepting."""
@@ -100,22 +102,27 @@ class Prompting:
         self._hand.empty()
         self._on_choices()
         ways = {"Enter": self.accept, "Escape": self.drop}
-        self.layers = PromptLayers(viewer, session.image, {**ways, UNDO: self.undo, REDO: self.redo})
-        self.layers.changed.connect(self._ask_soon)
-        self.layers.use(self.tool)
+        layers, self._waiting = self._waiting, None
+        if layers is None or layers.image is not session.image:
+            layers = PromptLayers(viewer, session.image, {**ways, UNDO: self.undo, REDO: self.redo})
+            layers.changed.connect(self._ask_soon)
+        self.layers = layers
+        layers.use(self.tool)
         for key, act in ways.items():
             viewer.bind_key(key, lambda _, act=act: act(), overwrite=True)
         viewer.dims.events.current_step.connect(self._on_slice)
         viewer.dims.events.order.connect(self._on_slice)
         viewer.layers.events.removed.connect(self._on_removed)
         self._hand.take(PROMPTS, self._put_away)
-        session.trickle(self.layers.enter_steps())
+        session.trickle(layers.enter())
         session.submit("ready", partial(ready_steps, session.engine, request))
         self._hand.say("Click on an object. Enter accepts what you see, Esc drops it.")
         self.changed.emit()
+        if layers.marked:
+            self._ask_soon()
 
     def stop(self) -> None:
-        """Take the layers for prompts away; what was not accepted is dropped."""
+        """Take the layers for prompts away; marks that were not accepted come back with them."""
         self._hand.let_go(PROMPTS)
 
     def _put_away(self) -> None:
@@ -124,6 +131,8 @@ class Prompting:
             return
         self.layers = self.found = None
         if viewer is not None:
+            untouched = all(layer in viewer.layers for layer in layers.layers)  # who takes a layer out of the list drops its marks
+            self._waiting = layers if untouched and layers.marked else None
             for key in WAY_OUT:
                 viewer.bind_key(key, None, overwrite=True)
             viewer.dims.events.current_step.disconnect(self._on_slice)
@@ -270,15 +279,16 @@ class Prompting:
         output = session.output(found.request.slice) if target is not None else None
         if output is None or target is None:
             return
-        keep = partial(session.protected, output.layer)
-        changed = yield from output.write_object_steps(objects, target.id, keep=keep)
+        reasons = {word: partial(protect, output.layer) for word, protect in session.protections.items()}
+        changed, refused = yield from output.write_object_steps(objects, target.id, reasons)
         output.layer.selected_label = target.id
         if self.layers is not None:
             self.layers.clear(found.plane)
             if output.layer is not before:
                 self.layers.use(self.tool)  # napari selects a layer that is new, and the next click is for the next object
         self._show(None)
-        session.status.emit(f"Accepted as {target.name} {where} {grouped(changed)} pixels changed; Ctrl+Z takes it back.")
+        stay = "".join(f", {grouped(count)} are {word} and stay" for word, count in refused.items() if count)
+        session.status.emit(f"Accepted as {target.name} {where} {grouped(changed)} pixels changed{stay}; Ctrl+Z takes it back.")
 
     # Teaching
 
@@ -302,11 +312,11 @@ class Prompting:
 
     def _to_teach(self, name: str) -> ClassSpec:
         """Give the class of a name, which strokes may teach; what a checkpoint was trained on they must not replace."""
-        session = self.session
-        own = session.checkpoint.classes if session.checkpoint is not None else ()
+        session, info = self.session, self.session.checkpoint
+        trained = {spec.name.casefold() for spec in info.classes if spec.name not in info.taught} if info is not None else set()
         if not name:
             raise UserError("the new class has no name; write one in the field beside Teach")
-        if name.casefold() in {spec.name.casefold() for spec in own}:
+        if name.casefold() in trained:
             raise UserError(f"the checkpoint knows {name!r} already and would lose it; take another name for what you teach")
         labels = session.labels
         return class_to_teach(name, session.classes, classes_of(labels) or () if labels is not None else ())

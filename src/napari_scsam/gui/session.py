@@ -364,6 +364,7 @@ class Session:
         if report.state == "progress":
             self.progressed.emit(report.value)
             return
+        self.working.emit(self._worker.busy())  # before a receiver opens a dialog, behind which the bar would stand
         if report.state == "failed":
             tell(report.value)
             self.status.emit(str(report.value))
@@ -371,7 +372,6 @@ class Session:
             self._receivers[report.kind](report.value)
         elif report.kind == "load" and not self._worker.busy("load"):
             self._show_model("Not loaded")
-        self.working.emit(self._worker.busy())
 
     def _on_loaded(self, model: ModelInfo) -> None:
         self.part(Garbage).set_aside()
@@ -417,8 +417,10 @@ class Session:
     def _left_alone(
         self, layer: Labels, request: SliceRequest, outside: NDArray[np.bool_] | None, rows: slice, current: NDArray[Any]
     ) -> NDArray[np.bool_]:
-        """Tell which pixels of these rows stay: what is protected, and other classes than those asked for with their wholes and parts."""
-        kept = self.protected(layer, request.plane, rows, current, outside=outside)
+        """Tell which pixels of these rows stay: what is protected, outside a region, or of a class that nobody asked for."""
+        kept = np.zeros(current.shape, bool) if outside is None else outside[rows].copy()
+        for protect in self.protections.values():
+            kept |= protect(layer, request.plane, rows, current)
         if not self.replace_edits:
             kept |= ~np.isin(current, [0, *family(self.classes, request.classes)])
         return kept
@@ -430,15 +432,6 @@ class Session:
             return None
         self.about_to_write.emit(image)
         return self.outputs.for_image(viewer, image, request.classes, typed=self._sources.typed_size(image))
-
-    def protected(
-        self, layer: Labels, plane: Plane, rows: slice, current: NDArray[Any], *, outside: NDArray[np.bool_] | None = None
-    ) -> NDArray[np.bool_]:
-        """Tell which pixels of these rows of a plane must stay: what anybody protects, and what lies `outside` a region."""
-        found = [protect(layer, plane, rows, current) for protect in self.protections.values()]
-        if outside is not None:
-            found.append(outside[rows])
-        return np.logical_or.reduce(found) if found else np.zeros(current.shape, bool)
 
     def _on_opened(self, layers: list[LayerData]) -> None:
         if (viewer := self._viewer()) is None:
