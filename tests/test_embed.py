@@ -64,6 +64,16 @@ def test_a_stopped_run_goes_on_and_segmenting_needs_no_encoder(small: ScSAM, dis
     assert (before == after).mean() > 0.99  # fp16 rounds
 
 
+def test_all_views_are_kept_for_a_careful_run(small: ScSAM, disk: DiskCache, embedded: list[int], tmp_path: Path) -> None:
+    volume = as_volume(PHANTOM[:1], SIZE)
+    steps = list(embed_volume(volume, small, disk, "cpu", careful=True))
+    assert sum(embedded) == steps[-2].total > 2
+    assert [step.done for step in steps[:-1]] == [*range(steps[-2].total)]
+    embedded.clear()
+    list(segment_volume(volume, small, tmp_path / "labels.zarr", careful=True))
+    assert embedded == []
+
+
 def test_the_plugins_planes_are_those_of_the_volume(small: ScSAM, disk: DiskCache, embedded: list[int]) -> None:
     from napari_scsam.data.preprocess import measure_contrast
 

@@ -198,6 +198,59 @@ def test_tiles_in_a_batch_give_what_single_ones_give(predictor: Predictor, embed
     assert [shape[0] for shape in embedded] == [4, 2]
 
 
+def test_a_careful_answer_is_the_average_of_four_views(blobs: np.ndarray) -> None:
+    image = blobs[:60, :90]
+    careful = see(image, 96)
+    plain = careful.class_logits()
+    careful.careful = True
+    found = careful.class_logits()
+    views = [see(image, 96).class_logits(), see(image[::-1, ::-1], 96).class_logits()[:, ::-1, ::-1]]
+    for zoom, turned in ((0.85, 1), (1.18, -1)):
+        zoomed = see(image[::turned, ::turned], 96, voxel_size=10 * zoom, nm_per_pixel=10)
+        views.append(zoomed.class_logits()[:, ::turned, ::turned])
+    np.testing.assert_allclose(found, np.mean(views, axis=0), atol=1e-5)
+    assert np.abs(found - plain).max() > 0.001
+    careful.careful = False
+    np.testing.assert_array_equal(careful.class_logits(), plain)
+
+
+def test_a_careful_answer_tells_of_all_its_tiles_and_comes_back_at_once(
+    predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray
+) -> None:
+    predictor.careful, predictor.load.lanes = True, 1
+    predictor.set_image(blobs[:64, :100])
+    tiles = sum(len(predictor.tiles(view)) for view in predictor.seen(predictor.current()))
+    steps = list(predictor.logits_steps(["vesicle"]))
+    assert sorted({step.done for step in steps}) == [*range(tiles + 1)]
+    assert {step.total for step in steps} == {tiles}
+    assert len(embedded) == tiles
+    assert predictor.is_embedded()
+    predictor.segment()
+    predictor.predict_prompts(points=[(30, 30)])
+    assert len(embedded) == tiles
+
+
+def test_another_look_at_the_same_slice_is_another_answer(predictor: Predictor, blobs: np.ndarray) -> None:
+    predictor.set_image(blobs[:64, :100])
+    plain = predictor.segment()
+    predictor.careful = True
+    careful = predictor.segment()
+    assert not np.array_equal(plain, careful)
+    predictor.careful = False
+    np.testing.assert_array_equal(predictor.segment(), plain)
+
+
+def test_a_class_taught_anew_is_looked_for_anew_in_all_views(predictor: Predictor, blobs: np.ndarray) -> None:
+    predictor.careful = True
+    predictor.set_image(blobs[:64, :100])
+    marks = np.zeros((64, 100), bool)
+    marks[20:30, 20:30] = True
+    predictor.teach("granule", marks, ~marks)
+    first = predictor.class_logits(["granule"])
+    predictor.teach("granule", ~marks, marks)
+    assert not np.allclose(predictor.class_logits(["granule"]), first)
+
+
 def test_embedding_ahead_leaves_the_slice_at_hand(predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray) -> None:
     predictor.set_image(blobs[:64, :100], contrast=Contrast(0, 255))
     here = predictor.current()

@@ -136,7 +136,7 @@ def test_a_ledger_line_cut_off_by_a_crash_is_done_again(predictor: Predictor, tm
     assert len(counted) == 2
 
 
-@pytest.mark.parametrize("change", ["classes", "voxel size", "weights", "grey values"])
+@pytest.mark.parametrize("change", ["classes", "voxel size", "weights", "grey values", "care"])
 def test_changed_settings_start_anew(predictor: Predictor, tmp_path: Path, change: str) -> None:
     volume, names, engine = as_volume(PHANTOM, SIZE), None, predictor
     stop_in_the_middle(volume, predictor, tmp_path / "out.zarr")
@@ -146,6 +146,8 @@ def test_changed_settings_start_anew(predictor: Predictor, tmp_path: Path, chang
         volume = as_volume(PHANTOM, (20.0, 16.0, 16.0))
     elif change == "weights":
         engine = Predictor(small_model(1), "cpu")
+    elif change == "care":
+        engine = Predictor(small_model(), "cpu", careful=True)
     else:
         volume = as_volume(255 - PHANTOM, SIZE)
     for out, resume in (("out.zarr", True), ("fresh.zarr", False)):

@@ -10,9 +10,12 @@ import colorsys
 import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 VoxelSize = tuple[float, float, float]
 """Size of one voxel along z, y, x in nanometres."""
@@ -253,3 +256,15 @@ class Progress:
     total: int
     what: str = ""
     """A few words for the user, e.g. ``"slice 12"``."""
+
+
+def part_of(steps: Generator[Progress, None, T], before: int, total: int) -> Generator[Progress, None, T]:
+    """Account for long work as a part of longer work, of which so much was done before; gives what the part returns."""
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            yield Progress(before + step.done, max(total, before + step.total), step.what)  # a part may turn out longer

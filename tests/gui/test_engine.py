@@ -66,6 +66,19 @@ def test_planes_beside_are_embedded_along_the_same_axis(fake_engine, request_for
     assert len(fake_engine.predictor.asked) == 1
 
 
+def test_a_careful_look_embeds_all_views_and_needs_their_room(fake_engine, request_for, stack):
+    asked, predictor = replace(request_for(stack), careful=True), fake_engine.predictor
+    finish(fake_engine.segment_steps(asked))
+    assert predictor.careful
+    finish(fake_engine.prefetch_steps(asked))
+    assert predictor.prefetched == []
+    predictor.room = 24
+    finish(fake_engine.prefetch_steps(asked))
+    assert [key for (key, _) in predictor.prefetched] == [("v", Plane(0, 2))] * 4
+    finish(fake_engine.segment_steps(request_for(stack)))
+    assert not predictor.careful
+
+
 def test_nothing_is_embedded_that_would_drive_out_the_slice_shown(fake_engine, request_for, stack):
     fake_engine.predictor.room = 5
     finish(fake_engine.segment_steps(request_for(stack)))

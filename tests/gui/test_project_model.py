@@ -89,17 +89,20 @@ def test_the_class_chosen_and_its_threshold_are_there_again(taught, begin, tmp_p
     assert three.session.shifts == {"granule": 0.7}
 
 
-def test_what_is_replaced_and_prepared_is_as_it_was(taught, begin, tmp_path):
+def test_switches_are_as_they_were(taught, begin, tmp_path):
     taught.session.replace_edits_too(True)
     taught.session.embed_neighbours_too(False)
+    taught.session.be_careful(True)
     two = reopen(taught, begin, tmp_path / "mine.scsam.zarr")
     assert two.session.replace_edits
     assert not two.session.prefetch
+    assert two.session.careful
     project = two.keeper.project
     project.update(chosen={"classes": None, "thresholds": {}})  # as older versions wrote it
     three = reopen(two, begin, tmp_path / "mine.scsam.zarr")
     assert not three.session.replace_edits
     assert three.session.prefetch
+    assert not three.session.careful
 
 
 def test_another_checkpoint_does_not_know_it_and_forgets_nothing(taught, begin, tmp_path, infos, classes):

@@ -41,6 +41,12 @@ def add_model_options(parser: Parser) -> None:
     parser.add_argument("--voxel-size", nargs="+", type=nanometres, metavar="NM", help="z y x in nm, instead of what the file says")
 
 
+def add_careful(parser: Parser) -> None:
+    """Add the choice of several views."""
+    about = "average four views of each slice (test-time augmentation): fewer mistakes, in four times the time"
+    parser.add_argument("--careful", action="store_true", help=about)
+
+
 def nanometres(text: str) -> float:
     """Read a number of a voxel size."""
     try:

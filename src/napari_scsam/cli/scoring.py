@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.cli.parts import add_model_options, command, say, say_unknown_size, show, write_json
+from napari_scsam.cli.parts import add_careful, add_model_options, command, say, say_unknown_size, show, write_json
 from napari_scsam.config import ClassSpec, NoClassesError, UserError, select_classes
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def add_evaluate(commands: Any) -> None:
     parser.add_argument("--clicks", type=positive, metavar="N", help="also click N times on every connected object, and try a box")
     parser.add_argument("--smallest", type=positive, default=24, metavar="PIXELS", help="smaller objects do not count (default: 24)")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the scores there as well")
+    add_careful(parser)
     add_model_options(parser)
 
 
@@ -46,7 +47,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
 
     image, labels = open_volume(arguments.image, arguments.voxel_size), open_labels(arguments.labels)
     chosen: dict[str, Any] = {"slices": parse_slices(arguments.slices, image.depth), "smallest": arguments.smallest}
-    predictor = Predictor(load_checkpoint(arguments.checkpoint), arguments.device)
+    predictor = Predictor(load_checkpoint(arguments.checkpoint), arguments.device, careful=arguments.careful)
     mapping = parse_map(arguments.map, predictor.classes)
     found: list[Scores | ClickScores] = []
     try:

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from napari_scsam.cli.parts import add_model_options, command, parse_names, say, say_unknown_size, show
+from napari_scsam.cli.parts import add_careful, add_model_options, command, parse_names, say, say_unknown_size, show
 from napari_scsam.config import UserError
 
 
@@ -21,6 +21,7 @@ def add_segment(commands: Any) -> None:
     parser.add_argument("--classes", metavar="a,b", help="names of the classes to write (default: all)")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     parser.add_argument("--overwrite", action="store_true", help="replace finished labels at OUT (never a project)")
+    add_careful(parser)
     add_model_options(parser)
 
 
@@ -32,7 +33,7 @@ def run_segment(arguments: argparse.Namespace) -> None:
     from napari_scsam.volume.run import segment_volume
 
     volume, model = open_volume(arguments.image, arguments.voxel_size), load_checkpoint(arguments.checkpoint)
-    chosen = {"classes": parse_names(arguments.classes), "device": arguments.device}
+    chosen = {"classes": parse_names(arguments.classes), "device": arguments.device, "careful": arguments.careful}
     steps = segment_volume(volume, model, arguments.out, **chosen, resume=arguments.resume, overwrite=arguments.overwrite)
     stopped = (Path(arguments.out) / LEDGER).is_file()
     first = next(steps)  # a mistake shows here, and then its line is the only one
@@ -51,6 +52,7 @@ def add_embed(commands: Any) -> None:
     """Describe ``scsam embed``."""
     parser = command(commands, "embed", run_embed, "Do the slow part ahead: later, every slice of the volume is segmented at once.")
     parser.add_argument("image", metavar="VOLUME", help="as for segment")
+    add_careful(parser)
     add_model_options(parser)
 
 
@@ -62,7 +64,7 @@ def run_embed(arguments: argparse.Namespace) -> None:
     from napari_scsam.volume.embed import embed_volume
 
     volume, model, disk = open_volume(arguments.image, arguments.voxel_size), load_checkpoint(arguments.checkpoint), default_cache()
-    steps = embed_volume(volume, model, disk, arguments.device)
+    steps = embed_volume(volume, model, disk, arguments.device, careful=arguments.careful)
     next(steps)  # a mistake shows here, and then its line is the only one
     say_unknown_size(volume, model)
     arguments.go_on = "; what is done is kept, and the same command goes on from there"

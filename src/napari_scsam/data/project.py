@@ -56,7 +56,7 @@ class ProjectRecord:
     """`TaughtClass` of each class taught, with the hash of the ``checkpoint`` that was taught it."""
     chosen: Mapping[str, Any] = field(default_factory=dict)
     """``classes`` that are segmented, by name, or null for all; ``thresholds``, what is added to those of classes;
-    whether to ``replace`` what the user painted, and to ``prefetch`` the slices beside the one shown."""
+    whether to ``replace`` what the user painted, to ``prefetch`` the slices beside the one shown, and to be ``careful``."""
     view: Mapping[str, Any] = field(default_factory=dict)
     """The window: layers, camera, slice; only the window reads it."""
 

@@ -65,6 +65,8 @@ class SliceRequest:
     """The grey values that become black and white; None: as measured on the whole volume."""
     region: Region | None = None
     """The part of the plane to look at; None: all of it."""
+    careful: bool = False
+    """Whether several views of the plane are averaged."""
 
     @property
     def key(self) -> Hashable:
@@ -86,7 +88,7 @@ class SliceRequest:
     @property
     def embedding(self) -> Hashable:
         """Name of what the encoders make of the plane."""
-        return (self.checkpoint, self.key, self.voxel_size, self.contrast)
+        return (self.checkpoint, self.key, self.voxel_size, self.contrast, self.careful)
 
     def describe(self) -> str:
         """Name the work for the user, e.g. ``"mitochondrion on slice 12"``."""
@@ -157,6 +159,7 @@ class Engine:
         yield from self._ready(request.checkpoint)
         start = time.perf_counter()
         predictor = yield from self.look_steps(request)
+        predictor.careful = request.careful
         labels = yield from predictor.segment_steps([spec.name for spec in request.classes], dict(request.shifts))
         return Segmentation(request, labels, str(predictor.device), time.perf_counter() - start)
 
@@ -175,12 +178,14 @@ class Engine:
     def prefetch_steps(self, request: SliceRequest) -> Generator[Progress, None, None]:
         """Embed the planes beside one that was segmented, as many as memory holds together with it."""
         predictor = yield from self._ready(request.checkpoint)
+        predictor.careful = request.careful
         for number, plane in enumerate(request.plane.neighbours(request.data.shape)):
             beside = replace(request, plane=plane)
-            slice_ = self.prepare(predictor, beside)
-            if not predictor.embeddings.has_room((number + 2) * len(predictor.tiles(slice_))):
+            seen = predictor.seen(self.prepare(predictor, beside))
+            if not predictor.embeddings.has_room((number + 2) * sum(len(predictor.tiles(view)) for view in seen)):
                 return
-            yield from predictor.embed_steps(slice_)
+            for view in seen:
+                yield from predictor.embed_steps(view)
 
     def open_steps(self, path: str) -> Generator[Progress, None, list[LayerData]]:
         """Read a file's header and lay it out as napari layers."""

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from napari_scsam.gui.session import Session
 
 
+SWITCHES = {"replace": False, "prefetch": True, "careful": False}
+"""What a project keeps of the switches under Segment, and how they stand in one that was made before there was such a switch."""
+
+
 class ProjectModel:
     """The network of the project of one viewer; made by `Session.part`.
 
@@ -58,8 +62,8 @@ class ProjectModel:
         choice, self._choice = self._choice, {}
         if choice:
             names = choice["classes"] or [spec.name for spec in self.session.classes]
-            replace, prefetch = choice.get("replace", False), choice.get("prefetch", True)
-            self.session.recall_choice(names, choice["thresholds"], replace=replace, prefetch=prefetch)
+            switches = {name: choice.get(name, default) for name, default in SWITCHES.items()}
+            self.session.recall_choice(names, choice["thresholds"], **switches)
 
     def _on_choice(self) -> None:
         """Keep what the user chooses; a choice made before the project's own was recalled stands."""
@@ -68,7 +72,7 @@ class ProjectModel:
             session = self.session
             names = None if session.chosen == session.classes else [spec.name for spec in session.chosen]
             shifts = {name: by for name, by in session.shifts.items() if by}
-            switches = {"replace": session.replace_edits, "prefetch": session.prefetch}
+            switches = {"replace": session.replace_edits, "prefetch": session.prefetch, "careful": session.careful}
             project.update(chosen={"classes": names, "thresholds": shifts, **switches})
 
     def _recall_contrast(self, project: Project | None) -> None:

@@ -46,6 +46,7 @@ class SegmentPanel(Panel):
     """What is added to the threshold of the classes in use, in logits."""
     replace_changed = Signal(bool)
     prefetch_changed = Signal(bool)
+    careful_changed = Signal(bool)
 
     def __init__(self, key: str) -> None:
         super().__init__("Segment")
@@ -78,6 +79,12 @@ class SegmentPanel(Panel):
         self.segment = QPushButton()
         self.segment.setToolTip("One Ctrl+Z takes a slice back. What you painted yourself stays.")
         self.segment.clicked.connect(self.segment_asked)
+        self.careful = QCheckBox("Look carefully (takes four times as long)")
+        self.careful.setToolTip(
+            "The network sees a slice four times: as it is, upside down, smaller and larger, and what it finds is averaged.\n"
+            "It makes fewer mistakes; worth it for many slices at once, or where it goes wrong."
+        )
+        self.careful.clicked.connect(self.careful_changed)
         self.replace = QCheckBox("Replace what I painted, too")
         self.replace.setToolTip("Off: the network changes only its own pixels, never those that you painted or erased.")
         self.replace.clicked.connect(self.replace_changed)
@@ -106,12 +113,13 @@ class SegmentPanel(Panel):
         self.body.setVisible(possible)
         self.note.setVisible(not possible)
 
-    def show_choices(self, chosen: Sequence[ClassSpec], *, replace: bool, prefetch: bool) -> None:
-        """Point at the classes in use; say whether the user's own pixels may be replaced, and neighbours are embedded."""
+    def show_choices(self, chosen: Sequence[ClassSpec], *, replace: bool, prefetch: bool, careful: bool) -> None:
+        """Point at the classes in use; say whether the user's own pixels may be replaced, neighbours are embedded, views averaged."""
         self.classes.show_chosen(chosen)
         self.several.show_chosen(chosen)
         self.replace.setChecked(replace)
         self.prefetch.setChecked(prefetch)
+        self.careful.setChecked(careful)
 
     def show_shift(self, shift: float) -> None:
         """Show what is added to the threshold of the classes in use."""
@@ -161,5 +169,6 @@ class SegmentPanel(Panel):
         column.addWidget(self.scope)
         column.addLayout(between)
         column.addWidget(self.segment)
+        column.addWidget(self.careful)
         column.addWidget(self.replace)
         column.addWidget(self.prefetch)

@@ -100,6 +100,7 @@ class Session:
         """More verbs, each kind once; see `part`."""
         self.replace_edits = False
         self.prefetch = True
+        self.careful = False
         self.window_is_gone = False
         self._viewer = weakref.ref(viewer)
         Affine(ndim=2)  # makes napari's table of units, which breaks when the worker thread and this one ask for it first at once
@@ -221,11 +222,11 @@ class Session:
         if self._shown_is_embedded():
             self.segment()
 
-    def recall_choice(self, names: Sequence[str], shifts: Mapping[str, float], *, replace: bool, prefetch: bool) -> None:
-        """Choose the classes of these names that the network knows, with their thresholds and both switches; nothing is segmented."""
+    def recall_choice(self, names: Sequence[str], shifts: Mapping[str, float], *, replace: bool, prefetch: bool, careful: bool) -> None:
+        """Choose the classes of these names that the network knows, with their thresholds and all switches; nothing is segmented."""
         self.chosen = tuple(spec for spec in self.classes if spec.name in names) or self.classes
         self.shifts = dict(shifts)
-        self.replace_edits, self.prefetch = replace, prefetch
+        self.replace_edits, self.prefetch, self.careful = replace, prefetch, careful
         self.choices_changed.emit()
 
     def replace_edits_too(self, replace: bool) -> None:
@@ -238,6 +239,11 @@ class Session:
         self.prefetch = prefetch
         if not prefetch:
             self._worker.cancel("prefetch")
+        self.choices_changed.emit()
+
+    def be_careful(self, careful: bool) -> None:
+        """Choose whether several views of a slice are averaged, which takes longer; what is labelled already stays."""
+        self.careful = careful
         self.choices_changed.emit()
 
     def open_file(self, path: str) -> None:
@@ -315,6 +321,7 @@ class Session:
             classes=self.chosen,
             shifts=tuple(self.shifts.items()),
             contrast=self.contrast,
+            careful=self.careful,
         )
 
     def typed_voxel_size(self, image: Image) -> VoxelSize | None:

@@ -126,6 +126,7 @@ class ScSAMWidget(QWidget):
         self.work.cancel_asked.connect(self._cancel)
         self.segment.replace_changed.connect(session.replace_edits_too)
         self.segment.prefetch_changed.connect(session.embed_neighbours_too)
+        self.segment.careful_changed.connect(session.be_careful)
 
         self._connect_prompts()
 
@@ -230,7 +231,8 @@ class ScSAMWidget(QWidget):
 
     def _show_choices(self) -> None:
         session, segmenting = self._session, self._segmenting
-        self.segment.show_choices(session.chosen, replace=session.replace_edits, prefetch=session.prefetch)
+        switches = {"replace": session.replace_edits, "prefetch": session.prefetch, "careful": session.careful}
+        self.segment.show_choices(session.chosen, **switches)
         self.segment.show_shift(segmenting.shift)
         self.segment.show_scope(segmenting.scope, segmenting.first, segmenting.last, segmenting.depth)
         self._show_prompts()

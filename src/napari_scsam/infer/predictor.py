@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_scsam.config import ClassSpec, Progress, TaughtClass, UserError, parse_voxel_size, select_classes
+from napari_scsam.config import ClassSpec, Progress, TaughtClass, UserError, parse_voxel_size, part_of, select_classes
 from napari_scsam.data.preprocess import Contrast, measure_contrast, normalise
 from napari_scsam.data.tiling import Blend, Tile, cut
 from napari_scsam.infer.device import choose_device, precision
@@ -21,7 +22,7 @@ from napari_scsam.infer.embeddings import EmbeddingCache, join
 from napari_scsam.infer.lanes import side_by_side
 from napari_scsam.infer.memory import Load, hold_memory, with_less_if_need_be
 from napari_scsam.infer.postprocess import keep_only, label_map
-from napari_scsam.infer.prepared_slice import HALO, ZOOM_LIMITS, Slice, check_slice, resample, zoomed
+from napari_scsam.infer.prepared_slice import HALO, VIEWS, ZOOM_LIMITS, Slice, View, check_slice, resample, zoomed
 from napari_scsam.infer.prompt_answer import PromptAnswer, mask_prompt, prompt_answer
 from napari_scsam.infer.prompts import prompt_tensors, tile_for
 from napari_scsam.infer.teach import Example, fit_prototype
@@ -48,14 +49,28 @@ class Predictor:
         `default_cache`; None: they are remembered in memory alone.
     fill
         Whether new ones are also kept there.
+    careful
+        Whether classes are looked for in four views of a slice (as it is,
+        turned, smaller, larger) and their logits averaged: test-time
+        augmentation, as in Wang et al. 2019, "Aleatoric uncertainty estimation
+        with test-time augmentation". It finds more of what is there, and takes
+        four times as long. May be changed between two questions.
 
     Notes
     -----
     Not thread safe: one thread owns a predictor, as it owns the device.
     """
 
-    def __init__(self, model: ScSAM, device: str | torch.device = "auto", disk: DiskCache | None = None, *, fill: bool = True) -> None:
-        self.device = choose_device(str(device))
+    def __init__(
+        self,
+        model: ScSAM,
+        device: str | torch.device = "auto",
+        disk: DiskCache | None = None,
+        *,
+        fill: bool = True,
+        careful: bool = False,
+    ) -> None:
+        self.device, self.careful = choose_device(str(device)), careful
         # Convolutions work in this order of memory; weights in another would be turned round for each tile.
         self.model = model.eval().to(self.device).to(memory_format=torch.channels_last)
         hold_memory()
@@ -147,10 +162,19 @@ class Predictor:
         """Give the tiles of a slice, by default the one at hand."""
         return (slice_ or self.current()).grid(self.load.tile).tiles
 
+    @property
+    def views(self) -> Sequence[View]:
+        """The views in which classes are looked for."""
+        return VIEWS if self.careful else VIEWS[:1]
+
+    def seen(self, slice_: Slice) -> list[Slice]:
+        """Give the views of a slice, to embed them ahead."""
+        return [slice_.seen(view) for view in self.views]
+
     def is_embedded(self, slice_: Slice | None = None) -> bool:
         """Whether a class on a slice, by default the one at hand, now costs only the decoder."""
-        slice_ = slice_ or self.current()
-        return all((slice_.key, tile) in self.embeddings for tile in self.tiles(slice_))
+        seen = self.seen(slice_ or self.current())
+        return all((view.key, tile) in self.embeddings for view in seen for tile in self.tiles(view))
 
     def embed(self, tile: Tile, slice_: Slice | None = None) -> Embedding:
         """Embed a tile of a slice, by default the one at hand, or remember it."""
@@ -187,14 +211,25 @@ class Predictor:
     def logits_steps(self, names: Sequence[str] | None = None) -> Generator[Progress, None, NDArray[np.float32]]:
         """Like `class_logits`, as a generator that yields after each tile and can be closed between two; its answer is only to be read."""
         self.model.config.need_classes()
-        slice_, wanted = self.current(), select_classes(self.classes, names)
-        missing = [c for c in wanted if c.name not in slice_.logits]
+        slice_, wanted, views = self.current(), select_classes(self.classes, names), len(self.views)
+        missing = [c for c in wanted if (c.name, views) not in slice_.logits]
         if missing:
-            maps = yield from self.load.steps(lambda: self._decode_steps(slice_, missing))
-            slice_.logits.update({c.name: m for c, m in zip(missing, maps, strict=True)})
+            maps = yield from self._average_steps(slice_, missing)
+            slice_.logits.update({(c.name, views): m for c, m in zip(missing, maps, strict=True)})
             if len(missing) == len(wanted):
                 return maps
-        return np.stack([slice_.logits[c.name] for c in wanted])
+        return np.stack([slice_.logits[c.name, views] for c in wanted])
+
+    def _average_steps(self, slice_: Slice, missing: Sequence[ClassSpec]) -> Generator[Progress, None, NDArray[np.float32]]:
+        """Decode K classes in each view, and give their average, K×Y×X."""
+        average: NDArray[np.float32] = np.empty(0, np.float32)
+        seen = self.seen(slice_)
+        counts = [len(self.tiles(each)) for each in seen]
+        for number, view in enumerate(self.views):
+            steps = self.load.steps(partial(self._decode_steps, seen[number], missing))
+            maps = view.back((yield from part_of(steps, sum(counts[:number]), sum(counts))))
+            average = maps if number == 0 else average + (maps - average) / np.float32(number + 1)
+        return average
 
     def _decode_steps(self, slice_: Slice, missing: Sequence[ClassSpec]) -> Generator[Progress, None, NDArray[np.float32]]:
         blend = Blend(len(missing), (slice_.grey.shape[0], slice_.grey.shape[1]), HALO)
@@ -246,7 +281,7 @@ class Predictor:
         moved = {name: by for name, by in (shifts or {}).items() if by}
         wanted, slice_ = select_classes(self.classes, names), self.current()
         rivals = self.rivals(wanted)
-        key = (slice_.key, slice_.pixel, rivals, frozenset(moved.items()))
+        key = (slice_.key, slice_.pixel, rivals, frozenset(moved.items()), self.views)
         if key not in self._answers:
             logits = yield from self.logits_steps([c.name for c in rivals])
             self._answers[key] = self.settle(logits, rivals, shifts=moved, pixel=slice_.pixel)
@@ -373,7 +408,7 @@ class Predictor:
         touched = [t for t in self.tiles() if marks[(slice(None), *t.inside(shape))].any()]
         prototype = fit_prototype(self.model, [self._example(marks, t) for t in touched])
         spec = self.model.add_class(name, prototype)
-        self.current().logits.pop(spec.name, None)
+        self.current().forget(spec.name)
         self._answers.clear()
         return spec
 

@@ -22,6 +22,31 @@ ZOOM_LIMITS = (0.125, 4.0)
 """Resampling to the checkpoint's pixel size stops here; beyond it there is nothing to see."""
 
 
+@dataclass(frozen=True)
+class View:
+    """A way of looking at a slice."""
+
+    turned: bool = False
+    """By half a turn."""
+    zoom: float = 1.0
+
+    def of(self, grey: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Show Y×X in this view."""
+        height, width = grey.shape
+        seen = resample(grey[None], zoomed((height, width), (self.zoom, self.zoom)))[0]
+        return np.ascontiguousarray(seen[::-1, ::-1]) if self.turned else seen
+
+    def back(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn K×Y×X that were found in this view as the slice lies."""
+        return maps[:, ::-1, ::-1] if self.turned else maps
+
+
+AS_IT_IS = View()
+
+VIEWS = (AS_IT_IS, View(turned=True), View(zoom=0.85), View(turned=True, zoom=1.18))
+"""Views whose average is better than any of them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Slice:
     """An image, at the model's pixel size."""
@@ -33,8 +58,10 @@ class Slice:
     """In 0..1, resampled."""
     pixel: tuple[float, float] | None = None
     """(y, x) of a pixel of the image as given, in nm; None when nobody has said it."""
-    logits: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    """Classes asked for so far, by name: Y×X of the image as given."""
+    logits: dict[tuple[str, int], NDArray[np.float32]] = field(default_factory=dict)
+    """Classes asked for so far, by name and number of views: Y×X of the image as given."""
+    views: dict[View, Slice] = field(default_factory=dict)
+    """Others than the slice as it is."""
     grids: dict[int, Grid] = field(default_factory=dict)
     """By the largest side of a tile."""
 
@@ -42,6 +69,19 @@ class Slice:
     def zoom(self) -> tuple[float, float]:
         """Model pixels to one image pixel, (y, x)."""
         return self.grey.shape[0] / self.shape[0], self.grey.shape[1] / self.shape[1]
+
+    def seen(self, view: View) -> Slice:
+        """Give the slice in another view, which has embeddings of its own."""
+        if view == AS_IT_IS:
+            return self
+        if view not in self.views:
+            self.views[view] = Slice((self.key, view), self.shape, view.of(self.grey), self.pixel)
+        return self.views[view]
+
+    def forget(self, name: str) -> None:
+        """Forget what was found of a class."""
+        for key in [key for key in self.logits if key[0] == name]:
+            del self.logits[key]
 
     def grid(self, side: int) -> Grid:
         """Cut it into tiles with sides of at most so many model pixels."""

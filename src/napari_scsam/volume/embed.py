@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import Progress, UserError, part_of
 from napari_scsam.data.preprocess import measure_contrast
 from napari_scsam.infer.disk_cache import LIMIT_VARIABLE, TRIM_TO, DiskCache
 from napari_scsam.infer.predictor import Predictor
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from napari_scsam.model import ScSAM
 
 
-def embed_volume(volume: Volume, model: ScSAM, disk: DiskCache | None, device: str = "auto") -> Generator[Progress, None, int]:
+def embed_volume(
+    volume: Volume, model: ScSAM, disk: DiskCache | None, device: str = "auto", *, careful: bool = False
+) -> Generator[Progress, None, int]:
     """Keep the embeddings of every slice on disk; yields after each tile, and closing it stops.
 
     What is there already is not computed again, so a stopped run goes on where it was.
@@ -31,6 +34,8 @@ def embed_volume(volume: Volume, model: ScSAM, disk: DiskCache | None, device: s
         From `default_cache`.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    careful
+        Keep all the views that careful segmenting looks at.
 
     Returns
     -------
@@ -44,12 +49,14 @@ def embed_volume(volume: Volume, model: ScSAM, disk: DiskCache | None, device: s
     """
     if disk is None:
         raise UserError(f"the cache for embeddings is off; set {LIMIT_VARIABLE} to the gigabytes that it may take")
-    predictor, contrast = Predictor(model, device, disk), measure_contrast(volume.data)
+    predictor, contrast = Predictor(model, device, disk, careful=careful), measure_contrast(volume.data)
     for z in range(volume.depth):
-        slice_ = predictor.prepare(volume.plane(z), volume.voxel_size, contrast=contrast)
-        for step in predictor.keep_steps(slice_):
-            yield Progress(z * step.total + step.done, volume.depth * step.total, f"slice {z}")
-        check(disk, predictor.encoder.bytes_on_disk(slice_.grid(predictor.load.tile)) * volume.depth)
+        seen = predictor.seen(predictor.prepare(volume.plane(z), volume.voxel_size, contrast=contrast))
+        counts = [len(predictor.tiles(view)) for view in seen]
+        for number, view in enumerate(seen):
+            for step in part_of(predictor.keep_steps(view), z * sum(counts) + sum(counts[:number]), volume.depth * sum(counts)):
+                yield replace(step, what=f"slice {z}")
+        check(disk, sum(predictor.encoder.bytes_on_disk(view.grid(predictor.load.tile)) for view in seen) * volume.depth)
     yield Progress(volume.depth, volume.depth, "done")
     return disk.bytes()
 

@@ -39,6 +39,7 @@ def segment_volume(
     classes: Sequence[str] | None = None,
     voxel_size: VoxelSize | None = None,
     device: str = "auto",
+    careful: bool = False,
     resume: bool = False,
     overwrite: bool = False,
 ) -> Generator[Progress, None, None]:
@@ -61,6 +62,8 @@ def segment_volume(
         nm along z, y, x, when `volume` is an array.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    careful
+        Average four views of each slice, in four times the time, as `Predictor` tells; a predictor that is given has its own word on it.
     resume
         Go on with a run that was stopped; slices that are done stay. Without it,
         or where the settings are others, a stopped run is begun anew.
@@ -76,7 +79,7 @@ def segment_volume(
     source = volume if isinstance(volume, Volume) else as_volume(volume, voxel_size)
     # Embeddings that `scsam embed` or the plugin kept are used. None are added: a volume may be far larger than the cache,
     # and would drive out of it what the user works on.
-    predictor = model if isinstance(model, Predictor) else Predictor(model, device, default_cache(), fill=False)
+    predictor = model if isinstance(model, Predictor) else Predictor(model, device, default_cache(), fill=False, careful=careful)
     predictor.model.config.need_classes()  # now, not after the contrast was measured
     if source.path is not None and Path(out).resolve() in (source.path.resolve(), *source.path.resolve().parents):
         raise UserError(f"the labels would overwrite the image {out}; give them another name")
@@ -123,6 +126,7 @@ def _name_run(source: Volume, predictor: Predictor, wanted: Sequence[ClassSpec],
         "origin": source.origin,
         "contrast": contrast.to_dict(),
         "classes": [c.to_dict() for c in wanted],
+        "careful": predictor.careful,
         "config": predictor.model.config.to_dict(),
         "weights": weights_hash(predictor.model),
     }
