@@ -60,7 +60,6 @@ CASES = {
     "dev, careful": Case(*DEV, careful=True),
     "hippocampus_stack, careful": Case(*STACK, mitochondria=True, slices=tuple(range(0, 96, 8)), careful=True),
     "brain_sbem, careful": Case(*BRAIN, mitochondria=True, voxel_size=(40.0, 10.0, 10.0), careful=True),
-    "brain_sbem, size unknown, careful": Case(*BRAIN, mitochondria=True, unknown=True, careful=True),
     "brain_sbem, clicks": Case(*BRAIN, mitochondria=True, voxel_size=(40.0, 10.0, 10.0), clicks=3),
     "dev, clicks": Case(*DEV, slices=(0, 5, 8, 11), clicks=3),
 }

@@ -230,6 +230,7 @@ class PromptLayers:
         """Take the layers out of the viewer, and select the layer that was active before."""
         layers, self.layers, self._gone = self.layers, (), True
         for layer in layers:
+            layer.mode = "pan_zoom"  # when it comes back, napari's buttons show a mode that is set then, and no other
             with suppress(ValueError):
                 self._viewer.layers.remove(layer)
         if self._before in self._viewer.layers:
