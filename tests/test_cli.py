@@ -99,6 +99,8 @@ def test_embed(image: Path, model: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert told.out.endswith(" MB of at most 1 GB\n")
     assert told.err == ""
     assert len(list(tmp_path.glob("embeddings/*/zarr.json"))) == 2
+    assert scsam(*command, "--careful") == 0
+    assert len(list(tmp_path.glob("embeddings/*/zarr.json"))) == 2 * 4
 
 
 def test_measure_labels_of_our_own(cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,7 +163,10 @@ def test_train_says_that_it_takes_a_training_set(capsys: pytest.CaptureFixture[s
 def test_segment_some_classes_with_another_voxel_size(image: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "labels.zarr"
     command = ("segment", image, "-o", out, "--checkpoint", model, "--classes", "vesicle, Membrane", "--voxel-size", 40, 16, 16)
-    assert scsam(*command, "--careful") == 0
+    assert scsam(*command) == 0
+    quick = open_labels(out).data[...]
+    assert scsam(*command, "--careful", "--overwrite") == 0
+    assert not np.array_equal(open_labels(out).data[...], quick)
     assert open_labels(out).voxel_size == (40, 16, 16)
     assert [c.name for c in read_class_table(out) or ()] == ["vesicle", "membrane"]
     assert set(np.unique(open_labels(out).data[...])) <= {0, 3, 6}
@@ -221,6 +226,8 @@ def test_evaluate(image: Path, labels: Path, model: Path, tmp_path: Path, capsys
     assert table[-1].split()[1] == f"{scores['mean_dice']:.3f}"
     assert foot == "2 slices; boundary tolerance 16 nm; objects of 24 pixels or more"
     assert "clicks" not in scores
+    assert scsam(*command, "--careful") == 0
+    assert json.loads((tmp_path / "scores.json").read_text())["mean_dice"] != scores["mean_dice"]
 
 
 def test_evaluate_with_a_map(image: Path, cell: Phantom, model: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from napari_scsam.config import (
     ClassSpec,
     Progress,
     UserError,
+    as_part,
     class_to_teach,
     distinct_colour,
     family,
@@ -125,3 +127,26 @@ def test_a_reach_is_a_length_and_a_smallest_section_an_area() -> None:
         with pytest.raises(UserError, match=r"class 'cell' has smallest .*; give the nm² of its smallest section, or 0"):
             ClassSpec(1, "cell", smallest=wrong)
     assert ClassSpec.from_dict(ClassSpec(1, "cell", smallest=2e4).to_dict()).smallest == 2e4
+
+
+def test_a_part_is_counted_into_the_whole_and_ends_with_it() -> None:
+    ended = []
+
+    def part() -> Generator[Progress, None, str]:
+        try:
+            yield Progress(0, 2, "one")
+            yield Progress(1, 4, "two")
+        finally:
+            ended.append(True)
+        return "found"
+
+    steps = as_part(part(), 10, 12)
+    assert [next(steps), next(steps)] == [Progress(10, 12, "one"), Progress(11, 14, "two")]
+    with pytest.raises(StopIteration) as found:
+        next(steps)
+    assert found.value.value == "found"
+    steps = as_part(part(), 0, 2)
+    next(steps)
+    ended.clear()
+    steps.close()
+    assert ended

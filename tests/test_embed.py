@@ -74,6 +74,13 @@ def test_all_views_are_kept_for_a_careful_run(small: ScSAM, disk: DiskCache, emb
     assert embedded == []
 
 
+def test_a_network_without_classes_needs_no_other_views(disk: DiskCache) -> None:
+    clicks = ScSAM(ScSAMConfig(tile=128, branches="sam", detail=False, prompts_only=True), CLASSES[:2])
+    with pytest.raises(UserError, match="classes"):
+        list(embed_volume(as_volume(PHANTOM, SIZE), clicks, disk, "cpu", careful=True))
+    assert not disk.root.exists()
+
+
 def test_the_plugins_planes_are_those_of_the_volume(small: ScSAM, disk: DiskCache, embedded: list[int]) -> None:
     from napari_scsam.data.preprocess import measure_contrast
 

@@ -85,6 +85,17 @@ def test_then_the_tile(predictor: Predictor, blobs: np.ndarray, monkeypatch: pyt
     assert predictor.is_embedded()
 
 
+def test_all_views_go_on_with_smaller_tiles(predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor.load, predictor.careful = Load(CPU, 256), True
+    Small(predictor, 130 * 130, monkeypatch)
+    predictor.set_image(blobs)
+    steps = [step for step in predictor.logits_steps() if "out of memory" not in step.what]
+    assert predictor.load.tile == 128
+    assert steps[-1].done == steps[-1].total == sum(len(predictor.tiles(view)) for view in predictor.seen(predictor.current()))
+    assert [step.done for step in steps] == sorted(step.done for step in steps)
+    assert predictor.is_embedded()
+
+
 def test_clicks_and_strokes_go_on_as_well(predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_scsam.infer.teach.STEPS", 1)
     predictor.load = Load(CPU, 512)

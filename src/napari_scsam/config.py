@@ -258,7 +258,7 @@ class Progress:
     """A few words for the user, e.g. ``"slice 12"``."""
 
 
-def part_of(steps: Generator[Progress, None, T], before: int, total: int) -> Generator[Progress, None, T]:
+def as_part(steps: Generator[Progress, None, T], before: int, total: int) -> Generator[Progress, None, T]:
     """Account for long work as a part of longer work, of which so much was done before; gives what the part returns."""
     with closing(steps):
         while True:

@@ -79,6 +79,13 @@ def test_a_careful_look_embeds_all_views_and_needs_their_room(fake_engine, reque
     assert not predictor.careful
 
 
+def test_another_threshold_joins_the_undo_step_and_another_look_does_not(request_for, stack):
+    asked = request_for(stack)
+    stricter = replace(asked, shifts=(("vesicle", 1.0),))
+    assert stricter.follows(asked)
+    assert not replace(stricter, careful=True).follows(asked)
+
+
 def test_nothing_is_embedded_that_would_drive_out_the_slice_shown(fake_engine, request_for, stack):
     fake_engine.predictor.room = 5
     finish(fake_engine.segment_steps(request_for(stack)))

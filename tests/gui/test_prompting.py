@@ -16,6 +16,7 @@ from qtpy.QtTest import QTest
 
 from napari_scsam.gui.hand import Hand
 from napari_scsam.gui.layers import classes_of
+from napari_scsam.gui.plane import Plane
 from napari_scsam.gui.prompt_layers import PromptLayers
 from napari_scsam.gui.prompting import ONE_SIDED, Prompting
 from napari_scsam.gui.session import Session
@@ -467,20 +468,63 @@ def test_marks_that_were_not_accepted_come_back(one):
     one.prompting.stop()
     one.prompting.start()
     assert one.prompting.found is None
-    assert not one.prompting.layers.marked
+    assert not one.prompting.layers.drawn_marks()
     point(one, MIDDLE, 30, 40)
     one.viewer.layers.remove(one.prompting.layers.strokes)
     one.prompting.start()
-    assert not one.prompting.layers.marked, "who takes the layer away takes the marks away"
+    assert not one.prompting.layers.drawn_marks(), "who takes the layer away takes the marks away"
 
 
-def test_marks_of_another_image_do_not_come_back(one):
+def test_all_marks_come_back_as_they_were(one):
+    one.prompting.mark_inside(False)
+    point(one, MIDDLE, 40, 40)
+    one.prompting.mark_inside(True)
+    point(one, MIDDLE + 1, 31, 41)
+    one.prompting.layers.strokes.add_rectangles(np.array([[MIDDLE, 20, 30], [MIDDLE, 20, 50], [MIDDLE, 41, 50], [MIDDLE, 41, 30]]))
+    one.prompting.mark_inside(False)
+    one.prompting.layers.strokes.add_paths(np.array([[MIDDLE, 60, 85], [MIDDLE, 60, 105]]))
+    before, colours = one.prompting.layers.read(Plane(0, MIDDLE)), one.prompting.layers.points.face_color.copy()
+    for _ in range(2):
+        one.prompting.stop()
+        one.prompting.start()
+    layers = one.prompting.layers
+    assert layers.read(Plane(0, MIDDLE)) == before
+    np.testing.assert_array_equal(layers.points.face_color, colours)
+    np.testing.assert_array_equal(layers.drawn_marks().without(Plane(0, MIDDLE)).points, [[MIDDLE + 1, 31, 41]])
+    point(one, MIDDLE, 50, 50)
+    assert not layers.read(Plane(0, MIDDLE)).inside[2], "the panel says Outside"
+
+
+def test_marks_stay_with_their_image(one):
+    image = one.session.image
     point(one, MIDDLE, 30, 40)
     one.prompting.stop()
     one.session.choose_image(one.viewer.add_image(DISCS, name="another", **PLACE))
     one.prompting.start()
     assert one.prompting.layers.image.name == "another"
-    assert not one.prompting.layers.marked
+    assert not one.prompting.layers.drawn_marks()
+    one.session.choose_image(image)
+    one.prompting.start()
+    assert one.prompting.layers.drawn_marks()
+    one.prompting.stop()
+    image.data = DISCS.copy()
+    one.prompting.start()
+    assert not one.prompting.layers.drawn_marks(), "they were of other pixels"
+    point(one, MIDDLE, 30, 40)
+    one.viewer.layers.remove(image)
+    assert not any(layer.name == "points" for layer in one.viewer.layers)
+
+
+@pytest.mark.parametrize("kind", ["carry", "teach"])
+def test_marks_that_led_to_something_do_not_come_back(one, kind):
+    point(one, MIDDLE, 30, 40)
+    point(one, MIDDLE + 1, 32, 40)
+    one.session._worker.held.add(kind)
+    one.prompting.carry() if kind == "carry" else one.prompting.teach("granule")
+    one.prompting.stop()
+    one.session._worker.release()
+    one.prompting.start()
+    np.testing.assert_array_equal(one.prompting.layers.points.data, [[MIDDLE + 1, 32, 40]])
 
 
 def test_without_an_image_it_says_what_is_missing(fake_engine, info):
@@ -582,7 +626,7 @@ def test_advice_goes_with_the_prompts_and_what_was_done_stays(real):
 def test_the_layers_come_one_by_one_and_none_after_the_end():
     viewer = ViewerModel()
     layers = PromptLayers(viewer, viewer.add_image(DISCS), {})
-    steps = layers.enter()
+    steps = layers.enter_steps()
     next(steps)
     assert list(viewer.layers)[1:] == [layers.preview]
     layers.remove()

@@ -53,6 +53,21 @@ def test_pick_a_class_segment_undo_redo_and_pick_another(window, stack):
     assert set(np.unique(labels.data[z])) == {0, 1, 3}
 
 
+def test_a_careful_look_is_asked_of_the_network_for_one_slice_and_for_many(window, stack):
+    one = window(Image(stack))
+    one.finish()
+    one.widget.segment.careful.click()
+    one.widget.segment.segment.click()
+    one.finish()
+    assert one.engine.predictor.careful
+    one.widget.segment.careful.click()
+    one.widget.segment.scope.picked.emit("volume")
+    one.widget.segment.segment.click()
+    one.finish()
+    assert not one.engine.predictor.careful
+    assert not one.widget.segment.careful.isChecked()
+
+
 def test_cancel_in_the_middle_of_a_long_run(window, stack, wait):
     one = window(Image(stack))
     one.finish()

@@ -41,9 +41,11 @@ def add_model_options(parser: Parser) -> None:
     parser.add_argument("--voxel-size", nargs="+", type=nanometres, metavar="NM", help="z y x in nm, instead of what the file says")
 
 
-def add_careful(parser: Parser) -> None:
+CAREFUL = "average four views of each slice (test-time augmentation): better, in four times the time"
+
+
+def add_careful(parser: Parser, about: str = CAREFUL) -> None:
     """Add the choice of several views."""
-    about = "average four views of each slice (test-time augmentation): fewer mistakes, in four times the time"
     parser.add_argument("--careful", action="store_true", help=about)
 
 

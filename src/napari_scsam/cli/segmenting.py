@@ -52,7 +52,7 @@ def add_embed(commands: Any) -> None:
     """Describe ``scsam embed``."""
     parser = command(commands, "embed", run_embed, "Do the slow part ahead: later, every slice of the volume is segmented at once.")
     parser.add_argument("image", metavar="VOLUME", help="as for segment")
-    add_careful(parser)
+    add_careful(parser, "keep all the views that segment --careful and Look carefully need")
     add_model_options(parser)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import io
 
-from napari_scsam.config import Progress, UserError, VoxelSize, parse_voxel_size, part_of
+from napari_scsam.config import Progress, UserError, VoxelSize, as_part, parse_voxel_size
 from napari_scsam.data.download import RemoteFile, cache_folder, download
 
 
@@ -83,7 +83,7 @@ def fetch_sample(sample: Sample | str) -> Generator[Progress, None, tuple[NDArra
     total, before, planes = sum(f.size for f in sample.files), 0, []
     for file in sample.files:
         steps = download(file, cache_folder() / "samples" / sample.name)
-        path = yield from part_of(steps, before, total)
+        path = yield from as_part(steps, before, total)
         before += file.size
         yield Progress(before, total, f"{sample.name}: {file.name}")
         planes.append(_read_grey(path))

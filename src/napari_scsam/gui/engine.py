@@ -76,7 +76,8 @@ class SliceRequest:
 
     def follows(self, other: SliceRequest | None) -> bool:
         """Tell whether it asks what another did, with other thresholds."""
-        return other is not None and (self.key, self.classes) == (other.key, other.classes) and self.shifts != other.shifts
+        asked = (self.key, self.classes, self.careful)
+        return other is not None and asked == (other.key, other.classes, other.careful) and self.shifts != other.shifts
 
     def read(self) -> NDArray[Any]:
         """Read the pixels to look at, (rows, columns)."""

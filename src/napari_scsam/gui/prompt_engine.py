@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.config import ClassSpec, Progress, TaughtClass, part_of
+from napari_scsam.config import ClassSpec, Progress, TaughtClass, as_part
 from napari_scsam.gui.engine import Engine, SliceRequest
 from napari_scsam.gui.plane import Plane
 from napari_scsam.infer.patch import Patch, crop, without_crumbs
@@ -152,7 +152,7 @@ def carry_both_ways(engine: Engine, request: CarryRequest) -> Generator[Progress
     total, before = sum(map(len, ahead)), 0
     for positions in ahead:
         steps = carry_steps(predictor, first, found.patch, _slices(engine, predictor, found, positions), len(positions), limits)
-        ways.append((yield from part_of(steps, before, total)))
+        ways.append((yield from as_part(steps, before, total)))
         before += len(positions)
     return CarriedBothWays(request, tuple(ways))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,8 +46,30 @@ POINT_PIXELS = 10
 """Size of a point on the screen at the zoom that the prompts are begun with."""
 
 
+@dataclass(frozen=True, eq=False)
+class DrawnMarks:
+    """What was drawn on the planes of an image, without the layers that it was drawn into."""
+
+    points: NDArray[Any]
+    """P×axes, in pixels of the image."""
+    sides: tuple[str, ...]
+    """Of the points."""
+    strokes: tuple[tuple[str, NDArray[Any], str], ...]
+    """Kind, corners (N×axes) and side of boxes and scribbles."""
+
+    def __bool__(self) -> bool:
+        """Whether anything was drawn."""
+        return bool(self.sides or self.strokes)
+
+    def without(self, plane: Plane) -> DrawnMarks:
+        """Leave out what lies on a plane."""
+        elsewhere = ~on_plane(self.points, plane)
+        sides = tuple(side for side, stays in zip(self.sides, elsewhere, strict=True) if stays)
+        return DrawnMarks(self.points[elsewhere], sides, tuple(s for s in self.strokes if not on_plane(s[1], plane).all()))
+
+
 class PromptLayers:
-    """The layers of one image; they come into the viewer with `enter` and leave it with `remove`.
+    """The layers of one image; they come into the viewer with `enter_steps` and leave it with `remove`.
 
     Parameters
     ----------
@@ -64,7 +87,7 @@ class PromptLayers:
         self._outside, self._tool, self._gone = False, "point", False
         self.layers: tuple[Layer, ...] = ()
         """Those that are in the viewer."""
-        self._before: Layer | None = None
+        self._before = viewer.layers.selection.active
         place = place_of(image) | {"metadata": {NOT_KEPT: True}}
         fine = 1 / camera_of(viewer).zoom / min(image.scale)
         self.preview = Labels(np.zeros((1,) * image.ndim, np.uint8), name="object found", opacity=0.6, **place)
@@ -93,17 +116,8 @@ class PromptLayers:
         self.strokes.events.data.connect(self._on_data)
         self.show_side(inside=True)
 
-    @property
-    def marked(self) -> bool:
-        """Whether anything is marked, on any plane."""
-        return bool(len(self.points.data) or len(self.strokes.data))
-
-    def enter(self) -> Generator[None, None, None]:
-        """Come into the viewer, also once more, one layer a turn of the event loop: napari takes a tenth of a second for each."""
-        self._before, self._gone = self._viewer.layers.selection.active, False
-        return self._enter_steps()
-
-    def _enter_steps(self) -> Generator[None, None, None]:
+    def enter_steps(self) -> Generator[None, None, None]:
+        """Come into the viewer, one layer a turn of the event loop: napari takes a tenth of a second for each."""
         for layer in (self.preview, self.strokes, self.points):
             if self._gone:
                 return
@@ -149,6 +163,23 @@ class PromptLayers:
             layer.selected_data = set()
             layer.feature_defaults = {"side": side}
             setattr(layer, colour, COLOURS[side])
+
+    def drawn_marks(self) -> DrawnMarks:
+        """Give what is drawn, on all planes."""
+        strokes = zip(self.strokes.shape_type, self.strokes.data, self.strokes.features["side"], strict=False)
+        sides = tuple(str(side) for side in self.points.features["side"])
+        return DrawnMarks(np.array(self.points.data), sides, tuple((kind, np.array(data), str(side)) for kind, data, side in strokes))
+
+    def draw_again(self, marks: DrawnMarks) -> None:
+        """Draw, into layers that are still empty, what was drawn before."""
+        if marks.sides:
+            self.points.data = marks.points
+            self.points.features = {"side": list(marks.sides)}
+            self.points.face_color = [COLOURS[side] for side in marks.sides]
+        if marks.strokes:
+            kinds, corners, sides = zip(*marks.strokes, strict=True)
+            self.strokes.add(list(corners), shape_type=list(kinds), edge_color=[COLOURS[side] for side in sides])
+            self.strokes.features = {"side": list(sides)}
 
     def _on_press(self, _layer: Points, event: Event) -> None:
         """Ctrl and a click marks the other side, once."""
@@ -230,7 +261,6 @@ class PromptLayers:
         """Take the layers out of the viewer, and select the layer that was active before."""
         layers, self.layers, self._gone = self.layers, (), True
         for layer in layers:
-            layer.mode = "pan_zoom"  # when it comes back, napari's buttons show a mode that is set then, and no other
             with suppress(ValueError):
                 self._viewer.layers.remove(layer)
         if self._before in self._viewer.layers:

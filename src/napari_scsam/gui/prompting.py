@@ -24,12 +24,13 @@ from napari_scsam.gui.prompt_engine import (
     ready_steps,
     teach_steps,
 )
-from napari_scsam.gui.prompt_layers import PromptLayers
+from napari_scsam.gui.prompt_layers import DrawnMarks, PromptLayers
 from napari_scsam.gui.undoing import REDO, UNDO, Undoing
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Hashable
 
+    from napari_scsam.gui.engine import SliceRequest
     from napari_scsam.gui.session import Session
     from napari_scsam.infer.patch import Patch
 
@@ -57,14 +58,16 @@ class Prompting:
         """Slices on each side that an object is carried through at most."""
         self.ends: tuple[int, ...] = ()
         """Slices at which the object carried last stopped."""
-        self._waiting: PromptLayers | None = None
-        """Marks that were not accepted when prompts were put away; they come back."""
+        self._volume: Hashable = None
+        """The volume that prompts are drawn on."""
+        self._put_by: dict[Hashable, DrawnMarks] = {}
+        """Marks that were not accepted when prompts were put away, by the volume; they come back with them."""
         self._target: str = ""
         self._followed = False
         """Whether the class was chosen for segmenting, and not for accepting."""
         self._hand = session.part(Hand)
-        self._one_sided = False
-        """Whether nothing said what the class taught last is not."""
+        self._teaching: TeachRequest | None = None
+        """What was asked for last."""
         for kind, receiver in (("prompt", self._on_found), ("carry", self._on_carried), ("teach", self._on_taught)):
             session.on_return(kind, receiver)
         session.on_return("ready", lambda _: None)
@@ -102,11 +105,12 @@ class Prompting:
         self._hand.empty()
         self._on_choices()
         ways = {"Enter": self.accept, "Escape": self.drop}
-        layers, self._waiting = self._waiting, None
-        if layers is None or layers.image is not session.image:
-            layers = PromptLayers(viewer, session.image, {**ways, UNDO: self.undo, REDO: self.redo})
-            layers.changed.connect(self._ask_soon)
-        self.layers = layers
+        layers = self.layers = PromptLayers(viewer, session.image, {**ways, UNDO: self.undo, REDO: self.redo})
+        self._volume = request.volume
+        if (marks := self._put_by.pop(self._volume, None)) is not None:
+            layers.draw_again(marks)
+        layers.changed.connect(self._ask_soon)
+        layers.show_side(inside=self.inside)
         layers.use(self.tool)
         for key, act in ways.items():
             viewer.bind_key(key, lambda _, act=act: act(), overwrite=True)
@@ -114,11 +118,11 @@ class Prompting:
         viewer.dims.events.order.connect(self._on_slice)
         viewer.layers.events.removed.connect(self._on_removed)
         self._hand.take(PROMPTS, self._put_away)
-        session.trickle(layers.enter())
+        session.trickle(layers.enter_steps())
         session.submit("ready", partial(ready_steps, session.engine, request))
         self._hand.say("Click on an object. Enter accepts what you see, Esc drops it.")
         self.changed.emit()
-        if layers.marked:
+        if marks is not None:
             self._ask_soon()
 
     def stop(self) -> None:
@@ -131,8 +135,9 @@ class Prompting:
             return
         self.layers = self.found = None
         if viewer is not None:
-            untouched = all(layer in viewer.layers for layer in layers.layers)  # who takes a layer out of the list drops its marks
-            self._waiting = layers if untouched and layers.marked else None
+            untouched = all(layer in viewer.layers for layer in (layers.image, *layers.layers))  # taking one out drops the marks
+            if untouched and (marks := layers.drawn_marks()):
+                self._put_by[self._volume] = marks
             for key in WAY_OUT:
                 viewer.bind_key(key, None, overwrite=True)
             viewer.dims.events.current_step.disconnect(self._on_slice)
@@ -282,13 +287,20 @@ class Prompting:
         reasons = {word: partial(protect, output.layer) for word, protect in session.protections.items()}
         changed, refused = yield from output.write_object_steps(objects, target.id, reasons)
         output.layer.selected_label = target.id
-        if self.layers is not None:
-            self.layers.clear(found.plane)
-            if output.layer is not before:
-                self.layers.use(self.tool)  # napari selects a layer that is new, and the next click is for the next object
-        self._show(None)
+        self._forget_marks(found.request.slice)
+        if self.layers is not None and output.layer is not before:
+            self.layers.use(self.tool)  # napari selects a layer that is new, and the next click is for the next object
         stay = "".join(f", {grouped(count)} are {word} and stay" for word, count in refused.items() if count)
-        session.status.emit(f"Accepted as {target.name} {where} {grouped(changed)} pixels changed{stay}; Ctrl+Z takes it back.")
+        back = "; Ctrl+Z takes it back" if changed else ""
+        session.status.emit(f"Accepted as {target.name} {where} {grouped(changed)} pixels changed{stay}{back}.")
+
+    def _forget_marks(self, request: SliceRequest) -> None:
+        """Take the marks that led to something away, be they shown or put by."""
+        if self.layers is not None and self._volume == request.volume:
+            self.layers.clear(request.plane)
+            self._show(None)
+        elif (left := self._put_by.pop(request.volume, None)) is not None and (rest := left.without(request.plane)):
+            self._put_by[request.volume] = rest
 
     # Teaching
 
@@ -306,9 +318,8 @@ class Prompting:
         if not foreground.any():
             self.session.say(UserError("nothing marks the new class; draw scribbles on some of its objects first"))
             return
-        self._one_sided = not background.any()
-        make = TeachRequest(request, spec, foreground, background)
-        self.session.submit("teach", partial(teach_steps, self.session.engine, make))
+        self._teaching = TeachRequest(request, spec, foreground, background)
+        self.session.submit("teach", partial(teach_steps, self.session.engine, self._teaching))
 
     def _to_teach(self, name: str) -> ClassSpec:
         """Give the class of a name, which strokes may teach; what a checkpoint was trained on they must not replace."""
@@ -326,10 +337,13 @@ class Prompting:
         session.taught = (*(t for t in session.taught if t.spec != spec), taught)
         session.checkpoint_changed.emit()
         self._target = spec.name
-        self.drop()
-        then = ONE_SIDED if self._one_sided else "Segment a slice to see how well it is known."
+        one_sided = False
+        if (asked := self._teaching) is not None:
+            self._forget_marks(asked.slice)
+            one_sided = not asked.background.any()
+        then = ONE_SIDED if one_sided else "Segment a slice to see how well it is known."
         session.status.emit(f"{spec.name} is in the list of classes now. {then}")
-        if self._one_sided:  # the slice may be segmented at once, and what is found there takes the sentence's place
+        if one_sided:  # the slice may be segmented at once, and what is found there takes the sentence's place
             show_info(ONE_SIDED)
         session.choose_classes((spec,))
 

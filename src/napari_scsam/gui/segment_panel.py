@@ -62,7 +62,7 @@ class SegmentPanel(Panel):
         self.shift.setRange(-round(LARGEST_SHIFT / SHIFT_STEP), round(LARGEST_SHIFT / SHIFT_STEP))
         self.shift.setToolTip(
             "How sure the network must be. To the left it finds more, to the right less.\n"
-            "The slice shown follows at once where it was segmented before; arrow keys move in small steps."
+            "The slice shown follows at once where it was segmented so before; arrow keys move in small steps."
         )
         self.shift.valueChanged.connect(lambda steps: self.shift_chosen.emit(round(steps * SHIFT_STEP, 1)))
         self.shift_value = QPushButton()
@@ -82,7 +82,7 @@ class SegmentPanel(Panel):
         self.careful = QCheckBox("Look carefully (takes four times as long)")
         self.careful.setToolTip(
             "The network sees a slice four times: as it is, upside down, smaller and larger, and what it finds is averaged.\n"
-            "It makes fewer mistakes; worth it for many slices at once, or where it goes wrong."
+            "On average that is better; worth it for many slices at once, or where one look goes wrong."
         )
         self.careful.clicked.connect(self.careful_changed)
         self.replace = QCheckBox("Replace what I painted, too")

@@ -209,7 +209,8 @@ class Session:
         """Forget a class that the network was taught; pixels that have it keep it, and their layer its name and colour."""
         self.shifts.pop(known.spec.name, None)
         self.recall([taught for taught in self.taught if taught is not known])
-        self.status.emit(f"{capital(known.spec.name)} is forgotten; pixels that are in it stay in it.")
+        again = "is again as it was saved" if known.spec in self.classes else "is forgotten"
+        self.status.emit(f"{capital(known.spec.name)} {again}; pixels that are in it stay in it.")
 
     def _load(self) -> None:
         if self.checkpoint is not None:

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_scsam.config import Progress, UserError, part_of
+from napari_scsam.config import Progress, UserError, as_part
 from napari_scsam.data.preprocess import measure_contrast
 from napari_scsam.infer.disk_cache import LIMIT_VARIABLE, TRIM_TO, DiskCache
 from napari_scsam.infer.predictor import Predictor
@@ -45,16 +45,19 @@ def embed_volume(
     Raises
     ------
     UserError
-        When there is no cache, it cannot be written, or it is too small for this volume.
+        When there is no cache, it cannot be written, or it is too small for
+        this volume; or when `careful` is asked of a network without classes.
     """
     if disk is None:
         raise UserError(f"the cache for embeddings is off; set {LIMIT_VARIABLE} to the gigabytes that it may take")
+    if careful:
+        model.config.need_classes()  # clicks are answered from the slice as it is
     predictor, contrast = Predictor(model, device, disk, careful=careful), measure_contrast(volume.data)
     for z in range(volume.depth):
         seen = predictor.seen(predictor.prepare(volume.plane(z), volume.voxel_size, contrast=contrast))
-        counts = [len(predictor.tiles(view)) for view in seen]
         for number, view in enumerate(seen):
-            for step in part_of(predictor.keep_steps(view), z * sum(counts) + sum(counts[:number]), volume.depth * sum(counts)):
+            counts = [len(predictor.tiles(each)) for each in seen]  # more when tiles were halved for want of memory
+            for step in as_part(predictor.keep_steps(view), z * sum(counts) + sum(counts[:number]), volume.depth * sum(counts)):
                 yield replace(step, what=f"slice {z}")
         check(disk, sum(predictor.encoder.bytes_on_disk(view.grid(predictor.load.tile)) for view in seen) * volume.depth)
     yield Progress(volume.depth, volume.depth, "done")

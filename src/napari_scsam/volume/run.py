@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,7 +127,7 @@ def _name_run(source: Volume, predictor: Predictor, wanted: Sequence[ClassSpec],
         "origin": source.origin,
         "contrast": contrast.to_dict(),
         "classes": [c.to_dict() for c in wanted],
-        "careful": predictor.careful,
+        **({"views": [asdict(view) for view in predictor.views]} if predictor.careful else {}),
         "config": predictor.model.config.to_dict(),
         "weights": weights_hash(predictor.model),
     }
