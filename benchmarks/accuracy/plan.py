@@ -68,7 +68,7 @@ class Scale:
     """The forest grows until its minutes are over, or up to that many."""
 
 
-SEEDED = ("a", "a+", "f", "f+")
+SEEDED = ("a", "a+", "e", "f", "f+")
 """Variants that run with every seed; the others with the first."""
 
 EFFICIENCY = ("a", "f")
