@@ -53,9 +53,9 @@ def test_every_unet_level_reaches_the_answer() -> None:
 
 def test_each_variant_runs_and_the_compared_have_seeds_and_fewer_slices() -> None:
     runs = runs_of(FULL)
-    assert len({run.name for run in runs}) == len(runs) == 21
+    assert len({run.name for run in runs}) == len(runs) == 22
     assert {run.variant for run in runs} == set(VARIANTS)
-    assert {run.variant for run in runs if run.seed == 1} == {"a", "a+", "f", "f+"}
+    assert {run.variant for run in runs if run.seed == 1} == {"a", "a+", "e", "f", "f+"}
     assert sorted({(run.variant, len(run.slices)) for run in runs if run.variant in EFFICIENCY}) == [
         (key, count) for key in ("a", "f") for count in (1, 3, 10, 30)
     ]
