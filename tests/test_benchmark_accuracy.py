@@ -83,7 +83,7 @@ def test_what_takes_a_checkpoint_waits_for_it_and_the_longest_run_is_first() -> 
     first, second = pending(runs_of(FULL), (), ())
     assert first[0].variant == "a+"
     assert [run.variant for run in second] == ["g"]
-    assert len(first) == 20
+    assert len(first) == 21
 
 
 def test_what_is_done_is_not_repeated() -> None:
