@@ -45,6 +45,18 @@ def labels_of(viewer) -> Labels:
     return found
 
 
+def test_work_is_over_before_a_question_about_its_result_is_asked(session):
+    seen = []
+    session.working.connect(seen.append)
+    session.on_return("question", lambda _: seen.append("asked"))
+
+    def steps():
+        yield Progress(0, 1)
+
+    session.submit("question", steps)
+    assert seen[seen.index("asked") - 1] is False
+
+
 def test_segmenting_writes_the_shown_slice_where_the_image_lies(viewer, session, stack, said):
     image = viewer.add_image(stack, scale=(5, 7.68, 10.24), translate=(50, 0, 9), units=("nm",) * 3)
     session.choose_image(image)
