@@ -80,22 +80,18 @@ def score(predictor: Predictor, case: Case) -> dict[str, Any]:
 def speed(predictor: Predictor, side: int = 1024, repeats: int = 5) -> dict[str, float]:
     """Median seconds to segment a 1-megapixel slice into all classes, also carefully, and to answer for one more class."""
     rng, careful, first, second = np.random.default_rng(0), [], [], []
+
+    def seconds(classes: list[str] | None = None) -> float:
+        began = time.perf_counter()
+        predictor.segment(classes)
+        return time.perf_counter() - began
+
     for _ in range(repeats):
-        predictor.careful = True
-        predictor.embeddings.clear()
-        predictor.set_image(rng.integers(0, 255, (side, side)).astype(np.uint8), 5.0)
-        began = time.perf_counter()
-        predictor.segment()
-        careful.append(time.perf_counter() - began)
-        predictor.careful = False
-        predictor.embeddings.clear()
-        predictor.set_image(rng.integers(0, 255, (side, side)).astype(np.uint8), 5.0)
-        began = time.perf_counter()
-        predictor.segment()
-        first.append(time.perf_counter() - began)
-        began = time.perf_counter()
-        predictor.segment(["mitochondrion"])
-        second.append(time.perf_counter() - began)
+        for predictor.careful, found in ((True, careful), (False, first)):
+            predictor.embeddings.clear()
+            predictor.set_image(rng.integers(0, 255, (side, side)).astype(np.uint8), 5.0)
+            found.append(seconds())
+        second.append(seconds(["mitochondrion"]))
     return {
         "megapixel_seconds": float(np.median(first)),
         "megapixel_careful_seconds": float(np.median(careful)),
