@@ -32,6 +32,7 @@ VARIANTS: Mapping[str, Variant] = {
     "c": Variant("MAE branch only", model={"branches": "mae"}),
     "d": Variant("both branches, summed without gates", model={"fusion": "sum"}),
     "e": Variant("raw dot product for cosine similarity", model={"similarity": "dot"}),
+    "e+": Variant("raw dot product for cosine similarity, three times the minutes", model={"similarity": "dot"}, share=3.0),
     "f": Variant("full ScSAM"),
     "f+": Variant("full ScSAM, three times the minutes", share=3.0),
     "g": Variant("full ScSAM, thresholds calibrated per class", kind="calibrated", share=0.0, base="f"),

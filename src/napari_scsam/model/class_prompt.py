@@ -1,16 +1,26 @@
 """The class prompt encoder: cosine similarity to class prototypes becomes SAM prompts.
 
 After SurgicalSAM's prototype prompts (Yue et al. 2024), with two changes: the
-similarity is a cosine, so it is bounded and can be shown as a picture, and
-the sparse tokens pool the features by attention, so nothing is tied to a grid;
-they also carry the prototype itself.
+similarity is a cosine times a learned scale, as in cosine classifiers (Gidaris
+& Komodakis 2018), and the sparse tokens pool the features by attention, so
+nothing is tied to a grid; they also carry the prototype itself.
+
+The cosine is bounded and leaves the length of a feature out. But a cell of EM
+looks much the same to all classes: over classes the cosine varies by a tenth,
+and without the scale the prompts of two classes would hardly differ.
 """
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+SCALE = 16.0
+"""Of the cosine when training begins: about the length of the fused features, so that it spreads as their dot product would."""
 
 
 class ClassPromptEncoder(nn.Module):
@@ -27,7 +37,11 @@ class ClassPromptEncoder(nn.Module):
     tokens
         Sparse tokens for each class.
     similarity
-        ``"cosine"``, or ``"dot"`` for SurgicalSAM's raw dot product (to compare with).
+        ``"cosine"``, or ``"dot"`` for SurgicalSAM's raw dot product (to compare with), which has no scale.
+
+    Notes
+    -----
+    Weights that were saved before there was a scale load with a scale of 1, which changes nothing.
     """
 
     def __init__(self, classes: int, dim: int = 256, hidden: int = 128, tokens: int = 2, similarity: str = "cosine") -> None:
@@ -37,6 +51,9 @@ class ClassPromptEncoder(nn.Module):
         self.dense = nn.Sequential(nn.Conv2d(dim, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, dim, 1))
         self.queries = nn.Parameter(torch.randn(tokens, dim) / dim**0.5)
         self.sparse, self.identity = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        # By its logarithm, so that it stays positive and a step of training changes it by a share of itself.
+        self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE))) if similarity == "cosine" else None
+        self.register_load_state_dict_pre_hook(_without_scale)  # type: ignore[no-untyped-call]
 
     def similarity(self, fused: Tensor, prototypes: Tensor) -> Tensor:
         """Cosine between B×C×h×w features and K×C prototypes: B×K×h×w in -1..1 (unbounded for ``"dot"``)."""
@@ -52,7 +69,8 @@ class ClassPromptEncoder(nn.Module):
         sparse : (B·K)×n×C
         dense : (B·K)×C×h×w
         """
-        weight = 1 + self.similarity(fused, prototypes)  # B×K×h×w
+        similarity = self.similarity(fused, prototypes)
+        weight = 1 + (similarity if self.log_scale is None else self.log_scale.exp() * similarity)  # B×K×h×w
         names = self.identity(F.normalize(prototypes, dim=1))  # K×C
         return (self.pool(fused, weight) + names[:, None]).flatten(0, 1), self.dense_prompts(fused, weight)
 
@@ -73,3 +91,9 @@ class ClassPromptEncoder(nn.Module):
         scores = (self.queries @ cells)[:, None] * weights / cells.shape[1] ** 0.5
         pooled: Tensor = self.sparse((torch.softmax(scores, dim=-1) * weights) @ cells.transpose(1, 2)[:, None])
         return pooled
+
+
+def _without_scale(encoder: nn.Module, weights: dict[str, Any], prefix: str, *_: object) -> None:
+    """Give the weights of a time without a scale the scale they were trained with."""
+    if isinstance(encoder.log_scale, Tensor):
+        weights.setdefault(f"{prefix}log_scale", torch.zeros_like(encoder.log_scale))
