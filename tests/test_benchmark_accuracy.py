@@ -53,9 +53,9 @@ def test_every_unet_level_reaches_the_answer() -> None:
 
 def test_each_variant_runs_and_the_compared_have_seeds_and_fewer_slices() -> None:
     runs = runs_of(FULL)
-    assert len({run.name for run in runs}) == len(runs) == 23
+    assert len({run.name for run in runs}) == len(runs) == 25
     assert {run.variant for run in runs} == set(VARIANTS)
-    assert {run.variant for run in runs if run.seed == 1} == {"a", "a+", "e", "f", "f+"}
+    assert {run.variant for run in runs if run.seed == 1} == {"a", "a+", "e", "f", "f+", "j"}
     assert sorted({(run.variant, len(run.slices)) for run in runs if run.variant in EFFICIENCY}) == [
         (key, count) for key in ("a", "f") for count in (1, 3, 10, 30)
     ]
@@ -83,7 +83,7 @@ def test_what_takes_a_checkpoint_waits_for_it_and_the_longest_run_is_first() -> 
     first, second = pending(runs_of(FULL), (), ())
     assert first[0].variant == "a+"
     assert [run.variant for run in second] == ["g"]
-    assert len(first) == 22
+    assert len(first) == 24
 
 
 def test_what_is_done_is_not_repeated() -> None:

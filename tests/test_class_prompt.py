@@ -82,6 +82,15 @@ def test_the_raw_product_grows_with_both(encoder: ClassPromptEncoder) -> None:
 
 
 @torch.inference_mode()
+def test_unscaled_is_a_cosine_as_it_is(encoder: ClassPromptEncoder) -> None:
+    unscaled, fused = ClassPromptEncoder(classes=3, dim=16, hidden=8, similarity="unscaled"), torch.randn(2, 16, 5, 7)
+    assert set(encoder.state_dict()) - set(unscaled.state_dict()) == {"log_scale"}
+    unscaled.load_state_dict({k: v for k, v in encoder.state_dict().items() if k != "log_scale"})
+    _, dense = unscaled(fused, unscaled.prototypes)
+    assert torch.equal(dense, unscaled.dense_prompts(fused, 1 + encoder.similarity(fused, encoder.prototypes)))
+
+
+@torch.inference_mode()
 def test_weights_without_a_scale_give_what_they_gave(encoder: ClassPromptEncoder) -> None:
     holder, fused = torch.nn.ModuleDict({"class_prompt": encoder}), torch.randn(2, 16, 5, 7)
     holder.load_state_dict({k: v for k, v in holder.state_dict().items() if not k.endswith("log_scale")})

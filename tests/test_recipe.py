@@ -175,7 +175,7 @@ def test_no_file_and_no_toml(tmp_path: Path) -> None:
         ("[model]\ntile = 64", "tile = 64"),
         ("[model]\nbranches = 'vit'", "branches = 'vit' is unknown; choose from sam+mae, sam, mae"),
         ("[model]\nfusion = 'concat'", "fusion = 'concat' is unknown; choose from gated, sum"),
-        ("[model]\nsimilarity = 'l2'", "similarity = 'l2' is unknown; choose from cosine, dot"),
+        ("[model]\nsimilarity = 'l2'", "similarity = 'l2' is unknown; choose from cosine, unscaled, dot"),
         ("[model]\ndetail = 1", "detail = 1 in the recipe's [model] is of the wrong kind; it must be bool"),
         ("[model]\nmae_weights = 1", "mae_weights = 1 in the recipe is no path"),
         ("[checkpoint]\nname = 'x'", "[checkpoint] has an unknown setting 'name'; known are summary, licence"),

@@ -201,7 +201,7 @@ def test_config_travels_as_json_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "choices"), [("branches", "sam+mae, sam, mae"), ("fusion", "gated, sum"), ("similarity", "cosine, dot")]
+    ("setting", "choices"), [("branches", "sam+mae, sam, mae"), ("fusion", "gated, sum"), ("similarity", "cosine, unscaled, dot")]
 )
 def test_an_unknown_choice_is_told(setting: str, choices: str) -> None:
     with pytest.raises(UserError, match=f"{setting} = 'both' is unknown; choose from {re.escape(choices)}"):

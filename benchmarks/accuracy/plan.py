@@ -38,6 +38,7 @@ VARIANTS: Mapping[str, Variant] = {
     "g": Variant("full ScSAM, thresholds calibrated per class", kind="calibrated", share=0.0, base="f"),
     "h": Variant("random forest on classical filters", kind="forest"),
     "i": Variant("full ScSAM without the detail path", model={"detail": False}),
+    "j": Variant("full ScSAM without the scale of the cosine", model={"similarity": "unscaled"}),
 }
 
 
@@ -69,7 +70,7 @@ class Scale:
     """The forest grows until its minutes are over, or up to that many."""
 
 
-SEEDED = ("a", "a+", "e", "f", "f+")
+SEEDED = ("a", "a+", "e", "f", "f+", "j")
 """Variants that run with every seed; the others with the first."""
 
 EFFICIENCY = ("a", "f")

@@ -37,7 +37,7 @@ class ClassPromptEncoder(nn.Module):
     tokens
         Sparse tokens for each class.
     similarity
-        ``"cosine"``, or ``"dot"`` for SurgicalSAM's raw dot product (to compare with), which has no scale.
+        ``"cosine"``; to compare with, ``"unscaled"`` for a cosine that stays as it is, or ``"dot"`` for SurgicalSAM's raw dot product.
 
     Notes
     -----

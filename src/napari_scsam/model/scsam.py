@@ -47,14 +47,15 @@ class ScSAMConfig:
     fusion: str = "gated"
     """``"gated"``, or ``"sum"`` without gates."""
     similarity: str = "cosine"
-    """``"cosine"``, or ``"dot"`` for the raw dot product."""
+    """``"cosine"`` with a learned scale, ``"unscaled"`` without, or ``"dot"`` for the raw dot product."""
     detail: bool = True
     """Sharpen masks with the detail and the click path; without them they are SAM's own, at a stride of 4."""
     prompts_only: bool = False
     """It answers clicks and boxes alone: nothing taught it classes, and its class table only says where accepted objects go."""
 
     def __post_init__(self) -> None:
-        for setting, choices in (("branches", ("sam+mae", "sam", "mae")), ("fusion", ("gated", "sum")), ("similarity", ("cosine", "dot"))):
+        known = {"branches": ("sam+mae", "sam", "mae"), "fusion": ("gated", "sum"), "similarity": ("cosine", "unscaled", "dot")}
+        for setting, choices in known.items():
             if getattr(self, setting) not in choices:
                 raise UserError(f"{setting} = {getattr(self, setting)!r} is unknown; choose from {', '.join(choices)}")
 
