@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
 from typing import Any
 
@@ -27,6 +28,15 @@ def test_class_survives_the_way_through_json() -> None:
     spec = ClassSpec(3, "dense granule", "#A0b0C0", "Dense-core granules")
     assert spec.colour == "#a0b0c0"
     assert ClassSpec.from_dict(spec.to_dict()) == spec
+    assert "over" not in spec.to_dict()
+
+
+def test_what_a_class_goes_before_is_kept_and_is_not_what_it_is() -> None:
+    spec = ClassSpec(3, "dark", over=("mitochondrion", "vesicle"))
+    again = ClassSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
+    assert again.over == ("mitochondrion", "vesicle")
+    assert again == ClassSpec(3, "dark", over=("membrane",))
+    assert ClassSpec.from_dict({"id": 3, "name": "dark", "over": "vesicle"}).over == ("vesicle",)
 
 
 def test_a_class_without_colour_gets_one_of_its_own() -> None:
@@ -46,6 +56,7 @@ def test_a_class_without_colour_gets_one_of_its_own() -> None:
         ({"id": "one", "name": "er"}, "a whole number as id and a name"),
         ({"id": 1}, "a whole number as id and a name"),
         ({"id": 1, "name": "er", "reach": "far"}, "reach and smallest, if any, are numbers"),
+        ({"id": 1, "name": "er", "over": 3}, "over is a list of names"),
     ],
 )
 def test_unusable_class_is_refused(data: dict[str, Any], says: str) -> None:

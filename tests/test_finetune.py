@@ -232,12 +232,15 @@ def test_classes_that_the_checkpoint_lacks_are_added(recipe: Recipe, tmp_path: P
 
 
 def test_a_recipe_may_tell_more_of_a_class_that_is_known(recipe: Recipe, tmp_path: Path) -> None:
-    before = (ClassSpec(1, "cell", "#112233", "A cell"), ClassSpec(2, "wall", "#445566", part_of="cell"))
+    before = (ClassSpec(1, "cell", "#112233", "A cell"), ClassSpec(2, "wall", "#445566", part_of="cell", over=("cell",)))
     old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), before)
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
     told = (ClassSpec(1, "Cell", "#abcdef", smallest=9), ClassSpec(2, "wall", description="Round a cell", reach=40))
     model = build_model(replace(recipe, start=tmp_path / "old.safetensors", classes=told))
     assert model.classes == (replace(before[0], smallest=9), replace(before[1], description="Round a cell", reach=40))
+    assert not any(c.over for c in model.classes)
+    insisting = (told[0], replace(told[1], over=("cell",)))
+    assert build_model(replace(recipe, start=tmp_path / "old.safetensors", classes=insisting)).classes[1].over == ("cell",)
 
 
 def test_the_table_of_the_recipe_stands_when_it_renumbers(recipe: Recipe, tmp_path: Path) -> None:
@@ -258,12 +261,14 @@ def test_the_table_of_the_recipe_stands_when_it_renumbers(recipe: Recipe, tmp_pa
 def test_it_starts_from_what_strokes_taught(recipe: Recipe, tmp_path: Path) -> None:
     old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:3])
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
-    anew, new, gone = (TaughtClass(ClassSpec(n, name), (n / 256,) * 256) for n, name in ((3, "Vesicle"), (9, "er"), (10, "gone")))
+    specs = (ClassSpec(n, name, over=("vesicle",)) for n, name in ((3, "Vesicle"), (9, "er"), (10, "gone")))
+    anew, new, gone = (TaughtClass(spec, (spec.id / 256,) * 256) for spec in specs)
     begun = replace(recipe, start=tmp_path / "old.safetensors", taught=(new, anew, gone), classes=(*CLASSES[:3], ClassSpec(9, "er")))
     model = build_model(begun)
     assert [c.name for c in model.classes] == [*(c.name for c in CLASSES[:3]), "er"], "one that the recipe lacks is not wanted"
     assert model.class_prompt.prototypes[:, 0].tolist()[2:] == [3 / 256, 9 / 256]
     torch.testing.assert_close(model.class_prompt.prototypes[:2], old.class_prompt.prototypes[:2])
+    assert not any(c.over for c in model.classes), "which class goes before which is for training to learn"
 
 
 def test_a_share_of_the_weights_it_started_from_is_kept(recipe: Recipe, tmp_path: Path) -> None:

@@ -43,6 +43,15 @@ def test_classes_that_are_not_wanted_still_compete() -> None:
     assert label_map(logits, CLASSES, CLASSES[1:2]).tolist() == [[0, 4]]
 
 
+def test_a_class_goes_before_those_it_is_over_wherever_it_is_found() -> None:
+    classes = (*CLASSES[:2], replace(CLASSES[2], over=("a", "gone")))
+    logits = np.array([[[5, 5, -1, 5]], [[1, 6, 6, -1]], [[2, 2, 2, -2]]], np.float32)
+    before = logits.copy()
+    assert label_map(logits, classes, classes).tolist() == [[9, 4, 4, 1]]
+    assert label_map(logits, CLASSES, CLASSES).tolist() == [[1, 4, 4, 1]]
+    np.testing.assert_array_equal(logits, before)
+
+
 def test_labels_keep_their_type_whatever_is_wanted() -> None:
     classes = (ClassSpec(1, "a"), ClassSpec(300, "b"))
     assert label_map(np.ones((2, 1, 1), np.float32), classes, classes[:1]).dtype == np.uint16

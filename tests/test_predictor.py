@@ -507,6 +507,24 @@ def test_a_taught_class_takes_pixels_only_where_it_is_asked_for(predictor: Predi
     np.testing.assert_array_equal(predictor.segment(own), before)
 
 
+def test_what_the_network_finds_under_the_strokes_gives_way(predictor: Predictor, square: np.ndarray, few_steps: None) -> None:
+    predictor.set_image(square)
+    predictor.model.thresholds[:] = torch.tensor([100, -100, 100])  # the second class is found everywhere, and nothing else is
+    own = [c.name for c in predictor.classes]
+    spec, *_ = teach(predictor, square)
+    assert spec.over == (own[1],)
+    found = predictor.class_logits(["granule"])[0] > 0
+    assert found.any()
+    assert not found.all()
+    np.testing.assert_array_equal(predictor.segment(["granule"]) == spec.id, found)
+    np.testing.assert_array_equal(predictor.segment() == spec.id, found)
+    assert (predictor.segment(own) == predictor.classes[1].id).all()
+    predictor.recall([TaughtClass.from_dict(json.loads(json.dumps(predictor.taught(spec).to_dict())))])
+    assert predictor.classes[-1].over == spec.over
+    predictor.model.thresholds[1] = 100  # now nowhere, and taught anew it need not give way
+    assert predictor.teach("granule", strokes(square.shape, np.s_[30:36, 24:44])).over == ()
+
+
 def test_teaching_anew_forgets_the_old_answer(predictor: Predictor, square: np.ndarray, few_steps: None) -> None:
     predictor.set_image(square)
     teach(predictor, square)

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -57,6 +57,8 @@ class ClassSpec:
     """Farthest that a part lies from its whole, in nm: a membrane does not go on where its organelle ends. 0 is anywhere."""
     smallest: float = 0.0
     """Area in nm² that a section of it has at least, its parts among it; what a network finds that is smaller is a crumb."""
+    over: tuple[str, ...] = field(default=(), compare=False)
+    """Names of classes that give way where this one is found, however sure the network is of them. It is the same class with others."""
 
     def __post_init__(self) -> None:
         if self.id < 1:
@@ -83,15 +85,19 @@ class ClassSpec:
         """
         try:
             class_id, name = int(data["id"]), str(data["name"])
-            sizes = {key: float(data.get(key, 0)) for key in ("reach", "smallest")}
+            reach, smallest = (float(data.get(key, 0)) for key in ("reach", "smallest"))
+            names = (over,) if isinstance(over := data.get("over", ()), str) else tuple(map(str, over))
         except (KeyError, TypeError, ValueError) as error:
-            wanted = "give each class a whole number as id and a name; reach and smallest, if any, are numbers"
+            wanted = "give each class a whole number as id and a name; reach and smallest, if any, are numbers, and over is a list of names"
             raise UserError(f"the class {dict(data)} cannot be read; {wanted}") from error
-        return cls(class_id, name, str(data.get("colour", "")), str(data.get("description", "")), str(data.get("part_of", "")), **sizes)
+        colour, description, part_of = (str(data.get(key, "")) for key in ("colour", "description", "part_of"))
+        return cls(class_id, name, colour, description, part_of, reach, smallest, names)
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values."""
-        return asdict(self)
+        values = asdict(self)
+        over = list(values.pop("over"))
+        return {**values, "over": over} if over else values
 
 
 @dataclass(frozen=True)
@@ -134,11 +140,11 @@ def parse_classes(specs: Iterable[ClassSpec | Mapping[str, Any]]) -> tuple[Class
     )
     if not classes:
         raise UserError("the class table is empty; give at least one class with an id and a name")
-    for field in ("id", "name"):
-        values = [str(getattr(c, field)).casefold() for c in classes]
+    for key in ("id", "name"):
+        values = [str(getattr(c, key)).casefold() for c in classes]
         double = {v for v in values if values.count(v) > 1}
         if double:
-            raise UserError(f"two classes share the {field} {min(double)!r}; each needs its own")
+            raise UserError(f"two classes share the {key} {min(double)!r}; each needs its own")
     return classes
 
 

@@ -342,7 +342,8 @@ class Prompting:
             self._forget_marks(asked.slice)
             one_sided = not asked.background.any()
         then = ONE_SIDED if one_sided else "Segment a slice to see how well it is known."
-        session.status.emit(f"{spec.name} is in the list of classes now. {then}")
+        before = f" It goes before {' and '.join(spec.over)}, found under its strokes till now." if spec.over else ""
+        session.status.emit(f"{spec.name} is in the list of classes now.{before} {then}")
         if one_sided:  # the slice may be segmented at once, and what is found there takes the sentence's place
             show_info(ONE_SIDED)
         session.choose_classes((spec,))

@@ -43,8 +43,8 @@ def label_map(
     logits
         K×Y×X in the order of `classes`; the background's logit is 0.
     classes
-        All classes compete, also those that are not wanted; a part does so
-        within its `reach` alone, and nothing is made of crumbs.
+        All classes compete, also those that are not wanted, but for those that
+        another is `over`; a part does so within its `reach` alone, and nothing is made of crumbs.
     wanted
         Classes to write; pixels that another class wins become background,
         or the class it is a part of when that one is written and the part is not.
@@ -57,6 +57,7 @@ def label_map(
         Y×X class ids.
     """
     values = np.array([0, *(written_as(c, wanted) for c in classes)], label_dtype(classes))
+    logits = with_precedence(logits, classes)
     best = likeliest(logits)
     if pixel is not None:
         enforce(best, logits, [([row], partial(out_of_reach, row, whole, reach, pixel)) for row, whole, reach in parts_of(classes)])
@@ -65,6 +66,15 @@ def label_map(
         enforce(best, logits, [(rows, partial(crumbs_of, rows, smallest)) for rows, smallest in families])
     labels: NDArray[np.unsignedinteger] = values[best]
     return labels
+
+
+def with_precedence(logits: NDArray[np.float32], classes: Sequence[ClassSpec]) -> NDArray[np.float32]:
+    """Take K×… logits of a class away where one is found that is `over` it; a copy if there is any such class, else what was given."""
+    pairs = [(row, other) for row, spec in enumerate(classes) for other, below in enumerate(classes) if below.name in spec.over]
+    settled = logits.copy() if pairs else logits
+    for row, other in pairs:
+        settled[other][logits[row] > 0] = -np.inf
+    return settled
 
 
 def likeliest(logits: NDArray[np.float32]) -> NDArray[np.unsignedinteger]:

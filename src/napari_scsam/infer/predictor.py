@@ -21,11 +21,11 @@ from napari_scsam.infer.disk_cache import DiskCache
 from napari_scsam.infer.embeddings import EmbeddingCache, join
 from napari_scsam.infer.lanes import side_by_side
 from napari_scsam.infer.memory import Load, hold_memory, with_less_if_need_be
-from napari_scsam.infer.postprocess import keep_only, label_map
+from napari_scsam.infer.postprocess import keep_only, label_map, likeliest
 from napari_scsam.infer.prepared_slice import AS_IT_IS, HALO, VIEWS, ZOOM_LIMITS, Slice, View, check_slice, resample, zoomed
 from napari_scsam.infer.prompt_answer import PromptAnswer, mask_prompt, prompt_answer
 from napari_scsam.infer.prompts import prompt_tensors, tile_for
-from napari_scsam.infer.teach import Example, fit_prototype
+from napari_scsam.infer.teach import HELD, Example, fit_prototype
 from napari_scsam.infer.tile_encoder import TileEncoder
 from napari_scsam.model import Embedding, ScSAM
 
@@ -385,6 +385,9 @@ class Predictor:
     def teach(self, name: str | ClassSpec, foreground: ArrayLike, background: ArrayLike | None = None) -> ClassSpec:
         """Learn a new class from a few strokes on the slice at hand, in seconds.
 
+        Classes of the checkpoint that are found under the strokes give way to
+        it from then on (`ClassSpec.over`), wherever it is asked for.
+
         Parameters
         ----------
         name
@@ -408,10 +411,22 @@ class Predictor:
         shape = (marks.shape[1], marks.shape[2])
         touched = [t for t in self.tiles() if marks[(slice(None), *t.inside(shape))].any()]
         prototype = fit_prototype(self.model, [self._example(marks, t) for t in touched])
-        spec = self.model.add_class(name, prototype)
+        known_as = name if isinstance(name, str) else name.name
+        spec = self.model.add_class(name, prototype, over=self._held(known_as, marks[0], touched))
         self.current().forget(spec.name)
         self._answers.clear()
         return spec
+
+    def _held(self, name: str, strokes: NDArray[np.float32], tiles: Sequence[Tile]) -> list[str]:
+        """Name the checkpoint's own classes that are found under strokes (Y×X) which say that here is the class of that name."""
+        own = [c for c in self._own[0] if c.name.casefold() != name.casefold()]
+        rows = [self.classes.index(c) for c in own]
+        found = np.zeros(len(own) + 1)
+        for tile in tiles:
+            logits = self._decode(self.embed(tile), torch.tensor(rows, device=self.device), tile)[0]
+            best = likeliest(logits - self.model.thresholds[rows].cpu().numpy()[:, None, None])
+            found += np.bincount(best[cut(strokes, tile) > 0], minlength=len(found))
+        return [c.name for c, count in zip(own, found[1:], strict=True) if count >= HELD * found.sum()]
 
     def taught(self, spec: ClassSpec) -> TaughtClass:
         """Give what `recall` needs to know a class again."""

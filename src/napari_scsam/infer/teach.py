@@ -11,8 +11,11 @@ from torch.nn import functional as F
 from napari_scsam.config import UserError
 from napari_scsam.model import Embedding, ScSAM
 
-STEPS = 40
+STEPS = 15
 RATE = 0.05
+
+HELD = 0.2
+"""Share of the strokes' pixels that another class holds, from which on the new one goes before it."""
 
 Example = tuple[Embedding, Tensor, Tensor]
 """A tile's embedding, and its strokes for and against, H×W of 0 and 1."""

@@ -8,7 +8,7 @@ is quick, and each class or click then costs one small decoder call.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -233,18 +233,21 @@ class ScSAM(nn.Module):
         encoding: Tensor = self.prompt_encoder.pe_layer((fused.shape[2], fused.shape[3]))[None]
         return encoding.to(fused.dtype)
 
-    def add_class(self, name: str | ClassSpec, prototype: Tensor) -> ClassSpec:
+    def add_class(self, name: str | ClassSpec, prototype: Tensor, over: Sequence[str] | None = None) -> ClassSpec:
         """Add a class by its prototype (256), or give the class of that name, in any case, a new one.
 
-        A name alone gets the next free id; a whole `ClassSpec` keeps its own.
+        A name alone gets the next free id; a whole `ClassSpec` keeps its own. The class is `over` others as given, else as its spec says.
         """
         prototypes, names = self.class_prompt.prototypes.data, [c.name.casefold() for c in self.classes]
         row = prototype.detach().to(prototypes)[None]
         spec = name if isinstance(name, ClassSpec) else ClassSpec(max(c.id for c in self.classes) + 1, name)
+        spec = spec if over is None else replace(spec, over=tuple(over))
         if spec.name.casefold() in names:
             index = names.index(spec.name.casefold())
             prototypes[index] = row[0]
-            return self.classes[index]
+            known = replace(self.classes[index], over=spec.over)
+            self.classes = (*self.classes[:index], known, *self.classes[index + 1 :])
+            return known
         at = sum(c.id < spec.id for c in self.classes)  # in the order of ids, as a checkpoint is read
         self.classes = (*self.classes[:at], spec, *self.classes[at:])
         self.class_prompt.prototypes = nn.Parameter(torch.cat([prototypes[:at], row, prototypes[at:]]))

@@ -39,7 +39,7 @@ def build_model(recipe: Recipe) -> ScSAM:
         model = start_from(recipe.start, recipe.classes, renumber=recipe.renumber, learns_classes=recipe.training.class_weight > 0)
         for known in recipe.taught:
             if known.spec.name.casefold() in {spec.name.casefold() for spec in model.classes}:
-                model.add_class(known.spec, torch.tensor(known.prototype))
+                model.add_class(known.spec, torch.tensor(known.prototype), over=())
         return model
     model = ScSAM(recipe.model, recipe.classes)
     if recipe.sam_weights is not None:
@@ -81,13 +81,17 @@ def start_from(path: Path, classes: Sequence[ClassSpec], *, renumber: bool = Fal
 
 
 def told_of(known: ClassSpec, said: ClassSpec) -> ClassSpec:
-    """Let a class that a network knows be what a recipe says of it, where it says something; it keeps its name and colour."""
+    """Let a class that a network knows be what a recipe says of it, where it says something; it keeps its name and colour.
+
+    Which class goes before which is for training to learn, unless the recipe settles it: what strokes had said no longer stands.
+    """
     return replace(
         known,
         description=said.description or known.description,
         part_of=said.part_of or known.part_of,
         reach=said.reach or known.reach,
         smallest=said.smallest or known.smallest,
+        over=said.over,
     )
 
 
