@@ -2,8 +2,9 @@
 
 Strokes are drawn by rule on one slice: on some objects along their middle,
 and twice as many on what is none, half of these close by. The class is then
-looked for on that slice and on another. A random forest on scikit-image's
-filters (its trainable segmenter) learns from the same strokes. Chloroplasts
+looked for on another slice, once more after as many strokes on a third, which
+add to the first. A random forest on scikit-image's filters (its trainable
+segmenter) learns from the same strokes. Chloroplasts
 are a class that the shipped network never learned; the brain is a tissue that
 it never saw; classes of the hippocampus it knows, and is taught once more
 under another name, so that these rows are no more than an upper bound.
@@ -41,19 +42,19 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Case:
-    """A class to teach: on the first slice, and looked for on both."""
+    """A class to teach: on the first slice and then on the second, and to look for on the third."""
 
     image: str
     labels: str
     value: int | None
     """In the labels; any that is not background when None."""
-    slices: tuple[int, int]
+    slices: tuple[int, int, int]
     voxel_size: tuple[float, float, float] | None
     part: tuple[tuple[int, int], tuple[int, int]] = ((0, 1024), (0, 1024))
     """Rows and columns that are looked at."""
 
     def read(self, data: Path) -> list[tuple[NDArray[Any], Mask]]:
-        """Read both slices with their masks."""
+        """Read the slices with their masks."""
         image, labels = open_volume(data / self.image), open_labels(data / self.labels)
         key = tuple(slice(*ends) for ends in self.part)
         planes = [(np.asarray(image.plane(z))[key], np.asarray(labels.plane(z))[key]) for z in self.slices]
@@ -63,10 +64,10 @@ class Case:
 DEV = ("hippocampus/dev_raw.tif", "hippocampus/dev_labels.tif")
 
 CASES = {
-    "chloroplast, plant leaf": Case("leaf/raw.tif", "leaf/chloroplast_instances.tif", None, (0, 2), None, ((600, 1624), (1000, 2024))),
-    "mitochondrion, brain": Case("brain_sbem/raw.tif", "brain_sbem/mito.tif", None, (0, 10), (40.0, 10.0, 10.0)),
+    "chloroplast, plant leaf": Case("leaf/raw.tif", "leaf/chloroplast_instances.tif", None, (0, 1, 2), None, ((600, 1624), (1000, 2024))),
+    "mitochondrion, brain": Case("brain_sbem/raw.tif", "brain_sbem/mito.tif", None, (0, 10, 19), (40.0, 10.0, 10.0)),
     **{
-        f"{name}, hippocampus": Case(*DEV, value, (0, 9), (5.0, 5.0, 5.0))
+        f"{name}, hippocampus": Case(*DEV, value, (0, 5, 10), (5.0, 5.0, 5.0))
         for value, name in ((1, "mitochondrion"), (3, "vesicle"), (4, "PSD"), (6, "membrane"))
     },
 }
@@ -97,43 +98,59 @@ def dice(found: Mask, mask: Mask) -> float:
     return overlaps(found, mask, [1])[1].dice
 
 
-def by_network(predictor: Predictor, case: Case, planes: list[tuple[NDArray[Any], Mask]], inside: Mask, outside: Mask) -> dict[str, Any]:
-    """Teach the class and look for it; Dice on both slices, and the seconds that teaching took on an embedded slice."""
+Plane = tuple[NDArray[Any], Mask]
+Strokes = tuple[Mask, Mask]
+
+
+def by_network(predictor: Predictor, case: Case, planes: list[Plane], drawn: list[Strokes]) -> dict[str, Any]:
+    """Teach the class in two lessons; Dice on the last slice after each, and the seconds that they took on embedded slices."""
     predictor.recall([])
-    predictor.set_image(planes[0][0], case.voxel_size)
-    list(predictor.embed_steps())
-    began = time.perf_counter()
-    spec = predictor.teach(NAME, inside, outside)
-    seconds, found = time.perf_counter() - began, []
-    for grey, mask in planes:
+    found, seconds, over = [], [], []
+    for (grey, _), (inside, outside) in zip(planes, drawn, strict=False):
         predictor.set_image(grey, case.voxel_size)
+        list(predictor.embed_steps())
+        began = time.perf_counter()
+        spec = predictor.teach(NAME, inside, outside)
+        seconds.append(time.perf_counter() - began)
+        over.append(spec.over)
+        last, mask = planes[-1]
+        predictor.set_image(last, case.voxel_size)
         found.append(dice(predictor.segment([NAME]) == spec.id, mask))
-    return {"dice": found, "seconds": seconds, "over": spec.over}
+    return {"dice": found, "seconds": seconds, "over": over}
 
 
-def by_forest(planes: list[tuple[NDArray[Any], Mask]], inside: Mask, outside: Mask) -> list[float]:
-    """Let a forest on filtered grey values learn from the same strokes; Dice on both slices."""
+def by_forest(planes: list[Plane], drawn: list[Strokes]) -> list[float]:
+    """Let a forest on filtered grey values learn from the same strokes; Dice on the last slice after each lesson."""
     filtered = [multiscale_basic_features(grey, sigma_min=0.5, sigma_max=16) for grey, _ in planes]
-    forest = RandomForestClassifier(100, min_samples_leaf=3, class_weight="balanced", n_jobs=-1, random_state=0)
-    forest.fit(np.concatenate([filtered[0][inside], filtered[0][outside]]), np.repeat([1, 0], [inside.sum(), outside.sum()]))
-    found = [forest.predict(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape[:2]) > 0 for rows in filtered]
-    return [dice(ours, mask) for ours, (_, mask) in zip(found, planes, strict=True)]
+    rows = [
+        (np.concatenate([f[inside], f[outside]]), [inside.sum(), outside.sum()])
+        for f, (inside, outside) in zip(filtered, drawn, strict=False)
+    ]
+    found = []
+    for lessons in range(1, len(rows) + 1):
+        forest = RandomForestClassifier(100, min_samples_leaf=3, class_weight="balanced", n_jobs=-1, random_state=0)
+        answers = np.concatenate([np.repeat([1, 0], counts) for _, counts in rows[:lessons]])
+        forest.fit(np.concatenate([values for values, _ in rows[:lessons]]), answers)
+        last, mask = filtered[-1], planes[-1][1]
+        found.append(dice(forest.predict(last.reshape(-1, last.shape[-1])).reshape(mask.shape) > 0, mask))
+    return found
 
 
-def measure(predictor: Predictor, data: Path, counts: list[int], seeds: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def measure(predictor: Predictor, data: Path, counts: list[int], draws: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Teach each class with each count of strokes, with several draws of them."""
     for name, case in CASES.items():
         planes = case.read(data)
         for count in counts:
-            drawn = [strokes(planes[0][1], count, np.random.default_rng(seed)) for seed in range(seeds)]
-            ours = [by_network(predictor, case, planes, *pair) for pair in drawn]
-            yield f"{name}, {count} strokes", {"network": ours, "forest": [by_forest(planes, *pair) for pair in drawn]}
+            chance = [np.random.default_rng(seed) for seed in range(draws)]
+            drawn = [[strokes(mask, count, one) for _, mask in planes[:-1]] for one in chance]
+            ours = [by_network(predictor, case, planes, lessons) for lessons in drawn]
+            yield f"{name}, {count} strokes", {"network": ours, "forest": [by_forest(planes, lessons) for lessons in drawn]}
 
 
 def row(name: str, found: dict[str, Any]) -> str:
     """Write a row: mean Dice over the draws, and the lowest."""
     ours, forest = np.array([r["dice"] for r in found["network"]]), np.array(found["forest"])
-    cells = [f"{there.mean():.3f} ({there.min():.3f})" for table in (ours, forest) for there in table.T]
+    cells = [f"{after.mean():.3f} ({after.min():.3f})" for table in (ours, forest) for after in table.T]
     return f"| {name} | {' | '.join(cells)} | {np.mean([r['seconds'] for r in found['network']]):.1f} |"
 
 
@@ -147,7 +164,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "teach.json")
     given = parser.parse_args()
     predictor, results = Predictor(load_checkpoint(given.checkpoint)), {}
-    print("| mean Dice (lowest) of the draws | taught, here | taught, elsewhere | forest, here | forest, elsewhere | seconds |")
+    print("| mean Dice (lowest) of the draws | taught | taught on two slices | forest | forest on two | seconds |")
     print("| --- " * 6 + "|")
     for name, found in measure(predictor, given.data, given.strokes, given.draws):
         results[name] = found

@@ -3,7 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from napari_scsam.config import ClassSpec, Progress, TaughtClass, UserError
 from napari_scsam.data.preprocess import Contrast
 from napari_scsam.infer.predictor import Predictor, finish
+from napari_scsam.infer.teach import Example, fit_prototype
 from napari_scsam.model import Embedding, EncoderFeatures, ScSAM, ScSAMConfig
 
 
@@ -533,6 +534,52 @@ def test_teaching_anew_forgets_the_old_answer(predictor: Predictor, square: np.n
     assert spec.id == 6
     assert len(predictor.classes) == 4
     assert not np.allclose(first, predictor.class_logits(["granule"]))
+
+
+def test_strokes_add_up_until_a_class_is_forgotten(
+    predictor: Predictor, square: np.ndarray, few_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[tuple[int, int]] = []
+
+    def fit(model: ScSAM, examples: Sequence[Example]) -> torch.Tensor:
+        learned.append((sum(int(f.sum()) for _, f, _ in examples), sum(int(b.sum()) for *_, b in examples)))
+        return fit_prototype(model, examples)
+
+    monkeypatch.setattr("napari_scsam.infer.predictor.fit_prototype", fit)
+    nothing, beside = np.zeros(square.shape, bool), strokes(square.shape, np.s_[50:60, 4:8])
+    predictor.set_image(square)
+    spec, foreground, background = teach(predictor, square)
+    before, known = predictor.class_logits(["granule"]), predictor.taught(spec)
+    predictor.set_image(square[::-1])
+    assert predictor.teach("Granule", nothing, beside) == spec
+    predictor.set_image(square)
+    assert not np.allclose(before, predictor.class_logits(["granule"]))
+    (inside, outside), (inside_again, outside_again) = learned
+    assert inside_again == inside >= foreground.sum(), "a stroke where tiles overlap is in both"
+    assert outside >= background.sum()
+    assert outside_again >= outside + beside.sum()
+    predictor.recall([predictor.taught(spec)])
+    predictor.teach("granule", nothing, beside)
+    assert learned[-1][0] == inside
+    predictor.recall([known])  # as it was first, so that what came since does not count
+    with pytest.raises(UserError, match="no stroke marks the new class"):
+        predictor.teach("granule", nothing, beside)
+
+
+def test_only_the_latest_strokes_are_learned_from(predictor: Predictor, square: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: list[int] = []
+
+    def fit(_: ScSAM, examples: Sequence[Example]) -> torch.Tensor:
+        learned.append(len(examples))
+        return torch.ones(256)
+
+    monkeypatch.setattr("napari_scsam.infer.predictor.fit_prototype", fit)
+    monkeypatch.setattr("napari_scsam.infer.predictor.TILES", 3)
+    predictor.set_image(square)
+    for _ in range(3):
+        predictor.teach("granule", strokes(square.shape, np.s_[30:36, 4:145]))
+    assert len(predictor.tiles()) == 2
+    assert learned == [2, 3, 3]
 
 
 def test_a_class_may_be_taught_with_an_id_of_its_own(predictor: Predictor, square: np.ndarray, few_steps: None) -> None:

@@ -351,7 +351,7 @@ def test_segmenting_again_leaves_the_accepted_object_alone(one, classes):
 def test_a_class_is_taught_from_scribbles(one, classes):
     one.prompting.use("scribble")
     one.prompting.teach("granule")
-    assert "nothing marks the new class" in one.said[-1]
+    assert "nothing marks 'granule'" in one.said[-1]
     one.prompting.layers.strokes.add_paths(np.array([[MIDDLE, 60, 85], [MIDDLE, 60, 105]]))
     one.prompting.teach(" granule ")
     assert [spec.name for spec in one.session.classes] == ["mitochondrion", "membrane", "vesicle", "granule"]
@@ -421,6 +421,21 @@ def test_teaching_without_outside_is_advised_against(one):
     (advice,) = [said for said in one.said if said.startswith("droplet is in the list")]
     assert "Outside" not in advice
     assert len(notification_manager.records) == 1
+
+
+def test_more_strokes_may_all_lie_outside(one):
+    teach(one, "granule")
+    notification_manager.records.clear()
+    one.said.clear()
+    one.prompting.other_side()
+    one.prompting.layers.points.add((MIDDLE, 5, 5))
+    one.prompting.teach("Granule")
+    assert [taught.spec.name for taught in one.session.taught] == ["granule"]
+    assert any("strokes add up" in said for said in one.said)
+    assert notification_manager.records == []
+    one.prompting.layers.points.add((MIDDLE, 5, 5))
+    one.prompting.teach("droplet")
+    assert one.said[-1].startswith("nothing marks 'droplet'")
 
 
 def test_a_taught_class_takes_nothing_from_another(one, classes):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from napari_scsam.infer.patch import Patch
 
 DRAG_A_BOX = "A click draws no box; drag one from corner to corner."
-ONE_SIDED = "Nothing was marked Outside: if too much is found, mark objects Inside again and what looks alike Outside, and teach it again."
+ONE_SIDED = "Nothing was marked Outside: if too much is found, mark what looks alike Outside, and teach it again; strokes add up."
 NOTHING_YET = "Nothing is found yet: click on an object first."
 WAY_OUT = ("Enter", "Escape")
 PROMPTS = "prompts"
@@ -315,8 +315,9 @@ class Prompting:
             self.session.say(error)
             return
         foreground, background = (self.layers.drawn(plane, inside=inside) for inside in (True, False))
-        if not foreground.any():
-            self.session.say(UserError("nothing marks the new class; draw scribbles on some of its objects first"))
+        again = any(known.spec == spec for known in self.session.taught)
+        if not foreground.any() and not (again and background.any()):
+            self.session.say(UserError(f"nothing marks {spec.name!r}; draw scribbles on some of its objects first"))
             return
         self._teaching = TeachRequest(request, spec, foreground, background)
         self.session.submit("teach", partial(teach_steps, self.session.engine, self._teaching))
@@ -334,14 +335,15 @@ class Prompting:
 
     def _on_taught(self, taught: TaughtClass) -> None:
         session, spec = self.session, taught.spec
+        again = any(known.spec == spec for known in session.taught)
         session.taught = (*(t for t in session.taught if t.spec != spec), taught)
         session.checkpoint_changed.emit()
         self._target = spec.name
         one_sided = False
         if (asked := self._teaching) is not None:
             self._forget_marks(asked.slice)
-            one_sided = not asked.background.any()
-        then = ONE_SIDED if one_sided else "Segment a slice to see how well it is known."
+            one_sided = not again and not asked.background.any()
+        then = ONE_SIDED if one_sided else "Segment a slice; where it is wrong, draw more and teach it again: strokes add up."
         before = f" It goes before {' and '.join(spec.over)}, found under its strokes till now." if spec.over else ""
         session.status.emit(f"{spec.name} is in the list of classes now.{before} {then}")
         if one_sided:  # the slice may be segmented at once, and what is found there takes the sentence's place

@@ -25,7 +25,7 @@ from napari_scsam.infer.postprocess import keep_only, label_map, likeliest
 from napari_scsam.infer.prepared_slice import AS_IT_IS, HALO, VIEWS, ZOOM_LIMITS, Slice, View, check_slice, resample, zoomed
 from napari_scsam.infer.prompt_answer import PromptAnswer, mask_prompt, prompt_answer
 from napari_scsam.infer.prompts import prompt_tensors, tile_for
-from napari_scsam.infer.teach import HELD, Example, fit_prototype
+from napari_scsam.infer.teach import HELD, TILES, Example, fit_prototype
 from napari_scsam.infer.tile_encoder import TileEncoder
 from napari_scsam.model import Embedding, ScSAM
 
@@ -79,6 +79,8 @@ class Predictor:
         self.load = Load(self.device, self.model.config.tile)
         self._own = model.classes, model.class_prompt.prototypes.detach().clone(), model.thresholds
         self._slice: Slice | None = None
+        self._lessons: dict[str, list[Example]] = {}
+        """What classes were taught by, by name; more strokes add to it."""
         self._answers: dict[Hashable, NDArray[Any]] = {}
         """Labels of all classes on the slices segmented last, by the slice's key: another class is a look-up."""
 
@@ -237,7 +239,8 @@ class Predictor:
         rows = torch.tensor([self.classes.index(c) for c in missing], device=self.device)
 
         def work(tiles: Sequence[Tile]) -> list[tuple[Tile, NDArray[np.float32]]]:
-            return list(zip(tiles, self._decode(self._embed(slice_, tiles), rows, tiles[0]), strict=True))
+            shape = tiles[0].height, tiles[0].width
+            return list(zip(tiles, self._decode(self._embed(slice_, tiles), rows, shape), strict=True))
 
         def take(found: Sequence[tuple[Tile, NDArray[np.float32]]]) -> None:
             for tile, maps in found:
@@ -248,11 +251,11 @@ class Predictor:
         return resample(blend.result(), slice_.shape)
 
     @torch.inference_mode()
-    def _decode(self, embedding: Embedding, rows: Tensor, tile: Tile) -> NDArray[np.float32]:
-        """Decode K classes on B tiles of one size: B×K×Y×X."""
+    def _decode(self, embedding: Embedding, rows: Tensor, shape: tuple[int, int]) -> NDArray[np.float32]:
+        """Decode K classes on B tiles of one shape: B×K×Y×X."""
         with precision(self.device):
             logits = self.model.class_logits(embedding, self.model.class_prompt.prototypes[rows])
-        return to_numpy(logits.float() / self.model.temperature, (tile.height, tile.width))
+        return to_numpy(logits.float() / self.model.temperature, shape)
 
     def class_logits(self, names: Sequence[str] | None = None) -> NDArray[np.float32]:
         """Give logits of classes on the slice at hand, K×Y×X float32.
@@ -391,9 +394,10 @@ class Predictor:
         Parameters
         ----------
         name
-            Of the new class, or of one taught before, which is taught anew. A whole `ClassSpec` keeps its own id.
+            Of the new class, or of one taught before. A whole `ClassSpec` keeps its own id.
         foreground, background
-            Y×X, true where strokes say "this is it" and "this is not".
+            Y×X, true where strokes say "this is it" and "this is not". They add to earlier
+            ones of the class, on this slice or another, until it is forgotten (`recall`).
 
         Returns
         -------
@@ -410,22 +414,25 @@ class Predictor:
         marks = self.marks(foreground, background)
         shape = (marks.shape[1], marks.shape[2])
         touched = [t for t in self.tiles() if marks[(slice(None), *t.inside(shape))].any()]
-        prototype = fit_prototype(self.model, [self._example(marks, t) for t in touched])
-        known_as = name if isinstance(name, str) else name.name
-        spec = self.model.add_class(name, prototype, over=self._held(known_as, marks[0], touched))
+        key = (name if isinstance(name, str) else name.name).casefold()
+        examples = [*self._lessons.get(key, []), *(self._example(marks, t) for t in touched)][-TILES:]
+        prototype = fit_prototype(self.model, examples)
+        spec = self.model.add_class(name, prototype, over=self._held(key, examples))
+        self._lessons[key] = examples
         self.current().forget(spec.name)
         self._answers.clear()
         return spec
 
-    def _held(self, name: str, strokes: NDArray[np.float32], tiles: Sequence[Tile]) -> list[str]:
-        """Name the checkpoint's own classes that are found under strokes (Y×X) which say that here is the class of that name."""
-        own = [c for c in self._own[0] if c.name.casefold() != name.casefold()]
-        rows = [self.classes.index(c) for c in own]
+    def _held(self, name: str, examples: Sequence[Example]) -> list[str]:
+        """Name the checkpoint's own classes that are found where strokes say that here is the class of that (casefolded) name."""
+        own = [c for c in self._own[0] if c.name.casefold() != name]
+        rows = torch.tensor([self.classes.index(c) for c in own], device=self.device)
+        thresholds = self.model.thresholds[rows].cpu().numpy()[:, None, None]
         found = np.zeros(len(own) + 1)
-        for tile in tiles:
-            logits = self._decode(self.embed(tile), torch.tensor(rows, device=self.device), tile)[0]
-            best = likeliest(logits - self.model.thresholds[rows].cpu().numpy()[:, None, None])
-            found += np.bincount(best[cut(strokes, tile) > 0], minlength=len(found))
+        for embedding, foreground, _ in examples:
+            height, width = foreground.shape
+            best = likeliest(self._decode(embedding, rows, (height, width))[0] - thresholds)
+            found += np.bincount(best[foreground.cpu().numpy() > 0], minlength=len(found))
         return [c.name for c, count in zip(own, found[1:], strict=True) if count >= HELD * found.sum()]
 
     def taught(self, spec: ClassSpec) -> TaughtClass:
@@ -434,7 +441,9 @@ class Predictor:
         return TaughtClass(spec, tuple(prototype.tolist()))
 
     def recall(self, taught: Sequence[TaughtClass]) -> None:
-        """Know the checkpoint's own classes and those taught before, and no others."""
+        """Know the checkpoint's own classes and those taught before, and no others; strokes of others are forgotten."""
+        same = {known.spec.name.casefold() for known in map(self.taught, self.classes) if known in taught}
+        self._lessons = {name: examples for name, examples in self._lessons.items() if name in same}
         self.model.classes, prototypes, self.model.thresholds = self._own
         self.model.class_prompt.prototypes = torch.nn.Parameter(prototypes.clone())
         for known in taught:

@@ -14,6 +14,9 @@ from napari_scsam.model import Embedding, ScSAM
 STEPS = 15
 RATE = 0.05
 
+TILES = 12
+"""Most that one class is learned from, the latest: time and memory grow with them."""
+
 HELD = 0.2
 """Share of the strokes' pixels that another class holds, from which on the new one goes before it."""
 
