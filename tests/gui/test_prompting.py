@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from at_once import AtOnce
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
@@ -408,19 +410,33 @@ def test_a_taught_class_is_forgotten_and_its_labels_stay(one, classes):
 
 
 def test_teaching_without_outside_is_advised_against(one):
-    one.session.segment()  # so that the class is segmented at once
     notification_manager.records.clear()
     teach(one, "granule")
-    (advice,) = [said for said in one.said if said.startswith("granule is in the list")]
-    assert "what looks alike Outside, and teach it again" in advice
+    assert "what looks alike Outside, and teach it again" in ONE_SIDED
     assert [record.message for record in notification_manager.records] == [ONE_SIDED], "it outlasts what is found"
     one.prompting.other_side()
     one.prompting.layers.points.add((MIDDLE, 5, 5))
     one.prompting.other_side()
     teach(one, "droplet")
-    (advice,) = [said for said in one.said if said.startswith("droplet is in the list")]
-    assert "Outside" not in advice
     assert len(notification_manager.records) == 1
+
+
+def test_what_was_taught_is_shown_at_once_on_its_slice(one, classes):
+    teach(one, "granule")
+    granule = one.session.classes[-1]
+    assert (labels_of(one).data[MIDDLE] == granule.id).sum() == (DISCS[MIDDLE] > 100).sum()
+    assert not labels_of(one).data[:MIDDLE].any()
+    assert one.session.viewer.layers.selection.active is one.prompting.layers.points, "the tool stays in hand"
+
+
+def test_what_gives_way_to_a_taught_class_is_told(one, monkeypatch):
+    predictor = one.session.engine.predictor
+    found = partial(predictor.model.add_class, prototype=torch.ones(256), over=["mitochondrion", "membrane"])
+    monkeypatch.setattr(predictor, "teach", lambda spec, *_: found(spec))
+    notification_manager.records.clear()
+    teach(one, "granule")
+    (said,) = [record.message for record in notification_manager.records if record.message != ONE_SIDED]
+    assert said == "granule goes before mitochondrion and membrane, found under its strokes till now."
 
 
 def test_more_strokes_may_all_lie_outside(one):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Hashable
 
     from napari_scsam.gui.engine import SliceRequest
+    from napari_scsam.gui.painting import OrganelleLabels
     from napari_scsam.gui.session import Session
     from napari_scsam.infer.patch import Patch
 
@@ -280,19 +281,24 @@ class Prompting:
         return found
 
     def _write_steps(self, found: Found, objects: list[tuple[Plane, Patch]], where: str) -> Generator[None, None, None]:
-        session, target, before = self.session, self.target, self.session.labels
-        output = session.output(found.request.slice) if target is not None else None
+        session, target = self.session, self.target
+        output = self._output(found.request.slice) if target is not None else None
         if output is None or target is None:
             return
         reasons = {word: partial(protect, output.layer) for word, protect in session.protections.items()}
         changed, refused = yield from output.write_object_steps(objects, target.id, reasons)
         output.layer.selected_label = target.id
         self._forget_marks(found.request.slice)
-        if self.layers is not None and output.layer is not before:
-            self.layers.use(self.tool)  # napari selects a layer that is new, and the next click is for the next object
         stay = "".join(f", {grouped(count)} are {word} and stay" for word, count in refused.items() if count)
         back = "; Ctrl+Z takes it back" if changed else ""
         session.status.emit(f"Accepted as {target.name} {where} {grouped(changed)} pixels changed{stay}{back}.")
+
+    def _output(self, request: SliceRequest) -> OrganelleLabels | None:
+        """Give the labels layer that takes what is found; the tool stays in hand, though napari selects a layer that is new."""
+        before, output = self.session.labels, self.session.output(request)
+        if self.layers is not None and output is not None and output.layer is not before:
+            self.layers.use(self.tool)
+        return output
 
     def _forget_marks(self, request: SliceRequest) -> None:
         """Take the marks that led to something away, be they shown or put by."""
@@ -339,16 +345,17 @@ class Prompting:
         session.taught = (*(t for t in session.taught if t.spec != spec), taught)
         session.checkpoint_changed.emit()
         self._target = spec.name
-        one_sided = False
+        session.status.emit(f"{spec.name} is in the list of classes now. Where it is wrong, draw more and teach it again: strokes add up.")
         if (asked := self._teaching) is not None:
             self._forget_marks(asked.slice)
-            one_sided = not again and not asked.background.any()
-        then = ONE_SIDED if one_sided else "Segment a slice; where it is wrong, draw more and teach it again: strokes add up."
-        before = f" It goes before {' and '.join(spec.over)}, found under its strokes till now." if spec.over else ""
-        session.status.emit(f"{spec.name} is in the list of classes now.{before} {then}")
-        if one_sided:  # the slice may be segmented at once, and what is found there takes the sentence's place
-            show_info(ONE_SIDED)
-        session.choose_classes((spec,))
+            session.note_embedded(asked.slice)
+            if self._shown() == asked.slice.plane:
+                self._output(asked.slice)
+            if not again and not asked.background.any():
+                show_info(ONE_SIDED)
+            if not again and spec.over:
+                show_info(f"{spec.name} goes before {' and '.join(spec.over)}, found under its strokes till now.")
+        session.choose_classes((spec,))  # what is found takes the place of the sentence above
 
     # What happens in the viewer
 

@@ -345,6 +345,12 @@ class Session:
         """What works on the worker thread; its verbs are to be submitted, not called."""
         return self._engine
 
+    def note_embedded(self, request: SliceRequest) -> None:
+        """Know that a plane is embedded: classes that are chosen while it is shown are found at once."""
+        if request.embedding in self._embedded:  # it moves to the end: of a slice that is asked for again and again there is one
+            self._embedded.remove(request.embedding)
+        self._embedded.append(request.embedding)
+
     def _shown_is_embedded(self) -> bool:
         try:
             return self.request().embedding in self._embedded
@@ -411,9 +417,7 @@ class Session:
         joins = request.follows(self._last)  # one drag of the slider is one undo step
         yield from output.write_steps(request.plane, labels, ids, replace_edits=self.replace_edits, joins=joins, keep=keep)
         self._last = replace(request, data=None)
-        if request.embedding in self._embedded:  # it moves to the end: of a slice that is asked for again and again there is one
-            self._embedded.remove(request.embedding)
-        self._embedded.append(request.embedding)
+        self.note_embedded(request)
         if len(ids) == 1:
             output.layer.selected_label = ids[0]
         reasons = {word: partial(protect, output.layer, request.plane) for word, protect in self.protections.items()}

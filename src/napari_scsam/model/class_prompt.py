@@ -5,9 +5,9 @@ similarity is a cosine times a learned scale, as in cosine classifiers (Gidaris
 & Komodakis 2018), and the sparse tokens pool the features by attention, so
 nothing is tied to a grid; they also carry the prototype itself.
 
-The cosine is bounded and leaves the length of a feature out. But a cell of EM
-looks much the same to all classes: over classes the cosine varies by a tenth,
-and without the scale the prompts of two classes would hardly differ.
+The cosine leaves out how long a feature is, and with it what tells classes
+apart: the cosines of one cell with all prototypes differ little, and without
+the scale the prompts of two classes hardly would.
 """
 
 from __future__ import annotations
