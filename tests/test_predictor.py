@@ -567,19 +567,21 @@ def test_strokes_add_up_until_a_class_is_forgotten(
 
 
 def test_only_the_latest_strokes_are_learned_from(predictor: Predictor, square: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    learned: list[int] = []
+    learned: list[tuple[int, int]] = []
 
     def fit(_: ScSAM, examples: Sequence[Example]) -> torch.Tensor:
-        learned.append(len(examples))
+        shown = sum(bool(foreground.any()) for _, foreground, _ in examples)
+        learned.append((shown, len(examples) - shown))
         return torch.ones(256)
 
     monkeypatch.setattr("napari_scsam.infer.predictor.fit_prototype", fit)
-    monkeypatch.setattr("napari_scsam.infer.predictor.TILES", 3)
+    monkeypatch.setattr("napari_scsam.infer.teach.TILES", 3)
     predictor.set_image(square)
-    for _ in range(3):
-        predictor.teach("granule", strokes(square.shape, np.s_[30:36, 4:145]))
+    nothing, across = np.zeros(square.shape, bool), strokes(square.shape, np.s_[30:36, 4:145])
+    for marks in ((across, nothing), (nothing, across), (nothing, across), (across, nothing)):
+        predictor.teach("granule", *marks)
     assert len(predictor.tiles()) == 2
-    assert learned == [2, 3, 3]
+    assert learned == [(2, 0), (2, 2), (2, 3), (3, 3)], "however much shows what it is not, what shows the class is not forgotten"
 
 
 def test_a_class_may_be_taught_with_an_id_of_its_own(predictor: Predictor, square: np.ndarray, few_steps: None) -> None:

@@ -25,7 +25,7 @@ from napari_scsam.infer.postprocess import keep_only, label_map, likeliest
 from napari_scsam.infer.prepared_slice import AS_IT_IS, HALO, VIEWS, ZOOM_LIMITS, Slice, View, check_slice, resample, zoomed
 from napari_scsam.infer.prompt_answer import PromptAnswer, mask_prompt, prompt_answer
 from napari_scsam.infer.prompts import prompt_tensors, tile_for
-from napari_scsam.infer.teach import HELD, TILES, Example, fit_prototype
+from napari_scsam.infer.teach import HELD, Example, fit_prototype, latest
 from napari_scsam.infer.tile_encoder import TileEncoder
 from napari_scsam.model import Embedding, ScSAM
 
@@ -415,7 +415,7 @@ class Predictor:
         shape = (marks.shape[1], marks.shape[2])
         touched = [t for t in self.tiles() if marks[(slice(None), *t.inside(shape))].any()]
         key = (name if isinstance(name, str) else name.name).casefold()
-        examples = [*self._lessons.get(key, []), *(self._example(marks, t) for t in touched)][-TILES:]
+        examples = latest([*self._lessons.get(key, []), *(self._example(marks, t) for t in touched)])
         prototype = fit_prototype(self.model, examples)
         spec = self.model.add_class(name, prototype, over=self._held(key, examples))
         self._lessons[key] = examples

@@ -15,7 +15,7 @@ STEPS = 15
 RATE = 0.05
 
 TILES = 12
-"""Most that one class is learned from, the latest: time and memory grow with them."""
+"""Most tiles that show a class and most that only show what it is not: time and memory grow with them."""
 
 HELD = 0.2
 """Share of the strokes' pixels that another class holds, from which on the new one goes before it."""
@@ -51,6 +51,12 @@ def fit_prototype(model: ScSAM, examples: Sequence[Example]) -> Tensor:
         (prototype.grad,) = torch.autograd.grad(loss, [prototype])
         optimiser.step()
     return F.normalize(prototype.detach(), dim=0)
+
+
+def latest(examples: Sequence[Example]) -> list[Example]:
+    """Choose what a class is learned from, out of all that it was ever taught by: the last `TILES` with it, and as many without."""
+    shown = [bool(foreground.any()) for _, foreground, _ in examples]
+    return [e for wanted in (True, False) for e in [e for e, has in zip(examples, shown, strict=True) if has is wanted][-TILES:]]
 
 
 def mean_feature(examples: Sequence[Example]) -> Tensor:
