@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", default="default")
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared/data")
     parser.add_argument("--strokes", type=int, nargs="+", default=[2, 5], help="on objects; twice as many go beside them")
-    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--draws", type=int, default=2)
     parser.add_argument("--out", type=Path, default=HERE / "teach.json")
     given = parser.parse_args()
     predictor, results = Predictor(load_checkpoint(given.checkpoint)), {}
