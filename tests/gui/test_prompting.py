@@ -439,6 +439,21 @@ def test_what_gives_way_to_a_taught_class_is_told(one, monkeypatch):
     assert said == "granule goes before mitochondrion and membrane, found under its strokes till now."
 
 
+def test_a_taught_class_takes_what_is_written_of_those_it_goes_before(one, classes, monkeypatch):
+    one.session.choose_classes(classes[:1])
+    one.session.segment()
+    labels, disc = labels_of(one), DISCS[MIDDLE] > 100
+    assert (labels.data[MIDDLE] == 1).sum() == disc.sum()
+    labels.data[MIDDLE, 90:] = 1  # far from the discs: what is not found to be of the new class stays
+    predictor = one.session.engine.predictor
+    found = partial(predictor.model.add_class, prototype=torch.ones(256), over=["mitochondrion"])
+    monkeypatch.setattr(predictor, "teach", lambda spec, *_: found(spec))
+    teach(one, "granule")
+    granule = one.session.classes[-1]
+    np.testing.assert_array_equal(labels.data[MIDDLE] == granule.id, disc)
+    assert (labels.data[MIDDLE, 90:] == 1).all()
+
+
 def test_more_strokes_may_all_lie_outside(one):
     teach(one, "granule")
     notification_manager.records.clear()

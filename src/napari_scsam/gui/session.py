@@ -413,7 +413,7 @@ class Session:
             return
         ids = [spec.id for spec in request.classes]
         labels, outside = result.on_plane()
-        keep = partial(self._left_alone, output.layer, request, outside)
+        keep = partial(self._left_alone, output.layer, request, labels, outside)
         joins = request.follows(self._last)  # one drag of the slider is one undo step
         yield from output.write_steps(request.plane, labels, ids, replace_edits=self.replace_edits, joins=joins, keep=keep)
         self._last = replace(request, data=None)
@@ -427,14 +427,24 @@ class Session:
             self._worker.submit("prefetch", partial(self._engine.prefetch_steps, request), idle=True)
 
     def _left_alone(
-        self, layer: Labels, request: SliceRequest, outside: NDArray[np.bool_] | None, rows: slice, current: NDArray[Any]
+        self,
+        layer: Labels,
+        request: SliceRequest,
+        labels: NDArray[Any],
+        outside: NDArray[np.bool_] | None,
+        rows: slice,
+        current: NDArray[Any],
     ) -> NDArray[np.bool_]:
         """Tell which pixels of these rows stay: what is protected, outside a region, or of a class that nobody asked for."""
         kept = np.zeros(current.shape, bool) if outside is None else outside[rows].copy()
         for protect in self.protections.values():
             kept |= protect(layer, request.plane, rows, current)
         if not self.replace_edits:
-            kept |= ~np.isin(current, [0, *family(self.classes, request.classes)])
+            others = ~np.isin(current, [0, *family(self.classes, request.classes)])
+            for spec in request.classes:  # a class goes before those it is over, also where they were written already
+                below = [c.id for c in self.classes if c.name in spec.over]
+                others &= ~((labels[rows] == spec.id) & np.isin(current, below))
+            kept |= others
         return kept
 
     def output(self, request: SliceRequest) -> OrganelleLabels | None:
