@@ -371,14 +371,18 @@ def test_what_the_checkpoint_was_trained_on_is_not_taught_over(one, classes):
     assert one.session.classes == classes
 
 
-def test_what_a_checkpoint_was_saved_with_is_taught_anew(one, info):
-    classes = one.session.engine.predictor.classes
+def test_what_a_checkpoint_was_saved_with_is_taught_anew(one, info, monkeypatch):
+    predictor = one.session.engine.predictor
+    classes = predictor.classes
+    found = partial(predictor.model.add_class, prototype=torch.ones(256), over=["mitochondrion"])
+    monkeypatch.setattr(predictor, "teach", lambda spec, *_: found(spec))
     saved = replace(info, classes=classes, training={"taught": {"classes": [classes[2].name], "from": "tiny"}})
     one.session.choose_checkpoint(saved)
     teach(one, classes[2].name.upper())
     (taught,) = one.session.taught
     assert taught.spec == classes[2]
     assert one.session.classes == classes
+    assert one.session.classes[2].over == ("mitochondrion",)
     one.session.forget(taught)
     assert one.session.classes == classes
     assert one.session.taught == ()

@@ -336,9 +336,10 @@ class Session:
 
     @property
     def classes(self) -> tuple[ClassSpec, ...]:
-        """All classes that the network knows."""
+        """All classes that the network knows; one that was taught anew is over what it was found to be over last."""
         own = self.checkpoint.classes if self.checkpoint is not None else ()
-        return (*own, *(taught.spec for taught in self.taught if taught.spec not in own))
+        taught = {known.spec: known.spec for known in self.taught}
+        return (*(taught.pop(spec, spec) for spec in own), *taught.values())
 
     @property
     def engine(self) -> Engine:
