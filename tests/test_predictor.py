@@ -584,6 +584,12 @@ def test_only_the_latest_strokes_are_learned_from(predictor: Predictor, square: 
     assert learned == [(2, 0), (2, 2), (2, 3), (3, 3)], "however much shows what it is not, what shows the class is not forgotten"
 
 
+def test_the_only_class_of_a_network_is_taught_anew(square: np.ndarray, few_steps: None) -> None:
+    predictor = Predictor(ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), [ClassSpec(1, "granule")]), device="cpu")
+    predictor.set_image(square)
+    assert predictor.teach("granule", strokes(square.shape, np.s_[30:36, 24:44])).over == ()
+
+
 def test_a_class_may_be_taught_with_an_id_of_its_own(predictor: Predictor, square: np.ndarray, few_steps: None) -> None:
     predictor.set_image(square)
     spec = predictor.teach(ClassSpec(9, "granule"), strokes(square.shape, np.s_[30:36, 24:44]))

@@ -426,6 +426,8 @@ class Predictor:
     def _held(self, name: str, examples: Sequence[Example]) -> list[str]:
         """Name the checkpoint's own classes that are found where strokes say that here is the class of that (casefolded) name."""
         own = [c for c in self._own[0] if c.name.casefold() != name]
+        if not own:
+            return []
         rows = torch.tensor([self.classes.index(c) for c in own], device=self.device)
         thresholds = self.model.thresholds[rows].cpu().numpy()[:, None, None]
         found = np.zeros(len(own) + 1)
