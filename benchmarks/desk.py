@@ -16,8 +16,8 @@ from qtpy.QtGui import QKeyEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_scsam.gui.correcting import Correcting
 from napari_scsam.gui.session import Session
+from napari_scsam.gui.tools.correct import Correcting
 from napari_scsam.gui.widget import ScSAMWidget
 
 VOXEL, ORIGIN = (40.0, 8.0, 8.0), (400.0, -80.0, 16.0)

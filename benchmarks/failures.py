@@ -17,12 +17,12 @@ import numpy as np
 from benchmarks.shipped import CASES, DATA, Case
 from numpy.typing import NDArray
 
-from napari_scsam.checkpoint import load_checkpoint
+from napari_scsam.checkpoints.checkpoint import load_checkpoint
 from napari_scsam.config import ClassSpec, select_classes
-from napari_scsam.data.preprocess import measure_contrast, normalise
-from napari_scsam.data.volumes import open_labels, open_volume
 from napari_scsam.infer.picture import save_picture
 from napari_scsam.infer.predictor import Predictor
+from napari_scsam.io.contrast import measure_contrast, normalise
+from napari_scsam.io.volumes import open_labels, open_volume
 
 DRAWN = ("dev", "hippocampus_stack", "brain_sbem")
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_scsam.checkpoint import load_checkpoint
+from napari_scsam.checkpoints.checkpoint import load_checkpoint
 from napari_scsam.config import VoxelSize, select_classes
-from napari_scsam.data.volumes import open_labels, open_volume
 from napari_scsam.infer.predictor import Predictor, finish
+from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.train.click_evaluation import evaluate_clicks
 from napari_scsam.train.evaluate import evaluate
 

@@ -20,14 +20,14 @@ from benchmarks.correct import find_all, measure
 from benchmarks.desk import ORIGIN, VOXEL, Desk, Timing, spheres
 from scipy import ndimage
 
-from napari_scsam.data.phantom import MITOCHONDRION, Phantom, make_phantom
-from napari_scsam.data.project_image import copy_image
-from napari_scsam.data.saved_array import SavedArray
-from napari_scsam.gui.exporting import Exporting
-from napari_scsam.gui.project_keeper import ProjectKeeper
-from napari_scsam.gui.prompting import Prompting
-from napari_scsam.gui.reviewing import Reviewing
-from napari_scsam.gui.segmenting import RANGE, Segmenting
+from napari_scsam.gui.project.keeper import ProjectKeeper
+from napari_scsam.gui.tools.export import Exporting
+from napari_scsam.gui.tools.one_object import Prompting
+from napari_scsam.gui.tools.review import Reviewing
+from napari_scsam.gui.tools.segment import RANGE, Segmenting
+from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.project.image import copy_image
+from napari_scsam.samples.phantom import MITOCHONDRION, Phantom, make_phantom
 
 TARGET_MS = 100
 """Of a stall."""

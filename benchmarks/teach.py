@@ -29,7 +29,7 @@ from skimage.morphology import skeletonize
 from sklearn.ensemble import RandomForestClassifier
 
 from napari_scsam import Predictor, load_checkpoint
-from napari_scsam.data.volumes import open_labels, open_volume
+from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.metrics import overlaps
 
 HERE = Path(__file__).resolve().parent

@@ -53,7 +53,7 @@ def emdata() -> Path:
 @pytest.fixture(scope="session")
 def random_model() -> ScSAM:
     """A tiny ScSAM with random weights everywhere, also where it starts at zero; tests must not change it."""
-    from napari_scsam.gui.torch_guard import import_torch_stack
+    from napari_scsam.gui.workarounds.torch_guard import import_torch_stack
 
     import_torch_stack()  # there may have been a window
     import torch
@@ -80,7 +80,7 @@ def model(random_model: ScSAM) -> ScSAM:
 @pytest.fixture(scope="session")
 def checkpoint(random_model: ScSAM, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The random model as a checkpoint file."""
-    from napari_scsam.checkpoint import save_checkpoint
+    from napari_scsam.checkpoints.checkpoint import save_checkpoint
 
     path = tmp_path_factory.mktemp("checkpoints") / "random.safetensors"
     save_checkpoint(path, random_model, summary="Random weights.", licence="BSD-3-Clause", training={"steps": 0})
@@ -118,7 +118,7 @@ def mobile_sam_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole SAM in MobileSAM's form, the smallest there is, with random weights."""
     from official_sam import write_mobile_sam
 
-    from napari_scsam.gui.torch_guard import import_torch_stack
+    from napari_scsam.gui.workarounds.torch_guard import import_torch_stack
 
     import_torch_stack()  # there may have been a window
     return write_mobile_sam(tmp_path_factory.mktemp("mobile_sam") / "tiny_sam.pt")

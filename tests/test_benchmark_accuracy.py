@@ -28,8 +28,8 @@ from benchmarks.accuracy.work import Bench, digest, recipe_of, settings_of
 from sklearn.ensemble import RandomForestClassifier
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.data.preprocess import Contrast
-from napari_scsam.data.volumes import open_labels
+from napari_scsam.io.contrast import Contrast
+from napari_scsam.io.volumes import open_labels
 from napari_scsam.train.recipe import Recipe, read_recipe
 from napari_scsam.train.schedule import TrainStep
 

@@ -21,12 +21,14 @@ from safetensors.torch import load_file
 from segment_anything import sam_model_registry
 from segment_anything.build_sam import _build_sam
 
-from napari_scsam.checkpoint import list_downloads, load_checkpoint, weights_folder
+from napari_scsam.checkpoints.checkpoint import load_checkpoint
+from napari_scsam.checkpoints.registry import list_downloads
 from napari_scsam.config import UserError
-from napari_scsam.data.ome_zarr import write_labels
-from napari_scsam.data.phantom import CLASSES, make_phantom
-from napari_scsam.data.volumes import open_volume
+from napari_scsam.io.labels import write_labels
+from napari_scsam.io.volumes import open_volume
 from napari_scsam.model import ScSAM, image_encoder
+from napari_scsam.paths import weights_folder
+from napari_scsam.samples.phantom import CLASSES, make_phantom
 from napari_scsam.train.finetune import build_model, parameter_groups, train
 from napari_scsam.train.pretrain import PretrainConfig, pretrain
 from napari_scsam.train.recipe import Recipe, Source, read_recipe

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_scsam.config import ClassSpec, select_classes
-from napari_scsam.data.preprocess import Contrast, normalise
-from napari_scsam.data.tiling import Blend, tile_grid
-from napari_scsam.data.tiling import cut as cut_tile
 from napari_scsam.infer.postprocess import label_map
 from napari_scsam.infer.prepared_slice import HALO
+from napari_scsam.infer.tiling import Blend, tile_grid
+from napari_scsam.infer.tiling import cut as cut_tile
+from napari_scsam.io.contrast import Contrast, normalise
 
 Logits = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Y×X grey values in 0..1 to K×Y×X logits, in which background is 0."""

@@ -19,9 +19,9 @@ from benchmarks.accuracy.pixels import PixelPredictor
 from benchmarks.accuracy.plan import VARIANTS, Run, Scale
 from benchmarks.accuracy.unet import UNetLogits, train_unet
 
-from napari_scsam.checkpoint import load_checkpoint
-from napari_scsam.data.volumes import Volume, as_volume, open_labels, open_volume
+from napari_scsam.checkpoints.checkpoint import load_checkpoint
 from napari_scsam.infer.predictor import Predictor, finish
+from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
 from napari_scsam.model import ScSAMConfig
 from napari_scsam.train.calibrate import calibrate
 from napari_scsam.train.evaluate import evaluate

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_scsam.checkpoint import checkpoint_info, find_checkpoint, load_checkpoint, save_checkpoint
+from napari_scsam.checkpoints.checkpoint import checkpoint_info, find_checkpoint, load_checkpoint, save_checkpoint
 from napari_scsam.config import UserError
-from napari_scsam.data.phantom import CLASSES, make_phantom
 from napari_scsam.model import ScSAM, ScSAMConfig
+from napari_scsam.samples.phantom import CLASSES, make_phantom
 
 
 def shipped() -> ScSAM:

@@ -13,12 +13,12 @@ from benchmarks.speed.models import shipped, stack, with_vit_b
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_scsam.data.preprocess import measure_contrast
-from napari_scsam.data.tiling import cut
-from napari_scsam.data.volumes import as_volume
 from napari_scsam.infer.device import precision
 from napari_scsam.infer.lanes import lanes, side_by_side
 from napari_scsam.infer.predictor import Predictor
+from napari_scsam.infer.tiling import cut
+from napari_scsam.io.contrast import measure_contrast
+from napari_scsam.io.volumes import as_volume
 from napari_scsam.model import ScSAM
 from napari_scsam.volume.run import segment_volume
 

@@ -14,7 +14,7 @@ from benchmarks.speed.models import shipped_file, stack
 from napari.layers import Labels
 from qtpy.QtWidgets import QApplication
 
-from napari_scsam.checkpoint import checkpoint_info
+from napari_scsam.checkpoints.checkpoint import checkpoint_info
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.widget import ScSAMWidget
 

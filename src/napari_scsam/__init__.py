@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_scsam.checkpoint import load_checkpoint
+    from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.volume.run import segment_volume
 
@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Predictor": "napari_scsam.infer.predictor",
-    "load_checkpoint": "napari_scsam.checkpoint",
+    "load_checkpoint": "napari_scsam.checkpoints.checkpoint",
     "segment_volume": "napari_scsam.volume.run",
 }
 

@@ -21,7 +21,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels
 
-from napari_scsam.data.project import CLASSES, Project
+from napari_scsam.project.project import CLASSES, Project
 
 RECORD = struct.Struct("=id")
 """Number of an edit, and when it was on the screen."""

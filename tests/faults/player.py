@@ -39,9 +39,9 @@ from napari.utils.notifications import notification_manager
 from real_em import write_real_em
 from watched import Log, Record, read_log, watch
 
-from napari_scsam.data.project import CLASSES, REVIEWED, Project
-from napari_scsam.gui.locks import locked_labels
-from napari_scsam.gui.torch_guard import import_torch_stack
+from napari_scsam.gui.layers.locks import locked_labels
+from napari_scsam.gui.workarounds.torch_guard import import_torch_stack
+from napari_scsam.project.project import CLASSES, REVIEWED, Project
 
 EMDATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SECOND = 1.0

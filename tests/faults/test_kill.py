@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.data.project import create_project
-from napari_scsam.data.project_image import ImageReference, copy_image
-from napari_scsam.data.volumes import open_volume
+from napari_scsam.io.volumes import open_volume
+from napari_scsam.project.image import ImageReference, copy_image
+from napari_scsam.project.project import create_project
 
 HERE = Path(__file__).parent
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks the processes that are killed")

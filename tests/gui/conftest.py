@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_scsam.checkpoint import CheckpointInfo
+from napari_scsam.checkpoints.checkpoint import CheckpointInfo
 from napari_scsam.config import ClassSpec, Progress, UserError
-from napari_scsam.gui.engine import Engine
+from napari_scsam.gui.jobs.engine import Engine
 
 CLASSES = (
     ClassSpec(1, "mitochondrion", "#e6553c", "The power plant"),

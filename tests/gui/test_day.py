@@ -13,8 +13,8 @@ from desk import CTRL, SHIFT, Desk
 from qtpy.QtCore import Qt
 from real_em import ORIGIN, SIZE, Predict, library, write_real_em
 
-from napari_scsam.data.volumes import open_labels
-from napari_scsam.gui.locks import locked_labels
+from napari_scsam.gui.layers.locks import locked_labels
+from napari_scsam.io.volumes import open_labels
 from napari_scsam.train.recipe import read_recipe
 
 pytestmark = [pytest.mark.gui, pytest.mark.emdata, pytest.mark.slow]

@@ -11,13 +11,14 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.config import UserError
-from napari_scsam.data.project import Project
-from napari_scsam.gui import edit_writing, object_work
-from napari_scsam.gui.correcting import Correcting
-from napari_scsam.gui.locks import lock, locked_labels
-from napari_scsam.gui.project_keeper import ProjectKeeper
-from napari_scsam.gui.prompting import Prompting
-from napari_scsam.gui.segmenting import Segmenting
+from napari_scsam.gui.layers import write_edit as edit_writing
+from napari_scsam.gui.layers.locks import lock, locked_labels
+from napari_scsam.gui.project.keeper import ProjectKeeper
+from napari_scsam.gui.tools import correct_work as object_work
+from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.one_object import Prompting
+from napari_scsam.gui.tools.segment import Segmenting
+from napari_scsam.project.project import Project
 
 pytestmark = pytest.mark.gui
 

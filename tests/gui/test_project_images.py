@@ -10,12 +10,12 @@ from at_once import AtOnce
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
-from napari_scsam.data.project import Project
-from napari_scsam.data.saved_array import SavedArray
-from napari_scsam.gui.project_keeper import ProjectKeeper
-from napari_scsam.gui.project_model import ProjectModel
-from napari_scsam.gui.reviewing import Reviewing
+from napari_scsam.gui.project.keeper import ProjectKeeper
+from napari_scsam.gui.project.model import ProjectModel
 from napari_scsam.gui.session import Session
+from napari_scsam.gui.tools.review import Reviewing
+from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.project.project import Project
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_project_for_another_image_leaves_the_first_one_alone(one, other, tmp_
 
 
 def test_a_project_that_cannot_be_written_is_told_and_another_one_opens(one, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_scsam.data.saved_chunks.RETRY", 0.1)
+    monkeypatch.setattr("napari_scsam.io.saved_chunks.RETRY", 0.1)
     one.keeper.save_as(str(tmp_path / "copy"))
     broken, chunks = one.keeper.project, one.keeper.labels.data._memory
     stored = chunks.stored

@@ -11,7 +11,7 @@ import tifffile
 from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
 
-from napari_scsam.checkpoint import checkpoint_info, list_checkpoints, save_checkpoint
+from napari_scsam.checkpoints.checkpoint import checkpoint_info, list_checkpoints, save_checkpoint
 
 pytestmark = [pytest.mark.gui, pytest.mark.emdata, pytest.mark.slow]
 
@@ -51,7 +51,7 @@ def checkpoint(tmp_path_factory, classes):
     shipped = list_checkpoints()
     if shipped:
         return shipped[0]
-    from napari_scsam.gui.torch_guard import import_torch_stack
+    from napari_scsam.gui.workarounds.torch_guard import import_torch_stack
 
     import_torch_stack()
     from napari_scsam.model import ScSAM, ScSAMConfig
@@ -132,10 +132,10 @@ def test_pick_segment_cancel_undo_redo_switch(emdata, real_window, wait, capsys)
 
 
 def test_a_megapixel_is_written_without_freezing_the_window(make_napari_viewer, wait, capsys, classes):
-    from napari_scsam.gui.layers import new_labels
-    from napari_scsam.gui.painting import OrganelleLabels
-    from napari_scsam.gui.plane import Plane
-    from napari_scsam.gui.worker import Worker
+    from napari_scsam.gui.jobs.worker import Worker
+    from napari_scsam.gui.layers.class_table import new_labels
+    from napari_scsam.gui.layers.plane import Plane
+    from napari_scsam.gui.layers.write_prediction import OrganelleLabels
 
     viewer = make_napari_viewer(show=True)
     image = viewer.add_image(np.zeros((4, 1024, 1024), np.uint8))

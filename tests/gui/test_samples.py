@@ -12,9 +12,9 @@ from napari.utils.notifications import notification_manager
 from npe2 import PluginManifest
 
 from napari_scsam.config import UserError
-from napari_scsam.data.phantom import CLASSES
-from napari_scsam.data.samples import list_samples
 from napari_scsam.gui import samples
+from napari_scsam.samples.phantom import CLASSES
+from napari_scsam.samples.public import list_samples
 
 
 def test_phantom_gives_an_image_and_its_true_labels_called_synthetic() -> None:

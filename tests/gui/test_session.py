@@ -16,8 +16,8 @@ from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.config import ClassSpec, Progress, UserError
-from napari_scsam.gui.layers import VOXEL_SIZE
-from napari_scsam.gui.plane import Plane
+from napari_scsam.gui.layers.class_table import VOXEL_SIZE
+from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.session import OF_IMAGE, Session
 
 
@@ -289,7 +289,7 @@ def test_napari_has_its_units_before_the_worker_thread_needs_them():
     code = """
 import pint
 from napari.components import ViewerModel
-from napari_scsam.gui.engine import Engine
+from napari_scsam.gui.jobs.engine import Engine
 from napari_scsam.gui.session import Session
 units = pint.get_application_registry()
 before = type(units.get()).__name__

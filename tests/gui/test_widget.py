@@ -7,9 +7,9 @@ import pytest
 from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 
-from napari_scsam.data.project import Project
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.widget import ScSAMWidget
+from napari_scsam.project.project import Project
 
 pytestmark = pytest.mark.gui
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_scsam.gui.worker import Report
+from napari_scsam.gui.jobs.worker import Report
 
 
 class AtOnce:

@@ -11,13 +11,13 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_scsam.gui.correcting import Correcting
-from napari_scsam.gui.exporting import Exporting
-from napari_scsam.gui.project_keeper import ProjectKeeper
-from napari_scsam.gui.project_layers import show_position
-from napari_scsam.gui.prompting import Prompting
-from napari_scsam.gui.reviewing import Reviewing
+from napari_scsam.gui.project.keeper import ProjectKeeper
+from napari_scsam.gui.project.layers import show_position
 from napari_scsam.gui.session import Session
+from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.export import Exporting
+from napari_scsam.gui.tools.one_object import Prompting
+from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.widget import ScSAMWidget
 
 SHIFT, CTRL, NONE = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.NoModifier

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from loopback import listening
 
-from napari_scsam.data.download import RemoteFile
-from napari_scsam.data.registry import Download
+from napari_scsam.checkpoints.registry import Download
+from napari_scsam.io.download import RemoteFile
 
 WIDTHS, DEPTHS, HEADS, WINDOWS = (64, 128, 160, 320), (2, 2, 6, 2), (2, 4, 5, 10), (7, 7, 14, 7)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from napari_scsam.data.project_image import copy_image
-from napari_scsam.gui.torch_guard import import_torch_stack
+from napari_scsam.gui.workarounds.torch_guard import import_torch_stack
+from napari_scsam.project.image import copy_image
 
 SIZE, ORIGIN = (40.0, 8.0, 8.0), (400.0, 80.0, 16.0)
 """As if its voxels were anisotropic, away from the origin."""
@@ -29,10 +29,10 @@ def write_real_em(emdata: Path, folder: Path) -> Path:
 def library(image: Path) -> Predict:
     """Segment the slices of an image without a window."""
     import_torch_stack()  # there may have been a window
-    from napari_scsam.checkpoint import load_checkpoint
-    from napari_scsam.data.preprocess import measure_contrast
-    from napari_scsam.data.volumes import open_volume
+    from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.io.contrast import measure_contrast
+    from napari_scsam.io.volumes import open_volume
 
     volume, predictor = open_volume(image), Predictor(load_checkpoint("default"), "cpu")
     contrast = measure_contrast(volume.data)

@@ -25,7 +25,8 @@ def add_checkpoints(commands: Any) -> None:
 
 def run_list(_: argparse.Namespace) -> None:
     """One line a checkpoint, and one for weights that can be fetched."""
-    from napari_scsam.checkpoint import list_checkpoints, list_downloads
+    from napari_scsam.checkpoints.checkpoint import list_checkpoints
+    from napari_scsam.checkpoints.registry import list_downloads
 
     infos = list_checkpoints()
     for info in infos:
@@ -37,8 +38,8 @@ def run_list(_: argparse.Namespace) -> None:
 
 def run_download(arguments: argparse.Namespace) -> None:
     """Fetch weights, make a checkpoint of them that answers clicks, and say where the file is that training takes."""
-    from napari_scsam.checkpoint import download_weights
-    from napari_scsam.published import make_checkpoint
+    from napari_scsam.checkpoints.published import make_checkpoint
+    from napari_scsam.checkpoints.registry import download_weights
 
     file = show(download_weights(arguments.name))
     made = show(make_checkpoint(arguments.name, file))
@@ -48,7 +49,7 @@ def run_download(arguments: argparse.Namespace) -> None:
 
 def run_info(arguments: argparse.Namespace) -> None:
     """Print the card inside a checkpoint."""
-    from napari_scsam.checkpoint import checkpoint_info
+    from napari_scsam.checkpoints.checkpoint import checkpoint_info
 
     info = checkpoint_info(arguments.checkpoint)
     if arguments.json:
@@ -62,6 +63,6 @@ def run_info(arguments: argparse.Namespace) -> None:
 
 def run_verify(arguments: argparse.Namespace) -> None:
     """Load a checkpoint and look at every weight."""
-    from napari_scsam.checkpoint import verify_checkpoint
+    from napari_scsam.checkpoints.checkpoint import verify_checkpoint
 
     print(f"{verify_checkpoint(arguments.checkpoint)}: whole")

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from napari_scsam.config import Progress
 
 if TYPE_CHECKING:
-    from napari_scsam.data.volumes import Volume
+    from napari_scsam.io.volumes import Volume
     from napari_scsam.model import ScSAM
 
 

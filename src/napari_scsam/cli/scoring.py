@@ -39,9 +39,9 @@ def add_evaluate(commands: Any) -> None:
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
     """Print the scores of each class, and of clicks."""
-    from napari_scsam.checkpoint import load_checkpoint
-    from napari_scsam.data.volumes import open_labels, open_volume
+    from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.io.volumes import open_labels, open_volume
     from napari_scsam.train.click_evaluation import evaluate_clicks
     from napari_scsam.train.evaluate import UnknownLabelError, evaluate
 
@@ -106,9 +106,9 @@ def add_measure(commands: Any) -> None:
 
 def run_measure(arguments: argparse.Namespace) -> None:
     """Measure the connected objects of each class."""
-    from napari_scsam.data.find_labels import find_labels, listed_labels
-    from napari_scsam.data.ome_zarr import read_class_table
-    from napari_scsam.data.volumes import open_labels
+    from napari_scsam.io.find_labels import find_labels, listed_labels
+    from napari_scsam.io.labels import read_class_table
+    from napari_scsam.io.volumes import open_labels
     from napari_scsam.volume.ledger import LEDGER
     from napari_scsam.volume.measure import SMALLEST, measure, write_table
 

@@ -27,8 +27,8 @@ def add_segment(commands: Any) -> None:
 
 def run_segment(arguments: argparse.Namespace) -> None:
     """Label a volume."""
-    from napari_scsam.checkpoint import load_checkpoint
-    from napari_scsam.data.volumes import open_volume
+    from napari_scsam.checkpoints.checkpoint import load_checkpoint
+    from napari_scsam.io.volumes import open_volume
     from napari_scsam.volume.ledger import LEDGER
     from napari_scsam.volume.run import segment_volume
 
@@ -58,9 +58,9 @@ def add_embed(commands: Any) -> None:
 
 def run_embed(arguments: argparse.Namespace) -> None:
     """Keep a volume's embeddings on disk, and say where and how large they are."""
-    from napari_scsam.checkpoint import load_checkpoint
-    from napari_scsam.data.volumes import open_volume
+    from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.disk_cache import default_cache
+    from napari_scsam.io.volumes import open_volume
     from napari_scsam.volume.embed import embed_volume
 
     volume, model, disk = open_volume(arguments.image, arguments.voxel_size), load_checkpoint(arguments.checkpoint), default_cache()

@@ -85,7 +85,7 @@ def check_finished(out: Path, overwrite: bool) -> None:
 
 def run_pretrain(arguments: argparse.Namespace) -> None:
     """Train a masked autoencoder."""
-    from napari_scsam.data.volumes import open_volume
+    from napari_scsam.io.volumes import open_volume
     from napari_scsam.train.pretrain import PretrainConfig, pretrain
     from napari_scsam.train.recipe import RANDOM
 
@@ -100,10 +100,10 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
 
 def run_pseudo_label(arguments: argparse.Namespace) -> None:
     """Write labels of what is sure, and the mask that says where that is."""
-    from napari_scsam.checkpoint import load_checkpoint
-    from napari_scsam.data.label_tiff import write_label_tiff
-    from napari_scsam.data.volumes import open_volume
+    from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.io.label_tiff import write_label_tiff
+    from napari_scsam.io.volumes import open_volume
     from napari_scsam.train.pseudo_labels import pseudo_labels
     from napari_scsam.volume.output import check_output
 

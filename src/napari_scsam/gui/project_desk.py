@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from napari_scsam.gui.class_map_dialog import ClassMapDialog
-from napari_scsam.gui.export_panel import ExportPanel
-from napari_scsam.gui.exporting import Exporting
-from napari_scsam.gui.layers import classes_of
+from napari_scsam.gui.layers.class_table import classes_of
 from napari_scsam.gui.notify import sentence
-from napari_scsam.gui.project_keeper import ProjectKeeper
-from napari_scsam.gui.project_model import ProjectModel
-from napari_scsam.gui.project_panel import ProjectPanel
-from napari_scsam.gui.recent import recent_projects
-from napari_scsam.gui.review_panel import ReviewPanel
-from napari_scsam.gui.reviewing import Reviewing
+from napari_scsam.gui.panels.export import ExportPanel
+from napari_scsam.gui.panels.parts.class_map_dialog import ClassMapDialog
+from napari_scsam.gui.panels.project import ProjectPanel
+from napari_scsam.gui.panels.review import ReviewPanel
+from napari_scsam.gui.preferences import recent_projects
+from napari_scsam.gui.project.keeper import ProjectKeeper
+from napari_scsam.gui.project.model import ProjectModel
+from napari_scsam.gui.tools.export import Exporting
+from napari_scsam.gui.tools.review import Reviewing
 
 if TYPE_CHECKING:
+    from napari_scsam.gui.links import Links
     from napari_scsam.gui.session import Session
-    from napari_scsam.gui.widget import Links
 
 
 class ProjectDesk:

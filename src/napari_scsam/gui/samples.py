@@ -9,9 +9,9 @@ from napari.utils import DirectLabelColormap, progress
 from napari.utils.notifications import show_info
 
 from napari_scsam.config import UserError, VoxelSize
-from napari_scsam.data.phantom import make_phantom
-from napari_scsam.data.samples import fetch_sample
 from napari_scsam.gui.notify import tell
+from napari_scsam.samples.phantom import make_phantom
+from napari_scsam.samples.public import fetch_sample
 
 LayerData = tuple[Any, dict[str, Any], str]
 

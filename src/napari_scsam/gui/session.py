@@ -22,23 +22,23 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, NoClassesError, TaughtClass, UserError, VoxelSize, family
-from napari_scsam.data.preprocess import Contrast
-from napari_scsam.gui.engine import Engine, ModelInfo, Segmentation, SliceRequest
-from napari_scsam.gui.garbage import Garbage
-from napari_scsam.gui.layers import read_units
+from napari_scsam.gui.jobs.engine import Engine, ModelInfo, Segmentation, SliceRequest
+from napari_scsam.gui.jobs.worker import Report, Worker
+from napari_scsam.gui.layers.class_table import read_units
+from napari_scsam.gui.layers.images import Sources
+from napari_scsam.gui.layers.labels_for_image import Outputs
+from napari_scsam.gui.layers.plane import Plane, check_image, full_resolution, shown_plane
+from napari_scsam.gui.layers.write_prediction import OrganelleLabels
 from napari_scsam.gui.notify import capital, sentence, tell
-from napari_scsam.gui.outputs import Outputs
-from napari_scsam.gui.painting import OrganelleLabels
-from napari_scsam.gui.plane import Plane, check_image, full_resolution, shown_plane
-from napari_scsam.gui.sources import Sources
-from napari_scsam.gui.worker import Report, Worker
+from napari_scsam.gui.workarounds.garbage import Garbage
+from napari_scsam.io.contrast import Contrast
 
 if TYPE_CHECKING:
     from napari.types import LayerData
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
-    from napari_scsam.checkpoint import CheckpointInfo
+    from napari_scsam.checkpoints.checkpoint import CheckpointInfo
 
 Protection = Callable[[Labels, Plane, slice, NDArray[Any]], NDArray[np.bool_]]
 """Given a labels layer, a plane, rows of it and their labels: which of these pixels the model must not change."""
@@ -102,6 +102,7 @@ class Session:
         self.prefetch = True
         self.careful = False
         self.window_is_gone = False
+        self._garbage: Garbage | None = None
         self._viewer = weakref.ref(viewer)
         Affine(ndim=2)  # makes napari's table of units, which breaks when the worker thread and this one ask for it first at once
         self.protections: dict[str, Protection] = {}
@@ -389,11 +390,17 @@ class Session:
             self._show_model("Not loaded")
 
     def _on_loaded(self, model: ModelInfo) -> None:
-        self.part(Garbage).set_aside()
+        self._set_aside_garbage()
         if self.model_state != f"Runs on {model.device}":  # else it was only reminded of what it was taught
             clicks_only = self.checkpoint is not None and self.checkpoint.prompts_only
             self.status.emit(f"Ready on {model.device}{' for clicks and boxes: point at an object' if clicks_only else ''}.")
         self._show_model(f"Runs on {model.device}")
+
+    def _set_aside_garbage(self) -> None:
+        if self._garbage is None and (viewer := self._viewer()) is not None:
+            self._garbage = Garbage(viewer, self.ended, self.trickle)
+        if self._garbage is not None:
+            self._garbage.set_aside()
 
     def _show_model(self, state: str) -> None:
         if state != self.model_state:

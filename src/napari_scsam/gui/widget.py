@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Image
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from napari_scsam.checkpoint import checkpoint_info, find_checkpoint, list_checkpoints
+from napari_scsam.checkpoints.checkpoint import checkpoint_info, find_checkpoint, list_checkpoints
 from napari_scsam.config import UserError
-from napari_scsam.gui.canvas_guard import keep_to_own_canvas
-from napari_scsam.gui.correct_panel import CorrectPanel
-from napari_scsam.gui.correcting import Correcting
-from napari_scsam.gui.field_keys import keep_keys_in_fields
-from napari_scsam.gui.field_wheel import scroll_past_fields
-from napari_scsam.gui.getting import Getting
-from napari_scsam.gui.model_panel import ModelPanel
+from napari_scsam.gui.links import Links
 from napari_scsam.gui.notify import tell
+from napari_scsam.gui.panels.correct import CorrectPanel
+from napari_scsam.gui.panels.model import ModelPanel
+from napari_scsam.gui.panels.one_object import PromptPanel
+from napari_scsam.gui.panels.segment import SegmentPanel
+from napari_scsam.gui.panels.volume import VolumePanel
+from napari_scsam.gui.panels.work_bar import DOWNLOAD, NETWORK, TOOLS, WorkBar
 from napari_scsam.gui.project_desk import ProjectDesk
-from napari_scsam.gui.prompt_panel import PromptPanel
-from napari_scsam.gui.prompting import Prompting
-from napari_scsam.gui.saving_model import SavingModel
-from napari_scsam.gui.segment_panel import SegmentPanel
-from napari_scsam.gui.segmenting import Segmenting
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.shortcuts import CARRY, CORRECT, OTHER_SIDE, PROMPT, REVIEW, SEGMENT, register_shortcuts
-from napari_scsam.gui.undoing import Undoing
-from napari_scsam.gui.volume_panel import VolumePanel
-from napari_scsam.gui.work_bar import DOWNLOAD, NETWORK, TOOLS, WorkBar
+from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.download import Getting
+from napari_scsam.gui.tools.one_object import Prompting
+from napari_scsam.gui.tools.save_model import SavingModel
+from napari_scsam.gui.tools.segment import Segmenting
+from napari_scsam.gui.tools.shortcuts import CARRY, CORRECT, OTHER_SIDE, PROMPT, REVIEW, SEGMENT, register_shortcuts
+from napari_scsam.gui.tools.undo import Undoing
+from napari_scsam.gui.workarounds.canvas_guard import keep_to_own_canvas
+from napari_scsam.gui.workarounds.field_keys import keep_keys_in_fields
+from napari_scsam.gui.workarounds.field_wheel import scroll_past_fields
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -249,26 +249,3 @@ class ScSAMWidget(QWidget):
             self._session.choose_checkpoint(checkpoint_info(path))
         except UserError as error:
             tell(error)
-
-
-class Links:
-    """What listens to a session and a viewer on behalf of a widget, and ends with it."""
-
-    def __init__(self, session: Session) -> None:
-        self._session: Session | None = session
-        self._pairs: list[tuple[Any, Callable[..., Any]]] = []
-        session.attach()
-
-    def add(self, signal: Any, slot: Callable[..., Any]) -> None:
-        """Connect a psygnal signal or a napari event."""
-        signal.connect(slot)
-        self._pairs.append((signal, slot))
-
-    def cut(self, *_: object, window_is_gone: bool = False) -> None:
-        """Disconnect everything and leave the session; again is free. `window_is_gone`: not the dock alone was closed."""
-        for signal, slot in self._pairs:
-            signal.disconnect(slot)
-        self._pairs.clear()
-        if self._session is not None:
-            self._session.detach(window_is_gone=window_is_gone)
-        self._session = None

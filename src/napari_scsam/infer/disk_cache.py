@@ -20,12 +20,9 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from napari_scsam.config import UserError
-from napari_scsam.data.download import cache_folder
-from napari_scsam.data.lazy import READ_ERRORS
-from napari_scsam.data.zarr_volumes import ZarrArray
-
-LIMIT_VARIABLE = "NAPARI_SCSAM_CACHE_GB"
-DEFAULT_GB = 20.0
+from napari_scsam.io.lazy import READ_ERRORS
+from napari_scsam.io.zarr_volumes import ZarrArray
+from napari_scsam.paths import CACHE_LIMIT_VARIABLE, cache_folder, cache_limit_text
 
 SHARD_BYTES = 16 << 20
 """A tile added to a shard rewrites it, so shards stay small; fewer, larger files are kinder to a cluster's disk."""
@@ -155,11 +152,11 @@ def default_cache() -> DiskCache | None:
     UserError
         When it is no number of gigabytes.
     """
-    text = os.environ.get(LIMIT_VARIABLE, "") or str(DEFAULT_GB)
+    text = cache_limit_text()
     try:
         gigabytes = float(text)
     except ValueError:
         gigabytes = -1.0
     if not 0 <= gigabytes < float("inf"):
-        raise UserError(f"{LIMIT_VARIABLE} is {text!r}; set it to the gigabytes that embeddings may take on disk, or 0 for none")
+        raise UserError(f"{CACHE_LIMIT_VARIABLE} is {text!r}; set it to the gigabytes that embeddings may take on disk, or 0 for none")
     return DiskCache(cache_folder() / "embeddings", int(gigabytes * 1e9)) if gigabytes else None

@@ -13,8 +13,8 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 import torch
 
 from napari_scsam.config import Progress
-from napari_scsam.data.tiling import MULTIPLE
 from napari_scsam.infer.lanes import lanes
+from napari_scsam.infer.tiling import MULTIPLE
 
 TILES_IN_A_BATCH = {"cuda": 8}
 """A GPU is busier with several tiles in a batch; a CPU takes them side by side."""

@@ -14,8 +14,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_scsam.config import ClassSpec, Progress, TaughtClass, UserError, as_part, parse_voxel_size, select_classes
-from napari_scsam.data.preprocess import Contrast, measure_contrast, normalise
-from napari_scsam.data.tiling import Blend, Tile, cut
 from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.infer.disk_cache import DiskCache
 from napari_scsam.infer.embeddings import EmbeddingCache, join
@@ -27,6 +25,8 @@ from napari_scsam.infer.prompt_answer import PromptAnswer, mask_prompt, prompt_a
 from napari_scsam.infer.prompts import prompt_tensors, tile_for
 from napari_scsam.infer.teach import HELD, Example, fit_prototype, latest
 from napari_scsam.infer.tile_encoder import TileEncoder
+from napari_scsam.infer.tiling import Blend, Tile, cut
+from napari_scsam.io.contrast import Contrast, measure_contrast, normalise
 from napari_scsam.model import Embedding, ScSAM
 
 T = TypeVar("T")

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from napari_scsam.config import UserError
-from napari_scsam.data.tiling import tile_grid
 from napari_scsam.infer.tile_encoder import Grid
+from napari_scsam.infer.tiling import tile_grid
 
 HALO = 32
 """Pixels along a tile's border that its neighbour answers better."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_scsam.config import UserError
-from napari_scsam.data.tiling import Tile
+from napari_scsam.infer.tiling import Tile
 
 OUTSIDE = -10.0
 """Logit of pixels that lie outside the tile."""

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from napari_scsam.config import UserError
-from napari_scsam.data.tiling import MULTIPLE, Tile
+from napari_scsam.infer.tiling import MULTIPLE, Tile
 
 NO_POINT = -1
 """Label of a point that SAM is to ignore."""

@@ -21,8 +21,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_scsam.config import Progress, VoxelSize
-from napari_scsam.data.tiling import Tile, cut
 from napari_scsam.infer.patch import Patch, agreement, on_one_frame, patch_of
+from napari_scsam.infer.tiling import Tile, cut
 from napari_scsam.metrics import EIGHT_NEIGHBOURS
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_scsam.data.tiling import Tile, cut
 from napari_scsam.infer.device import precision
 from napari_scsam.infer.disk_cache import DiskCache, Values
+from napari_scsam.infer.tiling import Tile, cut
 from napari_scsam.model import Embedding, EncoderFeatures, ScSAM
 from napari_scsam.model.image_encoder import EMBED_DIM, STRIDE
 

@@ -1,7 +1,7 @@
 """Published weights: reading them safely, and their names and shapes for ours.
 
 The one file of this room that opens files, so that `build_sam_encoder` can
-take a path; every other format is the business of `napari_scsam.checkpoint`.
+take a path; every other format is the business of `napari_scsam.checkpoints.checkpoint`.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from napari_scsam.config import Progress, UserError
-from napari_scsam.data.preprocess import measure_contrast
-from napari_scsam.data.volumes import Volume
 from napari_scsam.infer.predictor import Predictor
+from napari_scsam.io.contrast import measure_contrast
+from napari_scsam.io.volumes import Volume
 from napari_scsam.metrics import mean, overlaps
 from napari_scsam.train.dataset import lookup
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, Progress, UserError
-from napari_scsam.data.preprocess import measure_contrast
-from napari_scsam.data.volumes import Volume
 from napari_scsam.infer.patch import Patch, agreement
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.infer.prompt_answer import PromptAnswer
+from napari_scsam.io.contrast import measure_contrast
+from napari_scsam.io.volumes import Volume
 from napari_scsam.metrics import interval, resamples
 from napari_scsam.train.dataset import SMALLEST_OBJECT, lookup
 from napari_scsam.train.evaluate import check_slices

@@ -12,9 +12,9 @@ from scipy import ndimage
 from torch import Tensor
 
 from napari_scsam.config import UserError
-from napari_scsam.data.preprocess import measure_contrast, normalise
-from napari_scsam.data.review import find_reviewed
-from napari_scsam.data.volumes import Volume, open_labels, open_volume
+from napari_scsam.io.contrast import measure_contrast, normalise
+from napari_scsam.io.volumes import Volume, open_labels, open_volume
+from napari_scsam.project.review import find_reviewed
 from napari_scsam.train.augment import decoy, mass, random_grid, restain, sample, sheathe, uniform, vary_grey, window
 from napari_scsam.train.recipe import Recipe, Source
 

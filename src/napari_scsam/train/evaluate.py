@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from napari_scsam.config import ClassSpec, Progress, UserError
-from napari_scsam.data.preprocess import measure_contrast
-from napari_scsam.data.volumes import Volume
 from napari_scsam.infer.postprocess import written_as
 from napari_scsam.infer.predictor import Predictor
+from napari_scsam.io.contrast import measure_contrast
+from napari_scsam.io.volumes import Volume
 from napari_scsam.metrics import boundary_match, calibration, object_match, overlaps
 from napari_scsam.train.dataset import SMALLEST_OBJECT, lookup
 from napari_scsam.train.scores import ClassCounts, Limits, Scores

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_scsam.checkpoint import checkpoint_info, load_checkpoint, load_mae, save_checkpoint
+from napari_scsam.checkpoints.checkpoint import checkpoint_info, load_checkpoint, load_mae, save_checkpoint
+from napari_scsam.checkpoints.published import load_sam
 from napari_scsam.config import ClassSpec, UserError, missing_classes
-from napari_scsam.data.volumes import open_labels, open_volume
 from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.infer.predictor import Predictor
+from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.model import EncoderFeatures, ScSAM
 from napari_scsam.model.image_encoder import EMBED_DIM
-from napari_scsam.published import load_sam
 from napari_scsam.train.calibrate import calibrate
 from napari_scsam.train.dataset import Batch, LabelledCrops
 from napari_scsam.train.drawing import draw_steps, generator_of

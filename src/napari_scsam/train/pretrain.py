@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_scsam.checkpoint import load_mae, save_mae
+from napari_scsam.checkpoints.checkpoint import load_mae, save_mae
 from napari_scsam.config import UserError
-from napari_scsam.data.preprocess import measure_contrast, normalise
-from napari_scsam.data.volumes import Volume
 from napari_scsam.infer.device import choose_device, precision
+from napari_scsam.io.contrast import measure_contrast, normalise
+from napari_scsam.io.volumes import Volume
 from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
 from napari_scsam.train.augment import Augmentation, random_grid, sample, uniform, vary_grey, window
 from napari_scsam.train.drawing import draw_steps

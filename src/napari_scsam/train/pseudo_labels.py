@@ -10,9 +10,9 @@ from scipy import ndimage
 from scipy.special import softmax
 
 from napari_scsam.config import ClassSpec, Progress, select_classes
-from napari_scsam.data.preprocess import Contrast
-from napari_scsam.data.volumes import Volume
 from napari_scsam.infer.predictor import Predictor
+from napari_scsam.io.contrast import Contrast
+from napari_scsam.io.volumes import Volume
 from napari_scsam.train.pretrain import planes_of
 
 LOOKS = ((1.0, 0.0), (0.7, 0.1), (0.5, 0.15))

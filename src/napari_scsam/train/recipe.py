@@ -16,9 +16,9 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from napari_scsam.checkpoint import find_checkpoint
+from napari_scsam.checkpoints.checkpoint import find_checkpoint
 from napari_scsam.config import ClassSpec, TaughtClass, UserError, VoxelSize, parse_classes, parse_voxel_size
-from napari_scsam.data.tiling import MULTIPLE
+from napari_scsam.infer.tiling import MULTIPLE
 from napari_scsam.model.image_encoder import EMBED_DIM
 from napari_scsam.model.scsam import ScSAMConfig
 from napari_scsam.train.augment import Augmentation

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from napari_scsam.checkpoint import write_tensors
+from napari_scsam.checkpoints.checkpoint import write_tensors
 from napari_scsam.config import UserError
 
 SECONDS = 120.0

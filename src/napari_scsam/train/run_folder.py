@@ -26,8 +26,8 @@ from PIL import Image
 from torch.optim import Optimizer
 
 import napari_scsam
-from napari_scsam.data.hdf5 import split_hdf5_path
 from napari_scsam.infer.device import precision
+from napari_scsam.io.hdf5 import split_hdf5_path
 from napari_scsam.train.curves import draw_curves
 from napari_scsam.train.schedule import TrainStep
 

@@ -10,13 +10,13 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_scsam.checkpoint import load_checkpoint
+from napari_scsam.checkpoints.checkpoint import load_checkpoint
 from napari_scsam.config import Progress, UserError, VoxelSize
-from napari_scsam.data.phantom import make_phantom
-from napari_scsam.data.preprocess import measure_contrast, normalise
-from napari_scsam.data.samples import fetch_sample
-from napari_scsam.data.volumes import as_volume, open_labels
 from napari_scsam.infer.picture import save_picture
+from napari_scsam.io.contrast import measure_contrast, normalise
+from napari_scsam.io.volumes import as_volume, open_labels
+from napari_scsam.samples.phantom import make_phantom
+from napari_scsam.samples.public import fetch_sample
 from napari_scsam.volume.output import is_taken
 from napari_scsam.volume.run import segment_volume
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_scsam.config import Progress, UserError, as_part
-from napari_scsam.data.preprocess import measure_contrast
-from napari_scsam.infer.disk_cache import LIMIT_VARIABLE, TRIM_TO, DiskCache
+from napari_scsam.infer.disk_cache import TRIM_TO, DiskCache
 from napari_scsam.infer.predictor import Predictor
+from napari_scsam.io.contrast import measure_contrast
+from napari_scsam.paths import CACHE_LIMIT_VARIABLE
 
 if TYPE_CHECKING:
-    from napari_scsam.data.volumes import Volume
+    from napari_scsam.io.volumes import Volume
     from napari_scsam.model import ScSAM
 
 
@@ -49,7 +50,7 @@ def embed_volume(
         this volume; or when `careful` is asked of a network without classes.
     """
     if disk is None:
-        raise UserError(f"the cache for embeddings is off; set {LIMIT_VARIABLE} to the gigabytes that it may take")
+        raise UserError(f"the cache for embeddings is off; set {CACHE_LIMIT_VARIABLE} to the gigabytes that it may take")
     if careful:
         model.config.need_classes()  # clicks are answered from the slice as it is
     predictor, contrast = Predictor(model, device, disk, careful=careful), measure_contrast(volume.data)
@@ -71,5 +72,5 @@ def check(disk: DiskCache, needed: int) -> None:
     if needed > TRIM_TO * disk.limit:
         raise UserError(
             f"the embeddings of this volume take about {needed / 1e9:.3g} GB, more than the cache may hold; "
-            f"set {LIMIT_VARIABLE}={math.ceil(needed / TRIM_TO / 1e9)} or more"
+            f"set {CACHE_LIMIT_VARIABLE}={math.ceil(needed / TRIM_TO / 1e9)} or more"
         )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from skimage.measure import label, regionprops
 
 from napari_scsam.config import ClassSpec, Progress, UserError, VoxelSize
-from napari_scsam.data.volumes import Volume
+from napari_scsam.io.volumes import Volume
 
 NM_PER_UM = 1000.0
 

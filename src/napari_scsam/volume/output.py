@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_scsam.config import UserError
-from napari_scsam.data.lazy import READ_ERRORS
-from napari_scsam.data.ome_zarr import is_ours, read_class_table
-from napari_scsam.data.project import is_project
+from napari_scsam.io.labels import is_ours, read_class_table
+from napari_scsam.io.lazy import READ_ERRORS
+from napari_scsam.project.project import is_project
 from napari_scsam.volume.ledger import LEDGER
 
 

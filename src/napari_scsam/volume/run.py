@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_scsam.config import ClassSpec, Progress, UserError, VoxelSize, select_classes
-from napari_scsam.data.ome_zarr import create_labels, finish_labels, write_labels
-from napari_scsam.data.preprocess import Contrast, measure_contrast
-from napari_scsam.data.volumes import Volume, as_volume
 from napari_scsam.infer.disk_cache import default_cache
 from napari_scsam.infer.postprocess import label_dtype
 from napari_scsam.infer.predictor import Predictor, finish
 from napari_scsam.infer.prepared_slice import Slice
 from napari_scsam.infer.tile_encoder import weights_hash
+from napari_scsam.io.contrast import Contrast, measure_contrast
+from napari_scsam.io.labels import create_labels, finish_labels, write_labels
+from napari_scsam.io.volumes import Volume, as_volume
 from napari_scsam.volume.ledger import LEDGER, Ledger
 from napari_scsam.volume.output import check_output
 

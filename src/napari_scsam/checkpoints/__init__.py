@@ -1,0 +1,1 @@
+"""Find, read, write and publish checkpoints."""

@@ -1,1 +1,0 @@
-"""Reading, writing and preparing EM volumes; knows no torch."""

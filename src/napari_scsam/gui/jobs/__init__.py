@@ -1,0 +1,1 @@
+"""What runs beside the window: the worker thread and the work it does."""

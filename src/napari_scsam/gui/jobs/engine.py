@@ -1,0 +1,238 @@
+"""What runs on the worker thread: it owns the model, the device and the embeddings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.config import ClassSpec, Progress, TaughtClass, VoxelSize
+from napari_scsam.gui.layers.class_table import warm_up
+from napari_scsam.gui.layers.files import read_layers
+from napari_scsam.gui.layers.plane import Plane
+from napari_scsam.gui.workarounds.torch_guard import collection_paused, import_torch_stack
+from napari_scsam.io.contrast import Contrast, measure_contrast
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari.types import LayerData
+
+    from napari_scsam.checkpoints.checkpoint import CheckpointInfo
+    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.infer.prepared_slice import Slice
+
+
+Region = tuple[int, int, int, int]
+"""Edges (top, left, bottom, right) of a rectangle in pixels of a plane."""
+
+LEAST_SHARE = 0.0005
+"""Share of the pixels that is told of; less reads as 0.0 %."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What the panels show of a loaded model."""
+
+    name: str
+    device: str
+
+
+@dataclass(frozen=True)
+class SliceRequest:
+    """One plane to segment; everything that the worker thread needs, and no layer."""
+
+    checkpoint: str
+    volume: Hashable
+    """Identity of the volume's pixels: contrast and embeddings are remembered under it."""
+    data: Any
+    """(Y, X) or (Z, Y, X), read lazily."""
+    plane: Plane
+    voxel_size: VoxelSize | None
+    """nm along the axes of `data`; None when unknown."""
+    classes: tuple[ClassSpec, ...]
+    """The classes to write."""
+    shifts: tuple[tuple[str, float], ...] = ()
+    """What is added to the thresholds of classes, by name."""
+    contrast: Contrast | None = None
+    """The grey values that become black and white; None: as measured on the whole volume."""
+    region: Region | None = None
+    """The part of the plane to look at; None: all of it."""
+    careful: bool = False
+    """Whether several views of the plane are averaged."""
+
+    @property
+    def key(self) -> Hashable:
+        """Name of the plane's pixels."""
+        whole = (self.volume, self.plane)
+        return whole if self.region is None else (*whole, self.region)
+
+    def follows(self, other: SliceRequest | None) -> bool:
+        """Tell whether it asks what another did, with other thresholds."""
+        asked = (self.key, self.classes, self.careful)
+        return other is not None and asked == (other.key, other.classes, other.careful) and self.shifts != other.shifts
+
+    def read(self) -> NDArray[Any]:
+        """Read the pixels to look at, (rows, columns)."""
+        if self.region is None:
+            return self.plane.read(self.data)
+        top, left, bottom, right = self.region
+        return self.plane.read(self.data, slice(top, bottom))[:, left:right]
+
+    @property
+    def embedding(self) -> Hashable:
+        """Name of what the encoders make of the plane."""
+        return (self.checkpoint, self.key, self.voxel_size, self.contrast, self.careful)
+
+    def describe(self) -> str:
+        """Name the work for the user, e.g. ``"mitochondrion on slice 12"``."""
+        what = self.classes[0].name if len(self.classes) == 1 else f"{len(self.classes)} classes"
+        return f"{what} {'in a region of' if self.region else 'on'} {self.plane.describe()}"
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The answer to a `SliceRequest`."""
+
+    request: SliceRequest
+    labels: NDArray[np.integer[Any]]
+    """(rows, columns) class ids."""
+    device: str
+    seconds: float
+
+    def on_plane(self) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        """Give the labels of the whole plane, and which of its pixels were not looked at."""
+        plane, region = self.request.plane, self.request.region
+        if region is None:
+            return self.labels, None
+        shape = [size for axis, size in enumerate(self.request.data.shape) if axis != plane.axis]
+        labels, outside = np.zeros(shape, self.labels.dtype), np.ones(shape, bool)
+        part = slice(region[0], region[2]), slice(region[1], region[3])
+        labels[part], outside[part] = self.labels, False
+        return labels, outside
+
+    def describe(self, refused: Mapping[str, int] | None = None) -> str:
+        """Say what came out, e.g. ``"mitochondrion on slice 12: 4.9 % of the pixels, 1.3 s on cpu."``.
+
+        Parameters
+        ----------
+        refused
+            Pixels found that were left alone, by the word for what protects them, such as ``"reviewed"``;
+            under `UNNAMED` those of other classes and those that the user painted.
+        """
+        found = np.count_nonzero(self.labels) / self.labels.size
+        share = f"{found:.1%} of the pixels".replace("%", " %") if found else "nothing found"
+        what = f"{self.request.describe()}: {share}, {self.seconds:.1f} s on {self.device}"
+        return (
+            "; ".join([what, *(self._stays(*part) for part in (refused or {}).items() if part[1] / self.labels.size >= LEAST_SHARE)]) + "."
+        )
+
+    def _stays(self, word: str, count: int) -> str:
+        why = f"are {word} and stay" if word else "stay other classes or yours"
+        return f"{count / self.labels.size:.1%} {why}".replace("%", " %")
+
+
+class Engine:
+    """Loads checkpoints and segments planes; to be used from one thread only."""
+
+    def __init__(self) -> None:
+        self._checkpoint: str | None = None
+        self._predictor: Predictor | None = None
+        self._contrasts: dict[Hashable, Contrast] = {}
+        self._seen: tuple[Hashable, Slice] | None = None
+        """What was looked at last, so that the next click there does not read it again."""
+
+    def load_steps(self, checkpoint: str, taught: Sequence[TaughtClass] = ()) -> Generator[Progress, None, ModelInfo]:
+        """Load a checkpoint unless it is the one at hand; beside its own classes it then knows those taught before."""
+        predictor = yield from self._ready(checkpoint)
+        predictor.recall(taught)
+        return ModelInfo(checkpoint, str(predictor.device))
+
+    def segment_steps(self, request: SliceRequest) -> Generator[Progress, None, Segmentation]:
+        """Segment a plane, loading the checkpoint and measuring the contrast first where need be."""
+        yield from self._ready(request.checkpoint)
+        start = time.perf_counter()
+        predictor = yield from self.look_steps(request)
+        predictor.careful = request.careful
+        labels = yield from predictor.segment_steps([spec.name for spec in request.classes], dict(request.shifts))
+        return Segmentation(request, labels, str(predictor.device), time.perf_counter() - start)
+
+    def look_steps(self, request: SliceRequest) -> Generator[Progress, None, Predictor]:
+        """Give the predictor, looking at the plane; loads the checkpoint and measures the contrast first where need be."""
+        predictor = yield from self._ready(request.checkpoint)
+        if request.contrast is None and request.volume not in self._contrasts:
+            yield Progress(0, 1, "measuring the contrast of the volume")
+            self._contrasts[request.volume] = measure_contrast(request.data)
+        if self._seen is None or self._seen[0] != request.embedding:
+            yield Progress(0, 1, f"reading {request.plane.describe()}")
+            self._seen = (request.embedding, self.prepare(predictor, request))
+        predictor.look_at(self._seen[1])
+        return predictor
+
+    def prefetch_steps(self, request: SliceRequest) -> Generator[Progress, None, None]:
+        """Embed the planes beside one that was segmented, as many as memory holds together with it."""
+        predictor = yield from self._ready(request.checkpoint)
+        predictor.careful = request.careful
+        for number, plane in enumerate(request.plane.neighbours(request.data.shape)):
+            beside = replace(request, plane=plane)
+            seen = predictor.seen(self.prepare(predictor, beside))
+            if not predictor.embeddings.has_room((number + 2) * sum(len(predictor.tiles(view)) for view in seen)):
+                return
+            for view in seen:
+                yield from predictor.embed_steps(view)
+
+    def open_steps(self, path: str) -> Generator[Progress, None, list[LayerData]]:
+        """Read a file's header and lay it out as napari layers."""
+        yield Progress(0, 1, f"opening {path}")
+        return read_layers(path)
+
+    def save_steps(self, checkpoint: str, path: Path) -> Generator[Progress, None, CheckpointInfo]:
+        """Write the network at hand, with what it was taught, as a checkpoint of its own."""
+        predictor = yield from self._ready(checkpoint)
+        yield Progress(0, 1, f"writing {path.name}")
+        from napari_scsam.checkpoints.checkpoint import checkpoint_info, save_checkpoint
+
+        info = checkpoint_info(checkpoint)
+        taught = [spec.name for spec in predictor.classes if spec not in info.classes]
+        summary = "; ".join([info.summary, *([f"taught {', '.join(taught)}"] if taught else [])])
+        training = {**info.training, "taught": {"classes": [*info.taught, *taught], "from": info.name}}
+        save_checkpoint(path, predictor.model, summary=summary, licence=info.licence, training=training)
+        return checkpoint_info(path)
+
+    def make_steps(self, name: str, file: Path) -> Generator[Progress, None, CheckpointInfo]:
+        """Make a checkpoint of published weights."""
+        yield Progress(0, 1, f"making the network of {name}")
+        start_torch()
+        from napari_scsam.checkpoints.published import make_checkpoint
+
+        return (yield from make_checkpoint(name, file))
+
+    def prepare(self, predictor: Predictor, request: SliceRequest) -> Slice:
+        """Read a plane of a volume whose contrast is known, for the predictor."""
+        size, contrast = request.plane.voxel_size(request.voxel_size), request.contrast or self._contrasts[request.volume]
+        return predictor.prepare(request.read(), size, contrast=contrast, key=request.key)
+
+    def _ready(self, checkpoint: str) -> Generator[Progress, None, Predictor]:
+        if self._predictor is None or self._checkpoint != checkpoint:
+            yield Progress(0, 2, "starting the network")
+            with collection_paused():
+                start_torch()
+                from napari_scsam.checkpoints.checkpoint import load_checkpoint
+                from napari_scsam.infer.disk_cache import default_cache
+                from napari_scsam.infer.predictor import Predictor
+
+                yield Progress(1, 2, f"loading {checkpoint}")
+                self._predictor = Predictor(load_checkpoint(checkpoint), disk=default_cache())
+            self._checkpoint = checkpoint
+        return self._predictor
+
+
+def start_torch() -> None:
+    """Import what networks need, beside a window; again is free."""
+    with collection_paused():
+        warm_up()
+        import_torch_stack()

@@ -1,0 +1,1 @@
+"""Napari layers and their coordinates, without the session."""

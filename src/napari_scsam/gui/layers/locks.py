@@ -1,0 +1,36 @@
+"""Locked labels: classes, or single objects, that neither the model nor an object tool may overwrite.
+
+They are kept in the layer's metadata, as the class table is, and a project
+keeps them with its view.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from napari.layers import Labels, Layer
+
+    from napari_scsam.gui.layers.plane import Plane
+
+LOCKED = "scsam_locked"
+"""Key in ``layer.metadata`` for the locked label values, a sorted list."""
+
+
+def locked_labels(layer: Layer) -> tuple[int, ...]:
+    """Give the locked label values of a layer."""
+    return tuple(layer.metadata.get(LOCKED, ()))
+
+
+def lock(layer: Layer, value: int, *, locked: bool) -> None:
+    """Lock a label value, or unlock it."""
+    values = set(locked_labels(layer)) - {value} | ({value} if locked else set())
+    layer.metadata = {**layer.metadata, LOCKED: sorted(values)}
+
+
+def protect_locked(layer: Labels, _plane: Plane, _rows: slice, current: NDArray[Any]) -> NDArray[np.bool_]:
+    """Name the locked pixels of a plane, for `Session.protections`."""
+    return np.isin(current, locked_labels(layer))

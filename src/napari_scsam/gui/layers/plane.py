@@ -1,0 +1,161 @@
+"""Which plane of an image layer the viewer shows, and the size of its voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.config import UserError, VoxelSize
+from napari_scsam.io.units import voxel_size_nm
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+    from napari.viewer import Viewer
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One flat section of a 2-D or 3-D array, in the order of its axes."""
+
+    axis: int | None = None
+    """The axis that it is a section of; None for a 2-D array."""
+    position: int = 0
+    """Index along `axis`."""
+
+    def key(self, rows: slice = slice(None)) -> tuple[int | slice, ...]:
+        """Index for the array that gives these rows of the plane."""
+        selection: list[int | slice] = [rows, slice(None)]
+        if self.axis is not None:
+            selection.insert(self.axis, self.position)
+        return tuple(selection)
+
+    def read(self, data: Any, rows: slice = slice(None)) -> NDArray[Any]:
+        """Read these rows of the plane, (rows, columns)."""
+        return np.asarray(data[self.key(rows)])
+
+    def indices(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[NDArray[np.intp], ...]:
+        """Turn pixels of the plane into indices of the array."""
+        found = [rows, columns]
+        if self.axis is not None:
+            found.insert(self.axis, np.full_like(rows, self.position))
+        return tuple(found)
+
+    def voxel_size(self, size: VoxelSize | None) -> VoxelSize | None:
+        """Turn a voxel size in nm along the array's axes into (across, rows, columns) of the plane."""
+        if size is None or self.axis is None:
+            return size
+        across = size[self.axis]
+        rows, columns = (s for axis, s in enumerate(size) if axis != self.axis)
+        return (across, rows, columns)
+
+    def shape(self, shape: Sequence[int]) -> tuple[int, int]:
+        """Give (rows, columns) of the plane in an array of that shape."""
+        rows, columns = (size for axis, size in enumerate(shape) if axis != self.axis)
+        return rows, columns
+
+    def neighbours(self, shape: Sequence[int]) -> tuple[Plane, ...]:
+        """Give the planes that are likely to be looked at next, the likeliest first, in an array of that shape."""
+        beside = [] if self.axis is None else [self.position + step for step in (1, -1, 2)]
+        return tuple(Plane(self.axis, p) for p in beside if self.axis is not None and 0 <= p < shape[self.axis])
+
+    def describe(self) -> str:
+        """Name it for the user, e.g. ``"slice 12"``."""
+        return "the image" if self.axis is None else f"slice {self.position}"
+
+
+def full_resolution(layer: Layer) -> Any:
+    """Give the layer's array; level 0 of a pyramid."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def shown_plane(viewer: Viewer, layer: Image) -> Plane:
+    """Find the plane of a layer that the viewer shows.
+
+    Raises
+    ------
+    UserError
+        When the layer is no 2-D or 3-D grey image, or the viewer shows no plane of it.
+    """
+    check_image(layer)
+    return plane_shown_of(viewer, layer)
+
+
+def plane_shown_of(viewer: Viewer, layer: Layer) -> Plane:
+    """Find the plane that the viewer shows of a 2-D or 3-D layer of any kind.
+
+    Raises
+    ------
+    UserError
+        When it shows none.
+    """
+    if viewer.dims.ndisplay != 2:
+        raise UserError("the viewer shows the volume in 3-D; switch to 2-D (Ctrl+Y) and choose the slice to work on")
+    offset = viewer.dims.ndim - layer.ndim
+    hidden = [axis for axis in range(layer.ndim) if axis + offset not in viewer.dims.displayed]
+    if len(hidden) != layer.ndim - 2:
+        raise UserError(f"'{layer.name}' is seen edge-on; roll the axes (Ctrl+E) until its planes are shown")
+    if not hidden:
+        return Plane()
+    return Plane(hidden[0], shown_position(viewer, layer, hidden[0]))
+
+
+def check_image(layer: Image) -> None:
+    """Raise a `UserError` unless a network can segment slices of this layer."""
+    if layer.rgb:
+        raise UserError(f"'{layer.name}' is an RGB image; choose a grey-value layer, or split it (Layers > Data > Split RGB)")
+    if layer.ndim not in (2, 3):
+        raise UserError(f"'{layer.name}' has {layer.ndim} axes; choose a 2-D image or a 3-D volume (split channels or time points first)")
+    if layer.data.dtype.kind not in "uif":
+        raise UserError(f"'{layer.name}' holds {layer.data.dtype} values; choose an image of integers or floats")
+
+
+def shown_position(viewer: Viewer, layer: Layer, axis: int) -> int:
+    """Find the index along an axis of the layer at which the viewer stands.
+
+    Raises
+    ------
+    UserError
+        When the viewer stands outside the layer.
+    """
+    position = round(float(viewer_to_data(viewer, layer, viewer.dims.point)[axis]))
+    depth = full_resolution(layer).shape[axis]
+    if not 0 <= position < depth:
+        raise UserError(f"the viewer stands outside '{layer.name}'; move the slider back into it")
+    return position
+
+
+def viewer_to_data(viewer: Viewer, layer: Layer, position: Sequence[float]) -> NDArray[np.float64]:
+    """Turn a place in the viewer, in its units, into (fractional) indices of a layer that may have units of its own."""
+    point = np.asarray(position[-layer.ndim :], dtype=float)
+    return np.asarray(layer.world_to_data(point * _units_of_viewer(viewer, layer)))
+
+
+def data_to_viewer(viewer: Viewer, layer: Layer, index: Sequence[float]) -> NDArray[np.float64]:
+    """Turn an index of a layer into a place in the viewer along the layer's axes, in the viewer's units."""
+    return np.asarray(layer.data_to_world(index)) / _units_of_viewer(viewer, layer)
+
+
+def _units_of_viewer(viewer: Viewer, layer: Layer) -> NDArray[np.float64]:
+    if viewer.dims.units is None:
+        return np.ones(layer.ndim)
+    world = viewer.dims.units[-layer.ndim :]
+    return np.array([float((1 * there).to(here).magnitude) for there, here in zip(world, layer.units, strict=True)])
+
+
+def layer_voxel_size(layer: Layer) -> VoxelSize | None:
+    """Read the voxel size (z, y, x) in nm from a layer's scale and units; None when they do not say.
+
+    A scale in pixels says nothing about nanometres, and is not guessed at.
+    """
+    if layer.ndim not in (2, 3):
+        return None
+    return voxel_size_nm([abs(float(step)) for step in layer.scale], [str(unit) for unit in layer.units])
+
+
+def camera_of(viewer: Viewer) -> Any:
+    """Give the camera, from where napari keeps it since 0.9."""
+    return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera

@@ -1,0 +1,1 @@
+"""Widgets that the panels are built of."""

@@ -1,0 +1,1 @@
+"""An annotation project and the window that shows it."""

@@ -1,0 +1,148 @@
+"""How a window looks, as plain JSON: layers, camera, slice. What a project needs to open exactly as it was left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer, Points, Shapes
+
+from napari_scsam.gui.layers.class_table import NOT_KEPT
+from napari_scsam.gui.layers.locks import lock, locked_labels
+from napari_scsam.gui.layers.plane import camera_of
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+LOOK = ("name", "visible", "opacity", "blending")
+SETTINGS: Mapping[type[Layer], tuple[str, ...]] = {
+    Image: ("contrast_limits", "gamma", "colormap", "interpolation2d"),
+    Labels: ("contour", "n_edit_dimensions", "brush_size", "contiguous", "preserve_labels", "show_selected_label", "selected_label"),
+}
+LEFT_OUT = frozenset(("properties", "property_choices", "feature_defaults", "experimental_clipping_planes", "projection_mode"))
+"""Of points and shapes: said again by their features, or not ours to know."""
+
+
+def describe_view(viewer: Viewer, name_of: Callable[[Layer], str | None]) -> dict[str, Any]:
+    """Describe the window.
+
+    Parameters
+    ----------
+    viewer
+        The window.
+    name_of
+        What the project calls an image or labels layer; None for one that it does not keep.
+    """
+    layers = [d for layer in viewer.layers if (d := describe_layer(layer, name_of(layer))) is not None]
+    active = viewer.layers.selection.active
+    camera, dims = camera_of(viewer), viewer.dims
+    return {
+        "layers": layers,
+        "active": active.name if active is not None else None,
+        "mode": str(getattr(active, "mode", "")),
+        "camera": {"center": plain(camera.center), "zoom": float(camera.zoom), "angles": plain(camera.angles)},
+        "dims": {"point": plain(dims.point), "order": plain(dims.order), "ndisplay": int(dims.ndisplay)},
+    }
+
+
+def describe_layer(layer: Layer, name: str | None) -> dict[str, Any] | None:
+    """Describe one layer; None for one that is not kept."""
+    if NOT_KEPT in layer.metadata:
+        return None
+    if isinstance(layer, Points | Shapes):
+        return {"kind": type(layer).__name__.lower(), "state": describe_drawing(layer)}
+    settings = SETTINGS.get(type(layer))
+    if name is None or settings is None:
+        return None
+    state = {key: plain(getattr(layer, key)) for key in (*LOOK, *PLACE[:5], *settings)}
+    state["units"], state["axis_labels"] = [str(unit) for unit in layer.units], list(layer.axis_labels)
+    return {"kind": type(layer).__name__.lower(), "of": name, "state": state, "locked": list(locked_labels(layer))}
+
+
+def describe_drawing(layer: Points | Shapes) -> dict[str, Any]:
+    """Describe points or shapes with their data."""
+    data, state, _ = layer.as_layer_data_tuple()
+    found = {"data": plain(data), "units": [str(unit) for unit in layer.units]}
+    for key, value in state.items():
+        if key not in LEFT_OUT and key not in found:
+            with suppress(TypeError):
+                found[key] = plain(value)
+    return found
+
+
+def restore_look(layer: Layer, description: Mapping[str, Any]) -> None:
+    """Give a layer back its place, look, settings and locks; what napari does not take any more is left as it is."""
+    for key, value in description.get("state", {}).items():
+        with suppress(ValueError, TypeError, KeyError, AttributeError):
+            setattr(layer, key, tuple(value) if key in ("units", "axis_labels") else value)
+    for value in description.get("locked", ()):
+        lock(layer, value, locked=True)
+
+
+def restore_drawing(description: Mapping[str, Any]) -> Layer | None:
+    """Make a layer of points or shapes again; None when napari cannot."""
+    state = dict(description["state"])
+    data = state.pop("data")
+    arrays: Any = [np.asarray(part, float) for part in data] if description["kind"] == "shapes" else np.asarray(data, float)
+    if not len(arrays):
+        state = {key: state[key] for key in (*LOOK, *PLACE[:2], "ndim", "units", "metadata") if key in state}
+        arrays = None
+    with suppress(ValueError, TypeError, KeyError):
+        return Layer.create(arrays, state, description["kind"])
+    return None
+
+
+def restore_view(viewer: Viewer, view: Mapping[str, Any]) -> None:
+    """Put layers in their order, and look where the user looked."""
+    order = {d["state"]["name"]: number for number, d in enumerate(view.get("layers", ()))}
+    for layer in sorted(viewer.layers, key=lambda layer: order.get(layer.name, -1)):
+        viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+    if view.get("active") in viewer.layers:
+        viewer.layers.selection.active = active = viewer.layers[view["active"]]
+        with suppress(ValueError, AttributeError):
+            active.mode = view.get("mode", "pan_zoom")
+    _restore_dims(viewer, view.get("dims", {}))
+    for key, value in view.get("camera", {}).items():
+        setattr(camera_of(viewer), key, value)
+
+
+def _restore_dims(viewer: Viewer, dims: Mapping[str, Any]) -> None:
+    if len(dims.get("order", ())) == viewer.dims.ndim:
+        viewer.dims.ndisplay = dims["ndisplay"]
+        viewer.dims.order = tuple(dims["order"])
+        viewer.dims.point = tuple(dims["point"])
+
+
+def plain(value: Any) -> Any:
+    """Turn a value of a layer into plain JSON.
+
+    Raises
+    ------
+    TypeError
+        When it cannot be.
+    """
+    if isinstance(value, Enum):
+        return str(value.value)
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist() if value.dtype != object else plain(list(value.flat))
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [plain(item) for item in value]
+    return _plain_object(value)
+
+
+def _plain_object(value: Any) -> Any:
+    if hasattr(value, "affine_matrix"):
+        return plain(value.affine_matrix)
+    if hasattr(value, "to_dict"):  # a table of features
+        return plain(value.to_dict("list"))
+    if hasattr(value, "name"):  # a colour map
+        return str(value.name)
+    raise TypeError(f"{type(value).__name__} cannot be kept")

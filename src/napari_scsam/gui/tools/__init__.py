@@ -1,0 +1,1 @@
+"""What a panel or a key does: one class a panel."""

@@ -1,0 +1,244 @@
+"""Marking what a person has looked at, and showing how far the review is."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Labels, Shapes
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
+from psygnal import Signal
+from qtpy.QtCore import QCoreApplication, QTimer
+
+from napari_scsam.config import UserError
+from napari_scsam.gui.layers.class_table import NOT_KEPT, place_of
+from napari_scsam.gui.layers.plane import Plane, shown_plane
+from napari_scsam.gui.project.keeper import ProjectKeeper
+from napari_scsam.gui.project.layers import show_position
+from napari_scsam.gui.tools.draw_rectangle import AskedRectangle
+from napari_scsam.project.project import REVIEWED_TABLE, Project
+from napari_scsam.project.review import Outlines, SliceReview, review_slice, review_steps
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from napari_scsam.gui.session import Session
+
+LATER_MS = 300
+"""After the last stroke or step of the slider, the slice shown is counted anew."""
+
+
+class Reviewing:
+    """Review marks in the project of one viewer; made by `Session.part`."""
+
+    changed = Signal()
+    """Another slice, or other counts."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.keeper = session.part(ProjectKeeper)
+        self.slices: dict[int, SliceReview] = {}
+        """How far the slices are that hold a label or a mark."""
+        self.outlines: Labels | None = None
+        self.rectangle = AskedRectangle(session)
+        self._project: Project | None = None
+        self._timer = QTimer() if QCoreApplication.instance() is not None else None
+        if self._timer is not None:
+            self._timer.setSingleShot(True)
+            self._timer.timeout.connect(self.count_shown)
+        self.keeper.changed.connect(self._on_project)
+        if session.viewer is not None:
+            session.viewer.dims.events.current_step.connect(self._count_later)
+        session.ended.connect(self._on_ended)
+        self._on_project()  # one that the last widget left is there already
+
+    # What the user does
+
+    def mark_slice(self) -> None:
+        """Mark the slice shown as reviewed, or take that back if it is."""
+        with self._telling():
+            project, plane = self._shown()
+            self._mark(project, plane, (slice(None), slice(None)))
+
+    def mark_rectangle(self) -> None:
+        """Mark the selected rectangles of a shapes layer on the slice shown, or take that back; without any, let one be drawn."""
+        with self._telling():
+            project, plane = self._shown()
+            for box in (boxes := self._rectangles(plane)):
+                self._mark(project, plane, box)
+            if not boxes:
+                words = "Drag a rectangle round what is right on this slice; Esc leaves it."
+                self.rectangle.ask("rectangle to mark", words, self._mark_drawn)
+
+    def go_to(self, z: int) -> None:
+        """Show a slice."""
+        viewer, image = self.session.viewer, self.session.image
+        if viewer is not None and image is not None and image.ndim == 3:
+            show_position(viewer, image, 0, z)
+
+    @property
+    def position(self) -> int:
+        """The slice shown, along the first axis; -1 when none is."""
+        with suppress(UserError):
+            plane = self._shown()[1]
+            return plane.position if plane.axis in (0, None) else -1
+        return -1
+
+    @property
+    def depth(self) -> int:
+        """The number of slices of the project's image."""
+        shape = self._project.record.image.shape if self._project is not None else ()
+        return shape[0] if len(shape) == 3 else 1
+
+    def slice_is_reviewed(self) -> bool:
+        """Tell whether the slice shown is reviewed as a whole."""
+        found = self.slices.get(self.position)
+        return found is not None and found.reviewed == found.size
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can be reviewed now, and what to do; empty where it can."""
+        image, own = self.session.image, self.keeper.image
+        if self.keeper.project is None:
+            return "there is no project to keep the review in; make one with New, under Project"
+        if own is None:
+            return "the image of this project is not in the window; open it again to review it"
+        if image is None:
+            return f"no image is chosen; choose '{own.name}' to review it"
+        if image is not own:
+            return f"'{image.name}' is not the image of this project; choose '{own.name}' to review it, or make a project for this one"
+        return ""
+
+    # Marks
+
+    def _mark_drawn(self, corners: NDArray[np.float64]) -> None:
+        with self._telling():
+            project, plane = self._shown()
+            rows, columns = plane.shape(project.record.image.shape)
+            found = np.delete(corners, [] if plane.axis is None else plane.axis, axis=1)
+            low, high = np.ceil(found.min(0)).astype(int), np.floor(found.max(0)).astype(int) + 1
+            y, x = (slice(max(0, int(a)), min(n, int(b))) for a, b, n in zip(low, high, (rows, columns), strict=True))
+            if y.start >= y.stop or x.start >= x.stop:
+                raise UserError("the rectangle lies outside the image; draw one inside")
+            self._mark(project, plane, (y, x))
+
+    def _mark(self, project: Project, plane: Plane, box: tuple[slice, slice]) -> None:
+        key = list(box)
+        if plane.axis is not None:
+            key.insert(plane.axis, slice(plane.position, plane.position + 1))
+        was = bool((project.reviewed[tuple(key)] != 0).all())
+        project.reviewed[tuple(key)] = 0 if was else 1
+        whole = box == (slice(None), slice(None))
+        where = {} if whole else {"box": [[s.start, s.stop] for s in box]}
+        self.keeper.log("took review back" if was else "reviewed", axis=plane.axis, slice=plane.position, **where)
+        what = plane.describe() if whole else f"a rectangle of {plane.describe()}"
+        self.session.status.emit(
+            f"Review of {what} taken back." if was else f"Reviewed {what}: the model leaves it alone, and trains on it."
+        )
+        if self.outlines is not None:
+            self.outlines.refresh(extent=False)
+        if plane.axis in (0, None):
+            self.count_shown()
+        else:
+            self.session.trickle(self._count_steps(project))
+
+    def _rectangles(self, plane: Plane) -> list[tuple[slice, slice]]:
+        viewer, labels = self.session.viewer, self.keeper.labels
+        layer = viewer.layers.selection.active if viewer is not None else None
+        if not isinstance(layer, Shapes) or not layer.selected_data or labels is None:
+            return []
+        found = [rectangle_on(labels, layer, layer.data[number], plane) for number in sorted(layer.selected_data)]
+        if not (inside := [box for box in found if all(s.start < s.stop for s in box)]):
+            raise UserError("the selected rectangle lies outside the image; draw one inside")
+        return inside
+
+    def _shown(self) -> tuple[Project, Plane]:
+        viewer, image = self.session.viewer, self.session.image
+        if (project := self.keeper.project) is None or viewer is None or image is None or self.obstacle:
+            raise UserError(self.obstacle)
+        return project, shown_plane(viewer, image)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except UserError as error:
+            self.keeper.say(error)
+
+    # Counts
+
+    def count_shown(self) -> None:
+        """Count the slice shown."""
+        labels = self.keeper.labels
+        if (z := self.position) >= 0 and self._project is not None and labels is not None:
+            key = z if labels.ndim == 3 else ...
+            self.slices[z] = review_slice(np.asarray(labels.data[key]), self._project.reviewed[key])
+        self.changed.emit()
+
+    def _on_ended(self) -> None:
+        """Count no more: Qt warns of a timer that still runs when another thread, or the end of the process, frees it."""
+        if self.session.viewer is not None:
+            self.session.viewer.dims.events.current_step.disconnect(self._count_later)
+        if self._timer is not None:
+            self._timer.stop()
+
+    def _count_later(self) -> None:
+        if self._timer is not None and self._project is not None:
+            self._timer.start(LATER_MS)
+
+    def _count_steps(self, project: Project) -> Generator[None, None, None]:
+        for z, found in review_steps(project.array("classes"), project.reviewed):
+            if self._project is not project:
+                return
+            self.slices[z] = found
+            yield
+        self.changed.emit()
+
+    # The project
+
+    def _on_project(self) -> None:
+        project, viewer, image = self.keeper.project, self.session.viewer, self.keeper.image
+        if (labels := self.keeper.labels) is not None:
+            labels.events.paint.connect(self._count_later)  # again is free
+        if project is self._project:
+            return
+        self._project, self.outlines = project, None
+        self.slices.clear()
+        if project is not None and viewer is not None and image is not None:
+            self._show_outlines(viewer, image, project)
+            self.session.trickle(self._count_steps(project))
+        self.changed.emit()
+
+    def _show_outlines(self, viewer: Viewer, image: Image, project: Project) -> None:
+        """Add the layer with the outlines, unless the last widget left it; what was selected stays so."""
+        left = (layer for layer in viewer.layers if isinstance(layer.data, Outlines) and layer.data.mask is project.reviewed)
+        if (outlines := next(left, None)) is not None:
+            self.outlines = outlines
+            return
+        active = viewer.layers.selection.active
+        self.outlines = Labels(
+            Outlines(project.reviewed),
+            name="reviewed",
+            opacity=0.9,
+            colormap=DirectLabelColormap(color_dict={None: "transparent", 1: REVIEWED_TABLE[0].colour}),
+            metadata={NOT_KEPT: True},
+            **place_of(image),
+        )
+        self.outlines.editable = False
+        viewer.add_layer(self.outlines)
+        viewer.layers.selection.active = active
+
+
+def rectangle_on(labels: Labels, shapes: Shapes, corners: np.ndarray, plane: Plane) -> tuple[slice, slice]:
+    """Find the pixels of a plane inside a drawn shape's bounding box, as rows and columns."""
+    missing = labels.ndim - corners.shape[1]
+    world = [shapes.data_to_world(corner) for corner in corners]
+    points = np.array([labels.world_to_data((*[0.0] * missing, *point)) for point in world])
+    axes = [axis for axis in range(labels.ndim) if axis != plane.axis]
+    low, high = np.ceil(points.min(0) - 1e-6).astype(int), np.floor(points.max(0) + 1e-6).astype(int) + 1
+    rows, columns = (slice(max(0, int(low[a])), min(labels.data.shape[a], int(high[a]))) for a in axes)
+    return rows, columns

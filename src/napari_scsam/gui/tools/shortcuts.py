@@ -1,0 +1,94 @@
+"""Keys of the plugin, listed in napari's shortcut preferences, where they can be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from napari.components.viewer_model import ViewerModel
+from napari.settings import get_settings
+from napari.utils.action_manager import action_manager
+from napari.utils.interactions import Shortcut
+from napari.viewer import Viewer
+
+from napari_scsam.config import UserError
+from napari_scsam.gui.notify import tell
+from napari_scsam.gui.object_tools import TOOLS
+from napari_scsam.gui.session import Session
+from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.one_object import Prompting
+from napari_scsam.gui.tools.review import Reviewing
+from napari_scsam.gui.tools.segment import Segmenting
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something that a key does in a viewer with a session."""
+
+    name: str
+    """Its id in napari, after ``"napari-scsam:"``."""
+    key: str
+    """Free in napari's viewer and in all its layers."""
+    title: str
+    """As napari's shortcut preferences show it."""
+    act: Callable[[Session], object]
+
+    @property
+    def id(self) -> str:
+        """Its id in napari."""
+        return f"napari-scsam:{self.name}"
+
+    def run(self, viewer: Viewer) -> None:
+        """Act in a viewer, or tell what is missing."""
+        session = Session.find(getattr(viewer, "__wrapped__", viewer))
+        if session is None:
+            tell(UserError("open the ScSAM widget first (Plugins > ScSAM)"))
+        else:
+            self.act(session)
+
+    @property
+    def shown_key(self) -> str:
+        """The key to press, as the user would read it."""
+        chosen = get_settings().shortcuts.shortcuts.get(self.id, [self.key])
+        return Shortcut(chosen[0]).platform if chosen else "no key"
+
+
+def _correct(name: str, session: Session) -> None:
+    Correcting.of(session).use(name)
+
+
+def prompting(verb: Callable[[Prompting], object]) -> Callable[[Session], object]:
+    """Make a verb for single objects one of a session."""
+    return lambda session: verb(session.part(Prompting))
+
+
+SEGMENT = Action("segment_slice", "Shift-S", "Segment the slice shown (ScSAM)", Session.segment)
+
+CORRECT = {tool.name: Action(f"correct_{tool.name}", tool.key, f"{tool.title} (ScSAM)", partial(_correct, tool.name)) for tool in TOOLS}
+
+REVIEW = Action(
+    "review_slice", "Shift-R", "Mark the slice shown as reviewed, or take it back (ScSAM)", lambda s: s.part(Reviewing).mark_slice()
+)
+REVIEW_RECTANGLE = Action(
+    "review_rectangle",
+    "Alt-R",
+    "Mark a rectangle as reviewed, or take it back (ScSAM)",
+    lambda s: s.part(Reviewing).mark_rectangle(),
+)
+
+PROMPT = Action("prompt_object", "Shift-O", "Point at one object, or stop (ScSAM)", prompting(Prompting.toggle))
+OTHER_SIDE = Action("prompt_side", "Shift-I", "Mark inside or outside of the object (ScSAM)", prompting(Prompting.other_side))
+CARRY = Action("carry_object", "Shift-E", "Carry the object through slices (ScSAM)", prompting(Prompting.carry))
+NEXT_CLASS = Action("next_class", "Shift-X", "Next class (ScSAM)", lambda session: session.part(Segmenting).step_class(1))
+LAST_CLASS = Action("previous_class", "Shift-Z", "Previous class (ScSAM)", lambda session: session.part(Segmenting).step_class(-1))
+
+ACTIONS = (SEGMENT, NEXT_CLASS, LAST_CLASS, PROMPT, OTHER_SIDE, CARRY, *CORRECT.values(), REVIEW, REVIEW_RECTANGLE)
+
+
+def register_shortcuts() -> None:
+    """Tell napari of the keys, unless it knows; a key that the user chose stays."""
+    for action in ACTIONS:
+        action_manager.register_action(action.id, action.run, action.title, ViewerModel)
+        if action.id not in get_settings().shortcuts.shortcuts:
+            action_manager.bind_shortcut(action.id, action.key)

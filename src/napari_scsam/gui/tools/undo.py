@@ -1,0 +1,103 @@
+"""Ctrl+Z and Ctrl+Shift+Z in labels layers, which say what they changed: it may lie on a slice that is not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+import numpy as np
+from napari.layers import Labels
+
+from napari_scsam.config import UserError
+from napari_scsam.gui.layers.class_table import NOT_KEPT
+from napari_scsam.gui.layers.plane import plane_shown_of
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.utils.events import Event
+
+    from napari_scsam.gui.session import Session
+
+UNDO, REDO = "Control-Z", "Control-Shift-Z"
+
+
+class Undoing:
+    """Undo and redo for the labels layers in the viewer of a session; made by ``session.part(Undoing)``."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._bound: WeakSet[Layer] = WeakSet()
+        if (viewer := session.viewer) is not None:
+            for layer in viewer.layers:
+                self._bind(layer)
+            viewer.layers.events.inserted.connect(self._on_inserted)
+        session.ended.connect(self._unbind)
+
+    def undo(self, layer: Labels | None) -> None:
+        """Take the last edit of a layer back."""
+        self._step(layer, "undo", "Undone", "_undo_history")
+
+    def redo(self, layer: Labels | None) -> None:
+        """Do again what was taken back."""
+        self._step(layer, "redo", "Redone", "_redo_history")
+
+    def reach_through(self, drawn: Layer, labels: Callable[[], Labels | None]) -> None:
+        """Let the keys, pressed in a layer that something is being drawn in, undo and redo in the labels that it is drawn for."""
+        self._keys(drawn, lambda _: self.undo(labels()), lambda _: self.redo(labels()))
+
+    def _step(self, layer: Labels | None, what: str, done: str, history: str) -> None:
+        steps = getattr(layer, history, ())  # napari has no public word on what it will change
+        if layer is None or not steps:
+            self.session.status.emit(f"There is nothing to {what}.")
+            return
+        where = self._describe(layer, steps[-1])
+        getattr(layer, what)()
+        self.session.status.emit(f"{done}{where}.")
+
+    def _describe(self, layer: Labels, step: Iterable[Any]) -> str:
+        """Say on which slices an edit lies, and whether they are seen."""
+        viewer = self.session.viewer
+        try:
+            shown = plane_shown_of(viewer, layer) if viewer is not None else None
+        except UserError:
+            return ""
+        if shown is None or shown.axis is None or (ends := slices_of(step, shown.axis, layer.data.shape)) is None:
+            return ""
+        first, last = ends
+        where = f" on slice {first}" if first == last else f" on slices {first}–{last}"
+        return where if first <= shown.position <= last else f"{where}; you are looking at {shown.describe()}"
+
+    def _bind(self, layer: Layer) -> None:
+        if not isinstance(layer, Labels) or NOT_KEPT in layer.metadata or layer in self._bound:
+            return
+        self._keys(layer, self.undo, self.redo)
+
+    def _keys(self, layer: Layer, undo: Callable[[Any], None], redo: Callable[[Any], None]) -> None:
+        layer.bind_key(UNDO, undo, overwrite=True)
+        layer.bind_key(REDO, redo, overwrite=True)
+        self._bound.add(layer)
+
+    def _on_inserted(self, event: Event) -> None:
+        self._bind(event.value)
+
+    def _unbind(self) -> None:
+        """Leave the keys to napari again."""
+        if (viewer := self.session.viewer) is not None:
+            viewer.layers.events.inserted.disconnect(self._on_inserted)
+        for layer in self._bound:
+            for key in (UNDO, REDO):
+                layer.bind_key(key, None)
+        self._bound.clear()
+
+
+def slices_of(step: Iterable[Any], axis: int, shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """Give the first and last index along an axis that an undo step of napari changes: masks in a box, or single voxels."""
+    ends: list[int] = []
+    for atom in step:
+        if hasattr(atom, "slice_key"):
+            start, stop, _ = atom.slice_key[axis].indices(shape[axis])
+            ends += [start, stop - 1]
+        elif np.size(found := atom[0][axis]):
+            ends += [int(np.min(found)), int(np.max(found))]
+    return (min(ends), max(ends)) if ends else None

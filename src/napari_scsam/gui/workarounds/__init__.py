@@ -1,0 +1,1 @@
+"""One file for each fault of napari, Qt or torch, with the version that has it."""

@@ -1,0 +1,1 @@
+"""Files in and files out, lazily and without torch."""

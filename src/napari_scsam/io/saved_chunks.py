@@ -1,0 +1,223 @@
+"""The chunks of an array on disk that are worked on in memory, and their way back to the disk.
+
+A thread writes what changed, chunk by chunk, each replacing its file as a
+whole. A process that is killed loses what was written in the last `DELAY`
+seconds, and never half a chunk.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import logging
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.io.zarr_volumes import ZarrArray
+
+DELAY = 0.1
+"""Seconds between a change and its way to the disk, so that a stroke does not rewrite its chunk at every step."""
+
+LATEST = 0.4
+"""A chunk that waits longer, because the machine is busy, is written by whoever changes labels next …"""
+
+SHARE = 0.02
+"""… for so many seconds at most, so that a window never stands still for a queue of chunks."""
+
+RETRY = 2.0
+"""Seconds after which a write that failed (a full disk, a lost network drive) is tried again."""
+
+Block: TypeAlias = tuple[int, ...]
+"""Position of a chunk in the grid of chunks."""
+
+log = logging.getLogger(__name__)
+
+_open: weakref.WeakSet[SavedChunks] = weakref.WeakSet()
+
+
+class SavedChunks:
+    """Chunks by their position; read from any thread, changed from one.
+
+    Parameters
+    ----------
+    stored
+        The array on disk.
+    memory
+        Bytes to keep; the chunks that were longest not used go first.
+    """
+
+    def __init__(self, stored: ZarrArray, memory: int) -> None:
+        self.stored = stored
+        self.sides: Block = tuple(getattr(stored, "shards", None) or stored.chunks)
+        """Of what is written as a whole."""
+        self.trouble: Exception | None = None
+        """Why the last write failed; None while all is well."""
+        self._room = max(1, memory // (prod(self.sides) * np.dtype(stored.dtype).itemsize))
+        self._blocks: OrderedDict[Block, NDArray[Any]] = OrderedDict()
+        self._dirty: dict[Block, float] = {}
+        self._coming: dict[Block, object] = {}
+        """Chunks that are being fetched and were not changed meanwhile; each with a token of who fetches it."""
+        self._leaving: Block | None = None
+        """The chunk that is being written; it is not dropped, for what is on disk is still the old one."""
+        self._lock = threading.RLock()
+        self._disk = threading.Lock()
+        self._writer: threading.Thread | None = None
+        _open.add(self)
+
+    @property
+    def unsaved(self) -> int:
+        """The number of chunks that are not on disk yet."""
+        return len(self._dirty) + (self._leaving is not None)
+
+    @property
+    def known(self) -> set[Block]:
+        """The chunks in memory."""
+        with self._lock:
+            return set(self._blocks)
+
+    def all(self) -> Iterator[Block]:
+        """List the positions of all chunks."""
+        return itertools.product(*(range(-(-n // c)) for n, c in zip(self.stored.shape, self.sides, strict=True)))
+
+    def place(self, block: Block) -> tuple[slice, ...]:
+        """Say which part of the array a chunk is."""
+        return tuple(slice(b * c, min((b + 1) * c, n)) for b, c, n in zip(block, self.sides, self.stored.shape, strict=True))
+
+    @contextmanager
+    def hold(self, block: Block) -> Iterator[NDArray[Any]]:
+        """Give a chunk's own memory and let nobody else at it; others go on while it is fetched from the disk."""
+        found, token = None, object()
+        if block not in self._blocks:
+            self._coming[block] = token
+            found = self._fetch(block)
+        with self._lock:
+            fresh = self._coming.pop(block, None) is token
+            if block not in self._blocks:  # it may have been changed, written and dropped meanwhile
+                self._blocks[block] = found if found is not None and fresh else self._fetch(block)
+            self._blocks.move_to_end(block)
+            self._make_room()
+            yield self._blocks[block]
+
+    def mark(self, block: Block) -> None:
+        """Note that a chunk that is held was changed, and see that a thread writes it."""
+        self._dirty.setdefault(block, time.monotonic())
+        self._coming.pop(block, None)
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._write_later, name="scsam-save", daemon=True)
+            self._writer.start()
+
+    def seed(self, data: NDArray[Any]) -> None:
+        """Take over an array as the contents."""
+        with self._lock:
+            for block in self.all():
+                self._blocks[block] = data[self.place(block)]
+                self.mark(block)
+
+    def preload(self) -> None:
+        """Fetch all chunks in the background, if there is room for them."""
+        if sum(1 for _ in self.all()) <= self._room:
+            threading.Thread(target=self._preload, name="scsam-preload", daemon=True).start()
+
+    def move_to(self, stored: ZarrArray) -> None:
+        """Go on in another array on disk, a copy of this one; what is in memory is written there again."""
+        with self._disk, self._lock:
+            self.stored = stored
+            for block in self._blocks:
+                self.mark(block)
+
+    def hurry(self) -> None:
+        """Write what waits too long; a disk that fails is left to the thread, which tries it again."""
+        start = time.monotonic()
+        while self.trouble is None and self._oldest() < start - LATEST and time.monotonic() < start + SHARE:
+            try:
+                self._write_oldest(SHARE)
+            except Exception as error:  # noqa: BLE001
+                self.trouble = error
+
+    def flush(self) -> None:
+        """Come back when everything is on disk; raises an `OSError` when it cannot be written."""
+        while self.unsaved:
+            self._write_oldest()
+        self.trouble = None
+        with self._lock:
+            self._make_room()
+
+    def _fetch(self, block: Block) -> NDArray[Any]:
+        return np.array(self.stored[self.place(block)])
+
+    def _preload(self) -> None:
+        for block in self.all():
+            with self.hold(block):
+                pass
+
+    def _make_room(self) -> None:
+        if (excess := len(self._blocks) - self._room) > 0:
+            clean = [old for old in list(self._blocks)[:-1] if old not in self._dirty and old != self._leaving]
+            for old in clean[:excess]:
+                del self._blocks[old]
+
+    def _write_later(self) -> None:
+        """Write until nothing is left to write; the thread ends then."""
+        while True:
+            time.sleep(RETRY if self.trouble else DELAY)
+            try:
+                self.flush()
+            except Exception as error:  # noqa: BLE001  # whatever the disk or the codec says, the labels stay in memory and it is tried again
+                self.trouble = error
+                continue
+            with self._lock:
+                if not self._dirty:
+                    self._writer = None
+                    return
+
+    def _oldest(self) -> float:
+        with self._lock:
+            return next(iter(self._dirty.values()), np.inf)
+
+    def _write_oldest(self, patience: float = -1) -> None:
+        """Write the chunk that waits longest; one at a time, for an older copy of it must not follow a newer one.
+
+        Parameters
+        ----------
+        patience
+            Seconds to wait for another thread that writes; without, as long as it takes.
+        """
+        if not self._disk.acquire(timeout=patience):
+            return
+        try:
+            with self._lock:
+                if not self._dirty:
+                    return
+                block = self._leaving = next(iter(self._dirty))
+                since, values = self._dirty.pop(block), self._blocks[block].copy()
+            try:
+                self.stored[self.place(block)] = values
+            except BaseException:
+                with self._lock:
+                    self._dirty.setdefault(block, since)
+                raise
+        finally:
+            self._leaving = None
+            self._disk.release()
+
+
+def _flush_all() -> None:
+    """Write what is left when the interpreter ends."""
+    for chunks in list(_open):
+        try:
+            chunks.flush()
+        except Exception:  # what one array cannot write must not keep the others from the disk
+            log.exception("labels could not be written")
+
+
+# zarr writes with a pool of threads, which is gone when atexit's functions run; these run before it goes.
+getattr(threading, "_register_atexit", atexit.register)(_flush_all)

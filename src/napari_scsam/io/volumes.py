@@ -1,0 +1,210 @@
+"""EM volumes, read lazily from every format that labs keep them in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
+from napari_scsam.io.hdf5 import read_hdf5, split_hdf5_path
+from napari_scsam.io.lazy import READ_ERRORS, Block, LazyArray, Source, cannot_open, empty_file
+from napari_scsam.io.mrc import read_mrc
+from napari_scsam.io.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_image, read_slices
+from napari_scsam.io.tiff import read_tiff
+from napari_scsam.io.zarr_volumes import is_zarr, read_zarr
+
+READERS: Mapping[str, Callable[[Path], Source]] = {
+    **dict.fromkeys(TIFF_SUFFIXES, read_tiff),
+    **dict.fromkeys(IMAGE_SUFFIXES, read_image),
+    **dict.fromkeys((".mrc", ".mrcs", ".rec", ".map", ".st", ".ali"), read_mrc),
+}
+"""Readers of single files by suffix; HDF5 and folders are told apart before."""
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A slice (Y, X) or a stack (Z, Y, X) of grey values or labels."""
+
+    name: str
+    data: LazyArray
+    """The voxels; a block is read when it is indexed."""
+    voxel_size: VoxelSize | None = None
+    """nm along z, y, x; `None` when nobody has said it."""
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """nm along z, y, x: the translation of an OME-Zarr."""
+    path: Path | None = None
+    """Where it was opened (with the ``:/path`` of HDF5), fit for `open_volume`; `None` for an array in memory."""
+    levels: tuple[LazyArray, ...] = ()
+    """Coarser copies, finest first, with the same axes."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(Y, X) or (Z, Y, X)."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a voxel, in the machine's own byte order."""
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """2 or 3."""
+        return self.data.ndim
+
+    @property
+    def depth(self) -> int:
+        """Number of slices; 1 for a (Y, X) image."""
+        return self.shape[0] if self.ndim == 3 else 1
+
+    def plane(self, z: int) -> Block:
+        """Read slice `z` as a (Y, X) array; `z` is ignored by a single slice.
+
+        Raises
+        ------
+        UserError
+            When the file turns out to be damaged there.
+        """
+        return self.data[z] if self.ndim == 3 else self.data[...]
+
+
+def open_volume(path: str | os.PathLike[str], voxel_size: Sequence[float] | float | None = None) -> Volume:
+    """Open a volume without reading its voxels.
+
+    Parameters
+    ----------
+    path
+        OME-Zarr or zarr folder, TIFF, MRC, HDF5 (``file.h5:/path``), PNG, JPEG, or a folder of slices.
+    voxel_size
+        nm along z, y, x (or y, x, or one number), instead of what the file says.
+
+    Raises
+    ------
+    UserError
+        When there is nothing, or nothing that is a volume of grey values; one sentence says why.
+    """
+    given = parse_voxel_size(voxel_size)
+    text = os.fspath(path)
+    try:
+        return _volume(_read(text), text, given, Path(text))
+    except UserError:
+        raise
+    except READ_ERRORS as error:
+        raise cannot_open(text, error) from error
+
+
+def open_labels(path: str | os.PathLike[str]) -> Volume:
+    """Open a label image: as `open_volume`, but its values must be integers.
+
+    Raises
+    ------
+    UserError
+        As `open_volume`, and for floating-point values.
+    """
+    volume = open_volume(path)
+    if volume.dtype.kind not in "iu":
+        raise UserError(f"{volume.path} holds {volume.dtype} values, but labels are integers; choose the label image, or convert it")
+    return volume
+
+
+def as_volume(array: npt.ArrayLike, voxel_size: Sequence[float] | float | None = None, name: str = "array") -> Volume:
+    """Take an array in memory, a dask or a zarr array as a volume, with the checks of `open_volume`.
+
+    Parameters
+    ----------
+    array
+        (Y, X) or (Z, Y, X); singleton axes before these are dropped.
+    voxel_size
+        nm along z, y, x (or y, x, or one number); `None` when it is unknown.
+    name
+        What to call it.
+
+    Raises
+    ------
+    UserError
+        When it is not a volume of grey values or labels.
+    """
+    source = Source(array=array if hasattr(array, "shape") and hasattr(array, "dtype") else np.asarray(array))
+    return _volume(source, name, parse_voxel_size(voxel_size), None)
+
+
+def _read(text: str) -> Source:
+    hdf5 = split_hdf5_path(text)
+    file = hdf5[0] if hdf5 else Path(text)
+    if not file.exists():
+        raise UserError(f"{file} does not exist; check the path")
+    if file.is_dir():
+        return read_zarr(file) if is_zarr(file) else read_slices(file)
+    if file.stat().st_size == 0:
+        raise empty_file(file)
+    if hdf5:
+        return read_hdf5(*hdf5)
+    reader = READERS.get(file.suffix.lower())
+    if reader is None:
+        known = "OME-Zarr and zarr folders, .tif, .mrc, .rec, .h5, .png and .jpg"
+        raise UserError(f"{file} has the suffix {file.suffix!r}, which is not a known volume format; use {known}")
+    return reader(file)
+
+
+def _volume(source: Source, name: str, voxel_size: VoxelSize | None, path: Path | None) -> Volume:
+    """Check what a reader found and reduce it to (Y, X) or (Z, Y, X)."""
+    shape = tuple(source.array.shape)
+    kind = np.dtype(source.array.dtype).kind
+    if kind not in "biuf":
+        raise UserError(f"{name} holds {source.array.dtype} values; a volume needs integers or floating-point numbers")
+    if 0 in shape:
+        raise UserError(f"{name} is empty: its shape is {_times(shape)}; choose an image with voxels in it")
+    fixed = _fixed_axes(source.axes or _usual_axes(shape, name), shape, name)
+    return Volume(
+        name=_short_name(path) if path else name,
+        data=LazyArray(source.array, fixed, name),
+        voxel_size=voxel_size or source.voxel_size,
+        origin=source.origin,
+        path=path,
+        levels=tuple(LazyArray(level, fixed, name) for level in source.levels),
+    )
+
+
+def _usual_axes(shape: Sequence[int], name: str) -> str:
+    """Name the axes of a bare array: the last ones are z, y, x, unless they can only be colours or a lone channel."""
+    colours = len(shape) >= 3 and shape[-1] in (3, 4) and min(shape[-3:-1]) > 4
+    last = "s" if colours or (len(shape) > 3 and shape[-1] == 1) else ""
+    ndim = len(shape) - len(last)
+    if not 2 <= ndim <= 5:
+        raise UserError(f"{name} has the shape {_times(shape)}; a volume is (y, x) or (z, y, x)")
+    return "tczyx"[-ndim:] + last
+
+
+def _fixed_axes(axes: str, shape: Sequence[int], name: str) -> list[int | None]:
+    """Keep z, y, x and stay at 0 on the other axes, which must be singletons."""
+    if "z" not in axes:
+        unnamed = next((letter for letter in "qi" if letter in axes), "")
+        axes = axes.replace(unnamed, "z", 1) if unnamed and shape[axes.index(unnamed)] > 1 else axes
+    fixed = [None if letter in "zyx" else 0 for letter in axes]
+    for letter, size in zip(axes, shape, strict=True):
+        if letter == "s" and size > 1:
+            raise UserError(f"{name} is a colour (RGB) image; convert it to grey first, in Fiji with Image > Type > 8-bit")
+        if letter not in "zyx" and size > 1:
+            what = {"t": "time points", "c": "channels"}.get(letter, f"images along the axis {letter!r}")
+            slices = "" if "z" in axes else "if they are slices, say so in Fiji with Image > Properties, otherwise "
+            how = f"{slices}save the one you want as its own (z, y, x) file, in Fiji with Image > Duplicate"
+            raise UserError(f"{name} has {size} {what} (shape {_times(shape)}, axes {axes}); {how}")
+    if "".join(letter for letter in axes if letter in "zyx") not in ("yx", "zyx"):
+        raise UserError(f"{name} has the axes {axes}; save it with the axes (y, x) or (z, y, x)")
+    return fixed
+
+
+def _times(shape: Sequence[int]) -> str:
+    return " x ".join(str(size) for size in shape)
+
+
+def _short_name(path: Path) -> str:
+    """Give the file's name without suffixes, for a layer or a table."""
+    stem = Path(path.name).stem
+    return stem.removesuffix(".ome") or path.name

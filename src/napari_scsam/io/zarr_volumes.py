@@ -1,0 +1,128 @@
+"""Reads zarr folders: OME-Zarr (NGFF 0.1 to 0.5) and plain arrays, zarr v2 and v3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import zarr
+
+from napari_scsam.config import UserError
+from napari_scsam.io.lazy import Source
+from napari_scsam.io.units import to_nm, voxel_size_nm
+
+ZarrArray: TypeAlias = zarr.Array[Any]
+
+MARKERS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
+SEARCH_DEPTH = 4
+"""How many groups down an image is looked for; OpenOrganelle keeps its volumes three down."""
+
+
+def is_zarr(folder: Path) -> bool:
+    """Tell whether a folder is a zarr array or group."""
+    return any((folder / marker).is_file() for marker in MARKERS)
+
+
+def ngff_attributes(group: zarr.Group) -> Mapping[str, Any]:
+    """Give the OME-Zarr metadata: under ``ome`` since NGFF 0.5, at the top before."""
+    attributes = group.attrs.asdict()
+    ome = attributes.get("ome", attributes)
+    return ome if isinstance(ome, dict) else {}
+
+
+def member_group(parent: zarr.Group, name: str) -> zarr.Group:
+    """Give the sub-group of this name, or a `UserError`."""
+    node = parent[name]
+    if not isinstance(node, zarr.Group):
+        raise UserError(f"{name!r} in {parent.store_path} is not a group; the OME-Zarr is damaged")
+    return node
+
+
+def member_array(parent: zarr.Group, name: str) -> ZarrArray:
+    """Give the array of this name, or a `UserError`."""
+    node = parent[name]
+    if not isinstance(node, zarr.Array):
+        raise UserError(f"{name!r} in {parent.store_path} is not an array; the OME-Zarr is damaged")
+    return node
+
+
+def read_zarr(folder: Path) -> Source:
+    """Open the image in a zarr folder; only metadata are read.
+
+    Parameters
+    ----------
+    folder
+        An array, a multiscale image, a group with one image in it, or one with only ``labels/`` (its first label image is taken).
+
+    Returns
+    -------
+    Source
+        Finest level first; voxel size and origin from the coordinate transformations, if their axes carry units.
+
+    Raises
+    ------
+    UserError
+        When there is no image, or several to choose from; the message lists them.
+    """
+    node = zarr.open(folder, mode="r")
+    found = [node] if isinstance(node, zarr.Array) else list(_images(node, SEARCH_DEPTH))
+    if not found:
+        raise UserError(f"{folder} is a zarr group without an image in it; choose another folder")
+    if len(found) > 1:
+        names = ", ".join(str(folder / image.path) for image in found[:10])
+        raise UserError(f"{folder} holds several images; open one of: {names}")
+    image = found[0]
+    return _plain(image) if isinstance(image, zarr.Array) else _multiscale(image)
+
+
+def _images(group: zarr.Group, depth: int) -> Iterator[ZarrArray | zarr.Group]:
+    """Find arrays and multiscale images, not looking inside the latter."""
+    attributes = ngff_attributes(group)
+    if attributes.get("multiscales"):
+        yield group
+        return
+    listed = attributes.get("labels")
+    members = [(listed[0], group[listed[0]])] if listed else sorted(group.members())
+    images = [member for name, member in members if name != "labels"] or [member for _, member in members]
+    for member in images:
+        if isinstance(member, zarr.Array):
+            yield member
+        elif depth > 0:
+            yield from _images(member, depth - 1)
+
+
+def _plain(array: ZarrArray) -> Source:
+    """Take the axes from zarr v3's dimension names where they are the usual letters."""
+    names = getattr(array.metadata, "dimension_names", None) or ()
+    known = bool(names) and all(name in tuple("tczyx") for name in names)
+    return Source(array=array, axes="".join(names) if known else "")
+
+
+def _multiscale(group: zarr.Group) -> Source:
+    multiscale = ngff_attributes(group)["multiscales"][0]
+    datasets = multiscale["datasets"]
+    levels = [member_array(group, dataset["path"]) for dataset in datasets]
+    axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in multiscale.get("axes", "tczyx"[-levels[0].ndim :])]
+    letters = "".join(str(axis["name"]) for axis in axes).lower()
+    scale, shift = _transform(datasets[0], multiscale, len(axes))
+    spatial = [i for i, axis in enumerate(axes) if axis["name"] in tuple("zyx")]
+    units = [axes[i].get("unit") for i in spatial]
+    voxel_size = voxel_size_nm([scale[i] for i in spatial], units) if len(spatial) >= 2 else None
+    # Without a trusted size the translation is in no trusted unit either.
+    shifts = [to_nm(shift[i], unit) or 0.0 for i, unit in zip(spatial, units, strict=True)] if voxel_size else []
+    z, y, x = [0.0] * (3 - len(shifts)) + shifts
+    return Source(array=levels[0], axes=letters, voxel_size=voxel_size, origin=(z, y, x), levels=tuple(levels[1:]))
+
+
+def _transform(dataset: Mapping[str, Any], multiscale: Mapping[str, Any], ndim: int) -> tuple[Sequence[float], Sequence[float]]:
+    """Combine a level's transformations with those of the whole image, which come after."""
+    scale, shift = np.ones(ndim), np.zeros(ndim)
+    for step in (*dataset.get("coordinateTransformations", ()), *multiscale.get("coordinateTransformations", ())):
+        if step["type"] == "scale":
+            factor = np.asarray(step["scale"], dtype=float)
+            scale, shift = scale * factor, shift * factor
+        elif step["type"] == "translation":
+            shift = shift + np.asarray(step["translation"], dtype=float)
+    return scale.tolist(), shift.tolist()

@@ -1,0 +1,1 @@
+"""One object in an array of labels: find, cut, shape and walk along it."""

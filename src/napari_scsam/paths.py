@@ -1,0 +1,53 @@
+"""Folders and settings outside the program: one place for each environment variable.
+
+| variable | what it sets |
+|---|---|
+| ``NAPARI_SCSAM_CACHE`` | folder of downloads and of embeddings |
+| ``NAPARI_SCSAM_CACHE_GB`` | limit of the embeddings on disk; 0 keeps none |
+| ``NAPARI_SCSAM_CHECKPOINTS`` | folder of the user's checkpoints |
+| ``NAPARI_SCSAM_USER`` | folder of preferences, such as the list of recent projects |
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+APP = "napari-scsam"
+CACHE_LIMIT_VARIABLE = "NAPARI_SCSAM_CACHE_GB"
+DEFAULT_CACHE_GB = 20.0
+
+
+def weights_folder() -> Path:
+    """Return the folder of the shipped checkpoints: in the wheel, or beside ``src`` in a clone."""
+    package = Path(__file__).parent
+    inside = package / "weights"
+    return inside if inside.is_dir() else package.parents[1] / "weights"
+
+
+def user_folder() -> Path:
+    """Return the folder of the user's own and downloaded checkpoints."""
+    return _chosen("NAPARI_SCSAM_CHECKPOINTS") or platformdirs.user_data_path(APP) / "checkpoints"
+
+
+def preferences_folder() -> Path:
+    """Return the folder of what is kept between two windows."""
+    return _chosen("NAPARI_SCSAM_USER") or platformdirs.user_data_path(APP)
+
+
+def cache_folder() -> Path:
+    """Return the folder of downloads and embeddings."""
+    return _chosen("NAPARI_SCSAM_CACHE") or platformdirs.user_cache_path(APP)
+
+
+def cache_limit_text() -> str:
+    """Return the limit of the embeddings on disk in GB, as the user wrote it."""
+    return os.environ.get(CACHE_LIMIT_VARIABLE, "") or str(DEFAULT_CACHE_GB)
+
+
+def _chosen(variable: str) -> Path | None:
+    """Return the folder that an environment variable names, if it is set."""
+    text = os.environ.get(variable)
+    return Path(text).expanduser() if text else None

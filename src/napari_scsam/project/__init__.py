@@ -1,0 +1,1 @@
+"""The annotation project on disk, its review, and the training sets it exports."""

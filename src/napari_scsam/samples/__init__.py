@@ -1,0 +1,1 @@
+"""Images to try the program on."""

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_scsam.gui.panels.one_object import PromptPanel
+from napari_scsam.infer.patch import Patch
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def panel(qtbot, classes) -> PromptPanel:
+    panel = PromptPanel("Shift+O", "Shift+I", "Shift+E")
+    qtbot.addWidget(panel)
+    panel.show_classes(classes)
+    panel.show()
+    return panel
+
+
+@pytest.fixture
+def state(classes):
+    """A state of `Prompting`, as far as the panel shows it."""
+
+    def make(**changes) -> SimpleNamespace:
+        still = {"active": True, "tool": "point", "inside": True, "target": classes[0], "found": None, "reach": 50, "ends": ()}
+        still |= {"stayed": False}
+        return SimpleNamespace(**(still | changes))
+
+    return make
+
+
+def found(mask: np.ndarray) -> SimpleNamespace:
+    return SimpleNamespace(patch=Patch(mask, 0, 0))
+
+
+def test_the_tools_are_shown_only_while_prompting(panel, state):
+    panel.show_state(state(active=False))
+    assert not panel.accept.isVisible()
+    assert panel.start.text().startswith("Point at an object")
+    panel.show_state(state(tool="box", inside=False))
+    assert panel.accept.isVisible()
+    assert panel.start.text().startswith("Stop")
+    assert [name for name, button in panel.tools.items() if button.isChecked()] == ["box"]
+    assert panel.outside.isChecked()
+    assert not panel.inside.isChecked()
+
+
+def test_a_class_that_stayed_when_several_were_chosen_is_told(panel, state):
+    panel.show_state(state())
+    assert not panel.stayed.isVisible()
+    panel.show_state(state(stayed=True))
+    assert panel.stayed.isVisible()
+    assert "an object still goes to mitochondrion" in panel.stayed.text()
+
+
+def test_there_is_nothing_to_accept_without_an_object(panel, state):
+    for there, mask in ((False, np.zeros((2, 2), bool)), (True, np.eye(2, dtype=bool))):
+        panel.show_state(state(found=found(mask)))
+        assert (panel.accept.isEnabled(), panel.carry.isEnabled()) == (there, there)
+    panel.show_state(state())
+    assert not panel.accept.isEnabled()
+
+
+def test_where_an_object_stopped_is_a_way_to_go_there(panel, state):
+    asked = []
+    panel.end_asked.connect(asked.append)
+    panel.show_state(state(ends=(84,)))
+    assert [button.isVisible() for button in panel.ends] == [True, False]
+    panel.ends[0].click()
+    assert asked == [84]
+
+
+def test_what_is_picked_is_asked_for(panel, state, classes):
+    asked = []
+    for signal in (panel.tool_chosen, panel.side_chosen, panel.target_chosen, panel.teach_asked, panel.reach_changed):
+        signal.connect(asked.append)
+    panel.show_state(state())
+    assert asked == [], "what the program shows is nobody's wish"
+    panel.tools["scribble"].click()
+    panel.outside.click()
+    panel.target.activated.emit(2)
+    panel.name.setText("granule")
+    panel.teach.click()
+    panel.reach.setValue(7)
+    assert asked == ["scribble", False, classes[2], "granule", 7]
+
+
+def test_teaching_builds_on_classes(panel, state):
+    panel.show_state(state())
+    told = panel.teach.toolTip(), panel.name.toolTip()
+    assert told[0].startswith("Learn the class")
+    panel.show_teachable(possible=False)
+    assert not panel.teach.isEnabled()
+    assert not panel.name.isEnabled()
+    assert panel.teach.toolTip() == panel.name.toolTip() != told[0]
+    panel.show_teachable(possible=True)
+    assert (panel.teach.toolTip(), panel.name.toolTip()) == told
+    assert panel.teach.isEnabled()

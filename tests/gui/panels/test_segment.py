@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from napari_scsam.gui.panels.segment import SegmentPanel
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def panel(qtbot, classes) -> SegmentPanel:
+    panel = SegmentPanel("Shift+S")
+    qtbot.addWidget(panel)
+    panel.show_classes(classes)
+    panel.show_choices(classes, replace=False, prefetch=True, careful=False)
+    panel.show()
+    return panel
+
+
+def test_all_classes_or_one(panel, classes):
+    picked = []
+    panel.classes_chosen.connect(picked.append)
+    assert panel.classes.currentText() == "all classes"
+    panel.classes.activated.emit(2)
+    assert picked == [(classes[1],)]
+    panel.show_choices(classes[2:], replace=True, prefetch=False, careful=True)
+    assert panel.classes.currentText() == "vesicle"
+    assert panel.replace.isChecked()
+    assert panel.careful.isChecked()
+    assert picked == [(classes[1],)]
+
+
+def test_the_threshold_says_which_way_it_is_off_and_in_what(panel):
+    for shift, text in ((2.0, "stricter +2.0"), (-0.5, "looser -0.5"), (0.0, "as trained")):
+        panel.show_shift(shift)
+        assert panel.shift_value.text() == text
+    assert "logits" in panel.shift_value.toolTip()
+
+
+def test_buttons_ask(panel, qtbot):
+    with qtbot.waitSignal(panel.segment_asked):
+        panel.segment.click()
+    for box, signal in ((panel.replace, panel.replace_changed), (panel.careful, panel.careful_changed)):
+        with qtbot.waitSignal(signal) as changed:
+            box.click()
+        assert changed.args == [True]
+    assert "Shift+S" in panel.segment.text()
+
+
+def test_a_network_without_classes_leaves_nothing_to_choose(panel):
+    parts = (panel.classes, panel.several, panel.shift, panel.scope, panel.segment, panel.prefetch)
+    assert not panel.note.isVisible()
+    panel.show_possible(possible=False)
+    assert not any(part.isEnabled() for part in parts)
+    assert "clicks and boxes only" in panel.note.text()
+    assert panel.note.isVisible()
+    panel.show_possible(possible=True)
+    assert all(part.isEnabled() for part in parts)
+    assert not panel.note.isVisible()
+
+
+def test_one_slice_offers_no_several(panel):
+    names = {panel.scope.itemText(i): i for i in range(panel.scope.count())}
+
+    def offered() -> list[str]:
+        return [name for name, i in names.items() if panel.scope.model().item(i).isEnabled()]
+
+    panel.show_scope("slice", 0, 0, 1)
+    assert offered() == ["this slice", "a region of it"]
+    panel.show_scope("slice", 0, 0, 2)
+    assert offered() == [*names]

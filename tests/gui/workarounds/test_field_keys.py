@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+from napari.layers import Image, Labels
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QFocusEvent, QKeyEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_scsam.gui.tools.correct import Correcting
+
+pytestmark = pytest.mark.gui
+
+FIELDS = {
+    "voxel size": lambda panel: panel.volume.sizes[1],
+    "classes": lambda panel: panel.segment.classes,
+    "first slice": lambda panel: panel.segment.first,
+    "grow by": lambda panel: panel.correct.reach,
+    "smallest": lambda panel: panel.correct.smallest,
+    "carry through": lambda panel: panel.prompt.reach,
+    "new class": lambda panel: panel.prompt.name,
+}
+
+
+@pytest.fixture
+def one(window, stack, monkeypatch):
+    """A window in which no tool of ours is used unseen, nor any key of napari's canvas."""
+    one = window(Image(stack), Labels((stack > 150).astype("uint8")))
+    one.finish()
+    one.used = []
+    monkeypatch.setattr(Correcting, "use", lambda _, name: one.used.append(name))
+    one.viewer.window._qt_viewer.canvas._scene_canvas.events.key_press.connect(lambda event: one.used.append(event.key.name))
+    return one
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_what_is_typed_in_a_field_stays_there(one, name):
+    field = FIELDS[name](one.widget)
+    field.setFocus()
+    QTest.keyClicks(field, "gnv e1m2")
+    for key in (Qt.Key.Key_Up, Qt.Key.Key_Backspace, Qt.Key.Key_Delete):
+        QTest.keyClick(field, key)
+    assert one.used == []
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_no_shortcut_of_the_window_gets_a_letter(one, name):
+    event = QKeyEvent(QEvent.Type.ShortcutOverride, Qt.Key.Key_G, Qt.KeyboardModifier.NoModifier, "g")
+    event.ignore()
+    QApplication.sendEvent(FIELDS[name](one.widget), event)
+    assert event.isAccepted()
+    function = QKeyEvent(QEvent.Type.ShortcutOverride, Qt.Key.Key_F11, Qt.KeyboardModifier.NoModifier)
+    function.ignore()
+    QApplication.sendEvent(FIELDS[name](one.widget), function)
+    assert not function.isAccepted(), "what nobody types is the window's"
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
+@pytest.mark.parametrize("name", FIELDS)
+def test_enter_and_escape_leave_a_field(one, name, key):
+    panel = one.widget
+    one.session.part(type(panel._prompting)).start()  # Enter would accept an object, Esc drop it
+    one.finish()
+    panel.segment.show_scope("range", 0, 1, 4)
+    one.used.clear()
+    field = FIELDS[name](panel)
+    panel.window().activateWindow()
+    field.setFocus()
+    assert panel.window().focusWidget() is field
+    QTest.keyClick(field, key)
+    assert panel.window().focusWidget() is not field
+    assert one.used == []
+    QTest.keyClick(panel.window(), Qt.Key.Key_G)
+    assert "grow" in one.used
+
+
+def test_a_number_is_taken_with_enter(one):
+    box = one.widget.correct.reach
+    box.setFocus()
+    box.selectAll()
+    QTest.keyClicks(box, "7")
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert Correcting.of(one.session).by == 7
+
+
+def test_a_shifted_letter_is_a_shortcut_over_a_number_and_text_in_a_field(one):
+    for name in ("grow by", "first slice"):
+        QTest.keyClick(FIELDS[name](one.widget), Qt.Key.Key_D, Qt.KeyboardModifier.ShiftModifier)
+        assert "delete" in one.used
+        one.used.clear()
+    for name in ("voxel size", "new class", "classes"):
+        QTest.keyClick(FIELDS[name](one.widget), Qt.Key.Key_D, Qt.KeyboardModifier.ShiftModifier)
+        assert one.used == []
+
+
+def test_the_wheel_takes_no_field_for_typing(one):
+    for field in FIELDS.values():
+        assert not field(one.widget).focusPolicy() & Qt.FocusPolicy.WheelFocus & ~Qt.FocusPolicy.StrongFocus
+
+
+def test_a_class_is_found_by_typing_with_the_list_closed(one, classes, wait):
+    dropdown = one.widget.segment.classes
+    QApplication.sendEvent(dropdown, QFocusEvent(QEvent.Type.FocusIn))  # no window is active where tests run
+    wait(dropdown.line.hasSelectedText)
+    QTest.keyClicks(dropdown, "ves")
+    QTest.keyClick(dropdown, Qt.Key.Key_Return)
+    assert dropdown.currentText() == "vesicle"
+    assert one.session.chosen == (classes[2],)
+    assert one.used == []

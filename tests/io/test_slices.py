@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_scsam.config import UserError
+from napari_scsam.io.slices import natural_key
+from napari_scsam.io.volumes import open_volume
+
+STACK = np.random.default_rng(0).integers(0, 200, (12, 40, 50)).astype(np.uint8)
+
+
+def test_numbers_sort_as_numbers() -> None:
+    names = ["s10.tif", "s9.tif", "S1.tif", "s1_b.tif", "10.tif", "9.tif"]
+    assert [p.name for p in sorted(map(Path, names), key=natural_key)] == ["9.tif", "10.tif", "S1.tif", "s1_b.tif", "s9.tif", "s10.tif"]
+
+
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2", "f4"])
+def test_a_folder_of_tiff_slices(tmp_path: Path, dtype: str) -> None:
+    for z, plane in enumerate(STACK.astype(dtype)):
+        tifffile.imwrite(tmp_path / f"slice_{z}.tif", plane, byteorder=">" if dtype[0] == ">" else "<", resolution=(2e6, 2e6))
+    (tmp_path / "notes.txt").write_text("imaged on Monday")
+    (tmp_path / "._slice_0.tif").write_bytes(b"left by a file manager")
+    volume = open_volume(tmp_path)
+    assert volume.shape == STACK.shape
+    assert volume.voxel_size is None
+    np.testing.assert_array_equal(volume.plane(10), STACK[10])
+    np.testing.assert_array_equal(volume.data[8:11, 3, ::2], STACK[8:11, 3, ::2])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_folder_of_png_slices(tmp_path: Path, dtype: type) -> None:
+    for z, plane in enumerate(STACK.astype(dtype)):
+        Image.fromarray(plane).save(tmp_path / f"{z}.png")
+    volume = open_volume(tmp_path, voxel_size=(30, 8, 8))
+    assert (volume.dtype, volume.voxel_size) == (dtype, (30, 8, 8))
+    np.testing.assert_array_equal(volume.data[...], STACK)
+
+
+def test_one_png_and_one_jpeg(tmp_path: Path) -> None:
+    Image.fromarray(STACK[0]).save(tmp_path / "a.png")
+    smooth = np.tile(np.linspace(0, 255, 50).astype(np.uint8), (40, 1))
+    Image.fromarray(smooth).save(tmp_path / "a.jpg", quality=95)
+    volume = open_volume(tmp_path / "a.png")
+    assert (volume.shape, volume.voxel_size) == ((40, 50), None)
+    np.testing.assert_array_equal(volume.plane(0), STACK[0])
+    assert np.abs(open_volume(tmp_path / "a.jpg").plane(0).astype(int) - smooth).max() < 8
+
+
+def test_only_the_first_slice_is_looked_at(tmp_path: Path) -> None:
+    Image.fromarray(STACK[0]).save(tmp_path / "0.png")
+    Image.fromarray(STACK[1, :20]).save(tmp_path / "1.png")
+    (tmp_path / "2.png").write_bytes((tmp_path / "0.png").read_bytes()[:300])
+    volume = open_volume(tmp_path)
+    np.testing.assert_array_equal(volume.plane(0), STACK[0])
+    with pytest.raises(UserError, match=r"1\.png is \(20, 50\)"):
+        volume.plane(1)
+    with pytest.raises(UserError, match="damaged"):
+        volume.plane(2)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "LA"])
+def test_colour_is_refused(tmp_path: Path, mode: str) -> None:
+    Image.new(mode, (50, 40)).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match="colour"):
+        open_volume(tmp_path / "a.png")
+    with pytest.raises(UserError, match="colour"):
+        open_volume(tmp_path)
+
+
+def test_colour_tiff_slices_are_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "0.tif", np.zeros((40, 50, 3), np.uint8), photometric="rgb")
+    with pytest.raises(UserError, match="colour"):
+        open_volume(tmp_path)
+
+
+def test_folders_that_are_no_stack(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="folder without zarr data or image slices"):
+        open_volume(tmp_path)
+    tifffile.imwrite(tmp_path / "stack.tif", STACK, metadata={"axes": "ZYX"})
+    with pytest.raises(UserError, match="is a stack, not one slice"):
+        open_volume(tmp_path)
+    Image.fromarray(STACK[0]).save(tmp_path / "0.png")
+    with pytest.raises(UserError, match=r"mixes \.png and \.tif"):
+        open_volume(tmp_path)
+
+
+def test_a_picture_beyond_pillows_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(STACK[0]).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(UserError, match="too large for PNG"):
+        open_volume(tmp_path / "a.png")

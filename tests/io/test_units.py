@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+
+from napari_scsam.io.units import to_nm, voxel_size_nm
+
+
+@pytest.mark.parametrize(
+    ("unit", "nm"),
+    [
+        ("angstrom", 0.768),
+        ("Å", 0.768),
+        ("\u212b", 0.768),
+        ("A", 0.768),
+        ("picometer", 0.00768),
+        ("nanometer", 7.68),
+        ("nm", 7.68),
+        ("micrometer", 7680.0),
+        ("micron", 7680.0),
+        ("microns", 7680.0),
+        ("µm", 7680.0),
+        ("\u03bcm", 7680.0),
+        ("\\u00B5m", 7680.0),
+        ("um", 7680.0),
+        ("Millimetres", 7.68e6),
+        ("cm", 7.68e7),
+        ("inch", 7.68 * 2.54e7),
+        ("meter", 7.68e9),
+    ],
+)
+def test_units_of_all_formats_become_nanometres(unit: str, nm: float) -> None:
+    assert to_nm(7.68, unit) == pytest.approx(nm, rel=1e-12)
+
+
+def test_products_carry_no_binary_noise() -> None:
+    assert to_nm(0.00768, "um") == 7.68
+    assert to_nm(1 / 3, "nm") == 1 / 3
+
+
+@pytest.mark.parametrize("unit", [None, "", "pixel", "second", "reference frame", "Mm"])
+def test_what_is_no_length_is_unknown(unit: str | None) -> None:
+    assert to_nm(5.0, unit) is None
+
+
+@pytest.mark.parametrize("value", [None, 0, float("nan"), float("inf")])
+def test_unusable_values_are_unknown(value: float | None) -> None:
+    assert to_nm(value, "nm") is None
+
+
+def test_every_axis_has_its_own_unit() -> None:
+    assert voxel_size_nm([0.04, 7.68, 102.4], ["um", "nm", "angstrom"]) == (40.0, 7.68, 10.24)
+
+
+def test_a_single_slice_is_as_thick_as_its_pixels_are_high() -> None:
+    assert voxel_size_nm([4.0, 5.0], ["nm", "nm"]) == (4.0, 4.0, 5.0)
+
+
+@pytest.mark.parametrize("unit", ["nm", "um", "angstrom", "meter"])
+def test_one_by_one_by_one_is_a_writers_default(unit: str) -> None:
+    assert voxel_size_nm([1, 1.0, 1], [unit] * 3) is None
+
+
+def test_one_nanometre_in_other_words_is_a_default_too() -> None:
+    assert voxel_size_nm([1, 1e-7, 1e-7], ["nm", "cm", "cm"]) is None
+
+
+@pytest.mark.parametrize(("sizes", "units"), [([None, 5, 5], ["nm"] * 3), ([5, 5, 5], ["nm", None, "nm"]), ([5, -5, 5], ["nm"] * 3)])
+def test_one_unknown_axis_makes_the_voxel_size_unknown(sizes: list[float | None], units: list[str | None]) -> None:
+    assert voxel_size_nm(sizes, units) is None

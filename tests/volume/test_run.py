@@ -1,0 +1,244 @@
+"""Whole volumes into labels on disk: right shape and place, and a stopped run goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+from napari_scsam.config import UserError
+from napari_scsam.infer.predictor import Predictor
+from napari_scsam.io.contrast import measure_contrast
+from napari_scsam.io.labels import read_class_table, write_labels
+from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
+from napari_scsam.model import ScSAM, ScSAMConfig
+from napari_scsam.samples.phantom import CLASSES, make_phantom
+from napari_scsam.volume.run import segment_volume, weights_hash
+
+SIZE = (20.0, 8.0, 8.0)
+PHANTOM = make_phantom((4, 64, 80), SIZE).image
+
+
+def small_model(seed: int = 0) -> ScSAM:
+    torch.manual_seed(seed)
+    return ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:6]).eval()
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return Predictor(small_model(), "cpu")
+
+
+@pytest.fixture
+def counted(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """The slices that were really segmented."""
+    calls: list[Any] = []
+    decode = predictor.logits_steps
+    monkeypatch.setattr(predictor, "logits_steps", lambda names=None: calls.append(names) or decode(names))
+    return calls
+
+
+def expected(predictor: Predictor, image: np.ndarray, volume: Volume) -> np.ndarray:
+    """Labels slice by slice, from the predictor itself."""
+    planes = []
+    for plane in image if image.ndim == 3 else image[None]:
+        predictor.set_image(plane, volume.voxel_size, contrast=measure_contrast(image))
+        planes.append(predictor.segment())
+    return np.stack(planes).reshape(image.shape)
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".tif", ".tiff"])
+@pytest.mark.parametrize("image", [PHANTOM[:2], PHANTOM[1], PHANTOM[1:2]], ids=["3-D", "2-D", "one slice"])
+def test_labels_have_shape_ids_place_and_table(predictor: Predictor, tmp_path: Path, image: np.ndarray, suffix: str) -> None:
+    volume = as_volume(image, SIZE)
+    steps = list(segment_volume(volume, predictor, tmp_path / f"out{suffix}"))
+    assert (steps[0].done, steps[-1].done, steps[-1].total) == (0, volume.depth, volume.depth)
+    labels = open_labels(tmp_path / f"out{suffix}")
+    assert labels.shape == image.shape
+    assert labels.dtype == np.uint8
+    assert labels.voxel_size is not None
+    assert labels.voxel_size[-image.ndim :] == pytest.approx(SIZE[-image.ndim :])  # a 2-D file has no place for z
+    assert read_class_table(tmp_path / f"out{suffix}") == CLASSES[:6]
+    truth = expected(predictor, image, volume)
+    np.testing.assert_array_equal(labels.data[...], truth)
+    assert len(np.unique(truth)) > 1
+    assert set(np.unique(truth)) <= set(range(7))
+
+
+def test_origin_and_voxel_size_of_the_volume_are_kept(predictor: Predictor, tmp_path: Path) -> None:
+    volume = Volume("crop", as_volume(PHANTOM[:1]).data, SIZE, origin=(100.0, 16.0, 24.0))
+    for name in ("out.zarr", "out.tif"):
+        list(segment_volume(volume, predictor, tmp_path / name))
+        assert open_labels(tmp_path / name).origin == (100.0, 16.0, 24.0)
+        assert open_labels(tmp_path / name).voxel_size == pytest.approx(SIZE)
+
+
+def test_any_model_and_any_array_will_do(tmp_path: Path) -> None:
+    list(segment_volume(PHANTOM[0].astype(np.float64), small_model(), tmp_path / "out.zarr", voxel_size=SIZE, device="cpu"))
+    labels = open_labels(tmp_path / "out.zarr")
+    assert labels.shape == PHANTOM[0].shape
+    assert labels.voxel_size == (8.0, 8.0, 8.0)
+
+
+def test_only_the_classes_asked_for_are_written(predictor: Predictor, tmp_path: Path) -> None:
+    everything = expected(predictor, PHANTOM[:1], as_volume(PHANTOM[:1], SIZE))
+    values, counts = np.unique(everything[everything > 0], return_counts=True)
+    chosen = CLASSES[values[counts.argmax()] - 1]
+    list(segment_volume(as_volume(PHANTOM[:1], SIZE), predictor, tmp_path / "out.zarr", classes=[chosen.name.upper()]))
+    np.testing.assert_array_equal(open_labels(tmp_path / "out.zarr").data[...], np.where(everything == chosen.id, everything, 0))
+    assert read_class_table(tmp_path / "out.zarr") == (chosen,)
+
+
+def test_two_single_slices_of_one_contrast_are_not_confused(predictor: Predictor, tmp_path: Path) -> None:
+    one, other = PHANTOM[:1], np.ascontiguousarray(PHANTOM[:1, ::-1])
+    for name, image in (("one.zarr", one), ("other.zarr", other)):
+        list(segment_volume(as_volume(image, SIZE), predictor, tmp_path / name))
+    assert not np.array_equal(open_labels(tmp_path / "one.zarr").data[...], open_labels(tmp_path / "other.zarr").data[...])
+    np.testing.assert_array_equal(open_labels(tmp_path / "other.zarr").data[...], expected(predictor, other, as_volume(other, SIZE)))
+
+
+def stop_in_the_middle(volume: Volume, predictor: Predictor, out: Path) -> None:
+    """Stop when two of four slices are written."""
+    run = segment_volume(volume, predictor, out)
+    for step in run:
+        if step.done == 2:
+            break
+    run.close()
+
+
+def test_a_stopped_run_goes_on_and_redoes_nothing(predictor: Predictor, tmp_path: Path, counted: list[Any]) -> None:
+    volume = as_volume(PHANTOM, SIZE)
+    list(segment_volume(volume, predictor, tmp_path / "whole.zarr"))
+    counted.clear()
+    stop_in_the_middle(volume, predictor, tmp_path / "stopped.zarr")
+    assert len(counted) == 2
+    steps = list(segment_volume(volume, predictor, tmp_path / "stopped.zarr", resume=True))
+    assert len(counted) == 4
+    assert steps[-1].done == steps[-1].total == 4
+    whole, stopped = open_labels(tmp_path / "whole.zarr"), open_labels(tmp_path / "stopped.zarr")
+    np.testing.assert_array_equal(stopped.data[...], whole.data[...])
+    assert len(stopped.levels) == len(whole.levels)
+    assert not (tmp_path / "stopped.zarr" / ".scsam_progress").exists()
+
+
+def test_a_ledger_line_cut_off_by_a_crash_is_done_again(predictor: Predictor, tmp_path: Path, counted: list[Any]) -> None:
+    volume = as_volume(PHANTOM, SIZE)
+    stop_in_the_middle(volume, predictor, tmp_path / "out.zarr")
+    ledger = tmp_path / "out.zarr" / ".scsam_progress"
+    ledger.write_text(ledger.read_text() + "3")  # without its end
+    counted.clear()
+    list(segment_volume(volume, predictor, tmp_path / "out.zarr", resume=True))
+    assert len(counted) == 2
+
+
+@pytest.mark.parametrize("change", ["classes", "voxel size", "weights", "grey values", "care"])
+def test_changed_settings_start_anew(predictor: Predictor, tmp_path: Path, change: str) -> None:
+    volume, names, engine = as_volume(PHANTOM, SIZE), None, predictor
+    stop_in_the_middle(volume, predictor, tmp_path / "out.zarr")
+    if change == "classes":
+        names = ["membrane", "mitochondrion"]
+    elif change == "voxel size":
+        volume = as_volume(PHANTOM, (20.0, 16.0, 16.0))
+    elif change == "weights":
+        engine = Predictor(small_model(1), "cpu")
+    elif change == "care":
+        engine = Predictor(small_model(), "cpu", careful=True)
+    else:
+        volume = as_volume(255 - PHANTOM, SIZE)
+    for out, resume in (("out.zarr", True), ("fresh.zarr", False)):
+        list(segment_volume(volume, engine, tmp_path / out, classes=names, resume=resume))
+    resumed, fresh = open_labels(tmp_path / "out.zarr"), open_labels(tmp_path / "fresh.zarr")
+    np.testing.assert_array_equal(resumed.data[...], fresh.data[...])
+    assert resumed.voxel_size == fresh.voxel_size
+    assert read_class_table(tmp_path / "out.zarr") == read_class_table(tmp_path / "fresh.zarr")
+
+
+def test_without_resume_all_is_done_again(predictor: Predictor, tmp_path: Path, counted: list[Any]) -> None:
+    volume = as_volume(PHANTOM, SIZE)
+    stop_in_the_middle(volume, predictor, tmp_path / "out.zarr")
+    list(segment_volume(volume, predictor, tmp_path / "out.zarr"))
+    assert len(counted) == 2 + 4
+
+
+def test_resume_without_anything_there_just_begins(predictor: Predictor, tmp_path: Path, counted: list[Any]) -> None:
+    list(segment_volume(as_volume(PHANTOM[:2], SIZE), predictor, tmp_path / "out.zarr", resume=True))
+    assert len(counted) == 2
+
+
+def test_models_of_one_form_have_different_hashes() -> None:
+    model = small_model(1)
+    before = weights_hash(model)
+    assert before == weights_hash(small_model(1))
+    with torch.no_grad():
+        model.class_prompt.prototypes[0, 0] += 1e-3
+    assert weights_hash(model) != before
+
+
+@pytest.mark.parametrize(
+    ("image", "out", "settings", "says"),
+    [
+        (PHANTOM, "out.png", {}, r"labels cannot be written to 'out\.png'; end its name in \.zarr or \.tif"),
+        (PHANTOM, "out.zarr", {"classes": ["nucleolus"]}, "no class is called 'nucleolus'"),
+        (np.full((2, 64, 64), np.nan), "out.zarr", {}, "only NaN"),
+        (np.full((2, 64, 64), 3), "out.tif", {}, "constant"),
+        (np.zeros((2, 0, 64)), "out.zarr", {}, "empty"),
+        (np.zeros((2, 2, 64, 64)), "out.zarr", {}, "time points|channels|images"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_written(
+    predictor: Predictor, tmp_path: Path, image: np.ndarray, out: str, settings: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(UserError, match=says):
+        next(segment_volume(image, predictor, tmp_path / out, **settings))
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_image_is_never_overwritten(predictor: Predictor, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "raw.tif", PHANTOM, imagej=True, metadata={"axes": "ZYX"})
+    volume = open_volume(tmp_path / "raw.tif")
+    with pytest.raises(UserError, match="would overwrite the image"):
+        next(segment_volume(volume, predictor, tmp_path / "." / "raw.tif"))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "raw.tif"), PHANTOM)
+
+
+def test_somebody_elses_folder_is_never_overwritten(predictor: Predictor, tmp_path: Path) -> None:
+    (tmp_path / "out.zarr").mkdir()
+    (tmp_path / "out.zarr" / "thesis.txt").write_text("all of it")
+    with pytest.raises(UserError, match="is no label file of napari-scsam"):
+        next(segment_volume(PHANTOM, predictor, tmp_path / "out.zarr"))
+    assert [p.name for p in (tmp_path / "out.zarr").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_tiff_that_is_no_segmentation_is_never_overwritten(predictor: Predictor, tmp_path: Path, overwrite: bool) -> None:
+    tifffile.imwrite(tmp_path / "other.tif", PHANTOM)
+    (tmp_path / "text.tif").write_text("all of it")
+    for name in ("other.tif", "text.tif"):
+        before = (tmp_path / name).read_bytes()
+        with pytest.raises(UserError, match="is no label file of napari-scsam"):
+            next(segment_volume(PHANTOM, predictor, tmp_path / name, overwrite=overwrite))
+        assert (tmp_path / name).read_bytes() == before
+
+
+def test_overwriting_begins_anew_and_can_be_stopped_and_resumed(predictor: Predictor, tmp_path: Path, counted: list[Any]) -> None:
+    volume, out = as_volume(PHANTOM, SIZE), tmp_path / "out.zarr"
+    list(segment_volume(volume, predictor, out))
+    with pytest.raises(UserError, match="--overwrite"):
+        next(segment_volume(volume, predictor, out, resume=True))
+    counted.clear()
+    run = segment_volume(volume, predictor, out, overwrite=True)
+    next(run), next(run), run.close()
+    list(segment_volume(volume, predictor, out, resume=True))
+    assert len(counted) == 4
+
+
+def test_labels_are_not_written_over_what_holds_the_image(predictor: Predictor, tmp_path: Path) -> None:
+    write_labels(tmp_path / "grey.zarr", PHANTOM, SIZE, ())
+    volume = open_volume(tmp_path / "grey.zarr" / "labels" / "classes")
+    with pytest.raises(UserError, match="would overwrite the image"):
+        next(segment_volume(volume, predictor, tmp_path / "grey.zarr", overwrite=True))
