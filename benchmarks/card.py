@@ -61,7 +61,9 @@ def step_of(recipe: Recipe, warm: int, rounds: int, **training: object) -> Cost:
     changed: Training = replace(recipe.training, steps=NEVER, save_every=NEVER, **training)  # type: ignore[arg-type]
     with tempfile.TemporaryDirectory() as folder:
         processes = spare_processes(choose_device("cuda")) if changed.unfreeze else 0
-        run = train(replace(recipe, training=changed), Path(folder) / "never.safetensors", "cuda", processes)
+        run = train(
+            replace(recipe, training=changed), Path(folder) / "never.safetensors", "cuda", processes
+        )
         cost = measure(lambda: next(run), warm, rounds)
         run.close()  # type: ignore[attr-defined]
     torch.cuda.empty_cache()
@@ -89,7 +91,9 @@ def without_weights(path: Path, data: Path | None) -> Recipe:
     source = recipe.sources[0]
     if data is not None:
         source = replace(source, image=data / source.image.name, labels=data / source.labels.name)
-    return replace(recipe, sam_weights=None, mae_weights=None, sources=(replace(source, calibration=()),))
+    return replace(
+        recipe, sam_weights=None, mae_weights=None, sources=(replace(source, calibration=()),)
+    )
 
 
 def row(name: str, recipe: Recipe) -> Iterator[str]:
@@ -112,7 +116,9 @@ def row(name: str, recipe: Recipe) -> Iterator[str]:
 
 def main() -> None:
     """Print the table, a row as soon as it is there."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, help="folder with train_raw.tif and train_labels.tif")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
     given = parser.parse_args()
@@ -121,10 +127,17 @@ def main() -> None:
     except UserError as error:
         parser.error(str(error))
     print(f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}\n")
-    print("| recipe | 512 px tile | 1024 px tile | a training step as written | its memory | SAM's encoder learning too, batch 1 |")
+    print(
+        "| recipe | 512 px tile | 1024 px tile | a training step as written | its memory | SAM's encoder learning too, batch 1 |"
+    )
     print("|---|---|---|---|---|---|", flush=True)
     for name in given.only:
-        print("| " + " | ".join(row(name, without_weights(RECIPES / f"{name}.toml", given.data))) + " |", flush=True)
+        print(
+            "| "
+            + " | ".join(row(name, without_weights(RECIPES / f"{name}.toml", given.data)))
+            + " |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -31,18 +31,30 @@ TARGET_MS = {"picture": 200, "stall": 100}
 
 def main() -> None:
     """Print the table; a star marks what is over its target."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--shape", type=int, nargs=3, default=(512, 1024, 1024))
     parser.add_argument("--objects", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=10)
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--zarr", action="store_true", help="keep the labels in a zarr array on disk, in chunks of 1×512×512")
+    where.add_argument(
+        "--zarr",
+        action="store_true",
+        help="keep the labels in a zarr array on disk, in chunks of 1×512×512",
+    )
     where.add_argument("--project", action="store_true", help="keep them as a project does")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     labels, centres = spheres(tuple(options.shape), options.objects)
     with tempfile.TemporaryDirectory() as folder:
-        data = chunked(labels, folder) if options.zarr else kept(labels, folder) if options.project else labels
+        data = (
+            chunked(labels, folder)
+            if options.zarr
+            else kept(labels, folder)
+            if options.project
+            else labels
+        )
         desk = Desk()
         desk.wait_for_network()  # it is not the network that is timed
         desk.show(data)
@@ -57,7 +69,9 @@ def main() -> None:
 
 def chunked(labels: NDArray[np.uint16], folder: str) -> Any:
     """Put the labels into a zarr array such as a script would make."""
-    array = zarr.create_array(f"{folder}/labels.zarr", shape=labels.shape, chunks=(1, 512, 512), dtype=labels.dtype)
+    array = zarr.create_array(
+        f"{folder}/labels.zarr", shape=labels.shape, chunks=(1, 512, 512), dtype=labels.dtype
+    )
     for z, plane in enumerate(labels):
         array[z] = plane
     return array
@@ -79,10 +93,14 @@ def find_all(desk: Desk) -> Timing:
     return desk.watch(lambda: desk.tools.use("next"), lambda: desk.said.startswith("Object"))
 
 
-def measure(desk: Desk, centres: NDArray[np.intp], rounds: int) -> Iterator[tuple[str, list[Timing]]]:
+def measure(
+    desk: Desk, centres: NDArray[np.intp], rounds: int
+) -> Iterator[tuple[str, list[Timing]]]:
     """Do each tool on objects of its own, and undo and redo it."""
     data, rng = desk.layer.data, np.random.default_rng(1)
-    whole = [c for number, c in enumerate(centres, start=1) if data[tuple(c)] == number]  # not covered by a later ball
+    whole = [
+        c for number, c in enumerate(centres, start=1) if data[tuple(c)] == number
+    ]  # not covered by a later ball
     picked = iter(rng.permutation(len(whole)))
 
     def next_one() -> NDArray[np.intp]:
@@ -94,7 +112,11 @@ def measure(desk: Desk, centres: NDArray[np.intp], rounds: int) -> Iterator[tupl
 
     def merge() -> Timing:
         here = next_one()
-        near = min((c for c in whole if c is not here and c[0] == here[0]), key=lambda c: np.abs(c - here).sum(), default=None)
+        near = min(
+            (c for c in whole if c is not here and c[0] == here[0]),
+            key=lambda c: np.abs(c - here).sum(),
+            default=None,
+        )
         if near is None:
             return merge()
         desk.point(here)
@@ -117,7 +139,9 @@ def measure(desk: Desk, centres: NDArray[np.intp], rounds: int) -> Iterator[tupl
         results = []
         for _ in range(rounds):
             results.append(tool())
-            undone += [back(desk, act) for act in (desk.layer.undo, desk.layer.redo, desk.layer.undo)]
+            undone += [
+                back(desk, act) for act in (desk.layer.undo, desk.layer.redo, desk.layer.undo)
+            ]
         yield tool.__name__, results
     yield "undo/redo", undone
 
@@ -133,11 +157,20 @@ def report(name: str, results: list[Timing]) -> dict[str, float]:
     pictures = [1000 * one.seconds for one in results]
     stalls = [1000 * one.stall.seconds for one in results]
     longest = max(one.stall for one in results)
-    over = "*" if (name != "find all" and max(pictures) > TARGET_MS["picture"]) or max(stalls) > TARGET_MS["stall"] else ""
+    over = (
+        "*"
+        if (name != "find all" and max(pictures) > TARGET_MS["picture"])
+        or max(stalls) > TARGET_MS["stall"]
+        else ""
+    )
     picture = f"{statistics.median(pictures):.0f} ms (worst {max(pictures):.0f})"
     stall = f"{statistics.median(stalls):.0f} ms (longest {max(stalls):.0f}, {1000 * longest.busy:.0f} of it at work)"
     print(f"{name:>11}: to picture {picture}, stall {stall} {over}", flush=True)
-    return {"picture ms, median": statistics.median(pictures), "picture ms, worst": max(pictures), "stall ms": max(stalls)}
+    return {
+        "picture ms, median": statistics.median(pictures),
+        "picture ms, worst": max(pictures),
+        "stall ms": max(stalls),
+    }
 
 
 if __name__ == "__main__":

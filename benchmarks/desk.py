@@ -28,12 +28,16 @@ PATIENCE = 600
 """Seconds to wait for anything."""
 
 
-def spheres(shape: tuple[int, ...], count: int, seed: int = 0) -> tuple[NDArray[np.uint16], NDArray[np.intp]]:
-    """Make a volume of random balls, of 6 to 24 voxels radius, and give their centres."""
+def spheres(
+    shape: tuple[int, ...], count: int, seed: int = 0
+) -> tuple[NDArray[np.uint16], NDArray[np.intp]]:
+    """Create a volume of random balls, of 6 to 24 voxels radius, and give their centres."""
     rng = np.random.default_rng(seed)
     labels = np.zeros(shape, np.uint16)
     centres = np.stack([rng.integers(25, n - 25, count) for n in shape], axis=1)
-    for value, (centre, radius) in enumerate(zip(centres, rng.integers(6, 25, count), strict=True), start=1):
+    for value, (centre, radius) in enumerate(
+        zip(centres, rng.integers(6, 25, count), strict=True), start=1
+    ):
         grid = np.ogrid[(slice(-radius, radius + 1),) * 3]
         box = tuple(slice(c - radius, c + radius + 1) for c in centre)
         labels[box][sum(g * g for g in grid) <= radius * radius] = value
@@ -58,7 +62,7 @@ class Timing(NamedTuple):
 
 
 def clocks() -> tuple[float, float]:
-    """Give the time, and what this process has computed."""
+    """Return the time, and what this process has computed."""
     return time.perf_counter(), time.process_time()
 
 
@@ -86,9 +90,16 @@ class Desk:
 
     def wait_for_network(self) -> Stall:
         """Let the network be loaded; gives the longest stall."""
-        return max(self.live(PATIENCE, lambda: self.session.model_state.startswith("Runs")), self.live(2))
+        return max(
+            self.live(PATIENCE, lambda: self.session.model_state.startswith("Runs")), self.live(2)
+        )
 
-    def live(self, seconds: float = 0.0, until: Callable[[], bool] = lambda: False, act: Callable[[], object] = lambda: None) -> Stall:
+    def live(
+        self,
+        seconds: float = 0.0,
+        until: Callable[[], bool] = lambda: False,
+        act: Callable[[], object] = lambda: None,
+    ) -> Stall:
         """Do something and let the event loop run; gives its longest stall."""
         beats, timer = [clocks()], QTimer()
         timer.timeout.connect(lambda: beats.append(clocks()))
@@ -99,9 +110,13 @@ class Desk:
             QApplication.processEvents()
             time.sleep(0.0005)
         timer.stop()
-        return max(Stall(b - a, cpu_b - cpu_a) for (a, cpu_a), (b, cpu_b) in pairwise([*beats, clocks()]))
+        return max(
+            Stall(b - a, cpu_b - cpu_a) for (a, cpu_a), (b, cpu_b) in pairwise([*beats, clocks()])
+        )
 
-    def watch(self, act: Callable[[], object], until: Callable[[], bool], after: float = 0.5) -> Timing:
+    def watch(
+        self, act: Callable[[], object], until: Callable[[], bool], after: float = 0.5
+    ) -> Timing:
         """Do something and live until it is done and drawn."""
         self.said, start = "", time.perf_counter()
         stall = self.live(PATIENCE, until, act)
@@ -137,8 +152,13 @@ class Desk:
         """Press a key and see what it did."""
         modifier = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
         text = chr(key).upper() if shift else chr(key).lower()
-        down, up = (QKeyEvent(kind, key, modifier, text) for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease))
-        found = self.watch(lambda: QApplication.postEvent(self._canvas.native, down), self.says(answer))
+        down, up = (
+            QKeyEvent(kind, key, modifier, text)
+            for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease)
+        )
+        found = self.watch(
+            lambda: QApplication.postEvent(self._canvas.native, down), self.says(answer)
+        )
         QApplication.postEvent(self._canvas.native, up)
         self.live(0.05)
         return found
@@ -148,12 +168,17 @@ class Desk:
         at = self._at(voxel)
         QTest.mouseMove(self._canvas.native, at)
         self.live(0.2)
-        return self.watch(lambda: QTest.mouseClick(self._canvas.native, Qt.MouseButton.LeftButton, pos=at), until)
+        return self.watch(
+            lambda: QTest.mouseClick(self._canvas.native, Qt.MouseButton.LeftButton, pos=at), until
+        )
 
     def _at(self, voxel: Sequence[float]) -> QPoint:
         camera, size = self.viewer.scene.camera, self._canvas._scene_canvas.size
         place = np.array(ORIGIN) + np.array(voxel) * VOXEL
-        y, x = (side / 2 + (place[axis] - camera.center[axis]) * camera.zoom for axis, side in ((1, size[1]), (2, size[0])))
+        y, x = (
+            side / 2 + (place[axis] - camera.center[axis]) * camera.zoom
+            for axis, side in ((1, size[1]), (2, size[0]))
+        )
         return QPoint(round(x), round(y))
 
     def close(self) -> None:

@@ -54,10 +54,16 @@ class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, module: nn.Module) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.alive = self.peak = 0
-        self.known = {t.untyped_storage()._cdata for t in module.state_dict(keep_vars=True).values()}
+        self.known = {
+            t.untyped_storage()._cdata for t in module.state_dict(keep_vars=True).values()
+        }
 
     def __torch_dispatch__(
-        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Run an operation and count what it made."""
         result = func(*args, **(kwargs or {}))
@@ -97,12 +103,14 @@ def pretend(build: Callable[[], M]) -> M:
     with torch.device("meta"):
         module = build()
     with GPU:
-        module._apply(lambda t: half(*t.shape, dtype=torch.bfloat16 if t.is_floating_point() else t.dtype))  # type: ignore[no-untyped-call]
+        module._apply(
+            lambda t: half(*t.shape, dtype=torch.bfloat16 if t.is_floating_point() else t.dtype)
+        )  # type: ignore[no-untyped-call]
     return module
 
 
 def half(*shape: int, dtype: torch.dtype = torch.bfloat16) -> Tensor:
-    """Give a tensor, in half precision unless told otherwise."""
+    """Return a tensor, in half precision unless told otherwise."""
     return torch.empty(shape, dtype=dtype, device="cuda")
 
 
@@ -115,7 +123,12 @@ def cost_of(module: nn.Module, run: Callable[[], object]) -> Cost:
     with PeakMemory(module) as training:
         kept = run()  # holds the graph, and with it what gradients need
     del kept
-    return Cost(sum(p.numel() for p in module.parameters()), counter.get_total_flops(), inference.peak, training.peak)
+    return Cost(
+        sum(p.numel() for p in module.parameters()),
+        counter.get_total_flops(),
+        inference.peak,
+        training.peak,
+    )
 
 
 def encoder_cost(encoder: nn.Module, channels: int, size: int) -> Cost:
@@ -128,12 +141,16 @@ def encoder_cost(encoder: nn.Module, channels: int, size: int) -> Cost:
 def head_cost(size: int) -> tuple[Cost, int]:
     """Count all that follows the encoders, for six classes; and the bytes that one remembered crop takes."""
     model = pretend(lambda: ScSAM(ScSAMConfig(tile=size), CLASSES))
-    rest = nn.ModuleList(m for name, m in model.named_children() if name not in ("image_encoder", "mae"))
+    rest = nn.ModuleList(
+        m for name, m in model.named_children() if name not in ("image_encoder", "mae")
+    )
     with GPU:
         with torch.no_grad():
             features = model.encode(half(1, 1, size, size))
         remembered = sum(f.nbytes for f in (features.sam, *features.mae))
-        return cost_of(rest, lambda: model.class_logits(model.fuse(EncoderFeatures(*features)))), remembered
+        return cost_of(
+            rest, lambda: model.class_logits(model.fuse(EncoderFeatures(*features)))
+        ), remembered
 
 
 def row(name: str, size: int, cost: Cost) -> str:
@@ -144,16 +161,28 @@ def row(name: str, size: int, cost: Cost) -> str:
 
 def main() -> None:
     """Print the table."""
-    print("| part | input, px | parameters, M | TFLOP | activations, GB | with gradients, GB |\n|---|---|---|---|---|---|")
+    print(
+        "| part | input, px | parameters, M | TFLOP | activations, GB | with gradients, GB |\n|---|---|---|---|---|---|"
+    )
     for name in SAM_ENCODERS:
         encoder = pretend(partial(build_sam_encoder, name))
-        print(*(row(f"SAM {name}", size, encoder_cost(encoder, 3, size)) for size in SIZES), sep="\n")
+        print(
+            *(row(f"SAM {name}", size, encoder_cost(encoder, 3, size)) for size in SIZES), sep="\n"
+        )
     for name in MAES:
         mae = pretend(partial(build_mae_encoder, name))
         print(*(row(f"MAE {name}", size, encoder_cost(mae, 1, size)) for size in SIZES), sep="\n")
     heads = [(size, *head_cost(size)) for size in SIZES]
-    print(*(row("fusion, prompts, decoder; 6 classes", size, cost) for size, cost, _ in heads), sep="\n")
-    print(*(f"\nA remembered crop of {size} px (hybrid MAE): {remembered / 2**20:.1f} MiB" for size, _, remembered in heads))
+    print(
+        *(row("fusion, prompts, decoder; 6 classes", size, cost) for size, cost, _ in heads),
+        sep="\n",
+    )
+    print(
+        *(
+            f"\nA remembered crop of {size} px (hybrid MAE): {remembered / 2**20:.1f} MiB"
+            for size, _, remembered in heads
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -26,30 +26,47 @@ from napari_scsam.io.volumes import open_labels, open_volume
 
 DRAWN = ("dev", "hippocampus_stack", "brain_sbem")
 
-OUTCOMES = (ClassSpec(1, "found", "#2ca02c"), ClassSpec(2, "invented", "#e0302a"), ClassSpec(3, "missed", "#3a6fe0"))
+OUTCOMES = (
+    ClassSpec(1, "found", "#2ca02c"),
+    ClassSpec(2, "invented", "#e0302a"),
+    ClassSpec(3, "missed", "#3a6fe0"),
+)
 
 FEW = 500
 """A class of fewer pixels on a slice is not looked at there."""
 
 
-def outcomes(predictor: Predictor, case: Case) -> Iterator[tuple[ClassSpec, int, float, NDArray[np.float32], NDArray[Any]]]:
-    """Give for every slice and class its Dice, the grey values, and the pixels as `OUTCOMES`."""
+def outcomes(
+    predictor: Predictor, case: Case
+) -> Iterator[tuple[ClassSpec, int, float, NDArray[np.float32], NDArray[Any]]]:
+    """Return for every slice and class its Dice, the grey values, and the pixels as `OUTCOMES`."""
     image, labels = open_volume(DATA / case.image, case.voxel_size), open_labels(DATA / case.labels)
     contrast = measure_contrast(image.data)
     mitochondrion = select_classes(predictor.classes, ["mitochondrion"])
     for z in case.slices or range(image.depth):
         predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
-        found, truth = predictor.segment(["mitochondrion"] if case.mitochondria else None), labels.plane(z)
+        found, truth = (
+            predictor.segment(["mitochondrion"] if case.mitochondria else None),
+            labels.plane(z),
+        )
         for spec in mitochondrion if case.mitochondria else predictor.classes:
             ours, theirs = found == spec.id, truth == (1 if case.mitochondria else spec.id)
             if theirs.sum() >= FEW:
                 dice = 2 * (ours & theirs).sum() / (ours.sum() + theirs.sum())
-                yield spec, z, float(dice), normalise(image.plane(z), contrast), ours * 1 + (ours & ~theirs) + 3 * (theirs & ~ours)
+                yield (
+                    spec,
+                    z,
+                    float(dice),
+                    normalise(image.plane(z), contrast),
+                    ours * 1 + (ours & ~theirs) + 3 * (theirs & ~ours),
+                )
 
 
 def main() -> None:
     """Draw and print what was drawn."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--checkpoint", default="default")
     given = parser.parse_args()

@@ -54,12 +54,18 @@ CASES = {
     "dev z<=4": Case(*DEV, slices=tuple(range(5))),
     "dev z>=134": Case(*DEV, slices=tuple(range(5, 12))),
     "hippocampus_stack": Case(*STACK, mitochondria=True, slices=tuple(range(0, 96, 8))),
-    "hippocampus_stack, size unknown": Case(*STACK, mitochondria=True, unknown=True, slices=tuple(range(0, 96, 8))),
+    "hippocampus_stack, size unknown": Case(
+        *STACK, mitochondria=True, unknown=True, slices=tuple(range(0, 96, 8))
+    ),
     "brain_sbem": Case(*BRAIN, mitochondria=True, voxel_size=(40.0, 10.0, 10.0)),
     "brain_sbem, size unknown": Case(*BRAIN, mitochondria=True, unknown=True),
     "dev, careful": Case(*DEV, careful=True),
-    "hippocampus_stack, careful": Case(*STACK, mitochondria=True, slices=tuple(range(0, 96, 8)), careful=True),
-    "brain_sbem, careful": Case(*BRAIN, mitochondria=True, voxel_size=(40.0, 10.0, 10.0), careful=True),
+    "hippocampus_stack, careful": Case(
+        *STACK, mitochondria=True, slices=tuple(range(0, 96, 8)), careful=True
+    ),
+    "brain_sbem, careful": Case(
+        *BRAIN, mitochondria=True, voxel_size=(40.0, 10.0, 10.0), careful=True
+    ),
     "brain_sbem, clicks": Case(*BRAIN, mitochondria=True, voxel_size=(40.0, 10.0, 10.0), clicks=3),
     "dev, clicks": Case(*DEV, slices=(0, 5, 8, 11), clicks=3),
 }
@@ -70,10 +76,17 @@ def score(predictor: Predictor, case: Case) -> dict[str, Any]:
     predictor.careful = case.careful
     image, labels = open_volume(DATA / case.image, case.voxel_size), open_labels(DATA / case.labels)
     image = replace(image, voxel_size=None) if case.unknown else image
-    mapping = {1: select_classes(predictor.classes, ["mitochondrion"])[0]} if case.mitochondria else None
+    mapping = (
+        {1: select_classes(predictor.classes, ["mitochondrion"])[0]} if case.mitochondria else None
+    )
     if case.clicks:
-        mapping = mapping or {1: predictor.classes[0], 2: predictor.classes[0]}  # a mitochondrion with its boundary is one object
-        return finish(evaluate_clicks(predictor, image, labels, case.clicks, mapping, slices=case.slices)).to_dict()
+        mapping = mapping or {
+            1: predictor.classes[0],
+            2: predictor.classes[0],
+        }  # a mitochondrion with its boundary is one object
+        return finish(
+            evaluate_clicks(predictor, image, labels, case.clicks, mapping, slices=case.slices)
+        ).to_dict()
     return finish(evaluate(predictor, image, labels, mapping, slices=case.slices)).to_dict()
 
 
@@ -110,7 +123,9 @@ def rows(results: dict[str, Any]) -> Iterator[str]:
                 + f"; box {found['box_iou']:.3f}"
             )
         elif "classes" in found:
-            scores = ", ".join(f"{c['name']} {c['dice']:.3f}" for c in found["classes"] if c["dice"] is not None)
+            scores = ", ".join(
+                f"{c['name']} {c['dice']:.3f}" for c in found["classes"] if c["dice"] is not None
+            )
             yield f"{name}: Dice {scores}; mean {found['mean_dice']:.3f}"
         else:
             yield f"{name}: " + ", ".join(f"{k} {v:.3g}" for k, v in found.items())

@@ -39,7 +39,9 @@ Step = tuple[str, Timing]
 
 def main() -> None:
     """Print a line for each kind of work; a star marks what is over its target."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--shape", type=int, nargs=3, default=(512, 1024, 1024))
     parser.add_argument("--objects", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
@@ -47,7 +49,9 @@ def main() -> None:
     options = parser.parse_args()
     found: dict[str, list[Timing]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, timing in steps(Path(folder), tuple(options.shape), options.objects, options.rounds):
+        for name, timing in steps(
+            Path(folder), tuple(options.shape), options.objects, options.rounds
+        ):
             found.setdefault(name, []).append(timing)
             print(".", end="", flush=True)
     print()
@@ -60,7 +64,10 @@ def main() -> None:
 
 def line(name: str, timings: list[Timing]) -> str:
     """Tell what one kind of work took."""
-    seconds, stalls = [1000 * one.seconds for one in timings], [1000 * one.stall.seconds for one in timings]
+    seconds, stalls = (
+        [1000 * one.seconds for one in timings],
+        [1000 * one.stall.seconds for one in timings],
+    )
     late = name.startswith("click") and statistics.median(seconds) > CLICK_MS
     star = "*" if max(stalls) > TARGET_MS or late else ""
     busy = 1000 * max(one.stall for one in timings).busy
@@ -75,7 +82,12 @@ def steps(folder: Path, shape: tuple[int, int, int], objects: int, rounds: int) 
     labels, centres = spheres(shape, objects)
     desk = Desk()
     yield "load the network", Timing(0, desk.wait_for_network())
-    yield "open the image", desk.watch(lambda: desk.session.open_file(str(image)), lambda: desk.session.image is not None)
+    yield (
+        "open the image",
+        desk.watch(
+            lambda: desk.session.open_file(str(image)), lambda: desk.session.image is not None
+        ),
+    )
     yield from keep(desk, folder / "cell.scsam.zarr", labels)
     for _ in range(10):
         yield "draw the canvas, for comparison", desk.redraw()
@@ -99,13 +111,13 @@ def write_image(path: Path, cell: Phantom, shape: tuple[int, int, int]) -> Path:
 
 
 def to_and_fro(z: int, depth: int) -> int:
-    """Give the slice of a stack that is seen at z when it is repeated forwards and backwards."""
+    """Return the slice of a stack that is seen at z when it is repeated forwards and backwards."""
     at = z % (2 * depth - 2)
     return min(at, 2 * depth - 2 - at)
 
 
 def keep(desk: Desk, path: Path, labels: np.ndarray) -> Iterator[Step]:
-    """Make a project of the image, and put the instances into it."""
+    """Create a project of the image, and put the instances into it."""
     keeper = desk.session.part(ProjectKeeper)
     yield "make a project", desk.watch(lambda: keeper.new(str(path)), desk.says("is ready"))
     layer = desk.show(labels)
@@ -121,18 +133,27 @@ def segment(desk: Desk, rounds: int) -> Iterator[Step]:
     segmenting, middle = desk.session.part(Segmenting), desk.layer.data.shape[0] // 2
     for z in range(middle, middle + 10 * rounds, 10):
         desk.look(z)
-        yield "segment a slice, all classes", desk.watch(desk.session.segment, desk.says(f"on slice {z}:"))
+        yield (
+            "segment a slice, all classes",
+            desk.watch(desk.session.segment, desk.says(f"on slice {z}:")),
+        )
         yield "look at it while others are prepared", Timing(0, desk.live(5))
     segmenting.choose_scope(RANGE)
     segmenting.choose_range(10, 12)
-    yield "segment three slices, all classes", desk.watch(segmenting.go, desk.says("slices segmented"))
+    yield (
+        "segment three slices, all classes",
+        desk.watch(segmenting.go, desk.says("slices segmented")),
+    )
 
 
 def point(desk: Desk, cell: Phantom, rounds: int) -> Iterator[Step]:
     """Click on an object, accept it, and carry one."""
     prompting, z = desk.session.part(Prompting), desk.layer.data.shape[0] // 2
     desk.look(z)
-    yield "begin to point at objects", desk.watch(prompting.start, lambda: not desk.session._worker.busy())
+    yield (
+        "begin to point at objects",
+        desk.watch(prompting.start, lambda: not desk.session._worker.busy()),
+    )
     place = (z, *biggest(cell.labels[to_and_fro(z, len(cell.labels))] == MITOCHONDRION))
     answered = desk.says("Object:", "Nothing is found")
     for _ in range(3 * rounds):
@@ -143,8 +164,11 @@ def point(desk: Desk, cell: Phantom, rounds: int) -> Iterator[Step]:
         yield "accept an object", desk.watch(prompting.accept, desk.says("Accepted"))
         desk.session.labels.undo()
         desk.click(place, answered)
-        prompting.carry_at_most(3)
-        yield "carry an object, 3 slices on each side", desk.watch(prompting.carry, desk.says("Accepted"))
+        prompting.limit_propagation(3)
+        yield (
+            "carry an object, 3 slices on each side",
+            desk.watch(prompting.carry, desk.says("Accepted")),
+        )
         desk.session.labels.undo()
     prompting.stop()
     desk.viewer.layers.selection.active = desk.layer
@@ -158,7 +182,11 @@ def biggest(mask: np.ndarray) -> tuple[int, int]:
 
 def export(desk: Desk, folder: Path, rounds: int) -> Iterator[Step]:
     """Mark slices as reviewed, and write them as a training set."""
-    reviewing, exporting, middle = desk.session.part(Reviewing), desk.session.part(Exporting), desk.layer.data.shape[0] // 2
+    reviewing, exporting, middle = (
+        desk.session.part(Reviewing),
+        desk.session.part(Exporting),
+        desk.layer.data.shape[0] // 2,
+    )
     for z in range(middle, middle + 3):
         desk.look(z)
         yield "mark a slice as reviewed", desk.watch(reviewing.mark_slice, desk.says("Reviewed"))

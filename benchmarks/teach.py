@@ -57,15 +57,29 @@ class Case:
         """Read the slices with their masks."""
         image, labels = open_volume(data / self.image), open_labels(data / self.labels)
         key = tuple(slice(*ends) for ends in self.part)
-        planes = [(np.asarray(image.plane(z))[key], np.asarray(labels.plane(z))[key]) for z in self.slices]
-        return [(grey, values > 0 if self.value is None else values == self.value) for grey, values in planes]
+        planes = [
+            (np.asarray(image.plane(z))[key], np.asarray(labels.plane(z))[key]) for z in self.slices
+        ]
+        return [
+            (grey, values > 0 if self.value is None else values == self.value)
+            for grey, values in planes
+        ]
 
 
 DEV = ("hippocampus/dev_raw.tif", "hippocampus/dev_labels.tif")
 
 CASES = {
-    "chloroplast, plant leaf": Case("leaf/raw.tif", "leaf/chloroplast_instances.tif", None, (0, 1, 2), None, ((600, 1624), (1000, 2024))),
-    "mitochondrion, brain": Case("brain_sbem/raw.tif", "brain_sbem/mito.tif", None, (0, 10, 19), (40.0, 10.0, 10.0)),
+    "chloroplast, plant leaf": Case(
+        "leaf/raw.tif",
+        "leaf/chloroplast_instances.tif",
+        None,
+        (0, 1, 2),
+        None,
+        ((600, 1624), (1000, 2024)),
+    ),
+    "mitochondrion, brain": Case(
+        "brain_sbem/raw.tif", "brain_sbem/mito.tif", None, (0, 10, 19), (40.0, 10.0, 10.0)
+    ),
     **{
         f"{name}, hippocampus": Case(*DEV, value, (0, 5, 10), (5.0, 5.0, 5.0))
         for value, name in ((1, "mitochondrion"), (3, "vesicle"), (4, "PSD"), (6, "membrane"))
@@ -86,8 +100,15 @@ def strokes(mask: Mask, count: int, chance: np.random.Generator) -> tuple[Mask, 
     away = ndimage.distance_transform_edt(~mask)
     for number in range(2 * count):
         y, x = np.nonzero((away > 4) & (away < 20) if number % 2 == 0 else away > 4)
-        start, angle, along = chance.integers(len(y)), chance.uniform(0, np.pi), np.arange(LENGTH) - LENGTH / 2
-        y, x = (np.rint(at + along * by).astype(int) for at, by in ((y[start], np.sin(angle)), (x[start], np.cos(angle))))
+        start, angle, along = (
+            chance.integers(len(y)),
+            chance.uniform(0, np.pi),
+            np.arange(LENGTH) - LENGTH / 2,
+        )
+        y, x = (
+            np.rint(at + along * by).astype(int)
+            for at, by in ((y[start], np.sin(angle)), (x[start], np.cos(angle)))
+        )
         within = (y >= 0) & (x >= 0) & (y < mask.shape[0]) & (x < mask.shape[1])
         outside[y[within], x[within]] = True
     return ndimage.binary_dilation(inside) & mask, ndimage.binary_dilation(outside) & (away > 3)
@@ -102,7 +123,9 @@ Plane = tuple[NDArray[Any], Mask]
 Strokes = tuple[Mask, Mask]
 
 
-def by_network(predictor: Predictor, case: Case, planes: list[Plane], drawn: list[Strokes]) -> dict[str, Any]:
+def by_network(
+    predictor: Predictor, case: Case, planes: list[Plane], drawn: list[Strokes]
+) -> dict[str, Any]:
     """Teach the class in two lessons; Dice on the last slice after each, and the seconds that they took on embedded slices."""
     predictor.recall([])
     found, seconds, over = [], [], []
@@ -128,15 +151,21 @@ def by_forest(planes: list[Plane], drawn: list[Strokes]) -> list[float]:
     ]
     found = []
     for lessons in range(1, len(rows) + 1):
-        forest = RandomForestClassifier(100, min_samples_leaf=3, class_weight="balanced", n_jobs=-1, random_state=0)
+        forest = RandomForestClassifier(
+            100, min_samples_leaf=3, class_weight="balanced", n_jobs=-1, random_state=0
+        )
         answers = np.concatenate([np.repeat([1, 0], counts) for _, counts in rows[:lessons]])
         forest.fit(np.concatenate([values for values, _ in rows[:lessons]]), answers)
         last, mask = filtered[-1], planes[-1][1]
-        found.append(dice(forest.predict(last.reshape(-1, last.shape[-1])).reshape(mask.shape) > 0, mask))
+        found.append(
+            dice(forest.predict(last.reshape(-1, last.shape[-1])).reshape(mask.shape) > 0, mask)
+        )
     return found
 
 
-def measure(predictor: Predictor, data: Path, counts: list[int], draws: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def measure(
+    predictor: Predictor, data: Path, counts: list[int], draws: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Teach each class with each count of strokes, with several draws of them."""
     for name, case in CASES.items():
         planes = case.read(data)
@@ -144,27 +173,42 @@ def measure(predictor: Predictor, data: Path, counts: list[int], draws: int) -> 
             chance = [np.random.default_rng(seed) for seed in range(draws)]
             drawn = [[strokes(mask, count, one) for _, mask in planes[:-1]] for one in chance]
             ours = [by_network(predictor, case, planes, lessons) for lessons in drawn]
-            yield f"{name}, {count} strokes", {"network": ours, "forest": [by_forest(planes, lessons) for lessons in drawn]}
+            yield (
+                f"{name}, {count} strokes",
+                {"network": ours, "forest": [by_forest(planes, lessons) for lessons in drawn]},
+            )
 
 
 def row(name: str, found: dict[str, Any]) -> str:
     """Write a row: mean Dice over the draws, and the lowest."""
     ours, forest = np.array([r["dice"] for r in found["network"]]), np.array(found["forest"])
-    cells = [f"{after.mean():.3f} ({after.min():.3f})" for table in (ours, forest) for after in table.T]
+    cells = [
+        f"{after.mean():.3f} ({after.min():.3f})" for table in (ours, forest) for after in table.T
+    ]
     return f"| {name} | {' | '.join(cells)} | {np.mean([r['seconds'] for r in found['network']]):.1f} |"
 
 
 def main() -> None:
     """Print the table, and keep every figure in JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--checkpoint", default="default")
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared/data")
-    parser.add_argument("--strokes", type=int, nargs="+", default=[2, 5], help="on objects; twice as many go beside them")
+    parser.add_argument(
+        "--strokes",
+        type=int,
+        nargs="+",
+        default=[2, 5],
+        help="on objects; twice as many go beside them",
+    )
     parser.add_argument("--draws", type=int, default=2)
     parser.add_argument("--out", type=Path, default=HERE / "teach.json")
     given = parser.parse_args()
     predictor, results = Predictor(load_checkpoint(given.checkpoint)), {}
-    print("| mean Dice (lowest) of the draws | taught | taught on two slices | forest | forest on two | seconds |")
+    print(
+        "| mean Dice (lowest) of the draws | taught | taught on two slices | forest | forest on two | seconds |"
+    )
     print("| --- " * 6 + "|")
     for name, found in measure(predictor, given.data, given.strokes, given.draws):
         results[name] = found

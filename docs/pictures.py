@@ -28,24 +28,27 @@ from stage import SHIFT, Stage
 def nothing_loaded(stage: Stage) -> None:
     """Look at the empty window, then at a volume whose voxel size nobody has said."""
     stage.shoot("empty")
-    stage.viewer.add_image(np.random.default_rng(0).integers(80, 160, (3, 250, 250)).astype(np.uint8), name="from somewhere")
-    stage.settle()
+    stage.viewer.add_image(
+        np.random.default_rng(0).integers(80, 160, (3, 250, 250)).astype(np.uint8),
+        name="from somewhere",
+    )
+    stage.labels_from_logits()
     stage.shoot("size-unknown")
     stage.viewer.layers.clear()
-    stage.settle()
+    stage.labels_from_logits()
 
 
 def open_volume(stage: Stage) -> None:
     """Open the volume, and look at the card of the model."""
     stage.panel.volume.file_asked.emit(str(stage.volume))
-    stage.settle()
+    stage.labels_from_logits()
     stage.viewer.dims.set_point(0, stage.slice * stage.session.image.scale[0])
     stage.viewer.reset_view()
-    stage.settle()
+    stage.labels_from_logits()
     stage.shoot("open")
     card = stage.panel.model.checkpoints
     QToolTip.showText(card.mapToGlobal(QPoint(20, 20)), card.toolTip(), card)
-    stage.settle()
+    stage.labels_from_logits()
     stage.shoot("model-card")
     QToolTip.hideText()
 
@@ -64,10 +67,10 @@ def segment(stage: Stage) -> None:
     stage.shoot_open("several", panel.several.showMenu)
     stage.pick("mitochondrion")
     panel.shift.setValue(15)
-    stage.settle()
+    stage.labels_from_logits()
     stage.shoot("threshold")
     panel.shift_value.click()
-    stage.settle()
+    stage.labels_from_logits()
 
 
 def scopes(stage: Stage) -> None:
@@ -80,11 +83,11 @@ def scopes(stage: Stage) -> None:
     stage.until(lambda: False, 0.2)
     stage.shoot("running")
     work.cancel.click()
-    stage.settle()
+    stage.labels_from_logits()
     stage.shoot("cancelled")
     stage.choose_scope("region")
     panel.segment.click()
-    stage.settle()
+    stage.labels_from_logits()
     stage.drag((60, 60), (180, 200), then=partial(stage.shoot, "region"))
     stage.choose_scope("slice")
 
@@ -110,10 +113,10 @@ def teach(stage: Stage) -> None:
     stage.drag((y - 5, x - 5), (y + 5, x + 10))
     stage.drag((20, 150), (30, 200))
     panel.name.setText("dark process")
-    stage.settle()
+    stage.labels_from_logits()
     stage.shoot("strokes")
     panel.teach.click()
-    stage.settle()
+    stage.labels_from_logits()
     stage.press(Qt.Key.Key_O, SHIFT)
     stage.press(Qt.Key.Key_S, SHIFT)
     stage.shoot("taught")
@@ -130,7 +133,7 @@ def correct(stage: Stage) -> None:
     stage.shoot("correct")
     merge = stage.panel.correct.buttons["merge"]
     merge.click()
-    stage.settle()
+    stage.labels_from_logits()
     stage.shoot("tool-in-hand")
     merge.click()
 
@@ -146,9 +149,9 @@ def project(stage: Stage) -> None:
     stage.shoot("reviewed")
     stage.press(Qt.Key.Key_Right)
     desk.review.rectangle.click()
-    stage.settle()
+    stage.labels_from_logits()
     stage.drag((60, 60), (180, 200))
-    stage.settle(0.6)
+    stage.labels_from_logits(0.6)
     stage.shoot("review")
 
 
@@ -170,9 +173,9 @@ def shortcuts(stage: Stage) -> None:
     dialog.show()
     titles = [dialog._list.item(row).text() for row in range(dialog._list.count())]
     dialog._list.setCurrentRow(titles.index("Shortcuts"))
-    stage.settle()
+    stage.labels_from_logits()
     dialog.findChild(ShortcutEditor)._table.scrollToBottom()
-    stage.settle()
+    stage.labels_from_logits()
     stage.shoot("shortcuts")
     dialog.close()
 
@@ -180,7 +183,7 @@ def shortcuts(stage: Stage) -> None:
 def open_again(stage: Stage) -> None:
     """Go on in another window, from the list of projects."""
     stage.panel.desk.project.menu.actions()[-1].trigger()
-    stage.settle(1.5)
+    stage.labels_from_logits(1.5)
     stage.shoot("opened-again")
     stage.pick("dark process")
     stage.press(Qt.Key.Key_S, SHIFT)
@@ -188,7 +191,18 @@ def open_again(stage: Stage) -> None:
     stage.viewer.close()
 
 
-SCENES = (nothing_loaded, open_volume, segment, scopes, one_object, teach, correct, project, export, shortcuts)
+SCENES = (
+    nothing_loaded,
+    open_volume,
+    segment,
+    scopes,
+    one_object,
+    teach,
+    correct,
+    project,
+    export,
+    shortcuts,
+)
 
 
 def main() -> None:
@@ -196,7 +210,14 @@ def main() -> None:
     asked = argparse.ArgumentParser(description="Take the pictures of the documents.")
     asked.add_argument("volume", type=Path)
     asked.add_argument("--slice", type=int, default=0)
-    asked.add_argument("--object", type=float, nargs=2, required=True, metavar=("Y", "X"), help="a pixel of the object to point at")
+    asked.add_argument(
+        "--object",
+        type=float,
+        nargs=2,
+        required=True,
+        metavar=("Y", "X"),
+        help="a pixel of the object to point at",
+    )
     asked.add_argument("--all", type=Path, metavar="FOLDER", help="where every picture goes")
     asked.add_argument("--theme", default="dark")
     asked.add_argument("--font", type=int, help="size of napari's font, in points")

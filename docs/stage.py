@@ -41,7 +41,13 @@ class Stage:
     """
 
     def __init__(self, args: argparse.Namespace, scratch: Path) -> None:
-        self.volume, self.slice, self.object, self.folder, self.scratch = args.volume, args.slice, args.object, args.all, scratch
+        self.volume, self.slice, self.object, self.folder, self.scratch = (
+            args.volume,
+            args.slice,
+            args.object,
+            args.all,
+            scratch,
+        )
         self.viewer = napari.Viewer(title="napari")
         self.window = self.viewer.window._qt_window
         self.window.setGeometry(0, 0, *args.size)
@@ -49,14 +55,17 @@ class Stage:
         self.panel: ScSAMWidget = self.window.findChild(ScSAMWidget)
         self.session = Session.of(self.viewer)
         self.canvas = self.viewer.window._qt_viewer.canvas
-        self.settle()
+        self.labels_from_logits()
 
     # The camera
 
     def shoot(self, name: str) -> None:
         """Take a picture of the window, as it is on the screen."""
         area = self.window.frameGeometry()
-        self._keep(name, self.window.screen().grabWindow(0, area.x(), area.y(), area.width(), area.height()))
+        self._keep(
+            name,
+            self.window.screen().grabWindow(0, area.x(), area.y(), area.width(), area.height()),
+        )
         if self.folder is not None:
             self._keep(f"{name}-column", self.panel.column.grab())
 
@@ -67,21 +76,25 @@ class Stage:
         target.parent.mkdir(parents=True, exist_ok=True)
         shot.save(str(target))
         if self.folder is None:
-            picture = Image.open(target).convert("RGB")  # coverage, so that a colour that is rare stays what it is
-            picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
+            picture = Image.open(target).convert(
+                "RGB"
+            )  # coverage, so that a colour that is rare stays what it is
+            picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+                target, optimize=True
+            )
 
     def shoot_open(self, name: str, popup: Callable[[], object]) -> None:
         """Take a picture with a list or menu open."""
         QTimer.singleShot(0, popup)  # it may not come back before it is closed
-        self.settle(0.6)
+        self.labels_from_logits(0.6)
         self.shoot(name)
         if (opened := QApplication.activePopupWidget()) is not None:
             opened.close()
-        self.settle()
+        self.labels_from_logits()
 
     # Time
 
-    def settle(self, seconds: float = 0.3) -> None:
+    def labels_from_logits(self, seconds: float = 0.3) -> None:
         """Let all work end, and the window be drawn."""
         worker = self.session._worker
         self.until(lambda: not (worker.busy() or worker._small), 60)
@@ -98,26 +111,30 @@ class Stage:
 
     def show(self, part: QWidget) -> None:
         """Scroll the widget to a part of it, which then stands at the top."""
-        self.settle(0.05)
-        self.panel.scroller.verticalScrollBar().setValue(part.mapTo(self.panel.column, QPoint(0, 0)).y() - 4)
-        self.settle()
+        self.labels_from_logits(0.05)
+        self.panel.scroller.verticalScrollBar().setValue(
+            part.mapTo(self.panel.column, QPoint(0, 0)).y() - 4
+        )
+        self.labels_from_logits()
 
     def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = NO_KEY) -> None:
         """Press a key over the canvas."""
         QTest.keyClick(self.canvas.native, key, modifier)
-        self.settle()
+        self.labels_from_logits()
 
     def click(self, y: float, x: float, modifier: Qt.KeyboardModifier = NO_KEY) -> None:
         """Click on a pixel of the slice shown."""
         QTest.mouseClick(self.canvas.native, LEFT, modifier, self.place(y, x))
-        self.settle()
+        self.labels_from_logits()
 
     def point_at(self, y: float, x: float) -> None:
         """Move the mouse to a pixel of the slice shown."""
         QTest.mouseMove(self.canvas.native, self.place(y, x))
-        self.settle(0.2)
+        self.labels_from_logits(0.2)
 
-    def drag(self, *corners: tuple[float, float], then: Callable[[], object] = lambda: None) -> None:
+    def drag(
+        self, *corners: tuple[float, float], then: Callable[[], object] = lambda: None
+    ) -> None:
         """Drag the mouse along pixels of the slice shown; before it lets go, do something."""
         path = [self.place(*corner) for corner in corners]
         QTest.mousePress(self.canvas.native, LEFT, NO_KEY, path[0])
@@ -128,13 +145,15 @@ class Stage:
         self.until(lambda: False, 0.3)
         then()
         QTest.mouseRelease(self.canvas.native, LEFT, NO_KEY, path[-1])
-        self.settle()
+        self.labels_from_logits()
 
     def place(self, y: float, x: float) -> QPoint:
         """Find a pixel of the slice shown on the canvas."""
         image = self.session.image
         world = np.asarray(image.data_to_world((*[0] * (image.ndim - 2), y, x)))
-        right, down = self.canvas.view.scene.node_transform(self.canvas._scene_canvas.scene).map([world[-1], world[-2], 0, 1])[:2]
+        right, down = self.canvas.view.scene.node_transform(self.canvas._scene_canvas.scene).map(
+            [world[-1], world[-2], 0, 1]
+        )[:2]
         return QPoint(round(right), round(down))
 
     def pick(self, name: str) -> None:
@@ -142,20 +161,22 @@ class Stage:
         classes = self.panel.segment.classes
         classes.setCurrentIndex(classes.findText(name))
         classes.activated.emit(classes.currentIndex())
-        self.settle()
+        self.labels_from_logits()
 
     def choose_scope(self, scope: str) -> None:
         """Pick where to segment."""
         dropdown = self.panel.segment.scope
         dropdown.show_choice(scope)
         dropdown.activated.emit(dropdown.currentIndex())
-        self.settle()
+        self.labels_from_logits()
 
     def name_file(self, button: QPushButton, path: Path) -> None:
         """Press a button, and write a path into the dialog that it opens."""
-        QTimer.singleShot(500, partial(self._fill_dialog, path))  # the click comes back when the dialog is closed
+        QTimer.singleShot(
+            500, partial(self._fill_dialog, path)
+        )  # the click comes back when the dialog is closed
         button.click()
-        self.settle(1.5)
+        self.labels_from_logits(1.5)
 
     def _fill_dialog(self, path: Path) -> None:
         dialog = QApplication.activeModalWidget()

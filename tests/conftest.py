@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from napari_scsam.model import ScSAM
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when imported: several threads a process would wait for each other
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # torch reads it when imported: several threads a process would wait for each other
 
 ORGANELLES = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "membrane"), ClassSpec(5, "vesicle"))
 
@@ -63,7 +65,12 @@ def random_model() -> ScSAM:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), ORGANELLES)
-        for part in (model.fusion.out, model.detail.filters.layers[-1], model.detail.class_filters, model.click_path.out):
+        for part in (
+            model.fusion.out,
+            model.detail.filters.layers[-1],
+            model.detail.class_filters,
+            model.click_path.out,
+        ):
             part.reset_parameters()
         for name, buffer in model.named_buffers():
             if name.endswith(("running_mean", "running_var")):
@@ -83,7 +90,9 @@ def checkpoint(random_model: ScSAM, tmp_path_factory: pytest.TempPathFactory) ->
     from napari_scsam.checkpoints.checkpoint import save_checkpoint
 
     path = tmp_path_factory.mktemp("checkpoints") / "random.safetensors"
-    save_checkpoint(path, random_model, summary="Random weights.", licence="BSD-3-Clause", training={"steps": 0})
+    save_checkpoint(
+        path, random_model, summary="Random weights.", licence="BSD-3-Clause", training={"steps": 0}
+    )
     return path
 
 

@@ -56,9 +56,9 @@ def test_each_variant_runs_and_the_compared_have_seeds_and_fewer_slices() -> Non
     assert len({run.name for run in runs}) == len(runs) == 25
     assert {run.variant for run in runs} == set(VARIANTS)
     assert {run.variant for run in runs if run.seed == 1} == {"a", "a+", "e", "f", "f+", "j"}
-    assert sorted({(run.variant, len(run.slices)) for run in runs if run.variant in EFFICIENCY}) == [
-        (key, count) for key in ("a", "f") for count in (1, 3, 10, 30)
-    ]
+    assert sorted(
+        {(run.variant, len(run.slices)) for run in runs if run.variant in EFFICIENCY}
+    ) == [(key, count) for key in ("a", "f") for count in (1, 3, 10, 30)]
 
 
 @pytest.mark.parametrize("scale", [FULL, QUICK])
@@ -67,9 +67,14 @@ def test_nobody_learns_from_the_slices_to_calibrate_on(scale: Scale) -> None:
 
 
 @pytest.mark.emdata
-def test_what_is_learned_is_far_from_what_is_calibrated_on_and_has_all_classes(emdata: Path) -> None:
+def test_what_is_learned_is_far_from_what_is_calibrated_on_and_has_all_classes(
+    emdata: Path,
+) -> None:
     depth = np.loadtxt(emdata / "hippocampus/train_z.txt", dtype=int)
-    assert min(abs(int(depth[a]) - int(depth[b])) for a in FULL.training for b in FULL.held_out) * 5 >= 20
+    assert (
+        min(abs(int(depth[a]) - int(depth[b])) for a in FULL.training for b in FULL.held_out) * 5
+        >= 20
+    )
     labels = open_labels(emdata / "hippocampus/train_labels.tif")
     for slices in (*FULL.subsets, FULL.held_out):
         assert set(np.unique([labels.plane(z) for z in slices])) == set(range(7))
@@ -89,7 +94,9 @@ def test_what_takes_a_checkpoint_waits_for_it_and_the_longest_run_is_first() -> 
 def test_what_is_done_is_not_repeated() -> None:
     every = {run.name for run in runs_of(FULL)}
     assert pending(runs_of(FULL), every, ()) == []
-    assert names(pending(runs_of(FULL), every - {"c-seed0-30slices"}, every)) == [{"c-seed0-30slices"}]
+    assert names(pending(runs_of(FULL), every - {"c-seed0-30slices"}, every)) == [
+        {"c-seed0-30slices"}
+    ]
 
 
 def test_calibration_repeats_its_base_only_where_the_checkpoint_is_gone() -> None:
@@ -107,7 +114,9 @@ def test_calibration_alone_brings_its_base() -> None:
 
 def spin(seconds: float, recipe: Recipe, out: Path) -> Iterator[TrainStep]:
     for step in range(recipe.training.steps):
-        end = time.process_time() + (10 * seconds if step == 0 else seconds)  # the first step comes with the set-up
+        end = time.process_time() + (
+            10 * seconds if step == 0 else seconds
+        )  # the first step comes with the set-up
         while time.process_time() < end:
             pass
         yield TrainStep(step + 1, recipe.training.steps, {"loss": 0.5}, 0.0)
@@ -124,7 +133,13 @@ def test_what_a_step_costs_is_measured_without_its_set_up_and_without_waiting() 
 
 def test_minutes_buy_steps_by_their_price(tmp_path: Path) -> None:
     recipe = read_recipe(ROOT / "benchmarks/accuracy/recipe.toml")
-    bench = Bench(replace(FULL, minutes=2.0), recipe, Path("data"), Path("out"), {"a": 0.5, "a+": 0.5, "f": 1.0})
+    bench = Bench(
+        replace(FULL, minutes=2.0),
+        recipe,
+        Path("data"),
+        Path("out"),
+        {"a": 0.5, "a+": 0.5, "f": 1.0},
+    )
     steps = {key: bench.steps(Run(key, 0, (4,))) for key in bench.prices}
     assert steps == {"a": 240, "a+": 720, "f": 120}
     record = fit(partial(spin, 0.0), recipe, tmp_path / "out", 7)
@@ -154,7 +169,9 @@ def test_the_forest_tells_dark_from_bright_and_knows_classes_it_never_saw() -> N
     grey = np.zeros((48, 48), np.float32)
     grey[:, 24:] = 1
     rows = features(grey).reshape(48 * 48, -1)
-    forest = RandomForestClassifier(5, random_state=0).fit(rows, (grey > 0.5).astype(np.uint8).ravel() * 2)
+    forest = RandomForestClassifier(5, random_state=0).fit(
+        rows, (grey > 0.5).astype(np.uint8).ravel() * 2
+    )
     logits = ForestLogits(forest, 2)(grey)
     assert logits.shape == (2, 48, 48)
     assert np.all(logits[1, :, 30:] > 0)
@@ -163,8 +180,14 @@ def test_the_forest_tells_dark_from_bright_and_knows_classes_it_never_saw() -> N
 
 
 def test_a_variant_differs_from_the_shipped_recipe_in_what_it_says_alone() -> None:
-    bench = Bench(FULL, read_recipe(ROOT / "benchmarks/accuracy/recipe.toml"), Path("data"), Path("out"))
-    runs = {run.variant: recipe_of(bench, run) for run in runs_of(FULL) if run.slices == FULL.training and run.seed == 0}
+    bench = Bench(
+        FULL, read_recipe(ROOT / "benchmarks/accuracy/recipe.toml"), Path("data"), Path("out")
+    )
+    runs = {
+        run.variant: recipe_of(bench, run)
+        for run in runs_of(FULL)
+        if run.slices == FULL.training and run.seed == 0
+    }
     assert runs["b"].model == replace(runs["f"].model, branches="sam")
     assert runs["b"].training == replace(runs["f"].training, unfreeze=("sam",))
     assert runs["e"] == replace(runs["f"], model=replace(runs["f"].model, similarity="dot"))
@@ -175,15 +198,26 @@ def test_a_variant_differs_from_the_shipped_recipe_in_what_it_says_alone() -> No
 
 def test_what_changes_nothing_repeats_nothing_and_what_changes_a_run_does(tmp_path: Path) -> None:
     (tmp_path / "weights").write_bytes(b"one")
-    recipe = replace(read_recipe(ROOT / "benchmarks/accuracy/recipe.toml"), sam_weights=None, mae_weights=tmp_path / "weights")
+    recipe = replace(
+        read_recipe(ROOT / "benchmarks/accuracy/recipe.toml"),
+        sam_weights=None,
+        mae_weights=tmp_path / "weights",
+    )
     bench, run = Bench(FULL, recipe, Path("data"), Path("out")), Run("f", 0, (4,))
     before = settings_of(bench, run)
-    described = replace(recipe, classes=tuple(replace(c, description="another", colour="#000000") for c in recipe.classes))
+    described = replace(
+        recipe,
+        classes=tuple(replace(c, description="another", colour="#000000") for c in recipe.classes),
+    )
     clicks = replace(recipe, training=replace(recipe.training, steps=7, prompts=5, rounds=4))
     for same in (described, clicks):
         assert settings_of(replace(bench, recipe=same), run) == before
     faster = replace(recipe, training=replace(recipe.training, rate=0.1))
-    others = [replace(bench, recipe=faster), replace(bench, scale=replace(FULL, minutes=9.0)), replace(bench, prices={"f": 2.0})]
+    others = [
+        replace(bench, recipe=faster),
+        replace(bench, scale=replace(FULL, minutes=9.0)),
+        replace(bench, prices={"f": 2.0}),
+    ]
     assert all(settings_of(other, run) != before for other in others)
     digest.cache_clear()
     (tmp_path / "weights").write_bytes(b"two")
@@ -195,8 +229,12 @@ def test_what_changes_nothing_repeats_nothing_and_what_changes_a_run_does(tmp_pa
 @pytest.mark.timeout(3000)
 def test_the_whole_benchmark_in_small(emdata: Path, tmp_path: Path) -> None:
     given = ["--quick", "--out", str(tmp_path), "--data", str(emdata / "hippocampus")]
-    done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "benchmarks.accuracy", *given], cwd=ROOT, capture_output=True, text=True, check=False
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.accuracy", *given],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "results.json").read_text())
@@ -214,4 +252,6 @@ def test_the_whole_benchmark_in_small(emdata: Path, tmp_path: Path) -> None:
     earlier = earlier_results(bench_of(parse(given)), fresh=False)
     bench = with_prices(bench_of(parse(given)), earlier)
     assert waves_left(bench, earlier, None) == []
-    assert sum(map(len, waves_left(bench, earlier_results(bench, fresh=True), None))) == len(runs_of(QUICK))
+    assert sum(map(len, waves_left(bench, earlier_results(bench, fresh=True), None))) == len(
+        runs_of(QUICK)
+    )

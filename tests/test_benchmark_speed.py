@@ -15,15 +15,29 @@ from benchmarks.speed.report import rounded, table, write
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_works_take_turns_and_the_first_round_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    order, now = [], iter([*(0.0, 90.0, 0.0, 90.0), *(0.0, 1.0, 0.0, 4.0), *(0.0, 2.0, 0.0, 5.0), *(0.0, 9.0, 0.0, 6.0)])
+def test_works_take_turns_and_the_first_round_does_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order, now = (
+        [],
+        iter(
+            [
+                *(0.0, 90.0, 0.0, 90.0),
+                *(0.0, 1.0, 0.0, 4.0),
+                *(0.0, 2.0, 0.0, 5.0),
+                *(0.0, 9.0, 0.0, 6.0),
+            ]
+        ),
+    )
     monkeypatch.setattr("time.perf_counter", lambda: next(now))
     medians = interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3)
     assert order == ["a", "b"] * 4
     assert medians == {"a": 2.0, "b": 5.0}
 
 
-@pytest.mark.parametrize(("value", "text"), [(1234.5, "1234"), (99.4, "99.4"), (1.149, "1.15"), (0.0316, "0.0316")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(1234.5, "1234"), (99.4, "99.4"), (1.149, "1.15"), (0.0316, "0.0316")]
+)
 def test_figures_have_three_digits(value: float, text: str) -> None:
     assert rounded(value) == text
 
@@ -37,7 +51,9 @@ def test_parts_are_kept_as_json_and_shown_together(tmp_path: Path) -> None:
     assert text.count("Measured on") == 1
     assert (tmp_path / "table.md").read_text(encoding="utf-8") == text
     record = json.loads((tmp_path / "cache.json").read_text(encoding="utf-8"))
-    assert record["figures"] == [{"what": "on disk", "value": 0.3669, "unit": "MB", "target": "≤ 0.6"}]
+    assert record["figures"] == [
+        {"what": "on disk", "value": 0.3669, "unit": "MB", "target": "≤ 0.6"}
+    ]
     assert record["machine"]["cores"] >= 1
 
 
@@ -53,9 +69,20 @@ def test_a_quick_run_never_replaces_real_figures(capsys: pytest.CaptureFixture[s
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("part", ["encoder", "tile", "switch", "stack", "cache", "memory"])
 def test_every_part_runs(tmp_path: Path, part: str) -> None:
-    command = [sys.executable, "-m", "benchmarks.speed", "--quick", "--out", str(tmp_path), "--only", part]
-    subprocess.run(command, check=True, cwd=ROOT)  # noqa: S603 - our own interpreter and file
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.speed",
+        "--quick",
+        "--out",
+        str(tmp_path),
+        "--only",
+        part,
+    ]
+    subprocess.run(command, check=True, cwd=ROOT)
     figures = json.loads((tmp_path / f"{part}.json").read_text(encoding="utf-8"))["figures"]
     assert figures
     assert all(figure["value"] > 0 for figure in figures)
-    assert all(figure["what"] in (tmp_path / "table.md").read_text(encoding="utf-8") for figure in figures)
+    assert all(
+        figure["what"] in (tmp_path / "table.md").read_text(encoding="utf-8") for figure in figures
+    )

@@ -10,9 +10,7 @@ import pytest
 
 from napari_scsam.config import (
     ClassSpec,
-    Progress,
     UserError,
-    as_part,
     class_to_teach,
     distinct_colour,
     family,
@@ -20,6 +18,7 @@ from napari_scsam.config import (
     parse_voxel_size,
     select_classes,
 )
+from napari_scsam.steps import Progress, as_part
 
 TABLE = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "ER"), ClassSpec(7, "membrane"))
 
@@ -88,7 +87,9 @@ def test_classes_are_picked_by_name_in_the_order_asked() -> None:
 
 
 def test_unknown_class_is_told_with_those_there_are() -> None:
-    with pytest.raises(UserError, match="no class is called 'nucleus'; choose from: mitochondrion, ER, membrane"):
+    with pytest.raises(
+        UserError, match="no class is called 'nucleus'; choose from: mitochondrion, ER, membrane"
+    ):
         select_classes(TABLE, ["ER", "nucleus"])
     with pytest.raises(UserError, match="no class given"):
         select_classes(TABLE, [])
@@ -96,13 +97,32 @@ def test_unknown_class_is_told_with_those_there_are() -> None:
 
 @pytest.mark.parametrize(
     ("given", "parsed"),
-    [(None, None), (5, (5, 5, 5)), ((20, 8), (20, 20, 8)), ([40.0, 10, 8], (40, 10, 8)), ([6.5], (6.5, 6.5, 6.5))],
+    [
+        (None, None),
+        (5, (5, 5, 5)),
+        ((20, 8), (20, 20, 8)),
+        ([40.0, 10, 8], (40, 10, 8)),
+        ([6.5], (6.5, 6.5, 6.5)),
+    ],
 )
 def test_voxel_size_of_one_two_or_three_numbers(given: Any, parsed: Any) -> None:
     assert parse_voxel_size(given) == parsed
 
 
-@pytest.mark.parametrize("given", [0, -1, (5, 0, 5), (1, 2, 3, 4), (), (float("nan"), 5, 5), (float("inf"),), ["a", "b", "c"], [None]])
+@pytest.mark.parametrize(
+    "given",
+    [
+        0,
+        -1,
+        (5, 0, 5),
+        (1, 2, 3, 4),
+        (),
+        (float("nan"), 5, 5),
+        (float("inf"),),
+        ["a", "b", "c"],
+        [None],
+    ],
+)
 def test_unusable_voxel_size_is_refused(given: Any) -> None:
     with pytest.raises(UserError, match=r"voxel size .* nanometres"):
         parse_voxel_size(given)
@@ -113,7 +133,11 @@ def test_progress_needs_no_words() -> None:
 
 
 def test_a_family_is_an_organelle_with_its_parts() -> None:
-    whole, part, other = ClassSpec(1, "mitochondrion"), ClassSpec(2, "boundary", part_of="mitochondrion"), ClassSpec(3, "vesicle")
+    whole, part, other = (
+        ClassSpec(1, "mitochondrion"),
+        ClassSpec(2, "boundary", part_of="mitochondrion"),
+        ClassSpec(3, "vesicle"),
+    )
     for wanted in (whole, part):
         assert family((whole, part, other), (wanted,)) == {1, 2}
     assert family((whole, part, other), (other,)) == {3}
@@ -122,20 +146,32 @@ def test_a_family_is_an_organelle_with_its_parts() -> None:
 
 def test_what_is_taught_gets_an_id_that_means_nothing_else() -> None:
     cell, granule, droplet = ClassSpec(1, "cell"), ClassSpec(2, "granule"), ClassSpec(3, "droplet")
-    assert class_to_teach("Droplet", (cell,), (cell, granule, droplet)) == droplet, "the labels know it"
+    assert class_to_teach("Droplet", (cell,), (cell, granule, droplet)) == droplet, (
+        "the labels know it"
+    )
     assert class_to_teach("vacuole", (cell,), (granule, droplet)).id == 4
     assert class_to_teach("vacuole", (cell,), ()).id == 2
     assert class_to_teach("granule", (cell, granule), ()) == granule
-    assert class_to_teach("granule", (cell, ClassSpec(2, "membrane")), (cell, granule)).id == 3, "2 is taken"
+    assert class_to_teach("granule", (cell, ClassSpec(2, "membrane")), (cell, granule)).id == 3, (
+        "2 is taken"
+    )
 
 
 def test_a_reach_is_a_length_and_a_smallest_section_an_area() -> None:
-    assert ClassSpec.from_dict({"id": 2, "name": "wall", "part_of": "cell", "reach": "40"}).reach == 40
+    assert (
+        ClassSpec.from_dict({"id": 2, "name": "wall", "part_of": "cell", "reach": "40"}).reach == 40
+    )
     assert ClassSpec(1, "cell").reach == 0
     for wrong in (-1.0, float("inf"), float("nan")):
-        with pytest.raises(UserError, match=r"class 'wall' has reach .*; give the nm that it may lie from what it is a part of, or 0"):
+        with pytest.raises(
+            UserError,
+            match=r"class 'wall' has reach .*; give the nm that it may lie from what it is a part of, or 0",
+        ):
             ClassSpec(2, "wall", reach=wrong)
-        with pytest.raises(UserError, match=r"class 'cell' has smallest .*; give the nm² of its smallest section, or 0"):
+        with pytest.raises(
+            UserError,
+            match=r"class 'cell' has smallest .*; give the nm² of its smallest section, or 0",
+        ):
             ClassSpec(1, "cell", smallest=wrong)
     assert ClassSpec.from_dict(ClassSpec(1, "cell", smallest=2e4).to_dict()).smallest == 2e4
 

@@ -25,16 +25,41 @@ ROOT = HERE.parents[1]
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
-    parser.add_argument("--minutes", type=float, help=f"CPU minutes of training a run ({FULL.minutes:g})")
+    parser.add_argument(
+        "--minutes", type=float, help=f"CPU minutes of training a run ({FULL.minutes:g})"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="runs at once, each on one thread (2)")
-    parser.add_argument("--quick", action="store_true", help="seconds a run, to see that all of it works; needs --out")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="seconds a run, to see that all of it works; needs --out",
+    )
     parser.add_argument("--fresh", action="store_true", help="repeat what is done")
-    parser.add_argument("--only", nargs="+", metavar="VARIANT", help="run these variants only, e.g. a f")
-    parser.add_argument("--out", type=Path, help="folder for results.json, table.md and runs/ (benchmarks/accuracy)")
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data/hippocampus", help="folder with the labelled volumes")
+    parser.add_argument(
+        "--only", nargs="+", metavar="VARIANT", help="run these variants only, e.g. a f"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="folder for results.json, table.md and runs/ (benchmarks/accuracy)"
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=ROOT.parent / "shared/data/hippocampus",
+        help="folder with the labelled volumes",
+    )
     weights = ROOT / "weights"
-    parser.add_argument("--sam-weights", type=Path, default=weights / "branches/sam_tiny.safetensors", help="start of the SAM branch")
-    parser.add_argument("--mae-weights", type=Path, default=weights / "mae_hybrid.safetensors", help="start of the MAE branch")
+    parser.add_argument(
+        "--sam-weights",
+        type=Path,
+        default=weights / "branches/sam_tiny.safetensors",
+        help="start of the SAM branch",
+    )
+    parser.add_argument(
+        "--mae-weights",
+        type=Path,
+        default=weights / "mae_hybrid.safetensors",
+        help="start of the MAE branch",
+    )
     given = parser.parse_args(arguments)
     if given.quick and given.out is None:
         parser.error("--quick needs --out, so that its figures never replace real ones")
@@ -51,10 +76,21 @@ def bench_of(given: argparse.Namespace) -> Bench:
     """
     for path in (given.data / "train_raw.tif", given.sam_weights, given.mae_weights):
         if not path.is_file():
-            raise UserError(f"{path} is not there; name another with --data, --sam-weights or --mae-weights")
+            raise UserError(
+                f"{path} is not there; name another with --data, --sam-weights or --mae-weights"
+            )
     scale = QUICK if given.quick else FULL
-    recipe = replace(read_recipe(HERE / "recipe.toml"), sam_weights=given.sam_weights, mae_weights=given.mae_weights)
-    return Bench(replace(scale, minutes=given.minutes or scale.minutes), recipe, given.data, (given.out or HERE).resolve())
+    recipe = replace(
+        read_recipe(HERE / "recipe.toml"),
+        sam_weights=given.sam_weights,
+        mae_weights=given.mae_weights,
+    )
+    return Bench(
+        replace(scale, minutes=given.minutes or scale.minutes),
+        recipe,
+        given.data,
+        (given.out or HERE).resolve(),
+    )
 
 
 def earlier_results(bench: Bench, fresh: bool) -> Results:
@@ -83,7 +119,11 @@ def waves_left(bench: Bench, results: Results, only: list[str] | None) -> list[l
     """Find the runs that have no result for these settings."""
     wanted = [run for run in runs_of(bench.scale) if only is None or run.variant in only]
     every = [*wanted, *(run.base for run in wanted if run.base is not None)]
-    done = {run.name for run in every if results["runs"].get(run.name, {}).get("settings") == settings_of(bench, run)}
+    done = {
+        run.name
+        for run in every
+        if results["runs"].get(run.name, {}).get("settings") == settings_of(bench, run)
+    }
     return pending(wanted, done, {run.name for run in every if bench.checkpoint(run).is_file()})
 
 
@@ -92,7 +132,9 @@ def run_wave(bench: Bench, wave: list[Run], results: Results, jobs: int) -> bool
     well = True
     # A quick run would spend most of its time on starting a process.
     tasks = None if bench.scale.side else 1
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), max_tasks_per_child=tasks) as pool:
+    with ProcessPoolExecutor(
+        jobs, multiprocessing.get_context("spawn"), max_tasks_per_child=tasks
+    ) as pool:
         futures = {pool.submit(perform, bench, run): run for run in wave}
         for future in as_completed(futures):
             run = futures[future]
@@ -101,10 +143,16 @@ def run_wave(bench: Bench, wave: list[Run], results: Results, jobs: int) -> bool
                 well = False
                 continue
             record = future.result()
-            results["runs"][run.name] = {"settings": settings_of(bench, run), "revision": revision(), "machine": machine(), **record}
+            results["runs"][run.name] = {
+                "settings": settings_of(bench, run),
+                "revision": revision(),
+                "machine": machine(),
+                **record,
+            }
             write(results, bench.scale, bench.out)
             print(
-                f"{run.name}: mean Dice {record['scores']['mean_dice']:.3f} after {record['cpu_seconds'] / 60:.1f} CPU minutes", flush=True
+                f"{run.name}: mean Dice {record['scores']['mean_dice']:.3f} after {record['cpu_seconds'] / 60:.1f} CPU minutes",
+                flush=True,
             )
     return well
 
@@ -112,7 +160,9 @@ def run_wave(bench: Bench, wave: list[Run], results: Results, jobs: int) -> bool
 def main(arguments: list[str] | None = None) -> int:
     """Run what is left, and give the exit code."""
     given = parse(arguments)
-    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # for the processes to come
+    os.environ.update(
+        OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1"
+    )  # for the processes to come
     try:
         bench = bench_of(given)
     except UserError as error:
@@ -120,7 +170,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     results = earlier_results(bench, given.fresh)
     bench = with_prices(bench, results)
-    went_well = [run_wave(bench, wave, results, given.jobs) for wave in waves_left(bench, results, given.only)]
+    went_well = [
+        run_wave(bench, wave, results, given.jobs)
+        for wave in waves_left(bench, results, given.only)
+    ]
     write(results, bench.scale, bench.out)
     print(bench.out / "table.md")
     return 0 if all(went_well) else 1

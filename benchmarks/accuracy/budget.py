@@ -23,7 +23,7 @@ NOWHERE = Path("never-written.safetensors")
 
 
 def with_steps(recipe: Recipe, steps: int) -> Recipe:
-    """Give a run another length; it is written at the end only."""
+    """Return a run another length; it is written at the end only."""
     return replace(recipe, training=replace(recipe.training, steps=steps, save_every=steps))
 
 
@@ -37,7 +37,10 @@ def seconds_a_step(trainers: Mapping[str, tuple[Trainer, Recipe]], rounds: int) 
     rounds
         Steps of each that count; one more before warms up.
     """
-    runs = {name: trainer(with_steps(recipe, NEVER), NOWHERE) for name, (trainer, recipe) in trainers.items()}
+    runs = {
+        name: trainer(with_steps(recipe, NEVER), NOWHERE)
+        for name, (trainer, recipe) in trainers.items()
+    }
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds + 1):
         for name, run in runs.items():
@@ -69,4 +72,9 @@ def fit(trainer: Trainer, recipe: Recipe, out: Path, steps: int) -> dict[str, An
     began = time.process_time()
     for last in trainer(with_steps(recipe, steps), out):
         loss = last.losses["loss"]
-    return {"steps": steps, "crops": steps * recipe.training.batch, "cpu_seconds": time.process_time() - began, "last_loss": loss}
+    return {
+        "steps": steps,
+        "crops": steps * recipe.training.batch,
+        "cpu_seconds": time.process_time() - began,
+        "last_loss": loss,
+    }

@@ -36,11 +36,16 @@ def examples(recipe: Recipe, points: int) -> tuple[NDArray[np.float32], NDArray[
     (volume,), generator = crops.volumes, generator_of(recipe.training.seed, 0)
     places = np.array([crops.place(volume, generator) for _ in range(points)])
     drawn = [places[places[:, 0] == z] for z in range(len(volume.grey))]
-    rows = [features(plane.astype(np.float32) / 255)[at[:, 1], at[:, 2]] for plane, at in zip(volume.grey, drawn, strict=True)]
+    rows = [
+        features(plane.astype(np.float32) / 255)[at[:, 1], at[:, 2]]
+        for plane, at in zip(volume.grey, drawn, strict=True)
+    ]
     return np.concatenate(rows), np.concatenate([volume.classes[tuple(at.T)] for at in drawn])
 
 
-def fit_forest(recipe: Recipe, points: int, trees: int, budget: float) -> tuple[RandomForestClassifier, dict[str, Any]]:
+def fit_forest(
+    recipe: Recipe, points: int, trees: int, budget: float
+) -> tuple[RandomForestClassifier, dict[str, Any]]:
     """Grow trees one after the other while there is time.
 
     Parameters
@@ -62,11 +67,19 @@ def fit_forest(recipe: Recipe, points: int, trees: int, budget: float) -> tuple[
     """
     began = time.process_time()
     rows, labels = examples(recipe, points)
-    forest = RandomForestClassifier(0, min_samples_leaf=5, warm_start=True, n_jobs=1, random_state=recipe.training.seed)
-    while forest.n_estimators == 0 or (forest.n_estimators < trees and time.process_time() - began < budget):
+    forest = RandomForestClassifier(
+        0, min_samples_leaf=5, warm_start=True, n_jobs=1, random_state=recipe.training.seed
+    )
+    while forest.n_estimators == 0 or (
+        forest.n_estimators < trees and time.process_time() - began < budget
+    ):
         forest.set_params(n_estimators=forest.n_estimators + 1)
         forest.fit(rows, labels)
-    return forest, {"trees": forest.n_estimators, "pixels": points, "cpu_seconds": time.process_time() - began}
+    return forest, {
+        "trees": forest.n_estimators,
+        "pixels": points,
+        "cpu_seconds": time.process_time() - began,
+    }
 
 
 class ForestLogits:
@@ -89,5 +102,7 @@ class ForestLogits:
         shares = self.forest.predict_proba(filtered.reshape(-1, filtered.shape[-1]))
         every = np.full((self.classes + 1, len(shares)), UNSEEN, np.float32)
         every[self.forest.classes_] = np.maximum(shares.T, UNSEEN)
-        logits: NDArray[np.float32] = np.log(every[1:] / every[0]).reshape(self.classes, *grey.shape)
+        logits: NDArray[np.float32] = np.log(every[1:] / every[0]).reshape(
+            self.classes, *grey.shape
+        )
         return logits

@@ -65,12 +65,14 @@ class PixelPredictor:
 
     def set_image(self, image: ArrayLike, voxel_size: object = None, *, contrast: Contrast) -> None:  # noqa: ARG002 - as Predictor's
         """Choose the slice that the next questions are about."""
-        self.slice = Slice(normalise(np.asarray(image), contrast), self.answer, len(self.classes), self.tile)
+        self.slice = Slice(
+            normalise(np.asarray(image), contrast), self.answer, len(self.classes), self.tile
+        )
 
     def class_logits(self) -> NDArray[np.float32]:
-        """Give logits of all classes, K×Y×X."""
+        """Return logits of all classes, K×Y×X."""
         return self.slice.logits
 
     def segment(self, names: Sequence[str] | None = None) -> NDArray[np.unsignedinteger]:
-        """Give class ids, Y×X."""
+        """Return class ids, Y×X."""
         return label_map(self.class_logits(), self.classes, select_classes(self.classes, names))

@@ -32,10 +32,16 @@ VARIANTS: Mapping[str, Variant] = {
     "c": Variant("MAE branch only", model={"branches": "mae"}),
     "d": Variant("both branches, summed without gates", model={"fusion": "sum"}),
     "e": Variant("raw dot product for cosine similarity", model={"similarity": "dot"}),
-    "e+": Variant("raw dot product for cosine similarity, three times the minutes", model={"similarity": "dot"}, share=3.0),
+    "e+": Variant(
+        "raw dot product for cosine similarity, three times the minutes",
+        model={"similarity": "dot"},
+        share=3.0,
+    ),
     "f": Variant("full ScSAM"),
     "f+": Variant("full ScSAM, three times the minutes", share=3.0),
-    "g": Variant("full ScSAM, thresholds calibrated per class", kind="calibrated", share=0.0, base="f"),
+    "g": Variant(
+        "full ScSAM, thresholds calibrated per class", kind="calibrated", share=0.0, base="f"
+    ),
     "h": Variant("random forest on classical filters", kind="forest"),
     "i": Variant("full ScSAM without the detail path", model={"detail": False}),
     "j": Variant("full ScSAM without the scale of the cosine", model={"similarity": "unscaled"}),
@@ -130,11 +136,19 @@ class Run:
 
 def runs_of(scale: Scale) -> list[Run]:
     """List every run, in the order of the tables."""
-    main = [Run(key, seed, scale.training) for key in VARIANTS for seed in (scale.seeds if key in SEEDED else scale.seeds[:1])]
-    return main + [Run(key, scale.seeds[0], subset) for key in EFFICIENCY for subset in scale.subsets]
+    main = [
+        Run(key, seed, scale.training)
+        for key in VARIANTS
+        for seed in (scale.seeds if key in SEEDED else scale.seeds[:1])
+    ]
+    return main + [
+        Run(key, scale.seeds[0], subset) for key in EFFICIENCY for subset in scale.subsets
+    ]
 
 
-def pending(runs: Sequence[Run], done: Collection[str], checkpoints: Collection[str]) -> list[list[Run]]:
+def pending(
+    runs: Sequence[Run], done: Collection[str], checkpoints: Collection[str]
+) -> list[list[Run]]:
     """Find what is left to do, in waves: first what stands alone, then what takes a checkpoint of the first.
 
     Parameters
@@ -147,9 +161,15 @@ def pending(runs: Sequence[Run], done: Collection[str], checkpoints: Collection[
         Names of runs whose checkpoint is there.
     """
     left = {run for run in runs if run.name not in done}
-    left |= {run.base for run in left if run.base is not None and not {run.base.name} <= set(done) & set(checkpoints)}
+    left |= {
+        run.base
+        for run in left
+        if run.base is not None and not {run.base.name} <= set(done) & set(checkpoints)
+    }
     left |= {run for run in runs if run.base in left}  # an older answer was of another checkpoint
     ordered = [run for run in dict.fromkeys(chain(runs, left)) if run in left]
     # The longest first, so that none is left alone at the end.
-    alone = sorted((run for run in ordered if run.base is None), key=lambda run: -VARIANTS[run.variant].share)
+    alone = sorted(
+        (run for run in ordered if run.base is None), key=lambda run: -VARIANTS[run.variant].share
+    )
     return [wave for wave in (alone, [run for run in ordered if run.base is not None]) if wave]

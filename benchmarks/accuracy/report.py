@@ -23,42 +23,71 @@ Results = dict[str, Any]
 
 def machine() -> dict[str, Any]:
     """Say what the benchmark ran on."""
-    return {"cpu": cpu_name(), "cores": os.cpu_count(), "bfloat16": has_bfloat16(), "torch": torch.__version__, "threads_a_run": 1}
+    return {
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "bfloat16": has_bfloat16(),
+        "torch": torch.__version__,
+        "threads_a_run": 1,
+    }
 
 
 def cpu_name() -> str:
     """Name the processor; Linux tells it in a file."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),
+        platform.processor(),
+    )
 
 
 def revision() -> str:
     """Name the commit, with ``-dirty`` where files differ from it; empty outside a clone."""
     git = shutil.which("git")
     command = [git or "git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() if git else ""  # noqa: S603
+    return (
+        subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        if git
+        else ""
+    )
 
 
 def pretraining(recipe: Recipe) -> dict[str, Any]:
     """Say what the weights that ScSAM starts from have cost, as far as the files themselves tell."""
-    return {name: training_record(path) for name, path in (("sam", recipe.sam_weights), ("mae", recipe.mae_weights)) if path}
+    return {
+        name: training_record(path)
+        for name, path in (("sam", recipe.sam_weights), ("mae", recipe.mae_weights))
+        if path
+    }
 
 
 def training_record(path: Path) -> dict[str, Any]:
     """Read from the header of a file of weights how it was trained, and from what; None where it does not say."""
     with safe_open(path, framework="np") as file:
         metadata = file.metadata() or {}
-    record = json.loads(metadata["training"]) if "training" in metadata else json.loads(metadata.get("card", "{}")).get("training", {})
+    record = (
+        json.loads(metadata["training"])
+        if "training" in metadata
+        else json.loads(metadata.get("card", "{}")).get("training", {})
+    )
     settings = record.get("training", record)
     known = {name: settings.get(name) for name in ("steps", "batch", "class_weight")}
-    return {"file": path.name, "minutes": record.get("minutes"), "start": record.get("start"), **known}
+    return {
+        "file": path.name,
+        "minutes": record.get("minutes"),
+        "start": record.get("start"),
+        **known,
+    }
 
 
 def write(results: Results, scale: Scale, out: Path) -> None:
     """Write both files, each replaced in one go."""
     out.mkdir(parents=True, exist_ok=True)
-    for name, text in (("results.json", json.dumps(results, indent=1)), ("table.md", tables(results, scale))):
+    for name, text in (
+        ("results.json", json.dumps(results, indent=1)),
+        ("table.md", tables(results, scale)),
+    ):
         fresh = out / f"{name}.new"
         fresh.write_text(text + "\n", encoding="utf-8")
         fresh.replace(out / name)
@@ -69,19 +98,34 @@ def tables(results: Results, scale: Scale) -> str:
     runs = results["runs"]
     names = next((column_names(record) for record in runs.values()), [])
     main = [run for run in runs_of(scale) if run.slices == scale.training]
-    head = ["", *(n.replace("_", " ") for n in names), "mean [95 % interval]", "steps", "CPU seconds a step"]
+    head = [
+        "",
+        *(n.replace("_", " ") for n in names),
+        "mean [95 % interval]",
+        "steps",
+        "CPU seconds a step",
+    ]
     prices = results["prices"]["seconds"]
-    first = markdown(head, (main_row(run, runs.get(run.name), len(names), prices.get(run.variant)) for run in main))
+    first = markdown(
+        head,
+        (main_row(run, runs.get(run.name), len(names), prices.get(run.variant)) for run in main),
+    )
     subsets = [*scale.subsets, scale.training]
     wide = ["mean Dice by training slices", *(str(len(s)) for s in subsets)]
-    second = markdown(wide, (efficiency_row(key, subsets, scale.seeds[0], runs) for key in EFFICIENCY))
-    return "\n".join(["# Accuracy at equal compute", "", introduction(results, scale), "", first, "", second])
+    second = markdown(
+        wide, (efficiency_row(key, subsets, scale.seeds[0], runs) for key in EFFICIENCY)
+    )
+    return "\n".join(
+        ["# Accuracy at equal compute", "", introduction(results, scale), "", first, "", second]
+    )
 
 
 def introduction(results: Results, scale: Scale) -> str:
     """Say what the numbers mean, and what they leave out."""
     place = results["prices"]["machine"]
-    before = "; ".join(pretraining_words(name.upper(), r) for name, r in results["pretraining"].items())
+    before = "; ".join(
+        pretraining_words(name.upper(), r) for name, r in results["pretraining"].items()
+    )
     half = " and bfloat16" if place["bfloat16"] else ""
     return (
         f"Dice on {len(scale.evaluated)} slices of mouse hippocampus that no run learned from; intervals are bootstrapped over slices. "
@@ -95,19 +139,29 @@ def introduction(results: Results, scale: Scale) -> str:
 
 def pretraining_words(name: str, record: Mapping[str, Any]) -> str:
     """Tell one branch's pre-training, as far as its file does."""
-    minutes = "minutes not recorded" if record["minutes"] is None else f"{record['minutes']:.0f} minutes"
-    labels = "no labels" if record["class_weight"] is None else "object masks" + (" and classes" if record["class_weight"] else "")
-    steps = f"{record['steps']} steps of {record['batch']} crops" + (", after an earlier stage" if record["start"] else "")
+    minutes = (
+        "minutes not recorded" if record["minutes"] is None else f"{record['minutes']:.0f} minutes"
+    )
+    labels = (
+        "no labels"
+        if record["class_weight"] is None
+        else "object masks" + (" and classes" if record["class_weight"] else "")
+    )
+    steps = f"{record['steps']} steps of {record['batch']} crops" + (
+        ", after an earlier stage" if record["start"] else ""
+    )
     return f"{name} branch, {labels}, {steps}, {minutes}"
 
 
 def column_names(record: Mapping[str, Any]) -> list[str]:
-    """Give the classes of a run's scores."""
+    """Return the classes of a run's scores."""
     return [row["name"] for row in record["scores"]["classes"]]
 
 
-def main_row(run: Run, record: Mapping[str, Any] | None, classes: int, price: float | None) -> list[str]:
-    """Give a run's cells."""
+def main_row(
+    run: Run, record: Mapping[str, Any] | None, classes: int, price: float | None
+) -> list[str]:
+    """Return a run's cells."""
     title = f"({run.variant}) {VARIANTS[run.variant].title}, seed {run.seed}"
     if record is None:
         return [title, *["–"] * (classes + 3)]
@@ -116,16 +170,23 @@ def main_row(run: Run, record: Mapping[str, Any] | None, classes: int, price: fl
     return [title, *dice, mean_words(record), str(steps), "–" if price is None else f"{price:.2f}"]
 
 
-def efficiency_row(key: str, subsets: Sequence[tuple[int, ...]], seed: int, runs: Mapping[str, Any]) -> list[str]:
-    """Give one variant's cells, by the number of slices it learned from."""
+def efficiency_row(
+    key: str, subsets: Sequence[tuple[int, ...]], seed: int, runs: Mapping[str, Any]
+) -> list[str]:
+    """Return one variant's cells, by the number of slices it learned from."""
     found = [runs.get(Run(key, seed, subset).name) for subset in subsets]
-    return [f"({key}) {VARIANTS[key].title}", *("–" if record is None else mean_words(record) for record in found)]
+    return [
+        f"({key}) {VARIANTS[key].title}",
+        *("–" if record is None else mean_words(record) for record in found),
+    ]
 
 
 def mean_words(record: Mapping[str, Any]) -> str:
     """Write a mean Dice with its interval."""
     ends = record["scores"].get("mean_dice_interval")
-    return number(record["scores"]["mean_dice"]) + (f" [{number(ends[0])}, {number(ends[1])}]" if ends else "")
+    return number(record["scores"]["mean_dice"]) + (
+        f" [{number(ends[0])}, {number(ends[1])}]" if ends else ""
+    )
 
 
 def number(value: float | None) -> str:

@@ -41,7 +41,9 @@ class UNet(nn.Module):
     def __init__(self, classes: int, widths: Sequence[int] = (24, 48, 96, 192)) -> None:
         super().__init__()
         self.down = nn.ModuleList(level(a, b) for a, b in pairwise((1, *widths)))
-        self.up = nn.ModuleList(level(coarse + fine, fine) for coarse, fine in pairwise(reversed(widths)))
+        self.up = nn.ModuleList(
+            level(coarse + fine, fine) for coarse, fine in pairwise(reversed(widths))
+        )
         self.head = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -59,11 +61,13 @@ class UNet(nn.Module):
 
 def level(before: int, after: int) -> nn.Sequential:
     """Two convolutions, each normalised in groups of channels, since batches are small."""
-    return nn.Sequential(*(layer for width in (before, after) for layer in convolution(width, after)))
+    return nn.Sequential(
+        *(layer for width in (before, after) for layer in convolution(width, after))
+    )
 
 
 def convolution(before: int, after: int) -> tuple[nn.Module, ...]:
-    """Give a 3×3 convolution and what follows it."""
+    """Return a 3×3 convolution and what follows it."""
     return nn.Conv2d(before, after, 3, padding=1, bias=False), nn.GroupNorm(8, after), nn.GELU()
 
 
@@ -109,7 +113,9 @@ class UNetLogits:
     @torch.inference_mode()
     def __call__(self, grey: NDArray[np.float32]) -> NDArray[np.float32]:
         """Y×X grey values in 0..1 to K×Y×X logits."""
-        image = torch.from_numpy(np.ascontiguousarray(grey))[None, None].contiguous(memory_format=torch.channels_last)
+        image = torch.from_numpy(np.ascontiguousarray(grey))[None, None].contiguous(
+            memory_format=torch.channels_last
+        )
         with precision(CPU):
             logits = self.model(image)
         answer: NDArray[np.float32] = logits[0].float().numpy()

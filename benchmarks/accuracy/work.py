@@ -89,19 +89,34 @@ def recipe_of(bench: Bench, run: Run) -> Recipe:
         steps=1,
         save_every=1,
     )
-    return replace(bench.recipe, model=replace(bench.recipe.model, tile=scale.tile, **variant.model), sources=(source,), training=training)
+    return replace(
+        bench.recipe,
+        model=replace(bench.recipe.model, tile=scale.tile, **variant.model),
+        sources=(source,),
+        training=training,
+    )
 
 
 def settings_of(bench: Bench, run: Run) -> dict[str, Any]:
-    """Give all that a result depends on, as plain JSON values; a run with the same is not repeated.
+    """Return all that a result depends on, as plain JSON values; a run with the same is not repeated.
 
     Settings of the recipe that stand at their defaults are left out: one that is added later changes no earlier run.
     """
     recipe = recipe_of(bench, run)
     weights = [path for path in (recipe.sam_weights, recipe.mae_weights) if path]
-    shared = {k: v for k, v in asdict(bench.scale).items() if k not in ("training", "subsets", "seeds")}
-    named = {**spare(recipe), "classes": [f"{c.id} {c.name}" for c in recipe.classes]}  # colours and descriptions change nothing
-    settings = {"variant": asdict(VARIANTS[run.variant]), "recipe": named, "weights": [digest(p) for p in weights], **shared}
+    shared = {
+        k: v for k, v in asdict(bench.scale).items() if k not in ("training", "subsets", "seeds")
+    }
+    named = {
+        **spare(recipe),
+        "classes": [f"{c.id} {c.name}" for c in recipe.classes],
+    }  # colours and descriptions change nothing
+    settings = {
+        "variant": asdict(VARIANTS[run.variant]),
+        "recipe": named,
+        "weights": [digest(p) for p in weights],
+        **shared,
+    }
     if {run.variant, run.variant.removesuffix("+")} & set(bench.prices):
         settings["steps"] = bench.steps(run)
     plain: dict[str, Any] = json.loads(json.dumps(settings))
@@ -109,10 +124,12 @@ def settings_of(bench: Bench, run: Run) -> dict[str, Any]:
 
 
 def spare(recipe: Recipe) -> dict[str, Any]:
-    """Give a recipe as plain values, without what stands at its default."""
+    """Return a recipe as plain values, without what stands at its default."""
     values, usual = recipe.to_dict(), Recipe(ScSAMConfig(), (), (), Training()).to_dict()
     training = beside(values["training"], usual["training"])
-    training["augmentation"] = beside(values["training"]["augmentation"], usual["training"]["augmentation"])
+    training["augmentation"] = beside(
+        values["training"]["augmentation"], usual["training"]["augmentation"]
+    )
     source = Source(Path(), Path()).to_dict()
     return values | {
         "model": beside(values["model"], usual["model"]),
@@ -129,8 +146,14 @@ def beside(values: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any
 def prices_of(bench: Bench, runs: Iterable[Run]) -> dict[str, float]:
     """Measure what a step of each variant among these runs costs, in CPU seconds on one thread."""
     torch.set_num_threads(1)
-    asked = {run.variant: run for run in runs if VARIANTS[run.variant].kind in TRAINERS and VARIANTS[run.variant].share == 1}
-    trainers = {key: (TRAINERS[VARIANTS[key].kind], recipe_of(bench, run)) for key, run in asked.items()}
+    asked = {
+        run.variant: run
+        for run in runs
+        if VARIANTS[run.variant].kind in TRAINERS and VARIANTS[run.variant].share == 1
+    }
+    trainers = {
+        key: (TRAINERS[VARIANTS[key].kind], recipe_of(bench, run)) for key, run in asked.items()
+    }
     return seconds_a_step(trainers, bench.scale.probe)
 
 
@@ -143,7 +166,12 @@ def digest(path: Path) -> str:
 def perform(bench: Bench, run: Run) -> dict[str, Any]:
     """Train, segment and score; the record of a run in ``results.json``."""
     torch.set_num_threads(1)
-    kinds = {"scsam": make_scsam, "unet": make_unet, "forest": make_forest, "calibrated": make_calibrated}
+    kinds = {
+        "scsam": make_scsam,
+        "unet": make_unet,
+        "forest": make_forest,
+        "calibrated": make_calibrated,
+    }
     predictor, record = kinds[VARIANTS[run.variant].kind](bench, run)
     began = time.process_time()
     # A duck is enough: evaluate asks for no more than a PixelPredictor has.
@@ -172,8 +200,12 @@ def make_unet(bench: Bench, run: Run) -> Made:
 
 def make_forest(bench: Bench, run: Run) -> Made:
     """Grow a forest; it sees whole slices, since its filters have no borders to learn."""
-    forest, record = fit_forest(recipe_of(bench, run), bench.scale.points, bench.scale.trees, bench.budget(run))
-    return PixelPredictor(bench.recipe.classes, ForestLogits(forest, len(bench.recipe.classes)), tile=4096), record
+    forest, record = fit_forest(
+        recipe_of(bench, run), bench.scale.points, bench.scale.trees, bench.budget(run)
+    )
+    return PixelPredictor(
+        bench.recipe.classes, ForestLogits(forest, len(bench.recipe.classes)), tile=4096
+    ), record
 
 
 def make_calibrated(bench: Bench, run: Run) -> Made:
@@ -190,16 +222,25 @@ def make_calibrated(bench: Bench, run: Run) -> Made:
 
 def pair(bench: Bench, name: str) -> tuple[Volume, Volume]:
     """Open a volume and its labels, cut to the scale's side."""
-    image, labels = open_volume(bench.data / f"{name}_raw.tif"), open_labels(bench.data / f"{name}_labels.tif")
+    image, labels = (
+        open_volume(bench.data / f"{name}_raw.tif"),
+        open_labels(bench.data / f"{name}_labels.tif"),
+    )
     if bench.scale.side is None:
         return image, labels
     part = (slice(None), slice(bench.scale.side), slice(bench.scale.side))
-    image, labels = (as_volume(np.stack([v.plane(z) for z in range(v.depth)])[part], v.voxel_size, v.name) for v in (image, labels))
+    image, labels = (
+        as_volume(np.stack([v.plane(z) for z in range(v.depth)])[part], v.voxel_size, v.name)
+        for v in (image, labels)
+    )
     return image, labels
 
 
 def parts_of(scores: Scores, scale: Scale) -> dict[str, Any]:
     """Score the two parts of the volume by themselves: one lies before the training slices, one behind."""
     slices = list(zip(sorted(scale.evaluated), scores.slices, strict=True))
-    parts = {"z<=4": [s for z, s in slices if z < FIRST_PART], "z>=134": [s for z, s in slices if z >= FIRST_PART]}
+    parts = {
+        "z<=4": [s for z, s in slices if z < FIRST_PART],
+        "z>=134": [s for z, s in slices if z >= FIRST_PART],
+    }
     return {name: replace(scores, slices=tuple(part)).to_dict() for name, part in parts.items()}

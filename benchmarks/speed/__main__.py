@@ -18,9 +18,21 @@ PARTS = ("encoder", "tile", "switch", "stack", "cache", "memory")
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="measure these, and keep what is known of the others")
-    parser.add_argument("--quick", action="store_true", help="small and once, to see that all of it works; needs --out")
-    parser.add_argument("--out", type=Path, help="folder for the results (benchmarks/speed/results)")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=PARTS,
+        default=list(PARTS),
+        help="measure these, and keep what is known of the others",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="small and once, to see that all of it works; needs --out",
+    )
+    parser.add_argument(
+        "--out", type=Path, help="folder for the results (benchmarks/speed/results)"
+    )
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.quick and given.out is None:
@@ -37,8 +49,17 @@ def main(arguments: list[str] | None = None) -> int:
             measure(part, given.out, quick=given.quick)
         else:
             print(f"{part} …", file=sys.stderr, flush=True)
-            command = [sys.executable, "-m", "benchmarks.speed", "--here", "--only", part, "--out", str(given.out)]
-            subprocess.run([*command, *(["--quick"] if given.quick else [])], check=True)  # noqa: S603 - our own interpreter and file
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.speed",
+                "--here",
+                "--only",
+                part,
+                "--out",
+                str(given.out),
+            ]
+            subprocess.run([*command, *(["--quick"] if given.quick else [])], check=True)
     if not given.here:
         print(table(given.out, PARTS))
     return 0

@@ -19,10 +19,16 @@ def measure(*, quick: bool) -> list[Figure]:
     """Time the largest tile of the shipped model, and one of a ViT-B at 512 px (not when quick)."""
     model = shipped()
     figures = one("shipped model", model, 128 if quick else model.config.tile, 1 if quick else 9)
-    return figures if quick else figures + one("vit_b", with_vit_b(512), 512, 5, most="≤ 0.6", least="≥ 20")
+    return (
+        figures
+        if quick
+        else figures + one("vit_b", with_vit_b(512), 512, 5, most="≤ 0.6", least="≥ 20")
+    )
 
 
-def one(name: str, model: ScSAM, side: int, rounds: int, most: str = "", least: str = "") -> list[Figure]:
+def one(
+    name: str, model: ScSAM, side: int, rounds: int, most: str = "", least: str = ""
+) -> list[Figure]:
     """Keep the first tile of a slice, and time it with and without what was kept."""
     with tempfile.TemporaryDirectory() as folder:
         warm = Predictor(model, "cpu", DiskCache(Path(folder) / "warm", 10**9))
@@ -31,7 +37,10 @@ def one(name: str, model: ScSAM, side: int, rounds: int, most: str = "", least: 
         tiles = [grid.tiles[0]]
         warm.encoder.keep(grid, tiles)
         size = warm.encoder.bytes_on_disk(grid)
-        (kept,) = (zarr.open_array(header.parent, mode="r") for header in Path(folder).glob("warm/*/zarr.json"))
+        (kept,) = (
+            zarr.open_array(header.parent, mode="r")
+            for header in Path(folder).glob("warm/*/zarr.json")
+        )
         raw = 4 * math.prod(kept.shape[1:])
         seconds = interleaved(
             {
@@ -46,7 +55,16 @@ def one(name: str, model: ScSAM, side: int, rounds: int, most: str = "", least: 
     return [
         Figure(f"{what}: on disk", size / 1e6, "MB", most),
         Figure(f"{what}: raw fp32 against it", raw / size, "×"),
-        Figure(f"{what}: computing what is kept, against reading it", seconds["compute"] / seconds["read"], "×", least),
-        Figure(f"{what}: embedding anew, against embedding with what is kept", seconds["embed anew"] / seconds["embed from disk"], "×"),
+        Figure(
+            f"{what}: computing what is kept, against reading it",
+            seconds["compute"] / seconds["read"],
+            "×",
+            least,
+        ),
+        Figure(
+            f"{what}: embedding anew, against embedding with what is kept",
+            seconds["embed anew"] / seconds["embed from disk"],
+            "×",
+        ),
         Figure(f"{what}: reading", 1000 * seconds["read"], "ms"),
     ]

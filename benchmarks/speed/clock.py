@@ -21,7 +21,7 @@ class Figure:
     """What it should be, e.g. ``"≤ 60"``; empty when it is only told."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         return asdict(self)
 
 

@@ -28,7 +28,9 @@ def measure(*, quick: bool) -> list[Figure]:
     return [figure for side in (1024, 512) for figure in compare(side, rounds=3)]
 
 
-def compare(side: int, *, width: int = 768, depth: int = 12, heads: int = 12, rounds: int) -> list[Figure]:
+def compare(
+    side: int, *, width: int = 768, depth: int = 12, heads: int = 12, rounds: int
+) -> list[Figure]:
     """Time the three encoders on one image in turn, and hold our numbers and masks to the original's."""
     torch.manual_seed(0)
     spread = tuple(range(depth // 4 - 1, depth, max(1, depth // 4))) if depth >= 4 else (depth - 1,)
@@ -38,11 +40,25 @@ def compare(side: int, *, width: int = 768, depth: int = 12, heads: int = 12, ro
     peer, device = timm_vit(side, width, depth, heads, spread), choose_device()
     for encoder in (original, ours, peer):
         encoder.to(device)
-    image, able = torch.randn(1, 3, side, side, device=device), device.type == "cuda" or has_bfloat16()
-    works = {"segment-anything": run(original, image), "timm": run(peer, image), "ours": run(ours, image)}
+    image, able = (
+        torch.randn(1, 3, side, side, device=device),
+        device.type == "cuda" or has_bfloat16(),
+    )
+    works = {
+        "segment-anything": run(original, image),
+        "timm": run(peer, image),
+        "ours": run(ours, image),
+    }
     if able:
-        works |= {"segment-anything, bf16": run(original, image, half=True)} if device.type == "cuda" else {}
-        works |= {"timm, bf16": run(peer, image, half=True), "ours, bf16": run(ours, image, half=True)}
+        works |= (
+            {"segment-anything, bf16": run(original, image, half=True)}
+            if device.type == "cuda"
+            else {}
+        )
+        works |= {
+            "timm, bf16": run(peer, image, half=True),
+            "ours, bf16": run(ours, image, half=True),
+        }
     seconds, truth = interleaved(works, rounds), works["segment-anything"]()
     figures = [
         *ratios(side, seconds),
@@ -73,15 +89,26 @@ def reference(side: int, width: int, depth: int, heads: int, spread: tuple[int, 
 
 def timm_vit(side: int, width: int, depth: int, heads: int, spread: tuple[int, ...]) -> nn.Module:
     """Make timm's form of the same encoder."""
-    settings = {"img_size": side, "embed_dim": width, "depth": depth, "num_heads": heads, "global_attn_indexes": spread}
-    return timm.create_model("samvit_base_patch16", pretrained=False, num_classes=0, global_pool="", **settings).eval()
+    settings = {
+        "img_size": side,
+        "embed_dim": width,
+        "depth": depth,
+        "num_heads": heads,
+        "global_attn_indexes": spread,
+    }
+    return timm.create_model(
+        "samvit_base_patch16", pretrained=False, num_classes=0, global_pool="", **settings
+    ).eval()
 
 
 def run(encoder: nn.Module, image: Tensor, *, half: bool = False) -> Callable[[], Tensor]:
-    """Make the work of embedding an image."""
+    """Create the work of embedding an image."""
 
     def work() -> Tensor:
-        with torch.inference_mode(), torch.autocast(image.device.type, torch.bfloat16, enabled=half):
+        with (
+            torch.inference_mode(),
+            torch.autocast(image.device.type, torch.bfloat16, enabled=half),
+        ):
             embedding: Tensor = encoder(image)
         return embedding.float().cpu()  # there only when it is done
 
@@ -90,22 +117,41 @@ def run(encoder: nn.Module, image: Tensor, *, half: bool = False) -> Callable[[]
 
 def ratios(side: int, seconds: dict[str, float]) -> list[Figure]:
     """Say how many times quicker ours is."""
-    targets = {"ours": "≥ 1.7", "ours, bf16": "≥ 5"} if side == 1024 and choose_device().type == "cpu" else {}
+    targets = (
+        {"ours": "≥ 1.7", "ours, bf16": "≥ 5"}
+        if side == 1024 and choose_device().type == "cpu"
+        else {}
+    )
     figures = [Figure(f"ViT-B {side}², {name}", value, "s") for name, value in seconds.items()]
     for name in ("ours", "ours, bf16"):
         peers = {"segment-anything": targets.get(name, "")}
-        peers |= {name.replace("ours", peer): "> 1" for peer in ("segment-anything", "timm") if name.replace("ours", peer) not in peers}
+        peers |= {
+            name.replace("ours", peer): "> 1"
+            for peer in ("segment-anything", "timm")
+            if name.replace("ours", peer) not in peers
+        }
         figures += [
-            Figure(f"ViT-B {side}², {name}: times as quick as {peer}", seconds[peer] / seconds[name], "×", target)
+            Figure(
+                f"ViT-B {side}², {name}: times as quick as {peer}",
+                seconds[peer] / seconds[name],
+                "×",
+                target,
+            )
             for peer, target in peers.items()
             if name in seconds and peer in seconds
         ]
     return figures
 
 
-def above_floor(side: int, width: int, depth: int, spread: int, seconds: float, device: torch.device) -> Figure:
+def above_floor(
+    side: int, width: int, depth: int, spread: int, seconds: float, device: torch.device
+) -> Figure:
     """Compare with the time that the bare products would take at this machine's speed of multiplying matrices."""
-    tokens, a, b = (side // 16) ** 2, torch.randn(8192, 768, device=device), torch.randn(768, 3072, device=device)
+    tokens, a, b = (
+        (side // 16) ** 2,
+        torch.randn(8192, 768, device=device),
+        torch.randn(768, 3072, device=device),
+    )
 
     def product() -> float:
         return (a @ b)[0, 0].item()  # there only when it is done
@@ -113,12 +159,21 @@ def above_floor(side: int, width: int, depth: int, spread: int, seconds: float, 
     rate = 2 * a.numel() * b.shape[1] / interleaved({"product": product}, 9)["product"]
     linear = 24 * depth * tokens * width**2
     attention = 4 * tokens * width * (spread * tokens + (depth - spread) * WINDOW**2)
-    return Figure(f"ViT-B {side}², ours: times what its bare matrix products take", seconds * rate / (linear + attention), "×")
+    return Figure(
+        f"ViT-B {side}², ours: times what its bare matrix products take",
+        seconds * rate / (linear + attention),
+        "×",
+    )
 
 
 def difference(side: int, found: Tensor, truth: Tensor) -> Figure:
-    """Give the largest difference in single precision."""
-    return Figure(f"ViT-B {side}², ours: largest difference from segment-anything", float((found - truth).abs().max()), "", "≤ 1e-4")
+    """Return the largest difference in single precision."""
+    return Figure(
+        f"ViT-B {side}², ours: largest difference from segment-anything",
+        float((found - truth).abs().max()),
+        "",
+        "≤ 1e-4",
+    )
 
 
 def half_precision(side: int, found: Tensor, truth: Tensor) -> list[Figure]:
@@ -126,8 +181,18 @@ def half_precision(side: int, found: Tensor, truth: Tensor) -> list[Figure]:
     one, other = (masks(embedding, side) for embedding in (found, truth))
     overlap = (one & other).sum((1, 2)) / (one | other).sum((1, 2)).clamp_min(1)
     return [
-        Figure(f"ViT-B {side}², ours, bf16: relative error", float((found - truth).norm() / truth.norm()) * 100, "%", "≤ 2"),
-        Figure(f"ViT-B {side}², ours, bf16: IoU of {POINTS} masks with those of the original", float(overlap.mean()), "", "≥ 0.99"),
+        Figure(
+            f"ViT-B {side}², ours, bf16: relative error",
+            float((found - truth).norm() / truth.norm()) * 100,
+            "%",
+            "≤ 2",
+        ),
+        Figure(
+            f"ViT-B {side}², ours, bf16: IoU of {POINTS} masks with those of the original",
+            float(overlap.mean()),
+            "",
+            "≥ 0.99",
+        ),
     ]
 
 
@@ -135,10 +200,17 @@ def masks(embedding: Tensor, side: int) -> Tensor:
     """Decode the masks of a row of clicks by SAM's decoder with random weights, the same at each call: clicks×Y×X."""
     torch.manual_seed(1)
     grid = (side // 16, side // 16)
-    prompts = PromptEncoder(embed_dim=256, image_embedding_size=grid, input_image_size=(side, side), mask_in_chans=16).eval()
-    decoder = MaskDecoder(transformer_dim=256, transformer=TwoWayTransformer(depth=2, embedding_dim=256, mlp_dim=2048, num_heads=8)).eval()
+    prompts = PromptEncoder(
+        embed_dim=256, image_embedding_size=grid, input_image_size=(side, side), mask_in_chans=16
+    ).eval()
+    decoder = MaskDecoder(
+        transformer_dim=256,
+        transformer=TwoWayTransformer(depth=2, embedding_dim=256, mlp_dim=2048, num_heads=8),
+    ).eval()
     places = torch.rand(POINTS, 1, 2) * side
     with torch.inference_mode():
         sparse, dense = prompts(points=(places, torch.ones(POINTS, 1)), boxes=None, masks=None)
-        logits, _ = decoder(embedding, prompts.get_dense_pe(), sparse, dense, multimask_output=False)
+        logits, _ = decoder(
+            embedding, prompts.get_dense_pe(), sparse, dense, multimask_output=False
+        )
     return logits[:, 0] > 0

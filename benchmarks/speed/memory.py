@@ -15,15 +15,20 @@ QUICK = (("shipped", 96),)
 
 def measure(*, quick: bool) -> list[Figure]:
     """Run every case."""
-    return [figure for name, side in (QUICK if quick else CASES) for figure in in_a_process(name, side)]
+    return [
+        figure for name, side in (QUICK if quick else CASES) for figure in in_a_process(name, side)
+    ]
 
 
 def in_a_process(name: str, side: int) -> list[Figure]:
     """Start this file on a case and read what it prints."""
     command = [sys.executable, "-m", "benchmarks.speed.memory", name, str(side)]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own interpreter and file
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     peaks = json.loads(printed.splitlines()[-1])
-    return [Figure(f"{name}, one tile of {side} px: {what}", megabytes, "MB") for what, megabytes in peaks.items()]
+    return [
+        Figure(f"{name}, one tile of {side} px: {what}", megabytes, "MB")
+        for what, megabytes in peaks.items()
+    ]
 
 
 def peaks_of(name: str, side: int) -> dict[str, float]:
@@ -39,14 +44,18 @@ def peaks_of(name: str, side: int) -> dict[str, float]:
     weights = sum(p.nbytes for p in predictor.model.parameters()) / 1e6
     predictor.set_image(image)
     predictor.segment()
-    peaks = {"peak resident memory": resident(), "of it Python and libraries": imported, "of it weights": weights}
+    peaks = {
+        "peak resident memory": resident(),
+        "of it Python and libraries": imported,
+        "of it weights": weights,
+    }
     if predictor.device.type == "cuda":
         peaks["peak device memory"] = torch.cuda.max_memory_allocated() / 1e6
     return peaks
 
 
 def resident() -> float:
-    """Give the peak resident memory of this process so far, in MB."""
+    """Return the peak resident memory of this process so far, in MB."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 

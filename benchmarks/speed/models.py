@@ -8,7 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_scsam.checkpoints.checkpoint import checkpoint_info, find_checkpoint, load_checkpoint, save_checkpoint
+from napari_scsam.checkpoints.checkpoint import (
+    checkpoint_info,
+    find_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from napari_scsam.config import UserError
 from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.samples.phantom import CLASSES, make_phantom
@@ -25,18 +30,20 @@ def shipped() -> ScSAM:
 
 
 def shipped_file(folder: Path) -> Path:
-    """Give `shipped` as a file."""
+    """Return `shipped` as a file."""
     try:
         load_checkpoint()
         return find_checkpoint()
     except UserError:
         path = folder / "random.safetensors"
-        save_checkpoint(path, shipped(), summary="Random weights.", licence="BSD-3-Clause", training={})
+        save_checkpoint(
+            path, shipped(), summary="Random weights.", licence="BSD-3-Clause", training={}
+        )
         return path
 
 
 def with_vit_b(tile: int) -> ScSAM:
-    """Make a ScSAM around SAM's ViT-B, with random weights, that takes tiles of that side."""
+    """Create a ScSAM around SAM's ViT-B, with random weights, that takes tiles of that side."""
     torch.manual_seed(0)
     return ScSAM(ScSAMConfig(sam="vit_b", tile=tile), CLASSES[:6]).eval()
 

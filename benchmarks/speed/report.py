@@ -19,7 +19,10 @@ def machine() -> dict[str, Any]:
     """Say what the benchmark ran on."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
-    cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    cpu = next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),
+        platform.processor(),
+    )
     device = choose_device()
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return {
@@ -36,16 +39,27 @@ def machine() -> dict[str, Any]:
 def write(folder: Path, part: str, figures: Sequence[Figure], seconds: float) -> None:
     """Write a part's JSON, in one go."""
     folder.mkdir(parents=True, exist_ok=True)
-    record = {"machine": machine(), "seconds": round(seconds, 1), "figures": [figure.to_dict() for figure in figures]}
+    record = {
+        "machine": machine(),
+        "seconds": round(seconds, 1),
+        "figures": [figure.to_dict() for figure in figures],
+    }
     replace(folder / f"{part}.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
 def table(folder: Path, parts: Sequence[str]) -> str:
     """Lay out all that is there as markdown, and keep it beside."""
-    records = {part: json.loads(file.read_text(encoding="utf-8")) for part in parts if (file := folder / f"{part}.json").is_file()}
+    records = {
+        part: json.loads(file.read_text(encoding="utf-8"))
+        for part in parts
+        if (file := folder / f"{part}.json").is_file()
+    }
     lines = ["| what | measured | target |", "|---|---:|---:|"]
     for record in records.values():
-        lines += [f"| {f['what']} | {rounded(f['value'])} {f['unit']} | {f['target']} |" for f in record["figures"]]
+        lines += [
+            f"| {f['what']} | {rounded(f['value'])} {f['unit']} | {f['target']} |"
+            for f in record["figures"]
+        ]
     for said in dict.fromkeys(describe(record["machine"]) for record in records.values()):
         lines += ["", said]
     text = "\n".join(lines) + "\n"
@@ -57,7 +71,8 @@ def describe(on: dict[str, Any]) -> str:
     """Name a machine in a sentence."""
     half = "with" if on["bfloat16"] else "without"
     return (
-        f"Measured on {on['cpu']}, {on['cores']} cores, {on['threads']} threads, {half} bfloat16, torch {on['torch']}, on {on['device']}."
+        f"Measured on {on['cpu']}, {on['cores']} cores, {on['threads']} threads, "
+        f"{half} bfloat16, torch {on['torch']}, on {on['device']}."
     )
 
 

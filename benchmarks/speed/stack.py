@@ -46,15 +46,27 @@ def one(name: str, model: ScSAM, images: NDArray[np.uint8], rounds: int) -> list
                 "encoders": encoders_alone(Predictor(model, "cpu"), images, 1),
                 "lanes": encoders_alone(Predictor(model, "cpu"), images, lanes()),
                 "first": lambda: first_slice(Predictor(model, "cpu"), images[0]),
-                "stack": lambda: list(segment_volume(volume, Predictor(model, "cpu"), Path(folder) / "labels.zarr", overwrite=True)),
+                "stack": lambda: list(
+                    segment_volume(
+                        volume,
+                        Predictor(model, "cpu"),
+                        Path(folder) / "labels.zarr",
+                        overwrite=True,
+                    )
+                ),
             },
             rounds,
         )
-    side, whole = images.shape[1], f"{name}, {len(images)} slices of {images.shape[1]}² into zarr, against the encoders alone"
+    side, whole = (
+        images.shape[1],
+        f"{name}, {len(images)} slices of {images.shape[1]}² into zarr, against the encoders alone",
+    )
     return [
         Figure(f"{name}, first segmentation of a slice of {side}²", seconds["first"], "s"),
         Figure(f"{whole}, tile after tile", seconds["stack"] / seconds["encoders"], "×", "≤ 1.15"),
-        Figure(f"{whole}, tiles side by side as in the stack", seconds["stack"] / seconds["lanes"], "×"),
+        Figure(
+            f"{whole}, tiles side by side as in the stack", seconds["stack"] / seconds["lanes"], "×"
+        ),
     ]
 
 
@@ -64,11 +76,17 @@ def first_slice(predictor: Predictor, image: NDArray[np.uint8]) -> None:
     predictor.segment()
 
 
-def encoders_alone(predictor: Predictor, images: NDArray[np.uint8], at_once: int) -> Callable[[], None]:
-    """Make the work of running both encoders on every tile, so many at once."""
+def encoders_alone(
+    predictor: Predictor, images: NDArray[np.uint8], at_once: int
+) -> Callable[[], None]:
+    """Create the work of running both encoders on every tile, so many at once."""
     contrast = measure_contrast(images)
     slices = [predictor.prepare(image, contrast=contrast) for image in images]
-    tiles = [torch.from_numpy(cut(s.grey, tile))[None, None].contiguous() for s in slices for tile in predictor.tiles(s)]
+    tiles = [
+        torch.from_numpy(cut(s.grey, tile))[None, None].contiguous()
+        for s in slices
+        for tile in predictor.tiles(s)
+    ]
 
     def encode(tile: Tensor) -> None:
         with torch.inference_mode(), precision(predictor.device):

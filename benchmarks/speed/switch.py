@@ -37,11 +37,18 @@ def one(checkpoint: Path, side: int, rounds: int, target: str) -> Figure:
         window = Window(viewer, checkpoint)
         viewer.add_image(stack(1, side)[0], name="cell")
         window.first()
-        times = [window.pick(index) for _ in range(rounds) for index in range(1, window.classes.count())]
+        times = [
+            window.pick(index) for _ in range(rounds) for index in range(1, window.classes.count())
+        ]
     finally:
         viewer.close()
         QApplication.processEvents()
-    return Figure(f"shipped model, another class on a slice of {side}²", 1000 * statistics.median(times), "ms", target)
+    return Figure(
+        f"shipped model, another class on a slice of {side}²",
+        1000 * statistics.median(times),
+        "ms",
+        target,
+    )
 
 
 class Window:
@@ -55,7 +62,9 @@ class Window:
         self.said, self.drawn = "", 0.0
         self.session.status.connect(self._hear)
         # napari tells of no drawing; its canvas does.
-        viewer.window._qt_viewer.canvas._scene_canvas.events.draw.connect(self._see, position="last")
+        viewer.window._qt_viewer.canvas._scene_canvas.events.draw.connect(
+            self._see, position="last"
+        )
         self.session.choose_checkpoint(checkpoint_info(checkpoint))
         self.wait(lambda: self.session.model_state.startswith("Runs"))
 
@@ -76,7 +85,9 @@ class Window:
         self.wait(lambda: self.said.startswith(what) or f"{what} on" in self.said)
         written = time.perf_counter()
         self.wait(lambda: self.drawn > written or time.perf_counter() > written + 0.5)
-        seen = self.drawn if self.drawn > written else written  # nothing changed, so nothing was drawn
+        seen = (
+            self.drawn if self.drawn > written else written
+        )  # nothing changed, so nothing was drawn
         (labels,) = [layer for layer in self.viewer.layers if isinstance(layer, Labels)]
         labels.undo()
         for _ in range(10):

@@ -23,16 +23,25 @@ def measure(*, quick: bool) -> list[Figure]:
     """Time each part on a tile as the predictor cuts them, in the precision that this machine is best at and in float32."""
     side, rounds = (64, 1) if quick else (384, 9)
     predictor = Predictor(shipped(), "cpu")
-    grey = torch.from_numpy(stack(1, side).astype(np.float32) / 255)[None].contiguous(memory_format=torch.channels_last)
+    grey = torch.from_numpy(stack(1, side).astype(np.float32) / 255)[None].contiguous(
+        memory_format=torch.channels_last
+    )
     works = parts(predictor.model, grey, lambda: precision(predictor.device))
-    works |= {f"{name}, float32": work for name, work in parts(predictor.model, grey, nullcontext).items()}
+    works |= {
+        f"{name}, float32": work for name, work in parts(predictor.model, grey, nullcontext).items()
+    }
     works["labels from the answer"] = settling(predictor, side)
     seconds = interleaved(works, rounds)
-    return [Figure(f"shipped model, a tile of {side} px: {name}", 1000 * each, "ms") for name, each in seconds.items()]
+    return [
+        Figure(f"shipped model, a tile of {side} px: {name}", 1000 * each, "ms")
+        for name, each in seconds.items()
+    ]
 
 
-def parts(model: ScSAM, grey: Tensor, context: Callable[[], AbstractContextManager[None]]) -> dict[str, Callable[[], object]]:
-    """Make the parts of the work on B×1×H×W grey values, each from what the one before gave."""
+def parts(
+    model: ScSAM, grey: Tensor, context: Callable[[], AbstractContextManager[None]]
+) -> dict[str, Callable[[], object]]:
+    """Create the parts of the work on B×1×H×W grey values, each from what the one before gave."""
     with torch.inference_mode(), context():
         features = model.encode(grey)
         embedding = model.fuse(features)
@@ -53,7 +62,7 @@ def parts(model: ScSAM, grey: Tensor, context: Callable[[], AbstractContextManag
 
 
 def settling(predictor: Predictor, side: int) -> Callable[[], object]:
-    """Make the work of turning logits into labels."""
+    """Create the work of turning logits into labels."""
     predictor.set_image(stack(1, side)[0], SIZE)
     logits, classes = predictor.class_logits(), predictor.classes
-    return lambda: predictor.settle(logits, classes, pixel=SIZE)
+    return lambda: predictor.labels_from_logits(logits, classes, pixel=SIZE)

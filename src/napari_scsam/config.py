@@ -10,8 +10,7 @@ import colorsys
 import itertools
 import math
 import re
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
@@ -62,16 +61,22 @@ class ClassSpec:
 
     def __post_init__(self) -> None:
         if self.id < 1:
-            raise UserError(f"class {self.name!r} has id {self.id}; ids start at 1, because 0 is background")
+            raise UserError(
+                f"class {self.name!r} has id {self.id}; ids start at 1, because 0 is background"
+            )
         if not self.name.strip():
             raise UserError(f"class {self.id} has no name; give it one")
         colour = self.colour or distinct_colour(self.id)
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
             raise UserError(f"class {self.name!r} has colour {colour!r}; write it as '#rrggbb'")
         if not 0 <= self.reach < math.inf:
-            raise UserError(f"class {self.name!r} has reach {self.reach}; give the nm that it may lie from what it is a part of, or 0")
+            raise UserError(
+                f"class {self.name!r} has reach {self.reach}; give the nm that it may lie from what it is a part of, or 0"
+            )
         if not 0 <= self.smallest < math.inf:
-            raise UserError(f"class {self.name!r} has smallest {self.smallest}; give the nm² of its smallest section, or 0")
+            raise UserError(
+                f"class {self.name!r} has smallest {self.smallest}; give the nm² of its smallest section, or 0"
+            )
         object.__setattr__(self, "colour", colour.lower())
 
     @classmethod
@@ -84,17 +89,22 @@ class ClassSpec:
             When there is no name, or the id is no whole number.
         """
         try:
-            class_id, name = int(data["id"]), str(data["name"])
+            class_id = int(data["id"])
+            name = str(data["name"])
             reach, smallest = (float(data.get(key, 0)) for key in ("reach", "smallest"))
-            names = (over,) if isinstance(over := data.get("over", ()), str) else tuple(map(str, over))
+            names = (
+                (over,) if isinstance(over := data.get("over", ()), str) else tuple(map(str, over))
+            )
         except (KeyError, TypeError, ValueError) as error:
             wanted = "give each class a whole number as id and a name; reach and smallest, if any, are numbers, and over is a list of names"
             raise UserError(f"the class {dict(data)} cannot be read; {wanted}") from error
-        colour, description, part_of = (str(data.get(key, "")) for key in ("colour", "description", "part_of"))
+        colour, description, part_of = (
+            str(data.get(key, "")) for key in ("colour", "description", "part_of")
+        )
         return cls(class_id, name, colour, description, part_of, reach, smallest, names)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         values = asdict(self)
         over = list(values.pop("over"))
         return {**values, "over": over} if over else values
@@ -114,12 +124,12 @@ class TaughtClass:
         return cls(ClassSpec.from_dict(data["class"]), tuple(map(float, data["prototype"])))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         return {"class": self.spec.to_dict(), "prototype": list(self.prototype)}
 
 
 def distinct_colour(class_id: int) -> str:
-    """Give a colour that differs well from those of nearby ids (golden-ratio hues)."""
+    """Return a colour that differs well from those of nearby ids (golden-ratio hues)."""
     red, green, blue = colorsys.hls_to_rgb((class_id * 0.618034) % 1.0, 0.55, 0.75)
     return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
 
@@ -149,13 +159,17 @@ def parse_classes(specs: Iterable[ClassSpec | Mapping[str, Any]]) -> tuple[Class
 
 
 def family(classes: Sequence[ClassSpec], wanted: Sequence[ClassSpec]) -> set[int]:
-    """Give the ids of some classes, of those that they are parts of, and of their parts."""
+    """Return the ids of some classes, of those that they are parts of, and of their parts."""
     names = {name for spec in wanted for name in (spec.name, spec.part_of)}
-    return {spec.id for spec in (*classes, *wanted) if spec in wanted or names & {spec.name, spec.part_of} - {None, ""}}
+    return {
+        spec.id
+        for spec in (*classes, *wanted)
+        if spec in wanted or names & {spec.name, spec.part_of} - {None, ""}
+    }
 
 
 def class_to_teach(name: str, known: Sequence[ClassSpec], used: Sequence[ClassSpec]) -> ClassSpec:
-    """Give the class that a name stands for already, else a new one.
+    """Return the class that a name stands for already, else a new one.
 
     Parameters
     ----------
@@ -166,16 +180,21 @@ def class_to_teach(name: str, known: Sequence[ClassSpec], used: Sequence[ClassSp
     used
         Those of the labels that it writes into. An id there must not come to mean something else.
     """
-    mine, theirs = {c.id for c in known}, [c for c in used if c not in known]
+    mine = {c.id for c in known}
+    theirs = [c for c in used if c not in known]
     for spec in (*known, *(c for c in theirs if c.id not in mine)):
         if spec.name.casefold() == name.casefold():
             return spec
     taken = mine | {c.id for c in theirs}
-    return ClassSpec(next(i for i in itertools.count(max(mine, default=0) + 1) if i not in taken), name)
+    return ClassSpec(
+        next(i for i in itertools.count(max(mine, default=0) + 1) if i not in taken), name
+    )
 
 
-def missing_classes(known: Sequence[ClassSpec], wanted: Iterable[ClassSpec], name: str) -> tuple[ClassSpec, ...]:
-    """Give the wanted classes that a network lacks and can be given beside its own.
+def missing_classes(
+    known: Sequence[ClassSpec], wanted: Iterable[ClassSpec], name: str
+) -> tuple[ClassSpec, ...]:
+    """Return the wanted classes that a network lacks and can be given beside its own.
 
     Parameters
     ----------
@@ -191,10 +210,12 @@ def missing_classes(known: Sequence[ClassSpec], wanted: Iterable[ClassSpec], nam
     UserError
         When the two mean something else by an id or by a name.
     """
-    missing, names = [], {c.name.casefold(): c for c in known}
+    missing = []
+    names = {c.name.casefold(): c for c in known}
     ids = {c.id: c for c in known}
     for spec in wanted:
-        same_name, same_id = names.get(spec.name.casefold()), ids.get(spec.id)
+        same_name = names.get(spec.name.casefold())
+        same_id = ids.get(spec.id)
         if same_name is not None and same_name.id != spec.id:
             raise UserError(
                 f"{name} knows {spec.name!r} with id {same_name.id}, not {spec.id}; use one id for it, in labels and [[classes]]"
@@ -207,7 +228,9 @@ def missing_classes(known: Sequence[ClassSpec], wanted: Iterable[ClassSpec], nam
     return tuple(missing)
 
 
-def select_classes(classes: Sequence[ClassSpec], wanted: Iterable[str] | None) -> tuple[ClassSpec, ...]:
+def select_classes(
+    classes: Sequence[ClassSpec], wanted: Iterable[str] | None
+) -> tuple[ClassSpec, ...]:
     """Pick classes by name, in the order asked; all of them for ``None``.
 
     Raises
@@ -222,7 +245,11 @@ def select_classes(classes: Sequence[ClassSpec], wanted: Iterable[str] | None) -
     unknown = [n for n in names if n.casefold() not in by_name]
     if unknown or not names:
         known = ", ".join(c.name for c in classes)
-        raise UserError(f"no class is called {unknown[0]!r}; choose from: {known}" if unknown else f"no class given; choose from: {known}")
+        raise UserError(
+            f"no class is called {unknown[0]!r}; choose from: {known}"
+            if unknown
+            else f"no class given; choose from: {known}"
+        )
     return tuple(dict.fromkeys(by_name[n.casefold()] for n in names))
 
 
@@ -241,36 +268,13 @@ def parse_voxel_size(values: Sequence[float] | float | None) -> VoxelSize | None
     try:
         sizes = [float(values)] if isinstance(values, (int, float)) else [float(v) for v in values]
     except (TypeError, ValueError) as error:
-        raise UserError(f"voxel size {values!r} is no list of numbers; give z y x in nanometres") from error
+        raise UserError(
+            f"voxel size {values!r} is no list of numbers; give z y x in nanometres"
+        ) from error
     if len(sizes) not in (1, 2, 3) or not all(0 < v < float("inf") for v in sizes):
-        raise UserError(f"voxel size {tuple(sizes)} is not usable; give z y x in nanometres, each above 0")
+        raise UserError(
+            f"voxel size {tuple(sizes)} is not usable; give z y x in nanometres, each above 0"
+        )
     if len(sizes) == 1:
         return (sizes[0], sizes[0], sizes[0])
     return (sizes[0], sizes[-2], sizes[-1])
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One step of long work: what a progress bar needs.
-
-    Long work in the core is a generator that yields these (and returns its
-    result), so that the widget, the command line and a test drive it alike,
-    and closing the generator cancels the work.
-    """
-
-    done: int
-    total: int
-    what: str = ""
-    """A few words for the user, e.g. ``"slice 12"``."""
-
-
-def as_part(steps: Generator[Progress, None, T], before: int, total: int) -> Generator[Progress, None, T]:
-    """Account for long work as a part of longer work, of which so much was done before; gives what the part returns."""
-    with closing(steps):
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            yield Progress(before + step.done, max(total, before + step.total), step.what)  # a part may turn out longer

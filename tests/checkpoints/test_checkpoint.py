@@ -40,7 +40,9 @@ def folder(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def save(path: Path, model: ScSAM) -> None:
-    save_checkpoint(path, model, summary="A test.", licence="CC0", training={"steps": 3, "data": ["a"]})
+    save_checkpoint(
+        path, model, summary="A test.", licence="CC0", training={"steps": 3, "data": ["a"]}
+    )
 
 
 def write(path: Path, metadata: dict[str, str] | None) -> Path:
@@ -51,7 +53,11 @@ def write(path: Path, metadata: dict[str, str] | None) -> Path:
 
 def test_a_model_comes_back_bit_by_bit(checkpoint: Path, random_model: ScSAM) -> None:
     again = load_checkpoint(checkpoint)
-    assert (again.config, again.classes, again.training) == (random_model.config, random_model.classes, False)
+    assert (again.config, again.classes, again.training) == (
+        random_model.config,
+        random_model.classes,
+        False,
+    )
     ours, theirs = random_model.state_dict(), again.state_dict()
     assert ours.keys() == theirs.keys()
     assert [k for k, v in ours.items() if not torch.equal(v, theirs[k])] == []
@@ -131,7 +137,9 @@ def test_the_users_folder_is_listed(folder: Path) -> None:
 def test_a_listed_name_is_enough(folder: Path) -> None:
     assert find_checkpoint("mine") == folder / "mine.safetensors"
     assert verify_checkpoint("mine") == "mine"
-    with pytest.raises(UserError, match=r"no checkpoint 'theirs'; give a path, or one of: default, .*mine"):
+    with pytest.raises(
+        UserError, match=r"no checkpoint 'theirs'; give a path, or one of: default, .*mine"
+    ):
         find_checkpoint("theirs")
 
 
@@ -142,51 +150,86 @@ from napari_scsam.checkpoints.checkpoint import checkpoint_info, list_checkpoint
 names = [info.name for info in list_checkpoints()]
 print("mine" in names, checkpoint_info("mine").classes[0].name, sorted({"torch", "timm", "napari", "qtpy"} & set(sys.modules)))
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=os.environ)  # noqa: S603  # a script of ours
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=os.environ
+    )  # a script of ours
     assert done.stdout.strip() == "True mitochondrion []", done.stderr
 
 
 def test_a_missing_default_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "weights_folder", lambda: tmp_path)
-    with pytest.raises(UserError, match=r"no checkpoint at .*; give the path of a \.safetensors file, or reinstall"):
+    with pytest.raises(
+        UserError, match=r"no checkpoint at .*; give the path of a \.safetensors file, or reinstall"
+    ):
         load_checkpoint()
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("sam.pth", "a .pth of SAM goes into training, not here"), ("a.safetensors", "it may be cut off")]
+    ("name", "hint"),
+    [
+        ("sam.pth", "a .pth of SAM goes into training, not here"),
+        ("a.safetensors", "it may be cut off"),
+    ],
 )
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a zip file", b"\xff" * 100, b"\x10\0\0\0\0\0\0\0{}"])
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\x03\x04 a zip file", b"\xff" * 100, b"\x10\0\0\0\0\0\0\0{}"]
+)
 def test_garbage_is_refused(tmp_path: Path, name: str, hint: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=rf"{name} is not a ScSAM checkpoint \(no safetensors header\); {hint}"):
+    with pytest.raises(
+        UserError, match=rf"{name} is not a ScSAM checkpoint \(no safetensors header\); {hint}"
+    ):
         load_checkpoint(tmp_path / name)
 
 
-@pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"format": f"{FORMAT} mae", "encoder": "hybrid"}])
-def test_a_file_of_somebody_else_is_refused(tmp_path: Path, metadata: dict[str, str] | None) -> None:
-    with pytest.raises(UserError, match=r"its header lacks the format 'napari-scsam 1'\); choose one written by scsam"):
+@pytest.mark.parametrize(
+    "metadata", [None, {"format": "pt"}, {"format": f"{FORMAT} mae", "encoder": "hybrid"}]
+)
+def test_a_file_of_somebody_else_is_refused(
+    tmp_path: Path, metadata: dict[str, str] | None
+) -> None:
+    with pytest.raises(
+        UserError,
+        match=r"its header lacks the format 'napari-scsam 1'\); choose one written by scsam",
+    ):
         load_checkpoint(write(tmp_path / "a.safetensors", metadata))
 
 
 @pytest.mark.parametrize(
-    "card", ["", "{", "[]", "{}", '{"config": {}, "classes": 3}', '{"config": 3, "classes": [{"id": 1, "name": "a"}]}']
+    "card",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"config": {}, "classes": 3}',
+        '{"config": 3, "classes": [{"id": 1, "name": "a"}]}',
+    ],
 )
 def test_a_broken_card_is_told(tmp_path: Path, card: str) -> None:
-    with pytest.raises(UserError, match=r"a\.safetensors is a ScSAM checkpoint whose card cannot be read; fetch it again"):
+    with pytest.raises(
+        UserError,
+        match=r"a\.safetensors is a ScSAM checkpoint whose card cannot be read; fetch it again",
+    ):
         checkpoint_info(write(tmp_path / "a.safetensors", {"format": FORMAT, "card": card}))
 
 
 @pytest.mark.parametrize("config", [{}, {"of_a_later_version": 1}])
 def test_weights_that_do_not_fit_are_told(tmp_path: Path, config: dict[str, object]) -> None:
     card = json.dumps({"config": config, "classes": [{"id": 1, "name": "a"}]})
-    with pytest.raises(UserError, match=r"a\.safetensors is damaged or from another version; fetch it again"):
+    with pytest.raises(
+        UserError, match=r"a\.safetensors is damaged or from another version; fetch it again"
+    ):
         load_checkpoint(write(tmp_path / "a.safetensors", {"format": FORMAT, "card": card}))
 
 
 def test_a_truncated_checkpoint_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     whole = checkpoint.read_bytes()
     (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match=r"cut\.safetensors is not a ScSAM checkpoint .*it may be cut off; fetch it again"):
+    with pytest.raises(
+        UserError,
+        match=r"cut\.safetensors is not a ScSAM checkpoint .*it may be cut off; fetch it again",
+    ):
         load_checkpoint(tmp_path / "cut.safetensors")
 
 
@@ -194,7 +237,9 @@ def test_verifying_looks_at_every_weight(tmp_path: Path, model: ScSAM) -> None:
     with torch.no_grad():
         model.fusion.out.bias[3] = torch.nan
     save(tmp_path / "sick.safetensors", model)
-    with pytest.raises(UserError, match=r"values that are not finite, first in 'fusion\.out\.bias'"):
+    with pytest.raises(
+        UserError, match=r"values that are not finite, first in 'fusion\.out\.bias'"
+    ):
         verify_checkpoint(tmp_path / "sick.safetensors")
 
 
@@ -202,14 +247,25 @@ def test_a_pre_trained_encoder_comes_back(tmp_path: Path) -> None:
     encoder, again = HybridMAE(width=32, depth=1), HybridMAE(width=32, depth=1)
     save_mae(tmp_path / "mae.safetensors", encoder, "hybrid", {"steps": 1})
     load_mae(tmp_path / "mae.safetensors", again)
-    assert all(torch.equal(a, b) for a, b in zip(encoder.state_dict().values(), again.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(encoder.state_dict().values(), again.state_dict().values(), strict=True)
+    )
 
 
 def test_another_encoder_is_refused(tmp_path: Path, checkpoint: Path) -> None:
     save_mae(tmp_path / "small.safetensors", HybridMAE(width=32, depth=1), "hybrid", {})
     (tmp_path / "text.safetensors").write_text("hello")
-    for path in (tmp_path / "small.safetensors", tmp_path / "text.safetensors", tmp_path / "missing.safetensors", checkpoint):
-        with pytest.raises(UserError, match=rf"{path.name} is not a pre-trained encoder of this form; make one with 'scsam pretrain'"):
+    for path in (
+        tmp_path / "small.safetensors",
+        tmp_path / "text.safetensors",
+        tmp_path / "missing.safetensors",
+        checkpoint,
+    ):
+        with pytest.raises(
+            UserError,
+            match=rf"{path.name} is not a pre-trained encoder of this form; make one with 'scsam pretrain'",
+        ):
             load_mae(path, HybridMAE())
 
 
@@ -225,11 +281,20 @@ def published_vit() -> torch.nn.Module:
 
 @torch.inference_mode()
 @pytest.mark.parametrize("form", ["mae.pth", "model.safetensors"])
-def test_a_published_vit_sees_grey_as_it_saw_colour(tmp_path: Path, published_vit: torch.nn.Module, form: str) -> None:
+def test_a_published_vit_sees_grey_as_it_saw_colour(
+    tmp_path: Path, published_vit: torch.nn.Module, form: str
+) -> None:
     weights = published_vit.state_dict()
     if form == "mae.pth":
         torch.save(
-            {"model": weights | {"mask_token": torch.zeros(1, 1, 512), "decoder_embed.weight": torch.zeros(512, 192)}}, tmp_path / form
+            {
+                "model": weights
+                | {
+                    "mask_token": torch.zeros(1, 1, 512),
+                    "decoder_embed.weight": torch.zeros(512, 192),
+                }
+            },
+            tmp_path / form,
         )
     else:
         save_torch_file(weights, tmp_path / form)
@@ -237,12 +302,19 @@ def test_a_published_vit_sees_grey_as_it_saw_colour(tmp_path: Path, published_vi
     stem = encoder.stem2[0][0].weight.clone()
     load_mae(tmp_path / form, encoder)
     grey = torch.randn(1, 1, 224, 224)
-    torch.testing.assert_close(encoder.vit(grey), published_vit(grey.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        encoder.vit(grey), published_vit(grey.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-4
+    )
     assert torch.equal(encoder.stem2[0][0].weight, stem)
 
 
 def test_a_published_vit_of_another_grid_is_resized(tmp_path: Path) -> None:
-    torch.save(timm.create_model("vit_tiny_patch16_224", img_size=96, patch_size=8, num_classes=0).state_dict(), tmp_path / "vit.pth")
+    torch.save(
+        timm.create_model(
+            "vit_tiny_patch16_224", img_size=96, patch_size=8, num_classes=0
+        ).state_dict(),
+        tmp_path / "vit.pth",
+    )
     encoder = build_mae_encoder(TINY_VIT)
     load_mae(tmp_path / "vit.pth", encoder)
     assert encoder.vit.patch_embed.proj.weight.shape == (192, 1, 16, 16)
@@ -252,12 +324,17 @@ def test_a_published_vit_of_another_grid_is_resized(tmp_path: Path) -> None:
 def test_a_vit_of_another_width_is_refused(tmp_path: Path, published_vit: torch.nn.Module) -> None:
     torch.save(published_vit.state_dict(), tmp_path / "vit.pth")
     for encoder in (build_mae_encoder("vit_small_patch16_224"), build_mae_encoder("hybrid")):
-        with pytest.raises(UserError, match=r"vit\.pth is not a pre-trained encoder of this form; .* or name the timm ViT"):
+        with pytest.raises(
+            UserError,
+            match=r"vit\.pth is not a pre-trained encoder of this form; .* or name the timm ViT",
+        ):
             load_mae(tmp_path / "vit.pth", encoder)
 
 
 def test_a_missing_vit_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no file at .*vit\.pth; give the path of a pre-trained encoder \(\.pth\)"):
+    with pytest.raises(
+        UserError, match=r"no file at .*vit\.pth; give the path of a pre-trained encoder \(\.pth\)"
+    ):
         load_mae(tmp_path / "vit.pth", build_mae_encoder(TINY_VIT))
 
 
@@ -265,12 +342,19 @@ def test_a_pre_trained_vit_comes_back_with_its_stem(tmp_path: Path) -> None:
     encoder, again = build_mae_encoder(TINY_VIT), build_mae_encoder(TINY_VIT)
     save_mae(tmp_path / "mae.safetensors", encoder, TINY_VIT, {})
     load_mae(tmp_path / "mae.safetensors", again)
-    assert all(torch.equal(a, b) for a, b in zip(encoder.state_dict().values(), again.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(encoder.state_dict().values(), again.state_dict().values(), strict=True)
+    )
 
 
-def test_half_precision_halves_the_file_and_loads_alike(random_model: ScSAM, checkpoint: Path, tmp_path: Path) -> None:
+def test_half_precision_halves_the_file_and_loads_alike(
+    random_model: ScSAM, checkpoint: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "half.safetensors"
-    save_checkpoint(path, random_model, summary="Half.", licence="BSD-3-Clause", training={}, half=True)
+    save_checkpoint(
+        path, random_model, summary="Half.", licence="BSD-3-Clause", training={}, half=True
+    )
     assert path.stat().st_size < 0.55 * checkpoint.stat().st_size
     whole, half = random_model.state_dict(), load_checkpoint(path).state_dict()
     assert all(half[k].dtype == v.dtype for k, v in whole.items())

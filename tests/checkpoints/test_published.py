@@ -16,7 +16,12 @@ from segment_anything.build_sam import _build_sam
 
 from napari_scsam import Predictor, load_checkpoint, segment_volume
 from napari_scsam.checkpoints import published, registry
-from napari_scsam.checkpoints.checkpoint import checkpoint_info, find_checkpoint, read_weights, save_checkpoint
+from napari_scsam.checkpoints.checkpoint import (
+    checkpoint_info,
+    find_checkpoint,
+    read_weights,
+    save_checkpoint,
+)
 from napari_scsam.checkpoints.published import find_published, load_sam, make_checkpoint
 from napari_scsam.checkpoints.registry import Download, download_weights
 from napari_scsam.config import NoClassesError, UserError
@@ -49,12 +54,16 @@ def info(entry: Download):
     return finish(make_checkpoint(entry.name, finish(download_weights(entry.name))))
 
 
-def test_published_weights_become_a_checkpoint_that_says_what_it_is(info, entry: Download, mine: Path) -> None:
+def test_published_weights_become_a_checkpoint_that_says_what_it_is(
+    info, entry: Download, mine: Path
+) -> None:
     assert info == checkpoint_info("tiny_sam") == find_published(entry)
     assert info.path == mine / "tiny_sam.safetensors"
     assert (info.prompts_only, info.nm_per_pixel, info.licence) == (True, None, "CC0-1.0")
     assert info.summary == "A tiny SAM, as published; answers clicks and boxes only"
-    assert info.classes == checkpoint_info().classes, "so that an accepted object has classes to go to"
+    assert info.classes == checkpoint_info().classes, (
+        "so that an accepted object has classes to go to"
+    )
     assert info.training["published"]["hash"] == entry.file.hash
     before = info.path.stat().st_mtime_ns
     assert finish(make_checkpoint("tiny_sam", mine / "tiny_sam.pt")) == info
@@ -76,7 +85,9 @@ def test_it_answers_clicks_and_boxes_and_no_class(info, tmp_path: Path, blobs: n
     answer = predictor.predict_prompts(points=[[40, 30]], boxes=[20, 10, 60, 50])
     assert answer.masks.shape == (1, *blobs.shape)
     assert np.isfinite(answer.window).all()
-    assert predictor.predict_prompts(points=[[40, 30], [90, 90]], labels=[1, 0], masks=answer).masks.shape == (1, *blobs.shape)
+    assert predictor.predict_prompts(
+        points=[[40, 30], [90, 90]], labels=[1, 0], masks=answer
+    ).masks.shape == (1, *blobs.shape)
     strokes = blobs > 200
     for ask in (
         predictor.segment,
@@ -84,31 +95,46 @@ def test_it_answers_clicks_and_boxes_and_no_class(info, tmp_path: Path, blobs: n
         lambda: predictor.teach("granule", strokes),
         lambda: next(segment_volume(blobs, predictor, tmp_path / "labels.zarr")),
     ):
-        with pytest.raises(NoClassesError, match=r"answers clicks and boxes only.*train it on your labels"):
+        with pytest.raises(
+            NoClassesError, match=r"answers clicks and boxes only.*train it on your labels"
+        ):
             ask()
     assert not (tmp_path / "labels.zarr").exists()
     assert len(predictor.classes) == len(info.classes)
 
 
-def test_something_else_of_that_name_is_left_alone(entry: Download, mine: Path, model: ScSAM) -> None:
+def test_something_else_of_that_name_is_left_alone(
+    entry: Download, mine: Path, model: ScSAM
+) -> None:
     file = finish(download_weights("tiny_sam"))
-    for write in (lambda path: path.write_bytes(b"mine"), lambda p: save_checkpoint(p, model, summary="", licence="", training={})):
+    for write in (
+        lambda path: path.write_bytes(b"mine"),
+        lambda p: save_checkpoint(p, model, summary="", licence="", training={}),
+    ):
         write(mine / "tiny_sam.safetensors")
         before = (mine / "tiny_sam.safetensors").read_bytes()
-        with pytest.raises(UserError, match=r"tiny_sam\.safetensors is something else than .*; move it away"):
+        with pytest.raises(
+            UserError, match=r"tiny_sam\.safetensors is something else than .*; move it away"
+        ):
             finish(make_checkpoint("tiny_sam", file))
         assert (mine / "tiny_sam.safetensors").read_bytes() == before
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(entry: Download, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told_and_leaves_nothing(
+    entry: Download, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = finish(download_weights("tiny_sam"))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=50_000_000))
-    with pytest.raises(UserError, match=r"has room for 0\.1 GB, and the checkpoint takes 0\.1; make room"):
+    with pytest.raises(
+        UserError, match=r"has room for 0\.1 GB, and the checkpoint takes 0\.1; make room"
+    ):
         finish(make_checkpoint("tiny_sam", file))
     assert [p.name for p in mine.iterdir()] == ["tiny_sam.pt"]
 
 
-def test_weights_that_are_no_such_sam_are_told(entry: Download, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_are_no_such_sam_are_told(
+    entry: Download, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(registry, "list_downloads", lambda: (replace(entry, encoder="vit_b"),))
     with pytest.raises(UserError, match="choose the encoder size that the file was made for"):
         finish(make_checkpoint("tiny_sam", finish(download_weights("tiny_sam"))))
@@ -116,17 +142,29 @@ def test_weights_that_are_no_such_sam_are_told(entry: Download, mine: Path, monk
 
 
 def test_a_name_that_was_not_fetched_says_how(mine: Path) -> None:
-    with pytest.raises(UserError, match="no checkpoint 'sam_vit_b'; fetch it with: scsam checkpoints download sam_vit_b"):
+    with pytest.raises(
+        UserError,
+        match="no checkpoint 'sam_vit_b'; fetch it with: scsam checkpoints download sam_vit_b",
+    ):
         find_checkpoint("sam_vit_b")
 
 
 @pytest.fixture
 def narrow_vit_b(monkeypatch: pytest.MonkeyPatch):
     """segment-anything's SAM with an encoder of two narrow blocks, which ours then has under the name of vit_b."""
-    monkeypatch.setattr(image_encoder, "SAM_ENCODERS", {**image_encoder.SAM_ENCODERS, "vit_b": lambda: SamViT(96, 2, 3, (1,))})
+    monkeypatch.setattr(
+        image_encoder,
+        "SAM_ENCODERS",
+        {**image_encoder.SAM_ENCODERS, "vit_b": lambda: SamViT(96, 2, 3, (1,))},
+    )
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        sam = _build_sam(encoder_embed_dim=96, encoder_depth=2, encoder_num_heads=3, encoder_global_attn_indexes=(1,))
+        sam = _build_sam(
+            encoder_embed_dim=96,
+            encoder_depth=2,
+            encoder_num_heads=3,
+            encoder_global_attn_indexes=(1,),
+        )
         for name, weights in sam.named_parameters():
             if "pos_embed" in name or "rel_pos" in name:
                 torch.nn.init.normal_(weights, std=0.1)
@@ -136,16 +174,24 @@ def narrow_vit_b(monkeypatch: pytest.MonkeyPatch):
 def test_a_tile_is_answered_as_segment_anything_answers_it(
     narrow_vit_b, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predictor_module, "precision", lambda _: torch.autocast("cpu", enabled=False))
+    monkeypatch.setattr(
+        predictor_module, "precision", lambda _: torch.autocast("cpu", enabled=False)
+    )
     torch.save(narrow_vit_b.state_dict(), tmp_path / "sam.pth")
     finish(make_checkpoint("sam_vit_b", tmp_path / "sam.pth"))
     y, x = np.mgrid[:1024, :1024]
     image = np.rint(127.5 + 100 * np.sin(y / 40) * np.sin(x / 25)).astype(np.uint8)
     ours, theirs = Predictor(load_checkpoint("sam_vit_b"), "cpu"), SamPredictor(narrow_vit_b)
-    monkeypatch.setattr("napari_scsam.infer.tile_encoder.precision", lambda _: torch.autocast("cpu", enabled=False))
+    monkeypatch.setattr(
+        "napari_scsam.infer.tile_encoder.precision", lambda _: torch.autocast("cpu", enabled=False)
+    )
     ours.set_image(image, contrast=Contrast(0.0, 255.0))
     theirs.set_image(np.repeat(image[..., None], 3, axis=2))
-    points, labels, box = np.array([[300, 200], [700, 900]]), np.array([1, 0]), np.array([100, 120, 500, 640])
+    points, labels, box = (
+        np.array([[300, 200], [700, 900]]),
+        np.array([1, 0]),
+        np.array([100, 120, 500, 640]),
+    )
     for prompts, same in (
         ({"points": points, "labels": labels}, {"point_coords": points, "point_labels": labels}),
         ({"boxes": box}, {"box": box}),
@@ -159,7 +205,9 @@ def test_a_tile_is_answered_as_segment_anything_answers_it(
         np.testing.assert_allclose(answer.quality, quality, atol=1e-4)
         assert (answer.masks != (logits > 0)).mean() < 1e-4
     refined = ours.predict_prompts(points=points[:1], masks=answer)
-    logits, quality, _ = theirs.predict(points[:1], labels[:1], mask_input=small, multimask_output=False, return_logits=True)
+    logits, quality, _ = theirs.predict(
+        points[:1], labels[:1], mask_input=small, multimask_output=False, return_logits=True
+    )
     np.testing.assert_allclose(refined.logits, logits, atol=5e-3 * float(logits.std()))
     assert ours.load.tile == published.TILE == narrow_vit_b.image_encoder.img_size
 
@@ -180,12 +228,17 @@ def test_a_detail_path_of_another_form_is_told(tmp_path: Path) -> None:
     model, path = ScSAM(ScSAMConfig(), CLASSES), tmp_path / "other.safetensors"
     model.detail.filters.layers[-1] = torch.nn.Linear(256, 33)
     save_checkpoint(path, model, summary="", licence="", training={})
-    with pytest.raises(UserError, match=r"the detail path of .*other\.safetensors has another form"):
+    with pytest.raises(
+        UserError, match=r"the detail path of .*other\.safetensors has another form"
+    ):
         load_sam(ScSAM(ScSAMConfig(), CLASSES), path)
 
 
 def test_a_sam_without_its_decoder_is_refused(tmp_path: Path) -> None:
     model = ScSAM(ScSAMConfig(), CLASSES[:1])
-    torch.save({k: v for k, v in model.state_dict().items() if k.startswith("image_encoder.")}, tmp_path / "encoder.pth")
+    torch.save(
+        {k: v for k, v in model.state_dict().items() if k.startswith("image_encoder.")},
+        tmp_path / "encoder.pth",
+    )
     with pytest.raises(UserError, match=r"encoder\.pth holds no prompt encoder of SAM's form"):
         load_sam(model, tmp_path / "encoder.pth")

@@ -24,7 +24,7 @@ from napari_scsam.checkpoints import checkpoint
 from napari_scsam.checkpoints.checkpoint import save_checkpoint
 from napari_scsam.cli import checkpoints, parts, segmenting, training
 from napari_scsam.cli.scoring import parse_map, parse_slices
-from napari_scsam.config import ClassSpec, Progress, UserError
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.labels import read_class_table, write_labels
 from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
@@ -33,6 +33,7 @@ from napari_scsam.project.image import ImageReference, copy_image
 from napari_scsam.project.project import create_project
 from napari_scsam.project.review import find_reviewed
 from napari_scsam.samples.phantom import CLASSES, Phantom, make_phantom
+from napari_scsam.steps import Progress
 from napari_scsam.train import pretrain, resume
 from napari_scsam.train.schedule import TrainStep
 from napari_scsam.train.simulated_user import objects_of_slice
@@ -65,19 +66,30 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def image(cell: Phantom, tmp_path: Path) -> Path:
     tifffile.imwrite(
-        tmp_path / "cell.tif", cell.image, imagej=True, resolution=(1 / 8, 1 / 8), metadata={"axes": "ZYX", "unit": "nm", "spacing": 20.0}
+        tmp_path / "cell.tif",
+        cell.image,
+        imagej=True,
+        resolution=(1 / 8, 1 / 8),
+        metadata={"axes": "ZYX", "unit": "nm", "spacing": 20.0},
     )
     return tmp_path / "cell.tif"
 
 
 @pytest.fixture
 def labels(cell: Phantom, tmp_path: Path) -> Path:
-    write_labels(tmp_path / "labels.tif", np.where(cell.labels <= 6, cell.labels, 0), cell.voxel_size, CLASSES[:6])
+    write_labels(
+        tmp_path / "labels.tif",
+        np.where(cell.labels <= 6, cell.labels, 0),
+        cell.voxel_size,
+        CLASSES[:6],
+    )
     return tmp_path / "labels.tif"
 
 
 @pytest.mark.parametrize("name", ["labels.zarr", "labels.tif"])
-def test_segment(image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+def test_segment(
+    image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
     out = tmp_path / name
     assert scsam("segment", image, "-o", out, "--checkpoint", model, "--device", "cpu") == 0
     written = open_labels(out)
@@ -89,7 +101,13 @@ def test_segment(image: Path, model: Path, tmp_path: Path, capsys: pytest.Captur
     assert told.err == ""
 
 
-def test_embed(image: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_embed(
+    image: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     command = ("embed", image, "--checkpoint", model, "--device", "cpu")
     assert scsam(*command) == 2
     assert "the cache for embeddings is off" in capsys.readouterr().err
@@ -105,7 +123,9 @@ def test_embed(image: Path, model: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert len(list(tmp_path.glob("embeddings/*/zarr.json"))) == 2 * 4
 
 
-def test_measure_labels_of_our_own(cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_measure_labels_of_our_own(
+    cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_labels(tmp_path / "labels.zarr", cell.labels, cell.voxel_size, cell.classes)
     assert scsam("measure", tmp_path / "labels.zarr", "-o", tmp_path / "table.csv") == 0
     assert "mitochondrion" in (tmp_path / "table.csv").read_text()
@@ -115,27 +135,39 @@ def test_measure_labels_of_our_own(cell: Phantom, tmp_path: Path, capsys: pytest
     assert not (tmp_path / "other.csv").exists()
 
 
-def test_measure_of_nothing_is_an_empty_table(cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_measure_of_nothing_is_an_empty_table(
+    cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     labels, table = tmp_path / "labels.zarr", tmp_path / "table.csv"
     write_labels(labels, np.zeros_like(cell.labels), cell.voxel_size, cell.classes)
     assert scsam("measure", labels, "-o", table) == 0
     told = capsys.readouterr()
-    assert told.err == f"scsam: {labels} holds no object of 10 voxels or more, so the table has headings alone\n"
+    assert (
+        told.err
+        == f"scsam: {labels} holds no object of 10 voxels or more, so the table has headings alone\n"
+    )
     assert told.out == f"{table}\n"
     assert table.read_text().startswith("organelle,number,voxels")
     assert len(table.read_text().splitlines()) == 1
 
 
-def test_measure_says_that_labels_are_not_finished(cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_measure_says_that_labels_are_not_finished(
+    cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     labels = tmp_path / "labels.zarr"
     write_labels(labels, cell.labels, cell.voxel_size, cell.classes)
     (labels / ".scsam_progress").touch()
     for path in (labels, labels / "labels" / "classes"):
         assert scsam("measure", path, "-o", tmp_path / "table.csv") == 0
-        assert f"{path} is not finished, and slices without labels count as empty" in capsys.readouterr().err
+        assert (
+            f"{path} is not finished, and slices without labels count as empty"
+            in capsys.readouterr().err
+        )
 
 
-def test_measure_labels_within_an_image(cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_measure_labels_within_an_image(
+    cell: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     image, table = tmp_path / "cell.ome.zarr", tmp_path / "table.csv"
     list(copy_image(image, cell.image, cell.voxel_size, (0.0, 0.0, 0.0)))
     zarr.open_group(image, mode="r+").update_attributes({"scsam": {"format": 1}})
@@ -143,28 +175,53 @@ def test_measure_labels_within_an_image(cell: Phantom, tmp_path: Path, capsys: p
     assert scsam("measure", image, "-o", table) == 0
     assert "mitochondrion" in table.read_text()
     assert capsys.readouterr().err == ""
-    write_labels(image, np.ones_like(cell.labels), cell.voxel_size, (ClassSpec(1, "nucleus"),), name="other")
+    write_labels(
+        image, np.ones_like(cell.labels), cell.voxel_size, (ClassSpec(1, "nucleus"),), name="other"
+    )
     assert scsam("measure", image, "-o", tmp_path / "other.csv") == 2
     told = capsys.readouterr().err
-    assert f"holds several label images; give one of: {image / 'labels' / 'organelles'}, {image / 'labels' / 'other'}" in told
+    assert (
+        f"holds several label images; give one of: {image / 'labels' / 'organelles'}, {image / 'labels' / 'other'}"
+        in told
+    )
     assert scsam("measure", image / "labels" / "other", "-o", table) == 0
     assert "nucleus" in table.read_text()
     write_labels(image, cell.labels, cell.voxel_size, cell.classes)
     capsys.readouterr()
     assert scsam("measure", image, "-o", table) == 0
     assert "mitochondrion" in table.read_text()
-    assert capsys.readouterr().err == "scsam: of the label images organelles, other, classes, 'classes' was measured\n"
+    assert (
+        capsys.readouterr().err
+        == "scsam: of the label images organelles, other, classes, 'classes' was measured\n"
+    )
 
 
 def test_train_says_that_it_takes_a_training_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert scsam("train", "--help") == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "CONFIG.toml|FOLDER a recipe, or a training set: a folder that the plugin exported" in told
+    assert (
+        "CONFIG.toml|FOLDER a recipe, or a training set: a folder that the plugin exported" in told
+    )
 
 
-def test_segment_some_classes_with_another_voxel_size(image: Path, model: Path, tmp_path: Path) -> None:
+def test_segment_some_classes_with_another_voxel_size(
+    image: Path, model: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "labels.zarr"
-    command = ("segment", image, "-o", out, "--checkpoint", model, "--classes", "vesicle, Membrane", "--voxel-size", 40, 16, 16)
+    command = (
+        "segment",
+        image,
+        "-o",
+        out,
+        "--checkpoint",
+        model,
+        "--classes",
+        "vesicle, Membrane",
+        "--voxel-size",
+        40,
+        16,
+        16,
+    )
     assert scsam(*command) == 0
     quick = open_labels(out).data[...]
     assert scsam(*command, "--careful", "--overwrite") == 0
@@ -178,7 +235,10 @@ def test_segment_some_classes_with_another_voxel_size(image: Path, model: Path, 
 def test_corrected_labels_are_replaced_only_when_asked(
     image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    out, command = tmp_path / name, ("segment", image, "-o", tmp_path / name, "--checkpoint", model, "--device", "cpu")
+    out, command = (
+        tmp_path / name,
+        ("segment", image, "-o", tmp_path / name, "--checkpoint", model, "--device", "cpu"),
+    )
     write_labels(out, np.full((2, 64, 80), 5, np.uint8), (20.0, 8.0, 8.0), CLASSES[:6])
     for more in ((), ("--resume",)):
         assert scsam(*command, *more) == 2
@@ -191,14 +251,21 @@ def test_corrected_labels_are_replaced_only_when_asked(
     assert not (open_labels(out).data[...] == 5).all()
 
 
-def test_a_project_is_never_segmented_into(image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_project_is_never_segmented_into(
+    image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "mine.scsam.zarr"
     project = create_project(out, ImageReference.of(open_volume(image), out), CLASSES[:6])
     project.array("classes")[...] = 3
     project.close()
     for more in ((), ("--resume",), ("--overwrite",)):
-        assert scsam("segment", image, "-o", out, "--checkpoint", model, "--device", "cpu", *more) == 2
-        assert "is an annotation project, whose labels are never replaced; give the new ones another name" in capsys.readouterr().err
+        assert (
+            scsam("segment", image, "-o", out, "--checkpoint", model, "--device", "cpu", *more) == 2
+        )
+        assert (
+            "is an annotation project, whose labels are never replaced; give the new ones another name"
+            in capsys.readouterr().err
+        )
     assert (open_labels(out / "labels" / "classes").data[...] == 3).all()
 
 
@@ -206,7 +273,10 @@ def test_segment_says_that_the_pixel_size_is_unknown(
     cell: Phantom, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tifffile.imwrite(tmp_path / "bare.tif", cell.image[0])
-    assert scsam("segment", tmp_path / "bare.tif", "-o", tmp_path / "out.zarr", "--checkpoint", model) == 0
+    assert (
+        scsam("segment", tmp_path / "bare.tif", "-o", tmp_path / "out.zarr", "--checkpoint", model)
+        == 0
+    )
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 1
     assert "voxel size unknown" in told[0]
@@ -214,8 +284,20 @@ def test_segment_says_that_the_pixel_size_is_unknown(
     assert open_labels(tmp_path / "out.zarr").voxel_size is None
 
 
-def test_evaluate(image: Path, labels: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ("evaluate", "--image", image, "--labels", labels, "--checkpoint", model, "--json", tmp_path / "scores.json")
+def test_evaluate(
+    image: Path, labels: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = (
+        "evaluate",
+        "--image",
+        image,
+        "--labels",
+        labels,
+        "--checkpoint",
+        model,
+        "--json",
+        tmp_path / "scores.json",
+    )
     assert scsam(*command) == 0
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert [c["name"] for c in scores["classes"]] == [c.name for c in CLASSES[:6]]
@@ -233,38 +315,108 @@ def test_evaluate(image: Path, labels: Path, model: Path, tmp_path: Path, capsys
 
 
 def test_evaluate_with_a_map(image: Path, cell: Phantom, model: Path, tmp_path: Path) -> None:
-    write_labels(tmp_path / "theirs.tif", np.where(cell.labels == 1, 255, 0).astype(np.uint8), None, ())
-    command = ("evaluate", "--image", image, "--labels", tmp_path / "theirs.tif", "--checkpoint", model, "--json", tmp_path / "a.json")
+    write_labels(
+        tmp_path / "theirs.tif", np.where(cell.labels == 1, 255, 0).astype(np.uint8), None, ()
+    )
+    command = (
+        "evaluate",
+        "--image",
+        image,
+        "--labels",
+        tmp_path / "theirs.tif",
+        "--checkpoint",
+        model,
+        "--json",
+        tmp_path / "a.json",
+    )
     assert scsam(*command, "--map", "255=mitochondrion", "--map", "7=membrane") == 0
     scores = json.loads((tmp_path / "a.json").read_text())["classes"]
-    assert [(c["name"], c["pixels"]) for c in scores] == [("mitochondrion", int((cell.labels == 1).sum())), ("membrane", 0)]
+    assert [(c["name"], c["pixels"]) for c in scores] == [
+        ("mitochondrion", int((cell.labels == 1).sum())),
+        ("membrane", 0),
+    ]
 
 
-def test_evaluate_clicks_too(image: Path, labels: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ("evaluate", "--image", image, "--labels", labels, "--checkpoint", model, "--json", tmp_path / "scores.json")
-    options = ("--clicks", 2, "--smallest", 60, "--slices", 1, "--map", "1=mitochondrion", "--tolerance", 30)
+def test_evaluate_clicks_too(
+    image: Path, labels: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = (
+        "evaluate",
+        "--image",
+        image,
+        "--labels",
+        labels,
+        "--checkpoint",
+        model,
+        "--json",
+        tmp_path / "scores.json",
+    )
+    options = (
+        "--clicks",
+        2,
+        "--smallest",
+        60,
+        "--slices",
+        1,
+        "--map",
+        "1=mitochondrion",
+        "--tolerance",
+        30,
+    )
     assert scsam(*command, *options) == 0
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["slices"] == 1
     assert (scores["tolerance"], scores["tolerance_unit"]) == (30, "nm")
     assert [c["name"] for c in scores["classes"]] == ["mitochondrion"]
-    assert scores["clicks"]["objects"] == len(objects_of_slice(open_labels(labels).plane(1) == 1, 60)) > 0
+    assert (
+        scores["clicks"]["objects"]
+        == len(objects_of_slice(open_labels(labels).plane(1) == 1, 60))
+        > 0
+    )
     assert len(scores["clicks"]["iou"]) == 2
     assert all(0 <= v <= 1 for v in (*scores["clicks"]["iou"], scores["box_iou"]))
     told = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["2", "clicks", f"{scores['clicks']['iou'][1]:.3f}"] in [line[:3] for line in told]
-    assert ["1", "slice;", "boundary", "tolerance", "30", "nm;", "objects", "of", "60", "pixels", "or", "more"] in told
+    assert [
+        "1",
+        "slice;",
+        "boundary",
+        "tolerance",
+        "30",
+        "nm;",
+        "objects",
+        "of",
+        "60",
+        "pixels",
+        "or",
+        "more",
+    ] in told
 
 
 def test_labels_that_number_objects_are_scored_by_clicks_alone(
     image: Path, cell: Phantom, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_labels(tmp_path / "objects.tif", np.where(cell.labels == 1, 900, 0).astype(np.uint16), None, ())
-    command = ("evaluate", "--image", image, "--labels", tmp_path / "objects.tif", "--checkpoint", model, "--json", tmp_path / "a.json")
+    write_labels(
+        tmp_path / "objects.tif", np.where(cell.labels == 1, 900, 0).astype(np.uint16), None, ()
+    )
+    command = (
+        "evaluate",
+        "--image",
+        image,
+        "--labels",
+        tmp_path / "objects.tif",
+        "--checkpoint",
+        model,
+        "--json",
+        tmp_path / "a.json",
+    )
     assert scsam(*command, "--clicks", 1, "--slices", "0-1") == 0
     scores = json.loads((tmp_path / "a.json").read_text())
     assert set(scores) == {"clicks", "box_iou", "box_iou_interval"}
-    assert "scsam: only clicks are scored, because the labels hold the value 900" in capsys.readouterr().err
+    assert (
+        "scsam: only clicks are scored, because the labels hold the value 900"
+        in capsys.readouterr().err
+    )
 
 
 def test_slice_numbers() -> None:
@@ -273,7 +425,10 @@ def test_slice_numbers() -> None:
     assert parse_slices("0, 3,10-12", 20) == (0, 3, 10, 11, 12)
     assert parse_slices("18-999999999999,30-40", 20) == (18, 19, 20, 30)
     for wrong in ("", "a", "3-", "-3", "1,,2", "5-3", "1-2-3", "²", "1.5"):
-        with pytest.raises(UserError, match=r"--slices .* is not readable at '.*'; write slice numbers and ranges, e.g. 0,3,10-20"):
+        with pytest.raises(
+            UserError,
+            match=r"--slices .* is not readable at '.*'; write slice numbers and ranges, e.g. 0,3,10-20",
+        ):
             parse_slices(wrong, 20)
 
 
@@ -294,30 +449,60 @@ def test_checkpoints_info(model: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "mitochondrion" in capsys.readouterr().out
 
 
-def test_checkpoints_list_and_verify(model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_checkpoints_list_and_verify(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("NAPARI_SCSAM_CHECKPOINTS", str(model.parent))
     for command in (("checkpoints",), ("checkpoints", "list")):
         assert scsam(*command) == 0
-        assert any(line.startswith("small ") and line.endswith("Random weights") for line in capsys.readouterr().out.splitlines())
+        assert any(
+            line.startswith("small ") and line.endswith("Random weights")
+            for line in capsys.readouterr().out.splitlines()
+        )
     assert scsam("checkpoints", "verify", "small") == 0
     assert capsys.readouterr().out == "small: whole\n"
 
 
-def test_pseudo_label(image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pseudo_label(
+    image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "new" / "pseudo"
-    assert scsam("pseudo-label", image, "-o", out, "--checkpoint", model, "--device", "cpu", "--classes", f"{CLASSES[0].name}") == 0
+    assert (
+        scsam(
+            "pseudo-label",
+            image,
+            "-o",
+            out,
+            "--checkpoint",
+            model,
+            "--device",
+            "cpu",
+            "--classes",
+            f"{CLASSES[0].name}",
+        )
+        == 0
+    )
     told = capsys.readouterr()
     assert told.out == f"{out / 'labels.tif'}\n"
     assert re.search(r"\d+% of the voxels are known; name labels.tif in a recipe", told.err)
-    found, known = open_labels(out / "labels.tif"), open_labels(find_reviewed(out / "labels.tif") or "")
+    found, known = (
+        open_labels(out / "labels.tif"),
+        open_labels(find_reviewed(out / "labels.tif") or ""),
+    )
     assert found.shape == known.shape == (2, 64, 80)
     assert found.voxel_size == known.voxel_size == pytest.approx((20, 8, 8))
     assert read_class_table(out / "labels.tif") == CLASSES[:6]
     assert set(np.unique(found.data[...])) <= {0, CLASSES[0].id}
     assert set(np.unique(known.data[...])) <= {0, 1}
-    assert scsam("pseudo-label", image, "-o", out, "--checkpoint", model, "--classes", "nucleolus") == 2
+    assert (
+        scsam("pseudo-label", image, "-o", out, "--checkpoint", model, "--classes", "nucleolus")
+        == 2
+    )
     assert "nucleolus" in capsys.readouterr().err
-    before, again = (out / "labels.tif").read_bytes(), ("pseudo-label", image, "--checkpoint", model, "--device", "cpu", "-o")
+    before, again = (
+        (out / "labels.tif").read_bytes(),
+        ("pseudo-label", image, "--checkpoint", model, "--device", "cpu", "-o"),
+    )
     assert scsam(*again, out) == 2
     assert "or --overwrite to replace them" in capsys.readouterr().err
     assert (out / "labels.tif").read_bytes() == before
@@ -328,7 +513,11 @@ def test_pseudo_label(image: Path, model: Path, tmp_path: Path, capsys: pytest.C
 
 
 def test_pretrain_then_train(
-    image: Path, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    image: Path,
+    labels: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     tiny = functools.partial(pretrain.PretrainConfig, batch=2, crop=64)
     monkeypatch.setattr(pretrain, "PretrainConfig", tiny)
@@ -339,8 +528,19 @@ def test_pretrain_then_train(
     assert re.fullmatch(r"scsam: training from random weights on \w+, 2 steps", about)
     assert first.startswith("step 1/2 loss ")
     assert second.startswith("step 2/2 loss ")
-    assert last == f"scsam: curves, pictures and the record of the run are in {tmp_path / 'mae.run'}"
-    command = ("pretrain", image, "-o", tmp_path / "more.safetensors", "--steps", 2, "--device", "cpu")
+    assert (
+        last == f"scsam: curves, pictures and the record of the run are in {tmp_path / 'mae.run'}"
+    )
+    command = (
+        "pretrain",
+        image,
+        "-o",
+        tmp_path / "more.safetensors",
+        "--steps",
+        2,
+        "--device",
+        "cpu",
+    )
     assert scsam(*command, "--start", tmp_path / "mae.safetensors", "--seed", 5) == 0
     settings = json.loads((tmp_path / "more.run" / "run.json").read_text())["settings"]
     assert (settings["start"], settings["seed"]) == ("mae.safetensors", 5)
@@ -363,7 +563,17 @@ batch = 2
 crop = 64
 prompts = 1
 """)
-    assert scsam("train", tmp_path / "recipe.toml", "-o", tmp_path / "mine.safetensors", "--device", "cpu") == 0
+    assert (
+        scsam(
+            "train",
+            tmp_path / "recipe.toml",
+            "-o",
+            tmp_path / "mine.safetensors",
+            "--device",
+            "cpu",
+        )
+        == 0
+    )
     told = capsys.readouterr()
     assert str(tmp_path / "mine.run") in told.err.splitlines()[-1]
     assert (tmp_path / "mine.run" / "predictions.png").is_file()
@@ -372,29 +582,63 @@ prompts = 1
     assert "step 1/2 loss " in told.err
     assert "step 2/2 loss " in told.err
     assert "prototype " in told.err
-    assert scsam("segment", image, "-o", tmp_path / "out.tif", "--checkpoint", tmp_path / "mine.safetensors") == 0
-    before, again = (tmp_path / "mine.safetensors").read_bytes(), ("train", tmp_path / "recipe.toml", "-o", tmp_path / "mine.safetensors")
+    assert (
+        scsam(
+            "segment",
+            image,
+            "-o",
+            tmp_path / "out.tif",
+            "--checkpoint",
+            tmp_path / "mine.safetensors",
+        )
+        == 0
+    )
+    before, again = (
+        (tmp_path / "mine.safetensors").read_bytes(),
+        ("train", tmp_path / "recipe.toml", "-o", tmp_path / "mine.safetensors"),
+    )
     capsys.readouterr()
     assert scsam(*again) == 2
     assert scsam("pretrain", image, "-o", tmp_path / "mae.safetensors") == 2
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2
-    assert all("is there already, and its training has finished; give another name, or --overwrite" in line for line in told)
+    assert all(
+        "is there already, and its training has finished; give another name, or --overwrite" in line
+        for line in told
+    )
     assert (tmp_path / "mine.safetensors").read_bytes() == before
     assert scsam(*again, "--overwrite", "--device", "cpu") == 0
     stop_after_the_first_step(monkeypatch, *again, "--overwrite", "--device", "cpu")
-    edited = (tmp_path / "recipe.toml").read_text().replace("steps = 2", "steps = 3").replace("prompts = 1", "prompts = 0")
+    edited = (
+        (tmp_path / "recipe.toml")
+        .read_text()
+        .replace("steps = 2", "steps = 3")
+        .replace("prompts = 1", "prompts = 0")
+    )
     (tmp_path / "recipe.toml").write_text(edited)
     capsys.readouterr()
     assert scsam(*again, "--device", "cpu") == 2
     told = capsys.readouterr().err
-    assert "(training.steps: 2 → 3; training.prompts: 1 → 0) was stopped after step 1; go on with those settings" in told
+    assert (
+        "(training.steps: 2 → 3; training.prompts: 1 → 0) was stopped after step 1; go on with those settings"
+        in told
+    )
     assert told.count("\n") == 1
     assert scsam(*again, "--overwrite", "--device", "cpu") == 0
     told = capsys.readouterr().err
     assert told.splitlines()[0].endswith("was stopped after step 1, so this one begins anew")
     assert "step 1/3" in told
-    command = ("pretrain", image, "-o", tmp_path / "mae.safetensors", "--overwrite", "--device", "cpu", "--steps", "2")
+    command = (
+        "pretrain",
+        image,
+        "-o",
+        tmp_path / "mae.safetensors",
+        "--overwrite",
+        "--device",
+        "cpu",
+        "--steps",
+        "2",
+    )
     stop_after_the_first_step(monkeypatch, *command)
     capsys.readouterr()
     assert scsam(*(word for word in command if word != "--overwrite"), "--seed", "1") == 2
@@ -443,12 +687,20 @@ def test_demo_without_network_and_screen(
     assert "synthetic" in told.out
     assert str(tmp_path / "demo" / "labels.png") in told.out
     assert told.err == ""
-    assert open_labels(tmp_path / "demo" / "labels.zarr").shape == open_volume(tmp_path / "demo" / "sample.tif").shape
+    assert (
+        open_labels(tmp_path / "demo" / "labels.zarr").shape
+        == open_volume(tmp_path / "demo" / "sample.tif").shape
+    )
 
 
 @pytest.mark.parametrize(("code", "ends"), [(0, 0), (-6, 2)])
 def test_demo_opens_napari_in_a_process_of_its_own(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int, ends: int
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    code: int,
+    ends: int,
 ) -> None:
     offline(monkeypatch, tmp_path / "cache")
     shipped(monkeypatch, model, tmp_path / "weights")
@@ -476,7 +728,9 @@ def make_wrong_files(folder: Path) -> None:
     stack: dict[str, Any] = {"imagej": True, "metadata": {"axes": "ZYX"}}
     tifffile.imwrite(folder / "good.tif", grey, **stack)
     tifffile.imwrite(folder / "colour.tif", np.stack([grey[0]] * 3, -1), photometric="rgb")
-    tifffile.imwrite(folder / "4d.tif", np.stack([grey] * 3), imagej=True, metadata={"axes": "TZYX"})
+    tifffile.imwrite(
+        folder / "4d.tif", np.stack([grey] * 3), imagej=True, metadata={"axes": "TZYX"}
+    )
     tifffile.imwrite(folder / "nan.tif", np.full((2, 64, 64), np.nan, np.float32))
     tifffile.imwrite(folder / "constant.tif", np.full((64, 64), 7, np.uint16))
     tifffile.imwrite(folder / "float_labels.tif", grey.astype(np.float32))
@@ -513,27 +767,69 @@ MISTAKES = [
     ("segment good.tif -o out.png", "end its name in .zarr or .tif"),
     ("segment good.tif -o good.tif", "would overwrite the image"),
     ("segment good.tif -o good.tif/out.tif", "good.tif"),
-    ("segment good.tif -o out.zarr --classes nucleolus", "no class is called 'nucleolus'; choose from: mitochondrion,"),
-    ("segment good.tif -o out.zarr --voxel-size 5 5 5 5", "voxel size (5.0, 5.0, 5.0, 5.0) is not usable"),
-    ("segment good.tif -o out.zarr --voxel-size five", "argument --voxel-size: 'five' is no number; give z y x in nm, e.g. 40 8 8"),
+    (
+        "segment good.tif -o out.zarr --classes nucleolus",
+        "no class is called 'nucleolus'; choose from: mitochondrion,",
+    ),
+    (
+        "segment good.tif -o out.zarr --voxel-size 5 5 5 5",
+        "voxel size (5.0, 5.0, 5.0, 5.0) is not usable",
+    ),
+    (
+        "segment good.tif -o out.zarr --voxel-size five",
+        "argument --voxel-size: 'five' is no number; give z y x in nm, e.g. 40 8 8",
+    ),
     ("segment good.tif -o out.zarr --device tpu", "device"),
     ("segment good.tif -o out.zarr --checkpoint gone", "no checkpoint 'gone'"),
-    ("segment good.tif -o out.zarr --checkpoint foreign.safetensors", "foreign.safetensors is not a ScSAM checkpoint"),
-    ("segment good.tif -o out.zarr --checkpoint text.safetensors", "text.safetensors is not a ScSAM checkpoint"),
-    ("segment good.tif -o out.zarr --checkpoint foreign.pth", "foreign.pth is not a ScSAM checkpoint"),
-    ("segment good.tif -o out.zarr --checkpoint pickle.pth", "pickle.pth is not a ScSAM checkpoint"),
+    (
+        "segment good.tif -o out.zarr --checkpoint foreign.safetensors",
+        "foreign.safetensors is not a ScSAM checkpoint",
+    ),
+    (
+        "segment good.tif -o out.zarr --checkpoint text.safetensors",
+        "text.safetensors is not a ScSAM checkpoint",
+    ),
+    (
+        "segment good.tif -o out.zarr --checkpoint foreign.pth",
+        "foreign.pth is not a ScSAM checkpoint",
+    ),
+    (
+        "segment good.tif -o out.zarr --checkpoint pickle.pth",
+        "pickle.pth is not a ScSAM checkpoint",
+    ),
     ("segment good.tif", "the following arguments are required: -o/--out"),
     ("evaluate --image good.tif --labels float_labels.tif", "labels are integers"),
     ("evaluate --image good.tif --labels other_shape.tif", "but the labels have (2, 32, 64)"),
     ("evaluate --image good.tif --labels value_9.tif", "the labels hold the value 9"),
-    ("evaluate --image good.tif --labels value_9.tif --map mitochondrion=9", "--map mitochondrion=9 is not a pair"),
-    ("evaluate --image good.tif --labels value_9.tif --map 9=nucleolus", "no class is called 'nucleolus'"),
+    (
+        "evaluate --image good.tif --labels value_9.tif --map mitochondrion=9",
+        "--map mitochondrion=9 is not a pair",
+    ),
+    (
+        "evaluate --image good.tif --labels value_9.tif --map 9=nucleolus",
+        "no class is called 'nucleolus'",
+    ),
     ("evaluate --image good.tif --labels good.tif --slices 3-1", "--slices 3-1 is not readable"),
-    ("evaluate --image good.tif --labels good.tif --slices 0,7", "the image has no slice 7; its slices are 0 to 1"),
-    ("evaluate --image good.tif --labels good.tif --tolerance 10", "the voxel size is unknown, so a tolerance in nm"),
-    ("evaluate --image good.tif --labels good.tif --voxel-size 8 --tolerance -1", "a tolerance of -1 nm is not usable"),
-    ("evaluate --image good.tif --labels good.tif --clicks 0", "argument --clicks: '0' is not usable; give a whole number above 0"),
-    ("evaluate --image good.tif --labels good.tif --clicks 1 --smallest x", "argument --smallest: 'x' is not usable"),
+    (
+        "evaluate --image good.tif --labels good.tif --slices 0,7",
+        "the image has no slice 7; its slices are 0 to 1",
+    ),
+    (
+        "evaluate --image good.tif --labels good.tif --tolerance 10",
+        "the voxel size is unknown, so a tolerance in nm",
+    ),
+    (
+        "evaluate --image good.tif --labels good.tif --voxel-size 8 --tolerance -1",
+        "a tolerance of -1 nm is not usable",
+    ),
+    (
+        "evaluate --image good.tif --labels good.tif --clicks 0",
+        "argument --clicks: '0' is not usable; give a whole number above 0",
+    ),
+    (
+        "evaluate --image good.tif --labels good.tif --clicks 1 --smallest x",
+        "argument --smallest: 'x' is not usable",
+    ),
     ("checkpoints info gone", "no checkpoint 'gone'"),
     ("checkpoints verify foreign.pth", "foreign.pth is not a ScSAM checkpoint"),
     ("checkpoints download gone", "'gone'"),
@@ -542,7 +838,10 @@ MISTAKES = [
     ("pretrain good.tif -o mae.safetensors --steps 0", "0 steps train nothing"),
     ("pretrain good.tif -o mae.safetensors --encoder gone", "'gone'"),
     ("pretrain good.tif -o mae.pth", "end its name in .safetensors"),
-    ("pretrain good.tif -o mae.safetensors --start foreign.safetensors", "foreign.safetensors is not a pre-trained encoder"),
+    (
+        "pretrain good.tif -o mae.safetensors --start foreign.safetensors",
+        "foreign.safetensors is not a pre-trained encoder",
+    ),
     ("pretrain good.tif -o mae.safetensors --seed x", "argument --seed: invalid int value: 'x'"),
     ("pretrain good.tif -o mae.safetensors --device tpu", "no device is called 'tpu'"),
     ("train trap.toml -o my.safetensors --device tpu", "no device is called 'tpu'"),
@@ -556,7 +855,12 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("command", "says"), MISTAKES, ids=[command for command, _ in MISTAKES])
 def test_a_mistake_ends_with_2_and_one_line(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, says: str
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    says: str,
 ) -> None:
     shipped(monkeypatch, model, tmp_path / "weights")
     (tmp_path / "work").mkdir()
@@ -575,7 +879,17 @@ def test_a_mistake_ends_with_2_and_one_line(
 def test_scores_that_cannot_be_written_are_still_printed(
     image: Path, labels: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ("evaluate", "--image", image, "--labels", labels, "--checkpoint", model, "--json", tmp_path / "gone" / "scores.json")
+    command = (
+        "evaluate",
+        "--image",
+        image,
+        "--labels",
+        labels,
+        "--checkpoint",
+        model,
+        "--json",
+        tmp_path / "gone" / "scores.json",
+    )
     assert scsam(*command) == 2
     told = capsys.readouterr()
     assert "mean" in told.out
@@ -583,7 +897,9 @@ def test_scores_that_cannot_be_written_are_still_printed(
     assert "cannot be read or written (No such file or directory)" in told.err
 
 
-def test_a_message_of_several_lines_becomes_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_of_several_lines_becomes_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fail(_: object) -> None:
         raise UserError("it is damaged (line 1\n  line 2); fetch it again")
 
@@ -592,7 +908,9 @@ def test_a_message_of_several_lines_becomes_one(monkeypatch: pytest.MonkeyPatch,
     assert capsys.readouterr().err == "scsam: it is damaged (line 1 line 2); fetch it again\n"
 
 
-def test_ctrl_c_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_ends_quietly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def stop(_: object) -> None:
         raise KeyboardInterrupt
 
@@ -603,21 +921,42 @@ def test_ctrl_c_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 def process(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a line of Python in a process of its own."""
-    command = [sys.executable, "-c", f"import sys; from napari_scsam import cli; {code}", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    command = [
+        sys.executable,
+        "-c",
+        f"import sys; from napari_scsam import cli; {code}",
+        *map(str, arguments),
+    ]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_ctrl_c_says_how_to_go_on(
-    image: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    image: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def stop(_: object) -> None:
         raise KeyboardInterrupt
 
-    command = ("segment", image, "-o", tmp_path / "labels.zarr", "--checkpoint", model, "--device", "cpu")
+    command = (
+        "segment",
+        image,
+        "-o",
+        tmp_path / "labels.zarr",
+        "--checkpoint",
+        model,
+        "--device",
+        "cpu",
+    )
     with monkeypatch.context() as patch:
         patch.setattr(segmenting, "show", stop)
         assert scsam(*command) == 130
-        assert capsys.readouterr().err == "scsam: stopped; give the same command with --resume to go on\n"
+        assert (
+            capsys.readouterr().err
+            == "scsam: stopped; give the same command with --resume to go on\n"
+        )
         assert scsam("segment", image, "-o", tmp_path / "labels.tif", "--checkpoint", model) == 130
         assert capsys.readouterr().err == "scsam: stopped\n", "a TIFF is written at the end"
     ledger = tmp_path / "labels.zarr" / ".scsam_progress"
@@ -629,11 +968,14 @@ def test_ctrl_c_says_how_to_go_on(
     assert scsam(*command, "--resume", "--classes", "membrane") == 0
     told = capsys.readouterr().err
     assert (
-        told == f"scsam: no slice in {tmp_path / 'labels.zarr'} was finished with these settings, image and checkpoint, so it begins anew\n"
+        told
+        == f"scsam: no slice in {tmp_path / 'labels.zarr'} was finished with these settings, image and checkpoint, so it begins anew\n"
     )
 
 
-def test_without_a_terminal_long_work_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_long_work_tells_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def work() -> Generator[Progress, None, int]:
         yield Progress(3, 9, "slice 3")
         return 7
@@ -648,8 +990,14 @@ def test_without_a_terminal_long_work_tells_how_far_it_is(monkeypatch: pytest.Mo
 def test_as_a_process_a_mistake_is_one_line_and_2(model: Path, tmp_path: Path) -> None:
     make_wrong_files(tmp_path)
     for command, says in (
-        (("segment", tmp_path / "nan.tif", "-o", tmp_path / "out.zarr", "--checkpoint", model), "only NaN"),
-        (("train", tmp_path / "trap.toml", "-o", tmp_path / "my.safetensors"), "pickle.pth is not a"),
+        (
+            ("segment", tmp_path / "nan.tif", "-o", tmp_path / "out.zarr", "--checkpoint", model),
+            "only NaN",
+        ),
+        (
+            ("train", tmp_path / "trap.toml", "-o", tmp_path / "my.safetensors"),
+            "pickle.pth is not a",
+        ),
     ):
         ended = process("sys.exit(cli.main())", *command)
         assert ended.returncode == 2
@@ -659,13 +1007,17 @@ def test_as_a_process_a_mistake_is_one_line_and_2(model: Path, tmp_path: Path) -
 
 
 def test_as_a_process_a_fault_of_ours_is_1() -> None:
-    ended = process("cli.checkpoints.run_list = lambda _: 1 / 0; sys.exit(cli.main(['checkpoints']))")
+    ended = process(
+        "cli.checkpoints.run_list = lambda _: 1 / 0; sys.exit(cli.main(['checkpoints']))"
+    )
     assert ended.returncode == 1
     assert "ZeroDivisionError" in ended.stderr
 
 
 def test_reading_the_command_needs_no_torch() -> None:
-    ended = process("cli.build_parser().parse_args(['checkpoints', 'list']); print('torch' in sys.modules)")
+    ended = process(
+        "cli.build_parser().parse_args(['checkpoints', 'list']); print('torch' in sys.modules)"
+    )
     assert ended.stdout == "False\n"
 
 
@@ -693,7 +1045,10 @@ def test_the_shipped_checkpoint_on_slices_it_has_never_seen(emdata: Path, tmp_pa
     image = sub_stack(folder / "dev_raw.tif", tmp_path / "raw.tif", slices)
     labels = sub_stack(folder / "dev_labels.tif", tmp_path / "labels.tif", slices)
     assert open_volume(image).voxel_size == pytest.approx((5, 5, 5))
-    assert scsam("evaluate", "--image", image, "--labels", labels, "--json", tmp_path / "scores.json") == 0
+    assert (
+        scsam("evaluate", "--image", image, "--labels", labels, "--json", tmp_path / "scores.json")
+        == 0
+    )
     scores = json.loads((tmp_path / "scores.json").read_text())
     dice = {c["name"]: c["dice"] for c in scores["classes"]}
     assert len(dice) == 6

@@ -15,7 +15,9 @@ from napari_scsam.checkpoints import checkpoint, registry
 
 
 @pytest.fixture
-def server(mobile_sam_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(
+    mobile_sam_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Server]:
     monkeypatch.setenv("NAPARI_SCSAM_CHECKPOINTS", str(tmp_path / "mine"))
     with serving(mobile_sam_file.read_bytes()) as server:
         for module in (registry, checkpoint):
@@ -31,10 +33,14 @@ def test_what_was_fetched_points_at_objects_and_finds_no_classes(
     server: Server, tmp_path: Path, blobs: np.ndarray, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["checkpoints", "list"]) == 0
-    assert [line.split()[3:5] for line in lines(capsys.readouterr().out, "tiny_sam")] == [["to", "download"]]
+    assert [line.split()[3:5] for line in lines(capsys.readouterr().out, "tiny_sam")] == [
+        ["to", "download"]
+    ]
     assert cli.main(["checkpoints", "download", "tiny_sam"]) == 0
     told = capsys.readouterr()
-    assert told.out == f"{tmp_path / 'mine' / 'tiny_sam.pt'}\n", "scripts take the file to train from"
+    assert told.out == f"{tmp_path / 'mine' / 'tiny_sam.pt'}\n", (
+        "scripts take the file to train from"
+    )
     assert "tiny_sam is among the checkpoints and answers clicks and boxes" in told.err
     assert cli.main(["checkpoints", "list"]) == 0
     assert len(lines(capsys.readouterr().out, "tiny_sam")) == 1
@@ -45,12 +51,22 @@ def test_what_was_fetched_points_at_objects_and_finds_no_classes(
     tifffile.imwrite(tmp_path / "labels.tif", (blobs > 200).astype(np.uint8))
     model = ["--checkpoint", "tiny_sam", "--device", "cpu"]
     for name in ("out.zarr", "out.tif"):
-        assert cli.main(["segment", str(tmp_path / "cell.tif"), "-o", str(tmp_path / name), *model]) == 2
+        assert (
+            cli.main(["segment", str(tmp_path / "cell.tif"), "-o", str(tmp_path / name), *model])
+            == 2
+        )
         told = capsys.readouterr()
         assert len(told.err.splitlines()) == 1
         assert "this network answers clicks and boxes only" in told.err
         assert not (tmp_path / name).exists()
-    evaluate = ["evaluate", "--image", str(tmp_path / "cell.tif"), "--labels", str(tmp_path / "labels.tif"), *model]
+    evaluate = [
+        "evaluate",
+        "--image",
+        str(tmp_path / "cell.tif"),
+        "--labels",
+        str(tmp_path / "labels.tif"),
+        *model,
+    ]
     assert cli.main(evaluate) == 2
     assert cli.main([*evaluate, "--clicks", "1"]) == 0
     told = capsys.readouterr()

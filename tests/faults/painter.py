@@ -46,7 +46,9 @@ def edits(viewer: ViewerModel, layer: Labels, seed: int) -> Iterator[int]:
         elif kind == "set":
             with layer.block_history():
                 points = np.indices((depth, min(size, height - y), 7)).reshape(3, -1)
-                layer.data_setitem((points[0], points[1] + y, np.minimum(points[2] + x, width - 1)), label)
+                layer.data_setitem(
+                    (points[0], points[1] + y, np.minimum(points[2] + x, width - 1)), label
+                )
         elif kind == "slice":
             viewer.dims.set_point(0, z)
         else:
@@ -70,7 +72,7 @@ def paint_until_killed(path: Path, seed: int, pipe: int) -> None:
 
 
 def states(start: np.ndarray, seed: int, first: int, last: int) -> list[np.ndarray]:
-    """Give the labels after the edits `first` to `last`; -1 is before any."""
+    """Return the labels after the edits `first` to `last`; -1 is before any."""
     data = start.copy()
     found = [data.copy()] if first < 0 else []
     viewer, layer = show(data)
@@ -82,7 +84,9 @@ def states(start: np.ndarray, seed: int, first: int, last: int) -> list[np.ndarr
     return found
 
 
-def judge(path: Path, start: np.ndarray, seed: int, records: list[tuple[int, float]], killed: float) -> dict[str, Any]:
+def judge(
+    path: Path, start: np.ndarray, seed: int, records: list[tuple[int, float]], killed: float
+) -> dict[str, Any]:
     """Compare what is on disk with what was on the screen: every voxel must be as it was at some time within the last second.
 
     A chunk may be written while an edit of several strokes is half done.
@@ -95,7 +99,12 @@ def judge(path: Path, start: np.ndarray, seed: int, records: list[tuple[int, flo
     possible = states(start, seed, old, last)
     kept = np.logical_or.reduce([found == state for state in possible])
     lost = int((~kept).sum())
-    return {"edits": len(records), "held": old + 1, "lost": lost, "labelled": int((found > 0).sum())}
+    return {
+        "edits": len(records),
+        "held": old + 1,
+        "lost": lost,
+        "labelled": int((found > 0).sum()),
+    }
 
 
 def play(path: Path, seed: int) -> dict[str, Any]:
@@ -114,7 +123,9 @@ def play(path: Path, seed: int) -> dict[str, Any]:
     os.waitpid(pid, 0)
     with os.fdopen(reading, "rb") as pipe:
         told = pipe.read()
-    records = [RECORD.unpack_from(told, at) for at in range(0, len(told) - RECORD.size + 1, RECORD.size)]
+    records = [
+        RECORD.unpack_from(told, at) for at in range(0, len(told) - RECORD.size + 1, RECORD.size)
+    ]
     return judge(path, start, seed, records, killed)
 
 

@@ -52,7 +52,7 @@ Found = dict[str, np.ndarray]
 
 
 def scenes(desk: Desk, first: int) -> Iterator[Iterator[day.Act]]:
-    """Give the scenes of the day, from one on, over and over."""
+    """Return the scenes of the day, from one on, over and over."""
 
     def predict(_z: int, _name: str) -> np.ndarray:
         raise AssertionError("the acts are not checked here")
@@ -98,7 +98,9 @@ def report_errors(log: Log) -> None:
             log.add("trouble", text=notification.message)
 
     notification_manager.notification_ready.connect(on_notification)
-    sys.excepthook = lambda *error: log.add("trouble", text="".join(traceback.format_exception(*error)))
+    sys.excepthook = lambda *error: log.add(
+        "trouble", text="".join(traceback.format_exception(*error))
+    )
 
 
 def sit_down(desk: Desk, folder: Path, log: Log) -> None:
@@ -128,12 +130,18 @@ def look(folder: Path) -> tuple[Found, list[int]]:
         return {}, []
     project = Project(path)
     found = {name: np.asarray(project.array(name)) for name in (CLASSES, REVIEWED)}
-    (locked,) = [layer["locked"] for layer in project.record.view.get("layers", ()) if layer.get("of") == CLASSES] or [[]]
+    (locked,) = [
+        layer["locked"]
+        for layer in project.record.view.get("layers", ())
+        if layer.get("of") == CLASSES
+    ] or [[]]
     project.close()
     return found, locked
 
 
-def lost_voxels(name: str, start: Found, found: Found, records: list[Record], killed: float) -> tuple[int, int]:
+def lost_voxels(
+    name: str, start: Found, found: Found, records: list[Record], killed: float
+) -> tuple[int, int]:
     """Count the edits that are older than a second, and the voxels of `found` that are neither as these left them nor newer."""
     writes = [r for r in records if r.kind in ("opened", "write") and r.name == name]
     if name not in found:
@@ -169,7 +177,9 @@ def judge(folder: Path, start: Found, killed: float) -> tuple[Found, dict[str, A
     }
 
 
-def kill_one(folder: Path, start: Found, number: int, seconds: float) -> tuple[Found, dict[str, Any]]:
+def kill_one(
+    folder: Path, start: Found, number: int, seconds: float
+) -> tuple[Found, dict[str, Any]]:
     """Let one process play, for so many seconds at most, until it is killed, and judge."""
     (folder / "log").unlink(missing_ok=True)
     reading, writing = os.pipe()
@@ -196,7 +206,9 @@ def kill_one(folder: Path, start: Found, number: int, seconds: float) -> tuple[F
 
 def main() -> None:
     """Play the rounds, and tell of each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=8.0, help="that a round goes on at most")
     parser.add_argument("--emdata", type=Path, default=EMDATA)

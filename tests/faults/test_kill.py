@@ -26,7 +26,12 @@ TABLE = tuple(ClassSpec(number, f"class {number}") for number in range(1, 6))
 def project(tmp_path: Path) -> Path:
     image, path = tmp_path / "cell.zarr", tmp_path / "mine.scsam.zarr"
     list(
-        copy_image(image, np.random.default_rng(0).integers(0, 255, (5, 300, 400)).astype(np.uint8), (40.0, 8.0, 8.0), (400.0, 80.0, 16.0))
+        copy_image(
+            image,
+            np.random.default_rng(0).integers(0, 255, (5, 300, 400)).astype(np.uint8),
+            (40.0, 8.0, 8.0),
+            (400.0, 80.0, 16.0),
+        )
     )
     create_project(path, ImageReference.of(open_volume(image), path), TABLE).close()
     return path
@@ -34,7 +39,7 @@ def project(tmp_path: Path) -> Path:
 
 def rounds_of(script: str, *arguments: str, **environment: str) -> list[dict[str, Any]]:
     """Run a script that kills, and give its verdicts, which are printed, too."""
-    run = subprocess.run(  # noqa: S603
+    run = subprocess.run(
         [sys.executable, str(HERE / script), *arguments],
         env=os.environ | environment,
         capture_output=True,
@@ -63,5 +68,7 @@ def test_nothing_is_lost_in_thirty_kills(project):
 def test_nothing_is_lost_when_a_window_is_killed(emdata):
     """Some of the rounds that ``python tests/faults/player.py`` plays."""
     rounds = rounds_of("player.py", "--rounds", "4", "--seconds", "5", "--emdata", str(emdata))
-    assert [(r["lost"], r["locks"], r["opened as left"], r["trouble"]) for r in rounds] == [(0, True, True, [])] * 4
+    assert [(r["lost"], r["locks"], r["opened as left"], r["trouble"]) for r in rounds] == [
+        (0, True, True, [])
+    ] * 4
     assert sum(r["held"] for r in rounds) > 3, "too few edits were old enough to say anything"

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from napari_scsam.checkpoints.checkpoint import CheckpointInfo
-from napari_scsam.config import ClassSpec, Progress, UserError
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.jobs.engine import Engine
+from napari_scsam.steps import Progress
 
 CLASSES = (
     ClassSpec(1, "mitochondrion", "#e6553c", "The power plant"),
@@ -25,11 +26,11 @@ class FakePredictor:
 
     device = "cpu"
     count = 3
-    careful = False
+    tta = False
     seconds_per_tile = 0.005
 
     def seen(self, slice_) -> list[tuple]:
-        return [slice_] * (4 if self.careful else 1)
+        return [slice_] * (4 if self.tta else 1)
 
     def tiles(self, slice_) -> list[int]:  # noqa: ARG002  # all slices are alike
         return [0, 1, 2]
@@ -47,10 +48,10 @@ class FakePredictor:
         assert image.ndim == 2
         return (key, voxel_size), image, contrast
 
-    def recall(self, taught) -> None:
+    def restore_taught(self, taught) -> None:
         self.recalled = tuple(taught)
 
-    def look_at(self, slice_) -> None:
+    def set_slice(self, slice_) -> None:
         asked, self.image, self.contrast = slice_
         self.asked.append(asked)
 
@@ -60,7 +61,7 @@ class FakePredictor:
             time.sleep(self.seconds_per_tile)
         self.prefetched.append(slice_[0])
 
-    def segment_steps(self, names=None, shifts=None):
+    def segment_steps(self, names=None, threshold_offsets=None):
         try:
             for done in range(self.count):
                 yield Progress(done, self.count, "embedding")
@@ -68,7 +69,7 @@ class FakePredictor:
         except GeneratorExit:
             self.closed += 1
             raise
-        self.shifts = shifts
+        self.threshold_offsets = threshold_offsets
         wanted = [spec.id for spec in CLASSES if spec.name in names]
         low, high = np.quantile(self.image, (1 / 3, 2 / 3))
         labels = np.select([self.image <= low, self.image >= high], [1, 3], 2).astype(np.uint8)
@@ -98,7 +99,9 @@ def classes() -> tuple[ClassSpec, ...]:
 
 @pytest.fixture
 def info() -> CheckpointInfo:
-    return CheckpointInfo("tiny", Path("tiny.safetensors"), CLASSES, 5.0, 22_000_000, "BSD-3", "A tiny one.", {}, {})
+    return CheckpointInfo(
+        "tiny", Path("tiny.safetensors"), CLASSES, 5.0, 22_000_000, "BSD-3", "A tiny one.", {}, {}
+    )
 
 
 @pytest.fixture
@@ -144,7 +147,9 @@ def window(make_napari_viewer, monkeypatch, info, wait):
         def finish() -> None:
             wait(lambda: not (worker.busy() or worker._small))
 
-        return SimpleNamespace(viewer=viewer, widget=panel, session=chosen, engine=chosen._engine, finish=finish)
+        return SimpleNamespace(
+            viewer=viewer, widget=panel, session=chosen, engine=chosen._engine, finish=finish
+        )
 
     return open_window
 

@@ -34,7 +34,9 @@ def no_thread_and_no_error(wait):
     notification_manager.records.clear()
     yield
     wait(lambda: not threads())
-    assert not [record.message for record in notification_manager.records if str(record.severity) == "error"]
+    assert not [
+        record.message for record in notification_manager.records if str(record.severity) == "error"
+    ]
 
 
 @pytest.fixture
@@ -92,14 +94,18 @@ def test_two_viewers_that_segment_at_once_get_their_own(begin, stack):
     one.finish()
     two.finish()
     for each in (one, two):
-        np.testing.assert_array_equal(labels_of(each).data, [segmented(plane) for plane in each.session.image.data])
+        np.testing.assert_array_equal(
+            labels_of(each).data, [segmented(plane) for plane in each.session.image.data]
+        )
         assert len(each.viewer.layers) == 2
     labels_of(one).undo()
     assert slices_of(one) == [0, 1, 2]
     assert slices_of(two) == [0, 1, 2, 3]
 
 
-def test_a_viewer_that_closes_in_the_middle_of_a_run_keeps_what_was_seen_and_leaves_the_other_alone(begin, stack, wait):
+def test_a_viewer_that_closes_in_the_middle_of_a_run_keeps_what_was_seen_and_leaves_the_other_alone(
+    begin, stack, wait
+):
     one, two = begin(stack, "one"), begin(stack[:, ::-1].copy(), "two")
     for each in (one, two):
         run_over_all(each)
@@ -117,7 +123,9 @@ def test_a_viewer_that_closes_in_the_middle_of_a_run_keeps_what_was_seen_and_lea
     two.finish()
     labels_of(two).redo()
     two.finish()
-    np.testing.assert_array_equal(labels_of(two).data, [segmented(plane) for plane in two.session.image.data])
+    np.testing.assert_array_equal(
+        labels_of(two).data, [segmented(plane) for plane in two.session.image.data]
+    )
     two.viewer.close()
     np.testing.assert_array_equal(on_disk(two.path), [segmented(plane) for plane in stack[:, ::-1]])
 
@@ -132,7 +140,9 @@ def is_free(path) -> bool:
 
 
 @pytest.mark.parametrize("when", ["begun", "made and not told of"])
-def test_a_viewer_that_closes_while_a_project_is_made_leaves_a_whole_one_or_none(begin, stack, tmp_path, wait, when):
+def test_a_viewer_that_closes_while_a_project_is_made_leaves_a_whole_one_or_none(
+    begin, stack, tmp_path, wait, when
+):
     one, path = begin(stack), tmp_path / "mine.scsam.zarr"
     worker = one.session._worker
     one.keeper.new(str(path))
@@ -146,7 +156,9 @@ def test_a_viewer_that_closes_while_a_project_is_made_leaves_a_whole_one_or_none
 
 
 @pytest.mark.parametrize(("scope", "project"), [("slice", ""), ("volume", "mine")])
-def test_an_image_that_goes_in_the_middle_of_a_run_takes_the_run_with_it(begin, stack, wait, scope, project):
+def test_an_image_that_goes_in_the_middle_of_a_run_takes_the_run_with_it(
+    begin, stack, wait, scope, project
+):
     one = begin(stack, project)
     one.session.segment()
     one.finish()
@@ -181,7 +193,9 @@ def test_labels_that_go_in_the_middle_of_a_run_are_kept_and_stop_it(begin, stack
     seen = np.asarray(labels.data)
     written = np.flatnonzero(seen.any(axis=(1, 2))).tolist()
     assert written != [0, 1, 2, 3]
-    assert not [layer for layer in one.viewer.layers if isinstance(layer, Labels) and layer.editable], "nothing came in its place"
+    assert not [
+        layer for layer in one.viewer.layers if isinstance(layer, Labels) and layer.editable
+    ], "nothing came in its place"
     one.viewer.dims.set_current_step(0, 3)
     one.session.segment()
     one.finish()
@@ -201,7 +215,9 @@ def test_labels_that_go_in_the_middle_of_a_run_are_kept_and_stop_it(begin, stack
 def carried(begin, predictor, wait):
     """A window in which an object is being carried through the slices."""
     y, x = np.mgrid[:64, :80]
-    data = np.repeat(np.where(np.hypot(y - 30, x - 40) < 12, 220, 20).astype(np.uint8)[None], 9, axis=0)
+    data = np.repeat(
+        np.where(np.hypot(y - 30, x - 40) < 12, 220, 20).astype(np.uint8)[None], 9, axis=0
+    )
 
     def carry(project: str):
         one = begin(data, project)
@@ -227,11 +243,15 @@ def test_what_goes_while_an_object_is_carried(carried, wait, goes):
     if goes == "viewer":
         one.viewer.close()
     else:
-        one.viewer.layers.remove(one.session.image if goes == "image" else one.prompting.layers.points)
+        one.viewer.layers.remove(
+            one.session.image if goes == "image" else one.prompting.layers.points
+        )
     wait(lambda: not worker._open or goes == "viewer", 60_000)
     if goes == "prompts":
         one.finish()
-        assert (np.asarray(labels.data) == 1).any(axis=(1, 2)).all(), "the object was accepted; it is carried to the end"
+        assert (np.asarray(labels.data) == 1).any(axis=(1, 2)).all(), (
+            "the object was accepted; it is carried to the end"
+        )
     else:
         assert not np.asarray(labels.data).any()
         assert one.prompting.layers is None or goes == "viewer"
@@ -267,8 +287,13 @@ def deleting(begin, stack, monkeypatch, wait):
     return delete
 
 
-@pytest.mark.parametrize(("when", "goes"), [("looking", "labels"), ("looking", "viewer"), ("writing", "labels"), ("writing", "viewer")])
-def test_what_goes_while_an_object_tool_works_leaves_all_of_the_edit_or_nothing(deleting, wait, goes, when):
+@pytest.mark.parametrize(
+    ("when", "goes"),
+    [("looking", "labels"), ("looking", "viewer"), ("writing", "labels"), ("writing", "viewer")],
+)
+def test_what_goes_while_an_object_tool_works_leaves_all_of_the_edit_or_nothing(
+    deleting, wait, goes, when
+):
     one = deleting(when)
     if goes == "viewer":
         one.viewer.close()

@@ -16,7 +16,9 @@ def told():
 
 def test_a_users_mistake_is_a_sentence(told):
     tell(UserError("the image is empty; choose another"))
-    assert [(note.message, str(note.severity)) for note in told] == [("The image is empty; choose another.", "warning")]
+    assert [(note.message, str(note.severity)) for note in told] == [
+        ("The image is empty; choose another.", "warning")
+    ]
 
 
 def test_a_fault_of_ours_keeps_its_traceback(told):
@@ -53,7 +55,12 @@ def test_what_is_said_stands_alone(said, shown):
 
 
 def test_counts_are_written_alike():
-    assert [grouped(n) for n in (0, 999, 22152, 1_000_000)] == ["0", "999", "22\u2009152", "1\u2009000\u2009000"]
+    assert [grouped(n) for n in (0, 999, 22152, 1_000_000)] == [
+        "0",
+        "999",
+        "22\u2009152",
+        "1\u2009000\u2009000",
+    ]
 
 
 def test_words_beside_a_bar_are_no_sentence():

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from napari_scsam.gui.preferences import MAX_RECENT, RECENT, kept_file, recent_projects, remember_project
+from napari_scsam.gui.preferences import (
+    MAX_RECENT,
+    RECENT,
+    kept_file,
+    recent_projects,
+    remember_project,
+)
 
 
 @pytest.fixture
@@ -16,7 +22,10 @@ def folders(tmp_path):
 def test_the_newest_stands_first_and_once(folders):
     for folder in (*folders, folders[3]):
         remember_project(folder)
-    assert recent_projects() == [folders[3], *[f for f in folders[::-1] if f != folders[3]]][:MAX_RECENT]
+    assert (
+        recent_projects()
+        == [folders[3], *[f for f in folders[::-1] if f != folders[3]]][:MAX_RECENT]
+    )
 
 
 def test_a_project_that_is_gone_is_not_listed(folders):

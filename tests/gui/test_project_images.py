@@ -30,7 +30,13 @@ def one(fake_engine, info, stack, tmp_path):
     session.choose_image(image)
     keeper.new(str(tmp_path / "mine"))
     assert keeper.project is not None
-    return SimpleNamespace(viewer=viewer, session=session, keeper=keeper, image=image, path=tmp_path / "mine.scsam.zarr")
+    return SimpleNamespace(
+        viewer=viewer,
+        session=session,
+        keeper=keeper,
+        image=image,
+        path=tmp_path / "mine.scsam.zarr",
+    )
 
 
 @pytest.fixture(params=["another size", "the same size"])
@@ -147,7 +153,10 @@ def test_a_project_that_cannot_be_written_is_told_and_another_one_opens(one, tmp
     notification_manager.records.clear()
     one.keeper.open(str(one.path))
     assert one.keeper.project.path == one.path
-    assert "'copy.scsam.zarr' cannot be written (could not broadcast)" in notification_manager.records[-1].message
+    assert (
+        "'copy.scsam.zarr' cannot be written (could not broadcast)"
+        in notification_manager.records[-1].message
+    )
     with pytest.raises(ValueError, match="another window"):
         Project(tmp_path / "copy.scsam.zarr")
     chunks.stored = stored

@@ -34,7 +34,7 @@ class Heartbeat:
         self._last = now
 
     def take(self) -> float:
-        """Give the longest silence in milliseconds, and begin anew with the garbage of the test collected."""
+        """Return the longest silence in milliseconds, and begin anew with the garbage of the test collected."""
         self._tick()
         gc.collect()
         self._last = time.perf_counter()
@@ -57,7 +57,13 @@ def checkpoint(tmp_path_factory, classes):
     from napari_scsam.model import ScSAM, ScSAMConfig
 
     path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
-    save_checkpoint(path, ScSAM(ScSAMConfig(nm_per_pixel=5.0), classes), summary="untrained", licence="BSD-3", training={})
+    save_checkpoint(
+        path,
+        ScSAM(ScSAMConfig(nm_per_pixel=5.0), classes),
+        summary="untrained",
+        licence="BSD-3",
+        training={},
+    )
     return checkpoint_info(path)
 
 
@@ -86,7 +92,9 @@ def test_pick_segment_cancel_undo_redo_switch(emdata, real_window, wait, capsys)
     stalls = {"loading the network": heart.take()}
     assert "Runs on" in panel.model.note.text()
     stack = tifffile.imread(emdata / "hippocampus_stack" / "raw.tif")
-    image = viewer.add_layer(Image(stack, name="hippocampus", scale=SCALE, translate=(100, 50, 20), units=("nm",) * 3))
+    image = viewer.add_layer(
+        Image(stack, name="hippocampus", scale=SCALE, translate=(100, 50, 20), units=("nm",) * 3)
+    )
     viewer.dims.set_current_step(0, 40)
     wait(lambda: heart.take() < 50)
 
@@ -127,11 +135,16 @@ def test_pick_segment_cancel_undo_redo_switch(emdata, real_window, wait, capsys)
     assert labels.data[41].any() or "nothing found" in panel.work.status.text()
     heart.stop()
     with capsys.disabled():
-        print("\nlongest silence of the event loop:", ", ".join(f"{what} {ms:.0f} ms" for what, ms in stalls.items()))  # noqa: T201  # asked for
+        print(  # noqa: T201  # asked for
+            "\nlongest silence of the event loop:",
+            ", ".join(f"{what} {ms:.0f} ms" for what, ms in stalls.items()),
+        )  # asked for
     assert max(stalls.values()) < 2000
 
 
-def test_a_megapixel_is_written_without_freezing_the_window(make_napari_viewer, wait, capsys, classes):
+def test_a_megapixel_is_written_without_freezing_the_window(
+    make_napari_viewer, wait, capsys, classes
+):
     from napari_scsam.gui.jobs.worker import Worker
     from napari_scsam.gui.layers.class_table import new_labels
     from napari_scsam.gui.layers.plane import Plane
@@ -143,7 +156,9 @@ def test_a_megapixel_is_written_without_freezing_the_window(make_napari_viewer, 
     viewer.dims.set_current_step(0, 2)
     worker, heart = Worker(lambda _: None), Heartbeat()
     wait(lambda: heart.take() < 30)
-    worker.trickle(output.write_steps(Plane(0, 2), np.full((1024, 1024), 2, np.uint8), [2]))
+    worker.run_in_event_loop(
+        output.write_steps(Plane(0, 2), np.full((1024, 1024), 2, np.uint8), [2])
+    )
     wait(lambda: not worker._small)
     wait(lambda: True)
     silence = heart.take()

@@ -29,7 +29,9 @@ def test_phantom_gives_an_image_and_its_true_labels_called_synthetic() -> None:
 
 @pytest.mark.parametrize(("voxel_size", "scale"), [((40.0, 5.0, 6.0), (5.0, 6.0)), (None, None)])
 def test_public_sample_becomes_one_image_with_its_licence(
-    monkeypatch: pytest.MonkeyPatch, voxel_size: tuple[float, float, float] | None, scale: tuple[float, float] | None
+    monkeypatch: pytest.MonkeyPatch,
+    voxel_size: tuple[float, float, float] | None,
+    scale: tuple[float, float] | None,
 ) -> None:
     def fetched(name: str) -> object:
         yield from ()
@@ -42,13 +44,17 @@ def test_public_sample_becomes_one_image_with_its_licence(
     assert meta.get("scale") == scale
 
 
-def test_a_sample_that_cannot_be_downloaded_ends_in_its_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_that_cannot_be_downloaded_ends_in_its_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def offline(name: str) -> object:
         yield from ()
         raise UserError(f"could not download {name}: are you offline?; try again")
 
     monkeypatch.setattr(samples, "fetch_sample", offline)
-    monkeypatch.setattr(_npe2, "get_sample_data", lambda _plugin, sample: (getattr(samples, sample), []))
+    monkeypatch.setattr(
+        _npe2, "get_sample_data", lambda _plugin, sample: (getattr(samples, sample), [])
+    )
     notification_manager.records.clear()
     viewer = ViewerModel()
     assert viewer.open_sample("napari-scsam", "leaf") == []
@@ -59,7 +65,9 @@ def test_a_sample_that_cannot_be_downloaded_ends_in_its_sentence(monkeypatch: py
 
 
 def test_menu_offers_every_sample() -> None:
-    manifest = PluginManifest.from_file(str(resources.files("napari_scsam").joinpath("napari.yaml")))
+    manifest = PluginManifest.from_file(
+        str(resources.files("napari_scsam").joinpath("napari.yaml"))
+    )
     offered = {s.key: s for s in manifest.contributions.sample_data or ()}
     assert set(offered) == {"phantom", *(s.name for s in list_samples())}
     for key, entry in offered.items():

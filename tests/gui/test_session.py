@@ -15,10 +15,11 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 
-from napari_scsam.config import ClassSpec, Progress, UserError
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.layers.class_table import VOXEL_SIZE
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.session import OF_IMAGE, Session
+from napari_scsam.steps import Progress
 
 
 @pytest.fixture
@@ -95,7 +96,9 @@ def test_flat_and_multiscale_images(viewer, session, stack):
     assert labels_of(viewer).data.shape == stack.shape
 
 
-def test_picking_a_class_segments_at_once_where_the_slice_is_embedded(viewer, session, stack, classes):
+def test_picking_a_class_segments_at_once_where_the_slice_is_embedded(
+    viewer, session, stack, classes
+):
     session.choose_image(viewer.add_image(stack))
     session.choose_classes(classes[:1])
     assert "segment" not in session._worker.kinds
@@ -110,7 +113,9 @@ def test_picking_a_class_segments_at_once_where_the_slice_is_embedded(viewer, se
     assert not labels_of(viewer).data[0].any()
 
 
-def test_asking_for_one_class_takes_nothing_from_another(viewer, session, stack, classes, fake_engine, monkeypatch):
+def test_asking_for_one_class_takes_nothing_from_another(
+    viewer, session, stack, classes, fake_engine, monkeypatch
+):
     session.choose_image(viewer.add_image(stack))
     session.choose_classes(classes[:1])
     session.segment()
@@ -118,7 +123,7 @@ def test_asking_for_one_class_takes_nothing_from_another(viewer, session, stack,
     found = layer.data[z] == 1
     assert found.any()
 
-    def membranes_everywhere(names=None, shifts=None):
+    def membranes_everywhere(names=None, threshold_offsets=None):
         yield Progress(0, 1, "segmenting")
         return np.full(stack[0].shape, 2, np.uint8)
 
@@ -153,7 +158,10 @@ def test_the_slices_beside_are_embedded_while_one_is_looked_at(viewer, session, 
     session.segment()
     volume = session._sources.volume(session.image)
     embedded = [key for key, _ in session._engine.predictor.prefetched]
-    assert embedded == [(volume, Plane(0, 2)), (volume, Plane(0, 0))]  # three slices of three tiles fit
+    assert embedded == [
+        (volume, Plane(0, 2)),
+        (volume, Plane(0, 0)),
+    ]  # three slices of three tiles fit
     assert "slice 1" in said[-1]
     session.embed_neighbours_too(False)
     assert session._worker.kinds[-1] == "cancel prefetch"
@@ -206,7 +214,9 @@ def test_a_typed_voxel_size_goes_to_the_network_and_into_the_labels(viewer, sess
 
 def test_another_checkpoint_keeps_the_classes_by_name(session, info, classes):
     session.choose_classes(classes[:1])
-    session.choose_checkpoint(replace(info, classes=(ClassSpec(7, "mitochondrion"), ClassSpec(8, "granule"))))
+    session.choose_checkpoint(
+        replace(info, classes=(ClassSpec(7, "mitochondrion"), ClassSpec(8, "granule")))
+    )
     assert [spec.id for spec in session.chosen] == [7]
     session.choose_checkpoint(replace(info, classes=(ClassSpec(8, "granule"),)))
     assert [spec.id for spec in session.chosen] == [8]
@@ -237,14 +247,16 @@ def test_a_result_for_a_removed_image_is_dropped(viewer, session, stack):
     image = viewer.add_image(stack)
     session.choose_image(image)
     late = []
-    session._worker.trickle = lambda steps, **_: late.append(steps)
+    session._worker.run_in_event_loop = lambda steps, **_: late.append(steps)
     session.segment()
     viewer.layers.remove(image)
     assert list(late[0]) == []
     assert len(viewer.layers) == 0
 
 
-def test_opening_a_file_adds_its_layers_and_chooses_the_image(viewer, session, tmp_path, stack, said):
+def test_opening_a_file_adds_its_layers_and_chooses_the_image(
+    viewer, session, tmp_path, stack, said
+):
     tifffile.imwrite(tmp_path / "cell.tif", stack, photometric="minisblack")
     session.open_file(str(tmp_path / "cell.tif"))
     assert session.image is viewer.layers["cell"]
@@ -252,7 +264,9 @@ def test_opening_a_file_adds_its_layers_and_chooses_the_image(viewer, session, t
     assert "does not exist" in said[-1]
 
 
-def test_the_units_are_known_before_the_worker_thread_makes_a_layer(viewer, fake_engine, monkeypatch):
+def test_the_units_are_known_before_the_worker_thread_makes_a_layer(
+    viewer, fake_engine, monkeypatch
+):
     monkeypatch.setattr(pint.application_registry, "_registry", pint.LazyRegistry())
     Session(viewer, fake_engine, AtOnce)
     assert type(pint.application_registry.get()) is pint.UnitRegistry
@@ -275,8 +289,12 @@ def test_one_session_a_viewer_until_its_last_widget_goes(viewer, fake_engine):
     Session.of(other).detach()
 
 
-@pytest.mark.parametrize(("busy", "window_is_gone", "told"), [(True, False, 1), (False, False, 0), (True, True, 0)])
-def test_closing_the_widget_in_the_middle_of_work_is_told(session, monkeypatch, *, busy, window_is_gone, told):
+@pytest.mark.parametrize(
+    ("busy", "window_is_gone", "told"), [(True, False, 1), (False, False, 0), (True, True, 0)]
+)
+def test_closing_the_widget_in_the_middle_of_work_is_told(
+    session, monkeypatch, *, busy, window_is_gone, told
+):
     sentences: list[str] = []
     monkeypatch.setattr("napari_scsam.gui.session.show_info", sentences.append)
     monkeypatch.setattr(session._worker, "busy", lambda kind=None: busy and kind == "run")
@@ -296,6 +314,10 @@ before = type(units.get()).__name__
 Session(ViewerModel(), Engine())
 print(before, type(units.get()).__name__)
 """
-    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout  # noqa: S603
-    assert told.split()[0] == "LazyRegistry", "napari makes them later than it used to; then this test says nothing"
+    told = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+    assert told.split()[0] == "LazyRegistry", (
+        "napari makes them later than it used to; then this test says nothing"
+    )
     assert told.split()[1] != "LazyRegistry"

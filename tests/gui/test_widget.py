@@ -56,16 +56,16 @@ def test_pick_a_class_segment_undo_redo_and_pick_another(window, stack):
 def test_a_careful_look_is_asked_of_the_network_for_one_slice_and_for_many(window, stack):
     one = window(Image(stack))
     one.finish()
-    one.widget.segment.careful.click()
+    one.widget.segment.tta.click()
     one.widget.segment.segment.click()
     one.finish()
-    assert one.engine.predictor.careful
-    one.widget.segment.careful.click()
+    assert one.engine.predictor.tta
+    one.widget.segment.tta.click()
     one.widget.segment.scope.picked.emit("volume")
     one.widget.segment.segment.click()
     one.finish()
-    assert not one.engine.predictor.careful
-    assert not one.widget.segment.careful.isChecked()
+    assert not one.engine.predictor.tta
+    assert not one.widget.segment.tta.isChecked()
 
 
 def test_cancel_in_the_middle_of_a_long_run(window, stack, wait):
@@ -178,7 +178,10 @@ def test_it_fits_a_small_screen_and_both_themes(window, stack, wait):
     one.viewer.window.resize(800, 500)
     for theme in ("light", "dark"):
         one.viewer.theme = theme
-        column, panels = one.widget.column, (one.widget.volume, one.widget.model, one.widget.segment)
+        column, panels = (
+            one.widget.column,
+            (one.widget.volume, one.widget.model, one.widget.segment),
+        )
         wait(lambda: all(panel.minimumSizeHint().width() <= panel.width() for panel in panels))  # noqa: B023  # waited for at once
         assert column.width() <= one.widget.scroller.viewport().width()
     wait(lambda: one.widget.width() < 400)

@@ -39,7 +39,7 @@ class AtOnce:
     def busy(self, kind=None) -> bool:  # noqa: ARG002  # of whatever kind
         return bool(self._kept)
 
-    def trickle(self, steps, *, whole=False) -> None:  # noqa: ARG002  # all of it is done
+    def run_in_event_loop(self, steps, *, atomic=False) -> None:  # noqa: ARG002  # all of it is done
         for _ in steps:
             pass
 

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from napari_scsam.config import Progress
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.infer.prompt_answer import PromptAnswer
 from napari_scsam.model import Embedding
+from napari_scsam.steps import Progress
 
 
 class BlobPredictor(Predictor):
@@ -29,30 +29,49 @@ class BlobPredictor(Predictor):
         inside = np.zeros(slice_.shape, bool)
         for (x, y), label in zip(points or (), labels or (), strict=True):
             here = numbers[int(y), int(x)]
-            inside = (inside | (numbers == here) if label else inside & (numbers != here)) if here else inside
+            inside = (
+                (inside | (numbers == here) if label else inside & (numbers != here))
+                if here
+                else inside
+            )
         if boxes is not None:
             x0, y0, x1, y1 = (round(v) for v in boxes)
             inside[y0:y1, x0:x1] |= numbers[y0:y1, x0:x1] > 0
-        away = ndimage.distance_transform_edt(~inside) if inside.any() else np.full(slice_.shape, 99.0)
+        away = (
+            ndimage.distance_transform_edt(~inside) if inside.any() else np.full(slice_.shape, 99.0)
+        )
         logits = (np.where(inside, 8.0, 4.0 - away if self.rim else -8.0)).astype(np.float32)
         tile = self.tiles()[0]
         part = (slice(0, slice_.shape[0]), slice(0, slice_.shape[1]))
-        return PromptAnswer(slice_.shape, part, logits[None], np.array([0.9], np.float32), tile, torch.zeros(1, 1, 1, 1))
+        return PromptAnswer(
+            slice_.shape,
+            part,
+            logits[None],
+            np.array([0.9], np.float32),
+            tile,
+            torch.zeros(1, 1, 1, 1),
+        )
 
     def embed(self, tile, slice_=None) -> Embedding:
         """Two features: grey, and what is missing to white; one cell for each 16 pixels."""
-        grey = torch.from_numpy(np.pad((slice_ or self.current()).grey, ((0, 0), (0, 0))))[None, None]
+        grey = torch.from_numpy(np.pad((slice_ or self.current()).grey, ((0, 0), (0, 0))))[
+            None, None
+        ]
         small = torch.nn.functional.adaptive_avg_pool2d(grey, (tile.height // 16, tile.width // 16))
         return Embedding(torch.cat([small, 1 - small], 1), torch.zeros(1))
 
     def embed_steps(self, slice_=None):  # noqa: ARG002  # whatever it is
         yield Progress(0, 1, "embedding")
 
-    def segment_steps(self, names=None, shifts=None):
+    def segment_steps(self, names=None, threshold_offsets=None):
         """Call what is bright, the brighter the higher the shift, the first class asked for."""
         yield Progress(0, 1, "segmenting")
         spec = next(c for c in self.classes if c.name == names[0])
-        return np.where(self.current().grey > 0.5 + (shifts or {}).get(spec.name, 0.0) / 10, spec.id, 0).astype(np.uint8)
+        return np.where(
+            self.current().grey > 0.5 + (threshold_offsets or {}).get(spec.name, 0.0) / 10,
+            spec.id,
+            0,
+        ).astype(np.uint8)
 
     def teach(self, name, foreground, background=None):  # noqa: ARG002  # learns nothing
         assert foreground.shape == self.current().shape

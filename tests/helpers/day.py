@@ -91,7 +91,11 @@ def segment(desk: Desk, predict: Predict) -> Iterator[Act]:
 
     for z in SLICES:
         for value, name in NAMES.items():
-            yield Act(f"segment {name} on slice {z}", partial(desk.segment, z, name), becomes(partial(expected, z, value)))
+            yield Act(
+                f"segment {name} on slice {z}",
+                partial(desk.segment, z, name),
+                becomes(partial(expected, z, value)),
+            )
 
 
 def brush(desk: Desk) -> Iterator[Act]:
@@ -110,13 +114,21 @@ def parts(desk: Desk) -> Iterator[Act]:
     """An object is split, merged again, cut along a line; a part is relabelled, the other deleted."""
     z, y, x = free_place(desk.labels(), SLICES[3], VESICLE)
     left, right = (z, y, x - 7), (z, y, x + 7)
-    yield Act("paint a bar", partial(desk.paint, left, right, VESICLE, 9), stroke(left, right, VESICLE, 9))
+    yield Act(
+        "paint a bar", partial(desk.paint, left, right, VESICLE, 9), stroke(left, right, VESICLE, 9)
+    )
     yield Act("split", partial(desk.use, Qt.Key.Key_K, left, right), parted(left, right))
     yield Act("merge", partial(desk.use, Qt.Key.Key_J, left, right), joined(left, right))
     yield Act("cut", partial(cut, desk, (z, y - 9, x), (z, y + 9, x)), parted(left, right))
-    yield Act("relabel", partial(relabel, desk, left, MITO), becomes(lambda b: np.where(piece_at(b == VESICLE, left), MITO, b)))
     yield Act(
-        "delete", partial(desk.use, Qt.Key.Key_D, right, shift=True), becomes(lambda b: np.where(piece_at(b == VESICLE, right), 0, b))
+        "relabel",
+        partial(relabel, desk, left, MITO),
+        becomes(lambda b: np.where(piece_at(b == VESICLE, left), MITO, b)),
+    )
+    yield Act(
+        "delete",
+        partial(desk.use, Qt.Key.Key_D, right, shift=True),
+        becomes(lambda b: np.where(piece_at(b == VESICLE, right), 0, b)),
     )
 
 
@@ -130,7 +142,7 @@ def cut(desk: Desk, start: Voxel, end: Voxel) -> None:
 
 
 def relabel(desk: Desk, voxel: Voxel, value: int) -> None:
-    """Give an object another class."""
+    """Return an object another class."""
     desk.layer.selected_label = value
     desk.use(Qt.Key.Key_C, voxel, shift=True)
 
@@ -143,17 +155,27 @@ def shapes(desk: Desk) -> Iterator[Act]:
         ("shrink", Qt.Key.Key_G, True, shrunk),
     ):
         seed = large_object(desk.labels(), MITO)
-        yield Act(name, partial(desk.use, key, seed, shift=shift), becomes(within(MITO, seed, change)))
+        yield Act(
+            name, partial(desk.use, key, seed, shift=shift), becomes(within(MITO, seed, change))
+        )
     seed = large_object(desk.labels(), MITO)
     spot = free_place(desk.labels(), seed[0], MITO)
-    yield Act("paint a speck", partial(desk.paint, spot, spot, MITO, 5), stroke(spot, spot, MITO, 5))
+    yield Act(
+        "paint a speck", partial(desk.paint, spot, spot, MITO, 5), stroke(spot, spot, MITO, 5)
+    )
     small = becomes(without(MITO, seed[0], lambda sizes: sizes < SMALLEST))
     yield Act("delete small", partial(desk.use, Qt.Key.Key_F, seed, shift=True), small)
-    yield Act("paint a speck", partial(desk.paint, spot, spot, MITO, 5), stroke(spot, spot, MITO, 5))
+    yield Act(
+        "paint a speck", partial(desk.paint, spot, spot, MITO, 5), stroke(spot, spot, MITO, 5)
+    )
     largest = becomes(without(MITO, seed[0], lambda sizes: np.arange(len(sizes)) != sizes.argmax()))
     yield Act("keep largest", partial(desk.use, Qt.Key.Key_U, seed), largest)
     seed = large_object(desk.labels(), MITO)
-    yield Act("grow through all slices", partial(through_all_slices, desk, seed), becomes(grown_through_slices(seed, SIZE[0] / SIZE[1])))
+    yield Act(
+        "grow through all slices",
+        partial(through_all_slices, desk, seed),
+        becomes(grown_through_slices(seed, SIZE[0] / SIZE[1])),
+    )
 
 
 def through_all_slices(desk: Desk, seed: Voxel) -> None:
@@ -179,15 +201,25 @@ def lock(desk: Desk, predict: Predict) -> Iterator[Act]:
     yield Act("lock", partial(desk.use, Qt.Key.Key_B, seed, shift=True), stays, 0)
     yield Act("delete what is locked", partial(desk.use, Qt.Key.Key_D, seed, shift=True), stays, 0)
     large = large_object(desk.labels(), MITO)
-    yield Act("delete", partial(desk.use, Qt.Key.Key_D, large, shift=True), becomes(lambda b: np.where(piece_at(b == MITO, large), 0, b)))
+    yield Act(
+        "delete",
+        partial(desk.use, Qt.Key.Key_D, large, shift=True),
+        becomes(lambda b: np.where(piece_at(b == MITO, large), 0, b)),
+    )
 
     def expected(before: Array) -> Array:
         after, found = before.copy(), predict(large[0], NAMES[MITO])
-        wanted = np.where(found == MITO, MITO, np.where(before[large[0]] == MITO, 0, before[large[0]]))
+        wanted = np.where(
+            found == MITO, MITO, np.where(before[large[0]] == MITO, 0, before[large[0]])
+        )
         after[large[0]] = np.where(before[large[0]] == MEMBRANE, MEMBRANE, wanted)
         return after
 
-    yield Act("segment over everything but what is locked", partial(replace, desk, large[0]), becomes(expected))
+    yield Act(
+        "segment over everything but what is locked",
+        partial(replace, desk, large[0]),
+        becomes(expected),
+    )
 
 
 def replace(desk: Desk, z: int) -> None:
@@ -209,7 +241,11 @@ def review(desk: Desk) -> Iterator[Act]:
 
     yield Act("review", partial(mark, desk, z), reviewed, 0)
     middle = deepest(desk.labels()[z] == MITO, z, 3.0)
-    yield Act("erase in the reviewed slice", partial(desk.paint, middle, middle, 0, 5), stroke(middle, middle, 0, 5))
+    yield Act(
+        "erase in the reviewed slice",
+        partial(desk.paint, middle, middle, 0, 5),
+        stroke(middle, middle, 0, 5),
+    )
     yield Act("segment the reviewed slice", partial(replace, desk, z), stays, 0)
 
 
@@ -227,9 +263,16 @@ def propagate(desk: Desk) -> Iterator[Act]:
     def written(before: Array, after: Array) -> None:
         expected = before.copy()
         for number, patch in objects:
-            rows, columns = (slice(start, start + n) for start, n in zip((patch.y, patch.x), patch.mask.shape, strict=True))
+            rows, columns = (
+                slice(start, start + n)
+                for start, n in zip((patch.y, patch.x), patch.mask.shape, strict=True)
+            )
             inside = expected[number, rows, columns]
-            free = patch.mask & (inside != MEMBRANE) & (np.asarray(desk.keeper.project.reviewed)[number, rows, columns] == 0)
+            free = (
+                patch.mask
+                & (inside != MEMBRANE)
+                & (np.asarray(desk.keeper.project.reviewed)[number, rows, columns] == 0)
+            )
             inside[free] = OBJECT
         np.testing.assert_array_equal(after, expected)
 
@@ -249,7 +292,7 @@ def prompt(desk: Desk, voxel: Voxel) -> None:
 
 
 def accept(desk: Desk, voxel: Voxel, objects: list[tuple[int, Any]]) -> None:
-    """Give the object pointed at to a class."""
+    """Return the object pointed at to a class."""
     prompt(desk, voxel)
     objects[:] = [(voxel[0], desk.prompting.found.patch)]
     desk.press(Qt.Key.Key_Return)
@@ -258,9 +301,9 @@ def accept(desk: Desk, voxel: Voxel, objects: list[tuple[int, Any]]) -> None:
 
 
 def carry(desk: Desk, voxel: Voxel, objects: list[tuple[int, Any]]) -> None:
-    """Give the object pointed at to a class, on the slices beside it, too."""
+    """Return the object pointed at to a class, on the slices beside it, too."""
     prompt(desk, voxel)
-    desk.prompting.carry_at_most(3)
+    desk.prompting.limit_propagation(3)
     write = desk.session._receivers["carry"]
 
     def look(carried: Any) -> None:

@@ -20,7 +20,11 @@ from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.widget import ScSAMWidget
 
-SHIFT, CTRL, NONE = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.NoModifier
+SHIFT, CTRL, NONE = (
+    Qt.KeyboardModifier.ShiftModifier,
+    Qt.KeyboardModifier.ControlModifier,
+    Qt.KeyboardModifier.NoModifier,
+)
 LEFT = Qt.MouseButton.LeftButton
 PATIENCE = 120.0
 """Seconds after which something that should happen is taken not to happen."""
@@ -70,7 +74,17 @@ class Desk:
         """Wait until nothing is worked on."""
         network, correcting = self.session._worker, self.tools._work
         hands = correcting.worker
-        self.wait(lambda: not (network.busy() or network._small or hands.busy() or hands._small or correcting._waiting))
+        self.wait(
+            lambda: (
+                not (
+                    network.busy()
+                    or network._small
+                    or hands.busy()
+                    or hands._small
+                    or correcting._waiting
+                )
+            )
+        )
 
     # What is open
 
@@ -81,7 +95,7 @@ class Desk:
         self.finish()
 
     def new_project(self, path: Any) -> None:
-        """Make a project for the image."""
+        """Create a project for the image."""
         self.keeper.new(str(path))
         self._enter()
 
@@ -113,9 +127,11 @@ class Desk:
         self.rest(0)
 
     def at(self, voxel: Sequence[float]) -> QPoint:
-        """Give where a voxel of the image lies on the canvas."""
+        """Return where a voxel of the image lies on the canvas."""
         _, y, x = self.session.image.data_to_world(voxel)
-        column, row = self.canvas.view.scene.node_transform(self.canvas._scene_canvas.scene).map([x, y, 0, 1])[:2]
+        column, row = self.canvas.view.scene.node_transform(self.canvas._scene_canvas.scene).map(
+            [x, y, 0, 1]
+        )[:2]
         return QPoint(round(column), round(row))
 
     def point(self, voxel: Voxel) -> None:
@@ -128,7 +144,9 @@ class Desk:
         for aside in (2, 0):
             QTest.mouseMove(self.canvas.native, self.at(voxel) + QPoint(aside, 0))
             QApplication.processEvents()
-        return [round(i) for i in self.session.image.world_to_data(self.viewer.cursor.position)][1:] == list(voxel[1:])
+        return [round(i) for i in self.session.image.world_to_data(self.viewer.cursor.position)][
+            1:
+        ] == list(voxel[1:])
 
     def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = NONE) -> None:
         """Press a key on the canvas."""

@@ -23,7 +23,7 @@ class NothingThereError(LookupError):
 
 
 def becomes(expected: Callable[[Array], Array]) -> Check:
-    """Make a check out of what must come."""
+    """Create a check out of what must come."""
     return lambda before, after: np.testing.assert_array_equal(after, expected(before))
 
 
@@ -41,7 +41,7 @@ def pieces(mask: Array) -> tuple[Array, int]:
 
 
 def piece_at(mask: Array, voxel: Voxel) -> Array:
-    """Give what hangs together with a voxel in its slice, as a mask of the volume."""
+    """Return what hangs together with a voxel in its slice, as a mask of the volume."""
     numbers = pieces(mask[voxel[0]])[0]
     found = np.zeros(mask.shape, bool)
     found[voxel[0]] = numbers == numbers[voxel[1:]]
@@ -49,7 +49,7 @@ def piece_at(mask: Array, voxel: Voxel) -> Array:
 
 
 def depth(mask: Array) -> Array:
-    """Give how far each pixel of a flat mask is from what lies outside it, the border of the picture included."""
+    """Return how far each pixel of a flat mask is from what lies outside it, the border of the picture included."""
     return ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
 
 
@@ -87,14 +87,18 @@ def rim(labels: Array, value: int, voxel: Voxel) -> Voxel:
 # What must come
 
 
-def within(value: int, seed: Voxel, change: Callable[[Array, Array], Array]) -> Callable[[Array], Array]:
+def within(
+    value: int, seed: Voxel, change: Callable[[Array, Array], Array]
+) -> Callable[[Array], Array]:
     """Say what becomes of the object at a voxel, and of nothing else: the change gets slice and mask, and gives another mask."""
 
     def expected(before: Array) -> Array:
         after, z = before.copy(), seed[0]
         mask = piece_at(before == value, seed)[z]
         wanted = change(before[z], mask)
-        after[z] = np.where(wanted & (before[z] == 0), value, np.where(mask & ~wanted, 0, before[z]))
+        after[z] = np.where(
+            wanted & (before[z] == 0), value, np.where(mask & ~wanted, 0, before[z])
+        )
         return after
 
     return expected
@@ -102,7 +106,10 @@ def within(value: int, seed: Voxel, change: Callable[[Array, Array], Array]) -> 
 
 def smoothed(_plane: Array, mask: Array) -> Array:
     """Round a mask off."""
-    return ndimage.gaussian_filter(mask[None].astype(np.float32), BY, mode="nearest", truncate=3)[0] >= 0.5
+    return (
+        ndimage.gaussian_filter(mask[None].astype(np.float32), BY, mode="nearest", truncate=3)[0]
+        >= 0.5
+    )
 
 
 def grown(_plane: Array, mask: Array) -> Array:

@@ -27,14 +27,22 @@ def mobile_sam_shapes() -> dict[str, tuple[int, ...]]:
     def conv(name: str, out: int, *kernel: int) -> None:
         shapes[f"{name}.c.weight"] = (out, *kernel)
         norm(f"{name}.bn", out)
-        shapes.update({f"{name}.bn.running_mean": (out,), f"{name}.bn.running_var": (out,), f"{name}.bn.num_batches_tracked": ()})
+        shapes.update(
+            {
+                f"{name}.bn.running_mean": (out,),
+                f"{name}.bn.running_var": (out,),
+                f"{name}.bn.num_batches_tracked": (),
+            }
+        )
 
     def linear(name: str, out: int, channels: int) -> None:
         shapes.update({f"{name}.weight": (out, channels), f"{name}.bias": (out,)})
 
     conv("patch_embed.seq.0", 32, 3, 3, 3)
     conv("patch_embed.seq.2", 64, 32, 3, 3)
-    for layer, (width, depth, heads, window) in enumerate(zip(WIDTHS, DEPTHS, HEADS, WINDOWS, strict=True)):
+    for layer, (width, depth, heads, window) in enumerate(
+        zip(WIDTHS, DEPTHS, HEADS, WINDOWS, strict=True)
+    ):
         for block in (f"layers.{layer}.blocks.{i}" for i in range(depth)):
             if layer == 0:
                 conv(f"{block}.conv1", 4 * width, width, 1, 1)
@@ -69,8 +77,16 @@ def write_mobile_sam(path: Path) -> Path:
 
     with torch.random.fork_rng():
         torch.manual_seed(2)
-        weights = {f"image_encoder.{name}": _sane(name, shape) for name, shape in mobile_sam_shapes().items()}
-        prompts = PromptEncoder(embed_dim=256, image_embedding_size=(64, 64), input_image_size=(1024, 1024), mask_in_chans=16)
+        weights = {
+            f"image_encoder.{name}": _sane(name, shape)
+            for name, shape in mobile_sam_shapes().items()
+        }
+        prompts = PromptEncoder(
+            embed_dim=256,
+            image_embedding_size=(64, 64),
+            input_image_size=(1024, 1024),
+            mask_in_chans=16,
+        )
         transformer = TwoWayTransformer(depth=2, embedding_dim=256, mlp_dim=2048, num_heads=8)
         decoder = MaskDecoder(transformer_dim=256, transformer=transformer)
     for prefix, part in (("prompt_encoder", prompts), ("mask_decoder", decoder)):
@@ -103,8 +119,19 @@ class Server:
 
     def entry(self, **changes: object) -> Download:
         """The file as the registry would tell of it."""
-        known = {"url": f"{self.url}/tiny_sam.pt", "size": len(self.content), "sha256": hashlib.sha256(self.content).hexdigest()}
-        return Download("tiny_sam", "A tiny SAM", "vit_t", "CC0-1.0", "made by a test", RemoteFile.from_dict(known | changes))
+        known = {
+            "url": f"{self.url}/tiny_sam.pt",
+            "size": len(self.content),
+            "sha256": hashlib.sha256(self.content).hexdigest(),
+        }
+        return Download(
+            "tiny_sam",
+            "A tiny SAM",
+            "vit_t",
+            "CC0-1.0",
+            "made by a test",
+            RemoteFile.from_dict(known | changes),
+        )
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         asked = request.headers.get("Range")
@@ -113,12 +140,16 @@ class Server:
         body = self.content[start:]
         request.send_response(206 if start else 200)
         if start:
-            request.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
+            request.send_header(
+                "Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}"
+            )
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         with contextlib.suppress(ConnectionError):  # who asked may have seen enough
             for piece in range(0, len(body) if self.cut_after is None else self.cut_after, 1 << 20):
-                request.wfile.write(body[piece : min(piece + (1 << 20), self.cut_after or len(body))])
+                request.wfile.write(
+                    body[piece : min(piece + (1 << 20), self.cut_after or len(body))]
+                )
                 time.sleep(self.pause)
 
 

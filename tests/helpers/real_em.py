@@ -21,7 +21,9 @@ Predict = Callable[[int, str], np.ndarray]
 
 def write_real_em(emdata: Path, folder: Path) -> Path:
     """Write a corner of the real stack, which shows mitochondria on every slice, as an image that does not lie at the origin."""
-    corner = tifffile.imread(emdata / "hippocampus_stack" / "raw.tif", key=range(40, 50))[:, 200:360, 240:432]
+    corner = tifffile.imread(emdata / "hippocampus_stack" / "raw.tif", key=range(40, 50))[
+        :, 200:360, 240:432
+    ]
     list(copy_image(folder / "cell.zarr", corner, SIZE, ORIGIN))
     return folder / "cell.zarr"
 
@@ -39,7 +41,7 @@ def library(image: Path) -> Predict:
 
     @cache
     def predict(z: int, name: str) -> np.ndarray:
-        predictor.look_at(predictor.prepare(volume.data[z], SIZE, contrast=contrast, key=z))
+        predictor.set_slice(predictor.prepare(volume.data[z], SIZE, contrast=contrast, key=z))
         return predictor.segment([name])
 
     return predict

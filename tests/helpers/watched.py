@@ -36,11 +36,24 @@ class Log:
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
-    def add(self, kind: str, name: str = "", data: np.ndarray | None = None, slices: Sequence[int] | None = None, text: str = "") -> None:
+    def add(
+        self,
+        kind: str,
+        name: str = "",
+        data: np.ndarray | None = None,
+        slices: Sequence[int] | None = None,
+        text: str = "",
+    ) -> None:
         """Add a record; without slices, the data are the whole array."""
         raw = np.zeros(0, np.uint8) if data is None else np.ascontiguousarray(data)
         places = list(range(len(raw)) if slices is None else slices)
-        head = {"kind": kind, "time": time.monotonic(), "name": name, "slices": places, "text": text}
+        head = {
+            "kind": kind,
+            "time": time.monotonic(),
+            "name": name,
+            "slices": places,
+            "text": text,
+        }
         line = json.dumps({**head, "shape": raw.shape, "dtype": raw.dtype.str})
         os.write(self._file, line.encode() + b"\n" + raw.tobytes())
 

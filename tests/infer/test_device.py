@@ -16,8 +16,13 @@ def machine(monkeypatch: pytest.MonkeyPatch, gpus: int = 0, mps: bool = False) -
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
 
 
-@pytest.mark.parametrize(("gpus", "mps", "chosen"), [(0, False, "cpu"), (0, True, "mps"), (1, False, "cuda"), (2, True, "cuda")])
-def test_auto_takes_the_fastest(monkeypatch: pytest.MonkeyPatch, gpus: int, mps: bool, chosen: str) -> None:
+@pytest.mark.parametrize(
+    ("gpus", "mps", "chosen"),
+    [(0, False, "cpu"), (0, True, "mps"), (1, False, "cuda"), (2, True, "cuda")],
+)
+def test_auto_takes_the_fastest(
+    monkeypatch: pytest.MonkeyPatch, gpus: int, mps: bool, chosen: str
+) -> None:
     machine(monkeypatch, gpus, mps)
     assert choose_device().type == chosen
 
@@ -48,16 +53,26 @@ def test_unknown_names_are_told(name: str) -> None:
 
 
 @pytest.mark.parametrize(("able", "used"), [(False, torch.float32), (True, torch.bfloat16)])
-def test_cpus_use_bfloat16_where_they_multiply_it(monkeypatch: pytest.MonkeyPatch, able: bool, used: torch.dtype) -> None:
+def test_cpus_use_bfloat16_where_they_multiply_it(
+    monkeypatch: pytest.MonkeyPatch, able: bool, used: torch.dtype
+) -> None:
     monkeypatch.setattr(device, "has_bfloat16", lambda: able)
     with precision(torch.device("cpu")):
         assert torch.nn.Linear(2, 2)(torch.ones(1, 2)).dtype == used
 
 
 @pytest.mark.parametrize(
-    ("knows", "able"), [({}, False), ({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx2": True}, False)]
+    ("knows", "able"),
+    [
+        ({}, False),
+        ({"avx512_bf16": True}, True),
+        ({"amx_bf16": True}, True),
+        ({"avx2": True}, False),
+    ],
 )
-def test_bfloat16_of_a_cpu(monkeypatch: pytest.MonkeyPatch, knows: dict[str, bool], able: bool) -> None:
+def test_bfloat16_of_a_cpu(
+    monkeypatch: pytest.MonkeyPatch, knows: dict[str, bool], able: bool
+) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: knows, raising=False)
     assert has_bfloat16() is able
 
@@ -68,7 +83,9 @@ def test_a_torch_that_cannot_tell_has_no_bfloat16(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(("bf16", "half"), [(True, torch.bfloat16), (False, torch.float16)])
-def test_cards_use_the_half_precision_they_know(monkeypatch: pytest.MonkeyPatch, bf16: bool, half: torch.dtype) -> None:
+def test_cards_use_the_half_precision_they_know(
+    monkeypatch: pytest.MonkeyPatch, bf16: bool, half: torch.dtype
+) -> None:
     asked = []
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: bf16)
     monkeypatch.setattr(torch, "autocast", lambda *arguments: asked.append(arguments))

@@ -49,7 +49,9 @@ def test_what_was_kept_is_read_back_in_another_process_too(cache: DiskCache) -> 
     assert cache.bytes("b") == 0
 
 
-def test_it_is_a_sharded_zarr_array_of_fp16_with_checksums(cache: DiskCache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_a_sharded_zarr_array_of_fp16_with_checksums(
+    cache: DiskCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(disk_cache, "SHARD_BYTES", 4 * values(0).nbytes)
     for tile in range(9):
         cache.put("a", tile, 9, values(tile))
@@ -67,15 +69,22 @@ def flip(data: bytes) -> bytes:
     return data[:100] + bytes([data[100] ^ 1]) + data[101:]
 
 
-@pytest.mark.parametrize("damage", [flip, lambda data: data[: len(data) // 2], lambda _: b"", lambda data: bytes(len(data))])
+@pytest.mark.parametrize(
+    "damage",
+    [flip, lambda data: data[: len(data) // 2], lambda _: b"", lambda data: bytes(len(data))],
+)
 @pytest.mark.parametrize("where", ["shard", "header"])
-def test_what_is_damaged_or_cut_off_is_missing_and_can_be_kept_anew(cache: DiskCache, damage, where: str) -> None:
+def test_what_is_damaged_or_cut_off_is_missing_and_can_be_kept_anew(
+    cache: DiskCache, damage, where: str
+) -> None:
     for tile in range(2):
         cache.put("a", tile, 2, values(tile))
     file = shards(cache)[0] if where == "shard" else cache.root / "a" / "zarr.json"
     file.write_bytes(damage(file.read_bytes()))
     found = cache.get("a", 0, CELLS)
-    assert found is None or np.array_equal(found, values(0))  # a bit in the header's white space is no damage
+    assert found is None or np.array_equal(
+        found, values(0)
+    )  # a bit in the header's white space is no damage
     for tile in range(2):
         cache.put("a", tile, 2, values(tile))
         np.testing.assert_array_equal(cache.get("a", tile, CELLS), values(tile))
@@ -106,7 +115,9 @@ def test_what_is_not_finite_is_not_kept(cache: DiskCache) -> None:
 def test_slices_longest_unused_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1_000_000))
     real = os.utime
-    monkeypatch.setattr("os.utime", lambda path: real(path, (now := next(clock), now)))  # file systems tell times in coarse steps
+    monkeypatch.setattr(
+        "os.utime", lambda path: real(path, (now := next(clock), now))
+    )  # file systems tell times in coarse steps
     one = DiskCache(tmp_path / "one", ROOMY)
     one.put("a", 0, 1, values(0))
     cache = DiskCache(tmp_path / "embeddings", 4 * one.bytes())
@@ -114,7 +125,12 @@ def test_slices_longest_unused_go_first(tmp_path: Path, monkeypatch: pytest.Monk
         cache.put(name, 0, 1, values(number))
     np.testing.assert_array_equal(cache.get("a", 0, CELLS), values(0))
     cache.put("d", 0, 1, values(3))
-    assert {name: cache.get(name, 0, CELLS) is not None for name in "abcd"} == {"a": True, "b": False, "c": True, "d": True}
+    assert {name: cache.get(name, 0, CELLS) is not None for name in "abcd"} == {
+        "a": True,
+        "b": False,
+        "c": True,
+        "d": True,
+    }
     for number in range(20):
         cache.put(f"more{number}", 0, 1, values(number))
         assert cache.bytes() <= cache.limit
@@ -135,7 +151,10 @@ def keep_all(root: Path, tiles: list[int]) -> None:
 @pytest.mark.slow
 def test_two_processes_that_write_one_shard_lose_nothing(cache: DiskCache) -> None:
     context = multiprocessing.get_context("spawn")
-    others = [context.Process(target=keep_all, args=(cache.root, tiles)) for tiles in ([0, 1, 2, 3], [7, 6, 5, 4])]
+    others = [
+        context.Process(target=keep_all, args=(cache.root, tiles))
+        for tiles in ([0, 1, 2, 3], [7, 6, 5, 4])
+    ]
     for other in others:
         other.start()
     for other in others:
@@ -163,7 +182,9 @@ def test_a_full_disk_ends_the_keeping_with_one_line(
     np.testing.assert_array_equal(cache.get("a", 0, CELLS), values(0))
 
 
-def test_a_place_that_cannot_be_written_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_place_that_cannot_be_written_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "file").write_text("not a folder")
     cache = DiskCache(tmp_path / "file" / "embeddings", ROOMY)
     assert cache.get("a", 0, CELLS) is None
@@ -185,8 +206,12 @@ def test_another_process_that_never_ends_writing_is_not_waited_for(
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize(("text", "limit"), [("2.5", 2_500_000_000), ("", int(DEFAULT_CACHE_GB * 1e9)), ("0", None)])
-def test_the_user_sets_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, limit: int | None) -> None:
+@pytest.mark.parametrize(
+    ("text", "limit"), [("2.5", 2_500_000_000), ("", int(DEFAULT_CACHE_GB * 1e9)), ("0", None)]
+)
+def test_the_user_sets_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, limit: int | None
+) -> None:
     monkeypatch.setenv("NAPARI_SCSAM_CACHE_GB", text)
     monkeypatch.setenv("NAPARI_SCSAM_CACHE", str(tmp_path))
     cache = default_cache()

@@ -33,7 +33,9 @@ def test_each_gets_its_share_of_the_threads_and_gives_it_back() -> None:
     try:
         with side_by_side(2) as run:
             assert run(lambda _: torch.get_num_threads(), [0, 0]) == [2, 2]
-            assert run(lambda _: (torch.get_num_threads(), threading.current_thread().name), [0]) == [(4, threading.current_thread().name)]
+            assert run(
+                lambda _: (torch.get_num_threads(), threading.current_thread().name), [0]
+            ) == [(4, threading.current_thread().name)]
             assert torch.get_num_threads() == 4
             with pytest.raises(ZeroDivisionError):
                 run(lambda n: 1 / n, [0, 1])

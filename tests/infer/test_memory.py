@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.infer.memory import Load, is_out_of_memory
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.model import EncoderFeatures, ScSAM
+from napari_scsam.steps import Progress
 
 CPU = torch.device("cpu")
 CUDA_SAYS = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
@@ -24,7 +25,12 @@ CUDA_SAYS = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2
     [
         (CUDA_SAYS, True),
         (RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"), True),
-        (RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried 4 bytes"), True),
+        (
+            RuntimeError(
+                "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried 4 bytes"
+            ),
+            True,
+        ),
         (MemoryError(), True),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
         (UserError("the image is empty"), False),
@@ -54,7 +60,10 @@ class Small:
 
 
 def test_the_batch_is_halved_first(
-    predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    predictor: Predictor,
+    blobs: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     predictor.set_image(blobs)
     whole = predictor.class_logits()
@@ -74,7 +83,9 @@ def test_the_batch_is_halved_first(
     assert predictor.load.tile == 128
 
 
-def test_then_the_tile(predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_then_the_tile(
+    predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     predictor.load = Load(CPU, 256)
     device = Small(predictor, 130 * 130, monkeypatch)
     predictor.set_image(blobs)
@@ -85,18 +96,26 @@ def test_then_the_tile(predictor: Predictor, blobs: np.ndarray, monkeypatch: pyt
     assert predictor.is_embedded()
 
 
-def test_all_views_go_on_with_smaller_tiles(predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    predictor.load, predictor.careful = Load(CPU, 256), True
+def test_all_views_go_on_with_smaller_tiles(
+    predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor.load, predictor.tta = Load(CPU, 256), True
     Small(predictor, 130 * 130, monkeypatch)
     predictor.set_image(blobs)
     steps = [step for step in predictor.logits_steps() if "out of memory" not in step.what]
     assert predictor.load.tile == 128
-    assert steps[-1].done == steps[-1].total == sum(len(predictor.tiles(view)) for view in predictor.seen(predictor.current()))
+    assert (
+        steps[-1].done
+        == steps[-1].total
+        == sum(len(predictor.tiles(view)) for view in predictor.seen(predictor.current()))
+    )
     assert [step.done for step in steps] == sorted(step.done for step in steps)
     assert predictor.is_embedded()
 
 
-def test_clicks_and_strokes_go_on_as_well(predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clicks_and_strokes_go_on_as_well(
+    predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("napari_scsam.infer.teach.STEPS", 1)
     predictor.load = Load(CPU, 512)
     Small(predictor, 130 * 130, monkeypatch)
@@ -108,7 +127,9 @@ def test_clicks_and_strokes_go_on_as_well(predictor: Predictor, blobs: np.ndarra
     assert predictor.teach("granule", stroke).name == "granule"
 
 
-def test_when_nothing_helps_the_error_comes_out(predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_nothing_helps_the_error_comes_out(
+    predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Small(predictor, 0, monkeypatch)
     predictor.set_image(blobs)
     with pytest.raises(torch.cuda.OutOfMemoryError):
@@ -130,7 +151,9 @@ def test_other_errors_come_out_at_once() -> None:
     assert (begun, load.batch) == ([1], 8)
 
 
-def test_a_gpu_gets_several_tiles_in_a_batch_and_a_cpu_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_gets_several_tiles_in_a_batch_and_a_cpu_side_by_side(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     gpu = Load(torch.device("cuda"), 512)
     assert (gpu.batch > 1, gpu.lanes) == (True, 1)
     for threads, lanes in ((1, 1), (2, 2), (8, 2), (16, 4), (64, 4)):

@@ -3,7 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_scsam.infer.patch import Patch, agreement, crop, deepest, largest_region, without_crumbs
+from napari_scsam.infer.patch import (
+    Patch,
+    agreement,
+    crop,
+    deepest,
+    largest_region,
+    remove_small_components,
+)
 
 
 def test_agreement_of_masks_on_different_parts_of_a_slice():
@@ -37,10 +44,10 @@ def test_crumbs_go_unless_they_are_pointed_at():
     crumbs = np.zeros_like(mask)
     crumbs[0:3, 30:33] = crumbs[30:33, 0:3] = True
     patch = Patch(mask | crumbs, 100, 200)
-    assert np.array_equal(without_crumbs(patch).mask, mask)
-    kept = without_crumbs(patch, [(231.2, 101.4), (999.0, 0.0), (205.0, 105.0)])
+    assert np.array_equal(remove_small_components(patch).mask, mask)
+    kept = remove_small_components(patch, [(231.2, 101.4), (999.0, 0.0), (205.0, 105.0)])
     assert kept.mask.sum() == mask.sum() + 9
     assert kept.mask[1, 31]
     assert (kept.y, kept.x) == (100, 200)
     one = Patch(mask[:28], 0, 0)
-    assert without_crumbs(one) is one
+    assert remove_small_components(one) is one

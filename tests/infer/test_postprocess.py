@@ -12,9 +12,13 @@ from napari_scsam.infer.postprocess import keep_only, label_dtype, label_map
 CLASSES = (ClassSpec(1, "a"), ClassSpec(4, "b"), ClassSpec(9, "c"))
 
 
-@pytest.mark.parametrize(("highest", "dtype"), [(1, "u1"), (255, "u1"), (256, "u2"), (65535, "u2"), (65536, "u4")])
+@pytest.mark.parametrize(
+    ("highest", "dtype"), [(1, "u1"), (255, "u1"), (256, "u2"), (65535, "u2"), (65536, "u4")]
+)
 def test_the_smallest_type_that_holds_every_id(highest: int, dtype: str) -> None:
-    assert label_dtype([ClassSpec(highest, "a"), ClassSpec(1, "b")] if highest > 1 else [ClassSpec(1, "b")]) == np.dtype(dtype)
+    assert label_dtype(
+        [ClassSpec(highest, "a"), ClassSpec(1, "b")] if highest > 1 else [ClassSpec(1, "b")]
+    ) == np.dtype(dtype)
 
 
 def test_the_likeliest_class_wins_and_background_is_zero() -> None:
@@ -25,7 +29,11 @@ def test_the_likeliest_class_wins_and_background_is_zero() -> None:
 
 
 def test_a_look_up_gives_what_the_logits_give() -> None:
-    classes = (ClassSpec(1, "whole"), ClassSpec(4, "part", part_of="whole"), ClassSpec(300, "other"))
+    classes = (
+        ClassSpec(1, "whole"),
+        ClassSpec(4, "part", part_of="whole"),
+        ClassSpec(300, "other"),
+    )
     logits = np.random.default_rng(0).normal(size=(3, 5, 6)).astype(np.float32)
     every = label_map(logits, classes, classes)
     for wanted in (classes, classes[:1], classes[1:], classes[::-2]):
@@ -66,14 +74,22 @@ def test_a_part_goes_with_its_whole_unless_it_is_asked_for() -> None:
 
 
 def test_a_part_lies_within_its_reach_of_the_whole() -> None:
-    classes = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "boundary", part_of="mitochondrion", reach=20), ClassSpec(4, "membrane"))
+    classes = (
+        ClassSpec(1, "mitochondrion"),
+        ClassSpec(2, "boundary", part_of="mitochondrion", reach=20),
+        ClassSpec(4, "membrane"),
+    )
     logits = np.full((3, 9, 40), -1, np.float32)
     logits[0, :, 10:12] = 3
     logits[1, :, 12:40] = 2
     logits[2, :, 30:] = 1
-    near = [0] * 10 + [1] * 2 + [2] * 4 + [0] * 14 + [4] * 10  # beyond it the next likeliest, or nothing
+    near = (
+        [0] * 10 + [1] * 2 + [2] * 4 + [0] * 14 + [4] * 10
+    )  # beyond it the next argmax_or_background, or nothing
     assert (label_map(logits, classes, classes, (5.0, 5.0)) == near).all()
-    assert (label_map(logits, classes, classes[:1], (5.0, 5.0)) == [0] * 10 + [1] * 6 + [0] * 24).all()
+    assert (
+        label_map(logits, classes, classes[:1], (5.0, 5.0)) == [0] * 10 + [1] * 6 + [0] * 24
+    ).all()
     far = [0] * 10 + [1] * 2 + [2] * 28
     assert (label_map(logits, classes, classes) == far).all()  # of unknown size
     anywhere = tuple(replace(spec, reach=0.0) for spec in classes)
@@ -85,7 +101,11 @@ def test_a_part_lies_within_its_reach_of_the_whole() -> None:
 
 
 def test_crumbs_go_to_the_next_likeliest_class() -> None:
-    classes = (ClassSpec(1, "mitochondrion", smallest=400), ClassSpec(2, "boundary", part_of="mitochondrion"), ClassSpec(4, "membrane"))
+    classes = (
+        ClassSpec(1, "mitochondrion", smallest=400),
+        ClassSpec(2, "boundary", part_of="mitochondrion"),
+        ClassSpec(4, "membrane"),
+    )
     logits = np.full((3, 12, 30), -1, np.float32)
     logits[0, 2:6, 2:4] = logits[1, 2:6, 4:6] = 3  # together large enough
     logits[0, 8:10, 10:17] = 3  # a crumb, half of it on membrane
@@ -94,23 +114,34 @@ def test_crumbs_go_to_the_next_likeliest_class() -> None:
     expected[:, 14:] = 4
     expected[2:6, 2:4], expected[2:6, 4:6] = 1, 2
     assert (label_map(logits, classes, classes, (5.0, 5.0)) == expected).all()
-    assert (label_map(logits, classes, classes, (10.0, 5.0)) != expected).sum() == 14  # the same pixels, twice as large
+    assert (
+        label_map(logits, classes, classes, (10.0, 5.0)) != expected
+    ).sum() == 14  # the same pixels, twice as large
     assert (label_map(logits, classes, classes)[8:10, 10:17] == 1).all()  # of unknown size
     assert (logits[0, 8:10, 10:17] == 3).all()
 
 
 def shuffled(logits: np.ndarray, classes: tuple[ClassSpec, ...]) -> list[np.ndarray]:
-    """Give the labels that each order of the classes makes of the same logits."""
+    """Return the labels that each order of the classes makes of the same logits."""
     orders = [list(order) for order in permutations(range(len(classes)))]
-    return [label_map(logits[order], [classes[i] for i in order], classes, (5.0, 5.0)) for order in orders]
+    return [
+        label_map(logits[order], [classes[i] for i in order], classes, (5.0, 5.0))
+        for order in orders
+    ]
 
 
 def test_crumbs_do_not_depend_on_the_order_of_the_classes() -> None:
     classes = (ClassSpec(1, "a", smallest=400), ClassSpec(2, "b", smallest=400), ClassSpec(4, "c"))
     logits = np.full((3, 12, 30), -1, np.float32)
-    logits[0, 2:4, 2:6], logits[1, 2:4, 2:6] = 3, 2  # a crumb each, side by side, where the other is the next likeliest
+    logits[0, 2:4, 2:6], logits[1, 2:4, 2:6] = (
+        3,
+        2,
+    )  # a crumb each, side by side, where the other is the next argmax_or_background
     logits[1, 2:4, 6:10], logits[0, 2:4, 6:10] = 3, 2
-    logits[0, 8:10, 2:6], logits[1, 8:10, 2:6] = 3, 2  # a crumb of a, which makes a crumb of b larger in vain
+    logits[0, 8:10, 2:6], logits[1, 8:10, 2:6] = (
+        3,
+        2,
+    )  # a crumb of a, which makes a crumb of b larger in vain
     logits[1, 8:10, 6:8], logits[2, 8:10, 6:8] = 3, 1
     logits[0, 2:8, 20:24] = 3  # large enough, and a crumb of b beside it goes to it
     logits[1, 2:4, 24:26], logits[0, 2:4, 24:26] = 3, 2
@@ -123,7 +154,11 @@ def test_crumbs_do_not_depend_on_the_order_of_the_classes() -> None:
 
 def test_reaches_do_not_depend_on_the_order_of_the_classes() -> None:
     wholes = ClassSpec(1, "a"), ClassSpec(2, "b")
-    classes = (*wholes, ClassSpec(4, "rim of a", part_of="a", reach=20), ClassSpec(5, "rim of b", part_of="b", reach=20))
+    classes = (
+        *wholes,
+        ClassSpec(4, "rim of a", part_of="a", reach=20),
+        ClassSpec(5, "rim of b", part_of="b", reach=20),
+    )
     logits = np.full((4, 6, 40), -1, np.float32)
     logits[0, :, :4], logits[1, :, 36:] = 3, 3
     logits[2, :, 4:20], logits[3, :, 20:36] = 2, 2

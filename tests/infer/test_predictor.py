@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_scsam.config import ClassSpec, Progress, TaughtClass, UserError
+from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.infer.predictor import Predictor, finish
 from napari_scsam.infer.teach import Example, fit_prototype
 from napari_scsam.io.contrast import Contrast
 from napari_scsam.model import Embedding, EncoderFeatures, ScSAM, ScSAMConfig
+from napari_scsam.steps import Progress
 
 
 @pytest.fixture
@@ -43,7 +44,10 @@ class Eye(nn.Module):
 
     def __init__(self, tile: int, nm_per_pixel: float | None = None) -> None:
         super().__init__()
-        self.config, self.classes = ScSAMConfig(tile=tile, nm_per_pixel=nm_per_pixel), (ClassSpec(1, "bright"), ClassSpec(2, "dark"))
+        self.config, self.classes = (
+            ScSAMConfig(tile=tile, nm_per_pixel=nm_per_pixel),
+            (ClassSpec(1, "bright"), ClassSpec(2, "dark")),
+        )
         self.class_prompt = nn.Module()
         self.class_prompt.prototypes = nn.Parameter(torch.tensor([[1.0], [-1.0]]))
         self.temperature, self.thresholds = torch.ones(()), torch.zeros(2)
@@ -57,18 +61,29 @@ class Eye(nn.Module):
     def class_logits(self, embedding: Embedding, prototypes: Tensor) -> Tensor:
         return F.avg_pool2d((embedding.fused - 0.5) * prototypes.view(1, -1, 1, 1), 2)
 
-    def prompt_logits(self, embedding: Embedding, points=None, boxes=None, _masks=None) -> tuple[Tensor, Tensor]:
+    def prompt_logits(
+        self, embedding: Embedding, points=None, boxes=None, _masks=None
+    ) -> tuple[Tensor, Tensor]:
         height, width = embedding.fused.shape[2:]
-        y, x = torch.meshgrid(torch.arange(0.5, height, 2) + 0.5, torch.arange(0.5, width, 2) + 0.5, indexing="ij")
+        y, x = torch.meshgrid(
+            torch.arange(0.5, height, 2) + 0.5, torch.arange(0.5, width, 2) + 0.5, indexing="ij"
+        )
         if boxes is not None:
-            maps = [torch.stack([x - x0, x1 - x, y - y0, y1 - y]).amin(0) for x0, y0, x1, y1 in boxes]
+            maps = [
+                torch.stack([x - x0, x1 - x, y - y0, y1 - y]).amin(0) for x0, y0, x1, y1 in boxes
+            ]
         else:
-            maps = [8 - ((x - middle[0]) ** 2 + (y - middle[1]) ** 2).sqrt() for middle in points[0].mean(1) + 0.5]
+            maps = [
+                8 - ((x - middle[0]) ** 2 + (y - middle[1]) ** 2).sqrt()
+                for middle in points[0].mean(1) + 0.5
+            ]
         logits = torch.stack(maps)[None]
         return logits, torch.linspace(0, 1, len(maps))[None]
 
 
-def see(image: np.ndarray, tile: int, voxel_size=None, nm_per_pixel: float | None = None) -> Predictor:
+def see(
+    image: np.ndarray, tile: int, voxel_size=None, nm_per_pixel: float | None = None
+) -> Predictor:
     predictor = Predictor(Eye(tile, nm_per_pixel), device="cpu")
     predictor.set_image(image, voxel_size, contrast=Contrast(0, 255))
     return predictor
@@ -78,7 +93,9 @@ DTYPES = ["u1", "u2", "i4", "i8", "f2", "f4", "f8", ">u2", ">i4", ">f4", ">f8"]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_labels_are_class_ids_whatever_the_dtype(predictor: Predictor, blobs: np.ndarray, dtype: str) -> None:
+def test_labels_are_class_ids_whatever_the_dtype(
+    predictor: Predictor, blobs: np.ndarray, dtype: str
+) -> None:
     image = blobs[:48, :70].astype(dtype)
     predictor.set_image(image)
     labels, logits = predictor.segment(), predictor.class_logits()
@@ -95,9 +112,15 @@ def test_labels_are_class_ids_whatever_the_dtype(predictor: Predictor, blobs: np
         (np.zeros((0, 5), np.uint8), r"the image is empty \(shape \(0, 5\)\)"),
         (np.full((32, 32), 7), r"the image is constant \(every sampled pixel is 7\)"),
         (np.full((32, 32), np.nan), "the image holds only NaN or infinite values"),
-        (np.zeros((32, 32, 3), np.uint8), r"the image is colour \(shape \(32, 32, 3\)\); convert it to grey"),
+        (
+            np.zeros((32, 32, 3), np.uint8),
+            r"the image is colour \(shape \(32, 32, 3\)\); convert it to grey",
+        ),
         (np.zeros((32, 32, 4), np.uint8), "the image is colour"),
-        (np.zeros((9, 32, 32)), r"the image has 3 axes \(shape \(9, 32, 32\)\); give one slice with two"),
+        (
+            np.zeros((9, 32, 32)),
+            r"the image has 3 axes \(shape \(9, 32, 32\)\); give one slice with two",
+        ),
         (np.zeros((2, 9, 32, 32)), "the image has 4 axes"),
         (np.zeros(9), "the image has 1 axes"),
         (np.zeros((32, 32), complex), "the image has dtype complex128; give integers or floats"),
@@ -106,7 +129,9 @@ def test_labels_are_class_ids_whatever_the_dtype(predictor: Predictor, blobs: np
         (None, "the image has 0 axes"),
     ],
 )
-def test_what_is_no_grey_slice_is_told(predictor: Predictor, image: np.ndarray, sentence: str) -> None:
+def test_what_is_no_grey_slice_is_told(
+    predictor: Predictor, image: np.ndarray, sentence: str
+) -> None:
     with pytest.raises(UserError, match=sentence):
         predictor.set_image(image)
     with pytest.raises(UserError, match="no image is set; call set_image first"):
@@ -132,18 +157,24 @@ def test_a_flat_slice_of_a_volume_is_an_image_too(predictor: Predictor) -> None:
 
 def test_unknown_classes_are_told(predictor: Predictor, blobs: np.ndarray) -> None:
     predictor.set_image(blobs[:32, :32])
-    with pytest.raises(UserError, match="no class is called 'golgi'; choose from: mitochondrion, membrane, vesicle"):
+    with pytest.raises(
+        UserError, match="no class is called 'golgi'; choose from: mitochondrion, membrane, vesicle"
+    ):
         predictor.class_logits(["golgi"])
 
 
 def test_classes_come_in_the_order_asked(predictor: Predictor, blobs: np.ndarray) -> None:
     predictor.set_image(blobs[:32, :48])
     every = predictor.class_logits()
-    np.testing.assert_array_equal(predictor.class_logits(["vesicle", "Mitochondrion"]), every[[2, 0]])
+    np.testing.assert_array_equal(
+        predictor.class_logits(["vesicle", "Mitochondrion"]), every[[2, 0]]
+    )
     assert set(np.unique(predictor.segment(["vesicle"]))) <= {0, 5}
 
 
-def test_a_second_class_costs_only_the_decoder(predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray) -> None:
+def test_a_second_class_costs_only_the_decoder(
+    predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray
+) -> None:
     predictor.set_image(blobs)
     assert not predictor.is_embedded()
     first = predictor.class_logits(["membrane"])
@@ -161,7 +192,9 @@ def test_a_second_class_costs_only_the_decoder(predictor: Predictor, embedded: l
     assert len(embedded) == 6 + 3
 
 
-def test_the_same_bytes_in_another_shape_or_type_are_another_image(predictor: Predictor, blobs: np.ndarray) -> None:
+def test_the_same_bytes_in_another_shape_or_type_are_another_image(
+    predictor: Predictor, blobs: np.ndarray
+) -> None:
     image = np.ascontiguousarray(blobs[:32, :48])
     for other in (image, image.reshape(48, 32), image.view(np.uint16)):
         predictor.set_image(other, contrast=Contrast(0, 255))
@@ -169,7 +202,9 @@ def test_the_same_bytes_in_another_shape_or_type_are_another_image(predictor: Pr
     assert len(predictor.embeddings) == 3
 
 
-def test_a_named_slice_is_found_again(predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray) -> None:
+def test_a_named_slice_is_found_again(
+    predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray
+) -> None:
     for index in (0, 1, 0, 1):
         predictor.set_image(blobs[:32, :32], contrast=Contrast(0, 255), key=("volume", index))
         predictor.segment()
@@ -177,7 +212,14 @@ def test_a_named_slice_is_found_again(predictor: Predictor, embedded: list[tuple
 
 
 @pytest.mark.parametrize(
-    ("voxel_size", "grid"), [(None, (48, 70)), (8, (48, 70)), ((4, 16), (24, 140)), ((30, 8, 4), (48, 35)), (1000, (192, 280))]
+    ("voxel_size", "grid"),
+    [
+        (None, (48, 70)),
+        (8, (48, 70)),
+        ((4, 16), (24, 140)),
+        ((30, 8, 4), (48, 35)),
+        (1000, (192, 280)),
+    ],
 )
 def test_the_slice_is_resampled_to_the_models_pixel_size(
     predictor: Predictor, blobs: np.ndarray, voxel_size, grid: tuple[int, int]
@@ -188,7 +230,9 @@ def test_the_slice_is_resampled_to_the_models_pixel_size(
     assert predictor.class_logits(["membrane"]).shape == (1, 48, 70)
 
 
-def test_tiles_in_a_batch_give_what_single_ones_give(predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray) -> None:
+def test_tiles_in_a_batch_give_what_single_ones_give(
+    predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray
+) -> None:
     predictor.set_image(blobs)
     single = predictor.class_logits()
     predictor.embeddings.clear()
@@ -201,24 +245,27 @@ def test_tiles_in_a_batch_give_what_single_ones_give(predictor: Predictor, embed
 
 def test_a_careful_answer_is_the_average_of_four_views(blobs: np.ndarray) -> None:
     image = blobs[:60, :90]
-    careful = see(image, 96)
-    plain = careful.class_logits()
-    careful.careful = True
-    found = careful.class_logits()
-    views = [see(image, 96).class_logits(), see(image[::-1, ::-1], 96).class_logits()[:, ::-1, ::-1]]
+    tta = see(image, 96)
+    plain = tta.class_logits()
+    tta.tta = True
+    found = tta.class_logits()
+    views = [
+        see(image, 96).class_logits(),
+        see(image[::-1, ::-1], 96).class_logits()[:, ::-1, ::-1],
+    ]
     for zoom, turned in ((0.85, 1), (1.18, -1)):
         zoomed = see(image[::turned, ::turned], 96, voxel_size=10 * zoom, nm_per_pixel=10)
         views.append(zoomed.class_logits()[:, ::turned, ::turned])
     np.testing.assert_allclose(found, np.mean(views, axis=0), atol=1e-5)
     assert np.abs(found - plain).max() > 0.001
-    careful.careful = False
-    np.testing.assert_array_equal(careful.class_logits(), plain)
+    tta.tta = False
+    np.testing.assert_array_equal(tta.class_logits(), plain)
 
 
 def test_a_careful_answer_tells_of_all_its_tiles_and_comes_back_at_once(
     predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray
 ) -> None:
-    predictor.careful, predictor.load.lanes = True, 1
+    predictor.tta, predictor.load.lanes = True, 1
     predictor.set_image(blobs[:64, :100])
     tiles = sum(len(predictor.tiles(view)) for view in predictor.seen(predictor.current()))
     steps = list(predictor.logits_steps(["vesicle"]))
@@ -231,18 +278,22 @@ def test_a_careful_answer_tells_of_all_its_tiles_and_comes_back_at_once(
     assert len(embedded) == tiles
 
 
-def test_another_look_at_the_same_slice_is_another_answer(predictor: Predictor, blobs: np.ndarray) -> None:
+def test_another_look_at_the_same_slice_is_another_answer(
+    predictor: Predictor, blobs: np.ndarray
+) -> None:
     predictor.set_image(blobs[:64, :100])
     plain = predictor.segment()
-    predictor.careful = True
-    careful = predictor.segment()
-    assert not np.array_equal(plain, careful)
-    predictor.careful = False
+    predictor.tta = True
+    tta = predictor.segment()
+    assert not np.array_equal(plain, tta)
+    predictor.tta = False
     np.testing.assert_array_equal(predictor.segment(), plain)
 
 
-def test_a_class_taught_anew_is_looked_for_anew_in_all_views(predictor: Predictor, blobs: np.ndarray) -> None:
-    predictor.careful = True
+def test_a_class_taught_anew_is_looked_for_anew_in_all_views(
+    predictor: Predictor, blobs: np.ndarray
+) -> None:
+    predictor.tta = True
     predictor.set_image(blobs[:64, :100])
     marks = np.zeros((64, 100), bool)
     marks[20:30, 20:30] = True
@@ -252,7 +303,9 @@ def test_a_class_taught_anew_is_looked_for_anew_in_all_views(predictor: Predicto
     assert not np.allclose(predictor.class_logits(["granule"]), first)
 
 
-def test_embedding_ahead_leaves_the_slice_at_hand(predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray) -> None:
+def test_embedding_ahead_leaves_the_slice_at_hand(
+    predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray
+) -> None:
     predictor.set_image(blobs[:64, :100], contrast=Contrast(0, 255))
     here = predictor.current()
     ahead = predictor.prepare(blobs[64:128, :100], contrast=Contrast(0, 255), key="ahead")
@@ -275,17 +328,23 @@ def test_another_class_on_a_slice_seen_before_needs_no_network(
     for image in (one, two):
         predictor.set_image(image, contrast=Contrast(0, 255))
         labels.append(predictor.segment())
-    monkeypatch.setattr(predictor.model, "class_logits", lambda *_: pytest.fail("the answer is known"))
+    monkeypatch.setattr(
+        predictor.model, "class_logits", lambda *_: pytest.fail("the answer is known")
+    )
     predictor.embeddings.clear()
     for image, every in zip((one, two), labels, strict=True):
         predictor.set_image(image, contrast=Contrast(0, 255))
         np.testing.assert_array_equal(predictor.segment(), every)
-        np.testing.assert_array_equal(predictor.segment(["vesicle", "membrane"]), np.where(np.isin(every, (2, 5)), every, 0))
+        np.testing.assert_array_equal(
+            predictor.segment(["vesicle", "membrane"]), np.where(np.isin(every, (2, 5)), every, 0)
+        )
         predictor.segment()[:] = 9  # the caller may change what it was given
         np.testing.assert_array_equal(predictor.segment(), every)
 
 
-def test_few_answers_are_remembered(predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_answers_are_remembered(
+    predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("napari_scsam.infer.predictor.ANSWERS", 2)
     for z in range(4):
         predictor.set_image(blobs[z : z + 16, :16], contrast=Contrast(0, 255))
@@ -297,7 +356,9 @@ def test_a_model_of_unknown_pixel_size_takes_the_image_as_it_is(blobs: np.ndarra
     assert see(blobs, 64, voxel_size=(3, 3)).current().grey.shape == blobs.shape
 
 
-@pytest.mark.parametrize(("voxel_size", "tile"), [(None, 96), ((8, 8), 96), ((4, 4), 96), ((16, 16), 112), ((16, 4), 96)])
+@pytest.mark.parametrize(
+    ("voxel_size", "tile"), [(None, 96), ((8, 8), 96), ((4, 4), 96), ((16, 16), 112), ((16, 4), 96)]
+)
 def test_maps_lie_over_the_image(blobs: np.ndarray, voxel_size, tile: int) -> None:
     logits = see(blobs, tile, voxel_size, nm_per_pixel=8).class_logits(["bright"])[0]
     assert np.abs(logits - (blobs / 255 - 0.5)).max() < 0.12
@@ -313,12 +374,16 @@ def test_tiles_of_a_real_network_blend(predictor: Predictor, blobs: np.ndarray) 
     predictor.set_image(blobs)
     logits = predictor.class_logits()
     steps = np.abs(np.diff(logits, axis=2)).max((0, 1))
-    starts = {edge for tile in predictor.tiles() for edge in (tile.x, tile.x + 128) if 0 < edge < 200}
+    starts = {
+        edge for tile in predictor.tiles() for edge in (tile.x, tile.x + 128) if 0 < edge < 200
+    }
     assert starts
     assert max(steps[edge - 1] for edge in starts) <= 1.5 * np.quantile(steps, 0.9)
 
 
-def test_work_can_be_closed_between_two_tiles(predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray) -> None:
+def test_work_can_be_closed_between_two_tiles(
+    predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray
+) -> None:
     predictor.set_image(blobs)
     steps = predictor.segment_steps()
     assert next(steps) == Progress(0, 6, "embedding")
@@ -332,7 +397,10 @@ def test_work_can_be_closed_between_two_tiles(predictor: Predictor, embedded: li
 
 def test_progress_is_told_tile_by_tile(predictor: Predictor, blobs: np.ndarray) -> None:
     predictor.set_image(blobs)
-    assert list(predictor.logits_steps(["membrane"])) == [*(Progress(i, 6, "embedding") for i in range(6)), Progress(6, 6, "segmenting")]
+    assert list(predictor.logits_steps(["membrane"])) == [
+        *(Progress(i, 6, "embedding") for i in range(6)),
+        Progress(6, 6, "segmenting"),
+    ]
     assert list(predictor.logits_steps()) == [Progress(i, 6, "segmenting") for i in range(7)]
 
 
@@ -351,9 +419,14 @@ def test_work_begun_on_a_slice_ends_on_it(predictor: Predictor, blobs: np.ndarra
     np.testing.assert_array_equal(predictor.class_logits(), answers[1])
 
 
-@pytest.mark.parametrize(("voxel_size", "tolerance"), [(None, 1.5), ((8, 8), 1.5), ((4, 4), 2.5), ((16, 16), 1.5), ((4, 16), 2.5)])
+@pytest.mark.parametrize(
+    ("voxel_size", "tolerance"),
+    [(None, 1.5), ((8, 8), 1.5), ((4, 4), 2.5), ((16, 16), 1.5), ((4, 16), 2.5)],
+)
 @pytest.mark.parametrize("point", [(40, 30), (150, 120), (199, 0)])
-def test_a_click_lands_where_it_was_made(blobs: np.ndarray, voxel_size, tolerance: float, point: tuple[int, int]) -> None:
+def test_a_click_lands_where_it_was_made(
+    blobs: np.ndarray, voxel_size, tolerance: float, point: tuple[int, int]
+) -> None:
     predictor = see(blobs, 96, voxel_size, nm_per_pixel=8)
     answer = predictor.predict_prompts(points=[point])
     assert answer.masks.shape == answer.logits.shape == (1, *blobs.shape)
@@ -367,8 +440,12 @@ def test_a_click_lands_where_it_was_made(blobs: np.ndarray, voxel_size, toleranc
 
 
 @pytest.mark.parametrize("voxel_size", [None, (4, 4), (16, 4)])
-@pytest.mark.parametrize("box", [(20, 10, 60, 50), (90, 80, 170, 140), (0, 0, 200, 160), (4, 8, 190, 150)])
-def test_a_box_covers_what_it_was_drawn_round(blobs: np.ndarray, voxel_size, box: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    "box", [(20, 10, 60, 50), (90, 80, 170, 140), (0, 0, 200, 160), (4, 8, 190, 150)]
+)
+def test_a_box_covers_what_it_was_drawn_round(
+    blobs: np.ndarray, voxel_size, box: tuple[int, ...]
+) -> None:
     answer = see(blobs, 96, voxel_size, nm_per_pixel=8).predict_prompts(boxes=box)
     drawn = np.zeros(blobs.shape, bool)
     drawn[box[1] : box[3], box[0] : box[2]] = True
@@ -387,15 +464,24 @@ def test_many_objects_are_answered_in_order(blobs: np.ndarray) -> None:
 def test_the_real_network_answers_clicks_and_boxes(predictor: Predictor, blobs: np.ndarray) -> None:
     predictor.set_image(blobs, voxel_size=(6, 6))
     answer = predictor.predict_prompts(
-        points=[[(60, 60), (70, 60)], [(20, 20), (30, 20)]], labels=[[1, 0], [1, 1]], boxes=[(50, 50, 80, 80)] * 2
+        points=[[(60, 60), (70, 60)], [(20, 20), (30, 20)]],
+        labels=[[1, 0], [1, 1]],
+        boxes=[(50, 50, 80, 80)] * 2,
     )
     assert answer.masks.shape == (2, *blobs.shape)
-    assert (answer.masks.dtype, answer.logits.dtype, answer.quality.dtype) == (bool, np.float32, np.float32)
+    assert (answer.masks.dtype, answer.logits.dtype, answer.quality.dtype) == (
+        bool,
+        np.float32,
+        np.float32,
+    )
     assert answer.quality.shape == (2,)
 
 
 def test_a_second_click_starts_from_the_first_answer(
-    predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    predictor: Predictor,
+    embedded: list[tuple[int, ...]],
+    blobs: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     predictor.set_image(blobs, voxel_size=(8, 8))
     ask, given = predictor.model.prompt_logits, []
@@ -420,13 +506,19 @@ def test_a_second_click_starts_from_the_first_answer(
     assert far.masks.shape == (1, *blobs.shape)
 
 
-def test_points_in_a_box_correct_the_answer_to_the_box(blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_points_in_a_box_correct_the_answer_to_the_box(
+    blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     predictor, asked = see(blobs, 512), []
     ask = predictor.model.prompt_logits
-    monkeypatch.setattr(predictor.model, "prompt_logits", lambda _, *given: asked.append(given) or ask(_, *given))
+    monkeypatch.setattr(
+        predictor.model, "prompt_logits", lambda _, *given: asked.append(given) or ask(_, *given)
+    )
     alone = predictor.predict_prompts(boxes=[40, 40, 80, 80])
     asked.clear()
-    predictor.predict_prompts(points=[(60, 60), (70, 50), (95, 60)], labels=[1, 0, 1], boxes=[40, 40, 80, 80])
+    predictor.predict_prompts(
+        points=[(60, 60), (70, 50), (95, 60)], labels=[1, 0, 1], boxes=[40, 40, 80, 80]
+    )
     (points, boxes, masks), ((_, labels), again, earlier) = asked
     assert points is None
     assert masks is None
@@ -466,7 +558,9 @@ def teach(predictor: Predictor, image: np.ndarray) -> tuple[ClassSpec, np.ndarra
 
 def disagreement(logits: np.ndarray, foreground: np.ndarray, background: np.ndarray) -> float:
     """Cross-entropy under the strokes, both sides weighing the same."""
-    return float(np.logaddexp(0, -logits[foreground]).mean() + np.logaddexp(0, logits[background]).mean())
+    return float(
+        np.logaddexp(0, -logits[foreground]).mean() + np.logaddexp(0, logits[background]).mean()
+    )
 
 
 @pytest.fixture
@@ -482,7 +576,9 @@ def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_scsam.infer.teach.STEPS", 8)
 
 
-def test_a_taught_class_agrees_with_the_strokes(predictor: Predictor, embedded: list[tuple[int, ...]], square: np.ndarray) -> None:
+def test_a_taught_class_agrees_with_the_strokes(
+    predictor: Predictor, embedded: list[tuple[int, ...]], square: np.ndarray
+) -> None:
     predictor.set_image(square)
     before = predictor.class_logits()
     spec, foreground, background = teach(predictor, square)
@@ -490,13 +586,17 @@ def test_a_taught_class_agrees_with_the_strokes(predictor: Predictor, embedded: 
     assert predictor.classes[-1] == spec
     granule = predictor.class_logits(["granule"])[0]
     assert granule[foreground].mean() > granule[background].mean()
-    assert disagreement(granule, foreground, background) < min(disagreement(m, foreground, background) for m in before)
+    assert disagreement(granule, foreground, background) < min(
+        disagreement(m, foreground, background) for m in before
+    )
     np.testing.assert_array_equal(predictor.class_logits()[:3], before)
     assert set(np.unique(predictor.segment(["granule"]))) <= {0, 6}
     assert len(embedded) == len(predictor.tiles())
 
 
-def test_a_taught_class_takes_pixels_only_where_it_is_asked_for(predictor: Predictor, square: np.ndarray, few_steps: None) -> None:
+def test_a_taught_class_takes_pixels_only_where_it_is_asked_for(
+    predictor: Predictor, square: np.ndarray, few_steps: None
+) -> None:
     predictor.set_image(square)
     own = [c.name for c in predictor.classes]
     before = predictor.segment()
@@ -508,9 +608,13 @@ def test_a_taught_class_takes_pixels_only_where_it_is_asked_for(predictor: Predi
     np.testing.assert_array_equal(predictor.segment(own), before)
 
 
-def test_what_the_network_finds_under_the_strokes_gives_way(predictor: Predictor, square: np.ndarray, few_steps: None) -> None:
+def test_what_the_network_finds_under_the_strokes_gives_way(
+    predictor: Predictor, square: np.ndarray, few_steps: None
+) -> None:
     predictor.set_image(square)
-    predictor.model.thresholds[:] = torch.tensor([100, -100, 100])  # the second class is found everywhere, and nothing else is
+    predictor.model.thresholds[:] = torch.tensor(
+        [100, -100, 100]
+    )  # the second class is found everywhere, and nothing else is
     own = [c.name for c in predictor.classes]
     spec, *_ = teach(predictor, square)
     assert spec.over == (own[1],)
@@ -520,17 +624,25 @@ def test_what_the_network_finds_under_the_strokes_gives_way(predictor: Predictor
     np.testing.assert_array_equal(predictor.segment(["granule"]) == spec.id, found)
     np.testing.assert_array_equal(predictor.segment() == spec.id, found)
     assert (predictor.segment(own) == predictor.classes[1].id).all()
-    predictor.recall([TaughtClass.from_dict(json.loads(json.dumps(predictor.taught(spec).to_dict())))])
+    predictor.restore_taught(
+        [TaughtClass.from_dict(json.loads(json.dumps(predictor.taught(spec).to_dict())))]
+    )
     assert predictor.classes[-1].over == spec.over
     predictor.model.thresholds[1] = 100  # now nowhere, and taught anew it need not give way
     assert predictor.teach("granule", strokes(square.shape, np.s_[30:36, 24:44])).over == ()
 
 
-def test_teaching_anew_forgets_the_old_answer(predictor: Predictor, square: np.ndarray, few_steps: None) -> None:
+def test_teaching_anew_forgets_the_old_answer(
+    predictor: Predictor, square: np.ndarray, few_steps: None
+) -> None:
     predictor.set_image(square)
     teach(predictor, square)
     first = predictor.class_logits(["granule"])
-    spec = predictor.teach("Granule", strokes(square.shape, np.s_[2:6, 100:140]), strokes(square.shape, np.s_[30:36, 24:44]))
+    spec = predictor.teach(
+        "Granule",
+        strokes(square.shape, np.s_[2:6, 100:140]),
+        strokes(square.shape, np.s_[30:36, 24:44]),
+    )
     assert spec.id == 6
     assert len(predictor.classes) == 4
     assert not np.allclose(first, predictor.class_logits(["granule"]))
@@ -542,7 +654,9 @@ def test_strokes_add_up_until_a_class_is_forgotten(
     learned: list[tuple[int, int]] = []
 
     def fit(model: ScSAM, examples: Sequence[Example]) -> torch.Tensor:
-        learned.append((sum(int(f.sum()) for _, f, _ in examples), sum(int(b.sum()) for *_, b in examples)))
+        learned.append(
+            (sum(int(f.sum()) for _, f, _ in examples), sum(int(b.sum()) for *_, b in examples))
+        )
         return fit_prototype(model, examples)
 
     monkeypatch.setattr("napari_scsam.infer.predictor.fit_prototype", fit)
@@ -558,15 +672,17 @@ def test_strokes_add_up_until_a_class_is_forgotten(
     assert inside_again == inside >= foreground.sum(), "a stroke where tiles overlap is in both"
     assert outside >= background.sum()
     assert outside_again >= outside + beside.sum()
-    predictor.recall([predictor.taught(spec)])
+    predictor.restore_taught([predictor.taught(spec)])
     predictor.teach("granule", nothing, beside)
     assert learned[-1][0] == inside
-    predictor.recall([known])  # as it was first, so that what came since does not count
+    predictor.restore_taught([known])  # as it was first, so that what came since does not count
     with pytest.raises(UserError, match="no stroke marks the new class"):
         predictor.teach("granule", nothing, beside)
 
 
-def test_only_the_latest_strokes_are_learned_from(predictor: Predictor, square: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_latest_strokes_are_learned_from(
+    predictor: Predictor, square: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     learned: list[tuple[int, int]] = []
 
     def fit(_: ScSAM, examples: Sequence[Example]) -> torch.Tensor:
@@ -581,16 +697,22 @@ def test_only_the_latest_strokes_are_learned_from(predictor: Predictor, square: 
     for marks in ((across, nothing), (nothing, across), (nothing, across), (across, nothing)):
         predictor.teach("granule", *marks)
     assert len(predictor.tiles()) == 2
-    assert learned == [(2, 0), (2, 2), (2, 3), (3, 3)], "however much shows what it is not, what shows the class is not forgotten"
+    assert learned == [(2, 0), (2, 2), (2, 3), (3, 3)], (
+        "however much shows what it is not, what shows the class is not forgotten"
+    )
 
 
 def test_the_only_class_of_a_network_is_taught_anew(square: np.ndarray, few_steps: None) -> None:
-    predictor = Predictor(ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), [ClassSpec(1, "granule")]), device="cpu")
+    predictor = Predictor(
+        ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), [ClassSpec(1, "granule")]), device="cpu"
+    )
     predictor.set_image(square)
     assert predictor.teach("granule", strokes(square.shape, np.s_[30:36, 24:44])).over == ()
 
 
-def test_a_class_may_be_taught_with_an_id_of_its_own(predictor: Predictor, square: np.ndarray, few_steps: None) -> None:
+def test_a_class_may_be_taught_with_an_id_of_its_own(
+    predictor: Predictor, square: np.ndarray, few_steps: None
+) -> None:
     predictor.set_image(square)
     spec = predictor.teach(ClassSpec(9, "granule"), strokes(square.shape, np.s_[30:36, 24:44]))
     assert (spec.id, predictor.classes[-1]) == (9, spec)
@@ -603,14 +725,17 @@ def test_a_taught_class_is_known_again(model: ScSAM, square: np.ndarray, few_ste
     predictor.set_image(square)
     spec, *_ = teach(predictor, square)
     renewed = predictor.teach("Membrane", strokes(square.shape, np.s_[2:6, 100:140]))
-    known = [TaughtClass.from_dict(json.loads(json.dumps(predictor.taught(c).to_dict()))) for c in (spec, renewed)]
+    known = [
+        TaughtClass.from_dict(json.loads(json.dumps(predictor.taught(c).to_dict())))
+        for c in (spec, renewed)
+    ]
     again = Predictor(fresh, device="cpu")
     again.set_image(square)
     before = again.class_logits()
-    again.recall(known)
+    again.restore_taught(known)
     assert again.classes == predictor.classes
     np.testing.assert_allclose(again.class_logits(), predictor.class_logits(), rtol=1e-5)
-    again.recall([])
+    again.restore_taught([])
     assert len(again.classes) == 3
     np.testing.assert_array_equal(again.class_logits(), before)
 
@@ -625,7 +750,9 @@ def test_the_thinnest_stroke_survives_resampling(predictor: Predictor, square: n
     assert not marks[1].any()
 
 
-def test_a_stroke_against_counts_wherever_it_is(predictor: Predictor, square: np.ndarray, few_steps: None) -> None:
+def test_a_stroke_against_counts_wherever_it_is(
+    predictor: Predictor, square: np.ndarray, few_steps: None
+) -> None:
     predictor.set_image(square)
     foreground = strokes(square.shape, np.s_[30:36, 4:10])  # in the left tile alone
     far = strokes(square.shape, np.s_[10:50, 145:150])  # in the right tile alone
@@ -636,11 +763,19 @@ def test_a_stroke_against_counts_wherever_it_is(predictor: Predictor, square: np
 
 
 @pytest.mark.parametrize("which", ["foreground", "background"])
-def test_strokes_of_another_shape_are_told(predictor: Predictor, square: np.ndarray, which: str) -> None:
+def test_strokes_of_another_shape_are_told(
+    predictor: Predictor, square: np.ndarray, which: str
+) -> None:
     predictor.set_image(square)
-    marks = {"foreground": strokes(square.shape, np.s_[30, 30]), "background": strokes(square.shape, np.s_[3, 3])}
+    marks = {
+        "foreground": strokes(square.shape, np.s_[30, 30]),
+        "background": strokes(square.shape, np.s_[3, 3]),
+    }
     marks[which] = marks[which][:, :-1]
-    with pytest.raises(UserError, match=r"the strokes have shape \(64, 149\) but the slice has \(64, 150\); draw them on this slice"):
+    with pytest.raises(
+        UserError,
+        match=r"the strokes have shape \(64, 149\) but the slice has \(64, 150\); draw them on this slice",
+    ):
         predictor.teach("granule", **marks)
 
 
@@ -661,17 +796,23 @@ def test_no_strokes_are_told(predictor: Predictor, square: np.ndarray) -> None:
         lambda p: p.tiles(),
     ],
 )
-def test_without_an_image_there_is_one_sentence(predictor: Predictor, ask: Callable[[Predictor], object]) -> None:
+def test_without_an_image_there_is_one_sentence(
+    predictor: Predictor, ask: Callable[[Predictor], object]
+) -> None:
     with pytest.raises(UserError, match="no image is set; call set_image first"):
         ask(predictor)
 
 
-def test_sizes_of_sections_are_judged_where_the_pixel_size_is_known(predictor: Predictor, blobs: np.ndarray) -> None:
+def test_sizes_of_sections_are_judged_where_the_pixel_size_is_known(
+    predictor: Predictor, blobs: np.ndarray
+) -> None:
     plain = predictor.model.classes
     predictor.set_image(blobs)
     found = predictor.segment()
     shown = next(spec for spec in plain if (found == spec.id).any())
-    predictor.model.classes = tuple(replace(spec, smallest=1e12) if spec is shown else spec for spec in plain)  # nothing is as large
+    predictor.model.classes = tuple(
+        replace(spec, smallest=1e12) if spec is shown else spec for spec in plain
+    )  # nothing is as large
     predictor.set_image(blobs, 8.0)
     assert not (predictor.segment() == shown.id).any()
     predictor.set_image(blobs)  # the same pixels; nobody says how large they are

@@ -23,7 +23,12 @@ def place_maps(tile: Tile, stride: int) -> torch.Tensor:
     return torch.stack(torch.meshgrid(y, x, indexing="ij"))
 
 
-def answer(tile: Tile = TILE, stride: int = 2, shape: tuple[int, int] = SHAPE, zoom: tuple[float, float] = ONE) -> PromptAnswer:
+def answer(
+    tile: Tile = TILE,
+    stride: int = 2,
+    shape: tuple[int, int] = SHAPE,
+    zoom: tuple[float, float] = ONE,
+) -> PromptAnswer:
     return prompt_answer(place_maps(tile, stride), torch.tensor([0.25, 0.75]), tile, shape, zoom)
 
 
@@ -36,11 +41,17 @@ def test_the_tile_lies_where_it_was_cut_and_the_rest_is_outside() -> None:
     assert (found.logits[:, rest] == OUTSIDE).all()
     assert not found.masks[:, rest].any()
     assert found.masks[:, 32:96, 48:144].all()
-    assert (found.masks.dtype, found.logits.dtype, found.quality.tolist()) == (bool, np.float32, [0.25, 0.75])
+    assert (found.masks.dtype, found.logits.dtype, found.quality.tolist()) == (
+        bool,
+        np.float32,
+        [0.25, 0.75],
+    )
 
 
 def test_on_equal_pixels_it_is_torchs_own_resizing() -> None:
-    maps = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 16, 24)).astype(np.float32))
+    maps = torch.from_numpy(
+        np.random.default_rng(0).standard_normal((1, 16, 24)).astype(np.float32)
+    )
     found = prompt_answer(maps, torch.zeros(1), TILE, SHAPE, ONE)
     resized = F.interpolate(maps[None], (64, 96), mode="bilinear", align_corners=False)[0]
     np.testing.assert_allclose(found.window, resized.numpy(), atol=1e-5)
@@ -50,10 +61,23 @@ def test_points_lie_in_a_mask_or_outside_it() -> None:
     maps = torch.full((2, 64, 96), -1.0)
     maps[0, :10, :20], maps[1, 40:, 40:] = 1.0, 1.0
     found = prompt_answer(maps, torch.zeros(2), TILE, SHAPE, ONE)
-    places = [(48, 32), (67, 41), (68, 42), (143, 95), (0, 0), (149, 99)]  # in the tile, at corners of the masks, beside the tile
-    assert found.holds(np.array(places, float)).tolist() == [[True, True] + [False] * 4, [False] * 3 + [True, False, False]]
+    places = [
+        (48, 32),
+        (67, 41),
+        (68, 42),
+        (143, 95),
+        (0, 0),
+        (149, 99),
+    ]  # in the tile, at corners of the masks, beside the tile
+    assert found.holds(np.array(places, float)).tolist() == [
+        [True, True] + [False] * 4,
+        [False] * 3 + [True, False, False],
+    ]
     assert found.holds(np.array([places[:1], places[3:4]], float)).tolist() == [[True], [True]]
-    assert found.holds(np.array(places, float)).tolist() == found.masks[:, [y for _, y in places], [x for x, _ in places]].tolist()
+    assert (
+        found.holds(np.array(places, float)).tolist()
+        == found.masks[:, [y for _, y in places], [x for x, _ in places]].tolist()
+    )
 
 
 @pytest.mark.parametrize("stride", [1, 2, 4])
@@ -67,7 +91,9 @@ def test_places_follow_the_zoom(stride: int, zoom: tuple[float, float]) -> None:
     assert y.min() - zoom[0] < 32
     assert y.max() + zoom[0] >= 96
     np.testing.assert_allclose(found.window[0], y.clip(32 + stride / 2, 96 - stride / 2), rtol=1e-4)
-    np.testing.assert_allclose(found.window[1], x.clip(48 + stride / 2, 144 - stride / 2), rtol=1e-4)
+    np.testing.assert_allclose(
+        found.window[1], x.clip(48 + stride / 2, 144 - stride / 2), rtol=1e-4
+    )
 
 
 def test_a_tile_that_reaches_over_the_border_is_cut() -> None:
@@ -95,7 +121,12 @@ def test_in_another_tile_it_says_the_same_of_the_same_places(other: Tile) -> Non
 
 
 def test_an_answer_about_something_else_is_told() -> None:
-    with pytest.raises(UserError, match=r"the earlier answer has 2 masks of \(100, 150\), but 3 prompts are given"):
+    with pytest.raises(
+        UserError, match=r"the earlier answer has 2 masks of \(100, 150\), but 3 prompts are given"
+    ):
         mask_prompt(answer(), TILE, SHAPE, 3)
-    with pytest.raises(UserError, match=r"but 2 prompts are given on a slice of \(100, 151\); give the answer about the same objects"):
+    with pytest.raises(
+        UserError,
+        match=r"but 2 prompts are given on a slice of \(100, 151\); give the answer about the same objects",
+    ):
         mask_prompt(answer(), TILE, (100, 151), 2)

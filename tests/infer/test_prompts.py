@@ -26,18 +26,30 @@ def test_labels_may_be_flat() -> None:
 
 def test_coordinates_follow_the_zoom() -> None:
     prompts = prompt_tensors([(0, 0), (9, 19)], None, [2, 4, 10, 20], (0.5, 2.0))
-    assert prompts.points.tolist() == [[[0.5, -0.25], [18.5, 9.25]]]  # the middle of the pixel stays its middle
+    assert prompts.points.tolist() == [
+        [[0.5, -0.25], [18.5, 9.25]]
+    ]  # the middle of the pixel stays its middle
     assert prompts.boxes.tolist() == [[4, 2, 20, 10]]
 
 
 def test_coordinates_inside_a_tile() -> None:
     prompts = prompt_tensors([[(30, 50)]], [[0]], [[20, 40, 60, 90]], ONE)
-    (points, labels), boxes = prompts.inside(Tile(y=32, x=16, height=64, width=64), torch.device("cpu"))
+    (points, labels), boxes = prompts.inside(
+        Tile(y=32, x=16, height=64, width=64), torch.device("cpu")
+    )
     assert points.tolist() == [[[14, 18]]]
     assert labels.tolist() == [[0]]
     assert boxes.tolist() == [[4, 8, 44, 58]]
-    assert prompt_tensors(None, None, [0, 0, 5, 5], ONE).inside(Tile(0, 0, 16, 16), torch.device("cpu"))[0] is None
-    assert prompt_tensors([(1, 1)], None, None, ONE).inside(Tile(0, 0, 16, 16), torch.device("cpu"))[1] is None
+    assert (
+        prompt_tensors(None, None, [0, 0, 5, 5], ONE).inside(
+            Tile(0, 0, 16, 16), torch.device("cpu")
+        )[0]
+        is None
+    )
+    assert (
+        prompt_tensors([(1, 1)], None, None, ONE).inside(Tile(0, 0, 16, 16), torch.device("cpu"))[1]
+        is None
+    )
 
 
 def test_how_many_objects_and_whether_they_fit_a_tile() -> None:
@@ -52,7 +64,9 @@ def test_how_many_objects_and_whether_they_fit_a_tile() -> None:
 
 
 def test_only_what_contradicts_an_answer_is_a_correction() -> None:
-    prompts = prompt_tensors([[(3, 5), (4, 6), (7, 8), (9, 9)]], [[1, 0, 1, 0]], [0, 0, 20, 20], ONE)
+    prompts = prompt_tensors(
+        [[(3, 5), (4, 6), (7, 8), (9, 9)]], [[1, 0, 1, 0]], [0, 0, 20, 20], ONE
+    )
     corrections = prompts.corrections(np.array([[True, True, False, False]]))
     assert corrections.labels.tolist() == [[NO_POINT, 0, 1, NO_POINT]]
     assert torch.equal(corrections.points, prompts.points)
@@ -70,7 +84,12 @@ def test_only_what_contradicts_an_answer_is_a_correction() -> None:
         (None, None, [1, 2, 3], r"boxes have shape \(3,\); give 4 or N×4, as \(x0, y0, x1, y1\)"),
         (None, None, [[[1, 2, 3, 4]]], r"boxes have shape \(1, 1, 4\)"),
         (None, None, np.zeros((0, 4)), r"boxes have shape \(0, 4\)"),
-        ([(1, 2)], None, [[1, 2, 3, 4], [5, 6, 7, 8]], "1 sets of points and 2 boxes; give as many of each"),
+        (
+            [(1, 2)],
+            None,
+            [[1, 2, 3, 4], [5, 6, 7, 8]],
+            "1 sets of points and 2 boxes; give as many of each",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told(points, labels, boxes, sentence: str) -> None:
@@ -82,7 +101,9 @@ SHAPE = (300, 400)
 TILES = tile_grid(SHAPE, 128, 32)
 
 
-def chosen(points=None, boxes=None, shape: tuple[int, int] = SHAPE, tiles: list[Tile] = TILES) -> Tile:
+def chosen(
+    points=None, boxes=None, shape: tuple[int, int] = SHAPE, tiles: list[Tile] = TILES
+) -> Tile:
     return tile_for(prompt_tensors(points, None, boxes, ONE), tiles, shape)
 
 

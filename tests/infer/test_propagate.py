@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_scsam.config import Progress
 from napari_scsam.infer.patch import Patch, agreement, crop
 from napari_scsam.infer.predictor import finish
 from napari_scsam.infer.propagate import Limits, carry_steps, points_inside
 from napari_scsam.io.contrast import Contrast
+from napari_scsam.steps import Progress
 
 SIDE = 96
 
@@ -31,8 +31,17 @@ def predictor(random_model):
 
 
 def carry(predictor, images, limits=None, start=None):
-    slices = [predictor.prepare(image, contrast=Contrast(0, 255), key=z) for z, image in enumerate(images)]
-    return carry_steps(predictor, slices[0], start or mask_of(images[0]), enumerate(slices[1:], 1), len(images) - 1, limits)
+    slices = [
+        predictor.prepare(image, contrast=Contrast(0, 255), key=z) for z, image in enumerate(images)
+    ]
+    return carry_steps(
+        predictor,
+        slices[0],
+        start or mask_of(images[0]),
+        enumerate(slices[1:], 1),
+        len(images) - 1,
+        limits,
+    )
 
 
 def test_a_moving_disc_is_followed_exactly(predictor):
@@ -46,7 +55,12 @@ def test_a_moving_disc_is_followed_exactly(predictor):
 
 
 def test_it_stops_where_the_disc_ends(predictor):
-    images = [disc(40, 40, 9), disc(40, 40, 8), np.full((SIDE, SIDE), 10, np.uint8), disc(40, 40, 8)]
+    images = [
+        disc(40, 40, 9),
+        disc(40, 40, 8),
+        np.full((SIDE, SIDE), 10, np.uint8),
+        disc(40, 40, 8),
+    ]
     carried = finish(carry(predictor, images))
     assert [s.position for s in carried.sections] == [1]
     assert carried.stopped_at == 2

@@ -21,14 +21,19 @@ def example(random_model: ScSAM) -> Example:
         return random_model.fuse(random_model.encode(image)), foreground, background
 
 
-def test_the_fit_agrees_with_the_strokes_more_than_their_mean(random_model: ScSAM, example: Example) -> None:
+def test_the_fit_agrees_with_the_strokes_more_than_their_mean(
+    random_model: ScSAM, example: Example
+) -> None:
     start = mean_feature([example])
     fitted = fit_prototype(random_model, [example])
     assert fitted.shape == (256,)
     assert fitted.norm().item() == pytest.approx(1)
     assert not fitted.requires_grad
     with torch.inference_mode():
-        before, after = stroke_loss(random_model, start, *example), stroke_loss(random_model, fitted, *example)
+        before, after = (
+            stroke_loss(random_model, start, *example),
+            stroke_loss(random_model, fitted, *example),
+        )
     assert after < before - 0.01
 
 
@@ -56,7 +61,10 @@ def test_both_sides_weigh_the_same(random_model: ScSAM, example: Example) -> Non
     prototype = mean_feature([example])
     with torch.inference_mode():
         both = stroke_loss(random_model, prototype, embedding, foreground, background)
-        parts = [stroke_loss(random_model, prototype, embedding, f, b) for f, b in ((foreground, nothing), (nothing, background))]
+        parts = [
+            stroke_loss(random_model, prototype, embedding, f, b)
+            for f, b in ((foreground, nothing), (nothing, background))
+        ]
     assert both.item() == pytest.approx(sum(part.item() for part in parts) / 2, rel=1e-5)
 
 

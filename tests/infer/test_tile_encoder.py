@@ -51,13 +51,17 @@ def big() -> ScSAM:
     return model
 
 
-def answer(model: ScSAM, image: np.ndarray, disk: DiskCache | None, *, fill: bool = True) -> np.ndarray:
+def answer(
+    model: ScSAM, image: np.ndarray, disk: DiskCache | None, *, fill: bool = True
+) -> np.ndarray:
     predictor = Predictor(model, "cpu", disk, fill=fill)
     predictor.set_image(image, contrast=CONTRAST)
     return predictor.class_logits()
 
 
-def test_a_second_visit_reads_what_the_first_kept(model: ScSAM, disk: DiskCache, blobs: np.ndarray, monkeypatch) -> None:
+def test_a_second_visit_reads_what_the_first_kept(
+    model: ScSAM, disk: DiskCache, blobs: np.ndarray, monkeypatch
+) -> None:
     first = answer(model, blobs, disk)
     monkeypatch.setattr(ScSAM, "encode", lambda *_: pytest.fail("this tile lies on disk"))
     np.testing.assert_array_equal(answer(model, blobs, disk), first)
@@ -66,14 +70,19 @@ def test_a_second_visit_reads_what_the_first_kept(model: ScSAM, disk: DiskCache,
 def test_kept_or_not_the_answer_is_the_same_but_for_the_rounding_of_fp16(
     model: ScSAM, disk: DiskCache, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("predictor", "tile_encoder"):  # in float32, or bfloat16's rounding, which is eight times as coarse, hides it
+    for module in (
+        "predictor",
+        "tile_encoder",
+    ):  # in float32, or bfloat16's rounding, which is eight times as coarse, hides it
         monkeypatch.setattr(f"napari_scsam.infer.{module}.precision", lambda _device: nullcontext())
     plain, kept = answer(model, blobs, None), answer(model, blobs, disk)
     assert not np.array_equal(kept, plain)
     np.testing.assert_allclose(kept, plain, atol=0.001 * np.abs(plain).max())
 
 
-def test_of_a_big_sam_only_its_own_features_are_kept(big: ScSAM, disk: DiskCache, blobs: np.ndarray) -> None:
+def test_of_a_big_sam_only_its_own_features_are_kept(
+    big: ScSAM, disk: DiskCache, blobs: np.ndarray
+) -> None:
     first = answer(big, blobs[:128, :128], disk)
     asked = big.image_encoder.asked
     np.testing.assert_array_equal(answer(big, blobs[:128, :128], disk), first)
@@ -83,7 +92,9 @@ def test_of_a_big_sam_only_its_own_features_are_kept(big: ScSAM, disk: DiskCache
     assert disk.bytes() <= 256 * 8 * 8 * 2 + 2000
 
 
-def test_training_on_a_frozen_big_sam_keeps_its_embeddings_valid(big: ScSAM, disk: DiskCache, blobs: np.ndarray) -> None:
+def test_training_on_a_frozen_big_sam_keeps_its_embeddings_valid(
+    big: ScSAM, disk: DiskCache, blobs: np.ndarray
+) -> None:
     answer(big, blobs[:128, :128], disk)
     tuned = copy.deepcopy(big)
     nn.init.normal_(tuned.fusion.out.weight)
@@ -95,15 +106,22 @@ def test_training_on_a_frozen_big_sam_keeps_its_embeddings_valid(big: ScSAM, dis
 
 
 @pytest.mark.parametrize("part", ["image_encoder", "mae", "fusion.out", "detail.refine"])
-def test_other_weights_are_other_embeddings(model: ScSAM, disk: DiskCache, blobs: np.ndarray, part: str) -> None:
+def test_other_weights_are_other_embeddings(
+    model: ScSAM, disk: DiskCache, blobs: np.ndarray, part: str
+) -> None:
     answer(model, blobs[:64, :64], disk)
     other = copy.deepcopy(model)
     with torch.no_grad():
         next(other.get_submodule(part).parameters()).mul_(1.5)
-    np.testing.assert_array_equal(answer(other, blobs[:64, :64], disk), answer(other, blobs[:64, :64], DiskCache(disk.root / "new", 10**9)))
+    np.testing.assert_array_equal(
+        answer(other, blobs[:64, :64], disk),
+        answer(other, blobs[:64, :64], DiskCache(disk.root / "new", 10**9)),
+    )
 
 
-def test_teaching_keeps_them_valid(model: ScSAM, disk: DiskCache, blobs: np.ndarray, monkeypatch) -> None:
+def test_teaching_keeps_them_valid(
+    model: ScSAM, disk: DiskCache, blobs: np.ndarray, monkeypatch
+) -> None:
     answer(model, blobs[:64, :64], disk)
     model.add_class("granule", torch.ones(256))
     monkeypatch.setattr(ScSAM, "encode", lambda *_: pytest.fail("this tile lies on disk"))
@@ -113,12 +131,24 @@ def test_teaching_keeps_them_valid(model: ScSAM, disk: DiskCache, blobs: np.ndar
 def test_a_name_speaks_of_the_pixels_and_tiles_alone(model: ScSAM, blobs: np.ndarray) -> None:
     predictor = Predictor(model, "cpu")
 
-    def name(image: np.ndarray, contrast: Contrast = CONTRAST, size: float | None = None, side: int = 128) -> str:
-        return predictor.prepare(image, size, contrast=contrast, key="the same for all").grid(side).name
+    def name(
+        image: np.ndarray, contrast: Contrast = CONTRAST, size: float | None = None, side: int = 128
+    ) -> str:
+        return (
+            predictor.prepare(image, size, contrast=contrast, key="the same for all")
+            .grid(side)
+            .name
+        )
 
     known = name(blobs)
     assert name(blobs.astype(np.float64)) == known  # another file format, say
-    others = [name(blobs.T), name(255 - blobs), name(blobs, Contrast(0, 200)), name(blobs, size=9.0), name(blobs, side=96)]
+    others = [
+        name(blobs.T),
+        name(255 - blobs),
+        name(blobs, Contrast(0, 200)),
+        name(blobs, size=9.0),
+        name(blobs, side=96),
+    ]
     assert len({known, *others}) == 6
 
 
@@ -134,16 +164,24 @@ def test_reading_alone_adds_nothing(model: ScSAM, disk: DiskCache, blobs: np.nda
     assert not disk.root.exists()
 
 
-def test_a_damaged_tile_is_computed_anew_and_healed(model: ScSAM, disk: DiskCache, blobs: np.ndarray) -> None:
+def test_a_damaged_tile_is_computed_anew_and_healed(
+    model: ScSAM, disk: DiskCache, blobs: np.ndarray
+) -> None:
     first = answer(model, blobs[:64, :64], disk)
-    (file,) = [file for file in disk.root.rglob("*") if file.is_file() and file.name not in (".lock", "zarr.json")]
+    (file,) = [
+        file
+        for file in disk.root.rglob("*")
+        if file.is_file() and file.name not in (".lock", "zarr.json")
+    ]
     file.write_bytes(file.read_bytes()[:-100])
     np.testing.assert_array_equal(answer(model, blobs[:64, :64], disk), first)
     (name,) = disk.root.glob("1-*")
     assert disk.get(name.name, 0, (4, 4)) is not None
 
 
-def test_a_tile_beside_the_grid_is_computed_and_not_kept(model: ScSAM, disk: DiskCache, blobs: np.ndarray) -> None:
+def test_a_tile_beside_the_grid_is_computed_and_not_kept(
+    model: ScSAM, disk: DiskCache, blobs: np.ndarray
+) -> None:
     predictor = Predictor(model, "cpu", disk)
     predictor.set_image(blobs, contrast=CONTRAST)
     answer = predictor.predict_prompts(boxes=(2, 2, 198, 158))
@@ -151,16 +189,18 @@ def test_a_tile_beside_the_grid_is_computed_and_not_kept(model: ScSAM, disk: Dis
     assert not disk.root.exists()
 
 
-def test_keeping_ahead_computes_no_tile_twice(model: ScSAM, disk: DiskCache, blobs: np.ndarray, monkeypatch) -> None:
+def test_keeping_ahead_computes_no_tile_twice(
+    model: ScSAM, disk: DiskCache, blobs: np.ndarray, monkeypatch
+) -> None:
     predictor = Predictor(model, "cpu", disk)
     slice_ = predictor.prepare(blobs, contrast=CONTRAST)
-    steps = predictor.keep_steps(slice_)
+    steps = predictor.cache_steps(slice_)
     for _ in range(3):
         next(steps)
     steps.close()
     encode, shapes = model.encode, []
     monkeypatch.setattr(model, "encode", lambda image: shapes.append(image.shape) or encode(image))
-    assert len(list(predictor.keep_steps(slice_))) == 6
+    assert len(list(predictor.cache_steps(slice_))) == 6
     assert len(shapes) == 4
     assert len(predictor.embeddings) == 0
     assert predictor.encoder.bytes_on_disk(slice_.grid(predictor.load.tile)) == disk.bytes()

@@ -8,7 +8,17 @@ import pytest
 from napari_scsam.infer.tiling import MULTIPLE, Blend, Tile, cut, ramp, starts, tile_grid
 
 HALO = 32
-SHAPES = [(1, 1), (5, 300), (16, 16), (100, 100), (128, 128), (129, 128), (191, 257), (500, 333), (768, 1024)]
+SHAPES = [
+    (1, 1),
+    (5, 300),
+    (16, 16),
+    (100, 100),
+    (128, 128),
+    (129, 128),
+    (191, 257),
+    (500, 333),
+    (768, 1024),
+]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -44,8 +54,15 @@ def test_a_small_slice_gets_one_tile_of_its_own_size() -> None:
 def test_constants_stay_constants(shape: tuple[int, int]) -> None:
     blend = Blend(2, shape, HALO)
     for tile in tile_grid(shape, 128, HALO):
-        blend.add(tile, np.stack([np.full((tile.height, tile.width), v, np.float32) for v in (-3.5, 7.25)]))
-    np.testing.assert_allclose(blend.result(), np.broadcast_to(np.array([-3.5, 7.25])[:, None, None], (2, *shape)), rtol=1e-5)
+        blend.add(
+            tile,
+            np.stack([np.full((tile.height, tile.width), v, np.float32) for v in (-3.5, 7.25)]),
+        )
+    np.testing.assert_allclose(
+        blend.result(),
+        np.broadcast_to(np.array([-3.5, 7.25])[:, None, None], (2, *shape)),
+        rtol=1e-5,
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -36,7 +36,9 @@ def test_means_what_numpy_means(key):
     np.testing.assert_array_equal(look_up(key), VALUES[key])
 
 
-@pytest.mark.parametrize("key", [5, (0, 0, 0, 0), (0, -41), (slice(None), np.array([1]), np.array([2])), slice(4, 0, -1)])
+@pytest.mark.parametrize(
+    "key", [5, (0, 0, 0, 0), (0, -41), (slice(None), np.array([1]), np.array([2])), slice(4, 0, -1)]
+)
 def test_what_is_no_index_is_refused(key):
     with pytest.raises(IndexError):
         parse_key(key, SHAPE)
@@ -48,7 +50,9 @@ def test_points_are_sorted_by_chunk():
     seen = np.full(200, -1)
     for block, inside, chosen in points.by_block((1, 16, 16)):
         for axis in range(3):
-            np.testing.assert_array_equal(inside[axis] + block[axis] * (1, 16, 16)[axis], points.indices[axis][chosen])
+            np.testing.assert_array_equal(
+                inside[axis] + block[axis] * (1, 16, 16)[axis], points.indices[axis][chosen]
+            )
         seen[chosen] += 1
     assert (seen == 0).all()
 

@@ -44,8 +44,16 @@ class Server:
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         asked = request.headers.get("Range")
         self.ranges.append(asked)
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.fault != "ignores range" else 0
-        whole = {"corrupt": CONTENT[:-1] + bytes([CONTENT[-1] ^ 1]), "long": CONTENT + b"x", "short": CONTENT[:-1]}.get(self.fault, CONTENT)
+        start = (
+            int(asked.removeprefix("bytes=").rstrip("-"))
+            if asked and self.fault != "ignores range"
+            else 0
+        )
+        whole = {
+            "corrupt": CONTENT[:-1] + bytes([CONTENT[-1] ^ 1]),
+            "long": CONTENT + b"x",
+            "short": CONTENT[:-1],
+        }.get(self.fault, CONTENT)
         body = whole[start:]
         if self.fault == "missing" or (start and not body):
             request.send_error(416 if start else 404)
@@ -57,7 +65,13 @@ class Server:
             request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         with contextlib.suppress(ConnectionError):  # who asked may have seen enough
-            request.wfile.write(body[: {"cuts": 300_000, "cuts at once": 0, "no length": 400_000}.get(self.fault, len(body))])
+            request.wfile.write(
+                body[
+                    : {"cuts": 300_000, "cuts at once": 0, "no length": 400_000}.get(
+                        self.fault, len(body)
+                    )
+                ]
+            )
 
 
 @pytest.fixture
@@ -95,7 +109,9 @@ def test_cut_connections_are_taken_up_where_they_broke(server: Server, tmp_path:
     assert all(start + 200_000 < after <= start + 300_000 for start, after in pairwise(starts))
 
 
-def test_answers_without_a_length_that_end_early_are_taken_up(server: Server, tmp_path: Path) -> None:
+def test_answers_without_a_length_that_end_early_are_taken_up(
+    server: Server, tmp_path: Path
+) -> None:
     server.fault = "no length"
     assert fetch(server.file, tmp_path)[1].read_bytes() == CONTENT
 
@@ -118,7 +134,9 @@ def test_a_server_without_ranges_starts_anew(server: Server, tmp_path: Path) -> 
 
 def test_a_whole_part_needs_no_server(tmp_path: Path) -> None:
     (tmp_path / "cell.tif.part").write_bytes(CONTENT)
-    file = RemoteFile("http://127.0.0.1:9/cell.tif", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    file = RemoteFile(
+        "http://127.0.0.1:9/cell.tif", len(CONTENT), hashlib.sha256(CONTENT).hexdigest()
+    )
     assert fetch(file, tmp_path)[1].read_bytes() == CONTENT
 
 
@@ -132,18 +150,24 @@ def test_a_whole_part_needs_no_server(tmp_path: Path) -> None:
         ("cuts at once", "nothing came from"),
     ],
 )
-def test_faults_are_told_in_one_sentence_and_leave_nothing(server: Server, tmp_path: Path, fault: str, told: str) -> None:
+def test_faults_are_told_in_one_sentence_and_leave_nothing(
+    server: Server, tmp_path: Path, fault: str, told: str
+) -> None:
     server.fault = fault
     with pytest.raises(UserError, match=told) as error:
         fetch(server.file, tmp_path)
     assert "\n" not in str(error.value)
-    assert f"fetch {server.url}/cell.tif by hand and put it at {tmp_path / 'cell.tif'}" in str(error.value)
+    assert f"fetch {server.url}/cell.tif by hand and put it at {tmp_path / 'cell.tif'}" in str(
+        error.value
+    )
     assert [p for p in tmp_path.iterdir() if p.stat().st_size] == []
 
 
 def test_what_came_before_a_lasting_break_is_kept(server: Server, tmp_path: Path) -> None:
     (tmp_path / "cell.tif.part").write_bytes(CONTENT[:1000])
-    file = RemoteFile("http://127.0.0.1:9/cell.tif", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    file = RemoteFile(
+        "http://127.0.0.1:9/cell.tif", len(CONTENT), hashlib.sha256(CONTENT).hexdigest()
+    )
     with pytest.raises(UserError, match="broke after 1000 of 1000000 bytes, which are kept"):
         fetch(file, tmp_path)
     assert fetch(server.file, tmp_path)[1].read_bytes() == CONTENT
@@ -185,16 +209,22 @@ def test_a_whole_part_of_unknown_size_is_taken(server: Server, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("fault", ["corrupt", "long", "short", "no length"])
-def test_without_a_size_the_hash_finds_every_damage(server: Server, tmp_path: Path, fault: str) -> None:
+def test_without_a_size_the_hash_finds_every_damage(
+    server: Server, tmp_path: Path, fault: str
+) -> None:
     server.fault = fault
-    with pytest.raises(UserError, match=r"what the server sent is damaged \(its xxh128 is wrong\) and was deleted"):
+    with pytest.raises(
+        UserError, match=r"what the server sent is damaged \(its xxh128 is wrong\) and was deleted"
+    ):
         fetch(server.unsized, tmp_path)
     assert list(tmp_path.iterdir()) == []
     server.fault = ""
     assert fetch(server.unsized, tmp_path)[1].read_bytes() == CONTENT
 
 
-def test_a_part_of_unknown_size_that_is_of_something_else_is_not_kept(server: Server, tmp_path: Path) -> None:
+def test_a_part_of_unknown_size_that_is_of_something_else_is_not_kept(
+    server: Server, tmp_path: Path
+) -> None:
     (tmp_path / "cell.tif.part").write_bytes(b"?" * 1000)
     with pytest.raises(UserError, match="its xxh128 is wrong"):
         fetch(server.unsized, tmp_path)
@@ -206,11 +236,15 @@ def test_what_is_checked_is_said_at_the_end(server: Server, tmp_path: Path) -> N
     assert last.what == "cell.tif is whole by size and sha256"
 
 
-def test_a_full_disk_is_told_before_anything_is_fetched(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told_before_anything_is_fetched(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "cell.tif.part").write_bytes(CONTENT[:1000])
     large = RemoteFile(server.file.url, 2_500_001_000, "0" * 64)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_200_000_000))
-    with pytest.raises(UserError, match=rf"{tmp_path} has room for 1\.2 GB, and 2\.5 GB are to come; make room"):
+    with pytest.raises(
+        UserError, match=rf"{tmp_path} has room for 1\.2 GB, and 2\.5 GB are to come; make room"
+    ):
         fetch(large, tmp_path)
     assert server.ranges == []
     assert (tmp_path / "cell.tif.part").stat().st_size == 1000
@@ -224,7 +258,8 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(server: Server, tmp_path: 
 def test_offline_says_what_to_fetch_and_where_to_put_it(tmp_path: Path) -> None:
     file = RemoteFile("http://127.0.0.1:9/cell.tif", 10, "0" * 64)
     with pytest.raises(
-        UserError, match=r"nothing came from 127\.0\.0\.1:9, are you offline.* fetch http://127\.0\.0\.1:9/cell\.tif by hand and put it at "
+        UserError,
+        match=r"nothing came from 127\.0\.0\.1:9, are you offline.* fetch http://127\.0\.0\.1:9/cell\.tif by hand and put it at ",
     ):
         fetch(file, tmp_path)
 
@@ -249,7 +284,12 @@ def test_name_comes_from_the_url_unless_given() -> None:
 
 
 def test_size_and_algorithm_are_as_the_publisher_states_them() -> None:
-    file = RemoteFile.from_dict({"url": "https://example.org/vit_b.pt", "size": None, "xxh128": "CD" * 16})
+    file = RemoteFile.from_dict(
+        {"url": "https://example.org/vit_b.pt", "size": None, "xxh128": "CD" * 16}
+    )
     assert (file.size, file.hash, file.algorithm) == (0, "xxh128:" + "cd" * 16, "xxh128")
     assert RemoteFile("https://example.org/a", 1, "ab").algorithm == "sha256"
-    assert RemoteFile.from_dict({"url": "u", "size": 1, "xxh128": "cd", "sha256": "ab"}).algorithm == "sha256"
+    assert (
+        RemoteFile.from_dict({"url": "u", "size": 1, "xxh128": "cd", "sha256": "ab"}).algorithm
+        == "sha256"
+    )

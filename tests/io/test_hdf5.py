@@ -25,7 +25,9 @@ STACK = np.random.default_rng(0).integers(0, 100, (4, 40, 50))
         ("a.h5.zarr", None),
     ],
 )
-def test_the_path_inside_stands_after_the_colon(text: str, parts: tuple[Path, str | None] | None) -> None:
+def test_the_path_inside_stands_after_the_colon(
+    text: str, parts: tuple[Path, str | None] | None
+) -> None:
     assert split_hdf5_path(text) == parts
 
 
@@ -72,7 +74,12 @@ def test_a_file_without_images(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("size_um", "voxel_size"),
-    [((0.04, 0.00768, 0.01024), (40, 7.68, 10.24)), ((1, 1, 1), None), ((0, 0.01, 0.01), None), (0.01, None)],
+    [
+        ((0.04, 0.00768, 0.01024), (40, 7.68, 10.24)),
+        ((1, 1, 1), None),
+        ((0, 0.01, 0.01), None),
+        (0.01, None),
+    ],
 )
 def test_element_size(tmp_path: Path, size_um: object, voxel_size: object) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
@@ -87,19 +94,25 @@ def test_element_size(tmp_path: Path, size_um: object, voxel_size: object) -> No
 def test_ilastik_names_its_axes(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["exported_data"] = STACK[..., None]
-        file["exported_data"].attrs["axistags"] = json.dumps({"axes": [{"key": key} for key in "zyxc"]})
+        file["exported_data"].attrs["axistags"] = json.dumps(
+            {"axes": [{"key": key} for key in "zyxc"]}
+        )
     volume = open_volume(tmp_path / "a.h5")
     np.testing.assert_array_equal(volume.data[...], STACK)
     with h5py.File(tmp_path / "b.h5", "w") as file:
         file["exported_data"] = STACK
-        file["exported_data"].attrs["axistags"] = json.dumps({"axes": [{"key": key} for key in "xyz"]})
+        file["exported_data"].attrs["axistags"] = json.dumps(
+            {"axes": [{"key": key} for key in "xyz"]}
+        )
     with pytest.raises(UserError, match="axes xyz"):
         open_volume(tmp_path / "b.h5")
 
 
 def test_a_tera_voxel_data_set_opens_at_once(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        data = file.create_dataset("raw", (10_000, 10_000, 10_000), np.uint8, chunks=(1, 256, 256), fillvalue=3)
+        data = file.create_dataset(
+            "raw", (10_000, 10_000, 10_000), np.uint8, chunks=(1, 256, 256), fillvalue=3
+        )
         data[9_999, :4, :4] = 9
     assert (tmp_path / "a.h5").stat().st_size < 1e6
     volume = open_volume(tmp_path / "a.h5")

@@ -31,7 +31,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         (None, [(1, 2, 2), (1, 4, 4)]),
     ],
 )
-def test_levels_keep_every_second_voxel(tmp_path: Path, voxel_size: VoxelSize | None, steps: list[tuple[int, ...]]) -> None:
+def test_levels_keep_every_second_voxel(
+    tmp_path: Path, voxel_size: VoxelSize | None, steps: list[tuple[int, ...]]
+) -> None:
     labels = np.random.default_rng(0).integers(0, 9, (7, 61, 45)).astype(np.uint8)
     levels = build(tmp_path / "a.zarr", labels, voxel_size)
     assert len(levels) == len(steps)

@@ -12,7 +12,10 @@ from napari_scsam.io.labels import read_class_table, write_labels
 from napari_scsam.io.volumes import open_labels
 
 LABELS = np.random.default_rng(0).integers(0, 3, (5, 40, 50))
-CLASSES = (ClassSpec(1, "mitochondrion", "#ff0000"), ClassSpec(2, "ER = “réticulum”: {x}", "#00ff00", "a\nb"))
+CLASSES = (
+    ClassSpec(1, "mitochondrion", "#ff0000"),
+    ClassSpec(2, "ER = “réticulum”: {x}", "#00ff00", "a\nb"),
+)
 SIZE = (5.0, 7.68, 10.24)
 
 
@@ -60,7 +63,9 @@ def test_ome_holds_the_voxel_size_for_others(tmp_path: Path) -> None:
     assert pixels["PhysicalSizeZUnit"] == "nm"
 
 
-def test_labels_beyond_imagejs_limit_are_bigtiff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_beyond_imagejs_limit_are_bigtiff(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(label_tiff, "IMAGEJ_LIMIT", 100)
     write_labels(tmp_path / "a.tif", LABELS.astype(np.uint8), SIZE, CLASSES)
     with tifffile.TiffFile(tmp_path / "a.tif") as tif:
@@ -76,7 +81,9 @@ def test_labels_beyond_32_bits_are_refused(tmp_path: Path, value: int) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_labels(tmp_path / "a.tif", LABELS.astype(np.uint8), SIZE, CLASSES)
 
     def fail(path: Path, *args: object, **kwargs: object) -> None:

@@ -15,7 +15,10 @@ from napari_scsam.io.labels import create_labels, finish_labels, read_class_tabl
 from napari_scsam.io.volumes import open_labels, open_volume
 
 LABELS = np.random.default_rng(0).integers(0, 3, (5, 40, 50)).astype(np.uint8)
-CLASSES = (ClassSpec(1, "mitochondrion", "#ff0000"), ClassSpec(2, "réticulum", "#00ff00", "smooth and rough"))
+CLASSES = (
+    ClassSpec(1, "mitochondrion", "#ff0000"),
+    ClassSpec(2, "réticulum", "#00ff00", "smooth and rough"),
+)
 SIZE = (5.0, 7.68, 10.24)
 ORIGIN = (100.0, 0.5, 20.0)
 
@@ -34,7 +37,9 @@ def test_filled_slice_by_slice_and_read_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("voxel_size", [SIZE, None])
 @pytest.mark.parametrize("pick", [..., 0])
-def test_the_metadata_are_valid_ngff(tmp_path: Path, voxel_size: tuple[float, float, float] | None, pick: object) -> None:
+def test_the_metadata_are_valid_ngff(
+    tmp_path: Path, voxel_size: tuple[float, float, float] | None, pick: object
+) -> None:
     labels = np.pad(LABELS, ((0, 0), (0, 600), (0, 600)))[pick]
     write_labels(tmp_path / "a.zarr", labels, voxel_size, CLASSES)
     write_labels(tmp_path / "a.zarr", labels.astype(np.int32), voxel_size, (), name="instances")
@@ -45,14 +50,20 @@ def test_the_metadata_are_valid_ngff(tmp_path: Path, voxel_size: tuple[float, fl
     assert image.image_label is not None
     assert [c.rgba for c in image.image_label.colors or ()] == [(255, 0, 0, 255), (0, 255, 0, 255)]
     assert len(image.multiscales[0].datasets) == 2
-    assert {axis.unit for axis in image.multiscales[0].axes} == {"nanometer" if voxel_size else None}
+    assert {axis.unit for axis in image.multiscales[0].axes} == {
+        "nanometer" if voxel_size else None
+    }
 
 
 def test_chunks_are_one_slice_deep_and_compressed(tmp_path: Path) -> None:
     array = create_labels(tmp_path / "a.zarr", (3, 2000, 1500), SIZE, CLASSES)
     assert array.chunks == (1, CHUNK, CHUNK)
     array[1] = 1
-    files = [p for p in (tmp_path / "a.zarr" / "labels" / "classes" / "0" / "c").rglob("*") if p.is_file()]
+    files = [
+        p
+        for p in (tmp_path / "a.zarr" / "labels" / "classes" / "0" / "c").rglob("*")
+        if p.is_file()
+    ]
     assert len(files) == 4
     assert sum(p.stat().st_size for p in files) < 10_000
 
@@ -68,7 +79,9 @@ def test_write_labels_round_trip(tmp_path: Path, dtype: str, pick: object) -> No
     assert volume.origin == (ORIGIN if labels.ndim == 3 else (0, *ORIGIN[1:]))
     np.testing.assert_array_equal(volume.data[...], labels)
     assert read_class_table(tmp_path / "sub" / "a.zarr") == CLASSES
-    assert [p.name for p in (tmp_path / "sub" / "a.zarr" / "labels").iterdir() if p.is_dir()] == ["classes"]
+    assert [p.name for p in (tmp_path / "sub" / "a.zarr" / "labels").iterdir() if p.is_dir()] == [
+        "classes"
+    ]
 
 
 def test_unknown_size_stays_unknown(tmp_path: Path) -> None:
@@ -83,7 +96,10 @@ def test_label_images_live_side_by_side(tmp_path: Path) -> None:
     write_labels(tmp_path / "a.zarr", LABELS.astype(np.uint32) + 1000, SIZE, (), name="instances")
     write_labels(tmp_path / "a.zarr", LABELS + 1, SIZE, CLASSES)
     np.testing.assert_array_equal(open_labels(tmp_path / "a.zarr").data[...], LABELS + 1)
-    np.testing.assert_array_equal(open_labels(tmp_path / "a.zarr" / "labels" / "instances").plane(2), LABELS[2].astype(int) + 1000)
+    np.testing.assert_array_equal(
+        open_labels(tmp_path / "a.zarr" / "labels" / "instances").plane(2),
+        LABELS[2].astype(int) + 1000,
+    )
     assert read_class_table(tmp_path / "a.zarr") == CLASSES
     assert read_class_table(tmp_path / "a.zarr" / "labels" / "instances") is None
 
@@ -117,9 +133,12 @@ def test_resume_after_a_crash_while_creating(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype", "classes"), [((5, 40, 51), "u1", CLASSES), ((5, 40, 50), "u2", CLASSES), ((5, 40, 50), "u1", CLASSES[:1])]
+    ("shape", "dtype", "classes"),
+    [((5, 40, 51), "u1", CLASSES), ((5, 40, 50), "u2", CLASSES), ((5, 40, 50), "u1", CLASSES[:1])],
 )
-def test_resume_of_something_else_is_refused(tmp_path: Path, shape: tuple[int, ...], dtype: str, classes: tuple[ClassSpec, ...]) -> None:
+def test_resume_of_something_else_is_refused(
+    tmp_path: Path, shape: tuple[int, ...], dtype: str, classes: tuple[ClassSpec, ...]
+) -> None:
     create_labels(tmp_path / "a.zarr", LABELS.shape, SIZE, CLASSES)[0] = 2
     with pytest.raises(UserError, match="cannot be resumed"):
         create_labels(tmp_path / "a.zarr", shape, SIZE, classes, dtype=dtype, resume=True)
@@ -152,7 +171,9 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
         create_labels(tmp_path / "file" / "a.zarr", LABELS.shape, SIZE, CLASSES)
 
 
-def test_a_failed_write_leaves_the_old_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_labels(tmp_path / "a.zarr", LABELS, SIZE, CLASSES)
 
     def fail(group: zarr.Group) -> None:
@@ -180,7 +201,11 @@ def test_an_unknown_suffix_is_refused(tmp_path: Path, name: str) -> None:
 def test_foreign_files_have_no_class_table(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "raw.zarr", data=LABELS)
     tifffile.imwrite(tmp_path / "a.tif", LABELS, description="{not json")
-    tifffile.imwrite(tmp_path / "b.ome.tif", LABELS, metadata={"Description": '{"origin": "Oslo", "classes": [3]}'})
+    tifffile.imwrite(
+        tmp_path / "b.ome.tif",
+        LABELS,
+        metadata={"Description": '{"origin": "Oslo", "classes": [3]}'},
+    )
     tifffile.imwrite(tmp_path / "c.tif", LABELS, imagej=True, metadata={"scsam": "broken"})
     for name in ("raw.zarr", "a.tif", "b.ome.tif", "c.tif", "missing.zarr", "missing.tif"):
         assert read_class_table(tmp_path / name) is None

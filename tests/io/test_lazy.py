@@ -17,7 +17,20 @@ def test_fixed_axes_are_left_out() -> None:
     np.testing.assert_array_equal(np.asarray(lazy), STACK[1])
 
 
-@pytest.mark.parametrize("key", [0, -1, np.int64(2), slice(1, 3), (1, 2), (..., 3), (0, ..., slice(0, 4, 2)), (slice(None), 1), ...])
+@pytest.mark.parametrize(
+    "key",
+    [
+        0,
+        -1,
+        np.int64(2),
+        slice(1, 3),
+        (1, 2),
+        (..., 3),
+        (0, ..., slice(0, 4, 2)),
+        (slice(None), 1),
+        ...,
+    ],
+)
 def test_keys_mean_what_they_mean_in_numpy(key: object) -> None:
     block = LazyArray(STACK, [0, None, None, None], "stack")[key]
     np.testing.assert_array_equal(block, STACK[0][key])
@@ -78,6 +91,11 @@ def test_slice_files_are_read_only_when_asked_for() -> None:
 
 
 def test_a_slice_that_differs_is_named() -> None:
-    stack = SliceFiles([Path("a.png"), Path("b.png")], lambda file: np.zeros((4, 5 if file.name == "a.png" else 6)), (4, 5), float)
+    stack = SliceFiles(
+        [Path("a.png"), Path("b.png")],
+        lambda file: np.zeros((4, 5 if file.name == "a.png" else 6)),
+        (4, 5),
+        float,
+    )
     with pytest.raises(UserError, match=r"b\.png is \(4, 6\)"):
         LazyArray(stack, [None] * 3, "folder")[1]

@@ -13,7 +13,9 @@ from napari_scsam.io.volumes import open_volume
 STACK = np.random.default_rng(0).integers(0, 100, (4, 40, 50))
 
 
-def write(path: Path, data: np.ndarray, angstrom_xyz: tuple[float, float, float] | float = 0) -> None:
+def write(
+    path: Path, data: np.ndarray, angstrom_xyz: tuple[float, float, float] | float = 0
+) -> None:
     with mrcfile.new(path, data) as mrc:
         mrc.voxel_size = angstrom_xyz
 

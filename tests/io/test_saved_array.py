@@ -18,7 +18,9 @@ SHAPE = (6, 50, 70)
 
 @pytest.fixture
 def stored(tmp_path: Path):
-    return zarr.create_array(tmp_path / "a", shape=SHAPE, chunks=(1, 32, 32), dtype="uint8", fill_value=0)
+    return zarr.create_array(
+        tmp_path / "a", shape=SHAPE, chunks=(1, 32, 32), dtype="uint8", fill_value=0
+    )
 
 
 def wait_until(true, seconds: float = 5.0) -> None:
@@ -29,7 +31,11 @@ def wait_until(true, seconds: float = 5.0) -> None:
 
 
 def test_behaves_like_numpy_and_ends_up_on_disk(stored):
-    rng, saved, numpy = np.random.default_rng(0), SavedArray(stored, memory=4 * 32 * 32), np.zeros(SHAPE, np.uint8)
+    rng, saved, numpy = (
+        np.random.default_rng(0),
+        SavedArray(stored, memory=4 * 32 * 32),
+        np.zeros(SHAPE, np.uint8),
+    )
     for _ in range(60):
         low = [int(rng.integers(0, n)) for n in SHAPE]
         box = tuple(slice(a, a + int(rng.integers(1, 40))) for a in low)
@@ -113,7 +119,7 @@ from napari_scsam.io.saved_array import SavedArray
 saved = SavedArray(zarr.open_array({str(tmp_path / "a")!r}))
 saved[2] = 7
 """
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-c", code], check=True)
     assert (stored[2] == 7).all()
 
 
@@ -128,7 +134,9 @@ def test_what_must_be_fetched_is_known_beforehand(stored):
 
 
 def test_shards_are_written_as_a_whole(tmp_path: Path):
-    stored = zarr.create_array(tmp_path / "a", shape=SHAPE, chunks=(1, 16, 16), shards=(2, 32, 32), dtype="uint8")
+    stored = zarr.create_array(
+        tmp_path / "a", shape=SHAPE, chunks=(1, 16, 16), shards=(2, 32, 32), dtype="uint8"
+    )
     saved = SavedArray(stored)
     saved[:, 10:40, 20:60] = 5
     saved.flush()

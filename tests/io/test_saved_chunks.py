@@ -92,7 +92,9 @@ def test_what_was_fetched_before_a_change_does_not_come_after_it(disk):
     reader = threading.Thread(target=lambda: seen.append(look(chunks, A)))
     reader.start()
     assert disk.reading.wait(10)
-    chunks._fetch = lambda block: disk.values[chunks.place(block)].copy()  # others need not wait for the gate
+    chunks._fetch = lambda block: disk.values[
+        chunks.place(block)
+    ].copy()  # others need not wait for the gate
     change(chunks, A, 7)
     chunks.flush()
     look(chunks, B)

@@ -16,13 +16,25 @@ STACK = np.random.default_rng(0).integers(0, 200, (12, 40, 50)).astype(np.uint8)
 
 def test_numbers_sort_as_numbers() -> None:
     names = ["s10.tif", "s9.tif", "S1.tif", "s1_b.tif", "10.tif", "9.tif"]
-    assert [p.name for p in sorted(map(Path, names), key=natural_key)] == ["9.tif", "10.tif", "S1.tif", "s1_b.tif", "s9.tif", "s10.tif"]
+    assert [p.name for p in sorted(map(Path, names), key=natural_key)] == [
+        "9.tif",
+        "10.tif",
+        "S1.tif",
+        "s1_b.tif",
+        "s9.tif",
+        "s10.tif",
+    ]
 
 
 @pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2", "f4"])
 def test_a_folder_of_tiff_slices(tmp_path: Path, dtype: str) -> None:
     for z, plane in enumerate(STACK.astype(dtype)):
-        tifffile.imwrite(tmp_path / f"slice_{z}.tif", plane, byteorder=">" if dtype[0] == ">" else "<", resolution=(2e6, 2e6))
+        tifffile.imwrite(
+            tmp_path / f"slice_{z}.tif",
+            plane,
+            byteorder=">" if dtype[0] == ">" else "<",
+            resolution=(2e6, 2e6),
+        )
     (tmp_path / "notes.txt").write_text("imaged on Monday")
     (tmp_path / "._slice_0.tif").write_bytes(b"left by a file manager")
     volume = open_volume(tmp_path)

@@ -21,11 +21,20 @@ def ome(z: float, y: float, x: float, unit: str = "nm") -> dict[str, Any]:
     return {"axes": "ZYX", **sizes, **{f"PhysicalSize{a}Unit": unit for a in "ZYX"}}
 
 
-@pytest.mark.parametrize("dtype", ["u1", "i1", "<u2", ">u2", ">i2", "<u4", ">i4", "f2", "<f4", ">f4", "<f8", ">f8", "<i8", "<u8"])
+@pytest.mark.parametrize(
+    "dtype",
+    ["u1", "i1", "<u2", ">u2", ">i2", "<u4", ">i4", "f2", "<f4", ">f4", "<f8", ">f8", "<i8", "<u8"],
+)
 @pytest.mark.parametrize("compression", [None, "zlib"])
 def test_all_types_and_byte_orders(tmp_path: Path, dtype: str, compression: str | None) -> None:
     stack = STACK.astype(dtype)
-    tifffile.imwrite(tmp_path / "a.tif", stack, byteorder=">" if dtype[0] == ">" else "<", compression=compression, bigtiff=True)
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        stack,
+        byteorder=">" if dtype[0] == ">" else "<",
+        compression=compression,
+        bigtiff=True,
+    )
     volume = open_volume(tmp_path / "a.tif")
     assert volume.dtype == stack.dtype.newbyteorder("=")
     assert volume.plane(2).dtype.isnative
@@ -35,28 +44,67 @@ def test_all_types_and_byte_orders(tmp_path: Path, dtype: str, compression: str 
 
 def test_booleans_are_bytes(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", STACK > 100, compression="zlib")
-    np.testing.assert_array_equal(open_volume(tmp_path / "a.tif").plane(1), (STACK[1] > 100).astype(np.uint8))
+    np.testing.assert_array_equal(
+        open_volume(tmp_path / "a.tif").plane(1), (STACK[1] > 100).astype(np.uint8)
+    )
 
 
 @pytest.mark.parametrize(
     ("options", "voxel_size"),
     [
         ({"metadata": SHAPED, **CM}, (5, 7.68, 10.24)),
-        ({"metadata": SHAPED, "resolution": (1 / 10.24, 1 / 7.68), "resolutionunit": "NONE"}, (5, 7.68, 10.24)),
-        ({"metadata": {"axes": "ZYX", "unit": "µm", "spacing": 0.05}, **CM}, (50, 7.68, 10.24)),
         (
-            {"imagej": True, "metadata": {"axes": "ZYX", "unit": "nm", "spacing": 5.0}, "resolution": (1 / 10.24, 1 / 7.68)},
+            {"metadata": SHAPED, "resolution": (1 / 10.24, 1 / 7.68), "resolutionunit": "NONE"},
             (5, 7.68, 10.24),
         ),
-        ({"imagej": True, "metadata": {"axes": "ZYX", "unit": "\\u00B5m", "spacing": 0.04}, "resolution": (100, 200)}, (40, 5, 10)),
-        ({"imagej": True, "metadata": {"axes": "ZYX", "unit": "micron", "spacing": 0.04}, "resolution": (100, 200)}, (40, 5, 10)),
-        ({"imagej": True, "metadata": {"axes": "ZYX", "unit": "nm", "spacing": 5.0}, **CM}, (5, 7.68, 10.24)),
+        ({"metadata": {"axes": "ZYX", "unit": "µm", "spacing": 0.05}, **CM}, (50, 7.68, 10.24)),
+        (
+            {
+                "imagej": True,
+                "metadata": {"axes": "ZYX", "unit": "nm", "spacing": 5.0},
+                "resolution": (1 / 10.24, 1 / 7.68),
+            },
+            (5, 7.68, 10.24),
+        ),
+        (
+            {
+                "imagej": True,
+                "metadata": {"axes": "ZYX", "unit": "\\u00B5m", "spacing": 0.04},
+                "resolution": (100, 200),
+            },
+            (40, 5, 10),
+        ),
+        (
+            {
+                "imagej": True,
+                "metadata": {"axes": "ZYX", "unit": "micron", "spacing": 0.04},
+                "resolution": (100, 200),
+            },
+            (40, 5, 10),
+        ),
+        (
+            {"imagej": True, "metadata": {"axes": "ZYX", "unit": "nm", "spacing": 5.0}, **CM},
+            (5, 7.68, 10.24),
+        ),
         ({"ome": True, "metadata": ome(5, 7.68, 10.24)}, (5, 7.68, 10.24)),
         ({"ome": True, "metadata": ome(0.005, 0.00768, 0.01024, "µm")}, (5, 7.68, 10.24)),
-        ({"ome": True, "metadata": {"axes": "ZYX", "PhysicalSizeZ": 0.04, "PhysicalSizeY": 0.01, "PhysicalSizeX": 0.01}}, (40, 10, 10)),
+        (
+            {
+                "ome": True,
+                "metadata": {
+                    "axes": "ZYX",
+                    "PhysicalSizeZ": 0.04,
+                    "PhysicalSizeY": 0.01,
+                    "PhysicalSizeX": 0.01,
+                },
+            },
+            (40, 10, 10),
+        ),
     ],
 )
-def test_voxel_size_from_metadata(tmp_path: Path, options: dict[str, Any], voxel_size: tuple[float, ...]) -> None:
+def test_voxel_size_from_metadata(
+    tmp_path: Path, options: dict[str, Any], voxel_size: tuple[float, ...]
+) -> None:
     tifffile.imwrite(tmp_path / "a.tif", STACK, **options)
     volume = open_volume(tmp_path / "a.tif")
     assert volume.voxel_size == voxel_size
@@ -73,8 +121,16 @@ def test_voxel_size_from_metadata(tmp_path: Path, options: dict[str, Any], voxel
         {"metadata": SHAPED},
         {**CM},
         {"metadata": {"axes": "ZYX", "spacing": 5}, **CM},
-        {"metadata": {**SHAPED, "spacing": 1}, "resolution": (1e7, 1e7), "resolutionunit": "CENTIMETER"},
-        {"imagej": True, "metadata": {"axes": "ZYX", "unit": "pixel", "spacing": 5.0}, "resolution": (0.2, 0.2)},
+        {
+            "metadata": {**SHAPED, "spacing": 1},
+            "resolution": (1e7, 1e7),
+            "resolutionunit": "CENTIMETER",
+        },
+        {
+            "imagej": True,
+            "metadata": {"axes": "ZYX", "unit": "pixel", "spacing": 5.0},
+            "resolution": (0.2, 0.2),
+        },
         {"imagej": True, "metadata": {"axes": "ZYX", "unit": "nm"}, "resolution": (0.2, 0.2)},
         {"ome": True, "metadata": {"axes": "ZYX"}},
         {"ome": True, "metadata": ome(1, 1, 1, "µm")},
@@ -120,9 +176,20 @@ def test_ome_pyramid_has_levels(tmp_path: Path) -> None:
 def huge_imagej_tiff(path: Path, depth: int, height: int, width: int) -> None:
     """Write a sparse file in ImageJ's form: one page header, then all slices."""
     note = f"ImageJ=1.54f\nimages={depth}\nslices={depth}\nunit=nm\nspacing=8.0\nloop=false\n\0".encode()
-    tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (262, 3, 1, 1), (270, 2, len(note), 200), (273, 4, 1, 1000)]
+    tags = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, 1, 8),
+        (262, 3, 1, 1),
+        (270, 2, len(note), 200),
+        (273, 4, 1, 1000),
+    ]
     tags += [(277, 3, 1, 1), (278, 4, 1, height), (279, 4, 1, height * width)]
-    header = b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    header = (
+        b"II*\0"
+        + struct.pack("<IH", 8, len(tags))
+        + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    )
     with path.open("wb") as file:
         file.write(header)
         file.seek(200)
@@ -141,7 +208,9 @@ def test_a_400_gb_stack_opens_at_once(tmp_path: Path) -> None:
     np.testing.assert_array_equal(corner, [[7, 7, 7], [0, 0, 0]])
 
 
-def test_a_plane_of_a_compressed_stack_reads_its_own_strips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plane_of_a_compressed_stack_reads_its_own_strips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (32, 128, 128), dtype=np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", noise, compression="zlib", rowsperstrip=32)
     taken: list[int] = []
@@ -167,10 +236,17 @@ def test_colour_channels_and_time_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((40, 50, 3), np.uint8), photometric="rgb")
     with pytest.raises(UserError, match="colour"):
         open_volume(tmp_path / "rgb.tif")
-    tifffile.imwrite(tmp_path / "c.tif", np.zeros((4, 2, 40, 50), np.uint8), imagej=True, metadata={"axes": "ZCYX"})
+    tifffile.imwrite(
+        tmp_path / "c.tif",
+        np.zeros((4, 2, 40, 50), np.uint8),
+        imagej=True,
+        metadata={"axes": "ZCYX"},
+    )
     with pytest.raises(UserError, match=r"2 channels .* save the one you want"):
         open_volume(tmp_path / "c.tif")
-    tifffile.imwrite(tmp_path / "t.tif", np.zeros((3, 4, 40, 50), np.uint8), ome=True, metadata={"axes": "TZYX"})
+    tifffile.imwrite(
+        tmp_path / "t.tif", np.zeros((3, 4, 40, 50), np.uint8), ome=True, metadata={"axes": "TZYX"}
+    )
     with pytest.raises(UserError, match="3 time points"):
         open_volume(tmp_path / "t.tif")
 
@@ -182,7 +258,13 @@ def test_slices_that_are_called_channels_are_not_guessed(tmp_path: Path) -> None
 
 
 def test_three_planes_in_an_rgb_page_are_a_stack_when_the_file_says_so(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", STACK[:3], photometric="rgb", planarconfig="separate", metadata={"axes": "ZYX"})
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        STACK[:3],
+        photometric="rgb",
+        planarconfig="separate",
+        metadata={"axes": "ZYX"},
+    )
     np.testing.assert_array_equal(open_volume(tmp_path / "a.tif").data[...], STACK[:3])
 
 
@@ -233,7 +315,9 @@ def test_a_damaged_strip_is_told_when_it_is_read(tmp_path: Path) -> None:
         ("leaf/raw.tif", None, (3, 2341, 3293)),
     ],
 )
-def test_real_data_say_their_voxel_size(emdata: Path, file: str, voxel_size: Any, shape: tuple[int, ...]) -> None:
+def test_real_data_say_their_voxel_size(
+    emdata: Path, file: str, voxel_size: Any, shape: tuple[int, ...]
+) -> None:
     volume = open_volume(emdata / file)
     assert volume.voxel_size == voxel_size
     assert volume.shape == shape

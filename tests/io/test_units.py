@@ -64,6 +64,11 @@ def test_one_nanometre_in_other_words_is_a_default_too() -> None:
     assert voxel_size_nm([1, 1e-7, 1e-7], ["nm", "cm", "cm"]) is None
 
 
-@pytest.mark.parametrize(("sizes", "units"), [([None, 5, 5], ["nm"] * 3), ([5, 5, 5], ["nm", None, "nm"]), ([5, -5, 5], ["nm"] * 3)])
-def test_one_unknown_axis_makes_the_voxel_size_unknown(sizes: list[float | None], units: list[str | None]) -> None:
+@pytest.mark.parametrize(
+    ("sizes", "units"),
+    [([None, 5, 5], ["nm"] * 3), ([5, 5, 5], ["nm", None, "nm"]), ([5, -5, 5], ["nm"] * 3)],
+)
+def test_one_unknown_axis_makes_the_voxel_size_unknown(
+    sizes: list[float | None], units: list[str | None]
+) -> None:
     assert voxel_size_nm(sizes, units) is None

@@ -18,8 +18,19 @@ STACK = np.random.default_rng(0).integers(0, 200, (6, 40, 50)).astype(np.uint8)
 
 def test_a_stack_in_memory() -> None:
     volume = as_volume(STACK, voxel_size=(40, 10, 10), name="em")
-    assert (volume.name, volume.shape, volume.ndim, volume.depth, volume.dtype) == ("em", STACK.shape, 3, 6, np.uint8)
-    assert (volume.voxel_size, volume.origin, volume.path, volume.levels) == ((40, 10, 10), (0, 0, 0), None, ())
+    assert (volume.name, volume.shape, volume.ndim, volume.depth, volume.dtype) == (
+        "em",
+        STACK.shape,
+        3,
+        6,
+        np.uint8,
+    )
+    assert (volume.voxel_size, volume.origin, volume.path, volume.levels) == (
+        (40, 10, 10),
+        (0, 0, 0),
+        None,
+        (),
+    )
     np.testing.assert_array_equal(volume.plane(4), STACK[4])
 
 
@@ -37,7 +48,9 @@ def test_a_dask_array_is_computed_slice_by_slice() -> None:
         asked.append(z)
         return STACK[z : z + 1]
 
-    lazy = da.map_blocks(load, chunks=((1,) * 6, (40,), (50,)), dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8))
+    lazy = da.map_blocks(
+        load, chunks=((1,) * 6, (40,), (50,)), dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8)
+    )
     volume = as_volume(lazy)
     plane = volume.plane(3)
     assert isinstance(plane, np.ndarray)
@@ -45,7 +58,9 @@ def test_a_dask_array_is_computed_slice_by_slice() -> None:
     assert asked == [3]
 
 
-@pytest.mark.parametrize("shape", [(1, 6, 40, 50), (1, 1, 6, 40, 50), (6, 40, 50, 1), (1, 6, 40, 50, 1)])
+@pytest.mark.parametrize(
+    "shape", [(1, 6, 40, 50), (1, 1, 6, 40, 50), (6, 40, 50, 1), (1, 6, 40, 50, 1)]
+)
 def test_singletons_around_a_stack_are_dropped(shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(as_volume(STACK.reshape(shape)).data[...], STACK)
 

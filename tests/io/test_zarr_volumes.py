@@ -31,14 +31,27 @@ def write_multiscale(
     datasets = []
     for level, step in enumerate((1, 2)):
         array = STACK[:, ::step, ::step] if "z" in axes else STACK[0, ::step, ::step]
-        group.create_array(str(level), data=array.reshape([1] * (len(axes) - array.ndim) + list(array.shape)))
+        group.create_array(
+            str(level), data=array.reshape([1] * (len(axes) - array.ndim) + list(array.shape))
+        )
         factors = [sizes.get(a, 1.0) * (step if a in "yx" else 1) for a in axes]
         steps: list[dict[str, Any]] = [{"type": "scale", "scale": factors}]
         steps += [{"type": "translation", "translation": translation}] if translation else []
         datasets.append({"path": str(level), "coordinateTransformations": steps})
     kinds = {"t": "time", "c": "channel"}
-    described = [{"name": a, "type": kinds.get(a, "space"), **({"unit": unit} if unit and a in "zyx" else {})} for a in axes]
-    multiscale = {"axes": described, "datasets": datasets, **({"coordinateTransformations": whole} if whole else {})}
+    described = [
+        {
+            "name": a,
+            "type": kinds.get(a, "space"),
+            **({"unit": unit} if unit and a in "zyx" else {}),
+        }
+        for a in axes
+    ]
+    multiscale = {
+        "axes": described,
+        "datasets": datasets,
+        **({"coordinateTransformations": whole} if whole else {}),
+    }
     if version == "0.5":
         group.attrs["ome"] = {"version": "0.5", "multiscales": [multiscale]}
     else:
@@ -70,15 +83,22 @@ def test_units_and_transformations_of_the_whole_image(tmp_path: Path) -> None:
         tmp_path / "a.zarr",
         unit="micrometer",
         translation=[1.0, 2.0, 3.0],
-        whole=[{"type": "scale", "scale": [0.001, 0.001, 0.002]}, {"type": "translation", "translation": [0.1, 0, 0]}],
+        whole=[
+            {"type": "scale", "scale": [0.001, 0.001, 0.002]},
+            {"type": "translation", "translation": [0.1, 0, 0]},
+        ],
     )
     volume = open_volume(tmp_path / "a.zarr")
     assert volume.voxel_size == (5, 7.68, 20.48)
     assert volume.origin == pytest.approx((101, 2, 6))
 
 
-@pytest.mark.parametrize(("unit", "scale"), [(None, SCALE), ("nanometer", {}), ("micrometer", {}), ("second", SCALE)])
-def test_a_scale_without_unit_and_a_scale_of_one_are_unknown(tmp_path: Path, unit: str | None, scale: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    ("unit", "scale"), [(None, SCALE), ("nanometer", {}), ("micrometer", {}), ("second", SCALE)]
+)
+def test_a_scale_without_unit_and_a_scale_of_one_are_unknown(
+    tmp_path: Path, unit: str | None, scale: dict[str, float]
+) -> None:
     write_multiscale(tmp_path / "a.zarr", unit=unit, scale=scale, translation=[9.0, 9.0, 9.0])
     volume = open_volume(tmp_path / "a.zarr")
     assert (volume.voxel_size, volume.origin) == (None, (0, 0, 0))
@@ -94,7 +114,9 @@ def test_axes_of_older_versions(tmp_path: Path) -> None:
     group = zarr.open_group(tmp_path / "a.zarr", mode="r+")
     multiscale = group.attrs["multiscales"][0]  # type: ignore[index]
     for axes in (list("tczyx"), None):
-        group.attrs["multiscales"] = [{**multiscale, "axes": axes} if axes else {"datasets": [{"path": "0"}]}]  # type: ignore[dict-item]
+        group.attrs["multiscales"] = [
+            {**multiscale, "axes": axes} if axes else {"datasets": [{"path": "0"}]}
+        ]  # type: ignore[dict-item]
         volume = open_volume(tmp_path / "a.zarr")
         assert (volume.shape, volume.voxel_size) == (STACK.shape, None)
 
@@ -103,7 +125,9 @@ def test_axes_of_older_versions(tmp_path: Path) -> None:
 def test_real_channels_and_times_are_refused(tmp_path: Path, axes: str, what: str) -> None:
     group = zarr.open_group(tmp_path / "a.zarr", mode="w")
     group.create_array("0", data=STACK[:, None])
-    group.attrs["ome"] = {"multiscales": [{"axes": [{"name": a} for a in axes], "datasets": [{"path": "0"}]}]}
+    group.attrs["ome"] = {
+        "multiscales": [{"axes": [{"name": a} for a in axes], "datasets": [{"path": "0"}]}]
+    }
     with pytest.raises(UserError, match=f"{what}.*save the one you want"):
         open_volume(tmp_path / "a.zarr")
 
@@ -111,8 +135,12 @@ def test_real_channels_and_times_are_refused(tmp_path: Path, axes: str, what: st
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize("dtype", ["u1", ">u2", "<i4", ">f4", "f8", "i8", "bool"])
 def test_plain_arrays(tmp_path: Path, zarr_format: Any, dtype: str) -> None:
-    zarr.create_array(tmp_path / "a.zarr", data=STACK.astype(dtype), chunks=(1, 16, 16), zarr_format=zarr_format)
-    zarr.open_group(tmp_path / "g.zarr", mode="w", zarr_format=zarr_format).create_array("em/raw", data=STACK.astype(dtype))
+    zarr.create_array(
+        tmp_path / "a.zarr", data=STACK.astype(dtype), chunks=(1, 16, 16), zarr_format=zarr_format
+    )
+    zarr.open_group(tmp_path / "g.zarr", mode="w", zarr_format=zarr_format).create_array(
+        "em/raw", data=STACK.astype(dtype)
+    )
     for name in ("a.zarr", "g.zarr", "g.zarr/em/raw"):
         volume = open_volume(tmp_path / name)
         assert volume.dtype.isnative
@@ -124,7 +152,9 @@ def test_several_arrays_are_listed(tmp_path: Path) -> None:
     group = zarr.open_group(tmp_path / "a.zarr", mode="w")
     group.create_array("raw", data=STACK)
     group.create_array("seg/cells", data=STACK)
-    with pytest.raises(UserError, match=r"several images; open one of: .*a\.zarr/raw, .*a\.zarr/seg/cells"):
+    with pytest.raises(
+        UserError, match=r"several images; open one of: .*a\.zarr/raw, .*a\.zarr/seg/cells"
+    ):
         open_volume(tmp_path / "a.zarr")
 
 
@@ -132,7 +162,9 @@ def test_an_image_is_found_within_groups_and_comes_before_its_labels(tmp_path: P
     zarr.open_group(tmp_path / "a.zarr", mode="w").attrs["bioformats2raw.layout"] = 3
     write_multiscale(tmp_path / "a.zarr" / "0")
     assert open_volume(tmp_path / "a.zarr").voxel_size == (5, 7.68, 10.24)
-    zarr.open_group(tmp_path / "a.zarr" / "0" / "labels", mode="w").create_array("nuclei", data=STACK)
+    zarr.open_group(tmp_path / "a.zarr" / "0" / "labels", mode="w").create_array(
+        "nuclei", data=STACK
+    )
     assert open_volume(tmp_path / "a.zarr").voxel_size == (5, 7.68, 10.24)
 
 
@@ -167,7 +199,13 @@ def test_a_plane_reads_only_its_chunks(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_petavoxel_volume_opens_at_once(tmp_path: Path) -> None:
-    array = zarr.create_array(tmp_path / "a.zarr", shape=(100_000, 100_000, 100_000), chunks=(1, 512, 512), dtype="u1", fill_value=0)
+    array = zarr.create_array(
+        tmp_path / "a.zarr",
+        shape=(100_000, 100_000, 100_000),
+        chunks=(1, 512, 512),
+        dtype="u1",
+        fill_value=0,
+    )
     array[99_999, :3, :3] = 5
     volume = open_volume(tmp_path / "a.zarr")
     assert volume.data.size == 10**15
@@ -191,7 +229,9 @@ def test_damage(tmp_path: Path) -> None:
 def test_metadata_that_point_at_a_group(tmp_path: Path) -> None:
     group = zarr.open_group(tmp_path / "a.zarr", mode="w")
     group.create_group("0")
-    group.attrs["ome"] = {"multiscales": [{"axes": [{"name": "y"}, {"name": "x"}], "datasets": [{"path": "0"}]}]}
+    group.attrs["ome"] = {
+        "multiscales": [{"axes": [{"name": "y"}, {"name": "x"}], "datasets": [{"path": "0"}]}]
+    }
     with pytest.raises(UserError, match=r"'0' .* is not an array"):
         open_volume(tmp_path / "a.zarr")
 

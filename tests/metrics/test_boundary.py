@@ -17,21 +17,34 @@ def square(shape: tuple[int, int], y: int, x: int, side: int) -> np.ndarray:
     return mask
 
 
-def by_distance_transform(predicted: np.ndarray, truth: np.ndarray, tolerance: float, pixel_size: tuple[float, float]) -> BoundaryMatch:
+def by_distance_transform(
+    predicted: np.ndarray, truth: np.ndarray, tolerance: float, pixel_size: tuple[float, float]
+) -> BoundaryMatch:
     """The same count the slow way."""
-    ours, theirs = (mask & ~ndimage.binary_erosion(mask, border_value=1) for mask in (predicted, truth))
+    ours, theirs = (
+        mask & ~ndimage.binary_erosion(mask, border_value=1) for mask in (predicted, truth)
+    )
 
     def near(places: np.ndarray, others: np.ndarray) -> int:
         if not others.any():
             return 0
-        return int((ndimage.distance_transform_edt(~others, sampling=pixel_size)[places] <= tolerance).sum())
+        return int(
+            (
+                ndimage.distance_transform_edt(~others, sampling=pixel_size)[places] <= tolerance
+            ).sum()
+        )
 
     return BoundaryMatch(near(ours, theirs), int(ours.sum()), near(theirs, ours), int(theirs.sum()))
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize(("tolerance", "pixel_size"), [(1.0, (1.0, 1.0)), (2.0, (1.0, 1.0)), (10.0, (5.0, 5.0)), (12.0, (8.0, 3.0))])
-def test_counts_equal_those_of_a_distance_transform(seed: int, tolerance: float, pixel_size: tuple[float, float]) -> None:
+@pytest.mark.parametrize(
+    ("tolerance", "pixel_size"),
+    [(1.0, (1.0, 1.0)), (2.0, (1.0, 1.0)), (10.0, (5.0, 5.0)), (12.0, (8.0, 3.0))],
+)
+def test_counts_equal_those_of_a_distance_transform(
+    seed: int, tolerance: float, pixel_size: tuple[float, float]
+) -> None:
     noise = np.random.default_rng(seed).standard_normal((2, 60, 70))
     predicted, truth = ndimage.gaussian_filter(noise, (0, 3, 3)) > 0.03
     expected = by_distance_transform(predicted, truth, tolerance, pixel_size)
@@ -62,4 +75,6 @@ def test_one_outline_alone_scores_0_and_none_no_score() -> None:
     mask, nothing = square((9, 9), 3, 3, 3), np.zeros((9, 9), bool)
     assert boundary_match(mask, nothing, 1).f1 == boundary_match(nothing, mask, 1).f1 == 0
     assert math.isnan(boundary_match(nothing, nothing, 1).f1)
-    assert math.isnan(boundary_match(~nothing, ~nothing, 1).f1)  # the border of the image is no outline
+    assert math.isnan(
+        boundary_match(~nothing, ~nothing, 1).f1
+    )  # the border of the image is no outline

@@ -27,14 +27,18 @@ def test_similarity_is_a_cosine(encoder: ClassPromptEncoder) -> None:
 
 @torch.inference_mode()
 @pytest.mark.parametrize("grid", [(1, 1), (4, 4), (3, 9)])
-def test_all_classes_of_all_images_in_one_batch(encoder: ClassPromptEncoder, grid: tuple[int, int]) -> None:
+def test_all_classes_of_all_images_in_one_batch(
+    encoder: ClassPromptEncoder, grid: tuple[int, int]
+) -> None:
     fused = torch.randn(2, 16, *grid)
     sparse, dense = encoder(fused, encoder.prototypes)
     assert sparse.shape == (6, 2, 16)
     assert dense.shape == (6, 16, *grid)
     for image in range(2):
         for row in range(3):
-            one_sparse, one_dense = encoder(fused[image : image + 1], encoder.prototypes[row : row + 1])
+            one_sparse, one_dense = encoder(
+                fused[image : image + 1], encoder.prototypes[row : row + 1]
+            )
             assert torch.allclose(sparse[3 * image + row], one_sparse[0], atol=1e-5)
             assert torch.allclose(dense[3 * image + row], one_dense[0], atol=1e-5)
 
@@ -53,10 +57,14 @@ def test_a_feature_counts_by_its_scaled_cosine(encoder: ClassPromptEncoder, scal
 def test_features_read_once_give_what_each_class_would_read(encoder: ClassPromptEncoder) -> None:
     fused = torch.randn(2, 16, 4, 6)
     sparse, dense = encoder(fused, encoder.prototypes)
-    activated = (fused[:, None] * (1 + SCALE * encoder.similarity(fused, encoder.prototypes)[:, :, None])).flatten(0, 1)
+    activated = (
+        fused[:, None] * (1 + SCALE * encoder.similarity(fused, encoder.prototypes)[:, :, None])
+    ).flatten(0, 1)
     assert torch.allclose(dense, encoder.dense(activated), atol=1e-5)
     cells = activated.flatten(2).transpose(1, 2)
-    gathered = encoder.sparse(torch.softmax(encoder.queries @ cells.transpose(1, 2) / 4, dim=-1) @ cells)
+    gathered = encoder.sparse(
+        torch.softmax(encoder.queries @ cells.transpose(1, 2) / 4, dim=-1) @ cells
+    )
     names = encoder.identity(torch.nn.functional.normalize(encoder.prototypes, dim=1)).repeat(2, 1)
     assert torch.allclose(sparse, gathered + names[:, None], atol=1e-5)
 
@@ -74,26 +82,39 @@ def test_the_raw_product_grows_with_both(encoder: ClassPromptEncoder) -> None:
     plain, fused = ClassPromptEncoder(classes=3, dim=16, similarity="dot"), torch.randn(2, 16, 5, 7)
     product = plain.similarity(fused, encoder.prototypes)
     assert product.shape == (2, 3, 5, 7)
-    assert product[1, 2, 3, 4].item() == pytest.approx(float(fused[1, :, 3, 4] @ encoder.prototypes[2]), abs=1e-5)
-    assert torch.allclose(plain.similarity(3 * fused, 2 * encoder.prototypes), 6 * product, atol=1e-4)
+    assert product[1, 2, 3, 4].item() == pytest.approx(
+        float(fused[1, :, 3, 4] @ encoder.prototypes[2]), abs=1e-5
+    )
+    assert torch.allclose(
+        plain.similarity(3 * fused, 2 * encoder.prototypes), 6 * product, atol=1e-4
+    )
     assert plain.log_scale is None
     _, dense = plain(fused, encoder.prototypes)
-    assert torch.allclose(dense, plain.dense((fused[:, None] * (1 + product[:, :, None])).flatten(0, 1)), atol=1e-5)
+    assert torch.allclose(
+        dense, plain.dense((fused[:, None] * (1 + product[:, :, None])).flatten(0, 1)), atol=1e-5
+    )
 
 
 @torch.inference_mode()
 def test_unscaled_is_a_cosine_as_it_is(encoder: ClassPromptEncoder) -> None:
-    unscaled, fused = ClassPromptEncoder(classes=3, dim=16, hidden=8, similarity="unscaled"), torch.randn(2, 16, 5, 7)
+    unscaled, fused = (
+        ClassPromptEncoder(classes=3, dim=16, hidden=8, similarity="unscaled"),
+        torch.randn(2, 16, 5, 7),
+    )
     assert set(encoder.state_dict()) - set(unscaled.state_dict()) == {"log_scale"}
     unscaled.load_state_dict({k: v for k, v in encoder.state_dict().items() if k != "log_scale"})
     _, dense = unscaled(fused, unscaled.prototypes)
-    assert torch.equal(dense, unscaled.dense_prompts(fused, 1 + encoder.similarity(fused, encoder.prototypes)))
+    assert torch.equal(
+        dense, unscaled.dense_prompts(fused, 1 + encoder.similarity(fused, encoder.prototypes))
+    )
 
 
 @torch.inference_mode()
 def test_weights_without_a_scale_give_what_they_gave(encoder: ClassPromptEncoder) -> None:
     holder, fused = torch.nn.ModuleDict({"class_prompt": encoder}), torch.randn(2, 16, 5, 7)
-    holder.load_state_dict({k: v for k, v in holder.state_dict().items() if not k.endswith("log_scale")})
+    holder.load_state_dict(
+        {k: v for k, v in holder.state_dict().items() if not k.endswith("log_scale")}
+    )
     weight = 1 + encoder.similarity(fused, encoder.prototypes)
     _, dense = encoder(fused, encoder.prototypes)
     assert torch.equal(dense, encoder.dense_prompts(fused, weight))

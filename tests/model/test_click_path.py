@@ -55,8 +55,16 @@ def test_trained_it_heeds_prompts_and_features() -> None:
     torch.manual_seed(0)
     path = ClickPath(8).eval()
     path.out.reset_parameters()
-    logits, maps, features = torch.randn(2, 1, 8, 12), torch.rand(2, 4, 8, 12), torch.randn(2, 8, 8, 12)
+    logits, maps, features = (
+        torch.randn(2, 1, 8, 12),
+        torch.rand(2, 4, 8, 12),
+        torch.randn(2, 8, 8, 12),
+    )
     answer = path(logits, maps, features)
-    for changed in (path(logits, maps.flip(3), features), path(logits, maps, -features), path(-logits, maps, features) + 2 * logits):
+    for changed in (
+        path(logits, maps.flip(3), features),
+        path(logits, maps, -features),
+        path(-logits, maps, features) + 2 * logits,
+    ):
         assert not torch.allclose(answer, changed, atol=1e-3)
     assert torch.allclose(answer[1:], path(logits[1:], maps[1:], features[1:]), atol=1e-5)

@@ -41,7 +41,9 @@ def test_the_first_step_already_teaches_it(features: tuple[torch.Tensor, torch.T
 
 
 @torch.inference_mode()
-def test_the_gate_is_a_share_of_each_channel_and_place(features: tuple[torch.Tensor, torch.Tensor]) -> None:
+def test_the_gate_is_a_share_of_each_channel_and_place(
+    features: tuple[torch.Tensor, torch.Tensor],
+) -> None:
     sam, _ = features
     gate = Fusion(24, 8, dim=32).gate(sam, torch.randn_like(sam))
     assert gate.shape == sam.shape
@@ -50,7 +52,9 @@ def test_the_gate_is_a_share_of_each_channel_and_place(features: tuple[torch.Ten
 
 @torch.inference_mode()
 @pytest.mark.parametrize(("stride", "grid"), [(1, (8, 12)), (2, (4, 6)), (1, (5, 7)), (2, (9, 3))])
-def test_any_grid_is_brought_to_sams(features: tuple[torch.Tensor, torch.Tensor], stride: int, grid: tuple[int, int]) -> None:
+def test_any_grid_is_brought_to_sams(
+    features: tuple[torch.Tensor, torch.Tensor], stride: int, grid: tuple[int, int]
+) -> None:
     aligned = Alignment(24, stride, dim=32)(features[1], grid)
     assert aligned.shape == (2, 32, *grid)
     assert aligned.isfinite().all()
@@ -68,4 +72,6 @@ def test_a_plain_sum_has_no_gates(features: tuple[torch.Tensor, torch.Tensor]) -
 
 
 def test_a_batch_of_one_trains() -> None:
-    assert not [m for m in Fusion(24, 8).modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    assert not [
+        m for m in Fusion(24, 8).modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)
+    ]

@@ -31,7 +31,10 @@ ENCODER_PARAMETERS = {"vit_b": 89_670_912, "vit_l": 308_278_272, "vit_h": 637_02
 def twins() -> tuple[ImageEncoderViT, SamViT]:
     """The original and ours, small, for 128 px, with the same random weights."""
     torch.manual_seed(0)
-    original, ours = ImageEncoderViT(img_size=128, **SMALL).eval(), SamViT(32, 2, 2, (1,), grid=8, window=3, out=16).eval()
+    original, ours = (
+        ImageEncoderViT(img_size=128, **SMALL).eval(),
+        SamViT(32, 2, 2, (1,), grid=8, window=3, out=16).eval(),
+    )
     for weights in original.parameters():
         torch.nn.init.normal_(weights, std=0.3)
     ours.load_state_dict(original.state_dict())
@@ -65,17 +68,23 @@ def test_in_bfloat16_it_is_within_two_percent(twins: tuple[ImageEncoderViT, SamV
 
 
 @torch.inference_mode()
-def test_at_another_size_only_the_positions_are_resized(twins: tuple[ImageEncoderViT, SamViT]) -> None:
+def test_at_another_size_only_the_positions_are_resized(
+    twins: tuple[ImageEncoderViT, SamViT],
+) -> None:
     original, ours = twins
     image = torch.randn(1, 3, 80, 80)
-    grid = F.interpolate(original.pos_embed.permute(0, 3, 1, 2), (5, 5), mode="bicubic", antialias=True)
+    grid = F.interpolate(
+        original.pos_embed.permute(0, 3, 1, 2), (5, 5), mode="bicubic", antialias=True
+    )
     original.pos_embed = torch.nn.Parameter(grid.permute(0, 2, 3, 1))
     assert torch.allclose(ours(image), original(image), atol=1e-5)
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("size", [(16, 16), (48, 160), (144, 32)])
-def test_any_multiple_of_the_stride(twins: tuple[ImageEncoderViT, SamViT], size: tuple[int, int]) -> None:
+def test_any_multiple_of_the_stride(
+    twins: tuple[ImageEncoderViT, SamViT], size: tuple[int, int]
+) -> None:
     embedding = twins[1](torch.randn(1, 3, *size))
     assert embedding.shape == (1, 16, size[0] // 16, size[1] // 16)
     assert embedding.isfinite().all()
@@ -94,7 +103,9 @@ def test_the_tiny_one_takes_any_multiple_too(size: tuple[int, int]) -> None:
 
 @pytest.mark.slow
 @torch.inference_mode()
-def test_vit_b_from_an_official_file_equals_segment_anything(official_sam, official_file: Path) -> None:
+def test_vit_b_from_an_official_file_equals_segment_anything(
+    official_sam, official_file: Path
+) -> None:
     ours = build_sam_encoder("vit_b", checkpoint=official_file)
     assert not ours.training
     image = torch.randn(1, 3, 1024, 1024)
@@ -117,10 +128,14 @@ def test_keys_and_shapes_are_the_official_ones(name: str) -> None:
 
 def test_a_file_of_another_size_is_refused(official_sam) -> None:
     with pytest.raises(UserError, match=r"choose the encoder size that the file was made for"):
-        load_encoder(build_sam_encoder("vit_t"), official_sam.state_dict(), "sam_vit_b.pth as vit_t")
+        load_encoder(
+            build_sam_encoder("vit_t"), official_sam.state_dict(), "sam_vit_b.pth as vit_t"
+        )
     with torch.device("meta"):
         large = build_sam_encoder("vit_l")
-    with pytest.raises(UserError, match=r"sam_vit_b\.pth as vit_l: the weights do not fit, first at 'blocks\.12"):
+    with pytest.raises(
+        UserError, match=r"sam_vit_b\.pth as vit_l: the weights do not fit, first at 'blocks\.12"
+    ):
         load_encoder(large, official_sam.state_dict(), "sam_vit_b.pth as vit_l")
 
 
@@ -133,7 +148,9 @@ def test_a_weight_of_another_shape_is_refused(official_sam) -> None:
 
 
 def test_unknown_encoders_are_named() -> None:
-    with pytest.raises(UserError, match=r"no SAM encoder is called 'vit_x'; choose from vit_t, vit_b, vit_l, vit_h"):
+    with pytest.raises(
+        UserError, match=r"no SAM encoder is called 'vit_x'; choose from vit_t, vit_b, vit_l, vit_h"
+    ):
         build_sam_encoder("vit_x")
 
 

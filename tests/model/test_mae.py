@@ -5,7 +5,14 @@ import torch
 from torch.nn import functional as F
 
 from napari_scsam.config import UserError
-from napari_scsam.model.mae import HybridMAE, MaskedAutoencoder, ViTMAE, WindowBlock, build_mae_encoder, smooth
+from napari_scsam.model.mae import (
+    HybridMAE,
+    MaskedAutoencoder,
+    ViTMAE,
+    WindowBlock,
+    build_mae_encoder,
+    smooth,
+)
 
 
 @pytest.fixture
@@ -19,7 +26,10 @@ def encoder() -> HybridMAE:
 def test_levels_at_any_size(encoder: HybridMAE, size: tuple[int, int]) -> None:
     images = torch.rand(2, 1, *size)
     levels = encoder(images)
-    expected = [(2, c, size[0] // s, size[1] // s) for s, c in zip(encoder.strides, encoder.channels, strict=True)]
+    expected = [
+        (2, c, size[0] // s, size[1] // s)
+        for s, c in zip(encoder.strides, encoder.channels, strict=True)
+    ]
     assert [level.shape for level in levels] == expected
     for both, alone in zip(levels, encoder(images[1:]), strict=True):
         assert torch.allclose(both[1:], alone, atol=1e-5)
@@ -63,7 +73,9 @@ def test_a_grid_of_one_window_is_plain_attention() -> None:
         }
     )
     x = torch.randn(2, 9, 8)
-    assert torch.allclose(block.attend(x.view(2, 3, 3, 8)).view(2, 9, 8), plain(x, x, x)[0], atol=1e-6)
+    assert torch.allclose(
+        block.attend(x.view(2, 3, 3, 8)).view(2, 9, 8), plain(x, x, x)[0], atol=1e-6
+    )
 
 
 @torch.inference_mode()

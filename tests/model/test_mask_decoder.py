@@ -13,8 +13,14 @@ def twins() -> tuple[MaskDecoder, PromptMaskDecoder]:
     """The original and ours with the same random weights, 32 channels wide."""
     torch.manual_seed(0)
     original, ours = (
-        kind(transformer_dim=32, transformer=transformer(depth=2, embedding_dim=32, mlp_dim=64, num_heads=4)).eval()
-        for kind, transformer in ((MaskDecoder, TwoWayTransformer), (PromptMaskDecoder, PromptTransformer))
+        kind(
+            transformer_dim=32,
+            transformer=transformer(depth=2, embedding_dim=32, mlp_dim=64, num_heads=4),
+        ).eval()
+        for kind, transformer in (
+            (MaskDecoder, TwoWayTransformer),
+            (PromptMaskDecoder, PromptTransformer),
+        )
     )
     for weights in original.parameters():
         torch.nn.init.normal_(weights, std=0.3)
@@ -26,7 +32,12 @@ def twins() -> tuple[MaskDecoder, PromptMaskDecoder]:
 def prompts() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Two images of 5×3 cells, their positions, and three prompts an image."""
     torch.manual_seed(1)
-    return torch.randn(2, 32, 5, 3), torch.randn(1, 32, 5, 3), torch.randn(6, 4, 32), torch.randn(6, 32, 5, 3)
+    return (
+        torch.randn(2, 32, 5, 3),
+        torch.randn(1, 32, 5, 3),
+        torch.randn(6, 4, 32),
+        torch.randn(6, 32, 5, 3),
+    )
 
 
 @torch.inference_mode()
@@ -36,7 +47,9 @@ def test_many_prompts_of_many_images_equal_sam_image_by_image(twins, prompts) ->
     decoded = ours(images, positions, sparse, dense)
     for image in range(2):
         rows = slice(3 * image, 3 * image + 3)
-        masks, quality = original(images[image : image + 1], positions, sparse[rows], dense[rows], multimask_output=False)
+        masks, quality = original(
+            images[image : image + 1], positions, sparse[rows], dense[rows], multimask_output=False
+        )
         assert torch.allclose(decoded.logits[rows], masks, rtol=1e-5, atol=1e-4)
         assert torch.allclose(decoded.quality[rows], quality, rtol=1e-5, atol=1e-4)
     assert decoded.logits.shape == (6, 1, 20, 12)
@@ -51,7 +64,9 @@ def test_a_batch_equals_one_by_one(twins, prompts) -> None:
     together = twins[1](images, positions, sparse, dense)
     for row in range(6):
         one = slice(row, row + 1)
-        for batch, alone in zip(together, twins[1](expanded[one], positions, sparse[one], dense[one]), strict=True):
+        for batch, alone in zip(
+            together, twins[1](expanded[one], positions, sparse[one], dense[one]), strict=True
+        ):
             assert torch.allclose(batch[one], alone, rtol=1e-5, atol=1e-4)
 
 
@@ -78,7 +93,9 @@ def decoded(count: int) -> Decoded:
 @torch.inference_mode()
 def test_untrained_the_detail_path_adds_nothing(path: DetailPath) -> None:
     answer, features = decoded(6), torch.randn(2, 8, 16, 24)
-    coarse = torch.nn.functional.interpolate(answer.logits.view(2, 3, 8, 12), (32, 48), mode="bilinear", align_corners=False)
+    coarse = torch.nn.functional.interpolate(
+        answer.logits.view(2, 3, 8, 12), (32, 48), mode="bilinear", align_corners=False
+    )
     assert torch.equal(path(answer, features), coarse)
     assert torch.equal(path(answer, features, torch.randn(3, 32)), coarse)
 
@@ -105,7 +122,10 @@ def test_each_prototype_filters_the_details_of_every_image(path: DetailPath) -> 
     filters = path.class_filters(prototypes).view(3, 4, 9)
     for number in range(4):  # one filter for each pixel of a cell
         row, column = divmod(number, 2)
-        expected = torch.einsum("kc,bchw->bkhw", filters[:, number, :8], features) + filters[None, :, number, 8, None, None]
+        expected = (
+            torch.einsum("kc,bchw->bkhw", filters[:, number, :8], features)
+            + filters[None, :, number, 8, None, None]
+        )
         assert torch.allclose(fine[:, :, row::2, column::2], expected, atol=1e-5)
 
 
@@ -120,7 +140,10 @@ def test_without_levels_details_come_from_what_is_fused() -> None:
 
 @torch.inference_mode()
 def test_details_come_from_every_level(path: DetailPath) -> None:
-    fused, levels = torch.randn(1, 32, 2, 3), (torch.randn(1, 6, 16, 24), torch.randn(1, 10, 8, 12), torch.randn(1, 24, 4, 6))
+    fused, levels = (
+        torch.randn(1, 32, 2, 3),
+        (torch.randn(1, 6, 16, 24), torch.randn(1, 10, 8, 12), torch.randn(1, 24, 4, 6)),
+    )
     features = path.features(fused, levels)
     assert features.shape == (1, 8, 16, 24)
     for index in range(3):

@@ -26,7 +26,10 @@ def test_sams_parts_have_sams_keys_and_shapes(name: str) -> None:
     expected = {k: v.shape for k, v in official.state_dict().items()}
     assert {k: v.shape for k, v in ours.state_dict().items() if k.startswith(sams)} == expected
     assert (sum(p.numel() for p in official.parameters()), len(expected)) == PARAMETERS[name]
-    assert sum(p.numel() for k, p in ours.named_parameters() if k.startswith(sams)) == PARAMETERS[name][0]
+    assert (
+        sum(p.numel() for k, p in ours.named_parameters() if k.startswith(sams))
+        == PARAMETERS[name][0]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,9 @@ def untrained(official_sam) -> ScSAM:
     model = ScSAM(ScSAMConfig(sam="vit_b"), CLASSES)
     missing, unexpected = model.load_state_dict(official_sam.state_dict(), strict=False)
     assert not unexpected
-    assert not [k for k in missing if k.startswith(("image_encoder", "prompt_encoder", "mask_decoder"))]
+    assert not [
+        k for k in missing if k.startswith(("image_encoder", "prompt_encoder", "mask_decoder"))
+    ]
     return model.eval()
 
 
@@ -45,12 +50,17 @@ def ask(count: int, size: tuple[int, int], what: str) -> dict[str, object]:
     scale = torch.tensor([size[1], size[0]])
     points = (torch.rand(count, 3, 2) * scale, torch.tensor([[1.0, 0.0, -1.0]]).repeat(count, 1))
     low, high = (torch.rand(count, 2) * scale / 2 for _ in range(2))
-    boxes, masks = torch.cat([low, low + high], 1), torch.randn(count, 1, size[0] // 4, size[1] // 4)
+    boxes, masks = (
+        torch.cat([low, low + high], 1),
+        torch.randn(count, 1, size[0] // 4, size[1] // 4),
+    )
     every = {"points": points, "boxes": boxes, "masks": masks}
     return {k: v for k, v in every.items() if k in what.split()}
 
 
-def official_answer(sam, embedding: Tensor, size: tuple[int, int], prompts: dict[str, object]) -> tuple[Tensor, Tensor]:
+def official_answer(
+    sam, embedding: Tensor, size: tuple[int, int], prompts: dict[str, object]
+) -> tuple[Tensor, Tensor]:
     """What plain segment_anything says, brought to full resolution."""
     grid = (size[0] // 16, size[1] // 16)
     sam.prompt_encoder.image_embedding_size, sam.prompt_encoder.input_image_size = grid, size
@@ -67,8 +77,12 @@ def official_answer(sam, embedding: Tensor, size: tuple[int, int], prompts: dict
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("what", ["points", "boxes", "masks", "points boxes", "points masks", "points boxes masks"])
-def test_untrained_it_answers_prompts_as_sam_does(official_sam, untrained: ScSAM, what: str) -> None:
+@pytest.mark.parametrize(
+    "what", ["points", "boxes", "masks", "points boxes", "points masks", "points boxes masks"]
+)
+def test_untrained_it_answers_prompts_as_sam_does(
+    official_sam, untrained: ScSAM, what: str
+) -> None:
     torch.manual_seed(3)
     size = (96, 128)
     features = EncoderFeatures(torch.randn(1, 256, 6, 8), untrained.mae(torch.rand(1, 1, *size)))
@@ -92,13 +106,17 @@ def test_untrained_it_is_sam_from_the_pixels_on(official_sam, untrained: ScSAM) 
     features = untrained.encode(image)
     embedding = untrained.fuse(features)
     assert torch.equal(embedding.fused, features.sam)
-    expected_embedding = official_sam.image_encoder(torch.stack([official_sam.preprocess(x) for x in rgb]))
+    expected_embedding = official_sam.image_encoder(
+        torch.stack([official_sam.preprocess(x) for x in rgb])
+    )
     assert (embedding.fused - expected_embedding).abs().max() <= 1e-4
     for what in ("points", "boxes", "masks", "points boxes masks"):
         prompts = ask(2, size, what)
         logits, quality = untrained.prompt_logits(embedding, **prompts)
         expected, iou = official_answer(official_sam, expected_embedding, size, prompts)
-        assert torch.allclose(logits[0], expected, rtol=1e-4, atol=1e-4 * expected.abs().max().item())
+        assert torch.allclose(
+            logits[0], expected, rtol=1e-4, atol=1e-4 * expected.abs().max().item()
+        )
         assert torch.allclose(quality[0], iou, atol=1e-4)
 
 
@@ -116,14 +134,18 @@ def test_prompts_of_two_images_equal_one_by_one(random_model: ScSAM) -> None:
         alone = random_model.fuse(random_model.encode(images[image : image + 1]))
         for n in range(3):
             row = slice(3 * image + n, 3 * image + n + 1)
-            mask, iou = random_model.prompt_logits(alone, (coordinates[row], labels[row]), boxes[row])
+            mask, iou = random_model.prompt_logits(
+                alone, (coordinates[row], labels[row]), boxes[row]
+            )
             assert torch.allclose(logits[image, n], mask[0, 0], atol=1e-4)
             assert torch.allclose(quality[image, n], iou[0, 0], atol=1e-5)
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("size", [(16, 16), (64, 112), (96, 48)])
-def test_all_classes_in_one_batch_equal_class_by_class(random_model: ScSAM, size: tuple[int, int]) -> None:
+def test_all_classes_in_one_batch_equal_class_by_class(
+    random_model: ScSAM, size: tuple[int, int]
+) -> None:
     torch.manual_seed(6)
     images = torch.rand(2, 1, *size)
     logits = random_model(images)
@@ -132,7 +154,9 @@ def test_all_classes_in_one_batch_equal_class_by_class(random_model: ScSAM, size
     full = random_model.class_logits(embedding)
     assert full.shape == (2, 3, *size)
     for row in range(3):
-        one = random_model.class_logits(embedding, random_model.class_prompt.prototypes[row : row + 1])
+        one = random_model.class_logits(
+            embedding, random_model.class_prompt.prototypes[row : row + 1]
+        )
         assert torch.allclose(full[:, row : row + 1], one, atol=1e-5)
     assert torch.allclose(logits[1:], random_model(images[1:]), atol=1e-4)
     assert (logits[:, 0] - logits[:, 1]).abs().max() > 1e-4
@@ -142,7 +166,11 @@ def test_all_classes_in_one_batch_equal_class_by_class(random_model: ScSAM, size
 def test_only_the_direction_of_a_prototype_counts(random_model: ScSAM) -> None:
     embedding = random_model.fuse(random_model.encode(torch.rand(1, 1, 32, 48)))
     prototypes = random_model.class_prompt.prototypes
-    assert torch.allclose(random_model.class_logits(embedding, 7 * prototypes), random_model.class_logits(embedding), atol=1e-4)
+    assert torch.allclose(
+        random_model.class_logits(embedding, 7 * prototypes),
+        random_model.class_logits(embedding),
+        atol=1e-4,
+    )
 
 
 def test_grey_becomes_sams_colours(random_model: ScSAM, official_sam) -> None:
@@ -177,7 +205,10 @@ def test_classes_stand_in_the_order_of_their_ids_as_a_checkpoint_is_read(model: 
     model.add_class(ClassSpec(8, "granule"), prototypes[0])
     model.add_class(ClassSpec(3, "er"), prototypes[1])
     assert [c.id for c in model.classes] == [1, 2, 3, 5, 8]
-    assert torch.equal(model.class_prompt.prototypes, torch.stack([*before[:2], prototypes[1], before[2], prototypes[0]]))
+    assert torch.equal(
+        model.class_prompt.prototypes,
+        torch.stack([*before[:2], prototypes[1], before[2], prototypes[0]]),
+    )
     assert model.thresholds.tolist() == [1, 1, 0, 1, 0]
 
 
@@ -196,15 +227,30 @@ def test_a_class_without_a_name_changes_nothing(model: ScSAM) -> None:
 
 
 def test_config_travels_as_json_values() -> None:
-    config = ScSAMConfig(sam="vit_b", nm_per_pixel=5.0, tile=256, branches="sam", fusion="sum", similarity="dot", detail=False)
+    config = ScSAMConfig(
+        sam="vit_b",
+        nm_per_pixel=5.0,
+        tile=256,
+        branches="sam",
+        fusion="sum",
+        similarity="dot",
+        detail=False,
+    )
     assert ScSAMConfig(**json.loads(json.dumps(config.to_dict()))) == config
 
 
 @pytest.mark.parametrize(
-    ("setting", "choices"), [("branches", "sam+mae, sam, mae"), ("fusion", "gated, sum"), ("similarity", "cosine, unscaled, dot")]
+    ("setting", "choices"),
+    [
+        ("branches", "sam+mae, sam, mae"),
+        ("fusion", "gated, sum"),
+        ("similarity", "cosine, unscaled, dot"),
+    ],
 )
 def test_an_unknown_choice_is_told(setting: str, choices: str) -> None:
-    with pytest.raises(UserError, match=f"{setting} = 'both' is unknown; choose from {re.escape(choices)}"):
+    with pytest.raises(
+        UserError, match=f"{setting} = 'both' is unknown; choose from {re.escape(choices)}"
+    ):
         ScSAMConfig(**{setting: "both"})
 
 

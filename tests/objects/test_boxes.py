@@ -22,7 +22,9 @@ def volume(kind: str, dtype="uint16"):
     labels = np.kron(rng.integers(0, 40, (4, 5, 6)), np.ones((3, 4, 2), int)).astype(dtype)
     if kind == "numpy":
         return labels
-    array = zarr.create_array(store=zarr.storage.MemoryStore(), shape=labels.shape, chunks=(5, 8, 4), dtype=dtype)
+    array = zarr.create_array(
+        store=zarr.storage.MemoryStore(), shape=labels.shape, chunks=(5, 8, 4), dtype=dtype
+    )
     array[...] = labels
     return array
 
@@ -70,7 +72,9 @@ def test_boxes_widen_by_what_is_written_and_never_shrink():
     before = boxes.box(5)
     boxes.widen(tally_points(([9, 11, 0], [1, 2, 0], [3, 3, 0]), np.array([5, 5, 99])))
     wide = boxes.box(5)
-    assert all(w.start <= b.start and w.stop >= b.stop for w, b in zip(wide, before or wide, strict=True))
+    assert all(
+        w.start <= b.start and w.stop >= b.stop for w, b in zip(wide, before or wide, strict=True)
+    )
     assert wide[0].stop == 12
     assert boxes.box(99) == (slice(0, 1),) * 3
     boxes.widen(tally_points(([1], [1], [1]), 0))
@@ -79,7 +83,12 @@ def test_boxes_widen_by_what_is_written_and_never_shrink():
 
 def test_neighbouring_and_unused_labels():
     boxes = LabelBoxes(tally(np.array([[1, 2, 5, 9]])))
-    assert [boxes.beside(2, 1), boxes.beside(5, -1), boxes.beside(9, 1), boxes.beside(1, -1)] == [5, 2, None, None]
+    assert [boxes.beside(2, 1), boxes.beside(5, -1), boxes.beside(9, 1), boxes.beside(1, -1)] == [
+        5,
+        2,
+        None,
+        None,
+    ]
     assert boxes.unused(2, 255) == [10, 11]
     assert boxes.unused(3, 10) == [10, 3, 4]
     assert boxes.unused(4, 9) == [3, 4, 6, 7]

@@ -23,7 +23,9 @@ def test_two_seeds_part_at_the_neck(dumbbell):
     assert (parts[:, 36:][dumbbell[:, 36:]] == 2).all()
 
 
-@pytest.mark.parametrize("seeds", [[(20, 17), (20, 24)], [(20, 24), (20, 17)], [(24, 21), (14, 10)]])
+@pytest.mark.parametrize(
+    "seeds", [[(20, 17), (20, 24)], [(20, 24), (20, 17)], [(24, 21), (14, 10)]]
+)
 def test_without_a_neck_the_cut_is_half_way(seeds):
     disc = (np.ogrid[:40, :40][0] - 20) ** 2 + (np.ogrid[:40, :40][1] - 20) ** 2 <= 15**2
     parts = parts_by_seeds(disc, seeds, FLAT)
@@ -46,7 +48,9 @@ def test_a_piece_without_a_seed_stays_with_the_first(dumbbell):
     assert parts_by_seeds(dumbbell, [(20, 50), (20, 14)], FLAT)[0, 0] == 1
 
 
-@pytest.mark.parametrize("line", [[(0, 33), (39, 33)], [(0, 20), (39, 55)], [(-9, 60.4), (20, 30), (50, 41.7)]])
+@pytest.mark.parametrize(
+    "line", [[(0, 33), (39, 33)], [(0, 20), (39, 55)], [(-9, 60.4), (20, 30), (50, 41.7)]]
+)
 def test_a_line_parts_an_object_and_leaves_no_pixel(dumbbell, line):
     parts = parts_by_line(dumbbell, wall_along(line, dumbbell.shape), FLAT)
     assert ((parts > 0) == dumbbell).all()

@@ -82,5 +82,9 @@ def test_background_and_giants_are_refused(monkeypatch):
 def test_margins_follow_the_spacing_and_stay_within():
     data = np.zeros((9, 50, 50))
     place = Place(data, (slice(4, 6), slice(0, 50), slice(0, 50)), (5, 1, 1))
-    assert place.around((slice(4, 5), slice(20, 30), slice(1, 49)), 6) == (slice(4, 6), slice(14, 36), slice(0, 50))
+    assert place.around((slice(4, 5), slice(20, 30), slice(1, 49)), 6) == (
+        slice(4, 6),
+        slice(14, 36),
+        slice(0, 50),
+    )
     assert size_of(overlap((slice(0, 3),), (slice(5, 9),))) == 0

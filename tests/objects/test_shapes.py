@@ -13,7 +13,9 @@ FLAT = (1.0, 1.0)
 def ball(shape, centre, radius, spacing=None) -> np.ndarray:
     spacing = spacing or (1,) * len(shape)
     grid = np.ogrid[tuple(slice(0, n) for n in shape)]
-    return sum(((g - c) * s) ** 2 for g, c, s in zip(grid, centre, spacing, strict=True)) <= radius**2
+    return (
+        sum(((g - c) * s) ** 2 for g, c, s in zip(grid, centre, spacing, strict=True)) <= radius**2
+    )
 
 
 def block_of(mask, value=3, dtype=np.uint16) -> np.ndarray:

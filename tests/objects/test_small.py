@@ -19,7 +19,9 @@ def scene() -> np.ndarray:
 
 
 def place(data, **options) -> Place:
-    return Place(data, options.pop("within", tuple(slice(0, n) for n in data.shape)), (1, 1, 1), **options)
+    return Place(
+        data, options.pop("within", tuple(slice(0, n) for n in data.shape)), (1, 1, 1), **options
+    )
 
 
 @pytest.mark.parametrize("block", [50, 2**20])
@@ -54,5 +56,8 @@ def test_a_slice_counts_its_own_pixels():
 def test_locked_and_absent_ones():
     data = scene()
     one = (slice(2, 3), slice(0, 20), slice(0, 30))
-    for found in (finish(delete_small(place(data, locked=(1, 3)), 16, 0)), finish(delete_small(place(data, within=one), 2, 0))):
+    for found in (
+        finish(delete_small(place(data, locked=(1, 3)), 16, 0)),
+        finish(delete_small(place(data, within=one), 2, 0)),
+    ):
         assert (found.objects, found.edit.size) == (0, 0)

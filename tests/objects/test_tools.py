@@ -12,7 +12,18 @@ from napari_scsam.infer.predictor import finish
 from napari_scsam.objects.boxes import LabelBoxes, tally
 from napari_scsam.objects.cuts import wall_along
 from napari_scsam.objects.place import Place
-from napari_scsam.objects.tools import cut, delete, fill_holes, grow, keep_largest, merge, relabel, shrink, smooth, split
+from napari_scsam.objects.tools import (
+    cut,
+    delete,
+    fill_holes,
+    grow,
+    keep_largest,
+    merge,
+    relabel,
+    shrink,
+    smooth,
+    split,
+)
 
 SPACING = (5.0, 1.0, 1.0)
 
@@ -31,7 +42,9 @@ def data(request):
     labels = scene()
     if request.param == "numpy":
         return labels
-    array = zarr.create_array(store=zarr.storage.MemoryStore(), shape=labels.shape, chunks=(4, 32, 32), dtype="uint8")
+    array = zarr.create_array(
+        store=zarr.storage.MemoryStore(), shape=labels.shape, chunks=(4, 32, 32), dtype="uint8"
+    )
     array[...] = labels
     return array
 
@@ -40,7 +53,14 @@ def place(data, *, classes=False, axis=None, at=6, locked=()) -> Place:
     within = [slice(0, n) for n in data.shape]
     if axis is not None:
         within[axis] = slice(at, at + 1)
-    return Place(data, tuple(within), SPACING, classes, None if classes else LabelBoxes(tally(np.asarray(data[...]))), locked)
+    return Place(
+        data,
+        tuple(within),
+        SPACING,
+        classes,
+        None if classes else LabelBoxes(tally(np.asarray(data[...]))),
+        locked,
+    )
 
 
 def applied(data, tool) -> np.ndarray:
@@ -68,8 +88,12 @@ def test_in_a_slice_all_other_slices_stay(data, axis):
     tools = [delete, partial(relabel, value=7), partial(grow, by=3), partial(shrink, by=2)]
     for classes in (False, True):
         for tool in tools:
-            after = applied(data, tool(place(data, classes=classes, axis=axis, at=seed[axis]), seed))
-            changed = np.flatnonzero((after != scene()).any(axis=tuple(a for a in range(3) if a != axis)))
+            after = applied(
+                data, tool(place(data, classes=classes, axis=axis, at=seed[axis]), seed)
+            )
+            changed = np.flatnonzero(
+                (after != scene()).any(axis=tuple(a for a in range(3) if a != axis))
+            )
             assert changed.tolist() == [seed[axis]]
 
 
@@ -126,7 +150,9 @@ def test_the_other_tools_change_only_their_object(data):
         after = applied(data, tool(place(data, classes=True), (6, 12, 70)))
         assert (after != scene()).any()
         np.testing.assert_array_equal(after == 1, scene() == 1)
-    assert np.count_nonzero(applied(data, keep_largest(place(data), (6, 30, 62))) == 1) < np.count_nonzero(scene() == 1)
+    assert np.count_nonzero(
+        applied(data, keep_largest(place(data), (6, 30, 62))) == 1
+    ) < np.count_nonzero(scene() == 1)
     with pytest.raises(UserError, match="no hole"):
         finish(fill_holes(place(data), (6, 12, 70)))
 
@@ -142,7 +168,9 @@ def test_locked_labels_stay(data):
     labels[6, 30, 25:32] = 2
     after = applied(labels, grow(place(labels, classes=True, locked=(2,)), (6, 30, 20), 2))
     np.testing.assert_array_equal(after == 2, labels == 2)
-    everything = applied(labels, keep_largest(place(labels, classes=True, locked=(2,)), (6, 30, 20)))
+    everything = applied(
+        labels, keep_largest(place(labels, classes=True, locked=(2,)), (6, 30, 20))
+    )
     np.testing.assert_array_equal(everything == 2, labels == 2)
 
 
@@ -155,7 +183,13 @@ def test_the_first_step_tells_what_it_takes_before_anything_is_read(data):
 @pytest.mark.parametrize("when", [1, 2])
 @pytest.mark.parametrize(
     "tool",
-    [delete, partial(relabel, value=7), partial(shrink, by=2), partial(grow, by=2), partial(split, second=(6, 30, 40))],
+    [
+        delete,
+        partial(relabel, value=7),
+        partial(shrink, by=2),
+        partial(grow, by=2),
+        partial(split, second=(6, 30, 40)),
+    ],
     ids=["delete", "relabel", "shrink", "grow", "split"],
 )
 def test_what_is_painted_between_two_steps_stays(classes, when, tool):

@@ -85,4 +85,6 @@ def test_from_background_the_next_in_reading_order():
 def test_a_flat_image():
     data = scene()[1]
     here = place(data, classes=True)
-    assert finish(next_piece(Place(data, here.within, (1, 1), classes=True), 1, (0, 0), 1, None)).voxel == (3, 3)
+    assert finish(
+        next_piece(Place(data, here.within, (1, 1), classes=True), 1, (0, 0), 1, None)
+    ).voxel == (3, 3)

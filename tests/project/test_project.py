@@ -44,7 +44,9 @@ def test_everything_is_there_when_it_is_opened_again(project, image):
     project.reviewed[1] = 1
     project.predicted[1, 3:9, 4:10] = 2
     project.log("segmented", slice=1)
-    project.update(view={"camera": [1, 2]}, contrast={"low": 1.0, "high": 2.0}, voxel_size=(50.0, 8.0, 8.0))
+    project.update(
+        view={"camera": [1, 2]}, contrast={"low": 1.0, "high": 2.0}, voxel_size=(50.0, 8.0, 8.0)
+    )
     project.close()
     again = Project(project.path)
     assert again.record == project.record
@@ -67,7 +69,9 @@ def test_other_programs_see_labels_with_scale_and_place(project):
 
 def test_a_voxel_size_that_the_user_typed_counts(image, tmp_path):
     path = tmp_path / "b.scsam.zarr"
-    create_project(path, ImageReference.of(open_volume(image), path), TABLE, voxel_size=(30.0, 4.0, 4.0)).close()
+    create_project(
+        path, ImageReference.of(open_volume(image), path), TABLE, voxel_size=(30.0, 4.0, 4.0)
+    ).close()
     assert open_labels(path).voxel_size == (30.0, 4.0, 4.0)
 
 
@@ -109,7 +113,9 @@ def test_nothing_is_overwritten(project, image):
 
 
 def contents(folder: Path) -> dict[Path, bytes | None]:
-    return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+    return {
+        path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))
+    }
 
 
 @pytest.mark.parametrize("there", ["project", "folder", "empty folder", "file"])
@@ -124,7 +130,10 @@ def test_a_copy_overwrites_nothing(project, tmp_path, there):
         if there == "folder":
             (path / "notes.txt").write_text("mine")
     before = contents(tmp_path)
-    with pytest.raises(UserError, match=r"^'there\.scsam\.zarr' is there already, and nothing is overwritten; choose another name$"):
+    with pytest.raises(
+        UserError,
+        match=r"^'there\.scsam\.zarr' is there already, and nothing is overwritten; choose another name$",
+    ):
         list(copy_project(project, path))
     assert contents(tmp_path) == before
 
@@ -132,7 +141,10 @@ def test_a_copy_overwrites_nothing(project, tmp_path, there):
 @pytest.mark.parametrize("inside", [".", "labels", "labels/classes"])
 def test_a_copy_does_not_lie_inside_a_project(project, inside):
     before = contents(project.path)
-    with pytest.raises(UserError, match=r"would lie inside the project 'mine\.scsam\.zarr'; choose a place outside of it$"):
+    with pytest.raises(
+        UserError,
+        match=r"would lie inside the project 'mine\.scsam\.zarr'; choose a place outside of it$",
+    ):
         list(copy_project(project, project.path / inside / "copy.scsam.zarr"))
     assert contents(project.path) == before
 

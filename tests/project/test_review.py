@@ -7,14 +7,25 @@ import pytest
 import zarr
 
 from napari_scsam.io.saved_array import SavedArray
-from napari_scsam.project.review import Outlines, count_values, find_reviewed, outline, review_slice, review_steps
+from napari_scsam.project.review import (
+    Outlines,
+    count_values,
+    find_reviewed,
+    outline,
+    review_slice,
+    review_steps,
+)
 
 SHAPE = (5, 40, 60)
 
 
 @pytest.fixture
 def mask(tmp_path: Path) -> SavedArray:
-    return SavedArray(zarr.create_array(tmp_path / "mask", shape=SHAPE, chunks=(1, 32, 32), dtype="uint8", fill_value=0))
+    return SavedArray(
+        zarr.create_array(
+            tmp_path / "mask", shape=SHAPE, chunks=(1, 32, 32), dtype="uint8", fill_value=0
+        )
+    )
 
 
 def test_a_slice_is_counted_by_class():
@@ -27,11 +38,18 @@ def test_a_slice_is_counted_by_class():
 
 
 def test_only_slices_that_hold_something_are_looked_at(mask, tmp_path):
-    labels = SavedArray(zarr.create_array(tmp_path / "labels", shape=SHAPE, chunks=(1, 32, 32), dtype="uint8", fill_value=0))
+    labels = SavedArray(
+        zarr.create_array(
+            tmp_path / "labels", shape=SHAPE, chunks=(1, 32, 32), dtype="uint8", fill_value=0
+        )
+    )
     labels[1, 3, 3] = 4
     labels.flush()
     mask[3] = 1
-    assert [(z, s.reviewed) for z, s in review_steps(SavedArray(labels.stored), mask)] == [(1, 0), (3, 2400)]
+    assert [(z, s.reviewed) for z, s in review_steps(SavedArray(labels.stored), mask)] == [
+        (1, 0),
+        (3, 2400),
+    ]
 
 
 def test_a_slice_reviewed_as_a_whole_has_a_frame(mask):

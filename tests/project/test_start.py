@@ -22,7 +22,9 @@ def source(request, tmp_path: Path) -> ImageSource:
     return ImageSource(IMAGE, str(tmp_path / "cell.zarr"), SIZE, ORIGIN)
 
 
-@pytest.mark.parametrize("typed", ["My brain", "My brain.zarr", "My brain.scsam", "My brain.scsam.zarr"])
+@pytest.mark.parametrize(
+    "typed", ["My brain", "My brain.zarr", "My brain.scsam", "My brain.scsam.zarr"]
+)
 def test_the_name_of_a_project_is_completed_and_nothing_of_it_doubled(typed):
     assert project_path(f"/data/{typed}") == Path("/data/My brain.scsam.zarr")
 

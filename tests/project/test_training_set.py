@@ -8,7 +8,12 @@ import pytest
 import tifffile
 
 from napari_scsam import cli
-from napari_scsam.checkpoints.checkpoint import checkpoint_info, find_checkpoint, listed_name, load_checkpoint
+from napari_scsam.checkpoints.checkpoint import (
+    checkpoint_info,
+    find_checkpoint,
+    listed_name,
+    load_checkpoint,
+)
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import open_labels, open_volume
@@ -21,7 +26,11 @@ from napari_scsam.train.recipe import read_recipe
 
 SIZE, ORIGIN = (40.0, 8.0, 8.0), (400.0, 80.0, 16.0)
 IMAGE = np.random.default_rng(0).integers(0, 200, (6, 150, 180)).astype(np.uint8)
-TABLE = (ClassSpec(1, "mitochondrion", "#ff0000"), ClassSpec(2, "membrane", "#00ff00"), ClassSpec(5, "vesicle", "#0000ff"))
+TABLE = (
+    ClassSpec(1, "mitochondrion", "#ff0000"),
+    ClassSpec(2, "membrane", "#00ff00"),
+    ClassSpec(5, "vesicle", "#0000ff"),
+)
 
 
 @pytest.fixture
@@ -43,7 +52,9 @@ def project(tmp_path: Path):
 
 
 @pytest.mark.parametrize("layout", ["ome-zarr", "tiff"])
-def test_it_is_read_back_by_training_with_what_is_not_reviewed_unknown(project, tmp_path, layout, checkpoint):
+def test_it_is_read_back_by_training_with_what_is_not_reviewed_unknown(
+    project, tmp_path, layout, checkpoint
+):
     out = tmp_path / "sets" / "set one"
     list(export_training_set(project, out, layout, checkpoint=checkpoint))
     recipe = read_recipe(out)
@@ -73,10 +84,14 @@ def test_scsam_train_takes_it_as_it_is(project, tmp_path, checkpoint):
     from dataclasses import replace
 
     recipe = read_recipe(out)
-    recipe = replace(recipe, training=replace(recipe.training, steps=1, batch=1, crop=64, prompts=1, rounds=1))
+    recipe = replace(
+        recipe, training=replace(recipe.training, steps=1, batch=1, crop=64, prompts=1, rounds=1)
+    )
     steps = list(train(recipe, tmp_path / "new.safetensors", "cpu"))
     assert np.isfinite(steps[-1].losses["loss"])
-    assert checkpoint_info(tmp_path / "new.safetensors").classes == checkpoint_info(checkpoint).classes
+    assert (
+        checkpoint_info(tmp_path / "new.safetensors").classes == checkpoint_info(checkpoint).classes
+    )
 
 
 def test_training_goes_on_from_the_checkpoint_with_a_new_class(project, tmp_path, checkpoint):
@@ -85,9 +100,14 @@ def test_training_goes_on_from_the_checkpoint_with_a_new_class(project, tmp_path
     out = tmp_path / "set"
     list(export_training_set(project, out, checkpoint=checkpoint))
     recipe = out / "recipe.toml"
-    small = "steps = 1\nbatch = 1\ncrop = 64\nprompts = 1\nrounds = 1\nrate = 1e-9\ndecoder_rate = 1e-9"
+    small = (
+        "steps = 1\nbatch = 1\ncrop = 64\nprompts = 1\nrounds = 1\nrate = 1e-9\ndecoder_rate = 1e-9"
+    )
     recipe.write_text(recipe.read_text().replace("steps = 300", small))
-    assert cli.main(["train", str(out), "-o", str(tmp_path / "new.safetensors"), "--device", "cpu"]) == 0
+    assert (
+        cli.main(["train", str(out), "-o", str(tmp_path / "new.safetensors"), "--device", "cpu"])
+        == 0
+    )
     made, old = load_checkpoint(tmp_path / "new.safetensors"), load_checkpoint(checkpoint)
     assert [(c.id, c.name, c.colour) for c in made.classes][-1] == (7, "granule", "#00ffff")
     assert [c.id for c in made.classes] == [1, 2, 5, 7]
@@ -95,28 +115,50 @@ def test_training_goes_on_from_the_checkpoint_with_a_new_class(project, tmp_path
         np.testing.assert_allclose(made.state_dict()[name], old.state_dict()[name], atol=1e-6)
 
 
-def test_training_goes_on_from_a_checkpoint_that_numbers_classes_otherwise(project, tmp_path, checkpoint):
-    project.show_classes(CLASSES, (ClassSpec(1, "granule", "#00ffff"), ClassSpec(2, "membrane"), ClassSpec(5, "mitochondrion")))
+def test_training_goes_on_from_a_checkpoint_that_numbers_classes_otherwise(
+    project, tmp_path, checkpoint
+):
+    project.show_classes(
+        CLASSES,
+        (
+            ClassSpec(1, "granule", "#00ffff"),
+            ClassSpec(2, "membrane"),
+            ClassSpec(5, "mitochondrion"),
+        ),
+    )
     out = tmp_path / "set"
     list(export_training_set(project, out, checkpoint=checkpoint, renumber=True))
     recipe = out / "recipe.toml"
     assert "renumber = true  # it numbers classes otherwise" in recipe.read_text()
-    small = "steps = 1\nbatch = 1\ncrop = 64\nprompts = 1\nrounds = 1\nrate = 1e-9\ndecoder_rate = 1e-9"
+    small = (
+        "steps = 1\nbatch = 1\ncrop = 64\nprompts = 1\nrounds = 1\nrate = 1e-9\ndecoder_rate = 1e-9"
+    )
     recipe.write_text(recipe.read_text().replace("steps = 300", small))
-    assert cli.main(["train", str(out), "-o", str(tmp_path / "new.safetensors"), "--device", "cpu"]) == 0
+    assert (
+        cli.main(["train", str(out), "-o", str(tmp_path / "new.safetensors"), "--device", "cpu"])
+        == 0
+    )
     made, old = load_checkpoint(tmp_path / "new.safetensors"), load_checkpoint(checkpoint)
-    assert [(c.id, c.name) for c in made.classes] == [(1, "granule"), (2, "membrane"), (5, "mitochondrion")]
+    assert [(c.id, c.name) for c in made.classes] == [
+        (1, "granule"),
+        (2, "membrane"),
+        (5, "mitochondrion"),
+    ]
     known = old.class_prompt.prototypes.detach()[[1, 0]]
     np.testing.assert_allclose(made.class_prompt.prototypes.detach()[1:], known, atol=1e-6)
 
 
 def test_what_strokes_taught_goes_along(project, tmp_path, checkpoint):
-    granule = TaughtClass(ClassSpec(7, "granule", "#00ffff"), tuple(np.linspace(-0.1, 0.1, 256).tolist()))
+    granule = TaughtClass(
+        ClassSpec(7, "granule", "#00ffff"), tuple(np.linspace(-0.1, 0.1, 256).tolist())
+    )
     project.show_classes(CLASSES, (*TABLE, granule.spec))
     list(export_training_set(project, tmp_path / "set", checkpoint=checkpoint, taught=(granule,)))
     recipe = read_recipe(tmp_path / "set")
     assert recipe.taught == (granule,)
-    np.testing.assert_allclose(build_model(recipe).class_prompt.prototypes.detach()[-1], granule.prototype, atol=1e-6)
+    np.testing.assert_allclose(
+        build_model(recipe).class_prompt.prototypes.detach()[-1], granule.prototype, atol=1e-6
+    )
     list(export_training_set(project, tmp_path / "plain", checkpoint=checkpoint))
     assert not (tmp_path / "plain" / "taught.json").exists()
     assert read_recipe(tmp_path / "plain").taught == ()
@@ -132,11 +174,15 @@ def test_a_checkpoint_that_has_a_name_is_named(project, tmp_path, checkpoint):
 
 def test_the_project_itself_can_be_trained_on(project, tmp_path, checkpoint):
     project.flush()
-    (tmp_path / "r.toml").write_text(f'[model]\nstart = "{checkpoint}"\n[[data]]\nimage = "cell.zarr"\nlabels = "mine.scsam.zarr"\n')
+    (tmp_path / "r.toml").write_text(
+        f'[model]\nstart = "{checkpoint}"\n[[data]]\nimage = "cell.zarr"\nlabels = "mine.scsam.zarr"\n'
+    )
     recipe = read_recipe(tmp_path / "r.toml")
     from dataclasses import replace
 
-    assert (LabelledCrops(replace(recipe, classes=TABLE)).volumes[0].classes == UNKNOWN).sum() == 110 * 180
+    assert (
+        LabelledCrops(replace(recipe, classes=TABLE)).volumes[0].classes == UNKNOWN
+    ).sum() == 110 * 180
 
 
 def test_where_it_comes_from_is_written_beside_it(project, tmp_path):
@@ -145,7 +191,13 @@ def test_where_it_comes_from_is_written_beside_it(project, tmp_path):
     assert found["checkpoints"] == [{"name": "tiny", "sha256": "abc"}]
     assert found["contrast"] == {"low": 3.0, "high": 190.0}
     assert found["reviewed_pixels"] == 150 * 180 + 40 * 180
-    expected = {"predicted": 40 * 50, "corrected": 40 * 60, "kept": 40 * 50, "added": 40 * 10, "removed": 0}
+    expected = {
+        "predicted": 40 * 50,
+        "corrected": 40 * 60,
+        "kept": 40 * 50,
+        "added": 40 * 10,
+        "removed": 0,
+    }
     assert found["slices"]["2"] == {"reviewed": 150 * 180, "classes": {"mitochondrion": expected}}
     assert found["slices"]["4"]["classes"]["vesicle"]["added"] == 20 * 40
     assert set(found["slices"]) == {"2", "4"}
@@ -159,8 +211,17 @@ def test_nnunet_finds_consecutive_classes_and_an_ignore_label(project, tmp_path)
     out = tmp_path / "Dataset007_cell"
     list(export_training_set(project, out, "nnunet"))
     table = json.loads((out / "dataset.json").read_text())
-    assert table["labels"] == {"background": 0, "mitochondrion": 1, "membrane": 2, "vesicle": 3, "ignore": 4}
-    image, labels = tifffile.imread(out / "imagesTr" / "cell_0000.tif"), tifffile.imread(out / "labelsTr" / "cell.tif")
+    assert table["labels"] == {
+        "background": 0,
+        "mitochondrion": 1,
+        "membrane": 2,
+        "vesicle": 3,
+        "ignore": 4,
+    }
+    image, labels = (
+        tifffile.imread(out / "imagesTr" / "cell_0000.tif"),
+        tifffile.imread(out / "labelsTr" / "cell.tif"),
+    )
     np.testing.assert_array_equal(image, IMAGE[2:5])
     assert (labels[1] == 4).all(), "slice 3 was not reviewed"
     assert (labels[2, 70:90, 10:50] == 3).all()
@@ -198,7 +259,9 @@ def test_with_nothing_reviewed_it_says_what_to_do(project, tmp_path):
 def test_without_a_checkpoint_the_recipe_has_the_classes(project, tmp_path):
     list(export_training_set(project, tmp_path / "set"))
     recipe = read_recipe(tmp_path / "set" / "recipe.toml")
-    assert [(c.id, c.name, c.colour) for c in recipe.classes] == [(c.id, c.name, c.colour) for c in TABLE]
+    assert [(c.id, c.name, c.colour) for c in recipe.classes] == [
+        (c.id, c.name, c.colour) for c in TABLE
+    ]
 
 
 def test_a_network_without_classes_gives_its_sam_to_training(project, tmp_path, checkpoint):

@@ -14,7 +14,11 @@ def test_grid_turns_positions_into_voxels() -> None:
     np.testing.assert_array_equal(GRID.extent, [120, 768, 800])
     assert GRID.axis(2, slice(3, 5)).tolist() == [30.0, 40.0]
     assert [int(i) for i in GRID.index(np.array([39.0, 8.1, -500.0]))] == [2, 1, 0]
-    assert GRID.box(np.array([[40.0, 80.0, 100.0]]), 10) == (slice(1, 4), slice(8, 13), slice(9, 12))
+    assert GRID.box(np.array([[40.0, 80.0, 100.0]]), 10) == (
+        slice(1, 4),
+        slice(8, 13),
+        slice(9, 12),
+    )
     outside = GRID.box(np.array([[1e4, 0.0, 0.0]]), 10)
     assert outside[0].start == outside[0].stop
 

@@ -29,7 +29,14 @@ def test_image_and_labels_have_the_shape_asked(cell: Phantom) -> None:
 
 
 def test_the_first_classes_are_those_of_the_shipped_model() -> None:
-    assert [c.name for c in CLASSES[:6]] == ["mitochondrion", "mitochondrial_boundary", "vesicle", "PSD", "myelin", "membrane"]
+    assert [c.name for c in CLASSES[:6]] == [
+        "mitochondrion",
+        "mitochondrial_boundary",
+        "vesicle",
+        "PSD",
+        "myelin",
+        "membrane",
+    ]
     assert [c.id for c in CLASSES] == list(range(1, 10))
 
 
@@ -46,7 +53,9 @@ def test_same_seed_same_cell_and_another_seed_another() -> None:
     assert np.any(first.labels != other.labels)
 
 
-@pytest.mark.parametrize("name", ["membrane", "PSD", "myelin", "granule", "mitochondrial_boundary", "mitochondrion"])
+@pytest.mark.parametrize(
+    "name", ["membrane", "PSD", "myelin", "granule", "mitochondrial_boundary", "mitochondrion"]
+)
 def test_dense_structures_are_darker_than_cytoplasm(cell: Phantom, name: str) -> None:
     assert mean_grey(cell, name) < cell.image[cell.labels == 0].mean() - 15
 
@@ -57,7 +66,10 @@ def test_grey_alone_does_not_give_the_labels_away(cell: Phantom) -> None:
     assert np.quantile(mitochondria, 0.9) > np.quantile(ground, 0.1)
 
 
-@pytest.mark.parametrize(("name", "overlap"), [("mitochondrion", 0.7), ("nucleus", 0.9), ("membrane", 0.6), ("myelin", 0.8)])
+@pytest.mark.parametrize(
+    ("name", "overlap"),
+    [("mitochondrion", 0.7), ("nucleus", 0.9), ("membrane", 0.6), ("myelin", 0.8)],
+)
 def test_objects_run_through_the_slices(cell: Phantom, name: str, overlap: float) -> None:
     mask = cell.labels == ID[name]
     both = (mask[1:] & mask[:-1]).sum()

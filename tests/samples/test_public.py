@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from skimage import io
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.io.download import RemoteFile
 from napari_scsam.samples.public import Sample, fetch_sample, list_samples
+from napari_scsam.steps import Progress
 
 
 @pytest.fixture
@@ -37,7 +38,12 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sample]:
     Thread(target=http.serve_forever, daemon=True).start()
     monkeypatch.setenv("NAPARI_SCSAM_CACHE", str(tmp_path / "cache"))
     blobs = [(p.name, p.read_bytes()) for p in sorted(folder.iterdir())]
-    files = [RemoteFile(f"http://127.0.0.1:{http.server_port}/{n}", len(b), hashlib.sha256(b).hexdigest()) for n, b in blobs]
+    files = [
+        RemoteFile(
+            f"http://127.0.0.1:{http.server_port}/{n}", len(b), hashlib.sha256(b).hexdigest()
+        )
+        for n, b in blobs
+    ]
     yield Sample("two", "Two slices", "none needed", (20.0, 5.0, 5.0), tuple(files))
     http.shutdown()
     http.server_close()
@@ -65,7 +71,13 @@ def test_slices_are_stacked_with_size_and_licence(served: Sample) -> None:
 
 def test_a_second_time_comes_from_the_cache(served: Sample) -> None:
     _, (first, _, _) = fetch(served)
-    offline = Sample(served.name, "", "", None, tuple(RemoteFile("http://127.0.0.1:9/" + f.name, f.size, f.hash) for f in served.files))
+    offline = Sample(
+        served.name,
+        "",
+        "",
+        None,
+        tuple(RemoteFile("http://127.0.0.1:9/" + f.name, f.size, f.hash) for f in served.files),
+    )
     _, (second, _, _) = fetch(offline)
     np.testing.assert_array_equal(first, second)
 
@@ -76,7 +88,9 @@ def test_a_single_slice_is_a_plane(served: Sample) -> None:
 
 
 def test_unknown_name_lists_the_known() -> None:
-    with pytest.raises(UserError, match="no sample is called 'liver'; choose from: hippocampus, fly_medulla, leaf"):
+    with pytest.raises(
+        UserError, match="no sample is called 'liver'; choose from: hippocampus, fly_medulla, leaf"
+    ):
         fetch("liver")
 
 

@@ -38,7 +38,9 @@ def test_placed_chains_keep_apart(scene: Scene) -> None:
     assert len(chains) == 6
     for i, (points, radius) in enumerate(chains):
         for others, wide in chains[:i]:
-            assert np.linalg.norm(points[:, None] - others, axis=2).min() >= radius + wide + 16 - 1e-3
+            assert (
+                np.linalg.norm(points[:, None] - others, axis=2).min() >= radius + wide + 16 - 1e-3
+            )
 
 
 def test_room_is_kept_from_membranes_nucleus_and_sheath(scene: Scene) -> None:

@@ -95,14 +95,21 @@ def test_labels_and_image_move_together_and_labels_stay_whole() -> None:
 
 @pytest.mark.parametrize("shape", [(40, 50), (200, 300)])
 @pytest.mark.parametrize("where", [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (0.0, 1.0)])
-def test_the_window_alone_gives_the_same_crop(shape: tuple[int, int], where: tuple[float, float]) -> None:
+def test_the_window_alone_gives_the_same_crop(
+    shape: tuple[int, int], where: tuple[float, float]
+) -> None:
     plane = picture(*shape)
     centre = (where[0] * (shape[0] - 1), where[1] * (shape[1] - 1))
     for seed in range(4):
         grid = random_grid(24, Augmentation(), chance(seed)) * torch.tensor([1.5, 0.7])
         part, inside = window(shape, centre, grid)
         expected = sample(plane, centre, grid, "bilinear")
-        torch.testing.assert_close(sample(plane[(slice(None), *part)], inside, grid, "bilinear"), expected, atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(
+            sample(plane[(slice(None), *part)], inside, grid, "bilinear"),
+            expected,
+            atol=1e-3,
+            rtol=1e-3,
+        )
 
 
 def test_the_window_of_a_large_plane_is_small() -> None:
@@ -116,7 +123,9 @@ def test_greys_stay_in_range_and_a_seed_fixes_them() -> None:
     image = torch.rand(1, 32, 32, generator=chance(1))
     looks = [vary_grey(image, Augmentation(invert=0.3), chance(seed)) for seed in range(12)]
     assert all(float(look.min()) >= 0 and float(look.max()) <= 1 for look in looks)
-    torch.testing.assert_close(vary_grey(image, Augmentation(invert=0.3), chance(7)), looks[7], rtol=0, atol=0)
+    torch.testing.assert_close(
+        vary_grey(image, Augmentation(invert=0.3), chance(7)), looks[7], rtol=0, atol=0
+    )
     assert len({round(float(look.mean()), 4) for look in looks}) > 8
 
 
@@ -124,12 +133,16 @@ def test_inversion_swaps_dark_and_bright() -> None:
     image = torch.linspace(0, 1, 32).expand(1, 32, 32)
     plain = Augmentation(contrast=0, brightness=0, gamma=0, blur=0, noise=0, tone=0, coarse=1)
     inverted = replace(plain, invert=1)
-    torch.testing.assert_close(vary_grey(image, inverted, chance(2)), 1 - vary_grey(image, plain, chance(2)))
+    torch.testing.assert_close(
+        vary_grey(image, inverted, chance(2)), 1 - vary_grey(image, plain, chance(2))
+    )
     assert float(vary_grey(image, plain, chance(2))[0, :, -4:].mean()) > 0.7
 
 
 def test_blur_keeps_the_mean_and_has_its_sigma() -> None:
-    torch.testing.assert_close(gaussian_blur(torch.full((2, 20, 20), 0.3), 1.2), torch.full((2, 20, 20), 0.3))
+    torch.testing.assert_close(
+        gaussian_blur(torch.full((2, 20, 20), 0.3), 1.2), torch.full((2, 20, 20), 0.3)
+    )
     point = torch.zeros(1, 31, 31)
     point[0, 15, 15] = 1
     row = gaussian_blur(point, 1.5)[0].sum(0)
@@ -216,7 +229,9 @@ def test_a_mass_is_even_large_and_often_dark():
 
 def test_a_soft_decoy_ends_gently():
     image = torch.full((1, 128, 128), 0.5)
-    slopes = [float(decoy(image, chance(2), soft)[0].diff(dim=2).abs().max()) for soft in (0.7, 40.0)]
+    slopes = [
+        float(decoy(image, chance(2), soft)[0].diff(dim=2).abs().max()) for soft in (0.7, 40.0)
+    ]
     assert slopes[1] < slopes[0] / 3
 
 
@@ -237,7 +252,11 @@ def test_a_sheath_may_be_thicker():
     profile, image = torch.ones((200, 200), dtype=torch.bool), torch.full((1, 200, 200), 0.8)
     profile[:2] = profile[-2:] = profile[:, :2] = profile[:, -2:] = False
     widths = {
-        thick: max(int(sheathe(image, profile, chance(seed), thick)[1][100].sum()) for seed in range(8)) / 2 for thick in (10.0, 60.0)
+        thick: max(
+            int(sheathe(image, profile, chance(seed), thick)[1][100].sum()) for seed in range(8)
+        )
+        / 2
+        for thick in (10.0, 60.0)
     }
     assert widths[10.0] <= 10 < 30 < widths[60.0] <= 60
 

@@ -23,7 +23,9 @@ def answers() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
-def test_the_temperature_undoes_overconfidence(answers: tuple[np.ndarray, np.ndarray], factor: float) -> None:
+def test_the_temperature_undoes_overconfidence(
+    answers: tuple[np.ndarray, np.ndarray], factor: float
+) -> None:
     logits, truth = answers
     assert fit_temperature(logits * factor, truth) == pytest.approx(factor, rel=0.06)
 
@@ -52,10 +54,14 @@ def test_a_threshold_moves_for_a_gain_worth_it(wrong: int, *, moved: bool) -> No
     assert (fit_thresholds(logits, truth)[0] != 0) == moved
 
 
-def test_thresholds_mean_the_same_in_label_maps(model, answers: tuple[np.ndarray, np.ndarray]) -> None:
+def test_thresholds_mean_the_same_in_label_maps(
+    model, answers: tuple[np.ndarray, np.ndarray]
+) -> None:
     logits, truth = answers
     classes, thresholds = model.classes[:2], fit_thresholds(logits, truth)
-    labels = label_map((logits - thresholds[:, None])[:, None].astype(np.float32), classes, classes)[0]
+    labels = label_map(
+        (logits - thresholds[:, None])[:, None].astype(np.float32), classes, classes
+    )[0]
     ids = np.array([0, *(c.id for c in classes)])
     dice = mean_dice(np.searchsorted(ids, labels), truth, 2)
     assert dice >= mean_dice(np.where(logits.max(0) > 0, logits.argmax(0) + 1, 0), truth, 2)
@@ -64,7 +70,9 @@ def test_thresholds_mean_the_same_in_label_maps(model, answers: tuple[np.ndarray
 def test_calibration_is_kept_in_the_model_and_used(model, tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     image = as_volume(rng.integers(0, 255, (2, 64, 64)).astype(np.uint8), None)
-    labels = as_volume(rng.choice([0, *(c.id for c in model.classes)], (2, 64, 64)).astype(np.uint8), None)
+    labels = as_volume(
+        rng.choice([0, *(c.id for c in model.classes)], (2, 64, 64)).astype(np.uint8), None
+    )
     predictor = Predictor(model, "cpu")
     predictor.set_image(image.plane(0))
     raw = predictor.class_logits()
@@ -72,13 +80,20 @@ def test_calibration_is_kept_in_the_model_and_used(model, tmp_path: Path) -> Non
     assert float(model.temperature) != 1
     again = Predictor(model, "cpu")
     again.set_image(image.plane(0))
-    np.testing.assert_allclose(again.class_logits(), raw / float(model.temperature), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        again.class_logits(), raw / float(model.temperature), rtol=1e-3, atol=1e-3
+    )
     thresholds = model.thresholds.numpy()[:, None, None]
-    np.testing.assert_array_equal(again.segment(), label_map(again.class_logits() - thresholds, model.classes, model.classes))
+    np.testing.assert_array_equal(
+        again.segment(), label_map(again.class_logits() - thresholds, model.classes, model.classes)
+    )
 
 
 def test_bad_input_is_told(model) -> None:
-    image, labels = as_volume(np.ones((1, 32, 32), np.uint8), None), as_volume(np.ones((1, 32, 40), np.uint8), None)
+    image, labels = (
+        as_volume(np.ones((1, 32, 32), np.uint8), None),
+        as_volume(np.ones((1, 32, 40), np.uint8), None),
+    )
     with pytest.raises(UserError, match="shape"):
         list(calibrate(Predictor(model, "cpu"), image, labels, [0]))
     with pytest.raises(UserError, match="at least one slice"):

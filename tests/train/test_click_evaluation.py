@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from napari_scsam.config import ClassSpec, Progress, UserError
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.infer.prompt_answer import PromptAnswer
 from napari_scsam.infer.tiling import Tile
 from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
+from napari_scsam.steps import Progress
 from napari_scsam.train.click_evaluation import ClickScores, evaluate_clicks
 
 SPEC = ClassSpec(3, "granule")
-IMAGE = as_volume(np.random.default_rng(1).integers(0, 255, (2, 40, 60)).astype(np.uint8), (20.0, 8.0, 8.0))
+IMAGE = as_volume(
+    np.random.default_rng(1).integers(0, 255, (2, 40, 60)).astype(np.uint8), (20.0, 8.0, 8.0)
+)
 
 
 def labels_of(*boxes: tuple[int, int, int, int, int]) -> np.ndarray:
@@ -42,14 +45,27 @@ class Painter:
         if boxes is not None:
             canvas[0, boxes[1] : boxes[3], boxes[0] : boxes[2]] = 1
         for (x, y), inside in zip(points or [], labels or [], strict=True):
-            canvas[0, max(0, y - half) : y + half + 1, max(0, x - half) : x + half + 1] = 1 if inside else -1
+            canvas[0, max(0, y - half) : y + half + 1, max(0, x - half) : x + half + 1] = (
+                1 if inside else -1
+            )
         part = np.s_[0:40, 0:60]
-        answer = PromptAnswer((40, 60), part, canvas, np.ones(1, np.float32), Tile(0, 0, 48, 64), torch.zeros(1, 1, 12, 16))
-        self.asked.append({"points": points, "labels": labels, "boxes": boxes, "masks": masks, "answer": answer})
+        answer = PromptAnswer(
+            (40, 60),
+            part,
+            canvas,
+            np.ones(1, np.float32),
+            Tile(0, 0, 48, 64),
+            torch.zeros(1, 1, 12, 16),
+        )
+        self.asked.append(
+            {"points": points, "labels": labels, "boxes": boxes, "masks": masks, "answer": answer}
+        )
         return answer
 
 
-def score(painter: Painter, labels: np.ndarray, clicks: int, image: Volume = IMAGE, **options: Any) -> ClickScores:
+def score(
+    painter: Painter, labels: np.ndarray, clicks: int, image: Volume = IMAGE, **options: Any
+) -> ClickScores:
     steps = evaluate_clicks(painter, image, as_volume(labels), clicks, **options)  # type: ignore[arg-type]
     while True:
         try:
@@ -94,7 +110,10 @@ def test_a_perfect_answer_is_left_alone() -> None:
 
 
 def test_means_are_over_objects_of_all_slices_with_their_spread() -> None:
-    labels = labels_of(*((z, 2, x, 5, 5) for z in (0, 1) for x in (2, 22, 42)), *((z, 20, x, 10, 10) for z in (0, 1) for x in (2, 22, 42)))
+    labels = labels_of(
+        *((z, 2, x, 5, 5) for z in (0, 1) for x in (2, 22, 42)),
+        *((z, 20, x, 10, 10) for z in (0, 1) for x in (2, 22, 42)),
+    )
     scores = score(Painter(5), labels, 1)
     table = scores.to_dict()
     assert table["clicks"]["objects"] == 12
@@ -103,7 +122,10 @@ def test_means_are_over_objects_of_all_slices_with_their_spread() -> None:
     assert 0.25 < low < 0.5 < 0.75 < high < 1
     assert table["box_iou_interval"] == pytest.approx([1, 1])
     lines = str(scores).splitlines()
-    assert [line.split()[:3] for line in lines[1:3]] == [["1", "click", "0.625"], ["box", "1.000", "[1.000,"]]
+    assert [line.split()[:3] for line in lines[1:3]] == [
+        ["1", "click", "0.625"],
+        ["box", "1.000", "[1.000,"],
+    ]
     assert lines[-1] == "12 objects"
 
 
@@ -112,7 +134,10 @@ def test_slices_and_sizes_can_be_chosen() -> None:
     assert len(score(painter, labels, 1, slices=[1]).boxes) == 1
     assert [image[:2] for image in painter.images] == [((40, 60), (20.0, 8.0, 8.0))]
     assert len(score(painter, labels, 1, slices=[1], smallest=18).boxes) == 2
-    with pytest.raises(UserError, match="the labels hold no object of 99 or more pixels; choose other slices or values"):
+    with pytest.raises(
+        UserError,
+        match="the labels hold no object of 99 or more pixels; choose other slices or values",
+    ):
         score(painter, labels, 1, smallest=99)
     with pytest.raises(UserError, match="the image has no slice 2; its slices are 0 to 1"):
         score(painter, labels, 1, slices=[2])
@@ -138,8 +163,13 @@ def test_the_shipped_checkpoint_answers_clicks_on_real_synapses(emdata: Any) -> 
     from napari_scsam import Predictor, load_checkpoint
 
     predictor = Predictor(load_checkpoint("default"), "cpu")
-    image, labels = (open_(emdata / "hippocampus" / f"dev_{name}.tif") for open_, name in ((open_volume, "raw"), (open_labels, "labels")))
-    steps = evaluate_clicks(predictor, image, labels, 2, {4: predictor.classes[3]}, slices=[6], smallest=100)
+    image, labels = (
+        open_(emdata / "hippocampus" / f"dev_{name}.tif")
+        for open_, name in ((open_volume, "raw"), (open_labels, "labels"))
+    )
+    steps = evaluate_clicks(
+        predictor, image, labels, 2, {4: predictor.classes[3]}, slices=[6], smallest=100
+    )
     while True:
         try:
             next(steps)

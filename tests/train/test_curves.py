@@ -7,7 +7,17 @@ import pytest
 
 from napari_scsam.config import distinct_colour
 from napari_scsam.infer.picture import rgb
-from napari_scsam.train.curves import BOTTOM, LEFT, POINTS, RIGHT, SIZE, TOP, averaged, draw_curves, places
+from napari_scsam.train.curves import (
+    BOTTOM,
+    LEFT,
+    POINTS,
+    RIGHT,
+    SIZE,
+    TOP,
+    averaged,
+    draw_curves,
+    places,
+)
 
 
 def pixels_of(canvas: np.ndarray, number: int) -> np.ndarray:
@@ -17,7 +27,9 @@ def pixels_of(canvas: np.ndarray, number: int) -> np.ndarray:
 
 
 def test_a_falling_loss_falls_and_a_constant_one_is_level() -> None:
-    canvas = np.asarray(draw_curves([1, 2, 3, 4], {"loss": [4.0, 3.0, 2.0, 0.0], "class": [2.0, 2.0, 2.0, 2.0]}))
+    canvas = np.asarray(
+        draw_curves([1, 2, 3, 4], {"loss": [4.0, 3.0, 2.0, 0.0], "class": [2.0, 2.0, 2.0, 2.0]})
+    )
     assert canvas.shape == (SIZE[1], SIZE[0], 3)
     falling, level = pixels_of(canvas, 1), pixels_of(canvas, 2)
     first, last = falling[falling[:, 1].argmin()], falling[falling[:, 1].argmax()]
@@ -39,4 +51,6 @@ def test_long_curves_are_averaged() -> None:
 @pytest.mark.parametrize("value", [0.0, 0.7])
 def test_one_step_is_a_picture_too(value: float) -> None:
     assert draw_curves([1], {"loss": [value]}).size == SIZE
-    assert places(np.array([1.0]), np.array([0.5]), 1.0) == [(LEFT, TOP + (SIZE[1] - TOP - BOTTOM) / 2)]
+    assert places(np.array([1.0]), np.array([0.5]), 1.0) == [
+        (LEFT, TOP + (SIZE[1] - TOP - BOTTOM) / 2)
+    ]

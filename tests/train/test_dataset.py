@@ -14,7 +14,15 @@ from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.labels import write_labels
 from napari_scsam.model import ScSAMConfig
 from napari_scsam.train.augment import Augmentation
-from napari_scsam.train.dataset import SMALLEST_OBJECT, UNKNOWN, LabelledCrops, LabelledVolume, lookup, number_instances, object_maps
+from napari_scsam.train.dataset import (
+    SMALLEST_OBJECT,
+    UNKNOWN,
+    LabelledCrops,
+    LabelledVolume,
+    lookup,
+    number_instances,
+    object_maps,
+)
 from napari_scsam.train.recipe import Recipe, Source, Training
 
 CLASSES = (ClassSpec(2, "mitochondrion"), ClassSpec(9, "vesicle"))
@@ -33,14 +41,25 @@ def labels_of_two_classes() -> np.ndarray:
 @pytest.fixture
 def source(tmp_path: Path) -> Source:
     labels = labels_of_two_classes()
-    image = np.random.default_rng(0).integers(60, 100, labels.shape).astype(np.uint8) + 40 * (labels == 2) + 90 * (labels == 9)
-    tifffile.imwrite(tmp_path / "image.tif", image.astype(np.uint8), imagej=True, metadata={"axes": "ZYX"})
+    image = (
+        np.random.default_rng(0).integers(60, 100, labels.shape).astype(np.uint8)
+        + 40 * (labels == 2)
+        + 90 * (labels == 9)
+    )
+    tifffile.imwrite(
+        tmp_path / "image.tif", image.astype(np.uint8), imagej=True, metadata={"axes": "ZYX"}
+    )
     write_labels(tmp_path / "labels.tif", labels, None, ())
     return Source(tmp_path / "image.tif", tmp_path / "labels.tif", objects=((2,), (9,)))
 
 
 def recipe(*sources: Source, nm: float | None = None, **training: Any) -> Recipe:
-    settings = {"batch": 2, "crop": 32, "prompts": 2, "augmentation": Augmentation(zoom=1, stretch=1)} | training
+    settings = {
+        "batch": 2,
+        "crop": 32,
+        "prompts": 2,
+        "augmentation": Augmentation(zoom=1, stretch=1),
+    } | training
     return Recipe(ScSAMConfig(nm_per_pixel=nm), CLASSES, sources, Training(**settings))
 
 
@@ -51,7 +70,9 @@ def chance(seed: int) -> torch.Generator:
 def test_label_values_become_indices_whatever_they_are() -> None:
     values = np.array([[0, 2, 9], [-1, 5, 2**31]], np.int64)
     np.testing.assert_array_equal(lookup(values, {9: 2, 2: 1}), [[0, 1, 2], [0, 0, 0]])
-    np.testing.assert_array_equal(lookup(values.astype(np.uint64) & 0xFF, {9: 300}), [[0, 0, 300], [0, 0, 0]])
+    np.testing.assert_array_equal(
+        lookup(values.astype(np.uint64) & 0xFF, {9: 300}), [[0, 0, 300], [0, 0, 0]]
+    )
     assert lookup(values, {9: 2}).dtype == np.uint8
 
 
@@ -64,7 +85,12 @@ def test_a_volume_is_read_once_with_indices_and_places(source: Source) -> None:
     assert set(np.unique(volume.classes)) == {0, 1, 2}
     assert (volume.classes[0, 80:90, :50] == 0).all()
     assert len(volume.places[1]) == 2 * 40 * 50
-    assert sorted(map(tuple, volume.places[2])) == [(1, 70, 80), (1, 70, 81), (1, 71, 80), (1, 71, 81)]
+    assert sorted(map(tuple, volume.places[2])) == [
+        (1, 70, 80),
+        (1, 70, 81),
+        (1, 71, 80),
+        (1, 71, 81),
+    ]
 
 
 def test_chosen_slices_only(source: Source) -> None:
@@ -77,7 +103,9 @@ def test_chosen_slices_only(source: Source) -> None:
 
 def test_labels_of_another_shape_are_refused(source: Source, tmp_path: Path) -> None:
     write_labels(tmp_path / "small.tif", labels_of_two_classes()[:, :50], None, ())
-    with pytest.raises(UserError, match=r"image\.tif has shape \(2, 90, 100\) but small\.tif has \(2, 50, 100\)"):
+    with pytest.raises(
+        UserError, match=r"image\.tif has shape \(2, 90, 100\) but small\.tif has \(2, 50, 100\)"
+    ):
         LabelledVolume(Source(source.image, tmp_path / "small.tif"), recipe(source))
 
 
@@ -95,13 +123,19 @@ def test_no_data_is_said() -> None:
         (5.0, None, [1.0, 1.0]),
     ],
 )
-def test_crops_have_the_pixel_size_of_the_model(source: Source, nm: float | None, size: Any, steps: list[float]) -> None:
+def test_crops_have_the_pixel_size_of_the_model(
+    source: Source, nm: float | None, size: Any, steps: list[float]
+) -> None:
     scaled = Source(source.image, source.labels, voxel_size=size)
     assert LabelledVolume(scaled, recipe(source, nm=nm)).pixels_per_step.tolist() == steps
 
 
-def test_an_organelle_has_its_size_in_model_pixels(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    crops = LabelledCrops(recipe(Source(source.image, source.labels, voxel_size=(5.0, 5.0, 5.0)), nm=10.0, crop=36))
+def test_an_organelle_has_its_size_in_model_pixels(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops = LabelledCrops(
+        recipe(Source(source.image, source.labels, voxel_size=(5.0, 5.0, 5.0)), nm=10.0, crop=36)
+    )
     monkeypatch.setattr(crops, "place", lambda *_: (0, 40, 35))
     areas = [int((crops.crop(chance(seed))[1] == 1).sum()) for seed in range(10)]
     assert areas == pytest.approx([40 * 50 / 4] * 10, rel=0.1)
@@ -142,9 +176,14 @@ def test_a_seed_fixes_the_batch(source: Source) -> None:
     assert not torch.equal(first.image, other.image)
 
 
-def test_larger_volumes_are_drawn_more_often_but_not_in_proportion(source: Source, tmp_path: Path) -> None:
+def test_larger_volumes_are_drawn_more_often_but_not_in_proportion(
+    source: Source, tmp_path: Path
+) -> None:
     labels = np.tile(labels_of_two_classes(), (8, 1, 1))
-    tifffile.imwrite(tmp_path / "big.tif", np.random.default_rng(0).integers(0, 255, labels.shape).astype(np.uint8))
+    tifffile.imwrite(
+        tmp_path / "big.tif",
+        np.random.default_rng(0).integers(0, 255, labels.shape).astype(np.uint8),
+    )
     write_labels(tmp_path / "big_labels.tif", labels, None, ())
     crops = LabelledCrops(recipe(source, Source(tmp_path / "big.tif", tmp_path / "big_labels.tif")))
     assert float(crops.weights[1] / crops.weights[0]) == pytest.approx(8**0.5)
@@ -154,7 +193,9 @@ def test_instances_teach_objects_but_no_class(source: Source, tmp_path: Path) ->
     instances = np.zeros((2, 90, 100), np.uint32)
     instances[:, 10:40, 10:40], instances[:, 50:80, 50:80] = 70_000, 4_000_000_000
     write_labels(tmp_path / "instances.tif", instances, None, ())
-    crops = LabelledCrops(recipe(Source(source.image, tmp_path / "instances.tif", instances=True), crop=64))
+    crops = LabelledCrops(
+        recipe(Source(source.image, tmp_path / "instances.tif", instances=True), crop=64)
+    )
     assert set(np.unique(crops.volumes[0].objects[0])) == {0, 1, 2}
     batches = [crops.batch(chance(seed)) for seed in range(6)]
     assert all((b.labels == UNKNOWN).all() for b in batches)
@@ -168,9 +209,15 @@ def test_instances_are_numbered_slice_by_slice() -> None:
 
 def test_objects_are_connected_regions_of_a_group_or_between_borders() -> None:
     values = np.zeros((1, 9, 9), np.uint8)
-    values[0, 1:4, 1:4], values[0, 2, 2], values[0, 6:8, 6:8] = 1, 2, 1  # a region of two classes, and another
+    values[0, 1:4, 1:4], values[0, 2, 2], values[0, 6:8, 6:8] = (
+        1,
+        2,
+        1,
+    )  # a region of two classes, and another
     values[0, 5] = 6  # a wall
-    groups, profiles = object_maps(values, Source(Path("a"), Path("b"), objects=((1, 2),), borders=(6,)))
+    groups, profiles = object_maps(
+        values, Source(Path("a"), Path("b"), objects=((1, 2),), borders=(6,))
+    )
     assert groups.max() == 2
     assert (groups[0, 1:4, 1:4] == 1).all()
     assert profiles.max() == 2
@@ -206,12 +253,23 @@ def profiles(source: Source, tmp_path: Path, whole: bool) -> LabelledCrops:
     cell[8:18, 8:18] = 2
     cell[0] = cell[:, 0] = 6
     labels = np.tile(cell, (2, 4, 4))
-    tifffile.imwrite(tmp_path / "profiles.tif", np.random.default_rng(0).integers(0, 255, labels.shape).astype(np.uint8))
+    tifffile.imwrite(
+        tmp_path / "profiles.tif",
+        np.random.default_rng(0).integers(0, 255, labels.shape).astype(np.uint8),
+    )
     write_labels(tmp_path / "profile_labels.tif", labels, None, ())
-    return LabelledCrops(recipe(Source(tmp_path / "profiles.tif", tmp_path / "profile_labels.tif", borders=(6,)), crop=48, prompts=4))
+    return LabelledCrops(
+        recipe(
+            Source(tmp_path / "profiles.tif", tmp_path / "profile_labels.tif", borders=(6,)),
+            crop=48,
+            prompts=4,
+        )
+    )
 
 
-def test_a_first_click_on_a_profile_is_not_on_an_organelle_inside(source: Source, tmp_path: Path) -> None:
+def test_a_first_click_on_a_profile_is_not_on_an_organelle_inside(
+    source: Source, tmp_path: Path
+) -> None:
     crops, avoided = profiles(source, tmp_path, whole=False), 0
     for seed in range(8):
         _, labels, objects, first_clicks = crops.crop(chance(seed))
@@ -222,7 +280,9 @@ def test_a_first_click_on_a_profile_is_not_on_an_organelle_inside(source: Source
     assert avoided > 100
 
 
-def test_a_profile_that_shows_organelles_alone_is_not_clicked_on(source: Source, tmp_path: Path) -> None:
+def test_a_profile_that_shows_organelles_alone_is_not_clicked_on(
+    source: Source, tmp_path: Path
+) -> None:
     crops = profiles(source, tmp_path, whole=True)
     for seed in range(4):
         _, labels, objects, first_clicks = crops.crop(chance(seed))
@@ -246,14 +306,19 @@ def test_slices_for_calibration_are_not_trained_on(source: Source) -> None:
     kept = LabelledVolume(Source(source.image, source.labels, calibration=(1,)), recipe(source))
     assert kept.grey.shape == (1, 90, 100)
     assert len(kept.places[2]) == 0  # the vesicle is on the other slice
-    with pytest.raises(UserError, match=r"every slice of image\.tif is kept for calibration; leave some to train on"):
+    with pytest.raises(
+        UserError,
+        match=r"every slice of image\.tif is kept for calibration; leave some to train on",
+    ):
         LabelledVolume(Source(source.image, source.labels, calibration=(0, 1)), recipe(source))
     with pytest.raises(UserError, match=r"image\.tif has no slice 7; its slices are 0 to 1"):
         LabelledVolume(Source(source.image, source.labels, calibration=(7,)), recipe(source))
 
 
 @pytest.mark.parametrize("hiding", [{"decoys": 1.0}, {"masses": 1.0}])
-def test_nothing_is_to_be_found_in_what_is_laid_over(source: Source, hiding: dict[str, float]) -> None:
+def test_nothing_is_to_be_found_in_what_is_laid_over(
+    source: Source, hiding: dict[str, float]
+) -> None:
     plain = {"zoom": 1, "stretch": 1, "stain": 0.1}
     crops = LabelledCrops(recipe(source, augmentation=Augmentation(**plain, **hiding)))
     numbers = torch.ones(3, 64, 64, dtype=torch.long)
@@ -261,7 +326,9 @@ def test_nothing_is_to_be_found_in_what_is_laid_over(source: Source, hiding: dic
     assert 0 < int((numbers == 0).sum()) < numbers.numel()
     assert (numbers[0] == numbers[2]).all()
     untouched = torch.ones_like(numbers)
-    LabelledCrops(recipe(source, augmentation=Augmentation(**plain))).look(torch.rand(1, 64, 64), untouched, chance(0))
+    LabelledCrops(recipe(source, augmentation=Augmentation(**plain))).look(
+        torch.rand(1, 64, 64), untouched, chance(0)
+    )
     assert (untouched == 1).all()
 
 
@@ -279,7 +346,12 @@ def test_a_profile_may_get_a_sheath(source: Source) -> None:
     assert (numbers[1:, band] == 0).all()
     assert torch.equal(numbers[:, ~band], before[:, ~band])
     assert float(wrapped[0, band].mean()) < 0.6
-    plain = LabelledCrops(recipe(Source(source.image, source.labels, objects=((2,),), sheath=9), augmentation=augmentation))
+    plain = LabelledCrops(
+        recipe(
+            Source(source.image, source.labels, objects=((2,),), sheath=9),
+            augmentation=augmentation,
+        )
+    )
     assert plain.wrap(plain.volumes[0], image, before, chance(0)) is image  # it knows no profiles
     small = torch.zeros_like(before)
     small[2, :5, :5] = 1

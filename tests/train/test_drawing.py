@@ -30,11 +30,20 @@ def test_a_step_has_its_batch_and_its_further_chance(processes: int) -> None:
 
 
 def test_steps_and_seeds_differ() -> None:
-    firsts = {float(torch.rand((), generator=generator_of(seed, step))) for seed in range(3) for step in range(3)}
+    firsts = {
+        float(torch.rand((), generator=generator_of(seed, step)))
+        for seed in range(3)
+        for step in range(3)
+    }
     assert len(firsts) == 9
 
 
-@pytest.mark.parametrize(("device", "cores", "spare"), [("cpu", 64, 0), ("cuda", 64, MOST_PROCESSES), ("cuda", 4, 3), ("mps", 1, 0)])
-def test_processes_are_drawn_from_where_they_can_be_spared(device: str, cores: int, spare: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("device", "cores", "spare"),
+    [("cpu", 64, 0), ("cuda", 64, MOST_PROCESSES), ("cuda", 4, 3), ("mps", 1, 0)],
+)
+def test_processes_are_drawn_from_where_they_can_be_spared(
+    device: str, cores: int, spare: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     assert spare_processes(torch.device(device)) == spare

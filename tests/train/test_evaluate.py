@@ -8,16 +8,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_scsam.config import ClassSpec, Progress, UserError, select_classes
+from napari_scsam.config import ClassSpec, UserError, select_classes
 from napari_scsam.infer.postprocess import label_map
 from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
 from napari_scsam.metrics import ObjectMatch
-from napari_scsam.train.evaluate import UnknownLabelError, class_probabilities, default_mapping, evaluate
+from napari_scsam.steps import Progress
+from napari_scsam.train.evaluate import (
+    UnknownLabelError,
+    class_probabilities,
+    default_mapping,
+    evaluate,
+)
 from napari_scsam.train.scores import Scores
 
 CLASSES = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "er"), ClassSpec(6, "membrane"))
 TRUTH = np.random.default_rng(0).choice([0, 1, 2], (3, 20, 30)).astype(np.uint8)
-IMAGE = as_volume(np.random.default_rng(1).integers(0, 255, TRUTH.shape).astype(np.uint8), (20.0, 8.0, 8.0))
+IMAGE = as_volume(
+    np.random.default_rng(1).integers(0, 255, TRUTH.shape).astype(np.uint8), (20.0, 8.0, 8.0)
+)
 
 
 class Oracle:
@@ -36,7 +44,9 @@ class Oracle:
         return label_map(self.class_logits(), self.classes, select_classes(self.classes, names))
 
     def class_logits(self) -> np.ndarray:
-        return np.stack([np.where(self.answer == c.id, 20, -20) for c in self.classes]).astype(np.float32)
+        return np.stack([np.where(self.answer == c.id, 20, -20) for c in self.classes]).astype(
+            np.float32
+        )
 
 
 def score(
@@ -80,7 +90,9 @@ def test_a_class_that_nobody_labelled_is_not_scored() -> None:
     }
     assert table["mean_dice"] == pytest.approx(np.mean([r["dice"] for r in table["classes"][:2]]))
     said = score(answer, as_volume(TRUTH), {c.id: c for c in CLASSES})
-    assert (said.unlabelled, said.to_dict()["classes"][-1]["dice"]) == ((), 0.0), "who names it says that it was labelled"
+    assert (said.unlabelled, said.to_dict()["classes"][-1]["dice"]) == ((), 0.0), (
+        "who names it says that it was labelled"
+    )
 
 
 def test_a_class_that_is_labelled_on_another_slice_is_scored() -> None:
@@ -133,7 +145,13 @@ def test_two_values_may_mean_one_class() -> None:
 def test_class_ids_beyond_a_byte_are_kept_apart() -> None:
     wide = (ClassSpec(44, "a"), ClassSpec(300, "b"))
     truth = np.array([[44, 300], [300, 0]], np.uint16)
-    scores = score(truth[None], as_volume(truth), dict(zip((44, 300), wide, strict=True)), as_volume(np.array([[1, 2], [3, 4]])), wide)
+    scores = score(
+        truth[None],
+        as_volume(truth),
+        dict(zip((44, 300), wide, strict=True)),
+        as_volume(np.array([[1, 2], [3, 4]])),
+        wide,
+    )
     assert [o.truth for o in scores.overlaps] == [1, 2]
     assert [o.dice for o in scores.overlaps] == [1, 1]
 
@@ -141,7 +159,9 @@ def test_class_ids_beyond_a_byte_are_kept_apart() -> None:
 def test_a_value_that_is_no_class_is_asked_about() -> None:
     labels = TRUTH.copy()
     labels[2, 0, 0] = 9
-    with pytest.raises(UserError, match=r"the labels hold the value 9, .* as in --map 1=mitochondrion"):
+    with pytest.raises(
+        UserError, match=r"the labels hold the value 9, .* as in --map 1=mitochondrion"
+    ):
         score(TRUTH, as_volume(labels))
     with pytest.raises(UnknownLabelError, match="the value -1"):
         default_mapping(as_volume(np.array([[-1, 1]])), CLASSES, [0])
@@ -157,7 +177,9 @@ def test_an_unknown_value_is_found_before_the_long_work() -> None:
 
 
 def test_labels_of_another_shape_are_refused() -> None:
-    with pytest.raises(UserError, match=r"the image has shape \(3, 20, 30\) but the labels have \(3, 20, 29\)"):
+    with pytest.raises(
+        UserError, match=r"the image has shape \(3, 20, 30\) but the labels have \(3, 20, 29\)"
+    ):
         score(TRUTH, as_volume(TRUTH[..., 1:]))
 
 
@@ -178,12 +200,25 @@ def test_outlines_and_objects_are_scored_in_nm() -> None:
     answer[0, 2:8, 3:9] = 1
     image = as_volume(IMAGE.plane(0)[None], (20.0, 8.0, 8.0))
     row = score(answer, as_volume(truth), image=image, tolerance=8.0).to_dict()["classes"][0]
-    assert row["boundary_f1"] == pytest.approx(2 / 3)  # all that is drawn is right, half of the truth is found
+    assert row["boundary_f1"] == pytest.approx(
+        2 / 3
+    )  # all that is drawn is right, half of the truth is found
     assert (row["object_f1"], row["pq"]) == (pytest.approx(2 / 3), pytest.approx(2 / 3 * 30 / 42))
-    assert score(answer, as_volume(truth), image=image, tolerance=7.9).to_dict()["classes"][0]["boundary_f1"] < 0.6
-    assert score(answer, as_volume(truth), image=image).totals[0].objects == ObjectMatch(1, 1, 2, pytest.approx(30 / 42))
-    assert score(answer, as_volume(truth), image=image, smallest=37).totals[0].objects == ObjectMatch()
-    assert "2 px (voxel size unknown)" in str(score(answer, as_volume(truth), image=as_volume(IMAGE.plane(0)[None])))
+    assert (
+        score(answer, as_volume(truth), image=image, tolerance=7.9).to_dict()["classes"][0][
+            "boundary_f1"
+        ]
+        < 0.6
+    )
+    assert score(answer, as_volume(truth), image=image).totals[0].objects == ObjectMatch(
+        1, 1, 2, pytest.approx(30 / 42)
+    )
+    assert (
+        score(answer, as_volume(truth), image=image, smallest=37).totals[0].objects == ObjectMatch()
+    )
+    assert "2 px (voxel size unknown)" in str(
+        score(answer, as_volume(truth), image=as_volume(IMAGE.plane(0)[None]))
+    )
 
 
 def test_probabilities_are_shares_of_one_with_the_background() -> None:
@@ -191,22 +226,33 @@ def test_probabilities_are_shares_of_one_with_the_background() -> None:
         classes = CLASSES
 
         def class_logits(self) -> np.ndarray:
-            return np.log(np.array([1, 2, 5], np.float32))[:, None, None] * np.ones((1, 4, 6), np.float32)
+            return np.log(np.array([1, 2, 5], np.float32))[:, None, None] * np.ones(
+                (1, 4, 6), np.float32
+            )
 
     shares = class_probabilities(Undecided(), Undecided.classes)  # type: ignore[arg-type]
-    assert {i: float(p[3, 5]) for i, p in shares.items()} == {1: pytest.approx(1 / 9), 2: pytest.approx(2 / 9), 6: pytest.approx(5 / 9)}
+    assert {i: float(p[3, 5]) for i, p in shares.items()} == {
+        1: pytest.approx(1 / 9),
+        2: pytest.approx(2 / 9),
+        6: pytest.approx(5 / 9),
+    }
 
 
 def test_being_surely_wrong_is_badly_calibrated() -> None:
     wrong = np.where(TRUTH == 1, 2, np.where(TRUTH == 2, 1, 0)).astype(np.uint8)
     right, swapped = (score(a, as_volume(TRUTH)).to_dict()["classes"] for a in (TRUTH, wrong))
     assert right[0]["calibration_error"] < 1e-6
-    assert swapped[0]["calibration_error"] == pytest.approx(((TRUTH == 1) | (TRUTH == 2)).mean(), abs=1e-5)
+    assert swapped[0]["calibration_error"] == pytest.approx(
+        ((TRUTH == 1) | (TRUTH == 2)).mean(), abs=1e-5
+    )
 
 
 @pytest.mark.emdata
 def test_real_labels_moved_by_one_pixel_are_right_within_two(emdata: Path) -> None:
-    image, labels = (open_(emdata / "hippocampus" / f"dev_{name}.tif") for open_, name in ((open_volume, "raw"), (open_labels, "labels")))
+    image, labels = (
+        open_(emdata / "hippocampus" / f"dev_{name}.tif")
+        for open_, name in ((open_volume, "raw"), (open_labels, "labels"))
+    )
     names = ("mitochondrion", "mitochondrial_boundary", "vesicle", "PSD", "myelin", "membrane")
     classes = tuple(ClassSpec(i, name) for i, name in enumerate(names, start=1))
     truth = np.stack([labels.plane(z) for z in (0, 11)])
@@ -216,7 +262,9 @@ def test_real_labels_moved_by_one_pixel_are_right_within_two(emdata: Path) -> No
     rows = {row["name"]: row for row in table["classes"]}
     assert all(row["boundary_f1"] > 0.99 > row["dice"] > 0.85 for row in rows.values())
     assert all(rows[name]["object_f1"] > 0.9 > rows[name]["pq"] for name in ("PSD", "vesicle"))
-    assert rows["mitochondrion"]["object_f1"] > 0.9  # though most of its regions are specks of a pixel or two
+    assert (
+        rows["mitochondrion"]["object_f1"] > 0.9
+    )  # though most of its regions are specks of a pixel or two
 
 
 def test_a_part_counts_with_its_whole_where_the_labels_know_the_whole_alone() -> None:
@@ -225,6 +273,13 @@ def test_a_part_counts_with_its_whole_where_the_labels_know_the_whole_alone() ->
     answer[0, 2:10, 2:10], answer[0, 4:8, 4:8] = 2, 1
     truth = (answer > 0).astype(np.uint8)
     image = as_volume(np.arange(144, dtype=np.uint8).reshape(1, 12, 12))
-    assert score(answer, as_volume(truth), {1: classes[0]}, image=image, classes=classes).overlaps[0].dice == 1
-    apart = score(answer, as_volume(answer), {1: classes[0], 2: classes[1]}, image=image, classes=classes)
+    assert (
+        score(answer, as_volume(truth), {1: classes[0]}, image=image, classes=classes)
+        .overlaps[0]
+        .dice
+        == 1
+    )
+    apart = score(
+        answer, as_volume(answer), {1: classes[0], 2: classes[1]}, image=image, classes=classes
+    )
     assert [o.dice for o in apart.overlaps] == [1, 1]

@@ -16,7 +16,12 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from napari_scsam.checkpoints.checkpoint import checkpoint_info, load_checkpoint, save_checkpoint, save_mae
+from napari_scsam.checkpoints.checkpoint import (
+    checkpoint_info,
+    load_checkpoint,
+    save_checkpoint,
+    save_mae,
+)
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.io.labels import write_labels
 from napari_scsam.model import ScSAM, ScSAMConfig
@@ -35,7 +40,12 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     phantom = make_phantom((2, 96, 96), (20.0, 8.0, 8.0))
     tifffile.imwrite(folder / "image.tif", phantom.image, imagej=True, metadata={"axes": "ZYX"})
     write_labels(folder / "labels.tif", phantom.labels, phantom.voxel_size, phantom.classes)
-    source = Source(folder / "image.tif", folder / "labels.tif", objects=((1, 2), (7,)), voxel_size=phantom.voxel_size)
+    source = Source(
+        folder / "image.tif",
+        folder / "labels.tif",
+        objects=((1, 2), (7,)),
+        voxel_size=phantom.voxel_size,
+    )
     return Recipe(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:6], (source,), TINY)
 
 
@@ -49,21 +59,34 @@ def part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def test_losses_fall_and_the_checkpoint_says_what_it_is(recipe: Recipe, tmp_path: Path) -> None:
     out = tmp_path / "new folder" / "cell.safetensors"
-    quick = replace(with_training(recipe, steps=24, pool=8, save_every=100, rate=1e-3), summary="A test", licence="CC0")
+    quick = replace(
+        with_training(recipe, steps=24, pool=8, save_every=100, rate=1e-3),
+        summary="A test",
+        licence="CC0",
+    )
     steps = list(train(quick, out))
     assert [s.step for s in steps] == list(range(1, 25))
     assert set(steps[0].losses) == {"loss", "class", "prototype", "prompt"}
     for name in ("loss", "class"):
-        assert np.mean([s.losses[name] for s in steps[-6:]]) < 0.85 * np.mean([s.losses[name] for s in steps[:4]]), name
+        assert np.mean([s.losses[name] for s in steps[-6:]]) < 0.85 * np.mean(
+            [s.losses[name] for s in steps[:4]]
+        ), name
     info = checkpoint_info(out)
-    assert (info.summary, info.licence, info.nm_per_pixel, info.classes) == ("A test", "CC0", 8.0, CLASSES[:6])
+    assert (info.summary, info.licence, info.nm_per_pixel, info.classes) == (
+        "A test",
+        "CC0",
+        8.0,
+        CLASSES[:6],
+    )
     assert info.training["steps_done"] == 24
     assert info.training["sources"][0]["labels"].endswith("/labels.tif")
     assert load_checkpoint(out)(torch.rand(1, 1, 64, 64)).shape == (1, 6, 64, 64)
     assert sorted(p.name for p in out.parent.iterdir()) == ["cell.run", "cell.safetensors"]
 
 
-def test_frozen_encoders_stay_and_crops_are_embedded_once(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frozen_encoders_stay_and_crops_are_embedded_once(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     embedded, encode = [], ScSAM.encode
 
     def count(model: ScSAM, image: Tensor) -> Any:
@@ -79,12 +102,24 @@ def test_frozen_encoders_stay_and_crops_are_embedded_once(recipe: Recipe, tmp_pa
     for prefix in ("image_encoder.", "mae."):
         assert part(after, prefix)
         assert all(torch.equal(v, before[k]) for k, v in part(after, prefix).items())
-    for prefix in ("class_prompt.prototypes", "class_prompt.dense", "fusion.", "mask_decoder.", "detail.", "prompt_encoder."):
+    for prefix in (
+        "class_prompt.prototypes",
+        "class_prompt.dense",
+        "fusion.",
+        "mask_decoder.",
+        "detail.",
+        "prompt_encoder.",
+    ):
         assert any(not torch.equal(v, before[k]) for k, v in part(after, prefix).items()), prefix
 
 
-@pytest.mark.parametrize(("unfreeze", "stays"), [(("sam",), "mae."), (("mae",), "image_encoder."), (("sam", "mae"), None)])
-def test_unfrozen_encoders_learn(recipe: Recipe, tmp_path: Path, unfreeze: tuple[str, ...], stays: str | None) -> None:
+@pytest.mark.parametrize(
+    ("unfreeze", "stays"),
+    [(("sam",), "mae."), (("mae",), "image_encoder."), (("sam", "mae"), None)],
+)
+def test_unfrozen_encoders_learn(
+    recipe: Recipe, tmp_path: Path, unfreeze: tuple[str, ...], stays: str | None
+) -> None:
     torch.manual_seed(recipe.training.seed)
     before = {k: v.clone() for k, v in build_model(recipe).state_dict().items()}
     list(train(with_training(recipe, unfreeze=unfreeze, steps=2), tmp_path / "cell.safetensors"))
@@ -95,7 +130,9 @@ def test_unfrozen_encoders_learn(recipe: Recipe, tmp_path: Path, unfreeze: tuple
 
 
 @pytest.mark.parametrize("unfreeze", [(), ("sam", "mae")])
-def test_a_killed_run_goes_on_exactly(recipe: Recipe, tmp_path: Path, unfreeze: tuple[str, ...]) -> None:
+def test_a_killed_run_goes_on_exactly(
+    recipe: Recipe, tmp_path: Path, unfreeze: tuple[str, ...]
+) -> None:
     settings = with_training(recipe, unfreeze=unfreeze)
     whole = list(train(settings, tmp_path / "whole.safetensors"))
     run = train(settings, tmp_path / "killed.safetensors")
@@ -132,14 +169,26 @@ def test_without_prompts_only_classes_are_trained(recipe: Recipe, tmp_path: Path
 
 
 def test_without_classes_only_prompts_are_trained(recipe: Recipe, tmp_path: Path) -> None:
-    steps = list(train(with_training(recipe, class_weight=0.0, rounds=1, steps=2), tmp_path / "cell.safetensors"))
+    steps = list(
+        train(
+            with_training(recipe, class_weight=0.0, rounds=1, steps=2),
+            tmp_path / "cell.safetensors",
+        )
+    )
     assert set(steps[0].losses) == {"loss", "prompt"}
     assert steps[0].losses["loss"] == pytest.approx(0.5 * steps[0].losses["prompt"])
 
 
 def test_weights_scale_their_losses(recipe: Recipe, tmp_path: Path) -> None:
-    losses = next(train(with_training(recipe, class_weight=3.0, contrastive=0.2, prompt_weight=0.7), tmp_path / "cell.safetensors")).losses
-    assert losses["loss"] == pytest.approx(3 * losses["class"] + 0.2 * losses["prototype"] + 0.7 * losses["prompt"], rel=1e-5)
+    losses = next(
+        train(
+            with_training(recipe, class_weight=3.0, contrastive=0.2, prompt_weight=0.7),
+            tmp_path / "cell.safetensors",
+        )
+    ).losses
+    assert losses["loss"] == pytest.approx(
+        3 * losses["class"] + 0.2 * losses["prototype"] + 0.7 * losses["prompt"], rel=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,13 +196,24 @@ def test_weights_scale_their_losses(recipe: Recipe, tmp_path: Path) -> None:
     [
         ({"branches": "sam"}, ("image_encoder.", "detail."), ("mae.", "fusion.")),
         ({"branches": "mae"}, ("mae.", "detail.", "fusion."), ("image_encoder.",)),
-        ({"fusion": "sum", "similarity": "dot", "detail": False}, ("fusion.out", "class_prompt."), ("detail.", "fusion.channel_gate")),
+        (
+            {"fusion": "sum", "similarity": "dot", "detail": False},
+            ("fusion.out", "class_prompt."),
+            ("detail.", "fusion.channel_gate"),
+        ),
     ],
 )
 def test_a_model_without_some_of_its_parts_trains_and_is_read_back(
-    recipe: Recipe, tmp_path: Path, settings: dict[str, Any], learns: tuple[str, ...], stays: tuple[str, ...]
+    recipe: Recipe,
+    tmp_path: Path,
+    settings: dict[str, Any],
+    learns: tuple[str, ...],
+    stays: tuple[str, ...],
 ) -> None:
-    ablated = replace(with_training(recipe, steps=2, save_every=1, unfreeze=("sam", "mae")), model=replace(recipe.model, **settings))
+    ablated = replace(
+        with_training(recipe, steps=2, save_every=1, unfreeze=("sam", "mae")),
+        model=replace(recipe.model, **settings),
+    )
     torch.manual_seed(ablated.training.seed)
     before = {k: v.clone() for k, v in build_model(ablated).state_dict().items()}
     run = train(ablated, tmp_path / "cell.safetensors")
@@ -170,9 +230,15 @@ def test_a_model_without_some_of_its_parts_trains_and_is_read_back(
     assert again(torch.rand(1, 1, 64, 64)).shape == (1, 6, 64, 64)
 
 
-def test_slices_kept_for_calibration_set_temperature_and_thresholds(recipe: Recipe, tmp_path: Path) -> None:
+def test_slices_kept_for_calibration_set_temperature_and_thresholds(
+    recipe: Recipe, tmp_path: Path
+) -> None:
     kept = replace(recipe.sources[0], calibration=(1,))
-    list(train(replace(with_training(recipe, steps=1), sources=(kept,)), tmp_path / "cell.safetensors"))
+    list(
+        train(
+            replace(with_training(recipe, steps=1), sources=(kept,)), tmp_path / "cell.safetensors"
+        )
+    )
     assert load_checkpoint(tmp_path / "cell.safetensors").temperature.item() != 1
 
 
@@ -190,11 +256,17 @@ def test_encoders_decoder_and_the_rest_have_their_own_rates() -> None:
     model = ScSAM(ScSAMConfig(), CLASSES[:2])
     training = replace(TINY, unfreeze=("mae",), rate=0.5, decoder_rate=0.125, encoder_rate=0.25)
     named = parameter_groups(model, training)
-    assert {group["name"]: group["peak"] for group in named} == {"rate": 0.5, "decoder_rate": 0.125, "encoder_rate": 0.25}
+    assert {group["name"]: group["peak"] for group in named} == {
+        "rate": 0.5,
+        "decoder_rate": 0.125,
+        "encoder_rate": 0.25,
+    }
     groups = {group["peak"]: {id(p) for p in group["params"]} for group in named}
     assert set(groups) == {0.5, 0.125, 0.25}
     assert groups[0.25] == {id(p) for p in model.mae.parameters()}
-    assert groups[0.125] == {id(p) for p in (*model.mask_decoder.parameters(), *model.prompt_encoder.parameters())}
+    assert groups[0.125] == {
+        id(p) for p in (*model.mask_decoder.parameters(), *model.prompt_encoder.parameters())
+    }
     assert {id(model.class_prompt.prototypes), id(model.fusion.out.weight)} <= groups[0.5]
     assert not any(p.requires_grad for p in model.image_encoder.parameters())
     assert sum(map(len, groups.values())) == sum(p.requires_grad for p in model.parameters())
@@ -204,17 +276,26 @@ def test_it_starts_from_a_checkpoint_with_its_classes(recipe: Recipe, tmp_path: 
     torch.manual_seed(5)
     old = ScSAM(ScSAMConfig(nm_per_pixel=16.0, tile=128), CLASSES[:3])
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
-    again = replace(with_training(recipe, rate=0.0, decoder_rate=0.0, steps=1), start=tmp_path / "old.safetensors", classes=())
+    again = replace(
+        with_training(recipe, rate=0.0, decoder_rate=0.0, steps=1),
+        start=tmp_path / "old.safetensors",
+        classes=(),
+    )
     list(train(again, tmp_path / "new.safetensors"))
     assert checkpoint_info(tmp_path / "new.safetensors").nm_per_pixel == 16.0
     assert checkpoint_info(tmp_path / "new.safetensors").classes == CLASSES[:3]
     new = load_file(tmp_path / "new.safetensors")
     assert all(torch.equal(new[k], v) for k, v in old.state_dict().items())
     wrong = replace(again, classes=(ClassSpec(2, "er"),))
-    with pytest.raises(UserError, match=r"old\.safetensors calls the class with id 2 'mitochondrial_boundary', not 'er'; give 'er' an id"):
+    with pytest.raises(
+        UserError,
+        match=r"old\.safetensors calls the class with id 2 'mitochondrial_boundary', not 'er'; give 'er' an id",
+    ):
         next(train(wrong, tmp_path / "wrong.safetensors"))
     wrong = replace(again, classes=(ClassSpec(9, "Vesicle"),))
-    with pytest.raises(UserError, match=r"old\.safetensors knows 'Vesicle' with id 3, not 9; use one id"):
+    with pytest.raises(
+        UserError, match=r"old\.safetensors knows 'Vesicle' with id 3, not 9; use one id"
+    ):
         next(train(wrong, tmp_path / "wrong.safetensors"))
 
 
@@ -222,25 +303,42 @@ def test_classes_that_the_checkpoint_lacks_are_added(recipe: Recipe, tmp_path: P
     old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:3])
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
     asked = (CLASSES[0], ClassSpec(9, "er", "#123456"))
-    more = replace(with_training(recipe, rate=0.0, decoder_rate=0.0, steps=1, keep=0.5), start=tmp_path / "old.safetensors", classes=asked)
+    more = replace(
+        with_training(recipe, rate=0.0, decoder_rate=0.0, steps=1, keep=0.5),
+        start=tmp_path / "old.safetensors",
+        classes=asked,
+    )
     list(train(more, tmp_path / "new.safetensors"))
     assert checkpoint_info(tmp_path / "new.safetensors").classes == (*CLASSES[:3], asked[1])
     prototypes = load_checkpoint(tmp_path / "new.safetensors").class_prompt.prototypes
     torch.testing.assert_close(prototypes[:3], old.class_prompt.prototypes)
     assert prototypes[3].norm().item() == pytest.approx(1.0)
-    assert {t.shape[0] for t in (prototypes, load_checkpoint(tmp_path / "new.safetensors").thresholds)} == {4}
+    assert {
+        t.shape[0] for t in (prototypes, load_checkpoint(tmp_path / "new.safetensors").thresholds)
+    } == {4}
 
 
 def test_a_recipe_may_tell_more_of_a_class_that_is_known(recipe: Recipe, tmp_path: Path) -> None:
-    before = (ClassSpec(1, "cell", "#112233", "A cell"), ClassSpec(2, "wall", "#445566", part_of="cell", over=("cell",)))
+    before = (
+        ClassSpec(1, "cell", "#112233", "A cell"),
+        ClassSpec(2, "wall", "#445566", part_of="cell", over=("cell",)),
+    )
     old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), before)
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
-    told = (ClassSpec(1, "Cell", "#abcdef", smallest=9), ClassSpec(2, "wall", description="Round a cell", reach=40))
+    told = (
+        ClassSpec(1, "Cell", "#abcdef", smallest=9),
+        ClassSpec(2, "wall", description="Round a cell", reach=40),
+    )
     model = build_model(replace(recipe, start=tmp_path / "old.safetensors", classes=told))
-    assert model.classes == (replace(before[0], smallest=9), replace(before[1], description="Round a cell", reach=40))
+    assert model.classes == (
+        replace(before[0], smallest=9),
+        replace(before[1], description="Round a cell", reach=40),
+    )
     assert not any(c.over for c in model.classes)
     insisting = (told[0], replace(told[1], over=("cell",)))
-    assert build_model(replace(recipe, start=tmp_path / "old.safetensors", classes=insisting)).classes[1].over == ("cell",)
+    assert build_model(
+        replace(recipe, start=tmp_path / "old.safetensors", classes=insisting)
+    ).classes[1].over == ("cell",)
 
 
 def test_the_table_of_the_recipe_stands_when_it_renumbers(recipe: Recipe, tmp_path: Path) -> None:
@@ -248,12 +346,22 @@ def test_the_table_of_the_recipe_stands_when_it_renumbers(recipe: Recipe, tmp_pa
     old.thresholds += torch.arange(3)
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
     asked = (ClassSpec(1, "er"), ClassSpec(2, "Vesicle", "#123456"), ClassSpec(3, "mitochondrion"))
-    model = build_model(replace(recipe, start=tmp_path / "old.safetensors", renumber=True, classes=asked))
-    assert [(c.id, c.name) for c in model.classes] == [(1, "er"), (2, "vesicle"), (3, "mitochondrion")]
+    model = build_model(
+        replace(recipe, start=tmp_path / "old.safetensors", renumber=True, classes=asked)
+    )
+    assert [(c.id, c.name) for c in model.classes] == [
+        (1, "er"),
+        (2, "vesicle"),
+        (3, "mitochondrion"),
+    ]
     assert model.classes[1].colour == "#123456"
-    torch.testing.assert_close(model.class_prompt.prototypes[1:], old.class_prompt.prototypes[[2, 0]])
+    torch.testing.assert_close(
+        model.class_prompt.prototypes[1:], old.class_prompt.prototypes[[2, 0]]
+    )
     assert model.thresholds.tolist() == [0, 2, 0]
-    none = build_model(replace(recipe, start=tmp_path / "old.safetensors", renumber=True, classes=asked[:1]))
+    none = build_model(
+        replace(recipe, start=tmp_path / "old.safetensors", renumber=True, classes=asked[:1])
+    )
     assert [c.name for c in none.classes] == ["er"]
     assert none(torch.rand(1, 1, 32, 32)).shape[1] == 1
 
@@ -261,14 +369,26 @@ def test_the_table_of_the_recipe_stands_when_it_renumbers(recipe: Recipe, tmp_pa
 def test_it_starts_from_what_strokes_taught(recipe: Recipe, tmp_path: Path) -> None:
     old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:3])
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
-    specs = (ClassSpec(n, name, over=("vesicle",)) for n, name in ((3, "Vesicle"), (9, "er"), (10, "gone")))
+    specs = (
+        ClassSpec(n, name, over=("vesicle",))
+        for n, name in ((3, "Vesicle"), (9, "er"), (10, "gone"))
+    )
     anew, new, gone = (TaughtClass(spec, (spec.id / 256,) * 256) for spec in specs)
-    begun = replace(recipe, start=tmp_path / "old.safetensors", taught=(new, anew, gone), classes=(*CLASSES[:3], ClassSpec(9, "er")))
+    begun = replace(
+        recipe,
+        start=tmp_path / "old.safetensors",
+        taught=(new, anew, gone),
+        classes=(*CLASSES[:3], ClassSpec(9, "er")),
+    )
     model = build_model(begun)
-    assert [c.name for c in model.classes] == [*(c.name for c in CLASSES[:3]), "er"], "one that the recipe lacks is not wanted"
+    assert [c.name for c in model.classes] == [*(c.name for c in CLASSES[:3]), "er"], (
+        "one that the recipe lacks is not wanted"
+    )
     assert model.class_prompt.prototypes[:, 0].tolist()[2:] == [3 / 256, 9 / 256]
     torch.testing.assert_close(model.class_prompt.prototypes[:2], old.class_prompt.prototypes[:2])
-    assert not any(c.over for c in model.classes), "which class goes before which is for training to learn"
+    assert not any(c.over for c in model.classes), (
+        "which class goes before which is for training to learn"
+    )
 
 
 def test_a_share_of_the_weights_it_started_from_is_kept(recipe: Recipe, tmp_path: Path) -> None:
@@ -283,8 +403,12 @@ def test_a_share_of_the_weights_it_started_from_is_kept(recipe: Recipe, tmp_path
     moved = [name for name, value in ends[0.0].items() if not torch.equal(value, first[name])]
     assert moved
     for name in moved:
-        torch.testing.assert_close(ends[0.75][name], 0.25 * ends[0.0][name] + 0.75 * first[name], atol=1e-6, rtol=1e-4)
-    earlier = replace(with_training(recipe, steps=3, keep=0.75), start=before, kept=tmp_path / "0.0.safetensors")
+        torch.testing.assert_close(
+            ends[0.75][name], 0.25 * ends[0.0][name] + 0.75 * first[name], atol=1e-6, rtol=1e-4
+        )
+    earlier = replace(
+        with_training(recipe, steps=3, keep=0.75), start=before, kept=tmp_path / "0.0.safetensors"
+    )
     list(train(earlier, tmp_path / "kept.safetensors"))
     kept = load_file(tmp_path / "kept.safetensors")
     assert all(torch.allclose(kept[name], ends[0.0][name], atol=1e-6) for name in moved)
@@ -292,10 +416,21 @@ def test_a_share_of_the_weights_it_started_from_is_kept(recipe: Recipe, tmp_path
 
 def test_a_checkpoint_for_clicks_alone_is_not_started_from(recipe: Recipe, tmp_path: Path) -> None:
     """It lacks the parts that classes need; its SAM is what training can take."""
-    clicks = ScSAM(ScSAMConfig(tile=128, branches="sam", detail=False, prompts_only=True), CLASSES[:2])
+    clicks = ScSAM(
+        ScSAMConfig(tile=128, branches="sam", detail=False, prompts_only=True), CLASSES[:2]
+    )
     save_checkpoint(tmp_path / "clicks.safetensors", clicks, summary="", licence="", training={})
-    with pytest.raises(UserError, match=r'write sam = "vit_t" and sam_weights = ".*clicks\.safetensors" in place of start'):
-        next(train(replace(recipe, start=tmp_path / "clicks.safetensors", classes=()), tmp_path / "out.safetensors", "cpu"))
+    with pytest.raises(
+        UserError,
+        match=r'write sam = "vit_t" and sam_weights = ".*clicks\.safetensors" in place of start',
+    ):
+        next(
+            train(
+                replace(recipe, start=tmp_path / "clicks.safetensors", classes=()),
+                tmp_path / "out.safetensors",
+                "cpu",
+            )
+        )
     taken = replace(recipe, sam_weights=tmp_path / "clicks.safetensors")
     list(train(with_training(taken, steps=1), tmp_path / "out.safetensors", "cpu"))
     info = checkpoint_info(tmp_path / "out.safetensors")
@@ -303,17 +438,27 @@ def test_a_checkpoint_for_clicks_alone_is_not_started_from(recipe: Recipe, tmp_p
     ours, theirs = load_file(tmp_path / "out.safetensors"), clicks.state_dict()
     assert all(torch.equal(v, theirs[k]) for k, v in part(ours, "image_encoder.").items())
     more = replace(recipe, start=tmp_path / "clicks.safetensors", classes=())
-    list(train(with_training(more, steps=1, class_weight=0.0), tmp_path / "more.safetensors", "cpu"))
+    list(
+        train(with_training(more, steps=1, class_weight=0.0), tmp_path / "more.safetensors", "cpu")
+    )
     assert checkpoint_info(tmp_path / "more.safetensors").prompts_only, "clicks alone were trained"
 
 
-def test_it_starts_from_a_pretrained_mae_and_an_official_sam(recipe: Recipe, tmp_path: Path) -> None:
+def test_it_starts_from_a_pretrained_mae_and_an_official_sam(
+    recipe: Recipe, tmp_path: Path
+) -> None:
     mae = build_mae_encoder("hybrid")
     save_mae(tmp_path / "mae.safetensors", mae, "hybrid", {})
     sam = ScSAM(ScSAMConfig(), CLASSES[:1])
-    official = {k: v for k, v in sam.state_dict().items() if k.startswith(("image_encoder.", "prompt_encoder.", "mask_decoder."))}
+    official = {
+        k: v
+        for k, v in sam.state_dict().items()
+        if k.startswith(("image_encoder.", "prompt_encoder.", "mask_decoder."))
+    }
     torch.save(official, tmp_path / "sam.pth")
-    model = build_model(replace(recipe, mae_weights=tmp_path / "mae.safetensors", sam_weights=tmp_path / "sam.pth"))
+    model = build_model(
+        replace(recipe, mae_weights=tmp_path / "mae.safetensors", sam_weights=tmp_path / "sam.pth")
+    )
     assert all(torch.equal(v, model.state_dict()[k]) for k, v in official.items())
     assert all(torch.equal(v, model.mae.state_dict()[k]) for k, v in mae.state_dict().items())
 
@@ -326,21 +471,39 @@ def test_a_run_has_its_folder(recipe: Recipe, tmp_path: Path) -> None:
     record = json.loads((folder / "run.json").read_text())
     assert record["settings"] == json.loads(json.dumps(recipe.to_dict()))
     assert record["steps_done"] == 2
-    assert [f["file"].split("/")[-1] for f in record["starts"][0]["files"]] == ["image.tif", "labels.tif"]
+    assert [f["file"].split("/")[-1] for f in record["starts"][0]["files"]] == [
+        "image.tif",
+        "labels.tif",
+    ]
     steps += list(train(recipe, tmp_path / "cell.safetensors", "cpu"))
     record = json.loads((folder / "run.json").read_text())
     assert (record["steps_done"], [start["step"] for start in record["starts"]]) == (4, [0, 2])
     with (folder / "curves.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
-    assert list(rows[0]) == ["step", "loss", "class", "prototype", "prompt", "rate", "decoder_rate", "encoder_rate", "seconds"]
+    assert list(rows[0]) == [
+        "step",
+        "loss",
+        "class",
+        "prototype",
+        "prompt",
+        "rate",
+        "decoder_rate",
+        "encoder_rate",
+        "seconds",
+    ]
     for row, step in zip(rows, steps[:2] + steps[3:], strict=True):
-        assert {name: float(row[name]) for name in step.losses} == pytest.approx(step.losses, rel=1e-4)
+        assert {name: float(row[name]) for name in step.losses} == pytest.approx(
+            step.losses, rel=1e-4
+        )
     for name in ("rate", "decoder_rate", "encoder_rate"):
         expected = [learning_rate(step, 4, getattr(recipe.training, name)) for step in range(4)]
         assert [float(row[name]) for row in rows] == pytest.approx(expected, rel=1e-4)
     with Image.open(folder / "predictions.png") as picture:
-        assert picture.size == (5 * 64 + 6 * 4, 2 * 64 + 3 * 4)  # image, classes twice, an object twice; a row for each crop
+        assert picture.size == (
+            5 * 64 + 6 * 4,
+            2 * 64 + 3 * 4,
+        )  # image, classes twice, an object twice; a row for each crop
 
 
 def test_a_checkpoint_has_the_right_suffix(recipe: Recipe, tmp_path: Path) -> None:

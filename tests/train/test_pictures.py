@@ -1,4 +1,4 @@
-"""Pictures of a model in training: the crops, the truth, the answers, and nothing changed by looking."""
+"""Pictures of a model in training: the crops, the truth, the answers, and nothing changed by eval_mode."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from napari_scsam.infer.picture import MARGIN, rgb
 from napari_scsam.model import ScSAM
 from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
 from napari_scsam.train.dataset import UNKNOWN, Batch
-from napari_scsam.train.pictures import CLICKED, CROPS, likeliest_classes, looking, prediction_picture, reconstruction_picture
+from napari_scsam.train.pictures import (
+    CLICKED,
+    CROPS,
+    eval_mode,
+    likeliest_classes,
+    prediction_picture,
+    reconstruction_picture,
+)
 from napari_scsam.train.recipe import Training
 
 SIDE = 32
@@ -36,11 +43,24 @@ def tinted(colour: str) -> list[int]:
     return (0.55 * 127.5 + 0.45 * np.array(rgb(colour))).round().tolist()
 
 
-@pytest.mark.parametrize(("class_weight", "prompts", "columns"), [(1.0, 2, 5), (1.0, 0, 3), (0.0, 2, 3)])
-def test_rows_of_crops_truth_and_answers(model: ScSAM, batch: Batch, class_weight: float, prompts: int, columns: int) -> None:
-    with looking(model):
-        picture = prediction_picture(model, batch, model.encode(batch.image), Training(class_weight=class_weight, prompts=prompts))
-    assert picture.shape == (CROPS * (SIDE + MARGIN) + MARGIN, columns * (SIDE + MARGIN) + MARGIN, 3)
+@pytest.mark.parametrize(
+    ("class_weight", "prompts", "columns"), [(1.0, 2, 5), (1.0, 0, 3), (0.0, 2, 3)]
+)
+def test_rows_of_crops_truth_and_answers(
+    model: ScSAM, batch: Batch, class_weight: float, prompts: int, columns: int
+) -> None:
+    with eval_mode(model):
+        picture = prediction_picture(
+            model,
+            batch,
+            model.encode(batch.image),
+            Training(class_weight=class_weight, prompts=prompts),
+        )
+    assert picture.shape == (
+        CROPS * (SIDE + MARGIN) + MARGIN,
+        columns * (SIDE + MARGIN) + MARGIN,
+        3,
+    )
     assert picture.dtype == np.uint8
     assert (picture[:MARGIN] == 255).all()
     assert np.isin(cell(picture, 0, 0), (127, 128)).all()
@@ -72,7 +92,7 @@ def test_predicted_classes_heed_temperature_and_thresholds(model: ScSAM) -> None
 def test_looking_changes_nothing() -> None:
     model = nn.Sequential(nn.BatchNorm2d(1), nn.Sequential(nn.BatchNorm2d(1)).eval())
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    with looking(model):
+    with eval_mode(model):
         assert not any(m.training for m in model.modules())
         assert not model(torch.rand(2, 1, 4, 4)).requires_grad
     assert [m.training for m in model.modules()] == [True, True, False, False]
@@ -84,7 +104,7 @@ def test_a_reconstruction_shows_what_was_hidden() -> None:
     for weights in model.head.parameters():
         nn.init.zeros_(weights)  # it predicts the mean grey
     image = torch.full((2, 1, SIDE, SIDE), 0.9)
-    with looking(model):
+    with eval_mode(model):
         picture = reconstruction_picture(model, image, hidden=0.5)
     assert picture.shape == (2 * (SIDE + MARGIN) + MARGIN, 3 * (SIDE + MARGIN) + MARGIN, 3)
     whole, seen, filled = (cell(picture, 1, column)[..., 0].astype(int) for column in range(3))

@@ -33,8 +33,16 @@ def volume() -> Volume:
 
 
 def test_the_error_falls(volume: Volume, tmp_path: Path) -> None:
-    still = Augmentation(zoom=1, stretch=1, contrast=0, brightness=0, gamma=0, blur=0, noise=0, tone=0, coarse=1)
-    steps = list(pretrain([volume], tmp_path / "mae.safetensors", replace(TINY, steps=48, batch=4, save_every=100, augmentation=still)))
+    still = Augmentation(
+        zoom=1, stretch=1, contrast=0, brightness=0, gamma=0, blur=0, noise=0, tone=0, coarse=1
+    )
+    steps = list(
+        pretrain(
+            [volume],
+            tmp_path / "mae.safetensors",
+            replace(TINY, steps=48, batch=4, save_every=100, augmentation=still),
+        )
+    )
     losses = [s.losses["loss"] for s in steps]
     assert [s.step for s in steps] == list(range(1, 49))
     assert steps[-1].total == 48
@@ -61,7 +69,10 @@ def test_a_stopped_run_goes_on_exactly(volume: Volume, tmp_path: Path, stop_afte
     assert (tmp_path / "stopped.resume").is_file()
     resumed = list(pretrain([volume], tmp_path / "stopped.safetensors", TINY))
     assert [s.step for s in resumed] == [3, 4]
-    whole, stopped = load_file(tmp_path / "whole.safetensors"), load_file(tmp_path / "stopped.safetensors")
+    whole, stopped = (
+        load_file(tmp_path / "whole.safetensors"),
+        load_file(tmp_path / "stopped.safetensors"),
+    )
     for name, value in whole.items():
         torch.testing.assert_close(stopped[name], value, rtol=1e-6, atol=1e-7, msg=name)
     assert not (tmp_path / "stopped.resume").exists()
@@ -73,7 +84,14 @@ def test_other_settings_start_from_nothing(volume: Volume, tmp_path: Path) -> No
     with pytest.raises(UserError, match=r"other settings \(seed: 0 → 1\) was stopped after step 2"):
         next(pretrain([volume], tmp_path / "mae.safetensors", replace(TINY, seed=1)))
     told: list[str] = []
-    assert next(pretrain([volume], tmp_path / "mae.safetensors", replace(TINY, seed=1), anew=told.append)).step == 1
+    assert (
+        next(
+            pretrain(
+                [volume], tmp_path / "mae.safetensors", replace(TINY, seed=1), anew=told.append
+            )
+        ).step
+        == 1
+    )
     assert len(told) == 1
 
 
@@ -93,7 +111,13 @@ def test_what_is_no_encoder_is_not_gone_on_from(volume: Volume, tmp_path: Path) 
     (tmp_path / "text.safetensors").write_text("not an encoder")
     for name in ("text.safetensors", "gone.safetensors"):
         with pytest.raises(UserError, match=f"{name} is not a pre-trained encoder of this form"):
-            next(pretrain([volume], tmp_path / "mae.safetensors", replace(TINY, start=str(tmp_path / name))))
+            next(
+                pretrain(
+                    [volume],
+                    tmp_path / "mae.safetensors",
+                    replace(TINY, start=str(tmp_path / name)),
+                )
+            )
 
 
 def test_a_run_has_its_folder(tmp_path: Path) -> None:
@@ -109,7 +133,9 @@ def test_a_run_has_its_folder(tmp_path: Path) -> None:
     with (tmp_path / "mae.run" / "curves.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["step", "loss", "rate", "seconds"]
-    assert [float(row["loss"]) for row in rows] == pytest.approx([s.losses["loss"] for s in steps], rel=1e-4)
+    assert [float(row["loss"]) for row in rows] == pytest.approx(
+        [s.losses["loss"] for s in steps], rel=1e-4
+    )
     with Image.open(tmp_path / "mae.run" / "predictions.png") as picture:
         assert picture.size == (3 * 64 + 4 * 4, 2 * 64 + 3 * 4)
 
@@ -145,7 +171,12 @@ def test_crops_come_from_every_volume_and_a_seed_fixes_them(volume: Volume) -> N
 
 def test_a_volume_smaller_than_a_crop_is_mirrored() -> None:
     small = as_volume(np.random.default_rng(0).integers(0, 255, (20, 30)).astype(np.uint8))
-    assert UnlabelledCrops([small], TINY).batch(torch.Generator().manual_seed(0)).shape == (2, 1, 64, 64)
+    assert UnlabelledCrops([small], TINY).batch(torch.Generator().manual_seed(0)).shape == (
+        2,
+        1,
+        64,
+        64,
+    )
 
 
 def test_only_hidden_blocks_are_scored() -> None:
@@ -164,7 +195,9 @@ def test_only_hidden_blocks_are_scored() -> None:
         (replace(TINY, encoder="resnet_of_mine"), "mae.safetensors", "'resnet_of_mine'"),
     ],
 )
-def test_a_mistake_is_told_at_once(volume: Volume, tmp_path: Path, config: PretrainConfig, name: str, says: str) -> None:
+def test_a_mistake_is_told_at_once(
+    volume: Volume, tmp_path: Path, config: PretrainConfig, name: str, says: str
+) -> None:
     with pytest.raises(UserError, match=says):
         next(pretrain([volume], tmp_path / name, config))
 

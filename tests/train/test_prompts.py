@@ -47,7 +47,9 @@ def test_clicks_lie_in_the_mask_and_rather_deep(masks: Tensor) -> None:
 def test_a_thin_object_is_hit_too() -> None:
     line = torch.zeros(32, 32)
     line[16, 3:28] = 1
-    assert all(line[int(y), int(x)] == 1 for x, y in places_in(line.expand(20, -1, -1), chance()).tolist())
+    assert all(
+        line[int(y), int(x)] == 1 for x, y in places_in(line.expand(20, -1, -1), chance()).tolist()
+    )
 
 
 def test_an_empty_mask_gets_no_click(masks: Tensor) -> None:
@@ -93,7 +95,9 @@ def model() -> ScSAM:
     return ScSAM(ScSAMConfig(), [ClassSpec(1, "mitochondrion")]).eval()
 
 
-def test_loss_reaches_decoder_and_fusion_by_boxes_and_by_clicks(model: ScSAM, masks: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loss_reaches_decoder_and_fusion_by_boxes_and_by_clicks(
+    model: ScSAM, masks: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with torch.no_grad():
         features = model.encode(torch.rand(2, 1, 64, 64, generator=chance(9)))
     objects = torch.stack([masks, masks.flip(0)])
@@ -103,13 +107,21 @@ def test_loss_reaches_decoder_and_fusion_by_boxes_and_by_clicks(model: ScSAM, ma
         "fusion": model.fusion.out.weight,
     }
     asked = note_prompts(model, monkeypatch)
-    by_box, by_click = (next(s for s in range(50) if (float(torch.rand((), generator=chance(s))) < 0.3) is box) for box in (True, False))
+    by_box, by_click = (
+        next(s for s in range(50) if (float(torch.rand((), generator=chance(s))) < 0.3) is box)
+        for box in (True, False)
+    )
     for seed in (by_box, by_click):
         loss = prompt_loss(model, model.fuse(features), objects, objects, chance(seed))
         assert 0 < loss.item() < 20
-        for name, gradient in zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True):
+        for name, gradient in zip(
+            parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True
+        ):
             assert gradient.abs().sum() > 0, (name, seed)
-    assert [(points is None, boxes is None) for points, boxes, _ in asked[::2]] == [(True, False), (False, True)]
+    assert [(points is None, boxes is None) for points, boxes, _ in asked[::2]] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 def note_prompts(model: ScSAM, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
@@ -146,7 +158,9 @@ def test_every_round_brings_the_earlier_answer_and_mostly_a_click(
 
 
 @torch.no_grad()
-def test_the_first_click_falls_where_it_may(model: ScSAM, masks: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_click_falls_where_it_may(
+    model: ScSAM, masks: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = note_prompts(model, monkeypatch)
     embedding = model.fuse(model.encode(torch.rand(1, 1, 64, 64, generator=chance(9))))
     allowed = masks.clone()
@@ -177,14 +191,23 @@ def test_answers_of_any_size_come_back_as_sams_mask_prompts() -> None:
 def test_crops_without_objects_cost_nothing(model: ScSAM) -> None:
     with torch.no_grad():
         embedding = model.fuse(model.encode(torch.rand(1, 1, 64, 64, generator=chance(9))))
-        assert prompt_loss(model, embedding, torch.zeros(1, 2, 64, 64), torch.zeros(1, 2, 64, 64), chance()).item() == 0
+        assert (
+            prompt_loss(
+                model, embedding, torch.zeros(1, 2, 64, 64), torch.zeros(1, 2, 64, 64), chance()
+            ).item()
+            == 0
+        )
 
 
 def test_empty_masks_beside_an_object_do_not_count(model: ScSAM, masks: Tensor) -> None:
     with torch.no_grad():
         embedding = model.fuse(model.encode(torch.rand(1, 1, 64, 64, generator=chance(9))))
-        seed = next(s for s in range(9) if torch.rand((), generator=chance(s)) >= 0.3)  # by clicks: boxes draw a jitter for each mask
+        seed = next(
+            s for s in range(9) if torch.rand((), generator=chance(s)) >= 0.3
+        )  # by clicks: boxes draw a jitter for each mask
         # One answer: with more masks the first click is the same, later ones are not.
-        alone = prompt_loss(model, embedding, masks[None, :1], masks[None, :1], chance(seed), rounds=1)
+        alone = prompt_loss(
+            model, embedding, masks[None, :1], masks[None, :1], chance(seed), rounds=1
+        )
         beside = prompt_loss(model, embedding, masks[None], masks[None], chance(seed), rounds=1)
     torch.testing.assert_close(alone, beside, rtol=1e-4, atol=1e-4)

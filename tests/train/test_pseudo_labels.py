@@ -12,9 +12,13 @@ from scipy import ndimage
 from napari_scsam.config import ClassSpec
 from napari_scsam.infer.predictor import finish
 from napari_scsam.io.volumes import as_volume
-from napari_scsam.train.pseudo_labels import SMALLEST, pseudo_labels, settle
+from napari_scsam.train.pseudo_labels import SMALLEST, labels_from_logits, pseudo_labels
 
-CLASSES = (ClassSpec(3, "mitochondrion"), ClassSpec(7, "mitochondrial_boundary", part_of="mitochondrion"), ClassSpec(300, "vesicle"))
+CLASSES = (
+    ClassSpec(3, "mitochondrion"),
+    ClassSpec(7, "mitochondrial_boundary", part_of="mitochondrion"),
+    ClassSpec(300, "vesicle"),
+)
 
 
 class DarkIsMitochondrion:
@@ -23,7 +27,9 @@ class DarkIsMitochondrion:
     classes = CLASSES
 
     def __init__(self) -> None:
-        self.model = SimpleNamespace(thresholds=torch.zeros(3), config=SimpleNamespace(nm_per_pixel=10.0))
+        self.model = SimpleNamespace(
+            thresholds=torch.zeros(3), config=SimpleNamespace(nm_per_pixel=10.0)
+        )
         self.seen: list[tuple[tuple[int, ...], tuple[float, ...] | None]] = []
 
     def set_image(self, plane, nm, *, contrast) -> None:
@@ -45,7 +51,11 @@ def ball(shape: tuple[int, int, int] = (64, 66, 68), radius: int = 20) -> np.nda
 def test_sides_vote() -> None:
     image, teacher = ball(), DarkIsMitochondrion()
     labels, known = finish(pseudo_labels(teacher, as_volume(image, (11.0, 10.0, 12.0))))
-    assert [seen[1] for seen in teacher.seen[:: len(teacher.seen) // 3]][:3] == [(10.0, 12.0), (11.0, 12.0), (11.0, 10.0)]
+    assert [seen[1] for seen in teacher.seen[:: len(teacher.seen) // 3]][:3] == [
+        (10.0, 12.0),
+        (11.0, 12.0),
+        (11.0, 10.0),
+    ]
     assert len(teacher.seen) == sum(image.shape)
     assert np.array_equal(labels == 3, image == 40)
     assert set(np.unique(labels)) == {0, 3}
@@ -64,14 +74,20 @@ def test_flat_voxels_are_seen_from_one_side(size: tuple[float, float, float] | N
 
 def test_a_flat_image_stays_flat() -> None:
     image = np.where(ball((1, 200, 210), 90)[0] == 40, 40, 200).astype(np.uint8)
-    labels, known = finish(pseudo_labels(DarkIsMitochondrion(), as_volume(image, (40.0, 30.0, 30.0))))
+    labels, known = finish(
+        pseudo_labels(DarkIsMitochondrion(), as_volume(image, (40.0, 30.0, 30.0)))
+    )
     assert labels.shape == known.shape == image.shape
     assert np.array_equal(labels == 3, image == 40)
 
 
 def test_classes_not_believed_are_unknown() -> None:
     image = ball()
-    labels, known = finish(pseudo_labels(DarkIsMitochondrion(), as_volume(image, (40.0, 10.0, 12.0)), ["mitochondrion"]))
+    labels, known = finish(
+        pseudo_labels(
+            DarkIsMitochondrion(), as_volume(image, (40.0, 10.0, 12.0)), ["mitochondrion"]
+        )
+    )
     assert np.array_equal(known == 1, image == 40)
     assert labels.max() == 3
 
@@ -80,10 +96,16 @@ def test_classes_not_believed_are_unknown() -> None:
 def scene() -> dict[str, np.ndarray]:
     """A large and a small object, an edge of the large one that is doubtful, and a dark place."""
     parts = {name: np.zeros((30, 30, 30)) for name in ("large", "small", "dark")}
-    parts["large"][5:20, 5:20, 5:20], parts["small"][25:28, 25:28, 25:28], parts["dark"][2:5, 22:28, 2:28] = 1, 1, 1
+    (
+        parts["large"][5:20, 5:20, 5:20],
+        parts["small"][25:28, 25:28, 25:28],
+        parts["dark"][2:5, 22:28, 2:28],
+    ) = 1, 1, 1
     parts["rim"] = parts["large"] - ndimage.binary_erosion(parts["large"])
     parts["edge"] = ndimage.binary_dilation(parts["large"]) - parts["large"]
-    parts["halo"] = ndimage.binary_dilation(parts["large"], iterations=2) - parts["large"] - parts["edge"]
+    parts["halo"] = (
+        ndimage.binary_dilation(parts["large"], iterations=2) - parts["large"] - parts["edge"]
+    )
     return parts
 
 
@@ -93,7 +115,7 @@ def test_an_object_is_believed_with_its_doubtful_edge_and_its_parts(scene) -> No
     votes[1] = large - 0.55 * rim + 0.1 * edge  # what is not clearly either is clearly one of both
     votes[2] = 0.55 * rim + 0.45 * edge + 0.3 * halo
     votes[0] = 1 - votes.sum(0)
-    labels, known = settle(votes, CLASSES, CLASSES[:2], 10.0**3, 200 - 100 * large)
+    labels, known = labels_from_logits(votes, CLASSES, CLASSES[:2], 10.0**3, 200 - 100 * large)
     assert np.array_equal(labels, 3 * (large - rim) + 7 * (rim + edge))
     assert np.array_equal(known, 1 - halo)
     assert labels.dtype == np.uint16
@@ -105,6 +127,8 @@ def test_small_objects_and_dark_background_are_unknown(scene) -> None:
     votes[1] = large + small
     votes[0] = 1 - votes.sum(0)
     assert large.sum() * 10**3 > SMALLEST > small.sum() * 10**3
-    labels, known = settle(votes, CLASSES, CLASSES[:2], 10.0**3, 200 - 100 * large - 100 * dark)
+    labels, known = labels_from_logits(
+        votes, CLASSES, CLASSES[:2], 10.0**3, 200 - 100 * large - 100 * dark
+    )
     assert np.array_equal(labels, 3 * large)
     assert np.array_equal(known, 1 - small - dark)

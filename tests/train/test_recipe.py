@@ -69,7 +69,12 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(FULL)
     recipe = read_recipe(tmp_path / "recipe.toml")
     assert (recipe.model.nm_per_pixel, recipe.model.tile) == (5, 256)
-    assert (recipe.model.branches, recipe.model.fusion, recipe.model.similarity, recipe.model.detail) == ("sam+mae", "sum", "dot", False)
+    assert (
+        recipe.model.branches,
+        recipe.model.fusion,
+        recipe.model.similarity,
+        recipe.model.detail,
+    ) == ("sam+mae", "sum", "dot", False)
     assert [(c.id, c.name) for c in recipe.classes] == [(1, "mitochondrion"), (2, "er")]
     assert recipe.mae_weights == tmp_path / "mae.safetensors"
     assert recipe.sam_weights is recipe.start is None
@@ -78,13 +83,27 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     assert first.image == tmp_path / "a.tif"
     assert first.labels == tmp_path / "sub" / "a_labels.tif"
     assert (first.calibration, second.calibration) == ((3,), ())
-    assert (first.objects, first.borders, first.slices, first.voxel_size) == (((1, 2), (3,)), (6,), (0, 3), (20, 8, 8))
+    assert (first.objects, first.borders, first.slices, first.voxel_size) == (
+        ((1, 2), (3,)),
+        (6,),
+        (0, 3),
+        (20, 8, 8),
+    )
     assert second.image == Path("/elsewhere/b.zarr")
     assert second.instances
-    assert (recipe.training.steps, recipe.training.rate, recipe.training.unfreeze) == (12, 1, ("mae",))
+    assert (recipe.training.steps, recipe.training.rate, recipe.training.unfreeze) == (
+        12,
+        1,
+        ("mae",),
+    )
     assert (recipe.training.rounds, recipe.training.class_weight) == (3, 0.5)
     augmentation = recipe.training.augmentation
-    assert (augmentation.noise, augmentation.zoom, augmentation.tone, augmentation.coarse) == (0, 1.5, 0.2, 2)
+    assert (augmentation.noise, augmentation.zoom, augmentation.tone, augmentation.coarse) == (
+        0,
+        1.5,
+        0.2,
+        2,
+    )
 
 
 def test_every_file_that_a_run_reads(tmp_path: Path) -> None:
@@ -100,31 +119,49 @@ def test_little_is_needed() -> None:
 
 
 def test_the_class_table_of_a_checkpoint_to_start_from_stands() -> None:
-    assert parse_recipe({"model": {"start": "old.safetensors"}}, Path("/base")).start == Path("/base/old.safetensors")
+    assert parse_recipe({"model": {"start": "old.safetensors"}}, Path("/base")).start == Path(
+        "/base/old.safetensors"
+    )
 
 
 def test_a_checkpoint_is_renumbered_when_asked() -> None:
     model = {"start": "old.safetensors", "renumber": True}
-    assert parse_recipe({"model": model, "classes": [{"id": 1, "name": "er"}]}, Path()).to_dict()["renumber"] is True
+    assert (
+        parse_recipe({"model": model, "classes": [{"id": 1, "name": "er"}]}, Path()).to_dict()[
+            "renumber"
+        ]
+        is True
+    )
     with pytest.raises(UserError, match="the class table is empty"):
         parse_recipe({"model": model}, Path())
-    with pytest.raises(UserError, match=r"renumber in the recipe's .* needs a checkpoint that has classes"):
+    with pytest.raises(
+        UserError, match=r"renumber in the recipe's .* needs a checkpoint that has classes"
+    ):
         parse_recipe({"model": {"renumber": True}, "classes": [{"id": 1, "name": "er"}]}, Path())
     with pytest.raises(UserError, match=r"renumber = 'yes' .* write true or false"):
         parse_recipe({"model": {"renumber": "yes"}}, Path())
 
 
-@pytest.mark.parametrize("text", ["no json", "7", "[7]", '[{"class": {"id": 7, "name": "granule"}, "prototype": ["a"]}]'])
+@pytest.mark.parametrize(
+    "text", ["no json", "7", "[7]", '[{"class": {"id": 7, "name": "granule"}, "prototype": ["a"]}]']
+)
 def test_what_was_taught_is_read_or_told(tmp_path: Path, text: str) -> None:
     granule = TaughtClass(ClassSpec(7, "granule"), (0.5,) * 256)
-    file, data = tmp_path / "taught.json", {"model": {"start": "old.safetensors", "taught": "taught.json"}}
+    file, data = (
+        tmp_path / "taught.json",
+        {"model": {"start": "old.safetensors", "taught": "taught.json"}},
+    )
     file.write_text(json.dumps([granule.to_dict()]))
     recipe = parse_recipe(data, tmp_path)
     assert (recipe.taught, recipe.to_dict()["taught"]) == ((granule,), ["granule"])
-    with pytest.raises(UserError, match=r"taught in the recipe's .* needs a checkpoint that has classes"):
+    with pytest.raises(
+        UserError, match=r"taught in the recipe's .* needs a checkpoint that has classes"
+    ):
         parse_recipe({"model": {"taught": "taught.json"}}, tmp_path)
     file.write_text(json.dumps([{**granule.to_dict(), "prototype": [1.0]}]))
-    with pytest.raises(UserError, match="does not hold 256 numbers for 'granule'; export the training set again"):
+    with pytest.raises(
+        UserError, match="does not hold 256 numbers for 'granule'; export the training set again"
+    ):
         parse_recipe(data, tmp_path)
     file.write_text(text)
     with pytest.raises(UserError, match="cannot be read as classes learned from strokes"):
@@ -161,7 +198,10 @@ def test_no_file_and_no_toml(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[optimiser]", "unknown table [optimiser]; known are model, classes, data, training, checkpoint"),
+        (
+            "[optimiser]",
+            "unknown table [optimiser]; known are model, classes, data, training, checkpoint",
+        ),
         ("model = 3", "model in the recipe must be a table; write [model]"),
         ("[data]\nimage = 'a'", "data in the recipe must be a list of tables; write [[data]]"),
         ("classes = ['er']", "classes in the recipe must be a list of tables; write [[classes]]"),
@@ -169,45 +209,111 @@ def test_no_file_and_no_toml(tmp_path: Path) -> None:
             "[model]\nnm = 5",
             "[model] has an unknown setting 'nm'; known are sam, mae, nm_per_pixel, tile, branches, fusion, similarity, detail",
         ),
-        ("[model]\nnm_per_pixel = 'five'", "nm_per_pixel = 'five' in the recipe's [model] is of the wrong kind; it must be float"),
+        (
+            "[model]\nnm_per_pixel = 'five'",
+            "nm_per_pixel = 'five' in the recipe's [model] is of the wrong kind; it must be float",
+        ),
         ("[model]\nnm_per_pixel = 0", "nm_per_pixel = 0 in the recipe's [model] is not usable"),
-        ("[model]\nsam = 3", "sam = 3 in the recipe's [model] is of the wrong kind; it must be str"),
-        ("[model]\ntile = 100", "tile = 100 in the recipe's [model] is not usable; give a multiple of 16, 128 or more"),
+        (
+            "[model]\nsam = 3",
+            "sam = 3 in the recipe's [model] is of the wrong kind; it must be str",
+        ),
+        (
+            "[model]\ntile = 100",
+            "tile = 100 in the recipe's [model] is not usable; give a multiple of 16, 128 or more",
+        ),
         ("[model]\ntile = 64", "tile = 64"),
         ("[model]\nbranches = 'vit'", "branches = 'vit' is unknown; choose from sam+mae, sam, mae"),
         ("[model]\nfusion = 'concat'", "fusion = 'concat' is unknown; choose from gated, sum"),
-        ("[model]\nsimilarity = 'l2'", "similarity = 'l2' is unknown; choose from cosine, unscaled, dot"),
-        ("[model]\ndetail = 1", "detail = 1 in the recipe's [model] is of the wrong kind; it must be bool"),
+        (
+            "[model]\nsimilarity = 'l2'",
+            "similarity = 'l2' is unknown; choose from cosine, unscaled, dot",
+        ),
+        (
+            "[model]\ndetail = 1",
+            "detail = 1 in the recipe's [model] is of the wrong kind; it must be bool",
+        ),
         ("[model]\nmae_weights = 1", "mae_weights = 1 in the recipe is no path"),
-        ("[checkpoint]\nname = 'x'", "[checkpoint] has an unknown setting 'name'; known are summary, licence"),
-        ("[[data]]\nimage = 'a'", "each [[data]] table of the recipe needs an image and its labels"),
+        (
+            "[checkpoint]\nname = 'x'",
+            "[checkpoint] has an unknown setting 'name'; known are summary, licence",
+        ),
+        (
+            "[[data]]\nimage = 'a'",
+            "each [[data]] table of the recipe needs an image and its labels",
+        ),
         ("[[data]]\nimage = 1\nlabels = 'b'", "image = 1 in the recipe is no path"),
         ("[[data]]\nimage = 'a'\nlabels = 'b'\nmask = 'c'", "[data] has an unknown setting 'mask'"),
-        ("[[data]]\nimage = 'a'\nlabels = 'b'\nobjects = [1, 2]", "objects = [1, 2] in a [[data]] table"),
-        ("[[data]]\nimage = 'a'\nlabels = 'b'\nobjects = [['x']]", "objects = ['x'] in a [[data]] table"),
+        (
+            "[[data]]\nimage = 'a'\nlabels = 'b'\nobjects = [1, 2]",
+            "objects = [1, 2] in a [[data]] table",
+        ),
+        (
+            "[[data]]\nimage = 'a'\nlabels = 'b'\nobjects = [['x']]",
+            "objects = ['x'] in a [[data]] table",
+        ),
         ("[[data]]\nimage = 'a'\nlabels = 'b'\nslices = 3", "slices = 3 in a [[data]] table"),
-        ("[[data]]\nimage = 'a'\nlabels = 'b'\nvoxel_size = [5, 0, 5]", "voxel size (5.0, 0.0, 5.0) is not usable"),
-        ("[[data]]\nimage = 'a'\nlabels = 'b'\nvoxel_size = ['x']", "voxel size ['x'] is no list of numbers"),
+        (
+            "[[data]]\nimage = 'a'\nlabels = 'b'\nvoxel_size = [5, 0, 5]",
+            "voxel size (5.0, 0.0, 5.0) is not usable",
+        ),
+        (
+            "[[data]]\nimage = 'a'\nlabels = 'b'\nvoxel_size = ['x']",
+            "voxel size ['x'] is no list of numbers",
+        ),
         (
             "[[data]]\nimage = 'a'\nlabels = 'b'\ninstances = 1",
             "instances = 1 in the recipe's [data] is of the wrong kind; it must be bool",
         ),
-        ("[training]\nsteps = 1.5", "steps = 1.5 in the recipe's [training] is of the wrong kind; it must be int"),
-        ("[training]\nsteps = true", "steps = True in the recipe's [training] is of the wrong kind"),
-        ("[training]\nsteps = 0", "steps = 0 in the recipe's [training] is not usable; give at least 1"),
+        (
+            "[training]\nsteps = 1.5",
+            "steps = 1.5 in the recipe's [training] is of the wrong kind; it must be int",
+        ),
+        (
+            "[training]\nsteps = true",
+            "steps = True in the recipe's [training] is of the wrong kind",
+        ),
+        (
+            "[training]\nsteps = 0",
+            "steps = 0 in the recipe's [training] is not usable; give at least 1",
+        ),
         ("[training]\nbatch = -2", "batch = -2 in the recipe's [training] is not usable"),
-        ("[training]\nrounds = 0", "rounds = 0 in the recipe's [training] is not usable; give at least 1"),
-        ("[training]\nclass_weight = 'none'", "class_weight = 'none' in the recipe's [training] is of the wrong kind; it must be float"),
-        ("[training]\nclass_weight = 0\nprompts = 0", "class_weight = 0 and prompts = 0 in the recipe's [training] teach nothing"),
-        ("[[data]]\nimage = 'a'\nlabels = 'b'\ncalibration = 3", "calibration = 3 in a [[data]] table"),
-        ("[training.augmentation]\ntone = 'high'", "tone = 'high' in the recipe's [training.augmentation] is of the wrong kind"),
-        ("[training]\ncrop = 100", "crop = 100 in the recipe's [training] is not usable; give a multiple of 16"),
-        ("[training]\nunfreeze = ['decoder']", "cannot unfreeze 'decoder'; give a list of: sam, mae"),
+        (
+            "[training]\nrounds = 0",
+            "rounds = 0 in the recipe's [training] is not usable; give at least 1",
+        ),
+        (
+            "[training]\nclass_weight = 'none'",
+            "class_weight = 'none' in the recipe's [training] is of the wrong kind; it must be float",
+        ),
+        (
+            "[training]\nclass_weight = 0\nprompts = 0",
+            "class_weight = 0 and prompts = 0 in the recipe's [training] teach nothing",
+        ),
+        (
+            "[[data]]\nimage = 'a'\nlabels = 'b'\ncalibration = 3",
+            "calibration = 3 in a [[data]] table",
+        ),
+        (
+            "[training.augmentation]\ntone = 'high'",
+            "tone = 'high' in the recipe's [training.augmentation] is of the wrong kind",
+        ),
+        (
+            "[training]\ncrop = 100",
+            "crop = 100 in the recipe's [training] is not usable; give a multiple of 16",
+        ),
+        (
+            "[training]\nunfreeze = ['decoder']",
+            "cannot unfreeze 'decoder'; give a list of: sam, mae",
+        ),
         ("[training]\nunfreeze = 'sam'", "cannot unfreeze 'sam'; give a list of: sam, mae"),
         ("[training]\naugmentation = 2", "augmentation in the recipe must be a table"),
         ("[training]\nkeep = 1.5", "keep = 1.5 in the recipe's [training] is not usable"),
         ("[training]\nkeep = 0.5", "name a checkpoint by start in [model]"),
-        ("[training.augmentation]\nshear = 2", "[training.augmentation] has an unknown setting 'shear'"),
+        (
+            "[training.augmentation]\nshear = 2",
+            "[training.augmentation] has an unknown setting 'shear'",
+        ),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(text: str, says: str) -> None:
@@ -248,10 +354,14 @@ def test_a_network_for_clicks_alone_is_not_taught_classes() -> None:
 
 def test_the_checkpoint_to_start_from_may_be_a_name(tmp_path: Path) -> None:
     def start(value: str) -> Path | None:
-        return parse_recipe({"model": {"start": value}, "data": [{"image": "i.tif", "labels": "l.tif"}]}, tmp_path).start
+        return parse_recipe(
+            {"model": {"start": value}, "data": [{"image": "i.tif", "labels": "l.tif"}]}, tmp_path
+        ).start
 
     assert start("default") == start("scsam_tiny") == find_checkpoint()
-    with pytest.raises(UserError, match="no checkpoint 'gone'; give a path, or one of: default, scsam_tiny"):
+    with pytest.raises(
+        UserError, match="no checkpoint 'gone'; give a path, or one of: default, scsam_tiny"
+    ):
         start("gone")
     assert start("gone.safetensors") == tmp_path / "gone.safetensors"
     assert start("../gone") == tmp_path / "../gone"

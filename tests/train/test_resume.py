@@ -19,7 +19,9 @@ RUN: dict[str, Any] = {"steps": 6, "sources": ["a.tif"], "pair": (1, 2)}
 
 def start() -> tuple[nn.Module, torch.optim.Optimizer]:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 1, 3)).to(memory_format=torch.channels_last)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 1, 3)).to(
+        memory_format=torch.channels_last
+    )
     model[2].bias.requires_grad_(False)
     return model, torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
 
@@ -27,7 +29,9 @@ def start() -> tuple[nn.Module, torch.optim.Optimizer]:
 def go_on(model: nn.Module, optimiser: torch.optim.Optimizer, steps: range) -> None:
     for step in steps:
         optimiser.zero_grad()
-        model(torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(step))).square().mean().backward()
+        model(
+            torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(step))
+        ).square().mean().backward()
         optimiser.step()
 
 
@@ -40,12 +44,16 @@ def test_a_stopped_run_goes_on_exactly(tmp_path: Path) -> None:
     resumed = start()
     assert read_state(tmp_path / "run.resume", *resumed, RUN) == 3
     go_on(*resumed, range(3, 6))
-    for (name, value), other in zip(whole[0].state_dict().items(), resumed[0].state_dict().values(), strict=True):
+    for (name, value), other in zip(
+        whole[0].state_dict().items(), resumed[0].state_dict().values(), strict=True
+    ):
         assert torch.equal(value, other), name
     assert [p.name for p in tmp_path.iterdir()] == ["run.resume"]
 
 
-def test_a_run_that_seldom_saves_keeps_its_state_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_seldom_saves_keeps_its_state_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, run = tmp_path / "run.resume", start()
     keeper = resume.StateKeeper(path, *run, RUN)
     keeper.keep(1, now=False)
@@ -63,7 +71,10 @@ def test_another_run_starts_from_nothing(tmp_path: Path) -> None:
     write_state(tmp_path / "run.resume", model, optimiser, 2, RUN)
     fresh = start()
     before = {k: v.clone() for k, v in fresh[0].state_dict().items()}
-    with pytest.raises(UserError, match=r"with other settings \(steps: 6 → 7\) was stopped after step 2; go on with those .* --overwrite"):
+    with pytest.raises(
+        UserError,
+        match=r"with other settings \(steps: 6 → 7\) was stopped after step 2; go on with those .* --overwrite",
+    ):
         read_state(tmp_path / "run.resume", *fresh, RUN | {"steps": 7})
     told: list[str] = []
     assert read_state(tmp_path / "run.resume", *fresh, RUN | {"steps": 7}, told.append) == 0
@@ -71,15 +82,27 @@ def test_another_run_starts_from_nothing(tmp_path: Path) -> None:
         f"a run into {tmp_path / 'run.safetensors'} with other settings (steps: 6 → 7) was stopped after step 2, so this one begins anew"
     ]
     assert (tmp_path / "run.resume").is_file()
-    assert read_state(tmp_path / "run.resume", *start(), dict(reversed(RUN.items())), told.append) == 2, "their order means nothing"
+    assert (
+        read_state(tmp_path / "run.resume", *start(), dict(reversed(RUN.items())), told.append) == 2
+    ), "their order means nothing"
     assert len(told) == 1
     assert read_state(tmp_path / "other.resume", *fresh, RUN) == 0
     assert all(torch.equal(v, before[k]) for k, v in fresh[0].state_dict().items())
 
 
 def test_what_differs_is_named():
-    then = {"training": {"steps": 4, "unfreeze": []}, "sources": [{"image": "a.tif"}, {"image": "b.tif"}], "start": None, "note": "x" * 99}
-    now = {"training": {"steps": 5, "unfreeze": ["sam"]}, "sources": [{"image": "a.tif"}, {"image": "c.tif"}], "start": "é", "note": "y"}
+    then = {
+        "training": {"steps": 4, "unfreeze": []},
+        "sources": [{"image": "a.tif"}, {"image": "b.tif"}],
+        "start": None,
+        "note": "x" * 99,
+    }
+    now = {
+        "training": {"steps": 5, "unfreeze": ["sam"]},
+        "sources": [{"image": "a.tif"}, {"image": "c.tif"}],
+        "start": "é",
+        "note": "y",
+    }
     assert list(differences(then, now)) == [
         "training.steps: 4 → 5",
         'training.unfreeze: [] → ["sam"]',
@@ -102,5 +125,7 @@ def test_the_state_lies_beside_the_checkpoint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["model.pth", "model", "model.resume"])
 def test_a_checkpoint_has_the_right_suffix(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UserError, match=f"cannot be written to '{name}'; end its name in .safetensors"):
+    with pytest.raises(
+        UserError, match=f"cannot be written to '{name}'; end its name in .safetensors"
+    ):
         state_file(tmp_path / name)

@@ -16,7 +16,14 @@ from PIL import Image
 
 import napari_scsam
 from napari_scsam.train import run_folder as module
-from napari_scsam.train.run_folder import RunFolder, fingerprint, fingerprints, git_revision, replace_file, run_folder
+from napari_scsam.train.run_folder import (
+    RunFolder,
+    fingerprint,
+    fingerprints,
+    git_revision,
+    replace_file,
+    run_folder,
+)
 from napari_scsam.train.schedule import TrainStep
 
 CPU = torch.device("cpu")
@@ -27,10 +34,17 @@ PICTURE = np.zeros((8, 12, 3), np.uint8)
 def optimiser() -> torch.optim.Optimizer:
     """With a named and an unnamed rate."""
     weights = [torch.nn.Parameter(torch.zeros(1)) for _ in range(2)]
-    return torch.optim.SGD([{"params": weights[:1], "lr": 0.5, "name": "slow_rate"}, {"params": weights[1:], "lr": 0.25}])
+    return torch.optim.SGD(
+        [
+            {"params": weights[:1], "lr": 0.5, "name": "slow_rate"},
+            {"params": weights[1:], "lr": 0.25},
+        ]
+    )
 
 
-def begin(tmp_path: Path, first: int = 0, files: tuple[Path, ...] = (), **settings: Any) -> RunFolder:
+def begin(
+    tmp_path: Path, first: int = 0, files: tuple[Path, ...] = (), **settings: Any
+) -> RunFolder:
     return RunFolder(tmp_path / "my.v2.safetensors", settings, files, CPU, first)
 
 
@@ -49,7 +63,9 @@ def record(folder: RunFolder) -> dict[str, Any]:
 
 
 def test_it_lies_beside_the_checkpoint(tmp_path: Path) -> None:
-    assert begin(tmp_path).path == run_folder(tmp_path / "my.v2.safetensors") == tmp_path / "my.v2.run"
+    assert (
+        begin(tmp_path).path == run_folder(tmp_path / "my.v2.safetensors") == tmp_path / "my.v2.run"
+    )
     assert (tmp_path / "my.v2.run").is_dir()
 
 
@@ -59,14 +75,18 @@ def test_the_record_is_there_before_the_first_step(tmp_path: Path) -> None:
     assert (content["settings"], content["steps_done"], content["seconds"]) == ({"steps": 9}, 0, 0)
     [start] = content["starts"]
     assert start["step"] == 0
-    assert start["files"] == [{"file": f"{tmp_path.name}/raw.tif", "sha256": hashlib.sha256(b"voxels").hexdigest()}]
+    assert start["files"] == [
+        {"file": f"{tmp_path.name}/raw.tif", "sha256": hashlib.sha256(b"voxels").hexdigest()}
+    ]
     assert (start["torch"], start["napari_scsam"]) == (torch.__version__, napari_scsam.__version__)
     assert {"time", "git", "timm", "numpy", "python"} <= set(start)
     assert str(tmp_path) not in json.dumps(content)
 
 
 @pytest.mark.parametrize(("able", "name"), [(True, "bfloat16"), (False, "float32")])
-def test_device_and_precision_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, able: bool, name: str) -> None:
+def test_device_and_precision_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, able: bool, name: str
+) -> None:
     monkeypatch.setattr("napari_scsam.infer.device.has_bfloat16", lambda: able)
     [start] = record(begin(tmp_path))["starts"]
     assert (start["device"], start["precision"]) == ("cpu", name)
@@ -77,25 +97,41 @@ def test_each_step_is_a_line_at_once(tmp_path: Path, optimiser: torch.optim.Opti
     for number in (1, 2):
         folder.add(step(number, number / 2), optimiser)
         assert len(rows(folder)) == number
-    first = {"step": "1", "loss": "10.0", "class": "0.333333", "slow_rate": "0.5", "rate": "0.25", "seconds": "0.5"}
+    first = {
+        "step": "1",
+        "loss": "10.0",
+        "class": "0.333333",
+        "slow_rate": "0.5",
+        "rate": "0.25",
+        "seconds": "0.5",
+    }
     assert rows(folder)[0] == first
     assert list(rows(folder)[0]) == list(first)
 
 
-def test_saving_writes_record_and_pictures(tmp_path: Path, optimiser: torch.optim.Optimizer) -> None:
+def test_saving_writes_record_and_pictures(
+    tmp_path: Path, optimiser: torch.optim.Optimizer
+) -> None:
     folder = begin(tmp_path)
     for number in (1, 2, 3):
         folder.add(step(number, number / 2), optimiser)
     folder.save(step(3, 1.5), PICTURE)
     assert (record(folder)["steps_done"], record(folder)["seconds"]) == (3, 1.5)
-    assert sorted(p.name for p in folder.path.iterdir()) == ["curves.csv", "curves.png", "predictions.png", "run.json"]
+    assert sorted(p.name for p in folder.path.iterdir()) == [
+        "curves.csv",
+        "curves.png",
+        "predictions.png",
+        "run.json",
+    ]
     with Image.open(folder.path / "predictions.png") as picture:
         np.testing.assert_array_equal(np.asarray(picture), PICTURE)
     with Image.open(folder.path / "curves.png") as picture:
         assert len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 3
 
 
-def test_a_resumed_run_goes_on_without_doubles(tmp_path: Path, optimiser: torch.optim.Optimizer) -> None:
+def test_a_resumed_run_goes_on_without_doubles(
+    tmp_path: Path, optimiser: torch.optim.Optimizer
+) -> None:
     stopped = begin(tmp_path)
     for number in (1, 2, 3):
         stopped.add(step(number, float(number)), optimiser)
@@ -113,7 +149,9 @@ def test_a_resumed_run_goes_on_without_doubles(tmp_path: Path, optimiser: torch.
     assert record(resumed)["seconds"] == 4
 
 
-def test_a_new_run_leaves_nothing_of_the_old(tmp_path: Path, optimiser: torch.optim.Optimizer) -> None:
+def test_a_new_run_leaves_nothing_of_the_old(
+    tmp_path: Path, optimiser: torch.optim.Optimizer
+) -> None:
     begin(tmp_path).add(step(1, 1.0), optimiser)
     again = begin(tmp_path)
     assert rows(again) == []
@@ -121,7 +159,9 @@ def test_a_new_run_leaves_nothing_of_the_old(tmp_path: Path, optimiser: torch.op
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"starts": 3}'])
-def test_a_damaged_or_missing_folder_is_no_hindrance(tmp_path: Path, optimiser: torch.optim.Optimizer, damage: str) -> None:
+def test_a_damaged_or_missing_folder_is_no_hindrance(
+    tmp_path: Path, optimiser: torch.optim.Optimizer, damage: str
+) -> None:
     (tmp_path / "my.v2.run").mkdir()
     (tmp_path / "my.v2.run" / "run.json").write_text(damage)
     folder = begin(tmp_path, first=5)
@@ -135,7 +175,9 @@ def test_each_file_is_hashed_once_by_what_is_in_it(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(name.encode())
     wanted = [tmp_path / "a.tif", tmp_path / "a.tif", Path(f"{tmp_path}/b.h5:/volumes/raw")]
     found = fingerprints(wanted)
-    assert [f["sha256"] for f in found] == [hashlib.sha256(name).hexdigest() for name in (b"a.tif", b"b.h5")]
+    assert [f["sha256"] for f in found] == [
+        hashlib.sha256(name).hexdigest() for name in (b"a.tif", b"b.h5")
+    ]
     (tmp_path / "a.tif").write_bytes(b"b.tif")
     assert fingerprints(wanted)[0]["sha256"] != found[0]["sha256"]
 
@@ -167,7 +209,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603, S607
+    return subprocess.run(
+        ["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def test_the_commit_of_a_checkout_and_whether_the_code_differs(checkout: Path) -> None:
@@ -182,7 +226,9 @@ def test_the_commit_of_a_checkout_and_whether_the_code_differs(checkout: Path) -
     assert git_revision() == {"commit": commit, "dirty": True}
 
 
-def test_a_package_installed_inside_another_repository_has_no_commit(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_installed_inside_another_repository_has_no_commit(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     installed = checkout.parent / ".venv" / "package"
     installed.mkdir(parents=True)
     (installed / "__init__.py").touch()
@@ -195,7 +241,9 @@ def test_git_may_be_absent(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert git_revision() is None
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     replace_file(tmp_path / "run.json", b"old")
 
     def full(_: Path, content: bytes) -> None:

@@ -23,7 +23,11 @@ def test_objects_are_connected_regions_of_one_value() -> None:
     labels[10:13, 20:23] = labels[13:16, 23:26] = 7  # joined by a corner
     labels[18, 28], labels[5:15, 0:10] = 7, -1
     found = objects_of_slice(labels, 2)
-    assert sorted((p.box, int(p.mask.sum())) for p in found) == [((0, 0, 4, 4), 16), ((4, 0, 8, 4), 16), ((20, 10, 26, 16), 18)]
+    assert sorted((p.box, int(p.mask.sum())) for p in found) == [
+        ((0, 0, 4, 4), 16),
+        ((4, 0, 8, 4), 16),
+        ((20, 10, 26, 16), 18),
+    ]
     assert len(objects_of_slice(labels, 1)) == 4
     assert len(objects_of_slice(labels, 17)) == 1
     assert objects_of_slice(np.zeros((4, 4), np.uint8), 1) == []
@@ -31,7 +35,9 @@ def test_objects_are_connected_regions_of_one_value() -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint64, np.int64])
 def test_objects_cover_the_labels_whatever_the_dtype(dtype: type) -> None:
-    labels = (ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((50, 60)), 3) > 0).astype(dtype) * 3
+    labels = (
+        ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((50, 60)), 3) > 0
+    ).astype(dtype) * 3
     canvas = np.zeros(labels.shape, int)
     for patch in objects_of_slice(labels, 1):
         x0, y0, x1, y1 = patch.box
@@ -40,7 +46,9 @@ def test_objects_cover_the_labels_whatever_the_dtype(dtype: type) -> None:
 
 
 def test_the_first_click_is_the_deepest_point() -> None:
-    assert next_click(rectangle(10, 20, 7, 9), NOTHING) in [Click(13, x, inside=True) for x in range(23, 26)]
+    assert next_click(rectangle(10, 20, 7, 9), NOTHING) in [
+        Click(13, x, inside=True) for x in range(23, 26)
+    ]
     dumbbell = np.zeros((9, 30), bool)
     dumbbell[4], dumbbell[:, 20:29], dumbbell[2:7, 0:5] = True, True, True
     assert next_click(Patch(dumbbell, 100, 50), NOTHING) == Click(104, 74, inside=True)
@@ -48,7 +56,9 @@ def test_the_first_click_is_the_deepest_point() -> None:
 
 def test_the_next_click_mends_the_largest_error() -> None:
     truth = rectangle(10, 10, 9, 30)
-    assert next_click(truth, rectangle(10, 10, 9, 13)) in [Click(14, x, inside=True) for x in range(27, 36)]
+    assert next_click(truth, rectangle(10, 10, 9, 13)) in [
+        Click(14, x, inside=True) for x in range(27, 36)
+    ]
     spilled = next_click(truth, rectangle(10, 10, 30, 30))
     assert spilled is not None
     assert not spilled.inside
@@ -66,7 +76,9 @@ def test_a_large_blob_counts_before_many_specks() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_click_is_always_on_an_error_and_deepest_in_its_region(seed: int) -> None:
-    noise = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal((2, 40, 50)), (0, 4, 4))
+    noise = ndimage.gaussian_filter(
+        np.random.default_rng(seed).standard_normal((2, 40, 50)), (0, 4, 4)
+    )
     truth, answer = noise > 0
     click = next_click(Patch(truth, 3, 4), Patch(answer, 3, 4))
     assert click is not None

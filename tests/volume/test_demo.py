@@ -11,11 +11,12 @@ import requests
 import torch
 from PIL import Image
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.samples.phantom import CLASSES, make_phantom
+from napari_scsam.steps import Progress
 from napari_scsam.volume import demo
 from napari_scsam.volume.demo import Demo, sample_image, write_demo, write_sample
 
@@ -50,7 +51,9 @@ def finish(steps: Generator[Progress, None, Demo]) -> tuple[list[Progress], Demo
             return seen, end.value
 
 
-def test_offline_a_synthetic_cell_is_labelled_and_called_so(offline: None, small_model: None, tmp_path: Path) -> None:
+def test_offline_a_synthetic_cell_is_labelled_and_called_so(
+    offline: None, small_model: None, tmp_path: Path
+) -> None:
     seen, made = finish(write_demo(tmp_path / "new" / "demo"))
     assert seen[-1].done == seen[-1].total
     assert "synthetic" in made.about
@@ -64,13 +67,21 @@ def test_offline_a_synthetic_cell_is_labelled_and_called_so(offline: None, small
     assert picture.std() > 5
 
 
-def test_a_second_demonstration_replaces_the_first(offline: None, small_model: None, tmp_path: Path) -> None:
+def test_a_second_demonstration_replaces_the_first(
+    offline: None, small_model: None, tmp_path: Path
+) -> None:
     for _ in range(2):
         _, made = finish(write_demo(tmp_path / "demo"))
-    assert sorted(p.name for p in made.image.parent.iterdir()) == ["labels.png", "labels.zarr", "sample.tif"]
+    assert sorted(p.name for p in made.image.parent.iterdir()) == [
+        "labels.png",
+        "labels.zarr",
+        "sample.tif",
+    ]
 
 
-def test_labels_of_the_user_are_not_taken_for_a_demonstration(offline: None, small_model: None, tmp_path: Path) -> None:
+def test_labels_of_the_user_are_not_taken_for_a_demonstration(
+    offline: None, small_model: None, tmp_path: Path
+) -> None:
     write_labels(tmp_path / "labels.zarr", np.ones((2, 8, 8), np.uint8), SIZE, CLASSES[:6])
     with pytest.raises(UserError, match="is not of a demonstration; give another folder"):
         finish(write_demo(tmp_path))
@@ -80,7 +91,9 @@ def test_labels_of_the_user_are_not_taken_for_a_demonstration(offline: None, sma
 def test_with_a_network_the_real_sample_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     real = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 
-    def fetched(name: str) -> Generator[Progress, None, tuple[np.ndarray, tuple[float, float, float], str]]:
+    def fetched(
+        name: str,
+    ) -> Generator[Progress, None, tuple[np.ndarray, tuple[float, float, float], str]]:
         yield Progress(1, 1, name)
         return real, (20.0, 5.0, 5.0), "Mouse hippocampus"
 
@@ -92,7 +105,9 @@ def test_with_a_network_the_real_sample_is_taken(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("voxel_size", [(20.0, 7.5, 5.0), None])
-def test_the_sample_is_written_with_its_voxel_size(tmp_path: Path, voxel_size: tuple[float, float, float] | None) -> None:
+def test_the_sample_is_written_with_its_voxel_size(
+    tmp_path: Path, voxel_size: tuple[float, float, float] | None
+) -> None:
     stack = np.random.default_rng(0).integers(0, 255, (3, 20, 30)).astype(np.uint8)
     write_sample(tmp_path / "sample.tif", stack, voxel_size)
     volume = open_volume(tmp_path / "sample.tif")

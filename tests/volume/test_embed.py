@@ -42,11 +42,15 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many tiles the encoders are given, call by call."""
     sizes: list[int] = []
     encode = ScSAM.encode
-    monkeypatch.setattr(ScSAM, "encode", lambda self, image: sizes.append(len(image)) or encode(self, image))
+    monkeypatch.setattr(
+        ScSAM, "encode", lambda self, image: sizes.append(len(image)) or encode(self, image)
+    )
     return sizes
 
 
-def test_a_stopped_run_goes_on_and_segmenting_needs_no_encoder(small: ScSAM, disk: DiskCache, embedded: list[int], tmp_path: Path) -> None:
+def test_a_stopped_run_goes_on_and_segmenting_needs_no_encoder(
+    small: ScSAM, disk: DiskCache, embedded: list[int], tmp_path: Path
+) -> None:
     volume = as_volume(PHANTOM, SIZE)
     list(segment_volume(volume, small, tmp_path / "before.zarr"))
     assert not disk.root.exists()  # a volume seen once would only drive out what is used
@@ -54,34 +58,47 @@ def test_a_stopped_run_goes_on_and_segmenting_needs_no_encoder(small: ScSAM, dis
     steps = embed_volume(volume, small, disk, "cpu")
     seen = [next(steps) for _ in range(4)]
     steps.close()
-    assert [(s.done, s.total, s.what) for s in seen] == [(0, 6, "slice 0"), (1, 6, "slice 0"), (2, 6, "slice 1"), (3, 6, "slice 1")]
+    assert [(s.done, s.total, s.what) for s in seen] == [
+        (0, 6, "slice 0"),
+        (1, 6, "slice 0"),
+        (2, 6, "slice 1"),
+        (3, 6, "slice 1"),
+    ]
     assert len(embedded) == 3
     assert finish(embed_volume(volume, small, disk, "cpu")) == disk.bytes()
     assert len(embedded) == 6
     list(segment_volume(volume, small, tmp_path / "after.zarr"))
     assert len(embedded) == 6
-    before, after = (open_labels(tmp_path / name).data[...] for name in ("before.zarr", "after.zarr"))
+    before, after = (
+        open_labels(tmp_path / name).data[...] for name in ("before.zarr", "after.zarr")
+    )
     assert (before == after).mean() > 0.99  # fp16 rounds
 
 
-def test_all_views_are_kept_for_a_careful_run(small: ScSAM, disk: DiskCache, embedded: list[int], tmp_path: Path) -> None:
+def test_all_views_are_kept_for_a_careful_run(
+    small: ScSAM, disk: DiskCache, embedded: list[int], tmp_path: Path
+) -> None:
     volume = as_volume(PHANTOM[:1], SIZE)
-    steps = list(embed_volume(volume, small, disk, "cpu", careful=True))
+    steps = list(embed_volume(volume, small, disk, "cpu", tta=True))
     assert sum(embedded) == steps[-2].total > 2
     assert [step.done for step in steps[:-1]] == [*range(steps[-2].total)]
     embedded.clear()
-    list(segment_volume(volume, small, tmp_path / "labels.zarr", careful=True))
+    list(segment_volume(volume, small, tmp_path / "labels.zarr", tta=True))
     assert embedded == []
 
 
 def test_a_network_without_classes_needs_no_other_views(disk: DiskCache) -> None:
-    clicks = ScSAM(ScSAMConfig(tile=128, branches="sam", detail=False, prompts_only=True), CLASSES[:2])
+    clicks = ScSAM(
+        ScSAMConfig(tile=128, branches="sam", detail=False, prompts_only=True), CLASSES[:2]
+    )
     with pytest.raises(UserError, match="classes"):
-        list(embed_volume(as_volume(PHANTOM, SIZE), clicks, disk, "cpu", careful=True))
+        list(embed_volume(as_volume(PHANTOM, SIZE), clicks, disk, "cpu", tta=True))
     assert not disk.root.exists()
 
 
-def test_the_plugins_planes_are_those_of_the_volume(small: ScSAM, disk: DiskCache, embedded: list[int]) -> None:
+def test_the_plugins_planes_are_those_of_the_volume(
+    small: ScSAM, disk: DiskCache, embedded: list[int]
+) -> None:
     from napari_scsam.io.contrast import measure_contrast
 
     list(embed_volume(as_volume(PHANTOM, SIZE), small, disk, "cpu"))
@@ -93,13 +110,19 @@ def test_the_plugins_planes_are_those_of_the_volume(small: ScSAM, disk: DiskCach
 
 
 @pytest.mark.parametrize("kind", ["off", "too small", "full"])
-def test_what_stands_in_the_way_is_told(small: ScSAM, disk: DiskCache, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_what_stands_in_the_way_is_told(
+    small: ScSAM, disk: DiskCache, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if kind == "full":
         monkeypatch.setattr("zarr.storage._local._put", full)
     given = {"off": None, "too small": DiskCache(disk.root, 200_000), "full": disk}[kind]
-    says = {"off": "is off; set NAPARI_SCSAM_CACHE_GB", "too small": "set NAPARI_SCSAM_CACHE_GB=1 or more", "full": "No space left"}
+    says = {
+        "off": "is off; set NAPARI_SCSAM_CACHE_GB",
+        "too small": "set NAPARI_SCSAM_CACHE_GB=1 or more",
+        "full": "No space left",
+    }
     with pytest.raises(UserError, match=says[kind]):
         list(embed_volume(as_volume(np.tile(PHANTOM, (4, 1, 1)), SIZE), small, given, "cpu"))

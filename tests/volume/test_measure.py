@@ -54,7 +54,15 @@ def test_unknown_voxel_size_stays_unknown(labels, tmp_path):
     write_table(tmp_path / "table.csv", rows)
     with (tmp_path / "table.csv").open(newline="") as file:
         read = list(csv.DictReader(file))
-    assert list(read[0])[2:] == ["voxels", "volume_um3", "diameter_um", "z_voxel", "y_voxel", "x_voxel", "touches_border"]
+    assert list(read[0])[2:] == [
+        "voxels",
+        "volume_um3",
+        "diameter_um",
+        "z_voxel",
+        "y_voxel",
+        "x_voxel",
+        "touches_border",
+    ]
     assert [r["z_voxel"] for r in read] == ["2.0", "4.5", "2.0"]
     assert [r["voxels"] for r in read] == ["60", "200", "12"]
     assert read[0]["volume_um3"] == ""
@@ -72,7 +80,10 @@ def test_corner_neighbours_are_one_object():
 
 def test_labels_of_other_classes_are_a_mistake():
     labels = np.arange(2 * 8 * 8).reshape(2, 8, 8) % 7 * 10
-    with pytest.raises(UserError, match=r"hold 10, 20, 30 …, but their table has only 1 \(mitochondrion\), 4 \(PSD\); give the labels"):
+    with pytest.raises(
+        UserError,
+        match=r"hold 10, 20, 30 …, but their table has only 1 \(mitochondrion\), 4 \(PSD\); give the labels",
+    ):
         run(labels)
 
 

@@ -39,7 +39,9 @@ def counted(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> Iterator[l
     """The slices that were really segmented."""
     calls: list[Any] = []
     decode = predictor.logits_steps
-    monkeypatch.setattr(predictor, "logits_steps", lambda names=None: calls.append(names) or decode(names))
+    monkeypatch.setattr(
+        predictor, "logits_steps", lambda names=None: calls.append(names) or decode(names)
+    )
     return calls
 
 
@@ -53,8 +55,12 @@ def expected(predictor: Predictor, image: np.ndarray, volume: Volume) -> np.ndar
 
 
 @pytest.mark.parametrize("suffix", [".zarr", ".tif", ".tiff"])
-@pytest.mark.parametrize("image", [PHANTOM[:2], PHANTOM[1], PHANTOM[1:2]], ids=["3-D", "2-D", "one slice"])
-def test_labels_have_shape_ids_place_and_table(predictor: Predictor, tmp_path: Path, image: np.ndarray, suffix: str) -> None:
+@pytest.mark.parametrize(
+    "image", [PHANTOM[:2], PHANTOM[1], PHANTOM[1:2]], ids=["3-D", "2-D", "one slice"]
+)
+def test_labels_have_shape_ids_place_and_table(
+    predictor: Predictor, tmp_path: Path, image: np.ndarray, suffix: str
+) -> None:
     volume = as_volume(image, SIZE)
     steps = list(segment_volume(volume, predictor, tmp_path / f"out{suffix}"))
     assert (steps[0].done, steps[-1].done, steps[-1].total) == (0, volume.depth, volume.depth)
@@ -62,7 +68,9 @@ def test_labels_have_shape_ids_place_and_table(predictor: Predictor, tmp_path: P
     assert labels.shape == image.shape
     assert labels.dtype == np.uint8
     assert labels.voxel_size is not None
-    assert labels.voxel_size[-image.ndim :] == pytest.approx(SIZE[-image.ndim :])  # a 2-D file has no place for z
+    assert labels.voxel_size[-image.ndim :] == pytest.approx(
+        SIZE[-image.ndim :]
+    )  # a 2-D file has no place for z
     assert read_class_table(tmp_path / f"out{suffix}") == CLASSES[:6]
     truth = expected(predictor, image, volume)
     np.testing.assert_array_equal(labels.data[...], truth)
@@ -79,7 +87,15 @@ def test_origin_and_voxel_size_of_the_volume_are_kept(predictor: Predictor, tmp_
 
 
 def test_any_model_and_any_array_will_do(tmp_path: Path) -> None:
-    list(segment_volume(PHANTOM[0].astype(np.float64), small_model(), tmp_path / "out.zarr", voxel_size=SIZE, device="cpu"))
+    list(
+        segment_volume(
+            PHANTOM[0].astype(np.float64),
+            small_model(),
+            tmp_path / "out.zarr",
+            voxel_size=SIZE,
+            device="cpu",
+        )
+    )
     labels = open_labels(tmp_path / "out.zarr")
     assert labels.shape == PHANTOM[0].shape
     assert labels.voxel_size == (8.0, 8.0, 8.0)
@@ -89,17 +105,34 @@ def test_only_the_classes_asked_for_are_written(predictor: Predictor, tmp_path: 
     everything = expected(predictor, PHANTOM[:1], as_volume(PHANTOM[:1], SIZE))
     values, counts = np.unique(everything[everything > 0], return_counts=True)
     chosen = CLASSES[values[counts.argmax()] - 1]
-    list(segment_volume(as_volume(PHANTOM[:1], SIZE), predictor, tmp_path / "out.zarr", classes=[chosen.name.upper()]))
-    np.testing.assert_array_equal(open_labels(tmp_path / "out.zarr").data[...], np.where(everything == chosen.id, everything, 0))
+    list(
+        segment_volume(
+            as_volume(PHANTOM[:1], SIZE),
+            predictor,
+            tmp_path / "out.zarr",
+            classes=[chosen.name.upper()],
+        )
+    )
+    np.testing.assert_array_equal(
+        open_labels(tmp_path / "out.zarr").data[...],
+        np.where(everything == chosen.id, everything, 0),
+    )
     assert read_class_table(tmp_path / "out.zarr") == (chosen,)
 
 
-def test_two_single_slices_of_one_contrast_are_not_confused(predictor: Predictor, tmp_path: Path) -> None:
+def test_two_single_slices_of_one_contrast_are_not_confused(
+    predictor: Predictor, tmp_path: Path
+) -> None:
     one, other = PHANTOM[:1], np.ascontiguousarray(PHANTOM[:1, ::-1])
     for name, image in (("one.zarr", one), ("other.zarr", other)):
         list(segment_volume(as_volume(image, SIZE), predictor, tmp_path / name))
-    assert not np.array_equal(open_labels(tmp_path / "one.zarr").data[...], open_labels(tmp_path / "other.zarr").data[...])
-    np.testing.assert_array_equal(open_labels(tmp_path / "other.zarr").data[...], expected(predictor, other, as_volume(other, SIZE)))
+    assert not np.array_equal(
+        open_labels(tmp_path / "one.zarr").data[...], open_labels(tmp_path / "other.zarr").data[...]
+    )
+    np.testing.assert_array_equal(
+        open_labels(tmp_path / "other.zarr").data[...],
+        expected(predictor, other, as_volume(other, SIZE)),
+    )
 
 
 def stop_in_the_middle(volume: Volume, predictor: Predictor, out: Path) -> None:
@@ -111,7 +144,9 @@ def stop_in_the_middle(volume: Volume, predictor: Predictor, out: Path) -> None:
     run.close()
 
 
-def test_a_stopped_run_goes_on_and_redoes_nothing(predictor: Predictor, tmp_path: Path, counted: list[Any]) -> None:
+def test_a_stopped_run_goes_on_and_redoes_nothing(
+    predictor: Predictor, tmp_path: Path, counted: list[Any]
+) -> None:
     volume = as_volume(PHANTOM, SIZE)
     list(segment_volume(volume, predictor, tmp_path / "whole.zarr"))
     counted.clear()
@@ -126,7 +161,9 @@ def test_a_stopped_run_goes_on_and_redoes_nothing(predictor: Predictor, tmp_path
     assert not (tmp_path / "stopped.zarr" / ".scsam_progress").exists()
 
 
-def test_a_ledger_line_cut_off_by_a_crash_is_done_again(predictor: Predictor, tmp_path: Path, counted: list[Any]) -> None:
+def test_a_ledger_line_cut_off_by_a_crash_is_done_again(
+    predictor: Predictor, tmp_path: Path, counted: list[Any]
+) -> None:
     volume = as_volume(PHANTOM, SIZE)
     stop_in_the_middle(volume, predictor, tmp_path / "out.zarr")
     ledger = tmp_path / "out.zarr" / ".scsam_progress"
@@ -147,7 +184,7 @@ def test_changed_settings_start_anew(predictor: Predictor, tmp_path: Path, chang
     elif change == "weights":
         engine = Predictor(small_model(1), "cpu")
     elif change == "care":
-        engine = Predictor(small_model(), "cpu", careful=True)
+        engine = Predictor(small_model(), "cpu", tta=True)
     else:
         volume = as_volume(255 - PHANTOM, SIZE)
     for out, resume in (("out.zarr", True), ("fresh.zarr", False)):
@@ -158,15 +195,21 @@ def test_changed_settings_start_anew(predictor: Predictor, tmp_path: Path, chang
     assert read_class_table(tmp_path / "out.zarr") == read_class_table(tmp_path / "fresh.zarr")
 
 
-def test_without_resume_all_is_done_again(predictor: Predictor, tmp_path: Path, counted: list[Any]) -> None:
+def test_without_resume_all_is_done_again(
+    predictor: Predictor, tmp_path: Path, counted: list[Any]
+) -> None:
     volume = as_volume(PHANTOM, SIZE)
     stop_in_the_middle(volume, predictor, tmp_path / "out.zarr")
     list(segment_volume(volume, predictor, tmp_path / "out.zarr"))
     assert len(counted) == 2 + 4
 
 
-def test_resume_without_anything_there_just_begins(predictor: Predictor, tmp_path: Path, counted: list[Any]) -> None:
-    list(segment_volume(as_volume(PHANTOM[:2], SIZE), predictor, tmp_path / "out.zarr", resume=True))
+def test_resume_without_anything_there_just_begins(
+    predictor: Predictor, tmp_path: Path, counted: list[Any]
+) -> None:
+    list(
+        segment_volume(as_volume(PHANTOM[:2], SIZE), predictor, tmp_path / "out.zarr", resume=True)
+    )
     assert len(counted) == 2
 
 
@@ -182,7 +225,12 @@ def test_models_of_one_form_have_different_hashes() -> None:
 @pytest.mark.parametrize(
     ("image", "out", "settings", "says"),
     [
-        (PHANTOM, "out.png", {}, r"labels cannot be written to 'out\.png'; end its name in \.zarr or \.tif"),
+        (
+            PHANTOM,
+            "out.png",
+            {},
+            r"labels cannot be written to 'out\.png'; end its name in \.zarr or \.tif",
+        ),
         (PHANTOM, "out.zarr", {"classes": ["nucleolus"]}, "no class is called 'nucleolus'"),
         (np.full((2, 64, 64), np.nan), "out.zarr", {}, "only NaN"),
         (np.full((2, 64, 64), 3), "out.tif", {}, "constant"),
@@ -191,7 +239,12 @@ def test_models_of_one_form_have_different_hashes() -> None:
     ],
 )
 def test_a_mistake_is_told_before_anything_is_written(
-    predictor: Predictor, tmp_path: Path, image: np.ndarray, out: str, settings: dict[str, Any], says: str
+    predictor: Predictor,
+    tmp_path: Path,
+    image: np.ndarray,
+    out: str,
+    settings: dict[str, Any],
+    says: str,
 ) -> None:
     with pytest.raises(UserError, match=says):
         next(segment_volume(image, predictor, tmp_path / out, **settings))
@@ -215,7 +268,9 @@ def test_somebody_elses_folder_is_never_overwritten(predictor: Predictor, tmp_pa
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_tiff_that_is_no_segmentation_is_never_overwritten(predictor: Predictor, tmp_path: Path, overwrite: bool) -> None:
+def test_a_tiff_that_is_no_segmentation_is_never_overwritten(
+    predictor: Predictor, tmp_path: Path, overwrite: bool
+) -> None:
     tifffile.imwrite(tmp_path / "other.tif", PHANTOM)
     (tmp_path / "text.tif").write_text("all of it")
     for name in ("other.tif", "text.tif"):
@@ -225,7 +280,9 @@ def test_a_tiff_that_is_no_segmentation_is_never_overwritten(predictor: Predicto
         assert (tmp_path / name).read_bytes() == before
 
 
-def test_overwriting_begins_anew_and_can_be_stopped_and_resumed(predictor: Predictor, tmp_path: Path, counted: list[Any]) -> None:
+def test_overwriting_begins_anew_and_can_be_stopped_and_resumed(
+    predictor: Predictor, tmp_path: Path, counted: list[Any]
+) -> None:
     volume, out = as_volume(PHANTOM, SIZE), tmp_path / "out.zarr"
     list(segment_volume(volume, predictor, out))
     with pytest.raises(UserError, match="--overwrite"):
@@ -237,7 +294,9 @@ def test_overwriting_begins_anew_and_can_be_stopped_and_resumed(predictor: Predi
     assert len(counted) == 4
 
 
-def test_labels_are_not_written_over_what_holds_the_image(predictor: Predictor, tmp_path: Path) -> None:
+def test_labels_are_not_written_over_what_holds_the_image(
+    predictor: Predictor, tmp_path: Path
+) -> None:
     write_labels(tmp_path / "grey.zarr", PHANTOM, SIZE, ())
     volume = open_volume(tmp_path / "grey.zarr" / "labels" / "classes")
     with pytest.raises(UserError, match="would overwrite the image"):

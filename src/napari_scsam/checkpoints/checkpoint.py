@@ -54,7 +54,7 @@ class CheckpointInfo:
         return tuple(saved.get("classes", ())) if isinstance(saved, dict) else ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values; this is what ``scsam checkpoints info --json`` prints."""
+        """Return plain JSON values; this is what ``scsam checkpoints info --json`` prints."""
         return {
             "name": self.name,
             "file": self.path.name,
@@ -70,7 +70,11 @@ class CheckpointInfo:
 
 def list_checkpoints() -> tuple[CheckpointInfo, ...]:
     """List the checkpoints on this machine, the shipped ones first."""
-    found = [p for folder in (weights_folder(), user_folder()) for p in sorted(folder.glob("*.safetensors"))]
+    found = [
+        p
+        for folder in (weights_folder(), user_folder())
+        for p in sorted(folder.glob("*.safetensors"))
+    ]
     return tuple(info for path in found if (info := _info_if_ours(path)) is not None)
 
 
@@ -96,13 +100,19 @@ def find_checkpoint(name: str | Path = DEFAULT) -> Path:
         return path
     listed = {info.name: info.path for info in list_checkpoints()}
     if str(name) not in listed:
-        fetch = f"fetch it with: scsam checkpoints download {name}; or " if str(name) in {d.name for d in list_downloads()} else ""
-        raise UserError(f"no checkpoint {str(name)!r}; {fetch}give a path, or one of: {', '.join([DEFAULT, *listed])}")
+        fetch = (
+            f"fetch it with: scsam checkpoints download {name}; or "
+            if str(name) in {d.name for d in list_downloads()}
+            else ""
+        )
+        raise UserError(
+            f"no checkpoint {str(name)!r}; {fetch}give a path, or one of: {', '.join([DEFAULT, *listed])}"
+        )
     return listed[str(name)]
 
 
 def listed_name(path: Path) -> str | None:
-    """Give the name by which `find_checkpoint` finds a file, on other machines too; None where only its path will do."""
+    """Return the name by which `find_checkpoint` finds a file, on other machines too; None where only its path will do."""
     try:
         return path.stem if find_checkpoint(path.stem).samefile(path) else None
     except (UserError, OSError):
@@ -133,7 +143,9 @@ def checkpoint_info(name: str | Path = DEFAULT) -> CheckpointInfo:
             training=card.get("training", {}),
         )
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is a ScSAM checkpoint whose card cannot be read; fetch it again") from error
+        raise UserError(
+            f"{path} is a ScSAM checkpoint whose card cannot be read; fetch it again"
+        ) from error
 
 
 def _read_card(path: Path) -> str:
@@ -141,15 +153,25 @@ def _read_card(path: Path) -> str:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        raise UserError(f"no checkpoint at {path}; give the path of a .safetensors file, or reinstall for the shipped one")
+        raise UserError(
+            f"no checkpoint at {path}; give the path of a .safetensors file, or reinstall for the shipped one"
+        )
     try:
         with safe_open(path, framework="np") as file:
             metadata: dict[str, str] = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        hint = "a .pth of SAM goes into training, not here" if path.suffix in (".pth", ".pt") else "it may be cut off; fetch it again"
-        raise UserError(f"{path} is not a ScSAM checkpoint (no safetensors header); {hint}") from error
+        hint = (
+            "a .pth of SAM goes into training, not here"
+            if path.suffix in (".pth", ".pt")
+            else "it may be cut off; fetch it again"
+        )
+        raise UserError(
+            f"{path} is not a ScSAM checkpoint (no safetensors header); {hint}"
+        ) from error
     if metadata.get("format") != FORMAT:
-        raise UserError(f"{path} is not a ScSAM checkpoint (its header lacks the format {FORMAT!r}); choose one written by scsam")
+        raise UserError(
+            f"{path} is not a ScSAM checkpoint (its header lacks the format {FORMAT!r}); choose one written by scsam"
+        )
     return metadata.get("card", "")
 
 
@@ -177,7 +199,9 @@ def load_checkpoint(name: str | Path = DEFAULT) -> ScSAM:
         model = ScSAM(ScSAMConfig(**info.config), info.classes)
         model.load_state_dict(load_file(info.path))
     except (SafetensorError, RuntimeError, TypeError) as error:
-        raise UserError(f"{info.path} is damaged or from another version; fetch it again") from error
+        raise UserError(
+            f"{info.path} is damaged or from another version; fetch it again"
+        ) from error
     return model.eval()
 
 
@@ -192,11 +216,21 @@ def verify_checkpoint(name: str | Path = DEFAULT) -> str:
     info = checkpoint_info(name)
     broken = [k for k, v in load_checkpoint(name).state_dict().items() if not v.isfinite().all()]
     if broken:
-        raise UserError(f"{info.path} holds values that are not finite, first in {broken[0]!r}; fetch it again")
+        raise UserError(
+            f"{info.path} holds values that are not finite, first in {broken[0]!r}; fetch it again"
+        )
     return info.name
 
 
-def save_checkpoint(path: Path, model: ScSAM, *, summary: str, licence: str, training: Mapping[str, Any], half: bool = False) -> None:
+def save_checkpoint(
+    path: Path,
+    model: ScSAM,
+    *,
+    summary: str,
+    licence: str,
+    training: Mapping[str, Any],
+    half: bool = False,
+) -> None:
     """Write a model with its card, atomically.
 
     Parameters
@@ -219,7 +253,9 @@ def save_checkpoint(path: Path, model: ScSAM, *, summary: str, licence: str, tra
         "licence": licence,
         "training": dict(training),
     }
-    weights = {k: v.half() if half and v.is_floating_point() else v for k, v in model.state_dict().items()}
+    weights = {
+        k: v.half() if half and v.is_floating_point() else v for k, v in model.state_dict().items()
+    }
     write_tensors(path, weights, {"format": FORMAT, "card": json.dumps(card)})
 
 
@@ -243,7 +279,11 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 def save_mae(path: Path, encoder: nn.Module, name: str, training: Mapping[str, Any]) -> None:
     """Write a pre-trained MAE encoder, atomically."""
-    write_tensors(path, encoder.state_dict(), {"format": f"{FORMAT} mae", "encoder": name, "training": json.dumps(dict(training))})
+    write_tensors(
+        path,
+        encoder.state_dict(),
+        {"format": f"{FORMAT} mae", "encoder": name, "training": json.dumps(dict(training))},
+    )
 
 
 def load_mae(path: str | Path, encoder: nn.Module) -> None:
@@ -268,8 +308,14 @@ def load_mae(path: str | Path, encoder: nn.Module) -> None:
     from napari_scsam.model.official_weights import fit_vit, read_tensors
 
     try:
-        weights = load_file(path) if Path(path).suffix == ".safetensors" else read_tensors(path, "a pre-trained encoder")
-        if (vit := getattr(encoder, "vit", None)) is not None and "patch_embed.proj.weight" in weights:
+        weights = (
+            load_file(path)
+            if Path(path).suffix == ".safetensors"
+            else read_tensors(path, "a pre-trained encoder")
+        )
+        if (
+            vit := getattr(encoder, "vit", None)
+        ) is not None and "patch_embed.proj.weight" in weights:
             vit.load_state_dict(fit_vit(weights, vit))
         else:
             encoder.load_state_dict(weights)
@@ -285,9 +331,18 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
     from safetensors.torch import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished, own = path.with_name(f".{path.name}.{os.getpid()}"), {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    own = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     try:  # parts of other tensors are copied, for safetensors refuses them; all of a big network would be much memory
-        unfinished.write_bytes(save({k: v if v.untyped_storage().nbytes() == v.nbytes else v.clone() for k, v in own.items()}, metadata))
+        unfinished.write_bytes(
+            save(
+                {
+                    k: v if v.untyped_storage().nbytes() == v.nbytes else v.clone()
+                    for k, v in own.items()
+                },
+                metadata,
+            )
+        )
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -7,10 +7,16 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.checkpoints.checkpoint import CheckpointInfo, checkpoint_info, read_weights, save_checkpoint
+from napari_scsam.checkpoints.checkpoint import (
+    CheckpointInfo,
+    checkpoint_info,
+    read_weights,
+    save_checkpoint,
+)
 from napari_scsam.checkpoints.registry import Download, find_download
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.paths import user_folder
+from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
     from napari_scsam.model import ScSAM
@@ -26,7 +32,7 @@ SPARE = 64 << 20
 
 
 def find_published(entry: Download) -> CheckpointInfo | None:
-    """Give the checkpoint that was made from published weights, if it is in the user's folder.
+    """Return the checkpoint that was made from published weights, if it is in the user's folder.
 
     Raises
     ------
@@ -41,7 +47,9 @@ def find_published(entry: Download) -> CheckpointInfo | None:
             return info
     except UserError:  # no checkpoint of ours
         pass
-    raise UserError(f"{path} is something else than the {entry.name} that was published; move it away or rename it, and ask again")
+    raise UserError(
+        f"{path} is something else than the {entry.name} that was published; move it away or rename it, and ask again"
+    )
 
 
 def checkpoint_path(entry: Download) -> Path:
@@ -51,11 +59,16 @@ def checkpoint_path(entry: Download) -> Path:
 
 def origin(entry: Download) -> dict[str, Any]:
     """Tell in the card where the weights are from."""
-    return {"name": entry.name, "source": entry.source, "url": entry.file.url, "hash": entry.file.hash}
+    return {
+        "name": entry.name,
+        "source": entry.source,
+        "url": entry.file.url,
+        "hash": entry.file.hash,
+    }
 
 
 def make_checkpoint(name: str, file: Path) -> Generator[Progress, None, CheckpointInfo]:
-    """Make a checkpoint of published weights that answers clicks and boxes, unless it is there.
+    """Create a checkpoint of published weights that answers clicks and boxes, unless it is there.
 
     Its masks are SAM's own. It has learned no classes; those of the shipped
     checkpoint stand in its table, so that accepted objects have somewhere to go.
@@ -79,12 +92,17 @@ def make_checkpoint(name: str, file: Path) -> Generator[Progress, None, Checkpoi
     yield Progress(0, 1, f"making a checkpoint of {file.name}")
     path = checkpoint_path(entry)
     path.parent.mkdir(parents=True, exist_ok=True)
-    missing, free = file.stat().st_size + SPARE, shutil.disk_usage(path.parent).free
+    missing = file.stat().st_size + SPARE
+    free = shutil.disk_usage(path.parent).free
     if missing > free:
-        raise UserError(f"{path.parent} has room for {free / 1e9:.1f} GB, and the checkpoint takes {missing / 1e9:.1f}; make room there")
+        raise UserError(
+            f"{path.parent} has room for {free / 1e9:.1f} GB, and the checkpoint takes {missing / 1e9:.1f}; make room there"
+        )
     model = wrap(entry, file)
     summary = f"{entry.about}, as published; answers clicks and boxes only"
-    save_checkpoint(path, model, summary=summary, licence=entry.licence, training={"published": origin(entry)})
+    save_checkpoint(
+        path, model, summary=summary, licence=entry.licence, training={"published": origin(entry)}
+    )
     return checkpoint_info(path)
 
 
@@ -94,7 +112,9 @@ def wrap(entry: Download, file: Path) -> ScSAM:
 
     from napari_scsam.model import ScSAM, ScSAMConfig
 
-    config = ScSAMConfig(sam=entry.encoder, tile=TILE, branches="sam", detail=False, prompts_only=True)
+    config = ScSAMConfig(
+        sam=entry.encoder, tile=TILE, branches="sam", detail=False, prompts_only=True
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # the same weights everywhere, also those that nothing taught
         model = ScSAM(config, checkpoint_info().classes)
@@ -115,15 +135,27 @@ def load_sam(model: ScSAM, path: Path) -> None:
 
     official = read_weights(path) if path.suffix == ".safetensors" else read_official(path)
     load_encoder(model.image_encoder, official, str(path))
-    for prefix, part in (("prompt_encoder.", model.prompt_encoder), ("mask_decoder.", model.mask_decoder)):
+    for prefix, part in (
+        ("prompt_encoder.", model.prompt_encoder),
+        ("mask_decoder.", model.mask_decoder),
+    ):
         try:
-            part.load_state_dict({k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)})
+            part.load_state_dict(
+                {k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)}
+            )
         except RuntimeError as error:
-            raise UserError(f"{path} holds no {prefix[:-1].replace('_', ' ')} of SAM's form; give a whole SAM checkpoint") from error
-    for prefix, part in (("detail.", model.detail), ("click_path.", model.click_path)):  # an official SAM has neither
+            raise UserError(
+                f"{path} holds no {prefix[:-1].replace('_', ' ')} of SAM's form; give a whole SAM checkpoint"
+            ) from error
+    for prefix, part in (
+        ("detail.", model.detail),
+        ("click_path.", model.click_path),
+    ):  # an official SAM has neither
         own = {k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)}
         try:
-            part.load_state_dict(own, strict=False)  # the MAE's side entrances to the details are new
+            part.load_state_dict(
+                own, strict=False
+            )  # the MAE's side entrances to the details are new
         except RuntimeError as error:
             raise UserError(
                 f"the {prefix[:-1].removesuffix('_path')} path of {path} has another form; make the file anew by its recipe"

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.io.download import RemoteFile, download
 from napari_scsam.paths import user_folder, weights_folder
+from napari_scsam.steps import Progress
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,14 @@ class Download:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Download:
         """Read one entry of ``registry.json``."""
-        return cls(data["name"], data["about"], data["encoder"], data["licence"], data["source"], RemoteFile.from_dict(data["file"]))
+        return cls(
+            data["name"],
+            data["about"],
+            data["encoder"],
+            data["licence"],
+            data["source"],
+            RemoteFile.from_dict(data["file"]),
+        )
 
 
 def list_downloads() -> tuple[Download, ...]:
@@ -54,7 +62,7 @@ def download_weights(name: str) -> Generator[Progress, None, Path]:
 
 
 def find_download(name: str) -> Download:
-    """Give the entry of a name.
+    """Return the entry of a name.
 
     Raises
     ------

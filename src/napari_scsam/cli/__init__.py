@@ -25,18 +25,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # what libraries say to their programmers
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # a damaged file is told in our own sentence
+    logging.getLogger("tifffile").setLevel(
+        logging.CRITICAL
+    )  # a damaged file is told in our own sentence
     try:
         arguments.run(arguments)
     except UserError as error:
-        say(f"scsam: {' '.join(str(error).split())}")  # some libraries put line breaks into what we quote
+        say(
+            f"scsam: {' '.join(str(error).split())}"
+        )  # some libraries put line breaks into what we quote
         return 2
     except OSError as error:
-        what, why = error.filename or "a file", error.strerror or error
-        say(f"scsam: {what} cannot be read or written ({why}); check its path, its rights and the disk")
+        what = error.filename or "a file"
+        why = error.strerror or error
+        say(
+            f"scsam: {what} cannot be read or written ({why}); check its path, its rights and the disk"
+        )
         return 2
     except KeyboardInterrupt:
-        say(f"scsam: stopped{getattr(arguments, 'go_on', '')}")
+        say(f"scsam: stopped{getattr(arguments, 'resume_hint', '')}")
         return 130
     return 0
 

@@ -16,7 +16,12 @@ def add_checkpoints(commands: Any) -> None:
     command(actions, "list", run_list, "List the checkpoints on this machine.")
     info = command(actions, "info", run_info, "Tell what a checkpoint is.")
     verify = command(actions, "verify", run_verify, "Check that a checkpoint loads and is whole.")
-    fetch = command(actions, "download", run_download, "Fetch published SAM weights, to point at objects with or to train from.")
+    fetch = command(
+        actions,
+        "download",
+        run_download,
+        "Fetch published SAM weights, to point at objects with or to train from.",
+    )
     fetch.add_argument("name", metavar="NAME")
     for action in (info, verify):
         action.add_argument("checkpoint", nargs="?", default="default", metavar="C")
@@ -43,7 +48,9 @@ def run_download(arguments: argparse.Namespace) -> None:
 
     file = show(download_weights(arguments.name))
     made = show(make_checkpoint(arguments.name, file))
-    say(f"scsam: {made.name} is among the checkpoints and answers clicks and boxes; to train from it, give this file as sam_weights:")
+    say(
+        f"scsam: {made.name} is among the checkpoints and answers clicks and boxes; to train from it, give this file as sam_weights:"
+    )
     print(file)
 
 
@@ -55,8 +62,12 @@ def run_info(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(info.to_dict(), indent=2))
         return
-    print(f"{info.name}: {info.summary}\nlicence: {info.licence}\npixel size: {info.nm_per_pixel or 'unknown'} nm")
-    print("classes (none learned; accepted objects go to these):" if info.prompts_only else "classes:")
+    print(
+        f"{info.name}: {info.summary}\nlicence: {info.licence}\npixel size: {info.nm_per_pixel or 'unknown'} nm"
+    )
+    print(
+        "classes (none learned; accepted objects go to these):" if info.prompts_only else "classes:"
+    )
     for spec in info.classes:
         print(f"  {spec.id:3} {spec.name:24} {spec.description}")
 

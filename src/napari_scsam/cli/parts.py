@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from tqdm import tqdm
 
-from napari_scsam.config import Progress
+from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
     from napari_scsam.io.volumes import Volume
@@ -36,12 +36,25 @@ def command(commands: Any, name: str, run: Any, about: str) -> Parser:
 
 def add_model_options(parser: Parser) -> None:
     """Add what every command asks that runs a network on a volume."""
-    parser.add_argument("--checkpoint", default="default", metavar="C", help="a name or a path (default: the shipped one)")
+    parser.add_argument(
+        "--checkpoint",
+        default="default",
+        metavar="C",
+        help="a name or a path (default: the shipped one)",
+    )
     add_device(parser)
-    parser.add_argument("--voxel-size", nargs="+", type=nanometres, metavar="NM", help="z y x in nm, instead of what the file says")
+    parser.add_argument(
+        "--voxel-size",
+        nargs="+",
+        type=nanometres,
+        metavar="NM",
+        help="z y x in nm, instead of what the file says",
+    )
 
 
-CAREFUL = "average four views of each slice (test-time augmentation): better, in four times the time"
+CAREFUL = (
+    "average four views of each slice (test-time augmentation): better, in four times the time"
+)
 
 
 def add_careful(parser: Parser, about: str = CAREFUL) -> None:
@@ -54,7 +67,9 @@ def nanometres(text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number; give z y x in nm, e.g. 40 8 8") from error
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number; give z y x in nm, e.g. 40 8 8"
+        ) from error
 
 
 def add_device(parser: Parser) -> None:
@@ -85,7 +100,8 @@ LINE_EVERY = 60.0
 
 def show(steps: Generator[Progress, None, T]) -> T:
     """Put a progress bar round long work and give its result; when not on a terminal, tell now and then how far it is."""
-    terminal, told = sys.stderr.isatty(), time.monotonic()
+    terminal = sys.stderr.isatty()
+    told = time.monotonic()
     with tqdm(unit="", disable=not terminal) as bar:
         while True:
             try:

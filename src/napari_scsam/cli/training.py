@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from napari_scsam.cli.parts import Parser, add_device, add_model_options, command, parse_names, say, say_unknown_size, show
+from napari_scsam.cli.parts import (
+    Parser,
+    add_device,
+    add_model_options,
+    command,
+    parse_names,
+    say,
+    say_unknown_size,
+    show,
+)
 from napari_scsam.config import UserError
 
 if TYPE_CHECKING:
@@ -19,20 +28,42 @@ if TYPE_CHECKING:
 
 def add_training(commands: Any) -> None:
     """Describe ``scsam pretrain``, ``pseudo-label`` and ``train``."""
-    parser = command(commands, "pretrain", run_pretrain, "Pre-train the MAE branch on unlabelled volumes.")
+    parser = command(
+        commands, "pretrain", run_pretrain, "Pre-train the MAE branch on unlabelled volumes."
+    )
     parser.add_argument("volumes", nargs="+", metavar="VOL")
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="MAE.safetensors")
     add_overwrite(parser)
     parser.add_argument("--steps", type=int, default=600, help="default: 600")
     parser.add_argument("--encoder", default="hybrid", help="hybrid, or the name of a timm ViT")
-    parser.add_argument("--start", metavar="MAE.safetensors", help="go on from what an earlier run wrote")
+    parser.add_argument(
+        "--start", metavar="MAE.safetensors", help="go on from what an earlier run wrote"
+    )
     parser.add_argument("--seed", type=int, default=0, help="fixes the run (default: 0)")
     add_device(parser)
     add_processes(parser)
-    parser = command(commands, "pseudo-label", run_pseudo_label, "Label a volume as far as a checkpoint is sure of it, to train on.")
-    parser.add_argument("image", metavar="VOLUME", help="as for segment; seen along z, y and x where its voxels are nearly cubes")
-    parser.add_argument("-o", "--out", required=True, type=Path, metavar="DIR", help="folder for labels.tif and reviewed.tif")
-    parser.add_argument("--classes", metavar="a,b", help="names of the classes to believe (default: all)")
+    parser = command(
+        commands,
+        "pseudo-label",
+        run_pseudo_label,
+        "Label a volume as far as a checkpoint is sure of it, to train on.",
+    )
+    parser.add_argument(
+        "image",
+        metavar="VOLUME",
+        help="as for segment; seen along z, y and x where its voxels are nearly cubes",
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="folder for labels.tif and reviewed.tif",
+    )
+    parser.add_argument(
+        "--classes", metavar="a,b", help="names of the classes to believe (default: all)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace labels that are in DIR")
     add_model_options(parser)
     parser = command(commands, "train", run_train, "Train a ScSAM by a recipe.")
@@ -51,11 +82,15 @@ def add_processes(parser: Parser) -> None:
 
 
 def processes_of(arguments: argparse.Namespace) -> int:
-    """Give the number asked for, or what suits the device."""
+    """Return the number asked for, or what suits the device."""
     from napari_scsam.infer.device import choose_device
     from napari_scsam.train.drawing import spare_processes
 
-    return spare_processes(choose_device(arguments.device)) if arguments.processes is None else max(0, arguments.processes)
+    return (
+        spare_processes(choose_device(arguments.device))
+        if arguments.processes is None
+        else max(0, arguments.processes)
+    )
 
 
 def add_overwrite(parser: Parser) -> None:
@@ -64,8 +99,8 @@ def add_overwrite(parser: Parser) -> None:
     parser.add_argument("--overwrite", action="store_true", help=about)
 
 
-def anew_of(arguments: argparse.Namespace) -> Callable[[str], None] | None:
-    """Give who is told that a run with other settings is given up; None without leave to do so."""
+def restart_notice(arguments: argparse.Namespace) -> Callable[[str], None] | None:
+    """Return who is told that a run with other settings is given up; None without leave to do so."""
     return (lambda sentence: say(f"scsam: {sentence}")) if arguments.overwrite else None
 
 
@@ -80,7 +115,9 @@ def check_finished(out: Path, overwrite: bool) -> None:
     from napari_scsam.train.resume import state_file
 
     if out.is_file() and not overwrite and not state_file(out).is_file():
-        raise UserError(f"{out} is there already, and its training has finished; give another name, or --overwrite to train it anew")
+        raise UserError(
+            f"{out} is there already, and its training has finished; give another name, or --overwrite to train it anew"
+        )
 
 
 def run_pretrain(arguments: argparse.Namespace) -> None:
@@ -89,13 +126,23 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
     from napari_scsam.train.pretrain import PretrainConfig, pretrain
     from napari_scsam.train.recipe import RANDOM
 
-    config = PretrainConfig(encoder=arguments.encoder, steps=arguments.steps, seed=arguments.seed, start=arguments.start)
+    config = PretrainConfig(
+        encoder=arguments.encoder, steps=arguments.steps, seed=arguments.seed, start=arguments.start
+    )
     check_finished(arguments.out, arguments.overwrite)
-    start, arguments.go_on = Path(config.start).name if config.start else RANDOM, GO_ON
+    start = Path(config.start).name if config.start else RANDOM
+    arguments.resume_hint = GO_ON
     volumes = [open_volume(v) for v in arguments.volumes]
-    steps = pretrain(volumes, arguments.out, config, arguments.device, processes_of(arguments), anew_of(arguments))
+    steps = pretrain(
+        volumes,
+        arguments.out,
+        config,
+        arguments.device,
+        processes_of(arguments),
+        restart_notice(arguments),
+    )
     show_training(steps, start, arguments.device)
-    say_run(arguments.out)
+    report_run(arguments.out)
 
 
 def run_pseudo_label(arguments: argparse.Namespace) -> None:
@@ -115,9 +162,13 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
     say_unknown_size(image, predictor.model)
     labels, known = show(steps)
-    write_label_tiff(arguments.out / "labels.tif", labels, image.voxel_size, predictor.classes, image.origin)
+    write_label_tiff(
+        arguments.out / "labels.tif", labels, image.voxel_size, predictor.classes, image.origin
+    )
     write_label_tiff(arguments.out / "reviewed.tif", known, image.voxel_size, (), image.origin)
-    say(f"scsam: {known.mean():.0%} of the voxels are known; name labels.tif in a recipe, and scsam train finds reviewed.tif beside it")
+    say(
+        f"scsam: {known.mean():.0%} of the voxels are known; name labels.tif in a recipe, and scsam train finds reviewed.tif beside it"
+    )
     print(arguments.out / "labels.tif")
 
 
@@ -126,18 +177,21 @@ def run_train(arguments: argparse.Namespace) -> None:
     from napari_scsam.train.finetune import train
     from napari_scsam.train.recipe import read_recipe
 
-    recipe, arguments.go_on = read_recipe(arguments.recipe), GO_ON
+    recipe = read_recipe(arguments.recipe)
+    arguments.resume_hint = GO_ON
     check_finished(arguments.out, arguments.overwrite)
-    steps = train(recipe, arguments.out, arguments.device, processes_of(arguments), anew_of(arguments))
+    steps = train(
+        recipe, arguments.out, arguments.device, processes_of(arguments), restart_notice(arguments)
+    )
     show_training(steps, recipe.describe_start(), arguments.device)
-    say_run(arguments.out)
+    report_run(arguments.out)
 
 
 GO_ON = "; the same command goes on from what was saved last"
 """What a training that is stopped says."""
 
 
-def say_run(out: Path) -> None:
+def report_run(out: Path) -> None:
     """Tell what a training run wrote: its record on stderr, and the checkpoint, as the last word."""
     from napari_scsam.train.run_folder import run_folder
 
@@ -153,7 +207,8 @@ def show_training(steps: Iterable[TrainStep], start: str, device: str) -> None:
     """
     from napari_scsam.infer.device import choose_device
 
-    terminal, first = sys.stderr.isatty(), 0
+    terminal = sys.stderr.isatty()
+    first = 0
     with tqdm(disable=not terminal) as bar:
         for step in steps:
             if not first:

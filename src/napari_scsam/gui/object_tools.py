@@ -22,7 +22,7 @@ UNITS = {False: ("pixels", "µm²"), True: ("voxels", "µm³")}
 
 
 def size_decimals(*, whole: bool, in_micrometres: bool) -> int:
-    """Give the decimals that the size of an object is shown with."""
+    """Return the decimals that the size of an object is shown with."""
     return (6 if whole else 4) if in_micrometres else 0
 
 
@@ -72,7 +72,9 @@ CUT = ObjectTool(
     "Drag a line across an object: it is cut there. Esc, or the key again, gives it up.",
     Pointing.LINE,
 )
-DELETE = ObjectTool("delete", "Delete", "Shift-D", "Delete the object", "Turn the object into background.")
+DELETE = ObjectTool(
+    "delete", "Delete", "Shift-D", "Delete the object", "Turn the object into background."
+)
 RELABEL = ObjectTool(
     "relabel",
     "Relabel",
@@ -95,7 +97,13 @@ FILL_HOLES = ObjectTool(
     "Fill the background that the object encloses. What else lies in it stays.",
 )
 SMOOTH = ObjectTool("smooth", "Smooth", "Shift-H", "Smooth the object", "Round the object off.")
-GROW = ObjectTool("grow", "Grow", "G", "Grow the object", "Let the object grow into background, never into another object.")
+GROW = ObjectTool(
+    "grow",
+    "Grow",
+    "G",
+    "Grow the object",
+    "Let the object grow into background, never into another object.",
+)
 SHRINK = ObjectTool("shrink", "Shrink", "Shift-G", "Shrink the object", "Let the object shrink.")
 PREVIOUS = ObjectTool(
     "previous",
@@ -122,7 +130,11 @@ SIEVE = ObjectTool(
     Pointing.NOTHING,
 )
 LOCK = ObjectTool(
-    "toggle_lock", "Lock", "Shift-B", "Lock or unlock the class or object", "Lock or unlock the class, or the object, pointed at."
+    "toggle_lock",
+    "Lock",
+    "Shift-B",
+    "Lock or unlock the class or object",
+    "Lock or unlock the class, or the object, pointed at.",
 )
 WHOLE = ObjectTool(
     "toggle_whole",
@@ -133,5 +145,21 @@ WHOLE = ObjectTool(
     Pointing.NOTHING,
 )
 
-TOOLS = (MERGE, SPLIT, CUT, DELETE, RELABEL, KEEP_LARGEST, FILL_HOLES, SMOOTH, GROW, SHRINK, PREVIOUS, NEXT, SIEVE, LOCK, WHOLE)
+TOOLS = (
+    MERGE,
+    SPLIT,
+    CUT,
+    DELETE,
+    RELABEL,
+    KEEP_LARGEST,
+    FILL_HOLES,
+    SMOOTH,
+    GROW,
+    SHRINK,
+    PREVIOUS,
+    NEXT,
+    SIEVE,
+    LOCK,
+    WHOLE,
+)
 BY_NAME = {tool.name: tool for tool in TOOLS}

@@ -26,9 +26,13 @@ class ProjectDesk:
     """The three panels, and what goes from them and to them."""
 
     def __init__(self, session: Session, links: Links, review_key: str) -> None:
-        self.keeper, self.reviewing, self.exporting = session.part(ProjectKeeper), session.part(Reviewing), session.part(Exporting)
+        self.keeper = session.part(ProjectKeeper)
+        self.reviewing = session.part(Reviewing)
+        self.exporting = session.part(Exporting)
         session.part(ProjectModel)
-        self.project, self.review, self.export = ProjectPanel(), ReviewPanel(review_key), ExportPanel()
+        self.project = ProjectPanel()
+        self.review = ReviewPanel(review_key)
+        self.export = ExportPanel()
         self._connect_panels()
         self._session = session
         links.add(session.image_changed, self.show_image)
@@ -57,11 +61,15 @@ class ProjectDesk:
 
     def show_review(self) -> None:
         """Show how far the review is."""
-        reviewing, labels = self.reviewing, self.keeper.labels
+        reviewing = self.reviewing
+        labels = self.keeper.labels
         classes = classes_of(labels) or () if labels is not None else ()
         there = self.keeper.project is not None
-        position, obstacle = reviewing.position if there else -1, sentence(reviewing.obstacle)
-        self.review.show_progress(reviewing.depth, position, reviewing.slices, classes, there=there, obstacle=obstacle)
+        position = reviewing.position if there else -1
+        obstacle = sentence(reviewing.obstacle)
+        self.review.show_progress(
+            reviewing.depth, position, reviewing.slices, classes, there=there, obstacle=obstacle
+        )
 
     def _connect_panels(self) -> None:
         self.project.new_asked.connect(self.keeper.new)

@@ -20,14 +20,28 @@ NO_LAYERS: list[LayerData] = [(np.zeros((0, 1, 1), np.uint8), {"channel_axis": 0
 
 
 def phantom() -> list[LayerData]:
-    """Make the synthetic cell: its image and its true labels."""
+    """Create the synthetic cell: its image and its true labels."""
     made = make_phantom()
     scale = _scale(made.voxel_size)
-    colours = DirectLabelColormap(color_dict={None: "transparent", 0: "transparent"} | {c.id: c.colour for c in made.classes})
-    names = {"index": [0, *(c.id for c in made.classes)], "class": ["background", *(c.name for c in made.classes)]}
+    colours = DirectLabelColormap(
+        color_dict={None: "transparent", 0: "transparent"} | {c.id: c.colour for c in made.classes}
+    )
+    names = {
+        "index": [0, *(c.id for c in made.classes)],
+        "class": ["background", *(c.name for c in made.classes)],
+    }
     return [
         (made.image, {"name": "synthetic EM cell", **scale}, "image"),
-        (made.labels, {"name": "synthetic EM cell, true labels", "colormap": colours, "features": names, **scale}, "labels"),
+        (
+            made.labels,
+            {
+                "name": "synthetic EM cell, true labels",
+                "colormap": colours,
+                "features": names,
+                **scale,
+            },
+            "labels",
+        ),
     ]
 
 
@@ -62,9 +76,15 @@ def _public(name: str) -> list[LayerData]:
             bar.total = step.total
             bar.update(step.done - bar.n)
     show_info(about)
-    return [(image, {"name": name, "metadata": {"about": about}, **_scale(voxel_size, image.ndim)}, "image")]
+    return [
+        (
+            image,
+            {"name": name, "metadata": {"about": about}, **_scale(voxel_size, image.ndim)},
+            "image",
+        )
+    ]
 
 
 def _scale(voxel_size: VoxelSize | None, ndim: int = 3) -> dict[str, Any]:
-    """Give napari's scale and units, or nothing where the size is unknown."""
+    """Return napari's scale and units, or nothing where the size is unknown."""
     return {} if voxel_size is None else {"scale": voxel_size[-ndim:], "units": ("nm",) * ndim}

@@ -87,24 +87,31 @@ class Session:
 
     _sessions: ClassVar[weakref.WeakKeyDictionary[Viewer, Session]] = weakref.WeakKeyDictionary()
 
-    def __init__(self, viewer: Viewer, engine: Engine, make_worker: Callable[[Callable[[Report], None]], Worker] = Worker) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        engine: Engine,
+        make_worker: Callable[[Callable[[Report], None]], Worker] = Worker,
+    ) -> None:
         self.image: Image | None = None
         self.checkpoint: CheckpointInfo | None = None
         self.chosen: tuple[ClassSpec, ...] = ()
         self.model_state = ""
         self.taught: tuple[TaughtClass, ...] = ()
         """Classes that the network learned since it was chosen."""
-        self.shifts: dict[str, float] = {}
+        self.threshold_offsets: dict[str, float] = {}
         """What is added to the thresholds of classes, by name."""
         self.parts: dict[Callable[..., Any], Any] = {}
         """More verbs, each kind once; see `part`."""
         self.replace_edits = False
         self.prefetch = True
-        self.careful = False
+        self.tta = False
         self.window_is_gone = False
         self._garbage: Garbage | None = None
         self._viewer = weakref.ref(viewer)
-        Affine(ndim=2)  # makes napari's table of units, which breaks when the worker thread and this one ask for it first at once
+        Affine(
+            ndim=2
+        )  # makes napari's table of units, which breaks when the worker thread and this one ask for it first at once
         self.protections: dict[str, Protection] = {}
         """Each names pixels that the model must leave alone; what any names is left. By a word for such pixels, for the user."""
         self._engine = engine
@@ -118,20 +125,24 @@ class Session:
         """What was written last, without its pixels."""
         self._users = 0
         self._receivers: dict[str, Callable[[Any], None]] = {}
-        for kind, receiver in (("load", self._on_loaded), ("segment", self._on_segmented), ("open", self._on_opened)):
+        for kind, receiver in (
+            ("load", self._on_loaded),
+            ("segment", self._on_segmented),
+            ("open", self._on_opened),
+        ):
             self.on_return(kind, receiver)
         viewer.layers.events.removed.connect(self._on_removed)
 
     @classmethod
     def of(cls, viewer: Viewer) -> Session:
-        """Give the session of a viewer; all widgets in one viewer share it."""
+        """Return the session of a viewer; all widgets in one viewer share it."""
         if viewer not in cls._sessions:
             cls._sessions[viewer] = cls(viewer, Engine())
         return cls._sessions[viewer]
 
     @classmethod
     def find(cls, viewer: Viewer) -> Session | None:
-        """Give the session of a viewer if a widget has opened one."""
+        """Return the session of a viewer if a widget has opened one."""
         return cls._sessions.get(viewer)
 
     @property
@@ -149,14 +160,16 @@ class Session:
         self._users -= 1
         if self._users <= 0:
             if not window_is_gone and any(self._worker.busy(kind) for kind in INTO_LABELS):
-                show_info("ScSAM was closed: what it was working on is stopped; slices that were finished stay.")
+                show_info(
+                    "ScSAM was closed: what it was working on is stopped; slices that were finished stay."
+                )
             self._worker.stop()
             self.ended.emit()
             if (viewer := self._viewer()) is not None and self._sessions.get(viewer) is self:
                 del self._sessions[viewer]
 
     def part(self, kind: Callable[[Session], Part]) -> Part:
-        """Give the verbs of a kind, made for this session when first asked for."""
+        """Return the verbs of a kind, made for this session when first asked for."""
         if kind not in self.parts:
             self.parts[kind] = kind(self)
         part: Part = self.parts[kind]
@@ -191,31 +204,38 @@ class Session:
         everything = self.chosen == self.classes
         names = {spec.name for spec in self.chosen}
         self.taught = self.taught if info == self.checkpoint else ()
-        self.checkpoint, self.model_state = info, "Loading …"
+        self.checkpoint = info
+        self.model_state = "Loading …"
         kept = tuple(spec for spec in self.classes if spec.name in names)
         self.chosen = self.classes if everything or not kept else kept
         self.checkpoint_changed.emit()
         self._load()
 
-    def recall(self, taught: Sequence[TaughtClass]) -> None:
+    def restore_taught(self, taught: Sequence[TaughtClass]) -> None:
         """Know classes again that the chosen network was taught before, in place of those it was taught since."""
         if self.checkpoint is not None and tuple(taught) != self.taught:
             everything = self.chosen == self.classes
             self.taught = tuple(taught)
-            self.chosen = self.classes if everything else tuple(c for c in self.chosen if c in self.classes) or self.classes
+            self.chosen = (
+                self.classes
+                if everything
+                else tuple(c for c in self.chosen if c in self.classes) or self.classes
+            )
             self.checkpoint_changed.emit()
             self._load()
 
     def forget(self, known: TaughtClass) -> None:
         """Forget a class that the network was taught; pixels that have it keep it, and their layer its name and colour."""
-        self.shifts.pop(known.spec.name, None)
-        self.recall([taught for taught in self.taught if taught is not known])
+        self.threshold_offsets.pop(known.spec.name, None)
+        self.restore_taught([taught for taught in self.taught if taught is not known])
         again = "is again as it was saved" if known.spec in self.classes else "is forgotten"
         self.status.emit(f"{capital(known.spec.name)} {again}; pixels that are in it stay in it.")
 
     def _load(self) -> None:
         if self.checkpoint is not None:
-            self.submit("load", partial(self._engine.load_steps, str(self.checkpoint.path), self.taught))
+            self.submit(
+                "load", partial(self._engine.load_steps, str(self.checkpoint.path), self.taught)
+            )
 
     def choose_classes(self, classes: Sequence[ClassSpec]) -> None:
         """Choose what to segment; at once where the slice shown was embedded already."""
@@ -224,11 +244,21 @@ class Session:
         if self._shown_is_embedded():
             self.segment()
 
-    def recall_choice(self, names: Sequence[str], shifts: Mapping[str, float], *, replace: bool, prefetch: bool, careful: bool) -> None:
+    def restore_choices(
+        self,
+        names: Sequence[str],
+        threshold_offsets: Mapping[str, float],
+        *,
+        replace: bool,
+        prefetch: bool,
+        tta: bool,
+    ) -> None:
         """Choose the classes of these names that the network knows, with their thresholds and all switches; nothing is segmented."""
         self.chosen = tuple(spec for spec in self.classes if spec.name in names) or self.classes
-        self.shifts = dict(shifts)
-        self.replace_edits, self.prefetch, self.careful = replace, prefetch, careful
+        self.threshold_offsets = dict(threshold_offsets)
+        self.replace_edits = replace
+        self.prefetch = prefetch
+        self.tta = tta
         self.choices_changed.emit()
 
     def replace_edits_too(self, replace: bool) -> None:
@@ -243,9 +273,9 @@ class Session:
             self._worker.cancel("prefetch")
         self.choices_changed.emit()
 
-    def be_careful(self, careful: bool) -> None:
+    def set_tta(self, tta: bool) -> None:
         """Choose whether several views of a slice are averaged, which takes longer; what is labelled already stays."""
-        self.careful = careful
+        self.tta = tta
         self.choices_changed.emit()
 
     def open_file(self, path: str) -> None:
@@ -283,10 +313,12 @@ class Session:
             check_image(self.image)
         except UserError as error:
             return sentence(str(error))
-        return self._sources.explain_size(self.image, self.checkpoint.nm_per_pixel if self.checkpoint else None)
+        return self._sources.explain_size(
+            self.image, self.checkpoint.nm_per_pixel if self.checkpoint else None
+        )
 
     def ask(self, *, classes: bool = False) -> SliceRequest | None:
-        """Give what is shown and chosen; tell what is missing, and give None. `classes`: the network must have learned some."""
+        """Return what is shown and chosen; tell what is missing, and give None. `classes`: the network must have learned some."""
         try:
             request = self.request()
             if classes and self.checkpoint is not None and self.checkpoint.prompts_only:
@@ -302,7 +334,7 @@ class Session:
         self.status.emit(str(error))
 
     def request(self) -> SliceRequest:
-        """Give the plane shown and the choices, as the worker thread needs them.
+        """Return the plane shown and the choices, as the worker thread needs them.
 
         Raises
         ------
@@ -321,9 +353,9 @@ class Session:
             data=full_resolution(self.image),
             voxel_size=self.voxel_size,
             classes=self.chosen,
-            shifts=tuple(self.shifts.items()),
+            threshold_offsets=tuple(self.threshold_offsets.items()),
             contrast=self.contrast,
-            careful=self.careful,
+            tta=self.tta,
         )
 
     def typed_voxel_size(self, image: Image) -> VoxelSize | None:
@@ -349,7 +381,9 @@ class Session:
 
     def note_embedded(self, request: SliceRequest) -> None:
         """Know that a plane is embedded: classes that are chosen while it is shown are found at once."""
-        if request.embedding in self._embedded:  # it moves to the end: of a slice that is asked for again and again there is one
+        if (
+            request.embedding in self._embedded
+        ):  # it moves to the end: of a slice that is asked for again and again there is one
             self._embedded.remove(request.embedding)
         self._embedded.append(request.embedding)
 
@@ -370,17 +404,23 @@ class Session:
         self._worker.submit(kind, make)
         self.working.emit(True)
 
-    def trickle(self, steps: Generator[None, None, None], *, whole: bool = False) -> None:
-        """Run small work on the main thread, one step a turn of the event loop; `whole`: an edit, not to be left half done."""
-        self._worker.trickle(steps, whole=whole)
+    def run_in_event_loop(
+        self, steps: Generator[None, None, None], *, atomic: bool = False
+    ) -> None:
+        """Run small work on the main thread, one step a turn of the event loop; `atomic`: an edit, not to be left half done."""
+        self._worker.run_in_event_loop(steps, atomic=atomic)
 
     def _receive(self, report: Report) -> None:
-        if report.kind == "prefetch":  # nobody asked for it; what is wrong with a slice is told when it is segmented
+        if (
+            report.kind == "prefetch"
+        ):  # nobody asked for it; what is wrong with a slice is told when it is segmented
             return
         if report.state == "progress":
             self.progressed.emit(report.value)
             return
-        self.working.emit(self._worker.busy())  # before a receiver opens a dialog, behind which the bar would stand
+        self.working.emit(
+            self._worker.busy()
+        )  # before a receiver opens a dialog, behind which the bar would stand
         if report.state == "failed":
             tell(report.value)
             self.status.emit(str(report.value))
@@ -391,14 +431,18 @@ class Session:
 
     def _on_loaded(self, model: ModelInfo) -> None:
         self._set_aside_garbage()
-        if self.model_state != f"Runs on {model.device}":  # else it was only reminded of what it was taught
+        if (
+            self.model_state != f"Runs on {model.device}"
+        ):  # else it was only reminded of what it was taught
             clicks_only = self.checkpoint is not None and self.checkpoint.prompts_only
-            self.status.emit(f"Ready on {model.device}{' for clicks and boxes: point at an object' if clicks_only else ''}.")
+            self.status.emit(
+                f"Ready on {model.device}{' for clicks and boxes: point at an object' if clicks_only else ''}."
+            )
         self._show_model(f"Runs on {model.device}")
 
     def _set_aside_garbage(self) -> None:
         if self._garbage is None and (viewer := self._viewer()) is not None:
-            self._garbage = Garbage(viewer, self.ended, self.trickle)
+            self._garbage = Garbage(viewer, self.ended, self.run_in_event_loop)
         if self._garbage is not None:
             self._garbage.set_aside()
 
@@ -413,7 +457,7 @@ class Session:
 
     def write(self, result: Segmentation) -> None:
         """Put a segmentation into the labels layer of its image, bit by bit."""
-        self.trickle(self._write_steps(result), whole=True)
+        self.run_in_event_loop(self._write_steps(result), atomic=True)
 
     def _write_steps(self, result: Segmentation) -> Generator[None, None, None]:
         request = result.request
@@ -423,16 +467,23 @@ class Session:
         labels, outside = result.on_plane()
         keep = partial(self._left_alone, output.layer, request, labels, outside)
         joins = request.follows(self._last)  # one drag of the slider is one undo step
-        yield from output.write_steps(request.plane, labels, ids, replace_edits=self.replace_edits, joins=joins, keep=keep)
+        yield from output.write_steps(
+            request.plane, labels, ids, replace_edits=self.replace_edits, joins=joins, keep=keep
+        )
         self._last = replace(request, data=None)
         self.note_embedded(request)
         if len(ids) == 1:
             output.layer.selected_label = ids[0]
-        reasons = {word: partial(protect, output.layer, request.plane) for word, protect in self.protections.items()}
+        reasons = {
+            word: partial(protect, output.layer, request.plane)
+            for word, protect in self.protections.items()
+        }
         refused = yield from output.refused_steps(request.plane, labels, reasons)
         self.status.emit(result.describe(refused))
         if self.prefetch and not self._worker.busy():
-            self._worker.submit("prefetch", partial(self._engine.prefetch_steps, request), idle=True)
+            self._worker.submit(
+                "prefetch", partial(self._engine.prefetch_steps, request), idle=True
+            )
 
     def _left_alone(
         self,
@@ -449,19 +500,24 @@ class Session:
             kept |= protect(layer, request.plane, rows, current)
         if not self.replace_edits:
             others = ~np.isin(current, [0, *family(self.classes, request.classes)])
-            for spec in request.classes:  # a class goes before those it is over, also where they were written already
+            for spec in (
+                request.classes
+            ):  # a class goes before those it is over, also where they were written already
                 below = [c.id for c in self.classes if c.name in spec.over]
                 others &= ~((labels[rows] == spec.id) & np.isin(current, below))
             kept |= others
         return kept
 
     def output(self, request: SliceRequest) -> OrganelleLabels | None:
-        """Give the labels layer that takes the answer to a request; None when its image is gone."""
-        viewer, image = self._viewer(), self._sources.layer(request.volume)
+        """Return the labels layer that takes the answer to a request; None when its image is gone."""
+        viewer = self._viewer()
+        image = self._sources.layer(request.volume)
         if viewer is None or image is None or image not in viewer.layers:
             return None
         self.about_to_write.emit(image)
-        return self.outputs.for_image(viewer, image, request.classes, typed=self._sources.typed_size(image))
+        return self.outputs.for_image(
+            viewer, image, request.classes, typed=self._sources.typed_size(image)
+        )
 
     def _on_opened(self, layers: list[LayerData]) -> None:
         if (viewer := self._viewer()) is None:
@@ -470,7 +526,9 @@ class Session:
         images = [layer for layer in added if isinstance(layer, Image)]
         if images:
             self.choose_image(images[0])
-            self.status.emit(f"'{images[0].name}' is open. Pick a class, and segment the slice shown.")
+            self.status.emit(
+                f"'{images[0].name}' is open. Pick a class, and segment the slice shown."
+            )
 
     # What happens in the viewer
 

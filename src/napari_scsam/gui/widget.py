@@ -26,7 +26,15 @@ from napari_scsam.gui.tools.download import Getting
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.save_model import SavingModel
 from napari_scsam.gui.tools.segment import Segmenting
-from napari_scsam.gui.tools.shortcuts import CARRY, CORRECT, OTHER_SIDE, PROMPT, REVIEW, SEGMENT, register_shortcuts
+from napari_scsam.gui.tools.shortcuts import (
+    CORRECT,
+    OTHER_SIDE,
+    PROMPT,
+    PROPAGATE,
+    REVIEW,
+    SEGMENT,
+    register_shortcuts,
+)
 from napari_scsam.gui.tools.undo import Undoing
 from napari_scsam.gui.workarounds.canvas_guard import keep_to_own_canvas
 from napari_scsam.gui.workarounds.field_keys import keep_keys_in_fields
@@ -52,16 +60,20 @@ class ScSAMWidget(QWidget):
         self._viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         keep_to_own_canvas(self._viewer)
         self._session = Session.of(self._viewer)
-        self._prompting, self._segmenting = self._session.part(Prompting), self._session.part(Segmenting)
+        self._prompting = self._session.part(Prompting)
+        self._segmenting = self._session.part(Segmenting)
         self._session.part(Undoing)
-        self.volume, self.model, self.segment = VolumePanel(), ModelPanel(), SegmentPanel(SEGMENT.shown_key)
+        self.volume = VolumePanel()
+        self.model = ModelPanel()
+        self.segment = SegmentPanel(SEGMENT.shown_key)
         self.correct = CorrectPanel({name: action.shown_key for name, action in CORRECT.items()})
         self._correcting = Correcting.of(self._session)
         self._links = Links(self._session)
         self.desk = ProjectDesk(self._session, self._links, REVIEW.shown_key)
-        self.prompt = PromptPanel(PROMPT.shown_key, OTHER_SIDE.shown_key, CARRY.shown_key)
+        self.prompt = PromptPanel(PROMPT.shown_key, OTHER_SIDE.shown_key, PROPAGATE.shown_key)
         self.work = WorkBar()
-        self.scroller, self.column = QScrollArea(), QWidget()
+        self.scroller = QScrollArea()
+        self.column = QWidget()
         self._lay_out()
         keep_keys_in_fields(self)
         scroll_past_fields(self.column)
@@ -90,12 +102,24 @@ class ScSAMWidget(QWidget):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Be wide enough for the panels; what does not fit in height is scrolled to."""
-        width = self.column.minimumSizeHint().width() + self.scroller.verticalScrollBar().sizeHint().width()
+        width = (
+            self.column.minimumSizeHint().width()
+            + self.scroller.verticalScrollBar().sizeHint().width()
+        )
         return QSize(width, super().minimumSizeHint().height())
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self.column)
-        panels = (self.desk.project, self.volume, self.model, self.segment, self.prompt, self.correct, self.desk.review, self.desk.export)
+        panels = (
+            self.desk.project,
+            self.volume,
+            self.model,
+            self.segment,
+            self.prompt,
+            self.correct,
+            self.desk.review,
+            self.desk.export,
+        )
         for panel in panels:
             layout.addWidget(panel)
         layout.addStretch(1)
@@ -122,29 +146,31 @@ class ScSAMWidget(QWidget):
         self.segment.segment_asked.connect(self._segmenting.go)
         self.segment.scope_chosen.connect(self._segmenting.choose_scope)
         self.segment.range_chosen.connect(self._segmenting.choose_range)
-        self.segment.shift_chosen.connect(self._segmenting.be_stricter)
+        self.segment.shift_chosen.connect(self._segmenting.set_threshold_offset)
         self.work.cancel_asked.connect(self._cancel)
         self.segment.replace_changed.connect(session.replace_edits_too)
         self.segment.prefetch_changed.connect(session.embed_neighbours_too)
-        self.segment.careful_changed.connect(session.be_careful)
+        self.segment.tta_changed.connect(session.set_tta)
 
         self._connect_prompts()
 
     def _connect_prompts(self) -> None:
-        panel, prompting = self.prompt, self._prompting
+        panel = self.prompt
+        prompting = self._prompting
         panel.toggled_by_user.connect(prompting.toggle)
         panel.tool_chosen.connect(prompting.use)
         panel.side_chosen.connect(prompting.mark_inside)
         panel.target_chosen.connect(prompting.aim)
         panel.accept_asked.connect(prompting.accept)
         panel.drop_asked.connect(prompting.drop)
-        panel.carry_asked.connect(prompting.carry)
-        panel.reach_changed.connect(prompting.carry_at_most)
+        panel.propagate_asked.connect(prompting.carry)
+        panel.reach_changed.connect(prompting.limit_propagation)
         panel.end_asked.connect(prompting.go_to)
         panel.teach_asked.connect(prompting.teach)
 
     def _connect_session(self) -> None:
-        session, links = self._session, self._links
+        session = self._session
+        links = self._links
         links.add(session.status, self.work.show_status)
         links.add(session.unsaid, self.work.forget_status)
         links.add(session.progressed, self.work.show_progress)
@@ -158,7 +184,9 @@ class ScSAMWidget(QWidget):
             links.add(getattr(self._viewer.layers.events, name), self._show_layers)
 
     def _connect_correcting(self) -> None:
-        correcting, panel, links = self._correcting, self.correct, self._links
+        correcting = self._correcting
+        panel = self.correct
+        links = self._links
         panel.tool_asked.connect(correcting.arm)
         panel.reach_changed.connect(lambda by: correcting.choose(by=by))
         panel.smallest_changed.connect(lambda smallest: correcting.choose(smallest=smallest))
@@ -172,7 +200,9 @@ class ScSAMWidget(QWidget):
         self._show_correcting()
 
     def _connect_getting(self) -> None:
-        getting, button, links = self._session.part(Getting), self.model.get, self._links
+        getting = self._session.part(Getting)
+        button = self.model.get
+        links = self._links
         button.opened.connect(lambda: button.show_downloads(getting.listed()))
         button.asked.connect(getting.get)
         links.add(getting.progressed, partial(self.work.show_progress, who=DOWNLOAD))
@@ -182,14 +212,22 @@ class ScSAMWidget(QWidget):
     def _cancel(self) -> None:
         """Cancel whatever works."""
         getting = self._session.part(Getting)
-        cancels = {NETWORK: self._segmenting.cancel, TOOLS: self._correcting.cancel, DOWNLOAD: getting.cancel}
+        cancels = {
+            NETWORK: self._segmenting.cancel,
+            TOOLS: self._correcting.cancel,
+            DOWNLOAD: getting.cancel,
+        }
         for who in tuple(self.work.at_work):
             cancels[who]()
 
     def _show_correcting(self) -> None:
         found = self._correcting
         self.correct.show_choices(
-            whole=found.whole, reach=found.by, smallest=found.smallest, in_micrometres=found.in_micrometres, armed=found.armed
+            whole=found.whole,
+            reach=found.by,
+            smallest=found.smallest,
+            in_micrometres=found.in_micrometres,
+            armed=found.armed,
         )
         self.correct.show_locks(found.locks)
 
@@ -199,7 +237,9 @@ class ScSAMWidget(QWidget):
         self.model.show_checkpoints(infos)
         if self._session.checkpoint is None and infos:
             default = find_checkpoint()
-            self._session.choose_checkpoint(next((info for info in infos if info.path == default), infos[0]))
+            self._session.choose_checkpoint(
+                next((info for info in infos if info.path == default), infos[0])
+            )
         self._show_checkpoint()
         self._show_layers()
 
@@ -212,10 +252,13 @@ class ScSAMWidget(QWidget):
         self._show_image()
 
     def _show_image(self) -> None:
-        session, image = self._session, self._session.image
+        session = self._session
+        image = self._session.image
         flat = image is not None and image.ndim == 2
         self.volume.show_chosen(image)
-        self.volume.show_size(session.voxel_size, session.explain_voxel_size(), flat=flat, possible=image is not None)
+        self.volume.show_size(
+            session.voxel_size, session.explain_voxel_size(), flat=flat, possible=image is not None
+        )
         self.volume.show_contrast(shown=session.contrast is not None, possible=image is not None)
 
     def _show_checkpoint(self) -> None:
@@ -230,11 +273,18 @@ class ScSAMWidget(QWidget):
             self._show_image()
 
     def _show_choices(self) -> None:
-        session, segmenting = self._session, self._segmenting
-        switches = {"replace": session.replace_edits, "prefetch": session.prefetch, "careful": session.careful}
+        session = self._session
+        segmenting = self._segmenting
+        switches = {
+            "replace": session.replace_edits,
+            "prefetch": session.prefetch,
+            "tta": session.tta,
+        }
         self.segment.show_choices(session.chosen, **switches)
         self.segment.show_shift(segmenting.shift)
-        self.segment.show_scope(segmenting.scope, segmenting.first, segmenting.last, segmenting.depth)
+        self.segment.show_scope(
+            segmenting.scope, segmenting.first, segmenting.last, segmenting.depth
+        )
         self._show_prompts()
 
     def _show_prompts(self) -> None:

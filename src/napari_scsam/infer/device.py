@@ -17,7 +17,8 @@ def choose_device(name: str = "auto") -> torch.device:
     UserError
         When the device asked for is not there; ``"auto"`` always finds one.
     """
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    cuda = torch.cuda.is_available()
+    mps = torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     try:
@@ -42,5 +43,7 @@ def precision(device: torch.device) -> contextlib.AbstractContextManager[object]
 
 def has_bfloat16() -> bool:
     """Whether this CPU multiplies bfloat16 in hardware (AVX-512 BF16, AMX); elsewhere it would be slower than float32."""
-    able: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch cannot tell
+    able: dict[str, object] = getattr(
+        torch.cpu, "get_capabilities", dict
+    )()  # older versions of torch cannot tell
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))

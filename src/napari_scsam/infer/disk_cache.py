@@ -54,14 +54,15 @@ class DiskCache:
     """
 
     def __init__(self, root: Path, limit: int) -> None:
-        self.root, self.limit = root, limit
+        self.root = root
+        self.limit = limit
         self.trouble = ""
         """Why nothing is written any more; empty while all is well."""
         self._unseen = limit
         """Bytes written since the folder was last looked over; at first nobody knows."""
 
     def get(self, name: str, tile: int, cells: tuple[int, int]) -> Values | None:
-        """Give a tile's C×h×w values, h×w of them as `cells` says, or None when they are not there, cut off or damaged."""
+        """Return a tile's C×h×w values, h×w of them as `cells` says, or None when they are not there, cut off or damaged."""
         header = self.root / name / "zarr.json"
         if not header.is_file():
             return None
@@ -70,7 +71,11 @@ class DiskCache:
             os.utime(header)
         except READ_ERRORS:
             return None
-        whole = values.dtype == np.float16 and values.shape[1:] == cells and bool(np.isfinite(values).all())
+        whole = (
+            values.dtype == np.float16
+            and values.shape[1:] == cells
+            and bool(np.isfinite(values).all())
+        )
         return values if whole else None
 
     def put(self, name: str, tile: int, tiles: int, values: Values) -> None:
@@ -86,7 +91,11 @@ class DiskCache:
                     self._trim()
         except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
             self.trouble = getattr(error, "strerror", None) or str(error)
-            log.warning("embeddings are no longer kept in %s (%s); going on without", self.root, self.trouble)
+            log.warning(
+                "embeddings are no longer kept in %s (%s); going on without",
+                self.root,
+                self.trouble,
+            )
 
     def _write(self, folder: Path, tile: int, tiles: int, values: Values) -> None:
         try:
@@ -100,7 +109,12 @@ class DiskCache:
 
     def _trim(self) -> None:
         """Throw out slices, the longest unused first, until there is room."""
-        found = sorted((used, size, folder) for folder in self.root.iterdir() if folder.is_dir() for used, size in [_weigh(folder)])
+        found = sorted(
+            (used, size, folder)
+            for folder in self.root.iterdir()
+            if folder.is_dir()
+            for used, size in [_weigh(folder)]
+        )
         total = sum(size for _, size, _ in found)
         for _, size, folder in found[:-1]:
             if total <= TRIM_TO * self.limit:
@@ -110,7 +124,7 @@ class DiskCache:
         self._unseen = 0
 
     def bytes(self, name: str = "*") -> int:
-        """Give the bytes that a slice takes, or all of them."""
+        """Return the bytes that a slice takes, or all of them."""
         return sum(_weigh(folder)[1] for folder in self.root.glob(name) if folder.is_dir())
 
 
@@ -121,7 +135,10 @@ def _open(folder: Path, tiles: int, shape: tuple[int, ...]) -> ZarrArray:
         if array.shape == (tiles, *shape) and array.dtype == np.float16:
             return array
     in_shard = max(1, min(tiles, SHARD_BYTES // (2 * int(np.prod(shape)))))
-    codecs: Any = [BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle", typesize=2), Crc32cCodec()]
+    codecs: Any = [
+        BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle", typesize=2),
+        Crc32cCodec(),
+    ]
     return zarr.create_array(
         folder,
         shape=(tiles, *shape),
@@ -145,7 +162,7 @@ def _weigh(folder: Path) -> tuple[float, int]:
 
 
 def default_cache() -> DiskCache | None:
-    """Give the user's cache, as large as ``NAPARI_SCSAM_CACHE_GB`` says; None when that is 0.
+    """Return the user's cache, as large as ``NAPARI_SCSAM_CACHE_GB`` says; None when that is 0.
 
     Raises
     ------
@@ -158,5 +175,7 @@ def default_cache() -> DiskCache | None:
     except ValueError:
         gigabytes = -1.0
     if not 0 <= gigabytes < float("inf"):
-        raise UserError(f"{CACHE_LIMIT_VARIABLE} is {text!r}; set it to the gigabytes that embeddings may take on disk, or 0 for none")
+        raise UserError(
+            f"{CACHE_LIMIT_VARIABLE} is {text!r}; set it to the gigabytes that embeddings may take on disk, or 0 for none"
+        )
     return DiskCache(cache_folder() / "embeddings", int(gigabytes * 1e9)) if gigabytes else None

@@ -24,7 +24,8 @@ class EmbeddingCache:
     """
 
     def __init__(self, limit: int = DEFAULT_BYTES) -> None:
-        self.limit, self.size = limit, 0
+        self.limit = limit
+        self.size = 0
         self._entries: OrderedDict[Hashable, Embedding] = OrderedDict()
         self._lock = Lock()
 
@@ -34,8 +35,10 @@ class EmbeddingCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, keys: Sequence[Hashable], compute: Callable[[list[int]], Embedding]) -> list[Embedding]:
-        """Give the embeddings of some keys.
+    def get(
+        self, keys: Sequence[Hashable], compute: Callable[[list[int]], Embedding]
+    ) -> list[Embedding]:
+        """Return the embeddings of some keys.
 
         Parameters
         ----------
@@ -63,7 +66,7 @@ class EmbeddingCache:
             self.size -= bytes_of(self._entries.popitem(last=False)[1])
 
     def has_room(self, count: int) -> bool:
-        """Tell whether so many embeddings fit, if they are as large as those that are there."""
+        """Return whether so many embeddings fit, if they are as large as those that are there."""
         return count * self.size <= self.limit * len(self)
 
     def clear(self) -> None:
@@ -80,9 +83,15 @@ def bytes_of(embedding: Embedding) -> int:
 def split(batch: Embedding) -> list[Embedding]:
     """Take B images apart; each has memory of its own, so that forgetting one frees it."""
     count = len(batch.fused)
-    return [Embedding(*(t[i : i + 1].clone() if count > 1 else t for t in batch)) for i in range(count)]
+    return [
+        Embedding(*(t[i : i + 1].clone() if count > 1 else t for t in batch)) for i in range(count)
+    ]
 
 
 def join(embeddings: Sequence[Embedding]) -> Embedding:
     """Put images together to one batch."""
-    return embeddings[0] if len(embeddings) == 1 else Embedding(*(torch.cat(parts) for parts in zip(*embeddings, strict=True)))
+    return (
+        embeddings[0]
+        if len(embeddings) == 1
+        else Embedding(*(torch.cat(parts) for parts in zip(*embeddings, strict=True)))
+    )

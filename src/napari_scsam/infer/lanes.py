@@ -27,7 +27,7 @@ def lanes() -> int:
 
 @contextmanager
 def side_by_side(count: int) -> Iterator[Callable[[Callable[[T], R], Sequence[T]], list[R]]]:
-    """Give a way to do the same to a few things at once, on `count` Python threads that share torch's.
+    """Return a way to do the same to a few things at once, on `count` Python threads that share torch's.
 
     Yields
     ------

@@ -12,9 +12,9 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import torch
 
-from napari_scsam.config import Progress
 from napari_scsam.infer.lanes import lanes
 from napari_scsam.infer.tiling import MULTIPLE
+from napari_scsam.steps import Progress
 
 TILES_IN_A_BATCH = {"cuda": 8}
 """A GPU is busier with several tiles in a batch; a CPU takes them side by side."""
@@ -24,7 +24,8 @@ SMALLEST_TILE = 128
 WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 """How devices other than CUDA say it, inside a `RuntimeError`."""
 
-MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
+MMAP_THRESHOLD = -3
+TRIM_THRESHOLD = -1
 """Names of glibc's settings for `mallopt`."""
 
 HELD = 256 << 20
@@ -39,7 +40,9 @@ P = ParamSpec("P")
 @cache
 def hold_memory() -> None:
     """Let glibc keep the memory of one layer for the next; having each page mapped anew takes a seventh of the time on a CPU."""
-    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):  # other C libraries have none
+    if sys.platform == "linux" and (
+        mallopt := getattr(ctypes.CDLL(None), "mallopt", None)
+    ):  # other C libraries have none
         mallopt(MMAP_THRESHOLD, 32 << 20)  # the most that it takes
         mallopt(TRIM_THRESHOLD, HELD)
 
@@ -53,8 +56,8 @@ class Loaded(Protocol):
 S = TypeVar("S", bound=Loaded)
 
 
-def with_less_if_need_be(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Make a method that runs out of memory halve its load and begin anew."""
+def retry_smaller_on_oom(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """Create a method that runs out of memory halve its load and begin anew."""
 
     @wraps(method)
     def tried(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -79,11 +82,14 @@ class Load:
     """
 
     def __init__(self, device: torch.device, tile: int) -> None:
-        self.device, self.tile = device, tile
+        self.device = device
+        self.tile = tile
         self.batch = TILES_IN_A_BATCH.get(device.type, 1)
         self.lanes = lanes() if device.type == "cpu" else 1
 
-    def steps(self, make: Callable[[], Generator[Progress, None, T]]) -> Generator[Progress, None, T]:
+    def steps(
+        self, make: Callable[[], Generator[Progress, None, T]]
+    ) -> Generator[Progress, None, T]:
         """Do long work; when memory runs out, halve the load and begin it anew."""
         while True:
             try:
@@ -94,7 +100,9 @@ class Load:
 
     def halve(self, error: Exception) -> str:
         """Halve the batch, then the lanes, then the tile; another error, or one that nothing is left to halve for, is raised again."""
-        if not is_out_of_memory(error) or (self.batch * self.lanes == 1 and self.tile // 2 < SMALLEST_TILE):
+        if not is_out_of_memory(error) or (
+            self.batch * self.lanes == 1 and self.tile // 2 < SMALLEST_TILE
+        ):
             raise error
         if self.batch > 1:
             self.batch //= 2
@@ -115,7 +123,7 @@ class Load:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether a device, or the computer, had no memory left."""
+    """Return whether a device, or the computer, had no memory left."""
     told = isinstance(error, RuntimeError) and any(words in str(error).lower() for words in WORDS)
     return told or isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)
 

@@ -34,11 +34,16 @@ def agreement(truth: Patch, answer: Patch) -> float:
     return float((ours & theirs).sum() / (ours | theirs).sum())
 
 
-def on_one_frame(first: Patch, second: Patch) -> tuple[tuple[NDArray[np.bool_], NDArray[np.bool_]], tuple[int, int]]:
+def on_one_frame(
+    first: Patch, second: Patch
+) -> tuple[tuple[NDArray[np.bool_], NDArray[np.bool_]], tuple[int, int]]:
     """Pad two masks to the smallest rectangle that holds both; gives them and its corner (y, x)."""
     x0, y0 = np.minimum(first.box[:2], second.box[:2]).tolist()
     x1, y1 = np.maximum(first.box[2:], second.box[2:]).tolist()
-    ours, theirs = (np.pad(p.mask, ((p.y - y0, y1 - p.box[3]), (p.x - x0, x1 - p.box[2]))) for p in (first, second))
+    ours, theirs = (
+        np.pad(p.mask, ((p.y - y0, y1 - p.box[3]), (p.x - x0, x1 - p.box[2])))
+        for p in (first, second)
+    )
     return (ours, theirs), (y0, x0)
 
 
@@ -51,7 +56,7 @@ def crop(patch: Patch) -> Patch:
     return Patch(inside, patch.y + int(rows[0]), patch.x + int(columns[0]))
 
 
-def without_crumbs(patch: Patch, points: Sequence[tuple[float, float]] = ()) -> Patch:
+def remove_small_components(patch: Patch, points: Sequence[tuple[float, float]] = ()) -> Patch:
     """Leave out regions that are small beside the largest, unless one of the points (x, y) of the slice lies in them."""
     numbers, count = ndimage.label(patch.mask, EIGHT_NEIGHBOURS)
     if count < 2:
@@ -59,7 +64,8 @@ def without_crumbs(patch: Patch, points: Sequence[tuple[float, float]] = ()) -> 
     sizes = np.bincount(numbers.ravel())
     kept = sizes >= CRUMB * sizes[1:].max()
     for x, y in points:
-        row, column = round(y) - patch.y, round(x) - patch.x
+        row = round(y) - patch.y
+        column = round(x) - patch.x
         if 0 <= row < numbers.shape[0] and 0 <= column < numbers.shape[1]:
             kept[numbers[row, column]] = True
     kept[0] = False

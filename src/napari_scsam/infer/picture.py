@@ -15,7 +15,12 @@ from napari_scsam.config import ClassSpec
 MARGIN = 4
 
 
-def overlay(grey: NDArray[np.float32], labels: NDArray[Any], classes: Sequence[ClassSpec], opacity: float = 0.45) -> NDArray[np.uint8]:
+def overlay(
+    grey: NDArray[np.float32],
+    labels: NDArray[Any],
+    classes: Sequence[ClassSpec],
+    opacity: float = 0.45,
+) -> NDArray[np.uint8]:
     """Lay class colours over a slice.
 
     Parameters
@@ -43,15 +48,19 @@ def rgb(colour: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def save_picture(path: Path, grey: NDArray[np.float32], labels: NDArray[Any], classes: Sequence[ClassSpec]) -> None:
+def save_picture(
+    path: Path, grey: NDArray[np.float32], labels: NDArray[Any], classes: Sequence[ClassSpec]
+) -> None:
     """Write the slice beside itself with its labels, and a legend under both."""
-    plain, coloured = overlay(grey, labels, ()), overlay(grey, labels, classes)
+    plain = overlay(grey, labels, ())
+    coloured = overlay(grey, labels, classes)
     height, width = grey.shape
     legend = 18
     canvas = Image.new("RGB", (2 * width + MARGIN, height + legend), "white")
     canvas.paste(Image.fromarray(plain), (0, 0))
     canvas.paste(Image.fromarray(coloured), (width + MARGIN, 0))
-    draw, x = ImageDraw.Draw(canvas), MARGIN
+    draw = ImageDraw.Draw(canvas)
+    x = MARGIN
     for spec in classes:
         draw.rectangle((x, height + 5, x + 10, height + 14), fill=spec.colour)
         draw.text((x + 14, height + 4), spec.name, fill="black")

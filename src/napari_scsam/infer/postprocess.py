@@ -14,17 +14,19 @@ from napari_scsam.config import ClassSpec
 
 
 def label_dtype(classes: Sequence[ClassSpec]) -> np.dtype[np.unsignedinteger]:
-    """Give the smallest unsigned type that holds every class id."""
+    """Return the smallest unsigned type that holds every class id."""
     return np.min_scalar_type(max(c.id for c in classes))
 
 
 def written_as(spec: ClassSpec, wanted: Sequence[ClassSpec]) -> int:
-    """Give the label value of a class: its own, that of the class it is a part of, or 0 when neither is wanted."""
+    """Return the label value of a class: its own, that of the class it is a part of, or 0 when neither is wanted."""
     ids = {c.name: c.id for c in wanted}
     return ids.get(spec.name, ids.get(spec.part_of, 0))
 
 
-def keep_only(labels: NDArray[Any], classes: Sequence[ClassSpec], wanted: Sequence[ClassSpec]) -> NDArray[Any]:
+def keep_only(
+    labels: NDArray[Any], classes: Sequence[ClassSpec], wanted: Sequence[ClassSpec]
+) -> NDArray[Any]:
     """Turn labels of all classes (Y×X) into what `label_map` gives for the `wanted` ones, by a look-up."""
     values = np.zeros(max(c.id for c in classes) + 1, labels.dtype)
     for spec in classes:
@@ -34,9 +36,12 @@ def keep_only(labels: NDArray[Any], classes: Sequence[ClassSpec], wanted: Sequen
 
 
 def label_map(
-    logits: NDArray[np.float32], classes: Sequence[ClassSpec], wanted: Sequence[ClassSpec], pixel: tuple[float, float] | None = None
+    logits: NDArray[np.float32],
+    classes: Sequence[ClassSpec],
+    wanted: Sequence[ClassSpec],
+    pixel: tuple[float, float] | None = None,
 ) -> NDArray[np.unsignedinteger]:
-    """Settle overlaps: each pixel gets its likeliest class, or background.
+    """Settle overlaps: each pixel gets its argmax_or_background class, or background.
 
     Parameters
     ----------
@@ -58,30 +63,52 @@ def label_map(
     """
     values = np.array([0, *(written_as(c, wanted) for c in classes)], label_dtype(classes))
     logits = with_precedence(logits, classes)
-    best = likeliest(logits)
+    best = argmax_or_background(logits)
     if pixel is not None:
-        enforce(best, logits, [([row], partial(out_of_reach, row, whole, reach, pixel)) for row, whole, reach in parts_of(classes)])
+        enforce(
+            best,
+            logits,
+            [
+                ([row], partial(out_of_reach, row, whole, reach, pixel))
+                for row, whole, reach in parts_of(classes)
+            ],
+        )
         area = pixel[0] * pixel[1]
-        families = [(family_of(spec, classes), spec.smallest / area) for spec in classes if spec.smallest]
-        enforce(best, logits, [(rows, partial(crumbs_of, rows, smallest)) for rows, smallest in families])
+        families = [
+            (family_of(spec, classes), spec.smallest / area) for spec in classes if spec.smallest
+        ]
+        enforce(
+            best,
+            logits,
+            [(rows, partial(crumbs_of, rows, smallest)) for rows, smallest in families],
+        )
     labels: NDArray[np.unsignedinteger] = values[best]
     return labels
 
 
-def with_precedence(logits: NDArray[np.float32], classes: Sequence[ClassSpec]) -> NDArray[np.float32]:
+def with_precedence(
+    logits: NDArray[np.float32], classes: Sequence[ClassSpec]
+) -> NDArray[np.float32]:
     """Take K×… logits of a class away where one is found that is `over` it; a copy if there is any such class, else what was given."""
-    pairs = [(row, other) for row, spec in enumerate(classes) for other, below in enumerate(classes) if below.name in spec.over]
+    pairs = [
+        (row, other)
+        for row, spec in enumerate(classes)
+        for other, below in enumerate(classes)
+        if below.name in spec.over
+    ]
     settled = logits.copy() if pairs else logits
     for row, other in pairs:
         settled[other][logits[row] > 0] = -np.inf
     return settled
 
 
-def likeliest(logits: NDArray[np.float32]) -> NDArray[np.unsignedinteger]:
-    """Give the row of the highest of K×… logits, counted from 1; 0 where none is above 0."""
+def argmax_or_background(logits: NDArray[np.float32]) -> NDArray[np.unsignedinteger]:
+    """Return the row of the highest of K×… logits, counted from 1; 0 where none is above 0."""
     highest = np.zeros(logits.shape[1:], np.float32)
     rows = np.zeros(logits.shape[1:], np.min_scalar_type(len(logits)))
-    for row, values in enumerate(logits, 1):  # several times quicker than an argmax over the first axis
+    for row, values in enumerate(
+        logits, 1
+    ):  # several times quicker than an argmax over the first axis
         np.copyto(rows, row, where=values > highest)
         np.maximum(highest, values, out=highest)
     return rows
@@ -91,7 +118,11 @@ Judge = Callable[[NDArray[np.unsignedinteger]], NDArray[np.bool_]]
 """Finds, in a Y×X map of rows counted from 1, the pixels that do not belong to what it judges."""
 
 
-def enforce(best: NDArray[np.unsignedinteger], logits: NDArray[np.float32], judged: Sequence[tuple[Sequence[int], Judge]]) -> None:
+def enforce(
+    best: NDArray[np.unsignedinteger],
+    logits: NDArray[np.float32],
+    judged: Sequence[tuple[Sequence[int], Judge]],
+) -> None:
     """Pass on what its judge finds of these rows, in place, until no judge finds any.
 
     All judge the same map before a pixel moves, so that their order does not matter. They judge again because a pixel
@@ -102,7 +133,9 @@ def enforce(best: NDArray[np.unsignedinteger], logits: NDArray[np.float32], judg
         pass_on(best, judge(best), logits, rows)
         return
     left = logits
-    while (found := [(rows, judge(best)) for rows, judge in judged]) and any(where.any() for _, where in found):
+    while (found := [(rows, judge(best)) for rows, judge in judged]) and any(
+        where.any() for _, where in found
+    ):
         left = left.copy() if left is logits else left
         for rows, where in found:
             for row in rows:
@@ -110,32 +143,49 @@ def enforce(best: NDArray[np.unsignedinteger], logits: NDArray[np.float32], judg
         pass_on(best, np.any([where for _, where in found], axis=0), left, [])
 
 
-def pass_on(best: NDArray[np.unsignedinteger], where: NDArray[np.bool_], logits: NDArray[np.float32], rows: Sequence[int]) -> None:
-    """Give the pixels of a Y×X mask to the likeliest class that is not of these rows of the K×Y×X logits, in place."""
+def pass_on(
+    best: NDArray[np.unsignedinteger],
+    where: NDArray[np.bool_],
+    logits: NDArray[np.float32],
+    rows: Sequence[int],
+) -> None:
+    """Return the pixels of a Y×X mask to the argmax_or_background class that is not of these rows of the K×Y×X logits, in place."""
     places = np.flatnonzero(where)  # a few of many: an index is quicker than the mask
     others = logits.reshape(len(logits), -1)[:, places]
     others[rows] = -np.inf
-    best.reshape(-1)[places] = likeliest(others)
+    best.reshape(-1)[places] = argmax_or_background(others)
 
 
 def parts_of(classes: Sequence[ClassSpec]) -> list[tuple[int, int, float]]:
-    """Give row, row of the whole, and reach of the parts that do not lie anywhere."""
+    """Return row, row of the whole, and reach of the parts that do not lie anywhere."""
     rows = {spec.name: row for row, spec in enumerate(classes)}
-    return [(row, rows[spec.part_of], spec.reach) for row, spec in enumerate(classes) if spec.reach and spec.part_of in rows]
+    return [
+        (row, rows[spec.part_of], spec.reach)
+        for row, spec in enumerate(classes)
+        if spec.reach and spec.part_of in rows
+    ]
 
 
 def family_of(spec: ClassSpec, classes: Sequence[ClassSpec]) -> list[int]:
-    """Give the rows of a class and of its parts."""
+    """Return the rows of a class and of its parts."""
     return [row for row, other in enumerate(classes) if spec.name in (other.name, other.part_of)]
 
 
-def out_of_reach(row: int, whole: int, reach: float, pixel: tuple[float, float], best: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
+def out_of_reach(
+    row: int,
+    whole: int,
+    reach: float,
+    pixel: tuple[float, float],
+    best: NDArray[np.unsignedinteger],
+) -> NDArray[np.bool_]:
     """Find the pixels of a part that lie too far from its whole."""
     far: NDArray[np.bool_] = (best == row + 1) & ~within(best == whole + 1, reach, pixel)
     return far
 
 
-def crumbs_of(rows: Sequence[int], smallest: float, best: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
+def crumbs_of(
+    rows: Sequence[int], smallest: float, best: NDArray[np.unsignedinteger]
+) -> NDArray[np.bool_]:
     """Find the regions of a class and its parts of fewer pixels than `smallest`."""
     return crumbs(np.isin(best, np.array(rows) + 1), smallest)
 

@@ -71,7 +71,7 @@ class Slice:
         return self.grey.shape[0] / self.shape[0], self.grey.shape[1] / self.shape[1]
 
     def seen(self, view: View) -> Slice:
-        """Give the slice in another view, which has embeddings of its own."""
+        """Return the slice in another view, which has embeddings of its own."""
         if view == AS_IT_IS:
             return self
         if view not in self.views:
@@ -85,15 +85,21 @@ class Slice:
 
     def grid(self, side: int) -> Grid:
         """Cut it into tiles with sides of at most so many model pixels."""
-        return self.grids.setdefault(side, Grid(self.grey, tile_grid((self.grey.shape[0], self.grey.shape[1]), side, HALO)))
+        return self.grids.setdefault(
+            side, Grid(self.grey, tile_grid((self.grey.shape[0], self.grey.shape[1]), side, HALO))
+        )
 
 
 def check_slice(pixels: NDArray[Any]) -> NDArray[Any]:
     """Let one grey slice of numbers pass."""
     if pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and pixels.dtype == np.uint8:
-        raise UserError(f"the image is colour (shape {pixels.shape}); convert it to grey first, EM has one channel")
+        raise UserError(
+            f"the image is colour (shape {pixels.shape}); convert it to grey first, EM has one channel"
+        )
     if pixels.ndim != 2:
-        raise UserError(f"the image has {pixels.ndim} axes (shape {pixels.shape}); give one slice with two")
+        raise UserError(
+            f"the image has {pixels.ndim} axes (shape {pixels.shape}); give one slice with two"
+        )
     if pixels.size == 0:
         raise UserError(f"the image is empty (shape {pixels.shape}); choose one with pixels")
     if pixels.dtype.kind not in "uif":
@@ -110,5 +116,11 @@ def resample(maps: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.fl
     """Resize K×Y×X to a shape (Y, X), bilinear, antialiased when it shrinks."""
     if shape == maps.shape[1:]:
         return maps
-    resized = F.interpolate(torch.from_numpy(np.ascontiguousarray(maps))[None], shape, mode="bilinear", antialias=True, align_corners=False)
+    resized = F.interpolate(
+        torch.from_numpy(np.ascontiguousarray(maps))[None],
+        shape,
+        mode="bilinear",
+        antialias=True,
+        align_corners=False,
+    )
     return resized[0].numpy()

@@ -56,10 +56,14 @@ class PromptAnswer:
     def holds(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which of P×2 or N×P×2 points (x, y), in pixels of the slice, lie in their object's mask: N×P."""
         points = np.broadcast_to(points, (len(self.window), *points.shape[-2:]))
-        columns, rows = (np.rint(points[..., a]).astype(int) - self.part[1 - a].start for a in (0, 1))
+        columns, rows = (
+            np.rint(points[..., a]).astype(int) - self.part[1 - a].start for a in (0, 1)
+        )
         height, width = self.window.shape[1:]
         seen = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-        values = self.window[np.arange(len(points))[:, None], rows.clip(0, height - 1), columns.clip(0, width - 1)]
+        values = self.window[
+            np.arange(len(points))[:, None], rows.clip(0, height - 1), columns.clip(0, width - 1)
+        ]
         held: NDArray[np.bool_] = seen & (values > 0)
         return held
 
@@ -69,7 +73,9 @@ class PromptAnswer:
         return canvas
 
 
-def prompt_answer(logits: Tensor, quality: Tensor, tile: Tile, shape: tuple[int, int], zoom: tuple[float, float]) -> PromptAnswer:
+def prompt_answer(
+    logits: Tensor, quality: Tensor, tile: Tile, shape: tuple[int, int], zoom: tuple[float, float]
+) -> PromptAnswer:
     """Bring a tile's answer to the slice; only the tile's part is resampled.
 
     Parameters
@@ -84,10 +90,15 @@ def prompt_answer(logits: Tensor, quality: Tensor, tile: Tile, shape: tuple[int,
         Model pixels to one image pixel, (y, x).
     """
     maps = logits.float().cpu()[:, None]
-    part = covered(tile.y, tile.height, zoom[0], shape[0]), covered(tile.x, tile.width, zoom[1], shape[1])
+    part = (
+        covered(tile.y, tile.height, zoom[0], shape[0]),
+        covered(tile.x, tile.width, zoom[1], shape[1]),
+    )
     middles = [(torch.arange(p.start, p.stop) + 0.5) * z for p, z in zip(part, zoom, strict=True)]
     window = sample_tile(maps, tile, middles[0], middles[1], "border")[:, 0].numpy()
-    small = F.interpolate(maps, (tile.height // MASK_STRIDE, tile.width // MASK_STRIDE), mode="area")
+    small = F.interpolate(
+        maps, (tile.height // MASK_STRIDE, tile.width // MASK_STRIDE), mode="area"
+    )
     return PromptAnswer(shape, part, window, quality.float().cpu().numpy(), tile, small)
 
 
@@ -106,8 +117,13 @@ def mask_prompt(earlier: PromptAnswer, tile: Tile, shape: tuple[int, int], count
         )
     if earlier.tile == tile:
         return earlier.tile_logits
-    middles = [torch.arange(n // MASK_STRIDE) * MASK_STRIDE + MASK_STRIDE / 2 for n in (tile.height, tile.width)]
-    return sample_tile(earlier.tile_logits, earlier.tile, middles[0] + tile.y, middles[1] + tile.x, "zeros")
+    middles = [
+        torch.arange(n // MASK_STRIDE) * MASK_STRIDE + MASK_STRIDE / 2
+        for n in (tile.height, tile.width)
+    ]
+    return sample_tile(
+        earlier.tile_logits, earlier.tile, middles[0] + tile.y, middles[1] + tile.x, "zeros"
+    )
 
 
 def covered(start: int, size: int, zoom: float, limit: int) -> slice:
@@ -117,6 +133,9 @@ def covered(start: int, size: int, zoom: float, limit: int) -> slice:
 
 def sample_tile(maps: Tensor, tile: Tile, rows: Tensor, columns: Tensor, outside: str) -> Tensor:
     """Read N×1×h×w maps of a tile, bilinear, where rows and columns (in model pixels, 0.5 the first middle) cross."""
-    y, x = (2 * (rows - tile.y) / tile.height - 1, 2 * (columns - tile.x) / tile.width - 1)
-    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None].expand(len(maps), -1, -1, -1)
+    y = 2 * (rows - tile.y) / tile.height - 1
+    x = 2 * (columns - tile.x) / tile.width - 1
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None].expand(
+        len(maps), -1, -1, -1
+    )
     return F.grid_sample(maps, grid, mode="bilinear", padding_mode=outside, align_corners=False)

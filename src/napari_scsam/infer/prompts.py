@@ -55,15 +55,26 @@ class Prompts(NamedTuple):
         """Whether all of them lie in the tile."""
         return all(tile.contains(y, x) for x, y in self.corners().tolist())
 
-    def inside(self, tile: Tile, device: torch.device) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:
-        """Give the same in pixels of the tile."""
+    def inside(
+        self, tile: Tile, device: torch.device
+    ) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:
+        """Return the same in pixels of the tile."""
         offset = torch.tensor([tile.x, tile.y], dtype=torch.float32)
-        clicks = None if self.points is None or self.labels is None else ((self.points - offset).to(device), self.labels.to(device))
+        clicks = (
+            None
+            if self.points is None or self.labels is None
+            else ((self.points - offset).to(device), self.labels.to(device))
+        )
         boxes = None if self.boxes is None else (self.boxes - offset.repeat(2)).to(device)
         return clicks, boxes
 
 
-def prompt_tensors(points: ArrayLike | None, labels: ArrayLike | None, boxes: ArrayLike | None, zoom: tuple[float, float]) -> Prompts:
+def prompt_tensors(
+    points: ArrayLike | None,
+    labels: ArrayLike | None,
+    boxes: ArrayLike | None,
+    zoom: tuple[float, float],
+) -> Prompts:
     """Check prompts given in image pixels and scale them to model pixels.
 
     Raises
@@ -77,19 +88,29 @@ def prompt_tensors(points: ArrayLike | None, labels: ArrayLike | None, boxes: Ar
     clicks, marks = (None, None) if points is None else point_tensors(points, labels, scale)
     corners = None if boxes is None else box_tensor(boxes, scale)
     if clicks is not None and corners is not None and len(clicks) != len(corners):
-        raise UserError(f"{len(clicks)} sets of points and {len(corners)} boxes; give as many of each")
+        raise UserError(
+            f"{len(clicks)} sets of points and {len(corners)} boxes; give as many of each"
+        )
     return Prompts(clicks, marks, corners)
 
 
-def point_tensors(points: ArrayLike, labels: ArrayLike | None, scale: Tensor) -> tuple[Tensor, Tensor]:
+def point_tensors(
+    points: ArrayLike, labels: ArrayLike | None, scale: Tensor
+) -> tuple[Tensor, Tensor]:
     """Check points and labels; scale the points, whose coordinates are middles of pixels."""
     clicks = torch.as_tensor(np.asarray(points, np.float32))
     clicks = clicks[None] if clicks.ndim == 2 else clicks
     if clicks.ndim != 3 or clicks.shape[2] != 2 or not clicks.numel():
         raise UserError(f"points have shape {np.shape(points)}; give P×2 or N×P×2, each (x, y)")
-    marks = torch.ones(clicks.shape[:2]) if labels is None else torch.as_tensor(np.asarray(labels, np.float32))
+    marks = (
+        torch.ones(clicks.shape[:2])
+        if labels is None
+        else torch.as_tensor(np.asarray(labels, np.float32))
+    )
     if marks.numel() != clicks.shape[:2].numel():
-        raise UserError(f"{marks.numel()} labels do not fit {clicks.shape[:2].numel()} points; give one label a point")
+        raise UserError(
+            f"{marks.numel()} labels do not fit {clicks.shape[:2].numel()} points; give one label a point"
+        )
     return (clicks + 0.5) * scale - 0.5, marks.reshape(clicks.shape[:2])
 
 
@@ -107,13 +128,22 @@ def tile_for(prompts: Prompts, tiles: Sequence[Tile], shape: tuple[int, int]) ->
     What lies outside the slice counts as lying at its border.
     """
     places = prompts.corners().clamp(min=0).minimum(torch.tensor([shape[1] - 1, shape[0] - 1]))
-    low, high = places.min(0).values, places.max(0).values
+    low = places.min(0).values
+    high = places.max(0).values
     x, y = ((low + high) / 2).tolist()
-    holding = [t for t in tiles if t.contains(*low.flip(0).tolist()) and t.contains(*high.flip(0).tolist())]
+    holding = [
+        t for t in tiles if t.contains(*low.flip(0).tolist()) and t.contains(*high.flip(0).tolist())
+    ]
     if holding:
-        return min(holding, key=lambda t: max(abs(t.y + t.height / 2 - y) / t.height, abs(t.x + t.width / 2 - x) / t.width))
+        return min(
+            holding,
+            key=lambda t: max(
+                abs(t.y + t.height / 2 - y) / t.height, abs(t.x + t.width / 2 - x) / t.width
+            ),
+        )
     width, height = ((high - low) * 1.5).tolist()
-    height, width = _side(height, tiles[0].height, shape[0]), _side(width, tiles[0].width, shape[1])
+    height = _side(height, tiles[0].height, shape[0])
+    width = _side(width, tiles[0].width, shape[1])
     return Tile(_start(y, height, shape[0]), _start(x, width, shape[1]), height, width)
 
 

@@ -20,10 +20,11 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_scsam.config import Progress, VoxelSize
+from napari_scsam.config import VoxelSize
 from napari_scsam.infer.patch import Patch, agreement, on_one_frame, patch_of
 from napari_scsam.infer.tiling import Tile, cut
 from napari_scsam.metrics import EIGHT_NEIGHBOURS
+from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
     from napari_scsam.infer.predictor import Predictor
@@ -80,7 +81,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Carried:
+class Propagation:
     """Where an object was followed to."""
 
     sections: tuple[Section, ...]
@@ -92,8 +93,13 @@ class Carried:
 
 
 def carry_steps(
-    predictor: Predictor, first: Slice, start: Patch, beyond: Iterable[tuple[int, Slice]], count: int, limits: Limits | None = None
-) -> Generator[Progress, None, Carried]:
+    predictor: Predictor,
+    first: Slice,
+    start: Patch,
+    beyond: Iterable[tuple[int, Slice]],
+    count: int,
+    limits: Limits | None = None,
+) -> Generator[Progress, None, Propagation]:
     """Follow an object through neighbouring slices; yields after each, and closing it stops.
 
     Parameters
@@ -110,24 +116,32 @@ def carry_steps(
         When it counts as ended.
     """
     limits = limits or Limits()
-    predictor.look_at(first)
+    predictor.set_slice(first)
     answer = ask(predictor, start)
     border = best_border(answer, start)
     height = rise(answer, start, border)
-    model, last, sections = describe(predictor, first, start, answer.tile), start, list[Section]()
+    model = describe(predictor, first, start, answer.tile)
+    last = start
+    sections = list[Section]()
     for done, (position, slice_) in enumerate(beyond):
         yield Progress(done, count, f"carrying the object to slice {position}")
-        predictor.look_at(slice_)
+        predictor.set_slice(slice_)
         answer = ask(predictor, last)
         found = follow(answer, last, border, limits)
         overlap = agreement(last, found) if found.mask.any() else 0.0
-        similarity = float(model @ describe(predictor, slice_, found, answer.tile)) if found.mask.any() else 0.0
-        section = Section(position, found, overlap, similarity, rise(answer, found, border) / height)
+        similarity = (
+            float(model @ describe(predictor, slice_, found, answer.tile))
+            if found.mask.any()
+            else 0.0
+        )
+        section = Section(
+            position, found, overlap, similarity, rise(answer, found, border) / height
+        )
         if reason := ended(section, limits):
-            return Carried(tuple(sections), position, reason)
+            return Propagation(tuple(sections), position, reason)
         sections.append(section)
         last = found
-    return Carried(tuple(sections), None, "no more slices")
+    return Propagation(tuple(sections), None, "no more slices")
 
 
 def ended(section: Section, limits: Limits) -> str:
@@ -139,7 +153,9 @@ def ended(section: Section, limits: Limits) -> str:
     if section.similarity < limits.similarity:
         return f"it looks different ({100 * section.similarity:.0f} % alike)"
     if section.certainty < limits.certainty:
-        return f"the network is no longer sure ({100 * section.certainty:.0f} % as sure as at first)"
+        return (
+            f"the network is no longer sure ({100 * section.certainty:.0f} % as sure as at first)"
+        )
     return ""
 
 
@@ -154,9 +170,12 @@ def points_inside(patch: Patch, count: int = POINTS) -> list[tuple[int, int]]:
     depth = ndimage.distance_transform_edt(np.pad(patch.mask, 1))[1:-1, 1:-1]
     rows, columns = np.nonzero(depth >= DEEP * depth.max())
     first = int(depth[rows, columns].argmax())
-    chosen, distance = [first], np.full(rows.size, np.inf)
+    chosen = [first]
+    distance = np.full(rows.size, np.inf)
     for _ in range(min(count, rows.size) - 1):
-        distance = np.minimum(distance, np.hypot(rows - rows[chosen[-1]], columns - columns[chosen[-1]]))
+        distance = np.minimum(
+            distance, np.hypot(rows - rows[chosen[-1]], columns - columns[chosen[-1]])
+        )
         chosen.append(int(distance.argmax()))
     return [(patch.x + int(columns[i]), patch.y + int(rows[i])) for i in chosen]
 
@@ -165,7 +184,8 @@ def best_border(answer: PromptAnswer, wanted: Patch) -> float:
     """Find the logit above which the answer agrees best with the mask that the user accepted."""
     truth = on_part(wanted, answer)
     values = answer.window[0]
-    inside, outside = np.sort(values[truth]), np.sort(values[~truth])
+    inside = np.sort(values[truth])
+    outside = np.sort(values[~truth])
     hits = inside.size - np.searchsorted(inside, CUTS)
     extra = outside.size - np.searchsorted(outside, CUTS)
     return float(CUTS[int(np.argmax(hits / np.maximum(1, inside.size + extra)))])
@@ -186,7 +206,7 @@ def follow(answer: PromptAnswer, last: Patch, border: float, limits: Limits) -> 
 
 
 def rise(answer: PromptAnswer, patch: Patch, border: float) -> float:
-    """Give how far the logits inside a mask rise above the border, on average; at least a little."""
+    """Return how far the logits inside a mask rise above the border, on average; at least a little."""
     inside = answer.window[0][on_part(patch, answer)]
     return max(0.1, float(inside.mean()) - border) if inside.size else 0.1
 
@@ -194,17 +214,29 @@ def rise(answer: PromptAnswer, patch: Patch, border: float) -> float:
 def on_part(patch: Patch, answer: PromptAnswer) -> NDArray[np.bool_]:
     """Lay a mask onto the part of the slice that an answer is about."""
     rows, columns = answer.part
-    frame = Patch(np.zeros((rows.stop - rows.start, columns.stop - columns.start), bool), rows.start, columns.start)
+    frame = Patch(
+        np.zeros((rows.stop - rows.start, columns.stop - columns.start), bool),
+        rows.start,
+        columns.start,
+    )
     (laid, _), (y, x) = on_one_frame(patch, frame)
     height, width = frame.mask.shape
-    return laid[rows.start - y : rows.start - y + height, columns.start - x : columns.start - x + width]
+    return laid[
+        rows.start - y : rows.start - y + height, columns.start - x : columns.start - x + width
+    ]
 
 
 def describe(predictor: Predictor, slice_: Slice, patch: Patch, tile: Tile) -> Tensor:
-    """Give the mean feature under a mask, as a vector of unit length."""
+    """Return the mean feature under a mask, as a vector of unit length."""
     fused = predictor.embed(tile, slice_).fused[0].float()
     mask = np.zeros(slice_.shape, np.float32)
-    mask[patch.y : patch.y + patch.mask.shape[0], patch.x : patch.x + patch.mask.shape[1]] = patch.mask
-    small = F.interpolate(torch.from_numpy(mask)[None, None], slice_.grey.shape, mode="area")[0, 0].numpy()
-    share = F.adaptive_avg_pool2d(torch.from_numpy(cut(small, tile))[None, None], (fused.shape[1], fused.shape[2]))[0, 0]
+    mask[patch.y : patch.y + patch.mask.shape[0], patch.x : patch.x + patch.mask.shape[1]] = (
+        patch.mask
+    )
+    small = F.interpolate(torch.from_numpy(mask)[None, None], slice_.grey.shape, mode="area")[
+        0, 0
+    ].numpy()
+    share = F.adaptive_avg_pool2d(
+        torch.from_numpy(cut(small, tile))[None, None], (fused.shape[1], fused.shape[2])
+    )[0, 0]
     return F.normalize((F.normalize(fused, dim=0) * share.to(fused.device)).sum((1, 2)), dim=0)

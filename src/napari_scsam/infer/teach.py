@@ -56,22 +56,34 @@ def fit_prototype(model: ScSAM, examples: Sequence[Example]) -> Tensor:
 def latest(examples: Sequence[Example]) -> list[Example]:
     """Choose what a class is learned from, out of all that it was ever taught by: the last `TILES` with it, and as many without."""
     shown = [bool(foreground.any()) for _, foreground, _ in examples]
-    return [e for wanted in (True, False) for e in [e for e, has in zip(examples, shown, strict=True) if has is wanted][-TILES:]]
+    return [
+        e
+        for wanted in (True, False)
+        for e in [e for e, has in zip(examples, shown, strict=True) if has is wanted][-TILES:]
+    ]
 
 
 def mean_feature(examples: Sequence[Example]) -> Tensor:
     """Mean of the unit features under the foreground strokes, 256."""
     total = torch.zeros(examples[0][0].fused.shape[1], device=examples[0][0].fused.device)
     for embedding, foreground, _ in examples:
-        share = F.adaptive_avg_pool2d(foreground[None, None], (embedding.fused.shape[2], embedding.fused.shape[3]))[0, 0]
+        share = F.adaptive_avg_pool2d(
+            foreground[None, None], (embedding.fused.shape[2], embedding.fused.shape[3])
+        )[0, 0]
         total += (F.normalize(embedding.fused[0].float(), dim=0) * share).sum((1, 2))
     return F.normalize(total, dim=0)
 
 
-def stroke_loss(model: ScSAM, prototype: Tensor, embedding: Embedding, foreground: Tensor, background: Tensor) -> Tensor:
+def stroke_loss(
+    model: ScSAM, prototype: Tensor, embedding: Embedding, foreground: Tensor, background: Tensor
+) -> Tensor:
     """Cross-entropy on the stroked pixels, both sides weighing the same."""
     logits = model.class_logits(embedding, prototype[None])
     logits = F.interpolate(logits, foreground.shape, mode="bilinear", align_corners=False)[0, 0]
     sides = [(foreground > 0, 1.0), (background > 0, 0.0)]
-    parts = [F.binary_cross_entropy_with_logits(logits[m], torch.full_like(logits[m], v)) for m, v in sides if m.any()]
+    parts = [
+        F.binary_cross_entropy_with_logits(logits[m], torch.full_like(logits[m], v))
+        for m, v in sides
+        if m.any()
+    ]
     return torch.stack(parts).mean()

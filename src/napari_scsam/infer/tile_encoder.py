@@ -72,8 +72,18 @@ class TileEncoder:
         Whether to keep there what had to be computed.
     """
 
-    def __init__(self, model: ScSAM, device: torch.device, disk: DiskCache | None = None, *, fill: bool = True) -> None:
-        self.model, self.device, self.disk, self.fill = model, device, disk, fill
+    def __init__(
+        self,
+        model: ScSAM,
+        device: torch.device,
+        disk: DiskCache | None = None,
+        *,
+        fill: bool = True,
+    ) -> None:
+        self.model = model
+        self.device = device
+        self.disk = disk
+        self.fill = fill
 
     def embed(self, grid: Grid, tiles: Sequence[Tile]) -> Embedding:
         """Embed B tiles of one size in one batch."""
@@ -93,7 +103,7 @@ class TileEncoder:
             self._kept(grid, tiles, self._image(grid, tiles))
 
     def bytes_on_disk(self, grid: Grid) -> int:
-        """Give the bytes that the tiles of a slice take there."""
+        """Return the bytes that the tiles of a slice take there."""
         return self.disk.bytes(self._name(grid)) if self.disk else 0
 
     def _name(self, grid: Grid) -> str:
@@ -111,7 +121,8 @@ class TileEncoder:
     @cached_property
     def _weights(self) -> str:
         """Name what decides, beside the pixels, what is kept."""
-        model, config = self.model, self.model.config
+        model = self.model
+        config = self.model.config
         if not self._keeps_all:
             return f"{FORMAT}-{config.sam}-{weights_hash(model.image_encoder)}"
         pyramid = (model.detail.top, model.detail.carry, model.detail.lateral, model.detail.refine)
@@ -123,10 +134,16 @@ class TileEncoder:
         found = [self._read(grid, tile) for tile in tiles]
         missing = [i for i, values in enumerate(found) if values is None]
         if missing:
-            for i, values in zip(missing, self._compute(image[missing]).half().cpu().numpy(), strict=True):
+            for i, values in zip(
+                missing, self._compute(image[missing]).half().cpu().numpy(), strict=True
+            ):
                 found[i] = values
                 self._write(grid, tiles[i], values)
-        return torch.from_numpy(np.stack([values for values in found if values is not None])).to(self.device).float()
+        return (
+            torch.from_numpy(np.stack([values for values in found if values is not None]))
+            .to(self.device)
+            .float()
+        )
 
     def _compute(self, image: Tensor) -> Tensor:
         """Compute what is kept of B×1×H×W, as B×C×h×w."""
@@ -148,20 +165,27 @@ class TileEncoder:
 
 def pack(embedding: Embedding) -> Tensor:
     """Lay the detail's 8×8 cells of each of SAM's cells behind its fused features: B×(256+64·32)×h×w."""
-    return torch.cat([embedding.fused.float(), F.pixel_unshuffle(embedding.detail.float(), DETAIL)], 1)
+    return torch.cat(
+        [embedding.fused.float(), F.pixel_unshuffle(embedding.detail.float(), DETAIL)], 1
+    )
 
 
 def unpack(kept: Tensor, device: torch.device) -> Embedding:
     """Undo `pack`, in the precision that the device computes in."""
-    fused, detail = kept[:, :EMBED_DIM], F.pixel_shuffle(kept[:, EMBED_DIM:], DETAIL)
+    fused = kept[:, :EMBED_DIM]
+    detail = F.pixel_shuffle(kept[:, EMBED_DIM:], DETAIL)
     half = torch.is_autocast_enabled(device.type)
-    return Embedding(fused, detail.to(torch.get_autocast_dtype(device.type) if half else torch.float32))
+    return Embedding(
+        fused, detail.to(torch.get_autocast_dtype(device.type) if half else torch.float32)
+    )
 
 
 def weights_hash(*modules: nn.Module) -> str:
-    """Give a hash that differs between modules of one form with different weights."""
+    """Return a hash that differs between modules of one form with different weights."""
     digest = hashlib.blake2b(digest_size=16)
     for module in modules:
         for value in module.state_dict().values():
-            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+            digest.update(
+                value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
+            )
     return digest.hexdigest()

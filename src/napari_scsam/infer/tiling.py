@@ -22,8 +22,10 @@ class Tile:
     width: int
 
     def inside(self, shape: tuple[int, int]) -> tuple[slice, slice]:
-        """Give the part of the slice that it covers."""
-        return slice(self.y, min(self.y + self.height, shape[0])), slice(self.x, min(self.x + self.width, shape[1]))
+        """Return the part of the slice that it covers."""
+        return slice(self.y, min(self.y + self.height, shape[0])), slice(
+            self.x, min(self.x + self.width, shape[1])
+        )
 
     def contains(self, y: float, x: float) -> bool:
         """Whether a point lies in it."""
@@ -60,7 +62,11 @@ def tile_grid(shape: tuple[int, int], tile: int, halo: int) -> list[Tile]:
         Pixels along a tile's border that its neighbour answers better.
     """
     height, width = (side_of(n, tile, halo) for n in shape)
-    return [Tile(y, x, height, width) for y in starts(shape[0], height, halo) for x in starts(shape[1], width, halo)]
+    return [
+        Tile(y, x, height, width)
+        for y in starts(shape[0], height, halo)
+        for x in starts(shape[1], width, halo)
+    ]
 
 
 def cut(image: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
@@ -101,7 +107,8 @@ class Blend:
     """
 
     def __init__(self, count: int, shape: tuple[int, int], halo: int) -> None:
-        self.shape, self.halo = shape, halo
+        self.shape = shape
+        self.halo = halo
         self.total = np.zeros((count, *shape), np.float32)
         self.weight = np.zeros(shape, np.float32)
 
@@ -114,6 +121,6 @@ class Blend:
         self.weight[part] += weight
 
     def result(self) -> NDArray[np.float32]:
-        """Give the blended maps, K×Y×X; nothing can be added after that."""
+        """Return the blended maps, K×Y×X; nothing can be added after that."""
         self.total /= self.weight
         return self.total

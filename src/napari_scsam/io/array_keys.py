@@ -36,11 +36,18 @@ class Region:
 
     def finish(self, box: NDArray[Any]) -> NDArray[Any]:
         """Leave out of the box what is not meant."""
-        return box[tuple(0 if axis in self.dropped else slice(None, None, step) for axis, step in enumerate(self.steps))]
+        return box[
+            tuple(
+                0 if axis in self.dropped else slice(None, None, step)
+                for axis, step in enumerate(self.steps)
+            )
+        ]
 
     def points(self) -> Points:
         """List the voxels that are meant."""
-        axes = [np.arange(a, b, s) for a, b, s in zip(self.start, self.stop, self.steps, strict=True)]
+        axes = [
+            np.arange(a, b, s) for a, b, s in zip(self.start, self.stop, self.steps, strict=True)
+        ]
         shape = tuple(len(values) for axis, values in enumerate(axes) if axis not in self.dropped)
         return Points(tuple(grid.reshape(shape) for grid in np.meshgrid(*axes, indexing="ij")))
 
@@ -56,23 +63,41 @@ class Points:
         """As numpy gives it."""
         return self.indices[0].shape
 
-    def by_block(self, chunks: Sequence[int]) -> Iterator[tuple[tuple[int, ...], tuple[NDArray[np.intp], ...], Any]]:
+    def by_block(
+        self, chunks: Sequence[int]
+    ) -> Iterator[tuple[tuple[int, ...], tuple[NDArray[np.intp], ...], Any]]:
         """Sort the points by chunk: each chunk, the places in it, and which of the points these are."""
         flat = [axis.reshape(-1) for axis in self.indices]
         if not flat[0].size:
             return
         blocks = [axis // chunk for axis, chunk in zip(flat, chunks, strict=True)]
-        low, high = [int(b.min()) for b in blocks], [int(b.max()) for b in blocks]
+        low = [int(b.min()) for b in blocks]
+        high = [int(b.max()) for b in blocks]
         if low == high:  # the usual case: an edit of one slice
-            yield tuple(low), tuple(axis - b * chunk for axis, b, chunk in zip(flat, low, chunks, strict=True)), slice(None)
+            yield (
+                tuple(low),
+                tuple(axis - b * chunk for axis, b, chunk in zip(flat, low, chunks, strict=True)),
+                slice(None),
+            )
             return
         spans = [b - a + 1 for a, b in zip(low, high, strict=True)]
-        numbers = np.ravel_multi_index(tuple(b - a for a, b in zip(low, blocks, strict=True)), tuple(spans))
+        numbers = np.ravel_multi_index(
+            tuple(b - a for a, b in zip(low, blocks, strict=True)), tuple(spans)
+        )
         order = np.argsort(numbers, kind="stable")
         found, firsts = np.unique(numbers[order], return_index=True)
         for number, chosen in zip(found, np.split(order, firsts[1:]), strict=True):
-            block = tuple(int(b) + a for b, a in zip(np.unravel_index(number, spans), low, strict=True))
-            yield block, tuple(axis[chosen] - b * chunk for axis, b, chunk in zip(flat, block, chunks, strict=True)), chosen
+            block = tuple(
+                int(b) + a for b, a in zip(np.unravel_index(number, spans), low, strict=True)
+            )
+            yield (
+                block,
+                tuple(
+                    axis[chosen] - b * chunk
+                    for axis, b, chunk in zip(flat, block, chunks, strict=True)
+                ),
+                chosen,
+            )
 
 
 def parse_key(key: Any, shape: Sequence[int]) -> Region | Points:
@@ -89,7 +114,9 @@ def parse_key(key: Any, shape: Sequence[int]) -> Region | Points:
     if not any(isinstance(k, np.ndarray | list) and np.ndim(k) for k in keys):
         return _region(keys, shape)
     if any(isinstance(k, slice) for k in keys):
-        raise IndexError("slices beside arrays of indices are not supported; give an array for each axis")
+        raise IndexError(
+            "slices beside arrays of indices are not supported; give an array for each axis"
+        )
     arrays = np.broadcast_arrays(*(np.asarray(k, np.intp) for k in keys))
     return Points(tuple(_inside(axis, size) for axis, size in zip(arrays, shape, strict=True)))
 

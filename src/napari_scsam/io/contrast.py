@@ -31,7 +31,7 @@ class Contrast:
     high: float
 
     def to_dict(self) -> dict[str, float]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         return asdict(self)
 
     @classmethod
@@ -62,9 +62,12 @@ def measure_contrast(image: Any, percentiles: tuple[float, float] = PERCENTILES)
         raise UserError("the image holds only NaN or infinite values; check how it was saved")
     low, high = (float(v) for v in np.percentile(finite, percentiles))
     if high <= low:
-        low, high = float(finite.min()), float(finite.max())
+        low = float(finite.min())
+        high = float(finite.max())
     if high <= low:
-        raise UserError(f"the image is constant (every sampled pixel is {low:g}); choose a layer that shows something")
+        raise UserError(
+            f"the image is constant (every sampled pixel is {low:g}); choose a layer that shows something"
+        )
     return Contrast(low, high)
 
 
@@ -96,5 +99,7 @@ def normalise(image: NDArray[Any], contrast: Contrast) -> NDArray[np.float32]:
     Works for every integer and float dtype; the shape stays.
     """
     scaled = (as_floats(image) - contrast.low) / (contrast.high - contrast.low)
-    clipped: NDArray[np.float32] = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0), 0, 1).astype(np.float32)
+    clipped: NDArray[np.float32] = np.clip(
+        np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0), 0, 1
+    ).astype(np.float32)
     return clipped

@@ -18,10 +18,13 @@ import pooch
 import requests
 from pooch.hashes import hash_algorithm, hash_matches
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.paths import cache_folder
+from napari_scsam.steps import Progress
 
-pooch.get_logger().setLevel("WARNING")  # it would announce every file on stderr, which belongs to the command line
+pooch.get_logger().setLevel(
+    "WARNING"
+)  # it would announce every file on stderr, which belongs to the command line
 
 _CHUNK = 1 << 16
 _TIMEOUT = (10.0, 60.0)
@@ -44,7 +47,9 @@ class RemoteFile:
     """What it is called in the cache; the last part of the URL when empty."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or unquote(urlsplit(self.url).path.rpartition("/")[2]))
+        object.__setattr__(
+            self, "name", self.name or unquote(urlsplit(self.url).path.rpartition("/")[2])
+        )
 
     @property
     def host(self) -> str:
@@ -59,7 +64,11 @@ class RemoteFile:
     @property
     def checks(self) -> str:
         """What a download is held against, in words."""
-        return f"size and {self.algorithm}" if self.size else f"{self.algorithm} alone, for nobody states its size"
+        return (
+            f"size and {self.algorithm}"
+            if self.size
+            else f"{self.algorithm} alone, for nobody states its size"
+        )
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RemoteFile:
@@ -130,22 +139,31 @@ def _stream(file: RemoteFile, part: Path, target: Path) -> Iterator[Progress]:
     if file.size and _size(part) > file.size:
         part.unlink()
     _ask_for_space(file, part, target)
-    before, broken, ended = -1, None, 0 < file.size == _size(part)
+    before = -1
+    broken = None
+    ended = 0 < file.size == _size(part)
     while not ended and before < _size(part):
-        before, broken = _size(part), None
+        before = _size(part)
+        broken = None
         try:
             yield from _fetch_rest(file, part, target)
         except requests.RequestException as error:
             broken = error
         ended = _size(part) == file.size if file.size else broken is None
     if not ended:
-        got, of = _size(part), f" of {file.size}" if file.size else ""
+        got = _size(part)
+        of = f" of {file.size}" if file.size else ""
         kept = f"the connection broke after {got}{of} bytes, which are kept"
-        raise UserError(_advice(file, target, kept if got else f"nothing came from {file.host}, are you offline?")) from broken
+        raise UserError(
+            _advice(
+                file, target, kept if got else f"nothing came from {file.host}, are you offline?"
+            )
+        ) from broken
 
 
 def _ask_for_space(file: RemoteFile, part: Path, target: Path) -> None:
-    missing, free = file.size - _size(part), shutil.disk_usage(part.parent).free
+    missing = file.size - _size(part)
+    free = shutil.disk_usage(part.parent).free
     if missing > free:
         raise UserError(
             f"could not download {file.name}: {target.parent} has room for {free / 1e9:.1f} GB, and {missing / 1e9:.1f} GB are to come; "
@@ -167,7 +185,11 @@ def _fetch_rest(file: RemoteFile, part: Path, target: Path) -> Iterator[Progress
         offered = done + int(length) if length is not None else file.size
         if file.size and offered != file.size:
             part.unlink(missing_ok=True)
-            raise UserError(_advice(file, target, f"the server offers {offered} bytes where {file.size} are right"))
+            raise UserError(
+                _advice(
+                    file, target, f"the server offers {offered} bytes where {file.size} are right"
+                )
+            )
         with part.open("ab" if done else "wb") as out:
             for chunk in answer.iter_content(_CHUNK):
                 done += out.write(chunk)
@@ -176,12 +198,18 @@ def _fetch_rest(file: RemoteFile, part: Path, target: Path) -> Iterator[Progress
                 yield Progress(done, offered, f"downloading {file.name}")
     if 0 < file.size < done:
         part.unlink()
-        raise UserError(_advice(file, target, f"the server sends more than the {file.size} bytes that are right"))
+        raise UserError(
+            _advice(
+                file, target, f"the server sends more than the {file.size} bytes that are right"
+            )
+        )
 
 
 def _continues(answer: requests.Response, done: int) -> bool:
-    """Tell whether the server goes on where we asked; one that knows no ranges starts anew."""
-    return answer.status_code == requests.codes.partial_content and answer.headers.get("Content-Range", "").startswith(f"bytes {done}-")
+    """Return whether the server goes on where we asked; one that knows no ranges starts anew."""
+    return answer.status_code == requests.codes.partial_content and answer.headers.get(
+        "Content-Range", ""
+    ).startswith(f"bytes {done}-")
 
 
 def _size(path: Path) -> int:

@@ -20,14 +20,22 @@ def listed_labels(path: Path) -> tuple[str, ...]:
         return ()
     try:
         node = zarr.open(path, mode="r")
-        inside = node.get("labels") if isinstance(node, zarr.Group) and "image-label" not in ngff_attributes(node) else None
-        return tuple(ngff_attributes(inside).get("labels", ())) if isinstance(inside, zarr.Group) else ()
+        inside = (
+            node.get("labels")
+            if isinstance(node, zarr.Group) and "image-label" not in ngff_attributes(node)
+            else None
+        )
+        return (
+            tuple(ngff_attributes(inside).get("labels", ()))
+            if isinstance(inside, zarr.Group)
+            else ()
+        )
     except READ_ERRORS:  # who opens the labels says what is wrong
         return ()
 
 
 def find_labels(path: Path) -> Path:
-    """Give the only label image in an OME-Zarr or, among several, the one called ``classes``; other paths as they are.
+    """Return the only label image in an OME-Zarr or, among several, the one called ``classes``; other paths as they are.
 
     Raises
     ------
@@ -38,5 +46,7 @@ def find_labels(path: Path) -> Path:
     if not names:
         return path
     if len(names) > 1 and USUAL not in names:
-        raise UserError(f"{path} holds several label images; give one of: {', '.join(str(path / 'labels' / name) for name in names)}")
+        raise UserError(
+            f"{path} holds several label images; give one of: {', '.join(str(path / 'labels' / name) for name in names)}"
+        )
     return path / "labels" / (names[0] if len(names) == 1 else USUAL)

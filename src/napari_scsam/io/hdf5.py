@@ -43,7 +43,9 @@ def read_hdf5(path: Path, inner: str | None) -> Source:
     file = h5py.File(path, "r")
     dataset = _find(file, path, inner)
     _check_filters(dataset, path)
-    sizes = [float(v) for v in np.ravel(dataset.attrs.get("element_size_um", ()))][-min(dataset.ndim, 3) :]
+    sizes = [float(v) for v in np.ravel(dataset.attrs.get("element_size_um", ()))][
+        -min(dataset.ndim, 3) :
+    ]
     voxel_size = voxel_size_nm(sizes, ["um"] * len(sizes)) if len(sizes) >= 2 else None
     return Source(array=dataset, axes=_axes(dataset), voxel_size=voxel_size)
 
@@ -61,9 +63,15 @@ def _find(file: h5py.File, path: Path, inner: str | None) -> h5py.Dataset:
     listed = ", ".join(found) or "none"
     if inner is not None:
         raise UserError(f"{path} has no data set {inner!r}; its image data sets are: {listed}")
-    images = found if len(found) == 1 else {n: d for n, d in found.items() if sum(size > 1 for size in d.shape) in (2, 3)}
+    images = (
+        found
+        if len(found) == 1
+        else {n: d for n, d in found.items() if sum(size > 1 for size in d.shape) in (2, 3)}
+    )
     if len(images) != 1:
-        raise UserError(f"{path} does not hold exactly one image; name the data set as {path.name}:/path, one of: {listed}")
+        raise UserError(
+            f"{path} does not hold exactly one image; name the data set as {path.name}:/path, one of: {listed}"
+        )
     return next(iter(images.values()))
 
 
@@ -73,7 +81,9 @@ def _check_filters(dataset: h5py.Dataset, path: Path) -> None:
     for number in range(settings.get_nfilters()):
         code, _, _, name = settings.get_filter(number)
         if not h5py.h5z.filter_avail(code):
-            raise UserError(f"{path} is compressed with {name.decode() or code}; save it with gzip, or install and import hdf5plugin")
+            raise UserError(
+                f"{path} is compressed with {name.decode() or code}; save it with gzip, or install and import hdf5plugin"
+            )
 
 
 def _axes(dataset: h5py.Dataset) -> str:

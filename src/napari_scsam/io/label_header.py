@@ -22,12 +22,15 @@ class LabelHeader:
     classes: tuple[ClassSpec, ...]
 
     def attributes(self, factors: Sequence[Sequence[int]]) -> dict[str, Any]:
-        """Give the attributes of a label group whose levels are `factors` coarser than the labels (one per axis)."""
+        """Return the attributes of a label group whose levels are `factors` coarser than the labels (one per axis)."""
         unit = {"unit": "nanometer"} if self.voxel_size else {}
         multiscale = {
             "name": self.name,
             "axes": [{"name": a, "type": "space", **unit} for a in "zyx"[-self.ndim :]],
-            "datasets": [{"path": str(i), "coordinateTransformations": self._transforms(f)} for i, f in enumerate(factors)],
+            "datasets": [
+                {"path": str(i), "coordinateTransformations": self._transforms(f)}
+                for i, f in enumerate(factors)
+            ],
             "type": "nearest",
         }
         ome = {"version": "0.5", "multiscales": [multiscale], "image-label": self._image_label()}
@@ -39,13 +42,22 @@ class LabelHeader:
         if self.voxel_size is None:
             return [scale]
         # Coarser levels keep every second voxel, so their first one stays where it was.
-        return [scale, {"type": "translation", "translation": [float(o) for o in self.origin[-self.ndim :]]}]
+        return [
+            scale,
+            {"type": "translation", "translation": [float(o) for o in self.origin[-self.ndim :]]},
+        ]
 
     def _image_label(self) -> dict[str, Any]:
         if not self.classes:
             return {"version": "0.5"}
-        colors = [{"label-value": c.id, "rgba": [*bytes.fromhex(c.colour[1:]), 255]} for c in self.classes]
-        return {"version": "0.5", "colors": colors, "properties": [{"label-value": c.id, "class": c.name} for c in self.classes]}
+        colors = [
+            {"label-value": c.id, "rgba": [*bytes.fromhex(c.colour[1:]), 255]} for c in self.classes
+        ]
+        return {
+            "version": "0.5",
+            "colors": colors,
+            "properties": [{"label-value": c.id, "class": c.name} for c in self.classes],
+        }
 
 
 def label_header(
@@ -64,8 +76,12 @@ def label_header(
         When the shape, the type or a class id cannot be stored.
     """
     if dtype.kind not in "iu" or len(shape) not in (2, 3) or 0 in shape:
-        raise UserError(f"labels of shape {shape} and type {dtype} cannot be written; they must be (y, x) or (z, y, x) integers")
+        raise UserError(
+            f"labels of shape {shape} and type {dtype} cannot be written; they must be (y, x) or (z, y, x) integers"
+        )
     table = parse_classes(classes) if classes else ()
     if table and table[-1].id > np.iinfo(dtype).max:
-        raise UserError(f"class {table[-1].name!r} has id {table[-1].id}, which does not fit into {dtype} labels; use a wider type")
+        raise UserError(
+            f"class {table[-1].name!r} has id {table[-1].id}, which does not fit into {dtype} labels; use a wider type"
+        )
     return LabelHeader(name, len(shape), voxel_size, origin, table)

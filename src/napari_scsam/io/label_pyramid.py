@@ -23,8 +23,10 @@ COARSEST = 512
 """Levels are added until a slice is no longer than this."""
 
 
-def new_level(group: zarr.Group, path: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> ZarrArray:
-    """Make an empty level; replaces one of the same path."""
+def new_level(
+    group: zarr.Group, path: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> ZarrArray:
+    """Create an empty level; replaces one of the same path."""
     chunks = tuple(min(CHUNK, size) for size in shape[-2:])
     return group.create_array(
         path,
@@ -45,14 +47,27 @@ def build_levels(group: zarr.Group) -> None:
     steps = first["coordinateTransformations"]
     known = "unit" in multiscale["axes"][0]
     group.update_attributes({"ome": {**ome, "multiscales": [{**multiscale, "datasets": [first]}]}})
-    level, datasets, scale = member_array(group, "0"), [first], list(steps[0]["scale"])
+    level = member_array(group, "0")
+    datasets = [first]
+    scale = list(steps[0]["scale"])
     while max(level.shape[-2:]) > COARSEST:
         factors = _factors(level.shape, scale, known)
-        finer, path = level, str(len(datasets))
-        level = new_level(group, path, tuple(-(-n // f) for n, f in zip(finer.shape, factors, strict=True)), np.dtype(finer.dtype))
+        finer = level
+        path = str(len(datasets))
+        level = new_level(
+            group,
+            path,
+            tuple(-(-n // f) for n, f in zip(finer.shape, factors, strict=True)),
+            np.dtype(finer.dtype),
+        )
         _fill(level, finer, factors)
         scale = [s * f for s, f in zip(scale, factors, strict=True)]
-        datasets.append({"path": path, "coordinateTransformations": [{"type": "scale", "scale": scale}, *steps[1:]]})
+        datasets.append(
+            {
+                "path": path,
+                "coordinateTransformations": [{"type": "scale", "scale": scale}, *steps[1:]],
+            }
+        )
     group.update_attributes({"ome": {**ome, "multiscales": [{**multiscale, "datasets": datasets}]}})
 
 
@@ -66,7 +81,9 @@ def _factors(shape: Sequence[int], scale: Sequence[float], known: bool) -> tuple
 def _fill(level: ZarrArray, finer: ZarrArray, factors: Sequence[int]) -> None:
     """Copy every second voxel, one row of chunks of one slice at a time."""
     for target in _bands(level.shape):
-        source = tuple(slice(t.start * f, t.stop * f, f) for t, f in zip(target, factors, strict=True))
+        source = tuple(
+            slice(t.start * f, t.stop * f, f) for t, f in zip(target, factors, strict=True)
+        )
         level[target] = finer[source]
 
 

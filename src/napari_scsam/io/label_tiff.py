@@ -19,7 +19,11 @@ IMAGEJ_LIMIT = 2**32 - 2**26
 
 
 def write_label_tiff(
-    path: Path, labels: npt.NDArray[Any], voxel_size: VoxelSize | None, classes: Sequence[ClassSpec], origin: Sequence[float]
+    path: Path,
+    labels: npt.NDArray[Any],
+    voxel_size: VoxelSize | None,
+    classes: Sequence[ClassSpec],
+    origin: Sequence[float],
 ) -> None:
     """Write labels with zlib, voxel size, and the class table as JSON in the description.
 
@@ -43,7 +47,13 @@ def write_label_tiff(
         When a label does not fit into 32 bits.
     """
     labels = _storable(labels)
-    record = json.dumps({"classes": [c.to_dict() for c in classes], "voxel_size": voxel_size, "origin": [float(v) for v in origin]})
+    record = json.dumps(
+        {
+            "classes": [c.to_dict() for c in classes],
+            "voxel_size": voxel_size,
+            "origin": [float(v) for v in origin],
+        }
+    )
     if labels.ndim == 3 and len(labels) == 1:
         form = _shaped(voxel_size, record)
     elif labels.dtype in (np.uint8, np.uint16) and labels.nbytes < IMAGEJ_LIMIT:
@@ -75,12 +85,20 @@ def _imagej(voxel_size: VoxelSize | None, record: str) -> dict[str, Any]:
     if voxel_size is None:
         return {"imagej": True, "metadata": {"scsam": record}}
     z, y, x = voxel_size
-    return {"imagej": True, "resolution": (1 / x, 1 / y), "metadata": {"unit": "nm", "spacing": z, "scsam": record}}
+    return {
+        "imagej": True,
+        "resolution": (1 / x, 1 / y),
+        "metadata": {"unit": "nm", "spacing": z, "scsam": record},
+    }
 
 
 def _ome(voxel_size: VoxelSize | None, record: str) -> dict[str, Any]:
     sizes = zip("ZYX", voxel_size or (), strict=False)
-    physical = {f"PhysicalSize{a}{end}": value for a, size in sizes for end, value in (("", size), ("Unit", "nm"))}
+    physical = {
+        f"PhysicalSize{a}{end}": value
+        for a, size in sizes
+        for end, value in (("", size), ("Unit", "nm"))
+    }
     return {"ome": True, "metadata": {"Description": f'{{"scsam": {record}}}', **physical}}
 
 
@@ -89,4 +107,8 @@ def _shaped(voxel_size: VoxelSize | None, record: str) -> dict[str, Any]:
     if voxel_size is None:
         return {"metadata": note}
     z, y, x = voxel_size
-    return {"resolution": (1e7 / x, 1e7 / y), "resolutionunit": "CENTIMETER", "metadata": {"unit": "nm", "spacing": z, **note}}
+    return {
+        "resolution": (1e7 / x, 1e7 / y),
+        "resolutionunit": "CENTIMETER",
+        "metadata": {"unit": "nm", "spacing": z, **note},
+    }

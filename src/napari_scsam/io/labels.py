@@ -26,7 +26,13 @@ from napari_scsam.io.label_pyramid import build_levels, new_level
 from napari_scsam.io.label_tiff import write_label_tiff
 from napari_scsam.io.slices import TIFF_SUFFIXES
 from napari_scsam.io.tiff import open_tiff, scsam_record
-from napari_scsam.io.zarr_volumes import ZarrArray, is_zarr, member_array, member_group, ngff_attributes
+from napari_scsam.io.zarr_volumes import (
+    ZarrArray,
+    is_zarr,
+    member_array,
+    member_group,
+    ngff_attributes,
+)
 
 
 def create_labels(
@@ -40,7 +46,7 @@ def create_labels(
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0),
     resume: bool = False,
 ) -> ZarrArray:
-    """Make an empty label image, to be filled slice by slice and closed by `finish_labels`.
+    """Create an empty label image, to be filled slice by slice and closed by `finish_labels`.
 
     Parameters
     ----------
@@ -90,7 +96,9 @@ def finish_labels(path: str | os.PathLike[str], name: str = "classes") -> None:
     """
     labels = _labels_group(Path(path))
     if name not in _listed(labels):
-        raise UserError(f"{path} has no label image {name!r}; it has: {', '.join(_listed(labels)) or 'none'}")
+        raise UserError(
+            f"{path} has no label image {name!r}; it has: {', '.join(_listed(labels)) or 'none'}"
+        )
     build_levels(member_group(labels, name))
 
 
@@ -119,7 +127,8 @@ def write_labels(
     UserError
         When the suffix, the labels or the place will not do.
     """
-    path, values = Path(path), np.asarray(labels)
+    path = Path(path)
+    values = np.asarray(labels)
     values = values.astype(np.uint8) if values.dtype.kind == "b" else values
     header = label_header(name, values.shape, voxel_size, classes, origin, values.dtype)
     if path.suffix.lower() == ".zarr":
@@ -128,7 +137,9 @@ def write_labels(
         path.parent.mkdir(parents=True, exist_ok=True)
         write_label_tiff(path, values, voxel_size, header.classes, origin)
     else:
-        raise UserError(f"labels cannot be written as {path.suffix or path.name!r}; use a name that ends in .zarr or .tif")
+        raise UserError(
+            f"labels cannot be written as {path.suffix or path.name!r}; use a name that ends in .zarr or .tif"
+        )
 
 
 def read_class_table(path: str | os.PathLike[str]) -> tuple[ClassSpec, ...] | None:
@@ -157,7 +168,9 @@ def read_class_table(path: str | os.PathLike[str]) -> tuple[ClassSpec, ...] | No
 def _labels_group(path: Path) -> zarr.Group:
     """Open ``labels/`` of an OME-Zarr of ours, or make both in an empty place."""
     if path.is_file() or (path.is_dir() and any(path.iterdir()) and not is_ours(path)):
-        raise UserError(f"{path} is there already and is no label file of napari-scsam; choose another name, or move it away")
+        raise UserError(
+            f"{path} is there already and is no label file of napari-scsam; choose another name, or move it away"
+        )
     try:
         root = zarr.open_group(path, mode="a", zarr_format=3)
         if "scsam" not in root.attrs:
@@ -168,7 +181,7 @@ def _labels_group(path: Path) -> zarr.Group:
 
 
 def is_ours(path: Path) -> bool:
-    """Tell whether a folder is an OME-Zarr that this package made."""
+    """Return whether a folder is an OME-Zarr that this package made."""
     if not is_zarr(path):
         return False
     try:
@@ -187,18 +200,26 @@ def _list(labels: zarr.Group, names: Iterable[str]) -> None:
     labels.update_attributes({"ome": {"version": "0.5", "labels": list(names)}})
 
 
-def _new_label(labels: zarr.Group, key: str, header: LabelHeader, shape: tuple[int, ...], dtype: np.dtype[Any]) -> ZarrArray:
+def _new_label(
+    labels: zarr.Group, key: str, header: LabelHeader, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> ZarrArray:
     group = labels.create_group(key, overwrite=True)
     level = new_level(group, "0", shape, dtype)
     group.update_attributes(header.attributes([[1] * len(shape)]))
     return level
 
 
-def _resumable(labels: zarr.Group, header: LabelHeader, shape: tuple[int, ...], dtype: np.dtype[Any]) -> ZarrArray:
+def _resumable(
+    labels: zarr.Group, header: LabelHeader, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> ZarrArray:
     group = member_group(labels, header.name)
     level = member_array(group, "0")
     stored = _classes(group)
-    if level.shape != shape or level.dtype != dtype or (parse_classes(stored) if stored else ()) != header.classes:
+    if (
+        level.shape != shape
+        or level.dtype != dtype
+        or (parse_classes(stored) if stored else ()) != header.classes
+    ):
         raise UserError(
             f"the labels {header.name!r} cannot be resumed: they are {level.shape} {level.dtype} with {len(stored)} classes, "
             f"not {shape} {dtype} with the same {len(header.classes)}; choose another output"
@@ -222,7 +243,7 @@ def _write_zarr(path: Path, values: npt.NDArray[Any], header: LabelHeader) -> No
 
 
 def _label_groups(node: zarr.Group | ZarrArray) -> Iterator[zarr.Group]:
-    """Give the group itself and the label images that it or its ``labels/`` lists."""
+    """Return the group itself and the label images that it or its ``labels/`` lists."""
     if not isinstance(node, zarr.Group):
         return
     yield node

@@ -15,13 +15,23 @@ from napari_scsam.config import UserError, VoxelSize
 
 Block: TypeAlias = npt.NDArray[Any]
 
-READ_ERRORS = (OSError, ValueError, RuntimeError, LookupError, TypeError, ArithmeticError, struct.error)
+READ_ERRORS = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    struct.error,
+)
 """What the readers' libraries raise for bytes that make no sense."""
 
 
 def cannot_open(path: str | Path, error: BaseException) -> UserError:
     """Say in one sentence that a file makes no sense to its reader."""
-    return UserError(f"{path} cannot be opened: it is damaged, incomplete or not what its name says ({error})")
+    return UserError(
+        f"{path} cannot be opened: it is damaged, incomplete or not what its name says ({error})"
+    )
 
 
 def empty_file(path: Path) -> UserError:
@@ -65,7 +75,9 @@ class LazyArray:
         self._source = source
         self._fixed = tuple(fixed)
         self._name = name
-        self.shape = tuple(int(size) for size, index in zip(source.shape, fixed, strict=True) if index is None)
+        self.shape = tuple(
+            int(size) for size, index in zip(source.shape, fixed, strict=True) if index is None
+        )
         dtype = np.dtype(source.dtype)
         self.dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
 
@@ -100,7 +112,9 @@ class LazyArray:
         except UserError:
             raise
         except READ_ERRORS as error:
-            raise UserError(f"{self._name} cannot be read at {key}: the file is damaged or incomplete ({error})") from error
+            raise UserError(
+                f"{self._name} cannot be read at {key}: the file is damaged or incomplete ({error})"
+            ) from error
         # A read-only block is a window on a mapped file; torch and napari want memory of their own.
         return block if block.flags.writeable else block.copy()
 
@@ -109,7 +123,7 @@ class LazyArray:
         return block if dtype is None else block.astype(dtype, copy=False)
 
     def _expand(self, key: Any) -> tuple[Any, ...]:
-        """Give one index per axis: write out the ellipsis and the axes left away."""
+        """Return one index per axis: write out the ellipsis and the axes left away."""
         keys = key if isinstance(key, tuple) else (key,)
         before = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
         after = keys[before + 1 :]
@@ -132,7 +146,13 @@ class SliceFiles:
         Of every slice; one that differs raises a `UserError` when it is read.
     """
 
-    def __init__(self, files: Sequence[Path], read: Callable[[Path], Block], shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+    def __init__(
+        self,
+        files: Sequence[Path],
+        read: Callable[[Path], Block],
+        shape: tuple[int, ...],
+        dtype: npt.DTypeLike,
+    ) -> None:
         self._files = tuple(files)
         self._read = read
         self.shape = (len(self._files), *shape)

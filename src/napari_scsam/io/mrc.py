@@ -31,11 +31,17 @@ def read_mrc(path: Path) -> Source:
             data = data.view(np.uint8)
         # The header holds float32: seven digits, the rest is noise.
         sizes = [float(f"{float(mrc.voxel_size[axis]):.7g}") for axis in "zyx"][-data.ndim :]
-    return Source(array=data, axes="tzyx"[-data.ndim :], voxel_size=voxel_size_nm(sizes, ["angstrom"] * len(sizes)))
+    return Source(
+        array=data,
+        axes="tzyx"[-data.ndim :],
+        voxel_size=voxel_size_nm(sizes, ["angstrom"] * len(sizes)),
+    )
 
 
 def _imod_unsigned(header: Any) -> bool:
-    """Tell whether IMOD wrote the bytes without sign, as it did by default before 2012."""
-    words = np.frombuffer(header.extra2.tobytes(), dtype=np.dtype(np.int32).newbyteorder(header.mode.dtype.byteorder))
+    """Return whether IMOD wrote the bytes without sign, as it did by default before 2012."""
+    words = np.frombuffer(
+        header.extra2.tobytes(), dtype=np.dtype(np.int32).newbyteorder(header.mode.dtype.byteorder)
+    )
     stamp, flags = words[10:12]
     return bool(stamp == IMOD_STAMP and not flags & 1)

@@ -41,7 +41,8 @@ class SavedArray:
     def __init__(self, stored: ZarrArray, memory: int = MEMORY) -> None:
         self.shape = tuple(stored.shape)
         self.dtype = np.dtype(stored.dtype)
-        self.ndim, self.size = len(self.shape), prod(self.shape)
+        self.ndim = len(self.shape)
+        self.size = prod(self.shape)
         self._memory = SavedChunks(stored, memory)
         self.chunks = self._memory.sides
 
@@ -74,7 +75,11 @@ class SavedArray:
 
     def __getitem__(self, key: Any) -> Any:
         found = parse_key(key, self.shape)
-        return self._read_points(found) if isinstance(found, Points) else found.finish(self._read(found))
+        return (
+            self._read_points(found)
+            if isinstance(found, Points)
+            else found.finish(self._read(found))
+        )
 
     def __setitem__(self, key: Any, value: Any) -> None:
         found = parse_key(key, self.shape)
@@ -83,7 +88,12 @@ class SavedArray:
         if isinstance(found, Points):
             self._write_points(found, np.asarray(value, self.dtype))
         else:
-            self._write(found, np.broadcast_to(np.asarray(value, self.dtype), found.value_shape).reshape(found.shape))
+            self._write(
+                found,
+                np.broadcast_to(np.asarray(value, self.dtype), found.value_shape).reshape(
+                    found.shape
+                ),
+            )
         self._memory.hurry()
 
     def seed(self, data: NDArray[Any]) -> None:
@@ -97,7 +107,9 @@ class SavedArray:
             When it has another shape: its chunks could never be written.
         """
         if data.shape != self.shape:
-            raise ValueError(f"an array of shape {data.shape} cannot fill one of shape {self.shape}")
+            raise ValueError(
+                f"an array of shape {data.shape} cannot fill one of shape {self.shape}"
+            )
         self._memory.seed(data)
 
     def preload(self) -> None:
@@ -120,16 +132,22 @@ class SavedArray:
 
     def absent(self, key: Any) -> int:
         """Count the voxels that must be fetched from the disk, in whole chunks, before a box can be read."""
-        region, known = parse_key(key, self.shape), self._memory.known
+        region = parse_key(key, self.shape)
+        known = self._memory.known
         blocks = [block for block, *_ in self._parts(region)] if isinstance(region, Region) else []
         return prod(self.chunks) * sum(block not in known for block in blocks)
 
     def touched(self) -> set[int]:
-        """Give the positions along the first axis at which there may be anything but zeros."""
-        chunk, folder = self.chunks[0], Path(str(self.stored.store_path).removeprefix("file://")) / "c"
+        """Return the positions along the first axis at which there may be anything but zeros."""
+        chunk = self.chunks[0]
+        folder = Path(str(self.stored.store_path).removeprefix("file://")) / "c"
         on_disk = {int(name.name) for name in folder.iterdir()} if folder.is_dir() else set()
         blocks = on_disk | {block[0] for block in self._memory.known}
-        return {z for block in blocks for z in range(block * chunk, min((block + 1) * chunk, self.shape[0]))}
+        return {
+            z
+            for block in blocks
+            for z in range(block * chunk, min((block + 1) * chunk, self.shape[0]))
+        }
 
     # Reading and writing in memory
 
@@ -161,11 +179,25 @@ class SavedArray:
                 values[inside] = flat[chosen] if value.ndim else flat
                 self._memory.mark(block)
 
-    def _parts(self, region: Region) -> Iterator[tuple[Block, tuple[slice, ...], tuple[slice, ...]]]:
+    def _parts(
+        self, region: Region
+    ) -> Iterator[tuple[Block, tuple[slice, ...], tuple[slice, ...]]]:
         """Cut a region at the chunks: each chunk, the part of it, and the part of the region."""
-        spans = [range(start // c, -(-stop // c)) for start, stop, c in zip(region.start, region.stop, self.chunks, strict=True)]
+        spans = [
+            range(start // c, -(-stop // c))
+            for start, stop, c in zip(region.start, region.stop, self.chunks, strict=True)
+        ]
         for block in itertools.product(*spans):
             low = [max(s, b * c) for s, b, c in zip(region.start, block, self.chunks, strict=True)]
-            high = [min(s, (b + 1) * c) for s, b, c in zip(region.stop, block, self.chunks, strict=True)]
-            inside = tuple(slice(a - b * c, e - b * c) for a, e, b, c in zip(low, high, block, self.chunks, strict=True))
-            yield block, inside, tuple(slice(a - s, e - s) for a, e, s in zip(low, high, region.start, strict=True))
+            high = [
+                min(s, (b + 1) * c) for s, b, c in zip(region.stop, block, self.chunks, strict=True)
+            ]
+            inside = tuple(
+                slice(a - b * c, e - b * c)
+                for a, e, b, c in zip(low, high, block, self.chunks, strict=True)
+            )
+            yield (
+                block,
+                inside,
+                tuple(slice(a - s, e - s) for a, e, s in zip(low, high, region.start, strict=True)),
+            )

@@ -86,16 +86,22 @@ class SavedChunks:
 
     def all(self) -> Iterator[Block]:
         """List the positions of all chunks."""
-        return itertools.product(*(range(-(-n // c)) for n, c in zip(self.stored.shape, self.sides, strict=True)))
+        return itertools.product(
+            *(range(-(-n // c)) for n, c in zip(self.stored.shape, self.sides, strict=True))
+        )
 
     def place(self, block: Block) -> tuple[slice, ...]:
         """Say which part of the array a chunk is."""
-        return tuple(slice(b * c, min((b + 1) * c, n)) for b, c, n in zip(block, self.sides, self.stored.shape, strict=True))
+        return tuple(
+            slice(b * c, min((b + 1) * c, n))
+            for b, c, n in zip(block, self.sides, self.stored.shape, strict=True)
+        )
 
     @contextmanager
     def hold(self, block: Block) -> Iterator[NDArray[Any]]:
-        """Give a chunk's own memory and let nobody else at it; others go on while it is fetched from the disk."""
-        found, token = None, object()
+        """Return a chunk's own memory and let nobody else at it; others go on while it is fetched from the disk."""
+        found = None
+        token = object()
         if block not in self._blocks:
             self._coming[block] = token
             found = self._fetch(block)
@@ -112,7 +118,9 @@ class SavedChunks:
         self._dirty.setdefault(block, time.monotonic())
         self._coming.pop(block, None)
         if self._writer is None:
-            self._writer = threading.Thread(target=self._write_later, name="scsam-save", daemon=True)
+            self._writer = threading.Thread(
+                target=self._write_later, name="scsam-save", daemon=True
+            )
             self._writer.start()
 
     def seed(self, data: NDArray[Any]) -> None:
@@ -137,7 +145,11 @@ class SavedChunks:
     def hurry(self) -> None:
         """Write what waits too long; a disk that fails is left to the thread, which tries it again."""
         start = time.monotonic()
-        while self.trouble is None and self._oldest() < start - LATEST and time.monotonic() < start + SHARE:
+        while (
+            self.trouble is None
+            and self._oldest() < start - LATEST
+            and time.monotonic() < start + SHARE
+        ):
             try:
                 self._write_oldest(SHARE)
             except Exception as error:  # noqa: BLE001
@@ -161,7 +173,11 @@ class SavedChunks:
 
     def _make_room(self) -> None:
         if (excess := len(self._blocks) - self._room) > 0:
-            clean = [old for old in list(self._blocks)[:-1] if old not in self._dirty and old != self._leaving]
+            clean = [
+                old
+                for old in list(self._blocks)[:-1]
+                if old not in self._dirty and old != self._leaving
+            ]
             for old in clean[:excess]:
                 del self._blocks[old]
 
@@ -198,7 +214,8 @@ class SavedChunks:
                 if not self._dirty:
                     return
                 block = self._leaving = next(iter(self._dirty))
-                since, values = self._dirty.pop(block), self._blocks[block].copy()
+                since = self._dirty.pop(block)
+                values = self._blocks[block].copy()
             try:
                 self.stored[self.place(block)] = values
             except BaseException:

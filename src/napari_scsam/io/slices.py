@@ -41,12 +41,20 @@ def read_slices(folder: Path) -> Source:
     UserError
         When the folder holds no images, several kinds of them, or stacks.
     """
-    files = [f for f in folder.iterdir() if f.suffix.lower() in TIFF_SUFFIXES | IMAGE_SUFFIXES and not f.name.startswith(".")]
+    files = [
+        f
+        for f in folder.iterdir()
+        if f.suffix.lower() in TIFF_SUFFIXES | IMAGE_SUFFIXES and not f.name.startswith(".")
+    ]
     if not files:
-        raise UserError(f"{folder} is a folder without zarr data or image slices; give a .zarr folder, or one with TIFF or PNG slices")
+        raise UserError(
+            f"{folder} is a folder without zarr data or image slices; give a .zarr folder, or one with TIFF or PNG slices"
+        )
     kinds = sorted({f.suffix.lower() for f in files})
     if len(kinds) > 1:
-        raise UserError(f"{folder} mixes {' and '.join(kinds)} files; keep only the slices of one stack there")
+        raise UserError(
+            f"{folder} mixes {' and '.join(kinds)} files; keep only the slices of one stack there"
+        )
     files.sort(key=natural_key)
     first, read = _first_slice(files[0])
     axes = first.axes.removeprefix("q")
@@ -59,14 +67,18 @@ def _first_slice(file: Path) -> tuple[Source, Callable[[Path], Block]]:
         return read_image(file), _read_pillow
     first = read_tiff(file)
     if len(first.axes) > 2 and "s" not in first.axes:
-        raise UserError(f"{file} is a stack, not one slice; open the file itself instead of its folder")
+        raise UserError(
+            f"{file} is a stack, not one slice; open the file itself instead of its folder"
+        )
     return first, tifffile.imread
 
 
 def _image_header(path: Path) -> tuple[tuple[int, int], np.dtype[Any]]:
     with _pillow(path) as image:
         if image.mode not in _GREY:
-            raise UserError(f"{path} is a colour image ({image.mode}); convert it to grey first, in Fiji with Image > Type > 8-bit")
+            raise UserError(
+                f"{path} is a colour image ({image.mode}); convert it to grey first, in Fiji with Image > Type > 8-bit"
+            )
         return (image.height, image.width), np.dtype(_GREY[image.mode])
 
 
@@ -83,4 +95,6 @@ def _pillow(path: Path) -> Image.Image:
     try:
         return Image.open(path)
     except Image.DecompressionBombError as error:
-        raise UserError(f"{path} is too large for PNG or JPEG; save it as TIFF or OME-Zarr") from error
+        raise UserError(
+            f"{path} is too large for PNG or JPEG; save it as TIFF or OME-Zarr"
+        ) from error

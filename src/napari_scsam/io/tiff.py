@@ -46,7 +46,8 @@ def read_tiff(path: Path) -> Source:
     _check_pages(tif, path)
     sizes, units = _calibration(tif)
     if not set("zqi") & set(_axes(tif)):
-        sizes, units = sizes[1:], units[1:]
+        sizes = sizes[1:]
+        units = units[1:]
     record = scsam_record(tif)
     origin = record.get("origin", (0.0, 0.0, 0.0))
     return Source(
@@ -75,13 +76,13 @@ def open_tiff(path: Path) -> tifffile.TiffFile:
 
 
 def scsam_record(tif: tifffile.TiffFile) -> Mapping[str, Any]:
-    """Give what this package wrote into the description: class table, voxel size and origin; empty for other files."""
+    """Return what this package wrote into the description: class table, voxel size and origin; empty for other files."""
     note = _note(tif) if "scsam" in _note(tif) else _json(_ome_image(tif).get("Description"))
     return _json(note.get("scsam"))
 
 
 def _json(value: Any) -> Mapping[str, Any]:
-    """Give a JSON object, also from its text; empty when it is none."""
+    """Return a JSON object, also from its text; empty when it is none."""
     try:
         value = json.loads(value) if isinstance(value, str) else value
     except ValueError:
@@ -109,21 +110,27 @@ def _check_pages(tif: tifffile.TiffFile, path: Path) -> None:
     others = [s for s in tif.series[1:] if not s.keyframe.is_reduced]
     if others and not tif.is_ome:
         sizes = ", ".join("x".join(map(str, s.shape)) for s in (tif.series[0], *others[:3]))
-        raise UserError(f"{path} holds images that differ in size or type ({sizes}); save the one you want as its own file")
+        raise UserError(
+            f"{path} holds images that differ in size or type ({sizes}); save the one you want as its own file"
+        )
     last = tif.series[0].pages[-1]
     if last is None:
         return
-    ends = [offset + count for offset, count in zip(last.dataoffsets, last.databytecounts, strict=True)]
+    ends = [
+        offset + count for offset, count in zip(last.dataoffsets, last.databytecounts, strict=True)
+    ]
     if max(ends, default=0) > last.parent.filehandle.size:
         raise ValueError("its last slice is cut off")
 
 
 def _calibration(tif: tifffile.TiffFile) -> Sizes:
-    """Give sizes and units along z, y, x as the file states them."""
+    """Return sizes and units along z, y, x as the file states them."""
     if tif.is_ome:
         pixels = _ome_image(tif).get("Pixels", {})
         # The OME schema itself says that a size without a unit is in micrometres.
-        return [pixels.get(f"PhysicalSize{a}") for a in "ZYX"], [pixels.get(f"PhysicalSize{a}Unit", "µm") for a in "ZYX"]
+        return [pixels.get(f"PhysicalSize{a}") for a in "ZYX"], [
+            pixels.get(f"PhysicalSize{a}Unit", "µm") for a in "ZYX"
+        ]
     note = _note(tif)
     unit = note.get("unit") if isinstance(note.get("unit"), str) else None
     tag = tif.series[0].keyframe.tags.get("ResolutionUnit")
@@ -135,30 +142,38 @@ def _calibration(tif: tifffile.TiffFile) -> Sizes:
 
 
 def _plane_size(tif: tifffile.TiffFile, units: Sequence[str | None]) -> list[float | None]:
-    """Give y and x in nm from the resolution tags, by the first unit that makes sense of them."""
+    """Return y and x in nm from the resolution tags, by the first unit that makes sense of them."""
     tags = [tif.series[0].keyframe.tags.get(f"{a}Resolution") for a in "YX"]
     # A resolution of 1/1 is what writers put into these mandatory tags when nobody told them one.
-    pixels = [tag.value[1] / tag.value[0] for tag in tags if tag is not None and tag.value[0] and tag.value != (1, 1)]
+    pixels = [
+        tag.value[1] / tag.value[0]
+        for tag in tags
+        if tag is not None and tag.value[0] and tag.value != (1, 1)
+    ]
     if len(pixels) < 2:
         return [None, None]
     for unit in units:
         sizes = [to_nm(pixel, unit) for pixel in pixels]
         # The tags are fractions of 32-bit numbers: nine digits are what they carry.
-        plausible = [float(f"{s:.9g}") for s in sizes if s is not None and PLAUSIBLE_NM[0] <= s <= PLAUSIBLE_NM[1]]
+        plausible = [
+            float(f"{s:.9g}")
+            for s in sizes
+            if s is not None and PLAUSIBLE_NM[0] <= s <= PLAUSIBLE_NM[1]
+        ]
         if len(plausible) == 2:
             return [*plausible]
     return [None, None]
 
 
 def _note(tif: tifffile.TiffFile) -> Mapping[str, Any]:
-    """Give ImageJ's or tifffile's own description as a mapping."""
+    """Return ImageJ's or tifffile's own description as a mapping."""
     if tif.is_imagej:
         return tif.imagej_metadata or {}
     return (tif.shaped_metadata or ({},))[0] if tif.is_shaped else {}
 
 
 def _ome_image(tif: tifffile.TiffFile) -> Mapping[str, Any]:
-    """Give the first Image element of the OME-XML; empty without one."""
+    """Return the first Image element of the OME-XML; empty without one."""
     if not tif.is_ome or tif.ome_metadata is None:
         return {}
     try:

@@ -74,7 +74,9 @@ class Volume:
         return self.data[z] if self.ndim == 3 else self.data[...]
 
 
-def open_volume(path: str | os.PathLike[str], voxel_size: Sequence[float] | float | None = None) -> Volume:
+def open_volume(
+    path: str | os.PathLike[str], voxel_size: Sequence[float] | float | None = None
+) -> Volume:
     """Open a volume without reading its voxels.
 
     Parameters
@@ -109,11 +111,15 @@ def open_labels(path: str | os.PathLike[str]) -> Volume:
     """
     volume = open_volume(path)
     if volume.dtype.kind not in "iu":
-        raise UserError(f"{volume.path} holds {volume.dtype} values, but labels are integers; choose the label image, or convert it")
+        raise UserError(
+            f"{volume.path} holds {volume.dtype} values, but labels are integers; choose the label image, or convert it"
+        )
     return volume
 
 
-def as_volume(array: npt.ArrayLike, voxel_size: Sequence[float] | float | None = None, name: str = "array") -> Volume:
+def as_volume(
+    array: npt.ArrayLike, voxel_size: Sequence[float] | float | None = None, name: str = "array"
+) -> Volume:
     """Take an array in memory, a dask or a zarr array as a volume, with the checks of `open_volume`.
 
     Parameters
@@ -130,7 +136,9 @@ def as_volume(array: npt.ArrayLike, voxel_size: Sequence[float] | float | None =
     UserError
         When it is not a volume of grey values or labels.
     """
-    source = Source(array=array if hasattr(array, "shape") and hasattr(array, "dtype") else np.asarray(array))
+    source = Source(
+        array=array if hasattr(array, "shape") and hasattr(array, "dtype") else np.asarray(array)
+    )
     return _volume(source, name, parse_voxel_size(voxel_size), None)
 
 
@@ -148,7 +156,9 @@ def _read(text: str) -> Source:
     reader = READERS.get(file.suffix.lower())
     if reader is None:
         known = "OME-Zarr and zarr folders, .tif, .mrc, .rec, .h5, .png and .jpg"
-        raise UserError(f"{file} has the suffix {file.suffix!r}, which is not a known volume format; use {known}")
+        raise UserError(
+            f"{file} has the suffix {file.suffix!r}, which is not a known volume format; use {known}"
+        )
     return reader(file)
 
 
@@ -157,9 +167,13 @@ def _volume(source: Source, name: str, voxel_size: VoxelSize | None, path: Path 
     shape = tuple(source.array.shape)
     kind = np.dtype(source.array.dtype).kind
     if kind not in "biuf":
-        raise UserError(f"{name} holds {source.array.dtype} values; a volume needs integers or floating-point numbers")
+        raise UserError(
+            f"{name} holds {source.array.dtype} values; a volume needs integers or floating-point numbers"
+        )
     if 0 in shape:
-        raise UserError(f"{name} is empty: its shape is {_times(shape)}; choose an image with voxels in it")
+        raise UserError(
+            f"{name} is empty: its shape is {_times(shape)}; choose an image with voxels in it"
+        )
     fixed = _fixed_axes(source.axes or _usual_axes(shape, name), shape, name)
     return Volume(
         name=_short_name(path) if path else name,
@@ -189,10 +203,18 @@ def _fixed_axes(axes: str, shape: Sequence[int], name: str) -> list[int | None]:
     fixed = [None if letter in "zyx" else 0 for letter in axes]
     for letter, size in zip(axes, shape, strict=True):
         if letter == "s" and size > 1:
-            raise UserError(f"{name} is a colour (RGB) image; convert it to grey first, in Fiji with Image > Type > 8-bit")
+            raise UserError(
+                f"{name} is a colour (RGB) image; convert it to grey first, in Fiji with Image > Type > 8-bit"
+            )
         if letter not in "zyx" and size > 1:
-            what = {"t": "time points", "c": "channels"}.get(letter, f"images along the axis {letter!r}")
-            slices = "" if "z" in axes else "if they are slices, say so in Fiji with Image > Properties, otherwise "
+            what = {"t": "time points", "c": "channels"}.get(
+                letter, f"images along the axis {letter!r}"
+            )
+            slices = (
+                ""
+                if "z" in axes
+                else "if they are slices, say so in Fiji with Image > Properties, otherwise "
+            )
             how = f"{slices}save the one you want as its own (z, y, x) file, in Fiji with Image > Duplicate"
             raise UserError(f"{name} has {size} {what} (shape {_times(shape)}, axes {axes}); {how}")
     if "".join(letter for letter in axes if letter in "zyx") not in ("yx", "zyx"):
@@ -205,6 +227,6 @@ def _times(shape: Sequence[int]) -> str:
 
 
 def _short_name(path: Path) -> str:
-    """Give the file's name without suffixes, for a layer or a table."""
+    """Return the file's name without suffixes, for a layer or a table."""
     stem = Path(path.name).stem
     return stem.removesuffix(".ome") or path.name

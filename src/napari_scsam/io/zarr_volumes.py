@@ -21,19 +21,19 @@ SEARCH_DEPTH = 4
 
 
 def is_zarr(folder: Path) -> bool:
-    """Tell whether a folder is a zarr array or group."""
+    """Return whether a folder is a zarr array or group."""
     return any((folder / marker).is_file() for marker in MARKERS)
 
 
 def ngff_attributes(group: zarr.Group) -> Mapping[str, Any]:
-    """Give the OME-Zarr metadata: under ``ome`` since NGFF 0.5, at the top before."""
+    """Return the OME-Zarr metadata: under ``ome`` since NGFF 0.5, at the top before."""
     attributes = group.attrs.asdict()
     ome = attributes.get("ome", attributes)
     return ome if isinstance(ome, dict) else {}
 
 
 def member_group(parent: zarr.Group, name: str) -> zarr.Group:
-    """Give the sub-group of this name, or a `UserError`."""
+    """Return the sub-group of this name, or a `UserError`."""
     node = parent[name]
     if not isinstance(node, zarr.Group):
         raise UserError(f"{name!r} in {parent.store_path} is not a group; the OME-Zarr is damaged")
@@ -41,7 +41,7 @@ def member_group(parent: zarr.Group, name: str) -> zarr.Group:
 
 
 def member_array(parent: zarr.Group, name: str) -> ZarrArray:
-    """Give the array of this name, or a `UserError`."""
+    """Return the array of this name, or a `UserError`."""
     node = parent[name]
     if not isinstance(node, zarr.Array):
         raise UserError(f"{name!r} in {parent.store_path} is not an array; the OME-Zarr is damaged")
@@ -85,7 +85,9 @@ def _images(group: zarr.Group, depth: int) -> Iterator[ZarrArray | zarr.Group]:
         return
     listed = attributes.get("labels")
     members = [(listed[0], group[listed[0]])] if listed else sorted(group.members())
-    images = [member for name, member in members if name != "labels"] or [member for _, member in members]
+    images = [member for name, member in members if name != "labels"] or [
+        member for _, member in members
+    ]
     for member in images:
         if isinstance(member, zarr.Array):
             yield member
@@ -104,25 +106,45 @@ def _multiscale(group: zarr.Group) -> Source:
     multiscale = ngff_attributes(group)["multiscales"][0]
     datasets = multiscale["datasets"]
     levels = [member_array(group, dataset["path"]) for dataset in datasets]
-    axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in multiscale.get("axes", "tczyx"[-levels[0].ndim :])]
+    axes = [
+        axis if isinstance(axis, dict) else {"name": axis}
+        for axis in multiscale.get("axes", "tczyx"[-levels[0].ndim :])
+    ]
     letters = "".join(str(axis["name"]) for axis in axes).lower()
     scale, shift = _transform(datasets[0], multiscale, len(axes))
     spatial = [i for i, axis in enumerate(axes) if axis["name"] in tuple("zyx")]
     units = [axes[i].get("unit") for i in spatial]
     voxel_size = voxel_size_nm([scale[i] for i in spatial], units) if len(spatial) >= 2 else None
     # Without a trusted size the translation is in no trusted unit either.
-    shifts = [to_nm(shift[i], unit) or 0.0 for i, unit in zip(spatial, units, strict=True)] if voxel_size else []
+    shifts = (
+        [to_nm(shift[i], unit) or 0.0 for i, unit in zip(spatial, units, strict=True)]
+        if voxel_size
+        else []
+    )
     z, y, x = [0.0] * (3 - len(shifts)) + shifts
-    return Source(array=levels[0], axes=letters, voxel_size=voxel_size, origin=(z, y, x), levels=tuple(levels[1:]))
+    return Source(
+        array=levels[0],
+        axes=letters,
+        voxel_size=voxel_size,
+        origin=(z, y, x),
+        levels=tuple(levels[1:]),
+    )
 
 
-def _transform(dataset: Mapping[str, Any], multiscale: Mapping[str, Any], ndim: int) -> tuple[Sequence[float], Sequence[float]]:
+def _transform(
+    dataset: Mapping[str, Any], multiscale: Mapping[str, Any], ndim: int
+) -> tuple[Sequence[float], Sequence[float]]:
     """Combine a level's transformations with those of the whole image, which come after."""
-    scale, shift = np.ones(ndim), np.zeros(ndim)
-    for step in (*dataset.get("coordinateTransformations", ()), *multiscale.get("coordinateTransformations", ())):
+    scale = np.ones(ndim)
+    shift = np.zeros(ndim)
+    for step in (
+        *dataset.get("coordinateTransformations", ()),
+        *multiscale.get("coordinateTransformations", ()),
+    ):
         if step["type"] == "scale":
             factor = np.asarray(step["scale"], dtype=float)
-            scale, shift = scale * factor, shift * factor
+            scale = scale * factor
+            shift = shift * factor
         elif step["type"] == "translation":
             shift = shift + np.asarray(step["translation"], dtype=float)
     return scale.tolist(), shift.tolist()

@@ -37,5 +37,7 @@ def interval(drawn: ArrayLike, level: float = LEVEL) -> NDArray[np.float64]:
     tail = 50 * (1 - level)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
-        bounds: NDArray[np.float64] = np.nanpercentile(np.asarray(drawn, float), [tail, 100 - tail], axis=0)
+        bounds: NDArray[np.float64] = np.nanpercentile(
+            np.asarray(drawn, float), [tail, 100 - tail], axis=0
+        )
     return bounds

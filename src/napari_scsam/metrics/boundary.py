@@ -28,12 +28,16 @@ class BoundaryMatch(Counts):
         """Harmonic mean of precision and recall; 0 when only one has an outline, NaN when neither has."""
         if not (self.predicted and self.truth):
             return 0.0 if self.predicted or self.truth else float("nan")
-        precision, recall = self.precise / self.predicted, self.found / self.truth
+        precision = self.precise / self.predicted
+        recall = self.found / self.truth
         return float(np.nan_to_num(ratio(2 * precision * recall, precision + recall)))
 
 
 def boundary_match(
-    predicted: NDArray[np.bool_], truth: NDArray[np.bool_], tolerance: float, pixel_size: tuple[float, float] = (1.0, 1.0)
+    predicted: NDArray[np.bool_],
+    truth: NDArray[np.bool_],
+    tolerance: float,
+    pixel_size: tuple[float, float] = (1.0, 1.0),
 ) -> BoundaryMatch:
     """Compare the outlines of two masks.
 
@@ -46,13 +50,18 @@ def boundary_match(
     pixel_size
         (y, x), say in nm; pixels need not be square.
     """
-    ours, theirs = outline(predicted, pixel_size), outline(truth, pixel_size)
-    return BoundaryMatch(near(ours, theirs, tolerance), len(ours), near(theirs, ours, tolerance), len(theirs))
+    ours = outline(predicted, pixel_size)
+    theirs = outline(truth, pixel_size)
+    return BoundaryMatch(
+        near(ours, theirs, tolerance), len(ours), near(theirs, ours, tolerance), len(theirs)
+    )
 
 
 def outline(mask: NDArray[np.bool_], pixel_size: tuple[float, float]) -> NDArray[np.float64]:
     """Places (y, x) of the mask's pixels with a neighbour outside; the image's border is no outline."""
-    places: NDArray[np.float64] = np.argwhere(mask & ~ndimage.binary_erosion(mask, border_value=1)) * np.asarray(pixel_size, float)
+    places: NDArray[np.float64] = np.argwhere(
+        mask & ~ndimage.binary_erosion(mask, border_value=1)
+    ) * np.asarray(pixel_size, float)
     return places
 
 

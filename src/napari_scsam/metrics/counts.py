@@ -31,7 +31,9 @@ def pooled(counts: Iterable[C]) -> C:
 def ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
     """Divide; NaN where there is nothing to divide by."""
     whole = np.asarray(whole, float)
-    quotient: NDArray[np.float64] = np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+    quotient: NDArray[np.float64] = np.divide(
+        part, whole, out=np.full(whole.shape, np.nan), where=whole > 0
+    )
     return quotient
 
 

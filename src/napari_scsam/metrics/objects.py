@@ -39,23 +39,29 @@ class ObjectMatch(Counts):
         return float(ratio(2 * self.iou, self.predicted + self.truth))
 
 
-def object_match(predicted: NDArray[np.bool_], truth: NDArray[np.bool_], smallest: int = 1) -> ObjectMatch:
+def object_match(
+    predicted: NDArray[np.bool_], truth: NDArray[np.bool_], smallest: int = 1
+) -> ObjectMatch:
     """Pair the connected objects of two Y×X masks that overlap by an IoU above one half.
 
     Objects of fewer pixels than `smallest` are left out of both: labels of
     real data hold specks, more of them than organelles, that nobody meant.
     """
-    (ours, our_areas), (theirs, their_areas) = (numbered(mask, smallest) for mask in (predicted, truth))
+    (ours, our_areas), (theirs, their_areas) = (
+        numbered(mask, smallest) for mask in (predicted, truth)
+    )
     both = (ours > 0) & (theirs > 0)
     pairs = np.ones(int(both.sum()), np.int64), (ours[both] - 1, theirs[both] - 1)
-    shared = csr_array(pairs, shape=(len(our_areas), len(their_areas))).tocoo()  # pixels of a pair are summed on the way
+    shared = csr_array(
+        pairs, shape=(len(our_areas), len(their_areas))
+    ).tocoo()  # pixels of a pair are summed on the way
     ious = shared.data / (our_areas[shared.row] + their_areas[shared.col] - shared.data)
     matches = ious[ious > MATCH]
     return ObjectMatch(len(matches), len(our_areas), len(their_areas), float(matches.sum()))
 
 
 def numbered(mask: NDArray[np.bool_], smallest: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give the connected objects of a Y×X mask numbers from 1 on, 0 elsewhere, and count the pixels of each."""
+    """Return the connected objects of a Y×X mask numbers from 1 on, 0 elsewhere, and count the pixels of each."""
     found, _ = ndimage.label(mask, EIGHT_NEIGHBOURS)
     areas = np.bincount(found.ravel())
     kept = areas >= smallest

@@ -43,12 +43,16 @@ def iou(counts: ArrayLike) -> NDArray[np.float64]:
     return ratio(both, predicted + truth - both)
 
 
-def overlaps(predicted: NDArray[Any], truth: NDArray[Any], ids: Iterable[int]) -> dict[int, Overlap]:
+def overlaps(
+    predicted: NDArray[Any], truth: NDArray[Any], ids: Iterable[int]
+) -> dict[int, Overlap]:
     """Count the agreement of two label images of one shape, for each class id.
 
     Values must not be negative; those that are no id are left out.
     """
     ids = list(ids)
     areas = (predicted[predicted == truth], predicted, truth)
-    both, ours, theirs = (np.bincount(a.ravel().astype(np.int64), minlength=1 + max(ids, default=0)) for a in areas)
+    both, ours, theirs = (
+        np.bincount(a.ravel().astype(np.int64), minlength=1 + max(ids, default=0)) for a in areas
+    )
     return {i: Overlap(int(both[i]), int(ours[i]), int(theirs[i])) for i in ids}

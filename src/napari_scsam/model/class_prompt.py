@@ -44,25 +44,37 @@ class ClassPromptEncoder(nn.Module):
     Weights that were saved before there was a scale load with a scale of 1, which changes nothing.
     """
 
-    def __init__(self, classes: int, dim: int = 256, hidden: int = 128, tokens: int = 2, similarity: str = "cosine") -> None:
+    def __init__(
+        self,
+        classes: int,
+        dim: int = 256,
+        hidden: int = 128,
+        tokens: int = 2,
+        similarity: str = "cosine",
+    ) -> None:
         super().__init__()
         self.kind = similarity
         self.prototypes = nn.Parameter(F.normalize(torch.randn(classes, dim), dim=1))
         self.dense = nn.Sequential(nn.Conv2d(dim, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, dim, 1))
         self.queries = nn.Parameter(torch.randn(tokens, dim) / dim**0.5)
-        self.sparse, self.identity = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.sparse = nn.Linear(dim, dim)
+        self.identity = nn.Linear(dim, dim)
         # By its logarithm, so that it stays positive and a step of training changes it by a share of itself.
-        self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE))) if similarity == "cosine" else None
+        self.log_scale = (
+            nn.Parameter(torch.tensor(math.log(SCALE))) if similarity == "cosine" else None
+        )
         self.register_load_state_dict_pre_hook(_without_scale)  # type: ignore[no-untyped-call]
 
     def similarity(self, fused: Tensor, prototypes: Tensor) -> Tensor:
         """Cosine between B×C×h×w features and K×C prototypes: B×K×h×w in -1..1 (unbounded for ``"dot"``)."""
         if self.kind == "dot":
             return torch.einsum("bchw,kc->bkhw", fused, prototypes)
-        return torch.einsum("bchw,kc->bkhw", F.normalize(fused, dim=1), F.normalize(prototypes, dim=1))
+        return torch.einsum(
+            "bchw,kc->bkhw", F.normalize(fused, dim=1), F.normalize(prototypes, dim=1)
+        )
 
     def forward(self, fused: Tensor, prototypes: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the prompts of every class for every image.
+        """Return the prompts of every class for every image.
 
         Returns
         -------
@@ -70,9 +82,13 @@ class ClassPromptEncoder(nn.Module):
         dense : (B·K)×C×h×w
         """
         similarity = self.similarity(fused, prototypes)
-        weight = 1 + (similarity if self.log_scale is None else self.log_scale.exp() * similarity)  # B×K×h×w
+        weight = 1 + (
+            similarity if self.log_scale is None else self.log_scale.exp() * similarity
+        )  # B×K×h×w
         names = self.identity(F.normalize(prototypes, dim=1))  # K×C
-        return (self.pool(fused, weight) + names[:, None]).flatten(0, 1), self.dense_prompts(fused, weight)
+        return (self.pool(fused, weight) + names[:, None]).flatten(0, 1), self.dense_prompts(
+            fused, weight
+        )
 
     def dense_prompts(self, fused: Tensor, weight: Tensor) -> Tensor:
         """Send the features, weighted for each class, through the dense prompt's convolutions: (B·K)×C×h×w.
@@ -80,20 +96,25 @@ class ClassPromptEncoder(nn.Module):
         The first is linear in the features, so it reads them once for all classes.
         """
         first, act, second = self.dense
-        kernel, bias = first.get_parameter("weight"), first.get_parameter("bias")
+        kernel = first.get_parameter("weight")
+        bias = first.get_parameter("bias")
         hidden = act(F.conv2d(fused, kernel)[:, None] * weight[:, :, None] + bias.view(-1, 1, 1))
         prompts: Tensor = second(hidden.flatten(0, 1))
         return prompts
 
     def pool(self, fused: Tensor, weight: Tensor) -> Tensor:
         """Let each learned query gather the cells it answers to, weighted for each class: B×K×n×C."""
-        cells, weights = fused.flatten(2), weight.flatten(2)[:, :, None]  # B×C×hw, B×K×1×hw
+        # B×C×hw, B×K×1×hw
+        cells = fused.flatten(2)
+        weights = weight.flatten(2)[:, :, None]
         scores = (self.queries @ cells)[:, None] * weights / cells.shape[1] ** 0.5
-        pooled: Tensor = self.sparse((torch.softmax(scores, dim=-1) * weights) @ cells.transpose(1, 2)[:, None])
+        pooled: Tensor = self.sparse(
+            (torch.softmax(scores, dim=-1) * weights) @ cells.transpose(1, 2)[:, None]
+        )
         return pooled
 
 
 def _without_scale(encoder: nn.Module, weights: dict[str, Any], prefix: str, *_: object) -> None:
-    """Give the weights of a time without a scale the scale they were trained with."""
+    """Return the weights of a time without a scale the scale they were trained with."""
     if isinstance(encoder.log_scale, Tensor):
         weights.setdefault(f"{prefix}log_scale", torch.zeros_like(encoder.log_scale))

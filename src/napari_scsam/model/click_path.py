@@ -27,7 +27,12 @@ WIDTHS = (24, 32, 48, 64)
 
 
 def prompt_maps(
-    grid: tuple[int, int], points: tuple[Tensor, Tensor] | None, boxes: Tensor | None, masks: Tensor | None, count: int, like: Tensor
+    grid: tuple[int, int],
+    points: tuple[Tensor, Tensor] | None,
+    boxes: Tensor | None,
+    masks: Tensor | None,
+    count: int,
+    like: Tensor,
 ) -> Tensor:
     """Draw N prompts as maps: clicks inside, clicks outside, boxes, earlier answers.
 
@@ -48,12 +53,19 @@ def prompt_maps(
         N×4×4h×4w, about -1..1; zero for what is not given.
     """
     maps = like.new_zeros((count, 4, *grid))
-    y, x = (torch.arange(n, device=like.device, dtype=torch.float32) * CELL + (CELL - 1) / 2 for n in grid)
+    y, x = (
+        torch.arange(n, device=like.device, dtype=torch.float32) * CELL + (CELL - 1) / 2
+        for n in grid
+    )
     if points is not None:
-        maps[:, :2] = torch.stack([click_map(y, x, *points, label) for label in (1, 0)], 1).to(like.dtype)
+        maps[:, :2] = torch.stack([click_map(y, x, *points, label) for label in (1, 0)], 1).to(
+            like.dtype
+        )
     if boxes is not None:
         inside = (y[:, None] >= boxes[:, 1, None, None]) & (y[:, None] < boxes[:, 3, None, None])
-        maps[:, 2] = (inside & (x >= boxes[:, 0, None, None]) & (x < boxes[:, 2, None, None])).to(like.dtype)
+        maps[:, 2] = (inside & (x >= boxes[:, 0, None, None]) & (x < boxes[:, 2, None, None])).to(
+            like.dtype
+        )
     if masks is not None:
         maps[:, 3] = torch.tanh(masks[:, 0] / 2).to(like.dtype)
     return maps
@@ -61,7 +73,9 @@ def prompt_maps(
 
 def click_map(y: Tensor, x: Tensor, coordinates: Tensor, labels: Tensor, label: int) -> Tensor:
     """Draw the clicks of one label, N×P×2 as (x, y) with labels N×P, as round spots: N×rows×columns in 0..1."""
-    squares = (x - coordinates[..., :1]).square()[:, :, None, :] + (y - coordinates[..., 1:]).square()[:, :, :, None]
+    squares = (x - coordinates[..., :1]).square()[:, :, None, :] + (
+        y - coordinates[..., 1:]
+    ).square()[:, :, :, None]
     spots = torch.exp(-squares / (2 * CLICK_RADIUS**2)) * (labels == label)[..., None, None]
     return spots.amax(1)
 
@@ -79,7 +93,9 @@ class ClickPath(nn.Module):
 
     def __init__(self, features: int = 32) -> None:
         super().__init__()
-        self.enter = nn.Sequential(nn.Conv2d(features + 5, WIDTHS[0], 3, padding=1), ConvBlock(WIDTHS[0]))
+        self.enter = nn.Sequential(
+            nn.Conv2d(features + 5, WIDTHS[0], 3, padding=1), ConvBlock(WIDTHS[0])
+        )
         pairs = list(pairwise(WIDTHS))
         self.down = nn.ModuleList(nn.Sequential(halve(a, b), ConvBlock(b)) for a, b in pairs)
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in reversed(pairs))
@@ -96,6 +112,8 @@ class ClickPath(nn.Module):
             x = down(x)
             skips.append(x)
         for up, refine, skip in zip(self.up, self.refine, skips[-2::-1], strict=True):
-            x = refine(skip + F.interpolate(up(x), skip.shape[2:], mode="bilinear", align_corners=False))
+            x = refine(
+                skip + F.interpolate(up(x), skip.shape[2:], mode="bilinear", align_corners=False)
+            )
         corrected: Tensor = logits + self.out(x)
         return corrected

@@ -57,12 +57,16 @@ class Fusion(nn.Module):
         ``"gated"``, or ``"sum"`` without the gates (to compare with).
     """
 
-    def __init__(self, mae_channels: int, mae_stride: int, dim: int = 256, kind: str = "gated") -> None:
+    def __init__(
+        self, mae_channels: int, mae_stride: int, dim: int = 256, kind: str = "gated"
+    ) -> None:
         super().__init__()
         self.kind = kind
         self.align_sam = nn.Sequential(nn.Conv2d(dim, dim, 1, bias=False), LayerNorm2d(dim))
         self.align_mae = Alignment(mae_channels, stride=max(1, 16 // mae_stride), dim=dim)
-        self.channel_gate = nn.Sequential(nn.Linear(2 * dim, dim // 4), nn.ReLU(), nn.Linear(dim // 4, dim))
+        self.channel_gate = nn.Sequential(
+            nn.Linear(2 * dim, dim // 4), nn.ReLU(), nn.Linear(dim // 4, dim)
+        )
         self.spatial_gate = nn.Conv2d(2, 1, 7, padding=3)
         self.out = nn.Conv2d(dim, dim, 1)
         nn.init.zeros_(self.out.weight)
@@ -80,5 +84,7 @@ class Fusion(nn.Module):
         """How much of the prior to let in, B×256×h×w in 0..1."""
         pooled = torch.cat([sam.mean((2, 3)), prior.mean((2, 3))], dim=1)
         both = sam + prior
-        places = self.spatial_gate(torch.cat([both.mean(1, keepdim=True), both.amax(1, keepdim=True)], dim=1))
+        places = self.spatial_gate(
+            torch.cat([both.mean(1, keepdim=True), both.amax(1, keepdim=True)], dim=1)
+        )
         return torch.sigmoid(self.channel_gate(pooled)[:, :, None, None] + places)

@@ -57,7 +57,9 @@ class SamTinyViT(TinyVit):
     def forward(self, x: Tensor) -> Tensor:
         """Embed B×3×H×W, already normalised and padded to multiples of 16."""
         for module in self.modules():
-            if isinstance(module, Attention):  # on CPUs plain products are quicker than torch's kernel with a bias, 1.4 times in bfloat16
+            if isinstance(
+                module, Attention
+            ):  # on CPUs plain products are quicker than torch's kernel with a bias, 1.4 times in bfloat16
                 module.fused_attn = x.device.type != "cpu"
         embedding: Tensor = self.neck(self.stages(self.patch_embed(x)))
         return embedding
@@ -109,5 +111,7 @@ def load_encoder(encoder: nn.Module, official: Mapping[str, Tensor], what: str) 
     wrong = [k for k, v in weights.items() if k not in wanted or v.shape != wanted[k].shape]
     if missing or wrong:
         first = (missing or wrong)[0]
-        raise UserError(f"{what}: the weights do not fit, first at {first!r}; choose the encoder size that the file was made for")
+        raise UserError(
+            f"{what}: the weights do not fit, first at {first!r}; choose the encoder size that the file was made for"
+        )
     encoder.load_state_dict(dict(weights), strict=False)

@@ -19,7 +19,8 @@ from torch.nn import functional as F
 from napari_scsam.config import UserError
 from napari_scsam.model.packed_linear import PackedLinear
 
-PIXEL_MEAN, PIXEL_STD = 0.5, 0.25
+PIXEL_MEAN = 0.5
+PIXEL_STD = 0.25
 """Normalisation of grey values in 0..1; EM of any contrast sits near the middle."""
 
 
@@ -79,10 +80,13 @@ class WindowBlock(nn.Module):
 
     def __init__(self, dim: int, heads: int, window: int) -> None:
         super().__init__()
-        self.heads, self.window = heads, window
+        self.heads = heads
+        self.window = window
         self.position = nn.Conv2d(dim, dim, 3, padding=1, groups=dim)
-        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.qkv, self.proj = PackedLinear(dim, 3 * dim), PackedLinear(dim, dim)
+        self.norm1 = nn.LayerNorm(dim)
+        self.norm2 = nn.LayerNorm(dim)
+        self.qkv = PackedLinear(dim, 3 * dim)
+        self.proj = PackedLinear(dim, dim)
         self.mlp = nn.Sequential(PackedLinear(dim, 4 * dim), nn.GELU(), PackedLinear(4 * dim, dim))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -94,13 +98,20 @@ class WindowBlock(nn.Module):
 
     def attend(self, x: Tensor) -> Tensor:
         """Attention inside windows, B×h×w×C; the grid is padded with zeros to whole windows."""
-        (batch, h, w, dim), n = x.shape, self.window
+        (batch, h, w, dim) = x.shape
+        n = self.window
         x = F.pad(x, (0, 0, 0, -w % n, 0, -h % n))
-        rows, columns = x.shape[1] // n, x.shape[2] // n
+        rows = x.shape[1] // n
+        columns = x.shape[2] // n
         x = x.view(batch, rows, n, columns, n, dim).transpose(2, 3).reshape(-1, n * n, dim)
         q, k, v = self.qkv(x).view(len(x), n * n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         x = window_attention(q, k, v).transpose(1, 2).reshape(-1, n * n, dim)
-        x = self.proj(x).view(batch, rows, columns, n, n, dim).transpose(2, 3).reshape(batch, rows * n, columns * n, dim)
+        x = (
+            self.proj(x)
+            .view(batch, rows, columns, n, n, dim)
+            .transpose(2, 3)
+            .reshape(batch, rows * n, columns * n, dim)
+        )
         return x[:, :h, :w]
 
 
@@ -126,11 +137,14 @@ class HybridMAE(nn.Module):
 
     def __init__(self, width: int = 192, depth: int = 6, window: int = 14) -> None:
         super().__init__()
-        self.strides, self.channels = (2, 4, 8), (32, 64, width)
+        self.strides = (2, 4, 8)
+        self.channels = (32, 64, width)
         self.stem2 = nn.Sequential(halve(2, 32), ConvBlock(32))
         self.stem4 = nn.Sequential(halve(32, 64), ConvBlock(64))
         self.stem8 = halve(64, width)
-        self.blocks = nn.Sequential(*[WindowBlock(width, width // 32, window) for _ in range(depth)])
+        self.blocks = nn.Sequential(
+            *[WindowBlock(width, width // 32, window) for _ in range(depth)]
+        )
         self.norm = nn.GroupNorm(1, width)
 
     def forward(self, image: Tensor, mask: Tensor | None = None) -> tuple[Tensor, ...]:
@@ -154,7 +168,8 @@ class ViTMAE(nn.Module):
         super().__init__()
         self.vit = timm_vit(name)
         patch = self.vit.patch_embed.patch_size[0]
-        self.strides, self.channels = (2, 4, patch), (32, 64, self.vit.embed_dim)
+        self.strides = (2, 4, patch)
+        self.channels = (32, 64, self.vit.embed_dim)
         self.stem2 = nn.Sequential(halve(2, 32), ConvBlock(32))
         self.stem4 = nn.Sequential(halve(32, 64), ConvBlock(64))
 
@@ -175,11 +190,17 @@ def timm_vit(name: str) -> VisionTransformer:
         When timm has none of that name, or it is not a plain ViT.
     """
     try:
-        vit = timm.create_model(name, pretrained=False, in_chans=1, num_classes=0, dynamic_img_size=True)
+        vit = timm.create_model(
+            name, pretrained=False, in_chans=1, num_classes=0, dynamic_img_size=True
+        )
     except (RuntimeError, TypeError) as error:
-        raise UserError(f"timm has no ViT {name!r}; write 'hybrid', or a name that timm.list_models('vit_*') gives") from error
+        raise UserError(
+            f"timm has no ViT {name!r}; write 'hybrid', or a name that timm.list_models('vit_*') gives"
+        ) from error
     if not isinstance(vit, VisionTransformer):
-        raise UserError(f"{name!r} of timm is not a plain ViT; write 'hybrid', or a name that timm.list_models('vit_*') gives")
+        raise UserError(
+            f"{name!r} of timm is not a plain ViT; write 'hybrid', or a name that timm.list_models('vit_*') gives"
+        )
     return vit
 
 
@@ -198,12 +219,14 @@ class MaskedAutoencoder(nn.Module):
 
     def __init__(self, encoder: HybridMAE | ViTMAE, block: int = 16) -> None:
         super().__init__()
-        self.encoder, self.block = encoder, block
-        stride, channels = encoder.strides[-1], encoder.channels[-1]
+        self.encoder = encoder
+        self.block = block
+        stride = encoder.strides[-1]
+        channels = encoder.channels[-1]
         self.head = nn.Sequential(nn.Conv2d(channels, stride * stride, 1), nn.PixelShuffle(stride))
 
     def forward(self, image: Tensor, hidden: float = 0.6) -> Tensor:
-        """Give the mean squared error on the hidden blocks of B×1×H×W, relative to the batch's variance (1 = predicting the mean)."""
+        """Return the mean squared error on the hidden blocks of B×1×H×W, relative to the batch's variance (1 = predicting the mean)."""
         mask = self.random_mask(image, hidden)
         predicted = self.head(self.encoder(image, mask)[-1]).float()
         target = smooth((image - PIXEL_MEAN) / PIXEL_STD)
@@ -213,7 +236,8 @@ class MaskedAutoencoder(nn.Module):
 
     def random_mask(self, image: Tensor, hidden: float) -> Tensor:
         """Hide that share of the blocks of each image: B×1×H×W, 1 = hidden."""
-        rows, columns = image.shape[2] // self.block, image.shape[3] // self.block
+        rows = image.shape[2] // self.block
+        columns = image.shape[3] // self.block
         noise = torch.rand(len(image), rows * columns, device=image.device)
         chosen = noise.argsort(1).argsort(1) < round(hidden * rows * columns)
         mask = chosen.view(-1, 1, rows, columns).to(image.dtype)

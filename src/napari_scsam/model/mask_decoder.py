@@ -33,16 +33,25 @@ class PromptMaskDecoder(MaskDecoder):  # type: ignore[misc]
     Only the single-mask output is computed: classes are not ambiguous.
     """
 
-    def forward(self, embeddings: Tensor, positions: Tensor, sparse: Tensor, dense: Tensor) -> Decoded:
+    def forward(
+        self, embeddings: Tensor, positions: Tensor, sparse: Tensor, dense: Tensor
+    ) -> Decoded:
         """Decode B×256×h×w embeddings with N×n×256 sparse and N×256×h×w dense prompts, N/B for each in turn.
 
         `positions` is SAM's encoding of the actual grid, 1×256×h×w.
         """
-        own = torch.cat([self.iou_token.weight, self.mask_tokens.weight]).expand(len(sparse), -1, -1)
-        images, asked = as_cells(embeddings), as_cells(dense)
+        own = torch.cat([self.iou_token.weight, self.mask_tokens.weight]).expand(
+            len(sparse), -1, -1
+        )
+        images = as_cells(embeddings)
+        asked = as_cells(dense)
         cells = (images[:, None] + asked.view(len(images), -1, *asked.shape[1:])).flatten(0, 1)
-        tokens, cells = self.transformer(cells, as_cells(positions), torch.cat([own, sparse], dim=1))
-        logits = self.masks(cells, self.output_hypernetworks_mlps[0](tokens[:, 1]), embeddings.shape[2:])
+        tokens, cells = self.transformer(
+            cells, as_cells(positions), torch.cat([own, sparse], dim=1)
+        )
+        logits = self.masks(
+            cells, self.output_hypernetworks_mlps[0](tokens[:, 1]), embeddings.shape[2:]
+        )
         return Decoded(logits, self.iou_prediction_head(tokens[:, 0])[:, :1], tokens[:, 1])
 
     def masks(self, cells: Tensor, filters: Tensor, grid: Sequence[int]) -> Tensor:
@@ -53,11 +62,16 @@ class PromptMaskDecoder(MaskDecoder):  # type: ignore[misc]
         one mask is brought into rows and columns.
         """
         first, norm, act, second, _ = self.output_upscaling
-        halves = act(F.layer_norm(spread(first, cells), norm.weight.shape, norm.weight, norm.bias, norm.eps))  # N×h·w×4×64
+        halves = act(
+            F.layer_norm(spread(first, cells), norm.weight.shape, norm.weight, norm.bias, norm.eps)
+        )  # N×h·w×4×64
         quarters = act(spread(second, halves))  # N×h·w×4×4×32
         masks = torch.einsum("nc,nsabc->nsab", filters.to(quarters.dtype), quarters)
-        (h, w), n = grid, len(cells)
-        return masks.view(n, h, w, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4, 6).reshape(n, 1, 4 * h, 4 * w)
+        (h, w) = grid
+        n = len(cells)
+        return (
+            masks.view(n, h, w, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4, 6).reshape(n, 1, 4 * h, 4 * w)
+        )
 
 
 def as_cells(maps: Tensor) -> Tensor:
@@ -85,46 +99,69 @@ class DetailPath(nn.Module):
     must first work out. Both are zero-initialised: untrained, the masks are SAM's.
     """
 
-    def __init__(self, strides: tuple[int, ...], channels: tuple[int, ...], dim: int = 256, width: int = 32) -> None:
+    def __init__(
+        self, strides: tuple[int, ...], channels: tuple[int, ...], dim: int = 256, width: int = 32
+    ) -> None:
         super().__init__()
         widths = {2: width, 4: 2 * width, 8: 3 * width, 16: 4 * width}
         self.grids = (8, 4, 2)
         self.top = nn.Conv2d(dim, widths[16], 1)
-        self.carry = nn.ModuleDict({str(s): nn.Conv2d(widths[2 * s], widths[s], 1) for s in self.grids})
+        self.carry = nn.ModuleDict(
+            {str(s): nn.Conv2d(widths[2 * s], widths[s], 1) for s in self.grids}
+        )
         levels = dict(zip(strides, channels, strict=True))
-        self.lateral = nn.ModuleDict({str(s): nn.Conv2d(levels[s], widths[s], 1) for s in self.grids if s in levels})
+        self.lateral = nn.ModuleDict(
+            {str(s): nn.Conv2d(levels[s], widths[s], 1) for s in self.grids if s in levels}
+        )
         self.refine = nn.ModuleDict({str(s): ConvBlock(widths[s]) for s in self.grids})
         self.strides = strides
         # One number more than the features have channels: the last is the filter's bias.
         self.filters = MLP(dim, dim, 4 * (width + 1), 3)
         self.class_filters = nn.Linear(dim, 4 * (width + 1), bias=False)
-        for last in (self.filters.layers[-1].weight, self.filters.layers[-1].bias, self.class_filters.weight):
+        for last in (
+            self.filters.layers[-1].weight,
+            self.filters.layers[-1].bias,
+            self.class_filters.weight,
+        ):
             nn.init.zeros_(last)
 
     def features(self, fused: Tensor, levels: tuple[Tensor, ...]) -> Tensor:
         """Fused B×256×h×w and the MAE's levels to B×width×8h×8w."""
         x: Tensor = self.top(fused)
         for stride in self.grids:
-            x = F.interpolate(self.carry[str(stride)](x), scale_factor=2, mode="bilinear", align_corners=False)
+            x = F.interpolate(
+                self.carry[str(stride)](x), scale_factor=2, mode="bilinear", align_corners=False
+            )
             if str(stride) in self.lateral:
                 x = x + self.lateral[str(stride)](levels[self.strides.index(stride)])
             x = self.refine[str(stride)](x)
         return x
 
-    def forward(self, decoded: Decoded, features: Tensor, prototypes: Tensor | None = None) -> Tensor:
+    def forward(
+        self, decoded: Decoded, features: Tensor, prototypes: Tensor | None = None
+    ) -> Tensor:
         """Sharpen K masks an image: (B·K)×1×4h×4w logits and B×C×8h×8w features to B×K×16h×16w logits.
 
         `prototypes` (K×256, of unit length) say which classes the masks are; None for clicks and boxes.
         """
-        (batch, _, rows, columns), size = features.shape, decoded.logits.shape[2:]
+        (batch, _, rows, columns) = features.shape
+        size = decoded.logits.shape[2:]
         coarse = decoded.logits.view(batch, -1, *size)  # B×K×4h×4w
         filters = self.filters(decoded.token).view(batch, coarse.shape[1], -1)
         if prototypes is not None:
             filters = filters + self.class_filters(prototypes)
         filters = filters.view(batch, 4 * coarse.shape[1], -1)  # of each, C weights and a bias
-        cells = features.permute(0, 2, 3, 1).flatten(1, 2)  # channels side by side, as the convolutions left them
-        fine = torch.baddbmm(filters[..., -1:], filters[..., :-1], cells.transpose(1, 2).to(filters.dtype))
-        pixels = fine.view(batch, -1, 2, 2, rows, columns).permute(0, 1, 4, 2, 5, 3)  # B×K×8h×2×8w×2
+        cells = features.permute(0, 2, 3, 1).flatten(
+            1, 2
+        )  # channels side by side, as the convolutions left them
+        fine = torch.baddbmm(
+            filters[..., -1:], filters[..., :-1], cells.transpose(1, 2).to(filters.dtype)
+        )
+        pixels = fine.view(batch, -1, 2, 2, rows, columns).permute(
+            0, 1, 4, 2, 5, 3
+        )  # B×K×8h×2×8w×2
         # In float32 also where the rest is not: upsampling is quicker in it.
-        sharp: Tensor = F.interpolate(coarse.float(), scale_factor=4, mode="bilinear", align_corners=False)
+        sharp: Tensor = F.interpolate(
+            coarse.float(), scale_factor=4, mode="bilinear", align_corners=False
+        )
         return sharp + pixels.float().flatten(4, 5).flatten(2, 3)

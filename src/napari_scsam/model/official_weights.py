@@ -55,7 +55,9 @@ def read_official(path: str | Path) -> dict[str, Tensor]:
     """
     weights = {k.removeprefix("sam."): v for k, v in read_tensors(path, "a SAM checkpoint").items()}
     if not any(k.startswith("image_encoder.") for k in weights):
-        raise UserError(f"{path} holds no SAM image encoder; give a checkpoint with SAM's official names")
+        raise UserError(
+            f"{path} holds no SAM image encoder; give a checkpoint with SAM's official names"
+        )
     return weights
 
 
@@ -73,7 +75,9 @@ def read_tensors(path: str | Path, what: str) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
-        raise UserError(f"{path} is not a whole file of weights alone, so it was not used; fetch it again from its publisher") from error
+        raise UserError(
+            f"{path} is not a whole file of weights alone, so it was not used; fetch it again from its publisher"
+        ) from error
     for wrapping in ("model_state", "model", "state_dict"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapping), Mapping):
             content = content[wrapping]
@@ -82,7 +86,7 @@ def read_tensors(path: str | Path, what: str) -> dict[str, Tensor]:
 
 
 def encoder_weights(official: Mapping[str, Tensor], tiny: bool) -> dict[str, Tensor]:
-    """Give the image encoder's part, under the names that our module uses."""
+    """Return the image encoder's part, under the names that our module uses."""
     prefix = "image_encoder."
     weights = {k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)}
     return timm_names(weights) if tiny else weights

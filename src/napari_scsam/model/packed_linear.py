@@ -28,16 +28,23 @@ class PackedLinear(nn.Linear):
     def forward(self, x: Tensor, *, gelu: bool = False) -> Tensor:
         """Map …×in to …×out, then through GELU if asked."""
         dtype = compute_dtype(x)
-        if dtype not in packable() or x.device.type != "cpu" or needs_grad(x, self.weight) or self.weight.is_inference():
+        if (
+            dtype not in packable()
+            or x.device.type != "cpu"
+            or needs_grad(x, self.weight)
+            or self.weight.is_inference()
+        ):
             y = F.linear(x, self.weight, self.bias)
             return F.gelu(y) if gelu else y
         weight, bias = self.packed(dtype)
         after, how = ("gelu", "none") if gelu else ("none", "")
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(x.to(dtype), weight, bias, after, [], how)
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(
+            x.to(dtype), weight, bias, after, [], how
+        )
         return product
 
     def packed(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Give the weight, out×in in oneDNN's order, and the bias (out)."""
+        """Return the weight, out×in in oneDNN's order, and the bias (out)."""
         made_from = (dtype, *((p.data_ptr(), p._version) for p in (self.weight, self.bias)))
         if self._packed is None or self._packed[0] != made_from:
             with torch.no_grad():
@@ -55,7 +62,8 @@ def pack_linear_layers(module: nn.Module) -> None:
         for name, layer in parent.named_children():
             if type(layer) is nn.Linear:
                 packed = PackedLinear(layer.in_features, layer.out_features)
-                packed.weight, packed.bias = layer.weight, layer.bias
+                packed.weight = layer.weight
+                packed.bias = layer.bias
                 setattr(parent, name, packed)
 
 

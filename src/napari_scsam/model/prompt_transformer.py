@@ -38,19 +38,27 @@ class PromptTransformer(TwoWayTransformer):  # type: ignore[misc]
         tokens = prompts
         for layer in self.layers:
             tokens, cells = two_way(layer, tokens, cells, prompts, positions)
-        tokens = tokens + gather(self.final_attn_token_to_image, tokens + prompts, cells + positions, cells)
+        tokens = tokens + gather(
+            self.final_attn_token_to_image, tokens + prompts, cells + positions, cells
+        )
         return self.norm_final_attn(tokens), cells
 
 
-def two_way(layer: TwoWayAttentionBlock, tokens: Tensor, cells: Tensor, prompts: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+def two_way(
+    layer: TwoWayAttentionBlock, tokens: Tensor, cells: Tensor, prompts: Tensor, positions: Tensor
+) -> tuple[Tensor, Tensor]:
     """Tokens look at each other, then at the cells, and the cells at them; prompts are the tokens' positions, as in SAM."""
     q = tokens if layer.skip_first_layer_pe else tokens + prompts
     mixed = layer.self_attn(q=q, k=q, v=tokens)
     tokens = layer.norm1(mixed if layer.skip_first_layer_pe else tokens + mixed)
     placed = cells + positions
-    tokens = layer.norm2(tokens + gather(layer.cross_attn_token_to_image, tokens + prompts, placed, cells))
+    tokens = layer.norm2(
+        tokens + gather(layer.cross_attn_token_to_image, tokens + prompts, placed, cells)
+    )
     tokens = layer.norm3(tokens + layer.mlp(tokens))
-    return tokens, layer.norm4(cells + hand_out(layer.cross_attn_image_to_token, placed, tokens + prompts, tokens))
+    return tokens, layer.norm4(
+        cells + hand_out(layer.cross_attn_image_to_token, placed, tokens + prompts, tokens)
+    )
 
 
 def gather(attention: Attention, asking: Tensor, placed: Tensor, cells: Tensor) -> Tensor:
@@ -63,20 +71,28 @@ def gather(attention: Attention, asking: Tensor, placed: Tensor, cells: Tensor) 
     shares = torch.softmax(queries @ placed.transpose(1, 2), dim=-1)  # N×heads·n×h·w
     found = (shares @ cells).view(len(cells), heads, -1, cells.shape[2])
     value = attention.v_proj
-    values = torch.einsum("nhqd,hcd->nqhc", found, of_heads(value.weight.to(found.dtype), heads)).flatten(2) + value.bias
+    values = (
+        torch.einsum(
+            "nhqd,hcd->nqhc", found, of_heads(value.weight.to(found.dtype), heads)
+        ).flatten(2)
+        + value.bias
+    )
     answer: Tensor = attention.out_proj(values.to(found.dtype))
     return answer
 
 
 def hand_out(attention: Attention, placed: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """Let N×h·w×C cells, with their positions, attend to N×n×C tokens: N×h·w×C."""
-    heads, out = attention.num_heads, attention.out_proj
+    heads = attention.num_heads
+    out = attention.out_proj
     projected = attention.k_proj(keys)
     folded = fold(projected, attention.q_proj.weight, heads)
     level = bias_of(attention.q_proj, projected, heads)
     # A softmax over a few numbers, many times, is slow where they lie side by side; here the cells do.
     scores = torch.baddbmm(level.to(folded.dtype), folded, placed.transpose(1, 2))
-    shares = torch.softmax(scores.view(len(placed), heads, -1, placed.shape[1]), dim=2).flatten(1, 2)  # N×heads·n×h·w
+    shares = torch.softmax(scores.view(len(placed), heads, -1, placed.shape[1]), dim=2).flatten(
+        1, 2
+    )  # N×heads·n×h·w
     # The shares of a head sum to 1, so each may bring its part of the bias.
     brought = by_head(attention.v_proj(values), out.weight.T, heads) + out.bias / heads
     found: Tensor = shares.transpose(1, 2) @ brought.to(shares.dtype)
@@ -91,13 +107,17 @@ def fold(projected: Tensor, weight: Tensor, heads: int) -> Tensor:
 def by_head(projected: Tensor, weight: Tensor, heads: int) -> Tensor:
     """Multiply N×n×c with c×C, head by head: N×heads·n×C."""
     split = projected.view(*projected.shape[:2], heads, -1)
-    products: Tensor = torch.einsum("nqhc,hcd->nhqd", split, of_heads(weight.to(split.dtype), heads))
+    products: Tensor = torch.einsum(
+        "nqhc,hcd->nhqd", split, of_heads(weight.to(split.dtype), heads)
+    )
     return products.flatten(1, 2)
 
 
 def bias_of(layer: nn.Linear, projected: Tensor, heads: int) -> Tensor:
-    """Give what the bias of the cells' projection adds to the scores of N×n×c tokens: N×heads·n×1."""
-    per_head = projected.view(*projected.shape[:2], heads, -1) * of_heads(layer.bias.to(projected.dtype), heads)
+    """Return what the bias of the cells' projection adds to the scores of N×n×c tokens: N×heads·n×1."""
+    per_head = projected.view(*projected.shape[:2], heads, -1) * of_heads(
+        layer.bias.to(projected.dtype), heads
+    )
     scaled = per_head.sum(-1) * (projected.shape[2] / heads) ** -0.5
     level: Tensor = scaled.transpose(1, 2).flatten(1)[..., None]
     return level

@@ -47,41 +47,62 @@ def widened(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor) -> Te
     column; values by zeros, as flash kernels want all three alike. Takes
     gradients.
     """
-    (h, w), d = (rel_h.shape[-1], rel_w.shape[-1]), q.shape[-1]
+    (h, w) = (rel_h.shape[-1], rel_w.shape[-1])
+    d = q.shape[-1]
     row = torch.eye(h, device=q.device, dtype=q.dtype).repeat_interleave(w, dim=0)
     column = torch.eye(w, device=q.device, dtype=q.dtype).repeat(h, 1)
     codes = torch.cat((row, column), dim=1).expand(*k.shape[:2], -1, -1)
     scale = d**-0.5
     wide_q = torch.cat((q, rel_h / scale, rel_w / scale), dim=-1)
     wide_v = F.pad(v, (0, h + w))
-    return F.scaled_dot_product_attention(wide_q, torch.cat((k, codes), dim=-1), wide_v, scale=scale)[..., :d]
+    return F.scaled_dot_product_attention(
+        wide_q, torch.cat((k, codes), dim=-1), wide_v, scale=scale
+    )[..., :d]
 
 
 def in_cache(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor) -> Tensor:
     """Work on a few queries or heads at a time, in place, in one small buffer. Takes no gradients."""
-    out, keys = torch.empty_like(q), k.shape[2]
+    out = torch.empty_like(q)
+    keys = k.shape[2]
     rows = max(1, BUFFER // (keys * q.itemsize))
-    heads, queries = max(1, rows // keys), min(rows, keys)
+    heads = max(1, rows // keys)
+    queries = min(rows, keys)
     buffer = q.new_empty(heads * queries * keys)
     for n in range(len(q)):
         for a in range(0, q.shape[1], heads):
             for i in range(0, keys, queries):
                 part = (n, slice(a, a + heads), slice(i, i + queries))
-                _attend_part(q[part], k[n, a : a + heads], v[n, a : a + heads], rel_h[part], rel_w[part], buffer, out[part])
+                _attend_part(
+                    q[part],
+                    k[n, a : a + heads],
+                    v[n, a : a + heads],
+                    rel_h[part],
+                    rel_w[part],
+                    buffer,
+                    out[part],
+                )
     return out
 
 
-def _attend_part(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor, buffer: Tensor, out: Tensor) -> None:
+def _attend_part(
+    q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor, buffer: Tensor, out: Tensor
+) -> None:
     heads, queries, keys = *q.shape[:2], k.shape[1]
     scores = buffer[: heads * queries * keys].view(heads, queries, keys)
-    torch.add(rel_h.unsqueeze(-1), rel_w.unsqueeze(-2), out=scores.view(heads, queries, rel_h.shape[-1], rel_w.shape[-1]))
+    torch.add(
+        rel_h.unsqueeze(-1),
+        rel_w.unsqueeze(-2),
+        out=scores.view(heads, queries, rel_h.shape[-1], rel_w.shape[-1]),
+    )
     torch.baddbmm(scores, q, k.transpose(1, 2), alpha=q.shape[-1] ** -0.5, out=scores)
     torch.softmax(scores, dim=-1, out=scores)
     torch.bmm(scores, v, out=out)
 
 
-def relative_terms(q: Tensor, rel_pos_h: Tensor, rel_pos_w: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Give what every query adds to its scores with each row and each column.
+def relative_terms(
+    q: Tensor, rel_pos_h: Tensor, rel_pos_w: Tensor, size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """Return what every query adds to its scores with each row and each column.
 
     Parameters
     ----------

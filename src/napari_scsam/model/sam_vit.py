@@ -43,12 +43,22 @@ class SamViT(nn.Module):
     """
 
     def __init__(
-        self, width: int, depth: int, heads: int, global_blocks: tuple[int, ...], *, grid: int = 64, window: int = 14, out: int = 256
+        self,
+        width: int,
+        depth: int,
+        heads: int,
+        global_blocks: tuple[int, ...],
+        *,
+        grid: int = 64,
+        window: int = 14,
+        out: int = 256,
     ) -> None:
         super().__init__()
         self.patch_embed = PatchEmbed(embed_dim=width)
         self.pos_embed = nn.Parameter(torch.zeros(1, grid, grid, width))
-        self.blocks = nn.ModuleList(Block(width, heads, grid, None if i in global_blocks else window) for i in range(depth))
+        self.blocks = nn.ModuleList(
+            Block(width, heads, grid, None if i in global_blocks else window) for i in range(depth)
+        )
         self.neck = nn.Sequential(
             nn.Conv2d(width, out, 1, bias=False),
             LayerNorm2d(out),
@@ -66,11 +76,17 @@ class SamViT(nn.Module):
         return embedding
 
     def positions(self, h: int, w: int) -> Tensor:
-        """Give the position embedding for an h×w grid, 1×h×w×D."""
+        """Return the position embedding for an h×w grid, 1×h×w×D."""
         pos = self.pos_embed
         if pos.shape[1:3] == (h, w):
             return pos
-        grid = F.interpolate(pos.permute(0, 3, 1, 2).float(), (h, w), mode="bicubic", antialias=True, align_corners=False)
+        grid = F.interpolate(
+            pos.permute(0, 3, 1, 2).float(),
+            (h, w),
+            mode="bicubic",
+            antialias=True,
+            align_corners=False,
+        )
         return grid.permute(0, 2, 3, 1)
 
 
@@ -79,14 +95,17 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, grid: int, window: int | None) -> None:
         super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(width, eps=1e-6), nn.LayerNorm(width, eps=1e-6)
+        self.norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.attn = Attention(width, heads, grid, window)
         self.mlp = Mlp(width, 4 * width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map B×h×w×D to B×h×w×D."""
         if self.attn.window:
-            return in_strips(lambda strip: self.add_mlp(self.add_attention(strip)), x, self.attn.window)
+            return in_strips(
+                lambda strip: self.add_mlp(self.add_attention(strip)), x, self.attn.window
+            )
         return in_strips(self.add_mlp, self.add_attention(x), STRIP)
 
     def add_attention(self, x: Tensor) -> Tensor:
@@ -112,7 +131,8 @@ class Mlp(nn.Module):
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.lin1, self.lin2 = PackedLinear(width, hidden), PackedLinear(hidden, width)
+        self.lin1 = PackedLinear(width, hidden)
+        self.lin2 = PackedLinear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map B×h×w×D to B×h×w×D."""
@@ -125,8 +145,11 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int, grid: int, window: int | None) -> None:
         super().__init__()
-        self.heads, self.window, side = heads, window, window or grid
-        self.qkv, self.proj = PackedLinear(width, 3 * width), PackedLinear(width, width)
+        self.heads = heads
+        self.window = window
+        side = window or grid
+        self.qkv = PackedLinear(width, 3 * width)
+        self.proj = PackedLinear(width, width)
         self.rel_pos_h = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
 
@@ -147,7 +170,8 @@ class Attention(nn.Module):
 def pad_to(x: Tensor, size: tuple[int, int], value: Tensor) -> Tensor:
     """Pad B×h×w×C with a token (C) below and on the right, to multiples of a window's height and width."""
     batch, h, w, _ = x.shape
-    below, right = -h % size[0], -w % size[1]
+    below = -h % size[0]
+    right = -w % size[1]
     if not (below or right):
         return x
     padded = value.to(x.dtype).expand(batch, h + below, w + right, -1).clone()
@@ -165,6 +189,7 @@ def split_windows(qkv: Tensor, size: tuple[int, int], heads: int) -> Tensor:
 
 def join_windows(mixed: Tensor, shape: torch.Size, size: tuple[int, int]) -> Tensor:
     """Put windows, N×heads×h·w×d, back in their places on a B×H×W grid: B×H×W×D."""
-    (batch, H, W), (h, w) = shape[:3], size
+    (batch, H, W) = shape[:3]
+    (h, w) = size
     tiles = mixed.view(batch, H // h, W // w, mixed.shape[1], h, w, -1).permute(0, 1, 4, 2, 5, 3, 6)
     return tiles.reshape(batch, H, W, -1)

@@ -54,10 +54,16 @@ class ScSAMConfig:
     """It answers clicks and boxes alone: nothing taught it classes, and its class table only says where accepted objects go."""
 
     def __post_init__(self) -> None:
-        known = {"branches": ("sam+mae", "sam", "mae"), "fusion": ("gated", "sum"), "similarity": ("cosine", "unscaled", "dot")}
+        known = {
+            "branches": ("sam+mae", "sam", "mae"),
+            "fusion": ("gated", "sum"),
+            "similarity": ("cosine", "unscaled", "dot"),
+        }
         for setting, choices in known.items():
             if getattr(self, setting) not in choices:
-                raise UserError(f"{setting} = {getattr(self, setting)!r} is unknown; choose from {', '.join(choices)}")
+                raise UserError(
+                    f"{setting} = {getattr(self, setting)!r} is unknown; choose from {', '.join(choices)}"
+                )
 
     def need_classes(self) -> None:
         """Raise a `NoClassesError` where there is nothing to find classes with."""
@@ -65,7 +71,7 @@ class ScSAMConfig:
             raise NoClassesError
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         return asdict(self)
 
 
@@ -116,7 +122,10 @@ class ScSAM(nn.Module):
         self.classes = parse_classes(classes)
         self.image_encoder = build_sam_encoder(config.sam)
         self.prompt_encoder = PromptEncoder(
-            embed_dim=EMBED_DIM, image_embedding_size=(64, 64), input_image_size=(1024, 1024), mask_in_chans=16
+            embed_dim=EMBED_DIM,
+            image_embedding_size=(64, 64),
+            input_image_size=(1024, 1024),
+            mask_in_chans=16,
         )
         transformer = PromptTransformer(depth=2, embedding_dim=EMBED_DIM, mlp_dim=2048, num_heads=8)
         self.mask_decoder = PromptMaskDecoder(transformer_dim=EMBED_DIM, transformer=transformer)
@@ -130,7 +139,9 @@ class ScSAM(nn.Module):
             self.fusion.out.reset_parameters()  # nothing to be added to
         self.register_buffer("temperature", torch.ones(()))
         self.register_buffer("thresholds", torch.zeros(len(self.classes)))
-        self.register_buffer("pixel_mean", torch.tensor(SAM_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer(
+            "pixel_mean", torch.tensor(SAM_MEAN).view(1, 3, 1, 1), persistent=False
+        )
         self.register_buffer("pixel_std", torch.tensor(SAM_STD).view(1, 3, 1, 1), persistent=False)
 
     def encode(self, image: Tensor) -> EncoderFeatures:
@@ -150,7 +161,11 @@ class ScSAM(nn.Module):
         """Join both encoders' features; cheap beside `encode`."""
         fused = self.fusion(features.sam, features.mae[-1]) if features.mae else features.sam
         batch, _, h, w = fused.shape
-        fine = self.detail.features(fused, features.mae) if self.config.detail else fused.new_empty(batch, 0, 8 * h, 8 * w)
+        fine = (
+            self.detail.features(fused, features.mae)
+            if self.config.detail
+            else fused.new_empty(batch, 0, 8 * h, 8 * w)
+        )
         return Embedding(fused, fine)
 
     def class_logits(self, embedding: Embedding, prototypes: Tensor | None = None) -> Tensor:
@@ -170,14 +185,18 @@ class ScSAM(nn.Module):
             logit is 0 everywhere, so a softmax over ``[0, logits]`` settles overlaps.
         """
         prototypes = self.class_prompt.prototypes if prototypes is None else prototypes
-        if not needs_grad(embedding.fused, prototypes):  # half the memory to go through, K times; training keeps its precision
+        if not needs_grad(
+            embedding.fused, prototypes
+        ):  # half the memory to go through, K times; training keeps its precision
             embedding = embedding._replace(fused=embedding.fused.to(compute_dtype(embedding.fused)))
         sparse, dense = self.class_prompt(embedding.fused, prototypes)
         decoded = self.mask_decoder(embedding.fused, self.positions(embedding.fused), sparse, dense)
         return self.sharpen(decoded, embedding, F.normalize(prototypes, dim=1))
 
-    def sharpen(self, decoded: Decoded, embedding: Embedding, prototypes: Tensor | None = None) -> Tensor:
-        """Give N masks an image, B×N×16h×16w; SAM's own B×N×4h×4w without the detail path."""
+    def sharpen(
+        self, decoded: Decoded, embedding: Embedding, prototypes: Tensor | None = None
+    ) -> Tensor:
+        """Return N masks an image, B×N×16h×16w; SAM's own B×N×4h×4w without the detail path."""
         if not self.config.detail:
             return decoded.logits.view(len(embedding.fused), -1, *decoded.logits.shape[2:])
         logits: Tensor = self.detail(decoded, embedding.detail, prototypes)
@@ -214,13 +233,19 @@ class ScSAM(nn.Module):
         sparse, dense = self.embed_prompts((h, w), points, boxes, masks)
         decoded = self.mask_decoder(embedding.fused, self.positions(embedding.fused), sparse, dense)
         if self.config.detail:
-            features = F.avg_pool2d(embedding.detail, 2).repeat_interleave(len(given) // batch, dim=0)
+            features = F.avg_pool2d(embedding.detail, 2).repeat_interleave(
+                len(given) // batch, dim=0
+            )
             maps = prompt_maps((4 * h, 4 * w), points, boxes, masks, len(given), features)
             decoded = decoded._replace(logits=self.click_path(decoded.logits, maps, features))
         return self.sharpen(decoded, embedding), decoded.quality.view(batch, -1)
 
     def embed_prompts(
-        self, grid: tuple[int, int], points: tuple[Tensor, Tensor] | None, boxes: Tensor | None, masks: Tensor | None
+        self,
+        grid: tuple[int, int],
+        points: tuple[Tensor, Tensor] | None,
+        boxes: Tensor | None,
+        masks: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """Run SAM's prompt encoder for the actual grid; it is built for 1024 px."""
         self.prompt_encoder.image_embedding_size = grid
@@ -233,14 +258,21 @@ class ScSAM(nn.Module):
         encoding: Tensor = self.prompt_encoder.pe_layer((fused.shape[2], fused.shape[3]))[None]
         return encoding.to(fused.dtype)
 
-    def add_class(self, name: str | ClassSpec, prototype: Tensor, over: Sequence[str] | None = None) -> ClassSpec:
+    def add_class(
+        self, name: str | ClassSpec, prototype: Tensor, over: Sequence[str] | None = None
+    ) -> ClassSpec:
         """Add a class by its prototype (256), or give the class of that name, in any case, a new one.
 
         A name alone gets the next free id; a whole `ClassSpec` keeps its own. The class is `over` others as given, else as its spec says.
         """
-        prototypes, names = self.class_prompt.prototypes.data, [c.name.casefold() for c in self.classes]
+        prototypes = self.class_prompt.prototypes.data
+        names = [c.name.casefold() for c in self.classes]
         row = prototype.detach().to(prototypes)[None]
-        spec = name if isinstance(name, ClassSpec) else ClassSpec(max(c.id for c in self.classes) + 1, name)
+        spec = (
+            name
+            if isinstance(name, ClassSpec)
+            else ClassSpec(max(c.id for c in self.classes) + 1, name)
+        )
         spec = spec if over is None else replace(spec, over=tuple(over))
         if spec.name.casefold() in names:
             index = names.index(spec.name.casefold())
@@ -248,10 +280,16 @@ class ScSAM(nn.Module):
             known = replace(self.classes[index], over=spec.over)
             self.classes = (*self.classes[:index], known, *self.classes[index + 1 :])
             return known
-        at = sum(c.id < spec.id for c in self.classes)  # in the order of ids, as a checkpoint is read
+        at = sum(
+            c.id < spec.id for c in self.classes
+        )  # in the order of ids, as a checkpoint is read
         self.classes = (*self.classes[:at], spec, *self.classes[at:])
-        self.class_prompt.prototypes = nn.Parameter(torch.cat([prototypes[:at], row, prototypes[at:]]))
-        self.thresholds = torch.cat([self.thresholds[:at], self.thresholds.new_zeros(1), self.thresholds[at:]])
+        self.class_prompt.prototypes = nn.Parameter(
+            torch.cat([prototypes[:at], row, prototypes[at:]])
+        )
+        self.thresholds = torch.cat(
+            [self.thresholds[:at], self.thresholds.new_zeros(1), self.thresholds[at:]]
+        )
         return spec
 
     def forward(self, image: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.config import Progress
+from napari_scsam.steps import Progress
 
 Box = tuple[slice, ...]
 """One slice per axis, with a start and a stop."""
@@ -61,7 +61,9 @@ def tally(block: NDArray[Any], offset: Sequence[int] = ()) -> Tally:
     lengths = np.diff(starts, append=rows.size)
     values = rows.ravel()[starts]
     held = values != 0
-    low = np.stack(np.unravel_index(starts[held], block.shape), axis=1).astype(np.int32) + np.asarray(offset or 0, np.int32)
+    low = np.stack(np.unravel_index(starts[held], block.shape), axis=1).astype(
+        np.int32
+    ) + np.asarray(offset or 0, np.int32)
     high = low + 1
     high[:, -1] = low[:, -1] + lengths[held]
     return grouped(values[held], low, high, lengths[held], low)
@@ -83,13 +85,28 @@ def tally_points(indices: Sequence[NDArray[Any]], values: Any) -> Tally:
         return tally(np.zeros((1,) * len(points), np.uint8))
     starts = np.flatnonzero(np.concatenate(([True], labels[1:] != labels[:-1])))
     low = np.stack([np.minimum.reduceat(axis, starts) for axis in points], axis=1).astype(np.int32)
-    high = np.stack([np.maximum.reduceat(axis, starts) for axis in points], axis=1).astype(np.int32) + 1
+    high = (
+        np.stack([np.maximum.reduceat(axis, starts) for axis in points], axis=1).astype(np.int32)
+        + 1
+    )
     first = np.stack([axis[starts] for axis in points], axis=1).astype(np.int32)
     held = labels[starts] != 0
-    return grouped(labels[starts][held], low[held], high[held], np.diff(starts, append=labels.size)[held], first[held])
+    return grouped(
+        labels[starts][held],
+        low[held],
+        high[held],
+        np.diff(starts, append=labels.size)[held],
+        first[held],
+    )
 
 
-def grouped(values: NDArray[Any], low: NDArray[Any], high: NDArray[Any], counts: NDArray[Any], first: NDArray[Any]) -> Tally:
+def grouped(
+    values: NDArray[Any],
+    low: NDArray[Any],
+    high: NDArray[Any],
+    counts: NDArray[Any],
+    first: NDArray[Any],
+) -> Tally:
     """Bring rows of one label together."""
     if not values.size:
         return Tally(values, low, high, counts, first)
@@ -113,7 +130,9 @@ def together(tallies: Sequence[Tally]) -> Tally:
 
 def tally_steps(data: Any, within: Box | None = None) -> Generator[Progress, None, Tally]:
     """Count all labels of an array, in memory or in chunks, or of a part of it, block by block."""
-    boxes, done, found = list(blocks(data, within)), 0, []
+    boxes = list(blocks(data, within))
+    done = 0
+    found = []
     total = sum(size_of(box) for box in boxes)
     for number, box in enumerate(boxes):
         if number % TOLD == 0:
@@ -130,9 +149,14 @@ def blocks(data: Any, within: Box | None = None) -> Iterator[Box]:
     side = [min(n, c) for n, c in zip(shape, _chunks(data), strict=True)]
     for axis in reversed(range(len(shape))):
         side[axis] = min(shape[axis], side[axis] * max(1, BLOCK // prod(side)))
-    starts = product(*(range(limit.start, limit.stop, s) for limit, s in zip(limits, side, strict=True)))
+    starts = product(
+        *(range(limit.start, limit.stop, s) for limit, s in zip(limits, side, strict=True))
+    )
     for start in starts:
-        yield tuple(slice(a, min(a + s, limit.stop)) for a, s, limit in zip(start, side, limits, strict=True))
+        yield tuple(
+            slice(a, min(a + s, limit.stop))
+            for a, s, limit in zip(start, side, limits, strict=True)
+        )
 
 
 def size_of(box: Box) -> int:
@@ -142,14 +166,20 @@ def size_of(box: Box) -> int:
 
 def _chunks(data: Any) -> Sequence[int]:
     chunks = getattr(data, "chunks", None)
-    return chunks if chunks and all(isinstance(side, int) for side in chunks) else (1,) * len(data.shape)
+    return (
+        chunks
+        if chunks and all(isinstance(side, int) for side in chunks)
+        else (1,) * len(data.shape)
+    )
 
 
 class LabelBoxes:
     """A box around each label of an array, at least as large as the label."""
 
     def __init__(self, counted: Tally) -> None:
-        self._values, self._low, self._high = counted.values.astype(np.int64), counted.low, counted.high
+        self._values = counted.values.astype(np.int64)
+        self._low = counted.low
+        self._high = counted.high
         self._rows = {value: row for row, value in enumerate(self._values.tolist())}
 
     def widen(self, written: Tally) -> None:
@@ -166,19 +196,21 @@ class LabelBoxes:
         self._high = np.concatenate([self._high, written.high[~known]])
 
     def box(self, value: int) -> Box | None:
-        """Give a box that holds all of a label; None when it was never seen."""
+        """Return a box that holds all of a label; None when it was never seen."""
         if (row := self._rows.get(int(value))) is None:
             return None
-        return tuple(slice(int(a), int(b)) for a, b in zip(self._low[row], self._high[row], strict=True))
+        return tuple(
+            slice(int(a), int(b)) for a, b in zip(self._low[row], self._high[row], strict=True)
+        )
 
     def beside(self, value: int, step: int) -> int | None:
-        """Give the next label ever seen above (step 1) or below (step -1) a value."""
+        """Return the next label ever seen above (step 1) or below (step -1) a value."""
         above = self._values > value if step > 0 else self._values < value
         found = self._values[above]
         return None if not found.size else int(found.min() if step > 0 else found.max())
 
     def unused(self, count: int, highest: int) -> list[int]:
-        """Give labels never seen, up to `highest`: above all others, else from gaps; fewer than asked when there are no more."""
+        """Return labels never seen, up to `highest`: above all others, else from gaps; fewer than asked when there are no more."""
         top = int(self._values.max(initial=0))
         above = list(range(top + 1, min(top + count, highest) + 1))
         gaps = (value for value in range(1, top + 1) if value not in self._rows)

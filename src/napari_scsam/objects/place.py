@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.objects.boxes import Box, LabelBoxes, size_of
+from napari_scsam.steps import Progress
 
 START = 24
 """Voxels around the clicked one that are looked at first."""
@@ -57,7 +58,9 @@ class Place:
         """
         voxels = size_of(box)
         if voxels > LARGEST:
-            raise UserError(f"the object fills a box of {voxels / 1e6:.0f} million voxels; work on it slice by slice (turn 3-D off)")
+            raise UserError(
+                f"the object fills a box of {voxels / 1e6:.0f} million voxels; work on it slice by slice (turn 3-D off)"
+            )
         fetched = self.data.absent(box) if isinstance(self.data, SavedArray) else 0
         return Progress(0, weight * voxels + fetched, "looking at the object")
 
@@ -65,7 +68,10 @@ class Place:
         """Widen a box by a margin, in units of the finest axis, and stay within."""
         more = [int(np.ceil(margin / step)) for step in self.spacing]
         sides = zip(box, more, self.within, strict=True)
-        return tuple(slice(max(side.start - by, limit.start), min(side.stop + by, limit.stop)) for side, by, limit in sides)
+        return tuple(
+            slice(max(side.start - by, limit.start), min(side.stop + by, limit.stop))
+            for side, by, limit in sides
+        )
 
     def find(self, seed: Sequence[int]) -> Generator[Progress, None, Found]:
         """Find the object that a voxel belongs to.
@@ -97,14 +103,21 @@ class Found:
         return int(np.count_nonzero(self.mask))
 
     def has(self, voxel: Sequence[int]) -> bool:
-        """Tell whether a voxel of the array is its own."""
+        """Return whether a voxel of the array is its own."""
         inside = all(side.start <= i < side.stop for i, side in zip(voxel, self.box, strict=True))
-        return inside and bool(self.mask[tuple(i - side.start for i, side in zip(voxel, self.box, strict=True))])
+        return inside and bool(
+            self.mask[tuple(i - side.start for i, side in zip(voxel, self.box, strict=True))]
+        )
 
     def mask_in(self, box: Box) -> NDArray[np.bool_]:
-        """Give its mask in a wider box."""
+        """Return its mask in a wider box."""
         wide = np.zeros([side.stop - side.start for side in box], bool)
-        wide[tuple(slice(s.start - b.start, s.stop - b.start) for s, b in zip(self.box, box, strict=True))] = self.mask
+        wide[
+            tuple(
+                slice(s.start - b.start, s.stop - b.start)
+                for s, b in zip(self.box, box, strict=True)
+            )
+        ] = self.mask
         return wide
 
 
@@ -116,7 +129,9 @@ def find_label(place: Place, value: int) -> Generator[Progress, None, Found]:
     return tight(value, box, place.read(box) == value)
 
 
-def find_component(place: Place, value: int, seed: Sequence[int]) -> Generator[Progress, None, Found]:
+def find_component(
+    place: Place, value: int, seed: Sequence[int]
+) -> Generator[Progress, None, Found]:
     """Find what hangs together with a voxel, corners included, in boxes that grow while it goes on."""
     box = overlap(tuple(slice(i - START, i + START + 1) for i in seed), place.within)
     while True:
@@ -128,8 +143,14 @@ def find_component(place: Place, value: int, seed: Sequence[int]) -> Generator[P
         mask = parts == own
         wider = tuple(
             slice(
-                max(side.start - (side.stop - side.start) * bool(mask.take(0, axis).any()), limit.start),
-                min(side.stop + (side.stop - side.start) * bool(mask.take(-1, axis).any()), limit.stop),
+                max(
+                    side.start - (side.stop - side.start) * bool(mask.take(0, axis).any()),
+                    limit.start,
+                ),
+                min(
+                    side.stop + (side.stop - side.start) * bool(mask.take(-1, axis).any()),
+                    limit.stop,
+                ),
             )
             for axis, (side, limit) in enumerate(zip(box, place.within, strict=True))
         )
@@ -139,7 +160,7 @@ def find_component(place: Place, value: int, seed: Sequence[int]) -> Generator[P
 
 
 def pieces(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Give numbers to what hangs together, corners included."""
+    """Return numbers to what hangs together, corners included."""
     numbers: NDArray[np.int32] = ndimage.label(mask, np.ones((3,) * mask.ndim, bool))[0]
     return numbers
 
@@ -150,17 +171,21 @@ def tight(value: int, box: Box, mask: NDArray[np.bool_]) -> Found:
     for axis in range(mask.ndim):
         used = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
         sides.append(slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 0))
-    moved = tuple(slice(s.start + b.start, s.stop + b.start) for s, b in zip(sides, box, strict=True))
+    moved = tuple(
+        slice(s.start + b.start, s.stop + b.start) for s, b in zip(sides, box, strict=True)
+    )
     return Found(value, moved, mask[tuple(sides)])
 
 
 def overlap(one: Box, other: Box) -> Box:
-    """Give what two boxes share; an empty box where they do not meet."""
+    """Return what two boxes share; an empty box where they do not meet."""
     sides = zip(one, other, strict=True)
     cut = [(max(a.start, b.start), min(a.stop, b.stop)) for a, b in sides]
     return tuple(slice(start, max(start, stop)) for start, stop in cut)
 
 
 def union(one: Box, other: Box) -> Box:
-    """Give the box around two boxes."""
-    return tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
+    """Return the box around two boxes."""
+    return tuple(
+        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
+    )

@@ -19,10 +19,14 @@ from napari_scsam.config import UserError
 from napari_scsam.objects.place import pieces
 
 
-def painted(block: NDArray[Any], mask: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> NDArray[Any]:
-    """Give the object another mask: it spreads over background alone, and leaves background behind."""
+def painted(
+    block: NDArray[Any], mask: NDArray[np.bool_], wanted: NDArray[np.bool_]
+) -> NDArray[Any]:
+    """Return the object another mask: it spreads over background alone, and leaves background behind."""
     value = block[mask][0]
-    return np.where(wanted & (block == 0), value, np.where(mask & ~wanted, block.dtype.type(0), block))
+    return np.where(
+        wanted & (block == 0), value, np.where(mask & ~wanted, block.dtype.type(0), block)
+    )
 
 
 def filled(block: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
@@ -40,7 +44,9 @@ def filled(block: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
     return painted(block, mask, mask | holes)
 
 
-def smoothed(block: NDArray[Any], mask: NDArray[np.bool_], by: float, spacing: Sequence[float]) -> NDArray[Any]:
+def smoothed(
+    block: NDArray[Any], mask: NDArray[np.bool_], by: float, spacing: Sequence[float]
+) -> NDArray[Any]:
     """Round an object off by a Gaussian of `by` voxels of the finest axis.
 
     Raises
@@ -48,17 +54,28 @@ def smoothed(block: NDArray[Any], mask: NDArray[np.bool_], by: float, spacing: S
     UserError
         When nothing would be left.
     """
-    soft = ndimage.gaussian_filter(mask.astype(np.float32), [by / step for step in spacing], mode="nearest", truncate=3)
-    return _kept(block, mask, soft >= 0.5, f"smoothing by {by:g} would leave nothing of the object; choose less")
+    soft = ndimage.gaussian_filter(
+        mask.astype(np.float32), [by / step for step in spacing], mode="nearest", truncate=3
+    )
+    return _kept(
+        block,
+        mask,
+        soft >= 0.5,
+        f"smoothing by {by:g} would leave nothing of the object; choose less",
+    )
 
 
-def grown(block: NDArray[Any], mask: NDArray[np.bool_], by: float, spacing: Sequence[float]) -> NDArray[Any]:
+def grown(
+    block: NDArray[Any], mask: NDArray[np.bool_], by: float, spacing: Sequence[float]
+) -> NDArray[Any]:
     """Let an object grow by a distance, in voxels of the finest axis."""
     near = ndimage.distance_transform_edt(~mask, sampling=spacing) <= by
     return painted(block, mask, near)
 
 
-def shrunk(block: NDArray[Any], mask: NDArray[np.bool_], by: float, spacing: Sequence[float]) -> NDArray[Any]:
+def shrunk(
+    block: NDArray[Any], mask: NDArray[np.bool_], by: float, spacing: Sequence[float]
+) -> NDArray[Any]:
     """Let an object shrink by a distance, in voxels of the finest axis.
 
     Raises
@@ -67,7 +84,12 @@ def shrunk(block: NDArray[Any], mask: NDArray[np.bool_], by: float, spacing: Seq
         When nothing would be left.
     """
     deep = mask if mask.all() else ndimage.distance_transform_edt(mask, sampling=spacing) > by
-    return _kept(block, mask, deep, f"shrinking by {by:g} would leave nothing of the object; delete it, or choose less")
+    return _kept(
+        block,
+        mask,
+        deep,
+        f"shrinking by {by:g} would leave nothing of the object; delete it, or choose less",
+    )
 
 
 def only_largest(block: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
@@ -86,7 +108,13 @@ def only_largest(block: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
     return painted(block, mask, numbers == sizes.argmax())
 
 
-def bridged(block: NDArray[Any], one: NDArray[np.bool_], other: NDArray[np.bool_], widest: float, spacing: Sequence[float]) -> NDArray[Any]:
+def bridged(
+    block: NDArray[Any],
+    one: NDArray[np.bool_],
+    other: NDArray[np.bool_],
+    widest: float,
+    spacing: Sequence[float],
+) -> NDArray[Any]:
     """Join two objects of one label across the gap between them, by closing it where it is narrowest.
 
     Raises
@@ -94,10 +122,14 @@ def bridged(block: NDArray[Any], one: NDArray[np.bool_], other: NDArray[np.bool_
     UserError
         When the gap is wider than `widest`, or something else lies in it.
     """
-    to_one, to_other = (ndimage.distance_transform_edt(~mask, sampling=spacing) for mask in (one, other))
+    to_one, to_other = (
+        ndimage.distance_transform_edt(~mask, sampling=spacing) for mask in (one, other)
+    )
     gap = float(to_one[other].min())
     if gap > widest:
-        raise UserError(f"the gap between the two is {gap:.0f} pixels wide; paint the bridge, this tool closes up to {widest:.0f}")
+        raise UserError(
+            f"the gap between the two is {gap:.0f} pixels wide; paint the bridge, this tool closes up to {widest:.0f}"
+        )
     # The voxels on a way from one to the other that is hardly longer than the shortest.
     wanted = one | other | (to_one + to_other <= gap + max(2.0, gap / 4))
     after = painted(block, one | other, wanted)
@@ -107,7 +139,9 @@ def bridged(block: NDArray[Any], one: NDArray[np.bool_], other: NDArray[np.bool_
     return after
 
 
-def _kept(block: NDArray[Any], mask: NDArray[np.bool_], wanted: NDArray[np.bool_], refusal: str) -> NDArray[Any]:
+def _kept(
+    block: NDArray[Any], mask: NDArray[np.bool_], wanted: NDArray[np.bool_], refusal: str
+) -> NDArray[Any]:
     if not (wanted & mask).any():
         raise UserError(refusal)
     return painted(block, mask, wanted)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_scsam.config import Progress
 from napari_scsam.objects.boxes import BLOCK, TOLD, blocks, tally_steps
 from napari_scsam.objects.place import Place, pieces
 from napari_scsam.objects.tools import HEAVY, Edit, edit_of, together
+from napari_scsam.steps import Progress
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,27 @@ def delete_small(place: Place, smallest: float, value: int) -> Generator[Progres
     value
         In a class array, the class to look at; in an instance array all objects are.
     """
-    return (yield from (_small_pieces(place, smallest, value) if place.classes else _small_labels(place, smallest)))
+    return (
+        yield from (
+            _small_pieces(place, smallest, value)
+            if place.classes
+            else _small_labels(place, smallest)
+        )
+    )
 
 
 def _small_labels(place: Place, smallest: float) -> Generator[Progress, None, Sieved]:
     counted = yield from tally_steps(place.data, place.within)
     small = np.setdiff1d(counted.values[counted.counts < smallest], list(place.locked))
-    boxes, edits = list(blocks(place.data, place.within)), []
+    boxes = list(blocks(place.data, place.within))
+    edits = []
     for done, box in enumerate(boxes if small.size else []):
         if done % TOLD == 0:
             yield Progress(done * BLOCK, len(boxes) * BLOCK, "deleting small objects")
         block = place.read(box)
-        edits.append(edit_of(place, box, block, np.where(np.isin(block, small), block.dtype.type(0), block)))
+        edits.append(
+            edit_of(place, box, block, np.where(np.isin(block, small), block.dtype.type(0), block))
+        )
     return Sieved(len(small), together(edits, len(place.within)))
 
 

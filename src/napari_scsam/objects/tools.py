@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.objects.boxes import Box
 from napari_scsam.objects.cuts import apart, parted, parts_by_line, parts_by_seeds
 from napari_scsam.objects.place import Found, Place, union
 from napari_scsam.objects.shapes import bridged, filled, grown, only_largest, shrunk, smoothed
+from napari_scsam.steps import Progress
 
 HEAVY = 32
 """How many times longer distances, watersheds and the like take than a comparison."""
@@ -52,7 +53,10 @@ def edit_of(place: Place, box: Box, before: NDArray[Any], after: NDArray[Any]) -
     differ = before != after
     if place.locked:
         differ &= ~np.isin(before, list(place.locked))
-    indices = tuple(axis.astype(np.int32) + np.int32(side.start) for axis, side in zip(np.nonzero(differ), box, strict=True))
+    indices = tuple(
+        axis.astype(np.int32) + np.int32(side.start)
+        for axis, side in zip(np.nonzero(differ), box, strict=True)
+    )
     return Edit(indices, before[differ], after[differ].astype(before.dtype))
 
 
@@ -60,12 +64,16 @@ def together(edits: Sequence[Edit], ndim: int) -> Edit:
     """Make one edit of several that do not overlap."""
     if not edits:
         return Edit((np.zeros(0, np.int32),) * ndim, np.zeros(0, np.uint8), np.zeros(0, np.uint8))
-    indices = tuple(np.concatenate(axes) for axes in zip(*(edit.indices for edit in edits), strict=True))
-    return Edit(indices, np.concatenate([e.before for e in edits]), np.concatenate([e.after for e in edits]))
+    indices = tuple(
+        np.concatenate(axes) for axes in zip(*(edit.indices for edit in edits), strict=True)
+    )
+    return Edit(
+        indices, np.concatenate([e.before for e in edits]), np.concatenate([e.after for e in edits])
+    )
 
 
 def still(found: Found, box: Box, block: NDArray[Any]) -> NDArray[np.bool_]:
-    """Give the mask of an object in a block that was read later: what was painted over meanwhile is the user's.
+    """Return the mask of an object in a block that was read later: what was painted over meanwhile is the user's.
 
     Raises
     ------
@@ -78,7 +86,9 @@ def still(found: Found, box: Box, block: NDArray[Any]) -> NDArray[np.bool_]:
     return mask
 
 
-def _reshape(place: Place, seed: Voxel, change: Reshape, *, margin: float = 0, weight: int = 1) -> Tool:
+def _reshape(
+    place: Place, seed: Voxel, change: Reshape, *, margin: float = 0, weight: int = 1
+) -> Tool:
     found = yield from place.find(seed)
     box = place.around(found.box, margin)
     yield place.price(box, weight)
@@ -92,7 +102,7 @@ def delete(place: Place, seed: Voxel) -> Tool:
 
 
 def relabel(place: Place, seed: Voxel, value: int) -> Tool:
-    """Give an object another label."""
+    """Return an object another label."""
     return _reshape(place, seed, lambda block, mask: np.where(mask, block.dtype.type(value), block))
 
 
@@ -120,14 +130,19 @@ def shrink(place: Place, seed: Voxel, by: float) -> Tool:
 
 
 def merge(place: Place, first: Voxel, second: Voxel) -> Tool:
-    """Give the second object the label of the first; two of one class are joined across the gap between them."""
+    """Return the second object the label of the first; two of one class are joined across the gap between them."""
     one = yield from place.find(first)
     other = yield from place.find(second)
     if one.value == other.value:
         return (yield from _bridge(place, one, other, second))
     yield place.price(other.box)
     block = place.read(other.box)
-    return edit_of(place, other.box, block, np.where(still(other, other.box, block), block.dtype.type(one.value), block))
+    return edit_of(
+        place,
+        other.box,
+        block,
+        np.where(still(other, other.box, block), block.dtype.type(one.value), block),
+    )
 
 
 def _bridge(place: Place, one: Found, other: Found, second: Voxel) -> Tool:
@@ -136,7 +151,12 @@ def _bridge(place: Place, one: Found, other: Found, second: Voxel) -> Tool:
     box = place.around(union(one.box, other.box), WIDEST_GAP // 4)
     yield place.price(box, HEAVY)
     block = place.read(box)
-    return edit_of(place, box, block, bridged(block, still(one, box, block), still(other, box, block), WIDEST_GAP, place.spacing))
+    return edit_of(
+        place,
+        box,
+        block,
+        bridged(block, still(one, box, block), still(other, box, block), WIDEST_GAP, place.spacing),
+    )
 
 
 def split(place: Place, first: Voxel, second: Voxel) -> Tool:
@@ -147,7 +167,10 @@ def split(place: Place, first: Voxel, second: Voxel) -> Tool:
     if not found.has(second):
         raise UserError("the two seeds lie in different objects; point at two halves of one")
     yield place.price(found.box, HEAVY)
-    seeds = [tuple(i - side.start for i, side in zip(seed, found.box, strict=True)) for seed in (first, second)]
+    seeds = [
+        tuple(i - side.start for i, side in zip(seed, found.box, strict=True))
+        for seed in (first, second)
+    ]
     return _part(place, found, parts_by_seeds(found.mask, seeds, place.spacing))
 
 
@@ -165,7 +188,10 @@ def cut(place: Place, seed: Voxel, wall: NDArray[np.bool_], plane_box: Box) -> T
     """
     found = yield from place.find(seed)
     yield place.price(found.box, HEAVY)
-    axes = [slice(0, 1) if side.stop - side.start == 1 else own for own, side in zip(found.box, plane_box, strict=True)]
+    axes = [
+        slice(0, 1) if side.stop - side.start == 1 else own
+        for own, side in zip(found.box, plane_box, strict=True)
+    ]
     standing = np.broadcast_to(wall[tuple(axes)], found.mask.shape)
     return _part(place, found, parts_by_line(found.mask, standing, place.spacing))
 
@@ -179,7 +205,9 @@ def _part(place: Place, found: Found, parts: NDArray[np.int32]) -> Edit:
     highest = int(np.iinfo(block.dtype).max)
     labels = place.boxes.unused(needed, highest) if place.boxes is not None else []
     if len(labels) < needed:
-        raise UserError(f"no label is free up to {highest}; convert the layer to a larger type (right-click it, Convert data type)")
+        raise UserError(
+            f"no label is free up to {highest}; convert the layer to a larger type (right-click it, Convert data type)"
+        )
     return edit_of(place, found.box, block, apart(block, parts, labels))
 
 

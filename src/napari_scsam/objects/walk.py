@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.objects.place import Found, Place, find_label, pieces, tight
+from napari_scsam.steps import Progress
 
 
 @dataclass(frozen=True)
@@ -78,29 +79,41 @@ def next_piece(place: Place, value: int, at: Sequence[int], step: int, across: i
     """
     first = 0 if across is None else at[across]
     last = 1 if across is None else place.within[across].stop
-    up, down = range(first, last), range(first, -1, -1)
+    up = range(first, last)
+    down = range(first, -1, -1)
     ahead, behind = (up, down) if step > 0 else (down, up)
     for position in ahead:
         box = _slice(place, across, position)
         yield replace(place.price(box), what="looking for the next object")
         numbers = pieces(place.read(box) == value)
-        start = _before(numbers, box, at, step) if position == first else (0 if step > 0 else int(numbers.max()) + 1)
+        start = (
+            _before(numbers, box, at, step)
+            if position == first
+            else (0 if step > 0 else int(numbers.max()) + 1)
+        )
         if 1 <= start + step <= int(numbers.max()):
             return Stop(value, middle(tight(value, box, numbers == start + step), across))
     for position in behind:
         box = _slice(place, across, position)
         yield replace(place.price(box), what="looking for any object")
         if (place.read(box) == value).any():
-            raise UserError("that was the last object of this class" if step > 0 else "that was the first object of this class")
+            raise UserError(
+                "that was the last object of this class"
+                if step > 0
+                else "that was the first object of this class"
+            )
     raise UserError("there is no object of this class yet")
 
 
 def _slice(place: Place, across: int | None, position: int) -> tuple[slice, ...]:
-    return tuple(slice(position, position + 1) if axis == across else side for axis, side in enumerate(place.within))
+    return tuple(
+        slice(position, position + 1) if axis == across else side
+        for axis, side in enumerate(place.within)
+    )
 
 
 def _before(numbers: np.ndarray, box: Sequence[slice], at: Sequence[int], step: int) -> int:
-    """Give the number of the piece to leave; pieces are numbered in reading order of their first pixels."""
+    """Return the number of the piece to leave; pieces are numbered in reading order of their first pixels."""
     here = tuple(i - side.start for i, side in zip(at, box, strict=True))
     if numbers[here]:
         return int(numbers[here])
@@ -109,11 +122,14 @@ def _before(numbers: np.ndarray, box: Sequence[slice], at: Sequence[int], step: 
 
 
 def middle(found: Found, across: int | None) -> tuple[int, ...]:
-    """Give a voxel of an object near its centre, in the slice that shows most of it."""
+    """Return a voxel of an object near its centre, in the slice that shows most of it."""
     mask = found.mask
     if across is not None:
         sizes = mask.sum(axis=tuple(axis for axis in range(mask.ndim) if axis != across))
-        mask = mask & np.expand_dims(np.arange(len(sizes)) == sizes.argmax(), tuple(a for a in range(mask.ndim) if a != across))
+        mask = mask & np.expand_dims(
+            np.arange(len(sizes)) == sizes.argmax(),
+            tuple(a for a in range(mask.ndim) if a != across),
+        )
     inside = np.argwhere(mask)
     nearest = inside[((inside - inside.mean(axis=0)) ** 2).sum(axis=1).argmin()]
     return tuple(int(i) + side.start for i, side in zip(nearest, found.box, strict=True))

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import zarr
 
-from napari_scsam.config import Progress, UserError, VoxelSize
+from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.label_header import LabelHeader
 from napari_scsam.io.label_pyramid import new_level
 from napari_scsam.io.volumes import Volume, open_volume
+from napari_scsam.steps import Progress
 
 PLANES = 5
 """Slices that a fingerprint looks at; the whole volume would take too long to read."""
@@ -56,11 +57,13 @@ class ImageReference:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ImageReference:
         """Read what `to_dict` wrote."""
-        values = dict(data) | {k: tuple(data[k]) for k in ("shape", "voxel_size", "origin") if data.get(k) is not None}
+        values = dict(data) | {
+            k: tuple(data[k]) for k in ("shape", "voxel_size", "origin") if data.get(k) is not None
+        }
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         return asdict(self)
 
     def find(self, project: Path) -> Volume:
@@ -77,10 +80,12 @@ class ImageReference:
             except UserError:
                 continue
         name = Path(self.absolute).name
-        raise ImageMovedError(f"the image {name} of this project is neither beside it nor at {self.absolute}; show where it is now")
+        raise ImageMovedError(
+            f"the image {name} of this project is neither beside it nor at {self.absolute}; show where it is now"
+        )
 
     def check(self, volume: Volume) -> Volume:
-        """Give the volume back if it is this image.
+        """Return the volume back if it is this image.
 
         Raises
         ------
@@ -88,16 +93,22 @@ class ImageReference:
             When it is another one.
         """
         if volume.shape != self.shape or fingerprint(volume.data) != self.fingerprint:
-            raise UserError(f"{volume.path} is not the image of this project ({Path(self.absolute).name}); choose that one")
+            raise UserError(
+                f"{volume.path} is not the image of this project ({Path(self.absolute).name}); choose that one"
+            )
         return volume
 
 
 def fingerprint(image: Any) -> str:
-    """Give a hash of shape, type and some slices of an image, (Y, X) or (Z, Y, X), read lazily."""
-    digest = hashlib.blake2b(f"{tuple(image.shape)} {np.dtype(image.dtype).str[1:]}".encode(), digest_size=16)
+    """Return a hash of shape, type and some slices of an image, (Y, X) or (Z, Y, X), read lazily."""
+    digest = hashlib.blake2b(
+        f"{tuple(image.shape)} {np.dtype(image.dtype).str[1:]}".encode(), digest_size=16
+    )
     depth = image.shape[0] if image.ndim == 3 else 1
     for z in np.unique(np.linspace(0, depth - 1, min(depth, PLANES)).round().astype(int)):
-        digest.update(np.ascontiguousarray(image[int(z)] if image.ndim == 3 else image[...]).tobytes())
+        digest.update(
+            np.ascontiguousarray(image[int(z)] if image.ndim == 3 else image[...]).tobytes()
+        )
     return digest.hexdigest()
 
 
@@ -121,7 +132,9 @@ def copy_image(
         yield Progress(z, image.shape[0], "copying the image into the project")
         key = z if image.ndim == 3 else ...
         level[key] = np.asarray(image[key])
-    header = LabelHeader(folder.name, image.ndim, voxel_size, origin, ()).attributes([[1] * image.ndim])
+    header = LabelHeader(folder.name, image.ndim, voxel_size, origin, ()).attributes(
+        [[1] * image.ndim]
+    )
     multiscales = [{k: v for k, v in header["ome"]["multiscales"][0].items() if k != "type"}]
     group.update_attributes({"ome": {"version": "0.5", "multiscales": multiscales}})
     return open_volume(folder)

@@ -11,17 +11,20 @@ from typing import Any
 import numpy as np
 import zarr
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.io.label_header import label_header
 from napari_scsam.io.label_pyramid import build_levels, new_level
 from napari_scsam.io.zarr_volumes import is_zarr, member_group, ngff_attributes
 from napari_scsam.project.project import CLASSES, Project
+from napari_scsam.steps import Progress
 
 IMAGE_LABELS = "organelles"
 """What they are called there."""
 
 
-def write_into_image(project: Project, *, name: str = IMAGE_LABELS, replace: bool = False) -> Generator[Progress, None, Path | None]:
+def write_into_image(
+    project: Project, *, name: str = IMAGE_LABELS, replace: bool = False
+) -> Generator[Progress, None, Path | None]:
     """Add the class labels to ``labels/`` of the image, with scale, unit, colours and a pyramid.
 
     Parameters
@@ -47,9 +50,17 @@ def write_into_image(project: Project, *, name: str = IMAGE_LABELS, replace: boo
     names = list(ngff_attributes(labels).get("labels", ()))
     if name in names and not replace:
         return None
-    source, draft = project.array(CLASSES), f".{name}.{os.getpid()}.part"
+    source = project.array(CLASSES)
+    draft = f".{name}.{os.getpid()}.part"
     folder = Path(str(labels.store_path).removeprefix("file://"))
-    header = label_header(name, source.shape, project.voxel_size, project.class_table(), project.record.image.origin, source.dtype)
+    header = label_header(
+        name,
+        source.shape,
+        project.voxel_size,
+        project.class_table(),
+        project.record.image.origin,
+        source.dtype,
+    )
     try:
         group = labels.create_group(draft, overwrite=True)
         level = new_level(group, "0", source.shape, np.dtype(source.dtype))
@@ -61,7 +72,15 @@ def write_into_image(project: Project, *, name: str = IMAGE_LABELS, replace: boo
         (folder / draft).replace(folder / name)
     finally:
         shutil.rmtree(folder / draft, ignore_errors=True)
-    labels.update_attributes({"ome": {**ngff_attributes(labels), "version": "0.5", "labels": list(dict.fromkeys([*names, name]))}})
+    labels.update_attributes(
+        {
+            "ome": {
+                **ngff_attributes(labels),
+                "version": "0.5",
+                "labels": list(dict.fromkeys([*names, name])),
+            }
+        }
+    )
     return folder / name
 
 
@@ -82,9 +101,13 @@ def labels_group(path: Path) -> zarr.Group:
     try:
         node = zarr.open(path, mode="r+")
         if not isinstance(node, zarr.Group) or not ngff_attributes(node).get("multiscales"):
-            raise UserError(f"{path.name} is a zarr without OME metadata, so other programs would not find labels in it; {advice}")
+            raise UserError(
+                f"{path.name} is a zarr without OME metadata, so other programs would not find labels in it; {advice}"
+            )
         if node.metadata.zarr_format != 3:
-            raise UserError(f"{path.name} is an OME-Zarr older than 0.5, into which we do not write; {advice}")
+            raise UserError(
+                f"{path.name} is an OME-Zarr older than 0.5, into which we do not write; {advice}"
+            )
         return node.require_group("labels")
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error}); {advice}") from error

@@ -24,15 +24,18 @@ import numpy.typing as npt
 import zarr
 from filelock import FileLock, Timeout
 
-from napari_scsam.config import ClassSpec, Progress, UserError, VoxelSize
+from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.io.label_pyramid import new_level
 from napari_scsam.io.labels import create_labels, read_class_table
 from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.io.zarr_volumes import is_zarr, member_array, member_group, ngff_attributes
 from napari_scsam.project.image import ImageReference
+from napari_scsam.steps import Progress
 
 SUFFIX = ".scsam.zarr"
-CLASSES, REVIEWED, PREDICTED = "classes", "reviewed", "predicted"
+CLASSES = "classes"
+REVIEWED = "reviewed"
+PREDICTED = "predicted"
 _unwritten: list[Project] = []
 """Projects that were closed before all was on disk: their locks are held."""
 REVIEWED_TABLE = (ClassSpec(1, "reviewed", "#ffd54a"),)
@@ -55,8 +58,9 @@ class ProjectRecord:
     taught: tuple[Mapping[str, Any], ...] = ()
     """`TaughtClass` of each class taught, with the hash of the ``checkpoint`` that was taught it."""
     chosen: Mapping[str, Any] = field(default_factory=dict)
-    """``classes`` that are segmented, by name, or null for all; ``thresholds``, what is added to those of classes;
-    whether to ``replace`` what the user painted, to ``prefetch`` the slices beside the one shown, and to be ``careful``."""
+    """``classes`` that are segmented, by name, or null for all; ``threshold_offsets``, by the
+    name of the class; whether to ``replace`` what the user painted, to ``prefetch`` the slices
+    beside the one shown, and to average several views of a slice (``tta``)."""
     view: Mapping[str, Any] = field(default_factory=dict)
     """The window: layers, camera, slice; only the window reads it."""
 
@@ -64,15 +68,24 @@ class ProjectRecord:
     def from_dict(cls, data: Mapping[str, Any]) -> ProjectRecord:
         """Read what `to_dict` wrote; what a newer version added is left alone."""
         values = {f.name: data[f.name] for f in fields(cls) if f.name in data}
-        values |= {"image": ImageReference.from_dict(data["image"]), "history": tuple(data.get("history", ()))}
+        values |= {
+            "image": ImageReference.from_dict(data["image"]),
+            "history": tuple(data.get("history", ())),
+        }
         values["taught"] = tuple(data.get("taught", ()))
+        values["chosen"] = _with_new_names(data.get("chosen", {}))
         if values.get("voxel_size") is not None:
             values["voxel_size"] = tuple(values["voxel_size"])
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values."""
-        return {**asdict(self), "image": self.image.to_dict(), "history": list(self.history), "taught": list(self.taught)}
+        """Return plain JSON values."""
+        return {
+            **asdict(self),
+            "image": self.image.to_dict(),
+            "history": list(self.history),
+            "taught": list(self.taught),
+        }
 
 
 class Project:
@@ -100,10 +113,12 @@ class Project:
     @property
     def label_names(self) -> tuple[str, ...]:
         """The label images, without the mask."""
-        return tuple(name for name in ngff_attributes(self._labels).get("labels", ()) if name != REVIEWED)
+        return tuple(
+            name for name in ngff_attributes(self._labels).get("labels", ()) if name != REVIEWED
+        )
 
     def array(self, name: str) -> SavedArray:
-        """Give a label image, or one of ours, to read and change; always the same one."""
+        """Return a label image, or one of ours, to read and change; always the same one."""
         if name not in self.arrays:
             self.arrays[name] = SavedArray(self._stored(name))
         return self.arrays[name]
@@ -119,13 +134,18 @@ class Project:
         return self.array(PREDICTED)
 
     def class_table(self, name: str = CLASSES) -> tuple[ClassSpec, ...]:
-        """Give the class table of a label image; empty for instances."""
+        """Return the class table of a label image; empty for instances."""
         return read_class_table(self.path / "labels" / name) or ()
 
-    def add_labels(self, name: str, dtype: npt.DTypeLike, classes: Sequence[ClassSpec]) -> SavedArray:
-        """Make an empty label image of the image's shape."""
-        size, shape = self.voxel_size, self.record.image.shape
-        create_labels(self.path, shape, size, classes, name=name, dtype=dtype, origin=self.record.image.origin)
+    def add_labels(
+        self, name: str, dtype: npt.DTypeLike, classes: Sequence[ClassSpec]
+    ) -> SavedArray:
+        """Create an empty label image of the image's shape."""
+        size = self.voxel_size
+        shape = self.record.image.shape
+        create_labels(
+            self.path, shape, size, classes, name=name, dtype=dtype, origin=self.record.image.origin
+        )
         return self.array(name)
 
     def show_classes(self, name: str, classes: Sequence[ClassSpec]) -> None:
@@ -134,7 +154,9 @@ class Project:
         ome = dict(ngff_attributes(group))
         ome["image-label"] = {
             "version": "0.5",
-            "colors": [{"label-value": c.id, "rgba": [*bytes.fromhex(c.colour[1:]), 255]} for c in classes],
+            "colors": [
+                {"label-value": c.id, "rgba": [*bytes.fromhex(c.colour[1:]), 255]} for c in classes
+            ],
             "properties": [{"label-value": c.id, "class": c.name} for c in classes],
         }
         group.update_attributes({"ome": ome, "scsam": {"classes": [c.to_dict() for c in classes]}})
@@ -185,7 +207,8 @@ class Project:
     def move_to(self, path: Path) -> None:
         """Go on in a copy that `copy_project` made."""
         self._lock.release()
-        self.path, self._lock = path, _lock(path)
+        self.path = path
+        self._lock = _lock(path)
         self.record = replace(self.record, image=read_record(path).image)
         write_record(path, self.record)
         for name, array in self.arrays.items():
@@ -200,9 +223,14 @@ class Project:
 
 
 def create_project(
-    path: Path, image: ImageReference, classes: Sequence[ClassSpec], *, voxel_size: VoxelSize | None = None, dtype: npt.DTypeLike = "uint8"
+    path: Path,
+    image: ImageReference,
+    classes: Sequence[ClassSpec],
+    *,
+    voxel_size: VoxelSize | None = None,
+    dtype: npt.DTypeLike = "uint8",
 ) -> Project:
-    """Make an empty project for an image, and open it.
+    """Create an empty project for an image, and open it.
 
     Parameters
     ----------
@@ -227,8 +255,18 @@ def create_project(
     size = voxel_size or image.voxel_size
     create_labels(path, image.shape, size, classes, name=CLASSES, dtype=dtype, origin=image.origin)
     create_labels(path, image.shape, size, REVIEWED_TABLE, name=REVIEWED, origin=image.origin)
-    new_level(member_group(zarr.open_group(path, mode="r+"), "labels"), PREDICTED, image.shape, np.dtype(dtype))
-    record = ProjectRecord(image=image, created=now(), voxel_size=voxel_size, history=({"when": now(), "what": "created"},))
+    new_level(
+        member_group(zarr.open_group(path, mode="r+"), "labels"),
+        PREDICTED,
+        image.shape,
+        np.dtype(dtype),
+    )
+    record = ProjectRecord(
+        image=image,
+        created=now(),
+        voxel_size=voxel_size,
+        history=({"when": now(), "what": "created"},),
+    )
     write_record(path, record)
     return Project(path)
 
@@ -252,13 +290,19 @@ def copy_project(project: Project, path: Path) -> Generator[Progress, None, Path
         draft.replace(path)
     except OSError as error:
         why = error.strerror or "not all of it could be copied"
-        raise UserError(f"'{path.name}' cannot be written ({why}); choose another place, or make room there") from error
+        raise UserError(
+            f"'{path.name}' cannot be written ({why}); choose another place, or make room there"
+        ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     record = read_record(path)
     with suppress(UserError):
         volume = record.image.find(project.path)
-        moved = ImageReference.of(volume, path) if project.path not in Path(str(volume.path)).parents else record.image
+        moved = (
+            ImageReference.of(volume, path)
+            if project.path not in Path(str(volume.path)).parents
+            else record.image
+        )
         write_record(path, replace(record, image=moved))
     return path
 
@@ -272,10 +316,14 @@ def check_place(path: Path) -> None:
         When something is there already, or it lies inside a project.
     """
     if path.exists():
-        raise UserError(f"'{path.name}' is there already, and nothing is overwritten; choose another name")
+        raise UserError(
+            f"'{path.name}' is there already, and nothing is overwritten; choose another name"
+        )
     for folder in path.absolute().parents:
         if is_project(folder):
-            raise UserError(f"'{path.name}' would lie inside the project '{folder.name}'; choose a place outside of it")
+            raise UserError(
+                f"'{path.name}' would lie inside the project '{folder.name}'; choose a place outside of it"
+            )
 
 
 def read_record(path: Path) -> ProjectRecord:
@@ -287,16 +335,29 @@ def read_record(path: Path) -> ProjectRecord:
         When it is no project, or damaged.
     """
     if not (path.is_dir() and is_zarr(path)):
-        raise UserError(f"{path} is no project of napari-scsam; choose a folder that ends in {SUFFIX}")
+        raise UserError(
+            f"{path} is no project of napari-scsam; choose a folder that ends in {SUFFIX}"
+        )
     try:
         attributes: Mapping[str, Any] = zarr.open_group(path, mode="r").attrs.asdict()
         return ProjectRecord.from_dict(attributes["scsam"]["project"])
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} holds labels but is no project of napari-scsam, or is damaged; open it as a file instead") from error
+        raise UserError(
+            f"{path} holds labels but is no project of napari-scsam, or is damaged; open it as a file instead"
+        ) from error
+
+
+OLD_NAMES = {"thresholds": "threshold_offsets", "careful": "tta"}
+"""Keys of `ProjectRecord.chosen` up to version 0.1, and what they are called since."""
+
+
+def _with_new_names(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return choices with the keys of today, whichever version wrote them."""
+    return {OLD_NAMES.get(key, key): value for key, value in chosen.items()}
 
 
 def is_project(path: Path) -> bool:
-    """Tell whether a folder is a project, be it damaged or not."""
+    """Return whether a folder is a project, be it damaged or not."""
     if not (path.is_dir() and is_zarr(path)):
         return False
     try:
@@ -308,11 +369,13 @@ def is_project(path: Path) -> bool:
 
 def write_record(path: Path, record: ProjectRecord) -> None:
     """Write the record of a project, in one step."""
-    zarr.open_group(path, mode="r+").update_attributes({"scsam": {"format": 1, "project": record.to_dict()}})
+    zarr.open_group(path, mode="r+").update_attributes(
+        {"scsam": {"format": 1, "project": record.to_dict()}}
+    )
 
 
 def mark_ours(path: Path) -> None:
-    """Make the folder of a project that is to come, so that its image can be put into it."""
+    """Create the folder of a project that is to come, so that its image can be put into it."""
     zarr.open_group(path, mode="w-", zarr_format=3).update_attributes({"scsam": {"format": 1}})
 
 
@@ -322,7 +385,7 @@ def now() -> str:
 
 
 def file_hash(path: Path) -> str:
-    """Give the SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -332,7 +395,9 @@ def _lock(path: Path) -> FileLock:
     for project in [project for project in _unwritten if not project.unsaved]:
         _unwritten.remove(project)
         project.close()
-    lock = FileLock(path / "labels" / ".lock", thread_local=False)  # taken on a worker thread, given back on the main one
+    lock = FileLock(
+        path / "labels" / ".lock", thread_local=False
+    )  # taken on a worker thread, given back on the main one
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

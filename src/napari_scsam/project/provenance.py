@@ -35,7 +35,10 @@ class Changes:
 
 
 def count_changes(
-    predicted: NDArray[Any], labels: NDArray[Any], reviewed: NDArray[Any], classes: Sequence[ClassSpec]
+    predicted: NDArray[Any],
+    labels: NDArray[Any],
+    reviewed: NDArray[Any],
+    classes: Sequence[ClassSpec],
 ) -> dict[str, Changes]:
     """Compare what the model wrote on a slice with what a person left, by class name; one look at all pixels.
 
@@ -47,20 +50,32 @@ def count_changes(
         Those to report.
     """
     inside = reviewed != 0
-    before, after = predicted[inside].astype(np.int64), labels[inside].astype(np.int64)
-    size = max(int(before.max(initial=0)), int(after.max(initial=0)), *(spec.id for spec in classes)) + 1
+    before = predicted[inside].astype(np.int64)
+    after = labels[inside].astype(np.int64)
+    size = (
+        max(int(before.max(initial=0)), int(after.max(initial=0)), *(spec.id for spec in classes))
+        + 1
+    )
     pairs, counts = np.unique(before * size + after, return_counts=True)
-    was, is_now = pairs // size, pairs % size
+    was = pairs // size
+    is_now = pairs % size
     found = {}
     for spec in classes:
-        old, new = was == spec.id, is_now == spec.id
-        predicted_, corrected, kept = (int(counts[chosen].sum()) for chosen in (old, new, old & new))
+        old = was == spec.id
+        new = is_now == spec.id
+        predicted_, corrected, kept = (
+            int(counts[chosen].sum()) for chosen in (old, new, old & new)
+        )
         if predicted_ or corrected:
-            found[spec.name] = Changes(predicted_, corrected, kept, corrected - kept, predicted_ - kept)
+            found[spec.name] = Changes(
+                predicted_, corrected, kept, corrected - kept, predicted_ - kept
+            )
     return found
 
 
-def describe_origin(project: Project, classes: Sequence[ClassSpec], slices: dict[int, dict[str, Any]]) -> dict[str, Any]:
+def describe_origin(
+    project: Project, classes: Sequence[ClassSpec], slices: dict[int, dict[str, Any]]
+) -> dict[str, Any]:
     """Write down where a training set comes from; `slices` has ``reviewed`` pixels and ``classes`` for each."""
     record = project.record
     return {
@@ -68,7 +83,11 @@ def describe_origin(project: Project, classes: Sequence[ClassSpec], slices: dict
         "created": now(),
         "software": {**software(), "python": platform.python_version()},
         "project": project.path.name,
-        "image": {**record.image.to_dict(), "voxel_size": project.voxel_size, "voxel_size_typed": record.voxel_size is not None},
+        "image": {
+            **record.image.to_dict(),
+            "voxel_size": project.voxel_size,
+            "voxel_size_typed": record.voxel_size is not None,
+        },
         "contrast": dict(record.contrast) if record.contrast else None,
         "checkpoints": checkpoints(project),
         "classes": [spec.to_dict() for spec in classes],
@@ -80,17 +99,22 @@ def describe_origin(project: Project, classes: Sequence[ClassSpec], slices: dict
 
 def slice_origin(reviewed: NDArray[Any], changes: dict[str, Changes]) -> dict[str, Any]:
     """Write down one slice."""
-    return {"reviewed": int(np.count_nonzero(reviewed)), "classes": {name: asdict(found) for name, found in changes.items()}}
+    return {
+        "reviewed": int(np.count_nonzero(reviewed)),
+        "classes": {name: asdict(found) for name, found in changes.items()},
+    }
 
 
 def checkpoints(project: Project) -> list[dict[str, str]]:
     """List the checkpoints that the history knows, each once."""
-    used = [dict(entry["checkpoint"]) for entry in project.record.history if entry.get("checkpoint")]
+    used = [
+        dict(entry["checkpoint"]) for entry in project.record.history if entry.get("checkpoint")
+    ]
     return list({(c["name"], c.get("sha256")): c for c in used}.values())
 
 
 def software() -> dict[str, str]:
-    """Give the versions of what was at work."""
+    """Return the versions of what was at work."""
     found = {}
     for name in PACKAGES:
         try:

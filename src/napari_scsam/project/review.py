@@ -36,7 +36,12 @@ class SliceReview:
 def review_slice(labels: NDArray[Any], reviewed: NDArray[Any]) -> SliceReview:
     """Count one slice: (Y, X) label values and the (Y, X) mask."""
     inside = reviewed != 0
-    return SliceReview(labels.size, int(np.count_nonzero(inside)), count_values(labels), count_values(labels[inside]))
+    return SliceReview(
+        labels.size,
+        int(np.count_nonzero(inside)),
+        count_values(labels),
+        count_values(labels[inside]),
+    )
 
 
 def count_values(labels: NDArray[Any]) -> dict[int, int]:
@@ -48,7 +53,9 @@ def count_values(labels: NDArray[Any]) -> dict[int, int]:
     return {int(value): int(number) for value, number in zip(values, numbers, strict=True) if value}
 
 
-def review_steps(labels: SavedArray, reviewed: SavedArray) -> Generator[tuple[int, SliceReview], None, None]:
+def review_steps(
+    labels: SavedArray, reviewed: SavedArray
+) -> Generator[tuple[int, SliceReview], None, None]:
     """Go through the slices that hold a label or a mark; a 2-D image is slice 0."""
     if labels.ndim == 2:
         yield 0, review_slice(labels[...], reviewed[...])
@@ -76,7 +83,9 @@ class Outlines:
 
     def __init__(self, mask: SavedArray) -> None:
         self.mask = mask
-        self.shape, self.ndim, self.size = mask.shape, mask.ndim, mask.size
+        self.shape = mask.shape
+        self.ndim = mask.ndim
+        self.size = mask.size
         self.width = max(1, max(mask.shape) // 400)
         """Of a line, in voxels: to be seen when the whole image is."""
 

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_scsam.config import ClassSpec, Progress, UserError, VoxelSize
+from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.volumes import Volume, open_volume
 from napari_scsam.project.image import ImageMovedError, ImageReference, copy_image, fingerprint
 from napari_scsam.project.project import SUFFIX, Project, check_place, create_project, mark_ours
+from napari_scsam.steps import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +55,14 @@ def project_path(text: str) -> Path:
 
 
 def start_project(
-    path: Path, image: ImageSource, classes: Sequence[ClassSpec], *, typed: VoxelSize | None = None, dtype: npt.DTypeLike = "uint8"
+    path: Path,
+    image: ImageSource,
+    classes: Sequence[ClassSpec],
+    *,
+    typed: VoxelSize | None = None,
+    dtype: npt.DTypeLike = "uint8",
 ) -> Generator[Progress, None, Project]:
-    """Make a project for an image that is shown; it appears when it is complete.
+    """Create a project for an image that is shown; it appears when it is complete.
 
     The image stays where it is, if it can be opened from there again; an image
     that lies in memory is copied into the project.
@@ -87,7 +93,9 @@ def start_project(
         volume = same_volume(image)
         if volume is None:
             mark_ours(draft)
-            volume = yield from copy_image(draft / "image", image.data, image.voxel_size, image.origin)
+            volume = yield from copy_image(
+                draft / "image", image.data, image.voxel_size, image.origin
+            )
         yield Progress(1, 3, "making the project")
         reference = ImageReference.of(volume, draft)
         if reference.relative == "image":
@@ -103,7 +111,9 @@ def start_project(
     return Project(path)
 
 
-def open_project(path: Path, image_path: str | None = None) -> Generator[Progress, None, OpenedProject]:
+def open_project(
+    path: Path, image_path: str | None = None
+) -> Generator[Progress, None, OpenedProject]:
     """Open a project and its image.
 
     Parameters

@@ -32,18 +32,22 @@ class Grid:
         return np.multiply(self.shape, self.voxel_size)
 
     def axis(self, index: int, part: slice = slice(None)) -> Field:
-        """Give the positions of the voxels along one axis, in nm."""
-        return (np.arange(self.shape[index], dtype=np.float32)[part] * np.float32(self.voxel_size[index])).astype(np.float32)
+        """Return the positions of the voxels along one axis, in nm."""
+        return (
+            np.arange(self.shape[index], dtype=np.float32)[part]
+            * np.float32(self.voxel_size[index])
+        ).astype(np.float32)
 
     def box(self, points: Points, margin: float) -> Box:
-        """Give the voxels around some points (N, 3); empty slices when all lie outside."""
+        """Return the voxels around some points (N, 3); empty slices when all lie outside."""
         low = np.floor((points.min(0) - margin) / self.voxel_size).astype(int)
         high = np.ceil((points.max(0) + margin) / self.voxel_size).astype(int) + 1
-        low, high = np.clip(low, 0, self.shape), np.clip(high, 0, self.shape)
+        low = np.clip(low, 0, self.shape)
+        high = np.clip(high, 0, self.shape)
         return slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2])
 
     def index(self, points: Points) -> tuple[NDArray[np.intp], ...]:
-        """Give the voxel nearest to each point (..., 3), within the volume."""
+        """Return the voxel nearest to each point (..., 3), within the volume."""
         nearest = np.rint(points / self.voxel_size).astype(np.intp)
         return tuple(np.clip(nearest[..., a], 0, self.shape[a] - 1) for a in range(3))
 
@@ -90,12 +94,16 @@ def make_mosaic(rng: np.random.Generator, grid: Grid, spacing: float) -> Mosaic:
     depth = grid.axis(0)[:, None, None] * np.float32(_DEPTH)
     y = grid.axis(1)[:, None] + _bend(rng, grid, spacing)
     x = grid.axis(2) + _bend(rng, grid, spacing)
-    mosaic = Mosaic(*(np.empty(grid.shape, dtype) for dtype in (np.uint8, np.uint8, np.float32, np.float32)))
+    mosaic = Mosaic(
+        *(np.empty(grid.shape, dtype) for dtype in (np.uint8, np.uint8, np.float32, np.float32))
+    )
     for rows in range(0, grid.shape[1], _TILE):
         for columns in range(0, grid.shape[2], _TILE):
             tile = np.s_[:, rows : rows + _TILE, columns : columns + _TILE]
             _fill_tile(mosaic, tile, (depth, y[tile], x[tile]), seeds, weights)
-    mosaic.nucleus[:] = np.sqrt((depth - seeds[0, 0]) ** 2 + (y - seeds[0, 1]) ** 2 + (x - seeds[0, 2]) ** 2) - np.float32(radius)
+    mosaic.nucleus[:] = np.sqrt(
+        (depth - seeds[0, 0]) ** 2 + (y - seeds[0, 1]) ** 2 + (x - seeds[0, 2]) ** 2
+    ) - np.float32(radius)
     return mosaic
 
 
@@ -105,12 +113,14 @@ _TILE = 64
 
 def _bend(rng: np.random.Generator, grid: Grid, spacing: float) -> Field:
     """Draw a displacement in nm, wide and narrow waves together."""
-    return np.float32(0.3 * spacing) * smooth_noise(rng, grid, 1.1 * spacing) + np.float32(0.075 * spacing) * smooth_noise(
-        rng, grid, 0.3 * spacing
-    )
+    return np.float32(0.3 * spacing) * smooth_noise(rng, grid, 1.1 * spacing) + np.float32(
+        0.075 * spacing
+    ) * smooth_noise(rng, grid, 0.3 * spacing)
 
 
-def _seeds(rng: np.random.Generator, grid: Grid, spacing: float, radius: float) -> tuple[Field, Field]:
+def _seeds(
+    rng: np.random.Generator, grid: Grid, spacing: float, radius: float
+) -> tuple[Field, Field]:
     """Scatter cell centres (N, 3), the first of them in the middle of the nucleus, and give each its weight in nm²."""
     size = grid.extent * (_DEPTH, 1, 1)
     seeds = [size * (0.5, *rng.uniform(0.3, 0.36, 2))]
@@ -124,7 +134,9 @@ def _seeds(rng: np.random.Generator, grid: Grid, spacing: float, radius: float) 
     return np.array(seeds, np.float32), weights.astype(np.float32)
 
 
-def _fill_tile(mosaic: Mosaic, tile: Box, where: tuple[Field, Field, Field], seeds: Field, weights: Field) -> None:
+def _fill_tile(
+    mosaic: Mosaic, tile: Box, where: tuple[Field, Field, Field], seeds: Field, weights: Field
+) -> None:
     """Find owner, neighbour and border for one part of the volume, from the seeds that can matter there."""
     low, high = (np.array([bound(axis) for axis in where]) for bound in (np.min, np.max))
     nearest = np.sum((np.clip(seeds, low, high) - seeds) ** 2, axis=1) - weights
@@ -134,20 +146,24 @@ def _fill_tile(mosaic: Mosaic, tile: Box, where: tuple[Field, Field, Field], see
     owner, neighbour = np.zeros((2, *first.shape), np.uint8)
     for i in near:
         power = sum((axis - s) ** 2 for axis, s in zip(where, seeds[i], strict=True)) - weights[i]
-        ahead, behind = power < first, power < second
+        ahead = power < first
+        behind = power < second
         neighbour = np.where(ahead, owner, np.where(behind, np.uint8(i), neighbour))
         owner = np.where(ahead, np.uint8(i), owner)
         second = np.where(ahead, first, np.minimum(second, power))
         first = np.minimum(first, power)
     apart = np.linalg.norm(seeds[owner] - seeds[neighbour], axis=-1)
-    mosaic.owner[tile], mosaic.neighbour[tile] = owner, neighbour
+    mosaic.owner[tile] = owner
+    mosaic.neighbour[tile] = neighbour
     mosaic.border[tile] = (second - first) / (2 * apart)
 
 
 def clearance(grid: Grid, free: NDArray[np.bool_], stride: int = 4) -> Field:
     """Measure the distance from each voxel to the nearest one that is not free, on every `stride`-th row and column."""
     sampling = np.multiply(grid.voxel_size, (1, stride, stride))
-    return np.asarray(ndimage.distance_transform_edt(free[:, ::stride, ::stride], sampling=sampling), np.float32)
+    return np.asarray(
+        ndimage.distance_transform_edt(free[:, ::stride, ::stride], sampling=sampling), np.float32
+    )
 
 
 def tube(grid: Grid, box: Box, points: Points) -> tuple[Field, Field]:
@@ -159,7 +175,9 @@ def tube(grid: Grid, box: Box, points: Points) -> tuple[Field, Field]:
     for a, b in pairwise(points):
         step = (b - a).astype(np.float32)
         length2 = float(step @ step)
-        dz, dy, dx = z[:, None, None] - np.float32(a[0]), y[:, None] - np.float32(a[1]), x - np.float32(a[2])
+        dz = z[:, None, None] - np.float32(a[0])
+        dy = y[:, None] - np.float32(a[1])
+        dx = x - np.float32(a[2])
         t = np.clip((dz * step[0] + dy * step[1] + dx * step[2]) / np.float32(length2), 0, 1)
         d2 = (dz - t * step[0]) ** 2 + (dy - t * step[1]) ** 2 + (dx - t * step[2]) ** 2
         closer = d2 < squared

@@ -14,20 +14,37 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
-from napari_scsam.samples.fields import Box, Field, Grid, Points, clearance, make_mosaic, smooth_noise, tube
+from napari_scsam.samples.fields import (
+    Box,
+    Field,
+    Grid,
+    Points,
+    clearance,
+    make_mosaic,
+    smooth_noise,
+    tube,
+)
 from napari_scsam.samples.scene import ALL, Scene, cytoplasm, fill, line, photograph
 
 MITOCHONDRION, BOUNDARY, VESICLE, PSD, MYELIN, MEMBRANE, GRANULE, NUCLEUS, ER = range(1, 10)
 CLASSES = (
-    ClassSpec(MITOCHONDRION, "mitochondrion", description="Matrix and cristae, within the inner membrane"),
-    ClassSpec(BOUNDARY, "mitochondrial_boundary", description="Both membranes of a mitochondrion and the space between"),
+    ClassSpec(
+        MITOCHONDRION, "mitochondrion", description="Matrix and cristae, within the inner membrane"
+    ),
+    ClassSpec(
+        BOUNDARY,
+        "mitochondrial_boundary",
+        description="Both membranes of a mitochondrion and the space between",
+    ),
     ClassSpec(VESICLE, "vesicle", description="Synaptic vesicles with their membrane"),
     ClassSpec(PSD, "PSD", description="Post-synaptic density"),
     ClassSpec(MYELIN, "myelin", description="Layered sheath of an axon"),
     ClassSpec(MEMBRANE, "membrane", description="Plasma membranes and the cleft between them"),
     ClassSpec(GRANULE, "granule", description="Dense-core granules with their membrane"),
     ClassSpec(NUCLEUS, "nucleus", description="Nucleus with its envelope"),
-    ClassSpec(ER, "er", description="Endoplasmic reticulum, sheets and tubules, lumen and membrane"),
+    ClassSpec(
+        ER, "er", description="Endoplasmic reticulum, sheets and tubules, lumen and membrane"
+    ),
 )
 """The first six are named and numbered as in the shipped model."""
 
@@ -50,7 +67,7 @@ def make_phantom(
     voxel_size: VoxelSize = (20.0, 8.0, 8.0),
     seed: int = 0,
 ) -> Phantom:
-    """Make a synthetic EM volume of a cell among its neighbours.
+    """Create a synthetic EM volume of a cell among its neighbours.
 
     Parameters
     ----------
@@ -68,8 +85,11 @@ def make_phantom(
         When the shape is not three whole numbers of at least 1, 32 and 32.
     """
     if len(tuple(shape)) != 3 or shape[0] < 1 or min(shape[1:]) < 32:
-        raise UserError(f"a synthetic cell of shape {tuple(shape)} cannot be drawn; give at least (1, 32, 32) voxels as z, y, x")
-    rng, grid = np.random.default_rng(seed), Grid(shape, voxel_size)
+        raise UserError(
+            f"a synthetic cell of shape {tuple(shape)} cannot be drawn; give at least (1, 32, 32) voxels as z, y, x"
+        )
+    rng = np.random.default_rng(seed)
+    grid = Grid(shape, voxel_size)
     mosaic = make_mosaic(rng, grid, spacing=520.0)
     scene = Scene(rng, grid, mosaic, cytoplasm(rng, grid, mosaic), np.zeros(shape, np.uint8))
     area = grid.extent[1] * grid.extent[2] / 1e6
@@ -86,10 +106,16 @@ def make_phantom(
 
 def _draw_nucleus(scene: Scene) -> None:
     """Draw chromatin, denser in clumps and along the envelope, and the envelope's two membranes with pores."""
-    depth, rng, grid = scene.mosaic.nucleus, scene.rng, scene.grid
+    depth = scene.mosaic.nucleus
+    rng = scene.rng
+    grid = scene.grid
     inside = fill(depth)
     scene.shade(ALL, inside, 0.69)
-    clumps = smooth_noise(rng, grid, 120) + np.float32(1.3) * np.exp(depth / np.float32(60)) - np.float32(0.8)
+    clumps = (
+        smooth_noise(rng, grid, 120)
+        + np.float32(1.3) * np.exp(depth / np.float32(60))
+        - np.float32(0.8)
+    )
     scene.shade(ALL, inside * np.clip(2 * clumps, 0, 1), 0.48)
     scene.grey += inside * (np.float32(0.05) * smooth_noise(rng, grid, 22))
     wall = np.clip(8 * (smooth_noise(rng, grid, 70) + np.float32(1.6)), 0, 1)
@@ -100,12 +126,17 @@ def _draw_nucleus(scene: Scene) -> None:
 
 def _draw_myelin(scene: Scene) -> None:
     """Wrap the widest of the neighbours in a layered sheath."""
-    mosaic, rng = scene.mosaic, scene.rng
-    widest = np.asarray(ndimage.maximum(mosaic.border, mosaic.owner, np.arange(1, int(mosaic.owner.max()) + 1)))
+    mosaic = scene.mosaic
+    rng = scene.rng
+    widest = np.asarray(
+        ndimage.maximum(mosaic.border, mosaic.owner, np.arange(1, int(mosaic.owner.max()) + 1))
+    )
     for cell in 1 + np.argsort(widest)[::-1][: 1 + widest.size // 60]:
         box = scene.grid.box(np.argwhere(mosaic.owner == cell) * scene.grid.voxel_size, margin=30)
         inside = mosaic.owner[box] == cell
-        sheath = np.where(inside, ndimage.distance_transform_edt(inside, sampling=scene.grid.voxel_size), 1e3).astype(np.float32)
+        sheath = np.where(
+            inside, ndimage.distance_transform_edt(inside, sampling=scene.grid.voxel_size), 1e3
+        ).astype(np.float32)
         thick = min(rng.uniform(90, 130), 0.5 * float(widest[cell - 1]))
         layers = np.float32(0.7) + np.float32(0.3) * np.cos(sheath * np.float32(2 * np.pi / 22))
         scene.shade(box, fill(sheath, thick) * layers, 0.08)
@@ -124,7 +155,8 @@ def _draw_mitochondria(scene: Scene, count: int) -> None:
     """Draw double membranes, a darker matrix, and cristae, in wide cells and thin ones."""
     wide = scene.place(count // 2, radius=(120, 190), length=(250, 1300))
     thin = scene.place(count - len(wide), radius=(70, 120), length=(200, 1200))
-    texture, warp = smooth_noise(scene.rng, scene.grid, 22), smooth_noise(scene.rng, scene.grid, 110)
+    texture = smooth_noise(scene.rng, scene.grid, 22)
+    warp = smooth_noise(scene.rng, scene.grid, 110)
     for points, radius in wide + thin:
         box = scene.grid.box(points, radius + 30)
         distance, along = tube(scene.grid, box, points)
@@ -143,7 +175,9 @@ def _draw_cristae(scene: Scene, box: Box, depth: Field, along: Field) -> None:
     rng = scene.rng
     spacing = np.float32(rng.uniform(60, 90))
     fold = np.abs(np.mod(along + np.float32(rng.uniform(0, spacing)), spacing) - spacing / 2)
-    reach = rng.uniform(-170, -50, 64).astype(np.float32)[np.floor(along / spacing).astype(int) % 64]
+    reach = rng.uniform(-170, -50, 64).astype(np.float32)[
+        np.floor(along / spacing).astype(int) % 64
+    ]
     shown = fill(depth, -20) * fill(reach - depth)
     scene.shade(box, shown * fill(fold, 7), 0.62)
     scene.shade(box, 0.8 * shown * line(fold, 10, 6), 0.2)
@@ -162,7 +196,8 @@ def _draw_granules(scene: Scene, count: int) -> None:
 
 def _draw_synapses(scene: Scene, count: int) -> None:
     """Put densities on patches of plasma membrane, and clouds of vesicles on the other side."""
-    mosaic, rng = scene.mosaic, scene.rng
+    mosaic = scene.mosaic
+    rng = scene.rng
     wrapped = np.bincount(mosaic.owner[scene.labels == MYELIN], minlength=256) > 0
     wrapped[0] = True  # the cell with the nucleus sends no signals either
     patches = np.argwhere((mosaic.border < 5) & ~wrapped[mosaic.owner] & ~wrapped[mosaic.neighbour])
@@ -180,7 +215,11 @@ def _draw_density(scene: Scene, centre: Points, cell: int) -> None:
     """Thicken the membrane about a synapse on the side of one cell."""
     box = scene.grid.box(centre[None], 220)
     reach, _ = tube(scene.grid, box, np.stack([centre, centre + 1]))
-    thick = np.where(scene.mosaic.owner[box] == cell, np.abs(scene.mosaic.border[box] - np.float32(24)) - 20, np.float32(1e3))
+    thick = np.where(
+        scene.mosaic.owner[box] == cell,
+        np.abs(scene.mosaic.border[box] - np.float32(24)) - 20,
+        np.float32(1e3),
+    )
     depth = np.maximum(thick, reach - np.float32(scene.rng.uniform(110, 190)))
     scene.shade(box, 0.9 * fill(depth), 0.2)
     scene.mark(box, depth < 0, PSD)
@@ -188,10 +227,13 @@ def _draw_density(scene: Scene, centre: Points, cell: int) -> None:
 
 def _draw_vesicles(scene: Scene, centre: Points, cell: int) -> int:
     """Draw a cloud of vesicles about a synapse, within one cell; say how many found room."""
-    rng, drawn = scene.rng, 0
+    rng = scene.rng
+    drawn = 0
     for middle in centre + rng.normal(size=(600, 3)) * (120, 150, 150):
         radius = rng.uniform(20, 27)
-        if scene.mosaic.owner[scene.grid.index(middle)] != cell or not scene.take(middle[None], radius, gap=6):
+        if scene.mosaic.owner[scene.grid.index(middle)] != cell or not scene.take(
+            middle[None], radius, gap=6
+        ):
             continue
         drawn += 1
         box = scene.grid.box(middle[None], 40)
@@ -207,8 +249,14 @@ def _draw_er(scene: Scene, count: int) -> None:
     for points, radius in scene.place(count, radius=(22, 34), length=(200, 900)):
         box = scene.grid.box(points, radius + 20)
         _draw_cistern(scene, box, tube(scene.grid, box, points)[0] - np.float32(radius))
-    mosaic, rng, grid = scene.mosaic, scene.rng, scene.grid
-    room = clearance(grid, scene.labels == 0, 2).repeat(2, axis=1).repeat(2, axis=2)[:, : grid.shape[1], : grid.shape[2]]
+    mosaic = scene.mosaic
+    rng = scene.rng
+    grid = scene.grid
+    room = (
+        clearance(grid, scene.labels == 0, 2)
+        .repeat(2, axis=1)
+        .repeat(2, axis=2)[:, : grid.shape[1], : grid.shape[2]]
+    )
     waves = mosaic.nucleus + 60 * smooth_noise(rng, grid, 260)
     patches = (np.float32(-0.1) - smooth_noise(rng, grid, 330)) * 200
     elsewhere = np.where(mosaic.owner == 0, np.float32(-1e3), np.float32(1e3))

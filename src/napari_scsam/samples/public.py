@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import io
 
-from napari_scsam.config import Progress, UserError, VoxelSize, as_part, parse_voxel_size
+from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
 from napari_scsam.io.download import RemoteFile, download
 from napari_scsam.paths import cache_folder
+from napari_scsam.steps import Progress, as_part
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,16 @@ class Sample:
 
 
 def list_samples() -> tuple[Sample, ...]:
-    """Give the public samples."""
-    text = resources.files("napari_scsam.samples").joinpath("samples.json").read_text(encoding="utf-8")
+    """Return the public samples."""
+    text = (
+        resources.files("napari_scsam.samples").joinpath("samples.json").read_text(encoding="utf-8")
+    )
     return tuple(Sample.from_dict(entry) for entry in json.loads(text))
 
 
-def fetch_sample(sample: Sample | str) -> Generator[Progress, None, tuple[NDArray[Any], VoxelSize | None, str]]:
+def fetch_sample(
+    sample: Sample | str,
+) -> Generator[Progress, None, tuple[NDArray[Any], VoxelSize | None, str]]:
     """Download a sample, or take it from the cache, and stack its slices.
 
     Parameters
@@ -81,7 +86,9 @@ def fetch_sample(sample: Sample | str) -> Generator[Progress, None, tuple[NDArra
         When no sample has this name, or a file cannot be downloaded.
     """
     sample = _named(sample) if isinstance(sample, str) else sample
-    total, before, planes = sum(f.size for f in sample.files), 0, []
+    total = sum(f.size for f in sample.files)
+    before = 0
+    planes = []
     for file in sample.files:
         steps = download(file, cache_folder() / "samples" / sample.name)
         path = yield from as_part(steps, before, total)

@@ -30,7 +30,11 @@ class Scene:
 
     def look_for_room(self, skin: float, sheath: int) -> None:
         """Measure how far from membranes, at least `skin` nm, and from voxels labelled `sheath` everything is."""
-        free = (self.mosaic.border > skin) & (np.abs(self.mosaic.nucleus + 15) > 15 + skin) & (self.labels != sheath)
+        free = (
+            (self.mosaic.border > skin)
+            & (np.abs(self.mosaic.nucleus + 15) > 15 + skin)
+            & (self.labels != sheath)
+        )
         self.room = clearance(self.grid, free & (self.mosaic.nucleus > 0), _STRIDE)
 
     def shade(self, box: Box, amount: Field, grey: float) -> None:
@@ -38,7 +42,7 @@ class Scene:
         self.grey[box] += amount * (np.float32(grey) - self.grey[box])
 
     def mark(self, box: Box, where: NDArray[np.bool_], label: int) -> None:
-        """Give voxels of a box a class."""
+        """Return voxels of a box a class."""
         self.labels[box][where] = label
 
     def take(self, points: Points, radius: float, gap: float = 16.0) -> bool:
@@ -49,16 +53,21 @@ class Scene:
         apart = np.linalg.norm(self.taken[:, None, :3] - points, axis=2) - self.taken[:, 3:]
         if np.any(apart < radius + gap):
             return False
-        self.taken = np.vstack([self.taken, np.c_[points, np.full(len(points), radius)].astype(np.float32)])
+        self.taken = np.vstack(
+            [self.taken, np.c_[points, np.full(len(points), radius)].astype(np.float32)]
+        )
         return True
 
-    def place(self, count: int, radius: tuple[float, float], length: tuple[float, float]) -> list[tuple[Points, float]]:
+    def place(
+        self, count: int, radius: tuple[float, float], length: tuple[float, float]
+    ) -> list[tuple[Points, float]]:
         """Take the places of up to `count` random chains; give their points and radii."""
         found: list[tuple[Points, float]] = []
         for _ in range(300 * count):
             if len(found) == count:
                 break
-            points, thick = self._chain(self.rng.uniform(*length)), self.rng.uniform(*radius)
+            points = self._chain(self.rng.uniform(*length))
+            thick = self.rng.uniform(*radius)
             if self.take(points, thick):
                 found.append((points, thick))
         return found
@@ -67,8 +76,11 @@ class Scene:
         """Draw a random gently bent chain of points (N, 3), at most 60 nm apart, mostly within the plane."""
         t = np.linspace(-0.5, 0.5, int(reach // 60) + 2)[:, None]
         heading, bend = self.rng.normal(size=(2, 3)) * (0.35, 1, 1)
-        heading, bend = heading / np.linalg.norm(heading), bend / np.linalg.norm(bend)
-        points: Points = self.rng.uniform((0, 0, 0), self.grid.extent) + reach * (heading * t + 0.8 * bend * t**2)
+        heading = heading / np.linalg.norm(heading)
+        bend = bend / np.linalg.norm(bend)
+        points: Points = self.rng.uniform((0, 0, 0), self.grid.extent) + reach * (
+            heading * t + 0.8 * bend * t**2
+        )
         return points
 
 
@@ -76,13 +88,13 @@ _STRIDE = 4
 
 
 def line(distance: Field, centre: float, width: float = 6.5) -> Field:
-    """Give the darkness of a membrane: 1 where `distance` is `centre`, falling off within `width` nm."""
+    """Return the darkness of a membrane: 1 where `distance` is `centre`, falling off within `width` nm."""
     darkness: Field = np.exp(-(((distance - np.float32(centre)) / np.float32(width)) ** 2))
     return darkness
 
 
 def fill(distance: Field, edge: float = 0.0) -> Field:
-    """Give 1 where `distance` is below `edge` and 0 beyond, with a soft border of 10 nm."""
+    """Return 1 where `distance` is below `edge` and 0 beyond, with a soft border of 10 nm."""
     inside: Field = np.clip((np.float32(edge) - distance) / np.float32(10) + np.float32(0.5), 0, 1)
     return inside
 
@@ -91,11 +103,16 @@ def cytoplasm(rng: np.random.Generator, grid: Grid, mosaic: Mosaic) -> Field:
     """Draw the ground: each cell in its own light grey, cloudy, dotted with ribosomes and filaments."""
     cell_grey = rng.uniform(0.68, 0.8, 256).astype(np.float32)
     crowding = rng.uniform(0.004, 0.02, 256).astype(np.float32)
-    cell_grey[0], crowding[0] = 0.7, 0.035
-    clouds = np.float32(0.03) * smooth_noise(rng, grid, 45) + np.float32(0.02) * smooth_noise(rng, grid, 200)
+    cell_grey[0] = 0.7
+    crowding[0] = 0.035
+    clouds = np.float32(0.03) * smooth_noise(rng, grid, 45) + np.float32(0.02) * smooth_noise(
+        rng, grid, 200
+    )
     share = crowding[mosaic.owner] * (1 + np.float32(0.5) * smooth_noise(rng, grid, 150))
     dots = blur((rng.random(grid.shape, np.float32) < share).astype(np.float32), grid, 9)
-    grey: Field = cell_grey[mosaic.owner] + clouds - np.minimum(dots * np.float32(1.7), np.float32(0.3))
+    grey: Field = (
+        cell_grey[mosaic.owner] + clouds - np.minimum(dots * np.float32(1.7), np.float32(0.3))
+    )
     return grey
 
 
@@ -107,8 +124,16 @@ def blur(image: Field, grid: Grid, width: float) -> Field:
 
 def photograph(rng: np.random.Generator, grid: Grid, grey: Field) -> NDArray[np.uint8]:
     """Blur, light unevenly, add noise and grain, and turn to 8 bits."""
-    light = 1 + np.float32(0.05) * smooth_noise(rng, grid, 1800) + rng.normal(0, 0.012, (grid.shape[0], 1, 1)).astype(np.float32)
+    light = (
+        1
+        + np.float32(0.05) * smooth_noise(rng, grid, 1800)
+        + rng.normal(0, 0.012, (grid.shape[0], 1, 1)).astype(np.float32)
+    )
     noise, grain = rng.standard_normal((2, *grid.shape), dtype=np.float32)
-    image = blur(grey, grid, 7) * light + np.float32(0.03) * noise + np.float32(0.06) * ndimage.gaussian_filter(grain, (0, 0.8, 0.8))
+    image = (
+        blur(grey, grid, 7) * light
+        + np.float32(0.03) * noise
+        + np.float32(0.06) * ndimage.gaussian_filter(grain, (0, 0.8, 0.8))
+    )
     shot: NDArray[np.uint8] = np.clip(image * 215, 0, 255).astype(np.uint8)
     return shot

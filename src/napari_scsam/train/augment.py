@@ -67,7 +67,8 @@ def random_grid(side: int, how: Augmentation, generator: torch.Generator) -> Ten
     flip = -1.0 if uniform(generator, 0, 1) < 0.5 else 1.0
     steps = torch.arange(side, dtype=torch.float32) - (side - 1) / 2
     y, x = torch.meshgrid(steps / scale * stretch, steps / scale / stretch * flip, indexing="ij")
-    cos, sin = math.cos(angle), math.sin(angle)
+    cos = math.cos(angle)
+    sin = math.sin(angle)
     return torch.stack([x * cos - y * sin, x * sin + y * cos], dim=-1)
 
 
@@ -77,17 +78,25 @@ def sample(plane: Tensor, centre: tuple[float, float], grid: Tensor, mode: str) 
     x = (grid[..., 0] + centre[1] + 0.5) / width * 2 - 1
     y = (grid[..., 1] + centre[0] + 0.5) / height * 2 - 1
     where = torch.stack([x, y], dim=-1)[None]
-    return F.grid_sample(plane[None], where, mode=mode, padding_mode="reflection", align_corners=False)[0]
+    return F.grid_sample(
+        plane[None], where, mode=mode, padding_mode="reflection", align_corners=False
+    )[0]
 
 
-def window(shape: tuple[int, ...], centre: tuple[float, float], grid: Tensor) -> tuple[tuple[slice, slice], tuple[float, float]]:
+def window(
+    shape: tuple[int, ...], centre: tuple[float, float], grid: Tensor
+) -> tuple[tuple[slice, slice], tuple[float, float]]:
     """Find the part of a Y×X plane that a grid of offsets touches, and the centre inside it.
 
     Reading and converting that part alone keeps a crop's cost the same for a plane of any size.
     """
     reach = math.ceil(float(grid.abs().max())) + 2
-    starts = [max(0, min(int(c) - reach, n - 2 * reach)) for c, n in zip(centre, shape[-2:], strict=True)]
-    rows, columns = (slice(a, min(n, a + 2 * reach + 1)) for a, n in zip(starts, shape[-2:], strict=True))
+    starts = [
+        max(0, min(int(c) - reach, n - 2 * reach)) for c, n in zip(centre, shape[-2:], strict=True)
+    ]
+    rows, columns = (
+        slice(a, min(n, a + 2 * reach + 1)) for a, n in zip(starts, shape[-2:], strict=True)
+    )
     return (rows, columns), (centre[0] - starts[0], centre[1] - starts[1])
 
 
@@ -97,12 +106,16 @@ def vary_grey(image: Tensor, how: Augmentation, generator: torch.Generator) -> T
         image = coarsen(image, how, generator)
     if how.blur and uniform(generator, 0, 1) < 0.4:
         image = gaussian_blur(image, uniform(generator, 0.3, how.blur))
-    image = tone_curve(image.clamp(0, 1), how.tone, generator) ** math.exp(uniform(generator, -how.gamma, how.gamma))
+    image = tone_curve(image.clamp(0, 1), how.tone, generator) ** math.exp(
+        uniform(generator, -how.gamma, how.gamma)
+    )
     factor = 1 + uniform(generator, -how.contrast, how.contrast)
     image = (image - 0.5) * factor + 0.5 + uniform(generator, -how.brightness, how.brightness)
     image = image + uneven_light(image.shape[1:], 0.1 * uniform(generator, 0, 1), generator)
     if how.noise and uniform(generator, 0, 1) < 0.6:
-        image = image + torch.randn(image.shape, generator=generator) * uniform(generator, 0, how.noise)
+        image = image + torch.randn(image.shape, generator=generator) * uniform(
+            generator, 0, how.noise
+        )
     if uniform(generator, 0, 1) < how.invert:
         image = 1 - image
     return image.clamp(0, 1)
@@ -131,13 +144,16 @@ def restain(image: Tensor, labels: Tensor, spread: float, generator: torch.Gener
     Which organelle is darker than which depends on the fixation. After
     SynthSeg (Billot et al. 2023), which draws the grey of every class.
     """
-    shift, fade = torch.zeros_like(image), torch.zeros_like(image)
+    shift = torch.zeros_like(image)
+    fade = torch.zeros_like(image)
     for label in torch.unique(labels):
         here = labels == label
         shift[0, here] = float(torch.randn((), generator=generator)) * spread
         fade[0, here] = uniform(generator, 0, 1) if uniform(generator, 0, 1) < 0.3 else 0.0
     shift, fade = gaussian_blur(torch.cat([shift, fade]), 1.5)
-    stained: Tensor = torch.lerp(image, gaussian_blur(image, uniform(generator, 2, 4)), fade) + shift
+    stained: Tensor = (
+        torch.lerp(image, gaussian_blur(image, uniform(generator, 2, 4)), fade) + shift
+    )
     return stained
 
 
@@ -148,14 +164,19 @@ def decoy(image: Tensor, generator: torch.Generator, soft: float = 3.0) -> tuple
     blurred, as chromatin and cytoplasm may look; else it is nearly black, as
     lipid and lysosomes are. Its edge is blurred by a sigma of up to `soft` pixels.
     """
-    field, grain = bumps(image, generator), phase_noise(image, generator)
+    field = bumps(image, generator)
+    grain = phase_noise(image, generator)
     if uniform(generator, 0, 1) < 0.5:
         grain = gaussian_blur(grain, uniform(generator, 1, 5))
     if uniform(generator, 0, 1) < 0.6:
-        share, filling = uniform(generator, 0.05, 0.4), grain * uniform(generator, 0.4, 1.5) + uniform(generator, 0.2, 0.8)
+        share = uniform(generator, 0.05, 0.4)
+        filling = grain * uniform(generator, 0.4, 1.5) + uniform(generator, 0.2, 0.8)
     else:
-        share, filling = uniform(generator, 0.02, 0.15), grain * uniform(generator, 0.05, 0.4) + uniform(generator, 0, 0.15)
-    return fill(image, field > torch.quantile(field, 1 - share), filling, uniform(generator, 0.7, soft))
+        share = uniform(generator, 0.02, 0.15)
+        filling = grain * uniform(generator, 0.05, 0.4) + uniform(generator, 0, 0.15)
+    return fill(
+        image, field > torch.quantile(field, 1 - share), filling, uniform(generator, 0.7, soft)
+    )
 
 
 def mass(image: Tensor, generator: torch.Generator, soft: float = 3.0) -> tuple[Tensor, Tensor]:
@@ -166,19 +187,31 @@ def mass(image: Tensor, generator: torch.Generator, soft: float = 3.0) -> tuple[
     of the time, a trace of the tissue that they cover. Its edge is blurred by
     a sigma of up to `soft` pixels.
     """
-    field, noise = bumps(image, generator), phase_noise(image - gaussian_blur(image, 2), generator)
+    field = bumps(image, generator)
+    noise = phase_noise(image - gaussian_blur(image, 2), generator)
     level = 0.8 * uniform(generator, 0, 1) ** 1.5  # rather dark
-    filling = level + noise * uniform(generator, 0.2, 1.2) + uneven_light(image.shape[1:], uniform(generator, 0, 0.06), generator)
+    filling = (
+        level
+        + noise * uniform(generator, 0.2, 1.2)
+        + uneven_light(image.shape[1:], uniform(generator, 0, 0.06), generator)
+    )
     if uniform(generator, 0, 1) < 0.5:
         filling = filling + (image - gaussian_blur(image, 6)) * uniform(generator, 0, 0.5)
-    return fill(image, field > torch.quantile(field, 1 - uniform(generator, 0.05, 0.6)), filling, uniform(generator, 0.7, soft))
+    return fill(
+        image,
+        field > torch.quantile(field, 1 - uniform(generator, 0.05, 0.6)),
+        filling,
+        uniform(generator, 0.7, soft),
+    )
 
 
 def bumps(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Make a smooth random field of a crop's size, 1×Y×X; where it is high are a few blobs."""
+    """Create a smooth random field of a crop's size, 1×Y×X; where it is high are a few blobs."""
     cells = 2 + int(uniform(generator, 0, 4))
     coarse = torch.randn((1, 1, cells, cells), generator=generator)
-    return F.interpolate(coarse, (image.shape[1], image.shape[2]), mode="bicubic", align_corners=True)[0]
+    return F.interpolate(
+        coarse, (image.shape[1], image.shape[2]), mode="bicubic", align_corners=True
+    )[0]
 
 
 def fill(image: Tensor, where: Tensor, filling: Tensor, edge: float) -> tuple[Tensor, Tensor]:
@@ -186,30 +219,39 @@ def fill(image: Tensor, where: Tensor, filling: Tensor, edge: float) -> tuple[Te
     return torch.lerp(image, filling, gaussian_blur(where.float(), edge)), where[0]
 
 
-def sheathe(image: Tensor, profile: Tensor, generator: torch.Generator, thick: float = 30.0) -> tuple[Tensor, Tensor]:
+def sheathe(
+    image: Tensor, profile: Tensor, generator: torch.Generator, thick: float = 30.0
+) -> tuple[Tensor, Tensor]:
     """Wrap a profile of a cell (Y×X) of a 1×Y×X crop into a sheath as dark and lamellar as myelin, and say where it is, Y×X.
 
     It is up to `thick` pixels thick.
     """
     depth = torch.from_numpy(ndimage.distance_transform_edt(profile.numpy()).astype(np.float32))
-    band = (depth > 0) & (depth <= min(uniform(generator, 4, thick), 0.6 * float(depth.max())))  # something of the cell must be left
-    lamellae = torch.sin(depth * (2 * math.pi / uniform(generator, 3, 9)))[None] * uniform(generator, 0, 0.08)
+    band = (depth > 0) & (
+        depth <= min(uniform(generator, 4, thick), 0.6 * float(depth.max()))
+    )  # something of the cell must be left
+    lamellae = torch.sin(depth * (2 * math.pi / uniform(generator, 3, 9)))[None] * uniform(
+        generator, 0, 0.08
+    )
     grain = (image - gaussian_blur(image, 2)) * uniform(generator, 0.3, 1)
     filling = uniform(generator, 0, 0.3) + lamellae + grain
-    return torch.lerp(image, filling, gaussian_blur(band[None].float(), uniform(generator, 0.7, 2))), band
+    return torch.lerp(
+        image, filling, gaussian_blur(band[None].float(), uniform(generator, 0.7, 2))
+    ), band
 
 
 def phase_noise(image: Tensor, generator: torch.Generator) -> Tensor:
     """Draw 1×Y×X noise of mean 0 with the power spectrum of an image."""
     spectrum = torch.fft.rfft2(image - image.mean())
     noise: Tensor = torch.fft.irfft2(
-        spectrum.abs() * torch.exp(2j * math.pi * torch.rand(spectrum.shape, generator=generator)), s=image.shape[1:]
+        spectrum.abs() * torch.exp(2j * math.pi * torch.rand(spectrum.shape, generator=generator)),
+        s=image.shape[1:],
     )
     return noise
 
 
 def uneven_light(shape: torch.Size, strength: float, generator: torch.Generator) -> Tensor:
-    """Make a slow gradient of brightness, 1×Y×X."""
+    """Create a slow gradient of brightness, 1×Y×X."""
     coarse = torch.randn((1, 1, 3, 3), generator=generator) * strength
     return F.interpolate(coarse, tuple(shape), mode="bicubic", align_corners=True)[0]
 

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.volumes import Volume
 from napari_scsam.metrics import mean, overlaps
+from napari_scsam.steps import Progress
 from napari_scsam.train.dataset import lookup
 
 PIXELS = 400_000
@@ -27,12 +28,14 @@ SLACK = 0.001
 """Mean Dice that a threshold nearer to 0 may cost: gains so small do not carry over to another tissue."""
 
 
-def calibrate(predictor: Predictor, image: Volume, labels: Volume, slices: Sequence[int]) -> Generator[Progress, None, None]:
+def calibrate(
+    predictor: Predictor, image: Volume, labels: Volume, slices: Sequence[int]
+) -> Generator[Progress, None, None]:
     """Fit the temperature, then a threshold for each class, and keep both in the model.
 
     The temperature makes probabilities honest (Guo et al. 2017, "On
     calibration of modern neural networks"); the thresholds then maximise each
-    class's Dice, which matters for classes so rare that the likeliest answer is never theirs.
+    class's Dice, which matters for classes so rare that the argmax_or_background answer is never theirs.
 
     Parameters
     ----------
@@ -55,15 +58,19 @@ def calibrate(predictor: Predictor, image: Volume, labels: Volume, slices: Seque
     model = predictor.model
     model.temperature.fill_(1.0)
     model.thresholds.zero_()
-    logits, truth = [], []
-    contrast, index = measure_contrast(image.data), {c.id: row + 1 for row, c in enumerate(predictor.classes)}
+    logits = []
+    truth = []
+    contrast = measure_contrast(image.data)
+    index = {c.id: row + 1 for row, c in enumerate(predictor.classes)}
     for done, z in enumerate(slices):
         yield Progress(done, len(slices), f"calibrating on slice {z}")
         predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
-        plane, step = labels.plane(z), max(1, round((labels.plane(z).size * len(slices) / PIXELS) ** 0.5))
+        plane = labels.plane(z)
+        step = max(1, round((labels.plane(z).size * len(slices) / PIXELS) ** 0.5))
         logits.append(predictor.class_logits()[:, ::step, ::step].reshape(len(index), -1))
         truth.append(lookup(plane[::step, ::step], index).ravel())
-    scores, answers = np.concatenate(logits, axis=1), np.concatenate(truth)
+    scores = np.concatenate(logits, axis=1)
+    answers = np.concatenate(truth)
     temperature = fit_temperature(scores, answers)
     thresholds = fit_thresholds(scores / temperature, answers)
     model.temperature.fill_(temperature)
@@ -72,7 +79,7 @@ def calibrate(predictor: Predictor, image: Volume, labels: Volume, slices: Seque
 
 
 def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.integer]) -> float:
-    """Find the divisor of K×N logits that makes N answers (0 background, k+1 class k) likeliest."""
+    """Find the divisor of K×N logits that makes N answers (0 background, k+1 class k) argmax_or_background."""
     scores = np.concatenate([np.zeros_like(logits[:1]), logits])
     right = scores[truth, np.arange(len(truth))]
 
@@ -83,15 +90,21 @@ def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.integer]) ->
     return float(np.exp(minimize_scalar(surprise, bounds=(-2.5, 2.5), method="bounded").x))
 
 
-def fit_thresholds(logits: NDArray[np.floating], truth: NDArray[np.integer], rounds: int = 2) -> NDArray[np.float32]:
+def fit_thresholds(
+    logits: NDArray[np.floating], truth: NDArray[np.integer], rounds: int = 2
+) -> NDArray[np.float32]:
     """Choose each class's threshold in turn for the best mean Dice; a class that does not occur keeps 0."""
     thresholds = np.zeros(len(logits), np.float32)
     for _ in range(rounds):
         for row in np.unique(truth[truth > 0]) - 1:
-            rivals = logits - thresholds[:, None]
-            rivals[row] = -np.inf
-            best, index = np.maximum(rivals.max(0), 0), np.where(rivals.max(0) > 0, rivals.argmax(0) + 1, 0)
-            scores = [mean_dice(np.where(logits[row] - t > best, row + 1, index), truth, len(logits)) for t in CANDIDATES]
+            competing = logits - thresholds[:, None]
+            competing[row] = -np.inf
+            best = np.maximum(competing.max(0), 0)
+            index = np.where(competing.max(0) > 0, competing.argmax(0) + 1, 0)
+            scores = [
+                mean_dice(np.where(logits[row] - t > best, row + 1, index), truth, len(logits))
+                for t in CANDIDATES
+            ]
             good = CANDIDATES[np.array(scores) >= max(scores) - SLACK]
             thresholds[row] = good[np.abs(good).argmin()]
     return thresholds
@@ -99,4 +112,6 @@ def fit_thresholds(logits: NDArray[np.floating], truth: NDArray[np.integer], rou
 
 def mean_dice(predicted: NDArray[np.integer], truth: NDArray[np.integer], classes: int) -> float:
     """Mean Dice over the classes 1 to `classes` that occur."""
-    return mean(o.dice for o in overlaps(predicted, truth, range(1, classes + 1)).values() if o.truth)
+    return mean(
+        o.dice for o in overlaps(predicted, truth, range(1, classes + 1)).values() if o.truth
+    )

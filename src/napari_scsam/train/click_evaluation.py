@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.config import ClassSpec, Progress, UserError
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.infer.patch import Patch, agreement
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.infer.prompt_answer import PromptAnswer
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.volumes import Volume
 from napari_scsam.metrics import interval, resamples
+from napari_scsam.steps import Progress
 from napari_scsam.train.dataset import SMALLEST_OBJECT, lookup
 from napari_scsam.train.evaluate import check_slices
 from napari_scsam.train.scores import bracket, plain
@@ -32,10 +33,12 @@ class ClickScores:
     """objects, after a box alone."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values: means over objects and their 95 % bootstrap intervals."""
+        """Return plain JSON values: means over objects and their 95 % bootstrap intervals."""
         means = np.column_stack([self.clicks, self.boxes])
         drawn = interval(resamples(len(means)) @ means / len(means)).T
-        bounds = (drawn if len(means) > 1 else np.full_like(drawn, np.nan)).tolist()  # one object says nothing of others
+        bounds = (
+            drawn if len(means) > 1 else np.full_like(drawn, np.nan)
+        ).tolist()  # one object says nothing of others
         *clicks, box = means.mean(0).tolist()
         result: dict[str, Any] = plain(
             {
@@ -50,11 +53,18 @@ class ClickScores:
         """Draw a table: one line for each number of clicks, and one for the box."""
         data = self.to_dict()
         clicks = data["clicks"]
-        names = [f"{n} click{'s' if n > 1 else ''}" for n in range(1, len(clicks["iou"]) + 1)] + ["box"]
-        intervals = [*(clicks["iou_interval"] or [None] * len(clicks["iou"])), data["box_iou_interval"]]
+        names = [f"{n} click{'s' if n > 1 else ''}" for n in range(1, len(clicks["iou"]) + 1)] + [
+            "box"
+        ]
+        intervals = [
+            *(clicks["iou_interval"] or [None] * len(clicks["iou"])),
+            data["box_iou_interval"],
+        ]
         rows = zip(names, [*clicks["iou"], data["box_iou"]], intervals, strict=True)
         lines = [f"{name:24} {value:6.3f} {bracket(ends)}" for name, value, ends in rows]
-        return "\n".join([f"{'prompt':24} {'IoU':>6} [95 % interval]", *lines, f"{clicks['objects']} objects"])
+        return "\n".join(
+            [f"{'prompt':24} {'IoU':>6} [95 % interval]", *lines, f"{clicks['objects']} objects"]
+        )
 
 
 def evaluate_clicks(
@@ -98,35 +108,42 @@ def evaluate_clicks(
         yield Progress(done, len(chosen), f"slice {z}")
         predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
         values = labels.plane(z)
-        objects = objects_of_slice(lookup(values, {v: c.id for v, c in mapping.items()}) if mapping else values, smallest)
+        objects = objects_of_slice(
+            lookup(values, {v: c.id for v, c in mapping.items()}) if mapping else values, smallest
+        )
         for number, target in enumerate(objects, start=1):
             scores.append((click_through(predictor, target, clicks), box_once(predictor, target)))
             yield Progress(done, len(chosen), f"slice {z}, object {number} of {len(objects)}")
     if not scores:
-        raise UserError(f"the labels hold no object of {smallest} or more pixels; choose other slices or values")
+        raise UserError(
+            f"the labels hold no object of {smallest} or more pixels; choose other slices or values"
+        )
     yield Progress(len(chosen), len(chosen), "done")
     return ClickScores(np.array([c for c, _ in scores]), np.array([b for _, b in scores]))
 
 
 def click_through(predictor: Predictor, target: Patch, clicks: int) -> list[float]:
-    """Give the IoU after each of N clicks, each answer being refined by the next; a perfect answer is left alone."""
+    """Return the IoU after each of N clicks, each answer being refined by the next; a perfect answer is left alone."""
     asked: list[Click] = []
     answer: PromptAnswer | None = None
-    shown, scores = Patch(np.zeros_like(target.mask), target.y, target.x), []
+    shown = Patch(np.zeros_like(target.mask), target.y, target.x)
+    scores = []
     for _ in range(clicks):
         if click := next_click(target, shown):
             asked.append(click)
-            answer = predictor.predict_prompts([(c.x, c.y) for c in asked], [int(c.inside) for c in asked], masks=answer)
+            answer = predictor.predict_prompts(
+                [(c.x, c.y) for c in asked], [int(c.inside) for c in asked], masks=answer
+            )
             shown = shown_by(answer)
         scores.append(agreement(target, shown))
     return scores
 
 
 def box_once(predictor: Predictor, target: Patch) -> float:
-    """Give the IoU after a box round the object."""
+    """Return the IoU after a box round the object."""
     return agreement(target, shown_by(predictor.predict_prompts(boxes=target.box)))
 
 
 def shown_by(answer: PromptAnswer) -> Patch:
-    """Give the first mask of an answer, on the part of the slice that was looked at."""
+    """Return the first mask of an answer, on the part of the slice that was looked at."""
     return Patch(answer.window[0] > 0, answer.part[0].start, answer.part[1].start)

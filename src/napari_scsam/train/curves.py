@@ -11,7 +11,10 @@ from PIL import Image, ImageDraw
 from napari_scsam.config import distinct_colour
 
 SIZE = (720, 400)
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 28, 30
+LEFT = 56
+RIGHT = 16
+TOP = 28
+BOTTOM = 30
 """Room in pixels for the axes and the legend."""
 
 POINTS = 160
@@ -30,7 +33,8 @@ def draw_curves(steps: Sequence[float], losses: Mapping[str, Sequence[float]]) -
     """
     canvas = Image.new("RGB", SIZE, "white")
     draw = ImageDraw.Draw(canvas)
-    at, curves = averaged(steps), {name: averaged(values) for name, values in losses.items()}
+    at = averaged(steps)
+    curves = {name: averaged(values) for name, values in losses.items()}
     top = max((float(curve.max()) for curve in curves.values()), default=0.0) or 1.0
     draw_grid(draw, top, (at[0], at[-1]))
     x = LEFT
@@ -45,19 +49,31 @@ def draw_curves(steps: Sequence[float], losses: Mapping[str, Sequence[float]]) -
 
 def averaged(values: Sequence[float]) -> NDArray[np.float64]:
     """Average neighbours until there are `POINTS` at most."""
-    return np.array([part.mean() for part in np.array_split(np.asarray(values, np.float64), min(len(values), POINTS))])
+    return np.array(
+        [
+            part.mean()
+            for part in np.array_split(np.asarray(values, np.float64), min(len(values), POINTS))
+        ]
+    )
 
 
-def places(steps: NDArray[np.float64], curve: NDArray[np.float64], top: float) -> list[tuple[float, float]]:
+def places(
+    steps: NDArray[np.float64], curve: NDArray[np.float64], top: float
+) -> list[tuple[float, float]]:
     """Turn steps and losses into pixels (x, y)."""
-    width, height = SIZE[0] - LEFT - RIGHT, SIZE[1] - TOP - BOTTOM
+    width = SIZE[0] - LEFT - RIGHT
+    height = SIZE[1] - TOP - BOTTOM
     share = (steps - steps[0]) / max(1.0, steps[-1] - steps[0])
-    return [(LEFT + width * s, TOP + height * (1 - v / top)) for s, v in zip(share.tolist(), curve.tolist(), strict=True)]
+    return [
+        (LEFT + width * s, TOP + height * (1 - v / top))
+        for s, v in zip(share.tolist(), curve.tolist(), strict=True)
+    ]
 
 
 def draw_grid(draw: ImageDraw.ImageDraw, top: float, span: tuple[float, float]) -> None:
     """Draw the lines behind the curves, and the numbers beside them."""
-    bottom, right = SIZE[1] - BOTTOM, SIZE[0] - RIGHT
+    bottom = SIZE[1] - BOTTOM
+    right = SIZE[0] - RIGHT
     for share in np.linspace(0, 1, 5).tolist():
         y = TOP + (bottom - TOP) * (1 - share)
         draw.line((LEFT, y, right, y), fill="#dddddd")

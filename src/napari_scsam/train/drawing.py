@@ -25,7 +25,7 @@ class Crops(Protocol[B_co]):
 
 
 def generator_of(seed: int, step: int) -> torch.Generator:
-    """Give the source of chance of one step; a resumed run has the same."""
+    """Return the source of chance of one step; a resumed run has the same."""
     return torch.Generator().manual_seed(seed * 1_000_003 + step)
 
 
@@ -33,7 +33,8 @@ class Steps(Dataset[tuple[B_co, Tensor]], Generic[B_co]):
     """Batches by their step, each with the state that chance is then in."""
 
     def __init__(self, crops: Crops[B_co], seed: int) -> None:
-        self.crops, self.seed = crops, seed
+        self.crops = crops
+        self.seed = seed
 
     def __getitem__(self, step: int) -> tuple[B_co, Tensor]:
         """Draw the batch of a step."""
@@ -46,7 +47,9 @@ def spare_processes(device: torch.device) -> int:
     return 0 if device.type == "cpu" else max(0, min(MOST_PROCESSES, (os.cpu_count() or 1) - 1))
 
 
-def draw_steps(crops: Crops[B_co], seed: int, steps: range, processes: int = 0) -> Iterator[tuple[B_co, torch.Generator]]:
+def draw_steps(
+    crops: Crops[B_co], seed: int, steps: range, processes: int = 0
+) -> Iterator[tuple[B_co, torch.Generator]]:
     """Draw the batch of each step, and give it with what the step's further chance comes from.
 
     Parameters
@@ -62,7 +65,11 @@ def draw_steps(crops: Crops[B_co], seed: int, steps: range, processes: int = 0) 
     """
     # steps is passed as the order to go through, for a DataLoader has no other word for where to begin.
     loader: DataLoader[tuple[B_co, Tensor]] = DataLoader(
-        Steps(crops, seed), batch_size=None, sampler=steps, num_workers=processes, pin_memory=processes > 0 and torch.cuda.is_available()
+        Steps(crops, seed),
+        batch_size=None,
+        sampler=steps,
+        num_workers=processes,
+        pin_memory=processes > 0 and torch.cuda.is_available(),
     )
     for batch, state in loader:
         generator = torch.Generator()

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from napari_scsam.config import ClassSpec, Progress, UserError
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.infer.postprocess import written_as
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.volumes import Volume
 from napari_scsam.metrics import boundary_match, calibration, object_match, overlaps
+from napari_scsam.steps import Progress
 from napari_scsam.train.dataset import SMALLEST_OBJECT, lookup
 from napari_scsam.train.scores import ClassCounts, Limits, Scores
 
@@ -72,7 +73,9 @@ def evaluate(
         predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
         truth = lookup(labels.plane(z), {value: c.id for value, c in meaning.items()})
         predicted = predictor.segment([c.name for c in classes])
-        counts.append(compare(predicted, class_probabilities(predictor, classes), truth, classes, limits))
+        counts.append(
+            compare(predicted, class_probabilities(predictor, classes), truth, classes, limits)
+        )
     yield Progress(len(chosen_slices), len(chosen_slices), "done")
     unlabelled = () if mapping else tuple(c for c in predictor.classes if c not in classes)
     return Scores(classes, tuple(counts), limits, unlabelled)
@@ -87,17 +90,23 @@ def check_slices(image: Volume, labels: Volume, slices: Sequence[int] | None) ->
         When shapes differ or a slice is not there.
     """
     if image.shape != labels.shape:
-        raise UserError(f"the image has shape {image.shape} but the labels have {labels.shape}; give labels of that image")
+        raise UserError(
+            f"the image has shape {image.shape} but the labels have {labels.shape}; give labels of that image"
+        )
     if slices is None:
         return range(image.depth)
     if beyond := [z for z in slices if not 0 <= z < image.depth]:
-        raise UserError(f"the image has no slice {beyond[0]}; its slices are 0 to {image.depth - 1}")
+        raise UserError(
+            f"the image has no slice {beyond[0]}; its slices are 0 to {image.depth - 1}"
+        )
     if not slices:
         raise UserError("no slice is chosen; name at least one")
     return sorted(set(slices))
 
 
-def default_mapping(labels: Volume, classes: Sequence[ClassSpec], slices: Sequence[int]) -> dict[int, ClassSpec]:
+def default_mapping(
+    labels: Volume, classes: Sequence[ClassSpec], slices: Sequence[int]
+) -> dict[int, ClassSpec]:
     """Take label values as the checkpoint's class ids, of the classes that are labelled; looks before the long work begins.
 
     A class that is missing on `slices` alone is labelled nevertheless, and what is found of it there is wrong.
@@ -107,7 +116,8 @@ def default_mapping(labels: Volume, classes: Sequence[ClassSpec], slices: Sequen
     UserError
         When the labels hold a value that is no class id, or no class at all.
     """
-    known, found = {c.id: c for c in classes}, set[int]()
+    known = {c.id: c for c in classes}
+    found = set[int]()
     for z in slices:
         found |= set(np.unique(labels.plane(z)).tolist())
         if unknown := sorted(found - {0, *known}):
@@ -120,7 +130,9 @@ def default_mapping(labels: Volume, classes: Sequence[ClassSpec], slices: Sequen
             break
         found |= set(np.unique(labels.plane(z)).tolist())
     if not (labelled := {value: spec for value, spec in known.items() if value in found}):
-        raise UserError("the labels hold no class at all, so there is nothing to score; give labels that someone drew")
+        raise UserError(
+            "the labels hold no class at all, so there is nothing to score; give labels that someone drew"
+        )
     return labelled
 
 
@@ -136,15 +148,22 @@ def class_probabilities(predictor: Predictor, wanted: Sequence[ClassSpec]) -> Pr
 
 
 def compare(
-    predicted: NDArray[Any], probabilities: Probabilities, truth: NDArray[Any], classes: Sequence[ClassSpec], limits: Limits
+    predicted: NDArray[Any],
+    probabilities: Probabilities,
+    truth: NDArray[Any],
+    classes: Sequence[ClassSpec],
+    limits: Limits,
 ) -> tuple[ClassCounts, ...]:
     """Count how one slice of Y×X class ids agrees with the truth, for each class."""
     overlap = overlaps(predicted, truth, [c.id for c in classes])
 
     def counts(class_id: int) -> ClassCounts:
-        ours, theirs = predicted == class_id, truth == class_id
+        ours = predicted == class_id
+        theirs = truth == class_id
         boundary = boundary_match(ours, theirs, limits.tolerance, limits.pixel_size)
         objects = object_match(ours, theirs, limits.smallest)
-        return ClassCounts(overlap[class_id], boundary, objects, calibration(probabilities[class_id], theirs))
+        return ClassCounts(
+            overlap[class_id], boundary, objects, calibration(probabilities[class_id], theirs)
+        )
 
     return tuple(counts(c.id) for c in classes)

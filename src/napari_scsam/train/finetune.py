@@ -13,7 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_scsam.checkpoints.checkpoint import checkpoint_info, load_checkpoint, load_mae, save_checkpoint
+from napari_scsam.checkpoints.checkpoint import (
+    checkpoint_info,
+    load_checkpoint,
+    load_mae,
+    save_checkpoint,
+)
 from napari_scsam.checkpoints.published import load_sam
 from napari_scsam.config import ClassSpec, UserError, missing_classes
 from napari_scsam.infer.device import choose_device, precision
@@ -25,7 +30,7 @@ from napari_scsam.train.calibrate import calibrate
 from napari_scsam.train.dataset import Batch, LabelledCrops
 from napari_scsam.train.drawing import draw_steps, generator_of
 from napari_scsam.train.losses import class_loss, prototype_loss
-from napari_scsam.train.pictures import looking, prediction_picture
+from napari_scsam.train.pictures import eval_mode, prediction_picture
 from napari_scsam.train.prompts import prompt_loss
 from napari_scsam.train.recipe import Recipe, Training
 from napari_scsam.train.resume import StateKeeper, read_state, state_file
@@ -34,9 +39,14 @@ from napari_scsam.train.schedule import TrainStep, learning_rate
 
 
 def build_model(recipe: Recipe) -> ScSAM:
-    """Make the model a recipe starts from, with whatever pre-trained weights it names."""
+    """Create the model a recipe starts from, with whatever pre-trained weights it names."""
     if recipe.start is not None:
-        model = start_from(recipe.start, recipe.classes, renumber=recipe.renumber, learns_classes=recipe.training.class_weight > 0)
+        model = start_from(
+            recipe.start,
+            recipe.classes,
+            renumber=recipe.renumber,
+            learns_classes=recipe.training.class_weight > 0,
+        )
         for known in recipe.taught:
             if known.spec.name.casefold() in {spec.name.casefold() for spec in model.classes}:
                 model.add_class(known.spec, torch.tensor(known.prototype), over=())
@@ -49,7 +59,9 @@ def build_model(recipe: Recipe) -> ScSAM:
     return model
 
 
-def start_from(path: Path, classes: Sequence[ClassSpec], *, renumber: bool = False, learns_classes: bool = True) -> ScSAM:
+def start_from(
+    path: Path, classes: Sequence[ClassSpec], *, renumber: bool = False, learns_classes: bool = True
+) -> ScSAM:
     """Load a checkpoint to go on from; its config and class table stand, and classes that it lacks are added.
 
     What the recipe says of a class that it has, as its description or reach, replaces what it said itself.
@@ -70,17 +82,19 @@ def start_from(path: Path, classes: Sequence[ClassSpec], *, renumber: bool = Fal
         )
     model = load_checkpoint(path)
     if renumber:
-        take_table(model, classes)
+        adopt_class_table(model, classes)
     said = {spec.id: spec for spec in classes}
     missing = missing_classes(model.classes, classes, path.name)
-    model.classes = tuple(told_of(spec, said.get(spec.id, spec)) for spec in model.classes)
+    model.classes = tuple(merge_spec(spec, said.get(spec.id, spec)) for spec in model.classes)
     for spec in missing:
-        chance = torch.Generator().manual_seed(spec.id)  # the same each time: `mix_in` needs the weights that it started from
+        chance = torch.Generator().manual_seed(
+            spec.id
+        )  # the same each time: `interpolate_weights` needs the weights that it started from
         model.add_class(spec, F.normalize(torch.randn(EMBED_DIM, generator=chance), dim=0))
     return model
 
 
-def told_of(known: ClassSpec, said: ClassSpec) -> ClassSpec:
+def merge_spec(known: ClassSpec, said: ClassSpec) -> ClassSpec:
     """Let a class that a network knows be what a recipe says of it, where it says something; it keeps its name and colour.
 
     Which class goes before which is for training to learn, unless the recipe settles it: what strokes had said no longer stands.
@@ -95,12 +109,15 @@ def told_of(known: ClassSpec, said: ClassSpec) -> ClassSpec:
     )
 
 
-def take_table(model: ScSAM, classes: Sequence[ClassSpec]) -> None:
-    """Give a model's classes the ids that they have in a table, and forget those that it lacks."""
+def adopt_class_table(model: ScSAM, classes: Sequence[ClassSpec]) -> None:
+    """Return a model's classes the ids that they have in a table, and forget those that it lacks."""
     known = {spec.name.casefold(): row for row, spec in enumerate(model.classes)}
     kept = [spec for spec in classes if spec.name.casefold() in known]
     rows = [known[spec.name.casefold()] for spec in kept]
-    model.classes = tuple(replace(model.classes[row], id=spec.id, colour=spec.colour) for row, spec in zip(rows, kept, strict=True))
+    model.classes = tuple(
+        replace(model.classes[row], id=spec.id, colour=spec.colour)
+        for row, spec in zip(rows, kept, strict=True)
+    )
     model.class_prompt.prototypes = torch.nn.Parameter(model.class_prompt.prototypes.detach()[rows])
     model.thresholds = model.thresholds[rows]
 
@@ -115,7 +132,10 @@ def parameter_groups(model: ScSAM, training: Training) -> list[dict[str, object]
     others = {id(p) for p in (*tuned, *decoder)}
     rest = [p for p in model.parameters() if p.requires_grad and id(p) not in others]
     groups = {"rate": rest, "decoder_rate": decoder, "encoder_rate": tuned}
-    return [{"name": rate, "params": params, "peak": getattr(training, rate)} for rate, params in groups.items()]
+    return [
+        {"name": rate, "params": params, "peak": getattr(training, rate)}
+        for rate, params in groups.items()
+    ]
 
 
 class Embedder:
@@ -132,11 +152,15 @@ class Embedder:
     """
 
     def __init__(self, model: ScSAM, crops: LabelledCrops, device: torch.device) -> None:
-        self.model, self.crops, self.device = model, crops, device
+        self.model = model
+        self.crops = crops
+        self.device = device
         self.remembered: dict[int, tuple[Batch, EncoderFeatures]] = {}
 
-    def draw(self, steps: range, processes: int = 0) -> Iterator[tuple[Batch, EncoderFeatures, torch.Generator]]:
-        """Give new batches while the pool fills, or when an encoder learns; later ones out of the pool."""
+    def draw(
+        self, steps: range, processes: int = 0
+    ) -> Iterator[tuple[Batch, EncoderFeatures, torch.Generator]]:
+        """Return new batches while the pool fills, or when an encoder learns; later ones out of the pool."""
         training = self.crops.training
         if training.unfreeze:
             for drawn, generator in draw_steps(self.crops, training.seed, steps, processes):
@@ -146,10 +170,15 @@ class Embedder:
         size = math.ceil(max(1, training.pool) / training.batch)
         for step in steps:
             generator = generator_of(training.seed, step)
-            yield *self.remember(step if step < size else int(torch.randint(size, (), generator=generator))), generator
+            yield (
+                *self.remember(
+                    step if step < size else int(torch.randint(size, (), generator=generator))
+                ),
+                generator,
+            )
 
     def first(self) -> tuple[Batch, EncoderFeatures]:
-        """Give the batch of the first step, at any time."""
+        """Return the batch of the first step, at any time."""
         batch, features, _ = next(self.draw(range(1)))
         return batch, features
 
@@ -160,29 +189,54 @@ class Embedder:
 
     @torch.no_grad()
     def remember(self, number: int) -> tuple[Batch, EncoderFeatures]:
-        """Give a batch of the pool. Its number fixes it, so that a resumed run finds the pool of the stopped one."""
+        """Return a batch of the pool. Its number fixes it, so that a resumed run finds the pool of the stopped one."""
         if number not in self.remembered:
             batch = self.crops.batch(generator_of(self.crops.training.seed, number))
             features = self.encode(batch.to(self.device))
-            self.remembered[number] = batch, EncoderFeatures(features.sam.half().cpu(), tuple(f.half().cpu() for f in features.mae))
+            self.remembered[number] = (
+                batch,
+                EncoderFeatures(
+                    features.sam.half().cpu(), tuple(f.half().cpu() for f in features.mae)
+                ),
+            )
         batch, features = self.remembered[number]
         return batch.to(self.device), EncoderFeatures(
-            features.sam.to(self.device).float(), tuple(f.to(self.device).float() for f in features.mae)
+            features.sam.to(self.device).float(),
+            tuple(f.to(self.device).float() for f in features.mae),
         )
 
 
-def losses_of(model: ScSAM, batch: Batch, features: EncoderFeatures, training: Training, generator: torch.Generator) -> dict[str, Tensor]:
-    """Give every loss of one batch; ``"loss"`` is their weighted sum."""
+def losses_of(
+    model: ScSAM,
+    batch: Batch,
+    features: EncoderFeatures,
+    training: Training,
+    generator: torch.Generator,
+) -> dict[str, Tensor]:
+    """Return every loss of one batch; ``"loss"`` is their weighted sum."""
     losses = {}
     with precision(batch.image.device):
         embedding = model.fuse(features)
         if training.class_weight:
-            logits = F.interpolate(model.class_logits(embedding).float(), batch.labels.shape[1:], mode="bilinear", align_corners=False)
+            logits = F.interpolate(
+                model.class_logits(embedding).float(),
+                batch.labels.shape[1:],
+                mode="bilinear",
+                align_corners=False,
+            )
             losses["class"] = class_loss(logits, batch.labels)
-            losses["prototype"] = prototype_loss(embedding.fused.float(), batch.labels, model.class_prompt.prototypes)
+            losses["prototype"] = prototype_loss(
+                embedding.fused.float(), batch.labels, model.class_prompt.prototypes
+            )
         if training.prompts:
-            losses["prompt"] = prompt_loss(model, embedding, batch.objects, batch.first_clicks, generator, training.rounds)
-    weights = {"class": training.class_weight, "prototype": training.contrastive, "prompt": training.prompt_weight}
+            losses["prompt"] = prompt_loss(
+                model, embedding, batch.objects, batch.first_clicks, generator, training.rounds
+            )
+    weights = {
+        "class": training.class_weight,
+        "prototype": training.contrastive,
+        "prompt": training.prompt_weight,
+    }
     return {"loss": torch.stack([weights[k] * v for k, v in losses.items()]).sum(), **losses}
 
 
@@ -190,13 +244,14 @@ def calibrate_model(model: ScSAM, recipe: Recipe, device: torch.device) -> None:
     """Set temperature and thresholds by the slices that the recipe keeps for it, if any."""
     for source in recipe.sources:
         if source.calibration and not model.config.prompts_only:
-            image, labels = open_volume(source.image, source.voxel_size), open_labels(source.labels)
+            image = open_volume(source.image, source.voxel_size)
+            labels = open_labels(source.labels)
             list(calibrate(Predictor(model, device), image, labels, source.calibration))
             return
 
 
 @torch.no_grad()
-def mix_in(model: ScSAM, before: ScSAM, share: float) -> None:
+def interpolate_weights(model: ScSAM, before: ScSAM, share: float) -> None:
     """Turn weights into the mean of themselves and of those before, which have that share."""
     known = before.state_dict()
     for name, value in model.state_dict().items():
@@ -205,7 +260,11 @@ def mix_in(model: ScSAM, before: ScSAM, share: float) -> None:
 
 
 def train(
-    recipe: Recipe, out: Path, device: str = "auto", processes: int = 0, anew: Callable[[str], object] | None = None
+    recipe: Recipe,
+    out: Path,
+    device: str = "auto",
+    processes: int = 0,
+    anew: Callable[[str], object] | None = None,
 ) -> Iterator[TrainStep]:
     """Train a ScSAM and write it, now and then and at the end.
 
@@ -231,18 +290,30 @@ def train(
     UserError
         When there was such a run, and `anew` is not given.
     """
-    training, state, where = recipe.training, state_file(out), choose_device(device)
+    training = recipe.training
+    state = state_file(out)
+    where = choose_device(device)
     torch.manual_seed(training.seed)
     model = build_model(recipe).train().to(where).to(memory_format=torch.channels_last)
     recipe = replace(recipe, model=model.config, classes=model.classes)
     model.image_encoder.train("sam" in training.unfreeze)
     model.mae.train("mae" in training.unfreeze)
-    embedder, run = Embedder(model, LabelledCrops(recipe), where), recipe.to_dict()
-    optimiser = torch.optim.AdamW(parameter_groups(model, training), lr=training.rate, weight_decay=0.01, fused=where.type == "cuda")
-    first, started = read_state(state, model, optimiser, run, anew), time.monotonic()
-    folder, keeper = RunFolder(out, run, recipe.files(), where, first), StateKeeper(state, model, optimiser, run)
+    embedder = Embedder(model, LabelledCrops(recipe), where)
+    run = recipe.to_dict()
+    optimiser = torch.optim.AdamW(
+        parameter_groups(model, training),
+        lr=training.rate,
+        weight_decay=0.01,
+        fused=where.type == "cuda",
+    )
+    first = read_state(state, model, optimiser, run, anew)
+    started = time.monotonic()
+    folder = RunFolder(out, run, recipe.files(), where, first)
+    keeper = StateKeeper(state, model, optimiser, run)
     steps = range(first, training.steps)
-    for step, (batch, features, generator) in zip(steps, embedder.draw(steps, processes), strict=True):
+    for step, (batch, features, generator) in zip(
+        steps, embedder.draw(steps, processes), strict=True
+    ):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, training.steps, group["peak"])
         losses = losses_of(model, batch, features, training, generator)
@@ -250,17 +321,36 @@ def train(
         torch.autograd.backward(losses["loss"])
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
-        done = TrainStep(step + 1, training.steps, {k: v.item() for k, v in losses.items()}, time.monotonic() - started)
+        done = TrainStep(
+            step + 1,
+            training.steps,
+            {k: v.item() for k, v in losses.items()},
+            time.monotonic() - started,
+        )
         folder.add(done, optimiser)
         if step + 1 == training.steps:
             if training.keep:
-                mix_in(model, build_model(replace(recipe, start=recipe.kept or recipe.start)), training.keep)
+                interpolate_weights(
+                    model,
+                    build_model(replace(recipe, start=recipe.kept or recipe.start)),
+                    training.keep,
+                )
             calibrate_model(model, recipe, where)
-        keeper.keep(step + 1, now=(save := (step + 1) % training.save_every == 0 or step + 1 == training.steps))
+        keeper.keep(
+            step + 1,
+            now=(save := (step + 1) % training.save_every == 0 or step + 1 == training.steps),
+        )
         if save:
             record = {**run, "steps_done": step + 1}
-            save_checkpoint(out, model, summary=recipe.summary, licence=recipe.licence, training=record, half=recipe.half)
-            with looking(model):  # always at the same crops
+            save_checkpoint(
+                out,
+                model,
+                summary=recipe.summary,
+                licence=recipe.licence,
+                training=record,
+                half=recipe.half,
+            )
+            with eval_mode(model):  # always at the same crops
                 folder.save(done, prediction_picture(model, *embedder.first(), training))
         yield done
     state.unlink(missing_ok=True)

@@ -34,9 +34,14 @@ def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
 def class_dice_loss(probabilities: Tensor, labels: Tensor, smooth: float = 10.0) -> Tensor:
     """One minus Dice of each class over the whole batch, averaged over those that occur (Milletari et al. 2016)."""
     count = probabilities.shape[1]
-    truth = F.one_hot(torch.where(labels == UNKNOWN, 0, labels).long(), count + 1)[..., 1:].movedim(-1, 1).float()
+    truth = (
+        F.one_hot(torch.where(labels == UNKNOWN, 0, labels).long(), count + 1)[..., 1:]
+        .movedim(-1, 1)
+        .float()
+    )
     probabilities = probabilities * (labels != UNKNOWN)[:, None]
-    both, total = (probabilities * truth).sum((0, 2, 3)), (probabilities + truth).sum((0, 2, 3))
+    both = (probabilities * truth).sum((0, 2, 3))
+    total = (probabilities + truth).sum((0, 2, 3))
     present = truth.sum((0, 2, 3)) > 0
     losses = 1 - (2 * both + smooth) / (total + smooth)
     return (losses * present).sum() / present.sum().clamp_min(1)
@@ -59,10 +64,19 @@ def prototype_loss(fused: Tensor, labels: Tensor, prototypes: Tensor) -> Tensor:
         K×C.
     """
     known = (labels != UNKNOWN)[:, None]
-    truth = F.one_hot(torch.where(known[:, 0], labels, 0).long(), len(prototypes) + 1).movedim(-1, 1).float() * known
-    share = F.adaptive_avg_pool2d(truth, (fused.shape[2], fused.shape[3]))  # how much of each cell is the class
+    truth = (
+        F.one_hot(torch.where(known[:, 0], labels, 0).long(), len(prototypes) + 1)
+        .movedim(-1, 1)
+        .float()
+        * known
+    )
+    share = F.adaptive_avg_pool2d(
+        truth, (fused.shape[2], fused.shape[3])
+    )  # how much of each cell is the class
     share = share * (share > 0.25)
-    cosine = torch.einsum("bchw,kc->bkhw", F.normalize(fused, dim=1), F.normalize(prototypes, dim=1))
+    cosine = torch.einsum(
+        "bchw,kc->bkhw", F.normalize(fused, dim=1), F.normalize(prototypes, dim=1)
+    )
     scores = torch.cat([torch.zeros_like(cosine[:, :1]), cosine / TEMPERATURE], dim=1)
     total = share.sum((0, 2, 3))
     each = -(share * F.log_softmax(scores, dim=1)).sum((0, 2, 3)) / total.clamp_min(1e-6)
@@ -85,7 +99,8 @@ def mask_loss(logits: Tensor, quality: Tensor, target: Tensor, weight: Tensor) -
     inside = torch.sigmoid(logits)
     dice = 1 - (2 * (inside * target).sum((2, 3)) + 1) / ((inside + target).sum((2, 3)) + 1)
     with torch.no_grad():
-        answer, truth = logits > 0, target > 0.5
+        answer = logits > 0
+        truth = target > 0.5
         iou = (answer & truth).sum((2, 3)) / (answer | truth).sum((2, 3)).clamp_min(1)
     each = entropy + dice + 0.1 * (quality - iou) ** 2
     return (each * weight).sum() / weight.sum().clamp_min(1)

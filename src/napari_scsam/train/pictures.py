@@ -30,7 +30,7 @@ CLICKED = (ClassSpec(1, "clicked object", "#ffd23f"),)
 
 
 @contextlib.contextmanager
-def looking(model: nn.Module) -> Iterator[None]:
+def eval_mode(model: nn.Module) -> Iterator[None]:
     """Let a model answer without learning: no gradients, no batch statistics; afterwards each part trains on as it did."""
     training = [module for module in model.modules() if module.training]
     model.eval()
@@ -42,13 +42,15 @@ def looking(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def prediction_picture(model: ScSAM, batch: Batch, features: EncoderFeatures, training: Training) -> NDArray[np.uint8]:
+def prediction_picture(
+    model: ScSAM, batch: Batch, features: EncoderFeatures, training: Training
+) -> NDArray[np.uint8]:
     """Show the first crops of a batch in rows, as far as they are trained on: image, classes, objects.
 
     Parameters
     ----------
     model
-        In `looking`.
+        In `eval_mode`.
     batch, features
         Crops, and what the encoders say of them.
 
@@ -62,30 +64,47 @@ def prediction_picture(model: ScSAM, batch: Batch, features: EncoderFeatures, tr
     layers: list[tuple[Tensor, Sequence[ClassSpec]]] = [(torch.zeros_like(labels), ())]
     table = tuple(replace(spec, id=row) for row, spec in enumerate(model.classes, 1))
     with precision(batch.image.device):
-        embedding = model.fuse(EncoderFeatures(features.sam[:CROPS], tuple(level[:CROPS] for level in features.mae)))
+        embedding = model.fuse(
+            EncoderFeatures(features.sam[:CROPS], tuple(level[:CROPS] for level in features.mae))
+        )
         if training.class_weight:
             layers += [(labels, table), (likeliest_classes(model, embedding, labels.shape), table)]
         if training.prompts:
-            layers += [(batch.objects[:, 0], CLICKED), (clicked_objects(model, embedding, batch), CLICKED)]
+            layers += [
+                (batch.objects[:, 0], CLICKED),
+                (clicked_objects(model, embedding, batch), CLICKED),
+            ]
     return rows_of([colour(batch.image, answer, classes) for answer, classes in layers])
 
 
 def likeliest_classes(model: ScSAM, embedding: Embedding, shape: Sequence[int]) -> Tensor:
-    """Give the model's labels as a batch has them: B×H×W rows of the class table plus one, 0 background."""
-    logits = F.interpolate(model.class_logits(embedding).float(), tuple(shape[1:]), mode="bilinear", align_corners=False)
+    """Return the model's labels as a batch has them: B×H×W rows of the class table plus one, 0 background."""
+    logits = F.interpolate(
+        model.class_logits(embedding).float(),
+        tuple(shape[1:]),
+        mode="bilinear",
+        align_corners=False,
+    )
     logits = logits / model.temperature - model.thresholds[:, None, None]
     return torch.cat([torch.zeros_like(logits[:, :1]), logits], 1).argmax(1)
 
 
 def clicked_objects(model: ScSAM, embedding: Embedding, batch: Batch) -> Tensor:
-    """Give the model's answer to one click on the first object of each crop, B×H×W; nothing where there is none."""
+    """Return the model's answer to one click on the first object of each crop, B×H×W; nothing where there is none."""
     points = clicks(batch.first_clicks[:, 0], torch.Generator().manual_seed(0))
     logits, _ = model.prompt_logits(embedding, points)
-    answer = F.interpolate(logits.float(), batch.labels.shape[1:], mode="bilinear", align_corners=False)[:, 0] > 0
+    answer = (
+        F.interpolate(logits.float(), batch.labels.shape[1:], mode="bilinear", align_corners=False)[
+            :, 0
+        ]
+        > 0
+    )
     return answer & batch.objects[:, 0].flatten(1).any(1)[:, None, None]
 
 
-def reconstruction_picture(model: MaskedAutoencoder, image: Tensor, hidden: float) -> NDArray[np.uint8]:
+def reconstruction_picture(
+    model: MaskedAutoencoder, image: Tensor, hidden: float
+) -> NDArray[np.uint8]:
     """Show the first crops of B×1×H×W in rows: image, what the model sees of it, what it makes of that.
 
     Chance, which hides the blocks, is torch's own.
@@ -95,7 +114,8 @@ def reconstruction_picture(model: MaskedAutoencoder, image: Tensor, hidden: floa
     with precision(image.device):
         predicted = model.head(model.encoder(image, mask)[-1]).float() * PIXEL_STD + PIXEL_MEAN
     nothing = torch.zeros_like(image[:, 0])
-    seen, filled = image * (1 - mask), torch.where(mask > 0, predicted.clamp(0, 1), image)
+    seen = image * (1 - mask)
+    filled = torch.where(mask > 0, predicted.clamp(0, 1), image)
     return rows_of([colour(shown, nothing, ()) for shown in (image, seen, filled)])
 
 
@@ -109,5 +129,11 @@ def rows_of(columns: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint8]
     """Set columns of equal pictures side by side on white."""
     cells = [cell for row in zip(*columns, strict=True) for cell in row]
     shape = (len(columns[0]), len(columns))
-    picture: NDArray[Any] = montage(np.stack(cells), fill=(255, 255, 255), grid_shape=shape, padding_width=MARGIN, channel_axis=-1)
+    picture: NDArray[Any] = montage(
+        np.stack(cells),
+        fill=(255, 255, 255),
+        grid_shape=shape,
+        padding_width=MARGIN,
+        channel_axis=-1,
+    )
     return picture.astype(np.uint8)

@@ -12,7 +12,12 @@ from napari_scsam.train.losses import mask_loss
 
 
 def prompt_loss(
-    model: ScSAM, embedding: Embedding, objects: Tensor, first_clicks: Tensor, generator: torch.Generator, rounds: int = 2
+    model: ScSAM,
+    embedding: Embedding,
+    objects: Tensor,
+    first_clicks: Tensor,
+    generator: torch.Generator,
+    rounds: int = 2,
 ) -> Tensor:
     """Ask for each object by a box or a click, correct the answer again and again, and score every answer.
 
@@ -33,7 +38,8 @@ def prompt_loss(
     masks = objects.flatten(0, 1)
     boxes = jittered_boxes(masks, generator) if torch.rand((), generator=generator) < 0.3 else None
     points = None if boxes is not None else clicks(first_clicks.flatten(0, 1), generator)
-    previous, losses = None, []
+    previous = None
+    losses = []
     for _ in range(rounds):
         logits, quality = model.prompt_logits(embedding, points, boxes, previous)
         losses.append(answer_loss(logits.float(), quality.float(), objects))
@@ -66,9 +72,13 @@ def places_in(masks: Tensor, generator: torch.Generator) -> Tensor:
 
     All at once and without a look at the values, for which a graphics card would have to be waited for.
     """
-    depth = (F.avg_pool2d(masks[:, None], 9, stride=1, padding=4)[:, 0] * 81).round().long() ** 2 * (masks > 0)
+    depth = (
+        F.avg_pool2d(masks[:, None], 9, stride=1, padding=4)[:, 0] * 81
+    ).round().long() ** 2 * (masks > 0)
     upto = depth.flatten(1).cumsum(1)  # whole numbers add up alike on every device
-    total, chance = upto[:, -1:], torch.rand(len(masks), 1, generator=generator)  # chance lives on the CPU
+    # chance lives on the CPU
+    total = upto[:, -1:]
+    chance = torch.rand(len(masks), 1, generator=generator)
     aim = torch.minimum((total * chance.to(masks.device)).long() + 1, total)
     chosen = torch.searchsorted(upto, aim)[:, 0]
     return torch.stack([chosen % masks.shape[2], chosen // masks.shape[2]], 1).float()
@@ -89,7 +99,9 @@ def boxes_round(masks: Tensor) -> Tensor:
     return torch.stack([*starts, *ends], 1).float() * sides[0].any(1)[:, None]
 
 
-def corrections(logits: Tensor, masks: Tensor, points: tuple[Tensor, Tensor] | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def corrections(
+    logits: Tensor, masks: Tensor, points: tuple[Tensor, Tensor] | None, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Add a click in the middle of what the answer got wrong.
 
     Parameters
@@ -101,7 +113,10 @@ def corrections(logits: Tensor, masks: Tensor, points: tuple[Tensor, Tensor] | N
     points
         Clicks so far, or None.
     """
-    answer = F.interpolate(logits[:, None], masks.shape[1:], mode="bilinear", align_corners=False)[:, 0] > 0
+    answer = (
+        F.interpolate(logits[:, None], masks.shape[1:], mode="bilinear", align_corners=False)[:, 0]
+        > 0
+    )
     wrong = (answer != masks.bool()).float() * masks.flatten(1).any(1)[:, None, None]
     places = places_in(wrong, generator)
     index = places.long()

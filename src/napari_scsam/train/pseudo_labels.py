@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import softmax
 
-from napari_scsam.config import ClassSpec, Progress, select_classes
+from napari_scsam.config import ClassSpec, select_classes
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import Contrast
 from napari_scsam.io.volumes import Volume
+from napari_scsam.steps import Progress
 from napari_scsam.train.pretrain import planes_of
 
 LOOKS = ((1.0, 0.0), (0.7, 0.1), (0.5, 0.15))
@@ -51,16 +52,19 @@ def pseudo_labels(
     image
         Z×Y×X or Y×X; where voxels are not nearly cubes, or of unknown size, slices across z alone count.
     names
-        Classes to believe; all when not given. Where another is likeliest, nothing is known.
+        Classes to believe; all when not given. Where another is argmax_or_background, nothing is known.
 
     Returns
     -------
     labels : class ids, of the image's shape
     known : of the same shape, 1 where `labels` are to be believed, background among them; a mask as ``reviewed`` of a recipe takes it
     """
-    believed, size, stacks = select_classes(predictor.classes, names), image.voxel_size, planes_of(image)
+    believed = select_classes(predictor.classes, names)
+    size = image.voxel_size
+    stacks = planes_of(image)
     votes = np.zeros((len(predictor.classes) + 1, *stacks[0].shape), np.float16)
-    total, done = sum(len(stack) for stack in stacks), 0
+    total = sum(len(stack) for stack in stacks)
+    done = 0
     for axis, ((factor, offset), stack) in enumerate(zip(LOOKS, stacks, strict=False)):
         seen = np.moveaxis(votes, axis + 1, 0)
         nm = size[:axis] + size[axis + 1 :] if size else None
@@ -71,41 +75,65 @@ def pseudo_labels(
             done += 1
     yield Progress(total, total, "agreed")
     voxel = float(np.prod(size)) if size else (predictor.model.config.nm_per_pixel or USUAL) ** 3
-    labels, known = settle(votes, predictor.classes, believed, voxel, ndimage.gaussian_filter(stacks[0], SMOOTH, output=np.float32))
+    labels, known = labels_from_logits(
+        votes,
+        predictor.classes,
+        believed,
+        voxel,
+        ndimage.gaussian_filter(stacks[0], SMOOTH, output=np.float32),
+    )
     return labels.reshape(image.shape), known.reshape(image.shape)  # a flat image has no axis z
 
 
-def probabilities(predictor: Predictor, plane: NDArray[np.floating], nm: tuple[float, ...] | None) -> NDArray[np.floating]:
-    """Give what a teacher believes of a slice with greys in 0..1: (K+1)×Y×X, background first, thresholds counted in."""
+def probabilities(
+    predictor: Predictor, plane: NDArray[np.floating], nm: tuple[float, ...] | None
+) -> NDArray[np.floating]:
+    """Return what a teacher believes of a slice with greys in 0..1: (K+1)×Y×X, background first, thresholds counted in."""
     predictor.set_image(plane, nm, contrast=Contrast(0.0, 1.0))
-    logits = predictor.class_logits() - predictor.model.thresholds.float().cpu().numpy()[:, None, None]
-    believed: NDArray[np.floating] = softmax(np.concatenate([np.zeros_like(logits[:1]), logits]), axis=0)
+    logits = (
+        predictor.class_logits() - predictor.model.thresholds.float().cpu().numpy()[:, None, None]
+    )
+    believed: NDArray[np.floating] = softmax(
+        np.concatenate([np.zeros_like(logits[:1]), logits]), axis=0
+    )
     return believed
 
 
-def settle(
-    votes: NDArray[np.floating], classes: Sequence[ClassSpec], believed: Sequence[ClassSpec], voxel: float, grey: NDArray[np.floating]
+def labels_from_logits(
+    votes: NDArray[np.floating],
+    classes: Sequence[ClassSpec],
+    believed: Sequence[ClassSpec],
+    voxel: float,
+    grey: NDArray[np.floating],
 ) -> tuple[NDArray[np.unsignedinteger], NDArray[np.uint8]]:
     """Turn mean probabilities (K+1)×Z×Y×X into labels and a mask of where to believe them.
 
-    A region where an organelle is likeliest is believed as a whole if it has a
+    A region where an organelle is argmax_or_background is believed as a whole if it has a
     heart that is sure. Background is believed where it is sure and not as dark
     as what is stained most: organelles that the teacher overlooks are dark.
     `voxel` is in nm³, `grey` smooth and Z×Y×X.
     """
     ids = np.array([0, *(c.id for c in classes)])
     ids = ids.astype(np.min_scalar_type(ids.max()))
-    best, likeliest = np.zeros(votes.shape[1:], np.uint8), votes[0].copy()
-    labels, known = np.zeros(best.shape, ids.dtype), votes[0] >= SURE_OF_NOTHING
+    best = np.zeros(votes.shape[1:], np.uint8)
+    argmax_or_background = votes[0].copy()
+    labels = np.zeros(best.shape, ids.dtype)
+    known = votes[0] >= SURE_OF_NOTHING
     wholes = wholes_of(classes)
-    together = [votes[rows].sum(axis=0) for rows in wholes]  # an organelle and its parts, for where its boundary begins is another question
+    together = [
+        votes[rows].sum(axis=0) for rows in wholes
+    ]  # an organelle and its parts, for where its boundary begins is another question
     for number, sum_of_parts in enumerate(together, 1):
-        here = sum_of_parts > likeliest
-        best[here], likeliest[here] = number, sum_of_parts[here]
+        here = sum_of_parts > argmax_or_background
+        best[here] = number
+        argmax_or_background[here] = sum_of_parts[here]
     stains = []
     for number, rows in enumerate(wholes, 1):
         objects, _ = ndimage.label(best == number)
-        hearts = np.bincount(objects[likeliest >= SURE], minlength=objects.max() + 1) * voxel >= SMALLEST
+        hearts = (
+            np.bincount(objects[argmax_or_background >= SURE], minlength=objects.max() + 1) * voxel
+            >= SMALLEST
+        )
         hearts[0] = False
         inside = hearts[objects]
         labels[inside] = ids[rows][votes[rows].argmax(axis=0)[inside]]

@@ -17,7 +17,14 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import numpy as np
 
 from napari_scsam.checkpoints.checkpoint import find_checkpoint
-from napari_scsam.config import ClassSpec, TaughtClass, UserError, VoxelSize, parse_classes, parse_voxel_size
+from napari_scsam.config import (
+    ClassSpec,
+    TaughtClass,
+    UserError,
+    VoxelSize,
+    parse_classes,
+    parse_voxel_size,
+)
 from napari_scsam.infer.tiling import MULTIPLE
 from napari_scsam.model.image_encoder import EMBED_DIM
 from napari_scsam.model.scsam import ScSAMConfig
@@ -59,8 +66,14 @@ class Source:
     """A mask of what a person has looked at; elsewhere the labels are unknown. A training set that the plugin wrote has its own."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values; of the files only the names, which mean something on other machines too."""
-        return {**asdict(self), **{k: "/".join(p.parts[-2:]) if (p := getattr(self, k)) else None for k in ("image", "labels", "reviewed")}}
+        """Return plain JSON values; of the files only the names, which mean something on other machines too."""
+        return {
+            **asdict(self),
+            **{
+                k: "/".join(p.parts[-2:]) if (p := getattr(self, k)) else None
+                for k in ("image", "labels", "reviewed")
+            },
+        }
 
 
 @dataclass(frozen=True)
@@ -125,18 +138,30 @@ class Recipe:
     """Write the weights in half precision, at half the size."""
 
     def files(self) -> tuple[Path, ...]:
-        """Give everything that a run reads."""
-        weights = [path for path in (self.sam_weights, self.mae_weights, self.start, self.kept) if path is not None]
-        return (*(path for source in self.sources for path in (source.image, source.labels)), *weights)
+        """Return everything that a run reads."""
+        weights = [
+            path
+            for path in (self.sam_weights, self.mae_weights, self.start, self.kept)
+            if path is not None
+        ]
+        return (
+            *(path for source in self.sources for path in (source.image, source.labels)),
+            *weights,
+        )
 
     def describe_start(self) -> str:
         """Tell in a few words which weights a run begins with."""
         if self.start is not None:
             return self.start.name
-        return " and ".join(path.name for path in (self.sam_weights, self.mae_weights) if path is not None) or RANDOM
+        return (
+            " and ".join(
+                path.name for path in (self.sam_weights, self.mae_weights) if path is not None
+            )
+            or RANDOM
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values for the checkpoint's training record."""
+        """Return plain JSON values for the checkpoint's training record."""
         return {
             "model": self.model.to_dict(),
             "classes": [c.to_dict() for c in self.classes],
@@ -179,24 +204,40 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
     """
     known = ("model", "classes", "data", "training", "checkpoint")
     if unknown := set(data) - set(known):
-        raise UserError(f"the recipe has an unknown table [{min(unknown)}]; known are {', '.join(known)}")
-    model, card = dict(_table(data, "model")), _table(data, "checkpoint")
+        raise UserError(
+            f"the recipe has an unknown table [{min(unknown)}]; known are {', '.join(known)}"
+        )
+    model = dict(_table(data, "model"))
+    card = _table(data, "checkpoint")
     start, kept = (_start(base, model.pop(k)) if k in model else None for k in ("start", "kept"))
-    sam, mae = (_path(base, model.pop(k), k) if k in model else None for k in ("sam_weights", "mae_weights"))
+    sam, mae = (
+        _path(base, model.pop(k), k) if k in model else None for k in ("sam_weights", "mae_weights")
+    )
     if not isinstance(renumber := model.pop("renumber", False), bool):
-        raise UserError(f"renumber = {renumber!r} in the recipe's [model] is of the wrong kind; write true or false")
+        raise UserError(
+            f"renumber = {renumber!r} in the recipe's [model] is of the wrong kind; write true or false"
+        )
     _refuse_unknown(card, ("summary", "licence", "half"), "checkpoint")
     if not isinstance(half := card.get("half", False), bool):
-        raise UserError(f"half = {half!r} in the recipe's [checkpoint] is of the wrong kind; write true or false")
+        raise UserError(
+            f"half = {half!r} in the recipe's [checkpoint] is of the wrong kind; write true or false"
+        )
     taught = _taught(_path(base, model.pop("taught"), "taught")) if "taught" in model else ()
     if start is None and (needs := "renumber" if renumber else "taught" if taught else ""):
-        raise UserError(f"{needs} in the recipe's [model] needs a checkpoint that has classes; name one by start")
-    classes, training = _tables(data, "classes"), _training(_table(data, "training"))
+        raise UserError(
+            f"{needs} in the recipe's [model] needs a checkpoint that has classes; name one by start"
+        )
+    classes = _tables(data, "classes")
+    training = _training(_table(data, "training"))
     if training.keep and start is None:
-        raise UserError("keep in the recipe's [training] needs weights to keep; name a checkpoint by start in [model]")
+        raise UserError(
+            "keep in the recipe's [training] needs weights to keep; name a checkpoint by start in [model]"
+        )
     config = _model(model)
     if config.prompts_only and training.class_weight:
-        raise UserError("prompts_only = true in the recipe's [model] needs class_weight = 0 in [training]; leave it out to train classes")
+        raise UserError(
+            "prompts_only = true in the recipe's [model] needs class_weight = 0 in [training]; leave it out to train classes"
+        )
     return Recipe(
         model=config,
         # The class table of a checkpoint to start from stands, and these are added to it; unless it is to be renumbered.
@@ -218,20 +259,26 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
 def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     table = data.get(name, {})
     if not isinstance(table, Mapping):
-        raise UserError(f"{name} in the recipe must be a table; write [{name}] and its settings below")
+        raise UserError(
+            f"{name} in the recipe must be a table; write [{name}] and its settings below"
+        )
     return table
 
 
 def _tables(data: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
     tables = data.get(name, [])
     if not isinstance(tables, list) or not all(isinstance(t, Mapping) for t in tables):
-        raise UserError(f"{name} in the recipe must be a list of tables; write [[{name}]] over each")
+        raise UserError(
+            f"{name} in the recipe must be a list of tables; write [[{name}]] over each"
+        )
     return tables
 
 
 def _path(base: Path, value: Any, name: str) -> Path:
     if not isinstance(value, str):
-        raise UserError(f"{name} = {value!r} in the recipe is no path; write it in quotes, relative to the recipe")
+        raise UserError(
+            f"{name} = {value!r} in the recipe is no path; write it in quotes, relative to the recipe"
+        )
     return base / value
 
 
@@ -246,9 +293,17 @@ def _taught(path: Path) -> tuple[TaughtClass, ...]:
     try:
         taught = tuple(TaughtClass.from_dict(entry) for entry in json.loads(path.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} cannot be read as classes learned from strokes; export the training set again") from error
-    if wrong := [known.spec.name for known in taught if len(known.prototype) != EMBED_DIM or not np.isfinite(known.prototype).all()]:
-        raise UserError(f"{path} does not hold {EMBED_DIM} numbers for {wrong[0]!r}; export the training set again")
+        raise UserError(
+            f"{path} cannot be read as classes learned from strokes; export the training set again"
+        ) from error
+    if wrong := [
+        known.spec.name
+        for known in taught
+        if len(known.prototype) != EMBED_DIM or not np.isfinite(known.prototype).all()
+    ]:
+        raise UserError(
+            f"{path} does not hold {EMBED_DIM} numbers for {wrong[0]!r}; export the training set again"
+        )
     return taught
 
 
@@ -259,15 +314,21 @@ def _model(values: Mapping[str, Any]) -> ScSAMConfig:
             f"tile = {model.tile} in the recipe's [model] is not usable; give a multiple of {MULTIPLE}, {SMALLEST_TILE} or more"
         )
     if model.nm_per_pixel is not None and not 0 < model.nm_per_pixel < math.inf:
-        raise UserError(f"nm_per_pixel = {model.nm_per_pixel} in the recipe's [model] is not usable; give the pixel size in nm")
+        raise UserError(
+            f"nm_per_pixel = {model.nm_per_pixel} in the recipe's [model] is not usable; give the pixel size in nm"
+        )
     return model
 
 
 def _source(data: Mapping[str, Any], base: Path) -> Source:
     if not {"image", "labels"} <= set(data):
         raise UserError("each [[data]] table of the recipe needs an image and its labels")
-    values = dict(data) | {k: _path(base, data[k], k) for k in ("image", "labels", "reviewed") if k in data}
-    values["objects"] = tuple(_numbers(group, "objects") for group in _numbers(data.get("objects", []), "objects", list))
+    values = dict(data) | {
+        k: _path(base, data[k], k) for k in ("image", "labels", "reviewed") if k in data
+    }
+    values["objects"] = tuple(
+        _numbers(group, "objects") for group in _numbers(data.get("objects", []), "objects", list)
+    )
     values |= {k: _numbers(data.get(k, []), k) for k in ("borders", "slices", "calibration")}
     values["voxel_size"] = parse_voxel_size(data.get("voxel_size"))
     return _build(Source, values, "data")
@@ -275,8 +336,14 @@ def _source(data: Mapping[str, Any], base: Path) -> Source:
 
 def _numbers(value: Any, name: str, kind: type = int) -> tuple[Any, ...]:
     if not isinstance(value, list) or not all(isinstance(v, kind) for v in value):
-        shape = "lists of whole numbers, e.g. [[1, 2], [3]]" if name == "objects" else "whole numbers, e.g. [1, 2]"
-        raise UserError(f"{name} = {value!r} in a [[data]] table of the recipe is not usable; give a list of {shape}")
+        shape = (
+            "lists of whole numbers, e.g. [[1, 2], [3]]"
+            if name == "objects"
+            else "whole numbers, e.g. [1, 2]"
+        )
+        raise UserError(
+            f"{name} = {value!r} in a [[data]] table of the recipe is not usable; give a list of {shape}"
+        )
     return tuple(value)
 
 
@@ -284,18 +351,34 @@ def _training(data: Mapping[str, Any]) -> Training:
     values = dict(data)
     names = data.get("unfreeze", [])
     if not isinstance(names, list) or (wrong := [n for n in names if n not in ENCODERS]):
-        raise UserError(f"cannot unfreeze {wrong[0] if isinstance(names, list) else names!r}; give a list of: {', '.join(ENCODERS)}")
+        raise UserError(
+            f"cannot unfreeze {wrong[0] if isinstance(names, list) else names!r}; give a list of: {', '.join(ENCODERS)}"
+        )
     values["unfreeze"] = tuple(dict.fromkeys(names))
-    values["augmentation"] = _build(Augmentation, {"zoom": 1.5, **_table(data, "augmentation")}, "training.augmentation")
+    values["augmentation"] = _build(
+        Augmentation, {"zoom": 1.5, **_table(data, "augmentation")}, "training.augmentation"
+    )
     training = _build(Training, values, "training")
-    if low := [k for k in ("steps", "batch", "pool", "save_every", "crop", "rounds") if getattr(training, k) < 1]:
-        raise UserError(f"{low[0]} = {getattr(training, low[0])} in the recipe's [training] is not usable; give at least 1")
+    if low := [
+        k
+        for k in ("steps", "batch", "pool", "save_every", "crop", "rounds")
+        if getattr(training, k) < 1
+    ]:
+        raise UserError(
+            f"{low[0]} = {getattr(training, low[0])} in the recipe's [training] is not usable; give at least 1"
+        )
     if training.crop % MULTIPLE:
-        raise UserError(f"crop = {training.crop} in the recipe's [training] is not usable; give a multiple of {MULTIPLE}")
+        raise UserError(
+            f"crop = {training.crop} in the recipe's [training] is not usable; give a multiple of {MULTIPLE}"
+        )
     if not 0 <= training.keep < 1:
-        raise UserError(f"keep = {training.keep} in the recipe's [training] is not usable; give a share of 0 or more, below 1")
+        raise UserError(
+            f"keep = {training.keep} in the recipe's [training] is not usable; give a share of 0 or more, below 1"
+        )
     if not training.class_weight and not training.prompts:
-        raise UserError("class_weight = 0 and prompts = 0 in the recipe's [training] teach nothing; give one of them more")
+        raise UserError(
+            "class_weight = 0 and prompts = 0 in the recipe's [training] teach nothing; give one of them more"
+        )
     return training
 
 
@@ -307,17 +390,23 @@ def _build(kind: type[T], values: Mapping[str, Any], table: str) -> T:
     _refuse_unknown(values, hints, table)
     if wrong := [k for k, v in values.items() if not _fits(v, hints[k])]:
         wanted = getattr(hints[wrong[0]], "__name__", hints[wrong[0]])
-        raise UserError(f"{wrong[0]} = {values[wrong[0]]!r} in the recipe's [{table}] is of the wrong kind; it must be {wanted}")
+        raise UserError(
+            f"{wrong[0]} = {values[wrong[0]]!r} in the recipe's [{table}] is of the wrong kind; it must be {wanted}"
+        )
     return kind(**values)
 
 
 def _refuse_unknown(values: Mapping[str, Any], known: Iterable[str], table: str) -> None:
     if unknown := [k for k in values if k not in known]:
-        raise UserError(f"the recipe's [{table}] has an unknown setting {unknown[0]!r}; known are {', '.join(known)}")
+        raise UserError(
+            f"the recipe's [{table}] has an unknown setting {unknown[0]!r}; known are {', '.join(known)}"
+        )
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    kinds = [get_origin(k) or k for k in (get_args(hint) if isinstance(hint, UnionType) else (hint,))]
+    kinds = [
+        get_origin(k) or k for k in (get_args(hint) if isinstance(hint, UnionType) else (hint,))
+    ]
     if isinstance(value, bool):
         return bool in kinds
     return isinstance(value, tuple(kinds)) or (float in kinds and isinstance(value, int))

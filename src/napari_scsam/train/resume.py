@@ -38,12 +38,16 @@ def state_file(out: Path) -> Path:
         When `out` is no name for a checkpoint.
     """
     if out.suffix != ".safetensors":
-        raise UserError(f"a checkpoint cannot be written to {out.name!r}; end its name in .safetensors")
+        raise UserError(
+            f"a checkpoint cannot be written to {out.name!r}; end its name in .safetensors"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     return out.with_suffix(".resume")
 
 
-def write_state(path: Path, model: nn.Module, optimiser: Optimizer, step: int, run: dict[str, Any]) -> None:
+def write_state(
+    path: Path, model: nn.Module, optimiser: Optimizer, step: int, run: dict[str, Any]
+) -> None:
     """Write weights, optimiser moments, step and the run's settings, atomically."""
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     for index, moments in optimiser.state_dict()["state"].items():
@@ -54,7 +58,9 @@ def write_state(path: Path, model: nn.Module, optimiser: Optimizer, step: int, r
 class StateKeeper:
     """Writes the state of a run when asked, and of its own accord when the last time is long ago."""
 
-    def __init__(self, path: Path, model: nn.Module, optimiser: Optimizer, run: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, model: nn.Module, optimiser: Optimizer, run: dict[str, Any]
+    ) -> None:
         self._write = partial(write_state, path, model, optimiser, run=run)
         self._written = time.monotonic()
 
@@ -65,7 +71,13 @@ class StateKeeper:
             self._written = time.monotonic()
 
 
-def read_state(path: Path, model: nn.Module, optimiser: Optimizer, run: dict[str, Any], anew: Callable[[str], object] | None = None) -> int:
+def read_state(
+    path: Path,
+    model: nn.Module,
+    optimiser: Optimizer,
+    run: dict[str, Any],
+    anew: Callable[[str], object] | None = None,
+) -> int:
     """Continue from `path` when it is of the same run; give the next step, 0 for a fresh start.
 
     Parameters
@@ -94,7 +106,9 @@ def read_state(path: Path, model: nn.Module, optimiser: Optimizer, run: dict[str
         named = "; ".join(others[:NAMED]) + ("; …" if len(others) > NAMED else "")
         stopped = f"a run into {path.with_suffix('.safetensors')} with other settings ({named}) was stopped after step {metadata['step']}"
         if anew is None:
-            raise UserError(f"{stopped}; go on with those settings, give another name, or --overwrite to begin anew")
+            raise UserError(
+                f"{stopped}; go on with those settings, give another name, or --overwrite to begin anew"
+            )
         anew(f"{stopped}, so this one begins anew")
         return 0
     moments: dict[int, dict[str, Tensor]] = {}
@@ -107,7 +121,9 @@ def read_state(path: Path, model: nn.Module, optimiser: Optimizer, run: dict[str
             index, key = rest.split(".", 1)
             moments.setdefault(int(index), {})[key] = value
     model.load_state_dict(weights)
-    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+    optimiser.load_state_dict(
+        {"state": moments, "param_groups": optimiser.state_dict()["param_groups"]}
+    )
     return int(metadata["step"])
 
 
@@ -120,5 +136,8 @@ def differences(then: Any, now: Any, name: str = "") -> Iterator[str]:
         for number, (old, new) in enumerate(zip(then, now, strict=True)):
             yield from differences(old, new, f"{name}[{number}]")
     elif then != now:
-        values = ["none" if value is None else json.dumps(value, ensure_ascii=False) for value in (then, now)]
+        values = [
+            "none" if value is None else json.dumps(value, ensure_ascii=False)
+            for value in (then, now)
+        ]
         yield f"{name}: {' → '.join(values)}" if max(map(len, values)) <= SHORT else name

@@ -54,7 +54,14 @@ class RunFolder:
         The step it goes on from; later ones in the folder were lost with the run that was stopped. At 0 the folder begins anew.
     """
 
-    def __init__(self, out: Path, settings: Mapping[str, Any], files: Iterable[Path], device: torch.device, first: int) -> None:
+    def __init__(
+        self,
+        out: Path,
+        settings: Mapping[str, Any],
+        files: Iterable[Path],
+        device: torch.device,
+        first: int,
+    ) -> None:
         self.path = run_folder(out)
         self.path.mkdir(exist_ok=True)
         self.rows = read_curves(self.path / "curves.csv", first)
@@ -69,7 +76,9 @@ class RunFolder:
         """Append a step to the curves, with the learning rates that made it."""
         rates = {group.get("name", "rate"): group["lr"] for group in optimiser.param_groups}
         values = {**step.losses, **rates, "seconds": self.before + step.seconds}
-        self.rows.append({"step": step.step, **{name: float(f"{value:.6g}") for name, value in values.items()}})
+        self.rows.append(
+            {"step": step.step, **{name: float(f"{value:.6g}") for name, value in values.items()}}
+        )
         with (self.path / "curves.csv").open("a", encoding="utf-8", newline="") as file:
             file.write(table_of(self.rows[-1:], head=len(self.rows) == 1))
 
@@ -77,7 +86,9 @@ class RunFolder:
         """Bring record and pictures to that step, the last one added."""
         self.write_record(step.step, self.before + step.seconds)
         losses = {name: [row[name] for row in self.rows] for name in step.losses}
-        replace_file(self.path / "curves.png", png(draw_curves([row["step"] for row in self.rows], losses)))
+        replace_file(
+            self.path / "curves.png", png(draw_curves([row["step"] for row in self.rows], losses))
+        )
         replace_file(self.path / "predictions.png", png(Image.fromarray(predictions)))
 
     def write_record(self, steps: int, seconds: float) -> None:
@@ -87,7 +98,7 @@ class RunFolder:
 
 
 def read_starts(path: Path) -> list[Any]:
-    """Give what an earlier ``run.json`` says of the run's starts; nothing when it cannot be read."""
+    """Return what an earlier ``run.json`` says of the run's starts; nothing when it cannot be read."""
     try:
         return list(json.loads(path.read_text(encoding="utf-8"))["starts"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -110,7 +121,7 @@ def read_curves(path: Path, last: int) -> list[dict[str, Any]]:
 
 
 def table_of(rows: list[dict[str, Any]], head: bool = True) -> str:
-    """Give rows as CSV; nothing for none."""
+    """Return rows as CSV; nothing for none."""
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, rows[0], lineterminator="\n")
@@ -137,7 +148,7 @@ def circumstances(device: torch.device) -> dict[str, Any]:
 
 
 def git_revision() -> dict[str, Any] | None:
-    """Give the commit of the checkout that this package runs from, and whether its code differs; `None` when there is none."""
+    """Return the commit of the checkout that this package runs from, and whether its code differs; `None` when there is none."""
     source = Path(napari_scsam.__file__)
 
     def git(*arguments: str) -> str:
@@ -145,15 +156,22 @@ def git_revision() -> dict[str, Any] | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - fixed words
 
     try:
-        git("ls-files", "--error-unmatch", source.name)  # a package installed inside somebody else's repository is no checkout
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--", "."))}
+        git(
+            "ls-files", "--error-unmatch", source.name
+        )  # a package installed inside somebody else's repository is no checkout
+        return {
+            "commit": git("rev-parse", "HEAD"),
+            "dirty": bool(git("status", "--porcelain", "--", ".")),
+        }
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
 def fingerprints(files: Iterable[Path]) -> list[dict[str, str]]:
     """Hash each file once; of its path only the end, which means something on other machines too."""
-    return [{"file": "/".join(path.parts[-2:]), **fingerprint(path)} for path in dict.fromkeys(files)]
+    return [
+        {"file": "/".join(path.parts[-2:]), **fingerprint(path)} for path in dict.fromkeys(files)
+    ]
 
 
 def fingerprint(path: Path) -> dict[str, str]:
@@ -163,7 +181,11 @@ def fingerprint(path: Path) -> dict[str, str]:
     if file.is_file():
         with file.open("rb") as opened:
             return {"sha256": hashlib.file_digest(opened, "sha256").hexdigest()}
-    listing = sorted(f"{p.relative_to(file).as_posix()} {p.stat().st_size}" for p in file.rglob("*") if p.is_file())
+    listing = sorted(
+        f"{p.relative_to(file).as_posix()} {p.stat().st_size}"
+        for p in file.rglob("*")
+        if p.is_file()
+    )
     return {"sha256_of_names_and_sizes": hashlib.sha256("\n".join(listing).encode()).hexdigest()}
 
 

@@ -11,12 +11,13 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_scsam.checkpoints.checkpoint import load_checkpoint
-from napari_scsam.config import Progress, UserError, VoxelSize
+from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.infer.picture import save_picture
 from napari_scsam.io.contrast import measure_contrast, normalise
 from napari_scsam.io.volumes import as_volume, open_labels
 from napari_scsam.samples.phantom import make_phantom
 from napari_scsam.samples.public import fetch_sample
+from napari_scsam.steps import Progress
 from napari_scsam.volume.output import is_taken
 from napari_scsam.volume.run import segment_volume
 
@@ -39,7 +40,11 @@ def sample_image() -> Generator[Progress, None, tuple[NDArray[np.uint8], VoxelSi
         stack, voxel_size, about = yield from fetch_sample(SAMPLE)
     except UserError:
         phantom = make_phantom((4, 512, 512), (5.0, 5.0, 5.0))
-        return phantom.image, phantom.voxel_size, "a synthetic cell, because the real sample could not be downloaded"
+        return (
+            phantom.image,
+            phantom.voxel_size,
+            "a synthetic cell, because the real sample could not be downloaded",
+        )
     return stack, voxel_size, about
 
 
@@ -52,9 +57,12 @@ def write_demo(folder: Path) -> Generator[Progress, None, Demo]:
         When the folder holds labels that are not those of a demonstration.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    labels, picture = folder / "labels.zarr", folder / "labels.png"
+    labels = folder / "labels.zarr"
+    picture = folder / "labels.png"
     if is_taken(labels) and not picture.is_file():
-        raise UserError(f"{labels} is there already and is not of a demonstration; give another folder")
+        raise UserError(
+            f"{labels} is there already and is not of a demonstration; give another folder"
+        )
     stack, voxel_size, about = yield from sample_image()
     demo = Demo(folder / "sample.tif", labels, picture, about)
     write_sample(demo.image, stack, voxel_size)

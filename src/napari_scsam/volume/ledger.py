@@ -27,7 +27,8 @@ class Ledger:
     """
 
     def __init__(self, path: Path, run: Mapping[str, Any], resume: bool) -> None:
-        self.path, self.header = path, json.dumps(dict(run), sort_keys=True)
+        self.path = path
+        self.header = json.dumps(dict(run), sort_keys=True)
         self.done = self._read() if resume else set()
         if not self.done:
             self.remove()  # before the labels it speaks of are replaced
@@ -35,7 +36,9 @@ class Ledger:
     def begin(self) -> None:
         """Write what is known so far, in whole lines, ready for more."""
         unfinished = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        unfinished.write_text("\n".join([self.header, *map(str, sorted(self.done)), ""]), encoding="utf-8")
+        unfinished.write_text(
+            "\n".join([self.header, *map(str, sorted(self.done)), ""]), encoding="utf-8"
+        )
         unfinished.replace(self.path)
 
     def _read(self) -> set[int]:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label, regionprops
 
-from napari_scsam.config import ClassSpec, Progress, UserError, VoxelSize
+from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.io.volumes import Volume
+from napari_scsam.steps import Progress
 
 NM_PER_UM = 1000.0
 
@@ -49,7 +50,9 @@ HEADINGS = {axis: f"{axis}_voxel" for axis in "zyx"}
 """Columns whose name alone would not tell the unit."""
 
 
-def measure(labels: Volume, classes: Sequence[ClassSpec], smallest: int = SMALLEST) -> Generator[Progress, None, list[Organelle]]:
+def measure(
+    labels: Volume, classes: Sequence[ClassSpec], smallest: int = SMALLEST
+) -> Generator[Progress, None, list[Organelle]]:
     """Measure every connected object of every class; the label volume is held in memory.
 
     Parameters
@@ -72,7 +75,9 @@ def measure(labels: Volume, classes: Sequence[ClassSpec], smallest: int = SMALLE
         found = [str(value) for value in np.unique(values[values != 0])]
         held = ", ".join(found[:SEVERAL]) + (" …" if len(found) > SEVERAL else "")
         known = ", ".join(f"{c.id} ({c.name})" for c in classes)
-        raise UserError(f"the labels {labels.name!r} hold {held}, but their table has only {known}; give the labels that it is of")
+        raise UserError(
+            f"the labels {labels.name!r} hold {held}, but their table has only {known}; give the labels that it is of"
+        )
     rows: list[Organelle] = []
     for done, spec in enumerate(present):
         yield Progress(done, len(present), spec.name)
@@ -81,20 +86,42 @@ def measure(labels: Volume, classes: Sequence[ClassSpec], smallest: int = SMALLE
     return rows
 
 
-def objects_of(mask: NDArray[np.bool_], name: str, size: VoxelSize | None, smallest: int) -> list[Organelle]:
+def objects_of(
+    mask: NDArray[np.bool_], name: str, size: VoxelSize | None, smallest: int
+) -> list[Organelle]:
     """Measure the connected objects of a (Z, Y, X) mask; voxels that share a corner belong together."""
-    found = [region for region in regionprops(label(mask, connectivity=3)) if region.area >= smallest]
-    return [organelle(region, name, number, size, mask.shape) for number, region in enumerate(found, start=1)]
+    found = [
+        region for region in regionprops(label(mask, connectivity=3)) if region.area >= smallest
+    ]
+    return [
+        organelle(region, name, number, size, mask.shape)
+        for number, region in enumerate(found, start=1)
+    ]
 
 
-def organelle(region: Any, name: str, number: int, size: VoxelSize | None, shape: tuple[int, ...]) -> Organelle:
+def organelle(
+    region: Any, name: str, number: int, size: VoxelSize | None, shape: tuple[int, ...]
+) -> Organelle:
     """Turn scikit-image's region into a row."""
     flat = shape[0] == 1
     volume = None if size is None else float(region.area * np.prod(size)) / NM_PER_UM**3
-    touching = [low == 0 or high == n for low, high, n in zip(region.bbox[:3], region.bbox[3:], shape, strict=True)]
+    touching = [
+        low == 0 or high == n
+        for low, high, n in zip(region.bbox[:3], region.bbox[3:], shape, strict=True)
+    ]
     z, y, x = (float(v) for v in region.centroid)
     diameter = None if size is None else diameter_um(region.area, size, flat)
-    return Organelle(name, number, int(region.area), volume, diameter, z, y, x, any(touching[1:] if flat else touching))
+    return Organelle(
+        name,
+        number,
+        int(region.area),
+        volume,
+        diameter,
+        z,
+        y,
+        x,
+        any(touching[1:] if flat else touching),
+    )
 
 
 def diameter_um(voxels: float, size: VoxelSize, flat: bool) -> float:

@@ -12,7 +12,7 @@ from napari_scsam.volume.ledger import LEDGER
 
 
 def is_taken(out: Path) -> bool:
-    """Tell whether there is something at `out` that a run does not go on from: an empty folder or file and a stopped run do not count."""
+    """Return whether there is something at `out` that a run does not go on from: an empty folder or file and a stopped run do not count."""
     if out.is_dir():
         return not (out / LEDGER).is_file() and any(out.iterdir())
     return out.exists() and out.stat().st_size > 0
@@ -35,11 +35,15 @@ def check_output(out: Path, overwrite: bool) -> None:
         When `out` is taken; it says what to do.
     """
     if is_project(out):
-        raise UserError(f"{out} is an annotation project, whose labels are never replaced; give the new ones another name")
+        raise UserError(
+            f"{out} is an annotation project, whose labels are never replaced; give the new ones another name"
+        )
     if not is_taken(out):
         return
     if not (is_ours(out) if out.is_dir() else _is_label_tiff(out)):
-        raise UserError(f"{out} is there already and is no label file of napari-scsam; choose another name, or move it away")
+        raise UserError(
+            f"{out} is there already and is no label file of napari-scsam; choose another name, or move it away"
+        )
     if not overwrite:
         raise UserError(
             f"{out} is there already, and its labels may have been corrected; give another name, or --overwrite to replace them"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_scsam.config import ClassSpec, Progress, UserError, VoxelSize, select_classes
+from napari_scsam.config import ClassSpec, UserError, VoxelSize, select_classes
 from napari_scsam.infer.disk_cache import default_cache
 from napari_scsam.infer.postprocess import label_dtype
 from napari_scsam.infer.predictor import Predictor, finish
@@ -22,6 +22,7 @@ from napari_scsam.infer.tile_encoder import weights_hash
 from napari_scsam.io.contrast import Contrast, measure_contrast
 from napari_scsam.io.labels import create_labels, finish_labels, write_labels
 from napari_scsam.io.volumes import Volume, as_volume
+from napari_scsam.steps import Progress
 from napari_scsam.volume.ledger import LEDGER, Ledger
 from napari_scsam.volume.output import check_output
 
@@ -40,7 +41,7 @@ def segment_volume(
     classes: Sequence[str] | None = None,
     voxel_size: VoxelSize | None = None,
     device: str = "auto",
-    careful: bool = False,
+    tta: bool = False,
     resume: bool = False,
     overwrite: bool = False,
 ) -> Generator[Progress, None, None]:
@@ -63,7 +64,7 @@ def segment_volume(
         nm along z, y, x, when `volume` is an array.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
-    careful
+    tta
         Average four views of each slice, in four times the time, as `Predictor` tells; a predictor that is given has its own word on it.
     resume
         Go on with a run that was stopped; slices that are done stay. Without it,
@@ -80,12 +81,20 @@ def segment_volume(
     source = volume if isinstance(volume, Volume) else as_volume(volume, voxel_size)
     # Embeddings that `scsam embed` or the plugin kept are used. None are added: a volume may be far larger than the cache,
     # and would drive out of it what the user works on.
-    predictor = model if isinstance(model, Predictor) else Predictor(model, device, default_cache(), fill=False, careful=careful)
+    predictor = (
+        model
+        if isinstance(model, Predictor)
+        else Predictor(model, device, default_cache(), fill=False, tta=tta)
+    )
     predictor.model.config.need_classes()  # now, not after the contrast was measured
-    if source.path is not None and Path(out).resolve() in (source.path.resolve(), *source.path.resolve().parents):
+    if source.path is not None and Path(out).resolve() in (
+        source.path.resolve(),
+        *source.path.resolve().parents,
+    ):
         raise UserError(f"the labels would overwrite the image {out}; give them another name")
     check_output(Path(out), overwrite)
-    wanted, contrast = select_classes(predictor.classes, classes), measure_contrast(source.data)
+    wanted = select_classes(predictor.classes, classes)
+    contrast = measure_contrast(source.data)
     if Path(out).suffix.lower() == ".zarr":
         yield from _into_zarr(source, predictor, Path(out), wanted, contrast, resume)
     else:
@@ -93,11 +102,26 @@ def segment_volume(
 
 
 def _into_zarr(
-    source: Volume, predictor: Predictor, out: Path, wanted: Sequence[ClassSpec], contrast: Contrast, resume: bool
+    source: Volume,
+    predictor: Predictor,
+    out: Path,
+    wanted: Sequence[ClassSpec],
+    contrast: Contrast,
+    resume: bool,
 ) -> Generator[Progress, None, None]:
     ledger = Ledger(out / LEDGER, _name_run(source, predictor, wanted, contrast), resume)
-    dtype, going_on = label_dtype(predictor.classes), bool(ledger.done)
-    labels = create_labels(out, source.shape, source.voxel_size, wanted, name=LABELS, dtype=dtype, origin=source.origin, resume=going_on)
+    dtype = label_dtype(predictor.classes)
+    going_on = bool(ledger.done)
+    labels = create_labels(
+        out,
+        source.shape,
+        source.voxel_size,
+        wanted,
+        name=LABELS,
+        dtype=dtype,
+        origin=source.origin,
+        resume=going_on,
+    )
     ledger.begin()
 
     def write(z: int, answer: Callable[[], NDArray[Any]]) -> None:
@@ -106,7 +130,9 @@ def _into_zarr(
 
     writing: Future[None] | None = None
     with ThreadPoolExecutor(1) as writer:
-        for z, slice_ in _slices(source, predictor, contrast, [z for z in range(source.depth) if z not in ledger.done]):
+        for z, slice_ in _slices(
+            source, predictor, contrast, [z for z in range(source.depth) if z not in ledger.done]
+        ):
             yield Progress(z, source.depth, f"slice {z}")
             answer = _slice_labels(predictor, slice_, wanted)
             if writing:
@@ -119,7 +145,9 @@ def _into_zarr(
     yield Progress(source.depth, source.depth, "done")
 
 
-def _name_run(source: Volume, predictor: Predictor, wanted: Sequence[ClassSpec], contrast: Contrast) -> dict[str, Any]:
+def _name_run(
+    source: Volume, predictor: Predictor, wanted: Sequence[ClassSpec], contrast: Contrast
+) -> dict[str, Any]:
     """Tell by what this run differs from another into the same file; slices of the two must not be mixed."""
     return {
         "shape": source.shape,
@@ -127,7 +155,7 @@ def _name_run(source: Volume, predictor: Predictor, wanted: Sequence[ClassSpec],
         "origin": source.origin,
         "contrast": contrast.to_dict(),
         "classes": [c.to_dict() for c in wanted],
-        **({"views": [asdict(view) for view in predictor.views]} if predictor.careful else {}),
+        **({"views": [asdict(view) for view in predictor.views]} if predictor.tta else {}),
         "config": predictor.model.config.to_dict(),
         "weights": weights_hash(predictor.model),
     }
@@ -147,20 +175,31 @@ def _into_tiff(
     yield Progress(source.depth, source.depth, "done")
 
 
-def _slices(source: Volume, predictor: Predictor, contrast: Contrast, wanted: Sequence[int]) -> Iterator[tuple[int, Slice]]:
+def _slices(
+    source: Volume, predictor: Predictor, contrast: Contrast, wanted: Sequence[int]
+) -> Iterator[tuple[int, Slice]]:
     """Read slices, each while the one before is worked on."""
     with ThreadPoolExecutor(1) as reader:
         reading: deque[Future[Slice]] = deque()
         for number, z in enumerate(wanted):
             for ahead in wanted[number + len(reading) : number + 2]:
-                reading.append(reader.submit(lambda z: predictor.prepare(source.plane(z), source.voxel_size, contrast=contrast), ahead))
+                reading.append(
+                    reader.submit(
+                        lambda z: predictor.prepare(
+                            source.plane(z), source.voxel_size, contrast=contrast
+                        ),
+                        ahead,
+                    )
+                )
             yield z, reading.popleft().result()
 
 
-def _slice_labels(predictor: Predictor, slice_: Slice, wanted: Sequence[ClassSpec]) -> Callable[[], NDArray[Any]]:
+def _slice_labels(
+    predictor: Predictor, slice_: Slice, wanted: Sequence[ClassSpec]
+) -> Callable[[], NDArray[Any]]:
     """Run the network on a slice, and give what makes labels of its answer, on any thread."""
     predictor.embeddings.clear()  # a slice is seen once; what is remembered would only fill memory
-    predictor.look_at(slice_)
-    rivals = predictor.rivals(wanted)
-    logits = finish(predictor.logits_steps([c.name for c in rivals]))
-    return partial(predictor.settle, logits, rivals, wanted, pixel=slice_.pixel)
+    predictor.set_slice(slice_)
+    competing = predictor.competing(wanted)
+    logits = finish(predictor.logits_steps([c.name for c in competing]))
+    return partial(predictor.labels_from_logits, logits, competing, wanted, pixel=slice_.pixel)

@@ -31,7 +31,9 @@ def request_for(classes):
     return make
 
 
-def test_a_plane_is_segmented_with_the_contrast_of_the_whole_volume(fake_engine, request_for, stack):
+def test_a_plane_is_segmented_with_the_contrast_of_the_whole_volume(
+    fake_engine, request_for, stack
+):
     result, steps = finish(fake_engine.segment_steps(request_for(stack)))
     assert result.labels.shape == stack.shape[1:]
     assert fake_engine.predictor.contrast.high > stack[1].mean()
@@ -63,28 +65,31 @@ def test_planes_beside_are_embedded_along_the_same_axis(fake_engine, request_for
     asked = request_for(stack, Plane(1, 3), (5.0, 7.0, 9.0))
     finish(fake_engine.segment_steps(asked))
     finish(fake_engine.prefetch_steps(asked))
-    assert fake_engine.predictor.prefetched == [(("v", Plane(1, 4)), (7.0, 5.0, 9.0)), (("v", Plane(1, 2)), (7.0, 5.0, 9.0))]
+    assert fake_engine.predictor.prefetched == [
+        (("v", Plane(1, 4)), (7.0, 5.0, 9.0)),
+        (("v", Plane(1, 2)), (7.0, 5.0, 9.0)),
+    ]
     assert len(fake_engine.predictor.asked) == 1
 
 
 def test_a_careful_look_embeds_all_views_and_needs_their_room(fake_engine, request_for, stack):
-    asked, predictor = replace(request_for(stack), careful=True), fake_engine.predictor
+    asked, predictor = replace(request_for(stack), tta=True), fake_engine.predictor
     finish(fake_engine.segment_steps(asked))
-    assert predictor.careful
+    assert predictor.tta
     finish(fake_engine.prefetch_steps(asked))
     assert predictor.prefetched == []
     predictor.room = 24
     finish(fake_engine.prefetch_steps(asked))
     assert [key for (key, _) in predictor.prefetched] == [("v", Plane(0, 2))] * 4
     finish(fake_engine.segment_steps(request_for(stack)))
-    assert not predictor.careful
+    assert not predictor.tta
 
 
 def test_another_threshold_joins_the_undo_step_and_another_look_does_not(request_for, stack):
     asked = request_for(stack)
-    stricter = replace(asked, shifts=(("vesicle", 1.0),))
+    stricter = replace(asked, threshold_offsets=(("vesicle", 1.0),))
     assert stricter.follows(asked)
-    assert not replace(stricter, careful=True).follows(asked)
+    assert not replace(stricter, tta=True).follows(asked)
 
 
 def test_nothing_is_embedded_that_would_drive_out_the_slice_shown(fake_engine, request_for, stack):
@@ -115,7 +120,9 @@ def test_the_outcome_is_told_in_plain_words(fake_engine, request_for, stack, cla
     quarter = stack[1].size // 4
     assert "stay" not in result.describe({"reviewed": 1, UNNAMED: 1})
     assert result.describe({UNNAMED: quarter}).endswith("; 25.0 % stay other classes or yours.")
-    assert result.describe({"reviewed": quarter, "locked": 0, UNNAMED: 1}).endswith("; 25.0 % are reviewed and stay.")
+    assert result.describe({"reviewed": quarter, "locked": 0, UNNAMED: 1}).endswith(
+        "; 25.0 % are reviewed and stay."
+    )
     assert result.describe({"locked": quarter, UNNAMED: quarter}).endswith(
         "; 25.0 % are locked and stay; 25.0 % stay other classes or yours."
     )
@@ -126,5 +133,9 @@ def test_the_outcome_is_told_in_plain_words(fake_engine, request_for, stack, cla
 def test_embeddings_are_told_apart_by_what_changes_them(request_for, stack):
     one = request_for(stack)
     assert one.embedding == request_for(stack).embedding
-    for other in (request_for(stack, Plane(0, 2)), request_for(stack, voxel_size=(5, 5, 5)), request_for(stack, volume="w")):
+    for other in (
+        request_for(stack, Plane(0, 2)),
+        request_for(stack, voxel_size=(5, 5, 5)),
+        request_for(stack, volume="w"),
+    ):
         assert one.embedding != other.embedding

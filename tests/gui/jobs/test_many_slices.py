@@ -8,7 +8,9 @@ from napari_scsam.gui.layers.plane import Plane
 
 
 def test_each_slice_is_handed_over_as_it_comes(fake_engine, stack, classes):
-    steps = run_steps(fake_engine, SliceRequest("tiny", "v", stack, Plane(0, 0), None, classes), [1, 3])
+    steps = run_steps(
+        fake_engine, SliceRequest("tiny", "v", stack, Plane(0, 0), None, classes), [1, 3]
+    )
     seen = list(steps)
     done = [step for step in seen if isinstance(step, SliceDone)]
     assert [step.result.request.plane for step in done] == [Plane(0, 1), Plane(0, 3)]
@@ -19,7 +21,12 @@ def test_each_slice_is_handed_over_as_it_comes(fake_engine, stack, classes):
 
 @pytest.mark.parametrize(
     ("done", "seconds", "expected"),
-    [(0, 5.0, ""), (2, 4.0, ", 16 s left"), (2, 120.0, ", 8 min left"), (1, 3600.0, ", 9.0 h left")],
+    [
+        (0, 5.0, ""),
+        (2, 4.0, ", 16 s left"),
+        (2, 120.0, ", 8 min left"),
+        (1, 3600.0, ", 9.0 h left"),
+    ],
 )
 def test_time_left(done, seconds, expected):
     assert time_left(done, 10, seconds) == expected

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 from qtpy.QtWidgets import QWidget
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.worker import Report, Worker
+from napari_scsam.steps import Progress
 
 pytestmark = pytest.mark.gui
 
@@ -45,7 +46,9 @@ def desk(qtbot):
 
 
 def states(reports, kind="work"):
-    return [report.state for report, _ in reports if report.kind == kind and report.state != "progress"]
+    return [
+        report.state for report, _ in reports if report.kind == kind and report.state != "progress"
+    ]
 
 
 def test_work_runs_on_its_thread_and_reports_on_the_main_one(desk, wait):
@@ -81,7 +84,10 @@ def test_kinds_do_not_disturb_each_other(desk, wait):
     worker.submit("load", Work(2, "model"))
     worker.submit("segment", Work(2, "labels"))
     wait(lambda: states(reports, "load") and states(reports, "segment"))
-    assert [report.value for report, _ in reports if report.state == "returned"] == ["model", "labels"]
+    assert [report.value for report, _ in reports if report.state == "returned"] == [
+        "model",
+        "labels",
+    ]
 
 
 def test_cancel_closes_the_work_between_two_steps(desk, wait):
@@ -184,8 +190,8 @@ def test_small_work_goes_one_step_a_turn_in_order(desk, wait):
             log.append((name, i))
             yield
 
-    worker.trickle(steps("a"))
-    worker.trickle(steps("b"))
+    worker.run_in_event_loop(steps("a"))
+    worker.run_in_event_loop(steps("b"))
     assert log == []
     wait(lambda: len(log) == 6)
     assert log == [("a", 0), ("a", 1), ("a", 2), ("b", 0), ("b", 1), ("b", 2)]
@@ -225,12 +231,12 @@ def test_an_edit_that_was_begun_is_finished_when_the_worker_stops_and_other_work
             log.append((name, i))
             yield
 
-    worker.trickle(steps("edit"), whole=True)
-    worker.trickle(steps("edit that is not begun"), whole=True)
+    worker.run_in_event_loop(steps("edit"), atomic=True)
+    worker.run_in_event_loop(steps("edit that is not begun"), atomic=True)
     wait(lambda: log)
     worker.stop()
     assert log == [("edit", 0), ("edit", 1), ("edit", 2)]
-    worker.trickle(steps("count", 10_000))
+    worker.run_in_event_loop(steps("count", 10_000))
     wait(lambda: len(log) > 3)
     worker.stop()
     assert len(log) < 10_000
@@ -255,6 +261,6 @@ def test_the_first_step_of_small_work_goes_before_anything_is_drawn(desk, qtbot,
         yield
 
     picture.update()
-    worker.trickle(steps())
+    worker.run_in_event_loop(steps())
     wait(lambda: len(log) == 2)
     assert log == ["step", "drawn"]

@@ -6,14 +6,27 @@ from napari.layers import Image, Labels
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.layers import class_table as layers
-from napari_scsam.gui.layers.class_table import agree, classes_of, empty_volume, find_labels, new_labels, same_grid, show_classes
+from napari_scsam.gui.layers.class_table import (
+    agree,
+    classes_of,
+    empty_volume,
+    find_labels,
+    new_labels,
+    same_grid,
+    show_classes,
+)
 from napari_scsam.io.saved_array import SavedArray
 
 
 @pytest.fixture
 def image() -> Image:
     return Image(
-        np.zeros((4, 6, 8), np.uint8), name="cell", scale=(5, 7.68, 10.24), translate=(100, 20, 3), rotate=(0, 0, 30), units=("nm",) * 3
+        np.zeros((4, 6, 8), np.uint8),
+        name="cell",
+        scale=(5, 7.68, 10.24),
+        translate=(100, 20, 3),
+        rotate=(0, 0, 30),
+        units=("nm",) * 3,
     )
 
 

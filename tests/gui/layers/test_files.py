@@ -51,7 +51,13 @@ def test_reading_says_what_is_wrong(tmp_path):
 
 @pytest.fixture
 def labels(stack, classes) -> Labels:
-    image = Image(stack, name="cell", scale=(0.005, 0.00768, 0.01024), translate=(0.1, 0.02, 0.03), units=("um",) * 3)
+    image = Image(
+        stack,
+        name="cell",
+        scale=(0.005, 0.00768, 0.01024),
+        translate=(0.1, 0.02, 0.03),
+        units=("um",) * 3,
+    )
     layer = new_labels(image, classes)
     layer.data[1] = stack[1] % 4
     return layer
@@ -63,7 +69,10 @@ def test_labels_survive_the_way_out_and_in(tmp_path, labels, classes, name, stre
     data, state, kind = labels.as_layer_data_tuple()
     if stream:
         monkeypatch.setattr(napari_io, "IN_MEMORY", 10)
-    assert (kind, write_labels_layer(str(tmp_path / name), data, state)) == ("labels", [str(tmp_path / name)])
+    assert (kind, write_labels_layer(str(tmp_path / name), data, state)) == (
+        "labels",
+        [str(tmp_path / name)],
+    )
     monkeypatch.undo()
     (again,) = opened(tmp_path / name)
     assert isinstance(again, Labels)
@@ -84,7 +93,9 @@ def test_a_typed_voxel_size_is_saved(tmp_path, stack, classes):
 
 
 def test_labels_without_classes_and_flat_ones(tmp_path):
-    data, state, _ = Labels(np.eye(5, dtype=np.int32), scale=(8, 4), units=("nm", "nm")).as_layer_data_tuple()
+    data, state, _ = Labels(
+        np.eye(5, dtype=np.int32), scale=(8, 4), units=("nm", "nm")
+    ).as_layer_data_tuple()
     write_labels_layer(str(tmp_path / "out.tif"), data, state)
     assert read_class_table(tmp_path / "out.tif") is None
     assert open_volume(tmp_path / "out.tif").voxel_size == (8, 8, 4)
@@ -121,7 +132,11 @@ def test_big_labels_are_shown_lazily(tmp_path, classes, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("text.tif", b"hello", r"text\.tif cannot be opened: it is damaged, incomplete or not what its name says \(not a TIFF"),
+        (
+            "text.tif",
+            b"hello",
+            r"text\.tif cannot be opened: it is damaged, incomplete or not what its name says \(not a TIFF",
+        ),
         ("empty.tif", b"", r"empty\.tif is an empty file"),
         ("cut.tif", b"II*\0\x08\0\0\0\x05", r"cut\.tif cannot be opened: it is damaged"),
         ("bad.zarr/zarr.json", b"{", r"bad\.zarr cannot be opened: it is damaged"),

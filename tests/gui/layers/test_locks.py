@@ -23,4 +23,6 @@ def test_locked_pixels_are_protected():
     current = np.array([[0, 1], [2, 1]])
     assert not protect_locked(layer, Plane(), slice(None), current).any()
     lock(layer, 1, locked=True)
-    np.testing.assert_array_equal(protect_locked(layer, Plane(), slice(None), current), current == 1)
+    np.testing.assert_array_equal(
+        protect_locked(layer, Plane(), slice(None), current), current == 1
+    )

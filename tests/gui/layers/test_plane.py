@@ -59,7 +59,9 @@ def test_shown_plane_where_layers_differ_in_unit():
 
 
 def test_multiscale_means_level_0():
-    viewer, layer = model([np.zeros((6, 64, 64), np.uint8), np.zeros((6, 32, 32), np.uint8)], multiscale=True)
+    viewer, layer = model(
+        [np.zeros((6, 64, 64), np.uint8), np.zeros((6, 32, 32), np.uint8)], multiscale=True
+    )
     viewer.dims.set_current_step(0, 5)
     assert full_resolution(layer).shape == (6, 64, 64)
     assert shown_plane(viewer, layer) == Plane(0, 5)

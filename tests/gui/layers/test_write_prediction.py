@@ -26,7 +26,13 @@ def output(small_bands) -> OrganelleLabels:
     shape = (3, 8, 10)
     if small_bands == "numpy":
         return OrganelleLabels(Labels(np.zeros(shape, np.uint8)))
-    return OrganelleLabels(Labels(zarr.create_array(store=zarr.storage.MemoryStore(), shape=shape, chunks=(1, 4, 4), dtype="uint8")))
+    return OrganelleLabels(
+        Labels(
+            zarr.create_array(
+                store=zarr.storage.MemoryStore(), shape=shape, chunks=(1, 4, 4), dtype="uint8"
+            )
+        )
+    )
 
 
 def prediction(**classes) -> np.ndarray:
@@ -208,7 +214,9 @@ def test_bands_cover_every_row_once(monkeypatch):
 
 def test_what_is_to_be_kept_stays_even_when_edits_are_replaced(output):
     output.layer.data[1, 0] = ER
-    kept = write(output, MITO_TOP, [MITO], replace_edits=True, keep=lambda _, current: current == ER)
+    kept = write(
+        output, MITO_TOP, [MITO], replace_edits=True, keep=lambda _, current: current == ER
+    )
     assert kept == 30
     assert (shown(output)[0] == ER).all()
     assert (shown(output)[1:4] == MITO).all()

@@ -16,7 +16,12 @@ def panel(qtbot) -> CorrectPanel:
 
 
 def show(panel: CorrectPanel, **changes) -> None:
-    panel.show_choices(**({"whole": False, "reach": 2.0, "smallest": 50.0, "in_micrometres": False, "armed": None} | changes))
+    panel.show_choices(
+        **(
+            {"whole": False, "reach": 2.0, "smallest": 50.0, "in_micrometres": False, "armed": None}
+            | changes
+        )
+    )
 
 
 def test_units_follow_the_dimensions(panel):
@@ -38,7 +43,12 @@ def test_a_unit_with_fewer_decimals_changes_no_size(panel):
 
 def test_the_tool_in_hand_stands_out_and_showing_asks_for_nothing(panel):
     asked = []
-    for signal in (panel.tool_asked, panel.reach_changed, panel.smallest_changed, panel.unit_changed):
+    for signal in (
+        panel.tool_asked,
+        panel.reach_changed,
+        panel.smallest_changed,
+        panel.unit_changed,
+    ):
         signal.connect(asked.append)
     show(panel, armed="merge", reach=3.5)
     assert [name for name, button in panel.buttons.items() if button.isChecked()] == ["merge"]
@@ -52,7 +62,9 @@ def test_the_tool_in_hand_stands_out_and_showing_asks_for_nothing(panel):
 def test_locks_are_listed_and_named_in_short(panel):
     asked = []
     panel.lock_changed.connect(lambda *what: asked.append(what))
-    panel.show_locks([(1, "mitochondrion", True), (2, "ER", False), (3, "vesicle", True), (4, "PSD", True)])
+    panel.show_locks(
+        [(1, "mitochondrion", True), (2, "ER", False), (3, "vesicle", True), (4, "PSD", True)]
+    )
     assert panel.locks.text() == "Locked: mitochondrion, vesicle and 1 more"
     panel.locks.menu().actions()[1].trigger()
     assert asked == [(2, True)]

@@ -20,7 +20,9 @@ def panel(qtbot) -> ExportPanel:
 
 def test_without_a_project_nothing_can_be_pressed(panel):
     panel.show_ready(ready=False)
-    assert not any(part.isEnabled() for part in (panel.export, panel.into_image, panel.bring, panel.layouts))
+    assert not any(
+        part.isEnabled() for part in (panel.export, panel.into_image, panel.bring, panel.layouts)
+    )
     assert "project first" in panel.note.text()
     panel.show_ready(ready=True)
     assert panel.export.isEnabled()
@@ -28,7 +30,11 @@ def test_without_a_project_nothing_can_be_pressed(panel):
 
 def test_the_name_proposed_follows_the_form(panel, monkeypatch):
     proposed = []
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda _parent, _title, name, **_: proposed.append(name) or ("", ""))
+    monkeypatch.setattr(
+        QFileDialog,
+        "getSaveFileName",
+        lambda _parent, _title, name, **_: proposed.append(name) or ("", ""),
+    )
     panel.export.click()
     panel.layouts.show_choice("nnunet")
     panel.export.click()
@@ -36,8 +42,12 @@ def test_the_name_proposed_follows_the_form(panel, monkeypatch):
     assert panel.asked == []
 
 
-@pytest.mark.parametrize(("there", "may", "asked"), [(False, False, 1), (True, False, 0), (True, True, 1)])
-def test_what_is_there_is_replaced_only_when_the_user_says_so(panel, monkeypatch, tmp_path, there, may, asked):
+@pytest.mark.parametrize(
+    ("there", "may", "asked"), [(False, False, 1), (True, False, 0), (True, True, 1)]
+)
+def test_what_is_there_is_replaced_only_when_the_user_says_so(
+    panel, monkeypatch, tmp_path, there, may, asked
+):
     path = tmp_path if there else tmp_path / "new"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
     monkeypatch.setattr(panel, "may_replace", lambda _: may)

@@ -50,7 +50,11 @@ def test_the_tooltip_tells_classes_size_and_licence(info):
 def test_what_was_taught_can_be_saved(panel, info, monkeypatch, tmp_path, qtbot):
     proposed = []
     monkeypatch.setenv("NAPARI_SCSAM_CHECKPOINTS", str(tmp_path))
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda _parent, _title, path, _filter: proposed.append(path) or (path, ""))
+    monkeypatch.setattr(
+        QFileDialog,
+        "getSaveFileName",
+        lambda _parent, _title, path, _filter: proposed.append(path) or (path, ""),
+    )
     panel.show_chosen(info, "Runs on cpu")
     panel.show_taught(())
     assert panel.save.isHidden()
@@ -67,7 +71,11 @@ def test_what_was_taught_can_be_forgotten(panel, info, qtbot):
     panel.show_taught(known)
     assert not panel.forget.isHidden()
     panel.list.aboutToShow.emit()
-    assert [action.text() for action in panel.list.actions()] == ["mitochondrion", "membrane", "vesicle"]
+    assert [action.text() for action in panel.list.actions()] == [
+        "mitochondrion",
+        "membrane",
+        "vesicle",
+    ]
     with qtbot.waitSignal(panel.forget_asked) as asked:
         panel.list.actions()[1].trigger()
     assert asked.args == [known[1]]

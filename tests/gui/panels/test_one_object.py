@@ -25,7 +25,15 @@ def state(classes):
     """A state of `Prompting`, as far as the panel shows it."""
 
     def make(**changes) -> SimpleNamespace:
-        still = {"active": True, "tool": "point", "inside": True, "target": classes[0], "found": None, "reach": 50, "ends": ()}
+        still = {
+            "active": True,
+            "tool": "point",
+            "inside": True,
+            "target": classes[0],
+            "found": None,
+            "reach": 50,
+            "ends": (),
+        }
         still |= {"stayed": False}
         return SimpleNamespace(**(still | changes))
 
@@ -75,7 +83,13 @@ def test_where_an_object_stopped_is_a_way_to_go_there(panel, state):
 
 def test_what_is_picked_is_asked_for(panel, state, classes):
     asked = []
-    for signal in (panel.tool_chosen, panel.side_chosen, panel.target_chosen, panel.teach_asked, panel.reach_changed):
+    for signal in (
+        panel.tool_chosen,
+        panel.side_chosen,
+        panel.target_chosen,
+        panel.teach_asked,
+        panel.reach_changed,
+    ):
         signal.connect(asked.append)
     panel.show_state(state())
     assert asked == [], "what the program shows is nobody's wish"

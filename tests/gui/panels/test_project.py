@@ -44,7 +44,11 @@ def test_a_dialog_that_is_given_up_asks_for_nothing(panel, monkeypatch, answer, 
 
 def test_the_dialogs_do_not_offer_to_overwrite(panel, monkeypatch, tmp_path):
     offered = []
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, options=None, **__: offered.append(options) or ("", ""))
+    monkeypatch.setattr(
+        QFileDialog,
+        "getSaveFileName",
+        lambda *_, options=None, **__: offered.append(options) or ("", ""),
+    )
     panel.show_project(tmp_path / "cell.scsam.zarr", "All is saved.")
     panel.new.click()
     panel.copy.click()
@@ -64,7 +68,11 @@ def test_the_dialogs_do_not_offer_to_overwrite(panel, monkeypatch, tmp_path):
 )
 def test_a_new_project_is_named_after_its_image(panel, monkeypatch, image, proposed):
     names = []
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda _parent, _title, name, **_: names.append(name) or ("", ""))
+    monkeypatch.setattr(
+        QFileDialog,
+        "getSaveFileName",
+        lambda _parent, _title, name, **_: names.append(name) or ("", ""),
+    )
     panel.propose(image)
     panel.new.click()
     assert names == [f"{proposed}.scsam.zarr"]
@@ -72,7 +80,11 @@ def test_a_new_project_is_named_after_its_image(panel, monkeypatch, image, propo
 
 def test_the_image_that_is_chosen_gives_the_name(window, stack, monkeypatch):
     names = []
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda _parent, _title, name, **_: names.append(name) or ("", ""))
+    monkeypatch.setattr(
+        QFileDialog,
+        "getSaveFileName",
+        lambda _parent, _title, name, **_: names.append(name) or ("", ""),
+    )
     one = window(Image(stack, name="medulla"))
     one.widget.desk.project.new.click()
     one.finish()

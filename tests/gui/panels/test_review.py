@@ -50,7 +50,9 @@ def test_a_click_on_the_strip_goes_to_the_slice_under_it(qtbot):
     strip.resize(200, 14)
     strip.show_slices(50, 3, {3: 1.0})
     for x in (0, 101, 199):
-        QTest.mouseClick(strip, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(x, 5))
+        QTest.mouseClick(
+            strip, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(x, 5)
+        )
     assert picked == [0, 25, 49]
     picture = strip.grab().toImage()
     colours = [picture.pixelColor(x, 10).getRgb()[:3] for x in (14, 100)]
@@ -58,7 +60,9 @@ def test_a_click_on_the_strip_goes_to_the_slice_under_it(qtbot):
 
 
 def test_whole_rows_are_shown_in_any_size_of_letters(panel, classes, qtbot):
-    panel.show_progress(9, 2, {2: SliceReview(size=100, reviewed=0, found={1: 7}, kept={})}, classes, there=True)
+    panel.show_progress(
+        9, 2, {2: SliceReview(size=100, reviewed=0, found={1: 7}, kept={})}, classes, there=True
+    )
     panel.show()
 
     def needed() -> int:

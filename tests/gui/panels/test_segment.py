@@ -12,7 +12,7 @@ def panel(qtbot, classes) -> SegmentPanel:
     panel = SegmentPanel("Shift+S")
     qtbot.addWidget(panel)
     panel.show_classes(classes)
-    panel.show_choices(classes, replace=False, prefetch=True, careful=False)
+    panel.show_choices(classes, replace=False, prefetch=True, tta=False)
     panel.show()
     return panel
 
@@ -23,10 +23,10 @@ def test_all_classes_or_one(panel, classes):
     assert panel.classes.currentText() == "all classes"
     panel.classes.activated.emit(2)
     assert picked == [(classes[1],)]
-    panel.show_choices(classes[2:], replace=True, prefetch=False, careful=True)
+    panel.show_choices(classes[2:], replace=True, prefetch=False, tta=True)
     assert panel.classes.currentText() == "vesicle"
     assert panel.replace.isChecked()
-    assert panel.careful.isChecked()
+    assert panel.tta.isChecked()
     assert picked == [(classes[1],)]
 
 
@@ -40,7 +40,10 @@ def test_the_threshold_says_which_way_it_is_off_and_in_what(panel):
 def test_buttons_ask(panel, qtbot):
     with qtbot.waitSignal(panel.segment_asked):
         panel.segment.click()
-    for box, signal in ((panel.replace, panel.replace_changed), (panel.careful, panel.careful_changed)):
+    for box, signal in (
+        (panel.replace, panel.replace_changed),
+        (panel.tta, panel.tta_changed),
+    ):
         with qtbot.waitSignal(signal) as changed:
             box.click()
         assert changed.args == [True]

@@ -51,7 +51,24 @@ def test_a_typed_size_is_told_once_all_of_it_is_there(panel):
 
 
 @pytest.mark.parametrize(
-    "text", ["10,5", "1,000", "-3", "1e9", "ten nm", "0", "0.0", "nan", "inf", "1_0", "10 µm", "1e-30", "-4e", "5-", "."]
+    "text",
+    [
+        "10,5",
+        "1,000",
+        "-3",
+        "1e9",
+        "ten nm",
+        "0",
+        "0.0",
+        "nan",
+        "inf",
+        "1_0",
+        "10 µm",
+        "1e-30",
+        "-4e",
+        "5-",
+        ".",
+    ],
 )
 def test_what_is_no_size_gets_a_sentence_and_changes_nothing(panel, text):
     typed = []
@@ -63,7 +80,9 @@ def test_what_is_no_size_gets_a_sentence_and_changes_nothing(panel, text):
     assert panel.sizes[1].text() == text, "what was typed can be put right"
 
 
-@pytest.mark.parametrize(("text", "size"), [("12.5", 12.5), (" 8 ", 8), ("10 nm", 10), ("1e1", 10), (".5", 0.5)])
+@pytest.mark.parametrize(
+    ("text", "size"), [("12.5", 12.5), (" 8 ", 8), ("10 nm", 10), ("1e1", 10), (".5", 0.5)]
+)
 def test_a_size_is_read_as_it_is_written(panel, text, size):
     typed = []
     panel.size_typed.connect(typed.append)
@@ -112,10 +131,19 @@ def test_emptied_fields_go_back_to_what_the_layer_says(window, stack):
 
 def test_an_image_that_cannot_be_segmented_is_told_once_chosen(window, stack):
     grey = Image(stack, name="cell")
-    one = window(Image(np.zeros((8, 9, 3), np.uint8), rgb=True, name="photo"), Image(np.zeros((2, 2, 8, 9), np.uint8), name="film"), grey)
+    one = window(
+        Image(np.zeros((8, 9, 3), np.uint8), rgb=True, name="photo"),
+        Image(np.zeros((2, 2, 8, 9), np.uint8), name="film"),
+        grey,
+    )
     one.finish()
     panel = one.widget.volume
-    for number, wrong in enumerate(("'photo' is an RGB image; choose a grey-value layer", "'film' has 4 axes; choose a 2-D image")):
+    for number, wrong in enumerate(
+        (
+            "'photo' is an RGB image; choose a grey-value layer",
+            "'film' has 4 axes; choose a 2-D image",
+        )
+    ):
         panel.layers.activated.emit(number)
         assert panel.note.text().startswith(wrong)
     panel.layers.activated.emit(2)
@@ -140,6 +168,12 @@ def test_dropped_files_are_asked_for(panel, tmp_path):
     panel.file_asked.connect(asked.append)
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(tmp_path / "cell.tif"))])
-    event = QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    event = QDropEvent(
+        QPointF(5, 5),
+        Qt.DropAction.CopyAction,
+        mime,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
     panel.dropEvent(event)
     assert asked == [str(tmp_path / "cell.tif")]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from napari_scsam.config import Progress
 from napari_scsam.gui.panels.work_bar import DOWNLOAD, NETWORK, TOOLS, WorkBar
+from napari_scsam.steps import Progress
 
 pytestmark = pytest.mark.gui
 

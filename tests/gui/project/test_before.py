@@ -53,7 +53,9 @@ def make(one, path) -> Project:
     return one.keeper.project
 
 
-def test_what_was_segmented_before_the_project_is_told_from_what_was_painted(begin, stack, classes, tmp_path):
+def test_what_was_segmented_before_the_project_is_told_from_what_was_painted(
+    begin, stack, classes, tmp_path
+):
     one = begin(stack)
     one.session.choose_classes(classes[:1])
     one.session.segment()
@@ -72,7 +74,9 @@ def test_what_was_segmented_before_the_project_is_told_from_what_was_painted(beg
         "added": 9,
         "removed": 0,
     }
-    assert origin["checkpoints"] == [{"name": "tiny", "sha256": file_hash(tmp_path / "tiny.safetensors")}]
+    assert origin["checkpoints"] == [
+        {"name": "tiny", "sha256": file_hash(tmp_path / "tiny.safetensors")}
+    ]
     (segmented,) = [entry for entry in origin["history"] if entry["what"] == "segmented"]
     assert (segmented["axis"], segmented["slice"], segmented["classes"]) == (0, 1, [1])
     assert segmented["when"] <= origin["history"][0]["when"], "when it was done"
@@ -88,7 +92,9 @@ def test_after_reopening_the_model_may_change_it(begin, stack, classes, tmp_path
     two.session.image.data = 255 - np.asarray(two.session.image.data)
     two.session.segment()
     said = two.session._engine.predictor.image
-    assert np.array_equal(np.asarray(two.session.labels.data)[1] == 1, said <= np.quantile(said, 1 / 3)), "no pixel is taken for the user's"
+    assert np.array_equal(
+        np.asarray(two.session.labels.data)[1] == 1, said <= np.quantile(said, 1 / 3)
+    ), "no pixel is taken for the user's"
 
 
 def test_a_project_made_of_the_labels_of_another_knows_it(begin, stack, classes, tmp_path):
@@ -99,7 +105,11 @@ def test_a_project_made_of_the_labels_of_another_knows_it(begin, stack, classes,
     before = np.array(one.session.labels.data)
     project = make(one, tmp_path / "second.scsam.zarr")
     np.testing.assert_array_equal(project.predicted[...], before)
-    assert [entry["checkpoint"]["name"] for entry in project.record.history if entry["what"] == "segmented"] == ["tiny"]
+    assert [
+        entry["checkpoint"]["name"]
+        for entry in project.record.history
+        if entry["what"] == "segmented"
+    ] == ["tiny"]
 
 
 def test_labels_of_another_type_are_still_known(begin, stack, classes, tmp_path):

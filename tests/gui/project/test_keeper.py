@@ -91,7 +91,13 @@ def test_it_opens_as_it_was_left(begun, window, wait):
     one.session.image.contrast_limits = (11, 99)
     one.session.type_voxel_size((50.0, 9.0, 9.0))
     points = viewer.add_points([[400.0, 100.0, 120.0]], name="prompts", size=5)
-    viewer.add_labels(np.arange(layer.data.size).reshape(layer.data.shape) % 300, name="cells!", scale=SIZE, translate=ORIGIN, units="nm")
+    viewer.add_labels(
+        np.arange(layer.data.size).reshape(layer.data.shape) % 300,
+        name="cells!",
+        scale=SIZE,
+        translate=ORIGIN,
+        units="nm",
+    )
     viewer.layers.selection.active = layer
     viewer.dims.set_point(0, ORIGIN[0] + 2 * SIZE[0])
     viewer.camera.center, viewer.camera.zoom = (0, 333.0, 444.0), 0.77
@@ -114,13 +120,19 @@ def test_it_opens_as_it_was_left(begun, window, wait):
     np.testing.assert_allclose(two.viewer.camera.center, viewer.camera.center)
     assert two.viewer.camera.zoom == pytest.approx(0.77)
     assert two.viewer.layers.selection.active is again
-    kept, again_kept = ([layer.name for layer in v.layers if NOT_KEPT not in layer.metadata] for v in (viewer, two.viewer))
+    kept, again_kept = (
+        [layer.name for layer in v.layers if NOT_KEPT not in layer.metadata]
+        for v in (viewer, two.viewer)
+    )
     assert again_kept == kept, "the outlines of what is reviewed are made anew, on top"
 
 
 @pytest.mark.parametrize(
     ("show", "count"),
-    [(lambda session: session.part(Prompting).start(), 3), (lambda session: Correcting.of(session).use("cut"), 1)],
+    [
+        (lambda session: session.part(Prompting).start(), 3),
+        (lambda session: Correcting.of(session).use("cut"), 1),
+    ],
     ids=["prompts", "line to cut along"],
 )
 def test_what_the_plugin_shows_for_a_while_is_not_kept(begun, window, stack, wait, show, count):
@@ -158,7 +170,9 @@ def test_the_model_knows_its_own_pixels_after_reopening(begun, window, wait):
 
 def test_an_accepted_object_stays_the_users_after_reopening(window, tmp_path, predictor, wait):
     y, x = np.mgrid[:96, :128]
-    discs = np.repeat(np.where(np.hypot(y - 30, x % 60 - 30) < 12, 220, 20).astype(np.uint8)[None], 3, axis=0)
+    discs = np.repeat(
+        np.where(np.hypot(y - 30, x % 60 - 30) < 12, 220, 20).astype(np.uint8)[None], 3, axis=0
+    )
     one = window(Image(discs, scale=SIZE, translate=ORIGIN, units="nm"))
     one.engine.predictor = predictor
     one.finish()
@@ -178,23 +192,33 @@ def test_an_accepted_object_stays_the_users_after_reopening(window, tmp_path, pr
     two = opened(window(), tmp_path / "mine.scsam.zarr", wait)
     two.engine.predictor = predictor
     two.session.choose_classes(two.session.classes[:1])
-    two.session.shifts["mitochondrion"] = 9.0  # now the network finds nothing
+    two.session.threshold_offsets["mitochondrion"] = 9.0  # now the network finds nothing
     two.session.segment()
     two.finish()
     labels = np.asarray(two.keeper.labels.data)
-    np.testing.assert_array_equal(labels > 0, (discs > 100) & (x < 60) & (np.arange(3) == 1)[:, None, None])
+    np.testing.assert_array_equal(
+        labels > 0, (discs > 100) & (x < 60) & (np.arange(3) == 1)[:, None, None]
+    )
 
 
 def test_a_labels_layer_that_is_added_goes_into_the_project_before_the_next_look(begun, wait):
     one = begun()
     one.keeper._timer.stop()
-    layer = one.viewer.add_labels(np.zeros(one.keeper.labels.data.shape, np.uint16), name="cells", scale=SIZE, translate=ORIGIN, units="nm")
+    layer = one.viewer.add_labels(
+        np.zeros(one.keeper.labels.data.shape, np.uint16),
+        name="cells",
+        scale=SIZE,
+        translate=ORIGIN,
+        units="nm",
+    )
     one.finish()
     layer.data_setitem((np.array([2]), np.array([5]), np.array([7])), 300)
     wait(lambda: on_disk(one.path, "cells")[2, 5, 7] == 300)
 
 
-def test_labels_that_are_there_go_into_a_new_project_with_their_undo(window, stack, file, tmp_path, wait):
+def test_labels_that_are_there_go_into_a_new_project_with_their_undo(
+    window, stack, file, tmp_path, wait
+):
     (data, state, _) = read_layers(str(file))[0]
     one = window(Image(data, **state))
     one.finish()
@@ -223,7 +247,10 @@ def test_a_project_is_named_as_its_file_is(window, stack, tmp_path, wait):
     keeper.new(str(tmp_path / "my brain.scsam"))
     one.finish()
     wait(lambda: keeper.project is not None)
-    assert sentence(said[-1]) == "'my brain.scsam.zarr' is ready; what you paint is saved as you paint it."
+    assert (
+        sentence(said[-1])
+        == "'my brain.scsam.zarr' is ready; what you paint is saved as you paint it."
+    )
     assert (tmp_path / "my brain.scsam.zarr").is_dir()
 
 
@@ -308,7 +335,10 @@ def test_save_as_overwrites_nothing_and_goes_on_where_it_was(begun, tmp_path, wa
     wait(lambda: notification_manager.records)
     (told,) = notification_manager.records
     assert str(told.severity) == "warning"
-    assert "is there already, and nothing is overwritten" in told.message or "would lie inside the project" in told.message
+    assert (
+        "is there already, and nothing is overwritten" in told.message
+        or "would lie inside the project" in told.message
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     assert (tmp_path / "folder.scsam.zarr" / "notes.txt").read_text() == "mine"
     assert one.keeper.project.path == one.path

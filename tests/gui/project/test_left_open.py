@@ -29,7 +29,12 @@ def dock(fake_engine):
         session = Session(viewer, fake_engine, AtOnce)
         session.attach()
         keeper = session.part(ProjectKeeper)
-        return SimpleNamespace(session=session, keeper=keeper, model=session.part(ProjectModel), reviewing=session.part(Reviewing))
+        return SimpleNamespace(
+            session=session,
+            keeper=keeper,
+            model=session.part(ProjectModel),
+            reviewing=session.part(Reviewing),
+        )
 
     return begin
 
@@ -63,7 +68,7 @@ def one(dock, viewer, info, path):
 
 
 def test_the_project_is_open_as_before(one, dock, viewer, path):
-    one.session.shifts["granule"] = 0.7
+    one.session.threshold_offsets["granule"] = 0.7
     one.session.choose_classes((GRANULE.spec,))
     one.session.replace_edits_too(True)
     one.session.embed_neighbours_too(False)
@@ -79,7 +84,7 @@ def test_the_project_is_open_as_before(one, dock, viewer, path):
     assert two.session.checkpoint == one.session.checkpoint
     assert two.session.taught == (GRANULE,)
     assert two.session.chosen == (GRANULE.spec,)
-    assert two.session.shifts == {"granule": 0.7}
+    assert two.session.threshold_offsets == {"granule": 0.7}
     assert (two.session.replace_edits, two.session.prefetch) == (True, False)
     assert two.reviewing.slices[1].reviewed == two.reviewing.slices[1].size
     assert two.keeper.state in ("Saving …", "All is saved.")

@@ -23,7 +23,10 @@ DROPLET = TaughtClass(ClassSpec(4, "droplet"), (1.0, 0.0))
 @pytest.fixture
 def infos(info, tmp_path):
     """Two checkpoints with files of their own."""
-    made = [replace(info, name=name, path=tmp_path / f"{name}.safetensors") for name in ("tiny", "other")]
+    made = [
+        replace(info, name=name, path=tmp_path / f"{name}.safetensors")
+        for name in ("tiny", "other")
+    ]
     for one in made:
         one.path.write_text(one.name)
     return made
@@ -78,34 +81,36 @@ def test_a_taught_class_is_there_again(taught, begin, tmp_path, fake_engine, cla
 
 
 def test_the_class_chosen_and_its_threshold_are_there_again(taught, begin, tmp_path, classes):
-    taught.session.shifts["granule"] = 0.7
+    taught.session.threshold_offsets["granule"] = 0.7
     taught.session.choose_classes((GRANULE.spec,))
     two = reopen(taught, begin, tmp_path / "mine.scsam.zarr")
     assert two.session.chosen == (GRANULE.spec,)
-    assert two.session.shifts == {"granule": 0.7}
+    assert two.session.threshold_offsets == {"granule": 0.7}
     two.session.choose_classes(two.session.classes)
     three = reopen(two, begin, tmp_path / "mine.scsam.zarr")
     assert three.session.chosen == (*classes, GRANULE.spec)
-    assert three.session.shifts == {"granule": 0.7}
+    assert three.session.threshold_offsets == {"granule": 0.7}
 
 
 def test_switches_are_as_they_were(taught, begin, tmp_path):
     taught.session.replace_edits_too(True)
     taught.session.embed_neighbours_too(False)
-    taught.session.be_careful(True)
+    taught.session.set_tta(True)
     two = reopen(taught, begin, tmp_path / "mine.scsam.zarr")
     assert two.session.replace_edits
     assert not two.session.prefetch
-    assert two.session.careful
+    assert two.session.tta
     project = two.keeper.project
     project.update(chosen={"classes": None, "thresholds": {}})  # as older versions wrote it
     three = reopen(two, begin, tmp_path / "mine.scsam.zarr")
     assert not three.session.replace_edits
     assert three.session.prefetch
-    assert not three.session.careful
+    assert not three.session.tta
 
 
-def test_another_checkpoint_does_not_know_it_and_forgets_nothing(taught, begin, tmp_path, infos, classes):
+def test_another_checkpoint_does_not_know_it_and_forgets_nothing(
+    taught, begin, tmp_path, infos, classes
+):
     taught.session.choose_checkpoint(infos[1])
     assert taught.session.classes == classes
     teach(taught, DROPLET)

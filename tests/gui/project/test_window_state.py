@@ -27,13 +27,25 @@ def through_json(value):
 
 
 def test_an_image_looks_as_it_did():
-    image = Image(np.zeros((3, 4, 5)), name="cell", contrast_limits=(2, 9), gamma=0.5, colormap="magma", visible=False, **PLACE)
+    image = Image(
+        np.zeros((3, 4, 5)),
+        name="cell",
+        contrast_limits=(2, 9),
+        gamma=0.5,
+        colormap="magma",
+        visible=False,
+        **PLACE,
+    )
     described = through_json(describe_layer(image, "image"))
     again = Image(np.zeros((3, 4, 5)))
     restore_look(again, described)
     for name in ("name", "gamma", "visible"):
         assert getattr(again, name) == getattr(image, name)
-    assert (again.contrast_limits, again.colormap.name, again.units) == (image.contrast_limits, "magma", image.units)
+    assert (again.contrast_limits, again.colormap.name, again.units) == (
+        image.contrast_limits,
+        "magma",
+        image.units,
+    )
     np.testing.assert_allclose((again.scale, again.translate), (image.scale, image.translate))
 
 
@@ -60,14 +72,26 @@ def test_layers_of_others_are_not_described():
 @pytest.mark.parametrize(
     "layer",
     [
-        Points([[1, 2, 3], [2, 3, 4]], features={"side": ["in", "out"]}, size=4, face_color=["red", "blue"], **PLACE),
-        Shapes([[[1, 2, 3], [1, 5, 9]], [[2, 0, 0], [2, 0, 4], [2, 3, 4], [2, 3, 0]]], shape_type=["line", "rectangle"], **PLACE),
+        Points(
+            [[1, 2, 3], [2, 3, 4]],
+            features={"side": ["in", "out"]},
+            size=4,
+            face_color=["red", "blue"],
+            **PLACE,
+        ),
+        Shapes(
+            [[[1, 2, 3], [1, 5, 9]], [[2, 0, 0], [2, 0, 4], [2, 3, 4], [2, 3, 0]]],
+            shape_type=["line", "rectangle"],
+            **PLACE,
+        ),
         Points(ndim=3, name="none yet", **PLACE),
     ],
     ids=["points", "shapes", "empty"],
 )
 def test_drawings_come_back(layer):
-    again = restore_drawing({"kind": type(layer).__name__.lower(), "state": through_json(describe_drawing(layer))})
+    again = restore_drawing(
+        {"kind": type(layer).__name__.lower(), "state": through_json(describe_drawing(layer))}
+    )
     assert type(again) is type(layer)
     assert again.name == layer.name
     for one, other in zip(again.data, layer.data, strict=True):

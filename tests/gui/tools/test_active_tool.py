@@ -32,7 +32,11 @@ def one(window, stack, predictor, qtbot):
     one.labels = one.viewer.add_layer(Labels(data, name="objects", **PLACE))
     one.finish()
     one.engine.predictor = predictor
-    one.hand, one.tools, one.prompting = one.session.part(Hand), Correcting.of(one.session), one.session.part(Prompting)
+    one.hand, one.tools, one.prompting = (
+        one.session.part(Hand),
+        Correcting.of(one.session),
+        one.session.part(Prompting),
+    )
     one.buttons, one.canvas = one.widget.correct.buttons, one.viewer.window._qt_viewer.canvas.native
     one.words = one.widget.work.status.text
     one.viewer.reset_view()
@@ -43,7 +47,9 @@ def one(window, stack, predictor, qtbot):
 def at(one, row: int, column: int) -> QPoint:
     """Where a pixel of the image lies on the canvas."""
     canvas = one.viewer.window._qt_viewer.canvas
-    x, y = canvas.view.scene.node_transform(canvas._scene_canvas.scene).map([column * 8, row * 8, 0, 1])[:2]
+    x, y = canvas.view.scene.node_transform(canvas._scene_canvas.scene).map(
+        [column * 8, row * 8, 0, 1]
+    )[:2]
     return QPoint(round(x), round(y))
 
 
@@ -96,7 +102,9 @@ def test_a_tool_is_laid_down_and_nothing_of_it_stays(one, way):
     assert "Delete" not in one.words()
     click(one)
     shown = one.viewer.dims.current_step[0]
-    assert (one.labels.data[shown] == 7).sum() > 0.8 * (before[shown] == 7).sum(), "a dab of the brush at most"
+    assert (one.labels.data[shown] == 7).sum() > 0.8 * (before[shown] == 7).sum(), (
+        "a dab of the brush at most"
+    )
     assert not any(str(key) == "Escape" for key in one.labels.keymap)
 
 
@@ -119,7 +127,9 @@ def test_a_first_half_that_a_key_began_leaves_the_brush_alone_and_goes_with_esc(
         QTest.mouseMove(one.canvas, at(one, *OBJECT))
         QTest.qWait(50)
         press(one, key)
-        assert one.words() == ("" if key == Qt.Key.Key_Escape else "Object 7: now point at its other half.")
+        assert one.words() == (
+            "" if key == Qt.Key.Key_Escape else "Object 7: now point at its other half."
+        )
     assert one.labels.mode == "paint"
     press(one, Qt.Key.Key_1)
     assert one.words() == "", "the eraser is chosen"
@@ -174,7 +184,11 @@ def choose_in_the_list(one, layer) -> None:
     """Click on a layer in napari's list."""
     view = one.viewer.window._qt_viewer.layers
     row = len(one.viewer.layers) - 1 - one.viewer.layers.index(layer)
-    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(view.model().index(row, 0)).center())
+    QTest.mouseClick(
+        view.viewport(),
+        Qt.MouseButton.LeftButton,
+        pos=view.visualRect(view.model().index(row, 0)).center(),
+    )
 
 
 def test_another_layer_stays_chosen_when_what_was_drawn_goes(one):
@@ -207,7 +221,11 @@ def reviewed(one, tmp_path, wait):
 
 def test_a_second_press_of_rectangle_ends_it_and_so_does_esc(reviewed):
     before = [*reviewed.viewer.layers]
-    for leave in (reviewed.rectangle.click, lambda: press(reviewed, Qt.Key.Key_Escape), lambda: press(reviewed, Qt.Key.Key_O, SHIFT)):
+    for leave in (
+        reviewed.rectangle.click,
+        lambda: press(reviewed, Qt.Key.Key_Escape),
+        lambda: press(reviewed, Qt.Key.Key_O, SHIFT),
+    ):
         reviewed.rectangle.click()
         assert reviewed.words().startswith("Drag a rectangle")
         leave()

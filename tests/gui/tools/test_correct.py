@@ -42,7 +42,9 @@ def stored(labels: np.ndarray, kind: str):
         return labels
     if kind == "numpy":
         return labels.copy()
-    array = zarr.create_array(store=zarr.storage.MemoryStore(), shape=labels.shape, chunks=(4, 32, 32), dtype=labels.dtype)
+    array = zarr.create_array(
+        store=zarr.storage.MemoryStore(), shape=labels.shape, chunks=(4, 32, 32), dtype=labels.dtype
+    )
     array[...] = labels
     return array
 
@@ -55,7 +57,9 @@ def desk(qtbot, fake_engine, wait):
     def make(labels=None, *, classes=False, kind="numpy", order=None, where=WHERE, **options):
         viewer = ViewerModel()
         data = stored(balls() if labels is None else labels, kind)
-        layer = viewer.add_labels(data, **where, **(class_table(CLASSES) if classes else {}), **options)
+        layer = viewer.add_labels(
+            data, **where, **(class_table(CLASSES) if classes else {}), **options
+        )
         if order:
             viewer.dims.order = order
         session = Session(viewer, fake_engine)
@@ -83,7 +87,14 @@ def desk(qtbot, fake_engine, wait):
             return np.array(layer.data[...])
 
         return SimpleNamespace(
-            viewer=viewer, layer=layer, session=session, tools=correcting, point=point, use=use, said=said, unsaid=unsaid
+            viewer=viewer,
+            layer=layer,
+            session=session,
+            tools=correcting,
+            point=point,
+            use=use,
+            said=said,
+            unsaid=unsaid,
         )
 
     yield make
@@ -105,14 +116,23 @@ STEPS = (
 )
 
 
-@pytest.mark.parametrize(("kind", "axis"), [("numpy", 0), ("numpy", 1), ("numpy", 2), ("zarr", 0), ("zarr", 1)])
+@pytest.mark.parametrize(
+    ("kind", "axis"), [("numpy", 0), ("numpy", 1), ("numpy", 2), ("zarr", 0), ("zarr", 1)]
+)
 @pytest.mark.parametrize("classes", [False, True])
 @pytest.mark.parametrize("whole", [False, True])
-def test_each_tool_is_one_undo_step_and_all_come_back_voxel_by_voxel(desk, kind, classes, whole, axis):
+def test_each_tool_is_one_undo_step_and_all_come_back_voxel_by_voxel(
+    desk, kind, classes, whole, axis
+):
     labels = balls()
     labels[6, 29:32, 16:18] = 0
     labels[6, 50, 50:54] = 3
-    one = desk(np.moveaxis(labels, 0, axis), classes=classes, kind=kind, order=(axis, *(a for a in range(3) if a != axis)))
+    one = desk(
+        np.moveaxis(labels, 0, axis),
+        classes=classes,
+        kind=kind,
+        order=(axis, *(a for a in range(3) if a != axis)),
+    )
     one.viewer.dims.set_current_step(axis, 6)
     one.tools.whole = whole
     one.layer.selected_label = 3
@@ -120,7 +140,9 @@ def test_each_tool_is_one_undo_step_and_all_come_back_voxel_by_voxel(desk, kind,
     for name, voxels in STEPS:
         states.append(one.use(name, *(np.insert(v[1:], axis, v[0]) for v in voxels)))
         assert len(one.layer._undo_history) == len(states) - 1, (name, one.said[-1])
-        touched = np.flatnonzero((states[-1] != states[-2]).any(axis=tuple(a for a in range(3) if a != axis)))
+        touched = np.flatnonzero(
+            (states[-1] != states[-2]).any(axis=tuple(a for a in range(3) if a != axis))
+        )
         assert len(touched) if whole else touched.tolist() == [6], name
     for state in reversed(states[:-1]):
         one.layer.undo()
@@ -137,7 +159,11 @@ def test_a_zarr_array_is_edited_in_memory_and_gets_every_edit(desk):
     one.tools.whole = True
     edited = one.use("merge", A, B)
     assert isinstance(one.layer.data, SavedArray)
-    for act, expected in ((lambda: None, edited), (one.layer.undo, balls((1, 4, 2))), (one.layer.redo, edited)):
+    for act, expected in (
+        (lambda: None, edited),
+        (one.layer.undo, balls((1, 4, 2))),
+        (one.layer.redo, edited),
+    ):
         act()
         one.layer.data.flush()
         found = array[...]
@@ -283,7 +309,9 @@ def test_locked_labels_are_safe_from_tools_and_model(desk):
     from napari_scsam.gui.layers.plane import Plane
 
     (protect,) = one.session.protections.values()
-    np.testing.assert_array_equal(protect(one.layer, Plane(0, 6), slice(0, 60), before[6]), before[6] == 2)
+    np.testing.assert_array_equal(
+        protect(one.layer, Plane(0, 6), slice(0, 60), before[6]), before[6] == 2
+    )
     one.use("toggle_lock", C)
     assert (one.use("delete", C)[6] == 2).sum() == 3
 
@@ -323,7 +351,9 @@ def test_going_through_a_class_layer(desk):
     assert "first object" in one.said[-1]
 
 
-@pytest.mark.parametrize(("whole", "axis", "area"), [(False, 0, 8 * 8), (False, 1, 40 * 8), (True, 0, 40 * 8 * 8 / 1000)])
+@pytest.mark.parametrize(
+    ("whole", "axis", "area"), [(False, 0, 8 * 8), (False, 1, 40 * 8), (True, 0, 40 * 8 * 8 / 1000)]
+)
 def test_small_in_square_and_cubic_micrometres(desk, whole, axis, area):
     labels = np.zeros((6, 20, 20), np.uint8)
     labels[3, 3, 0:4] = 1
@@ -338,9 +368,16 @@ def test_small_in_square_and_cubic_micrometres(desk, whole, axis, area):
 
 @pytest.mark.parametrize(
     ("whole", "in_micrometres", "smallest", "words"),
-    [(False, True, 0.0039, "0.0039 µm²"), (True, True, 2e-6, "0.000002 µm³"), (False, False, 4, "4 pixels"), (True, False, 4, "4 voxels")],
+    [
+        (False, True, 0.0039, "0.0039 µm²"),
+        (True, True, 2e-6, "0.000002 µm³"),
+        (False, False, 4, "4 pixels"),
+        (True, False, 4, "4 voxels"),
+    ],
 )
-def test_that_nothing_is_so_small_is_said_in_the_unit_that_was_chosen(desk, whole, in_micrometres, smallest, words):
+def test_that_nothing_is_so_small_is_said_in_the_unit_that_was_chosen(
+    desk, whole, in_micrometres, smallest, words
+):
     one = desk(np.full((4, 20, 20), 3, np.uint8))
     one.tools.whole = whole
     one.tools.choose(in_micrometres=in_micrometres, smallest=smallest)
@@ -353,7 +390,11 @@ def test_where_there_is_no_object_none_was_the_last(desk, classes):
     one = desk(np.zeros((4, 20, 20), np.uint8), classes=classes)
     for name in ("next", "previous"):
         one.use(name)
-        assert one.said[-1] == ("There is no object of this class yet." if classes else "There is no object in this layer yet.")
+        assert one.said[-1] == (
+            "There is no object of this class yet."
+            if classes
+            else "There is no object in this layer yet."
+        )
 
 
 def test_the_smallest_size_stays_the_same_when_its_unit_changes(desk):

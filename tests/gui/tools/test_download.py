@@ -11,12 +11,12 @@ from napari.utils.notifications import notification_manager
 from official_sam import serving
 
 from napari_scsam.checkpoints import registry
-from napari_scsam.config import Progress
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools import download as module
 from napari_scsam.gui.tools.download import Getting, shown
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.widget import ScSAMWidget
+from napari_scsam.steps import Progress
 
 pytestmark = pytest.mark.gui
 
@@ -57,7 +57,14 @@ def one(make_napari_viewer, monkeypatch, wait, server, stack, tmp_path):
         panel.model.get.list.actions()[0].trigger()
 
     return SimpleNamespace(
-        viewer=viewer, widget=panel, session=session, getting=getting, finish=finish, get=get, said=said, mine=tmp_path / "mine"
+        viewer=viewer,
+        widget=panel,
+        session=session,
+        getting=getting,
+        finish=finish,
+        get=get,
+        said=said,
+        mine=tmp_path / "mine",
     )
 
 
@@ -104,18 +111,31 @@ def _points_carries_and_accepts(one) -> None:
     assert np.isfinite(found.answer.window).all()
     prompting.carry()
     one.finish()
-    labels = [layer for layer in one.viewer.layers if isinstance(layer, Labels) and layer.name.endswith("organelles")]
+    labels = [
+        layer
+        for layer in one.viewer.layers
+        if isinstance(layer, Labels) and layer.name.endswith("organelles")
+    ]
     assert labels
     assert np.asarray(labels[0].data).any(), one.said
     prompting.use("box")
-    prompting.layers.strokes.add_rectangles(np.array([[1, 15, 25], [1, 15, 55], [1, 45, 55], [1, 45, 25]]))
+    prompting.layers.strokes.add_rectangles(
+        np.array([[1, 15, 25], [1, 15, 55], [1, 45, 55], [1, 45, 25]])
+    )
     one.finish()
     assert prompting.found.request.marks.box is not None
 
 
 def _finds_no_classes(one) -> None:
     segment, prompt = one.widget.segment, one.widget.prompt
-    for part in (segment.segment, segment.classes, segment.shift, segment.scope, prompt.teach, prompt.name):
+    for part in (
+        segment.segment,
+        segment.classes,
+        segment.shift,
+        segment.scope,
+        prompt.teach,
+        prompt.name,
+    ):
         assert not part.isEnabled()
     assert segment.note.isVisible()
     assert "answers clicks and boxes only" in prompt.teach.toolTip()
@@ -146,16 +166,24 @@ def test_a_download_that_is_cancelled_goes_on_later(one, server, wait):
     assert one.session.checkpoint.name == "tiny_sam"
 
 
-def test_a_connection_that_breaks_for_good_is_told_and_goes_on_when_asked_again(one, server, monkeypatch):
+def test_a_connection_that_breaks_for_good_is_told_and_goes_on_when_asked_again(
+    one, server, monkeypatch
+):
     whole, entry = server.content, server.entry()
     server.cut_after = 3 << 20
     real = server.answer
-    monkeypatch.setattr(server, "answer", lambda request: real(request) if len(server.ranges) < 2 else request.send_error(503))
+    monkeypatch.setattr(
+        server,
+        "answer",
+        lambda request: real(request) if len(server.ranges) < 2 else request.send_error(503),
+    )
     one.get()
     one.finish()
     assert one.session.checkpoint is None
     assert len(notification_manager.records) == 1
-    assert one.said[-1].startswith("could not download tiny_sam.pt: the server answered 503; try again")
+    assert one.said[-1].startswith(
+        "could not download tiny_sam.pt: the server answered 503; try again"
+    )
     part = (one.mine / "tiny_sam.pt.part").stat().st_size
     assert 0 < part < len(whole)
     monkeypatch.setattr(server, "answer", real)
@@ -214,6 +242,8 @@ def test_a_window_closed_in_the_middle_leaves_what_came(one, server, wait):
 
 def test_time_left_and_sizes_beyond_two_gigabytes():
     step = Progress(1_500_000_000, 2_500_000_000, "downloading")
-    assert shown("vit_h", step, 1_000_000_000, 50.0) == Progress(1_500_000_000 // 1024, 2_500_000_000 // 1024, "vit_h, 2 min left")
+    assert shown("vit_h", step, 1_000_000_000, 50.0) == Progress(
+        1_500_000_000 // 1024, 2_500_000_000 // 1024, "vit_h, 2 min left"
+    )
     assert shown("vit_h", step, 1_000_000_000, 0.5).what == "vit_h", "nobody knows yet"
     assert shown("vit_t", Progress(30_000_000, 0), 0, 5.0) == Progress(0, 0, "vit_t, 30 MB so far")

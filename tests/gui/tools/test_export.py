@@ -69,16 +69,31 @@ def test_the_command_can_be_copied_as_it_is(begun, tmp_path):
     begun.widget.desk.export.export_asked.emit(str(tmp_path / "ts plain"), "tiff", False)
     begun.finish()
     command = begun.widget.work.status.text().splitlines()[-1]
-    assert shlex.split(command) == ["scsam", "train", str(tmp_path / "ts plain"), "-o", "mine.safetensors"]
+    assert shlex.split(command) == [
+        "scsam",
+        "train",
+        str(tmp_path / "ts plain"),
+        "-o",
+        "mine.safetensors",
+    ]
 
 
-@pytest.mark.parametrize(("name", "hinted"), [("nn_other", True), ("Dataset12_x", True), ("Dataset012_x", False)])
+@pytest.mark.parametrize(
+    ("name", "hinted"), [("nn_other", True), ("Dataset12_x", True), ("Dataset012_x", False)]
+)
 def test_nnunet_s_name_for_a_folder_is_hinted_at(begun, tmp_path, name, hinted):
     begun.session.part(Reviewing).mark_slice()
     begun.widget.desk.export.export_asked.emit(str(tmp_path / name), "nnunet", False)
     begun.finish()
-    hint = f", which finds data sets named DatasetNNN_Name alone; call the folder Dataset001_{name} or so" if hinted else ""
-    assert begun.widget.work.status.text() == f"'{name}' is written. It is for nnU-Net to train on{hint}."
+    hint = (
+        f", which finds data sets named DatasetNNN_Name alone; call the folder Dataset001_{name} or so"
+        if hinted
+        else ""
+    )
+    assert (
+        begun.widget.work.status.text()
+        == f"'{name}' is written. It is for nnU-Net to train on{hint}."
+    )
 
 
 def test_training_starts_from_the_checkpoint_in_use(checkpoint):
@@ -91,7 +106,9 @@ def test_training_starts_from_the_checkpoint_in_use(checkpoint):
 
 
 def test_it_says_that_the_checkpoint_numbers_classes_otherwise(begun, checkpoint, tmp_path):
-    begun.session.checkpoint = replace(checkpoint_info(checkpoint), classes=(ClassSpec(1, "granule"),))
+    begun.session.checkpoint = replace(
+        checkpoint_info(checkpoint), classes=(ClassSpec(1, "granule"),)
+    )
     begun.layer.data_setitem((np.zeros(9, int), np.arange(9), np.arange(9)), 3)
     begun.session.part(Reviewing).mark_slice()
     said = []
@@ -99,7 +116,10 @@ def test_it_says_that_the_checkpoint_numbers_classes_otherwise(begun, checkpoint
     begun.widget.desk.export.export_asked.emit(str(tmp_path / "set"), "ome-zarr", False)
     begun.finish()
     assert read_recipe(tmp_path / "set").renumber
-    assert "numbers classes otherwise, so what is trained will know those of this project alone" in said[-1]
+    assert (
+        "numbers classes otherwise, so what is trained will know those of this project alone"
+        in said[-1]
+    )
     assert said[-1].endswith(" -o mine.safetensors")
 
 
@@ -130,7 +150,13 @@ def test_labels_go_into_the_image_and_are_asked_about(begun, tmp_path, wait):
 def test_labels_of_others_come_in_with_a_class_map_as_one_undo_step(begun, tmp_path, wait, suffix):
     theirs = np.zeros(begun.layer.data.shape, np.uint16)
     theirs[1, 5:20, 5:30], theirs[2, 40:50, 10:90] = 700, 3
-    write_labels(tmp_path / f"theirs.{suffix}", theirs, SIZE, [ClassSpec(700, "Vesicle"), ClassSpec(3, "odd")], origin=ORIGIN)
+    write_labels(
+        tmp_path / f"theirs.{suffix}",
+        theirs,
+        SIZE,
+        [ClassSpec(700, "Vesicle"), ClassSpec(3, "odd")],
+        origin=ORIGIN,
+    )
     begun.layer.data_setitem((np.array([1]), np.array([0]), np.array([0])), 2)
     before = np.asarray(begun.layer.data)
     begun.exporting.bring(str(tmp_path / f"theirs.{suffix}"))
@@ -161,7 +187,9 @@ def test_labels_come_in_from_the_selected_layer(begun, wait):
 def test_labels_come_into_a_layer_that_was_removed_unless_the_image_is_gone_too(begun, wait):
     begun.viewer.layers.remove(begun.layer)
     values = np.full(begun.layer.data.shape, 2, np.uint8)
-    begun.viewer.layers.selection.active = begun.viewer.add_layer(Labels(values, metadata={NOT_KEPT: True}))
+    begun.viewer.layers.selection.active = begun.viewer.add_layer(
+        Labels(values, metadata={NOT_KEPT: True})
+    )
     begun.exporting.bring("")
     wait(lambda: begun.answers)
     begun.exporting.import_as({2: 2})
@@ -169,13 +197,21 @@ def test_labels_come_into_a_layer_that_was_removed_unless_the_image_is_gone_too(
     assert (np.asarray(begun.keeper.labels.data) == 2).all()
     begun.viewer.layers.clear()
     begun.exporting.bring("")
-    assert notification_manager.records[-1].message == "The image of this project is not in the window; open it again to import labels."
+    assert (
+        notification_manager.records[-1].message
+        == "The image of this project is not in the window; open it again to import labels."
+    )
 
 
 def test_labels_of_another_image_are_refused(begun, tmp_path, wait):
     write_labels(tmp_path / "small.tif", np.ones((2, 5, 5), np.uint8), None, ())
     begun.exporting.bring(str(tmp_path / "small.tif"))
-    wait(lambda: notification_manager.records and "have shape" in notification_manager.records[-1].message)
+    wait(
+        lambda: (
+            notification_manager.records
+            and "have shape" in notification_manager.records[-1].message
+        )
+    )
 
 
 def test_the_dialog_gives_what_was_chosen(qtbot):
@@ -189,7 +225,9 @@ def test_the_dialog_gives_what_was_chosen(qtbot):
 
 
 def test_training_takes_the_sam_of_a_network_without_classes(begun, tmp_path):
-    begun.session.checkpoint = replace(begun.session.checkpoint, config={"sam": "vit_b", "prompts_only": True})
+    begun.session.checkpoint = replace(
+        begun.session.checkpoint, config={"sam": "vit_b", "prompts_only": True}
+    )
     begun.layer.data_setitem((np.zeros(9, int), np.arange(9), np.arange(9)), 3)
     begun.session.part(Reviewing).mark_slice()
     begun.widget.desk.export.export_asked.emit(str(tmp_path / "set"), "ome-zarr", False)

@@ -51,7 +51,9 @@ def start(fake_engine, predictor, info):
         session.choose_image(viewer.add_layer(image))
         if image.ndim == 3:
             viewer.dims.set_current_step(0, MIDDLE)
-        one = SimpleNamespace(viewer=viewer, session=session, prompting=session.part(Prompting), said=[])
+        one = SimpleNamespace(
+            viewer=viewer, session=session, prompting=session.part(Prompting), said=[]
+        )
         session.status.connect(one.said.append)
         one.prompting.start()
         return one
@@ -90,7 +92,11 @@ def test_closing_the_dock_takes_the_layers_for_prompts_away(one):
 
 
 def labels_of(one) -> Labels:
-    (found,) = [layer for layer in one.viewer.layers if isinstance(layer, Labels) and layer.name.endswith("organelles")]
+    (found,) = [
+        layer
+        for layer in one.viewer.layers
+        if isinstance(layer, Labels) and layer.name.endswith("organelles")
+    ]
     return found
 
 
@@ -165,7 +171,9 @@ def test_it_goes_into_the_class_chosen_and_leaves_what_is_protected(one, classes
     point(one, MIDDLE, 30, 40)
     one.prompting.accept()
     labels = labels_of(one).data[MIDDLE]
-    np.testing.assert_array_equal(labels == 3, (DISCS[MIDDLE] > 100) & (np.arange(96)[:, None] >= 30))
+    np.testing.assert_array_equal(
+        labels == 3, (DISCS[MIDDLE] > 100) & (np.arange(96)[:, None] >= 30)
+    )
     above = ONE[MIDDLE, :30].sum()
     assert f"pixels changed, {above} are dear to me and stay;" in one.said[-1]
 
@@ -225,7 +233,9 @@ def test_a_box_and_a_scribble(one):
     one.prompting.use("box")
     strokes = one.prompting.layers.strokes
     assert one.viewer.layers.selection.active is strokes
-    strokes.add_rectangles(np.array([[MIDDLE, 15, 25], [MIDDLE, 15, 55], [MIDDLE, 45, 55], [MIDDLE, 45, 25]]))
+    strokes.add_rectangles(
+        np.array([[MIDDLE, 15, 25], [MIDDLE, 15, 55], [MIDDLE, 45, 55], [MIDDLE, 45, 25]])
+    )
     assert one.prompting.found.request.marks.box == (25.5, 15.5, 55.5, 45.5)
     assert one.prompting.found.patch.mask.sum() == ONE[MIDDLE].sum()
     one.prompting.drop()
@@ -276,7 +286,7 @@ def test_an_object_is_carried_until_it_ends_as_one_undo_step(one):
 
 
 def test_carrying_stops_after_so_many_slices_and_can_be_cancelled(one):
-    one.prompting.carry_at_most(1)
+    one.prompting.limit_propagation(1)
     point(one, MIDDLE, 30, 40)
     one.session._worker.held.add("carry")
     one.prompting.carry()
@@ -297,7 +307,7 @@ def test_carrying_stops_after_so_many_slices_and_can_be_cancelled(one):
     ],
 )
 def test_it_is_said_plainly_why_nothing_stopped_an_object(one, reach, sentence):
-    one.prompting.carry_at_most(reach)
+    one.prompting.limit_propagation(reach)
     point(one, MIDDLE, 60, 95)
     one.prompting.carry()
     assert sentence in one.said[-1]
@@ -305,10 +315,12 @@ def test_it_is_said_plainly_why_nothing_stopped_an_object(one, reach, sentence):
 
 def test_each_side_has_its_own_end(one):
     one.viewer.dims.set_current_step(0, 8)
-    one.prompting.carry_at_most(4)
+    one.prompting.limit_propagation(4)
     point(one, 8, 60, 95)
     one.prompting.carry()
-    assert "on slices 4–10; reached the last slice, went as far as asked (± 4 slices)." in one.said[-1]
+    assert (
+        "on slices 4–10; reached the last slice, went as far as asked (± 4 slices)." in one.said[-1]
+    )
 
 
 def test_an_object_on_its_way_is_not_said_to_wait_for_enter(one):
@@ -345,7 +357,7 @@ def test_segmenting_again_leaves_the_accepted_object_alone(one, classes):
     assert (labels.data[MIDDLE] == 1).sum() == (DISCS[MIDDLE] > 100).sum()
     point(one, MIDDLE, 30, 40)
     one.prompting.accept()
-    one.session.shifts["mitochondrion"] = 9.0
+    one.session.threshold_offsets["mitochondrion"] = 9.0
     one.session.segment()
     np.testing.assert_array_equal(labels.data[MIDDLE] == 1, ONE[MIDDLE])
 
@@ -356,17 +368,27 @@ def test_a_class_is_taught_from_scribbles(one, classes):
     assert "nothing marks 'granule'" in one.said[-1]
     one.prompting.layers.strokes.add_paths(np.array([[MIDDLE, 60, 85], [MIDDLE, 60, 105]]))
     one.prompting.teach(" granule ")
-    assert [spec.name for spec in one.session.classes] == ["mitochondrion", "membrane", "vesicle", "granule"]
+    assert [spec.name for spec in one.session.classes] == [
+        "mitochondrion",
+        "membrane",
+        "vesicle",
+        "granule",
+    ]
     assert one.session.chosen == one.session.classes[-1:]
     assert one.prompting.target.name == "granule"
     one.session.segment()
-    assert (labels_of(one).data[MIDDLE] == one.session.classes[-1].id).sum() == (DISCS[MIDDLE] > 100).sum()
+    assert (labels_of(one).data[MIDDLE] == one.session.classes[-1].id).sum() == (
+        DISCS[MIDDLE] > 100
+    ).sum()
 
 
 def test_what_the_checkpoint_was_trained_on_is_not_taught_over(one, classes):
     one.prompting.layers.points.add((MIDDLE, 60, 95))
     one.prompting.teach("Mitochondrion")
-    assert one.said[-1] == "the checkpoint knows 'Mitochondrion' already and would lose it; take another name for what you teach"
+    assert (
+        one.said[-1]
+        == "the checkpoint knows 'Mitochondrion' already and would lose it; take another name for what you teach"
+    )
     assert "teach" not in one.session._worker.kinds
     assert one.session.classes == classes
 
@@ -376,7 +398,9 @@ def test_what_a_checkpoint_was_saved_with_is_taught_anew(one, info, monkeypatch)
     classes = predictor.classes
     found = partial(predictor.model.add_class, prototype=torch.ones(256), over=["mitochondrion"])
     monkeypatch.setattr(predictor, "teach", lambda spec, *_: found(spec))
-    saved = replace(info, classes=classes, training={"taught": {"classes": [classes[2].name], "from": "tiny"}})
+    saved = replace(
+        info, classes=classes, training={"taught": {"classes": [classes[2].name], "from": "tiny"}}
+    )
     one.session.choose_checkpoint(saved)
     teach(one, classes[2].name.upper())
     (taught,) = one.session.taught
@@ -401,7 +425,9 @@ def test_a_taught_class_is_forgotten_and_its_labels_stay(one, classes):
     layer.data[MIDDLE] = granule.spec.id
     one.session.forget(granule)
     assert one.session.classes == one.session.chosen == classes
-    assert [spec.name for spec in one.session.engine.predictor.classes] == [spec.name for spec in one.session.engine.predictor._own[0]]
+    assert [spec.name for spec in one.session.engine.predictor.classes] == [
+        spec.name for spec in one.session.engine.predictor._own[0]
+    ]
     assert one.said[-1] == "Granule is forgotten; pixels that are in it stay in it."
     assert (layer.data[MIDDLE] == granule.spec.id).all()
     assert granule.spec in classes_of(layer)
@@ -417,7 +443,9 @@ def test_teaching_without_outside_is_advised_against(one):
     notification_manager.records.clear()
     teach(one, "granule")
     assert "what looks alike Outside, and teach it again" in ONE_SIDED
-    assert [record.message for record in notification_manager.records] == [ONE_SIDED], "it outlasts what is found"
+    assert [record.message for record in notification_manager.records] == [ONE_SIDED], (
+        "it outlasts what is found"
+    )
     one.prompting.other_side()
     one.prompting.layers.points.add((MIDDLE, 5, 5))
     one.prompting.other_side()
@@ -430,17 +458,25 @@ def test_what_was_taught_is_shown_at_once_on_its_slice(one, classes):
     granule = one.session.classes[-1]
     assert (labels_of(one).data[MIDDLE] == granule.id).sum() == (DISCS[MIDDLE] > 100).sum()
     assert not labels_of(one).data[:MIDDLE].any()
-    assert one.session.viewer.layers.selection.active is one.prompting.layers.points, "the tool stays in hand"
+    assert one.session.viewer.layers.selection.active is one.prompting.layers.points, (
+        "the tool stays in hand"
+    )
 
 
 def test_what_gives_way_to_a_taught_class_is_told(one, monkeypatch):
     predictor = one.session.engine.predictor
-    found = partial(predictor.model.add_class, prototype=torch.ones(256), over=["mitochondrion", "membrane"])
+    found = partial(
+        predictor.model.add_class, prototype=torch.ones(256), over=["mitochondrion", "membrane"]
+    )
     monkeypatch.setattr(predictor, "teach", lambda spec, *_: found(spec))
     notification_manager.records.clear()
     teach(one, "granule")
-    (said,) = [record.message for record in notification_manager.records if record.message != ONE_SIDED]
-    assert said == "granule goes before mitochondrion and membrane, found under its strokes till now."
+    (said,) = [
+        record.message for record in notification_manager.records if record.message != ONE_SIDED
+    ]
+    assert (
+        said == "granule goes before mitochondrion and membrane, found under its strokes till now."
+    )
 
 
 def test_a_taught_class_takes_what_is_written_of_those_it_goes_before(one, classes, monkeypatch):
@@ -448,7 +484,9 @@ def test_a_taught_class_takes_what_is_written_of_those_it_goes_before(one, class
     one.session.segment()
     labels, disc = labels_of(one), DISCS[MIDDLE] > 100
     assert (labels.data[MIDDLE] == 1).sum() == disc.sum()
-    labels.data[MIDDLE, 90:] = 1  # far from the discs: what is not found to be of the new class stays
+    labels.data[MIDDLE, 90:] = (
+        1  # far from the discs: what is not found to be of the new class stays
+    )
     predictor = one.session.engine.predictor
     found = partial(predictor.model.add_class, prototype=torch.ones(256), over=["mitochondrion"])
     monkeypatch.setattr(predictor, "teach", lambda spec, *_: found(spec))
@@ -480,12 +518,14 @@ def test_a_taught_class_takes_nothing_from_another(one, classes):
     found = labels.data[MIDDLE] == 1
     assert found.any()
     one.prompting.layers.points.add((MIDDLE, 60, 95))
-    one.session.shifts["granule"] = -9.0  # everywhere
+    one.session.threshold_offsets["granule"] = -9.0  # everywhere
     one.prompting.teach("granule")
     one.session.segment()
     assert np.array_equal(labels.data[MIDDLE] == 1, found)
     assert (labels.data[MIDDLE][~found] == one.session.classes[-1].id).all()
-    assert one.said[-1].endswith(f"; {found.mean():.1%} stay other classes or yours.".replace("%", " %")), "and the panel says so"
+    assert one.said[-1].endswith(
+        f"; {found.mean():.1%} stay other classes or yours.".replace("%", " %")
+    ), "and the panel says so"
 
 
 def test_stopping_leaves_the_viewer_as_it_was(one):
@@ -530,17 +570,24 @@ def test_all_marks_come_back_as_they_were(one):
     point(one, MIDDLE, 40, 40)
     one.prompting.mark_inside(True)
     point(one, MIDDLE + 1, 31, 41)
-    one.prompting.layers.strokes.add_rectangles(np.array([[MIDDLE, 20, 30], [MIDDLE, 20, 50], [MIDDLE, 41, 50], [MIDDLE, 41, 30]]))
+    one.prompting.layers.strokes.add_rectangles(
+        np.array([[MIDDLE, 20, 30], [MIDDLE, 20, 50], [MIDDLE, 41, 50], [MIDDLE, 41, 30]])
+    )
     one.prompting.mark_inside(False)
     one.prompting.layers.strokes.add_paths(np.array([[MIDDLE, 60, 85], [MIDDLE, 60, 105]]))
-    before, colours = one.prompting.layers.read(Plane(0, MIDDLE)), one.prompting.layers.points.face_color.copy()
+    before, colours = (
+        one.prompting.layers.read(Plane(0, MIDDLE)),
+        one.prompting.layers.points.face_color.copy(),
+    )
     for _ in range(2):
         one.prompting.stop()
         one.prompting.start()
     layers = one.prompting.layers
     assert layers.read(Plane(0, MIDDLE)) == before
     np.testing.assert_array_equal(layers.points.face_color, colours)
-    np.testing.assert_array_equal(layers.drawn_marks().without(Plane(0, MIDDLE)).points, [[MIDDLE + 1, 31, 41]])
+    np.testing.assert_array_equal(
+        layers.drawn_marks().without(Plane(0, MIDDLE)).points, [[MIDDLE + 1, 31, 41]]
+    )
     point(one, MIDDLE, 50, 50)
     assert not layers.read(Plane(0, MIDDLE)).inside[2], "the panel says Outside"
 
@@ -590,7 +637,9 @@ def on_canvas(one, *where) -> QPoint:
     """Where a pixel of the image lies on the canvas."""
     canvas = one.viewer.window._qt_viewer.canvas
     world = one.session.image.data_to_world(where)
-    x, y = canvas.view.scene.node_transform(canvas._scene_canvas.scene).map([world[2], world[1], 0, 1])[:2]
+    x, y = canvas.view.scene.node_transform(canvas._scene_canvas.scene).map(
+        [world[2], world[1], 0, 1]
+    )[:2]
     return QPoint(round(x), round(y))
 
 
@@ -606,8 +655,13 @@ def drag(canvas, start: QPoint, end: QPoint) -> None:
 def test_mouse_keys_and_panel_in_a_real_window(real, wait):
     canvas, panel = real.viewer.window._qt_viewer.canvas.native, real.widget.prompt
     points = real.prompting.layers.points
-    for where, modifier in (((30, 40), Qt.KeyboardModifier.NoModifier), ((60, 95), Qt.KeyboardModifier.ControlModifier)):
-        QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, modifier, on_canvas(real, MIDDLE, *where))
+    for where, modifier in (
+        ((30, 40), Qt.KeyboardModifier.NoModifier),
+        ((60, 95), Qt.KeyboardModifier.ControlModifier),
+    ):
+        QTest.mouseClick(
+            canvas, Qt.MouseButton.LeftButton, modifier, on_canvas(real, MIDDLE, *where)
+        )
         real.finish()
     assert list(points.features["side"]) == ["inside", "outside"]
     assert not np.array_equal(points.face_color[0], points.face_color[1])
@@ -623,7 +677,11 @@ def test_mouse_keys_and_panel_in_a_real_window(real, wait):
     assert not panel.accept.isEnabled()
     QTest.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert not labels_of(real).data.any()
-    QTest.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClick(
+        canvas,
+        Qt.Key.Key_Z,
+        Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier,
+    )
     np.testing.assert_array_equal(labels_of(real).data[MIDDLE] == 1, ONE[MIDDLE])
     real.prompting.mark_inside(True)
     panel.tools["scribble"].click()

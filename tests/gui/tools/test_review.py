@@ -40,7 +40,10 @@ def test_a_key_marks_the_slice_and_takes_it_back(begun):
     QTest.keyClick(canvas, Qt.Key.Key_R, Qt.KeyboardModifier.ShiftModifier)
     assert not np.asarray(begun.keeper.project.reviewed).any()
     begun.keeper.keep()
-    assert [entry["what"] for entry in begun.keeper.project.record.history[-2:]] == ["reviewed", "took review back"]
+    assert [entry["what"] for entry in begun.keeper.project.record.history[-2:]] == [
+        "reviewed",
+        "took review back",
+    ]
 
 
 def test_the_model_leaves_reviewed_pixels_alone(begun):
@@ -67,15 +70,22 @@ def test_the_sentence_names_the_review_and_the_lock_that_kept_pixels(begun):
     begun.keeper.project.reviewed[2, :48] = 1
     lock(begun.keeper.labels, 2, locked=True)
     rows, columns = (index.ravel() for index in np.mgrid[:72, :128])
-    begun.keeper.labels.data_setitem((np.full(rows.size, 2), rows, columns), np.where(rows < 48, 1, 2))
+    begun.keeper.labels.data_setitem(
+        (np.full(rows.size, 2), rows, columns), np.where(rows < 48, 1, 2)
+    )
     begun.session.choose_classes(begun.session.classes[2:])
     found = begun.session.image.data[2] >= np.quantile(begun.session.image.data[2], 2 / 3)
     for replace in (False, True):
         begun.session.replace_edits_too(replace)
         begun.session.segment()
         begun.finish()
-        reviewed, locked = (f"{found[rows].sum() / found.size:.1%}".replace("%", " %") for rows in (slice(48), slice(48, 72)))
-        assert said[-1].endswith(f"; {locked} are locked and stay; {reviewed} are reviewed and stay."), said[-1]
+        reviewed, locked = (
+            f"{found[rows].sum() / found.size:.1%}".replace("%", " %")
+            for rows in (slice(48), slice(48, 72))
+        )
+        assert said[-1].endswith(
+            f"; {locked} are locked and stay; {reviewed} are reviewed and stay."
+        ), said[-1]
 
 
 def test_a_selected_rectangle_is_marked_on_the_slice_shown(begun):
@@ -105,7 +115,9 @@ def test_without_a_selected_rectangle_one_is_drawn_and_marked(begun):
     assert drawn not in begun.viewer.layers
     assert begun.viewer.layers.selection.active is active
     begun.reviewing.mark_rectangle()
-    begun.viewer.layers["rectangle to mark"].add_rectangles(np.array([[2, 990, 20], [2, 990, 30], [2, 999, 30], [2, 999, 20]]))
+    begun.viewer.layers["rectangle to mark"].add_rectangles(
+        np.array([[2, 990, 20], [2, 990, 30], [2, 999, 30], [2, 999, 20]])
+    )
     begun.finish()
     assert "outside the image" in notification_manager.records[-1].message
 
@@ -147,7 +159,9 @@ def test_progress_is_shown_by_class_and_slice(begun, wait):
 
 def test_a_click_on_the_strip_goes_to_the_slice(begun, wait):
     strip = begun.widget.desk.review.strip
-    QTest.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(round(strip.width() * 0.6), 5))  # the third of four
+    QTest.mouseClick(
+        strip, Qt.MouseButton.LeftButton, pos=QPoint(round(strip.width() * 0.6), 5)
+    )  # the third of four
     wait(lambda: begun.reviewing.position == 2)
     QTest.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(1, 5))
     wait(lambda: begun.reviewing.position == 0)
@@ -158,12 +172,16 @@ def test_no_timer_outlives_the_widget(begun):
     begun.viewer.dims.set_current_step(0, 1)
     assert timer.isActive()
     begun.widget.setParent(None)
-    assert not timer.isActive(), "Qt warns when it is freed by another thread, or at the end of the process"
+    assert not timer.isActive(), (
+        "Qt warns when it is freed by another thread, or at the end of the process"
+    )
     begun.viewer.dims.set_current_step(0, 0)
     assert not timer.isActive()
 
 
-def test_without_the_image_of_the_project_the_panel_says_why_and_goes_on_when_it_is_there_again(begun, stack, wait, tmp_path):
+def test_without_the_image_of_the_project_the_panel_says_why_and_goes_on_when_it_is_there_again(
+    begun, stack, wait, tmp_path
+):
     panel, image = begun.widget.desk.review, begun.session.image
     begun.reviewing.mark_slice()
     assert panel.mark.isEnabled()
@@ -171,21 +189,30 @@ def test_without_the_image_of_the_project_the_panel_says_why_and_goes_on_when_it
     begun.session.choose_image(second)
     begun.finish()
     assert not panel.mark.isEnabled()
-    assert panel.note.text().startswith(f"'second' is not the image of this project; choose '{image.name}'")
+    assert panel.note.text().startswith(
+        f"'second' is not the image of this project; choose '{image.name}'"
+    )
     begun.viewer.layers.remove(second)
     begun.session.choose_image(image)
     assert panel.mark.isEnabled()
     begun.viewer.layers.remove(image)
     begun.finish()
-    assert not any(part.isEnabled() for part in (panel.mark, panel.rectangle, panel.strip, panel.table))
-    assert panel.note.text() == "The image of this project is not in the window; open it again to review it."
+    assert not any(
+        part.isEnabled() for part in (panel.mark, panel.rectangle, panel.strip, panel.table)
+    )
+    assert (
+        panel.note.text()
+        == "The image of this project is not in the window; open it again to review it."
+    )
     notification_manager.records.clear()
     begun.reviewing.mark_slice()
     assert notification_manager.records[-1].message == panel.note.text(), "the key says the same"
     assert begun.widget.desk.export.export.isEnabled()
     begun.widget.desk.export.export_asked.emit(str(tmp_path / "set"), "ome-zarr", False)
     begun.finish()
-    assert (tmp_path / "set" / "provenance.json").is_file(), "what is reviewed lies on the disk, and so does the image"
+    assert (tmp_path / "set" / "provenance.json").is_file(), (
+        "what is reviewed lies on the disk, and so does the image"
+    )
     begun.viewer.add_image(stack, scale=SIZE, translate=ORIGIN, units="nm")
     begun.finish()
     assert panel.mark.isEnabled()

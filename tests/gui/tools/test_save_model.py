@@ -27,7 +27,7 @@ def test_what_was_taught_is_in_the_file_and_in_use(session, tmp_path):
     granule = TaughtClass(ClassSpec(7, "granule", "#123456"), tuple(i / 256 for i in range(256)))
     own, said = session.classes, []
     session.status.connect(said.append)
-    session.recall([granule])
+    session.restore_taught([granule])
     session.part(SavingModel).save(str(tmp_path / "mine"))
     info = checkpoint_info(tmp_path / "mine.safetensors")
     assert info.classes == (*own, granule.spec)
@@ -43,6 +43,12 @@ def test_what_was_taught_is_in_the_file_and_in_use(session, tmp_path):
 
 def test_what_it_was_saved_with_before_is_not_forgotten(session, tmp_path):
     for number, name in enumerate(("granule", "droplet")):
-        session.recall([TaughtClass(ClassSpec(7 + number, name), tuple((i + number) / 256 for i in range(256)))])
+        session.restore_taught(
+            [
+                TaughtClass(
+                    ClassSpec(7 + number, name), tuple((i + number) / 256 for i in range(256))
+                )
+            ]
+        )
         session.part(SavingModel).save(str(tmp_path / name))
     assert checkpoint_info(tmp_path / "droplet.safetensors").taught == ("granule", "droplet")

@@ -25,7 +25,13 @@ def one(fake_engine, info, stack):
     session.choose_image(viewer.add_image(stack, scale=(5, 2, 3), translate=(10, 20, 30)))
     said: list[str] = []
     session.status.connect(said.append)
-    return SimpleNamespace(viewer=viewer, session=session, segmenting=session.part(Segmenting), said=said, engine=fake_engine)
+    return SimpleNamespace(
+        viewer=viewer,
+        session=session,
+        segmenting=session.part(Segmenting),
+        said=said,
+        engine=fake_engine,
+    )
 
 
 def labels_of(one) -> np.ndarray:
@@ -130,9 +136,9 @@ def test_a_threshold_is_kept_for_each_class_and_the_slice_follows(one, classes):
     one.session.segment()
     one.session.choose_classes(classes[:1])
     asked = len(one.engine.predictor.asked)
-    one.segmenting.be_stricter(1.5)
+    one.segmenting.set_threshold_offset(1.5)
     assert len(one.engine.predictor.asked) == asked + 1
-    assert one.engine.predictor.shifts == {"mitochondrion": 1.5}
+    assert one.engine.predictor.threshold_offsets == {"mitochondrion": 1.5}
     one.session.choose_classes(classes[1:2])
     assert one.segmenting.shift == 0
     one.session.choose_classes(classes[:1])
@@ -145,10 +151,10 @@ def test_a_slice_still_follows_after_much_work_on_another(one, classes):
         one.viewer.dims.set_current_step(0, z)
         one.session.segment()
     for by in range(1, REMEMBERED_SLICES + 2):
-        one.segmenting.be_stricter(by / 10)
+        one.segmenting.set_threshold_offset(by / 10)
     one.viewer.dims.set_current_step(0, 1)
-    one.segmenting.be_stricter(-1.0)
-    assert one.engine.predictor.shifts == {"mitochondrion": -1.0}
+    one.segmenting.set_threshold_offset(-1.0)
+    assert one.engine.predictor.threshold_offsets == {"mitochondrion": -1.0}
     one.session.choose_classes(classes[2:])
     assert set(np.unique(labels_of(one)[1])) == {0, 1, 3}
 

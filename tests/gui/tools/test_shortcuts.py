@@ -25,7 +25,9 @@ def test_no_key_takes_anything_away_from_napari(action):
 def test_the_key_segments_in_the_window_it_is_pressed_in(window, stack, wait):
     one = window(Image(stack))
     one.finish()
-    QTest.keyClick(one.viewer.window._qt_viewer.canvas.native, Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClick(
+        one.viewer.window._qt_viewer.canvas.native, Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier
+    )
     wait(lambda: len(one.viewer.layers) == 2)
     one.finish()
 
@@ -70,9 +72,17 @@ def test_keys_work_wherever_the_hand_was_last(window, stack, wait):
     classes.setFocus()
     classes.showPopup()
     classes.hidePopup()
-    assert panel.window().focusWidget() not in (classes, classes.line), "the next letter is no search"
+    assert panel.window().focusWidget() not in (classes, classes.line), (
+        "the next letter is no search"
+    )
     numbers = (panel.segment.first, panel.correct.reach)
-    for place in (panel.segment.segment, panel.segment.scope, panel.segment.shift, panel.correct.unit, *numbers):
+    for place in (
+        panel.segment.segment,
+        panel.segment.scope,
+        panel.segment.shift,
+        panel.correct.unit,
+        *numbers,
+    ):
         said.clear()
         press_in(place)
         assert any("Segmenting 3 classes" in sentence for sentence in said), place

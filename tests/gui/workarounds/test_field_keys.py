@@ -29,7 +29,9 @@ def one(window, stack, monkeypatch):
     one.finish()
     one.used = []
     monkeypatch.setattr(Correcting, "use", lambda _, name: one.used.append(name))
-    one.viewer.window._qt_viewer.canvas._scene_canvas.events.key_press.connect(lambda event: one.used.append(event.key.name))
+    one.viewer.window._qt_viewer.canvas._scene_canvas.events.key_press.connect(
+        lambda event: one.used.append(event.key.name)
+    )
     return one
 
 
@@ -45,11 +47,15 @@ def test_what_is_typed_in_a_field_stays_there(one, name):
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_no_shortcut_of_the_window_gets_a_letter(one, name):
-    event = QKeyEvent(QEvent.Type.ShortcutOverride, Qt.Key.Key_G, Qt.KeyboardModifier.NoModifier, "g")
+    event = QKeyEvent(
+        QEvent.Type.ShortcutOverride, Qt.Key.Key_G, Qt.KeyboardModifier.NoModifier, "g"
+    )
     event.ignore()
     QApplication.sendEvent(FIELDS[name](one.widget), event)
     assert event.isAccepted()
-    function = QKeyEvent(QEvent.Type.ShortcutOverride, Qt.Key.Key_F11, Qt.KeyboardModifier.NoModifier)
+    function = QKeyEvent(
+        QEvent.Type.ShortcutOverride, Qt.Key.Key_F11, Qt.KeyboardModifier.NoModifier
+    )
     function.ignore()
     QApplication.sendEvent(FIELDS[name](one.widget), function)
     assert not function.isAccepted(), "what nobody types is the window's"
@@ -95,12 +101,18 @@ def test_a_shifted_letter_is_a_shortcut_over_a_number_and_text_in_a_field(one):
 
 def test_the_wheel_takes_no_field_for_typing(one):
     for field in FIELDS.values():
-        assert not field(one.widget).focusPolicy() & Qt.FocusPolicy.WheelFocus & ~Qt.FocusPolicy.StrongFocus
+        assert (
+            not field(one.widget).focusPolicy()
+            & Qt.FocusPolicy.WheelFocus
+            & ~Qt.FocusPolicy.StrongFocus
+        )
 
 
 def test_a_class_is_found_by_typing_with_the_list_closed(one, classes, wait):
     dropdown = one.widget.segment.classes
-    QApplication.sendEvent(dropdown, QFocusEvent(QEvent.Type.FocusIn))  # no window is active where tests run
+    QApplication.sendEvent(
+        dropdown, QFocusEvent(QEvent.Type.FocusIn)
+    )  # no window is active where tests run
     wait(dropdown.line.hasSelectedText)
     QTest.keyClicks(dropdown, "ves")
     QTest.keyClick(dropdown, Qt.Key.Key_Return)

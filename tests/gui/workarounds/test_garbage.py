@@ -33,10 +33,14 @@ def add_and_remove(viewer: ViewerModel) -> None:
     viewer.layers.remove(viewer.add_layer(Labels(np.zeros((2, 4), np.uint8))))
 
 
-def test_what_is_there_when_the_network_is_loaded_is_set_aside_until_the_session_ends(viewer, session):
+def test_what_is_there_when_the_network_is_loaded_is_set_aside_until_the_session_ends(
+    viewer, session
+):
     assert gc.get_freeze_count() > 0
     add_and_remove(viewer)
-    assert gc.get_freeze_count() > 0, "a layer that came later is no reason to look at everything again"
+    assert gc.get_freeze_count() > 0, (
+        "a layer that came later is no reason to look at everything again"
+    )
     session.attach()
     session.detach()
     assert gc.get_freeze_count() > 0
@@ -46,7 +50,9 @@ def test_what_is_there_when_the_network_is_loaded_is_set_aside_until_the_session
     session.attach()
 
 
-def test_a_layer_that_was_there_can_be_freed_and_the_rest_is_set_aside_with_the_next_that_leaves(viewer, session):
+def test_a_layer_that_was_there_can_be_freed_and_the_rest_is_set_aside_with_the_next_that_leaves(
+    viewer, session
+):
     viewer.layers.remove("old")
     assert gc.get_freeze_count() == 0
     add_and_remove(viewer)

@@ -27,7 +27,9 @@ viewer.close()
 
 
 def run(script: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=240, check=False)  # noqa: S603  # a script of ours
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=240, check=False
+    )  # a script of ours
 
 
 @pytest.mark.gui

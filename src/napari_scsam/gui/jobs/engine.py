@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.config import ClassSpec, Progress, TaughtClass, VoxelSize
+from napari_scsam.config import ClassSpec, TaughtClass, VoxelSize
 from napari_scsam.gui.layers.class_table import warm_up
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.workarounds.torch_guard import collection_paused, import_torch_stack
 from napari_scsam.io.contrast import Contrast, measure_contrast
+from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,13 +57,13 @@ class SliceRequest:
     """nm along the axes of `data`; None when unknown."""
     classes: tuple[ClassSpec, ...]
     """The classes to write."""
-    shifts: tuple[tuple[str, float], ...] = ()
+    threshold_offsets: tuple[tuple[str, float], ...] = ()
     """What is added to the thresholds of classes, by name."""
     contrast: Contrast | None = None
     """The grey values that become black and white; None: as measured on the whole volume."""
     region: Region | None = None
     """The part of the plane to look at; None: all of it."""
-    careful: bool = False
+    tta: bool = False
     """Whether several views of the plane are averaged."""
 
     @property
@@ -72,9 +73,13 @@ class SliceRequest:
         return whole if self.region is None else (*whole, self.region)
 
     def follows(self, other: SliceRequest | None) -> bool:
-        """Tell whether it asks what another did, with other thresholds."""
-        asked = (self.key, self.classes, self.careful)
-        return other is not None and asked == (other.key, other.classes, other.careful) and self.shifts != other.shifts
+        """Return whether it asks what another did, with other thresholds."""
+        asked = (self.key, self.classes, self.tta)
+        return (
+            other is not None
+            and asked == (other.key, other.classes, other.tta)
+            and self.threshold_offsets != other.threshold_offsets
+        )
 
     def read(self) -> NDArray[Any]:
         """Read the pixels to look at, (rows, columns)."""
@@ -86,7 +91,7 @@ class SliceRequest:
     @property
     def embedding(self) -> Hashable:
         """Name of what the encoders make of the plane."""
-        return (self.checkpoint, self.key, self.voxel_size, self.contrast, self.careful)
+        return (self.checkpoint, self.key, self.voxel_size, self.contrast, self.tta)
 
     def describe(self) -> str:
         """Name the work for the user, e.g. ``"mitochondrion on slice 12"``."""
@@ -105,14 +110,17 @@ class Segmentation:
     seconds: float
 
     def on_plane(self) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-        """Give the labels of the whole plane, and which of its pixels were not looked at."""
-        plane, region = self.request.plane, self.request.region
+        """Return the labels of the whole plane, and which of its pixels were not looked at."""
+        plane = self.request.plane
+        region = self.request.region
         if region is None:
             return self.labels, None
         shape = [size for axis, size in enumerate(self.request.data.shape) if axis != plane.axis]
-        labels, outside = np.zeros(shape, self.labels.dtype), np.ones(shape, bool)
+        labels = np.zeros(shape, self.labels.dtype)
+        outside = np.ones(shape, bool)
         part = slice(region[0], region[2]), slice(region[1], region[3])
-        labels[part], outside[part] = self.labels, False
+        labels[part] = self.labels
+        outside[part] = False
         return labels, outside
 
     def describe(self, refused: Mapping[str, int] | None = None) -> str:
@@ -128,7 +136,17 @@ class Segmentation:
         share = f"{found:.1%} of the pixels".replace("%", " %") if found else "nothing found"
         what = f"{self.request.describe()}: {share}, {self.seconds:.1f} s on {self.device}"
         return (
-            "; ".join([what, *(self._stays(*part) for part in (refused or {}).items() if part[1] / self.labels.size >= LEAST_SHARE)]) + "."
+            "; ".join(
+                [
+                    what,
+                    *(
+                        self._stays(*part)
+                        for part in (refused or {}).items()
+                        if part[1] / self.labels.size >= LEAST_SHARE
+                    ),
+                ]
+            )
+            + "."
         )
 
     def _stays(self, word: str, count: int) -> str:
@@ -146,10 +164,12 @@ class Engine:
         self._seen: tuple[Hashable, Slice] | None = None
         """What was looked at last, so that the next click there does not read it again."""
 
-    def load_steps(self, checkpoint: str, taught: Sequence[TaughtClass] = ()) -> Generator[Progress, None, ModelInfo]:
+    def load_steps(
+        self, checkpoint: str, taught: Sequence[TaughtClass] = ()
+    ) -> Generator[Progress, None, ModelInfo]:
         """Load a checkpoint unless it is the one at hand; beside its own classes it then knows those taught before."""
         predictor = yield from self._ready(checkpoint)
-        predictor.recall(taught)
+        predictor.restore_taught(taught)
         return ModelInfo(checkpoint, str(predictor.device))
 
     def segment_steps(self, request: SliceRequest) -> Generator[Progress, None, Segmentation]:
@@ -157,12 +177,14 @@ class Engine:
         yield from self._ready(request.checkpoint)
         start = time.perf_counter()
         predictor = yield from self.look_steps(request)
-        predictor.careful = request.careful
-        labels = yield from predictor.segment_steps([spec.name for spec in request.classes], dict(request.shifts))
+        predictor.tta = request.tta
+        labels = yield from predictor.segment_steps(
+            [spec.name for spec in request.classes], dict(request.threshold_offsets)
+        )
         return Segmentation(request, labels, str(predictor.device), time.perf_counter() - start)
 
     def look_steps(self, request: SliceRequest) -> Generator[Progress, None, Predictor]:
-        """Give the predictor, looking at the plane; loads the checkpoint and measures the contrast first where need be."""
+        """Return the predictor, looking at the plane; loads the checkpoint and measures the contrast first where need be."""
         predictor = yield from self._ready(request.checkpoint)
         if request.contrast is None and request.volume not in self._contrasts:
             yield Progress(0, 1, "measuring the contrast of the volume")
@@ -170,17 +192,19 @@ class Engine:
         if self._seen is None or self._seen[0] != request.embedding:
             yield Progress(0, 1, f"reading {request.plane.describe()}")
             self._seen = (request.embedding, self.prepare(predictor, request))
-        predictor.look_at(self._seen[1])
+        predictor.set_slice(self._seen[1])
         return predictor
 
     def prefetch_steps(self, request: SliceRequest) -> Generator[Progress, None, None]:
         """Embed the planes beside one that was segmented, as many as memory holds together with it."""
         predictor = yield from self._ready(request.checkpoint)
-        predictor.careful = request.careful
+        predictor.tta = request.tta
         for number, plane in enumerate(request.plane.neighbours(request.data.shape)):
             beside = replace(request, plane=plane)
             seen = predictor.seen(self.prepare(predictor, beside))
-            if not predictor.embeddings.has_room((number + 2) * sum(len(predictor.tiles(view)) for view in seen)):
+            if not predictor.embeddings.has_room(
+                (number + 2) * sum(len(predictor.tiles(view)) for view in seen)
+            ):
                 return
             for view in seen:
                 yield from predictor.embed_steps(view)
@@ -199,12 +223,17 @@ class Engine:
         info = checkpoint_info(checkpoint)
         taught = [spec.name for spec in predictor.classes if spec not in info.classes]
         summary = "; ".join([info.summary, *([f"taught {', '.join(taught)}"] if taught else [])])
-        training = {**info.training, "taught": {"classes": [*info.taught, *taught], "from": info.name}}
-        save_checkpoint(path, predictor.model, summary=summary, licence=info.licence, training=training)
+        training = {
+            **info.training,
+            "taught": {"classes": [*info.taught, *taught], "from": info.name},
+        }
+        save_checkpoint(
+            path, predictor.model, summary=summary, licence=info.licence, training=training
+        )
         return checkpoint_info(path)
 
     def make_steps(self, name: str, file: Path) -> Generator[Progress, None, CheckpointInfo]:
-        """Make a checkpoint of published weights."""
+        """Create a checkpoint of published weights."""
         yield Progress(0, 1, f"making the network of {name}")
         start_torch()
         from napari_scsam.checkpoints.published import make_checkpoint
@@ -213,7 +242,8 @@ class Engine:
 
     def prepare(self, predictor: Predictor, request: SliceRequest) -> Slice:
         """Read a plane of a volume whose contrast is known, for the predictor."""
-        size, contrast = request.plane.voxel_size(request.voxel_size), request.contrast or self._contrasts[request.volume]
+        size = request.plane.voxel_size(request.voxel_size)
+        contrast = request.contrast or self._contrasts[request.volume]
         return predictor.prepare(request.read(), size, contrast=contrast, key=request.key)
 
     def _ready(self, checkpoint: str) -> Generator[Progress, None, Predictor]:

@@ -6,9 +6,9 @@ import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
-from napari_scsam.config import Progress
 from napari_scsam.gui.jobs.engine import Engine, Segmentation, SliceRequest
 from napari_scsam.gui.layers.plane import Plane
+from napari_scsam.steps import Progress
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class RunDone:
     seconds: float
 
 
-def run_steps(engine: Engine, request: SliceRequest, positions: Sequence[int]) -> Generator[Progress, None, RunDone]:
+def run_steps(
+    engine: Engine, request: SliceRequest, positions: Sequence[int]
+) -> Generator[Progress, None, RunDone]:
     """Segment slices one after the other, with a word on the time that is left; closing it stops.
 
     Parameters

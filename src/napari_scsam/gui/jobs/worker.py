@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
 
-from napari_scsam.config import Progress
+from napari_scsam.steps import Progress
 
 Steps = Generator[Progress, None, Any]
 """Long work of the core: yields `Progress`, returns a result, and is cancelled by closing it."""
@@ -69,9 +69,11 @@ class Worker(QObject):
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="scsam")
         self._open: list[_Request] = []
         self._small: deque[Generator[None, None, None]] = deque()
-        self._whole: set[Generator[None, None, None]] = set()
+        self._atomic: set[Generator[None, None, None]] = set()
         self._stopped = False
-        self._timer = QTimer()  # owned by Python: a child of this object could be gone before `stop` runs at exit
+        self._timer = (
+            QTimer()
+        )  # owned by Python: a child of this object could be gone before `stop` runs at exit
         self._timer.timeout.connect(self._advance)
         self._posted.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self._turned.connect(self._advance, Qt.ConnectionType.QueuedConnection)
@@ -107,32 +109,42 @@ class Worker(QObject):
                 request.cancel()
 
     def busy(self, kind: str | None = None) -> bool:
-        """Tell whether work of a kind, or any that somebody waits for, waits or runs and is still wanted."""
-        asked = (not request.idle if kind is None else request.kind == kind for request in self._open if not request.cancelled)
+        """Return whether work of a kind, or any that somebody waits for, waits or runs and is still wanted."""
+        asked = (
+            not request.idle if kind is None else request.kind == kind
+            for request in self._open
+            if not request.cancelled
+        )
         return any(asked)
 
-    def trickle(self, steps: Generator[None, None, None], *, whole: bool = False) -> None:
+    def run_in_event_loop(
+        self, steps: Generator[None, None, None], *, atomic: bool = False
+    ) -> None:
         """Run small work on the main thread, one step per turn of the event loop.
 
         Parameters
         ----------
         steps
             The work.
-        whole
+        atomic
             Half of it is worse than none: once begun it is finished, even when this worker stops in the middle.
         """
         self._small.append(steps)
-        if whole:
-            self._whole.add(steps)
+        if atomic:
+            self._atomic.add(steps)
         if not self._timer.isActive():
             self._timer.start(PAUSE_MS)
             self._turned.emit()  # the first step goes as soon as this turn is over, and before anything is drawn
 
     def drop_edits(self) -> None:
-        """Drop whole work that waits and has not begun."""
-        for steps in [steps for steps in self._small if steps in self._whole and getgeneratorstate(steps) == GEN_CREATED]:
+        """Drop atomic work that waits and has not begun."""
+        for steps in [
+            steps
+            for steps in self._small
+            if steps in self._atomic and getgeneratorstate(steps) == GEN_CREATED
+        ]:
             self._small.remove(steps)
-            self._whole.discard(steps)
+            self._atomic.discard(steps)
         if not self._small:
             self._timer.stop()
 
@@ -144,10 +156,10 @@ class Worker(QObject):
         self._timer.stop()
         while self._small:
             steps = self._small.popleft()
-            if steps in self._whole and getgeneratorstate(steps) == GEN_SUSPENDED:
+            if steps in self._atomic and getgeneratorstate(steps) == GEN_SUSPENDED:
                 deque(steps, maxlen=0)
             steps.close()
-        self._whole.clear()
+        self._atomic.clear()
 
     def _drive(self, request: _Request) -> Any:
         """On the worker thread: take step after step until done or cancelled."""
@@ -193,7 +205,7 @@ class Worker(QObject):
             if self._small:
                 next(self._small[0])
         except StopIteration:
-            self._whole.discard(self._small.popleft())
+            self._atomic.discard(self._small.popleft())
         if not self._small:
             self._timer.stop()
 

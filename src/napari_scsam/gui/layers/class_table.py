@@ -38,7 +38,7 @@ NO_CLASS_COLOUR = "#9a9a9a"
 
 
 def new_labels(image: Image, classes: Sequence[ClassSpec]) -> Labels:
-    """Make an empty labels layer on the same grid and in the same place as an image layer."""
+    """Create an empty labels layer on the same grid and in the same place as an image layer."""
     data = full_resolution(image)
     layer = Labels(
         empty_volume(tuple(data.shape), max(spec.id for spec in classes)),
@@ -51,18 +51,22 @@ def new_labels(image: Image, classes: Sequence[ClassSpec]) -> Labels:
 
 
 def place_of(layer: Layer) -> dict[str, Any]:
-    """Give the attributes that put another layer where this one lies, pixel on pixel."""
+    """Return the attributes that put another layer where this one lies, pixel on pixel."""
     names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
     return {name: getattr(layer, name) for name in names}
 
 
 def empty_volume(shape: tuple[int, ...], highest: int) -> Any:
-    """Make an array of zeros for class ids up to `highest`, in memory or in compressed chunks."""
+    """Create an array of zeros for class ids up to `highest`, in memory or in compressed chunks."""
     dtype = np.min_scalar_type(highest)
     if prod(shape) * dtype.itemsize <= IN_MEMORY:
         return np.zeros(shape, dtype)
     chunks = (*(1,) * (len(shape) - 2), *(min(512, side) for side in shape[-2:]))
-    return SavedArray(zarr.create_array(store=zarr.storage.MemoryStore(), shape=shape, chunks=chunks, dtype=dtype, fill_value=0))
+    return SavedArray(
+        zarr.create_array(
+            store=zarr.storage.MemoryStore(), shape=shape, chunks=chunks, dtype=dtype, fill_value=0
+        )
+    )
 
 
 def edit_in_memory(layer: Labels) -> None:
@@ -75,19 +79,23 @@ def edit_in_memory(layer: Labels) -> None:
 
 
 def show_classes(layer: Labels, classes: Sequence[ClassSpec]) -> None:
-    """Give a labels layer its class table: colours, names under the mouse, and the table itself for saving.
+    """Return a labels layer its class table: colours, names under the mouse, and the table itself for saving.
 
     Classes that it knows already stay in the table.
     """
-    known = {spec.id: spec for spec in classes_of(layer) or ()} | {spec.id: spec for spec in classes}
+    known = {spec.id: spec for spec in classes_of(layer) or ()} | {
+        spec.id: spec for spec in classes
+    }
     table = class_table(parse_classes(known.values()))
-    layer.colormap, layer.features = table["colormap"], table["features"]
+    layer.colormap = table["colormap"]
+    layer.features = table["features"]
     layer.metadata = {**layer.metadata, **table["metadata"]}
 
 
 def learn_class(layer: Labels, value: int, classes: Sequence[ClassSpec]) -> None:
     """Show the name and colour of a class that a layer's table lacks, where the network's classes have it and nothing contradicts."""
-    table, spec = classes_of(layer), next((spec for spec in classes if spec.id == value), None)
+    table = classes_of(layer)
+    spec = next((spec for spec in classes if spec.id == value), None)
     if table is None or spec is None or not agree(table, classes):
         return
     if spec.name.casefold() not in {known.name.casefold() for known in table}:
@@ -108,10 +116,13 @@ def warm_up() -> None:
 
 
 def class_table(classes: Sequence[ClassSpec]) -> dict[str, Any]:
-    """Give the attributes of a labels layer that carry a class table."""
+    """Return the attributes of a labels layer that carry a class table."""
     return {
         "colormap": class_colormap(classes),
-        "features": {"index": [0, *(spec.id for spec in classes)], "class": ["background", *(spec.name for spec in classes)]},
+        "features": {
+            "index": [0, *(spec.id for spec in classes)],
+            "class": ["background", *(spec.name for spec in classes)],
+        },
         "metadata": {CLASSES: [spec.to_dict() for spec in classes]},
     }
 
@@ -123,21 +134,28 @@ def class_colormap(classes: Sequence[ClassSpec]) -> DirectLabelColormap:
 
 
 def classes_of(layer: Layer) -> tuple[ClassSpec, ...] | None:
-    """Give the class table that a labels layer carries, if it has one."""
+    """Return the class table that a labels layer carries, if it has one."""
     table = layer.metadata.get(CLASSES)
     return parse_classes(table) if table else None
 
 
-def find_labels(layers: Iterable[Layer], image: Image, classes: Sequence[ClassSpec]) -> Labels | None:
+def find_labels(
+    layers: Iterable[Layer], image: Image, classes: Sequence[ClassSpec]
+) -> Labels | None:
     """Find a labels layer to go on with: same grid, same place, and no class id that means something else."""
     for layer in layers:
-        if isinstance(layer, Labels) and layer.editable and same_grid(layer, image) and agree(classes_of(layer), classes):
+        if (
+            isinstance(layer, Labels)
+            and layer.editable
+            and same_grid(layer, image)
+            and agree(classes_of(layer), classes)
+        ):
             return layer
     return None
 
 
 def same_grid(labels: Labels, image: Image) -> bool:
-    """Tell whether two layers have the same shape and lie in the same place."""
+    """Return whether two layers have the same shape and lie in the same place."""
     shape = tuple(full_resolution(image).shape)
     corners = np.array([(0,) * len(shape), shape])
     return tuple(labels.data.shape) == shape and all(
@@ -146,6 +164,6 @@ def same_grid(labels: Labels, image: Image) -> bool:
 
 
 def agree(one: Sequence[ClassSpec] | None, other: Sequence[ClassSpec]) -> bool:
-    """Tell whether a class table exists and gives no id that both have a different name."""
+    """Return whether a class table exists and gives no id that both have a different name."""
     names = {spec.id: spec.name for spec in other}
     return one is not None and all(names.get(spec.id, spec.name) == spec.name for spec in one)

@@ -57,14 +57,20 @@ def label_images(path: Path) -> tuple[list[Path], bool]:
     if "image-label" in ngff_attributes(node):
         return [path], False
     names = listed_labels(path)
-    return [path / "labels" / name for name in names], not names or any(name != "labels" for name in node)
+    return [path / "labels" / name for name in names], not names or any(
+        name != "labels" for name in node
+    )
 
 
 def image_layer(volume: Volume) -> LayerData:
     """Lay out a volume as an image layer that reads what it shows."""
     data = [volume.data, *volume.levels] if volume.levels else volume.data
     metadata = {PATH: str(volume.path)} if volume.path else {}
-    return (data, {"multiscale": bool(volume.levels), "metadata": metadata, **place(volume)}, "image")
+    return (
+        data,
+        {"multiscale": bool(volume.levels), "metadata": metadata, **place(volume)},
+        "image",
+    )
 
 
 def labels_layer(volume: Volume, classes: Sequence[ClassSpec] | None) -> LayerData:
@@ -77,12 +83,18 @@ def labels_layer(volume: Volume, classes: Sequence[ClassSpec] | None) -> LayerDa
 
 
 def place(volume: Volume) -> dict[str, Any]:
-    """Give a layer's name, and its place in the world where the voxel size is known."""
+    """Return a layer's name, and its place in the world where the voxel size is known."""
     if volume.voxel_size is None:
         return {"name": volume.name}
     ndim = volume.ndim
-    scale, translate = volume.voxel_size[-ndim:], volume.origin[-ndim:]
-    return {"name": volume.name, "scale": scale, "translate": translate, "units": ("nanometer",) * ndim}
+    scale = volume.voxel_size[-ndim:]
+    translate = volume.origin[-ndim:]
+    return {
+        "name": volume.name,
+        "scale": scale,
+        "translate": translate,
+        "units": ("nanometer",) * ndim,
+    }
 
 
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -117,9 +129,12 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     return [path]
 
 
-def physical_place(attributes: dict[str, Any], ndim: int) -> tuple[VoxelSize | None, tuple[float, float, float]]:
+def physical_place(
+    attributes: dict[str, Any], ndim: int
+) -> tuple[VoxelSize | None, tuple[float, float, float]]:
     """Read voxel size and origin, nm along z, y, x, from a layer's state; no size where its units do not say."""
-    scale, translate = attributes.get("scale", (1.0,) * ndim), attributes.get("translate", (0.0,) * ndim)
+    scale = attributes.get("scale", (1.0,) * ndim)
+    translate = attributes.get("translate", (0.0,) * ndim)
     units = [str(unit) for unit in attributes.get("units", ("pixel",) * ndim)]
     size = voxel_size_nm([abs(float(step)) for step in scale], units)
     shift = [to_nm(float(by), unit) or 0.0 for by, unit in zip(translate, units, strict=True)]

@@ -33,7 +33,7 @@ class Sources:
         self._typed: WeakKeyDictionary[Image, VoxelSize] = WeakKeyDictionary()
 
     def volume(self, layer: Image) -> Hashable:
-        """Give the identity of a layer's pixels: another one after ``layer.data`` was replaced."""
+        """Return the identity of a layer's pixels: another one after ``layer.data`` was replaced."""
         if layer not in self._volumes:
             self._volumes[layer] = uuid4()
             layer.events.data.connect(self._on_data)
@@ -46,7 +46,7 @@ class Sources:
         return next((layer for layer, known in self._volumes.items() if known == volume), None)
 
     def typed_size(self, layer: Image) -> VoxelSize | None:
-        """Give the voxel size that the user typed for a layer."""
+        """Return the voxel size that the user typed for a layer."""
         return self._typed.get(layer)
 
     def type_size(self, layer: Image, size: VoxelSize | None) -> None:
@@ -63,12 +63,12 @@ class Sources:
         self.changed.emit()
 
     def contrast(self, layer: Image) -> Contrast | None:
-        """Give the contrast of a layer, where it is taken as shown."""
+        """Return the contrast of a layer, where it is taken as shown."""
         low, high = layer.contrast_limits
         return Contrast(float(low), float(high)) if layer.metadata.get(CONTRAST_AS_SHOWN) else None
 
     def voxel_size(self, layer: Image) -> VoxelSize | None:
-        """Give the voxel size of a layer, nm along z, y, x; None when nobody said it."""
+        """Return the voxel size of a layer, nm along z, y, x; None when nobody said it."""
         return self._typed.get(layer) or layer_voxel_size(layer)
 
     def explain_size(self, layer: Image, trained: float | None) -> str:
@@ -76,7 +76,11 @@ class Sources:
         size = self.voxel_size(layer)
         if size is None:
             note = "Voxel size unknown: segmented at the image's own pixel size. Type it above if you know it."
-            return note if np.allclose(layer.scale, 1) else f"{note} (The layer's scale has no unit of length.)"
+            return (
+                note
+                if np.allclose(layer.scale, 1)
+                else f"{note} (The layer's scale has no unit of length.)"
+            )
         source = "As typed here" if layer in self._typed else "From the layer"
         if trained is None:
             return f"{source}."

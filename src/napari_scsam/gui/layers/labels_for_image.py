@@ -9,7 +9,15 @@ from weakref import WeakKeyDictionary, ref
 from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, VoxelSize
-from napari_scsam.gui.layers.class_table import VOXEL_SIZE, agree, classes_of, find_labels, new_labels, same_grid, show_classes
+from napari_scsam.gui.layers.class_table import (
+    VOXEL_SIZE,
+    agree,
+    classes_of,
+    find_labels,
+    new_labels,
+    same_grid,
+    show_classes,
+)
 from napari_scsam.gui.layers.write_prediction import OrganelleLabels
 
 if TYPE_CHECKING:
@@ -31,8 +39,15 @@ class Outputs:
         self.reserved: list[Callable[[Layer, Image], bool]] = []
         """Each tells of a labels layer that it is not for this image."""
 
-    def for_image(self, viewer: Viewer, image: Image, classes: Sequence[ClassSpec], *, typed: VoxelSize | None = None) -> OrganelleLabels:
-        """Give the labels layer of an image, ready to take these classes.
+    def for_image(
+        self,
+        viewer: Viewer,
+        image: Image,
+        classes: Sequence[ClassSpec],
+        *,
+        typed: VoxelSize | None = None,
+    ) -> OrganelleLabels:
+        """Return the labels layer of an image, ready to take these classes.
 
         The one used before, as long as it fits; else one that lies in the
         viewer already, such as a segmentation opened from a file; else a new one.
@@ -48,10 +63,14 @@ class Outputs:
         """
         output = self._of.get(image)
         if output is None or not fits(output.layer, image, classes):
-            layer = find_labels((layer for layer in viewer.layers if self._is_free(layer, image)), image, classes)
+            layer = find_labels(
+                (layer for layer in viewer.layers if self._is_free(layer, image)), image, classes
+            )
             output = self.use(image, layer if layer is not None else new_labels(image, classes))
             if layer is None:
-                viewer.add_layer(output.layer)  # known already as this image's to all who hear of it
+                viewer.add_layer(
+                    output.layer
+                )  # known already as this image's to all who hear of it
         if not set(classes) <= set(classes_of(output.layer) or ()):
             show_classes(output.layer, classes)
         if typed is not None:
@@ -59,11 +78,11 @@ class Outputs:
         return output
 
     def layer_of(self, image: Image) -> Labels | None:
-        """Give the labels layer that an image has so far."""
+        """Return the labels layer that an image has so far."""
         return output.layer if (output := self._of.get(image)) is not None else None
 
     def use(self, image: Image, layer: Labels) -> OrganelleLabels:
-        """Give an image this labels layer; what the model wrote into it is remembered if it has it already."""
+        """Return an image this labels layer; what the model wrote into it is remembered if it has it already."""
         if (output := self._of.get(image)) is None or output.layer is not layer:
             output = self._of[image] = OrganelleLabels(layer)
             output.wrote.connect(self.wrote)
@@ -75,7 +94,7 @@ class Outputs:
         self._owners[layer] = ref(image)
 
     def is_of_another(self, layer: Layer, image: Image) -> bool:
-        """Tell whether a labels layer was used for another image, be that gone by now."""
+        """Return whether a labels layer was used for another image, be that gone by now."""
         return (owner := self._owners.get(layer)) is not None and owner() is not image
 
     def _is_free(self, layer: Layer, image: Image) -> bool:
@@ -91,5 +110,5 @@ class Outputs:
 
 
 def fits(labels: Layer, image: Image, classes: Sequence[ClassSpec]) -> bool:
-    """Tell whether a labels layer can still take these classes of this image."""
+    """Return whether a labels layer can still take these classes of this image."""
     return bool(labels.editable) and same_grid(labels, image) and agree(classes_of(labels), classes)

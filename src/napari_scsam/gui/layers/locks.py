@@ -21,7 +21,7 @@ LOCKED = "scsam_locked"
 
 
 def locked_labels(layer: Layer) -> tuple[int, ...]:
-    """Give the locked label values of a layer."""
+    """Return the locked label values of a layer."""
     return tuple(layer.metadata.get(LOCKED, ()))
 
 
@@ -31,6 +31,8 @@ def lock(layer: Layer, value: int, *, locked: bool) -> None:
     layer.metadata = {**layer.metadata, LOCKED: sorted(values)}
 
 
-def protect_locked(layer: Labels, _plane: Plane, _rows: slice, current: NDArray[Any]) -> NDArray[np.bool_]:
+def protect_locked(
+    layer: Labels, _plane: Plane, _rows: slice, current: NDArray[Any]
+) -> NDArray[np.bool_]:
     """Name the locked pixels of a plane, for `Session.protections`."""
     return np.isin(current, locked_labels(layer))

@@ -15,8 +15,10 @@ class Marks(NamedTuple):
     box: tuple[float, float, float, float] | None = None
     """(x0, y0, x1, y1), the edges of a rectangle round it."""
 
-    def go_on_from(self, earlier: Marks) -> bool:
-        """Tell whether these are the earlier ones and more, so that the earlier answer may be refined; a box is answered anew."""
+    def continues(self, earlier: Marks) -> bool:
+        """Return whether these are the earlier ones and more, so that the earlier answer may be refined; a box is answered anew."""
         count = len(earlier.points)
-        same = self.box is None and (self.points[:count], self.inside[:count], self.box) == tuple(earlier)
+        same = self.box is None and (self.points[:count], self.inside[:count], self.box) == tuple(
+            earlier
+        )
         return same and len(self.points) > count

@@ -34,7 +34,7 @@ class ModelPixels:
         self._writes: list[list[Packed]] = []
 
     def last_write_is_gone(self, bands: Iterable[NDArray[Any]]) -> bool:
-        """Tell whether the last write was undone.
+        """Return whether the last write was undone.
 
         Parameters
         ----------
@@ -43,20 +43,28 @@ class ModelPixels:
         """
         if not self._writes:
             return False
-        return not any(self._holds_last_write(number, current) for number, current in enumerate(bands))
+        return not any(
+            self._holds_last_write(number, current) for number, current in enumerate(bands)
+        )
 
     def forget_last_write(self) -> None:
         """Drop the last write; the one before it counts."""
         self._writes.pop()
 
     def band(self, number: int, like: NDArray[Any], *, before: int = 0) -> NDArray[Any]:
-        """Give a band of the last write, or of one some writes before it; background where there is none."""
+        """Return a band of the last write, or of one some writes before it; background where there is none."""
         if before >= len(self._writes):
             return np.zeros_like(like)
         dtype, values = self._writes[-1 - before][number]
-        return np.frombuffer(zlib.decompress(values), dtype).reshape(like.shape).astype(like.dtype, copy=False)
+        return (
+            np.frombuffer(zlib.decompress(values), dtype)
+            .reshape(like.shape)
+            .astype(like.dtype, copy=False)
+        )
 
-    def add_write(self, bands: Sequence[Packed], instead: list[Packed] | None = None) -> list[Packed]:
+    def add_write(
+        self, bands: Sequence[Packed], instead: list[Packed] | None = None
+    ) -> list[Packed]:
         """Remember a write, its bands packed by `pack`, and give it; it replaces another that it is undone with, if that was the last."""
         if self._writes and self._writes[-1] is instead:
             self._writes.pop()
@@ -66,10 +74,13 @@ class ModelPixels:
     def claim(self, number: int, theirs: NDArray[np.bool_], dtype: Any) -> None:
         """Call pixels of a band the user's, whatever the last write put there."""
         if self._writes:
-            self._writes[-1][number] = pack(np.where(theirs, 0, self.band(number, np.empty(theirs.shape, dtype))).astype(dtype))
+            self._writes[-1][number] = pack(
+                np.where(theirs, 0, self.band(number, np.empty(theirs.shape, dtype))).astype(dtype)
+            )
 
     def _holds_last_write(self, number: int, current: NDArray[Any]) -> bool:
-        newest, older = self.band(number, current), self.band(number, current, before=1)
+        newest = self.band(number, current)
+        older = self.band(number, current, before=1)
         return bool(np.any((newest != older) & (current == newest)))
 
 

@@ -37,7 +37,9 @@ class Plane:
         """Read these rows of the plane, (rows, columns)."""
         return np.asarray(data[self.key(rows)])
 
-    def indices(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[NDArray[np.intp], ...]:
+    def indices(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp]
+    ) -> tuple[NDArray[np.intp], ...]:
         """Turn pixels of the plane into indices of the array."""
         found = [rows, columns]
         if self.axis is not None:
@@ -53,14 +55,18 @@ class Plane:
         return (across, rows, columns)
 
     def shape(self, shape: Sequence[int]) -> tuple[int, int]:
-        """Give (rows, columns) of the plane in an array of that shape."""
+        """Return (rows, columns) of the plane in an array of that shape."""
         rows, columns = (size for axis, size in enumerate(shape) if axis != self.axis)
         return rows, columns
 
     def neighbours(self, shape: Sequence[int]) -> tuple[Plane, ...]:
-        """Give the planes that are likely to be looked at next, the likeliest first, in an array of that shape."""
+        """Return the planes that are likely to be looked at next, the argmax_or_background first, in an array of that shape."""
         beside = [] if self.axis is None else [self.position + step for step in (1, -1, 2)]
-        return tuple(Plane(self.axis, p) for p in beside if self.axis is not None and 0 <= p < shape[self.axis])
+        return tuple(
+            Plane(self.axis, p)
+            for p in beside
+            if self.axis is not None and 0 <= p < shape[self.axis]
+        )
 
     def describe(self) -> str:
         """Name it for the user, e.g. ``"slice 12"``."""
@@ -68,7 +74,7 @@ class Plane:
 
 
 def full_resolution(layer: Layer) -> Any:
-    """Give the layer's array; level 0 of a pyramid."""
+    """Return the layer's array; level 0 of a pyramid."""
     return layer.data[0] if layer.multiscale else layer.data
 
 
@@ -93,11 +99,15 @@ def plane_shown_of(viewer: Viewer, layer: Layer) -> Plane:
         When it shows none.
     """
     if viewer.dims.ndisplay != 2:
-        raise UserError("the viewer shows the volume in 3-D; switch to 2-D (Ctrl+Y) and choose the slice to work on")
+        raise UserError(
+            "the viewer shows the volume in 3-D; switch to 2-D (Ctrl+Y) and choose the slice to work on"
+        )
     offset = viewer.dims.ndim - layer.ndim
     hidden = [axis for axis in range(layer.ndim) if axis + offset not in viewer.dims.displayed]
     if len(hidden) != layer.ndim - 2:
-        raise UserError(f"'{layer.name}' is seen edge-on; roll the axes (Ctrl+E) until its planes are shown")
+        raise UserError(
+            f"'{layer.name}' is seen edge-on; roll the axes (Ctrl+E) until its planes are shown"
+        )
     if not hidden:
         return Plane()
     return Plane(hidden[0], shown_position(viewer, layer, hidden[0]))
@@ -106,11 +116,17 @@ def plane_shown_of(viewer: Viewer, layer: Layer) -> Plane:
 def check_image(layer: Image) -> None:
     """Raise a `UserError` unless a network can segment slices of this layer."""
     if layer.rgb:
-        raise UserError(f"'{layer.name}' is an RGB image; choose a grey-value layer, or split it (Layers > Data > Split RGB)")
+        raise UserError(
+            f"'{layer.name}' is an RGB image; choose a grey-value layer, or split it (Layers > Data > Split RGB)"
+        )
     if layer.ndim not in (2, 3):
-        raise UserError(f"'{layer.name}' has {layer.ndim} axes; choose a 2-D image or a 3-D volume (split channels or time points first)")
+        raise UserError(
+            f"'{layer.name}' has {layer.ndim} axes; choose a 2-D image or a 3-D volume (split channels or time points first)"
+        )
     if layer.data.dtype.kind not in "uif":
-        raise UserError(f"'{layer.name}' holds {layer.data.dtype} values; choose an image of integers or floats")
+        raise UserError(
+            f"'{layer.name}' holds {layer.data.dtype} values; choose an image of integers or floats"
+        )
 
 
 def shown_position(viewer: Viewer, layer: Layer, axis: int) -> int:
@@ -143,7 +159,12 @@ def _units_of_viewer(viewer: Viewer, layer: Layer) -> NDArray[np.float64]:
     if viewer.dims.units is None:
         return np.ones(layer.ndim)
     world = viewer.dims.units[-layer.ndim :]
-    return np.array([float((1 * there).to(here).magnitude) for there, here in zip(world, layer.units, strict=True)])
+    return np.array(
+        [
+            float((1 * there).to(here).magnitude)
+            for there, here in zip(world, layer.units, strict=True)
+        ]
+    )
 
 
 def layer_voxel_size(layer: Layer) -> VoxelSize | None:
@@ -153,9 +174,11 @@ def layer_voxel_size(layer: Layer) -> VoxelSize | None:
     """
     if layer.ndim not in (2, 3):
         return None
-    return voxel_size_nm([abs(float(step)) for step in layer.scale], [str(unit) for unit in layer.units])
+    return voxel_size_nm(
+        [abs(float(step)) for step in layer.scale], [str(unit) for unit in layer.units]
+    )
 
 
 def camera_of(viewer: Viewer) -> Any:
-    """Give the camera, from where napari keeps it since 0.9."""
+    """Return the camera, from where napari keeps it since 0.9."""
     return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera

@@ -32,13 +32,19 @@ class View:
         return classes_of(self.layer) is not None
 
     def place(self, boxes: LabelBoxes | None, *, whole: bool) -> Place:
-        """Give where the tools work: all of the layer, or the plane shown."""
-        shape, flat = self.layer.data.shape, None if whole else self.plane.axis
-        within = tuple(slice(self.plane.position, self.plane.position + 1) if axis == flat else slice(0, n) for axis, n in enumerate(shape))
+        """Return where the tools work: all of the layer, or the plane shown."""
+        shape = self.layer.data.shape
+        flat = None if whole else self.plane.axis
+        within = tuple(
+            slice(self.plane.position, self.plane.position + 1) if axis == flat else slice(0, n)
+            for axis, n in enumerate(shape)
+        )
         steps = [abs(float(step)) for step in self.layer.scale]
         finest = min(step for axis, step in enumerate(steps) if axis != flat)
         spacing = tuple(1.0 if axis == flat else step / finest for axis, step in enumerate(steps))
-        return Place(self.layer.data, within, spacing, self.classes, boxes, locked_labels(self.layer))
+        return Place(
+            self.layer.data, within, spacing, self.classes, boxes, locked_labels(self.layer)
+        )
 
     def name(self, value: int) -> str:
         """Name a label for the user."""
@@ -57,15 +63,27 @@ def labels_layer(viewer: Viewer) -> Labels:
         When there is none that can be corrected.
     """
     active = viewer.layers.selection.active
-    labels = [layer for layer in reversed(viewer.layers) if isinstance(layer, Labels) and NOT_KEPT not in layer.metadata]
-    found = [layer for layer in labels if layer is active] + [layer for layer in labels if layer.visible]
-    layer = next((layer for layer in found if layer.editable or layer.multiscale), next(iter(found), None))
+    labels = [
+        layer
+        for layer in reversed(viewer.layers)
+        if isinstance(layer, Labels) and NOT_KEPT not in layer.metadata
+    ]
+    found = [layer for layer in labels if layer is active] + [
+        layer for layer in labels if layer.visible
+    ]
+    layer = next(
+        (layer for layer in found if layer.editable or layer.multiscale), next(iter(found), None)
+    )
     if layer is None:
         raise UserError("there is no labels layer to correct; segment a slice first, or add one")
     if layer.multiscale:
-        raise UserError(f"'{layer.name}' is a pyramid, which napari cannot edit; open its full resolution alone")
+        raise UserError(
+            f"'{layer.name}' is a pyramid, which napari cannot edit; open its full resolution alone"
+        )
     if layer.ndim not in (2, 3):
-        raise UserError(f"'{layer.name}' has {layer.ndim} axes; objects are corrected in 2-D and 3-D labels")
+        raise UserError(
+            f"'{layer.name}' has {layer.ndim} axes; objects are corrected in 2-D and 3-D labels"
+        )
     return layer
 
 
@@ -83,7 +101,8 @@ def voxel_under_mouse(viewer: Viewer, view: View) -> tuple[int, ...]:
     UserError
         When the mouse is outside the layer.
     """
-    layer, plane = view.layer, view.plane
+    layer = view.layer
+    plane = view.plane
     voxel = [round(float(i)) for i in viewer_to_data(viewer, layer, viewer.cursor.position)]
     if plane.axis is not None:
         voxel[plane.axis] = plane.position  # the slider may have moved since the mouse did
@@ -99,6 +118,8 @@ def look_at(viewer: Viewer, view: View, voxel: tuple[int, ...]) -> None:
     if view.plane.axis is not None:
         viewer.dims.set_point(view.plane.axis + before, place[view.plane.axis])
     position = [*viewer.dims.point[:before], *place]
-    camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera  # it moved in napari 0.9
+    camera = (
+        viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+    )  # it moved in napari 0.9
     camera.center = tuple(position[axis] for axis in viewer.dims.displayed)
     viewer.cursor.position = tuple(position)

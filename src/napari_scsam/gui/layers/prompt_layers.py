@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from napari_scsam.infer.patch import Patch
 
-INSIDE, OUTSIDE = "inside", "outside"
+INSIDE = "inside"
+OUTSIDE = "outside"
 COLOURS = {INSIDE: "#21d07a", OUTSIDE: "#ff4d4d"}
 
 TOOLS = ("point", "box", "scribble")
@@ -64,7 +65,11 @@ class DrawnMarks:
         """Leave out what lies on a plane."""
         elsewhere = ~on_plane(self.points, plane)
         sides = tuple(side for side, stays in zip(self.sides, elsewhere, strict=True) if stays)
-        return DrawnMarks(self.points[elsewhere], sides, tuple(s for s in self.strokes if not on_plane(s[1], plane).all()))
+        return DrawnMarks(
+            self.points[elsewhere],
+            sides,
+            tuple(s for s in self.strokes if not on_plane(s[1], plane).all()),
+        )
 
 
 class PromptLayers:
@@ -81,16 +86,26 @@ class PromptLayers:
     changed = Signal()
     """Marks came, went or moved."""
 
-    def __init__(self, viewer: Viewer, image: Image, on_keys: dict[str, Callable[[], object]]) -> None:
-        self._viewer, self.image, self._keys = viewer, image, on_keys
-        self._outside, self._tool, self._gone = False, "point", False
+    def __init__(
+        self, viewer: Viewer, image: Image, on_keys: dict[str, Callable[[], object]]
+    ) -> None:
+        self._viewer = viewer
+        self.image = image
+        self._keys = on_keys
+        self._outside = False
+        self._tool = "point"
+        self._gone = False
         self.layers: tuple[Layer, ...] = ()
         """Those that are in the viewer."""
         self._before = viewer.layers.selection.active
         place = place_of(image) | {"metadata": {NOT_KEPT: True}}
         fine = 1 / camera_of(viewer).zoom / min(image.scale)
-        self.preview = Labels(np.zeros((1,) * image.ndim, np.uint8), name="object found", opacity=0.6, **place)
-        self.preview.colormap = DirectLabelColormap(color_dict={None: PREVIEW_COLOUR, 0: "transparent"})
+        self.preview = Labels(
+            np.zeros((1,) * image.ndim, np.uint8), name="object found", opacity=0.6, **place
+        )
+        self.preview.colormap = DirectLabelColormap(
+            color_dict={None: PREVIEW_COLOUR, 0: "transparent"}
+        )
         self.preview.editable = False
         self.strokes = Shapes(
             ndim=image.ndim,
@@ -158,16 +173,25 @@ class PromptLayers:
         self._set_side(INSIDE if inside else OUTSIDE)
 
     def _set_side(self, side: str) -> None:
-        for layer, colour in ((self.points, "current_face_color"), (self.strokes, "current_edge_color")):
+        for layer, colour in (
+            (self.points, "current_face_color"),
+            (self.strokes, "current_edge_color"),
+        ):
             layer.selected_data = set()
             layer.feature_defaults = {"side": side}
             setattr(layer, colour, COLOURS[side])
 
     def drawn_marks(self) -> DrawnMarks:
-        """Give what is drawn, on all planes."""
-        strokes = zip(self.strokes.shape_type, self.strokes.data, self.strokes.features["side"], strict=False)
+        """Return what is drawn, on all planes."""
+        strokes = zip(
+            self.strokes.shape_type, self.strokes.data, self.strokes.features["side"], strict=False
+        )
         sides = tuple(str(side) for side in self.points.features["side"])
-        return DrawnMarks(np.array(self.points.data), sides, tuple((kind, np.array(data), str(side)) for kind, data, side in strokes))
+        return DrawnMarks(
+            np.array(self.points.data),
+            sides,
+            tuple((kind, np.array(data), str(side)) for kind, data, side in strokes),
+        )
 
     def draw_again(self, marks: DrawnMarks) -> None:
         """Draw, into layers that are still empty, what was drawn before."""
@@ -177,7 +201,9 @@ class PromptLayers:
             self.points.face_color = [COLOURS[side] for side in marks.sides]
         if marks.strokes:
             kinds, corners, sides = zip(*marks.strokes, strict=True)
-            self.strokes.add(list(corners), shape_type=list(kinds), edge_color=[COLOURS[side] for side in sides])
+            self.strokes.add(
+                list(corners), shape_type=list(kinds), edge_color=[COLOURS[side] for side in sides]
+            )
             self.strokes.features = {"side": list(sides)}
 
     def _on_press(self, _layer: Points, event: Event) -> None:
@@ -189,7 +215,7 @@ class PromptLayers:
             self.changed.emit()
 
     def read(self, plane: Plane) -> Marks | None:
-        """Give the marks on a plane; None when there are none."""
+        """Return the marks on a plane; None when there are none."""
         here = on_plane(np.asarray(self.points.data), plane)
         points = [*flat(np.asarray(self.points.data)[here], plane)]
         sides = [*np.asarray(self.points.features["side"])[here]]
@@ -199,11 +225,16 @@ class PromptLayers:
                 points += [*along(vertices)]
                 sides += [side] * SCRIBBLE_POINTS
             else:
-                (x0, y0), (x1, y1) = vertices.min(0) + 0.5, vertices.max(0) + 0.5
+                (x0, y0) = vertices.min(0) + 0.5
+                (x1, y1) = vertices.max(0) + 0.5
                 box = (float(x0), float(y0), float(x1), float(y1))
         if not points and box is None:
             return None
-        return Marks(tuple((float(x), float(y)) for x, y in points), tuple(side != OUTSIDE for side in sides), box)
+        return Marks(
+            tuple((float(x), float(y)) for x, y in points),
+            tuple(side != OUTSIDE for side in sides),
+            box,
+        )
 
     def forget_slip(self) -> bool:
         """Take the shape drawn last away if it is a box that was not dragged; tell whether it was."""
@@ -211,13 +242,21 @@ class PromptLayers:
             return forget_slip(self.strokes)
 
     def _strokes_on(self, plane: Plane) -> list[tuple[str, NDArray[np.float64], str]]:
-        """Give kind, corners as (x, y), and side of the shapes on a plane."""
-        shapes = zip(self.strokes.shape_type, self.strokes.data, self.strokes.features["side"], strict=False)
-        return [(kind, flat(data, plane), str(side)) for kind, data, side in shapes if on_plane(data, plane).all()]
+        """Return kind, corners as (x, y), and side of the shapes on a plane."""
+        shapes = zip(
+            self.strokes.shape_type, self.strokes.data, self.strokes.features["side"], strict=False
+        )
+        return [
+            (kind, flat(data, plane), str(side))
+            for kind, data, side in shapes
+            if on_plane(data, plane).all()
+        ]
 
     def drawn(self, plane: Plane, *, inside: bool) -> NDArray[np.bool_]:
         """Draw the points and scribbles of one side on a plane, (rows, columns)."""
-        shape = tuple(np.delete(full_resolution(self.image).shape, [] if plane.axis is None else plane.axis))
+        shape = tuple(
+            np.delete(full_resolution(self.image).shape, [] if plane.axis is None else plane.axis)
+        )
         canvas = np.zeros(shape, bool)
         here = on_plane(np.asarray(self.points.data), plane)
         lines = [point[None] for point in flat(np.asarray(self.points.data)[here], plane)]
@@ -235,10 +274,17 @@ class PromptLayers:
 
     def clear(self, plane: Plane) -> None:
         """Take the marks on a plane away."""
-        with self.points.events.data.blocker(self._on_data), self.strokes.events.data.blocker(self._on_data):
-            self.points.selected_data = set(np.flatnonzero(on_plane(np.asarray(self.points.data), plane)).tolist())
+        with (
+            self.points.events.data.blocker(self._on_data),
+            self.strokes.events.data.blocker(self._on_data),
+        ):
+            self.points.selected_data = set(
+                np.flatnonzero(on_plane(np.asarray(self.points.data), plane)).tolist()
+            )
             self.points.remove_selected()
-            self.strokes.selected_data = {i for i, data in enumerate(self.strokes.data) if on_plane(data, plane).all()}
+            self.strokes.selected_data = {
+                i for i, data in enumerate(self.strokes.data) if on_plane(data, plane).all()
+            }
             self.strokes.remove_selected()
         self.changed.emit()
 
@@ -258,7 +304,9 @@ class PromptLayers:
 
     def remove(self) -> None:
         """Take the layers out of the viewer, and select the layer that was active before."""
-        layers, self.layers, self._gone = self.layers, (), True
+        layers = self.layers
+        self.layers = ()
+        self._gone = True
         for layer in layers:
             with suppress(ValueError):
                 self._viewer.layers.remove(layer)
@@ -267,14 +315,18 @@ class PromptLayers:
 
 
 def being_drawn(layer: Shapes) -> bool:
-    """Tell whether the mouse is drawing a shape; napari announces it when it is begun, and again when it is finished."""
+    """Return whether the mouse is drawing a shape; napari announces it when it is begun, and again when it is finished."""
     return bool(getattr(layer, "_is_creating", False))
 
 
 def forget_slip(layer: Shapes) -> bool:
     """Take the shape drawn last out of a layer if it is a rectangle that was clicked and not dragged; tell whether it was."""
     last = len(layer.data) - 1
-    if last < 0 or layer.shape_type[last] != "rectangle" or np.ptp(layer.data[last], axis=0).max() >= SLIP:
+    if (
+        last < 0
+        or layer.shape_type[last] != "rectangle"
+        or np.ptp(layer.data[last], axis=0).max() >= SLIP
+    ):
         return False
     layer.selected_data = {last}
     layer.remove_selected()

@@ -43,5 +43,7 @@ def _write(layer: Labels, edit: Edit, part: slice, *, draw: bool) -> int:
     after = edit.after[part][same]
     if after.size:
         one = (after == after[0]).all()
-        layer.data_setitem(tuple(axis[same] for axis in indices), int(after[0]) if one else after, refresh=draw)
+        layer.data_setitem(
+            tuple(axis[same] for axis in indices), int(after[0]) if one else after, refresh=draw
+        )
     return int(after.size)

@@ -47,13 +47,15 @@ class OrganelleLabels:
         """The undo step of the last write, and what is remembered of it."""
 
     def model_pixels(self, plane: Plane) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """Give rows of a plane, and what the model last wrote there."""
+        """Return rows of a plane, and what the model last wrote there."""
         for number, rows in enumerate(row_bands(plane.shape(self.layer.data.shape))):
             yield rows, self._written[plane].band(number, plane.read(self.layer.data, rows))
 
     def _remembered(self, plane: Plane, bands: Sequence[slice]) -> ModelPixels:
         if plane not in self._written and self.recall is not None:
-            self._written[plane].add_write([pack(self.recall(plane, rows).astype(self.layer.data.dtype)) for rows in bands])
+            self._written[plane].add_write(
+                [pack(self.recall(plane, rows).astype(self.layer.data.dtype)) for rows in bands]
+            )
         return self._written[plane]
 
     def write_steps(
@@ -118,7 +120,7 @@ class OrganelleLabels:
         return changed
 
     def _join_steps(self, joins: bool) -> bool:
-        """Make the undo step just done one with that of the last write, if that is wanted and came just before; say whether."""
+        """Create the undo step just done one with that of the last write, if that is wanted and came just before; say whether."""
         history = self.layer._undo_history  # napari has no public word for it
         joined = joins and len(history) > 1 and history[-2] is self._step
         if joined:
@@ -128,7 +130,10 @@ class OrganelleLabels:
         return joined
 
     def refused_steps(
-        self, plane: Plane, prediction: NDArray[Any], reasons: Mapping[str, Callable[[slice, NDArray[Any]], NDArray[np.bool_]]]
+        self,
+        plane: Plane,
+        prediction: NDArray[Any],
+        reasons: Mapping[str, Callable[[slice, NDArray[Any]], NDArray[np.bool_]]],
     ) -> Generator[None, None, Counter[str]]:
         """Count, band by band, the pixels of a prediction that was written that hold something else: what was to be kept.
 
@@ -148,7 +153,8 @@ class OrganelleLabels:
         for number, rows in enumerate(row_bands(prediction.shape)):
             if number:
                 yield
-            found, current = prediction[rows], plane.read(self.layer.data, rows)
+            found = prediction[rows]
+            current = plane.read(self.layer.data, rows)
             left = (found != 0) & (found != current)
             for word, names in reasons.items():
                 named = left & names(rows, current)
@@ -163,7 +169,7 @@ class OrganelleLabels:
         value: int,
         reasons: Mapping[str, Callable[[Plane, slice, NDArray[Any]], NDArray[np.bool_]]],
     ) -> Generator[None, None, tuple[int, Counter[str]]]:
-        """Give objects that the user accepted to a class, plane by plane, as one undo step.
+        """Return objects that the user accepted to a class, plane by plane, as one undo step.
 
         Their pixels are the user's from then on, also those that the model had called the same.
 
@@ -183,7 +189,8 @@ class OrganelleLabels:
         refused : Counter
             Pixels that would have changed but for a reason, by the first that names them.
         """
-        changed, refused = 0, Counter[str]()
+        changed = 0
+        refused = Counter[str]()
         with self.layer.block_history():
             for number, (plane, patch) in enumerate(objects):
                 if number:
@@ -197,7 +204,9 @@ class OrganelleLabels:
                     named = mask & names(plane, rows, current)
                     refused[word] += int(np.count_nonzero(named & (current != value)))
                     mask &= ~named
-                changed += self._set_pixels(plane, rows, np.where(mask, current.dtype.type(value), current), current)
+                changed += self._set_pixels(
+                    plane, rows, np.where(mask, current.dtype.type(value), current), current
+                )
                 self._claim(plane, rows, mask)
         if changed:
             self.layer.refresh(extent=False)
@@ -210,14 +219,19 @@ class OrganelleLabels:
         shape = [size for axis, size in enumerate(self.layer.data.shape) if axis != plane.axis]
         written = self._remembered(plane, row_bands(shape))
         for number, band in enumerate(row_bands(shape)):
-            start, stop = max(band.start, rows.start), min(band.stop, rows.stop)
+            start = max(band.start, rows.start)
+            stop = min(band.stop, rows.stop)
             if start < stop:
                 theirs = np.zeros((band.stop - band.start, shape[1]), bool)
-                theirs[start - band.start : stop - band.start] = mask[start - rows.start : stop - rows.start]
+                theirs[start - band.start : stop - band.start] = mask[
+                    start - rows.start : stop - rows.start
+                ]
                 written.claim(number, theirs, self.layer.data.dtype)
         self.claimed.emit(self, plane)
 
-    def _set_pixels(self, plane: Plane, rows: slice, wanted: NDArray[Any], current: NDArray[Any]) -> int:
+    def _set_pixels(
+        self, plane: Plane, rows: slice, wanted: NDArray[Any], current: NDArray[Any]
+    ) -> int:
         differ = np.nonzero(wanted != current)
         if differ[0].size:
             indices = plane.indices(differ[0] + rows.start, differ[1])

@@ -53,14 +53,18 @@ class CorrectPanel(Panel):
     def __init__(self, keys: Mapping[str, str]) -> None:
         super().__init__("Correct")
         self._keys = keys
-        self.buttons = {tool.name: self._button(tool) for row in GRID for tool in row} | {tools.SIEVE.name: self._button(tools.SIEVE)}
+        self.buttons = {tool.name: self._button(tool) for row in GRID for tool in row} | {
+            tools.SIEVE.name: self._button(tools.SIEVE)
+        }
         self.whole = QCheckBox(f"{tools.WHOLE.label}   ({keys[tools.WHOLE.name]})")
         self.whole.setToolTip(tools.WHOLE.tip)
         self.whole.clicked.connect(lambda: self.tool_asked.emit(tools.WHOLE.name))
         sieve = self.buttons[tools.SIEVE.name]
         sieve.setText(tools.SIEVE.label)  # its key is in the tooltip: the row has no room for it
         sieve.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
-        self.reach = _number(0.5, 50, "How far to smooth, grow and shrink, in pixels of the finest axis.")
+        self.reach = _number(
+            0.5, 50, "How far to smooth, grow and shrink, in pixels of the finest axis."
+        )
         self.reach.valueChanged.connect(self.reach_changed)
         self.smallest = _number(0, 1e9, tools.SIEVE.tip)
         self.smallest.valueChanged.connect(self.smallest_changed)
@@ -75,11 +79,17 @@ class CorrectPanel(Panel):
         self.locks.setMenu(QMenu(self.locks))
         self._lay_out()
 
-    def show_choices(self, *, whole: bool, reach: float, smallest: float, in_micrometres: bool, armed: str | None) -> None:
+    def show_choices(
+        self, *, whole: bool, reach: float, smallest: float, in_micrometres: bool, armed: str | None
+    ) -> None:
         """Show how the tools work, and which is in hand."""
         self.whole.setChecked(whole)
-        with QSignalBlocker(self.smallest):  # fewer decimals round what the box still shows, and it would tell of that
-            self.smallest.setDecimals(tools.size_decimals(whole=whole, in_micrometres=in_micrometres))
+        with QSignalBlocker(
+            self.smallest
+        ):  # fewer decimals round what the box still shows, and it would tell of that
+            self.smallest.setDecimals(
+                tools.size_decimals(whole=whole, in_micrometres=in_micrometres)
+            )
         for box, value in ((self.reach, reach), (self.smallest, smallest)):
             with QSignalBlocker(box):
                 box.setValue(value)
@@ -91,7 +101,8 @@ class CorrectPanel(Panel):
 
     def show_locks(self, locks: Sequence[tuple[int, str, bool]]) -> None:
         """List what can be locked (number, name, whether it is) and say what is."""
-        menu, locked = self.locks.menu(), [name for _, name, is_locked in locks if is_locked]
+        menu = self.locks.menu()
+        locked = [name for _, name, is_locked in locks if is_locked]
         menu.clear()
         for value, name, is_locked in locks:
             action = menu.addAction(name)
@@ -107,7 +118,9 @@ class CorrectPanel(Panel):
         button = QPushButton(f"{tool.label}  ({key})")
         button.setToolTip(f"{tool.tip}\nKey: {key}")
         button.setCheckable(tool.pointing is not tools.Pointing.NOTHING)
-        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # two to a row, however long their names
+        button.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
+        )  # two to a row, however long their names
         button.clicked.connect(lambda: self.tool_asked.emit(tool.name))
         return button
 
@@ -117,7 +130,9 @@ class CorrectPanel(Panel):
             for x, tool in enumerate(row):
                 grid.addWidget(self.buttons[tool.name], y, x)
         column = QVBoxLayout(self.contents)
-        column.addWidget(note("Point at an object and press a key; or press a button and click the object."))
+        column.addWidget(
+            note("Point at an object and press a key; or press a button and click the object.")
+        )
         column.addWidget(self.whole)
         column.addLayout(grid)
         column.addLayout(_row(QLabel("Smooth, grow, shrink by"), self.reach, QLabel("pixels")))

@@ -11,9 +11,17 @@ from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.widgets import Dropdown, note
 
 LAYOUTS = (
-    ("ome-zarr", "OME-Zarr", "Labels and mask as OME-Zarr: any size, with scale, unit and colours. scsam train reads it as it is."),
+    (
+        "ome-zarr",
+        "OME-Zarr",
+        "Labels and mask as OME-Zarr: any size, with scale, unit and colours. scsam train reads it as it is.",
+    ),
     ("tiff", "TIFF", "Labels and mask as two TIFF stacks. scsam train reads it as it is."),
-    ("nnunet", "nnU-Net", "Image and labels as nnU-Net v2 wants them; what is not reviewed is its ignore label."),
+    (
+        "nnunet",
+        "nnU-Net",
+        "Image and labels as nnU-Net v2 wants them; what is not reviewed is its ignore label.",
+    ),
 )
 
 
@@ -33,7 +41,9 @@ class ExportPanel(Panel):
             self.layouts.add(name, title, tooltip)
         self.layouts.show_choice("ome-zarr")
         self.export = QPushButton("Training set …")
-        self.export.setToolTip("Write the reviewed labels, with a file that says what was predicted, what you changed, by what and when.")
+        self.export.setToolTip(
+            "Write the reviewed labels, with a file that says what was predicted, what you changed, by what and when."
+        )
         self.export.clicked.connect(self._ask)
         self.into_image = QPushButton("Labels into the image's file")
         self.into_image.setToolTip(
@@ -52,7 +62,7 @@ class ExportPanel(Panel):
         self._lay_out()
 
     def show_ready(self, *, ready: bool) -> None:
-        """Say whether there is a project to export."""
+        """Return whether there is a project to export."""
         for part in (self.layouts, self.export, self.into_image, self.bring):
             part.setEnabled(ready)
         self.note.setText("" if ready else "Make a project first.")
@@ -66,12 +76,16 @@ class ExportPanel(Panel):
     def _ask(self) -> None:
         layout = str(self.layouts.current())
         start = "Dataset001_scsam" if layout == "nnunet" else "training_set"
-        path, _ = QFileDialog.getSaveFileName(self, "Name of the training set", start, options=QFileDialog.Option.DontConfirmOverwrite)
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Name of the training set", start, options=QFileDialog.Option.DontConfirmOverwrite
+        )
         if path and (not Path(path).exists() or self.may_replace(Path(path).name)):
             self.export_asked.emit(path, layout, Path(path).exists())
 
     def _ask_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Labels to import", "", "Labels (*.tif *.tiff);;All files (*)")
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Labels to import", "", "Labels (*.tif *.tiff);;All files (*)"
+        )
         if path:
             self.import_asked.emit(path)
 
@@ -81,7 +95,9 @@ class ExportPanel(Panel):
             self.import_asked.emit(path)
 
     def _lay_out(self) -> None:
-        first, second, column = QHBoxLayout(), QHBoxLayout(), QVBoxLayout(self.contents)
+        first = QHBoxLayout()
+        second = QHBoxLayout()
+        column = QVBoxLayout(self.contents)
         first.addWidget(self.layouts)
         first.addWidget(self.export)
         second.addWidget(self.into_image)

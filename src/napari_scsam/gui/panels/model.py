@@ -49,9 +49,13 @@ class ModelPanel(Panel):
         )
         self.save.clicked.connect(self._ask_save)
         self.forget = QPushButton("Forget  ")
-        self.forget.setToolTip("Forget a class that was taught here. What is labelled with it stays.")
+        self.forget.setToolTip(
+            "Forget a class that was taught here. What is labelled with it stays."
+        )
         self.list = QMenu(self.forget)
-        self.list.aboutToShow.connect(self._list_taught)  # not before: an action must not be deleted while it is carried out
+        self.list.aboutToShow.connect(
+            self._list_taught
+        )  # not before: an action must not be deleted while it is carried out
         self.forget.setMenu(self.list)
         self._taught: tuple[TaughtClass, ...] = ()
         self.show_taught(())
@@ -93,22 +97,34 @@ class ModelPanel(Panel):
             self.checkpoints.show_choice(info)
         self.checkpoints.setEnabled(True)
         self.checkpoints.setToolTip(describe(info))
-        size = f"trained at {info.nm_per_pixel:g} nm per pixel" if info.nm_per_pixel else "pixel size of training unknown"
+        size = (
+            f"trained at {info.nm_per_pixel:g} nm per pixel"
+            if info.nm_per_pixel
+            else "pixel size of training unknown"
+        )
         self.note.setText(f"{state}; {'clicks and boxes only' if info.prompts_only else size}.")
 
     def _ask_save(self) -> None:
         name = f"{self.checkpoints.currentText()}_taught.safetensors"
-        path, _ = QFileDialog.getSaveFileName(self, "Name of the checkpoint", str(user_folder() / name), "Checkpoints (*.safetensors)")
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Name of the checkpoint", str(user_folder() / name), "Checkpoints (*.safetensors)"
+        )
         if path:
             self.save_asked.emit(path)
 
     def _ask_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Choose a checkpoint", "", "Checkpoints (*.safetensors)")
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Choose a checkpoint", "", "Checkpoints (*.safetensors)"
+        )
         if path:
             self.file_asked.emit(path)
 
 
 def describe(info: CheckpointInfo) -> str:
     """Write the tooltip of a checkpoint."""
-    classes = "none; clicks and boxes only" if info.prompts_only else ", ".join(spec.name for spec in info.classes)
+    classes = (
+        "none; clicks and boxes only"
+        if info.prompts_only
+        else ", ".join(spec.name for spec in info.classes)
+    )
     return f"{info.summary}\nClasses: {classes}\n{info.bytes / 1e6:.0f} MB, licence: {info.licence}".strip()

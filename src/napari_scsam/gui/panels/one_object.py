@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.widgets import Dropdown, note, swatch
@@ -40,7 +50,7 @@ class PromptPanel(Panel):
     """The `ClassSpec` that objects are accepted into."""
     accept_asked = Signal()
     drop_asked = Signal()
-    carry_asked = Signal()
+    propagate_asked = Signal()
     reach_changed = Signal(int)
     end_asked = Signal(int)
     """A slice at which an object stopped, to be shown."""
@@ -51,29 +61,40 @@ class PromptPanel(Panel):
         super().__init__("One object")
         self._key = key
         self.start = QPushButton()
-        self.start.setToolTip("Points, boxes and scribbles find one object on the slice shown; nothing is changed until you accept it.")
+        self.start.setToolTip(
+            "Points, boxes and scribbles find one object on the slice shown; nothing is changed until you accept it."
+        )
         self.start.clicked.connect(self.toggled_by_user)
         self.tools = {name: self._tool(name) for name in TOOLS}
-        self.inside, self.outside = self._side("Inside", "The next marks lie in the object."), self._side("Outside", "They do not.")
+        self.inside = self._side("Inside", "The next marks lie in the object.")
+        self.outside = self._side("Outside", "They do not.")
         for button in (self.inside, self.outside):
-            button.setToolTip(f"{button.toolTip()} {side_key} changes over; a click with Ctrl marks the other side once.")
-        self.target = Dropdown("The class that the object is given to. One that is chosen under Segment is taken over here.")
+            button.setToolTip(
+                f"{button.toolTip()} {side_key} changes over; a click with Ctrl marks the other side once."
+            )
+        self.target = Dropdown(
+            "The class that the object is given to. One that is chosen under Segment is taken over here."
+        )
         self.target.picked.connect(self.target_chosen)
         self.stayed = note()
-        self.accept = self._button("Accept (Enter)", "Give the object to the class, as one undo step.", self.accept_asked)
+        self.accept = self._button(
+            "Accept (Enter)", "Give the object to the class, as one undo step.", self.accept_asked
+        )
         self.drop = self._button("Drop (Esc)", "Forget the object and its marks.", self.drop_asked)
         self.carry = self._button(
             f"Carry ({carry_key})",
             "Follow the object through the slices on both sides, until it ends or is no longer sure,\n"
             "and accept it on all of them, as one undo step.",
-            self.carry_asked,
+            self.propagate_asked,
         )
         self.reach = QSpinBox()
         self.reach.setRange(1, 9999)
         self.reach.setPrefix("± ")
         self.reach.setToolTip("Slices on each side that the object is carried through at most.")
         self.reach.valueChanged.connect(self.reach_changed)
-        self.ends = [self._button("", "Show the slice at which the object stopped.", None) for _ in range(2)]
+        self.ends = [
+            self._button("", "Show the slice at which the object stopped.", None) for _ in range(2)
+        ]
         self.name = QLineEdit()
         self.name.setPlaceholderText("name of a new class")
         self.name.returnPressed.connect(self._teach)
@@ -90,20 +111,24 @@ class PromptPanel(Panel):
             self.target.add(spec, spec.name, spec.description, swatch(spec.colour))
 
     def show_teachable(self, *, possible: bool) -> None:
-        """Say whether the network can be taught a class by strokes; that builds on classes which it has learned."""
+        """Return whether the network can be taught a class by strokes; that builds on classes which it has learned."""
         for part in (self.name, self.teach):
             part.setEnabled(possible)
             part.setToolTip(TEACH[part is self.teach] if possible else NO_TEACHING)
 
     def show_state(self, prompting: Prompting) -> None:
         """Show the tool in the hand, the class, and whether there is an object to decide about."""
-        self.start.setText(f"{'Stop prompting' if prompting.active else 'Point at an object'}   ({self._key})")
+        self.start.setText(
+            f"{'Stop prompting' if prompting.active else 'Point at an object'}   ({self._key})"
+        )
         self.body.setVisible(prompting.active)
         self.tools[prompting.tool].setChecked(True)
         (self.inside if prompting.inside else self.outside).setChecked(True)
         self.target.show_choice(prompting.target)
         self.stayed.setVisible(prompting.stayed)
-        self.stayed.setText(ONE_CLASS.format(prompting.target.name) if prompting.target is not None else "")
+        self.stayed.setText(
+            ONE_CLASS.format(prompting.target.name) if prompting.target is not None else ""
+        )
         there = prompting.found is not None and bool(prompting.found.patch.mask.any())
         for button in (self.accept, self.carry):
             button.setEnabled(there)
@@ -143,7 +168,9 @@ class PromptPanel(Panel):
     def _lay_out(self) -> None:
         self._groups = [QButtonGroup(self), QButtonGroup(self)]
         rows = [QHBoxLayout(), QHBoxLayout(), QHBoxLayout(), QHBoxLayout()]
-        for group, row, buttons in zip(self._groups, rows, ([*self.tools.values()], [self.inside, self.outside]), strict=False):
+        for group, row, buttons in zip(
+            self._groups, rows, ([*self.tools.values()], [self.inside, self.outside]), strict=False
+        ):
             for button in buttons:
                 group.addButton(button)
                 row.addWidget(button)

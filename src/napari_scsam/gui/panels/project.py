@@ -32,9 +32,15 @@ class ProjectPanel(Panel):
 
     def __init__(self) -> None:
         super().__init__("Project")
-        self.new = _button("New …", "Keep labels, review, classes and view of the chosen image in a folder, saved as you work.")
+        self.new = _button(
+            "New …",
+            "Keep labels, review, classes and view of the chosen image in a folder, saved as you work.",
+        )
         self.new.clicked.connect(self._ask_new)
-        self.open = _button("Open", "Go on where you stopped: labels, classes, colours, view and slice come back as they were.")
+        self.open = _button(
+            "Open",
+            "Go on where you stopped: labels, classes, colours, view and slice come back as they were.",
+        )
         self._proposed = "project"
         self.menu = QMenu(self.open)
         self.open.setMenu(self.menu)
@@ -80,9 +86,13 @@ class ProjectPanel(Panel):
         box.exec()
         where = ""
         if box.clickedButton() is file:
-            where, _ = QFileDialog.getOpenFileName(self, "Where the image is now", str(project.parent))
+            where, _ = QFileDialog.getOpenFileName(
+                self, "Where the image is now", str(project.parent)
+            )
         elif box.clickedButton() is folder:
-            where = QFileDialog.getExistingDirectory(self, "Where the image is now", str(project.parent))
+            where = QFileDialog.getExistingDirectory(
+                self, "Where the image is now", str(project.parent)
+            )
         if where:
             self.image_shown.emit(str(project), where)
 
@@ -94,7 +104,9 @@ class ProjectPanel(Panel):
             self.new_asked.emit(path)
 
     def _ask_open(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, f"Choose a project, a folder that ends in {SUFFIX}")
+        path = QFileDialog.getExistingDirectory(
+            self, f"Choose a project, a folder that ends in {SUFFIX}"
+        )
         if path:
             self.open_asked.emit(path)
 
@@ -104,7 +116,9 @@ class ProjectPanel(Panel):
 
     def _ask_name(self, title: str, proposed: str) -> str:
         """Ask for a name, without the dialog's own offer to overwrite: nothing ever is."""
-        path, _ = QFileDialog.getSaveFileName(self, title, proposed, options=QFileDialog.Option.DontConfirmOverwrite)
+        path, _ = QFileDialog.getSaveFileName(
+            self, title, proposed, options=QFileDialog.Option.DontConfirmOverwrite
+        )
         return path
 
 

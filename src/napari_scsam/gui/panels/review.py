@@ -59,7 +59,14 @@ class ReviewPanel(Panel):
         self._lay_out()
 
     def show_progress(
-        self, depth: int, position: int, slices: Mapping[int, SliceReview], classes: Sequence[ClassSpec], *, there: bool, obstacle: str = ""
+        self,
+        depth: int,
+        position: int,
+        slices: Mapping[int, SliceReview],
+        classes: Sequence[ClassSpec],
+        *,
+        there: bool,
+        obstacle: str = "",
     ) -> None:
         """Show how far the review is.
 
@@ -83,15 +90,26 @@ class ReviewPanel(Panel):
         shown = slices.get(position)
         done = shown is not None and shown.reviewed == shown.size
         self.mark.setText(f"{'Take review back' if done else 'Slice is right'}   ({self._key})")
-        self.strip.show_slices(depth, position, {z: found.share for z, found in slices.items() if found.found or found.reviewed})
+        self.strip.show_slices(
+            depth,
+            position,
+            {z: found.share for z, found in slices.items() if found.found or found.reviewed},
+        )
         self._fill(classes, slices, shown)
         whole = sum(found.reviewed == found.size for found in slices.values())
         parts = sum(0 < found.reviewed < found.size for found in slices.values())
         also = f", {grouped(parts)} in part" if parts else ""
         progress = f"{grouped(whole)} of {grouped(depth)} slices reviewed{also}."
-        self.note.setText((obstacle or progress) if there else "Make a project first: reviews are kept in it.")
+        self.note.setText(
+            (obstacle or progress) if there else "Make a project first: reviews are kept in it."
+        )
 
-    def _fill(self, classes: Sequence[ClassSpec], slices: Mapping[int, SliceReview], shown: SliceReview | None) -> None:
+    def _fill(
+        self,
+        classes: Sequence[ClassSpec],
+        slices: Mapping[int, SliceReview],
+        shown: SliceReview | None,
+    ) -> None:
         self.table.setRowCount(len(classes))
         for row, spec in enumerate(classes):
             kept = [found.kept.get(spec.id, 0) for found in slices.values()]
@@ -125,7 +143,12 @@ def _table() -> QTableWidget:
     table = QTableWidget(0, 4)
     table.setHorizontalHeaderLabels(["class", "here", "reviewed", "slices"])
     for column, tip in enumerate(
-        ("", "Pixels of the class on this slice", "Pixels of the class in what is reviewed", "Slices with reviewed pixels of the class")
+        (
+            "",
+            "Pixels of the class on this slice",
+            "Pixels of the class in what is reviewed",
+            "Slices with reviewed pixels of the class",
+        )
     ):
         if (item := table.horizontalHeaderItem(column)) is not None:
             item.setToolTip(tip)
@@ -149,10 +172,13 @@ class SliceStrip(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setToolTip("All slices, the first on the left: yellow is reviewed, grey holds labels. Click to go there.")
+        self.setToolTip(
+            "All slices, the first on the left: yellow is reviewed, grey holds labels. Click to go there."
+        )
         self.setMinimumHeight(14)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self._depth, self._position = 1, -1
+        self._depth = 1
+        self._position = -1
         self._shares: Mapping[int, float] = {}
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
@@ -161,23 +187,36 @@ class SliceStrip(QWidget):
 
     def show_slices(self, depth: int, position: int, shares: Mapping[int, float]) -> None:
         """Show the reviewed share of the slices that hold a label or a mark, and which is on the screen."""
-        self._depth, self._position, self._shares = depth, position, dict(shares)
+        self._depth = depth
+        self._position = position
+        self._shares = dict(shares)
         self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  # Qt's name
         """Ask for the slice under the mouse."""
-        self.picked.emit(min(self._depth - 1, max(0, int(event.position().x() * self._depth / max(1, self.width())))))
+        self.picked.emit(
+            min(
+                self._depth - 1,
+                max(0, int(event.position().x() * self._depth / max(1, self.width()))),
+            )
+        )
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802, ARG002  # Qt's name and arguments
         """Draw a bar for each slice, as high as its reviewed share."""
-        painter, width, height = QPainter(self), self.width(), self.height()
+        painter = QPainter(self)
+        width = self.width()
+        height = self.height()
         painter.fillRect(0, 0, width, height, QColor(128, 128, 128, 40))
-        yellow, grey = QColor(REVIEWED_TABLE[0].colour), QColor(128, 128, 128, 130)
+        yellow = QColor(REVIEWED_TABLE[0].colour)
+        grey = QColor(128, 128, 128, 130)
         step = width / self._depth
         for z, share in self._shares.items():
-            left, wide = int(z * step), max(1, int((z + 1) * step) - int(z * step))
+            left = int(z * step)
+            wide = max(1, int((z + 1) * step) - int(z * step))
             painter.fillRect(left, 0, wide, height, grey)
-            painter.fillRect(left, height - round(height * share), wide, round(height * share), yellow)
+            painter.fillRect(
+                left, height - round(height * share), wide, round(height * share), yellow
+            )
         if self._position >= 0:
             painter.setPen(QColor(230, 80, 60))
             painter.drawRect(int(self._position * step), 0, max(2, int(step)), height - 1)

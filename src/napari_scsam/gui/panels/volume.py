@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QMenu, QPushButton
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+)
 
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
 from napari_scsam.gui.notify import sentence
@@ -36,7 +44,9 @@ class VolumePanel(Panel):
     def __init__(self) -> None:
         super().__init__("Volume")
         self.setAcceptDrops(True)
-        self.layers = Dropdown("The image layer to segment: a 2-D image or a 3-D volume of grey values.")
+        self.layers = Dropdown(
+            "The image layer to segment: a 2-D image or a 3-D volume of grey values."
+        )
         self.layers.picked.connect(self.layer_chosen)
         self.sizes = [SizeField(axis) for axis in "zyx"]
         self._known: tuple[str, ...] = ()
@@ -74,7 +84,9 @@ class VolumePanel(Panel):
         self.contrast.setChecked(shown)
         self.contrast.setEnabled(possible)
 
-    def show_size(self, size: VoxelSize | None, explanation: str, *, flat: bool, possible: bool) -> None:
+    def show_size(
+        self, size: VoxelSize | None, explanation: str, *, flat: bool, possible: bool
+    ) -> None:
         """Show a voxel size and what it means.
 
         Parameters
@@ -111,7 +123,9 @@ class VolumePanel(Panel):
 
     def _open_button(self) -> QPushButton:
         button = QPushButton("Open  ")
-        button.setToolTip("Open a volume. Only what is looked at is read, so it may exceed the memory.\nFiles can be dropped here, too.")
+        button.setToolTip(
+            "Open a volume. Only what is looked at is read, so it may exceed the memory.\nFiles can be dropped here, too."
+        )
         menu = QMenu(button)
         menu.addAction("File (TIFF, MRC, HDF5) …", self._ask_file)
         menu.addAction("Folder (OME-Zarr, zarr, a folder of slices) …", self._ask_folder)
@@ -142,11 +156,17 @@ class VolumePanel(Panel):
             self.note.setText(f"{sentence(str(error))} The voxel size is unchanged.")
             return
         if None in sizes and any(sizes):
-            missing = " and ".join(field.axis for field, size in zip(fields, sizes, strict=True) if size is None)
-            self.note.setText(f"Type {missing} as well; the voxel size is unchanged until then. Empty all fields to take it back.")
+            missing = " and ".join(
+                field.axis for field, size in zip(fields, sizes, strict=True) if size is None
+            )
+            self.note.setText(
+                f"Type {missing} as well; the voxel size is unchanged until then. Empty all fields to take it back."
+            )
             return
         self._known = typed
-        self.size_typed.emit(parse_voxel_size([size for size in sizes if size is not None] if any(sizes) else None))
+        self.size_typed.emit(
+            parse_voxel_size([size for size in sizes if size is not None] if any(sizes) else None)
+        )
 
     def _ask_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a volume", "", FILES)
@@ -154,6 +174,8 @@ class VolumePanel(Panel):
             self.file_asked.emit(path)
 
     def _ask_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Open an OME-Zarr, a zarr or a folder of slices")
+        path = QFileDialog.getExistingDirectory(
+            self, "Open an OME-Zarr, a zarr or a folder of slices"
+        )
         if path:
             self.file_asked.emit(path)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout
 
-from napari_scsam.config import Progress
 from napari_scsam.gui.notify import capital, sentence
 from napari_scsam.gui.panels.parts.widgets import keep_place, note
+from napari_scsam.steps import Progress
 
-NETWORK, TOOLS, DOWNLOAD = "network", "tools", "download"
+NETWORK = "network"
+TOOLS = "tools"
+DOWNLOAD = "download"
 """Who works."""
 
 PATIENCE_MS = 150
@@ -28,9 +30,13 @@ class WorkBar(QFrame):
         super().__init__()
         self.at_work: set[str] = set()
         """Who works now."""
-        self.status, self._said = note(), ""
-        self.bar, self.cancel = QProgressBar(), QPushButton("Cancel")
-        self.cancel.setToolTip("Stop as soon as the step at hand is done. Slices that are finished stay; nothing else is written.")
+        self.status = note()
+        self._said = ""
+        self.bar = QProgressBar()
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip(
+            "Stop as soon as the step at hand is done. Slices that are finished stay; nothing else is written."
+        )
         self.cancel.clicked.connect(self.cancel_asked)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -50,7 +56,9 @@ class WorkBar(QFrame):
         """Say what happens, or what came out."""
         self._said = text
         self.status.setText(sentence(text))
-        self.status.setMinimumHeight(LINES * self.status.fontMetrics().lineSpacing())  # the font is napari's only once it is shown
+        self.status.setMinimumHeight(
+            LINES * self.status.fontMetrics().lineSpacing()
+        )  # the font is napari's only once it is shown
 
     def forget_status(self, text: str) -> None:
         """Take what was said away, unless something else has been said since."""

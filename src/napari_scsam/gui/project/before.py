@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from napari_scsam.config import Progress
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.project.project import Project, file_hash, now
+from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
     from napari_scsam.checkpoints.checkpoint import CheckpointInfo
@@ -32,7 +32,9 @@ class Write:
     def details(self, hashes: Mapping[Path, str]) -> dict[str, Any]:
         """Describe it for the history of a project, given the hashes of checkpoints that are known."""
         info = self.checkpoint
-        checkpoint = {"name": info.name, "sha256": hashes.get(info.path, "")} if info is not None else None
+        checkpoint = (
+            {"name": info.name, "sha256": hashes.get(info.path, "")} if info is not None else None
+        )
         where = {"axis": self.plane.axis, "slice": self.plane.position}
         return {"when": self.when, **where, "classes": list(self.classes), "checkpoint": checkpoint}
 
@@ -94,7 +96,7 @@ def add_history(project: Project, entries: Sequence[Mapping[str, Any]]) -> None:
 def make_steps(
     make: Generator[Progress, None, Project], checkpoints: Sequence[Path], known: Mapping[Path, str]
 ) -> Generator[Progress, None, MadeProject]:
-    """Make a project, and hash the checkpoints that are to be named in it and are not known yet."""
+    """Create a project, and hash the checkpoints that are to be named in it and are not known yet."""
     hashes = dict(known)
     for path in checkpoints:
         if path not in hashes and path.is_file():

@@ -25,7 +25,15 @@ from napari_scsam.gui.layers.files import image_layer
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.notify import tell
 from napari_scsam.gui.preferences import remember_project
-from napari_scsam.gui.project.before import SEGMENTED, BeforeProject, MadeProject, Write, copy_predicted, keep_predicted, make_steps
+from napari_scsam.gui.project.before import (
+    SEGMENTED,
+    BeforeProject,
+    MadeProject,
+    Write,
+    copy_predicted,
+    keep_predicted,
+    make_steps,
+)
 from napari_scsam.gui.project.layers import (
     can_be_kept,
     find_image,
@@ -38,8 +46,20 @@ from napari_scsam.gui.project.layers import (
     take_over,
 )
 from napari_scsam.gui.project.left_open import LeftProject, close_or_tell
-from napari_scsam.gui.project.window_state import describe_view, restore_drawing, restore_look, restore_view
-from napari_scsam.project.project import CLASSES, PREDICTED, REVIEWED, Project, copy_project, file_hash
+from napari_scsam.gui.project.window_state import (
+    describe_view,
+    restore_drawing,
+    restore_look,
+    restore_view,
+)
+from napari_scsam.project.project import (
+    CLASSES,
+    PREDICTED,
+    REVIEWED,
+    Project,
+    copy_project,
+    file_hash,
+)
 from napari_scsam.project.start import OpenedProject, open_project, project_path, start_project
 
 if TYPE_CHECKING:
@@ -77,7 +97,11 @@ class ProjectKeeper:
         session.outputs.wrote.connect(self._on_wrote)
         session.about_to_write.connect(self.bring_back)
         session.ended.connect(self._leave)
-        for kind, receiver in (("new project", self._on_made), ("open project", self._on_opened), ("save project", self._on_copied)):
+        for kind, receiver in (
+            ("new project", self._on_made),
+            ("open project", self._on_opened),
+            ("save project", self._on_copied),
+        ):
             session.on_return(kind, receiver)
         session.on_return("hash", self._on_hash)
         session.checkpoint_changed.connect(self._hash_checkpoint)
@@ -92,7 +116,7 @@ class ProjectKeeper:
     # What the user does
 
     def new(self, text: str) -> None:
-        """Make a project for the chosen image; the labels that it has already go into it."""
+        """Create a project for the chosen image; the labels that it has already go into it."""
         image = self.session.image
         try:
             source = image_source(image)
@@ -102,10 +126,15 @@ class ProjectKeeper:
         classes = self._classes()
         typed = self.session.typed_voxel_size(image) if image is not None else None
         wide = np.min_scalar_type(max(spec.id for spec in classes))
-        dtype = np.result_type(wide, narrow(self.session.labels)) if self.session.labels is not None else wide
+        dtype = (
+            np.result_type(wide, narrow(self.session.labels))
+            if self.session.labels is not None
+            else wide
+        )
         make = partial(start_project, project_path(text), source, classes, typed=typed, dtype=dtype)
         self._image_of_new = image
-        checkpoints, known = self._before.checkpoints(), dict(self._hashes)
+        checkpoints = self._before.checkpoints()
+        known = dict(self._hashes)
         self.session.submit("new project", lambda: make_steps(make(), checkpoints, known))
 
     def open(self, text: str, image_path: str | None = None) -> None:
@@ -134,19 +163,24 @@ class ProjectKeeper:
 
     def _leave(self) -> None:
         """Leave the project to the next widget of this viewer, if its labels are still there."""
-        viewer, project = self.session.viewer, self.project
+        viewer = self.session.viewer
+        project = self.project
         if viewer is None or project is None or self.session.window_is_gone:
             self.close()
             return
         if self._timer is not None:
             self._timer.stop()
         self.keep()
-        self.project, names, self._names = None, self._names, WeakKeyDictionary()
+        self.project = None
+        names = self._names
+        self._names = WeakKeyDictionary()
         LeftProject(project, names, self.session.checkpoint, self._hashes).stay(viewer)
 
     def _take_up(self, left: LeftProject) -> None:
         """Go on with the project that the last widget of this viewer left."""
-        self.project, self._names, self._hashes = left.project, left.names, left.hashes
+        self.project = left.project
+        self._names = left.names
+        self._hashes = left.hashes
         self._look_for_image()
         if left.checkpoint is not None:
             self.session.choose_checkpoint(left.checkpoint)
@@ -159,7 +193,9 @@ class ProjectKeeper:
 
     # What others ask
 
-    def protected(self, layer: Labels, plane: Plane, rows: slice, current: NDArray[Any]) -> NDArray[np.bool_]:
+    def protected(
+        self, layer: Labels, plane: Plane, rows: slice, current: NDArray[Any]
+    ) -> NDArray[np.bool_]:
         """Name the pixels that a person has reviewed: the model leaves them alone."""
         if self.project is None or self.name_of(layer) is None:
             return np.zeros(current.shape, bool)
@@ -173,11 +209,19 @@ class ProjectKeeper:
     @property
     def image(self) -> Image | None:
         """The layer of the project's image."""
-        viewer, project = self.session.viewer, self.project
+        viewer = self.session.viewer
+        project = self.project
         if viewer is None or project is None:
             return None
         images = [layer for layer in viewer.layers if isinstance(layer, Image)]
-        return next((image for image in images if self.name_of(image) == "image" and has_shape_of(image, project.record.image)), None)
+        return next(
+            (
+                image
+                for image in images
+                if self.name_of(image) == "image" and has_shape_of(image, project.record.image)
+            ),
+            None,
+        )
 
     @property
     def labels(self) -> Labels | None:
@@ -187,20 +231,23 @@ class ProjectKeeper:
         return next((layer for layer in layers if self.name_of(layer) == CLASSES), None)
 
     def checkpoint_hash(self) -> str:
-        """Give the hash of the checkpoint in use; empty while it is not known."""
+        """Return the hash of the checkpoint in use; empty while it is not known."""
         info = self.session.checkpoint
         return self._hashes.get(info.path, "") if info is not None else ""
 
     def bring_back(self, image: Image) -> None:
         """Show the class labels again when their layer was removed: what the model makes of the project's image belongs to the project."""
-        viewer, project = self.session.viewer, self.project
+        viewer = self.session.viewer
+        project = self.project
         if viewer is None or project is None or image is not self.image:
             return
         if (labels := self.labels) is None:
             described = [*_descriptions(project), {}][0]
             self._add(viewer, project, CLASSES, described)
             self.changed.emit()
-        elif self.session.outputs.layer_of(image) is None:  # the image was removed, and is there again
+        elif (
+            self.session.outputs.layer_of(image) is None
+        ):  # the image was removed, and is there again
             self._use(project, labels)
 
     def log(self, what: str, **details: Any) -> None:
@@ -216,10 +263,13 @@ class ProjectKeeper:
 
     def keep(self) -> None:
         """Write what has changed in the window beside the labels: new layers, classes, the view, the history."""
-        viewer, project, image = self.session.viewer, self.project, self.image
+        viewer = self.session.viewer
+        project = self.project
+        image = self.image
         if viewer is None or project is None:
             return
-        history, self._history = self._history, []
+        history = self._history
+        self._history = []
         for what, details in history:
             project.log(what, **details)
         if image is not None:  # else the window shows something else
@@ -237,17 +287,22 @@ class ProjectKeeper:
 
     def _on_inserted(self, event: Event) -> None:
         if self.project is not None and isinstance(event.value, Labels):
-            self.session.trickle(self._keep_soon())
+            self.session.run_in_event_loop(self._keep_soon())
         if isinstance(event.value, Image):
             self._look_for_image()
 
     def _look_for_image(self) -> None:
         """Know the project's image again when its layer was removed and another one shows the same."""
-        viewer, project = self.session.viewer, self.project
+        viewer = self.session.viewer
+        project = self.project
         if viewer is None or project is None or self.image is not None:
             return
         images = (layer for layer in viewer.layers if isinstance(layer, Image))
-        if (image := next((image for image in images if shows_image(image, project.record.image)), None)) is not None:
+        if (
+            image := next(
+                (image for image in images if shows_image(image, project.record.image)), None
+            )
+        ) is not None:
             for old in [layer for layer, name in self._names.items() if name == "image"]:
                 del self._names[old]
             self._names[image] = "image"
@@ -261,7 +316,8 @@ class ProjectKeeper:
 
     def _keep_layer(self, project: Project, layer: Labels, image: Image) -> None:
         """Take a labels layer of the image into the project; see whether its class table has changed."""
-        name, classes = self.name_of(layer), classes_of(layer) or ()
+        name = self.name_of(layer)
+        classes = classes_of(layer) or ()
         if name is None:
             name = free_name(project, layer.name)
             take_over(layer, project.add_labels(name, narrow(layer), classes))
@@ -273,11 +329,21 @@ class ProjectKeeper:
 
     def _tell_state(self, project: Project) -> None:
         troubles = [array.trouble for array in project.arrays.values() if array.trouble is not None]
-        state = f"NOT SAVED: {troubles[0]}. It is tried again." if troubles else "Saving …" if project.unsaved else "All is saved."
+        state = (
+            f"NOT SAVED: {troubles[0]}. It is tried again."
+            if troubles
+            else "Saving …"
+            if project.unsaved
+            else "All is saved."
+        )
         if state == self.state:
             return
         if troubles:
-            tell(UserError(f"'{project.path.name}' cannot be written ({troubles[0]}); make room there, it is tried again"))
+            tell(
+                UserError(
+                    f"'{project.path.name}' cannot be written ({troubles[0]}); make room there, it is tried again"
+                )
+            )
         self.state = state
         self.changed.emit()
 
@@ -290,15 +356,21 @@ class ProjectKeeper:
         return tuple(table[key] for key in sorted(table)) or (ClassSpec(1, "organelle"),)
 
     def _on_made(self, made: MadeProject) -> None:
-        project, viewer, image, old = made.project, self.session.viewer, self._image_of_new, self.project
+        project = made.project
+        viewer = self.session.viewer
+        image = self._image_of_new
+        old = self.project
         self._image_of_new = None
         if viewer is None or image is None or image not in viewer.layers:
             project.close()
             return
-        of_another, of_old = old is not None and self.image is not image, self.labels
+        of_another = old is not None and self.image is not image
+        of_old = self.labels
         self._hashes.update(made.hashes)
         self.close()
-        if old is not None and of_another:  # its labels are no part of the new one, and would go on writing into it
+        if (
+            old is not None and of_another
+        ):  # its labels are no part of the new one, and would go on writing into it
             remove_layers(viewer, old.path)
         self.session.choose_image(image)
         layer = self.session.labels
@@ -313,10 +385,13 @@ class ProjectKeeper:
                 copy_predicted(old, project)
             elif output is not None:
                 self._before.keep(project, output, self._hashes)
-        self._finish(project, f"'{project.path.name}' is ready; what you paint is saved as you paint it.")
+        self._finish(
+            project, f"'{project.path.name}' is ready; what you paint is saved as you paint it."
+        )
 
     def _on_opened(self, opened: OpenedProject) -> None:
-        viewer, project = self.session.viewer, opened.project
+        viewer = self.session.viewer
+        project = opened.project
         if project is None or opened.image is None:
             self.image_missed.emit(opened.path, opened.question)
             return
@@ -328,7 +403,9 @@ class ProjectKeeper:
         for path in paths:
             remove_layers(viewer, path)
         described = {d.get("of"): d for d in project.record.view.get("layers", ())}
-        image = find_image(viewer, opened.image) or viewer.add_layer(Layer.create(*image_layer(opened.image)))
+        image = find_image(viewer, opened.image) or viewer.add_layer(
+            Layer.create(*image_layer(opened.image))
+        )
         restore_look(image, described.get("image", {}))
         self.session.choose_image(image)
         self.session.type_voxel_size(project.record.voxel_size)
@@ -342,10 +419,15 @@ class ProjectKeeper:
             if name == CLASSES or name in described:
                 self._add(viewer, project, name, described.get(name, {}))
         for drawing in project.record.view.get("layers", ()):
-            if drawing["kind"] in ("points", "shapes") and (drawn := restore_drawing(drawing)) is not None:
+            if (
+                drawing["kind"] in ("points", "shapes")
+                and (drawn := restore_drawing(drawing)) is not None
+            ):
                 viewer.add_layer(drawn)
 
-    def _add(self, viewer: Viewer, project: Project, name: str, description: dict[str, Any]) -> None:
+    def _add(
+        self, viewer: Viewer, project: Project, name: str, description: dict[str, Any]
+    ) -> None:
         """Show a label image of the project; its layer is known by its name before anybody hears of it."""
         if (image := self.image) is None:
             return
@@ -362,7 +444,8 @@ class ProjectKeeper:
             self._finish(self.project, f"Saved as '{path.name}'; you go on there.")
 
     def _begin(self, project: Project, image: Image) -> None:
-        self.project, self._tables = project, {}
+        self.project = project
+        self._tables = {}
         self._names[image] = "image"
 
     def _use(self, project: Project, layer: Labels) -> OrganelleLabels | None:
@@ -395,7 +478,12 @@ class ProjectKeeper:
     def _hash_checkpoint(self) -> None:
         """Have the checkpoint in use hashed, once, for a project."""
         info = self.session.checkpoint
-        if self.project is not None and info is not None and info.path.is_file() and info.path not in self._hashes:
+        if (
+            self.project is not None
+            and info is not None
+            and info.path.is_file()
+            and info.path not in self._hashes
+        ):
             self.session.submit("hash", partial(hash_steps, info.path))
 
     def _on_hash(self, found: tuple[Path, str]) -> None:
@@ -414,18 +502,22 @@ class ProjectKeeper:
 
 
 def _descriptions(project: Project) -> list[dict[str, Any]]:
-    """Give how the layer of the class labels looked, if that is known."""
+    """Return how the layer of the class labels looked, if that is known."""
     return [d for d in project.record.view.get("layers", ()) if d.get("of") == CLASSES]
 
 
 def free_name(project: Project, wanted: str) -> str:
-    """Make a name for a label image out of a layer's name."""
+    """Create a name for a label image out of a layer's name."""
     taken = {*project.label_names, REVIEWED, PREDICTED}
     name = "".join(c if c.isalnum() or c in "-_" else "_" for c in wanted) or "labels"
-    return next(n for number in range(1, 10_000) if (n := name if number == 1 else f"{name}_{number}") not in taken)
+    return next(
+        n
+        for number in range(1, 10_000)
+        if (n := name if number == 1 else f"{name}_{number}") not in taken
+    )
 
 
 def hash_steps(path: Path) -> Generator[Any, None, tuple[Path, str]]:
-    """Give a checkpoint's path and hash."""
+    """Return a checkpoint's path and hash."""
     yield from ()
     return path, file_hash(path)

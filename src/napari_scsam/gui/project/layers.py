@@ -34,32 +34,50 @@ def image_source(image: Image | None) -> ImageSource:
         When there is none, or it is no 2-D or 3-D grey image.
     """
     if image is None:
-        raise UserError("there is no image to make a project for; open a file or choose an image layer")
+        raise UserError(
+            "there is no image to make a project for; open a file or choose an image layer"
+        )
     check_image(image)
     state = {key: getattr(image, key) for key in ("scale", "translate", "units")}
     size, origin = physical_place(state, image.ndim)
-    return ImageSource(full_resolution(image), image.metadata.get(PATH) or image.source.path, size, origin)
+    return ImageSource(
+        full_resolution(image), image.metadata.get(PATH) or image.source.path, size, origin
+    )
 
 
 def find_image(viewer: Viewer, volume: Volume) -> Image | None:
     """Find the layer that shows a volume opened from a file."""
-    images = (layer for layer in viewer.layers if isinstance(layer, Image) and layer.metadata.get(PATH) == str(volume.path))
-    return next((image for image in images if tuple(full_resolution(image).shape) == volume.shape), None)
+    images = (
+        layer
+        for layer in viewer.layers
+        if isinstance(layer, Image) and layer.metadata.get(PATH) == str(volume.path)
+    )
+    return next(
+        (image for image in images if tuple(full_resolution(image).shape) == volume.shape), None
+    )
 
 
 def shows_image(layer: Image, reference: ImageReference) -> bool:
-    """Tell whether a layer shows the image of a project."""
-    return has_shape_of(layer, reference) and fingerprint(full_resolution(layer)) == reference.fingerprint
+    """Return whether a layer shows the image of a project."""
+    return (
+        has_shape_of(layer, reference)
+        and fingerprint(full_resolution(layer)) == reference.fingerprint
+    )
 
 
 def has_shape_of(layer: Image, reference: ImageReference) -> bool:
-    """Tell whether a layer has the shape of the image of a project."""
+    """Return whether a layer has the shape of the image of a project."""
     return tuple(full_resolution(layer).shape) == reference.shape
 
 
 def can_be_kept(layer: Layer, image: Image) -> bool:
-    """Tell whether a layer holds labels of an image that the user can change."""
-    return isinstance(layer, Labels) and not layer.multiscale and NOT_KEPT not in layer.metadata and same_grid(layer, image)
+    """Return whether a layer holds labels of an image that the user can change."""
+    return (
+        isinstance(layer, Labels)
+        and not layer.multiscale
+        and NOT_KEPT not in layer.metadata
+        and same_grid(layer, image)
+    )
 
 
 def show_position(viewer: Viewer, layer: Image, axis: int, index: int) -> None:
@@ -73,12 +91,15 @@ def show_position(viewer: Viewer, layer: Image, axis: int, index: int) -> None:
 
 
 def new_layer(project: Project, name: str, image: Image, description: Mapping[str, Any]) -> Labels:
-    """Make the layer of a label image of the project, looking as it did."""
-    classes, array = project.class_table(name), project.array(name)
+    """Create the layer of a label image of the project, looking as it did."""
+    classes = project.class_table(name)
+    array = project.array(name)
     layer = new_labels(image, classes or (ClassSpec(1, "object"),))
     layer.data = array
     if not classes:  # instances: every object has a colour
-        layer.metadata, layer.features, layer.colormap = {}, None, Labels(np.zeros((1, 1), np.uint8)).colormap
+        layer.metadata = {}
+        layer.features = None
+        layer.colormap = Labels(np.zeros((1, 1), np.uint8)).colormap
     array.preload()
     restore_look(layer, description)
     return layer
@@ -89,7 +110,9 @@ def remove_layers(viewer: Viewer, path: Path) -> None:
     for layer in list(viewer.layers):
         data = layer.data if isinstance(layer, Labels) else None
         own = isinstance(data, SavedArray) and str(path.absolute()) in str(data.stored.store_path)
-        if (own or NOT_KEPT in layer.metadata) and layer in viewer.layers:  # one that goes may take others with it
+        if (
+            own or NOT_KEPT in layer.metadata
+        ) and layer in viewer.layers:  # one that goes may take others with it
             viewer.layers.remove(layer)
 
 
@@ -110,7 +133,7 @@ def take_over(layer: Labels, array: SavedArray) -> None:
 
 
 def narrow(layer: Labels) -> np.dtype[Any]:
-    """Give the smallest unsigned type that holds a layer's labels; its own where some are negative."""
+    """Return the smallest unsigned type that holds a layer's labels; its own where some are negative."""
     data = layer.data
     own: np.dtype[Any] = np.dtype(data.dtype)
     if data.dtype.kind == "u" and data.dtype.itemsize <= 2:

@@ -41,7 +41,7 @@ class LeftProject:
 
     @classmethod
     def take_up(cls, viewer: Viewer) -> LeftProject | None:
-        """Give what was left in a viewer, if anything was."""
+        """Return what was left in a viewer, if anything was."""
         if (left := cls._left.pop(viewer, None)) is not None:
             viewer.layers.events.removed.disconnect(left.let_go)
         return left
@@ -55,7 +55,9 @@ class LeftProject:
     def let_go(self) -> None:
         """Close the project if no viewer shows its labels any more."""
         for viewer in [viewer for viewer, left in self._left.items() if left is self]:
-            if not any(isinstance(layer, Labels) and layer in self.names for layer in viewer.layers):
+            if not any(
+                isinstance(layer, Labels) and layer in self.names for layer in viewer.layers
+            ):
                 self.take_up(viewer)
                 close_or_tell(self.project)
 

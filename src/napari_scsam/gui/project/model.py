@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_scsam.project.project import Project
 
 
-SWITCHES = {"replace": False, "prefetch": True, "careful": False}
+SWITCHES = {"replace": False, "prefetch": True, "tta": False}
 """What a project keeps of the switches under Segment, and how they stand in one that was made before there was such a switch."""
 
 
@@ -27,7 +27,8 @@ class ProjectModel:
     """
 
     def __init__(self, session: Session) -> None:
-        self.session, self.keeper = session, session.part(ProjectKeeper)
+        self.session = session
+        self.keeper = session.part(ProjectKeeper)
         self._project: Project | None = None
         self._recalled = ""
         """Hash of the checkpoint that knows again what the project keeps for it."""
@@ -43,37 +44,53 @@ class ProjectModel:
         """See to a project that was opened, a checkpoint that was chosen, a class that was taught."""
         project = self.keeper.project
         if project is not self._project:
-            self._project, self._recalled = project, ""
+            self._project = project
+            self._recalled = ""
             self._choice = project.record.chosen if project is not None else {}
             self._choose(project)
             self._recall_contrast(project)
-        info, found = self.session.checkpoint, self.keeper.checkpoint_hash()
+        info = self.session.checkpoint
+        found = self.keeper.checkpoint_hash()
         if project is None or info is None or not found:
             return
         if found != self._recalled:
             self._recalled = found
-            self.session.recall(joined(taught_of(project, found), self.session.taught))
-            self._recall_choice()
+            self.session.restore_taught(joined(taught_of(project, found), self.session.taught))
+            self._restore_choices()
         other = [entry for entry in project.record.taught if entry["checkpoint"] != found]
-        taught = (*other, *({"checkpoint": found, **known.to_dict()} for known in self.session.taught))
+        taught = (
+            *other,
+            *({"checkpoint": found, **known.to_dict()} for known in self.session.taught),
+        )
         project.update(checkpoint={"name": info.name, "sha256": found}, taught=taught)
 
-    def _recall_choice(self) -> None:
-        choice, self._choice = self._choice, {}
+    def _restore_choices(self) -> None:
+        choice = self._choice
+        self._choice = {}
         if choice:
             names = choice["classes"] or [spec.name for spec in self.session.classes]
             switches = {name: choice.get(name, default) for name, default in SWITCHES.items()}
-            self.session.recall_choice(names, choice["thresholds"], **switches)
+            self.session.restore_choices(names, choice["threshold_offsets"], **switches)
 
     def _on_choice(self) -> None:
         """Keep what the user chooses; a choice made before the project's own was recalled stands."""
         self._choice = {}
         if (project := self._project) is not None:
             session = self.session
-            names = None if session.chosen == session.classes else [spec.name for spec in session.chosen]
-            shifts = {name: by for name, by in session.shifts.items() if by}
-            switches = {"replace": session.replace_edits, "prefetch": session.prefetch, "careful": session.careful}
-            project.update(chosen={"classes": names, "thresholds": shifts, **switches})
+            names = (
+                None
+                if session.chosen == session.classes
+                else [spec.name for spec in session.chosen]
+            )
+            threshold_offsets = {name: by for name, by in session.threshold_offsets.items() if by}
+            switches = {
+                "replace": session.replace_edits,
+                "prefetch": session.prefetch,
+                "tta": session.tta,
+            }
+            project.update(
+                chosen={"classes": names, "threshold_offsets": threshold_offsets, **switches}
+            )
 
     def _recall_contrast(self, project: Project | None) -> None:
         """Take the contrast as shown if that was chosen; the contrast itself comes back with the layer."""
@@ -82,10 +99,19 @@ class ProjectModel:
         self._keep_contrast()
 
     def _keep_contrast(self) -> None:
-        if (project := self._project) is not None and self.keeper.image is not None and self.session.image is self.keeper.image:
+        if (
+            (project := self._project) is not None
+            and self.keeper.image is not None
+            and self.session.image is self.keeper.image
+        ):
             contrast = self.session.contrast
             shown = {"shown": contrast.to_dict()} if contrast is not None else {}
-            project.update(contrast={**{k: v for k, v in (project.record.contrast or {}).items() if k != "shown"}, **shown})
+            project.update(
+                contrast={
+                    **{k: v for k, v in (project.record.contrast or {}).items() if k != "shown"},
+                    **shown,
+                }
+            )
 
     def _choose(self, project: Project | None) -> None:
         """Choose the checkpoint that the project was used with last, if it is on this machine."""
@@ -98,8 +124,12 @@ class ProjectModel:
 
 
 def taught_of(project: Project, checkpoint: str) -> tuple[TaughtClass, ...]:
-    """Give the classes of a project that the checkpoint of this hash was taught."""
-    return tuple(TaughtClass.from_dict(entry) for entry in project.record.taught if entry["checkpoint"] == checkpoint)
+    """Return the classes of a project that the checkpoint of this hash was taught."""
+    return tuple(
+        TaughtClass.from_dict(entry)
+        for entry in project.record.taught
+        if entry["checkpoint"] == checkpoint
+    )
 
 
 def joined(kept: Sequence[TaughtClass], since: Sequence[TaughtClass]) -> tuple[TaughtClass, ...]:

@@ -21,9 +21,25 @@ PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_label
 LOOK = ("name", "visible", "opacity", "blending")
 SETTINGS: Mapping[type[Layer], tuple[str, ...]] = {
     Image: ("contrast_limits", "gamma", "colormap", "interpolation2d"),
-    Labels: ("contour", "n_edit_dimensions", "brush_size", "contiguous", "preserve_labels", "show_selected_label", "selected_label"),
+    Labels: (
+        "contour",
+        "n_edit_dimensions",
+        "brush_size",
+        "contiguous",
+        "preserve_labels",
+        "show_selected_label",
+        "selected_label",
+    ),
 }
-LEFT_OUT = frozenset(("properties", "property_choices", "feature_defaults", "experimental_clipping_planes", "projection_mode"))
+LEFT_OUT = frozenset(
+    (
+        "properties",
+        "property_choices",
+        "feature_defaults",
+        "experimental_clipping_planes",
+        "projection_mode",
+    )
+)
 """Of points and shapes: said again by their features, or not ours to know."""
 
 
@@ -37,15 +53,26 @@ def describe_view(viewer: Viewer, name_of: Callable[[Layer], str | None]) -> dic
     name_of
         What the project calls an image or labels layer; None for one that it does not keep.
     """
-    layers = [d for layer in viewer.layers if (d := describe_layer(layer, name_of(layer))) is not None]
+    layers = [
+        d for layer in viewer.layers if (d := describe_layer(layer, name_of(layer))) is not None
+    ]
     active = viewer.layers.selection.active
-    camera, dims = camera_of(viewer), viewer.dims
+    camera = camera_of(viewer)
+    dims = viewer.dims
     return {
         "layers": layers,
         "active": active.name if active is not None else None,
         "mode": str(getattr(active, "mode", "")),
-        "camera": {"center": plain(camera.center), "zoom": float(camera.zoom), "angles": plain(camera.angles)},
-        "dims": {"point": plain(dims.point), "order": plain(dims.order), "ndisplay": int(dims.ndisplay)},
+        "camera": {
+            "center": plain(camera.center),
+            "zoom": float(camera.zoom),
+            "angles": plain(camera.angles),
+        },
+        "dims": {
+            "point": plain(dims.point),
+            "order": plain(dims.order),
+            "ndisplay": int(dims.ndisplay),
+        },
     }
 
 
@@ -59,8 +86,14 @@ def describe_layer(layer: Layer, name: str | None) -> dict[str, Any] | None:
     if name is None or settings is None:
         return None
     state = {key: plain(getattr(layer, key)) for key in (*LOOK, *PLACE[:5], *settings)}
-    state["units"], state["axis_labels"] = [str(unit) for unit in layer.units], list(layer.axis_labels)
-    return {"kind": type(layer).__name__.lower(), "of": name, "state": state, "locked": list(locked_labels(layer))}
+    state["units"] = [str(unit) for unit in layer.units]
+    state["axis_labels"] = list(layer.axis_labels)
+    return {
+        "kind": type(layer).__name__.lower(),
+        "of": name,
+        "state": state,
+        "locked": list(locked_labels(layer)),
+    }
 
 
 def describe_drawing(layer: Points | Shapes) -> dict[str, Any]:
@@ -75,7 +108,7 @@ def describe_drawing(layer: Points | Shapes) -> dict[str, Any]:
 
 
 def restore_look(layer: Layer, description: Mapping[str, Any]) -> None:
-    """Give a layer back its place, look, settings and locks; what napari does not take any more is left as it is."""
+    """Return a layer back its place, look, settings and locks; what napari does not take any more is left as it is."""
     for key, value in description.get("state", {}).items():
         with suppress(ValueError, TypeError, KeyError, AttributeError):
             setattr(layer, key, tuple(value) if key in ("units", "axis_labels") else value)
@@ -84,12 +117,20 @@ def restore_look(layer: Layer, description: Mapping[str, Any]) -> None:
 
 
 def restore_drawing(description: Mapping[str, Any]) -> Layer | None:
-    """Make a layer of points or shapes again; None when napari cannot."""
+    """Create a layer of points or shapes again; None when napari cannot."""
     state = dict(description["state"])
     data = state.pop("data")
-    arrays: Any = [np.asarray(part, float) for part in data] if description["kind"] == "shapes" else np.asarray(data, float)
+    arrays: Any = (
+        [np.asarray(part, float) for part in data]
+        if description["kind"] == "shapes"
+        else np.asarray(data, float)
+    )
     if not len(arrays):
-        state = {key: state[key] for key in (*LOOK, *PLACE[:2], "ndim", "units", "metadata") if key in state}
+        state = {
+            key: state[key]
+            for key in (*LOOK, *PLACE[:2], "ndim", "units", "metadata")
+            if key in state
+        }
         arrays = None
     with suppress(ValueError, TypeError, KeyError):
         return Layer.create(arrays, state, description["kind"])

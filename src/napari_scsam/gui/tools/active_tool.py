@@ -45,14 +45,16 @@ class Hand:
             The active layer, if it is used in that alone: then Esc there, another of napari's modes and another layer lay it down.
         """
         self.empty()
-        self.thing, self._put_away = thing, put_away
+        self.thing = thing
+        self._put_away = put_away
         if home is not None:
             self._watch(home)
         self.changed.emit()
 
     def empty(self) -> str:
         """Lay down what is in hand, and take back what was said of it; give its name, so that a second press can end what a first began."""
-        thing, self.thing = self.thing, ""
+        thing = self.thing
+        self.thing = ""
         if thing:
             self._watch_no_more()
             self._put_away()
@@ -77,14 +79,16 @@ class Hand:
 
     def _watch(self, home: Layer) -> None:
         """Lay the thing down when its layer is left; Space, which moves the picture in any mode, is no other mode."""
-        self._home, self._modes = home, {str(home.mode), PAN_ZOOM}
+        self._home = home
+        self._modes = {str(home.mode), PAN_ZOOM}
         home.bind_key("Escape", lambda _: self.empty(), overwrite=True)
         home.events.mode.connect(self._leave_soon)
         if (viewer := self._session.viewer) is not None:
             viewer.layers.selection.events.active.connect(self._leave_soon)
 
     def _watch_no_more(self) -> None:
-        home, self._home = self._home, None
+        home = self._home
+        self._home = None
         if home is None:
             return
         home.bind_key("Escape", None)
@@ -97,7 +101,8 @@ class Hand:
         QTimer.singleShot(0, self._leave)
 
     def _leave(self) -> None:
-        viewer, home = self._session.viewer, self._home
+        viewer = self._session.viewer
+        home = self._home
         if viewer is None or home is None:
             return
         if viewer.layers.selection.active is not home or str(home.mode) not in self._modes:
@@ -105,6 +110,7 @@ class Hand:
 
     def _on_ended(self) -> None:
         if self._session.window_is_gone:
-            self.thing, self._home = "", None
+            self.thing = ""
+            self._home = None
         else:  # the dock was closed: layers and keys would do nothing any more
             self.empty()

@@ -27,7 +27,8 @@ class ClickTool:
     """
 
     def __init__(self, viewer: Viewer, labels: Labels, click: Callable[[], None]) -> None:
-        self._viewer, self._click = viewer, click
+        self._viewer = viewer
+        self._click = click
         viewer.layers.selection.active = labels
         labels.mode = "pan_zoom"
         viewer.mouse_drag_callbacks.append(self._on_press)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.gui.layers.class_table import classes_of, learn_class
 from napari_scsam.gui.layers.locks import lock, locked_labels, protect_locked
 from napari_scsam.gui.layers.plane import layer_voxel_size, plane_shown_of
@@ -27,6 +27,7 @@ from napari_scsam.objects import tools
 from napari_scsam.objects.cuts import wall_along
 from napari_scsam.objects.small import Sieved, delete_small
 from napari_scsam.objects.walk import Stop, next_label, next_piece
+from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -70,7 +71,8 @@ class Correcting:
         self._session = weakref.ref(session)
         self._work = ObjectWork()
         self._work.said.connect(self.said)
-        self.progressed, self.working = self._work.progressed, self._work.working
+        self.progressed = self._work.progressed
+        self.working = self._work.working
         self._first: tuple[str, View, Voxel] | None = None
         self._at: Voxel = ()
         session.protections["locked"] = protect_locked
@@ -81,7 +83,7 @@ class Correcting:
 
     @classmethod
     def of(cls, session: Session) -> Correcting:
-        """Give the object tools of a session."""
+        """Return the object tools of a session."""
         if session not in cls._of:
             cls._of[session] = cls(session)
         return cls._of[session]
@@ -100,7 +102,10 @@ class Correcting:
             return ()
         locked = locked_labels(layer)
         names = {spec.id: spec.name for spec in classes_of(layer) or ()}
-        return tuple((value, names.get(value, f"object {value}"), value in locked) for value in sorted({*names, *locked}))
+        return tuple(
+            (value, names.get(value, f"object {value}"), value in locked)
+            for value in sorted({*names, *locked})
+        )
 
     @property
     def _viewer(self) -> Viewer:
@@ -155,7 +160,13 @@ class Correcting:
         """Stop what takes time; nothing is changed."""
         self._work.cancel()
 
-    def choose(self, *, by: float | None = None, smallest: float | None = None, in_micrometres: bool | None = None) -> None:
+    def choose(
+        self,
+        *,
+        by: float | None = None,
+        smallest: float | None = None,
+        in_micrometres: bool | None = None,
+    ) -> None:
         """Choose how far tools reach, and what is small."""
         self.by = self.by if by is None else by
         self.smallest = self.smallest if smallest is None else smallest
@@ -199,22 +210,31 @@ class Correcting:
         self._once(partial(tools.shrink, by=self.by), "Shrank")
 
     def relabel(self) -> None:
-        """Give the object the selected label."""
+        """Return the object the selected label."""
         view, voxel = self._pointed()
         value = int(view.layer.selected_label)
         self._check_lock(view, value)
         if value == int(view.layer.data[voxel]):
-            raise UserError(f"it is {view.name(value)} already; select another label in the layer controls first")
+            raise UserError(
+                f"it is {view.name(value)} already; select another label in the layer controls first"
+            )
         if (session := self._session()) is not None:
             learn_class(view.layer, value, session.classes)
-        self._run(view, voxel, partial(tools.relabel, seed=voxel, value=value), f"Made {view.name(value)} of")
+        self._run(
+            view,
+            voxel,
+            partial(tools.relabel, seed=voxel, value=value),
+            f"Made {view.name(value)} of",
+        )
 
     def cut(self) -> None:
         """Begin to draw a line to cut along, or give it up."""
         if self._hand.empty() == CUT.name:
             return
         layer = view_of(self._viewer).layer
-        line = CutLine(self._viewer, layer, partial(self._drawn, layer), self._work.worker.trickle)
+        line = CutLine(
+            self._viewer, layer, partial(self._drawn, layer), self._work.worker.run_in_event_loop
+        )
         self._hand.take(CUT.name, line.close, line.layer)
         if (session := self._session()) is not None:
             session.part(Undoing).reach_through(line.layer, lambda: layer)
@@ -238,9 +258,15 @@ class Correcting:
         value = int(view.layer.selected_label)
         if view.classes:
             if not value:
-                raise UserError("the selected label is the background; select the class in the layer controls first")
+                raise UserError(
+                    "the selected label is the background; select the class in the layer controls first"
+                )
             self._check_lock(view, value)
-        smallest = self.smallest / self._voxel_in_micrometres(view) if self.in_micrometres else self.smallest
+        smallest = (
+            self.smallest / self._voxel_in_micrometres(view)
+            if self.in_micrometres
+            else self.smallest
+        )
         work = partial(delete_small, smallest=smallest, value=value)
         size = describe_size(self.smallest, whole=self.whole, in_micrometres=self.in_micrometres)
         self._work.start(view, work, partial(self._sieved, view, size), whole=self.whole)
@@ -257,14 +283,20 @@ class Correcting:
         """Lock a label of the layer that is corrected, or unlock it."""
         view = view_of(self._viewer)
         lock(view.layer, value, locked=locked)
-        kept = "neither the model nor an object tool changes it" if locked else "it can be changed again"
+        kept = (
+            "neither the model nor an object tool changes it"
+            if locked
+            else "it can be changed again"
+        )
         self.said.emit(f"{'Locked' if locked else 'Unlocked'} {view.name(value)}: {kept}.")
         self.changed.emit()
 
     def toggle_whole(self) -> None:
         """Work through all slices, or in the slice shown."""
         self.whole = not self.whole
-        self.said.emit("Tools work through all slices." if self.whole else "Tools work in the slice shown.")
+        self.said.emit(
+            "Tools work through all slices." if self.whole else "Tools work in the slice shown."
+        )
         self.changed.emit()
 
     # How they work
@@ -286,68 +318,121 @@ class Correcting:
         view, voxel = self._pointed()
         self._run(view, voxel, partial(tool, seed=voxel), did)
 
-    def _twice(self, name: str, tool: Callable[..., tools.Tool], did: str, then: str, *, boxed: bool = False) -> None:
+    def _twice(
+        self,
+        name: str,
+        tool: Callable[..., tools.Tool],
+        did: str,
+        then: str,
+        *,
+        boxed: bool = False,
+    ) -> None:
         view, voxel = self._pointed()
-        first, self._first = self._first, None
-        if first is None or first[1].layer is not view.layer or (first[1] != view and not self.whole):
+        first = self._first
+        self._first = None
+        if (
+            first is None
+            or first[1].layer is not view.layer
+            or (first[1] != view and not self.whole)
+        ):
             if self._hand.thing != name:
                 self._hand.take(FIRST, self._forget, self._viewer.layers.selection.active)
             self._first = (name, view, voxel)
             self._hand.say(f"{capital(view.name(int(view.layer.data[voxel])))}: now {then}.")
             return
-        self._run(view, voxel, partial(tool, first=first[2], second=voxel), did, named=first[2], boxed=boxed)
+        self._run(
+            view,
+            voxel,
+            partial(tool, first=first[2], second=voxel),
+            did,
+            named=first[2],
+            boxed=boxed,
+        )
 
     def _run(
-        self, view: View, voxel: Voxel, tool: Callable[[Place], tools.Tool], did: str, *, named: Voxel | None = None, boxed: bool = False
+        self,
+        view: View,
+        voxel: Voxel,
+        tool: Callable[[Place], tools.Tool],
+        did: str,
+        *,
+        named: Voxel | None = None,
+        boxed: bool = False,
     ) -> None:
         value = int(view.layer.data[named or voxel])
         done = partial(self._work.write, view, f"{did} {view.name(value)}")
         self._work.start(view, tool, done, whole=self.whole, seed=voxel, boxed=boxed or self.whole)
 
     def _cut_along(self, layer: Labels, points: NDArray[np.float64]) -> None:
-        view = View(layer, plane_shown_of(self._viewer, layer))  # of now: the slice may have changed since the tool was taken
+        view = View(
+            layer, plane_shown_of(self._viewer, layer)
+        )  # of now: the slice may have changed since the tool was taken
         rows, columns = (axis for axis in range(view.layer.ndim) if axis != view.plane.axis)
-        line, section = points[:, [rows, columns]], view.plane.read(view.layer.data)
+        line = points[:, [rows, columns]]
+        section = view.plane.read(view.layer.data)
         wall = wall_along(line.tolist(), (section.shape[0], section.shape[1]))
         crossed = np.argwhere(wall & (section != 0) & ~np.isin(section, locked_labels(view.layer)))
         if not len(crossed):
             raise UserError("the line crosses no object that is not locked; draw it across one")
-        row, column = crossed[((crossed - line.mean(axis=0)) ** 2).sum(axis=1).argmin()].reshape(2, 1)
+        row, column = crossed[((crossed - line.mean(axis=0)) ** 2).sum(axis=1).argmin()].reshape(
+            2, 1
+        )
         seed = tuple(int(i[0]) for i in view.plane.indices(row, column))
         standing = wall if view.plane.axis is None else np.expand_dims(wall, view.plane.axis)
         plane_box = view.place(None, whole=False).within
-        self._run(view, seed, partial(tools.cut, seed=seed, wall=standing, plane_box=plane_box), "Cut", boxed=True)
+        self._run(
+            view,
+            seed,
+            partial(tools.cut, seed=seed, wall=standing, plane_box=plane_box),
+            "Cut",
+            boxed=True,
+        )
 
     def _walk(self, step: int) -> None:
         view = view_of(self._viewer)
-        value, across = int(view.layer.selected_label), view.plane.axis
+        value = int(view.layer.selected_label)
+        across = view.plane.axis
         at = self._at if self._is_here(view, value) else _corner(view, step)
 
         def steps(place: Place) -> Generator[Progress, None, Stop]:
-            return next_piece(place, value, at, step, across) if view.classes else next_label(place, value, step, across)
+            return (
+                next_piece(place, value, at, step, across)
+                if view.classes
+                else next_label(place, value, step, across)
+            )
 
         self._work.start(view, steps, partial(self._look, view), whole=True, boxed=True)
 
     def _sieved(self, view: View, size: str, found: Sieved) -> None:
         if not found.objects:
             raise UserError(f"no object here is smaller than {size}")
-        self._work.write(view, f"Deleted {grouped(found.objects)} small object{'' if found.objects == 1 else 's'}", found.edit)
+        self._work.write(
+            view,
+            f"Deleted {grouped(found.objects)} small object{'' if found.objects == 1 else 's'}",
+            found.edit,
+        )
 
     def _look(self, view: View, stop: Stop) -> None:
         self._at = stop.voxel
         view.layer.selected_label = stop.value
         look_at(self._viewer, view, stop.voxel)
-        self.said.emit(f"{capital(view.name(stop.value))}, {view_of(self._viewer).plane.describe()}.")
+        self.said.emit(
+            f"{capital(view.name(stop.value))}, {view_of(self._viewer).plane.describe()}."
+        )
 
     def _on_removed(self, event: Event) -> None:
         self._work.forget(event.value)
 
     def _is_here(self, view: View, value: int) -> bool:
         """Whether the object that was gone to last is in the slice shown."""
-        at, axis, shape = self._at, view.plane.axis, view.layer.data.shape
+        at = self._at
+        axis = view.plane.axis
+        shape = view.layer.data.shape
         if len(at) != len(shape) or any(i >= n for i, n in zip(at, shape, strict=True)):
             return False
-        return (axis is None or at[axis] == view.plane.position) and int(view.layer.data[at]) == value
+        return (axis is None or at[axis] == view.plane.position) and int(
+            view.layer.data[at]
+        ) == value
 
     def _turn_smallest(self, *, in_micrometres: bool) -> None:
         """Keep the smallest size when its unit changes, where the layer says how large its pixels are."""
@@ -360,14 +445,16 @@ class Correcting:
     def _voxel_in_micrometres(self, view: View) -> float:
         size = layer_voxel_size(view.layer)
         if size is None:
-            raise UserError("the layer does not say how large its pixels are; give the smallest size in pixels")
+            raise UserError(
+                "the layer does not say how large its pixels are; give the smallest size in pixels"
+            )
         across = None if self.whole else view.plane.axis
         sides = [s / 1000 for axis, s in enumerate(size[-view.layer.ndim :]) if axis != across]
         return float(np.prod(sides))
 
 
 def _corner(view: View, step: int) -> Voxel:
-    """Give the voxel where reading the slice shown begins."""
+    """Return the voxel where reading the slice shown begins."""
     corner = [0 if step > 0 else n - 1 for n in view.layer.data.shape]
     if view.plane.axis is not None:
         corner[view.plane.axis] = view.plane.position

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.worker import Report, Worker
 from napari_scsam.gui.layers.class_table import edit_in_memory
 from napari_scsam.gui.layers.pointing import View
@@ -23,6 +23,7 @@ from napari_scsam.gui.tools.label_index import KIND, LabelIndex
 from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.objects.place import Place
 from napari_scsam.objects.tools import Edit
+from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
@@ -65,7 +66,9 @@ class ObjectWork:
     def check_idle(self) -> None:
         """Raise a `UserError` while the last correction is being worked on."""
         if self._writing or self.worker.busy("tool"):
-            raise UserError("the last correction is still being worked on; wait for it, or press Cancel")
+            raise UserError(
+                "the last correction is still being worked on; wait for it, or press Cancel"
+            )
 
     def cancel(self) -> None:
         """Stop what takes time; nothing is changed."""
@@ -76,7 +79,11 @@ class ObjectWork:
 
     def forget(self, layer: Layer) -> None:
         """Cancel what is done to a layer that is gone; an edit that is being written is finished."""
-        if self._layer is not None and self._layer() is layer and (self.worker.busy() or self._waiting is not None):
+        if (
+            self._layer is not None
+            and self._layer() is layer
+            and (self.worker.busy() or self._waiting is not None)
+        ):
             self.cancel()
 
     def start(
@@ -112,7 +119,9 @@ class ObjectWork:
         if boxed and not view.classes:
             boxes = self._index.of(view.layer, seed)
             if boxes is None:
-                self._waiting = partial(self.start, view, work, done, whole=whole, seed=seed, boxed=boxed)
+                self._waiting = partial(
+                    self.start, view, work, done, whole=whole, seed=seed, boxed=boxed
+                )
                 self.working.emit(True)
                 self.said.emit("Looking through the layer for its objects, once …")
                 return
@@ -123,12 +132,18 @@ class ObjectWork:
         if not view.layer.editable:
             raise UserError(f"'{view.layer.name}' cannot be edited; unlock it in the layer list")
         if isinstance(view.layer.data, SavedArray) and view.layer.data.trouble is not None:
-            raise UserError(f"'{view.layer.name}' cannot be written ({view.layer.data.trouble}); make room there, it is tried again")
+            raise UserError(
+                f"'{view.layer.name}' cannot be written ({view.layer.data.trouble}); make room there, it is tried again"
+            )
         if not edit.size:
-            raise UserError("nothing was changed: there is no background to spread to, or what is there is locked")
-        steps = self._write_steps(view, f"{did}: {grouped(edit.size)} pixels changed. Ctrl+Z takes it back.", edit)
+            raise UserError(
+                "nothing was changed: there is no background to spread to, or what is there is locked"
+            )
+        steps = self._write_steps(
+            view, f"{did}: {grouped(edit.size)} pixels changed. Ctrl+Z takes it back.", edit
+        )
         if edit.size > BATCH:
-            self.worker.trickle(steps, whole=True)
+            self.worker.run_in_event_loop(steps, atomic=True)
             return
         for _ in steps:
             pass
@@ -169,6 +184,7 @@ class ObjectWork:
             self._done(report.value)
             return
         self._index.take(report.value)
-        then, self._waiting = self._waiting, None
+        then = self._waiting
+        self._waiting = None
         if then is not None:
             then()

@@ -13,11 +13,12 @@ from psygnal import Signal
 
 from napari_scsam.checkpoints.published import checkpoint_path, find_published
 from napari_scsam.checkpoints.registry import Download, download_weights, list_downloads
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.many_slices import time_left
 from napari_scsam.gui.jobs.worker import Report, Worker
 from napari_scsam.gui.notify import tell
 from napari_scsam.paths import user_folder
+from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
     from napari_scsam.checkpoints.checkpoint import CheckpointInfo
@@ -115,7 +116,9 @@ def fetch_steps(name: str) -> Generator[Progress, None, Path]:
     UserError
         When they cannot be fetched or written.
     """
-    start, first, told = time.perf_counter(), None, 0.0
+    start = time.perf_counter()
+    first = None
+    told = 0.0
     with closing(download_weights(name)) as steps:
         while True:
             try:
@@ -125,8 +128,11 @@ def fetch_steps(name: str) -> Generator[Progress, None, Path]:
                 return file
             except OSError as error:
                 why = error.strerror or error
-                raise UserError(f"{name} cannot be kept in {user_folder()} ({why}); make room there, or check its rights") from error
-            now, first = time.perf_counter(), step.done if first is None else first
+                raise UserError(
+                    f"{name} cannot be kept in {user_folder()} ({why}); make room there, or check its rights"
+                ) from error
+            now = time.perf_counter()
+            first = step.done if first is None else first
             if now - told >= EVERY:
                 told = now
                 yield shown(name, step, first, now - start)

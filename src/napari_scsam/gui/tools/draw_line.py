@@ -38,7 +38,10 @@ class CutLine:
         done: Callable[[NDArray[np.float64]], None],
         soon: Callable[[Generator[None, None, None]], None],
     ) -> None:
-        self._viewer, self._labels, self._done, self._soon = viewer, labels, done, soon
+        self._viewer = viewer
+        self._labels = labels
+        self._done = done
+        self._soon = soon
         self.layer = Shapes(
             ndim=labels.ndim,
             name="line to cut along",

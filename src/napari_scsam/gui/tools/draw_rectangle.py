@@ -48,12 +48,21 @@ class AskedRectangle:
         done
             Takes its four corners, in pixels of the image.
         """
-        viewer, image, hand = self._session.viewer, self._session.image, self._session.part(Hand)
+        viewer = self._session.viewer
+        image = self._session.image
+        hand = self._session.part(Hand)
         if viewer is None or image is None or hand.empty() == name:
             return
-        self._name, self._done, self._before = name, done, viewer.layers.selection.active
+        self._name = name
+        self._done = done
+        self._before = viewer.layers.selection.active
         width = WIDTH / camera_of(viewer).zoom / min(image.scale)
-        look = {"edge_color": COLOUR, "edge_width": width, "face_color": "transparent", "metadata": {NOT_KEPT: True}}
+        look = {
+            "edge_color": COLOUR,
+            "edge_width": width,
+            "face_color": "transparent",
+            "metadata": {NOT_KEPT: True},
+        }
         layer = Shapes(ndim=image.ndim, name=name, **look, **place_of(image))
         self._layer = viewer.add_layer(layer)
         self._session.part(Undoing).reach_through(layer, lambda: self._session.labels)
@@ -68,7 +77,8 @@ class AskedRectangle:
 
     def _put_away(self) -> None:
         """Take the layer away, and select the one that was active before, unless another was chosen."""
-        layer, self._layer = self._layer, None
+        layer = self._layer
+        self._layer = None
         viewer = self._session.viewer
         if layer is not None and viewer is not None and layer in viewer.layers:
             drawn_in = viewer.layers.selection.active is layer
@@ -78,10 +88,10 @@ class AskedRectangle:
 
     def _on_data(self, event: Event) -> None:
         if str(event.action).rsplit(".")[-1].lower() == "added":
-            self._session.trickle(self._use())
+            self._session.run_in_event_loop(self._use())
 
     def _use(self) -> Generator[None, None, None]:
-        """Give it on, once the mouse has let go of it."""
+        """Return it on, once the mouse has let go of it."""
         yield
         layer = self._layer
         if layer is None or being_drawn(layer) or forget_slip(layer) or not len(layer.data):

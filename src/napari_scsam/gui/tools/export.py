@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_scsam.checkpoints.checkpoint import CheckpointInfo, listed_name
-from napari_scsam.config import ClassSpec, Progress, TaughtClass, UserError, missing_classes
+from napari_scsam.config import ClassSpec, TaughtClass, UserError, missing_classes
 from napari_scsam.gui.layers.class_table import classes_of
 from napari_scsam.gui.notify import grouped
 from napari_scsam.gui.project.keeper import ProjectKeeper
@@ -25,6 +25,7 @@ from napari_scsam.project.image_labels import IMAGE_LABELS, write_into_image
 from napari_scsam.project.project import Project
 from napari_scsam.project.review import count_values
 from napari_scsam.project.training_set import RECIPE, export_training_set
+from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
     from napari_scsam.gui.session import Session
@@ -49,42 +50,64 @@ class Exporting:
         session.on_return("export into image", self._on_written)
         session.on_return("import", self._on_read)
 
-    def export(self, out: str, layout: str, replace: bool = False) -> None:  # as the panel's signal says it
+    def export(
+        self, out: str, layout: str, replace: bool = False
+    ) -> None:  # as the panel's signal says it
         """Write the reviewed part of the project as a training set."""
         if (project := self._project()) is None:
             return
         session = self.session
-        make = partial(export_steps, project, Path(out), layout, session.checkpoint, session.taught, replace=replace)
+        make = partial(
+            export_steps,
+            project,
+            Path(out),
+            layout,
+            session.checkpoint,
+            session.taught,
+            replace=replace,
+        )
         session.submit("export", make)
 
     def into_image(self, *, replace: bool = False) -> None:
         """Write the class labels into the OME-Zarr of the image."""
         if (project := self._project()) is not None:
-            self.session.submit("export into image", partial(write_into_image, project, replace=replace))
+            self.session.submit(
+                "export into image", partial(write_into_image, project, replace=replace)
+            )
 
     def bring(self, path: str) -> None:
         """Read labels to import, from a file or, without one, from the selected layer."""
         if self._project() is None:
             return
         viewer = self.session.viewer
-        layer = viewer.layers.selection.active if viewer is not None else None  # before the project's own come back
+        layer = (
+            viewer.layers.selection.active if viewer is not None else None
+        )  # before the project's own come back
         if (image := self.keeper.image) is not None:
             self.keeper.bring_back(image)
         if (mine := self.keeper.labels) is None:
-            self.keeper.say(UserError("the image of this project is not in the window; open it again to import labels"))
+            self.keeper.say(
+                UserError(
+                    "the image of this project is not in the window; open it again to import labels"
+                )
+            )
             return
         if path:
             self.session.submit("import", partial(read_steps, path))
             return
         if not isinstance(layer, Labels) or layer is mine or layer.multiscale:
-            self.keeper.say(UserError("no labels layer to import from is selected; select one that is not the project's own"))
+            self.keeper.say(
+                UserError(
+                    "no labels layer to import from is selected; select one that is not the project's own"
+                )
+            )
             return
         self.session.submit("import", partial(look_steps, layer.data, classes_of(layer)))
 
     def import_as(self, mapping: Mapping[int, int]) -> None:
         """Write the labels that were read, value by value as the class that the mapping says, as one undo step."""
         if self._coming is not None and (layer := self.keeper.labels) is not None:
-            self.session.trickle(import_steps(layer, self._coming, mapping), whole=True)
+            self.session.run_in_event_loop(import_steps(layer, self._coming, mapping), atomic=True)
             self.keeper.log("imported labels", mapping={str(k): v for k, v in mapping.items()})
         self._coming = None
 
@@ -98,10 +121,18 @@ class Exporting:
     def _on_exported(self, written: tuple[Path, str]) -> None:
         out, otherwise = written
         self.keeper.log("exported a training set", name=out.name)
-        alone = f" {otherwise} numbers classes otherwise, so what is trained will know those of this project alone." if otherwise else ""
+        alone = (
+            f" {otherwise} numbers classes otherwise, so what is trained will know those of this project alone."
+            if otherwise
+            else ""
+        )
         ours = (out / RECIPE).is_file()  # nnU-Net's form holds none of ours
         command = f"scsam train {shlex.quote(str(out))} -o mine.safetensors"
-        use = f"{alone} To train on it:\n{command}" if ours else f" It is for nnU-Net to train on{nnunet_hint(out.name)}."
+        use = (
+            f"{alone} To train on it:\n{command}"
+            if ours
+            else f" It is for nnU-Net to train on{nnunet_hint(out.name)}."
+        )
         self.session.status.emit(f"'{out.name}' is written.{use}")
 
     def _on_written(self, where: Path | None) -> None:
@@ -112,33 +143,56 @@ class Exporting:
 
     def _on_read(self, found: tuple[Any, list[int], tuple[ClassSpec, ...]]) -> None:
         self._coming, values, theirs = found
-        layer, project = self.keeper.labels, self.keeper.project
+        layer = self.keeper.labels
+        project = self.keeper.project
         if layer is None or project is None:
             return
         if tuple(self._coming.shape) != tuple(layer.data.shape):
-            self.keeper.say(UserError(f"the labels have shape {tuple(self._coming.shape)}, the image {layer.data.shape}; choose its own"))
+            self.keeper.say(
+                UserError(
+                    f"the labels have shape {tuple(self._coming.shape)}, the image {layer.data.shape}; choose its own"
+                )
+            )
             return
         if len(values) > MOST_VALUES:
-            self.keeper.say(UserError(f"the labels hold {grouped(len(values))} values, so they number objects; choose labels of classes"))
+            self.keeper.say(
+                UserError(
+                    f"the labels hold {grouped(len(values))} values, so they number objects; choose labels of classes"
+                )
+            )
             return
         self.map_asked.emit(values, guess_map(values, theirs, project.class_table()))
 
 
 def export_steps(
-    project: Project, out: Path, layout: str, info: CheckpointInfo | None, taught: Sequence[TaughtClass], *, replace: bool
+    project: Project,
+    out: Path,
+    layout: str,
+    info: CheckpointInfo | None,
+    taught: Sequence[TaughtClass],
+    *,
+    replace: bool,
 ) -> Generator[Progress, None, tuple[Path, str]]:
     """Write a training set that goes on from the checkpoint in use; returns its folder, and whose classes were renumbered, if so."""
-    sam, otherwise = str(info.config["sam"]) if info is not None and info.prompts_only else "", ""
+    sam = str(info.config["sam"]) if info is not None and info.prompts_only else ""
+    otherwise = ""
     if info is not None and not sam and numbers_otherwise(info, project.class_table()):
         otherwise = info.name
-    start: dict[str, Any] = {"checkpoint": start_of(info), "renumber": bool(otherwise), "taught": taught, "sam": sam}
+    start: dict[str, Any] = {
+        "checkpoint": start_of(info),
+        "renumber": bool(otherwise),
+        "taught": taught,
+        "sam": sam,
+    }
     yield from export_training_set(project, out, layout, **start, replace=replace)
     return out, otherwise
 
 
 def start_of(info: CheckpointInfo | None) -> Path | str | None:
-    """Give what training goes on from: the checkpoint in use, by name where it has one."""
-    if info is None or info.prompts_only:  # of the latter, training takes the SAM alone, out of its file
+    """Return what training goes on from: the checkpoint in use, by name where it has one."""
+    if (
+        info is None or info.prompts_only
+    ):  # of the latter, training takes the SAM alone, out of its file
         return info.path if info is not None else None
     return listed_name(info.path) or info.path
 
@@ -146,11 +200,15 @@ def start_of(info: CheckpointInfo | None) -> Path | str | None:
 def nnunet_hint(name: str) -> str:
     """Say how nnU-Net wants a folder to be called that is called otherwise."""
     fits = re.fullmatch(r"Dataset\d{3}_.+", name)
-    return "" if fits else f", which finds data sets named DatasetNNN_Name alone; call the folder Dataset001_{name} or so"
+    return (
+        ""
+        if fits
+        else f", which finds data sets named DatasetNNN_Name alone; call the folder Dataset001_{name} or so"
+    )
 
 
 def numbers_otherwise(info: CheckpointInfo, ours: Sequence[ClassSpec]) -> bool:
-    """Say whether an id or a name means another class to a checkpoint than to us."""
+    """Return whether an id or a name means another class to a checkpoint than to us."""
     try:
         missing_classes(info.classes, ours, info.name)
     except UserError:
@@ -158,21 +216,30 @@ def numbers_otherwise(info: CheckpointInfo, ours: Sequence[ClassSpec]) -> bool:
     return False
 
 
-def guess_map(values: list[int], theirs: tuple[ClassSpec, ...], ours: tuple[ClassSpec, ...]) -> dict[int, int]:
+def guess_map(
+    values: list[int], theirs: tuple[ClassSpec, ...], ours: tuple[ClassSpec, ...]
+) -> dict[int, int]:
     """Guess which value is which class: by name where they have names, else by the same value."""
-    ids, names = {spec.id for spec in ours}, {spec.name.casefold(): spec.id for spec in ours}
+    ids = {spec.id for spec in ours}
+    names = {spec.name.casefold(): spec.id for spec in ours}
     by_name = {spec.id: names.get(spec.name.casefold(), 0) for spec in theirs}
-    return {value: by_name.get(value, 0) if theirs else value if value in ids else 0 for value in values}
+    return {
+        value: by_name.get(value, 0) if theirs else value if value in ids else 0 for value in values
+    }
 
 
-def read_steps(path: str) -> Generator[Progress, None, tuple[Any, list[int], tuple[ClassSpec, ...]]]:
+def read_steps(
+    path: str,
+) -> Generator[Progress, None, tuple[Any, list[int], tuple[ClassSpec, ...]]]:
     """Open labels in a file, and find their values."""
     yield Progress(0, 1, f"opening {path}")
     labels = open_labels(path)
     return (yield from look_steps(labels.data, read_class_table(path)))
 
 
-def look_steps(data: Any, classes: tuple[ClassSpec, ...] | None) -> Generator[Progress, None, tuple[Any, list[int], tuple[ClassSpec, ...]]]:
+def look_steps(
+    data: Any, classes: tuple[ClassSpec, ...] | None
+) -> Generator[Progress, None, tuple[Any, list[int], tuple[ClassSpec, ...]]]:
     """Find the values of labels, slice by slice."""
     values: set[int] = set()
     depth = data.shape[0] if data.ndim == 3 else 1
@@ -182,7 +249,9 @@ def look_steps(data: Any, classes: tuple[ClassSpec, ...] | None) -> Generator[Pr
     return data, sorted(values), classes or ()
 
 
-def import_steps(layer: Labels, data: Any, mapping: Mapping[int, int]) -> Generator[None, None, None]:
+def import_steps(
+    layer: Labels, data: Any, mapping: Mapping[int, int]
+) -> Generator[None, None, None]:
     """Write labels into a layer, slice by slice, as one undo step; values that are no class change nothing."""
     values = np.array(sorted(mapping))
     new = np.array([mapping[int(v)] for v in values])

@@ -41,7 +41,7 @@ class LabelIndex:
         """Written while a layer is looked through."""
 
     def of(self, layer: Labels, seed: tuple[int, ...] | None = None) -> LabelBoxes | None:
-        """Give the boxes of a layer; None when it must be looked through first, which is begun.
+        """Return the boxes of a layer; None when it must be looked through first, which is begun.
 
         Parameters
         ----------
@@ -65,7 +65,10 @@ class LabelIndex:
         if layer in self._meanwhile and self._worker.busy(KIND):
             return
         self._meanwhile[layer] = list(_undoable(layer))
-        for event, slot in ((layer.events.paint, self._on_paint), (layer.events.data, self._on_data)):
+        for event, slot in (
+            (layer.events.paint, self._on_paint),
+            (layer.events.data, self._on_data),
+        ):
             event.disconnect(slot)
             event.connect(slot)
         if prod(layer.data.shape) > AT_ONCE:
@@ -106,22 +109,29 @@ def _finish(steps: Steps) -> Any:
 
 def _holds(boxes: LabelBoxes, layer: Labels, seed: tuple[int, ...]) -> bool:
     box = boxes.box(value) if (value := int(layer.data[seed])) else None
-    return not value or (box is not None and all(side.start <= i < side.stop for i, side in zip(seed, box, strict=True)))
+    return not value or (
+        box is not None
+        and all(side.start <= i < side.stop for i, side in zip(seed, box, strict=True))
+    )
 
 
 def _undoable(layer: Labels) -> Iterator[Tally]:
-    """Give what an undo or a redo may bring back; napari has no public word on it."""
+    """Return what an undo or a redo may bring back; napari has no public word on it."""
     items = [*getattr(layer, "_undo_history", ()), *getattr(layer, "_redo_history", ())]
     return _written(items, layer.data.shape, old_too=True)
 
 
-def _written(items: Iterable[Iterable[Any]], shape: tuple[int, ...], *, old_too: bool = False) -> Iterator[Tally]:
+def _written(
+    items: Iterable[Iterable[Any]], shape: tuple[int, ...], *, old_too: bool = False
+) -> Iterator[Tally]:
     """Read napari's undo steps: each a list of masks in a box (of brush, fill, polygon) or of single voxels."""
     for atom in (atom for item in items for atom in item):
         masked = hasattr(atom, "slice_key")
         new, old = (atom.new_value, atom.old_values) if masked else (atom[2], atom[1])
         for values in (new, old) if old_too else (new,):
-            yield _in_box(values, atom.slice_key, shape) if masked else tally_points(atom[0], values)
+            yield (
+                _in_box(values, atom.slice_key, shape) if masked else tally_points(atom[0], values)
+            )
 
 
 def _in_box(values: Any, key: tuple[slice, ...], shape: tuple[int, ...]) -> Tally:

@@ -10,13 +10,13 @@ from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, TaughtClass, UserError, class_to_teach
 from napari_scsam.gui.jobs.one_object import (
-    CarriedBothWays,
-    CarryRequest,
     Found,
     PromptRequest,
+    PropagateRequest,
+    PropagationBothWays,
     TeachRequest,
-    carry_both_ways,
     prompt_steps,
+    propagate_both_ways,
     ready_steps,
     teach_steps,
 )
@@ -54,7 +54,8 @@ class Prompting:
         self.layers: PromptLayers | None = None
         self.found: Found | None = None
         """What the preview shows."""
-        self.tool, self.inside = "point", True
+        self.tool = "point"
+        self.inside = True
         self.reach = 50
         """Slices on each side that an object is carried through at most."""
         self.ends: tuple[int, ...] = ()
@@ -69,7 +70,11 @@ class Prompting:
         self._hand = session.part(Hand)
         self._teaching: TeachRequest | None = None
         """What was asked for last."""
-        for kind, receiver in (("prompt", self._on_found), ("carry", self._on_carried), ("teach", self._on_taught)):
+        for kind, receiver in (
+            ("prompt", self._on_found),
+            ("carry", self._on_propagated),
+            ("teach", self._on_taught),
+        ):
             session.on_return(kind, receiver)
         session.on_return("ready", lambda _: None)
         session.choices_changed.connect(self._on_choices)
@@ -85,7 +90,9 @@ class Prompting:
     def target(self) -> ClassSpec | None:
         """The class that objects are accepted into."""
         classes = self.session.classes
-        return next((spec for spec in classes if spec.name == self._target), classes[0] if classes else None)
+        return next(
+            (spec for spec in classes if spec.name == self._target), classes[0] if classes else None
+        )
 
     @property
     def stayed(self) -> bool:
@@ -100,13 +107,21 @@ class Prompting:
 
     def start(self) -> None:
         """Put the layers for prompts into the viewer, and get the slice shown ready."""
-        session, viewer = self.session, self.session.viewer
-        if self.active or (request := session.ask()) is None or viewer is None or session.image is None:
+        session = self.session
+        viewer = self.session.viewer
+        if (
+            self.active
+            or (request := session.ask()) is None
+            or viewer is None
+            or session.image is None
+        ):
             return
         self._hand.empty()
         self._on_choices()
         ways = {"Enter": self.accept, "Escape": self.drop}
-        layers = self.layers = PromptLayers(viewer, session.image, {**ways, UNDO: self.undo, REDO: self.redo})
+        layers = self.layers = PromptLayers(
+            viewer, session.image, {**ways, UNDO: self.undo, REDO: self.redo}
+        )
         self._volume = request.volume
         if (marks := self._put_by.pop(self._volume, None)) is not None:
             layers.draw_again(marks)
@@ -119,7 +134,7 @@ class Prompting:
         viewer.dims.events.order.connect(self._on_slice)
         viewer.layers.events.removed.connect(self._on_removed)
         self._hand.take(PROMPTS, self._put_away)
-        session.trickle(layers.enter_steps())
+        session.run_in_event_loop(layers.enter_steps())
         session.submit("ready", partial(ready_steps, session.engine, request))
         self._hand.say("Click on an object. Enter accepts what you see, Esc drops it.")
         self.changed.emit()
@@ -131,12 +146,15 @@ class Prompting:
         self._hand.let_go(PROMPTS)
 
     def _put_away(self) -> None:
-        layers, viewer = self.layers, self.session.viewer
+        layers = self.layers
+        viewer = self.session.viewer
         if layers is None:
             return
         self.layers = self.found = None
         if viewer is not None:
-            untouched = all(layer in viewer.layers for layer in (layers.image, *layers.layers))  # taking one out drops the marks
+            untouched = all(
+                layer in viewer.layers for layer in (layers.image, *layers.layers)
+            )  # taking one out drops the marks
             if untouched and (marks := layers.drawn_marks()):
                 self._put_by[self._volume] = marks
             for key in WAY_OUT:
@@ -169,7 +187,8 @@ class Prompting:
 
     def aim(self, spec: ClassSpec) -> None:
         """Choose the class that objects are accepted into."""
-        self._target, self._followed = spec.name, False
+        self._target = spec.name
+        self._followed = False
         self._show(self.found)
 
     def ask(self) -> None:
@@ -185,24 +204,36 @@ class Prompting:
             self._show(None)
         elif (request := self.session.ask()) is not None:
             before = self.found
-            goes_on = before is not None and before.request.slice == request and marks.go_on_from(before.request.marks)
+            goes_on = (
+                before is not None
+                and before.request.slice == request
+                and marks.continues(before.request.marks)
+            )
             make = PromptRequest(request, marks, before if goes_on else None)
             self.session.submit("prompt", partial(prompt_steps, self.session.engine, make))
-        self.layers.show_side(inside=self.inside)  # a click with Ctrl marked the other; while the network works
+        self.layers.show_side(
+            inside=self.inside
+        )  # a click with Ctrl marked the other; while the network works
 
     def _ask_soon(self) -> None:
         """Ask once napari is done with the event that brought the news."""
-        self.session.trickle(self._ask_steps())
+        self.session.run_in_event_loop(self._ask_steps())
 
     def _ask_steps(self) -> Generator[None, None, None]:
         self.ask()
         yield
 
     def _on_found(self, found: Found) -> None:
-        if self.layers is None or found.plane != self._shown() or self.layers.read(found.plane) != found.request.marks:
+        if (
+            self.layers is None
+            or found.plane != self._shown()
+            or self.layers.read(found.plane) != found.request.marks
+        ):
             return
         self._show(found)
-        share = f"{grouped(int(found.patch.mask.sum()))} pixels, {min(max(found.quality, 0.0), 1.0):.0%} sure".replace("%", " %")
+        share = f"{grouped(int(found.patch.mask.sum()))} pixels, {min(max(found.quality, 0.0), 1.0):.0%} sure".replace(
+            "%", " %"
+        )
         self._hand.say(
             f"Object: {share}. Enter accepts it, Esc drops it."
             if found.patch.mask.any()
@@ -221,10 +252,12 @@ class Prompting:
     # Deciding
 
     def accept(self) -> None:
-        """Give the object shown to the class."""
+        """Return the object shown to the class."""
         if (found := self._at_hand()) is not None:
-            steps = self._write_steps(found, [(found.plane, found.patch)], "on " + found.plane.describe() + ".")
-            self.session.trickle(steps, whole=True)
+            steps = self._write_steps(
+                found, [(found.plane, found.patch)], "on " + found.plane.describe() + "."
+            )
+            self.session.run_in_event_loop(steps, atomic=True)
 
     def drop(self) -> None:
         """Forget the object, with the marks that point at it."""
@@ -236,7 +269,9 @@ class Prompting:
     def undo(self) -> None:
         """Take the object accepted last, or whatever was last done to the labels, back; one that is only shown is dropped with Esc."""
         if self.found is not None:
-            self._hand.say("The object shown is not accepted yet, so there is nothing to undo; Esc drops it.")
+            self._hand.say(
+                "The object shown is not accepted yet, so there is nothing to undo; Esc drops it."
+            )
         else:
             self.session.part(Undoing).undo(self.session.labels)
 
@@ -249,24 +284,41 @@ class Prompting:
         if (found := self._at_hand()) is None:
             return
         if found.plane.axis is None:
-            self.session.say(UserError("a 2-D image has no other slices to carry the object to; accept it instead"))
+            self.session.say(
+                UserError(
+                    "a 2-D image has no other slices to carry the object to; accept it instead"
+                )
+            )
             return
-        self.session.status.emit("Carrying the object through the slices; Cancel stops it and changes nothing.")
-        self.session.submit("carry", partial(carry_both_ways, self.session.engine, CarryRequest(found, self.reach)))
+        self.session.status.emit(
+            "Carrying the object through the slices; Cancel stops it and changes nothing."
+        )
+        self.session.submit(
+            "carry",
+            partial(propagate_both_ways, self.session.engine, PropagateRequest(found, self.reach)),
+        )
 
-    def _on_carried(self, carried: CarriedBothWays) -> None:
+    def _on_propagated(self, carried: PropagationBothWays) -> None:
         self.ends = tuple(way.stopped_at for way in carried.ways if way.stopped_at is not None)
         found = carried.request.found
-        self.session.trickle(self._write_steps(found, carried.patches, carried.describe()), whole=True)
+        self.session.run_in_event_loop(
+            self._write_steps(found, carried.patches, carried.describe()), atomic=True
+        )
 
-    def carry_at_most(self, reach: int) -> None:
+    def limit_propagation(self, reach: int) -> None:
         """Choose through how many slices on each side objects are carried."""
         self.reach = reach
 
     def go_to(self, position: int) -> None:
         """Show a slice at which an object stopped."""
-        viewer, image = self.session.viewer, self.session.image
-        if viewer is None or image is None or (plane := self._shown()) is None or plane.axis is None:
+        viewer = self.session.viewer
+        image = self.session.image
+        if (
+            viewer is None
+            or image is None
+            or (plane := self._shown()) is None
+            or plane.axis is None
+        ):
             return
         index = [0] * image.ndim
         index[plane.axis] = position
@@ -280,22 +332,32 @@ class Prompting:
             return None
         return found
 
-    def _write_steps(self, found: Found, objects: list[tuple[Plane, Patch]], where: str) -> Generator[None, None, None]:
-        session, target = self.session, self.target
+    def _write_steps(
+        self, found: Found, objects: list[tuple[Plane, Patch]], where: str
+    ) -> Generator[None, None, None]:
+        session = self.session
+        target = self.target
         output = self._output(found.request.slice) if target is not None else None
         if output is None or target is None:
             return
-        reasons = {word: partial(protect, output.layer) for word, protect in session.protections.items()}
+        reasons = {
+            word: partial(protect, output.layer) for word, protect in session.protections.items()
+        }
         changed, refused = yield from output.write_object_steps(objects, target.id, reasons)
         output.layer.selected_label = target.id
         self._forget_marks(found.request.slice)
-        stay = "".join(f", {grouped(count)} are {word} and stay" for word, count in refused.items() if count)
+        stay = "".join(
+            f", {grouped(count)} are {word} and stay" for word, count in refused.items() if count
+        )
         back = "; Ctrl+Z takes it back" if changed else ""
-        session.status.emit(f"Accepted as {target.name} {where} {grouped(changed)} pixels changed{stay}{back}.")
+        session.status.emit(
+            f"Accepted as {target.name} {where} {grouped(changed)} pixels changed{stay}{back}."
+        )
 
     def _output(self, request: SliceRequest) -> OrganelleLabels | None:
-        """Give the labels layer that takes what is found; the tool stays in hand, though napari selects a layer that is new."""
-        before, output = self.session.labels, self.session.output(request)
+        """Return the labels layer that takes what is found; the tool stays in hand, though napari selects a layer that is new."""
+        before = self.session.labels
+        output = self.session.output(request)
         if self.layers is not None and output is not None and output.layer is not before:
             self.layers.use(self.tool)
         return output
@@ -305,14 +367,17 @@ class Prompting:
         if self.layers is not None and self._volume == request.volume:
             self.layers.clear(request.plane)
             self._show(None)
-        elif (left := self._put_by.pop(request.volume, None)) is not None and (rest := left.without(request.plane)):
+        elif (left := self._put_by.pop(request.volume, None)) is not None and (
+            rest := left.without(request.plane)
+        ):
             self._put_by[request.volume] = rest
 
     # Teaching
 
     def teach(self, name: str) -> None:
         """Learn a class from the points and scribbles on the slice shown."""
-        request, plane = self.session.ask(classes=True), self._shown()
+        request = self.session.ask(classes=True)
+        plane = self._shown()
         if self.layers is None or request is None or plane is None:
             return
         try:
@@ -320,32 +385,50 @@ class Prompting:
         except UserError as error:
             self.session.say(error)
             return
-        foreground, background = (self.layers.drawn(plane, inside=inside) for inside in (True, False))
+        foreground, background = (
+            self.layers.drawn(plane, inside=inside) for inside in (True, False)
+        )
         again = any(known.spec == spec for known in self.session.taught)
         if not foreground.any() and not (again and background.any()):
-            self.session.say(UserError(f"nothing marks {spec.name!r}; draw scribbles on some of its objects first"))
+            self.session.say(
+                UserError(
+                    f"nothing marks {spec.name!r}; draw scribbles on some of its objects first"
+                )
+            )
             return
         self._teaching = TeachRequest(request, spec, foreground, background)
         self.session.submit("teach", partial(teach_steps, self.session.engine, self._teaching))
 
     def _to_teach(self, name: str) -> ClassSpec:
-        """Give the class of a name, which strokes may teach; what a checkpoint was trained on they must not replace."""
-        session, info = self.session, self.session.checkpoint
-        trained = {spec.name.casefold() for spec in info.classes if spec.name not in info.taught} if info is not None else set()
+        """Return the class of a name, which strokes may teach; what a checkpoint was trained on they must not replace."""
+        session = self.session
+        info = self.session.checkpoint
+        trained = (
+            {spec.name.casefold() for spec in info.classes if spec.name not in info.taught}
+            if info is not None
+            else set()
+        )
         if not name:
             raise UserError("the new class has no name; write one in the field beside Teach")
         if name.casefold() in trained:
-            raise UserError(f"the checkpoint knows {name!r} already and would lose it; take another name for what you teach")
+            raise UserError(
+                f"the checkpoint knows {name!r} already and would lose it; take another name for what you teach"
+            )
         labels = session.labels
-        return class_to_teach(name, session.classes, classes_of(labels) or () if labels is not None else ())
+        return class_to_teach(
+            name, session.classes, classes_of(labels) or () if labels is not None else ()
+        )
 
     def _on_taught(self, taught: TaughtClass) -> None:
-        session, spec = self.session, taught.spec
+        session = self.session
+        spec = taught.spec
         again = any(known.spec == spec for known in session.taught)
         session.taught = (*(t for t in session.taught if t.spec != spec), taught)
         session.checkpoint_changed.emit()
         self._target = spec.name
-        session.status.emit(f"{spec.name} is in the list of classes now. Where it is wrong, draw more and teach it again: strokes add up.")
+        session.status.emit(
+            f"{spec.name} is in the list of classes now. Where it is wrong, draw more and teach it again: strokes add up."
+        )
         if (asked := self._teaching) is not None:
             self._forget_marks(asked.slice)
             session.note_embedded(asked.slice)
@@ -354,13 +437,16 @@ class Prompting:
             if not again and not asked.background.any():
                 show_info(ONE_SIDED)
             if not again and spec.over:
-                show_info(f"{spec.name} goes before {' and '.join(spec.over)}, found under its strokes till now.")
+                show_info(
+                    f"{spec.name} goes before {' and '.join(spec.over)}, found under its strokes till now."
+                )
         session.choose_classes((spec,))  # what is found takes the place of the sentence above
 
     # What happens in the viewer
 
     def _shown(self) -> Plane | None:
-        viewer, layers = self.session.viewer, self.layers
+        viewer = self.session.viewer
+        layers = self.layers
         if viewer is None or layers is None:
             return None
         try:
@@ -375,7 +461,8 @@ class Prompting:
 
     def _on_choices(self) -> None:
         if len(self.session.chosen) == 1:
-            self._target, self._followed = self.session.chosen[0].name, True
+            self._target = self.session.chosen[0].name
+            self._followed = True
         self.changed.emit()
 
     def _on_image(self) -> None:
@@ -383,6 +470,11 @@ class Prompting:
             self.stop()
 
     def _on_removed(self) -> None:
-        viewer, layers = self.session.viewer, self.layers
-        if viewer is not None and layers is not None and any(layer not in viewer.layers for layer in layers.layers):
+        viewer = self.session.viewer
+        layers = self.layers
+        if (
+            viewer is not None
+            and layers is not None
+            and any(layer not in viewer.layers for layer in layers.layers)
+        ):
             self.stop()

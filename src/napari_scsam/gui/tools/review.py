@@ -76,7 +76,8 @@ class Reviewing:
 
     def go_to(self, z: int) -> None:
         """Show a slice."""
-        viewer, image = self.session.viewer, self.session.image
+        viewer = self.session.viewer
+        image = self.session.image
         if viewer is not None and image is not None and image.ndim == 3:
             show_position(viewer, image, 0, z)
 
@@ -95,14 +96,15 @@ class Reviewing:
         return shape[0] if len(shape) == 3 else 1
 
     def slice_is_reviewed(self) -> bool:
-        """Tell whether the slice shown is reviewed as a whole."""
+        """Return whether the slice shown is reviewed as a whole."""
         found = self.slices.get(self.position)
         return found is not None and found.reviewed == found.size
 
     @property
     def obstacle(self) -> str:
         """Why nothing can be reviewed now, and what to do; empty where it can."""
-        image, own = self.session.image, self.keeper.image
+        image = self.session.image
+        own = self.keeper.image
         if self.keeper.project is None:
             return "there is no project to keep the review in; make one with New, under Project"
         if own is None:
@@ -120,8 +122,12 @@ class Reviewing:
             project, plane = self._shown()
             rows, columns = plane.shape(project.record.image.shape)
             found = np.delete(corners, [] if plane.axis is None else plane.axis, axis=1)
-            low, high = np.ceil(found.min(0)).astype(int), np.floor(found.max(0)).astype(int) + 1
-            y, x = (slice(max(0, int(a)), min(n, int(b))) for a, b, n in zip(low, high, (rows, columns), strict=True))
+            low = np.ceil(found.min(0)).astype(int)
+            high = np.floor(found.max(0)).astype(int) + 1
+            y, x = (
+                slice(max(0, int(a)), min(n, int(b)))
+                for a, b, n in zip(low, high, (rows, columns), strict=True)
+            )
             if y.start >= y.stop or x.start >= x.stop:
                 raise UserError("the rectangle lies outside the image; draw one inside")
             self._mark(project, plane, (y, x))
@@ -134,31 +140,48 @@ class Reviewing:
         project.reviewed[tuple(key)] = 0 if was else 1
         whole = box == (slice(None), slice(None))
         where = {} if whole else {"box": [[s.start, s.stop] for s in box]}
-        self.keeper.log("took review back" if was else "reviewed", axis=plane.axis, slice=plane.position, **where)
+        self.keeper.log(
+            "took review back" if was else "reviewed",
+            axis=plane.axis,
+            slice=plane.position,
+            **where,
+        )
         what = plane.describe() if whole else f"a rectangle of {plane.describe()}"
         self.session.status.emit(
-            f"Review of {what} taken back." if was else f"Reviewed {what}: the model leaves it alone, and trains on it."
+            f"Review of {what} taken back."
+            if was
+            else f"Reviewed {what}: the model leaves it alone, and trains on it."
         )
         if self.outlines is not None:
             self.outlines.refresh(extent=False)
         if plane.axis in (0, None):
             self.count_shown()
         else:
-            self.session.trickle(self._count_steps(project))
+            self.session.run_in_event_loop(self._count_steps(project))
 
     def _rectangles(self, plane: Plane) -> list[tuple[slice, slice]]:
-        viewer, labels = self.session.viewer, self.keeper.labels
+        viewer = self.session.viewer
+        labels = self.keeper.labels
         layer = viewer.layers.selection.active if viewer is not None else None
         if not isinstance(layer, Shapes) or not layer.selected_data or labels is None:
             return []
-        found = [rectangle_on(labels, layer, layer.data[number], plane) for number in sorted(layer.selected_data)]
+        found = [
+            rectangle_on(labels, layer, layer.data[number], plane)
+            for number in sorted(layer.selected_data)
+        ]
         if not (inside := [box for box in found if all(s.start < s.stop for s in box)]):
             raise UserError("the selected rectangle lies outside the image; draw one inside")
         return inside
 
     def _shown(self) -> tuple[Project, Plane]:
-        viewer, image = self.session.viewer, self.session.image
-        if (project := self.keeper.project) is None or viewer is None or image is None or self.obstacle:
+        viewer = self.session.viewer
+        image = self.session.image
+        if (
+            (project := self.keeper.project) is None
+            or viewer is None
+            or image is None
+            or self.obstacle
+        ):
             raise UserError(self.obstacle)
         return project, shown_plane(viewer, image)
 
@@ -201,21 +224,28 @@ class Reviewing:
     # The project
 
     def _on_project(self) -> None:
-        project, viewer, image = self.keeper.project, self.session.viewer, self.keeper.image
+        project = self.keeper.project
+        viewer = self.session.viewer
+        image = self.keeper.image
         if (labels := self.keeper.labels) is not None:
             labels.events.paint.connect(self._count_later)  # again is free
         if project is self._project:
             return
-        self._project, self.outlines = project, None
+        self._project = project
+        self.outlines = None
         self.slices.clear()
         if project is not None and viewer is not None and image is not None:
             self._show_outlines(viewer, image, project)
-            self.session.trickle(self._count_steps(project))
+            self.session.run_in_event_loop(self._count_steps(project))
         self.changed.emit()
 
     def _show_outlines(self, viewer: Viewer, image: Image, project: Project) -> None:
         """Add the layer with the outlines, unless the last widget left it; what was selected stays so."""
-        left = (layer for layer in viewer.layers if isinstance(layer.data, Outlines) and layer.data.mask is project.reviewed)
+        left = (
+            layer
+            for layer in viewer.layers
+            if isinstance(layer.data, Outlines) and layer.data.mask is project.reviewed
+        )
         if (outlines := next(left, None)) is not None:
             self.outlines = outlines
             return
@@ -224,7 +254,9 @@ class Reviewing:
             Outlines(project.reviewed),
             name="reviewed",
             opacity=0.9,
-            colormap=DirectLabelColormap(color_dict={None: "transparent", 1: REVIEWED_TABLE[0].colour}),
+            colormap=DirectLabelColormap(
+                color_dict={None: "transparent", 1: REVIEWED_TABLE[0].colour}
+            ),
             metadata={NOT_KEPT: True},
             **place_of(image),
         )
@@ -233,12 +265,17 @@ class Reviewing:
         viewer.layers.selection.active = active
 
 
-def rectangle_on(labels: Labels, shapes: Shapes, corners: np.ndarray, plane: Plane) -> tuple[slice, slice]:
+def rectangle_on(
+    labels: Labels, shapes: Shapes, corners: np.ndarray, plane: Plane
+) -> tuple[slice, slice]:
     """Find the pixels of a plane inside a drawn shape's bounding box, as rows and columns."""
     missing = labels.ndim - corners.shape[1]
     world = [shapes.data_to_world(corner) for corner in corners]
     points = np.array([labels.world_to_data((*[0.0] * missing, *point)) for point in world])
     axes = [axis for axis in range(labels.ndim) if axis != plane.axis]
-    low, high = np.ceil(points.min(0) - 1e-6).astype(int), np.floor(points.max(0) + 1e-6).astype(int) + 1
-    rows, columns = (slice(max(0, int(low[a])), min(labels.data.shape[a], int(high[a]))) for a in axes)
+    low = np.ceil(points.min(0) - 1e-6).astype(int)
+    high = np.floor(points.max(0) + 1e-6).astype(int) + 1
+    rows, columns = (
+        slice(max(0, int(low[a])), min(labels.data.shape[a], int(high[a]))) for a in axes
+    )
     return rows, columns

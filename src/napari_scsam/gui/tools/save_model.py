@@ -24,8 +24,12 @@ class SavingModel:
         """Save the network as it is now, and choose it."""
         if (info := self.session.checkpoint) is not None:
             path = Path(text if text.endswith(SUFFIX) else text + SUFFIX)
-            self.session.submit("save model", partial(self.session.engine.save_steps, str(info.path), path))
+            self.session.submit(
+                "save model", partial(self.session.engine.save_steps, str(info.path), path)
+            )
 
     def _on_saved(self, info: CheckpointInfo) -> None:
         self.session.choose_checkpoint(info)
-        self.session.status.emit(f"Saved as {info.path.name}; it knows {', '.join(spec.name for spec in info.classes)}.")
+        self.session.status.emit(
+            f"Saved as {info.path.name}; it knows {', '.join(spec.name for spec in info.classes)}."
+        )

@@ -11,18 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_scsam.config import Progress, UserError
+from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.many_slices import RunDone, SliceDone, run_steps
 from napari_scsam.gui.layers.prompt_layers import flat
 from napari_scsam.gui.notify import grouped
 from napari_scsam.gui.tools.draw_rectangle import AskedRectangle
+from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
     from napari_scsam.gui.jobs.engine import Region, SliceRequest
     from napari_scsam.gui.layers.plane import Plane
     from napari_scsam.gui.session import Session
 
-SLICE, REGION, RANGE, VOLUME = "slice", "region", "range", "volume"
+SLICE = "slice"
+REGION = "region"
+RANGE = "range"
+VOLUME = "volume"
 SCOPES = (SLICE, REGION, RANGE, VOLUME)
 
 FIRST_RANGE = 10
@@ -38,7 +42,8 @@ class Segmenting:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.scope = SLICE
-        self.first, self.last = 0, 0
+        self.first = 0
+        self.last = 0
         """The range of slices, both included."""
         self.rectangle = AskedRectangle(session)
         self._written = 0
@@ -58,33 +63,50 @@ class Segmenting:
     @property
     def shift(self) -> float:
         """What is added to the thresholds of the chosen classes."""
-        return next((self.session.shifts[c.name] for c in self.session.chosen if c.name in self.session.shifts), 0.0)
+        return next(
+            (
+                self.session.threshold_offsets[c.name]
+                for c in self.session.chosen
+                if c.name in self.session.threshold_offsets
+            ),
+            0.0,
+        )
 
-    def be_stricter(self, by: float) -> None:
+    def set_threshold_offset(self, by: float) -> None:
         """Add to the thresholds of the chosen classes; the slice shown follows at once where it was embedded."""
         for spec in self.session.chosen:
-            self.session.shifts[spec.name] = by
+            self.session.threshold_offsets[spec.name] = by
         self.changed.emit()
         self.session.choose_classes(self.session.chosen)
 
     def choose_scope(self, scope: str) -> None:
         """Choose what `go` segments: the slice shown, a region of it, a range of slices or the volume."""
         self.scope = scope
-        if scope == RANGE and not (self.first or self.last) and (request := self.session.ask()) is not None:
+        if (
+            scope == RANGE
+            and not (self.first or self.last)
+            and (request := self.session.ask()) is not None
+        ):
             self.first = request.plane.position
             self.last = min(self.first + FIRST_RANGE, self.depth - 1)
         self.changed.emit()
 
     def choose_range(self, first: int, last: int) -> None:
         """Choose the slices from first to last."""
-        self.first, self.last = first, last
+        self.first = first
+        self.last = last
         self.changed.emit()
 
     def step_class(self, by: int) -> None:
         """Choose the class that stands some places further in the list."""
-        classes, chosen = self.session.classes, self.session.chosen
+        classes = self.session.classes
+        chosen = self.session.chosen
         if classes:
-            place = classes.index(chosen[0]) + by if len(chosen) == 1 and chosen[0] in classes else min(by, 0)
+            place = (
+                classes.index(chosen[0]) + by
+                if len(chosen) == 1 and chosen[0] in classes
+                else min(by, 0)
+            )
             self.session.choose_classes((classes[place % len(classes)],))
 
     def go(self) -> None:
@@ -102,7 +124,9 @@ class Segmenting:
         """Cancel what runs and what waits; slices that were finished stay."""
         self.session.cancel()
         if self._written:
-            self.session.status.emit(f"Cancelled; {grouped(self._written)} slices were finished and stay.")
+            self.session.status.emit(
+                f"Cancelled; {grouped(self._written)} slices were finished and stay."
+            )
         self._written = 0
 
     # Many slices
@@ -110,12 +134,18 @@ class Segmenting:
     def _run(self, request: SliceRequest) -> None:
         depth = self.depth
         positions = (
-            range(depth) if self.scope == VOLUME else range(max(0, min(self.first, self.last)), min(depth, max(self.first, self.last) + 1))
+            range(depth)
+            if self.scope == VOLUME
+            else range(
+                max(0, min(self.first, self.last)), min(depth, max(self.first, self.last) + 1)
+            )
         )
         if request.plane.axis is None:
             self.session.segment()
         elif not positions:
-            self.session.say(UserError(f"there is no slice {self.first}; choose slices from 0 to {depth - 1}"))
+            self.session.say(
+                UserError(f"there is no slice {self.first}; choose slices from 0 to {depth - 1}")
+            )
         else:
             self._written = 0
             self.session.status.emit(f"Segmenting {grouped(len(positions))} slices …")
@@ -128,7 +158,11 @@ class Segmenting:
 
     def _on_run(self, run: RunDone) -> None:
         self._written = 0
-        self.session.trickle(self._tell(f"{grouped(run.slices)} slices segmented in {run.seconds:.0f} s; each is one undo step."))
+        self.session.run_in_event_loop(
+            self._tell(
+                f"{grouped(run.slices)} slices segmented in {run.seconds:.0f} s; each is one undo step."
+            )
+        )
 
     def _tell(self, sentence: str) -> Generator[None, None, None]:
         """Say it after what is still to be written."""

@@ -59,16 +59,24 @@ def _correct(name: str, session: Session) -> None:
 
 
 def prompting(verb: Callable[[Prompting], object]) -> Callable[[Session], object]:
-    """Make a verb for single objects one of a session."""
+    """Create a verb for single objects one of a session."""
     return lambda session: verb(session.part(Prompting))
 
 
 SEGMENT = Action("segment_slice", "Shift-S", "Segment the slice shown (ScSAM)", Session.segment)
 
-CORRECT = {tool.name: Action(f"correct_{tool.name}", tool.key, f"{tool.title} (ScSAM)", partial(_correct, tool.name)) for tool in TOOLS}
+CORRECT = {
+    tool.name: Action(
+        f"correct_{tool.name}", tool.key, f"{tool.title} (ScSAM)", partial(_correct, tool.name)
+    )
+    for tool in TOOLS
+}
 
 REVIEW = Action(
-    "review_slice", "Shift-R", "Mark the slice shown as reviewed, or take it back (ScSAM)", lambda s: s.part(Reviewing).mark_slice()
+    "review_slice",
+    "Shift-R",
+    "Mark the slice shown as reviewed, or take it back (ScSAM)",
+    lambda s: s.part(Reviewing).mark_slice(),
 )
 REVIEW_RECTANGLE = Action(
     "review_rectangle",
@@ -77,13 +85,42 @@ REVIEW_RECTANGLE = Action(
     lambda s: s.part(Reviewing).mark_rectangle(),
 )
 
-PROMPT = Action("prompt_object", "Shift-O", "Point at one object, or stop (ScSAM)", prompting(Prompting.toggle))
-OTHER_SIDE = Action("prompt_side", "Shift-I", "Mark inside or outside of the object (ScSAM)", prompting(Prompting.other_side))
-CARRY = Action("carry_object", "Shift-E", "Carry the object through slices (ScSAM)", prompting(Prompting.carry))
-NEXT_CLASS = Action("next_class", "Shift-X", "Next class (ScSAM)", lambda session: session.part(Segmenting).step_class(1))
-LAST_CLASS = Action("previous_class", "Shift-Z", "Previous class (ScSAM)", lambda session: session.part(Segmenting).step_class(-1))
+PROMPT = Action(
+    "prompt_object", "Shift-O", "Point at one object, or stop (ScSAM)", prompting(Prompting.toggle)
+)
+OTHER_SIDE = Action(
+    "prompt_side",
+    "Shift-I",
+    "Mark inside or outside of the object (ScSAM)",
+    prompting(Prompting.other_side),
+)
+PROPAGATE = Action(
+    "carry_object", "Shift-E", "Carry the object through slices (ScSAM)", prompting(Prompting.carry)
+)
+NEXT_CLASS = Action(
+    "next_class",
+    "Shift-X",
+    "Next class (ScSAM)",
+    lambda session: session.part(Segmenting).step_class(1),
+)
+LAST_CLASS = Action(
+    "previous_class",
+    "Shift-Z",
+    "Previous class (ScSAM)",
+    lambda session: session.part(Segmenting).step_class(-1),
+)
 
-ACTIONS = (SEGMENT, NEXT_CLASS, LAST_CLASS, PROMPT, OTHER_SIDE, CARRY, *CORRECT.values(), REVIEW, REVIEW_RECTANGLE)
+ACTIONS = (
+    SEGMENT,
+    NEXT_CLASS,
+    LAST_CLASS,
+    PROMPT,
+    OTHER_SIDE,
+    PROPAGATE,
+    *CORRECT.values(),
+    REVIEW,
+    REVIEW_RECTANGLE,
+)
 
 
 def register_shortcuts() -> None:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from napari_scsam.gui.session import Session
 
-UNDO, REDO = "Control-Z", "Control-Shift-Z"
+UNDO = "Control-Z"
+REDO = "Control-Shift-Z"
 
 
 class Undoing:
@@ -62,11 +63,19 @@ class Undoing:
             shown = plane_shown_of(viewer, layer) if viewer is not None else None
         except UserError:
             return ""
-        if shown is None or shown.axis is None or (ends := slices_of(step, shown.axis, layer.data.shape)) is None:
+        if (
+            shown is None
+            or shown.axis is None
+            or (ends := slices_of(step, shown.axis, layer.data.shape)) is None
+        ):
             return ""
         first, last = ends
         where = f" on slice {first}" if first == last else f" on slices {first}–{last}"
-        return where if first <= shown.position <= last else f"{where}; you are looking at {shown.describe()}"
+        return (
+            where
+            if first <= shown.position <= last
+            else f"{where}; you are looking at {shown.describe()}"
+        )
 
     def _bind(self, layer: Layer) -> None:
         if not isinstance(layer, Labels) or NOT_KEPT in layer.metadata or layer in self._bound:
@@ -92,7 +101,7 @@ class Undoing:
 
 
 def slices_of(step: Iterable[Any], axis: int, shape: tuple[int, ...]) -> tuple[int, int] | None:
-    """Give the first and last index along an axis that an undo step of napari changes: masks in a box, or single voxels."""
+    """Return the first and last index along an axis that an undo step of napari changes: masks in a box, or single voxels."""
     ends: list[int] = []
     for atom in step:
         if hasattr(atom, "slice_key"):

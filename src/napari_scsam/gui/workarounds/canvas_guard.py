@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def keep_to_own_canvas(viewer: Viewer) -> None:
-    """Make the context of a viewer the current one before one of its layers goes."""
+    """Create the context of a viewer the current one before one of its layers goes."""
     kept = weakref.ref(viewer)
 
     def on_removing() -> None:

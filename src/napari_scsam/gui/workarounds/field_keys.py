@@ -13,15 +13,23 @@ from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QLineEdit, QWidget
 
 LEAVES = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape)
 WALKS = (Qt.Key.Key_Tab, Qt.Key.Key_Backtab)
-NOT_TYPED = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
+NOT_TYPED = (
+    Qt.KeyboardModifier.ControlModifier
+    | Qt.KeyboardModifier.AltModifier
+    | Qt.KeyboardModifier.MetaModifier
+)
 
 
 class FieldKeys(QObject):
     """Lets a field have its keys, and nobody else; Enter and Esc leave it, so that shortcuts work again."""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  # Qt's name
-        """Give a key to the field, and stop it there."""
-        if not isinstance(event, QKeyEvent) or not isinstance(watched, QWidget) or not _is_typed(event):
+        """Return a key to the field, and stop it there."""
+        if (
+            not isinstance(event, QKeyEvent)
+            or not isinstance(watched, QWidget)
+            or not _is_typed(event)
+        ):
             return False
         if event.type() == QEvent.Type.ShortcutOverride:
             if not (event.text().isprintable() and event.text()) and event.key() not in LEAVES:
@@ -47,11 +55,15 @@ def keep_keys_in_fields(root: QWidget) -> None:
         if root.isAncestorOf(field) and _is_field(field):
             field.installEventFilter(keys)
             if field.focusPolicy() == Qt.FocusPolicy.WheelFocus:
-                field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # who only turned the wheel does not mean to type
+                field.setFocusPolicy(
+                    Qt.FocusPolicy.StrongFocus
+                )  # who only turned the wheel does not mean to type
 
 
 def _is_field(widget: QWidget) -> bool:
-    return isinstance(widget, QLineEdit | QAbstractSpinBox) or (isinstance(widget, QComboBox) and widget.isEditable())
+    return isinstance(widget, QLineEdit | QAbstractSpinBox) or (
+        isinstance(widget, QComboBox) and widget.isEditable()
+    )
 
 
 def _is_typed(event: QKeyEvent) -> bool:

@@ -11,7 +11,11 @@ class WheelPasses(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  # Qt's name
         """Hand the wheel on."""
-        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+        if (
+            event.type() == QEvent.Type.Wheel
+            and isinstance(watched, QWidget)
+            and not watched.hasFocus()
+        ):
             event.ignore()
             return True
         return False
@@ -24,4 +28,6 @@ def scroll_past_fields(root: QWidget) -> None:
         if isinstance(field, QAbstractSpinBox | QComboBox | QSlider):
             field.installEventFilter(passes)
             if field.focusPolicy() == Qt.FocusPolicy.WheelFocus:
-                field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # else Qt gives it the focus before it turns
+                field.setFocusPolicy(
+                    Qt.FocusPolicy.StrongFocus
+                )  # else Qt gives it the focus before it turns

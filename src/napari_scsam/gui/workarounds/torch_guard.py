@@ -62,7 +62,7 @@ def collection_paused() -> Iterator[None]:
 
 
 def mesa_is_loaded(maps: Path = MAPS) -> bool:
-    """Tell whether a Mesa driver is mapped into this process."""
+    """Return whether a Mesa driver is mapped into this process."""
     return maps.exists() and any(part in maps.read_text() for part in MESA)
 
 
@@ -77,8 +77,12 @@ def preload_libraries() -> None:
     if os.name != "posix" or spec is None or not spec.submodule_search_locations:
         return
     dlopen = ctypes.CDLL(None).dlopen
-    dlopen.restype, dlopen.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_int)
+    dlopen.restype = ctypes.c_void_p
+    dlopen.argtypes = (ctypes.c_char_p, ctypes.c_int)
     folder = Path(spec.submodule_search_locations[0], "lib")
-    for pattern, scope in (("libtorch_global_deps.*", os.RTLD_GLOBAL), ("libtorch_python.*", os.RTLD_LOCAL)):
+    for pattern, scope in (
+        ("libtorch_global_deps.*", os.RTLD_GLOBAL),
+        ("libtorch_python.*", os.RTLD_LOCAL),
+    ):
         for library in folder.glob(pattern):
             dlopen(bytes(library), os.RTLD_NOW | scope)

@@ -17,8 +17,13 @@ def button(qtbot) -> GetButton:
 
 def test_what_can_be_fetched_is_listed_with_size_licence_and_what_is_here(button, qtbot):
     downloads = list_downloads()
-    button.show_downloads([(entry, "on this machine" if entry.name == "mobile_sam" else "") for entry in downloads])
-    texts = {action.text().split("\t")[0]: action.text().split("\t")[1] for action in button.list.actions()}
+    button.show_downloads(
+        [(entry, "on this machine" if entry.name == "mobile_sam" else "") for entry in downloads]
+    )
+    texts = {
+        action.text().split("\t")[0]: action.text().split("\t")[1]
+        for action in button.list.actions()
+    }
     assert list(texts) == [entry.name for entry in downloads]
     assert texts["sam_vit_b"] == "375 MB, Apache-2.0"
     assert texts["sam_vit_h"] == "2.6 GB, Apache-2.0"
@@ -42,4 +47,6 @@ def test_the_tooltip_tells_what_it_is_and_whose():
         text = explain(entry)
         assert all(len(line) <= WIDE for line in text.splitlines())
         told = " ".join(text.split())
-        assert all(part in told for part in (entry.about, entry.licence, entry.source, "clicks and boxes"))
+        assert all(
+            part in told for part in (entry.about, entry.licence, entry.source, "clicks and boxes")
+        )

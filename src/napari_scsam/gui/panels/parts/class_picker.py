@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QFocusEvent
-from qtpy.QtWidgets import QCompleter, QLineEdit, QListWidget, QListWidgetItem, QMenu, QPushButton, QVBoxLayout, QWidget, QWidgetAction
+from qtpy.QtWidgets import (
+    QCompleter,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+    QWidgetAction,
+)
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.panels.parts.widgets import Dropdown, swatch
@@ -35,7 +45,11 @@ class ClassDropdown(Dropdown):
     def show_chosen(self, chosen: Sequence[ClassSpec]) -> None:
         """Point at the classes in use; several that are not offered together are added for as long as they are in use."""
         if len(chosen) > 1 and not self.show_choice(tuple(chosen)):
-            self.add(tuple(chosen), ", ".join(spec.name for spec in chosen), icon=swatch(*(spec.colour for spec in chosen)))
+            self.add(
+                tuple(chosen),
+                ", ".join(spec.name for spec in chosen),
+                icon=swatch(*(spec.colour for spec in chosen)),
+            )
         self.show_choice(tuple(chosen))
         self.line.setCursorPosition(0)
 
@@ -46,7 +60,8 @@ class ClassDropdown(Dropdown):
 
     def _take_first(self) -> None:
         """Take the first class that holds what was typed, so that Enter ends a search; then leave."""
-        completer, typed = self.completer(), self.line.text().strip()
+        completer = self.completer()
+        typed = self.line.text().strip()
         if typed and self.findText(typed) < 0 and completer is not None:
             completer.setCompletionPrefix(typed)
             if (index := self.findText(completer.currentCompletion())) >= 0:
@@ -55,7 +70,7 @@ class ClassDropdown(Dropdown):
         self.clearFocus()
 
     def _show_current(self) -> None:
-        """Give up a text that is no class."""
+        """Return up a text that is no class."""
         if self.findText(self.currentText()) < 0:
             self.setEditText(self.itemText(self.currentIndex()))
 
@@ -79,7 +94,8 @@ class SeveralClasses(QPushButton):
         everything = QPushButton("All or none")
         everything.clicked.connect(self._tick_all)
         menu = QMenu(self)
-        action, body = QWidgetAction(menu), QWidget()
+        action = QWidgetAction(menu)
+        body = QWidget()
         column = QVBoxLayout(body)
         for part in (self.search, self.list, everything):
             column.addWidget(part)
@@ -99,18 +115,26 @@ class SeveralClasses(QPushButton):
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Unchecked)
             self.list.addItem(item)
-        self.list.setFixedHeight((min(len(classes), SHOWN_AT_ONCE) or 1) * max(18, self.list.sizeHintForRow(0)) + 8)
+        self.list.setFixedHeight(
+            (min(len(classes), SHOWN_AT_ONCE) or 1) * max(18, self.list.sizeHintForRow(0)) + 8
+        )
 
     def show_chosen(self, chosen: Sequence[ClassSpec]) -> None:
         """Tick the classes in use."""
         for row, spec in enumerate(self._classes):
             if (item := self.list.item(row)) is not None:
-                item.setCheckState(Qt.CheckState.Checked if spec in chosen else Qt.CheckState.Unchecked)
+                item.setCheckState(
+                    Qt.CheckState.Checked if spec in chosen else Qt.CheckState.Unchecked
+                )
 
     def ticked(self) -> tuple[ClassSpec, ...]:
-        """Give the classes that are ticked."""
+        """Return the classes that are ticked."""
         items = [self.list.item(row) for row in range(len(self._classes))]
-        return tuple(c for c, item in zip(self._classes, items, strict=True) if item.checkState() == Qt.CheckState.Checked)
+        return tuple(
+            c
+            for c, item in zip(self._classes, items, strict=True)
+            if item.checkState() == Qt.CheckState.Checked
+        )
 
     def _filter(self, text: str) -> None:
         for row, spec in enumerate(self._classes):

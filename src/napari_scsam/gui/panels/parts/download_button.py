@@ -40,7 +40,11 @@ class GetButton(QPushButton):
         """List what there is, each with a word on how much of it is here; empty for nothing."""
         self.list.clear()
         for entry, here in downloads:
-            if (action := self.list.addAction(f"{entry.name}\t{here or size_of(entry)}, {entry.licence}")) is not None:
+            if (
+                action := self.list.addAction(
+                    f"{entry.name}\t{here or size_of(entry)}, {entry.licence}"
+                )
+            ) is not None:
                 action.setToolTip(explain(entry))
                 action.triggered.connect(partial(self._ask, entry))
 
@@ -51,11 +55,20 @@ class GetButton(QPushButton):
 def size_of(entry: Download) -> str:
     """Say how much is to be downloaded."""
     size = entry.file.size
-    return (f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB") if size else "size not stated"
+    return (
+        (f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB")
+        if size
+        else "size not stated"
+    )
 
 
 def explain(entry: Download) -> str:
     """Write the tooltip of a published network."""
-    said = [entry.about, f"licence: {entry.licence}", f"from: {entry.source}", f"checked by {entry.file.checks}"]
+    said = [
+        entry.about,
+        f"licence: {entry.licence}",
+        f"from: {entry.source}",
+        f"checked by {entry.file.checks}",
+    ]
     use = "It answers clicks and boxes. On disk it takes its size twice: as published, to train from, and as a checkpoint."
     return "\n".join(textwrap.fill(line, WIDE) for line in (*said, use))

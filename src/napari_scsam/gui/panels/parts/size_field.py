@@ -10,7 +10,8 @@ from qtpy.QtWidgets import QLineEdit
 from napari_scsam.config import UserError, parse_voxel_size
 
 NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
-SMALLEST, LARGEST = 0.01, 100_000.0
+SMALLEST = 0.01
+LARGEST = 100_000.0
 """nm; from a tenth of an atom to a tenth of a millimetre."""
 
 
@@ -30,7 +31,7 @@ class SizeField(QLineEdit):
         )
 
     def size_nm(self) -> float | None:
-        """Give what was typed; None when nothing was.
+        """Return what was typed; None when nothing was.
 
         Raises
         ------
@@ -59,11 +60,17 @@ def read_size(text: str, axis: str) -> float | None:
     if not typed:
         return None
     if "," in typed:
-        raise UserError(f"'{typed}' for {axis} can be read in two ways; write decimals with a point, such as 10.5")
+        raise UserError(
+            f"'{typed}' for {axis} can be read in two ways; write decimals with a point, such as 10.5"
+        )
     number = typed.removesuffix("nm").rstrip()
     if not NUMBER.fullmatch(number.removeprefix("-")):
-        raise UserError(f"'{typed}' for {axis} is no number; write nanometres in digits, such as 10 or 12.5")
+        raise UserError(
+            f"'{typed}' for {axis} is no number; write nanometres in digits, such as 10 or 12.5"
+        )
     size = float(number)
     if not SMALLEST <= size <= LARGEST or parse_voxel_size(size) is None:
-        raise UserError(f"'{typed}' for {axis} is no size that a voxel can have; write nanometres, from {SMALLEST:g} to {LARGEST:,.0f}")
+        raise UserError(
+            f"'{typed}' for {axis} is no size that a voxel can have; write nanometres, from {SMALLEST:g} to {LARGEST:,.0f}"
+        )
     return size

@@ -13,7 +13,7 @@ SWATCH = 12
 
 
 def note(text: str = "") -> QLabel:
-    """Make a label for a sentence, which wraps and can be copied."""
+    """Create a label for a sentence, which wraps and can be copied."""
     label = QLabel(text)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -25,7 +25,11 @@ class LettersPass(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802, ARG002  # Qt's name and arguments
         """Hand a letter on to the window."""
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.text().isalpha():
+        if (
+            isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.KeyPress
+            and event.text().isalpha()
+        ):
             event.ignore()
             return True
         return False
@@ -71,12 +75,19 @@ class Dropdown(QComboBox):
         self.setItemData(self.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
 
     def current(self) -> Any:
-        """Give the choice pointed at; None without one."""
+        """Return the choice pointed at; None without one."""
         return self._choices[self.currentIndex()] if self.currentIndex() >= 0 else None
 
     def show_choice(self, choice: object) -> bool:
         """Point at a choice; at none, and False, if it is not offered."""
-        index = next((i for i, offered in enumerate(self._choices) if offered is choice or offered == choice), -1)
+        index = next(
+            (
+                i
+                for i, offered in enumerate(self._choices)
+                if offered is choice or offered == choice
+            ),
+            -1,
+        )
         self.setCurrentIndex(index)
         return index >= 0
 
@@ -92,7 +103,8 @@ def swatch(*colours: str) -> QIcon:
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     for i, colour in enumerate(colours):
-        left, right = SWATCH * i // len(colours), SWATCH * (i + 1) // len(colours)
+        left = SWATCH * i // len(colours)
+        right = SWATCH * (i + 1) // len(colours)
         painter.fillRect(left, 0, right - left, SWATCH, QColor(colour))
     painter.end()
     return QIcon(pixmap)
