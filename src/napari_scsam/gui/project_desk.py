@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from napari_scsam.gui.layers.class_table import classes_of
-from napari_scsam.gui.notify import sentence
 from napari_scsam.gui.panels.export import ExportPanel
 from napari_scsam.gui.panels.parts.class_map_dialog import ClassMapDialog
 from napari_scsam.gui.panels.project import ProjectPanel
@@ -16,6 +15,7 @@ from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.model import ProjectModel
 from napari_scsam.gui.tools.export import Exporting
 from napari_scsam.gui.tools.review import Reviewing
+from napari_scsam.gui.words import sentence
 
 if TYPE_CHECKING:
     from napari_scsam.gui.links import Links

@@ -29,7 +29,8 @@ from napari_scsam.gui.layers.images import Sources
 from napari_scsam.gui.layers.labels_for_image import Outputs
 from napari_scsam.gui.layers.plane import Plane, check_image, full_resolution, shown_plane
 from napari_scsam.gui.layers.write_prediction import OrganelleLabels
-from napari_scsam.gui.notify import capital, sentence, tell
+from napari_scsam.gui.notify import tell
+from napari_scsam.gui.words import capital, sentence
 from napari_scsam.gui.workarounds.garbage import Garbage
 from napari_scsam.io.contrast import Contrast
 

@@ -14,11 +14,11 @@ from napari_scsam.config import ClassSpec
 from napari_scsam.gui.layers.class_table import NOT_KEPT, classes_of, show_classes
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.locks import lock, locked_labels
-from napari_scsam.gui.notify import sentence
 from napari_scsam.gui.panels.project import ProjectPanel
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools.correct import Correcting
 from napari_scsam.gui.tools.one_object import Prompting
+from napari_scsam.gui.words import sentence
 from napari_scsam.project.image import copy_image
 from napari_scsam.project.project import Project
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QPushButton, QVBoxLayout
 
-from napari_scsam.gui.notify import sentence
 from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.widgets import note
+from napari_scsam.gui.words import sentence
 from napari_scsam.project.project import SUFFIX
 
 NO_PROJECT = "No project: what you paint is lost unless you save it. Choose an image, then New."

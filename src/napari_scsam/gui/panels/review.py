@@ -18,9 +18,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.gui.notify import grouped
 from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.widgets import note, swatch
+from napari_scsam.gui.words import grouped
 from napari_scsam.project.project import REVIEWED_TABLE
 from napari_scsam.project.review import SliceReview
 

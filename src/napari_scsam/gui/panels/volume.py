@@ -17,10 +17,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
-from napari_scsam.gui.notify import sentence
 from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.size_field import SizeField, written
 from napari_scsam.gui.panels.parts.widgets import Dropdown, note
+from napari_scsam.gui.words import sentence
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -5,8 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout
 
-from napari_scsam.gui.notify import capital, sentence
 from napari_scsam.gui.panels.parts.widgets import keep_place, note
+from napari_scsam.gui.words import capital, sentence
 from napari_scsam.steps import Progress
 
 NETWORK = "network"

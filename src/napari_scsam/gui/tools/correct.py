@@ -16,13 +16,13 @@ from napari_scsam.gui.layers.class_table import classes_of, learn_class
 from napari_scsam.gui.layers.locks import lock, locked_labels, protect_locked
 from napari_scsam.gui.layers.plane import layer_voxel_size, plane_shown_of
 from napari_scsam.gui.layers.pointing import View, labels_layer, look_at, view_of, voxel_under_mouse
-from napari_scsam.gui.notify import capital, grouped
 from napari_scsam.gui.object_tools import BY_NAME, CUT, Pointing, describe_size
 from napari_scsam.gui.tools.active_tool import Hand
 from napari_scsam.gui.tools.click import ClickTool
 from napari_scsam.gui.tools.correct_work import ObjectWork
 from napari_scsam.gui.tools.draw_line import CutLine
 from napari_scsam.gui.tools.undo import Undoing
+from napari_scsam.gui.words import capital, grouped
 from napari_scsam.objects import tools
 from napari_scsam.objects.cuts import wall_along
 from napari_scsam.objects.small import Sieved, delete_small

@@ -18,8 +18,9 @@ from napari_scsam.gui.jobs.worker import Report, Worker
 from napari_scsam.gui.layers.class_table import edit_in_memory
 from napari_scsam.gui.layers.pointing import View
 from napari_scsam.gui.layers.write_edit import BATCH, write_steps
-from napari_scsam.gui.notify import grouped, sentence, tell
+from napari_scsam.gui.notify import tell
 from napari_scsam.gui.tools.label_index import KIND, LabelIndex
+from napari_scsam.gui.words import grouped, sentence
 from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.objects.place import Place
 from napari_scsam.objects.tools import Edit

@@ -17,8 +17,8 @@ from psygnal import Signal
 from napari_scsam.checkpoints.checkpoint import CheckpointInfo, listed_name
 from napari_scsam.config import ClassSpec, TaughtClass, UserError, missing_classes
 from napari_scsam.gui.layers.class_table import classes_of
-from napari_scsam.gui.notify import grouped
 from napari_scsam.gui.project.keeper import ProjectKeeper
+from napari_scsam.gui.words import grouped
 from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import open_labels
 from napari_scsam.project.image_labels import IMAGE_LABELS, write_into_image

@@ -23,9 +23,9 @@ from napari_scsam.gui.jobs.one_object import (
 from napari_scsam.gui.layers.class_table import classes_of
 from napari_scsam.gui.layers.plane import Plane, check_image, shown_plane
 from napari_scsam.gui.layers.prompt_layers import DrawnMarks, PromptLayers
-from napari_scsam.gui.notify import grouped
 from napari_scsam.gui.tools.active_tool import Hand
 from napari_scsam.gui.tools.undo import REDO, UNDO, Undoing
+from napari_scsam.gui.words import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Hashable

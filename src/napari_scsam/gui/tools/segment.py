@@ -14,8 +14,8 @@ from psygnal import Signal
 from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.many_slices import RunDone, SliceDone, run_steps
 from napari_scsam.gui.layers.prompt_layers import flat
-from napari_scsam.gui.notify import grouped
 from napari_scsam.gui.tools.draw_rectangle import AskedRectangle
+from napari_scsam.gui.words import grouped
 from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:

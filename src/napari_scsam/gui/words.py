@@ -1,0 +1,31 @@
+"""How sentences and numbers are written for the user."""
+
+from __future__ import annotations
+
+STOPS = (".", "!", "?", "…", ":", ".)")
+"""Endings after which a sentence needs no full stop."""
+
+
+def capital(text: str) -> str:
+    """Return the text with a capital first letter; a name of a file or checkpoint stays as it is."""
+    words = text.split(maxsplit=1)
+    if not words or not words[0].rstrip(",:;").replace("-", "").isalpha():
+        return text
+    return text[0].upper() + text[1:]
+
+
+def sentence(text: str) -> str:
+    """Return half a line of text as a whole sentence."""
+    if not text or text.endswith(STOPS):
+        return capital(text)
+    if ":\n" in text:  # a command on a line of its own: a full stop would belong to it
+        return capital(text)
+    return f"{capital(text)}."
+
+
+def grouped(number: int) -> str:
+    """Return a count with thin spaces between thousands, e.g. ``22 152``.
+
+    A comma would be a decimal point to some readers.
+    """
+    return f"{number:,}".replace(",", "\u2009")

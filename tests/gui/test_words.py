@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from napari_scsam.gui.words import capital, grouped, sentence
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("there is no image", "There is no image."),
+        ("2-D images have no slices", "2-D images have no slices."),
+        ("a 2-D image has no slices", "A 2-D image has no slices."),
+        ("mitochondrion: now point at another.", "Mitochondrion: now point at another."),
+        ("PSD is locked", "PSD is locked."),
+        ("Segmenting …", "Segmenting …"),
+        ("cell.tif is empty", "cell.tif is empty."),
+        ("data/cell is empty", "data/cell is empty."),
+        ("'cell' is empty", "'cell' is empty."),
+        ("sam_tiny cannot be kept", "sam_tiny cannot be kept."),
+        (
+            "'set' is written. To train on it:\nscsam train set -o mine.safetensors",
+            "'set' is written. To train on it:\nscsam train set -o mine.safetensors",
+        ),
+        ("", ""),
+    ],
+)
+def test_what_is_said_stands_alone(said, shown):
+    assert sentence(said) == shown
+
+
+def test_counts_are_written_alike():
+    assert [grouped(n) for n in (0, 999, 22152, 1_000_000)] == [
+        "0",
+        "999",
+        "22\u2009152",
+        "1\u2009000\u2009000",
+    ]
+
+
+def test_words_beside_a_bar_are_no_sentence():
+    assert capital("embedding") == "Embedding"
+    assert capital("sam_tiny, 3 MB so far") == "sam_tiny, 3 MB so far"
