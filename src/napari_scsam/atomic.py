@@ -1,0 +1,326 @@
+"""Replace files and folders so that a crash at any moment loses neither the old nor the new.
+
+A draft is written into the folder of its target, under the name ``.NAME.PID.part``. The draft is
+complete and on disk before it takes the place of the target.
+
+A file takes that place in one step (``rename``), and so does a folder where the system can exchange
+two names (Linux: ``renameat2`` with ``RENAME_EXCHANGE``). Elsewhere the old folder is first renamed
+to ``.NAME.PID.old``. A process that is killed just then leaves no folder at the target; the next
+`replacing_folder` or `finish_replacing` completes the replacement.
+
+Folders that are drafts, or that wait for their removal, hold the file `MARK`. No other folder is
+ever removed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import re
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+MARK = ".scsam_draft"
+"""File in a folder that may be removed; it holds the name of the machine that wrote it."""
+STALE_SECONDS = 3600.0
+"""Age at which the draft of a file counts as abandoned, if no process has its number."""
+_RENAME_EXCHANGE = 2
+_AT_FDCWD = -100
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield the path of a draft, and move the draft to `path` when the block ends well.
+
+    Parameters
+    ----------
+    path
+        The file to create or replace. Its folder must exist.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written; the error names `path`. The old file is unchanged, unless
+        the error came from writing the folder itself to disk.
+    """
+    path = Path(path)
+    draft = draft_path(path)
+    _remove_stale_files(path)
+    with _errors_name(path, draft):
+        try:
+            yield draft
+            sync(draft)
+            os.replace(draft, path)  # noqa: PTH105 - tests fail each call of os
+            sync(path.parent)
+        finally:
+            with suppress(OSError):  # the folder itself may be what cannot be changed
+                draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
+    """Yield the path of an empty draft folder, and put it at `path` when the block ends well.
+
+    Parameters
+    ----------
+    path
+        The folder to create or replace. Its parent must exist.
+    ours
+        Whether a folder was written by this program; asked of the old folder. An empty folder may
+        always be replaced.
+
+    Raises
+    ------
+    FileExistsError
+        When there is a file at `path`, or a folder that is not ours.
+    OSError
+        When the folder cannot be written; the error names `path`, and the old folder is unchanged.
+    """
+    path = Path(path)
+    draft = draft_path(path)
+    _finish(path, own=True)
+    _refuse_foreign(path, ours)
+    with _errors_name(path, draft):
+        try:
+            draft.mkdir()
+            _mark(draft)
+            yield draft
+            _sync_tree(draft)
+            _refuse_foreign(path, ours)  # somebody may have put something there meanwhile
+            _put_in_place(draft, path)
+        finally:
+            with suppress(OSError):  # what is left is removed by the next call
+                _remove_marked(draft)
+
+
+def finish_replacing(path: Path) -> None:
+    """Complete a replacement of the folder `path` that a killed process left half done.
+
+    Costs one listing of the parent folder. A replacement that runs right now is left alone, and a
+    folder that cannot be changed stays as it is.
+    """
+    with suppress(OSError):
+        _finish(Path(path), own=False)
+
+
+def draft_path(path: Path) -> Path:
+    """Return where this process writes the draft of `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the list of names in a folder, is on disk."""
+    folder = path.is_dir()
+    if folder and sys.platform == "win32":  # Windows opens no folders
+        return
+    writable = os.O_RDWR if sys.platform == "win32" else os.O_RDONLY
+    number = os.open(path, writable)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if not (folder and error.errno in _NO_FOLDER_SYNC):
+            raise
+    finally:
+        os.close(number)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Wait until everything in a folder is on disk."""
+    found = [Path(root) / name for root, _, names in os.walk(folder) for name in names]
+    found += [Path(root) for root, _, _ in os.walk(folder)]
+    # A journal writes what several threads wait for at once.
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(sync, found))
+
+
+@contextmanager
+def _errors_name(path: Path, draft: Path) -> Iterator[None]:
+    """Let errors of the system name the file that the user knows, not its draft."""
+    try:
+        yield
+    except OSError as error:
+        told = tuple(
+            a.replace(draft.name, path.name) if isinstance(a, str) else a for a in error.args
+        )
+        error.args = told
+        for name in ("filename", "filename2"):
+            shown = getattr(error, name, None)
+            if shown is not None:
+                setattr(error, name, os.fsdecode(shown).replace(draft.name, path.name))
+        raise
+
+
+def _refuse_foreign(path: Path, ours: Callable[[Path], bool]) -> None:
+    if not os.path.lexists(path):
+        return
+    if path.is_dir() and not path.is_symlink() and (_is_empty(path) or ours(path)):
+        return
+    raise FileExistsError(errno.EEXIST, "not written by this program", str(path))
+
+
+def _is_empty(folder: Path) -> bool:
+    return next(folder.iterdir(), None) is None
+
+
+def _put_in_place(draft: Path, path: Path) -> None:
+    """Put a finished, marked draft at `path`, and remove what was there."""
+    if not path.exists():
+        os.rename(draft, path)  # noqa: PTH104
+        sync(path.parent)
+        _unmark(path)
+        return
+    aside = draft
+    if not _exchange(draft, path):
+        aside = draft.with_suffix(".old")
+        _move_through(draft, path, aside)
+    sync(path.parent)
+    with suppress(OSError):  # the new folder is in place; the next call removes the old one
+        _remove_old(path, aside)
+
+
+def _move_through(draft: Path, path: Path, aside: Path) -> None:
+    """Rename the old folder out of the way and the new one in; back again if that fails."""
+    os.rename(path, aside)  # noqa: PTH104
+    try:
+        os.rename(draft, path)  # noqa: PTH104
+    except BaseException:
+        os.rename(aside, path)  # noqa: PTH104
+        raise
+
+
+def _remove_old(path: Path, aside: Path) -> None:
+    """Remove the old folder. The new one keeps its mark until the old one has it."""
+    _mark(aside)
+    _unmark(path)
+    _remove_marked(aside)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step; False where the system or the disk cannot."""
+    if sys.platform != "linux":
+        return False
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)  # glibc 2.28 has it
+    if rename is None:
+        return False
+    paths = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other))
+    return bool(rename(*paths, _RENAME_EXCHANGE) == 0)
+
+
+def _mark(folder: Path) -> None:
+    (folder / MARK).write_text(socket.gethostname(), encoding="utf-8")
+
+
+def _unmark(folder: Path) -> None:
+    (folder / MARK).unlink(missing_ok=True)
+
+
+def _is_marked(folder: Path) -> bool:
+    return (folder / MARK).is_file()
+
+
+def _remove_marked(folder: Path) -> None:
+    """Remove a folder if it is marked; the mark goes last, so that a killed removal continues."""
+    if not _is_marked(folder):
+        return
+    for child in folder.iterdir():
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child)
+        elif child.name != MARK:
+            child.unlink()
+    _unmark(folder)
+    folder.rmdir()
+
+
+@dataclass(frozen=True)
+class _Leftover:
+    """A draft, or an old folder, in the folder of its target."""
+
+    path: Path
+    pid: int
+    old: bool
+
+    def abandoned(self, own: bool) -> bool:
+        """Whether no process of this machine works on it; `own`: nor does this process."""
+        if self.pid == os.getpid():
+            return own
+        return not _is_running(self.pid)
+
+    def of_this_machine(self) -> bool:
+        """Whether the mark was written here; process numbers of another machine mean nothing."""
+        try:
+            return (self.path / MARK).read_text(encoding="utf-8") == socket.gethostname()
+        except OSError:
+            return False
+
+
+def _leftovers(path: Path) -> list[_Leftover]:
+    pattern = re.compile(re.escape(f".{path.name}.") + r"(\d+)\.(part|old)")
+    found = []
+    for child in path.parent.iterdir():
+        match = pattern.fullmatch(child.name)
+        if match:
+            found.append(_Leftover(child, int(match[1]), match[2] == "old"))
+    return found
+
+
+def _finish(path: Path, *, own: bool) -> None:
+    left = [leftover for leftover in _leftovers(path) if leftover.abandoned(own)]
+    olds = [leftover.path for leftover in left if leftover.old]
+    if olds and not path.exists():
+        draft = olds[0].with_suffix(".part")
+        if _is_marked(draft):  # it was complete before the old folder was renamed
+            os.rename(draft, path)  # noqa: PTH104
+        else:
+            os.rename(olds[0], path)  # noqa: PTH104
+    if _is_marked(
+        path
+    ):  # it is the new one; what has its process number and no mark is the old one
+        for leftover in left:
+            if leftover.path.is_dir() and not _is_marked(leftover.path):
+                _mark(leftover.path)
+        _unmark(path)
+    for leftover in left:
+        if leftover.of_this_machine():
+            _remove_marked(leftover.path)
+        elif leftover.path.is_dir() and _is_empty(leftover.path):  # killed before it was marked
+            leftover.path.rmdir()
+
+
+def _remove_stale_files(path: Path) -> None:
+    """Remove drafts of a file that killed processes left."""
+    with suppress(OSError):
+        for leftover in _leftovers(path):
+            draft = leftover.path
+            if leftover.abandoned(own=False) and draft.is_file() and _age(draft) > STALE_SECONDS:
+                draft.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    """Return the seconds since a file was last written."""
+    return time.time() - path.stat().st_mtime
+
+
+def _is_running(pid: int) -> bool:
+    """Whether this machine has a process of that number."""
+    if sys.platform == "win32":
+        limited = 0x1000
+        handle = ctypes.windll.kernel32.OpenProcess(limited, False, pid)
+        if handle:
+            ctypes.windll.kernel32.CloseHandle(handle)
+        return bool(handle)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it belongs to another user
+        return True
+    return True
