@@ -15,6 +15,7 @@ import torch
 from benchmarks.accuracy.plan import EFFICIENCY, VARIANTS, Run, Scale, runs_of
 from safetensors import safe_open
 
+from napari_scsam.atomic import replacing
 from napari_scsam.infer.device import has_bfloat16
 from napari_scsam.train.recipe import Recipe
 
@@ -88,9 +89,8 @@ def write(results: Results, scale: Scale, out: Path) -> None:
         ("results.json", json.dumps(results, indent=1)),
         ("table.md", tables(results, scale)),
     ):
-        fresh = out / f"{name}.new"
-        fresh.write_text(text + "\n", encoding="utf-8")
-        fresh.replace(out / name)
+        with replacing(out / name) as draft:
+            draft.write_text(text + "\n", encoding="utf-8")
 
 
 def tables(results: Results, scale: Scale) -> str:

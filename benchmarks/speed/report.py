@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from benchmarks.speed.clock import Figure
 
+from napari_scsam.atomic import replacing
 from napari_scsam.infer.device import choose_device, has_bfloat16
 
 
@@ -83,6 +84,5 @@ def rounded(value: float) -> str:
 
 def replace(file: Path, text: str) -> None:
     """Write a file in one go."""
-    unfinished = file.with_name(f".{file.name}.part")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(file)
+    with replacing(file) as draft:
+        draft.write_text(text, encoding="utf-8")

@@ -92,9 +92,9 @@ def test_the_card_tells_what_is_inside(tmp_path: Path, random_model: ScSAM) -> N
     }
 
 
-@pytest.mark.parametrize("step", ["write_bytes", "replace"])
+@pytest.mark.parametrize(("owner", "step"), [(Path, "write_bytes"), (os, "replace")])
 def test_an_error_while_writing_leaves_the_old_file(
-    tmp_path: Path, random_model: ScSAM, monkeypatch: pytest.MonkeyPatch, step: str
+    tmp_path: Path, random_model: ScSAM, monkeypatch: pytest.MonkeyPatch, owner: object, step: str
 ) -> None:
     path = tmp_path / "old.safetensors"
     path.write_bytes(b"what was there")
@@ -103,7 +103,7 @@ def test_an_error_while_writing_leaves_the_old_file(
         unfinished.write_text("half of it")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(Path, step, full_disk)
+    monkeypatch.setattr(owner, step, full_disk)
     with pytest.raises(OSError, match="No space left"):
         save(path, random_model)
     assert [p.name for p in tmp_path.iterdir()] == ["old.safetensors"]

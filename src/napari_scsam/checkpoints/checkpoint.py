@@ -8,12 +8,12 @@ for their tensors alone.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_scsam.atomic import replacing
 from napari_scsam.checkpoints.registry import list_downloads
 from napari_scsam.config import ClassSpec, UserError, parse_classes
 from napari_scsam.paths import user_folder, weights_folder
@@ -327,22 +327,17 @@ def load_mae(path: str | Path, encoder: nn.Module) -> None:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write safetensors beside the target, then move it into place."""
+    """Write a safetensors file, which appears at its path when it is complete."""
     from safetensors.torch import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    own = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    try:  # parts of other tensors are copied, for safetensors refuses them; all of a big network would be much memory
-        unfinished.write_bytes(
-            save(
-                {
-                    k: v if v.untyped_storage().nbytes() == v.nbytes else v.clone()
-                    for k, v in own.items()
-                },
-                metadata,
-            )
-        )
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as draft:
+        draft.write_bytes(save({k: _whole(v) for k, v in tensors.items()}, metadata))
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """Return a tensor on the CPU that owns its memory; safetensors refuses parts of others."""
+    own = tensor.detach().cpu().contiguous()
+    if own.untyped_storage().nbytes() == own.nbytes:
+        return own  # a copy of a big network would take much memory
+    return own.clone()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from tqdm import tqdm
 
+from napari_scsam.atomic import replacing
 from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
@@ -119,9 +120,8 @@ def show(steps: Generator[Progress, None, T]) -> T:
 
 def write_json(path: Path, data: Any) -> None:
     """Write JSON atomically."""
-    unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 
 
 def say(text: str) -> None:

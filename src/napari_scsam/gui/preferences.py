@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from napari_scsam.atomic import replacing
 from napari_scsam.paths import preferences_folder
 
 RECENT = "recent_projects"
@@ -34,14 +34,10 @@ def read_kept(name: str) -> list[str]:
 def keep(name: str, words: Sequence[str]) -> None:
     """Write a list; one that cannot be written is no loss."""
     file = kept_file(name)
-    draft = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
+    with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(list(words)), encoding="utf-8")
-        draft.replace(file)
-    except OSError:
-        with suppress(OSError):  # the folder itself may be what cannot be written
-            draft.unlink(missing_ok=True)
+        with replacing(file) as draft:
+            draft.write_text(json.dumps(list(words)), encoding="utf-8")
 
 
 def recent_projects() -> list[Path]:

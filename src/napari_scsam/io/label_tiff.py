@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
+from napari_scsam.atomic import replacing
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 
 IMAGEJ_LIMIT = 2**32 - 2**26
@@ -61,12 +61,8 @@ def write_label_tiff(
     else:
         form = _ome(voxel_size, record) | {"bigtiff": labels.nbytes >= IMAGEJ_LIMIT}
     form["metadata"]["axes"] = "ZYX"[-labels.ndim :]
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as draft:
         tifffile.imwrite(draft, labels, compression="zlib", **form)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _storable(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:

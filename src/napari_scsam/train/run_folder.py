@@ -10,7 +10,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -26,6 +25,7 @@ from PIL import Image
 from torch.optim import Optimizer
 
 import napari_scsam
+from napari_scsam.atomic import replacing
 from napari_scsam.infer.device import precision
 from napari_scsam.io.hdf5 import split_hdf5_path
 from napari_scsam.train.curves import draw_curves
@@ -197,10 +197,6 @@ def png(image: Image.Image) -> bytes:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write beside the target, then move into place."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    """Write a file in one step."""
+    with replacing(path) as draft:
+        draft.write_bytes(content)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from napari_scsam.atomic import replacing
+
 LEDGER = ".scsam_progress"
 """Its name inside the labels; it is there as long as they are not finished."""
 
@@ -35,11 +37,9 @@ class Ledger:
 
     def begin(self) -> None:
         """Write what is known so far, in whole lines, ready for more."""
-        unfinished = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        unfinished.write_text(
-            "\n".join([self.header, *map(str, sorted(self.done)), ""]), encoding="utf-8"
-        )
-        unfinished.replace(self.path)
+        lines = [self.header, *map(str, sorted(self.done)), ""]
+        with replacing(self.path) as draft:
+            draft.write_text("\n".join(lines), encoding="utf-8")
 
     def _read(self) -> set[int]:
         lines = self.path.read_text(encoding="utf-8").split("\n") if self.path.is_file() else []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Generator, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label, regionprops
 
+from napari_scsam.atomic import replacing
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.io.volumes import Volume
 from napari_scsam.steps import Progress
@@ -133,12 +133,7 @@ def diameter_um(voxels: float, size: VoxelSize, flat: bool) -> float:
 
 def write_table(path: Path, rows: Sequence[Organelle]) -> None:
     """Write the rows as CSV, atomically; unknown sizes stay empty."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow([HEADINGS.get(f.name, f.name) for f in fields(Organelle)])
-            writer.writerows(astuple(row) for row in rows)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([HEADINGS.get(f.name, f.name) for f in fields(Organelle)])
+        writer.writerows(astuple(row) for row in rows)
