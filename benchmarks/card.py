@@ -24,8 +24,9 @@ from napari_scsam.infer.device import choose_device
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.model import ScSAM
 from napari_scsam.train.drawing import spare_processes
-from napari_scsam.train.finetune import train
-from napari_scsam.train.recipe import Recipe, Training, read_recipe
+from napari_scsam.train.recipe import Recipe, read_recipe
+from napari_scsam.train.recipe_tables import Training
+from napari_scsam.train.training import train
 
 HERE = Path(__file__).resolve().parent
 RECIPES = HERE.parent / "weights" / "recipes"

@@ -29,9 +29,11 @@ from napari_scsam.io.volumes import open_volume
 from napari_scsam.model import ScSAM, image_encoder
 from napari_scsam.paths import weights_folder
 from napari_scsam.samples.phantom import CLASSES, make_phantom
-from napari_scsam.train.finetune import build_model, parameter_groups, train
+from napari_scsam.train.build_model import build_model, parameter_groups
 from napari_scsam.train.pretrain import PretrainConfig, pretrain
-from napari_scsam.train.recipe import Recipe, Source, read_recipe
+from napari_scsam.train.recipe import Recipe, read_recipe
+from napari_scsam.train.recipe_tables import LabelledSource
+from napari_scsam.train.training import train
 
 RECIPES = {
     name: weights_folder() / "recipes" / f"{name}.toml"
@@ -66,13 +68,13 @@ def first_blocks(build: Callable[[], torch.nn.Module], global_block: int) -> tor
 
 
 @pytest.fixture(scope="module")
-def cell(tmp_path_factory: pytest.TempPathFactory) -> Source:
+def cell(tmp_path_factory: pytest.TempPathFactory) -> LabelledSource:
     """A labelled synthetic cell."""
     folder = tmp_path_factory.mktemp("cell")
     phantom = make_phantom((2, 96, 96), (20.0, 8.0, 8.0))
     tifffile.imwrite(folder / "image.tif", phantom.image, imagej=True, metadata={"axes": "ZYX"})
     write_labels(folder / "labels.tif", phantom.labels, phantom.voxel_size, phantom.classes)
-    return Source(
+    return LabelledSource(
         folder / "image.tif",
         folder / "labels.tif",
         objects=((1, 2),),
@@ -80,7 +82,7 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Source:
     )
 
 
-def small(name: str, cell: Source, **weights: Any) -> Recipe:
+def small(name: str, cell: LabelledSource, **weights: Any) -> Recipe:
     """The example recipe on the synthetic cell, two steps of small crops."""
     recipe = read_recipe(RECIPES[name])
     training = replace(recipe.training, steps=2, batch=1, crop=64, pool=2, prompts=1)
@@ -165,7 +167,7 @@ def test_published_mae_weights_are_not_among_the_downloads() -> None:
 )
 @pytest.mark.usefixtures("shallow")
 def test_an_example_trains_from_an_official_file(
-    name: str, wrap: Callable[[dict[str, torch.Tensor]], object], cell: Source, tmp_path: Path
+    name: str, wrap: Callable[[dict[str, torch.Tensor]], object], cell: LabelledSource, tmp_path: Path
 ) -> None:
     recipe = read_recipe(RECIPES[name])
     recipe = small(name, cell, sam_weights=official(recipe.model.sam, tmp_path / "sam.pth", wrap))
@@ -190,7 +192,7 @@ def test_an_example_trains_from_an_official_file(
 
 
 @pytest.mark.usefixtures("shallow")
-def test_a_sam_of_another_size_is_refused(cell: Source, tmp_path: Path) -> None:
+def test_a_sam_of_another_size_is_refused(cell: LabelledSource, tmp_path: Path) -> None:
     recipe = small("vit_h", cell, sam_weights=official("vit_l", tmp_path / "sam_vit_l.pth"))
     with pytest.raises(
         UserError, match=r"sam_vit_l\.pth.*choose the encoder size that the file was made for"
@@ -199,7 +201,7 @@ def test_a_sam_of_another_size_is_refused(cell: Source, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("shallow")
-def test_a_vit_of_timm_is_pre_trained_and_trains_on(cell: Source, tmp_path: Path) -> None:
+def test_a_vit_of_timm_is_pre_trained_and_trains_on(cell: LabelledSource, tmp_path: Path) -> None:
     config = PretrainConfig(encoder=SMALL_MAE, steps=2, batch=1, crop=64)
     assert (
         len(
@@ -228,7 +230,7 @@ def test_a_vit_of_timm_is_pre_trained_and_trains_on(cell: Source, tmp_path: Path
 
 
 @pytest.mark.usefixtures("shallow")
-def test_a_published_mae_that_the_user_brings_trains_on(cell: Source, tmp_path: Path) -> None:
+def test_a_published_mae_that_the_user_brings_trains_on(cell: LabelledSource, tmp_path: Path) -> None:
     published = timm.create_model(SMALL_MAE, num_classes=0).state_dict()
     torch.save({"model": published}, tmp_path / "mae_pretrain.pth")
     sam = official("vit_b", tmp_path / "sam.pth")
@@ -267,7 +269,7 @@ def test_at_full_depth_everything_fits_together(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_vit_b_at_its_full_depth_trains(cell: Source, official_file: Path, tmp_path: Path) -> None:
+def test_vit_b_at_its_full_depth_trains(cell: LabelledSource, official_file: Path, tmp_path: Path) -> None:
     recipe = small("vit_b", cell, sam_weights=official_file)
     step = next(train(recipe, tmp_path / "out.safetensors", device="cpu"))
     assert step.losses["loss"] > 0

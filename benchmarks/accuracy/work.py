@@ -20,14 +20,16 @@ from benchmarks.accuracy.plan import VARIANTS, Run, Scale
 from benchmarks.accuracy.unet import UNetLogits, train_unet
 
 from napari_scsam.checkpoints.checkpoint import load_checkpoint
-from napari_scsam.infer.predictor import Predictor, finish
+from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
 from napari_scsam.model import ScSAMConfig
+from napari_scsam.steps import drive
 from napari_scsam.train.calibrate import calibrate
 from napari_scsam.train.evaluate import evaluate
-from napari_scsam.train.finetune import train
-from napari_scsam.train.recipe import Recipe, Source, Training
+from napari_scsam.train.recipe import Recipe
+from napari_scsam.train.recipe_tables import LabelledSource, Training
 from napari_scsam.train.scores import Scores
+from napari_scsam.train.training import train
 
 TRAINERS: Mapping[str, Trainer] = {"scsam": partial(train, device="cpu"), "unet": train_unet}
 """What trains each kind that is trained step by step."""
@@ -130,7 +132,7 @@ def spare(recipe: Recipe) -> dict[str, Any]:
     training["augmentation"] = beside(
         values["training"]["augmentation"], usual["training"]["augmentation"]
     )
-    source = Source(Path(), Path()).to_dict()
+    source = LabelledSource(Path(), Path()).to_dict()
     return values | {
         "model": beside(values["model"], usual["model"]),
         "training": training,
@@ -175,7 +177,7 @@ def perform(bench: Bench, run: Run) -> dict[str, Any]:
     predictor, record = kinds[VARIANTS[run.variant].kind](bench, run)
     began = time.process_time()
     # A duck is enough: evaluate asks for no more than a PixelPredictor has.
-    scores = finish(evaluate(predictor, *pair(bench, "dev"), slices=bench.scale.evaluated))  # type: ignore[arg-type]
+    scores = drive(evaluate(predictor, *pair(bench, "dev"), slices=bench.scale.evaluated))  # type: ignore[arg-type]
     return {
         **record,
         "evaluation_cpu_seconds": time.process_time() - began,
@@ -214,7 +216,7 @@ def make_calibrated(bench: Bench, run: Run) -> Made:
     if base is None:
         raise ValueError(f"{run.name} names no run to calibrate")
     predictor = Predictor(load_checkpoint(bench.checkpoint(base)), "cpu")
-    finish(calibrate(predictor, *pair(bench, "train"), slices=bench.scale.held_out))
+    drive(calibrate(predictor, *pair(bench, "train"), slices=bench.scale.held_out))
     model = predictor.model
     found = {"temperature": model.temperature.item(), "thresholds": model.thresholds.tolist()}
     return predictor, {**found, "cpu_seconds": time.process_time() - began}

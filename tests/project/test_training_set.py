@@ -20,9 +20,10 @@ from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.project.image import ImageReference, copy_image
 from napari_scsam.project.project import CLASSES, create_project
 from napari_scsam.project.training_set import export_training_set
+from napari_scsam.train.build_model import build_model
 from napari_scsam.train.dataset import UNKNOWN, LabelledCrops
-from napari_scsam.train.finetune import build_model, train
 from napari_scsam.train.recipe import read_recipe
+from napari_scsam.train.training import train
 
 SIZE, ORIGIN = (40.0, 8.0, 8.0), (400.0, 80.0, 16.0)
 IMAGE = np.random.default_rng(0).integers(0, 200, (6, 150, 180)).astype(np.uint8)

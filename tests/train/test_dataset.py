@@ -23,7 +23,8 @@ from napari_scsam.train.dataset import (
     number_instances,
     object_maps,
 )
-from napari_scsam.train.recipe import Recipe, Source, Training
+from napari_scsam.train.recipe import Recipe
+from napari_scsam.train.recipe_tables import LabelledSource, Training
 
 CLASSES = (ClassSpec(2, "mitochondrion"), ClassSpec(9, "vesicle"))
 """Their indices are 1 and 2."""
@@ -39,7 +40,7 @@ def labels_of_two_classes() -> np.ndarray:
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Source:
+def source(tmp_path: Path) -> LabelledSource:
     labels = labels_of_two_classes()
     image = (
         np.random.default_rng(0).integers(60, 100, labels.shape).astype(np.uint8)
@@ -50,10 +51,10 @@ def source(tmp_path: Path) -> Source:
         tmp_path / "image.tif", image.astype(np.uint8), imagej=True, metadata={"axes": "ZYX"}
     )
     write_labels(tmp_path / "labels.tif", labels, None, ())
-    return Source(tmp_path / "image.tif", tmp_path / "labels.tif", objects=((2,), (9,)))
+    return LabelledSource(tmp_path / "image.tif", tmp_path / "labels.tif", objects=((2,), (9,)))
 
 
-def recipe(*sources: Source, nm: float | None = None, **training: Any) -> Recipe:
+def recipe(*sources: LabelledSource, nm: float | None = None, **training: Any) -> Recipe:
     settings = {
         "batch": 2,
         "crop": 32,
@@ -76,7 +77,7 @@ def test_label_values_become_indices_whatever_they_are() -> None:
     assert lookup(values, {9: 2}).dtype == np.uint8
 
 
-def test_a_volume_is_read_once_with_indices_and_places(source: Source) -> None:
+def test_a_volume_is_read_once_with_indices_and_places(source: LabelledSource) -> None:
     volume = LabelledVolume(source, recipe(source))
     assert volume.grey.dtype == np.uint8
     assert volume.grey.shape == (2, 90, 100)
@@ -93,20 +94,20 @@ def test_a_volume_is_read_once_with_indices_and_places(source: Source) -> None:
     ]
 
 
-def test_chosen_slices_only(source: Source) -> None:
-    first = LabelledVolume(Source(source.image, source.labels, slices=(0,)), recipe(source))
+def test_chosen_slices_only(source: LabelledSource) -> None:
+    first = LabelledVolume(LabelledSource(source.image, source.labels, slices=(0,)), recipe(source))
     assert first.grey.shape == (1, 90, 100)
     assert len(first.places[2]) == 0
     with pytest.raises(UserError, match=r"image\.tif has no slice 2; its slices are 0 to 1"):
-        LabelledVolume(Source(source.image, source.labels, slices=(0, 2)), recipe(source))
+        LabelledVolume(LabelledSource(source.image, source.labels, slices=(0, 2)), recipe(source))
 
 
-def test_labels_of_another_shape_are_refused(source: Source, tmp_path: Path) -> None:
+def test_labels_of_another_shape_are_refused(source: LabelledSource, tmp_path: Path) -> None:
     write_labels(tmp_path / "small.tif", labels_of_two_classes()[:, :50], None, ())
     with pytest.raises(
         UserError, match=r"image\.tif has shape \(2, 90, 100\) but small\.tif has \(2, 50, 100\)"
     ):
-        LabelledVolume(Source(source.image, tmp_path / "small.tif"), recipe(source))
+        LabelledVolume(LabelledSource(source.image, tmp_path / "small.tif"), recipe(source))
 
 
 def test_no_data_is_said() -> None:
@@ -124,24 +125,28 @@ def test_no_data_is_said() -> None:
     ],
 )
 def test_crops_have_the_pixel_size_of_the_model(
-    source: Source, nm: float | None, size: Any, steps: list[float]
+    source: LabelledSource, nm: float | None, size: Any, steps: list[float]
 ) -> None:
-    scaled = Source(source.image, source.labels, voxel_size=size)
+    scaled = LabelledSource(source.image, source.labels, voxel_size=size)
     assert LabelledVolume(scaled, recipe(source, nm=nm)).pixels_per_step.tolist() == steps
 
 
 def test_an_organelle_has_its_size_in_model_pixels(
-    source: Source, monkeypatch: pytest.MonkeyPatch
+    source: LabelledSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crops = LabelledCrops(
-        recipe(Source(source.image, source.labels, voxel_size=(5.0, 5.0, 5.0)), nm=10.0, crop=36)
+        recipe(
+            LabelledSource(source.image, source.labels, voxel_size=(5.0, 5.0, 5.0)),
+            nm=10.0,
+            crop=36,
+        )
     )
     monkeypatch.setattr(crops, "place", lambda *_: (0, 40, 35))
     areas = [int((crops.crop(chance(seed))[1] == 1).sum()) for seed in range(10)]
     assert areas == pytest.approx([40 * 50 / 4] * 10, rel=0.1)
 
 
-def test_half_of_the_crops_are_centred_on_a_class_drawn_evenly(source: Source) -> None:
+def test_half_of_the_crops_are_centred_on_a_class_drawn_evenly(source: LabelledSource) -> None:
     crops = LabelledCrops(recipe(source))
     volume = crops.volumes[0]
     centres = [volume.classes[crops.place(volume, chance(seed))] for seed in range(300)]
@@ -150,15 +155,15 @@ def test_half_of_the_crops_are_centred_on_a_class_drawn_evenly(source: Source) -
     assert mitochondria > 75
 
 
-def test_the_centre_of_a_crop_is_the_place_drawn(source: Source) -> None:
-    only = Source(source.image, source.labels, slices=(1,))
+def test_the_centre_of_a_crop_is_the_place_drawn(source: LabelledSource) -> None:
+    only = LabelledSource(source.image, source.labels, slices=(1,))
     crops = LabelledCrops(recipe(only, crop=16))
     crops.volumes[0].places = {2: crops.volumes[0].places[2]}
     middles = [crops.crop(chance(seed))[1][6:10, 6:10] for seed in range(40)]
     assert sum(bool((m == 2).any()) for m in middles) > 12
 
 
-def test_batches_have_the_promised_shapes(source: Source) -> None:
+def test_batches_have_the_promised_shapes(source: LabelledSource) -> None:
     batch = LabelledCrops(recipe(source, batch=3)).batch(chance(0))
     assert batch.image.shape == (3, 1, 32, 32)
     assert batch.labels.shape == (3, 32, 32)
@@ -169,7 +174,7 @@ def test_batches_have_the_promised_shapes(source: Source) -> None:
     assert set(batch.labels.unique().tolist()) <= {0, 1, 2}
 
 
-def test_a_seed_fixes_the_batch(source: Source) -> None:
+def test_a_seed_fixes_the_batch(source: LabelledSource) -> None:
     crops = LabelledCrops(recipe(source, augmentation=Augmentation()))
     first, again, other = crops.batch(chance(4)), crops.batch(chance(4)), crops.batch(chance(5))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
@@ -177,7 +182,7 @@ def test_a_seed_fixes_the_batch(source: Source) -> None:
 
 
 def test_larger_volumes_are_drawn_more_often_but_not_in_proportion(
-    source: Source, tmp_path: Path
+    source: LabelledSource, tmp_path: Path
 ) -> None:
     labels = np.tile(labels_of_two_classes(), (8, 1, 1))
     tifffile.imwrite(
@@ -185,16 +190,18 @@ def test_larger_volumes_are_drawn_more_often_but_not_in_proportion(
         np.random.default_rng(0).integers(0, 255, labels.shape).astype(np.uint8),
     )
     write_labels(tmp_path / "big_labels.tif", labels, None, ())
-    crops = LabelledCrops(recipe(source, Source(tmp_path / "big.tif", tmp_path / "big_labels.tif")))
+    crops = LabelledCrops(
+        recipe(source, LabelledSource(tmp_path / "big.tif", tmp_path / "big_labels.tif"))
+    )
     assert float(crops.weights[1] / crops.weights[0]) == pytest.approx(8**0.5)
 
 
-def test_instances_teach_objects_but_no_class(source: Source, tmp_path: Path) -> None:
+def test_instances_teach_objects_but_no_class(source: LabelledSource, tmp_path: Path) -> None:
     instances = np.zeros((2, 90, 100), np.uint32)
     instances[:, 10:40, 10:40], instances[:, 50:80, 50:80] = 70_000, 4_000_000_000
     write_labels(tmp_path / "instances.tif", instances, None, ())
     crops = LabelledCrops(
-        recipe(Source(source.image, tmp_path / "instances.tif", instances=True), crop=64)
+        recipe(LabelledSource(source.image, tmp_path / "instances.tif", instances=True), crop=64)
     )
     assert set(np.unique(crops.volumes[0].objects[0])) == {0, 1, 2}
     batches = [crops.batch(chance(seed)) for seed in range(6)]
@@ -216,7 +223,7 @@ def test_objects_are_connected_regions_of_a_group_or_between_borders() -> None:
     )  # a region of two classes, and another
     values[0, 5] = 6  # a wall
     groups, profiles = object_maps(
-        values, Source(Path("a"), Path("b"), objects=((1, 2),), borders=(6,))
+        values, LabelledSource(Path("a"), Path("b"), objects=((1, 2),), borders=(6,))
     )
     assert groups.max() == 2
     assert (groups[0, 1:4, 1:4] == 1).all()
@@ -225,7 +232,7 @@ def test_objects_are_connected_regions_of_a_group_or_between_borders() -> None:
     assert (profiles[0, 5] == 0).all()
 
 
-def test_clicked_objects_are_whole_and_not_too_small(source: Source) -> None:
+def test_clicked_objects_are_whole_and_not_too_small(source: LabelledSource) -> None:
     crops = LabelledCrops(recipe(source, prompts=40))
     maps = torch.zeros(2, 32, 32, dtype=torch.long)
     maps[0, :10, :10], maps[0, 20:30, 20:30], maps[0, 15, :5] = 1, 2, 3
@@ -238,7 +245,7 @@ def test_clicked_objects_are_whole_and_not_too_small(source: Source) -> None:
     assert SMALLEST_OBJECT > 5
 
 
-def test_a_crop_without_objects_has_empty_masks(source: Source) -> None:
+def test_a_crop_without_objects_has_empty_masks(source: LabelledSource) -> None:
     crops = LabelledCrops(recipe(source))
     for layers in (1, 0):
         masks, kinds = crops.pick_objects(torch.zeros(layers, 32, 32, dtype=torch.long), chance(0))
@@ -247,7 +254,7 @@ def test_a_crop_without_objects_has_empty_masks(source: Source) -> None:
         assert kinds == [None, None]
 
 
-def profiles(source: Source, tmp_path: Path, whole: bool) -> LabelledCrops:
+def profiles(source: LabelledSource, tmp_path: Path, whole: bool) -> LabelledCrops:
     """Crops of cell profiles between walls, with an organelle that fills a part or the whole of each."""
     cell = np.full((24, 24), 2 if whole else 0, np.uint8)
     cell[8:18, 8:18] = 2
@@ -260,7 +267,9 @@ def profiles(source: Source, tmp_path: Path, whole: bool) -> LabelledCrops:
     write_labels(tmp_path / "profile_labels.tif", labels, None, ())
     return LabelledCrops(
         recipe(
-            Source(tmp_path / "profiles.tif", tmp_path / "profile_labels.tif", borders=(6,)),
+            LabelledSource(
+                tmp_path / "profiles.tif", tmp_path / "profile_labels.tif", borders=(6,)
+            ),
             crop=48,
             prompts=4,
         )
@@ -268,7 +277,7 @@ def profiles(source: Source, tmp_path: Path, whole: bool) -> LabelledCrops:
 
 
 def test_a_first_click_on_a_profile_is_not_on_an_organelle_inside(
-    source: Source, tmp_path: Path
+    source: LabelledSource, tmp_path: Path
 ) -> None:
     crops, avoided = profiles(source, tmp_path, whole=False), 0
     for seed in range(8):
@@ -281,7 +290,7 @@ def test_a_first_click_on_a_profile_is_not_on_an_organelle_inside(
 
 
 def test_a_profile_that_shows_organelles_alone_is_not_clicked_on(
-    source: Source, tmp_path: Path
+    source: LabelledSource, tmp_path: Path
 ) -> None:
     crops = profiles(source, tmp_path, whole=True)
     for seed in range(4):
@@ -291,33 +300,39 @@ def test_a_profile_that_shows_organelles_alone_is_not_clicked_on(
         assert not first_clicks.any()
 
 
-def test_organelles_are_clicked_on_anywhere(source: Source) -> None:
+def test_organelles_are_clicked_on_anywhere(source: LabelledSource) -> None:
     batches = [LabelledCrops(recipe(source)).batch(chance(seed)) for seed in range(4)]
     assert any(b.objects.any() for b in batches)
     assert all(torch.equal(b.first_clicks, b.objects) for b in batches)
 
 
-def test_a_batch_moves_as_a_whole(source: Source) -> None:
+def test_a_batch_moves_as_a_whole(source: LabelledSource) -> None:
     moved = LabelledCrops(recipe(source)).batch(chance(0)).to(torch.device("meta"))
     assert {part.device.type for part in moved} == {"meta"}
 
 
-def test_slices_for_calibration_are_not_trained_on(source: Source) -> None:
-    kept = LabelledVolume(Source(source.image, source.labels, calibration=(1,)), recipe(source))
+def test_slices_for_calibration_are_not_trained_on(source: LabelledSource) -> None:
+    kept = LabelledVolume(
+        LabelledSource(source.image, source.labels, calibration=(1,)), recipe(source)
+    )
     assert kept.grey.shape == (1, 90, 100)
     assert len(kept.places[2]) == 0  # the vesicle is on the other slice
     with pytest.raises(
         UserError,
         match=r"every slice of image\.tif is kept for calibration; leave some to train on",
     ):
-        LabelledVolume(Source(source.image, source.labels, calibration=(0, 1)), recipe(source))
+        LabelledVolume(
+            LabelledSource(source.image, source.labels, calibration=(0, 1)), recipe(source)
+        )
     with pytest.raises(UserError, match=r"image\.tif has no slice 7; its slices are 0 to 1"):
-        LabelledVolume(Source(source.image, source.labels, calibration=(7,)), recipe(source))
+        LabelledVolume(
+            LabelledSource(source.image, source.labels, calibration=(7,)), recipe(source)
+        )
 
 
 @pytest.mark.parametrize("hiding", [{"decoys": 1.0}, {"masses": 1.0}])
 def test_nothing_is_to_be_found_in_what_is_laid_over(
-    source: Source, hiding: dict[str, float]
+    source: LabelledSource, hiding: dict[str, float]
 ) -> None:
     plain = {"zoom": 1, "stretch": 1, "stain": 0.1}
     crops = LabelledCrops(recipe(source, augmentation=Augmentation(**plain, **hiding)))
@@ -332,8 +347,8 @@ def test_nothing_is_to_be_found_in_what_is_laid_over(
     assert (untouched == 1).all()
 
 
-def test_a_profile_may_get_a_sheath(source: Source) -> None:
-    wrapping = Source(source.image, source.labels, objects=((2,),), borders=(9,), sheath=9)
+def test_a_profile_may_get_a_sheath(source: LabelledSource) -> None:
+    wrapping = LabelledSource(source.image, source.labels, objects=((2,),), borders=(9,), sheath=9)
     augmentation = Augmentation(zoom=1, stretch=1, sheaths=1.0)
     crops = LabelledCrops(recipe(wrapping, augmentation=augmentation))
     numbers = torch.zeros(3, 64, 64, dtype=torch.long)
@@ -348,7 +363,7 @@ def test_a_profile_may_get_a_sheath(source: Source) -> None:
     assert float(wrapped[0, band].mean()) < 0.6
     plain = LabelledCrops(
         recipe(
-            Source(source.image, source.labels, objects=((2,),), sheath=9),
+            LabelledSource(source.image, source.labels, objects=((2,),), sheath=9),
             augmentation=augmentation,
         )
     )

@@ -19,7 +19,7 @@ from napari_scsam.train.pictures import (
     prediction_picture,
     reconstruction_picture,
 )
-from napari_scsam.train.recipe import Training
+from napari_scsam.train.recipe_tables import Training
 
 SIDE = 32
 

@@ -87,7 +87,10 @@ def test_other_settings_start_from_nothing(volume: Volume, tmp_path: Path) -> No
     assert (
         next(
             pretrain(
-                [volume], tmp_path / "mae.safetensors", replace(TINY, seed=1), anew=told.append
+                [volume],
+                tmp_path / "mae.safetensors",
+                replace(TINY, seed=1),
+                on_restart=told.append,
             )
         ).step
         == 1

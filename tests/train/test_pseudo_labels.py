@@ -10,8 +10,8 @@ import torch
 from scipy import ndimage
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.infer.predictor import finish
 from napari_scsam.io.volumes import as_volume
+from napari_scsam.steps import drive
 from napari_scsam.train.pseudo_labels import SMALLEST, labels_from_logits, pseudo_labels
 
 CLASSES = (
@@ -50,7 +50,7 @@ def ball(shape: tuple[int, int, int] = (64, 66, 68), radius: int = 20) -> np.nda
 
 def test_sides_vote() -> None:
     image, teacher = ball(), DarkIsMitochondrion()
-    labels, known = finish(pseudo_labels(teacher, as_volume(image, (11.0, 10.0, 12.0))))
+    labels, known = drive(pseudo_labels(teacher, as_volume(image, (11.0, 10.0, 12.0))))
     assert [seen[1] for seen in teacher.seen[:: len(teacher.seen) // 3]][:3] == [
         (10.0, 12.0),
         (11.0, 12.0),
@@ -66,7 +66,7 @@ def test_sides_vote() -> None:
 @pytest.mark.parametrize("size", [(40.0, 10.0, 12.0), None])
 def test_flat_voxels_are_seen_from_one_side(size: tuple[float, float, float] | None) -> None:
     image, teacher = ball(), DarkIsMitochondrion()
-    labels, known = finish(pseudo_labels(teacher, as_volume(image, size)))
+    labels, known = drive(pseudo_labels(teacher, as_volume(image, size)))
     assert len(teacher.seen) == len(image)
     assert known.all()
     assert set(np.unique(labels)) == ({3, 300} if size else {0, 3})
@@ -74,7 +74,7 @@ def test_flat_voxels_are_seen_from_one_side(size: tuple[float, float, float] | N
 
 def test_a_flat_image_stays_flat() -> None:
     image = np.where(ball((1, 200, 210), 90)[0] == 40, 40, 200).astype(np.uint8)
-    labels, known = finish(
+    labels, known = drive(
         pseudo_labels(DarkIsMitochondrion(), as_volume(image, (40.0, 30.0, 30.0)))
     )
     assert labels.shape == known.shape == image.shape
@@ -83,7 +83,7 @@ def test_a_flat_image_stays_flat() -> None:
 
 def test_classes_not_believed_are_unknown() -> None:
     image = ball()
-    labels, known = finish(
+    labels, known = drive(
         pseudo_labels(
             DarkIsMitochondrion(), as_volume(image, (40.0, 10.0, 12.0)), ["mitochondrion"]
         )

@@ -138,7 +138,7 @@ def test_a_checkpoint_is_renumbered_when_asked() -> None:
         UserError, match=r"renumber in the recipe's .* needs a checkpoint that has classes"
     ):
         parse_recipe({"model": {"renumber": True}, "classes": [{"id": 1, "name": "er"}]}, Path())
-    with pytest.raises(UserError, match=r"renumber = 'yes' .* write true or false"):
+    with pytest.raises(UserError, match=r"renumber = 'yes' is not usable; write true or false"):
         parse_recipe({"model": {"renumber": "yes"}}, Path())
 
 
@@ -202,21 +202,27 @@ def test_no_file_and_no_toml(tmp_path: Path) -> None:
             "[optimiser]",
             "unknown table [optimiser]; known are model, classes, data, training, checkpoint",
         ),
-        ("model = 3", "model in the recipe must be a table; write [model]"),
-        ("[data]\nimage = 'a'", "data in the recipe must be a list of tables; write [[data]]"),
-        ("classes = ['er']", "classes in the recipe must be a list of tables; write [[classes]]"),
+        ("model = 3", "model in the recipe is not a table; write [model] above its settings"),
+        (
+            "[data]\nimage = 'a'",
+            "data in the recipe is not a table; write [[data]] above its settings",
+        ),
+        (
+            "classes = ['er']",
+            "classes in the recipe is not a table; write [[classes]] above its settings",
+        ),
         (
             "[model]\nnm = 5",
-            "[model] has an unknown setting 'nm'; known are sam, mae, nm_per_pixel, tile, branches, fusion, similarity, detail",
+            "[model] has an unknown setting 'nm'; known are sam, mae, nm_per_pixel, tile, branches, fusion, similarity, detail, prompts_only, sam_weights",
         ),
         (
             "[model]\nnm_per_pixel = 'five'",
-            "nm_per_pixel = 'five' in the recipe's [model] is of the wrong kind; it must be float",
+            "in the recipe's [model], nm_per_pixel = 'five' is not usable; give a number",
         ),
         ("[model]\nnm_per_pixel = 0", "nm_per_pixel = 0 in the recipe's [model] is not usable"),
         (
             "[model]\nsam = 3",
-            "sam = 3 in the recipe's [model] is of the wrong kind; it must be str",
+            "in the recipe's [model], sam = 3 is not usable; give a text in quotes",
         ),
         (
             "[model]\ntile = 100",
@@ -231,84 +237,108 @@ def test_no_file_and_no_toml(tmp_path: Path) -> None:
         ),
         (
             "[model]\ndetail = 1",
-            "detail = 1 in the recipe's [model] is of the wrong kind; it must be bool",
+            "in the recipe's [model], detail = 1 is not usable; write true or false",
         ),
-        ("[model]\nmae_weights = 1", "mae_weights = 1 in the recipe is no path"),
+        (
+            "[model]\nmae_weights = 1",
+            "in the recipe's [model], mae_weights = 1 is not usable; give a path in quotes",
+        ),
         (
             "[checkpoint]\nname = 'x'",
             "[checkpoint] has an unknown setting 'name'; known are summary, licence",
         ),
         (
             "[[data]]\nimage = 'a'",
-            "each [[data]] table of the recipe needs an image and its labels",
+            "in the recipe's [[data]], labels is missing; add it",
         ),
-        ("[[data]]\nimage = 1\nlabels = 'b'", "image = 1 in the recipe is no path"),
-        ("[[data]]\nimage = 'a'\nlabels = 'b'\nmask = 'c'", "[data] has an unknown setting 'mask'"),
+        (
+            "[[data]]\nimage = 1\nlabels = 'b'",
+            "in the recipe's [[data]], image = 1 is not usable; give a path in quotes",
+        ),
+        (
+            "[[data]]\nimage = 'a'\nlabels = 'b'\nmask = 'c'",
+            "[[data]] has an unknown setting 'mask'; known are image, labels",
+        ),
         (
             "[[data]]\nimage = 'a'\nlabels = 'b'\nobjects = [1, 2]",
-            "objects = [1, 2] in a [[data]] table",
+            "in the recipe's [[data]], objects[0] = 1 is not usable; give a list",
         ),
         (
             "[[data]]\nimage = 'a'\nlabels = 'b'\nobjects = [['x']]",
-            "objects = ['x'] in a [[data]] table",
+            "in the recipe's [[data]], objects[0][0] = 'x' is not usable; give a whole number",
         ),
-        ("[[data]]\nimage = 'a'\nlabels = 'b'\nslices = 3", "slices = 3 in a [[data]] table"),
+        (
+            "[[data]]\nimage = 'a'\nlabels = 'b'\nslices = 3",
+            "in the recipe's [[data]], slices = 3 is not usable; give a list",
+        ),
         (
             "[[data]]\nimage = 'a'\nlabels = 'b'\nvoxel_size = [5, 0, 5]",
             "voxel size (5.0, 0.0, 5.0) is not usable",
         ),
         (
             "[[data]]\nimage = 'a'\nlabels = 'b'\nvoxel_size = ['x']",
-            "voxel size ['x'] is no list of numbers",
+            "voxel size ['x'] is not a list of numbers",
         ),
         (
             "[[data]]\nimage = 'a'\nlabels = 'b'\ninstances = 1",
-            "instances = 1 in the recipe's [data] is of the wrong kind; it must be bool",
+            "in the recipe's [[data]], instances = 1 is not usable; write true or false",
         ),
         (
             "[training]\nsteps = 1.5",
-            "steps = 1.5 in the recipe's [training] is of the wrong kind; it must be int",
+            "in the recipe's [training], steps = 1.5 is not usable; give a whole number",
         ),
         (
             "[training]\nsteps = true",
-            "steps = True in the recipe's [training] is of the wrong kind",
+            "in the recipe's [training], steps = True is not usable; give a whole number",
         ),
         (
             "[training]\nsteps = 0",
-            "steps = 0 in the recipe's [training] is not usable; give at least 1",
+            "in the recipe's [training], steps = 0 is not usable; give 1 or more",
         ),
-        ("[training]\nbatch = -2", "batch = -2 in the recipe's [training] is not usable"),
+        (
+            "[training]\nbatch = -2",
+            "in the recipe's [training], batch = -2 is not usable; give 1 or more",
+        ),
         (
             "[training]\nrounds = 0",
-            "rounds = 0 in the recipe's [training] is not usable; give at least 1",
+            "in the recipe's [training], rounds = 0 is not usable; give 1 or more",
         ),
         (
             "[training]\nclass_weight = 'none'",
-            "class_weight = 'none' in the recipe's [training] is of the wrong kind; it must be float",
+            "in the recipe's [training], class_weight = 'none' is not usable; give a number",
         ),
         (
             "[training]\nclass_weight = 0\nprompts = 0",
-            "class_weight = 0 and prompts = 0 in the recipe's [training] teach nothing",
+            "class_weight = 0 and prompts = 0 in the recipe's [training] train nothing",
         ),
         (
             "[[data]]\nimage = 'a'\nlabels = 'b'\ncalibration = 3",
-            "calibration = 3 in a [[data]] table",
+            "in the recipe's [[data]], calibration = 3 is not usable; give a list",
         ),
         (
             "[training.augmentation]\ntone = 'high'",
-            "tone = 'high' in the recipe's [training.augmentation] is of the wrong kind",
+            "in the recipe's [training.augmentation], tone = 'high' is not usable; give a number",
         ),
         (
             "[training]\ncrop = 100",
-            "crop = 100 in the recipe's [training] is not usable; give a multiple of 16",
+            "in the recipe's [training], crop = 100 is not usable; give a multiple of 16",
         ),
         (
             "[training]\nunfreeze = ['decoder']",
-            "cannot unfreeze 'decoder'; give a list of: sam, mae",
+            "in the recipe's [training], unfreeze[0] = 'decoder' is not usable; give 'sam' or 'mae'",
         ),
-        ("[training]\nunfreeze = 'sam'", "cannot unfreeze 'sam'; give a list of: sam, mae"),
-        ("[training]\naugmentation = 2", "augmentation in the recipe must be a table"),
-        ("[training]\nkeep = 1.5", "keep = 1.5 in the recipe's [training] is not usable"),
+        (
+            "[training]\nunfreeze = 'sam'",
+            "in the recipe's [training], unfreeze = 'sam' is not usable; give a list",
+        ),
+        (
+            "[training]\naugmentation = 2",
+            "augmentation in the recipe is not a table; write [training.augmentation]",
+        ),
+        (
+            "[training]\nkeep = 1.5",
+            "in the recipe's [training], keep = 1.5 is not usable; give less than 1",
+        ),
         ("[training]\nkeep = 0.5", "name a checkpoint by start in [model]"),
         (
             "[training.augmentation]\nshear = 2",

@@ -60,7 +60,7 @@ def test_a_run_that_seldom_saves_keeps_its_state_now_and_then(
     assert not path.exists()
     keeper.keep(2, now=True)
     assert read_state(path, *start(), RUN) == 2
-    monkeypatch.setattr(resume, "SECONDS", -1.0)
+    monkeypatch.setattr(resume, "SAVE_SECONDS", -1.0)
     keeper.keep(3, now=False)
     assert read_state(path, *start(), RUN) == 3
 
@@ -73,13 +73,14 @@ def test_another_run_starts_from_nothing(tmp_path: Path) -> None:
     before = {k: v.clone() for k, v in fresh[0].state_dict().items()}
     with pytest.raises(
         UserError,
-        match=r"with other settings \(steps: 6 → 7\) was stopped after step 2; go on with those .* --overwrite",
+        match=r"with other settings \(steps: 6 → 7\) was stopped after step 2; use those settings .* --overwrite",
     ):
         read_state(tmp_path / "run.resume", *fresh, RUN | {"steps": 7})
     told: list[str] = []
     assert read_state(tmp_path / "run.resume", *fresh, RUN | {"steps": 7}, told.append) == 0
     assert told == [
-        f"a run into {tmp_path / 'run.safetensors'} with other settings (steps: 6 → 7) was stopped after step 2, so this one begins anew"
+        f"a run into {tmp_path / 'run.safetensors'} with other settings (steps: 6 → 7) "
+        "was stopped after step 2, so this one starts from the beginning"
     ]
     assert (tmp_path / "run.resume").is_file()
     assert (

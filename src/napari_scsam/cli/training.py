@@ -174,7 +174,7 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
 
 def run_train(arguments: argparse.Namespace) -> None:
     """Train by a recipe."""
-    from napari_scsam.train.finetune import train
+    from napari_scsam.train.training import train
     from napari_scsam.train.recipe import read_recipe
 
     recipe = read_recipe(arguments.recipe)

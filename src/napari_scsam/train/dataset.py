@@ -26,7 +26,8 @@ from napari_scsam.train.augment import (
     vary_grey,
     window,
 )
-from napari_scsam.train.recipe import Recipe, Source
+from napari_scsam.train.recipe import Recipe
+from napari_scsam.train.recipe_tables import LabelledSource
 
 UNKNOWN = 255
 """Label of a pixel that nobody has judged: it teaches nothing."""
@@ -59,7 +60,7 @@ class Batch(NamedTuple):
 class LabelledVolume:
     """One source in memory: grey values, class indices, object numbers, and where each class is."""
 
-    def __init__(self, source: Source, recipe: Recipe) -> None:
+    def __init__(self, source: LabelledSource, recipe: Recipe) -> None:
         image = open_volume(source.image, source.voxel_size)
         labels = open_labels(source.labels)
         if image.shape != labels.shape:
@@ -114,7 +115,7 @@ class LabelledVolume:
         self.pixels_per_step = torch.tensor(
             [nm / size[2], nm / size[1]] if nm and size else [1.0, 1.0]
         )
-        """Source pixels (x, y) to one pixel of the model."""
+        """LabelledSource pixels (x, y) to one pixel of the model."""
 
     def _forget(self, unknown: NDArray[np.bool_]) -> None:
         """Take labels and objects as unknown where nobody has looked."""
@@ -126,7 +127,7 @@ class LabelledVolume:
         self.anywhere = known[:: 1 + len(known) // 200_000]
 
 
-def mask_of(source: Source, shape: tuple[int, ...]) -> Volume | None:
+def mask_of(source: LabelledSource, shape: tuple[int, ...]) -> Volume | None:
     """Open the mask of what a person has reviewed, if the source has one; it must have the image's shape."""
     path = source.reviewed or find_reviewed(source.labels)
     if path is None:
@@ -156,7 +157,7 @@ def number_instances(values: NDArray[Any]) -> NDArray[np.uint16]:
     return np.stack(numbers).reshape(values.shape)
 
 
-def object_maps(values: NDArray[Any], source: Source) -> list[NDArray[np.uint16]]:
+def object_maps(values: NDArray[Any], source: LabelledSource) -> list[NDArray[np.uint16]]:
     """Find the connected regions of each slice and number them, one map for each group of classes."""
     masks = [np.isin(values, group) for group in source.objects]
     masks += [~np.isin(values, source.borders)] if source.borders else []

@@ -25,8 +25,13 @@ class Crops(Protocol[B_co]):
 
 
 def generator_of(seed: int, step: int) -> torch.Generator:
-    """Return the source of chance of one step; a resumed run has the same."""
-    return torch.Generator().manual_seed(seed * 1_000_003 + step)
+    """Return the random generator of one step; a resumed run has the same."""
+    return torch.Generator().manual_seed(step_seed(seed, step))
+
+
+def step_seed(seed: int, step: int) -> int:
+    """Return the seed of one step of a run."""
+    return seed * 1_000_003 + step
 
 
 class Steps(Dataset[tuple[B_co, Tensor]], Generic[B_co]):

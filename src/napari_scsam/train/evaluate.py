@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from napari_scsam.config import ClassSpec, UserError
-from napari_scsam.infer.postprocess import written_as
+from napari_scsam.infer.postprocess import label_value
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.volumes import Volume
@@ -143,7 +143,7 @@ def class_probabilities(predictor: Predictor, wanted: Sequence[ClassSpec]) -> Pr
     """
     logits = predictor.class_logits()
     shares = softmax(np.concatenate([np.zeros_like(logits[:1]), logits]), axis=0)[1:]
-    written = np.array([written_as(c, wanted) for c in predictor.classes])
+    written = np.array([label_value(c, wanted) for c in predictor.classes])
     return {c.id: shares[written == c.id].sum(axis=0) for c in wanted}
 
 

@@ -21,7 +21,7 @@ from napari_scsam.model import Embedding, EncoderFeatures, ScSAM
 from napari_scsam.model.mae import PIXEL_MEAN, PIXEL_STD, MaskedAutoencoder
 from napari_scsam.train.dataset import Batch
 from napari_scsam.train.prompts import clicks
-from napari_scsam.train.recipe import Training
+from napari_scsam.train.recipe_tables import Training
 
 CROPS = 4
 """Rows of a picture."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.optim import Optimizer
 
 from napari_scsam.checkpoints.checkpoint import load_mae, save_mae
 from napari_scsam.config import UserError
@@ -19,11 +19,11 @@ from napari_scsam.io.contrast import measure_contrast, normalise
 from napari_scsam.io.volumes import Volume
 from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
 from napari_scsam.train.augment import Augmentation, random_grid, sample, uniform, vary_grey, window
-from napari_scsam.train.drawing import draw_steps
+from napari_scsam.train.drawing import draw_steps, step_seed
+from napari_scsam.train.loop import Run, Trainer, create_optimiser, run_steps
 from napari_scsam.train.pictures import eval_mode, reconstruction_picture
-from napari_scsam.train.resume import StateKeeper, read_state, state_file
-from napari_scsam.train.run_folder import RunFolder
-from napari_scsam.train.schedule import TrainStep, learning_rate
+from napari_scsam.train.resume import state_file
+from napari_scsam.train.schedule import TrainStep
 
 ISOTROPIC = 1.5
 """Largest ratio between voxel sides at which a volume is also sliced along y and x."""
@@ -82,7 +82,7 @@ class UnlabelledCrops:
         )
 
 
-def planes_of(volume: Volume) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:
+def planes_of(volume: Volume) -> list[NDArray[np.uint8]]:
     """Return a volume as 8-bit stacks, one for each axis it can be sliced along."""
     contrast = measure_contrast(volume.data)
     grey = (
@@ -95,7 +95,7 @@ def planes_of(volume: Volume) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:
 
 def shown_crops(
     model: MaskedAutoencoder, crops: UnlabelledCrops, device: torch.device
-) -> np.ndarray[Any, np.dtype[np.uint8]]:
+) -> NDArray[np.uint8]:
     """Picture what the model makes of the same crops, hidden in the same places, every time."""
     torch.manual_seed(crops.config.seed)  # each step sets its own anew
     image = crops.batch(torch.Generator().manual_seed(crops.config.seed)).to(device)
@@ -109,12 +109,12 @@ def pretrain(
     config: PretrainConfig | None = None,
     device: str = "auto",
     processes: int = 0,
-    anew: Callable[[str], object] | None = None,
+    on_restart: Callable[[str], object] | None = None,
 ) -> Iterator[TrainStep]:
     """Train a masked autoencoder and write its encoder.
 
-    A generator: each step is yielded, and closing it stops the run with what
-    was saved last. Started again with the same `out`, it goes on from there.
+    A generator: each step is yielded, and closing it stops the run with what was saved last.
+    Started again with the same `out`, it resumes there.
 
     Parameters
     ----------
@@ -123,73 +123,89 @@ def pretrain(
     out
         Where to write the encoder (``.safetensors``).
     config
-        Settings; defaults are those of the shipped prior.
+        Settings; defaults are those of the shipped encoder.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     processes
         How many draw crops ahead; they change nothing but the time.
-    anew
-        Told in a sentence when a run into `out` was stopped that had other settings or volumes, which is then given up.
+    on_restart
+        Receives a sentence when a stopped run into `out`, with other settings or volumes, is
+        discarded.
 
     Raises
     ------
     UserError
-        When there was such a run, and `anew` is not given.
+        When there was such a run, and `on_restart` is not given.
     """
     config = config or PretrainConfig()
-    state = state_file(out)
+    state_file(out)  # now: a run that cannot be written never starts
     where = choose_device(device)
     if config.steps < 1:
         raise UserError(f"{config.steps} steps train nothing; give at least 1")
     torch.manual_seed(config.seed)
     crops = UnlabelledCrops(volumes, config)
-    model = (
-        MaskedAutoencoder(build_mae_encoder(config.encoder))
-        .to(where)
-        .to(memory_format=torch.channels_last)
+    model = start_autoencoder(config).to(where).to(memory_format=torch.channels_last)
+    run = describe_run(volumes, out, config, where)
+    trainer = Trainer(
+        model,
+        optimiser_of(model, config, where),
+        batches=lambda steps: draw_images(crops, steps, processes),
+        losses_of=lambda image: reconstruction_loss(model, image.to(where), config),
+        save=lambda steps: save_encoder(run, model, crops, steps),
     )
+    yield from run_steps(run, trainer, on_restart)
+
+
+def start_autoencoder(config: PretrainConfig) -> MaskedAutoencoder:
+    """Create the autoencoder, with the encoder of an earlier run if the settings name one."""
+    model = MaskedAutoencoder(build_mae_encoder(config.encoder)).train()
     if config.start is not None:
         load_mae(config.start, model.encoder)
-    optimiser = torch.optim.AdamW(
-        model.parameters(),
-        lr=config.rate,
-        betas=(0.9, 0.95),
-        weight_decay=0.05,
-        fused=where.type == "cuda",
-    )
-    start = Path(config.start) if config.start is not None else None
-    run = {"volumes": [v.name for v in volumes], **asdict(config)}
-    record = {**run, "start": start.name if start else None}
-    first = read_state(state, model, optimiser, run, anew)
-    started = time.monotonic()
-    folder = RunFolder(
-        out,
-        record,
-        [path for path in (*(v.path for v in volumes), start) if path is not None],
-        where,
-        first,
-    )
-    keeper = StateKeeper(state, model, optimiser, run)
-    steps = range(first, config.steps)
-    for step, (image, _) in zip(
-        steps, draw_steps(crops, config.seed, steps, processes), strict=True
-    ):
-        torch.manual_seed(config.seed * 1_000_003 + step)
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, config.steps, config.rate)
-        with precision(where):
-            loss = model(image.to(where), config.hidden)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        done = TrainStep(step + 1, config.steps, {"loss": loss.item()}, time.monotonic() - started)
-        folder.add(done, optimiser)
-        keeper.keep(
-            step + 1, now=(save := (step + 1) % config.save_every == 0 or step + 1 == config.steps)
-        )
-        if save:
-            save_mae(out, model.encoder, config.encoder, {**record, "steps": step + 1})
-            folder.save(done, shown_crops(model, crops, where))
-        yield done
-    state.unlink(missing_ok=True)
+    return model
+
+
+def optimiser_of(
+    model: MaskedAutoencoder, config: PretrainConfig, device: torch.device
+) -> Optimizer:
+    """Create the optimiser, with the settings of He et al. 2022 (arXiv 2111.06377)."""
+    group = {"params": list(model.parameters()), "peak": config.rate}
+    return create_optimiser([group], device, betas=(0.9, 0.95), weight_decay=0.05)
+
+
+def describe_run(
+    volumes: Sequence[Volume], out: Path, config: PretrainConfig, device: torch.device
+) -> Run:
+    """Return what a run writes and reads; its record names the start without its folder."""
+    settings = {"volumes": [v.name for v in volumes], **asdict(config)}
+    files = [v.path for v in volumes if v.path is not None]
+    record = dict(settings)
+    if config.start is not None:
+        start = Path(config.start)
+        files.append(start)
+        record["start"] = start.name
+    return Run(out, settings, record, tuple(files), device, config.steps, config.save_every)
+
+
+def draw_images(crops: UnlabelledCrops, steps: range, processes: int) -> Iterator[Tensor]:
+    """Draw the batch of each step, and seed torch's own generator, which hides the blocks."""
+    seed = crops.config.seed
+    drawn = draw_steps(crops, seed, steps, processes)
+    for step, (image, _) in zip(steps, drawn, strict=True):
+        torch.manual_seed(step_seed(seed, step))
+        yield image
+
+
+def reconstruction_loss(
+    model: MaskedAutoencoder, image: Tensor, config: PretrainConfig
+) -> dict[str, Tensor]:
+    """Return the loss of B×1×H×W images of which some blocks are hidden."""
+    with precision(image.device):
+        return {"loss": model(image, config.hidden)}
+
+
+def save_encoder(
+    run: Run, model: MaskedAutoencoder, crops: UnlabelledCrops, steps: int
+) -> NDArray[np.uint8]:
+    """Write the encoder, and return a picture of what the autoencoder reconstructs."""
+    save_mae(run.out, model.encoder, crops.config.encoder, {**run.record, "steps": steps})
+    return shown_crops(model, crops, run.device)

@@ -1,10 +1,10 @@
-"""The state of a run on disk, so that a killed run goes on where it was."""
+"""The state of a run on disk, so that a killed run can be resumed."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,24 +18,23 @@ from torch.optim import Optimizer
 from napari_scsam.checkpoints.checkpoint import write_tensors
 from napari_scsam.config import UserError
 
-SECONDS = 120.0
-"""No more work than this, and a step, is lost with a run that is killed, however seldom its recipe asks to save."""
+SAVE_SECONDS = 120.0
+"""A killed run loses no more work than this and a step, however seldom its recipe saves."""
 
+MAX_NAMED = 3
+"""Most settings that differ which a sentence names."""
 
-NAMED = 3
-"""Settings that differ, in a sentence."""
-
-SHORT = 40
-"""Letters of a setting's value that is told."""
+MAX_LETTERS = 40
+"""Longest text of a setting's value in a sentence."""
 
 
 def state_file(out: Path) -> Path:
-    """Where the state of a run into `out` lies; looked up first, so that a run that could not be written never starts.
+    """Return the path of the state of a run into `out`, and create its folder.
 
     Raises
     ------
     UserError
-        When `out` is no name for a checkpoint.
+        When a checkpoint cannot be called `out`.
     """
     if out.suffix != ".safetensors":
         raise UserError(
@@ -56,7 +55,7 @@ def write_state(
 
 
 class StateKeeper:
-    """Writes the state of a run when asked, and of its own accord when the last time is long ago."""
+    """Writes the state of a run when asked, and otherwise every `SAVE_SECONDS`."""
 
     def __init__(
         self, path: Path, model: nn.Module, optimiser: Optimizer, run: dict[str, Any]
@@ -65,8 +64,8 @@ class StateKeeper:
         self._written = time.monotonic()
 
     def keep(self, step: int, *, now: bool) -> None:
-        """Take note of a finished step."""
-        if now or time.monotonic() - self._written > SECONDS:
+        """Write the state after a step, if it is time to."""
+        if now or time.monotonic() - self._written > SAVE_SECONDS:
             self._write(step)
             self._written = time.monotonic()
 
@@ -76,41 +75,62 @@ def read_state(
     model: nn.Module,
     optimiser: Optimizer,
     run: dict[str, Any],
-    anew: Callable[[str], object] | None = None,
+    on_restart: Callable[[str], object] | None = None,
 ) -> int:
-    """Continue from `path` when it is of the same run; give the next step, 0 for a fresh start.
+    """Load the state of a stopped run with the same settings, and return its next step.
 
     Parameters
     ----------
     path
         Where `write_state` wrote, if it did.
     model, optimiser
-        Take what was written.
+        Receive what was written.
     run
         The run's settings.
-    anew
-        Told in a sentence when the state is of a run with other settings, which is then given up.
+    on_restart
+        Receives a sentence when the state is of a run with other settings and is discarded.
+
+    Returns
+    -------
+    int
+        0 for a run that starts from the beginning.
 
     Raises
     ------
     UserError
-        When the state is of a run with other settings, and `anew` is not given: its hours would be lost.
+        When the state is of a run with other settings, and `on_restart` is not given. Its hours
+        would be lost.
     """
-    if not path.is_file():
-        return 0
-    with safe_open(path, framework="np") as file:
-        metadata = file.metadata() or {}
+    metadata = read_metadata(path)
     if "run" not in metadata:
         return 0
-    if others := tuple(differences(json.loads(metadata["run"]), json.loads(json.dumps(run)))):
-        named = "; ".join(others[:NAMED]) + ("; …" if len(others) > NAMED else "")
-        stopped = f"a run into {path.with_suffix('.safetensors')} with other settings ({named}) was stopped after step {metadata['step']}"
-        if anew is None:
-            raise UserError(
-                f"{stopped}; go on with those settings, give another name, or --overwrite to begin anew"
-            )
-        anew(f"{stopped}, so this one begins anew")
-        return 0
+    others = tuple(differences(json.loads(metadata["run"]), json.loads(json.dumps(run))))
+    if not others:
+        load_state(path, model, optimiser)
+        return int(metadata["step"])
+    stopped = (
+        f"a run into {path.with_suffix('.safetensors')} with other settings "
+        f"({name_some(others)}) was stopped after step {metadata['step']}"
+    )
+    if on_restart is None:
+        raise UserError(
+            f"{stopped}; use those settings to resume it, choose another name, "
+            "or add --overwrite to start again"
+        )
+    on_restart(f"{stopped}, so this one starts from the beginning")
+    return 0
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read the metadata of a state file; empty when there is no file."""
+    if not path.is_file():
+        return {}
+    with safe_open(path, framework="np") as file:
+        return file.metadata() or {}
+
+
+def load_state(path: Path, model: nn.Module, optimiser: Optimizer) -> None:
+    """Load the weights and the optimiser's moments that `write_state` wrote."""
     moments: dict[int, dict[str, Tensor]] = {}
     weights: dict[str, Tensor] = {}
     for name, value in load_file(path).items():
@@ -121,23 +141,41 @@ def read_state(
             index, key = rest.split(".", 1)
             moments.setdefault(int(index), {})[key] = value
     model.load_state_dict(weights)
-    optimiser.load_state_dict(
-        {"state": moments, "param_groups": optimiser.state_dict()["param_groups"]}
-    )
-    return int(metadata["step"])
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def name_some(differing: Sequence[str]) -> str:
+    """Join the first few of the settings that differ."""
+    shown = list(differing[:MAX_NAMED])
+    if len(differing) > MAX_NAMED:
+        shown.append("…")
+    return "; ".join(shown)
 
 
 def differences(then: Any, now: Any, name: str = "") -> Iterator[str]:
-    """Name the settings, plain JSON values, that are not what they were, e.g. ``"training.steps: 100 → 200"``."""
+    """Yield the settings, plain JSON values, that changed, e.g. ``"training.steps: 100 → 200"``."""
     if isinstance(then, dict) and isinstance(now, dict):
         for key in {**then, **now}:
-            yield from differences(then.get(key), now.get(key), f"{name}.{key}" if name else key)
+            full_name = f"{name}.{key}".removeprefix(".")
+            yield from differences(then.get(key), now.get(key), full_name)
     elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         for number, (old, new) in enumerate(zip(then, now, strict=True)):
             yield from differences(old, new, f"{name}[{number}]")
     elif then != now:
-        values = [
-            "none" if value is None else json.dumps(value, ensure_ascii=False)
-            for value in (then, now)
-        ]
-        yield f"{name}: {' → '.join(values)}" if max(map(len, values)) <= SHORT else name
+        yield describe_change(name, then, now)
+
+
+def describe_change(name: str, then: Any, now: Any) -> str:
+    """Return a setting's name with its two values, or the name alone when a value is long."""
+    values = [setting_text(value) for value in (then, now)]
+    if max(map(len, values)) > MAX_LETTERS:
+        return name
+    return f"{name}: {' → '.join(values)}"
+
+
+def setting_text(value: Any) -> str:
+    """Return a setting's value as JSON, or ``none``."""
+    if value is None:
+        return "none"
+    return json.dumps(value, ensure_ascii=False)

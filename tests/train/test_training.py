@@ -27,9 +27,11 @@ from napari_scsam.io.labels import write_labels
 from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.model.mae import build_mae_encoder
 from napari_scsam.samples.phantom import CLASSES, make_phantom
-from napari_scsam.train.finetune import build_model, parameter_groups, train
-from napari_scsam.train.recipe import Recipe, Source, Training
+from napari_scsam.train.build_model import build_model, parameter_groups
+from napari_scsam.train.recipe import Recipe
+from napari_scsam.train.recipe_tables import LabelledSource, Training
 from napari_scsam.train.schedule import learning_rate
+from napari_scsam.train.training import train
 
 TINY = Training(steps=4, batch=2, crop=64, prompts=1, pool=4, save_every=2)
 
@@ -40,7 +42,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     phantom = make_phantom((2, 96, 96), (20.0, 8.0, 8.0))
     tifffile.imwrite(folder / "image.tif", phantom.image, imagej=True, metadata={"axes": "ZYX"})
     write_labels(folder / "labels.tif", phantom.labels, phantom.voxel_size, phantom.classes)
-    source = Source(
+    source = LabelledSource(
         folder / "image.tif",
         folder / "labels.tif",
         objects=((1, 2), (7,)),
@@ -159,8 +161,10 @@ def test_another_recipe_does_not_go_on_from_this_one(recipe: Recipe, tmp_path: P
             next(train(changed, tmp_path / "cell.safetensors"))
         assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == kept
     told: list[str] = []
-    assert next(train(other, tmp_path / "cell.safetensors", anew=told.append)).step == 1
-    assert [sentence.endswith("so this one begins anew") for sentence in told] == [True]
+    assert next(train(other, tmp_path / "cell.safetensors", on_restart=told.append)).step == 1
+    assert [sentence.endswith("so this one starts from the beginning") for sentence in told] == [
+        True
+    ]
 
 
 def test_without_prompts_only_classes_are_trained(recipe: Recipe, tmp_path: Path) -> None:
@@ -321,7 +325,7 @@ def test_classes_that_the_checkpoint_lacks_are_added(recipe: Recipe, tmp_path: P
 def test_a_recipe_may_tell_more_of_a_class_that_is_known(recipe: Recipe, tmp_path: Path) -> None:
     before = (
         ClassSpec(1, "cell", "#112233", "A cell"),
-        ClassSpec(2, "wall", "#445566", part_of="cell", over=("cell",)),
+        ClassSpec(2, "wall", "#445566", part_of="cell", overrides=("cell",)),
     )
     old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), before)
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
@@ -334,11 +338,11 @@ def test_a_recipe_may_tell_more_of_a_class_that_is_known(recipe: Recipe, tmp_pat
         replace(before[0], smallest=9),
         replace(before[1], description="Round a cell", reach=40),
     )
-    assert not any(c.over for c in model.classes)
-    insisting = (told[0], replace(told[1], over=("cell",)))
+    assert not any(c.overrides for c in model.classes)
+    insisting = (told[0], replace(told[1], overrides=("cell",)))
     assert build_model(
         replace(recipe, start=tmp_path / "old.safetensors", classes=insisting)
-    ).classes[1].over == ("cell",)
+    ).classes[1].overrides == ("cell",)
 
 
 def test_the_table_of_the_recipe_stands_when_it_renumbers(recipe: Recipe, tmp_path: Path) -> None:
@@ -370,7 +374,7 @@ def test_it_starts_from_what_strokes_taught(recipe: Recipe, tmp_path: Path) -> N
     old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:3])
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
     specs = (
-        ClassSpec(n, name, over=("vesicle",))
+        ClassSpec(n, name, overrides=("vesicle",))
         for n, name in ((3, "Vesicle"), (9, "er"), (10, "gone"))
     )
     anew, new, gone = (TaughtClass(spec, (spec.id / 256,) * 256) for spec in specs)
@@ -386,7 +390,7 @@ def test_it_starts_from_what_strokes_taught(recipe: Recipe, tmp_path: Path) -> N
     )
     assert model.class_prompt.prototypes[:, 0].tolist()[2:] == [3 / 256, 9 / 256]
     torch.testing.assert_close(model.class_prompt.prototypes[:2], old.class_prompt.prototypes[:2])
-    assert not any(c.over for c in model.classes), (
+    assert not any(c.overrides for c in model.classes), (
         "which class goes before which is for training to learn"
     )
 

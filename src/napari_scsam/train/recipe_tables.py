@@ -1,0 +1,256 @@
+"""The tables of a recipe's TOML file, each checked as it is read.
+
+Paths in a file are relative to it: the folder is ``base`` in the validation context. Without a
+context, as when a table is created in Python, paths stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, field, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass
+
+from napari_scsam.checkpoints.checkpoint import find_checkpoint
+from napari_scsam.config import TaughtClass, UserError, VoxelSize, parse_voxel_size
+from napari_scsam.infer.tiling import MULTIPLE
+from napari_scsam.model.image_encoder import EMBED_DIM
+from napari_scsam.model.scsam import ScSAMConfig
+from napari_scsam.train.augment import Augmentation
+
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+MIN_TILE = 128
+"""Smaller tiles would be all halo."""
+
+TRAINING_ZOOM = 1.5
+"""Zoom of the augmentation in training, unless a recipe sets another."""
+
+
+def in_base(path: Path, info: ValidationInfo) -> Path:
+    """Return a path as seen from the recipe's folder."""
+    if info.context is None:
+        return path
+    base: Path = info.context["base"]
+    return base / path
+
+
+def find_start(path: Path, info: ValidationInfo) -> Path:
+    """Return a checkpoint's path: a file in the recipe's folder, else a checkpoint of that name."""
+    file = in_base(path, info)
+    is_name = path.name == str(path) and path.suffix != ".safetensors"
+    if info.context is not None and is_name and not file.is_file():
+        return find_checkpoint(str(path))
+    return file
+
+
+def read_taught(value: Any, info: ValidationInfo) -> Any:
+    """Read the taught classes from the file that an export wrote.
+
+    Raises
+    ------
+    UserError
+        When the file does not hold such classes.
+    """
+    if not isinstance(value, str):
+        return value
+    path = in_base(Path(value), info)
+    try:
+        taught = tuple(TaughtClass.from_dict(entry) for entry in json.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} cannot be read as classes learned from strokes; export the training set again"
+        ) from error
+    for known in taught:
+        if len(known.prototype) != EMBED_DIM or not np.isfinite(known.prototype).all():
+            raise UserError(
+                f"{path} does not hold {EMBED_DIM} numbers for {known.spec.name!r}; "
+                "export the training set again"
+            )
+    return taught
+
+
+def with_training_zoom(value: Any) -> Any:
+    """Set the zoom of an augmentation table that names none."""
+    if isinstance(value, Mapping):
+        return {"zoom": TRAINING_ZOOM, **value}
+    return value
+
+
+def without_repeats(names: tuple[Encoder, ...]) -> tuple[Encoder, ...]:
+    """Return each name once."""
+    return tuple(dict.fromkeys(names))
+
+
+Encoder = Literal["sam", "mae"]
+AtLeastOne = Annotated[int, Field(ge=1)]
+RelativePath = Annotated[Path, AfterValidator(in_base)]
+CheckpointPath = Annotated[Path, AfterValidator(find_start)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class LabelledSource:
+    """``[[data]]``: one labelled volume."""
+
+    image: RelativePath
+    labels: RelativePath
+    instances: bool = False
+    """Labels are object numbers, not classes: they teach clicks and boxes only."""
+    objects: tuple[tuple[int, ...], ...] = ()
+    """Groups of class ids whose connected regions are clicked on, e.g. ``((1, 2), (3,))``."""
+    borders: tuple[int, ...] = ()
+    """Class ids (membranes) that cut the rest of the slice into profiles to click on."""
+    sheath: int | None = None
+    """Class id of what wraps a profile (myelin); the augmentation may draw more of it."""
+    voxel_size: Annotated[VoxelSize | None, BeforeValidator(parse_voxel_size)] = None
+    """Overrides the file's, in nm."""
+    weight: float = 1.0
+    """How often it is drawn from, times the square root of its size."""
+    slices: tuple[int, ...] = ()
+    """Use these slices only; all when empty."""
+    calibration: tuple[int, ...] = ()
+    """Slices kept out of training; they set temperature and thresholds at the end."""
+    reviewed: RelativePath | None = None
+    """A mask of what a person has reviewed; labels elsewhere are unknown.
+
+    A training set that the plugin wrote has its own.
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; paths are cut to what means something on other machines."""
+        values = asdict(self)
+        for name in ("image", "labels", "reviewed"):
+            path: Path | None = values[name]
+            if path is not None:
+                values[name] = "/".join(path.parts[-2:])
+        return values
+
+
+@dataclass(frozen=True, config=STRICT)
+class Training:
+    """``[training]``: settings of the loop."""
+
+    steps: AtLeastOne = 2000
+    batch: AtLeastOne = 8
+    crop: Annotated[int, Field(ge=1, multiple_of=MULTIPLE)] = 224
+    """Side of a training crop in pixels."""
+    rate: float = 6e-4
+    """Peak learning rate of fusion, class prompts and detail path."""
+    decoder_rate: float = 2e-4
+    """Peak learning rate of SAM's mask decoder and prompt encoder."""
+    encoder_rate: float = 3e-4
+    """Peak learning rate of unfrozen encoders."""
+    unfreeze: Annotated[tuple[Encoder, ...], AfterValidator(without_repeats)] = ()
+    """Encoders that learn too. With none, crops are embedded once and kept."""
+    pool: AtLeastOne = 512
+    """How many embedded crops to keep when both encoders are frozen."""
+    prompts: int = 3
+    """Objects to click on in each crop; 0 trains classes alone."""
+    rounds: AtLeastOne = 2
+    """Answers asked for each object; a click corrects each of them."""
+    class_weight: float = 1.0
+    """Weight of the classes' cross-entropy and Dice; 0 trains clicks and boxes alone, as SAM is."""
+    contrastive: float = 0.1
+    """Weight of the prototype-contrastive loss."""
+    prompt_weight: float = 0.5
+    """Weight of the clicks' and boxes' loss."""
+    keep: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the weights before training in those after it, so that less is forgotten
+    (Wortsman et al. 2022, arXiv 2109.01903). Needs a checkpoint to start from."""
+    seed: int = 0
+    save_every: AtLeastOne = 100
+    augmentation: Annotated[Augmentation, BeforeValidator(with_training_zoom)] = field(
+        default_factory=lambda: Augmentation(zoom=TRAINING_ZOOM)
+    )
+
+    @model_validator(mode="after")
+    def _check_teaches(self) -> Self:
+        if not self.class_weight and not self.prompts:
+            raise UserError(
+                "class_weight = 0 and prompts = 0 in the recipe's [training] train nothing; "
+                "raise one of them"
+            )
+        return self
+
+
+@dataclass(frozen=True, config=STRICT)
+class ModelTable(ScSAMConfig):
+    """``[model]``: the network, and the weights that it starts from."""
+
+    sam_weights: RelativePath | None = None
+    mae_weights: RelativePath | None = None
+    start: CheckpointPath | None = None
+    renumber: bool = False
+    taught: Annotated[tuple[TaughtClass, ...], BeforeValidator(read_taught)] = ()
+    kept: CheckpointPath | None = None
+
+    @field_validator("tile")
+    @classmethod
+    def _check_tile(cls, tile: int) -> int:
+        if tile < MIN_TILE or tile % MULTIPLE:
+            raise UserError(
+                f"tile = {tile} in the recipe's [model] is not usable; "
+                f"give a multiple of {MULTIPLE}, {MIN_TILE} or more"
+            )
+        return tile
+
+    @field_validator("nm_per_pixel")
+    @classmethod
+    def _check_pixel_size(cls, size: float | None) -> float | None:
+        if size is not None and not 0 < size < math.inf:
+            raise UserError(
+                f"nm_per_pixel = {size:g} in the recipe's [model] is not usable; "
+                "give the pixel size in nm"
+            )
+        return size
+
+    @model_validator(mode="after")
+    def _check_start(self) -> Self:
+        for name in ("renumber", "taught"):
+            if getattr(self, name) and self.start is None:
+                raise UserError(
+                    f"{name} in the recipe's [model] needs a checkpoint that has classes; "
+                    "name one by start"
+                )
+        return self
+
+    def network(self) -> ScSAMConfig:
+        """Return the settings of the network alone."""
+        return ScSAMConfig(**{f.name: getattr(self, f.name) for f in fields(ScSAMConfig)})
+
+
+@dataclass(frozen=True, config=STRICT)
+class CardTable:
+    """``[checkpoint]``: what the checkpoint says of itself."""
+
+    summary: str = "A ScSAM trained with scsam train."
+    licence: str = "unknown"
+    half: bool = False
+    """Write the weights in half precision, at half the size."""
+
+
+class RecipeTables(BaseModel):
+    """All tables of a recipe."""
+
+    model_config = ConfigDict(frozen=True, **STRICT)
+
+    model: ModelTable = ModelTable()
+    classes: tuple[dict[str, Any], ...] = ()
+    data: tuple[LabelledSource, ...] = ()
+    training: Training = Training()
+    checkpoint: CardTable = CardTable()
