@@ -21,7 +21,7 @@ def panel(qtbot) -> ExportPanel:
 def test_without_a_project_nothing_can_be_pressed(panel):
     panel.show_ready(ready=False)
     assert not any(
-        part.isEnabled() for part in (panel.export, panel.into_image, panel.bring, panel.layouts)
+        part.isEnabled() for part in (panel.export, panel.into_image, panel.bring, panel.formats)
     )
     assert "project first" in panel.note.text()
     panel.show_ready(ready=True)
@@ -36,7 +36,7 @@ def test_the_name_proposed_follows_the_form(panel, monkeypatch):
         lambda _parent, _title, name, **_: proposed.append(name) or ("", ""),
     )
     panel.export.click()
-    panel.layouts.show_choice("nnunet")
+    panel.formats.show_choice("nnunet")
     panel.export.click()
     assert proposed == ["training_set", "Dataset001_scsam"]
     assert panel.asked == []

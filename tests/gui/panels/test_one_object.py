@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
-from napari_scsam.gui.panels.one_object import PromptPanel
+from napari_scsam.gui.panels.one_object import PromptPanel, PromptState
 from napari_scsam.infer.patch import Patch
 
 pytestmark = pytest.mark.gui
@@ -22,52 +23,48 @@ def panel(qtbot, classes) -> PromptPanel:
 
 @pytest.fixture
 def state(classes):
-    """A state of `Prompting`, as far as the panel shows it."""
-
-    def make(**changes) -> SimpleNamespace:
-        still = {
-            "active": True,
-            "tool": "point",
-            "inside": True,
-            "target": classes[0],
-            "found": None,
-            "reach": 50,
-            "ends": (),
-        }
-        still |= {"stayed": False}
-        return SimpleNamespace(**(still | changes))
-
-    return make
+    """Make a state of the prompts."""
+    still = PromptState(
+        active=True,
+        kind="point",
+        inside=True,
+        target=classes[0],
+        one_of_several=False,
+        found=None,
+        reach=50,
+        ends=(),
+    )
+    return partial(replace, still)
 
 
-def found(mask: np.ndarray) -> SimpleNamespace:
-    return SimpleNamespace(patch=Patch(mask, 0, 0))
+def found(mask: np.ndarray) -> Patch:
+    return Patch(mask, 0, 0)
 
 
 def test_the_tools_are_shown_only_while_prompting(panel, state):
     panel.show_state(state(active=False))
     assert not panel.accept.isVisible()
     assert panel.start.text().startswith("Point at an object")
-    panel.show_state(state(tool="box", inside=False))
+    panel.show_state(state(kind="box", inside=False))
     assert panel.accept.isVisible()
-    assert panel.start.text().startswith("Stop")
-    assert [name for name, button in panel.tools.items() if button.isChecked()] == ["box"]
+    assert panel.start.text().startswith("Stop pointing")
+    assert [name for name, button in panel.kinds.items() if button.isChecked()] == ["box"]
     assert panel.outside.isChecked()
     assert not panel.inside.isChecked()
 
 
 def test_a_class_that_stayed_when_several_were_chosen_is_told(panel, state):
     panel.show_state(state())
-    assert not panel.stayed.isVisible()
-    panel.show_state(state(stayed=True))
-    assert panel.stayed.isVisible()
-    assert "an object still goes to mitochondrion" in panel.stayed.text()
+    assert not panel.one_class.isVisible()
+    panel.show_state(state(one_of_several=True))
+    assert panel.one_class.isVisible()
+    assert "an object is added to mitochondrion only" in panel.one_class.text()
 
 
 def test_there_is_nothing_to_accept_without_an_object(panel, state):
     for there, mask in ((False, np.zeros((2, 2), bool)), (True, np.eye(2, dtype=bool))):
         panel.show_state(state(found=found(mask)))
-        assert (panel.accept.isEnabled(), panel.carry.isEnabled()) == (there, there)
+        assert (panel.accept.isEnabled(), panel.propagate.isEnabled()) == (there, there)
     panel.show_state(state())
     assert not panel.accept.isEnabled()
 
@@ -84,7 +81,7 @@ def test_where_an_object_stopped_is_a_way_to_go_there(panel, state):
 def test_what_is_picked_is_asked_for(panel, state, classes):
     asked = []
     for signal in (
-        panel.tool_chosen,
+        panel.kind_chosen,
         panel.side_chosen,
         panel.target_chosen,
         panel.teach_asked,
@@ -93,7 +90,7 @@ def test_what_is_picked_is_asked_for(panel, state, classes):
         signal.connect(asked.append)
     panel.show_state(state())
     assert asked == [], "what the program shows is nobody's wish"
-    panel.tools["scribble"].click()
+    panel.kinds["scribble"].click()
     panel.outside.click()
     panel.target.activated.emit(2)
     panel.name.setText("granule")

@@ -4,7 +4,8 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_scsam.gui.panels.review import ReviewPanel, SliceStrip
+from napari_scsam.gui.panels.parts.slice_strip import SliceStrip
+from napari_scsam.gui.panels.review import ReviewPanel
 from napari_scsam.project.review import SliceReview
 
 pytestmark = pytest.mark.gui
@@ -31,9 +32,9 @@ def test_counts_by_slice_and_class(panel, classes):
     assert row(panel, 0) == ["mitochondrion", "12\u2009000", "38", "2"]
     assert row(panel, 2) == ["vesicle", "–", "–", "–"]
     assert panel.note.text() == "1 of 9 slices reviewed, 1 in part."
-    assert panel.mark.text().startswith("Slice is right")
+    assert panel.mark.text().startswith("Mark slice as reviewed")
     panel.show_progress(9, 2, slices, classes, there=True)
-    assert panel.mark.text().startswith("Take review back")
+    assert panel.mark.text().startswith("Unmark slice")
 
 
 def test_without_a_project_it_says_what_to_do(panel, classes):

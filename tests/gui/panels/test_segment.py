@@ -31,10 +31,22 @@ def test_all_classes_or_one(panel, classes):
 
 
 def test_the_threshold_says_which_way_it_is_off_and_in_what(panel):
-    for shift, text in ((2.0, "stricter +2.0"), (-0.5, "looser -0.5"), (0.0, "as trained")):
-        panel.show_shift(shift)
-        assert panel.shift_value.text() == text
-    assert "logits" in panel.shift_value.toolTip()
+    asked = []
+    panel.threshold_offset_chosen.connect(asked.append)
+    for offset, text in ((2.0, "stricter"), (-0.5, "looser"), (0.0, "as trained")):
+        panel.show_threshold_offset(offset)
+        assert panel.reset_threshold.text() == text
+        assert panel.threshold.offset() == offset
+    assert "logits" in panel.reset_threshold.toolTip()
+    assert asked == [], "what the program shows is not a choice of the user"
+
+
+def test_the_threshold_is_moved_reset_and_told_in_whole_steps(panel):
+    asked = []
+    panel.threshold_offset_chosen.connect(asked.append)
+    panel.threshold.setValue(1.04)
+    panel.reset_threshold.click()
+    assert asked == [1.0, 0.0]
 
 
 def test_buttons_ask(panel, qtbot):
@@ -51,7 +63,14 @@ def test_buttons_ask(panel, qtbot):
 
 
 def test_a_network_without_classes_leaves_nothing_to_choose(panel):
-    parts = (panel.classes, panel.several, panel.shift, panel.scope, panel.segment, panel.prefetch)
+    parts = (
+        panel.classes,
+        panel.multiple,
+        panel.threshold,
+        panel.scope,
+        panel.segment,
+        panel.prefetch,
+    )
     assert not panel.note.isVisible()
     panel.show_possible(possible=False)
     assert not any(part.isEnabled() for part in parts)

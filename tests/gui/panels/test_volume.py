@@ -121,11 +121,11 @@ def test_emptied_fields_go_back_to_what_the_layer_says(window, stack):
     one = window(layer)
     panel = one.widget.volume
     type_size(panel, "40", "10", "10")
-    assert one.session.voxel_size == (40, 10, 10)
+    assert one.session.choices.voxel_size == (40, 10, 10)
     type_size(panel, "40", "10,5", "10")
-    assert one.session.voxel_size == (40, 10, 10)
+    assert one.session.choices.voxel_size == (40, 10, 10)
     type_size(panel, "", "", "")
-    assert one.session.voxel_size == (40, 8, 8)
+    assert one.session.choices.voxel_size == (40, 8, 8)
     assert [field.text() for field in panel.sizes] == ["40", "8", "8"]
 
 

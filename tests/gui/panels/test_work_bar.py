@@ -50,8 +50,8 @@ def test_only_what_is_still_shown_is_taken_away(work):
     assert not work.status.text()
 
 
-def test_work_that_is_done_at_once_shows_no_bar(work, qtbot, monkeypatch):
-    monkeypatch.setattr("napari_scsam.gui.panels.work_bar.PATIENCE_MS", 20)
+def test_work_that_is_done_at_once_shows_no_bar(work, qtbot):
+    work.show_bar_soon.setTimeout(20)
     work.show_working(NETWORK, True)
     work.show_working(NETWORK, False)
     qtbot.wait(60)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QGridLayout,
@@ -17,10 +17,11 @@ from qtpy.QtWidgets import (
     QSizePolicy,
     QVBoxLayout,
 )
+from superqt.utils import signals_blocked
 
 from napari_scsam.gui import object_tools as tools
 from napari_scsam.gui.panels.parts.panel import Panel
-from napari_scsam.gui.panels.parts.widgets import let_letters_pass, note
+from napari_scsam.gui.panels.parts.widgets import button, checkbox, let_letters_pass, note
 
 GRID = (
     (tools.MERGE, tools.DELETE),
@@ -31,9 +32,13 @@ GRID = (
     (tools.PREVIOUS, tools.NEXT),
 )
 
+HELP = "Point at an object and press a key; or press a button and click the object."
+REACH_TIP = "How far to smooth, grow and shrink, in pixels of the finest axis."
+LOCKS_TIP = "Neither the model nor these tools change what is locked; napari's brush does."
+
 
 class CorrectPanel(Panel):
-    """Shows the tools; it decides nothing.
+    """Shows the tools; makes no decisions.
 
     Parameters
     ----------
@@ -47,82 +52,95 @@ class CorrectPanel(Panel):
     """Pixels to smooth, grow and shrink by."""
     smallest_changed = Signal(float)
     unit_changed = Signal(bool)
-    """Whether small is meant in µm² or µm³."""
+    """Whether the size is in µm² or µm³."""
     lock_changed = Signal(int, bool)
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         super().__init__("Correct")
         self._keys = keys
-        self.buttons = {tool.name: self._button(tool) for row in GRID for tool in row} | {
-            tools.SIEVE.name: self._button(tools.SIEVE)
-        }
-        self.whole = QCheckBox(f"{tools.WHOLE.label}   ({keys[tools.WHOLE.name]})")
-        self.whole.setToolTip(tools.WHOLE.tip)
-        self.whole.clicked.connect(lambda: self.tool_asked.emit(tools.WHOLE.name))
-        sieve = self.buttons[tools.SIEVE.name]
-        sieve.setText(tools.SIEVE.label)  # its key is in the tooltip: the row has no room for it
-        sieve.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
-        self.reach = _number(
-            0.5, 50, "How far to smooth, grow and shrink, in pixels of the finest axis."
+        self.buttons = {tool.name: self._button(tool) for row in GRID for tool in row}
+        self.buttons[tools.SIEVE.name] = self._sieve_button()
+        self.whole = checkbox(
+            f"{tools.WHOLE.label}   ({keys[tools.WHOLE.name]})",
+            tools.WHOLE.tip,
+            partial(self._ask, tools.WHOLE.name),
         )
+        self.reach = _number(0.5, 50, REACH_TIP)
         self.reach.valueChanged.connect(self.reach_changed)
         self.smallest = _number(0, 1e9, tools.SIEVE.tip)
         self.smallest.valueChanged.connect(self.smallest_changed)
         self.unit = QComboBox()
         let_letters_pass(self.unit)
-        self.unit.setToolTip("µm need a layer whose scale is in nm or µm.")
+        self.unit.setToolTip("µm needs a layer whose scale is in nm or µm.")
         self.unit.activated.connect(lambda index: self.unit_changed.emit(index == 1))
-        self.locks = QPushButton()
-        self.locks.setToolTip(
-            f"Neither the model nor these tools change what is locked; napari's brush does.\n{tools.LOCK.tip} ({keys[tools.LOCK.name]})"
-        )
+        lock_key = keys[tools.LOCK.name]
+        self.locks = button("", f"{LOCKS_TIP}\n{tools.LOCK.tip} ({lock_key})")
         self.locks.setMenu(QMenu(self.locks))
         self._lay_out()
 
     def show_choices(
         self, *, whole: bool, reach: float, smallest: float, in_micrometres: bool, armed: str | None
     ) -> None:
-        """Show how the tools work, and which is in hand."""
+        """Show the settings of the tools, and which tool is active.
+
+        Parameters
+        ----------
+        whole
+            Whether the tools work on all slices.
+        reach
+            Pixels to smooth, grow and shrink by.
+        smallest
+            Size below which objects are deleted, in the unit shown.
+        in_micrometres
+            Whether that is in µm² or µm³.
+        armed
+            Name of the active tool.
+        """
         self.whole.setChecked(whole)
-        with QSignalBlocker(
-            self.smallest
-        ):  # fewer decimals round what the box still shows, and it would tell of that
-            self.smallest.setDecimals(
-                tools.size_decimals(whole=whole, in_micrometres=in_micrometres)
-            )
-        for box, value in ((self.reach, reach), (self.smallest, smallest)):
-            with QSignalBlocker(box):
-                box.setValue(value)
+        decimals = tools.size_decimals(whole=whole, in_micrometres=in_micrometres)
+        with signals_blocked(self.smallest):  # fewer decimals round the value that it still shows
+            self.smallest.setDecimals(decimals)
+            self.smallest.setValue(smallest)
+        with signals_blocked(self.reach):
+            self.reach.setValue(reach)
         self.unit.clear()
         self.unit.addItems(tools.UNITS[whole])
         self.unit.setCurrentIndex(int(in_micrometres))
-        for name, button in self.buttons.items():
-            button.setChecked(name == armed)
+        for name, tool_button in self.buttons.items():
+            tool_button.setChecked(name == armed)
 
     def show_locks(self, locks: Sequence[tuple[int, str, bool]]) -> None:
-        """List what can be locked (number, name, whether it is) and say what is."""
+        """List what can be locked (number, name, whether it is locked)."""
         menu = self.locks.menu()
-        locked = [name for _, name, is_locked in locks if is_locked]
         menu.clear()
         for value, name, is_locked in locks:
             action = menu.addAction(name)
             action.setCheckable(True)
             action.setChecked(is_locked)
-            action.toggled.connect(lambda on, value=value: self.lock_changed.emit(value, on))
+            action.toggled.connect(partial(self.lock_changed.emit, value))
         self.locks.setEnabled(bool(locks))
-        shown = ", ".join(locked[:2]) + (f" and {len(locked) - 2} more" if len(locked) > 2 else "")
-        self.locks.setText(f"Locked: {shown or 'nothing'}")
+        self.locks.setText(f"Locked: {_shortened([name for _, name, locked in locks if locked])}")
+
+    def _ask(self, name: str, _checked: bool = False) -> None:  # as Qt calls it
+        self.tool_asked.emit(name)
 
     def _button(self, tool: tools.ObjectTool) -> QPushButton:
         key = self._keys[tool.name]
-        button = QPushButton(f"{tool.label}  ({key})")
-        button.setToolTip(f"{tool.tip}\nKey: {key}")
-        button.setCheckable(tool.pointing is not tools.Pointing.NOTHING)
-        button.setSizePolicy(
-            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
-        )  # two to a row, however long their names
-        button.clicked.connect(lambda: self.tool_asked.emit(tool.name))
-        return button
+        made = button(
+            f"{tool.label}  ({key})",
+            f"{tool.tip}\nKey: {key}",
+            partial(self._ask, tool.name),
+            checkable=tool.pointing is not tools.Pointing.NOTHING,
+        )
+        # Two buttons to a row, however long their names are.
+        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        return made
+
+    def _sieve_button(self) -> QPushButton:
+        made = self._button(tools.SIEVE)
+        made.setText(tools.SIEVE.label)  # the row has no room for its key: see the tooltip
+        made.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
+        return made
 
     def _lay_out(self) -> None:
         grid = QGridLayout()
@@ -130,14 +148,22 @@ class CorrectPanel(Panel):
             for x, tool in enumerate(row):
                 grid.addWidget(self.buttons[tool.name], y, x)
         column = QVBoxLayout(self.contents)
-        column.addWidget(
-            note("Point at an object and press a key; or press a button and click the object.")
-        )
+        column.addWidget(note(HELP))
         column.addWidget(self.whole)
         column.addLayout(grid)
         column.addLayout(_row(QLabel("Smooth, grow, shrink by"), self.reach, QLabel("pixels")))
         column.addLayout(_row(self.buttons[tools.SIEVE.name], self.smallest, self.unit))
         column.addWidget(self.locks)
+
+
+def _shortened(names: Sequence[str]) -> str:
+    """Return the first two names and how many more there are."""
+    if not names:
+        return "nothing"
+    text = ", ".join(names[:2])
+    if len(names) > 2:
+        text = f"{text} and {len(names) - 2} more"
+    return text
 
 
 def _number(low: float, high: float, tip: str) -> QDoubleSpinBox:
@@ -146,12 +172,12 @@ def _number(low: float, high: float, tip: str) -> QDoubleSpinBox:
     box.setDecimals(1)
     box.setKeyboardTracking(False)
     box.setToolTip(tip)
-    box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # who scrolls the panel must not turn a number
+    box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # scrolling the panel must not change a number
     return box
 
 
 def _row(*widgets: QLabel | QDoubleSpinBox | QComboBox | QPushButton) -> QHBoxLayout:
     row = QHBoxLayout()
     for widget in widgets:
-        row.addWidget(widget, 0 if isinstance(widget, QLabel) else 1)
+        row.addWidget(widget, int(not isinstance(widget, QLabel)))
     return row

@@ -1,86 +1,103 @@
-"""The panel for what goes out: a training set, and labels into the image's own file; and for labels that come in."""
+"""The panel for export and import: a training set, labels in the image's file, foreign labels."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QVBoxLayout
 
 from napari_scsam.gui.panels.parts.panel import Panel
-from napari_scsam.gui.panels.parts.widgets import Dropdown, note
+from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, note
 
-LAYOUTS = (
+NNUNET = "nnunet"
+FORMATS = (
     (
         "ome-zarr",
         "OME-Zarr",
-        "Labels and mask as OME-Zarr: any size, with scale, unit and colours. scsam train reads it as it is.",
+        (
+            "Labels and mask as OME-Zarr of any size, with scale, unit and colours.\n"
+            "scsam train reads it directly."
+        ),
     ),
-    ("tiff", "TIFF", "Labels and mask as two TIFF stacks. scsam train reads it as it is."),
+    ("tiff", "TIFF", "Labels and mask as two TIFF stacks. scsam train reads them directly."),
     (
-        "nnunet",
+        NNUNET,
         "nnU-Net",
-        "Image and labels as nnU-Net v2 wants them; what is not reviewed is its ignore label.",
+        (
+            "Image and labels in the layout of nnU-Net v2.\n"
+            "Pixels that are not reviewed get its ignore label."
+        ),
     ),
+)
+"""Name, title and tooltip of each format of a training set."""
+
+EXPORT_TIP = (
+    "Write the reviewed labels for training.\n"
+    "A file with them lists what was predicted, what you changed, and when."
+)
+INTO_IMAGE_TIP = (
+    "Add the labels to the image's own OME-Zarr (0.5), with scale, unit, colours and a pyramid.\n"
+    "TIFF and similar files cannot hold labels: save the labels layer as a file of its own\n"
+    "with File > Save Selected Layers …"
 )
 
 
 class ExportPanel(Panel):
-    """Shows and asks; it decides nothing."""
+    """Shows and asks; makes no decisions."""
 
     export_asked = Signal(str, str, bool)
-    """A folder, a layout, and whether what is there may be replaced."""
+    """A folder, a format, and whether an existing folder may be replaced."""
     into_image_asked = Signal()
     import_asked = Signal(str)
     """A file or folder with labels; empty for the selected layer."""
 
     def __init__(self) -> None:
         super().__init__("Export")
-        self.layouts = Dropdown("The form of the training set.")
-        for name, title, tooltip in LAYOUTS:
-            self.layouts.add(name, title, tooltip)
-        self.layouts.show_choice("ome-zarr")
-        self.export = QPushButton("Training set …")
-        self.export.setToolTip(
-            "Write the reviewed labels, with a file that says what was predicted, what you changed, by what and when."
+        self.formats = Dropdown("The format of the training set.")
+        for name, title, tooltip in FORMATS:
+            self.formats.add(name, title, tooltip)
+        self.formats.show_choice("ome-zarr")
+        self.export = button("Training set …", EXPORT_TIP, self._ask)
+        self.into_image = button("Labels into image file", INTO_IMAGE_TIP, self.into_image_asked)
+        self.bring = button(
+            "Import labels  ", "Import existing labels, and choose which value is which class."
         )
-        self.export.clicked.connect(self._ask)
-        self.into_image = QPushButton("Labels into the image's file")
-        self.into_image.setToolTip(
-            "Add the labels to labels/ of the image's own OME-Zarr (0.5), with scale, unit, colours and a pyramid.\n"
-            "A TIFF and the like cannot take them: save the labels layer as a file of its own, with File > Save Selected Layers …"
-        )
-        self.into_image.clicked.connect(self.into_image_asked)
-        self.bring = QPushButton("Import labels  ")
-        self.bring.setToolTip("Take labels that exist already, and say which value is which class.")
         menu = QMenu(self.bring)
         menu.addAction("From the selected layer", lambda: self.import_asked.emit(""))
         menu.addAction("From a file (TIFF) …", self._ask_file)
         menu.addAction("From a folder (OME-Zarr) …", self._ask_folder)
         self.bring.setMenu(menu)
-        self.note = note()
+        self.note = note("Create a project first.")
         self._lay_out()
 
     def show_ready(self, *, ready: bool) -> None:
-        """Return whether there is a project to export."""
-        for part in (self.layouts, self.export, self.into_image, self.bring):
+        """Enable the buttons if there is a project to export."""
+        for part in (self.formats, self.export, self.into_image, self.bring):
             part.setEnabled(ready)
-        self.note.setText("" if ready else "Make a project first.")
         self.note.setVisible(not ready)
 
     def may_replace(self, what: str) -> bool:
-        """Ask whether something that is there may be replaced."""
-        answer = QMessageBox.question(self, "ScSAM", f"{what} is there already. Replace it?")
+        """Ask whether something that exists may be replaced."""
+        answer = QMessageBox.question(self, "ScSAM", f"{what} already exists. Replace it?")
         return answer == QMessageBox.StandardButton.Yes
 
     def _ask(self) -> None:
-        layout = str(self.layouts.current())
-        start = "Dataset001_scsam" if layout == "nnunet" else "training_set"
+        name = str(self.formats.current())
+        proposed = "training_set"
+        if name == NNUNET:
+            proposed = "Dataset001_scsam"
         path, _ = QFileDialog.getSaveFileName(
-            self, "Name of the training set", start, options=QFileDialog.Option.DontConfirmOverwrite
+            self,
+            "Name of the training set",
+            proposed,
+            options=QFileDialog.Option.DontConfirmOverwrite,
         )
-        if path and (not Path(path).exists() or self.may_replace(Path(path).name)):
-            self.export_asked.emit(path, layout, Path(path).exists())
+        if not path:
+            return
+        exists = Path(path).exists()
+        if not exists or self.may_replace(Path(path).name):
+            self.export_asked.emit(path, name, exists)
 
     def _ask_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(
@@ -95,13 +112,11 @@ class ExportPanel(Panel):
             self.import_asked.emit(path)
 
     def _lay_out(self) -> None:
-        first = QHBoxLayout()
-        second = QHBoxLayout()
+        training_set = QHBoxLayout()
+        fill_row(training_set, self.formats, self.export)
+        labels = QHBoxLayout()
+        fill_row(labels, self.into_image, self.bring)
         column = QVBoxLayout(self.contents)
-        first.addWidget(self.layouts)
-        first.addWidget(self.export)
-        second.addWidget(self.into_image)
-        second.addWidget(self.bring)
-        column.addLayout(first)
-        column.addLayout(second)
+        column.addLayout(training_set)
+        column.addLayout(labels)
         column.addWidget(self.note)

@@ -7,22 +7,23 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QMenu, QPushButton
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QMenu
 
-from napari_scsam.gui.panels.parts.download_button import GetButton
+from napari_scsam.gui.panels.parts.download_button import DownloadButton
 from napari_scsam.gui.panels.parts.panel import Panel
-from napari_scsam.gui.panels.parts.widgets import Dropdown, note
+from napari_scsam.gui.panels.parts.widgets import Dropdown, button, note
 from napari_scsam.paths import user_folder
 
 if TYPE_CHECKING:
     from napari_scsam.checkpoints.checkpoint import CheckpointInfo
     from napari_scsam.config import TaughtClass
 
-NONE_FOUND = "No checkpoint found. Choose a file, or get one."
+NONE_FOUND = "No checkpoint found. Choose a file, or download one."
+FILES = "Checkpoints (*.safetensors)"
 
 
 class ModelPanel(Panel):
-    """Shows and changes the checkpoint; it decides nothing."""
+    """Shows and changes the checkpoint; makes no decisions."""
 
     checkpoint_chosen = Signal(object)
     """A `CheckpointInfo`."""
@@ -35,38 +36,30 @@ class ModelPanel(Panel):
 
     def __init__(self) -> None:
         super().__init__("Model")
-        self.checkpoints = Dropdown("The trained network. Every checkpoint knows its own classes.")
+        self.checkpoints = Dropdown("The trained network. Each checkpoint has its own classes.")
         self.checkpoints.picked.connect(self.checkpoint_chosen)
         self.note = note(NONE_FOUND)
-        button = QPushButton("File …")
-        button.setToolTip("Use a checkpoint file (.safetensors) of your own.")
-        button.clicked.connect(self._ask_file)
-        self.get = GetButton()
-        self.save = QPushButton("Save with what it was taught …")
-        self.save.setToolTip(
-            "Write a checkpoint that knows the classes taught here, for other volumes and for scsam segment.\n"
-            "In the folder that is proposed, it is in the list from now on."
+        self.file = button(
+            "File …", "Use a checkpoint file (.safetensors) of your own.", self._ask_file
         )
-        self.save.clicked.connect(self._ask_save)
-        self.forget = QPushButton("Forget  ")
-        self.forget.setToolTip(
-            "Forget a class that was taught here. What is labelled with it stays."
+        self.download = DownloadButton()
+        self.save = button(
+            "Save checkpoint with taught classes …",
+            "Write a checkpoint that includes the classes taught here.\n"
+            "Use it for other volumes and with scsam segment.\n"
+            "Checkpoints in the proposed folder appear in the list above.",
+            self._ask_save,
+        )
+        self.forget = button(
+            "Forget  ", "Remove a class that was taught here. Its labels stay in the image."
         )
         self.list = QMenu(self.forget)
-        self.list.aboutToShow.connect(
-            self._list_taught
-        )  # not before: an action must not be deleted while it is carried out
+        # Not before it is shown: an action must not be deleted while it is carried out.
+        self.list.aboutToShow.connect(self._list_taught)
         self.forget.setMenu(self.list)
         self._taught: tuple[TaughtClass, ...] = ()
+        self._lay_out()
         self.show_taught(())
-        grid = QGridLayout(self.contents)
-        grid.addWidget(self.checkpoints, 0, 0)
-        grid.addWidget(button, 0, 1)
-        grid.addWidget(self.get, 0, 2)
-        grid.addWidget(self.note, 1, 0, 1, 3)
-        grid.addWidget(self.save, 2, 0, 1, 2)
-        grid.addWidget(self.forget, 2, 2)
-        grid.setColumnStretch(0, 1)
 
     def show_checkpoints(self, infos: Sequence[CheckpointInfo]) -> None:
         """List the checkpoints on this machine."""
@@ -76,55 +69,66 @@ class ModelPanel(Panel):
         self.checkpoints.setEnabled(bool(infos))
 
     def show_taught(self, taught: Sequence[TaughtClass]) -> None:
-        """Offer to save what was taught and to forget it, where anything was."""
-        for button in (self.save, self.forget):
-            button.setVisible(bool(taught))
+        """Offer to save or forget taught classes, if there are any."""
+        for part in (self.save, self.forget):
+            part.setVisible(bool(taught))
         self._taught = tuple(taught)
 
-    def _list_taught(self) -> None:
-        self.list.clear()
-        for known in self._taught:
-            if (action := self.list.addAction(known.spec.name)) is not None:
-                action.triggered.connect(partial(self._ask_forget, known))
-
-    def _ask_forget(self, known: TaughtClass, _checked: bool = False) -> None:  # as Qt calls it
-        self.forget_asked.emit(known)
-
     def show_chosen(self, info: CheckpointInfo, state: str) -> None:
-        """Show the checkpoint in use and what it does, e.g. ``"Runs on cpu"``."""
+        """Show the checkpoint in use and its state, e.g. ``"Runs on cpu"``."""
         if not self.checkpoints.show_choice(info):
             self.checkpoints.add(info, info.name, describe(info))
             self.checkpoints.show_choice(info)
         self.checkpoints.setEnabled(True)
         self.checkpoints.setToolTip(describe(info))
-        size = (
-            f"trained at {info.nm_per_pixel:g} nm per pixel"
-            if info.nm_per_pixel
-            else "pixel size of training unknown"
-        )
-        self.note.setText(f"{state}; {'clicks and boxes only' if info.prompts_only else size}.")
+        self.note.setText(f"{state}; {_training(info)}.")
+
+    def _list_taught(self) -> None:
+        self.list.clear()
+        for known in self._taught:
+            action = self.list.addAction(known.spec.name)
+            if action is not None:
+                action.triggered.connect(partial(self._ask_forget, known))
+
+    def _ask_forget(self, known: TaughtClass, _checked: bool = False) -> None:  # as Qt calls it
+        self.forget_asked.emit(known)
 
     def _ask_save(self) -> None:
         name = f"{self.checkpoints.currentText()}_taught.safetensors"
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Name of the checkpoint", str(user_folder() / name), "Checkpoints (*.safetensors)"
-        )
+        proposed = str(user_folder() / name)
+        path, _ = QFileDialog.getSaveFileName(self, "Save the checkpoint as", proposed, FILES)
         if path:
             self.save_asked.emit(path)
 
     def _ask_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Choose a checkpoint", "", "Checkpoints (*.safetensors)"
-        )
+        path, _ = QFileDialog.getOpenFileName(self, "Choose a checkpoint", "", FILES)
         if path:
             self.file_asked.emit(path)
 
+    def _lay_out(self) -> None:
+        grid = QGridLayout(self.contents)
+        grid.addWidget(self.checkpoints, 0, 0)
+        grid.addWidget(self.file, 0, 1)
+        grid.addWidget(self.download, 0, 2)
+        grid.addWidget(self.note, 1, 0, 1, 3)
+        grid.addWidget(self.save, 2, 0, 1, 2)
+        grid.addWidget(self.forget, 2, 2)
+        grid.setColumnStretch(0, 1)
+
 
 def describe(info: CheckpointInfo) -> str:
-    """Write the tooltip of a checkpoint."""
-    classes = (
-        "none; clicks and boxes only"
-        if info.prompts_only
-        else ", ".join(spec.name for spec in info.classes)
-    )
-    return f"{info.summary}\nClasses: {classes}\n{info.bytes / 1e6:.0f} MB, licence: {info.licence}".strip()
+    """Return the tooltip of a checkpoint."""
+    classes = "none; clicks and boxes only"
+    if not info.prompts_only:
+        classes = ", ".join(spec.name for spec in info.classes)
+    size = f"{info.bytes / 1e6:.0f} MB"
+    return f"{info.summary}\nClasses: {classes}\n{size}, licence: {info.licence}".strip()
+
+
+def _training(info: CheckpointInfo) -> str:
+    """Return in a few words what the network was trained for."""
+    if info.prompts_only:
+        return "clicks and boxes only"
+    if info.nm_per_pixel:
+        return f"trained at {info.nm_per_pixel:g} nm per pixel"
+    return "pixel size of training unknown"

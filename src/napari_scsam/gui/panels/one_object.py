@@ -1,11 +1,12 @@
-"""The panel for single objects: point, see, accept or drop; carry through slices; teach a class."""
+"""The panel for single objects: point, accept or discard; propagate through slices; teach a class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import partial
 
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
     QGridLayout,
@@ -17,39 +18,81 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt.utils import signals_blocked
 
+from napari_scsam.config import ClassSpec
 from napari_scsam.gui.panels.parts.panel import Panel
-from napari_scsam.gui.panels.parts.widgets import Dropdown, note, swatch
+from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, note, swatch
+from napari_scsam.infer.patch import Patch
 
-if TYPE_CHECKING:
-    from napari_scsam.config import ClassSpec
-    from napari_scsam.gui.tools.one_object import Prompting
-
-TOOLS = {
-    "point": ("Point", "Click on an object. With Ctrl held, a click says: not this."),
-    "box": ("Box", "Drag a rectangle round an object."),
-    "scribble": ("Scribble", "Drag a line along an object."),
+PROMPT_KINDS = {
+    "point": ("Point", "Click on an object. Ctrl+click marks what is not part of it."),
+    "box": ("Box", "Drag a rectangle around an object."),
+    "scribble": ("Scribble", "Draw a line along an object."),
 }
+"""Text and tooltip of the button of each kind of prompt."""
 
-TEACH = (
-    "A class that the network does not know: scribble on a few of its objects (Inside) and beside them (Outside).",
-    "Learn the class from the points and scribbles on this slice, in seconds.",
+START_TIP = (
+    "Find one object on this slice with points, boxes and scribbles.\n"
+    "Nothing changes until you accept it."
 )
-ONE_CLASS = "Several classes are chosen above; an object still goes to {} alone."
-NO_TEACHING = "This network answers clicks and boxes only. To teach a class by strokes, choose one that has learned classes."
+INSIDE_TIP = "The next marks are inside the object."
+OUTSIDE_TIP = "The next marks are outside the object."
+TARGET_TIP = (
+    "The class that the object is added to. Choosing a class under Segment selects it here too."
+)
+ACCEPT_TIP = "Add the object to the class, as one undo step."
+DISCARD_TIP = "Discard the object and its marks."
+PROPAGATE_TIP = (
+    "Follow the object through the slices on both sides.\n"
+    "It stops where the object ends or becomes uncertain.\n"
+    "The object is accepted on all these slices, as one undo step."
+)
+NAME_TIP = (
+    "A class that the network does not know.\n"
+    "Scribble on a few of its objects (Inside) and next to them (Outside)."
+)
+TEACH_TIP = "Learn the class from the points and scribbles on this slice, in seconds."
+ONE_CLASS = "Several classes are chosen above; an object is added to {} only."
+NO_TEACHING = (
+    "This network answers clicks and boxes only. "
+    "To teach a class by strokes, choose one with trained classes."
+)
+
+
+@dataclass(frozen=True)
+class PromptState:
+    """What the panel shows of the prompts."""
+
+    active: bool
+    """Whether the user is prompting."""
+    kind: str
+    """The kind of prompt in use, a key of `PROMPT_KINDS`."""
+    inside: bool
+    """Whether the next marks are inside the object."""
+    target: ClassSpec | None
+    """The class that objects are added to."""
+    one_of_several: bool
+    """Whether several classes are chosen, of which `target` is one."""
+    found: Patch | None
+    """The object found."""
+    reach: int
+    """Slices on each side to propagate through at most."""
+    ends: Sequence[int]
+    """Slices at which the object stopped, at most two."""
 
 
 class PromptPanel(Panel):
-    """Shows and changes how single objects are found; it decides nothing."""
+    """Shows and changes how single objects are found; makes no decisions."""
 
     toggled_by_user = Signal()
-    tool_chosen = Signal(str)
+    kind_chosen = Signal(str)
     side_chosen = Signal(bool)
-    """Whether the next marks lie inside the object."""
+    """Whether the next marks are inside the object."""
     target_chosen = Signal(object)
-    """The `ClassSpec` that objects are accepted into."""
+    """The `ClassSpec` that objects are added to."""
     accept_asked = Signal()
-    drop_asked = Signal()
+    discard_asked = Signal()
     propagate_asked = Signal()
     reach_changed = Signal(int)
     end_asked = Signal(int)
@@ -57,141 +100,154 @@ class PromptPanel(Panel):
     teach_asked = Signal(str)
     """Name of a new class."""
 
-    def __init__(self, key: str, side_key: str, carry_key: str) -> None:
+    def __init__(self, key: str, side_key: str, propagate_key: str) -> None:
         super().__init__("One object")
         self._key = key
-        self.start = QPushButton()
-        self.start.setToolTip(
-            "Points, boxes and scribbles find one object on the slice shown; nothing is changed until you accept it."
-        )
-        self.start.clicked.connect(self.toggled_by_user)
-        self.tools = {name: self._tool(name) for name in TOOLS}
-        self.inside = self._side("Inside", "The next marks lie in the object.")
-        self.outside = self._side("Outside", "They do not.")
-        for button in (self.inside, self.outside):
-            button.setToolTip(
-                f"{button.toolTip()} {side_key} changes over; a click with Ctrl marks the other side once."
-            )
-        self.target = Dropdown(
-            "The class that the object is given to. One that is chosen under Segment is taken over here."
-        )
-        self.target.picked.connect(self.target_chosen)
-        self.stayed = note()
-        self.accept = self._button(
-            "Accept (Enter)", "Give the object to the class, as one undo step.", self.accept_asked
-        )
-        self.drop = self._button("Drop (Esc)", "Forget the object and its marks.", self.drop_asked)
-        self.carry = self._button(
-            f"Carry ({carry_key})",
-            "Follow the object through the slices on both sides, until it ends or is no longer sure,\n"
-            "and accept it on all of them, as one undo step.",
-            self.propagate_asked,
-        )
-        self.reach = QSpinBox()
-        self.reach.setRange(1, 9999)
-        self.reach.setPrefix("± ")
-        self.reach.setToolTip("Slices on each side that the object is carried through at most.")
-        self.reach.valueChanged.connect(self.reach_changed)
-        self.ends = [
-            self._button("", "Show the slice at which the object stopped.", None) for _ in range(2)
-        ]
+        self.start = button("", START_TIP, self.toggled_by_user)
+        self._make_mark_buttons(side_key)
+        self._make_object_fields(propagate_key)
+        self.ends = [self._end_button() for _ in range(2)]
         self.name = QLineEdit()
         self.name.setPlaceholderText("name of a new class")
         self.name.returnPressed.connect(self._teach)
-        self.teach = self._button("Teach", "", None)
-        self.teach.clicked.connect(self._teach)
+        self.teach = button("Teach", TEACH_TIP, self._teach)
         self.body = QWidget()
         self._lay_out()
         self.show_teachable(possible=True)
 
     def show_classes(self, classes: Sequence[ClassSpec]) -> None:
-        """List the classes that an object can be given to."""
+        """List the classes that an object can be added to."""
         self.target.empty()
         for spec in classes:
             self.target.add(spec, spec.name, spec.description, swatch(spec.colour))
 
     def show_teachable(self, *, possible: bool) -> None:
-        """Return whether the network can be taught a class by strokes; that builds on classes which it has learned."""
-        for part in (self.name, self.teach):
+        """Enable teaching if the network has trained classes, which taught ones build on."""
+        for part, tip in ((self.name, NAME_TIP), (self.teach, TEACH_TIP)):
             part.setEnabled(possible)
-            part.setToolTip(TEACH[part is self.teach] if possible else NO_TEACHING)
+            part.setToolTip(tip)
+            if not possible:
+                part.setToolTip(NO_TEACHING)
 
-    def show_state(self, prompting: Prompting) -> None:
-        """Show the tool in the hand, the class, and whether there is an object to decide about."""
-        self.start.setText(
-            f"{'Stop prompting' if prompting.active else 'Point at an object'}   ({self._key})"
-        )
-        self.body.setVisible(prompting.active)
-        self.tools[prompting.tool].setChecked(True)
-        (self.inside if prompting.inside else self.outside).setChecked(True)
-        self.target.show_choice(prompting.target)
-        self.stayed.setVisible(prompting.stayed)
-        self.stayed.setText(
-            ONE_CLASS.format(prompting.target.name) if prompting.target is not None else ""
-        )
-        there = prompting.found is not None and bool(prompting.found.patch.mask.any())
-        for button in (self.accept, self.carry):
-            button.setEnabled(there)
-        with QSignalBlocker(self.reach):
-            self.reach.setValue(prompting.reach)
-        for place, button in enumerate(self.ends):
-            known = place < len(prompting.ends)
-            button.setVisible(known)
-            button.setText(f"→ end at {prompting.ends[place]}" if known else "")
-            button.setProperty("position", prompting.ends[place] if known else None)
+    def show_state(self, state: PromptState) -> None:
+        """Show the kind of prompt, the class, and whether an object was found."""
+        self._show_active(active=state.active)
+        self.kinds[state.kind].setChecked(True)
+        self.inside.setChecked(state.inside)
+        self.outside.setChecked(not state.inside)
+        self._show_target(state.target, one_of_several=state.one_of_several)
+        has_object = state.found is not None and bool(state.found.mask.any())
+        for part in (self.accept, self.propagate):
+            part.setEnabled(has_object)
+        with signals_blocked(self.reach):
+            self.reach.setValue(state.reach)
+        self._show_ends(state.ends)
+
+    def _show_active(self, *, active: bool) -> None:
+        text = "Point at an object"
+        if active:
+            text = "Stop pointing"
+        self.start.setText(f"{text}   ({self._key})")
+        self.body.setVisible(active)
+
+    def _show_target(self, target: ClassSpec | None, *, one_of_several: bool) -> None:
+        self.target.show_choice(target)
+        self.one_class.setVisible(one_of_several)
+        if target is not None:
+            self.one_class.setText(ONE_CLASS.format(target.name))
+
+    def _show_ends(self, positions: Sequence[int]) -> None:
+        for end in self.ends:
+            end.hide()
+        for end, position in zip(self.ends, positions, strict=False):
+            end.setText(f"→ end at {position}")
+            end.setProperty("position", position)
+            end.show()
 
     def _teach(self) -> None:
         self.name.clearFocus()
         self.teach_asked.emit(self.name.text())
 
-    def _tool(self, name: str) -> QPushButton:
-        button = QPushButton(TOOLS[name][0])
-        button.setCheckable(True)
-        button.setToolTip(TOOLS[name][1])
-        button.clicked.connect(lambda: self.tool_chosen.emit(name))
-        return button
+    def _pick_kind(self, kind: str, _checked: bool = False) -> None:  # as Qt calls it
+        self.kind_chosen.emit(kind)
 
-    def _side(self, text: str, tooltip: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setCheckable(True)
-        button.setToolTip(tooltip)
-        button.clicked.connect(lambda: self.side_chosen.emit(text == "Inside"))
-        return button
+    def _pick_side(self, inside: bool, _checked: bool = False) -> None:
+        self.side_chosen.emit(inside)
 
-    def _button(self, text: str, tooltip: str, signal: Signal | None) -> QPushButton:
-        button = QPushButton(text)
-        button.setToolTip(tooltip)
-        if signal is not None:
-            button.clicked.connect(signal)
-        return button
+    def _make_mark_buttons(self, side_key: str) -> None:
+        self.kinds = {
+            kind: button(text, tip, partial(self._pick_kind, kind), checkable=True)
+            for kind, (text, tip) in PROMPT_KINDS.items()
+        }
+        switch = f"{side_key} switches; Ctrl+click marks the other side once."
+        self.inside = button(
+            "Inside",
+            f"{INSIDE_TIP} {switch}",
+            partial(self._pick_side, True),
+            checkable=True,
+        )
+        self.outside = button(
+            "Outside",
+            f"{OUTSIDE_TIP} {switch}",
+            partial(self._pick_side, False),
+            checkable=True,
+        )
+
+    def _make_object_fields(self, propagate_key: str) -> None:
+        self.target = Dropdown(TARGET_TIP)
+        self.target.picked.connect(self.target_chosen)
+        self.one_class = note()
+        self.accept = button("Accept (Enter)", ACCEPT_TIP, self.accept_asked)
+        self.discard = button("Discard (Esc)", DISCARD_TIP, self.discard_asked)
+        text = f"Propagate ({propagate_key})"
+        self.propagate = button(text, PROPAGATE_TIP, self.propagate_asked)
+        self.reach = QSpinBox()
+        self.reach.setRange(1, 9999)
+        self.reach.setPrefix("± ")
+        self.reach.setToolTip("The most slices on each side that the object is propagated through.")
+        self.reach.valueChanged.connect(self.reach_changed)
+
+    def _end_button(self) -> QPushButton:
+        made = button("", "Show the slice at which the object stopped.")
+        made.clicked.connect(lambda: self.end_asked.emit(made.property("position")))
+        made.hide()
+        return made
 
     def _lay_out(self) -> None:
-        self._groups = [QButtonGroup(self), QButtonGroup(self)]
-        rows = [QHBoxLayout(), QHBoxLayout(), QHBoxLayout(), QHBoxLayout()]
-        for group, row, buttons in zip(
-            self._groups, rows, ([*self.tools.values()], [self.inside, self.outside]), strict=False
-        ):
-            for button in buttons:
-                group.addButton(button)
-                row.addWidget(button)
-        grid = QGridLayout()
-        grid.addWidget(QLabel("Accept as"), 0, 0)
-        grid.addWidget(self.target, 0, 1, 1, 2)
-        grid.addWidget(self.stayed, 1, 0, 1, 3)
-        grid.addWidget(self.accept, 2, 0, 1, 2)
-        grid.addWidget(self.drop, 2, 2)
-        grid.addWidget(self.carry, 3, 0, 1, 2)
-        grid.addWidget(self.reach, 3, 2)
-        for place, button in enumerate(self.ends):
-            rows[2].addWidget(button)
-            button.clicked.connect(lambda *_, b=button: self.end_asked.emit(b.property("position")))
-            button.setVisible(place < 0)
-        rows[3].addWidget(self.name, 1)
-        rows[3].addWidget(self.teach)
+        kinds = QHBoxLayout()
+        fill_row(kinds, *self.kinds.values())
+        sides = QHBoxLayout()
+        fill_row(sides, self.inside, self.outside)
+        self._groups = [
+            _group(self, *self.kinds.values()),
+            _group(self, self.inside, self.outside),
+        ]
+        ends = QHBoxLayout()
+        fill_row(ends, *self.ends)
+        teach = QHBoxLayout()
+        teach.addWidget(self.name, 1)
+        teach.addWidget(self.teach)
         inner = QVBoxLayout(self.body)
         inner.setContentsMargins(0, 0, 0, 0)
-        for part in (rows[0], rows[1], grid, rows[2], rows[3]):
+        for part in (kinds, sides, self._object_grid(), ends, teach):
             inner.addLayout(part)
-        column = QVBoxLayout(self.contents)
-        column.addWidget(self.start)
-        column.addWidget(self.body)
+        fill_row(QVBoxLayout(self.contents), self.start, self.body)
+
+    def _object_grid(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.addWidget(QLabel("Add to class"), 0, 0)
+        grid.addWidget(self.target, 0, 1, 1, 2)
+        grid.addWidget(self.one_class, 1, 0, 1, 3)
+        grid.addWidget(self.accept, 2, 0, 1, 2)
+        grid.addWidget(self.discard, 2, 2)
+        grid.addWidget(self.propagate, 3, 0, 1, 2)
+        grid.addWidget(self.reach, 3, 2)
+        return grid
+
+
+def _group(parent: QWidget, *buttons: QPushButton) -> QButtonGroup:
+    """Make one of these buttons stay pressed at a time."""
+    group = QButtonGroup(parent)
+    for one in buttons:
+        group.addButton(one)
+    return group

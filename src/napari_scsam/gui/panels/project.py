@@ -1,4 +1,4 @@
-"""The panel for the project: where everything that is painted is kept."""
+"""The panel for the project, which stores labels, review and view."""
 
 from __future__ import annotations
 
@@ -8,21 +8,31 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QVBoxLayout
 
 from napari_scsam.gui.panels.parts.panel import Panel
-from napari_scsam.gui.panels.parts.widgets import note
-from napari_scsam.gui.words import sentence
+from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
+from napari_scsam.gui.words import as_sentence
 from napari_scsam.project.project import SUFFIX
 
-NO_PROJECT = "No project: what you paint is lost unless you save it. Choose an image, then New."
+NO_PROJECT = (
+    "No project: labels are lost unless you save them. Choose an image and create a project."
+)
 
-NO_FILE_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
-FORMAT = re.compile(r"(\.ome)?\.(tiff?|zarr|mrc|rec|map|h5|hdf5|png|jpe?g)$", re.IGNORECASE)
+FORBIDDEN_IN_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
+IMAGE_SUFFIX = re.compile(r"(\.ome)?\.(tiff?|zarr|mrc|rec|map|h5|hdf5|png|jpe?g)$", re.IGNORECASE)
+
+NEW_TIP = (
+    "Create a project folder for the chosen image.\n"
+    "It keeps labels, review, classes and view, and is saved as you work."
+)
+OPEN_TIP = "Continue where you stopped: labels, classes, colours, view and slice are restored."
+COPY_TIP = "Copy the project to another place and continue there."
+WHERE = "Where the image is now"
 
 
 class ProjectPanel(Panel):
-    """Shows and asks; it decides nothing."""
+    """Shows and asks; makes no decisions."""
 
     new_asked = Signal(str)
     open_asked = Signal(str)
@@ -32,24 +42,16 @@ class ProjectPanel(Panel):
 
     def __init__(self) -> None:
         super().__init__("Project")
-        self.new = _button(
-            "New …",
-            "Keep labels, review, classes and view of the chosen image in a folder, saved as you work.",
-        )
-        self.new.clicked.connect(self._ask_new)
-        self.open = _button(
-            "Open",
-            "Go on where you stopped: labels, classes, colours, view and slice come back as they were.",
-        )
         self._proposed = "project"
+        self.new = button("New …", NEW_TIP, self._ask_new)
+        self.open = button("Open", OPEN_TIP)
         self.menu = QMenu(self.open)
+        self.menu.setToolTipsVisible(True)
         self.open.setMenu(self.menu)
-        self.copy = _button("Save as …", "Copy the project to another place and go on there.")
-        self.copy.clicked.connect(self._ask_copy)
+        self.copy = button("Save as …", COPY_TIP, self._ask_copy)
         self.note = note(NO_PROJECT)
         row = QHBoxLayout()
-        for button in (self.new, self.open, self.copy):
-            row.addWidget(button)
+        fill_row(row, self.new, self.open, self.copy)
         column = QVBoxLayout(self.contents)
         column.addLayout(row)
         column.addWidget(self.note)
@@ -57,17 +59,21 @@ class ProjectPanel(Panel):
         self.show_recent(())
 
     def show_project(self, path: Path | None, state: str) -> None:
-        """Say which project is open, and whether all of it is on disk."""
+        """Show which project is open, and whether all of it is saved."""
         self.copy.setEnabled(path is not None)
-        self.note.setText(NO_PROJECT if path is None else f"{path.name}: {state}")
         self.note.setToolTip(str(path or ""))
+        if path is None:
+            self.note.setText(NO_PROJECT)
+        else:
+            self.note.setText(f"{path.name}: {state}")
 
     def propose(self, name: str) -> None:
-        """Take the image's name for that of a new project, without what no file name may hold and without its format."""
-        self._proposed = FORMAT.sub("", NO_FILE_NAME.sub("_", name)).strip(" .") or "project"
+        """Propose the image's name, as far as a file may have it, for a new project."""
+        allowed = FORBIDDEN_IN_NAMES.sub("_", name)
+        self._proposed = IMAGE_SUFFIX.sub("", allowed).strip(" .") or "project"
 
     def show_recent(self, paths: Sequence[Path]) -> None:
-        """List the projects that were open last."""
+        """List the projects that were opened last."""
         self.menu.clear()
         self.menu.addAction("Choose a folder …", self._ask_open)
         self.menu.addSeparator()
@@ -75,24 +81,20 @@ class ProjectPanel(Panel):
             action = self.menu.addAction(path.name)
             action.triggered.connect(partial(self._open_recent, str(path)))
             action.setToolTip(str(path))
-        self.menu.setToolTipsVisible(True)
 
     def ask_for_image(self, project: Path, question: str) -> None:
         """Ask where the image of a project is now."""
-        box = QMessageBox(QMessageBox.Icon.Question, "ScSAM", sentence(question), parent=self)
+        box = QMessageBox(QMessageBox.Icon.Question, "ScSAM", as_sentence(question), parent=self)
         file = box.addButton("File …", QMessageBox.ButtonRole.AcceptRole)
         folder = box.addButton("Folder (zarr) …", QMessageBox.ButtonRole.AcceptRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
         box.exec()
         where = ""
+        start = str(project.parent)
         if box.clickedButton() is file:
-            where, _ = QFileDialog.getOpenFileName(
-                self, "Where the image is now", str(project.parent)
-            )
+            where, _ = QFileDialog.getOpenFileName(self, WHERE, start)
         elif box.clickedButton() is folder:
-            where = QFileDialog.getExistingDirectory(
-                self, "Where the image is now", str(project.parent)
-            )
+            where = QFileDialog.getExistingDirectory(self, WHERE, start)
         if where:
             self.image_shown.emit(str(project), where)
 
@@ -100,29 +102,24 @@ class ProjectPanel(Panel):
         self.open_asked.emit(path)
 
     def _ask_new(self) -> None:
-        if path := self._ask_name("Name of the new project", f"{self._proposed}{SUFFIX}"):
+        path = self._ask_name("Name of the new project", f"{self._proposed}{SUFFIX}")
+        if path:
             self.new_asked.emit(path)
 
     def _ask_open(self) -> None:
-        path = QFileDialog.getExistingDirectory(
-            self, f"Choose a project, a folder that ends in {SUFFIX}"
-        )
+        title = f"Choose a project, a folder that ends in {SUFFIX}"
+        path = QFileDialog.getExistingDirectory(self, title)
         if path:
             self.open_asked.emit(path)
 
     def _ask_copy(self) -> None:
-        if path := self._ask_name("Name of the copy", f"copy{SUFFIX}"):
+        path = self._ask_name("Name of the copy", f"copy{SUFFIX}")
+        if path:
             self.copy_asked.emit(path)
 
     def _ask_name(self, title: str, proposed: str) -> str:
-        """Ask for a name, without the dialog's own offer to overwrite: nothing ever is."""
+        """Ask for a name, without the dialog's offer to overwrite: projects are never replaced."""
         path, _ = QFileDialog.getSaveFileName(
             self, title, proposed, options=QFileDialog.Option.DontConfirmOverwrite
         )
         return path
-
-
-def _button(text: str, tooltip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tooltip)
-    return button

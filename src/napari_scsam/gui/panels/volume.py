@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QFileDialog,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QMenu,
-    QPushButton,
-)
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QLabel, QMenu, QPushButton
 
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
 from napari_scsam.gui.panels.parts.panel import Panel
-from napari_scsam.gui.panels.parts.size_field import SizeField, written
-from napari_scsam.gui.panels.parts.widgets import Dropdown, note
-from napari_scsam.gui.words import sentence
+from napari_scsam.gui.panels.parts.size_field import SizeField, format_size
+from napari_scsam.gui.panels.parts.widgets import Dropdown, button, checkbox, note
+from napari_scsam.gui.words import as_sentence
 
 if TYPE_CHECKING:
-    from napari.layers import Image
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 FILES = "Volumes (*.tif *.tiff *.mrc *.rec *.map *.h5 *.hdf5 *.png *.jpg);;All files (*)"
 
+OPEN_TIP = (
+    "Open a volume. Only the slices that you view are read, so it may exceed the memory.\n"
+    "You can also drop files here."
+)
+CONTRAST_TIP = (
+    "Off: one contrast for the whole volume, without the darkest and brightest 0.5 %.\n"
+    "On: the contrast limits of the layer, so that the network sees what you see.\n"
+    "Use it where something is much brighter than the tissue."
+)
+
+
+class NamedLayer(Protocol):
+    """An image layer, as far as the panel knows it."""
+
+    name: str
+
 
 class VolumePanel(Panel):
-    """Shows and changes the volume; it decides nothing."""
+    """Shows and changes the volume; makes no decisions."""
 
     layer_chosen = Signal(object)
     """The image layer, or None."""
     file_asked = Signal(str)
     """A file or folder to open."""
     contrast_chosen = Signal(bool)
-    """Whether the network gets the contrast as it is shown."""
+    """Whether the network gets the displayed contrast."""
     size_typed = Signal(object)
     """Voxel size (z, y, x) in nm, or None when the fields were emptied."""
 
@@ -50,15 +57,10 @@ class VolumePanel(Panel):
         self.layers.picked.connect(self.layer_chosen)
         self.sizes = [SizeField(axis) for axis in "zyx"]
         self._known: tuple[str, ...] = ()
-        """The fields as they were shown, or told of last: leaving them so is no news."""
+        """The texts last shown or emitted: no signal is sent while the fields equal them."""
         self.note = note()
         self._explanation = ""
-        self.contrast = QCheckBox("Contrast as shown")
-        self.contrast.setToolTip(
-            "Off: the network gets one contrast for the whole volume, which leaves out the darkest and brightest 0.5 %.\n"
-            "On: it gets the contrast limits of the layer, so that it sees what you see. Good where something outshines the tissue."
-        )
-        self.contrast.clicked.connect(self.contrast_chosen)
+        self.contrast = checkbox("Use the displayed contrast", CONTRAST_TIP, self.contrast_chosen)
         grid = QGridLayout(self.contents)
         grid.addWidget(self.layers, 0, 0)
         grid.addWidget(self._open_button(), 0, 1)
@@ -66,21 +68,24 @@ class VolumePanel(Panel):
         grid.addWidget(self.note, 2, 0, 1, 2)
         grid.addWidget(self.contrast, 3, 0, 1, 2)
 
-    def show_layers(self, layers: Sequence[Image], chosen: Image | None) -> None:
+    def show_layers(self, layers: Sequence[NamedLayer], chosen: NamedLayer | None) -> None:
         """List the image layers of the viewer."""
         self.layers.empty()
         for layer in layers:
             self.layers.add(layer, layer.name)
         self.show_chosen(chosen)
-        self.layers.setPlaceholderText("open a file →" if not layers else "choose a layer")
         self.layers.setEnabled(bool(layers))
+        if layers:
+            self.layers.setPlaceholderText("choose a layer")
+        else:
+            self.layers.setPlaceholderText("open a file →")
 
-    def show_chosen(self, layer: Image | None) -> None:
-        """Point at the layer in use."""
+    def show_chosen(self, layer: NamedLayer | None) -> None:
+        """Select the layer in use."""
         self.layers.show_choice(layer)
 
     def show_contrast(self, *, shown: bool, possible: bool) -> None:
-        """Show whether the network gets the contrast as it is shown."""
+        """Show whether the network gets the displayed contrast."""
         self.contrast.setChecked(shown)
         self.contrast.setEnabled(possible)
 
@@ -96,16 +101,17 @@ class VolumePanel(Panel):
         explanation
             The sentence below the fields.
         flat
-            Whether the image is 2-D: then z plays no part.
+            Whether the image is 2-D, so that z is not needed.
         possible
-            Whether there is an image at all.
+            Whether there is an image.
         """
-        texts = tuple(written(value) for value in size or (None, None, None))
+        texts = tuple(format_size(value) for value in size or (None, None, None))
+        # Another event, such as a network that is ready, must not erase what is being typed.
         typing = self.window().focusWidget() in self.sizes and texts == self._known
         for field, text in zip(self.sizes, texts, strict=True):
-            if not typing:  # news of something else, such as a network that is ready, must not wipe out what is being typed
-                field.setText(text)
             field.setEnabled(possible)
+            if not typing:
+                field.setText(text)
         self.sizes[0].setEnabled(possible and not flat)
         self._known = texts
         self._explanation = explanation
@@ -117,55 +123,52 @@ class VolumePanel(Panel):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802  # Qt's name
-        """Open what was dropped."""
+        """Open the dropped files."""
         for url in event.mimeData().urls():
             self.file_asked.emit(url.toLocalFile())
 
     def _open_button(self) -> QPushButton:
-        button = QPushButton("Open  ")
-        button.setToolTip(
-            "Open a volume. Only what is looked at is read, so it may exceed the memory.\nFiles can be dropped here, too."
-        )
-        menu = QMenu(button)
+        made = button("Open …  ", OPEN_TIP)
+        menu = QMenu(made)
         menu.addAction("File (TIFF, MRC, HDF5) …", self._ask_file)
         menu.addAction("Folder (OME-Zarr, zarr, a folder of slices) …", self._ask_folder)
-        button.setMenu(menu)
-        return button
+        made.setMenu(menu)
+        return made
 
     def _size_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(4)
         row.addWidget(QLabel("Voxel (nm)"))
-        for axis, field in zip("zyx", self.sizes, strict=True):
-            row.addWidget(QLabel(axis))
+        for field in self.sizes:
+            row.addWidget(QLabel(field.axis))
             row.addWidget(field, 100)
             field.editingFinished.connect(self._on_size)
         row.addStretch()
         return row
 
     def _on_size(self) -> None:
-        """Tell of a size once all of it is there; else say what is wrong or missing, and change nothing."""
+        """Emit a size once all fields are filled; else show what is wrong or missing."""
         typed = tuple(field.text() for field in self.sizes)
         if typed == self._known:
             self.note.setText(self._explanation)
             return
         fields = [field for field in self.sizes if field.isEnabled()]
         try:
-            sizes = [field.size_nm() for field in fields]
+            sizes = {field.axis: field.size_nm() for field in fields}
         except UserError as error:
-            self.note.setText(f"{sentence(str(error))} The voxel size is unchanged.")
+            self.note.setText(f"{as_sentence(str(error))} The voxel size is unchanged.")
             return
-        if None in sizes and any(sizes):
-            missing = " and ".join(
-                field.axis for field, size in zip(fields, sizes, strict=True) if size is None
-            )
-            self.note.setText(
-                f"Type {missing} as well; the voxel size is unchanged until then. Empty all fields to take it back."
-            )
+        known = [size for size in sizes.values() if size is not None]
+        if known and len(known) < len(sizes):
+            self._show_missing([axis for axis, size in sizes.items() if size is None])
             return
         self._known = typed
-        self.size_typed.emit(
-            parse_voxel_size([size for size in sizes if size is not None] if any(sizes) else None)
+        self.size_typed.emit(parse_voxel_size(known or None))
+
+    def _show_missing(self, axes: Sequence[str]) -> None:
+        self.note.setText(
+            f"Type {' and '.join(axes)} as well; until then the voxel size is unchanged. "
+            "Empty all fields to use the size from the file."
         )
 
     def _ask_file(self) -> None:

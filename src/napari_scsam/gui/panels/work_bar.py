@@ -1,12 +1,13 @@
-"""What happens now, in one place that is always in sight: a sentence, how far it is, and the way out."""
+"""The line at the bottom: what happens now, how far it is, and how to cancel it."""
 
 from __future__ import annotations
 
-from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
+from superqt.utils import qdebounced
 
-from napari_scsam.gui.panels.parts.widgets import keep_place, note
-from napari_scsam.gui.words import capital, sentence
+from napari_scsam.gui.panels.parts.widgets import button, keep_space_when_hidden, note
+from napari_scsam.gui.words import as_sentence, capitalized
 from napari_scsam.steps import Progress
 
 NETWORK = "network"
@@ -15,14 +16,14 @@ DOWNLOAD = "download"
 """Who works."""
 
 PATIENCE_MS = 150
-"""Work that is done sooner shows no bar: it would only flicker, and the whole window be drawn twice more for it."""
+"""Shorter work shows no bar: it would only flicker, and redraw the whole window twice."""
 
 LINES = 2
-"""Lines of the sentence that have their place, so that nothing jumps."""
+"""Lines reserved for the sentence, so that nothing jumps."""
 
 
 class WorkBar(QFrame):
-    """Shows the work of the network and of the object tools, and downloads; it decides nothing."""
+    """Shows the work of the network and the object tools, and downloads; makes no decisions."""
 
     cancel_asked = Signal()
 
@@ -31,16 +32,14 @@ class WorkBar(QFrame):
         self.at_work: set[str] = set()
         """Who works now."""
         self.status = note()
-        self._said = ""
+        self._message = ""
         self.bar = QProgressBar()
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip(
-            "Stop as soon as the step at hand is done. Slices that are finished stay; nothing else is written."
+        self.cancel = button(
+            "Cancel",
+            "Stop after the current step. Finished slices stay; nothing else is written.",
+            self.cancel_asked,
         )
-        self.cancel.clicked.connect(self.cancel_asked)
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.timeout.connect(lambda: self._show_bar(True))
+        self.show_bar_soon = qdebounced(self._show_bar, timeout=PATIENCE_MS, parent=self)
         row = QHBoxLayout()
         row.addWidget(self.bar, 1)
         row.addWidget(self.cancel)
@@ -49,41 +48,49 @@ class WorkBar(QFrame):
         column.addWidget(self.status)
         column.addLayout(row)
         for part in (self.bar, self.cancel):
-            keep_place(part)
-        self._show_bar(False)
+            keep_space_when_hidden(part)
+        self._hide_bar()
 
     def show_status(self, text: str) -> None:
-        """Say what happens, or what came out."""
-        self._said = text
-        self.status.setText(sentence(text))
-        self.status.setMinimumHeight(
-            LINES * self.status.fontMetrics().lineSpacing()
-        )  # the font is napari's only once it is shown
+        """Show what happens, or the result."""
+        self._message = text
+        self.status.setText(as_sentence(text))
+        # Not earlier: the font is napari's only once it is shown.
+        self.status.setMinimumHeight(LINES * self.status.fontMetrics().lineSpacing())
 
     def forget_status(self, text: str) -> None:
-        """Take what was said away, unless something else has been said since."""
-        if self._said == text:
+        """Remove a message, unless another one has replaced it."""
+        if self._message == text:
             self.show_status("")
 
     def show_progress(self, progress: Progress, who: str = NETWORK) -> None:
-        """Move the bar; a download gives way to work that somebody waits for."""
+        """Move the bar; work that the user waits for takes precedence over a download."""
         if who == DOWNLOAD and self.at_work != {DOWNLOAD}:
             return
         self.bar.setRange(0, max(1, progress.total))
         self.bar.setValue(progress.done)
-        what = capital(progress.what)
-        self.bar.setFormat(f"{what}  %p %" if progress.done else what)
+        text = capitalized(progress.what)
+        if progress.done:
+            text = f"{text}  %p %"
+        self.bar.setFormat(text)
 
     def show_working(self, who: str, working: bool) -> None:
-        """Show the bar and the way out only while somebody has work that takes time."""
-        (self.at_work.add if working else self.at_work.discard)(who)
+        """Show the bar and the cancel button only during work that takes time."""
+        if working:
+            if not self.at_work:
+                self.show_bar_soon()
+            self.at_work.add(who)
+            return
+        self.at_work.discard(who)
         if not self.at_work:
-            self._soon.stop()
-            self._show_bar(False)
+            self._hide_bar()
             self.bar.reset()
-        elif not self._soon.isActive():
-            self._soon.start(PATIENCE_MS)
 
-    def _show_bar(self, shown: bool) -> None:
-        self.bar.setVisible(shown)
-        self.cancel.setVisible(shown)
+    def _show_bar(self) -> None:
+        self.bar.show()
+        self.cancel.show()
+
+    def _hide_bar(self) -> None:
+        self.show_bar_soon.cancel()
+        self.bar.hide()
+        self.cancel.hide()

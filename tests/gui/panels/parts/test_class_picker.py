@@ -4,7 +4,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_scsam.gui.panels.parts.class_picker import ClassDropdown, SeveralClasses
+from napari_scsam.gui.panels.parts.class_picker import ClassDropdown, MultipleClasses
 
 pytestmark = pytest.mark.gui
 
@@ -21,8 +21,8 @@ def dropdown(qtbot, classes) -> ClassDropdown:
 
 
 @pytest.fixture
-def several(qtbot, classes) -> SeveralClasses:
-    made = SeveralClasses()
+def several(qtbot, classes) -> MultipleClasses:
+    made = MultipleClasses()
     qtbot.addWidget(made)
     made.show_classes(classes)
     return made

@@ -4,7 +4,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QPushButton, QVBoxLayout
 
-from napari_scsam.gui.panels.parts.panel import FOLDED, Panel
+from napari_scsam.gui.panels.parts.panel import COLLAPSED, Panel
 from napari_scsam.gui.preferences import keep, read_kept
 
 
@@ -22,23 +22,23 @@ def shown(qtbot, title: str) -> Panel:
 
 
 def click_title(qtbot, panel: Panel) -> None:
-    qtbot.mouseClick(panel, Qt.MouseButton.LeftButton, pos=QPoint(20, 6))
+    qtbot.mouseClick(panel.toggleButton(), Qt.MouseButton.LeftButton, pos=QPoint(20, 6))
 
 
 def test_a_click_on_the_title_folds_and_unfolds(qtbot, panel: Panel) -> None:
     tall = panel.sizeHint().height()
-    assert panel.title() == "▾ Volume"
+    assert panel.text() == "▾ Volume"
     click_title(qtbot, panel)
-    assert (panel.title(), panel.contents.isVisible()) == ("▸ Volume", False)
+    assert (panel.text(), panel.contents.isVisible()) == ("▸ Volume", False)
     assert panel.sizeHint().height() < tall / 2
     click_title(qtbot, panel)
-    assert (panel.title(), panel.contents.isVisible()) == ("▾ Volume", True)
+    assert (panel.text(), panel.contents.isVisible()) == ("▾ Volume", True)
     assert panel.sizeHint().height() == tall
 
 
 def test_a_click_does_not_take_the_space_bar_from_napari(qtbot, panel: Panel) -> None:
     click_title(qtbot, panel)
-    assert not panel.hasFocus()
+    assert not panel.toggleButton().hasFocus()
 
 
 def test_what_was_folded_is_folded_in_the_next_window(qtbot, panel: Panel) -> None:
@@ -52,11 +52,11 @@ def test_what_was_folded_is_folded_in_the_next_window(qtbot, panel: Panel) -> No
 
 
 def test_what_the_program_unfolds_is_folded_again_in_the_next_window(qtbot) -> None:
-    keep(FOLDED, ["Volume"])
+    keep(COLLAPSED, ["Volume"])
     panel = shown(qtbot, "Volume")
-    panel.unfold()
+    panel.expand()
     assert panel.contents.isVisible()
-    assert read_kept(FOLDED) == ["Volume"]
+    assert read_kept(COLLAPSED) == ["Volume"]
 
 
 def test_a_button_that_was_off_stays_off(qtbot, panel: Panel) -> None:

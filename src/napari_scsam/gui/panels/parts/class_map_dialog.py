@@ -1,4 +1,4 @@
-"""Asks which value of foreign labels is which class."""
+"""Asks which value of imported labels is which class."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ from qtpy.QtWidgets import (
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.panels.parts.widgets import Dropdown, note, swatch
 
+QUESTION = (
+    "Which value of the imported labels is which class? "
+    "They are written over yours; one Ctrl+Z undoes the import."
+)
+
 
 class ClassMapDialog(QDialog):
-    """A dropdown for each value; `mapping` is what the user chose, 0 for nothing."""
+    """A dropdown for each value; `mapping` holds what the user chose, 0 for nothing."""
 
     def __init__(
         self,
@@ -30,7 +35,23 @@ class ClassMapDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Import labels")
-        self.choices = {value: self._dropdown(value, guess, classes) for value in values}
+        self.choices = {value: _class_dropdown(classes, guess.get(value, 0)) for value in values}
+        buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        for widget in (note(QUESTION), self._rows(), buttons):
+            column.addWidget(widget)
+
+    @property
+    def mapping(self) -> dict[int, int]:
+        """Class ids by value; values that are not a class are left out."""
+        chosen = {value: int(choice.current() or 0) for value, choice in self.choices.items()}
+        return {value: class_id for value, class_id in chosen.items() if class_id}
+
+    def _rows(self) -> QScrollArea:
         rows = QWidget()
         grid = QGridLayout(rows)
         for row, (value, choice) in enumerate(self.choices.items()):
@@ -39,35 +60,14 @@ class ClassMapDialog(QDialog):
         scroll = QScrollArea()
         scroll.setWidget(rows)
         scroll.setWidgetResizable(True)
-        buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
-        )
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
-        column = QVBoxLayout(self)
-        column.addWidget(
-            note(
-                "Which value of the labels is which class? They are laid over yours; one Ctrl+Z takes them back."
-            )
-        )
-        column.addWidget(scroll)
-        column.addWidget(buttons)
+        return scroll
 
-    @property
-    def mapping(self) -> dict[int, int]:
-        """Class ids by value; values that are no class are left out."""
-        return {
-            value: int(choice.current())
-            for value, choice in self.choices.items()
-            if choice.current()
-        }
 
-    def _dropdown(
-        self, value: int, guess: Mapping[int, int], classes: Sequence[ClassSpec]
-    ) -> Dropdown:
-        choice = Dropdown("The class that pixels of this value get.")
-        choice.add(0, "nothing")
-        for spec in classes:
-            choice.add(spec.id, spec.name, spec.description, swatch(spec.colour))
-        choice.show_choice(guess.get(value, 0))
-        return choice
+def _class_dropdown(classes: Sequence[ClassSpec], chosen: int) -> Dropdown:
+    """Create a dropdown of classes that has the id `chosen` selected; 0 is nothing."""
+    choice = Dropdown("The class of pixels with this value.")
+    choice.add(0, "nothing")
+    for spec in classes:
+        choice.add(spec.id, spec.name, spec.description, swatch(spec.colour))
+    choice.show_choice(chosen)
+    return choice

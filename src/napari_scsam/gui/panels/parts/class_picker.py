@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QFocusEvent
 from qtpy.QtWidgets import (
-    QCompleter,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
@@ -17,72 +16,69 @@ from qtpy.QtWidgets import (
     QWidget,
     QWidgetAction,
 )
+from superqt import QSearchableComboBox
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.gui.panels.parts.widgets import Dropdown, swatch
+from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, swatch
 
-SHOWN_AT_ONCE = 12
-"""Classes in the list of several; more are scrolled to."""
+VISIBLE_CLASSES = 12
+"""Classes that the list shows without scrolling."""
 
 
-class ClassDropdown(Dropdown):
+class ClassDropdown(Dropdown, QSearchableComboBox):
     """A dropdown of classes that is searched by typing a part of a name."""
 
     def __init__(self, tooltip: str) -> None:
         super().__init__(tooltip)
         self.removeEventFilter(self._keys)  # letters are for the search
-        self.setEditable(True)
-        self.setInsertPolicy(Dropdown.InsertPolicy.NoInsert)
-        self.setMaxVisibleItems(SHOWN_AT_ONCE + 2)
-        completer = self.completer() or QCompleter(self)
-        completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
-        completer.setFilterMode(Qt.MatchFlag.MatchContains)
-        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self.setMaxVisibleItems(VISIBLE_CLASSES + 2)
         self.line = self.lineEdit() or QLineEdit(self)
-        self.line.editingFinished.connect(self._show_current)
+        self.line.editingFinished.connect(self._restore_text)
         self.line.returnPressed.connect(self._take_first)
 
     def show_chosen(self, chosen: Sequence[ClassSpec]) -> None:
-        """Point at the classes in use; several that are not offered together are added for as long as they are in use."""
-        if len(chosen) > 1 and not self.show_choice(tuple(chosen)):
-            self.add(
-                tuple(chosen),
-                ", ".join(spec.name for spec in chosen),
-                icon=swatch(*(spec.colour for spec in chosen)),
-            )
-        self.show_choice(tuple(chosen))
+        """Select the classes in use.
+
+        Several classes that are not offered together are added as one more choice.
+        """
+        choice = tuple(chosen)
+        if not self.show_choice(choice) and len(choice) > 1:
+            names = ", ".join(spec.name for spec in choice)
+            self.add(choice, names, icon=swatch(*(spec.colour for spec in choice)))
+            self.show_choice(choice)
         self.line.setCursorPosition(0)
 
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802  # Qt's name
-        """Select the name, so that what is typed takes its place."""
+        """Select the name, so that typing replaces it."""
         super().focusInEvent(event)
         QTimer.singleShot(0, self.line.selectAll)  # a click puts the cursor into the text first
 
     def _take_first(self) -> None:
-        """Take the first class that holds what was typed, so that Enter ends a search; then leave."""
+        """Choose the first class that matches the text, so that Enter ends a search."""
         completer = self.completer()
         typed = self.line.text().strip()
         if typed and self.findText(typed) < 0 and completer is not None:
             completer.setCompletionPrefix(typed)
-            if (index := self.findText(completer.currentCompletion())) >= 0:
+            index = self.findText(completer.currentCompletion())
+            if index >= 0:
                 self.setCurrentIndex(index)
                 self.activated.emit(index)
         self.clearFocus()
 
-    def _show_current(self) -> None:
-        """Return up a text that is no class."""
+    def _restore_text(self) -> None:
+        """Replace a text that is not a class by the class in use."""
         if self.findText(self.currentText()) < 0:
             self.setEditText(self.itemText(self.currentIndex()))
 
 
-class SeveralClasses(QPushButton):
+class MultipleClasses(QPushButton):
     """A button that opens a list in which classes are ticked."""
 
     picked = Signal(object)
-    """A tuple of `ClassSpec`, when the list is closed with other ticks than it was opened with."""
+    """A tuple of `ClassSpec`, when the list is closed with other ticks than before."""
 
     def __init__(self) -> None:
-        super().__init__("Several  ")
+        super().__init__("Multiple …  ")
         self.setToolTip("Tick the classes to segment together.")
         self._classes: tuple[ClassSpec, ...] = ()
         self._opened_with: tuple[ClassSpec, ...] = ()
@@ -91,19 +87,7 @@ class SeveralClasses(QPushButton):
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)
         self.list = QListWidget()
-        everything = QPushButton("All or none")
-        everything.clicked.connect(self._tick_all)
-        menu = QMenu(self)
-        action = QWidgetAction(menu)
-        body = QWidget()
-        column = QVBoxLayout(body)
-        for part in (self.search, self.list, everything):
-            column.addWidget(part)
-        action.setDefaultWidget(body)
-        menu.addAction(action)
-        menu.aboutToShow.connect(self._open)
-        menu.aboutToHide.connect(self._close)
-        self.setMenu(menu)
+        self.setMenu(self._menu())
 
     def show_classes(self, classes: Sequence[ClassSpec]) -> None:
         """List the classes."""
@@ -115,34 +99,48 @@ class SeveralClasses(QPushButton):
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Unchecked)
             self.list.addItem(item)
-        self.list.setFixedHeight(
-            (min(len(classes), SHOWN_AT_ONCE) or 1) * max(18, self.list.sizeHintForRow(0)) + 8
-        )
+        rows = min(max(1, len(classes)), VISIBLE_CLASSES)
+        self.list.setFixedHeight(rows * max(18, self.list.sizeHintForRow(0)) + 8)
 
     def show_chosen(self, chosen: Sequence[ClassSpec]) -> None:
         """Tick the classes in use."""
-        for row, spec in enumerate(self._classes):
-            if (item := self.list.item(row)) is not None:
-                item.setCheckState(
-                    Qt.CheckState.Checked if spec in chosen else Qt.CheckState.Unchecked
-                )
+        for spec, item in self._items():
+            state = Qt.CheckState.Unchecked
+            if spec in chosen:
+                state = Qt.CheckState.Checked
+            item.setCheckState(state)
 
     def ticked(self) -> tuple[ClassSpec, ...]:
         """Return the classes that are ticked."""
-        items = [self.list.item(row) for row in range(len(self._classes))]
         return tuple(
-            c
-            for c, item in zip(self._classes, items, strict=True)
-            if item.checkState() == Qt.CheckState.Checked
+            spec for spec, item in self._items() if item.checkState() == Qt.CheckState.Checked
         )
 
+    def _menu(self) -> QMenu:
+        body = QWidget()
+        all_or_none = button("All or none", "Tick all classes, or none.", self._tick_all)
+        fill_row(QVBoxLayout(body), self.search, self.list, all_or_none)
+        menu = QMenu(self)
+        action = QWidgetAction(menu)
+        action.setDefaultWidget(body)
+        menu.addAction(action)
+        menu.aboutToShow.connect(self._open)
+        menu.aboutToHide.connect(self._close)
+        return menu
+
+    def _items(self) -> list[tuple[ClassSpec, QListWidgetItem]]:
+        rows = range(len(self._classes))
+        return list(zip(self._classes, map(self.list.item, rows), strict=True))
+
     def _filter(self, text: str) -> None:
-        for row, spec in enumerate(self._classes):
-            if (item := self.list.item(row)) is not None:
-                item.setHidden(text.casefold() not in spec.name.casefold())
+        for spec, item in self._items():
+            item.setHidden(text.casefold() not in spec.name.casefold())
 
     def _tick_all(self) -> None:
-        self.show_chosen(() if self.ticked() == self._classes else self._classes)
+        if self.ticked() == self._classes:
+            self.show_chosen(())
+        else:
+            self.show_chosen(self._classes)
 
     def _open(self) -> None:
         self.search.clear()
@@ -150,7 +148,7 @@ class SeveralClasses(QPushButton):
         self.search.setFocus()
 
     def _close(self) -> None:
-        if self.ticked() and self.ticked() != self._opened_with:
-            self.picked.emit(self.ticked())
-        elif not self.ticked():
+        if not self.ticked():
             self.show_chosen(self._opened_with)
+        elif self.ticked() != self._opened_with:
+            self.picked.emit(self.ticked())

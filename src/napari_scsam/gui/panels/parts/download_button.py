@@ -1,4 +1,4 @@
-"""The button that fetches a published network, and the list that it opens."""
+"""The button that downloads a published network, and the list that it opens."""
 
 from __future__ import annotations
 
@@ -13,23 +13,28 @@ from qtpy.QtWidgets import QMenu, QPushButton
 if TYPE_CHECKING:
     from napari_scsam.checkpoints.registry import Download
 
-WIDE = 80
+TOOLTIP_WIDTH = 80
 """Letters in a line of a tooltip."""
 
+USE = (
+    "It answers clicks and boxes. "
+    "On disk it takes its size twice: as published, to train from, and as a checkpoint."
+)
 
-class GetButton(QPushButton):
-    """Lists what can be fetched; it decides nothing."""
 
-    asked = Signal(object)
-    """A `Download` to fetch, or to choose where it is here already."""
+class DownloadButton(QPushButton):
+    """Lists what can be downloaded; makes no decisions."""
+
+    download_asked = Signal(object)
+    """A `Download` to fetch, or to use where it was downloaded before."""
     opened = Signal()
-    """The list is about to be seen, and should be up to date."""
+    """Emitted before the list is shown, so that it can be updated."""
 
     def __init__(self) -> None:
-        super().__init__("Get")
+        super().__init__("Download …  ")
         self.setToolTip(
-            "Download a SAM that others published. It answers clicks and boxes as it is;\n"
-            "to find classes it must be trained on your labels first."
+            "Download a published SAM. It answers clicks and boxes without training.\n"
+            "To find classes, it must first be trained on your labels."
         )
         self.list = QMenu(self)
         self.list.setToolTipsVisible(True)
@@ -37,38 +42,36 @@ class GetButton(QPushButton):
         self.setMenu(self.list)
 
     def show_downloads(self, downloads: Sequence[tuple[Download, str]]) -> None:
-        """List what there is, each with a word on how much of it is here; empty for nothing."""
+        """List the networks, each with its download state; empty for not downloaded."""
         self.list.clear()
-        for entry, here in downloads:
-            if (
-                action := self.list.addAction(
-                    f"{entry.name}\t{here or size_of(entry)}, {entry.licence}"
-                )
-            ) is not None:
+        for entry, state in downloads:
+            text = f"{entry.name}\t{state or download_size(entry)}, {entry.licence}"
+            action = self.list.addAction(text)
+            if action is not None:
                 action.setToolTip(explain(entry))
                 action.triggered.connect(partial(self._ask, entry))
 
     def _ask(self, entry: Download, _checked: bool = False) -> None:
-        self.asked.emit(entry)
+        self.download_asked.emit(entry)
 
 
-def size_of(entry: Download) -> str:
-    """Say how much is to be downloaded."""
+def download_size(entry: Download) -> str:
+    """Return how much is to be downloaded, in words."""
     size = entry.file.size
-    return (
-        (f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB")
-        if size
-        else "size not stated"
-    )
+    if not size:
+        return "size not stated"
+    if size >= 1e9:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.0f} MB"
 
 
 def explain(entry: Download) -> str:
-    """Write the tooltip of a published network."""
-    said = [
+    """Return the tooltip of a published network."""
+    lines = (
         entry.about,
         f"licence: {entry.licence}",
         f"from: {entry.source}",
         f"checked by {entry.file.checks}",
-    ]
-    use = "It answers clicks and boxes. On disk it takes its size twice: as published, to train from, and as a checkpoint."
-    return "\n".join(textwrap.fill(line, WIDE) for line in (*said, use))
+        USE,
+    )
+    return "\n".join(textwrap.fill(line, TOOLTIP_WIDTH) for line in lines)

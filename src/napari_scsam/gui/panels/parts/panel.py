@@ -1,58 +1,74 @@
-"""The frame of a panel, which folds away under its title."""
+"""The frame of a panel, which collapses under its title."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import cast
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGroupBox, QVBoxLayout, QWidget
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from superqt import QCollapsible
 
 from napari_scsam.gui.preferences import keep, read_kept
 
-if TYPE_CHECKING:
-    from qtpy.QtGui import QShowEvent
+COLLAPSED = "folded_panels"
+"""Name of the list of panels that were collapsed last."""
 
-FOLDED = "folded_panels"
-"""Name of the list of those that were folded last."""
+NO_MAXIMUM = 2**24 - 1
+"""Qt's QWIDGETSIZE_MAX: no limit on the height of a widget."""
 
 
-class Panel(QGroupBox):
-    """A titled part of the column; a click on the title, or Space on it, folds and unfolds it, also for the next window.
+class Panel(QCollapsible):
+    """A titled part of the column, which a click on its title or Space collapses and expands.
+
+    The next window remembers which panels were collapsed.
 
     Parameters
     ----------
     title
-        Its title, by which it is known again.
+        Its title, under which its state is remembered.
     """
 
     def __init__(self, title: str) -> None:
-        super().__init__()
+        # superqt draws its arrows once, in the colour that the text has then: ours are text.
+        super().__init__(title, expandedIcon=" ", collapsedIcon=" ")
+        self.toggleButton().setIconSize(QSize(0, 0))
         self._name = title
         self.contents = QWidget()
-        """Where the panel's parts lie."""
-        frame = QVBoxLayout(self)
-        frame.setContentsMargins(0, 0, 0, 0)
-        frame.addWidget(self.contents)
-        self.setCheckable(True)  # what Qt lets be clicked and reached by Tab
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # after a click, Space is napari's
+        """The widget that holds the panel's parts."""
+        self._lay_out_frame()
+        self.setDuration(0)  # an animation would draw napari's canvas many times
         self.toggled.connect(self._show_contents)
-        self.clicked.connect(self._remember)
-        self.setChecked(title not in read_kept(FOLDED))
-        self._show_contents(self.isChecked())
+        title_button = self.toggleButton()
+        title_button.clicked.connect(self._remember)
+        title_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # after a click, Space is napari's
+        if title in read_kept(COLLAPSED):
+            self.collapse()
+        else:
+            self.expand()
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  # Qt's name
-        """Hide Qt's tick, since an arrow says it better; not before napari's style gave the parts their size."""
-        super().showEvent(event)
-        self.setStyleSheet("QGroupBox::indicator { width: 0; height: 0; padding: 0; }")
-
-    def unfold(self) -> None:
-        """Show what is in it, until the user folds it again."""
-        self.setChecked(True)
+    def _lay_out_frame(self) -> None:
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        for holder in (self, self.content()):
+            layout = cast("QVBoxLayout", holder.layout())
+            layout.setContentsMargins(0, 0, 0, 0)
+            layout.setSpacing(0)
+        # Not `addWidget`: that would fix the height of the contents as they are now.
+        layout.addWidget(self.contents)
+        self.toggleButton().setStyleSheet(
+            "text-align: left; border: none; background: transparent; font-weight: bold;"
+        )
 
     def _show_contents(self, shown: bool) -> None:
-        self.contents.setVisible(shown)
-        self.setTitle(f"{'▾' if shown else '▸'} {self._name}")
+        """Hide what is collapsed from Tab too; let what is expanded grow with its contents."""
+        arrow = "▸"
+        if shown:
+            arrow = "▾"
+            self.content().setMaximumHeight(NO_MAXIMUM)  # superqt fixes it at today's height
+        self.content().setVisible(shown)
+        self.setText(f"{arrow} {self._name}")
 
     def _remember(self, shown: bool) -> None:
-        others = [name for name in read_kept(FOLDED) if name != self._name]
-        keep(FOLDED, others if shown else [*others, self._name])
+        names = [name for name in read_kept(COLLAPSED) if name != self._name]
+        if not shown:
+            names.append(self._name)
+        keep(COLLAPSED, names)

@@ -1,4 +1,4 @@
-"""A field for one side of a voxel, and how what is typed into it is read."""
+"""A field for one side of a voxel, and how its text is read."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from qtpy.QtWidgets import QLineEdit
 from napari_scsam.config import UserError, parse_voxel_size
 
 NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
-SMALLEST = 0.01
-LARGEST = 100_000.0
+SMALLEST_VOXEL = 0.01
+LARGEST_VOXEL = 100_000.0
 """nm; from a tenth of an atom to a tenth of a millimetre."""
 
 
 class SizeField(QLineEdit):
-    """A field for a size in nm; empty when unknown. It takes any text, so that nothing typed becomes another number unseen."""
+    """A field for a size in nm; empty when unknown.
+
+    It accepts any text, so that a typing error never becomes another number unnoticed.
+    """
 
     def __init__(self, axis: str) -> None:
         super().__init__()
@@ -26,51 +29,53 @@ class SizeField(QLineEdit):
         self.setMinimumWidth(42)
         self.setMaximumWidth(72)
         self.setToolTip(
-            f"Size of a voxel along {axis} in nanometres, such as 10 or 12.5. Empty all fields to go back to what the file says.\n"
-            "The network was trained at one pixel size; slices are resampled to it when theirs is known."
+            f"Size of a voxel along {axis} in nanometres, such as 10 or 12.5.\n"
+            "Empty all fields to use the size from the file.\n"
+            "The network was trained at one pixel size; slices of known size are resampled to it."
         )
 
     def size_nm(self) -> float | None:
-        """Return what was typed; None when nothing was.
+        """Return the typed size in nm; None when the field is empty.
 
         Raises
         ------
         UserError
-            When it is no size.
+            When the text is not a size.
         """
         return read_size(self.text(), self.axis)
 
 
-def written(size: float | None) -> str:
-    """Write a size with no more digits than needed."""
-    return "" if size is None else f"{size:.6g}"
+def format_size(size: float | None) -> str:
+    """Return a size with no more digits than needed; empty for None."""
+    if size is None:
+        return ""
+    return f"{size:.6g}"
 
 
 def read_size(text: str, axis: str) -> float | None:
     """Read a size in nm; None from an empty text.
 
-    A comma is refused, as ``1,000`` is one to some and a thousand to others.
+    A comma is refused, because ``1,000`` is one to some and a thousand to others.
 
     Raises
     ------
     UserError
-        When it is no number, or none that a voxel can have.
+        When it is not a number, or not a possible size of a voxel.
     """
     typed = text.strip()
     if not typed:
         return None
     if "," in typed:
         raise UserError(
-            f"'{typed}' for {axis} can be read in two ways; write decimals with a point, such as 10.5"
+            f"'{typed}' for {axis} is ambiguous; write decimals with a point, such as 10.5"
         )
     number = typed.removesuffix("nm").rstrip()
     if not NUMBER.fullmatch(number.removeprefix("-")):
-        raise UserError(
-            f"'{typed}' for {axis} is no number; write nanometres in digits, such as 10 or 12.5"
-        )
+        raise UserError(f"'{typed}' for {axis} is not a number; write nanometres, such as 12.5")
     size = float(number)
-    if not SMALLEST <= size <= LARGEST or parse_voxel_size(size) is None:
+    if not SMALLEST_VOXEL <= size <= LARGEST_VOXEL or parse_voxel_size(size) is None:
         raise UserError(
-            f"'{typed}' for {axis} is no size that a voxel can have; write nanometres, from {SMALLEST:g} to {LARGEST:,.0f}"
+            f"'{typed}' for {axis} is not a possible voxel size; "
+            f"write nanometres, from {SMALLEST_VOXEL:g} to {LARGEST_VOXEL:,.0f}"
         )
     return size

@@ -1,48 +1,76 @@
-"""Small pieces that the panels are made of."""
+"""Small widgets and helpers that the panels are built of."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap, QStandardItemModel
-from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QLayout, QPushButton, QSizePolicy, QWidget
 
 SWATCH = 12
 """Side of a colour swatch in pixels."""
 
+Slot = Callable[..., object]
+"""What a signal is connected to: a function, a method or another signal."""
+
 
 def note(text: str = "") -> QLabel:
-    """Create a label for a sentence, which wraps and can be copied."""
+    """Create a label for a sentence; it wraps, and its text can be copied."""
     label = QLabel(text)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
 
 
-class LettersPass(QObject):
-    """Lets letters pass a list to choose from, so that they reach napari's keys; fields to type in keep them (see `field_keys`)."""
+def button(
+    text: str, tip: str, slot: Slot | None = None, *, checkable: bool = False
+) -> QPushButton:
+    """Create a button with a tooltip that calls `slot` when it is clicked."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    made.setCheckable(checkable)
+    if slot is not None:
+        made.clicked.connect(slot)
+    return made
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802, ARG002  # Qt's name and arguments
-        """Hand a letter on to the window."""
-        if (
-            isinstance(event, QKeyEvent)
-            and event.type() == QEvent.Type.KeyPress
-            and event.text().isalpha()
-        ):
-            event.ignore()
-            return True
-        return False
+
+def checkbox(text: str, tip: str, slot: Slot) -> QCheckBox:
+    """Create a check box with a tooltip; `slot` gets its new state when the user clicks it."""
+    made = QCheckBox(text)
+    made.setToolTip(tip)
+    made.clicked.connect(slot)
+    return made
+
+
+def fill_row(row: QLayout, *widgets: QWidget) -> None:
+    """Add widgets to a layout, one after the other."""
+    for widget in widgets:
+        row.addWidget(widget)
+
+
+class LettersPass(QObject):
+    """Let letters pass a list to napari's shortcuts; fields to type in keep them (`field_keys`)."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802, ARG002  # Qt's
+        """Pass a letter on to the window."""
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return False
+        if not event.text().isalpha():
+            return False
+        event.ignore()
+        return True
 
 
 def let_letters_pass(*widgets: QWidget) -> None:
-    """Leave the letters typed over these widgets to napari's keys."""
+    """Leave letters typed over these widgets to napari's shortcuts."""
     for widget in widgets:
         widget.installEventFilter(LettersPass(widget))
 
 
 class Dropdown(QComboBox):
-    """A dropdown of Python objects, which gives way to long names instead of widening the panel."""
+    """A dropdown of Python objects; long names are cut short, so that the panel stays narrow."""
 
     picked = Signal(object)
     """The object that the user picked; not emitted when the program picks."""
@@ -59,12 +87,12 @@ class Dropdown(QComboBox):
         self.installEventFilter(self._keys)
 
     def hidePopup(self) -> None:  # noqa: N802  # Qt's name
-        """Close the list, and leave the keys to napari again."""
+        """Close the list and return the keyboard to napari."""
         super().hidePopup()
         self.clearFocus()
 
     def empty(self) -> None:
-        """Take all choices away."""
+        """Remove all choices."""
         self.clear()
         self._choices.clear()
 
@@ -75,30 +103,29 @@ class Dropdown(QComboBox):
         self.setItemData(self.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
 
     def current(self) -> Any:
-        """Return the choice pointed at; None without one."""
-        return self._choices[self.currentIndex()] if self.currentIndex() >= 0 else None
+        """Return the selected choice; None when nothing is selected."""
+        index = self.currentIndex()
+        if index < 0:
+            return None
+        return self._choices[index]
 
     def show_choice(self, choice: object) -> bool:
-        """Point at a choice; at none, and False, if it is not offered."""
-        index = next(
-            (
-                i
-                for i, offered in enumerate(self._choices)
-                if offered is choice or offered == choice
-            ),
-            -1,
-        )
-        self.setCurrentIndex(index)
-        return index >= 0
+        """Select a choice; return False, and select nothing, if it is not offered."""
+        for index, offered in enumerate(self._choices):
+            if offered is choice or offered == choice:
+                self.setCurrentIndex(index)
+                return True
+        self.setCurrentIndex(-1)
+        return False
 
     def show_possible(self, choice: object, *, possible: bool) -> None:
-        """Let the user pick a choice, or show it in grey."""
+        """Enable a choice, or show it in grey."""
         item = cast("QStandardItemModel", self.model()).item(self._choices.index(choice))
         item.setEnabled(possible)
 
 
 def swatch(*colours: str) -> QIcon:
-    """Draw a little square of one colour, or of several in stripes."""
+    """Draw a small square of one colour, or of several in stripes."""
     pixmap = QPixmap(SWATCH, SWATCH)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
@@ -110,8 +137,8 @@ def swatch(*colours: str) -> QIcon:
     return QIcon(pixmap)
 
 
-def keep_place(widget: QWidget) -> None:
-    """Let a widget's place stay empty while it is hidden, so that nothing jumps."""
+def keep_space_when_hidden(widget: QWidget) -> None:
+    """Reserve the space of a widget while it is hidden, so that nothing jumps."""
     policy = widget.sizePolicy()
     policy.setRetainSizeWhenHidden(True)
     widget.setSizePolicy(policy)

@@ -1,0 +1,77 @@
+"""A strip of all slices that shows which are reviewed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from qtpy.QtWidgets import QWidget
+
+from napari_scsam.project.project import REVIEWED_TABLE
+
+EMPTY = QColor(128, 128, 128, 40)
+HAS_LABELS = QColor(128, 128, 128, 130)
+POSITION = QColor(230, 80, 60)
+
+
+class SliceStrip(QWidget):
+    """All slices in a row: reviewed ones in colour, those with labels in grey."""
+
+    picked = Signal(int)
+    """The slice that was clicked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setToolTip(
+            "All slices, from the first on the left. Yellow: reviewed; grey: has labels.\n"
+            "Click to go to a slice."
+        )
+        self.setMinimumHeight(14)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self._depth = 1
+        self._position = -1
+        self._shares: Mapping[int, float] = {}
+
+    def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
+        """Return a width that fits the panel."""
+        return QSize(200, 14)
+
+    def show_slices(self, depth: int, position: int, shares: Mapping[int, float]) -> None:
+        """Show the slices.
+
+        Parameters
+        ----------
+        depth, position
+            The number of slices, and the one shown; -1 for none.
+        shares
+            The reviewed share of each slice that has labels or is reviewed.
+        """
+        self._depth = depth
+        self._position = position
+        self._shares = dict(shares)
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  # Qt's name
+        """Emit the slice under the mouse."""
+        clicked = int(event.position().x() * self._depth / max(1, self.width()))
+        self.picked.emit(min(self._depth - 1, max(0, clicked)))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802, ARG002  # Qt's
+        """Draw a bar for each slice, as high as its reviewed share."""
+        painter = QPainter(self)
+        width = self.width()
+        height = self.height()
+        painter.fillRect(0, 0, width, height, EMPTY)
+        reviewed = QColor(REVIEWED_TABLE[0].colour)
+        step = width / self._depth
+        for z, share in self._shares.items():
+            left = int(z * step)
+            bar_width = max(1, int((z + 1) * step) - left)
+            bar_height = round(height * share)
+            painter.fillRect(left, 0, bar_width, height, HAS_LABELS)
+            painter.fillRect(left, height - bar_height, bar_width, bar_height, reviewed)
+        if self._position >= 0:
+            painter.setPen(POSITION)
+            painter.drawRect(int(self._position * step), 0, max(2, int(step)), height - 1)
+        painter.end()
