@@ -244,7 +244,7 @@ def test_corrected_labels_are_replaced_only_when_asked(
         assert scsam(*command, *more) == 2
         told = capsys.readouterr().err
         assert len(told.splitlines()) == 1
-        assert f"{out} is there already" in told
+        assert f"{out} already exists" in told
         assert "give another name, or --overwrite" in told
         assert (open_labels(out).data[...] == 5).all()
     assert scsam(*command, "--overwrite") == 0

@@ -159,7 +159,7 @@ def test_what_is_not_ours_is_never_overwritten(tmp_path: Path) -> None:
             lambda p: create_labels(p, LABELS.shape, SIZE, CLASSES, resume=True),
             lambda p: write_labels(p, LABELS, SIZE, CLASSES),
         ):
-            with pytest.raises(UserError, match=rf"{name} is there already"):
+            with pytest.raises(UserError, match=rf"{name} already exists"):
                 write(tmp_path / name)
     np.testing.assert_array_equal(open_volume(tmp_path / "raw.zarr").data[...], LABELS)
     assert (tmp_path / "notes.zarr" / "thesis.txt").read_text() == "precious"

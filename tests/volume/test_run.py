@@ -262,7 +262,7 @@ def test_the_image_is_never_overwritten(predictor: Predictor, tmp_path: Path) ->
 def test_somebody_elses_folder_is_never_overwritten(predictor: Predictor, tmp_path: Path) -> None:
     (tmp_path / "out.zarr").mkdir()
     (tmp_path / "out.zarr" / "thesis.txt").write_text("all of it")
-    with pytest.raises(UserError, match="is no label file of napari-scsam"):
+    with pytest.raises(UserError, match="is not a label file of napari-scsam"):
         next(segment_volume(PHANTOM, predictor, tmp_path / "out.zarr"))
     assert [p.name for p in (tmp_path / "out.zarr").iterdir()] == ["thesis.txt"]
 
@@ -275,7 +275,7 @@ def test_a_tiff_that_is_no_segmentation_is_never_overwritten(
     (tmp_path / "text.tif").write_text("all of it")
     for name in ("other.tif", "text.tif"):
         before = (tmp_path / name).read_bytes()
-        with pytest.raises(UserError, match="is no label file of napari-scsam"):
+        with pytest.raises(UserError, match="is not a label file of napari-scsam"):
             next(segment_volume(PHANTOM, predictor, tmp_path / name, overwrite=overwrite))
         assert (tmp_path / name).read_bytes() == before
 

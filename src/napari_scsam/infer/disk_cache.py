@@ -1,8 +1,9 @@
-"""Embeddings on disk, so that a slice seen yesterday, or embedded on a cluster, is at hand today.
+"""A cache of embeddings on disk, for slices seen before or embedded on a cluster.
 
-One small zarr array for each slice: a chunk is a tile in fp16 with a checksum,
-a shard is some tiles in one file. What cannot be read back whole counts as
-missing; a disk that is full or read-only ends the keeping, never the work.
+Each slice is a small zarr array: a chunk is a tile in fp16 with a checksum, and
+a shard holds several tiles in one file. A tile that cannot be read completely
+counts as missing. When the disk is full or read-only, caching stops and the work
+continues.
 """
 
 from __future__ import annotations
@@ -21,48 +22,65 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from napari_scsam.config import UserError
 from napari_scsam.io.lazy import READ_ERRORS
-from napari_scsam.io.zarr_volumes import ZarrArray
+from napari_scsam.io.zarr_access import ZarrArray
 from napari_scsam.paths import CACHE_LIMIT_VARIABLE, cache_folder, cache_limit_text
 
 SHARD_BYTES = 16 << 20
-"""A tile added to a shard rewrites it, so shards stay small; fewer, larger files are kinder to a cluster's disk."""
+"""A tile added to a shard rewrites it, so shards are small.
+
+Fewer, larger files would be easier on the disk of a cluster.
+"""
 
 TRIM_TO = 0.9
-"""Share of the limit that is left when old slices are thrown out; disks are looked over each time half of the rest is written."""
+"""Share of the limit that remains when old slices are removed.
+
+The folder is checked each time half of the rest was written.
+"""
 
 LOCK_SECONDS = 10
-"""Waiting longer than this for another process to finish writing a tile, something is wrong with the disk."""
+"""When another process takes longer to write a tile, the disk is assumed to have failed."""
 
 log = logging.getLogger(__name__)
 
 Values = NDArray[np.float16]
-"""C×h×w of one tile"""
+"""C×h×w of one tile."""
 
 
 class DiskCache:
-    """Keeps arrays of tiles by the name of their slice, up to a number of bytes.
+    """Stores arrays of tiles by the name of their slice, up to a number of bytes.
 
-    Several processes may share a folder: they take turns to write, and files
+    Several processes may share a folder: they write one after another, and files
     are replaced as a whole.
 
     Parameters
     ----------
     root
-        The folder; made when something is first written.
+        The folder; created with the first tile.
     limit
-        Bytes to keep at most; the slices that were longest not used go first.
+        Most bytes to keep; slices that were not used for longest are removed first.
     """
 
     def __init__(self, root: Path, limit: int) -> None:
         self.root = root
         self.limit = limit
         self.trouble = ""
-        """Why nothing is written any more; empty while all is well."""
-        self._unseen = limit
-        """Bytes written since the folder was last looked over; at first nobody knows."""
+        """Why nothing is written any more; empty as long as writing works."""
+        # The size of the folder is unknown, so the first tile makes it be checked.
+        self._unchecked = limit
+        """Bytes written since the size of the folder was last checked."""
 
     def get(self, name: str, tile: int, cells: tuple[int, int]) -> Values | None:
-        """Return a tile's C×h×w values, h×w of them as `cells` says, or None when they are not there, cut off or damaged."""
+        """Return the C×h×w values of a tile, or None when they are missing or damaged.
+
+        Parameters
+        ----------
+        name
+            Of the slice.
+        tile
+            Its index in the slice.
+        cells
+            The expected h and w.
+        """
         header = self.root / name / "zarr.json"
         if not header.is_file():
             return None
@@ -71,65 +89,63 @@ class DiskCache:
             os.utime(header)
         except READ_ERRORS:
             return None
-        whole = (
-            values.dtype == np.float16
-            and values.shape[1:] == cells
-            and bool(np.isfinite(values).all())
-        )
-        return values if whole else None
+        if values.dtype != np.float16 or values.shape[1:] != cells:
+            return None
+        if not np.isfinite(values).all():
+            return None
+        return values
 
     def put(self, name: str, tile: int, tiles: int, values: Values) -> None:
-        """Keep one of a slice's `tiles`, C×h×w; after the first failure, which is logged, this does nothing."""
+        """Write one of the `tiles` of a slice, C×h×w.
+
+        The first failure is logged; after it, this does nothing.
+        """
         if self.trouble or values.nbytes > self.limit or not np.isfinite(values).all():
             return
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with FileLock(self.root / ".lock", timeout=LOCK_SECONDS):
                 self._write(self.root / name, tile, tiles, values)
-                self._unseen += values.nbytes
-                if self._unseen > (1 - TRIM_TO) / 2 * self.limit:
+                self._unchecked += values.nbytes
+                if self._unchecked > (1 - TRIM_TO) / 2 * self.limit:
                     self._trim()
-        except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
+        except (OSError, NotImplementedError) as error:  # not implemented: no locks on this disk
             self.trouble = getattr(error, "strerror", None) or str(error)
             log.warning(
-                "embeddings are no longer kept in %s (%s); going on without",
+                "embeddings are no longer kept in %s (%s); continuing without",
                 self.root,
                 self.trouble,
             )
 
     def _write(self, folder: Path, tile: int, tiles: int, values: Values) -> None:
         try:
-            _open(folder, tiles, values.shape)[tile] = values
+            _open_array(folder, tiles, values.shape)[tile] = values
         except OSError:
             raise
-        except READ_ERRORS:  # what is there is damaged
+        except READ_ERRORS:  # the array is damaged
             shutil.rmtree(folder)
-            _open(folder, tiles, values.shape)[tile] = values
+            _open_array(folder, tiles, values.shape)[tile] = values
         os.utime(folder / "zarr.json")
 
     def _trim(self) -> None:
-        """Throw out slices, the longest unused first, until there is room."""
-        found = sorted(
-            (used, size, folder)
-            for folder in self.root.iterdir()
-            if folder.is_dir()
-            for used, size in [_weigh(folder)]
-        )
+        """Remove slices, those unused for longest first, until there is room."""
+        folders = [folder for folder in self.root.iterdir() if folder.is_dir()]
+        found = sorted((*_usage(folder), folder) for folder in folders)
         total = sum(size for _, size, _ in found)
         for _, size, folder in found[:-1]:
             if total <= TRIM_TO * self.limit:
                 break
             shutil.rmtree(folder, ignore_errors=True)
             total -= size
-        self._unseen = 0
+        self._unchecked = 0
 
     def bytes(self, name: str = "*") -> int:
-        """Return the bytes that a slice takes, or all of them."""
-        return sum(_weigh(folder)[1] for folder in self.root.glob(name) if folder.is_dir())
+        """Return the size of a slice, or of all slices, on disk."""
+        return sum(_usage(folder)[1] for folder in self.root.glob(name) if folder.is_dir())
 
 
-def _open(folder: Path, tiles: int, shape: tuple[int, ...]) -> ZarrArray:
-    """Open a slice's array for writing; make it when it is not there or is another one."""
+def _open_array(folder: Path, tiles: int, shape: tuple[int, ...]) -> ZarrArray:
+    """Open the array of a slice for writing; create it when it is missing or of another form."""
     if (folder / "zarr.json").is_file():
         array = zarr.open_array(folder, mode="r+")
         if array.shape == (tiles, *shape) and array.dtype == np.float16:
@@ -145,29 +161,32 @@ def _open(folder: Path, tiles: int, shape: tuple[int, ...]) -> ZarrArray:
         chunks=(1, *shape),
         shards=(in_shard, *shape),
         dtype="float16",
-        fill_value=np.nan,  # tells a tile that was never written from one that was
+        fill_value=np.nan,  # marks tiles that were never written
         compressors=codecs,
         overwrite=True,
     )
 
 
-def _weigh(folder: Path) -> tuple[float, int]:
-    """When a slice was last used, and its bytes; it may vanish meanwhile."""
+def _usage(folder: Path) -> tuple[float, int]:
+    """Return when a slice was last used, and its bytes; 0 and 0 if it was just removed."""
     try:
         stats = {file: file.stat() for file in folder.rglob("*") if file.is_file()}
     except OSError:
         return 0.0, 0
-    used = stats.get(folder / "zarr.json")
-    return (used.st_mtime if used else 0.0), sum(s.st_size for s in stats.values())
+    size = sum(s.st_size for s in stats.values())
+    header = stats.get(folder / "zarr.json")
+    if header is None:
+        return 0.0, size
+    return header.st_mtime, size
 
 
 def default_cache() -> DiskCache | None:
-    """Return the user's cache, as large as ``NAPARI_SCSAM_CACHE_GB`` says; None when that is 0.
+    """Return the user's cache, of the size in ``NAPARI_SCSAM_CACHE_GB``; None when that is 0.
 
     Raises
     ------
     UserError
-        When it is no number of gigabytes.
+        When it is not a number of gigabytes.
     """
     text = cache_limit_text()
     try:
@@ -176,6 +195,9 @@ def default_cache() -> DiskCache | None:
         gigabytes = -1.0
     if not 0 <= gigabytes < float("inf"):
         raise UserError(
-            f"{CACHE_LIMIT_VARIABLE} is {text!r}; set it to the gigabytes that embeddings may take on disk, or 0 for none"
+            f"{CACHE_LIMIT_VARIABLE} is {text!r}; "
+            f"set it to the size of the cache in gigabytes, or to 0 for no cache"
         )
-    return DiskCache(cache_folder() / "embeddings", int(gigabytes * 1e9)) if gigabytes else None
+    if not gigabytes:
+        return None
+    return DiskCache(cache_folder() / "embeddings", int(gigabytes * 1e9))

@@ -8,7 +8,7 @@ import zarr
 
 from napari_scsam.config import UserError
 from napari_scsam.io.lazy import READ_ERRORS
-from napari_scsam.io.zarr_volumes import is_zarr, ngff_attributes
+from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
 
 USUAL = "classes"
 """What class labels are called by the command line and in projects."""

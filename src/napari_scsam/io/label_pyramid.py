@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from napari_scsam.io.zarr_volumes import ZarrArray, member_array, ngff_attributes
+from napari_scsam.io.zarr_access import ZarrArray, member_array, ngff_attributes
 
 CHUNK = 1024
 """Side of a chunk, which is one slice deep.

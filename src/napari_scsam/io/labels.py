@@ -1,18 +1,18 @@
-"""Writes label images as OME-Zarr (NGFF 0.5, zarr v3), and reads their class tables.
+"""Write label images as OME-Zarr (NGFF 0.5, zarr v3), and read their class tables.
 
 The metadata are written here, in one piece per group, rather than by the
 `ome-zarr` library: its writers change a group's attributes step by step, so
 that a crash between two steps would leave a label image that cannot be
 resumed. The tests hold the result against `ome-zarr-models`.
 
-Layout: ``PATH/labels/NAME/0`` holds the labels, ``1``, ``2`` ... coarser copies.
+Layout: ``PATH/labels/NAME/0`` holds the labels, ``1``, ``2`` … coarser copies.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,24 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
+from napari_scsam.atomic import finish_replacing, replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
+from napari_scsam.io.contents import Contents, is_ours, what_is
 from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.io.label_pyramid import build_levels, new_level
 from napari_scsam.io.label_tiff import write_label_tiff
 from napari_scsam.io.slices import TIFF_SUFFIXES
 from napari_scsam.io.tiff import open_tiff, scsam_record
-from napari_scsam.io.zarr_volumes import (
+from napari_scsam.io.zarr_access import (
     ZarrArray,
+    folder_of,
     is_zarr,
     member_array,
     member_group,
     ngff_attributes,
 )
+
+Shape = tuple[int, ...]
 
 
 def create_labels(
@@ -51,7 +56,7 @@ def create_labels(
     Parameters
     ----------
     path
-        The OME-Zarr folder; made if missing. Other label images in it stay.
+        The OME-Zarr folder; created if missing. Other label images in it stay.
     shape
         (Y, X) or (Z, Y, X).
     voxel_size, origin
@@ -63,7 +68,8 @@ def create_labels(
     dtype
         An integer type.
     resume
-        Give the label image that is there, with what it holds, if it has this shape, type and class table.
+        Return the existing label image with its contents, if it has this shape, type and class
+        table.
 
     Returns
     -------
@@ -73,7 +79,7 @@ def create_labels(
     Raises
     ------
     UserError
-        When the path holds something that is not ours, cannot be written, or cannot be resumed.
+        When the path holds something else, cannot be written, or cannot be resumed.
     """
     header = label_header(name, tuple(shape), voxel_size, classes, origin, np.dtype(dtype))
     labels = _labels_group(Path(path))
@@ -81,13 +87,14 @@ def create_labels(
         return _resumable(labels, header, tuple(shape), np.dtype(dtype))
     others = [n for n in _listed(labels) if n != name]
     _list(labels, others)
-    level = _new_label(labels, name, header, tuple(shape), np.dtype(dtype))
+    group = labels.create_group(name, overwrite=True)
+    level = _fill_group(group, header, tuple(shape), np.dtype(dtype))
     _list(labels, [*others, name])
     return level
 
 
 def finish_labels(path: str | os.PathLike[str], name: str = "classes") -> None:
-    """Build the coarser levels (every second voxel) from level 0, some rows at a time; again after a change.
+    """Build the coarser levels from level 0, some rows at a time; build them again after a change.
 
     Raises
     ------
@@ -96,9 +103,8 @@ def finish_labels(path: str | os.PathLike[str], name: str = "classes") -> None:
     """
     labels = _labels_group(Path(path))
     if name not in _listed(labels):
-        raise UserError(
-            f"{path} has no label image {name!r}; it has: {', '.join(_listed(labels)) or 'none'}"
-        )
+        known = ", ".join(_listed(labels)) or "none"
+        raise UserError(f"{path} has no label image {name!r}; it has: {known}")
     build_levels(member_group(labels, name))
 
 
@@ -111,12 +117,13 @@ def write_labels(
     name: str = "classes",
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> None:
-    """Write labels held in memory, as OME-Zarr or TIFF by suffix; they appear at `path` only when complete.
+    """Write labels in memory as OME-Zarr or TIFF; they appear at `path` when they are complete.
 
     Parameters
     ----------
     path
-        ``*.zarr``, ``*.tif`` or ``*.tiff``. A TIFF is replaced; in an OME-Zarr of ours, the label image of this name is.
+        ``*.zarr``, ``*.tif`` or ``*.tiff``. A TIFF is replaced; in an OME-Zarr of ours, the label
+        image of this name is.
     labels
         (Y, X) or (Z, Y, X) integers or booleans.
     voxel_size, classes, name, origin
@@ -129,21 +136,49 @@ def write_labels(
     """
     path = Path(path)
     values = np.asarray(labels)
-    values = values.astype(np.uint8) if values.dtype.kind == "b" else values
+    if values.dtype.kind == "b":
+        values = values.astype(np.uint8)
     header = label_header(name, values.shape, voxel_size, classes, origin, values.dtype)
     if path.suffix.lower() == ".zarr":
-        _write_zarr(path, values, header)
+        with replacing_labels(_labels_group(path), header, values.shape, values.dtype) as level:
+            level[...] = values
     elif path.suffix.lower() in TIFF_SUFFIXES:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_label_tiff(path, values, voxel_size, header.classes, origin)
     else:
         raise UserError(
-            f"labels cannot be written as {path.suffix or path.name!r}; use a name that ends in .zarr or .tif"
+            f"labels cannot be written as {path.suffix or path.name!r}; "
+            "use a name that ends in .zarr or .tif"
         )
 
 
+@contextmanager
+def replacing_labels(
+    labels: zarr.Group, header: LabelHeader, shape: Shape, dtype: np.dtype[Any]
+) -> Iterator[ZarrArray]:
+    """Yield level 0 of a new label image, which appears under its name when it is complete.
+
+    Parameters
+    ----------
+    labels
+        The group ``labels/`` that lists it. A label image of this name is replaced if it is listed
+        there or was written by this package.
+    header
+        Name, voxel size and class table.
+    shape, dtype
+        Of level 0, which is empty at first.
+    """
+    listed = _listed(labels)
+    target = folder_of(labels) / header.name
+    with replacing_folder(target, lambda _: header.name in listed or is_ours(target)) as draft:
+        group = zarr.open_group(draft, mode="a", zarr_format=3)
+        yield _fill_group(group, header, shape, dtype)
+        build_levels(group)
+    _list(labels, dict.fromkeys([*listed, header.name]))
+
+
 def read_class_table(path: str | os.PathLike[str]) -> tuple[ClassSpec, ...] | None:
-    """Read the class table that `create_labels` or `write_labels` put beside the labels; `None` without one.
+    """Read the class table that `create_labels` or `write_labels` stored; `None` without one.
 
     Parameters
     ----------
@@ -153,42 +188,42 @@ def read_class_table(path: str | os.PathLike[str]) -> tuple[ClassSpec, ...] | No
     Raises
     ------
     UserError
-        When it is called a TIFF and is none.
+        When it has the suffix of a TIFF and is not one.
     """
-    path = Path(path)
-    classes: Any = None
+    classes = _stored_classes(Path(path))
+    if not classes:
+        return None
+    return parse_classes(classes)
+
+
+def _stored_classes(path: Path) -> Any:
+    """Read the first class table of a file, as JSON values."""
     if path.is_dir() and is_zarr(path):
-        classes = next(filter(None, map(_classes, _label_groups(zarr.open(path, mode="r")))), None)
-    elif path.is_file() and path.suffix.lower() in TIFF_SUFFIXES:
+        tables = map(_classes, _label_groups(zarr.open(path, mode="r")))
+        return next(filter(None, tables), None)
+    if path.is_file() and path.suffix.lower() in TIFF_SUFFIXES:
         with open_tiff(path) as tif:
-            classes = scsam_record(tif).get("classes")
-    return parse_classes(classes) if classes else None
+            return scsam_record(tif).get("classes")
+    return None
 
 
 def _labels_group(path: Path) -> zarr.Group:
-    """Open ``labels/`` of an OME-Zarr of ours, or make both in an empty place."""
-    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not is_ours(path)):
+    """Open ``labels/`` of an OME-Zarr of ours, or create both in an empty place."""
+    if path.is_file() or what_is(path) is Contents.FOREIGN:
         raise UserError(
-            f"{path} is there already and is no label file of napari-scsam; choose another name, or move it away"
+            f"{path} already exists and is not a label file of napari-scsam; "
+            "choose another name, or move it away"
         )
     try:
         root = zarr.open_group(path, mode="a", zarr_format=3)
         if "scsam" not in root.attrs:
             root.update_attributes({"scsam": {"format": 1}})
-        return root.require_group("labels")
+        labels = root.require_group("labels")
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error}); choose another place") from error
-
-
-def is_ours(path: Path) -> bool:
-    """Return whether a folder is an OME-Zarr that this package made."""
-    if not is_zarr(path):
-        return False
-    try:
-        root = zarr.open(path, mode="r")
-    except ValueError:  # its metadata are broken
-        return False
-    return isinstance(root, zarr.Group) and "scsam" in root.attrs
+    for name in _listed(labels):
+        finish_replacing(path / "labels" / name)
+    return labels
 
 
 def _listed(labels: zarr.Group) -> list[str]:
@@ -196,50 +231,37 @@ def _listed(labels: zarr.Group) -> list[str]:
 
 
 def _list(labels: zarr.Group, names: Iterable[str]) -> None:
-    """Announce the label images; one exists for readers once it is named here."""
-    labels.update_attributes({"ome": {"version": "0.5", "labels": list(names)}})
+    """List the label images; one exists for readers once it is named here."""
+    ome = {**ngff_attributes(labels), "version": "0.5", "labels": list(names)}
+    labels.update_attributes({"ome": ome})
 
 
-def _new_label(
-    labels: zarr.Group, key: str, header: LabelHeader, shape: tuple[int, ...], dtype: np.dtype[Any]
+def _fill_group(
+    group: zarr.Group, header: LabelHeader, shape: Shape, dtype: np.dtype[Any]
 ) -> ZarrArray:
-    group = labels.create_group(key, overwrite=True)
+    """Create an empty level 0 and the metadata of a label image."""
     level = new_level(group, "0", shape, dtype)
     group.update_attributes(header.attributes([[1] * len(shape)]))
     return level
 
 
 def _resumable(
-    labels: zarr.Group, header: LabelHeader, shape: tuple[int, ...], dtype: np.dtype[Any]
+    labels: zarr.Group, header: LabelHeader, shape: Shape, dtype: np.dtype[Any]
 ) -> ZarrArray:
+    """Return level 0 of the existing label image, if it is what would be created."""
     group = member_group(labels, header.name)
     level = member_array(group, "0")
     stored = _classes(group)
-    if (
-        level.shape != shape
-        or level.dtype != dtype
-        or (parse_classes(stored) if stored else ()) != header.classes
-    ):
+    table: tuple[ClassSpec, ...] = ()
+    if stored:
+        table = parse_classes(stored)
+    if (level.shape, level.dtype, table) != (shape, dtype, header.classes):
         raise UserError(
-            f"the labels {header.name!r} cannot be resumed: they are {level.shape} {level.dtype} with {len(stored)} classes, "
+            f"the labels {header.name!r} cannot be resumed: "
+            f"they are {level.shape} {level.dtype} with {len(stored)} classes, "
             f"not {shape} {dtype} with the same {len(header.classes)}; choose another output"
         )
     return level
-
-
-def _write_zarr(path: Path, values: npt.NDArray[Any], header: LabelHeader) -> None:
-    """Write beside the final place, then move there."""
-    labels = _labels_group(path)
-    draft = f".{header.name}.{os.getpid()}.part"
-    folder = path / "labels"
-    try:
-        _new_label(labels, draft, header, values.shape, values.dtype)[...] = values
-        build_levels(member_group(labels, draft))
-        shutil.rmtree(folder / header.name, ignore_errors=True)
-        (folder / draft).replace(folder / header.name)
-    finally:
-        shutil.rmtree(folder / draft, ignore_errors=True)
-    _list(labels, dict.fromkeys([*_listed(labels), header.name]))
 
 
 def _label_groups(node: zarr.Group | ZarrArray) -> Iterator[zarr.Group]:
@@ -253,5 +275,7 @@ def _label_groups(node: zarr.Group | ZarrArray) -> Iterator[zarr.Group]:
 
 
 def _classes(group: zarr.Group) -> list[dict[str, Any]]:
-    record = group.attrs.get("scsam", {})
-    return list(record.get("classes", ())) if isinstance(record, dict) else []
+    record = group.attrs.get("scsam")
+    if not isinstance(record, dict):
+        return []
+    return list(record.get("classes", ()))

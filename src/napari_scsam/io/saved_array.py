@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.io.array_keys import Points, Region, parse_key
 from napari_scsam.io.saved_chunks import Block, SavedChunks
-from napari_scsam.io.zarr_volumes import ZarrArray
+from napari_scsam.io.zarr_access import ZarrArray
 
 MEMORY = 2**30
 """Bytes of chunks kept; the longest unused go first."""

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.io.zarr_volumes import ZarrArray
+from napari_scsam.io.zarr_access import ZarrArray
 
 DELAY = 0.1
 """Seconds between a change and its way to the disk, so that a stroke does not rewrite its chunk at every step."""

@@ -17,7 +17,8 @@ from napari_scsam.io.lazy import READ_ERRORS, Block, LazyArray, Source, cannot_o
 from napari_scsam.io.mrc import read_mrc
 from napari_scsam.io.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_image, read_slices
 from napari_scsam.io.tiff import read_tiff
-from napari_scsam.io.zarr_volumes import is_zarr, read_zarr
+from napari_scsam.io.zarr_access import is_zarr
+from napari_scsam.io.zarr_volumes import read_zarr
 
 READERS: Mapping[str, Callable[[Path], Source]] = {
     **dict.fromkeys(TIFF_SUFFIXES, read_tiff),

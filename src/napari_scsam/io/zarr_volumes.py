@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import zarr
@@ -12,40 +12,10 @@ import zarr
 from napari_scsam.config import UserError
 from napari_scsam.io.lazy import Source
 from napari_scsam.io.units import to_nm, voxel_size_nm
+from napari_scsam.io.zarr_access import ZarrArray, member_array, ngff_attributes
 
-ZarrArray: TypeAlias = zarr.Array[Any]
-
-MARKERS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 SEARCH_DEPTH = 4
 """How many groups down an image is looked for; OpenOrganelle keeps its volumes three down."""
-
-
-def is_zarr(folder: Path) -> bool:
-    """Return whether a folder is a zarr array or group."""
-    return any((folder / marker).is_file() for marker in MARKERS)
-
-
-def ngff_attributes(group: zarr.Group) -> Mapping[str, Any]:
-    """Return the OME-Zarr metadata: under ``ome`` since NGFF 0.5, at the top before."""
-    attributes = group.attrs.asdict()
-    ome = attributes.get("ome", attributes)
-    return ome if isinstance(ome, dict) else {}
-
-
-def member_group(parent: zarr.Group, name: str) -> zarr.Group:
-    """Return the sub-group of this name, or a `UserError`."""
-    node = parent[name]
-    if not isinstance(node, zarr.Group):
-        raise UserError(f"{name!r} in {parent.store_path} is not a group; the OME-Zarr is damaged")
-    return node
-
-
-def member_array(parent: zarr.Group, name: str) -> ZarrArray:
-    """Return the array of this name, or a `UserError`."""
-    node = parent[name]
-    if not isinstance(node, zarr.Array):
-        raise UserError(f"{name!r} in {parent.store_path} is not an array; the OME-Zarr is damaged")
-    return node
 
 
 def read_zarr(folder: Path) -> Source:

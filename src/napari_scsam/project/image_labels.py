@@ -14,7 +14,7 @@ import zarr
 from napari_scsam.config import UserError
 from napari_scsam.io.label_header import label_header
 from napari_scsam.io.label_pyramid import build_levels, new_level
-from napari_scsam.io.zarr_volumes import is_zarr, member_group, ngff_attributes
+from napari_scsam.io.zarr_access import is_zarr, member_group, ngff_attributes
 from napari_scsam.project.project import CLASSES, Project
 from napari_scsam.steps import Progress
 

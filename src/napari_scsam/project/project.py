@@ -28,7 +28,7 @@ from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.io.label_pyramid import new_level
 from napari_scsam.io.labels import create_labels, read_class_table
 from napari_scsam.io.saved_array import SavedArray
-from napari_scsam.io.zarr_volumes import is_zarr, member_array, member_group, ngff_attributes
+from napari_scsam.io.zarr_access import is_zarr, member_array, member_group, ngff_attributes
 from napari_scsam.project.image import ImageReference
 from napari_scsam.steps import Progress
 

@@ -11,13 +11,19 @@ import numpy as np
 import zarr
 
 from napari_scsam.config import ClassSpec, VoxelSize, parse_classes
-from napari_scsam.gui.layers.class_table import CLASSES, IN_MEMORY, PATH, VOXEL_SIZE, class_table
+from napari_scsam.gui.layers.class_table import (
+    CLASSES_KEY,
+    IN_MEMORY,
+    PATH_KEY,
+    VOXEL_SIZE_KEY,
+    class_table,
+)
 from napari_scsam.io.find_labels import listed_labels
 from napari_scsam.io.labels import create_labels, finish_labels, read_class_table, write_labels
 from napari_scsam.io.lazy import READ_ERRORS, cannot_open
 from napari_scsam.io.units import to_nm, voxel_size_nm
 from napari_scsam.io.volumes import Volume, open_labels, open_volume
-from napari_scsam.io.zarr_volumes import is_zarr, ngff_attributes
+from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
 
 if TYPE_CHECKING:
     from napari.types import LayerData
@@ -39,8 +45,8 @@ def read_layers(path: str) -> list[LayerData]:
         When it cannot be read; one sentence says why.
     """
     labels, has_image = label_images(Path(path))
-    layers = [image_layer(open_volume(path))] if has_image else []
-    return layers + [labels_layer(open_labels(found), read_class_table(found)) for found in labels]
+    layers = [image_layer_data(open_volume(path))] if has_image else []
+    return layers + [labels_layer_data(open_labels(found), read_class_table(found)) for found in labels]
 
 
 def label_images(path: Path) -> tuple[list[Path], bool]:
@@ -62,27 +68,27 @@ def label_images(path: Path) -> tuple[list[Path], bool]:
     )
 
 
-def image_layer(volume: Volume) -> LayerData:
+def image_layer_data(volume: Volume) -> LayerData:
     """Lay out a volume as an image layer that reads what it shows."""
     data = [volume.data, *volume.levels] if volume.levels else volume.data
-    metadata = {PATH: str(volume.path)} if volume.path else {}
+    metadata = {PATH_KEY: str(volume.path)} if volume.path else {}
     return (
         data,
-        {"multiscale": bool(volume.levels), "metadata": metadata, **place(volume)},
+        {"multiscale": bool(volume.levels), "metadata": metadata, **volume_geometry(volume)},
         "image",
     )
 
 
-def labels_layer(volume: Volume, classes: Sequence[ClassSpec] | None) -> LayerData:
+def labels_layer_data(volume: Volume, classes: Sequence[ClassSpec] | None) -> LayerData:
     """Lay out labels as a labels layer: in memory, where they can be edited, unless they are too big for that."""
     table = class_table(classes) if classes else {}
     if volume.data.nbytes <= IN_MEMORY:
-        return (volume.data[...], {"opacity": 0.5, **place(volume), **table}, "labels")
-    data, options, _ = image_layer(volume)
+        return (volume.data[...], {"opacity": 0.5, **volume_geometry(volume), **table}, "labels")
+    data, options, _ = image_layer_data(volume)
     return (data, {"opacity": 0.5, **options, **table}, "labels")
 
 
-def place(volume: Volume) -> dict[str, Any]:
+def volume_geometry(volume: Volume) -> dict[str, Any]:
     """Return a layer's name, and its place in the world where the voxel size is known."""
     if volume.voxel_size is None:
         return {"name": volume.name}
@@ -116,9 +122,9 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     """
     level = data[0] if attributes.get("multiscale") else data
     metadata = attributes.get("metadata", {})
-    classes = parse_classes(metadata[CLASSES]) if CLASSES in metadata else ()
+    classes = parse_classes(metadata[CLASSES_KEY]) if CLASSES_KEY in metadata else ()
     size, origin = physical_place(attributes, level.ndim)
-    size = metadata.get(VOXEL_SIZE) or size
+    size = metadata.get(VOXEL_SIZE_KEY) or size
     if prod(level.shape) * level.dtype.itemsize <= IN_MEMORY or not path.endswith(".zarr"):
         write_labels(path, np.asarray(level), size, classes, origin=origin)
     else:

@@ -1,0 +1,83 @@
+"""What is at a path: nothing, our labels, a project, or something of somebody else."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import zarr
+
+from napari_scsam.config import UserError, parse_classes
+from napari_scsam.io.lazy import READ_ERRORS
+from napari_scsam.io.slices import TIFF_SUFFIXES
+from napari_scsam.io.tiff import open_tiff, scsam_record
+from napari_scsam.io.zarr_access import is_zarr
+
+
+class Contents(Enum):
+    """What may be at a path that is to be written."""
+
+    NOTHING = "nothing"
+    """Nothing, an empty file or an empty folder."""
+    LABELS = "labels"
+    """Labels that this package wrote: OME-Zarr, or TIFF with a class table."""
+    PROJECT = "project"
+    """An annotation project, damaged or not."""
+    FOREIGN = "foreign"
+    """Anything else. It is never written over."""
+
+
+def what_is(path: Path) -> Contents:
+    """Return what is at a path; only names and metadata are read."""
+    if not path.exists():
+        return Contents.NOTHING
+    if path.is_dir():
+        return _folder_contents(path)
+    if path.stat().st_size == 0:
+        return Contents.NOTHING
+    if path.suffix.lower() in TIFF_SUFFIXES and _has_class_table(path):
+        return Contents.LABELS
+    return Contents.FOREIGN
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder is a zarr group that this package created."""
+    return _scsam_attribute(folder) is not None
+
+
+def _folder_contents(folder: Path) -> Contents:
+    if not is_zarr(folder):
+        return Contents.NOTHING if _is_empty(folder) else Contents.FOREIGN
+    record = _scsam_attribute(folder)
+    if record is None:
+        return Contents.FOREIGN
+    if isinstance(record, dict) and "project" in record:
+        return Contents.PROJECT
+    return Contents.LABELS
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return next(folder.iterdir(), None) is None
+    except OSError:  # what cannot be listed is not known to be empty
+        return False
+
+
+def _scsam_attribute(folder: Path) -> Any:
+    """Read our record of a zarr group; None when there is none, or the metadata are damaged."""
+    if not is_zarr(folder):
+        return None
+    try:
+        return zarr.open_group(folder, mode="r").attrs.get("scsam")
+    except (OSError, ValueError, LookupError):  # an array, or damaged metadata
+        return None
+
+
+def _has_class_table(path: Path) -> bool:
+    try:
+        with open_tiff(path) as tif:
+            classes = scsam_record(tif).get("classes")
+        return bool(classes and parse_classes(classes))
+    except (UserError, *READ_ERRORS):
+        return False

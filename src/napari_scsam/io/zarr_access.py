@@ -1,0 +1,61 @@
+"""Access to zarr folders: what they are, their OME-Zarr metadata, and their members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import zarr
+
+from napari_scsam.config import UserError
+
+ZarrArray: TypeAlias = zarr.Array[Any]
+
+MARKERS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
+"""Files that make a folder a zarr array or group, of version 3 or 2."""
+
+
+def is_zarr(folder: Path) -> bool:
+    """Whether a folder is a zarr array or group."""
+    return any((folder / marker).is_file() for marker in MARKERS)
+
+
+def ngff_attributes(group: zarr.Group) -> Mapping[str, Any]:
+    """Return the OME-Zarr metadata: under ``ome`` since NGFF 0.5, at the top before."""
+    attributes = group.attrs.asdict()
+    ome = attributes.get("ome", attributes)
+    return ome if isinstance(ome, dict) else {}
+
+
+def member_group(parent: zarr.Group, name: str) -> zarr.Group:
+    """Return the sub-group of this name.
+
+    Raises
+    ------
+    UserError
+        When it is not a group.
+    """
+    node = parent[name]
+    if not isinstance(node, zarr.Group):
+        raise UserError(f"{name!r} in {parent.store_path} is not a group; the OME-Zarr is damaged")
+    return node
+
+
+def member_array(parent: zarr.Group, name: str) -> ZarrArray:
+    """Return the array of this name.
+
+    Raises
+    ------
+    UserError
+        When it is not an array.
+    """
+    node = parent[name]
+    if not isinstance(node, zarr.Array):
+        raise UserError(f"{name!r} in {parent.store_path} is not an array; the OME-Zarr is damaged")
+    return node
+
+
+def folder_of(node: zarr.Group | ZarrArray) -> Path:
+    """Return the folder of a group or an array on disk."""
+    return Path(str(node.store_path).removeprefix("file://"))

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from napari_scsam.config import ClassSpec
+from napari_scsam.io.contents import Contents, is_ours, what_is
+from napari_scsam.io.labels import create_labels, write_labels
+
+CLASSES = (ClassSpec(1, "mitochondrion"),)
+LABELS = np.zeros((2, 40, 50), np.uint8)
+
+
+def test_nothing_an_empty_file_and_an_empty_folder_are_nothing(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file.tif").touch()
+    for name in ("none", "folder", "file.tif"):
+        assert what_is(tmp_path / name) is Contents.NOTHING
+
+
+def test_labels_of_ours_are_known(tmp_path: Path) -> None:
+    create_labels(tmp_path / "a.zarr", LABELS.shape, None, CLASSES)
+    write_labels(tmp_path / "a.tif", LABELS, None, CLASSES)
+    for name in ("a.zarr", "a.tif", "a.zarr/labels/classes"):
+        assert what_is(tmp_path / name) is Contents.LABELS
+    assert is_ours(tmp_path / "a.zarr")
+
+
+def test_a_project_is_known_even_if_it_is_damaged(tmp_path: Path) -> None:
+    group = zarr.open_group(tmp_path / "a.scsam.zarr", mode="w")
+    group.update_attributes({"scsam": {"format": 1, "project": {"image": 3}}})
+    assert what_is(tmp_path / "a.scsam.zarr") is Contents.PROJECT
+
+
+@pytest.mark.parametrize(
+    "name", ["raw.zarr", "group.zarr", "broken.zarr", "folder", "text.txt", "text.tif", "grey.tif"]
+)
+def test_everything_else_belongs_to_somebody_else(tmp_path: Path, name: str) -> None:
+    zarr.create_array(tmp_path / "raw.zarr", data=LABELS)
+    zarr.open_group(tmp_path / "group.zarr", mode="w").create_array("0", data=LABELS)
+    for folder, file in (("broken.zarr", "zarr.json"), ("folder", "thesis.txt")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).write_text("{")
+    for file in ("text.txt", "text.tif"):
+        (tmp_path / file).write_text("all of it")
+    tifffile.imwrite(tmp_path / "grey.tif", LABELS)
+    assert what_is(tmp_path / name) is Contents.FOREIGN
+    assert not is_ours(tmp_path / name)
+
+
+def test_a_tiff_with_a_damaged_class_table_is_not_ours(tmp_path: Path) -> None:
+    record = '{"classes": [3]}'
+    tifffile.imwrite(tmp_path / "a.tif", LABELS, imagej=True, metadata={"scsam": record})
+    assert what_is(tmp_path / "a.tif") is Contents.FOREIGN
