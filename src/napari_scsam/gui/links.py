@@ -1,4 +1,4 @@
-"""What listens to a session and a viewer on behalf of a widget."""
+"""Connections of a widget to its session and viewer, which end with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Shared(Protocol):
-    """What several widgets share: a session counts its widgets."""
+    """Something that several widgets share, and that counts them."""
 
     def attach(self) -> None:
         """Count one more widget."""
@@ -17,7 +17,7 @@ class Shared(Protocol):
 
 
 class Links:
-    """What listens to a session and a viewer on behalf of a widget, and ends with it."""
+    """The connections of one widget."""
 
     def __init__(self, session: Shared) -> None:
         self._session: Shared | None = session
@@ -30,7 +30,13 @@ class Links:
         self._pairs.append((signal, slot))
 
     def cut(self, *_: object, window_is_gone: bool = False) -> None:
-        """Disconnect everything and leave the session; again is free. `window_is_gone`: not the dock alone was closed."""
+        """Disconnect everything and leave the session; a second call does nothing.
+
+        Parameters
+        ----------
+        window_is_gone
+            Whether the window was closed, and not only the dock.
+        """
         for signal, slot in self._pairs:
             signal.disconnect(slot)
         self._pairs.clear()

@@ -1,4 +1,4 @@
-"""What is kept between two windows: short lists of words, one JSON file each."""
+"""Preferences that outlive a window: short lists of words, one JSON file each."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ MAX_RECENT = 8
 """Most projects in the list."""
 
 
-def kept_file(name: str) -> Path:
-    """Say where a list lies."""
+def list_file(name: str) -> Path:
+    """Return the file of a list."""
     return preferences_folder() / f"{name}.json"
 
 
-def read_kept(name: str) -> list[str]:
-    """Read a list; an empty one when there is none, or it is damaged."""
+def read_list(name: str) -> list[str]:
+    """Read a list; a missing or damaged one is empty."""
     try:
-        listed = json.loads(kept_file(name).read_text(encoding="utf-8"))
+        listed = json.loads(list_file(name).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    return [word for word in listed if isinstance(word, str)] if isinstance(listed, list) else []
+    if not isinstance(listed, list):
+        return []
+    return [word for word in listed if isinstance(word, str)]
 
 
-def keep(name: str, words: Sequence[str]) -> None:
-    """Write a list; one that cannot be written is no loss."""
-    file = kept_file(name)
+def write_list(name: str, words: Sequence[str]) -> None:
+    """Write a list; one that cannot be written is left out."""
+    file = list_file(name)
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file) as draft:
@@ -41,12 +43,12 @@ def keep(name: str, words: Sequence[str]) -> None:
 
 
 def recent_projects() -> list[Path]:
-    """List those that are still there."""
-    return [path for path in map(Path, read_kept(RECENT)) if path.is_dir()]
+    """Return the recent projects that still exist."""
+    return [path for path in map(Path, read_list(RECENT)) if path.is_dir()]
 
 
 def remember_project(path: Path) -> None:
-    """Put a project first."""
+    """Put a project first in the list of recent ones."""
     path = path.absolute()
     listed = [path, *(other for other in recent_projects() if other != path)][:MAX_RECENT]
-    keep(RECENT, [str(p) for p in listed])
+    write_list(RECENT, [str(p) for p in listed])

@@ -15,15 +15,16 @@ from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.model import ProjectModel
 from napari_scsam.gui.tools.export import Exporting
 from napari_scsam.gui.tools.review import Reviewing
-from napari_scsam.gui.words import sentence
+from napari_scsam.gui.words import as_sentence
 
 if TYPE_CHECKING:
+    from napari_scsam.config import ClassSpec
     from napari_scsam.gui.links import Links
     from napari_scsam.gui.session import Session
 
 
 class ProjectDesk:
-    """The three panels, and what goes from them and to them."""
+    """The three panels, connected to their tools."""
 
     def __init__(self, session: Session, links: Links, review_key: str) -> None:
         self.keeper = session.part(ProjectKeeper)
@@ -35,9 +36,9 @@ class ProjectDesk:
         self.export = ExportPanel()
         self._connect_panels()
         self._session = session
-        links.add(session.image_changed, self.show_image)
+        links.add(session.choices.image_changed, self.show_image)
         links.add(self.keeper.changed, self.show_project)
-        links.add(session.image_changed, self.show_review)
+        links.add(session.choices.image_changed, self.show_review)
         links.add(self.keeper.changed, self.show_review)
         links.add(self.keeper.image_missed, self.project.ask_for_image)
         links.add(self.reviewing.changed, self.show_review)
@@ -49,24 +50,27 @@ class ProjectDesk:
 
     def show_image(self) -> None:
         """Propose the chosen image's name for a new project."""
-        image = self._session.image
-        self.project.propose("" if image is None else image.name)
+        image = self._session.choices.image
+        if image is None:
+            self.project.propose("")
+        else:
+            self.project.propose(image.name)
 
     def show_project(self) -> None:
         """Show the project and whether it is saved."""
         project = self.keeper.project
-        self.project.show_project(None if project is None else project.path, self.keeper.state)
+        path = project.path if project is not None else None
+        self.project.show_project(path, self.keeper.saver.state)
         self.project.show_recent(recent_projects())
         self.export.show_ready(ready=project is not None)
 
     def show_review(self) -> None:
-        """Show how far the review is."""
+        """Show the progress of the review."""
         reviewing = self.reviewing
-        labels = self.keeper.labels
-        classes = classes_of(labels) or () if labels is not None else ()
+        classes = self._classes()
         there = self.keeper.project is not None
         position = reviewing.position if there else -1
-        obstacle = sentence(reviewing.obstacle)
+        obstacle = as_sentence(reviewing.obstacle)
         self.review.show_progress(
             reviewing.depth, position, reviewing.slices, classes, there=there, obstacle=obstacle
         )
@@ -88,8 +92,13 @@ class ProjectDesk:
             self.exporting.into_image(replace=True)
 
     def _ask_for_map(self, values: Sequence[int], guess: Mapping[int, int]) -> None:
-        labels = self.keeper.labels
-        classes = classes_of(labels) or () if labels is not None else ()
-        dialog = ClassMapDialog(values, guess, classes, self.export)
+        dialog = ClassMapDialog(values, guess, self._classes(), self.export)
         if dialog.exec():
             self.exporting.import_as(dialog.mapping)
+
+    def _classes(self) -> tuple[ClassSpec, ...]:
+        """Return the classes of the project's labels."""
+        labels = self.keeper.labels
+        if labels is None:
+            return ()
+        return classes_of(labels) or ()

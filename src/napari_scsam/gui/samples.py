@@ -9,14 +9,18 @@ from napari.utils import DirectLabelColormap, progress
 from napari.utils.notifications import show_info
 
 from napari_scsam.config import UserError, VoxelSize
-from napari_scsam.gui.notify import tell
+from napari_scsam.gui.notify import notify_error
 from napari_scsam.samples.phantom import make_phantom
 from napari_scsam.samples.public import fetch_sample
+from napari_scsam.steps import Progress, drive
 
 LayerData = tuple[Any, dict[str, Any], str]
 
 NO_LAYERS: list[LayerData] = [(np.zeros((0, 1, 1), np.uint8), {"channel_axis": 0}, "image")]
-"""An image without channels: napari adds no layer for it, where it would report an empty list, or an exception, as our fault."""
+"""An image without channels, for which napari adds no layer.
+
+napari would report an empty list or an exception as an error of the plugin.
+"""
 
 
 def phantom() -> list[LayerData]:
@@ -61,30 +65,25 @@ def leaf() -> list[LayerData]:
 
 
 def _public(name: str) -> list[LayerData]:
-    """Fetch a public sample with a progress bar, and tell what it is and whose; or why it cannot be had."""
-    steps = fetch_sample(name)
+    """Download a public sample with a progress bar, and show what it is and who made it."""
     with progress(total=0, desc=f"Downloading {name}") as bar:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as stop:
-                image, voxel_size, about = stop.value
-                break
-            except UserError as error:
-                tell(error)
-                return NO_LAYERS
+
+        def show(step: Progress) -> None:
             bar.total = step.total
             bar.update(step.done - bar.n)
+
+        try:
+            image, voxel_size, about = drive(fetch_sample(name), show)
+        except UserError as error:
+            notify_error(error)
+            return NO_LAYERS
     show_info(about)
-    return [
-        (
-            image,
-            {"name": name, "metadata": {"about": about}, **_scale(voxel_size, image.ndim)},
-            "image",
-        )
-    ]
+    place = _scale(voxel_size, image.ndim)
+    return [(image, {"name": name, "metadata": {"about": about}, **place}, "image")]
 
 
 def _scale(voxel_size: VoxelSize | None, ndim: int = 3) -> dict[str, Any]:
     """Return napari's scale and units, or nothing where the size is unknown."""
-    return {} if voxel_size is None else {"scale": voxel_size[-ndim:], "units": ("nm",) * ndim}
+    if voxel_size is None:
+        return {}
+    return {"scale": voxel_size[-ndim:], "units": ("nm",) * ndim}

@@ -1,4 +1,4 @@
-"""The plugin's widget: one column, in the order of the work, and below it what happens now."""
+"""The plugin's widget: a column of panels in the order of the work, and a bar for the current work."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from napari_scsam.checkpoints.checkpoint import checkpoint_info, find_checkpoint, list_checkpoints
 from napari_scsam.config import UserError
 from napari_scsam.gui.links import Links
-from napari_scsam.gui.notify import tell
+from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.panels.correct import CorrectPanel
 from napari_scsam.gui.panels.model import ModelPanel
-from napari_scsam.gui.panels.one_object import PromptPanel
+from napari_scsam.gui.panels.one_object import PromptPanel, PromptState
 from napari_scsam.gui.panels.segment import SegmentPanel
 from napari_scsam.gui.panels.volume import VolumePanel
 from napari_scsam.gui.panels.work_bar import DOWNLOAD, NETWORK, TOOLS, WorkBar
 from napari_scsam.gui.project_desk import ProjectDesk
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.correct import Correcting
-from napari_scsam.gui.tools.download import Getting
+from napari_scsam.gui.tools.download import Downloading
 from napari_scsam.gui.tools.one_object import Prompting
-from napari_scsam.gui.tools.save_model import SavingModel
+from napari_scsam.gui.tools.save_model import TaughtModel
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.tools.shortcuts import (
     CORRECT,
@@ -62,7 +62,8 @@ class ScSAMWidget(QWidget):
         self._session = Session.of(self._viewer)
         self._prompting = self._session.part(Prompting)
         self._segmenting = self._session.part(Segmenting)
-        self._session.part(Undoing)
+        self._session.part(Undoing)  # binds its keys
+        self._downloading = self._session.part(Downloading)
         self.volume = VolumePanel()
         self.model = ModelPanel()
         self.segment = SegmentPanel(SEGMENT.shown_key)
@@ -81,27 +82,27 @@ class ScSAMWidget(QWidget):
         self._connect_panels()
         self._connect_session()
         self._connect_correcting()
-        self._connect_getting()
+        self._connect_download()
         register_shortcuts()
         self._start()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
-        """Let go of the session when napari takes the widget out of its dock."""
+        """Leave the session when napari takes the widget out of its dock."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._links.cut()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  # Qt's name
-        """Ask for the width anew, now that napari's style gave the panels their size."""
+        """Update the width, now that napari's style has given the panels their size."""
         super().showEvent(event)
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
-        """Ask for no more than a calm column."""
+        """Return the size of a narrow column."""
         return QSize(max(300, self.minimumSizeHint().width()), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  # Qt's name
-        """Be wide enough for the panels; what does not fit in height is scrolled to."""
+        """Return a width that holds the panels; their height can be scrolled."""
         width = (
             self.column.minimumSizeHint().width()
             + self.scroller.verticalScrollBar().sizeHint().width()
@@ -134,35 +135,37 @@ class ScSAMWidget(QWidget):
 
     def _connect_panels(self) -> None:
         session = self._session
-        self.volume.layer_chosen.connect(session.choose_image)
+        choices = session.choices
+        segmenting = self._segmenting
+        taught = session.part(TaughtModel)
+        self.volume.layer_chosen.connect(choices.choose_image)
         self.volume.file_asked.connect(session.open_file)
-        self.volume.size_typed.connect(session.type_voxel_size)
-        self.volume.contrast_chosen.connect(session.take_contrast_as_shown)
-        self.model.checkpoint_chosen.connect(session.choose_checkpoint)
+        self.volume.size_typed.connect(choices.type_voxel_size)
+        self.volume.contrast_chosen.connect(choices.take_contrast_as_shown)
+        self.model.checkpoint_chosen.connect(choices.choose_checkpoint)
         self.model.file_asked.connect(self._use_checkpoint_file)
-        self.model.save_asked.connect(session.part(SavingModel).save)
-        self.model.forget_asked.connect(session.forget)
-        self.segment.classes_chosen.connect(session.choose_classes)
-        self.segment.segment_asked.connect(self._segmenting.go)
-        self.segment.scope_chosen.connect(self._segmenting.choose_scope)
-        self.segment.range_chosen.connect(self._segmenting.choose_range)
-        self.segment.shift_chosen.connect(self._segmenting.set_threshold_offset)
+        self.model.save_asked.connect(taught.save)
+        self.model.forget_asked.connect(taught.forget)
+        self.segment.classes_chosen.connect(segmenting.choose_classes)
+        self.segment.segment_asked.connect(segmenting.go)
+        self.segment.scope_chosen.connect(segmenting.choose_scope)
+        self.segment.range_chosen.connect(segmenting.choose_range)
+        self.segment.threshold_offset_chosen.connect(segmenting.set_threshold_offset)
+        self.segment.replace_changed.connect(choices.set_replace_edits)
+        self.segment.prefetch_changed.connect(segmenting.set_prefetch)
+        self.segment.tta_changed.connect(choices.set_tta)
         self.work.cancel_asked.connect(self._cancel)
-        self.segment.replace_changed.connect(session.replace_edits_too)
-        self.segment.prefetch_changed.connect(session.embed_neighbours_too)
-        self.segment.tta_changed.connect(session.set_tta)
-
         self._connect_prompts()
 
     def _connect_prompts(self) -> None:
         panel = self.prompt
         prompting = self._prompting
         panel.toggled_by_user.connect(prompting.toggle)
-        panel.tool_chosen.connect(prompting.use)
+        panel.kind_chosen.connect(prompting.use)
         panel.side_chosen.connect(prompting.mark_inside)
         panel.target_chosen.connect(prompting.aim)
         panel.accept_asked.connect(prompting.accept)
-        panel.drop_asked.connect(prompting.drop)
+        panel.discard_asked.connect(prompting.drop)
         panel.propagate_asked.connect(prompting.carry)
         panel.reach_changed.connect(prompting.limit_propagation)
         panel.end_asked.connect(prompting.go_to)
@@ -172,12 +175,13 @@ class ScSAMWidget(QWidget):
         session = self._session
         links = self._links
         links.add(session.status, self.work.show_status)
-        links.add(session.unsaid, self.work.forget_status)
-        links.add(session.progressed, self.work.show_progress)
-        links.add(session.working, partial(self.work.show_working, NETWORK))
-        links.add(session.image_changed, self._show_image)
-        links.add(session.checkpoint_changed, self._show_checkpoint)
-        links.add(session.choices_changed, self._show_choices)
+        links.add(session.status_withdrawn, self.work.forget_status)
+        links.add(session.jobs.progressed, self.work.show_progress)
+        links.add(session.jobs.working, partial(self.work.show_working, NETWORK))
+        links.add(session.network.changed, self._show_checkpoint)
+        links.add(session.choices.image_changed, self._show_image)
+        links.add(session.choices.checkpoint_changed, self._show_checkpoint)
+        links.add(session.choices.choices_changed, self._show_choices)
         links.add(self._segmenting.changed, self._show_choices)
         links.add(self._prompting.changed, self._show_prompts)
         for name in ("inserted", "removed", "reordered", "renamed"):
@@ -199,23 +203,22 @@ class ScSAMWidget(QWidget):
         links.add(self._viewer.layers.selection.events.active, self._show_correcting)
         self._show_correcting()
 
-    def _connect_getting(self) -> None:
-        getting = self._session.part(Getting)
-        button = self.model.get
+    def _connect_download(self) -> None:
+        downloading = self._downloading
+        button = self.model.download
         links = self._links
-        button.opened.connect(lambda: button.show_downloads(getting.listed()))
-        button.asked.connect(getting.get)
-        links.add(getting.progressed, partial(self.work.show_progress, who=DOWNLOAD))
-        links.add(getting.working, partial(self.work.show_working, DOWNLOAD))
-        button.show_downloads(getting.listed())
+        button.opened.connect(lambda: button.show_downloads(downloading.list_states()))
+        button.download_asked.connect(downloading.start)
+        links.add(downloading.progressed, partial(self.work.show_progress, who=DOWNLOAD))
+        links.add(downloading.working, partial(self.work.show_working, DOWNLOAD))
+        button.show_downloads(downloading.list_states())
 
     def _cancel(self) -> None:
-        """Cancel whatever works."""
-        getting = self._session.part(Getting)
+        """Cancel all work."""
         cancels = {
             NETWORK: self._segmenting.cancel,
             TOOLS: self._correcting.cancel,
-            DOWNLOAD: getting.cancel,
+            DOWNLOAD: self._downloading.cancel,
         }
         for who in tuple(self.work.at_work):
             cancels[who]()
@@ -235,53 +238,54 @@ class ScSAMWidget(QWidget):
         """Choose an image and a checkpoint, unless another widget in this viewer has."""
         infos = list_checkpoints()
         self.model.show_checkpoints(infos)
-        if self._session.checkpoint is None and infos:
+        if self._session.choices.checkpoint is None and infos:
             default = find_checkpoint()
-            self._session.choose_checkpoint(
-                next((info for info in infos if info.path == default), infos[0])
-            )
+            info = next((info for info in infos if info.path == default), infos[0])
+            self._session.choices.choose_checkpoint(info)
         self._show_checkpoint()
         self._show_layers()
 
     def _show_layers(self) -> None:
+        choices = self._session.choices
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        if self._session.image is None and images:
+        if choices.image is None and images:
             active = self._viewer.layers.selection.active
-            self._session.choose_image(active if active in images else images[-1])
-        self.volume.show_layers(images, self._session.image)
+            choices.choose_image(active if active in images else images[-1])
+        self.volume.show_layers(images, choices.image)
         self._show_image()
 
     def _show_image(self) -> None:
-        session = self._session
-        image = self._session.image
-        flat = image is not None and image.ndim == 2
+        choices = self._session.choices
+        image = choices.image
+        possible = image is not None
         self.volume.show_chosen(image)
         self.volume.show_size(
-            session.voxel_size, session.explain_voxel_size(), flat=flat, possible=image is not None
+            choices.voxel_size,
+            choices.explain_voxel_size(),
+            flat=image is not None and image.ndim == 2,
+            possible=possible,
         )
-        self.volume.show_contrast(shown=session.contrast is not None, possible=image is not None)
+        self.volume.show_contrast(shown=choices.contrast is not None, possible=possible)
 
     def _show_checkpoint(self) -> None:
-        if (info := self._session.checkpoint) is not None:
-            self.model.show_chosen(info, self._session.model_state)
-            self.model.show_taught(self._session.taught)
-            self.segment.show_classes(self._session.classes)
-            self.prompt.show_classes(self._session.classes)
-            self.segment.show_possible(possible=not info.prompts_only)
-            self.prompt.show_teachable(possible=not info.prompts_only)
-            self._show_choices()
-            self._show_image()
+        choices = self._session.choices
+        info = choices.checkpoint
+        if info is None:
+            return
+        self.model.show_chosen(info, self._session.network.state)
+        self.model.show_taught(choices.taught)
+        self.segment.show_classes(choices.classes)
+        self.prompt.show_classes(choices.classes)
+        self.segment.show_possible(possible=not info.prompts_only)
+        self.prompt.show_teachable(possible=not info.prompts_only)
+        self._show_choices()
+        self._show_image()
 
     def _show_choices(self) -> None:
-        session = self._session
+        choices = self._session.choices
         segmenting = self._segmenting
-        switches = {
-            "replace": session.replace_edits,
-            "prefetch": session.prefetch,
-            "tta": session.tta,
-        }
-        self.segment.show_choices(session.chosen, **switches)
-        self.segment.show_shift(segmenting.shift)
+        self.segment.show_choices(choices.chosen, **choices.switches)
+        self.segment.show_threshold_offset(segmenting.threshold_offset)
         self.segment.show_scope(
             segmenting.scope, segmenting.first, segmenting.last, segmenting.depth
         )
@@ -289,13 +293,30 @@ class ScSAMWidget(QWidget):
 
     def _show_prompts(self) -> None:
         opened = self._prompting.active and self.prompt.body.isHidden()
-        self.prompt.show_state(self._prompting)
-        if opened:  # by its key, too, with the panel folded or out of sight
-            self.prompt.unfold()
+        self.prompt.show_state(prompt_state(self._prompting))
+        if opened:  # by its key, with the panel folded or scrolled out of sight
+            self.prompt.expand()
             QTimer.singleShot(0, partial(self.scroller.ensureWidgetVisible, self.prompt))
 
     def _use_checkpoint_file(self, path: str) -> None:
         try:
-            self._session.choose_checkpoint(checkpoint_info(path))
+            self._session.choices.choose_checkpoint(checkpoint_info(path))
         except UserError as error:
-            tell(error)
+            notify_error(error)
+
+
+def prompt_state(prompting: Prompting) -> PromptState:
+    """Return what the panel for single objects shows."""
+    found = None
+    if prompting.found is not None:
+        found = prompting.found.patch
+    return PromptState(
+        active=prompting.active,
+        kind=prompting.tool,
+        inside=prompting.inside,
+        target=prompting.target,
+        one_of_several=prompting.stayed,
+        found=found,
+        reach=prompting.reach,
+        ends=prompting.ends,
+    )

@@ -9,7 +9,7 @@ queued, so whoever receives runs on the thread that made the `Worker`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +18,7 @@ from typing import Any, Literal
 
 from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
 
-from napari_scsam.steps import Progress
-
-Steps = Generator[Progress, None, Any]
-"""Long work of the core: yields `Progress`, returns a result, and is cancelled by closing it."""
+from napari_scsam.steps import Steps
 
 PAUSE_MS = 5
 """Between two steps of small work on the main thread, so that the window takes input and draws."""
@@ -31,7 +28,7 @@ PAUSE_MS = 5
 class Report:
     """What became of a request."""
 
-    kind: str
+    kind: Hashable
     state: Literal["progress", "returned", "failed", "cancelled"]
     value: Any = None
     """The `Progress`, the result, or the exception."""
@@ -39,8 +36,8 @@ class Report:
 
 @dataclass(eq=False)
 class _Request:
-    kind: str
-    make: Callable[[], Steps]
+    kind: Hashable
+    make: Callable[[], Steps[Any]]
     idle: bool
     cancelled: bool = False
     future: Future[Any] | None = None
@@ -71,16 +68,17 @@ class Worker(QObject):
         self._small: deque[Generator[None, None, None]] = deque()
         self._atomic: set[Generator[None, None, None]] = set()
         self._stopped = False
-        self._timer = (
-            QTimer()
-        )  # owned by Python: a child of this object could be gone before `stop` runs at exit
+        # Owned by Python: a child of this object could be deleted before `stop` runs at exit.
+        self._timer = QTimer()
         self._timer.timeout.connect(self._advance)
         self._posted.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self._turned.connect(self._advance, Qt.ConnectionType.QueuedConnection)
         if (app := QCoreApplication.instance()) is not None:
             app.aboutToQuit.connect(self.stop)
 
-    def submit(self, kind: str, make: Callable[[], Steps], *, idle: bool = False) -> None:
+    def submit(
+        self, kind: Hashable, make: Callable[[], Steps[Any]], *, idle: bool = False
+    ) -> None:
         """Queue work; of one kind only the newest counts.
 
         Parameters
@@ -90,7 +88,8 @@ class Worker(QObject):
         make
             Makes the generator; called on the worker thread.
         idle
-            Nobody waits for it: it is cancelled as soon as anything else is submitted, and is no reason to be `busy`.
+            No one waits for it: it is cancelled as soon as other work is submitted, and does not
+            count as `busy`.
         """
         for other in self._open:
             if other.kind == kind or (other.idle and not idle):
@@ -102,20 +101,23 @@ class Worker(QObject):
         request.future = self._pool.submit(self._drive, request)
         request.future.add_done_callback(partial(self._settle, request))
 
-    def cancel(self, kind: str | None = None) -> None:
+    def cancel(self, kind: Hashable | None = None) -> None:
         """Cancel the work of a kind, or all of it, between two of its steps."""
         for request in self._open:
             if kind in (None, request.kind):
                 request.cancel()
 
-    def busy(self, kind: str | None = None) -> bool:
-        """Return whether work of a kind, or any that somebody waits for, waits or runs and is still wanted."""
-        asked = (
+    def busy(self, kind: Hashable | None = None) -> bool:
+        """Whether work of a kind is queued or running and not cancelled.
+
+        Without a kind: any work but idle work.
+        """
+        requested = (
             not request.idle if kind is None else request.kind == kind
             for request in self._open
             if not request.cancelled
         )
-        return any(asked)
+        return any(requested)
 
     def run_in_event_loop(
         self, steps: Generator[None, None, None], *, atomic: bool = False
@@ -127,29 +129,30 @@ class Worker(QObject):
         steps
             The work.
         atomic
-            Half of it is worse than none: once begun it is finished, even when this worker stops in the middle.
+            Half of it is worse than none: once begun it is finished, even if this worker stops.
         """
         self._small.append(steps)
         if atomic:
             self._atomic.add(steps)
         if not self._timer.isActive():
             self._timer.start(PAUSE_MS)
-            self._turned.emit()  # the first step goes as soon as this turn is over, and before anything is drawn
+            # The first step runs as soon as this turn is over, and before anything is drawn.
+            self._turned.emit()
 
     def drop_edits(self) -> None:
-        """Drop atomic work that waits and has not begun."""
-        for steps in [
-            steps
-            for steps in self._small
-            if steps in self._atomic and getgeneratorstate(steps) == GEN_CREATED
-        ]:
-            self._small.remove(steps)
-            self._atomic.discard(steps)
+        """Drop atomic work that has not begun."""
+        for steps in list(self._small):
+            if steps in self._atomic and getgeneratorstate(steps) == GEN_CREATED:
+                self._small.remove(steps)
+                self._atomic.discard(steps)
         if not self._small:
             self._timer.stop()
 
     def stop(self) -> None:
-        """Cancel everything and let the thread end after its step; nothing is reported any more, and no edit is left half done."""
+        """Cancel everything and end the thread after its current step.
+
+        Nothing is reported any more, and no edit is left half done.
+        """
         self._stopped = True
         self.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -162,7 +165,7 @@ class Worker(QObject):
         self._atomic.clear()
 
     def _drive(self, request: _Request) -> Any:
-        """On the worker thread: take step after step until done or cancelled."""
+        """On the worker thread: run the steps until done or cancelled."""
         steps = request.make()
         try:
             while not request.cancelled:
@@ -177,9 +180,9 @@ class Worker(QObject):
         if request.cancelled:
             report = Report(request.kind, "cancelled")
             if not future.cancelled() and future.exception() is None:
-                let_go(future.result())
-        elif (error := future.exception()) is not None:
-            report = Report(request.kind, "failed", error)
+                close_result(future.result())
+        elif future.exception() is not None:
+            report = Report(request.kind, "failed", future.exception())
         else:
             report = Report(request.kind, "returned", future.result())
         self._post(request, report)
@@ -188,17 +191,19 @@ class Worker(QObject):
         if not self._stopped:
             self._posted.emit(request, report)
         elif report.state == "returned":
-            let_go(report.value)
+            close_result(report.value)
 
     def _deliver(self, request: _Request, report: Report) -> None:
-        """On the main thread: pass on what is still wanted."""
+        """On the main thread: pass on what was not cancelled."""
         if report.state != "progress":
             self._open.remove(request)
         if report.state == "returned" and (self._stopped or request.cancelled):
-            let_go(report.value)
+            close_result(report.value)
         if self._stopped or (request.cancelled and report.state == "progress"):
             return
-        self._receive(Report(request.kind, "cancelled") if request.cancelled else report)
+        if request.cancelled:
+            report = Report(request.kind, "cancelled")
+        self._receive(report)
 
     def _advance(self) -> None:
         try:
@@ -210,7 +215,11 @@ class Worker(QObject):
             self._timer.stop()
 
 
-def let_go(result: Any) -> None:
-    """Close a result that nobody wants any more, if it holds something open, such as a project and its lock."""
-    if (close := getattr(result, "close", None)) is not None:
+def close_result(result: Any) -> None:
+    """Close a result that is not needed any more, if it holds something open.
+
+    A project, for instance, holds its lock.
+    """
+    close = getattr(result, "close", None)
+    if close is not None:
         close()

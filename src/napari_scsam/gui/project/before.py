@@ -1,8 +1,8 @@
-"""What the model wrote into labels before there was a project for them: it goes into the project that is made of them."""
+"""What the model wrote into labels before they became part of a project."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +10,14 @@ from weakref import WeakKeyDictionary
 
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.project.project import Project, file_hash, now
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Progress, Steps
 
 if TYPE_CHECKING:
     from napari_scsam.checkpoints.checkpoint import CheckpointInfo
     from napari_scsam.gui.layers.write_prediction import OrganelleLabels
 
 SEGMENTED = "segmented"
+"""Name of the model's writes in the history of a project."""
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,22 @@ class Write:
 
     plane: Plane
     classes: tuple[int, ...]
-    """The ids of the classes that it was asked for."""
+    """Ids of the classes that were requested."""
     checkpoint: CheckpointInfo | None
     when: str = field(default_factory=now)
 
     def details(self, hashes: Mapping[Path, str]) -> dict[str, Any]:
-        """Describe it for the history of a project, given the hashes of checkpoints that are known."""
+        """Return the entry for the history of a project.
+
+        Parameters
+        ----------
+        hashes
+            Known hashes of checkpoints, by path.
+        """
         info = self.checkpoint
-        checkpoint = (
-            {"name": info.name, "sha256": hashes.get(info.path, "")} if info is not None else None
-        )
+        checkpoint = None
+        if info is not None:
+            checkpoint = {"name": info.name, "sha256": hashes.get(info.path, "")}
         where = {"axis": self.plane.axis, "slice": self.plane.position}
         return {"when": self.when, **where, "classes": list(self.classes), "checkpoint": checkpoint}
 
@@ -47,7 +54,7 @@ class MadeProject:
     hashes: Mapping[Path, str]
 
     def close(self) -> None:
-        """Let others open the project."""
+        """Close the project, so that others can open it."""
         self.project.close()
 
 
@@ -62,12 +69,12 @@ class BeforeProject:
         self._writes.setdefault(output, []).append(write)
 
     def checkpoints(self) -> list[Path]:
-        """List the files of the checkpoints that wrote, each once."""
+        """Return the files of the checkpoints that wrote, each once."""
         infos = (write.checkpoint for writes in self._writes.values() for write in writes)
         return list({info.path: None for info in infos if info is not None})
 
     def keep(self, project: Project, output: OrganelleLabels, hashes: Mapping[Path, str]) -> None:
-        """Write what these labels hold of the model into the project that took them over, and say in its history how it came."""
+        """Write into a project, which took over these labels, what the model wrote into them."""
         writes = self._writes.pop(output, [])
         for plane in {write.plane: None for write in writes}:
             keep_predicted(project, output, plane)
@@ -75,13 +82,13 @@ class BeforeProject:
 
 
 def keep_predicted(project: Project, output: OrganelleLabels, plane: Plane) -> None:
-    """Write down which pixels of a plane are the model's."""
+    """Write into a project which pixels of a plane the model wrote."""
     for rows, labels in output.model_pixels(plane):
         project.predicted[plane.key(rows)] = labels
 
 
 def copy_predicted(old: Project, new: Project) -> None:
-    """Let a project know what the model wrote in another one, whose labels it took over."""
+    """Copy what the model wrote from one project into another that took over its labels."""
     source = old.predicted
     for key in source.touched() if source.ndim == 3 else [...]:
         new.predicted[key] = source[key]
@@ -89,17 +96,28 @@ def copy_predicted(old: Project, new: Project) -> None:
 
 
 def add_history(project: Project, entries: Sequence[Mapping[str, Any]]) -> None:
-    """Add what was done before the project was made, in one go: there may be hundreds."""
+    """Add what was done before the project was made, at once: there may be hundreds."""
     project.update(history=(*project.record.history, *entries))
 
 
 def make_steps(
-    make: Generator[Progress, None, Project], checkpoints: Sequence[Path], known: Mapping[Path, str]
-) -> Generator[Progress, None, MadeProject]:
-    """Create a project, and hash the checkpoints that are to be named in it and are not known yet."""
+    make: Steps[Project], checkpoints: Sequence[Path], known: Mapping[Path, str]
+) -> Steps[MadeProject]:
+    """Create a project, and hash the checkpoints that it must name.
+
+    Parameters
+    ----------
+    make
+        Creates the project.
+    checkpoints
+        The files.
+    known
+        Hashes that are known already.
+    """
     hashes = dict(known)
     for path in checkpoints:
         if path not in hashes and path.is_file():
             yield Progress(0, 1, f"reading {path.name}")
             hashes[path] = file_hash(path)
-    return MadeProject((yield from make), hashes)
+    project = yield from make
+    return MadeProject(project, hashes)

@@ -1,7 +1,7 @@
 """A project whose last widget was closed while its labels are still in the window.
 
-They go on writing to the disk, so nobody else may open it: it stays locked
-until its labels are gone, or until a widget comes back to it.
+They still write to the disk, so no one else may open the project: it stays locked until its
+labels are gone, or until a new widget resumes it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from napari.layers import Labels
 
 from napari_scsam.config import UserError
-from napari_scsam.gui.notify import tell
+from napari_scsam.gui.notify import notify_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class LeftProject:
-    """What the next widget of a viewer needs to go on with its project."""
+    """What the next widget of a viewer needs to resume its project."""
 
     project: Project
     names: WeakKeyDictionary[Layer, str]
@@ -41,30 +41,33 @@ class LeftProject:
 
     @classmethod
     def take_up(cls, viewer: Viewer) -> LeftProject | None:
-        """Return what was left in a viewer, if anything was."""
-        if (left := cls._left.pop(viewer, None)) is not None:
-            viewer.layers.events.removed.disconnect(left.let_go)
+        """Return the project that was left in a viewer, and no longer watch it."""
+        left = cls._left.pop(viewer, None)
+        if left is not None:
+            viewer.layers.events.removed.disconnect(left.close_if_unused)
         return left
 
     def stay(self, viewer: Viewer) -> None:
         """Stay open in a viewer for as long as it shows labels of the project."""
         self._left[viewer] = self
-        viewer.layers.events.removed.connect(self.let_go)
-        self.let_go()
+        viewer.layers.events.removed.connect(self.close_if_unused)
+        self.close_if_unused()
 
-    def let_go(self) -> None:
+    def close_if_unused(self) -> None:
         """Close the project if no viewer shows its labels any more."""
         for viewer in [viewer for viewer, left in self._left.items() if left is self]:
-            if not any(
-                isinstance(layer, Labels) and layer in self.names for layer in viewer.layers
-            ):
+            if not self._is_shown(viewer):
                 self.take_up(viewer)
-                close_or_tell(self.project)
+                close_project(self.project)
+
+    def _is_shown(self, viewer: Viewer) -> bool:
+        labels = (layer for layer in viewer.layers if isinstance(layer, Labels))
+        return any(layer in self.names for layer in labels)
 
 
-def close_or_tell(project: Project) -> None:
-    """Close a project; where not all can be written, say so, and that it is tried again."""
+def close_project(project: Project) -> None:
+    """Close a project; show an error when not everything can be written."""
     try:
         project.close()
     except UserError as error:
-        tell(error)
+        notify_error(error)

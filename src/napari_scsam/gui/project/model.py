@@ -1,4 +1,4 @@
-"""Keeps with a project which network it was made with, what that was taught and asked for, and the contrast that it is shown."""
+"""Stores with a project its network, what that was taught, the choices and the contrast."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_scsam.checkpoints.checkpoint import list_checkpoints
 from napari_scsam.config import TaughtClass
+from napari_scsam.gui.choices import SWITCHES
 from napari_scsam.gui.project.keeper import ProjectKeeper
 
 if TYPE_CHECKING:
@@ -15,124 +16,117 @@ if TYPE_CHECKING:
     from napari_scsam.project.project import Project
 
 
-SWITCHES = {"replace": False, "prefetch": True, "tta": False}
-"""What a project keeps of the switches under Segment, and how they stand in one that was made before there was such a switch."""
-
-
 class ProjectModel:
     """The network of the project of one viewer; made by `Session.part`.
 
-    What was taught is kept under the hash of the checkpoint: it means nothing
-    to another one.
+    What was taught is stored under the hash of the checkpoint: it means nothing to another one.
     """
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.choices = session.choices
         self.keeper = session.part(ProjectKeeper)
         self._project: Project | None = None
-        self._recalled = ""
-        """Hash of the checkpoint that knows again what the project keeps for it."""
-        self._choice: Mapping[str, Any] = {}
-        """What was chosen when the project was left, while it waits for its checkpoint."""
-        self.keeper.changed.connect(self._on_news)
-        session.image_changed.connect(self._keep_contrast)
-        session.checkpoint_changed.connect(self._on_news)
-        session.choices_changed.connect(self._on_choice)
-        self._on_news()  # a project that the last widget left is there already
+        self._restored_for = ""
+        """Hash of the checkpoint that was given the taught classes of the project."""
+        self._waiting: Mapping[str, Any] = {}
+        """The choices that the project stores, until its checkpoint is chosen."""
+        self.keeper.changed.connect(self._on_project)
+        self.choices.image_changed.connect(self._keep_contrast)
+        self.choices.checkpoint_changed.connect(self._on_project)
+        self.choices.choices_changed.connect(self._keep_choices)
+        self._on_project()  # the last widget may have left a project open
 
-    def _on_news(self) -> None:
-        """See to a project that was opened, a checkpoint that was chosen, a class that was taught."""
+    def _on_project(self) -> None:
+        """Follow another project, another checkpoint, or a class that was taught."""
         project = self.keeper.project
         if project is not self._project:
-            self._project = project
-            self._recalled = ""
-            self._choice = project.record.chosen if project is not None else {}
-            self._choose(project)
-            self._recall_contrast(project)
-        info = self.session.checkpoint
-        found = self.keeper.checkpoint_hash()
+            self._begin(project)
+        info = self.choices.checkpoint
+        found = self.keeper.hashes.current()
         if project is None or info is None or not found:
             return
-        if found != self._recalled:
-            self._recalled = found
-            self.session.restore_taught(joined(taught_of(project, found), self.session.taught))
+        if found != self._restored_for:
+            self._restored_for = found
+            stored = taught_of(project, found)
+            self.choices.restore_taught(merge_taught(stored, self.choices.taught))
             self._restore_choices()
         other = [entry for entry in project.record.taught if entry["checkpoint"] != found]
-        taught = (
-            *other,
-            *({"checkpoint": found, **known.to_dict()} for known in self.session.taught),
-        )
-        project.update(checkpoint={"name": info.name, "sha256": found}, taught=taught)
+        own = [{"checkpoint": found, **known.to_dict()} for known in self.choices.taught]
+        checkpoint = {"name": info.name, "sha256": found}
+        project.update(checkpoint=checkpoint, taught=(*other, *own))
+
+    def _begin(self, project: Project | None) -> None:
+        self._project = project
+        self._restored_for = ""
+        self._waiting = project.record.chosen if project is not None else {}
+        self._choose_checkpoint(project)
+        self._restore_contrast(project)
 
     def _restore_choices(self) -> None:
-        choice = self._choice
-        self._choice = {}
-        if choice:
-            names = choice["classes"] or [spec.name for spec in self.session.classes]
-            switches = {name: choice.get(name, default) for name, default in SWITCHES.items()}
-            self.session.restore_choices(names, choice["threshold_offsets"], **switches)
+        stored = self._waiting
+        self._waiting = {}
+        if stored:
+            names = stored["classes"] or [spec.name for spec in self.choices.classes]
+            switches = {name: stored.get(name, default) for name, default in SWITCHES.items()}
+            self.choices.restore(names, stored["threshold_offsets"], **switches)
 
-    def _on_choice(self) -> None:
-        """Keep what the user chooses; a choice made before the project's own was recalled stands."""
-        self._choice = {}
-        if (project := self._project) is not None:
-            session = self.session
-            names = (
-                None
-                if session.chosen == session.classes
-                else [spec.name for spec in session.chosen]
-            )
-            threshold_offsets = {name: by for name, by in session.threshold_offsets.items() if by}
-            switches = {
-                "replace": session.replace_edits,
-                "prefetch": session.prefetch,
-                "tta": session.tta,
-            }
-            project.update(
-                chosen={"classes": names, "threshold_offsets": threshold_offsets, **switches}
-            )
+    def _keep_choices(self) -> None:
+        """Store what the user chooses.
 
-    def _recall_contrast(self, project: Project | None) -> None:
-        """Take the contrast as shown if that was chosen; the contrast itself comes back with the layer."""
+        What was chosen before the project's own choices were restored is not overwritten by them.
+        """
+        self._waiting = {}
+        if self._project is None:
+            return
+        choices = self.choices
+        names = None
+        if choices.chosen != choices.classes:
+            names = [spec.name for spec in choices.chosen]
+        offsets = {name: offset for name, offset in choices.threshold_offsets.items() if offset}
+        chosen = {"classes": names, "threshold_offsets": offsets, **choices.switches}
+        self._project.update(chosen=chosen)
+
+    def _restore_contrast(self, project: Project | None) -> None:
+        """Use the displayed contrast if that was chosen; its values are restored with the layer."""
         if project is not None and (project.record.contrast or {}).get("shown"):
-            self.session.take_contrast_as_shown(True)
+            self.choices.take_contrast_as_shown(True)
         self._keep_contrast()
 
     def _keep_contrast(self) -> None:
-        if (
-            (project := self._project) is not None
-            and self.keeper.image is not None
-            and self.session.image is self.keeper.image
-        ):
-            contrast = self.session.contrast
-            shown = {"shown": contrast.to_dict()} if contrast is not None else {}
-            project.update(
-                contrast={
-                    **{k: v for k, v in (project.record.contrast or {}).items() if k != "shown"},
-                    **shown,
-                }
-            )
+        project = self._project
+        image = self.keeper.image
+        if project is None or image is None or self.choices.image is not image:
+            return
+        stored = dict(project.record.contrast or {})
+        stored.pop("shown", None)
+        if self.choices.contrast is not None:
+            stored["shown"] = self.choices.contrast.to_dict()
+        project.update(contrast=stored)
 
-    def _choose(self, project: Project | None) -> None:
+    def _choose_checkpoint(self, project: Project | None) -> None:
         """Choose the checkpoint that the project was used with last, if it is on this machine."""
-        name = ((project.record.checkpoint if project is not None else None) or {}).get("name")
-        chosen = self.session.checkpoint
-        if name is not None and (chosen is None or chosen.name != name):
-            for info in (info for info in list_checkpoints() if info.name == name):
-                self.session.choose_checkpoint(info)
+        if project is None:
+            return
+        name = (project.record.checkpoint or {}).get("name")
+        chosen = self.choices.checkpoint
+        if name is None or (chosen is not None and chosen.name == name):
+            return
+        for info in list_checkpoints():
+            if info.name == name:
+                self.choices.choose_checkpoint(info)
                 return
 
 
 def taught_of(project: Project, checkpoint: str) -> tuple[TaughtClass, ...]:
     """Return the classes of a project that the checkpoint of this hash was taught."""
-    return tuple(
-        TaughtClass.from_dict(entry)
-        for entry in project.record.taught
-        if entry["checkpoint"] == checkpoint
-    )
+    entries = [entry for entry in project.record.taught if entry["checkpoint"] == checkpoint]
+    return tuple(TaughtClass.from_dict(entry) for entry in entries)
 
 
-def joined(kept: Sequence[TaughtClass], since: Sequence[TaughtClass]) -> tuple[TaughtClass, ...]:
-    """Put together what a project keeps and what was taught since, without two of one id or name."""
-    taken = {key for known in kept for key in (known.spec.id, known.spec.name)}
-    return (*kept, *(known for known in since if not taken & {known.spec.id, known.spec.name}))
+def merge_taught(
+    stored: Sequence[TaughtClass], since: Sequence[TaughtClass]
+) -> tuple[TaughtClass, ...]:
+    """Merge stored and newly taught classes; stored ones win on equal id or name."""
+    taken = {key for known in stored for key in (known.spec.id, known.spec.name)}
+    return (*stored, *(known for known in since if not taken & {known.spec.id, known.spec.name}))

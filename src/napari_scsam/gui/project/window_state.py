@@ -1,4 +1,7 @@
-"""How a window looks, as plain JSON: layers, camera, slice. What a project needs to open exactly as it was left."""
+"""The look of a window as plain JSON: layers, camera, slice.
+
+A project stores it, and opens exactly as it was left.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer, Points, Shapes
 
-from napari_scsam.gui.layers.class_table import NOT_KEPT
+from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY
 from napari_scsam.gui.layers.locks import lock, locked_labels
 from napari_scsam.gui.layers.plane import camera_of
 
@@ -31,6 +34,9 @@ SETTINGS: Mapping[type[Layer], tuple[str, ...]] = {
         "selected_label",
     ),
 }
+OF_EMPTY = frozenset((*LOOK, *PLACE[:2], "ndim", "units", "metadata"))
+"""What napari takes for points or shapes without any data."""
+
 LEFT_OUT = frozenset(
     (
         "properties",
@@ -40,22 +46,21 @@ LEFT_OUT = frozenset(
         "projection_mode",
     )
 )
-"""Of points and shapes: said again by their features, or not ours to know."""
+"""Of points and shapes: repeated by their features, or internal to napari."""
 
 
 def describe_view(viewer: Viewer, name_of: Callable[[Layer], str | None]) -> dict[str, Any]:
-    """Describe the window.
+    """Return the look of the window.
 
     Parameters
     ----------
     viewer
         The window.
     name_of
-        What the project calls an image or labels layer; None for one that it does not keep.
+        Returns the name of a layer in the project; None for one that is not stored.
     """
-    layers = [
-        d for layer in viewer.layers if (d := describe_layer(layer, name_of(layer))) is not None
-    ]
+    described = [describe_layer(layer, name_of(layer)) for layer in viewer.layers]
+    layers = [description for description in described if description is not None]
     active = viewer.layers.selection.active
     camera = camera_of(viewer)
     dims = viewer.dims
@@ -77,8 +82,8 @@ def describe_view(viewer: Viewer, name_of: Callable[[Layer], str | None]) -> dic
 
 
 def describe_layer(layer: Layer, name: str | None) -> dict[str, Any] | None:
-    """Describe one layer; None for one that is not kept."""
-    if NOT_KEPT in layer.metadata:
+    """Return the look of one layer; None for one that is not stored."""
+    if NOT_KEPT_KEY in layer.metadata:
         return None
     if isinstance(layer, Points | Shapes):
         return {"kind": type(layer).__name__.lower(), "state": describe_drawing(layer)}
@@ -97,7 +102,7 @@ def describe_layer(layer: Layer, name: str | None) -> dict[str, Any] | None:
 
 
 def describe_drawing(layer: Points | Shapes) -> dict[str, Any]:
-    """Describe points or shapes with their data."""
+    """Return the data and the look of points or shapes."""
     data, state, _ = layer.as_layer_data_tuple()
     found = {"data": plain(data), "units": [str(unit) for unit in layer.units]}
     for key, value in state.items():
@@ -108,29 +113,27 @@ def describe_drawing(layer: Points | Shapes) -> dict[str, Any]:
 
 
 def restore_look(layer: Layer, description: Mapping[str, Any]) -> None:
-    """Return a layer back its place, look, settings and locks; what napari does not take any more is left as it is."""
+    """Restore the place, look, settings and locks of a layer.
+
+    What this version of napari refuses stays as it is.
+    """
     for key, value in description.get("state", {}).items():
         with suppress(ValueError, TypeError, KeyError, AttributeError):
-            setattr(layer, key, tuple(value) if key in ("units", "axis_labels") else value)
+            needs_tuple = key in ("units", "axis_labels")  # JSON has lists only
+            setattr(layer, key, tuple(value) if needs_tuple else value)
     for value in description.get("locked", ()):
         lock(layer, value, locked=True)
 
 
 def restore_drawing(description: Mapping[str, Any]) -> Layer | None:
-    """Create a layer of points or shapes again; None when napari cannot."""
+    """Create a layer of points or shapes from its description; None when napari cannot."""
     state = dict(description["state"])
     data = state.pop("data")
-    arrays: Any = (
-        [np.asarray(part, float) for part in data]
-        if description["kind"] == "shapes"
-        else np.asarray(data, float)
-    )
+    arrays: Any = np.asarray(data, float) if description["kind"] == "points" else None
+    if description["kind"] == "shapes":
+        arrays = [np.asarray(part, float) for part in data]
     if not len(arrays):
-        state = {
-            key: state[key]
-            for key in (*LOOK, *PLACE[:2], "ndim", "units", "metadata")
-            if key in state
-        }
+        state = {key: value for key, value in state.items() if key in OF_EMPTY}
         arrays = None
     with suppress(ValueError, TypeError, KeyError):
         return Layer.create(arrays, state, description["kind"])
@@ -138,12 +141,13 @@ def restore_drawing(description: Mapping[str, Any]) -> Layer | None:
 
 
 def restore_view(viewer: Viewer, view: Mapping[str, Any]) -> None:
-    """Put layers in their order, and look where the user looked."""
+    """Restore the order of the layers, the active layer, the slice and the camera."""
     order = {d["state"]["name"]: number for number, d in enumerate(view.get("layers", ()))}
     for layer in sorted(viewer.layers, key=lambda layer: order.get(layer.name, -1)):
         viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
     if view.get("active") in viewer.layers:
-        viewer.layers.selection.active = active = viewer.layers[view["active"]]
+        active = viewer.layers[view["active"]]
+        viewer.layers.selection.active = active
         with suppress(ValueError, AttributeError):
             active.mode = view.get("mode", "pan_zoom")
     _restore_dims(viewer, view.get("dims", {}))
@@ -159,19 +163,21 @@ def _restore_dims(viewer: Viewer, dims: Mapping[str, Any]) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Turn a value of a layer into plain JSON.
+    """Return a value of a layer as plain JSON.
 
     Raises
     ------
     TypeError
-        When it cannot be.
+        When JSON cannot hold it.
     """
     if isinstance(value, Enum):
         return str(value.value)
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, np.generic | np.ndarray):
-        return value.tolist() if value.dtype != object else plain(list(value.flat))
+        if value.dtype == object:
+            return plain(list(value.flat))
+        return value.tolist()
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Sequence):
@@ -186,4 +192,4 @@ def _plain_object(value: Any) -> Any:
         return plain(value.to_dict("list"))
     if hasattr(value, "name"):  # a colour map
         return str(value.name)
-    raise TypeError(f"{type(value).__name__} cannot be kept")
+    raise TypeError(f"{type(value).__name__} cannot be stored")

@@ -1,8 +1,8 @@
-"""What is segmented beside the slice shown: a region, some slices, the volume; and how sure a class must be."""
+"""Segmenting the slice shown, a region of it, a range of slices or the volume."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_scsam.config import UserError
+from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.jobs.many_slices import RunDone, SliceDone, run_steps
-from napari_scsam.gui.layers.prompt_layers import flat
-from napari_scsam.gui.tools.draw_rectangle import AskedRectangle
-from napari_scsam.gui.words import grouped
+from napari_scsam.gui.layers.drawn_marks import xy_on_plane
+from napari_scsam.gui.tools.draw_rectangle import RectangleTool
+from napari_scsam.gui.tools.write_labels import LabelsWriter
+from napari_scsam.gui.words import group_digits
 from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
-    from napari_scsam.gui.jobs.engine import Region, SliceRequest
+    from napari_scsam.gui.jobs.engine import Region, Segmentation, SliceRequest
     from napari_scsam.gui.layers.plane import Plane
     from napari_scsam.gui.session import Session
 
@@ -30,14 +32,14 @@ VOLUME = "volume"
 SCOPES = (SLICE, REGION, RANGE, VOLUME)
 
 FIRST_RANGE = 10
-"""Slices after the one shown that a range is proposed to end at."""
+"""Slices after the one shown at which a proposed range ends."""
 
 
 class Segmenting:
-    """The verbs for more or less than a slice; made by ``session.part(Segmenting)``."""
+    """The verbs behind the Segment panel; made by ``session.part(Segmenting)``."""
 
     changed = Signal()
-    """Another scope, range or threshold."""
+    """The scope, the range or the threshold offset changed."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -45,51 +47,76 @@ class Segmenting:
         self.first = 0
         self.last = 0
         """The range of slices, both included."""
-        self.rectangle = AskedRectangle(session)
+        self.rectangle = RectangleTool(session)
+        self._choices = session.choices
+        self._jobs = session.jobs
+        self._writer = session.part(LabelsWriter)
         self._written = 0
-        session.on_return("run", self._on_run)
-        session.progressed.connect(self._on_progress)
-        session.image_changed.connect(self._on_image)
+        """Slices of the current run that are finished."""
+        self._jobs.progressed.connect(self._on_progress)
+        self._choices.image_changed.connect(self._on_image)
 
     @property
     def depth(self) -> int:
-        """Slices of the image along the axis it is seen along; 1 where none is shown."""
+        """Slices of the image along the viewing axis; 1 where none is shown."""
         try:
             request = self.session.request()
         except UserError:
             return 1
-        return 1 if request.plane.axis is None else int(request.data.shape[request.plane.axis])
+        axis = request.plane.axis
+        if axis is None:
+            return 1
+        return int(request.data.shape[axis])
+
+    # Choices
 
     @property
-    def shift(self) -> float:
+    def threshold_offset(self) -> float:
         """What is added to the thresholds of the chosen classes."""
-        return next(
-            (
-                self.session.threshold_offsets[c.name]
-                for c in self.session.chosen
-                if c.name in self.session.threshold_offsets
-            ),
-            0.0,
-        )
+        offsets = self._choices.threshold_offsets
+        names = (spec.name for spec in self._choices.chosen)
+        return next((offsets[name] for name in names if name in offsets), 0.0)
 
-    def set_threshold_offset(self, by: float) -> None:
-        """Add to the thresholds of the chosen classes; the slice shown follows at once where it was embedded."""
-        for spec in self.session.chosen:
-            self.session.threshold_offsets[spec.name] = by
+    def set_threshold_offset(self, offset: float) -> None:
+        """Set it; the slice shown is segmented at once where it is embedded."""
+        self._choices.set_threshold_offset(offset)
         self.changed.emit()
-        self.session.choose_classes(self.session.chosen)
+        self._segment_embedded()
+
+    def choose_classes(self, classes: Sequence[ClassSpec]) -> None:
+        """Choose what to segment; the slice shown is segmented at once where it is embedded."""
+        self._choices.choose_classes(classes)
+        self._segment_embedded()
+
+    def step_class(self, by: int) -> None:
+        """Choose the class some places further in the list."""
+        classes = self._choices.classes
+        chosen = self._choices.chosen
+        if not classes:
+            return
+        place = min(by, 0)
+        if len(chosen) == 1 and chosen[0] in classes:
+            place = classes.index(chosen[0]) + by
+        self.choose_classes((classes[place % len(classes)],))
+
+    def set_prefetch(self, prefetch: bool) -> None:
+        """Choose whether neighbouring slices are embedded in advance."""
+        if not prefetch:
+            self._jobs.cancel(Job.PREFETCH)
+        self._choices.set_prefetch(prefetch)
 
     def choose_scope(self, scope: str) -> None:
-        """Choose what `go` segments: the slice shown, a region of it, a range of slices or the volume."""
+        """Choose what `go` segments: the slice shown, a region, a range of slices or the volume."""
         self.scope = scope
-        if (
-            scope == RANGE
-            and not (self.first or self.last)
-            and (request := self.session.ask()) is not None
-        ):
+        if scope == RANGE and not (self.first or self.last):
+            self._propose_range()
+        self.changed.emit()
+
+    def _propose_range(self) -> None:
+        request = self.session.try_request()
+        if request is not None:
             self.first = request.plane.position
             self.last = min(self.first + FIRST_RANGE, self.depth - 1)
-        self.changed.emit()
 
     def choose_range(self, first: int, last: int) -> None:
         """Choose the slices from first to last."""
@@ -97,100 +124,126 @@ class Segmenting:
         self.last = last
         self.changed.emit()
 
-    def step_class(self, by: int) -> None:
-        """Choose the class that stands some places further in the list."""
-        classes = self.session.classes
-        chosen = self.session.chosen
-        if classes:
-            place = (
-                classes.index(chosen[0]) + by
-                if len(chosen) == 1 and chosen[0] in classes
-                else min(by, 0)
-            )
-            self.session.choose_classes((classes[place % len(classes)],))
+    # Segmenting
+
+    def segment(self) -> None:
+        """Segment the slice shown."""
+        request = self.session.try_request(classes=True)
+        if request is not None:
+            self.segment_plane(request)
+
+    def segment_plane(self, request: SliceRequest) -> None:
+        """Segment a plane; the result goes into the labels layer of the image."""
+        self.session.status.emit(f"Segmenting {request.describe()} …")
+        steps = partial(self.session.engine.segment_steps, request)
+        self._jobs.submit(Job.SEGMENT, steps, self._on_segmented)
 
     def go(self) -> None:
         """Segment what was chosen."""
         if self.scope == SLICE:
-            self.session.segment()
-        elif (request := self.session.ask(classes=True)) is None:
+            self.segment()
             return
-        elif self.scope == REGION:
+        request = self.session.try_request(classes=True)
+        if request is None:
+            return
+        if self.scope == REGION:
             self._draw()
         else:
             self._run(request)
 
     def cancel(self) -> None:
-        """Cancel what runs and what waits; slices that were finished stay."""
-        self.session.cancel()
+        """Cancel what runs and what waits; finished slices stay."""
+        self._jobs.cancel()
+        self._jobs.working.emit(False)
+        self.session.status.emit("Cancelled; nothing was changed.")
         if self._written:
-            self.session.status.emit(
-                f"Cancelled; {grouped(self._written)} slices were finished and stay."
-            )
+            done = group_digits(self._written)
+            self.session.status.emit(f"Cancelled; {done} finished slices stay.")
         self._written = 0
+
+    def _segment_embedded(self) -> None:
+        if self._writer.shown_is_embedded():
+            self.segment()
+
+    def _on_segmented(self, result: Segmentation) -> None:
+        self.session.network.note_device(result.device)
+        self._writer.write(result)
 
     # Many slices
 
+    def _positions(self, depth: int) -> range:
+        if self.scope == VOLUME:
+            return range(depth)
+        first = min(self.first, self.last)
+        last = max(self.first, self.last)
+        return range(max(0, first), min(depth, last + 1))
+
     def _run(self, request: SliceRequest) -> None:
-        depth = self.depth
-        positions = (
-            range(depth)
-            if self.scope == VOLUME
-            else range(
-                max(0, min(self.first, self.last)), min(depth, max(self.first, self.last) + 1)
-            )
-        )
         if request.plane.axis is None:
-            self.session.segment()
-        elif not positions:
-            self.session.say(
-                UserError(f"there is no slice {self.first}; choose slices from 0 to {depth - 1}")
-            )
-        else:
-            self._written = 0
-            self.session.status.emit(f"Segmenting {grouped(len(positions))} slices …")
-            self.session.submit("run", partial(run_steps, self.session.engine, request, positions))
+            self.segment()
+            return
+        depth = self.depth
+        positions = self._positions(depth)
+        if not positions:
+            error = f"there is no slice {self.first}; choose slices from 0 to {depth - 1}"
+            self.session.report_error(UserError(error))
+            return
+        self._written = 0
+        self.session.status.emit(f"Segmenting {group_digits(len(positions))} slices …")
+        steps = partial(run_steps, self.session.engine, request, positions)
+        self._jobs.submit(Job.SEGMENT_SLICES, steps, self._on_run)
 
     def _on_progress(self, step: Progress) -> None:
         if isinstance(step, SliceDone) and step.result is not None:
             self._written += 1
-            self.session.write(step.result)
+            self._writer.write(step.result)
 
     def _on_run(self, run: RunDone) -> None:
         self._written = 0
-        self.session.run_in_event_loop(
-            self._tell(
-                f"{grouped(run.slices)} slices segmented in {run.seconds:.0f} s; each is one undo step."
-            )
-        )
+        done = f"{group_digits(run.slices)} slices segmented in {run.seconds:.0f} s"
+        self._jobs.run_in_event_loop(self._report_steps(f"{done}; each is one undo step."))
 
-    def _tell(self, sentence: str) -> Generator[None, None, None]:
-        """Say it after what is still to be written."""
+    def _report_steps(self, sentence: str) -> Generator[None, None, None]:
+        """Show a sentence after what is still to be written."""
         self.session.status.emit(sentence)
         yield
 
     # A region
 
     def _draw(self) -> None:
-        words = "Drag a rectangle round what you want segmented; Esc leaves it."
+        words = "Drag a rectangle around the region to segment; Esc cancels."
         self.rectangle.ask("region to segment", words, self._segment_region)
 
     def _segment_region(self, corners: NDArray[np.float64]) -> None:
-        if (request := self.session.ask(classes=True)) is None:
+        request = self.session.try_request(classes=True)
+        if request is None:
             return
-        region = region_of(flat(corners, request.plane), request.data.shape, request.plane)
+        region = region_of(xy_on_plane(corners, request.plane), request.data.shape, request.plane)
         if region is not None:
-            self.session.segment_plane(replace(request, region=region))
+            self.segment_plane(replace(request, region=region))
 
     def _on_image(self) -> None:
-        self.rectangle.leave()
+        self.rectangle.cancel()
         self.changed.emit()
 
 
-def region_of(corners: np.ndarray, shape: tuple[int, ...], plane: Plane) -> Region | None:
-    """Turn a rectangle's corners (x, y) into the pixels of a plane that it touches; None when these are none."""
+def region_of(
+    corners: NDArray[np.float64], shape: tuple[int, ...], plane: Plane
+) -> Region | None:
+    """Return the pixels of a plane that a rectangle touches; None when there are none.
+
+    Parameters
+    ----------
+    corners
+        (4, 2), x and y of the rectangle's corners.
+    shape
+        Of the image.
+    plane
+        Where it was drawn.
+    """
     rows, columns = (size for axis, size in enumerate(shape) if axis != plane.axis)
     left, top = np.floor(corners.min(0) + 0.5).astype(int).tolist()
     right, bottom = np.ceil(corners.max(0) + 0.5).astype(int).tolist()
     region = (max(0, top), max(0, left), min(rows, bottom), min(columns, right))
-    return region if region[0] < region[2] and region[1] < region[3] else None
+    is_empty = region[0] >= region[2] or region[1] >= region[3]
+    return None if is_empty else region

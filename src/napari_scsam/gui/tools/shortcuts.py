@@ -1,4 +1,4 @@
-"""Keys of the plugin, listed in napari's shortcut preferences, where they can be changed."""
+"""Shortcuts of the plugin; the user can change them in napari's preferences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari.utils.interactions import Shortcut
 from napari.viewer import Viewer
 
 from napari_scsam.config import UserError
-from napari_scsam.gui.notify import tell
+from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.object_tools import TOOLS
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.correct import Correcting
@@ -40,30 +40,36 @@ class Action:
         return f"napari-scsam:{self.name}"
 
     def run(self, viewer: Viewer) -> None:
-        """Act in a viewer, or tell what is missing."""
+        """Run the action in a viewer; report an error without a session."""
         session = Session.find(getattr(viewer, "__wrapped__", viewer))
         if session is None:
-            tell(UserError("open the ScSAM widget first (Plugins > ScSAM)"))
+            notify_error(UserError("open the ScSAM widget first (Plugins > ScSAM)"))
         else:
             self.act(session)
 
     @property
     def shown_key(self) -> str:
-        """The key to press, as the user would read it."""
+        """The key to press, as the user reads it."""
         chosen = get_settings().shortcuts.shortcuts.get(self.id, [self.key])
-        return Shortcut(chosen[0]).platform if chosen else "no key"
+        if not chosen:
+            return "no key"
+        return str(Shortcut(chosen[0]).platform)
 
 
 def _correct(name: str, session: Session) -> None:
     Correcting.of(session).use(name)
 
 
-def prompting(verb: Callable[[Prompting], object]) -> Callable[[Session], object]:
-    """Create a verb for single objects one of a session."""
+def _segment(session: Session) -> None:
+    session.part(Segmenting).segment()
+
+
+def _prompting(verb: Callable[[Prompting], object]) -> Callable[[Session], object]:
+    """Return the action that calls a verb of the prompts of a session."""
     return lambda session: verb(session.part(Prompting))
 
 
-SEGMENT = Action("segment_slice", "Shift-S", "Segment the slice shown (ScSAM)", Session.segment)
+SEGMENT = Action("segment_slice", "Shift-S", "Segment the slice shown (ScSAM)", _segment)
 
 CORRECT = {
     tool.name: Action(
@@ -75,27 +81,28 @@ CORRECT = {
 REVIEW = Action(
     "review_slice",
     "Shift-R",
-    "Mark the slice shown as reviewed, or take it back (ScSAM)",
+    "Mark or unmark the slice shown as reviewed (ScSAM)",
     lambda s: s.part(Reviewing).mark_slice(),
 )
 REVIEW_RECTANGLE = Action(
     "review_rectangle",
     "Alt-R",
-    "Mark a rectangle as reviewed, or take it back (ScSAM)",
+    "Mark or unmark a rectangle as reviewed (ScSAM)",
     lambda s: s.part(Reviewing).mark_rectangle(),
 )
 
 PROMPT = Action(
-    "prompt_object", "Shift-O", "Point at one object, or stop (ScSAM)", prompting(Prompting.toggle)
+    "prompt_object", "Shift-O", "Point at one object, or stop (ScSAM)", _prompting(Prompting.toggle)
 )
 OTHER_SIDE = Action(
     "prompt_side",
     "Shift-I",
     "Mark inside or outside of the object (ScSAM)",
-    prompting(Prompting.other_side),
+    _prompting(Prompting.other_side),
 )
+# Its id is the old one, under which napari stores a key that the user chose.
 PROPAGATE = Action(
-    "carry_object", "Shift-E", "Carry the object through slices (ScSAM)", prompting(Prompting.carry)
+    "carry_object", "Shift-E", "Propagate the object through slices (ScSAM)", _prompting(Prompting.carry)
 )
 NEXT_CLASS = Action(
     "next_class",
@@ -103,7 +110,7 @@ NEXT_CLASS = Action(
     "Next class (ScSAM)",
     lambda session: session.part(Segmenting).step_class(1),
 )
-LAST_CLASS = Action(
+PREVIOUS_CLASS = Action(
     "previous_class",
     "Shift-Z",
     "Previous class (ScSAM)",
@@ -113,7 +120,7 @@ LAST_CLASS = Action(
 ACTIONS = (
     SEGMENT,
     NEXT_CLASS,
-    LAST_CLASS,
+    PREVIOUS_CLASS,
     PROMPT,
     OTHER_SIDE,
     PROPAGATE,
@@ -124,7 +131,7 @@ ACTIONS = (
 
 
 def register_shortcuts() -> None:
-    """Tell napari of the keys, unless it knows; a key that the user chose stays."""
+    """Register the shortcuts with napari, if they are not registered; the user's keys stay."""
     for action in ACTIONS:
         action_manager.register_action(action.id, action.run, action.title, ViewerModel)
         if action.id not in get_settings().shortcuts.shortcuts:

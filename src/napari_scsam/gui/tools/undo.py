@@ -1,4 +1,7 @@
-"""Ctrl+Z and Ctrl+Shift+Z in labels layers, which say what they changed: it may lie on a slice that is not shown."""
+"""Ctrl+Z and Ctrl+Shift+Z in labels layers.
+
+They say which slices they changed, as these may not be shown.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_scsam.config import UserError
-from napari_scsam.gui.layers.class_table import NOT_KEPT
+from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY
 from napari_scsam.gui.layers.plane import plane_shown_of
 
 if TYPE_CHECKING:
@@ -24,31 +27,40 @@ REDO = "Control-Shift-Z"
 
 
 class Undoing:
-    """Undo and redo for the labels layers in the viewer of a session; made by ``session.part(Undoing)``."""
+    """Undo and redo for the labels layers of one viewer; made by ``session.part(Undoing)``."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self._bound: WeakSet[Layer] = WeakSet()
-        if (viewer := session.viewer) is not None:
+        viewer = session.viewer
+        if viewer is not None:
             for layer in viewer.layers:
                 self._bind(layer)
             viewer.layers.events.inserted.connect(self._on_inserted)
         session.ended.connect(self._unbind)
 
     def undo(self, layer: Labels | None) -> None:
-        """Take the last edit of a layer back."""
+        """Undo the last edit of a layer."""
         self._step(layer, "undo", "Undone", "_undo_history")
 
     def redo(self, layer: Labels | None) -> None:
-        """Do again what was taken back."""
+        """Redo what was undone last."""
         self._step(layer, "redo", "Redone", "_redo_history")
 
     def reach_through(self, drawn: Layer, labels: Callable[[], Labels | None]) -> None:
-        """Let the keys, pressed in a layer that something is being drawn in, undo and redo in the labels that it is drawn for."""
+        """Make the keys, pressed in a layer that is drawn in, undo and redo in the labels.
+
+        Parameters
+        ----------
+        drawn
+            The layer that something is being drawn in.
+        labels
+            Returns the labels that it is drawn for.
+        """
         self._keys(drawn, lambda _: self.undo(labels()), lambda _: self.redo(labels()))
 
     def _step(self, layer: Labels | None, what: str, done: str, history: str) -> None:
-        steps = getattr(layer, history, ())  # napari has no public word on what it will change
+        steps = getattr(layer, history, ())  # napari has no public API for this
         if layer is None or not steps:
             self.session.status.emit(f"There is nothing to {what}.")
             return
@@ -57,28 +69,27 @@ class Undoing:
         self.session.status.emit(f"{done}{where}.")
 
     def _describe(self, layer: Labels, step: Iterable[Any]) -> str:
-        """Say on which slices an edit lies, and whether they are seen."""
+        """Return which slices an edit changes, and which one is shown if it is another."""
         viewer = self.session.viewer
+        if viewer is None:
+            return ""
         try:
-            shown = plane_shown_of(viewer, layer) if viewer is not None else None
+            shown = plane_shown_of(viewer, layer)
         except UserError:
             return ""
-        if (
-            shown is None
-            or shown.axis is None
-            or (ends := slices_of(step, shown.axis, layer.data.shape)) is None
-        ):
+        ends = None
+        if shown.axis is not None:
+            ends = slices_of(step, shown.axis, layer.data.shape)
+        if ends is None:
             return ""
         first, last = ends
-        where = f" on slice {first}" if first == last else f" on slices {first}–{last}"
-        return (
-            where
-            if first <= shown.position <= last
-            else f"{where}; you are looking at {shown.describe()}"
-        )
+        where = f" on slices {first}–{last}" if first < last else f" on slice {first}"
+        if first <= shown.position <= last:
+            return where
+        return f"{where} (you are on {shown.describe()})"
 
     def _bind(self, layer: Layer) -> None:
-        if not isinstance(layer, Labels) or NOT_KEPT in layer.metadata or layer in self._bound:
+        if not isinstance(layer, Labels) or NOT_KEPT_KEY in layer.metadata or layer in self._bound:
             return
         self._keys(layer, self.undo, self.redo)
 
@@ -91,8 +102,9 @@ class Undoing:
         self._bind(event.value)
 
     def _unbind(self) -> None:
-        """Leave the keys to napari again."""
-        if (viewer := self.session.viewer) is not None:
+        """Restore napari's own keys."""
+        viewer = self.session.viewer
+        if viewer is not None:
             viewer.layers.events.inserted.disconnect(self._on_inserted)
         for layer in self._bound:
             for key in (UNDO, REDO):
@@ -101,12 +113,24 @@ class Undoing:
 
 
 def slices_of(step: Iterable[Any], axis: int, shape: tuple[int, ...]) -> tuple[int, int] | None:
-    """Return the first and last index along an axis that an undo step of napari changes: masks in a box, or single voxels."""
+    """Return the first and last index along an axis that an undo step of napari changes.
+
+    Parameters
+    ----------
+    step
+        Masks in a box, or single voxels, as napari keeps them.
+    axis, shape
+        The axis, and the shape of the layer.
+    """
     ends: list[int] = []
     for atom in step:
         if hasattr(atom, "slice_key"):
             start, stop, _ = atom.slice_key[axis].indices(shape[axis])
             ends += [start, stop - 1]
-        elif np.size(found := atom[0][axis]):
-            ends += [int(np.min(found)), int(np.max(found))]
-    return (min(ends), max(ends)) if ends else None
+            continue
+        indices = atom[0][axis]
+        if np.size(indices):
+            ends += [int(np.min(indices)), int(np.max(indices))]
+    if not ends:
+        return None
+    return min(ends), max(ends)
