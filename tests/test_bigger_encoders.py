@@ -50,7 +50,9 @@ SMALL_MAE = "vit_tiny_patch16_224"
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two blocks, the first windowed and the first global one, in every ViT of SAM."""
     builders = {
-        name: partial(first_blocks, image_encoder.SAM_ENCODERS[name], at)
+        name: image_encoder.SamEncoder(
+            partial(first_blocks, image_encoder.SAM_ENCODERS[name].build, at)
+        )
         for name, at in FIRST_GLOBAL.items()
     }
     monkeypatch.setattr(image_encoder, "SAM_ENCODERS", {**image_encoder.SAM_ENCODERS, **builders})

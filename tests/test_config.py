@@ -1,4 +1,4 @@
-"""Classes, voxel sizes and progress: the values that every room speaks of."""
+"""Classes, voxel sizes and progress: the values that every room shares."""
 
 from __future__ import annotations
 
@@ -27,15 +27,24 @@ def test_class_survives_the_way_through_json() -> None:
     spec = ClassSpec(3, "dense granule", "#A0b0C0", "Dense-core granules")
     assert spec.colour == "#a0b0c0"
     assert ClassSpec.from_dict(spec.to_dict()) == spec
-    assert "over" not in spec.to_dict()
+    assert "overrides" not in spec.to_dict()
 
 
-def test_what_a_class_goes_before_is_kept_and_is_not_what_it_is() -> None:
-    spec = ClassSpec(3, "dark", over=("mitochondrion", "vesicle"))
+def test_what_a_class_overrides_is_kept_and_is_not_what_it_is() -> None:
+    spec = ClassSpec(3, "dark", overrides=("mitochondrion", "vesicle"))
     again = ClassSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
-    assert again.over == ("mitochondrion", "vesicle")
-    assert again == ClassSpec(3, "dark", over=("membrane",))
-    assert ClassSpec.from_dict({"id": 3, "name": "dark", "over": "vesicle"}).over == ("vesicle",)
+    assert again.overrides == ("mitochondrion", "vesicle")
+    assert again == ClassSpec(3, "dark", overrides=("membrane",))
+    alone = ClassSpec.from_dict({"id": 3, "name": "dark", "overrides": "vesicle"})
+    assert alone.overrides == ("vesicle",)
+
+
+def test_the_key_of_version_0_1_is_read_and_the_new_one_written() -> None:
+    spec = ClassSpec.from_dict({"id": 3, "name": "dark", "over": ["vesicle", "membrane"]})
+    assert spec.overrides == ("vesicle", "membrane")
+    written = spec.to_dict()
+    assert written["overrides"] == ["vesicle", "membrane"]
+    assert "over" not in written
 
 
 def test_a_class_without_colour_gets_one_of_its_own() -> None:
@@ -54,8 +63,9 @@ def test_a_class_without_colour_gets_one_of_its_own() -> None:
         ({"name": "er"}, "a whole number as id and a name"),
         ({"id": "one", "name": "er"}, "a whole number as id and a name"),
         ({"id": 1}, "a whole number as id and a name"),
-        ({"id": 1, "name": "er", "reach": "far"}, "reach and smallest, if any, are numbers"),
-        ({"id": 1, "name": "er", "over": 3}, "over is a list of names"),
+        ({"id": 1, "name": "er", "reach": "far"}, "reach and smallest are numbers"),
+        ({"id": 1, "name": "er", "over": 3}, "overrides is a list of names"),
+        ({"id": 1, "name": "er", "overrides": 3}, "overrides is a list of names"),
     ],
 )
 def test_unusable_class_is_refused(data: dict[str, Any], says: str) -> None:
@@ -138,8 +148,8 @@ def test_a_family_is_an_organelle_with_its_parts() -> None:
         ClassSpec(2, "boundary", part_of="mitochondrion"),
         ClassSpec(3, "vesicle"),
     )
-    for wanted in (whole, part):
-        assert family((whole, part, other), (wanted,)) == {1, 2}
+    for requested in (whole, part):
+        assert family((whole, part, other), (requested,)) == {1, 2}
     assert family((whole, part, other), (other,)) == {3}
     assert family((), (other, part)) == {2, 3}
 
@@ -165,12 +175,13 @@ def test_a_reach_is_a_length_and_a_smallest_section_an_area() -> None:
     for wrong in (-1.0, float("inf"), float("nan")):
         with pytest.raises(
             UserError,
-            match=r"class 'wall' has reach .*; give the nm that it may lie from what it is a part of, or 0",
+            match=r"class 'wall' has reach .*; give the largest distance from its whole in nm, or 0",
         ):
             ClassSpec(2, "wall", reach=wrong)
         with pytest.raises(
             UserError,
-            match=r"class 'cell' has smallest .*; give the nm² of its smallest section, or 0",
+            match=r"class 'cell' has smallest .*; "
+            r"give the area of its smallest section in nm², or 0",
         ):
             ClassSpec(1, "cell", smallest=wrong)
     assert ClassSpec.from_dict(ClassSpec(1, "cell", smallest=2e4).to_dict()).smallest == 2e4

@@ -35,7 +35,7 @@ def one(
         cold = Predictor(model, "cpu", DiskCache(Path(folder) / "cold", 10**9), fill=False)
         grid = warm.prepare(stack(1, side)[0]).grid(model.config.tile)
         tiles = [grid.tiles[0]]
-        warm.encoder.keep(grid, tiles)
+        warm.encoder.cache(grid, tiles)
         size = warm.encoder.bytes_on_disk(grid)
         (kept,) = (
             zarr.open_array(header.parent, mode="r")
@@ -44,8 +44,8 @@ def one(
         raw = 4 * math.prod(kept.shape[1:])
         seconds = interleaved(
             {
-                "read": lambda: warm.encoder.keep(grid, tiles),
-                "compute": lambda: cold.encoder.keep(grid, tiles),
+                "read": lambda: warm.encoder.cache(grid, tiles),
+                "compute": lambda: cold.encoder.cache(grid, tiles),
                 "embed from disk": lambda: warm.encoder.embed(grid, tiles),
                 "embed anew": lambda: cold.encoder.embed(grid, tiles),
             },

@@ -40,7 +40,7 @@ def peaks_of(name: str, side: int) -> dict[str, float]:
 
     image, imported = stack(1, side)[0], resident()
     predictor = Predictor(shipped() if name == "shipped" else with_vit_b(side))
-    predictor.load.tile = side
+    predictor.batch_limits.tile = side
     weights = sum(p.nbytes for p in predictor.model.parameters()) / 1e6
     predictor.set_image(image)
     predictor.segment()

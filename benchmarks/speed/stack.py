@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_scsam.infer.device import precision
-from napari_scsam.infer.lanes import lanes, side_by_side
+from napari_scsam.infer.parallel import parallel_runner, parallel_tiles
 from napari_scsam.infer.predictor import Predictor
-from napari_scsam.infer.tiling import cut
+from napari_scsam.infer.tiling import cut_tile
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.volumes import as_volume
 from napari_scsam.model import ScSAM
@@ -44,7 +44,7 @@ def one(name: str, model: ScSAM, images: NDArray[np.uint8], rounds: int) -> list
         seconds = interleaved(
             {
                 "encoders": encoders_alone(Predictor(model, "cpu"), images, 1),
-                "lanes": encoders_alone(Predictor(model, "cpu"), images, lanes()),
+                "parallel": encoders_alone(Predictor(model, "cpu"), images, parallel_tiles()),
                 "first": lambda: first_slice(Predictor(model, "cpu"), images[0]),
                 "stack": lambda: list(
                     segment_volume(
@@ -65,7 +65,9 @@ def one(name: str, model: ScSAM, images: NDArray[np.uint8], rounds: int) -> list
         Figure(f"{name}, first segmentation of a slice of {side}²", seconds["first"], "s"),
         Figure(f"{whole}, tile after tile", seconds["stack"] / seconds["encoders"], "×", "≤ 1.15"),
         Figure(
-            f"{whole}, tiles side by side as in the stack", seconds["stack"] / seconds["lanes"], "×"
+            f"{whole}, tiles side by side as in the stack",
+            seconds["stack"] / seconds["parallel"],
+            "×",
         ),
     ]
 
@@ -83,7 +85,7 @@ def encoders_alone(
     contrast = measure_contrast(images)
     slices = [predictor.prepare(image, contrast=contrast) for image in images]
     tiles = [
-        torch.from_numpy(cut(s.grey, tile))[None, None].contiguous()
+        torch.from_numpy(cut_tile(s.grey, tile))[None, None].contiguous()
         for s in slices
         for tile in predictor.tiles(s)
     ]
@@ -93,7 +95,7 @@ def encoders_alone(
             predictor.model.encode(tile.contiguous(memory_format=torch.channels_last))
 
     def every() -> None:
-        with side_by_side(at_once) as run:
+        with parallel_runner(at_once) as run:
             for start in range(0, len(tiles), at_once):
                 run(encode, tiles[start : start + at_once])
 

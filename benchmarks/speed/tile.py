@@ -65,4 +65,4 @@ def settling(predictor: Predictor, side: int) -> Callable[[], object]:
     """Create the work of turning logits into labels."""
     predictor.set_image(stack(1, side)[0], SIZE)
     logits, classes = predictor.class_logits(), predictor.classes
-    return lambda: predictor.labels_from_logits(logits, classes, pixel=SIZE)
+    return lambda: predictor.labels_from_logits(logits, classes, pixel_size=SIZE)

@@ -1,4 +1,4 @@
-"""The few values that every room of the house speaks of.
+"""Values that every room shares: errors, classes and voxel sizes.
 
 Classes are data: they travel inside checkpoints and label files as `ClassSpec`,
 and a class id is a label value whose meaning never changes.
@@ -12,16 +12,14 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from typing import Any
 
 VoxelSize = tuple[float, float, float]
 """Size of one voxel along z, y, x in nanometres."""
 
 
 class UserError(ValueError):
-    """Something the user can mend.
+    """A mistake that the user can correct.
 
     The message is one sentence: what was wrong, and what to do. The command
     line prints it and exits with 2; the widget shows it as a notification.
@@ -29,12 +27,12 @@ class UserError(ValueError):
 
 
 class NoClassesError(UserError):
-    """Something was asked that needs a network which has learned classes, of one that has not."""
+    """A request for classes to a network that has learned none."""
 
     def __init__(self) -> None:
         super().__init__(
-            "this network answers clicks and boxes only, because it has learned no classes; "
-            "choose another one to find them, or train it on your labels (scsam train)"
+            "this network has learned no classes and answers clicks and boxes only; "
+            "choose another one to find classes, or train it on your labels (scsam train)"
         )
 
 
@@ -51,13 +49,22 @@ class ClassSpec:
     description: str = ""
     """One sentence for tooltips and model cards."""
     part_of: str = ""
-    """Name of the class that it is a part of: who asks for that one alone gets its parts with it."""
+    """Name of the class that it is a part of: asking for that one alone includes its parts."""
     reach: float = 0.0
-    """Farthest that a part lies from its whole, in nm: a membrane does not go on where its organelle ends. 0 is anywhere."""
+    """Largest distance of a part from its whole, in nm; 0 is anywhere.
+
+    A membrane, for example, ends where its organelle ends.
+    """
     smallest: float = 0.0
-    """Area in nm² that a section of it has at least, its parts among it; what a network finds that is smaller is a crumb."""
-    over: tuple[str, ...] = field(default=(), compare=False)
-    """Names of classes that give way where this one is found, however sure the network is of them. It is the same class with others."""
+    """Smallest area of a section in nm², its parts included.
+
+    Smaller regions in a prediction are removed.
+    """
+    overrides: tuple[str, ...] = field(default=(), compare=False)
+    """Names of classes that yield where this one is found, however likely they are.
+
+    Two specs that differ in this alone are equal.
+    """
 
     def __post_init__(self) -> None:
         if self.id < 1:
@@ -65,17 +72,19 @@ class ClassSpec:
                 f"class {self.name!r} has id {self.id}; ids start at 1, because 0 is background"
             )
         if not self.name.strip():
-            raise UserError(f"class {self.id} has no name; give it one")
+            raise UserError(f"class {self.id} has no name; give it a name")
         colour = self.colour or distinct_colour(self.id)
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
             raise UserError(f"class {self.name!r} has colour {colour!r}; write it as '#rrggbb'")
         if not 0 <= self.reach < math.inf:
             raise UserError(
-                f"class {self.name!r} has reach {self.reach}; give the nm that it may lie from what it is a part of, or 0"
+                f"class {self.name!r} has reach {self.reach}; "
+                f"give the largest distance from its whole in nm, or 0"
             )
         if not 0 <= self.smallest < math.inf:
             raise UserError(
-                f"class {self.name!r} has smallest {self.smallest}; give the nm² of its smallest section, or 0"
+                f"class {self.name!r} has smallest {self.smallest}; "
+                f"give the area of its smallest section in nm², or 0"
             )
         object.__setattr__(self, "colour", colour.lower())
 
@@ -86,37 +95,49 @@ class ClassSpec:
         Raises
         ------
         UserError
-            When there is no name, or the id is no whole number.
+            When the name is missing, or a number is not one.
         """
         try:
-            class_id = int(data["id"])
-            name = str(data["name"])
-            reach, smallest = (float(data.get(key, 0)) for key in ("reach", "smallest"))
-            names = (
-                (over,) if isinstance(over := data.get("over", ()), str) else tuple(map(str, over))
-            )
+            fields: dict[str, Any] = {
+                "id": int(data["id"]),
+                "name": str(data["name"]),
+                "reach": float(data.get("reach", 0)),
+                "smallest": float(data.get("smallest", 0)),
+                # Files of version 0.1 call it "over".
+                "overrides": _names(data.get("overrides", data.get("over", ()))),
+            }
         except (KeyError, TypeError, ValueError) as error:
-            wanted = "give each class a whole number as id and a name; reach and smallest, if any, are numbers, and over is a list of names"
-            raise UserError(f"the class {dict(data)} cannot be read; {wanted}") from error
-        colour, description, part_of = (
-            str(data.get(key, "")) for key in ("colour", "description", "part_of")
-        )
-        return cls(class_id, name, colour, description, part_of, reach, smallest, names)
+            raise UserError(
+                f"the class {dict(data)} cannot be read; give each class a whole number as id "
+                f"and a name; reach and smallest are numbers, overrides is a list of names"
+            ) from error
+        for key in ("colour", "description", "part_of"):
+            fields[key] = str(data.get(key, ""))
+        return cls(**fields)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         values = asdict(self)
-        over = list(values.pop("over"))
-        return {**values, "over": over} if over else values
+        overrides = list(values.pop("overrides"))
+        if overrides:
+            values["overrides"] = overrides
+        return values
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """Return a list of names, or one name, as a tuple."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(map(str, value))
 
 
 @dataclass(frozen=True)
 class TaughtClass:
-    """A class that a network learned from strokes: what it needs to know the class again."""
+    """A class that a network learned from strokes, as it is stored and restored."""
 
     spec: ClassSpec
     prototype: tuple[float, ...]
-    """256 numbers; they mean something to the checkpoint that was taught, and to no other."""
+    """256 numbers, meaningful only to the checkpoint that was taught."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TaughtClass:
@@ -140,14 +161,10 @@ def parse_classes(specs: Iterable[ClassSpec | Mapping[str, Any]]) -> tuple[Class
     Raises
     ------
     UserError
-        When two classes share an id or a name, or there is none.
+        When two classes share an id or a name, or there are none.
     """
-    classes = tuple(
-        sorted(
-            (s if isinstance(s, ClassSpec) else ClassSpec.from_dict(s) for s in specs),
-            key=lambda c: c.id,
-        )
-    )
+    read = [s if isinstance(s, ClassSpec) else ClassSpec.from_dict(s) for s in specs]
+    classes = tuple(sorted(read, key=lambda c: c.id))
     if not classes:
         raise UserError("the class table is empty; give at least one class with an id and a name")
     for key in ("id", "name"):
@@ -158,18 +175,18 @@ def parse_classes(specs: Iterable[ClassSpec | Mapping[str, Any]]) -> tuple[Class
     return classes
 
 
-def family(classes: Sequence[ClassSpec], wanted: Sequence[ClassSpec]) -> set[int]:
+def family(classes: Sequence[ClassSpec], requested: Sequence[ClassSpec]) -> set[int]:
     """Return the ids of some classes, of those that they are parts of, and of their parts."""
-    names = {name for spec in wanted for name in (spec.name, spec.part_of)}
+    names = {name for spec in requested for name in (spec.name, spec.part_of) if name}
     return {
         spec.id
-        for spec in (*classes, *wanted)
-        if spec in wanted or names & {spec.name, spec.part_of} - {None, ""}
+        for spec in (*classes, *requested)
+        if spec in requested or names & {spec.name, spec.part_of}
     }
 
 
 def class_to_teach(name: str, known: Sequence[ClassSpec], used: Sequence[ClassSpec]) -> ClassSpec:
-    """Return the class that a name stands for already, else a new one.
+    """Return the class of a name if there is one, else a new class.
 
     Parameters
     ----------
@@ -178,85 +195,84 @@ def class_to_teach(name: str, known: Sequence[ClassSpec], used: Sequence[ClassSp
     known
         The network's classes.
     used
-        Those of the labels that it writes into. An id there must not come to mean something else.
+        The classes of the labels that it writes into. An id there keeps its meaning.
     """
-    mine = {c.id for c in known}
-    theirs = [c for c in used if c not in known]
-    for spec in (*known, *(c for c in theirs if c.id not in mine)):
+    known_ids = {c.id for c in known}
+    others = [c for c in used if c not in known]
+    for spec in (*known, *(c for c in others if c.id not in known_ids)):
         if spec.name.casefold() == name.casefold():
             return spec
-    taken = mine | {c.id for c in theirs}
-    return ClassSpec(
-        next(i for i in itertools.count(max(mine, default=0) + 1) if i not in taken), name
-    )
+    taken = known_ids | {c.id for c in others}
+    first = max(known_ids, default=0) + 1
+    return ClassSpec(next(i for i in itertools.count(first) if i not in taken), name)
 
 
 def missing_classes(
-    known: Sequence[ClassSpec], wanted: Iterable[ClassSpec], name: str
+    known: Sequence[ClassSpec], requested: Iterable[ClassSpec], name: str
 ) -> tuple[ClassSpec, ...]:
-    """Return the wanted classes that a network lacks and can be given beside its own.
+    """Return the requested classes that a network lacks and can be given.
 
     Parameters
     ----------
     known
         The network's classes.
-    wanted
-        Those that it is to know.
+    requested
+        The classes that it is to know.
     name
-        Of the network, for the message.
+        Name of the network, for the message.
 
     Raises
     ------
     UserError
-        When the two mean something else by an id or by a name.
+        When the two disagree about an id or a name.
     """
     missing = []
     names = {c.name.casefold(): c for c in known}
     ids = {c.id: c for c in known}
-    for spec in wanted:
+    for spec in requested:
         same_name = names.get(spec.name.casefold())
-        same_id = ids.get(spec.id)
-        if same_name is not None and same_name.id != spec.id:
+        if same_name is None:
+            missing.append(spec)
+        elif same_name.id != spec.id:
             raise UserError(
-                f"{name} knows {spec.name!r} with id {same_name.id}, not {spec.id}; use one id for it, in labels and [[classes]]"
+                f"{name} knows {spec.name!r} with id {same_name.id}, not {spec.id}; "
+                f"use one id for it, in labels and [[classes]]"
             )
-        if same_name is None and same_id is not None:
+        if same_name is None and spec.id in ids:
             raise UserError(
-                f"{name} calls the class with id {spec.id} {same_id.name!r}, not {spec.name!r}; give {spec.name!r} an id of its own"
+                f"{name} calls the class with id {spec.id} {ids[spec.id].name!r}, "
+                f"not {spec.name!r}; give {spec.name!r} another id"
             )
-        missing += [spec] * (same_name is None)
     return tuple(missing)
 
 
 def select_classes(
-    classes: Sequence[ClassSpec], wanted: Iterable[str] | None
+    classes: Sequence[ClassSpec], requested: Iterable[str] | None
 ) -> tuple[ClassSpec, ...]:
-    """Pick classes by name, in the order asked; all of them for ``None``.
+    """Select classes by name, in the order requested; all of them for ``None``.
 
     Raises
     ------
     UserError
-        When a name is not in the table; the message lists those that are.
+        When a name is not in the table; the message lists the known names.
     """
-    if wanted is None:
+    if requested is None:
         return tuple(classes)
     by_name = {c.name.casefold(): c for c in classes}
-    names = list(wanted)
-    unknown = [n for n in names if n.casefold() not in by_name]
-    if unknown or not names:
-        known = ", ".join(c.name for c in classes)
-        raise UserError(
-            f"no class is called {unknown[0]!r}; choose from: {known}"
-            if unknown
-            else f"no class given; choose from: {known}"
-        )
-    return tuple(dict.fromkeys(by_name[n.casefold()] for n in names))
+    names = list(requested)
+    known = ", ".join(c.name for c in classes)
+    if not names:
+        raise UserError(f"no class given; choose from: {known}")
+    for name in names:
+        if name.casefold() not in by_name:
+            raise UserError(f"no class is called {name!r}; choose from: {known}")
+    return tuple(dict.fromkeys(by_name[name.casefold()] for name in names))
 
 
 def parse_voxel_size(values: Sequence[float] | float | None) -> VoxelSize | None:
     """Turn one, two (y, x) or three (z, y, x) numbers in nm into a voxel size.
 
-    A size given for the plane alone is taken as isotropic along z with y.
+    With two numbers, the size along z is taken to be that along y.
 
     Raises
     ------
@@ -266,12 +282,13 @@ def parse_voxel_size(values: Sequence[float] | float | None) -> VoxelSize | None
     if values is None:
         return None
     try:
-        sizes = [float(values)] if isinstance(values, (int, float)) else [float(v) for v in values]
+        numbers = [values] if isinstance(values, (int, float)) else values
+        sizes = [float(v) for v in numbers]
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"voxel size {values!r} is no list of numbers; give z y x in nanometres"
+            f"voxel size {values!r} is not a list of numbers; give z y x in nanometres"
         ) from error
-    if len(sizes) not in (1, 2, 3) or not all(0 < v < float("inf") for v in sizes):
+    if len(sizes) not in (1, 2, 3) or not all(0 < v < math.inf for v in sizes):
         raise UserError(
             f"voxel size {tuple(sizes)} is not usable; give z y x in nanometres, each above 0"
         )

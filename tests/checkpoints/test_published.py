@@ -26,7 +26,7 @@ from napari_scsam.checkpoints.published import find_published, load_sam, make_ch
 from napari_scsam.checkpoints.registry import Download, download_weights
 from napari_scsam.config import NoClassesError, UserError
 from napari_scsam.infer import predictor as predictor_module
-from napari_scsam.infer.predictor import finish
+from napari_scsam.steps import drive
 from napari_scsam.io.contrast import Contrast
 from napari_scsam.model import ScSAM, ScSAMConfig, image_encoder
 from napari_scsam.model.sam_vit import SamViT
@@ -51,7 +51,7 @@ def entry(mobile_sam_file: Path, mine: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def info(entry: Download):
-    return finish(make_checkpoint(entry.name, finish(download_weights(entry.name))))
+    return drive(make_checkpoint(entry.name, drive(download_weights(entry.name))))
 
 
 def test_published_weights_become_a_checkpoint_that_says_what_it_is(
@@ -66,7 +66,7 @@ def test_published_weights_become_a_checkpoint_that_says_what_it_is(
     )
     assert info.training["published"]["hash"] == entry.file.hash
     before = info.path.stat().st_mtime_ns
-    assert finish(make_checkpoint("tiny_sam", mine / "tiny_sam.pt")) == info
+    assert drive(make_checkpoint("tiny_sam", mine / "tiny_sam.pt")) == info
     assert info.path.stat().st_mtime_ns == before, "it is made once"
 
 
@@ -74,7 +74,7 @@ def test_its_weights_are_the_same_everywhere(info, mine: Path) -> None:
     first = read_weights("tiny_sam")
     info.path.unlink()
     torch.manual_seed(99)
-    finish(make_checkpoint("tiny_sam", mine / "tiny_sam.pt"))
+    drive(make_checkpoint("tiny_sam", mine / "tiny_sam.pt"))
     again = read_weights("tiny_sam")
     assert [name for name, weights in first.items() if not torch.equal(weights, again[name])] == []
 
@@ -106,7 +106,7 @@ def test_it_answers_clicks_and_boxes_and_no_class(info, tmp_path: Path, blobs: n
 def test_something_else_of_that_name_is_left_alone(
     entry: Download, mine: Path, model: ScSAM
 ) -> None:
-    file = finish(download_weights("tiny_sam"))
+    file = drive(download_weights("tiny_sam"))
     for write in (
         lambda path: path.write_bytes(b"mine"),
         lambda p: save_checkpoint(p, model, summary="", licence="", training={}),
@@ -116,19 +116,19 @@ def test_something_else_of_that_name_is_left_alone(
         with pytest.raises(
             UserError, match=r"tiny_sam\.safetensors is something else than .*; move it away"
         ):
-            finish(make_checkpoint("tiny_sam", file))
+            drive(make_checkpoint("tiny_sam", file))
         assert (mine / "tiny_sam.safetensors").read_bytes() == before
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(
     entry: Download, mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = finish(download_weights("tiny_sam"))
+    file = drive(download_weights("tiny_sam"))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=50_000_000))
     with pytest.raises(
         UserError, match=r"has room for 0\.1 GB, and the checkpoint takes 0\.1; make room"
     ):
-        finish(make_checkpoint("tiny_sam", file))
+        drive(make_checkpoint("tiny_sam", file))
     assert [p.name for p in mine.iterdir()] == ["tiny_sam.pt"]
 
 
@@ -137,7 +137,7 @@ def test_weights_that_are_no_such_sam_are_told(
 ) -> None:
     monkeypatch.setattr(registry, "list_downloads", lambda: (replace(entry, encoder="vit_b"),))
     with pytest.raises(UserError, match="choose the encoder size that the file was made for"):
-        finish(make_checkpoint("tiny_sam", finish(download_weights("tiny_sam"))))
+        drive(make_checkpoint("tiny_sam", drive(download_weights("tiny_sam"))))
     assert [p.name for p in mine.iterdir()] == ["tiny_sam.pt"]
 
 
@@ -155,7 +155,7 @@ def narrow_vit_b(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
         image_encoder,
         "SAM_ENCODERS",
-        {**image_encoder.SAM_ENCODERS, "vit_b": lambda: SamViT(96, 2, 3, (1,))},
+        {**image_encoder.SAM_ENCODERS, "vit_b": image_encoder.SamEncoder(lambda: SamViT(96, 2, 3, (1,)))},
     )
     with torch.random.fork_rng():
         torch.manual_seed(3)
@@ -178,7 +178,7 @@ def test_a_tile_is_answered_as_segment_anything_answers_it(
         predictor_module, "precision", lambda _: torch.autocast("cpu", enabled=False)
     )
     torch.save(narrow_vit_b.state_dict(), tmp_path / "sam.pth")
-    finish(make_checkpoint("sam_vit_b", tmp_path / "sam.pth"))
+    drive(make_checkpoint("sam_vit_b", tmp_path / "sam.pth"))
     y, x = np.mgrid[:1024, :1024]
     image = np.rint(127.5 + 100 * np.sin(y / 40) * np.sin(x / 25)).astype(np.uint8)
     ours, theirs = Predictor(load_checkpoint("sam_vit_b"), "cpu"), SamPredictor(narrow_vit_b)
@@ -209,7 +209,7 @@ def test_a_tile_is_answered_as_segment_anything_answers_it(
         points[:1], labels[:1], mask_input=small, multimask_output=False, return_logits=True
     )
     np.testing.assert_allclose(refined.logits, logits, atol=5e-3 * float(logits.std()))
-    assert ours.load.tile == published.TILE == narrow_vit_b.image_encoder.img_size
+    assert ours.batch_limits.tile == published.TILE == narrow_vit_b.image_encoder.img_size
 
 
 def test_a_checkpoint_of_ours_gives_its_sam(tmp_path: Path) -> None:

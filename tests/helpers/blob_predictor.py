@@ -24,7 +24,7 @@ class BlobPredictor(Predictor):
 
     def predict_prompts(self, points=None, labels=None, boxes=None, masks=None) -> PromptAnswer:  # noqa: ARG002  # knows of no earlier answer
         self.asked += 1
-        slice_ = self.current()
+        slice_ = self.slice
         numbers, _ = ndimage.label(slice_.grey > 0.5)
         inside = np.zeros(slice_.shape, bool)
         for (x, y), label in zip(points or (), labels or (), strict=True):
@@ -54,9 +54,7 @@ class BlobPredictor(Predictor):
 
     def embed(self, tile, slice_=None) -> Embedding:
         """Two features: grey, and what is missing to white; one cell for each 16 pixels."""
-        grey = torch.from_numpy(np.pad((slice_ or self.current()).grey, ((0, 0), (0, 0))))[
-            None, None
-        ]
+        grey = torch.from_numpy(np.pad((slice_ or self.slice).grey, ((0, 0), (0, 0))))[None, None]
         small = torch.nn.functional.adaptive_avg_pool2d(grey, (tile.height // 16, tile.width // 16))
         return Embedding(torch.cat([small, 1 - small], 1), torch.zeros(1))
 
@@ -68,12 +66,12 @@ class BlobPredictor(Predictor):
         yield Progress(0, 1, "segmenting")
         spec = next(c for c in self.classes if c.name == names[0])
         return np.where(
-            self.current().grey > 0.5 + (threshold_offsets or {}).get(spec.name, 0.0) / 10,
+            self.slice.grey > 0.5 + (threshold_offsets or {}).get(spec.name, 0.0) / 10,
             spec.id,
             0,
         ).astype(np.uint8)
 
     def teach(self, name, foreground, background=None):  # noqa: ARG002  # learns nothing
-        assert foreground.shape == self.current().shape
+        assert foreground.shape == self.slice.shape
         assert foreground.any() or name in self.classes, "a class that is known needs no more of it"
         return self.model.add_class(name, torch.ones(256))

@@ -178,7 +178,7 @@ def test_a_full_disk_ends_the_keeping_with_one_line(
             cache.put("a", tile, 3, values(tile))
     (line,) = [record.getMessage() for record in caplog.records]
     assert "No space left on device" in line
-    assert "going on without" in line
+    assert "continuing without" in line
     np.testing.assert_array_equal(cache.get("a", 0, CELLS), values(0))
 
 
@@ -223,5 +223,5 @@ def test_the_user_sets_its_size(
 @pytest.mark.parametrize("text", ["plenty", "-1", "inf", "nan"])
 def test_a_size_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("NAPARI_SCSAM_CACHE_GB", text)
-    with pytest.raises(UserError, match="set it to the gigabytes"):
+    with pytest.raises(UserError, match="set it to the size of the cache in gigabytes, or to 0"):
         default_cache()

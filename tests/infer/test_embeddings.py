@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from napari_scsam.infer.embeddings import EmbeddingCache, bytes_of, join
+from napari_scsam.infer.embeddings import EmbeddingCache, bytes_of, join_batch
 from napari_scsam.model import Embedding
 
 BYTES = 4 * (2 * 3 + 5)
@@ -84,7 +84,7 @@ def test_of_several_only_the_missing_are_computed_in_one_batch() -> None:
     assert asked == [[0, 2]]
     assert [e.fused.unique().item() for e in found] == [1, 2, 3]
     assert [tuple(e.detail.shape) for e in found] == [(1, 5)] * 3
-    batch = join(found)
+    batch = join_batch(found)
     assert batch.detail[:, 0].tolist() == [1, 2, 3]
     assert batch.fused.shape == (3, 2, 3)
 

@@ -52,7 +52,7 @@ def test_classes_that_are_not_wanted_still_compete() -> None:
 
 
 def test_a_class_goes_before_those_it_is_over_wherever_it_is_found() -> None:
-    classes = (*CLASSES[:2], replace(CLASSES[2], over=("a", "gone")))
+    classes = (*CLASSES[:2], replace(CLASSES[2], overrides=("a", "gone")))
     logits = np.array([[[5, 5, -1, 5]], [[1, 6, 6, -1]], [[2, 2, 2, -2]]], np.float32)
     before = logits.copy()
     assert label_map(logits, classes, classes).tolist() == [[9, 4, 4, 1]]

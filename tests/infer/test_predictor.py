@@ -1,42 +1,26 @@
 from __future__ import annotations
 
-import copy
-import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from embedded import is_embedded
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_scsam.config import ClassSpec, TaughtClass, UserError
-from napari_scsam.infer.predictor import Predictor, finish
-from napari_scsam.infer.teach import Example, fit_prototype
+from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import Contrast
 from napari_scsam.model import Embedding, EncoderFeatures, ScSAM, ScSAMConfig
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Progress, drive
 
 
 @pytest.fixture
 def predictor(model: ScSAM) -> Predictor:
     return Predictor(model, device="cpu")
-
-
-@pytest.fixture
-def embedded(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
-    """The shapes of the images that the encoders are given from now on."""
-    shapes: list[tuple[int, ...]] = []
-    encode = predictor.model.encode
-
-    def counted(image: Tensor) -> EncoderFeatures:
-        shapes.append(tuple(image.shape))
-        return encode(image)
-
-    monkeypatch.setattr(predictor.model, "encode", counted)
-    return shapes
 
 
 class Eye(nn.Module):
@@ -176,12 +160,12 @@ def test_a_second_class_costs_only_the_decoder(
     predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray
 ) -> None:
     predictor.set_image(blobs)
-    assert not predictor.is_embedded()
+    assert not is_embedded(predictor)
     first = predictor.class_logits(["membrane"])
     tile = predictor.tiles()[0]
     assert embedded == [(1, 1, tile.height, tile.width)] * len(predictor.tiles())
     assert len(embedded) == 6
-    assert predictor.is_embedded()
+    assert is_embedded(predictor)
     predictor.class_logits(["vesicle"])
     predictor.predict_prompts(points=[(60, 60)])
     np.testing.assert_array_equal(predictor.class_logits(["membrane"]), first)
@@ -225,7 +209,7 @@ def test_the_slice_is_resampled_to_the_models_pixel_size(
     predictor: Predictor, blobs: np.ndarray, voxel_size, grid: tuple[int, int]
 ) -> None:
     predictor.set_image(blobs[:48, :70], voxel_size)
-    assert predictor.current().grey.shape == grid
+    assert predictor.slice.grey.shape == grid
     assert predictor.segment().shape == (48, 70)
     assert predictor.class_logits(["membrane"]).shape == (1, 48, 70)
 
@@ -236,9 +220,9 @@ def test_tiles_in_a_batch_give_what_single_ones_give(
     predictor.set_image(blobs)
     single = predictor.class_logits()
     predictor.embeddings.clear()
-    predictor.current().logits.clear()
+    predictor.slice.logits.clear()
     embedded.clear()
-    predictor.load.batch, predictor.load.lanes = 4, 1
+    predictor.batch_limits.batch, predictor.batch_limits.parallel_tiles = 4, 1
     np.testing.assert_allclose(predictor.class_logits(), single, atol=0.02 * np.abs(single).max())
     assert [shape[0] for shape in embedded] == [4, 2]
 
@@ -265,14 +249,14 @@ def test_a_careful_answer_is_the_average_of_four_views(blobs: np.ndarray) -> Non
 def test_a_careful_answer_tells_of_all_its_tiles_and_comes_back_at_once(
     predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray
 ) -> None:
-    predictor.tta, predictor.load.lanes = True, 1
+    predictor.tta, predictor.batch_limits.parallel_tiles = True, 1
     predictor.set_image(blobs[:64, :100])
-    tiles = sum(len(predictor.tiles(view)) for view in predictor.seen(predictor.current()))
+    tiles = sum(len(predictor.tiles(view)) for view in predictor.augmented(predictor.slice))
     steps = list(predictor.logits_steps(["vesicle"]))
     assert sorted({step.done for step in steps}) == [*range(tiles + 1)]
     assert {step.total for step in steps} == {tiles}
     assert len(embedded) == tiles
-    assert predictor.is_embedded()
+    assert is_embedded(predictor)
     predictor.segment()
     predictor.predict_prompts(points=[(30, 30)])
     assert len(embedded) == tiles
@@ -290,7 +274,7 @@ def test_another_look_at_the_same_slice_is_another_answer(
     np.testing.assert_array_equal(predictor.segment(), plain)
 
 
-def test_a_class_taught_anew_is_looked_for_anew_in_all_views(
+def test_a_class_taught_again_is_found_again_in_all_views(
     predictor: Predictor, blobs: np.ndarray
 ) -> None:
     predictor.tta = True
@@ -307,13 +291,13 @@ def test_embedding_ahead_leaves_the_slice_at_hand(
     predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray
 ) -> None:
     predictor.set_image(blobs[:64, :100], contrast=Contrast(0, 255))
-    here = predictor.current()
+    here = predictor.slice
     ahead = predictor.prepare(blobs[64:128, :100], contrast=Contrast(0, 255), key="ahead")
-    assert not predictor.is_embedded(ahead)
+    assert not is_embedded(predictor, ahead)
     assert [step.what for step in predictor.embed_steps(ahead)] == ["embedding"] * len(embedded)
-    assert predictor.is_embedded(ahead)
-    assert not predictor.is_embedded()
-    assert predictor.current() is here
+    assert is_embedded(predictor, ahead)
+    assert not is_embedded(predictor)
+    assert predictor.slice is here
     embedded.clear()
     predictor.set_image(blobs[64:128, :100], contrast=Contrast(0, 255), key="ahead")
     predictor.segment()
@@ -345,7 +329,7 @@ def test_another_class_on_a_slice_seen_before_needs_no_network(
 def test_few_answers_are_remembered(
     predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_scsam.infer.predictor.ANSWERS", 2)
+    monkeypatch.setattr("napari_scsam.infer.predictor.MAX_ANSWERS", 2)
     for z in range(4):
         predictor.set_image(blobs[z : z + 16, :16], contrast=Contrast(0, 255))
         predictor.segment()
@@ -353,7 +337,7 @@ def test_few_answers_are_remembered(
 
 
 def test_a_model_of_unknown_pixel_size_takes_the_image_as_it_is(blobs: np.ndarray) -> None:
-    assert see(blobs, 64, voxel_size=(3, 3)).current().grey.shape == blobs.shape
+    assert see(blobs, 64, voxel_size=(3, 3)).slice.grey.shape == blobs.shape
 
 
 @pytest.mark.parametrize(
@@ -415,7 +399,7 @@ def test_work_begun_on_a_slice_ends_on_it(predictor: Predictor, blobs: np.ndarra
     steps = predictor.logits_steps()
     next(steps)
     predictor.set_image(two, contrast=Contrast(0, 255))
-    np.testing.assert_array_equal(finish(steps), answers[0])
+    np.testing.assert_array_equal(drive(steps), answers[0])
     np.testing.assert_array_equal(predictor.class_logits(), answers[1])
 
 
@@ -433,7 +417,7 @@ def test_a_click_lands_where_it_was_made(
     assert np.array_equal(answer.masks, answer.logits > 0)
     y, x = np.unravel_index(answer.logits[0].argmax(), blobs.shape)
     assert math.dist((x, y), point) <= tolerance
-    zoom = predictor.current().zoom
+    zoom = predictor.slice.zoom
     area = math.pi * 64 / (zoom[0] * zoom[1])
     if point == (150, 120):
         assert answer.masks.sum() == pytest.approx(area, rel=0.2)
@@ -540,250 +524,6 @@ def test_a_click_on_a_large_slice_makes_nothing_large(blobs: np.ndarray) -> None
     assert answer.window.shape == (1, 128, 128)
     y, x = np.unravel_index(answer.logits[0].argmax(), answer.shape)
     assert math.dist((x, y), (700, 900)) <= 1.5
-
-
-def strokes(shape: tuple[int, int], *parts: tuple[slice, slice]) -> np.ndarray:
-    marks = np.zeros(shape, bool)
-    for part in parts:
-        marks[part] = True
-    return marks
-
-
-def teach(predictor: Predictor, image: np.ndarray) -> tuple[ClassSpec, np.ndarray, np.ndarray]:
-    """Teach the bright square of an image by a stroke on it and two beside it."""
-    foreground = strokes(image.shape, np.s_[30:36, 24:44])
-    background = strokes(image.shape, np.s_[4:60, 2:5], np.s_[4:60, 70:73])
-    return predictor.teach("granule", foreground, background), foreground, background
-
-
-def disagreement(logits: np.ndarray, foreground: np.ndarray, background: np.ndarray) -> float:
-    """Cross-entropy under the strokes, both sides weighing the same."""
-    return float(
-        np.logaddexp(0, -logits[foreground]).mean() + np.logaddexp(0, logits[background]).mean()
-    )
-
-
-@pytest.fixture
-def square() -> np.ndarray:
-    image = np.random.default_rng(0).integers(0, 60, (64, 150)).astype(np.uint8)
-    image[16:48, 16:52] += 180
-    return image
-
-
-@pytest.fixture
-def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Teach in a hurry."""
-    monkeypatch.setattr("napari_scsam.infer.teach.STEPS", 8)
-
-
-def test_a_taught_class_agrees_with_the_strokes(
-    predictor: Predictor, embedded: list[tuple[int, ...]], square: np.ndarray
-) -> None:
-    predictor.set_image(square)
-    before = predictor.class_logits()
-    spec, foreground, background = teach(predictor, square)
-    assert (spec.id, spec.name) == (6, "granule")
-    assert predictor.classes[-1] == spec
-    granule = predictor.class_logits(["granule"])[0]
-    assert granule[foreground].mean() > granule[background].mean()
-    assert disagreement(granule, foreground, background) < min(
-        disagreement(m, foreground, background) for m in before
-    )
-    np.testing.assert_array_equal(predictor.class_logits()[:3], before)
-    assert set(np.unique(predictor.segment(["granule"]))) <= {0, 6}
-    assert len(embedded) == len(predictor.tiles())
-
-
-def test_a_taught_class_takes_pixels_only_where_it_is_asked_for(
-    predictor: Predictor, square: np.ndarray, few_steps: None
-) -> None:
-    predictor.set_image(square)
-    own = [c.name for c in predictor.classes]
-    before = predictor.segment()
-    teach(predictor, square)
-    predictor.model.thresholds[-1] = -100  # found everywhere, and likelier than anything
-    np.testing.assert_array_equal(predictor.segment(own), before)
-    assert (predictor.segment() == 6).all()
-    assert (predictor.segment(["granule"]) == 6).all()
-    np.testing.assert_array_equal(predictor.segment(own), before)
-
-
-def test_what_the_network_finds_under_the_strokes_gives_way(
-    predictor: Predictor, square: np.ndarray, few_steps: None
-) -> None:
-    predictor.set_image(square)
-    predictor.model.thresholds[:] = torch.tensor(
-        [100, -100, 100]
-    )  # the second class is found everywhere, and nothing else is
-    own = [c.name for c in predictor.classes]
-    spec, *_ = teach(predictor, square)
-    assert spec.over == (own[1],)
-    found = predictor.class_logits(["granule"])[0] > 0
-    assert found.any()
-    assert not found.all()
-    np.testing.assert_array_equal(predictor.segment(["granule"]) == spec.id, found)
-    np.testing.assert_array_equal(predictor.segment() == spec.id, found)
-    assert (predictor.segment(own) == predictor.classes[1].id).all()
-    predictor.restore_taught(
-        [TaughtClass.from_dict(json.loads(json.dumps(predictor.taught(spec).to_dict())))]
-    )
-    assert predictor.classes[-1].over == spec.over
-    predictor.model.thresholds[1] = 100  # now nowhere, and taught anew it need not give way
-    assert predictor.teach("granule", strokes(square.shape, np.s_[30:36, 24:44])).over == ()
-
-
-def test_teaching_anew_forgets_the_old_answer(
-    predictor: Predictor, square: np.ndarray, few_steps: None
-) -> None:
-    predictor.set_image(square)
-    teach(predictor, square)
-    first = predictor.class_logits(["granule"])
-    spec = predictor.teach(
-        "Granule",
-        strokes(square.shape, np.s_[2:6, 100:140]),
-        strokes(square.shape, np.s_[30:36, 24:44]),
-    )
-    assert spec.id == 6
-    assert len(predictor.classes) == 4
-    assert not np.allclose(first, predictor.class_logits(["granule"]))
-
-
-def test_strokes_add_up_until_a_class_is_forgotten(
-    predictor: Predictor, square: np.ndarray, few_steps: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    learned: list[tuple[int, int]] = []
-
-    def fit(model: ScSAM, examples: Sequence[Example]) -> torch.Tensor:
-        learned.append(
-            (sum(int(f.sum()) for _, f, _ in examples), sum(int(b.sum()) for *_, b in examples))
-        )
-        return fit_prototype(model, examples)
-
-    monkeypatch.setattr("napari_scsam.infer.predictor.fit_prototype", fit)
-    nothing, beside = np.zeros(square.shape, bool), strokes(square.shape, np.s_[50:60, 4:8])
-    predictor.set_image(square)
-    spec, foreground, background = teach(predictor, square)
-    before, known = predictor.class_logits(["granule"]), predictor.taught(spec)
-    predictor.set_image(square[::-1])
-    assert predictor.teach("Granule", nothing, beside) == spec
-    predictor.set_image(square)
-    assert not np.allclose(before, predictor.class_logits(["granule"]))
-    (inside, outside), (inside_again, outside_again) = learned
-    assert inside_again == inside >= foreground.sum(), "a stroke where tiles overlap is in both"
-    assert outside >= background.sum()
-    assert outside_again >= outside + beside.sum()
-    predictor.restore_taught([predictor.taught(spec)])
-    predictor.teach("granule", nothing, beside)
-    assert learned[-1][0] == inside
-    predictor.restore_taught([known])  # as it was first, so that what came since does not count
-    with pytest.raises(UserError, match="no stroke marks the new class"):
-        predictor.teach("granule", nothing, beside)
-
-
-def test_only_the_latest_strokes_are_learned_from(
-    predictor: Predictor, square: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    learned: list[tuple[int, int]] = []
-
-    def fit(_: ScSAM, examples: Sequence[Example]) -> torch.Tensor:
-        shown = sum(bool(foreground.any()) for _, foreground, _ in examples)
-        learned.append((shown, len(examples) - shown))
-        return torch.ones(256)
-
-    monkeypatch.setattr("napari_scsam.infer.predictor.fit_prototype", fit)
-    monkeypatch.setattr("napari_scsam.infer.teach.TILES", 3)
-    predictor.set_image(square)
-    nothing, across = np.zeros(square.shape, bool), strokes(square.shape, np.s_[30:36, 4:145])
-    for marks in ((across, nothing), (nothing, across), (nothing, across), (across, nothing)):
-        predictor.teach("granule", *marks)
-    assert len(predictor.tiles()) == 2
-    assert learned == [(2, 0), (2, 2), (2, 3), (3, 3)], (
-        "however much shows what it is not, what shows the class is not forgotten"
-    )
-
-
-def test_the_only_class_of_a_network_is_taught_anew(square: np.ndarray, few_steps: None) -> None:
-    predictor = Predictor(
-        ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), [ClassSpec(1, "granule")]), device="cpu"
-    )
-    predictor.set_image(square)
-    assert predictor.teach("granule", strokes(square.shape, np.s_[30:36, 24:44])).over == ()
-
-
-def test_a_class_may_be_taught_with_an_id_of_its_own(
-    predictor: Predictor, square: np.ndarray, few_steps: None
-) -> None:
-    predictor.set_image(square)
-    spec = predictor.teach(ClassSpec(9, "granule"), strokes(square.shape, np.s_[30:36, 24:44]))
-    assert (spec.id, predictor.classes[-1]) == (9, spec)
-    assert predictor.taught(spec).spec == spec
-
-
-def test_a_taught_class_is_known_again(model: ScSAM, square: np.ndarray, few_steps: None) -> None:
-    fresh = copy.deepcopy(model)
-    predictor = Predictor(model, device="cpu")
-    predictor.set_image(square)
-    spec, *_ = teach(predictor, square)
-    renewed = predictor.teach("Membrane", strokes(square.shape, np.s_[2:6, 100:140]))
-    known = [
-        TaughtClass.from_dict(json.loads(json.dumps(predictor.taught(c).to_dict())))
-        for c in (spec, renewed)
-    ]
-    again = Predictor(fresh, device="cpu")
-    again.set_image(square)
-    before = again.class_logits()
-    again.restore_taught(known)
-    assert again.classes == predictor.classes
-    np.testing.assert_allclose(again.class_logits(), predictor.class_logits(), rtol=1e-5)
-    again.restore_taught([])
-    assert len(again.classes) == 3
-    np.testing.assert_array_equal(again.class_logits(), before)
-
-
-def test_the_thinnest_stroke_survives_resampling(predictor: Predictor, square: np.ndarray) -> None:
-    predictor.set_image(square, voxel_size=(2, 2))
-    assert predictor.current().grey.shape == (16, 38)
-    marks = predictor.marks(strokes(square.shape, np.s_[30, 24:44]), None)
-    assert marks.shape == (2, 16, 38)
-    assert set(np.unique(marks[0])) == {0, 1}
-    assert marks[0].sum() == marks[0, 7, 6:12].sum() >= 5
-    assert not marks[1].any()
-
-
-def test_a_stroke_against_counts_wherever_it_is(
-    predictor: Predictor, square: np.ndarray, few_steps: None
-) -> None:
-    predictor.set_image(square)
-    foreground = strokes(square.shape, np.s_[30:36, 4:10])  # in the left tile alone
-    far = strokes(square.shape, np.s_[10:50, 145:150])  # in the right tile alone
-    predictor.teach("near", foreground)
-    predictor.teach("not far", foreground, far)
-    near, not_far = predictor.class_logits(["near", "not far"])
-    assert not_far[far].mean() < near[far].mean()
-
-
-@pytest.mark.parametrize("which", ["foreground", "background"])
-def test_strokes_of_another_shape_are_told(
-    predictor: Predictor, square: np.ndarray, which: str
-) -> None:
-    predictor.set_image(square)
-    marks = {
-        "foreground": strokes(square.shape, np.s_[30, 30]),
-        "background": strokes(square.shape, np.s_[3, 3]),
-    }
-    marks[which] = marks[which][:, :-1]
-    with pytest.raises(
-        UserError,
-        match=r"the strokes have shape \(64, 149\) but the slice has \(64, 150\); draw them on this slice",
-    ):
-        predictor.teach("granule", **marks)
-
-
-def test_no_strokes_are_told(predictor: Predictor, square: np.ndarray) -> None:
-    predictor.set_image(square)
-    with pytest.raises(UserError, match="no stroke marks the new class"):
-        predictor.teach("granule", np.zeros(square.shape))
-    assert len(predictor.classes) == 3
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from napari_scsam.config import UserError
-from napari_scsam.infer.prompt_answer import OUTSIDE, PromptAnswer, mask_prompt, prompt_answer
+from napari_scsam.infer.prompt_answer import OUTSIDE_LOGIT, PromptAnswer, mask_prompt, prompt_answer
 from napari_scsam.infer.tiling import Tile
 
 SHAPE = (100, 150)
@@ -38,7 +38,7 @@ def test_the_tile_lies_where_it_was_cut_and_the_rest_is_outside() -> None:
     np.testing.assert_allclose(found.logits[:, 32:96, 48:144], np.stack([y, x]), rtol=1e-5)
     rest = np.ones(SHAPE, bool)
     rest[32:96, 48:144] = False
-    assert (found.logits[:, rest] == OUTSIDE).all()
+    assert (found.logits[:, rest] == OUTSIDE_LOGIT).all()
     assert not found.masks[:, rest].any()
     assert found.masks[:, 32:96, 48:144].all()
     assert (found.masks.dtype, found.logits.dtype, found.quality.tolist()) == (

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from napari_scsam.infer.patch import Patch, agreement, crop
-from napari_scsam.infer.predictor import finish
-from napari_scsam.infer.propagate import Limits, carry_steps, points_inside
+from napari_scsam.infer.propagate import PropagationLimits, points_inside, propagate_steps
 from napari_scsam.io.contrast import Contrast
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Progress, drive
 
 SIDE = 96
 
@@ -30,11 +29,11 @@ def predictor(random_model):
     return BlobPredictor(random_model, "cpu")
 
 
-def carry(predictor, images, limits=None, start=None):
+def propagate(predictor, images, limits=None, start=None):
     slices = [
         predictor.prepare(image, contrast=Contrast(0, 255), key=z) for z, image in enumerate(images)
     ]
-    return carry_steps(
+    return propagate_steps(
         predictor,
         slices[0],
         start or mask_of(images[0]),
@@ -46,10 +45,10 @@ def carry(predictor, images, limits=None, start=None):
 
 def test_a_moving_disc_is_followed_exactly(predictor):
     images = [disc(40 + 3 * z, 50 - 2 * z, 12 - z) for z in range(6)]
-    carried = finish(carry(predictor, images))
-    assert [s.position for s in carried.sections] == [1, 2, 3, 4, 5]
-    assert carried.stopped_at is None
-    for section in carried.sections:
+    found = drive(propagate(predictor, images))
+    assert [s.position for s in found.sections] == [1, 2, 3, 4, 5]
+    assert found.stopped_at is None
+    for section in found.sections:
         assert agreement(section.patch, mask_of(images[section.position])) == 1
         assert section.patch.mask.dtype == bool
 
@@ -61,39 +60,50 @@ def test_it_stops_where_the_disc_ends(predictor):
         np.full((SIDE, SIDE), 10, np.uint8),
         disc(40, 40, 8),
     ]
-    carried = finish(carry(predictor, images))
-    assert [s.position for s in carried.sections] == [1]
-    assert carried.stopped_at == 2
-    assert "ends" in carried.reason
+    found = drive(propagate(predictor, images))
+    assert [s.position for s in found.sections] == [1]
+    assert found.stopped_at == 2
+    assert "ends" in found.reason
 
 
 def test_it_stops_where_another_thing_lies_in_its_place(predictor):
     images = [disc(40, 40, 14), disc(40, 40, 14, 250), disc(40, 40, 3)]
-    carried = finish(carry(predictor, images))
-    assert carried.stopped_at == 2
-    assert "outline" in carried.reason
+    found = drive(propagate(predictor, images))
+    assert found.stopped_at == 2
+    assert "outline" in found.reason
 
 
 def test_it_stops_where_it_looks_different(predictor):
     images = [disc(40, 40, 14), disc(40, 40, 14), disc(40, 40, 14, 140)]
-    assert finish(carry(predictor, images, Limits(similarity=0.5))).stopped_at is None
-    carried = finish(carry(predictor, images, Limits(similarity=0.99)))
-    assert carried.stopped_at == 2
-    assert "different" in carried.reason
+    assert drive(propagate(predictor, images, PropagationLimits(similarity=0.5))).stopped_at is None
+    found = drive(propagate(predictor, images, PropagationLimits(similarity=0.99)))
+    assert found.stopped_at == 2
+    assert "different" in found.reason
 
 
 def test_a_decoder_that_draws_too_large_does_not_let_the_object_grow(predictor):
     predictor.rim = 3
     images = [disc(45, 45, 12)] * 6
-    carried = finish(carry(predictor, images))
-    assert len(carried.sections) == 5
-    assert agreement(carried.sections[-1].patch, mask_of(images[-1])) > 0.99
+    found = drive(propagate(predictor, images))
+    assert len(found.sections) == 5
+    assert agreement(found.sections[-1].patch, mask_of(images[-1])) > 0.99
 
 
 def test_it_does_not_run_into_a_thing_that_touches(predictor):
     images = [disc(45, 30, 12), np.maximum(disc(45, 30, 12), disc(45, 54, 13))]
-    (section,) = finish(carry(predictor, images, Limits(overlap=0.3))).sections
-    assert section.patch.box[2] <= 30 + 12 + Limits().reach + 2
+    (section,) = drive(propagate(predictor, images, PropagationLimits(overlap=0.3))).sections
+    assert section.patch.box[2] <= 30 + 12 + PropagationLimits().max_shift + 2
+
+
+def test_the_border_moves_by_as_much_as_the_limit_and_no_farther(predictor):
+    shown = disc(45, 45, 10)
+    wide = np.full((SIDE, SIDE), 10, np.uint8)
+    wide[40:51, 35:90] = 255  # a bar that reaches far beyond the disc to the right
+    images = [shown, np.maximum(shown, wide)]
+    for shift in (3, 7):
+        limits = PropagationLimits(overlap=0.1, similarity=0.0, certainty=0.0, max_shift=shift)
+        (section,) = drive(propagate(predictor, images, limits)).sections
+        assert section.patch.box[2] == 45 + 10 + shift + 1, "the edge of a box is after its pixels"
 
 
 def test_slices_are_read_one_by_one_and_closing_stops(predictor):
@@ -105,8 +115,8 @@ def test_slices_are_read_one_by_one_and_closing_stops(predictor):
             yield z, predictor.prepare(disc(40, 40, 9), contrast=Contrast(0, 255), key=z)
 
     first = predictor.prepare(disc(40, 40, 9), contrast=Contrast(0, 255), key=0)
-    steps = carry_steps(predictor, first, mask_of(disc(40, 40, 9)), beyond(), 8)
-    assert next(steps) == Progress(0, 8, "carrying the object to slice 1")
+    steps = propagate_steps(predictor, first, mask_of(disc(40, 40, 9)), beyond(), 8)
+    assert next(steps) == Progress(0, 8, "propagating the object to slice 1")
     next(steps)
     steps.close()
     assert read == [1, 2]

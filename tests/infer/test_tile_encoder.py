@@ -15,7 +15,7 @@ from napari_scsam.config import ClassSpec
 from napari_scsam.infer.device import precision
 from napari_scsam.infer.disk_cache import DiskCache
 from napari_scsam.infer.predictor import Predictor
-from napari_scsam.infer.tile_encoder import Grid, pack, unpack, weights_hash
+from napari_scsam.infer.tile_encoder import TileGrid, pack_embedding, unpack_embedding, weights_hash
 from napari_scsam.io.contrast import Contrast
 from napari_scsam.model import Embedding, ScSAM, ScSAMConfig
 
@@ -154,9 +154,9 @@ def test_a_name_speaks_of_the_pixels_and_tiles_alone(model: ScSAM, blobs: np.nda
 
 def test_one_pixel_makes_another_name(blobs: np.ndarray) -> None:
     grey = blobs.astype(np.float32) / 255
-    before = Grid(grey, ()).name
+    before = TileGrid(grey, ()).name
     grey[159, 199] += 1e-6
-    assert Grid(grey, ()).name != before
+    assert TileGrid(grey, ()).name != before
 
 
 def test_reading_alone_adds_nothing(model: ScSAM, disk: DiskCache, blobs: np.ndarray) -> None:
@@ -203,15 +203,15 @@ def test_keeping_ahead_computes_no_tile_twice(
     assert len(list(predictor.cache_steps(slice_))) == 6
     assert len(shapes) == 4
     assert len(predictor.embeddings) == 0
-    assert predictor.encoder.bytes_on_disk(slice_.grid(predictor.load.tile)) == disk.bytes()
+    assert predictor.encoder.bytes_on_disk(slice_.grid(predictor.batch_limits.tile)) == disk.bytes()
 
 
 def test_packing_loses_nothing_but_the_last_bits() -> None:
     embedding = Embedding(torch.randn(2, 256, 3, 4), torch.randn(2, 32, 24, 32))
-    kept = pack(embedding)
+    kept = pack_embedding(embedding)
     assert kept.shape == (2, 256 + 64 * 32, 3, 4)
     with precision(torch.device("cpu")):
-        again = unpack(kept, torch.device("cpu"))
+        again = unpack_embedding(kept, torch.device("cpu"))
     torch.testing.assert_close(again.fused, embedding.fused, rtol=0, atol=0)
     torch.testing.assert_close(again.detail.float(), embedding.detail, rtol=0.01, atol=0.01)
 

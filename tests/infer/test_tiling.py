@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_scsam.infer.tiling import MULTIPLE, Blend, Tile, cut, ramp, starts, tile_grid
+from napari_scsam.infer.tiling import MULTIPLE, Blend, Tile, cut_tile, ramp, starts, tile_grid
 
 HALO = 32
 SHAPES = [
@@ -70,7 +70,7 @@ def test_what_is_cut_comes_back_where_it_was(shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).random(shape, np.float32)
     blend = Blend(1, shape, HALO)
     for tile in tile_grid(shape, 128, HALO):
-        part = cut(image, tile)
+        part = cut_tile(image, tile)
         assert part.shape == (tile.height, tile.width)
         blend.add(tile, part[None])
     np.testing.assert_allclose(blend.result()[0], image, rtol=1e-4)
@@ -89,7 +89,7 @@ def test_tiles_that_disagree_are_joined_without_a_jump() -> None:
 
 def test_a_tile_is_mirrored_where_it_reaches_over_the_border() -> None:
     image = np.arange(3 * 20, dtype=np.float32).reshape(3, 20)
-    part = cut(image, Tile(0, 0, 16, 32))
+    part = cut_tile(image, Tile(0, 0, 16, 32))
     np.testing.assert_array_equal(part[:3, :20], image)
     np.testing.assert_array_equal(part[3], part[2])
     np.testing.assert_array_equal(part[:3, 20:32], image[:, :7:-1])

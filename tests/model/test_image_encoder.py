@@ -134,7 +134,7 @@ def test_a_file_of_another_size_is_refused(official_sam) -> None:
     with torch.device("meta"):
         large = build_sam_encoder("vit_l")
     with pytest.raises(
-        UserError, match=r"sam_vit_b\.pth as vit_l: the weights do not fit, first at 'blocks\.12"
+        UserError, match=r"sam_vit_b\.pth as vit_l: the weights do not match, first at 'blocks\.12"
     ):
         load_encoder(large, official_sam.state_dict(), "sam_vit_b.pth as vit_l")
 

@@ -10,8 +10,8 @@ from napari_scsam.model.mae import (
     MaskedAutoencoder,
     ViTMAE,
     WindowBlock,
+    binomial_blur,
     build_mae_encoder,
-    smooth,
 )
 
 
@@ -112,7 +112,7 @@ def test_predicting_the_mean_scores_one(encoder: HybridMAE) -> None:
     auto = MaskedAutoencoder(encoder)
     for weights in auto.head.parameters():
         torch.nn.init.zeros_(weights)
-    noise = smooth(torch.randn(4, 1, 128, 128))
+    noise = binomial_blur(torch.randn(4, 1, 128, 128))
     image = 0.5 + 0.1 * (noise - noise.mean((2, 3), keepdim=True))
     assert auto(image).item() == pytest.approx(1, abs=0.05)
     assert auto(image, hidden=0).item() == 0
@@ -136,5 +136,5 @@ def test_pre_training_learns(encoder: HybridMAE) -> None:
 
 def test_smoothing_keeps_what_is_flat_and_tempers_noise() -> None:
     flat = torch.full((1, 1, 16, 16), 3.0)
-    assert torch.allclose(smooth(flat), flat)
-    assert smooth(torch.randn(1, 1, 64, 64)).std() < 0.4
+    assert torch.allclose(binomial_blur(flat), flat)
+    assert binomial_blur(torch.randn(1, 1, 64, 64)).std() < 0.4

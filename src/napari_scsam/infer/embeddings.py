@@ -1,4 +1,4 @@
-"""Embeddings of tiles, remembered in memory so that a second class costs only the decoder."""
+"""Embeddings of tiles in memory, so that a second class costs only the decoder."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import torch
 from napari_scsam.model import Embedding
 
 DEFAULT_BYTES = 1 << 30
-"""Room for about 250 tiles of 448 px."""
+"""About 250 tiles of 448 px."""
 
 
 class EmbeddingCache:
-    """Keeps the most recently used embeddings, up to a number of bytes; threads may share it.
+    """Stores the most recently used embeddings, up to a number of bytes; thread safe.
 
     Parameters
     ----------
     limit
-        Bytes to keep at most; the least recently used go first.
+        Most bytes to keep; the least recently used are removed first.
     """
 
     def __init__(self, limit: int = DEFAULT_BYTES) -> None:
@@ -45,12 +45,13 @@ class EmbeddingCache:
         keys
             One for each image.
         compute
-            Called with the positions of the keys that are not there, if any; embeds these images in one batch.
+            Called with the positions of missing keys, if any; embeds these images in one batch.
         """
         found = [self._entries.get(key) for key in keys]
         missing = [i for i, embedding in enumerate(found) if embedding is None]
-        for i, embedding in zip(missing, split(compute(missing)) if missing else (), strict=True):
-            found[i] = embedding
+        if missing:
+            for i, embedding in zip(missing, split_batch(compute(missing)), strict=True):
+                found[i] = embedding
         known = [embedding for embedding in found if embedding is not None]
         with self._lock:
             for key, embedding in zip(keys, known, strict=True):
@@ -66,32 +67,33 @@ class EmbeddingCache:
             self.size -= bytes_of(self._entries.popitem(last=False)[1])
 
     def has_room(self, count: int) -> bool:
-        """Return whether so many embeddings fit, if they are as large as those that are there."""
+        """Whether `count` embeddings of the average size of those stored fit."""
         return count * self.size <= self.limit * len(self)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove everything."""
         self._entries.clear()
         self.size = 0
 
 
 def bytes_of(embedding: Embedding) -> int:
-    """Memory that an embedding takes."""
+    """Return the size of an embedding in memory."""
     return sum(t.element_size() * t.nelement() for t in embedding)
 
 
-def split(batch: Embedding) -> list[Embedding]:
-    """Take B images apart; each has memory of its own, so that forgetting one frees it."""
+def split_batch(batch: Embedding) -> list[Embedding]:
+    """Return the embeddings of B images, each with memory of its own.
+
+    So removing one frees its memory.
+    """
     count = len(batch.fused)
-    return [
-        Embedding(*(t[i : i + 1].clone() if count > 1 else t for t in batch)) for i in range(count)
-    ]
+    if count == 1:
+        return [batch]
+    return [Embedding(*(t[i : i + 1].clone() for t in batch)) for i in range(count)]
 
 
-def join(embeddings: Sequence[Embedding]) -> Embedding:
-    """Put images together to one batch."""
-    return (
-        embeddings[0]
-        if len(embeddings) == 1
-        else Embedding(*(torch.cat(parts) for parts in zip(*embeddings, strict=True)))
-    )
+def join_batch(embeddings: Sequence[Embedding]) -> Embedding:
+    """Join the embeddings of images to one batch."""
+    if len(embeddings) == 1:
+        return embeddings[0]
+    return Embedding(*(torch.cat(parts) for parts in zip(*embeddings, strict=True)))

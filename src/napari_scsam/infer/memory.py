@@ -1,4 +1,4 @@
-"""When a device runs out of memory: less at once, one line that says so, and on."""
+"""When a device runs out of memory: continue with less at once, and log one line about it."""
 
 from __future__ import annotations
 
@@ -6,30 +6,34 @@ import ctypes
 import gc
 import logging
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import cache, wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import torch
 
-from napari_scsam.infer.lanes import lanes
+from napari_scsam.infer.parallel import parallel_tiles
 from napari_scsam.infer.tiling import MULTIPLE
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Progress, Steps
 
 TILES_IN_A_BATCH = {"cuda": 8}
-"""A GPU is busier with several tiles in a batch; a CPU takes them side by side."""
+"""A GPU is busier with several tiles in a batch; a CPU works on them in parallel."""
 
-SMALLEST_TILE = 128
+MIN_TILE = 128
+"""Side in pixels below which tiles are not halved."""
 
-WORDS = ("out of memory", "can't allocate memory", "not enough memory")
-"""How devices other than CUDA say it, inside a `RuntimeError`."""
+OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+"""How devices other than CUDA report it, inside a `RuntimeError`."""
 
 MMAP_THRESHOLD = -3
 TRIM_THRESHOLD = -1
-"""Names of glibc's settings for `mallopt`."""
+"""Numbers of glibc's settings for `mallopt`."""
 
-HELD = 256 << 20
-"""Bytes that glibc keeps when they are freed, in place of giving them back to the system at once."""
+MAX_MMAP_THRESHOLD = 32 << 20
+"""Largest value that glibc accepts."""
+
+KEPT_BYTES = 256 << 20
+"""Freed bytes that glibc keeps instead of returning them to the system at once."""
 
 log = logging.getLogger(__name__)
 
@@ -38,26 +42,30 @@ P = ParamSpec("P")
 
 
 @cache
-def hold_memory() -> None:
-    """Let glibc keep the memory of one layer for the next; having each page mapped anew takes a seventh of the time on a CPU."""
-    if sys.platform == "linux" and (
-        mallopt := getattr(ctypes.CDLL(None), "mallopt", None)
-    ):  # other C libraries have none
-        mallopt(MMAP_THRESHOLD, 32 << 20)  # the most that it takes
-        mallopt(TRIM_THRESHOLD, HELD)
+def keep_freed_memory() -> None:
+    """Make glibc keep the memory of one layer for the next.
+
+    Mapping each page again takes a seventh of the time on a CPU.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # C libraries other than glibc lack it
+        mallopt(MMAP_THRESHOLD, MAX_MMAP_THRESHOLD)
+        mallopt(TRIM_THRESHOLD, KEPT_BYTES)
 
 
-class Loaded(Protocol):
-    """Whoever works with a load."""
+class HasBatchLimits(Protocol):
+    """An object that works within batch limits."""
 
-    load: Load
+    batch_limits: BatchLimits
 
 
-S = TypeVar("S", bound=Loaded)
+S = TypeVar("S", bound=HasBatchLimits)
 
 
 def retry_smaller_on_oom(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Create a method that runs out of memory halve its load and begin anew."""
+    """Make a method halve its batch limits and start again when memory runs out."""
 
     @wraps(method)
     def tried(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -65,13 +73,13 @@ def retry_smaller_on_oom(method: Callable[Concatenate[S, P], T]) -> Callable[Con
             try:
                 return method(self, *args, **kwargs)
             except (RuntimeError, MemoryError) as error:
-                self.load.halve(error)
+                self.batch_limits.halve(error)
 
     return tried
 
 
-class Load:
-    """How much a device is given at once.
+class BatchLimits:
+    """How much a device computes at once.
 
     Parameters
     ----------
@@ -85,51 +93,65 @@ class Load:
         self.device = device
         self.tile = tile
         self.batch = TILES_IN_A_BATCH.get(device.type, 1)
-        self.lanes = lanes() if device.type == "cpu" else 1
+        self.parallel_tiles = parallel_tiles() if device.type == "cpu" else 1
 
-    def steps(
-        self, make: Callable[[], Generator[Progress, None, T]]
-    ) -> Generator[Progress, None, T]:
-        """Do long work; when memory runs out, halve the load and begin it anew."""
+    def steps(self, make: Callable[[], Steps[T]]) -> Steps[T]:
+        """Do long work; when memory runs out, halve the limits and start it again."""
         while True:
             try:
                 return (yield from make())
             except (RuntimeError, MemoryError) as error:
-                sentence = self.halve(error)
-            yield Progress(0, 1, sentence)
+                notice = self.halve(error)
+            yield Progress(0, 1, notice)
 
     def halve(self, error: Exception) -> str:
-        """Halve the batch, then the lanes, then the tile; another error, or one that nothing is left to halve for, is raised again."""
-        if not is_out_of_memory(error) or (
-            self.batch * self.lanes == 1 and self.tile // 2 < SMALLEST_TILE
-        ):
+        """Halve the batch, else the parallel tiles, else the side of a tile.
+
+        Returns
+        -------
+        notice
+            What happened, in one sentence.
+
+        Raises
+        ------
+        Exception
+            The error itself, when it is not about memory or nothing can be halved.
+        """
+        if not is_out_of_memory(error) or self._is_smallest():
             raise error
         if self.batch > 1:
             self.batch //= 2
-        elif self.lanes > 1:
-            self.lanes //= 2
+        elif self.parallel_tiles > 1:
+            self.parallel_tiles //= 2
         else:
             self.tile = self.tile // 2 // MULTIPLE * MULTIPLE
             return self._freed(error, f"tiles of {self.tile} px")
-        count = self.batch * self.lanes
-        return self._freed(error, f"{count} tiles at once" if count > 1 else "one tile at a time")
+        count = self.batch * self.parallel_tiles
+        if count == 1:
+            return self._freed(error, "one tile at a time")
+        return self._freed(error, f"{count} tiles at once")
+
+    def _is_smallest(self) -> bool:
+        return self.batch * self.parallel_tiles == 1 and self.tile // 2 < MIN_TILE
 
     def _freed(self, error: Exception, now: str) -> str:
         error.__traceback__ = None  # it holds the tensors that filled the memory
-        give_memory_back(self.device)
-        sentence = f"out of memory on {self.device}; going on with {now}"
-        log.warning(sentence)
-        return sentence
+        free_memory(self.device)
+        notice = f"out of memory on {self.device}; continuing with {now}"
+        log.warning(notice)
+        return notice
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether a device, or the computer, had no memory left."""
-    told = isinstance(error, RuntimeError) and any(words in str(error).lower() for words in WORDS)
-    return told or isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)
+    """Whether an error says that a device, or the computer, had no memory left."""
+    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in text for words in OUT_OF_MEMORY_WORDS)
 
 
-def give_memory_back(device: torch.device) -> None:
-    """Let the device's memory be whole again."""
+def free_memory(device: torch.device) -> None:
+    """Return unused memory to the device."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""A mask on a part of a slice, and the little geometry that clicks and carried objects need."""
+"""A mask on a part of a slice, and the geometry that clicks and propagated objects need."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from scipy import ndimage
 
 from napari_scsam.metrics import EIGHT_NEIGHBOURS
 
-CRUMB = 0.1
-"""Share of an object's largest region below which another is taken for a slip of the network."""
+MIN_RELATIVE_AREA = 0.1
+"""Share of the largest region of an object below which other regions are removed as errors."""
 
 
 class Patch(NamedTuple):
-    """A mask on a part of a slice; outside it there is nothing."""
+    """A mask on a part of a slice; outside the part it is empty."""
 
     mask: NDArray[np.bool_]
     y: int
@@ -29,7 +29,7 @@ class Patch(NamedTuple):
 
 
 def agreement(truth: Patch, answer: Patch) -> float:
-    """IoU of two masks, one of which is not empty."""
+    """Return the IoU of two masks, one of which is not empty."""
     (ours, theirs), _ = on_one_frame(answer, truth)
     return float((ours & theirs).sum() / (ours | theirs).sum())
 
@@ -37,7 +37,7 @@ def agreement(truth: Patch, answer: Patch) -> float:
 def on_one_frame(
     first: Patch, second: Patch
 ) -> tuple[tuple[NDArray[np.bool_], NDArray[np.bool_]], tuple[int, int]]:
-    """Pad two masks to the smallest rectangle that holds both; gives them and its corner (y, x)."""
+    """Pad two masks to the smallest rectangle around both; return them and its corner (y, x)."""
     x0, y0 = np.minimum(first.box[:2], second.box[:2]).tolist()
     x1, y1 = np.maximum(first.box[2:], second.box[2:]).tolist()
     ours, theirs = (
@@ -48,7 +48,7 @@ def on_one_frame(
 
 
 def crop(patch: Patch) -> Patch:
-    """Cut away the empty border; an empty patch stays of no size."""
+    """Remove the empty border; an empty patch gets no size."""
     rows, columns = (np.flatnonzero(patch.mask.any(axis)) for axis in (1, 0))
     if not rows.size:
         return Patch(patch.mask[:0, :0], patch.y, patch.x)
@@ -57,12 +57,15 @@ def crop(patch: Patch) -> Patch:
 
 
 def remove_small_components(patch: Patch, points: Sequence[tuple[float, float]] = ()) -> Patch:
-    """Leave out regions that are small beside the largest, unless one of the points (x, y) of the slice lies in them."""
+    """Remove regions that are small compared with the largest.
+
+    Regions that contain one of the points (x, y) of the slice are kept.
+    """
     numbers, count = ndimage.label(patch.mask, EIGHT_NEIGHBOURS)
     if count < 2:
         return patch
     sizes = np.bincount(numbers.ravel())
-    kept = sizes >= CRUMB * sizes[1:].max()
+    kept = sizes >= MIN_RELATIVE_AREA * sizes[1:].max()
     for x, y in points:
         row = round(y) - patch.y
         column = round(x) - patch.x
@@ -73,7 +76,7 @@ def remove_small_components(patch: Patch, points: Sequence[tuple[float, float]] 
 
 
 def largest_region(mask: NDArray[np.bool_]) -> Patch:
-    """Cut out the connected region of the most pixels; an empty patch when there is none."""
+    """Return the largest connected region; an empty patch when there is none."""
     numbers, count = ndimage.label(mask, EIGHT_NEIGHBOURS)
     if not count:
         return Patch(mask[:0, :0], 0, 0)
@@ -82,12 +85,12 @@ def largest_region(mask: NDArray[np.bool_]) -> Patch:
 
 
 def patch_of(numbers: NDArray[Any], number: int, place: tuple[slice, slice]) -> Patch:
-    """Cut one numbered region out of a slice."""
+    """Return one numbered region of a slice."""
     return Patch(numbers[place] == number, place[0].start, place[1].start)
 
 
 def deepest(region: Patch) -> tuple[int, int]:
-    """Find the pixel (y, x) that is farthest from everything outside; beyond the patch is outside."""
+    """Find the pixel (y, x) farthest from the outside, which includes all beyond the patch."""
     depth = ndimage.distance_transform_edt(np.pad(region.mask, 1))[1:-1, 1:-1]
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)
     return region.y + int(row), region.x + int(column)

@@ -1,4 +1,4 @@
-"""Pictures of labels over grey values, for reports and for eyes without a screen."""
+"""Pictures of labels over grey values, for reports and for machines without a screen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def overlay(
     classes: Sequence[ClassSpec],
     opacity: float = 0.45,
 ) -> NDArray[np.uint8]:
-    """Lay class colours over a slice.
+    """Blend class colours into a slice.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def overlay(
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
-    """``"#rrggbb"`` as three numbers."""
+    """Read ``"#rrggbb"`` as three numbers."""
     red, green, blue = bytes.fromhex(colour.removeprefix("#"))
     return red, green, blue
 
@@ -51,7 +51,7 @@ def rgb(colour: str) -> tuple[int, int, int]:
 def save_picture(
     path: Path, grey: NDArray[np.float32], labels: NDArray[Any], classes: Sequence[ClassSpec]
 ) -> None:
-    """Write the slice beside itself with its labels, and a legend under both."""
+    """Write a PNG of the slice, the slice with its labels, and a legend."""
     plain = overlay(grey, labels, ())
     coloured = overlay(grey, labels, classes)
     height, width = grey.shape

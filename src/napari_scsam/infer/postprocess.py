@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_scsam.config import ClassSpec
+from napari_scsam.metrics import EIGHT_NEIGHBOURS
+
+PixelSize = tuple[float, float]
+"""Height and width of a pixel in nm."""
 
 
 def label_dtype(classes: Sequence[ClassSpec]) -> np.dtype[np.unsignedinteger]:
@@ -18,70 +22,86 @@ def label_dtype(classes: Sequence[ClassSpec]) -> np.dtype[np.unsignedinteger]:
     return np.min_scalar_type(max(c.id for c in classes))
 
 
-def written_as(spec: ClassSpec, wanted: Sequence[ClassSpec]) -> int:
-    """Return the label value of a class: its own, that of the class it is a part of, or 0 when neither is wanted."""
-    ids = {c.name: c.id for c in wanted}
+def label_value(spec: ClassSpec, requested: Sequence[ClassSpec]) -> int:
+    """Return the label value of a class among the requested ones.
+
+    It is its own id, the id of the class that it is a part of, or 0 when neither is requested.
+    """
+    ids = {c.name: c.id for c in requested}
     return ids.get(spec.name, ids.get(spec.part_of, 0))
 
 
 def keep_only(
-    labels: NDArray[Any], classes: Sequence[ClassSpec], wanted: Sequence[ClassSpec]
+    labels: NDArray[Any], classes: Sequence[ClassSpec], requested: Sequence[ClassSpec]
 ) -> NDArray[Any]:
-    """Turn labels of all classes (Y×X) into what `label_map` gives for the `wanted` ones, by a look-up."""
+    """Turn Y×X labels of all classes into what `label_map` returns for the requested ones."""
     values = np.zeros(max(c.id for c in classes) + 1, labels.dtype)
     for spec in classes:
-        values[spec.id] = written_as(spec, wanted)
+        values[spec.id] = label_value(spec, requested)
     kept: NDArray[Any] = values[labels]
     return kept
+
+
+def competing_classes(
+    classes: Sequence[ClassSpec], own: Sequence[ClassSpec], requested: Sequence[ClassSpec]
+) -> tuple[ClassSpec, ...]:
+    """Return the classes that compete for pixels.
+
+    These are the checkpoint's own, and the requested ones of those taught since.
+    A class taught by a few strokes may be found in too many places; it takes
+    pixels from others only when it is requested.
+    """
+    own_names = {c.name for c in own}
+    return tuple(c for c in classes if c.name in own_names or c in requested)
+
+
+def labels_from_logits(
+    logits: NDArray[np.float32],
+    classes: Sequence[ClassSpec],
+    thresholds: Mapping[str, float],
+    requested: Sequence[ClassSpec],
+    pixel_size: PixelSize | None = None,
+) -> NDArray[np.unsignedinteger]:
+    """Subtract the threshold of each class, by name, and make a `label_map`."""
+    levels = np.array([thresholds[c.name] for c in classes], np.float32)[:, None, None]
+    if levels.any():
+        logits = logits - levels
+    return label_map(logits, classes, requested, pixel_size)
 
 
 def label_map(
     logits: NDArray[np.float32],
     classes: Sequence[ClassSpec],
-    wanted: Sequence[ClassSpec],
-    pixel: tuple[float, float] | None = None,
+    requested: Sequence[ClassSpec],
+    pixel_size: PixelSize | None = None,
 ) -> NDArray[np.unsignedinteger]:
-    """Settle overlaps: each pixel gets its argmax_or_background class, or background.
+    """Resolve overlaps: each pixel gets its most likely class, or background.
 
     Parameters
     ----------
     logits
         K×Y×X in the order of `classes`; the background's logit is 0.
     classes
-        All classes compete, also those that are not wanted, but for those that
-        another is `over`; a part does so within its `reach` alone, and nothing is made of crumbs.
-    wanted
-        Classes to write; pixels that another class wins become background,
-        or the class it is a part of when that one is written and the part is not.
-    pixel
-        Its height and width in nm; when not given, parts may lie anywhere, and objects may be of any size.
+        All of them compete, also those that are not requested, except where
+        another class overrides them (`ClassSpec.overrides`). A part competes
+        within its `reach` only, and regions below `smallest` are removed.
+    requested
+        Classes to write. Pixels of another class become background, or the
+        class that it is a part of when that one is requested and the part is not.
+    pixel_size
+        (y, x) in nm; without it, `reach` and `smallest` have no effect.
 
     Returns
     -------
     labels
         Y×X class ids.
     """
-    values = np.array([0, *(written_as(c, wanted) for c in classes)], label_dtype(classes))
+    values = np.array([0, *(label_value(c, requested) for c in classes)], label_dtype(classes))
     logits = with_precedence(logits, classes)
     best = argmax_or_background(logits)
-    if pixel is not None:
-        enforce(
-            best,
-            logits,
-            [
-                ([row], partial(out_of_reach, row, whole, reach, pixel))
-                for row, whole, reach in parts_of(classes)
-            ],
-        )
-        area = pixel[0] * pixel[1]
-        families = [
-            (family_of(spec, classes), spec.smallest / area) for spec in classes if spec.smallest
-        ]
-        enforce(
-            best,
-            logits,
-            [(rows, partial(crumbs_of, rows, smallest)) for rows, smallest in families],
-        )
+    if pixel_size is not None:
+        enforce(best, logits, reach_rules(classes, pixel_size))
+        enforce(best, logits, size_rules(classes, pixel_size))
     labels: NDArray[np.unsignedinteger] = values[best]
     return labels
 
@@ -89,118 +109,133 @@ def label_map(
 def with_precedence(
     logits: NDArray[np.float32], classes: Sequence[ClassSpec]
 ) -> NDArray[np.float32]:
-    """Take K×… logits of a class away where one is found that is `over` it; a copy if there is any such class, else what was given."""
+    """Set K×… logits of a class to −∞ where a class that overrides it is found.
+
+    Returns a copy if any class overrides another, else the array itself.
+    """
     pairs = [
         (row, other)
         for row, spec in enumerate(classes)
         for other, below in enumerate(classes)
-        if below.name in spec.over
+        if below.name in spec.overrides
     ]
-    settled = logits.copy() if pairs else logits
+    if not pairs:
+        return logits
+    changed = logits.copy()
     for row, other in pairs:
-        settled[other][logits[row] > 0] = -np.inf
-    return settled
+        changed[other][logits[row] > 0] = -np.inf
+    return changed
 
 
 def argmax_or_background(logits: NDArray[np.float32]) -> NDArray[np.unsignedinteger]:
     """Return the row of the highest of K×… logits, counted from 1; 0 where none is above 0."""
     highest = np.zeros(logits.shape[1:], np.float32)
     rows = np.zeros(logits.shape[1:], np.min_scalar_type(len(logits)))
-    for row, values in enumerate(
-        logits, 1
-    ):  # several times quicker than an argmax over the first axis
+    # Several times faster than argmax over the first axis.
+    for row, values in enumerate(logits, 1):
         np.copyto(rows, row, where=values > highest)
         np.maximum(highest, values, out=highest)
     return rows
 
 
-Judge = Callable[[NDArray[np.unsignedinteger]], NDArray[np.bool_]]
-"""Finds, in a Y×X map of rows counted from 1, the pixels that do not belong to what it judges."""
+class Rule(NamedTuple):
+    """A rule that pixels of some rows can violate."""
+
+    rows: Sequence[int]
+    """Rows of the logits that the rule is about."""
+    violations: Callable[[NDArray[np.unsignedinteger]], NDArray[np.bool_]]
+    """Finds the pixels that violate it in a Y×X map of rows counted from 1."""
 
 
-def enforce(
-    best: NDArray[np.unsignedinteger],
-    logits: NDArray[np.float32],
-    judged: Sequence[tuple[Sequence[int], Judge]],
-) -> None:
-    """Pass on what its judge finds of these rows, in place, until no judge finds any.
-
-    All judge the same map before a pixel moves, so that their order does not matter. They judge again because a pixel
-    may have gone to rows of another; it never comes back to rows that it left.
-    """
-    if len(judged) == 1:  # once is enough, and nothing need be remembered
-        (rows, judge), *_ = judged
-        pass_on(best, judge(best), logits, rows)
-        return
-    left = logits
-    while (found := [(rows, judge(best)) for rows, judge in judged]) and any(
-        where.any() for _, where in found
-    ):
-        left = left.copy() if left is logits else left
-        for rows, where in found:
-            for row in rows:
-                left[row][where] = -np.inf
-        pass_on(best, np.any([where for _, where in found], axis=0), left, [])
-
-
-def pass_on(
-    best: NDArray[np.unsignedinteger],
-    where: NDArray[np.bool_],
-    logits: NDArray[np.float32],
-    rows: Sequence[int],
-) -> None:
-    """Return the pixels of a Y×X mask to the argmax_or_background class that is not of these rows of the K×Y×X logits, in place."""
-    places = np.flatnonzero(where)  # a few of many: an index is quicker than the mask
-    others = logits.reshape(len(logits), -1)[:, places]
-    others[rows] = -np.inf
-    best.reshape(-1)[places] = argmax_or_background(others)
-
-
-def parts_of(classes: Sequence[ClassSpec]) -> list[tuple[int, int, float]]:
-    """Return row, row of the whole, and reach of the parts that do not lie anywhere."""
+def reach_rules(classes: Sequence[ClassSpec], pixel_size: PixelSize) -> list[Rule]:
+    """Return a rule for each part: it is no farther from its whole than its `reach`."""
     rows = {spec.name: row for row, spec in enumerate(classes)}
     return [
-        (row, rows[spec.part_of], spec.reach)
+        Rule([row], partial(out_of_reach, row, rows[spec.part_of], spec.reach, pixel_size))
         for row, spec in enumerate(classes)
         if spec.reach and spec.part_of in rows
     ]
 
 
-def family_of(spec: ClassSpec, classes: Sequence[ClassSpec]) -> list[int]:
+def size_rules(classes: Sequence[ClassSpec], pixel_size: PixelSize) -> list[Rule]:
+    """Return a rule for each class: with its parts, its regions have at least its `smallest`."""
+    area = pixel_size[0] * pixel_size[1]
+    rules = []
+    for spec in classes:
+        if spec.smallest:
+            rows = family_rows(spec, classes)
+            rules.append(Rule(rows, partial(small_regions, rows, spec.smallest / area)))
+    return rules
+
+
+def enforce(
+    best: NDArray[np.unsignedinteger], logits: NDArray[np.float32], rules: Sequence[Rule]
+) -> None:
+    """Give pixels that violate a rule to the next likely class, in place, until none does.
+
+    All rules are applied to the same map before any pixel changes, so that their order
+    does not matter. A pixel never returns to rows that it left, so this ends.
+    """
+    if len(rules) == 1:  # its rows only lose pixels, so one pass is enough
+        reassign(best, rules[0].violations(best), logits, rules[0].rows)
+        return
+    allowed = logits
+    while True:
+        found = [(rule.rows, rule.violations(best)) for rule in rules]
+        if not any(where.any() for _, where in found):
+            return
+        if allowed is logits:
+            allowed = logits.copy()
+        for rows, where in found:
+            for row in rows:
+                allowed[row][where] = -np.inf
+        reassign(best, np.any([where for _, where in found], axis=0), allowed, [])
+
+
+def reassign(
+    best: NDArray[np.unsignedinteger],
+    where: NDArray[np.bool_],
+    logits: NDArray[np.float32],
+    excluded: Sequence[int],
+) -> None:
+    """Set the pixels of a Y×X mask to their most likely row that is not excluded, in place."""
+    places = np.flatnonzero(where)  # they are few, so an index is faster than the mask
+    others = logits.reshape(len(logits), -1)[:, places]
+    others[excluded] = -np.inf
+    best.reshape(-1)[places] = argmax_or_background(others)
+
+
+def family_rows(spec: ClassSpec, classes: Sequence[ClassSpec]) -> list[int]:
     """Return the rows of a class and of its parts."""
     return [row for row, other in enumerate(classes) if spec.name in (other.name, other.part_of)]
 
 
 def out_of_reach(
-    row: int,
-    whole: int,
-    reach: float,
-    pixel: tuple[float, float],
-    best: NDArray[np.unsignedinteger],
+    row: int, whole: int, reach: float, pixel_size: PixelSize, best: NDArray[np.unsignedinteger]
 ) -> NDArray[np.bool_]:
-    """Find the pixels of a part that lie too far from its whole."""
-    far: NDArray[np.bool_] = (best == row + 1) & ~within(best == whole + 1, reach, pixel)
+    """Find the pixels of a part that are farther from its whole than `reach` (nm)."""
+    far: NDArray[np.bool_] = (best == row + 1) & ~dilate(best == whole + 1, reach, pixel_size)
     return far
 
 
-def crumbs_of(
+def small_regions(
     rows: Sequence[int], smallest: float, best: NDArray[np.unsignedinteger]
 ) -> NDArray[np.bool_]:
-    """Find the regions of a class and its parts of fewer pixels than `smallest`."""
-    return crumbs(np.isin(best, np.array(rows) + 1), smallest)
+    """Find the regions that some rows form together, of fewer than `smallest` pixels."""
+    return small_components(np.isin(best, np.array(rows) + 1), smallest)
 
 
-def within(mask: NDArray[np.bool_], reach: float, pixel: tuple[float, float]) -> NDArray[np.bool_]:
-    """Widen a Y×X mask by so many nm along both axes, and by a pixel at least."""
+def dilate(mask: NDArray[np.bool_], distance: float, pixel_size: PixelSize) -> NDArray[np.bool_]:
+    """Dilate a Y×X mask by a distance in nm along both axes, by at least one pixel."""
     near = mask.view(np.uint8)
-    for axis, side in enumerate(pixel):
-        near = ndimage.maximum_filter1d(near, 2 * max(1, round(reach / side)) + 1, axis)
+    for axis, side in enumerate(pixel_size):
+        near = ndimage.maximum_filter1d(near, 2 * max(1, round(distance / side)) + 1, axis)
     return near.view(np.bool_)
 
 
-def crumbs(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_]:
-    """Find the connected regions of a Y×X mask of fewer pixels than `smallest`."""
-    numbers, _ = ndimage.label(mask, np.ones((3, 3)))
+def small_components(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_]:
+    """Find the connected components of a Y×X mask of fewer than `smallest` pixels."""
+    numbers, _ = ndimage.label(mask, EIGHT_NEIGHBOURS)
     small = np.bincount(numbers.ravel()) < smallest
     small[0] = False
     found: NDArray[np.bool_] = small[numbers]

@@ -1,8 +1,9 @@
-"""A slice as the network sees it: checked, normalised, at the model's pixel size, and cut into tiles."""
+"""A slice as the network sees it: checked, normalised, and resampled to the model's pixel size."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import hashlib
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,100 +12,173 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from napari_scsam.config import UserError
-from napari_scsam.infer.tile_encoder import Grid
+from napari_scsam.config import UserError, parse_voxel_size
+from napari_scsam.infer.tile_encoder import TileGrid
 from napari_scsam.infer.tiling import tile_grid
+from napari_scsam.io.contrast import Contrast, normalise
 
 HALO = 32
-"""Pixels along a tile's border that its neighbour answers better."""
+"""Pixels along the border of a tile where its neighbour is more reliable."""
 
 ZOOM_LIMITS = (0.125, 4.0)
-"""Resampling to the checkpoint's pixel size stops here; beyond it there is nothing to see."""
+"""Range of the zoom to the checkpoint's pixel size; outside it nothing can be recognised."""
 
 
 @dataclass(frozen=True)
-class View:
-    """A way of looking at a slice."""
+class AugmentedView:
+    """One view of a slice for test-time augmentation."""
 
     turned: bool = False
-    """By half a turn."""
+    """Whether the slice is turned by 180°."""
     zoom: float = 1.0
 
     def of(self, grey: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Show Y×X in this view."""
+        """Transform Y×X grey values into this view."""
         height, width = grey.shape
-        seen = resample(grey[None], zoomed((height, width), (self.zoom, self.zoom)))[0]
-        return np.ascontiguousarray(seen[::-1, ::-1]) if self.turned else seen
+        view: NDArray[np.float32] = resample(
+            grey[None], zoomed((height, width), (self.zoom, self.zoom))
+        )[0]
+        if self.turned:
+            view = np.ascontiguousarray(view[::-1, ::-1])
+        return view
 
     def back(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Turn K×Y×X that were found in this view as the slice lies."""
-        return maps[:, ::-1, ::-1] if self.turned else maps
+        """Turn K×Y×X maps of this view back; their size is already that of the slice."""
+        if self.turned:
+            return maps[:, ::-1, ::-1]
+        return maps
 
 
-AS_IT_IS = View()
+UNCHANGED = AugmentedView()
 
-VIEWS = (View(turned=True), View(zoom=0.85), View(turned=True, zoom=1.18), AS_IT_IS)
-"""Views whose average is better than any of them; the last is remembered longest, and clicks need it."""
+VIEWS = (
+    AugmentedView(turned=True),
+    AugmentedView(zoom=0.85),
+    AugmentedView(turned=True, zoom=1.18),
+    UNCHANGED,
+)
+"""Their average is better than any one of them. Clicks need the last, so it stays in the cache."""
 
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """An image, at the model's pixel size."""
+    """An image at the model's pixel size, and what was computed for it."""
 
     key: Hashable
     shape: tuple[int, int]
     """(Y, X) of the image as given."""
     grey: NDArray[np.float32]
-    """In 0..1, resampled."""
-    pixel: tuple[float, float] | None = None
-    """(y, x) of a pixel of the image as given, in nm; None when nobody has said it."""
+    """Y×X in 0..1, resampled."""
+    pixel_size: tuple[float, float] | None = None
+    """(y, x) in nm of the image as given; None when unknown."""
     logits: dict[tuple[str, int], NDArray[np.float32]] = field(default_factory=dict)
-    """Classes asked for so far, by name and number of views: Y×X of the image as given."""
-    views: dict[View, Slice] = field(default_factory=dict)
-    """Others than the slice as it is."""
-    grids: dict[int, Grid] = field(default_factory=dict)
-    """By the largest side of a tile."""
+    """Y×X logits of the image as given, by class name and number of views."""
+    views: dict[AugmentedView, Slice] = field(default_factory=dict)
+    """Views of the slice other than the unchanged one."""
+    grids: dict[int, TileGrid] = field(default_factory=dict)
+    """Tile grids by the largest side of a tile."""
+
+    @property
+    def model_shape(self) -> tuple[int, int]:
+        """(Y, X) of the resampled slice."""
+        return self.grey.shape[0], self.grey.shape[1]
 
     @property
     def zoom(self) -> tuple[float, float]:
-        """Model pixels to one image pixel, (y, x)."""
+        """Model pixels per image pixel, (y, x)."""
         return self.grey.shape[0] / self.shape[0], self.grey.shape[1] / self.shape[1]
 
-    def seen(self, view: View) -> Slice:
-        """Return the slice in another view, which has embeddings of its own."""
-        if view == AS_IT_IS:
+    def augmented(self, view: AugmentedView) -> Slice:
+        """Return the slice in a view, with embeddings of its own."""
+        if view == UNCHANGED:
             return self
         if view not in self.views:
-            self.views[view] = Slice((self.key, view), self.shape, view.of(self.grey), self.pixel)
+            grey = view.of(self.grey)
+            self.views[view] = Slice((self.key, view), self.shape, grey, self.pixel_size)
         return self.views[view]
 
-    def forget(self, name: str) -> None:
-        """Forget what was found of a class."""
+    def drop_logits(self, name: str) -> None:
+        """Remove the logits of a class."""
         for key in [key for key in self.logits if key[0] == name]:
             del self.logits[key]
 
-    def grid(self, side: int) -> Grid:
-        """Cut it into tiles with sides of at most so many model pixels."""
-        return self.grids.setdefault(
-            side, Grid(self.grey, tile_grid((self.grey.shape[0], self.grey.shape[1]), side, HALO))
-        )
+    def grid(self, side: int) -> TileGrid:
+        """Return the grid of tiles whose sides are at most `side` model pixels."""
+        if side not in self.grids:
+            self.grids[side] = TileGrid(self.grey, tile_grid(self.model_shape, side, HALO))
+        return self.grids[side]
 
 
 def check_slice(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Let one grey slice of numbers pass."""
-    if pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and pixels.dtype == np.uint8:
-        raise UserError(
-            f"the image is colour (shape {pixels.shape}); convert it to grey first, EM has one channel"
-        )
+    """Return the array if it is one grey-scale slice.
+
+    Raises
+    ------
+    UserError
+        When it is a colour image, has other than two axes, no pixels, or no numbers.
+    """
+    shape = pixels.shape
+    if pixels.ndim == 3 and shape[-1] in (3, 4) and pixels.dtype == np.uint8:
+        raise UserError(f"the image is colour (shape {shape}); convert it to grey first")
     if pixels.ndim != 2:
         raise UserError(
-            f"the image has {pixels.ndim} axes (shape {pixels.shape}); give one slice with two"
+            f"the image has {pixels.ndim} axes (shape {shape}); give one slice with two"
         )
     if pixels.size == 0:
-        raise UserError(f"the image is empty (shape {pixels.shape}); choose one with pixels")
+        raise UserError(f"the image is empty (shape {shape}); choose one with pixels")
     if pixels.dtype.kind not in "uif":
         raise UserError(f"the image has dtype {pixels.dtype}; give integers or floats")
     return pixels
+
+
+def slice_key(
+    pixels: NDArray[Any], contrast: Contrast, zoom: tuple[float, float], name: Hashable | None
+) -> Hashable:
+    """Return a key that differs between slices that the network sees differently.
+
+    Parameters
+    ----------
+    name
+        Stands for the pixels; their hash when None.
+    """
+    if name is None:
+        name = hashlib.blake2b(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    return (name, pixels.shape, pixels.dtype.str, contrast, zoom)
+
+
+def resampled_slice(
+    key: Hashable,
+    pixels: NDArray[Any],
+    contrast: Contrast,
+    zoom: tuple[float, float],
+    pixel_size: tuple[float, float] | None,
+) -> Slice:
+    """Normalise and resample a checked slice (Y, X); `zoom` is in model pixels per image pixel."""
+    shape = (pixels.shape[0], pixels.shape[1])
+    grey = resample(normalise(pixels, contrast)[None], zoomed(shape, zoom))[0]
+    return Slice(key, shape, grey, pixel_size)
+
+
+def pixel_size_of(voxel_size: Sequence[float] | float | None) -> tuple[float, float] | None:
+    """Return the (y, x) part of a voxel size, in nm."""
+    size = parse_voxel_size(voxel_size)
+    if size is None:
+        return None
+    return size[1], size[2]
+
+
+def zoom_to(
+    target: float | None, voxel_size: Sequence[float] | float | None
+) -> tuple[float, float]:
+    """Return the zoom (y, x) that brings a voxel size to a pixel size, both in nm.
+
+    It is 1 when either is unknown.
+    """
+    pixel_size = pixel_size_of(voxel_size)
+    if pixel_size is None or target is None:
+        return 1.0, 1.0
+    y, x = (float(np.clip(side / target, *ZOOM_LIMITS)) for side in pixel_size)
+    return y, x
 
 
 def zoomed(shape: tuple[int, int], zoom: tuple[float, float]) -> tuple[int, int]:

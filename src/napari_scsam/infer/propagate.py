@@ -1,15 +1,15 @@
-"""An object carried from slice to slice: its last mask prompts the next slice.
+"""Propagate an object from slice to slice: its last mask prompts the next slice.
 
-Points and a box made from the last mask ask SAM's decoder on the next slice.
-The decoder draws every kind of object a little larger or smaller than the
-user wants it, and over many slices that would add up; so the logit above which
-a pixel belongs to the object is first found on the slice where the user
-accepted it. An object can also not move faster than `Limits.reach` allows.
+Points inside the last mask prompt SAM's decoder on the next slice. The decoder
+draws every kind of object a little larger or smaller than the user wants it, and
+over many slices that would add up. So the logit above which a pixel belongs to the
+object is first calibrated on the slice where the user accepted it. The border of an
+object can also move by at most `PropagationLimits.max_shift` per slice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,46 +22,53 @@ from torch.nn import functional as F
 
 from napari_scsam.config import VoxelSize
 from napari_scsam.infer.patch import Patch, agreement, on_one_frame, patch_of
-from napari_scsam.infer.tiling import Tile, cut
+from napari_scsam.infer.tiling import Tile, cut_tile
 from napari_scsam.metrics import EIGHT_NEIGHBOURS
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Progress, Steps
 
 if TYPE_CHECKING:
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.infer.prepared_slice import Slice
     from napari_scsam.infer.prompt_answer import PromptAnswer
 
-POINTS = 4
-"""Points that ask for an object on the next slice. On two stacks a box as well helps where slices are
-thin and harms where the object moves; one point alone loses long objects."""
+POINTS_PER_MASK = 4
+"""Points that prompt for an object on the next slice.
 
-DEEP = 0.4
-"""Points lie at least at this share of the greatest depth."""
+On two stacks, a box as well helps where slices are thin and harms where the object
+moves; one point alone loses long objects.
+"""
 
-CUTS = np.linspace(-4.0, 12.0, 65)
-"""Logits tried as the border of the object."""
+MIN_RELATIVE_DEPTH = 0.4
+"""Smallest depth of a point in the mask, as a share of the greatest depth."""
+
+BORDER_LOGITS = np.linspace(-4.0, 12.0, 65)
+"""Candidates for the logit at the border of the object."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """When an object counts as ended."""
+class PropagationLimits:
+    """When propagation of an object stops."""
 
     overlap: float = 0.4
     """Smallest IoU of its masks on two neighbouring slices."""
     similarity: float = 0.8
-    """Smallest cosine between its mean feature and that on the slice where it was accepted."""
+    """Smallest cosine of its mean feature with that on the slice where it was accepted."""
     certainty: float = 0.5
     """Smallest `Section.certainty`."""
     smallest: int = 12
-    """Fewest pixels."""
-    reach: int = 6
-    """Pixels by which its border can move from one slice to the next."""
+    """Smallest area in pixels."""
+    max_shift: int = 6
+    """Most pixels by which its border moves from one slice to the next."""
 
-    def at(self, voxel_size: VoxelSize | None) -> Limits:
-        """Let the border move farther where slices are thick: three times their thickness (nm across, along rows and columns)."""
+    def at(self, voxel_size: VoxelSize | None) -> PropagationLimits:
+        """Return the limits for a voxel size (nm across, along rows and columns).
+
+        Where slices are thick, the border may move by three times their thickness.
+        """
         if voxel_size is None:
             return self
-        return replace(self, reach=max(self.reach, round(3 * voxel_size[0] / min(voxel_size[1:]))))
+        pixels = round(3 * voxel_size[0] / min(voxel_size[1:]))
+        return replace(self, max_shift=max(self.max_shift, pixels))
 
 
 @dataclass(frozen=True)
@@ -71,130 +78,151 @@ class Section:
     position: int
     """Index of the slice."""
     patch: Patch
-    """Its mask there."""
+    """Its mask on that slice."""
     overlap: float
-    """IoU with its mask on the slice before."""
+    """IoU with its mask on the previous slice."""
     similarity: float
-    """Cosine between its mean feature and that on the first slice."""
+    """Cosine of its mean feature with that on the first slice."""
     certainty: float
-    """How far the decoder's logits rise above the border, beside the first slice: 1 is as far."""
+    """Mean rise of the logits above the border, relative to the first slice."""
 
 
 @dataclass(frozen=True)
 class Propagation:
-    """Where an object was followed to."""
+    """The result of propagating an object in one direction."""
 
     sections: tuple[Section, ...]
-    """The slices on which it was found, in the order of following."""
+    """The slices on which it was found, in order."""
     stopped_at: int | None
-    """The first slice on which it was not found; None when the slices came to an end."""
+    """The first slice on which it was not found; None at the last slice."""
     reason: str
     """Why it stopped, for the user."""
 
 
-def carry_steps(
+def propagate_steps(
     predictor: Predictor,
     first: Slice,
     start: Patch,
     beyond: Iterable[tuple[int, Slice]],
     count: int,
-    limits: Limits | None = None,
-) -> Generator[Progress, None, Propagation]:
-    """Follow an object through neighbouring slices; yields after each, and closing it stops.
+    limits: PropagationLimits | None = None,
+) -> Steps[Propagation]:
+    """Propagate an object through neighbouring slices; can be closed between two.
 
     Parameters
     ----------
     predictor
-        It looks at other slices afterwards.
+        Its current slice is changed.
     first, start
         The slice on which the object was accepted, and its mask there.
     beyond
         The next slices and their indices, nearest first; read one by one.
     count
-        How many these are at most, for the progress bar.
+        Most slices in `beyond`, for the progress bar.
     limits
-        When it counts as ended.
+        When propagation stops.
     """
-    limits = limits or Limits()
-    predictor.set_slice(first)
-    answer = ask(predictor, start)
-    border = best_border(answer, start)
-    height = rise(answer, start, border)
-    model = describe(predictor, first, start, answer.tile)
-    last = start
+    limits = limits or PropagationLimits()
+    follower = _Follower(predictor, first, start, limits)
     sections = list[Section]()
     for done, (position, slice_) in enumerate(beyond):
-        yield Progress(done, count, f"carrying the object to slice {position}")
-        predictor.set_slice(slice_)
-        answer = ask(predictor, last)
-        found = follow(answer, last, border, limits)
-        overlap = agreement(last, found) if found.mask.any() else 0.0
-        similarity = (
-            float(model @ describe(predictor, slice_, found, answer.tile))
-            if found.mask.any()
-            else 0.0
-        )
-        section = Section(
-            position, found, overlap, similarity, rise(answer, found, border) / height
-        )
-        if reason := ended(section, limits):
+        yield Progress(done, count, f"propagating the object to slice {position}")
+        section = follower.next_section(position, slice_)
+        reason = stop_reason(section, limits)
+        if reason:
             return Propagation(tuple(sections), position, reason)
         sections.append(section)
-        last = found
     return Propagation(tuple(sections), None, "no more slices")
 
 
-def ended(section: Section, limits: Limits) -> str:
-    """Say why an object counts as ended; empty when it goes on."""
+class _Follower:
+    """An object as it was on the last slice, and what it was like on the first.
+
+    Parameters are those of `propagate_steps`.
+    """
+
+    def __init__(
+        self, predictor: Predictor, first: Slice, start: Patch, limits: PropagationLimits
+    ) -> None:
+        self.predictor = predictor
+        self.limits = limits
+        self.last = start
+        predictor.set_slice(first)
+        answer = predict_inside(predictor, start)
+        self.border = best_border(answer, start)
+        self.rise = mean_rise(answer, start, self.border)
+        self.feature = mask_feature(predictor, first, start, answer.tile)
+
+    def next_section(self, position: int, slice_: Slice) -> Section:
+        """Find the object on the next slice, where its mask may be empty."""
+        self.predictor.set_slice(slice_)
+        answer = predict_inside(self.predictor, self.last)
+        found = continued_patch(answer, self.last, self.border, self.limits)
+        overlap = similarity = 0.0
+        if found.mask.any():
+            feature = mask_feature(self.predictor, slice_, found, answer.tile)
+            overlap = agreement(self.last, found)
+            similarity = float(self.feature @ feature)
+        certainty = mean_rise(answer, found, self.border) / self.rise
+        self.last = found
+        return Section(position, found, overlap, similarity, certainty)
+
+
+def stop_reason(section: Section, limits: PropagationLimits) -> str:
+    """Return why propagation stops, for the user; empty when it continues."""
     if section.patch.mask.sum() < limits.smallest:
         return "it ends"
     if section.overlap < limits.overlap:
         return f"its outline changes too much ({100 * section.overlap:.0f} % overlap)"
     if section.similarity < limits.similarity:
-        return f"it looks different ({100 * section.similarity:.0f} % alike)"
+        return f"it looks different ({100 * section.similarity:.0f} % similarity)"
     if section.certainty < limits.certainty:
-        return (
-            f"the network is no longer sure ({100 * section.certainty:.0f} % as sure as at first)"
-        )
+        return f"the network is less certain ({100 * section.certainty:.0f} % of the first slice)"
     return ""
 
 
-def ask(predictor: Predictor, last: Patch) -> PromptAnswer:
-    """Ask for the object on the slice at hand by points inside its mask on the slice before."""
+def predict_inside(predictor: Predictor, last: Patch) -> PromptAnswer:
+    """Predict the object on the current slice from points inside its previous mask."""
     points = points_inside(last)
     return predictor.predict_prompts(points, [1] * len(points))
 
 
-def points_inside(patch: Patch, count: int = POINTS) -> list[tuple[int, int]]:
-    """Choose points (x, y) well inside a mask: the deepest, then those farthest from all that were chosen."""
+def points_inside(patch: Patch, count: int = POINTS_PER_MASK) -> list[tuple[int, int]]:
+    """Choose points (x, y) well inside a mask.
+
+    The first is the deepest, each other the farthest from those already chosen.
+    """
     depth = ndimage.distance_transform_edt(np.pad(patch.mask, 1))[1:-1, 1:-1]
-    rows, columns = np.nonzero(depth >= DEEP * depth.max())
+    rows, columns = np.nonzero(depth >= MIN_RELATIVE_DEPTH * depth.max())
     first = int(depth[rows, columns].argmax())
     chosen = [first]
     distance = np.full(rows.size, np.inf)
     for _ in range(min(count, rows.size) - 1):
-        distance = np.minimum(
-            distance, np.hypot(rows - rows[chosen[-1]], columns - columns[chosen[-1]])
-        )
+        from_last = np.hypot(rows - rows[chosen[-1]], columns - columns[chosen[-1]])
+        distance = np.minimum(distance, from_last)
         chosen.append(int(distance.argmax()))
     return [(patch.x + int(columns[i]), patch.y + int(rows[i])) for i in chosen]
 
 
-def best_border(answer: PromptAnswer, wanted: Patch) -> float:
-    """Find the logit above which the answer agrees best with the mask that the user accepted."""
-    truth = on_part(wanted, answer)
+def best_border(answer: PromptAnswer, accepted: Patch) -> float:
+    """Find the logit above which an answer agrees best with the mask that the user accepted."""
+    truth = on_part(accepted, answer)
     values = answer.window[0]
     inside = np.sort(values[truth])
     outside = np.sort(values[~truth])
-    hits = inside.size - np.searchsorted(inside, CUTS)
-    extra = outside.size - np.searchsorted(outside, CUTS)
-    return float(CUTS[int(np.argmax(hits / np.maximum(1, inside.size + extra)))])
+    hits = inside.size - np.searchsorted(inside, BORDER_LOGITS)
+    extra = outside.size - np.searchsorted(outside, BORDER_LOGITS)
+    return float(BORDER_LOGITS[int(np.argmax(hits / np.maximum(1, inside.size + extra)))])
 
 
-def follow(answer: PromptAnswer, last: Patch, border: float, limits: Limits) -> Patch:
-    """Cut out the region of an answer that goes on from the last mask."""
+def continued_patch(
+    answer: PromptAnswer, last: Patch, border: float, limits: PropagationLimits
+) -> Patch:
+    """Return the region of an answer that continues the last mask; empty when there is none."""
     before = on_part(last, answer)
-    near = ndimage.distance_transform_edt(~before) <= limits.reach if before.any() else before
+    near = before
+    if before.any():
+        near = ndimage.distance_transform_edt(~before) <= limits.max_shift
     numbers, count = ndimage.label((answer.window[0] > border) & near, EIGHT_NEIGHBOURS)
     shared = np.bincount(numbers[before], minlength=count + 1)[1:]
     if not count or not shared.any():
@@ -205,38 +233,32 @@ def follow(answer: PromptAnswer, last: Patch, border: float, limits: Limits) -> 
     return Patch(filled, patch.y + answer.part[0].start, patch.x + answer.part[1].start)
 
 
-def rise(answer: PromptAnswer, patch: Patch, border: float) -> float:
-    """Return how far the logits inside a mask rise above the border, on average; at least a little."""
+def mean_rise(answer: PromptAnswer, patch: Patch, border: float) -> float:
+    """Return the mean of the logits inside a mask minus the border; at least 0.1."""
     inside = answer.window[0][on_part(patch, answer)]
-    return max(0.1, float(inside.mean()) - border) if inside.size else 0.1
+    if not inside.size:
+        return 0.1
+    return max(0.1, float(inside.mean()) - border)
 
 
 def on_part(patch: Patch, answer: PromptAnswer) -> NDArray[np.bool_]:
-    """Lay a mask onto the part of the slice that an answer is about."""
+    """Return a mask on the part of the slice that an answer is about."""
     rows, columns = answer.part
-    frame = Patch(
-        np.zeros((rows.stop - rows.start, columns.stop - columns.start), bool),
-        rows.start,
-        columns.start,
-    )
-    (laid, _), (y, x) = on_one_frame(patch, frame)
-    height, width = frame.mask.shape
-    return laid[
-        rows.start - y : rows.start - y + height, columns.start - x : columns.start - x + width
-    ]
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    frame = Patch(np.zeros(shape, bool), rows.start, columns.start)
+    (mask, _), (y, x) = on_one_frame(patch, frame)
+    top = rows.start - y
+    left = columns.start - x
+    return mask[top : top + shape[0], left : left + shape[1]]
 
 
-def describe(predictor: Predictor, slice_: Slice, patch: Patch, tile: Tile) -> Tensor:
-    """Return the mean feature under a mask, as a vector of unit length."""
+def mask_feature(predictor: Predictor, slice_: Slice, patch: Patch, tile: Tile) -> Tensor:
+    """Return the mean feature under a mask, of unit length."""
     fused = predictor.embed(tile, slice_).fused[0].float()
     mask = np.zeros(slice_.shape, np.float32)
-    mask[patch.y : patch.y + patch.mask.shape[0], patch.x : patch.x + patch.mask.shape[1]] = (
-        patch.mask
-    )
-    small = F.interpolate(torch.from_numpy(mask)[None, None], slice_.grey.shape, mode="area")[
-        0, 0
-    ].numpy()
-    share = F.adaptive_avg_pool2d(
-        torch.from_numpy(cut(small, tile))[None, None], (fused.shape[1], fused.shape[2])
-    )[0, 0]
+    height, width = patch.mask.shape
+    mask[patch.y : patch.y + height, patch.x : patch.x + width] = patch.mask
+    small = F.interpolate(torch.from_numpy(mask)[None, None], slice_.model_shape, mode="area")
+    part = torch.from_numpy(cut_tile(small[0, 0].numpy(), tile))
+    share = F.adaptive_avg_pool2d(part[None, None], (fused.shape[1], fused.shape[2]))[0, 0]
     return F.normalize((F.normalize(fused, dim=0) * share.to(fused.device)).sum((1, 2)), dim=0)

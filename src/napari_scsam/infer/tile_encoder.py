@@ -1,12 +1,12 @@
 """From tiles of a slice to their embeddings, through the disk.
 
-What is kept for a tile depends on what its bytes save. Kept are SAM's
-features alone (256×h×w) where SAM's encoder is a big ViT: they are most of the
-work and a tenth of the bytes, and every checkpoint that was trained on that
-frozen encoder can use them. With the tiny encoder, the MAE and the fusion
-are half of the work, so the whole embedding is kept: a tile then costs
-reading, but belongs to one checkpoint. Without the detail path SAM's features
-are nearly all there is. ``make benchmark-speed`` has the figures.
+What is cached for a tile depends on what its bytes save. Where SAM's encoder is
+a big ViT, only SAM's features (256×h×w) are cached: they are most of the work
+and a tenth of the bytes, and every checkpoint that was trained on that frozen
+encoder can use them. With the tiny encoder, the MAE and the fusion are half of
+the work, so the whole embedding is cached: a tile then costs reading only, but
+belongs to one checkpoint. Without the detail path, SAM's features are nearly
+the whole embedding. ``make benchmark-speed`` has the figures.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from torch.nn import functional as F
 
 from napari_scsam.infer.device import precision
 from napari_scsam.infer.disk_cache import DiskCache, Values
-from napari_scsam.infer.tiling import Tile, cut
+from napari_scsam.infer.tiling import Tile, cut_tile
 from napari_scsam.model import Embedding, EncoderFeatures, ScSAM
-from napari_scsam.model.image_encoder import EMBED_DIM, STRIDE
+from napari_scsam.model.image_encoder import EMBED_DIM, SAM_ENCODERS, STRIDE
 
-FORMAT = 1
-"""To be raised when the same weights and pixels no longer give what is on disk."""
+CACHE_FORMAT = 1
+"""To be raised when the same weights and pixels no longer give the values on disk."""
 
-DETAIL = 8
-"""Detail cells for one of SAM's, along one side."""
+DETAIL_PER_CELL = 8
+"""Detail cells per cell of SAM, along one side."""
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class TileGrid:
     """A slice at the model's pixel size, and the tiles it is cut into."""
 
     grey: NDArray[np.float32]
@@ -47,10 +47,10 @@ class Grid:
     def name(self) -> str:
         """A name for exactly these tiles of exactly these grey values, the same in every process.
 
-        Made from what the encoders see, it needs to know nothing of volumes:
-        a file may be moved, converted or opened from a layer and is found
-        again, and whatever changes a pixel (another contrast or pixel size
-        as well) is another name. It costs a millisecond for a megapixel.
+        It is made from what the encoders see, so it knows nothing of volumes: a file
+        that was moved or converted is found again, and whatever changes a pixel (such
+        as another contrast or pixel size) changes the name. It costs a millisecond
+        for a megapixel.
         """
         digest = hashlib.blake2b(repr((self.grey.shape, self.tiles)).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(self.grey).data)
@@ -58,18 +58,18 @@ class Grid:
 
 
 class TileEncoder:
-    """Runs the encoders and the fusion on tiles, or reads what they gave before.
+    """Runs the encoders and the fusion on tiles, or reads earlier results.
 
     Parameters
     ----------
     model
         On its device.
     device
-        Where it is.
+        Where the model is.
     disk
-        Where to look first, if anywhere.
+        Where results are cached; None computes every tile.
     fill
-        Whether to keep there what had to be computed.
+        Whether new results are written there.
     """
 
     def __init__(
@@ -85,99 +85,107 @@ class TileEncoder:
         self.disk = disk
         self.fill = fill
 
-    def embed(self, grid: Grid, tiles: Sequence[Tile]) -> Embedding:
+    def embed(self, grid: TileGrid, tiles: Sequence[Tile]) -> Embedding:
         """Embed B tiles of one size in one batch."""
         image = self._image(grid, tiles)
         with torch.inference_mode(), precision(self.device):
             if self.disk is None:
                 return self.model.fuse(self.model.encode(image))
-            kept = self._kept(grid, tiles, image)
-            if self._keeps_all:
-                return unpack(kept, self.device)  # bit for bit what a second visit will read
+            cached = self._cached(grid, tiles, image)
+            if self._caches_embedding:
+                # Also right after computing, so that a second visit gives the same bits.
+                return unpack_embedding(cached, self.device)
             levels = self.model.mae(image) if "mae" in self.model.config.branches else ()
-            return self.model.fuse(EncoderFeatures(kept, levels))
+            return self.model.fuse(EncoderFeatures(cached, levels))
 
-    def keep(self, grid: Grid, tiles: Sequence[Tile]) -> None:
-        """Make sure that B tiles are on disk; what is there costs only a look."""
+    def cache(self, grid: TileGrid, tiles: Sequence[Tile]) -> None:
+        """Compute and write those of B tiles that are not on disk."""
         with torch.inference_mode(), precision(self.device):
-            self._kept(grid, tiles, self._image(grid, tiles))
+            self._cached(grid, tiles, self._image(grid, tiles))
 
-    def bytes_on_disk(self, grid: Grid) -> int:
-        """Return the bytes that the tiles of a slice take there."""
-        return self.disk.bytes(self._name(grid)) if self.disk else 0
+    def bytes_on_disk(self, grid: TileGrid) -> int:
+        """Return the size of the tiles of a slice in the cache."""
+        if self.disk is None:
+            return 0
+        return self.disk.bytes(self._name(grid))
 
-    def _name(self, grid: Grid) -> str:
+    def _name(self, grid: TileGrid) -> str:
         return f"{self._weights}-{grid.name}"
 
-    def _image(self, grid: Grid, tiles: Sequence[Tile]) -> Tensor:
-        pixels = torch.from_numpy(np.stack([cut(grid.grey, tile) for tile in tiles]))[:, None]
+    def _image(self, grid: TileGrid, tiles: Sequence[Tile]) -> Tensor:
+        pixels = torch.from_numpy(np.stack([cut_tile(grid.grey, tile) for tile in tiles]))[:, None]
         return pixels.to(self.device).contiguous(memory_format=torch.channels_last)
 
     @cached_property
-    def _keeps_all(self) -> bool:
+    def _caches_embedding(self) -> bool:
+        """Whether whole embeddings are cached, or SAM's features only."""
         config = self.model.config
-        return (config.sam == "vit_t" and config.detail) or "sam" not in config.branches
+        if "sam" not in config.branches:
+            return True
+        return SAM_ENCODERS[config.sam].is_light and config.detail
 
     @cached_property
     def _weights(self) -> str:
-        """Name what decides, beside the pixels, what is kept."""
+        """A name for the weights that the cached values depend on."""
         model = self.model
         config = self.model.config
-        if not self._keeps_all:
-            return f"{FORMAT}-{config.sam}-{weights_hash(model.image_encoder)}"
-        pyramid = (model.detail.top, model.detail.carry, model.detail.lateral, model.detail.refine)
+        if not self._caches_embedding:
+            return f"{CACHE_FORMAT}-{config.sam}-{weights_hash(model.image_encoder)}"
+        detail = model.detail
+        pyramid = (detail.top, detail.carry, detail.lateral, detail.refine)
         form = f"{config.sam}-{config.mae}-{config.branches}-{config.fusion}".replace("/", "_")
-        return f"{FORMAT}-{form}-{weights_hash(model.image_encoder, model.mae, model.fusion, *pyramid)}"
+        digest = weights_hash(model.image_encoder, model.mae, model.fusion, *pyramid)
+        return f"{CACHE_FORMAT}-{form}-{digest}"
 
-    def _kept(self, grid: Grid, tiles: Sequence[Tile], image: Tensor) -> Tensor:
-        """Read B×C×h×w from disk, and compute what is not there; both give the same numbers, those of fp16."""
+    def _cached(self, grid: TileGrid, tiles: Sequence[Tile], image: Tensor) -> Tensor:
+        """Return the cached values of B tiles, B×C×h×w, computing those that are missing.
+
+        Both are rounded to fp16, so that they are the same numbers.
+        """
         found = [self._read(grid, tile) for tile in tiles]
         missing = [i for i, values in enumerate(found) if values is None]
         if missing:
-            for i, values in zip(
-                missing, self._compute(image[missing]).half().cpu().numpy(), strict=True
-            ):
+            computed = self._compute(image[missing]).half().cpu().numpy()
+            for i, values in zip(missing, computed, strict=True):
                 found[i] = values
                 self._write(grid, tiles[i], values)
-        return (
-            torch.from_numpy(np.stack([values for values in found if values is not None]))
-            .to(self.device)
-            .float()
-        )
+        complete = np.stack([values for values in found if values is not None])
+        return torch.from_numpy(complete).to(self.device).float()
 
     def _compute(self, image: Tensor) -> Tensor:
-        """Compute what is kept of B×1×H×W, as B×C×h×w."""
-        if self._keeps_all:
-            return pack(self.model.fuse(self.model.encode(image)))
+        """Compute the values to cache for B×1×H×W, as B×C×h×w."""
+        if self._caches_embedding:
+            return pack_embedding(self.model.fuse(self.model.encode(image)))
         features: Tensor = self.model.image_encoder(self.model.sam_input(image))
         return features
 
-    def _read(self, grid: Grid, tile: Tile) -> Values | None:
+    def _read(self, grid: TileGrid, tile: Tile) -> Values | None:
         if self.disk is None or tile not in grid.tiles:
             return None
         cells = (tile.height // STRIDE, tile.width // STRIDE)
         return self.disk.get(self._name(grid), grid.tiles.index(tile), cells)
 
-    def _write(self, grid: Grid, tile: Tile, values: Values) -> None:
+    def _write(self, grid: TileGrid, tile: Tile, values: Values) -> None:
         if self.disk is not None and self.fill and tile in grid.tiles:
             self.disk.put(self._name(grid), grid.tiles.index(tile), len(grid.tiles), values)
 
 
-def pack(embedding: Embedding) -> Tensor:
-    """Lay the detail's 8×8 cells of each of SAM's cells behind its fused features: B×(256+64·32)×h×w."""
-    return torch.cat(
-        [embedding.fused.float(), F.pixel_unshuffle(embedding.detail.float(), DETAIL)], 1
-    )
+def pack_embedding(embedding: Embedding) -> Tensor:
+    """Join fused and detail features: B×(256+64·32)×h×w.
+
+    The 8×8 detail cells of each of SAM's cells become channels.
+    """
+    detail = F.pixel_unshuffle(embedding.detail.float(), DETAIL_PER_CELL)
+    return torch.cat([embedding.fused.float(), detail], 1)
 
 
-def unpack(kept: Tensor, device: torch.device) -> Embedding:
-    """Undo `pack`, in the precision that the device computes in."""
-    fused = kept[:, :EMBED_DIM]
-    detail = F.pixel_shuffle(kept[:, EMBED_DIM:], DETAIL)
-    half = torch.is_autocast_enabled(device.type)
-    return Embedding(
-        fused, detail.to(torch.get_autocast_dtype(device.type) if half else torch.float32)
-    )
+def unpack_embedding(packed: Tensor, device: torch.device) -> Embedding:
+    """Undo `pack_embedding`, in the precision that the device computes in."""
+    dtype = torch.float32
+    if torch.is_autocast_enabled(device.type):
+        dtype = torch.get_autocast_dtype(device.type)
+    detail = F.pixel_shuffle(packed[:, EMBED_DIM:], DETAIL_PER_CELL)
+    return Embedding(packed[:, :EMBED_DIM], detail.to(dtype))
 
 
 def weights_hash(*modules: nn.Module) -> str:
@@ -185,7 +193,6 @@ def weights_hash(*modules: nn.Module) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for module in modules:
         for value in module.state_dict().values():
-            digest.update(
-                value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
-            )
+            raw = value.detach().cpu().contiguous().flatten().view(torch.uint8)
+            digest.update(raw.numpy().data)
     return digest.hexdigest()

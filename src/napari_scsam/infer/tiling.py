@@ -1,4 +1,4 @@
-"""Cutting a slice into overlapping tiles, and blending the answers without seams."""
+"""Cut a slice into overlapping tiles, and blend their results without seams."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 MULTIPLE = 16
-"""Tiles have sides that are multiples of this: SAM's stride."""
+"""Sides of tiles are multiples of this: SAM's stride."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A rectangle of a slice, in pixels; it may reach over the right and bottom border."""
+    """A rectangle of a slice, in pixels; it may extend beyond the right and bottom border."""
 
     y: int
     x: int
@@ -23,17 +23,20 @@ class Tile:
 
     def inside(self, shape: tuple[int, int]) -> tuple[slice, slice]:
         """Return the part of the slice that it covers."""
-        return slice(self.y, min(self.y + self.height, shape[0])), slice(
-            self.x, min(self.x + self.width, shape[1])
-        )
+        rows = slice(self.y, min(self.y + self.height, shape[0]))
+        columns = slice(self.x, min(self.x + self.width, shape[1]))
+        return rows, columns
 
     def contains(self, y: float, x: float) -> bool:
-        """Whether a point lies in it."""
+        """Whether a point is in it."""
         return self.y <= y < self.y + self.height and self.x <= x < self.x + self.width
 
 
 def starts(size: int, tile: int, halo: int) -> list[int]:
-    """Where tiles begin along one axis, evenly spread, neighbours sharing at least two halos."""
+    """Return where tiles start along one axis.
+
+    They are evenly spaced, and neighbours share at least two halos.
+    """
     if size <= tile:
         return [0]
     count = math.ceil((size - 2 * halo) / (tile - 2 * halo))
@@ -41,7 +44,7 @@ def starts(size: int, tile: int, halo: int) -> list[int]:
 
 
 def side_of(size: int, tile: int, halo: int) -> int:
-    """Shrink the side of a tile, in multiples of 16, as far as the number of tiles along that axis stays."""
+    """Shrink the side of a tile, in multiples of 16, without adding tiles along that axis."""
     if size <= tile:
         return math.ceil(size / MULTIPLE) * MULTIPLE
     count = math.ceil((size - 2 * halo) / (tile - 2 * halo))
@@ -57,9 +60,9 @@ def tile_grid(shape: tuple[int, int], tile: int, halo: int) -> list[Tile]:
         (Y, X) of the slice.
     tile
         Largest side of a tile, a multiple of 16. Tiles are as small as their
-        number allows, since pixels that two tiles share are computed twice.
+        number allows, because pixels of two tiles are computed twice.
     halo
-        Pixels along a tile's border that its neighbour answers better.
+        Pixels along the border of a tile where its neighbour is more reliable.
     """
     height, width = (side_of(n, tile, halo) for n in shape)
     return [
@@ -69,15 +72,17 @@ def tile_grid(shape: tuple[int, int], tile: int, halo: int) -> list[Tile]:
     ]
 
 
-def cut(image: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
-    """Read a tile from a slice, mirrored where it reaches over the border."""
+def cut_tile(image: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
+    """Return a tile of a slice, mirrored where it extends beyond the border."""
     part = image[tile.inside((image.shape[0], image.shape[1]))]
     missing = [(0, tile.height - part.shape[0]), (0, tile.width - part.shape[1])]
-    return np.pad(part, missing, mode="symmetric") if np.any(missing) else part
+    if not np.any(missing):
+        return part
+    return np.pad(part, missing, mode="symmetric")
 
 
 def ramp(tile: Tile, shape: tuple[int, int], halo: int) -> NDArray[np.float32]:
-    """How much a tile's answer counts at each of its pixels: 1 inside, falling towards borders it shares."""
+    """Return the weight of each pixel of a tile: 1 inside, falling towards shared borders."""
     rows = _ramp(tile.height, tile.y > 0, tile.y + tile.height < shape[0], halo)
     columns = _ramp(tile.width, tile.x > 0, tile.x + tile.width < shape[1], halo)
     return rows[:, None] * columns[None, :]
@@ -94,7 +99,7 @@ def _ramp(size: int, falls_before: bool, falls_after: bool, halo: int) -> NDArra
 
 
 class Blend:
-    """Adds up tiles' answers into K maps of a slice.
+    """Blends the results of tiles into K maps of a slice.
 
     Parameters
     ----------
@@ -113,7 +118,7 @@ class Blend:
         self.weight = np.zeros(shape, np.float32)
 
     def add(self, tile: Tile, maps: NDArray[np.float32]) -> None:
-        """Add one tile's K×height×width answer."""
+        """Add the K×height×width maps of a tile."""
         part = tile.inside(self.shape)
         height, width = (s.stop - s.start for s in part)
         weight = ramp(tile, self.shape, self.halo)[:height, :width]
@@ -121,6 +126,6 @@ class Blend:
         self.weight[part] += weight
 
     def result(self) -> NDArray[np.float32]:
-        """Return the blended maps, K×Y×X; nothing can be added after that."""
+        """Return the blended maps, K×Y×X; after this nothing can be added."""
         self.total /= self.weight
         return self.total

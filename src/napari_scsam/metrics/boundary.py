@@ -50,14 +50,14 @@ def boundary_match(
     pixel_size
         (y, x), say in nm; pixels need not be square.
     """
-    ours = outline(predicted, pixel_size)
-    theirs = outline(truth, pixel_size)
+    ours = outline_points(predicted, pixel_size)
+    theirs = outline_points(truth, pixel_size)
     return BoundaryMatch(
         near(ours, theirs, tolerance), len(ours), near(theirs, ours, tolerance), len(theirs)
     )
 
 
-def outline(mask: NDArray[np.bool_], pixel_size: tuple[float, float]) -> NDArray[np.float64]:
+def outline_points(mask: NDArray[np.bool_], pixel_size: tuple[float, float]) -> NDArray[np.float64]:
     """Places (y, x) of the mask's pixels with a neighbour outside; the image's border is no outline."""
     places: NDArray[np.float64] = np.argwhere(
         mask & ~ndimage.binary_erosion(mask, border_value=1)

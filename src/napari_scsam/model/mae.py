@@ -229,7 +229,7 @@ class MaskedAutoencoder(nn.Module):
         """Return the mean squared error on the hidden blocks of B×1×H×W, relative to the batch's variance (1 = predicting the mean)."""
         mask = self.random_mask(image, hidden)
         predicted = self.head(self.encoder(image, mask)[-1]).float()
-        target = smooth((image - PIXEL_MEAN) / PIXEL_STD)
+        target = binomial_blur((image - PIXEL_MEAN) / PIXEL_STD)
         error = (predicted - target) ** 2
         loss: Tensor = (error * mask).sum() / mask.sum().clamp_min(1) / target.var((2, 3)).mean()
         return loss
@@ -244,7 +244,7 @@ class MaskedAutoencoder(nn.Module):
         return F.interpolate(mask, image.shape[2:], mode="nearest")
 
 
-def smooth(x: Tensor) -> Tensor:
+def binomial_blur(x: Tensor) -> Tensor:
     """Blur B×1×H×W with a 5-tap binomial kernel (sigma about 1 pixel)."""
     taps = x.new_tensor([1, 4, 6, 4, 1]) / 16
     x = F.pad(x, (2, 2, 2, 2), mode="reflect")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Packed = tuple[tuple[object, ...], Tensor, Tensor]
+PackedWeights = tuple[tuple[object, ...], Tensor, Tensor]
 """What a copy was made from, the weight in oneDNN's order, the bias."""
 
 
@@ -23,7 +23,7 @@ class PackedLinear(nn.Linear):
     (half of it in bfloat16); it is neither saved nor copied with the module.
     """
 
-    _packed: Packed | None = None
+    _packed: PackedWeights | None = None
 
     def forward(self, x: Tensor, *, gelu: bool = False) -> Tensor:
         """Map …×in to …×out, then through GELU if asked."""

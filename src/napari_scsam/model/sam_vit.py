@@ -57,7 +57,8 @@ class SamViT(nn.Module):
         self.patch_embed = PatchEmbed(embed_dim=width)
         self.pos_embed = nn.Parameter(torch.zeros(1, grid, grid, width))
         self.blocks = nn.ModuleList(
-            Block(width, heads, grid, None if i in global_blocks else window) for i in range(depth)
+            ViTBlock(width, heads, grid, None if i in global_blocks else window)
+            for i in range(depth)
         )
         self.neck = nn.Sequential(
             nn.Conv2d(width, out, 1, bias=False),
@@ -90,7 +91,7 @@ class SamViT(nn.Module):
         return grid.permute(0, 2, 3, 1)
 
 
-class Block(nn.Module):
+class ViTBlock(nn.Module):
     """Attention and MLP, each added to what came in: B×h×w×D to the same."""
 
     def __init__(self, width: int, heads: int, grid: int, window: int | None) -> None:

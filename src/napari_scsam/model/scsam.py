@@ -1,8 +1,8 @@
-"""ScSAM put together: encode, fuse, prompt by class or by click, decode.
+"""The whole ScSAM: encode, fuse, prompt by class or by click, decode.
 
 Built after the abstract of Fang et al. 2025 (arXiv 2507.17149). The three
 steps are separate on purpose: `encode` is slow and frozen (cache it), `fuse`
-is quick, and each class or click then costs one small decoder call.
+is fast, and each class or click then costs one small decoder call.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SAM_STD = (58.395, 57.12, 57.375)
 
 @dataclass(frozen=True)
 class ScSAMConfig:
-    """What a checkpoint must say to be rebuilt."""
+    """The settings that rebuild the network of a checkpoint."""
 
     sam: str = "vit_t"
     """SAM encoder: vit_t, vit_b, vit_l or vit_h."""
@@ -43,15 +43,18 @@ class ScSAMConfig:
     tile: int = 512
     """Largest side in pixels of the tiles it is run on, a multiple of 16."""
     branches: str = "sam+mae"
-    """Encoders in use: both, or ``"sam"`` or ``"mae"`` alone (to compare with)."""
+    """Encoders in use: both, or ``"sam"`` or ``"mae"`` alone (for comparison)."""
     fusion: str = "gated"
     """``"gated"``, or ``"sum"`` without gates."""
     similarity: str = "cosine"
-    """``"cosine"`` with a learned scale, ``"unscaled"`` without, or ``"dot"`` for the raw dot product."""
+    """``"cosine"`` with a learned scale, ``"unscaled"`` without, or ``"dot"`` (dot product)."""
     detail: bool = True
-    """Sharpen masks with the detail and the click path; without them they are SAM's own, at a stride of 4."""
+    """Whether the detail and click paths sharpen masks; else they are SAM's, at stride 4."""
     prompts_only: bool = False
-    """It answers clicks and boxes alone: nothing taught it classes, and its class table only says where accepted objects go."""
+    """Whether it answers clicks and boxes only, because it was trained on no classes.
+
+    Its class table then only says which classes accepted objects may be given.
+    """
 
     def __post_init__(self) -> None:
         known = {
@@ -62,11 +65,12 @@ class ScSAMConfig:
         for setting, choices in known.items():
             if getattr(self, setting) not in choices:
                 raise UserError(
-                    f"{setting} = {getattr(self, setting)!r} is unknown; choose from {', '.join(choices)}"
+                    f"{setting} = {getattr(self, setting)!r} is unknown; "
+                    f"choose from {', '.join(choices)}"
                 )
 
     def need_classes(self) -> None:
-        """Raise a `NoClassesError` where there is nothing to find classes with."""
+        """Raise a `NoClassesError` when the network has learned no classes."""
         if self.prompts_only:
             raise NoClassesError
 
@@ -76,16 +80,16 @@ class ScSAMConfig:
 
 
 class EncoderFeatures(NamedTuple):
-    """What the frozen encoders say of B images; this is what caches keep."""
+    """Outputs of the frozen encoders for B images."""
 
     sam: Tensor
     """B×256×h×w"""
     mae: tuple[Tensor, ...]
-    """The MAE's levels, finest first, B×C×H/s×W/s each; none when that branch is off."""
+    """Levels of the MAE, finest first, B×C×H/s×W/s each; empty when that branch is off."""
 
 
 class Embedding(NamedTuple):
-    """B images, fused: all that any class or click needs."""
+    """Fused features of B images: the input of every decoder call."""
 
     fused: Tensor
     """B×256×h×w"""
@@ -101,7 +105,7 @@ class ScSAM(nn.Module):
     config
         Encoders and pixel size.
     classes
-        The classes it knows; prototypes stand in the same order.
+        Its classes, in the order of the prototypes.
 
     Notes
     -----
@@ -114,7 +118,7 @@ class ScSAM(nn.Module):
     temperature: Tensor
     """Divides class logits, so that their softmax is calibrated."""
     thresholds: Tensor
-    """K; a class is written where its calibrated logit is above this."""
+    """K; a class is predicted where its calibrated logit is above this."""
 
     def __init__(self, config: ScSAMConfig, classes: Sequence[ClassSpec]) -> None:
         super().__init__()
@@ -132,11 +136,14 @@ class ScSAM(nn.Module):
         self.mae = build_mae_encoder(config.mae)
         self.fusion = Fusion(self.mae.channels[-1], self.mae.strides[-1], kind=config.fusion)
         self.class_prompt = ClassPromptEncoder(len(self.classes), similarity=config.similarity)
-        levels = (self.mae.strides, self.mae.channels) if "mae" in config.branches else ((), ())
-        self.detail = DetailPath(*levels)
+        if "mae" in config.branches:
+            self.detail = DetailPath(self.mae.strides, self.mae.channels)
+        else:
+            self.detail = DetailPath((), ())
         self.click_path = ClickPath()
         if config.branches == "mae":
-            self.fusion.out.reset_parameters()  # nothing to be added to
+            # Zero-initialised it would add nothing to nothing.
+            self.fusion.out.reset_parameters()
         self.register_buffer("temperature", torch.ones(()))
         self.register_buffer("thresholds", torch.zeros(len(self.classes)))
         self.register_buffer(
@@ -151,22 +158,22 @@ class ScSAM(nn.Module):
             sam = self.image_encoder(self.sam_input(image))
         else:
             sam = image.new_zeros(batch, EMBED_DIM, height // STRIDE, width // STRIDE)
-        return EncoderFeatures(sam, self.mae(image) if "mae" in self.config.branches else ())
+        levels = self.mae(image) if "mae" in self.config.branches else ()
+        return EncoderFeatures(sam, levels)
 
     def sam_input(self, image: Tensor) -> Tensor:
-        """SAM's own normalisation: B×1×H×W in 0..1 to B×3×H×W."""
+        """Normalise as SAM does: B×1×H×W in 0..1 to B×3×H×W."""
         return (image.expand(-1, 3, -1, -1) * 255 - self.pixel_mean) / self.pixel_std
 
     def fuse(self, features: EncoderFeatures) -> Embedding:
-        """Join both encoders' features; cheap beside `encode`."""
-        fused = self.fusion(features.sam, features.mae[-1]) if features.mae else features.sam
+        """Join the features of both encoders; cheap compared with `encode`."""
+        fused = features.sam
+        if features.mae:
+            fused = self.fusion(features.sam, features.mae[-1])
         batch, _, h, w = fused.shape
-        fine = (
-            self.detail.features(fused, features.mae)
-            if self.config.detail
-            else fused.new_empty(batch, 0, 8 * h, 8 * w)
-        )
-        return Embedding(fused, fine)
+        if self.config.detail:
+            return Embedding(fused, self.detail.features(fused, features.mae))
+        return Embedding(fused, fused.new_empty(batch, 0, 8 * h, 8 * w))
 
     def class_logits(self, embedding: Embedding, prototypes: Tensor | None = None) -> Tensor:
         """Decode K classes of B images in one batch.
@@ -184,10 +191,10 @@ class ScSAM(nn.Module):
             B×K×16h×16w (4h×4w without the detail path); the background's
             logit is 0 everywhere, so a softmax over ``[0, logits]`` settles overlaps.
         """
-        prototypes = self.class_prompt.prototypes if prototypes is None else prototypes
-        if not needs_grad(
-            embedding.fused, prototypes
-        ):  # half the memory to go through, K times; training keeps its precision
+        if prototypes is None:
+            prototypes = self.class_prompt.prototypes
+        if not needs_grad(embedding.fused, prototypes):
+            # Half the memory to read, K times; training keeps its precision.
             embedding = embedding._replace(fused=embedding.fused.to(compute_dtype(embedding.fused)))
         sparse, dense = self.class_prompt(embedding.fused, prototypes)
         decoded = self.mask_decoder(embedding.fused, self.positions(embedding.fused), sparse, dense)
@@ -196,7 +203,7 @@ class ScSAM(nn.Module):
     def sharpen(
         self, decoded: Decoded, embedding: Embedding, prototypes: Tensor | None = None
     ) -> Tensor:
-        """Return N masks an image, B×N×16h×16w; SAM's own B×N×4h×4w without the detail path."""
+        """Return N masks per image, B×N×16h×16w; SAM's own B×N×4h×4w without detail path."""
         if not self.config.detail:
             return decoded.logits.view(len(embedding.fused), -1, *decoded.logits.shape[2:])
         logits: Tensor = self.detail(decoded, embedding.detail, prototypes)
@@ -209,7 +216,7 @@ class ScSAM(nn.Module):
         boxes: Tensor | None = None,
         masks: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Decode N objects an image from SAM's own prompts.
+        """Decode N objects per image from SAM's own prompts.
 
         Parameters
         ----------
@@ -229,13 +236,13 @@ class ScSAM(nn.Module):
         quality : B×N
         """
         batch, _, h, w = embedding.fused.shape
-        given = next(p for p in (boxes, masks, points[0] if points else None) if p is not None)
+        clicks = points[0] if points else None
+        given = next(p for p in (boxes, masks, clicks) if p is not None)
         sparse, dense = self.embed_prompts((h, w), points, boxes, masks)
         decoded = self.mask_decoder(embedding.fused, self.positions(embedding.fused), sparse, dense)
         if self.config.detail:
-            features = F.avg_pool2d(embedding.detail, 2).repeat_interleave(
-                len(given) // batch, dim=0
-            )
+            features = F.avg_pool2d(embedding.detail, 2)
+            features = features.repeat_interleave(len(given) // batch, dim=0)
             maps = prompt_maps((4 * h, 4 * w), points, boxes, masks, len(given), features)
             decoded = decoded._replace(logits=self.click_path(decoded.logits, maps, features))
         return self.sharpen(decoded, embedding), decoded.quality.view(batch, -1)
@@ -247,52 +254,69 @@ class ScSAM(nn.Module):
         boxes: Tensor | None,
         masks: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Run SAM's prompt encoder for the actual grid; it is built for 1024 px."""
+        """Run SAM's prompt encoder on any grid; it was built for 1024 px."""
         self.prompt_encoder.image_embedding_size = grid
         self.prompt_encoder.input_image_size = (grid[0] * STRIDE, grid[1] * STRIDE)
         sparse, dense = self.prompt_encoder(points=points, boxes=boxes, masks=masks)
         return sparse, dense
 
     def positions(self, fused: Tensor) -> Tensor:
-        """SAM's position encoding of the actual grid, 1×256×h×w."""
+        """Return SAM's position encoding of the grid, 1×256×h×w."""
         encoding: Tensor = self.prompt_encoder.pe_layer((fused.shape[2], fused.shape[3]))[None]
         return encoding.to(fused.dtype)
 
     def add_class(
-        self, name: str | ClassSpec, prototype: Tensor, over: Sequence[str] | None = None
+        self, name: str | ClassSpec, prototype: Tensor, overrides: Sequence[str] | None = None
     ) -> ClassSpec:
-        """Add a class by its prototype (256), or give the class of that name, in any case, a new one.
+        """Add a class, or replace the prototype of the class of that name.
 
-        A name alone gets the next free id; a whole `ClassSpec` keeps its own. The class is `over` others as given, else as its spec says.
+        Parameters
+        ----------
+        name
+            Compared without regard to case. A name alone gets the next free id;
+            a whole `ClassSpec` keeps its own.
+        prototype
+            256 numbers.
+        overrides
+            Replaces `ClassSpec.overrides` when given.
+
+        Returns
+        -------
+        ClassSpec
+            The class as it now is in `classes`.
         """
-        prototypes = self.class_prompt.prototypes.data
-        names = [c.name.casefold() for c in self.classes]
-        row = prototype.detach().to(prototypes)[None]
-        spec = (
-            name
-            if isinstance(name, ClassSpec)
-            else ClassSpec(max(c.id for c in self.classes) + 1, name)
-        )
-        spec = spec if over is None else replace(spec, over=tuple(over))
-        if spec.name.casefold() in names:
-            index = names.index(spec.name.casefold())
-            prototypes[index] = row[0]
-            known = replace(self.classes[index], over=spec.over)
-            self.classes = (*self.classes[:index], known, *self.classes[index + 1 :])
-            return known
-        at = sum(
-            c.id < spec.id for c in self.classes
-        )  # in the order of ids, as a checkpoint is read
-        self.classes = (*self.classes[:at], spec, *self.classes[at:])
-        self.class_prompt.prototypes = nn.Parameter(
-            torch.cat([prototypes[:at], row, prototypes[at:]])
-        )
-        self.thresholds = torch.cat(
-            [self.thresholds[:at], self.thresholds.new_zeros(1), self.thresholds[at:]]
-        )
+        if isinstance(name, ClassSpec):
+            spec = name
+        else:
+            spec = ClassSpec(max(c.id for c in self.classes) + 1, name)
+        if overrides is not None:
+            spec = replace(spec, overrides=tuple(overrides))
+        for row, known in enumerate(self.classes):
+            if known.name.casefold() == spec.name.casefold():
+                return self._replace_class(row, prototype, spec.overrides)
+        self._insert_class(spec, prototype)
         return spec
 
+    def _replace_class(self, row: int, prototype: Tensor, overrides: tuple[str, ...]) -> ClassSpec:
+        known = replace(self.classes[row], overrides=overrides)
+        self.class_prompt.prototypes.data[row] = prototype.detach().to(self.class_prompt.prototypes)
+        self.classes = (*self.classes[:row], known, *self.classes[row + 1 :])
+        return known
+
+    def _insert_class(self, spec: ClassSpec, prototype: Tensor) -> None:
+        """Insert a class in the order of ids, which is that of a checkpoint."""
+        prototypes = self.class_prompt.prototypes.data
+        new = prototype.detach().to(prototypes)[None]
+        row = sum(c.id < spec.id for c in self.classes)
+        self.classes = (*self.classes[:row], spec, *self.classes[row:])
+        self.class_prompt.prototypes = nn.Parameter(
+            torch.cat([prototypes[:row], new, prototypes[row:]])
+        )
+        self.thresholds = torch.cat(
+            [self.thresholds[:row], self.thresholds.new_zeros(1), self.thresholds[row:]]
+        )
+
     def forward(self, image: Tensor) -> Tensor:
-        """B×1×H×W in 0..1 to class logits B×K×H×W."""
+        """Segment B×1×H×W in 0..1: class logits B×K×H×W."""
         logits = self.class_logits(self.fuse(self.encode(image)))
         return F.interpolate(logits, image.shape[2:], mode="bilinear", align_corners=False)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_scsam.infer.lanes import side_by_side
+from napari_scsam.infer.parallel import parallel_runner
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.model import ScSAM
 
@@ -20,18 +20,18 @@ def test_things_are_worked_on_at_once_and_come_back_in_order() -> None:
         together.wait()
         return -number, threading.current_thread().name
 
-    with side_by_side(2) as run:
+    with parallel_runner(2) as run:
         found = run(work, [3, 1])
     assert [number for number, _ in found] == [-3, -1]
-    assert all(name.startswith("scsam-lane") for _, name in found)
-    assert not [t for t in threading.enumerate() if t.name.startswith("scsam-lane")]
+    assert all(name.startswith("scsam-tile") for _, name in found)
+    assert not [t for t in threading.enumerate() if t.name.startswith("scsam-tile")]
 
 
 def test_each_gets_its_share_of_the_threads_and_gives_it_back() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(4)
     try:
-        with side_by_side(2) as run:
+        with parallel_runner(2) as run:
             assert run(lambda _: torch.get_num_threads(), [0, 0]) == [2, 2]
             assert run(
                 lambda _: (torch.get_num_threads(), threading.current_thread().name), [0]
@@ -46,11 +46,11 @@ def test_each_gets_its_share_of_the_threads_and_gives_it_back() -> None:
 
 def test_tiles_side_by_side_give_what_single_ones_give(model: ScSAM, blobs: np.ndarray) -> None:
     predictor = Predictor(model, "cpu")
-    predictor.load.lanes = 1
+    predictor.batch_limits.parallel_tiles = 1
     predictor.set_image(blobs)
     single, count = predictor.class_logits(), len(predictor.embeddings)
     predictor.embeddings.clear()
-    predictor.current().logits.clear()
-    predictor.load.lanes = 3
+    predictor.slice.logits.clear()
+    predictor.batch_limits.parallel_tiles = 3
     np.testing.assert_allclose(predictor.class_logits(), single, atol=1e-5 * np.abs(single).max())
     assert len(predictor.embeddings) == count
