@@ -12,10 +12,11 @@ import torch
 
 from napari_scsam.config import UserError
 from napari_scsam.infer.disk_cache import DiskCache
-from napari_scsam.infer.predictor import Predictor, finish
+from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.volumes import as_volume, open_labels
 from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.samples.phantom import CLASSES, make_phantom
+from napari_scsam.steps import drive
 from napari_scsam.volume.embed import embed_volume
 from napari_scsam.volume.run import segment_volume
 
@@ -65,7 +66,7 @@ def test_a_stopped_run_goes_on_and_segmenting_needs_no_encoder(
         (3, 6, "slice 1"),
     ]
     assert len(embedded) == 3
-    assert finish(embed_volume(volume, small, disk, "cpu")) == disk.bytes()
+    assert drive(embed_volume(volume, small, disk, "cpu")) == disk.bytes()
     assert len(embedded) == 6
     list(segment_volume(volume, small, tmp_path / "after.zarr"))
     assert len(embedded) == 6

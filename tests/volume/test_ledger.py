@@ -31,7 +31,7 @@ def test_a_line_that_was_cut_off_does_not_count_nor_spoil_the_next(tmp_path: Pat
     ledger = started(path)
     for z in (0, 1):
         ledger.add(z)
-    path.write_text(path.read_text() + "1")  # slice 12, or 17: the crash came after its first digit
+    path.write_text(path.read_text() + "7")  # slice 71, or 7: the crash came after its first digit
     again = started(path)
     assert again.done == {0, 1}
     again.add(2)
@@ -52,7 +52,7 @@ def test_a_file_without_the_right_first_line_counts_nothing(tmp_path: Path, cont
     assert Ledger(tmp_path / "ledger", RUN, resume=True).done == set()
 
 
-def test_another_run_begins_anew(tmp_path: Path) -> None:
+def test_another_run_starts_from_the_beginning(tmp_path: Path) -> None:
     started(tmp_path / "ledger").add(0)
     other = started(tmp_path / "ledger", RUN | {"classes": ["membrane"]})
     assert other.done == set()

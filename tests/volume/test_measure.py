@@ -7,18 +7,14 @@ import pytest
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.volumes import as_volume
+from napari_scsam.steps import drive
 from napari_scsam.volume.measure import measure, write_table
 
 CLASSES = (ClassSpec(1, "mitochondrion"), ClassSpec(4, "PSD"))
 
 
 def run(labels, voxel_size=(40, 10, 20), **options):
-    steps = measure(as_volume(labels, voxel_size), CLASSES, **options)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return drive(measure(as_volume(labels, voxel_size), CLASSES, **options))
 
 
 @pytest.fixture

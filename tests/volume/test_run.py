@@ -101,6 +101,15 @@ def test_any_model_and_any_array_will_do(tmp_path: Path) -> None:
     assert labels.voxel_size == (8.0, 8.0, 8.0)
 
 
+@pytest.mark.parametrize("settings", [{"device": "cpu"}, {"tta": True}])
+def test_a_predictor_keeps_its_own_device_and_views(
+    predictor: Predictor, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    with pytest.raises(UserError, match=r"set them in Predictor\(model, device, tta=…\)"):
+        next(segment_volume(PHANTOM, predictor, tmp_path / "out.zarr", **settings))
+    assert not list(tmp_path.iterdir())
+
+
 def test_only_the_classes_asked_for_are_written(predictor: Predictor, tmp_path: Path) -> None:
     everything = expected(predictor, PHANTOM[:1], as_volume(PHANTOM[:1], SIZE))
     values, counts = np.unique(everything[everything > 0], return_counts=True)
@@ -174,7 +183,7 @@ def test_a_ledger_line_cut_off_by_a_crash_is_done_again(
 
 
 @pytest.mark.parametrize("change", ["classes", "voxel size", "weights", "grey values", "care"])
-def test_changed_settings_start_anew(predictor: Predictor, tmp_path: Path, change: str) -> None:
+def test_changed_settings_start_from_the_beginning(predictor: Predictor, tmp_path: Path, change: str) -> None:
     volume, names, engine = as_volume(PHANTOM, SIZE), None, predictor
     stop_in_the_middle(volume, predictor, tmp_path / "out.zarr")
     if change == "classes":
@@ -271,7 +280,7 @@ def test_somebody_elses_folder_is_never_overwritten(predictor: Predictor, tmp_pa
 def test_a_tiff_that_is_no_segmentation_is_never_overwritten(
     predictor: Predictor, tmp_path: Path, overwrite: bool
 ) -> None:
-    tifffile.imwrite(tmp_path / "other.tif", PHANTOM)
+    tifffile.imwrite(tmp_path / "other.tif", PHANTOM, photometric="minisblack")
     (tmp_path / "text.tif").write_text("all of it")
     for name in ("other.tif", "text.tif"):
         before = (tmp_path / name).read_bytes()
@@ -280,7 +289,7 @@ def test_a_tiff_that_is_no_segmentation_is_never_overwritten(
         assert (tmp_path / name).read_bytes() == before
 
 
-def test_overwriting_begins_anew_and_can_be_stopped_and_resumed(
+def test_overwriting_starts_again_and_can_be_stopped_and_resumed(
     predictor: Predictor, tmp_path: Path, counted: list[Any]
 ) -> None:
     volume, out = as_volume(PHANTOM, SIZE), tmp_path / "out.zarr"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tifffile
@@ -17,15 +16,17 @@ from napari_scsam.io.contrast import measure_contrast, normalise
 from napari_scsam.io.volumes import as_volume, open_labels
 from napari_scsam.samples.phantom import make_phantom
 from napari_scsam.samples.public import fetch_sample
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Steps
 from napari_scsam.volume.output import is_taken
 from napari_scsam.volume.run import segment_volume
 
 SAMPLE = "hippocampus"
 
+SYNTHETIC = "a synthetic cell, because the real sample could not be downloaded"
+
 
 class Demo(NamedTuple):
-    """Where the demonstration lies."""
+    """The files of a demonstration."""
 
     image: Path
     labels: Path
@@ -34,22 +35,19 @@ class Demo(NamedTuple):
     """What the sample is, and whether it is real."""
 
 
-def sample_image() -> Generator[Progress, None, tuple[NDArray[np.uint8], VoxelSize | None, str]]:
-    """Fetch five real slices of mouse hippocampus; without a network, make a synthetic cell instead and say so."""
+def sample_image() -> Steps[tuple[NDArray[np.uint8], VoxelSize | None, str]]:
+    """Fetch five real slices of mouse hippocampus, or create a synthetic cell without a network."""
     try:
-        stack, voxel_size, about = yield from fetch_sample(SAMPLE)
+        return (yield from fetch_sample(SAMPLE))
     except UserError:
         phantom = make_phantom((4, 512, 512), (5.0, 5.0, 5.0))
-        return (
-            phantom.image,
-            phantom.voxel_size,
-            "a synthetic cell, because the real sample could not be downloaded",
-        )
-    return stack, voxel_size, about
+        return phantom.image, phantom.voxel_size, SYNTHETIC
 
 
-def write_demo(folder: Path) -> Generator[Progress, None, Demo]:
-    """Write the sample, its labels and a picture of both into a folder; an earlier demonstration in it is replaced.
+def write_demo(folder: Path) -> Steps[Demo]:
+    """Write the sample, its labels and a picture of both into a folder.
+
+    An earlier demonstration in the folder is replaced.
 
     Raises
     ------
@@ -61,7 +59,7 @@ def write_demo(folder: Path) -> Generator[Progress, None, Demo]:
     picture = folder / "labels.png"
     if is_taken(labels) and not picture.is_file():
         raise UserError(
-            f"{labels} is there already and is not of a demonstration; give another folder"
+            f"{labels} already exists and is not of a demonstration; choose another folder"
         )
     stack, voxel_size, about = yield from sample_image()
     demo = Demo(folder / "sample.tif", labels, picture, about)
@@ -75,7 +73,11 @@ def write_demo(folder: Path) -> Generator[Progress, None, Demo]:
 
 
 def write_sample(path: Path, stack: NDArray[np.uint8], voxel_size: VoxelSize | None) -> None:
-    """Write the sample as ImageJ TIFF with its voxel size."""
-    z, y, x = voxel_size or (1.0, 1.0, 1.0)
-    metadata = {"axes": "ZYX", "spacing": z, "unit": "nm"} if voxel_size else {"axes": "ZYX"}
-    tifffile.imwrite(path, stack, imagej=True, resolution=(1 / x, 1 / y), metadata=metadata)
+    """Write the sample as ImageJ TIFF, with its voxel size in nm if it is known."""
+    metadata: dict[str, Any] = {"axes": "ZYX"}
+    resolution = (1.0, 1.0)
+    if voxel_size is not None:
+        z, y, x = voxel_size
+        metadata |= {"spacing": z, "unit": "nm"}
+        resolution = (1 / x, 1 / y)
+    tifffile.imwrite(path, stack, imagej=True, resolution=resolution, metadata=metadata)

@@ -1,4 +1,4 @@
-"""Which slices are done, on disk, so that a stopped run goes on where it was."""
+"""Which slices are done, on disk, so that a stopped run can be resumed."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from typing import Any
 from napari_scsam.atomic import replacing
 
 LEDGER = ".scsam_progress"
-"""Its name inside the labels; it is there as long as they are not finished."""
+"""Its name inside the labels; it exists until they are finished."""
 
 
 class Ledger:
-    """One line a finished slice, behind a first line that names the run.
+    """A text file with one line for each finished slice, below a line that names the run.
 
     Parameters
     ----------
     path
         The text file.
     run
-        What must be the same for finished slices to count: checkpoint,
-        classes, contrast and the like, as plain JSON values.
+        What must be the same for finished slices to count: checkpoint, classes, contrast and the
+        like, as plain JSON values.
     resume
-        Take over the lines of an earlier run of the same name; otherwise that run is forgotten.
+        Keep the lines of an earlier run of the same name; otherwise that run is forgotten.
     """
 
     def __init__(self, path: Path, run: Mapping[str, Any], resume: bool) -> None:
         self.path = path
         self.header = json.dumps(dict(run), sort_keys=True)
-        self.done = self._read() if resume else set()
+        self.done: set[int] = set()
+        if resume:
+            self.done = self._read()
         if not self.done:
-            self.remove()  # before the labels it speaks of are replaced
+            self.remove()  # before the labels that it describes are replaced
 
     def begin(self) -> None:
         """Write what is known so far, in whole lines, ready for more."""
@@ -42,20 +44,23 @@ class Ledger:
             draft.write_text("\n".join(lines), encoding="utf-8")
 
     def _read(self) -> set[int]:
-        lines = self.path.read_text(encoding="utf-8").split("\n") if self.path.is_file() else []
-        if not lines or lines[0] != self.header:
+        if not self.path.is_file():
             return set()
-        # The text after the last newline is a line that was cut off, and a power cut may leave bytes that are no
-        # number: such slices are done again.
-        return {int(line) for line in lines[1:-1] if line.isdecimal()}
+        header, *lines = self.path.read_text(encoding="utf-8").split("\n")
+        if header != self.header or not lines:
+            return set()
+        # The text after the last newline was cut off by a crash, and a power cut may leave bytes
+        # that are not a number. Such slices are done again.
+        whole = lines[:-1]
+        return {int(line) for line in whole if line.isdecimal()}
 
     def add(self, slice_index: int) -> None:
-        """Note that a slice's labels are on disk."""
+        """Record that a slice's labels are on disk."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(f"{slice_index}\n")
             file.flush()
             os.fsync(file.fileno())
 
     def remove(self) -> None:
-        """Take the ledger away when the whole volume is done."""
+        """Remove the file when the whole volume is done."""
         self.path.unlink(missing_ok=True)

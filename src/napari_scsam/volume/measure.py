@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,15 @@ from skimage.measure import label, regionprops
 from napari_scsam.atomic import replacing
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.io.volumes import Volume
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Progress, Steps
 
 NM_PER_UM = 1000.0
 
-SMALLEST = 10
-"""Voxels of an object; fewer are a speck."""
+MIN_VOXELS = 10
+"""Objects of fewer voxels are specks."""
 
-SEVERAL = 3
-"""Values that are named where many are wrong."""
+MAX_LISTED = 3
+"""Most values that a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Organelle:
     """Counted from 1 within the class."""
     voxels: int
     volume_um3: float | None
-    """Of a single slice: its area times the slice's thickness. None when the voxel size is unknown."""
+    """Of a single slice: area times thickness. None when the voxel size is unknown."""
     diameter_um: float | None
     """Of the sphere (of a single slice: the disc) of the same size."""
     z: float
@@ -43,16 +43,16 @@ class Organelle:
     y: float
     x: float
     touches_border: bool
-    """It is cut by the border of the volume, so its size is too small."""
+    """The border of the volume cuts it, so its size is too small."""
 
 
 HEADINGS = {axis: f"{axis}_voxel" for axis in "zyx"}
-"""Columns whose name alone would not tell the unit."""
+"""Columns whose names alone would not show the unit."""
 
 
 def measure(
-    labels: Volume, classes: Sequence[ClassSpec], smallest: int = SMALLEST
-) -> Generator[Progress, None, list[Organelle]]:
+    labels: Volume, classes: Sequence[ClassSpec], smallest: int = MIN_VOXELS
+) -> Steps[list[Organelle]]:
     """Measure every connected object of every class; the label volume is held in memory.
 
     Parameters
@@ -67,66 +67,83 @@ def measure(
     Raises
     ------
     UserError
-        When there are labels, but none is of a class of the table. Where there are none, there is nothing to measure.
+        When there are labels, but none is of a class of the table. Empty labels have no rows.
     """
     values = np.asarray(labels.data[...]).reshape(labels.depth, *labels.shape[-2:])
     present = [c for c in classes if (values == c.id).any()]
     if not present and values.any():
-        found = [str(value) for value in np.unique(values[values != 0])]
-        held = ", ".join(found[:SEVERAL]) + (" …" if len(found) > SEVERAL else "")
         known = ", ".join(f"{c.id} ({c.name})" for c in classes)
         raise UserError(
-            f"the labels {labels.name!r} hold {held}, but their table has only {known}; give the labels that it is of"
+            f"the labels {labels.name!r} hold {list_values(values)}, but their table has only "
+            f"{known}; use the labels this table belongs to"
         )
     rows: list[Organelle] = []
     for done, spec in enumerate(present):
         yield Progress(done, len(present), spec.name)
-        rows += objects_of(values == spec.id, spec.name, labels.voxel_size, smallest)
+        rows += measure_class(values == spec.id, spec.name, labels.voxel_size, smallest)
     yield Progress(len(present), len(present), "done")
     return rows
 
 
-def objects_of(
+def list_values(values: NDArray[Any]) -> str:
+    """Return the first few label values above 0, e.g. ``3, 7, 9 …``."""
+    found = np.unique(values[values != 0])
+    text = ", ".join(str(value) for value in found[:MAX_LISTED])
+    if len(found) > MAX_LISTED:
+        text += " …"
+    return text
+
+
+def measure_class(
     mask: NDArray[np.bool_], name: str, size: VoxelSize | None, smallest: int
 ) -> list[Organelle]:
-    """Measure the connected objects of a (Z, Y, X) mask; voxels that share a corner belong together."""
-    found = [
-        region for region in regionprops(label(mask, connectivity=3)) if region.area >= smallest
-    ]
+    """Measure the connected objects (26 neighbours) of a (Z, Y, X) mask."""
+    regions = regionprops(label(mask, connectivity=3))
+    found = [region for region in regions if region.area >= smallest]
     return [
-        organelle(region, name, number, size, mask.shape)
+        measure_region(region, name, number, size, mask.shape)
         for number, region in enumerate(found, start=1)
     ]
 
 
-def organelle(
+def measure_region(
     region: Any, name: str, number: int, size: VoxelSize | None, shape: tuple[int, ...]
 ) -> Organelle:
     """Turn scikit-image's region into a row."""
-    flat = shape[0] == 1
-    volume = None if size is None else float(region.area * np.prod(size)) / NM_PER_UM**3
-    touching = [
-        low == 0 or high == n
-        for low, high, n in zip(region.bbox[:3], region.bbox[3:], shape, strict=True)
-    ]
-    z, y, x = (float(v) for v in region.centroid)
-    diameter = None if size is None else diameter_um(region.area, size, flat)
+    is_flat = shape[0] == 1
+    volume: float | None = None
+    diameter: float | None = None
+    if size is not None:
+        volume = float(region.area * np.prod(size)) / NM_PER_UM**3
+        diameter = diameter_um(region.area, size, is_flat)
+    z, y, x = map(float, region.centroid)
     return Organelle(
-        name,
-        number,
-        int(region.area),
-        volume,
-        diameter,
-        z,
-        y,
-        x,
-        any(touching[1:] if flat else touching),
+        organelle=name,
+        number=number,
+        voxels=int(region.area),
+        volume_um3=volume,
+        diameter_um=diameter,
+        z=z,
+        y=y,
+        x=x,
+        touches_border=touches_border(region.bbox, shape),
     )
 
 
-def diameter_um(voxels: float, size: VoxelSize, flat: bool) -> float:
-    """Diameter of the sphere, or for a single slice the disc, of that many voxels."""
-    if flat:
+def touches_border(box: Sequence[int], shape: tuple[int, ...]) -> bool:
+    """Whether a bounding box (z0, y0, x0, z1, y1, x1) reaches the border of a volume.
+
+    The only slice of a volume is not at its border.
+    """
+    sides = list(zip(box[:3], box[3:], shape, strict=True))
+    if shape[0] == 1:
+        sides = sides[1:]
+    return any(low == 0 or high == length for low, high, length in sides)
+
+
+def diameter_um(voxels: float, size: VoxelSize, is_flat: bool) -> float:
+    """Return the diameter of the sphere, or for a single slice the disc, of that many voxels."""
+    if is_flat:
         return float(2 * np.sqrt(voxels * size[1] * size[2] / np.pi)) / NM_PER_UM
     return float(np.cbrt(6 * voxels * np.prod(size) / np.pi)) / NM_PER_UM
 
