@@ -47,7 +47,7 @@ def begin(window, tmp_path, wait):
         one = window(Image(data, **PLACE))
         one.finish()
         one.keeper, one.segmenting = one.session.part(ProjectKeeper), one.session.part(Segmenting)
-        one.tools, one.prompting = Correcting.of(one.session), one.session.part(Prompting)
+        one.tools, one.prompting = one.session.part(Correcting), one.session.part(Prompting)
         if project:
             one.path = tmp_path / f"{project}.scsam.zarr"
             one.keeper.new(str(one.path))
@@ -95,7 +95,7 @@ def test_two_viewers_that_segment_at_once_get_their_own(begin, stack):
     two.finish()
     for each in (one, two):
         np.testing.assert_array_equal(
-            labels_of(each).data, [segmented(plane) for plane in each.session.image.data]
+            labels_of(each).data, [segmented(plane) for plane in each.session.choices.image.data]
         )
         assert len(each.viewer.layers) == 2
     labels_of(one).undo()
@@ -124,7 +124,7 @@ def test_a_viewer_that_closes_in_the_middle_of_a_run_keeps_what_was_seen_and_lea
     labels_of(two).redo()
     two.finish()
     np.testing.assert_array_equal(
-        labels_of(two).data, [segmented(plane) for plane in two.session.image.data]
+        labels_of(two).data, [segmented(plane) for plane in two.session.choices.image.data]
     )
     two.viewer.close()
     np.testing.assert_array_equal(on_disk(two.path), [segmented(plane) for plane in stack[:, ::-1]])
@@ -144,7 +144,7 @@ def test_a_viewer_that_closes_while_a_project_is_made_leaves_a_whole_one_or_none
     begin, stack, tmp_path, wait, when
 ):
     one, path = begin(stack), tmp_path / "mine.scsam.zarr"
-    worker = one.session._worker
+    worker = one.session.jobs.worker
     one.keeper.new(str(path))
     if when == "made and not told of":
         worker._open[-1].future.result(30)
@@ -160,9 +160,9 @@ def test_an_image_that_goes_in_the_middle_of_a_run_takes_the_run_with_it(
     begin, stack, wait, scope, project
 ):
     one = begin(stack, project)
-    one.session.segment()
+    one.session.part(Segmenting).segment()
     one.finish()
-    labels, image = labels_of(one), one.session.image
+    labels, image = labels_of(one), one.session.choices.image
     before = np.asarray(labels.data)
     one.engine.predictor.count, one.engine.predictor.seconds_per_tile = 10_000, 0.005
     one.segmenting.choose_scope(scope)
@@ -187,7 +187,7 @@ def test_labels_that_go_in_the_middle_of_a_run_are_kept_and_stop_it(begin, stack
     labels = labels_of(one)
     lock(labels, 9, locked=True)
     if project:
-        one.keeper.keep()
+        one.keeper.saver.save()
     one.viewer.layers.remove(labels)
     one.finish()
     seen = np.asarray(labels.data)
@@ -197,7 +197,7 @@ def test_labels_that_go_in_the_middle_of_a_run_are_kept_and_stop_it(begin, stack
         layer for layer in one.viewer.layers if isinstance(layer, Labels) and layer.editable
     ], "nothing came in its place"
     one.viewer.dims.set_current_step(0, 3)
-    one.session.segment()
+    one.session.part(Segmenting).segment()
     one.finish()
     again = labels_of(one)
     assert again is not labels
@@ -229,7 +229,7 @@ def carried(begin, predictor, wait):
         one.finish()
         answer = predictor.predict_prompts
         predictor.predict_prompts = lambda *args, **more: time.sleep(0.02) or answer(*args, **more)
-        one.prompting.carry()
+        one.prompting.propagate()
         wait(lambda: one.widget.work.bar.value() > 1)
         return one
 
@@ -239,12 +239,12 @@ def carried(begin, predictor, wait):
 @pytest.mark.parametrize("goes", ["image", "prompts", "viewer"])
 def test_what_goes_while_an_object_is_carried(carried, wait, goes):
     one = carried("mine")
-    labels, worker = one.keeper.labels, one.session._worker
+    labels, worker = one.keeper.labels, one.session.jobs.worker
     if goes == "viewer":
         one.viewer.close()
     else:
         one.viewer.layers.remove(
-            one.session.image if goes == "image" else one.prompting.layers.points
+            one.session.choices.image if goes == "image" else one.prompting.layers.points
         )
     wait(lambda: not worker._open or goes == "viewer", 60_000)
     if goes == "prompts":
@@ -264,7 +264,7 @@ def test_what_goes_while_an_object_is_carried(carried, wait, goes):
 @pytest.fixture
 def deleting(begin, stack, monkeypatch, wait):
     """A window in which a large object is being deleted, on the thread or, when it is found, bit by bit on the screen."""
-    monkeypatch.setattr(object_work, "AT_ONCE", 100)
+    monkeypatch.setattr(object_work, "MAX_SYNC_WORK", 100)
     monkeypatch.setattr(edit_writing, "BATCH", 50)
     monkeypatch.setattr(object_work, "BATCH", 50)
 
@@ -273,7 +273,7 @@ def deleting(begin, stack, monkeypatch, wait):
         layer = one.keeper.labels
         where = np.nonzero(np.ones((4, 40, 60), bool))
         layer.data_setitem(where, 2)
-        one.tools.whole = True
+        one.tools.settings.whole = True
         one.viewer.layers.selection.active = layer
         one.viewer.dims.set_current_step(0, 1)
         one.viewer.cursor.position = tuple(layer.data_to_world((1, 20, 20)))

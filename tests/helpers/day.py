@@ -38,6 +38,9 @@ from qtpy.QtCore import Qt
 from real_em import SIZE, Predict
 from scipy import ndimage
 
+from napari_scsam.gui.tools.accept import Accepting
+from napari_scsam.gui.tools.propagate import Propagating
+
 SLICES = (1, 3, 5, 7, 9)
 MITO, VESICLE, OBJECT, MEMBRANE = 1, 3, 5, 6
 NAMES = {MITO: "mitochondrion", VESICLE: "vesicle", MEMBRANE: "membrane"}
@@ -224,9 +227,9 @@ def lock(desk: Desk, predict: Predict) -> Iterator[Act]:
 
 def replace(desk: Desk, z: int) -> None:
     """Segment a slice, and let the model change the user's own pixels."""
-    desk.session.replace_edits_too(True)
+    desk.session.choices.set_replace_edits(True)
     desk.segment(z, NAMES[MITO])
-    desk.session.replace_edits_too(False)
+    desk.session.choices.set_replace_edits(False)
 
 
 def review(desk: Desk) -> Iterator[Act]:
@@ -256,7 +259,7 @@ def mark(desk: Desk, z: int) -> None:
 
 
 def propagate(desk: Desk) -> Iterator[Act]:
-    """An object is pointed at and accepted; another is carried through the slices beside it, past what is safe."""
+    """An object is pointed at and accepted; another is propagated through the neighbouring slices, past what is safe."""
     z, y, x = large_object(desk.labels()[: SLICES[3]], MITO)
     objects: list[tuple[int, Any]] = []
 
@@ -277,14 +280,16 @@ def propagate(desk: Desk) -> Iterator[Act]:
         np.testing.assert_array_equal(after, expected)
 
     yield Act("accept an object", partial(accept, desk, (z, y, x), objects), written)
-    yield Act("carry an object", partial(carry, desk, (z, y, x), objects), written)
+    yield Act("propagate an object", partial(follow, desk, (z, y, x), objects), written)
 
 
 def prompt(desk: Desk, voxel: Voxel) -> None:
     """Point at an object, and see it."""
     desk.show(voxel[0])
     desk.press(Qt.Key.Key_O, SHIFT)
-    desk.prompting.aim(next(spec for spec in desk.session.classes if spec.id == OBJECT))
+    desk.session.part(Accepting).choose_target(
+        next(spec for spec in desk.session.choices.classes if spec.id == OBJECT)
+    )
     desk.finish()
     desk.click(voxel)
     desk.finish()
@@ -300,18 +305,19 @@ def accept(desk: Desk, voxel: Voxel, objects: list[tuple[int, Any]]) -> None:
     desk.press(Qt.Key.Key_O, SHIFT)
 
 
-def carry(desk: Desk, voxel: Voxel, objects: list[tuple[int, Any]]) -> None:
-    """Return the object pointed at to a class, on the slices beside it, too."""
+def follow(desk: Desk, voxel: Voxel, objects: list[tuple[int, Any]]) -> None:
+    """Propagate the object pointed at through the slices on both sides."""
     prompt(desk, voxel)
-    desk.prompting.limit_propagation(3)
-    write = desk.session._receivers["carry"]
+    desk.session.part(Propagating).limit(3)
+    accepting = desk.session.part(Accepting)
+    write = accepting.write
 
-    def look(carried: Any) -> None:
-        objects[:] = [(plane.position, patch) for plane, patch in carried.patches]
-        write(carried)
+    def look(request: Any, patches: Any, where: str) -> None:
+        objects[:] = [(plane.position, patch) for plane, patch in patches]
+        write(request, patches, where)
 
-    desk.session.on_return("carry", look)
+    accepting.write = look
     desk.press(Qt.Key.Key_E, SHIFT)
     desk.finish()
-    desk.session.on_return("carry", write)
+    accepting.write = write
     desk.press(Qt.Key.Key_O, SHIFT)

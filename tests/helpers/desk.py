@@ -18,6 +18,7 @@ from napari_scsam.gui.tools.correct import Correcting
 from napari_scsam.gui.tools.export import Exporting
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.review import Reviewing
+from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.widget import ScSAMWidget
 
 SHIFT, CTRL, NONE = (
@@ -47,11 +48,11 @@ class Desk:
         self.session = session = Session.of(viewer)
         self.keeper, self.reviewing = session.part(ProjectKeeper), session.part(Reviewing)
         self.prompting, self.exporting = session.part(Prompting), session.part(Exporting)
-        self.tools = Correcting.of(session)
+        self.tools = session.part(Correcting)
         self.said: list[str] = []
         """All that the window said, the last last."""
         session.status.connect(self.said.append)
-        self.tools.said.connect(self.said.append)
+        self.tools.status.connect(self.said.append)
         self.canvas = viewer.window._qt_viewer.canvas
 
     # Time
@@ -72,7 +73,7 @@ class Desk:
 
     def finish(self) -> None:
         """Wait until nothing is worked on."""
-        network, correcting = self.session._worker, self.tools._work
+        network, correcting = self.session.jobs.worker, self.tools._work
         hands = correcting.worker
         self.wait(
             lambda: (
@@ -90,7 +91,7 @@ class Desk:
 
     def open_image(self, path: Any) -> None:
         """Open a file, with the network there."""
-        self.wait(lambda: self.session.model_state.startswith("Runs"))
+        self.wait(lambda: self.session.network.state.startswith("Runs"))
         self.session.open_file(str(path))
         self.finish()
 
@@ -123,12 +124,12 @@ class Desk:
 
     def show(self, z: int) -> None:
         """Show a slice."""
-        show_position(self.viewer, self.session.image, 0, z)
+        show_position(self.viewer, self.session.choices.image, 0, z)
         self.rest(0)
 
     def at(self, voxel: Sequence[float]) -> QPoint:
         """Return where a voxel of the image lies on the canvas."""
-        _, y, x = self.session.image.data_to_world(voxel)
+        _, y, x = self.session.choices.image.data_to_world(voxel)
         column, row = self.canvas.view.scene.node_transform(self.canvas._scene_canvas.scene).map(
             [x, y, 0, 1]
         )[:2]
@@ -144,9 +145,9 @@ class Desk:
         for aside in (2, 0):
             QTest.mouseMove(self.canvas.native, self.at(voxel) + QPoint(aside, 0))
             QApplication.processEvents()
-        return [round(i) for i in self.session.image.world_to_data(self.viewer.cursor.position)][
-            1:
-        ] == list(voxel[1:])
+        return [
+            round(i) for i in self.session.choices.image.world_to_data(self.viewer.cursor.position)
+        ][1:] == list(voxel[1:])
 
     def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = NONE) -> None:
         """Press a key on the canvas."""
@@ -172,8 +173,8 @@ class Desk:
     def segment(self, z: int, name: str) -> None:
         """Pick a class, and segment a slice with the key."""
         self.show(z)
-        spec = next(spec for spec in self.session.classes if spec.name == name)
-        self.session.choose_classes((spec,))
+        spec = next(spec for spec in self.session.choices.classes if spec.name == name)
+        self.session.part(Segmenting).choose_classes((spec,))
         self.press(Qt.Key.Key_S, SHIFT)
         self.finish()
 

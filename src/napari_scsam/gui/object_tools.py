@@ -1,34 +1,64 @@
-"""The object tools as the user meets them: name, key, and what a tooltip teaches."""
+"""The object tools: name, key, what the tooltip says, and what each does.
+
+A new tool is a function of `napari_scsam.objects.tools` and a row here, which is named once in
+`GRID`. The panel, the shortcuts and `Correcting` read the rows.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from napari_scsam.objects import tools
+
+if TYPE_CHECKING:
+    from napari_scsam.objects.place import Place
 
 
 class Pointing(Enum):
-    """What a tool wants pointed at."""
+    """What a tool needs the user to point at."""
 
     NOTHING = auto()
     OBJECT = auto()
-    TWICE = auto()
-    """Two places, one after the other."""
+    TWO_PLACES = auto()
+    """One after the other."""
     LINE = auto()
-    """Nothing, but a line is drawn."""
+    """A line is drawn."""
 
 
 UNITS = {False: ("pixels", "µm²"), True: ("voxels", "µm³")}
-"""Of the size of an object in one slice, and through all: by number, and by the size of the pixels."""
+"""Of the size of an object in one slice and in all: as a number, and by the size of the pixels."""
 
 
 def size_decimals(*, whole: bool, in_micrometres: bool) -> int:
-    """Return the decimals that the size of an object is shown with."""
-    return (6 if whole else 4) if in_micrometres else 0
+    """Return how many decimals the size of an object is shown with."""
+    if not in_micrometres:
+        return 0
+    if whole:
+        return 6
+    return 4
 
 
 def describe_size(size: float, *, whole: bool, in_micrometres: bool) -> str:
     """Write the size of an object with its unit, as the panel shows it."""
-    return f"{size:.{size_decimals(whole=whole, in_micrometres=in_micrometres)}f} {UNITS[whole][in_micrometres]}"
+    decimals = size_decimals(whole=whole, in_micrometres=in_micrometres)
+    return f"{size:.{decimals}f} {UNITS[whole][in_micrometres]}"
+
+
+@dataclass(frozen=True)
+class ToolInput:
+    """What a tool is run with."""
+
+    seed: tuple[int, ...]
+    """The voxel pointed at, or the first of two."""
+    second: tuple[int, ...] = ()
+    """The second voxel pointed at, for tools that need two."""
+    radius: float = 0.0
+    """Pixels of the finest axis, as the user set it."""
+    label: int = 0
+    """The label selected in napari's layer controls."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +66,6 @@ class ObjectTool:
     """One object tool."""
 
     name: str
-    """Of the method of `Correcting`."""
     label: str
     """On its button."""
     key: str
@@ -44,122 +73,184 @@ class ObjectTool:
     """As napari's shortcut preferences show it."""
     tip: str
     pointing: Pointing = Pointing.OBJECT
+    run: Callable[[Place, ToolInput], tools.Tool] | None = None
+    """Returns the steps of its work; None where `Correcting` does the work itself."""
+    done: str = ""
+    """What was done, for the status: ``{object}`` is the object, ``{label}`` the selected label."""
+    then: str = ""
+    """What the user is asked to do after the first of two places."""
+    needs_boxes: bool = False
+    """Whether an instance layer is searched for its objects before."""
+    needs_label: bool = False
+    """Whether it uses the selected label, which must not be locked or the object's own."""
 
 
 MERGE = ObjectTool(
-    "merge",
-    "Merge",
-    "J",
-    "Merge two objects",
-    "Point at the object that stays, then at the one to join to it.\nIn a class layer, a gap between two objects of one class is bridged,\n"
-    "unless another class lies in it.",
-    Pointing.TWICE,
+    name="merge",
+    label="Merge",
+    key="J",
+    title="Merge two objects",
+    tip=(
+        "Point at the object to keep, then at the one to join to it.\n"
+        "In a class layer, a gap between two objects of one class is bridged,\n"
+        "unless another class is in it."
+    ),
+    pointing=Pointing.TWO_PLACES,
+    run=lambda place, given: tools.merge(place, given.seed, given.second),
+    done="Merged into {object}",
+    then="point at the one to join to it",
 )
 SPLIT = ObjectTool(
-    "split",
-    "Split",
-    "K",
-    "Split an object between two places",
-    "Point at one half of an object, then at the other: it is parted at its narrowest place.\n"
-    "In a class layer, a line of background parts the halves.",
-    Pointing.TWICE,
+    name="split",
+    label="Split",
+    key="K",
+    title="Split an object between two places",
+    tip=(
+        "Point at one half of an object, then at the other.\n"
+        "It is split at its narrowest place between them.\n"
+        "In a class layer, a line of background separates the halves."
+    ),
+    pointing=Pointing.TWO_PLACES,
+    run=lambda place, given: tools.split(place, given.seed, given.second),
+    done="Split {object}",
+    then="point at its other half",
+    needs_boxes=True,
 )
 CUT = ObjectTool(
-    "cut",
-    "Cut",
-    "Shift-K",
-    "Cut an object along a line",
-    "Drag a line across an object: it is cut there. Esc, or the key again, gives it up.",
-    Pointing.LINE,
+    name="cut",
+    label="Cut",
+    key="Shift-K",
+    title="Cut an object along a line",
+    tip="Drag a line across an object to cut it there. Esc, or the key again, cancels.",
+    pointing=Pointing.LINE,
+    done="Cut {object}",
+    needs_boxes=True,
 )
 DELETE = ObjectTool(
-    "delete", "Delete", "Shift-D", "Delete the object", "Turn the object into background."
+    name="delete",
+    label="Delete",
+    key="Shift-D",
+    title="Delete the object",
+    tip="Turn the object into background.",
+    run=lambda place, given: tools.delete(place, given.seed),
+    done="Deleted {object}",
 )
 RELABEL = ObjectTool(
-    "relabel",
-    "Relabel",
-    "Shift-C",
-    "Give the object the selected label",
-    "Give the object the selected label: the class or number in napari's layer controls.",
+    name="relabel",
+    label="Relabel",
+    key="Shift-C",
+    title="Assign the selected label to the object",
+    tip=(
+        "Assign the selected label to the object:\n"
+        "the class or number selected in napari's layer controls."
+    ),
+    run=lambda place, given: tools.relabel(place, given.seed, given.label),
+    done="Made {label} of {object}",
+    needs_label=True,
 )
 KEEP_LARGEST = ObjectTool(
-    "keep_largest",
-    "Keep largest",
-    "U",
-    "Keep only the largest piece",
-    "Delete all pieces but the largest: of an object or, in a class layer, of the class pointed at.",
+    name="keep_largest",
+    label="Keep largest",
+    key="U",
+    title="Keep only the largest piece",
+    tip=(
+        "Delete all pieces of the object except the largest.\n"
+        "In a class layer, all pieces of the class."
+    ),
+    run=lambda place, given: tools.keep_largest(place, given.seed),
+    done="Kept the largest piece of {object}",
 )
 FILL_HOLES = ObjectTool(
-    "fill_holes",
-    "Fill holes",
-    "H",
-    "Fill the object's holes",
-    "Fill the background that the object encloses. What else lies in it stays.",
+    name="fill_holes",
+    label="Fill holes",
+    key="H",
+    title="Fill the object's holes",
+    tip="Fill the background enclosed by the object. Other labels inside it stay.",
+    run=lambda place, given: tools.fill_holes(place, given.seed),
+    done="Filled holes of {object}",
 )
-SMOOTH = ObjectTool("smooth", "Smooth", "Shift-H", "Smooth the object", "Round the object off.")
+SMOOTH = ObjectTool(
+    name="smooth",
+    label="Smooth",
+    key="Shift-H",
+    title="Smooth the object",
+    tip="Round off the object.",
+    run=lambda place, given: tools.smooth(place, given.seed, given.radius),
+    done="Smoothed {object}",
+)
 GROW = ObjectTool(
-    "grow",
-    "Grow",
-    "G",
-    "Grow the object",
-    "Let the object grow into background, never into another object.",
+    name="grow",
+    label="Grow",
+    key="G",
+    title="Grow the object",
+    tip="Grow the object into background, never into another object.",
+    run=lambda place, given: tools.grow(place, given.seed, given.radius),
+    done="Grew {object}",
 )
-SHRINK = ObjectTool("shrink", "Shrink", "Shift-G", "Shrink the object", "Let the object shrink.")
+SHRINK = ObjectTool(
+    name="shrink",
+    label="Shrink",
+    key="Shift-G",
+    title="Shrink the object",
+    tip="Shrink the object.",
+    run=lambda place, given: tools.shrink(place, given.seed, given.radius),
+    done="Shrank {object}",
+)
 PREVIOUS = ObjectTool(
-    "previous",
-    "Previous",
-    "Shift-N",
-    "Go to the previous object",
-    "Go to the object before: the one with the next lower label or, in a class layer,\nthe one of the selected class before this.",
-    Pointing.NOTHING,
+    name="previous",
+    label="Previous",
+    key="Shift-N",
+    title="Go to the previous object",
+    tip=(
+        "Go to the object with the next lower label.\n"
+        "In a class layer, to the previous object of the selected class."
+    ),
+    pointing=Pointing.NOTHING,
 )
 NEXT = ObjectTool(
-    "next",
-    "Next",
-    "N",
-    "Go to the next object",
-    "Go to the next object: the one with the next higher label or, in a class layer,\nthe next one of the selected class.",
-    Pointing.NOTHING,
+    name="next",
+    label="Next",
+    key="N",
+    title="Go to the next object",
+    tip=(
+        "Go to the object with the next higher label.\n"
+        "In a class layer, to the next object of the selected class."
+    ),
+    pointing=Pointing.NOTHING,
 )
-SIEVE = ObjectTool(
-    "delete_small",
-    "Delete smaller than",
-    "Shift-F",
-    "Delete small objects",
-    "Delete all objects that are smaller; in a class layer, those of the selected class.",
-    Pointing.NOTHING,
+DELETE_SMALL = ObjectTool(
+    name="delete_small",
+    label="Delete smaller than",
+    key="Shift-F",
+    title="Delete small objects",
+    tip="Delete all smaller objects; in a class layer, those of the selected class.",
+    pointing=Pointing.NOTHING,
 )
 LOCK = ObjectTool(
-    "toggle_lock",
-    "Lock",
-    "Shift-B",
-    "Lock or unlock the class or object",
-    "Lock or unlock the class, or the object, pointed at.",
+    name="toggle_lock",
+    label="Lock",
+    key="Shift-B",
+    title="Lock or unlock the class or object",
+    tip="Lock or unlock the class or object pointed at.",
 )
 WHOLE = ObjectTool(
-    "toggle_whole",
-    "Through all slices (3-D)",
-    "Shift-T",
-    "Correct through all slices, or in one",
-    "On: tools work on the object in all slices. Off: on its part in the slice shown.",
-    Pointing.NOTHING,
+    name="toggle_whole",
+    label="Through all slices (3-D)",
+    key="Shift-T",
+    title="Correct through all slices, or in one",
+    tip="On: tools change the object in all slices. Off: only in the slice shown.",
+    pointing=Pointing.NOTHING,
 )
 
-TOOLS = (
-    MERGE,
-    SPLIT,
-    CUT,
-    DELETE,
-    RELABEL,
-    KEEP_LARGEST,
-    FILL_HOLES,
-    SMOOTH,
-    GROW,
-    SHRINK,
-    PREVIOUS,
-    NEXT,
-    SIEVE,
-    LOCK,
-    WHOLE,
+GRID = (
+    (MERGE, DELETE),
+    (SPLIT, RELABEL),
+    (CUT, KEEP_LARGEST),
+    (FILL_HOLES, SMOOTH),
+    (GROW, SHRINK),
+    (PREVIOUS, NEXT),
 )
+"""The tools with plain buttons, in the rows of the panel."""
+
+TOOLS = (*(tool for row in GRID for tool in row), DELETE_SMALL, LOCK, WHOLE)
 BY_NAME = {tool.name: tool for tool in TOOLS}

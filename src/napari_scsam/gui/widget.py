@@ -9,21 +9,24 @@ from napari.layers import Image
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from napari_scsam.checkpoints.checkpoint import checkpoint_info, find_checkpoint, list_checkpoints
+from napari_scsam.checkpoints.find import checkpoint_info, find_checkpoint, list_checkpoints
 from napari_scsam.config import UserError
 from napari_scsam.gui.links import Links
 from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.panels.correct import CorrectPanel
 from napari_scsam.gui.panels.model import ModelPanel
-from napari_scsam.gui.panels.one_object import PromptPanel, PromptState
+from napari_scsam.gui.panels.one_object import PromptPanel
 from napari_scsam.gui.panels.segment import SegmentPanel
 from napari_scsam.gui.panels.volume import VolumePanel
 from napari_scsam.gui.panels.work_bar import DOWNLOAD, NETWORK, TOOLS, WorkBar
 from napari_scsam.gui.project_desk import ProjectDesk
 from napari_scsam.gui.session import Session
+from napari_scsam.gui.tools.accept import Accepting
 from napari_scsam.gui.tools.correct import Correcting
 from napari_scsam.gui.tools.download import Downloading
+from napari_scsam.gui.tools.lock_labels import Locking
 from napari_scsam.gui.tools.one_object import Prompting
+from napari_scsam.gui.tools.propagate import Propagating
 from napari_scsam.gui.tools.save_model import TaughtModel
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.tools.shortcuts import (
@@ -35,6 +38,7 @@ from napari_scsam.gui.tools.shortcuts import (
     SEGMENT,
     register_shortcuts,
 )
+from napari_scsam.gui.tools.teach import Teaching
 from napari_scsam.gui.tools.undo import Undoing
 from napari_scsam.gui.workarounds.canvas_guard import keep_to_own_canvas
 from napari_scsam.gui.workarounds.field_keys import keep_keys_in_fields
@@ -68,7 +72,7 @@ class ScSAMWidget(QWidget):
         self.model = ModelPanel()
         self.segment = SegmentPanel(SEGMENT.shown_key)
         self.correct = CorrectPanel({name: action.shown_key for name, action in CORRECT.items()})
-        self._correcting = Correcting.of(self._session)
+        self._correcting = self._session.part(Correcting)
         self._links = Links(self._session)
         self.desk = ProjectDesk(self._session, self._links, REVIEW.shown_key)
         self.prompt = PromptPanel(PROMPT.shown_key, OTHER_SIDE.shown_key, PROPAGATE.shown_key)
@@ -160,16 +164,17 @@ class ScSAMWidget(QWidget):
     def _connect_prompts(self) -> None:
         panel = self.prompt
         prompting = self._prompting
+        session = self._session
         panel.toggled_by_user.connect(prompting.toggle)
         panel.kind_chosen.connect(prompting.use)
-        panel.side_chosen.connect(prompting.mark_inside)
-        panel.target_chosen.connect(prompting.aim)
+        panel.side_chosen.connect(lambda inside: prompting.set_side(inside=inside))
+        panel.target_chosen.connect(session.part(Accepting).choose_target)
         panel.accept_asked.connect(prompting.accept)
-        panel.discard_asked.connect(prompting.drop)
-        panel.propagate_asked.connect(prompting.carry)
-        panel.reach_changed.connect(prompting.limit_propagation)
-        panel.end_asked.connect(prompting.go_to)
-        panel.teach_asked.connect(prompting.teach)
+        panel.discard_asked.connect(prompting.discard)
+        panel.propagate_asked.connect(prompting.propagate)
+        panel.max_slices_changed.connect(session.part(Propagating).limit)
+        panel.end_asked.connect(session.part(Propagating).go_to)
+        panel.teach_asked.connect(session.part(Teaching).teach)
 
     def _connect_session(self) -> None:
         session = self._session
@@ -189,14 +194,15 @@ class ScSAMWidget(QWidget):
 
     def _connect_correcting(self) -> None:
         correcting = self._correcting
+        locking = self._session.part(Locking)
         panel = self.correct
         links = self._links
         panel.tool_asked.connect(correcting.arm)
-        panel.reach_changed.connect(lambda by: correcting.choose(by=by))
-        panel.smallest_changed.connect(lambda smallest: correcting.choose(smallest=smallest))
-        panel.unit_changed.connect(lambda metric: correcting.choose(in_micrometres=metric))
-        panel.lock_changed.connect(lambda value, locked: correcting.lock(value, locked=locked))
-        links.add(correcting.said, self.work.show_status)
+        panel.radius_changed.connect(correcting.settings.set_radius)
+        panel.smallest_changed.connect(correcting.settings.set_smallest)
+        panel.unit_changed.connect(lambda metric: correcting.set_unit(in_micrometres=metric))
+        panel.lock_changed.connect(lambda value, locked: locking.set_locked(value, locked=locked))
+        links.add(correcting.status, self.work.show_status)
         links.add(correcting.progressed, self.work.show_progress)
         links.add(correcting.working, partial(self.work.show_working, TOOLS))
         links.add(correcting.changed, self._show_correcting)
@@ -224,15 +230,15 @@ class ScSAMWidget(QWidget):
             cancels[who]()
 
     def _show_correcting(self) -> None:
-        found = self._correcting
+        settings = self._correcting.settings
         self.correct.show_choices(
-            whole=found.whole,
-            reach=found.by,
-            smallest=found.smallest,
-            in_micrometres=found.in_micrometres,
-            armed=found.armed,
+            whole=settings.whole,
+            radius=settings.radius,
+            smallest=settings.smallest,
+            in_micrometres=settings.in_micrometres,
+            armed=self._correcting.armed,
         )
-        self.correct.show_locks(found.locks)
+        self.correct.show_locks(self._session.part(Locking).locks)
 
     def _start(self) -> None:
         """Choose an image and a checkpoint, unless another widget in this viewer has."""
@@ -293,7 +299,7 @@ class ScSAMWidget(QWidget):
 
     def _show_prompts(self) -> None:
         opened = self._prompting.active and self.prompt.body.isHidden()
-        self.prompt.show_state(prompt_state(self._prompting))
+        self.prompt.show_state(self._prompting.state)
         if opened:  # by its key, with the panel folded or scrolled out of sight
             self.prompt.expand()
             QTimer.singleShot(0, partial(self.scroller.ensureWidgetVisible, self.prompt))
@@ -303,20 +309,3 @@ class ScSAMWidget(QWidget):
             self._session.choices.choose_checkpoint(checkpoint_info(path))
         except UserError as error:
             notify_error(error)
-
-
-def prompt_state(prompting: Prompting) -> PromptState:
-    """Return what the panel for single objects shows."""
-    found = None
-    if prompting.found is not None:
-        found = prompting.found.patch
-    return PromptState(
-        active=prompting.active,
-        kind=prompting.tool,
-        inside=prompting.inside,
-        target=prompting.target,
-        one_of_several=prompting.stayed,
-        found=found,
-        reach=prompting.reach,
-        ends=prompting.ends,
-    )

@@ -18,7 +18,13 @@ def panel(qtbot) -> CorrectPanel:
 def show(panel: CorrectPanel, **changes) -> None:
     panel.show_choices(
         **(
-            {"whole": False, "reach": 2.0, "smallest": 50.0, "in_micrometres": False, "armed": None}
+            {
+                "whole": False,
+                "radius": 2.0,
+                "smallest": 50.0,
+                "in_micrometres": False,
+                "armed": None,
+            }
             | changes
         )
     )
@@ -45,17 +51,17 @@ def test_the_tool_in_hand_stands_out_and_showing_asks_for_nothing(panel):
     asked = []
     for signal in (
         panel.tool_asked,
-        panel.reach_changed,
+        panel.radius_changed,
         panel.smallest_changed,
         panel.unit_changed,
     ):
         signal.connect(asked.append)
-    show(panel, armed="merge", reach=3.5)
+    show(panel, armed="merge", radius=3.5)
     assert [name for name, button in panel.buttons.items() if button.isChecked()] == ["merge"]
     assert asked == []
     panel.buttons["grow"].click()
     panel.whole.click()
-    panel.reach.setValue(4)
+    panel.radius.setValue(4)
     assert asked == ["grow", "toggle_whole", 4.0]
 
 

@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from napari_scsam.gui.panels.one_object import PromptPanel, PromptState
+from napari_scsam.gui.layers.prompt_state import PromptState
+from napari_scsam.gui.panels.one_object import PromptPanel
 from napari_scsam.infer.patch import Patch
 
 pytestmark = pytest.mark.gui
@@ -31,7 +32,7 @@ def state(classes):
         target=classes[0],
         one_of_several=False,
         found=None,
-        reach=50,
+        max_slices=50,
         ends=(),
     )
     return partial(replace, still)
@@ -85,7 +86,7 @@ def test_what_is_picked_is_asked_for(panel, state, classes):
         panel.side_chosen,
         panel.target_chosen,
         panel.teach_asked,
-        panel.reach_changed,
+        panel.max_slices_changed,
     ):
         signal.connect(asked.append)
     panel.show_state(state())
@@ -95,7 +96,7 @@ def test_what_is_picked_is_asked_for(panel, state, classes):
     panel.target.activated.emit(2)
     panel.name.setText("granule")
     panel.teach.click()
-    panel.reach.setValue(7)
+    panel.max_slices.setValue(7)
     assert asked == ["scribble", False, classes[2], "granule", 7]
 
 

@@ -9,7 +9,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_scsam.gui.project.keeper import ProjectKeeper
-from napari_scsam.gui.tools.active_tool import Hand
+from napari_scsam.gui.tools.active_tool import ActiveTool
 from napari_scsam.gui.tools.correct import Correcting
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.review import Reviewing
@@ -32,9 +32,9 @@ def one(window, stack, predictor, qtbot):
     one.labels = one.viewer.add_layer(Labels(data, name="objects", **PLACE))
     one.finish()
     one.engine.predictor = predictor
-    one.hand, one.tools, one.prompting = (
-        one.session.part(Hand),
-        Correcting.of(one.session),
+    one.active_tool, one.tools, one.prompting = (
+        one.session.part(ActiveTool),
+        one.session.part(Correcting),
         one.session.part(Prompting),
     )
     one.buttons, one.canvas = one.widget.correct.buttons, one.viewer.window._qt_viewer.canvas.native
@@ -68,7 +68,7 @@ def press(one, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.
 
 
 def leave_for_image(one) -> None:
-    one.viewer.layers.selection.active = one.session.image
+    one.viewer.layers.selection.active = one.session.choices.image
 
 
 def ask_for_region(one) -> None:
@@ -97,7 +97,7 @@ def test_a_tool_is_laid_down_and_nothing_of_it_stays(one, way):
     assert one.words() == "Delete: click the object."
     WAYS[way](one)
     QTest.qWait(10)
-    assert one.hand.thing != "delete"
+    assert one.active_tool.name != "delete"
     assert not one.buttons["delete"].isChecked()
     assert "Delete" not in one.words()
     click(one)
@@ -141,13 +141,13 @@ def test_another_slice_and_a_held_space_leave_the_tool_in_hand(one):
     QTest.keyPress(one.canvas, Qt.Key.Key_Space)
     QTest.keyRelease(one.canvas, Qt.Key.Key_Space)
     one.viewer.dims.set_current_step(0, 1)
-    assert one.hand.thing == "cut"
+    assert one.active_tool.name == "cut"
     one.buttons["cut"].click()
     one.buttons["delete"].click()
     one.viewer.dims.set_current_step(0, 2)
     click(one)
     assert [plane.any() for plane in one.labels.data] == [True, True, False, True]
-    assert one.hand.thing == ""
+    assert one.active_tool.name == ""
 
 
 def test_a_tool_used_by_its_key_lays_another_down_and_lets_prompts_be(one):
@@ -156,7 +156,7 @@ def test_a_tool_used_by_its_key_lays_another_down_and_lets_prompts_be(one):
     QTest.mouseMove(one.canvas, at(one, *OBJECT))
     QTest.qWait(50)
     press(one, Qt.Key.Key_G)
-    assert one.hand.thing == ""
+    assert one.active_tool.name == ""
     one.prompting.start()
     one.finish()
     press(one, Qt.Key.Key_G)
@@ -196,15 +196,15 @@ def test_another_layer_stays_chosen_when_what_was_drawn_goes(one):
     for draw in (one.buttons["cut"].click, lambda: ask_for_region(one)):
         draw()
         assert len(one.viewer.layers) == len(before) + 1
-        choose_in_the_list(one, one.session.image)
+        choose_in_the_list(one, one.session.choices.image)
         QTest.qWait(20)
         assert [*one.viewer.layers] == before
-        assert one.viewer.layers.selection.active is one.session.image
+        assert one.viewer.layers.selection.active is one.session.choices.image
         assert one.words() == ""
     one.buttons["cut"].click()
     one.viewer.layers.remove(one.viewer.layers.selection.active)
     QTest.qWait(10)
-    assert one.hand.thing == ""
+    assert one.active_tool.name == ""
     assert [*one.viewer.layers] == before
 
 

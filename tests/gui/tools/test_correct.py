@@ -13,12 +13,13 @@ from napari.utils.notifications import notification_manager
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.layers import write_edit as edit_writing
-from napari_scsam.gui.layers.class_table import NOT_KEPT, class_table, classes_of
+from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, class_table, classes_of
 from napari_scsam.gui.layers.locks import locked_labels
 from napari_scsam.gui.layers.pointing import labels_layer
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools import correct_work as object_work
 from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.lock_labels import Locking
 from napari_scsam.gui.tools.undo import REDO, UNDO
 from napari_scsam.io.saved_array import SavedArray
 
@@ -64,13 +65,13 @@ def desk(qtbot, fake_engine, wait):
             viewer.dims.order = order
         session = Session(viewer, fake_engine)
         session.attach()
-        correcting = Correcting.of(session)
+        correcting = session.part(Correcting)
         made.append((viewer, session))
         said = []
-        correcting.said.connect(said.append)
+        correcting.status.connect(said.append)
         session.status.connect(said.append)
         unsaid = []
-        session.unsaid.connect(unsaid.append)
+        session.status_withdrawn.connect(unsaid.append)
 
         def point(voxel):
             axis = viewer.dims.order[0]
@@ -134,7 +135,7 @@ def test_each_tool_is_one_undo_step_and_all_come_back_voxel_by_voxel(
         order=(axis, *(a for a in range(3) if a != axis)),
     )
     one.viewer.dims.set_current_step(axis, 6)
-    one.tools.whole = whole
+    one.tools.settings.whole = whole
     one.layer.selected_label = 3
     states = [np.array(one.layer.data[...])]
     for name, voxels in STEPS:
@@ -156,7 +157,7 @@ def test_a_zarr_array_is_edited_in_memory_and_gets_every_edit(desk):
     one = desk(balls((1, 4, 2)), kind="zarr")
     array = one.layer.data
     one.layer.data_setitem((np.array([6]), np.array([50]), np.array([80])), 9)
-    one.tools.whole = True
+    one.tools.settings.whole = True
     edited = one.use("merge", A, B)
     assert isinstance(one.layer.data, SavedArray)
     for act, expected in (
@@ -214,7 +215,7 @@ def test_the_slider_counts_and_not_where_the_mouse_once_was(desk):
 
 def test_merge_and_split_of_instances(desk):
     one = desk(balls((1, 4, 2)))
-    one.tools.whole = True
+    one.tools.settings.whole = True
     merged = one.use("merge", A, B)
     assert set(np.unique(merged)) == {0, 1, 2}
     parted = one.use("split", A, B)
@@ -224,7 +225,7 @@ def test_merge_and_split_of_instances(desk):
 
 def test_a_new_label_is_free_even_of_what_an_undo_can_bring_back(desk):
     one = desk(balls((1, 4, 2)))
-    one.tools.whole = True
+    one.tools.settings.whole = True
     one.use("delete", B)
     assert (one.use("split", A, (6, 30, 12)) == 5).any()
     one.layer.undo()
@@ -234,7 +235,7 @@ def test_a_new_label_is_free_even_of_what_an_undo_can_bring_back(desk):
 
 def test_an_object_that_was_painted_on_is_whole_again_found(desk):
     one = desk(balls((1, 4, 2)))
-    one.tools.whole = True
+    one.tools.settings.whole = True
     one.use("next")
     one.layer.n_edit_dimensions = 2
     one.layer.paint((6, 50, 80), 4)
@@ -248,7 +249,7 @@ def test_an_object_that_was_painted_on_is_whole_again_found(desk):
 
 def test_an_array_that_was_changed_behind_our_back_is_looked_through_anew(desk):
     one = desk(balls((1, 4, 2)))
-    one.tools.whole = True
+    one.tools.settings.whole = True
     one.use("next")
     one.layer.data[0:2, 50:60, 80:90] = 4
     assert not (one.use("delete", (1, 55, 85)) == 4).any()
@@ -257,21 +258,21 @@ def test_an_array_that_was_changed_behind_our_back_is_looked_through_anew(desk):
 
 
 def test_large_layers_and_objects_go_to_a_thread_and_the_tool_waits(desk, monkeypatch):
-    monkeypatch.setattr(object_work, "AT_ONCE", 100)
+    monkeypatch.setattr(object_work, "MAX_SYNC_WORK", 100)
     monkeypatch.setattr(edit_writing, "BATCH", 50)
     monkeypatch.setattr(object_work, "BATCH", 50)
-    monkeypatch.setattr("napari_scsam.gui.tools.label_index.AT_ONCE", 100)
+    monkeypatch.setattr("napari_scsam.gui.tools.label_index.MAX_SYNC_VOXELS", 100)
     one = desk(balls((1, 4, 2)), kind="zarr")
-    one.tools.whole = True
+    one.tools.settings.whole = True
     after = one.use("delete", A)
-    assert "Looking through" in one.said[0]
+    assert "Searching the layer" in one.said[0]
     assert set(np.unique(after)) == {0, 2, 4}
     one.layer.undo()
     np.testing.assert_array_equal(one.layer.data[...], balls((1, 4, 2)))
 
 
 def test_pressing_again_while_one_is_worked_on_and_cancel(desk, monkeypatch):
-    monkeypatch.setattr(object_work, "AT_ONCE", 100)
+    monkeypatch.setattr(object_work, "MAX_SYNC_WORK", 100)
     one = desk(classes=True)
     one.point(A)
     one.tools.use("grow")
@@ -283,7 +284,7 @@ def test_pressing_again_while_one_is_worked_on_and_cancel(desk, monkeypatch):
 
 
 def test_what_the_user_painted_meanwhile_stays(desk, monkeypatch):
-    monkeypatch.setattr(object_work, "AT_ONCE", 100)
+    monkeypatch.setattr(object_work, "MAX_SYNC_WORK", 100)
     one = desk(classes=True)
     one.point(A)
     one.tools.use("delete")
@@ -297,7 +298,7 @@ def test_locked_labels_are_safe_from_tools_and_model(desk):
     one = desk(classes=True)
     one.use("toggle_lock", C)
     assert locked_labels(one.layer) == (2,)
-    assert (2, "vesicle", True) in one.tools.locks
+    assert (2, "vesicle", True) in one.session.part(Locking).locks
     before = np.array(one.layer.data)
     for name, voxels in (("delete", (C,)), ("grow", (C,)), ("merge", (A, C))):
         one.use(name, *voxels)
@@ -342,10 +343,10 @@ def test_going_through_a_class_layer(desk):
     where = []
     for _ in range(3):
         one.use("next")
-        where.append(one.tools._at)
+        where.append(one.tools._browser._at)
     assert [at[0] for at in where] == [1, 1, 3]
     one.use("previous")
-    assert one.tools._at == where[1]
+    assert one.tools._browser._at == where[1]
     one.use("previous")
     one.use("previous")
     assert "first object" in one.said[-1]
@@ -359,8 +360,9 @@ def test_small_in_square_and_cubic_micrometres(desk, whole, axis, area):
     labels[3, 3, 0:4] = 1
     labels[3, 3, 8:13] = 2
     one = desk(labels, order=(axis, *(a for a in range(3) if a != axis)))
-    one.tools.whole = whole
-    one.tools.choose(in_micrometres=True, smallest=4.5 * area / 1e6)
+    one.tools.settings.whole = whole
+    one.tools.set_unit(in_micrometres=True)
+    one.tools.settings.set_smallest(4.5 * area / 1e6)
     one.viewer.dims.set_current_step(axis, 3)
     after = one.use("delete_small")
     assert set(np.unique(after)) == {0, 2}
@@ -379,8 +381,9 @@ def test_that_nothing_is_so_small_is_said_in_the_unit_that_was_chosen(
     desk, whole, in_micrometres, smallest, words
 ):
     one = desk(np.full((4, 20, 20), 3, np.uint8))
-    one.tools.whole = whole
-    one.tools.choose(in_micrometres=in_micrometres, smallest=smallest)
+    one.tools.settings.whole = whole
+    one.tools.set_unit(in_micrometres=in_micrometres)
+    one.tools.settings.set_smallest(smallest)
     one.use("delete_small")
     assert one.said[-1] == f"No object here is smaller than {words}."
 
@@ -399,14 +402,14 @@ def test_where_there_is_no_object_none_was_the_last(desk, classes):
 
 def test_the_smallest_size_stays_the_same_when_its_unit_changes(desk):
     one = desk()
-    one.tools.choose(in_micrometres=True)
-    assert one.tools.smallest == pytest.approx(50 * 8 * 8 / 1e6)
-    one.tools.choose(in_micrometres=True)
-    one.tools.choose(in_micrometres=False)
-    assert one.tools.smallest == pytest.approx(50)
+    one.tools.set_unit(in_micrometres=True)
+    assert one.tools.settings.smallest == pytest.approx(50 * 8 * 8 / 1e6)
+    one.tools.set_unit(in_micrometres=True)
+    one.tools.set_unit(in_micrometres=False)
+    assert one.tools.settings.smallest == pytest.approx(50)
     one.layer.units = ("pixel",) * 3
-    one.tools.choose(in_micrometres=True)
-    assert one.tools.smallest == pytest.approx(50)
+    one.tools.set_unit(in_micrometres=True)
+    assert one.tools.settings.smallest == pytest.approx(50)
 
 
 def let_go(line) -> None:
@@ -439,7 +442,7 @@ def test_esc_leaves_the_line_to_cut_along(desk):
     line = one.viewer.layers.selection.active
     escape(line)
     assert list(one.viewer.layers) == [one.layer]
-    assert one.unsaid[-1] == one.said[-1] == "Drag a line across the object; Esc leaves it."
+    assert one.unsaid[-1] == one.said[-1] == "Drag a line across the object; Esc cancels."
 
 
 def test_undo_reaches_the_labels_while_the_line_to_cut_along_is_drawn(desk):
@@ -456,7 +459,7 @@ def test_undo_reaches_the_labels_while_the_line_to_cut_along_is_drawn(desk):
     assert not one.layer.data[C]
     line.keymap[coerce_keybinding(REDO)](line)
     assert told[-1] == "There is nothing to redo."
-    assert one.viewer.layers.selection.active is line, "the tool stays in hand"
+    assert one.viewer.layers.selection.active is line, "the tool stays active"
 
 
 def test_closing_the_dock_takes_the_line_to_cut_along_away(desk):
@@ -480,7 +483,7 @@ def test_every_mistake_is_one_sentence(desk):
     one = desk(classes=True)
     cases = [
         ("delete", [(0, 0, 0)], "no object under the mouse"),
-        ("relabel", [A], "mitochondrion already"),
+        ("relabel", [A], "already mitochondrion"),
         ("merge", [A, A], "one object already"),
         ("split", [A, C], "different objects"),
         ("keep_largest", [A], "one piece"),
@@ -499,7 +502,7 @@ def test_every_mistake_is_one_sentence(desk):
     one.tools.use("delete")
     assert "switch to 2-D" in one.said[-1]
     one.viewer.dims.ndisplay = 2
-    one.tools.choose(in_micrometres=True)
+    one.tools.set_unit(in_micrometres=True)
     one.layer.units = ("pixel",) * 3
     one.tools.use("delete_small")
     assert "how large its pixels are" in one.said[-1]
@@ -509,7 +512,7 @@ def test_every_mistake_is_one_sentence(desk):
     one.viewer.layers.clear()
     one.tools.use("delete")
     assert "no labels layer" in one.said[-1]
-    assert one.tools.locks == ()
+    assert one.session.part(Locking).locks == ()
 
 
 def test_a_first_click_is_forgotten_for_another_tool_and_another_layer(desk):
@@ -537,7 +540,7 @@ def test_layers_beside_the_labels_and_units_of_their_own(desk):
 
 def test_what_the_plugin_shows_is_not_corrected(desk):
     one = desk(balls((1, 4, 2)))
-    shown = one.viewer.add_labels(balls((9, 9, 9)), **WHERE, metadata={NOT_KEPT: True})
+    shown = one.viewer.add_labels(balls((9, 9, 9)), **WHERE, metadata={NOT_KEPT_KEY: True})
     for active in (shown, None):
         one.viewer.layers.selection.active = active
         assert not (one.use("delete", A)[6] == 1).any()
@@ -549,7 +552,7 @@ def test_a_flat_image(desk):
     one = desk(balls((1, 4, 2))[6], classes=False, where={"scale": (8, 8)})
     one.viewer.cursor.position = (30 * 8, 20 * 8)
     for whole in (False, True):
-        one.tools.whole = whole
+        one.tools.settings.whole = whole
         assert not (one.use("delete") == 1).any()
         one.layer.undo()
     assert one.use("split", (30, 15), (30, 26)).max() == 5
@@ -615,7 +618,7 @@ PSD = ClassSpec(4, "PSD", "#ffcc00")
 
 def test_a_class_that_was_not_segmented_yet_is_shown_when_an_object_becomes_one(desk, info):
     one = desk(classes=True)
-    one.session.checkpoint = replace(info, classes=(*CLASSES, PSD))
+    one.session.choices.checkpoint = replace(info, classes=(*CLASSES, PSD))
     one.layer.selected_label = 4
     one.use("relabel", B)
     assert one.said[-1].startswith("Made PSD of mitochondrion")
@@ -628,7 +631,7 @@ def test_a_class_that_was_not_segmented_yet_is_shown_when_an_object_becomes_one(
 @pytest.mark.parametrize("other", [(PSD, ClassSpec(1, "golgi")), (ClassSpec(4, "Vesicle"),)])
 def test_a_network_whose_classes_mean_something_else_gives_no_name(desk, info, other):
     one = desk(classes=True)
-    one.session.checkpoint = replace(info, classes=other)
+    one.session.choices.checkpoint = replace(info, classes=other)
     one.layer.selected_label = 4
     one.use("relabel", B)
     assert one.said[-1].startswith("Made label 4 of")

@@ -13,8 +13,10 @@ from official_sam import serving
 from napari_scsam.checkpoints import registry
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools import download as module
-from napari_scsam.gui.tools.download import Getting, shown
+from napari_scsam.gui.tools.download import Downloading, download_progress
 from napari_scsam.gui.tools.one_object import Prompting
+from napari_scsam.gui.tools.segment import Segmenting
+from napari_scsam.gui.tools.teach import Teaching
 from napari_scsam.gui.widget import ScSAMWidget
 from napari_scsam.steps import Progress
 
@@ -47,7 +49,7 @@ def one(make_napari_viewer, monkeypatch, wait, server, stack, tmp_path):
     notification_manager.records.clear()
     said: list[str] = []
     session.status.connect(said.append)
-    worker, getting = session._worker, session.part(Getting)
+    worker, getting = session.jobs.worker, session.part(Downloading)
 
     def finish() -> None:
         wait(lambda: not (getting.worker.busy() or worker.busy() or worker._small), 60_000)
@@ -83,7 +85,7 @@ def test_what_is_fetched_is_chosen_and_answers_clicks(one, server, wait):
     wait(lambda: "tiny_sam" in one.widget.work.bar.text() and "%" in one.widget.work.bar.text())
     one.finish()
     assert {step.total for step in seen} == {len(server.content) // 1024}
-    info, panel = one.session.checkpoint, one.widget
+    info, panel = one.session.choices.checkpoint, one.widget
     assert (info.name, info.prompts_only) == ("tiny_sam", True)
     assert panel.model.checkpoints.currentText() == "tiny_sam"
     assert panel.model.note.text() == "Runs on cpu; clicks and boxes only."
@@ -109,7 +111,7 @@ def _points_carries_and_accepts(one) -> None:
     found = prompting.found
     assert found is not None
     assert np.isfinite(found.answer.window).all()
-    prompting.carry()
+    prompting.propagate()
     one.finish()
     labels = [
         layer
@@ -139,12 +141,12 @@ def _finds_no_classes(one) -> None:
         assert not part.isEnabled()
     assert segment.note.isVisible()
     assert "answers clicks and boxes only" in prompt.teach.toolTip()
-    before = len(one.session._worker._open)
-    one.session.segment()
+    before = len(one.session.jobs.worker._open)
+    one.session.part(Segmenting).segment()
     assert "answers clicks and boxes only" in one.said[-1]
-    one.session.part(Prompting).teach("granule")
+    one.session.part(Teaching).teach("granule")
     assert "answers clicks and boxes only" in one.said[-1]
-    assert len(one.session._worker._open) == before, "nothing was begun"
+    assert len(one.session.jobs.worker._open) == before, "nothing was begun"
     assert len(notification_manager.records) == 2
 
 
@@ -158,12 +160,12 @@ def test_a_download_that_is_cancelled_goes_on_later(one, server, wait):
     part = one.mine / "tiny_sam.pt.part"
     wait(lambda: not one.getting.worker._open)
     assert [p.name for p in one.mine.iterdir()] == ["tiny_sam.pt.part"]
-    assert offered(one) == f"tiny_sam\t{part.stat().st_size / 1e6:.0f} MB are here, CC0-1.0"
+    assert offered(one) == f"tiny_sam\t{part.stat().st_size / 1e6:.0f} MB downloaded, CC0-1.0"
     came, server.pause = part.stat().st_size, 0.0
     one.get()
     one.finish()
     assert server.ranges == [None, f"bytes={came}-"]
-    assert one.session.checkpoint.name == "tiny_sam"
+    assert one.session.choices.checkpoint.name == "tiny_sam"
 
 
 def test_a_connection_that_breaks_for_good_is_told_and_goes_on_when_asked_again(
@@ -179,7 +181,7 @@ def test_a_connection_that_breaks_for_good_is_told_and_goes_on_when_asked_again(
     )
     one.get()
     one.finish()
-    assert one.session.checkpoint is None
+    assert one.session.choices.checkpoint is None
     assert len(notification_manager.records) == 1
     assert one.said[-1].startswith(
         "could not download tiny_sam.pt: the server answered 503; try again"
@@ -192,7 +194,7 @@ def test_a_connection_that_breaks_for_good_is_told_and_goes_on_when_asked_again(
     one.get()
     one.finish()
     assert server.ranges[-1] == f"bytes={part}-"
-    assert one.session.checkpoint.name == "tiny_sam"
+    assert one.session.choices.checkpoint.name == "tiny_sam"
 
 
 def test_a_wrong_hash_is_told_and_leaves_nothing(one, server, monkeypatch):
@@ -201,7 +203,7 @@ def test_a_wrong_hash_is_told_and_leaves_nothing(one, server, monkeypatch):
     one.finish()
     assert "is damaged (its sha256 is wrong) and was deleted" in one.said[-1]
     assert list(one.mine.iterdir()) == []
-    assert one.session.checkpoint is None
+    assert one.session.choices.checkpoint is None
     assert not one.widget.work.bar.isVisible()
 
 
@@ -217,7 +219,7 @@ def test_weights_of_another_size_are_told(one, server, monkeypatch):
     assert offered(one) == "tiny_sam\tdownloaded, CC0-1.0"
     one.get()
     one.finish()
-    assert one.session.checkpoint.name == "tiny_sam"
+    assert one.session.choices.checkpoint.name == "tiny_sam"
     assert len(server.ranges) == 1
 
 
@@ -226,7 +228,7 @@ def test_a_folder_that_cannot_be_written_is_told(one, server, monkeypatch, tmp_p
     monkeypatch.setenv("NAPARI_SCSAM_CHECKPOINTS", str(tmp_path / "file" / "mine"))
     one.get()
     one.finish()
-    assert "tiny_sam cannot be kept in" in one.said[-1]
+    assert "tiny_sam cannot be written to" in one.said[-1]
 
 
 def test_a_window_closed_in_the_middle_leaves_what_came(one, server, wait):
@@ -242,8 +244,10 @@ def test_a_window_closed_in_the_middle_leaves_what_came(one, server, wait):
 
 def test_time_left_and_sizes_beyond_two_gigabytes():
     step = Progress(1_500_000_000, 2_500_000_000, "downloading")
-    assert shown("vit_h", step, 1_000_000_000, 50.0) == Progress(
+    assert download_progress("vit_h", step, 1_000_000_000, 50.0) == Progress(
         1_500_000_000 // 1024, 2_500_000_000 // 1024, "vit_h, 2 min left"
     )
-    assert shown("vit_h", step, 1_000_000_000, 0.5).what == "vit_h", "nobody knows yet"
-    assert shown("vit_t", Progress(30_000_000, 0), 0, 5.0) == Progress(0, 0, "vit_t, 30 MB so far")
+    assert download_progress("vit_h", step, 1_000_000_000, 0.5).what == "vit_h", "nobody knows yet"
+    assert download_progress("vit_t", Progress(30_000_000, 0), 0, 5.0) == Progress(
+        0, 0, "vit_t, 30 MB so far"
+    )

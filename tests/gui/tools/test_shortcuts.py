@@ -75,7 +75,7 @@ def test_keys_work_wherever_the_hand_was_last(window, stack, wait):
     assert panel.window().focusWidget() not in (classes, classes.line), (
         "the next letter is no search"
     )
-    numbers = (panel.segment.first, panel.correct.reach)
+    numbers = (panel.segment.first, panel.correct.radius)
     for place in (
         panel.segment.segment,
         panel.segment.scope,

@@ -15,9 +15,9 @@ FIELDS = {
     "voxel size": lambda panel: panel.volume.sizes[1],
     "classes": lambda panel: panel.segment.classes,
     "first slice": lambda panel: panel.segment.first,
-    "grow by": lambda panel: panel.correct.reach,
+    "grow by": lambda panel: panel.correct.radius,
     "smallest": lambda panel: panel.correct.smallest,
-    "carry through": lambda panel: panel.prompt.reach,
+    "carry through": lambda panel: panel.prompt.max_slices,
     "new class": lambda panel: panel.prompt.name,
 }
 
@@ -81,12 +81,12 @@ def test_enter_and_escape_leave_a_field(one, name, key):
 
 
 def test_a_number_is_taken_with_enter(one):
-    box = one.widget.correct.reach
+    box = one.widget.correct.radius
     box.setFocus()
     box.selectAll()
     QTest.keyClicks(box, "7")
     QTest.keyClick(box, Qt.Key.Key_Return)
-    assert Correcting.of(one.session).by == 7
+    assert one.session.part(Correcting).settings.radius == 7
 
 
 def test_a_shifted_letter_is_a_shortcut_over_a_number_and_text_in_a_field(one):
@@ -117,5 +117,5 @@ def test_a_class_is_found_by_typing_with_the_list_closed(one, classes, wait):
     QTest.keyClicks(dropdown, "ves")
     QTest.keyClick(dropdown, Qt.Key.Key_Return)
     assert dropdown.currentText() == "vesicle"
-    assert one.session.chosen == (classes[2],)
+    assert one.session.choices.chosen == (classes[2],)
     assert one.used == []

@@ -1,10 +1,10 @@
-"""What the worker thread does with prompts: one object, that object on other slices, a new class."""
+"""What the worker thread does with prompts: find, propagate, and teach from strokes."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,9 @@ from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.gui.jobs.engine import Engine, SliceRequest
 from napari_scsam.gui.layers.marks import Marks
 from napari_scsam.gui.layers.plane import Plane
+from napari_scsam.gui.words import group_digits
 from napari_scsam.infer.patch import Patch, crop, remove_small_components
-from napari_scsam.steps import Progress, as_part
+from napari_scsam.steps import Progress, Steps, as_part
 
 if TYPE_CHECKING:
     from napari_scsam.infer.predictor import Predictor
@@ -25,16 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PromptRequest:
-    """One object to be found on a plane."""
+    """One object to find on a plane."""
 
     slice: SliceRequest
     marks: Marks
-    earlier: Found | None = None
-    """An answer that these marks refine."""
+    earlier: PromptResult | None = None
+    """A result that these marks refine."""
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class PromptResult:
     """The answer to a `PromptRequest`."""
 
     request: PromptRequest
@@ -46,17 +47,25 @@ class Found:
 
     @property
     def plane(self) -> Plane:
-        """Where it is."""
+        """The plane of the object."""
         return self.request.slice.plane
+
+    def describe(self) -> str:
+        """Return how large and how certain the object is, and what the user can do."""
+        if not self.patch.mask.any():
+            return "Nothing is found there; add a point or a box."
+        pixels = group_digits(int(self.patch.mask.sum()))
+        percent = round(100 * min(max(self.quality, 0.0), 1.0))
+        return f"Object: {pixels} pixels, {percent} % sure. Enter accepts it, Esc discards it."
 
 
 @dataclass(frozen=True, eq=False)
 class PropagateRequest:
-    """An object to be followed through the slices on both sides."""
+    """An object to follow through the slices on both sides."""
 
-    found: Found
-    reach: int
-    """Slices on each side at most."""
+    start: PromptResult
+    max_slices: int
+    """On each side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,53 +73,63 @@ class PropagationBothWays:
     """The answer to a `PropagateRequest`."""
 
     request: PropagateRequest
-    ways: tuple[Propagation, ...]
+    ways: tuple[Propagation, Propagation]
     """Towards higher and towards lower indices."""
 
     @property
     def patches(self) -> list[tuple[Plane, Patch]]:
-        """Return the object on every slice, the first included."""
-        found = self.request.found
+        """The object on every slice, the first included."""
+        start = self.request.start
         sections = [section for way in self.ways for section in way.sections]
-        return [
-            (found.plane, found.patch),
-            *((Plane(found.plane.axis, s.position), s.patch) for s in sections),
-        ]
+        further = [(Plane(start.plane.axis, s.position), s.patch) for s in sections]
+        return [(start.plane, start.patch), *further]
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Slices at which the object stopped."""
+        return tuple(way.stopped_at for way in self.ways if way.stopped_at is not None)
 
     def describe(self) -> str:
-        """Say how far it was carried, and why no farther."""
+        """Return how far the object was propagated, and why no further."""
         positions = [plane.position for plane, _ in self.patches]
-        where = (
-            f"slices {min(positions)}–{max(positions)}"
-            if len(positions) > 1
-            else f"slice {positions[0]} only"
-        )
+        first = min(positions)
+        last = max(positions)
+        where = f"slice {first} only" if first == last else f"slices {first}–{last}"
+        reasons = [*self._stops(), *self._borders(first, last)]
+        return f"on {where}; {', '.join(reasons)}."
+
+    def _stops(self) -> list[str]:
         stops = [
             f"at {way.stopped_at} because {way.reason}"
             for way in self.ways
             if way.stopped_at is not None
         ]
-        ends = [*([f"stopped {' and '.join(stops)}"] if stops else []), *self._borders(positions)]
-        return f"on {where}; {', '.join(ends)}."
+        if not stops:
+            return []
+        return [f"stopped {' and '.join(stops)}"]
 
-    def _borders(self, positions: Sequence[int]) -> list[str]:
-        """Say what ended a way on which the object never did."""
-        found = self.request.found
-        reach = self.request.reach
-        here = found.plane.position
-        count = found.request.slice.data.shape[found.plane.axis or 0]
+    def _borders(self, first: int, last: int) -> list[str]:
+        """Return what ended a way on which the object did not stop."""
+        start = self.request.start
+        max_slices = self.request.max_slices
+        here = start.plane.position
+        last_of_all = start.request.slice.data.shape[start.plane.axis or 0] - 1
         up, down = (way.stopped_at is None for way in self.ways)
-        said = ["reached the first slice"] if down and min(positions) == 0 else []
-        said += ["reached the last slice"] if up and max(positions) == count - 1 else []
-        asked = (down and 0 < min(positions) == here - reach) or (
-            up and count - 1 > max(positions) == here + reach
-        )
-        return [*said, f"went as far as asked (± {reach} slices)"] if asked else said
+        reasons = []
+        if down and first == 0:
+            reasons.append("reached the first slice")
+        if up and last == last_of_all:
+            reasons.append("reached the last slice")
+        down_to_limit = down and first > 0 and first == here - max_slices
+        up_to_limit = up and last < last_of_all and last == here + max_slices
+        if down_to_limit or up_to_limit:
+            reasons.append(f"reached the limit (± {max_slices} slices)")
+        return reasons
 
 
 @dataclass(frozen=True, eq=False)
 class TeachRequest:
-    """A new class to be learned from strokes."""
+    """A class to learn from strokes."""
 
     slice: SliceRequest
     spec: ClassSpec
@@ -119,84 +138,74 @@ class TeachRequest:
     """(rows, columns) of the plane."""
 
 
-def ready_steps(engine: Engine, request: SliceRequest) -> Generator[Progress, None, None]:
+def prepare_steps(engine: Engine, request: SliceRequest) -> Steps[None]:
     """Embed a plane, so that a click on it is answered at once."""
-    predictor = yield from engine.look_steps(request)
+    predictor = yield from engine.set_slice_steps(request)
     yield from predictor.embed_steps()
 
 
-def prompt_steps(engine: Engine, request: PromptRequest) -> Generator[Progress, None, Found]:
+def prompt_steps(engine: Engine, request: PromptRequest) -> Steps[PromptResult]:
     """Find an object by points and a box."""
-    predictor = yield from engine.look_steps(request.slice)
+    predictor = yield from engine.set_slice_steps(request.slice)
     marks = request.marks
-    earlier = request.earlier
     answer = predictor.predict_prompts(
         list(marks.points) or None,
         [int(inside) for inside in marks.inside] or None,
         marks.box,
-        earlier.answer if earlier is not None else None,
+        request.earlier.answer if request.earlier is not None else None,
     )
     mask = Patch(answer.window[0] > 0, answer.part[0].start, answer.part[1].start)
-    meant = [point for point, inside in zip(marks.points, marks.inside, strict=True) if inside]
-    return Found(
-        request, crop(remove_small_components(mask, meant)), float(answer.quality[0]), answer
-    )
+    seeds = [point for point, inside in zip(marks.points, marks.inside, strict=True) if inside]
+    patch = crop(remove_small_components(mask, seeds))
+    return PromptResult(request, patch, float(answer.quality[0]), answer)
 
 
-def propagate_both_ways(
-    engine: Engine, request: PropagateRequest
-) -> Generator[Progress, None, PropagationBothWays]:
+def propagate_both_ways(engine: Engine, request: PropagateRequest) -> Steps[PropagationBothWays]:
     """Follow an object through the slices on both sides."""
-    found = request.found
-    predictor = yield from engine.look_steps(found.request.slice)
-    from napari_scsam.infer.propagate import Limits, carry_steps
+    start = request.start
+    predictor = yield from engine.set_slice_steps(start.request.slice)
+    from napari_scsam.infer.propagate import PropagationLimits, propagate_steps
 
-    first = predictor.current()
-    ways = []
-    limits = Limits().at(found.plane.voxel_size(found.request.slice.voxel_size))
-    ahead = [*slices_beside(found, request.reach, 1)], [*slices_beside(found, request.reach, -1)]
-    total = sum(map(len, ahead))
-    before = 0
-    for positions in ahead:
-        steps = carry_steps(
-            predictor,
-            first,
-            found.patch,
-            _slices(engine, predictor, found, positions),
-            len(positions),
-            limits,
-        )
-        ways.append((yield from as_part(steps, before, total)))
-        before += len(positions)
-    return PropagationBothWays(request, tuple(ways))
+    first = predictor.slice
+    limits = PropagationLimits().at(start.plane.voxel_size(start.request.slice.voxel_size))
+    up = neighbouring_slices(start, request.max_slices, 1)
+    down = neighbouring_slices(start, request.max_slices, -1)
+    total = len(up) + len(down)
+
+    def follow(positions: Sequence[int], before: int) -> Steps[Propagation]:
+        slices = _slices(engine, predictor, start, positions)
+        steps = propagate_steps(predictor, first, start.patch, slices, len(positions), limits)
+        return as_part(steps, before, total)
+
+    upwards = yield from follow(up, 0)
+    downwards = yield from follow(down, len(up))
+    return PropagationBothWays(request, (upwards, downwards))
 
 
-def slices_beside(found: Found, reach: int, step: int) -> Sequence[int]:
+def neighbouring_slices(start: PromptResult, max_slices: int, step: int) -> Sequence[int]:
     """Return the indices of the slices on one side, nearest first."""
-    plane = found.plane
-    shape = found.request.slice.data.shape
+    plane = start.plane
     if plane.axis is None:
         return range(0)
-    last = (
-        min(plane.position + reach, shape[plane.axis] - 1)
-        if step > 0
-        else max(plane.position - reach, 0)
-    )
+    if step > 0:
+        last = min(plane.position + max_slices, start.request.slice.data.shape[plane.axis] - 1)
+    else:
+        last = max(plane.position - max_slices, 0)
     return range(plane.position + step, last + step, step)
 
 
 def _slices(
-    engine: Engine, predictor: Predictor, found: Found, positions: Sequence[int]
+    engine: Engine, predictor: Predictor, start: PromptResult, positions: Sequence[int]
 ) -> Iterator[tuple[int, Slice]]:
     for position in positions:
-        plane = Plane(found.plane.axis, position)
-        yield position, engine.prepare(predictor, replace(found.request.slice, plane=plane))
+        plane = Plane(start.plane.axis, position)
+        yield position, engine.prepare(predictor, replace(start.request.slice, plane=plane))
 
 
-def teach_steps(engine: Engine, request: TeachRequest) -> Generator[Progress, None, TaughtClass]:
+def teach_steps(engine: Engine, request: TeachRequest) -> Steps[TaughtClass]:
     """Learn a new class from strokes on a plane."""
-    predictor = yield from engine.look_steps(request.slice)
+    predictor = yield from engine.set_slice_steps(request.slice)
     yield from predictor.embed_steps()
     yield Progress(0, 1, f"learning {request.spec.name}")
-    background: Any = request.background if request.background.any() else None
+    background = request.background if request.background.any() else None
     return predictor.taught(predictor.teach(request.spec, request.foreground, background))

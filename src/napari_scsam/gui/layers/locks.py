@@ -1,7 +1,6 @@
 """Locked labels: classes, or single objects, that neither the model nor an object tool may overwrite.
 
-They are kept in the layer's metadata, as the class table is, and a project
-keeps them with its view.
+They are stored in the layer's metadata, like the class table, and a project stores them.
 """
 
 from __future__ import annotations
@@ -27,12 +26,16 @@ def locked_labels(layer: Layer) -> tuple[int, ...]:
 
 def lock(layer: Layer, value: int, *, locked: bool) -> None:
     """Lock a label value, or unlock it."""
-    values = set(locked_labels(layer)) - {value} | ({value} if locked else set())
+    values = set(locked_labels(layer))
+    if locked:
+        values.add(value)
+    else:
+        values.discard(value)
     layer.metadata = {**layer.metadata, LOCKED: sorted(values)}
 
 
 def protect_locked(
     layer: Labels, _plane: Plane, _rows: slice, current: NDArray[Any]
 ) -> NDArray[np.bool_]:
-    """Name the locked pixels of a plane, for `Session.protections`."""
+    """Return the locked pixels of a plane, for `Session.protections`."""
     return np.isin(current, locked_labels(layer))

@@ -1,24 +1,41 @@
-"""What the user pointed at on one plane."""
+"""What the user marked on one plane, as the network is asked with it."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+
+XY = tuple[float, float]
+Rectangle = tuple[float, float, float, float]
 
 
-class Marks(NamedTuple):
-    """What the user pointed at on one plane."""
+@dataclass(frozen=True)
+class Marks:
+    """What the user marked on one plane; adding two joins them."""
 
-    points: tuple[tuple[float, float], ...]
-    """(x, y) in pixels, the middles of which are whole numbers."""
-    inside: tuple[bool, ...]
-    """For each point, whether it lies in the object."""
-    box: tuple[float, float, float, float] | None = None
-    """(x0, y0, x1, y1), the edges of a rectangle round it."""
+    points: tuple[XY, ...] = ()
+    """(x, y) in pixels; whole numbers are the centres of pixels."""
+    inside: tuple[bool, ...] = ()
+    """For each point, whether it is in the object."""
+    box: Rectangle | None = None
+    """(x0, y0, x1, y1), the edges of a rectangle around the object."""
 
-    def continues(self, earlier: Marks) -> bool:
-        """Return whether these are the earlier ones and more, so that the earlier answer may be refined; a box is answered anew."""
+    def __add__(self, later: Marks) -> Marks:
+        """Join marks; there is one box at most, and the later one counts."""
+        box = self.box if later.box is None else later.box
+        return Marks(self.points + later.points, self.inside + later.inside, box)
+
+    @property
+    def asks_for_object(self) -> bool:
+        """Whether anything is marked as inside; there is nothing to find without it."""
+        return any(self.inside) or self.box is not None
+
+    def extends(self, earlier: Marks) -> bool:
+        """Whether these are the earlier points and more, so that the earlier answer can be refined.
+
+        A box is always answered from scratch.
+        """
+        if self.box is not None or earlier.box is not None:
+            return False
         count = len(earlier.points)
-        same = self.box is None and (self.points[:count], self.inside[:count], self.box) == tuple(
-            earlier
-        )
-        return same and len(self.points) > count
+        first = Marks(self.points[:count], self.inside[:count])
+        return first == earlier and len(self.points) > count

@@ -23,17 +23,8 @@ from napari_scsam.gui import object_tools as tools
 from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.widgets import button, checkbox, let_letters_pass, note
 
-GRID = (
-    (tools.MERGE, tools.DELETE),
-    (tools.SPLIT, tools.RELABEL),
-    (tools.CUT, tools.KEEP_LARGEST),
-    (tools.FILL_HOLES, tools.SMOOTH),
-    (tools.GROW, tools.SHRINK),
-    (tools.PREVIOUS, tools.NEXT),
-)
-
 HELP = "Point at an object and press a key; or press a button and click the object."
-REACH_TIP = "How far to smooth, grow and shrink, in pixels of the finest axis."
+RADIUS_TIP = "How far to smooth, grow and shrink, in pixels of the finest axis."
 LOCKS_TIP = "Neither the model nor these tools change what is locked; napari's brush does."
 
 
@@ -48,7 +39,7 @@ class CorrectPanel(Panel):
 
     tool_asked = Signal(str)
     """The name of a tool."""
-    reach_changed = Signal(float)
+    radius_changed = Signal(float)
     """Pixels to smooth, grow and shrink by."""
     smallest_changed = Signal(float)
     unit_changed = Signal(bool)
@@ -58,16 +49,16 @@ class CorrectPanel(Panel):
     def __init__(self, keys: Mapping[str, str]) -> None:
         super().__init__("Correct")
         self._keys = keys
-        self.buttons = {tool.name: self._button(tool) for row in GRID for tool in row}
-        self.buttons[tools.SIEVE.name] = self._sieve_button()
+        self.buttons = {tool.name: self._button(tool) for row in tools.GRID for tool in row}
+        self.buttons[tools.DELETE_SMALL.name] = self._sieve_button()
         self.whole = checkbox(
             f"{tools.WHOLE.label}   ({keys[tools.WHOLE.name]})",
             tools.WHOLE.tip,
             partial(self._ask, tools.WHOLE.name),
         )
-        self.reach = _number(0.5, 50, REACH_TIP)
-        self.reach.valueChanged.connect(self.reach_changed)
-        self.smallest = _number(0, 1e9, tools.SIEVE.tip)
+        self.radius = _number(0.5, 50, RADIUS_TIP)
+        self.radius.valueChanged.connect(self.radius_changed)
+        self.smallest = _number(0, 1e9, tools.DELETE_SMALL.tip)
         self.smallest.valueChanged.connect(self.smallest_changed)
         self.unit = QComboBox()
         let_letters_pass(self.unit)
@@ -79,7 +70,13 @@ class CorrectPanel(Panel):
         self._lay_out()
 
     def show_choices(
-        self, *, whole: bool, reach: float, smallest: float, in_micrometres: bool, armed: str | None
+        self,
+        *,
+        whole: bool,
+        radius: float,
+        smallest: float,
+        in_micrometres: bool,
+        armed: str | None,
     ) -> None:
         """Show the settings of the tools, and which tool is active.
 
@@ -87,7 +84,7 @@ class CorrectPanel(Panel):
         ----------
         whole
             Whether the tools work on all slices.
-        reach
+        radius
             Pixels to smooth, grow and shrink by.
         smallest
             Size below which objects are deleted, in the unit shown.
@@ -101,8 +98,8 @@ class CorrectPanel(Panel):
         with signals_blocked(self.smallest):  # fewer decimals round the value that it still shows
             self.smallest.setDecimals(decimals)
             self.smallest.setValue(smallest)
-        with signals_blocked(self.reach):
-            self.reach.setValue(reach)
+        with signals_blocked(self.radius):
+            self.radius.setValue(radius)
         self.unit.clear()
         self.unit.addItems(tools.UNITS[whole])
         self.unit.setCurrentIndex(int(in_micrometres))
@@ -137,22 +134,22 @@ class CorrectPanel(Panel):
         return made
 
     def _sieve_button(self) -> QPushButton:
-        made = self._button(tools.SIEVE)
-        made.setText(tools.SIEVE.label)  # the row has no room for its key: see the tooltip
+        made = self._button(tools.DELETE_SMALL)
+        made.setText(tools.DELETE_SMALL.label)  # the row has no room for its key: see the tooltip
         made.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         return made
 
     def _lay_out(self) -> None:
         grid = QGridLayout()
-        for y, row in enumerate(GRID):
+        for y, row in enumerate(tools.GRID):
             for x, tool in enumerate(row):
                 grid.addWidget(self.buttons[tool.name], y, x)
         column = QVBoxLayout(self.contents)
         column.addWidget(note(HELP))
         column.addWidget(self.whole)
         column.addLayout(grid)
-        column.addLayout(_row(QLabel("Smooth, grow, shrink by"), self.reach, QLabel("pixels")))
-        column.addLayout(_row(self.buttons[tools.SIEVE.name], self.smallest, self.unit))
+        column.addLayout(_row(QLabel("Smooth, grow, shrink by"), self.radius, QLabel("pixels")))
+        column.addLayout(_row(self.buttons[tools.DELETE_SMALL.name], self.smallest, self.unit))
         column.addWidget(self.locks)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -20,17 +20,13 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
-from napari_scsam.config import ClassSpec
+from napari_scsam.gui.layers.prompt_kinds import PROMPT_KINDS
+from napari_scsam.gui.layers.prompt_state import PromptState
 from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, note, swatch
-from napari_scsam.infer.patch import Patch
 
-PROMPT_KINDS = {
-    "point": ("Point", "Click on an object. Ctrl+click marks what is not part of it."),
-    "box": ("Box", "Drag a rectangle around an object."),
-    "scribble": ("Scribble", "Draw a line along an object."),
-}
-"""Text and tooltip of the button of each kind of prompt."""
+if TYPE_CHECKING:
+    from napari_scsam.config import ClassSpec
 
 START_TIP = (
     "Find one object on this slice with points, boxes and scribbles.\n"
@@ -60,28 +56,6 @@ NO_TEACHING = (
 )
 
 
-@dataclass(frozen=True)
-class PromptState:
-    """What the panel shows of the prompts."""
-
-    active: bool
-    """Whether the user is prompting."""
-    kind: str
-    """The kind of prompt in use, a key of `PROMPT_KINDS`."""
-    inside: bool
-    """Whether the next marks are inside the object."""
-    target: ClassSpec | None
-    """The class that objects are added to."""
-    one_of_several: bool
-    """Whether several classes are chosen, of which `target` is one."""
-    found: Patch | None
-    """The object found."""
-    reach: int
-    """Slices on each side to propagate through at most."""
-    ends: Sequence[int]
-    """Slices at which the object stopped, at most two."""
-
-
 class PromptPanel(Panel):
     """Shows and changes how single objects are found; makes no decisions."""
 
@@ -94,7 +68,7 @@ class PromptPanel(Panel):
     accept_asked = Signal()
     discard_asked = Signal()
     propagate_asked = Signal()
-    reach_changed = Signal(int)
+    max_slices_changed = Signal(int)
     end_asked = Signal(int)
     """A slice at which an object stopped, to be shown."""
     teach_asked = Signal(str)
@@ -139,8 +113,8 @@ class PromptPanel(Panel):
         has_object = state.found is not None and bool(state.found.mask.any())
         for part in (self.accept, self.propagate):
             part.setEnabled(has_object)
-        with signals_blocked(self.reach):
-            self.reach.setValue(state.reach)
+        with signals_blocked(self.max_slices):
+            self.max_slices.setValue(state.max_slices)
         self._show_ends(state.ends)
 
     def _show_active(self, *, active: bool) -> None:
@@ -176,8 +150,8 @@ class PromptPanel(Panel):
 
     def _make_mark_buttons(self, side_key: str) -> None:
         self.kinds = {
-            kind: button(text, tip, partial(self._pick_kind, kind), checkable=True)
-            for kind, (text, tip) in PROMPT_KINDS.items()
+            name: button(kind.label, kind.tip, partial(self._pick_kind, name), checkable=True)
+            for name, kind in PROMPT_KINDS.items()
         }
         switch = f"{side_key} switches; Ctrl+click marks the other side once."
         self.inside = button(
@@ -201,11 +175,13 @@ class PromptPanel(Panel):
         self.discard = button("Discard (Esc)", DISCARD_TIP, self.discard_asked)
         text = f"Propagate ({propagate_key})"
         self.propagate = button(text, PROPAGATE_TIP, self.propagate_asked)
-        self.reach = QSpinBox()
-        self.reach.setRange(1, 9999)
-        self.reach.setPrefix("± ")
-        self.reach.setToolTip("The most slices on each side that the object is propagated through.")
-        self.reach.valueChanged.connect(self.reach_changed)
+        self.max_slices = QSpinBox()
+        self.max_slices.setRange(1, 9999)
+        self.max_slices.setPrefix("± ")
+        self.max_slices.setToolTip(
+            "The most slices on each side that the object is propagated through."
+        )
+        self.max_slices.valueChanged.connect(self.max_slices_changed)
 
     def _end_button(self) -> QPushButton:
         made = button("", "Show the slice at which the object stopped.")
@@ -241,7 +217,7 @@ class PromptPanel(Panel):
         grid.addWidget(self.accept, 2, 0, 1, 2)
         grid.addWidget(self.discard, 2, 2)
         grid.addWidget(self.propagate, 3, 0, 1, 2)
-        grid.addWidget(self.reach, 3, 2)
+        grid.addWidget(self.max_slices, 3, 2)
         return grid
 
 

@@ -1,4 +1,4 @@
-"""What is in hand in a viewer: one thing at a time, be it an object tool, a line or rectangle being drawn, or the prompts."""
+"""The tool that is active in a viewer, one at a time: an object tool, a line, prompts, and so on."""
 
 from __future__ import annotations
 
@@ -16,101 +16,117 @@ if TYPE_CHECKING:
 PAN_ZOOM = "pan_zoom"
 
 
-class Hand:
-    """Holds one thing, and lays it down for the next; made by ``session.part(Hand)``."""
+class ActiveTool:
+    """Keeps one tool active, and ends it before the next; made by ``session.part(ActiveTool)``."""
 
     changed = Signal()
-    """Another thing in hand, or none."""
+    """Another tool is active, or none."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.thing = ""
-        """Name of what is in hand; empty for nothing."""
-        self._put_away: Callable[[], object] = lambda: None
-        self._home: Layer | None = None
+        self.name = ""
+        """Of the active tool; empty for none."""
+        self._on_deactivate: Callable[[], object] = lambda: None
+        self._layer: Layer | None = None
         self._modes: set[str] = set()
-        self._words = ""
+        self._status = ""
         session.ended.connect(self._on_ended)
 
-    def take(self, thing: str, put_away: Callable[[], object], home: Layer | None = None) -> None:
-        """Take a thing in hand; what was in it before is laid down.
+    def activate(
+        self, name: str, on_deactivate: Callable[[], object], layer: Layer | None = None
+    ) -> None:
+        """Activate a tool; the one before is deactivated.
 
         Parameters
         ----------
-        thing
-            Its name.
-        put_away
-            Called when it is laid down.
-        home
-            The active layer, if it is used in that alone: then Esc there, another of napari's modes and another layer lay it down.
+        name
+            Of the tool.
+        on_deactivate
+            Called when it is deactivated.
+        layer
+            The active layer, if the tool works in that layer only. Then it is deactivated by Esc
+            in the layer, by another of napari's modes, and by another active layer.
         """
-        self.empty()
-        self.thing = thing
-        self._put_away = put_away
-        if home is not None:
-            self._watch(home)
+        self.deactivate()
+        self.name = name
+        self._on_deactivate = on_deactivate
+        if layer is not None:
+            self._watch(layer)
         self.changed.emit()
 
-    def empty(self) -> str:
-        """Lay down what is in hand, and take back what was said of it; give its name, so that a second press can end what a first began."""
-        thing = self.thing
-        self.thing = ""
-        if thing:
-            self._watch_no_more()
-            self._put_away()
-            self.unsay()
+    def deactivate(self) -> str:
+        """Deactivate the tool and withdraw its status.
+
+        Returns
+        -------
+        name
+            Of the tool that was active, so that a second press of its key can cancel it.
+        """
+        name = self.name
+        self.name = ""
+        if name:
+            self._unwatch()
+            self._on_deactivate()
+            self.withdraw_status()
             self.changed.emit()
-        return thing
+        return name
 
-    def let_go(self, thing: str) -> None:
-        """Lay a thing down, if that is what is in hand."""
-        if self.thing == thing:
-            self.empty()
+    def deactivate_if(self, name: str) -> None:
+        """Deactivate the tool of this name, if it is active."""
+        if self.name == name:
+            self.deactivate()
 
-    def say(self, words: str) -> None:
-        """Say something that holds only while this is in hand."""
-        self._words = words
-        self._session.status.emit(words)
+    def show_status(self, text: str) -> None:
+        """Show a sentence that is true only while this tool is active."""
+        self._status = text
+        self._session.status.emit(text)
 
-    def unsay(self) -> None:
-        """Take back what was said last, if it is still shown."""
-        self._session.unsaid.emit(self._words)
-        self._words = ""
+    def withdraw_status(self) -> None:
+        """Remove the sentence shown last, if it is still shown."""
+        self._session.status_withdrawn.emit(self._status)
+        self._status = ""
 
-    def _watch(self, home: Layer) -> None:
-        """Lay the thing down when its layer is left; Space, which moves the picture in any mode, is no other mode."""
-        self._home = home
-        self._modes = {str(home.mode), PAN_ZOOM}
-        home.bind_key("Escape", lambda _: self.empty(), overwrite=True)
-        home.events.mode.connect(self._leave_soon)
-        if (viewer := self._session.viewer) is not None:
-            viewer.layers.selection.events.active.connect(self._leave_soon)
-
-    def _watch_no_more(self) -> None:
-        home = self._home
-        self._home = None
-        if home is None:
-            return
-        home.bind_key("Escape", None)
-        home.events.mode.disconnect(self._leave_soon)
-        if (viewer := self._session.viewer) is not None:
-            viewer.layers.selection.events.active.disconnect(self._leave_soon)
-
-    def _leave_soon(self) -> None:
-        """Look whether the layer was left once napari is done with the event: its list breaks when a layer goes during a click in it."""
-        QTimer.singleShot(0, self._leave)
-
-    def _leave(self) -> None:
+    def _watch(self, layer: Layer) -> None:
+        """Deactivate the tool when its layer is left."""
+        self._layer = layer
+        # Space switches to this mode while it is held, to move the picture.
+        self._modes = {str(layer.mode), PAN_ZOOM}
+        layer.bind_key("Escape", lambda _: self.deactivate(), overwrite=True)
+        layer.events.mode.connect(self._check_soon)
         viewer = self._session.viewer
-        home = self._home
-        if viewer is None or home is None:
+        if viewer is not None:
+            viewer.layers.selection.events.active.connect(self._check_soon)
+
+    def _unwatch(self) -> None:
+        layer = self._layer
+        self._layer = None
+        if layer is None:
             return
-        if viewer.layers.selection.active is not home or str(home.mode) not in self._modes:
-            self.empty()
+        layer.bind_key("Escape", None)
+        layer.events.mode.disconnect(self._check_soon)
+        viewer = self._session.viewer
+        if viewer is not None:
+            viewer.layers.selection.events.active.disconnect(self._check_soon)
+
+    def _check_soon(self) -> None:
+        """Check whether the layer was left, after napari has handled the event.
+
+        Napari's layer list breaks when a layer is removed during a click in it.
+        """
+        QTimer.singleShot(0, self._check)
+
+    def _check(self) -> None:
+        viewer = self._session.viewer
+        layer = self._layer
+        if viewer is None or layer is None:
+            return
+        if viewer.layers.selection.active is not layer or str(layer.mode) not in self._modes:
+            self.deactivate()
 
     def _on_ended(self) -> None:
         if self._session.window_is_gone:
-            self.thing = ""
-            self._home = None
-        else:  # the dock was closed: layers and keys would do nothing any more
-            self.empty()
+            self.name = ""
+            self._layer = None
+            return
+        # The dock was closed: the tool's layers and keys would have no effect.
+        self.deactivate()

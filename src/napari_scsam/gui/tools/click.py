@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from napari.viewer import Viewer
 
-STILL = 5
-"""Pixels of the screen; who moves the mouse farther drags the picture and does not click."""
+MAX_CLICK_MOVE = 5
+"""Screen pixels; a longer movement of the mouse drags the picture and is not a click."""
 
 
 class ClickTool:
-    """Waits for clicks; they are for the tool, and not for the brush.
+    """Waits for clicks, which then do not paint.
 
     Parameters
     ----------
     viewer, labels
-        Where, and the layer that it works on; it becomes the active one.
+        Where, and the layer that the tool works on; it becomes the active layer.
     click
-        Called when the tool is used.
+        Called at each click.
     """
 
     def __init__(self, viewer: Viewer, labels: Labels, click: Callable[[], None]) -> None:
@@ -34,7 +34,7 @@ class ClickTool:
         viewer.mouse_drag_callbacks.append(self._on_press)
 
     def close(self) -> None:
-        """Wait for no more clicks."""
+        """Stop waiting for clicks."""
         if self._waits:
             self._viewer.mouse_drag_callbacks.remove(self._on_press)
 
@@ -47,5 +47,6 @@ class ClickTool:
         yield
         while event.type == "mouse_move":
             yield
-        if event.button == 1 and self._waits and np.abs(np.array(event.pos) - start).max() <= STILL:
+        moved = np.abs(np.array(event.pos) - start).max()
+        if event.button == 1 and self._waits and moved <= MAX_CLICK_MOVE:
             self._click()

@@ -1,4 +1,4 @@
-"""Doing what an object tool asks: small work at once, large work on a thread of its own, and then the writing.
+"""The work of the object tools: small work at once, large work on a thread, and then the writing.
 
 The thread is not the network's, so that a correction never waits for a segmentation.
 """
@@ -16,81 +16,81 @@ from psygnal import Signal
 from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.worker import Report, Worker
 from napari_scsam.gui.layers.class_table import edit_in_memory
-from napari_scsam.gui.layers.pointing import View
+from napari_scsam.gui.layers.pointing import LayerPlane
 from napari_scsam.gui.layers.write_edit import BATCH, write_steps
-from napari_scsam.gui.notify import tell
-from napari_scsam.gui.tools.label_index import KIND, LabelIndex
-from napari_scsam.gui.words import grouped, sentence
+from napari_scsam.gui.notify import notify_error
+from napari_scsam.gui.tools.label_index import INDEX_JOB, LabelIndex
+from napari_scsam.gui.words import as_sentence, group_digits
 from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.objects.place import Place
 from napari_scsam.objects.tools import Edit
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Steps
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
+    from napari.utils.events import Event
 
-AT_ONCE = 2**21
+    from napari_scsam.gui.session import Session
+
+MAX_SYNC_WORK = 2**21
 """Steps that take less, in voxels, are done on the main thread …"""
 
-PATIENCE = 0.03
-"""… unless so many seconds have gone already."""
+MAX_SYNC_SECONDS = 0.03
+"""… until they have taken this long together."""
 
-Steps = Generator[Progress, None, Any]
+TOOL_JOB = "tool"
+"""What the worker calls the work of a tool."""
+
+BUSY = "the last correction is still being worked on; wait for it, or press Cancel"
+NO_CHANGE = "nothing was changed: there is no background to grow into, or it is locked"
 
 
 class ObjectWork:
-    """Runs the object tools of one session, one at a time."""
+    """Runs the object tools of a viewer, one at a time; made by ``session.part(ObjectWork)``."""
 
-    said = Signal(str)
-    """A sentence on what was done, or why not."""
+    status = Signal(str)
+    """A sentence on what was done, what to do next, or what went wrong."""
     progressed = Signal(object)
     """The `Progress` of work that takes time."""
     working = Signal(bool)
     """Whether there is work to cancel."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session) -> None:
         self.worker = Worker(self._receive)
         self._index = LabelIndex(self.worker)
         self._done: Callable[[Any], None] = lambda _: None
         self._layer: weakref.ref[Labels] | None = None
         self._waiting: Callable[[], None] | None = None
+        """Starts the work that waits for the boxes of its layer."""
         self._writing = False
+        session.ended.connect(self.worker.stop)
+        if session.viewer is not None:
+            session.viewer.layers.events.removed.connect(self._on_removed)
 
     def attempt(self, act: Callable[[], object]) -> None:
-        """Do something, or tell why not."""
+        """Do something, and report what goes wrong."""
         try:
             act()
-        except Exception as error:  # noqa: BLE001  # whatever it is, the user is told, and the window lives on
-            tell(error)
-            self.said.emit(sentence(str(error)))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the window must stay usable
+            notify_error(error)
+            self.status.emit(as_sentence(str(error)))
 
     def check_idle(self) -> None:
         """Raise a `UserError` while the last correction is being worked on."""
-        if self._writing or self.worker.busy("tool"):
-            raise UserError(
-                "the last correction is still being worked on; wait for it, or press Cancel"
-            )
+        if self._writing or self.worker.busy(TOOL_JOB):
+            raise UserError(BUSY)
 
     def cancel(self) -> None:
-        """Stop what takes time; nothing is changed."""
+        """Stop work that takes time; nothing is changed."""
         self.worker.cancel()
         self._waiting = None
         self.working.emit(False)
-        self.said.emit("Cancelled; nothing was changed.")
-
-    def forget(self, layer: Layer) -> None:
-        """Cancel what is done to a layer that is gone; an edit that is being written is finished."""
-        if (
-            self._layer is not None
-            and self._layer() is layer
-            and (self.worker.busy() or self._waiting is not None)
-        ):
-            self.cancel()
+        self.status.emit("Cancelled; nothing was changed.")
 
     def start(
         self,
-        view: View,
-        work: Callable[[Place], Steps],
+        target: LayerPlane,
+        work: Callable[[Place], Steps[Any]],
         done: Callable[[Any], None],
         *,
         whole: bool,
@@ -101,73 +101,67 @@ class ObjectWork:
 
         Parameters
         ----------
-        view
+        target
             What it works on.
         work
-            Makes its steps for a place.
+            Returns its steps for a place.
         done
-            Takes its result, on the main thread.
+            Called with its result, on the main thread.
         whole
             Through all slices, or in the slice shown.
         seed
             The voxel that it starts from.
         boxed
-            In an instance layer, it must know first where each object lies; when that is not known yet, it waits.
+            In an instance layer, it needs the boxes of all objects; it waits until they are found.
         """
-        self._layer = weakref.ref(view.layer)
-        edit_in_memory(view.layer)
+        self._layer = weakref.ref(target.layer)
+        edit_in_memory(target.layer)
         boxes = None
-        if boxed and not view.classes:
-            boxes = self._index.of(view.layer, seed)
+        if boxed and not target.holds_classes:
+            boxes = self._index.of(target.layer, seed)
             if boxes is None:
                 self._waiting = partial(
-                    self.start, view, work, done, whole=whole, seed=seed, boxed=boxed
+                    self.start, target, work, done, whole=whole, seed=seed, boxed=boxed
                 )
                 self.working.emit(True)
-                self.said.emit("Looking through the layer for its objects, once …")
+                self.status.emit("Searching the layer for its objects, once …")
                 return
-        self._advance(work(view.place(boxes, whole=whole)), done)
+        self._advance(work(target.place(boxes, whole=whole)), done)
 
-    def write(self, view: View, did: str, edit: Edit) -> None:
-        """Write what a tool found, as one undo step, and say so."""
-        if not view.layer.editable:
-            raise UserError(f"'{view.layer.name}' cannot be edited; unlock it in the layer list")
-        if isinstance(view.layer.data, SavedArray) and view.layer.data.trouble is not None:
-            raise UserError(
-                f"'{view.layer.name}' cannot be written ({view.layer.data.trouble}); make room there, it is tried again"
-            )
+    def write(self, target: LayerPlane, did: str, edit: Edit) -> None:
+        """Write what a tool found, as one undo step, and show what was done."""
+        check_writable(target.layer)
         if not edit.size:
-            raise UserError(
-                "nothing was changed: there is no background to spread to, or what is there is locked"
-            )
-        steps = self._write_steps(
-            view, f"{did}: {grouped(edit.size)} pixels changed. Ctrl+Z takes it back.", edit
-        )
+            raise UserError(NO_CHANGE)
+        text = f"{did}: {group_digits(edit.size)} pixels changed. Ctrl+Z undoes it."
+        steps = self._write_steps(target, text, edit)
         if edit.size > BATCH:
             self.worker.run_in_event_loop(steps, atomic=True)
             return
         for _ in steps:
             pass
 
-    def _write_steps(self, view: View, said: str, edit: Edit) -> Generator[None, None, None]:
+    def _write_steps(
+        self, target: LayerPlane, text: str, edit: Edit
+    ) -> Generator[None, None, None]:
         self._writing = True
         try:
-            yield from write_steps(view.layer, edit)
+            yield from write_steps(target.layer, edit)
         finally:
             self._writing = False
-        self.said.emit(said)
+        self.status.emit(text)
 
-    def _advance(self, steps: Steps, done: Callable[[Any], None]) -> None:
+    def _advance(self, steps: Steps[Any], done: Callable[[Any], None]) -> None:
         """Run work here as long as its steps are small, and the rest on the thread."""
-        end = time.perf_counter() + PATIENCE
+        end = time.perf_counter() + MAX_SYNC_SECONDS
         try:
-            while next(steps).total <= AT_ONCE and time.perf_counter() < end:
+            while next(steps).total <= MAX_SYNC_WORK and time.perf_counter() < end:
                 pass
-        except StopIteration as found:
-            done(found.value)
+        except StopIteration as result:
+            done(result.value)
             return
         self._done = done
-        self.worker.submit("tool", lambda: steps)
+        self.worker.submit(TOOL_JOB, lambda: steps)
         self.working.emit(True)
 
     def _receive(self, report: Report) -> None:
@@ -175,17 +169,36 @@ class ObjectWork:
             self.progressed.emit(report.value)
             return
         if report.state in ("failed", "returned"):
-            self.attempt(partial(self._settle, report))
+            self.attempt(partial(self._finish, report))
         self.working.emit(self.worker.busy())
 
-    def _settle(self, report: Report) -> None:
+    def _finish(self, report: Report) -> None:
         if report.state == "failed":
             raise report.value
-        if report.kind != KIND:
+        if report.kind != INDEX_JOB:
             self._done(report.value)
             return
         self._index.take(report.value)
-        then = self._waiting
+        waiting = self._waiting
         self._waiting = None
-        if then is not None:
-            then()
+        if waiting is not None:
+            waiting()
+
+    def _on_removed(self, event: Event) -> None:
+        """Cancel work on a removed layer; an edit that is being written is finished."""
+        layer: Layer = event.value
+        if self._layer is None or self._layer() is not layer:
+            return
+        if self.worker.busy() or self._waiting is not None:
+            self.cancel()
+
+
+def check_writable(layer: Labels) -> None:
+    """Raise a `UserError` if a layer cannot be edited or its file cannot be written."""
+    if not layer.editable:
+        raise UserError(f"'{layer.name}' cannot be edited; unlock it in the layer list")
+    if isinstance(layer.data, SavedArray) and layer.data.trouble is not None:
+        raise UserError(
+            f"'{layer.name}' cannot be written ({layer.data.trouble}); "
+            "free some space, writing is retried"
+        )

@@ -1,4 +1,4 @@
-"""Drawing the line that an object is cut along, in a layer that is gone when it is drawn."""
+"""Drawing the line that an object is cut along, in a layer that is removed afterwards."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ import numpy as np
 from napari.layers import Labels, Shapes
 from numpy.typing import NDArray
 
-from napari_scsam.gui.layers.class_table import NOT_KEPT, place_of
+from napari_scsam.config import UserError
+from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, geometry_of
+from napari_scsam.gui.layers.locks import locked_labels
+from napari_scsam.objects.cuts import wall_along
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-SHORTEST = 2.0
-"""Pixels; a shorter line is a slip of the hand."""
+    from napari_scsam.gui.layers.pointing import LayerPlane
+
+MIN_LENGTH = 2.0
+"""Pixels; a shorter line is a slip of the mouse."""
 
 
-class CutLine:
+class LineTool:
     """A line being drawn over a labels layer.
 
     Parameters
@@ -26,9 +31,9 @@ class CutLine:
     viewer, labels
         Where, and over what.
     done
-        Takes the points of the line, n × axes of the labels layer, after it was drawn.
-    soon
-        Runs a generator after the mouse event is over.
+        Called with the points of the drawn line, N × axes of the labels layer.
+    run_in_event_loop
+        Runs a generator after the mouse event.
     """
 
     def __init__(
@@ -36,19 +41,19 @@ class CutLine:
         viewer: Viewer,
         labels: Labels,
         done: Callable[[NDArray[np.float64]], None],
-        soon: Callable[[Generator[None, None, None]], None],
+        run_in_event_loop: Callable[[Generator[None, None, None]], None],
     ) -> None:
         self._viewer = viewer
         self._labels = labels
         self._done = done
-        self._soon = soon
+        self._run_in_event_loop = run_in_event_loop
         self.layer = Shapes(
             ndim=labels.ndim,
             name="line to cut along",
             edge_color="yellow",
             edge_width=1,
-            metadata={NOT_KEPT: True},
-            **place_of(labels),
+            metadata={NOT_KEPT_KEY: True},
+            **geometry_of(labels),
         )
         viewer.add_layer(self.layer)
         viewer.layers.selection.active = self.layer
@@ -56,23 +61,63 @@ class CutLine:
         self.layer.mouse_drag_callbacks.append(self._drag)
 
     def close(self) -> None:
-        """Take the line away and go back to the labels, unless another layer was chosen."""
+        """Remove the line and select the labels, unless another layer was selected."""
         layers = self._viewer.layers
-        drawn_in = layers.selection.active is self.layer
+        was_active = layers.selection.active is self.layer
         if self.layer in layers:
             layers.remove(self.layer)
-        if drawn_in and self._labels in layers:
+        if was_active and self._labels in layers:
             layers.selection.active = self._labels
 
     def _drag(self, _layer: Shapes, event: Any) -> Generator[None, None, None]:
         yield
         while event.type == "mouse_move":
             yield
-        self._soon(self._finish())
+        self._run_in_event_loop(self._finish())
 
     def _finish(self) -> Generator[None, None, None]:
         yield
         lines = self.layer.data
-        if not lines or np.linalg.norm(lines[-1][-1] - lines[-1][0]) < SHORTEST:
+        if not lines or np.linalg.norm(lines[-1][-1] - lines[-1][0]) < MIN_LENGTH:
             return
         self._done(np.array(lines[-1], float))
+
+
+def object_under_line(
+    target: LayerPlane, points: NDArray[np.float64]
+) -> tuple[tuple[int, ...], NDArray[np.bool_]]:
+    """Find the object to cut: the one that the line crosses nearest to its middle.
+
+    Parameters
+    ----------
+    target
+        The layer and the plane that the line was drawn on.
+    points
+        Of the line, N × axes of the layer.
+
+    Returns
+    -------
+    seed
+        A voxel of the object.
+    wall
+        The pixels of the line, in the shape of the plane as a section of the layer.
+
+    Raises
+    ------
+    UserError
+        When the line crosses no object that may be changed.
+    """
+    axis = target.plane.axis
+    line = points if axis is None else np.delete(points, axis, axis=1)
+    section = target.plane.read(target.layer.data)
+    wall = wall_along(line.tolist(), (section.shape[0], section.shape[1]))
+    free = ~np.isin(section, locked_labels(target.layer))
+    crossed = np.argwhere(wall & (section != 0) & free)
+    if not len(crossed):
+        raise UserError("the line crosses no unlocked object; draw it across one")
+    distances = ((crossed - line.mean(axis=0)) ** 2).sum(axis=1)
+    row, column = crossed[distances.argmin()].reshape(2, 1)
+    seed = tuple(int(i[0]) for i in target.plane.indices(row, column))
+    if axis is not None:
+        wall = np.expand_dims(wall, axis)
+    return seed, wall

@@ -1,9 +1,12 @@
-"""Where the objects of instance layers lie: looked for once, on a thread, and kept up to date while they are edited."""
+"""The boxes of the objects of instance layers.
+
+They are searched once, on a thread for large layers, and kept up to date by every edit.
+"""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -11,17 +14,18 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from napari_scsam.gui.jobs.worker import Steps, Worker
+from napari_scsam.gui.jobs.worker import Worker
 from napari_scsam.objects.boxes import LabelBoxes, Tally, grouped, tally_points, tally_steps
+from napari_scsam.steps import Steps, drive
 
 if TYPE_CHECKING:
     from napari.layers import Labels
     from napari.utils.events import Event
 
-AT_ONCE = 2**21
-"""Smaller layers, in voxels, are looked through on the spot."""
+MAX_SYNC_VOXELS = 2**21
+"""Smaller layers are searched at once, on the main thread."""
 
-KIND = "objects"
+INDEX_JOB = "objects"
 """What the worker calls this work."""
 
 
@@ -31,23 +35,23 @@ class LabelIndex:
     Parameters
     ----------
     worker
-        Looks through large layers; its reports of kind `KIND` are for `take`.
+        Searches large layers; its reports of kind `INDEX_JOB` are for `take`.
     """
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._known: WeakKeyDictionary[Labels, LabelBoxes] = WeakKeyDictionary()
         self._meanwhile: WeakKeyDictionary[Labels, list[Tally]] = WeakKeyDictionary()
-        """Written while a layer is looked through."""
+        """Written while a layer is searched."""
 
     def of(self, layer: Labels, seed: tuple[int, ...] | None = None) -> LabelBoxes | None:
-        """Return the boxes of a layer; None when it must be looked through first, which is begun.
+        """Return the boxes of a layer; begin the search and return None when it takes time.
 
         Parameters
         ----------
         seed
-            A voxel about to be worked on. When it lies outside the box of its
-            label, somebody wrote to the array itself, and it is looked through anew.
+            A voxel about to be worked on. When it is outside the box of its label, the array was
+            changed by other code, and it is searched again.
         """
         boxes = self._known.get(layer)
         if boxes is not None and (seed is None or _holds(boxes, layer, seed)):
@@ -57,24 +61,22 @@ class LabelIndex:
 
     def take(self, result: tuple[weakref.ref[Labels], Tally]) -> None:
         """Take what was found on the thread."""
-        if (layer := result[0]()) is not None and layer in self._meanwhile:
-            self._add(layer, result[1])
+        reference, tally = result
+        layer = reference()
+        if layer is not None and layer in self._meanwhile:
+            self._add(layer, tally)
 
     def _begin(self, layer: Labels) -> None:
         self._known.pop(layer, None)
-        if layer in self._meanwhile and self._worker.busy(KIND):
+        if layer in self._meanwhile and self._worker.busy(INDEX_JOB):
             return
         self._meanwhile[layer] = list(_undoable(layer))
-        for event, slot in (
-            (layer.events.paint, self._on_paint),
-            (layer.events.data, self._on_data),
-        ):
-            event.disconnect(slot)
-            event.connect(slot)
-        if prod(layer.data.shape) > AT_ONCE:
-            self._worker.submit(KIND, partial(_look_through, layer.data, weakref.ref(layer)))
+        _connect_once(layer.events.paint, self._on_paint)
+        _connect_once(layer.events.data, self._on_data)
+        if prod(layer.data.shape) > MAX_SYNC_VOXELS:
+            self._worker.submit(INDEX_JOB, partial(_search_steps, layer.data, weakref.ref(layer)))
         else:
-            self._add(layer, _finish(tally_steps(layer.data)))
+            self._add(layer, drive(tally_steps(layer.data)))
 
     def _add(self, layer: Labels, found: Tally) -> None:
         boxes = self._known[layer] = LabelBoxes(found)
@@ -84,7 +86,8 @@ class LabelIndex:
     def _on_paint(self, event: Event) -> None:
         layer: Labels = event.source
         for written in _written([event.value], layer.data.shape):
-            if (boxes := self._known.get(layer)) is not None:
+            boxes = self._known.get(layer)
+            if boxes is not None:
                 boxes.widen(written)
             elif layer in self._meanwhile:
                 self._meanwhile[layer].append(written)
@@ -95,28 +98,31 @@ class LabelIndex:
         self._meanwhile.pop(event.source, None)
 
 
-def _look_through(data: Any, layer: weakref.ref[Labels]) -> Steps:
-    return layer, (yield from tally_steps(data))
+def _search_steps(
+    data: Any, layer: weakref.ref[Labels]
+) -> Steps[tuple[weakref.ref[Labels], Tally]]:
+    tally = yield from tally_steps(data)
+    return layer, tally
 
 
-def _finish(steps: Steps) -> Any:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+def _connect_once(event: Any, slot: Callable[[Event], None]) -> None:
+    """Connect a slot to an event of napari, unless it is connected."""
+    event.disconnect(slot)
+    event.connect(slot)
 
 
 def _holds(boxes: LabelBoxes, layer: Labels, seed: tuple[int, ...]) -> bool:
-    box = boxes.box(value) if (value := int(layer.data[seed])) else None
-    return not value or (
-        box is not None
-        and all(side.start <= i < side.stop for i, side in zip(seed, box, strict=True))
-    )
+    value = int(layer.data[seed])
+    if not value:
+        return True
+    box = boxes.box(value)
+    if box is None:
+        return False
+    return all(side.start <= i < side.stop for i, side in zip(seed, box, strict=True))
 
 
 def _undoable(layer: Labels) -> Iterator[Tally]:
-    """Return what an undo or a redo may bring back; napari has no public word on it."""
+    """Return what an undo or a redo may restore; napari has no public API for this."""
     items = [*getattr(layer, "_undo_history", ()), *getattr(layer, "_redo_history", ())]
     return _written(items, layer.data.shape, old_too=True)
 
@@ -124,14 +130,26 @@ def _undoable(layer: Labels) -> Iterator[Tally]:
 def _written(
     items: Iterable[Iterable[Any]], shape: tuple[int, ...], *, old_too: bool = False
 ) -> Iterator[Tally]:
-    """Read napari's undo steps: each a list of masks in a box (of brush, fill, polygon) or of single voxels."""
-    for atom in (atom for item in items for atom in item):
-        masked = hasattr(atom, "slice_key")
-        new, old = (atom.new_value, atom.old_values) if masked else (atom[2], atom[1])
-        for values in (new, old) if old_too else (new,):
-            yield (
-                _in_box(values, atom.slice_key, shape) if masked else tally_points(atom[0], values)
-            )
+    """Read napari's undo steps.
+
+    Each is a list of masks in a box (of brush, fill and polygon) or of single voxels.
+    """
+    for item in items:
+        for atom in item:
+            yield from _tallies(atom, shape, old_too=old_too)
+
+
+def _tallies(atom: Any, shape: tuple[int, ...], *, old_too: bool) -> Iterator[Tally]:
+    """Tally the new labels of a part of an undo step, and the old ones where asked."""
+    if hasattr(atom, "slice_key"):
+        yield _in_box(atom.new_value, atom.slice_key, shape)
+        if old_too:
+            yield _in_box(atom.old_values, atom.slice_key, shape)
+        return
+    indices, old, new = atom
+    yield tally_points(indices, new)
+    if old_too:
+        yield tally_points(indices, old)
 
 
 def _in_box(values: Any, key: tuple[slice, ...], shape: tuple[int, ...]) -> Tally:

@@ -57,7 +57,7 @@ class Action:
 
 
 def _correct(name: str, session: Session) -> None:
-    Correcting.of(session).use(name)
+    session.part(Correcting).use(name)
 
 
 def _segment(session: Session) -> None:
@@ -98,11 +98,14 @@ OTHER_SIDE = Action(
     "prompt_side",
     "Shift-I",
     "Mark inside or outside of the object (ScSAM)",
-    _prompting(Prompting.other_side),
+    _prompting(Prompting.switch_side),
 )
 # Its id is the old one, under which napari stores a key that the user chose.
 PROPAGATE = Action(
-    "carry_object", "Shift-E", "Propagate the object through slices (ScSAM)", _prompting(Prompting.carry)
+    "carry_object",
+    "Shift-E",
+    "Propagate the object through slices (ScSAM)",
+    _prompting(Prompting.propagate),
 )
 NEXT_CLASS = Action(
     "next_class",
