@@ -16,21 +16,17 @@ from segment_anything.build_sam import _build_sam
 
 from napari_scsam import Predictor, load_checkpoint, segment_volume
 from napari_scsam.checkpoints import published, registry
-from napari_scsam.checkpoints.checkpoint import (
-    checkpoint_info,
-    find_checkpoint,
-    read_weights,
-    save_checkpoint,
-)
+from napari_scsam.checkpoints.checkpoint import read_weights, save_checkpoint
+from napari_scsam.checkpoints.find import checkpoint_info, find_checkpoint
 from napari_scsam.checkpoints.published import find_published, load_sam, make_checkpoint
 from napari_scsam.checkpoints.registry import Download, download_weights
 from napari_scsam.config import NoClassesError, UserError
 from napari_scsam.infer import predictor as predictor_module
-from napari_scsam.steps import drive
 from napari_scsam.io.contrast import Contrast
 from napari_scsam.model import ScSAM, ScSAMConfig, image_encoder
 from napari_scsam.model.sam_vit import SamViT
 from napari_scsam.samples.phantom import CLASSES
+from napari_scsam.steps import drive
 
 
 @pytest.fixture
@@ -114,7 +110,7 @@ def test_something_else_of_that_name_is_left_alone(
         write(mine / "tiny_sam.safetensors")
         before = (mine / "tiny_sam.safetensors").read_bytes()
         with pytest.raises(
-            UserError, match=r"tiny_sam\.safetensors is something else than .*; move it away"
+            UserError, match=r"tiny_sam\.safetensors is not the published tiny_sam; move it away"
         ):
             drive(make_checkpoint("tiny_sam", file))
         assert (mine / "tiny_sam.safetensors").read_bytes() == before
@@ -126,7 +122,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     file = drive(download_weights("tiny_sam"))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=50_000_000))
     with pytest.raises(
-        UserError, match=r"has room for 0\.1 GB, and the checkpoint takes 0\.1; make room"
+        UserError, match=r"has 0\.1 GB of free space, but the checkpoint takes 0\.1 GB; free some"
     ):
         drive(make_checkpoint("tiny_sam", file))
     assert [p.name for p in mine.iterdir()] == ["tiny_sam.pt"]
@@ -155,7 +151,10 @@ def narrow_vit_b(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
         image_encoder,
         "SAM_ENCODERS",
-        {**image_encoder.SAM_ENCODERS, "vit_b": image_encoder.SamEncoder(lambda: SamViT(96, 2, 3, (1,)))},
+        {
+            **image_encoder.SAM_ENCODERS,
+            "vit_b": image_encoder.SamEncoder(lambda: SamViT(96, 2, 3, (1,))),
+        },
     )
     with torch.random.fork_rng():
         torch.manual_seed(3)

@@ -1,64 +1,73 @@
-"""SAMs as others published them: the start of a training, and checkpoints that answer clicks and boxes at once."""
+"""Published SAMs: where training starts, and checkpoints that answer clicks and boxes."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.checkpoints.checkpoint import (
-    CheckpointInfo,
-    checkpoint_info,
-    read_weights,
-    save_checkpoint,
-)
+from napari_scsam.checkpoints.card import CheckpointInfo, read_card
+from napari_scsam.checkpoints.checkpoint import read_weights, save_checkpoint
+from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.checkpoints.registry import Download, find_download
 from napari_scsam.config import UserError
 from napari_scsam.paths import user_folder
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Progress, Steps
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from napari_scsam.model import ScSAM
 
 TILE = 1024
-"""SAM learned on grids of 64×64 cells, and so did micro-sam's, which enlarges its crops to that. On tiles of this size nothing of a
-published SAM is resized, and it answers as its authors' code does. A megapixel costs about the same in tiles of 512 px (0.2 TFLOP
-each with vit_b, and they overlap, against 1.4), and no more memory is needed than most machines have (vit_b: 1.8 GB in all on a
-CPU, where 512 px take 1.5); where there is less, `napari_scsam.infer.memory` halves the tile."""
+"""Side of a tile in pixels.
+
+SAM was trained on grids of 64×64 cells, and so was micro-sam, which enlarges its crops
+to that. On tiles of this size nothing of a published SAM is resized, and it answers as
+its authors' code does. A megapixel costs about the same in tiles of 512 px (0.2 TFLOP
+each with vit_b, and they overlap, against 1.4). It needs no more memory than most
+machines have (vit_b: 1.8 GB in all on a CPU, where 512 px take 1.5); where there is
+less, `napari_scsam.infer.memory` halves the tile.
+"""
 
 SPARE = 64 << 20
-"""Bytes that a checkpoint may take beyond the file that it is made from: the parts that a SAM lacks."""
+"""Most bytes that a checkpoint takes beyond its source: the parts that a SAM lacks."""
 
 
 def find_published(entry: Download) -> CheckpointInfo | None:
-    """Return the checkpoint that was made from published weights, if it is in the user's folder.
+    """Return the checkpoint made from published weights, if it is in the user's folder.
 
     Raises
     ------
     UserError
-        When something else lies in its place.
+        When a different file has its name.
     """
     path = checkpoint_path(entry)
     if not path.exists():
         return None
+    info = _info_or_none(path)
+    if info is None or info.training.get("published") != origin(entry):
+        raise UserError(
+            f"{path} is not the published {entry.name}; move it away or rename it, and try again"
+        )
+    return info
+
+
+def _info_or_none(path: Path) -> CheckpointInfo | None:
     try:
-        if (info := checkpoint_info(path)).training.get("published") == origin(entry):
-            return info
-    except UserError:  # no checkpoint of ours
-        pass
-    raise UserError(
-        f"{path} is something else than the {entry.name} that was published; move it away or rename it, and ask again"
-    )
+        return read_card(path)
+    except UserError:
+        return None
 
 
 def checkpoint_path(entry: Download) -> Path:
-    """Where the checkpoint made from published weights lies."""
+    """Return the path of the checkpoint made from published weights."""
     return user_folder() / f"{entry.name}.safetensors"
 
 
 def origin(entry: Download) -> dict[str, Any]:
-    """Tell in the card where the weights are from."""
+    """Return the record of where the weights are from, for the card."""
     return {
         "name": entry.name,
         "source": entry.source,
@@ -67,11 +76,12 @@ def origin(entry: Download) -> dict[str, Any]:
     }
 
 
-def make_checkpoint(name: str, file: Path) -> Generator[Progress, None, CheckpointInfo]:
-    """Create a checkpoint of published weights that answers clicks and boxes, unless it is there.
+def make_checkpoint(name: str, file: Path) -> Steps[CheckpointInfo]:
+    """Create a checkpoint of published weights that answers clicks and boxes.
 
-    Its masks are SAM's own. It has learned no classes; those of the shipped
-    checkpoint stand in its table, so that accepted objects have somewhere to go.
+    An existing one is returned. Its masks are SAM's own. It has learned no
+    classes; its class table is that of the shipped checkpoint, so that accepted
+    objects can be given a class.
 
     Parameters
     ----------
@@ -83,31 +93,39 @@ def make_checkpoint(name: str, file: Path) -> Generator[Progress, None, Checkpoi
     Raises
     ------
     UserError
-        When the file is no SAM of that size, there is no room on the disk, or
-        something else lies where it is to be written.
+        When the file is not a SAM of that size, the disk has too little space, or
+        a different file has the name of the checkpoint.
     """
     entry = find_download(name)
-    if (info := find_published(entry)) is not None:
-        return info
+    existing = find_published(entry)
+    if existing is not None:
+        return existing
     yield Progress(0, 1, f"making a checkpoint of {file.name}")
     path = checkpoint_path(entry)
     path.parent.mkdir(parents=True, exist_ok=True)
-    missing = file.stat().st_size + SPARE
-    free = shutil.disk_usage(path.parent).free
-    if missing > free:
-        raise UserError(
-            f"{path.parent} has room for {free / 1e9:.1f} GB, and the checkpoint takes {missing / 1e9:.1f}; make room there"
-        )
-    model = wrap(entry, file)
-    summary = f"{entry.about}, as published; answers clicks and boxes only"
+    _need_space(path.parent, file.stat().st_size + SPARE)
     save_checkpoint(
-        path, model, summary=summary, licence=entry.licence, training={"published": origin(entry)}
+        path,
+        wrap(entry, file),
+        summary=f"{entry.about}, as published; answers clicks and boxes only",
+        licence=entry.licence,
+        training={"published": origin(entry)},
     )
     return checkpoint_info(path)
 
 
+def _need_space(folder: Path, needed: int) -> None:
+    """Raise a `UserError` when a folder has less space than some bytes."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"{folder} has {free / 1e9:.1f} GB of free space, "
+            f"but the checkpoint takes {needed / 1e9:.1f} GB; free some space"
+        )
+
+
 def wrap(entry: Download, file: Path) -> ScSAM:
-    """Build the ScSAM whose SAM are these weights, and whose every other part is left out or untrained."""
+    """Create a ScSAM with these SAM weights; its other parts are off or untrained."""
     import torch
 
     from napari_scsam.model import ScSAM, ScSAMConfig
@@ -116,47 +134,54 @@ def wrap(entry: Download, file: Path) -> ScSAM:
         sam=entry.encoder, tile=TILE, branches="sam", detail=False, prompts_only=True
     )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # the same weights everywhere, also those that nothing taught
+        torch.manual_seed(0)  # untrained weights are the same on every machine, too
         model = ScSAM(config, checkpoint_info().classes)
     load_sam(model, file)
     return model
 
 
 def load_sam(model: ScSAM, path: Path) -> None:
-    """Fill encoder, prompt encoder and decoder from an official SAM file, or from a checkpoint of ours.
+    """Load a SAM's encoder, prompt encoder and decoder into a model.
+
+    Parameters
+    ----------
+    path
+        An official SAM file, or a ScSAM checkpoint, whose detail and click
+        paths are loaded, too.
 
     Raises
     ------
     UserError
-        When the file is no SAM, or one of another size or without its decoder.
+        When the file is not a SAM, or one of another size or without its decoder.
     """
     from napari_scsam.model.image_encoder import load_encoder
     from napari_scsam.model.official_weights import read_official
 
-    official = read_weights(path) if path.suffix == ".safetensors" else read_official(path)
-    load_encoder(model.image_encoder, official, str(path))
-    for prefix, part in (
-        ("prompt_encoder.", model.prompt_encoder),
-        ("mask_decoder.", model.mask_decoder),
-    ):
+    if path.suffix == ".safetensors":
+        weights = read_weights(path)
+    else:
+        weights = read_official(path)
+    load_encoder(model.image_encoder, weights, str(path))
+    for name in ("prompt_encoder", "mask_decoder"):
         try:
-            part.load_state_dict(
-                {k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)}
-            )
+            model.get_submodule(name).load_state_dict(_part(weights, name))
         except RuntimeError as error:
             raise UserError(
-                f"{path} holds no {prefix[:-1].replace('_', ' ')} of SAM's form; give a whole SAM checkpoint"
+                f"{path} holds no {name.replace('_', ' ')} of SAM's form; "
+                f"give a whole SAM checkpoint"
             ) from error
-    for prefix, part in (
-        ("detail.", model.detail),
-        ("click_path.", model.click_path),
-    ):  # an official SAM has neither
-        own = {k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)}
+    for name in ("detail", "click_path"):  # an official SAM has neither
         try:
-            part.load_state_dict(
-                own, strict=False
-            )  # the MAE's side entrances to the details are new
+            # Not strict: the parts where the MAE enters the detail path may be new.
+            model.get_submodule(name).load_state_dict(_part(weights, name), strict=False)
         except RuntimeError as error:
             raise UserError(
-                f"the {prefix[:-1].removesuffix('_path')} path of {path} has another form; make the file anew by its recipe"
+                f"the {name.removesuffix('_path')} path of {path} has another form; "
+                f"make the file again by its recipe"
             ) from error
+
+
+def _part(weights: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the weights of a submodule, by their names in it."""
+    prefix = f"{name}."
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}

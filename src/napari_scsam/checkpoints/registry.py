@@ -1,13 +1,12 @@
-"""Published SAM weights, to answer clicks with or to train from: which there are, and fetching them.
+"""The registry of published SAM weights, for clicks or to train from, and their download.
 
-``weights/registry.json`` says for each where it is, its size and hash, its
-licence, and where these facts come from.
+``weights/registry.json`` has for each its address, size, hash and licence, and the
+source of these facts.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from napari_scsam.config import UserError
 from napari_scsam.io.download import RemoteFile, download
 from napari_scsam.paths import user_folder, weights_folder
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -25,10 +24,10 @@ class Download:
     name: str
     about: str
     encoder: str
-    """What a recipe calls their image encoder, e.g. ``"vit_b"``."""
+    """Name of their image encoder in recipes, e.g. ``"vit_b"``."""
     licence: str
     source: str
-    """Who publishes them, and where size and hash stand."""
+    """Who publishes them, and where size and hash are stated."""
     file: RemoteFile
 
     @classmethod
@@ -45,18 +44,18 @@ class Download:
 
 
 def list_downloads() -> tuple[Download, ...]:
-    """List the weights that `download_weights` can fetch."""
+    """List the weights that `download_weights` can download."""
     entries = json.loads((weights_folder() / "registry.json").read_text(encoding="utf-8"))
     return tuple(Download.from_dict(entry) for entry in entries)
 
 
-def download_weights(name: str) -> Generator[Progress, None, Path]:
-    """Fetch published weights into the user's folder, checked and resumable; returns where they are.
+def download_weights(name: str) -> Steps[Path]:
+    """Download published weights into the user's folder, checked and resumable.
 
     Raises
     ------
     UserError
-        When nothing is called so, or it cannot be fetched whole.
+        When the name is unknown, or the download fails.
     """
     return (yield from download(find_download(name).file, user_folder()))
 
@@ -67,7 +66,7 @@ def find_download(name: str) -> Download:
     Raises
     ------
     UserError
-        When nothing is called so; the message lists those there are.
+        When the name is unknown; the message lists the known ones.
     """
     known = {d.name: d for d in list_downloads()}
     if name not in known:

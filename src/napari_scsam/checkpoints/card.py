@@ -1,0 +1,111 @@
+"""The card inside a checkpoint: config, class table and training record, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_scsam.config import ClassSpec, UserError, parse_classes
+
+CHECKPOINT_FORMAT = "napari-scsam 1"
+"""Value of ``format`` in the header of a checkpoint."""
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """A checkpoint as its card describes it, without the weights."""
+
+    name: str
+    path: Path
+    classes: tuple[ClassSpec, ...]
+    nm_per_pixel: float | None
+    bytes: int
+    licence: str
+    summary: str
+    config: Mapping[str, Any]
+    training: Mapping[str, Any]
+
+    @property
+    def prompts_only(self) -> bool:
+        """Whether it answers clicks and boxes only, and has learned no classes."""
+        return bool(self.config.get("prompts_only"))
+
+    @property
+    def taught(self) -> tuple[str, ...]:
+        """Names of the classes that it was saved with and knows from strokes only."""
+        saved = self.training.get("taught")
+        if not isinstance(saved, dict):  # a list is of classes that were trained since
+            return ()
+        return tuple(saved.get("classes", ()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, as ``scsam checkpoints info --json`` prints them."""
+        return {
+            "name": self.name,
+            "file": self.path.name,
+            "classes": [c.to_dict() for c in self.classes],
+            "nm_per_pixel": self.nm_per_pixel,
+            "bytes": self.bytes,
+            "licence": self.licence,
+            "summary": self.summary,
+            "config": dict(self.config),
+            "training": dict(self.training),
+        }
+
+
+def read_card(path: Path) -> CheckpointInfo:
+    """Read the card of a checkpoint; its weights are not read.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, or is not a ScSAM checkpoint.
+    """
+    text = _read_text(path)
+    try:
+        card = json.loads(text)
+        return CheckpointInfo(
+            name=path.stem,
+            path=path,
+            classes=parse_classes(card["classes"]),
+            nm_per_pixel=card["config"].get("nm_per_pixel"),
+            bytes=path.stat().st_size,
+            licence=str(card.get("licence", "unknown")),
+            summary=str(card.get("summary", "")),
+            config=card["config"],
+            training=card.get("training", {}),
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path} is a ScSAM checkpoint whose card cannot be read; fetch it again"
+        ) from error
+
+
+def _read_text(path: Path) -> str:
+    """Read the card, as JSON text, from the header of a safetensors file."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise UserError(
+            f"no checkpoint at {path}; "
+            f"give the path of a .safetensors file, or reinstall for the shipped one"
+        )
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        hint = "it may be cut off; fetch it again"
+        if path.suffix in (".pth", ".pt"):
+            hint = "a .pth of SAM is for training only"
+        raise UserError(
+            f"{path} is not a ScSAM checkpoint (no safetensors header); {hint}"
+        ) from error
+    if metadata.get("format") != CHECKPOINT_FORMAT:
+        raise UserError(
+            f"{path} is not a ScSAM checkpoint "
+            f"(its header lacks the format {CHECKPOINT_FORMAT!r}); choose one written by scsam"
+        )
+    return metadata.get("card", "")

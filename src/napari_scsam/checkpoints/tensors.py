@@ -1,0 +1,33 @@
+"""Safetensors files: read, and written atomically. No pickle is ever written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_scsam.atomic import replacing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write safetensors atomically, creating the folder if needed."""
+    from safetensors.torch import save
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = save({name: _own_memory(value) for name, value in tensors.items()}, metadata)
+    with replacing(path) as draft:
+        draft.write_bytes(content)
+
+
+def _own_memory(tensor: Tensor) -> Tensor:
+    """Return a tensor on the CPU that shares no memory, as safetensors requires.
+
+    Only parts of other tensors are copied; copies of all would be much memory.
+    """
+    tensor = tensor.detach().cpu().contiguous()
+    if tensor.untyped_storage().nbytes() != tensor.nbytes:
+        return tensor.clone()
+    return tensor

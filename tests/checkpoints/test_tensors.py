@@ -1,0 +1,46 @@
+"""Safetensors files, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from napari_scsam.checkpoints.checkpoint import save_checkpoint
+from napari_scsam.checkpoints.tensors import write_tensors
+from napari_scsam.model import ScSAM
+
+
+def save(path: Path, model: ScSAM) -> None:
+    save_checkpoint(
+        path, model, summary="A test.", licence="CC0", training={"steps": 3, "data": ["a"]}
+    )
+
+
+@pytest.mark.parametrize(("owner", "step"), [(Path, "write_bytes"), (os, "replace")])
+def test_an_error_while_writing_leaves_the_old_file(
+    tmp_path: Path, random_model: ScSAM, monkeypatch: pytest.MonkeyPatch, owner: object, step: str
+) -> None:
+    path = tmp_path / "old.safetensors"
+    path.write_bytes(b"what was there")
+
+    def full_disk(unfinished: Path, _: object) -> None:
+        unfinished.write_text("half of it")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(owner, step, full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        save(path, random_model)
+    assert [p.name for p in tmp_path.iterdir()] == ["old.safetensors"]
+    assert path.read_bytes() == b"what was there"
+
+
+def test_parts_of_other_tensors_are_written_whole(tmp_path: Path) -> None:
+    rows = torch.arange(12.0).view(3, 4)
+    given = {"row": rows[1], "columns": rows.T, "all": rows.clone(), "scalar": torch.ones(())}
+    write_tensors(tmp_path / "some.safetensors", given, {})
+    for name, value in load_file(tmp_path / "some.safetensors").items():
+        assert torch.equal(value, given[name]), name
