@@ -131,6 +131,18 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(map(str, value))
 
 
+def update_run_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON settings of a stopped run in today's form; version 0.1 wrote ``over``."""
+    classes = []
+    for spec in settings.get("classes", []):
+        updated = spec
+        if isinstance(spec, dict) and "over" in spec:
+            updated = {key: value for key, value in spec.items() if key != "over"}
+            updated["overrides"] = spec["over"]
+        classes.append(updated)
+    return {**settings, "classes": classes}
+
+
 @dataclass(frozen=True)
 class TaughtClass:
     """A class that a network learned from strokes, as it is stored and restored."""

@@ -20,10 +20,14 @@ import torch
 import zarr
 
 from napari_scsam import cli
-from napari_scsam.checkpoints import checkpoint
+from napari_scsam.checkpoints import find
 from napari_scsam.checkpoints.checkpoint import save_checkpoint
-from napari_scsam.cli import checkpoints, parts, segmenting, training
-from napari_scsam.cli.scoring import parse_map, parse_slices
+from napari_scsam.cli import checkpoints, parts
+from napari_scsam.cli import demo as demo_command
+from napari_scsam.cli import pretrain as pretrain_command
+from napari_scsam.cli import segment as segment_command
+from napari_scsam.cli import train as train_command
+from napari_scsam.cli.evaluate import parse_map, parse_slices
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.labels import read_class_table, write_labels
 from napari_scsam.io.volumes import open_labels, open_volume
@@ -144,7 +148,7 @@ def test_measure_of_nothing_is_an_empty_table(
     told = capsys.readouterr()
     assert (
         told.err
-        == f"scsam: {labels} holds no object of 10 voxels or more, so the table has headings alone\n"
+        == f"scsam: {labels} holds no object of 10 voxels or more, so the table has only a header\n"
     )
     assert told.out == f"{table}\n"
     assert table.read_text().startswith("organelle,number,voxels")
@@ -192,7 +196,7 @@ def test_measure_labels_within_an_image(
     assert "mitochondrion" in table.read_text()
     assert (
         capsys.readouterr().err
-        == "scsam: of the label images organelles, other, classes, 'classes' was measured\n"
+        == "scsam: 'classes' was measured, of the label images organelles, other, classes\n"
     )
 
 
@@ -460,7 +464,7 @@ def test_checkpoints_list_and_verify(
             for line in capsys.readouterr().out.splitlines()
         )
     assert scsam("checkpoints", "verify", "small") == 0
-    assert capsys.readouterr().out == "small: whole\n"
+    assert capsys.readouterr().out == "small: complete\n"
 
 
 def test_pseudo_label(
@@ -603,7 +607,8 @@ prompts = 1
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2
     assert all(
-        "is there already, and its training has finished; give another name, or --overwrite" in line
+        "already exists, and its training has finished; choose another name, or add --overwrite"
+        in line
         for line in told
     )
     assert (tmp_path / "mine.safetensors").read_bytes() == before
@@ -620,13 +625,15 @@ prompts = 1
     assert scsam(*again, "--device", "cpu") == 2
     told = capsys.readouterr().err
     assert (
-        "(training.steps: 2 → 3; training.prompts: 1 → 0) was stopped after step 1; go on with those settings"
+        "(training.steps: 2 → 3; training.prompts: 1 → 0) was stopped after step 1; use those settings"
         in told
     )
     assert told.count("\n") == 1
     assert scsam(*again, "--overwrite", "--device", "cpu") == 0
     told = capsys.readouterr().err
-    assert told.splitlines()[0].endswith("was stopped after step 1, so this one begins anew")
+    assert told.splitlines()[0].endswith(
+        "was stopped after step 1, so this one starts from the beginning"
+    )
     assert "step 1/3" in told
     command = (
         "pretrain",
@@ -644,7 +651,7 @@ prompts = 1
     assert scsam(*(word for word in command if word != "--overwrite"), "--seed", "1") == 2
     assert "other settings (seed: 0 → 1) was stopped after step 1" in capsys.readouterr().err
     assert scsam(*command, "--seed", "1") == 0
-    assert capsys.readouterr().err.splitlines()[0].endswith("so this one begins anew")
+    assert capsys.readouterr().err.splitlines()[0].endswith("so this one starts from the beginning")
 
 
 def stop_after_the_first_step(monkeypatch: pytest.MonkeyPatch, *command: object) -> None:
@@ -655,8 +662,9 @@ def stop_after_the_first_step(monkeypatch: pytest.MonkeyPatch, *command: object)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(resume, "SECONDS", -1.0)
-        patch.setattr(training, "show_training", stop)
+        patch.setattr(resume, "SAVE_SECONDS", -1.0)
+        for module in (train_command, pretrain_command):
+            patch.setattr(module, "show_training", stop)
         assert scsam(*command) == 130
 
 
@@ -674,7 +682,7 @@ def shipped(monkeypatch: pytest.MonkeyPatch, model: Path, folder: Path) -> None:
     folder.mkdir()
     (folder / "scsam_tiny.safetensors").symlink_to(model)
     (folder / "registry.json").symlink_to(weights_folder() / "registry.json")
-    monkeypatch.setattr(checkpoint, "weights_folder", lambda: folder)
+    monkeypatch.setattr(find, "weights_folder", lambda: folder)
 
 
 def test_demo_without_network_and_screen(
@@ -710,7 +718,7 @@ def test_demo_opens_napari_in_a_process_of_its_own(
         opened.append(command)
         return subprocess.CompletedProcess(command, code)
 
-    monkeypatch.setattr(segmenting.subprocess, "run", window)
+    monkeypatch.setattr(demo_command.subprocess, "run", window)
     assert scsam("demo") == ends
     assert opened[0][1:3] == ["-m", "napari"]
     assert Path(opened[0][3]).name == "sample.tif"
@@ -951,11 +959,11 @@ def test_ctrl_c_says_how_to_go_on(
         "cpu",
     )
     with monkeypatch.context() as patch:
-        patch.setattr(segmenting, "show", stop)
+        patch.setattr(segment_command, "show", stop)
         assert scsam(*command) == 130
         assert (
             capsys.readouterr().err
-            == "scsam: stopped; give the same command with --resume to go on\n"
+            == "scsam: stopped; add --resume to the same command to continue\n"
         )
         assert scsam("segment", image, "-o", tmp_path / "labels.tif", "--checkpoint", model) == 130
         assert capsys.readouterr().err == "scsam: stopped\n", "a TIFF is written at the end"
@@ -963,13 +971,13 @@ def test_ctrl_c_says_how_to_go_on(
     ledger.write_text(ledger.read_text() + "0\n")
     before = ledger.read_text()
     assert scsam(*command, "--resume") == 0
-    assert capsys.readouterr().err == "scsam: going on at slice 1; those before it are done\n"
+    assert capsys.readouterr().err == "scsam: resuming at slice 1; earlier slices are done\n"
     ledger.write_text(before)
     assert scsam(*command, "--resume", "--classes", "membrane") == 0
     told = capsys.readouterr().err
     assert (
         told
-        == f"scsam: no slice in {tmp_path / 'labels.zarr'} was finished with these settings, image and checkpoint, so it begins anew\n"
+        == f"scsam: no slice in {tmp_path / 'labels.zarr'} was finished with these settings, image and checkpoint, so it starts from the beginning\n"
     )
 
 
@@ -982,7 +990,7 @@ def test_without_a_terminal_long_work_tells_how_far_it_is(
 
     assert parts.show(work()) == 7
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(parts, "LINE_EVERY", -1.0)
+    monkeypatch.setattr(parts, "PROGRESS_EVERY", -1.0)
     assert parts.show(work()) == 7
     assert capsys.readouterr().err == "slice 3, 3 of 9\n"
 

@@ -11,7 +11,7 @@ import tifffile
 from official_sam import Server, serving
 
 from napari_scsam import cli
-from napari_scsam.checkpoints import checkpoint, registry
+from napari_scsam.checkpoints import find, registry
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def server(
 ) -> Iterator[Server]:
     monkeypatch.setenv("NAPARI_SCSAM_CHECKPOINTS", str(tmp_path / "mine"))
     with serving(mobile_sam_file.read_bytes()) as server:
-        for module in (registry, checkpoint):
+        for module in (registry, find):
             monkeypatch.setattr(module, "list_downloads", lambda: (server.entry(),))
         yield server
 

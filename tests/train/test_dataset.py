@@ -138,7 +138,7 @@ def test_an_organelle_has_its_size_in_model_pixels(
         recipe(
             LabelledSource(source.image, source.labels, voxel_size=(5.0, 5.0, 5.0)),
             nm=10.0,
-            crop=36,
+            crop=32,
         )
     )
     monkeypatch.setattr(crops, "place", lambda *_: (0, 40, 35))
@@ -270,7 +270,7 @@ def profiles(source: LabelledSource, tmp_path: Path, whole: bool) -> LabelledCro
             LabelledSource(
                 tmp_path / "profiles.tif", tmp_path / "profile_labels.tif", borders=(6,)
             ),
-            crop=48,
+            crop=32,
             prompts=4,
         )
     )

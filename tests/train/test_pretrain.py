@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from napari_scsam.checkpoints.checkpoint import load_mae, save_mae
+from napari_scsam.checkpoints.mae_file import load_mae, save_mae
 from napari_scsam.config import UserError
 from napari_scsam.io.volumes import Volume, as_volume, open_volume
 from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_scsam.checkpoints.checkpoint import find_checkpoint
+from napari_scsam.checkpoints.find import find_checkpoint
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.paths import weights_folder
 from napari_scsam.train.recipe import Recipe, parse_recipe, read_recipe

@@ -16,12 +16,9 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from napari_scsam.checkpoints.checkpoint import (
-    checkpoint_info,
-    load_checkpoint,
-    save_checkpoint,
-    save_mae,
-)
+from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from napari_scsam.checkpoints.find import checkpoint_info
+from napari_scsam.checkpoints.mae_file import save_mae
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.io.labels import write_labels
 from napari_scsam.model import ScSAM, ScSAMConfig
@@ -293,7 +290,7 @@ def test_it_starts_from_a_checkpoint_with_its_classes(recipe: Recipe, tmp_path: 
     wrong = replace(again, classes=(ClassSpec(2, "er"),))
     with pytest.raises(
         UserError,
-        match=r"old\.safetensors calls the class with id 2 'mitochondrial_boundary', not 'er'; give 'er' an id",
+        match=r"old\.safetensors calls the class with id 2 'mitochondrial_boundary', not 'er'; give 'er' another id",
     ):
         next(train(wrong, tmp_path / "wrong.safetensors"))
     wrong = replace(again, classes=(ClassSpec(9, "Vesicle"),))

@@ -83,7 +83,7 @@ def test_labels_of_the_user_are_not_taken_for_a_demonstration(
     offline: None, small_model: None, tmp_path: Path
 ) -> None:
     write_labels(tmp_path / "labels.zarr", np.ones((2, 8, 8), np.uint8), SIZE, CLASSES[:6])
-    with pytest.raises(UserError, match="is not of a demonstration; give another folder"):
+    with pytest.raises(UserError, match="is not of a demonstration; choose another folder"):
         finish(write_demo(tmp_path))
     assert (open_labels(tmp_path / "labels.zarr").data[...] == 1).all()
 

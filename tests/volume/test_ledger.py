@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,16 @@ def test_a_line_that_was_cut_off_does_not_count_nor_spoil_the_next(tmp_path: Pat
     assert again.done == {0, 1}
     again.add(2)
     assert Ledger(path, RUN, resume=True).done == {0, 1, 2}
+
+
+def test_a_run_of_version_0_1_is_resumed(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    old = {"classes": [{"id": 2, "name": "er", "over": ["cell"]}], "shape": [30, 10, 10]}
+    path.write_text(f"{json.dumps(old, sort_keys=True)}\n0\n3\n")
+    run = {"classes": [{"id": 2, "name": "er", "overrides": ["cell"]}], "shape": (30, 10, 10)}
+    assert Ledger(path, run, resume=True).done == {0, 3}
+    run["classes"][0]["overrides"] = ["wall"]
+    assert Ledger(path, run, resume=True).done == set()
 
 
 @pytest.mark.parametrize("rubbish", ["\0\0\0\n", "-3\n", "\n", "1.5\n", "²\n"])

@@ -78,7 +78,7 @@ def test_labels_of_other_classes_are_a_mistake():
     labels = np.arange(2 * 8 * 8).reshape(2, 8, 8) % 7 * 10
     with pytest.raises(
         UserError,
-        match=r"hold 10, 20, 30 …, but their table has only 1 \(mitochondrion\), 4 \(PSD\); give the labels",
+        match=r"hold 10, 20, 30 …, but their table has only 1 \(mitochondrion\), 4 \(PSD\); use the labels",
     ):
         run(labels)
 

@@ -183,7 +183,9 @@ def test_a_ledger_line_cut_off_by_a_crash_is_done_again(
 
 
 @pytest.mark.parametrize("change", ["classes", "voxel size", "weights", "grey values", "care"])
-def test_changed_settings_start_from_the_beginning(predictor: Predictor, tmp_path: Path, change: str) -> None:
+def test_changed_settings_start_from_the_beginning(
+    predictor: Predictor, tmp_path: Path, change: str
+) -> None:
     volume, names, engine = as_volume(PHANTOM, SIZE), None, predictor
     stop_in_the_middle(volume, predictor, tmp_path / "out.zarr")
     if change == "classes":

@@ -1,7 +1,7 @@
 """The command line: parses, calls, prints; nothing else.
 
-Exit codes: 0 success, 2 a mistake the user can mend (one line on stderr says
-how), 1 a fault of ours.
+Exit codes: 0 success, 2 a mistake that the user can correct (one line on stderr says how), 1 a
+fault of the program.
 """
 
 from __future__ import annotations
@@ -13,39 +13,48 @@ from collections.abc import Sequence
 
 from napari_scsam import __version__
 from napari_scsam.cli.checkpoints import add_checkpoints
-from napari_scsam.cli.parts import Parser, say
-from napari_scsam.cli.scoring import add_evaluate, add_measure
-from napari_scsam.cli.segmenting import add_demo, add_embed, add_segment
-from napari_scsam.cli.training import add_training
+from napari_scsam.cli.demo import add_demo
+from napari_scsam.cli.embed import add_embed
+from napari_scsam.cli.evaluate import add_evaluate
+from napari_scsam.cli.measure import add_measure
+from napari_scsam.cli.parts import Parser, note
+from napari_scsam.cli.pretrain import add_pretrain
+from napari_scsam.cli.pseudo_label import add_pseudo_label
+from napari_scsam.cli.segment import add_segment
+from napari_scsam.cli.train import add_train
 from napari_scsam.config import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``scsam``; gives the exit code."""
+    """Run ``scsam`` and return the exit code."""
     arguments = build_parser().parse_args(argv)
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # what libraries say to their programmers
-    logging.getLogger("tifffile").setLevel(
-        logging.CRITICAL
-    )  # a damaged file is told in our own sentence
+        warnings.simplefilter("ignore")  # libraries address them to programmers
+    # A damaged file is reported in a sentence of our own.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
         arguments.run(arguments)
     except UserError as error:
-        say(
-            f"scsam: {' '.join(str(error).split())}"
-        )  # some libraries put line breaks into what we quote
+        # Some libraries put line breaks into the messages that we quote.
+        note(f"scsam: {' '.join(str(error).split())}")
         return 2
     except OSError as error:
-        what = error.filename or "a file"
-        why = error.strerror or error
-        say(
-            f"scsam: {what} cannot be read or written ({why}); check its path, its rights and the disk"
-        )
+        note(f"scsam: {describe_os_error(error)}")
         return 2
     except KeyboardInterrupt:
-        say(f"scsam: stopped{getattr(arguments, 'resume_hint', '')}")
+        note(f"scsam: stopped{getattr(arguments, 'resume_hint', '')}")
         return 130
     return 0
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return a sentence on a file that cannot be read or written."""
+    what = error.filename or "a file"
+    why = error.strerror or error
+    return (
+        f"{what} cannot be read or written ({why}); "
+        "check the path, its permissions and the free disk space"
+    )
 
 
 def build_parser() -> Parser:
@@ -59,5 +68,7 @@ def build_parser() -> Parser:
     add_measure(commands)
     add_demo(commands)
     add_checkpoints(commands)
-    add_training(commands)
+    add_pretrain(commands)
+    add_pseudo_label(commands)
+    add_train(commands)
     return parser

@@ -1,4 +1,4 @@
-"""``python -m napari_scsam.cli``, where no ``scsam`` is on the path."""
+"""Run ``python -m napari_scsam.cli``, where ``scsam`` is not on the path."""
 
 import sys
 

@@ -13,18 +13,27 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from tqdm import tqdm
 
 from napari_scsam.atomic import replacing
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Progress, drive
 
 if TYPE_CHECKING:
     from napari_scsam.io.volumes import Volume
     from napari_scsam.model import ScSAM
 
+T = TypeVar("T")
+
+CAREFUL = (
+    "average four views of each slice (test-time augmentation): better, in four times the time"
+)
+
+PROGRESS_EVERY = 60.0
+"""Seconds between lines of progress where there is no terminal, as in the log of a cluster."""
+
 
 class Parser(argparse.ArgumentParser):
-    """Says a mistake in one line."""
+    """Reports a mistake in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Leave with exit code 2 and one sentence."""
+        """Exit with code 2 and one sentence."""
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
@@ -36,7 +45,7 @@ def command(commands: Any, name: str, run: Any, about: str) -> Parser:
 
 
 def add_model_options(parser: Parser) -> None:
-    """Add what every command asks that runs a network on a volume."""
+    """Add the options of every command that runs a network on a volume."""
     parser.add_argument(
         "--checkpoint",
         default="default",
@@ -49,18 +58,18 @@ def add_model_options(parser: Parser) -> None:
         nargs="+",
         type=nanometres,
         metavar="NM",
-        help="z y x in nm, instead of what the file says",
+        help="z y x in nm, instead of the size in the file",
     )
 
 
-CAREFUL = (
-    "average four views of each slice (test-time augmentation): better, in four times the time"
-)
-
-
 def add_careful(parser: Parser, about: str = CAREFUL) -> None:
-    """Add the choice of several views."""
+    """Add the option of several views."""
     parser.add_argument("--careful", action="store_true", help=about)
+
+
+def add_device(parser: Parser) -> None:
+    """Add the option of the device."""
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
 
 
 def nanometres(text: str) -> float:
@@ -69,53 +78,55 @@ def nanometres(text: str) -> float:
         return float(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no number; give z y x in nm, e.g. 40 8 8"
+            f"{text!r} is not a number; give z y x in nm, e.g. 40 8 8"
         ) from error
-
-
-def add_device(parser: Parser) -> None:
-    """Add the choice of the device."""
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
 
 
 def parse_names(text: str | None) -> list[str] | None:
     """Read ``mitochondrion, PSD``; None when there is no text."""
-    return [name.strip() for name in text.split(",")] if text else None
+    if not text:
+        return None
+    return [name.strip() for name in text.split(",")]
 
 
-def say_unknown_size(volume: Volume, model: ScSAM) -> None:
-    """Tell that the pixel size is not known, where it matters; it is never guessed."""
+def note_unknown_size(volume: Volume, model: ScSAM) -> None:
+    """Print that the pixel size is unknown, where it matters; it is never guessed."""
     if volume.voxel_size is None and model.config.nm_per_pixel:
-        say(
-            f"scsam: voxel size unknown, so the image is taken as it is; the checkpoint was trained at "
-            f"{model.config.nm_per_pixel:g} nm per pixel (tell the size with --voxel-size)"
+        note(
+            "scsam: voxel size unknown, so the image is used at its own resolution; the checkpoint "
+            f"was trained at {model.config.nm_per_pixel:g} nm per pixel (set it with --voxel-size)"
         )
 
 
-T = TypeVar("T")
-
-
-LINE_EVERY = 60.0
-"""Seconds between the lines that tell of long work where there is no terminal for a bar, as in the log of a cluster."""
-
-
 def show(steps: Generator[Progress, None, T]) -> T:
-    """Put a progress bar round long work and give its result; when not on a terminal, tell now and then how far it is."""
-    terminal = sys.stderr.isatty()
-    told = time.monotonic()
-    with tqdm(unit="", disable=not terminal) as bar:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            if not terminal and time.monotonic() - told > LINE_EVERY:
-                say(f"{step.what}, {step.done} of {step.total}")
-                told = time.monotonic()
+    """Run long work behind a progress bar and return its result.
+
+    Without a terminal, a line of progress is printed every `PROGRESS_EVERY` seconds.
+    """
+    if not sys.stderr.isatty():
+        return drive(steps, _Lines().update)
+    with tqdm(unit="") as bar:
+
+        def update(step: Progress) -> None:
             bar.total = step.total
             bar.set_description(step.what, refresh=False)
             bar.update(step.done - bar.n)
+
+        return drive(steps, update)
+
+
+class _Lines:
+    """Prints progress now and then."""
+
+    def __init__(self) -> None:
+        self._printed = time.monotonic()
+
+    def update(self, step: Progress) -> None:
+        """Print a step, if the last one is long ago."""
+        now = time.monotonic()
+        if now - self._printed > PROGRESS_EVERY:
+            self._printed = now
+            note(f"{step.what}, {step.done} of {step.total}")
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -124,6 +135,6 @@ def write_json(path: Path, data: Any) -> None:
         draft.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 
 
-def say(text: str) -> None:
-    """Tell something beside the result, on stderr."""
+def note(text: str) -> None:
+    """Print a note on stderr, apart from the result."""
     print(text, file=sys.stderr, flush=True)

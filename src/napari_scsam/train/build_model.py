@@ -10,7 +10,9 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from napari_scsam.checkpoints.checkpoint import checkpoint_info, load_checkpoint, load_mae
+from napari_scsam.checkpoints.checkpoint import load_checkpoint
+from napari_scsam.checkpoints.find import checkpoint_info
+from napari_scsam.checkpoints.mae_file import load_mae
 from napari_scsam.checkpoints.published import load_sam
 from napari_scsam.config import ClassSpec, UserError, missing_classes
 from napari_scsam.model import ScSAM

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
 
-from napari_scsam.checkpoints.checkpoint import load_mae, save_mae
+from napari_scsam.checkpoints.mae_file import load_mae, save_mae
 from napari_scsam.config import UserError
 from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.io.contrast import measure_contrast, normalise

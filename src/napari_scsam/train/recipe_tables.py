@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
-from napari_scsam.checkpoints.checkpoint import find_checkpoint
+from napari_scsam.checkpoints.find import find_checkpoint
 from napari_scsam.config import TaughtClass, UserError, VoxelSize, parse_voxel_size
 from napari_scsam.infer.tiling import MULTIPLE
 from napari_scsam.model.image_encoder import EMBED_DIM

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from napari_scsam.checkpoints.checkpoint import write_tensors
-from napari_scsam.config import UserError
+from napari_scsam.checkpoints.tensors import write_tensors
+from napari_scsam.config import UserError, update_run_settings
 
 SAVE_SECONDS = 120.0
 """A killed run loses no more work than this and a step, however seldom its recipe saves."""
@@ -104,7 +104,8 @@ def read_state(
     metadata = read_metadata(path)
     if "run" not in metadata:
         return 0
-    others = tuple(differences(json.loads(metadata["run"]), json.loads(json.dumps(run))))
+    earlier = update_run_settings(json.loads(metadata["run"]))
+    others = tuple(differences(earlier, update_run_settings(json.loads(json.dumps(run)))))
     if not others:
         load_state(path, model, optimiser)
         return int(metadata["step"])

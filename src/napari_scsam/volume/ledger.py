@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_scsam.atomic import replacing
+from napari_scsam.config import update_run_settings
 
 LEDGER = ".scsam_progress"
 """Its name inside the labels; it exists until they are finished."""
@@ -30,7 +31,7 @@ class Ledger:
 
     def __init__(self, path: Path, run: Mapping[str, Any], resume: bool) -> None:
         self.path = path
-        self.header = json.dumps(dict(run), sort_keys=True)
+        self.header = json.dumps(update_run_settings(run), sort_keys=True)
         self.done: set[int] = set()
         if resume:
             self.done = self._read()
@@ -47,12 +48,21 @@ class Ledger:
         if not self.path.is_file():
             return set()
         header, *lines = self.path.read_text(encoding="utf-8").split("\n")
-        if header != self.header or not lines:
+        if not self._is_same_run(header) or not lines:
             return set()
         # The text after the last newline was cut off by a crash, and a power cut may leave bytes
         # that are not a number. Such slices are done again.
         whole = lines[:-1]
         return {int(line) for line in whole if line.isdecimal()}
+
+    def _is_same_run(self, header: str) -> bool:
+        try:
+            earlier = json.loads(header)
+        except ValueError:
+            return False
+        if not isinstance(earlier, dict):
+            return False
+        return json.dumps(update_run_settings(earlier), sort_keys=True) == self.header
 
     def add(self, slice_index: int) -> None:
         """Record that a slice's labels are on disk."""

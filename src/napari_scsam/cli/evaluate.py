@@ -1,0 +1,171 @@
+"""``scsam evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_scsam.cli.parts import (
+    add_careful,
+    add_model_options,
+    command,
+    note,
+    note_unknown_size,
+    show,
+    write_json,
+)
+from napari_scsam.config import ClassSpec, NoClassesError, UserError, select_classes
+
+if TYPE_CHECKING:
+    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.io.volumes import Volume
+    from napari_scsam.train.click_evaluation import ClickScores
+    from napari_scsam.train.scores import Scores
+
+
+def add_evaluate(commands: Any) -> None:
+    """Describe ``scsam evaluate``."""
+    parser = command(
+        commands, "evaluate", run_evaluate, "Compare a checkpoint's labels with the truth."
+    )
+    parser.add_argument("--image", required=True, metavar="IN")
+    parser.add_argument("--labels", required=True, metavar="LAB")
+    parser.add_argument(
+        "--map",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="theirs=ours",
+        help="label value = class name; values not named are background",
+    )
+    parser.add_argument(
+        "--slices", metavar="0,3,10-20", help="score these slices only (default: all)"
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        metavar="NM",
+        help="how far outlines may be apart (default: two pixels)",
+    )
+    parser.add_argument(
+        "--clicks",
+        type=positive,
+        metavar="N",
+        help="also click N times on every connected object, and try a box",
+    )
+    parser.add_argument(
+        "--smallest",
+        type=positive,
+        default=24,
+        metavar="PIXELS",
+        help="smaller objects do not count (default: 24)",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="OUT", help="also write the scores to this file"
+    )
+    add_careful(parser)
+    add_model_options(parser)
+
+
+def run_evaluate(arguments: argparse.Namespace) -> None:
+    """Print the scores of each class, and of clicks."""
+    from napari_scsam.checkpoints.checkpoint import load_checkpoint
+    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.io.volumes import open_labels, open_volume
+
+    image = open_volume(arguments.image, arguments.voxel_size)
+    labels = open_labels(arguments.labels)
+    model = load_checkpoint(arguments.checkpoint)
+    predictor = Predictor(model, arguments.device, tta=arguments.careful)
+    scores = score(arguments, predictor, image, labels)
+    note_unknown_size(image, model)
+    print(*scores, sep="\n\n")
+    if arguments.json:
+        report: dict[str, Any] = {}
+        for part in scores:
+            report |= part.to_dict()
+        write_json(arguments.json, report)
+
+
+def score(
+    arguments: argparse.Namespace, predictor: Predictor, image: Volume, labels: Volume
+) -> list[Scores | ClickScores]:
+    """Score classes, and clicks if they are asked for.
+
+    Labels that number objects, and networks without classes, are scored by clicks alone.
+    """
+    from napari_scsam.train.click_evaluation import evaluate_clicks
+    from napari_scsam.train.evaluate import UnknownLabelError, evaluate
+
+    chosen: dict[str, Any] = {
+        "slices": parse_slices(arguments.slices, image.depth),
+        "smallest": arguments.smallest,
+    }
+    mapping = parse_map(arguments.map, predictor.classes)
+    scores: list[Scores | ClickScores] = []
+    try:
+        tolerance = arguments.tolerance
+        scores.append(
+            show(evaluate(predictor, image, labels, mapping, tolerance=tolerance, **chosen))
+        )
+    except (UnknownLabelError, NoClassesError) as error:
+        if arguments.clicks is None:
+            raise
+        note(f"scsam: only clicks are scored, because {error}")
+    if arguments.clicks is not None:
+        clicks = arguments.clicks
+        scores.append(show(evaluate_clicks(predictor, image, labels, clicks, mapping, **chosen)))
+    return scores
+
+
+def positive(text: str) -> int:
+    """Read a whole number above 0."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not usable; give a whole number above 0")
+    return int(text)
+
+
+def parse_slices(text: str | None, depth: int) -> tuple[int, ...] | None:
+    """Read numbers and ranges such as ``0,3,10-20``, whose ends count; None when there is no text.
+
+    A range that ends beyond the depth ends at the depth, which is enough for the error message.
+    """
+    if text is None:
+        return None
+    slices: list[int] = []
+    for part in text.split(","):
+        ends = parse_range(part.strip())
+        if ends is None:
+            raise UserError(
+                f"--slices {text} is not readable at {part!r}; "
+                "write slice numbers and ranges, e.g. 0,3,10-20"
+            )
+        start, stop = ends
+        slices += range(start, min(stop, max(start, depth)) + 1)
+    return tuple(slices)
+
+
+def parse_range(text: str) -> tuple[int, int] | None:
+    """Read ``3`` or ``10-20``; None when it is neither."""
+    first, dash, last = text.partition("-")
+    if not dash:
+        last = first
+    if not first.isdecimal() or not last.isdecimal() or int(last) < int(first):
+        return None
+    return int(first), int(last)
+
+
+def parse_map(pairs: Iterable[str], classes: Sequence[ClassSpec]) -> dict[int, ClassSpec] | None:
+    """Read ``1=mitochondrion`` pairs; None when there are none."""
+    mapping = {}
+    for pair in pairs:
+        theirs, _, ours = pair.partition("=")
+        if not theirs.isdecimal() or not ours:
+            raise UserError(
+                f"--map {pair} is not a pair; "
+                "write a label value, '=' and a class name, e.g. 1=mitochondrion"
+            )
+        mapping[int(theirs)] = select_classes(classes, [ours])[0]
+    return mapping or None

@@ -1,0 +1,72 @@
+"""``scsam pseudo-label``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from napari_scsam.cli.parts import (
+    add_model_options,
+    command,
+    note,
+    note_unknown_size,
+    parse_names,
+    show,
+)
+
+
+def add_pseudo_label(commands: Any) -> None:
+    """Describe ``scsam pseudo-label``."""
+    parser = command(
+        commands,
+        "pseudo-label",
+        run_pseudo_label,
+        "Label a volume where a checkpoint is certain, to train on.",
+    )
+    parser.add_argument(
+        "image",
+        metavar="VOLUME",
+        help="as for segment; sliced along z, y and x where its voxels are nearly cubes",
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="folder for labels.tif and reviewed.tif",
+    )
+    parser.add_argument(
+        "--classes", metavar="a,b", help="names of the classes to label (default: all)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the labels in DIR")
+    add_model_options(parser)
+
+
+def run_pseudo_label(arguments: argparse.Namespace) -> None:
+    """Write labels where they are certain, and the mask of these places."""
+    from napari_scsam.checkpoints.checkpoint import load_checkpoint
+    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.io.label_tiff import write_label_tiff
+    from napari_scsam.io.volumes import open_volume
+    from napari_scsam.train.pseudo_labels import pseudo_labels
+    from napari_scsam.volume.output import check_output
+
+    image = open_volume(arguments.image, arguments.voxel_size)
+    predictor = Predictor(load_checkpoint(arguments.checkpoint), arguments.device)
+    steps = pseudo_labels(predictor, image, parse_names(arguments.classes))
+    next(steps)  # a mistake shows here, and then its line is the only one
+    out = arguments.out / "labels.tif"
+    check_output(out, arguments.overwrite)
+    arguments.out.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
+    note_unknown_size(image, predictor.model)
+    labels, known = show(steps)
+    write_label_tiff(out, labels, image.voxel_size, predictor.classes, image.origin)
+    mask = arguments.out / "reviewed.tif"
+    write_label_tiff(mask, known, image.voxel_size, (), image.origin)
+    note(
+        f"scsam: {known.mean():.0%} of the voxels are labelled; name labels.tif in a recipe, "
+        "and scsam train finds reviewed.tif next to it"
+    )
+    print(out)
