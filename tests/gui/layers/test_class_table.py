@@ -7,13 +7,13 @@ from napari.layers import Image, Labels
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.layers import class_table as layers
 from napari_scsam.gui.layers.class_table import (
-    agree,
     classes_of,
     empty_volume,
-    find_labels,
+    find_labels_layer,
     new_labels,
     same_grid,
     show_classes,
+    tables_agree,
 )
 from napari_scsam.io.saved_array import SavedArray
 
@@ -72,12 +72,12 @@ def test_find_labels_takes_only_what_fits(image, classes):
     other_meaning = new_labels(image, (ClassSpec(1, "nucleus"),))
     users_own = Labels(np.zeros((4, 6, 8), np.uint8), scale=image.scale)
     for wrong in (elsewhere, smaller, other_meaning, users_own, image):
-        assert find_labels([wrong], image, classes) is None
-    assert find_labels([elsewhere, good], image, classes) is good
+        assert find_labels_layer([wrong], image, classes) is None
+    assert find_labels_layer([elsewhere, good], image, classes) is good
 
 
 def test_class_tables_agree_unless_an_id_changed_its_meaning(classes):
-    assert agree(classes[:1], classes)
-    assert agree(classes, (ClassSpec(9, "granule"),))
-    assert not agree((ClassSpec(1, "nucleus"),), classes)
-    assert not agree(None, classes)
+    assert tables_agree(classes[:1], classes)
+    assert tables_agree(classes, (ClassSpec(9, "granule"),))
+    assert not tables_agree((ClassSpec(1, "nucleus"),), classes)
+    assert not tables_agree(None, classes)

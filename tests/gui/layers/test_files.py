@@ -8,7 +8,7 @@ from napari.layers import Image, Labels, Layer
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.layers import files as napari_io
-from napari_scsam.gui.layers.class_table import VOXEL_SIZE, classes_of, new_labels
+from napari_scsam.gui.layers.class_table import VOXEL_SIZE_KEY, classes_of, new_labels
 from napari_scsam.gui.layers.files import get_reader, write_labels_layer
 from napari_scsam.io.labels import read_class_table, write_labels
 from napari_scsam.io.volumes import open_labels, open_volume
@@ -86,7 +86,7 @@ def test_labels_survive_the_way_out_and_in(tmp_path, labels, classes, name, stre
 
 def test_a_typed_voxel_size_is_saved(tmp_path, stack, classes):
     layer = new_labels(Image(stack), classes)
-    layer.metadata[VOXEL_SIZE] = (40.0, 10.0, 10.0)
+    layer.metadata[VOXEL_SIZE_KEY] = (40.0, 10.0, 10.0)
     data, state, _ = layer.as_layer_data_tuple()
     write_labels_layer(str(tmp_path / "out.zarr"), data, state)
     assert open_labels(tmp_path / "out.zarr").voxel_size == (40.0, 10.0, 10.0)

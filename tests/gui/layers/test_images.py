@@ -38,7 +38,7 @@ def test_voxel_size_is_read_typed_or_unknown_but_never_guessed(sources):
     layer = Image(np.zeros((2, 3, 4)), scale=(5, 5, 5))
     assert sources.voxel_size(layer) is None
     unknown = sources.explain_size(layer, 5.0)
-    assert unknown.startswith("Voxel size unknown: segmented at the image's own pixel size.")
+    assert unknown.startswith("Voxel size unknown: the image is used at its own pixel size.")
     assert "no unit" in unknown
     assert "no unit" not in sources.explain_size(Image(np.zeros((3, 4))), 5.0)
     sources.type_size(layer, (40.0, 10.0, 10.0))

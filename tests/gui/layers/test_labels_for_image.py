@@ -4,7 +4,7 @@ import numpy as np
 from napari.components import ViewerModel
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.gui.layers.class_table import VOXEL_SIZE, classes_of, new_labels
+from napari_scsam.gui.layers.class_table import VOXEL_SIZE_KEY, classes_of, new_labels
 from napari_scsam.gui.layers.labels_for_image import Outputs
 
 
@@ -52,4 +52,4 @@ def test_a_checkpoint_whose_ids_mean_something_else_gets_its_own_layer(classes):
 def test_a_typed_voxel_size_travels_with_the_labels(classes):
     viewer, image = viewer_with("one")
     output = Outputs().for_image(viewer, image, classes, typed=(40.0, 10.0, 10.0))
-    assert output.layer.metadata[VOXEL_SIZE] == (40.0, 10.0, 10.0)
+    assert output.layer.metadata[VOXEL_SIZE_KEY] == (40.0, 10.0, 10.0)

@@ -8,7 +8,7 @@ from napari.layers import Labels
 
 from napari_scsam.gui.layers import write_prediction as painting
 from napari_scsam.gui.layers.plane import Plane
-from napari_scsam.gui.layers.write_prediction import OrganelleLabels, merge, row_bands
+from napari_scsam.gui.layers.write_prediction import OrganelleLabels, merge_prediction, row_bands
 
 MITO, ER = 1, 2
 MIDDLE = Plane(0, 1)
@@ -149,7 +149,7 @@ def test_writes_that_belong_together_are_one_undo_step(output):
     np.testing.assert_array_equal(shown(output), np.maximum(MITO_TOP, ER_BOTTOM))
     output.layer.undo()
     write(output, MITO_MIDDLE, [MITO])  # none of it is taken for the user's
-    np.testing.assert_array_equal(shown(output), merge(ER_BOTTOM, MITO_MIDDLE, [MITO]))
+    np.testing.assert_array_equal(shown(output), merge_prediction(ER_BOTTOM, MITO_MIDDLE, [MITO]))
 
 
 def test_what_was_done_between_two_writes_keeps_them_apart(output):
@@ -200,9 +200,9 @@ def test_writing_does_not_depend_on_what_is_shown(output, view):
 def test_merge_lays_asked_classes_over_and_clears_them_elsewhere():
     current = np.array([0, 1, 2, 1, 2], np.uint8)
     predicted = np.array([1, 1, 1, 0, 2], np.uint8)
-    assert merge(current, predicted, [1]).tolist() == [1, 1, 1, 0, 2]
-    assert merge(current, predicted, [2]).tolist() == [0, 1, 0, 1, 2]
-    assert merge(current, predicted, [1, 2]).tolist() == [1, 1, 1, 0, 2]
+    assert merge_prediction(current, predicted, [1]).tolist() == [1, 1, 1, 0, 2]
+    assert merge_prediction(current, predicted, [2]).tolist() == [0, 1, 0, 1, 2]
+    assert merge_prediction(current, predicted, [1, 2]).tolist() == [1, 1, 1, 0, 2]
 
 
 def test_bands_cover_every_row_once(monkeypatch):

@@ -5,7 +5,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QFocusEvent, QKeyEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QLineEdit
 
 from napari_scsam.gui.tools.correct import Correcting
 
@@ -14,10 +14,10 @@ pytestmark = pytest.mark.gui
 FIELDS = {
     "voxel size": lambda panel: panel.volume.sizes[1],
     "classes": lambda panel: panel.segment.classes,
-    "first slice": lambda panel: panel.segment.first,
+    "first slice": lambda panel: panel.segment.slices.findChild(QLineEdit),
     "grow by": lambda panel: panel.correct.radius,
     "smallest": lambda panel: panel.correct.smallest,
-    "carry through": lambda panel: panel.prompt.max_slices,
+    "propagate through": lambda panel: panel.prompt.max_slices,
     "new class": lambda panel: panel.prompt.name,
 }
 

@@ -4,15 +4,15 @@ import pytest
 from napari.layers import Image
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QApplication, QComboBox
+from qtpy.QtWidgets import QApplication, QComboBox, QSlider
 
 pytestmark = pytest.mark.gui
 
 FIELDS = {
     "classes": lambda panel: panel.segment.classes,
     "where": lambda panel: panel.segment.scope,
-    "threshold": lambda panel: panel.segment.shift,
-    "last slice": lambda panel: panel.segment.last,
+    "threshold": lambda panel: panel.segment.threshold.findChild(QSlider),
+    "slices": lambda panel: panel.segment.slices.findChild(QSlider),
     "smallest": lambda panel: panel.correct.smallest,
 }
 

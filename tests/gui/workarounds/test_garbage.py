@@ -24,7 +24,7 @@ def session(viewer, fake_engine, info):
     session = Session(viewer, fake_engine, AtOnce)
     session.attach()
     assert gc.get_freeze_count() == 0
-    session.choose_checkpoint(info)
+    session.choices.choose_checkpoint(info)
     yield session
     session.detach()
 

@@ -1,4 +1,4 @@
-"""Labels layers for organelles: making them, finding them again, and their class table."""
+"""Create labels layers for organelles, find them again, and read and show their class table."""
 
 from __future__ import annotations
 
@@ -20,38 +20,41 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
 IN_MEMORY = 2**30
-"""Larger label volumes, in bytes, are kept in compressed chunks, where empty ones cost nothing."""
+"""Larger label volumes, in bytes, are kept in compressed chunks; empty ones take no memory."""
 
-CLASSES = "scsam_classes"
-"""Key in ``layer.metadata`` under which a labels layer carries its class table."""
+CLASSES_KEY = "scsam_classes"
+"""Key in ``layer.metadata`` of a labels layer for its class table."""
 
-VOXEL_SIZE = "scsam_voxel_size"
-"""Key in ``layer.metadata`` for the nm along z, y, x that the user typed, where the layer's units do not say."""
+VOXEL_SIZE_KEY = "scsam_voxel_size"
+"""Key in ``layer.metadata`` for the typed nm along z, y, x, when the layer has no units."""
 
-PATH = "scsam_path"
+PATH_KEY = "scsam_path"
 """Key in ``layer.metadata`` for the file that an image layer shows."""
 
-NOT_KEPT = "scsam_not_kept"
-"""Key in ``layer.metadata`` of the plugin's own layers: a project does not keep them, and object tools leave them alone."""
+NOT_KEPT_KEY = "scsam_not_kept"
+"""Key in ``layer.metadata`` of the plugin's own layers.
+
+Projects do not store them, and object tools do not change them.
+"""
 
 NO_CLASS_COLOUR = "#9a9a9a"
 
 
 def new_labels(image: Image, classes: Sequence[ClassSpec]) -> Labels:
-    """Create an empty labels layer on the same grid and in the same place as an image layer."""
+    """Create an empty labels layer on the same grid and at the same place as an image layer."""
     data = full_resolution(image)
     layer = Labels(
         empty_volume(tuple(data.shape), max(spec.id for spec in classes)),
         name=f"{image.name} organelles",
         opacity=0.5,
-        **place_of(image),
+        **geometry_of(image),
     )
     show_classes(layer, classes)
     return layer
 
 
-def place_of(layer: Layer) -> dict[str, Any]:
-    """Return the attributes that put another layer where this one lies, pixel on pixel."""
+def geometry_of(layer: Layer) -> dict[str, Any]:
+    """Return the attributes that put another layer at the same place, pixel on pixel."""
     names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
     return {name: getattr(layer, name) for name in names}
 
@@ -70,100 +73,108 @@ def empty_volume(shape: tuple[int, ...], highest: int) -> Any:
 
 
 def edit_in_memory(layer: Labels) -> None:
-    """Put a `SavedArray` before a zarr array that a layer shows, so that it can be edited without waiting for its chunks.
+    """Wrap a zarr array that a layer shows in a `SavedArray`, so that edits do not wait for chunks.
 
-    As in `take_over`, ``layer.data`` is replaced by the same values, so that undo steps still mean the same.
+    As in `take_over`, ``layer.data`` is replaced by the same values, so undo steps stay valid.
     """
     if isinstance(layer.data, zarr.Array) and not layer.data.read_only:
         layer.data = SavedArray(layer.data)
 
 
 def show_classes(layer: Labels, classes: Sequence[ClassSpec]) -> None:
-    """Return a labels layer its class table: colours, names under the mouse, and the table itself for saving.
+    """Add classes to the table of a labels layer: colours, names under the mouse, and metadata.
 
-    Classes that it knows already stay in the table.
+    Classes that are in its table already stay there.
     """
-    known = {spec.id: spec for spec in classes_of(layer) or ()} | {
-        spec.id: spec for spec in classes
-    }
+    known = {spec.id: spec for spec in (*(classes_of(layer) or ()), *classes)}
     table = class_table(parse_classes(known.values()))
     layer.colormap = table["colormap"]
     layer.features = table["features"]
     layer.metadata = {**layer.metadata, **table["metadata"]}
 
 
-def learn_class(layer: Labels, value: int, classes: Sequence[ClassSpec]) -> None:
-    """Show the name and colour of a class that a layer's table lacks, where the network's classes have it and nothing contradicts."""
+def add_missing_class(layer: Labels, value: int, classes: Sequence[ClassSpec]) -> None:
+    """Add a class of the network to a layer's table, if it is missing and fits the table."""
     table = classes_of(layer)
     spec = next((spec for spec in classes if spec.id == value), None)
-    if table is None or spec is None or not agree(table, classes):
+    if table is None or spec is None or not tables_agree(table, classes):
         return
     if spec.name.casefold() not in {known.name.casefold() for known in table}:
         show_classes(layer, (spec,))
 
 
-def read_units() -> None:
-    """Make napari read its table of units, to be called on the main thread before another thread makes a layer.
+def load_units() -> None:
+    """Load napari's table of units; call it before another thread creates a layer.
 
-    pint reads it when it is first asked for, and answers who asks meanwhile from half a table: ``'pixel' is not defined``.
+    pint loads the table on first use. Another thread that asks meanwhile sees half of it and
+    fails with ``'pixel' is not defined``.
     """
     pint.application_registry.parse_units("pixel")
 
 
-def warm_up() -> None:
-    """Make napari import what its first labels layer needs (pandas, above all); half a second, so not on the main thread."""
+def preload_labels() -> None:
+    """Import what napari's first labels layer needs, above all pandas.
+
+    It takes half a second, so call it on a worker thread.
+    """
     Labels(np.zeros((1, 1), np.uint8), features={"index": [0]})
 
 
 def class_table(classes: Sequence[ClassSpec]) -> dict[str, Any]:
-    """Return the attributes of a labels layer that carry a class table."""
+    """Return the attributes of a labels layer that hold a class table."""
     return {
         "colormap": class_colormap(classes),
         "features": {
             "index": [0, *(spec.id for spec in classes)],
             "class": ["background", *(spec.name for spec in classes)],
         },
-        "metadata": {CLASSES: [spec.to_dict() for spec in classes]},
+        "metadata": {CLASSES_KEY: [spec.to_dict() for spec in classes]},
     }
 
 
 def class_colormap(classes: Sequence[ClassSpec]) -> DirectLabelColormap:
-    """Colour each class as its table says; other values are grey."""
+    """Return a colormap with the colours of the classes; other values are grey."""
     colours: dict[int | None, str] = {spec.id: spec.colour for spec in classes}
     return DirectLabelColormap(color_dict={None: NO_CLASS_COLOUR, 0: "transparent"} | colours)
 
 
 def classes_of(layer: Layer) -> tuple[ClassSpec, ...] | None:
-    """Return the class table that a labels layer carries, if it has one."""
-    table = layer.metadata.get(CLASSES)
-    return parse_classes(table) if table else None
+    """Return the class table of a labels layer; None if it has none."""
+    table = layer.metadata.get(CLASSES_KEY)
+    if not table:
+        return None
+    return parse_classes(table)
 
 
-def find_labels(
+def find_labels_layer(
     layers: Iterable[Layer], image: Image, classes: Sequence[ClassSpec]
 ) -> Labels | None:
-    """Find a labels layer to go on with: same grid, same place, and no class id that means something else."""
+    """Return the first editable labels layer on the image's grid whose class ids fit; else None."""
     for layer in layers:
         if (
             isinstance(layer, Labels)
             and layer.editable
             and same_grid(layer, image)
-            and agree(classes_of(layer), classes)
+            and tables_agree(classes_of(layer), classes)
         ):
             return layer
     return None
 
 
 def same_grid(labels: Labels, image: Image) -> bool:
-    """Return whether two layers have the same shape and lie in the same place."""
+    """Whether two layers have the same shape and the same place."""
     shape = tuple(full_resolution(image).shape)
+    if tuple(labels.data.shape) != shape:
+        return False
     corners = np.array([(0,) * len(shape), shape])
-    return tuple(labels.data.shape) == shape and all(
+    return all(
         np.allclose(labels.data_to_world(corner), image.data_to_world(corner)) for corner in corners
     )
 
 
-def agree(one: Sequence[ClassSpec] | None, other: Sequence[ClassSpec]) -> bool:
-    """Return whether a class table exists and gives no id that both have a different name."""
+def tables_agree(one: Sequence[ClassSpec] | None, other: Sequence[ClassSpec]) -> bool:
+    """Whether a class table exists, and ids that both tables have mean the same class."""
+    if one is None:
+        return False
     names = {spec.id: spec.name for spec in other}
-    return one is not None and all(names.get(spec.id, spec.name) == spec.name for spec in one)
+    return all(names.get(spec.id, spec.name) == spec.name for spec in one)

@@ -1,4 +1,4 @@
-"""napari's reader and writer: EM volumes in, organelle labels in and out, with their place in the world."""
+"""napari's reader and writer: EM volumes, and organelle labels, with scale and position."""
 
 from __future__ import annotations
 
@@ -30,30 +30,35 @@ if TYPE_CHECKING:
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[str], list[LayerData]] | None:
-    """Offer to read one file or folder; npe2 asks by file name."""
-    return read_layers if isinstance(path, str) else None
+    """Return the reader of one file or folder; npe2 asks by file name."""
+    if isinstance(path, str):
+        return read_layers
+    return None
 
 
 def read_layers(path: str) -> list[LayerData]:
     """Open a file as napari layers: an image lazily, labels in their classes' colours.
 
-    An OME-Zarr with an image and labels gives both.
+    An OME-Zarr with an image and labels yields both.
 
     Raises
     ------
     UserError
-        When it cannot be read; one sentence says why.
+        When it cannot be read.
     """
     labels, has_image = label_images(Path(path))
     layers = [image_layer_data(open_volume(path))] if has_image else []
-    return layers + [labels_layer_data(open_labels(found), read_class_table(found)) for found in labels]
+    return layers + [
+        labels_layer_data(open_labels(found), read_class_table(found)) for found in labels
+    ]
 
 
 def label_images(path: Path) -> tuple[list[Path], bool]:
-    """Find the label images in a path, and tell whether there is an image beside them."""
+    """Return the label images in a path, and whether it has an image, too."""
     if not (path.is_dir() and is_zarr(path)):
-        is_labels = path.is_file() and read_class_table(path) is not None
-        return [path] * is_labels, not is_labels
+        if path.is_file() and read_class_table(path) is not None:
+            return [path], False
+        return [], True
     try:
         node = zarr.open(path, mode="r")
     except READ_ERRORS as error:
@@ -63,15 +68,18 @@ def label_images(path: Path) -> tuple[list[Path], bool]:
     if "image-label" in ngff_attributes(node):
         return [path], False
     names = listed_labels(path)
-    return [path / "labels" / name for name in names], not names or any(
-        name != "labels" for name in node
-    )
+    has_image = not names or any(name != "labels" for name in node)
+    return [path / "labels" / name for name in names], has_image
 
 
 def image_layer_data(volume: Volume) -> LayerData:
-    """Lay out a volume as an image layer that reads what it shows."""
-    data = [volume.data, *volume.levels] if volume.levels else volume.data
-    metadata = {PATH_KEY: str(volume.path)} if volume.path else {}
+    """Return an image layer, as napari takes it from readers, that reads only what it shows."""
+    data: Any = volume.data
+    if volume.levels:
+        data = [volume.data, *volume.levels]
+    metadata = {}
+    if volume.path:
+        metadata[PATH_KEY] = str(volume.path)
     return (
         data,
         {"multiscale": bool(volume.levels), "metadata": metadata, **volume_geometry(volume)},
@@ -80,8 +88,10 @@ def image_layer_data(volume: Volume) -> LayerData:
 
 
 def labels_layer_data(volume: Volume, classes: Sequence[ClassSpec] | None) -> LayerData:
-    """Lay out labels as a labels layer: in memory, where they can be edited, unless they are too big for that."""
-    table = class_table(classes) if classes else {}
+    """Return a labels layer, as napari takes it from readers; editable in memory unless too big."""
+    table = {}
+    if classes:
+        table = class_table(classes)
     if volume.data.nbytes <= IN_MEMORY:
         return (volume.data[...], {"opacity": 0.5, **volume_geometry(volume), **table}, "labels")
     data, options, _ = image_layer_data(volume)
@@ -89,7 +99,7 @@ def labels_layer_data(volume: Volume, classes: Sequence[ClassSpec] | None) -> La
 
 
 def volume_geometry(volume: Volume) -> dict[str, Any]:
-    """Return a layer's name, and its place in the world where the voxel size is known."""
+    """Return a layer's name, and its scale and position if the voxel size is known."""
     if volume.voxel_size is None:
         return {"name": volume.name}
     ndim = volume.ndim
@@ -104,7 +114,7 @@ def volume_geometry(volume: Volume) -> dict[str, Any]:
 
 
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Save a labels layer as OME-Zarr or TIFF, with its voxel size, origin and class names.
+    """Save a labels layer as OME-Zarr or TIFF, with voxel size, origin and class names.
 
     Parameters
     ----------
@@ -118,11 +128,15 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     Raises
     ------
     UserError
-        When the labels or the place will not do.
+        When the labels cannot be stored, or the path cannot be written.
     """
-    level = data[0] if attributes.get("multiscale") else data
+    level = data
+    if attributes.get("multiscale"):
+        level = data[0]
     metadata = attributes.get("metadata", {})
-    classes = parse_classes(metadata[CLASSES_KEY]) if CLASSES_KEY in metadata else ()
+    classes: tuple[ClassSpec, ...] = ()
+    if CLASSES_KEY in metadata:
+        classes = parse_classes(metadata[CLASSES_KEY])
     size, origin = physical_place(attributes, level.ndim)
     size = metadata.get(VOXEL_SIZE_KEY) or size
     if prod(level.shape) * level.dtype.itemsize <= IN_MEMORY or not path.endswith(".zarr"):
@@ -138,7 +152,7 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
 def physical_place(
     attributes: dict[str, Any], ndim: int
 ) -> tuple[VoxelSize | None, tuple[float, float, float]]:
-    """Read voxel size and origin, nm along z, y, x, from a layer's state; no size where its units do not say."""
+    """Return voxel size and origin, nm along z, y, x, of a layer; no size if it has no units."""
     scale = attributes.get("scale", (1.0,) * ndim)
     translate = attributes.get("translate", (0.0,) * ndim)
     units = [str(unit) for unit in attributes.get("units", ("pixel",) * ndim)]

@@ -1,4 +1,4 @@
-"""What is known of the image layers beside napari: who is who, the voxel size that the user typed, and whose contrast counts."""
+"""What the plugin knows of image layers: identity, typed voxel size, and choice of contrast."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
 
 CONTRAST_AS_SHOWN = "scsam_contrast_as_shown"
-"""Key in ``layer.metadata`` of an image whose contrast in napari is also the network's."""
+"""Key in ``layer.metadata`` of an image whose displayed contrast the network uses."""
 
 
 class Sources:
-    """The image layers that were worked with, held weakly."""
+    """The image layers in use, held weakly."""
 
     changed = Signal()
-    """The voxel size of some layer, or whose contrast it has."""
+    """The voxel size or the contrast of a layer has changed."""
 
     def __init__(self) -> None:
         self._volumes: WeakKeyDictionary[Image, Hashable] = WeakKeyDictionary()
         self._typed: WeakKeyDictionary[Image, VoxelSize] = WeakKeyDictionary()
 
     def volume(self, layer: Image) -> Hashable:
-        """Return the identity of a layer's pixels: another one after ``layer.data`` was replaced."""
+        """Return the identity of a layer's pixels; it changes when ``layer.data`` is replaced."""
         if layer not in self._volumes:
             self._volumes[layer] = uuid4()
             layer.events.data.connect(self._on_data)
@@ -42,15 +42,15 @@ class Sources:
         return self._volumes[layer]
 
     def layer(self, volume: Hashable) -> Image | None:
-        """Find the layer that still has these pixels."""
+        """Return the layer that still has these pixels; None if there is none."""
         return next((layer for layer, known in self._volumes.items() if known == volume), None)
 
     def typed_size(self, layer: Image) -> VoxelSize | None:
-        """Return the voxel size that the user typed for a layer."""
+        """Return the voxel size that the user typed for a layer, if any."""
         return self._typed.get(layer)
 
     def type_size(self, layer: Image, size: VoxelSize | None) -> None:
-        """Take the user's word for a voxel size (nm along z, y, x) over the layer's; None takes it back."""
+        """Set a typed voxel size (nm along z, y, x), which overrides the layer's; None removes it."""
         if size is None or size == layer_voxel_size(layer):
             self._typed.pop(layer, None)
         else:
@@ -58,37 +58,55 @@ class Sources:
         self.changed.emit()
 
     def take_contrast_as_shown(self, layer: Image, shown: bool) -> None:
-        """Take the contrast that napari shows a layer in, or that of the whole volume."""
+        """Choose between the displayed contrast and that of the whole volume."""
         layer.metadata = {**layer.metadata, CONTRAST_AS_SHOWN: shown}
         self.changed.emit()
 
     def contrast(self, layer: Image) -> Contrast | None:
-        """Return the contrast of a layer, where it is taken as shown."""
+        """Return the displayed contrast of a layer, if the network uses it; else None."""
+        if not layer.metadata.get(CONTRAST_AS_SHOWN):
+            return None
         low, high = layer.contrast_limits
-        return Contrast(float(low), float(high)) if layer.metadata.get(CONTRAST_AS_SHOWN) else None
+        return Contrast(float(low), float(high))
 
     def voxel_size(self, layer: Image) -> VoxelSize | None:
-        """Return the voxel size of a layer, nm along z, y, x; None when nobody said it."""
+        """Return the voxel size of a layer, nm along z, y, x; None when unknown."""
         return self._typed.get(layer) or layer_voxel_size(layer)
 
     def explain_size(self, layer: Image, trained: float | None) -> str:
-        """Say where the voxel size comes from, and what that means for a network trained at some nm per pixel."""
+        """Return where the voxel size comes from, and whether slices are resampled.
+
+        Parameters
+        ----------
+        layer
+            The image.
+        trained
+            Pixel size in nm that the network was trained at; None when unknown.
+        """
         size = self.voxel_size(layer)
         if size is None:
-            note = "Voxel size unknown: segmented at the image's own pixel size. Type it above if you know it."
-            return (
-                note
-                if np.allclose(layer.scale, 1)
-                else f"{note} (The layer's scale has no unit of length.)"
-            )
-        source = "As typed here" if layer in self._typed else "From the layer"
+            return _explain_unknown(layer)
+        source = "From the layer"
+        if layer in self._typed:
+            source = "Typed here"
         if trained is None:
             return f"{source}."
-        same = np.allclose(size, trained)
-        return f"{source}; {'the same as' if same else 'slices are resampled to'} the network's {trained:g} nm."
+        effect = "slices are resampled to"
+        if np.allclose(size, trained):
+            effect = "the same as"
+        return f"{source}; {effect} the network's {trained:g} nm."
 
     def _on_data(self, event: Event) -> None:
         self._volumes[event.source] = uuid4()
 
     def _on_place(self) -> None:
         self.changed.emit()
+
+
+def _explain_unknown(layer: Image) -> str:
+    text = (
+        "Voxel size unknown: the image is used at its own pixel size. Type it above if you know it."
+    )
+    if np.allclose(layer.scale, 1):
+        return text
+    return f"{text} (The layer's scale has no unit of length.)"

@@ -1,4 +1,4 @@
-"""Which labels layer takes the results for which image layer."""
+"""Which labels layer holds the results of which image layer."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, VoxelSize
 from napari_scsam.gui.layers.class_table import (
-    VOXEL_SIZE,
-    agree,
+    VOXEL_SIZE_KEY,
     classes_of,
-    find_labels,
+    find_labels_layer,
     new_labels,
     same_grid,
     show_classes,
+    tables_agree,
 )
 from napari_scsam.gui.layers.write_prediction import OrganelleLabels
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 
 class Outputs:
-    """One labels layer for each image layer, found again or made when first needed."""
+    """One labels layer for each image layer, found or created when first needed."""
 
     wrote = Signal(object, object, object)
-    """As `OrganelleLabels.wrote`, of any of them."""
+    """As `OrganelleLabels.wrote`, for any of them."""
 
     _owners: ClassVar[WeakKeyDictionary[Layer, ref[Layer]]] = WeakKeyDictionary()
-    """The image that each labels layer was used for last; layers outlive the session."""
+    """The image that each labels layer was last used for; layers outlive the session."""
 
     def __init__(self) -> None:
         self._of: WeakKeyDictionary[Layer, OrganelleLabels] = WeakKeyDictionary()
         self.reserved: list[Callable[[Layer, Image], bool]] = []
-        """Each tells of a labels layer that it is not for this image."""
+        """Functions that return whether a labels layer must not be used for an image."""
 
     def for_image(
         self,
@@ -49,60 +49,72 @@ class Outputs:
     ) -> OrganelleLabels:
         """Return the labels layer of an image, ready to take these classes.
 
-        The one used before, as long as it fits; else one that lies in the
-        viewer already, such as a segmentation opened from a file; else a new one.
+        The one used before, if it still fits; else one that is in the viewer,
+        such as a segmentation opened from a file; else a new one.
 
         Parameters
         ----------
         viewer, image
             The image layer and the viewer that shows it.
         classes
-            What will be written.
+            The classes that will be written.
         typed
-            Voxel size that the user typed, to be saved with the labels.
+            Voxel size that the user typed, in nm, to be saved with the labels.
         """
         output = self._of.get(image)
         if output is None or not fits(output.layer, image, classes):
-            layer = find_labels(
-                (layer for layer in viewer.layers if self._is_free(layer, image)), image, classes
-            )
-            output = self.use(image, layer if layer is not None else new_labels(image, classes))
-            if layer is None:
-                viewer.add_layer(
-                    output.layer
-                )  # known already as this image's to all who hear of it
+            output = self._find_or_create(viewer, image, classes)
         if not set(classes) <= set(classes_of(output.layer) or ()):
             show_classes(output.layer, classes)
         if typed is not None:
-            output.layer.metadata[VOXEL_SIZE] = typed
+            output.layer.metadata[VOXEL_SIZE_KEY] = typed
         return output
 
     def layer_of(self, image: Image) -> Labels | None:
-        """Return the labels layer that an image has so far."""
-        return output.layer if (output := self._of.get(image)) is not None else None
+        """Return the labels layer of an image; None before there is one."""
+        output = self._of.get(image)
+        if output is None:
+            return None
+        return output.layer
 
     def use(self, image: Image, layer: Labels) -> OrganelleLabels:
-        """Return an image this labels layer; what the model wrote into it is remembered if it has it already."""
-        if (output := self._of.get(image)) is None or output.layer is not layer:
-            output = self._of[image] = OrganelleLabels(layer)
+        """Use a labels layer for an image; if it was used before, what the model wrote is kept."""
+        output = self._of.get(image)
+        if output is None or output.layer is not layer:
+            output = OrganelleLabels(layer)
+            self._of[image] = output
             output.wrote.connect(self.wrote)
         self.belongs(layer, image)
         return output
 
     def belongs(self, layer: Layer, image: Image) -> None:
-        """Note that a labels layer holds labels of this image."""
+        """Record that a labels layer holds labels of this image."""
         self._owners[layer] = ref(image)
 
     def is_of_another(self, layer: Layer, image: Image) -> bool:
-        """Return whether a labels layer was used for another image, be that gone by now."""
-        return (owner := self._owners.get(layer)) is not None and owner() is not image
+        """Whether a labels layer was used for another image, even one that is gone by now."""
+        owner = self._owners.get(layer)
+        return owner is not None and owner() is not image
+
+    def _find_or_create(
+        self, viewer: Viewer, image: Image, classes: Sequence[ClassSpec]
+    ) -> OrganelleLabels:
+        free = (layer for layer in viewer.layers if self._is_free(layer, image))
+        found = find_labels_layer(free, image, classes)
+        if found is not None:
+            return self.use(image, found)
+        created = new_labels(image, classes)
+        output = self.use(image, created)
+        # Only now: those who hear of the new layer find it to be this image's.
+        viewer.add_layer(created)
+        return output
 
     def _is_free(self, layer: Layer, image: Image) -> bool:
         taken = any(other.layer is layer for other in self._of.values())
         return not taken and not any(is_reserved(layer, image) for is_reserved in self.reserved)
 
     def forget(self, layer: Layer) -> None:
-        """Let go of a layer that was removed from the viewer."""
+        """Forget a layer that was removed from the viewer."""
         self._of.pop(layer, None)
         for image, output in list(self._of.items()):
             if output.layer is layer:
@@ -110,5 +122,9 @@ class Outputs:
 
 
 def fits(labels: Layer, image: Image, classes: Sequence[ClassSpec]) -> bool:
-    """Return whether a labels layer can still take these classes of this image."""
-    return bool(labels.editable) and same_grid(labels, image) and agree(classes_of(labels), classes)
+    """Whether a labels layer can hold these classes of this image."""
+    return (
+        bool(labels.editable)
+        and same_grid(labels, image)
+        and tables_agree(classes_of(labels), classes)
+    )

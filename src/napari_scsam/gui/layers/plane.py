@@ -1,4 +1,4 @@
-"""Which plane of an image layer the viewer shows, and the size of its voxels."""
+"""The plane of a layer that the viewer shows, and the size of its voxels."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Plane:
     """One flat section of a 2-D or 3-D array, in the order of its axes."""
 
     axis: int | None = None
-    """The axis that it is a section of; None for a 2-D array."""
+    """The axis across the section; None for a 2-D array."""
     position: int = 0
     """Index along `axis`."""
 
     def key(self, rows: slice = slice(None)) -> tuple[int | slice, ...]:
-        """Index for the array that gives these rows of the plane."""
+        """Return the index of these rows of the plane in the array."""
         selection: list[int | slice] = [rows, slice(None)]
         if self.axis is not None:
             selection.insert(self.axis, self.position)
@@ -40,14 +40,14 @@ class Plane:
     def indices(
         self, rows: NDArray[np.intp], columns: NDArray[np.intp]
     ) -> tuple[NDArray[np.intp], ...]:
-        """Turn pixels of the plane into indices of the array."""
+        """Return the indices in the array of pixels of the plane."""
         found = [rows, columns]
         if self.axis is not None:
             found.insert(self.axis, np.full_like(rows, self.position))
         return tuple(found)
 
     def voxel_size(self, size: VoxelSize | None) -> VoxelSize | None:
-        """Turn a voxel size in nm along the array's axes into (across, rows, columns) of the plane."""
+        """Return a voxel size, in nm along the array's axes, as (across, rows, columns)."""
         if size is None or self.axis is None:
             return size
         across = size[self.axis]
@@ -55,43 +55,48 @@ class Plane:
         return (across, rows, columns)
 
     def shape(self, shape: Sequence[int]) -> tuple[int, int]:
-        """Return (rows, columns) of the plane in an array of that shape."""
+        """Return (rows, columns) of the plane in an array of shape `shape`."""
         rows, columns = (size for axis, size in enumerate(shape) if axis != self.axis)
         return rows, columns
 
     def neighbours(self, shape: Sequence[int]) -> tuple[Plane, ...]:
-        """Return the planes that are likely to be looked at next, the argmax_or_background first, in an array of that shape."""
-        beside = [] if self.axis is None else [self.position + step for step in (1, -1, 2)]
-        return tuple(
-            Plane(self.axis, p)
-            for p in beside
-            if self.axis is not None and 0 <= p < shape[self.axis]
-        )
+        """Return the planes that are likely viewed next, in an array of shape `shape`.
+
+        The most likely comes first.
+        """
+        if self.axis is None:
+            return ()
+        positions = (self.position + step for step in (1, -1, 2))
+        return tuple(Plane(self.axis, p) for p in positions if 0 <= p < shape[self.axis])
 
     def describe(self) -> str:
-        """Name it for the user, e.g. ``"slice 12"``."""
-        return "the image" if self.axis is None else f"slice {self.position}"
+        """Return its name for the user, e.g. ``"slice 12"``."""
+        if self.axis is None:
+            return "the image"
+        return f"slice {self.position}"
 
 
 def full_resolution(layer: Layer) -> Any:
     """Return the layer's array; level 0 of a pyramid."""
-    return layer.data[0] if layer.multiscale else layer.data
+    if layer.multiscale:
+        return layer.data[0]
+    return layer.data
 
 
 def shown_plane(viewer: Viewer, layer: Image) -> Plane:
-    """Find the plane of a layer that the viewer shows.
+    """Return the plane of an image that the viewer shows.
 
     Raises
     ------
     UserError
-        When the layer is no 2-D or 3-D grey image, or the viewer shows no plane of it.
+        When it is not a 2-D or 3-D grey image, or the viewer shows no plane of it.
     """
     check_image(layer)
     return plane_shown_of(viewer, layer)
 
 
 def plane_shown_of(viewer: Viewer, layer: Layer) -> Plane:
-    """Find the plane that the viewer shows of a 2-D or 3-D layer of any kind.
+    """Return the plane of any 2-D or 3-D layer that the viewer shows.
 
     Raises
     ------
@@ -100,13 +105,13 @@ def plane_shown_of(viewer: Viewer, layer: Layer) -> Plane:
     """
     if viewer.dims.ndisplay != 2:
         raise UserError(
-            "the viewer shows the volume in 3-D; switch to 2-D (Ctrl+Y) and choose the slice to work on"
+            "the viewer shows the volume in 3-D; switch to 2-D (Ctrl+Y) and choose a slice"
         )
     offset = viewer.dims.ndim - layer.ndim
     hidden = [axis for axis in range(layer.ndim) if axis + offset not in viewer.dims.displayed]
     if len(hidden) != layer.ndim - 2:
         raise UserError(
-            f"'{layer.name}' is seen edge-on; roll the axes (Ctrl+E) until its planes are shown"
+            f"'{layer.name}' is shown edge-on; roll the axes (Ctrl+E) until its planes are shown"
         )
     if not hidden:
         return Plane()
@@ -117,41 +122,46 @@ def check_image(layer: Image) -> None:
     """Raise a `UserError` unless a network can segment slices of this layer."""
     if layer.rgb:
         raise UserError(
-            f"'{layer.name}' is an RGB image; choose a grey-value layer, or split it (Layers > Data > Split RGB)"
+            f"'{layer.name}' is an RGB image; choose a grey-value layer, "
+            "or split it (Layers > Data > Split RGB)"
         )
     if layer.ndim not in (2, 3):
         raise UserError(
-            f"'{layer.name}' has {layer.ndim} axes; choose a 2-D image or a 3-D volume (split channels or time points first)"
+            f"'{layer.name}' has {layer.ndim} axes; choose a 2-D image or a 3-D volume "
+            "(split channels or time points first)"
         )
     if layer.data.dtype.kind not in "uif":
         raise UserError(
-            f"'{layer.name}' holds {layer.data.dtype} values; choose an image of integers or floats"
+            f"'{layer.name}' has {layer.data.dtype} values; choose an image of integers or floats"
         )
 
 
 def shown_position(viewer: Viewer, layer: Layer, axis: int) -> int:
-    """Find the index along an axis of the layer at which the viewer stands.
+    """Return the index along an axis of the layer that the viewer shows.
 
     Raises
     ------
     UserError
-        When the viewer stands outside the layer.
+        When the viewer's slider is outside the layer.
     """
     position = round(float(viewer_to_data(viewer, layer, viewer.dims.point)[axis]))
     depth = full_resolution(layer).shape[axis]
     if not 0 <= position < depth:
-        raise UserError(f"the viewer stands outside '{layer.name}'; move the slider back into it")
+        raise UserError(f"the slider is outside '{layer.name}'; move it back into the image")
     return position
 
 
 def viewer_to_data(viewer: Viewer, layer: Layer, position: Sequence[float]) -> NDArray[np.float64]:
-    """Turn a place in the viewer, in its units, into (fractional) indices of a layer that may have units of its own."""
+    """Return the (fractional) indices in a layer of a position in the viewer.
+
+    The layer may have other units than the viewer.
+    """
     point = np.asarray(position[-layer.ndim :], dtype=float)
     return np.asarray(layer.world_to_data(point * _units_of_viewer(viewer, layer)))
 
 
 def data_to_viewer(viewer: Viewer, layer: Layer, index: Sequence[float]) -> NDArray[np.float64]:
-    """Turn an index of a layer into a place in the viewer along the layer's axes, in the viewer's units."""
+    """Return the position in the viewer, in its units, of an index of a layer."""
     return np.asarray(layer.data_to_world(index)) / _units_of_viewer(viewer, layer)
 
 
@@ -168,17 +178,18 @@ def _units_of_viewer(viewer: Viewer, layer: Layer) -> NDArray[np.float64]:
 
 
 def layer_voxel_size(layer: Layer) -> VoxelSize | None:
-    """Read the voxel size (z, y, x) in nm from a layer's scale and units; None when they do not say.
+    """Read the voxel size (z, y, x) in nm from a layer's scale and units; None when unknown.
 
-    A scale in pixels says nothing about nanometres, and is not guessed at.
+    A scale in pixels does not determine nanometres, and is never guessed.
     """
     if layer.ndim not in (2, 3):
         return None
-    return voxel_size_nm(
-        [abs(float(step)) for step in layer.scale], [str(unit) for unit in layer.units]
-    )
+    steps = [abs(float(step)) for step in layer.scale]
+    return voxel_size_nm(steps, [str(unit) for unit in layer.units])
 
 
 def camera_of(viewer: Viewer) -> Any:
-    """Return the camera, from where napari keeps it since 0.9."""
-    return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+    """Return the camera; since napari 0.9 it belongs to the viewer's scene."""
+    if hasattr(viewer, "scene"):
+        return viewer.scene.camera
+    return viewer.camera

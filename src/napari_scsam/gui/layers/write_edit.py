@@ -1,4 +1,4 @@
-"""Writing what an object tool found into a labels layer, as one undo step."""
+"""Write the result of an object tool into a labels layer, as one undo step."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from napari_scsam.objects.tools import Edit
 
 BATCH = 2**17
-"""Voxels written in one turn of the event loop."""
+"""Voxels written per turn of the event loop."""
 
 
 def write_steps(layer: Labels, edit: Edit) -> Generator[None, None, int]:
-    """Write an edit, batch by batch; a voxel that was changed since the edit was made is left alone.
+    """Write an edit, batch by batch; voxels that changed since it was computed stay.
 
     Returns
     -------
@@ -25,7 +25,8 @@ def write_steps(layer: Labels, edit: Edit) -> Generator[None, None, int]:
         The number of voxels changed.
     """
     if not layer.visible:
-        layer.visible = True  # to see what comes; and napari 0.9 cannot write to a hidden layer whose axes were rolled
+        # To show the result; and napari 0.9 cannot write to a hidden layer with rolled axes.
+        layer.visible = True
     changed = 0
     with layer.block_history():
         for start in range(0, edit.size, BATCH):
@@ -39,11 +40,12 @@ def write_steps(layer: Labels, edit: Edit) -> Generator[None, None, int]:
 
 def _write(layer: Labels, edit: Edit, part: slice, *, draw: bool) -> int:
     indices = tuple(axis[part] for axis in edit.indices)
-    same = np.asarray(layer.data[indices]) == edit.before[part]
-    after = edit.after[part][same]
-    if after.size:
-        one = (after == after[0]).all()
-        layer.data_setitem(
-            tuple(axis[same] for axis in indices), int(after[0]) if one else after, refresh=draw
-        )
+    unchanged = np.asarray(layer.data[indices]) == edit.before[part]
+    after = edit.after[part][unchanged]
+    if not after.size:
+        return 0
+    value = after
+    if (after == after[0]).all():
+        value = int(after[0])  # one number makes a smaller undo step
+    layer.data_setitem(tuple(axis[unchanged] for axis in indices), value, refresh=draw)
     return int(after.size)

@@ -1,8 +1,8 @@
-"""Writing predictions into the labels layer that the model and the user share.
+"""Write predictions into the labels layer that the model and the user share.
 
-Every write goes through napari's `data_setitem` in one `block_history`, so it
-is one undo step, on arrays in memory and on disk alike. Assigning `layer.data`
-would leave old undo steps that a later Ctrl+Z replays onto the new array.
+Every write goes through napari's `data_setitem` in one `block_history`, so it is one undo step,
+for arrays in memory and on disk. Assigning `layer.data` would leave old undo steps that a later
+Ctrl+Z would replay onto the new array.
 """
 
 from __future__ import annotations
@@ -23,23 +23,29 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
 BAND = 2**18
-"""Pixels worked on per turn of the event loop, so that a big plane does not freeze the window."""
+"""Pixels processed per turn of the event loop, so that a big plane does not freeze the window."""
 
 UNNAMED = ""
-"""Why a pixel that was found stays something else, where no protection names it: it is of another class, or the user's."""
+"""The reason for pixels that no protection names: they have another class, or are the user's."""
+
+RowMask = Callable[[slice, NDArray[Any]], NDArray[np.bool_]]
+"""Given rows of a plane and their labels: which pixels must stay as they are."""
+
+PlaneMask = Callable[[Plane, slice, NDArray[Any]], NDArray[np.bool_]]
+"""Given a plane, rows of it and their labels: which pixels must stay as they are."""
 
 
 class OrganelleLabels:
     """An editable labels layer, and what the model wrote into it."""
 
     wrote = Signal(object, object, object)
-    """These labels, the `Plane` that the model changed, and the class ids that it was asked for."""
+    """These labels, the `Plane` that the model changed, and the requested class ids."""
     claimed = Signal(object, object)
     """These labels, and a `Plane` where pixels of the model became the user's."""
 
     def __init__(self, layer: Labels) -> None:
         self.layer = layer
-        self.recall: Callable[[Plane, slice], NDArray[Any]] | None = None
+        self.stored_prediction: Callable[[Plane, slice], NDArray[Any]] | None = None
         """What the model wrote into rows of a plane before this window was opened."""
         self._written: defaultdict[Plane, ModelPixels] = defaultdict(ModelPixels)
         self._step: list[Any] | None = None
@@ -47,16 +53,9 @@ class OrganelleLabels:
         """The undo step of the last write, and what is remembered of it."""
 
     def model_pixels(self, plane: Plane) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """Return rows of a plane, and what the model last wrote there."""
+        """Yield rows of a plane, and what the model last wrote there."""
         for number, rows in enumerate(row_bands(plane.shape(self.layer.data.shape))):
             yield rows, self._written[plane].band(number, plane.read(self.layer.data, rows))
-
-    def _remembered(self, plane: Plane, bands: Sequence[slice]) -> ModelPixels:
-        if plane not in self._written and self.recall is not None:
-            self._written[plane].add_write(
-                [pack(self.recall(plane, rows).astype(self.layer.data.dtype)) for rows in bands]
-            )
-        return self._written[plane]
 
     def write_steps(
         self,
@@ -66,9 +65,9 @@ class OrganelleLabels:
         *,
         replace_edits: bool = False,
         joins: bool = False,
-        keep: Callable[[slice, NDArray[Any]], NDArray[np.bool_]] | None = None,
+        keep: RowMask | None = None,
     ) -> Generator[None, None, int]:
-        """Put a prediction into a plane, band by band, as one undo step.
+        """Write a prediction into a plane, band by band, as one undo step.
 
         Parameters
         ----------
@@ -77,22 +76,21 @@ class OrganelleLabels:
         prediction
             (rows, columns) class ids; 0 is background.
         ids
-            The classes that were asked for: old pixels of the model of these
-            classes are cleared where the prediction has them no more.
+            The requested classes: old pixels of the model of these classes
+            are cleared where the prediction does not have them.
         replace_edits
-            Write over the user's pixels, too.
+            Overwrite the user's pixels, too.
         joins
-            Make it one undo step with the last write, if nothing was done since.
+            Join it with the undo step of the last write, if nothing was done since.
         keep
-            Given rows and their labels: which pixels stay whatever comes.
+            Which pixels stay in any case.
 
         Returns
         -------
         int
             The number of pixels changed.
         """
-        if not self.layer.visible:  # napari draws everything anew even when nothing changes
-            self.layer.visible = True  # to see what comes; and napari 0.9 cannot write to a hidden layer whose axes were rolled
+        self._show()
         bands = row_bands(prediction.shape)
         written = self._remembered(plane, bands)
         while written.last_write_is_gone(plane.read(self.layer.data, rows) for rows in bands):
@@ -106,58 +104,44 @@ class OrganelleLabels:
                     yield
                 current = plane.read(self.layer.data, rows)
                 remembered = written.band(number, current)
-                wanted = merge(current, prediction[rows].astype(current.dtype), ids)
-                ours = (current == remembered) | (replace_edits & (wanted != current))
+                merged = merge_prediction(current, prediction[rows].astype(current.dtype), ids)
+                ours = (current == remembered) | (replace_edits & (merged != current))
                 if keep is not None:
                     ours &= ~keep(rows, current)
-                changed += self._set_pixels(plane, rows, np.where(ours, wanted, current), current)
-                packed.append(pack(np.where(ours, wanted, remembered)))
+                changed += self._set_pixels(plane, rows, np.where(ours, merged, current), current)
+                packed.append(pack(np.where(ours, merged, remembered)))
         if changed:
-            joined = self._join_steps(joins)
-            self._pixels = written.add_write(packed, instead=self._pixels if joined else None)
+            self._remember(written, packed, joins=joins)
             self.layer.refresh(extent=False)
             self.wrote.emit(self, plane, tuple(ids))
         return changed
 
-    def _join_steps(self, joins: bool) -> bool:
-        """Create the undo step just done one with that of the last write, if that is wanted and came just before; say whether."""
-        history = self.layer._undo_history  # napari has no public word for it
-        joined = joins and len(history) > 1 and history[-2] is self._step
-        if joined:
-            newest = history.pop()
-            history[-1].extend(newest)
-        self._step = history[-1]
-        return joined
-
     def refused_steps(
-        self,
-        plane: Plane,
-        prediction: NDArray[Any],
-        reasons: Mapping[str, Callable[[slice, NDArray[Any]], NDArray[np.bool_]]],
+        self, plane: Plane, prediction: NDArray[Any], reasons: Mapping[str, RowMask]
     ) -> Generator[None, None, Counter[str]]:
-        """Count, band by band, the pixels of a prediction that was written that hold something else: what was to be kept.
+        """Count, band by band, the predicted pixels that were not written, by the reason.
 
         Parameters
         ----------
         plane, prediction
             As they were written.
         reasons
-            By a word for it, what names the pixels that stay, given rows and their labels; the first that names a pixel counts.
+            Masks of the pixels that stay, by a word for the reason; the first that applies counts.
 
         Returns
         -------
         Counter
-            Pixels by the reason, and under `UNNAMED` those that no reason names.
+            Pixels by the reason, and under `UNNAMED` those without one.
         """
         refused: Counter[str] = Counter()
         for number, rows in enumerate(row_bands(prediction.shape)):
             if number:
                 yield
-            found = prediction[rows]
+            predicted = prediction[rows]
             current = plane.read(self.layer.data, rows)
-            left = (found != 0) & (found != current)
-            for word, names in reasons.items():
-                named = left & names(rows, current)
+            left = (predicted != 0) & (predicted != current)
+            for word, mask_of in reasons.items():
+                named = left & mask_of(rows, current)
                 refused[word] += int(np.count_nonzero(named))
                 left &= ~named
             refused[UNNAMED] += int(np.count_nonzero(left))
@@ -167,11 +151,11 @@ class OrganelleLabels:
         self,
         objects: Sequence[tuple[Plane, Patch]],
         value: int,
-        reasons: Mapping[str, Callable[[Plane, slice, NDArray[Any]], NDArray[np.bool_]]],
+        reasons: Mapping[str, PlaneMask],
     ) -> Generator[None, None, tuple[int, Counter[str]]]:
-        """Return objects that the user accepted to a class, plane by plane, as one undo step.
+        """Add accepted objects to a class, plane by plane, as one undo step.
 
-        Their pixels are the user's from then on, also those that the model had called the same.
+        Their pixels become the user's, also those that the model had assigned to the same class.
 
         Parameters
         ----------
@@ -180,14 +164,14 @@ class OrganelleLabels:
         value
             The id of the class.
         reasons
-            By a word for it, what names the pixels that stay whatever comes, given a plane, rows and their labels.
+            Masks of the pixels that stay, by a word for the reason.
 
         Returns
         -------
         changed : int
             The number of pixels changed.
         refused : Counter
-            Pixels that would have changed but for a reason, by the first that names them.
+            Pixels that would have changed but for a reason, by the first that applies.
         """
         changed = 0
         refused = Counter[str]()
@@ -195,59 +179,113 @@ class OrganelleLabels:
             for number, (plane, patch) in enumerate(objects):
                 if number:
                     yield
-                rows = slice(patch.y, patch.y + patch.mask.shape[0])
-                inside = slice(patch.x, patch.x + patch.mask.shape[1])
-                current = plane.read(self.layer.data, rows)
-                mask = np.zeros(current.shape, bool)
-                mask[:, inside] = patch.mask
-                for word, names in reasons.items():
-                    named = mask & names(plane, rows, current)
-                    refused[word] += int(np.count_nonzero(named & (current != value)))
-                    mask &= ~named
-                changed += self._set_pixels(
-                    plane, rows, np.where(mask, current.dtype.type(value), current), current
-                )
-                self._claim(plane, rows, mask)
+                changed += self._write_object(plane, patch, value, reasons, refused)
         if changed:
             self.layer.refresh(extent=False)
         return changed, refused
 
+    def _show(self) -> None:
+        """Show the layer, so that the result is seen.
+
+        napari 0.9 cannot write to a hidden layer with rolled axes. It redraws everything even if
+        the visibility stays the same.
+        """
+        if not self.layer.visible:
+            self.layer.visible = True
+
+    def _remembered(self, plane: Plane, bands: Sequence[slice]) -> ModelPixels:
+        """Return what the model wrote into a plane, also before this window was opened."""
+        if plane not in self._written and self.stored_prediction is not None:
+            dtype = self.layer.data.dtype
+            stored = [self.stored_prediction(plane, rows).astype(dtype) for rows in bands]
+            self._written[plane].add_write([pack(band) for band in stored])
+        return self._written[plane]
+
+    def _remember(self, written: ModelPixels, packed: list[Packed], *, joins: bool) -> None:
+        """Remember the write just done, and its undo step."""
+        replaced = None
+        if self._join_steps(joins):
+            replaced = self._pixels
+        self._pixels = written.add_write(packed, instead=replaced)
+
+    def _join_steps(self, joins: bool) -> bool:
+        """Join the newest undo step with that of the last write, if that came just before.
+
+        Returns
+        -------
+        bool
+            Whether they were joined.
+        """
+        history = self.layer._undo_history  # napari has no public API for this
+        joined = joins and len(history) > 1 and history[-2] is self._step
+        if joined:
+            newest = history.pop()
+            history[-1].extend(newest)
+        self._step = history[-1]
+        return joined
+
+    def _write_object(
+        self,
+        plane: Plane,
+        patch: Patch,
+        value: int,
+        reasons: Mapping[str, PlaneMask],
+        refused: Counter[str],
+    ) -> int:
+        """Write one mask, count what is refused, and return the number of pixels changed."""
+        rows = slice(patch.y, patch.y + patch.mask.shape[0])
+        columns = slice(patch.x, patch.x + patch.mask.shape[1])
+        current = plane.read(self.layer.data, rows)
+        mask = np.zeros(current.shape, bool)
+        mask[:, columns] = patch.mask
+        for word, mask_of in reasons.items():
+            named = mask & mask_of(plane, rows, current)
+            refused[word] += int(np.count_nonzero(named & (current != value)))
+            mask &= ~named
+        labels = np.where(mask, current.dtype.type(value), current)
+        changed = self._set_pixels(plane, rows, labels, current)
+        self._claim(plane, rows, mask)
+        return changed
+
     def _claim(self, plane: Plane, rows: slice, mask: NDArray[np.bool_]) -> None:
-        """Call pixels in these rows of a plane the user's."""
-        if plane not in self._written and self.recall is None:
+        """Mark pixels in these rows of a plane as the user's."""
+        if plane not in self._written and self.stored_prediction is None:
             return
-        shape = [size for axis, size in enumerate(self.layer.data.shape) if axis != plane.axis]
-        written = self._remembered(plane, row_bands(shape))
-        for number, band in enumerate(row_bands(shape)):
+        shape = plane.shape(self.layer.data.shape)
+        bands = row_bands(shape)
+        written = self._remembered(plane, bands)
+        for number, band in enumerate(bands):
             start = max(band.start, rows.start)
             stop = min(band.stop, rows.stop)
             if start < stop:
                 theirs = np.zeros((band.stop - band.start, shape[1]), bool)
-                theirs[start - band.start : stop - band.start] = mask[
-                    start - rows.start : stop - rows.start
-                ]
+                part = mask[start - rows.start : stop - rows.start]
+                theirs[start - band.start : stop - band.start] = part
                 written.claim(number, theirs, self.layer.data.dtype)
         self.claimed.emit(self, plane)
 
     def _set_pixels(
-        self, plane: Plane, rows: slice, wanted: NDArray[Any], current: NDArray[Any]
+        self, plane: Plane, rows: slice, labels: NDArray[Any], current: NDArray[Any]
     ) -> int:
-        differ = np.nonzero(wanted != current)
+        """Write the labels that differ from the current ones, and return their number."""
+        differ = np.nonzero(labels != current)
         if differ[0].size:
             indices = plane.indices(differ[0] + rows.start, differ[1])
-            self.layer.data_setitem(indices, wanted[differ], refresh=False)
+            self.layer.data_setitem(indices, labels[differ], refresh=False)
         return int(differ[0].size)
 
 
-def merge(current: NDArray[Any], prediction: NDArray[Any], ids: Collection[int]) -> NDArray[Any]:
-    """Lay the predicted classes over a band, and clear these classes where they are not predicted."""
-    asked = list(ids)
-    cleared = np.where(np.isin(current, asked), 0, current)
-    merged: NDArray[Any] = np.where(np.isin(prediction, asked), prediction, cleared)
+def merge_prediction(
+    current: NDArray[Any], prediction: NDArray[Any], ids: Collection[int]
+) -> NDArray[Any]:
+    """Return a band with the predicted classes, cleared of these classes elsewhere."""
+    requested = list(ids)
+    cleared = np.where(np.isin(current, requested), 0, current)
+    merged: NDArray[Any] = np.where(np.isin(prediction, requested), prediction, cleared)
     return merged
 
 
 def row_bands(shape: Sequence[int]) -> list[slice]:
-    """Cut a plane into bands of rows of at most `BAND` pixels."""
+    """Return bands of rows of at most `BAND` pixels, which together are the plane."""
     step = max(1, BAND // max(1, shape[1]))
     return [slice(start, min(start + step, shape[0])) for start in range(0, shape[0], step)]

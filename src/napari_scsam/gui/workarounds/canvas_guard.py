@@ -1,9 +1,8 @@
-"""Keeps one viewer from freeing the textures of another.
+"""Keep one viewer from freeing the textures of another.
 
-When a layer goes, napari 0.9 frees what the graphics card holds of it in
-whatever context happens to be current. With two viewers that may be the
-other's, where the same numbers name its own textures: it never draws again, and
-every attempt is an error. Closing a viewer removes its layers, and so does it, too.
+When a layer is removed, napari 0.9 frees its textures in the OpenGL context that happens to be
+current. With two viewers that may be the other viewer's context, where the same numbers name its
+own textures: it can never draw again. Closing a viewer removes its layers, with the same effect.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def keep_to_own_canvas(viewer: Viewer) -> None:
-    """Create the context of a viewer the current one before one of its layers goes."""
+    """Make the context of a viewer current before one of its layers is removed."""
     kept = weakref.ref(viewer)
 
     def on_removing() -> None:

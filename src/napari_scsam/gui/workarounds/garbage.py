@@ -1,9 +1,9 @@
-"""Sparing Python's garbage collector what stays anyway.
+"""Keep long-lived objects out of Python's garbage collection.
 
-With torch imported, a pass over all objects holds the window for half a second, and napari makes
-one whenever a layer leaves the viewer: after every region drawn, line cut or prompt put away.
-So what is there once the network is loaded is set aside, and taken back when a layer
-that is among it leaves, so that its memory is freed.
+With torch imported, a pass over all objects blocks the window for half a second, and napari makes
+one whenever a layer is removed: after every region, line cut or prompt. So the objects that exist
+once the network is loaded are excluded. They are included again when one of their layers is
+removed, so that its memory is freed.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 class Garbage:
-    """What the garbage collector skips while one viewer is open.
+    """The objects that the garbage collector skips while one viewer is open.
 
     Parameters
     ----------
     viewer
         Kept weakly.
     ended
-        Emitted when the work in this viewer is over.
+        Emitted when the session of this viewer ends.
     run_in_event_loop
-        Runs the steps of a generator one by one, between events.
+        Runs the steps of a generator, one per turn of the event loop.
     """
 
     def __init__(
@@ -43,13 +43,14 @@ class Garbage:
         self._viewer = weakref.ref(viewer)
         self._run_in_event_loop = run_in_event_loop
         self._layers: WeakSet[Layer] | None = None
-        """The layers that are set aside; None when nothing is."""
+        """The layers among the excluded objects; None when nothing is excluded."""
         ended.connect(self._end)
         viewer.layers.events.removing.connect(self._on_removing)
 
     def set_aside(self) -> None:
         """Exclude all current objects from garbage collection."""
-        if (viewer := self._viewer()) is not None:
+        viewer = self._viewer()
+        if viewer is not None:
             self._layers = WeakSet(viewer.layers)
             gc.freeze()
 
@@ -60,7 +61,8 @@ class Garbage:
 
     def _end(self) -> None:
         self.take_back()
-        if (viewer := self._viewer()) is not None:
+        viewer = self._viewer()
+        if viewer is not None:
             viewer.layers.events.removing.disconnect(self._on_removing)
 
     def _on_removing(self, event: Event) -> None:
@@ -70,6 +72,6 @@ class Garbage:
             self.take_back()
 
     def _after_the_next_pass(self) -> Generator[None, None, None]:
-        """Set the rest aside again: the pass that comes with another layer that leaves has freed those that left before."""
+        """Exclude the rest again: the pass after the next removal has freed the removed layers."""
         yield
         self.set_aside()

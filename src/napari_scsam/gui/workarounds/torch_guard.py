@@ -1,10 +1,9 @@
-"""The one place through which the torch stack is imported beside a napari window.
+"""Import the torch stack safely in a process with a napari window.
 
-torchvision, timm and segment_anything pull in `triton`, which carries its own
-LLVM. Where the window is drawn by Mesa, whose software driver carries another
-LLVM, the two clash and the process dies (SIGSEGV). Running a network eagerly
-needs no triton, so it is kept out, and only where Mesa is loaded: with another
-driver, or when triton came first, nothing is taken from anybody.
+torchvision, timm and segment_anything import `triton`, which contains its own LLVM. If the window
+is drawn by Mesa, whose software driver contains another LLVM, the two clash and the process dies
+(SIGSEGV). Running a network eagerly needs no triton, so its import is blocked, but only if Mesa is
+loaded: with another driver, or when triton was imported first, nothing changes.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MAPS = Path("/proc/self/maps")
-"""What Linux has loaded into this process; missing elsewhere."""
+"""The files that Linux has mapped into this process; missing on other systems."""
 
 MESA = ("_mesa.so", "libgallium", "libLLVM", "_dri.so")
-"""Parts of file names by which a Mesa driver is known."""
+"""Parts of the file names of Mesa drivers."""
 
 PACKAGES = ("torch", "torchvision", "timm", "segment_anything")
 
@@ -31,12 +30,13 @@ PACKAGES = ("torch", "torchvision", "timm", "segment_anything")
 def import_torch_stack() -> None:
     """Import what the network needs without crashing or freezing a window.
 
-    Call it on the worker thread, before anything that imports torch. Again is free.
+    Call it on the worker thread, before anything that imports torch. Repeated calls are free.
     """
     if all(name in sys.modules for name in PACKAGES):
         return
     if "triton" not in sys.modules and mesa_is_loaded():
-        sys.modules["triton"] = None  # type: ignore[assignment]  # Python's own way to say "not importable"
+        # None makes an import fail, as documented for `sys.modules`.
+        sys.modules["triton"] = None  # type: ignore[assignment]
     preload_libraries()
     for name in PACKAGES:
         importlib.import_module(name)
@@ -44,11 +44,11 @@ def import_torch_stack() -> None:
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """Keep the garbage collector still while big packages are imported.
+    """Pause the garbage collector while big packages are imported.
 
-    They make half a million objects. Every pass over them holds Python's
-    global lock, and so the window, for a few tenths of a second. Here they go
-    straight to the oldest generation; `Garbage` sets them aside soon after.
+    They create half a million objects. Every pass over them holds Python's global lock, and so
+    blocks the window, for a few tenths of a second. Here they go straight to the oldest
+    generation; `Garbage` excludes them soon after.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -62,16 +62,15 @@ def collection_paused() -> Iterator[None]:
 
 
 def mesa_is_loaded(maps: Path = MAPS) -> bool:
-    """Return whether a Mesa driver is mapped into this process."""
+    """Whether a Mesa driver is mapped into this process."""
     return maps.exists() and any(part in maps.read_text() for part in MESA)
 
 
 def preload_libraries() -> None:
-    """Load torch's shared libraries while the window goes on.
+    """Load torch's shared libraries without blocking the window.
 
-    Python holds its global lock while it loads an extension module: seconds
-    from a cold disk. A C function called through ctypes holds no lock, and
-    what it loaded is there already when Python asks for it.
+    Python holds its global lock while it loads an extension module: seconds from a cold disk. A C
+    function called through ctypes holds no lock, and Python then finds the libraries loaded.
     """
     spec = importlib.util.find_spec("torch")
     if os.name != "posix" or spec is None or not spec.submodule_search_locations:
