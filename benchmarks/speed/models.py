@@ -8,12 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_scsam.checkpoints.checkpoint import (
-    checkpoint_info,
-    find_checkpoint,
-    load_checkpoint,
-    save_checkpoint,
-)
+from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from napari_scsam.checkpoints.find import checkpoint_info, find_checkpoint
 from napari_scsam.config import UserError
 from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.samples.phantom import CLASSES, make_phantom

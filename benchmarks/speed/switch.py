@@ -14,8 +14,9 @@ from benchmarks.speed.models import shipped_file, stack
 from napari.layers import Labels
 from qtpy.QtWidgets import QApplication
 
-from napari_scsam.checkpoints.checkpoint import checkpoint_info
+from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.gui.session import Session
+from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.widget import ScSAMWidget
 
 PATIENCE = 600
@@ -65,12 +66,12 @@ class Window:
         viewer.window._qt_viewer.canvas._scene_canvas.events.draw.connect(
             self._see, position="last"
         )
-        self.session.choose_checkpoint(checkpoint_info(checkpoint))
-        self.wait(lambda: self.session.model_state.startswith("Runs"))
+        self.session.choices.choose_checkpoint(checkpoint_info(checkpoint))
+        self.wait(lambda: self.session.network.state.startswith("Runs"))
 
     def first(self) -> None:
         """Segment all classes, and take it back."""
-        self.session.segment()
+        self.session.part(Segmenting).segment()
         self._painted("classes")
 
     def pick(self, index: int) -> float:
