@@ -340,6 +340,17 @@ def test_a_replacement_that_runs_is_left_alone(tmp_path):
     assert content(tmp_path / "set") == {"new"}
 
 
+def test_a_draft_that_is_opened_as_if_it_were_whole_stays_a_draft(tmp_path):
+    with (  # noqa: PT012
+        pytest.raises(KeyboardInterrupt),
+        replacing_folder(tmp_path / "set", is_ours) as draft,
+    ):
+        make_ours(draft, "new")
+        finish_replacing(draft)
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_draft_of_a_process_of_another_machine_is_left_alone(tmp_path):
     gone = number_of_a_process_that_ended()
     draft = tmp_path / f".set.{gone}.part"

@@ -98,8 +98,7 @@ def replacing_folder(path: Path, ours: Callable[[Path], bool]) -> Iterator[Path]
             _refuse_foreign(path, ours)  # somebody may have put something there meanwhile
             _put_in_place(draft, path)
         finally:
-            with suppress(OSError):  # what is left is removed by the next call
-                _remove_marked(draft)
+            _try_to_remove(draft)
 
 
 def finish_replacing(path: Path) -> None:
@@ -184,7 +183,9 @@ def _put_in_place(draft: Path, path: Path) -> None:
         _move_through(draft, path, aside)
     sync(path.parent)
     with suppress(OSError):  # the new folder is in place; the next call removes the old one
-        _remove_old(path, aside)
+        _mark(aside)  # the new one keeps its mark until the old one has it
+        _unmark(path)
+    _try_to_remove(aside)
 
 
 def _move_through(draft: Path, path: Path, aside: Path) -> None:
@@ -195,13 +196,6 @@ def _move_through(draft: Path, path: Path, aside: Path) -> None:
     except BaseException:
         os.rename(aside, path)  # noqa: PTH104
         raise
-
-
-def _remove_old(path: Path, aside: Path) -> None:
-    """Remove the old folder. The new one keeps its mark until the old one has it."""
-    _mark(aside)
-    _unmark(path)
-    _remove_marked(aside)
 
 
 def _exchange(one: Path, other: Path) -> bool:
@@ -235,9 +229,17 @@ def _remove_marked(folder: Path) -> None:
         if child.is_dir() and not child.is_symlink():
             shutil.rmtree(child)
         elif child.name != MARK:
-            child.unlink()
+            child.unlink(missing_ok=True)
     _unmark(folder)
     folder.rmdir()
+
+
+def _try_to_remove(folder: Path) -> None:
+    """Remove a marked folder if possible; what is left is removed by the next call."""
+    for _ in range(2):  # something in it may vanish meanwhile, such as a lock that is released
+        with suppress(OSError):
+            _remove_marked(folder)
+            return
 
 
 @dataclass(frozen=True)
@@ -273,6 +275,8 @@ def _leftovers(path: Path) -> list[_Leftover]:
 
 
 def _finish(path: Path, *, own: bool) -> None:
+    if re.fullmatch(r"\..+\.\d+\.part", path.name):  # a draft, which has a mark of its own
+        return
     left = [leftover for leftover in _leftovers(path) if leftover.abandoned(own)]
     olds = [leftover.path for leftover in left if leftover.old]
     if olds and not path.exists():

@@ -66,7 +66,7 @@ def test_an_image_that_is_no_ome_zarr_is_told(tmp_path):
     made = create_project(path, ImageReference.of(open_volume(tmp_path / "cell.tif"), path), TABLE)
     with pytest.raises(
         UserError,
-        match=r"cell.tif is no OME-Zarr.*File > Save Selected Layers …, file type ScSAM Organelle labels",
+        match=r"cell.tif is not an OME-Zarr.*File > Save Selected Layers …, file type ScSAM Organelle labels",
     ):
         list(write_into_image(made))
     made.close()

@@ -10,8 +10,9 @@ import zarr
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.saved_chunks import SavedChunks
 from napari_scsam.io.volumes import open_labels, open_volume
+from napari_scsam.project.copy_project import copy_project
 from napari_scsam.project.image import ImageMovedError, ImageReference, copy_image
-from napari_scsam.project.project import CLASSES, Project, copy_project, create_project
+from napari_scsam.project.project import CLASSES, Project, create_project
 
 TABLE = (ClassSpec(1, "mitochondrion", "#ff0000"), ClassSpec(2, "ER", "#00ff00"))
 SIZE, ORIGIN = (40.0, 8.0, 8.0), (400.0, 80.0, 16.0)
@@ -106,9 +107,9 @@ def test_only_one_window_has_it(project):
 
 
 def test_nothing_is_overwritten(project, image):
-    with pytest.raises(UserError, match="there already"):
+    with pytest.raises(UserError, match="already exists"):
         create_project(project.path, project.record.image, TABLE)
-    with pytest.raises(UserError, match="there already"):
+    with pytest.raises(UserError, match="already exists"):
         list(copy_project(project, image))
 
 
@@ -132,7 +133,7 @@ def test_a_copy_overwrites_nothing(project, tmp_path, there):
     before = contents(tmp_path)
     with pytest.raises(
         UserError,
-        match=r"^'there\.scsam\.zarr' is there already, and nothing is overwritten; choose another name$",
+        match=r"^'there\.scsam\.zarr' already exists, and nothing is overwritten; choose another name$",
     ):
         list(copy_project(project, path))
     assert contents(tmp_path) == before
@@ -143,7 +144,7 @@ def test_a_copy_does_not_lie_inside_a_project(project, inside):
     before = contents(project.path)
     with pytest.raises(
         UserError,
-        match=r"would lie inside the project 'mine\.scsam\.zarr'; choose a place outside of it$",
+        match=r"would be inside the project 'mine\.scsam\.zarr'; choose a place outside of it$",
     ):
         list(copy_project(project, project.path / inside / "copy.scsam.zarr"))
     assert contents(project.path) == before
@@ -158,7 +159,7 @@ def test_a_place_that_takes_no_copy_is_told(project, tmp_path):
 
 def test_what_is_no_project_is_told(tmp_path, image):
     for path in (tmp_path / "nothing", image):
-        with pytest.raises(UserError, match="no project"):
+        with pytest.raises(UserError, match="not a napari-scsam project"):
             Project(path)
 
 

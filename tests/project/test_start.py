@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from napari_scsam.atomic import MARK
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.project.image import copy_image
 from napari_scsam.project.start import ImageSource, open_project, project_path, start_project
@@ -68,9 +72,12 @@ def test_whoever_stops_leaves_nothing_and_the_next_one_begins_anew(source, tmp_p
         next(making)
     making.close()
     assert sorted(tmp_path.iterdir()) == before
-    (tmp_path / ".mine.scsam.zarr.part").mkdir()  # of one who was killed
-    (tmp_path / ".mine.scsam.zarr.part" / "zarr.json").write_text("{")
+    with subprocess.Popen([sys.executable, "-c", ""]) as killed:
+        left = tmp_path / f".mine.scsam.zarr.{killed.pid}.part"
+    left.mkdir()
+    (left / MARK).write_text(socket.gethostname())
+    (left / "zarr.json").write_text("{")
     finish(start_project(path, source, TABLE)).close()
     assert sorted(tmp_path.iterdir()) == sorted([*before, path])
-    with pytest.raises(UserError, match="there already"):
+    with pytest.raises(UserError, match="already exists"):
         next(start_project(path, source, TABLE))

@@ -8,12 +8,8 @@ import pytest
 import tifffile
 
 from napari_scsam import cli
-from napari_scsam.checkpoints.checkpoint import (
-    checkpoint_info,
-    find_checkpoint,
-    listed_name,
-    load_checkpoint,
-)
+from napari_scsam.checkpoints.checkpoint import load_checkpoint
+from napari_scsam.checkpoints.find import checkpoint_info, find_checkpoint, listed_name
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import open_labels, open_volume
@@ -234,12 +230,18 @@ def test_nothing_is_overwritten_unless_asked(project, tmp_path):
     out = tmp_path / "set"
     out.mkdir()
     (out / "mine.txt").write_text("mine")
-    with pytest.raises(UserError, match="there already"):
+    with pytest.raises(UserError, match="already exists"):
         list(export_training_set(project, out))
+    with pytest.raises(UserError, match="is not a training set of napari-scsam"):
+        list(export_training_set(project, out, replace=True))
     assert (out / "mine.txt").read_text() == "mine"
+    (out / "mine.txt").unlink()
     list(export_training_set(project, out, replace=True))
-    assert not (out / "mine.txt").exists()
     assert (out / "recipe.toml").exists()
+    list(export_training_set(project, out, "tiff", replace=True))
+    assert (out / "labels.tif").exists()
+    assert not (out / "labels.zarr").exists()
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
 def test_a_run_that_is_stopped_leaves_nothing(project, tmp_path):

@@ -22,8 +22,16 @@ class LabelHeader:
     classes: tuple[ClassSpec, ...]
 
     def attributes(self, factors: Sequence[Sequence[int]]) -> dict[str, Any]:
-        """Return the attributes of a label group whose levels are `factors` coarser than the labels (one per axis)."""
-        unit = {"unit": "nanometer"} if self.voxel_size else {}
+        """Return the attributes of a label group.
+
+        Parameters
+        ----------
+        factors
+            For each level and axis, how much coarser it is than the labels.
+        """
+        unit = {}
+        if self.voxel_size:
+            unit = {"unit": "nanometer"}
         multiscale = {
             "name": self.name,
             "axes": [{"name": a, "type": "space", **unit} for a in "zyx"[-self.ndim :]],
@@ -33,7 +41,8 @@ class LabelHeader:
             ],
             "type": "nearest",
         }
-        ome = {"version": "0.5", "multiscales": [multiscale], "image-label": self._image_label()}
+        label = image_label(self.classes)
+        ome = {"version": "0.5", "multiscales": [multiscale], "image-label": label}
         return {"ome": ome, "scsam": {"classes": [c.to_dict() for c in self.classes]}}
 
     def _transforms(self, factors: Sequence[int]) -> list[dict[str, Any]]:
@@ -47,17 +56,18 @@ class LabelHeader:
             {"type": "translation", "translation": [float(o) for o in self.origin[-self.ndim :]]},
         ]
 
-    def _image_label(self) -> dict[str, Any]:
-        if not self.classes:
-            return {"version": "0.5"}
-        colors = [
-            {"label-value": c.id, "rgba": [*bytes.fromhex(c.colour[1:]), 255]} for c in self.classes
-        ]
-        return {
-            "version": "0.5",
-            "colors": colors,
-            "properties": [{"label-value": c.id, "class": c.name} for c in self.classes],
-        }
+
+def image_label(classes: Sequence[ClassSpec]) -> dict[str, Any]:
+    """Return NGFF's ``image-label``: names and colours of the classes."""
+    if not classes:
+        return {"version": "0.5"}
+    return {
+        "version": "0.5",
+        "colors": [
+            {"label-value": c.id, "rgba": [*bytes.fromhex(c.colour[1:]), 255]} for c in classes
+        ],
+        "properties": [{"label-value": c.id, "class": c.name} for c in classes],
+    }
 
 
 def label_header(
@@ -68,7 +78,7 @@ def label_header(
     origin: tuple[float, float, float],
     dtype: np.dtype[Any],
 ) -> LabelHeader:
-    """Check what is to be written.
+    """Check labels that are to be written, and return their header.
 
     Raises
     ------
@@ -77,11 +87,16 @@ def label_header(
     """
     if dtype.kind not in "iu" or len(shape) not in (2, 3) or 0 in shape:
         raise UserError(
-            f"labels of shape {shape} and type {dtype} cannot be written; they must be (y, x) or (z, y, x) integers"
+            f"labels of shape {shape} and type {dtype} cannot be written; "
+            "they must be (y, x) or (z, y, x) integers"
         )
-    table = parse_classes(classes) if classes else ()
-    if table and table[-1].id > np.iinfo(dtype).max:
-        raise UserError(
-            f"class {table[-1].name!r} has id {table[-1].id}, which does not fit into {dtype} labels; use a wider type"
-        )
+    table: tuple[ClassSpec, ...] = ()
+    if classes:
+        table = parse_classes(classes)
+        last = table[-1]
+        if last.id > np.iinfo(dtype).max:
+            raise UserError(
+                f"class {last.name!r} has id {last.id}, which does not fit into {dtype} labels; "
+                "use a wider type"
+            )
     return LabelHeader(name, len(shape), voxel_size, origin, table)

@@ -1,16 +1,17 @@
-"""The image that a project belongs to: where it lies, and whether what lies there is it."""
+"""The image of a project: where it is, and whether a file is that image."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Generator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
+from pydantic import BaseModel, ConfigDict
 
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.label_header import LabelHeader
@@ -19,19 +20,20 @@ from napari_scsam.io.volumes import Volume, open_volume
 from napari_scsam.steps import Progress
 
 PLANES = 5
-"""Slices that a fingerprint looks at; the whole volume would take too long to read."""
+"""Slices that a fingerprint reads; the whole volume would take too long."""
 
 
 class ImageMovedError(UserError):
     """The image of a project is not where it was; the user must show where it is."""
 
 
-@dataclass(frozen=True)
-class ImageReference:
-    """Which image a project belongs to."""
+class ImageReference(BaseModel):
+    """Which image a project belongs to. Keys that a newer version added are kept."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
 
     relative: str
-    """Path from the project's own folder, with ``/``: what still holds when both are moved together."""
+    """Path from the project's folder, with ``/``; it holds when both are moved together."""
     absolute: str
     fingerprint: str
     shape: tuple[int, ...]
@@ -48,7 +50,7 @@ class ImageReference:
             relative=_relative(absolute, project.absolute()),
             absolute=absolute,
             fingerprint=fingerprint(volume.data),
-            shape=volume.shape,
+            shape=tuple(int(n) for n in volume.shape),
             dtype=str(volume.dtype),
             voxel_size=volume.voxel_size,
             origin=volume.origin,
@@ -56,18 +58,21 @@ class ImageReference:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ImageReference:
-        """Read what `to_dict` wrote."""
-        values = dict(data) | {
-            k: tuple(data[k]) for k in ("shape", "voxel_size", "origin") if data.get(k) is not None
-        }
-        return cls(**values)
+        """Read what `to_dict` wrote.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            When a field is missing or of the wrong kind.
+        """
+        return cls.model_validate_json(json.dumps(data))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return asdict(self)
+        return self.model_dump()
 
     def find(self, project: Path) -> Volume:
-        """Open the image, beside the project or where it was.
+        """Open the image, at its place relative to the project or at its absolute path.
 
         Raises
         ------
@@ -81,11 +86,12 @@ class ImageReference:
                 continue
         name = Path(self.absolute).name
         raise ImageMovedError(
-            f"the image {name} of this project is neither beside it nor at {self.absolute}; show where it is now"
+            f"the image {name} of this project was not found, also not at {self.absolute}; "
+            "show where it is now"
         )
 
     def check(self, volume: Volume) -> Volume:
-        """Return the volume back if it is this image.
+        """Return the volume if it is this image.
 
         Raises
         ------
@@ -93,34 +99,41 @@ class ImageReference:
             When it is another one.
         """
         if volume.shape != self.shape or fingerprint(volume.data) != self.fingerprint:
+            name = Path(self.absolute).name
             raise UserError(
-                f"{volume.path} is not the image of this project ({Path(self.absolute).name}); choose that one"
+                f"{volume.path} is not the image of this project ({name}); choose that one"
             )
         return volume
 
 
 def fingerprint(image: Any) -> str:
-    """Return a hash of shape, type and some slices of an image, (Y, X) or (Z, Y, X), read lazily."""
-    digest = hashlib.blake2b(
-        f"{tuple(image.shape)} {np.dtype(image.dtype).str[1:]}".encode(), digest_size=16
-    )
-    depth = image.shape[0] if image.ndim == 3 else 1
-    for z in np.unique(np.linspace(0, depth - 1, min(depth, PLANES)).round().astype(int)):
-        digest.update(
-            np.ascontiguousarray(image[int(z)] if image.ndim == 3 else image[...]).tobytes()
-        )
+    """Return a hash of shape, type and some slices of an image, (Y, X) or (Z, Y, X)."""
+    header = f"{tuple(image.shape)} {np.dtype(image.dtype).str[1:]}"
+    digest = hashlib.blake2b(header.encode(), digest_size=16)
+    for plane in _sampled_planes(image):
+        digest.update(np.ascontiguousarray(plane).tobytes())
     return digest.hexdigest()
+
+
+def _sampled_planes(image: Any) -> Iterator[Any]:
+    """Read up to `PLANES` slices that are evenly spaced."""
+    if image.ndim == 2:
+        yield image[...]
+        return
+    depth = image.shape[0]
+    for z in np.unique(np.linspace(0, depth - 1, min(depth, PLANES)).round().astype(int)):
+        yield image[int(z)]
 
 
 def copy_image(
     folder: Path, image: Any, voxel_size: VoxelSize | None, origin: tuple[float, float, float]
 ) -> Generator[Progress, None, Volume]:
-    """Write an image that no file holds as an OME-Zarr of its own, slice by slice; returns it as a volume.
+    """Write an image in memory as an OME-Zarr, slice by slice; returns it as a volume.
 
     Parameters
     ----------
     folder
-        Where; must not exist.
+        The new OME-Zarr; must not exist.
     image
         (Y, X) or (Z, Y, X) grey values.
     voxel_size, origin
@@ -128,16 +141,23 @@ def copy_image(
     """
     group = zarr.open_group(folder, mode="w-", zarr_format=3)
     level = new_level(group, "0", tuple(image.shape), np.dtype(image.dtype))
-    for z in range(image.shape[0] if image.ndim == 3 else 1):
-        yield Progress(z, image.shape[0], "copying the image into the project")
-        key = z if image.ndim == 3 else ...
+    keys = list(slice_keys(image))
+    for number, key in enumerate(keys):
+        yield Progress(number, len(keys), "copying the image into the project")
         level[key] = np.asarray(image[key])
-    header = LabelHeader(folder.name, image.ndim, voxel_size, origin, ()).attributes(
-        [[1] * image.ndim]
-    )
-    multiscales = [{k: v for k, v in header["ome"]["multiscales"][0].items() if k != "type"}]
-    group.update_attributes({"ome": {"version": "0.5", "multiscales": multiscales}})
+    header = LabelHeader(folder.name, image.ndim, voxel_size, origin, ())
+    multiscale = header.attributes([[1] * image.ndim])["ome"]["multiscales"][0]
+    del multiscale["type"]  # it names how coarser levels of labels are made
+    group.update_attributes({"ome": {"version": "0.5", "multiscales": [multiscale]}})
     return open_volume(folder)
+
+
+def slice_keys(image: Any) -> Iterator[Any]:
+    """Return the index of each slice of a (Z, Y, X) image, or ``...`` for a (Y, X) image."""
+    if image.ndim == 3:
+        yield from range(image.shape[0])
+    else:
+        yield ...
 
 
 def _relative(absolute: str, folder: Path) -> str:

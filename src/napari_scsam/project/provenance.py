@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.project.project import Project, now
+from napari_scsam.project.project import Project
+from napari_scsam.project.record import now
 
 FORMAT = "napari-scsam training set 1"
 PACKAGES = ("napari-scsam", "napari", "torch", "numpy", "zarr")

@@ -1,28 +1,29 @@
-"""Beginning a project and opening it again: what takes time, as generators."""
+"""Creating a project and opening it again; both take time, so they are generators."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Generator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_scsam.atomic import replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.volumes import Volume, open_volume
 from napari_scsam.project.image import ImageMovedError, ImageReference, copy_image, fingerprint
-from napari_scsam.project.project import SUFFIX, Project, check_place, create_project, mark_ours
+from napari_scsam.project.project import Project, create_project
+from napari_scsam.project.record import SUFFIX, check_place, mark_ours
 from napari_scsam.steps import Progress
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSource:
-    """An image that is shown, and where it may have come from."""
+    """A displayed image, and the file it may have come from."""
 
     data: Any
     """(Y, X) or (Z, Y, X), read lazily."""
@@ -49,7 +50,7 @@ class OpenedProject:
 
 
 def project_path(text: str) -> Path:
-    """Complete what a user typed to the name of a project."""
+    """Return what a user typed as the name of a project, with its suffix."""
     path = Path(text)
     return path.with_name(path.name.removesuffix(".zarr").removesuffix(".scsam") + SUFFIX)
 
@@ -62,17 +63,17 @@ def start_project(
     typed: VoxelSize | None = None,
     dtype: npt.DTypeLike = "uint8",
 ) -> Generator[Progress, None, Project]:
-    """Create a project for an image that is shown; it appears when it is complete.
+    """Create a project for a displayed image; it appears when it is complete.
 
-    The image stays where it is, if it can be opened from there again; an image
-    that lies in memory is copied into the project.
+    The image stays where it is if it can be opened from there again. An image in memory is copied
+    into the project.
 
     Parameters
     ----------
     path
         Of the project.
     image
-        What is shown.
+        The displayed image.
     classes
         The class table.
     typed
@@ -83,31 +84,26 @@ def start_project(
     Raises
     ------
     UserError
-        When there is something at `path` already, or it lies inside a project.
+        When there is something at `path`, or it is inside a project.
     """
     check_place(path)
-    draft = path.with_name(f".{path.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    try:
+    with replacing_folder(path, lambda _: False) as draft:
         yield Progress(0, 3, "looking at the image")
+        mark_ours(draft)
         volume = same_volume(image)
         if volume is None:
-            mark_ours(draft)
-            volume = yield from copy_image(
-                draft / "image", image.data, image.voxel_size, image.origin
-            )
-        yield Progress(1, 3, "making the project")
+            copied = draft / "image"
+            volume = yield from copy_image(copied, image.data, image.voxel_size, image.origin)
+        yield Progress(1, 3, "creating the project")
         reference = ImageReference.of(volume, draft)
         if reference.relative == "image":
-            reference = replace(reference, absolute=str(path.absolute() / "image"))
+            place = str(path.absolute() / "image")
+            reference = reference.model_copy(update={"absolute": place})
         project = create_project(draft, reference, classes, voxel_size=typed, dtype=dtype)
-        yield Progress(2, 3, "measuring the contrast")
-        with suppress(UserError):  # an image of one grey can be painted on all the same
-            project.update(contrast=measure_contrast(volume.data).to_dict())
-        project.close()
-        draft.replace(path)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        with closing(project):
+            yield Progress(2, 3, "measuring the contrast")
+            with suppress(UserError):  # an image of one grey can still be painted on
+                project.update(contrast=measure_contrast(volume.data).to_dict())
     return Project(path)
 
 
@@ -126,17 +122,13 @@ def open_project(
     Raises
     ------
     UserError
-        When it is no project, is open elsewhere, or the image shown is another one.
+        When it is not a project, is open elsewhere, or `image_path` is another image.
     """
     yield Progress(0, 2, f"opening {path.name}")
     project = Project(path)
     try:
         yield Progress(1, 2, "looking for the image")
-        if image_path is not None:
-            image = project.record.image.check(open_volume(image_path))
-            project.update(image=ImageReference.of(image, path))
-        else:
-            image = project.record.image.find(path)
+        image = _find_image(project, image_path)
     except ImageMovedError as error:
         project.close()
         return OpenedProject(path, None, None, str(error))
@@ -144,6 +136,15 @@ def open_project(
         project.close()
         raise
     return OpenedProject(path, project, image)
+
+
+def _find_image(project: Project, image_path: str | None) -> Volume:
+    """Open the image where it was, or where the user says that it is."""
+    if image_path is None:
+        return project.record.image.find(project.path)
+    image = project.record.image.check(open_volume(image_path))
+    project.update(image=ImageReference.of(image, project.path))
+    return image
 
 
 def same_volume(image: ImageSource) -> Volume | None:
@@ -155,4 +156,6 @@ def same_volume(image: ImageSource) -> Volume | None:
     except UserError:
         return None
     same = volume.shape == tuple(image.data.shape) and volume.dtype == np.dtype(image.data.dtype)
-    return volume if same and fingerprint(volume.data) == fingerprint(image.data) else None
+    if same and fingerprint(volume.data) == fingerprint(image.data):
+        return volume
+    return None

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QVBoxLa
 from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
 from napari_scsam.gui.words import as_sentence
-from napari_scsam.project.project import SUFFIX
+from napari_scsam.project.record import SUFFIX
 
 NO_PROJECT = (
     "No project: labels are lost unless you save them. Choose an image and create a project."

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari_scsam.gui.layers.plane import Plane
-from napari_scsam.project.project import Project, file_hash, now
+from napari_scsam.project.project import Project, file_hash
+from napari_scsam.project.record import now
 from napari_scsam.steps import Progress, Steps
 
 if TYPE_CHECKING:
-    from napari_scsam.checkpoints.checkpoint import CheckpointInfo
+    from napari_scsam.checkpoints.card import CheckpointInfo
     from napari_scsam.gui.layers.write_prediction import OrganelleLabels
 
 SEGMENTED = "segmented"

@@ -1,0 +1,84 @@
+"""Write a project as a data set of nnU-Net v2.
+
+See nnU-Net's ``documentation/dataset_format.md`` and ``ignore_label.md``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_scsam.config import ClassSpec
+from napari_scsam.project.project import CLASSES, Project
+from napari_scsam.steps import Progress, Steps
+
+
+def write_nnunet(project: Project, folder: Path, slices: Sequence[int], out: Path) -> Steps[None]:
+    """Write image and labels with consecutive classes; what is not reviewed is ``ignore``.
+
+    Only the slices from the first reviewed one to the last are written.
+
+    Parameters
+    ----------
+    folder
+        Where to write.
+    slices
+        Those with reviewed pixels.
+    out
+        The final folder; its name has the name of the case, as in ``Dataset007_cell``.
+    """
+    yield Progress(2, 4, "reading the image")
+    span: Any = ...
+    if project.reviewed.ndim == 3:
+        span = slice(min(slices), max(slices) + 1)
+    classes = project.class_table()
+    image = project.record.image.find(project.path)
+    case = out.name.split("_", 1)[-1]
+    spacing = {"spacing": [float(v) for v in (project.voxel_size or (1.0, 1.0, 1.0))]}
+    labels = labels_with_ignore(project, span, classes)
+    for part, name, content in (
+        ("imagesTr", f"{case}_0000", image.data[span]),
+        ("labelsTr", case, labels),
+    ):
+        yield Progress(3, 4, f"writing {part}")
+        (folder / part).mkdir()
+        _write_stack(folder / part / f"{name}.tif", content)
+        (folder / part / f"{case}.json").write_text(json.dumps(spacing), encoding="utf-8")
+    table = json.dumps(nnunet_table(classes), indent=2) + "\n"
+    (folder / "dataset.json").write_text(table, encoding="utf-8")
+
+
+def labels_with_ignore(
+    project: Project, span: Any, classes: Sequence[ClassSpec]
+) -> NDArray[np.uint8]:
+    """Return labels numbered from 1 on; what is not reviewed gets the number after the last."""
+    labels = project.array(CLASSES)[span]
+    ignore = np.uint8(len(classes) + 1)
+    new = np.zeros(max(int(labels.max()), *(spec.id for spec in classes)) + 1, np.uint8)
+    new[[spec.id for spec in classes]] = range(1, len(classes) + 1)
+    return np.where(project.reviewed[span] != 0, new[labels], ignore)
+
+
+def nnunet_table(classes: Sequence[ClassSpec]) -> dict[str, Any]:
+    """Return the contents of ``dataset.json``."""
+    numbers = {spec.name: number for number, spec in enumerate(classes, 1)}
+    return {
+        "channel_names": {"0": "EM"},
+        "labels": {"background": 0, **numbers, "ignore": len(classes) + 1},
+        "numTraining": 1,
+        "file_ending": ".tif",
+        "overwrite_image_reader_writer": "Tiff3DIO",
+    }
+
+
+def _write_stack(file: Path, content: NDArray[Any]) -> None:
+    """Write (Z, Y, X); a single slice becomes a stack of one."""
+    if content.ndim == 2:
+        content = content[None]
+    tifffile.imwrite(file, content, compression="zlib", photometric="minisblack")

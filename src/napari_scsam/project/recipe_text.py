@@ -1,0 +1,105 @@
+"""The recipe of a training set, which ``scsam train`` takes as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_scsam.paths import weights_folder
+from napari_scsam.project.project import Project
+
+TAUGHT = "taught.json"
+"""File with the classes that the checkpoint learned from strokes."""
+MAE_FILE = "mae_hybrid.safetensors"
+"""The EM prior that is shipped."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where training starts."""
+
+    checkpoint: Path | str | None = None
+    """A file, or a name that is known on other machines too."""
+    renumber: bool = False
+    """Whether its class ids differ from the project's."""
+    taught: bool = False
+    """Whether it learned classes from strokes, which are in the file `TAUGHT`."""
+    sam: str = ""
+    """Size of its SAM, if training starts from that alone."""
+
+
+def recipe_text(project: Project, out: Path, labels: str, start: Start) -> str:
+    """Return the recipe of a training set at `out`; paths in it are relative to that folder."""
+    lines = [
+        "# Made by napari-scsam from reviewed slices.",
+        "# Run: scsam train THIS_FOLDER -o mine.safetensors",
+        *_model_lines(start, out),
+        *_class_lines(project),
+        *_training_lines(start),
+        *_data_lines(project, out, labels),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _model_lines(start: Start, out: Path) -> Iterator[str]:
+    if start.checkpoint is None:
+        return
+    yield "[model]"
+    checkpoint = json.dumps(_weights_path(start.checkpoint, out))
+    if start.sam:
+        yield f'sam = "{start.sam}"'
+        yield "tile = 512"
+        yield f"sam_weights = {checkpoint}"
+        yield f"mae_weights = {json.dumps(_weights_path(weights_folder() / MAE_FILE, out))}"
+    else:
+        yield f"start = {checkpoint}"
+    if start.renumber:
+        yield (
+            "renumber = true  # it numbers classes otherwise than these labels; "
+            "those of one name keep what they learned"
+        )
+    if start.taught:
+        yield f'taught = "{TAUGHT}"  # classes that it learned from strokes'
+
+
+def _class_lines(project: Project) -> Iterator[str]:
+    for spec in project.class_table():
+        yield "[[classes]]"
+        yield f"id = {spec.id}"
+        yield f"name = {json.dumps(spec.name)}"
+        yield f'colour = "{spec.colour}"'
+
+
+def _training_lines(start: Start) -> Iterator[str]:
+    yield "[training]"
+    yield "steps = 300"
+    if start.sam:
+        yield "crop = 512  # as the tile: a big SAM's positions are resized to one grid"
+
+
+def _data_lines(project: Project, out: Path, labels: str) -> Iterator[str]:
+    image = project.record.image.find(project.path)
+    absolute = os.path.abspath(str(image.path))  # noqa: PTH100  # may end with the :/path of HDF5
+    yield "[[data]]"
+    yield f"image = {json.dumps(_relative_path(absolute, out))}"
+    yield f"labels = {json.dumps(labels)}"
+    if project.voxel_size is not None:
+        yield f"voxel_size = {[float(v) for v in project.voxel_size]}"
+
+
+def _weights_path(file: Path | str, folder: Path) -> str:
+    """Return weights as a recipe in `folder` names them; a name stays as it is."""
+    if isinstance(file, str):
+        return file
+    return _relative_path(str(file.absolute()), folder)
+
+
+def _relative_path(path: str, folder: Path) -> str:
+    """Return a path as seen from a folder, with ``/``; unchanged on another drive of Windows."""
+    try:
+        return Path(os.path.relpath(path, folder.absolute())).as_posix()
+    except ValueError:
+        return path

@@ -1,0 +1,136 @@
+"""Everything about a project that is not a voxel: JSON in the attributes of its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import zarr
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from napari_scsam.atomic import finish_replacing
+from napari_scsam.config import UserError, VoxelSize
+from napari_scsam.io.contents import Contents, what_is
+from napari_scsam.project.image import ImageReference
+from napari_scsam.validation import first_problem
+
+SUFFIX = ".scsam.zarr"
+FORMAT_NUMBER = 1
+OLD_NAMES = {"thresholds": "threshold_offsets", "careful": "tta"}
+"""Keys of `ProjectRecord.chosen` up to version 0.1, and their names since."""
+
+
+class ProjectRecord(BaseModel):
+    """The record of a project. Keys that a newer version added are kept."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+
+    image: ImageReference
+    created: str
+    voxel_size: VoxelSize | None = None
+    """nm along z, y, x, if the user typed it."""
+    contrast: Mapping[str, Any] | None = None
+    """`Contrast` of the volume; with ``shown``, the one that the user chose instead."""
+    checkpoint: Mapping[str, Any] | None = None
+    """``name`` and ``sha256`` of the checkpoint used last."""
+    history: tuple[Mapping[str, Any], ...] = ()
+    """What was done, oldest first: ``when``, ``what`` and details."""
+    taught: tuple[Mapping[str, Any], ...] = ()
+    """`TaughtClass` of each class taught, with the hash of its ``checkpoint``."""
+    chosen: Mapping[str, Any] = Field(default_factory=dict)
+    """``classes`` to segment, by name, or null for all; ``threshold_offsets``, by the name of
+    the class; whether to ``replace`` what the user painted, to ``prefetch`` the neighbouring
+    slices, and to average several views of a slice (``tta``)."""
+    view: Mapping[str, Any] = Field(default_factory=dict)
+    """The window: layers, camera, slice; only the window reads it."""
+
+    @field_validator("chosen", mode="before")
+    @classmethod
+    def _rename_old_keys(cls, chosen: Any) -> Any:
+        if not isinstance(chosen, Mapping):
+            return chosen
+        return {OLD_NAMES.get(key, key): value for key, value in chosen.items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ProjectRecord:
+        """Read what `to_dict` wrote.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            When a field is missing or of the wrong kind.
+        """
+        return cls.model_validate_json(json.dumps(data))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return self.model_dump()
+
+
+def read_record(path: Path) -> ProjectRecord:
+    """Read the record of a project.
+
+    Raises
+    ------
+    UserError
+        When it is not a project, or damaged.
+    """
+    finish_replacing(path)
+    found = what_is(path)
+    if found is Contents.LABELS and path.is_dir():
+        raise UserError(
+            f"{path} holds labels but is not a napari-scsam project; open it as a file instead"
+        )
+    if found is not Contents.PROJECT:
+        raise UserError(
+            f"{path} is not a napari-scsam project; choose a folder that ends in {SUFFIX}"
+        )
+    stored: Any = zarr.open_group(path, mode="r").attrs["scsam"]
+    try:
+        return ProjectRecord.from_dict(stored["project"])
+    except ValidationError as error:
+        problem = first_problem(error).partition(";")[0]
+        raise UserError(
+            f"the project {path} is damaged ({problem}); open its labels as a file instead"
+        ) from error
+
+
+def write_record(path: Path, record: ProjectRecord) -> None:
+    """Write the record of a project, in one step."""
+    zarr.open_group(path, mode="r+").update_attributes(
+        {"scsam": {"format": FORMAT_NUMBER, "project": record.to_dict()}}
+    )
+
+
+def mark_ours(path: Path) -> None:
+    """Create the zarr group of a new project in an empty folder, for its image and its labels."""
+    root = zarr.open_group(path, mode="a", zarr_format=3)
+    root.update_attributes({"scsam": {"format": FORMAT_NUMBER}})
+
+
+def check_place(path: Path) -> None:
+    """Check that a project can be created at a path without harm to anything.
+
+    Raises
+    ------
+    UserError
+        When something is there, or the path is inside a project.
+    """
+    if path.exists():
+        raise UserError(
+            f"'{path.name}' already exists, and nothing is overwritten; choose another name"
+        )
+    for folder in path.absolute().parents:
+        if what_is(folder) is Contents.PROJECT:
+            raise UserError(
+                f"'{path.name}' would be inside the project '{folder.name}'; "
+                "choose a place outside of it"
+            )
+
+
+def now() -> str:
+    """Return the time, in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
