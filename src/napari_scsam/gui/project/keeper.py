@@ -46,7 +46,8 @@ from napari_scsam.gui.project.window_state import (
     restore_look,
     restore_view,
 )
-from napari_scsam.project.project import CLASSES, Project, copy_project
+from napari_scsam.project.copy_project import copy_project
+from napari_scsam.project.project import CLASSES, Project
 from napari_scsam.project.start import OpenedProject, open_project, project_path, start_project
 
 if TYPE_CHECKING:
