@@ -32,7 +32,7 @@ def volume(kind: str, dtype="uint16"):
 @pytest.mark.parametrize("kind", ["numpy", "zarr"])
 @pytest.mark.parametrize("block", [7, 100, 2**20])
 def test_every_label_is_counted_and_boxed_as_scipy_does(kind, block, monkeypatch):
-    monkeypatch.setattr(label_boxes, "BLOCK", block)
+    monkeypatch.setattr(label_boxes, "BLOCK_VOXELS", block)
     data = volume(kind)
     labels = np.asarray(data[...])
     counted = finish(tally_steps(data))
@@ -48,7 +48,7 @@ def test_every_label_is_counted_and_boxed_as_scipy_does(kind, block, monkeypatch
 
 @pytest.mark.parametrize("kind", ["numpy", "zarr"])
 def test_blocks_cover_a_part_once_and_are_small(kind, monkeypatch):
-    monkeypatch.setattr(label_boxes, "BLOCK", 200)
+    monkeypatch.setattr(label_boxes, "BLOCK_VOXELS", 200)
     data = volume(kind)
     seen = np.zeros(data.shape, int)
     within = (slice(2, 11), slice(0, 20), slice(3, 4))

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import UserError
-from napari_scsam.objects.cuts import apart, parted, parts_by_line, parts_by_seeds, wall_along
-from napari_scsam.objects.place import pieces
+from napari_scsam.objects.components import label_components
+from napari_scsam.objects.cuts import (
+    parts_by_line,
+    parts_by_seeds,
+    relabel_parts,
+    separate_parts,
+    wall_along,
+)
 
 FLAT = (1.0, 1.0)
 
@@ -30,9 +36,9 @@ def test_without_a_neck_the_cut_is_half_way(seeds):
     disc = (np.ogrid[:40, :40][0] - 20) ** 2 + (np.ogrid[:40, :40][1] - 20) ** 2 <= 15**2
     parts = parts_by_seeds(disc, seeds, FLAT)
     assert ((parts > 0) == disc).all()
-    middle = np.mean(seeds, axis=0)
-    apart = np.subtract(seeds[1], seeds[0])
-    far = ((np.stack(np.indices(disc.shape), -1) - middle) @ apart) / np.linalg.norm(apart)
+    centre = np.mean(seeds, axis=0)
+    along = np.subtract(seeds[1], seeds[0])
+    far = ((np.stack(np.indices(disc.shape), -1) - centre) @ along) / np.linalg.norm(along)
     assert (parts[disc & (far > 1)] == 2).all()
     assert (parts[disc & (far < -1)] == 1).all()
 
@@ -57,7 +63,7 @@ def test_a_line_parts_an_object_and_leaves_no_pixel(dumbbell, line):
     assert parts.max() >= 2
     assert np.count_nonzero(parts == 1) >= np.count_nonzero(parts == 2)
     for number in range(1, parts.max() + 1):
-        assert pieces(parts == number).max() == 1
+        assert label_components(parts == number).max() == 1
 
 
 def test_a_line_that_ends_inside_is_refused(dumbbell):
@@ -75,10 +81,10 @@ def test_far_pieces_are_not_touched_by_a_cut(dumbbell):
 def test_parts_get_labels_or_a_gap(dumbbell):
     parts = parts_by_line(dumbbell, wall_along([(0, 20), (39, 55)], dumbbell.shape), FLAT)
     block = np.where(dumbbell, 5, 0).astype(np.uint8)
-    labelled = apart(block, parts, [9])
+    labelled = relabel_parts(block, parts, [9])
     assert set(np.unique(labelled)) == {0, 5, 9}
-    gap = parted(block, parts)
-    assert pieces(gap > 0).max() == 2
+    gap = separate_parts(block, parts)
+    assert label_components(gap > 0).max() == 2
     assert np.count_nonzero(block) - np.count_nonzero(gap) < 100
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from napari_scsam.config import UserError
 from napari_scsam.objects import place as objects
-from napari_scsam.objects.boxes import LabelBoxes, size_of, tally
+from napari_scsam.objects.boxes import LabelBoxes, box_size, tally
 from napari_scsam.objects.place import Place, overlap
 
 
@@ -51,7 +51,7 @@ def test_only_the_neighbourhood_is_read():
 
     found = finish(Place(Spy(), everything(data), (1, 1, 1), classes=True).find((30, 31, 31)))
     assert found.voxels == 8
-    assert sum(read) <= (2 * objects.START + 1) ** 3 + 1
+    assert sum(read) <= (2 * objects.FIRST_MARGIN + 1) ** 3 + 1
 
 
 def test_a_place_of_one_slice_sees_no_other():
@@ -74,7 +74,7 @@ def test_background_and_giants_are_refused(monkeypatch):
     data = snake()
     with pytest.raises(UserError, match="no object under the mouse"):
         finish(Place(data, everything(data), (1, 1, 1)).find((0, 0, 0)))
-    monkeypatch.setattr(objects, "LARGEST", 40**3)
+    monkeypatch.setattr(objects, "MAX_BOX_VOXELS", 40**3)
     with pytest.raises(UserError, match="slice by slice"):
         finish(Place(data, everything(data), (1, 1, 1), classes=True).find((5, 2, 3)))
 
@@ -87,4 +87,4 @@ def test_margins_follow_the_spacing_and_stay_within():
         slice(14, 36),
         slice(0, 50),
     )
-    assert size_of(overlap((slice(0, 3),), (slice(5, 9),))) == 0
+    assert box_size(overlap((slice(0, 3),), (slice(5, 9),))) == 0

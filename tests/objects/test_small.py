@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_scsam.infer.predictor import finish
 from napari_scsam.objects import boxes as label_boxes
 from napari_scsam.objects.place import Place
 from napari_scsam.objects.small import delete_small
+from napari_scsam.steps import drive
 
 
 def scene() -> np.ndarray:
@@ -26,9 +26,9 @@ def place(data, **options) -> Place:
 
 @pytest.mark.parametrize("block", [50, 2**20])
 def test_small_instances_go_everywhere_at_once(block, monkeypatch):
-    monkeypatch.setattr(label_boxes, "BLOCK", block)
+    monkeypatch.setattr(label_boxes, "BLOCK_VOXELS", block)
     data = scene()
-    found = finish(delete_small(place(data), 15, 0))
+    found = drive(delete_small(place(data), 15, 0))
     assert found.objects == 1
     after = data.copy()
     after[found.edit.indices] = found.edit.after
@@ -37,7 +37,7 @@ def test_small_instances_go_everywhere_at_once(block, monkeypatch):
 
 def test_small_pieces_of_one_class_go():
     data = scene()
-    found = finish(delete_small(place(data, classes=True), 12, 1))
+    found = drive(delete_small(place(data, classes=True), 12, 1))
     assert found.objects == 1
     after = data.copy()
     after[found.edit.indices] = found.edit.after
@@ -49,15 +49,15 @@ def test_small_pieces_of_one_class_go():
 def test_a_slice_counts_its_own_pixels():
     data = scene()
     one = (slice(2, 3), slice(0, 20), slice(0, 30))
-    assert finish(delete_small(place(data, within=one, classes=True), 5, 1)).edit.size == 7
-    assert finish(delete_small(place(data, within=one), 8, 0)).edit.size == 7
+    assert drive(delete_small(place(data, within=one, classes=True), 5, 1)).edit.size == 7
+    assert drive(delete_small(place(data, within=one), 8, 0)).edit.size == 7
 
 
 def test_locked_and_absent_ones():
     data = scene()
     one = (slice(2, 3), slice(0, 20), slice(0, 30))
     for found in (
-        finish(delete_small(place(data, locked=(1, 3)), 16, 0)),
-        finish(delete_small(place(data, within=one), 2, 0)),
+        drive(delete_small(place(data, locked=(1, 3)), 16, 0)),
+        drive(delete_small(place(data, within=one), 2, 0)),
     ):
         assert (found.objects, found.edit.size) == (0, 0)

@@ -8,7 +8,6 @@ import pytest
 import zarr
 
 from napari_scsam.config import UserError
-from napari_scsam.infer.predictor import finish
 from napari_scsam.objects.boxes import LabelBoxes, tally
 from napari_scsam.objects.cuts import wall_along
 from napari_scsam.objects.place import Place
@@ -24,6 +23,7 @@ from napari_scsam.objects.tools import (
     smooth,
     split,
 )
+from napari_scsam.steps import drive
 
 SPACING = (5.0, 1.0, 1.0)
 
@@ -66,7 +66,7 @@ def place(data, *, classes=False, axis=None, at=6, locked=()) -> Place:
 def applied(data, tool) -> np.ndarray:
     """What the array would be; the array itself must not change."""
     before = np.array(data[...])
-    edit = finish(tool)
+    edit = drive(tool)
     np.testing.assert_array_equal(np.asarray(data[...]), before)
     np.testing.assert_array_equal(before[edit.indices], edit.before)
     assert (edit.before != edit.after).all()
@@ -109,10 +109,10 @@ def test_merging_instances_and_classes(data):
 
 
 def test_what_cannot_be_merged_is_said(data):
-    with pytest.raises(UserError, match="one object already"):
-        finish(merge(place(data), (6, 30, 20), (6, 30, 62)))
-    with pytest.raises(UserError, match="one object already"):
-        finish(merge(place(data, classes=True), (6, 30, 20), (6, 30, 38)))
+    with pytest.raises(UserError, match="both points are on one object"):
+        drive(merge(place(data), (6, 30, 20), (6, 30, 62)))
+    with pytest.raises(UserError, match="both points are on one object"):
+        drive(merge(place(data, classes=True), (6, 30, 20), (6, 30, 38)))
 
 
 def test_splitting_gives_a_new_label_or_a_gap(data):
@@ -127,12 +127,12 @@ def test_splitting_gives_a_new_label_or_a_gap(data):
 
 def test_splits_that_cannot_be_are_said(data):
     with pytest.raises(UserError, match="different objects"):
-        finish(split(place(data), (6, 30, 18), (6, 12, 70)))
-    with pytest.raises(UserError, match="one pixel"):
-        finish(split(place(data), (6, 30, 18), (6, 30, 18)))
+        drive(split(place(data), (6, 30, 18), (6, 12, 70)))
+    with pytest.raises(UserError, match="same pixel"):
+        drive(split(place(data), (6, 30, 18), (6, 30, 18)))
     full = np.arange(256, dtype=np.uint8).reshape(1, 16, 16).repeat(2, 2)
-    with pytest.raises(UserError, match="no label is free up to 255"):
-        finish(split(place(full), (0, 3, 0), (0, 3, 1)))
+    with pytest.raises(UserError, match="all labels up to 255 are in use"):
+        drive(split(place(full), (0, 3, 0), (0, 3, 1)))
 
 
 @pytest.mark.parametrize("axis", [None, 0])
@@ -154,7 +154,7 @@ def test_the_other_tools_change_only_their_object(data):
         applied(data, keep_largest(place(data), (6, 30, 62))) == 1
     ) < np.count_nonzero(scene() == 1)
     with pytest.raises(UserError, match="no hole"):
-        finish(fill_holes(place(data), (6, 12, 70)))
+        drive(fill_holes(place(data), (6, 12, 70)))
 
 
 def test_keep_largest_means_all_pieces_of_a_class(data):
@@ -202,7 +202,7 @@ def test_what_is_painted_between_two_steps_stays(classes, when, tool):
     painted = data.copy()
     edit = None
     with contextlib.suppress(UserError):  # nothing is written then
-        edit = finish(steps)
+        edit = drive(steps)
     if edit is None:
         return
     painted[edit.indices] = edit.after

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import UserError
-from napari_scsam.infer.predictor import finish
 from napari_scsam.objects.boxes import LabelBoxes, tally
 from napari_scsam.objects.place import Place
-from napari_scsam.objects.walk import next_label, next_piece
+from napari_scsam.objects.walk import next_component, next_label
+from napari_scsam.steps import drive
 
 
 def scene() -> np.ndarray:
@@ -28,14 +28,14 @@ def test_labels_in_their_order_and_deleted_ones_left_out():
     data = scene()
     here = place(data, boxes=LabelBoxes(tally(data)))
     data[data == 4] = 0
-    stop = finish(next_label(here, 1, 1, 0))
+    stop = drive(next_label(here, 1, 1, 0))
     assert stop.value == 9
     assert data[stop.voxel] == 9
     assert stop.voxel[0] == 2
-    back = finish(next_label(here, 9, -1, 0))
+    back = drive(next_label(here, 9, -1, 0))
     assert (back.value, back.voxel[0]) == (1, 1)
     with pytest.raises(UserError, match="last object"):
-        finish(next_label(here, 9, 1, 0))
+        drive(next_label(here, 9, 1, 0))
 
 
 def test_the_only_object_is_the_last_and_without_one_there_is_none():
@@ -44,15 +44,15 @@ def test_the_only_object_is_the_last_and_without_one_there_is_none():
     labels, classes = place(data, boxes=LabelBoxes(tally(data))), place(data, classes=True)
     for step, which in ((1, "last"), (-1, "first")):
         with pytest.raises(UserError, match=f"that was the {which} object$"):
-            finish(next_label(labels, 9, step, 0))
+            drive(next_label(labels, 9, step, 0))
         for at in ((2, 6, 6), (4 if step > 0 else 0, 0, 0)):
             with pytest.raises(UserError, match=f"that was the {which} object of this class"):
-                finish(next_piece(classes, 9, at, step, 0))
+                drive(next_component(classes, 9, at, step, 0))
         with pytest.raises(UserError, match="there is no object of this class"):
-            finish(next_piece(classes, 4, (2, 6, 6), step, 0))
+            drive(next_component(classes, 4, (2, 6, 6), step, 0))
     data[:] = 0
     with pytest.raises(UserError, match="there is no object in this layer"):
-        finish(next_label(labels, 9, 1, 0))
+        drive(next_label(labels, 9, 1, 0))
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -61,7 +61,7 @@ def test_pieces_one_after_the_other_through_the_slices(axis):
     here, at, seen = place(data, classes=True), (0, 0, 0), []
     while True:
         try:
-            stop = finish(next_piece(here, 1, at, 1, axis))
+            stop = drive(next_component(here, 1, at, 1, axis))
         except UserError:
             break
         at = stop.voxel
@@ -69,22 +69,22 @@ def test_pieces_one_after_the_other_through_the_slices(axis):
         seen.append(at)
     assert [at[axis] for at in seen] == [1, 1, 1, 3, 4]
     for expected in reversed(seen[:-1]):
-        at = finish(next_piece(here, 1, at, -1, axis)).voxel
+        at = drive(next_component(here, 1, at, -1, axis)).voxel
         assert at == expected
     with pytest.raises(UserError, match="first object"):
-        finish(next_piece(here, 1, at, -1, axis))
+        drive(next_component(here, 1, at, -1, axis))
 
 
 def test_from_background_the_next_in_reading_order():
     data = scene()
     here = place(data, classes=True)
-    assert finish(next_piece(here, 1, (1, 3, 10), 1, 0)).voxel[1] == 13
-    assert finish(next_piece(here, 1, (1, 3, 10), -1, 0)).voxel[2] == 22
+    assert drive(next_component(here, 1, (1, 3, 10), 1, 0)).voxel[1] == 13
+    assert drive(next_component(here, 1, (1, 3, 10), -1, 0)).voxel[2] == 22
 
 
 def test_a_flat_image():
     data = scene()[1]
     here = place(data, classes=True)
-    assert finish(
-        next_piece(Place(data, here.within, (1, 1), classes=True), 1, (0, 0), 1, None)
+    assert drive(
+        next_component(Place(data, here.within, (1, 1), classes=True), 1, (0, 0), 1, None)
     ).voxel == (3, 3)

@@ -1,8 +1,7 @@
-"""Where each label lies in an array: found in one pass, block by block, and kept up to date.
+"""The box around each label of an array: found in one pass, block by block, and kept up to date.
 
-Boxes only ever grow. Whatever a write added lies inside, and whatever an undo
-brings back does too, so a box need not be told of what is taken away: it is
-looked into, not believed.
+Boxes only ever grow. Whatever a write adds and an undo restores is inside, so a box need not
+shrink when voxels are removed. Who uses a box reads what is in it.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ from napari_scsam.steps import Progress
 Box = tuple[slice, ...]
 """One slice per axis, with a start and a stop."""
 
-BLOCK = 2**20
-"""Voxels looked at in one step."""
+BLOCK_VOXELS = 2**20
+"""Voxels that are read in one step."""
 
-TOLD = 8
-"""Steps between two words on how far it is: each word is drawn."""
+PROGRESS_EVERY = 8
+"""Steps between two reports of progress, each of which is drawn."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What was counted of each label; one row for a label, 0 left out."""
+    """Box and number of voxels of each label; one row a label, without 0."""
 
     values: NDArray[Any]
     """n labels, sorted."""
@@ -54,6 +53,7 @@ def tally(block: NDArray[Any], offset: Sequence[int] = ()) -> Tally:
     offset
         Index of the block's first voxel in the array; zeros by default.
     """
+    # A run ends with its row, so that its box is one voxel wide along the other axes.
     rows = np.ascontiguousarray(block).reshape(-1, block.shape[-1])
     begins = np.ones(rows.shape, bool)
     np.not_equal(rows[:, 1:], rows[:, :-1], out=begins[:, 1:])
@@ -61,16 +61,15 @@ def tally(block: NDArray[Any], offset: Sequence[int] = ()) -> Tally:
     lengths = np.diff(starts, append=rows.size)
     values = rows.ravel()[starts]
     held = values != 0
-    low = np.stack(np.unravel_index(starts[held], block.shape), axis=1).astype(
-        np.int32
-    ) + np.asarray(offset or 0, np.int32)
+    first = np.stack(np.unravel_index(starts[held], block.shape), axis=1)
+    low = first.astype(np.int32) + np.asarray(offset or 0, np.int32)
     high = low + 1
     high[:, -1] = low[:, -1] + lengths[held]
-    return grouped(values[held], low, high, lengths[held], low)
+    return merge_rows(values[held], low, high, lengths[held], low)
 
 
 def tally_points(indices: Sequence[NDArray[Any]], values: Any) -> Tally:
-    """Count labels written to single voxels; neighbours in the list are taken together first.
+    """Count labels written to single voxels.
 
     Parameters
     ----------
@@ -83,31 +82,25 @@ def tally_points(indices: Sequence[NDArray[Any]], values: Any) -> Tally:
     labels = np.broadcast_to(np.ravel(values), points[0].shape)
     if not labels.size:
         return tally(np.zeros((1,) * len(points), np.uint8))
+    # Runs of one label in the list are joined first: they are much fewer than the voxels.
     starts = np.flatnonzero(np.concatenate(([True], labels[1:] != labels[:-1])))
     low = np.stack([np.minimum.reduceat(axis, starts) for axis in points], axis=1).astype(np.int32)
-    high = (
-        np.stack([np.maximum.reduceat(axis, starts) for axis in points], axis=1).astype(np.int32)
-        + 1
-    )
+    last = np.stack([np.maximum.reduceat(axis, starts) for axis in points], axis=1)
+    high = last.astype(np.int32) + 1
     first = np.stack([axis[starts] for axis in points], axis=1).astype(np.int32)
     held = labels[starts] != 0
-    return grouped(
-        labels[starts][held],
-        low[held],
-        high[held],
-        np.diff(starts, append=labels.size)[held],
-        first[held],
-    )
+    counts = np.diff(starts, append=labels.size)
+    return merge_rows(labels[starts][held], low[held], high[held], counts[held], first[held])
 
 
-def grouped(
+def merge_rows(
     values: NDArray[Any],
     low: NDArray[Any],
     high: NDArray[Any],
     counts: NDArray[Any],
     first: NDArray[Any],
 ) -> Tally:
-    """Bring rows of one label together."""
+    """Merge the rows of each label into one."""
     if not values.size:
         return Tally(values, low, high, counts, first)
     order = np.argsort(values, kind="stable")
@@ -122,33 +115,38 @@ def grouped(
     )
 
 
-def together(tallies: Sequence[Tally]) -> Tally:
-    """Make one tally of several."""
+def merge_tallies(tallies: Sequence[Tally]) -> Tally:
+    """Merge several tallies into one."""
     fields = ("values", "low", "high", "counts", "first")
-    return grouped(*(np.concatenate([getattr(one, field) for one in tallies]) for field in fields))
+    return merge_rows(
+        *(np.concatenate([getattr(one, field) for one in tallies]) for field in fields)
+    )
 
 
 def tally_steps(data: Any, within: Box | None = None) -> Generator[Progress, None, Tally]:
-    """Count all labels of an array, in memory or in chunks, or of a part of it, block by block."""
+    """Count all labels of an array or of a part of it, block by block."""
     boxes = list(blocks(data, within))
     done = 0
     found = []
-    total = sum(size_of(box) for box in boxes)
+    total = sum(box_size(box) for box in boxes)
     for number, box in enumerate(boxes):
-        if number % TOLD == 0:
+        if number % PROGRESS_EVERY == 0:
             yield Progress(done, total, "looking for the objects")
         found.append(tally(np.asarray(data[box]), [side.start for side in box]))
-        done += size_of(box)
-    return together(found)
+        done += box_size(box)
+    return merge_tallies(found)
 
 
 def blocks(data: Any, within: Box | None = None) -> Iterator[Box]:
-    """Cut an array, or a part of it, into blocks of about `BLOCK` voxels, made of whole chunks where it has any."""
+    """Cut an array or a part of it into blocks of about `BLOCK_VOXELS` voxels.
+
+    Blocks are made of whole chunks if the array has chunks.
+    """
     limits = within or tuple(slice(0, n) for n in data.shape)
     shape = [limit.stop - limit.start for limit in limits]
     side = [min(n, c) for n, c in zip(shape, _chunks(data), strict=True)]
     for axis in reversed(range(len(shape))):
-        side[axis] = min(shape[axis], side[axis] * max(1, BLOCK // prod(side)))
+        side[axis] = min(shape[axis], side[axis] * max(1, BLOCK_VOXELS // prod(side)))
     starts = product(
         *(range(limit.start, limit.stop, s) for limit, s in zip(limits, side, strict=True))
     )
@@ -159,18 +157,16 @@ def blocks(data: Any, within: Box | None = None) -> Iterator[Box]:
         )
 
 
-def size_of(box: Box) -> int:
-    """Count the voxels of a box."""
+def box_size(box: Box) -> int:
+    """Return the number of voxels in a box."""
     return prod(side.stop - side.start for side in box)
 
 
 def _chunks(data: Any) -> Sequence[int]:
     chunks = getattr(data, "chunks", None)
-    return (
-        chunks
-        if chunks and all(isinstance(side, int) for side in chunks)
-        else (1,) * len(data.shape)
-    )
+    if chunks and all(isinstance(side, int) for side in chunks):
+        return tuple(chunks)
+    return (1,) * len(data.shape)
 
 
 class LabelBoxes:
@@ -183,7 +179,7 @@ class LabelBoxes:
         self._rows = {value: row for row, value in enumerate(self._values.tolist())}
 
     def widen(self, written: Tally) -> None:
-        """Take note of labels that were written."""
+        """Widen the boxes of labels that were written."""
         values = written.values.tolist()
         known = np.array([value in self._rows for value in values], bool)
         rows = [self._rows[value] for value in values if value in self._rows]
@@ -197,7 +193,8 @@ class LabelBoxes:
 
     def box(self, value: int) -> Box | None:
         """Return a box that holds all of a label; None when it was never seen."""
-        if (row := self._rows.get(int(value))) is None:
+        row = self._rows.get(int(value))
+        if row is None:
             return None
         return tuple(
             slice(int(a), int(b)) for a, b in zip(self._low[row], self._high[row], strict=True)
@@ -205,12 +202,17 @@ class LabelBoxes:
 
     def beside(self, value: int, step: int) -> int | None:
         """Return the next label ever seen above (step 1) or below (step -1) a value."""
-        above = self._values > value if step > 0 else self._values < value
-        found = self._values[above]
-        return None if not found.size else int(found.min() if step > 0 else found.max())
+        if step > 0:
+            above = self._values[self._values > value]
+            return int(above.min()) if above.size else None
+        below = self._values[self._values < value]
+        return int(below.max()) if below.size else None
 
     def unused(self, count: int, highest: int) -> list[int]:
-        """Return labels never seen, up to `highest`: above all others, else from gaps; fewer than asked when there are no more."""
+        """Return labels never seen, up to `highest`: above all others, then from gaps.
+
+        They are fewer than `count` when there are no more.
+        """
         top = int(self._values.max(initial=0))
         above = list(range(top + 1, min(top + count, highest) + 1))
         gaps = (value for value in range(1, top + 1) if value not in self._rows)

@@ -1,8 +1,7 @@
-"""One object of a labels array: where it may lie, how it is found, and which voxels are its own.
+"""One object of a labels array: where it is searched for, and which voxels belong to it.
 
-In an instance array an object is a label, wherever it lies; in a class array
-it is what hangs together around a voxel. Either way only a box around the
-object is read.
+In an instance array an object is all voxels of a label. In a class array it is the connected
+component of a voxel. Either way only a box around the object is read.
 """
 
 from __future__ import annotations
@@ -13,34 +12,34 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_scsam.config import UserError
 from napari_scsam.io.saved_array import SavedArray
-from napari_scsam.objects.boxes import Box, LabelBoxes, size_of
+from napari_scsam.objects.boxes import Box, LabelBoxes, box_size
+from napari_scsam.objects.components import label_components
 from napari_scsam.steps import Progress
 
-START = 24
-"""Voxels around the clicked one that are looked at first."""
+FIRST_MARGIN = 24
+"""Voxels around the clicked one that are read first."""
 
-LARGEST = 2**27
-"""Voxels in the box of an object that is still worked on as a whole; it takes some bytes for each."""
+MAX_BOX_VOXELS = 2**27
+"""Most voxels in the box of an object; each takes some bytes of memory."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where objects are looked for, and what counts as one."""
+    """Where objects are searched for, and what counts as one."""
 
     data: Any
     """Labels, an array in memory or in chunks."""
     within: Box
-    """The part of it that is worked on: all, or one slice."""
+    """The part of it to work on: all, or one slice."""
     spacing: tuple[float, ...]
     """Distance between voxels along each axis; the finest is 1."""
     classes: bool = False
-    """Labels are classes, and an object is what hangs together; else each label is an object."""
+    """Whether labels are classes and objects are connected components; else a label is an object."""
     boxes: LabelBoxes | None = None
-    """Where each object lies, if known; else all of `within` is looked at."""
+    """The box of each label, if known; else all of `within` is read."""
     locked: Collection[int] = ()
     """Labels whose voxels must not change."""
 
@@ -49,23 +48,28 @@ class Place:
         return np.array(self.data[box])
 
     def price(self, box: Box, weight: int = 1) -> Progress:
-        """Say, before a box is worked on, how much that takes: its voxels times what each one costs, and those to fetch from the disk.
+        """Return how much work a box takes, before it is done.
+
+        That is its voxels times `weight`, and the voxels to fetch from the disk.
 
         Raises
         ------
         UserError
             When the box is too large to be held in memory several times over.
         """
-        voxels = size_of(box)
-        if voxels > LARGEST:
+        voxels = box_size(box)
+        if voxels > MAX_BOX_VOXELS:
             raise UserError(
-                f"the object fills a box of {voxels / 1e6:.0f} million voxels; work on it slice by slice (turn 3-D off)"
+                f"the object fills a box of {voxels / 1e6:.0f} million voxels; "
+                "work on it slice by slice (turn 3-D off)"
             )
-        fetched = self.data.absent(box) if isinstance(self.data, SavedArray) else 0
+        fetched = 0
+        if isinstance(self.data, SavedArray):
+            fetched = self.data.absent(box)
         return Progress(0, weight * voxels + fetched, "looking at the object")
 
     def around(self, box: Box, margin: float) -> Box:
-        """Widen a box by a margin, in units of the finest axis, and stay within."""
+        """Widen a box by a margin in voxels of the finest axis, up to the borders of `within`."""
         more = [int(np.ceil(margin / step)) for step in self.spacing]
         sides = zip(box, more, self.within, strict=True)
         return tuple(
@@ -73,13 +77,13 @@ class Place:
             for side, by, limit in sides
         )
 
-    def find(self, seed: Sequence[int]) -> Generator[Progress, None, Found]:
+    def find(self, seed: Sequence[int]) -> Generator[Progress, None, FoundObject]:
         """Find the object that a voxel belongs to.
 
         Raises
         ------
         UserError
-            When there is background, the object is too large, or was painted over meanwhile.
+            When the voxel is background, or the object is too large or changes meanwhile.
         """
         value = int(self.data[tuple(seed)])
         if not value:
@@ -90,8 +94,8 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Found:
-    """An object: its label, a tight box, and which voxels of that box are its own."""
+class FoundObject:
+    """An object: its label, the smallest box around it, and its mask in that box."""
 
     value: int
     box: Box
@@ -99,82 +103,89 @@ class Found:
 
     @property
     def voxels(self) -> int:
-        """How many."""
+        """Their number."""
         return int(np.count_nonzero(self.mask))
 
     def has(self, voxel: Sequence[int]) -> bool:
-        """Return whether a voxel of the array is its own."""
-        inside = all(side.start <= i < side.stop for i, side in zip(voxel, self.box, strict=True))
-        return inside and bool(
-            self.mask[tuple(i - side.start for i, side in zip(voxel, self.box, strict=True))]
-        )
+        """Whether a voxel of the array belongs to it."""
+        if not all(side.start <= i < side.stop for i, side in zip(voxel, self.box, strict=True)):
+            return False
+        return bool(self.mask[index_in_box(voxel, self.box)])
 
     def mask_in(self, box: Box) -> NDArray[np.bool_]:
         """Return its mask in a wider box."""
         wide = np.zeros([side.stop - side.start for side in box], bool)
-        wide[
-            tuple(
-                slice(s.start - b.start, s.stop - b.start)
-                for s, b in zip(self.box, box, strict=True)
-            )
-        ] = self.mask
+        inner = tuple(
+            slice(own.start - outer.start, own.stop - outer.start)
+            for own, outer in zip(self.box, box, strict=True)
+        )
+        wide[inner] = self.mask
         return wide
 
 
-def find_label(place: Place, value: int) -> Generator[Progress, None, Found]:
+def find_label(place: Place, value: int) -> Generator[Progress, None, FoundObject]:
     """Find all voxels of a label within a place."""
-    known = place.boxes.box(value) if place.boxes is not None else None
-    box = overlap(known, place.within) if known is not None else place.within
+    known = None
+    if place.boxes is not None:
+        known = place.boxes.box(value)
+    box = place.within
+    if known is not None:
+        box = overlap(known, place.within)
     yield place.price(box)
-    return tight(value, box, place.read(box) == value)
+    return crop_object(value, box, place.read(box) == value)
 
 
 def find_component(
     place: Place, value: int, seed: Sequence[int]
-) -> Generator[Progress, None, Found]:
-    """Find what hangs together with a voxel, corners included, in boxes that grow while it goes on."""
-    box = overlap(tuple(slice(i - START, i + START + 1) for i in seed), place.within)
+) -> Generator[Progress, None, FoundObject]:
+    """Find the connected component of a voxel, in boxes that grow as long as it meets their sides."""
+    box = overlap(tuple(slice(i - FIRST_MARGIN, i + FIRST_MARGIN + 1) for i in seed), place.within)
     while True:
         yield place.price(box)
-        parts = pieces(place.read(box) == value)
-        own = parts[tuple(i - side.start for i, side in zip(seed, box, strict=True))]
+        numbers = label_components(place.read(box) == value)
+        own = numbers[index_in_box(seed, box)]
         if not own:
-            raise UserError("the object was painted over while it was looked at; try again")
-        mask = parts == own
-        wider = tuple(
-            slice(
-                max(
-                    side.start - (side.stop - side.start) * bool(mask.take(0, axis).any()),
-                    limit.start,
-                ),
-                min(
-                    side.stop + (side.stop - side.start) * bool(mask.take(-1, axis).any()),
-                    limit.stop,
-                ),
-            )
-            for axis, (side, limit) in enumerate(zip(box, place.within, strict=True))
-        )
+            raise UserError("the object changed while it was being analysed; try again")
+        mask = numbers == own
+        wider = _grown_box(box, mask, place.within)
         if wider == box:
-            return tight(value, box, mask)
+            return crop_object(value, box, mask)
         box = wider
 
 
-def pieces(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Return numbers to what hangs together, corners included."""
-    numbers: NDArray[np.int32] = ndimage.label(mask, np.ones((3,) * mask.ndim, bool))[0]
-    return numbers
+def _grown_box(box: Box, mask: NDArray[np.bool_], limits: Box) -> Box:
+    """Double a box on each side that the mask meets, up to the limits."""
+    sides = []
+    for axis, (side, limit) in enumerate(zip(box, limits, strict=True)):
+        start = side.start
+        stop = side.stop
+        length = stop - start
+        if mask.take(0, axis).any():
+            start = max(start - length, limit.start)
+        if mask.take(-1, axis).any():
+            stop = min(stop + length, limit.stop)
+        sides.append(slice(start, stop))
+    return tuple(sides)
 
 
-def tight(value: int, box: Box, mask: NDArray[np.bool_]) -> Found:
-    """Cut a box down to the object in it; an empty box when there is none."""
+def index_in_box(voxel: Sequence[int], box: Box) -> tuple[int, ...]:
+    """Return the index that a voxel of the array has in a box."""
+    return tuple(i - side.start for i, side in zip(voxel, box, strict=True))
+
+
+def crop_object(value: int, box: Box, mask: NDArray[np.bool_]) -> FoundObject:
+    """Crop a box to the object in it; an empty box when there is none."""
     sides = []
     for axis in range(mask.ndim):
         used = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
-        sides.append(slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 0))
+        side = slice(0, 0)
+        if used.size:
+            side = slice(int(used[0]), int(used[-1]) + 1)
+        sides.append(side)
     moved = tuple(
         slice(s.start + b.start, s.stop + b.start) for s, b in zip(sides, box, strict=True)
     )
-    return Found(value, moved, mask[tuple(sides)])
+    return FoundObject(value, moved, mask[tuple(sides)])
 
 
 def overlap(one: Box, other: Box) -> Box:

@@ -1,9 +1,9 @@
-"""Changing the shape of one object within a block of labels.
+"""Change the shape of one object within a block of labels.
 
-Each function takes the block, the object's mask in it and gives a new block.
-An object only ever grows into background, never into another object. The
-block must reach beyond the object by the margin that the caller grows it by;
-where it cannot, the object meets the border of the image, and goes on behind it.
+Each function takes the block and the object's mask in it, and returns a new block. An object only
+ever grows into background, never into another object. The block must reach beyond the object by
+the margin that the caller grows it by. Where it cannot, the object meets the border of the image
+and is taken to continue behind it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_scsam.config import UserError
-from napari_scsam.objects.place import pieces
+from napari_scsam.objects.components import label_components
 
 
-def painted(
+def replace_mask(
     block: NDArray[Any], mask: NDArray[np.bool_], wanted: NDArray[np.bool_]
 ) -> NDArray[Any]:
-    """Return the object another mask: it spreads over background alone, and leaves background behind."""
+    """Replace the mask of an object; it spreads over background only and leaves background."""
     value = block[mask][0]
-    return np.where(
-        wanted & (block == 0), value, np.where(mask & ~wanted, block.dtype.type(0), block)
-    )
+    without = np.where(mask & ~wanted, block.dtype.type(0), block)
+    return np.where(wanted & (block == 0), value, without)
 
 
 def filled(block: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
@@ -37,17 +36,17 @@ def filled(block: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
     UserError
         When it has none.
     """
-    flat = mask.squeeze()  # a slice has no holes along the axis that it is cut across
+    flat = mask.squeeze()  # a slice has no holes along the axis across it
     holes = ndimage.binary_fill_holes(flat).reshape(mask.shape) & ~mask & (block == 0)
     if not holes.any():
         raise UserError("the object has no hole")
-    return painted(block, mask, mask | holes)
+    return replace_mask(block, mask, mask | holes)
 
 
 def smoothed(
     block: NDArray[Any], mask: NDArray[np.bool_], by: float, spacing: Sequence[float]
 ) -> NDArray[Any]:
-    """Round an object off by a Gaussian of `by` voxels of the finest axis.
+    """Smooth an object by a Gaussian of `by` voxels of the finest axis.
 
     Raises
     ------
@@ -57,55 +56,49 @@ def smoothed(
     soft = ndimage.gaussian_filter(
         mask.astype(np.float32), [by / step for step in spacing], mode="nearest", truncate=3
     )
-    return _kept(
-        block,
-        mask,
-        soft >= 0.5,
-        f"smoothing by {by:g} would leave nothing of the object; choose less",
-    )
+    refusal = f"smoothing by {by:g} would leave nothing of the object; choose less"
+    return _kept(block, mask, soft >= 0.5, refusal)
 
 
 def grown(
     block: NDArray[Any], mask: NDArray[np.bool_], by: float, spacing: Sequence[float]
 ) -> NDArray[Any]:
-    """Let an object grow by a distance, in voxels of the finest axis."""
+    """Grow an object by a distance, in voxels of the finest axis."""
     near = ndimage.distance_transform_edt(~mask, sampling=spacing) <= by
-    return painted(block, mask, near)
+    return replace_mask(block, mask, near)
 
 
 def shrunk(
     block: NDArray[Any], mask: NDArray[np.bool_], by: float, spacing: Sequence[float]
 ) -> NDArray[Any]:
-    """Let an object shrink by a distance, in voxels of the finest axis.
+    """Shrink an object by a distance, in voxels of the finest axis.
 
     Raises
     ------
     UserError
         When nothing would be left.
     """
-    deep = mask if mask.all() else ndimage.distance_transform_edt(mask, sampling=spacing) > by
-    return _kept(
-        block,
-        mask,
-        deep,
-        f"shrinking by {by:g} would leave nothing of the object; delete it, or choose less",
-    )
+    deep = mask
+    if not mask.all():  # else the image ends where the object does, and there is no border
+        deep = ndimage.distance_transform_edt(mask, sampling=spacing) > by
+    refusal = f"shrinking by {by:g} would leave nothing of the object; delete it, or choose less"
+    return _kept(block, mask, deep, refusal)
 
 
 def only_largest(block: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
-    """Keep the largest piece of an object that is in several.
+    """Keep the largest component of an object.
 
     Raises
     ------
     UserError
-        When it is in one.
+        When it has one component only.
     """
-    numbers = pieces(mask)
+    numbers = label_components(mask)
     sizes = np.bincount(numbers.ravel())
     sizes[0] = 0
     if len(sizes) <= 2:
-        raise UserError("the object is in one piece already")
-    return painted(block, mask, numbers == sizes.argmax())
+        raise UserError("the object is already in one piece")
+    return replace_mask(block, mask, numbers == sizes.argmax())
 
 
 def bridged(
@@ -115,27 +108,27 @@ def bridged(
     widest: float,
     spacing: Sequence[float],
 ) -> NDArray[Any]:
-    """Join two objects of one label across the gap between them, by closing it where it is narrowest.
+    """Join two objects of one label across the narrowest part of the gap between them.
 
     Raises
     ------
     UserError
-        When the gap is wider than `widest`, or something else lies in it.
+        When the gap is wider than `widest`, or something else is in it.
     """
-    to_one, to_other = (
-        ndimage.distance_transform_edt(~mask, sampling=spacing) for mask in (one, other)
-    )
+    to_one = ndimage.distance_transform_edt(~one, sampling=spacing)
+    to_other = ndimage.distance_transform_edt(~other, sampling=spacing)
     gap = float(to_one[other].min())
     if gap > widest:
         raise UserError(
-            f"the gap between the two is {gap:.0f} pixels wide; paint the bridge, this tool closes up to {widest:.0f}"
+            f"the gap between the two is {gap:.0f} pixels wide; "
+            f"paint the bridge, this tool closes up to {widest:.0f}"
         )
     # The voxels on a way from one to the other that is hardly longer than the shortest.
     wanted = one | other | (to_one + to_other <= gap + max(2.0, gap / 4))
-    after = painted(block, one | other, wanted)
-    numbers = pieces(after == block[one][0])
+    after = replace_mask(block, one | other, wanted)
+    numbers = label_components(after == block[one][0])
     if numbers[one][0] != numbers[other][0]:
-        raise UserError("something else lies between the two; erase it first, or paint the bridge")
+        raise UserError("something else is between the two; erase it first, or paint the bridge")
     return after
 
 
@@ -144,4 +137,4 @@ def _kept(
 ) -> NDArray[Any]:
     if not (wanted & mask).any():
         raise UserError(refusal)
-    return painted(block, mask, wanted)
+    return replace_mask(block, mask, wanted)

@@ -1,8 +1,7 @@
-"""The object tools: each finds its objects and gives what to write, and writes nothing.
+"""The object tools: each finds its objects and returns what to write; it writes nothing.
 
-Each is a generator that says, before each step, how much it takes (`Progress`,
-its total in voxels), so that its caller can do a small one at once and
-send a large one to a thread.
+Each is a generator that yields, before each step, how much work it is (`Progress`, its total in
+voxels). So its caller can do a small step at once and send a large one to a thread.
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
 from napari_scsam.objects.boxes import Box
-from napari_scsam.objects.cuts import apart, parted, parts_by_line, parts_by_seeds
-from napari_scsam.objects.place import Found, Place, union
+from napari_scsam.objects.cuts import parts_by_line, parts_by_seeds, relabel_parts, separate_parts
+from napari_scsam.objects.place import FoundObject, Place, index_in_box, union
 from napari_scsam.objects.shapes import bridged, filled, grown, only_largest, shrunk, smoothed
 from napari_scsam.steps import Progress
 
-HEAVY = 32
-"""How many times longer distances, watersheds and the like take than a comparison."""
+DISTANCE_COST = 32
+"""How many times longer distances and watersheds take than a comparison."""
 
-WIDEST_GAP = 32
-"""Pixels; a wider gap between two objects of a class is not closed by merging them."""
+MAX_GAP = 32
+"""Pixels; merging closes no wider gap between two objects of a class."""
 
 Voxel = Sequence[int]
 Reshape = Callable[[NDArray[Any], NDArray[np.bool_]], NDArray[Any]]
@@ -33,7 +32,7 @@ Reshape = Callable[[NDArray[Any], NDArray[np.bool_]], NDArray[Any]]
 
 @dataclass(frozen=True)
 class Edit:
-    """Voxels to write, what they held when that was found out, and what they shall hold."""
+    """Voxels to write, with their values before and after."""
 
     indices: tuple[NDArray[np.int32], ...]
     before: NDArray[Any]
@@ -41,7 +40,7 @@ class Edit:
 
     @property
     def size(self) -> int:
-        """How many voxels."""
+        """Number of voxels."""
         return len(self.before)
 
 
@@ -49,7 +48,7 @@ Tool = Generator[Progress, None, Edit]
 
 
 def edit_of(place: Place, box: Box, before: NDArray[Any], after: NDArray[Any]) -> Edit:
-    """Turn a changed block into what to write; locked labels stay."""
+    """Return the voxels that a changed block writes; locked labels stay."""
     differ = before != after
     if place.locked:
         differ &= ~np.isin(before, list(place.locked))
@@ -60,10 +59,11 @@ def edit_of(place: Place, box: Box, before: NDArray[Any], after: NDArray[Any]) -
     return Edit(indices, before[differ], after[differ].astype(before.dtype))
 
 
-def together(edits: Sequence[Edit], ndim: int) -> Edit:
-    """Make one edit of several that do not overlap."""
+def merge_edits(edits: Sequence[Edit], ndim: int) -> Edit:
+    """Merge several edits that do not overlap into one."""
     if not edits:
-        return Edit((np.zeros(0, np.int32),) * ndim, np.zeros(0, np.uint8), np.zeros(0, np.uint8))
+        none = np.zeros(0, np.uint8)
+        return Edit((np.zeros(0, np.int32),) * ndim, none, none)
     indices = tuple(
         np.concatenate(axes) for axes in zip(*(edit.indices for edit in edits), strict=True)
     )
@@ -72,8 +72,10 @@ def together(edits: Sequence[Edit], ndim: int) -> Edit:
     )
 
 
-def still(found: Found, box: Box, block: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return the mask of an object in a block that was read later: what was painted over meanwhile is the user's.
+def unchanged_mask(found: FoundObject, box: Box, block: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return the mask of an object in a block that was read later.
+
+    Voxels that the user painted over meanwhile are left out.
 
     Raises
     ------
@@ -82,7 +84,7 @@ def still(found: Found, box: Box, block: NDArray[Any]) -> NDArray[np.bool_]:
     """
     mask: NDArray[np.bool_] = found.mask_in(box) & (block == found.value)
     if not mask.any():
-        raise UserError("the object was painted over while it was looked at; try again")
+        raise UserError("the object changed while it was being analysed; try again")
     return mask
 
 
@@ -93,7 +95,7 @@ def _reshape(
     box = place.around(found.box, margin)
     yield place.price(box, weight)
     block = place.read(box)
-    return edit_of(place, box, block, change(block, still(found, box, block)))
+    return edit_of(place, box, block, change(block, unchanged_mask(found, box, block)))
 
 
 def delete(place: Place, seed: Voxel) -> Tool:
@@ -102,80 +104,75 @@ def delete(place: Place, seed: Voxel) -> Tool:
 
 
 def relabel(place: Place, seed: Voxel, value: int) -> Tool:
-    """Return an object another label."""
+    """Set the label of an object."""
     return _reshape(place, seed, lambda block, mask: np.where(mask, block.dtype.type(value), block))
 
 
 def fill_holes(place: Place, seed: Voxel) -> Tool:
     """Fill the holes of an object that hold background."""
-    return _reshape(place, seed, filled, margin=max(place.spacing), weight=HEAVY)
+    return _reshape(place, seed, filled, margin=max(place.spacing), weight=DISTANCE_COST)
 
 
 def smooth(place: Place, seed: Voxel, by: float) -> Tool:
-    """Round an object off."""
+    """Smooth the outline of an object."""
     change: Reshape = lambda block, mask: smoothed(block, mask, by, place.spacing)  # noqa: E731  # named for its type
-    return _reshape(place, seed, change, margin=3 * by, weight=HEAVY)
+    return _reshape(place, seed, change, margin=3 * by, weight=DISTANCE_COST)
 
 
 def grow(place: Place, seed: Voxel, by: float) -> Tool:
-    """Let an object grow into background."""
+    """Grow an object into background."""
     change: Reshape = lambda block, mask: grown(block, mask, by, place.spacing)  # noqa: E731  # named for its type
-    return _reshape(place, seed, change, margin=by, weight=HEAVY)
+    return _reshape(place, seed, change, margin=by, weight=DISTANCE_COST)
 
 
 def shrink(place: Place, seed: Voxel, by: float) -> Tool:
-    """Let an object shrink; other objects' borders shrink it as background does."""
+    """Shrink an object, also where it touches other objects."""
     change: Reshape = lambda block, mask: shrunk(block, mask, by, place.spacing)  # noqa: E731  # named for its type
-    return _reshape(place, seed, change, margin=max(place.spacing), weight=HEAVY)
+    return _reshape(place, seed, change, margin=max(place.spacing), weight=DISTANCE_COST)
 
 
 def merge(place: Place, first: Voxel, second: Voxel) -> Tool:
-    """Return the second object the label of the first; two of one class are joined across the gap between them."""
+    """Merge the second object into the first, whose label it gets.
+
+    Two objects of one class are joined across the gap between them.
+    """
     one = yield from place.find(first)
     other = yield from place.find(second)
     if one.value == other.value:
         return (yield from _bridge(place, one, other, second))
     yield place.price(other.box)
     block = place.read(other.box)
-    return edit_of(
-        place,
-        other.box,
-        block,
-        np.where(still(other, other.box, block), block.dtype.type(one.value), block),
-    )
+    mask = unchanged_mask(other, other.box, block)
+    merged = np.where(mask, block.dtype.type(one.value), block)
+    return edit_of(place, other.box, block, merged)
 
 
-def _bridge(place: Place, one: Found, other: Found, second: Voxel) -> Tool:
+def _bridge(place: Place, one: FoundObject, other: FoundObject, second: Voxel) -> Tool:
     if not place.classes or one.has(second):
-        raise UserError("both are one object already; point at another")
-    box = place.around(union(one.box, other.box), WIDEST_GAP // 4)
-    yield place.price(box, HEAVY)
+        raise UserError("both points are on one object; point at another object")
+    box = place.around(union(one.box, other.box), MAX_GAP // 4)
+    yield place.price(box, DISTANCE_COST)
     block = place.read(box)
-    return edit_of(
-        place,
-        box,
-        block,
-        bridged(block, still(one, box, block), still(other, box, block), WIDEST_GAP, place.spacing),
-    )
+    first_mask = unchanged_mask(one, box, block)
+    second_mask = unchanged_mask(other, box, block)
+    joined = bridged(block, first_mask, second_mask, MAX_GAP, place.spacing)
+    return edit_of(place, box, block, joined)
 
 
 def split(place: Place, first: Voxel, second: Voxel) -> Tool:
-    """Part an object between two of its voxels; the part of the first keeps the label."""
+    """Split an object between two of its voxels; the part of the first keeps the label."""
     if tuple(first) == tuple(second):
-        raise UserError("both seeds are one pixel; point at the other half of the object")
+        raise UserError("both seeds are the same pixel; point at the other half of the object")
     found = yield from place.find(first)
     if not found.has(second):
-        raise UserError("the two seeds lie in different objects; point at two halves of one")
-    yield place.price(found.box, HEAVY)
-    seeds = [
-        tuple(i - side.start for i, side in zip(seed, found.box, strict=True))
-        for seed in (first, second)
-    ]
+        raise UserError("the two seeds are in different objects; point at two halves of one")
+    yield place.price(found.box, DISTANCE_COST)
+    seeds = [index_in_box(seed, found.box) for seed in (first, second)]
     return _part(place, found, parts_by_seeds(found.mask, seeds, place.spacing))
 
 
 def cut(place: Place, seed: Voxel, wall: NDArray[np.bool_], plane_box: Box) -> Tool:
-    """Part an object along a drawn line, straight through all the slices of the place.
+    """Cut an object along a drawn line, straight through all the slices of the place.
 
     Parameters
     ----------
@@ -187,30 +184,34 @@ def cut(place: Place, seed: Voxel, wall: NDArray[np.bool_], plane_box: Box) -> T
         That slice.
     """
     found = yield from place.find(seed)
-    yield place.price(found.box, HEAVY)
-    axes = [
+    yield place.price(found.box, DISTANCE_COST)
+    # The wall is one voxel thick along the axis that slices are taken across.
+    drawn = tuple(
         slice(0, 1) if side.stop - side.start == 1 else own
         for own, side in zip(found.box, plane_box, strict=True)
-    ]
-    standing = np.broadcast_to(wall[tuple(axes)], found.mask.shape)
+    )
+    standing = np.broadcast_to(wall[drawn], found.mask.shape)
     return _part(place, found, parts_by_line(found.mask, standing, place.spacing))
 
 
-def _part(place: Place, found: Found, parts: NDArray[np.int32]) -> Edit:
+def _part(place: Place, found: FoundObject, parts: NDArray[np.int32]) -> Edit:
     block = place.read(found.box)
-    parts = np.where(still(found, found.box, block), parts, 0)
+    parts = np.where(unchanged_mask(found, found.box, block), parts, 0)
     if place.classes:
-        return edit_of(place, found.box, block, parted(block, parts))
+        return edit_of(place, found.box, block, separate_parts(block, parts))
     needed = int(parts.max()) - 1
     highest = int(np.iinfo(block.dtype).max)
-    labels = place.boxes.unused(needed, highest) if place.boxes is not None else []
+    labels = []
+    if place.boxes is not None:
+        labels = place.boxes.unused(needed, highest)
     if len(labels) < needed:
         raise UserError(
-            f"no label is free up to {highest}; convert the layer to a larger type (right-click it, Convert data type)"
+            f"all labels up to {highest} are in use; "
+            "convert the layer to a larger type (right-click it, Convert data type)"
         )
-    return edit_of(place, found.box, block, apart(block, parts, labels))
+    return edit_of(place, found.box, block, relabel_parts(block, parts, labels))
 
 
 def keep_largest(place: Place, seed: Voxel) -> Tool:
-    """Delete all pieces of a label but the largest: of an object, or of a class within the place."""
-    return _reshape(replace(place, classes=False), seed, only_largest, weight=HEAVY)
+    """Delete all components of a label but the largest: of an object, or of a class."""
+    return _reshape(replace(place, classes=False), seed, only_largest, weight=DISTANCE_COST)

@@ -1,4 +1,4 @@
-"""Going from object to object."""
+"""Go from object to object."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_scsam.config import UserError
-from napari_scsam.objects.place import Found, Place, find_label, pieces, tight
+from napari_scsam.objects.components import label_components
+from napari_scsam.objects.place import (
+    FoundObject,
+    Place,
+    crop_object,
+    find_label,
+    index_in_box,
+)
 from napari_scsam.steps import Progress
 
 
@@ -18,7 +25,7 @@ class Stop:
 
     value: int
     voxel: tuple[int, ...]
-    """One of its own, near its middle."""
+    """A voxel of it, near its centre."""
 
 
 Walk = Generator[Progress, None, Stop]
@@ -34,34 +41,47 @@ def next_label(place: Place, value: int, step: int, across: int | None) -> Walk:
     value
         The label to start from.
     across
-        The axis along which slices are looked at; the slice that shows most of the object is chosen.
+        The axis across which slices are shown; the slice with most of the object is chosen.
 
     Raises
     ------
     UserError
         When there is none.
     """
-    found = yield from _label_beside(place, value, step)
+    found = yield from _neighbouring_label(place, value, step)
     if found is not None:
-        return Stop(found.value, middle(found, across))
-    back = yield from _label_beside(place, value + step, -step)  # `value` itself first
+        return Stop(found.value, central_voxel(found, across))
+    back = yield from _neighbouring_label(place, value + step, -step)  # `value` itself first
     if back is None:
         raise UserError("there is no object in this layer yet")
-    raise UserError("that was the last object" if step > 0 else "that was the first object")
+    raise UserError(f"that was the {_end(step)} object")
 
 
-def _label_beside(place: Place, value: int, step: int) -> Generator[Progress, None, Found | None]:
-    """Find the next label above or below a value that is still there; background is none."""
-    while place.boxes is not None and (beside := place.boxes.beside(value, step)):
-        value = beside
-        found = yield from find_label(place, value)
+def _end(step: int) -> str:
+    if step > 0:
+        return "last"
+    return "first"
+
+
+def _neighbouring_label(
+    place: Place, value: int, step: int
+) -> Generator[Progress, None, FoundObject | None]:
+    """Find the next label above or below a value that still has voxels; None when there is none."""
+    while place.boxes is not None:
+        neighbour = place.boxes.beside(value, step)
+        if not neighbour:  # none, or background
+            return None
+        found = yield from find_label(place, neighbour)
         if found.voxels:
             return found
+        value = neighbour
     return None
 
 
-def next_piece(place: Place, value: int, at: Sequence[int], step: int, across: int | None) -> Walk:
-    """Go to the next piece of a class: in the slice of `at`, in reading order, then in the slices behind it.
+def next_component(
+    place: Place, value: int, at: Sequence[int], step: int, across: int | None
+) -> Walk:
+    """Go to the next component of a class: in the slice of `at`, then in the slices behind it.
 
     Parameters
     ----------
@@ -70,66 +90,80 @@ def next_piece(place: Place, value: int, at: Sequence[int], step: int, across: i
     value
         The class.
     at
-        The voxel to start from; on a piece, that one is left.
+        The voxel to start from; the component there is left. Components of a slice are visited in
+        reading order.
+    step
+        1 to go on, -1 to go back.
+    across
+        The axis across which slices are shown; None for a (Y, X) array.
 
     Raises
     ------
     UserError
         When there is none.
     """
-    first = 0 if across is None else at[across]
-    last = 1 if across is None else place.within[across].stop
-    up = range(first, last)
-    down = range(first, -1, -1)
-    ahead, behind = (up, down) if step > 0 else (down, up)
+    ahead, behind = _positions(place, at, step, across)
     for position in ahead:
         box = _slice(place, across, position)
         yield replace(place.price(box), what="looking for the next object")
-        numbers = pieces(place.read(box) == value)
-        start = (
-            _before(numbers, box, at, step)
-            if position == first
-            else (0 if step > 0 else int(numbers.max()) + 1)
-        )
-        if 1 <= start + step <= int(numbers.max()):
-            return Stop(value, middle(tight(value, box, numbers == start + step), across))
+        numbers = label_components(place.read(box) == value)
+        last = int(numbers.max())
+        chosen = 1 if step > 0 else last
+        if position == ahead[0]:
+            chosen = _start_number(numbers, box, at, step) + step
+        if 1 <= chosen <= last:
+            found = crop_object(value, box, numbers == chosen)
+            return Stop(value, central_voxel(found, across))
     for position in behind:
         box = _slice(place, across, position)
         yield replace(place.price(box), what="looking for any object")
         if (place.read(box) == value).any():
-            raise UserError(
-                "that was the last object of this class"
-                if step > 0
-                else "that was the first object of this class"
-            )
+            raise UserError(f"that was the {_end(step)} object of this class")
     raise UserError("there is no object of this class yet")
 
 
+def _positions(
+    place: Place, at: Sequence[int], step: int, across: int | None
+) -> tuple[range, range]:
+    """Return the slices ahead and behind; both begin with the slice of `at`."""
+    if across is None:
+        return range(1), range(1)
+    up = range(at[across], place.within[across].stop)
+    down = range(at[across], -1, -1)
+    if step > 0:
+        return up, down
+    return down, up
+
+
 def _slice(place: Place, across: int | None, position: int) -> tuple[slice, ...]:
-    return tuple(
-        slice(position, position + 1) if axis == across else side
-        for axis, side in enumerate(place.within)
-    )
+    box = list(place.within)
+    if across is not None:
+        box[across] = slice(position, position + 1)
+    return tuple(box)
 
 
-def _before(numbers: np.ndarray, box: Sequence[slice], at: Sequence[int], step: int) -> int:
-    """Return the number of the piece to leave; pieces are numbered in reading order of their first pixels."""
-    here = tuple(i - side.start for i, side in zip(at, box, strict=True))
-    if numbers[here]:
-        return int(numbers[here])
-    passed = int(numbers.ravel()[: np.ravel_multi_index(here, numbers.shape)].max(initial=0))
-    return passed if step > 0 else passed + 1
+def _start_number(numbers: np.ndarray, box: Sequence[slice], at: Sequence[int], step: int) -> int:
+    """Return the number of the component to leave.
+
+    Components are numbered in reading order of their first voxels. On background, it is the last
+    one that begins before the voxel, or the first one after it when going back.
+    """
+    start = index_in_box(at, tuple(box))
+    if numbers[start]:
+        return int(numbers[start])
+    passed = int(numbers.ravel()[: np.ravel_multi_index(start, numbers.shape)].max(initial=0))
+    if step > 0:
+        return passed
+    return passed + 1
 
 
-def middle(found: Found, across: int | None) -> tuple[int, ...]:
-    """Return a voxel of an object near its centre, in the slice that shows most of it."""
+def central_voxel(found: FoundObject, across: int | None) -> tuple[int, ...]:
+    """Return a voxel of an object near its centre, in the slice with most of it."""
     mask = found.mask
     if across is not None:
-        sizes = mask.sum(axis=tuple(axis for axis in range(mask.ndim) if axis != across))
-        mask = mask & np.expand_dims(
-            np.arange(len(sizes)) == sizes.argmax(),
-            tuple(a for a in range(mask.ndim) if a != across),
-        )
+        others = tuple(axis for axis in range(mask.ndim) if axis != across)
+        sizes = mask.sum(axis=others)
+        mask = mask & np.expand_dims(np.arange(len(sizes)) == sizes.argmax(), others)
     inside = np.argwhere(mask)
     nearest = inside[((inside - inside.mean(axis=0)) ** 2).sum(axis=1).argmin()]
     return tuple(int(i) + side.start for i, side in zip(nearest, found.box, strict=True))

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from napari_scsam.gui.jobs.worker import Worker
-from napari_scsam.objects.boxes import LabelBoxes, Tally, grouped, tally_points, tally_steps
+from napari_scsam.objects.boxes import LabelBoxes, Tally, merge_rows, tally_points, tally_steps
 from napari_scsam.steps import Steps, drive
 
 if TYPE_CHECKING:
@@ -157,4 +157,4 @@ def _in_box(values: Any, key: tuple[slice, ...], shape: tuple[int, ...]) -> Tall
     labels = labels[labels != 0]
     ends = np.array([side.indices(n)[:2] for side, n in zip(key, shape, strict=True)], np.int32)
     low, high = (np.repeat(ends[None, :, i], len(labels), axis=0) for i in (0, 1))
-    return grouped(labels, low, high, np.zeros(len(labels), np.int64), low)
+    return merge_rows(labels, low, high, np.zeros(len(labels), np.int64), low)

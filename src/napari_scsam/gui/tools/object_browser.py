@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_scsam.gui.layers.pointing import LayerPlane, center_on, shown_layer_plane
 from napari_scsam.gui.tools.correct_work import ObjectWork
 from napari_scsam.gui.words import capitalized
-from napari_scsam.objects.walk import Stop, next_label, next_piece
+from napari_scsam.objects.walk import Stop, next_component, next_label
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -33,11 +33,13 @@ class ObjectBrowser:
         target = shown_layer_plane(viewer)
         value = int(target.layer.selected_label)
         across = target.plane.axis
-        start = self._at if self._is_shown(target, value) else _corner(target, step)
+        start = self._at
+        if not self._is_shown(target, value):
+            start = _corner(target, step)
 
         def steps(place: Place) -> Steps[Stop]:
             if target.holds_classes:
-                return next_piece(place, value, start, step, across)
+                return next_component(place, value, start, step, across)
             return next_label(place, value, step, across)
 
         done = partial(self._show, viewer, target)
@@ -64,7 +66,9 @@ class ObjectBrowser:
 
 def _corner(target: LayerPlane, step: int) -> Voxel:
     """Return the voxel where reading the slice shown begins."""
-    corner = [0 if step > 0 else count - 1 for count in target.layer.data.shape]
+    corner = [0] * target.layer.ndim
+    if step < 0:
+        corner = [count - 1 for count in target.layer.data.shape]
     if target.plane.axis is not None:
         corner[target.plane.axis] = target.plane.position
     return tuple(corner)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.words import group_digits
-from napari_scsam.objects.small import Sieved, delete_small
+from napari_scsam.objects.small import SmallDeleted, delete_small
 
 if TYPE_CHECKING:
     from napari_scsam.gui.layers.pointing import LayerPlane
@@ -38,7 +38,7 @@ def start_deleting_small(work: ObjectWork, settings: ToolSettings, target: Layer
     work.start(target, steps, done, whole=settings.whole)
 
 
-def _write(work: ObjectWork, target: LayerPlane, size: str, found: Sieved) -> None:
+def _write(work: ObjectWork, target: LayerPlane, size: str, found: SmallDeleted) -> None:
     if not found.objects:
         raise UserError(f"no object here is smaller than {size}")
     plural = "" if found.objects == 1 else "s"

@@ -1,0 +1,32 @@
+"""Connected components: the one definition of what belongs together.
+
+Voxels that share a face, an edge or a corner are connected: 26 neighbours in a volume, 8 in a slice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+
+def neighbourhood(ndim: int) -> NDArray[np.bool_]:
+    """Return a voxel and its neighbours, for functions of SciPy and scikit-image."""
+    return np.ones((3,) * ndim, bool)
+
+
+def label_components(mask: NDArray[Any]) -> NDArray[np.int32]:
+    """Return a mask's connected components, numbered from 1 on by their first voxels."""
+    numbers: NDArray[np.int32] = ndimage.label(mask, neighbourhood(mask.ndim))[0]
+    return numbers
+
+
+def small_components(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_]:
+    """Return the voxels in components of fewer than `smallest` voxels."""
+    numbers = label_components(mask)
+    small = np.bincount(numbers.ravel()) < smallest
+    small[0] = False
+    found: NDArray[np.bool_] = small[numbers]
+    return found
