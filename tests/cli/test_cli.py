@@ -488,7 +488,7 @@ def test_pseudo_label(
     )
     told = capsys.readouterr()
     assert told.out == f"{out / 'labels.tif'}\n"
-    assert re.search(r"\d+% of the voxels are known; name labels.tif in a recipe", told.err)
+    assert re.search(r"\d+% of the voxels are labelled; name labels.tif in a recipe", told.err)
     found, known = (
         open_labels(out / "labels.tif"),
         open_labels(find_reviewed(out / "labels.tif") or ""),
@@ -785,7 +785,7 @@ MISTAKES = [
     ),
     (
         "segment good.tif -o out.zarr --voxel-size five",
-        "argument --voxel-size: 'five' is no number; give z y x in nm, e.g. 40 8 8",
+        "argument --voxel-size: 'five' is not a number; give z y x in nm, e.g. 40 8 8",
     ),
     ("segment good.tif -o out.zarr --device tpu", "device"),
     ("segment good.tif -o out.zarr --checkpoint gone", "no checkpoint 'gone'"),
@@ -977,7 +977,8 @@ def test_ctrl_c_says_how_to_go_on(
     told = capsys.readouterr().err
     assert (
         told
-        == f"scsam: no slice in {tmp_path / 'labels.zarr'} was finished with these settings, image and checkpoint, so it starts from the beginning\n"
+        == f"scsam: no slice in {tmp_path / 'labels.zarr'} was finished with these settings, "
+        "image and checkpoint, so it starts from the beginning\n"
     )
 
 

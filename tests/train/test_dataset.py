@@ -14,10 +14,9 @@ from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.labels import write_labels
 from napari_scsam.model import ScSAMConfig
 from napari_scsam.train.augment import Augmentation
-from napari_scsam.train.dataset import (
-    SMALLEST_OBJECT,
+from napari_scsam.train.dataset import MIN_OBJECT_PIXELS, LabelledCrops
+from napari_scsam.train.labelled_volume import (
     UNKNOWN,
-    LabelledCrops,
     LabelledVolume,
     lookup,
     number_instances,
@@ -242,7 +241,7 @@ def test_clicked_objects_are_whole_and_not_too_small(source: LabelledSource) -> 
     assert kinds == [1 if area == 400 else 0 for area in areas]
     assert set(areas) == {100.0, 400.0}
     assert 10 < areas.count(400.0) < 30  # kinds are drawn evenly, not objects
-    assert SMALLEST_OBJECT > 5
+    assert MIN_OBJECT_PIXELS > 5
 
 
 def test_a_crop_without_objects_has_empty_masks(source: LabelledSource) -> None:

@@ -210,11 +210,12 @@ def test_outlines_and_objects_are_scored_in_nm() -> None:
         ]
         < 0.6
     )
-    assert score(answer, as_volume(truth), image=image).totals[0].objects == ObjectMatch(
+    assert score(answer, as_volume(truth), image=image).totals[0]["objects"] == ObjectMatch(
         1, 1, 2, pytest.approx(30 / 42)
     )
     assert (
-        score(answer, as_volume(truth), image=image, smallest=37).totals[0].objects == ObjectMatch()
+        score(answer, as_volume(truth), image=image, smallest=37).totals[0]["objects"]
+        == ObjectMatch()
     )
     assert "2 px (voxel size unknown)" in str(
         score(answer, as_volume(truth), image=as_volume(IMAGE.plane(0)[None]))

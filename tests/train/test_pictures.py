@@ -10,7 +10,8 @@ from torch import nn
 from napari_scsam.infer.picture import MARGIN, rgb
 from napari_scsam.model import ScSAM
 from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
-from napari_scsam.train.dataset import UNKNOWN, Batch
+from napari_scsam.train.dataset import Batch
+from napari_scsam.train.labelled_volume import UNKNOWN
 from napari_scsam.train.pictures import (
     CLICKED,
     CROPS,

@@ -213,7 +213,7 @@ def test_no_file_and_no_toml(tmp_path: Path) -> None:
         ),
         (
             "[model]\nnm = 5",
-            "[model] has an unknown setting 'nm'; known are sam, mae, nm_per_pixel, tile, branches, fusion, similarity, detail, prompts_only, sam_weights",
+            "[model] has an unknown setting 'nm'; known are sam, mae, nm_per_pixel, tile, branches, fusion, similarity, detail",
         ),
         (
             "[model]\nnm_per_pixel = 'five'",

@@ -79,8 +79,10 @@ def test_another_run_starts_from_nothing(tmp_path: Path) -> None:
     told: list[str] = []
     assert read_state(tmp_path / "run.resume", *fresh, RUN | {"steps": 7}, told.append) == 0
     assert told == [
-        f"a run into {tmp_path / 'run.safetensors'} with other settings (steps: 6 → 7) "
-        "was stopped after step 2, so this one starts from the beginning"
+        (
+            f"a run into {tmp_path / 'run.safetensors'} with other settings (steps: 6 → 7) "
+            "was stopped after step 2, so this one starts from the beginning"
+        )
     ]
     assert (tmp_path / "run.resume").is_file()
     assert (

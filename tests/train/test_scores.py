@@ -9,10 +9,11 @@ import pytest
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.metrics import BoundaryMatch, Calibration, ObjectMatch, Overlap
-from napari_scsam.train.scores import SCORES, ClassCounts, Limits, Scores
+from napari_scsam.train.class_metrics import COLUMNS, METRICS, ClassCounts, MatchLimits
+from napari_scsam.train.scores import Scores
 
 CLASSES = (ClassSpec(1, "mitochondrion"), ClassSpec(4, "PSD"))
-NM = Limits(10.0, "nm", (5.0, 5.0), 30)
+NM = MatchLimits(10.0, "nm", (5.0, 5.0), 30)
 
 
 def counts(both: int, predicted: int, truth: int) -> ClassCounts:
@@ -20,15 +21,26 @@ def counts(both: int, predicted: int, truth: int) -> ClassCounts:
     pixels = np.zeros(15)
     pixels[6] = 10
     calibration = Calibration(pixels, pixels * 0.4, pixels * 0.5)
-    return ClassCounts(
-        Overlap(both, predicted, truth),
-        BoundaryMatch(1, 2, 2, 4),
-        ObjectMatch(1, 2, 2, 0.75),
-        calibration,
-    )
+    return {
+        "overlap": Overlap(both, predicted, truth),
+        "boundary": BoundaryMatch(1, 2, 2, 4),
+        "objects": ObjectMatch(1, 2, 2, 0.75),
+        "calibration": calibration,
+    }
 
 
-NOTHING = ClassCounts(Overlap(), BoundaryMatch(), ObjectMatch(), Calibration())
+NOTHING: ClassCounts = {
+    "overlap": Overlap(),
+    "boundary": BoundaryMatch(),
+    "objects": ObjectMatch(),
+    "calibration": Calibration(),
+}
+SCORES = ("dice", "iou", "boundary_f1", "object_f1", "pq", "calibration_error")
+
+
+def test_every_score_is_a_column_and_every_metric_has_a_name_of_its_own() -> None:
+    assert tuple(column.name for column in COLUMNS) == SCORES
+    assert [metric.name for metric in METRICS] == list(NOTHING)
 
 
 def test_json_has_every_score_of_every_class() -> None:
@@ -125,11 +137,11 @@ def test_one_line_says_what_is_not_labelled() -> None:
 
 
 def test_the_tolerance_is_two_pixels_unless_said() -> None:
-    assert Limits.for_pixels((40.0, 8.0, 6.0)) == Limits(16.0, "nm", (8.0, 6.0), 24)
-    assert Limits.for_pixels((40.0, 8.0, 6.0), 5.0, 7) == Limits(5.0, "nm", (8.0, 6.0), 7)
-    assert Limits.for_pixels(None) == Limits(2.0, "px", (1.0, 1.0), 24)
+    assert MatchLimits.for_pixels((40.0, 8.0, 6.0)) == MatchLimits(16.0, "nm", (8.0, 6.0), 24)
+    assert MatchLimits.for_pixels((40.0, 8.0, 6.0), 5.0, 7) == MatchLimits(5.0, "nm", (8.0, 6.0), 7)
+    assert MatchLimits.for_pixels(None) == MatchLimits(2.0, "px", (1.0, 1.0), 24)
     assert (
-        str(Limits.for_pixels(None))
+        str(MatchLimits.for_pixels(None))
         == "boundary tolerance 2 px (voxel size unknown); objects of 24 pixels or more"
     )
 
@@ -137,11 +149,11 @@ def test_the_tolerance_is_two_pixels_unless_said() -> None:
 @pytest.mark.parametrize("nm", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_tolerance_that_cannot_be_used_is_told(nm: float) -> None:
     with pytest.raises(UserError, match=r"a tolerance of .* nm is not usable; give one above 0"):
-        Limits.for_pixels((5.0, 5.0, 5.0), nm)
+        MatchLimits.for_pixels((5.0, 5.0, 5.0), nm)
 
 
 def test_nm_of_unknown_pixels_are_told() -> None:
     with pytest.raises(
         UserError, match="the voxel size is unknown, so a tolerance in nm means nothing"
     ):
-        Limits.for_pixels(None, 10.0)
+        MatchLimits.for_pixels(None, 10.0)

@@ -16,7 +16,7 @@ from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.volumes import Volume
 from napari_scsam.metrics import mean, overlaps
 from napari_scsam.steps import Progress
-from napari_scsam.train.dataset import lookup
+from napari_scsam.train.labelled_volume import lookup
 
 PIXELS = 400_000
 """About as many are looked at, evenly spread over the slices."""

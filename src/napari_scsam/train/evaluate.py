@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,17 +14,18 @@ from napari_scsam.infer.postprocess import label_value
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.volumes import Volume
-from napari_scsam.metrics import boundary_match, calibration, object_match, overlaps
-from napari_scsam.steps import Progress
-from napari_scsam.train.dataset import SMALLEST_OBJECT, lookup
-from napari_scsam.train.scores import ClassCounts, Limits, Scores
+from napari_scsam.steps import Progress, Steps
+from napari_scsam.train.class_metrics import ClassCounts, ClassSlice, MatchLimits, count_class
+from napari_scsam.train.dataset import MIN_OBJECT_PIXELS
+from napari_scsam.train.labelled_volume import lookup
+from napari_scsam.train.scores import Scores
 
 Probabilities = dict[int, NDArray[np.float32]]
 """Y×X for each class id."""
 
 
 class UnknownLabelError(UserError):
-    """The labels hold a value that is no class of the checkpoint."""
+    """The labels hold a value that is not a class of the checkpoint."""
 
 
 def evaluate(
@@ -35,8 +36,8 @@ def evaluate(
     *,
     slices: Sequence[int] | None = None,
     tolerance: float | None = None,
-    smallest: int = SMALLEST_OBJECT,
-) -> Generator[Progress, None, Scores]:
+    smallest: int = MIN_OBJECT_PIXELS,
+) -> Steps[Scores]:
     """Segment a volume and compare it with its labels; all classes are always predicted.
 
     Parameters
@@ -46,11 +47,11 @@ def evaluate(
     image, labels
         Of the same shape.
     mapping
-        Which class each value of the label file means; values that are not
-        named count as background. Taken as class ids when not given; a class
-        that no slice of the labels holds then counts as not labelled, and is not scored.
+        The class of each value of the label file; values that are not named count as background.
+        When not given, values are class ids. A class that no slice of the labels holds is then
+        not labelled, and is not scored.
     slices
-        Those to look at; all when not given.
+        Those to score; all when not given.
     tolerance
         nm by which outlines may differ; two pixels when not given.
     smallest
@@ -59,43 +60,47 @@ def evaluate(
     Raises
     ------
     UserError
-        When shapes differ, a label value is no class, a slice is not there,
-        the tolerance cannot be used, nothing is labelled or the network has learned no classes.
+        When shapes differ, a label value is not a class, a slice does not exist, the tolerance is
+        not usable, nothing is labelled or the network has learned no classes.
     """
-    chosen_slices = check_slices(image, labels, slices)
-    limits = Limits.for_pixels(image.voxel_size, tolerance, smallest)
-    meaning = mapping or default_mapping(labels, predictor.classes, chosen_slices)
+    chosen = check_slices(image, labels, slices)
+    limits = MatchLimits.for_pixels(image.voxel_size, tolerance, smallest)
+    meaning = mapping or default_mapping(labels, predictor.classes, chosen)
     classes = tuple(dict.fromkeys(meaning.values()))
+    ids = {value: spec.id for value, spec in meaning.items()}
     contrast = measure_contrast(image.data)
     counts = []
-    for done, z in enumerate(chosen_slices):
-        yield Progress(done, len(chosen_slices), f"slice {z}")
+    for done, z in enumerate(chosen):
+        yield Progress(done, len(chosen), f"slice {z}")
         predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
-        truth = lookup(labels.plane(z), {value: c.id for value, c in meaning.items()})
+        truth = lookup(labels.plane(z), ids)
         predicted = predictor.segment([c.name for c in classes])
-        counts.append(
-            compare(predicted, class_probabilities(predictor, classes), truth, classes, limits)
-        )
-    yield Progress(len(chosen_slices), len(chosen_slices), "done")
-    unlabelled = () if mapping else tuple(c for c in predictor.classes if c not in classes)
+        probabilities = class_probabilities(predictor, classes)
+        counts.append(compare(predicted, probabilities, truth, classes, limits))
+    yield Progress(len(chosen), len(chosen), "done")
+    unlabelled: tuple[ClassSpec, ...] = ()
+    if not mapping:
+        unlabelled = tuple(c for c in predictor.classes if c not in classes)
     return Scores(classes, tuple(counts), limits, unlabelled)
 
 
 def check_slices(image: Volume, labels: Volume, slices: Sequence[int] | None) -> Sequence[int]:
-    """Check that image and labels fit, and give the slices to look at, each once and in order.
+    """Check that image and labels fit, and return the slices to score, each once and in order.
 
     Raises
     ------
     UserError
-        When shapes differ or a slice is not there.
+        When shapes differ or a slice does not exist.
     """
     if image.shape != labels.shape:
         raise UserError(
-            f"the image has shape {image.shape} but the labels have {labels.shape}; give labels of that image"
+            f"the image has shape {image.shape} but the labels have {labels.shape}; "
+            "give labels of that image"
         )
     if slices is None:
         return range(image.depth)
-    if beyond := [z for z in slices if not 0 <= z < image.depth]:
+    beyond = [z for z in slices if not 0 <= z < image.depth]
+    if beyond:
         raise UserError(
             f"the image has no slice {beyond[0]}; its slices are 0 to {image.depth - 1}"
         )
@@ -107,44 +112,65 @@ def check_slices(image: Volume, labels: Volume, slices: Sequence[int] | None) ->
 def default_mapping(
     labels: Volume, classes: Sequence[ClassSpec], slices: Sequence[int]
 ) -> dict[int, ClassSpec]:
-    """Take label values as the checkpoint's class ids, of the classes that are labelled; looks before the long work begins.
+    """Return the labelled classes by their ids; reads the labels before the long work begins.
 
-    A class that is missing on `slices` alone is labelled nevertheless, and what is found of it there is wrong.
+    A class that is missing on `slices` alone is labelled nevertheless. What is found of it there
+    is wrong.
 
     Raises
     ------
     UserError
-        When the labels hold a value that is no class id, or no class at all.
+        When the labels hold a value that is not a class id, or no class at all.
     """
     known = {c.id: c for c in classes}
     found = set[int]()
     for z in slices:
-        found |= set(np.unique(labels.plane(z)).tolist())
-        if unknown := sorted(found - {0, *known}):
-            raise UnknownLabelError(
-                f"the labels hold the value {unknown[0]}, which is no class of the checkpoint; "
-                f"name those that count, as in --map 1={classes[0].name}, and the rest is background"
-            )
+        found |= label_values(labels, z)
+        check_known(found, classes)
     for z in sorted(set(range(labels.depth)) - set(slices)):
         if found >= known.keys():
             break
-        found |= set(np.unique(labels.plane(z)).tolist())
-    if not (labelled := {value: spec for value, spec in known.items() if value in found}):
+        found |= label_values(labels, z)
+    labelled = {value: spec for value, spec in known.items() if value in found}
+    if not labelled:
         raise UserError(
-            "the labels hold no class at all, so there is nothing to score; give labels that someone drew"
+            "the labels hold no class at all, so there is nothing to score; "
+            "give labels that someone drew"
         )
     return labelled
 
 
-def class_probabilities(predictor: Predictor, wanted: Sequence[ClassSpec]) -> Probabilities:
-    """Say how sure the predictor is of each class on the slice at hand: a softmax in which background has the logit 0.
+def label_values(labels: Volume, z: int) -> set[int]:
+    """Return the values on a slice."""
+    return set(np.unique(labels.plane(z)).tolist())
 
-    A class's parts count with it where they are not wanted themselves.
+
+def check_known(values: set[int], classes: Sequence[ClassSpec]) -> None:
+    """Check that label values are class ids or background.
+
+    Raises
+    ------
+    UnknownLabelError
+        When one is not.
+    """
+    unknown = sorted(values - {0, *(c.id for c in classes)})
+    if unknown:
+        raise UnknownLabelError(
+            f"the labels hold the value {unknown[0]}, which is not a class of the checkpoint; "
+            f"name the values that count, as in --map 1={classes[0].name}; the rest is background"
+        )
+
+
+def class_probabilities(predictor: Predictor, requested: Sequence[ClassSpec]) -> Probabilities:
+    """Return the predictor's probability of each class on the current slice.
+
+    A softmax in which background has the logit 0. A class includes its parts where they are not
+    requested themselves.
     """
     logits = predictor.class_logits()
     shares = softmax(np.concatenate([np.zeros_like(logits[:1]), logits]), axis=0)[1:]
-    written = np.array([label_value(c, wanted) for c in predictor.classes])
-    return {c.id: shares[written == c.id].sum(axis=0) for c in wanted}
+    written = np.array([label_value(c, requested) for c in predictor.classes])
+    return {c.id: shares[written == c.id].sum(axis=0) for c in requested}
 
 
 def compare(
@@ -152,18 +178,12 @@ def compare(
     probabilities: Probabilities,
     truth: NDArray[Any],
     classes: Sequence[ClassSpec],
-    limits: Limits,
+    limits: MatchLimits,
 ) -> tuple[ClassCounts, ...]:
     """Count how one slice of Y×X class ids agrees with the truth, for each class."""
-    overlap = overlaps(predicted, truth, [c.id for c in classes])
-
-    def counts(class_id: int) -> ClassCounts:
-        ours = predicted == class_id
-        theirs = truth == class_id
-        boundary = boundary_match(ours, theirs, limits.tolerance, limits.pixel_size)
-        objects = object_match(ours, theirs, limits.smallest)
-        return ClassCounts(
-            overlap[class_id], boundary, objects, calibration(probabilities[class_id], theirs)
+    return tuple(
+        count_class(
+            ClassSlice(predicted == spec.id, truth == spec.id, probabilities[spec.id], limits)
         )
-
-    return tuple(counts(c.id) for c in classes)
+        for spec in classes
+    )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_scsam.train.dataset import UNKNOWN
+from napari_scsam.train.labelled_volume import UNKNOWN
 
 TEMPERATURE = 0.07
 """Of the contrastive loss, as in SurgicalSAM and MoCo."""

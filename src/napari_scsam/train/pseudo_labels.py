@@ -129,7 +129,7 @@ def labels_from_logits(
         argmax_or_background[here] = sum_of_parts[here]
     stains = []
     for number, rows in enumerate(wholes, 1):
-        objects, _ = ndimage.label(best == number)
+        objects = label_components(best == number, faces_only=True)
         hearts = (
             np.bincount(objects[argmax_or_background >= SURE], minlength=objects.max() + 1) * voxel
             >= SMALLEST

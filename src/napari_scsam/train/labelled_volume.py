@@ -1,0 +1,180 @@
+"""A labelled volume in memory, as training draws crops from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_scsam.config import UserError
+from napari_scsam.io.contrast import measure_contrast, normalise
+from napari_scsam.io.volumes import Volume, open_labels, open_volume
+from napari_scsam.project.review import find_reviewed
+from napari_scsam.train.recipe import Recipe
+from napari_scsam.train.recipe_tables import LabelledSource
+
+UNKNOWN = 255
+"""Label of a pixel that no one has judged: it teaches nothing."""
+
+MAX_PLACES = 200_000
+"""About as many places of a class are kept to draw from."""
+
+
+class LabelledVolume:
+    """One source in memory: grey values, class indices, object numbers, and the places of classes.
+
+    Raises
+    ------
+    UserError
+        When image, labels and mask differ in shape, or no slice is left to train on.
+    """
+
+    def __init__(self, source: LabelledSource, recipe: Recipe) -> None:
+        image = open_volume(source.image, source.voxel_size)
+        labels = open_labels(source.labels)
+        if image.shape != labels.shape:
+            raise UserError(
+                f"{source.image.name} has shape {image.shape} but {source.labels.name} has "
+                f"{labels.shape}; give labels of that image"
+            )
+        mask = reviewed_mask(source, image.shape)
+        chosen = training_slices(source, image.depth, mask)
+        values = np.stack([labels.plane(z) for z in chosen])
+        index = {c.id: row for row, c in enumerate(recipe.classes, 1)}
+
+        self.grey = grey_slices(image, chosen)
+        self.profiles: int | None = None
+        """Which of the object maps holds cells' profiles, with organelles inside."""
+        self.sheath: int | None = None
+        """Index of the class that wraps profiles."""
+        if source.borders and not source.instances:
+            self.profiles = len(source.objects)
+            if source.sheath is not None:
+                self.sheath = index.get(source.sheath)
+        self.classes, self.objects = labels_and_objects(values, source, index)
+        self.anywhere: NDArray[np.intp] | None = None
+        """Places that someone has judged, where not all are."""
+        if mask is not None:
+            self._forget(np.stack([mask.plane(z) for z in chosen]) == 0)
+        self.places = {row: thinned(np.argwhere(self.classes == row)) for row in index.values()}
+        self.pixels_per_step = torch.tensor(pixel_ratio(recipe.model.nm_per_pixel, image))
+        """Source pixels (x, y) to one pixel of the model."""
+
+    def _forget(self, unknown: NDArray[np.bool_]) -> None:
+        """Mark labels and objects as unknown where no one has reviewed them."""
+        self.classes = np.where(unknown, np.uint8(UNKNOWN), self.classes)
+        self.objects = [
+            np.where(unknown, numbers.dtype.type(0), numbers) for numbers in self.objects
+        ]
+        self.anywhere = thinned(np.argwhere(~unknown))
+
+
+def reviewed_mask(source: LabelledSource, shape: tuple[int, ...]) -> Volume | None:
+    """Open the mask of what a person has reviewed, if the source has one.
+
+    Raises
+    ------
+    UserError
+        When it does not have the image's shape.
+    """
+    path = source.reviewed or find_reviewed(source.labels)
+    if path is None:
+        return None
+    mask = open_labels(path)
+    if mask.shape != shape:
+        raise UserError(
+            f"the mask {path} has shape {mask.shape}, but its image {shape}; "
+            "give the mask of this image"
+        )
+    return mask
+
+
+def training_slices(source: LabelledSource, depth: int, mask: Volume | None) -> list[int]:
+    """Return the slices to train on: those chosen, not kept for calibration, and reviewed.
+
+    Raises
+    ------
+    UserError
+        When a slice does not exist, or none is left.
+    """
+    image = source.image.name
+    chosen = [z for z in source.slices or range(depth) if z not in source.calibration]
+    if not chosen:
+        raise UserError(f"every slice of {image} is kept for calibration; leave some to train on")
+    beyond = [z for z in (*chosen, *source.calibration) if not 0 <= z < depth]
+    if beyond:
+        raise UserError(f"{image} has no slice {beyond[0]}; its slices are 0 to {depth - 1}")
+    if mask is None:
+        return chosen
+    reviewed = [z for z in chosen if mask.plane(z).any()]
+    if not reviewed:
+        raise UserError(
+            f"no slice of {source.labels.name} is reviewed; "
+            "review some in the plugin, or leave the mask out"
+        )
+    return reviewed
+
+
+def grey_slices(image: Volume, chosen: Sequence[int]) -> NDArray[np.uint8]:
+    """Return slices as 8-bit grey, Z×Y×X, by the contrast of the whole volume."""
+    contrast = measure_contrast(image.data)
+    grey = np.stack([normalise(image.plane(z), contrast) for z in chosen])
+    return (grey * 255).astype(np.uint8)
+
+
+def labels_and_objects(
+    values: NDArray[Any], source: LabelledSource, index: Mapping[int, int]
+) -> tuple[NDArray[np.unsignedinteger], list[NDArray[np.uint16]]]:
+    """Return class indices and object maps of Z×Y×X label values."""
+    if source.instances:
+        return np.full(values.shape, UNKNOWN, np.uint8), [number_instances(values)]
+    return lookup(values, index), object_maps(values, source)
+
+
+def thinned(places: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return every n-th place, so that about `MAX_PLACES` are left."""
+    return places[:: 1 + len(places) // MAX_PLACES]
+
+
+def pixel_ratio(nm_per_pixel: float | None, image: Volume) -> list[float]:
+    """Return the image's pixels (x, y) to one pixel of the model; 1 where a size is unknown."""
+    size = image.voxel_size
+    if nm_per_pixel is None or size is None:
+        return [1.0, 1.0]
+    return [nm_per_pixel / size[2], nm_per_pixel / size[1]]
+
+
+def lookup(values: NDArray[Any], index: Mapping[int, int]) -> NDArray[np.unsignedinteger]:
+    """Replace label values by those that `index` maps them to; all others become background.
+
+    Values may be of any size and sign.
+    """
+    known = np.array(sorted(index))
+    new = np.array([index[int(v)] for v in known], np.min_scalar_type(max(index.values())))
+    at = np.searchsorted(known, values).clip(max=len(known) - 1)
+    return np.where(known[at] == values, new[at], np.zeros_like(new[:1]))
+
+
+def number_instances(values: NDArray[Any]) -> NDArray[np.uint16]:
+    """Assign numbers from 1 to the objects of each slice, whatever their ids; 0 and below is none."""
+    numbers = []
+    for plane in values:
+        with_none = np.append(np.zeros(1, plane.dtype), np.maximum(plane, 0))
+        numbers.append(np.unique(with_none, return_inverse=True)[1][1:].astype(np.uint16))
+    return np.stack(numbers).reshape(values.shape)
+
+
+def object_maps(values: NDArray[Any], source: LabelledSource) -> list[NDArray[np.uint16]]:
+    """Assign numbers to the connected regions of each slice, one map for each group of classes."""
+    masks = [np.isin(values, group) for group in source.objects]
+    if source.borders:
+        masks.append(~np.isin(values, source.borders))
+    return [number_regions(mask) for mask in masks]
+
+
+def number_regions(mask: NDArray[np.bool_]) -> NDArray[np.uint16]:
+    """Assign numbers to the connected regions (4 neighbours) of each slice of a Z×Y×X mask."""
+    return np.stack([label_components(plane, faces_only=True).astype(np.uint16) for plane in mask])
