@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_scsam.metrics import EIGHT_NEIGHBOURS
+from napari_scsam.objects.components import label_components
 
 MIN_RELATIVE_AREA = 0.1
 """Share of the largest region of an object below which other regions are removed as errors."""
@@ -61,8 +61,8 @@ def remove_small_components(patch: Patch, points: Sequence[tuple[float, float]] 
 
     Regions that contain one of the points (x, y) of the slice are kept.
     """
-    numbers, count = ndimage.label(patch.mask, EIGHT_NEIGHBOURS)
-    if count < 2:
+    numbers = label_components(patch.mask)
+    if numbers.max(initial=0) < 2:
         return patch
     sizes = np.bincount(numbers.ravel())
     kept = sizes >= MIN_RELATIVE_AREA * sizes[1:].max()
@@ -77,8 +77,8 @@ def remove_small_components(patch: Patch, points: Sequence[tuple[float, float]] 
 
 def largest_region(mask: NDArray[np.bool_]) -> Patch:
     """Return the largest connected region; an empty patch when there is none."""
-    numbers, count = ndimage.label(mask, EIGHT_NEIGHBOURS)
-    if not count:
+    numbers = label_components(mask)
+    if not numbers.any():
         return Patch(mask[:0, :0], 0, 0)
     best = int(np.bincount(numbers.ravel())[1:].argmax()) + 1
     return patch_of(numbers, best, ndimage.find_objects(numbers)[best - 1])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.metrics import EIGHT_NEIGHBOURS
+from napari_scsam.objects.components import small_components
 
 PixelSize = tuple[float, float]
 """Height and width of a pixel in nm."""
@@ -231,12 +231,3 @@ def dilate(mask: NDArray[np.bool_], distance: float, pixel_size: PixelSize) -> N
     for axis, side in enumerate(pixel_size):
         near = ndimage.maximum_filter1d(near, 2 * max(1, round(distance / side)) + 1, axis)
     return near.view(np.bool_)
-
-
-def small_components(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_]:
-    """Find the connected components of a Y×X mask of fewer than `smallest` pixels."""
-    numbers, _ = ndimage.label(mask, EIGHT_NEIGHBOURS)
-    small = np.bincount(numbers.ravel()) < smallest
-    small[0] = False
-    found: NDArray[np.bool_] = small[numbers]
-    return found

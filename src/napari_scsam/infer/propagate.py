@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from napari_scsam.config import VoxelSize
 from napari_scsam.infer.patch import Patch, agreement, on_one_frame, patch_of
 from napari_scsam.infer.tiling import Tile, cut_tile
-from napari_scsam.metrics import EIGHT_NEIGHBOURS
+from napari_scsam.objects.components import label_components
 from napari_scsam.steps import Progress, Steps
 
 if TYPE_CHECKING:
@@ -223,9 +223,9 @@ def continued_patch(
     near = before
     if before.any():
         near = ndimage.distance_transform_edt(~before) <= limits.max_shift
-    numbers, count = ndimage.label((answer.window[0] > border) & near, EIGHT_NEIGHBOURS)
-    shared = np.bincount(numbers[before], minlength=count + 1)[1:]
-    if not count or not shared.any():
+    numbers = label_components((answer.window[0] > border) & near)
+    shared = np.bincount(numbers[before])[1:]
+    if not shared.any():
         return Patch(before[:0, :0], 0, 0)
     best = int(shared.argmax()) + 1
     patch = patch_of(numbers, best, ndimage.find_objects(numbers)[best - 1])

@@ -1,4 +1,4 @@
-"""Confidence intervals by resampling (Efron 1979): percentiles over drawings with replacement."""
+"""Bootstrap confidence intervals (Efron 1979): percentiles over draws with replacement."""
 
 from __future__ import annotations
 
@@ -12,27 +12,31 @@ LEVEL = 0.95
 
 
 def resamples(count: int, draws: int = DRAWS, seed: int = 0) -> NDArray[np.int64]:
-    """Draw slices (or objects) with replacement: draws×count, how often each is in each drawing.
+    """Draw slices (or objects) with replacement.
 
-    Multiplied with counts or values, count×…, it gives their sums over each drawing.
+    Returns
+    -------
+    times
+        draws×count, how often each is in each draw. Its product with counts or values,
+        count×…, is their sums over each draw.
     """
     return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
 
 
 def interval(drawn: ArrayLike, level: float = LEVEL) -> NDArray[np.float64]:
-    """Find where a score lies in most drawings.
+    """Return the interval that a score is in for most draws.
 
     Parameters
     ----------
     drawn
-        draws×…; NaN in drawings that hold nothing to score, which are left out.
+        draws×…; NaN in draws without anything to score, which are left out.
     level
-        Share of the drawings to enclose.
+        Share of the draws in the interval.
 
     Returns
     -------
     interval
-        2×… low and high; NaN where every drawing is NaN.
+        2×… low and high; NaN where every draw is NaN.
     """
     tail = 50 * (1 - level)
     with warnings.catch_warnings():

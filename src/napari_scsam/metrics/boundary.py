@@ -1,4 +1,4 @@
-"""Boundary F1 (Csurka et al. 2013): how much of the outlines agrees within a tolerance."""
+"""Boundary F1 (Csurka et al. 2013): the share of outlines that agrees within a tolerance."""
 
 from __future__ import annotations
 
@@ -17,17 +17,22 @@ class BoundaryMatch(Counts):
     """Outline pixels of one class; they add up over slices."""
 
     precise: int = 0
-    """Of the predicted ones, those near a true one."""
+    """Predicted pixels near a true one."""
     predicted: int = 0
     found: int = 0
-    """Of the true ones, those near a predicted one."""
+    """True pixels near a predicted one."""
     truth: int = 0
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall; 0 when only one has an outline, NaN when neither has."""
-        if not (self.predicted and self.truth):
-            return 0.0 if self.predicted or self.truth else float("nan")
+        """Harmonic mean of precision and recall.
+
+        It is 0 when only one of both has an outline, and NaN when neither has.
+        """
+        if not self.predicted and not self.truth:
+            return float("nan")
+        if not self.predicted or not self.truth:
+            return 0.0
         precision = self.precise / self.predicted
         recall = self.found / self.truth
         return float(np.nan_to_num(ratio(2 * precision * recall, precision + recall)))
@@ -58,10 +63,12 @@ def boundary_match(
 
 
 def outline_points(mask: NDArray[np.bool_], pixel_size: tuple[float, float]) -> NDArray[np.float64]:
-    """Places (y, x) of the mask's pixels with a neighbour outside; the image's border is no outline."""
-    places: NDArray[np.float64] = np.argwhere(
-        mask & ~ndimage.binary_erosion(mask, border_value=1)
-    ) * np.asarray(pixel_size, float)
+    """Return the places (y, x) of pixels of a mask that have a neighbour outside.
+
+    The border of the image is not an outline.
+    """
+    edge = mask & ~ndimage.binary_erosion(mask, border_value=1)
+    places: NDArray[np.float64] = np.argwhere(edge) * np.asarray(pixel_size, float)
     return places
 
 
@@ -69,6 +76,6 @@ def near(places: NDArray[np.float64], others: NDArray[np.float64], tolerance: fl
     """Count the places within the tolerance of any other."""
     if not (len(places) and len(others)):
         return 0
-    # As exact as a distance transform, and several times as quick, since only near pixels are looked for.
+    # As exact as a distance transform, and several times faster, as only near pixels count.
     distances, _ = KDTree(others).query(places, distance_upper_bound=tolerance * (1 + 1e-9))
     return int(np.isfinite(distances).sum())

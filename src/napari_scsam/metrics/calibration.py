@@ -1,4 +1,7 @@
-"""Expected calibration error (Naeini et al. 2015, Guo et al. 2017), class by class as in Kull et al. 2019."""
+"""Expected calibration error (Naeini et al. 2015, Guo et al. 2017).
+
+It is computed class by class, as in Kull et al. 2019.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,22 @@ from numpy.typing import NDArray
 from napari_scsam.metrics.counts import Counts, ratio
 
 BINS = 15
-"""Equally wide, from 0 to 1 (Guo et al. 2017)."""
+"""Number of bins of equal width, from 0 to 1 (Guo et al. 2017)."""
 
 
-def _none() -> NDArray[np.float64]:
+def _zeros() -> NDArray[np.float64]:
     return np.zeros(BINS)
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration(Counts):
-    """Pixels by the probability that a class was given; they add up over slices."""
+    """Pixels binned by the probability of a class; they add up over slices."""
 
-    pixels: NDArray[Any] = field(default_factory=_none)
-    """In each bin."""
-    confidence: NDArray[Any] = field(default_factory=_none)
+    pixels: NDArray[Any] = field(default_factory=_zeros)
+    """Number in each bin."""
+    confidence: NDArray[Any] = field(default_factory=_zeros)
     """Sum of the probabilities in each bin."""
-    hits: NDArray[Any] = field(default_factory=_none)
+    hits: NDArray[Any] = field(default_factory=_zeros)
     """Pixels in each bin that are of the class."""
 
     @property

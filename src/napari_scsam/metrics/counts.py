@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import reduce
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True)
 class Counts:
-    """What a metric counts of one class; the fields of a child are numbers or arrays that add up."""
+    """Counts of one class; the fields of a subclass are numbers or arrays that add up."""
 
     def __add__(self, other: Self) -> Self:
         return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -29,7 +30,7 @@ def pooled(counts: Iterable[C]) -> C:
 
 
 def ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
-    """Divide; NaN where there is nothing to divide by."""
+    """Divide; NaN where the whole is 0."""
     whole = np.asarray(whole, float)
     quotient: NDArray[np.float64] = np.divide(
         part, whole, out=np.full(whole.shape, np.nan), where=whole > 0
@@ -38,6 +39,8 @@ def ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
 
 
 def mean(values: Iterable[Any]) -> float:
-    """Mean of the values that are not NaN; NaN when there is none."""
-    finite = [v for v in values if v == v]
-    return sum(finite) / len(finite) if finite else float("nan")
+    """Return the mean of the values that are not NaN; NaN when there are none."""
+    numbers = [v for v in values if not math.isnan(v)]
+    if not numbers:
+        return math.nan
+    return sum(numbers) / len(numbers)

@@ -6,15 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.sparse import csr_array
 
 from napari_scsam.metrics.counts import Counts, ratio
+from napari_scsam.objects.components import label_components
 
-EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
-"""Pixels that share a corner belong to one object."""
-
-MATCH = 0.5
+MATCH_IOU = 0.5
 """Objects match above this IoU, where no object can match two others (Kirillov et al. 2019)."""
 
 
@@ -30,40 +27,45 @@ class ObjectMatch(Counts):
 
     @property
     def f1(self) -> float:
-        """``TP / (TP + FP/2 + FN/2)``, the recognition quality; NaN when there is no object."""
+        """Recognition quality ``TP / (TP + FP/2 + FN/2)``; NaN without objects."""
         return float(ratio(2 * self.matched, self.predicted + self.truth))
 
     @property
     def pq(self) -> float:
-        """Panoptic quality: F1 times the mean IoU of the matched; NaN when there is no object."""
+        """Panoptic quality: F1 times the mean IoU of matched objects; NaN without objects."""
         return float(ratio(2 * self.iou, self.predicted + self.truth))
 
 
 def object_match(
     predicted: NDArray[np.bool_], truth: NDArray[np.bool_], smallest: int = 1
 ) -> ObjectMatch:
-    """Pair the connected objects of two Y×X masks that overlap by an IoU above one half.
+    """Match the connected objects of two Y×X masks whose IoU is above one half.
 
-    Objects of fewer pixels than `smallest` are left out of both: labels of
-    real data hold specks, more of them than organelles, that nobody meant.
+    Parameters
+    ----------
+    predicted, truth
+        Y×X.
+    smallest
+        Objects of fewer pixels are left out of both masks: labels of real data hold
+        more accidental specks than organelles.
     """
-    (ours, our_areas), (theirs, their_areas) = (
-        numbered(mask, smallest) for mask in (predicted, truth)
-    )
+    ours, our_areas = numbered(predicted, smallest)
+    theirs, their_areas = numbered(truth, smallest)
     both = (ours > 0) & (theirs > 0)
-    pairs = np.ones(int(both.sum()), np.int64), (ours[both] - 1, theirs[both] - 1)
-    shared = csr_array(
-        pairs, shape=(len(our_areas), len(their_areas))
-    ).tocoo()  # pixels of a pair are summed on the way
+    pairs = (ours[both] - 1, theirs[both] - 1)
+    ones = np.ones(int(both.sum()), np.int64)
+    # The sparse array sums the pixels of each pair.
+    shared = csr_array((ones, pairs), shape=(len(our_areas), len(their_areas))).tocoo()
     ious = shared.data / (our_areas[shared.row] + their_areas[shared.col] - shared.data)
-    matches = ious[ious > MATCH]
+    matches = ious[ious > MATCH_IOU]
     return ObjectMatch(len(matches), len(our_areas), len(their_areas), float(matches.sum()))
 
 
 def numbered(mask: NDArray[np.bool_], smallest: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the connected objects of a Y×X mask numbers from 1 on, 0 elsewhere, and count the pixels of each."""
-    found, _ = ndimage.label(mask, EIGHT_NEIGHBOURS)
-    areas = np.bincount(found.ravel())
+    """Return the connected objects of a Y×X mask, numbered from 1, and the pixels of each."""
+    found = label_components(mask)
+    areas = np.bincount(found.ravel()).astype(np.int64)
     kept = areas >= smallest
     kept[0] = False
-    return (np.cumsum(kept) * kept)[found], areas[kept]
+    new_numbers = np.cumsum(kept, dtype=np.int64) * kept
+    return new_numbers[found], areas[kept]

@@ -32,13 +32,13 @@ class Overlap(Counts):
 
 
 def dice(counts: ArrayLike) -> NDArray[np.float64]:
-    """Dice of many overlaps at once, …×3 numbers in the order of `Overlap`'s fields; NaN as there."""
+    """Return the Dice of many overlaps, …×3 numbers in the order of `Overlap`'s fields."""
     both, predicted, truth = np.moveaxis(np.asarray(counts), -1, 0)
     return ratio(2 * both, predicted + truth)
 
 
 def iou(counts: ArrayLike) -> NDArray[np.float64]:
-    """IoU of many overlaps at once, as `dice`."""
+    """Return the IoU of many overlaps, as `dice` does."""
     both, predicted, truth = np.moveaxis(np.asarray(counts), -1, 0)
     return ratio(both, predicted + truth - both)
 
@@ -48,7 +48,7 @@ def overlaps(
 ) -> dict[int, Overlap]:
     """Count the agreement of two label images of one shape, for each class id.
 
-    Values must not be negative; those that are no id are left out.
+    Values must not be negative; other values than the ids are ignored.
     """
     ids = list(ids)
     areas = (predicted[predicted == truth], predicted, truth)

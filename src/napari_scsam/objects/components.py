@@ -17,9 +17,18 @@ def neighbourhood(ndim: int) -> NDArray[np.bool_]:
     return np.ones((3,) * ndim, bool)
 
 
-def label_components(mask: NDArray[Any]) -> NDArray[np.int32]:
-    """Return a mask's connected components, numbered from 1 on by their first voxels."""
-    numbers: NDArray[np.int32] = ndimage.label(mask, neighbourhood(mask.ndim))[0]
+def label_components(mask: NDArray[Any], *, faces_only: bool = False) -> NDArray[np.int32]:
+    """Return a mask's connected components, numbered from 1 on by their first voxels.
+
+    Parameters
+    ----------
+    mask
+        True in the components.
+    faces_only
+        Do not connect voxels that share only an edge or a corner.
+    """
+    structure = None if faces_only else neighbourhood(mask.ndim)
+    numbers: NDArray[np.int32] = ndimage.label(mask, structure)[0]
     return numbers
 
 

@@ -1,8 +1,8 @@
-"""Labels for a volume that nobody has labelled: what a checkpoint says alike from three sides, and nothing elsewhere."""
+"""Labels for an unlabelled volume: where a checkpoint agrees with itself from three sides."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,141 +13,189 @@ from napari_scsam.config import ClassSpec, select_classes
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import Contrast
 from napari_scsam.io.volumes import Volume
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Progress, Steps
 from napari_scsam.train.pretrain import planes_of
 
-LOOKS = ((1.0, 0.0), (0.7, 0.1), (0.5, 0.15))
-"""Contrast and brightness at which the slices across z, y and x are shown, so that agreement does not hang on one look."""
+CONTRASTS = ((1.0, 0.0), (0.7, 0.1), (0.5, 0.15))
+"""Contrast and brightness of the slices across z, y and x; agreement should not depend on them."""
 
-SURE = 0.6
-"""Probability, averaged over all sides, of the heart of an object that is labelled."""
+MIN_CORE_PROBABILITY = 0.6
+"""Probability, averaged over all sides, of the core of an object that is labelled."""
 
-SURE_OF_NOTHING = 0.8
-"""Probability, averaged over all sides, from which a voxel is believed to be background."""
+MIN_BACKGROUND_PROBABILITY = 0.8
+"""Probability, averaged over all sides, from which a voxel is labelled as background."""
 
-SMOOTH = 2.0
-"""Sigma in voxels of the greys by which background is told from stain."""
+SMOOTHING = 2.0
+"""Sigma in voxels of the grey values by which background is told from stain."""
 
-SMALLEST = 2e6
-"""Volume in nm³ of the heart that an object must have: a ball 156 nm across."""
+MIN_CORE_NM3 = 2e6
+"""Volume in nm³ of the core that an object must have: a ball 156 nm across."""
 
-USUAL = 5.0
-"""Side in nm of a voxel, where nobody knows better."""
+USUAL_NM = 5.0
+"""Side in nm of a voxel whose size is unknown."""
+
+Labels = NDArray[np.unsignedinteger]
+Mask = NDArray[np.uint8]
 
 
 def pseudo_labels(
     predictor: Predictor, image: Volume, names: Sequence[str] | None = None
-) -> Generator[Progress, None, tuple[NDArray[np.unsignedinteger], NDArray[np.uint8]]]:
-    """Label the voxels that a model is sure of, seen along z, y and x with a look of its own each.
+) -> Steps[tuple[Labels, Mask]]:
+    """Label the voxels that a model is certain of, seen along z, y and x at a contrast each.
 
-    Trained on these with strong augmentation, a model learns a tissue it has
-    no labels of (noisy student, Xie et al. 2020, arXiv 1911.04252). The three
-    sides are those of orthoplane inference (Conrad and Narayan 2023, empanada):
-    what is wrong in a slice is seldom wrong in all three that cross it.
+    Trained on these with strong augmentation, a model learns a tissue without labels (noisy
+    student, Xie et al. 2020, arXiv 1911.04252). The three sides are those of orthoplane inference
+    (Conrad and Narayan 2023, empanada): what is wrong in a slice is seldom wrong in all three
+    slices that cross it.
 
     Parameters
     ----------
     predictor
         Holds the teacher.
     image
-        Z×Y×X or Y×X; where voxels are not nearly cubes, or of unknown size, slices across z alone count.
+        Z×Y×X or Y×X. Where voxels are not nearly cubes, or of unknown size, it is sliced across z
+        alone.
     names
-        Classes to believe; all when not given. Where another is argmax_or_background, nothing is known.
+        Classes to label; all when not given. Voxels of other classes are unknown.
 
     Returns
     -------
     labels : class ids, of the image's shape
-    known : of the same shape, 1 where `labels` are to be believed, background among them; a mask as ``reviewed`` of a recipe takes it
+    known : of the same shape, 1 where `labels` are certain, also of background; a mask as
+        ``reviewed`` of a recipe takes it
     """
-    believed = select_classes(predictor.classes, names)
-    size = image.voxel_size
+    requested = select_classes(predictor.classes, names)
     stacks = planes_of(image)
     votes = np.zeros((len(predictor.classes) + 1, *stacks[0].shape), np.float16)
     total = sum(len(stack) for stack in stacks)
-    done = 0
-    for axis, ((factor, offset), stack) in enumerate(zip(LOOKS, stacks, strict=False)):
-        seen = np.moveaxis(votes, axis + 1, 0)
-        nm = size[:axis] + size[axis + 1 :] if size else None
-        for depth, plane in enumerate(stack):
-            yield Progress(done, total, f"looking across {'zyx'[axis]}")
-            look = (plane.astype(np.float32) / 255 - 0.5) * factor + 0.5 + offset
-            seen[depth] += probabilities(predictor, look, nm) / len(stacks)
-            done += 1
+    for done, (axis, depth, plane) in enumerate(_slices(stacks)):
+        yield Progress(done, total, f"looking across {'zyx'[axis]}")
+        of_slice = np.moveaxis(votes, axis + 1, 0)[depth]
+        of_slice += _probabilities(predictor, plane, _pixel_size(image, axis)) / len(stacks)
     yield Progress(total, total, "agreed")
-    voxel = float(np.prod(size)) if size else (predictor.model.config.nm_per_pixel or USUAL) ** 3
-    labels, known = labels_from_logits(
-        votes,
-        predictor.classes,
-        believed,
-        voxel,
-        ndimage.gaussian_filter(stacks[0], SMOOTH, output=np.float32),
+    grey = ndimage.gaussian_filter(stacks[0], SMOOTHING, output=np.float32)
+    labels, known = labels_from_votes(
+        votes, predictor.classes, requested, _voxel_volume(predictor, image), grey
     )
     return labels.reshape(image.shape), known.reshape(image.shape)  # a flat image has no axis z
 
 
-def probabilities(
-    predictor: Predictor, plane: NDArray[np.floating], nm: tuple[float, ...] | None
+def _slices(
+    stacks: Sequence[NDArray[np.uint8]],
+) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+    """Yield the axis, the index and the grey values (0..1, at that axis's contrast) of slices."""
+    for axis, ((factor, offset), stack) in enumerate(zip(CONTRASTS, stacks, strict=False)):
+        for depth, plane in enumerate(stack):
+            yield axis, depth, (plane.astype(np.float32) / 255 - 0.5) * factor + 0.5 + offset
+
+
+def _pixel_size(image: Volume, axis: int) -> tuple[float, ...] | None:
+    """Return the pixel size in nm of slices across an axis, if the voxel size is known."""
+    size = image.voxel_size
+    if size is None:
+        return None
+    return size[:axis] + size[axis + 1 :]
+
+
+def _voxel_volume(predictor: Predictor, image: Volume) -> float:
+    """Return the volume of a voxel in nm³."""
+    if image.voxel_size is not None:
+        return float(np.prod(image.voxel_size))
+    return (predictor.model.config.nm_per_pixel or USUAL_NM) ** 3
+
+
+def _probabilities(
+    predictor: Predictor, plane: NDArray[np.floating], pixel_size: tuple[float, ...] | None
 ) -> NDArray[np.floating]:
-    """Return what a teacher believes of a slice with greys in 0..1: (K+1)×Y×X, background first, thresholds counted in."""
-    predictor.set_image(plane, nm, contrast=Contrast(0.0, 1.0))
-    logits = (
-        predictor.class_logits() - predictor.model.thresholds.float().cpu().numpy()[:, None, None]
-    )
-    believed: NDArray[np.floating] = softmax(
-        np.concatenate([np.zeros_like(logits[:1]), logits]), axis=0
-    )
-    return believed
+    """Return a teacher's probabilities on a slice: (K+1)×Y×X, background first.
+
+    The thresholds are subtracted from the logits.
+    """
+    predictor.set_image(plane, pixel_size, contrast=Contrast(0.0, 1.0))
+    thresholds = predictor.model.thresholds.float().cpu().numpy()
+    logits = predictor.class_logits() - thresholds[:, None, None]
+    scores = np.concatenate([np.zeros_like(logits[:1]), logits])
+    shares: NDArray[np.floating] = softmax(scores, axis=0)
+    return shares
 
 
-def labels_from_logits(
+def labels_from_votes(
     votes: NDArray[np.floating],
     classes: Sequence[ClassSpec],
-    believed: Sequence[ClassSpec],
+    requested: Sequence[ClassSpec],
     voxel: float,
     grey: NDArray[np.floating],
-) -> tuple[NDArray[np.unsignedinteger], NDArray[np.uint8]]:
-    """Turn mean probabilities (K+1)×Z×Y×X into labels and a mask of where to believe them.
+) -> tuple[Labels, Mask]:
+    """Turn mean probabilities (K+1)×Z×Y×X into labels and a mask of where they are certain.
 
-    A region where an organelle is argmax_or_background is believed as a whole if it has a
-    heart that is sure. Background is believed where it is sure and not as dark
-    as what is stained most: organelles that the teacher overlooks are dark.
-    `voxel` is in nm³, `grey` smooth and Z×Y×X.
+    A region where an organelle is the most probable is labelled as a whole if it has a core that
+    is certain. Background is labelled where it is certain and not as dark as the darkest organelle:
+    organelles that the teacher overlooks are dark.
+
+    Parameters
+    ----------
+    votes
+        Background first, then the classes in their order.
+    classes
+        All classes of the teacher.
+    requested
+        Those to label.
+    voxel
+        Volume of a voxel in nm³.
+    grey
+        Smooth grey values, Z×Y×X.
     """
     ids = np.array([0, *(c.id for c in classes)])
     ids = ids.astype(np.min_scalar_type(ids.max()))
-    best = np.zeros(votes.shape[1:], np.uint8)
-    argmax_or_background = votes[0].copy()
+    organelles = organelle_rows(classes)
+    best, probability = most_probable(votes, organelles)
     labels = np.zeros(best.shape, ids.dtype)
-    known = votes[0] >= SURE_OF_NOTHING
-    wholes = wholes_of(classes)
-    together = [
-        votes[rows].sum(axis=0) for rows in wholes
-    ]  # an organelle and its parts, for where its boundary begins is another question
-    for number, sum_of_parts in enumerate(together, 1):
-        here = sum_of_parts > argmax_or_background
-        best[here] = number
-        argmax_or_background[here] = sum_of_parts[here]
+    known = votes[0] >= MIN_BACKGROUND_PROBABILITY
     stains = []
-    for number, rows in enumerate(wholes, 1):
-        objects = label_components(best == number, faces_only=True)
-        hearts = (
-            np.bincount(objects[argmax_or_background >= SURE], minlength=objects.max() + 1) * voxel
-            >= SMALLEST
-        )
-        hearts[0] = False
-        inside = hearts[objects]
-        labels[inside] = ids[rows][votes[rows].argmax(axis=0)[inside]]
-        inside &= np.isin(labels, [c.id for c in believed])
-        stains += [np.median(grey[inside])] if inside.any() else []
-        known |= inside
+    for number, rows in enumerate(organelles, 1):
+        certain = regions_with_core(best == number, probability, voxel)
+        labels[certain] = ids[rows][votes[rows].argmax(axis=0)[certain]]
+        certain &= np.isin(labels, [c.id for c in requested])
+        if certain.any():
+            stains.append(np.median(grey[certain]))
+        known |= certain
     if stains:
         known &= (labels > 0) | (grey > min(stains))
     return labels * known, known.astype(np.uint8)
 
 
-def wholes_of(classes: Sequence[ClassSpec]) -> list[list[int]]:
-    """Group classes that are parts of one organelle, by their places in the table counted from 1."""
+def most_probable(
+    votes: NDArray[np.floating], organelles: Sequence[Sequence[int]]
+) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
+    """Return the number of the most probable organelle of each voxel, 0 for none, and its votes.
+
+    An organelle's parts count with it: where its boundary begins is another question.
+    """
+    best = np.zeros(votes.shape[1:], np.uint8)
+    probability = votes[0].copy()
+    for number, rows in enumerate(organelles, 1):
+        with_parts = votes[list(rows)].sum(axis=0)
+        here = with_parts > probability
+        best[here] = number
+        probability[here] = with_parts[here]
+    return best, probability
+
+
+def regions_with_core(
+    mask: NDArray[np.bool_], probability: NDArray[np.floating], voxel: float
+) -> NDArray[np.bool_]:
+    """Keep the connected regions (6 neighbours) of a mask that have a large, certain core."""
+    objects, count = ndimage.label(mask)
+    core = objects[probability >= MIN_CORE_PROBABILITY]
+    kept = np.bincount(core, minlength=count + 1) * voxel >= MIN_CORE_NM3
+    kept[0] = False
+    inside: NDArray[np.bool_] = kept[objects]
+    return inside
+
+
+def organelle_rows(classes: Sequence[ClassSpec]) -> list[list[int]]:
+    """Group classes that are parts of one organelle, by their rows in the table from 1."""
     groups: dict[str, list[int]] = {}
-    for row, spec in enumerate(classes):
-        groups.setdefault(spec.part_of or spec.name, []).append(row + 1)
+    for row, spec in enumerate(classes, 1):
+        groups.setdefault(spec.part_of or spec.name, []).append(row)
     return list(groups.values())

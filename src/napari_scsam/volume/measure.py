@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import label, regionprops
+from skimage.measure import regionprops
 
 from napari_scsam.atomic import replacing
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.io.volumes import Volume
+from napari_scsam.objects.components import label_components
 from napari_scsam.steps import Progress, Steps
 
 NM_PER_UM = 1000.0
@@ -98,7 +99,7 @@ def measure_class(
     mask: NDArray[np.bool_], name: str, size: VoxelSize | None, smallest: int
 ) -> list[Organelle]:
     """Measure the connected objects (26 neighbours) of a (Z, Y, X) mask."""
-    regions = regionprops(label(mask, connectivity=3))
+    regions = regionprops(label_components(mask))
     found = [region for region in regions if region.area >= smallest]
     return [
         measure_region(region, name, number, size, mask.shape)
