@@ -17,6 +17,7 @@ from napari_scsam.config import (
     parse_classes,
     parse_voxel_size,
     select_classes,
+    update_run_settings,
 )
 from napari_scsam.steps import Progress, as_part
 
@@ -45,6 +46,13 @@ def test_the_key_of_version_0_1_is_read_and_the_new_one_written() -> None:
     written = spec.to_dict()
     assert written["overrides"] == ["vesicle", "membrane"]
     assert "over" not in written
+
+
+def test_settings_of_a_run_of_version_0_1_get_the_new_key() -> None:
+    old = {"step": 3, "classes": [{"id": 1, "name": "a"}, {"id": 2, "name": "b", "over": ["a"]}]}
+    new = [{"id": 1, "name": "a"}, {"id": 2, "name": "b", "overrides": ["a"]}]
+    assert update_run_settings(old) == {"step": 3, "classes": new}
+    assert update_run_settings({"step": 3, "classes": new}) == {"step": 3, "classes": new}
 
 
 def test_a_class_without_colour_gets_one_of_its_own() -> None:

@@ -31,8 +31,8 @@ class NoClassesError(UserError):
 
     def __init__(self) -> None:
         super().__init__(
-            "this network has learned no classes and answers clicks and boxes only; "
-            "choose another one to find classes, or train it on your labels (scsam train)"
+            "this network answers clicks and boxes only; "
+            "choose one with classes, or train it on your labels (scsam train)"
         )
 
 

@@ -79,7 +79,12 @@ def test_only_what_contradicts_an_answer_is_a_correction() -> None:
         ([1, 2], None, None, r"points have shape \(2,\); give P×2 or N×P×2, each \(x, y\)"),
         ([(1, 2, 3)], None, None, r"points have shape \(1, 3\)"),
         (np.zeros((0, 2)), None, None, r"points have shape \(0, 2\)"),
-        ([(1, 2), (3, 4)], [1, 0, 1], None, "3 labels do not match 2 points; give one label per point"),
+        (
+            [(1, 2), (3, 4)],
+            [1, 0, 1],
+            None,
+            "3 labels do not match 2 points; give one label per point",
+        ),
         ([(1, 2), (3, 4)], [1], None, "1 labels do not match 2 points"),
         (None, None, [1, 2, 3], r"boxes have shape \(3,\); give 4 or N×4, as \(x0, y0, x1, y1\)"),
         (None, None, [[[1, 2, 3, 4]]], r"boxes have shape \(1, 1, 4\)"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,34 @@ def test_of_a_big_sam_only_its_own_features_are_kept(
     (name,) = disk.root.glob("1-*")
     assert disk.get(name.name, 0, (8, 8)).shape == (256, 8, 8)
     assert disk.bytes() <= 256 * 8 * 8 * 2 + 2000
+
+
+@pytest.mark.parametrize(
+    ("sam", "detail", "channels"),
+    [
+        ("vit_t", True, 256 + 64 * 32),
+        ("vit_t", False, 256),
+        ("vit_b", True, 256),
+        ("vit_b", False, 256),
+    ],
+)
+def test_whole_embeddings_are_cached_of_a_light_encoder_with_details(
+    model: ScSAM, disk: DiskCache, blobs: np.ndarray, sam: str, detail: bool, channels: int
+) -> None:
+    """Without details, SAM's features are nearly all, and other checkpoints can use them."""
+    model.config = replace(model.config, sam=sam, detail=detail)
+    answer(model, blobs[:64, :64], disk)
+    (name,) = disk.root.glob("1-*")
+    assert disk.get(name.name, 0, (4, 4)).shape == (channels, 4, 4)
+
+
+def test_without_sam_whole_embeddings_are_cached(
+    model: ScSAM, disk: DiskCache, blobs: np.ndarray
+) -> None:
+    model.config = replace(model.config, branches="mae", sam="vit_b", detail=False)
+    answer(model, blobs[:64, :64], disk)
+    (name,) = disk.root.glob("1-*")
+    assert name.name.startswith("1-vit_b-hybrid-mae-gated-")
 
 
 def test_training_on_a_frozen_big_sam_keeps_its_embeddings_valid(

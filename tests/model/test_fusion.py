@@ -71,6 +71,26 @@ def test_a_plain_sum_has_no_gates(features: tuple[torch.Tensor, torch.Tensor]) -
     assert torch.allclose(fusion(0 * sam, mae), added, atol=1e-5)  # whatever SAM says
 
 
+@torch.inference_mode()
+def test_a_plain_sum_adds_the_aligned_prior(features: tuple[torch.Tensor, torch.Tensor]) -> None:
+    sam, mae = features
+    fusion = Fusion(24, 8, dim=32, kind="sum")
+    fusion.out.weight[:] = torch.eye(32)[:, :, None, None]
+    prior = fusion.align_mae(mae, (4, 6))
+    assert prior.abs().max() > 0.1
+    assert torch.allclose(fusion(sam, mae), sam + prior, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_the_gate_weighs_what_is_added(features: tuple[torch.Tensor, torch.Tensor]) -> None:
+    sam, mae = features
+    fusion = Fusion(24, 8, dim=32)
+    fusion.out.weight[:] = torch.eye(32)[:, :, None, None]
+    prior = fusion.align_mae(mae, (4, 6))
+    gate = fusion.gate(fusion.align_sam(sam), prior)
+    assert torch.allclose(fusion(sam, mae), sam + gate * prior, atol=1e-5)
+
+
 def test_a_batch_of_one_trains() -> None:
     assert not [
         m for m in Fusion(24, 8).modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)

@@ -122,7 +122,7 @@ def test_code_in_a_file_is_refused_and_does_not_run(tmp_path: Path, write) -> No
     mark, file = tmp_path / "it_ran", tmp_path / "sam.pth"
     write({"image_encoder.neck.0.weight": Intruder(mark)}, file)
     with pytest.raises(
-        UserError, match=r"sam\.pth is not a whole file of weights alone, so it was not used"
+        UserError, match=r"sam\.pth is not a complete file of weights only, so it was not used"
     ):
         build_sam_encoder("vit_t", checkpoint=file)
     assert not mark.exists()
@@ -132,7 +132,7 @@ def test_code_in_a_file_is_refused_and_does_not_run(tmp_path: Path, write) -> No
 def test_a_truncated_file_is_refused(tmp_path: Path, mobile_sam_file: Path, share: float) -> None:
     whole = mobile_sam_file.read_bytes()
     (tmp_path / "cut.pt").write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(UserError, match=r"cut\.pt is not a whole file of weights alone"):
+    with pytest.raises(UserError, match=r"cut\.pt is not a complete file of weights only"):
         read_official(tmp_path / "cut.pt")
 
 
@@ -141,7 +141,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, mobile_sam_file: Path, shar
 )
 def test_what_is_no_torch_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "page.pth").write_bytes(content)
-    with pytest.raises(UserError, match=r"page\.pth is not a whole file of weights alone"):
+    with pytest.raises(UserError, match=r"page\.pth is not a complete file of weights only"):
         read_official(tmp_path / "page.pth")
 
 

@@ -1,4 +1,4 @@
-"""The network: each file is a box of the paper's figure."""
+"""The network; each file is a box of the paper's figure."""
 
 from napari_scsam.model.image_encoder import build_sam_encoder
 from napari_scsam.model.scsam import Embedding, EncoderFeatures, ScSAM, ScSAMConfig

@@ -1,12 +1,12 @@
-"""The class prompt encoder: cosine similarity to class prototypes becomes SAM prompts.
+"""The class prompt encoder: cosine similarity to class prototypes, as SAM prompts.
 
 After SurgicalSAM's prototype prompts (Yue et al. 2024), with two changes: the
 similarity is a cosine times a learned scale, as in cosine classifiers (Gidaris
 & Komodakis 2018), and the sparse tokens pool the features by attention, so
 nothing is tied to a grid; they also carry the prototype itself.
 
-The cosine leaves out how long a feature is, and with it what tells classes
-apart: the cosines of one cell with all prototypes differ little, and without
+The cosine ignores the length of a feature, and with it much of what separates
+classes: the cosines of one cell with all prototypes differ little, and without
 the scale the prompts of two classes hardly would.
 """
 
@@ -20,7 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SCALE = 16.0
-"""Of the cosine when training begins: about the length of the fused features, so that it spreads as their dot product would."""
+"""Scale of the cosine when training starts.
+
+It is about the length of the fused features, so that the cosine spreads as their dot
+product would.
+"""
 
 
 class ClassPromptEncoder(nn.Module):
@@ -35,13 +39,14 @@ class ClassPromptEncoder(nn.Module):
     hidden
         Channels between the two 1×1 convolutions of the dense prompt.
     tokens
-        Sparse tokens for each class.
+        Sparse tokens per class.
     similarity
-        ``"cosine"``; to compare with, ``"unscaled"`` for a cosine that stays as it is, or ``"dot"`` for SurgicalSAM's raw dot product.
+        ``"cosine"``; for comparison, ``"unscaled"`` for a cosine without scale, or
+        ``"dot"`` for SurgicalSAM's dot product.
 
     Notes
     -----
-    Weights that were saved before there was a scale load with a scale of 1, which changes nothing.
+    Weights saved by versions without a scale load with a scale of 1, which changes nothing.
     """
 
     def __init__(
@@ -59,19 +64,21 @@ class ClassPromptEncoder(nn.Module):
         self.queries = nn.Parameter(torch.randn(tokens, dim) / dim**0.5)
         self.sparse = nn.Linear(dim, dim)
         self.identity = nn.Linear(dim, dim)
-        # By its logarithm, so that it stays positive and a step of training changes it by a share of itself.
-        self.log_scale = (
-            nn.Parameter(torch.tensor(math.log(SCALE))) if similarity == "cosine" else None
-        )
+        self.log_scale = None
+        if similarity == "cosine":
+            # The logarithm, so that the scale is positive and training changes it by a share.
+            self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
         self.register_load_state_dict_pre_hook(_without_scale)  # type: ignore[no-untyped-call]
 
     def similarity(self, fused: Tensor, prototypes: Tensor) -> Tensor:
-        """Cosine between B×C×h×w features and K×C prototypes: B×K×h×w in -1..1 (unbounded for ``"dot"``)."""
-        if self.kind == "dot":
-            return torch.einsum("bchw,kc->bkhw", fused, prototypes)
-        return torch.einsum(
-            "bchw,kc->bkhw", F.normalize(fused, dim=1), F.normalize(prototypes, dim=1)
-        )
+        """Return the cosine between B×C×h×w features and K×C prototypes.
+
+        B×K×h×w in -1..1; unbounded for ``"dot"``.
+        """
+        if self.kind != "dot":
+            fused = F.normalize(fused, dim=1)
+            prototypes = F.normalize(prototypes, dim=1)
+        return torch.einsum("bchw,kc->bkhw", fused, prototypes)
 
     def forward(self, fused: Tensor, prototypes: Tensor) -> tuple[Tensor, Tensor]:
         """Return the prompts of every class for every image.
@@ -82,18 +89,17 @@ class ClassPromptEncoder(nn.Module):
         dense : (B·K)×C×h×w
         """
         similarity = self.similarity(fused, prototypes)
-        weight = 1 + (
-            similarity if self.log_scale is None else self.log_scale.exp() * similarity
-        )  # B×K×h×w
+        if self.log_scale is not None:
+            similarity = self.log_scale.exp() * similarity
+        weight = 1 + similarity  # B×K×h×w
         names = self.identity(F.normalize(prototypes, dim=1))  # K×C
-        return (self.pool(fused, weight) + names[:, None]).flatten(0, 1), self.dense_prompts(
-            fused, weight
-        )
+        sparse = (self.pool(fused, weight) + names[:, None]).flatten(0, 1)
+        return sparse, self.dense_prompts(fused, weight)
 
     def dense_prompts(self, fused: Tensor, weight: Tensor) -> Tensor:
-        """Send the features, weighted for each class, through the dense prompt's convolutions: (B·K)×C×h×w.
+        """Convolve the features, weighted for each class, to dense prompts: (B·K)×C×h×w.
 
-        The first is linear in the features, so it reads them once for all classes.
+        The first convolution is linear in the features, so it runs once for all classes.
         """
         first, act, second = self.dense
         kernel = first.get_parameter("weight")
@@ -103,7 +109,7 @@ class ClassPromptEncoder(nn.Module):
         return prompts
 
     def pool(self, fused: Tensor, weight: Tensor) -> Tensor:
-        """Let each learned query gather the cells it answers to, weighted for each class: B×K×n×C."""
+        """Pool features by attention of the queries, weighted for each class: B×K×n×C."""
         # B×C×hw, B×K×1×hw
         cells = fused.flatten(2)
         weights = weight.flatten(2)[:, :, None]
@@ -115,6 +121,6 @@ class ClassPromptEncoder(nn.Module):
 
 
 def _without_scale(encoder: nn.Module, weights: dict[str, Any], prefix: str, *_: object) -> None:
-    """Return the weights of a time without a scale the scale they were trained with."""
+    """Add the scale to weights saved without one: 1, as they were trained."""
     if isinstance(encoder.log_scale, Tensor):
         weights.setdefault(f"{prefix}log_scale", torch.zeros_like(encoder.log_scale))

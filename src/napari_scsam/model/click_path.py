@@ -1,9 +1,9 @@
-"""What a click, a box or an earlier answer asks for, seen by convolutions.
+"""A convolutional path that corrects SAM's answers to clicks, boxes and earlier answers.
 
-SAM learned from a billion masks to find the thing under a click by attention
-alone. A tiny model has no such school. Maps of the prompts beside the fine
-features, read by a small U-Net, tell it at once where to look and where the
-thing ends; disks of clicks are how RITM (Sofiiuk et al. 2022) and others do it.
+SAM learned from a billion masks to find the object under a click by attention
+alone; a tiny model cannot. Maps of the prompts next to the fine features, read by
+a small U-Net, show it directly where to look and where the object ends. Disks of
+clicks are used by RITM (Sofiiuk et al. 2022) and others.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def prompt_maps(
     count: int,
     like: Tensor,
 ) -> Tensor:
-    """Draw N prompts as maps: clicks inside, clicks outside, boxes, earlier answers.
+    """Draw N prompts as maps of clicks inside, clicks outside, boxes and earlier answers.
 
     Parameters
     ----------
@@ -53,30 +53,41 @@ def prompt_maps(
         N×4×4h×4w, about -1..1; zero for what is not given.
     """
     maps = like.new_zeros((count, 4, *grid))
-    y, x = (
-        torch.arange(n, device=like.device, dtype=torch.float32) * CELL + (CELL - 1) / 2
-        for n in grid
-    )
+    y, x = (cell_centres(n, like.device) for n in grid)
     if points is not None:
-        maps[:, :2] = torch.stack([click_map(y, x, *points, label) for label in (1, 0)], 1).to(
-            like.dtype
-        )
+        clicks = [click_map(y, x, *points, label) for label in (1, 0)]
+        maps[:, :2] = torch.stack(clicks, 1).to(like.dtype)
     if boxes is not None:
-        inside = (y[:, None] >= boxes[:, 1, None, None]) & (y[:, None] < boxes[:, 3, None, None])
-        maps[:, 2] = (inside & (x >= boxes[:, 0, None, None]) & (x < boxes[:, 2, None, None])).to(
-            like.dtype
-        )
+        maps[:, 2] = box_map(y, x, boxes).to(like.dtype)
     if masks is not None:
         maps[:, 3] = torch.tanh(masks[:, 0] / 2).to(like.dtype)
     return maps
 
 
+def cell_centres(count: int, device: torch.device) -> Tensor:
+    """Return the coordinates of cells in input pixels, along one axis."""
+    return torch.arange(count, device=device, dtype=torch.float32) * CELL + (CELL - 1) / 2
+
+
+def box_map(y: Tensor, x: Tensor, boxes: Tensor) -> Tensor:
+    """Return which cells are in N×4 boxes (x0, y0, x1, y1): N×rows×columns."""
+    x0, y0, x1, y1 = (boxes[:, i, None, None] for i in range(4))
+    return (y[:, None] >= y0) & (y[:, None] < y1) & (x >= x0) & (x < x1)
+
+
 def click_map(y: Tensor, x: Tensor, coordinates: Tensor, labels: Tensor, label: int) -> Tensor:
-    """Draw the clicks of one label, N×P×2 as (x, y) with labels N×P, as round spots: N×rows×columns in 0..1."""
-    squares = (x - coordinates[..., :1]).square()[:, :, None, :] + (
-        y - coordinates[..., 1:]
-    ).square()[:, :, :, None]
-    spots = torch.exp(-squares / (2 * CLICK_RADIUS**2)) * (labels == label)[..., None, None]
+    """Draw the clicks of one label as round spots: N×rows×columns in 0..1.
+
+    Parameters
+    ----------
+    coordinates
+        N×P×2 as (x, y).
+    labels
+        N×P.
+    """
+    dx = (x - coordinates[..., :1]).square()[:, :, None, :]
+    dy = (y - coordinates[..., 1:]).square()[:, :, :, None]
+    spots = torch.exp(-(dx + dy) / (2 * CLICK_RADIUS**2)) * (labels == label)[..., None, None]
     return spots.amax(1)
 
 

@@ -1,9 +1,9 @@
-"""Feature alignment and fusion: the EM prior joins SAM's embedding.
+"""Feature alignment and fusion of the EM prior with SAM's embedding.
 
 ``fused = sam + out(gate · mae)`` with ``out`` zero-initialised, so that an
 untrained ScSAM *is* SAM and a bad prior cannot hurt. The gates weigh channels
 and places, as in CBAM-like fusions (Woo et al. 2018); no batch norm, because
-batches of one are everyday work here.
+batches of one are common here.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class Alignment(nn.Module):
     Parameters
     ----------
     channels
-        Channels that come in.
+        Input channels.
     stride
-        Cells that come in for one cell of SAM's grid, along one side.
+        Input cells per cell of SAM's grid, along one side.
     dim
-        Channels that go out.
+        Output channels.
     """
 
     def __init__(self, channels: int, stride: int = 1, dim: int = 256) -> None:
@@ -37,7 +37,7 @@ class Alignment(nn.Module):
         )
 
     def forward(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
-        """B×C×h'×w' to B×dim×h×w."""
+        """Align B×C×h'×w' to B×dim×h×w."""
         x = self.layers(x)
         if x.shape[2:] == grid:
             return x
@@ -54,7 +54,7 @@ class Fusion(nn.Module):
     dim
         Channels of SAM's embedding.
     kind
-        ``"gated"``, or ``"sum"`` without the gates (to compare with).
+        ``"gated"``, or ``"sum"`` without the gates (for comparison).
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Fusion(nn.Module):
         return fused
 
     def gate(self, sam: Tensor, prior: Tensor) -> Tensor:
-        """How much of the prior to let in, B×256×h×w in 0..1."""
+        """Return the share of the prior to add, B×256×h×w in 0..1."""
         pooled = torch.cat([sam.mean((2, 3)), prior.mean((2, 3))], dim=1)
         both = sam + prior
         places = self.spatial_gate(

@@ -31,8 +31,8 @@ STRIDE = 16
 class SamTinyViT(TinyVit):
     """MobileSAM's TinyViT: B×3×H×W to B×256×H/16×W/16.
 
-    Differs from the classifier in that the last stage keeps its grid (stride
-    16, not 32) and that SAM's neck ends it. Attention is windowed, so any
+    Unlike the classifier, its last stage keeps its grid (stride 16, not 32),
+    and SAM's neck follows. Attention is windowed, so any
     size works.
     """
 
@@ -86,7 +86,7 @@ SAM_ENCODERS: Mapping[str, SamEncoder] = {
 
 
 def build_sam_encoder(name: str, checkpoint: str | Path | None = None) -> nn.Module:
-    """Build one of SAM's image encoders.
+    """Create one of SAM's image encoders.
 
     Parameters
     ----------
@@ -116,7 +116,13 @@ def build_sam_encoder(name: str, checkpoint: str | Path | None = None) -> nn.Mod
 
 
 def load_encoder(encoder: nn.Module, official: Mapping[str, Tensor], what: str) -> None:
-    """Fill an encoder from the weights of a whole SAM, refusing any mismatch."""
+    """Load an encoder from the weights of a whole SAM.
+
+    Raises
+    ------
+    UserError
+        When any weight is missing or does not match.
+    """
     weights = encoder_weights(official, tiny=isinstance(encoder, SamTinyViT))
     expected = encoder.state_dict()
     missing = [k for k in expected if k not in weights and not k.endswith("num_batches_tracked")]

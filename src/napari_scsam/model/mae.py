@@ -3,7 +3,7 @@
 Two forms behind one interface. `HybridMAE` has a convolutional stem and
 trains in hours on two cores; `ViTMAE` wraps any timm ViT, for those who have
 pre-trained weights. Both give several levels, finest first, because small
-organelles live in the fine ones.
+organelles are visible in the fine ones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PIXEL_STD = 0.25
 
 
 class MAEEncoder(Protocol):
-    """What fusion and pre-training ask of an EM encoder."""
+    """Interface of EM encoders, for fusion and pre-training."""
 
     strides: tuple[int, ...]
     """Input pixels per cell of each level, finest first."""
@@ -33,19 +33,24 @@ class MAEEncoder(Protocol):
     """Channels of each level."""
 
     def __call__(self, image: Tensor, mask: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Encode B×1×H×W in 0..1; `mask` (B×1×H×W, 1 = hidden) blanks pixels. One B×C×H/s×W/s for each level."""
+        """Encode B×1×H×W in 0..1 to one B×C×H/s×W/s per level.
+
+        `mask` (B×1×H×W, 1 = hidden) blanks pixels.
+        """
         ...
 
 
 def masked_input(image: Tensor, mask: Tensor | None) -> Tensor:
-    """Normalise, and blank what is hidden; the mask itself rides along as a second channel."""
+    """Normalise, and blank what is hidden; the mask itself is a second channel."""
     x = (image - PIXEL_MEAN) / PIXEL_STD
-    mask = torch.zeros_like(x) if mask is None else mask.to(x.dtype)
+    if mask is None:
+        mask = torch.zeros_like(x)
+    mask = mask.to(x.dtype)
     return torch.cat([x * (1 - mask), mask], dim=1)
 
 
 class ConvBlock(nn.Module):
-    """Residual pair of 3×3 convolutions with group norm; the size stays."""
+    """Residual pair of 3×3 convolutions with group norm, at the same size."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -58,12 +63,12 @@ class ConvBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×C×H×W to the same."""
+        """Convolve B×C×H×W to the same shape."""
         return F.gelu(x + self.body(x))
 
 
 def halve(in_channels: int, out_channels: int) -> nn.Sequential:
-    """Stride-2 convolution with group norm."""
+    """Create a stride-2 convolution with group norm."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False),
         nn.GroupNorm(8, out_channels),
@@ -74,8 +79,8 @@ def halve(in_channels: int, out_channels: int) -> nn.Sequential:
 class WindowBlock(nn.Module):
     """Transformer block on windows of tokens, at any size of grid.
 
-    A depthwise convolution tells the positions and carries news across the
-    window borders, as in TinyViT (Wu et al. 2022), so nothing is tied to a grid.
+    A depthwise convolution encodes positions and connects neighbouring windows,
+    as in TinyViT (Wu et al. 2022), so nothing is tied to a grid.
     """
 
     def __init__(self, dim: int, heads: int, window: int) -> None:
@@ -90,14 +95,14 @@ class WindowBlock(nn.Module):
         self.mlp = nn.Sequential(PackedLinear(dim, 4 * dim), nn.GELU(), PackedLinear(4 * dim, dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×C×h×w to the same."""
+        """Transform B×C×h×w to the same shape."""
         x = (x + self.position(x)).permute(0, 2, 3, 1)  # B×h×w×C
         x = x + self.attend(self.norm1(x))
         x = x + self.mlp[2](self.mlp[0](self.norm2(x), gelu=True))
         return x.permute(0, 3, 1, 2)
 
     def attend(self, x: Tensor) -> Tensor:
-        """Attention inside windows, B×h×w×C; the grid is padded with zeros to whole windows."""
+        """Attend inside windows, B×h×w×C; the grid is zero-padded to whole windows."""
         (batch, h, w, dim) = x.shape
         n = self.window
         x = F.pad(x, (0, 0, 0, -w % n, 0, -h % n))
@@ -106,17 +111,16 @@ class WindowBlock(nn.Module):
         x = x.view(batch, rows, n, columns, n, dim).transpose(2, 3).reshape(-1, n * n, dim)
         q, k, v = self.qkv(x).view(len(x), n * n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         x = window_attention(q, k, v).transpose(1, 2).reshape(-1, n * n, dim)
-        x = (
-            self.proj(x)
-            .view(batch, rows, columns, n, n, dim)
-            .transpose(2, 3)
-            .reshape(batch, rows * n, columns * n, dim)
-        )
+        x = self.proj(x).view(batch, rows, columns, n, n, dim).transpose(2, 3)
+        x = x.reshape(batch, rows * n, columns * n, dim)
         return x[:, :h, :w]
 
 
 def window_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention within windows; for CPUs in bfloat16 as plain products, 1.3× faster there than torch's fused kernel."""
+    """Attend within windows.
+
+    On CPUs in bfloat16, plain products are 1.3× faster than torch's fused kernel.
+    """
     if q.device.type == "cpu" and q.dtype == torch.bfloat16:
         return torch.softmax((q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1), -1).to(v.dtype) @ v
     return F.scaled_dot_product_attention(q, k, v)
@@ -182,31 +186,30 @@ class ViTMAE(nn.Module):
 
 
 def timm_vit(name: str) -> VisionTransformer:
-    """Build timm's ViT of that name for one channel and any size.
+    """Create the timm ViT of a name, for one channel and any size.
 
     Raises
     ------
     UserError
-        When timm has none of that name, or it is not a plain ViT.
+        When timm has no such ViT, or it is not a plain one.
     """
+    hint = "write 'hybrid', or a name that timm.list_models('vit_*') gives"
     try:
         vit = timm.create_model(
             name, pretrained=False, in_chans=1, num_classes=0, dynamic_img_size=True
         )
     except (RuntimeError, TypeError) as error:
-        raise UserError(
-            f"timm has no ViT {name!r}; write 'hybrid', or a name that timm.list_models('vit_*') gives"
-        ) from error
+        raise UserError(f"timm has no ViT {name!r}; {hint}") from error
     if not isinstance(vit, VisionTransformer):
-        raise UserError(
-            f"{name!r} of timm is not a plain ViT; write 'hybrid', or a name that timm.list_models('vit_*') gives"
-        )
+        raise UserError(f"{name!r} of timm is not a plain ViT; {hint}")
     return vit
 
 
 def build_mae_encoder(name: str) -> HybridMAE | ViTMAE:
-    """Build ``"hybrid"``, or the timm ViT of that name."""
-    return HybridMAE() if name == "hybrid" else ViTMAE(name)
+    """Create ``"hybrid"``, or the timm ViT of that name."""
+    if name == "hybrid":
+        return HybridMAE()
+    return ViTMAE(name)
 
 
 class MaskedAutoencoder(nn.Module):
@@ -226,7 +229,10 @@ class MaskedAutoencoder(nn.Module):
         self.head = nn.Sequential(nn.Conv2d(channels, stride * stride, 1), nn.PixelShuffle(stride))
 
     def forward(self, image: Tensor, hidden: float = 0.6) -> Tensor:
-        """Return the mean squared error on the hidden blocks of B×1×H×W, relative to the batch's variance (1 = predicting the mean)."""
+        """Return the mean squared error on the hidden blocks of B×1×H×W.
+
+        It is relative to the variance of the batch: 1 is as good as predicting the mean.
+        """
         mask = self.random_mask(image, hidden)
         predicted = self.head(self.encoder(image, mask)[-1]).float()
         target = binomial_blur((image - PIXEL_MEAN) / PIXEL_STD)
@@ -235,7 +241,7 @@ class MaskedAutoencoder(nn.Module):
         return loss
 
     def random_mask(self, image: Tensor, hidden: float) -> Tensor:
-        """Hide that share of the blocks of each image: B×1×H×W, 1 = hidden."""
+        """Hide a share of the blocks of each image: B×1×H×W, 1 = hidden."""
         rows = image.shape[2] // self.block
         columns = image.shape[3] // self.block
         noise = torch.rand(len(image), rows * columns, device=image.device)

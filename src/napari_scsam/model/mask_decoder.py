@@ -1,4 +1,4 @@
-"""SAM's mask decoder for many prompts at once, and the detail path beside it."""
+"""SAM's mask decoder for many prompts at once, and the detail path."""
 
 from __future__ import annotations
 
@@ -15,30 +15,39 @@ from napari_scsam.model.mae import ConvBlock
 
 
 class Decoded(NamedTuple):
-    """What the decoder says of N prompts."""
+    """Output of the decoder for N prompts."""
 
     logits: Tensor
     """N×1×4h×4w mask logits; above 0 is inside."""
     quality: Tensor
     """N×1 predicted IoU of each mask."""
     token: Tensor
-    """N×256 the mask token after the transformer: the object or class, in one vector."""
+    """N×256 mask tokens after the transformer: each object or class in one vector."""
 
 
 class PromptMaskDecoder(MaskDecoder):  # type: ignore[misc]
-    """SAM's decoder, same keys, for embeddings that are already expanded to one a prompt.
+    """SAM's decoder, with the same keys, for several images in a batch.
 
-    The original repeats one image's embedding for all its prompts, so it
-    takes a single image a call; here B images go in one batch, with as many prompts each.
+    The original repeats the embedding of one image for all its prompts, so it
+    takes a single image per call. Here B images have the same number of prompts each.
     Only the single-mask output is computed: classes are not ambiguous.
     """
 
     def forward(
         self, embeddings: Tensor, positions: Tensor, sparse: Tensor, dense: Tensor
     ) -> Decoded:
-        """Decode B×256×h×w embeddings with N×n×256 sparse and N×256×h×w dense prompts, N/B for each in turn.
+        """Decode prompts of B images, N/B for each in turn.
 
-        `positions` is SAM's encoding of the actual grid, 1×256×h×w.
+        Parameters
+        ----------
+        embeddings
+            B×256×h×w.
+        positions
+            1×256×h×w, SAM's encoding of the grid.
+        sparse
+            N×n×256 prompts.
+        dense
+            N×256×h×w prompts.
         """
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight]).expand(
             len(sparse), -1, -1
@@ -58,31 +67,36 @@ class PromptMaskDecoder(MaskDecoder):  # type: ignore[misc]
         """Upscale N×h·w×256 cells fourfold and filter each by its N×32: N×1×4h×4w.
 
         A transposed convolution whose stride is its size is a linear layer on
-        each cell. So the channels stay side by side in memory, and only the
-        one mask is brought into rows and columns.
+        each cell. So the channels stay contiguous in memory, and only the
+        mask is rearranged into rows and columns.
         """
         first, norm, act, second, _ = self.output_upscaling
-        halves = act(
-            F.layer_norm(spread(first, cells), norm.weight.shape, norm.weight, norm.bias, norm.eps)
-        )  # N×h·w×4×64
+        normed = F.layer_norm(
+            spread(first, cells), norm.weight.shape, norm.weight, norm.bias, norm.eps
+        )
+        halves = act(normed)  # N×h·w×4×64
         quarters = act(spread(second, halves))  # N×h·w×4×4×32
         masks = torch.einsum("nc,nsabc->nsab", filters.to(quarters.dtype), quarters)
         (h, w) = grid
         n = len(cells)
-        return (
-            masks.view(n, h, w, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4, 6).reshape(n, 1, 4 * h, 4 * w)
-        )
+        pixels = masks.view(n, h, w, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4, 6)
+        return pixels.reshape(n, 1, 4 * h, 4 * w)
 
 
 def as_cells(maps: Tensor) -> Tensor:
-    """N×C×h×w to N×h·w×C; a view, for channels lie side by side in memory (`channels_last`)."""
+    """Return N×C×h×w as N×h·w×C; a view, as channels are contiguous (`channels_last`)."""
     return maps.flatten(2).transpose(1, 2)
 
 
 def spread(layer: nn.ConvTranspose2d, cells: Tensor) -> Tensor:
-    """Send …×C cells through a transposed convolution of size and stride 2: …×4×C', the four pixels of each cell row by row."""
+    """Apply a transposed convolution of size and stride 2 to …×C cells: …×4×C'.
+
+    The four pixels of a cell are in row order.
+    """
     weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)
-    bias = None if layer.bias is None else layer.bias.repeat(4)
+    bias = None
+    if layer.bias is not None:
+        bias = layer.bias.repeat(4)
     pixels: Tensor = F.linear(cells, weight, bias)
     return pixels.view(*cells.shape[:-1], 4, -1)
 
@@ -91,12 +105,12 @@ class DetailPath(nn.Module):
     """Fine features at stride 2, shared by all prompts, and filters on them for each prompt.
 
     SAM's decoder ends at stride 4, too coarse for a vesicle of eight pixels.
-    A small pyramid carries the fused embedding and the MAE's fine levels down
-    to stride 2 once for an image; each mask token then yields the weights of
-    four 1×1 filters on it (as SAM's own hypernetworks do at stride 4), one
-    for each pixel of a cell, so that masks come at full resolution (Shi et
-    al. 2016). So does a class's prototype, which says directly what the token
-    must first work out. Both are zero-initialised: untrained, the masks are SAM's.
+    A small pyramid brings the fused embedding and the MAE's fine levels to
+    stride 2 once per image. Each mask token then yields the weights of four
+    1×1 filters on it (as SAM's own hypernetworks do at stride 4), one for each
+    pixel of a cell, so that masks have full resolution (Shi et al. 2016). So
+    does the prototype of a class, which identifies the class directly. Both
+    are zero-initialised: untrained, the masks are SAM's.
     """
 
     def __init__(
@@ -126,7 +140,7 @@ class DetailPath(nn.Module):
             nn.init.zeros_(last)
 
     def features(self, fused: Tensor, levels: tuple[Tensor, ...]) -> Tensor:
-        """Fused B×256×h×w and the MAE's levels to B×width×8h×8w."""
+        """Join fused B×256×h×w and the levels of the MAE to B×width×8h×8w."""
         x: Tensor = self.top(fused)
         for stride in self.grids:
             x = F.interpolate(
@@ -140,9 +154,16 @@ class DetailPath(nn.Module):
     def forward(
         self, decoded: Decoded, features: Tensor, prototypes: Tensor | None = None
     ) -> Tensor:
-        """Sharpen K masks an image: (B·K)×1×4h×4w logits and B×C×8h×8w features to B×K×16h×16w logits.
+        """Sharpen K masks per image to B×K×16h×16w logits.
 
-        `prototypes` (K×256, of unit length) say which classes the masks are; None for clicks and boxes.
+        Parameters
+        ----------
+        decoded
+            (B·K)×1×4h×4w logits, and their tokens.
+        features
+            B×C×8h×8w.
+        prototypes
+            K×256 of unit length, of the classes; None for clicks and boxes.
         """
         (batch, _, rows, columns) = features.shape
         size = decoded.logits.shape[2:]
@@ -151,16 +172,14 @@ class DetailPath(nn.Module):
         if prototypes is not None:
             filters = filters + self.class_filters(prototypes)
         filters = filters.view(batch, 4 * coarse.shape[1], -1)  # of each, C weights and a bias
-        cells = features.permute(0, 2, 3, 1).flatten(
-            1, 2
-        )  # channels side by side, as the convolutions left them
+        # Channels are contiguous, as the convolutions left them.
+        cells = features.permute(0, 2, 3, 1).flatten(1, 2)
         fine = torch.baddbmm(
             filters[..., -1:], filters[..., :-1], cells.transpose(1, 2).to(filters.dtype)
         )
-        pixels = fine.view(batch, -1, 2, 2, rows, columns).permute(
-            0, 1, 4, 2, 5, 3
-        )  # B×K×8h×2×8w×2
-        # In float32 also where the rest is not: upsampling is quicker in it.
+        # B×K×8h×2×8w×2
+        pixels = fine.view(batch, -1, 2, 2, rows, columns).permute(0, 1, 4, 2, 5, 3)
+        # In float32 even where the rest is not: upsampling is faster in it.
         sharp: Tensor = F.interpolate(
             coarse.float(), scale_factor=4, mode="bilinear", align_corners=False
         )

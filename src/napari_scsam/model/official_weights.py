@@ -1,7 +1,7 @@
-"""Published weights: reading them safely, and their names and shapes for ours.
+"""Read published weights safely, and convert their names and shapes.
 
 The one file of this room that opens files, so that `build_sam_encoder` can
-take a path; every other format is the business of `napari_scsam.checkpoints.checkpoint`.
+take a path; all other formats belong to `napari_scsam.checkpoints`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNREADABLE = (
     *(pickle.UnpicklingError, EOFError, OSError, struct.error),
     *(RuntimeError, ValueError, LookupError, AttributeError, TypeError, AssertionError),
 )
-"""What a damaged or foreign file makes torch raise while it is read, from cut-off zip files to web pages saved as ``.pth``."""
+"""Errors of torch for damaged or foreign files, from cut-off zip files to web pages."""
 
 RENAMINGS = (
     (re.compile(r"^layers\.(\d+)\.downsample\."), lambda m: f"stages.{int(m[1]) + 1}.downsample."),
@@ -35,7 +35,7 @@ RENAMINGS = (
 """MobileSAM's names to timm's, applied in this order."""
 
 UNUSED = re.compile(r"^(head|norm_head)\.|attention_bias_idxs$|\.ab$")
-"""Weights of MobileSAM that an embedding does not need."""
+"""Weights of MobileSAM that are not needed for an embedding."""
 
 
 def read_official(path: str | Path) -> dict[str, Tensor]:
@@ -51,7 +51,7 @@ def read_official(path: str | Path) -> dict[str, Tensor]:
     ------
     UserError
         When the file is missing, holds anything but tensors (it is opened
-        with ``weights_only=True``, so code inside it never runs), or is no SAM.
+        with ``weights_only=True``, so code inside it never runs), or is not a SAM.
     """
     weights = {k.removeprefix("sam."): v for k, v in read_tensors(path, "a SAM checkpoint").items()}
     if not any(k.startswith("image_encoder.") for k in weights):
@@ -62,12 +62,12 @@ def read_official(path: str | Path) -> dict[str, Tensor]:
 
 
 def read_tensors(path: str | Path, what: str) -> dict[str, Tensor]:
-    """Read the named tensors of a ``.pth``, out of the wrappings that training programs put around them.
+    """Read the named tensors of a ``.pth``, also from inside a training state.
 
     Raises
     ------
     UserError
-        When `what` is not there, or the file holds code or is damaged.
+        When the file is missing, holds code or is damaged; `what` names it in the message.
     """
     path = Path(path)
     if not path.is_file():
@@ -76,27 +76,31 @@ def read_tensors(path: str | Path, what: str) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
         raise UserError(
-            f"{path} is not a whole file of weights alone, so it was not used; fetch it again from its publisher"
+            f"{path} is not a complete file of weights only, so it was not used; "
+            f"download it again from its publisher"
         ) from error
     for wrapping in ("model_state", "model", "state_dict"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapping), Mapping):
             content = content[wrapping]
-    items = content.items() if isinstance(content, Mapping) else ()
-    return {str(k): v for k, v in items if isinstance(v, Tensor)}
+    if not isinstance(content, Mapping):
+        return {}
+    return {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
 
 
 def encoder_weights(official: Mapping[str, Tensor], tiny: bool) -> dict[str, Tensor]:
-    """Return the image encoder's part, under the names that our module uses."""
+    """Return the weights of the image encoder, under the names of our module."""
     prefix = "image_encoder."
     weights = {k.removeprefix(prefix): v for k, v in official.items() if k.startswith(prefix)}
-    return timm_names(weights) if tiny else weights
+    if tiny:
+        return timm_names(weights)
+    return weights
 
 
 def timm_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename TinyViT's weights from MobileSAM's form to timm's.
 
-    MobileSAM hangs each down-sampling on the layer before it, timm on the
-    stage after it; the classification head and derived buffers fall away.
+    MobileSAM has each down-sampling in the layer before it, timm in the stage
+    after it; the classification head and derived buffers are dropped.
     """
     return {timm_name(name): value for name, value in weights.items() if not UNUSED.search(name)}
 
@@ -109,10 +113,10 @@ def timm_name(name: str) -> str:
 
 
 def fit_vit(published: Mapping[str, Tensor], vit: VisionTransformer) -> dict[str, Tensor]:
-    """Fit the weights of a published ViT to one of grey images, maybe of another patch or grid.
+    """Convert the weights of a published ViT to grey images, and another patch or grid.
 
     As timm does it: patches and positions are resized, and the kernels of red,
-    green and blue are added up. What the ViT lacks (MAE's decoder, a head) falls away.
+    green and blue are summed. Parts that the ViT lacks (MAE's decoder, a head) are dropped.
     """
     known = {k: v for k, v in published.items() if k in vit.state_dict()}
     fitted: dict[str, Tensor] = checkpoint_filter_fn(known, vit)

@@ -10,38 +10,38 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 PackedWeights = tuple[tuple[object, ...], Tensor, Tensor]
-"""What a copy was made from, the weight in oneDNN's order, the bias."""
+"""The source of a copy, its weight in oneDNN's order, and its bias."""
 
 
 class PackedLinear(nn.Linear):
-    """nn.Linear, quicker where no gradient is asked for on x86 CPUs.
+    """nn.Linear, faster on x86 CPUs where no gradient is needed.
 
-    There oneDNN multiplies by a copy of the weight in its own memory order
-    and in the precision at hand, made once and again when the weight
-    changes, and takes GELU along before the result leaves the cache.
-    Elsewhere it is nn.Linear. The copy costs the weights' memory once more
-    (half of it in bfloat16); it is neither saved nor copied with the module.
+    There oneDNN multiplies by a copy of the weight in its own memory order and
+    in the current precision. The copy is made once, and again when the weight
+    changes. GELU is applied before the result leaves the cache. Elsewhere it is
+    nn.Linear. The copy takes the memory of the weights once more (half of it in
+    bfloat16); it is neither saved nor copied with the module.
     """
 
     _packed: PackedWeights | None = None
 
     def forward(self, x: Tensor, *, gelu: bool = False) -> Tensor:
-        """Map …×in to …×out, then through GELU if asked."""
+        """Map …×in to …×out, then through GELU if `gelu`."""
         dtype = compute_dtype(x)
-        if (
-            dtype not in packable()
-            or x.device.type != "cpu"
-            or needs_grad(x, self.weight)
-            or self.weight.is_inference()
-        ):
+        if not self._can_pack(x, dtype):
             y = F.linear(x, self.weight, self.bias)
             return F.gelu(y) if gelu else y
         weight, bias = self.packed(dtype)
-        after, how = ("gelu", "none") if gelu else ("none", "")
+        after, form = ("gelu", "none") if gelu else ("none", "")
         product: Tensor = torch.ops.mkldnn._linear_pointwise(
-            x.to(dtype), weight, bias, after, [], how
+            x.to(dtype), weight, bias, after, [], form
         )
         return product
+
+    def _can_pack(self, x: Tensor, dtype: torch.dtype) -> bool:
+        if dtype not in packable() or x.device.type != "cpu":
+            return False
+        return not (needs_grad(x, self.weight) or self.weight.is_inference())
 
     def packed(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return the weight, out×in in oneDNN's order, and the bias (out)."""
@@ -57,7 +57,7 @@ class PackedLinear(nn.Linear):
 
 
 def pack_linear_layers(module: nn.Module) -> None:
-    """Let the linear layers in a module of somebody else's be packed ones; names and weights stay."""
+    """Replace the linear layers of a module by packed ones, with the same names and weights."""
     for parent in list(module.modules()):
         for name, layer in parent.named_children():
             if type(layer) is nn.Linear:
@@ -68,21 +68,27 @@ def pack_linear_layers(module: nn.Module) -> None:
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:
-    """Precision that a product with x is computed in: autocast's, or its own."""
+    """Return the precision of a product with x: autocast's, or its own."""
     kind = x.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+    if torch.is_autocast_enabled(kind):
+        return torch.get_autocast_dtype(kind)
+    return x.dtype
 
 
 def needs_grad(*tensors: Tensor) -> bool:
-    """Whether a gradient will be asked for of anything computed from these."""
+    """Whether results computed from these tensors will need gradients."""
     return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
 
 
 @functools.cache
 def packable() -> frozenset[torch.dtype]:
-    """Precisions in which this machine's oneDNN multiplies by packed weights; none where torch lacks it."""
+    """Return the precisions in which oneDNN multiplies by packed weights on this machine.
+
+    There are none where torch lacks it.
+    """
     vectors = torch.backends.cpu.get_cpu_capability().startswith("AVX")
     if not (vectors and torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         return frozenset()
-    half = {torch.bfloat16} if torch.ops.mkldnn._is_mkldnn_bf16_supported() else set()
-    return frozenset({torch.float32, *half})
+    if torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return frozenset({torch.float32, torch.bfloat16})
+    return frozenset({torch.float32})

@@ -1,4 +1,4 @@
-"""SAM's two-way transformer, same keys and numbers, for many prompts on one image."""
+"""SAM's two-way transformer, with the same keys and numbers, for many prompts per image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class PromptTransformer(TwoWayTransformer):  # type: ignore[misc]
-    """Lets prompts and image cells look at each other.
+    """Attention between prompts and image cells, in both directions.
 
     Most of the original's time goes to projecting the cells, of which there
     are hundreds for a handful of tokens. Here no cell is projected: the
@@ -47,10 +47,15 @@ class PromptTransformer(TwoWayTransformer):  # type: ignore[misc]
 def two_way(
     layer: TwoWayAttentionBlock, tokens: Tensor, cells: Tensor, prompts: Tensor, positions: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Tokens look at each other, then at the cells, and the cells at them; prompts are the tokens' positions, as in SAM."""
-    q = tokens if layer.skip_first_layer_pe else tokens + prompts
-    mixed = layer.self_attn(q=q, k=q, v=tokens)
-    tokens = layer.norm1(mixed if layer.skip_first_layer_pe else tokens + mixed)
+    """Apply a layer: tokens attend to each other, then to the cells, and the cells to them.
+
+    The prompts are the positions of the tokens, as in SAM.
+    """
+    if layer.skip_first_layer_pe:
+        tokens = layer.norm1(layer.self_attn(q=tokens, k=tokens, v=tokens))
+    else:
+        q = tokens + prompts
+        tokens = layer.norm1(tokens + layer.self_attn(q=q, k=q, v=tokens))
     placed = cells + positions
     tokens = layer.norm2(
         tokens + gather(layer.cross_attn_token_to_image, tokens + prompts, placed, cells)
@@ -62,9 +67,16 @@ def two_way(
 
 
 def gather(attention: Attention, asking: Tensor, placed: Tensor, cells: Tensor) -> Tensor:
-    """Let N×n×C tokens attend to N×h·w×C cells, with their positions and without: N×n×C.
+    """Attend from N×n×C tokens to N×h·w×C cells: N×n×C.
 
-    The bias of the keys is left out: it adds the same to all that a softmax compares.
+    Parameters
+    ----------
+    placed, cells
+        The cells with and without their positions.
+
+    Notes
+    -----
+    The bias of the keys is omitted: it adds the same to all scores of a softmax.
     """
     heads = attention.num_heads
     queries = fold(attention.q_proj(asking), attention.k_proj.weight, heads)
@@ -82,25 +94,27 @@ def gather(attention: Attention, asking: Tensor, placed: Tensor, cells: Tensor) 
 
 
 def hand_out(attention: Attention, placed: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Let N×h·w×C cells, with their positions, attend to N×n×C tokens: N×h·w×C."""
+    """Attend from N×h·w×C cells, with their positions, to N×n×C tokens: N×h·w×C."""
     heads = attention.num_heads
     out = attention.out_proj
     projected = attention.k_proj(keys)
     folded = fold(projected, attention.q_proj.weight, heads)
     level = bias_of(attention.q_proj, projected, heads)
-    # A softmax over a few numbers, many times, is slow where they lie side by side; here the cells do.
+    # A softmax over few numbers is slow where they are contiguous; here the cells are.
     scores = torch.baddbmm(level.to(folded.dtype), folded, placed.transpose(1, 2))
-    shares = torch.softmax(scores.view(len(placed), heads, -1, placed.shape[1]), dim=2).flatten(
-        1, 2
-    )  # N×heads·n×h·w
-    # The shares of a head sum to 1, so each may bring its part of the bias.
+    per_head = scores.view(len(placed), heads, -1, placed.shape[1])
+    shares = torch.softmax(per_head, dim=2).flatten(1, 2)  # N×heads·n×h·w
+    # The shares of a head sum to 1, so each brings its part of the bias.
     brought = by_head(attention.v_proj(values), out.weight.T, heads) + out.bias / heads
     found: Tensor = shares.transpose(1, 2) @ brought.to(shares.dtype)
     return found
 
 
 def fold(projected: Tensor, weight: Tensor, heads: int) -> Tensor:
-    """Multiply N×n×c of the tokens' side with the other side's c×C, head by head, scaled as attention is: N×heads·n×C."""
+    """Multiply N×n×c of the tokens with c×C of the cells, head by head: N×heads·n×C.
+
+    The product is scaled as attention is.
+    """
     return by_head(projected * (projected.shape[2] / heads) ** -0.5, weight, heads)
 
 
@@ -114,7 +128,10 @@ def by_head(projected: Tensor, weight: Tensor, heads: int) -> Tensor:
 
 
 def bias_of(layer: nn.Linear, projected: Tensor, heads: int) -> Tensor:
-    """Return what the bias of the cells' projection adds to the scores of N×n×c tokens: N×heads·n×1."""
+    """Return what the bias of the cells' projection adds to the scores: N×heads·n×1.
+
+    `projected` holds N×n×c tokens.
+    """
     per_head = projected.view(*projected.shape[:2], heads, -1) * of_heads(
         layer.bias.to(projected.dtype), heads
     )

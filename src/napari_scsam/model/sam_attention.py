@@ -3,8 +3,8 @@
 segment-anything adds to each score ``q·k`` two terms that depend on the
 query and on how far the key's row and column are: ``q·R_h`` and ``q·R_w``
 (Li et al. 2022, arXiv 2112.01526). Written out they are as large as the
-scores, 4096×4096 a head at 1024 px. Both ways here give the same numbers
-and never hold them.
+scores, 4096×4096 per head at 1024 px. Both kernels here compute the same
+numbers without holding them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from napari_scsam.model.packed_linear import needs_grad
 
 BUFFER = 4 << 20
-"""Bytes of scores worked on at once, so that they stay in the CPU's cache from the first product to the second."""
+"""Bytes of scores computed at once, so that they stay in the CPU's cache."""
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor) -> Tensor:
@@ -36,15 +36,16 @@ def attend(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor) -> Ten
         N×heads×h·w×d.
     """
     on_cpu = q.device.type == "cpu" and q.dtype in {torch.float32, torch.bfloat16}
-    kernel = in_cache if on_cpu and not needs_grad(q, k, v, rel_h, rel_w) else widened
-    return kernel(q, k, v, rel_h, rel_w)
+    if on_cpu and not needs_grad(q, k, v, rel_h, rel_w):
+        return in_cache(q, k, v, rel_h, rel_w)
+    return widened(q, k, v, rel_h, rel_w)
 
 
 def widened(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor) -> Tensor:
-    """Let torch's fused kernels do it, by one product for all three terms.
+    """Attend by torch's fused kernels, with one product for all three terms.
 
     Queries are widened by their terms and keys by ones at their row and
-    column; values by zeros, as flash kernels want all three alike. Takes
+    column; values by zeros, as flash kernels need all three alike. Supports
     gradients.
     """
     (h, w) = (rel_h.shape[-1], rel_w.shape[-1])
@@ -61,7 +62,7 @@ def widened(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor) -> Te
 
 
 def in_cache(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor) -> Tensor:
-    """Work on a few queries or heads at a time, in place, in one small buffer. Takes no gradients."""
+    """Attend from a few queries or heads at a time, in one small buffer, without gradients."""
     out = torch.empty_like(q)
     keys = k.shape[2]
     rows = max(1, BUFFER // (keys * q.itemsize))

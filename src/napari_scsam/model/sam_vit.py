@@ -1,6 +1,7 @@
-"""segment-anything's ViT, written to be quick: same keys, same numbers.
+"""segment-anything's ViT, faster, with the same keys and numbers.
 
-Tests hold it to the original; positions are never spelt out, and weights are packed once.
+Tests compare it with the original. Relative positions are never expanded, and weights
+are packed once.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from napari_scsam.model.packed_linear import PackedLinear
 from napari_scsam.model.sam_attention import attend, relative_terms
 
 STRIP = 14
-"""Rows of tokens that a CPU takes at once, where they do not need each other, so that what is made of them stays in the cache."""
+"""Rows of independent tokens that a CPU computes at once, so that they stay in the cache."""
 
 
 class SamViT(nn.Module):
     """The encoder of vit_b, vit_l and vit_h: B×3×H×W to B×C×H/16×W/16.
 
-    Any H and W that are multiples of 16 do. The absolute positions are
+    H and W are any multiples of 16. The absolute positions are
     resized (bicubic, antialiased, in float32) when the grid is not the one
     they were trained at, and the relative ones of the global blocks
     (linear, as in the original).
@@ -92,7 +93,7 @@ class SamViT(nn.Module):
 
 
 class ViTBlock(nn.Module):
-    """Attention and MLP, each added to what came in: B×h×w×D to the same."""
+    """Residual attention and MLP: B×h×w×D to the same."""
 
     def __init__(self, width: int, heads: int, grid: int, window: int | None) -> None:
         super().__init__()
@@ -103,25 +104,23 @@ class ViTBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map B×h×w×D to B×h×w×D."""
-        if self.attn.window:
-            return in_strips(
-                lambda strip: self.add_mlp(self.add_attention(strip)), x, self.attn.window
-            )
-        return in_strips(self.add_mlp, self.add_attention(x), STRIP)
+        if not self.attn.window:
+            return in_strips(self.add_mlp, self.add_attention(x), STRIP)
+        return in_strips(lambda s: self.add_mlp(self.add_attention(s)), x, self.attn.window)
 
     def add_attention(self, x: Tensor) -> Tensor:
-        """First half of `forward`."""
+        """Apply the first half of `forward`."""
         attended: Tensor = self.attn(self.norm1(x))
         return x + attended
 
     def add_mlp(self, x: Tensor) -> Tensor:
-        """Second half; takes each token by itself."""
+        """Apply the second half, to each token alone."""
         mapped: Tensor = self.mlp(self.norm2(x))
         return x + mapped
 
 
 def in_strips(step: Callable[[Tensor], Tensor], x: Tensor, rows: int) -> Tensor:
-    """Map B×h×w×D to the same by a step that may be taken on some rows at a time; other devices than CPUs take all at once."""
+    """Apply a step to B×h×w×D, some rows at a time on a CPU, all at once elsewhere."""
     if x.device.type != "cpu":
         return step(x)
     return torch.cat([step(strip) for strip in torch.split(x, rows, dim=1)], dim=1)
@@ -157,9 +156,11 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map B×h×w×D to B×h×w×D."""
         _, h, w, _ = x.shape
-        size = (self.window, self.window) if self.window else (h, w)
+        size = (h, w)
+        if self.window:
+            size = (self.window, self.window)
         qkv = self.qkv(x)
-        # The original pads before the linear layer, which makes of a zero token its bias.
+        # The original pads before the linear layer, which turns a zero token into its bias.
         qkv = pad_to(qkv, size, self.qkv.bias)
         with torch.autocast(x.device.type, enabled=False):
             q, k, v = split_windows(qkv, size, self.heads)
@@ -169,7 +170,7 @@ class Attention(nn.Module):
 
 
 def pad_to(x: Tensor, size: tuple[int, int], value: Tensor) -> Tensor:
-    """Pad B×h×w×C with a token (C) below and on the right, to multiples of a window's height and width."""
+    """Pad B×h×w×C below and on the right with a token (C), to multiples of a window."""
     batch, h, w, _ = x.shape
     below = -h % size[0]
     right = -w % size[1]
