@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_scsam.train.drawing import MOST_PROCESSES, draw_steps, generator_of, spare_processes
+from napari_scsam.train.drawing import MAX_PROCESSES, draw_steps, generator_of, spare_processes
 
 
 class Dice:
@@ -40,7 +40,7 @@ def test_steps_and_seeds_differ() -> None:
 
 @pytest.mark.parametrize(
     ("device", "cores", "spare"),
-    [("cpu", 64, 0), ("cuda", 64, MOST_PROCESSES), ("cuda", 4, 3), ("mps", 1, 0)],
+    [("cpu", 64, 0), ("cuda", 64, MAX_PROCESSES), ("cuda", 4, 3), ("mps", 1, 0)],
 )
 def test_processes_are_drawn_from_where_they_can_be_spared(
     device: str, cores: int, spare: int, monkeypatch: pytest.MonkeyPatch

@@ -12,7 +12,7 @@ from scipy import ndimage
 from napari_scsam.config import ClassSpec
 from napari_scsam.io.volumes import as_volume
 from napari_scsam.steps import drive
-from napari_scsam.train.pseudo_labels import SMALLEST, labels_from_logits, pseudo_labels
+from napari_scsam.train.pseudo_labels import MIN_CORE_NM3, labels_from_votes, pseudo_labels
 
 CLASSES = (
     ClassSpec(3, "mitochondrion"),
@@ -115,7 +115,7 @@ def test_an_object_is_believed_with_its_doubtful_edge_and_its_parts(scene) -> No
     votes[1] = large - 0.55 * rim + 0.1 * edge  # what is not clearly either is clearly one of both
     votes[2] = 0.55 * rim + 0.45 * edge + 0.3 * halo
     votes[0] = 1 - votes.sum(0)
-    labels, known = labels_from_logits(votes, CLASSES, CLASSES[:2], 10.0**3, 200 - 100 * large)
+    labels, known = labels_from_votes(votes, CLASSES, CLASSES[:2], 10.0**3, 200 - 100 * large)
     assert np.array_equal(labels, 3 * (large - rim) + 7 * (rim + edge))
     assert np.array_equal(known, 1 - halo)
     assert labels.dtype == np.uint16
@@ -126,8 +126,8 @@ def test_small_objects_and_dark_background_are_unknown(scene) -> None:
     votes = np.zeros((4, 30, 30, 30))
     votes[1] = large + small
     votes[0] = 1 - votes.sum(0)
-    assert large.sum() * 10**3 > SMALLEST > small.sum() * 10**3
-    labels, known = labels_from_logits(
+    assert large.sum() * 10**3 > MIN_CORE_NM3 > small.sum() * 10**3
+    labels, known = labels_from_votes(
         votes, CLASSES, CLASSES[:2], 10.0**3, 200 - 100 * large - 100 * dark
     )
     assert np.array_equal(labels, 3 * large)

@@ -18,7 +18,7 @@ import napari_scsam
 from napari_scsam.train import run_folder as module
 from napari_scsam.train.run_folder import (
     RunFolder,
-    fingerprint,
+    file_fingerprint,
     fingerprints,
     git_revision,
     replace_file,
@@ -185,14 +185,14 @@ def test_each_file_is_hashed_once_by_what_is_in_it(tmp_path: Path) -> None:
 def test_a_folder_is_known_by_names_and_sizes(tmp_path: Path) -> None:
     (tmp_path / "v.zarr" / "0").mkdir(parents=True)
     (tmp_path / "v.zarr" / "0" / "c").write_bytes(b"12")
-    first = fingerprint(tmp_path / "v.zarr")
+    first = file_fingerprint(tmp_path / "v.zarr")
     assert list(first) == ["sha256_of_names_and_sizes"]
     (tmp_path / "v.zarr" / "0" / "c").write_bytes(b"34")
-    assert fingerprint(tmp_path / "v.zarr") == first
+    assert file_fingerprint(tmp_path / "v.zarr") == first
     (tmp_path / "v.zarr" / "0" / "c").write_bytes(b"345")
-    longer = fingerprint(tmp_path / "v.zarr")
+    longer = file_fingerprint(tmp_path / "v.zarr")
     (tmp_path / "v.zarr" / "0" / "c").rename(tmp_path / "v.zarr" / "0" / "d")
-    assert len({str(f) for f in (first, longer, fingerprint(tmp_path / "v.zarr"))}) == 3
+    assert len({str(f) for f in (first, longer, file_fingerprint(tmp_path / "v.zarr"))}) == 3
 
 
 @pytest.fixture

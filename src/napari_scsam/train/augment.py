@@ -35,36 +35,41 @@ class Augmentation:
     tone: float = 0.4
     """Spread of the slopes of a random rising tone curve; 0 keeps grey steps in proportion."""
     coarse: float = 3.0
-    """Largest factor by which a coarser pixel, enlarged again, blurs what was there."""
+    """Largest factor by which pixels are made coarser before they are enlarged again."""
     noise: float = 0.12
     """Largest standard deviation of pixel noise, in units of the 0..1 range."""
     invert: float = 0.0
     """Probability of swapping dark and bright."""
     stain: float = 0.0
-    """Spread by which each class takes stain of its own: grey is added to it and its inner texture fades."""
+    """Spread of the grey value that is added to each class; its texture may fade, too."""
     decoys: float = 0.0
-    """Probability of a region that has the greys and the grain of the tissue but nothing in it."""
+    """Probability of a region with the grey values and the grain of tissue, but no organelles."""
     sheaths: float = 0.0
-    """Probability that a profile of a cell gets a dark sheath, where the source says what that is called."""
+    """Probability that a profile gets a dark sheath, if the source names the sheath's class."""
     thick: float = 30.0
     """Largest thickness of a sheath in pixels."""
     masses: float = 0.0
-    """Probability of a large even region, rather dark, with nothing in it."""
+    """Probability of a large, even, rather dark region without organelles."""
     soft: float = 3.0
     """Largest sigma in pixels of the edge of a decoy or a mass."""
 
 
 def uniform(generator: torch.Generator, low: float, high: float) -> float:
-    """One number between low and high."""
+    """Draw a number between low and high."""
     return low + (high - low) * float(torch.rand((), generator=generator))
 
 
 def random_grid(side: int, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """Where each pixel of a crop comes from: side×side×2 offsets (x, y) in source pixels from the centre."""
+    """Draw where each pixel of a crop comes from.
+
+    Returns side×side×2 offsets (x, y) from the centre, in source pixels.
+    """
     scale = math.exp(uniform(generator, -1, 1) * math.log(how.zoom))
     stretch = math.exp(uniform(generator, -0.5, 0.5) * math.log(how.stretch))
     angle = uniform(generator, 0, 2 * math.pi)
-    flip = -1.0 if uniform(generator, 0, 1) < 0.5 else 1.0
+    flip = 1.0
+    if uniform(generator, 0, 1) < 0.5:
+        flip = -1.0
     steps = torch.arange(side, dtype=torch.float32) - (side - 1) / 2
     y, x = torch.meshgrid(steps / scale * stretch, steps / scale / stretch * flip, indexing="ij")
     cos = math.cos(angle)
@@ -73,7 +78,7 @@ def random_grid(side: int, how: Augmentation, generator: torch.Generator) -> Ten
 
 
 def sample(plane: Tensor, centre: tuple[float, float], grid: Tensor, mode: str) -> Tensor:
-    """Read C×Y×X at a grid of offsets around `centre` (y, x): C×side×side; the border is mirrored."""
+    """Sample C×Y×X at offsets around `centre` (y, x): C×side×side, mirrored at the border."""
     height, width = plane.shape[1:]
     x = (grid[..., 0] + centre[1] + 0.5) / width * 2 - 1
     y = (grid[..., 1] + centre[0] + 0.5) / height * 2 - 1
@@ -86,7 +91,7 @@ def sample(plane: Tensor, centre: tuple[float, float], grid: Tensor, mode: str) 
 def window(
     shape: tuple[int, ...], centre: tuple[float, float], grid: Tensor
 ) -> tuple[tuple[slice, slice], tuple[float, float]]:
-    """Find the part of a Y×X plane that a grid of offsets touches, and the centre inside it.
+    """Return the part of a Y×X plane that a grid of offsets touches, and the centre inside it.
 
     Reading and converting that part alone keeps a crop's cost the same for a plane of any size.
     """
@@ -122,7 +127,10 @@ def vary_grey(image: Tensor, how: Augmentation, generator: torch.Generator) -> T
 
 
 def coarsen(image: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """Look through a coarser, noisy pixel and enlarge again, as a volume resampled to the model's pixel size is."""
+    """Resample to coarser, noisy pixels and enlarge again.
+
+    A volume that is resampled to the model's pixel size looks like that.
+    """
     factor = math.exp(uniform(generator, 0, math.log(how.coarse)))
     small = [max(8, round(n / factor)) for n in image.shape[1:]]
     low = F.interpolate(image[None], small, mode="bilinear", antialias=True, align_corners=False)
@@ -139,17 +147,18 @@ def tone_curve(image: Tensor, spread: float, generator: torch.Generator, pieces:
 
 
 def restain(image: Tensor, labels: Tensor, spread: float, generator: torch.Generator) -> Tensor:
-    """Let each class of a 1×Y×X crop take more or less stain, and show less of its texture, by its Y×X labels.
+    """Vary the stain and the texture of each class of a 1×Y×X crop, by its Y×X labels.
 
-    Which organelle is darker than which depends on the fixation. After
-    SynthSeg (Billot et al. 2023), which draws the grey of every class.
+    Which organelle is darker than another depends on the fixation. After SynthSeg (Billot et al.
+    2023), which draws the grey of every class.
     """
     shift = torch.zeros_like(image)
     fade = torch.zeros_like(image)
     for label in torch.unique(labels):
         here = labels == label
         shift[0, here] = float(torch.randn((), generator=generator)) * spread
-        fade[0, here] = uniform(generator, 0, 1) if uniform(generator, 0, 1) < 0.3 else 0.0
+        if uniform(generator, 0, 1) < 0.3:
+            fade[0, here] = uniform(generator, 0, 1)
     shift, fade = gaussian_blur(torch.cat([shift, fade]), 1.5)
     stained: Tensor = (
         torch.lerp(image, gaussian_blur(image, uniform(generator, 2, 4)), fade) + shift
@@ -158,7 +167,7 @@ def restain(image: Tensor, labels: Tensor, spread: float, generator: torch.Gener
 
 
 def decoy(image: Tensor, generator: torch.Generator, soft: float = 3.0) -> tuple[Tensor, Tensor]:
-    """Put a region without organelles into a 1×Y×X crop, and say where it is, Y×X.
+    """Paint a region without organelles into a 1×Y×X crop; return the crop and the region, Y×X.
 
     Mostly it has the crop's power spectrum with random phases, sharp or
     blurred, as chromatin and cytoplasm may look; else it is nearly black, as
@@ -174,18 +183,17 @@ def decoy(image: Tensor, generator: torch.Generator, soft: float = 3.0) -> tuple
     else:
         share = uniform(generator, 0.02, 0.15)
         filling = grain * uniform(generator, 0.05, 0.4) + uniform(generator, 0, 0.15)
-    return fill(
+    return paint_region(
         image, field > torch.quantile(field, 1 - share), filling, uniform(generator, 0.7, soft)
     )
 
 
 def mass(image: Tensor, generator: torch.Generator, soft: float = 3.0) -> tuple[Tensor, Tensor]:
-    """Put a large even region into a 1×Y×X crop, and say where it is, Y×X.
+    """Paint a large even region into a 1×Y×X crop; return the crop and the region, Y×X.
 
-    Dark cells, chromatin and thick myelin look like that: as dark as an
-    organelle, but nothing is in them beside the noise of the pixels and, half
-    of the time, a trace of the tissue that they cover. Its edge is blurred by
-    a sigma of up to `soft` pixels.
+    Dark cells, chromatin and thick myelin look like that: as dark as an organelle, but they hold
+    only the noise of the pixels and, half of the time, a trace of the tissue that they cover. The
+    edge is blurred by a sigma of up to `soft` pixels.
     """
     field = bumps(image, generator)
     noise = phase_noise(image - gaussian_blur(image, 2), generator)
@@ -197,7 +205,7 @@ def mass(image: Tensor, generator: torch.Generator, soft: float = 3.0) -> tuple[
     )
     if uniform(generator, 0, 1) < 0.5:
         filling = filling + (image - gaussian_blur(image, 6)) * uniform(generator, 0, 0.5)
-    return fill(
+    return paint_region(
         image,
         field > torch.quantile(field, 1 - uniform(generator, 0.05, 0.6)),
         filling,
@@ -206,7 +214,7 @@ def mass(image: Tensor, generator: torch.Generator, soft: float = 3.0) -> tuple[
 
 
 def bumps(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Create a smooth random field of a crop's size, 1×Y×X; where it is high are a few blobs."""
+    """Create a smooth random field of a crop's size, 1×Y×X, with a few high blobs."""
     cells = 2 + int(uniform(generator, 0, 4))
     coarse = torch.randn((1, 1, cells, cells), generator=generator)
     return F.interpolate(
@@ -214,17 +222,22 @@ def bumps(image: Tensor, generator: torch.Generator) -> Tensor:
     )[0]
 
 
-def fill(image: Tensor, where: Tensor, filling: Tensor, edge: float) -> tuple[Tensor, Tensor]:
-    """Lay a filling over a region (1×Y×X) of a 1×Y×X crop, with an edge of that sigma; give the crop, and the region as Y×X."""
+def paint_region(
+    image: Tensor, where: Tensor, filling: Tensor, edge: float
+) -> tuple[Tensor, Tensor]:
+    """Paint a filling into a region (1×Y×X) of a 1×Y×X crop, with an edge of that sigma.
+
+    Returns the crop, and the region as Y×X.
+    """
     return torch.lerp(image, filling, gaussian_blur(where.float(), edge)), where[0]
 
 
 def sheathe(
     image: Tensor, profile: Tensor, generator: torch.Generator, thick: float = 30.0
 ) -> tuple[Tensor, Tensor]:
-    """Wrap a profile of a cell (Y×X) of a 1×Y×X crop into a sheath as dark and lamellar as myelin, and say where it is, Y×X.
+    """Wrap a profile (Y×X) of a cell in a 1×Y×X crop into a sheath, dark and lamellar as myelin.
 
-    It is up to `thick` pixels thick.
+    The sheath is up to `thick` pixels thick. Returns the crop, and the sheath as Y×X.
     """
     depth = torch.from_numpy(ndimage.distance_transform_edt(profile.numpy()).astype(np.float32))
     band = (depth > 0) & (

@@ -18,7 +18,7 @@ BOTTOM = 30
 """Room in pixels for the axes and the legend."""
 
 POINTS = 160
-"""A curve has no more; longer ones are averaged, which also stills the noise of single steps."""
+"""Points of a curve at most; longer ones are averaged, which also smooths single steps."""
 
 
 def draw_curves(steps: Sequence[float], losses: Mapping[str, Sequence[float]]) -> Image.Image:
@@ -60,7 +60,7 @@ def averaged(values: Sequence[float]) -> NDArray[np.float64]:
 def places(
     steps: NDArray[np.float64], curve: NDArray[np.float64], top: float
 ) -> list[tuple[float, float]]:
-    """Turn steps and losses into pixels (x, y)."""
+    """Return the pixels (x, y) of steps and losses."""
     width = SIZE[0] - LEFT - RIGHT
     height = SIZE[1] - TOP - BOTTOM
     share = (steps - steps[0]) / max(1.0, steps[-1] - steps[0])
@@ -71,7 +71,7 @@ def places(
 
 
 def draw_grid(draw: ImageDraw.ImageDraw, top: float, span: tuple[float, float]) -> None:
-    """Draw the lines behind the curves, and the numbers beside them."""
+    """Draw the lines behind the curves, and the numbers of the axes."""
     bottom = SIZE[1] - BOTTOM
     right = SIZE[0] - RIGHT
     for share in np.linspace(0, 1, 5).tolist():

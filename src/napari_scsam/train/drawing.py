@@ -1,4 +1,4 @@
-"""Batches in the order of a run's steps, drawn ahead by processes of their own where a graphics card would wait for them."""
+"""Batches in the order of a run's steps, drawn ahead by other processes for a graphics card."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-MOST_PROCESSES = 8
-"""Drawing ahead; more are seldom of use."""
+MAX_PROCESSES = 8
+"""Processes that draw ahead; more seldom help."""
 
 B_co = TypeVar("B_co", covariant=True)
 
@@ -34,8 +34,8 @@ def step_seed(seed: int, step: int) -> int:
     return seed * 1_000_003 + step
 
 
-class Steps(Dataset[tuple[B_co, Tensor]], Generic[B_co]):
-    """Batches by their step, each with the state that chance is then in."""
+class StepBatches(Dataset[tuple[B_co, Tensor]], Generic[B_co]):
+    """Batches by their step, each with the state of its random generator afterwards."""
 
     def __init__(self, crops: Crops[B_co], seed: int) -> None:
         self.crops = crops
@@ -48,14 +48,16 @@ class Steps(Dataset[tuple[B_co, Tensor]], Generic[B_co]):
 
 
 def spare_processes(device: torch.device) -> int:
-    """Say how many processes may draw ahead: none beside a CPU, which trains with all it has."""
-    return 0 if device.type == "cpu" else max(0, min(MOST_PROCESSES, (os.cpu_count() or 1) - 1))
+    """Return how many processes may draw ahead: none with a CPU, which is busy training."""
+    if device.type == "cpu":
+        return 0
+    return max(0, min(MAX_PROCESSES, (os.cpu_count() or 1) - 1))
 
 
 def draw_steps(
     crops: Crops[B_co], seed: int, steps: range, processes: int = 0
 ) -> Iterator[tuple[B_co, torch.Generator]]:
-    """Draw the batch of each step, and give it with what the step's further chance comes from.
+    """Draw the batch of each step, and the random generator for the rest of the step.
 
     Parameters
     ----------
@@ -66,11 +68,11 @@ def draw_steps(
     steps
         Which ones.
     processes
-        How many draw ahead; with none each batch is drawn when it is asked for.
+        How many draw ahead; with 0 each batch is drawn when it is asked for.
     """
-    # steps is passed as the order to go through, for a DataLoader has no other word for where to begin.
+    # The sampler sets the first step: a DataLoader has no option for where to start.
     loader: DataLoader[tuple[B_co, Tensor]] = DataLoader(
-        Steps(crops, seed),
+        StepBatches(crops, seed),
         batch_size=None,
         sampler=steps,
         num_workers=processes,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_scsam.config import UserError
 from napari_scsam.io.contrast import measure_contrast, normalise
 from napari_scsam.io.volumes import Volume, open_labels, open_volume
+from napari_scsam.objects.components import label_components
 from napari_scsam.project.review import find_reviewed
 from napari_scsam.train.recipe import Recipe
 from napari_scsam.train.recipe_tables import LabelledSource

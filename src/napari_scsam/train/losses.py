@@ -1,4 +1,4 @@
-"""The losses of ScSAM: cross-entropy and Dice over all classes, prototypes held to their classes, masks of clicks."""
+"""The losses of ScSAM: of classes, of prototypes, and of masks that answer clicks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TEMPERATURE = 0.07
 
 
 def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy plus the mean Dice loss of the classes at hand.
+    """Return cross-entropy plus the mean Dice loss of the classes that occur.
 
     Parameters
     ----------
@@ -32,7 +32,10 @@ def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def class_dice_loss(probabilities: Tensor, labels: Tensor, smooth: float = 10.0) -> Tensor:
-    """One minus Dice of each class over the whole batch, averaged over those that occur (Milletari et al. 2016)."""
+    """Return one minus Dice of each class over the batch, averaged over those that occur.
+
+    After Milletari et al. 2016, "V-Net" (arXiv 1606.04797).
+    """
     count = probabilities.shape[1]
     truth = (
         F.one_hot(torch.where(labels == UNKNOWN, 0, labels).long(), count + 1)[..., 1:]
@@ -84,7 +87,7 @@ def prototype_loss(fused: Tensor, labels: Tensor, prototypes: Tensor) -> Tensor:
 
 
 def mask_loss(logits: Tensor, quality: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Cross-entropy and Dice of single masks, and the error of their predicted quality.
+    """Return cross-entropy and Dice of single masks, plus the error of their predicted quality.
 
     Parameters
     ----------

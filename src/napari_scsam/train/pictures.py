@@ -1,4 +1,4 @@
-"""Pictures of what a model in training makes of a few crops."""
+"""Pictures of what a model in training predicts on a few crops."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ CLICKED = (ClassSpec(1, "clicked object", "#ffd23f"),)
 
 @contextlib.contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
-    """Let a model answer without learning: no gradients, no batch statistics; afterwards each part trains on as it did."""
+    """Run a model without learning: no gradients, no batch statistics.
+
+    Afterwards each part is in training or evaluation mode as before.
+    """
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
@@ -45,19 +48,20 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 def prediction_picture(
     model: ScSAM, batch: Batch, features: EncoderFeatures, training: Training
 ) -> NDArray[np.uint8]:
-    """Show the first crops of a batch in rows, as far as they are trained on: image, classes, objects.
+    """Draw the first crops of a batch in rows: image, and the classes and objects that are trained.
 
     Parameters
     ----------
     model
         In `eval_mode`.
     batch, features
-        Crops, and what the encoders say of them.
+        Crops and their encoder features.
 
     Returns
     -------
     picture
-        Y×X×3. Left the image; then the true classes and the predicted ones; then an object and the answer to one click on it.
+        Y×X×3. From the left: the image, the true and the predicted classes, an object and the
+        answer to one click on it.
     """
     batch = Batch(*(part[:CROPS] for part in batch))
     labels = batch.labels
@@ -78,7 +82,7 @@ def prediction_picture(
 
 
 def likeliest_classes(model: ScSAM, embedding: Embedding, shape: Sequence[int]) -> Tensor:
-    """Return the model's labels as a batch has them: B×H×W rows of the class table plus one, 0 background."""
+    """Return the most probable classes, B×H×W rows of the class table plus one; 0 background."""
     logits = F.interpolate(
         model.class_logits(embedding).float(),
         tuple(shape[1:]),
@@ -90,24 +94,21 @@ def likeliest_classes(model: ScSAM, embedding: Embedding, shape: Sequence[int]) 
 
 
 def clicked_objects(model: ScSAM, embedding: Embedding, batch: Batch) -> Tensor:
-    """Return the model's answer to one click on the first object of each crop, B×H×W; nothing where there is none."""
+    """Return the answer to one click on the first object of each crop, B×H×W; empty without one."""
     points = clicks(batch.first_clicks[:, 0], torch.Generator().manual_seed(0))
     logits, _ = model.prompt_logits(embedding, points)
-    answer = (
-        F.interpolate(logits.float(), batch.labels.shape[1:], mode="bilinear", align_corners=False)[
-            :, 0
-        ]
-        > 0
-    )
-    return answer & batch.objects[:, 0].flatten(1).any(1)[:, None, None]
+    size = batch.labels.shape[1:]
+    logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
+    has_object = batch.objects[:, 0].flatten(1).any(1)
+    return (logits[:, 0] > 0) & has_object[:, None, None]
 
 
 def reconstruction_picture(
     model: MaskedAutoencoder, image: Tensor, hidden: float
 ) -> NDArray[np.uint8]:
-    """Show the first crops of B×1×H×W in rows: image, what the model sees of it, what it makes of that.
+    """Draw the first crops of B×1×H×W in rows: the image, its visible blocks, the reconstruction.
 
-    Chance, which hides the blocks, is torch's own.
+    The blocks are hidden by torch's own random generator.
     """
     image = image[:CROPS]
     mask = model.random_mask(image, hidden)
@@ -120,13 +121,13 @@ def reconstruction_picture(
 
 
 def colour(image: Tensor, labels: Tensor, classes: Sequence[ClassSpec]) -> list[NDArray[np.uint8]]:
-    """Lay B×H×W labels over B×1×H×W grey values."""
+    """Draw B×H×W labels over B×1×H×W grey values."""
     pairs = zip(image[:, 0].float().cpu().numpy(), labels.cpu().numpy(), strict=True)
     return [overlay(grey, values, classes) for grey, values in pairs]
 
 
 def rows_of(columns: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
-    """Set columns of equal pictures side by side on white."""
+    """Join columns of equal pictures on white."""
     cells = [cell for row in zip(*columns, strict=True) for cell in row]
     shape = (len(columns[0]), len(columns))
     picture: NDArray[Any] = montage(

@@ -13,20 +13,23 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from napari_scsam.checkpoints.mae_file import load_mae, save_mae
-from napari_scsam.config import UserError
+from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.infer.device import choose_device, precision
-from napari_scsam.io.contrast import measure_contrast, normalise
 from napari_scsam.io.volumes import Volume
 from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
 from napari_scsam.train.augment import Augmentation, random_grid, sample, uniform, vary_grey, window
 from napari_scsam.train.drawing import draw_steps, step_seed
+from napari_scsam.train.labelled_volume import grey_slices
 from napari_scsam.train.loop import Run, Trainer, create_optimiser, run_steps
 from napari_scsam.train.pictures import eval_mode, reconstruction_picture
 from napari_scsam.train.resume import state_file
 from napari_scsam.train.schedule import TrainStep
 
-ISOTROPIC = 1.5
+MAX_ANISOTROPY = 1.5
 """Largest ratio between voxel sides at which a volume is also sliced along y and x."""
+
+MIN_SIDE = 64
+"""Fewest voxels along each axis of a volume that is sliced along y and x."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class PretrainConfig:
     save_every: int = 200
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(invert=0.15))
     start: str | None = None
-    """Encoder to go on from, as an earlier run wrote it."""
+    """Encoder of an earlier run to start from."""
 
 
 class UnlabelledCrops:
@@ -84,20 +87,22 @@ class UnlabelledCrops:
 
 def planes_of(volume: Volume) -> list[NDArray[np.uint8]]:
     """Return a volume as 8-bit stacks, one for each axis it can be sliced along."""
-    contrast = measure_contrast(volume.data)
-    grey = (
-        np.stack([normalise(volume.plane(z), contrast) for z in range(volume.depth)]) * 255
-    ).astype(np.uint8)
-    size = volume.voxel_size
-    isotropic = size is not None and max(size) / min(size) <= ISOTROPIC and min(grey.shape) >= 64
-    return [grey, grey.transpose(1, 0, 2), grey.transpose(2, 0, 1)] if isotropic else [grey]
+    grey = grey_slices(volume, range(volume.depth))
+    if not is_isotropic(volume.voxel_size) or min(grey.shape) < MIN_SIDE:
+        return [grey]
+    return [grey, grey.transpose(1, 0, 2), grey.transpose(2, 0, 1)]
+
+
+def is_isotropic(size: VoxelSize | None) -> bool:
+    """Whether voxels are known to be nearly cubes."""
+    return size is not None and max(size) / min(size) <= MAX_ANISOTROPY
 
 
 def shown_crops(
     model: MaskedAutoencoder, crops: UnlabelledCrops, device: torch.device
 ) -> NDArray[np.uint8]:
-    """Picture what the model makes of the same crops, hidden in the same places, every time."""
-    torch.manual_seed(crops.config.seed)  # each step sets its own anew
+    """Draw the reconstruction of the same crops, hidden in the same places, every time."""
+    torch.manual_seed(crops.config.seed)  # each step sets its own again
     image = crops.batch(torch.Generator().manual_seed(crops.config.seed)).to(device)
     with eval_mode(model):
         return reconstruction_picture(model, image, crops.config.hidden)

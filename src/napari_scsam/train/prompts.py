@@ -19,10 +19,10 @@ def prompt_loss(
     generator: torch.Generator,
     rounds: int = 2,
 ) -> Tensor:
-    """Ask for each object by a box or a click, correct the answer again and again, and score every answer.
+    """Prompt each object by a box or a click, correct the answer by clicks, and score every answer.
 
-    As in SAM's training the earlier answer comes back as a mask prompt, and
-    now and then alone, without a new click.
+    As in SAM's training the earlier answer comes back as a mask prompt, and now and then alone,
+    without a new click.
 
     Parameters
     ----------
@@ -36,8 +36,12 @@ def prompt_loss(
         Answers asked for.
     """
     masks = objects.flatten(0, 1)
-    boxes = jittered_boxes(masks, generator) if torch.rand((), generator=generator) < 0.3 else None
-    points = None if boxes is not None else clicks(first_clicks.flatten(0, 1), generator)
+    boxes: Tensor | None = None
+    points: tuple[Tensor, Tensor] | None = None
+    if torch.rand((), generator=generator) < 0.3:
+        boxes = jittered_boxes(masks, generator)
+    else:
+        points = clicks(first_clicks.flatten(0, 1), generator)
     previous = None
     losses = []
     for _ in range(rounds):
@@ -57,42 +61,41 @@ def answer_loss(logits: Tensor, quality: Tensor, objects: Tensor) -> Tensor:
 
 
 def fed_back(logits: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Bring N×H×W answers to the size of SAM's mask prompts, N×1×4h×4w for an h×w grid."""
+    """Resize N×H×W answers to SAM's mask prompts, N×1×4h×4w for an h×w grid."""
     return F.adaptive_avg_pool2d(logits, (4 * grid[0], 4 * grid[1]))[:, None]
 
 
 def clicks(masks: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """One click inside each mask, N×1×2 as (x, y) with labels N×1; drawn towards the middle."""
+    """Draw a click inside each mask, more often near its middle: N×1×2 as (x, y), labels N×1."""
     labels = torch.where(masks.flatten(1).any(1), 1.0, float(NO_POINT))
     return places_in(masks, generator)[:, None], labels[:, None]
 
 
 def places_in(masks: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw a pixel of each of N×H×W masks, the deeper the likelier: N×2 as (x, y); (0, 0) where a mask is empty.
+    """Draw a pixel of each of N×H×W masks, deep ones more often: N×2 as (x, y).
 
-    All at once and without a look at the values, for which a graphics card would have to be waited for.
+    (0, 0) where a mask is empty. No value is read back, so a graphics card is not waited for.
     """
     depth = (
         F.avg_pool2d(masks[:, None], 9, stride=1, padding=4)[:, 0] * 81
     ).round().long() ** 2 * (masks > 0)
-    upto = depth.flatten(1).cumsum(1)  # whole numbers add up alike on every device
-    # chance lives on the CPU
+    upto = depth.flatten(1).cumsum(1)  # sums of whole numbers are equal on every device
     total = upto[:, -1:]
-    chance = torch.rand(len(masks), 1, generator=generator)
+    chance = torch.rand(len(masks), 1, generator=generator)  # drawn on the CPU, for equal runs
     aim = torch.minimum((total * chance.to(masks.device)).long() + 1, total)
     chosen = torch.searchsorted(upto, aim)[:, 0]
     return torch.stack([chosen % masks.shape[2], chosen // masks.shape[2]], 1).float()
 
 
 def jittered_boxes(masks: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw a box round each mask, N×4 as (x0, y0, x1, y1), moved by up to 5 % of its size."""
+    """Draw a box around each mask, N×4 as (x0, y0, x1, y1), moved by up to 5 % of its size."""
     boxes = boxes_round(masks)
     size = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
     return boxes + (torch.rand(boxes.shape, generator=generator).to(boxes) * 2 - 1) * 0.05 * size
 
 
 def boxes_round(masks: Tensor) -> Tensor:
-    """Find the box round each of N×H×W masks: N×4 as (x0, y0, x1, y1); all zero where one is empty."""
+    """Return the bounding box of N×H×W masks: N×4 as (x0, y0, x1, y1), zero where one is empty."""
     sides = [masks.any(1), masks.any(2)]  # columns, then rows
     starts = [s.byte().argmax(1) for s in sides]
     ends = [s.shape[1] - s.flip(1).byte().argmax(1) for s in sides]
@@ -113,11 +116,10 @@ def corrections(
     points
         Clicks so far, or None.
     """
-    answer = (
-        F.interpolate(logits[:, None], masks.shape[1:], mode="bilinear", align_corners=False)[:, 0]
-        > 0
-    )
-    wrong = (answer != masks.bool()).float() * masks.flatten(1).any(1)[:, None, None]
+    size = masks.shape[1:]
+    resized = F.interpolate(logits[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+    is_empty = ~masks.flatten(1).any(1)
+    wrong = ((resized > 0) != masks.bool()).float() * ~is_empty[:, None, None]
     places = places_in(wrong, generator)
     index = places.long()
     inside = masks[torch.arange(len(masks)), index[:, 1], index[:, 0]]

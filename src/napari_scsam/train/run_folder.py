@@ -1,7 +1,7 @@
-"""The folder of a run: what was run, on which data, how it went, and what the model makes of it.
+"""The folder of a run: what was run, on which data, how it went, and what the model predicts.
 
-A run into ``mine.safetensors`` has ``mine.run/`` beside it, with ``run.json``,
-``curves.csv``, ``curves.png`` and ``predictions.png``.
+A run into ``mine.safetensors`` has ``mine.run/`` next to it, with ``run.json``, ``curves.csv``,
+``curves.png`` and ``predictions.png``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import io
 import json
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,12 @@ from napari_scsam.train.schedule import TrainStep
 
 
 def run_folder(out: Path) -> Path:
-    """Where the record of a run into `out` lies."""
+    """Return the folder of the record of a run into `out`."""
     return out.with_suffix(".run")
 
 
 class RunFolder:
-    """Keeps the record of a run; a resumed run goes on in it.
+    """Keeps the record of a run; a resumed run continues it.
 
     Parameters
     ----------
@@ -47,11 +47,12 @@ class RunFolder:
     settings
         Of the run: plain JSON values.
     files
-        What the run reads, to be known again by its hash.
+        What the run reads; their hashes are recorded.
     device
         What it runs on.
     first
-        The step it goes on from; later ones in the folder were lost with the run that was stopped. At 0 the folder begins anew.
+        The step it resumes from; later ones in the folder were lost with the stopped run. At 0 the
+        folder starts from the beginning.
     """
 
     def __init__(
@@ -65,30 +66,33 @@ class RunFolder:
         self.path = run_folder(out)
         self.path.mkdir(exist_ok=True)
         self.rows = read_curves(self.path / "curves.csv", first)
-        self.before = self.rows[-1]["seconds"] if self.rows else 0.0
-        earlier = read_starts(self.path / "run.json") if first else []
-        start = {"step": first, **circumstances(device), "files": fingerprints(files)}
-        self.record = {"settings": dict(settings), "starts": [*earlier, start]}
+        self.before = 0.0
+        """Seconds before this start."""
+        if self.rows:
+            self.before = self.rows[-1]["seconds"]
+        starts: list[Any] = []
+        if first:
+            starts = read_starts(self.path / "run.json")
+        starts.append({"step": first, **environment(device), "files": fingerprints(files)})
+        self.record = {"settings": dict(settings), "starts": starts}
         replace_file(self.path / "curves.csv", table_of(self.rows).encode())
         self.write_record(first, self.before)
 
     def add(self, step: TrainStep, optimiser: Optimizer) -> None:
-        """Append a step to the curves, with the learning rates that made it."""
+        """Append a step to the curves, with its learning rates."""
         rates = {group.get("name", "rate"): group["lr"] for group in optimiser.param_groups}
         values = {**step.losses, **rates, "seconds": self.before + step.seconds}
-        self.rows.append(
-            {"step": step.step, **{name: float(f"{value:.6g}") for name, value in values.items()}}
-        )
+        rounded = {name: float(f"{value:.6g}") for name, value in values.items()}
+        self.rows.append({"step": step.step, **rounded})
         with (self.path / "curves.csv").open("a", encoding="utf-8", newline="") as file:
             file.write(table_of(self.rows[-1:], head=len(self.rows) == 1))
 
     def save(self, step: TrainStep, predictions: NDArray[np.uint8]) -> None:
-        """Bring record and pictures to that step, the last one added."""
+        """Write record and pictures up to a step, the last one added."""
         self.write_record(step.step, self.before + step.seconds)
+        steps = [row["step"] for row in self.rows]
         losses = {name: [row[name] for row in self.rows] for name in step.losses}
-        replace_file(
-            self.path / "curves.png", png(draw_curves([row["step"] for row in self.rows], losses))
-        )
+        replace_file(self.path / "curves.png", png(draw_curves(steps, losses)))
         replace_file(self.path / "predictions.png", png(Image.fromarray(predictions)))
 
     def write_record(self, steps: int, seconds: float) -> None:
@@ -98,7 +102,7 @@ class RunFolder:
 
 
 def read_starts(path: Path) -> list[Any]:
-    """Return what an earlier ``run.json`` says of the run's starts; nothing when it cannot be read."""
+    """Return the starts in an earlier ``run.json``; none when it cannot be read."""
     try:
         return list(json.loads(path.read_text(encoding="utf-8"))["starts"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -121,7 +125,7 @@ def read_curves(path: Path, last: int) -> list[dict[str, Any]]:
 
 
 def table_of(rows: list[dict[str, Any]], head: bool = True) -> str:
-    """Return rows as CSV; nothing for none."""
+    """Return rows as CSV; an empty text for none."""
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, rows[0], lineterminator="\n")
@@ -131,62 +135,83 @@ def table_of(rows: list[dict[str, Any]], head: bool = True) -> str:
     return text.getvalue()
 
 
-def circumstances(device: torch.device) -> dict[str, Any]:
-    """Say when, by which code and on what a run starts."""
+def environment(device: torch.device) -> dict[str, Any]:
+    """Return when, by which code and on what a run starts."""
     with precision(device):
         one = torch.ones(1, 1, device=device)
-        half = str((one @ one).dtype).removeprefix("torch.")
+        dtype = str((one @ one).dtype).removeprefix("torch.")
+    libraries = {library.__name__: str(library.__version__) for library in (torch, timm, np)}
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "napari_scsam": napari_scsam.__version__,
         "git": git_revision(),
         "python": platform.python_version(),
-        **{library.__name__: str(library.__version__) for library in (torch, timm, np)},
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
-        "precision": half,
+        **libraries,
+        "device": device_name(device),
+        "precision": dtype,
     }
 
 
+def device_name(device: torch.device) -> str:
+    """Return the name of a graphics card, or of the kind of device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return str(device)
+
+
 def git_revision() -> dict[str, Any] | None:
-    """Return the commit of the checkout that this package runs from, and whether its code differs; `None` when there is none."""
+    """Return the commit of the checkout that this package runs from, and whether its code differs.
+
+    None when it does not run from a checkout.
+    """
     source = Path(napari_scsam.__file__)
 
     def git(*arguments: str) -> str:
         command = ["git", "--no-optional-locks", "-C", str(source.parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - fixed words
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - fixed words
+        return done.stdout.strip()
 
     try:
-        git(
-            "ls-files", "--error-unmatch", source.name
-        )  # a package installed inside somebody else's repository is no checkout
-        return {
-            "commit": git("rev-parse", "HEAD"),
-            "dirty": bool(git("status", "--porcelain", "--", ".")),
-        }
+        # A package that is installed inside another repository is not its checkout.
+        git("ls-files", "--error-unmatch", source.name)
+        changed = git("status", "--porcelain", "--", ".")
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changed)}
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
 def fingerprints(files: Iterable[Path]) -> list[dict[str, str]]:
-    """Hash each file once; of its path only the end, which means something on other machines too."""
+    """Hash each file once.
+
+    Paths are cut to the end, which means something on other machines too.
+    """
     return [
-        {"file": "/".join(path.parts[-2:]), **fingerprint(path)} for path in dict.fromkeys(files)
+        {"file": "/".join(path.parts[-2:]), **file_fingerprint(path)}
+        for path in dict.fromkeys(files)
     ]
 
 
-def fingerprint(path: Path) -> dict[str, str]:
-    """Hash a file, or of a folder (zarr, slices) the names and sizes, for its voxels may be too many to read."""
+def file_fingerprint(path: Path) -> dict[str, str]:
+    """Hash a file, or the names and sizes in a folder (zarr, slices).
+
+    The voxels of a folder may be too many to read.
+    """
+    file = path
     hdf5 = split_hdf5_path(str(path))
-    file = hdf5[0] if hdf5 else path
+    if hdf5:
+        file = hdf5[0]
     if file.is_file():
         with file.open("rb") as opened:
             return {"sha256": hashlib.file_digest(opened, "sha256").hexdigest()}
-    listing = sorted(
-        f"{p.relative_to(file).as_posix()} {p.stat().st_size}"
-        for p in file.rglob("*")
-        if p.is_file()
-    )
-    return {"sha256_of_names_and_sizes": hashlib.sha256("\n".join(listing).encode()).hexdigest()}
+    listing = "\n".join(sorted(listed_sizes(file)))
+    return {"sha256_of_names_and_sizes": hashlib.sha256(listing.encode()).hexdigest()}
+
+
+def listed_sizes(folder: Path) -> Iterator[str]:
+    """Yield the name and the size of every file in a folder."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield f"{path.relative_to(folder).as_posix()} {path.stat().st_size}"
 
 
 def png(image: Image.Image) -> bytes:

@@ -1,4 +1,4 @@
-"""What every training loop shares: its step record and its learning rate."""
+"""The record of a training step, and the learning rate."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class TrainStep:
     losses: dict[str, float]
     """By name; ``"loss"`` is the one that is minimised."""
     seconds: float
-    """Since the run, or its resumption, began."""
+    """Since the run started or resumed."""
 
 
 def learning_rate(step: int, total: int, peak: float, warm_up: float = 0.05) -> float:
-    """Linear warm-up over that share of the run, then half a cosine down to 1 % of the peak."""
+    """Return a rate that rises linearly over `warm_up` of the run, then falls to 1 % as a cosine."""
     warm = max(1, round(total * warm_up))
     if step < warm:
         return peak * (step + 1) / warm

@@ -26,7 +26,10 @@ class Click(NamedTuple):
 
 
 def objects_of_slice(labels: NDArray[Any], smallest: int) -> list[Patch]:
-    """Find the connected regions of one value above 0 in Y×X labels; those of fewer pixels than `smallest` are left out."""
+    """Return the connected regions of one value above 0 in Y×X labels.
+
+    Those of fewer pixels than `smallest` are left out.
+    """
     numbers = label(np.maximum(labels, 0), connectivity=2)
     sizes = np.bincount(numbers.ravel())
     places = enumerate(ndimage.find_objects(numbers), start=1)
