@@ -1,4 +1,4 @@
-# `make demo` and `make test` each do all their set-up on a fresh machine; a second run starts at once.
+# `make demo` and `make test` do all their set-up on a fresh machine; a second run starts at once.
 # Other interpreter or folder: make test PYTHON=python3.12 VENV=/tmp/venv
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -15,7 +15,7 @@ HAS_SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s))
 VIRTUAL_SCREEN := env QT_QPA_PLATFORM=xcb LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1600x1000x24"
 WITH_SCREEN := $(if $(HAS_SCREEN),,$(VIRTUAL_SCREEN))
 
-help:  ## Show what can be made
+help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## Segment a sample and show it in napari; without a screen, write labels and a picture to demo_output
@@ -30,20 +30,20 @@ endif
 test: $(VENV)/.dev $(VENV)/.system  ## Run every test, with real windows
 	$(WITH_SCREEN) $(BIN)/python -m pytest -n auto --dist loadgroup
 
-lint: $(VENV)/.dev $(VENV)/.system  ## Check style, types, the floors of the house and the plugin manifest
+lint: $(VENV)/.dev $(VENV)/.system  ## Check style, types, the import contracts and the plugin manifest
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate --imports napari-scsam
 
-benchmark-accuracy: $(VENV)/.benchmark  ## Train and score ScSAM beside a U-Net, a forest and parts of itself, with equal minutes; ARGS=--help tells more
+benchmark-accuracy: $(VENV)/.benchmark  ## Train and score ScSAM, a U-Net, a random forest and ablations with equal compute; ARGS=--help lists the options
 	$(BIN)/python -m benchmarks.accuracy $(ARGS)
 
-benchmark-speed: $(VENV)/.benchmark $(VENV)/.system  ## Measure how fast everything is, beside its peers; best on a quiet machine; ARGS=--help tells more
+benchmark-speed: $(VENV)/.benchmark $(VENV)/.system  ## Measure speed and memory, compared with other programs, best on an idle machine; ARGS=--help lists the options
 	$(WITH_SCREEN) $(BIN)/python -m benchmarks.speed $(ARGS)
 
-clean:  ## Remove the environment and everything that was made
+clean:  ## Remove the environment and all build products
 	rm -rf $(VENV) demo_output dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 $(BIN)/python:

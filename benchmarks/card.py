@@ -1,4 +1,4 @@
-"""Time the recipes for bigger encoders on a graphics card, and the tiles of what they make: memory and milliseconds, as a table.
+"""Time the recipes for bigger encoders, and tiles of their models, on a graphics card.
 
 Weights are random, so nothing is downloaded; what is timed does not depend on
 them. The data of the recipes are needed, or others by --data.
@@ -37,7 +37,7 @@ NEVER = 1_000_000
 
 @dataclass(frozen=True)
 class Cost:
-    """What repeating something takes."""
+    """The cost of one repetition."""
 
     milliseconds: float
     """Median of one."""
@@ -58,7 +58,7 @@ def measure(act: Callable[[], object], warm: int, rounds: int) -> Cost:
 
 
 def step_of(recipe: Recipe, warm: int, rounds: int, **training: object) -> Cost:
-    """Train for a few steps, written nowhere that lasts."""
+    """Train for a few steps, into a temporary folder."""
     changed: Training = replace(recipe.training, steps=NEVER, save_every=NEVER, **training)  # type: ignore[arg-type]
     with tempfile.TemporaryDirectory() as folder:
         processes = spare_processes(choose_device("cuda")) if changed.unfreeze else 0
@@ -98,7 +98,7 @@ def without_weights(path: Path, data: Path | None) -> Recipe:
 
 
 def row(name: str, recipe: Recipe) -> Iterator[str]:
-    """Measure all that the table says of a recipe."""
+    """Measure the cells of a recipe's row."""
     yield name
     for side in (512, 1024):
         cost = tile_of(recipe, side)
@@ -108,7 +108,8 @@ def row(name: str, recipe: Recipe) -> Iterator[str]:
         yield f"{cost.milliseconds:.0f} ms"
     else:
         pool = 8 * recipe.training.batch  # the first steps fill it, and embed their crops
-        filling, after = step_of(recipe, 1, 6, pool=NEVER), step_of(recipe, 12, 20, pool=pool)
+        filling = step_of(recipe, 1, 6, pool=NEVER)
+        after = step_of(recipe, 12, 20, pool=pool)
         cost = replace(after, gigabytes=max(filling.gigabytes, after.gigabytes))
         yield f"{filling.milliseconds:.0f} ms, later {after.milliseconds:.0f} ms"
     yield f"{cost.gigabytes:.1f} GB"
@@ -116,7 +117,7 @@ def row(name: str, recipe: Recipe) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print the table, a row as soon as it is there."""
+    """Print the table, row by row."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""Object tools on a large instance volume in a real window: from key to picture, and the longest stall of the event loop.
+"""Object tools on a large volume in a real window: time from key to picture, and stalls.
 
     python -m benchmarks.correct [--zarr | --project] [--shape 512 1024 1024] [--objects 10000] [--rounds 10] [--json OUT]
 
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def chunked(labels: NDArray[np.uint16], folder: str) -> Any:
-    """Put the labels into a zarr array such as a script would make."""
+    """Write the labels into a zarr array as a script would."""
     array = zarr.create_array(
         f"{folder}/labels.zarr", shape=labels.shape, chunks=(1, 512, 512), dtype=labels.dtype
     )
@@ -78,7 +78,7 @@ def chunked(labels: NDArray[np.uint16], folder: str) -> Any:
 
 
 def kept(labels: NDArray[np.uint16], folder: str) -> SavedArray:
-    """Put the labels where a project puts them, opened anew."""
+    """Write the labels as a project does, and open them again."""
     stored = new_level(zarr.open_group(folder), "instances", labels.shape, labels.dtype)
     for z, plane in enumerate(labels):
         stored[z] = plane
@@ -88,7 +88,7 @@ def kept(labels: NDArray[np.uint16], folder: str) -> SavedArray:
 
 
 def find_all(desk: Desk) -> Timing:
-    """Let the tools look through the volume for its objects, once."""
+    """Find the objects of the volume, once."""
     desk.tools.toggle_whole()
     return desk.watch(lambda: desk.tools.use("next"), lambda: desk.said.startswith("Object"))
 
@@ -96,8 +96,9 @@ def find_all(desk: Desk) -> Timing:
 def measure(
     desk: Desk, centres: NDArray[np.intp], rounds: int
 ) -> Iterator[tuple[str, list[Timing]]]:
-    """Do each tool on objects of its own, and undo and redo it."""
-    data, rng = desk.layer.data, np.random.default_rng(1)
+    """Apply each tool to objects of its own, and undo and redo it."""
+    data = desk.layer.data
+    rng = np.random.default_rng(1)
     whole = [
         c for number, c in enumerate(centres, start=1) if data[tuple(c)] == number
     ]  # not covered by a later ball
@@ -153,7 +154,7 @@ def back(desk: Desk, act: Callable[[], None]) -> Timing:
 
 
 def report(name: str, results: list[Timing]) -> dict[str, float]:
-    """Print one line, and give it as numbers."""
+    """Print one line, and return it as numbers."""
     pictures = [1000 * one.seconds for one in results]
     stalls = [1000 * one.stall.seconds for one in results]
     longest = max(one.stall for one in results)

@@ -1,4 +1,4 @@
-"""A real window that benchmarks use as a hand would, and the volume of instances that lies in it."""
+"""A real window that benchmarks operate as a user would, with a volume of instances."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.correct import Correcting
 from napari_scsam.gui.widget import ScSAMWidget
 
-VOXEL, ORIGIN = (40.0, 8.0, 8.0), (400.0, -80.0, 16.0)
+VOXEL = (40.0, 8.0, 8.0)
+ORIGIN = (400.0, -80.0, 16.0)
 """nm along z, y, x."""
 PLACE = {"scale": VOXEL, "translate": ORIGIN, "units": ("nm",) * 3}
 
@@ -31,7 +32,7 @@ PATIENCE = 600
 def spheres(
     shape: tuple[int, ...], count: int, seed: int = 0
 ) -> tuple[NDArray[np.uint16], NDArray[np.intp]]:
-    """Create a volume of random balls, of 6 to 24 voxels radius, and give their centres."""
+    """Create a volume of random balls of 6 to 24 voxels radius; return it and their centres."""
     rng = np.random.default_rng(seed)
     labels = np.zeros(shape, np.uint16)
     centres = np.stack([rng.integers(25, n - 25, count) for n in shape], axis=1)
@@ -45,7 +46,7 @@ def spheres(
 
 
 class Stall(NamedTuple):
-    """A time in which the event loop did not turn."""
+    """A time in which the event loop did not run."""
 
     seconds: float
     busy: float
@@ -53,7 +54,7 @@ class Stall(NamedTuple):
 
 
 class Timing(NamedTuple):
-    """What a user waits for, and what she notices."""
+    """How long a user waits, and the stall that she notices."""
 
     seconds: float
     """Until what was asked for is drawn."""
@@ -62,7 +63,7 @@ class Timing(NamedTuple):
 
 
 def clocks() -> tuple[float, float]:
-    """Return the time, and what this process has computed."""
+    """Return the time and the CPU time of this process."""
     return time.perf_counter(), time.process_time()
 
 
@@ -74,13 +75,14 @@ class Desk:
         widget = ScSAMWidget(self.viewer)
         self.viewer.window.add_dock_widget(widget, name="ScSAM")
         self.session = Session.of(self.viewer)
-        self.tools = Correcting.of(self.session)
-        self.tools.said.connect(self._hear)
+        self.tools = self.session.part(Correcting)
+        self.tools.status.connect(self._hear)
         self.session.status.connect(self._hear)
         self._canvas = self.viewer.window._qt_viewer.canvas
         self._canvas._scene_canvas.events.draw.connect(self._see, position="last")
         self.layer: Labels | None = None
-        self.said, self.drawn = "", 0.0
+        self.said = ""
+        self.drawn = 0.0
 
     def show(self, labels: Any) -> Labels:
         """Show the instances."""
@@ -89,9 +91,9 @@ class Desk:
         return self.layer
 
     def wait_for_network(self) -> Stall:
-        """Let the network be loaded; gives the longest stall."""
+        """Wait until the network is loaded, and return the longest stall."""
         return max(
-            self.live(PATIENCE, lambda: self.session.model_state.startswith("Runs")), self.live(2)
+            self.live(PATIENCE, lambda: self.session.network.state.startswith("Runs")), self.live(2)
         )
 
     def live(
@@ -100,8 +102,9 @@ class Desk:
         until: Callable[[], bool] = lambda: False,
         act: Callable[[], object] = lambda: None,
     ) -> Stall:
-        """Do something and let the event loop run; gives its longest stall."""
-        beats, timer = [clocks()], QTimer()
+        """Do something, run the event loop, and return its longest stall."""
+        beats = [clocks()]
+        timer = QTimer()
         timer.timeout.connect(lambda: beats.append(clocks()))
         timer.start(1)
         end = time.perf_counter() + seconds
@@ -117,8 +120,9 @@ class Desk:
     def watch(
         self, act: Callable[[], object], until: Callable[[], bool], after: float = 0.5
     ) -> Timing:
-        """Do something and live until it is done and drawn."""
-        self.said, start = "", time.perf_counter()
+        """Do something, and run the event loop until it is done and drawn."""
+        self.said = ""
+        start = time.perf_counter()
         stall = self.live(PATIENCE, until, act)
         if not until():
             raise TimeoutError(f"waited {PATIENCE} s; the window last said {self.said!r}")
@@ -127,11 +131,11 @@ class Desk:
         return Timing(max(done, self.drawn) - start, max(stall, self.live(after)))
 
     def says(self, *answers: str) -> Callable[[], bool]:
-        """Ask whether the window says one of these."""
+        """Return a check whether the window shows one of these messages."""
         return lambda: any(answer in self.said for answer in answers)
 
     def redraw(self) -> Timing:
-        """Draw the canvas once more, which is none of the plugin's work."""
+        """Draw the canvas once more, which is not the plugin's work."""
         start = time.perf_counter()
         stall = self.live(0.3, act=self._canvas._scene_canvas.update)
         return Timing(self.drawn - start, stall)
@@ -149,7 +153,7 @@ class Desk:
         self.live(0.1)
 
     def press(self, key: Qt.Key, answer: str = "changed", *, shift: bool = False) -> Timing:
-        """Press a key and see what it did."""
+        """Press a key and time its effect."""
         modifier = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
         text = chr(key).upper() if shift else chr(key).lower()
         down, up = (
@@ -164,7 +168,7 @@ class Desk:
         return found
 
     def click(self, voxel: Sequence[float], until: Callable[[], bool]) -> Timing:
-        """Click on a voxel of the slice shown and see what comes of it."""
+        """Click on a voxel of the current slice and time its effect."""
         at = self._at(voxel)
         QTest.mouseMove(self._canvas.native, at)
         self.live(0.2)
@@ -173,7 +177,8 @@ class Desk:
         )
 
     def _at(self, voxel: Sequence[float]) -> QPoint:
-        camera, size = self.viewer.scene.camera, self._canvas._scene_canvas.size
+        camera = self.viewer.scene.camera
+        size = self._canvas._scene_canvas.size
         place = np.array(ORIGIN) + np.array(voxel) * VOXEL
         y, x = (
             side / 2 + (place[axis] - camera.center[axis]) * camera.zoom

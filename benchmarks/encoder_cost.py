@@ -1,4 +1,4 @@
-"""Print what each encoder costs: parameters, operations and memory, counted on fake tensors of a GPU.
+"""Print the cost of each encoder: parameters, operations and memory, on fake GPU tensors.
 
 Nothing is computed, and neither weights nor a GPU are needed, so the largest
 encoder is counted on any machine. These are counts, not measurements: no
@@ -43,7 +43,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of the tensors that operations make, for as long as something holds them.
+    """Counts the bytes of the tensors that operations create, while they are referenced.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Run an operation and count what it made."""
+        """Run an operation and count its results."""
         result = func(*args, **(kwargs or {}))
         tree_map_only(Tensor, self.count, result)
         return result
@@ -80,14 +80,14 @@ class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
             weakref.finalize(storage, self.free, storage._cdata, storage.nbytes())
 
     def free(self, key: int, size: int) -> None:
-        """Count it no longer."""
+        """Stop counting a tensor."""
         self.known.discard(key)
         self.alive -= size
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one image costs in one forward pass."""
+    """The cost of one image in one forward pass."""
 
     parameters: int
     operations: int
@@ -110,7 +110,7 @@ def pretend(build: Callable[[], M]) -> M:
 
 
 def half(*shape: int, dtype: torch.dtype = torch.bfloat16) -> Tensor:
-    """Return a tensor, in half precision unless told otherwise."""
+    """Return a tensor, in half precision unless a dtype is given."""
     return torch.empty(shape, dtype=dtype, device="cuda")
 
 
@@ -139,7 +139,7 @@ def encoder_cost(encoder: nn.Module, channels: int, size: int) -> Cost:
 
 
 def head_cost(size: int) -> tuple[Cost, int]:
-    """Count all that follows the encoders, for six classes; and the bytes that one remembered crop takes."""
+    """Count what follows the encoders, for six classes, and the bytes of one cached crop."""
     model = pretend(lambda: ScSAM(ScSAMConfig(tile=size), CLASSES))
     rest = nn.ModuleList(
         m for name, m in model.named_children() if name not in ("image_encoder", "mae")

@@ -1,4 +1,4 @@
-"""Draw where the shipped checkpoint fails most: for each data set and class, the slice with the lowest Dice.
+"""Draw where the shipped checkpoint fails most: the slice with the lowest Dice of each class.
 
 The pictures show the data, whose licences differ from ours, so they are drawn
 where they are wanted and are no part of the project.
@@ -39,18 +39,18 @@ FEW = 500
 def outcomes(
     predictor: Predictor, case: Case
 ) -> Iterator[tuple[ClassSpec, int, float, NDArray[np.float32], NDArray[Any]]]:
-    """Return for every slice and class its Dice, the grey values, and the pixels as `OUTCOMES`."""
-    image, labels = open_volume(DATA / case.image, case.voxel_size), open_labels(DATA / case.labels)
+    """Return the Dice, the grey values and the `OUTCOMES` of every slice and class."""
+    image = open_volume(DATA / case.image, case.voxel_size)
+    labels = open_labels(DATA / case.labels)
     contrast = measure_contrast(image.data)
     mitochondrion = select_classes(predictor.classes, ["mitochondrion"])
     for z in case.slices or range(image.depth):
         predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
-        found, truth = (
-            predictor.segment(["mitochondrion"] if case.mitochondria else None),
-            labels.plane(z),
-        )
+        found = predictor.segment(["mitochondrion"] if case.mitochondria else None)
+        truth = labels.plane(z)
         for spec in mitochondrion if case.mitochondria else predictor.classes:
-            ours, theirs = found == spec.id, truth == (1 if case.mitochondria else spec.id)
+            ours = found == spec.id
+            theirs = truth == (1 if case.mitochondria else spec.id)
             if theirs.sum() >= FEW:
                 dice = 2 * (ours & theirs).sum() / (ours.sum() + theirs.sum())
                 yield (
@@ -63,7 +63,7 @@ def outcomes(
 
 
 def main() -> None:
-    """Draw and print what was drawn."""
+    """Draw the pictures and print their names."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""The figures of the shipped checkpoint's model card: every data set, with and without a known voxel size, classes and clicks.
+"""The figures of the shipped checkpoint's model card.
 
 Run from the project's root: python benchmarks/shipped.py [--checkpoint C] [--only NAME ...]
 """
@@ -18,8 +18,9 @@ import torch
 
 from napari_scsam.checkpoints.checkpoint import load_checkpoint
 from napari_scsam.config import VoxelSize, select_classes
-from napari_scsam.infer.predictor import Predictor, finish
+from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.volumes import open_labels, open_volume
+from napari_scsam.steps import drive
 from napari_scsam.train.click_evaluation import evaluate_clicks
 from napari_scsam.train.evaluate import evaluate
 
@@ -29,7 +30,7 @@ DATA = HERE.parents[1] / "shared" / "data"
 
 @dataclass(frozen=True)
 class Case:
-    """One labelled volume and what to ask of it."""
+    """One labelled volume and how it is scored."""
 
     image: str
     labels: str
@@ -74,7 +75,8 @@ CASES = {
 def score(predictor: Predictor, case: Case) -> dict[str, Any]:
     """Evaluate one case."""
     predictor.careful = case.careful
-    image, labels = open_volume(DATA / case.image, case.voxel_size), open_labels(DATA / case.labels)
+    image = open_volume(DATA / case.image, case.voxel_size)
+    labels = open_labels(DATA / case.labels)
     image = replace(image, voxel_size=None) if case.unknown else image
     mapping = (
         {1: select_classes(predictor.classes, ["mitochondrion"])[0]} if case.mitochondria else None
@@ -84,15 +86,18 @@ def score(predictor: Predictor, case: Case) -> dict[str, Any]:
             1: predictor.classes[0],
             2: predictor.classes[0],
         }  # a mitochondrion with its boundary is one object
-        return finish(
+        return drive(
             evaluate_clicks(predictor, image, labels, case.clicks, mapping, slices=case.slices)
         ).to_dict()
-    return finish(evaluate(predictor, image, labels, mapping, slices=case.slices)).to_dict()
+    return drive(evaluate(predictor, image, labels, mapping, slices=case.slices)).to_dict()
 
 
 def speed(predictor: Predictor, side: int = 1024, repeats: int = 5) -> dict[str, float]:
-    """Median seconds to segment a 1-megapixel slice into all classes, also carefully, and to answer for one more class."""
-    rng, careful, first, second = np.random.default_rng(0), [], [], []
+    """Return the median seconds to segment a 1-megapixel slice, with four views, and per class."""
+    rng = np.random.default_rng(0)
+    careful = []
+    first = []
+    second = []
 
     def seconds(classes: list[str] | None = None) -> float:
         began = time.perf_counter()
@@ -132,7 +137,7 @@ def rows(results: dict[str, Any]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Score what is asked for, print it and keep it as JSON."""
+    """Score the requested cases, print the table and write it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", default="default")
     parser.add_argument("--only", nargs="+", choices=[*CASES, "speed"], default=[*CASES, "speed"])

@@ -1,4 +1,4 @@
-"""The longest stalls of the event loop in a real window, with the shipped network, on a project with a large instance volume.
+"""The longest stalls of the event loop in a real window, on a project with many instances.
 
     python -m benchmarks.stalls [--shape 512 1024 1024] [--objects 10000] [--rounds 3] [--json OUT]
 
@@ -23,6 +23,7 @@ from scipy import ndimage
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools.export import Exporting
 from napari_scsam.gui.tools.one_object import Prompting
+from napari_scsam.gui.tools.propagate import Propagating
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.tools.segment import RANGE, Segmenting
 from napari_scsam.io.saved_array import SavedArray
@@ -63,11 +64,9 @@ def main() -> None:
 
 
 def line(name: str, timings: list[Timing]) -> str:
-    """Tell what one kind of work took."""
-    seconds, stalls = (
-        [1000 * one.seconds for one in timings],
-        [1000 * one.stall.seconds for one in timings],
-    )
+    """Return a line on the times of one kind of work."""
+    seconds = [1000 * one.seconds for one in timings]
+    stalls = [1000 * one.stall.seconds for one in timings]
     late = name.startswith("click") and statistics.median(seconds) > CLICK_MS
     star = "*" if max(stalls) > TARGET_MS or late else ""
     busy = 1000 * max(one.stall for one in timings).busy
@@ -85,7 +84,8 @@ def steps(folder: Path, shape: tuple[int, int, int], objects: int, rounds: int) 
     yield (
         "open the image",
         desk.watch(
-            lambda: desk.session.open_file(str(image)), lambda: desk.session.image is not None
+            lambda: desk.session.open_file(str(image)),
+            lambda: desk.session.choices.image is not None,
         ),
     )
     yield from keep(desk, folder / "cell.scsam.zarr", labels)
@@ -101,7 +101,7 @@ def steps(folder: Path, shape: tuple[int, int, int], objects: int, rounds: int) 
 
 
 def write_image(path: Path, cell: Phantom, shape: tuple[int, int, int]) -> Path:
-    """Write a deep volume: a synthetic cell to and fro."""
+    """Write a deep volume: a synthetic cell, forwards and backwards."""
     deep = np.empty(shape, np.uint8)
     for z in range(shape[0]):
         deep[z] = cell.image[to_and_fro(z, len(cell.image))]
@@ -111,31 +111,32 @@ def write_image(path: Path, cell: Phantom, shape: tuple[int, int, int]) -> Path:
 
 
 def to_and_fro(z: int, depth: int) -> int:
-    """Return the slice of a stack that is seen at z when it is repeated forwards and backwards."""
+    """Return the slice at z of a stack that is repeated forwards and backwards."""
     at = z % (2 * depth - 2)
     return min(at, 2 * depth - 2 - at)
 
 
 def keep(desk: Desk, path: Path, labels: np.ndarray) -> Iterator[Step]:
-    """Create a project of the image, and put the instances into it."""
+    """Create a project of the image, and add the instances."""
     keeper = desk.session.part(ProjectKeeper)
     yield "make a project", desk.watch(lambda: keeper.new(str(path)), desk.says("is ready"))
     layer = desk.show(labels)
 
     def saved() -> bool:
-        return isinstance(layer.data, SavedArray) and keeper.state == "All is saved."
+        return isinstance(layer.data, SavedArray) and keeper.saver.state == "All is saved."
 
     yield "save the instances into it", desk.watch(lambda: None, saved)
 
 
 def segment(desk: Desk, rounds: int) -> Iterator[Step]:
     """Segment slices, one and several."""
-    segmenting, middle = desk.session.part(Segmenting), desk.layer.data.shape[0] // 2
+    segmenting = desk.session.part(Segmenting)
+    middle = desk.layer.data.shape[0] // 2
     for z in range(middle, middle + 10 * rounds, 10):
         desk.look(z)
         yield (
             "segment a slice, all classes",
-            desk.watch(desk.session.segment, desk.says(f"on slice {z}:")),
+            desk.watch(desk.session.part(Segmenting).segment, desk.says(f"on slice {z}:")),
         )
         yield "look at it while others are prepared", Timing(0, desk.live(5))
     segmenting.choose_scope(RANGE)
@@ -147,27 +148,28 @@ def segment(desk: Desk, rounds: int) -> Iterator[Step]:
 
 
 def point(desk: Desk, cell: Phantom, rounds: int) -> Iterator[Step]:
-    """Click on an object, accept it, and carry one."""
-    prompting, z = desk.session.part(Prompting), desk.layer.data.shape[0] // 2
+    """Click on an object, accept it, and propagate one."""
+    prompting = desk.session.part(Prompting)
+    z = desk.layer.data.shape[0] // 2
     desk.look(z)
     yield (
         "begin to point at objects",
-        desk.watch(prompting.start, lambda: not desk.session._worker.busy()),
+        desk.watch(prompting.start, lambda: not desk.session.jobs.worker.busy()),
     )
     place = (z, *biggest(cell.labels[to_and_fro(z, len(cell.labels))] == MITOCHONDRION))
     answered = desk.says("Object:", "Nothing is found")
     for _ in range(3 * rounds):
         yield "click on an object", desk.click(place, answered)
-        desk.watch(prompting.drop, desk.says("Dropped"))
+        desk.watch(prompting.discard, desk.says("Discarded"))
     for _ in range(rounds):
         desk.click(place, answered)
         yield "accept an object", desk.watch(prompting.accept, desk.says("Accepted"))
         desk.session.labels.undo()
         desk.click(place, answered)
-        prompting.limit_propagation(3)
+        prompting.session.part(Propagating).limit(3)
         yield (
             "carry an object, 3 slices on each side",
-            desk.watch(prompting.carry, desk.says("Accepted")),
+            desk.watch(prompting.propagate, desk.says("Accepted")),
         )
         desk.session.labels.undo()
     prompting.stop()
@@ -182,11 +184,9 @@ def biggest(mask: np.ndarray) -> tuple[int, int]:
 
 def export(desk: Desk, folder: Path, rounds: int) -> Iterator[Step]:
     """Mark slices as reviewed, and write them as a training set."""
-    reviewing, exporting, middle = (
-        desk.session.part(Reviewing),
-        desk.session.part(Exporting),
-        desk.layer.data.shape[0] // 2,
-    )
+    reviewing = desk.session.part(Reviewing)
+    exporting = desk.session.part(Exporting)
+    middle = desk.layer.data.shape[0] // 2
     for z in range(middle, middle + 3):
         desk.look(z)
         yield "mark a slice as reviewed", desk.watch(reviewing.mark_slice, desk.says("Reviewed"))

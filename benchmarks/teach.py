@@ -42,7 +42,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Case:
-    """A class to teach: on the first slice and then on the second, and to look for on the third."""
+    """A class to teach on the first and second slice, and to find on the third."""
 
     image: str
     labels: str
@@ -55,7 +55,8 @@ class Case:
 
     def read(self, data: Path) -> list[tuple[NDArray[Any], Mask]]:
         """Read the slices with their masks."""
-        image, labels = open_volume(data / self.image), open_labels(data / self.labels)
+        image = open_volume(data / self.image)
+        labels = open_labels(data / self.labels)
         key = tuple(slice(*ends) for ends in self.part)
         planes = [
             (np.asarray(image.plane(z))[key], np.asarray(labels.plane(z))[key]) for z in self.slices
@@ -88,8 +89,9 @@ CASES = {
 
 
 def strokes(mask: Mask, count: int, chance: np.random.Generator) -> tuple[Mask, Mask]:
-    """Draw on `count` objects along their middle, and twice as many lines on what is none; three pixels wide."""
-    inside, outside = np.zeros_like(mask), np.zeros_like(mask)
+    """Draw strokes, 3 px wide: along the middle of `count` objects, and twice as many elsewhere."""
+    inside = np.zeros_like(mask)
+    outside = np.zeros_like(mask)
     objects = [found for found in regionprops(label(mask)) if found.area >= 60]
     for number in chance.choice(len(objects), min(count, len(objects)), replace=False):
         found = objects[number]
@@ -100,11 +102,9 @@ def strokes(mask: Mask, count: int, chance: np.random.Generator) -> tuple[Mask, 
     away = ndimage.distance_transform_edt(~mask)
     for number in range(2 * count):
         y, x = np.nonzero((away > 4) & (away < 20) if number % 2 == 0 else away > 4)
-        start, angle, along = (
-            chance.integers(len(y)),
-            chance.uniform(0, np.pi),
-            np.arange(LENGTH) - LENGTH / 2,
-        )
+        start = chance.integers(len(y))
+        angle = chance.uniform(0, np.pi)
+        along = np.arange(LENGTH) - LENGTH / 2
         y, x = (
             np.rint(at + along * by).astype(int)
             for at, by in ((y[start], np.sin(angle)), (x[start], np.cos(angle)))
@@ -115,7 +115,7 @@ def strokes(mask: Mask, count: int, chance: np.random.Generator) -> tuple[Mask, 
 
 
 def dice(found: Mask, mask: Mask) -> float:
-    """Dice of two masks."""
+    """Return the Dice of two masks."""
     return overlaps(found, mask, [1])[1].dice
 
 
@@ -126,16 +126,18 @@ Strokes = tuple[Mask, Mask]
 def by_network(
     predictor: Predictor, case: Case, planes: list[Plane], drawn: list[Strokes]
 ) -> dict[str, Any]:
-    """Teach the class in two lessons; Dice on the last slice after each, and the seconds that they took on embedded slices."""
-    predictor.recall([])
-    found, seconds, over = [], [], []
+    """Teach the class on two slices; return the Dice on the last slice after each, and seconds."""
+    predictor.restore_taught([])
+    found = []
+    seconds = []
+    over = []
     for (grey, _), (inside, outside) in zip(planes, drawn, strict=False):
         predictor.set_image(grey, case.voxel_size)
         list(predictor.embed_steps())
         began = time.perf_counter()
         spec = predictor.teach(NAME, inside, outside)
         seconds.append(time.perf_counter() - began)
-        over.append(spec.over)
+        over.append(spec.overrides)
         last, mask = planes[-1]
         predictor.set_image(last, case.voxel_size)
         found.append(dice(predictor.segment([NAME]) == spec.id, mask))
@@ -143,7 +145,7 @@ def by_network(
 
 
 def by_forest(planes: list[Plane], drawn: list[Strokes]) -> list[float]:
-    """Let a forest on filtered grey values learn from the same strokes; Dice on the last slice after each lesson."""
+    """Fit a forest to the same strokes; return the Dice on the last slice after each of them."""
     filtered = [multiscale_basic_features(grey, sigma_min=0.5, sigma_max=16) for grey, _ in planes]
     rows = [
         (np.concatenate([f[inside], f[outside]]), [inside.sum(), outside.sum()])
@@ -156,7 +158,8 @@ def by_forest(planes: list[Plane], drawn: list[Strokes]) -> list[float]:
         )
         answers = np.concatenate([np.repeat([1, 0], counts) for _, counts in rows[:lessons]])
         forest.fit(np.concatenate([values for values, _ in rows[:lessons]]), answers)
-        last, mask = filtered[-1], planes[-1][1]
+        last = filtered[-1]
+        mask = planes[-1][1]
         found.append(
             dice(forest.predict(last.reshape(-1, last.shape[-1])).reshape(mask.shape) > 0, mask)
         )
@@ -180,8 +183,9 @@ def measure(
 
 
 def row(name: str, found: dict[str, Any]) -> str:
-    """Write a row: mean Dice over the draws, and the lowest."""
-    ours, forest = np.array([r["dice"] for r in found["network"]]), np.array(found["forest"])
+    """Return a row: mean Dice over the draws, and the lowest."""
+    ours = np.array([r["dice"] for r in found["network"]])
+    forest = np.array(found["forest"])
     cells = [
         f"{after.mean():.3f} ({after.min():.3f})" for table in (ours, forest) for after in table.T
     ]
@@ -189,7 +193,7 @@ def row(name: str, found: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Print the table, and keep every figure in JSON."""
+    """Print the table, and write every figure as JSON."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -205,7 +209,8 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=2)
     parser.add_argument("--out", type=Path, default=HERE / "teach.json")
     given = parser.parse_args()
-    predictor, results = Predictor(load_checkpoint(given.checkpoint)), {}
+    predictor = Predictor(load_checkpoint(given.checkpoint))
+    results = {}
     print(
         "| mean Dice (lowest) of the draws | taught | taught on two slices | forest | forest on two | seconds |"
     )

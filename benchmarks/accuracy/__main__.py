@@ -1,4 +1,4 @@
-"""Train and score every variant with the same data and minutes of compute: ``python -m benchmarks.accuracy``."""
+"""Train and score every variant with equal data and compute: ``python -m benchmarks.accuracy``."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def bench_of(given: argparse.Namespace) -> Bench:
-    """Put together what all runs share.
+    """Return what all runs share.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def bench_of(given: argparse.Namespace) -> Bench:
 
 
 def earlier_results(bench: Bench, fresh: bool) -> Results:
-    """Read what an earlier benchmark found, or begin."""
+    """Read the results of an earlier benchmark, or return empty ones."""
     path = bench.out / "results.json"
     known = {} if fresh or not path.is_file() else json.loads(path.read_text(encoding="utf-8"))
     return {
@@ -106,7 +106,7 @@ def earlier_results(bench: Bench, fresh: bool) -> Results:
 
 
 def with_prices(bench: Bench, results: Results) -> Bench:
-    """Measure what a step of each variant costs, or take what was measured before, be it on another machine."""
+    """Measure the cost of a step of each variant, unless it was measured before, on any machine."""
     if not results["prices"]:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             seconds = pool.submit(prices_of, bench, runs_of(bench.scale)).result()
@@ -128,7 +128,7 @@ def waves_left(bench: Bench, results: Results, only: list[str] | None) -> list[l
 
 
 def run_wave(bench: Bench, wave: list[Run], results: Results, jobs: int) -> bool:
-    """Run side by side, each in a process of its own, and keep each result as soon as it is there; say whether all went well."""
+    """Run in parallel processes, and save each result at once; return whether all succeeded."""
     well = True
     # A quick run would spend most of its time on starting a process.
     tasks = None if bench.scale.side else 1
@@ -158,7 +158,7 @@ def run_wave(bench: Bench, wave: list[Run], results: Results, jobs: int) -> bool
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run what is left, and give the exit code."""
+    """Run what is left, and return the exit code."""
     given = parse(arguments)
     os.environ.update(
         OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1"

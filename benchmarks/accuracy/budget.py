@@ -1,4 +1,4 @@
-"""What a step of training costs, so that each run gets as many as its minutes buy.
+"""The cost of a training step, from which each run's number of steps follows.
 
 Costs are measured once, on one thread, in turn, and kept: a busy or another machine then changes how long a run takes, not what comes out.
 """
@@ -23,12 +23,12 @@ NOWHERE = Path("never-written.safetensors")
 
 
 def with_steps(recipe: Recipe, steps: int) -> Recipe:
-    """Return a run another length; it is written at the end only."""
+    """Return a recipe with that many steps, whose checkpoint is written at the end only."""
     return replace(recipe, training=replace(recipe.training, steps=steps, save_every=steps))
 
 
 def seconds_a_step(trainers: Mapping[str, tuple[Trainer, Recipe]], rounds: int) -> dict[str, float]:
-    """Train all in turn, a step each, and give the median CPU seconds of a step; nothing is written.
+    """Train all in turn, a step each, and return the median CPU seconds of a step.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def seconds_a_step(trainers: Mapping[str, tuple[Trainer, Recipe]], rounds: int) 
 
 
 def fit(trainer: Trainer, recipe: Recipe, out: Path, steps: int) -> dict[str, Any]:
-    """Train for so many steps.
+    """Train for a number of steps.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The classical way to compare with: a random forest on filtered grey values, as scikit-image's trainable segmenter."""
+"""A classical baseline: a random forest on filtered grey values, as scikit-image's segmenter."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ UNSEEN = 1e-3
 
 
 def features(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Y×X grey values in 0..1 to Y×X×F intensities, edges and textures from 0.5 to 16 pixels."""
+    """Return intensities, edges and textures (0.5 to 16 px), Y×X×F, of Y×X grey values in 0..1."""
     found: NDArray[np.float32] = multiscale_basic_features(grey, sigma_min=0.5, sigma_max=16)
     return found
 
 
 def examples(recipe: Recipe, points: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Draw pixels by the rule that places the crops of the others: half anywhere, half on a class drawn evenly.
+    """Draw pixels as the other variants draw crops: half anywhere, half on a class drawn evenly.
 
     Returns
     -------
@@ -33,7 +33,8 @@ def examples(recipe: Recipe, points: int) -> tuple[NDArray[np.float32], NDArray[
     labels : N
     """
     crops = LabelledCrops(recipe)
-    (volume,), generator = crops.volumes, generator_of(recipe.training.seed, 0)
+    (volume,) = crops.volumes
+    generator = generator_of(recipe.training.seed, 0)
     places = np.array([crops.place(volume, generator) for _ in range(points)])
     drawn = [places[places[:, 0] == z] for z in range(len(volume.grey))]
     rows = [
@@ -46,7 +47,7 @@ def examples(recipe: Recipe, points: int) -> tuple[NDArray[np.float32], NDArray[
 def fit_forest(
     recipe: Recipe, points: int, trees: int, budget: float
 ) -> tuple[RandomForestClassifier, dict[str, Any]]:
-    """Grow trees one after the other while there is time.
+    """Grow trees one after another within the time budget.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ def fit_forest(
 
 
 class ForestLogits:
-    """Answers a tile with a forest.
+    """Predicts a tile with a forest.
 
     Parameters
     ----------
@@ -94,10 +95,11 @@ class ForestLogits:
     """
 
     def __init__(self, forest: RandomForestClassifier, classes: int) -> None:
-        self.forest, self.classes = forest, classes
+        self.forest = forest
+        self.classes = classes
 
     def __call__(self, grey: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Y×X grey values in 0..1 to K×Y×X logits, against background."""
+        """Return K×Y×X logits against background, of Y×X grey values in 0..1."""
         filtered = features(grey)
         shares = self.forest.predict_proba(filtered.reshape(-1, filtered.shape[-1]))
         every = np.full((self.classes + 1, len(shares)), UNSEEN, np.float32)

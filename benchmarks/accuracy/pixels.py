@@ -1,4 +1,4 @@
-"""Lets `evaluate` score a segmenter that is no ScSAM."""
+"""An adapter with which `evaluate` scores segmenters other than ScSAM."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Logits = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 class Slice:
-    """The slice at hand; answered once, when first asked.
+    """The current slice; its logits are computed once, when first needed.
 
     Parameters
     ----------
@@ -34,11 +34,14 @@ class Slice:
     """
 
     def __init__(self, grey: NDArray[np.float32], answer: Logits, count: int, tile: int) -> None:
-        self.grey, self.answer, self.count, self.tile = grey, answer, count, tile
+        self.grey = grey
+        self.answer = answer
+        self.count = count
+        self.tile = tile
 
     @cached_property
     def logits(self) -> NDArray[np.float32]:
-        """K×Y×X, blended from overlapping tiles as `Predictor` does."""
+        """Logits, K×Y×X, blended from overlapping tiles as in `Predictor`."""
         shape = (self.grey.shape[0], self.grey.shape[1])
         blend = Blend(self.count, shape, HALO)
         for tile in tile_grid(shape, self.tile, HALO):
@@ -47,7 +50,7 @@ class Slice:
 
 
 class PixelPredictor:
-    """As much of `Predictor` as `evaluate` needs, for images at the pixel size that was learned.
+    """The part of `Predictor` that `evaluate` needs, at the pixel size of training.
 
     Parameters
     ----------
@@ -60,10 +63,12 @@ class PixelPredictor:
     """
 
     def __init__(self, classes: Sequence[ClassSpec], answer: Logits, tile: int) -> None:
-        self.classes, self.answer, self.tile = tuple(classes), answer, tile
+        self.classes = tuple(classes)
+        self.answer = answer
+        self.tile = tile
 
     def set_image(self, image: ArrayLike, voxel_size: object = None, *, contrast: Contrast) -> None:  # noqa: ARG002 - as Predictor's
-        """Choose the slice that the next questions are about."""
+        """Set the current slice."""
         self.slice = Slice(
             normalise(np.asarray(image), contrast), self.answer, len(self.classes), self.tile
         )

@@ -1,4 +1,4 @@
-"""What is compared, and which runs that takes."""
+"""The variants that are compared, and the runs that this takes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ VARIANTS: Mapping[str, Variant] = {
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of everything there is, the same for all variants."""
+    """The sizes of a benchmark, the same for all variants."""
 
     minutes: float
     """Of CPU time for training."""
@@ -124,7 +124,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Name it in files."""
+        """Return its name in files."""
         return f"{self.variant}-seed{self.seed}-{len(self.slices)}slices"
 
     @property
@@ -149,7 +149,7 @@ def runs_of(scale: Scale) -> list[Run]:
 def pending(
     runs: Sequence[Run], done: Collection[str], checkpoints: Collection[str]
 ) -> list[list[Run]]:
-    """Find what is left to do, in waves: first what stands alone, then what takes a checkpoint of the first.
+    """Return the runs left, in waves: first independent ones, then those that need a checkpoint.
 
     Parameters
     ----------

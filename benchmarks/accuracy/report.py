@@ -23,7 +23,7 @@ Results = dict[str, Any]
 
 
 def machine() -> dict[str, Any]:
-    """Say what the benchmark ran on."""
+    """Return the machine that the benchmark ran on."""
     return {
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
@@ -34,7 +34,7 @@ def machine() -> dict[str, Any]:
 
 
 def cpu_name() -> str:
-    """Name the processor; Linux tells it in a file."""
+    """Return the name of the processor; Linux has it in a file."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     return next(
@@ -44,7 +44,7 @@ def cpu_name() -> str:
 
 
 def revision() -> str:
-    """Name the commit, with ``-dirty`` where files differ from it; empty outside a clone."""
+    """Return the commit, with ``-dirty`` if files differ from it; empty outside a clone."""
     git = shutil.which("git")
     command = [git or "git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     return (
@@ -55,7 +55,7 @@ def revision() -> str:
 
 
 def pretraining(recipe: Recipe) -> dict[str, Any]:
-    """Say what the weights that ScSAM starts from have cost, as far as the files themselves tell."""
+    """Return what pre-training ScSAM's first weights cost, as far as their files record it."""
     return {
         name: training_record(path)
         for name, path in (("sam", recipe.sam_weights), ("mae", recipe.mae_weights))
@@ -64,7 +64,7 @@ def pretraining(recipe: Recipe) -> dict[str, Any]:
 
 
 def training_record(path: Path) -> dict[str, Any]:
-    """Read from the header of a file of weights how it was trained, and from what; None where it does not say."""
+    """Read from a weights file how it was trained, and from what; None if it is not recorded."""
     with safe_open(path, framework="np") as file:
         metadata = file.metadata() or {}
     record = (
@@ -83,7 +83,7 @@ def training_record(path: Path) -> dict[str, Any]:
 
 
 def write(results: Results, scale: Scale, out: Path) -> None:
-    """Write both files, each replaced in one go."""
+    """Write both files, each in one step."""
     out.mkdir(parents=True, exist_ok=True)
     for name, text in (
         ("results.json", json.dumps(results, indent=1)),
@@ -121,7 +121,7 @@ def tables(results: Results, scale: Scale) -> str:
 
 
 def introduction(results: Results, scale: Scale) -> str:
-    """Say what the numbers mean, and what they leave out."""
+    """Return what the numbers mean, and what they leave out."""
     place = results["prices"]["machine"]
     before = "; ".join(
         pretraining_words(name.upper(), r) for name, r in results["pretraining"].items()
@@ -138,7 +138,7 @@ def introduction(results: Results, scale: Scale) -> str:
 
 
 def pretraining_words(name: str, record: Mapping[str, Any]) -> str:
-    """Tell one branch's pre-training, as far as its file does."""
+    """Return a sentence on one branch's pre-training, as far as its file records it."""
     minutes = (
         "minutes not recorded" if record["minutes"] is None else f"{record['minutes']:.0f} minutes"
     )
@@ -182,7 +182,7 @@ def efficiency_row(
 
 
 def mean_words(record: Mapping[str, Any]) -> str:
-    """Write a mean Dice with its interval."""
+    """Return a mean Dice with its interval, as text."""
     ends = record["scores"].get("mean_dice_interval")
     return number(record["scores"]["mean_dice"]) + (
         f" [{number(ends[0])}, {number(ends[1])}]" if ends else ""
@@ -190,7 +190,7 @@ def mean_words(record: Mapping[str, Any]) -> str:
 
 
 def number(value: float | None) -> str:
-    """Write a score."""
+    """Return a score as text."""
     return "–" if value is None else f"{value:.3f}"
 
 

@@ -1,4 +1,4 @@
-"""The U-Net to compare with (Ronneberger et al. 2015), trained from scratch on the crops that ScSAM sees."""
+"""A U-Net baseline (Ronneberger et al. 2015), trained from scratch on ScSAM's crops."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """B×1×H×W grey values in 0..1 to B×K×H×W logits; H and W multiples of 8."""
+        """Return B×K×H×W logits of B×1×H×W grey values in 0..1; H and W are multiples of 8."""
         skips = [self.down[0](image)]
         for part in self.down[1:]:
             skips.append(part(F.max_pool2d(skips[-1], 2)))
@@ -60,7 +60,7 @@ class UNet(nn.Module):
 
 
 def level(before: int, after: int) -> nn.Sequential:
-    """Two convolutions, each normalised in groups of channels, since batches are small."""
+    """Return two convolutions, each normalised in groups of channels, since batches are small."""
     return nn.Sequential(
         *(layer for width in (before, after) for layer in convolution(width, after))
     )
@@ -72,11 +72,12 @@ def convolution(before: int, after: int) -> tuple[nn.Module, ...]:
 
 
 def train_unet(recipe: Recipe, out: Path) -> Iterator[TrainStep]:
-    """Train on the data, crops, augmentation, steps and seed of a recipe, as ScSAM's `train` does, and write the weights at the end."""
+    """Train by a recipe, as ScSAM's `train` does, and write the weights at the end."""
     training = recipe.training
     torch.manual_seed(training.seed)
     model = UNet(len(recipe.classes)).train().to(memory_format=torch.channels_last)
-    crops, started = LabelledCrops(recipe), time.monotonic()
+    crops = LabelledCrops(recipe)
+    started = time.monotonic()
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
     for step in range(training.steps):
         for group in optimiser.param_groups:
@@ -95,7 +96,7 @@ def train_unet(recipe: Recipe, out: Path) -> Iterator[TrainStep]:
 
 
 class UNetLogits:
-    """Answers a tile with a trained U-Net.
+    """Predicts a tile with a trained U-Net.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ class UNetLogits:
 
     @torch.inference_mode()
     def __call__(self, grey: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Y×X grey values in 0..1 to K×Y×X logits."""
+        """Return K×Y×X logits of Y×X grey values in 0..1."""
         image = torch.from_numpy(np.ascontiguousarray(grey))[None, None].contiguous(
             memory_format=torch.channels_last
         )

@@ -54,22 +54,23 @@ class Bench:
     """CPU seconds of a step of each variant, where they are known."""
 
     def checkpoint(self, run: Run) -> Path:
-        """Where a run's weights lie."""
+        """Return the path of a run's weights."""
         return self.out / "runs" / f"{run.name}.safetensors"
 
     def budget(self, run: Run) -> float:
-        """CPU seconds that a run may train."""
+        """Return the CPU seconds that a run may train."""
         return 60 * self.scale.minutes * VARIANTS[run.variant].share
 
     def steps(self, run: Run) -> int:
-        """How many steps the budget of a run buys; with more minutes a step costs the same."""
+        """Return the number of steps within a run's budget."""
         price = self.prices.get(run.variant) or self.prices[run.variant.removesuffix("+")]
         return max(1, round(self.budget(run) / price))
 
 
 def recipe_of(bench: Bench, run: Run) -> Recipe:
-    """Take what all share, and what differs: classes alone, the run's slices, and the variant's settings."""
-    variant, scale = VARIANTS[run.variant], bench.scale
+    """Return a run's recipe: the shared one with the run's slices and the variant's settings."""
+    variant = VARIANTS[run.variant]
+    scale = bench.scale
     source = next(s for s in bench.recipe.sources if not s.instances)
     source = replace(
         source,
@@ -100,7 +101,7 @@ def recipe_of(bench: Bench, run: Run) -> Recipe:
 
 
 def settings_of(bench: Bench, run: Run) -> dict[str, Any]:
-    """Return all that a result depends on, as plain JSON values; a run with the same is not repeated.
+    """Return all that a result depends on, as plain JSON values; equal runs are not repeated.
 
     Settings of the recipe that stand at their defaults are left out: one that is added later changes no earlier run.
     """
@@ -126,8 +127,9 @@ def settings_of(bench: Bench, run: Run) -> dict[str, Any]:
 
 
 def spare(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe as plain values, without what stands at its default."""
-    values, usual = recipe.to_dict(), Recipe(ScSAMConfig(), (), (), Training()).to_dict()
+    """Return a recipe as plain values, without the defaults."""
+    values = recipe.to_dict()
+    usual = Recipe(ScSAMConfig(), (), (), Training()).to_dict()
     training = beside(values["training"], usual["training"])
     training["augmentation"] = beside(
         values["training"]["augmentation"], usual["training"]["augmentation"]
@@ -141,12 +143,12 @@ def spare(recipe: Recipe) -> dict[str, Any]:
 
 
 def beside(values: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what differs."""
+    """Return the values that differ from the usual ones."""
     return {key: value for key, value in values.items() if key not in usual or value != usual[key]}
 
 
 def prices_of(bench: Bench, runs: Iterable[Run]) -> dict[str, float]:
-    """Measure what a step of each variant among these runs costs, in CPU seconds on one thread."""
+    """Measure the cost of a step of each variant in these runs, in CPU seconds on one thread."""
     torch.set_num_threads(1)
     asked = {
         run.variant: run
@@ -161,7 +163,7 @@ def prices_of(bench: Bench, runs: Iterable[Run]) -> dict[str, float]:
 
 @cache
 def digest(path: Path) -> str:
-    """Tell one file of weights from another of the same name."""
+    """Return a short hash of a file of weights."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
@@ -195,7 +197,8 @@ def make_scsam(bench: Bench, run: Run) -> Made:
 
 def make_unet(bench: Bench, run: Run) -> Made:
     """Train a U-Net."""
-    out, classes = bench.checkpoint(run), bench.recipe.classes
+    out = bench.checkpoint(run)
+    classes = bench.recipe.classes
     record = fit(TRAINERS["unet"], recipe_of(bench, run), out, bench.steps(run))
     return PixelPredictor(classes, UNetLogits(out, len(classes)), bench.scale.tile), record
 
@@ -212,7 +215,8 @@ def make_forest(bench: Bench, run: Run) -> Made:
 
 def make_calibrated(bench: Bench, run: Run) -> Made:
     """Calibrate what another run trained, on slices that no run learns from."""
-    began, base = time.process_time(), run.base
+    began = time.process_time()
+    base = run.base
     if base is None:
         raise ValueError(f"{run.name} names no run to calibrate")
     predictor = Predictor(load_checkpoint(bench.checkpoint(base)), "cpu")
@@ -224,10 +228,8 @@ def make_calibrated(bench: Bench, run: Run) -> Made:
 
 def pair(bench: Bench, name: str) -> tuple[Volume, Volume]:
     """Open a volume and its labels, cut to the scale's side."""
-    image, labels = (
-        open_volume(bench.data / f"{name}_raw.tif"),
-        open_labels(bench.data / f"{name}_labels.tif"),
-    )
+    image = open_volume(bench.data / f"{name}_raw.tif")
+    labels = open_labels(bench.data / f"{name}_labels.tif")
     if bench.scale.side is None:
         return image, labels
     part = (slice(None), slice(bench.scale.side), slice(bench.scale.side))
@@ -239,7 +241,7 @@ def pair(bench: Bench, name: str) -> tuple[Volume, Volume]:
 
 
 def parts_of(scores: Scores, scale: Scale) -> dict[str, Any]:
-    """Score the two parts of the volume by themselves: one lies before the training slices, one behind."""
+    """Score the parts of the volume before and behind the training slices separately."""
     slices = list(zip(sorted(scale.evaluated), scores.slices, strict=True))
     parts = {
         "z<=4": [s for z, s in slices if z < FIRST_PART],

@@ -1,4 +1,4 @@
-"""Measure how fast everything is: ``python -m benchmarks.speed``; every part runs in a process of its own."""
+"""Measure speed and memory: ``python -m benchmarks.speed``; each part runs in its own process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an embedding costs on disk, and reading it against computing it again."""
+"""The size of an embedding on disk, and reading it compared with computing it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_scsam.model import ScSAM
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Time the largest tile of the shipped model, and one of a ViT-B at 512 px (not when quick)."""
+    """Time the largest tile of the shipped model, and one of a ViT-B at 512 px unless quick."""
     model = shipped()
     figures = one("shipped model", model, 128 if quick else model.config.tile, 1 if quick else 9)
     return (
@@ -29,7 +29,7 @@ def measure(*, quick: bool) -> list[Figure]:
 def one(
     name: str, model: ScSAM, side: int, rounds: int, most: str = "", least: str = ""
 ) -> list[Figure]:
-    """Keep the first tile of a slice, and time it with and without what was kept."""
+    """Cache the first tile of a slice, and time it with and without the cache."""
     with tempfile.TemporaryDirectory() as folder:
         warm = Predictor(model, "cpu", DiskCache(Path(folder) / "warm", 10**9))
         cold = Predictor(model, "cpu", DiskCache(Path(folder) / "cold", 10**9), fill=False)

@@ -1,4 +1,4 @@
-"""Timing things side by side, and what the benchmark writes down."""
+"""Timing in turn, and the figures that a benchmark writes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Figure:
 
 
 def interleaved(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Run works in turn, round after round, and give the median seconds of each.
+    """Run works in turn, round after round, and return the median seconds of each.
 
     What slows the machine down for a while slows them all. A first round warms up and does not count.
     """

@@ -1,4 +1,4 @@
-"""SAM's ViT-B as it is written here, beside segment-anything's own and timm's, with the same random weights."""
+"""SAM's ViT-B of this project compared with segment-anything's and timm's, at equal weights."""
 
 from __future__ import annotations
 
@@ -31,19 +31,18 @@ def measure(*, quick: bool) -> list[Figure]:
 def compare(
     side: int, *, width: int = 768, depth: int = 12, heads: int = 12, rounds: int
 ) -> list[Figure]:
-    """Time the three encoders on one image in turn, and hold our numbers and masks to the original's."""
+    """Time the three encoders on one image in turn, and compare our results with the original's."""
     torch.manual_seed(0)
     spread = tuple(range(depth // 4 - 1, depth, max(1, depth // 4))) if depth >= 4 else (depth - 1,)
     original = reference(side, width, depth, heads, spread)
     ours = SamViT(width, depth, heads, spread, grid=side // 16).eval()
     ours.load_state_dict(original.state_dict())
-    peer, device = timm_vit(side, width, depth, heads, spread), choose_device()
+    peer = timm_vit(side, width, depth, heads, spread)
+    device = choose_device()
     for encoder in (original, ours, peer):
         encoder.to(device)
-    image, able = (
-        torch.randn(1, 3, side, side, device=device),
-        device.type == "cuda" or has_bfloat16(),
-    )
+    image = torch.randn(1, 3, side, side, device=device)
+    able = device.type == "cuda" or has_bfloat16()
     works = {
         "segment-anything": run(original, image),
         "timm": run(peer, image),
@@ -59,7 +58,8 @@ def compare(
             "timm, bf16": run(peer, image, half=True),
             "ours, bf16": run(ours, image, half=True),
         }
-    seconds, truth = interleaved(works, rounds), works["segment-anything"]()
+    seconds = interleaved(works, rounds)
+    truth = works["segment-anything"]()
     figures = [
         *ratios(side, seconds),
         above_floor(side, width, depth, len(spread), seconds["ours"], device),
@@ -69,7 +69,7 @@ def compare(
 
 
 def reference(side: int, width: int, depth: int, heads: int, spread: tuple[int, ...]) -> nn.Module:
-    """Make segment-anything's encoder; its zero positions are drawn anew, for zeros would hide a mistake."""
+    """Create segment-anything's encoder, with random positions: zeros would hide a mistake."""
     made = ImageEncoderViT(
         img_size=side,
         embed_dim=width,
@@ -88,7 +88,7 @@ def reference(side: int, width: int, depth: int, heads: int, spread: tuple[int, 
 
 
 def timm_vit(side: int, width: int, depth: int, heads: int, spread: tuple[int, ...]) -> nn.Module:
-    """Make timm's form of the same encoder."""
+    """Create timm's form of the same encoder."""
     settings = {
         "img_size": side,
         "embed_dim": width,
@@ -116,7 +116,7 @@ def run(encoder: nn.Module, image: Tensor, *, half: bool = False) -> Callable[[]
 
 
 def ratios(side: int, seconds: dict[str, float]) -> list[Figure]:
-    """Say how many times quicker ours is."""
+    """Return how many times faster ours is."""
     targets = (
         {"ours": "≥ 1.7", "ours, bf16": "≥ 5"}
         if side == 1024 and choose_device().type == "cpu"
@@ -146,12 +146,10 @@ def ratios(side: int, seconds: dict[str, float]) -> list[Figure]:
 def above_floor(
     side: int, width: int, depth: int, spread: int, seconds: float, device: torch.device
 ) -> Figure:
-    """Compare with the time that the bare products would take at this machine's speed of multiplying matrices."""
-    tokens, a, b = (
-        (side // 16) ** 2,
-        torch.randn(8192, 768, device=device),
-        torch.randn(768, 3072, device=device),
-    )
+    """Compare with the time of the matrix products alone, at this machine's speed."""
+    tokens = (side // 16) ** 2
+    a = torch.randn(8192, 768, device=device)
+    b = torch.randn(768, 3072, device=device)
 
     def product() -> float:
         return (a @ b)[0, 0].item()  # there only when it is done
@@ -177,7 +175,7 @@ def difference(side: int, found: Tensor, truth: Tensor) -> Figure:
 
 
 def half_precision(side: int, found: Tensor, truth: Tensor) -> list[Figure]:
-    """Say what half precision costs: in the embedding, and in masks decoded from it."""
+    """Return the error of half precision, in the embedding and in masks decoded from it."""
     one, other = (masks(embedding, side) for embedding in (found, truth))
     overlap = (one & other).sum((1, 2)) / (one | other).sum((1, 2)).clamp_min(1)
     return [
@@ -197,7 +195,7 @@ def half_precision(side: int, found: Tensor, truth: Tensor) -> list[Figure]:
 
 
 def masks(embedding: Tensor, side: int) -> Tensor:
-    """Decode the masks of a row of clicks by SAM's decoder with random weights, the same at each call: clicks×Y×X."""
+    """Decode the masks of clicks by SAM's decoder with fixed random weights: clicks×Y×X."""
     torch.manual_seed(1)
     grid = (side // 16, side // 16)
     prompts = PromptEncoder(

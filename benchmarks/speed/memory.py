@@ -1,4 +1,4 @@
-"""Peak memory of segmenting one slice, each case in a process of its own."""
+"""Peak memory of segmenting one slice, each case in its own process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def measure(*, quick: bool) -> list[Figure]:
 
 
 def in_a_process(name: str, side: int) -> list[Figure]:
-    """Start this file on a case and read what it prints."""
+    """Run this file on a case and read its output."""
     command = [sys.executable, "-m", "benchmarks.speed.memory", name, str(side)]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     peaks = json.loads(printed.splitlines()[-1])
@@ -32,13 +32,14 @@ def in_a_process(name: str, side: int) -> list[Figure]:
 
 
 def peaks_of(name: str, side: int) -> dict[str, float]:
-    """Segment a slice that is one tile, and give peaks in MB."""
+    """Segment a slice that is one tile, and return peaks in MB."""
     import torch
     from benchmarks.speed.models import shipped, stack, with_vit_b
 
     from napari_scsam.infer.predictor import Predictor
 
-    image, imported = stack(1, side)[0], resident()
+    image = stack(1, side)[0]
+    imported = resident()
     predictor = Predictor(shipped() if name == "shipped" else with_vit_b(side))
     predictor.batch_limits.tile = side
     weights = sum(p.nbytes for p in predictor.model.parameters()) / 1e6

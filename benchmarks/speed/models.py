@@ -1,4 +1,4 @@
-"""The networks and images that are timed; speed asks for no data and no download."""
+"""The networks and images that are timed; they need no data and no download."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_scsam.samples.phantom import CLASSES, make_phantom
 
 
 def shipped() -> ScSAM:
-    """Load the shipped model, or make one of its form with random weights where its file is of another version."""
+    """Load the shipped model, or create one with random weights if its file is of another version."""
     try:
         return load_checkpoint()
     except UserError:
@@ -39,12 +39,12 @@ def shipped_file(folder: Path) -> Path:
 
 
 def with_vit_b(tile: int) -> ScSAM:
-    """Create a ScSAM around SAM's ViT-B, with random weights, that takes tiles of that side."""
+    """Create a ScSAM with SAM's ViT-B and random weights, for tiles of that side."""
     torch.manual_seed(0)
     return ScSAM(ScSAMConfig(sam="vit_b", tile=tile), CLASSES[:6]).eval()
 
 
 def stack(depth: int, side: int) -> NDArray[np.uint8]:
-    """Make depth×side×side grey values of a synthetic cell."""
+    """Create depth×side×side grey values of a synthetic cell."""
     image: NDArray[np.uint8] = make_phantom((depth, side, side), (5.0, 5.0, 5.0)).image
     return image

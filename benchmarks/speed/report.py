@@ -17,7 +17,7 @@ from napari_scsam.infer.device import choose_device, has_bfloat16
 
 
 def machine() -> dict[str, Any]:
-    """Say what the benchmark ran on."""
+    """Return the machine that the benchmark ran on."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     cpu = next(
@@ -38,7 +38,7 @@ def machine() -> dict[str, Any]:
 
 
 def write(folder: Path, part: str, figures: Sequence[Figure], seconds: float) -> None:
-    """Write a part's JSON, in one go."""
+    """Write a part's JSON, in one step."""
     folder.mkdir(parents=True, exist_ok=True)
     record = {
         "machine": machine(),
@@ -49,7 +49,7 @@ def write(folder: Path, part: str, figures: Sequence[Figure], seconds: float) ->
 
 
 def table(folder: Path, parts: Sequence[str]) -> str:
-    """Lay out all that is there as markdown, and keep it beside."""
+    """Return all results as markdown, and write it next to them."""
     records = {
         part: json.loads(file.read_text(encoding="utf-8"))
         for part in parts
@@ -69,7 +69,7 @@ def table(folder: Path, parts: Sequence[str]) -> str:
 
 
 def describe(on: dict[str, Any]) -> str:
-    """Name a machine in a sentence."""
+    """Return a sentence on a machine."""
     half = "with" if on["bfloat16"] else "without"
     return (
         f"Measured on {on['cpu']}, {on['cores']} cores, {on['threads']} threads, "
@@ -78,11 +78,11 @@ def describe(on: dict[str, Any]) -> str:
 
 
 def rounded(value: float) -> str:
-    """Write three digits, and no power of ten."""
+    """Return a number with three digits, without a power of ten."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def replace(file: Path, text: str) -> None:
-    """Write a file in one go."""
+    """Write a file in one step."""
     with replacing(file) as draft:
         draft.write_text(text, encoding="utf-8")

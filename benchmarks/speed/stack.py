@@ -1,4 +1,4 @@
-"""Segmenting slices and a stack, against the encoders' own time for the same tiles."""
+"""Segmenting slices and a stack, compared with the encoders alone on the same tiles."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SLICES = 12
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Time the shipped model, and a ViT-B on tiles of 512 px (not when quick), on slices of a megapixel."""
+    """Time the shipped model, and a ViT-B on tiles of 512 px unless quick, on 1-megapixel slices."""
     if quick:
         return one("shipped model", shipped(), stack(1, 96), 1)
     figures = one("shipped model", shipped(), stack(SLICES, 1000), 3)
@@ -38,7 +38,10 @@ def measure(*, quick: bool) -> list[Figure]:
 
 
 def one(name: str, model: ScSAM, images: NDArray[np.uint8], rounds: int) -> list[Figure]:
-    """Time a first slice, the whole stack into zarr, and the encoders alone; every predictor is new, for it remembers what it saw."""
+    """Time a first slice, the whole stack into zarr, and the encoders alone.
+
+    Every predictor is new, because it caches slices.
+    """
     volume = as_volume(images, SIZE)
     with tempfile.TemporaryDirectory() as folder:
         seconds = interleaved(
@@ -57,9 +60,9 @@ def one(name: str, model: ScSAM, images: NDArray[np.uint8], rounds: int) -> list
             },
             rounds,
         )
-    side, whole = (
-        images.shape[1],
-        f"{name}, {len(images)} slices of {images.shape[1]}² into zarr, against the encoders alone",
+    side = images.shape[1]
+    whole = (
+        f"{name}, {len(images)} slices of {images.shape[1]}² into zarr, against the encoders alone"
     )
     return [
         Figure(f"{name}, first segmentation of a slice of {side}²", seconds["first"], "s"),
@@ -73,7 +76,7 @@ def one(name: str, model: ScSAM, images: NDArray[np.uint8], rounds: int) -> list
 
 
 def first_slice(predictor: Predictor, image: NDArray[np.uint8]) -> None:
-    """Segment a slice that was never seen."""
+    """Segment a slice that is not cached."""
     predictor.set_image(image, SIZE)
     predictor.segment()
 
@@ -81,7 +84,7 @@ def first_slice(predictor: Predictor, image: NDArray[np.uint8]) -> None:
 def encoders_alone(
     predictor: Predictor, images: NDArray[np.uint8], at_once: int
 ) -> Callable[[], None]:
-    """Create the work of running both encoders on every tile, so many at once."""
+    """Create the work of running both encoders on every tile, `at_once` in parallel."""
     contrast = measure_contrast(images)
     slices = [predictor.prepare(image, contrast=contrast) for image in images]
     tiles = [

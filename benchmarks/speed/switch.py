@@ -1,4 +1,4 @@
-"""Picking another class on a slice that was segmented, in a real window: from the dropdown's signal to the painted labels."""
+"""Choosing another class on a segmented slice, in a real window: from dropdown to labels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def measure(*, quick: bool) -> list[Figure]:
 
 
 def one(checkpoint: Path, side: int, rounds: int, target: str) -> Figure:
-    """Open a window on a slice, segment it, then pick one class after the other."""
+    """Open a window on a slice, segment it, then choose one class after another."""
     viewer = napari.Viewer()
     try:
         window = Window(viewer, checkpoint)
@@ -53,14 +53,16 @@ def one(checkpoint: Path, side: int, rounds: int, target: str) -> Figure:
 
 
 class Window:
-    """The plugin's widget in a viewer, used as a hand would."""
+    """The plugin's widget in a viewer, operated as a user would."""
 
     def __init__(self, viewer: napari.Viewer, checkpoint: Path) -> None:
         self.viewer = viewer
         widget = ScSAMWidget(viewer)
         viewer.window.add_dock_widget(widget, name="ScSAM")
-        self.session, self.classes = Session.of(viewer), widget.segment.classes
-        self.said, self.drawn = "", 0.0
+        self.session = Session.of(viewer)
+        self.classes = widget.segment.classes
+        self.said = ""
+        self.drawn = 0.0
         self.session.status.connect(self._hear)
         # napari tells of no drawing; its canvas does.
         viewer.window._qt_viewer.canvas._scene_canvas.events.draw.connect(
@@ -70,19 +72,19 @@ class Window:
         self.wait(lambda: self.session.network.state.startswith("Runs"))
 
     def first(self) -> None:
-        """Segment all classes, and take it back."""
+        """Segment all classes, and undo it."""
         self.session.part(Segmenting).segment()
         self._painted("classes")
 
     def pick(self, index: int) -> float:
-        """Pick a class, wait for its picture, take it back; gives the seconds until it was drawn."""
+        """Choose a class, wait for its picture, undo it; return the seconds until it was drawn."""
         start = time.perf_counter()
         self.classes.setCurrentIndex(index)
         self.classes.activated.emit(index)
         return self._painted(self.classes.itemText(index)) - start
 
     def _painted(self, what: str) -> float:
-        """Wait until a result was written and drawn, and undo it, so that the next one has something to paint."""
+        """Wait until a result was written and drawn, and undo it, so that the next one changes pixels."""
         self.wait(lambda: self.said.startswith(what) or f"{what} on" in self.said)
         written = time.perf_counter()
         self.wait(lambda: self.drawn > written or time.perf_counter() > written + 0.5)
@@ -97,7 +99,7 @@ class Window:
         return seen
 
     def wait(self, until: Callable[[], bool]) -> None:
-        """Let the window live until something is true."""
+        """Run the event loop until something is true."""
         end = time.perf_counter() + PATIENCE
         while not until():
             QApplication.processEvents()

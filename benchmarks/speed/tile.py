@@ -1,4 +1,4 @@
-"""Where the time of one tile goes, in the shipped model."""
+"""The time of each part of the shipped model on one tile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIZE = (5.0, 5.0)
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Time each part on a tile as the predictor cuts them, in the precision that this machine is best at and in float32."""
+    """Time each part on a tile, in this machine's best precision and in float32."""
     side, rounds = (64, 1) if quick else (384, 9)
     predictor = Predictor(shipped(), "cpu")
     grey = torch.from_numpy(stack(1, side).astype(np.float32) / 255)[None].contiguous(
@@ -41,7 +41,7 @@ def measure(*, quick: bool) -> list[Figure]:
 def parts(
     model: ScSAM, grey: Tensor, context: Callable[[], AbstractContextManager[None]]
 ) -> dict[str, Callable[[], object]]:
-    """Create the parts of the work on B×1×H×W grey values, each from what the one before gave."""
+    """Create the parts of the work on B×1×H×W grey values, each from the result before."""
     with torch.inference_mode(), context():
         features = model.encode(grey)
         embedding = model.fuse(features)
@@ -64,5 +64,6 @@ def parts(
 def settling(predictor: Predictor, side: int) -> Callable[[], object]:
     """Create the work of turning logits into labels."""
     predictor.set_image(stack(1, side)[0], SIZE)
-    logits, classes = predictor.class_logits(), predictor.classes
+    logits = predictor.class_logits()
+    classes = predictor.classes
     return lambda: predictor.labels_from_logits(logits, classes, pixel_size=SIZE)
