@@ -1,4 +1,4 @@
-"""What an index means, in numpy's sense: a box of an array, or a list of points in it."""
+"""What a numpy index means: a box of an array, or a list of points in it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Index = tuple[int, ...]
+Indices = NDArray[np.intp]
+
 
 @dataclass(frozen=True)
 class Region:
-    """A box, perhaps with some of its voxels left out, perhaps with axes that numpy would drop."""
+    """A box, perhaps with steps along its axes, perhaps with axes that numpy drops."""
 
     start: tuple[int, ...]
     stop: tuple[int, ...]
@@ -26,25 +29,24 @@ class Region:
 
     @property
     def value_shape(self) -> tuple[int, ...]:
-        """As numpy gives it, when `contiguous`."""
+        """The shape that numpy returns, when `contiguous`."""
         return tuple(n for axis, n in enumerate(self.shape) if axis not in self.dropped)
 
     @property
     def contiguous(self) -> bool:
-        """Whether every voxel of the box is meant."""
+        """Whether every voxel of the box is indexed."""
         return all(step == 1 for step in self.steps)
 
     def finish(self, box: NDArray[Any]) -> NDArray[Any]:
-        """Leave out of the box what is not meant."""
-        return box[
-            tuple(
-                0 if axis in self.dropped else slice(None, None, step)
-                for axis, step in enumerate(self.steps)
-            )
-        ]
+        """Return the indexed voxels of the box, in the shape that numpy returns."""
+        keys: list[int | slice] = [slice(None, None, step) for step in self.steps]
+        for axis in self.dropped:
+            keys[axis] = 0
+        values: NDArray[Any] = box[tuple(keys)]
+        return values
 
     def points(self) -> Points:
-        """List the voxels that are meant."""
+        """Return the indexed voxels one by one."""
         axes = [
             np.arange(a, b, s) for a, b, s in zip(self.start, self.stop, self.steps, strict=True)
         ]
@@ -60,62 +62,74 @@ class Points:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As numpy gives it."""
+        """The shape that numpy returns."""
         return self.indices[0].shape
 
-    def by_block(
-        self, chunks: Sequence[int]
-    ) -> Iterator[tuple[tuple[int, ...], tuple[NDArray[np.intp], ...], Any]]:
-        """Sort the points by chunk: each chunk, the places in it, and which of the points these are."""
+    def by_block(self, chunks: Sequence[int]) -> Iterator[tuple[Index, tuple[Indices, ...], Any]]:
+        """Sort the points by chunk.
+
+        Yields
+        ------
+        block
+            The position of a chunk.
+        inside
+            The indices in the chunk, one array for each axis.
+        chosen
+            Which of the points these are.
+        """
         flat = [axis.reshape(-1) for axis in self.indices]
         if not flat[0].size:
             return
         blocks = [axis // chunk for axis, chunk in zip(flat, chunks, strict=True)]
-        low = [int(b.min()) for b in blocks]
-        high = [int(b.max()) for b in blocks]
-        if low == high:  # the usual case: an edit of one slice
-            yield (
-                tuple(low),
-                tuple(axis - b * chunk for axis, b, chunk in zip(flat, low, chunks, strict=True)),
-                slice(None),
+        for block, chosen in _group(blocks):
+            inside = tuple(
+                axis[chosen] - position * chunk
+                for axis, position, chunk in zip(flat, block, chunks, strict=True)
             )
-            return
-        spans = [b - a + 1 for a, b in zip(low, high, strict=True)]
-        numbers = np.ravel_multi_index(
-            tuple(b - a for a, b in zip(low, blocks, strict=True)), tuple(spans)
-        )
-        order = np.argsort(numbers, kind="stable")
-        found, firsts = np.unique(numbers[order], return_index=True)
-        for number, chosen in zip(found, np.split(order, firsts[1:]), strict=True):
-            block = tuple(
-                int(b) + a for b, a in zip(np.unravel_index(number, spans), low, strict=True)
-            )
-            yield (
-                block,
-                tuple(
-                    axis[chosen] - b * chunk
-                    for axis, b, chunk in zip(flat, block, chunks, strict=True)
-                ),
-                chosen,
-            )
+            yield block, inside, chosen
+
+
+def _group(blocks: Sequence[Indices]) -> Iterator[tuple[Index, Any]]:
+    """Yield each position that occurs, and an index of the points that have it."""
+    low = [int(axis.min()) for axis in blocks]
+    high = [int(axis.max()) for axis in blocks]
+    if low == high:  # the usual case: an edit of one slice; no copies, no sorting
+        yield tuple(low), slice(None)
+        return
+    spans = tuple(b - a + 1 for a, b in zip(low, high, strict=True))
+    numbers = np.ravel_multi_index(tuple(b - a for a, b in zip(low, blocks, strict=True)), spans)
+    order = np.argsort(numbers, kind="stable")
+    found, firsts = np.unique(numbers[order], return_index=True)
+    for number, chosen in zip(found, np.split(order, firsts[1:]), strict=True):
+        position = np.unravel_index(number, spans)
+        yield tuple(int(b) + a for b, a in zip(position, low, strict=True)), chosen
 
 
 def parse_key(key: Any, shape: Sequence[int]) -> Region | Points:
-    """Read an index: integers, slices and ``...``, one array for each axis (or integers), or one boolean mask.
+    """Read an index.
+
+    Parameters
+    ----------
+    key
+        Integers, slices and ``...``; or one array or integer for each axis; or one boolean mask.
+    shape
+        Of the array.
 
     Raises
     ------
     IndexError
-        When an index lies outside, or slices stand beside arrays.
+        When an index is outside the array, or slices are mixed with arrays.
     """
     if isinstance(key, np.ndarray) and key.dtype == bool and key.shape == tuple(shape):
         return Points(np.nonzero(key))
-    keys = _expand(key if isinstance(key, tuple) else (key,), len(shape))
+    if not isinstance(key, tuple):
+        key = (key,)
+    keys = _expand(key, len(shape))
     if not any(isinstance(k, np.ndarray | list) and np.ndim(k) for k in keys):
         return _region(keys, shape)
     if any(isinstance(k, slice) for k in keys):
         raise IndexError(
-            "slices beside arrays of indices are not supported; give an array for each axis"
+            "slices mixed with arrays of indices are not supported; give an array for each axis"
         )
     arrays = np.broadcast_arrays(*(np.asarray(k, np.intp) for k in keys))
     return Points(tuple(_inside(axis, size) for axis, size in zip(arrays, shape, strict=True)))
@@ -124,7 +138,8 @@ def parse_key(key: Any, shape: Sequence[int]) -> Region | Points:
 def _expand(keys: tuple[Any, ...], ndim: int) -> list[Any]:
     at = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
     after = keys[at + 1 :]
-    if (free := ndim - at - len(after)) < 0:
+    free = ndim - at - len(after)
+    if free < 0:
         raise IndexError(f"{len(keys)} indices for {ndim} axes")
     return [*keys[:at], *[slice(None)] * free, *after]
 
@@ -148,5 +163,5 @@ def _region(keys: Sequence[Any], shape: Sequence[int]) -> Region:
 def _inside(index: NDArray[np.intp], size: int) -> NDArray[np.intp]:
     """Count negative indices from the end."""
     if index.size and (index.min() < -size or index.max() >= size):
-        raise IndexError(f"an index lies outside an axis of {size}")
+        raise IndexError(f"an index is outside an axis of {size}")
     return np.where(index < 0, index + size, index)

@@ -1,8 +1,8 @@
 """One contrast for a whole volume, and grey values in 0..1 from any dtype.
 
-Never per slice or per tile: a hot pixel or a tile's edge must not change the
-grey of an organelle (micro-sam and others normalise each tile by itself and
-see brightness jump between them).
+It is never measured per slice or per tile: a hot pixel or the edge of a tile must not change the
+grey of an organelle. Programs that normalise each tile by itself, as micro-sam does, see brightness
+jump between tiles.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from napari_scsam.config import UserError
 
 PERCENTILES = (0.5, 99.5)
-"""Share of pixels, in percent, that the contrast clips at either end together 1 %."""
+"""Percentiles of the grey values that become 0 and 1; both ends together clip 1 % of the pixels."""
 
 SAMPLE = 2_000_000
-"""About as many pixels are looked at to measure the contrast of a volume of any size."""
+"""About how many pixels are read to measure the contrast of a volume of any size."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Contrast:
 
 
 def measure_contrast(image: Any, percentiles: tuple[float, float] = PERCENTILES) -> Contrast:
-    """Find the contrast of a volume from a strided sample of it.
+    """Measure the contrast of a volume from a strided sample of it.
 
     Parameters
     ----------
@@ -61,12 +61,13 @@ def measure_contrast(image: Any, percentiles: tuple[float, float] = PERCENTILES)
     if finite.size == 0:
         raise UserError("the image holds only NaN or infinite values; check how it was saved")
     low, high = (float(v) for v in np.percentile(finite, percentiles))
-    if high <= low:
+    if high <= low:  # nearly all pixels have one value; use the full range
         low = float(finite.min())
         high = float(finite.max())
     if high <= low:
         raise UserError(
-            f"the image is constant (every sampled pixel is {low:g}); choose a layer that shows something"
+            f"the image is constant (every sampled pixel is {low:g}); "
+            "choose a layer that shows something"
         )
     return Contrast(low, high)
 
@@ -83,23 +84,22 @@ def sample_pixels(image: Any) -> NDArray[np.floating]:
 
 
 def thin(plane: NDArray[Any], count: int) -> NDArray[np.floating]:
-    """Take a regular grid of about `count` pixels, flat."""
+    """Return a regular grid of about `count` pixels, flat."""
     step = max(1, int((plane.size / count) ** 0.5))
     return as_floats(plane[::step, ::step]).ravel()
 
 
 def as_floats(pixels: NDArray[Any]) -> NDArray[np.floating]:
-    """Turn any dtype into floats that keep its grey steps: 32-bit ones for up to 16-bit integers, else 64-bit."""
+    """Convert to floats that keep every grey step: 32 bits for up to 16-bit integers, else 64."""
     return pixels.astype(np.result_type(pixels.dtype, np.float32))
 
 
 def normalise(image: NDArray[Any], contrast: Contrast) -> NDArray[np.float32]:
     """Map grey values to 0..1 by the contrast, clipped; NaN becomes 0.
 
-    Works for every integer and float dtype; the shape stays.
+    It works for every integer and float dtype and keeps the shape.
     """
     scaled = (as_floats(image) - contrast.low) / (contrast.high - contrast.low)
-    clipped: NDArray[np.float32] = np.clip(
-        np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0), 0, 1
-    ).astype(np.float32)
+    finite = np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0)
+    clipped: NDArray[np.float32] = np.clip(finite, 0, 1).astype(np.float32)
     return clipped

@@ -1,4 +1,4 @@
-"""Finds the label image that is meant by the path of an OME-Zarr, whose image may lie beside it."""
+"""Find the label image of an OME-Zarr, which may hold an image, too."""
 
 from __future__ import annotations
 
@@ -11,42 +11,44 @@ from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
 
 USUAL = "classes"
-"""What class labels are called by the command line and in projects."""
+"""Name of the class labels, from the command line and in projects."""
 
 
 def listed_labels(path: Path) -> tuple[str, ...]:
-    """Name the label images in ``labels/`` of an OME-Zarr; none for other files, and for a label image itself."""
+    """Return the names of the label images in an OME-Zarr.
+
+    There are none for other files, and for a label image itself.
+    """
     if not (path.is_dir() and is_zarr(path)):
         return ()
     try:
         node = zarr.open(path, mode="r")
-        inside = (
-            node.get("labels")
-            if isinstance(node, zarr.Group) and "image-label" not in ngff_attributes(node)
-            else None
-        )
-        return (
-            tuple(ngff_attributes(inside).get("labels", ()))
-            if isinstance(inside, zarr.Group)
-            else ()
-        )
-    except READ_ERRORS:  # who opens the labels says what is wrong
+        if not isinstance(node, zarr.Group) or "image-label" in ngff_attributes(node):
+            return ()
+        inside = node.get("labels")
+        if not isinstance(inside, zarr.Group):
+            return ()
+        return tuple(ngff_attributes(inside).get("labels", ()))
+    except READ_ERRORS:  # opening the labels tells what is wrong
         return ()
 
 
 def find_labels(path: Path) -> Path:
-    """Return the only label image in an OME-Zarr or, among several, the one called ``classes``; other paths as they are.
+    """Return the only label image in an OME-Zarr, or the one called ``classes``.
+
+    Other paths are returned as they are.
 
     Raises
     ------
     UserError
-        When there are several to choose from.
+        When there are several, and none is called ``classes``.
     """
     names = listed_labels(path)
     if not names:
         return path
-    if len(names) > 1 and USUAL not in names:
-        raise UserError(
-            f"{path} holds several label images; give one of: {', '.join(str(path / 'labels' / name) for name in names)}"
-        )
-    return path / "labels" / (names[0] if len(names) == 1 else USUAL)
+    if len(names) == 1:
+        return path / "labels" / names[0]
+    if USUAL not in names:
+        listed = ", ".join(str(path / "labels" / name) for name in names)
+        raise UserError(f"{path} holds several label images; choose one of: {listed}")
+    return path / "labels" / USUAL

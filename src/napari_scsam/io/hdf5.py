@@ -1,4 +1,4 @@
-"""Reads HDF5 data sets: ``file.h5`` or ``file.h5:/path``."""
+"""Read HDF5 data sets: ``file.h5`` or ``file.h5:/path``."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from napari_scsam.config import UserError
+from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.lazy import Source
 from napari_scsam.io.units import voxel_size_nm
 
 
 def split_hdf5_path(path: str) -> tuple[Path, str | None] | None:
-    """Split ``file.h5:/path`` at the colon; `None` when it is no HDF5 name."""
+    """Split ``file.h5:/path`` at the colon; `None` when it is not the name of an HDF5 file."""
     match = re.fullmatch(r"(.+\.(?:h5|hdf5|hdf))(?::(.*))?", path, flags=re.IGNORECASE)
-    return (Path(match[1]), match[2] or None) if match else None
+    if match is None:
+        return None
+    return Path(match[1]), match[2] or None
 
 
 def read_hdf5(path: Path, inner: str | None) -> Source:
@@ -33,7 +35,8 @@ def read_hdf5(path: Path, inner: str | None) -> Source:
     Returns
     -------
     Source
-        With the voxel size of the attribute ``element_size_um`` (z, y, x; as ilastik and Fiji write it).
+        With the voxel size of the attribute ``element_size_um`` (z, y, x), which ilastik and Fiji
+        write.
 
     Raises
     ------
@@ -43,11 +46,15 @@ def read_hdf5(path: Path, inner: str | None) -> Source:
     file = h5py.File(path, "r")
     dataset = _find(file, path, inner)
     _check_filters(dataset, path)
-    sizes = [float(v) for v in np.ravel(dataset.attrs.get("element_size_um", ()))][
-        -min(dataset.ndim, 3) :
-    ]
-    voxel_size = voxel_size_nm(sizes, ["um"] * len(sizes)) if len(sizes) >= 2 else None
-    return Source(array=dataset, axes=_axes(dataset), voxel_size=voxel_size)
+    return Source(array=dataset, axes=_axes(dataset), voxel_size=_voxel_size(dataset))
+
+
+def _voxel_size(dataset: h5py.Dataset) -> VoxelSize | None:
+    sizes = [float(size) for size in np.ravel(dataset.attrs.get("element_size_um", ()))]
+    sizes = sizes[-min(dataset.ndim, 3) :]
+    if len(sizes) < 2:
+        return None
+    return voxel_size_nm(sizes, ["um"] * len(sizes))
 
 
 def _find(file: h5py.File, path: Path, inner: str | None) -> h5py.Dataset:
@@ -63,26 +70,26 @@ def _find(file: h5py.File, path: Path, inner: str | None) -> h5py.Dataset:
     listed = ", ".join(found) or "none"
     if inner is not None:
         raise UserError(f"{path} has no data set {inner!r}; its image data sets are: {listed}")
-    images = (
-        found
-        if len(found) == 1
-        else {n: d for n, d in found.items() if sum(size > 1 for size in d.shape) in (2, 3)}
-    )
+    images = found
+    if len(found) > 1:
+        images = {n: d for n, d in found.items() if sum(size > 1 for size in d.shape) in (2, 3)}
     if len(images) != 1:
         raise UserError(
-            f"{path} does not hold exactly one image; name the data set as {path.name}:/path, one of: {listed}"
+            f"{path} does not hold exactly one image; "
+            f"name the data set as {path.name}:/path, one of: {listed}"
         )
     return next(iter(images.values()))
 
 
 def _check_filters(dataset: h5py.Dataset, path: Path) -> None:
-    """Refuse a compression that this h5py cannot undo now, rather than at the first slice."""
+    """Refuse a compression that h5py cannot read here, before the first slice is needed."""
     settings = dataset.id.get_create_plist()
     for number in range(settings.get_nfilters()):
         code, _, _, name = settings.get_filter(number)
         if not h5py.h5z.filter_avail(code):
             raise UserError(
-                f"{path} is compressed with {name.decode() or code}; save it with gzip, or install and import hdf5plugin"
+                f"{path} is compressed with {name.decode() or code}; "
+                "save it with gzip, or install and import hdf5plugin"
             )
 
 

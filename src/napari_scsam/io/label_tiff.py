@@ -1,4 +1,4 @@
-"""Writes label images as TIFF that Fiji opens with the right voxel size."""
+"""Write label images as TIFF that Fiji opens with the right voxel size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from napari_scsam.atomic import replacing
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 
 IMAGEJ_LIMIT = 2**32 - 2**26
-"""Bytes of labels above which we write OME BigTIFF: ImageJ's form ends at 4 GB, even before compression."""
+"""Bytes of labels above which OME BigTIFF is written.
+
+ImageJ's form ends at 4 GB before compression."""
 
 
 def write_label_tiff(
@@ -32,14 +34,16 @@ def write_label_tiff(
     path
         Replaced in one step when it is complete.
     labels
-        (Y, X) or (Z, Y, X) integers. 8 and 16 bits become an ImageJ TIFF, others OME-TIFF (ImageJ knows no 32-bit integers);
-        a stack of one slice gets tifffile's own form, the only one of the three that keeps its z axis.
+        (Y, X) or (Z, Y, X) integers. 8 and 16 bits become an ImageJ TIFF, others an OME-TIFF, for
+        ImageJ has no 32-bit integers. A stack of one slice gets tifffile's own form, the only one
+        of the three that keeps its z axis.
     voxel_size
-        nm along z, y, x; left out when unknown. It stands in the tags for other programs, and exactly beside the class table.
+        nm along z, y, x; left out when unknown. The tags have it for other programs, and the
+        record with the class table has it exactly.
     classes
         May be empty.
     origin
-        nm along z, y, x; kept beside the class table, since TIFF has no place for it.
+        nm along z, y, x; in the record with the class table, since TIFF has no tag for it.
 
     Raises
     ------
@@ -54,19 +58,23 @@ def write_label_tiff(
             "origin": [float(v) for v in origin],
         }
     )
-    if labels.ndim == 3 and len(labels) == 1:
-        form = _shaped(voxel_size, record)
-    elif labels.dtype in (np.uint8, np.uint16) and labels.nbytes < IMAGEJ_LIMIT:
-        form = _imagej(voxel_size, record)
-    else:
-        form = _ome(voxel_size, record) | {"bigtiff": labels.nbytes >= IMAGEJ_LIMIT}
+    form = _form(labels, voxel_size, record)
     form["metadata"]["axes"] = "ZYX"[-labels.ndim :]
     with replacing(path) as draft:
         tifffile.imwrite(draft, labels, compression="zlib", **form)
 
 
+def _form(labels: npt.NDArray[Any], voxel_size: VoxelSize | None, record: str) -> dict[str, Any]:
+    """Return tifffile's options for the form of TIFF that fits the labels."""
+    if labels.ndim == 3 and len(labels) == 1:
+        return _shaped(voxel_size, record)
+    if labels.dtype in (np.uint8, np.uint16) and labels.nbytes < IMAGEJ_LIMIT:
+        return _imagej(voxel_size, record)
+    return {**_ome(voxel_size, record), "bigtiff": labels.nbytes >= IMAGEJ_LIMIT}
+
+
 def _storable(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Bring labels to a type that TIFF readers know: booleans to 8 bits, 64 bits to 32."""
+    """Convert labels to a type that TIFF readers know: booleans to 8 bits, 64 bits to 32."""
     if labels.dtype.kind == "b":
         return labels.astype(np.uint8)
     if labels.dtype.itemsize < 8:
@@ -77,7 +85,7 @@ def _storable(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _imagej(voxel_size: VoxelSize | None, record: str) -> dict[str, Any]:
-    """Let ImageJ read pixels per nm; further lines of its description are free, so the class table is one."""
+    """Return options for ImageJ, in pixels per nm; the record is a line of its description."""
     if voxel_size is None:
         return {"imagej": True, "metadata": {"scsam": record}}
     z, y, x = voxel_size
@@ -89,13 +97,11 @@ def _imagej(voxel_size: VoxelSize | None, record: str) -> dict[str, Any]:
 
 
 def _ome(voxel_size: VoxelSize | None, record: str) -> dict[str, Any]:
-    sizes = zip("ZYX", voxel_size or (), strict=False)
-    physical = {
-        f"PhysicalSize{a}{end}": value
-        for a, size in sizes
-        for end, value in (("", size), ("Unit", "nm"))
-    }
-    return {"ome": True, "metadata": {"Description": f'{{"scsam": {record}}}', **physical}}
+    metadata: dict[str, Any] = {"Description": f'{{"scsam": {record}}}'}
+    for axis, size in zip("ZYX", voxel_size or (), strict=False):
+        metadata[f"PhysicalSize{axis}"] = size
+        metadata[f"PhysicalSize{axis}Unit"] = "nm"
+    return {"ome": True, "metadata": metadata}
 
 
 def _shaped(voxel_size: VoxelSize | None, record: str) -> dict[str, Any]:

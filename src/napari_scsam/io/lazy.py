@@ -1,4 +1,4 @@
-"""Arrays that stay on disk until a block of them is asked for."""
+"""Arrays that stay on disk until a block of them is read."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ READ_ERRORS = (
 
 
 def cannot_open(path: str | Path, error: BaseException) -> UserError:
-    """Say in one sentence that a file makes no sense to its reader."""
+    """Return the error for a file that its reader does not understand."""
     return UserError(
         f"{path} cannot be opened: it is damaged, incomplete or not what its name says ({error})"
     )
 
 
 def empty_file(path: Path) -> UserError:
-    """Say in one sentence that there is nothing in a file."""
+    """Return the error for an empty file."""
     return UserError(f"{path} is an empty file; copy or download it again")
 
 
@@ -46,11 +46,13 @@ class Source:
     array: Any
     """Anything with ``shape``, ``dtype`` and numpy-style slicing."""
     axes: str = ""
-    """One letter per axis (``t c z y x``, ``s`` colour samples, ``q`` and ``i`` unnamed); empty when the file does not say."""
+    """One letter per axis (``t c z y x``, ``s`` colour samples, ``q`` and ``i`` unnamed).
+
+    Empty when the file does not say."""
     voxel_size: VoxelSize | None = None
     """nm along z, y, x."""
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """nm along z, y, x: where the centre of the first voxel lies."""
+    """nm along z, y, x: the centre of the first voxel."""
     levels: tuple[Any, ...] = ()
     """Coarser copies, finest first, with the same axes."""
 
@@ -116,15 +118,21 @@ class LazyArray:
                 f"{self._name} cannot be read at {key}: the file is damaged or incomplete ({error})"
             ) from error
         # A read-only block is a window on a mapped file; torch and napari want memory of their own.
-        return block if block.flags.writeable else block.copy()
+        if block.flags.writeable:
+            return block
+        return block.copy()
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Block:
         block = self[...]
-        return block if dtype is None else block.astype(dtype, copy=False)
+        if dtype is None:
+            return block
+        return block.astype(dtype, copy=False)
 
     def _expand(self, key: Any) -> tuple[Any, ...]:
-        """Return one index per axis: write out the ellipsis and the axes left away."""
-        keys = key if isinstance(key, tuple) else (key,)
+        """Return one index per axis, also for an ellipsis and for axes that were left out."""
+        keys = key
+        if not isinstance(key, tuple):
+            keys = (key,)
         before = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
         after = keys[before + 1 :]
         free = self.ndim - before - len(after)
@@ -164,13 +172,16 @@ class SliceFiles:
             plane: Block = self._plane(self._files[z])[tuple(rest)]
             return plane
         planes = [self._plane(file)[tuple(rest)] for file in self._files[z]]
-        return np.stack(planes) if planes else np.empty((0, *self.shape[1:]), self.dtype)[:, *rest]
+        if not planes:
+            return np.empty((0, *self.shape[1:]), self.dtype)[:, *rest]
+        return np.stack(planes)
 
     def _plane(self, file: Path) -> Block:
         plane = self._read(file)
         if plane.shape != self.shape[1:] or plane.dtype.newbyteorder("=") != self.dtype:
             raise UserError(
-                f"{file} is {plane.shape} {plane.dtype}, but the first slice of its folder is {self.shape[1:]} {self.dtype}; "
+                f"{file} is {plane.shape} {plane.dtype}, "
+                f"but the first slice of its folder is {self.shape[1:]} {self.dtype}; "
                 "keep only slices of one size and type there"
             )
         return plane

@@ -1,4 +1,4 @@
-"""Reads MRC and REC (electron tomography)."""
+"""Read MRC and REC files (electron tomography)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IMOD_STAMP = 1146047817
 
 
 def read_mrc(path: Path) -> Source:
-    """Map an MRC file into memory; the header's Angstrom become nm, and 0 means unknown.
+    """Map an MRC file into memory; Ångström become nm, and 0 means unknown.
 
     Raises
     ------
@@ -39,9 +39,8 @@ def read_mrc(path: Path) -> Source:
 
 
 def _imod_unsigned(header: Any) -> bool:
-    """Return whether IMOD wrote the bytes without sign, as it did by default before 2012."""
-    words = np.frombuffer(
-        header.extra2.tobytes(), dtype=np.dtype(np.int32).newbyteorder(header.mode.dtype.byteorder)
-    )
+    """Whether IMOD wrote the bytes without sign, as it did by default before 2012."""
+    int32 = np.dtype(np.int32).newbyteorder(header.mode.dtype.byteorder)
+    words = np.frombuffer(header.extra2.tobytes(), dtype=int32)
     stamp, flags = words[10:12]
     return bool(stamp == IMOD_STAMP and not flags & 1)

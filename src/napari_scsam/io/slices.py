@@ -1,4 +1,4 @@
-"""Reads single PNG and JPEG images, and folders with one file per slice."""
+"""Read single PNG and JPEG images, and folders with one file per slice."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from napari_scsam.io.tiff import read_tiff
 
 TIFF_SUFFIXES = frozenset((".tif", ".tiff", ".btf", ".tf8"))
 IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg"))
+SLICE_SUFFIXES = TIFF_SUFFIXES | IMAGE_SUFFIXES
 
 
 def natural_key(path: Path) -> list[tuple[int, str]]:
-    """Sort key by which ``slice_9`` comes before ``slice_10``."""
+    """Return a sort key by which ``slice_9`` comes before ``slice_10``."""
     parts = re.split(r"(\d+)", path.name.casefold())
+    # Text and numbers alternate; each becomes a pair that can be compared with the other kind.
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
@@ -34,28 +36,25 @@ def read_image(path: Path) -> Source:
 def read_slices(folder: Path) -> Source:
     """Open a folder of equally large 2-D images, in natural order, as a stack.
 
-    Only the first file is looked at; the others are checked when they are read.
+    Only the first file is opened; the others are checked when they are read.
 
     Raises
     ------
     UserError
         When the folder holds no images, several kinds of them, or stacks.
     """
-    files = [
-        f
-        for f in folder.iterdir()
-        if f.suffix.lower() in TIFF_SUFFIXES | IMAGE_SUFFIXES and not f.name.startswith(".")
-    ]
+    files = [f for f in folder.iterdir() if f.suffix.lower() in SLICE_SUFFIXES]
+    files = sorted((f for f in files if not f.name.startswith(".")), key=natural_key)
     if not files:
         raise UserError(
-            f"{folder} is a folder without zarr data or image slices; give a .zarr folder, or one with TIFF or PNG slices"
+            f"{folder} is a folder without zarr data or image slices; "
+            "choose a .zarr folder, or one with TIFF or PNG slices"
         )
     kinds = sorted({f.suffix.lower() for f in files})
     if len(kinds) > 1:
         raise UserError(
             f"{folder} mixes {' and '.join(kinds)} files; keep only the slices of one stack there"
         )
-    files.sort(key=natural_key)
     first, read = _first_slice(files[0])
     axes = first.axes.removeprefix("q")
     stack = SliceFiles(files, read, first.array.shape[-len(axes) :], first.array.dtype)
@@ -77,7 +76,8 @@ def _image_header(path: Path) -> tuple[tuple[int, int], np.dtype[Any]]:
     with _pillow(path) as image:
         if image.mode not in _GREY:
             raise UserError(
-                f"{path} is a colour image ({image.mode}); convert it to grey first, in Fiji with Image > Type > 8-bit"
+                f"{path} is a colour image ({image.mode}); "
+                "convert it to grey first, in Fiji with Image > Type > 8-bit"
             )
         return (image.height, image.width), np.dtype(_GREY[image.mode])
 

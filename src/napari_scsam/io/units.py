@@ -1,6 +1,6 @@
-"""Lengths as microscopy files write them, turned into nanometres.
+"""Convert the lengths in microscopy files to nanometres.
 
-A file that says nothing certain gives `None`: a voxel size is never guessed.
+The result is `None` when a file says nothing certain: a voxel size is never guessed.
 """
 
 from __future__ import annotations
@@ -23,21 +23,23 @@ NANOMETRES = {
 
 
 def to_nm(value: float | None, unit: str | None) -> float | None:
-    """Turn a length into nanometres; `None` when the value or the unit is not usable."""
-    factor = NANOMETRES.get(_plain(unit)) if unit else None
+    """Convert a length to nanometres; `None` when the value or the unit is not usable."""
+    factor = NANOMETRES.get(_plain_unit(unit or ""))
     if factor is None or value is None or not 0 < abs(value) < float("inf"):
         return None
-    # Twelve digits keep what the file says and drop the binary noise of the product: 0.00768 um is 7.68 nm.
-    return float(value) if factor == 1.0 else float(f"{value * factor:.12g}")
+    if factor == 1.0:
+        return float(value)
+    # Twelve digits keep what the file says and drop the binary noise: 0.00768 um is 7.68 nm.
+    return float(f"{value * factor:.12g}")
 
 
 def voxel_size_nm(sizes: Sequence[float | None], units: Sequence[str | None]) -> VoxelSize | None:
-    """Turn sizes along z, y, x (or y, x for one slice) into a voxel size.
+    """Convert sizes along z, y, x (or y, x for one slice) to a voxel size.
 
     Parameters
     ----------
     sizes
-        One number per axis, in the unit of that axis; `None` where the file is silent.
+        One number per axis, in the unit of that axis; `None` where the file has none.
     units
         One unit per axis.
 
@@ -48,15 +50,17 @@ def voxel_size_nm(sizes: Sequence[float | None], units: Sequence[str | None]) ->
     """
     lengths = [to_nm(size, unit) for size, unit in zip(sizes, units, strict=True)]
     known = [length for length in lengths if length is not None and length > 0]
-    # 1 x 1 x 1 of anything is what writers put when nobody told them the size.
+    # Programs write 1 x 1 x 1 of any unit when they do not know the size.
     if len(known) < len(lengths) or set(sizes) == {1} or set(known) == {1.0}:
         return None
     return (known[0], known[-2], known[-1])
 
 
-def _plain(unit: str) -> str:
-    """Bring the spellings of a unit together: case, plural, British, the two micro signs, ImageJ's escape."""
+def _plain_unit(unit: str) -> str:
+    """Unify the spellings of a unit: case, plural, British, two micro signs, ImageJ's escape."""
     text = unit.strip().replace("\\u00B5", "µ").replace("\u03bc", "µ").replace("\u212b", "å")
     if len(text) > 2:
         text = text.lower().removesuffix("s").replace("metre", "meter")
-    return "å" if text in ("Å", "A") else text
+    if text in ("Å", "A"):
+        return "å"
+    return text

@@ -1,4 +1,4 @@
-"""Reads zarr folders: OME-Zarr (NGFF 0.1 to 0.5) and plain arrays, zarr v2 and v3."""
+"""Read zarr folders: OME-Zarr (NGFF 0.1 to 0.5) and plain arrays, zarr v2 and v3."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_scsam.io.units import to_nm, voxel_size_nm
 from napari_scsam.io.zarr_access import ZarrArray, member_array, ngff_attributes
 
 SEARCH_DEPTH = 4
-"""How many groups down an image is looked for; OpenOrganelle keeps its volumes three down."""
+"""Depth of groups in which an image is searched for; OpenOrganelle keeps volumes three down."""
 
 
 def read_zarr(folder: Path) -> Source:
@@ -24,12 +24,14 @@ def read_zarr(folder: Path) -> Source:
     Parameters
     ----------
     folder
-        An array, a multiscale image, a group with one image in it, or one with only ``labels/`` (its first label image is taken).
+        An array, a multiscale image, or a group with one image in it. Of a group with only
+        ``labels/``, the first label image is taken.
 
     Returns
     -------
     Source
-        Finest level first; voxel size and origin from the coordinate transformations, if their axes carry units.
+        Finest level first; voxel size and origin from the coordinate transformations, if the axes
+        have units.
 
     Raises
     ------
@@ -37,39 +39,50 @@ def read_zarr(folder: Path) -> Source:
         When there is no image, or several to choose from; the message lists them.
     """
     node = zarr.open(folder, mode="r")
-    found = [node] if isinstance(node, zarr.Array) else list(_images(node, SEARCH_DEPTH))
+    if isinstance(node, zarr.Array):
+        return _plain_array(node)
+    found = list(_images(node, SEARCH_DEPTH))
     if not found:
         raise UserError(f"{folder} is a zarr group without an image in it; choose another folder")
     if len(found) > 1:
         names = ", ".join(str(folder / image.path) for image in found[:10])
         raise UserError(f"{folder} holds several images; open one of: {names}")
     image = found[0]
-    return _plain(image) if isinstance(image, zarr.Array) else _multiscale(image)
+    if isinstance(image, zarr.Array):
+        return _plain_array(image)
+    return _multiscale(image)
 
 
 def _images(group: zarr.Group, depth: int) -> Iterator[ZarrArray | zarr.Group]:
-    """Find arrays and multiscale images, not looking inside the latter."""
+    """Find arrays and multiscale images, but not inside the latter."""
     attributes = ngff_attributes(group)
     if attributes.get("multiscales"):
         yield group
         return
-    listed = attributes.get("labels")
-    members = [(listed[0], group[listed[0]])] if listed else sorted(group.members())
-    images = [member for name, member in members if name != "labels"] or [
-        member for _, member in members
-    ]
-    for member in images:
+    for member in _searched_members(group, attributes.get("labels")):
         if isinstance(member, zarr.Array):
             yield member
         elif depth > 0:
             yield from _images(member, depth - 1)
 
 
-def _plain(array: ZarrArray) -> Source:
-    """Take the axes from zarr v3's dimension names where they are the usual letters."""
+def _searched_members(
+    group: zarr.Group, listed: Sequence[str] | None
+) -> list[ZarrArray | zarr.Group]:
+    """Return the first listed label image, or all members; ``labels`` only if it is alone."""
+    if listed:
+        return [group[listed[0]]]
+    members = sorted(group.members())
+    images = [member for name, member in members if name != "labels"]
+    return images or [member for _, member in members]
+
+
+def _plain_array(array: ZarrArray) -> Source:
+    """Use zarr v3's dimension names as axes if they are the usual letters."""
     names = getattr(array.metadata, "dimension_names", None) or ()
-    known = bool(names) and all(name in tuple("tczyx") for name in names)
-    return Source(array=array, axes="".join(names) if known else "")
+    if not all(name in tuple("tczyx") for name in names):
+        names = ()
+    return Source(array=array, axes="".join(names))
 
 
 def _multiscale(group: zarr.Group) -> Source:
@@ -84,19 +97,18 @@ def _multiscale(group: zarr.Group) -> Source:
     scale, shift = _transform(datasets[0], multiscale, len(axes))
     spatial = [i for i, axis in enumerate(axes) if axis["name"] in tuple("zyx")]
     units = [axes[i].get("unit") for i in spatial]
-    voxel_size = voxel_size_nm([scale[i] for i in spatial], units) if len(spatial) >= 2 else None
-    # Without a trusted size the translation is in no trusted unit either.
-    shifts = (
-        [to_nm(shift[i], unit) or 0.0 for i, unit in zip(spatial, units, strict=True)]
-        if voxel_size
-        else []
-    )
-    z, y, x = [0.0] * (3 - len(shifts)) + shifts
+    voxel_size = None
+    origin = [0.0, 0.0, 0.0]
+    if len(spatial) >= 2:
+        voxel_size = voxel_size_nm([scale[i] for i in spatial], units)
+    if voxel_size:  # without a known size the translation has no known unit either
+        shifts = [to_nm(shift[i], unit) or 0.0 for i, unit in zip(spatial, units, strict=True)]
+        origin[-len(shifts) :] = shifts
     return Source(
         array=levels[0],
         axes=letters,
         voxel_size=voxel_size,
-        origin=(z, y, x),
+        origin=(origin[0], origin[1], origin[2]),
         levels=tuple(levels[1:]),
     )
 
@@ -104,7 +116,7 @@ def _multiscale(group: zarr.Group) -> Source:
 def _transform(
     dataset: Mapping[str, Any], multiscale: Mapping[str, Any], ndim: int
 ) -> tuple[Sequence[float], Sequence[float]]:
-    """Combine a level's transformations with those of the whole image, which come after."""
+    """Combine a level's transformations with those of the whole image, which follow."""
     scale = np.ones(ndim)
     shift = np.zeros(ndim)
     for step in (
