@@ -42,7 +42,7 @@ def open_volume(stage: Stage) -> None:
     """Open the volume, and look at the card of the model."""
     stage.panel.volume.file_asked.emit(str(stage.volume))
     stage.labels_from_logits()
-    stage.viewer.dims.set_point(0, stage.slice * stage.session.image.scale[0])
+    stage.viewer.dims.set_point(0, stage.slice * stage.session.choices.image.scale[0])
     stage.viewer.reset_view()
     stage.labels_from_logits()
     stage.shoot("open")
@@ -64,12 +64,12 @@ def segment(stage: Stage) -> None:
     stage.pick("all classes")
     stage.shoot("widget")
     stage.shoot_open("class-list", panel.classes.showPopup)
-    stage.shoot_open("several", panel.several.showMenu)
+    stage.shoot_open("several", panel.multiple.showMenu)
     stage.pick("mitochondrion")
-    panel.shift.setValue(15)
+    panel.threshold.setValue(1.5)
     stage.labels_from_logits()
     stage.shoot("threshold")
-    panel.shift_value.click()
+    panel.reset_threshold.click()
     stage.labels_from_logits()
 
 
@@ -97,7 +97,7 @@ def one_object(stage: Stage) -> None:
     stage.press(Qt.Key.Key_O, SHIFT)
     stage.click(*stage.object)
     stage.shoot("object")
-    stage.panel.prompt.reach.setValue(20)
+    stage.panel.prompt.max_slices.setValue(20)
     stage.press(Qt.Key.Key_E, SHIFT)
     stage.shoot("carried")
     stage.press(Qt.Key.Key_O, SHIFT)
@@ -107,7 +107,7 @@ def teach(stage: Stage) -> None:
     """Teach a class that the network does not know, from a few strokes."""
     panel, (y, x) = stage.panel.prompt, stage.object
     stage.press(Qt.Key.Key_O, SHIFT)
-    panel.tools["scribble"].click()
+    panel.kinds["scribble"].click()
     stage.drag((130, 4), (128, 20))
     panel.outside.click()
     stage.drag((y - 5, x - 5), (y + 5, x + 10))

@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from napari_scsam.gui.layers.prompt_state import PromptState
 from napari_scsam.gui.panels.one_object import PromptPanel
+from napari_scsam.gui.prompts.state import PromptState
 from napari_scsam.infer.patch import Patch
 
 pytestmark = pytest.mark.gui

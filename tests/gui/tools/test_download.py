@@ -55,8 +55,8 @@ def one(make_napari_viewer, monkeypatch, wait, server, stack, tmp_path):
         wait(lambda: not (getting.worker.busy() or worker.busy() or worker._small), 60_000)
 
     def get() -> None:
-        panel.model.get.list.aboutToShow.emit()
-        panel.model.get.list.actions()[0].trigger()
+        panel.model.download.list.aboutToShow.emit()
+        panel.model.download.list.actions()[0].trigger()
 
     return SimpleNamespace(
         viewer=viewer,
@@ -71,8 +71,8 @@ def one(make_napari_viewer, monkeypatch, wait, server, stack, tmp_path):
 
 
 def offered(one) -> str:
-    one.widget.model.get.list.aboutToShow.emit()
-    return one.widget.model.get.list.actions()[0].text()
+    one.widget.model.download.list.aboutToShow.emit()
+    return one.widget.model.download.list.actions()[0].text()
 
 
 def test_what_is_fetched_is_chosen_and_answers_clicks(one, server, wait):
@@ -133,7 +133,7 @@ def _finds_no_classes(one) -> None:
     for part in (
         segment.segment,
         segment.classes,
-        segment.shift,
+        segment.threshold,
         segment.scope,
         prompt.teach,
         prompt.name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from at_once import AtOnce
@@ -13,6 +15,12 @@ from qtpy.QtTest import QTest
 
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.layers.prompt_layers import PromptLayers
+from napari_scsam.gui.prompts.kinds import (
+    BY_SHAPE_TYPE,
+    PROMPT_KINDS,
+    SCRIBBLE,
+    SCRIBBLE_POINTS,
+)
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.accept import Accepting
 from napari_scsam.gui.tools.active_tool import ActiveTool
@@ -529,3 +537,18 @@ def test_the_kind_of_prompt_stays_for_the_next_time(one):
     one.prompting.start()
     assert one.viewer.layers.selection.active is one.prompting.layers.strokes
     assert one.prompting.layers.strokes.mode == "add_rectangle"
+
+
+def test_a_fourth_kind_of_prompt_is_one_row(one, monkeypatch):
+    ellipse = replace(SCRIBBLE, name="ellipse", mode="add_ellipse", shape_type="ellipse")
+    monkeypatch.setitem(PROMPT_KINDS, "ellipse", ellipse)
+    monkeypatch.setitem(BY_SHAPE_TYPE, "ellipse", ellipse)
+    one.prompting.use("ellipse")
+    strokes = one.prompting.layers.strokes
+    assert one.viewer.layers.selection.active is strokes
+    assert strokes.mode == "add_ellipse"
+    strokes.add_ellipses(
+        np.array([[MIDDLE, 50, 85], [MIDDLE, 50, 105], [MIDDLE, 70, 105], [MIDDLE, 70, 85]])
+    )
+    assert one.prompting.found.request.marks.box is None
+    assert len(one.prompting.found.request.marks.points) == SCRIBBLE_POINTS

@@ -8,7 +8,7 @@ from napari.utils.notifications import notification_manager
 from napari.utils.shortcuts import default_shortcuts
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QLineEdit, QSlider, QWidget
 
 from napari_scsam.gui.tools.shortcuts import ACTIONS, SEGMENT, register_shortcuts
 
@@ -75,11 +75,11 @@ def test_keys_work_wherever_the_hand_was_last(window, stack, wait):
     assert panel.window().focusWidget() not in (classes, classes.line), (
         "the next letter is no search"
     )
-    numbers = (panel.segment.first, panel.correct.radius)
+    numbers = (panel.segment.slices.findChild(QLineEdit), panel.correct.radius)
     for place in (
         panel.segment.segment,
         panel.segment.scope,
-        panel.segment.shift,
+        panel.segment.threshold.findChild(QSlider),
         panel.correct.unit,
         *numbers,
     ):

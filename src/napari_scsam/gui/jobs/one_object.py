@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.gui.jobs.engine import Engine, SliceRequest
-from napari_scsam.gui.layers.marks import Marks
 from napari_scsam.gui.layers.plane import Plane
+from napari_scsam.gui.prompts.marks import Marks
 from napari_scsam.gui.words import group_digits
 from napari_scsam.infer.patch import Patch, crop, remove_small_components
 from napari_scsam.steps import Progress, Steps, as_part
@@ -94,7 +94,9 @@ class PropagationBothWays:
         positions = [plane.position for plane, _ in self.patches]
         first = min(positions)
         last = max(positions)
-        where = f"slice {first} only" if first == last else f"slices {first}–{last}"
+        where = f"slices {first}–{last}"
+        if first == last:
+            where = f"slice {first} only"
         reasons = [*self._stops(), *self._borders(first, last)]
         return f"on {where}; {', '.join(reasons)}."
 
@@ -207,5 +209,7 @@ def teach_steps(engine: Engine, request: TeachRequest) -> Steps[TaughtClass]:
     predictor = yield from engine.set_slice_steps(request.slice)
     yield from predictor.embed_steps()
     yield Progress(0, 1, f"learning {request.spec.name}")
-    background = request.background if request.background.any() else None
-    return predictor.taught(predictor.teach(request.spec, request.foreground, background))
+    strokes = [request.foreground]
+    if request.background.any():
+        strokes.append(request.background)
+    return predictor.taught(predictor.teach(request.spec, *strokes))

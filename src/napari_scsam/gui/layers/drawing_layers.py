@@ -10,7 +10,7 @@ from napari.utils.colormaps import DirectLabelColormap
 
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, geometry_of
 from napari_scsam.gui.layers.drawn_marks import INSIDE, OUTSIDE
-from napari_scsam.gui.layers.prompt_kinds import BY_SHAPE_TYPE, PromptKind
+from napari_scsam.gui.prompts.kinds import BY_SHAPE_TYPE, PromptKind
 
 if TYPE_CHECKING:
     from napari.layers import Image

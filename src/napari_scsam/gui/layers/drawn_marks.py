@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.gui.layers.marks import Marks
-from napari_scsam.gui.layers.prompt_kinds import POINT, PromptKind, Vertices, kind_of_shape
+from napari_scsam.gui.prompts.kinds import POINT, PromptKind, Vertices, kind_of_shape
+from napari_scsam.gui.prompts.marks import Marks
 
 if TYPE_CHECKING:
     from napari_scsam.gui.layers.plane import Plane
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 INSIDE = "inside"
 OUTSIDE = "outside"
 """The two sides of a mark, as the layers keep them in their features."""
+
+SIDES = {True: INSIDE, False: OUTSIDE}
 
 DrawnShape = tuple[str, NDArray[Any], str]
 """Napari's shape type, vertices (N×axes, in pixels of the image), and side."""

@@ -24,9 +24,9 @@ from napari_scsam.gui.layers.drawing_layers import (
     remove_slip,
     strokes_layer,
 )
-from napari_scsam.gui.layers.drawn_marks import INSIDE, OUTSIDE, DrawnMarks, on_plane
+from napari_scsam.gui.layers.drawn_marks import INSIDE, SIDES, DrawnMarks, on_plane
 from napari_scsam.gui.layers.plane import Plane, camera_of, full_resolution, shown_plane
-from napari_scsam.gui.layers.prompt_kinds import (
+from napari_scsam.gui.prompts.kinds import (
     POINT,
     PROMPT_KINDS,
     SCRIBBLE,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
-    from napari_scsam.gui.layers.marks import Marks
+    from napari_scsam.gui.prompts.marks import Marks
     from napari_scsam.infer.patch import Patch
 
 
@@ -71,7 +71,7 @@ class PromptLayers:
         self.image = image
         self._viewer_keys = viewer_keys
         self._layer_keys = {**viewer_keys, **layer_keys}
-        self._outside = False
+        self._side = INSIDE
         self._kind = POINT.name
         self._removed = False
         self.layers: tuple[Layer, ...] = ()
@@ -179,10 +179,10 @@ class PromptLayers:
 
     def set_side(self, *, inside: bool) -> None:
         """Choose whether the next marks are inside the object."""
-        self._outside = not inside
-        self._set_side(INSIDE if inside else OUTSIDE)
+        self._side = SIDES[inside]
+        self._show_side(self._side)
 
-    def _set_side(self, side: str) -> None:
+    def _show_side(self, side: str) -> None:
         for layer in (self.points, self.strokes):
             layer.selected_data = set()
             layer.feature_defaults = {"side": side}
@@ -191,8 +191,10 @@ class PromptLayers:
 
     def _on_press(self, _layer: Points, event: Event) -> None:
         """Ctrl and a click marks the other side, once."""
-        outside = self._outside != ("Control" in event.modifiers)
-        self._set_side(OUTSIDE if outside else INSIDE)
+        inside = self._side == INSIDE
+        if "Control" in event.modifiers:
+            inside = not inside
+        self._show_side(SIDES[inside])
 
     def _on_data(self, event: Event) -> None:
         if str(event.action).rsplit(".")[-1].lower() in ("added", "changed", "removed"):

@@ -15,7 +15,7 @@ from napari_scsam.gui.panels.parts.widgets import Dropdown, button, note
 from napari_scsam.paths import user_folder
 
 if TYPE_CHECKING:
-    from napari_scsam.checkpoints.checkpoint import CheckpointInfo
+    from napari_scsam.checkpoints.card import CheckpointInfo
     from napari_scsam.config import TaughtClass
 
 NONE_FOUND = "No checkpoint found. Choose a file, or download one."

@@ -1,4 +1,4 @@
-"""The panel for single objects: point, accept or discard; propagate through slices; teach a class."""
+"""The panel for single objects: point, accept or discard, propagate; teach a class."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
-from napari_scsam.gui.layers.prompt_kinds import PROMPT_KINDS
-from napari_scsam.gui.layers.prompt_state import PromptState
 from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, note, swatch
+from napari_scsam.gui.prompts.kinds import PROMPT_KINDS
+from napari_scsam.gui.prompts.state import PromptState
 
 if TYPE_CHECKING:
     from napari_scsam.config import ClassSpec

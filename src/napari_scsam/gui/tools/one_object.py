@@ -18,9 +18,9 @@ from napari_scsam.gui.jobs.one_object import (
     prompt_steps,
 )
 from napari_scsam.gui.layers.drawn_marks import KeptMarks
-from napari_scsam.gui.layers.prompt_kinds import POINT
 from napari_scsam.gui.layers.prompt_layers import PromptLayers
-from napari_scsam.gui.layers.prompt_state import PromptState
+from napari_scsam.gui.prompts.kinds import POINT
+from napari_scsam.gui.prompts.state import PromptState
 from napari_scsam.gui.tools.accept import Accepting
 from napari_scsam.gui.tools.active_tool import ActiveTool
 from napari_scsam.gui.tools.propagate import Propagating
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from napari_scsam.gui.jobs.engine import SliceRequest
     from napari_scsam.gui.layers.drawn_marks import DrawnMarks
-    from napari_scsam.gui.layers.marks import Marks
     from napari_scsam.gui.layers.plane import Plane
+    from napari_scsam.gui.prompts.marks import Marks
     from napari_scsam.gui.session import Session
 
 PROMPTS = "prompts"

@@ -5,7 +5,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QPushButton, QVBoxLayout
 
 from napari_scsam.gui.panels.parts.panel import COLLAPSED, Panel
-from napari_scsam.gui.preferences import keep, read_kept
+from napari_scsam.gui.preferences import read_list, write_list
 
 
 @pytest.fixture
@@ -52,11 +52,11 @@ def test_what_was_folded_is_folded_in_the_next_window(qtbot, panel: Panel) -> No
 
 
 def test_what_the_program_unfolds_is_folded_again_in_the_next_window(qtbot) -> None:
-    keep(COLLAPSED, ["Volume"])
+    write_list(COLLAPSED, ["Volume"])
     panel = shown(qtbot, "Volume")
     panel.expand()
     assert panel.contents.isVisible()
-    assert read_kept(COLLAPSED) == ["Volume"]
+    assert read_list(COLLAPSED) == ["Volume"]
 
 
 def test_a_button_that_was_off_stays_off(qtbot, panel: Panel) -> None:

@@ -8,7 +8,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from napari_scsam.gui.preferences import keep, read_kept
+from napari_scsam.gui.preferences import read_list, write_list
 
 COLLAPSED = "folded_panels"
 """Name of the list of panels that were collapsed last."""
@@ -41,7 +41,7 @@ class Panel(QCollapsible):
         title_button = self.toggleButton()
         title_button.clicked.connect(self._remember)
         title_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # after a click, Space is napari's
-        if title in read_kept(COLLAPSED):
+        if title in read_list(COLLAPSED):
             self.collapse()
         else:
             self.expand()
@@ -68,7 +68,7 @@ class Panel(QCollapsible):
         self.setText(f"{arrow} {self._name}")
 
     def _remember(self, shown: bool) -> None:
-        names = [name for name in read_kept(COLLAPSED) if name != self._name]
+        names = [name for name in read_list(COLLAPSED) if name != self._name]
         if not shown:
             names.append(self._name)
-        keep(COLLAPSED, names)
+        write_list(COLLAPSED, names)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.gui.layers.marks import Marks
+from napari_scsam.gui.prompts.marks import Marks
 
 SCRIBBLE_POINTS = 8
 """Points taken from one scribble."""

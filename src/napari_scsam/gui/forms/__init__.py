@@ -1,0 +1,1 @@
+"""Forms that magicgui makes from typed functions; scripts call the functions themselves."""

@@ -1,0 +1,67 @@
+"""A session for forms and scripts, which shows its work in napari when no panel does."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from napari.utils import progress
+from napari.viewer import Viewer
+
+from napari_scsam.gui.links import Links
+from napari_scsam.gui.session import Session
+from napari_scsam.gui.words import as_sentence, capitalized
+from napari_scsam.steps import Progress
+
+
+def session_of(viewer: Viewer) -> Session:
+    """Return the session of a viewer; a new one lasts until the viewer's window is closed."""
+    own = getattr(viewer, "__wrapped__", viewer)  # napari hands plugins a proxy
+    session = Session.find(own)
+    if session is None:
+        session = Session.of(own)
+        _show_in_napari(session)
+        links = Links(session)
+        window = own.window._qt_window  # napari has no public signal for a closed window
+        window.destroyed.connect(partial(links.cut, window_is_gone=True))
+    return session
+
+
+def _show_in_napari(session: Session) -> None:
+    """Show progress and messages of a session in napari's own places."""
+    bar = ProgressBar()
+    session.jobs.progressed.connect(bar.show)
+    session.jobs.working.connect(bar.show_working)
+    session.status.connect(partial(_show_status, session))
+    session.ended.connect(bar.close)
+
+
+def _show_status(session: Session, text: str) -> None:
+    viewer = session.viewer
+    if viewer is not None:
+        viewer.status = as_sentence(text)
+
+
+class ProgressBar:
+    """napari's progress bar, shown while there is work."""
+
+    def __init__(self) -> None:
+        self._bar: progress | None = None
+
+    def show(self, step: Progress) -> None:
+        """Move the bar."""
+        if self._bar is None:
+            self._bar = progress(total=step.total)
+        self._bar.total = step.total
+        self._bar.set_description(capitalized(step.what))
+        self._bar.update(step.done - self._bar.n)
+
+    def show_working(self, working: bool) -> None:
+        """Close the bar when the work is done."""
+        if not working:
+            self.close()
+
+    def close(self) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = None

@@ -1,0 +1,1 @@
+"""What the user marks to point at one object; no napari and no Qt, as the panel shows it, too."""

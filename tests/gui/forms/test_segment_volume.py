@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari._app_model import get_app_model
+from napari.layers import Image, Labels
+from napari.utils.notifications import notification_manager
+from npe2 import DynamicPlugin, PluginManifest
+
+from napari_scsam.config import UserError
+from napari_scsam.gui import session as session_module
+from napari_scsam.gui.forms import segment_volume
+from napari_scsam.gui.forms.segment_volume import segment_volume_form, segment_volume_in_viewer
+from napari_scsam.gui.session import Session
+
+pytestmark = pytest.mark.gui
+
+MANIFEST = Path(segment_volume.__file__).parents[2] / "napari.yaml"
+
+
+@pytest.fixture
+def one_checkpoint(monkeypatch, info, fake_engine):
+    """The only checkpoint on this machine, and an engine that needs no network."""
+
+    def find(name):
+        if name != info.name:
+            raise UserError(f"there is no checkpoint {name}")
+        return info
+
+    monkeypatch.setattr(session_module, "Engine", lambda: fake_engine)
+    monkeypatch.setattr(segment_volume, "list_checkpoints", lambda: (info,))
+    monkeypatch.setattr(segment_volume, "checkpoint_info", find)
+    return info
+
+
+def labels_of(viewer) -> list[np.ndarray]:
+    return [np.asarray(layer.data) for layer in viewer.layers if isinstance(layer, Labels)]
+
+
+def finish(viewer, wait) -> None:
+    worker = Session.of(viewer).jobs.worker
+    wait(lambda: not (worker.busy() or worker._small), timeout=60_000)
+
+
+def test_a_script_segments_a_volume_without_the_panels(
+    make_napari_viewer, one_checkpoint, stack, wait
+):
+    viewer = make_napari_viewer()
+    image = viewer.add_image(stack, scale=(40, 8, 8), units=("nm",) * 3)
+    segment_volume_in_viewer(viewer, image, "tiny", ["vesicle"])
+    finish(viewer, wait)
+    (labels,) = labels_of(viewer)
+    assert all(set(np.unique(plane)) == {0, 3} for plane in labels)
+    assert viewer.status.startswith("4 slices segmented")
+
+
+def test_the_form_offers_classes_and_voxel_size_and_segments_with_them(
+    make_napari_viewer, one_checkpoint, stack, wait
+):
+    viewer = make_napari_viewer()
+    viewer.add_image(stack, scale=(40, 8, 8), units=("nm",) * 3)
+    form = segment_volume_form()
+    viewer.window.add_dock_widget(form, name="Segment a whole volume")
+    assert form.voxel_size_nm.value == (40, 8, 8)
+    assert list(form.classes.choices) == ["mitochondrion", "membrane", "vesicle"]
+    form.classes.value = ["mitochondrion", "membrane"]
+    form.voxel_size_nm.value = (30, 10, 10)
+    form.average_four_views.value = True
+    form.call_button.native.click()
+    finish(viewer, wait)
+    (labels,) = labels_of(viewer)
+    assert set(np.unique(labels)) == {0, 1, 2}
+    choices = Session.of(viewer).choices
+    assert (choices.voxel_size, choices.tta) == ((30.0, 10.0, 10.0), True)
+
+
+def test_with_the_panels_open_they_show_the_run(window, one_checkpoint, stack):
+    one = window(Image(stack))
+    one.finish()
+    said = []
+    one.session.status.connect(said.append)
+    segment_volume_in_viewer(one.viewer, one.viewer.layers[0], "tiny")
+    one.finish()
+    assert Session.of(one.viewer) is one.session
+    assert said[-1].startswith("4 slices segmented")
+    assert one.widget.segment.scope.current() == "volume"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"checkpoint": "missing"}, "There is no checkpoint missing."),
+        ({"classes": ["golgi"]}, "golgi"),
+        ({"voxel_size_nm": (40.0, 0.0, 8.0)}, "each above 0"),
+    ],
+)
+def test_a_wrong_choice_is_one_sentence_and_starts_nothing(
+    make_napari_viewer, one_checkpoint, stack, wait, wrong, message
+):
+    viewer = make_napari_viewer()
+    image = viewer.add_image(stack)
+    notification_manager.records.clear()
+    segment_volume_in_viewer(viewer, image, **{"checkpoint": "tiny"} | wrong)
+    finish(viewer, wait)
+    assert message in notification_manager.records[-1].message
+    assert labels_of(viewer) == []
+
+
+def test_the_command_is_in_the_manifest_and_in_the_palette(make_napari_viewer, npe2pm):
+    manifest = PluginManifest.from_file(MANIFEST)
+    (command,) = (c for c in manifest.contributions.commands if c.id.endswith("segment_volume"))
+    module, name = command.python_name.split(":")
+    assert getattr(importlib.import_module(module), name) is segment_volume_form
+    assert command.id in {widget.command for widget in manifest.contributions.widgets}
+    make_napari_viewer()
+    with DynamicPlugin(manifest=manifest, plugin_manager=npe2pm):
+        titles = [action.title for _, action in get_app_model().commands]
+    assert any("Segment a whole volume" in title for title in titles)
