@@ -19,7 +19,7 @@ from napari_scsam.gui.words import as_sentence
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_scsam.checkpoints.checkpoint import CheckpointInfo
+    from napari_scsam.checkpoints.card import CheckpointInfo
     from napari_scsam.io.contrast import Contrast
 
 SWITCHES = {"replace": False, "prefetch": True, "tta": False}

@@ -1,4 +1,4 @@
-"""The plugin's widget: a column of panels in the order of the work, and a bar for the current work."""
+"""The plugin's widget: panels in the order of the work, above a bar for the current work."""
 
 from __future__ import annotations
 

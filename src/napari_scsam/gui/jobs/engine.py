@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, TaughtClass, VoxelSize
-from napari_scsam.gui.layers.class_table import warm_up
+from napari_scsam.gui.layers.class_table import preload_labels
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.workarounds.torch_guard import collection_paused, import_torch_stack
 from napari_scsam.io.contrast import Contrast, measure_contrast
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Progress, Steps
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari.types import LayerData
 
-    from napari_scsam.checkpoints.checkpoint import CheckpointInfo
+    from napari_scsam.checkpoints.card import CheckpointInfo
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.infer.prepared_slice import Slice
 
@@ -32,7 +32,7 @@ Region = tuple[int, int, int, int]
 """Edges (top, left, bottom, right) of a rectangle in pixels of a plane."""
 
 LEAST_SHARE = 0.0005
-"""Share of the pixels that is told of; less reads as 0.0 %."""
+"""Smallest share of the pixels that is reported; less would read as 0.0 %."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class SliceRequest:
-    """One plane to segment; everything that the worker thread needs, and no layer."""
+    """One plane to segment: everything that the worker thread needs, and no layer."""
 
     checkpoint: str
     volume: Hashable
@@ -62,27 +62,25 @@ class SliceRequest:
     contrast: Contrast | None = None
     """The grey values that become black and white; None: as measured on the whole volume."""
     region: Region | None = None
-    """The part of the plane to look at; None: all of it."""
+    """The part of the plane to segment; None: all of it."""
     tta: bool = False
     """Whether several views of the plane are averaged."""
 
     @property
     def key(self) -> Hashable:
-        """Name of the plane's pixels."""
-        whole = (self.volume, self.plane)
-        return whole if self.region is None else (*whole, self.region)
+        """Identity of the pixels to segment."""
+        if self.region is None:
+            return (self.volume, self.plane)
+        return (self.volume, self.plane, self.region)
 
     def follows(self, other: SliceRequest | None) -> bool:
-        """Return whether it asks what another did, with other thresholds."""
-        asked = (self.key, self.classes, self.tta)
-        return (
-            other is not None
-            and asked == (other.key, other.classes, other.tta)
-            and self.threshold_offsets != other.threshold_offsets
-        )
+        """Whether it differs from another request by its threshold offsets alone."""
+        if other is None or self.threshold_offsets == other.threshold_offsets:
+            return False
+        return (self.key, self.classes, self.tta) == (other.key, other.classes, other.tta)
 
     def read(self) -> NDArray[Any]:
-        """Read the pixels to look at, (rows, columns)."""
+        """Read the pixels to segment, (rows, columns)."""
         if self.region is None:
             return self.plane.read(self.data)
         top, left, bottom, right = self.region
@@ -90,13 +88,16 @@ class SliceRequest:
 
     @property
     def embedding(self) -> Hashable:
-        """Name of what the encoders make of the plane."""
+        """Identity of the embedding of these pixels."""
         return (self.checkpoint, self.key, self.voxel_size, self.contrast, self.tta)
 
     def describe(self) -> str:
-        """Name the work for the user, e.g. ``"mitochondrion on slice 12"``."""
-        what = self.classes[0].name if len(self.classes) == 1 else f"{len(self.classes)} classes"
-        return f"{what} {'in a region of' if self.region else 'on'} {self.plane.describe()}"
+        """Return a phrase for the user, e.g. ``"mitochondrion on slice 12"``."""
+        what = f"{len(self.classes)} classes"
+        if len(self.classes) == 1:
+            what = self.classes[0].name
+        where = "in a region of" if self.region else "on"
+        return f"{what} {where} {self.plane.describe()}"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Segmentation:
     seconds: float
 
     def on_plane(self) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-        """Return the labels of the whole plane, and which of its pixels were not looked at."""
+        """Return the labels of the whole plane, and its pixels outside the region, if any."""
         plane = self.request.plane
         region = self.request.region
         if region is None:
@@ -124,105 +125,108 @@ class Segmentation:
         return labels, outside
 
     def describe(self, refused: Mapping[str, int] | None = None) -> str:
-        """Say what came out, e.g. ``"mitochondrion on slice 12: 4.9 % of the pixels, 1.3 s on cpu."``.
+        """Return a sentence on the result.
+
+        For example ``"mitochondrion on slice 12: 4.9 % of the pixels, 1.3 s on cpu."``.
 
         Parameters
         ----------
         refused
-            Pixels found that were left alone, by the word for what protects them, such as ``"reviewed"``;
-            under `UNNAMED` those of other classes and those that the user painted.
+            Pixels found that were left alone, by the word for what protects them, such as
+            ``"reviewed"``; under `UNNAMED` those of other classes and those that the user painted.
         """
-        found = np.count_nonzero(self.labels) / self.labels.size
-        share = f"{found:.1%} of the pixels".replace("%", " %") if found else "nothing found"
+        found = int(np.count_nonzero(self.labels))
+        share = f"{self._share(found)} of the pixels" if found else "nothing found"
         what = f"{self.request.describe()}: {share}, {self.seconds:.1f} s on {self.device}"
-        return (
-            "; ".join(
-                [
-                    what,
-                    *(
-                        self._stays(*part)
-                        for part in (refused or {}).items()
-                        if part[1] / self.labels.size >= LEAST_SHARE
-                    ),
-                ]
-            )
-            + "."
-        )
+        parts = [what]
+        for word, count in (refused or {}).items():
+            if count / self.labels.size >= LEAST_SHARE:
+                parts.append(f"{self._share(count)} {_why_left(word)}")
+        return "; ".join(parts) + "."
 
-    def _stays(self, word: str, count: int) -> str:
-        why = f"are {word} and stay" if word else "stay other classes or yours"
-        return f"{count / self.labels.size:.1%} {why}".replace("%", " %")
+    def _share(self, count: int) -> str:
+        return f"{count / self.labels.size:.1%}".replace("%", " %")
+
+
+def _why_left(word: str) -> str:
+    if word:
+        return f"are {word} and stay"
+    return "left unchanged (other classes or your edits)"
 
 
 class Engine:
-    """Loads checkpoints and segments planes; to be used from one thread only."""
+    """Loads checkpoints and segments planes; used from one thread only."""
 
     def __init__(self) -> None:
         self._checkpoint: str | None = None
         self._predictor: Predictor | None = None
         self._contrasts: dict[Hashable, Contrast] = {}
-        self._seen: tuple[Hashable, Slice] | None = None
-        """What was looked at last, so that the next click there does not read it again."""
+        self._prepared: tuple[Hashable, Slice] | None = None
+        """What was segmented last: the next click there does not read it again."""
 
-    def load_steps(
-        self, checkpoint: str, taught: Sequence[TaughtClass] = ()
-    ) -> Generator[Progress, None, ModelInfo]:
-        """Load a checkpoint unless it is the one at hand; beside its own classes it then knows those taught before."""
+    def load_steps(self, checkpoint: str, taught: Sequence[TaughtClass] = ()) -> Steps[ModelInfo]:
+        """Load a checkpoint, unless it is loaded, and add the classes that it was taught before."""
         predictor = yield from self._ready(checkpoint)
         predictor.restore_taught(taught)
         return ModelInfo(checkpoint, str(predictor.device))
 
-    def segment_steps(self, request: SliceRequest) -> Generator[Progress, None, Segmentation]:
-        """Segment a plane, loading the checkpoint and measuring the contrast first where need be."""
+    def segment_steps(self, request: SliceRequest) -> Steps[Segmentation]:
+        """Segment a plane; load the checkpoint and measure the contrast first if needed."""
         yield from self._ready(request.checkpoint)
         start = time.perf_counter()
-        predictor = yield from self.look_steps(request)
+        predictor = yield from self.set_slice_steps(request)
         predictor.tta = request.tta
         labels = yield from predictor.segment_steps(
             [spec.name for spec in request.classes], dict(request.threshold_offsets)
         )
         return Segmentation(request, labels, str(predictor.device), time.perf_counter() - start)
 
-    def look_steps(self, request: SliceRequest) -> Generator[Progress, None, Predictor]:
-        """Return the predictor, looking at the plane; loads the checkpoint and measures the contrast first where need be."""
+    def set_slice_steps(self, request: SliceRequest) -> Steps[Predictor]:
+        """Return the predictor, set to the plane.
+
+        The checkpoint is loaded and the contrast is measured first if needed.
+        """
         predictor = yield from self._ready(request.checkpoint)
         if request.contrast is None and request.volume not in self._contrasts:
             yield Progress(0, 1, "measuring the contrast of the volume")
             self._contrasts[request.volume] = measure_contrast(request.data)
-        if self._seen is None or self._seen[0] != request.embedding:
+        if self._prepared is None or self._prepared[0] != request.embedding:
             yield Progress(0, 1, f"reading {request.plane.describe()}")
-            self._seen = (request.embedding, self.prepare(predictor, request))
-        predictor.set_slice(self._seen[1])
+            self._prepared = (request.embedding, self.prepare(predictor, request))
+        predictor.set_slice(self._prepared[1])
         return predictor
 
-    def prefetch_steps(self, request: SliceRequest) -> Generator[Progress, None, None]:
-        """Embed the planes beside one that was segmented, as many as memory holds together with it."""
+    def prefetch_steps(self, request: SliceRequest) -> Steps[None]:
+        """Embed neighbours of a segmented plane, as many as fit into memory together with it."""
         predictor = yield from self._ready(request.checkpoint)
         predictor.tta = request.tta
         for number, plane in enumerate(request.plane.neighbours(request.data.shape)):
-            beside = replace(request, plane=plane)
-            seen = predictor.seen(self.prepare(predictor, beside))
-            if not predictor.embeddings.has_room(
-                (number + 2) * sum(len(predictor.tiles(view)) for view in seen)
-            ):
+            neighbour = replace(request, plane=plane)
+            views = predictor.augmented(self.prepare(predictor, neighbour))
+            tiles = sum(len(predictor.tiles(view)) for view in views)
+            # The slice shown, the neighbours so far and this one must fit.
+            if not predictor.embeddings.has_room((number + 2) * tiles):
                 return
-            for view in seen:
+            for view in views:
                 yield from predictor.embed_steps(view)
 
-    def open_steps(self, path: str) -> Generator[Progress, None, list[LayerData]]:
-        """Read a file's header and lay it out as napari layers."""
+    def open_steps(self, path: str) -> Steps[list[LayerData]]:
+        """Read a file's header and return the file as napari layers."""
         yield Progress(0, 1, f"opening {path}")
         return read_layers(path)
 
-    def save_steps(self, checkpoint: str, path: Path) -> Generator[Progress, None, CheckpointInfo]:
-        """Write the network at hand, with what it was taught, as a checkpoint of its own."""
+    def save_steps(self, checkpoint: str, path: Path) -> Steps[CheckpointInfo]:
+        """Write the loaded network, with what it was taught, as a new checkpoint."""
         predictor = yield from self._ready(checkpoint)
         yield Progress(0, 1, f"writing {path.name}")
-        from napari_scsam.checkpoints.checkpoint import checkpoint_info, save_checkpoint
+        from napari_scsam.checkpoints.checkpoint import save_checkpoint
+        from napari_scsam.checkpoints.find import checkpoint_info
 
         info = checkpoint_info(checkpoint)
         taught = [spec.name for spec in predictor.classes if spec not in info.classes]
-        summary = "; ".join([info.summary, *([f"taught {', '.join(taught)}"] if taught else [])])
+        summary = info.summary
+        if taught:
+            summary = f"{summary}; taught {', '.join(taught)}"
         training = {
             **info.training,
             "taught": {"classes": [*info.taught, *taught], "from": info.name},
@@ -232,9 +236,9 @@ class Engine:
         )
         return checkpoint_info(path)
 
-    def make_steps(self, name: str, file: Path) -> Generator[Progress, None, CheckpointInfo]:
+    def make_steps(self, name: str, file: Path) -> Steps[CheckpointInfo]:
         """Create a checkpoint of published weights."""
-        yield Progress(0, 1, f"making the network of {name}")
+        yield Progress(0, 1, f"creating the network of {name}")
         start_torch()
         from napari_scsam.checkpoints.published import make_checkpoint
 
@@ -246,7 +250,7 @@ class Engine:
         contrast = request.contrast or self._contrasts[request.volume]
         return predictor.prepare(request.read(), size, contrast=contrast, key=request.key)
 
-    def _ready(self, checkpoint: str) -> Generator[Progress, None, Predictor]:
+    def _ready(self, checkpoint: str) -> Steps[Predictor]:
         if self._predictor is None or self._checkpoint != checkpoint:
             yield Progress(0, 2, "starting the network")
             with collection_paused():
@@ -262,7 +266,7 @@ class Engine:
 
 
 def start_torch() -> None:
-    """Import what networks need, beside a window; again is free."""
+    """Import what networks need while a window is open; a second call does nothing."""
     with collection_paused():
-        warm_up()
+        preload_labels()
         import_torch_stack()

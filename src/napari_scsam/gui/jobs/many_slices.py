@@ -1,35 +1,33 @@
-"""Segmenting many slices on the worker thread, each handed over as soon as it is done."""
+"""Segmenting many slices on the worker thread; each is handed over as soon as it is finished."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from napari_scsam.gui.jobs.engine import Engine, Segmentation, SliceRequest
 from napari_scsam.gui.layers.plane import Plane
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Progress, Steps, mapped
 
 
 @dataclass(frozen=True)
 class SliceDone(Progress):
-    """A step at which one more slice is there."""
+    """A step that finished one more slice."""
 
     result: Segmentation | None = None
 
 
 @dataclass(frozen=True)
 class RunDone:
-    """What a run over slices came to."""
+    """The outcome of a run over slices."""
 
     slices: int
     seconds: float
 
 
-def run_steps(
-    engine: Engine, request: SliceRequest, positions: Sequence[int]
-) -> Generator[Progress, None, RunDone]:
-    """Segment slices one after the other, with a word on the time that is left; closing it stops.
+def run_steps(engine: Engine, request: SliceRequest, positions: Sequence[int]) -> Steps[RunDone]:
+    """Segment slices one after the other; closing the generator stops the run.
 
     Parameters
     ----------
@@ -41,24 +39,35 @@ def run_steps(
         Indices of the slices.
     """
     start = time.perf_counter()
+    total = len(positions)
     for number, position in enumerate(positions):
-        steps = engine.segment_steps(replace(request, plane=Plane(request.plane.axis, position)))
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                yield SliceDone(number + 1, len(positions), f"slice {position}", end.value)
-                break
-            left = time_left(number, len(positions), time.perf_counter() - start)
-            yield Progress(number, len(positions), f"slice {position}{left or f', {step.what}'}")
-    return RunDone(len(positions), time.perf_counter() - start)
+
+        def as_step(step: Progress, number: int = number, position: int = position) -> Progress:
+            left = time_left(number, total, time.perf_counter() - start) or f", {step.what}"
+            return Progress(number, total, f"slice {position}{left}")
+
+        plane = Plane(request.plane.axis, position)
+        steps = engine.segment_steps(replace(request, plane=plane))
+        result = yield from mapped(steps, as_step)
+        yield SliceDone(number + 1, total, f"slice {position}", result)
+    return RunDone(total, time.perf_counter() - start)
 
 
 def time_left(done: int, total: int, seconds: float) -> str:
-    """Say how long it will still take, e.g. ``", 3 min left"``; nothing while nobody knows."""
+    """Return a phrase on the time that is left, e.g. ``", 3 min left"``.
+
+    Parameters
+    ----------
+    done, total
+        Amounts of work. Before anything is done the phrase is empty.
+    seconds
+        That it took so far.
+    """
     if not done:
         return ""
     left = seconds / done * (total - done)
     if left < 90:
         return f", {left:.0f} s left"
-    return f", {left / 60:.0f} min left" if left < 5400 else f", {left / 3600:.1f} h left"
+    if left < 5400:
+        return f", {left / 60:.0f} min left"
+    return f", {left / 3600:.1f} h left"

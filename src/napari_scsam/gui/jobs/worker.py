@@ -76,9 +76,7 @@ class Worker(QObject):
         if (app := QCoreApplication.instance()) is not None:
             app.aboutToQuit.connect(self.stop)
 
-    def submit(
-        self, kind: Hashable, make: Callable[[], Steps[Any]], *, idle: bool = False
-    ) -> None:
+    def submit(self, kind: Hashable, make: Callable[[], Steps[Any]], *, idle: bool = False) -> None:
         """Queue work; of one kind only the newest counts.
 
         Parameters

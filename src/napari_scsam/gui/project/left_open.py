@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_scsam.checkpoints.checkpoint import CheckpointInfo
+    from napari_scsam.checkpoints.card import CheckpointInfo
     from napari_scsam.project.project import Project
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.checkpoints.checkpoint import list_checkpoints
+from napari_scsam.checkpoints.find import list_checkpoints
 from napari_scsam.config import TaughtClass
 from napari_scsam.gui.choices import SWITCHES
 from napari_scsam.gui.project.keeper import ProjectKeeper

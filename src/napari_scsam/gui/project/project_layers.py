@@ -134,7 +134,7 @@ class ProjectLayers:
         viewer.add_layer(layer)
 
     def use(self, layer: Labels) -> OrganelleLabels | None:
-        """Let the model write into a labels layer, and store in the project what it wrote."""
+        """Use a labels layer for the model's results, and store in the project what it wrote."""
         self.names[layer] = CLASSES
         image = self.image
         project = self.project

@@ -132,7 +132,7 @@ def restore_drawing(description: Mapping[str, Any]) -> Layer | None:
     arrays: Any = np.asarray(data, float) if description["kind"] == "points" else None
     if description["kind"] == "shapes":
         arrays = [np.asarray(part, float) for part in data]
-    if not len(arrays):
+    if len(arrays) == 0:
         state = {key: value for key, value in state.items() if key in OF_EMPTY}
         arrays = None
     with suppress(ValueError, TypeError, KeyError):

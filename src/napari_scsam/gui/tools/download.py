@@ -23,7 +23,7 @@ from napari_scsam.steps import Progress, Steps
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from napari_scsam.checkpoints.checkpoint import CheckpointInfo
+    from napari_scsam.checkpoints.card import CheckpointInfo
     from napari_scsam.gui.session import Session
 
 PROGRESS_EVERY = 0.1

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Labels
 from psygnal import Signal
 
-from napari_scsam.checkpoints.checkpoint import CheckpointInfo, listed_name
+from napari_scsam.checkpoints.card import CheckpointInfo
+from napari_scsam.checkpoints.find import listed_name
 from napari_scsam.config import ClassSpec, TaughtClass, UserError, missing_classes
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.class_table import classes_of

@@ -1,4 +1,4 @@
-"""Saving the network with the classes that it was taught, for other volumes and the command line."""
+"""Saving the network with the classes that it was taught, or forgetting them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.words import capitalized
 
 if TYPE_CHECKING:
-    from napari_scsam.checkpoints.checkpoint import CheckpointInfo
+    from napari_scsam.checkpoints.card import CheckpointInfo
     from napari_scsam.config import TaughtClass
     from napari_scsam.gui.session import Session
 

@@ -227,9 +227,7 @@ class Segmenting:
         self.changed.emit()
 
 
-def region_of(
-    corners: NDArray[np.float64], shape: tuple[int, ...], plane: Plane
-) -> Region | None:
+def region_of(corners: NDArray[np.float64], shape: tuple[int, ...], plane: Plane) -> Region | None:
     """Return the pixels of a plane that a rectangle touches; None when there are none.
 
     Parameters
