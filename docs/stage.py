@@ -96,7 +96,7 @@ class Stage:
 
     def labels_from_logits(self, seconds: float = 0.3) -> None:
         """Let all work end, and the window be drawn."""
-        worker = self.session._worker
+        worker = self.session.jobs.worker
         self.until(lambda: not (worker.busy() or worker._small), 60)
         self.until(lambda: False, seconds)
 
@@ -149,7 +149,7 @@ class Stage:
 
     def place(self, y: float, x: float) -> QPoint:
         """Find a pixel of the slice shown on the canvas."""
-        image = self.session.image
+        image = self.session.choices.image
         world = np.asarray(image.data_to_world((*[0] * (image.ndim - 2), y, x)))
         right, down = self.canvas.view.scene.node_transform(self.canvas._scene_canvas.scene).map(
             [world[-1], world[-2], 0, 1]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_scsam.checkpoints.checkpoint import CheckpointInfo
+from napari_scsam.checkpoints.card import CheckpointInfo
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.jobs.engine import Engine
 from napari_scsam.steps import Progress
@@ -29,7 +29,7 @@ class FakePredictor:
     tta = False
     seconds_per_tile = 0.005
 
-    def seen(self, slice_) -> list[tuple]:
+    def augmented(self, slice_) -> list[tuple]:
         return [slice_] * (4 if self.tta else 1)
 
     def tiles(self, slice_) -> list[int]:  # noqa: ARG002  # all slices are alike
@@ -142,13 +142,13 @@ def window(make_napari_viewer, monkeypatch, info, wait):
         panel = widget.ScSAMWidget(viewer)
         viewer.window.add_dock_widget(panel, name="ScSAM")
         chosen = session.Session.of(viewer)
-        worker = chosen._worker
+        worker = chosen.jobs.worker
 
         def finish() -> None:
             wait(lambda: not (worker.busy() or worker._small))
 
         return SimpleNamespace(
-            viewer=viewer, widget=panel, session=chosen, engine=chosen._engine, finish=finish
+            viewer=viewer, widget=panel, session=chosen, engine=chosen.engine, finish=finish
         )
 
     return open_window

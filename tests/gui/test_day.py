@@ -14,6 +14,7 @@ from qtpy.QtCore import Qt
 from real_em import ORIGIN, SIZE, Predict, library, write_real_em
 
 from napari_scsam.gui.layers.locks import locked_labels
+from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.io.volumes import open_labels
 from napari_scsam.train.recipe import read_recipe
 
@@ -44,10 +45,10 @@ def sit_down(make_napari_viewer):
 
 def test_a_days_work(image, predict, sit_down, tmp_path):
     path, desk = tmp_path / "day.scsam.zarr", sit_down()
-    desk.session.embed_neighbours_too(False)
+    desk.session.part(Segmenting).set_prefetch(False)
 
     desk.open_image(image)
-    layer = desk.session.image
+    layer = desk.session.choices.image
     np.testing.assert_allclose((layer.scale, layer.translate), (SIZE, ORIGIN))
     desk.new_project(path)
     today = Day(desk)
@@ -58,14 +59,14 @@ def test_a_days_work(image, predict, sit_down, tmp_path):
     today.do(chain(day.lock(desk, predict), day.review(desk), day.propagate(desk)))
 
     left, reviewed = desk.labels(), np.asarray(desk.keeper.project.reviewed)
-    desk.wait(lambda: desk.keeper.state == "All is saved.")
+    desk.wait(lambda: desk.keeper.saver.state == "All is saved.")
     desk.viewer.close()
     again = sit_down()
     again.open_project(path)
     np.testing.assert_array_equal(again.labels(), left)
     np.testing.assert_array_equal(np.asarray(again.keeper.project.reviewed), reviewed)
     assert locked_labels(again.layer) == (MEMBRANE,)
-    for layer in (again.session.image, again.layer):
+    for layer in (again.session.choices.image, again.layer):
         np.testing.assert_allclose((layer.scale, layer.translate), (SIZE, ORIGIN))
 
     again.exporting.export(str(tmp_path / "set"), "ome-zarr")
@@ -86,7 +87,9 @@ def test_two_viewers_ask_the_network_at_once(image, predict, sit_down):
         desk.open_image(image)
     for desk, (value, z) in zip(desks, asked, strict=True):
         desk.show(z)
-        desk.session.choose_classes([spec for spec in desk.session.classes if spec.id == value])
+        desk.session.part(Segmenting).choose_classes(
+            [spec for spec in desk.session.choices.classes if spec.id == value]
+        )
         desk.press(Qt.Key.Key_S, SHIFT)
     for desk, (value, z) in zip(desks, asked, strict=True):
         desk.finish()

@@ -5,7 +5,7 @@ import pytest
 from napari_scsam.gui.preferences import (
     MAX_RECENT,
     RECENT,
-    kept_file,
+    list_file,
     recent_projects,
     remember_project,
 )
@@ -37,8 +37,8 @@ def test_a_project_that_is_gone_is_not_listed(folders):
 
 @pytest.mark.parametrize("text", ["not JSON", "7", "[7]"])
 def test_a_damaged_list_is_begun_anew(folders, text):
-    kept_file(RECENT).parent.mkdir()
-    kept_file(RECENT).write_text(text)
+    list_file(RECENT).parent.mkdir()
+    list_file(RECENT).write_text(text)
     assert recent_projects() == []
     remember_project(folders[0])
     assert recent_projects() == [folders[0]]

@@ -14,6 +14,7 @@ from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.model import ProjectModel
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.review import Reviewing
+from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.project.project import Project
 
@@ -25,9 +26,9 @@ def one(fake_engine, info, stack, tmp_path):
     session = Session(viewer, fake_engine, AtOnce)
     keeper = session.part(ProjectKeeper)
     session.part(ProjectModel)
-    session.choose_checkpoint(info)
+    session.choices.choose_checkpoint(info)
     image = viewer.add_image(stack, name="mine")
-    session.choose_image(image)
+    session.choices.choose_image(image)
     keeper.new(str(tmp_path / "mine"))
     assert keeper.project is not None
     return SimpleNamespace(
@@ -45,8 +46,8 @@ def other(request, stack) -> np.ndarray:
 
 
 def segment(one, image):
-    one.session.choose_image(image)
-    one.session.segment()
+    one.session.choices.choose_image(image)
+    one.session.part(Segmenting).segment()
     return one.session.labels
 
 
@@ -57,32 +58,32 @@ def test_labels_of_another_image_stay_out_of_the_project(one, other, cleared):
     second = one.viewer.add_image(other)
     labels = segment(one, second)
     count = len(one.viewer.layers)
-    for spec in one.session.classes:
-        one.session.choose_classes((spec,))
-        one.keeper.keep()
+    for spec in one.session.choices.classes:
+        one.session.part(Segmenting).choose_classes((spec,))
+        one.keeper.saver.save()
     assert one.session.labels is labels
     assert len(one.viewer.layers) == count, "one layer for all classes"
     assert isinstance(labels.data, np.ndarray)
     assert labels.data.shape == other.shape
     assert labels.data.any()
-    assert one.keeper.state == "All is saved."
+    assert one.keeper.saver.state == "All is saved."
     assert one.keeper.project.label_names == ("classes",)
     one.viewer.layers.remove(second)
-    one.keeper.keep()
+    one.keeper.saver.save()
     assert one.keeper.project.label_names == ("classes",), "also when its image is gone"
     one.keeper.close()
     assert not Project(one.path).array("classes")[...].any()
 
 
 def test_the_project_is_saved_while_another_image_is_chosen(one, other):
-    one.session.type_voxel_size((40.0, 8.0, 8.0))
-    one.keeper.keep()
-    one.session.choose_image(one.viewer.add_image(other))
-    one.session.type_voxel_size((1.0, 1.0, 1.0))
+    one.session.choices.type_voxel_size((40.0, 8.0, 8.0))
+    one.keeper.saver.save()
+    one.session.choices.choose_image(one.viewer.add_image(other))
+    one.session.choices.type_voxel_size((1.0, 1.0, 1.0))
     one.keeper.labels.data_setitem((np.array([1]), np.array([2]), np.array([3])), np.array([2]))
     extra = one.viewer.add_labels(np.zeros(one.image.data.shape, np.uint8), name="cells")
     one.image.name = "renamed"
-    one.keeper.keep()
+    one.keeper.saver.save()
     assert isinstance(extra.data, SavedArray)
     one.keeper.close()
     again = Project(one.path)
@@ -107,13 +108,13 @@ def test_another_image_is_not_protected_by_the_review_of_the_project(one, other)
 
 
 def test_its_image_opened_again_is_known_and_goes_on_in_the_project(one, stack, other):
-    one.session.type_voxel_size((40.0, 8.0, 8.0))
-    one.keeper.keep()
+    one.session.choices.type_voxel_size((40.0, 8.0, 8.0))
+    one.keeper.saver.save()
     one.viewer.layers.clear()
     segment(one, one.viewer.add_image(other))
     labels = segment(one, one.viewer.add_image(stack))
     assert labels is one.keeper.labels
-    one.keeper.keep()
+    one.keeper.saver.save()
     assert one.keeper.project.record.voxel_size == (40.0, 8.0, 8.0)
     one.keeper.close()
     again = Project(one.path)
@@ -124,11 +125,11 @@ def test_its_image_opened_again_is_known_and_goes_on_in_the_project(one, stack, 
 def test_a_project_for_another_image_leaves_the_first_one_alone(one, other, tmp_path):
     one.keeper.labels.data_setitem((np.array([1]), np.array([2]), np.array([3])), np.array([2]))
     one.viewer.add_labels(np.ones(one.image.data.shape, np.uint8), name="cells")
-    one.session.choose_image(one.viewer.add_image(other))
+    one.session.choices.choose_image(one.viewer.add_image(other))
     one.keeper.new(str(tmp_path / "second"))
     assert one.keeper.project.label_names == ("classes",)
-    assert one.keeper.image is one.session.image
-    segment(one, one.session.image)
+    assert one.keeper.image is one.session.choices.image
+    segment(one, one.session.choices.image)
     first = Project(one.path)
     assert first.label_names == ("classes", "cells")
     assert np.count_nonzero(first.array("classes")[...]) == 1

@@ -11,7 +11,8 @@ import tifffile
 from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
 
-from napari_scsam.checkpoints.checkpoint import checkpoint_info, list_checkpoints, save_checkpoint
+from napari_scsam.checkpoints.checkpoint import save_checkpoint
+from napari_scsam.checkpoints.find import checkpoint_info, list_checkpoints
 
 pytestmark = [pytest.mark.gui, pytest.mark.emdata, pytest.mark.slow]
 
@@ -76,7 +77,7 @@ def real_window(make_napari_viewer, monkeypatch, checkpoint, wait):
     viewer = make_napari_viewer(show=True)
     panel = widget.ScSAMWidget(viewer)
     viewer.window.add_dock_widget(panel, name="ScSAM")
-    worker = Session.of(viewer)._worker
+    worker = Session.of(viewer).jobs.worker
     return viewer, panel, lambda: wait(lambda: not (worker.busy() or worker._small), 200_000)
 
 

@@ -94,7 +94,7 @@ def test_two_widgets_share_a_session_and_two_viewers_do_not(window, stack):
     assert again.widget.segment.classes.currentText() == "all classes"
     one.widget.segment.classes.activated.emit(2)
     assert again.widget.segment.classes.currentText() == "membrane"
-    one.session.choose_image(None)
+    one.session.choices.choose_image(None)
     assert again.widget.volume.layers.currentIndex() == -1
     one.viewer.window.remove_dock_widget(one.widget)
     assert Session.find(one.viewer) is one.session
@@ -106,13 +106,13 @@ def test_layers_that_come_go_and_change_their_name(window, stack):
     one = window()
     assert not one.widget.volume.layers.isEnabled()
     image = one.viewer.add_image(stack, name="cell")
-    assert one.session.image is image
+    assert one.session.choices.image is image
     image.name = "nucleus"
     assert one.widget.volume.layers.currentText() == "nucleus"
     one.viewer.add_labels(stack, name="not an image")
     assert one.widget.volume.layers.count() == 1
     one.viewer.layers.remove(image)
-    assert one.session.image is None
+    assert one.session.choices.image is None
     assert one.widget.volume.layers.count() == 0
 
 
@@ -158,7 +158,7 @@ def test_a_wrong_checkpoint_file_is_told(window, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"not a checkpoint")
     one.widget.model.file_asked.emit(str(tmp_path / "model.safetensors"))
     assert len(notification_manager.records) == 1
-    assert one.session.checkpoint.name == "tiny"
+    assert one.session.choices.checkpoint.name == "tiny"
 
 
 def test_without_any_checkpoint_the_panel_says_so(make_napari_viewer, monkeypatch):
@@ -190,7 +190,7 @@ def test_it_fits_a_small_screen_and_both_themes(window, stack, wait):
 def test_pointing_at_objects_unfolds_its_panel(window, stack, wait):
     one = window(Image(stack))
     one.finish()
-    one.widget.prompt.setChecked(False)
+    one.widget.prompt.collapse()
     assert not one.widget.prompt.start.isVisible()
     one.widget.prompt.toggled_by_user.emit()
     wait(one.widget.prompt.body.isVisible)

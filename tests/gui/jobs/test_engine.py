@@ -50,14 +50,14 @@ def test_the_predictor_gets_the_voxel_size_of_the_plane(fake_engine, request_for
 
 def test_a_plane_that_was_looked_at_last_is_not_read_again(fake_engine, request_for, stack):
     one, other = request_for(stack), request_for(stack, Plane(0, 2))
-    _, first = finish(fake_engine.look_steps(one))
-    _, again = finish(fake_engine.look_steps(one))
+    _, first = finish(fake_engine.set_slice_steps(one))
+    _, again = finish(fake_engine.set_slice_steps(one))
     assert "reading slice 1" in [step.what for step in first]
     assert "reading slice 1" not in [step.what for step in again]
     for request, position in ((other, 2), (one, 1)):
-        predictor, _ = finish(fake_engine.look_steps(request))
+        predictor, _ = finish(fake_engine.set_slice_steps(request))
         np.testing.assert_array_equal(predictor.image, stack[position])
-    _, wider = finish(fake_engine.look_steps(request_for(stack, voxel_size=(5, 5, 5))))
+    _, wider = finish(fake_engine.set_slice_steps(request_for(stack, voxel_size=(5, 5, 5))))
     assert "reading slice 1" in [step.what for step in wider]
 
 
@@ -119,12 +119,14 @@ def test_the_outcome_is_told_in_plain_words(fake_engine, request_for, stack, cla
     assert result.describe().startswith("3 classes on slice 1: 100.0 % of the pixels, 0.")
     quarter = stack[1].size // 4
     assert "stay" not in result.describe({"reviewed": 1, UNNAMED: 1})
-    assert result.describe({UNNAMED: quarter}).endswith("; 25.0 % stay other classes or yours.")
+    assert result.describe({UNNAMED: quarter}).endswith(
+        "; 25.0 % left unchanged (other classes or your edits)."
+    )
     assert result.describe({"reviewed": quarter, "locked": 0, UNNAMED: 1}).endswith(
         "; 25.0 % are reviewed and stay."
     )
     assert result.describe({"locked": quarter, UNNAMED: quarter}).endswith(
-        "; 25.0 % are locked and stay; 25.0 % stay other classes or yours."
+        "; 25.0 % are locked and stay; 25.0 % left unchanged (other classes or your edits)."
     )
     nothing = SliceRequest("tiny", "v", stack, Plane(0, 1), None, classes[:1])
     assert nothing.describe() == "mitochondrion on slice 1"

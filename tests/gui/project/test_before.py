@@ -16,6 +16,7 @@ from napari_scsam.gui.layers.class_table import show_classes
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.review import Reviewing
+from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.project.project import Project, file_hash
 from napari_scsam.project.training_set import export_training_set
 
@@ -30,9 +31,9 @@ def begin(fake_engine, info, tmp_path):
         viewer = ViewerModel()
         session = Session(viewer, fake_engine, AtOnce)
         keeper, reviewing = session.part(ProjectKeeper), session.part(Reviewing)
-        session.choose_checkpoint(tiny)
+        session.choices.choose_checkpoint(tiny)
         if image is not None:
-            session.choose_image(viewer.add_image(image))
+            session.choices.choose_image(viewer.add_image(image))
             viewer.dims.set_current_step(0, 1)
         return SimpleNamespace(viewer=viewer, session=session, keeper=keeper, reviewing=reviewing)
 
@@ -57,8 +58,8 @@ def test_what_was_segmented_before_the_project_is_told_from_what_was_painted(
     begin, stack, classes, tmp_path
 ):
     one = begin(stack)
-    one.session.choose_classes(classes[:1])
-    one.session.segment()
+    one.session.part(Segmenting).choose_classes(classes[:1])
+    one.session.part(Segmenting).segment()
     labels = one.session.labels
     found = labels.data[1] == 1
     labels.data_setitem((np.ones(9, int), *[i[:9] for i in np.nonzero(~found)]), 1)
@@ -84,14 +85,14 @@ def test_what_was_segmented_before_the_project_is_told_from_what_was_painted(
 
 def test_after_reopening_the_model_may_change_it(begin, stack, classes, tmp_path):
     one = begin(stack)
-    one.session.choose_classes(classes[:1])
-    one.session.segment()
+    one.session.part(Segmenting).choose_classes(classes[:1])
+    one.session.part(Segmenting).segment()
     one.keeper.new(str(tmp_path / "mine"))
     two = reopened(one, begin, tmp_path / "mine.scsam.zarr")
-    two.session.choose_classes(classes)
-    two.session.image.data = 255 - np.asarray(two.session.image.data)
-    two.session.segment()
-    said = two.session._engine.predictor.image
+    two.session.part(Segmenting).choose_classes(classes)
+    two.session.choices.image.data = 255 - np.asarray(two.session.choices.image.data)
+    two.session.part(Segmenting).segment()
+    said = two.session.engine.predictor.image
     assert np.array_equal(
         np.asarray(two.session.labels.data)[1] == 1, said <= np.quantile(said, 1 / 3)
     ), "no pixel is taken for the user's"
@@ -100,7 +101,7 @@ def test_after_reopening_the_model_may_change_it(begin, stack, classes, tmp_path
 def test_a_project_made_of_the_labels_of_another_knows_it(begin, stack, classes, tmp_path):
     one = begin(stack)
     one.keeper.new(str(tmp_path / "first"))
-    one.session.segment()
+    one.session.part(Segmenting).segment()
     one = reopened(one, begin, tmp_path / "first.scsam.zarr")
     before = np.array(one.session.labels.data)
     project = make(one, tmp_path / "second.scsam.zarr")
@@ -117,11 +118,11 @@ def test_labels_of_another_type_are_still_known(begin, stack, classes, tmp_path)
     layer = Labels(np.zeros(stack.shape, np.int32), name="mine")
     show_classes(layer, classes)
     one.viewer.add_layer(layer)
-    one.session.segment()
+    one.session.part(Segmenting).segment()
     assert one.session.labels is layer
     project = make(one, tmp_path / "mine.scsam.zarr")
     assert project.predicted.dtype == np.uint8
     np.testing.assert_array_equal(project.predicted[1], np.asarray(layer.data)[1])
     one.reviewing.mark_slice()
-    one.session.choose_classes(classes[:1])
+    one.session.part(Segmenting).choose_classes(classes[:1])
     assert (np.asarray(layer.data)[1] == 1).any()

@@ -22,7 +22,7 @@ def opened(window, info, tmp_path, wait):
     own = replace(info, path=tmp_path / "other.safetensors")
     own.path.write_text("other")
     one = window()
-    one.session.choose_checkpoint(own)
+    one.session.choices.choose_checkpoint(own)
     one.keeper = one.session.part(ProjectKeeper)
     folder = Path(shutil.copytree(FILES, tmp_path / "files"))
     one.keeper.open(str(folder / "cell.scsam.zarr"))
@@ -39,16 +39,16 @@ def test_an_older_project_opens_with_its_layers(opened) -> None:
     assert layers["Organelles"].brush_size == 17
     assert np.unique(layers["Objects"].data[...]).tolist() == [0, 3, 700]
     assert layers["Marks"].data.tolist() == [[1, 2, 3]]
-    assert opened.session.typed_voxel_size(opened.keeper.image) == (30.0, 8.0, 8.0)
+    assert opened.session.choices.typed_voxel_size(opened.keeper.image) == (30.0, 8.0, 8.0)
 
 
 def test_an_older_project_opens_with_its_choices(opened, wait) -> None:
     session = opened.session
-    wait(lambda: session.threshold_offsets)
-    assert session.threshold_offsets == {"mitochondrion": 0.3}
-    assert [spec.name for spec in session.chosen] == ["mitochondrion"], (
+    wait(lambda: session.choices.threshold_offsets)
+    assert session.choices.threshold_offsets == {"mitochondrion": 0.3}
+    assert [spec.name for spec in session.choices.chosen] == ["mitochondrion"], (
         "the other class was taught to another checkpoint"
     )
-    assert session.replace_edits
-    assert not session.prefetch
-    assert session.tta
+    assert session.choices.replace_edits
+    assert not session.choices.prefetch
+    assert session.choices.tta

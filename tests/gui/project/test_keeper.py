@@ -11,14 +11,15 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.gui.layers.class_table import NOT_KEPT, classes_of, show_classes
+from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, classes_of, show_classes
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.locks import lock, locked_labels
 from napari_scsam.gui.panels.project import ProjectPanel
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools.correct import Correcting
 from napari_scsam.gui.tools.one_object import Prompting
-from napari_scsam.gui.words import sentence
+from napari_scsam.gui.tools.segment import Segmenting
+from napari_scsam.gui.words import as_sentence
 from napari_scsam.project.image import copy_image
 from napari_scsam.project.project import Project
 
@@ -82,14 +83,14 @@ def test_a_stroke_is_on_disk_within_a_second(begun, wait):
 def test_it_opens_as_it_was_left(begun, window, wait):
     one = begun()
     viewer, layer = one.viewer, one.keeper.labels
-    one.session.segment()
+    one.session.part(Segmenting).segment()
     one.finish()
     layer.data_setitem((np.array([2, 2]), np.array([5, 6]), np.array([7, 7])), np.array([2, 1]))
     show_classes(layer, [ClassSpec(9, "granule", "#123456")])
     layer.opacity, layer.selected_label, layer.contour = 0.25, 2, 1
     lock(layer, 2, locked=True)
-    one.session.image.contrast_limits = (11, 99)
-    one.session.type_voxel_size((50.0, 9.0, 9.0))
+    one.session.choices.image.contrast_limits = (11, 99)
+    one.session.choices.type_voxel_size((50.0, 9.0, 9.0))
     points = viewer.add_points([[400.0, 100.0, 120.0]], name="prompts", size=5)
     viewer.add_labels(
         np.arange(layer.data.size).reshape(layer.data.shape) % 300,
@@ -101,7 +102,7 @@ def test_it_opens_as_it_was_left(begun, window, wait):
     viewer.layers.selection.active = layer
     viewer.dims.set_point(0, ORIGIN[0] + 2 * SIZE[0])
     viewer.camera.center, viewer.camera.zoom = (0, 333.0, 444.0), 0.77
-    one.keeper.keep()
+    one.keeper.saver.save()
     before = {name: np.asarray(viewer.layers[name].data) for name in (layer.name, "cells!")}
     one.keeper.close()
     two = opened(window(), one.path, wait)
@@ -113,15 +114,15 @@ def test_it_opens_as_it_was_left(begun, window, wait):
     assert classes_of(again) == classes_of(layer)
     assert (again.opacity, again.selected_label, again.contour) == (0.25, 2, 1)
     assert locked_labels(again) == (2,)
-    assert tuple(two.session.image.contrast_limits) == (11, 99)
-    assert two.session.voxel_size == (50.0, 9.0, 9.0)
+    assert tuple(two.session.choices.image.contrast_limits) == (11, 99)
+    assert two.session.choices.voxel_size == (50.0, 9.0, 9.0)
     np.testing.assert_array_equal(two.viewer.layers["prompts"].data, points.data)
     np.testing.assert_allclose(two.viewer.dims.point, viewer.dims.point)
     np.testing.assert_allclose(two.viewer.camera.center, viewer.camera.center)
     assert two.viewer.camera.zoom == pytest.approx(0.77)
     assert two.viewer.layers.selection.active is again
     kept, again_kept = (
-        [layer.name for layer in v.layers if NOT_KEPT not in layer.metadata]
+        [layer.name for layer in v.layers if NOT_KEPT_KEY not in layer.metadata]
         for v in (viewer, two.viewer)
     )
     assert again_kept == kept, "the outlines of what is reviewed are made anew, on top"
@@ -131,7 +132,7 @@ def test_it_opens_as_it_was_left(begun, window, wait):
     ("show", "count"),
     [
         (lambda session: session.part(Prompting).start(), 3),
-        (lambda session: Correcting.of(session).use("cut"), 1),
+        (lambda session: session.part(Correcting).use("cut"), 1),
     ],
     ids=["prompts", "line to cut along"],
 )
@@ -140,7 +141,7 @@ def test_what_the_plugin_shows_for_a_while_is_not_kept(begun, window, stack, wai
     show(one.session)
     one.finish()
     assert len(one.viewer.layers) == 3 + count
-    one.keeper.keep()
+    one.keeper.saver.save()
     one.keeper.close()
     two = window(Image(stack, scale=SIZE, translate=ORIGIN, units="nm"))
     two.finish()
@@ -151,16 +152,16 @@ def test_what_the_plugin_shows_for_a_while_is_not_kept(begun, window, stack, wai
 
 def test_the_model_knows_its_own_pixels_after_reopening(begun, window, wait):
     one = begun()
-    one.session.choose_classes(one.session.checkpoint.classes[:1])
-    one.session.segment()
+    one.session.part(Segmenting).choose_classes(one.session.choices.checkpoint.classes[:1])
+    one.session.part(Segmenting).segment()
     one.finish()
     z = one.session.request().plane.position
     first = np.asarray(one.keeper.labels.data)[z].copy()
     one.keeper.labels.data_setitem((np.array([z]), np.array([0]), np.array([0])), np.array([3]))
     one.keeper.close()
     two = opened(window(), one.path, wait)
-    two.session.choose_classes(two.session.checkpoint.classes[1:2])
-    two.session.segment()
+    two.session.part(Segmenting).choose_classes(two.session.choices.checkpoint.classes[1:2])
+    two.session.part(Segmenting).segment()
     two.finish()
     after = np.asarray(two.keeper.labels.data)[z]
     assert after[0, 0] == 3, "what the user painted stays"
@@ -179,8 +180,8 @@ def test_an_accepted_object_stays_the_users_after_reopening(window, tmp_path, pr
     one.session.part(ProjectKeeper).new(str(tmp_path / "mine"))
     wait(lambda: one.session.part(ProjectKeeper).project is not None)
     one.viewer.dims.set_point(0, ORIGIN[0] + SIZE[0])
-    one.session.choose_classes(one.session.classes[:1])
-    one.session.segment()
+    one.session.part(Segmenting).choose_classes(one.session.choices.classes[:1])
+    one.session.part(Segmenting).segment()
     one.finish()
     prompting = one.session.part(Prompting)
     prompting.start()
@@ -191,9 +192,9 @@ def test_an_accepted_object_stays_the_users_after_reopening(window, tmp_path, pr
     one.viewer.close()
     two = opened(window(), tmp_path / "mine.scsam.zarr", wait)
     two.engine.predictor = predictor
-    two.session.choose_classes(two.session.classes[:1])
-    two.session.threshold_offsets["mitochondrion"] = 9.0  # now the network finds nothing
-    two.session.segment()
+    two.session.part(Segmenting).choose_classes(two.session.choices.classes[:1])
+    two.session.choices.threshold_offsets["mitochondrion"] = 9.0  # now the network finds nothing
+    two.session.part(Segmenting).segment()
     two.finish()
     labels = np.asarray(two.keeper.labels.data)
     np.testing.assert_array_equal(
@@ -203,7 +204,7 @@ def test_an_accepted_object_stays_the_users_after_reopening(window, tmp_path, pr
 
 def test_a_labels_layer_that_is_added_goes_into_the_project_before_the_next_look(begun, wait):
     one = begun()
-    one.keeper._timer.stop()
+    one.keeper.saver._timer.stop()
     layer = one.viewer.add_labels(
         np.zeros(one.keeper.labels.data.shape, np.uint16),
         name="cells",
@@ -222,7 +223,7 @@ def test_labels_that_are_there_go_into_a_new_project_with_their_undo(
     (data, state, _) = read_layers(str(file))[0]
     one = window(Image(data, **state))
     one.finish()
-    one.session.segment()
+    one.session.part(Segmenting).segment()
     one.finish()
     layer = one.session.labels
     before = layer.data.copy()
@@ -248,7 +249,7 @@ def test_a_project_is_named_as_its_file_is(window, stack, tmp_path, wait):
     one.finish()
     wait(lambda: keeper.project is not None)
     assert (
-        sentence(said[-1])
+        as_sentence(said[-1])
         == "'my brain.scsam.zarr' is ready; what you paint is saved as you paint it."
     )
     assert (tmp_path / "my brain.scsam.zarr").is_dir()
@@ -264,8 +265,8 @@ def test_an_image_in_memory_goes_into_the_project(window, stack, tmp_path, wait)
     keeper.close()
     shutil.move(tmp_path / "own.scsam.zarr", tmp_path / "moved.scsam.zarr")
     two = opened(window(), tmp_path / "moved.scsam.zarr", wait)
-    np.testing.assert_array_equal(np.asarray(two.session.image.data), stack)
-    np.testing.assert_allclose(two.session.image.translate, ORIGIN)
+    np.testing.assert_array_equal(np.asarray(two.session.choices.image.data), stack)
+    np.testing.assert_allclose(two.session.choices.image.translate, ORIGIN)
 
 
 def test_an_image_that_moved_is_asked_for(begun, window, file, wait, monkeypatch):
@@ -336,8 +337,8 @@ def test_save_as_overwrites_nothing_and_goes_on_where_it_was(begun, tmp_path, wa
     (told,) = notification_manager.records
     assert str(told.severity) == "warning"
     assert (
-        "is there already, and nothing is overwritten" in told.message
-        or "would lie inside the project" in told.message
+        "already exists, and nothing is overwritten" in told.message
+        or "would be inside the project" in told.message
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     assert (tmp_path / "folder.scsam.zarr" / "notes.txt").read_text() == "mine"

@@ -15,6 +15,7 @@ from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.model import ProjectModel
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.review import Reviewing
+from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.project.project import Project
 from napari_scsam.project.review import Outlines
 
@@ -56,22 +57,22 @@ def one(dock, viewer, info, path):
     """A dock with a project, a taught class, and slice 1 reviewed."""
     one = dock(viewer)
     (path.parent / "tiny.safetensors").write_text("tiny")
-    one.session.choose_checkpoint(replace(info, path=path.parent / "tiny.safetensors"))
-    one.session.choose_image(viewer.layers["mine"])
+    one.session.choices.choose_checkpoint(replace(info, path=path.parent / "tiny.safetensors"))
+    one.session.choices.choose_image(viewer.layers["mine"])
     one.keeper.new(str(path))
-    one.session.type_voxel_size((40.0, 8.0, 8.0))
-    one.session.taught = (GRANULE,)
-    one.session.checkpoint_changed.emit()
+    one.session.choices.type_voxel_size((40.0, 8.0, 8.0))
+    one.session.choices.taught = (GRANULE,)
+    one.session.choices.checkpoint_changed.emit()
     viewer.dims.set_current_step(0, 1)
     one.reviewing.mark_slice()
     return one
 
 
 def test_the_project_is_open_as_before(one, dock, viewer, path):
-    one.session.threshold_offsets["granule"] = 0.7
-    one.session.choose_classes((GRANULE.spec,))
-    one.session.replace_edits_too(True)
-    one.session.embed_neighbours_too(False)
+    one.session.choices.threshold_offsets["granule"] = 0.7
+    one.session.part(Segmenting).choose_classes((GRANULE.spec,))
+    one.session.choices.set_replace_edits(True)
+    one.session.part(Segmenting).set_prefetch(False)
     before, layer = [*viewer.layers], one.keeper.labels
     one.session.detach()
     two = dock(viewer)
@@ -79,30 +80,30 @@ def test_the_project_is_open_as_before(one, dock, viewer, path):
     assert [*viewer.layers] == before, "the outlines of what is reviewed, too"
     assert isinstance(two.reviewing.outlines.data, Outlines)
     assert two.keeper.labels is layer
-    assert two.session.image is viewer.layers["mine"]
-    assert two.session.voxel_size == (40.0, 8.0, 8.0)
-    assert two.session.checkpoint == one.session.checkpoint
-    assert two.session.taught == (GRANULE,)
-    assert two.session.chosen == (GRANULE.spec,)
-    assert two.session.threshold_offsets == {"granule": 0.7}
-    assert (two.session.replace_edits, two.session.prefetch) == (True, False)
+    assert two.session.choices.image is viewer.layers["mine"]
+    assert two.session.choices.voxel_size == (40.0, 8.0, 8.0)
+    assert two.session.choices.checkpoint == one.session.choices.checkpoint
+    assert two.session.choices.taught == (GRANULE,)
+    assert two.session.choices.chosen == (GRANULE.spec,)
+    assert two.session.choices.threshold_offsets == {"granule": 0.7}
+    assert (two.session.choices.replace_edits, two.session.choices.prefetch) == (True, False)
     assert two.reviewing.slices[1].reviewed == two.reviewing.slices[1].size
-    assert two.keeper.state in ("Saving …", "All is saved.")
+    assert two.keeper.saver.state in ("Saving …", "All is saved.")
 
 
 def test_what_is_reviewed_and_what_the_user_painted_stays(one, dock, viewer, path):
     viewer.dims.set_current_step(0, 2)
-    one.session.segment()
+    one.session.part(Segmenting).segment()
     one.session.detach()
     layer = one_labels = viewer.layers["mine organelles"]
     one_labels.data_setitem((np.array([2]), np.array([0]), np.array([0])), np.array([9]))
     two = dock(viewer)
     for z in (1, 2):
         viewer.dims.set_current_step(0, z)
-        two.session.segment()
+        two.session.part(Segmenting).segment()
     assert not np.asarray(layer.data[1]).any()
     assert layer.data[2, 0, 0] == 9
-    two.session.choose_classes(two.session.classes[:1])
+    two.session.part(Segmenting).choose_classes(two.session.choices.classes[:1])
     assert two.session.labels is layer
     two.keeper.close()
     again = Project(path)
@@ -134,18 +135,18 @@ def test_again_and_again(one, dock, viewer, path):
         one.session.detach()
         one = dock(viewer)
         assert one.keeper.project.path == path
-        assert one.session.taught == (GRANULE,)
+        assert one.session.choices.taught == (GRANULE,)
     one.keeper.close()
     Project(path).close()
 
 
 def test_labels_of_another_image_stay_out_of_it(one, dock, viewer, stack):
     second = viewer.add_image(255 - stack, name="second")
-    one.session.choose_image(second)
-    one.session.segment()
+    one.session.choices.choose_image(second)
+    one.session.part(Segmenting).segment()
     one.session.detach()
     two = dock(viewer)
-    assert two.session.image is viewer.layers["mine"]
+    assert two.session.choices.image is viewer.layers["mine"]
     assert two.keeper.project.label_names == ("classes",)
     assert isinstance(viewer.layers["second organelles"].data, np.ndarray)
 
@@ -156,6 +157,6 @@ def test_its_image_opened_again_meanwhile_is_known(one, dock, viewer, stack):
     again = viewer.add_image(stack)
     viewer.add_image(255 - stack)
     two = dock(viewer)
-    assert two.session.image is again
-    two.session.segment()
+    assert two.session.choices.image is again
+    two.session.part(Segmenting).segment()
     assert two.session.labels is two.keeper.labels

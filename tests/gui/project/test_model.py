@@ -14,6 +14,7 @@ from napari_scsam.gui.project import model as project_model
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.model import ProjectModel
 from napari_scsam.gui.session import Session
+from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.io.contrast import Contrast
 
 GRANULE = TaughtClass(ClassSpec(4, "granule", "#123456"), (0.5, -0.25))
@@ -42,9 +43,9 @@ def begin(fake_engine, infos, stack, monkeypatch):
         session = Session(viewer, fake_engine, AtOnce)
         keeper = session.part(ProjectKeeper)
         session.part(ProjectModel)
-        session.choose_checkpoint(infos[0])
+        session.choices.choose_checkpoint(infos[0])
         if image is not None:
-            session.choose_image(viewer.add_image(image))
+            session.choices.choose_image(viewer.add_image(image))
         return SimpleNamespace(viewer=viewer, session=session, keeper=keeper)
 
     return start
@@ -52,8 +53,8 @@ def begin(fake_engine, infos, stack, monkeypatch):
 
 def teach(one, taught: TaughtClass) -> None:
     """What `Prompting` does when the network has learned a class."""
-    one.session.taught = (*one.session.taught, taught)
-    one.session.checkpoint_changed.emit()
+    one.session.choices.taught = (*one.session.choices.taught, taught)
+    one.session.choices.checkpoint_changed.emit()
 
 
 @pytest.fixture
@@ -75,72 +76,72 @@ def reopen(one, begin, path):
 
 def test_a_taught_class_is_there_again(taught, begin, tmp_path, fake_engine, classes):
     two = reopen(taught, begin, tmp_path / "mine.scsam.zarr")
-    assert two.session.classes == (*classes, GRANULE.spec)
-    assert two.session.chosen == two.session.classes, "all classes are all classes"
+    assert two.session.choices.classes == (*classes, GRANULE.spec)
+    assert two.session.choices.chosen == two.session.choices.classes, "all classes are all classes"
     assert fake_engine.predictor.recalled == (GRANULE,)
 
 
 def test_the_class_chosen_and_its_threshold_are_there_again(taught, begin, tmp_path, classes):
-    taught.session.threshold_offsets["granule"] = 0.7
-    taught.session.choose_classes((GRANULE.spec,))
+    taught.session.choices.threshold_offsets["granule"] = 0.7
+    taught.session.part(Segmenting).choose_classes((GRANULE.spec,))
     two = reopen(taught, begin, tmp_path / "mine.scsam.zarr")
-    assert two.session.chosen == (GRANULE.spec,)
-    assert two.session.threshold_offsets == {"granule": 0.7}
-    two.session.choose_classes(two.session.classes)
+    assert two.session.choices.chosen == (GRANULE.spec,)
+    assert two.session.choices.threshold_offsets == {"granule": 0.7}
+    two.session.part(Segmenting).choose_classes(two.session.choices.classes)
     three = reopen(two, begin, tmp_path / "mine.scsam.zarr")
-    assert three.session.chosen == (*classes, GRANULE.spec)
-    assert three.session.threshold_offsets == {"granule": 0.7}
+    assert three.session.choices.chosen == (*classes, GRANULE.spec)
+    assert three.session.choices.threshold_offsets == {"granule": 0.7}
 
 
 def test_switches_are_as_they_were(taught, begin, tmp_path):
-    taught.session.replace_edits_too(True)
-    taught.session.embed_neighbours_too(False)
-    taught.session.set_tta(True)
+    taught.session.choices.set_replace_edits(True)
+    taught.session.part(Segmenting).set_prefetch(False)
+    taught.session.choices.set_tta(True)
     two = reopen(taught, begin, tmp_path / "mine.scsam.zarr")
-    assert two.session.replace_edits
-    assert not two.session.prefetch
-    assert two.session.tta
+    assert two.session.choices.replace_edits
+    assert not two.session.choices.prefetch
+    assert two.session.choices.tta
     project = two.keeper.project
     project.update(chosen={"classes": None, "thresholds": {}})  # as older versions wrote it
     three = reopen(two, begin, tmp_path / "mine.scsam.zarr")
-    assert not three.session.replace_edits
-    assert three.session.prefetch
-    assert not three.session.tta
+    assert not three.session.choices.replace_edits
+    assert three.session.choices.prefetch
+    assert not three.session.choices.tta
 
 
 def test_another_checkpoint_does_not_know_it_and_forgets_nothing(
     taught, begin, tmp_path, infos, classes
 ):
-    taught.session.choose_checkpoint(infos[1])
-    assert taught.session.classes == classes
+    taught.session.choices.choose_checkpoint(infos[1])
+    assert taught.session.choices.classes == classes
     teach(taught, DROPLET)
     two = reopen(taught, begin, tmp_path / "mine.scsam.zarr")
-    assert two.session.checkpoint == infos[1], "the checkpoint that was used last"
-    assert two.session.taught == (DROPLET,)
-    two.session.choose_checkpoint(infos[0])
-    assert two.session.taught == (GRANULE,)
+    assert two.session.choices.checkpoint == infos[1], "the checkpoint that was used last"
+    assert two.session.choices.taught == (DROPLET,)
+    two.session.choices.choose_checkpoint(infos[0])
+    assert two.session.choices.taught == (GRANULE,)
 
 
 def test_a_class_taught_before_the_project_is_made_goes_into_it(begin, stack, tmp_path):
     one = begin(stack)
     teach(one, GRANULE)
     one.keeper.new(str(tmp_path / "late"))
-    assert one.session.taught == (GRANULE,)
-    assert reopen(one, begin, tmp_path / "late.scsam.zarr").session.taught == (GRANULE,)
+    assert one.session.choices.taught == (GRANULE,)
+    assert reopen(one, begin, tmp_path / "late.scsam.zarr").session.choices.taught == (GRANULE,)
 
 
 def test_picking_the_same_checkpoint_again_keeps_what_it_was_taught(taught, infos):
-    taught.session.choose_checkpoint(infos[0])
-    assert taught.session.taught == (GRANULE,)
+    taught.session.choices.choose_checkpoint(infos[0])
+    assert taught.session.choices.taught == (GRANULE,)
 
 
 def test_the_contrast_as_shown_is_kept(taught, begin, tmp_path):
     measured = dict(taught.keeper.project.record.contrast)
     assert measured
-    taught.session.image.contrast_limits = (50, 99)
-    taught.session.take_contrast_as_shown(True)
+    taught.session.choices.image.contrast_limits = (50, 99)
+    taught.session.choices.take_contrast_as_shown(True)
     two = reopen(taught, begin, tmp_path / "mine.scsam.zarr")
-    assert two.session.contrast == Contrast(50.0, 99.0)
+    assert two.session.choices.contrast == Contrast(50.0, 99.0)
     assert two.keeper.project.record.contrast == {**measured, "shown": {"low": 50.0, "high": 99.0}}
-    two.session.take_contrast_as_shown(False)
+    two.session.choices.take_contrast_as_shown(False)
     assert two.keeper.project.record.contrast == measured

@@ -125,5 +125,5 @@ def test_the_window_looks_at_the_same_place_with_the_layers_in_the_same_order():
 
 def test_what_is_no_plain_value_is_refused():
     assert plain({"a": (np.float32(1.5), np.arange(2))}) == {"a": [1.5, [0, 1]]}
-    with pytest.raises(TypeError, match="object cannot be kept"):
+    with pytest.raises(TypeError, match="object cannot be stored"):
         plain(object())

@@ -8,13 +8,14 @@ import pytest
 from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 
-from napari_scsam.checkpoints.checkpoint import checkpoint_info
+from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.config import ClassSpec, TaughtClass
-from napari_scsam.gui.layers.class_table import NOT_KEPT
+from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.panels.parts.class_map_dialog import ClassMapDialog
 from napari_scsam.gui.project.keeper import ProjectKeeper
-from napari_scsam.gui.tools.export import Exporting, guess_map, numbers_otherwise, start_of
+from napari_scsam.gui.tools.export import Exporting, numbers_otherwise, start_of
+from napari_scsam.gui.tools.label_import import guess_map
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import open_labels
@@ -53,7 +54,7 @@ def test_a_training_set_is_written_from_the_panel(begun, tmp_path):
     assert (open_labels(recipe.sources[0].labels).data[z] == begun.layer.data[z]).all()
     begun.widget.desk.export.export_asked.emit(str(tmp_path / "set"), "ome-zarr", False)
     begun.finish()
-    assert "there already" in notification_manager.records[-1].message
+    assert "already exists" in notification_manager.records[-1].message
 
 
 @pytest.mark.parametrize("layout", ["ome-zarr", "nnunet"])
@@ -86,13 +87,12 @@ def test_nnunet_s_name_for_a_folder_is_hinted_at(begun, tmp_path, name, hinted):
     begun.widget.desk.export.export_asked.emit(str(tmp_path / name), "nnunet", False)
     begun.finish()
     hint = (
-        f", which finds data sets named DatasetNNN_Name alone; call the folder Dataset001_{name} or so"
+        f", which needs a folder called DatasetNNN_Name; rename it, e.g. to Dataset001_{name}"
         if hinted
         else ""
     )
     assert (
-        begun.widget.work.status.text()
-        == f"'{name}' is written. It is for nnU-Net to train on{hint}."
+        begun.widget.work.status.text() == f"'{name}' is written. It is for training nnU-Net{hint}."
     )
 
 
@@ -106,7 +106,7 @@ def test_training_starts_from_the_checkpoint_in_use(checkpoint):
 
 
 def test_it_says_that_the_checkpoint_numbers_classes_otherwise(begun, checkpoint, tmp_path):
-    begun.session.checkpoint = replace(
+    begun.session.choices.checkpoint = replace(
         checkpoint_info(checkpoint), classes=(ClassSpec(1, "granule"),)
     )
     begun.layer.data_setitem((np.zeros(9, int), np.arange(9), np.arange(9)), 3)
@@ -117,7 +117,7 @@ def test_it_says_that_the_checkpoint_numbers_classes_otherwise(begun, checkpoint
     begun.finish()
     assert read_recipe(tmp_path / "set").renumber
     assert (
-        "numbers classes otherwise, so what is trained will know those of this project alone"
+        "numbers classes differently, so the trained network will know the classes of this project only"
         in said[-1]
     )
     assert said[-1].endswith(" -o mine.safetensors")
@@ -125,7 +125,10 @@ def test_it_says_that_the_checkpoint_numbers_classes_otherwise(begun, checkpoint
 
 def test_what_strokes_taught_goes_along(begun, checkpoint, tmp_path):
     granule = TaughtClass(ClassSpec(7, "granule"), (0.5,) * 256)
-    begun.session.checkpoint, begun.session.taught = checkpoint_info(checkpoint), (granule,)
+    begun.session.choices.checkpoint, begun.session.choices.taught = (
+        checkpoint_info(checkpoint),
+        (granule,),
+    )
     begun.layer.data_setitem((np.zeros(9, int), np.arange(9), np.arange(9)), 3)
     begun.session.part(Reviewing).mark_slice()
     begun.widget.desk.export.export_asked.emit(str(tmp_path / "set"), "ome-zarr", False)
@@ -173,7 +176,7 @@ def test_labels_of_others_come_in_with_a_class_map_as_one_undo_step(begun, tmp_p
 
 def test_labels_come_in_from_the_selected_layer(begun, wait):
     begun.exporting.bring("")
-    assert "select one" in notification_manager.records[-1].message
+    assert "Select a labels layer" in notification_manager.records[-1].message
     values = np.zeros(begun.layer.data.shape, np.int32)
     values[3, 1:4, 1:4] = 2
     begun.viewer.layers.selection.active = begun.viewer.add_layer(Labels(values))
@@ -188,7 +191,7 @@ def test_labels_come_into_a_layer_that_was_removed_unless_the_image_is_gone_too(
     begun.viewer.layers.remove(begun.layer)
     values = np.full(begun.layer.data.shape, 2, np.uint8)
     begun.viewer.layers.selection.active = begun.viewer.add_layer(
-        Labels(values, metadata={NOT_KEPT: True})
+        Labels(values, metadata={NOT_KEPT_KEY: True})
     )
     begun.exporting.bring("")
     wait(lambda: begun.answers)
@@ -225,8 +228,8 @@ def test_the_dialog_gives_what_was_chosen(qtbot):
 
 
 def test_training_takes_the_sam_of_a_network_without_classes(begun, tmp_path):
-    begun.session.checkpoint = replace(
-        begun.session.checkpoint, config={"sam": "vit_b", "prompts_only": True}
+    begun.session.choices.checkpoint = replace(
+        begun.session.choices.checkpoint, config={"sam": "vit_b", "prompts_only": True}
     )
     begun.layer.data_setitem((np.zeros(9, int), np.arange(9), np.arange(9)), 3)
     begun.session.part(Reviewing).mark_slice()
@@ -234,4 +237,4 @@ def test_training_takes_the_sam_of_a_network_without_classes(begun, tmp_path):
     begun.finish()
     recipe = read_recipe(tmp_path / "set")
     assert (recipe.start, recipe.model.sam) == (None, "vit_b")
-    assert recipe.sam_weights.name == begun.session.checkpoint.path.name
+    assert recipe.sam_weights.name == begun.session.choices.checkpoint.path.name

@@ -10,6 +10,7 @@ from qtpy.QtTest import QTest
 from napari_scsam.gui.layers.locks import lock
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools.review import Reviewing
+from napari_scsam.gui.tools.segment import Segmenting
 
 pytestmark = pytest.mark.gui
 
@@ -36,10 +37,11 @@ def test_a_key_marks_the_slice_and_takes_it_back(begun):
     mask = np.asarray(begun.keeper.project.reviewed)
     assert mask[2].all()
     assert mask.sum() == mask[2].size
-    assert begun.reviewing.slice_is_reviewed()
+    shown = begun.reviewing.slices[begun.reviewing.position]
+    assert shown.reviewed == shown.size
     QTest.keyClick(canvas, Qt.Key.Key_R, Qt.KeyboardModifier.ShiftModifier)
     assert not np.asarray(begun.keeper.project.reviewed).any()
-    begun.keeper.keep()
+    begun.keeper.saver.save()
     assert [entry["what"] for entry in begun.keeper.project.record.history[-2:]] == [
         "reviewed",
         "took review back",
@@ -47,15 +49,15 @@ def test_a_key_marks_the_slice_and_takes_it_back(begun):
 
 
 def test_the_model_leaves_reviewed_pixels_alone(begun):
-    begun.session.segment()
+    begun.session.part(Segmenting).segment()
     begun.finish()
     before = np.asarray(begun.keeper.labels.data)[2].copy()
     begun.keeper.project.reviewed[2, :40] = 1
-    begun.session.replace_edits_too(True)
+    begun.session.choices.set_replace_edits(True)
     begun.keeper.labels.data_setitem((np.full(9, 2), np.arange(35, 44), np.full(9, 7)), 0)
-    begun.session.image.data = 255 - begun.session.image.data
-    begun.session.choose_image(begun.session.image)
-    begun.session.segment()
+    begun.session.choices.image.data = 255 - begun.session.choices.image.data
+    begun.session.choices.choose_image(begun.session.choices.image)
+    begun.session.part(Segmenting).segment()
     begun.finish()
     after = np.asarray(begun.keeper.labels.data)[2]
     assert (after[35:40, 7] == 0).all()
@@ -73,11 +75,13 @@ def test_the_sentence_names_the_review_and_the_lock_that_kept_pixels(begun):
     begun.keeper.labels.data_setitem(
         (np.full(rows.size, 2), rows, columns), np.where(rows < 48, 1, 2)
     )
-    begun.session.choose_classes(begun.session.classes[2:])
-    found = begun.session.image.data[2] >= np.quantile(begun.session.image.data[2], 2 / 3)
+    begun.session.part(Segmenting).choose_classes(begun.session.choices.classes[2:])
+    found = begun.session.choices.image.data[2] >= np.quantile(
+        begun.session.choices.image.data[2], 2 / 3
+    )
     for replace in (False, True):
-        begun.session.replace_edits_too(replace)
-        begun.session.segment()
+        begun.session.choices.set_replace_edits(replace)
+        begun.session.part(Segmenting).segment()
         begun.finish()
         reviewed, locked = (
             f"{found[rows].sum() / found.size:.1%}".replace("%", " %")
@@ -138,7 +142,7 @@ def test_outlines_are_shown_and_are_not_kept(begun):
     assert outlines._slice.image.raw[0].all()
     assert not outlines._slice.image.raw[5:-5, 5:-5].any()
     assert not outlines.editable
-    begun.keeper.keep()
+    begun.keeper.saver.save()
     assert begun.keeper.project.label_names == ("classes",)
     assert begun.session.labels is begun.keeper.labels
 
@@ -150,10 +154,10 @@ def test_progress_is_shown_by_class_and_slice(begun, wait):
     wait(lambda: "1 of 4 slices" in panel.note.text())
     row = [panel.table.item(1, column).text() for column in range(4)]
     assert row == ["membrane", "20", "20", "1"]
-    assert "Take review back" in panel.mark.text()
+    assert "Unmark slice" in panel.mark.text()
     panel.slice_picked.emit(3)
     wait(lambda: begun.reviewing.position == 3)
-    wait(lambda: "Slice is right" in panel.mark.text())
+    wait(lambda: "Mark slice as reviewed" in panel.mark.text())
     assert panel.strip._shares == {2: 1.0}
 
 
@@ -182,18 +186,18 @@ def test_no_timer_outlives_the_widget(begun):
 def test_without_the_image_of_the_project_the_panel_says_why_and_goes_on_when_it_is_there_again(
     begun, stack, wait, tmp_path
 ):
-    panel, image = begun.widget.desk.review, begun.session.image
+    panel, image = begun.widget.desk.review, begun.session.choices.image
     begun.reviewing.mark_slice()
     assert panel.mark.isEnabled()
     second = begun.viewer.add_image(255 - stack, name="second")
-    begun.session.choose_image(second)
+    begun.session.choices.choose_image(second)
     begun.finish()
     assert not panel.mark.isEnabled()
     assert panel.note.text().startswith(
         f"'second' is not the image of this project; choose '{image.name}'"
     )
     begun.viewer.layers.remove(second)
-    begun.session.choose_image(image)
+    begun.session.choices.choose_image(image)
     assert panel.mark.isEnabled()
     begun.viewer.layers.remove(image)
     begun.finish()

@@ -6,10 +6,10 @@ import pytest
 from at_once import AtOnce
 from napari.components import ViewerModel
 
-from napari_scsam.checkpoints.checkpoint import checkpoint_info
+from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.tools.save_model import SavingModel
+from napari_scsam.gui.tools.save_model import TaughtModel
 
 
 @pytest.fixture
@@ -19,21 +19,21 @@ def session(fake_engine, checkpoint, model):
 
     fake_engine.predictor = Predictor(model, "cpu")
     session = Session(ViewerModel(), fake_engine, AtOnce)
-    session.choose_checkpoint(checkpoint_info(checkpoint))
+    session.choices.choose_checkpoint(checkpoint_info(checkpoint))
     return session
 
 
 def test_what_was_taught_is_in_the_file_and_in_use(session, tmp_path):
     granule = TaughtClass(ClassSpec(7, "granule", "#123456"), tuple(i / 256 for i in range(256)))
-    own, said = session.classes, []
+    own, said = session.choices.classes, []
     session.status.connect(said.append)
-    session.restore_taught([granule])
-    session.part(SavingModel).save(str(tmp_path / "mine"))
+    session.choices.restore_taught([granule])
+    session.part(TaughtModel).save(str(tmp_path / "mine"))
     info = checkpoint_info(tmp_path / "mine.safetensors")
     assert info.classes == (*own, granule.spec)
     assert "taught granule" in info.summary
     assert info.training["taught"] == {"classes": ["granule"], "from": "random"}
-    assert (session.checkpoint, session.taught) == (info, ())
+    assert (session.choices.checkpoint, session.choices.taught) == (info, ())
     assert "granule" in said[-1]
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
 
@@ -43,12 +43,12 @@ def test_what_was_taught_is_in_the_file_and_in_use(session, tmp_path):
 
 def test_what_it_was_saved_with_before_is_not_forgotten(session, tmp_path):
     for number, name in enumerate(("granule", "droplet")):
-        session.restore_taught(
+        session.choices.restore_taught(
             [
                 TaughtClass(
                     ClassSpec(7 + number, name), tuple((i + number) / 256 for i in range(256))
                 )
             ]
         )
-        session.part(SavingModel).save(str(tmp_path / name))
+        session.part(TaughtModel).save(str(tmp_path / name))
     assert checkpoint_info(tmp_path / "droplet.safetensors").taught == ("granule", "droplet")

@@ -11,18 +11,20 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.key_bindings import coerce_keybinding
 
+from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.plane import Plane
-from napari_scsam.gui.session import REMEMBERED_SLICES, Session
+from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.segment import Segmenting, region_of
 from napari_scsam.gui.tools.undo import REDO, UNDO
+from napari_scsam.gui.tools.write_labels import REMEMBERED_SLICES
 
 
 @pytest.fixture
 def one(fake_engine, info, stack):
     viewer = ViewerModel()
     session = Session(viewer, fake_engine, AtOnce)
-    session.choose_checkpoint(info)
-    session.choose_image(viewer.add_image(stack, scale=(5, 2, 3), translate=(10, 20, 30)))
+    session.choices.choose_checkpoint(info)
+    session.choices.choose_image(viewer.add_image(stack, scale=(5, 2, 3), translate=(10, 20, 30)))
     said: list[str] = []
     session.status.connect(said.append)
     return SimpleNamespace(
@@ -50,7 +52,9 @@ def test_a_range_of_slices_is_written_one_by_one(one):
     one.segmenting.choose_scope("range")
     one.segmenting.choose_range(3, 1)
     steps = []
-    one.session.progressed.connect(lambda step: steps.append((step.done, step.total, step.what)))
+    one.session.jobs.progressed.connect(
+        lambda step: steps.append((step.done, step.total, step.what))
+    )
     one.segmenting.go()
     assert written(one) == [1, 2, 3]
     assert steps[-1][:2] == (3, 3)
@@ -74,17 +78,17 @@ def test_the_whole_volume_along_the_axis_that_is_shown(one):
 
 def test_what_was_finished_before_a_cancel_stays(one, stack):
     one.segmenting.choose_scope("volume")
-    one.session._worker.held.add("run")
+    one.session.jobs.worker.held.add(Job.SEGMENT_SLICES)
     one.segmenting.go()
-    ((_, make),) = one.session._worker._kept
+    ((_, make),) = one.session.jobs.worker._kept
     steps = make()
     while one.segmenting._written < 2:
-        one.session.progressed.emit(next(steps))
+        one.session.jobs.progressed.emit(next(steps))
     steps.close()
     one.segmenting.cancel()
     assert written(one) == [0, 1]
-    assert one.said[-1] == "Cancelled; 2 slices were finished and stay."
-    assert not one.session._worker.busy()
+    assert one.said[-1] == "Cancelled; 2 finished slices stay."
+    assert not one.session.jobs.worker.busy()
 
 
 def test_a_region_is_segmented_and_nothing_else(one, stack):
@@ -115,7 +119,7 @@ def test_a_click_is_no_region_and_the_next_drag_draws_it(one):
 
 
 def test_undo_reaches_the_labels_while_a_region_is_drawn(one):
-    one.session.segment()
+    one.session.part(Segmenting).segment()
     one.segmenting.choose_scope("region")
     one.segmenting.go()
     rectangle = one.viewer.layers.selection.active
@@ -133,39 +137,39 @@ def test_pixels_of_a_rectangle():
 
 
 def test_a_threshold_is_kept_for_each_class_and_the_slice_follows(one, classes):
-    one.session.segment()
-    one.session.choose_classes(classes[:1])
+    one.session.part(Segmenting).segment()
+    one.session.part(Segmenting).choose_classes(classes[:1])
     asked = len(one.engine.predictor.asked)
     one.segmenting.set_threshold_offset(1.5)
     assert len(one.engine.predictor.asked) == asked + 1
     assert one.engine.predictor.threshold_offsets == {"mitochondrion": 1.5}
-    one.session.choose_classes(classes[1:2])
-    assert one.segmenting.shift == 0
-    one.session.choose_classes(classes[:1])
-    assert one.segmenting.shift == 1.5
+    one.session.part(Segmenting).choose_classes(classes[1:2])
+    assert one.segmenting.threshold_offset == 0
+    one.session.part(Segmenting).choose_classes(classes[:1])
+    assert one.segmenting.threshold_offset == 1.5
 
 
 def test_a_slice_still_follows_after_much_work_on_another(one, classes):
-    one.session.choose_classes(classes[:1])
+    one.session.part(Segmenting).choose_classes(classes[:1])
     for z in (1, 2):
         one.viewer.dims.set_current_step(0, z)
-        one.session.segment()
+        one.session.part(Segmenting).segment()
     for by in range(1, REMEMBERED_SLICES + 2):
         one.segmenting.set_threshold_offset(by / 10)
     one.viewer.dims.set_current_step(0, 1)
     one.segmenting.set_threshold_offset(-1.0)
     assert one.engine.predictor.threshold_offsets == {"mitochondrion": -1.0}
-    one.session.choose_classes(classes[2:])
+    one.session.part(Segmenting).choose_classes(classes[2:])
     assert set(np.unique(labels_of(one)[1])) == {0, 1, 3}
 
 
 def test_stepping_through_the_classes(one, classes):
     one.segmenting.step_class(1)
-    assert one.session.chosen == classes[:1]
+    assert one.session.choices.chosen == classes[:1]
     one.segmenting.step_class(-1)
-    assert one.session.chosen == classes[2:]
+    assert one.session.choices.chosen == classes[2:]
     one.segmenting.step_class(1)
-    assert one.session.chosen == classes[:1]
+    assert one.session.choices.chosen == classes[:1]
 
 
 def test_a_range_beyond_the_volume_is_told(one):

@@ -50,7 +50,7 @@ def test_what_is_undone_elsewhere_is_told(viewer, session, said, edit):
     edit(layer, 4)
     press(layer, UNDO)
     assert not layer.data.any()
-    assert said[-1] == "Undone on slice 4; you are looking at slice 2."
+    assert said[-1] == "Undone on slice 4 (you are on slice 2)."
     viewer.dims.set_current_step(0, 4)
     press(layer, REDO)
     assert layer.data[4].any()
@@ -65,7 +65,7 @@ def test_an_edit_through_slices_and_other_axes(viewer, session, said):
     viewer.dims.set_current_step(0, 0)
     write(layer, 2, 3, 4)
     press(layer, UNDO)
-    assert said[-1] == "Undone on slices 2–4; you are looking at slice 0."
+    assert said[-1] == "Undone on slices 2–4 (you are on slice 0)."
     viewer.dims.order = (1, 0, 2)
     viewer.dims.set_current_step(1, 5)
     press(layer, REDO)
