@@ -59,7 +59,7 @@ def test_only_what_has_no_known_size_goes_by_its_hash_alone() -> None:
     for entry in list_downloads():
         alone = entry.name.endswith("_em_organelles")
         assert entry.file.checks == (
-            "xxh128 alone, for nobody states its size" if alone else "size and sha256"
+            "xxh128 only, because its size is unknown" if alone else "size and sha256"
         )
 
 

@@ -253,7 +253,7 @@ def test_colour_channels_and_time_are_refused(tmp_path: Path) -> None:
 
 def test_slices_that_are_called_channels_are_not_guessed(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", STACK, imagej=True)
-    with pytest.raises(UserError, match=r"6 channels .*; if they are slices, say so in Fiji"):
+    with pytest.raises(UserError, match=r"6 channels .*; if they are slices, set that in Fiji"):
         open_volume(tmp_path / "a.tif")
 
 

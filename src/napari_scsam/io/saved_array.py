@@ -1,9 +1,8 @@
-"""Labels on disk that are worked on in memory: what is written here is in the zarr array a moment later.
+"""Labels that are changed in memory and are on disk a moment later.
 
-A brush writes sixty times a second, and a compressed chunk takes tens of
-milliseconds to read, change and write, so
-painting straight into zarr stutters. Here a chunk that is touched stays in
-memory, and a thread writes what changed (see `SavedChunks`).
+A brush writes sixty times a second. A compressed chunk takes tens of milliseconds to read, change
+and write, so painting straight into zarr stutters. Here a chunk that is touched stays in memory,
+and a thread writes what changed (see `SavedChunks`).
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,21 +17,21 @@ from numpy.typing import NDArray
 
 from napari_scsam.io.array_keys import Points, Region, parse_key
 from napari_scsam.io.saved_chunks import Block, SavedChunks
-from napari_scsam.io.zarr_access import ZarrArray
+from napari_scsam.io.zarr_access import ZarrArray, folder_of
 
 MEMORY = 2**30
-"""Bytes of chunks kept; the longest unused go first."""
+"""Bytes of chunks in memory; the least recently used are dropped first."""
 
 
 class SavedArray:
-    """Looks like a numpy array that copies on reading; every change is on its way to the disk.
+    """Behaves like a numpy array that copies on reading; every change is written to disk soon.
 
-    To be read from any thread, and written from one.
+    It may be read from any thread, and written from one.
 
     Parameters
     ----------
     stored
-        The array on disk; nobody else may write there.
+        The array on disk; only this object may write to it.
     memory
         Bytes of chunks to keep.
     """
@@ -63,7 +61,7 @@ class SavedArray:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that it would take in memory as a whole."""
+        """Bytes that the whole array takes in memory."""
         return self.size * self.dtype.itemsize
 
     def __len__(self) -> int:
@@ -71,35 +69,32 @@ class SavedArray:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         values: NDArray[Any] = self[...]
-        return values if dtype is None else values.astype(dtype, copy=False)
+        if dtype is None:
+            return values
+        return values.astype(dtype, copy=False)
 
     def __getitem__(self, key: Any) -> Any:
         found = parse_key(key, self.shape)
-        return (
-            self._read_points(found)
-            if isinstance(found, Points)
-            else found.finish(self._read(found))
-        )
+        if isinstance(found, Points):
+            return self._read_points(found)
+        return found.finish(self._read(found))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         found = parse_key(key, self.shape)
         if isinstance(found, Region) and not found.contiguous:
             found = found.points()
+        values = np.asarray(value, self.dtype)
         if isinstance(found, Points):
-            self._write_points(found, np.asarray(value, self.dtype))
+            self._write_points(found, values)
         else:
-            self._write(
-                found,
-                np.broadcast_to(np.asarray(value, self.dtype), found.value_shape).reshape(
-                    found.shape
-                ),
-            )
+            whole = np.broadcast_to(values, found.value_shape)
+            self._write(found, whole.reshape(found.shape))
         self._memory.hurry()
 
     def seed(self, data: NDArray[Any]) -> None:
-        """Take over an array of this shape and type as the contents; its memory is used, not copied.
+        """Use an array of this shape and type as the contents, without a copy.
 
-        It must not be changed by others afterwards.
+        Nothing else may change it afterwards.
 
         Raises
         ------
@@ -113,15 +108,15 @@ class SavedArray:
         self._memory.seed(data)
 
     def preload(self) -> None:
-        """Read all chunks in the background, if there is room for them: then every view of them is quick."""
+        """Read all chunks in the background, if they fit into memory."""
         self._memory.preload()
 
     def move_to(self, stored: ZarrArray) -> None:
-        """Go on in another array on disk, a copy of this one."""
+        """Continue in another array on disk, a copy of this one."""
         self._memory.move_to(stored)
 
     def flush(self) -> None:
-        """Come back when everything is on disk.
+        """Wait until everything is on disk.
 
         Raises
         ------
@@ -131,23 +126,27 @@ class SavedArray:
         self._memory.flush()
 
     def absent(self, key: Any) -> int:
-        """Count the voxels that must be fetched from the disk, in whole chunks, before a box can be read."""
+        """Return the number of voxels, in whole chunks, to fetch from disk for reading a box."""
         region = parse_key(key, self.shape)
+        if not isinstance(region, Region):
+            return 0
         known = self._memory.known
-        blocks = [block for block, *_ in self._parts(region)] if isinstance(region, Region) else []
-        return prod(self.chunks) * sum(block not in known for block in blocks)
+        missing = sum(block not in known for block, *_ in self._parts(region))
+        return prod(self.chunks) * missing
 
     def touched(self) -> set[int]:
         """Return the positions along the first axis at which there may be anything but zeros."""
         chunk = self.chunks[0]
-        folder = Path(str(self.stored.store_path).removeprefix("file://")) / "c"
-        on_disk = {int(name.name) for name in folder.iterdir()} if folder.is_dir() else set()
-        blocks = on_disk | {block[0] for block in self._memory.known}
-        return {
-            z
-            for block in blocks
-            for z in range(block * chunk, min((block + 1) * chunk, self.shape[0]))
-        }
+        blocks = {block[0] for block in self._memory.known} | self._first_indices_on_disk()
+        positions = (range(b * chunk, min((b + 1) * chunk, self.shape[0])) for b in blocks)
+        return set(itertools.chain.from_iterable(positions))
+
+    def _first_indices_on_disk(self) -> set[int]:
+        """Return the positions of stored chunks along the first axis: zarr's folder names."""
+        folder = folder_of(self.stored) / "c"
+        if not folder.is_dir():
+            return set()
+        return {int(path.name) for path in folder.iterdir()}
 
     # Reading and writing in memory
 
@@ -173,31 +172,37 @@ class SavedArray:
         return out
 
     def _write_points(self, points: Points, value: NDArray[Any]) -> None:
-        flat = np.broadcast_to(value, points.shape).reshape(-1) if value.ndim else value
+        flat = np.broadcast_to(value, points.shape).reshape(-1)
         for block, inside, chosen in points.by_block(self.chunks):
             with self._memory.hold(block) as values:
-                values[inside] = flat[chosen] if value.ndim else flat
+                values[inside] = flat[chosen]
                 self._memory.mark(block)
 
     def _parts(
         self, region: Region
     ) -> Iterator[tuple[Block, tuple[slice, ...], tuple[slice, ...]]]:
-        """Cut a region at the chunks: each chunk, the part of it, and the part of the region."""
+        """Cut a region at the borders of chunks.
+
+        Yields
+        ------
+        block
+            The position of a chunk.
+        inside
+            The part of the chunk.
+        outside
+            The same part in the region.
+        """
         spans = [
-            range(start // c, -(-stop // c))
-            for start, stop, c in zip(region.start, region.stop, self.chunks, strict=True)
+            range(start // side, -(-stop // side))
+            for start, stop, side in zip(region.start, region.stop, self.chunks, strict=True)
         ]
         for block in itertools.product(*spans):
-            low = [max(s, b * c) for s, b, c in zip(region.start, block, self.chunks, strict=True)]
-            high = [
-                min(s, (b + 1) * c) for s, b, c in zip(region.stop, block, self.chunks, strict=True)
-            ]
-            inside = tuple(
-                slice(a - b * c, e - b * c)
-                for a, e, b, c in zip(low, high, block, self.chunks, strict=True)
-            )
-            yield (
-                block,
-                inside,
-                tuple(slice(a - s, e - s) for a, e, s in zip(low, high, region.start, strict=True)),
-            )
+            inside = []
+            outside = []
+            axes = zip(region.start, region.stop, block, self.chunks, strict=True)
+            for start, stop, position, side in axes:
+                low = max(start, position * side)
+                high = min(stop, (position + 1) * side)
+                inside.append(slice(low - position * side, high - position * side))
+                outside.append(slice(low - start, high - start))
+            yield block, tuple(inside), tuple(outside)

@@ -1,4 +1,4 @@
-"""The chunks of an array on disk that are worked on in memory, and their way back to the disk.
+"""Chunks of an array on disk that are changed in memory and written back.
 
 A thread writes what changed, chunk by chunk, each replacing its file as a
 whole. A process that is killed loses what was written in the last `DELAY`
@@ -25,16 +25,16 @@ from numpy.typing import NDArray
 from napari_scsam.io.zarr_access import ZarrArray
 
 DELAY = 0.1
-"""Seconds between a change and its way to the disk, so that a stroke does not rewrite its chunk at every step."""
+"""Seconds between a change and its writing, so that a stroke does not rewrite its chunk each time."""
 
 LATEST = 0.4
-"""A chunk that waits longer, because the machine is busy, is written by whoever changes labels next …"""
+"""Seconds after which the next change of labels writes a waiting chunk, on a busy machine …"""
 
 SHARE = 0.02
-"""… for so many seconds at most, so that a window never stands still for a queue of chunks."""
+"""… for at most this many seconds, so that a queue of chunks does not block the window."""
 
 RETRY = 2.0
-"""Seconds after which a write that failed (a full disk, a lost network drive) is tried again."""
+"""Seconds after which a failed write (a full disk, a lost network drive) is tried again."""
 
 Block: TypeAlias = tuple[int, ...]
 """Position of a chunk in the grid of chunks."""
@@ -52,22 +52,23 @@ class SavedChunks:
     stored
         The array on disk.
     memory
-        Bytes to keep; the chunks that were longest not used go first.
+        Bytes to keep; the least recently used chunks are dropped first.
     """
 
     def __init__(self, stored: ZarrArray, memory: int) -> None:
         self.stored = stored
         self.sides: Block = tuple(getattr(stored, "shards", None) or stored.chunks)
-        """Of what is written as a whole."""
+        """Sides of a block that is written as a whole: a shard or a chunk."""
         self.trouble: Exception | None = None
         """Why the last write failed; None while all is well."""
         self._room = max(1, memory // (prod(self.sides) * np.dtype(stored.dtype).itemsize))
         self._blocks: OrderedDict[Block, NDArray[Any]] = OrderedDict()
         self._dirty: dict[Block, float] = {}
         self._coming: dict[Block, object] = {}
-        """Chunks that are being fetched and were not changed meanwhile; each with a token of who fetches it."""
+        """Chunks that are being fetched and were not changed meanwhile, each with a token of the
+        thread that fetches it."""
         self._leaving: Block | None = None
-        """The chunk that is being written; it is not dropped, for what is on disk is still the old one."""
+        """The chunk that is being written. It is not dropped, because the disk has the old one."""
         self._lock = threading.RLock()
         self._disk = threading.Lock()
         self._writer: threading.Thread | None = None
@@ -91,7 +92,7 @@ class SavedChunks:
         )
 
     def place(self, block: Block) -> tuple[slice, ...]:
-        """Say which part of the array a chunk is."""
+        """Return the part of the array that a chunk is."""
         return tuple(
             slice(b * c, min((b + 1) * c, n))
             for b, c, n in zip(block, self.sides, self.stored.shape, strict=True)
@@ -99,7 +100,10 @@ class SavedChunks:
 
     @contextmanager
     def hold(self, block: Block) -> Iterator[NDArray[Any]]:
-        """Return a chunk's own memory and let nobody else at it; others go on while it is fetched from the disk."""
+        """Yield a chunk's own memory, locked for other threads.
+
+        They are not blocked while it is fetched from disk.
+        """
         found = None
         token = object()
         if block not in self._blocks:
@@ -107,14 +111,17 @@ class SavedChunks:
             found = self._fetch(block)
         with self._lock:
             fresh = self._coming.pop(block, None) is token
-            if block not in self._blocks:  # it may have been changed, written and dropped meanwhile
-                self._blocks[block] = found if found is not None and fresh else self._fetch(block)
+            if block not in self._blocks:
+                # It may have been changed, written and dropped meanwhile.
+                if found is None or not fresh:
+                    found = self._fetch(block)
+                self._blocks[block] = found
             self._blocks.move_to_end(block)
             self._make_room()
             yield self._blocks[block]
 
     def mark(self, block: Block) -> None:
-        """Note that a chunk that is held was changed, and see that a thread writes it."""
+        """Note that a chunk was changed, and make sure that a thread writes it."""
         self._dirty.setdefault(block, time.monotonic())
         self._coming.pop(block, None)
         if self._writer is None:
@@ -124,26 +131,26 @@ class SavedChunks:
             self._writer.start()
 
     def seed(self, data: NDArray[Any]) -> None:
-        """Take over an array as the contents."""
+        """Use an array as the contents, without a copy."""
         with self._lock:
             for block in self.all():
                 self._blocks[block] = data[self.place(block)]
                 self.mark(block)
 
     def preload(self) -> None:
-        """Fetch all chunks in the background, if there is room for them."""
+        """Fetch all chunks in the background, if they fit into memory."""
         if sum(1 for _ in self.all()) <= self._room:
             threading.Thread(target=self._preload, name="scsam-preload", daemon=True).start()
 
     def move_to(self, stored: ZarrArray) -> None:
-        """Go on in another array on disk, a copy of this one; what is in memory is written there again."""
+        """Continue in another array on disk, a copy of this one; all chunks in memory are written."""
         with self._disk, self._lock:
             self.stored = stored
             for block in self._blocks:
                 self.mark(block)
 
     def hurry(self) -> None:
-        """Write what waits too long; a disk that fails is left to the thread, which tries it again."""
+        """Write chunks that wait too long; after a failure, the thread tries again."""
         start = time.monotonic()
         while (
             self.trouble is None
@@ -156,7 +163,7 @@ class SavedChunks:
                 self.trouble = error
 
     def flush(self) -> None:
-        """Come back when everything is on disk; raises an `OSError` when it cannot be written."""
+        """Wait until everything is on disk; raises an `OSError` when it cannot be written."""
         while self.unsaved:
             self._write_oldest()
         self.trouble = None
@@ -172,14 +179,13 @@ class SavedChunks:
                 pass
 
     def _make_room(self) -> None:
-        if (excess := len(self._blocks) - self._room) > 0:
-            clean = [
-                old
-                for old in list(self._blocks)[:-1]
-                if old not in self._dirty and old != self._leaving
-            ]
-            for old in clean[:excess]:
-                del self._blocks[old]
+        excess = len(self._blocks) - self._room
+        if excess <= 0:
+            return
+        needed = {*self._dirty, self._leaving}
+        older = list(self._blocks)[:-1]  # the last one is in use
+        for block in [block for block in older if block not in needed][:excess]:
+            del self._blocks[block]
 
     def _write_later(self) -> None:
         """Write until nothing is left to write; the thread ends then."""
@@ -187,7 +193,7 @@ class SavedChunks:
             time.sleep(RETRY if self.trouble else DELAY)
             try:
                 self.flush()
-            except Exception as error:  # noqa: BLE001  # whatever the disk or the codec says, the labels stay in memory and it is tried again
+            except Exception as error:  # noqa: BLE001  # the labels stay in memory until it works
                 self.trouble = error
                 continue
             with self._lock:
@@ -200,12 +206,14 @@ class SavedChunks:
             return next(iter(self._dirty.values()), np.inf)
 
     def _write_oldest(self, patience: float = -1) -> None:
-        """Write the chunk that waits longest; one at a time, for an older copy of it must not follow a newer one.
+        """Write the chunk that waits longest.
+
+        One at a time, so that an older copy of a chunk never follows a newer one.
 
         Parameters
         ----------
         patience
-            Seconds to wait for another thread that writes; without, as long as it takes.
+            Seconds to wait for another thread that writes; -1 waits as long as it takes.
         """
         if not self._disk.acquire(timeout=patience):
             return
@@ -213,7 +221,8 @@ class SavedChunks:
             with self._lock:
                 if not self._dirty:
                     return
-                block = self._leaving = next(iter(self._dirty))
+                block = next(iter(self._dirty))
+                self._leaving = block
                 since = self._dirty.pop(block)
                 values = self._blocks[block].copy()
             try:
@@ -232,9 +241,9 @@ def _flush_all() -> None:
     for chunks in list(_open):
         try:
             chunks.flush()
-        except Exception:  # what one array cannot write must not keep the others from the disk
+        except Exception:  # one array that fails must not keep the others from being written
             log.exception("labels could not be written")
 
 
-# zarr writes with a pool of threads, which is gone when atexit's functions run; these run before it goes.
+# zarr writes with a pool of threads, which is gone when atexit's functions run; this runs earlier.
 getattr(threading, "_register_atexit", atexit.register)(_flush_all)

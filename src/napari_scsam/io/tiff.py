@@ -1,4 +1,4 @@
-"""Reads TIFF: stacks, BigTIFF, OME, ImageJ and tifffile's own metadata."""
+"""Read TIFF: stacks, BigTIFF, OME, ImageJ and tifffile's own metadata."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ Sizes = tuple[Sequence[float | None], Sequence[str | None]]
 RESOLUTION_UNITS = {2: "inch", 3: "cm"}
 """TIFF tag 296."""
 PLAUSIBLE_NM = (0.05, 10_000.0)
-"""An EM pixel lies between half an atom and 10 um; 72, 96 or 300 dpi is a printer's setting, not a pixel size."""
+"""Range of EM pixel sizes, from half an atom to 10 um.
+
+72, 96 or 300 dpi is a printer's setting, not a pixel size."""
 
 
 def read_tiff(path: Path) -> Source:
@@ -34,12 +36,12 @@ def read_tiff(path: Path) -> Source:
     Returns
     -------
     Source
-        Uncompressed data are mapped into memory; compressed ones are read strip by strip (or tile by tile).
+        Uncompressed data are mapped into memory; compressed data are read by strips or tiles.
 
     Raises
     ------
     UserError
-        When it is no TIFF, the pages differ in size, or the end of the file is missing.
+        When it is not a TIFF, the pages differ in size, or the end of the file is missing.
     """
     tif = open_tiff(path)
     series = tif.series[0]
@@ -60,12 +62,12 @@ def read_tiff(path: Path) -> Source:
 
 
 def open_tiff(path: Path) -> tifffile.TiffFile:
-    """Open a TIFF file, to be closed by the caller; all that read TIFFs say the same of what is none.
+    """Open a TIFF file; the caller closes it.
 
     Raises
     ------
     UserError
-        When it is empty or no TIFF.
+        When it is empty or not a TIFF.
     """
     if path.stat().st_size == 0:
         raise empty_file(path)
@@ -76,28 +78,41 @@ def open_tiff(path: Path) -> tifffile.TiffFile:
 
 
 def scsam_record(tif: tifffile.TiffFile) -> Mapping[str, Any]:
-    """Return what this package wrote into the description: class table, voxel size and origin; empty for other files."""
-    note = _note(tif) if "scsam" in _note(tif) else _json(_ome_image(tif).get("Description"))
+    """Return what this package wrote into the description; empty for other files.
+
+    It has the class table, the voxel size and the origin.
+    """
+    note = _note(tif)
+    if "scsam" not in note:
+        note = _json(_ome_image(tif).get("Description"))
     return _json(note.get("scsam"))
 
 
 def _json(value: Any) -> Mapping[str, Any]:
-    """Return a JSON object, also from its text; empty when it is none."""
-    try:
-        value = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+    """Return a JSON object, also from its text; empty for anything else."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    if isinstance(value, dict):
+        return value
+    return {}
 
 
 def _axes(tif: tifffile.TiffFile) -> str:
-    """Name the axes; a bare array of 3 or 4 slices, which tifffile used to store as colour planes, is a stack."""
-    axes = tif.series[0].axes.lower()
-    return axes.replace("s", "q") if tif.is_shaped and axes == "syx" else axes
+    """Return one letter per axis.
+
+    A bare array of 3 or 4 slices is a stack, though tifffile used to store it as colour planes.
+    """
+    axes: str = tif.series[0].axes.lower()
+    if tif.is_shaped and axes == "syx":
+        return "qyx"
+    return axes
 
 
 def _array(tif: tifffile.TiffFile, level: int) -> Any:
-    """Map uncompressed pixels; let zarr fetch the strips or tiles of compressed ones."""
+    """Map uncompressed pixels into memory; read the strips or tiles of compressed ones by zarr."""
     series = tif.series[0]
     page = series.keyframe
     if level == 0 and series.dataoffset is not None:
@@ -111,7 +126,8 @@ def _check_pages(tif: tifffile.TiffFile, path: Path) -> None:
     if others and not tif.is_ome:
         sizes = ", ".join("x".join(map(str, s.shape)) for s in (tif.series[0], *others[:3]))
         raise UserError(
-            f"{path} holds images that differ in size or type ({sizes}); save the one you want as its own file"
+            f"{path} holds images that differ in size or type ({sizes}); "
+            "save the one you want as its own file"
         )
     last = tif.series[0].pages[-1]
     if last is None:
@@ -127,49 +143,65 @@ def _calibration(tif: tifffile.TiffFile) -> Sizes:
     """Return sizes and units along z, y, x as the file states them."""
     if tif.is_ome:
         pixels = _ome_image(tif).get("Pixels", {})
-        # The OME schema itself says that a size without a unit is in micrometres.
-        return [pixels.get(f"PhysicalSize{a}") for a in "ZYX"], [
-            pixels.get(f"PhysicalSize{a}Unit", "µm") for a in "ZYX"
-        ]
+        # The OME schema says that a size without a unit is in micrometres.
+        units = [pixels.get(f"PhysicalSize{axis}Unit", "µm") for axis in "ZYX"]
+        return [pixels.get(f"PhysicalSize{axis}") for axis in "ZYX"], units
     note = _note(tif)
-    unit = note.get("unit") if isinstance(note.get("unit"), str) else None
-    tag = tif.series[0].keyframe.tags.get("ResolutionUnit")
-    tag_unit = RESOLUTION_UNITS.get(int(tag.value) if tag else 2)
-    # Fiji believes its own unit before the tag; elsewhere the tag is the standard and the unit goes with the spacing.
-    plane = _plane_size(tif, (unit, tag_unit) if tif.is_imagej else (tag_unit or unit,))
+    unit = note.get("unit")
+    if not isinstance(unit, str):
+        unit = None
     spacing = note.get("spacing")
-    return [spacing if isinstance(spacing, (int, float)) else None, *plane], [unit, "nm", "nm"]
+    if not isinstance(spacing, (int, float)):
+        spacing = None
+    return [spacing, *_plane_size(tif, _plane_units(tif, unit))], [unit, "nm", "nm"]
+
+
+def _plane_units(tif: tifffile.TiffFile, unit: str | None) -> Sequence[str | None]:
+    """Return the units to try for y and x.
+
+    Fiji prefers its own unit to the tag. Elsewhere the tag is the standard, and the unit belongs to
+    the spacing.
+    """
+    tag = tif.series[0].keyframe.tags.get("ResolutionUnit")
+    number = int(tag.value) if tag else 2
+    tag_unit = RESOLUTION_UNITS.get(number)
+    if tif.is_imagej:
+        return unit, tag_unit
+    return (tag_unit or unit,)
 
 
 def _plane_size(tif: tifffile.TiffFile, units: Sequence[str | None]) -> list[float | None]:
-    """Return y and x in nm from the resolution tags, by the first unit that makes sense of them."""
-    tags = [tif.series[0].keyframe.tags.get(f"{a}Resolution") for a in "YX"]
-    # A resolution of 1/1 is what writers put into these mandatory tags when nobody told them one.
+    """Return y and x in nm from the resolution tags, by the first unit that makes sense."""
+    tags = [tif.series[0].keyframe.tags.get(f"{axis}Resolution") for axis in "YX"]
+    # Programs write 1/1 into these mandatory tags when they do not know the resolution.
     pixels = [
         tag.value[1] / tag.value[0]
         for tag in tags
         if tag is not None and tag.value[0] and tag.value != (1, 1)
     ]
-    if len(pixels) < 2:
-        return [None, None]
-    for unit in units:
-        sizes = [to_nm(pixel, unit) for pixel in pixels]
-        # The tags are fractions of 32-bit numbers: nine digits are what they carry.
-        plausible = [
-            float(f"{s:.9g}")
-            for s in sizes
-            if s is not None and PLAUSIBLE_NM[0] <= s <= PLAUSIBLE_NM[1]
-        ]
-        if len(plausible) == 2:
-            return [*plausible]
+    if len(pixels) == 2:
+        for unit in units:
+            sizes = [size for pixel in pixels for size in _plausible(to_nm(pixel, unit))]
+            if len(sizes) == 2:
+                return [*sizes]
     return [None, None]
+
+
+def _plausible(size: float | None) -> list[float]:
+    """Return a size in nm, or nothing when no EM pixel has it."""
+    if size is None or not PLAUSIBLE_NM[0] <= size <= PLAUSIBLE_NM[1]:
+        return []
+    # The tags are fractions of 32-bit numbers, which carry nine digits.
+    return [float(f"{size:.9g}")]
 
 
 def _note(tif: tifffile.TiffFile) -> Mapping[str, Any]:
     """Return ImageJ's or tifffile's own description as a mapping."""
     if tif.is_imagej:
         return tif.imagej_metadata or {}
-    return (tif.shaped_metadata or ({},))[0] if tif.is_shaped else {}
+    if tif.is_shaped and tif.shaped_metadata:
+        return tif.shaped_metadata[0]
+    return {}
 
 
 def _ome_image(tif: tifffile.TiffFile) -> Mapping[str, Any]:
@@ -180,5 +212,8 @@ def _ome_image(tif: tifffile.TiffFile) -> Mapping[str, Any]:
         images = tifffile.xml2dict(tif.ome_metadata).get("OME", {}).get("Image", {})
     except ParseError:
         return {}
-    first = images[0] if isinstance(images, list) else images
-    return first if isinstance(first, dict) else {}
+    if isinstance(images, list):
+        images = images[0]
+    if isinstance(images, dict):
+        return images
+    return {}

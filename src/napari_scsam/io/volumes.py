@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
 from napari_scsam.io.hdf5 import read_hdf5, split_hdf5_path
 from napari_scsam.io.lazy import READ_ERRORS, Block, LazyArray, Source, cannot_open, empty_file
@@ -25,7 +26,7 @@ READERS: Mapping[str, Callable[[Path], Source]] = {
     **dict.fromkeys(IMAGE_SUFFIXES, read_image),
     **dict.fromkeys((".mrc", ".mrcs", ".rec", ".map", ".st", ".ali"), read_mrc),
 }
-"""Readers of single files by suffix; HDF5 and folders are told apart before."""
+"""Readers of single files by suffix; HDF5 and folders are recognised before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +37,11 @@ class Volume:
     data: LazyArray
     """The voxels; a block is read when it is indexed."""
     voxel_size: VoxelSize | None = None
-    """nm along z, y, x; `None` when nobody has said it."""
+    """nm along z, y, x; `None` when it is unknown."""
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """nm along z, y, x: the translation of an OME-Zarr."""
     path: Path | None = None
-    """Where it was opened (with the ``:/path`` of HDF5), fit for `open_volume`; `None` for an array in memory."""
+    """What `open_volume` was given, with the ``:/path`` of HDF5; `None` for an array in memory."""
     levels: tuple[LazyArray, ...] = ()
     """Coarser copies, finest first, with the same axes."""
 
@@ -62,7 +63,9 @@ class Volume:
     @property
     def depth(self) -> int:
         """Number of slices; 1 for a (Y, X) image."""
-        return self.shape[0] if self.ndim == 3 else 1
+        if self.ndim == 2:
+            return 1
+        return self.shape[0]
 
     def plane(self, z: int) -> Block:
         """Read slice `z` as a (Y, X) array; `z` is ignored by a single slice.
@@ -72,7 +75,9 @@ class Volume:
         UserError
             When the file turns out to be damaged there.
         """
-        return self.data[z] if self.ndim == 3 else self.data[...]
+        if self.ndim == 2:
+            return self.data[...]
+        return self.data[z]
 
 
 def open_volume(
@@ -83,14 +88,15 @@ def open_volume(
     Parameters
     ----------
     path
-        OME-Zarr or zarr folder, TIFF, MRC, HDF5 (``file.h5:/path``), PNG, JPEG, or a folder of slices.
+        OME-Zarr or zarr folder, TIFF, MRC, HDF5 (``file.h5:/path``), PNG, JPEG, or a folder of
+        slices.
     voxel_size
         nm along z, y, x (or y, x, or one number), instead of what the file says.
 
     Raises
     ------
     UserError
-        When there is nothing, or nothing that is a volume of grey values; one sentence says why.
+        When there is nothing, or nothing that is a volume of grey values.
     """
     given = parse_voxel_size(voxel_size)
     text = os.fspath(path)
@@ -113,7 +119,8 @@ def open_labels(path: str | os.PathLike[str]) -> Volume:
     volume = open_volume(path)
     if volume.dtype.kind not in "iu":
         raise UserError(
-            f"{volume.path} holds {volume.dtype} values, but labels are integers; choose the label image, or convert it"
+            f"{volume.path} holds {volume.dtype} values, but labels are integers; "
+            "choose the label image, or convert it"
         )
     return volume
 
@@ -121,7 +128,7 @@ def open_labels(path: str | os.PathLike[str]) -> Volume:
 def as_volume(
     array: npt.ArrayLike, voxel_size: Sequence[float] | float | None = None, name: str = "array"
 ) -> Volume:
-    """Take an array in memory, a dask or a zarr array as a volume, with the checks of `open_volume`.
+    """Return an array in memory, a dask or a zarr array as a volume, checked as by `open_volume`.
 
     Parameters
     ----------
@@ -130,26 +137,31 @@ def as_volume(
     voxel_size
         nm along z, y, x (or y, x, or one number); `None` when it is unknown.
     name
-        What to call it.
+        Its name in messages.
 
     Raises
     ------
     UserError
         When it is not a volume of grey values or labels.
     """
-    source = Source(
-        array=array if hasattr(array, "shape") and hasattr(array, "dtype") else np.asarray(array)
-    )
-    return _volume(source, name, parse_voxel_size(voxel_size), None)
+    if not (hasattr(array, "shape") and hasattr(array, "dtype")):
+        array = np.asarray(array)
+    return _volume(Source(array=array), name, parse_voxel_size(voxel_size), None)
 
 
 def _read(text: str) -> Source:
     hdf5 = split_hdf5_path(text)
-    file = hdf5[0] if hdf5 else Path(text)
+    file = Path(text)
+    if hdf5:
+        file = hdf5[0]
+    if not file.exists():
+        finish_replacing(file)  # a killed process may have been replacing it
     if not file.exists():
         raise UserError(f"{file} does not exist; check the path")
+    if file.is_dir() and is_zarr(file):
+        return read_zarr(file)
     if file.is_dir():
-        return read_zarr(file) if is_zarr(file) else read_slices(file)
+        return read_slices(file)
     if file.stat().st_size == 0:
         raise empty_file(file)
     if hdf5:
@@ -158,7 +170,8 @@ def _read(text: str) -> Source:
     if reader is None:
         known = "OME-Zarr and zarr folders, .tif, .mrc, .rec, .h5, .png and .jpg"
         raise UserError(
-            f"{file} has the suffix {file.suffix!r}, which is not a known volume format; use {known}"
+            f"{file} has the suffix {file.suffix!r}, which is not a known volume format; "
+            f"use {known}"
         )
     return reader(file)
 
@@ -169,15 +182,19 @@ def _volume(source: Source, name: str, voxel_size: VoxelSize | None, path: Path 
     kind = np.dtype(source.array.dtype).kind
     if kind not in "biuf":
         raise UserError(
-            f"{name} holds {source.array.dtype} values; a volume needs integers or floating-point numbers"
+            f"{name} holds {source.array.dtype} values; "
+            "a volume needs integers or floating-point numbers"
         )
     if 0 in shape:
         raise UserError(
             f"{name} is empty: its shape is {_times(shape)}; choose an image with voxels in it"
         )
     fixed = _fixed_axes(source.axes or _usual_axes(shape, name), shape, name)
+    short = name
+    if path:
+        short = _short_name(path)
     return Volume(
-        name=_short_name(path) if path else name,
+        name=short,
         data=LazyArray(source.array, fixed, name),
         voxel_size=voxel_size or source.voxel_size,
         origin=source.origin,
@@ -187,9 +204,12 @@ def _volume(source: Source, name: str, voxel_size: VoxelSize | None, path: Path 
 
 
 def _usual_axes(shape: Sequence[int], name: str) -> str:
-    """Name the axes of a bare array: the last ones are z, y, x, unless they can only be colours or a lone channel."""
+    """Return the axes of a bare array: the last are z, y, x, unless the very last is colours."""
     colours = len(shape) >= 3 and shape[-1] in (3, 4) and min(shape[-3:-1]) > 4
-    last = "s" if colours or (len(shape) > 3 and shape[-1] == 1) else ""
+    lone_channel = len(shape) > 3 and shape[-1] == 1
+    last = ""
+    if colours or lone_channel:
+        last = "s"
     ndim = len(shape) - len(last)
     if not 2 <= ndim <= 5:
         raise UserError(f"{name} has the shape {_times(shape)}; a volume is (y, x) or (z, y, x)")
@@ -197,30 +217,43 @@ def _usual_axes(shape: Sequence[int], name: str) -> str:
 
 
 def _fixed_axes(axes: str, shape: Sequence[int], name: str) -> list[int | None]:
-    """Keep z, y, x and stay at 0 on the other axes, which must be singletons."""
-    if "z" not in axes:
-        unnamed = next((letter for letter in "qi" if letter in axes), "")
-        axes = axes.replace(unnamed, "z", 1) if unnamed and shape[axes.index(unnamed)] > 1 else axes
-    fixed = [None if letter in "zyx" else 0 for letter in axes]
+    """Return None for z, y and x, and index 0 for the other axes, which must be singletons."""
+    axes = _with_z(axes, shape)
     for letter, size in zip(axes, shape, strict=True):
-        if letter == "s" and size > 1:
-            raise UserError(
-                f"{name} is a colour (RGB) image; convert it to grey first, in Fiji with Image > Type > 8-bit"
-            )
         if letter not in "zyx" and size > 1:
-            what = {"t": "time points", "c": "channels"}.get(
-                letter, f"images along the axis {letter!r}"
-            )
-            slices = (
-                ""
-                if "z" in axes
-                else "if they are slices, say so in Fiji with Image > Properties, otherwise "
-            )
-            how = f"{slices}save the one you want as its own (z, y, x) file, in Fiji with Image > Duplicate"
-            raise UserError(f"{name} has {size} {what} (shape {_times(shape)}, axes {axes}); {how}")
+            raise _too_many(letter, size, axes, _times(shape), name)
     if "".join(letter for letter in axes if letter in "zyx") not in ("yx", "zyx"):
         raise UserError(f"{name} has the axes {axes}; save it with the axes (y, x) or (z, y, x)")
-    return fixed
+    return [None if letter in "zyx" else 0 for letter in axes]
+
+
+def _with_z(axes: str, shape: Sequence[int]) -> str:
+    """Take the first unnamed axis as z if no axis has that name."""
+    if "z" in axes:
+        return axes
+    unnamed = next((letter for letter in "qi" if letter in axes), None)
+    if unnamed is None or shape[axes.index(unnamed)] == 1:
+        return axes
+    return axes.replace(unnamed, "z", 1)
+
+
+def _too_many(letter: str, size: int, axes: str, shape: str, name: str) -> UserError:
+    """Return the error for an axis that is not spatial and has several positions."""
+    if letter == "s":
+        return UserError(
+            f"{name} is a colour (RGB) image; "
+            "convert it to grey first, in Fiji with Image > Type > 8-bit"
+        )
+    known = {"t": "time points", "c": "channels"}
+    what = known.get(letter, f"images along the axis {letter!r}")
+    slices = ""
+    if "z" not in axes:
+        slices = "if they are slices, set that in Fiji with Image > Properties, otherwise "
+    return UserError(
+        f"{name} has {size} {what} (shape {shape}, axes {axes}); "
+        f"{slices}save the one you want as its own (z, y, x) file, "
+        "in Fiji with Image > Duplicate"
+    )
 
 
 def _times(shape: Sequence[int]) -> str:
@@ -228,6 +261,6 @@ def _times(shape: Sequence[int]) -> str:
 
 
 def _short_name(path: Path) -> str:
-    """Return the file's name without suffixes, for a layer or a table."""
+    """Return the name of a file without suffixes, for a layer or a table."""
     stem = Path(path.name).stem
     return stem.removesuffix(".ome") or path.name
