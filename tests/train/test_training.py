@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 import torch
 from PIL import Image
 from safetensors.torch import load_file
@@ -18,34 +17,13 @@ from torch import Tensor
 
 from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from napari_scsam.checkpoints.find import checkpoint_info
-from napari_scsam.checkpoints.mae_file import save_mae
-from napari_scsam.config import ClassSpec, TaughtClass, UserError
-from napari_scsam.io.labels import write_labels
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.model import ScSAM, ScSAMConfig
-from napari_scsam.model.mae import build_mae_encoder
-from napari_scsam.samples.phantom import CLASSES, make_phantom
-from napari_scsam.train.build_model import build_model, parameter_groups
+from napari_scsam.samples.phantom import CLASSES
+from napari_scsam.train.build_model import build_model
 from napari_scsam.train.recipe import Recipe
-from napari_scsam.train.recipe_tables import LabelledSource, Training
 from napari_scsam.train.schedule import learning_rate
 from napari_scsam.train.training import train
-
-TINY = Training(steps=4, batch=2, crop=64, prompts=1, pool=4, save_every=2)
-
-
-@pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
-    folder = tmp_path_factory.mktemp("cell")
-    phantom = make_phantom((2, 96, 96), (20.0, 8.0, 8.0))
-    tifffile.imwrite(folder / "image.tif", phantom.image, imagej=True, metadata={"axes": "ZYX"})
-    write_labels(folder / "labels.tif", phantom.labels, phantom.voxel_size, phantom.classes)
-    source = LabelledSource(
-        folder / "image.tif",
-        folder / "labels.tif",
-        objects=((1, 2), (7,)),
-        voxel_size=phantom.voxel_size,
-    )
-    return Recipe(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:6], (source,), TINY)
 
 
 def with_training(recipe: Recipe, **settings: Any) -> Recipe:
@@ -253,26 +231,6 @@ def test_it_trains_on_a_card(recipe: Recipe, tmp_path: Path) -> None:
     assert [s.step for s in train(recipe, tmp_path / "cell.safetensors", "cuda")] == [1, 2, 3, 4]
 
 
-def test_encoders_decoder_and_the_rest_have_their_own_rates() -> None:
-    model = ScSAM(ScSAMConfig(), CLASSES[:2])
-    training = replace(TINY, unfreeze=("mae",), rate=0.5, decoder_rate=0.125, encoder_rate=0.25)
-    named = parameter_groups(model, training)
-    assert {group["name"]: group["peak"] for group in named} == {
-        "rate": 0.5,
-        "decoder_rate": 0.125,
-        "encoder_rate": 0.25,
-    }
-    groups = {group["peak"]: {id(p) for p in group["params"]} for group in named}
-    assert set(groups) == {0.5, 0.125, 0.25}
-    assert groups[0.25] == {id(p) for p in model.mae.parameters()}
-    assert groups[0.125] == {
-        id(p) for p in (*model.mask_decoder.parameters(), *model.prompt_encoder.parameters())
-    }
-    assert {id(model.class_prompt.prototypes), id(model.fusion.out.weight)} <= groups[0.5]
-    assert not any(p.requires_grad for p in model.image_encoder.parameters())
-    assert sum(map(len, groups.values())) == sum(p.requires_grad for p in model.parameters())
-
-
 def test_it_starts_from_a_checkpoint_with_its_classes(recipe: Recipe, tmp_path: Path) -> None:
     torch.manual_seed(5)
     old = ScSAM(ScSAMConfig(nm_per_pixel=16.0, tile=128), CLASSES[:3])
@@ -317,79 +275,6 @@ def test_classes_that_the_checkpoint_lacks_are_added(recipe: Recipe, tmp_path: P
     assert {
         t.shape[0] for t in (prototypes, load_checkpoint(tmp_path / "new.safetensors").thresholds)
     } == {4}
-
-
-def test_a_recipe_may_tell_more_of_a_class_that_is_known(recipe: Recipe, tmp_path: Path) -> None:
-    before = (
-        ClassSpec(1, "cell", "#112233", "A cell"),
-        ClassSpec(2, "wall", "#445566", part_of="cell", overrides=("cell",)),
-    )
-    old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), before)
-    save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
-    told = (
-        ClassSpec(1, "Cell", "#abcdef", smallest=9),
-        ClassSpec(2, "wall", description="Round a cell", reach=40),
-    )
-    model = build_model(replace(recipe, start=tmp_path / "old.safetensors", classes=told))
-    assert model.classes == (
-        replace(before[0], smallest=9),
-        replace(before[1], description="Round a cell", reach=40),
-    )
-    assert not any(c.overrides for c in model.classes)
-    insisting = (told[0], replace(told[1], overrides=("cell",)))
-    assert build_model(
-        replace(recipe, start=tmp_path / "old.safetensors", classes=insisting)
-    ).classes[1].overrides == ("cell",)
-
-
-def test_the_table_of_the_recipe_stands_when_it_renumbers(recipe: Recipe, tmp_path: Path) -> None:
-    old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:3])
-    old.thresholds += torch.arange(3)
-    save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
-    asked = (ClassSpec(1, "er"), ClassSpec(2, "Vesicle", "#123456"), ClassSpec(3, "mitochondrion"))
-    model = build_model(
-        replace(recipe, start=tmp_path / "old.safetensors", renumber=True, classes=asked)
-    )
-    assert [(c.id, c.name) for c in model.classes] == [
-        (1, "er"),
-        (2, "vesicle"),
-        (3, "mitochondrion"),
-    ]
-    assert model.classes[1].colour == "#123456"
-    torch.testing.assert_close(
-        model.class_prompt.prototypes[1:], old.class_prompt.prototypes[[2, 0]]
-    )
-    assert model.thresholds.tolist() == [0, 2, 0]
-    none = build_model(
-        replace(recipe, start=tmp_path / "old.safetensors", renumber=True, classes=asked[:1])
-    )
-    assert [c.name for c in none.classes] == ["er"]
-    assert none(torch.rand(1, 1, 32, 32)).shape[1] == 1
-
-
-def test_it_starts_from_what_strokes_taught(recipe: Recipe, tmp_path: Path) -> None:
-    old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:3])
-    save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
-    specs = (
-        ClassSpec(n, name, overrides=("vesicle",))
-        for n, name in ((3, "Vesicle"), (9, "er"), (10, "gone"))
-    )
-    anew, new, gone = (TaughtClass(spec, (spec.id / 256,) * 256) for spec in specs)
-    begun = replace(
-        recipe,
-        start=tmp_path / "old.safetensors",
-        taught=(new, anew, gone),
-        classes=(*CLASSES[:3], ClassSpec(9, "er")),
-    )
-    model = build_model(begun)
-    assert [c.name for c in model.classes] == [*(c.name for c in CLASSES[:3]), "er"], (
-        "one that the recipe lacks is not wanted"
-    )
-    assert model.class_prompt.prototypes[:, 0].tolist()[2:] == [3 / 256, 9 / 256]
-    torch.testing.assert_close(model.class_prompt.prototypes[:2], old.class_prompt.prototypes[:2])
-    assert not any(c.overrides for c in model.classes), (
-        "which class goes before which is for training to learn"
-    )
 
 
 def test_a_share_of_the_weights_it_started_from_is_kept(recipe: Recipe, tmp_path: Path) -> None:
@@ -443,25 +328,6 @@ def test_a_checkpoint_for_clicks_alone_is_not_started_from(recipe: Recipe, tmp_p
         train(with_training(more, steps=1, class_weight=0.0), tmp_path / "more.safetensors", "cpu")
     )
     assert checkpoint_info(tmp_path / "more.safetensors").prompts_only, "clicks alone were trained"
-
-
-def test_it_starts_from_a_pretrained_mae_and_an_official_sam(
-    recipe: Recipe, tmp_path: Path
-) -> None:
-    mae = build_mae_encoder("hybrid")
-    save_mae(tmp_path / "mae.safetensors", mae, "hybrid", {})
-    sam = ScSAM(ScSAMConfig(), CLASSES[:1])
-    official = {
-        k: v
-        for k, v in sam.state_dict().items()
-        if k.startswith(("image_encoder.", "prompt_encoder.", "mask_decoder."))
-    }
-    torch.save(official, tmp_path / "sam.pth")
-    model = build_model(
-        replace(recipe, mae_weights=tmp_path / "mae.safetensors", sam_weights=tmp_path / "sam.pth")
-    )
-    assert all(torch.equal(v, model.state_dict()[k]) for k, v in official.items())
-    assert all(torch.equal(v, model.mae.state_dict()[k]) for k, v in mae.state_dict().items())
 
 
 def test_a_run_has_its_folder(recipe: Recipe, tmp_path: Path) -> None:
