@@ -103,5 +103,5 @@ def test_small_and_odd_shapes_work(shape: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize("shape", [(0, 64, 64), (4, 31, 64), (64, 64)])
 def test_impossible_shapes_are_told(shape: tuple[int, ...]) -> None:
-    with pytest.raises(UserError, match="give at least"):
+    with pytest.raises(UserError, match="use at least"):
         make_phantom(shape)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Where a training set comes from: what the model predicted, what a person changed, by what and when."""
+"""The origin of a training set: what the model predicted, what a person changed, and when."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ PACKAGES = ("napari-scsam", "napari", "torch", "numpy", "zarr")
 
 @dataclass(frozen=True)
 class Changes:
-    """What became of one class on one slice, in reviewed pixels."""
+    """Changes of one class on one slice, in reviewed pixels."""
 
     predicted: int
-    """Pixels that the model gave the class, the last time it was asked."""
+    """Pixels of the class in the last prediction."""
     corrected: int
-    """Pixels that have the class now."""
+    """Pixels of the class now."""
     kept: int
-    """Pixels that are in both."""
+    """Pixels in both."""
     added: int
-    """Pixels that a person gave the class."""
+    """Pixels that a person added to the class."""
     removed: int
-    """Pixels that a person took from it."""
+    """Pixels that a person removed from it."""
 
 
 def count_changes(
@@ -41,43 +41,47 @@ def count_changes(
     reviewed: NDArray[Any],
     classes: Sequence[ClassSpec],
 ) -> dict[str, Changes]:
-    """Compare what the model wrote on a slice with what a person left, by class name; one look at all pixels.
+    """Compare the prediction on a slice with its labels now, by class name, in one pass.
 
     Parameters
     ----------
     predicted, labels, reviewed
         (Y, X) of one shape.
     classes
-        Those to report.
+        The classes to report.
     """
     inside = reviewed != 0
-    before = predicted[inside].astype(np.int64)
-    after = labels[inside].astype(np.int64)
-    size = (
-        max(int(before.max(initial=0)), int(after.max(initial=0)), *(spec.id for spec in classes))
-        + 1
-    )
-    pairs, counts = np.unique(before * size + after, return_counts=True)
-    was = pairs // size
-    is_now = pairs % size
+    pairs, counts = count_pairs(predicted[inside], labels[inside])
     found = {}
     for spec in classes:
-        old = was == spec.id
-        new = is_now == spec.id
-        predicted_, corrected, kept = (
-            int(counts[chosen].sum()) for chosen in (old, new, old & new)
-        )
-        if predicted_ or corrected:
-            found[spec.name] = Changes(
-                predicted_, corrected, kept, corrected - kept, predicted_ - kept
-            )
+        was = pairs[:, 0] == spec.id
+        is_now = pairs[:, 1] == spec.id
+        before = int(counts[was].sum())
+        after = int(counts[is_now].sum())
+        kept = int(counts[was & is_now].sum())
+        if before or after:
+            found[spec.name] = Changes(before, after, kept, after - kept, before - kept)
     return found
+
+
+def count_pairs(
+    before: NDArray[Any], after: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs of values that occur at the same pixels, N×2, and how often."""
+    size = max(int(before.max(initial=0)), int(after.max(initial=0))) + 1
+    codes, counts = np.unique(
+        before.astype(np.int64) * size + after.astype(np.int64), return_counts=True
+    )
+    return np.stack([codes // size, codes % size], axis=1), counts.astype(np.int64)
 
 
 def describe_origin(
     project: Project, classes: Sequence[ClassSpec], slices: dict[int, dict[str, Any]]
 ) -> dict[str, Any]:
-    """Write down where a training set comes from; `slices` has ``reviewed`` pixels and ``classes`` for each."""
+    """Return the record of a training set's origin.
+
+    `slices` has ``reviewed`` pixels and ``classes`` for each slice.
+    """
     record = project.record
     return {
         "format": FORMAT,
@@ -99,7 +103,7 @@ def describe_origin(
 
 
 def slice_origin(reviewed: NDArray[Any], changes: dict[str, Changes]) -> dict[str, Any]:
-    """Write down one slice."""
+    """Return the record of one slice."""
     return {
         "reviewed": int(np.count_nonzero(reviewed)),
         "classes": {name: asdict(found) for name, found in changes.items()},
@@ -107,7 +111,7 @@ def slice_origin(reviewed: NDArray[Any], changes: dict[str, Changes]) -> dict[st
 
 
 def checkpoints(project: Project) -> list[dict[str, str]]:
-    """List the checkpoints that the history knows, each once."""
+    """Return the checkpoints in the history, each once."""
     used = [
         dict(entry["checkpoint"]) for entry in project.record.history if entry.get("checkpoint")
     ]
@@ -115,7 +119,7 @@ def checkpoints(project: Project) -> list[dict[str, str]]:
 
 
 def software() -> dict[str, str]:
-    """Return the versions of what was at work."""
+    """Return the versions of the packages in use."""
     found = {}
     for name in PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""What a person has looked at, slice by slice. What nobody has reviewed is unknown, never background."""
+"""What a person has reviewed, slice by slice. Everything else is unknown, never background."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from napari_scsam.io.saved_array import SavedArray
 
 @dataclass(frozen=True)
 class SliceReview:
-    """How far one slice is."""
+    """The review of one slice."""
 
     size: int
-    """Its pixels."""
+    """Number of pixels."""
     reviewed: int
-    """Pixels that a person has looked at."""
+    """Pixels that a person has reviewed."""
     found: Mapping[int, int]
-    """Pixels of each label value, background left out."""
+    """Pixels of each label value, without background."""
     kept: Mapping[int, int]
     """The same among the reviewed pixels."""
 
@@ -45,7 +45,7 @@ def review_slice(labels: NDArray[Any], reviewed: NDArray[Any]) -> SliceReview:
 
 
 def count_values(labels: NDArray[Any]) -> dict[int, int]:
-    """Count each label value but 0, looking once at all pixels."""
+    """Count each label value except 0, in one pass."""
     if labels.dtype.kind == "u" and labels.dtype.itemsize <= 2:
         counts = np.bincount(labels.ravel())
         return {int(value): int(counts[value]) for value in np.nonzero(counts)[0] if value}
@@ -56,7 +56,7 @@ def count_values(labels: NDArray[Any]) -> dict[int, int]:
 def review_steps(
     labels: SavedArray, reviewed: SavedArray
 ) -> Generator[tuple[int, SliceReview], None, None]:
-    """Go through the slices that hold a label or a mark; a 2-D image is slice 0."""
+    """Yield the review of each slice with a label or a mark; a 2-D image is slice 0."""
     if labels.ndim == 2:
         yield 0, review_slice(labels[...], reviewed[...])
         return
@@ -65,18 +65,19 @@ def review_steps(
 
 
 def find_reviewed(labels: Path) -> Path | None:
-    """Find the mask that belongs to a label file of a project or of a training set; None when there is none."""
+    """Find the review mask of labels in a project or a training set; None when there is none."""
+    candidates: list[Path] = []
     if labels.is_dir():
         candidates = [labels.parent / "reviewed", labels / "labels" / "reviewed"]
-    else:
-        candidates = [labels.with_name("reviewed.tif")] if labels.name == "labels.tif" else []
+    elif labels.name == "labels.tif":
+        candidates = [labels.with_name("reviewed.tif")]
     return next((path for path in candidates if path.exists() and path != labels), None)
 
 
 class Outlines:
-    """The outlines of a mask, computed for the plane that is asked for; looks like an array of the mask's shape.
+    """The outlines of a mask, computed for the plane that is read; an array of the mask's shape.
 
-    An outline lies inside the mask, so that a slice which is reviewed as a whole has a frame.
+    An outline is inside the mask, so that a slice which is reviewed as a whole has a frame.
     """
 
     dtype = np.dtype(np.uint8)
@@ -87,7 +88,7 @@ class Outlines:
         self.ndim = mask.ndim
         self.size = mask.size
         self.width = max(1, max(mask.shape) // 400)
-        """Of a line, in voxels: to be seen when the whole image is."""
+        """Width of a line in voxels: it is visible when the whole image is."""
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
         found = parse_key(key, self.shape)
@@ -98,7 +99,7 @@ class Outlines:
 
 
 def outline(mask: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-    """Keep of a (rows, columns) mask what is nearer than `width` to its edge or the picture's."""
+    """Return the part of a (rows, columns) mask within `width` of its edge or the picture's."""
     if not mask.any():
         return mask
     inner = np.zeros_like(mask)

@@ -21,7 +21,7 @@ Box = tuple[slice, slice, slice]
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the voxels of a volume lie."""
+    """The positions of a volume's voxels."""
 
     shape: tuple[int, int, int]
     voxel_size: VoxelSize
@@ -33,13 +33,11 @@ class Grid:
 
     def axis(self, index: int, part: slice = slice(None)) -> Field:
         """Return the positions of the voxels along one axis, in nm."""
-        return (
-            np.arange(self.shape[index], dtype=np.float32)[part]
-            * np.float32(self.voxel_size[index])
-        ).astype(np.float32)
+        indices = np.arange(self.shape[index], dtype=np.float32)[part]
+        return (indices * np.float32(self.voxel_size[index])).astype(np.float32)
 
     def box(self, points: Points, margin: float) -> Box:
-        """Return the voxels around some points (N, 3); empty slices when all lie outside."""
+        """Return the voxels around some points (N, 3); empty slices when all are outside."""
         low = np.floor((points.min(0) - margin) / self.voxel_size).astype(int)
         high = np.ceil((points.max(0) + margin) / self.voxel_size).astype(int) + 1
         low = np.clip(low, 0, self.shape)
@@ -55,8 +53,8 @@ class Grid:
 def smooth_noise(rng: np.random.Generator, grid: Grid, length: float) -> Field:
     """Draw a Gaussian random field of unit variance whose details are `length` nm wide.
 
-    Random numbers on a coarse lattice are spread by Gaussians, one axis after the
-    other, which costs a hundredth of filtering noise on the full grid.
+    Random numbers on a coarse lattice are interpolated by Gaussians, one axis after the other. That
+    costs a hundredth of filtering noise on the full grid.
     """
     axes = [grid.axis(a) for a in range(3)]
     knots = [np.arange(-3 * length, x[-1] + 3 * length, length, dtype=np.float32) for x in axes]
@@ -85,9 +83,9 @@ class Mosaic:
 def make_mosaic(rng: np.random.Generator, grid: Grid, spacing: float) -> Mosaic:
     """Divide the volume into one big cell with a nucleus and many neighbours about `spacing` nm wide.
 
-    The borders are those of a power diagram (cells whose weight widens them) in
-    coordinates that smooth noise has bent; depth is compressed, so that cells run
-    through many slices as nerve fibres do.
+    The borders are those of a power diagram, in which a weight widens a cell, in coordinates that
+    smooth noise has bent. Depth is compressed, so that cells run through many slices as nerve fibres
+    do.
     """
     radius = 0.21 * float(grid.extent[1:].min())
     seeds, weights = _seeds(rng, grid, spacing, radius)
@@ -113,15 +111,15 @@ _TILE = 64
 
 def _bend(rng: np.random.Generator, grid: Grid, spacing: float) -> Field:
     """Draw a displacement in nm, wide and narrow waves together."""
-    return np.float32(0.3 * spacing) * smooth_noise(rng, grid, 1.1 * spacing) + np.float32(
-        0.075 * spacing
-    ) * smooth_noise(rng, grid, 0.3 * spacing)
+    wide = np.float32(0.3 * spacing) * smooth_noise(rng, grid, 1.1 * spacing)
+    narrow = np.float32(0.075 * spacing) * smooth_noise(rng, grid, 0.3 * spacing)
+    return wide + narrow
 
 
 def _seeds(
     rng: np.random.Generator, grid: Grid, spacing: float, radius: float
 ) -> tuple[Field, Field]:
-    """Scatter cell centres (N, 3), the first of them in the middle of the nucleus, and give each its weight in nm²."""
+    """Return random cell centres (N, 3), the first in the nucleus, and a weight in nm² for each."""
     size = grid.extent * (_DEPTH, 1, 1)
     seeds = [size * (0.5, *rng.uniform(0.3, 0.36, 2))]
     for _ in range(4000):
@@ -137,7 +135,7 @@ def _seeds(
 def _fill_tile(
     mosaic: Mosaic, tile: Box, where: tuple[Field, Field, Field], seeds: Field, weights: Field
 ) -> None:
-    """Find owner, neighbour and border for one part of the volume, from the seeds that can matter there."""
+    """Compute owner, neighbour and border for a part of the volume, from the seeds near it."""
     low, high = (np.array([bound(axis) for axis in where]) for bound in (np.min, np.max))
     nearest = np.sum((np.clip(seeds, low, high) - seeds) ** 2, axis=1) - weights
     farthest = np.sum(np.maximum(np.abs(seeds - low), np.abs(seeds - high)) ** 2, axis=1) - weights
@@ -159,7 +157,10 @@ def _fill_tile(
 
 
 def clearance(grid: Grid, free: NDArray[np.bool_], stride: int = 4) -> Field:
-    """Measure the distance from each voxel to the nearest one that is not free, on every `stride`-th row and column."""
+    """Measure the distance to the nearest voxel that is not free.
+
+    It is computed on every `stride`-th row and column.
+    """
     sampling = np.multiply(grid.voxel_size, (1, stride, stride))
     return np.asarray(
         ndimage.distance_transform_edt(free[:, ::stride, ::stride], sampling=sampling), np.float32

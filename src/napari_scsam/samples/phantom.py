@@ -1,8 +1,8 @@
 """A synthetic electron micrograph of a cell whose organelles are known.
 
-It needs no download: sample data that works offline, and truth for tests. It
-looks like an EM volume (dark membranes on light cytoplasm) and is none; wherever it
-is shown it is called synthetic, and no quality is claimed from it.
+It needs no download: it is sample data that works offline, and ground truth for tests. It looks like
+an EM volume (dark membranes on light cytoplasm), but wherever it is shown it is called synthetic,
+and no quality is claimed from it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ CLASSES = (
 
 @dataclass(frozen=True)
 class Phantom:
-    """A synthetic volume and the truth about it."""
+    """A synthetic volume and its ground truth."""
 
     image: NDArray[np.uint8]
     """(Z, Y, X), dark membranes on light cytoplasm."""
@@ -72,8 +72,8 @@ def make_phantom(
     Parameters
     ----------
     shape
-        Voxels along z, y, x. Organelles have their natural size in nm, so a volume
-        much smaller than the default holds few of them, or none of a kind.
+        Voxels along z, y, x. Organelles have their natural size in nm, so a volume much smaller
+        than the default holds few of them, or none of a class.
     voxel_size
         nm along z, y, x.
     seed
@@ -86,7 +86,8 @@ def make_phantom(
     """
     if len(tuple(shape)) != 3 or shape[0] < 1 or min(shape[1:]) < 32:
         raise UserError(
-            f"a synthetic cell of shape {tuple(shape)} cannot be drawn; give at least (1, 32, 32) voxels as z, y, x"
+            f"a synthetic cell of shape {tuple(shape)} cannot be drawn; "
+            "use at least (1, 32, 32) voxels as z, y, x"
         )
     rng = np.random.default_rng(seed)
     grid = Grid(shape, voxel_size)
@@ -105,17 +106,14 @@ def make_phantom(
 
 
 def _draw_nucleus(scene: Scene) -> None:
-    """Draw chromatin, denser in clumps and along the envelope, and the envelope's two membranes with pores."""
+    """Draw chromatin, denser along the envelope, and the envelope's two membranes with pores."""
     depth = scene.mosaic.nucleus
     rng = scene.rng
     grid = scene.grid
     inside = fill(depth)
     scene.shade(ALL, inside, 0.69)
-    clumps = (
-        smooth_noise(rng, grid, 120)
-        + np.float32(1.3) * np.exp(depth / np.float32(60))
-        - np.float32(0.8)
-    )
+    near_envelope = np.float32(1.3) * np.exp(depth / np.float32(60))
+    clumps = smooth_noise(rng, grid, 120) + near_envelope - np.float32(0.8)
     scene.shade(ALL, inside * np.clip(2 * clumps, 0, 1), 0.48)
     scene.grey += inside * (np.float32(0.05) * smooth_noise(rng, grid, 22))
     wall = np.clip(8 * (smooth_noise(rng, grid, 70) + np.float32(1.6)), 0, 1)
@@ -128,15 +126,13 @@ def _draw_myelin(scene: Scene) -> None:
     """Wrap the widest of the neighbours in a layered sheath."""
     mosaic = scene.mosaic
     rng = scene.rng
-    widest = np.asarray(
-        ndimage.maximum(mosaic.border, mosaic.owner, np.arange(1, int(mosaic.owner.max()) + 1))
-    )
+    cells = np.arange(1, int(mosaic.owner.max()) + 1)
+    widest = np.asarray(ndimage.maximum(mosaic.border, mosaic.owner, cells))
     for cell in 1 + np.argsort(widest)[::-1][: 1 + widest.size // 60]:
         box = scene.grid.box(np.argwhere(mosaic.owner == cell) * scene.grid.voxel_size, margin=30)
         inside = mosaic.owner[box] == cell
-        sheath = np.where(
-            inside, ndimage.distance_transform_edt(inside, sampling=scene.grid.voxel_size), 1e3
-        ).astype(np.float32)
+        depth = ndimage.distance_transform_edt(inside, sampling=scene.grid.voxel_size)
+        sheath = np.where(inside, depth, 1e3).astype(np.float32)
         thick = min(rng.uniform(90, 130), 0.5 * float(widest[cell - 1]))
         layers = np.float32(0.7) + np.float32(0.3) * np.cos(sheath * np.float32(2 * np.pi / 22))
         scene.shade(box, fill(sheath, thick) * layers, 0.08)
@@ -171,14 +167,13 @@ def _draw_mitochondria(scene: Scene, count: int) -> None:
 
 
 def _draw_cristae(scene: Scene, box: Box, depth: Field, along: Field) -> None:
-    """Fold the inner membrane: flat pockets across the mitochondrion, through the whole of it or near the wall only."""
+    """Fold the inner membrane: flat pockets across the mitochondrion, some near the wall only."""
     rng = scene.rng
     spacing = np.float32(rng.uniform(60, 90))
     fold = np.abs(np.mod(along + np.float32(rng.uniform(0, spacing)), spacing) - spacing / 2)
-    reach = rng.uniform(-170, -50, 64).astype(np.float32)[
-        np.floor(along / spacing).astype(int) % 64
-    ]
-    shown = fill(depth, -20) * fill(reach - depth)
+    lengths = rng.uniform(-170, -50, 64).astype(np.float32)
+    end = lengths[np.floor(along / spacing).astype(int) % 64]
+    shown = fill(depth, -20) * fill(end - depth)
     scene.shade(box, shown * fill(fold, 7), 0.62)
     scene.shade(box, 0.8 * shown * line(fold, 10, 6), 0.2)
 
@@ -195,11 +190,11 @@ def _draw_granules(scene: Scene, count: int) -> None:
 
 
 def _draw_synapses(scene: Scene, count: int) -> None:
-    """Put densities on patches of plasma membrane, and clouds of vesicles on the other side."""
+    """Draw densities on patches of plasma membrane, and vesicles on the other side."""
     mosaic = scene.mosaic
     rng = scene.rng
     wrapped = np.bincount(mosaic.owner[scene.labels == MYELIN], minlength=256) > 0
-    wrapped[0] = True  # the cell with the nucleus sends no signals either
+    wrapped[0] = True  # the cell with the nucleus has no vesicles either
     patches = np.argwhere((mosaic.border < 5) & ~wrapped[mosaic.owner] & ~wrapped[mosaic.neighbour])
     chosen = np.zeros((0, 3))
     for patch in patches[rng.permutation(len(patches))[: 40 * count]]:
@@ -212,28 +207,25 @@ def _draw_synapses(scene: Scene, count: int) -> None:
 
 
 def _draw_density(scene: Scene, centre: Points, cell: int) -> None:
-    """Thicken the membrane about a synapse on the side of one cell."""
+    """Thicken the membrane at a synapse on the side of one cell."""
     box = scene.grid.box(centre[None], 220)
-    reach, _ = tube(scene.grid, box, np.stack([centre, centre + 1]))
-    thick = np.where(
-        scene.mosaic.owner[box] == cell,
-        np.abs(scene.mosaic.border[box] - np.float32(24)) - 20,
-        np.float32(1e3),
-    )
-    depth = np.maximum(thick, reach - np.float32(scene.rng.uniform(110, 190)))
+    distance, _ = tube(scene.grid, box, np.stack([centre, centre + 1]))
+    layer = np.abs(scene.mosaic.border[box] - np.float32(24)) - 20
+    thick = np.where(scene.mosaic.owner[box] == cell, layer, np.float32(1e3))
+    depth = np.maximum(thick, distance - np.float32(scene.rng.uniform(110, 190)))
     scene.shade(box, 0.9 * fill(depth), 0.2)
     scene.mark(box, depth < 0, PSD)
 
 
 def _draw_vesicles(scene: Scene, centre: Points, cell: int) -> int:
-    """Draw a cloud of vesicles about a synapse, within one cell; say how many found room."""
+    """Draw vesicles around a synapse, within one cell; return their number."""
     rng = scene.rng
     drawn = 0
     for middle in centre + rng.normal(size=(600, 3)) * (120, 150, 150):
         radius = rng.uniform(20, 27)
-        if scene.mosaic.owner[scene.grid.index(middle)] != cell or not scene.take(
-            middle[None], radius, gap=6
-        ):
+        if scene.mosaic.owner[scene.grid.index(middle)] != cell:
+            continue
+        if not scene.take(middle[None], radius, gap=6):
             continue
         drawn += 1
         box = scene.grid.box(middle[None], 40)
@@ -245,18 +237,15 @@ def _draw_vesicles(scene: Scene, centre: Points, cell: int) -> int:
 
 
 def _draw_er(scene: Scene, count: int) -> None:
-    """Lay tubules anywhere, and sheets round the nucleus in patches where there is room."""
+    """Draw tubules anywhere, and sheets around the nucleus where there is room."""
     for points, radius in scene.place(count, radius=(22, 34), length=(200, 900)):
         box = scene.grid.box(points, radius + 20)
         _draw_cistern(scene, box, tube(scene.grid, box, points)[0] - np.float32(radius))
     mosaic = scene.mosaic
     rng = scene.rng
     grid = scene.grid
-    room = (
-        clearance(grid, scene.labels == 0, 2)
-        .repeat(2, axis=1)
-        .repeat(2, axis=2)[:, : grid.shape[1], : grid.shape[2]]
-    )
+    coarse = clearance(grid, scene.labels == 0, 2)
+    room = coarse.repeat(2, axis=1).repeat(2, axis=2)[:, : grid.shape[1], : grid.shape[2]]
     waves = mosaic.nucleus + 60 * smooth_noise(rng, grid, 260)
     patches = (np.float32(-0.1) - smooth_noise(rng, grid, 330)) * 200
     elsewhere = np.where(mosaic.owner == 0, np.float32(-1e3), np.float32(1e3))
@@ -266,7 +255,7 @@ def _draw_er(scene: Scene, count: int) -> None:
 
 
 def _draw_cistern(scene: Scene, box: Box, depth: Field) -> None:
-    """Draw one membrane about a light lumen, wherever `depth` is negative."""
+    """Draw one membrane around a light lumen, wherever `depth` is negative."""
     scene.shade(box, fill(depth), 0.76)
     scene.shade(box, 0.9 * line(depth, -4, 6), 0.22)
     scene.mark(box, (depth < 0) & (scene.labels[box] == 0), ER)

@@ -1,7 +1,6 @@
 """Public electron-microscopy images that a user can download and try.
 
-Nothing of them is part of this package: `samples.json` holds where they are,
-their hashes and their licences.
+This package holds none of them. `samples.json` has their addresses, hashes and licences.
 """
 
 from __future__ import annotations
@@ -50,16 +49,15 @@ class Sample:
 
 def list_samples() -> tuple[Sample, ...]:
     """Return the public samples."""
-    text = (
-        resources.files("napari_scsam.samples").joinpath("samples.json").read_text(encoding="utf-8")
-    )
+    file = resources.files("napari_scsam.samples") / "samples.json"
+    text = file.read_text(encoding="utf-8")
     return tuple(Sample.from_dict(entry) for entry in json.loads(text))
 
 
 def fetch_sample(
     sample: Sample | str,
 ) -> Generator[Progress, None, tuple[NDArray[Any], VoxelSize | None, str]]:
-    """Download a sample, or take it from the cache, and stack its slices.
+    """Download a sample, or read it from the cache, and stack its slices.
 
     Parameters
     ----------
@@ -85,7 +83,8 @@ def fetch_sample(
     UserError
         When no sample has this name, or a file cannot be downloaded.
     """
-    sample = _named(sample) if isinstance(sample, str) else sample
+    if isinstance(sample, str):
+        sample = _named(sample)
     total = sum(f.size for f in sample.files)
     before = 0
     planes = []
@@ -95,7 +94,9 @@ def fetch_sample(
         before += file.size
         yield Progress(before, total, f"{sample.name}: {file.name}")
         planes.append(_read_grey(path))
-    image = np.stack(planes) if len(planes) > 1 else planes[0]
+    image = planes[0]
+    if len(planes) > 1:
+        image = np.stack(planes)
     return image, sample.voxel_size, f"{sample.about}. Licence: {sample.licence}."
 
 
@@ -107,6 +108,8 @@ def _named(name: str) -> Sample:
 
 
 def _read_grey(path: Path) -> NDArray[Any]:
-    """Read one slice; of a grey picture saved as RGB every channel is the same."""
+    """Read one slice; all channels of a grey picture saved as RGB are the same."""
     plane = np.asarray(io.imread(path))
-    return plane[..., 0] if plane.ndim == 3 else plane
+    if plane.ndim == 3:
+        return plane[..., 0]
+    return plane

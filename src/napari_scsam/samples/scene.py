@@ -1,4 +1,4 @@
-"""The synthetic cell while it is being drawn: its ground, its pens, and the photograph taken at the end."""
+"""The synthetic cell while it is drawn: its background, its pens, and the final photograph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALL: Box = (slice(None), slice(None), slice(None))
 
 @dataclass
 class Scene:
-    """The volume while it is being drawn."""
+    """The volume while it is drawn."""
 
     rng: np.random.Generator
     grid: Grid
@@ -26,10 +26,10 @@ class Scene:
     room: Field = field(default_factory=lambda: np.zeros((1, 1, 1), np.float32))
     """Distance to the nearest membrane, on every fourth row and column (`look_for_room`)."""
     taken: Field = field(default_factory=lambda: np.zeros((0, 4), np.float32))
-    """Points z, y, x along every organelle so far, and its radius."""
+    """Points z, y, x along every organelle so far, and the radius at each."""
 
     def look_for_room(self, skin: float, sheath: int) -> None:
-        """Measure how far from membranes, at least `skin` nm, and from voxels labelled `sheath` everything is."""
+        """Measure the distance to membranes, `skin` nm thick, and to voxels labelled `sheath`."""
         free = (
             (self.mosaic.border > skin)
             & (np.abs(self.mosaic.nucleus + 15) > 15 + skin)
@@ -42,26 +42,28 @@ class Scene:
         self.grey[box] += amount * (np.float32(grey) - self.grey[box])
 
     def mark(self, box: Box, where: NDArray[np.bool_], label: int) -> None:
-        """Return voxels of a box a class."""
+        """Set the class of voxels in a box."""
         self.labels[box][where] = label
 
     def take(self, points: Points, radius: float, gap: float = 16.0) -> bool:
-        """Take the place of a chain of points (N, 3), if it stays `gap` nm clear of all others."""
+        """Reserve the place of a chain of points (N, 3), if it is `gap` nm away from all others.
+
+        Returns whether it was free.
+        """
         z, y, x = self.grid.index(points)
         if np.any(self.room[z, y // _STRIDE, x // _STRIDE] < radius):
             return False
         apart = np.linalg.norm(self.taken[:, None, :3] - points, axis=2) - self.taken[:, 3:]
         if np.any(apart < radius + gap):
             return False
-        self.taken = np.vstack(
-            [self.taken, np.c_[points, np.full(len(points), radius)].astype(np.float32)]
-        )
+        chain = np.c_[points, np.full(len(points), radius)].astype(np.float32)
+        self.taken = np.vstack([self.taken, chain])
         return True
 
     def place(
         self, count: int, radius: tuple[float, float], length: tuple[float, float]
     ) -> list[tuple[Points, float]]:
-        """Take the places of up to `count` random chains; give their points and radii."""
+        """Reserve places for up to `count` random chains; return their points and radii."""
         found: list[tuple[Points, float]] = []
         for _ in range(300 * count):
             if len(found) == count:
@@ -72,15 +74,14 @@ class Scene:
                 found.append((points, thick))
         return found
 
-    def _chain(self, reach: float) -> Points:
-        """Draw a random gently bent chain of points (N, 3), at most 60 nm apart, mostly within the plane."""
-        t = np.linspace(-0.5, 0.5, int(reach // 60) + 2)[:, None]
+    def _chain(self, length: float) -> Points:
+        """Draw a random bent chain of points (N, 3), at most 60 nm apart, mostly in the plane."""
+        t = np.linspace(-0.5, 0.5, int(length // 60) + 2)[:, None]
         heading, bend = self.rng.normal(size=(2, 3)) * (0.35, 1, 1)
         heading = heading / np.linalg.norm(heading)
         bend = bend / np.linalg.norm(bend)
-        points: Points = self.rng.uniform((0, 0, 0), self.grid.extent) + reach * (
-            heading * t + 0.8 * bend * t**2
-        )
+        start = self.rng.uniform((0, 0, 0), self.grid.extent)
+        points: Points = start + length * (heading * t + 0.8 * bend * t**2)
         return points
 
 
@@ -88,7 +89,7 @@ _STRIDE = 4
 
 
 def line(distance: Field, centre: float, width: float = 6.5) -> Field:
-    """Return the darkness of a membrane: 1 where `distance` is `centre`, falling off within `width` nm."""
+    """Return the darkness of a membrane: 1 at the distance `centre`, less within `width` nm."""
     darkness: Field = np.exp(-(((distance - np.float32(centre)) / np.float32(width)) ** 2))
     return darkness
 
@@ -100,35 +101,30 @@ def fill(distance: Field, edge: float = 0.0) -> Field:
 
 
 def cytoplasm(rng: np.random.Generator, grid: Grid, mosaic: Mosaic) -> Field:
-    """Draw the ground: each cell in its own light grey, cloudy, dotted with ribosomes and filaments."""
+    """Draw the background: each cell in its own light grey, with clouds, ribosomes and filaments."""
     cell_grey = rng.uniform(0.68, 0.8, 256).astype(np.float32)
     crowding = rng.uniform(0.004, 0.02, 256).astype(np.float32)
     cell_grey[0] = 0.7
     crowding[0] = 0.035
-    clouds = np.float32(0.03) * smooth_noise(rng, grid, 45) + np.float32(0.02) * smooth_noise(
-        rng, grid, 200
-    )
+    clouds = np.float32(0.03) * smooth_noise(rng, grid, 45)
+    clouds = clouds + np.float32(0.02) * smooth_noise(rng, grid, 200)
     share = crowding[mosaic.owner] * (1 + np.float32(0.5) * smooth_noise(rng, grid, 150))
     dots = blur((rng.random(grid.shape, np.float32) < share).astype(np.float32), grid, 9)
-    grey: Field = (
-        cell_grey[mosaic.owner] + clouds - np.minimum(dots * np.float32(1.7), np.float32(0.3))
-    )
+    dark = np.minimum(dots * np.float32(1.7), np.float32(0.3))
+    grey: Field = cell_grey[mosaic.owner] + clouds - dark
     return grey
 
 
 def blur(image: Field, grid: Grid, width: float) -> Field:
-    """Blur within each slice by a Gaussian of `width` nm; a section never smears into the next."""
+    """Blur each slice by a Gaussian of `width` nm; sections do not mix."""
     sigmas = (0.0, width / grid.voxel_size[1], width / grid.voxel_size[2])
     return np.asarray(ndimage.gaussian_filter(image, sigmas), np.float32)
 
 
 def photograph(rng: np.random.Generator, grid: Grid, grey: Field) -> NDArray[np.uint8]:
-    """Blur, light unevenly, add noise and grain, and turn to 8 bits."""
-    light = (
-        1
-        + np.float32(0.05) * smooth_noise(rng, grid, 1800)
-        + rng.normal(0, 0.012, (grid.shape[0], 1, 1)).astype(np.float32)
-    )
+    """Blur, light unevenly, add noise and grain, and convert to 8 bits."""
+    light = 1 + np.float32(0.05) * smooth_noise(rng, grid, 1800)
+    light = light + rng.normal(0, 0.012, (grid.shape[0], 1, 1)).astype(np.float32)
     noise, grain = rng.standard_normal((2, *grid.shape), dtype=np.float32)
     image = (
         blur(grey, grid, 7) * light
