@@ -23,10 +23,10 @@ def mask_of(image: np.ndarray) -> Patch:
 
 
 @pytest.fixture
-def predictor(random_model):
+def predictor(model):
     from blob_predictor import BlobPredictor
 
-    return BlobPredictor(random_model, "cpu")
+    return BlobPredictor(model, "cpu")
 
 
 def propagate(predictor, images, limits=None, start=None):

@@ -112,11 +112,13 @@ def test_whole_embeddings_are_cached_of_a_light_encoder_with_details(
     assert disk.get(name.name, 0, (4, 4)).shape == (channels, 4, 4)
 
 
+@pytest.mark.parametrize("detail", [True, False])
 def test_without_sam_whole_embeddings_are_cached(
-    model: ScSAM, disk: DiskCache, blobs: np.ndarray
+    model: ScSAM, disk: DiskCache, blobs: np.ndarray, detail: bool
 ) -> None:
-    model.config = replace(model.config, branches="mae", sam="vit_b", detail=False)
-    answer(model, blobs[:64, :64], disk)
+    model.config = replace(model.config, branches="mae", sam="vit_b", detail=detail)
+    first = answer(model, blobs[:64, :64], disk)
+    np.testing.assert_array_equal(answer(model, blobs[:64, :64], disk), first)
     (name,) = disk.root.glob("1-*")
     assert name.name.startswith("1-vit_b-hybrid-mae-gated-")
 

@@ -171,7 +171,7 @@ def size_rules(classes: Sequence[ClassSpec], pixel_size: PixelSize) -> list[Rule
 def enforce(
     best: NDArray[np.unsignedinteger], logits: NDArray[np.float32], rules: Sequence[Rule]
 ) -> None:
-    """Give pixels that violate a rule to the next likely class, in place, until none does.
+    """Move pixels that violate a rule to the next likely class, in place, until none does.
 
     All rules are applied to the same map before any pixel changes, so that their order
     does not matter. A pixel never returns to rows that it left, so this ends.

@@ -175,6 +175,8 @@ def pack_embedding(embedding: Embedding) -> Tensor:
 
     The 8×8 detail cells of each of SAM's cells become channels.
     """
+    if not embedding.detail.numel():  # torch does not unshuffle an empty tensor
+        return embedding.fused.float()
     detail = F.pixel_unshuffle(embedding.detail.float(), DETAIL_PER_CELL)
     return torch.cat([embedding.fused.float(), detail], 1)
 

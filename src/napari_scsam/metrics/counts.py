@@ -43,4 +43,4 @@ def mean(values: Iterable[Any]) -> float:
     numbers = [v for v in values if not math.isnan(v)]
     if not numbers:
         return math.nan
-    return sum(numbers) / len(numbers)
+    return float(sum(numbers) / len(numbers))

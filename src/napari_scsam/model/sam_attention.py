@@ -48,7 +48,8 @@ def widened(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor) -> Te
     column; values by zeros, as flash kernels need all three alike. Supports
     gradients.
     """
-    (h, w) = (rel_h.shape[-1], rel_w.shape[-1])
+    h = rel_h.shape[-1]
+    w = rel_w.shape[-1]
     d = q.shape[-1]
     row = torch.eye(h, device=q.device, dtype=q.dtype).repeat_interleave(w, dim=0)
     column = torch.eye(w, device=q.device, dtype=q.dtype).repeat(h, 1)
@@ -88,7 +89,8 @@ def in_cache(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor) -> T
 def _attend_part(
     q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor, buffer: Tensor, out: Tensor
 ) -> None:
-    heads, queries, keys = *q.shape[:2], k.shape[1]
+    heads, queries = q.shape[:2]
+    keys = k.shape[1]
     scores = buffer[: heads * queries * keys].view(heads, queries, keys)
     torch.add(
         rel_h.unsqueeze(-1),
