@@ -1,7 +1,7 @@
-"""Paints at random into a project until it is killed; and plays the same again in memory, to know what should be there.
+"""Paint at random into a project until killed, and repeat the edits in memory to check them.
 
 ``python painter.py PROJECT ROUNDS`` forks a painter for each round, kills it at
-a random moment, opens the project anew and compares. It prints one JSON line a round.
+a random moment, opens the project again and compares. It prints one JSON line a round.
 """
 
 from __future__ import annotations
@@ -28,15 +28,18 @@ RECORD = struct.Struct("=id")
 
 
 def edits(viewer: ViewerModel, layer: Labels, seed: int) -> Iterator[int]:
-    """Paint, fill, undo and redo, one edit after the other; the seed fixes what."""
+    """Paint, fill, undo and redo, one edit after another; the seed fixes them."""
     chance = random.Random(seed)
     depth, height, width = layer.data.shape
     layer.mode = "paint"
     number = 0
     while True:
-        z, y, x = chance.randrange(depth), chance.randrange(height), chance.randrange(width)
+        z = chance.randrange(depth)
+        y = chance.randrange(height)
+        x = chance.randrange(width)
         kind = chance.choice(["paint", "paint", "paint", "set", "slice", "undo", "redo"])
-        label, size = chance.randrange(6), chance.randrange(5, 90)
+        label = chance.randrange(6)
+        size = chance.randrange(5, 90)
         if kind == "paint":
             viewer.dims.set_point(0, z)
             layer.brush_size = size
@@ -64,7 +67,7 @@ def show(data: Any) -> tuple[ViewerModel, Labels]:
 
 
 def paint_until_killed(path: Path, seed: int, pipe: int) -> None:
-    """Tell of every edit when it is on the screen."""
+    """Report every edit when it is on the screen."""
     project = Project(path)
     for number in edits(*show(project.array(CLASSES)), seed):
         os.write(pipe, RECORD.pack(number, time.monotonic()))
@@ -87,7 +90,7 @@ def states(start: np.ndarray, seed: int, first: int, last: int) -> list[np.ndarr
 def judge(
     path: Path, start: np.ndarray, seed: int, records: list[tuple[int, float]], killed: float
 ) -> dict[str, Any]:
-    """Compare what is on disk with what was on the screen: every voxel must be as it was at some time within the last second.
+    """Compare disk and screen: every voxel must be as it was within the last second.
 
     A chunk may be written while an edit of several strokes is half done.
     """

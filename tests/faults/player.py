@@ -1,4 +1,4 @@
-"""Plays a day's work in a real window until it is killed, opens the project again, and looks for what was lost.
+"""Play a day's work in a real window until killed, open the project again, and find losses.
 
     python tests/faults/player.py [--rounds 30] [--seconds 8]
 
@@ -52,7 +52,7 @@ Found = dict[str, np.ndarray]
 
 
 def scenes(desk: Desk, first: int) -> Iterator[Iterator[day.Act]]:
-    """Return the scenes of the day, from one on, over and over."""
+    """Yield the scenes of the day without end, from a given one."""
 
     def predict(_z: int, _name: str) -> np.ndarray:
         raise AssertionError("the acts are not checked here")
@@ -72,7 +72,7 @@ def scenes(desk: Desk, first: int) -> Iterator[Iterator[day.Act]]:
 
 
 def play(folder: Path, log: Log, first: int, ready: int) -> None:
-    """Open a window, then the project, tell of both, and go on with the day."""
+    """Open a window, then the project, report both, and continue the day."""
     viewer = napari.Viewer()
     viewer.window.resize(1400, 900)
     desk = Desk(viewer)
@@ -91,7 +91,7 @@ def play(folder: Path, log: Log, first: int, ready: int) -> None:
 
 
 def report_errors(log: Log) -> None:
-    """Write down what the window would show as an error, and what nobody caught."""
+    """Record errors that the window would show, and uncaught ones."""
 
     def on_notification(notification: Any) -> None:
         if str(notification.severity) == "error":
@@ -104,7 +104,7 @@ def report_errors(log: Log) -> None:
 
 
 def sit_down(desk: Desk, folder: Path, log: Log) -> None:
-    """Open the project, or make it, and write down from now on all that changes."""
+    """Open or create the project, and record all changes from now on."""
     if (path := folder / "day.scsam.zarr").exists():
         desk.open_project(path)
     else:
@@ -116,7 +116,7 @@ def sit_down(desk: Desk, folder: Path, log: Log) -> None:
     log.add("opened", REVIEWED, np.asarray(project.reviewed))
 
     def on_draw(_event: Any) -> None:
-        """What is seen must be what was written down."""
+        """Check that the screen shows what was recorded."""
         if desk.layer is None or not np.array_equal(desk.labels(), mirrors[CLASSES]):
             log.add("trouble", text="the layer shows other labels than the project was given")
         log.add("locks", text=json.dumps(locked_labels(desk.layer)))
@@ -125,7 +125,7 @@ def sit_down(desk: Desk, folder: Path, log: Log) -> None:
 
 
 def look(folder: Path) -> tuple[Found, list[int]]:
-    """Open the project as it lies there: its labels, marks and locks. There is none before the first one is finished."""
+    """Return the labels, marks and locks of the project on disk; none before it was created."""
     if not (path := folder / "day.scsam.zarr").exists():
         return {}, []
     project = Project(path)
@@ -142,22 +142,24 @@ def look(folder: Path) -> tuple[Found, list[int]]:
 def lost_voxels(
     name: str, start: Found, found: Found, records: list[Record], killed: float
 ) -> tuple[int, int]:
-    """Count the edits that are older than a second, and the voxels of `found` that are neither as these left them nor newer."""
+    """Count the edits older than a second, and the voxels of `found` that lack them."""
     writes = [r for r in records if r.kind in ("opened", "write") and r.name == name]
     if name not in found:
         return 0, sum(r.data.size for r in writes if r.time <= killed - SECOND)
-    must, held = start.get(name, np.zeros_like(found[name])).copy(), 0
+    must = start.get(name, np.zeros_like(found[name])).copy()
+    held = 0
     kept = np.zeros(must.shape, bool)
     for record in writes:
         if record.time <= killed - SECOND:
-            must[record.slices], held = record.data, held + (record.kind == "write")
+            must[record.slices] = record.data
+            held = held + (record.kind == "write")
         else:
             kept[record.slices] |= found[name][record.slices] == record.data
     return held, int((~(kept | (found[name] == must))).sum())
 
 
 def judge(folder: Path, start: Found, killed: float) -> tuple[Found, dict[str, Any]]:
-    """Compare what is on disk with what was written down."""
+    """Compare the project on disk with the record."""
     records = read_log(folder / "log")
     found, locked = look(folder)
     told = [r for r in records if r.kind == "locks"]
@@ -180,7 +182,7 @@ def judge(folder: Path, start: Found, killed: float) -> tuple[Found, dict[str, A
 def kill_one(
     folder: Path, start: Found, number: int, seconds: float
 ) -> tuple[Found, dict[str, Any]]:
-    """Let one process play, for so many seconds at most, until it is killed, and judge."""
+    """Run one process until it is killed, after some seconds at most, and judge."""
     (folder / "log").unlink(missing_ok=True)
     reading, writing = os.pipe()
     if (pid := os.fork()) == 0:
@@ -205,7 +207,7 @@ def kill_one(
 
 
 def main() -> None:
-    """Play the rounds, and tell of each."""
+    """Play the rounds, and report each."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -215,7 +217,8 @@ def main() -> None:
     options = parser.parse_args()
     import_torch_stack()
     with tempfile.TemporaryDirectory() as name:
-        folder, found = Path(name), {}
+        folder = Path(name)
+        found = {}
         os.environ |= {"NAPARI_SCSAM_CACHE_GB": "0", "NAPARI_SCSAM_USER": str(folder / "user")}
         write_real_em(options.emdata, folder)
         for number in range(options.rounds):

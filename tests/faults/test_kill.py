@@ -24,7 +24,8 @@ TABLE = tuple(ClassSpec(number, f"class {number}") for number in range(1, 6))
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    image, path = tmp_path / "cell.zarr", tmp_path / "mine.scsam.zarr"
+    image = tmp_path / "cell.zarr"
+    path = tmp_path / "mine.scsam.zarr"
     list(
         copy_image(
             image,
@@ -38,7 +39,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def rounds_of(script: str, *arguments: str, **environment: str) -> list[dict[str, Any]]:
-    """Run a script that kills, and give its verdicts, which are printed, too."""
+    """Run a script that kills processes; print and return its verdicts."""
     run = subprocess.run(
         [sys.executable, str(HERE / script), *arguments],
         env=os.environ | environment,
@@ -66,7 +67,7 @@ def test_nothing_is_lost_in_thirty_kills(project):
 @pytest.mark.emdata
 @forks
 def test_nothing_is_lost_when_a_window_is_killed(emdata):
-    """Some of the rounds that ``python tests/faults/player.py`` plays."""
+    """Play some of the rounds of ``python tests/faults/player.py``."""
     rounds = rounds_of("player.py", "--rounds", "4", "--seconds", "5", "--emdata", str(emdata))
     assert [(r["lost"], r["locks"], r["opened as left"], r["trouble"]) for r in rounds] == [
         (0, True, True, [])
