@@ -168,7 +168,7 @@ def point(desk: Desk, cell: Phantom, rounds: int) -> Iterator[Step]:
         desk.click(place, answered)
         prompting.session.part(Propagating).limit(3)
         yield (
-            "carry an object, 3 slices on each side",
+            "propagate an object, 3 slices on each side",
             desk.watch(prompting.propagate, desk.says("Accepted")),
         )
         desk.session.labels.undo()

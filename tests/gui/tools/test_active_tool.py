@@ -239,7 +239,7 @@ def test_a_click_is_no_rectangle_and_leaves_it_in_hand(reviewed):
     reviewed.rectangle.click()
     click(reviewed)
     QTest.qWait(20)
-    assert reviewed.hand.thing == "rectangle to mark"
+    assert reviewed.active_tool.name == "rectangle to mark"
     assert reviewed.viewer.layers.selection.active.mode == "add_rectangle"
     assert not np.asarray(reviewed.session.part(ProjectKeeper).project.reviewed).any()
 

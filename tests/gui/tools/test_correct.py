@@ -16,12 +16,14 @@ from napari_scsam.gui.layers import write_edit as edit_writing
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, class_table, classes_of
 from napari_scsam.gui.layers.locks import locked_labels
 from napari_scsam.gui.layers.pointing import labels_layer
+from napari_scsam.gui.object_tools import BY_NAME, TOOLS, ObjectTool
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools import correct_work as object_work
-from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.correct import COMMANDS, Correcting
 from napari_scsam.gui.tools.lock_labels import Locking
 from napari_scsam.gui.tools.undo import REDO, UNDO
 from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.objects.tools import delete
 
 WHERE = {"scale": (40, 8, 8), "translate": (100, -50, 30), "units": ("nm",) * 3}
 CLASSES = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "vesicle"), ClassSpec(3, "membrane"))
@@ -484,7 +486,7 @@ def test_every_mistake_is_one_sentence(desk):
     cases = [
         ("delete", [(0, 0, 0)], "no object under the mouse"),
         ("relabel", [A], "already mitochondrion"),
-        ("merge", [A, A], "one object already"),
+        ("merge", [A, A], "Both points are on one object"),
         ("split", [A, C], "different objects"),
         ("keep_largest", [A], "one piece"),
         ("fill_holes", [A], "no hole"),
@@ -636,3 +638,25 @@ def test_a_network_whose_classes_mean_something_else_gives_no_name(desk, info, o
     one.use("relabel", B)
     assert one.said[-1].startswith("Made label 4 of")
     assert classes_of(one.layer) == CLASSES
+
+
+def test_every_tool_has_work_to_do():
+    commands = {tool.name for tool in TOOLS if tool.run is None}
+    assert commands == set(COMMANDS)
+    assert len({tool.key for tool in TOOLS}) == len(TOOLS)
+
+
+def test_a_new_tool_is_one_function_and_one_row(desk, monkeypatch):
+    row = ObjectTool(
+        "clear",
+        "Clear",
+        "Shift-Q",
+        "",
+        "",
+        run=lambda p, at: delete(p, at.seed),
+        done="Gone: {object}",
+    )
+    monkeypatch.setitem(BY_NAME, "clear", row)
+    one = desk(balls((1, 4, 2)))
+    assert not (one.use("clear", B)[6] == 4).any()
+    assert one.said[-1].startswith("Gone: object 4: ")

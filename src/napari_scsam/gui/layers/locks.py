@@ -1,4 +1,4 @@
-"""Locked labels: classes, or single objects, that neither the model nor an object tool may overwrite.
+"""Locked labels: classes or single objects that no model and no object tool overwrites.
 
 They are stored in the layer's metadata, like the class table, and a project stores them.
 """

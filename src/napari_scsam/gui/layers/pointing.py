@@ -40,7 +40,9 @@ class LayerPlane:
     def place(self, boxes: LabelBoxes | None, *, whole: bool) -> Place:
         """Return where the tools work: all of the layer, or the plane shown."""
         axes = range(self.layer.ndim)
-        flat = None if whole else self.plane.axis
+        flat = self.plane.axis
+        if whole:
+            flat = None
         within = [slice(0, count) for count in self.layer.data.shape]
         if flat is not None:
             within[flat] = slice(self.plane.position, self.plane.position + 1)
@@ -108,7 +110,7 @@ def _find_labels_layer(viewer: Viewer) -> Labels | None:
         # Napari makes every pyramid uneditable; the user is told of that.
         if layer.editable or layer.multiscale:
             return layer
-    return candidates[0] if candidates else None
+    return next(iter(candidates), None)
 
 
 def shown_layer_plane(viewer: Viewer) -> LayerPlane:

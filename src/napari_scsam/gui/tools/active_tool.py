@@ -1,4 +1,4 @@
-"""The tool that is active in a viewer, one at a time: an object tool, a line, prompts, and so on."""
+"""The active tool of a viewer, one at a time: an object tool, a line, the prompts and so on."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class FirstPlace:
 
 
 class Correcting:
-    """The object tools, used on the object under the mouse; made by ``session.part(Correcting)``."""
+    """Uses the object tools at the mouse; made by ``session.part(Correcting)``."""
 
     changed = Signal()
     """A setting, a lock or the active tool changed."""
@@ -91,8 +91,9 @@ class Correcting:
     @property
     def armed(self) -> str | None:
         """Name of the tool that the next click or drag in the canvas uses."""
-        name = self._active_tool.name
-        return name if name in BY_NAME else None
+        if self._active_tool.name not in BY_NAME:
+            return None
+        return self._active_tool.name
 
     @property
     def _viewer(self) -> Viewer:

@@ -120,13 +120,16 @@ class ObjectWork:
         if boxed and not target.holds_classes:
             boxes = self._index.of(target.layer, seed)
             if boxes is None:
-                self._waiting = partial(
-                    self.start, target, work, done, whole=whole, seed=seed, boxed=boxed
+                self._wait(
+                    partial(self.start, target, work, done, whole=whole, seed=seed, boxed=True)
                 )
-                self.working.emit(True)
-                self.status.emit("Searching the layer for its objects, once …")
                 return
         self._advance(work(target.place(boxes, whole=whole)), done)
+
+    def _wait(self, start_again: Callable[[], None]) -> None:
+        self._waiting = start_again
+        self.working.emit(True)
+        self.status.emit("Searching the layer for its objects, once …")
 
     def write(self, target: LayerPlane, did: str, edit: Edit) -> None:
         """Write what a tool found, as one undo step, and show what was done."""

@@ -51,7 +51,10 @@ class ToolSettings:
         if target is not None and in_micrometres != self.in_micrometres:
             voxel = self._voxel_in_micrometres(target)
         if voxel is not None:
-            self.smallest *= voxel if in_micrometres else 1 / voxel
+            if in_micrometres:
+                self.smallest *= voxel
+            else:
+                self.smallest /= voxel
         self.in_micrometres = in_micrometres
         self.changed.emit()
 
