@@ -183,7 +183,8 @@ def test_it_fits_a_small_screen_and_both_themes(window, stack, wait):
             (one.widget.volume, one.widget.model, one.widget.segment),
         )
         wait(lambda: all(panel.minimumSizeHint().width() <= panel.width() for panel in panels))  # noqa: B023  # waited for at once
-        assert column.width() <= one.widget.scroller.viewport().width()
+        viewport = one.widget.scroller.viewport()
+        wait(lambda: column.width() <= viewport.width())  # noqa: B023  # waited for at once
     wait(lambda: one.widget.width() < 400)
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_scsam.checkpoints.find import checkpoint_info, find_checkpoint, list_checkpoints
@@ -47,6 +47,9 @@ from napari_scsam.gui.workarounds.field_wheel import scroll_past_fields
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtGui import QShowEvent
+
+WIDTH = 390
+"""Pixels that the column asks for, with some room for a larger font."""
 
 
 class ScSAMWidget(QWidget):
@@ -101,16 +104,21 @@ class ScSAMWidget(QWidget):
         super().showEvent(event)
         self.updateGeometry()
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  # Qt's name
+        """Ask for another width when the panels need it, which the scroll area hides from Qt."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Return the size of a narrow column."""
-        return QSize(max(300, self.minimumSizeHint().width()), super().sizeHint().height())
+        return QSize(max(WIDTH, self.minimumSizeHint().width()), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Return a width that holds the panels; their height can be scrolled."""
-        width = (
-            self.column.minimumSizeHint().width()
-            + self.scroller.verticalScrollBar().sizeHint().width()
-        )
+        bar = self.scroller.verticalScrollBar().sizeHint().width()
+        frame = 2 * self.scroller.frameWidth()  # napari's style draws one
+        width = self.column.minimumSizeHint().width() + bar + frame
         return QSize(width, super().minimumSizeHint().height())
 
     def _lay_out(self) -> None:
@@ -129,6 +137,7 @@ class ScSAMWidget(QWidget):
             layout.addWidget(panel)
         layout.addStretch(1)
         self.scroller.setWidget(self.column)
+        self.column.installEventFilter(self)
         self.scroller.setWidgetResizable(True)
         self.scroller.setFrameShape(QFrame.Shape.NoFrame)
         self.scroller.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

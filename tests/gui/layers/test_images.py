@@ -45,10 +45,10 @@ def test_voxel_size_is_read_typed_or_unknown_but_never_guessed(sources):
     assert sources.voxel_size(layer) == sources.typed_size(layer) == (40.0, 10.0, 10.0)
     assert (
         sources.explain_size(layer, 8.0)
-        == "As typed here; slices are resampled to the network's 8 nm."
+        == "Typed here; slices are resampled to the network's 8 nm."
     )
     sources.type_size(layer, (8.0, 8.0, 8.0))
-    assert sources.explain_size(layer, 8.0) == "As typed here; the same as the network's 8 nm."
+    assert sources.explain_size(layer, 8.0) == "Typed here; the same as the network's 8 nm."
     sources.type_size(layer, None)
     assert sources.voxel_size(layer) is None
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.gui
 @pytest.fixture
 def server(mobile_sam_file, tmp_path, monkeypatch):
     monkeypatch.setenv("NAPARI_SCSAM_CHECKPOINTS", str(tmp_path / "mine"))
-    monkeypatch.setattr(module, "EVERY", 0.0)
+    monkeypatch.setattr(module, "PROGRESS_EVERY", 0.0)
     with serving(mobile_sam_file.read_bytes()) as server:
         offer(monkeypatch, server.entry())
         yield server
@@ -155,7 +155,7 @@ def test_a_download_that_is_cancelled_goes_on_later(one, server, wait):
     one.get()
     wait(lambda: one.widget.work.bar.value() > 2000)
     one.widget.work.cancel.click()
-    assert "What has come is kept" in one.said[-1]
+    assert "The next download resumes" in one.said[-1]
     one.finish()
     part = one.mine / "tiny_sam.pt.part"
     wait(lambda: not one.getting.worker._open)
@@ -201,7 +201,7 @@ def test_a_wrong_hash_is_told_and_leaves_nothing(one, server, monkeypatch):
     offer(monkeypatch, server.entry(sha256="0" * 64))
     one.get()
     one.finish()
-    assert "is damaged (its sha256 is wrong) and was deleted" in one.said[-1]
+    assert "is damaged (wrong sha256) and was deleted" in one.said[-1]
     assert list(one.mine.iterdir()) == []
     assert one.session.choices.checkpoint is None
     assert not one.widget.work.bar.isVisible()

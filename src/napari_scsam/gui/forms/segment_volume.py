@@ -134,9 +134,12 @@ segment_volume_form = magic_factory(
         "tooltip": "The classes to segment; Ctrl+click selects several.",
     },
     voxel_size_nm={
-        "label": "voxel size (nm)",
+        "label": "size (nm)",
         "tooltip": "Size of a voxel along z, y and x in nanometres; zeros when unknown.",
     },
-    average_four_views={"tooltip": "Segment four views of each slice and average them."},
+    average_four_views={
+        "label": "Average four views (4× slower)",
+        "tooltip": "Segment four views of each slice and average them.",
+    },
 )
 """Creates the form, as a napari widget."""

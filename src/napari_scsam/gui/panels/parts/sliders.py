@@ -35,6 +35,8 @@ class OffsetSlider(QLabeledDoubleSlider):
         self._step = step
         self.setDecimals(1)
         self.setRange(-largest, largest)
+        self._slider.setSingleStep(step)
+        self._slider.setPageStep(10 * step)
         # superqt's sliders of floats ignore the keyboard, as of version 0.9
         for slider in self.findChildren(QSlider):
             slider.installEventFilter(self)
