@@ -51,7 +51,7 @@ def fill_row(row: QLayout, *widgets: QWidget) -> None:
 
 
 class LettersPass(QObject):
-    """Let letters pass a list to napari's shortcuts; fields to type in keep them (`field_keys`)."""
+    """Passes letters typed over a list on to napari; text fields keep theirs (`field_keys`)."""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802, ARG002  # Qt's
         """Pass a letter on to the window."""
