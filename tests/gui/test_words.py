@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_scsam.gui.words import capital, grouped, sentence
+from napari_scsam.gui.words import as_sentence, capitalized, group_digits
 
 
 @pytest.mark.parametrize(
@@ -26,11 +26,11 @@ from napari_scsam.gui.words import capital, grouped, sentence
     ],
 )
 def test_what_is_said_stands_alone(said, shown):
-    assert sentence(said) == shown
+    assert as_sentence(said) == shown
 
 
 def test_counts_are_written_alike():
-    assert [grouped(n) for n in (0, 999, 22152, 1_000_000)] == [
+    assert [group_digits(n) for n in (0, 999, 22152, 1_000_000)] == [
         "0",
         "999",
         "22\u2009152",
@@ -39,5 +39,5 @@ def test_counts_are_written_alike():
 
 
 def test_words_beside_a_bar_are_no_sentence():
-    assert capital("embedding") == "Embedding"
-    assert capital("sam_tiny, 3 MB so far") == "sam_tiny, 3 MB so far"
+    assert capitalized("embedding") == "Embedding"
+    assert capitalized("sam_tiny, 3 MB so far") == "sam_tiny, 3 MB so far"

@@ -6,7 +6,7 @@ STOPS = (".", "!", "?", "…", ":", ".)")
 """Endings after which a sentence needs no full stop."""
 
 
-def capital(text: str) -> str:
+def capitalized(text: str) -> str:
     """Return the text with a capital first letter; a name of a file or checkpoint stays as it is."""
     words = text.split(maxsplit=1)
     if not words or not words[0].rstrip(",:;").replace("-", "").isalpha():
@@ -14,16 +14,16 @@ def capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
     """Return half a line of text as a whole sentence."""
     if not text or text.endswith(STOPS):
-        return capital(text)
+        return capitalized(text)
     if ":\n" in text:  # a command on a line of its own: a full stop would belong to it
-        return capital(text)
-    return f"{capital(text)}."
+        return capitalized(text)
+    return f"{capitalized(text)}."
 
 
-def grouped(number: int) -> str:
+def group_digits(number: int) -> str:
     """Return a count with thin spaces between thousands, e.g. ``22 152``.
 
     A comma would be a decimal point to some readers.
