@@ -110,6 +110,8 @@ def test_whole_embeddings_are_cached_of_a_light_encoder_with_details(
     answer(model, blobs[:64, :64], disk)
     (name,) = disk.root.glob("1-*")
     assert disk.get(name.name, 0, (4, 4)).shape == (channels, 4, 4)
+    of_this_checkpoint = name.name.startswith(f"1-{sam}-hybrid-")
+    assert of_this_checkpoint == (channels > 256), "the name says which weights it depends on"
 
 
 @pytest.mark.parametrize("detail", [True, False])
