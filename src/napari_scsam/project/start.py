@@ -44,7 +44,7 @@ class OpenedProject:
     question: str = ""
 
     def close(self) -> None:
-        """Let others open the project."""
+        """Close the project, so that others can open it."""
         if self.project is not None:
             self.project.close()
 
