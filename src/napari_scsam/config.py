@@ -150,15 +150,20 @@ class TaughtClass:
     spec: ClassSpec
     prototype: tuple[float, ...]
     """256 numbers, meaningful only to the checkpoint that was taught."""
+    lessons: str = ""
+    """What its strokes taught a classifier, as text; empty for classes of version 0.1, which have
+    a prototype alone."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TaughtClass:
         """Read what `to_dict` wrote."""
-        return cls(ClassSpec.from_dict(data["class"]), tuple(map(float, data["prototype"])))
+        prototype = tuple(map(float, data["prototype"]))
+        return cls(ClassSpec.from_dict(data["class"]), prototype, str(data.get("lessons", "")))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {"class": self.spec.to_dict(), "prototype": list(self.prototype)}
+        values = {"class": self.spec.to_dict(), "prototype": list(self.prototype)}
+        return {**values, "lessons": self.lessons} if self.lessons else values
 
 
 def distinct_colour(class_id: int) -> str:

@@ -117,7 +117,6 @@ def test_all_views_go_on_with_smaller_tiles(
 def test_clicks_and_strokes_go_on_as_well(
     predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_scsam.infer.prototype.STEPS", 1)
     predictor.batch_limits = BatchLimits(CPU, 512)
     Small(predictor, 130 * 130, monkeypatch)
     predictor.set_image(blobs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class CheckpointInfo:
     summary: str
     config: Mapping[str, Any]
     training: Mapping[str, Any]
+    lessons: Mapping[str, str] = field(default_factory=dict)
+    """What strokes taught it, by the lower-case name of the class."""
 
     @property
     def prompts_only(self) -> bool:
@@ -77,6 +79,7 @@ def read_card(path: Path) -> CheckpointInfo:
             summary=str(card.get("summary", "")),
             config=card["config"],
             training=card.get("training", {}),
+            lessons=dict(card.get("lessons", {})),
         )
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise UserError(

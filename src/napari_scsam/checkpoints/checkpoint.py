@@ -43,6 +43,7 @@ def load_checkpoint(name: str | Path = DEFAULT) -> ScSAM:
     try:
         model = ScSAM(ScSAMConfig(**info.config), info.classes)
         model.load_state_dict(load_file(info.path))
+        model.lessons = dict(info.lessons)
     except (SafetensorError, RuntimeError, TypeError) as error:
         raise UserError(
             f"{info.path} is damaged or from another version; fetch it again"
@@ -118,6 +119,8 @@ def save_checkpoint(
         "licence": licence,
         "training": dict(training),
     }
+    if model.lessons:
+        card["lessons"] = dict(model.lessons)
     weights = model.state_dict()
     if half:
         weights = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}

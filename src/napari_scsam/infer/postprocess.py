@@ -9,12 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.special import expit
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.objects.components import small_components
 
 PixelSize = tuple[float, float]
 """Height and width of a pixel in nm."""
+
+
+MAX_LOGIT = 30.0
+"""Larger ones are as good as certain, and would overflow."""
 
 
 def label_dtype(classes: Sequence[ClassSpec]) -> np.dtype[np.unsignedinteger]:
@@ -61,12 +66,60 @@ def labels_from_logits(
     thresholds: Mapping[str, float],
     requested: Sequence[ClassSpec],
     pixel_size: PixelSize | None = None,
-) -> NDArray[np.unsignedinteger]:
-    """Subtract the threshold of each class, by name, and make a `label_map`."""
+    taught: Sequence[ClassSpec] = (),
+) -> NDArray[Any]:
+    """Subtract the threshold of each class, by name, and label every pixel.
+
+    Parameters are those of `label_map`. The classes in `taught`, some of `classes`, are written
+    by `overlay_taught`, over what the others make.
+    """
     levels = np.array([thresholds[c.name] for c in classes], np.float32)[:, None, None]
     if levels.any():
         logits = logits - levels
-    return label_map(logits, classes, requested, pixel_size)
+    if not taught:
+        return label_map(logits, classes, requested, pixel_size)
+    rows = {spec: row for row, spec in enumerate(classes)}
+    own = [spec for spec in classes if spec not in taught]
+    own_logits = logits[[rows[spec] for spec in own]]
+    labels = np.zeros(logits.shape[1:], label_dtype(classes))
+    if own:
+        labels[:] = label_map(own_logits, own, own, pixel_size)
+    taught_logits = logits[[rows[spec] for spec in taught]]
+    labels = overlay_taught(labels, (own_logits, own), (taught_logits, taught))
+    return keep_only(labels, classes, requested)
+
+
+def overlay_taught(
+    labels: NDArray[Any],
+    own: tuple[NDArray[np.float32], Sequence[ClassSpec]],
+    taught: tuple[NDArray[np.float32], Sequence[ClassSpec]],
+) -> NDArray[Any]:
+    """Write taught classes where they are more likely than the class that is there.
+
+    Parameters
+    ----------
+    labels
+        Y×X labels of the network's own classes, 0 background.
+    own, taught
+        Logits, thresholds subtracted, K×Y×X and T×Y×X, and their classes.
+
+    Returns
+    -------
+    labels
+        Y×X. A taught class takes background where its logit is above 0.
+    """
+    logits, classes = own
+    odds = np.exp(np.minimum(logits, MAX_LOGIT))
+    total = 1 + odds.sum(0)
+    probability = np.zeros(labels.shape, np.float32)
+    for spec, row in zip(classes, odds, strict=True):
+        held = labels == spec.id
+        probability[held] = (row / total)[held]
+    best = taught[0].argmax(0)
+    highest = taught[0].max(0)
+    values = np.array([spec.id for spec in taught[1]], labels.dtype)[best]
+    wins = (highest > 0) & (expit(highest) > probability)
+    return np.where(wins, values, labels)
 
 
 def label_map(

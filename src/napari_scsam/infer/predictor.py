@@ -8,27 +8,30 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from napari_scsam.config import ClassSpec, TaughtClass, select_classes
-from napari_scsam.infer.device import precision, to_host
+from napari_scsam.infer.class_decoder import ClassDecoder
+from napari_scsam.infer.device import precision
 from napari_scsam.infer.disk_cache import DiskCache
 from napari_scsam.infer.memory import retry_smaller_on_oom
-from napari_scsam.infer.postprocess import competing_classes, keep_only, labels_from_logits
-from napari_scsam.infer.prepared_slice import HALO, Slice, resample
+from napari_scsam.infer.postprocess import (
+    competing_classes,
+    keep_only,
+    labels_from_logits,
+)
+from napari_scsam.infer.prepared_slice import Slice
 from napari_scsam.infer.prompt_answer import PromptAnswer, mask_prompt, prompt_answer
 from napari_scsam.infer.prompts import Prompts, prompt_tensors, tile_for
-from napari_scsam.infer.slice_encoder import SliceEncoder
 from napari_scsam.infer.teach import Taught
-from napari_scsam.infer.tiling import Blend, Tile
-from napari_scsam.model import Embedding, ScSAM
-from napari_scsam.steps import Progress, Steps, as_part, drive
+from napari_scsam.infer.tiling import Tile
+from napari_scsam.model import ScSAM
+from napari_scsam.steps import Steps, drive
 
 MAX_ANSWERS = 8
 """Slices whose labels of all classes are remembered, with one or two bytes per pixel."""
 
 
-class Predictor(SliceEncoder):
+class Predictor(ClassDecoder):
     """Segments slices with one model on one device.
 
     Parameters
@@ -90,63 +93,28 @@ class Predictor(SliceEncoder):
         views = len(self.views)
         missing = [c for c in requested if (c.name, views) not in slice_.logits]
         if missing:
-            maps = yield from self._average_steps(slice_, missing)
+            maps = yield from self._missing_steps(slice_, missing)
             slice_.logits.update({(c.name, views): m for c, m in zip(missing, maps, strict=True)})
             if len(missing) == len(requested):
                 return maps
         return np.stack([slice_.logits[c.name, views] for c in requested])
 
-    def _average_steps(
+    def _missing_steps(
         self, slice_: Slice, classes: Sequence[ClassSpec]
     ) -> Steps[NDArray[np.float32]]:
-        """Decode K classes in each view and average their logits, K×Y×X."""
-        if not self.tta:
-            return (yield from self._decode_steps(slice_, classes))
-        average = np.zeros((len(classes), *slice_.shape), np.float32)
-        slices = self.augmented(slice_)
-        for number, view in enumerate(self.views):
-            # Counted again for each view, as tiles are halved when memory runs out.
-            counts = [len(self.tiles(each)) for each in slices]
-            steps = self._decode_steps(slices[number], classes)
-            maps = yield from as_part(steps, sum(counts[:number]), sum(counts))
-            maps /= len(slices)
-            average += view.back(maps)
-        return average
-
-    def _decode_steps(
-        self, slice_: Slice, classes: Sequence[ClassSpec]
-    ) -> Steps[NDArray[np.float32]]:
-        """Decode K classes on all tiles of a slice, K×Y×X; smaller when memory runs out."""
-        return self.batch_limits.steps(lambda: self._blend_steps(slice_, classes))
-
-    def _blend_steps(
-        self, slice_: Slice, classes: Sequence[ClassSpec]
-    ) -> Steps[NDArray[np.float32]]:
-        blend = Blend(len(classes), slice_.model_shape, HALO)
-        rows = torch.tensor([self.classes.index(c) for c in classes], device=self.device)
-
-        def work(tiles: Sequence[Tile]) -> list[tuple[Tile, NDArray[np.float32]]]:
-            shape = (tiles[0].height, tiles[0].width)
-            maps = self.decode(self._embed(slice_, tiles), rows, shape)
-            return list(zip(tiles, maps, strict=True))
-
-        def take(decoded: Sequence[tuple[Tile, NDArray[np.float32]]]) -> None:
-            for tile, maps in decoded:
-                blend.add(tile, maps)
-
-        yield from self._tile_steps(slice_, work, take)
-        count = len(self.tiles(slice_))
-        yield Progress(count, count, "segmenting")
-        return resample(blend.result(), slice_.shape)
-
-    @torch.inference_mode()
-    def decode(
-        self, embedding: Embedding, rows: Tensor, shape: tuple[int, int]
-    ) -> NDArray[np.float32]:
-        """Decode K classes, by their rows, on B tiles of a shape (Y, X): B×K×Y×X logits."""
-        with precision(self.device):
-            logits = self.model.class_logits(embedding, self.model.class_prompt.prototypes[rows])
-        return to_host(logits.float() / self.model.temperature, shape)
+        """Compute logits of classes, each by the network or by what strokes taught, K×Y×X."""
+        own = [c for c in classes if not self._taught.has(c)]
+        maps = np.empty((len(classes), *slice_.shape), np.float32)
+        if own:
+            decoded = yield from self._average_steps(slice_, own)
+            if len(own) == len(classes):
+                return decoded
+            maps[[classes.index(c) for c in own]] = decoded
+        yield from self.embed_steps(slice_)
+        for row, spec in enumerate(classes):
+            if self._taught.has(spec):
+                maps[row] = self._taught.logits(spec)
+        return maps
 
     def class_logits(self, names: Sequence[str] | None = None) -> NDArray[np.float32]:
         """Return logits of classes on the current slice, K×Y×X float32.
@@ -207,11 +175,14 @@ class Predictor(SliceEncoder):
         less of it. The others are as in `napari_scsam.infer.postprocess.label_map`;
         all competing classes are requested when not given.
         """
+        offsets = threshold_offsets or {}
         thresholds = {
-            spec.name: threshold + (threshold_offsets or {}).get(spec.name, 0.0)
+            spec.name: threshold + offsets.get(spec.name, 0.0)
             for spec, threshold in zip(self.classes, self.model.thresholds.tolist(), strict=True)
         }
-        return labels_from_logits(logits, competing, thresholds, requested or competing, pixel_size)
+        taught = [c for c in competing if self._taught.has(c)]
+        requested = requested or competing
+        return labels_from_logits(logits, competing, thresholds, requested, pixel_size, taught)
 
     def segment(self, names: Sequence[str] | None = None) -> NDArray[Any]:
         """Label the current slice: Y×X class ids, 0 background.
@@ -278,22 +249,30 @@ class Predictor(SliceEncoder):
 
     @retry_smaller_on_oom
     def teach(
-        self, name: str | ClassSpec, foreground: ArrayLike, background: ArrayLike | None = None
+        self,
+        name: str | ClassSpec,
+        foreground: ArrayLike,
+        background: ArrayLike | None = None,
+        *,
+        replace_earlier: bool = False,
     ) -> ClassSpec:
-        """Learn a new class from a few strokes on the current slice, in seconds.
+        """Learn a class from a few strokes on the current slice, within a second.
 
-        The model given to the predictor is changed in place: the class is added
-        to it. Classes of the checkpoint that are found under the strokes yield
-        to the new class from now on (`ClassSpec.overrides`), wherever it is requested.
+        A per-pixel classifier is fitted to the strokes. The model given to the predictor is
+        changed in place: the class is added to it. A class that the network knows already is
+        found by the classifier from now on, which has the network's logit as one of its features.
 
         Parameters
         ----------
         name
-            Of the new class, or of one taught before. A whole `ClassSpec` keeps its own id.
+            Of the class. A whole `ClassSpec` keeps its own id.
         foreground, background
             Y×X, true where strokes mark the class, and what is not the class. They
             add to earlier strokes of the class, on this slice or another, until it
             is forgotten (`restore_taught`).
+        replace_earlier
+            Whether these are all strokes of the class on this slice, so that earlier ones
+            that are missing here are dropped.
 
         Returns
         -------
@@ -304,10 +283,10 @@ class Predictor(SliceEncoder):
         Raises
         ------
         UserError
-            When the strokes do not match the slice, or the network has learned no
-            classes: its class prompt encoder is then untrained.
+            When the strokes do not match the slice or none marks the class, or the network
+            has learned no classes.
         """
-        spec = self._taught.teach(name, foreground, background)
+        spec = self._taught.teach(name, foreground, background, replace_earlier=replace_earlier)
         self.slice.drop_logits(spec.name)
         self._answers.clear()
         return spec

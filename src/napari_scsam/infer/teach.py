@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,26 +12,46 @@ from numpy.typing import ArrayLike, NDArray
 from torch.nn import functional as F
 
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
-from napari_scsam.infer.postprocess import argmax_or_background
-from napari_scsam.infer.prototype import Example, fit_prototype
-from napari_scsam.infer.tiling import Tile, cut_tile
+from napari_scsam.infer.prepared_slice import resample
+from napari_scsam.infer.scale_space import CELL
+from napari_scsam.infer.slice_features import slice_features
+from napari_scsam.infer.stroke_book import SliceStrokes, check_strokes
+from napari_scsam.infer.stroke_classifier import TaughtAnswer, fit_classifier
+from napari_scsam.infer.stroke_codec import decode_class, encode_class, slice_name
+from napari_scsam.infer.stroke_lessons import (
+    Floats,
+    Lesson,
+    SliceFeatures,
+    join_lessons,
+    read_lesson,
+)
+from napari_scsam.steps import drive
 
 if TYPE_CHECKING:
     from napari_scsam.infer.predictor import Predictor
-    from napari_scsam.infer.prepared_slice import Slice
 
-MAX_TILES = 12
-"""Most tiles with the class, and most with strokes beside it only; time and memory grow with it."""
 
-MIN_SHARE_TO_OVERRIDE = 0.2
-"""Share of the stroked pixels held by another class, from which the new class overrides it."""
+@dataclass(frozen=True, eq=False)
+class TaughtStrokes:
+    """What strokes taught of one class."""
+
+    answer: TaughtAnswer
+    lessons: dict[str, Lesson]
+    """By the name of the slice."""
+    strokes: dict[str, SliceStrokes] = field(default_factory=dict)
+    """By the name of the slice; not of lessons that were read from a file."""
+    rounds: int = 0
+    """How often it was taught."""
 
 
 class Taught:
-    """The classes that a predictor was taught, and the strokes that taught them.
+    """The classes that a predictor was taught, and what taught them.
+
+    Each is found by a per-pixel classifier (`napari_scsam.infer.stroke_classifier`). Its
+    prototype, the mean feature under the strokes, is what training starts from.
 
     `teach` and `restore` change the predictor's model in place: its class
-    table, prototypes and thresholds.
+    table, prototypes, thresholds and lessons.
 
     Parameters
     ----------
@@ -44,29 +65,116 @@ class Taught:
         """Classes of the checkpoint, without those taught since."""
         self._own_prototypes = model.class_prompt.prototypes.detach().clone()
         self._own_thresholds = model.thresholds
+        self._own_lessons = dict(model.lessons)
         self._predictor = predictor
-        self._examples: dict[str, list[Example]] = {}
-        """Strokes of each class, by its name in lower case."""
+        self._known: dict[str, TaughtStrokes] = {}
+        """By the name of the class in lower case."""
+        self._features: tuple[str, SliceFeatures] | None = None
+        """Of the slice seen last, by its name."""
+        self._read_lessons(model.lessons)
+
+    def _read_lessons(self, lessons: dict[str, str]) -> None:
+        self._known = {}
+        for name, text in lessons.items():
+            answer, by_slice = decode_class(text)
+            self._known[name] = TaughtStrokes(answer, by_slice, rounds=len(answer.fits))
+
+    def has(self, spec: ClassSpec) -> bool:
+        """Whether strokes taught a class, so that a classifier finds it."""
+        return spec.name.casefold() in self._known
 
     def teach(
-        self, name: str | ClassSpec, foreground: ArrayLike, background: ArrayLike | None
+        self,
+        name: str | ClassSpec,
+        foreground: ArrayLike,
+        background: ArrayLike | None,
+        *,
+        replace_earlier: bool = False,
     ) -> ClassSpec:
         """Learn a class from strokes on the current slice; see `Predictor.teach`."""
-        model = self._predictor.model
+        predictor = self._predictor
+        model = predictor.model
         model.config.need_classes()
         key = (name if isinstance(name, str) else name.name).casefold()
-        new = self._new_examples(foreground, background)
-        examples = latest([*self._examples.get(key, []), *new])
-        prototype = fit_prototype(model, examples)
-        spec = model.add_class(name, prototype, overrides=self._overridden(key, examples))
-        self._examples[key] = examples
+        shape = predictor.slice.shape
+        on = check_strokes(shape, foreground)
+        beside = check_strokes(shape, background)
+        known = self._add_strokes(key, on, beside, replace_earlier)
+        features = self.features(key)
+        known = self._fit(known, features)
+        prototype = mean_feature(known.lessons.values())
+        spec = model.add_class(name, prototype, overrides=())
+        self._known[key] = known
+        model.lessons[key] = encode_class(known.answer, known.lessons)
         return spec
+
+    def _add_strokes(
+        self, key: str, on: NDArray[np.bool_], beside: NDArray[np.bool_], replace_earlier: bool
+    ) -> TaughtStrokes:
+        """Return what is known of a class, with new strokes on the current slice."""
+        known = self._known.get(key, TaughtStrokes(TaughtAnswer(()), {}))
+        here = slice_name(self._predictor.slice)
+        earlier = known.strokes.get(here) or SliceStrokes.empty(on.shape)
+        if replace_earlier:
+            earlier = earlier.only(on, beside)
+        added = earlier.add(on, beside, known.rounds + 1)
+        return replace(known, strokes={**known.strokes, here: added}, rounds=known.rounds + 1)
+
+    def _fit(self, known: TaughtStrokes, features: SliceFeatures) -> TaughtStrokes:
+        """Fit the classifier to all strokes of a class.
+
+        Raises
+        ------
+        UserError
+            When no stroke marks it.
+        """
+        slice_ = self._predictor.slice
+        here = slice_name(slice_)
+        strokes = list(known.strokes[here].strokes())
+        lessons = {name: lesson for name, lesson in known.lessons.items() if name != here}
+        if strokes:
+            lessons[here] = read_lesson(features, strokes, slice_.shape)
+        if not any(lesson.positive.any() for lesson in lessons.values()):
+            raise UserError("no stroke marks the new class; paint a few on it first")
+        fit = fit_classifier(join_lessons(list(lessons.values())), features)
+        corrected = any(stroke.corrects for stroke in strokes)
+        answer = known.answer.after(fit) if corrected else TaughtAnswer((fit,))
+        return replace(known, answer=answer, lessons=lessons)
+
+    def logits(self, spec: ClassSpec) -> Floats:
+        """Compute the logits of a taught class on the current slice: Y×X, above 0 where it is."""
+        key = spec.name.casefold()
+        slice_ = self._predictor.slice
+        cells = self._known[key].answer.logits(self.features(key))
+        height, width = slice_.model_shape
+        size = (cells.shape[0] * CELL, cells.shape[1] * CELL)
+        fine = resample(cells[None], size)[:, :height, :width]
+        logits: Floats = resample(fine, slice_.shape)[0]
+        return logits
+
+    def features(self, key: str) -> SliceFeatures:
+        """Compute the features of the current slice for a class.
+
+        For a class of the checkpoint, the network's own logit is one more feature.
+        """
+        predictor = self._predictor
+        here = slice_name(predictor.slice)
+        if self._features is None or self._features[0] != here:
+            self._features = (here, slice_features(predictor))
+        features = self._features[1]
+        own = next((c for c in self.own_classes if c.name.casefold() == key), None)
+        if own is None or key in self._own_lessons:
+            return features
+        logits = drive(predictor.network_logits_steps([own]))
+        cells = resample(resample(logits, predictor.slice.model_shape), features.grid)
+        return replace(features, fine=np.concatenate([features.fine, cells]))
 
     def stored(self, spec: ClassSpec) -> TaughtClass:
         """Return what `restore` needs to know a class again."""
         model = self._predictor.model
         prototype = model.class_prompt.prototypes[model.classes.index(spec)]
-        return TaughtClass(spec, tuple(prototype.tolist()))
+        lessons = model.lessons.get(spec.name.casefold(), "")
+        return TaughtClass(spec, tuple(prototype.tolist()), lessons)
 
     def restore(self, taught: Sequence[TaughtClass]) -> None:
         """Know the checkpoint's own classes and these, and no others.
@@ -74,93 +182,29 @@ class Taught:
         Strokes are kept only of those that are known already, just as given.
         """
         model = self._predictor.model
-        same = {
-            known.spec.name.casefold()
-            for known in map(self.stored, model.classes)
-            if known in taught
-        }
-        self._examples = {name: kept for name, kept in self._examples.items() if name in same}
+        same = {known.spec.name.casefold() for known in taught if self._is_known(known)}
+        kept = {key: known for key, known in self._known.items() if key in same}
         model.classes = self.own_classes
         model.class_prompt.prototypes = torch.nn.Parameter(self._own_prototypes.clone())
         model.thresholds = self._own_thresholds
+        model.lessons = dict(self._own_lessons)
         for known in taught:
             model.add_class(known.spec, torch.tensor(known.prototype))
+            if known.lessons:
+                model.lessons[known.spec.name.casefold()] = known.lessons
+        self._read_lessons(model.lessons)
+        self._known.update(kept)
 
-    def _new_examples(self, foreground: ArrayLike, background: ArrayLike | None) -> list[Example]:
-        """Return an example for each tile of the current slice that has strokes."""
-        marks = stroke_marks(self._predictor.slice, foreground, background)
-        shape = (marks.shape[1], marks.shape[2])
-        tiles = self._predictor.tiles()
-        return [
-            self._example(marks, tile)
-            for tile in tiles
-            if marks[(slice(None), *tile.inside(shape))].any()
-        ]
-
-    def _example(self, marks: NDArray[np.float32], tile: Tile) -> Example:
-        device = self._predictor.device
-        foreground, background = (torch.from_numpy(cut_tile(m, tile)).to(device) for m in marks)
-        return Example(self._predictor.embed(tile), foreground, background)
-
-    def _overridden(self, name: str, examples: Sequence[Example]) -> list[str]:
-        """Return the names of the checkpoint's classes that are found under the strokes.
-
-        Parameters
-        ----------
-        name
-            In lower case, of the class that the strokes show.
-        """
-        others = [c for c in self.own_classes if c.name.casefold() != name]
-        if not others:
-            return []
-        counts = self._counts_under_strokes(others, examples)
-        needed = MIN_SHARE_TO_OVERRIDE * counts.sum()
-        return [c.name for c, count in zip(others, counts[1:], strict=True) if count >= needed]
-
-    def _counts_under_strokes(
-        self, classes: Sequence[ClassSpec], examples: Sequence[Example]
-    ) -> NDArray[np.float64]:
-        """Count the stroked pixels of background and of K classes: 1+K numbers."""
-        predictor = self._predictor
-        model = predictor.model
-        rows = torch.tensor([model.classes.index(c) for c in classes], device=predictor.device)
-        thresholds = model.thresholds[rows].cpu().numpy()[:, None, None]
-        counts = np.zeros(len(classes) + 1)
-        for embedding, foreground, _ in examples:
-            height, width = foreground.shape
-            logits = predictor.decode(embedding, rows, (height, width))[0]
-            best = argmax_or_background(logits - thresholds)
-            counts += np.bincount(best[foreground.cpu().numpy() > 0], minlength=len(counts))
-        return counts
+    def _is_known(self, taught: TaughtClass) -> bool:
+        model = self._predictor.model
+        return taught.spec in model.classes and self.stored(taught.spec) == taught
 
 
-def latest(examples: Sequence[Example]) -> list[Example]:
-    """Return the last `MAX_TILES` examples with the class, then as many without it."""
-    shown = [e for e in examples if e.foreground.any()]
-    beside = [e for e in examples if not e.foreground.any()]
-    return [*shown[-MAX_TILES:], *beside[-MAX_TILES:]]
+def mean_feature(lessons: Iterable[Lesson]) -> torch.Tensor:
+    """Compute the mean of the unit fused features under the strokes on a class: 256.
 
-
-def stroke_marks(
-    slice_: Slice, foreground: ArrayLike, background: ArrayLike | None
-) -> NDArray[np.float32]:
-    """Resample strokes on a slice to model pixels: 2×Y×X of 0 and 1.
-
-    The thinnest stroke survives.
-
-    Raises
-    ------
-    UserError
-        When the strokes have another shape than the slice.
+    A prototype in the sense of prototypical networks (Snell et al. 2017).
     """
-    if background is None:
-        background = np.zeros(slice_.shape)
-    strokes = [np.asarray(s, bool) for s in (foreground, background)]
-    for stroke in strokes:
-        if stroke.shape != slice_.shape:
-            raise UserError(
-                f"the strokes have shape {stroke.shape} but the slice has {slice_.shape}; "
-                f"draw them on this slice"
-            )
-    pixels = torch.from_numpy(np.stack(strokes).astype(np.float32))
-    return F.adaptive_max_pool2d(pixels[None], slice_.model_shape)[0].numpy()
+    fused = np.concatenate([each.values[each.positive][:, each.fine :] for each in lessons])
+    unit = F.normalize(torch.from_numpy(fused).float(), dim=1)
+    return F.normalize(unit.mean(0), dim=0)

@@ -144,6 +144,8 @@ class ScSAM(nn.Module):
         if config.branches == "mae":
             # Zero-initialised it would add nothing to nothing.
             self.fusion.out.reset_parameters()
+        self.lessons: dict[str, str] = {}
+        """What strokes taught, by the lower-case name of the class; see `napari_scsam.infer.teach`."""
         self.register_buffer("temperature", torch.ones(()))
         self.register_buffer("thresholds", torch.zeros(len(self.classes)))
         self.register_buffer(

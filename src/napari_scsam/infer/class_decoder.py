@@ -1,0 +1,81 @@
+"""Decoding classes on a slice: tiles are decoded, blended, and averaged over views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_scsam.config import ClassSpec
+from napari_scsam.infer.device import precision, to_host
+from napari_scsam.infer.prepared_slice import HALO, Slice, resample
+from napari_scsam.infer.slice_encoder import SliceEncoder
+from napari_scsam.infer.tiling import Blend, Tile
+from napari_scsam.model import Embedding
+from napari_scsam.steps import Progress, Steps, as_part
+
+
+class ClassDecoder(SliceEncoder):
+    """Decodes the network's classes on slices.
+
+    Parameters are those of `napari_scsam.infer.predictor.Predictor`.
+    """
+
+    def network_logits_steps(self, classes: Sequence[ClassSpec]) -> Steps[NDArray[np.float32]]:
+        """Compute the network's own logits on the current slice, whatever strokes taught."""
+        return self._average_steps(self.slice, classes)
+
+    def _average_steps(
+        self, slice_: Slice, classes: Sequence[ClassSpec]
+    ) -> Steps[NDArray[np.float32]]:
+        """Decode K classes in each view and average their logits, K×Y×X."""
+        if not self.tta:
+            return (yield from self._decode_steps(slice_, classes))
+        average = np.zeros((len(classes), *slice_.shape), np.float32)
+        slices = self.augmented(slice_)
+        for number, view in enumerate(self.views):
+            # Counted again for each view, as tiles are halved when memory runs out.
+            counts = [len(self.tiles(each)) for each in slices]
+            steps = self._decode_steps(slices[number], classes)
+            maps = yield from as_part(steps, sum(counts[:number]), sum(counts))
+            maps /= len(slices)
+            average += view.back(maps)
+        return average
+
+    def _decode_steps(
+        self, slice_: Slice, classes: Sequence[ClassSpec]
+    ) -> Steps[NDArray[np.float32]]:
+        """Decode K classes on all tiles of a slice, K×Y×X; smaller when memory runs out."""
+        return self.batch_limits.steps(lambda: self._blend_steps(slice_, classes))
+
+    def _blend_steps(
+        self, slice_: Slice, classes: Sequence[ClassSpec]
+    ) -> Steps[NDArray[np.float32]]:
+        blend = Blend(len(classes), slice_.model_shape, HALO)
+        rows = torch.tensor([self.model.classes.index(c) for c in classes], device=self.device)
+
+        def work(tiles: Sequence[Tile]) -> list[tuple[Tile, NDArray[np.float32]]]:
+            shape = (tiles[0].height, tiles[0].width)
+            maps = self.decode(self._embed(slice_, tiles), rows, shape)
+            return list(zip(tiles, maps, strict=True))
+
+        def take(decoded: Sequence[tuple[Tile, NDArray[np.float32]]]) -> None:
+            for tile, maps in decoded:
+                blend.add(tile, maps)
+
+        yield from self._tile_steps(slice_, work, take)
+        count = len(self.tiles(slice_))
+        yield Progress(count, count, "segmenting")
+        return resample(blend.result(), slice_.shape)
+
+    @torch.inference_mode()
+    def decode(
+        self, embedding: Embedding, rows: Tensor, shape: tuple[int, int]
+    ) -> NDArray[np.float32]:
+        """Decode K classes, by their rows, on B tiles of a shape (Y, X): B×K×Y×X logits."""
+        with precision(self.device):
+            logits = self.model.class_logits(embedding, self.model.class_prompt.prototypes[rows])
+        return to_host(logits.float() / self.model.temperature, shape)
