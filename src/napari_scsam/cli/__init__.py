@@ -16,6 +16,7 @@ from napari_scsam.cli.checkpoints import add_checkpoints
 from napari_scsam.cli.demo import add_demo
 from napari_scsam.cli.embed import add_embed
 from napari_scsam.cli.evaluate import add_evaluate
+from napari_scsam.cli.finetune import add_finetune
 from napari_scsam.cli.measure import add_measure
 from napari_scsam.cli.parts import Parser, note
 from napari_scsam.cli.pretrain import add_pretrain
@@ -71,4 +72,5 @@ def build_parser() -> Parser:
     add_pretrain(commands)
     add_pseudo_label(commands)
     add_train(commands)
+    add_finetune(commands)
     return parser

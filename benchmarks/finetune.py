@@ -1,0 +1,213 @@
+"""What fine-tuning gains on a new volume, and what it costs on old tissue.
+
+    python bench_finetune.py brain [--minutes 3] [--json OUT] [--data ../shared/data]
+
+Each trial tunes the shipped model on a few slices of one volume with one
+class labelled. It is scored on other slices of that volume, and all classes
+on held-out slices of hippocampus, before and after; so are clicks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from scipy import ndimage
+from skimage.segmentation import find_boundaries
+
+from napari_scsam.checkpoints.checkpoint import load_checkpoint
+from napari_scsam.infer.predictor import Predictor
+from napari_scsam.io.volumes import Volume, open_labels, open_volume
+from napari_scsam.model import ScSAM
+from napari_scsam.train.click_evaluation import evaluate_clicks
+from napari_scsam.train.evaluate import evaluate
+from napari_scsam.train.finetune.data import CorrectedVolume
+from napari_scsam.train.finetune.finetuning import FinetuneResult, finetune
+
+T = TypeVar("T")
+
+OLD = tuple(range(1, 12, 2))
+"""Slices of hippocampus/dev that are reported; the even ones were used to choose settings."""
+
+CLICKS = 2
+"""Clicks on each object."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A volume, what is labelled of it, and where the result is scored."""
+
+    source: CorrectedVolume
+    scored: Sequence[int]
+    """Slices that were neither tuned on nor looked at when settings were chosen."""
+
+
+def brain(data: Path) -> Trial:
+    """Create the trial of the issue: mitochondria on eight slices of a brain."""
+    folder = data / "brain_sbem"
+    labels = binary(open_labels(folder / "mito.tif"))
+    image = open_volume(folder / "raw.tif")
+    source = CorrectedVolume(
+        image, labels, {1: "mitochondrion"}, None, range(0, 16, 2), (40.0, 10.0, 10.0)
+    )
+    return Trial(source, (13, 15, 16, 17, 18, 19))
+
+
+def stack(data: Path) -> Trial:
+    """Create a trial with mitochondria on eight slices of a stack with oblong pixels."""
+    folder = data / "hippocampus_stack"
+    labels = binary(open_labels(folder / "mito.tif"))
+    image = open_volume(folder / "raw.tif")
+    size = (5.0, 7.68, 10.24)
+    source = CorrectedVolume(image, labels, {1: "mitochondrion"}, None, range(0, 96, 12), size)
+    return Trial(source, range(6, 96, 18))
+
+
+def medulla(data: Path) -> Trial:
+    """Create a trial with membranes on eight slices of a fly's brain, drawn between neurons."""
+    folder = data / "medulla_unlabelled"
+    bodies = open_labels(folder / "training_sample2_bodies.tif")
+    chosen = range(0, 240, 12)
+    planes = [bodies.plane(z) for z in chosen]
+    borders = [ndimage.binary_dilation(find_boundaries(plane, mode="inner")) for plane in planes]
+    raw = open_volume(folder / "training_sample2.tif")
+    image = np.stack([raw.plane(z) for z in chosen])
+    labels = np.stack(borders).astype(np.uint8)
+    size = (10.0, 10.0, 10.0)
+    slices = (0, 2, 4, 8, 10, 12, 14, 18)
+    source = CorrectedVolume(
+        Volume("medulla", image), Volume("borders", labels), {1: "membrane"}, None, slices, size
+    )
+    return Trial(source, (1, 6, 11, 16))
+
+
+def leaf(data: Path) -> Trial:
+    """Create a trial with a class that the model lacks: chloroplasts on five slices of a leaf."""
+    folder = data / "leaf"
+    image = open_volume(folder / "more_raw.tif")
+    labels = binary(open_labels(folder / "more_chloroplast_instances.tif"))
+    source = CorrectedVolume(image, labels, {1: "chloroplast"}, None, range(5))
+    return Trial(source, (6,))
+
+
+TRIALS = {"brain": brain, "stack": stack, "medulla": medulla, "leaf": leaf}
+
+
+def binary(labels: Volume) -> Volume:
+    """Return labels of 1 for every value above 0."""
+    planes = [(labels.plane(z) > 0).astype(np.uint8) for z in range(labels.depth)]
+    return Volume(labels.name, np.stack(planes), labels.voxel_size)
+
+
+def end_of(steps: Generator[Any, None, T]) -> T:
+    """Run a generator to its end and return its result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+def score(model: ScSAM, trial: Trial, data: Path) -> dict[str, Any]:
+    """Score a model on new slices and on old tissue: Dice of each class, IoU of clicks and boxes."""
+    predictor = Predictor(model)
+    image = sized(trial.source)
+    labels = trial.source.labels
+    classes = {spec.name: spec for spec in model.classes}
+    meaning = {
+        value: classes[name] for value, name in trial.source.classes.items() if name in classes
+    }
+    new = {}
+    if meaning:
+        new = dice_of(end_of(evaluate(predictor, image, labels, meaning, slices=trial.scored)))
+    old = data / "hippocampus"
+    raw = open_volume(old / "dev_raw.tif", (5.0, 5.0, 5.0))
+    truth = open_labels(old / "dev_labels.tif")
+    tissue = dice_of(end_of(evaluate(predictor, raw, truth, slices=OLD)))
+    whole = {1: classes["mitochondrion"], 2: classes["mitochondrion"]}
+    clicked = end_of(evaluate_clicks(predictor, raw, truth, CLICKS, whole, slices=OLD[:2]))
+    there = end_of(evaluate_clicks(predictor, image, labels, CLICKS, slices=trial.scored[:1]))
+    return {"new": new, "old": tissue, "clicks": {"old": ious(clicked), "new": ious(there)}}
+
+
+def sized(source: CorrectedVolume) -> Volume:
+    """Return the image of a source with its voxel size."""
+    return Volume(source.image.name, source.image.data, source.size)
+
+
+def dice_of(scores: Any) -> dict[str, float]:
+    """Return the Dice of each class."""
+    rows = scores.to_dict()["classes"]
+    return {row["name"]: row["dice"] for row in rows if row["dice"] is not None}
+
+
+def ious(scores: Any) -> list[float]:
+    """Return the mean IoU after each click, and after a box."""
+    return [*scores.clicks.mean(0).tolist(), float(scores.boxes.mean())]
+
+
+def tune(trial: Trial, minutes: float) -> tuple[FinetuneResult, dict[str, float]]:
+    """Fine-tune the shipped model; return the result and what it cost."""
+    wall = time.monotonic()
+    cpu = time.process_time()
+    result = end_of(finetune(trial.source, load_checkpoint(), minutes=minutes))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    cost = {
+        "wall_s": time.monotonic() - wall,
+        "cpu_s": time.process_time() - cpu,
+        "peak_gib": peak,
+    }
+    return result, cost
+
+
+def table(name: str, before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Draw one line for each figure, before and after."""
+    lines = [f"{name:32} {'before':>7} {'after':>7} {'change':>7}"]
+    for part in ("new", "old"):
+        for row, value in after[part].items():
+            was = before[part].get(row, 0.0)
+            lines.append(f"{part + ' ' + row:32} {was:7.3f} {value:7.3f} {value - was:+7.3f}")
+    for part, values in after["clicks"].items():
+        for number, value in enumerate(values, start=1):
+            what = "box" if number == len(values) else f"{number} clicks"
+            was = before["clicks"][part][number - 1]
+            lines.append(f"{part + ' ' + what:32} {was:7.3f} {value:7.3f} {value - was:+7.3f}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the trials that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("trials", nargs="*", default=list(TRIALS), metavar="TRIAL")
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    results: dict[str, Any] = {}
+    for name in arguments.trials:
+        trial = TRIALS[name](arguments.data)
+        before = score(load_checkpoint(), trial, arguments.data)
+        result, cost = tune(trial, arguments.minutes)
+        after = score(result.model, trial, arguments.data)
+        results[name] = {
+            "before": before,
+            "after": after,
+            "cost": cost,
+            "report": result.report.to_dict(),
+        }
+        told = (table(name, before, after), result.report, cost)
+        print(*told, sep="\n", flush=True)
+        if arguments.json is not None:
+            arguments.json.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

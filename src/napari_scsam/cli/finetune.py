@@ -1,0 +1,160 @@
+"""``scsam finetune``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_scsam.cli.parts import add_model_options, command, note, show, write_json
+from napari_scsam.config import UserError
+from napari_scsam.steps import Progress, mapped
+
+if TYPE_CHECKING:
+    from napari_scsam.train.finetune.data import CorrectedVolume
+    from napari_scsam.train.finetune.steps import FinetuneStep
+
+STATE_SUFFIX = ".finetune"
+"""Of the file beside the new checkpoint that keeps the state of a stopped run."""
+
+
+def add_finetune(commands: Any) -> None:
+    """Describe ``scsam finetune``."""
+    parser = command(
+        commands,
+        "finetune",
+        run_finetune,
+        "Fine-tune a checkpoint on corrected labels, without forgetting its other classes.",
+    )
+    parser.add_argument("--image", required=True, metavar="IN", help="a volume")
+    parser.add_argument("--labels", required=True, metavar="LAB", help="its corrected labels")
+    parser.add_argument(
+        "--classes",
+        required=True,
+        type=Path,
+        metavar="CLASSES.json",
+        help='label values and their classes, e.g. {"1": "mitochondrion"}; others are unknown',
+    )
+    parser.add_argument(
+        "-o", "--out", required=True, type=Path, metavar="CKPT.safetensors", help="the result"
+    )
+    parser.add_argument("--reviewed", metavar="MASK", help="0 where nobody has looked")
+    parser.add_argument("--slices", metavar="0,3,5", help="those that are corrected (default: all)")
+    parser.add_argument(
+        "--minutes", type=float, default=3.0, metavar="M", help="time for everything (default: 3)"
+    )
+    parser.add_argument("--json", type=Path, metavar="REPORT", help="Dice before and after")
+    parser.add_argument("--overwrite", action="store_true", help="replace a checkpoint at OUT")
+    add_model_options(parser)
+
+
+def run_finetune(arguments: argparse.Namespace) -> None:
+    """Fine-tune, write the better checkpoint, and print what changed."""
+    from napari_scsam.checkpoints.checkpoint import load_checkpoint
+    from napari_scsam.train.finetune.finetuning import finetune
+    from napari_scsam.train.finetune.save import save_tuned
+
+    out: Path = arguments.out
+    check_output(out, arguments.overwrite)
+    if arguments.minutes <= 0:
+        raise UserError(f"--minutes {arguments.minutes:g} leaves no time; give more than 0")
+    source = read_source(arguments)
+    steps = finetune(
+        source,
+        load_checkpoint(arguments.checkpoint),
+        minutes=arguments.minutes,
+        device=arguments.device,
+        state=out.with_suffix(STATE_SUFFIX),
+    )
+    arguments.resume_hint = "; the same command continues"
+    result = show(mapped(steps, progress_of))
+    if arguments.json is not None:
+        write_json(arguments.json, result.report.to_dict())
+    note(str(result.report))
+    save_tuned(out, result, arguments.checkpoint, source)
+    print(out)
+
+
+def check_output(out: Path, overwrite: bool) -> None:
+    """Check that the result may be written.
+
+    Raises
+    ------
+    UserError
+        When its name has another suffix, or the file exists and must not be replaced.
+    """
+    if out.suffix != ".safetensors":
+        raise UserError(f"{out} does not end in .safetensors; give the checkpoint that suffix")
+    if out.exists() and not overwrite:
+        raise UserError(f"{out} already exists; choose another name, or add --overwrite")
+
+
+def read_source(arguments: argparse.Namespace) -> CorrectedVolume:
+    """Open what the options name."""
+    from napari_scsam.io.volumes import open_labels, open_volume
+    from napari_scsam.train.finetune.data import CorrectedVolume
+
+    image = open_volume(arguments.image, arguments.voxel_size)
+    reviewed = None if arguments.reviewed is None else open_labels(arguments.reviewed)
+    return CorrectedVolume(
+        image,
+        open_labels(arguments.labels),
+        read_class_names(arguments.classes),
+        reviewed,
+        parse_slices(arguments.slices),
+        image.voxel_size,
+    )
+
+
+def read_class_names(path: Path) -> dict[int, str]:
+    """Read the classes of label values from a JSON file.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read, or does not hold names by label value.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); check the path") from error
+    try:
+        names = TypeAdapter(dict[int, str]).validate_json(text)
+    except ValidationError as error:
+        raise UserError(
+            f'{path} does not name classes; write {{"1": "mitochondrion", …}} into it'
+        ) from error
+    if not names or min(names) < 1 or not all(name.strip() for name in names.values()):
+        raise UserError(f"{path} must give names for label values from 1 on; 0 is background")
+    return {value: name.strip() for value, name in names.items()}
+
+
+def parse_slices(text: str | None) -> list[int] | None:
+    """Read ``0,3,5`` or ``2:6``; None when there is no text.
+
+    Raises
+    ------
+    UserError
+        When it is neither.
+    """
+    if text is None:
+        return None
+    try:
+        if ":" in text:
+            first, last = (int(part) for part in text.split(":"))
+            return list(range(first, last))
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise UserError(
+            f"--slices {text!r} is not a list like 0,3,5 or a range like 2:6"
+        ) from error
+
+
+def progress_of(step: FinetuneStep) -> Progress:
+    """Return what a progress bar shows of a step."""
+    what = step.phase
+    if step.losses:
+        what = f"{what}, loss {step.losses['loss']:.3f}, {step.seconds_left:.0f} s left"
+    return Progress(step.step, step.total, what)

@@ -1,0 +1,1 @@
+"""Fine-tuning a model on corrected labels, without forgetting what it knew."""

@@ -1,0 +1,245 @@
+"""What a fine-tuning learns from: reviewed slices, held-out regions, and replayed crops."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_scsam.config import UserError, VoxelSize
+from napari_scsam.infer.prepared_slice import ZOOM_LIMITS
+from napari_scsam.io.contrast import measure_contrast, normalise
+from napari_scsam.io.volumes import Volume
+from napari_scsam.model import ScSAM
+from napari_scsam.model.image_encoder import STRIDE
+from napari_scsam.train.augment import sample, window
+from napari_scsam.train.drawing import generator_of
+from napari_scsam.train.evaluate import check_slices
+from napari_scsam.train.finetune.held_out import Region, cut_up, evenly, is_known, split, without
+from napari_scsam.train.finetune.known_labels import (
+    UNKNOWN,
+    KnownClass,
+    known_classes,
+    known_targets,
+)
+from napari_scsam.train.finetune.replay import replay_images
+from napari_scsam.train.finetune.report import Comparison
+from napari_scsam.train.finetune.review_crops import (
+    SIDE,
+    CropMemory,
+    ReviewedSlice,
+    draw_crop,
+    reviewed_slice,
+)
+from napari_scsam.train.finetune.settings import FinetuneSettings
+
+UNREVIEWED = 4
+"""Slices that nobody has reviewed are looked at, at most."""
+
+COMPARED = 12
+"""Regions of `COMPARED_SIDE` that are compared before and after, at most."""
+
+COMPARED_SIDE = 1024
+"""Largest side of such a region in model pixels."""
+
+
+@dataclass(frozen=True)
+class CorrectedVolume:
+    """A volume with labels that somebody has corrected."""
+
+    image: Volume
+    labels: Volume
+    """Of the image's shape."""
+    classes: Mapping[int, str]
+    """Name of the class of each label value; others are unknown there."""
+    reviewed: Volume | None = None
+    """Of the image's shape, 0 where nobody has looked. Without it whole slices are reviewed."""
+    slices: Sequence[int] | None = None
+    """Those that are reviewed; all when not given."""
+    voxel_size: VoxelSize | None = None
+    """nm along z, y, x; the image's own when not given."""
+
+    @property
+    def size(self) -> VoxelSize | None:
+        """Voxel size in nm, if it is known."""
+        return self.voxel_size or self.image.voxel_size
+
+
+@dataclass(eq=False)
+class FinetuneData:
+    """Everything that is read from a source, and the crops that are remembered of it.
+
+    Parameters
+    ----------
+    source
+        The volume.
+    parent
+        The model before.
+    settings
+        How many crops.
+    """
+
+    source: CorrectedVolume
+    parent: ScSAM
+    settings: FinetuneSettings
+    places: list[int] = field(init=False)
+    """Reviewed slices."""
+    model: ScSAM = field(init=False)
+    """A copy of the parent that has all labelled classes."""
+    known: tuple[KnownClass, ...] = field(init=False)
+    comparison: Comparison = field(init=False)
+    learned: CropMemory = field(init=False)
+    """Crops of the volume, labelled ones first."""
+    held_out: CropMemory = field(init=False)
+    replayed: CropMemory = field(init=False)
+
+    def __post_init__(self) -> None:
+        source = self.source
+        self.contrast = measure_contrast(source.image.data)
+        self.places, planes, targets = read_reviewed(source)
+        self.model = with_classes(self.parent, list(source.classes.values()))
+        self.known = known_classes(self.model.classes, list(source.classes.values()))
+        self.pixels = pixels_of(self.parent, source.size)
+        held = split(targets)
+        self.slices = [
+            reviewed_slice(normalise(plane, self.contrast), left)
+            for plane, left in zip(planes, without(targets, held), strict=True)
+            if is_known(left)
+        ]
+        sides = [round(COMPARED_SIDE * pixel) for pixel in self.pixels]
+        compared = evenly(cut_up(held, (sides[0], sides[1])), COMPARED)
+        self.comparison = Comparison(
+            planes, targets, compared, self.contrast, source.size, self.known
+        )
+        self.learned = CropMemory(self.parent)
+        self.held_out = CropMemory(self.parent)
+        self.replayed = CropMemory(self.parent)
+
+    @property
+    def total(self) -> int:
+        """Crops to embed, about."""
+        how = self.settings
+        return how.crops + how.unlabelled + how.replayed + how.validated
+
+    def embed(self) -> Iterator[int]:
+        """Embed crops of all kinds one by one; yield how many there are."""
+        how = self.settings
+        for number in range(how.crops):
+            self.learned.add(
+                *draw_crop(self.slices, self.pixels, how.look, generator_of(how.seed, number))
+            )
+            yield len(self.learned)
+        unlabelled = self.unreviewed()
+        for number in range(how.unlabelled if unlabelled else 0):
+            chance = generator_of(how.seed, how.crops + number)
+            self.learned.add(draw_crop(unlabelled, self.pixels, how.look, chance)[0])
+            yield len(self.learned)
+        for image in replay_images(how.replayed, how.seed):
+            self.replayed.add(image)
+            yield len(self.learned) + len(self.replayed)
+        for region in evenly(self.held_pieces(), how.validated):
+            self.held_out.add(*self.plain_crop(region))
+            yield len(self.learned) + len(self.replayed) + len(self.held_out)
+        self.start_new_classes()
+
+    def unreviewed(self) -> list[ReviewedSlice]:
+        """Read some slices that nobody has reviewed."""
+        image = self.source.image
+        others = [z for z in range(image.depth) if z not in self.places]
+        chosen = np.linspace(0, len(others) - 1, min(UNREVIEWED, len(others))).round().astype(int)
+        planes = [
+            normalise(image.plane(others[number]), self.contrast) for number in chosen.tolist()
+        ]
+        # As if all were reviewed, so that crops may lie anywhere.
+        return [reviewed_slice(plane, np.zeros(plane.shape, np.uint8)) for plane in planes]
+
+    def held_pieces(self) -> list[Region]:
+        """Cut the compared regions into pieces of a crop's size, without those that are unknown."""
+        sides = (round(SIDE * self.pixels[0]), round(SIDE * self.pixels[1]))
+        pieces = cut_up(self.comparison.regions, sides)
+        return [piece for piece in pieces if is_known(piece.of(self.comparison.targets))]
+
+    def plain_crop(self, region: Region) -> tuple[Tensor, Tensor]:
+        """Return a 1×side×side crop round a held-out piece, and its targets, unknown beside it."""
+        plane = normalise(self.comparison.planes[region.place], self.contrast)
+        targets = np.full(plane.shape, UNKNOWN, np.uint8)
+        targets[region.window] = region.of(self.comparison.targets)
+        centre = tuple((part.start + part.stop - 1) / 2 for part in region.window)
+        steps = torch.arange(SIDE, dtype=torch.float32) - (SIDE - 1) / 2
+        y, x = torch.meshgrid(steps * self.pixels[0], steps * self.pixels[1], indexing="ij")
+        grid = torch.stack([x, y], dim=-1)
+        part, inside = window(plane.shape, (centre[0], centre[1]), grid)
+        image = sample(torch.from_numpy(plane[part])[None], inside, grid, "bilinear")
+        numbers = torch.from_numpy(targets[part].astype(np.float32))[None]
+        return image, sample(numbers, inside, grid, "nearest")[0].round().to(torch.uint8)
+
+    @torch.no_grad()
+    def start_new_classes(self) -> None:
+        """Set the prototype of each class that the parent lacks to the mean of its features."""
+        first = len(self.parent.classes)
+        for number, each in enumerate(self.known, start=1):
+            if each.rows[0] < first:
+                continue
+            total = torch.zeros_like(self.model.class_prompt.prototypes[0])
+            for place in range(len(self.learned)):
+                crops = self.learned.batch([place])
+                share = F.avg_pool2d((crops.targets == number).float()[:, None], STRIDE)
+                total += (self.model.fuse(crops.features).fused * share).sum((0, 2, 3))
+            self.model.class_prompt.prototypes[each.rows[0]] = F.normalize(total, dim=0)
+
+
+def read_reviewed(
+    source: CorrectedVolume,
+) -> tuple[list[int], list[NDArray[Any]], list[NDArray[np.uint8]]]:
+    """Read the reviewed slices: which they are, their pixels, and their targets.
+
+    Raises
+    ------
+    UserError
+        When shapes differ, a slice is not there, or nothing is reviewed.
+    """
+    chosen = check_slices(source.image, source.labels, source.slices)
+    mask = source.reviewed
+    if mask is not None and mask.shape != source.image.shape:
+        raise UserError(
+            f"the reviewed mask has shape {mask.shape}, but the image has {source.image.shape}; "
+            "give the mask of this image"
+        )
+    places, planes, targets = list[int](), list[NDArray[Any]](), list[NDArray[np.uint8]]()
+    for z in chosen:
+        seen = None if mask is None else mask.plane(z)
+        known = known_targets(source.labels.plane(z), list(source.classes), seen)
+        if is_known(known):
+            places.append(z)
+            planes.append(source.image.plane(z))
+            targets.append(known)
+    if not places:
+        raise UserError("no slice is reviewed; review some, or leave the mask out")
+    return places, planes, targets
+
+
+def with_classes(parent: ScSAM, names: Sequence[str]) -> ScSAM:
+    """Copy a model and add the classes that it lacks; their ids are the next free ones."""
+    model = copy.deepcopy(parent)
+    known = {spec.name.casefold() for spec in parent.classes}
+    for name in names:
+        if name.casefold() not in known:
+            model.add_class(name, torch.ones_like(model.class_prompt.prototypes[0]))
+    return model
+
+
+def pixels_of(model: ScSAM, size: VoxelSize | None) -> tuple[float, float]:
+    """Return slice pixels to one pixel of the model, (y, x); 1 when a pixel size is unknown."""
+    target = model.config.nm_per_pixel
+    if size is None or target is None:
+        return 1.0, 1.0
+    low, high = ZOOM_LIMITS
+    y, x = (1 / min(max(side / target, low), high) for side in size[1:])
+    return y, x

@@ -1,0 +1,116 @@
+"""The losses of fine-tuning: learn what is labelled, hold what is not.
+
+The shares of all classes are factored by the chain rule into the share of
+each labelled group and the shares inside a group. Labels teach the first
+factor. The parent's own answer is the target of the second (distillation:
+Hinton et al. 2015, arXiv 1503.02531; Li and Hoiem 2016, "Learning without
+forgetting", arXiv 1606.09282). So a label never speaks of a class that it does not name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_scsam.train.finetune.known_labels import UNKNOWN
+
+Groups = Sequence[Sequence[int]]
+"""From `group_rows`: positions among K + 1 shares; the first group holds what is not labelled."""
+
+SMOOTH = 10.0
+"""Pixels added to both sides of the Dice loss."""
+
+
+def log_shares(logits: Tensor) -> Tensor:
+    """Turn B×K×H×W class logits into B×(K+1)×H×W log shares; the background's logit is 0."""
+    return F.log_softmax(torch.cat([torch.zeros_like(logits[:, :1]), logits], dim=1), dim=1)
+
+
+def group_log_shares(shares: Tensor, groups: Groups) -> Tensor:
+    """Sum B×(K+1)×H×W log shares over each of G groups: B×G×H×W."""
+    return torch.stack([torch.logsumexp(shares[:, list(rows)], dim=1) for rows in groups], dim=1)
+
+
+def label_loss(shares: Tensor, targets: Tensor, groups: Groups) -> Tensor:
+    """Compute cross-entropy plus Dice loss of the labelled groups.
+
+    Parameters
+    ----------
+    shares
+        B×(K+1)×H×W log shares.
+    targets
+        B×H×W group of each pixel; `UNKNOWN` teaches nothing.
+    groups
+        G, the first of which is what is not labelled.
+
+    Returns
+    -------
+    loss
+        Scalar; 0 when no pixel is known.
+    """
+    known = targets != UNKNOWN
+    if not known.any():
+        return shares.sum() * 0
+    summed = group_log_shares(shares, groups)
+    entropy = F.nll_loss(summed, targets.long(), ignore_index=UNKNOWN)
+    return entropy + group_dice_loss(summed.exp(), targets)
+
+
+def group_dice_loss(shares: Tensor, targets: Tensor) -> Tensor:
+    """Compute one minus Dice, averaged over the labelled groups that occur (Milletari et al. 2016).
+
+    `shares` is B×G×H×W and `targets` B×H×W; unknown pixels are left out.
+    """
+    known = targets != UNKNOWN
+    index = torch.where(known, targets, 0).long()
+    truth = F.one_hot(index, shares.shape[1]).movedim(-1, 1)[:, 1:].to(shares.dtype)
+    found = shares[:, 1:] * known[:, None]
+    both = (found * truth).sum((0, 2, 3))
+    total = (found + truth).sum((0, 2, 3))
+    present = truth.sum((0, 2, 3)) > 0
+    losses = 1 - (2 * both + SMOOTH) / (total + SMOOTH)
+    return (losses * present).sum() / present.sum().clamp_min(1)
+
+
+def inner_hold_loss(shares: Tensor, parent: Tensor, targets: Tensor, groups: Groups) -> Tensor:
+    """Compute how far shares inside the groups are from the parent's (Kullback-Leibler divergence).
+
+    Parameters
+    ----------
+    shares, parent
+        B×(K+1)×H×W log shares of the model and of its parent.
+    targets
+        B×H×W; where they are `UNKNOWN`, the parent's share of a group is its weight.
+    groups
+        As `group_rows` gives them.
+
+    Returns
+    -------
+    loss
+        Scalar, averaged over pixels.
+    """
+    known = targets != UNKNOWN
+    total = shares.sum() * 0
+    for number, rows in enumerate(groups):
+        if len(rows) < 2:
+            continue
+        ours = F.log_softmax(shares[:, list(rows)], dim=1)
+        theirs = parent[:, list(rows)]
+        believed = torch.logsumexp(theirs, dim=1)
+        weight = torch.where(known, (targets == number).to(shares.dtype), believed.exp())
+        total = total + (divergence(ours, theirs - believed[:, None]) * weight).mean()
+    return total
+
+
+def full_hold_loss(shares: Tensor, parent: Tensor) -> Tensor:
+    """Compute the mean divergence of all B×(K+1)×H×W log shares from the parent's."""
+    return divergence(shares, parent).mean()
+
+
+def divergence(ours: Tensor, theirs: Tensor) -> Tensor:
+    """Compute the Kullback-Leibler divergence of B×C×H×W log shares from the target's: B×H×W."""
+    terms = theirs.exp() * (theirs.clamp_min(-50.0) - ours.clamp_min(-50.0))
+    return terms.sum(dim=1)

@@ -1,0 +1,63 @@
+"""What fixes a fine-tuning, beside its data; chosen by measurement (``benchmarks/finetune``)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from napari_scsam.train.augment import Augmentation
+
+
+@dataclass(frozen=True)
+class FinetuneSettings:
+    """Settings of the loop."""
+
+    crops: int = 150
+    """Crops of reviewed slices."""
+    unlabelled: int = 12
+    """Crops of slices that nobody has reviewed."""
+    replayed: int = 24
+    """Crops of synthetic cells."""
+    validated: int = 24
+    """Held-out crops at most."""
+    batch: int = 4
+    """Crops of her volume in a step."""
+    replay_batch: int = 1
+    """Crops of synthetic cells in a step that looks at them."""
+    replay_every: int = 2
+    """Synthetic cells are looked at in every so many steps."""
+    most_steps: int = 600
+    """The run ends after so many, however much time is left."""
+    rate: float = 1e-3
+    """Peak learning rate of fusion, class prompts, detail and click path."""
+    decoder_rate: float = 5e-4
+    """Peak learning rate of SAM's mask decoder and prompt encoder."""
+    hold: float = 2.0
+    """Weight of the parent's answer on her volume, inside each labelled group."""
+    replay: float = 4.0
+    """Weight of the parent's answer on synthetic cells."""
+    clicks: float = 0.3
+    """Weight of clicks and boxes on labelled objects."""
+    click_every: int = 3
+    """They are asked for in every so many steps."""
+    validations: int = 3
+    """While learning."""
+    seed: int = 0
+    look: Augmentation = field(
+        default_factory=lambda: Augmentation(
+            zoom=1.3,
+            stretch=1.15,
+            contrast=0.25,
+            brightness=0.1,
+            gamma=0.25,
+            blur=1.0,
+            tone=0.2,
+            coarse=1.5,
+            noise=0.06,
+        )
+    )
+    """Milder than that of training: the other slices are of one volume, with one look."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)

@@ -1,0 +1,162 @@
+"""What a tuned model has gained, by held-out labels, and lost, by its parent's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from napari_scsam.infer.device import precision
+from napari_scsam.model import ScSAM
+from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
+from napari_scsam.train.finetune.review_crops import CropMemory, Crops
+
+BATCH = 4
+"""Crops decoded at once."""
+
+SHIFTS = (0.0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1.0, -1.0)
+"""Changes of a labelled class's thresholds to choose from, smallest first, in calibrated logits."""
+
+OFTEN = 0.002
+"""Share of the replayed pixels that the parent gives to a class whose agreement is judged."""
+
+SLACK = 0.002
+"""Dice that the smaller of two changes may cost."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How a model does on remembered crops."""
+
+    dice: Mapping[str, float]
+    """Of each labelled class that occurs on held-out crops, by their labels."""
+    agreement: Mapping[str, float]
+    """Of each class that the parent finds often on replayed crops: Dice with its answer there."""
+
+    @property
+    def score(self) -> float:
+        """Mean Dice of the labelled classes; 0 when none occurs."""
+        return fmean(self.dice.values()) if self.dice else 0.0
+
+    @property
+    def held(self) -> float:
+        """Mean agreement; 1 when the parent finds nothing."""
+        return fmean(self.agreement.values()) if self.agreement else 1.0
+
+
+def validate(
+    model: ScSAM,
+    parent: ScSAM,
+    held_out: CropMemory,
+    replayed: CropMemory,
+    known: Sequence[KnownClass],
+) -> Validation:
+    """Score a model on held-out crops, and on crops that the parent alone answers."""
+    dice = Overlap(len(known))
+    for crops, logits in decoded(model, held_out):
+        found = covering(winners(logits, model.thresholds), known, len(model.classes))
+        dice.add(found, crops.targets)
+    agreed = Overlap(len(parent.classes))
+    for crops, logits in decoded(model, replayed):
+        before = winners(parent_logits(crops, parent), parent.thresholds)
+        agreed.add(winners(logits, model.thresholds), before)
+    names = [spec.name for spec in parent.classes]
+    return Validation(dice.by_name([each.name for each in known]), agreed.by_name(names, OFTEN))
+
+
+class Overlap:
+    """Counts pixels of classes 1 to n in an answer, in the truth and in both."""
+
+    def __init__(self, classes: int) -> None:
+        self.both = torch.zeros(classes + 1, dtype=torch.long)
+        self.found = torch.zeros(classes + 1, dtype=torch.long)
+        self.truth = torch.zeros(classes + 1, dtype=torch.long)
+
+    def add(self, found: Tensor, truth: Tensor) -> None:
+        """Count classes of one shape, 0 for none; pixels whose truth is `UNKNOWN` do not count."""
+        counted = truth != UNKNOWN
+        ours = found[counted].long().cpu()
+        theirs = truth[counted].long().cpu()
+        size = len(self.both)
+        self.found += torch.bincount(ours, minlength=size)[:size]
+        self.truth += torch.bincount(theirs, minlength=size)[:size]
+        self.both += torch.bincount(ours[ours == theirs], minlength=size)[:size]
+
+    def by_name(self, names: Sequence[str], least: float = 0.0) -> dict[str, float]:
+        """Return the Dice of each class that the truth shows.
+
+        Parameters
+        ----------
+        names
+            Of classes 1 to n.
+        least
+            Share of the counted pixels that a class must have.
+        """
+        dice = 2 * self.both / (self.found + self.truth).clamp_min(1)
+        bar = max(1.0, least * float(self.truth.sum()))
+        shown = [n for n in range(1, len(names) + 1) if self.truth[n] >= bar]
+        return {names[n - 1]: float(dice[n]) for n in shown}
+
+
+@torch.no_grad()
+def decoded(model: ScSAM, memory: CropMemory) -> Iterator[tuple[Crops, Tensor]]:
+    """Decode remembered crops batch by batch, with B×K×side×side calibrated logits."""
+    for start in range(0, len(memory), BATCH):
+        crops = memory.batch(range(start, min(start + BATCH, len(memory))))
+        with precision(memory.device):
+            logits = model.class_logits(model.fuse(crops.features))
+        yield crops, logits.float() / model.temperature
+
+
+def parent_logits(crops: Crops, parent: ScSAM) -> Tensor:
+    """Return the parent's calibrated logits of its own classes."""
+    return crops.parent[:, : len(parent.classes)] / parent.temperature
+
+
+def winners(logits: Tensor, thresholds: Tensor) -> Tensor:
+    """Return the likeliest class of B×K×H×W logits, from 1; 0 where none passes its threshold."""
+    best, rows = (logits - thresholds.view(-1, 1, 1)).max(dim=1)
+    return torch.where(best > 0, rows + 1, 0)
+
+
+def covering(rows: Tensor, known: Sequence[KnownClass], count: int) -> Tensor:
+    """Turn class rows into the labelled classes that cover them; both count from 1, 0 is none."""
+    table = torch.zeros(count + 1, dtype=torch.long, device=rows.device)
+    for number, each in enumerate(known, start=1):
+        for row in each.rows:
+            table[row + 1] = number
+    return table[rows]
+
+
+def fit_shifts(model: ScSAM, held_out: CropMemory, known: Sequence[KnownClass]) -> None:
+    """Move the thresholds of each labelled class and its parts to where its Dice is best.
+
+    Classes without labels keep theirs, and the temperature stays the
+    parent's: the labels cannot judge them. The smallest of nearly equal changes is taken.
+    """
+    scores = torch.zeros(len(known), len(SHIFTS))
+    overlaps = [[Overlap(len(known)) for _ in SHIFTS] for _ in known]
+    for crops, logits in decoded(model, held_out):
+        for number, each in enumerate(known):
+            for place, shift in enumerate(SHIFTS):
+                moved = shifted(model.thresholds, each, shift)
+                overlaps[number][place].add(
+                    covering(winners(logits, moved), known, len(model.classes)), crops.targets
+                )
+    names = [each.name for each in known]
+    for number, each in enumerate(known):
+        for place in range(len(SHIFTS)):
+            scores[number, place] = overlaps[number][place].by_name(names).get(each.name, 0.0)
+        enough = scores[number] >= scores[number].max() - SLACK
+        first = int(enough.nonzero()[0])
+        model.thresholds = shifted(model.thresholds, each, SHIFTS[first])
+
+
+def shifted(thresholds: Tensor, known: KnownClass, shift: float) -> Tensor:
+    """Return K thresholds with those of a labelled class and its parts changed."""
+    moved = thresholds.clone()
+    moved[list(known.rows)] += shift
+    return moved

@@ -1,0 +1,112 @@
+import pytest
+import torch
+
+from napari_scsam.train.finetune.known_labels import UNKNOWN
+from napari_scsam.train.finetune.loss import (
+    full_hold_loss,
+    group_log_shares,
+    inner_hold_loss,
+    label_loss,
+    log_shares,
+)
+
+GROUPS = ((0, 3), (1, 2))
+"""Background and a class that is not labelled; a whole and its part."""
+
+
+def random_logits(seed: int = 0) -> torch.Tensor:
+    return torch.randn((2, 3, 8, 8), generator=torch.Generator().manual_seed(seed))
+
+
+def targets(value: int = 0) -> torch.Tensor:
+    return torch.full((2, 8, 8), value, dtype=torch.uint8)
+
+
+def gradient(loss: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    (found,) = torch.autograd.grad(loss, logits)
+    return found
+
+
+def test_shares_of_all_groups_sum_to_one() -> None:
+    summed = group_log_shares(log_shares(random_logits()), GROUPS)
+    torch.testing.assert_close(summed.exp().sum(1), torch.ones(2, 8, 8))
+
+
+def test_a_label_does_not_say_which_part_of_its_class_a_pixel_is() -> None:
+    logits = random_logits().requires_grad_()
+    found = gradient(label_loss(log_shares(logits), targets(1), GROUPS), logits)
+    inside = torch.softmax(logits[:, :2], dim=1)
+    # Rows of a group are pulled in proportion to their shares: their ratio is left alone.
+    torch.testing.assert_close(found[:, 0] * inside[:, 1], found[:, 1] * inside[:, 0])
+    assert bool((found[:, :2] < 0).all())
+
+
+def test_a_label_does_not_speak_of_classes_that_it_does_not_name() -> None:
+    shares = log_shares(random_logits())
+    exchanged = shares[:, [3, 1, 2, 0]]  # background and the class without labels
+    assert label_loss(shares, targets(0), GROUPS) == label_loss(exchanged, targets(0), GROUPS)
+
+
+def test_what_nobody_reviewed_teaches_nothing() -> None:
+    logits = random_logits().requires_grad_()
+    loss = label_loss(log_shares(logits), targets(UNKNOWN), GROUPS)
+    assert loss.item() == 0
+    assert not gradient(loss, logits).any()
+
+
+def test_unknown_pixels_count_neither_in_the_entropy_nor_in_the_dice() -> None:
+    seen = targets(1)
+    seen[:, :, 4:] = UNKNOWN
+    logits = random_logits().requires_grad_()
+    found = gradient(label_loss(log_shares(logits), seen, GROUPS), logits)
+    assert found[..., :4].any()
+    assert not found[..., 4:].any()
+
+
+def test_the_right_answer_costs_nearly_nothing_and_the_wrong_one_much() -> None:
+    sure = torch.full((2, 3, 8, 8), -20.0)
+    sure[:, 1] = 20.0
+    assert label_loss(log_shares(sure), targets(1), GROUPS) < 1e-3
+    assert label_loss(log_shares(sure), targets(0), GROUPS) > 10
+
+
+def test_the_parents_own_answer_costs_nothing_to_hold() -> None:
+    shares = log_shares(random_logits())
+    assert inner_hold_loss(shares, shares, targets(0), GROUPS).item() == pytest.approx(0, abs=1e-6)
+    assert full_hold_loss(shares, shares).item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("seen", [0, 1, UNKNOWN])
+def test_holding_inside_groups_leaves_their_sums_free(seen: int) -> None:
+    logits = random_logits()
+    moved = logits.clone()
+    moved[:, :2] += 3.0  # the whole and its part alike
+    loss = inner_hold_loss(log_shares(moved), log_shares(logits), targets(seen), GROUPS)
+    assert loss.item() == pytest.approx(0, abs=1e-5)
+    assert full_hold_loss(log_shares(moved), log_shares(logits)) > 0.1
+
+
+def test_a_part_is_held_where_the_label_says_that_its_whole_is() -> None:
+    logits = random_logits()
+    moved = logits.clone()
+    moved[:, 1] += 3.0
+    shares, parent = log_shares(moved), log_shares(logits)
+    assert inner_hold_loss(shares, parent, targets(1), GROUPS) > 0.1
+    assert inner_hold_loss(shares, parent, targets(0), GROUPS).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_where_nothing_is_known_groups_weigh_as_the_parent_believes_in_them() -> None:
+    logits = random_logits()
+    logits[:, :2] -= 30.0  # the parent sees nothing of the whole
+    moved = logits.clone()
+    moved[:, 1] += 3.0
+    loss = inner_hold_loss(log_shares(moved), log_shares(logits), targets(UNKNOWN), GROUPS)
+    assert loss.item() == pytest.approx(0, abs=1e-5)
+
+
+def test_a_class_that_the_parent_lacks_is_held_absent_without_breaking_the_numbers() -> None:
+    parent = torch.cat([random_logits(), torch.full((2, 1, 8, 8), -20.0)], dim=1)
+    ours = torch.cat([random_logits(), torch.full((2, 1, 8, 8), 2.0)], dim=1).requires_grad_()
+    loss = full_hold_loss(log_shares(ours), log_shares(parent))
+    assert loss > 0.1
+    assert gradient(loss, ours)[:, 3].min() > 0

@@ -1,0 +1,58 @@
+import numpy as np
+import torch
+
+from napari_scsam.train.finetune.held_out import Region
+from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
+from napari_scsam.train.finetune.report import decide, widened
+from napari_scsam.train.finetune.validation import Overlap, covering, winners
+
+
+def test_a_gain_is_offered() -> None:
+    assert decide({"er": 0.5}, {"er": 0.6}) == (True, "Held-out Dice rose by 0.100.")
+
+
+def test_what_changes_little_is_not_offered() -> None:
+    offered, reason = decide({"er": 0.5}, {"er": 0.502})
+    assert not offered
+    assert "+0.002" in reason
+
+
+def test_one_class_may_not_pay_for_another() -> None:
+    offered, reason = decide({"er": 0.5, "PSD": 0.8}, {"er": 0.7, "PSD": 0.7})
+    assert not offered
+    assert reason.startswith("PSD lost 0.100")
+
+
+def test_without_anything_to_judge_by_the_parent_is_kept() -> None:
+    assert not decide({}, {})[0]
+
+
+def test_unknown_pixels_are_not_scored() -> None:
+    overlap = Overlap(1)
+    overlap.add(torch.tensor([1, 1, 1]), torch.tensor([1, 0, UNKNOWN]))
+    assert overlap.by_name(["er"]) == {"er": torch.tensor(2 / 3).item()}
+
+
+def test_a_class_that_never_occurs_has_no_dice() -> None:
+    overlap = Overlap(2)
+    overlap.add(torch.tensor([1, 2]), torch.tensor([1, 0]))
+    assert set(overlap.by_name(["er", "PSD"])) == {"er"}
+
+
+def test_the_likeliest_class_above_its_threshold_wins() -> None:
+    logits = torch.tensor([[1.0, 2.0, 0.2], [0.9, 3.0, 0.1]]).view(1, 2, 1, 3)
+    assert winners(logits, torch.tensor([0.5, 2.0])).flatten().tolist() == [1, 1, 0]
+    assert winners(logits, torch.tensor([0.5, 0.0])).flatten().tolist() == [2, 2, 2]
+
+
+def test_parts_count_as_their_whole() -> None:
+    rows = torch.tensor([0, 1, 2, 3])
+    assert covering(rows, [KnownClass("whole", (0, 2))], 3).tolist() == [0, 1, 0, 1]
+
+
+def test_a_region_is_widened_inside_its_slice() -> None:
+    region = Region(0, (slice(0, 10), slice(20, 30)))
+    window, inner = widened(region, (40, 32), (4, 4))
+    plane = np.arange(40 * 32).reshape(40, 32)
+    assert window == (slice(0, 14), slice(16, 32))
+    assert (plane[window][inner] == plane[region.window]).all()
