@@ -28,7 +28,7 @@ from napari_scsam.infer.stroke_lessons import (
 from napari_scsam.steps import drive
 
 if TYPE_CHECKING:
-    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.infer.class_decoder import ClassDecoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Taught:
         Its model's present classes count as the checkpoint's own.
     """
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, predictor: ClassDecoder) -> None:
         model = predictor.model
         self.own_classes = model.classes
         """Classes of the checkpoint, without those taught since."""

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.infer.prepared_slice import ZOOM_LIMITS
+from napari_scsam.infer.tile_encoder import weights_hash
 from napari_scsam.io.contrast import measure_contrast, normalise
 from napari_scsam.io.volumes import Volume
 from napari_scsam.model import ScSAM
@@ -243,3 +244,18 @@ def pixels_of(model: ScSAM, size: VoxelSize | None) -> tuple[float, float]:
     low, high = ZOOM_LIMITS
     y, x = (1 / min(max(side / target, low), high) for side in size[1:])
     return y, x
+
+
+def run_settings(
+    source: CorrectedVolume, parent: ScSAM, settings: FinetuneSettings
+) -> dict[str, Any]:
+    """Return what must be the same for a stopped run to be resumed, as plain JSON values."""
+    return {
+        "image": [source.image.name, *source.image.shape],
+        "labels": source.labels.name,
+        "classes": {str(value): name for value, name in source.classes.items()},
+        "slices": None if source.slices is None else list(source.slices),
+        "voxel_size": source.size,
+        "parent": weights_hash(parent),
+        "settings": settings.to_dict(),
+    }

@@ -11,21 +11,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from napari_scsam.infer.device import choose_device, precision
-from napari_scsam.infer.tile_encoder import weights_hash
 from napari_scsam.model import Embedding, ScSAM
 from napari_scsam.train.drawing import generator_of
-from napari_scsam.train.finetune.data import CorrectedVolume, FinetuneData
+from napari_scsam.train.finetune.data import CorrectedVolume, FinetuneData, run_settings
 from napari_scsam.train.finetune.known_labels import group_rows
 from napari_scsam.train.finetune.loss import full_hold_loss, inner_hold_loss, label_loss, log_shares
 from napari_scsam.train.finetune.report import FinetuneReport, decide
 from napari_scsam.train.finetune.review_crops import Crops
-from napari_scsam.train.finetune.settings import FinetuneSettings
+from napari_scsam.train.finetune.settings import FinetuneSettings, is_due
 from napari_scsam.train.finetune.state import Saved, StateFile
 from napari_scsam.train.finetune.steps import FinetuneResult, FinetuneStep, Steps
 from napari_scsam.train.finetune.tuned_weights import (
@@ -132,7 +130,7 @@ class Finetuning:
         self.groups = group_rows(self.data.known, len(self.model.classes))
         learning = parameter_groups(self.model, settings.rate, settings.decoder_rate)
         self.optimiser = torch.optim.AdamW(learning, weight_decay=0.0)
-        self.state = StateFile(state, fingerprint(source, self.parent, settings))
+        self.state = StateFile(state, run_settings(source, self.parent, settings))
         self.reserve = 0.0
         """Seconds that are needed after the last step."""
         self.first = Validation({}, {})
@@ -330,24 +328,3 @@ class Finetuning:
         """Describe what has just been done."""
         left = max(0.0, self.budget - self.seconds)
         return FinetuneStep(phase, step, total, self.seconds, left, losses or {}, found)
-
-
-def is_due(done: int, total: int, times: int) -> bool:
-    """Whether one of so many evenly spaced validations falls on this step; never on the last."""
-    every = max(1, total // (times + 1))
-    return done % every == 0 and done < total - every // 2
-
-
-def fingerprint(
-    source: CorrectedVolume, parent: ScSAM, settings: FinetuneSettings
-) -> dict[str, Any]:
-    """Return what must be the same for a stopped run to go on, as plain JSON values."""
-    return {
-        "image": [source.image.name, *source.image.shape],
-        "labels": source.labels.name,
-        "classes": {str(value): name for value, name in source.classes.items()},
-        "slices": None if source.slices is None else list(source.slices),
-        "voxel_size": source.size,
-        "parent": weights_hash(parent),
-        "settings": settings.to_dict(),
-    }

@@ -61,3 +61,12 @@ class FinetuneSettings:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return asdict(self)
+
+
+def is_due(done: int, total: int, times: int) -> bool:
+    """Whether one of `times` evenly spaced validations is due after this step.
+
+    None is due on the last step, which has one of its own.
+    """
+    every = max(1, total // (times + 1))
+    return done % every == 0 and done < total - every // 2
