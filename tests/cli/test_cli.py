@@ -185,7 +185,7 @@ def test_measure_labels_within_an_image(
     assert scsam("measure", image, "-o", tmp_path / "other.csv") == 2
     told = capsys.readouterr().err
     assert (
-        f"holds several label images; give one of: {image / 'labels' / 'organelles'}, {image / 'labels' / 'other'}"
+        f"holds several label images; choose one of: {image / 'labels' / 'organelles'}, {image / 'labels' / 'other'}"
         in told
     )
     assert scsam("measure", image / "labels" / "other", "-o", table) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,16 @@ def read_tiff(path: Path) -> Source:
         When it is not a TIFF, the pages differ in size, or the end of the file is missing.
     """
     tif = open_tiff(path)
+    try:
+        source = _source_of(tif, path)
+    except BaseException:
+        tif.close()
+        raise
+    _close_after_use(tif, source)
+    return source
+
+
+def _source_of(tif: tifffile.TiffFile, path: Path) -> Source:
     series = tif.series[0]
     _check_pages(tif, path)
     sizes, units = _calibration(tif)
@@ -59,6 +70,25 @@ def read_tiff(path: Path) -> Source:
         origin=(float(origin[0]), float(origin[1]), float(origin[2])),
         levels=tuple(_array(tif, level) for level in range(1, len(series.levels))),
     )
+
+
+def _close_after_use(tif: tifffile.TiffFile, source: Source) -> None:
+    """Close a file when no store reads from it any more; mapped arrays need no open file."""
+    arrays = (source.array, *source.levels)
+    stores = [array.store for array in arrays if isinstance(array, zarr.Array)]
+    if not stores:
+        tif.close()
+        return
+    left = len(stores)
+
+    def count_down() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            tif.close()
+
+    for store in stores:
+        weakref.finalize(store, count_down)
 
 
 def open_tiff(path: Path) -> tifffile.TiffFile:
