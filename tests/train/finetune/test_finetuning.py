@@ -1,0 +1,226 @@
+"""A run from its first crop to its report, with little of everything."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from napari_scsam.config import UserError
+from napari_scsam.model import ScSAM
+from napari_scsam.steps import drive
+from napari_scsam.train.finetune import data as finetune_data
+from napari_scsam.train.finetune import finetuning
+from napari_scsam.train.finetune.finetuning import (
+    LEAST_AGREEMENT,
+    SHARES,
+    Finetuning,
+    finetune,
+)
+from napari_scsam.train.finetune.review_crops import SIDE
+from napari_scsam.train.finetune.settings import FinetuneSettings
+from napari_scsam.train.finetune.steps import FinetuneStep
+from napari_scsam.train.finetune.tuned_weights import learned
+from napari_scsam.train.finetune.validation import Validation
+
+
+@pytest.fixture(autouse=True)
+def _noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replay noise, which is quicker than cells."""
+    chance = torch.Generator().manual_seed(0)
+    monkeypatch.setattr(
+        finetune_data,
+        "replay_images",
+        lambda count, _seed: [torch.rand(1, SIDE, SIDE, generator=chance) for _ in range(count)],
+    )
+
+
+@pytest.fixture
+def quick(quick: FinetuneSettings) -> FinetuneSettings:
+    return replace(quick, crops=1, unlabelled=0, replayed=1, validated=1, batch=1)
+
+
+@pytest.fixture
+def run(source, model: ScSAM, quick: FinetuneSettings) -> Finetuning:
+    """A run whose crops are embedded."""
+    run = Finetuning(source, model, 5.0, torch.device("cpu"), None, quick)
+    list(run.embed())
+    return run
+
+
+@pytest.mark.slow
+def test_a_run_goes_through_its_phases_and_reports(
+    source, random_model: ScSAM, quick: FinetuneSettings
+) -> None:
+    weights = copy.deepcopy(random_model.state_dict())
+    steps = finetune(source, random_model, device="cpu", settings=quick)
+    seen: list[FinetuneStep] = []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as done:
+            result = done.value
+            break
+    phases = [step.phase for step in seen]
+    order = list(dict.fromkeys(phases))
+    assert order == ["embedding", "comparing", "learning"]
+    assert phases[-1] == "comparing"
+    learning = [step for step in seen if step.phase == "learning"]
+    assert [step.step for step in learning] == [1, 2, 3]
+    assert {step.total for step in learning} == {3}
+    assert all(step.losses["loss"] > 0 for step in learning)
+    assert all(step.seconds_left >= 0 for step in seen)
+    assert [step.seconds for step in seen] == sorted(step.seconds for step in seen)
+    report = result.report
+    assert report.before.keys() == report.after.keys() == {"vesicle"}
+    assert report.steps == 3
+    assert report.parent_share in SHARES
+    assert (result.model is random_model) == (not report.offered)
+    for name, value in random_model.state_dict().items():
+        assert torch.equal(value, weights[name]), f"the parent's {name} is as before"
+
+
+def test_synthetic_cells_and_clicks_are_looked_at_now_and_then(run: Finetuning) -> None:
+    names = [set(run.train_step(step, 6)) - {"loss"} for step in range(4)]
+    assert names[0] == {"label", "hold", "replay", "click"}
+    assert names[1] == {"label", "hold"}
+    assert names[2] == {"label", "hold", "replay"}
+    assert names[3] == {"label", "hold", "click"}
+
+
+def test_the_loss_is_the_weighted_sum(run: Finetuning) -> None:
+    losses = run.train_step(0, 6)
+    how = run.settings
+    expected = (
+        losses["label"]
+        + how.hold * losses["hold"]
+        + how.replay * losses["replay"]
+        + how.clicks * losses["click"]
+    )
+    assert losses["loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_step_changes_what_learns_and_leaves_the_encoders(run: Finetuning) -> None:
+    before = copy.deepcopy(run.model.state_dict())
+    run.train_step(1, 4)
+    changed = {
+        name for name, value in run.model.named_parameters() if not torch.equal(value, before[name])
+    }
+    assert "class_prompt.prototypes" in changed
+    assert not any(name.startswith(("image_encoder.", "mae.")) for name in changed)
+
+
+def test_rates_rise_and_fall_and_keep_their_proportion(run: Finetuning) -> None:
+    rates = []
+    for step in (0, 10, 39):
+        run.train_step(step, 40)
+        rates.append([group["lr"] for group in run.optimiser.param_groups])
+    for others, decoder in rates:
+        assert decoder == pytest.approx(others * run.settings.decoder_rate / run.settings.rate)
+    assert rates[0][0] < rates[1][0]
+    assert rates[2][0] < rates[1][0]
+
+
+def test_steps_are_planned_by_the_time_that_is_left(run: Finetuning) -> None:
+    run.settings = replace(run.settings, most_steps=100)
+    run.budget = run.seconds + 50
+    run.reserve = 10
+    assert run.planned(3, 1.0) in (42, 43)
+    assert run.planned(3, 0.1) == 100
+    run.reserve = 1000
+    assert run.planned(3, 1.0) == 3, "never fewer than were done"
+
+
+def judged(run: Finetuning, monkeypatch: pytest.MonkeyPatch, *found: Validation) -> None:
+    answers = iter(found)
+    monkeypatch.setattr(run, "validated", lambda: next(answers))
+
+
+def scored(dice: float, held: float) -> Validation:
+    return Validation({"vesicle": dice}, {"membrane": held})
+
+
+def test_the_best_weights_are_those_that_score_more_and_hold_the_rest(
+    run: Finetuning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.best = scored(0.5, 1.0)
+    better, forgetful, worse = scored(0.6, 0.95), scored(0.9, 0.5), scored(0.55, 1.0)
+    judged(run, monkeypatch, forgetful, better, worse)
+    run.keep_best()
+    assert not run.best_weights
+    run.keep_best()
+    assert run.best is better
+    kept = run.best_weights
+    run.keep_best()
+    assert run.best is better
+    assert run.best_weights is kept
+
+
+def test_agreement_just_reached_is_enough(run: Finetuning, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.best = scored(0.5, 1.0)
+    judged(run, monkeypatch, scored(0.6, LEAST_AGREEMENT))
+    run.keep_best()
+    assert run.best.score == 0.6
+
+
+@pytest.mark.parametrize(
+    ("found", "share"),
+    [
+        ([(0.9, 0.95), (0.8, 0.96), (0.7, 0.97), (0.6, 0.99)], 0.0),
+        ([(0.9, 0.5), (0.8, 0.93), (0.85, 0.97), (0.6, 0.99)], 0.5),
+        ([(0.9, 0.5), (0.8, 0.6), (0.7, 0.7), (0.6, 0.8)], 0.75),
+    ],
+)
+def test_the_share_of_the_parent_is_the_best_that_holds_the_rest(
+    run: Finetuning, monkeypatch: pytest.MonkeyPatch, found, share: float
+) -> None:
+    start = learned(run.model)
+    run.train_step(1, 4)
+    end = learned(run.model)
+    judged(run, monkeypatch, *(scored(*each) for each in found))
+    monkeypatch.setattr(finetuning, "fit_shifts", lambda *_: None)
+    assert run.choose(start) == share
+    name = "class_prompt.prototypes"
+    expected = torch.lerp(end[name], start[name], share)
+    torch.testing.assert_close(dict(run.model.named_parameters())[name].detach(), expected)
+
+
+def test_a_run_that_is_stopped_at_once_offers_the_parent(
+    source, random_model: ScSAM, quick: FinetuneSettings
+) -> None:
+    result = drive(finetune(source, random_model, device="cpu", stop=lambda: True, settings=quick))
+    assert result.model is random_model
+    assert not result.report.offered
+    assert result.report.steps == 0
+
+
+@pytest.mark.slow
+def test_a_stopped_run_is_resumed_where_it_was(
+    source, random_model: ScSAM, quick: FinetuneSettings, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(finetuning, "SAVE_EVERY", 0.0)
+    state = tmp_path / "state.safetensors"
+    many = replace(quick, most_steps=3, validations=0)
+    first = finetune(source, random_model, device="cpu", state=state, settings=many)
+    for step in first:
+        if step.phase == "learning" and step.step == 1:
+            break
+    first.close()
+    assert state.exists()
+    again = finetune(source, random_model, device="cpu", state=state, settings=many)
+    learning = [step.step for step in again if step.phase == "learning"]
+    assert learning[0] == 2
+    assert learning[-1] == 3
+    assert not state.exists(), "a finished run leaves no state"
+
+
+def test_a_model_without_classes_is_refused(
+    source, random_model: ScSAM, quick: FinetuneSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(random_model.config, branches="sam", detail=False, prompts_only=True)
+    monkeypatch.setattr(random_model, "config", config)
+    with pytest.raises(UserError, match="class"):
+        drive(finetune(source, random_model, device="cpu", settings=quick))
