@@ -1,0 +1,97 @@
+"""What is declared in pyproject.toml is imported, and what is imported is declared."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "napari_scsam"
+
+FOR_OTHERS = {
+    "imagecodecs": "tifffile decodes compressed TIFF with it",
+    "torchvision": "segment_anything imports it and does not declare it",
+    "xxhash": "pooch checks xxh128 hashes with it",
+}
+"""Packages that are declared because another one needs them, and for what."""
+
+BROUGHT_ALONG = {"pydantic-core": "pydantic"}
+"""Packages that are a part of another one, which pins their version."""
+
+
+def plain(name: str) -> str:
+    """Return the name of a package as PEP 503 normalises it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@cache
+def owners() -> Mapping[str, list[str]]:
+    """Return which packages each module belongs to; slow, as all that is installed is read."""
+    return packages_distributions()
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {plain(re.match(r"[\w.-]+", each)[0]) for each in requirements}
+
+
+def imported(folder: Path) -> Iterator[str]:
+    """Yield the top-level modules that the files of a folder import, wherever they do it."""
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from (each.name.split(".")[0] for each in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                yield node.module.split(".")[0]
+
+
+def foreign(folder: Path) -> set[str]:
+    """Return the packages that a folder imports, by the names they are installed by."""
+    own = {"napari_scsam", "benchmarks"} | {p.stem for p in folder.rglob("*.py")}
+    modules = set(imported(folder)) - sys.stdlib_module_names - own
+    assert modules <= owners().keys(), "of a package that is not installed"
+    return {plain(owners()[module][0]) for module in modules}
+
+
+def test_every_package_that_the_source_imports_is_declared() -> None:
+    used = {BROUGHT_ALONG.get(name, name) for name in foreign(SOURCE)}
+    assert used - names(project()["dependencies"]) == set()
+
+
+def test_every_declared_package_is_imported_or_needed_by_another_one() -> None:
+    declared = names(project()["dependencies"])
+    assert declared - foreign(SOURCE) == FOR_OTHERS.keys()
+
+
+def test_every_package_that_the_tests_import_is_declared() -> None:
+    extras = project()["optional-dependencies"]
+    declared = names([*project()["dependencies"], *extras["test"], *extras["benchmark"]])
+    assert foreign(ROOT / "tests") - declared == set()
+
+
+def test_every_package_that_the_benchmarks_import_is_declared() -> None:
+    extras = project()["optional-dependencies"]
+    declared = names(project()["dependencies"] + extras["benchmark"])
+    assert foreign(ROOT / "benchmarks") - declared == set()
+
+
+@pytest.mark.parametrize("name", sorted(FOR_OTHERS))
+def test_packages_for_others_are_installed(name: str) -> None:
+    assert importlib.util.find_spec(name)
+
+
+def test_no_package_is_declared_without_a_lowest_version() -> None:
+    loose = [each for each in project()["dependencies"] if ">=" not in each]
+    assert loose == []
