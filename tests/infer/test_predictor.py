@@ -28,10 +28,9 @@ class Eye(nn.Module):
 
     def __init__(self, tile: int, nm_per_pixel: float | None = None) -> None:
         super().__init__()
-        self.config, self.classes = (
-            ScSAMConfig(tile=tile, nm_per_pixel=nm_per_pixel),
-            (ClassSpec(1, "bright"), ClassSpec(2, "dark")),
-        )
+        self.config = ScSAMConfig(tile=tile, nm_per_pixel=nm_per_pixel, detail=False)
+        self.classes = (ClassSpec(1, "bright"), ClassSpec(2, "dark"))
+        self.lessons: dict[str, str] = {}
         self.class_prompt = nn.Module()
         self.class_prompt.prototypes = nn.Parameter(torch.tensor([[1.0], [-1.0]]))
         self.temperature, self.thresholds = torch.ones(()), torch.zeros(2)

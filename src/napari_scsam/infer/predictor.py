@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from napari_scsam.config import ClassSpec, TaughtClass, select_classes
+from napari_scsam.infer.box_prior import predicted_quality, with_box_prior
 from napari_scsam.infer.class_decoder import ClassDecoder
 from napari_scsam.infer.device import precision
 from napari_scsam.infer.disk_cache import DiskCache
@@ -238,8 +239,17 @@ class Predictor(ClassDecoder):
         if masks is not None:
             earlier = mask_prompt(masks, tile, slice_.shape, prompts.objects).to(self.device)
         with precision(self.device):
-            logits, quality = self.model.prompt_logits(self.embed(tile), clicks, corners, earlier)
-        return prompt_answer(logits[0], quality[0], tile, slice_.shape, slice_.zoom)
+            answers, qualities = self.model.prompt_logits(
+                self.embed(tile), clicks, corners, earlier
+            )
+        logits = answers[0].float()
+        quality = qualities[0]
+        if self.model.config.detail:
+            if corners is not None and earlier is None:
+                logits = with_box_prior(logits, corners, tile.height / logits.shape[1])
+            count = 0 if clicks is None else int((clicks[1] >= 0).sum(1).max())
+            quality = predicted_quality(logits, count)
+        return prompt_answer(logits, quality, tile, slice_.shape, slice_.zoom)
 
     def _prompt_tile(self, prompts: Prompts, earlier: PromptAnswer | None) -> Tile:
         """Return the tile of an earlier answer if the prompts fit into it, else the best one."""

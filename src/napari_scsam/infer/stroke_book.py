@@ -16,6 +16,12 @@ Mask = NDArray[np.bool_]
 Rounds = NDArray[np.uint16]
 """Y×X, the round in which a pixel was drawn, from 1; 0 where there is no stroke."""
 
+FIRST_STROKES = 3
+"""Strokes on either side of a slice that show a class; later ones correct the answer."""
+
+MAX_CORRECTIONS = 5
+"""Rounds of corrections that are told apart; each takes time when a slice is segmented."""
+
 
 @dataclass(frozen=True, eq=False)
 class SliceStrokes:
@@ -42,24 +48,33 @@ class SliceStrokes:
         """Return the strokes that are also in the given masks, Y×X."""
         return SliceStrokes(np.where(on, self.on, 0), np.where(beside, self.beside, 0))
 
+    @property
+    def rounds(self) -> list[int]:
+        """The rounds in which something was drawn on this slice, the first one first."""
+        numbers = np.union1d(self.on, self.beside)
+        return [int(number) for number in numbers if number > 0]
+
     def strokes(self) -> Iterator[Stroke]:
         """Split the pixels into strokes: the connected pixels of one side and one round.
 
         Strokes of a later round than the first on this slice correct an answer.
         """
-        numbers = np.union1d(self.on, self.beside)
-        drawn = numbers[numbers > 0]
-        for positive, rounds in ((True, self.on), (False, self.beside)):
-            for number in np.unique(rounds[rounds > 0]):
-                corrects = bool(number > drawn[0])
-                yield from _strokes_of(rounds == number, positive, corrects)
+        for order, number in enumerate(self.rounds):
+            corrects = min(order, MAX_CORRECTIONS)
+            yield from _strokes_of(self.on == number, True, corrects)
+            yield from _strokes_of(self.beside == number, False, corrects)
+
+    def has_few(self) -> bool:
+        """Whether there are fewer than `FIRST_STROKES` strokes on either side."""
+        sides = [stroke.positive for stroke in self.strokes()]
+        return min(sides.count(True), sides.count(False)) < FIRST_STROKES
 
 
 def _drawn(rounds: NDArray[np.integer], mask: Mask, number: int) -> Rounds:
     return np.where(mask & (rounds == 0), number, rounds).astype(np.uint16)
 
 
-def _strokes_of(mask: Mask, positive: bool, corrects: bool) -> Iterator[Stroke]:
+def _strokes_of(mask: Mask, positive: bool, corrects: int) -> Iterator[Stroke]:
     numbers = label_components(mask)
     for number in range(1, int(numbers.max()) + 1):
         rows, columns = np.nonzero(numbers == number)

@@ -1,283 +1,179 @@
 """A class from a few strokes: a per-pixel classifier that is fitted in well under a second.
 
-A ridge-regularised logistic regression and a small forest of ferns read the
-detail features of the network and a scale space of the grey values; the mean
-of their logits is smoothed a little. Three things set the threshold:
-
-- cells that no stroke touched count a little against the class, since most
-  of them do not show it (learning from positive and unlabelled data, Elkan &
-  Noto 2008);
-- thin classes need a higher one and thick classes a lower one, since features
-  are blurred and strokes keep away from borders;
-- it never cuts off more of the held-out strokes on the class than a fifth.
+Two classifiers of scikit-learn share the answer: a forest on the scale space
+of the grey values, and a logistic regression that also reads the network's
+features. Each wins on other classes. Strokes that are held out tell which, and
+the better one has more to say.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.optimize import minimize
-from scipy.special import expit, logit
+from scipy.special import expit, logit, softmax
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.linear_model import LogisticRegression
 
-from napari_scsam.infer.ferns import Ferns, fit_ferns
-from napari_scsam.infer.stroke_lessons import Flags, Floats, Lesson, SliceFeatures, enlarge
+from napari_scsam.infer.scale_space import COUNT
+from napari_scsam.infer.stroke_lessons import Floats, Lesson, SliceFeatures, enlarge
+from napari_scsam.infer.stroke_samples import (
+    Samples,
+    Scaling,
+    measure_scaling,
+    stroke_samples,
+    with_context,
+)
+
+TREES = 30
+SMALLEST_LEAF = 3
+"""Cells; smaller leaves learn single strokes by heart."""
 
 RIDGE = 1 / 3
 """Weight of the squared coefficients beside the mean loss."""
 
-STEPS = 40
+STEPS = 60
 """Of L-BFGS at most; the ridge makes the problem easy."""
 
-COARSE = 0.25
-"""What the fused features are multiplied by: they are many, and coarse."""
+PARTS = 2
+"""The strokes of either side are held out in so many parts."""
 
-FOLDS = 5
-"""Parts that strokes are held out in."""
+STRICTNESS = 12.0
+"""By how much a classifier loses influence for each unit of held-out loss."""
 
-DOUBTFUL = 0.2
-"""Share of the held-out cells of the class that the threshold may cut off."""
+DOUBT = 0.05
+"""Held-out probabilities are kept this far from 0 and 1."""
 
-AGAINST_REGRESSION, AGAINST_FERNS = 0.3, 0.1
-"""What all cells of the context together count against the class; the strokes of a side count 1."""
+LEAST = 0.46
+"""Probability above which a cell is the class.
+
+Chosen on sets A and B so that no class mean falls far below a baseline."""
+
+CERTAIN = 0.004
+"""Probabilities of the answer are kept this far from 0 and 1."""
 
 SMOOTHING = 0.7
 """Width in cells of the Gaussian over the logits."""
 
-CLEAR = 1.0
-"""Logit above which the thickness of a class is measured."""
-
-LEAST_CLEAR = 20
-"""Cells below which it is not measured."""
-
-USUAL_THICKNESS = 1.4
-"""Logarithm of the mean depth in cells of a class that needs no shift."""
-
-BASE, SLOPE, LOWEST, HIGHEST = -0.4, 1.0, -0.3, 1.3
-"""Of the threshold: its usual value, its change with thickness, and the range of that change."""
-
-ROUNDS = 6
-"""Fits that are kept of a class, one for each round of strokes."""
-
-CERTAIN = 1e-3
-"""Probabilities of the forest stay this far from 0 and 1."""
-
-Weights = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Weighted cells to learn from."""
-
-    values: Floats
-    positive: Flags
-    weights: Weights
+Probabilities = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class StrokeClassifier:
     """A fitted class."""
 
-    mean: Floats
-    scale: Floats
-    """F, what features are divided by after the mean is taken off."""
+    scaling: Scaling
+    forest: ExtraTreesClassifier | None
+    """Reads the normalised scale space; None where no stroke lies beside the class."""
     coefficients: Floats
-    """F of the logistic regression, and its intercept."""
-    ferns: Ferns
-    threshold: float
+    """F of the regression on normalised features, and its intercept."""
+    influence: float
+    """Of the forest, 0 to 1; the regression has the rest."""
 
     def logits(self, features: SliceFeatures) -> Floats:
-        """Compute logits of the fine cells: h×w, above 0 where the class is."""
-        return self.scores(features) - np.float32(self.threshold)
-
-    def scores(self, features: SliceFeatures) -> Floats:
-        """Compute smoothed logits before the threshold, h×w."""
-        count = len(features.fine)
-        steepness = self.coefficients[:-1] / self.scale
-        intercept = self.coefficients[-1] - steepness @ self.mean
-        fine = features.fine.reshape(count, -1)
-        coarse = np.tensordot(steepness[count:], features.fused, 1)
-        linear = (
-            (steepness[:count] @ fine).reshape(features.grid)
-            + enlarge(coarse, features.grid)
-            + intercept
-        )
-        normal = (fine - self.mean[:count, None]) / self.scale[:count, None]
-        scores = (linear + self.forest(normal).reshape(features.grid)) / 2
-        smooth: Floats = ndimage.gaussian_filter(scores.astype(np.float32), SMOOTHING)
+        """Compute smoothed logits of the fine cells: h×w, above 0 where the class is."""
+        fine = features.fine.reshape(len(features.fine), -1)
+        linear = self.linear(features, fine)
+        mixed = self.mixed(linear.ravel(), fine[:COUNT].T).reshape(features.grid)
+        smooth: Floats = ndimage.gaussian_filter(mixed, SMOOTHING)
         return smooth
 
     def at(self, values: Floats) -> Floats:
         """Compute logits of N×F values by themselves, without smoothing: N."""
-        normal = (values - self.mean) / self.scale
+        normal = self.scaling.normal(values)
         linear = normal @ self.coefficients[:-1] + self.coefficients[-1]
-        mean: Floats = (linear + self.forest(normal.T)) / 2
-        return mean - np.float32(self.threshold)
+        return self.mixed(linear, values[:, :COUNT])
 
-    def forest(self, normal: Floats) -> Floats:
-        """Compute the forest's logits on F×N normalised values: N."""
-        held: Floats = logit(np.clip(self.ferns.probability(normal), CERTAIN, 1 - CERTAIN))
-        return held
+    def linear(self, features: SliceFeatures, fine: Floats) -> Floats:
+        """Compute the logits of the regression, h×w; coarse features are multiplied first."""
+        slopes = self.coefficients[:-1] / self.scaling.scale
+        start = self.coefficients[-1] - slopes @ self.scaling.mean
+        coarse = np.tensordot(slopes[len(fine) :], features.fused, 1)
+        near = (slopes[: len(fine)] @ fine).reshape(features.grid)
+        return np.asarray(near + enlarge(coarse, features.grid) + start, np.float32)
 
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything as arrays, for a safetensors or npz file."""
-        return {
-            "mean": self.mean,
-            "scale": self.scale,
-            "coefficients": self.coefficients,
-            "fern_features": self.ferns.features,
-            "fern_thresholds": self.ferns.thresholds,
-            "fern_leaves": self.ferns.leaves,
-            "threshold": np.array([self.threshold], np.float32),
-        }
-
-    @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> StrokeClassifier:
-        """Read what `to_arrays` returned."""
-        ferns = Ferns(arrays["fern_features"], arrays["fern_thresholds"], arrays["fern_leaves"])
-        return cls(
-            arrays["mean"],
-            arrays["scale"],
-            arrays["coefficients"],
-            ferns,
-            float(arrays["threshold"][0]),
-        )
+    def mixed(self, linear: Floats, filters: Floats) -> Floats:
+        """Mix the regression's N logits with the forest's answer to N×20 filters."""
+        chance = expit(linear)
+        if self.forest is not None and self.influence > 0:
+            scale = Scaling(self.scaling.mean[:COUNT], self.scaling.scale[:COUNT])
+            trees = self.forest.predict_proba(scale.normal(filters))[:, 1]
+            chance = self.influence * trees + (1 - self.influence) * chance
+        certain = np.clip(chance, CERTAIN, 1 - CERTAIN)
+        return np.asarray(logit(certain) - logit(LEAST), np.float32)
 
 
-def fit_classifier(lesson: Lesson, shown: SliceFeatures) -> StrokeClassifier:
-    """Fit a class.
+def fit_classifier(lesson: Lesson) -> StrokeClassifier:
+    """Fit a class; the same lesson always gives the same fit.
 
     Parameters
     ----------
     lesson
         With strokes on the class; strokes beside it help, and may be missing.
-    shown
-        Features of a taught slice, on which the threshold is set.
     """
-    fitted = fit_scores(lesson)
-    usual = estimate_threshold(fitted.scores(shown))
-    return replace(fitted, threshold=min(usual, max(BASE, lowest_held_out(lesson))))
+    scaling = measure_scaling(lesson)
+    forest, coefficients = fit_members(lesson, scaling)
+    influence = 0.0 if forest is None else weigh_forest(lesson, scaling)
+    return StrokeClassifier(scaling, forest, coefficients, influence)
 
 
-def fit_scores(lesson: Lesson) -> StrokeClassifier:
-    """Fit both classifiers, with a threshold of 0."""
-    mean, scale = normalisation(lesson)
-    samples = weighted(lesson, AGAINST_REGRESSION)
-    normal = (samples.values - mean) / scale
-    coefficients = fit_logistic(normal, samples.positive, samples.weights)
-    weights = weighted(lesson, AGAINST_FERNS).weights
-    ferns = fit_ferns(normal[:, : lesson.fine], samples.positive, weights)
-    return StrokeClassifier(mean, scale, coefficients, ferns, 0.0)
+def fit_members(lesson: Lesson, scaling: Scaling) -> tuple[ExtraTreesClassifier | None, Floats]:
+    """Fit the forest, if there are strokes on both sides, and the regression."""
+    strokes = stroke_samples(lesson, scaling)
+    coefficients = fit_regression(with_context(strokes, lesson, scaling))
+    if strokes.positive.all():
+        return None, coefficients
+    forest = ExtraTreesClassifier(TREES, min_samples_leaf=SMALLEST_LEAF, random_state=0)
+    forest.fit(strokes.values[:, :COUNT], strokes.positive, strokes.weights)
+    return forest, coefficients
 
 
-def normalisation(lesson: Lesson) -> tuple[Floats, Floats]:
-    """Measure the mean of each feature, and what it is divided by."""
-    scale = lesson.context.std(0) + np.float32(1e-6)
-    scale[lesson.fine :] /= COARSE
-    return lesson.context.mean(0), scale
+def fit_regression(samples: Samples) -> Floats:
+    """Fit a ridge-regularised logistic regression: F coefficients and the intercept."""
+    strength = 1 / (RIDGE * float(samples.weights.sum()))
+    model = LogisticRegression(C=strength, max_iter=STEPS, tol=1e-3)
+    model.fit(samples.values, samples.positive, samples.weights)
+    return np.append(model.coef_[0], model.intercept_).astype(np.float32)
 
 
-def held_out_logits(lesson: Lesson) -> Floats:
-    """Compute the logit of each cell by a regression that did not see its stroke: N.
+def weigh_forest(lesson: Lesson, scaling: Scaling) -> float:
+    """Choose the influence of the forest by the loss of both on held-out strokes, 0 to 1.
 
-    It reads the fine features alone, for speed. Where the only stroke of the
-    class is held out, the logit is 0.
+    Both have the same say when a side has too few strokes to hold any out.
     """
-    mean, scale = (each[: lesson.fine] for each in normalisation(lesson))
-    normal = (lesson.values[:, : lesson.fine] - mean) / scale
-    fold = folds(lesson)
-    logits = np.zeros(len(normal), np.float32)
-    for number in range(int(fold.max()) + 1):
-        held = fold == number
+    chances = np.full((2, len(lesson.positive)), np.nan)
+    part = parts(lesson)
+    for number in range(PARTS):
+        held = part == number
         rest = lesson.only(~held)
-        if not rest.positive.any():
+        if not held.any() or rest.positive.all() or not rest.positive.any():
             continue
-        samples = weighted(rest, AGAINST_REGRESSION)
-        values = (samples.values[:, : lesson.fine] - mean) / scale
-        found = fit_logistic(values, samples.positive, samples.weights)
-        logits[held] = normal[held] @ found[:-1] + found[-1]
-    return logits
+        forest, coefficients = fit_members(rest, scaling)
+        values = scaling.normal(lesson.values[held].astype(np.float32))
+        if forest is not None:
+            chances[0, held] = forest.predict_proba(values[:, :COUNT])[:, 1]
+        chances[1, held] = expit(values @ coefficients[:-1] + coefficients[-1])
+    losses = [held_out_loss(each, lesson, scaling) for each in chances]
+    return float(softmax(-STRICTNESS * np.array(losses))[0])
 
 
-def folds(lesson: Lesson) -> NDArray[np.int64]:
-    """Spread the strokes of either side over the folds: N."""
-    fold = np.zeros(len(lesson.stroke), np.int64)
+def held_out_loss(chance: Probabilities, lesson: Lesson, scaling: Scaling) -> float:
+    """Compute the weighted cross-entropy of the cells that were held out; 0 without any."""
+    known = ~np.isnan(chance)
+    if not known.any():
+        return 0.0
+    weights = stroke_samples(lesson, scaling).weights[known]
+    right = np.where(lesson.positive, chance, 1 - chance)[known]
+    losses = -np.log(np.clip(right, DOUBT, 1 - DOUBT))
+    return float(np.average(losses, weights=weights))
+
+
+def parts(lesson: Lesson) -> NDArray[np.int64]:
+    """Spread the strokes of either side over the parts: N."""
+    part = np.zeros(len(lesson.stroke), np.int64)
     for side in (lesson.positive, ~lesson.positive):
         order = np.unique(lesson.stroke[side], return_inverse=True)[1]
-        fold[side] = order % FOLDS
-    return fold
-
-
-def lowest_held_out(lesson: Lesson) -> float:
-    """Compute the logit that most held-out cells of the class reach."""
-    return float(np.quantile(held_out_logits(lesson)[lesson.positive], DOUBTFUL))
-
-
-def weighted(lesson: Lesson, against: float) -> Samples:
-    """Weigh strokes alike on either side, both sides alike, and the context a little against the class."""
-    sizes = np.bincount(lesson.stroke)
-    weights = lesson.worth / sizes[lesson.stroke]
-    sides = [lesson.positive, ~lesson.positive]
-    for side in sides:
-        weights[side] /= max(weights[side].sum(), 1e-9)
-    share = against if sides[1].any() else 1.0
-    context = np.full(len(lesson.context), share / len(lesson.context))
-    values = np.concatenate([lesson.values, lesson.context])
-    positive = np.concatenate([lesson.positive, np.zeros(len(lesson.context), bool)])
-    total = np.concatenate([weights, context])
-    return Samples(values, positive, total * len(lesson.values) / 2)
-
-
-def fit_logistic(values: Floats, positive: Flags, weights: Weights) -> Floats:
-    """Fit a ridge-regularised logistic regression: F coefficients and the intercept."""
-    design = np.column_stack([values, np.ones(len(values), np.float32)]).astype(np.float32)
-    share = (weights / weights.sum()).astype(np.float32)
-    ridge = np.full(design.shape[1], RIDGE)
-    ridge[-1] = 0
-
-    def loss(found: Weights) -> tuple[float, Weights]:
-        logits = design @ found.astype(np.float32)
-        costs = np.logaddexp(0, np.where(positive, -logits, logits))
-        slope = (share * (expit(logits) - positive)) @ design
-        return float(share @ costs + ridge @ found**2 / 2), slope + ridge * found
-
-    best = minimize(
-        loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": STEPS}
-    )
-    coefficients: Floats = best.x.astype(np.float32)
-    return coefficients
-
-
-def estimate_threshold(scores: Floats) -> float:
-    """Estimate the threshold from how thick the class is on a slice of h×w scores."""
-    clear = scores > CLEAR
-    if clear.sum() < LEAST_CLEAR:
-        return BASE
-    depth = ndimage.distance_transform_edt(clear)[clear].mean()
-    return BASE + float(np.clip(SLOPE * (USUAL_THICKNESS - np.log(depth)), LOWEST, HIGHEST))
-
-
-@dataclass(frozen=True, eq=False)
-class TaughtAnswer:
-    """A class as several rounds of strokes taught it: the mean of the last fits.
-
-    Strokes that correct an answer lie where it was wrong, which is no fair
-    sample of the slice. A fit to all of them can be worse than the one before;
-    their mean is steadier (Breiman 1996, "Bagging predictors").
-    """
-
-    fits: tuple[StrokeClassifier, ...]
-
-    def logits(self, features: SliceFeatures) -> Floats:
-        """Compute the mean logits of the fine cells: h×w, above 0 where the class is."""
-        total = np.zeros(features.grid, np.float32)
-        for fit in self.fits:
-            total += fit.logits(features)
-        return total / np.float32(len(self.fits))
-
-    def after(self, fit: StrokeClassifier) -> TaughtAnswer:
-        """Return the answer after one more round; the fits of the last `ROUNDS` rounds stay."""
-        return TaughtAnswer((*self.fits, fit)[-ROUNDS:])
+        part[side] = order % PARTS
+    return part

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-CONTEXT = 1500
+CONTEXT = 200
 """Cells of a slice that are looked at beside the strokes."""
 
-LONGEST = 120
-"""Cells of one stroke that are looked at, evenly spread along it."""
+TOUCHED = 280
+"""Cells under the strokes of one slice that are looked at, shared out evenly among the strokes.
 
-CORRECTION = 0.3
-"""What a stroke that corrects an answer counts beside one that shows the class.
+A cell is 616 bytes, so what is stored of a slice stays below 300 kB."""
 
-It lies where the answer was wrong, which is no fair sample of the slice."""
+LONGEST, SHORTEST = 28, 4
+"""Cells of one stroke that are looked at, evenly spread along it: at most, and at least."""
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,7 @@ class SliceFeatures:
     """What a slice, or a tile of one, shows to the classifier."""
 
     fine: Floats
-    """C×h×w: the scale space and the detail features; for a class the network knows, also its logit."""
+    """C×h×w: the 20 maps of `scale_space`, then the detail features."""
     fused: Floats
     """256×h'×w' of the same part, any number of cells wide."""
 
@@ -37,13 +39,13 @@ class SliceFeatures:
         """The fine cells, h×w."""
         return self.fine.shape[1], self.fine.shape[2]
 
-    def rows(self, cells: NDArray[np.int64]) -> Floats:
-        """Read both kinds of features of N fine cells, given by flat index: N×F, fine ones first."""
+    def rows(self, cells: Places) -> Floats:
+        """Read all features of N fine cells, given by flat index: N×F, fine ones first."""
         fine = self.fine.reshape(len(self.fine), -1)[:, cells]
         y, x = np.divmod(cells, self.grid[1])
         return np.concatenate([fine, self._coarse(y, x)]).T
 
-    def _coarse(self, y: NDArray[np.int64], x: NDArray[np.int64]) -> Floats:
+    def _coarse(self, y: Places, x: Places) -> Floats:
         """Read the fused features at N fine cells, bilinear: 256×N."""
         top, bottom, down = neighbours(y, self.grid[0], self.fused.shape[1])
         left, right, along = neighbours(x, self.grid[1], self.fused.shape[2])
@@ -52,9 +54,7 @@ class SliceFeatures:
         return np.asarray(upper * (1 - down) + lower * down, np.float32)
 
 
-def neighbours(
-    places: NDArray[np.int64], fine: int, coarse: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+def neighbours(places: Places, fine: int, coarse: int) -> tuple[Places, Places, Floats]:
     """Find the two coarse cells that each fine cell lies between, and the share of the second."""
     at = np.clip((places + 0.5) * coarse / fine - 0.5, 0, coarse - 1).astype(np.float32)
     first = np.floor(at).astype(np.int64)
@@ -75,14 +75,14 @@ class Stroke:
 
     positive: bool
     """Whether it lies on the class, or beside it."""
-    corrects: bool
-    """Whether it was drawn to correct an answer, not to show the class first."""
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
+    corrects: int
+    """The round of corrections that it belongs to; 0 where it showed the class first."""
+    rows: Places
+    columns: Places
     """Its pixels in the slice."""
 
-    def cells(self, shape: tuple[int, int], grid: tuple[int, int]) -> NDArray[np.int64]:
-        """Compute the flat indices of the cells under it, given the slice's Y×X and the h×w of the cells."""
+    def cells(self, shape: tuple[int, int], grid: tuple[int, int]) -> Places:
+        """Compute flat indices of the cells under it, from Y×X of the slice and h×w cells."""
         rows = self.rows * grid[0] // shape[0]
         columns = self.columns * grid[1] // shape[1]
         return np.unique(rows * grid[1] + columns)
@@ -90,29 +90,49 @@ class Stroke:
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """What the strokes of one slice teach."""
+    """What the strokes of a slice, or of several, teach.
 
-    values: Floats
+    Values are float16. A lesson is what is stored of a taught class, so a
+    repeated fit has to see the very same values.
+    """
+
+    values: NDArray[np.float16]
     """N×F features of the cells under strokes."""
     positive: Flags
-    """N"""
-    stroke: NDArray[np.int64]
+    """N, whether the stroke lies on the class."""
+    stroke: NDArray[np.int32]
     """N, the number of the stroke."""
-    worth: NDArray[np.float64]
-    """N, how much the stroke counts."""
-    context: Floats
+    corrects: NDArray[np.int32]
+    """N, the round of corrections that the stroke belongs to, or 0."""
+    context: NDArray[np.float16]
     """M×F features of cells that no stroke touches."""
     fine: int
     """C, how many of the F features are fine ones."""
 
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything as arrays, for a safetensors or npz file."""
+        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Lesson:
+        """Read what `to_arrays` returned."""
+        return cls(
+            arrays["values"],
+            arrays["positive"],
+            arrays["stroke"],
+            arrays["corrects"],
+            arrays["context"],
+            int(arrays["fine"].item()),
+        )
+
     def only(self, kept: Flags) -> Lesson:
-        """Return the lesson of some strokes, given for each of its N cells."""
+        """Return the lesson of some cells under strokes, given for each of the N."""
         return replace(
             self,
             values=self.values[kept],
             positive=self.positive[kept],
             stroke=self.stroke[kept],
-            worth=self.worth[kept],
+            corrects=self.corrects[kept],
         )
 
 
@@ -130,36 +150,46 @@ def read_lesson(
     shape
         Y×X of the slice that they were drawn on.
     """
-    cells = [thin(stroke.cells(shape, features.grid)) for stroke in strokes]
-    counts = [len(each) for each in cells]
-    touched = np.concatenate(cells)
-    free = np.ones(features.grid[0] * features.grid[1], bool)
-    free[touched] = False
-    chance = np.random.default_rng(0)
-    drawn = chance.choice(np.flatnonzero(free), min(CONTEXT, int(free.sum())), replace=False)
-    positive = np.repeat([stroke.positive for stroke in strokes], counts)
-    numbers = np.repeat(np.arange(len(strokes)), counts)
-    worth = np.repeat([CORRECTION if stroke.corrects else 1.0 for stroke in strokes], counts)
+    each = int(np.clip(TOUCHED // max(len(strokes), 1), SHORTEST, LONGEST))
+    under = [stroke.cells(shape, features.grid) for stroke in strokes]
+    cells = [thin(all_of_it, each) for all_of_it in under]
+    counts = [len(kept) for kept in cells]
+    beside = untouched(np.concatenate(under), features.grid)
     return Lesson(
-        features.rows(touched), positive, numbers, worth, features.rows(drawn), len(features.fine)
+        features.rows(np.concatenate(cells)).astype(np.float16),
+        np.repeat([stroke.positive for stroke in strokes], counts),
+        np.repeat(np.arange(len(strokes), dtype=np.int32), counts),
+        np.repeat(np.array([stroke.corrects for stroke in strokes], np.int32), counts),
+        features.rows(beside).astype(np.float16),
+        len(features.fine),
     )
 
 
-def thin(cells: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Take at most `LONGEST` of the cells, evenly spread."""
-    if len(cells) <= LONGEST:
+def untouched(touched: Places, grid: tuple[int, int]) -> Places:
+    """Draw cells that no stroke touches, always the same ones: at most `CONTEXT`."""
+    free = np.ones(grid[0] * grid[1], bool)
+    free[touched] = False
+    count = min(CONTEXT, int(free.sum()))
+    return np.random.default_rng(0).choice(np.flatnonzero(free), count, replace=False)
+
+
+def thin(cells: Places, count: int) -> Places:
+    """Take at most `count` of the cells, evenly spread."""
+    if len(cells) <= count:
         return cells
-    return cells[np.linspace(0, len(cells) - 1, LONGEST).astype(np.int64)]
+    return cells[np.linspace(0, len(cells) - 1, count).astype(np.int64)]
 
 
 def join_lessons(lessons: Sequence[Lesson]) -> Lesson:
     """Put the lessons of several slices together; strokes are numbered through."""
-    starts = np.cumsum([0] + [int(each.stroke.max()) + 1 for each in lessons])
+    counts = [int(each.stroke.max(initial=-1)) + 1 for each in lessons]
+    starts = np.cumsum([0, *counts[:-1]], dtype=np.int32)
+    numbers = [each.stroke + start for each, start in zip(lessons, starts, strict=True)]
     return Lesson(
         np.concatenate([each.values for each in lessons]),
         np.concatenate([each.positive for each in lessons]),
-        np.concatenate([each.stroke + start for each, start in zip(lessons, starts, strict=False)]),
-        np.concatenate([each.worth for each in lessons]),
+        np.concatenate(numbers),
+        np.concatenate([each.corrects for each in lessons]),
         np.concatenate([each.context for each in lessons]),
         lessons[0].fine,
     )

@@ -16,7 +16,6 @@ from napari_scsam.infer.prepared_slice import resample
 from napari_scsam.infer.scale_space import CELL
 from napari_scsam.infer.slice_features import slice_features
 from napari_scsam.infer.stroke_book import SliceStrokes, check_strokes
-from napari_scsam.infer.stroke_classifier import TaughtAnswer, fit_classifier
 from napari_scsam.infer.stroke_codec import decode_class, encode_class, slice_name
 from napari_scsam.infer.stroke_lessons import (
     Floats,
@@ -25,6 +24,7 @@ from napari_scsam.infer.stroke_lessons import (
     join_lessons,
     read_lesson,
 )
+from napari_scsam.infer.taught_answer import TaughtAnswer, replay
 from napari_scsam.steps import drive
 
 if TYPE_CHECKING:
@@ -111,14 +111,21 @@ class Taught:
     def _add_strokes(
         self, key: str, on: NDArray[np.bool_], beside: NDArray[np.bool_], replace_earlier: bool
     ) -> TaughtStrokes:
-        """Return what is known of a class, with new strokes on the current slice."""
+        """Return what is known of a class, with new strokes on the current slice.
+
+        Where strokes come one by one, the first ones on a slice are one round.
+        """
         known = self._known.get(key, TaughtStrokes(TaughtAnswer(()), {}))
         here = slice_name(self._predictor.slice)
         earlier = known.strokes.get(here) or SliceStrokes.empty(on.shape)
+        number = known.rounds + 1
         if replace_earlier:
             earlier = earlier.only(on, beside)
-        added = earlier.add(on, beside, known.rounds + 1)
-        return replace(known, strokes={**known.strokes, here: added}, rounds=known.rounds + 1)
+            if earlier.rounds and earlier.has_few():
+                number = earlier.rounds[0]
+        added = earlier.add(on, beside, number)
+        rounds = max(known.rounds, number)
+        return replace(known, strokes={**known.strokes, here: added}, rounds=rounds)
 
     def _fit(self, known: TaughtStrokes, features: SliceFeatures) -> TaughtStrokes:
         """Fit the classifier to all strokes of a class.
@@ -136,9 +143,7 @@ class Taught:
             lessons[here] = read_lesson(features, strokes, slice_.shape)
         if not any(lesson.positive.any() for lesson in lessons.values()):
             raise UserError("no stroke marks the new class; paint a few on it first")
-        fit = fit_classifier(join_lessons(list(lessons.values())), features)
-        corrected = any(stroke.corrects for stroke in strokes)
-        answer = known.answer.after(fit) if corrected else TaughtAnswer((fit,))
+        answer = replay(join_lessons(list(lessons.values())), features)
         return replace(known, answer=answer, lessons=lessons)
 
     def logits(self, spec: ClassSpec) -> Floats:
@@ -206,5 +211,5 @@ def mean_feature(lessons: Iterable[Lesson]) -> torch.Tensor:
     A prototype in the sense of prototypical networks (Snell et al. 2017).
     """
     fused = np.concatenate([each.values[each.positive][:, each.fine :] for each in lessons])
-    unit = F.normalize(torch.from_numpy(fused).float(), dim=1)
+    unit = F.normalize(torch.from_numpy(fused.astype(np.float32)), dim=1)
     return F.normalize(unit.mean(0), dim=0)

@@ -1,0 +1,89 @@
+"""Rounds of correcting strokes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from napari_scsam.infer.stroke_classifier import StrokeClassifier
+from napari_scsam.infer.stroke_lessons import Floats, Lesson, SliceFeatures, Stroke, read_lesson
+from napari_scsam.infer.taught_answer import FIRST_STEP, LIKENESS, TaughtAnswer, likeness, replay
+
+SIZE = 60
+SHOWN = SliceFeatures(
+    np.random.default_rng(3).normal(size=(52, SIZE, SIZE)).astype(np.float32),
+    np.zeros((256, 8, 8), np.float32),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed(StrokeClassifier):
+    """A fit whose logits are the first feature, shifted."""
+
+    shift: float = 0.0
+
+    def at(self, values: Floats) -> Floats:
+        return values[:, 0] + np.float32(self.shift)
+
+    def logits(self, features: SliceFeatures) -> Floats:
+        return features.fine[0] + np.float32(self.shift)
+
+
+def fixed(shift: float) -> Fixed:
+    """Create a fit that reads no classifiers."""
+    return Fixed(None, None, np.zeros(0, np.float32), 0.0, shift)  # type: ignore[arg-type]
+
+
+def test_a_round_never_changes_more_than_it_may() -> None:
+    answer = TaughtAnswer((fixed(0.0),))
+    for shift in (-3.0, 0.4, 3.0):
+        after = answer.after(fixed(shift), SHOWN)
+        alike = likeness(answer.logits(SHOWN) > 0, after.logits(SHOWN) > 0)
+        assert alike >= LIKENESS - 0.02
+
+
+def test_a_small_correction_is_taken_in_full_step() -> None:
+    after = TaughtAnswer((fixed(0.0),)).after(fixed(0.1), SHOWN)
+    assert after.shares == (FIRST_STEP,)
+    np.testing.assert_allclose(after.logits(SHOWN), SHOWN.fine[0] + 0.05, atol=1e-5)
+
+
+def test_a_round_that_would_turn_everything_over_is_not_taken() -> None:
+    answer = TaughtAnswer((fixed(0.0),))
+    assert answer.after(fixed(-60.0), SHOWN) is answer
+
+
+def test_an_answer_that_finds_nothing_is_replaced() -> None:
+    after = TaughtAnswer((fixed(-9.0),)).after(fixed(0.0), SHOWN)
+    np.testing.assert_allclose(after.logits(SHOWN), SHOWN.fine[0], atol=1e-5)
+
+
+def test_steps_become_shorter() -> None:
+    answer = TaughtAnswer(())
+    for _ in range(4):
+        answer = answer.after(fixed(0.05), SHOWN)
+    assert list(answer.shares) == sorted(answer.shares, reverse=True)
+    assert answer.shares[-1] < answer.shares[0]
+
+
+def test_rows_and_maps_agree() -> None:
+    answer = TaughtAnswer((fixed(0.0), fixed(1.0)), (0.25,))
+    rows = SHOWN.rows(np.arange(SIZE * SIZE))
+    np.testing.assert_allclose(answer.at(rows), answer.logits(SHOWN).ravel(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), [(0, 0, 1.0), (4, 0, 0.0), (4, 4, 1.0)])
+def test_empty_answers_are_alike(one: int, other: int, expected: float) -> None:
+    cells = np.arange(9)
+    assert likeness(cells < one, cells < other) == expected
+
+
+def test_stored_rounds_are_replayed_to_the_same_answer() -> None:
+    strokes = [
+        Stroke(row % 2 == 0, row // 4, np.full(20, 3 * row), np.arange(20)) for row in range(12)
+    ]
+    lesson = read_lesson(SHOWN, strokes, (SIZE, SIZE))
+    first = replay(lesson, SHOWN)
+    again = replay(Lesson.from_arrays(lesson.to_arrays()), SHOWN)
+    assert first.shares == again.shares
+    np.testing.assert_array_equal(first.logits(SHOWN), again.logits(SHOWN))
