@@ -173,3 +173,49 @@ def test_masks_of_weight_zero_do_not_count() -> None:
         < 1e-4
     )
     assert float(mask_loss(logits, torch.zeros(1, 2), target, torch.zeros(1, 2))) == 0
+
+
+def test_labels_say_nothing_of_classes_that_they_do_not_name() -> None:
+    torch.manual_seed(0)
+    labels = torch.zeros(1, 8, 8, dtype=torch.long)
+    labels[0, 2:5, 2:5] = 1
+    groups = torch.tensor([[0, 1, 0, 0]])
+    logits = torch.randn(1, 3, 8, 8, requires_grad=True)
+    shares = torch.cat([torch.zeros(1, 1, 8, 8), logits], 1).log_softmax(1)
+    class_loss(logits, labels, groups).backward()
+    assert logits.grad is not None
+    # Background, membrane and vesicle are one: what divides them among themselves has no gradient.
+    inside = shares[:, [2, 3]].exp().detach()
+    pull = logits.grad[:, [1, 2]] / inside
+    torch.testing.assert_close(pull[:, 0], pull[:, 1])
+    moved = logits.detach().clone()
+    rest = torch.cat([torch.zeros(1, 1, 8, 8), moved[:, 1:]], 1).logsumexp(1)
+    moved[:, 1] = rest - 20
+    moved[:, 2] = rest
+    spread = torch.cat([torch.zeros(1, 1, 8, 8), moved[:, 1:]], 1).logsumexp(1)
+    moved[:, 0] += spread - rest
+    torch.testing.assert_close(
+        class_loss(moved, labels, groups), class_loss(logits.detach(), labels, groups)
+    )
+
+
+def test_groups_of_one_class_each_change_nothing() -> None:
+    torch.manual_seed(0)
+    labels = torch.randint(0, 4, (2, 8, 8))
+    logits = torch.randn(2, 3, 8, 8)
+    groups = torch.arange(4).repeat(2, 1)
+    torch.testing.assert_close(class_loss(logits, labels, groups), class_loss(logits, labels))
+    fused = torch.randn(2, 8, 4, 4)
+    prototypes = torch.randn(3, 8)
+    torch.testing.assert_close(
+        prototype_loss(fused, labels, prototypes, groups), prototype_loss(fused, labels, prototypes)
+    )
+
+
+def test_a_crop_whose_background_is_unknown_pushes_nothing_from_prototypes() -> None:
+    torch.manual_seed(0)
+    labels = torch.zeros(1, 8, 8, dtype=torch.long)
+    fused = torch.randn(1, 8, 4, 4)
+    prototypes = torch.randn(3, 8)
+    assert prototype_loss(fused, labels, prototypes, torch.tensor([[0, 1, 0, 0]])).item() == 0
+    assert prototype_loss(fused, labels, prototypes).item() > 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 STOPS = (".", "!", "?", "…", ":", ".)")
 """Endings after which a sentence needs no full stop."""
 
@@ -29,3 +31,11 @@ def group_digits(number: int) -> str:
     A comma would be a decimal point to some readers.
     """
     return f"{number:,}".replace(",", "\u2009")
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them, e.g. ``a, b and c``."""
+    *first, last = names or ("nothing",)
+    if not first:
+        return last
+    return f"{', '.join(first)} and {last}"

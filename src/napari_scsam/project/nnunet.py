@@ -16,6 +16,12 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.project.project import CLASSES, Project
+from napari_scsam.project.review import count_values
+from napari_scsam.project.reviewed_classes import (
+    classes_of_number,
+    gather_parts,
+    reviewed_slices,
+)
 from napari_scsam.steps import Progress, Steps
 
 
@@ -37,7 +43,7 @@ def write_nnunet(project: Project, folder: Path, slices: Sequence[int], out: Pat
     span: Any = ...
     if project.reviewed.ndim == 3:
         span = slice(min(slices), max(slices) + 1)
-    classes = project.class_table()
+    classes = reviewed_table(project)
     image = project.record.image.find(project.path)
     case = out.name.split("_", 1)[-1]
     spacing = {"spacing": [float(v) for v in (project.voxel_size or (1.0, 1.0, 1.0))]}
@@ -54,15 +60,34 @@ def write_nnunet(project: Project, folder: Path, slices: Sequence[int], out: Pat
     (folder / "dataset.json").write_text(table, encoding="utf-8")
 
 
+def reviewed_table(project: Project) -> tuple[ClassSpec, ...]:
+    """Return the classes that some slice was reviewed for, in the order of the table."""
+    counts = {z: count_values(mask) for z, mask in reviewed_slices(project)}
+    meant = {id_ for part in gather_parts(project, counts) for id_ in part.classes}
+    return tuple(spec for spec in project.class_table() if spec.id in meant)
+
+
 def labels_with_ignore(
     project: Project, span: Any, classes: Sequence[ClassSpec]
 ) -> NDArray[np.uint8]:
-    """Return labels numbered from 1 on; what is not reviewed gets the number after the last."""
+    """Return labels numbered from 1 on; what is unknown gets the number after the last.
+
+    A pixel that is reviewed for some of the classes is known where it has one of them.
+    """
     labels = project.array(CLASSES)[span]
+    mask = project.reviewed[span]
+    ids = [spec.id for spec in classes]
     ignore = np.uint8(len(classes) + 1)
-    new = np.zeros(max(int(labels.max()), *(spec.id for spec in classes)) + 1, np.uint8)
-    new[[spec.id for spec in classes]] = range(1, len(classes) + 1)
-    return np.where(project.reviewed[span] != 0, new[labels], ignore)
+    new = np.zeros(max(int(labels.max()), *ids) + 1, np.uint8)
+    new[ids] = range(1, len(classes) + 1)
+    known = np.zeros(labels.shape, bool)
+    for number in count_values(mask):
+        meant = classes_of_number(project, number)
+        if set(ids) <= set(meant):
+            known |= mask == number
+        else:
+            known |= (mask == number) & np.isin(labels, meant)
+    return np.where(known, new[labels], ignore)
 
 
 def nnunet_table(classes: Sequence[ClassSpec]) -> dict[str, Any]:

@@ -97,6 +97,7 @@ def describe_origin(
         "checkpoints": checkpoints(project),
         "classes": [spec.to_dict() for spec in classes],
         "reviewed_pixels": sum(found["reviewed"] for found in slices.values()),
+        "reviewed_classes": dict(record.reviewed_classes),
         "slices": {str(z): found for z, found in slices.items()},
         "history": [dict(entry) for entry in record.history],
     }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_scsam.paths import weights_folder
 from napari_scsam.project.project import Project
+from napari_scsam.project.reviewed_classes import ReviewedPart, every_class
 
 TAUGHT = "taught.json"
 """File with the classes that the checkpoint learned from strokes."""
@@ -31,16 +32,24 @@ class Start:
     """Size of its SAM, if training starts from that alone."""
 
 
-def recipe_text(project: Project, out: Path, labels: str, start: Start) -> str:
-    """Return the recipe of a training set at `out`; paths in it are relative to that folder."""
+def recipe_text(
+    project: Project, out: Path, labels: str, start: Start, parts: Sequence[ReviewedPart]
+) -> str:
+    """Return the recipe of a training set at `out`; paths in it are relative to that folder.
+
+    What was reviewed for the same classes is one table of data.
+    """
     lines = [
         "# Made by napari-scsam from reviewed slices.",
         "# Run: scsam train THIS_FOLDER -o mine.safetensors",
         *_model_lines(start, out),
         *_class_lines(project),
         *_training_lines(start),
-        *_data_lines(project, out, labels),
     ]
+    for part in parts:
+        lines += _data_lines(project, out, labels)
+        lines += _review_lines(project, part, only=len(parts) == 1)
+
     return "\n".join(lines) + "\n"
 
 
@@ -88,6 +97,14 @@ def _data_lines(project: Project, out: Path, labels: str) -> Iterator[str]:
     yield f"labels = {json.dumps(labels)}"
     if project.voxel_size is not None:
         yield f"voxel_size = {[float(v) for v in project.voxel_size]}"
+
+
+def _review_lines(project: Project, part: ReviewedPart, *, only: bool) -> Iterator[str]:
+    """Say which classes the labels name, where that is not all of them, and which mask counts."""
+    if part.classes != every_class(project):
+        yield f"classes = {list(part.classes)}  # all others are unknown here"
+    if not only:
+        yield f"reviewed_values = {list(part.numbers)}  # of the mask"
 
 
 def _weights_path(file: Path | str, folder: Path) -> str:

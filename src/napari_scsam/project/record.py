@@ -40,6 +40,10 @@ class ProjectRecord(BaseModel):
     """What was done, oldest first: ``when``, ``what`` and details."""
     taught: tuple[Mapping[str, Any], ...] = ()
     """`TaughtClass` of each class taught, with the hash of its ``checkpoint``."""
+    reviewed_classes: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
+    """Ids of the classes that each value of the review mask stands for, by that value.
+
+    Values that are missing here stand for every class, as all did up to version 0.1."""
     chosen: Mapping[str, Any] = Field(default_factory=dict)
     """``classes`` to segment, by name, or null for all; ``threshold_offsets``, by the name of
     the class; whether to ``replace`` what the user painted, to ``prefetch`` the neighbouring

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Generator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,9 @@ class SliceReview:
     found: Mapping[int, int]
     """Pixels of each label value, without background."""
     kept: Mapping[int, int]
-    """The same among the reviewed pixels."""
+    """The same among the pixels that are reviewed for that class."""
+    numbers: Mapping[int, int] = field(default_factory=dict)
+    """Pixels of each value of the review mask above 0: which classes it is reviewed for."""
 
     @property
     def share(self) -> float:
@@ -33,15 +35,28 @@ class SliceReview:
         return self.reviewed / self.size
 
 
-def review_slice(labels: NDArray[Any], reviewed: NDArray[Any]) -> SliceReview:
-    """Count one slice: (Y, X) label values and the (Y, X) mask."""
-    inside = reviewed != 0
-    return SliceReview(
-        labels.size,
-        int(np.count_nonzero(inside)),
-        count_values(labels),
-        count_values(labels[inside]),
-    )
+def review_slice(
+    labels: NDArray[Any],
+    reviewed: NDArray[Any],
+    meanings: Mapping[int, Collection[int]] | None = None,
+) -> SliceReview:
+    """Count one slice.
+
+    Parameters
+    ----------
+    labels, reviewed
+        (Y, X) label values, and the review mask.
+    meanings
+        Class ids that values of the mask stand for; other values stand for every class.
+    """
+    numbers = count_values(reviewed)
+    kept: dict[int, int] = {}
+    for number in numbers:
+        found = count_values(labels[reviewed == number])
+        meant = (meanings or {}).get(number, found)
+        for value in found.keys() & set(meant):
+            kept[value] = kept.get(value, 0) + found[value]
+    return SliceReview(labels.size, sum(numbers.values()), count_values(labels), kept, numbers)
 
 
 def count_values(labels: NDArray[Any]) -> dict[int, int]:
@@ -54,14 +69,19 @@ def count_values(labels: NDArray[Any]) -> dict[int, int]:
 
 
 def review_steps(
-    labels: SavedArray, reviewed: SavedArray
+    labels: SavedArray,
+    reviewed: SavedArray,
+    meanings: Mapping[int, Collection[int]] | None = None,
 ) -> Generator[tuple[int, SliceReview], None, None]:
-    """Yield the review of each slice with a label or a mark; a 2-D image is slice 0."""
+    """Yield the review of each slice with a label or a mark; a 2-D image is slice 0.
+
+    `meanings` is as in `review_slice`.
+    """
     if labels.ndim == 2:
-        yield 0, review_slice(labels[...], reviewed[...])
+        yield 0, review_slice(labels[...], reviewed[...], meanings)
         return
     for z in sorted({*labels.touched(), *reviewed.touched()}):
-        yield z, review_slice(labels[z], reviewed[z])
+        yield z, review_slice(labels[z], reviewed[z], meanings)
 
 
 def find_reviewed(labels: Path) -> Path | None:

@@ -23,6 +23,8 @@ from napari_scsam.project.nnunet import write_nnunet
 from napari_scsam.project.project import CLASSES, REVIEWED, REVIEWED_TABLE, Project
 from napari_scsam.project.provenance import FORMAT, count_changes, describe_origin, slice_origin
 from napari_scsam.project.recipe_text import TAUGHT, Start, recipe_text
+from napari_scsam.project.review import count_values
+from napari_scsam.project.reviewed_classes import ReviewedPart, gather_parts
 from napari_scsam.steps import Progress, Steps
 
 RECIPE = "recipe.toml"
@@ -76,7 +78,7 @@ def export_training_set(
     finish_replacing(out)
     _check_place(out, replace)
     write = _check_layout(project, layout)
-    slices = yield from look_at_slices(project)
+    slices, parts = yield from look_at_slices(project)
     if not slices:
         raise UserError(
             "nothing is reviewed yet, so there is nothing to learn from; "
@@ -90,7 +92,7 @@ def export_training_set(
         if layout in LABELS_FILE:
             if taught:
                 _write_json(draft / TAUGHT, [known.to_dict() for known in taught])
-            text = recipe_text(project, out, LABELS_FILE[layout], start)
+            text = recipe_text(project, out, LABELS_FILE[layout], start, parts)
             (draft / RECIPE).write_text(text, encoding="utf-8")
     return out
 
@@ -133,14 +135,23 @@ def _write_json(file: Path, data: Any, indent: int | None = None) -> None:
     file.write_text(json.dumps(data, indent=indent) + "\n", encoding="utf-8")
 
 
-def look_at_slices(project: Project) -> Steps[dict[int, dict[str, Any]]]:
-    """Count what was predicted and changed, on each slice with reviewed pixels."""
+def look_at_slices(
+    project: Project,
+) -> Steps[tuple[dict[int, dict[str, Any]], list[ReviewedPart]]]:
+    """Count what was predicted and changed, on each slice with reviewed pixels.
+
+    Returns
+    -------
+    tuple
+        The record of each slice, and what was reviewed for the same classes.
+    """
     labels = project.array(CLASSES)
     classes = project.class_table()
     touched = [0]
     if labels.ndim == 3:
         touched = sorted(project.reviewed.touched())
     slices = {}
+    counts = {}
     for number, z in enumerate(touched):
         yield Progress(number, 2 * len(touched), f"looking at slice {z}")
         key = slice_key(labels, z)
@@ -148,7 +159,8 @@ def look_at_slices(project: Project) -> Steps[dict[int, dict[str, Any]]]:
         if reviewed.any():
             changes = count_changes(project.predicted[key], labels[key], reviewed, classes)
             slices[z] = slice_origin(reviewed, changes)
-    return slices
+            counts[z] = count_values(reviewed)
+    return slices, gather_parts(project, counts)
 
 
 def slice_key(array: Any, z: int) -> Any:

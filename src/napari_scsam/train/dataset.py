@@ -26,6 +26,9 @@ from napari_scsam.train.recipe import Recipe
 
 T = TypeVar("T")
 
+Crop = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Image 1×s×s, labels s×s, objects N×s×s and their first clicks N×s×s."""
+
 MIN_OBJECT_PIXELS = 24
 """Objects of fewer pixels in a crop are not clicked on."""
 
@@ -34,6 +37,9 @@ MIN_WRAPPED_PIXELS = 600
 
 MAX_WRAPPED_SHARE = 0.5
 """Profiles that are a larger share of a crop get no sheath."""
+
+EVERYTHING_LABELLED = torch.zeros(0, dtype=torch.long)
+"""The groups of crops whose labels name every class."""
 
 
 class Batch(NamedTuple):
@@ -49,6 +55,11 @@ class Batch(NamedTuple):
     """B×N×side×side, where a first click means that object.
 
     In a cell's profile, the organelles are left out.
+    """
+    groups: Tensor = EVERYTHING_LABELLED
+    """B×(K+1), the label under which each class is labelled, from `class_groups`.
+
+    Empty where all crops label every class.
     """
 
     def to(self, device: torch.device) -> Batch:
@@ -78,11 +89,26 @@ class LabelledCrops:
 
     def batch(self, generator: torch.Generator) -> Batch:
         """Draw one batch; the generator's state fixes it."""
-        crops = [self.crop(generator) for _ in range(self.training.batch)]
-        return Batch(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
+        drawn = [self.crop_of_volume(generator) for _ in range(self.training.batch)]
+        crops, volumes = zip(*drawn, strict=True)
+        batch = Batch(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
+        if self.everything_labelled:
+            return batch
+        return batch._replace(groups=torch.stack([volume.groups for volume in volumes]))
 
-    def crop(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Draw one crop: image 1×s×s, labels s×s, objects and their first clicks N×s×s."""
+    @property
+    def everything_labelled(self) -> bool:
+        """Whether the labels of all sources name every class."""
+        return all(
+            torch.equal(volume.groups, torch.arange(len(volume.groups))) for volume in self.volumes
+        )
+
+    def crop(self, generator: torch.Generator) -> Crop:
+        """Draw one crop."""
+        return self.crop_of_volume(generator)[0]
+
+    def crop_of_volume(self, generator: torch.Generator) -> tuple[Crop, LabelledVolume]:
+        """Draw one crop, and return the volume that it is of, too."""
         volume = self.volumes[int(torch.multinomial(self.weights, 1, generator=generator))]
         image, numbers = self.read(volume, generator)
         image = self.wrap(volume, image, numbers, generator)
@@ -93,7 +119,7 @@ class LabelledCrops:
         first_clicks = objects * (~profile | (numbers[0] == 0))
         # A click cannot mean a profile of which the crop shows organelles alone.
         objects = objects * first_clicks.flatten(1).any(1)[:, None, None]
-        return image, numbers[0], objects, first_clicks
+        return (image, numbers[0], objects, first_clicks), volume
 
     def read(self, volume: LabelledVolume, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw a place and a geometry: grey values 1×s×s in 0..1, labels and objects L×s×s."""

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from napari_scsam.config import UserError
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.contrast import measure_contrast, normalise
 from napari_scsam.io.volumes import Volume, open_labels, open_volume
 from napari_scsam.objects.components import label_components
 from napari_scsam.project.review import find_reviewed
+from napari_scsam.train.finetune.known_labels import known_classes
 from napari_scsam.train.recipe import Recipe
 from napari_scsam.train.recipe_tables import LabelledSource
 
@@ -44,7 +46,10 @@ class LabelledVolume:
         mask = reviewed_mask(source, image.shape)
         chosen = training_slices(source, image.depth, mask)
         values = np.stack([labels.plane(z) for z in chosen])
-        index = {c.id: row for row, c in enumerate(recipe.classes, 1)}
+        rows = {c.id: row for row, c in enumerate(recipe.classes, 1)}
+        index = labelled_rows(source, rows)
+        self.groups = class_groups(recipe.classes, list(index))
+        """K + 1 numbers: the index under which each class, 0 is background, is labelled here."""
 
         self.grey = grey_slices(image, chosen)
         self.profiles: int | None = None
@@ -59,7 +64,7 @@ class LabelledVolume:
         self.anywhere: NDArray[np.intp] | None = None
         """Places that someone has judged, where not all are."""
         if mask is not None:
-            self._forget(np.stack([mask.plane(z) for z in chosen]) == 0)
+            self._forget(~np.stack([is_reviewed(source, mask.plane(z)) for z in chosen]))
         self.places = {row: thinned(np.argwhere(self.classes == row)) for row in index.values()}
         self.pixels_per_step = torch.tensor(pixel_ratio(recipe.model.nm_per_pixel, image))
         """Source pixels (x, y) to one pixel of the model."""
@@ -71,6 +76,57 @@ class LabelledVolume:
             np.where(unknown, numbers.dtype.type(0), numbers) for numbers in self.objects
         ]
         self.anywhere = thinned(np.argwhere(~unknown))
+
+
+def labelled_rows(source: LabelledSource, rows: Mapping[int, int]) -> dict[int, int]:
+    """Return the index of each class that a source labels, by its id.
+
+    Raises
+    ------
+    UserError
+        When it labels a class that the recipe lacks.
+    """
+    if not source.classes:
+        return dict(rows)
+    for number in source.classes:
+        if number not in rows:
+            raise UserError(
+                f"classes of {source.labels.name} in the recipe names the id {number}, "
+                "which no class has; add that class, or leave it out"
+            )
+    return {number: rows[number] for number in source.classes}
+
+
+def class_groups(classes: Sequence[ClassSpec], labelled: Sequence[int]) -> Tensor:
+    """Return the index under which each of background and K classes is labelled: K + 1 numbers.
+
+    Classes that labels do not name are labelled as background is, with 0. A class stands for its
+    parts, unless they are labelled by themselves (`known_classes`).
+
+    Parameters
+    ----------
+    classes
+        The class table.
+    labelled
+        Ids of the classes that the labels name.
+    """
+    groups = torch.zeros(len(classes) + 1, dtype=torch.long)
+    if not classes:
+        return groups
+    table = {spec.id: spec for spec in classes}
+    known = known_classes(classes, [table[number].name for number in labelled])
+    rows = {spec.name: row for row, spec in enumerate(classes, 1)}
+    for each in known:
+        groups[[row + 1 for row in each.rows]] = rows[each.name]
+    return groups
+
+
+def is_reviewed(source: LabelledSource, mask: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether each pixel of a mask counts as reviewed in a source."""
+    if source.reviewed_values:
+        return np.isin(mask, source.reviewed_values)
+    anything: NDArray[np.bool_] = mask != 0
+    return anything
 
 
 def reviewed_mask(source: LabelledSource, shape: tuple[int, ...]) -> Volume | None:
@@ -110,7 +166,7 @@ def training_slices(source: LabelledSource, depth: int, mask: Volume | None) -> 
         raise UserError(f"{image} has no slice {beyond[0]}; its slices are 0 to {depth - 1}")
     if mask is None:
         return chosen
-    reviewed = [z for z in chosen if mask.plane(z).any()]
+    reviewed = [z for z in chosen if is_reviewed(source, mask.plane(z)).any()]
     if not reviewed:
         raise UserError(
             f"no slice of {source.labels.name} is reviewed; "

@@ -11,8 +11,11 @@ from napari_scsam.train.labelled_volume import UNKNOWN
 TEMPERATURE = 0.07
 """Of the contrastive loss, as in SurgicalSAM and MoCo."""
 
+NEVER = -100.0
+"""Logarithm of a probability that is 0."""
 
-def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
+
+def class_loss(logits: Tensor, labels: Tensor, groups: Tensor | None = None) -> Tensor:
     """Return cross-entropy plus the mean Dice loss of the classes that occur.
 
     Parameters
@@ -22,13 +25,47 @@ def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
     labels
         B×H×W class indices plus one; 0 background, `UNKNOWN` ignored. When
         nothing is known the loss is 0.
+    groups
+        B×(K+1), from `class_groups`. Probabilities of classes that labels cannot tell apart are
+        added up, so that labels say nothing of classes that they do not name.
     """
     known = labels != UNKNOWN
     if not known.any():
         return logits.sum() * 0
     scores = torch.cat([torch.zeros_like(logits[:, :1]), logits], dim=1)
-    entropy = F.cross_entropy(scores, labels.long(), ignore_index=UNKNOWN)
-    return entropy + class_dice_loss(torch.softmax(scores, 1)[:, 1:], labels)
+    shares = F.log_softmax(scores, dim=1)
+    if groups is not None and groups.numel():
+        shares = sum_groups(shares, groups)
+    entropy = F.nll_loss(shares, labels.long(), ignore_index=UNKNOWN)
+    return entropy + class_dice_loss(shares.exp()[:, 1:], labels)
+
+
+def sum_groups(shares: Tensor, groups: Tensor) -> Tensor:
+    """Add up the probabilities of classes that are labelled alike, crop by crop.
+
+    Parameters
+    ----------
+    shares
+        B×(K+1)×H×W logarithms of probabilities.
+    groups
+        B×(K+1), the index that each adds to.
+
+    Returns
+    -------
+    shares
+        B×(K+1)×H×W logarithms; `NEVER` at indices that nothing adds to.
+    """
+    summed = []
+    for crop, group in zip(shares, groups.tolist(), strict=True):
+        planes = []
+        for index in range(len(group)):
+            members = [row for row, own in enumerate(group) if own == index]
+            if members:
+                planes.append(torch.logsumexp(crop[members], dim=0))
+            else:
+                planes.append(torch.full_like(crop[0], NEVER))
+        summed.append(torch.stack(planes))
+    return torch.stack(summed)
 
 
 def class_dice_loss(probabilities: Tensor, labels: Tensor, smooth: float = 10.0) -> Tensor:
@@ -50,7 +87,9 @@ def class_dice_loss(probabilities: Tensor, labels: Tensor, smooth: float = 10.0)
     return (losses * present).sum() / present.sum().clamp_min(1)
 
 
-def prototype_loss(fused: Tensor, labels: Tensor, prototypes: Tensor) -> Tensor:
+def prototype_loss(
+    fused: Tensor, labels: Tensor, prototypes: Tensor, groups: Tensor | None = None
+) -> Tensor:
     """Pull each cell's feature to the prototype of its class and away from the others'; background from all.
 
     InfoNCE with prototypes as keys, as in SurgicalSAM, but for every cell of
@@ -65,6 +104,8 @@ def prototype_loss(fused: Tensor, labels: Tensor, prototypes: Tensor) -> Tensor:
         B×H×W; H and W are multiples of h and w.
     prototypes
         K×C.
+    groups
+        B×(K+1), from `class_groups`. Labels that stand for several classes teach nothing here.
     """
     known = (labels != UNKNOWN)[:, None]
     truth = (
@@ -73,6 +114,9 @@ def prototype_loss(fused: Tensor, labels: Tensor, prototypes: Tensor) -> Tensor:
         .float()
         * known
     )
+    if groups is not None and groups.numel():
+        members = F.one_hot(groups, len(prototypes) + 1).sum(1)
+        truth = truth * (members == 1)[:, :, None, None]
     share = F.adaptive_avg_pool2d(
         truth, (fused.shape[2], fused.shape[3])
     )  # how much of each cell is the class

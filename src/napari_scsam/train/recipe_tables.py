@@ -130,6 +130,10 @@ class LabelledSource:
 
     A training set that the plugin wrote has its own.
     """
+    reviewed_values: tuple[int, ...] = ()
+    """Values of the mask that count as reviewed here; all but 0 when empty."""
+    classes: tuple[int, ...] = ()
+    """Ids of the classes that the labels name; all when empty. The others are unknown there."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; paths are cut to what means something on other machines."""
@@ -138,6 +142,10 @@ class LabelledSource:
             path: Path | None = values[name]
             if path is not None:
                 values[name] = "/".join(path.parts[-2:])
+        # Records of earlier versions lack these keys, and must stay equal for a run to be resumed.
+        for name in ("reviewed_values", "classes"):
+            if not values[name]:
+                del values[name]
         return values
 
 

@@ -99,8 +99,10 @@ def losses_of(model: ScSAM, drawn: EmbeddedBatch, training: Training) -> dict[st
             logits = model.class_logits(embedding).float()
             logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
             prototypes = model.class_prompt.prototypes
-            losses["class"] = class_loss(logits, batch.labels)
-            losses["prototype"] = prototype_loss(embedding.fused.float(), batch.labels, prototypes)
+            losses["class"] = class_loss(logits, batch.labels, batch.groups)
+            losses["prototype"] = prototype_loss(
+                embedding.fused.float(), batch.labels, prototypes, batch.groups
+            )
         if training.prompts:
             losses["prompt"] = prompt_loss(
                 model, embedding, batch.objects, batch.first_clicks, generator, training.rounds
@@ -128,11 +130,14 @@ def finish_training(model: ScSAM, recipe: Recipe, device: torch.device) -> None:
 
 
 def calibrate_model(model: ScSAM, recipe: Recipe, device: torch.device) -> None:
-    """Set temperature and thresholds by the first source that keeps slices for it, if any."""
+    """Set temperature and thresholds by the first source that keeps slices for it, if any.
+
+    Its labels must name every class: what they do not name would count as background.
+    """
     if model.config.prompts_only:
         return
     for source in recipe.sources:
-        if source.calibration:
+        if source.calibration and not source.classes:
             image = open_volume(source.image, source.voxel_size)
             labels = open_labels(source.labels)
             drive(calibrate(Predictor(model, device), image, labels, source.calibration))

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.panels.parts.class_counts import ClassCounts
 from napari_scsam.gui.panels.parts.panel import Panel
+from napari_scsam.gui.panels.parts.reviewed_for import ReviewedFor, describe_classes
 from napari_scsam.gui.panels.parts.slice_strip import SliceStrip
 from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
 from napari_scsam.gui.words import group_digits
@@ -33,12 +34,16 @@ class ReviewPanel(Panel):
     rectangle_marked = Signal()
     slice_picked = Signal(int)
     """A slice to go to."""
+    classes_picked = Signal(object)
+    """A tuple of the `ClassSpec` that this slice was reviewed for."""
 
     def __init__(self, key: str) -> None:
         super().__init__("Review")
         self._key = key
         self.mark = button("", MARK_TIP, self.slice_marked)
         self.rectangle = button("Rectangle", RECTANGLE_TIP, self.rectangle_marked)
+        self.reviewed_for = ReviewedFor()
+        self.reviewed_for.picked.connect(self.classes_picked)
         self.strip = SliceStrip()
         self.strip.picked.connect(self.slice_picked)
         self.table = ClassCounts()
@@ -48,7 +53,7 @@ class ReviewPanel(Panel):
         row.addWidget(self.rectangle, 1)
         column = QVBoxLayout(self.contents)
         column.addLayout(row)
-        fill_row(column, self.strip, self.table, self.note)
+        fill_row(column, self.reviewed_for, self.strip, self.table, self.note)
 
     def show_progress(
         self,
@@ -59,6 +64,8 @@ class ReviewPanel(Panel):
         *,
         there: bool,
         obstacle: str = "",
+        reviewed_for: Collection[int] = (),
+        meanings: Mapping[int, Collection[int]] | None = None,
     ) -> None:
         """Show the progress of the review.
 
@@ -74,16 +81,25 @@ class ReviewPanel(Panel):
             Whether there is a project to review.
         obstacle
             A sentence on why a project cannot be reviewed now; empty if it can.
+        reviewed_for
+            Ids of the classes that the slice shown is reviewed for, or would be.
+        meanings
+            Class ids that values of the review mask stand for; others stand for every class.
         """
-        for part in (self.mark, self.rectangle, self.strip, self.table):
+        for part in (self.mark, self.rectangle, self.reviewed_for, self.strip, self.table):
             part.setEnabled(there and not obstacle)
         self.strip.setVisible(there and depth > 1)
         self.table.setVisible(there)
         shown = slices.get(position)
         self._show_mark(shown)
         shares = {z: one.share for z, one in slices.items() if one.found or one.reviewed}
-        self.strip.show_slices(depth, position, shares)
-        self.table.show_counts(classes, slices, shown)
+        notes = describe_slices(slices, classes, meanings or {})
+        self.strip.show_slices(depth, position, shares, notes)
+        self.table.show_counts(classes, slices, shown, meanings)
+        self.reviewed_for.setVisible(there and bool(classes))
+        self.reviewed_for.show_reviewed(
+            classes, reviewed_for, done=shown is not None and shown.reviewed > 0
+        )
         if there:
             self.note.setText(obstacle or _progress(depth, slices.values()))
         else:
@@ -94,6 +110,26 @@ class ReviewPanel(Panel):
         if shown is not None and shown.reviewed == shown.size:
             text = "Unmark slice"
         self.mark.setText(f"{text}   ({self._key})")
+
+
+def describe_slices(
+    slices: Mapping[int, SliceReview],
+    classes: Sequence[ClassSpec],
+    meanings: Mapping[int, Collection[int]],
+) -> dict[int, str]:
+    """Return a sentence on each reviewed slice: how much, and for which classes."""
+    every = {spec.id for spec in classes}
+    found = {}
+    for z, one in slices.items():
+        if not one.reviewed:
+            continue
+        choices = [set(meanings.get(number, every)) for number in one.numbers]
+        what = {describe_classes(classes, choice) for choice in choices}
+        share = ""
+        if one.share < 1:
+            share = f"{max(1, round(100 * one.share))} % "
+        found[z] = f"{share}reviewed for {'; in part for '.join(sorted(what)) or 'all classes'}"
+    return found
 
 
 def _progress(depth: int, slices: Collection[SliceReview]) -> str:

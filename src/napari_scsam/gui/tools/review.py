@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels, Shapes
+from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from psygnal import Signal
@@ -19,13 +19,23 @@ from napari_scsam.gui.layers.plane import Plane, shown_plane
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.layers import show_position
 from napari_scsam.gui.tools.draw_rectangle import RectangleTool
+from napari_scsam.gui.tools.rectangles import box_inside, selected_rectangles
+from napari_scsam.gui.words import list_names
 from napari_scsam.project.project import CLASSES, REVIEWED_TABLE, Project
 from napari_scsam.project.review import Outlines, SliceReview, review_slice, review_steps
+from napari_scsam.project.reviewed_classes import (
+    classes_of_number,
+    every_class,
+    number_of_classes,
+    painted_classes,
+    recorded_classes,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
+    from napari_scsam.config import ClassSpec
     from napari_scsam.gui.session import Session
 
 LATER_MS = 300
@@ -45,12 +55,16 @@ class Reviewing:
         """Counts of the slices that hold a label or a mark."""
         self.outlines: Labels | None = None
         self.rectangle = RectangleTool(session)
+        self.asked: tuple[int, ...] | None = None
+        """Ids of the classes to review for, if the user chose them."""
         self._project: Project | None = None
         self._timer = QTimer() if QCoreApplication.instance() is not None else None
         if self._timer is not None:
             self._timer.setSingleShot(True)
             self._timer.timeout.connect(self.count_shown)
         self.keeper.changed.connect(self._on_project)
+        self._asked_of_model = session.choices.chosen
+        session.choices.choices_changed.connect(self._on_choices)
         if session.viewer is not None:
             session.viewer.dims.events.current_step.connect(self._count_later)
         session.ended.connect(self._on_ended)
@@ -77,6 +91,23 @@ class Reviewing:
             if not boxes:
                 words = "Drag a rectangle around what is right on this slice; Esc cancels."
                 self.rectangle.ask("rectangle to mark", words, self._mark_drawn)
+
+    def review_for(self, classes: Sequence[ClassSpec]) -> None:
+        """Set the classes that the slice shown was reviewed for, or those of the next marks."""
+        with self._reporting():
+            project, plane = self._shown()
+            ids = tuple(spec.id for spec in classes)
+            mask = project.reviewed[plane.key()]
+            if not mask.any():
+                self.asked = ids
+                self.changed.emit()
+                return
+            number = number_of_classes(project, ids)
+            project.reviewed[plane.key()] = np.where(mask != 0, number, 0)
+            self.keeper.saver.log(
+                "reviewed for", axis=plane.axis, slice=plane.position, classes=list(ids)
+            )
+            self._recount(project, plane)
 
     def go_to(self, z: int) -> None:
         """Show a slice."""
@@ -117,12 +148,33 @@ class Reviewing:
             return f"'{image.name}' is not the image of this project; {choose}"
         return ""
 
+    @property
+    def classes_shown(self) -> tuple[int, ...]:
+        """Ids of the classes that the slice shown is reviewed for, or would be."""
+        project = self._project
+        shown = self.slices.get(self.position)
+        if project is None or self.obstacle:
+            return ()
+        if shown is not None and shown.numbers:
+            meant = [set(classes_of_number(project, number)) for number in shown.numbers]
+            return tuple(sorted(set.intersection(*meant)))
+        if self.asked is not None:
+            return self.asked
+        return self._chosen(project) or every_class(project)
+
+    @property
+    def meanings(self) -> dict[int, tuple[int, ...]]:
+        """Ids of the classes that values of the review mask stand for."""
+        if self._project is None:
+            return {}
+        return recorded_classes(self._project)
+
     # Marks
 
     def _mark_drawn(self, corners: NDArray[np.float64]) -> None:
         with self._reporting():
             project, plane = self._shown()
-            box = _box_inside(corners, plane, project.record.image.shape)
+            box = box_inside(corners, plane, project.record.image.shape)
             if box is None:
                 raise UserError("the rectangle lies outside the image; draw one inside")
             self._mark(project, plane, box)
@@ -131,9 +183,19 @@ class Reviewing:
         key = list(box)
         if plane.axis is not None:
             key.insert(plane.axis, slice(plane.position, plane.position + 1))
-        was_reviewed = bool((project.reviewed[tuple(key)] != 0).all())
-        project.reviewed[tuple(key)] = 0 if was_reviewed else 1
-        self._report_mark(plane, box, was_reviewed=was_reviewed)
+        where = tuple(key)
+        was_reviewed = bool((project.reviewed[where] != 0).all())
+        classes: tuple[int, ...] = ()
+        number = 0
+        if not was_reviewed:
+            classes = self._classes_to_review(project, where)
+            number = number_of_classes(project, classes)
+        project.reviewed[where] = number
+        self._report_mark(plane, box, classes)
+        self._recount(project, plane)
+
+    def _recount(self, project: Project, plane: Plane) -> None:
+        """Show the mask as it is now."""
         if self.outlines is not None:
             self.outlines.refresh(extent=False)
         if plane.axis in (0, None):
@@ -141,35 +203,51 @@ class Reviewing:
         else:
             self.session.jobs.run_in_event_loop(self._count_steps(project))
 
-    def _report_mark(self, plane: Plane, box: tuple[slice, slice], *, was_reviewed: bool) -> None:
-        """Add a mark to the history, and show what was done."""
+    def _classes_to_review(self, project: Project, where: tuple[slice, ...]) -> tuple[int, ...]:
+        """Return the classes that the user chose, else those asked for or painted there."""
+        if self.asked is not None:
+            return self.asked
+        labels = project.array(CLASSES)[where]
+        painted = painted_classes(labels, project.predicted[where])
+        known = painted & set(every_class(project))
+        return tuple(sorted({*self._chosen(project), *known})) or every_class(project)
+
+    def _chosen(self, project: Project) -> tuple[int, ...]:
+        """Return the ids of the project's classes that the model is asked for."""
+        names = {spec.name for spec in self.session.choices.chosen}
+        return tuple(sorted(spec.id for spec in project.class_table() if spec.name in names))
+
+    def _report_mark(
+        self, plane: Plane, box: tuple[slice, slice], classes: tuple[int, ...]
+    ) -> None:
+        """Add a mark to the history, and show what was done; without classes it was removed."""
         where: dict[str, Any] = {"axis": plane.axis, "slice": plane.position}
         what = plane.describe()
         if box != (slice(None), slice(None)):
             where["box"] = [[s.start, s.stop] for s in box]
             what = f"a rectangle of {what}"
-        if was_reviewed:
+        if not classes:
             self.keeper.saver.log("took review back", **where)
             self.session.status.emit(f"Unmarked {what}: it is no longer reviewed.")
-        else:
-            self.keeper.saver.log("reviewed", **where)
-            text = f"Marked {what} as reviewed: the model leaves it alone, and trains on it."
-            self.session.status.emit(text)
+            return
+        self.keeper.saver.log("reviewed", **where, classes=list(classes))
+        text = f"Marked {what} as reviewed{self._for(classes)}: "
+        self.session.status.emit(f"{text}the model leaves it alone, and trains on it.")
+
+    def _for(self, classes: tuple[int, ...]) -> str:
+        """Return a few words on the classes, where they are not all."""
+        project = self._project
+        if project is None or set(classes) >= set(every_class(project)):
+            return ""
+        names = [spec.name for spec in project.class_table() if spec.id in classes]
+        return f" for {list_names(names)}"
 
     def _rectangles(self, plane: Plane) -> list[tuple[slice, slice]]:
         viewer = self.session.viewer
         labels = self.keeper.labels
-        layer = viewer.layers.selection.active if viewer is not None else None
-        if not isinstance(layer, Shapes) or not layer.selected_data or labels is None:
+        if viewer is None or labels is None:
             return []
-        found = [
-            rectangle_on(labels, layer, layer.data[number], plane)
-            for number in sorted(layer.selected_data)
-        ]
-        inside = [box for box in found if all(s.start < s.stop for s in box)]
-        if not inside:
-            raise UserError("the selected rectangle lies outside the image; draw one inside")
-        return inside
+        return selected_rectangles(viewer.layers.selection.active, labels, plane)
 
     def _shown(self) -> tuple[Project, Plane]:
         viewer = self.session.viewer
@@ -194,7 +272,9 @@ class Reviewing:
         z = self.position
         if z >= 0 and self._project is not None and labels is not None:
             key = z if labels.ndim == 3 else ...
-            self.slices[z] = review_slice(np.asarray(labels.data[key]), self._project.reviewed[key])
+            self.slices[z] = review_slice(
+                np.asarray(labels.data[key]), self._project.reviewed[key], self.meanings
+            )
         self.changed.emit()
 
     def _on_ended(self) -> None:
@@ -212,11 +292,22 @@ class Reviewing:
             self._timer.start(LATER_MS)
 
     def _count_steps(self, project: Project) -> Generator[None, None, None]:
-        for z, found in review_steps(project.array(CLASSES), project.reviewed):
+        for z, found in review_steps(
+            project.array(CLASSES), project.reviewed, recorded_classes(project)
+        ):
             if self._project is not project:
                 return
             self.slices[z] = found
             yield
+        self.changed.emit()
+
+    def _on_choices(self) -> None:
+        """Forget the classes to review for when the model is asked for others."""
+        chosen = self.session.choices.chosen
+        if chosen == self._asked_of_model:
+            return
+        self._asked_of_model = chosen
+        self.asked = None
         self.changed.emit()
 
     # The project
@@ -231,6 +322,7 @@ class Reviewing:
         if project is self._project:
             return
         self._project = project
+        self.asked = None
         self.outlines = None
         self.slices.clear()
         if project is not None and viewer is not None and image is not None:
@@ -261,36 +353,3 @@ class Reviewing:
         self.outlines.editable = False
         viewer.add_layer(self.outlines)
         viewer.layers.selection.active = active
-
-
-def rectangle_on(
-    labels: Labels, shapes: Shapes, corners: np.ndarray, plane: Plane
-) -> tuple[slice, slice]:
-    """Return the pixels of a plane inside a drawn shape's bounding box, as rows and columns."""
-    missing = labels.ndim - corners.shape[1]
-    world = [shapes.data_to_world(corner) for corner in corners]
-    points = np.array([labels.world_to_data((*[0.0] * missing, *point)) for point in world])
-    axes = [axis for axis in range(labels.ndim) if axis != plane.axis]
-    low = np.ceil(points.min(0) - 1e-6).astype(int)
-    high = np.floor(points.max(0) + 1e-6).astype(int) + 1
-    rows, columns = (
-        slice(max(0, int(low[a])), min(labels.data.shape[a], int(high[a]))) for a in axes
-    )
-    return rows, columns
-
-
-def _box_inside(
-    corners: NDArray[np.float64], plane: Plane, shape: tuple[int, ...]
-) -> tuple[slice, slice] | None:
-    """Return the pixels of a plane inside a rectangle; None where it lies outside the image."""
-    if plane.axis is not None:
-        corners = np.delete(corners, plane.axis, axis=1)
-    low = np.ceil(corners.min(0)).astype(int)
-    high = np.floor(corners.max(0)).astype(int) + 1
-    rows, columns = (
-        slice(max(0, int(first)), min(size, int(end)))
-        for first, end, size in zip(low, high, plane.shape(shape), strict=True)
-    )
-    if rows.start >= rows.stop or columns.start >= columns.stop:
-        return None
-    return rows, columns

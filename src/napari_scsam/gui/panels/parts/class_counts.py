@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
@@ -45,8 +45,12 @@ class ClassCounts(QTableWidget):
         classes: Sequence[ClassSpec],
         slices: Mapping[int, SliceReview],
         shown: SliceReview | None,
+        meanings: Mapping[int, Collection[int]] | None = None,
     ) -> None:
-        """Show the counts of all slices, and of the slice shown."""
+        """Show the counts of all slices, and of the slice shown.
+
+        `meanings`: class ids that values of the review mask stand for; others stand for all.
+        """
         self.setRowCount(len(classes))
         for row, spec in enumerate(classes):
             here = 0
@@ -55,12 +59,14 @@ class ClassCounts(QTableWidget):
             reviewed = [review.kept.get(spec.id, 0) for review in slices.values()]
             with_reviewed = sum(count > 0 for count in reviewed)
             self._show_row(row, spec, (here, sum(reviewed), with_reviewed))
+            looked_at = sum(
+                is_reviewed_for(one, spec.id, meanings or {}) for one in slices.values()
+            )
+            self._show_tip(row, spec, looked_at)
         self._fit()
 
     def _show_row(self, row: int, spec: ClassSpec, numbers: Sequence[int]) -> None:
-        name = QTableWidgetItem(swatch(spec.colour), spec.name)
-        name.setToolTip(spec.name)
-        self.setItem(row, 0, name)
+        self.setItem(row, 0, QTableWidgetItem(swatch(spec.colour), spec.name))
         for column, number in enumerate(numbers, 1):
             text = "–"
             if number:
@@ -68,6 +74,11 @@ class ClassCounts(QTableWidget):
             item = QTableWidgetItem(text)
             item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.setItem(row, column, item)
+
+    def _show_tip(self, row: int, spec: ClassSpec, slices: int) -> None:
+        name = self.item(row, 0)
+        if name is not None:
+            name.setToolTip(f"{spec.name}: {group_digits(slices)} slices are reviewed for it")
 
     def _set_up_headers(self) -> None:
         rows = self.verticalHeader()
@@ -84,3 +95,10 @@ class ClassCounts(QTableWidget):
         """Set the height to whole rows, at any font size."""
         rows = sum(self.rowHeight(row) for row in range(min(self.rowCount(), ROWS)))
         self.setFixedHeight(self.horizontalHeader().sizeHint().height() + rows + 4)
+
+
+def is_reviewed_for(
+    review: SliceReview, class_id: int, meanings: Mapping[int, Collection[int]]
+) -> bool:
+    """Whether any pixel of a slice is reviewed for a class."""
+    return any(number not in meanings or class_id in meanings[number] for number in review.numbers)

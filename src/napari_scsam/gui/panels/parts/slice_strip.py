@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent
+from qtpy.QtWidgets import QToolTip, QWidget
 
 from napari_scsam.project.project import REVIEWED_TABLE
 
@@ -32,12 +32,19 @@ class SliceStrip(QWidget):
         self._depth = 1
         self._position = -1
         self._shares: Mapping[int, float] = {}
+        self._notes: Mapping[int, str] = {}
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Return a width that fits the panel."""
         return QSize(200, 14)
 
-    def show_slices(self, depth: int, position: int, shares: Mapping[int, float]) -> None:
+    def show_slices(
+        self,
+        depth: int,
+        position: int,
+        shares: Mapping[int, float],
+        notes: Mapping[int, str] | None = None,
+    ) -> None:
         """Show the slices.
 
         Parameters
@@ -46,7 +53,10 @@ class SliceStrip(QWidget):
             The number of slices, and the one shown; -1 for none.
         shares
             The reviewed share of each slice that has labels or is reviewed.
+        notes
+            A few words on slices, for their tooltips.
         """
+        self._notes = dict(notes or {})
         self._depth = depth
         self._position = position
         self._shares = dict(shares)
@@ -54,8 +64,25 @@ class SliceStrip(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  # Qt's name
         """Emit the slice under the mouse."""
-        clicked = int(event.position().x() * self._depth / max(1, self.width()))
-        self.picked.emit(min(self._depth - 1, max(0, clicked)))
+        self.picked.emit(self._slice_at(event.position().x()))
+
+    def event(self, event: QEvent) -> bool:
+        """Show a tooltip on the slice under the mouse."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            QToolTip.showText(event.globalPos(), self.tip_at(event.pos().x()), self)
+            return True
+        return bool(super().event(event))
+
+    def tip_at(self, x: int) -> str:
+        """Return the tooltip at a place of the strip."""
+        z = self._slice_at(x)
+        if z not in self._notes:
+            return self.toolTip()
+        return f"Slice {z}: {self._notes[z]}.\n{self.toolTip()}"
+
+    def _slice_at(self, x: float) -> int:
+        found = int(x * self._depth / max(1, self.width()))
+        return min(self._depth - 1, max(0, found))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802, ARG002  # Qt's
         """Draw a bar for each slice, as high as its reviewed share."""
