@@ -1,4 +1,4 @@
-"""Connects the panels for project, review and export to the session of a viewer."""
+"""Connects the panels for project, review, training and export to the session of a viewer."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from napari_scsam.gui.panels.export import ExportPanel
 from napari_scsam.gui.panels.parts.class_map_dialog import ClassMapDialog
 from napari_scsam.gui.panels.project import ProjectPanel
 from napari_scsam.gui.panels.review import ReviewPanel
+from napari_scsam.gui.panels.train import TrainPanel
 from napari_scsam.gui.preferences import recent_projects
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.model import ProjectModel
 from napari_scsam.gui.tools.export import Exporting
 from napari_scsam.gui.tools.review import Reviewing
+from napari_scsam.gui.tools.train import Training
 from napari_scsam.gui.words import as_sentence
 
 if TYPE_CHECKING:
@@ -24,15 +26,17 @@ if TYPE_CHECKING:
 
 
 class ProjectDesk:
-    """The three panels, connected to their tools."""
+    """The four panels, connected to their tools."""
 
     def __init__(self, session: Session, links: Links, review_key: str) -> None:
         self.keeper = session.part(ProjectKeeper)
         self.reviewing = session.part(Reviewing)
+        self.training = session.part(Training)
         self.exporting = session.part(Exporting)
         session.part(ProjectModel)
         self.project = ProjectPanel()
         self.review = ReviewPanel(review_key)
+        self.train = TrainPanel()
         self.export = ExportPanel()
         self._connect_panels()
         self._session = session
@@ -42,11 +46,14 @@ class ProjectDesk:
         links.add(self.keeper.changed, self.show_review)
         links.add(self.keeper.image_missed, self.project.ask_for_image)
         links.add(self.reviewing.changed, self.show_review)
+        links.add(self.training.changed, self.show_training)
+        links.add(self.training.heard, self.train.show_message)
         links.add(self.exporting.replace_asked, self._ask_to_replace)
         links.add(self.exporting.map_asked, self._ask_for_map)
         self.show_image()
         self.show_project()
         self.show_review()
+        self.show_training()
 
     def show_image(self) -> None:
         """Propose the chosen image's name for a new project."""
@@ -72,10 +79,38 @@ class ProjectDesk:
         position = reviewing.position if there else -1
         obstacle = as_sentence(reviewing.obstacle)
         self.review.show_progress(
-            reviewing.depth, position, reviewing.slices, classes, there=there, obstacle=obstacle
+            reviewing.depth,
+            position,
+            reviewing.slices,
+            classes,
+            there=there,
+            obstacle=obstacle,
+            reviewed_for=reviewing.classes_shown,
+            meanings=reviewing.meanings,
         )
 
+    def show_training(self) -> None:
+        """Show what can be trained on, and how far the training is."""
+        training = self.training
+        classes = self._classes()
+        self.train.show_colours(classes)
+        self.train.show_phase(training.phase, training.outcome, training.trouble)
+        self.train.show_plan(training.plan, classes, training.minutes, training.obstacle)
+
+    def _connect_training(self) -> None:
+        panel = self.train
+        training = self.training
+        panel.start_asked.connect(training.start)
+        panel.pause_asked.connect(training.pause)
+        panel.resume_asked.connect(training.resume)
+        panel.cancel_asked.connect(training.cancel)
+        panel.drop_asked.connect(training.drop)
+        panel.use_asked.connect(training.use)
+        panel.minutes_changed.connect(training.set_minutes)
+        panel.classes_picked.connect(training.choose)
+
     def _connect_panels(self) -> None:
+        self._connect_training()
         self.project.new_asked.connect(self.keeper.new)
         self.project.open_asked.connect(self.keeper.open)
         self.project.copy_asked.connect(self.keeper.save_as)
@@ -83,6 +118,7 @@ class ProjectDesk:
         self.review.slice_marked.connect(self.reviewing.mark_slice)
         self.review.rectangle_marked.connect(self.reviewing.mark_rectangle)
         self.review.slice_picked.connect(self.reviewing.go_to)
+        self.review.classes_picked.connect(self.reviewing.review_for)
         self.export.export_asked.connect(self.exporting.export)
         self.export.into_image_asked.connect(self.exporting.into_image)
         self.export.import_asked.connect(self.exporting.bring)

@@ -30,6 +30,7 @@ class Job(StrEnum):
     HASH = "hash"
     SAVE_MODEL = "save model"
     MAKE_MODEL = "make model"
+    PREPARE_TRAINING = "prepare training"
     EXPORT = "export"
     EXPORT_INTO_IMAGE = "export into image"
     IMPORT = "import"

@@ -1,0 +1,145 @@
+"""Live curves of a training, and its validation tile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_scsam.gui.panels.parts.widgets import note
+
+HEIGHT = 92
+"""Of each plot."""
+
+TILE = 190
+"""Side of the tile."""
+
+DRAW_EVERY = 0.25
+"""Seconds of training between two drawings of the loss."""
+
+LOSS_COLOUR = "#c8c8c8"
+OTHER_COLOUR = "#ffd54a"
+
+
+class TrainingView(QWidget):
+    """The loss by step, the Dice of each class on held-out crops, and a crop that sharpens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.colours: dict[str, str] = {}
+        """By the name of the class."""
+        self.tile = QLabel()
+        self.tile.setFixedSize(TILE, TILE)
+        self.tile.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.tile.setToolTip(
+            "A held-out crop: colour is what the model answers now,\n"
+            "white outlines are what you reviewed."
+        )
+        self.caption = note("")
+        self.plots = QVBoxLayout()
+        self.loss: Any = None
+        self.dice: Any = None
+        self._steps: list[int] = []
+        self._losses: list[float] = []
+        self._dice: dict[str, tuple[list[int], list[float]]] = {}
+        self._drawn = -1.0
+        row = QHBoxLayout()
+        row.addWidget(self.tile)
+        row.addLayout(self.plots, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(row)
+        column.addWidget(self.caption)
+
+    @property
+    def has_content(self) -> bool:
+        """Whether anything was drawn."""
+        return bool(self._steps)
+
+    def clear(self) -> None:
+        """Begin with empty curves."""
+        self._steps.clear()
+        self._losses.clear()
+        self._dice.clear()
+        self._drawn = -1.0
+        self.tile.clear()
+        self.caption.setText("")
+        for plot in (self.loss, self.dice):
+            if plot is not None:
+                plot.clear()
+
+    def add_step(self, message: dict[str, Any]) -> None:
+        """Add a step of learning: its loss, and Dice if it was validated."""
+        if not self._dice:
+            for name, value in message["first"].items():
+                self._dice[name] = ([max(0, message["step"] - 1)], [value])
+        self._steps.append(message["step"])
+        self._losses.append(message["losses"]["loss"])
+        for name, value in message.get("dice", {}).items():
+            steps, values = self._dice.setdefault(name, ([], []))
+            steps.append(message["step"])
+            values.append(value)
+        if message["seconds"] - self._drawn > DRAW_EVERY or "dice" in message:
+            self._drawn = message["seconds"]
+            self._draw()
+
+    def show_picture(self, picture: NDArray[np.uint8]) -> None:
+        """Show the tile, Y×X×3."""
+        pixels = np.ascontiguousarray(picture)
+        height, width = pixels.shape[:2]
+        image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+        smooth = Qt.TransformationMode.SmoothTransformation
+        keep = Qt.AspectRatioMode.KeepAspectRatio
+        self.tile.setPixmap(QPixmap.fromImage(image).scaled(TILE, TILE, keep, smooth))
+
+    def _draw(self) -> None:
+        if self.loss is None:
+            self._make_plots()
+        self.loss.plot(
+            self._steps, smoothed(self._losses), pen=LOSS_COLOUR, clear=True, antialias=True
+        )
+        self.dice.clear()
+        for name, (steps, values) in self._dice.items():
+            colour = self.colours.get(name, OTHER_COLOUR)
+            self.dice.plot(
+                steps,
+                values,
+                pen=colour,
+                symbol="o",
+                symbolSize=5,
+                symbolBrush=colour,
+                symbolPen=None,
+            )
+        found = [f"{name} {values[-1]:.2f}" for name, (_, values) in self._dice.items()]
+        self.caption.setText(f"Held-out Dice: {', '.join(found)}" if found else "")
+
+    def _make_plots(self) -> None:
+        """Create the plots when they are first needed: the import takes a second."""
+        import pyqtgraph
+
+        for name, title in (("loss", "loss"), ("dice", "held-out Dice")):
+            plot = pyqtgraph.PlotWidget(background=None)
+            plot.setFixedHeight(HEIGHT)
+            plot.setMinimumWidth(100)
+            plot.setMouseEnabled(False, False)
+            plot.setMenuEnabled(False)
+            plot.hideButtons()
+            plot.setTitle(title, size="8pt")
+            setattr(self, name, plot)
+            self.plots.addWidget(plot)
+
+
+def smoothed(losses: list[float], share: float = 0.85) -> list[float]:
+    """Return the running mean of losses, in which each step fades by a share."""
+    total = 0.0
+    weight = 0.0
+    means = []
+    for loss in losses:
+        total = share * total + loss
+        weight = share * weight + 1
+        means.append(total / weight)
+    return means

@@ -1,0 +1,330 @@
+"""Training on what is reviewed: start, pause, cancel, resume, and use what came out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+from qtpy.QtCore import QCoreApplication, QTimer
+
+from napari_scsam.atomic import replacing
+from napari_scsam.checkpoints.find import checkpoint_info
+from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.gui.jobs.jobs import Job
+from napari_scsam.gui.jobs.training import TrainingProcess
+from napari_scsam.gui.project.keeper import ProjectKeeper
+from napari_scsam.gui.tools.review import Reviewing
+from napari_scsam.gui.workarounds.torch_guard import collection_paused
+from napari_scsam.paths import user_folder
+from napari_scsam.project.record import SUFFIX
+from napari_scsam.project.reviewed_classes import gather_parts
+from napari_scsam.project.training_job import (
+    Outcome,
+    Phase,
+    TrainingPlan,
+    best_outcome,
+    checkpoint_of,
+    choose_classes,
+    drop_job,
+    find_job,
+    plan_training,
+    prepare_job,
+    read_outcome,
+)
+from napari_scsam.steps import Progress, Steps
+
+if TYPE_CHECKING:
+    from napari_scsam.checkpoints.card import CheckpointInfo
+    from napari_scsam.gui.session import Session
+    from napari_scsam.project.project import Project
+
+MINUTES = 3.0
+"""A training takes, unless the user says otherwise."""
+
+PATIENCE_MS = 600
+"""After this, a training that was cancelled is killed; what it has found is on disk."""
+
+NO_PROJECT = "there is no project to learn from; make one with New, under Project"
+NO_CHECKPOINT = "there is no checkpoint to start from; choose one under Model"
+NO_CLASSES = "this checkpoint answers clicks only; choose one with classes under Model"
+NOTHING_REVIEWED = "nothing is reviewed yet; mark slices as reviewed first"
+KILLED = (
+    "training was ended by the system, most likely because memory ran out; "
+    "close other programs, then resume it"
+)
+
+
+class Training:
+    """The training of the project in one viewer; made by `Session.part`."""
+
+    changed = Signal()
+    """Another plan, or another phase."""
+    heard = Signal(object)
+    """A message of the process that trains."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.keeper = session.part(ProjectKeeper)
+        self.reviewing = session.part(Reviewing)
+        self.phase = Phase.IDLE
+        self.minutes = MINUTES
+        self.classes: tuple[int, ...] | None = None
+        """Ids of the classes to train on, if the user chose them."""
+        self.outcome: Outcome | None = None
+        self.trouble = ""
+        """Why the last training ended before its end."""
+        self.process: TrainingProcess | None = None
+        self._cancelled = False
+        self._project: Project | None = None
+        self._timer = QTimer() if QCoreApplication.instance() is not None else None
+        if self._timer is not None:
+            self._timer.setSingleShot(True)
+            self._timer.timeout.connect(self._kill)
+        self.keeper.changed.connect(self._on_project)
+        self.reviewing.changed.connect(self.changed)
+        session.choices.checkpoint_changed.connect(self.changed)
+        session.ended.connect(self._on_ended)
+        self._on_project()
+
+    # What others ask
+
+    @property
+    def plan(self) -> TrainingPlan:
+        """What would be trained on now."""
+        project = self.keeper.project
+        if project is None:
+            return TrainingPlan((), 0, 0)
+        counts = {z: one.numbers for z, one in self.reviewing.slices.items() if one.numbers}
+        size = max((one.size for one in self.reviewing.slices.values()), default=1)
+        parts = gather_parts(project, counts)
+        ids = self.classes
+        if ids is None:
+            ids = choose_classes(parts)
+        return plan_training(parts, ids, size)
+
+    @property
+    def obstacle(self) -> str:
+        """Why training cannot start, and what to do; empty where it can."""
+        checkpoint = self.session.choices.checkpoint
+        if self.keeper.project is None:
+            return NO_PROJECT
+        if checkpoint is None:
+            return NO_CHECKPOINT
+        if checkpoint.prompts_only:
+            return NO_CLASSES
+        if not any(one.numbers for one in self.reviewing.slices.values()):
+            return NOTHING_REVIEWED
+        return ""
+
+    # What the user does
+
+    def set_minutes(self, minutes: float) -> None:
+        """Set the time of a training."""
+        self.minutes = minutes
+
+    def choose(self, classes: Sequence[ClassSpec]) -> None:
+        """Choose the classes to train on."""
+        self.classes = tuple(spec.id for spec in classes)
+        self.changed.emit()
+
+    def start(self, settings: Mapping[str, Any] | None = None) -> None:
+        """Train on what is reviewed; an older training of this project is replaced."""
+        project = self.keeper.project
+        checkpoint = self.session.choices.checkpoint
+        if project is None or checkpoint is None or self.obstacle:
+            self.session.report_error(UserError(self.obstacle))
+            return
+        self.keeper.saver.save()
+        steps = partial(
+            prepare_steps, project, self.plan.classes, checkpoint.path, self.minutes, settings
+        )
+        self._enter(Phase.PREPARING)
+        self.session.jobs.submit(Job.PREPARE_TRAINING, steps, self._on_prepared)
+
+    def resume(self) -> None:
+        """Resume a training that was paused, stopped or killed."""
+        if self.phase == Phase.PAUSED and self.process is not None:
+            self.process.send("resume")
+            self._enter(Phase.RUNNING)
+            return
+        folder = self._folder()
+        if folder is not None:
+            self._run(folder)
+
+    def pause(self) -> None:
+        """Let the training wait."""
+        if self.process is not None and self.phase == Phase.RUNNING:
+            self.process.send("pause")
+            self._enter(Phase.PAUSED)
+
+    def cancel(self) -> None:
+        """End the training; the best so far is kept."""
+        if self.process is None or self._cancelled:
+            return
+        self._cancelled = True
+        self.process.send("stop")
+        if self._timer is not None:
+            self._timer.start(PATIENCE_MS)
+        self.session.status.emit("Stopping the training …")
+
+    def drop(self) -> None:
+        """Remove a training that was stopped, or what came out of one."""
+        folder = self._folder()
+        if folder is not None and self.process is None:
+            drop_job(folder)
+        self.outcome = None
+        self.trouble = ""
+        self._enter(Phase.IDLE)
+
+    def use(self) -> None:
+        """Use the checkpoint that came out; it is kept among the user's checkpoints."""
+        folder = self._folder()
+        if folder is None or self.outcome is None or not self.outcome.offered:
+            return
+        name = folder.parent.name.removesuffix(SUFFIX)
+        steps = partial(keep_checkpoint_steps, folder, name)
+        self.session.jobs.submit(Job.SAVE_MODEL, steps, self._on_kept)
+
+    # What happens
+
+    def _on_project(self) -> None:
+        project = self.keeper.project
+        if project is self._project:
+            self.changed.emit()
+            return
+        self._project = project
+        self._let_go()
+        self.classes = None
+        self.outcome = None
+        self.trouble = ""
+        folder = self._folder()
+        if folder is None:
+            self._enter(Phase.IDLE)
+            return
+        self.outcome = read_outcome(folder)
+        if self.outcome is None:
+            self._enter(Phase.STOPPED)
+        else:
+            self._enter(Phase.FINISHED)
+
+    def _on_prepared(self, folder: Path) -> None:
+        if self._folder() == folder:
+            self._run(folder)
+
+    def _run(self, folder: Path) -> None:
+        self.outcome = None
+        self.trouble = ""
+        self._cancelled = False
+        self.process = TrainingProcess(folder)
+        self.process.heard.connect(self._on_heard)
+        self.process.ended.connect(self._on_process_ended)
+        self.process.start()
+        self._enter(Phase.RUNNING)
+
+    def _on_heard(self, message: dict[str, Any]) -> None:
+        if message["kind"] == "failed":
+            self.trouble = message["why"]
+        self.heard.emit(message)
+
+    def _on_process_ended(self, status: int) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+        if self.process is None:
+            return
+        folder = self.process.folder
+        self.process.deleteLater()
+        self.process = None
+        self.outcome = read_outcome(folder)
+        if self.outcome is None and self._cancelled:
+            self.outcome = best_outcome(folder)
+        if self.outcome is not None:
+            self.session.status.emit(self.outcome.sentence)
+            self._enter(Phase.FINISHED)
+            return
+        if not self.trouble:
+            self.trouble = KILLED
+        self._enter(Phase.STOPPED)
+        self.session.report_error(UserError(self.trouble))
+
+    def _on_kept(self, info: CheckpointInfo) -> None:
+        self.drop()
+        self.session.choices.choose_checkpoint(info)
+        self.keeper.saver.log("fine-tuned", checkpoint=info.name)
+        self.session.status.emit(f"{info.name} is in use, and listed under Model.")
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        self.changed.emit()
+
+    def _folder(self) -> Path | None:
+        project = self.keeper.project
+        if project is None:
+            return None
+        return find_job(project.path)
+
+    def _kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+
+    def _let_go(self) -> None:
+        """Let the process save its state and end, without hearing of it any more."""
+        if self.process is not None:
+            self.process.heard.disconnect(self._on_heard)
+            self.process.ended.disconnect(self._on_process_ended)
+            self.process.leave()
+            self.process = None
+
+    def _on_ended(self) -> None:
+        self._let_go()
+        if self._timer is not None:
+            with suppress(RuntimeError):  # at the end of the process Qt may have deleted it
+                self._timer.stop()
+
+
+def prepare_steps(
+    project: Project,
+    ids: Sequence[int],
+    checkpoint: Path,
+    minutes: float,
+    settings: Mapping[str, Any] | None,
+) -> Steps[Path]:
+    """Write the job, and import what draws its curves, which would hold up the window."""
+    yield Progress(0, 4, "preparing the training")
+    with collection_paused():
+        import_module("pyqtgraph")
+    return (yield from prepare_job(project, ids, checkpoint, minutes, settings))
+
+
+def keep_checkpoint_steps(folder: Path, name: str) -> Steps[CheckpointInfo]:
+    """Copy the checkpoint of a job to the user's checkpoints, under a name that is free.
+
+    Raises
+    ------
+    UserError
+        When there is none.
+    """
+    yield Progress(0, 1, "keeping the checkpoint")
+    made = checkpoint_of(folder)
+    if made is None:
+        raise UserError("the training left no checkpoint; train again")
+    target = free_path(user_folder(), f"{name}_tuned")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as draft:
+        shutil.copyfile(made, draft)
+    return checkpoint_info(target)
+
+
+def free_path(folder: Path, stem: str) -> Path:
+    """Return a checkpoint's path in a folder that no file has."""
+    path = folder / f"{stem}.safetensors"
+    number = 2
+    while path.exists():
+        path = folder / f"{stem}_{number}.safetensors"
+        number += 1
+    return path

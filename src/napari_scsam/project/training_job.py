@@ -1,0 +1,341 @@
+"""A fine-tuning from a project, as a folder in it that another process works on.
+
+The folder holds the job, a copy of the reviewed labels as they were when it began, and what the
+training writes: its state, the best checkpoint so far, and the report. It outlives a window that
+is closed or killed, so that a stopped training can be resumed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_scsam.atomic import replacing, replacing_folder
+from napari_scsam.config import UserError, VoxelSize
+from napari_scsam.io.labels import create_labels
+from napari_scsam.project.project import CLASSES, REVIEWED, Project
+from napari_scsam.project.record import now
+from napari_scsam.project.reviewed_classes import (
+    ReviewedPart,
+    classes_of_number,
+)
+from napari_scsam.steps import Progress, Steps
+
+FOLDER = "training"
+"""Name of the folder of a job, in the folder of its project."""
+
+JOB = "job.json"
+LABELS = "labels.zarr"
+BEST = "best.safetensors"
+"""The best checkpoint that was found while it learned."""
+BEST_REPORT = "best.json"
+"""How that did on held-out regions."""
+TUNED = "tuned.safetensors"
+"""The checkpoint at the end, if it is better than its parent."""
+REPORT = "report.json"
+STATE = "state.safetensors"
+PICTURE = "picture.npy"
+"""The validation tile as the model segments it now."""
+
+
+class Phase(StrEnum):
+    """How far the training of a project is."""
+
+    IDLE = "idle"
+    PREPARING = "preparing"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    """It was stopped or killed before its end, and can be resumed."""
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training came out."""
+
+    rows: tuple[tuple[str, float, float], ...]
+    """Class, and its Dice on held-out regions before and after."""
+    sentence: str
+    offered: bool
+    """Whether there is a checkpoint that is better than its parent."""
+
+
+class TrainingJob(BaseModel):
+    """What to train on and from which checkpoint. Keys that a newer version added are kept."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+
+    image: str
+    """Path of the image."""
+    classes: Mapping[str, str]
+    """Names of the labelled classes, by their label values."""
+    colours: Mapping[str, str] = Field(default_factory=dict)
+    """Their colours, by their label values."""
+    slices: tuple[int, ...]
+    """The reviewed ones."""
+    checkpoint: str
+    """Path of the checkpoint to start from."""
+    voxel_size: VoxelSize | None = None
+    """nm along z, y, x."""
+    minutes: float = 3.0
+    save_every: float = 20.0
+    """Seconds between two writings of the state."""
+    settings: Mapping[str, Any] = Field(default_factory=dict)
+    """Settings of the training that are not the defaults."""
+    created: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the labelled classes."""
+        return tuple(self.classes.values())
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a project has to train on."""
+
+    classes: tuple[int, ...]
+    """Ids of the classes that will be labelled; the others are unknown."""
+    whole: int
+    """Slices that are reviewed as a whole for all of them."""
+    parts: int
+    """Slices that are reviewed in part."""
+
+    @property
+    def slices(self) -> int:
+        """Slices with something to learn from."""
+        return self.whole + self.parts
+
+
+def choose_classes(parts: Sequence[ReviewedPart]) -> tuple[int, ...]:
+    """Choose the classes to train on, where slices were reviewed for different ones.
+
+    Only what was reviewed for all chosen classes can be used. The choice weighs the pixels that
+    it can use by the root of how many classes they teach.
+    """
+    choices = {part.classes for part in parts if part.classes}
+    if parts:
+        common = set.intersection(*(set(part.classes) for part in parts))
+        if common:
+            choices.add(tuple(sorted(common)))
+
+    def worth(ids: tuple[int, ...]) -> float:
+        usable = sum(part.pixels for part in parts if set(ids) <= set(part.classes))
+        return float(usable * len(ids) ** 0.5)
+
+    return max(sorted(choices), key=worth, default=())
+
+
+def plan_training(
+    parts: Sequence[ReviewedPart], ids: Collection[int], plane_size: int
+) -> TrainingPlan:
+    """Count the slices that were reviewed for all of some classes.
+
+    Parameters
+    ----------
+    parts
+        From `gather_parts`.
+    ids
+        The classes.
+    plane_size
+        Pixels of a slice.
+    """
+    pixels: dict[int, int] = {}
+    for part in parts:
+        if set(ids) <= set(part.classes):
+            for z, count in part.slices.items():
+                pixels[z] = pixels.get(z, 0) + count
+    whole = sum(count >= plane_size for count in pixels.values())
+    return TrainingPlan(tuple(sorted(ids)), whole, len(pixels) - whole)
+
+
+def prepare_job(
+    project: Project,
+    ids: Collection[int],
+    checkpoint: Path,
+    minutes: float,
+    settings: Mapping[str, Any] | None = None,
+) -> Steps[Path]:
+    """Write the folder of a job; an older one of this project is replaced. Returns the folder.
+
+    Parameters
+    ----------
+    project
+        With its labels and reviews.
+    ids
+        Classes to train on. What was reviewed for all of them is used.
+    checkpoint
+        To start from.
+    minutes
+        For everything.
+    settings
+        Of the training, where they are not the defaults.
+
+    Raises
+    ------
+    UserError
+        When nothing was reviewed for these classes, or the image is missing.
+    """
+    yield Progress(0, 3, "looking at the reviews")
+    project.flush()
+    image = project.record.image.find(project.path)
+    table = {spec.id: spec for spec in project.class_table()}
+    chosen = [table[number] for number in sorted(ids) if number in table]
+    if not chosen:
+        raise UserError("no class is chosen to train on; choose at least one")
+    folder = project.path / FOLDER
+    with replacing_folder(folder, is_job) as draft:
+        slices = yield from _copy_labels(project, {spec.id for spec in chosen}, draft / LABELS)
+        if not slices:
+            raise UserError(
+                "nothing is reviewed for all of these classes; "
+                "review slices for them, or choose fewer"
+            )
+        job = TrainingJob(
+            image=os.path.abspath(str(image.path)),  # noqa: PTH100  # may end with :/path of HDF5
+            classes={str(spec.id): spec.name for spec in chosen},
+            colours={str(spec.id): spec.colour for spec in chosen},
+            slices=tuple(slices),
+            checkpoint=str(checkpoint.absolute()),
+            voxel_size=project.voxel_size,
+            minutes=minutes,
+            settings=settings or {},
+            created=now(),
+        )
+        (draft / JOB).write_text(json.dumps(job.model_dump(), indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def _copy_labels(project: Project, ids: Collection[int], path: Path) -> Steps[list[int]]:
+    """Copy the labels of all slices that were reviewed for all of some classes, and the mask."""
+    record = project.record.image
+    size = project.voxel_size
+    labels = project.array(CLASSES)
+    mask = project.reviewed
+    table = project.class_table()
+    copies = create_labels(path, record.shape, size, table, dtype=labels.dtype)
+    seen = create_labels(path, record.shape, size, (), name=REVIEWED)
+    touched = [0] if labels.ndim == 2 else sorted(mask.touched())
+    used = []
+    for number, z in enumerate(touched):
+        yield Progress(number, len(touched), f"copying slice {z}")
+        key: Any = ... if labels.ndim == 2 else z
+        numbers = mask[key]
+        usable = [
+            value
+            for value in np.unique(numbers).tolist()
+            if value and set(ids) <= set(classes_of_number(project, value))
+        ]
+        if usable:
+            copies[key] = labels[key]
+            seen[key] = np.isin(numbers, usable).astype(np.uint8)
+            used.append(z)
+    return used
+
+
+def is_job(folder: Path) -> bool:
+    """Whether a folder is a job that this program wrote."""
+    return _read_job(folder) is not None
+
+
+def find_job(project: Path) -> Path | None:
+    """Return the folder of the job that a project holds, if there is one."""
+    folder = project / FOLDER
+    if is_job(folder):
+        return folder
+    return None
+
+
+def read_job(folder: Path) -> TrainingJob:
+    """Read a job.
+
+    Raises
+    ------
+    UserError
+        When it is missing or damaged.
+    """
+    job = _read_job(folder)
+    if job is None:
+        raise UserError(f"{folder} holds no training that can be read; start it again")
+    return job
+
+
+def _read_job(folder: Path) -> TrainingJob | None:
+    try:
+        return TrainingJob.model_validate_json((folder / JOB).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def drop_job(folder: Path) -> None:
+    """Remove the folder of a job; a folder that is no job stays."""
+    if is_job(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_report(folder: Path) -> dict[str, Any] | None:
+    """Read how a finished training compares with its parent; None while it is not finished."""
+    return _read_json(folder / REPORT)
+
+
+def read_best(folder: Path) -> dict[str, Any] | None:
+    """Read how the best checkpoint so far compares with its parent; None when there is none."""
+    if not (folder / BEST).is_file():
+        return None
+    return _read_json(folder / BEST_REPORT)
+
+
+def read_outcome(folder: Path) -> Outcome | None:
+    """Read how a training came out; None while it is not finished."""
+    report = read_report(folder)
+    if report is None:
+        return None
+    return outcome_of(report, report["reason"], has_checkpoint=(folder / TUNED).is_file())
+
+
+def best_outcome(folder: Path) -> Outcome:
+    """Return how a training that was cancelled came out: the best so far, if there is any."""
+    report = read_best(folder)
+    if report is None:
+        sentence = "Cancelled before anything better was found, so the checkpoint in use is kept."
+        return Outcome((), sentence, offered=False)
+    return outcome_of(report, f"Cancelled; this is the best so far. {report['reason']}")
+
+
+def outcome_of(report: Mapping[str, Any], sentence: str, *, has_checkpoint: bool = True) -> Outcome:
+    """Return what a report says."""
+    after = report["after"]
+    rows = tuple((name, float(report["before"][name]), float(after[name])) for name in after)
+    return Outcome(rows, sentence, bool(report["offered"]) and has_checkpoint)
+
+
+def checkpoint_of(folder: Path) -> Path | None:
+    """Return the checkpoint that a training offers: that of its end, else the best so far."""
+    for name in (TUNED, BEST):
+        if (folder / name).is_file():
+            return folder / name
+    return None
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Replace a JSON file."""
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(values) + "\n", encoding="utf-8")
