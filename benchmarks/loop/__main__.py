@@ -1,0 +1,144 @@
+"""Effort to label from zero, with and without the network: ``python -m benchmarks.loop``."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from benchmarks.accuracy.pixels import PixelPredictor
+from benchmarks.loop.cases import CASES, Case, Picture, read_case
+from benchmarks.loop.finetuning import Finetuning
+from benchmarks.loop.prices import Prices
+from benchmarks.loop.report import seconds_a_slice, write
+from benchmarks.loop.tools import ByHand, ByNetwork, ByUNet, Tool
+from benchmarks.loop.unet import ready_unet
+from benchmarks.loop.work import WAYS, Next, Shift, Way, as_they_come, work_through
+
+from napari_scsam import Predictor, load_checkpoint
+from napari_scsam.infer.disk_cache import DiskCache
+from napari_scsam.infer.suggest import next_slices
+from napari_scsam.model import ScSAM
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+
+CACHE_BYTES = 4 << 30
+"""Most bytes of embeddings."""
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.loop", description=__doc__)
+    parser.add_argument("--checkpoint", default="default", metavar="C")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data")
+    parser.add_argument("--unet", type=Path, default=HERE / "runs/unet.safetensors")
+    parser.add_argument("--only", nargs="+", default=[way.key for way in WAYS], metavar="WAY")
+    parser.add_argument("--sets", nargs="+", default=[case.name for case in CASES], metavar="SET")
+    parser.add_argument("--hand", type=float, default=1.0, help="how much faster the hand draws")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder of results and table")
+    return parser.parse_args(arguments)
+
+
+class Bench:
+    """What all ways of working share.
+
+    Parameters
+    ----------
+    given
+        The command line.
+    folder
+        For embeddings, so that each slice is embedded once.
+    """
+
+    def __init__(self, given: argparse.Namespace, folder: Path) -> None:
+        self.given = given
+        self._disk = DiskCache(folder, CACHE_BYTES)
+        self.prices = Prices().with_hand(given.hand)
+        self._unet: PixelPredictor | None = None
+
+    def unet(self) -> PixelPredictor:
+        """Return the U-Net, trained when it is first needed."""
+        if self._unet is None:
+            self._unet = ready_unet(self.given.unet, self.given.data)
+        return self._unet
+
+    def model(self) -> ScSAM:
+        """Load the network."""
+        return load_checkpoint(self.given.checkpoint)
+
+    def predictor(self) -> Predictor:
+        """Return a predictor that was taught nothing."""
+        return Predictor(self.model(), "cpu", self._disk)
+
+    def tool(self, way: Way, case: Case) -> Tool:
+        """Return what the annotator works with."""
+        if way.tool == "hand":
+            return ByHand()
+        predictor = self.predictor()
+        if way.tool == "unet":
+            nm_per_pixel = predictor.model.config.nm_per_pixel or 1.0
+            return ByUNet(self.unet(), case.class_name, nm_per_pixel)
+        return ByNetwork(predictor, case.class_name)
+
+    def work(self, way: Way, case: Case, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+        """Label a case, and return what each slice took."""
+        tool = self.tool(way, case)
+        shift = Shift(tool, self.prices, teaches=way.teaches)
+        after: Callable[[Sequence[Picture]], None] = nothing
+        if way.finetunes and isinstance(tool, ByNetwork):
+            after = Finetuning(tool, self.model).after
+        steps = work_through(pictures, shift, order_of(way), after)
+        return [finished.to_dict() for finished in steps]
+
+
+def order_of(way: Way) -> Next:
+    """Return what chooses the next slice."""
+    if way.suggested:
+        return suggested
+    return as_they_come
+
+
+def suggested(pictures: Sequence[Picture], done: Sequence[int]) -> int:
+    """Choose the slice that ``scsam suggest`` names first."""
+    places = [picture.z for picture in pictures]
+    reviewed = [places.index(z) for z in done]
+    best, _ = next(next_slices(len(places), reviewed))
+    return places[best]
+
+
+def nothing(finished: Sequence[Picture]) -> None:
+    """Learn nothing."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run all ways on all cases, save after each, and return the exit code."""
+    torch.set_num_threads(1)
+    given = parse(arguments)
+    ways = [way for way in WAYS if way.key in given.only]
+    with tempfile.TemporaryDirectory() as folder:
+        run(Bench(given, Path(folder)), ways)
+    print(given.out / "table.md")
+    return 0
+
+
+def run(bench: Bench, ways: Sequence[Way]) -> None:
+    """Run some ways on all cases, and save after each."""
+    given = bench.given
+    cases = [case for case in CASES if case.name in given.sets]
+    records: dict[str, dict[str, list[dict[str, Any]]]] = {case.title: {} for case in cases}
+    for case in cases:
+        pictures = read_case(case, given.data)
+        for way in ways:
+            records[case.title][way.key] = bench.work(way, case, pictures)
+            write(records, cases, asdict(bench.prices), given.out)
+            seconds = seconds_a_slice(records[case.title][way.key], "0.9")
+            print(f"{case.title}, ({way.key}) {way.title}: {seconds:.1f} s a slice", flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,95 @@
+"""The benchmark's two files: every figure as JSON, and a table for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from benchmarks.accuracy.report import machine, markdown, revision
+from benchmarks.loop.cases import Case
+from benchmarks.loop.work import TARGETS, WAYS
+
+from napari_scsam.atomic import replacing
+
+Records = Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]
+"""What each slice took, by the title of the case and the key of the way."""
+
+SHOWN = "0.9"
+"""The Dice of the first table."""
+
+
+def write(records: Records, cases: Sequence[Case], prices: Mapping[str, float], out: Path) -> None:
+    """Write both files, each in one step."""
+    out.mkdir(parents=True, exist_ok=True)
+    results = {
+        "revision": revision(),
+        "machine": machine(),
+        "prices": dict(prices),
+        "cases": records,
+    }
+    texts = {"results.json": json.dumps(results, indent=1), "table.md": tables(records, cases)}
+    for name, text in texts.items():
+        with replacing(out / name) as draft:
+            draft.write_text(text + "\n", encoding="utf-8")
+
+
+def tables(records: Records, cases: Sequence[Case]) -> str:
+    """Draw the tables."""
+    sets = list(dict.fromkeys(case.name for case in cases))
+    head = ["", *(f"{case.title}" for case in cases), *(f"{name}: of (b)" for name in sets)]
+    parts = [f"# Effort to label from zero to a Dice of {SHOWN}", "", INTRODUCTION, ""]
+    parts.append(markdown(head, [main_row(way.key, records, cases, sets) for way in WAYS]))
+    for case in cases:
+        parts += ["", f"Seconds a slice, {case.title}, by Dice", ""]
+        wide = ["", *(f"{target:g}" for target in TARGETS), "Dice at first sight"]
+        parts.append(markdown(wide, [case_row(way.key, records[case.title]) for way in WAYS]))
+    return "\n".join(parts)
+
+
+INTRODUCTION = (
+    "Seconds a slice of a simulated annotator, who always does what mends most a second. "
+    "What an act costs is in `benchmarks/loop/prices.py`. The last columns are shares of the "
+    "effort of correcting the U-Net (b), added up over the classes of a set."
+)
+
+
+def title_of(key: str) -> str:
+    """Return the title of a way."""
+    return next(f"({way.key}) {way.title}" for way in WAYS if way.key == key)
+
+
+def seconds_a_slice(slices: Sequence[Mapping[str, Any]], target: str) -> float:
+    """Return the mean effort of some slices."""
+    return float(np.mean([each["seconds"][target] for each in slices]))
+
+
+def main_row(key: str, records: Records, cases: Sequence[Case], sets: Sequence[str]) -> list[str]:
+    """Return the cells of a way: seconds of each class, and shares of (b) for each set."""
+    cells = [title_of(key)]
+    for case in cases:
+        slices = records[case.title].get(key)
+        cells.append("–" if slices is None else f"{seconds_a_slice(slices, SHOWN):.1f}")
+    return [*cells, *(share_of_unet(key, records, cases, name) for name in sets)]
+
+
+def share_of_unet(key: str, records: Records, cases: Sequence[Case], name: str) -> str:
+    """Return the effort on a set as a share of correcting the U-Net."""
+    titles = [case.title for case in cases if case.name == name]
+    if not all({key, "b"} <= set(records[title]) for title in titles):
+        return "–"
+    ours = sum(seconds_a_slice(records[title][key], SHOWN) for title in titles)
+    theirs = sum(seconds_a_slice(records[title]["b"], SHOWN) for title in titles)
+    return f"{100 * ours / theirs:.0f} %"
+
+
+def case_row(key: str, record: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """Return the cells of a way: seconds by target, and the Dice at first sight."""
+    slices = record.get(key)
+    if slices is None:
+        return [title_of(key), *["–"] * (len(TARGETS) + 1)]
+    efforts = [f"{seconds_a_slice(slices, f'{target:g}'):.1f}" for target in TARGETS]
+    first = np.mean([each["first_dice"] for each in slices])
+    return [title_of(key), *efforts, f"{first:.2f}"]
