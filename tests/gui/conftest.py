@@ -85,11 +85,28 @@ class FakeEngine(Engine):
         super().__init__()
         self.predictor = FakePredictor()
 
-    def _ready(self, checkpoint: str):
+    def is_loaded(self, checkpoint: str) -> bool:  # noqa: ARG002  # it always is
+        return True
+
+    def ready_steps(self, checkpoint: str):
         yield Progress(0, 1, "loading")
         if self.damaged:
             raise UserError(f"{checkpoint} is damaged; fetch it again")
         return self.predictor
+
+
+@pytest.fixture(autouse=True)
+def _no_widget_outlives_its_test(request):
+    """Fail a test that leaves a widget of ours, or any window, behind."""
+    from left_widgets import count_widgets, left_since
+
+    before = count_widgets()
+    yield
+    if getattr(request.node, "rep_call", None) is None or request.node.rep_call.failed:
+        return  # the traceback holds what the test made
+    request.node.funcargs.clear()  # pytest does so after the last fixture, and they may be widgets
+    left = left_since(before)
+    assert left == [], "these widgets outlive the test"
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ class AtOnce:
     def submit(self, kind, make, *, idle=False) -> None:  # noqa: ARG002  # nothing is idle
         self.kinds.append(kind)
         if kind in self.held:
+            self._kept = [(k, m) for k, m in self._kept if k != kind]  # the newest counts
             self._kept.append((kind, make))
             return
         steps = make()
@@ -34,7 +35,10 @@ class AtOnce:
 
     def cancel(self, kind=None) -> None:
         self.kinds.append(f"cancel {kind}")
-        self._kept = [(k, make) for k, make in self._kept if kind not in (None, k)]
+        gone = [k for k, _ in self._kept if kind in (None, k)]
+        self._kept = [(k, make) for k, make in self._kept if k not in gone]
+        for each in gone:
+            self.receive(Report(each, "cancelled"))
 
     def busy(self, kind=None) -> bool:  # noqa: ARG002  # of whatever kind
         return bool(self._kept)

@@ -71,7 +71,8 @@ class BlobPredictor(Predictor):
             0,
         ).astype(np.uint8)
 
-    def teach(self, name, foreground, background=None):  # noqa: ARG002  # learns nothing
+    def teach(self, name, foreground, background=None, *, replace_earlier=False):  # noqa: ARG002  # learns nothing
         assert foreground.shape == self.slice.shape
         assert foreground.any() or name in self.classes, "a class that is known needs no more of it"
+        assert replace_earlier, "all strokes of a slice come at once"
         return self.model.add_class(name, torch.ones(256))

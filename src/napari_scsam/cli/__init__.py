@@ -22,6 +22,8 @@ from napari_scsam.cli.parts import Parser, note
 from napari_scsam.cli.pretrain import add_pretrain
 from napari_scsam.cli.pseudo_label import add_pseudo_label
 from napari_scsam.cli.segment import add_segment
+from napari_scsam.cli.suggest import add_suggest
+from napari_scsam.cli.teach import add_teach
 from napari_scsam.cli.train import add_train
 from napari_scsam.config import UserError
 
@@ -71,6 +73,8 @@ def build_parser() -> Parser:
     add_checkpoints(commands)
     add_pretrain(commands)
     add_pseudo_label(commands)
+    add_teach(commands)
     add_train(commands)
     add_finetune(commands)
+    add_suggest(commands)
     return parser

@@ -137,6 +137,14 @@ class Choices:
         taught = {known.spec: known.spec for known in self.taught}
         return (*(taught.pop(spec, spec) for spec in own), *taught.values())
 
+    @property
+    def taught_names(self) -> frozenset[str]:
+        """Names, in lower case, of the classes that strokes taught, here or to the checkpoint."""
+        names = [known.spec.name for known in self.taught]
+        if self.checkpoint is not None:
+            names += [*self.checkpoint.taught, *self.checkpoint.lessons]
+        return frozenset(name.casefold() for name in names)
+
     def choose_checkpoint(self, info: CheckpointInfo) -> None:
         """Choose the network; classes stay chosen by name."""
         everything = self.chosen == self.classes

@@ -17,6 +17,7 @@ from napari_scsam.gui.panels.correct import CorrectPanel
 from napari_scsam.gui.panels.model import ModelPanel
 from napari_scsam.gui.panels.one_object import PromptPanel
 from napari_scsam.gui.panels.segment import SegmentPanel
+from napari_scsam.gui.panels.teach import TeachPanel
 from napari_scsam.gui.panels.volume import VolumePanel
 from napari_scsam.gui.panels.work_bar import DOWNLOAD, NETWORK, TOOLS, WorkBar
 from napari_scsam.gui.project_desk import ProjectDesk
@@ -36,6 +37,7 @@ from napari_scsam.gui.tools.shortcuts import (
     PROPAGATE,
     REVIEW,
     SEGMENT,
+    TEACH,
     register_shortcuts,
 )
 from napari_scsam.gui.tools.teach import Teaching
@@ -47,6 +49,8 @@ from napari_scsam.gui.workarounds.field_wheel import scroll_past_fields
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtGui import QShowEvent
+
+    from napari_scsam.gui.panels.parts.panel import Panel
 
 WIDTH = 390
 """Pixels that the column asks for, with some room for a larger font."""
@@ -79,6 +83,8 @@ class ScSAMWidget(QWidget):
         self._links = Links(self._session)
         self.desk = ProjectDesk(self._session, self._links, REVIEW.shown_key)
         self.prompt = PromptPanel(PROMPT.shown_key, OTHER_SIDE.shown_key, PROPAGATE.shown_key)
+        self.teach = TeachPanel(TEACH.shown_key, OTHER_SIDE.shown_key)
+        self._teaching = self._session.part(Teaching)
         self.work = WorkBar()
         self.scroller = QScrollArea()
         self.column = QWidget()
@@ -129,8 +135,10 @@ class ScSAMWidget(QWidget):
             self.model,
             self.segment,
             self.prompt,
+            self.teach,
             self.correct,
             self.desk.review,
+            self.desk.train,
             self.desk.export,
         )
         for panel in panels:
@@ -158,7 +166,6 @@ class ScSAMWidget(QWidget):
         self.model.checkpoint_chosen.connect(choices.choose_checkpoint)
         self.model.file_asked.connect(self._use_checkpoint_file)
         self.model.save_asked.connect(taught.save)
-        self.model.forget_asked.connect(taught.forget)
         self.segment.classes_chosen.connect(segmenting.choose_classes)
         self.segment.segment_asked.connect(segmenting.go)
         self.segment.scope_chosen.connect(segmenting.choose_scope)
@@ -169,6 +176,7 @@ class ScSAMWidget(QWidget):
         self.segment.tta_changed.connect(choices.set_tta)
         self.work.cancel_asked.connect(self._cancel)
         self._connect_prompts()
+        self._connect_teaching()
 
     def _connect_prompts(self) -> None:
         panel = self.prompt
@@ -183,7 +191,15 @@ class ScSAMWidget(QWidget):
         panel.propagate_asked.connect(prompting.propagate)
         panel.max_slices_changed.connect(session.part(Propagating).limit)
         panel.end_asked.connect(session.part(Propagating).go_to)
-        panel.teach_asked.connect(session.part(Teaching).teach)
+
+    def _connect_teaching(self) -> None:
+        panel = self.teach
+        teaching = self._teaching
+        panel.toggled_by_user.connect(teaching.toggle)
+        panel.name_chosen.connect(teaching.choose)
+        panel.side_chosen.connect(lambda on_class: teaching.set_side(on_class=on_class))
+        panel.forget_asked.connect(teaching.forget)
+        self._links.add(teaching.changed, self._show_teaching)
 
     def _connect_session(self) -> None:
         session = self._session
@@ -292,7 +308,7 @@ class ScSAMWidget(QWidget):
         self.segment.show_classes(choices.classes)
         self.prompt.show_classes(choices.classes)
         self.segment.show_possible(possible=not info.prompts_only)
-        self.prompt.show_teachable(possible=not info.prompts_only)
+        self._show_teaching()
         self._show_choices()
         self._show_image()
 
@@ -309,9 +325,20 @@ class ScSAMWidget(QWidget):
     def _show_prompts(self) -> None:
         opened = self._prompting.active and self.prompt.body.isHidden()
         self.prompt.show_state(self._prompting.state)
-        if opened:  # by its key, with the panel folded or scrolled out of sight
-            self.prompt.expand()
-            QTimer.singleShot(0, partial(self.scroller.ensureWidgetVisible, self.prompt))
+        if opened:
+            self._reveal(self.prompt)
+
+    def _show_teaching(self) -> None:
+        state = self._teaching.state
+        opened = state.active and self.teach.body.isHidden()
+        self.teach.show_state(state)
+        if opened:
+            self._reveal(self.teach)
+
+    def _reveal(self, panel: Panel) -> None:
+        """Show a panel that a key opened while it was folded, or scrolled out of sight."""
+        panel.expand()
+        QTimer.singleShot(0, partial(self.scroller.ensureWidgetVisible, panel))
 
     def _use_checkpoint_file(self, path: str) -> None:
         try:

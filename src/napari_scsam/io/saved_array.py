@@ -134,19 +134,17 @@ class SavedArray:
         missing = sum(block not in known for block, *_ in self._parts(region))
         return prod(self.chunks) * missing
 
-    def touched(self) -> set[int]:
-        """Return the positions along the first axis at which there may be anything but zeros."""
-        chunk = self.chunks[0]
-        blocks = {block[0] for block in self._memory.known} | self._first_indices_on_disk()
-        positions = (range(b * chunk, min((b + 1) * chunk, self.shape[0])) for b in blocks)
+    def touched(self, axis: int = 0) -> set[int]:
+        """Return the positions along an axis at which there may be anything but zeros."""
+        side = self.chunks[axis]
+        blocks = {block[axis] for block in self._memory.known} | self._indices_on_disk(axis)
+        positions = (range(b * side, min((b + 1) * side, self.shape[axis])) for b in blocks)
         return set(itertools.chain.from_iterable(positions))
 
-    def _first_indices_on_disk(self) -> set[int]:
-        """Return the positions of stored chunks along the first axis: zarr's folder names."""
+    def _indices_on_disk(self, axis: int) -> set[int]:
+        """Return the positions of stored chunks along an axis: zarr's folder names."""
         folder = folder_of(self.stored) / "c"
-        if not folder.is_dir():
-            return set()
-        return {int(path.name) for path in folder.iterdir()}
+        return {int(path.name) for path in folder.glob("/".join("*" * (axis + 1)))}
 
     # Reading and writing in memory
 

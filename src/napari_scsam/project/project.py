@@ -2,9 +2,10 @@
 
 ``NAME.scsam.zarr`` is an OME-Zarr. Its ``labels/`` hold the class labels, other labels that the
 user keeps (instances), and ``reviewed``: 1 where a person has looked. Everything else is unknown,
-never background. ``predicted``, not listed for other programs, is what the model wrote last. The
-rest is JSON in the attributes of the folder. Every file is replaced as a whole, so the process may
-be killed at any time.
+never background. ``predicted``, not listed for other programs, is what the model wrote last.
+``strokes/`` holds the strokes that teach classes, if there are any. The rest is JSON in the
+attributes of the folder. Every file is replaced as a whole, so the process may be killed at any
+time.
 """
 
 from __future__ import annotations
@@ -28,6 +29,13 @@ from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.io.zarr_access import member_array, member_group, ngff_attributes
 from napari_scsam.project.image import ImageReference
 from napari_scsam.project.record import ProjectRecord, now, read_record, write_record
+from napari_scsam.project.strokes import (
+    STROKES,
+    StrokeKey,
+    create_strokes,
+    list_strokes,
+    stored_strokes,
+)
 
 CLASSES = "classes"
 REVIEWED = "reviewed"
@@ -72,6 +80,20 @@ class Project:
         if name not in self.arrays:
             self.arrays[name] = SavedArray(self._stored(name))
         return self.arrays[name]
+
+    def stroke_keys(self) -> tuple[StrokeKey, ...]:
+        """Return the classes and axes that strokes were drawn for."""
+        return tuple(list_strokes(self.path))
+
+    def strokes(self, key: StrokeKey) -> SavedArray:
+        """Return the strokes of a class, to read and change; created when there are none.
+
+        uint8 of the image's shape: 1 on the class, 2 beside it, 0 where nothing was drawn.
+        """
+        name = list_strokes(self.path).get(key)
+        if name is None:
+            name = create_strokes(self.path, key, self.record.image.shape)
+        return self.array(name)
 
     @property
     def reviewed(self) -> SavedArray:
@@ -170,6 +192,8 @@ class Project:
         return member_group(zarr.open_group(self.path, mode="r+"), "labels")
 
     def _stored(self, name: str) -> zarr.Array[Any]:
+        if name.startswith(f"{STROKES}/"):
+            return stored_strokes(self.path, name)
         return member_array(self._labels, name if name == PREDICTED else f"{name}/0")
 
 

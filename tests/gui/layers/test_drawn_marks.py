@@ -26,16 +26,6 @@ def test_only_the_marks_of_a_plane_are_read():
     assert MARKS.read(Plane(0, 7)).points == ()
 
 
-def test_points_and_scribbles_teach_and_boxes_do_not():
-    drawn = MARKS.rasterize(HERE, (9, 9), inside=True)
-    expected = np.zeros((9, 9), bool)
-    expected[1, 2] = True
-    expected[8, :5] = True
-    np.testing.assert_array_equal(drawn, expected)
-    assert np.argwhere(MARKS.rasterize(HERE, (9, 9), inside=False)).tolist() == [[3, 4]]
-    assert not MARKS.rasterize(HERE, (8, 2), inside=True).any(), "outside the image"
-
-
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_planes_along_every_axis(axis):
     vertices = np.insert([[3.0, 7.0], [4.0, 8.0]], axis, [2, 9], axis=1)

@@ -65,22 +65,6 @@ def test_what_was_taught_can_be_saved(panel, info, monkeypatch, tmp_path, qtbot)
     assert asked.args == proposed == [str(tmp_path / "tiny_taught.safetensors")]
 
 
-def test_what_was_taught_can_be_forgotten(panel, info, qtbot):
-    known = [TaughtClass(spec, (0.0,)) for spec in info.classes]
-    assert panel.forget.isHidden()
-    panel.show_taught(known)
-    assert not panel.forget.isHidden()
-    panel.list.aboutToShow.emit()
-    assert [action.text() for action in panel.list.actions()] == [
-        "mitochondrion",
-        "membrane",
-        "vesicle",
-    ]
-    with qtbot.waitSignal(panel.forget_asked) as asked:
-        panel.list.actions()[1].trigger()
-    assert asked.args == [known[1]]
-
-
 def test_a_network_without_classes_says_so(panel, info):
     clicks = replace(info, name="sam", nm_per_pixel=None, config={"prompts_only": True})
     panel.show_chosen(clicks, "Runs on cpu")

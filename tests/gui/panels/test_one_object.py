@@ -85,7 +85,6 @@ def test_what_is_picked_is_asked_for(panel, state, classes):
         panel.kind_chosen,
         panel.side_chosen,
         panel.target_chosen,
-        panel.teach_asked,
         panel.max_slices_changed,
     ):
         signal.connect(asked.append)
@@ -94,20 +93,5 @@ def test_what_is_picked_is_asked_for(panel, state, classes):
     panel.kinds["scribble"].click()
     panel.outside.click()
     panel.target.activated.emit(2)
-    panel.name.setText("granule")
-    panel.teach.click()
     panel.max_slices.setValue(7)
-    assert asked == ["scribble", False, classes[2], "granule", 7]
-
-
-def test_teaching_builds_on_classes(panel, state):
-    panel.show_state(state())
-    told = panel.teach.toolTip(), panel.name.toolTip()
-    assert told[0].startswith("Learn the class")
-    panel.show_teachable(possible=False)
-    assert not panel.teach.isEnabled()
-    assert not panel.name.isEnabled()
-    assert panel.teach.toolTip() == panel.name.toolTip() != told[0]
-    panel.show_teachable(possible=True)
-    assert (panel.teach.toolTip(), panel.name.toolTip()) == told
-    assert panel.teach.isEnabled()
+    assert asked == ["scribble", False, classes[2], 7]

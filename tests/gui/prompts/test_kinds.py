@@ -8,7 +8,6 @@ from napari_scsam.gui.prompts.kinds import (
     POINT,
     PROMPT_KINDS,
     SCRIBBLE,
-    densify,
     kind_of_shape,
     sample_along,
 )
@@ -34,14 +33,6 @@ def test_a_scribble_is_eight_points_at_equal_distances():
         marks.points, [(1, 0), (3, 0), (5, 0), (7, 0), (8, 1), (8, 3), (8, 5), (8, 7)]
     )
     np.testing.assert_allclose(sample_along(LINE, 2), [(4, 0), (8, 4)])
-
-
-def test_dense_points_leave_no_pixel_out():
-    dense = densify(LINE)
-    assert np.hypot(*np.diff(dense, axis=0).T).max() <= 0.5
-    pixels = {(int(x), int(y)) for x, y in np.rint(dense)}
-    assert pixels == {(x, 0) for x in range(9)} | {(8, y) for y in range(9)}
-    np.testing.assert_array_equal(densify(LINE[:1]), LINE[:1])
 
 
 @pytest.mark.parametrize(

@@ -129,22 +129,22 @@ def _points_carries_and_accepts(one) -> None:
 
 
 def _finds_no_classes(one) -> None:
-    segment, prompt = one.widget.segment, one.widget.prompt
+    segment, teach = one.widget.segment, one.widget.teach
     for part in (
         segment.segment,
         segment.classes,
         segment.threshold,
         segment.scope,
-        prompt.teach,
-        prompt.name,
+        teach.start,
+        teach.name,
     ):
         assert not part.isEnabled()
     assert segment.note.isVisible()
-    assert "answers clicks and boxes only" in prompt.teach.toolTip()
+    assert "answers clicks and boxes only" in teach.start.toolTip()
     before = len(one.session.jobs.worker._open)
     one.session.part(Segmenting).segment()
     assert "answers clicks and boxes only" in one.said[-1]
-    one.session.part(Teaching).teach("granule")
+    one.session.part(Teaching).toggle("granule")
     assert "answers clicks and boxes only" in one.said[-1]
     assert len(one.session.jobs.worker._open) == before, "nothing was begun"
     assert len(notification_manager.records) == 2

@@ -27,7 +27,6 @@ from napari_scsam.gui.tools.active_tool import ActiveTool
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.propagate import Propagating
 from napari_scsam.gui.tools.segment import Segmenting
-from napari_scsam.gui.tools.teach import Teaching
 
 
 @pytest.fixture
@@ -399,14 +398,11 @@ def test_marks_stay_with_their_image(one):
     assert not any(layer.name == "points" for layer in one.viewer.layers)
 
 
-@pytest.mark.parametrize("kind", ["propagate", "teach"])
-def test_marks_that_led_to_something_do_not_come_back(one, kind):
+def test_marks_that_led_to_something_do_not_come_back(one):
     point(one, MIDDLE, 30, 40)
     point(one, MIDDLE + 1, 32, 40)
-    one.session.jobs.worker.held.add(kind)
-    one.prompting.propagate() if kind == "propagate" else one.session.part(Teaching).teach(
-        "granule"
-    )
+    one.session.jobs.worker.held.add("propagate")
+    one.prompting.propagate()
     one.prompting.stop()
     one.session.jobs.worker.release()
     one.prompting.start()

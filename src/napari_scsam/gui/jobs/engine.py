@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from napari_scsam.config import ClassSpec, TaughtClass, VoxelSize
 from napari_scsam.gui.layers.class_table import preload_labels
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.plane import Plane
+from napari_scsam.gui.words import group_digits
 from napari_scsam.gui.workarounds.torch_guard import collection_paused, import_torch_stack
 from napari_scsam.io.contrast import Contrast, measure_contrast
 from napari_scsam.steps import Progress, Steps
@@ -109,6 +110,15 @@ class Segmentation:
     """(rows, columns) class ids."""
     device: str
     seconds: float
+    taught: bool = False
+    """Whether strokes have just taught the class."""
+
+    def without(self, forgotten: Collection[ClassSpec]) -> Segmentation:
+        """Leave out classes."""
+        kept = tuple(spec for spec in self.request.classes if spec not in forgotten)
+        ids = [spec.id for spec in kept]
+        labels = np.where(np.isin(self.labels, ids), self.labels, 0).astype(self.labels.dtype)
+        return replace(self, request=replace(self.request, classes=kept), labels=labels)
 
     def on_plane(self) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """Return the labels of the whole plane, and its pixels outside the region, if any."""
@@ -124,7 +134,9 @@ class Segmentation:
         outside[part] = False
         return labels, outside
 
-    def describe(self, refused: Mapping[str, int] | None = None) -> str:
+    def describe(
+        self, refused: Mapping[str, int] | None = None, taken: Mapping[str, int] | None = None
+    ) -> str:
         """Return a sentence on the result.
 
         For example ``"mitochondrion on slice 12: 4.9 % of the pixels, 1.3 s on cpu."``.
@@ -134,15 +146,28 @@ class Segmentation:
         refused
             Pixels found that were left alone, by the word for what protects them, such as
             ``"reviewed"``; under `UNNAMED` those of other classes and those that the user painted.
+        taken
+            Pixels that another class had before, by its name.
         """
-        found = int(np.count_nonzero(self.labels))
-        share = f"{self._share(found)} of the pixels" if found else "nothing found"
-        what = f"{self.request.describe()}: {share}, {self.seconds:.1f} s on {self.device}"
+        what = f"{self.request.describe()}: {self._found()}"
         parts = [what]
+        if self.device:
+            parts = [f"{what}, {self.seconds:.1f} s on {self.device}"]
+        parts += [
+            f"{group_digits(count)} taken from {name}" for name, count in (taken or {}).items()
+        ]
         for word, count in (refused or {}).items():
             if count / self.labels.size >= LEAST_SHARE:
                 parts.append(f"{self._share(count)} {_why_left(word)}")
         return "; ".join(parts) + "."
+
+    def _found(self) -> str:
+        found = int(np.count_nonzero(self.labels))
+        if not found:
+            return "nothing found"
+        if self.taught:
+            return f"{group_digits(found)} pixels"
+        return f"{self._share(found)} of the pixels"
 
     def _share(self, count: int) -> str:
         return f"{count / self.labels.size:.1%}".replace("%", " %")
@@ -164,15 +189,19 @@ class Engine:
         self._prepared: tuple[Hashable, Slice] | None = None
         """What was segmented last: the next click there does not read it again."""
 
+    def is_loaded(self, checkpoint: str) -> bool:
+        """Whether this checkpoint is loaded; may be asked from any thread."""
+        return self._predictor is not None and self._checkpoint == checkpoint
+
     def load_steps(self, checkpoint: str, taught: Sequence[TaughtClass] = ()) -> Steps[ModelInfo]:
         """Load a checkpoint, unless it is loaded, and add the classes that it was taught before."""
-        predictor = yield from self._ready(checkpoint)
+        predictor = yield from self.ready_steps(checkpoint)
         predictor.restore_taught(taught)
         return ModelInfo(checkpoint, str(predictor.device))
 
     def segment_steps(self, request: SliceRequest) -> Steps[Segmentation]:
         """Segment a plane; load the checkpoint and measure the contrast first if needed."""
-        yield from self._ready(request.checkpoint)
+        yield from self.ready_steps(request.checkpoint)
         start = time.perf_counter()
         predictor = yield from self.set_slice_steps(request)
         predictor.tta = request.tta
@@ -186,7 +215,7 @@ class Engine:
 
         The checkpoint is loaded and the contrast is measured first if needed.
         """
-        predictor = yield from self._ready(request.checkpoint)
+        predictor = yield from self.ready_steps(request.checkpoint)
         if request.contrast is None and request.volume not in self._contrasts:
             yield Progress(0, 1, "measuring the contrast of the volume")
             self._contrasts[request.volume] = measure_contrast(request.data)
@@ -198,7 +227,7 @@ class Engine:
 
     def prefetch_steps(self, request: SliceRequest) -> Steps[None]:
         """Embed neighbours of a segmented plane, as many as fit into memory together with it."""
-        predictor = yield from self._ready(request.checkpoint)
+        predictor = yield from self.ready_steps(request.checkpoint)
         predictor.tta = request.tta
         for number, plane in enumerate(request.plane.neighbours(request.data.shape)):
             neighbour = replace(request, plane=plane)
@@ -217,7 +246,7 @@ class Engine:
 
     def save_steps(self, checkpoint: str, path: Path) -> Steps[CheckpointInfo]:
         """Write the loaded network, with what it was taught, as a new checkpoint."""
-        predictor = yield from self._ready(checkpoint)
+        predictor = yield from self.ready_steps(checkpoint)
         yield Progress(0, 1, f"writing {path.name}")
         from napari_scsam.checkpoints.checkpoint import save_checkpoint
         from napari_scsam.checkpoints.find import checkpoint_info
@@ -250,7 +279,8 @@ class Engine:
         contrast = request.contrast or self._contrasts[request.volume]
         return predictor.prepare(request.read(), size, contrast=contrast, key=request.key)
 
-    def _ready(self, checkpoint: str) -> Steps[Predictor]:
+    def ready_steps(self, checkpoint: str) -> Steps[Predictor]:
+        """Return the predictor of a checkpoint, which is loaded first if needed."""
         if self._predictor is None or self._checkpoint != checkpoint:
             yield Progress(0, 2, "starting the network")
             with collection_paused():

@@ -1,4 +1,4 @@
-"""What the worker thread does with prompts: find, propagate, and teach from strokes."""
+"""What the worker thread does with prompts: find and propagate."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.gui.jobs.engine import Engine, SliceRequest
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.prompts.marks import Marks
 from napari_scsam.gui.words import group_digits
 from napari_scsam.infer.patch import Patch, crop, remove_small_components
-from napari_scsam.steps import Progress, Steps, as_part
+from napari_scsam.steps import Steps, as_part
 
 if TYPE_CHECKING:
     from napari_scsam.infer.predictor import Predictor
@@ -129,17 +125,6 @@ class PropagationBothWays:
         return reasons
 
 
-@dataclass(frozen=True, eq=False)
-class TeachRequest:
-    """A class to learn from strokes."""
-
-    slice: SliceRequest
-    spec: ClassSpec
-    foreground: NDArray[np.bool_]
-    background: NDArray[np.bool_]
-    """(rows, columns) of the plane."""
-
-
 def prepare_steps(engine: Engine, request: SliceRequest) -> Steps[None]:
     """Embed a plane, so that a click on it is answered at once."""
     predictor = yield from engine.set_slice_steps(request)
@@ -202,14 +187,3 @@ def _slices(
     for position in positions:
         plane = Plane(start.plane.axis, position)
         yield position, engine.prepare(predictor, replace(start.request.slice, plane=plane))
-
-
-def teach_steps(engine: Engine, request: TeachRequest) -> Steps[TaughtClass]:
-    """Learn a new class from strokes on a plane."""
-    predictor = yield from engine.set_slice_steps(request.slice)
-    yield from predictor.embed_steps()
-    yield Progress(0, 1, f"learning {request.spec.name}")
-    strokes = [request.foreground]
-    if request.background.any():
-        strokes.append(request.background)
-    return predictor.taught(predictor.teach(request.spec, *strokes))

@@ -55,16 +55,6 @@ class DrawnMarks:
             marks += kind.marks(vertices, inside)
         return marks
 
-    def rasterize(self, plane: Plane, shape: tuple[int, int], *, inside: bool) -> NDArray[np.bool_]:
-        """Return the pixels of one side that teach a class, (rows, columns) of a plane."""
-        canvas = np.zeros(shape, bool)
-        for kind, vertices, is_inside in self._on(plane):
-            if kind.trace is not None and is_inside == inside:
-                columns, rows = np.rint(kind.trace(vertices)).astype(int).T
-                valid = (rows >= 0) & (columns >= 0) & (rows < shape[0]) & (columns < shape[1])
-                canvas[rows[valid], columns[valid]] = True
-        return canvas
-
     def _on(self, plane: Plane) -> Iterator[tuple[PromptKind, Vertices, bool]]:
         """Yield kind, vertices on the plane, and whether it is inside, of each mark on a plane."""
         for point, side in zip(self.points, self.sides, strict=True):

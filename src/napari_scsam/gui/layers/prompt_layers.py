@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Layer, Points
-from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_scsam.config import UserError
@@ -25,7 +24,7 @@ from napari_scsam.gui.layers.drawing_layers import (
     strokes_layer,
 )
 from napari_scsam.gui.layers.drawn_marks import INSIDE, SIDES, DrawnMarks, on_plane
-from napari_scsam.gui.layers.plane import Plane, camera_of, full_resolution, shown_plane
+from napari_scsam.gui.layers.plane import Plane, camera_of, shown_plane
 from napari_scsam.gui.prompts.kinds import (
     POINT,
     PROMPT_KINDS,
@@ -228,11 +227,6 @@ class PromptLayers:
     def read(self, plane: Plane) -> Marks:
         """Return the marks on a plane, as the network is asked with them."""
         return self.drawn_marks().read(plane)
-
-    def rasterize(self, plane: Plane, *, inside: bool) -> NDArray[np.bool_]:
-        """Return the pixels of one side that teach a class, (rows, columns) of a plane."""
-        shape = plane.shape(full_resolution(self.image).shape)
-        return self.drawn_marks().rasterize(plane, shape, inside=inside)
 
     def remove_slip(self) -> PromptKind | None:
         """Remove the shape drawn last if it is a slip of the mouse, and return its kind."""

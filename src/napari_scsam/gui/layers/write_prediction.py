@@ -66,6 +66,8 @@ class OrganelleLabels:
         replace_edits: bool = False,
         joins: bool = False,
         keep: RowMask | None = None,
+        below: NDArray[Any] | None = None,
+        taken: Counter[int] | None = None,
     ) -> Generator[None, None, int]:
         """Write a prediction into a plane, band by band, as one undo step.
 
@@ -84,6 +86,10 @@ class OrganelleLabels:
             Join it with the undo step of the last write, if nothing was done since.
         keep
             Which pixels stay in any case.
+        below
+            (rows, columns) class ids that cleared pixels get back; 0 when not given.
+        taken
+            Counts, by their old class, pixels that get another class.
 
         Returns
         -------
@@ -104,11 +110,19 @@ class OrganelleLabels:
                     yield
                 current = plane.read(self.layer.data, rows)
                 remembered = written.band(number, current)
-                merged = merge_prediction(current, prediction[rows].astype(current.dtype), ids)
+                under = None
+                if below is not None:
+                    under = below[rows].astype(current.dtype)
+                merged = merge_prediction(
+                    current, prediction[rows].astype(current.dtype), ids, under
+                )
                 ours = (current == remembered) | (replace_edits & (merged != current))
                 if keep is not None:
                     ours &= ~keep(rows, current)
-                changed += self._set_pixels(plane, rows, np.where(ours, merged, current), current)
+                labels = np.where(ours, merged, current)
+                if taken is not None:
+                    count_taken(taken, current, labels)
+                changed += self._set_pixels(plane, rows, labels, current)
                 packed.append(pack(np.where(ours, merged, remembered)))
         if changed:
             self._remember(written, packed, joins=joins)
@@ -276,13 +290,28 @@ class OrganelleLabels:
 
 
 def merge_prediction(
-    current: NDArray[Any], prediction: NDArray[Any], ids: Collection[int]
+    current: NDArray[Any],
+    prediction: NDArray[Any],
+    ids: Collection[int],
+    below: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
-    """Return a band with the predicted classes, cleared of these classes elsewhere."""
+    """Return a band with the predicted classes, cleared of these classes elsewhere.
+
+    Cleared pixels get the labels `below`, background when there are none.
+    """
     requested = list(ids)
-    cleared = np.where(np.isin(current, requested), 0, current)
+    if below is None:
+        below = np.zeros_like(current)
+    cleared = np.where(np.isin(current, requested), below, current)
     merged: NDArray[Any] = np.where(np.isin(prediction, requested), prediction, cleared)
     return merged
+
+
+def count_taken(taken: Counter[int], before: NDArray[Any], after: NDArray[Any]) -> None:
+    """Count, by their class, the pixels that had a class and get another one."""
+    lost = (before != after) & (before != 0) & (after != 0)
+    for value, count in zip(*np.unique(before[lost], return_counts=True), strict=True):
+        taken[int(value)] += int(count)
 
 
 def row_bands(shape: Sequence[int]) -> list[slice]:

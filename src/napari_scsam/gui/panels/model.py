@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QMenu
+from qtpy.QtWidgets import QFileDialog, QGridLayout
 
 from napari_scsam.gui.panels.parts.download_button import DownloadButton
 from napari_scsam.gui.panels.parts.panel import Panel
@@ -31,8 +30,6 @@ class ModelPanel(Panel):
     """A checkpoint file to load."""
     save_asked = Signal(str)
     """A checkpoint file to write."""
-    forget_asked = Signal(object)
-    """A `TaughtClass` to forget."""
 
     def __init__(self) -> None:
         super().__init__("Model")
@@ -50,14 +47,6 @@ class ModelPanel(Panel):
             "Checkpoints in the proposed folder appear in the list above.",
             self._ask_save,
         )
-        self.forget = button(
-            "Forget  ", "Remove a class that was taught here. Its labels stay in the image."
-        )
-        self.list = QMenu(self.forget)
-        # Not before it is shown: an action must not be deleted while it is carried out.
-        self.list.aboutToShow.connect(self._list_taught)
-        self.forget.setMenu(self.list)
-        self._taught: tuple[TaughtClass, ...] = ()
         self._lay_out()
         self.show_taught(())
 
@@ -69,10 +58,8 @@ class ModelPanel(Panel):
         self.checkpoints.setEnabled(bool(infos))
 
     def show_taught(self, taught: Sequence[TaughtClass]) -> None:
-        """Offer to save or forget taught classes, if there are any."""
-        for part in (self.save, self.forget):
-            part.setVisible(bool(taught))
-        self._taught = tuple(taught)
+        """Offer to save taught classes, if there are any."""
+        self.save.setVisible(bool(taught))
 
     def show_chosen(self, info: CheckpointInfo, state: str) -> None:
         """Show the checkpoint in use and its state, e.g. ``"Runs on cpu"``."""
@@ -82,16 +69,6 @@ class ModelPanel(Panel):
         self.checkpoints.setEnabled(True)
         self.checkpoints.setToolTip(describe(info))
         self.note.setText(f"{state}; {_training(info)}.")
-
-    def _list_taught(self) -> None:
-        self.list.clear()
-        for known in self._taught:
-            action = self.list.addAction(known.spec.name)
-            if action is not None:
-                action.triggered.connect(partial(self._ask_forget, known))
-
-    def _ask_forget(self, known: TaughtClass, _checked: bool = False) -> None:  # as Qt calls it
-        self.forget_asked.emit(known)
 
     def _ask_save(self) -> None:
         name = f"{self.checkpoints.currentText()}_taught.safetensors"
@@ -111,8 +88,7 @@ class ModelPanel(Panel):
         grid.addWidget(self.file, 0, 1)
         grid.addWidget(self.download, 0, 2)
         grid.addWidget(self.note, 1, 0, 1, 3)
-        grid.addWidget(self.save, 2, 0, 1, 2)
-        grid.addWidget(self.forget, 2, 2)
+        grid.addWidget(self.save, 2, 0, 1, 3)
         grid.setColumnStretch(0, 1)
 
 

@@ -1,4 +1,4 @@
-"""The panel for single objects: point, accept or discard, propagate; teach a class."""
+"""The panel for single objects: point, accept or discard, propagate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
@@ -44,16 +43,7 @@ PROPAGATE_TIP = (
     "It stops where the object ends or becomes uncertain.\n"
     "The object is accepted on all these slices, as one undo step."
 )
-NAME_TIP = (
-    "A class that the network does not know.\n"
-    "Scribble on a few of its objects (Inside) and next to them (Outside)."
-)
-TEACH_TIP = "Learn the class from the points and scribbles on this slice, in seconds."
 ONE_CLASS = "Several classes are chosen above; an object is added to {} only."
-NO_TEACHING = (
-    "This network answers clicks and boxes only. "
-    "To teach a class by strokes, choose one with trained classes."
-)
 
 
 class PromptPanel(Panel):
@@ -71,8 +61,6 @@ class PromptPanel(Panel):
     max_slices_changed = Signal(int)
     end_asked = Signal(int)
     """A slice at which an object stopped, to be shown."""
-    teach_asked = Signal(str)
-    """Name of a new class."""
 
     def __init__(self, key: str, side_key: str, propagate_key: str) -> None:
         super().__init__("One object")
@@ -81,27 +69,14 @@ class PromptPanel(Panel):
         self._make_mark_buttons(side_key)
         self._make_object_fields(propagate_key)
         self.ends = [self._end_button() for _ in range(2)]
-        self.name = QLineEdit()
-        self.name.setPlaceholderText("name of a new class")
-        self.name.returnPressed.connect(self._teach)
-        self.teach = button("Teach", TEACH_TIP, self._teach)
         self.body = QWidget()
         self._lay_out()
-        self.show_teachable(possible=True)
 
     def show_classes(self, classes: Sequence[ClassSpec]) -> None:
         """List the classes that an object can be added to."""
         self.target.empty()
         for spec in classes:
             self.target.add(spec, spec.name, spec.description, swatch(spec.colour))
-
-    def show_teachable(self, *, possible: bool) -> None:
-        """Enable teaching if the network has trained classes, which taught ones build on."""
-        for part, tip in ((self.name, NAME_TIP), (self.teach, TEACH_TIP)):
-            part.setEnabled(possible)
-            part.setToolTip(tip)
-            if not possible:
-                part.setToolTip(NO_TEACHING)
 
     def show_state(self, state: PromptState) -> None:
         """Show the kind of prompt, the class, and whether an object was found."""
@@ -137,10 +112,6 @@ class PromptPanel(Panel):
             end.setText(f"→ end at {position}")
             end.setProperty("position", position)
             end.show()
-
-    def _teach(self) -> None:
-        self.name.clearFocus()
-        self.teach_asked.emit(self.name.text())
 
     def _pick_kind(self, kind: str, _checked: bool = False) -> None:  # as Qt calls it
         self.kind_chosen.emit(kind)
@@ -200,12 +171,9 @@ class PromptPanel(Panel):
         ]
         ends = QHBoxLayout()
         fill_row(ends, *self.ends)
-        teach = QHBoxLayout()
-        teach.addWidget(self.name, 1)
-        teach.addWidget(self.teach)
         inner = QVBoxLayout(self.body)
         inner.setContentsMargins(0, 0, 0, 0)
-        for part in (kinds, sides, self._object_grid(), ends, teach):
+        for part in (kinds, sides, self._object_grid(), ends):
             inner.addLayout(part)
         fill_row(QVBoxLayout(self.contents), self.start, self.body)
 

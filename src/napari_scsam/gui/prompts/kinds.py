@@ -39,8 +39,6 @@ class PromptKind:
     """Napari's shape type; empty for points, which have a layer of their own."""
     marks: Callable[[Vertices, bool], Marks]
     """Returns what the network is asked with; takes the drawing, and whether it is inside."""
-    trace: Callable[[Vertices], Vertices] | None
-    """Returns the pixels of a drawing that teach a class; None when it cannot teach."""
     min_drag: float = 0.0
     """A drawing that is smaller along all axes, in pixels, is removed as a slip of the mouse."""
     slip_message: str = ""
@@ -76,12 +74,6 @@ def sample_along(line: Vertices, count: int = SCRIBBLE_POINTS) -> Vertices:
     return np.column_stack([np.interp(distances, lengths, line[:, axis]) for axis in (0, 1)])
 
 
-def densify(line: Vertices) -> Vertices:
-    """Take points at distances below half a pixel along a line."""
-    length = float(np.hypot(*np.diff(line, axis=0).T).sum())
-    return sample_along(line, max(1, int(2 * length) + 1))
-
-
 POINT = PromptKind(
     name="point",
     label="Point",
@@ -89,7 +81,6 @@ POINT = PromptKind(
     mode="add",
     shape_type="",
     marks=point_marks,
-    trace=densify,
 )
 BOX = PromptKind(
     name="box",
@@ -98,7 +89,6 @@ BOX = PromptKind(
     mode="add_rectangle",
     shape_type="rectangle",
     marks=box_marks,
-    trace=None,
     min_drag=MIN_DRAG,
     slip_message="A click draws no box; drag one from corner to corner.",
 )
@@ -109,7 +99,6 @@ SCRIBBLE = PromptKind(
     mode="add_path",
     shape_type="path",
     marks=scribble_marks,
-    trace=densify,
 )
 
 PROMPT_KINDS = {kind.name: kind for kind in (POINT, BOX, SCRIBBLE)}

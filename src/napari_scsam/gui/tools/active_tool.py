@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -33,7 +33,11 @@ class ActiveTool:
         session.ended.connect(self._on_ended)
 
     def activate(
-        self, name: str, on_deactivate: Callable[[], object], layer: Layer | None = None
+        self,
+        name: str,
+        on_deactivate: Callable[[], object],
+        layer: Layer | None = None,
+        modes: Collection[str] = (),
     ) -> None:
         """Activate a tool; the one before is deactivated.
 
@@ -46,12 +50,14 @@ class ActiveTool:
         layer
             The active layer, if the tool works in that layer only. Then it is deactivated by Esc
             in the layer, by another of napari's modes, and by another active layer.
+        modes
+            Further modes of the layer that belong to the tool.
         """
         self.deactivate()
         self.name = name
         self._on_deactivate = on_deactivate
         if layer is not None:
-            self._watch(layer)
+            self._watch(layer, modes)
         self.changed.emit()
 
     def deactivate(self) -> str:
@@ -86,11 +92,11 @@ class ActiveTool:
         self._session.status_withdrawn.emit(self._status)
         self._status = ""
 
-    def _watch(self, layer: Layer) -> None:
+    def _watch(self, layer: Layer, modes: Collection[str]) -> None:
         """Deactivate the tool when its layer is left."""
         self._layer = layer
         # Space switches to this mode while it is held, to move the picture.
-        self._modes = {str(layer.mode), PAN_ZOOM}
+        self._modes = {str(layer.mode), PAN_ZOOM, *modes}
         layer.bind_key("Escape", lambda _: self.deactivate(), overwrite=True)
         layer.events.mode.connect(self._check_soon)
         viewer = self._session.viewer

@@ -6,8 +6,6 @@ from collections.abc import Generator, Hashable
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_scsam.gui.jobs.jobs import Job
@@ -288,14 +286,6 @@ class Prompting:
         if self.layers is None or self.session.viewer is None:
             return None
         return self.layers.shown_plane
-
-    def rasterize(self, plane: Plane) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return the pixels marked inside and outside on a plane, (rows, columns)."""
-        if self.layers is None:
-            nothing = np.zeros((0, 0), bool)
-            return nothing, nothing
-        inside = self.layers.rasterize(plane, inside=True)
-        return inside, self.layers.rasterize(plane, inside=False)
 
     def _on_plane(self) -> None:
         self._show(None)

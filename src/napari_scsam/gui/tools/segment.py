@@ -167,7 +167,9 @@ class Segmenting:
 
     def _on_segmented(self, result: Segmentation) -> None:
         self.session.network.note_device(result.device)
-        self._writer.write(result)
+        wanted = self._writer.without_forgotten(result)
+        if wanted is not None:
+            self._writer.write(wanted)
 
     # Many slices
 
@@ -196,7 +198,9 @@ class Segmenting:
     def _on_progress(self, step: Progress) -> None:
         if isinstance(step, SliceDone) and step.result is not None:
             self._written += 1
-            self._writer.write(step.result)
+            wanted = self._writer.without_forgotten(step.result)
+            if wanted is not None:
+                self._writer.write(wanted)
 
     def _on_run(self, run: RunDone) -> None:
         self._written = 0

@@ -20,6 +20,7 @@ from napari_scsam.gui.tools.correct import Correcting
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.tools.segment import Segmenting
+from napari_scsam.gui.tools.teach import Teaching
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,15 @@ def _prompting(verb: Callable[[Prompting], object]) -> Callable[[Session], objec
     return lambda session: verb(session.part(Prompting))
 
 
+def _switch_side(session: Session) -> None:
+    """Switch the side of what is drawn: strokes, or marks for one object."""
+    teaching = session.part(Teaching)
+    if teaching.state.active:
+        teaching.switch_side()
+    else:
+        session.part(Prompting).switch_side()
+
+
 SEGMENT = Action("segment_slice", "Shift-S", "Segment the slice shown (ScSAM)", _segment)
 
 CORRECT = {
@@ -97,8 +107,14 @@ PROMPT = Action(
 OTHER_SIDE = Action(
     "prompt_side",
     "Shift-I",
-    "Mark inside or outside of the object (ScSAM)",
-    _prompting(Prompting.switch_side),
+    "Mark inside or outside; paint on or beside the class (ScSAM)",
+    _switch_side,
+)
+TEACH = Action(
+    "teach_class",
+    "Shift-M",
+    "Paint strokes that teach a class, or stop (ScSAM)",
+    lambda session: session.part(Teaching).toggle(),
 )
 # Its id is the old one, under which napari stores a key that the user chose.
 PROPAGATE = Action(
@@ -127,6 +143,7 @@ ACTIONS = (
     PROMPT,
     OTHER_SIDE,
     PROPAGATE,
+    TEACH,
     *CORRECT.values(),
     REVIEW,
     REVIEW_RECTANGLE,

@@ -1,121 +1,195 @@
-"""Teaching the network a class from the points and scribbles on the slice shown."""
+"""Teaching a class by strokes: the brush, its sides, and what follows each stroke."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_info
+from psygnal import Signal
 
-from napari_scsam.config import ClassSpec, TaughtClass, UserError, class_to_teach
+from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
-from napari_scsam.gui.jobs.one_object import TeachRequest, teach_steps
-from napari_scsam.gui.layers.class_table import classes_of
-from napari_scsam.gui.tools.accept import Accepting
-from napari_scsam.gui.tools.one_object import Prompting
-from napari_scsam.gui.tools.segment import Segmenting
-from napari_scsam.gui.tools.write_labels import LabelsWriter
+from napari_scsam.gui.jobs.one_object import prepare_steps
+from napari_scsam.gui.layers.strokes import MODES, StrokesLayer
+from napari_scsam.gui.project.strokes import StrokeStore
+from napari_scsam.gui.prompts.teaching import TeachState
+from napari_scsam.gui.tools.active_tool import ActiveTool
+from napari_scsam.gui.tools.learn_strokes import StrokeLearning
+from napari_scsam.project.strokes import StrokeKey
 
 if TYPE_CHECKING:
-    from napari_scsam.gui.jobs.engine import SliceRequest
+    from napari_scsam.config import ClassSpec
+    from napari_scsam.gui.layers.plane import Plane
     from napari_scsam.gui.session import Session
 
-ONE_SIDED = (
-    "Nothing was marked Outside. If too much is found, mark similar things as Outside "
-    "and teach the class again; strokes add up."
-)
-NO_NAME = "the new class has no name; type one into the field next to Teach"
+TEACH = "teach"
+"""Name of this tool while it is active."""
+
+BEGIN = "Paint a stroke on {}; each stroke is learned at once. Esc stops."
+TURNED = "Strokes are painted along one axis; press Teach again to paint along this one."
 
 
 class Teaching:
-    """Teaches classes in one viewer; made by ``session.part(Teaching)``."""
+    """The brush for strokes in one viewer; made by ``session.part(Teaching)``."""
+
+    changed = Signal()
+    """The `state` changed."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._prompting = session.part(Prompting)
+        self._store = session.part(StrokeStore)
+        self._learning = session.part(StrokeLearning)
+        self._active_tool = session.part(ActiveTool)
+        self._name = ""
+        self._painted: dict[Plane, None] = {}
+        """Planes with new strokes, until the next turn of the event loop."""
+        self.strokes: StrokesLayer | None = None
+        """The layer for strokes, while the tool is active."""
+        self._learning.changed.connect(self.changed)
+        self._learning.about_to_write.connect(self._keep_brush)
+        self._store.changed.connect(self.stop)
+        session.choices.checkpoint_changed.connect(self.changed)
+        session.choices.image_changed.connect(self._on_image)
 
-    def teach(self, name: str) -> None:
-        """Learn a class from the points and scribbles on the slice shown."""
+    @property
+    def state(self) -> TeachState:
+        """What the panel shows."""
+        choices = self._session.choices
+        info = choices.checkpoint
+        taught = self._learning.taught
+        return TeachState(
+            active=self.strokes is not None,
+            name=self._name,
+            on_class=self.strokes is None or self.strokes.on_class,
+            offered=tuple(dict.fromkeys((*taught, *choices.classes))),
+            taught=taught,
+            possible=info is None or not info.prompts_only,
+        )
+
+    # Starting and stopping
+
+    def toggle(self, name: str | None = None) -> None:
+        """Start with the class of a name, by default the one before or the one chosen; or stop."""
+        if self.strokes is not None:
+            self.stop()
+            return
+        if name is None:
+            name = self._name or self._only_chosen()
+        self.start(name)
+
+    def start(self, name: str) -> None:
+        """Add a layer for strokes on a class, with the brush, and prepare the slice shown."""
         session = self._session
+        viewer = session.viewer
         request = session.try_request(classes=True)
-        if request is None or self._prompting.shown_plane() is None:
+        image = session.choices.image
+        if request is None or viewer is None or image is None:
+            self.changed.emit()
             return
         try:
-            teach_request = self._read_strokes(request, self._spec_of(name.strip()))
+            spec = self._learning.spec_of(name.strip())
         except UserError as error:
             session.report_error(error)
+            self.changed.emit()
             return
-        make = partial(teach_steps, session.engine, teach_request)
-        session.jobs.submit(Job.TEACH, make, partial(self._on_taught, teach_request))
+        self._active_tool.deactivate()
+        self._name = spec.name
+        axis = request.plane.axis
+        array = self._store.array(StrokeKey.of(spec.name, axis))
+        strokes = StrokesLayer(viewer, image, spec, array, axis)
+        strokes.painted.connect(self._on_painted)
+        strokes.side_changed.connect(self.changed)
+        strokes.show()
+        self.strokes = strokes
+        self._active_tool.activate(TEACH, self._close, strokes.layer, MODES)
+        viewer.dims.events.order.connect(self._on_turned)
+        session.jobs.submit(Job.PREPARE, partial(prepare_steps, session.engine, request))
+        self._active_tool.show_status(BEGIN.format(spec.name))
+        self.changed.emit()
 
-    def _read_strokes(self, request: SliceRequest, spec: ClassSpec) -> TeachRequest:
-        """Return the request to learn a class.
+    def choose(self, name: str) -> None:
+        """Choose the class; while strokes are being painted, those of this class come next."""
+        self._name = name.strip()
+        if self.strokes is not None and self._name != self.strokes.spec.name:
+            self.start(self._name)
+        else:
+            self.changed.emit()
 
-        Raises
-        ------
-        UserError
-            When the strokes do not mark the class. More strokes for a taught class may all be
-            outside.
-        """
-        foreground, background = self._prompting.rasterize(request.plane)
-        has_strokes = foreground.any() or (self._was_taught(spec) and background.any())
-        if not has_strokes:
-            raise UserError(f"nothing marks {spec.name!r}; scribble on some of its objects first")
-        return TeachRequest(request, spec, foreground, background)
+    def stop(self) -> None:
+        """Remove the layer for strokes; they are kept, and come back with it."""
+        self._active_tool.deactivate_if(TEACH)
 
-    def _spec_of(self, name: str) -> ClassSpec:
-        """Return the class of a name.
+    def forget(self, name: str) -> None:
+        """Forget a class and its strokes."""
+        if self.strokes is not None and self.strokes.spec.name == name:
+            self._painted.clear()
+            self.stop()
+        self._learning.forget(name)
 
-        Raises
-        ------
-        UserError
-            When the name is empty, or that of a class that the checkpoint was trained on: strokes
-            would replace it.
-        """
-        choices = self._session.choices
-        if not name:
-            raise UserError(NO_NAME)
-        info = choices.checkpoint
-        if info is not None:
-            trained = {s.name.casefold() for s in info.classes if s.name not in info.taught}
-            if name.casefold() in trained:
-                raise UserError(
-                    f"{name!r} is a trained class of the checkpoint and would be lost; "
-                    "choose another name"
-                )
-        labels = self._session.labels
-        in_labels = classes_of(labels) if labels is not None else None
-        return class_to_teach(name, choices.classes, in_labels or ())
+    def _close(self) -> None:
+        strokes = self.strokes
+        self.strokes = None
+        if strokes is None:
+            return
+        viewer = self._session.viewer
+        if viewer is not None:
+            viewer.dims.events.order.disconnect(self._on_turned)
+        strokes.end_stroke()
+        self._learn(strokes.spec)
+        strokes.remove()
+        self.changed.emit()
 
-    def _was_taught(self, spec: ClassSpec) -> bool:
-        return any(known.spec == spec for known in self._session.choices.taught)
+    def _only_chosen(self) -> str:
+        chosen = self._session.choices.chosen
+        return chosen[0].name if len(chosen) == 1 else ""
 
-    def _on_taught(self, request: TeachRequest, taught: TaughtClass) -> None:
-        session = self._session
-        spec = taught.spec
-        is_new = not self._was_taught(spec)
-        session.choices.add_taught(taught)
-        session.part(Accepting).choose_target(spec)
-        session.status.emit(
-            f"{spec.name} is in the list of classes now. "
-            "Where it is wrong, draw more strokes and teach it again: strokes add up."
-        )
-        self._prompting.forget_marks(request.slice)
-        session.part(LabelsWriter).note_embedded(request.slice)
-        if self._prompting.shown_plane() == request.slice.plane:
-            session.part(Accepting).output(request.slice)
-        if is_new:
-            self._advise(request, spec)
-        # Last: the status of what is found replaces the one above.
-        session.part(Segmenting).choose_classes((spec,))
+    # Painting
 
-    def _advise(self, request: TeachRequest, spec: ClassSpec) -> None:
-        """Show what the user should know about a new class; it outlasts the status."""
-        if not request.background.any():
-            show_info(ONE_SIDED)
-        if spec.overrides:
-            others = " and ".join(spec.overrides)
-            show_info(
-                f"{spec.name} takes precedence over {others}, "
-                "which the network found under its strokes."
-            )
+    def set_side(self, *, on_class: bool) -> None:
+        """Choose whether the next strokes are on the class, or beside it."""
+        if self.strokes is not None:
+            self.strokes.set_side(on_class=on_class)
+            self._keep_brush()
+
+    def switch_side(self) -> None:
+        """Paint on the other side from now on."""
+        if self.strokes is not None:
+            self.set_side(on_class=not self.strokes.on_class)
+
+    def _on_painted(self, planes: tuple[Plane, ...]) -> None:
+        """Learn once napari has handled the event; strokes of one turn are learned together."""
+        is_first = not self._painted
+        self._painted.update(dict.fromkeys(planes))
+        if is_first:
+            self._session.jobs.run_in_event_loop(self._learn_steps())
+
+    def _learn_steps(self) -> Generator[None, None, None]:
+        strokes = self.strokes
+        if strokes is not None:
+            self._learn(strokes.spec)
+        yield
+
+    def _learn(self, spec: ClassSpec) -> None:
+        planes = tuple(self._painted)
+        self._painted.clear()
+        if planes and self._session.viewer is not None:
+            self._active_tool.withdraw_status()
+            self._learning.learn(spec, planes)
+
+    def _keep_brush(self) -> None:
+        """Take the brush again; napari selects a layer that was just added."""
+        if self.strokes is not None:
+            self.strokes.take_brush()
+
+    # What happens in the viewer
+
+    def _on_turned(self) -> None:
+        self.stop()
+        self._session.status.emit(TURNED)
+
+    def _on_image(self) -> None:
+        strokes = self.strokes
+        if strokes is not None and self._session.choices.image is not strokes.image:
+            self._painted.clear()
+            self.stop()

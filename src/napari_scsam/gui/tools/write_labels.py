@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Hashable
 from dataclasses import replace
 from functools import partial
@@ -13,6 +13,8 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError, family
+from napari_scsam.gui.layers.class_table import classes_of
+from napari_scsam.gui.layers.taken_pixels import TakenPixels, read_bands
 
 if TYPE_CHECKING:
     from napari_scsam.gui.jobs.engine import Segmentation, SliceRequest
@@ -31,6 +33,7 @@ class LabelsWriter:
         self._embedded: deque[Hashable] = deque(maxlen=REMEMBERED_SLICES)
         self._last: SliceRequest | None = None
         """What was written last, without its pixels."""
+        self._taken = TakenPixels()
 
     def output(self, request: SliceRequest) -> OrganelleLabels | None:
         """Return the labels layer that takes the answer to a request; None without its image."""
@@ -61,30 +64,65 @@ class LabelsWriter:
         except UserError:
             return False
 
+    def without_forgotten(self, result: Segmentation) -> Segmentation | None:
+        """Leave out classes that were forgotten meanwhile; None when nothing is left."""
+        info = self.session.choices.checkpoint
+        if info is None or str(info.path) != result.request.checkpoint:
+            return result
+        known = self.session.choices.classes
+        forgotten = [spec for spec in result.request.classes if spec not in known]
+        if len(forgotten) == len(result.request.classes):
+            return None
+        return result.without(forgotten) if forgotten else result
+
     def _write_steps(self, result: Segmentation) -> Generator[None, None, None]:
         request = result.request
         output = self.output(request)
         if output is None:
             return
         labels, outside = result.on_plane()
-        ids = [spec.id for spec in request.classes]
-        yield from output.write_steps(
-            request.plane,
-            labels,
-            ids,
-            replace_edits=self.session.choices.replace_edits,
-            joins=request.follows(self._last),  # one drag of the slider is one undo step
-            keep=partial(self._left_alone, output.layer, request, labels, outside),
-        )
+        taken = Counter[int]()
+        settings: dict[str, Any] = {
+            "replace_edits": self.session.choices.replace_edits,
+            "keep": partial(self._left_alone, output.layer, request, labels, outside),
+            "taken": taken,
+        }
+        if result.taught:
+            yield from self._write_taught_steps(output, request, labels, settings)
+        else:
+            # One drag of the slider is one undo step.
+            settings["joins"] = request.follows(self._last)
+            ids = [spec.id for spec in request.classes]
+            yield from output.write_steps(request.plane, labels, ids, **settings)
         self._last = replace(request, data=None)
         self.note_embedded(request)
-        if len(ids) == 1:
-            output.layer.selected_label = ids[0]
+        if len(request.classes) == 1:
+            output.layer.selected_label = request.classes[0].id
         refused = yield from output.refused_steps(
             request.plane, labels, self._reasons(output.layer, request)
         )
-        self.session.status.emit(result.describe(refused))
+        self.session.status.emit(result.describe(refused, self._by_name(output.layer, taken)))
         self._prefetch(request)
+
+    def _write_taught_steps(
+        self,
+        output: OrganelleLabels,
+        request: SliceRequest,
+        labels: NDArray[Any],
+        settings: dict[str, Any],
+    ) -> Generator[None, None, None]:
+        """Write a class that was taught; pixels that it leaves go back to the class before."""
+        layer = output.layer
+        value = request.classes[0].id
+        before = read_bands(layer, request.plane)
+        below = self._taken.below(layer, request.plane, value)
+        yield from output.write_steps(request.plane, labels, [value], below=below, **settings)
+        yield from self._taken.note_steps(layer, request.plane, value, before)
+
+    def _by_name(self, layer: Labels, taken: Counter[int]) -> dict[str, int]:
+        """Return counts of pixels by the name of their class."""
+        names = {spec.id: spec.name for spec in classes_of(layer) or ()}
+        return {names.get(value, f"label {value}"): count for value, count in taken.items()}
 
     def _reasons(self, layer: Labels, request: SliceRequest) -> dict[str, Any]:
         """Return what protects pixels of a plane, by the word for them."""
@@ -127,10 +165,14 @@ class LabelsWriter:
         """Return which pixels have a class that was not requested, and keep it.
 
         A requested class takes precedence over those that it overrides, also over their labels.
+        A taught class takes the pixels where it is more likely than the class of the network.
         """
         known = self.session.choices.classes
         others: NDArray[np.bool_] = ~np.isin(current, [0, *family(known, request.classes)])
+        taught = self.session.choices.taught_names
         for spec in request.classes:
+            if spec.name.casefold() in taught:  # the network compared them, pixel by pixel
+                others &= new != spec.id
             below = [other.id for other in known if other.name in spec.overrides]
             others &= ~((new == spec.id) & np.isin(current, below))
         return others

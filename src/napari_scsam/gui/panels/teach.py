@@ -1,0 +1,195 @@
+"""The panel for teaching: a class, a brush for strokes, and the classes that were taught."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt.utils import signals_blocked
+
+from napari_scsam.gui.panels.parts.panel import Panel
+from napari_scsam.gui.panels.parts.widgets import SWATCH, button, fill_row, note, swatch
+
+if TYPE_CHECKING:
+    from napari_scsam.config import ClassSpec
+    from napari_scsam.gui.prompts.teaching import TeachState
+
+NAME_TIP = "Type the name of a new class, or choose a class to improve on this volume."
+START_TIP = (
+    "Paint strokes on the class and beside it with the brush.\n"
+    "After each stroke, the class is learned and shown on this slice."
+)
+ON_TIP = "The next strokes are on the class."
+BESIDE_TIP = "The next strokes are on what is not the class."
+HELP = (
+    "Paint a few strokes on the class, and beside it where too much is found. "
+    "Each stroke is learned at once. Ctrl+Z takes the last one back."
+)
+FORGET_TIP = "Remove the class from the network, with its strokes.\nIts labels stay in the image."
+NO_TEACHING = (
+    "This network answers clicks and boxes only. "
+    "To teach a class by strokes, choose one with trained classes."
+)
+PLACEHOLDER = "name of a class"
+
+
+class TeachPanel(Panel):
+    """Shows and changes how classes are taught; makes no decisions.
+
+    Parameters
+    ----------
+    key, side_key
+        The shortcuts that start teaching, and that change the side of the next stroke.
+    """
+
+    toggled_by_user = Signal(str)
+    """The name of the class."""
+    name_chosen = Signal(str)
+    side_chosen = Signal(bool)
+    """Whether the next strokes are on the class."""
+    forget_asked = Signal(str)
+    """The name of a class to forget."""
+
+    def __init__(self, key: str, side_key: str) -> None:
+        super().__init__("Teach")
+        self._key = key
+        self._offered: tuple[ClassSpec, ...] = ()
+        self.name = self._make_name()
+        self.start = button("", START_TIP, self._toggle, checkable=True)
+        self.on = self._side_button("On the class", f"{ON_TIP} {side_key} switches.", True)
+        self.beside = self._side_button("Beside it", f"{BESIDE_TIP} {side_key} switches.", False)
+        self.body = QWidget()
+        self.taught = TaughtList()
+        self.taught.forget_asked.connect(self.forget_asked)
+        self._lay_out()
+
+    def show_state(self, state: TeachState) -> None:
+        """Show the class, the side of the next stroke, and the classes that were taught."""
+        self._show_names(state.offered, state.name)
+        text = "Teach"
+        if state.active:
+            text = "Stop teaching"
+        self.start.setText(f"{text}   ({self._key})")
+        self.start.setChecked(state.active)
+        self.body.setVisible(state.active)
+        self.on.setChecked(state.on_class)
+        self.beside.setChecked(not state.on_class)
+        self.taught.show_classes(state.taught)
+        for part, tip in ((self.name, NAME_TIP), (self.start, START_TIP)):
+            part.setEnabled(state.possible)
+            part.setToolTip(tip)
+            if not state.possible:
+                part.setToolTip(NO_TEACHING)
+
+    def _show_names(self, offered: Sequence[ClassSpec], name: str) -> None:
+        with signals_blocked(self.name):
+            if tuple(offered) != self._offered:
+                typed = self.name.currentText()
+                self._offered = tuple(offered)
+                self.name.clear()
+                for spec in offered:
+                    self.name.addItem(swatch(spec.colour), spec.name)
+                self.name.setEditText(typed)
+            if name:
+                self.name.setCurrentIndex(self.name.findText(name))
+                self.name.setEditText(name)
+
+    def _toggle(self) -> None:
+        self.name.clearFocus()
+        self.toggled_by_user.emit(self.name.currentText())
+
+    def _choose(self) -> None:
+        self.name_chosen.emit(self.name.currentText())
+
+    def _pick_side(self, on_class: bool, _checked: bool = False) -> None:  # as Qt calls it
+        self.side_chosen.emit(on_class)
+
+    def _make_name(self) -> QComboBox:
+        name = QComboBox()
+        name.setEditable(True)
+        name.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        name.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        name.setMinimumContentsLength(8)
+        name.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        line = name.lineEdit()
+        if line is not None:
+            line.setPlaceholderText(PLACEHOLDER)
+            line.returnPressed.connect(self._choose)
+        name.setCurrentIndex(-1)
+        name.activated.connect(self._choose)
+        return name
+
+    def _side_button(self, text: str, tip: str, on_class: bool) -> QPushButton:
+        return button(text, tip, partial(self._pick_side, on_class), checkable=True)
+
+    def _lay_out(self) -> None:
+        sides = QHBoxLayout()
+        fill_row(sides, self.on, self.beside)
+        self._sides = QButtonGroup(self)
+        for side in (self.on, self.beside):
+            self._sides.addButton(side)
+        inner = QVBoxLayout(self.body)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addLayout(sides)
+        inner.addWidget(note(HELP))
+        first = QHBoxLayout()
+        first.addWidget(self.name, 1)
+        first.addWidget(self.start)
+        column = QVBoxLayout(self.contents)
+        column.addLayout(first)
+        fill_row(column, self.body, self.taught)
+
+
+class TaughtList(QWidget):
+    """The classes that were taught, each with a button to forget it."""
+
+    forget_asked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: tuple[ClassSpec, ...] = ()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setColumnStretch(1, 1)
+        self.buttons: dict[str, QPushButton] = {}
+        """By the name of the class."""
+        self.hide()
+
+    def show_classes(self, classes: Sequence[ClassSpec]) -> None:
+        """List the classes."""
+        if tuple(classes) == self._shown:
+            return
+        self._shown = tuple(classes)
+        self._empty()
+        for row, spec in enumerate(classes):
+            colour = QLabel()
+            colour.setPixmap(swatch(spec.colour).pixmap(SWATCH, SWATCH))
+            forget = button("Forget", FORGET_TIP, partial(self._ask, spec.name))
+            self.buttons[spec.name] = forget
+            for column, part in enumerate((colour, QLabel(spec.name), forget)):
+                self._grid.addWidget(part, row, column)
+        self.setVisible(bool(classes))
+
+    def _empty(self) -> None:
+        self.buttons.clear()
+        while (item := self._grid.takeAt(0)) is not None:
+            part = item.widget()
+            if part is not None:
+                part.hide()
+                part.deleteLater()  # a button must not be deleted while it is clicked
+
+    def _ask(self, name: str, _checked: bool = False) -> None:  # as Qt calls it
+        self.forget_asked.emit(name)
