@@ -23,7 +23,6 @@ from napari_scsam.cli.pretrain import add_pretrain
 from napari_scsam.cli.pseudo_label import add_pseudo_label
 from napari_scsam.cli.segment import add_segment
 from napari_scsam.cli.suggest import add_suggest
-from napari_scsam.cli.suggest import add_suggest
 from napari_scsam.cli.teach import add_teach
 from napari_scsam.cli.train import add_train
 from napari_scsam.config import UserError
@@ -77,6 +76,5 @@ def build_parser() -> Parser:
     add_teach(commands)
     add_train(commands)
     add_finetune(commands)
-    add_suggest(commands)
     add_suggest(commands)
     return parser
