@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint benchmark-accuracy benchmark-speed clean
+.PHONY: help demo test lint benchmark-accuracy benchmark-loop benchmark-speed clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -39,6 +39,9 @@ lint: $(VENV)/.dev $(VENV)/.system  ## Check style, types, the import contracts 
 
 benchmark-accuracy: $(VENV)/.benchmark  ## Train and score ScSAM, a U-Net, a random forest and ablations with equal compute; ARGS=--help lists the options
 	$(BIN)/python -m benchmarks.accuracy $(ARGS)
+
+benchmark-loop: $(VENV)/.benchmark  ## Label volumes from zero with a simulated annotator, by hand, with a U-Net and with ScSAM; ARGS=--help lists the options
+	$(BIN)/python -m benchmarks.loop $(ARGS)
 
 benchmark-speed: $(VENV)/.benchmark $(VENV)/.system  ## Measure speed and memory, compared with other programs, best on an idle machine; ARGS=--help lists the options
 	$(WITH_SCREEN) $(BIN)/python -m benchmarks.speed $(ARGS)
