@@ -183,3 +183,32 @@ def test_the_mask_in_a_training_set_keeps_its_values(project: Project, tmp_path:
     mask = open_labels(tmp_path / "set" / "labels.zarr" / "labels" / "reviewed")
     assert [np.unique(mask.plane(z)).tolist() for z in range(3)] == [[1], [2], [0]]
     assert UNKNOWN == 255
+
+
+def test_a_project_reviewed_for_some_classes_is_not_trained_on_as_if_for_all(
+    project: Project, tmp_path: Path
+) -> None:
+    from napari_scsam.train.labelled_volume import check_reviews
+    from napari_scsam.train.recipe_tables import LabelledSource
+
+    project.reviewed[0] = number_of_classes(project, EVERY)
+    source = LabelledSource(tmp_path / "cell.zarr", project.path)
+    check_reviews(source)
+    project.reviewed[1] = number_of_classes(project, (1,))
+    for labels in (project.path, project.path / "labels" / "classes"):
+        with pytest.raises(UserError, match="reviewed for some of its classes only"):
+            check_reviews(LabelledSource(tmp_path / "cell.zarr", labels))
+    check_reviews(LabelledSource(tmp_path / "cell.zarr", project.path, classes=(1,)))
+
+
+def test_a_source_cannot_label_a_class_that_there_is_not(tmp_path: Path) -> None:
+    from napari_scsam.train.labelled_volume import class_groups, labelled_rows
+    from napari_scsam.train.recipe_tables import LabelledSource
+
+    source = LabelledSource(tmp_path / "a.tif", tmp_path / "b.tif", classes=(1, 9))
+    with pytest.raises(UserError, match="the id 9, which no class has"):
+        labelled_rows(source, {1: 1, 2: 2})
+    whole = ClassSpec(1, "mitochondrion")
+    table = (whole, ClassSpec(2, "boundary", part_of="mitochondrion"), ClassSpec(3, "vesicle"))
+    assert class_groups(table, [1]).tolist() == [0, 1, 1, 0], "a whole stands for its parts"
+    assert class_groups(table, [1, 2]).tolist() == [0, 1, 2, 0]

@@ -68,7 +68,7 @@ def number_of_classes(project: Project, ids: Collection[int]) -> int:
     """
     wanted = tuple(sorted(set(ids)))
     recorded = recorded_classes(project)
-    if not recorded and project.reviewed.touched():
+    if not recorded and any(mask.any() for _, mask in reviewed_slices(project)):
         recorded[LEGACY] = every_class(project)
     for number, stored in recorded.items():
         if stored == wanted:

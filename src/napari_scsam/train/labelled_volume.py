@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.io.contents import Contents, what_is
 from napari_scsam.io.contrast import measure_contrast, normalise
+from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import Volume, open_labels, open_volume
 from napari_scsam.objects.components import label_components
+from napari_scsam.project.record import read_record
 from napari_scsam.project.review import find_reviewed
 from napari_scsam.train.finetune.known_labels import known_classes
 from napari_scsam.train.recipe import Recipe
@@ -38,6 +41,7 @@ class LabelledVolume:
     def __init__(self, source: LabelledSource, recipe: Recipe) -> None:
         image = open_volume(source.image, source.voxel_size)
         labels = open_labels(source.labels)
+        check_reviews(source)
         if image.shape != labels.shape:
             raise UserError(
                 f"{source.image.name} has shape {image.shape} but {source.labels.name} has "
@@ -76,6 +80,28 @@ class LabelledVolume:
             np.where(unknown, numbers.dtype.type(0), numbers) for numbers in self.objects
         ]
         self.anywhere = thinned(np.argwhere(~unknown))
+
+
+def check_reviews(source: LabelledSource) -> None:
+    """Check that a project is not read as if all of its classes had been looked at.
+
+    Raises
+    ------
+    UserError
+        When some of its slices were reviewed for some classes alone, and the source names none.
+    """
+    folder = source.labels
+    if what_is(folder) is not Contents.PROJECT:
+        folder = folder.parent.parent
+    if source.classes or what_is(folder) is not Contents.PROJECT:
+        return
+    every = {spec.id for spec in read_class_table(folder / "labels" / "classes") or ()}
+    choices = read_record(folder).reviewed_classes.values()
+    if any(every - set(choice) for choice in choices):
+        raise UserError(
+            f"slices of {folder.name} were reviewed for some of its classes only; "
+            "export a training set from it, which says where each class is known"
+        )
 
 
 def labelled_rows(source: LabelledSource, rows: Mapping[int, int]) -> dict[int, int]:

@@ -229,3 +229,84 @@ def test_without_a_project_it_says_what_to_do(window, stack):
     one.session.part(Reviewing).mark_slice()
     assert "There is no project" in notification_manager.records[-1].message
     assert not one.widget.desk.review.mark.isEnabled()
+
+
+def numbers(begun, z: int) -> list[int]:
+    return np.unique(np.asarray(begun.keeper.project.reviewed)[z]).tolist()
+
+
+def test_a_slice_is_reviewed_for_the_classes_asked_for_and_those_painted(begun, wait):
+    said = []
+    begun.session.status.connect(said.append)
+    panel = begun.widget.desk.review
+    begun.session.choices.choose_classes(begun.session.choices.classes[:1])
+    assert "Will be reviewed for: mitochondrion" in panel.reviewed_for.text()
+    begun.keeper.labels.data_setitem((np.full(20, 2), np.arange(20), np.full(20, 3)), 3)
+    begun.reviewing.mark_slice()
+    project = begun.keeper.project
+    assert said[-1].startswith("Marked slice 2 as reviewed for mitochondrion and vesicle: ")
+    assert dict(project.record.reviewed_classes) == {"1": (1, 3)}
+    assert "Reviewed for: mitochondrion and vesicle" in panel.reviewed_for.text()
+    begun.keeper.saver.save()
+    assert project.record.history[-1]["classes"] == [1, 3]
+    strip = panel.strip
+    middle = round(strip.width() * 0.6)
+    assert strip.tip_at(middle).startswith(
+        "Slice 2: reviewed for mitochondrion and vesicle.\nAll slices"
+    )
+    assert strip.tip_at(1).startswith("All slices")
+    assert panel.table.item(0, 0).toolTip() == "mitochondrion: slices reviewed for it: 1"
+    assert panel.table.item(1, 0).toolTip() == "membrane: slices reviewed for it: 0"
+
+
+def test_each_rectangle_keeps_its_classes(begun, wait):
+    classes = begun.session.choices.classes
+    world = [np.array([[2, 0, 0], [2, 0, 39], [2, 19, 39], [2, 19, 0]]) * SIZE + ORIGIN]
+    shapes = begun.viewer.add_shapes(world, shape_type="rectangle", units="nm")
+    shapes.selected_data = {0}
+    begun.session.choices.choose_classes(classes[:1])
+    begun.reviewing.mark_rectangle()
+    shapes.data = [shapes.data[0] + np.array([0, 30, 0]) * SIZE]
+    shapes.selected_data = {0}
+    begun.session.choices.choose_classes(classes)
+    begun.reviewing.mark_rectangle()
+    mask = np.asarray(begun.keeper.project.reviewed)[2]
+    assert (mask[:20, :40] == 1).all()
+    assert (mask[30:50, :40] == 2).all()
+    assert dict(begun.keeper.project.record.reviewed_classes) == {"1": (1,), "2": (1, 2, 3)}
+    assert begun.reviewing.classes_shown == (1,), "what all of it was reviewed for"
+    assert "in part for" in begun.widget.desk.review.strip._notes[2]
+
+
+def test_what_a_slice_was_reviewed_for_can_be_changed(begun):
+    panel = begun.widget.desk.review
+    classes = begun.session.choices.classes
+    begun.reviewing.mark_slice()
+    assert "Reviewed for: all classes" in panel.reviewed_for.text()
+    before = numbers(begun, 2)
+    panel.classes_picked.emit(classes[1:2])
+    assert numbers(begun, 2) != before
+    assert begun.reviewing.classes_shown == (2,)
+    assert "Reviewed for: membrane" in panel.reviewed_for.text()
+    begun.viewer.dims.set_point(0, ORIGIN[0])
+    begun.finish()
+    begun.reviewing.count_shown()
+    panel.classes_picked.emit(classes[:2])
+    assert begun.reviewing.asked == (1, 2)
+    assert not np.asarray(begun.keeper.project.reviewed)[0].any()
+    begun.reviewing.mark_slice()
+    assert begun.reviewing.classes_shown == (1, 2)
+    begun.session.choices.choose_classes(classes[:1])
+    assert begun.reviewing.asked is None, "she asks for another class now"
+
+
+def test_an_old_review_counts_for_every_class(begun):
+    begun.keeper.project.reviewed[2] = 1
+    begun.reviewing.count_shown()
+    assert begun.reviewing.classes_shown == (1, 2, 3)
+    begun.session.choices.choose_classes(begun.session.choices.classes[:1])
+    begun.viewer.dims.set_point(0, ORIGIN[0])
+    begun.finish()
+    begun.reviewing.mark_slice()
+    assert dict(begun.keeper.project.record.reviewed_classes) == {"1": (1, 2, 3), "2": (1,)}
+    assert numbers(begun, 0) == [2]

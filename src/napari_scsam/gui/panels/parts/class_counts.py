@@ -78,7 +78,7 @@ class ClassCounts(QTableWidget):
     def _show_tip(self, row: int, spec: ClassSpec, slices: int) -> None:
         name = self.item(row, 0)
         if name is not None:
-            name.setToolTip(f"{spec.name}: {group_digits(slices)} slices are reviewed for it")
+            name.setToolTip(f"{spec.name}: slices reviewed for it: {group_digits(slices)}")
 
     def _set_up_headers(self) -> None:
         rows = self.verticalHeader()
