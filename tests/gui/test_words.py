@@ -41,3 +41,11 @@ def test_counts_are_written_alike():
 def test_words_beside_a_bar_are_no_sentence():
     assert capitalized("embedding") == "Embedding"
     assert capitalized("sam_tiny, 3 MB so far") == "sam_tiny, 3 MB so far"
+
+
+def test_names_are_listed_as_in_a_sentence():
+    from napari_scsam.gui.words import list_names
+
+    assert list_names(["a", "b", "c"]) == "a, b and c"
+    assert list_names(["a"]) == "a"
+    assert list_names([]) == "nothing"
