@@ -106,16 +106,20 @@ def read_fly(kind: str, data: Path, z: int) -> tuple[NDArray[Any], Mask]:
 
 
 def bodies_of(kind: str, greys: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.int64]:
-    """Choose the second darkest or the second palest tenth of the large bodies.
+    """Choose dark or pale ones of the large bodies, about a tenth of the volume.
 
-    The methods were chosen on the first tenth of either end.
+    The methods were chosen on the darkest and the palest ones, which are left out.
     """
     sizes = np.bincount(ids.ravel())
     means = np.bincount(ids.ravel(), greys.ravel().astype(float)) / np.maximum(sizes, 1)
     large = np.flatnonzero((sizes > LARGE) & (np.arange(len(sizes)) > 0))
-    order = large[np.argsort(means[large] if kind == "dark" else -means[large])]
-    shares = np.cumsum(sizes[order]) / ids.size
-    return order[(shares >= SHARE) & (shares < 2 * SHARE)]
+    order = large[np.argsort(means[large])]
+    for _ in range(2):
+        shares = np.cumsum(sizes[order]) / ids.size
+        dark = order[shares < SHARE]
+        pale = order[shares > shares[-1] - SHARE - 0.02]
+        order = order[(shares >= SHARE) & (shares <= shares[-1] - SHARE - 0.02)]
+    return dark if kind == "dark" else pale
 
 
 LEAF = ("leaf/more_raw.tif", "leaf/more_chloroplast_instances.tif", None)
