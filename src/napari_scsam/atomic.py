@@ -143,7 +143,7 @@ def _sync_tree(folder: Path) -> None:
 
 @contextmanager
 def _errors_name(path: Path, draft: Path) -> Iterator[None]:
-    """Let errors of the system name the file that the user knows, not its draft."""
+    """Make errors of the system name the file that the user knows, not its draft."""
     try:
         yield
     except OSError as error:

@@ -76,6 +76,10 @@ class ClassSpec:
         colour = self.colour or distinct_colour(self.id)
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
             raise UserError(f"class {self.name!r} has colour {colour!r}; write it as '#rrggbb'")
+        self._check_sizes()
+        object.__setattr__(self, "colour", colour.lower())
+
+    def _check_sizes(self) -> None:
         if not 0 <= self.reach < math.inf:
             raise UserError(
                 f"class {self.name!r} has reach {self.reach}; "
@@ -86,7 +90,6 @@ class ClassSpec:
                 f"class {self.name!r} has smallest {self.smallest}; "
                 f"give the area of its smallest section in nm², or 0"
             )
-        object.__setattr__(self, "colour", colour.lower())
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ClassSpec:
@@ -277,13 +280,17 @@ def select_classes(
         return tuple(classes)
     by_name = {c.name.casefold(): c for c in classes}
     names = list(requested)
-    known = ", ".join(c.name for c in classes)
+    _check_names(names, by_name)
+    return tuple(dict.fromkeys(by_name[name.casefold()] for name in names))
+
+
+def _check_names(names: Sequence[str], by_name: Mapping[str, ClassSpec]) -> None:
+    known = ", ".join(spec.name for spec in by_name.values())
     if not names:
         raise UserError(f"no class given; choose from: {known}")
     for name in names:
         if name.casefold() not in by_name:
             raise UserError(f"no class is called {name!r}; choose from: {known}")
-    return tuple(dict.fromkeys(by_name[name.casefold()] for name in names))
 
 
 def parse_voxel_size(values: Sequence[float] | float | None) -> VoxelSize | None:

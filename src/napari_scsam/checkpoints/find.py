@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from napari_scsam.checkpoints.card import CheckpointInfo, read_card
@@ -46,12 +47,15 @@ def find_checkpoint(name: str | Path = DEFAULT) -> Path:
         return path
     listed = {info.name: info.path for info in list_checkpoints()}
     if name not in listed:
-        fetch = ""
-        if name in {d.name for d in list_downloads()}:
-            fetch = f"fetch it with: scsam checkpoints download {name}; or "
-        known = ", ".join([DEFAULT, *listed])
-        raise UserError(f"no checkpoint {name!r}; {fetch}give a path, or one of: {known}")
+        raise _unknown_checkpoint(name, [DEFAULT, *listed])
     return listed[name]
+
+
+def _unknown_checkpoint(name: str, known: Sequence[str]) -> UserError:
+    fetch = ""
+    if name in {d.name for d in list_downloads()}:
+        fetch = f"fetch it with: scsam checkpoints download {name}; or "
+    return UserError(f"no checkpoint {name!r}; {fetch}give a path, or one of: {', '.join(known)}")
 
 
 def listed_name(path: Path) -> str | None:

@@ -116,10 +116,7 @@ def read_class_names(path: Path) -> dict[int, str]:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); check the path") from error
+    text = _read_bytes(path)
     try:
         names = TypeAdapter(dict[int, str]).validate_json(text)
     except ValidationError as error:
@@ -129,6 +126,13 @@ def read_class_names(path: Path) -> dict[int, str]:
     if not names or min(names) < 1 or not all(name.strip() for name in names.values()):
         raise UserError(f"{path} must give names for label values from 1 on; 0 is background")
     return {value: name.strip() for value, name in names.items()}
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); check the path") from error
 
 
 def parse_slices(text: str | None) -> list[int] | None:

@@ -110,12 +110,15 @@ class DiskCache:
                 if self._unchecked > (1 - TRIM_TO) / 2 * self.limit:
                     self._trim()
         except (OSError, NotImplementedError) as error:  # not implemented: no locks on this disk
-            self.trouble = getattr(error, "strerror", None) or str(error)
-            log.warning(
-                "embeddings are no longer kept in %s (%s); continuing without",
-                self.root,
-                self.trouble,
-            )
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self.trouble = getattr(error, "strerror", None) or str(error)
+        log.warning(
+            "embeddings are no longer kept in %s (%s); continuing without",
+            self.root,
+            self.trouble,
+        )
 
     def _write(self, folder: Path, tile: int, tiles: int, values: Values) -> None:
         try:
@@ -150,6 +153,10 @@ def _open_array(folder: Path, tiles: int, shape: tuple[int, ...]) -> ZarrArray:
         array = zarr.open_array(folder, mode="r+")
         if array.shape == (tiles, *shape) and array.dtype == np.float16:
             return array
+    return _create_array(folder, tiles, shape)
+
+
+def _create_array(folder: Path, tiles: int, shape: tuple[int, ...]) -> ZarrArray:
     in_shard = max(1, min(tiles, SHARD_BYTES // (2 * int(np.prod(shape)))))
     codecs: Any = [
         BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle", typesize=2),
@@ -188,6 +195,13 @@ def default_cache() -> DiskCache | None:
     UserError
         When it is not a number of gigabytes.
     """
+    gigabytes = _limit_in_gigabytes()
+    if not gigabytes:
+        return None
+    return DiskCache(cache_folder() / "embeddings", int(gigabytes * 1e9))
+
+
+def _limit_in_gigabytes() -> float:
     text = cache_limit_text()
     try:
         gigabytes = float(text)
@@ -198,6 +212,4 @@ def default_cache() -> DiskCache | None:
             f"{CACHE_LIMIT_VARIABLE} is {text!r}; "
             f"set it to the size of the cache in gigabytes, or to 0 for no cache"
         )
-    if not gigabytes:
-        return None
-    return DiskCache(cache_folder() / "embeddings", int(gigabytes * 1e9))
+    return gigabytes

@@ -239,10 +239,17 @@ def enforce(
             return
         if allowed is logits:
             allowed = logits.copy()
-        for rows, where in found:
-            for row in rows:
-                allowed[row][where] = -np.inf
+        _forbid(allowed, found)
         reassign(best, np.any([where for _, where in found], axis=0), allowed, [])
+
+
+def _forbid(
+    logits: NDArray[np.float32], found: Sequence[tuple[Sequence[int], NDArray[np.bool_]]]
+) -> None:
+    """Rule out rows at some pixels, in place."""
+    for rows, where in found:
+        for row in rows:
+            logits[row][where] = -np.inf
 
 
 def reassign(

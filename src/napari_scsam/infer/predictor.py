@@ -176,14 +176,15 @@ class Predictor(ClassDecoder):
         less of it. The others are as in `napari_scsam.infer.postprocess.label_map`;
         all competing classes are requested when not given.
         """
-        offsets = threshold_offsets or {}
-        thresholds = {
-            spec.name: threshold + offsets.get(spec.name, 0.0)
-            for spec, threshold in zip(self.classes, self.model.thresholds.tolist(), strict=True)
-        }
+        thresholds = self._thresholds(threshold_offsets or {})
         taught = [c for c in competing if self._taught.has(c)]
         requested = requested or competing
         return labels_from_logits(logits, competing, thresholds, requested, pixel_size, taught)
+
+    def _thresholds(self, offsets: Mapping[str, float]) -> dict[str, float]:
+        """Return the threshold of each class with its offset added, by name."""
+        known = zip(self.classes, self.model.thresholds.tolist(), strict=True)
+        return {spec.name: value + offsets.get(spec.name, 0.0) for spec, value in known}
 
     def segment(self, names: Sequence[str] | None = None) -> NDArray[Any]:
         """Label the current slice: Y×X class ids, 0 background.

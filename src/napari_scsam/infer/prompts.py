@@ -144,10 +144,18 @@ def tile_for(prompts: Prompts, tiles: Sequence[Tile], shape: tuple[int, int]) ->
     containing = [t for t in tiles if all(t.contains(*corner) for corner in corners)]
     if containing:
         return min(containing, key=off_centre)
-    width, height = ((high - low) * 1.5).tolist()
-    height = _tile_side(height, tiles[0].height, shape[0])
-    width = _tile_side(width, tiles[0].width, shape[1])
-    return Tile(_tile_start(y, height, shape[0]), _tile_start(x, width, shape[1]), height, width)
+    return _tile_around((y, x), (high - low).flip(0).tolist(), tiles[0], shape)
+
+
+def _tile_around(
+    centre: tuple[float, float], extent: Sequence[float], least: Tile, shape: tuple[int, int]
+) -> Tile:
+    """Make a tile round prompts, half as large again as they are, and no smaller than another."""
+    height = _tile_side(extent[0] * 1.5, least.height, shape[0])
+    width = _tile_side(extent[1] * 1.5, least.width, shape[1])
+    y = _tile_start(centre[0], height, shape[0])
+    x = _tile_start(centre[1], width, shape[1])
+    return Tile(y, x, height, width)
 
 
 def _tile_side(extent: float, least: int, limit: int) -> int:

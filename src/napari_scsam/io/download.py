@@ -184,14 +184,18 @@ def _fetch_rest(file: RemoteFile, part: Path, target: Path) -> Iterator[Progress
         if not _continues(answer, done):
             done = 0
         offered = _offered_size(answer, done, file)
-        if file.size and offered != file.size:
-            part.unlink(missing_ok=True)
-            why = f"the server offers {offered} bytes instead of the expected {file.size}"
-            raise UserError(_advice(file, target, why))
+        _check_offered(file, part, target, offered)
         yield from _append(file, part, answer, done, offered)
     if 0 < file.size < _size(part):
         part.unlink()
         why = f"the server sent more than the expected {file.size} bytes"
+        raise UserError(_advice(file, target, why))
+
+
+def _check_offered(file: RemoteFile, part: Path, target: Path, offered: int) -> None:
+    if file.size and offered != file.size:
+        part.unlink(missing_ok=True)
+        why = f"the server offers {offered} bytes instead of the expected {file.size}"
         raise UserError(_advice(file, target, why))
 
 

@@ -58,15 +58,9 @@ def _voxel_size(dataset: h5py.Dataset) -> VoxelSize | None:
 
 
 def _find(file: h5py.File, path: Path, inner: str | None) -> h5py.Dataset:
-    found: dict[str, h5py.Dataset] = {}
-
-    def keep(name: str, node: h5py.HLObject) -> None:
-        if isinstance(node, h5py.Dataset) and node.ndim >= 2 and node.dtype.kind in "biufc":
-            found[f"/{name}"] = node
-
     if inner is not None and isinstance(file.get(inner), h5py.Dataset):
         return file[inner]
-    file.visititems(keep)
+    found = _image_data_sets(file)
     listed = ", ".join(found) or "none"
     if inner is not None:
         raise UserError(f"{path} has no data set {inner!r}; its image data sets are: {listed}")
@@ -79,6 +73,18 @@ def _find(file: h5py.File, path: Path, inner: str | None) -> h5py.Dataset:
             f"name the data set as {path.name}:/path, one of: {listed}"
         )
     return next(iter(images.values()))
+
+
+def _image_data_sets(file: h5py.File) -> dict[str, h5py.Dataset]:
+    """Return the numeric data sets of at least two axes, by name."""
+    found: dict[str, h5py.Dataset] = {}
+
+    def keep(name: str, node: h5py.HLObject) -> None:
+        if isinstance(node, h5py.Dataset) and node.ndim >= 2 and node.dtype.kind in "biufc":
+            found[f"/{name}"] = node
+
+    file.visititems(keep)
+    return found
 
 
 def _check_filters(dataset: h5py.Dataset, path: Path) -> None:

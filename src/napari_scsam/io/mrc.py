@@ -29,13 +29,17 @@ def read_mrc(path: Path) -> Source:
             raise ValueError("it has no image data")
         if data.dtype == np.int8 and _imod_unsigned(mrc.header):
             data = data.view(np.uint8)
-        # The header holds float32: seven digits, the rest is noise.
-        sizes = [float(f"{float(mrc.voxel_size[axis]):.7g}") for axis in "zyx"][-data.ndim :]
+        sizes = _sizes(mrc.voxel_size)[-data.ndim :]
     return Source(
         array=data,
         axes="tzyx"[-data.ndim :],
         voxel_size=voxel_size_nm(sizes, ["angstrom"] * len(sizes)),
     )
+
+
+def _sizes(voxel_size: Any) -> list[float]:
+    """Return the sides of a voxel along z, y, x: seven digits, as the header holds float32."""
+    return [float(f"{float(voxel_size[axis]):.7g}") for axis in "zyx"]
 
 
 def _imod_unsigned(header: Any) -> bool:

@@ -27,6 +27,12 @@ def copy_project(project: Project, path: Path) -> Generator[Progress, None, Path
     yield Progress(0, 2, "writing what is not on disk yet")
     project.flush()
     yield Progress(1, 2, f"copying to {path.name}")
+    _copy_files(project, path)
+    _refer_to_image(path, project.path)
+    return path
+
+
+def _copy_files(project: Project, path: Path) -> None:
     skipped = shutil.ignore_patterns(".lock", "*.partial")
     try:
         with replacing_folder(path, lambda _: False) as draft:
@@ -36,8 +42,6 @@ def copy_project(project: Project, path: Path) -> Generator[Progress, None, Path
         raise UserError(
             f"'{path.name}' cannot be written ({why}); choose another place, or make room there"
         ) from error
-    _refer_to_image(path, project.path)
-    return path
 
 
 def _refer_to_image(path: Path, original: Path) -> None:

@@ -99,10 +99,14 @@ def make_mosaic(rng: np.random.Generator, grid: Grid, spacing: float) -> Mosaic:
         for columns in range(0, grid.shape[2], _TILE):
             tile = np.s_[:, rows : rows + _TILE, columns : columns + _TILE]
             _fill_tile(mosaic, tile, (depth, y[tile], x[tile]), seeds, weights)
-    mosaic.nucleus[:] = np.sqrt(
-        (depth - seeds[0, 0]) ** 2 + (y - seeds[0, 1]) ** 2 + (x - seeds[0, 2]) ** 2
-    ) - np.float32(radius)
+    mosaic.nucleus[:] = _distance(seeds[0], depth, y, x) - np.float32(radius)
     return mosaic
+
+
+def _distance(seed: Field, depth: Field, y: Field, x: Field) -> Field:
+    squares = (depth - seed[0]) ** 2 + (y - seed[1]) ** 2 + (x - seed[2]) ** 2
+    distance: Field = np.sqrt(squares)
+    return distance
 
 
 _DEPTH = 0.45

@@ -92,11 +92,7 @@ def check_slices(image: Volume, labels: Volume, slices: Sequence[int] | None) ->
     UserError
         When shapes differ or a slice does not exist.
     """
-    if image.shape != labels.shape:
-        raise UserError(
-            f"the image has shape {image.shape} but the labels have {labels.shape}; "
-            "give labels of that image"
-        )
+    _check_shapes(image, labels)
     if slices is None:
         return range(image.depth)
     beyond = [z for z in slices if not 0 <= z < image.depth]
@@ -107,6 +103,14 @@ def check_slices(image: Volume, labels: Volume, slices: Sequence[int] | None) ->
     if not slices:
         raise UserError("no slice is chosen; name at least one")
     return sorted(set(slices))
+
+
+def _check_shapes(image: Volume, labels: Volume) -> None:
+    if image.shape != labels.shape:
+        raise UserError(
+            f"the image has shape {image.shape} but the labels have {labels.shape}; "
+            "give labels of that image"
+        )
 
 
 def default_mapping(

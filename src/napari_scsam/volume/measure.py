@@ -111,12 +111,11 @@ def measure_region(
     region: Any, name: str, number: int, size: VoxelSize | None, shape: tuple[int, ...]
 ) -> Organelle:
     """Turn scikit-image's region into a row."""
-    is_flat = shape[0] == 1
-    volume: float | None = None
-    diameter: float | None = None
+    volume = None
+    diameter = None
     if size is not None:
         volume = float(region.area * np.prod(size)) / NM_PER_UM**3
-        diameter = diameter_um(region.area, size, is_flat)
+        diameter = diameter_um(region.area, size, is_flat=shape[0] == 1)
     z, y, x = map(float, region.centroid)
     return Organelle(
         organelle=name,

@@ -158,7 +158,7 @@ class StrokesLayer:
             self.side_changed.emit()
 
     def _keep_flat(self) -> None:
-        """Let the brush paint on the slice shown only."""
+        """Restrict the brush to the slice shown."""
         if self.layer.n_edit_dimensions != 2:
             self.layer.n_edit_dimensions = 2
 

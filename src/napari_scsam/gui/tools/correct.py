@@ -127,7 +127,7 @@ class Correcting:
             self._use_at_one_place(tool)
 
     def arm(self, name: str) -> None:
-        """Let the next click use a tool, or cancel that; a tool that needs no click is used."""
+        """Arm a tool for the next click, or disarm it; a tool that needs no click is used."""
         tool = BY_NAME[name]
         if tool.pointing in (Pointing.NOTHING, Pointing.LINE):
             self.use(name)

@@ -133,19 +133,21 @@ def parse_label_classes(data: Mapping[str, Any]) -> dict[int, str]:
     Raises
     ------
     UserError
-        When a value is no whole number above 0, or a name is empty.
+        When a value is not a whole number above 0, or a name is empty.
     """
     table: dict[int, str] = {}
     for value, name in data.items():
-        if not str(value).isdecimal() or int(value) < 1:
-            raise UserError(
-                f"the label value {value!r} is no whole number above 0; write {EXAMPLE}"
-            )
-        if not isinstance(name, str) or not name.strip():
-            raise UserError(f"the label value {value} has no class name; write {EXAMPLE}")
+        _check_label_class(value, name)
         if int(value) in table:
             raise UserError(f"the label value {int(value)} is given twice; name each value once")
         table[int(value)] = name.strip()
     if not table:
         raise UserError("the table of labelled classes is empty; name at least one class")
     return table
+
+
+def _check_label_class(value: object, name: object) -> None:
+    if not str(value).isdecimal() or int(str(value)) < 1:
+        raise UserError(f"the label value {value!r} is not a whole number above 0; write {EXAMPLE}")
+    if not isinstance(name, str) or not name.strip():
+        raise UserError(f"the label value {value} has no class name; write {EXAMPLE}")

@@ -72,15 +72,9 @@ def decide(before: Mapping[str, float], after: Mapping[str, float]) -> tuple[boo
     gain = float(np.mean(list(gains.values())))
     worst = min(gains, key=lambda name: gains[name])
     if gains[worst] < -MOST_LOSS:
-        return (
-            False,
-            f"{worst} lost {-gains[worst]:.3f} held-out Dice, so the parent is kept.",
-        )
+        return False, f"{worst} lost {-gains[worst]:.3f} held-out Dice, so the parent is kept."
     if gain < LEAST_GAIN:
-        return (
-            False,
-            f"Held-out Dice changed by {gain:+.3f} only, so the parent is kept.",
-        )
+        return False, f"Held-out Dice changed by {gain:+.3f} only, so the parent is kept."
     return True, f"Held-out Dice rose by {gain:.3f}."
 
 

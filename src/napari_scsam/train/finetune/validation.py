@@ -137,7 +137,6 @@ def fit_shifts(model: ScSAM, held_out: CropMemory, known: Sequence[KnownClass]) 
     Classes without labels keep theirs, and the temperature stays the
     parent's: the labels cannot judge them. The smallest of nearly equal changes is taken.
     """
-    scores = torch.zeros(len(known), len(SHIFTS))
     overlaps = [[Overlap(len(known)) for _ in SHIFTS] for _ in known]
     for crops, logits in decoded(model, held_out):
         for number, each in enumerate(known):
@@ -147,12 +146,15 @@ def fit_shifts(model: ScSAM, held_out: CropMemory, known: Sequence[KnownClass]) 
                     covering(winners(logits, moved), known, len(model.classes)), crops.targets
                 )
     names = [each.name for each in known]
-    for number, each in enumerate(known):
-        for place in range(len(SHIFTS)):
-            scores[number, place] = overlaps[number][place].by_name(names).get(each.name, 0.0)
-        enough = scores[number] >= scores[number].max() - SLACK
-        first = int(enough.nonzero()[0])
-        model.thresholds = shifted(model.thresholds, each, SHIFTS[first])
+    for each, counted in zip(known, overlaps, strict=True):
+        dice = [overlap.by_name(names).get(each.name, 0.0) for overlap in counted]
+        model.thresholds = shifted(model.thresholds, each, best_shift(dice))
+
+
+def best_shift(dice: Sequence[float]) -> float:
+    """Return the smallest of the shifts whose Dice is nearly the best, given that of each."""
+    enough = max(dice) - SLACK
+    return next(shift for shift, found in zip(SHIFTS, dice, strict=True) if found >= enough)
 
 
 def shifted(thresholds: Tensor, known: KnownClass, shift: float) -> Tensor:
