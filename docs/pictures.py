@@ -105,20 +105,18 @@ def one_object(stage: Stage) -> None:
 
 def teach(stage: Stage) -> None:
     """Teach a class that the network does not know, from a few strokes."""
-    panel, (y, x) = stage.panel.prompt, stage.object
-    stage.press(Qt.Key.Key_O, SHIFT)
-    panel.kinds["scribble"].click()
+    panel = stage.panel.teach
+    y, x = stage.object
+    panel.name.setEditText("dark process")
+    panel.start.click()
     stage.drag((130, 4), (128, 20))
-    panel.outside.click()
+    stage.labels_from_logits()
+    panel.beside.click()
     stage.drag((y - 5, x - 5), (y + 5, x + 10))
     stage.drag((20, 150), (30, 200))
-    panel.name.setText("dark process")
     stage.labels_from_logits()
     stage.shoot("strokes")
-    panel.teach.click()
-    stage.labels_from_logits()
-    stage.press(Qt.Key.Key_O, SHIFT)
-    stage.press(Qt.Key.Key_S, SHIFT)
+    panel.start.click()
     stage.shoot("taught")
     stage.viewer.layers.selection.active.undo()
     stage.pick("mitochondrion")
