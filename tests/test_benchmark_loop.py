@@ -223,6 +223,18 @@ def test_teaching_costs_its_strokes_and_what_made_it_worse_is_forgotten() -> Non
     assert misled.day.seconds == pytest.approx(alone.day.seconds + strokes + PRICES.key)
 
 
+def test_a_slice_is_cleared_where_starting_from_nothing_is_quicker() -> None:
+    truth = square(4, 4, 20)
+    pupil = Pupil(learns=False)
+    pupil.found = truth & False
+    pupil.found[::3, ::3] = True
+    finished = Shift(pupil, PRICES, teaches=False).finish(picture(truth))
+    by_hand = Shift(ByHand(), PRICES, teaches=False).finish(picture(truth))
+    assert finished.day.acts["clear"] == 1
+    assert finished.day.until(0.9) == pytest.approx(by_hand.day.until(0.9) + PRICES.key)
+    assert by_hand.day.acts["clear"] == 0
+
+
 def test_the_report_has_every_figure_and_shares_of_the_unet(tmp_path) -> None:
     case = Case("tissue", "blob", "", "", (), (0,), (0, 1), (0, 1), None)
     shift = Shift(ByHand(), PRICES, teaches=False)

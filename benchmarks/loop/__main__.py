@@ -88,7 +88,7 @@ class Bench:
     def work(self, way: Way, case: Case, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
         """Label a case, and return what each slice took."""
         tool = self.tool(way, case)
-        shift = Shift(tool, self.prices, teaches=way.teaches)
+        shift = Shift(tool, self.prices, case.target, teaches=way.teaches)
         after: Callable[[Sequence[Picture]], None] = nothing
         if way.finetunes and isinstance(tool, ByNetwork):
             after = Finetuning(tool, self.model).after
@@ -136,7 +136,7 @@ def run(bench: Bench, ways: Sequence[Way]) -> None:
         for way in ways:
             records[case.title][way.key] = bench.work(way, case, pictures)
             write(records, cases, asdict(bench.prices), given.out)
-            seconds = seconds_a_slice(records[case.title][way.key], "0.9")
+            seconds = seconds_a_slice(records[case.title][way.key], case.target)
             print(f"{case.title}, ({way.key}) {way.title}: {seconds:.1f} s a slice", flush=True)
 
 

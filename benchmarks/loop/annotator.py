@@ -29,6 +29,10 @@ class Day:
         self.acts[kind] += 1
         self.curve.append((self.seconds, reached))
 
+    def copy(self) -> Day:
+        """Return a copy, to try something else from here on."""
+        return Day(self.seconds, list(self.curve), Counter(self.acts))
+
     def until(self, target: float) -> float:
         """Return the seconds until a Dice was reached first; infinite if it was not."""
         return next((seconds for seconds, reached in self.curve if reached >= target), np.inf)

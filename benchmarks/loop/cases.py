@@ -32,6 +32,8 @@ class Case:
     rows: tuple[int, int]
     columns: tuple[int, int]
     voxel_size: VoxelSize | None
+    target: float = 0.9
+    """The Dice that is wanted."""
 
     @property
     def title(self) -> str:
@@ -70,6 +72,8 @@ CASES = (
         rows=(128, 640),
         columns=(256, 768),
         voxel_size=(5.0, 5.0, 5.0),
+        # Two people who labelled these sections agree by an IoU of 0.56.
+        target=0.72,
     ),
     Case(
         *("brain_sbem", "mitochondrion", "brain_sbem/raw.tif", "brain_sbem/mito.tif", ()),
