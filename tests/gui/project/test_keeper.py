@@ -14,6 +14,7 @@ from napari_scsam.config import ClassSpec
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, classes_of, show_classes
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.locks import lock, locked_labels
+from napari_scsam.gui.layers.plane import camera_of
 from napari_scsam.gui.panels.project import ProjectPanel
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools.correct import Correcting
@@ -101,7 +102,9 @@ def test_it_opens_as_it_was_left(begun, window, wait):
     )
     viewer.layers.selection.active = layer
     viewer.dims.set_point(0, ORIGIN[0] + 2 * SIZE[0])
-    viewer.camera.center, viewer.camera.zoom = (0, 333.0, 444.0), 0.77
+    camera = camera_of(viewer)
+    camera.center = (0, 333.0, 444.0)
+    camera.zoom = 0.77
     one.keeper.saver.save()
     before = {name: np.asarray(viewer.layers[name].data) for name in (layer.name, "cells!")}
     one.keeper.close()
@@ -118,8 +121,8 @@ def test_it_opens_as_it_was_left(begun, window, wait):
     assert two.session.choices.voxel_size == (50.0, 9.0, 9.0)
     np.testing.assert_array_equal(two.viewer.layers["prompts"].data, points.data)
     np.testing.assert_allclose(two.viewer.dims.point, viewer.dims.point)
-    np.testing.assert_allclose(two.viewer.camera.center, viewer.camera.center)
-    assert two.viewer.camera.zoom == pytest.approx(0.77)
+    np.testing.assert_allclose(camera_of(two.viewer).center, camera.center)
+    assert camera_of(two.viewer).zoom == pytest.approx(0.77)
     assert two.viewer.layers.selection.active is again
     kept, again_kept = (
         [layer.name for layer in v.layers if NOT_KEPT_KEY not in layer.metadata]
