@@ -10,9 +10,10 @@ import pytest
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.volumes import open_labels, open_volume
+from napari_scsam.project import training_job
 from napari_scsam.project.image import ImageReference, copy_image
 from napari_scsam.project.project import CLASSES, Project, create_project
-from napari_scsam.project.reviewed_classes import ReviewedPart, number_of_classes
+from napari_scsam.project.reviewed_classes import number_of_classes
 from napari_scsam.project.training_job import (
     BEST,
     BEST_REPORT,
@@ -21,10 +22,9 @@ from napari_scsam.project.training_job import (
     Outcome,
     best_outcome,
     checkpoint_of,
-    choose_classes,
     drop_job,
     find_job,
-    plan_training,
+    holding,
     prepare_job,
     read_job,
     read_outcome,
@@ -128,20 +128,12 @@ def test_a_cancelled_training_offers_the_best_so_far(tmp_path: Path) -> None:
     assert checkpoint_of(tmp_path) == tmp_path / BEST
 
 
-def part(classes: tuple[int, ...], **slices: int) -> ReviewedPart:
-    return ReviewedPart(classes, (1,), {int(z[1:]): count for z, count in slices.items()})
-
-
-def test_classes_are_chosen_by_what_can_be_used() -> None:
-    many_of_one = [part((1,), z0=100, z1=100, z2=100, z3=100), part((1, 2, 5), z4=100)]
-    assert choose_classes(many_of_one) == (1,)
-    assert choose_classes([part((1,), z0=10), part((1, 2), z1=100, z2=100)]) == (1, 2)
-    assert choose_classes([part((1, 2), z0=100), part((2, 5), z1=100)]) == (2,)
-    assert choose_classes([]) == ()
-
-
-def test_a_plan_counts_whole_slices_and_parts() -> None:
-    parts = [part((1, 2), z0=60, z1=100), part((1,), z0=40, z2=30), part((2,), z3=100)]
-    plan = plan_training(parts, (1,), 100)
-    assert (plan.classes, plan.whole, plan.parts, plan.slices) == ((1,), 2, 1, 3)
-    assert plan_training(parts, (1, 5), 100).slices == 0
+def test_a_job_that_another_process_works_on_is_left_alone(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = drive(prepare_job(project, (1,), tmp_path / "c.safetensors", 1.0))
+    monkeypatch.setattr(training_job, "PATIENCE", 0.05)
+    with holding(folder, 0.0), pytest.raises(UserError, match="is still running"):
+        drive(prepare_job(project, (1,), tmp_path / "c.safetensors", 2.0))
+    assert read_job(folder).minutes == 1.0
+    assert read_job(drive(prepare_job(project, (1,), tmp_path / "c.safetensors", 2.0))).minutes == 2

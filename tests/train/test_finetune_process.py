@@ -243,5 +243,5 @@ def test_a_folder_without_a_job_is_told_as_a_message(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert main([str(tmp_path)]) == 1
     told = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert [message["kind"] for message in told] == ["started", "failed"]
-    assert "no training that can be read" in told[1]["why"]
+    assert [message["kind"] for message in told] == ["failed"]
+    assert "no training that can be read" in told[0]["why"]

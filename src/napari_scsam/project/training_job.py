@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_scsam.atomic import replacing, replacing_folder
@@ -25,7 +27,6 @@ from napari_scsam.io.labels import create_labels
 from napari_scsam.project.project import CLASSES, REVIEWED, Project
 from napari_scsam.project.record import now
 from napari_scsam.project.reviewed_classes import (
-    ReviewedPart,
     classes_of_number,
 )
 from napari_scsam.steps import Progress, Steps
@@ -43,6 +44,9 @@ TUNED = "tuned.safetensors"
 """The checkpoint at the end, if it is better than its parent."""
 REPORT = "report.json"
 STATE = "state.safetensors"
+LOCK = "training.lock"
+PATIENCE = 5.0
+"""Seconds to wait for an earlier training to end."""
 PICTURE = "picture.npy"
 """The validation tile as the model segments it now."""
 
@@ -100,65 +104,6 @@ class TrainingJob(BaseModel):
         return tuple(self.classes.values())
 
 
-@dataclass(frozen=True)
-class TrainingPlan:
-    """What a project has to train on."""
-
-    classes: tuple[int, ...]
-    """Ids of the classes that will be labelled; the others are unknown."""
-    whole: int
-    """Slices that are reviewed as a whole for all of them."""
-    parts: int
-    """Slices that are reviewed in part."""
-
-    @property
-    def slices(self) -> int:
-        """Slices with something to learn from."""
-        return self.whole + self.parts
-
-
-def choose_classes(parts: Sequence[ReviewedPart]) -> tuple[int, ...]:
-    """Choose the classes to train on, where slices were reviewed for different ones.
-
-    Only what was reviewed for all chosen classes can be used. The choice weighs the pixels that
-    it can use by the root of how many classes they teach.
-    """
-    choices = {part.classes for part in parts if part.classes}
-    if parts:
-        common = set.intersection(*(set(part.classes) for part in parts))
-        if common:
-            choices.add(tuple(sorted(common)))
-
-    def worth(ids: tuple[int, ...]) -> float:
-        usable = sum(part.pixels for part in parts if set(ids) <= set(part.classes))
-        return float(usable * len(ids) ** 0.5)
-
-    return max(sorted(choices), key=worth, default=())
-
-
-def plan_training(
-    parts: Sequence[ReviewedPart], ids: Collection[int], plane_size: int
-) -> TrainingPlan:
-    """Count the slices that were reviewed for all of some classes.
-
-    Parameters
-    ----------
-    parts
-        From `gather_parts`.
-    ids
-        The classes.
-    plane_size
-        Pixels of a slice.
-    """
-    pixels: dict[int, int] = {}
-    for part in parts:
-        if set(ids) <= set(part.classes):
-            for z, count in part.slices.items():
-                pixels[z] = pixels.get(z, 0) + count
-    whole = sum(count >= plane_size for count in pixels.values())
-    return TrainingPlan(tuple(sorted(ids)), whole, len(pixels) - whole)
-
-
 def prepare_job(
     project: Project,
     ids: Collection[int],
@@ -194,6 +139,9 @@ def prepare_job(
     if not chosen:
         raise UserError("no class is chosen to train on; choose at least one")
     folder = project.path / FOLDER
+    if is_job(folder):
+        with holding(folder, PATIENCE):
+            pass
     with replacing_folder(folder, is_job) as draft:
         slices = yield from _copy_labels(project, {spec.id for spec in chosen}, draft / LABELS)
         if not slices:
@@ -241,6 +189,37 @@ def _copy_labels(project: Project, ids: Collection[int], path: Path) -> Steps[li
             seen[key] = np.isin(numbers, usable).astype(np.uint8)
             used.append(z)
     return used
+
+
+@contextmanager
+def holding(folder: Path, seconds: float) -> Iterator[None]:
+    """Keep other processes from working on a job; the system lets go when this one dies.
+
+    Parameters
+    ----------
+    folder
+        Of the job.
+    seconds
+        How long to wait for another one that is about to end.
+
+    Raises
+    ------
+    UserError
+        When it does not end.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout as error:
+        raise UserError(
+            "an earlier training of this project is still running; try again in a moment"
+        ) from error
+    except (NotImplementedError, OSError):
+        pass  # a disk without locks
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_job(folder: Path) -> bool:

@@ -22,11 +22,13 @@ from napari_scsam.project.training_job import (
     BEST,
     BEST_REPORT,
     LABELS,
+    PATIENCE,
     PICTURE,
     REPORT,
     STATE,
     TUNED,
     TrainingJob,
+    holding,
     read_best,
     read_job,
     write_json,
@@ -59,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     with suppress(OSError, AttributeError):
         os.nice(NICENESS)
     try:
-        for message in run_job(folder, commands):
+        for message in run_alone(folder, commands):
             print(json.dumps(message), file=messages, flush=True)
     except BrokenPipeError:
         return 1
@@ -83,6 +85,13 @@ def describe(error: Exception) -> str:
         return "training ran out of memory; close other programs, then resume it"
     first = (str(error).strip().splitlines() or [""])[0]
     return f"training failed ({type(error).__name__}: {first}); resume it, or drop it"
+
+
+def run_alone(folder: Path, commands: Commands) -> Iterator[dict[str, Any]]:
+    """Run the job in a folder once no other process works on it."""
+    read_job(folder)
+    with holding(folder, PATIENCE):
+        yield from run_job(folder, commands)
 
 
 def run_job(folder: Path, commands: Commands) -> Iterator[dict[str, Any]]:

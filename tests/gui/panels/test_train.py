@@ -7,7 +7,8 @@ import pytest
 
 from napari_scsam.gui.panels.parts.training_view import smoothed
 from napari_scsam.gui.panels.train import TrainPanel, describe_plan, describe_time
-from napari_scsam.project.training_job import Outcome, Phase, TrainingPlan
+from napari_scsam.project.training_job import Outcome, Phase
+from napari_scsam.project.training_plan import TrainingPlan
 
 BETTER = Outcome((("vesicle", 0.5, 0.75),), "It rose.", offered=True)
 WORSE = Outcome((("vesicle", 0.5, 0.4),), "It fell.", offered=False)

@@ -24,7 +24,8 @@ from napari_scsam.gui.panels.parts.reviewed_for import describe_classes
 from napari_scsam.gui.panels.parts.training_view import TrainingView
 from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
 from napari_scsam.gui.words import as_sentence
-from napari_scsam.project.training_job import Outcome, Phase, TrainingPlan
+from napari_scsam.project.training_job import Outcome, Phase
+from napari_scsam.project.training_plan import TrainingPlan
 
 MEMORY = "3 GB"
 """What a training takes at most, measured on a stack of eight slices."""

@@ -27,16 +27,14 @@ from napari_scsam.project.reviewed_classes import gather_parts
 from napari_scsam.project.training_job import (
     Outcome,
     Phase,
-    TrainingPlan,
     best_outcome,
     checkpoint_of,
-    choose_classes,
     drop_job,
     find_job,
-    plan_training,
     prepare_job,
     read_outcome,
 )
+from napari_scsam.project.training_plan import TrainingPlan, choose_classes, plan_training
 from napari_scsam.steps import Progress, Steps
 
 if TYPE_CHECKING:
@@ -249,6 +247,8 @@ class Training:
             return
         if not self.trouble:
             self.trouble = KILLED
+            if status >= 0:
+                self.trouble = f"training ended early (status {status}); resume it, or drop it"
         self._enter(Phase.STOPPED)
         self.session.report_error(UserError(self.trouble))
 

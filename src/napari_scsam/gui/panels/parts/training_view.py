@@ -12,10 +12,10 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_scsam.gui.panels.parts.widgets import note
 
-HEIGHT = 92
+HEIGHT = 84
 """Of each plot."""
 
-TILE = 190
+TILE = 150
 """Side of the tile."""
 
 DRAW_EVERY = 0.25
@@ -98,39 +98,40 @@ class TrainingView(QWidget):
 
     def _draw(self) -> None:
         if self.loss is None:
-            self._make_plots()
+            self.loss = self._make_plot("loss")
+        elif self.dice is None:  # later, so that the window is not held up twice at once
+            self.dice = self._make_plot("held-out Dice")
+            self.dice.setYRange(0, 1)
         self.loss.plot(
             self._steps, smoothed(self._losses), pen=LOSS_COLOUR, clear=True, antialias=True
         )
+        if self.dice is not None:
+            self._draw_dice()
+        found = [f"{name} {values[-1]:.2f}" for name, (_, values) in self._dice.items()]
+        if found:
+            self.caption.setText(f"Held-out Dice: {', '.join(found)}")
+
+    def _draw_dice(self) -> None:
         self.dice.clear()
         for name, (steps, values) in self._dice.items():
             colour = self.colours.get(name, OTHER_COLOUR)
-            self.dice.plot(
-                steps,
-                values,
-                pen=colour,
-                symbol="o",
-                symbolSize=5,
-                symbolBrush=colour,
-                symbolPen=None,
-            )
-        found = [f"{name} {values[-1]:.2f}" for name, (_, values) in self._dice.items()]
-        self.caption.setText(f"Held-out Dice: {', '.join(found)}" if found else "")
+            dots = {"symbol": "o", "symbolSize": 5, "symbolBrush": colour, "symbolPen": None}
+            self.dice.plot(steps, values, pen=colour, **dots)
 
-    def _make_plots(self) -> None:
-        """Create the plots when they are first needed: the import takes a second."""
+    def _make_plot(self, title: str) -> Any:
+        """Create a plot when it is first needed: the import takes a second."""
         import pyqtgraph
 
-        for name, title in (("loss", "loss"), ("dice", "held-out Dice")):
-            plot = pyqtgraph.PlotWidget(background=None)
-            plot.setFixedHeight(HEIGHT)
-            plot.setMinimumWidth(100)
-            plot.setMouseEnabled(False, False)
-            plot.setMenuEnabled(False)
-            plot.hideButtons()
-            plot.setTitle(title, size="8pt")
-            setattr(self, name, plot)
-            self.plots.addWidget(plot)
+        plot = pyqtgraph.PlotWidget(background=None)
+        plot.setFixedHeight(HEIGHT)
+        plot.setMinimumWidth(100)
+        plot.setMouseEnabled(False, False)
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        plot.setLimits(xMin=0)
+        plot.setTitle(title, size="8pt")
+        self.plots.addWidget(plot)
+        return plot
 
 
 def smoothed(losses: list[float], share: float = 0.85) -> list[float]:
