@@ -1,0 +1,111 @@
+"""``scsam measure``: which labels are measured, what is noted, and the table."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_scsam import cli
+from napari_scsam.cli.measure import is_unfinished
+from napari_scsam.config import ClassSpec
+from napari_scsam.io.labels import write_labels
+from napari_scsam.volume.ledger import LEDGER
+
+TABLE = (ClassSpec(1, "mitochondrion"), ClassSpec(5, "vesicle"))
+
+
+@pytest.fixture
+def labels() -> np.ndarray:
+    """Two slices with a mitochondrion of 4×5×2 voxels, and two vesicles of 5×6."""
+    made = np.zeros((2, 20, 30), np.uint8)
+    made[:, 3:7, 10:15] = 1
+    made[0, 12:17, 3:9] = made[1, 12:17, 20:26] = 5
+    return made
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".zarr"])
+def test_each_object_is_a_row(
+    labels: np.ndarray, suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / f"labels{suffix}", tmp_path / "table.csv"
+    write_labels(path, labels, (50.0, 10.0, 10.0), TABLE)
+    assert cli.main(["measure", str(path), "-o", str(out)]) == 0
+    assert capsys.readouterr() == (f"{out}\n", "")
+    rows = rows_of(out)
+    assert [row["organelle"] for row in rows] == ["mitochondrion", "vesicle", "vesicle"]
+    assert [int(row["voxels"]) for row in rows] == [40, 30, 30]
+    assert float(rows[0]["volume_um3"]) == pytest.approx(40 * 50 * 10 * 10 / 1e9, rel=1e-3)
+    assert float(rows[0]["y_voxel"]) == pytest.approx(4.5)
+
+
+def test_labels_without_a_class_table_are_told(
+    labels: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "plain.tif"
+    tifffile.imwrite(path, labels, photometric="minisblack")
+    assert cli.main(["measure", str(path), "-o", str(tmp_path / "table.csv")]) == 2
+    assert capsys.readouterr() == (
+        "",
+        f"scsam: {path} has no class table; give labels that scsam segment or the plugin wrote\n",
+    )
+    assert not (tmp_path / "table.csv").exists()
+
+
+def test_values_that_the_table_lacks_are_told(
+    labels: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "labels.tif"
+    write_labels(path, np.where(labels > 0, 9, 0).astype(np.uint8), None, TABLE)
+    assert cli.main(["measure", str(path), "-o", str(tmp_path / "table.csv")]) == 2
+    assert "use the labels this table belongs to" in capsys.readouterr().err
+
+
+def test_no_object_leaves_a_header_and_a_note(
+    labels: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "labels.tif", tmp_path / "table.csv"
+    write_labels(path, np.zeros_like(labels), None, TABLE)
+    assert cli.main(["measure", str(path), "-o", str(out)]) == 0
+    assert "voxels or more, so the table has only a header" in capsys.readouterr().err
+    assert rows_of(out) == []
+    assert out.read_text(encoding="utf-8-sig").startswith("organelle,")
+
+
+def test_an_unfinished_segmentation_is_noted(
+    labels: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "labels.zarr"
+    write_labels(path, labels, None, TABLE)
+    (path / LEDGER).write_text("{}\n", encoding="utf-8")
+    assert cli.main(["measure", str(path), "-o", str(tmp_path / "table.csv")]) == 0
+    told = capsys.readouterr().err
+    assert f"scsam: {path} is not finished" in told
+    assert "finish it with scsam segment --resume" in told
+
+
+@pytest.mark.parametrize(
+    ("ledger", "unfinished"),
+    [("a/b/c", True), ("a/b", True), ("a", True), (".", False), ("a/b/c/d", False)],
+)
+def test_a_ledger_counts_in_the_labels_and_two_folders_above(
+    tmp_path: Path, ledger: str, unfinished: bool
+) -> None:
+    (tmp_path / "a" / "b" / "c" / "d").mkdir(parents=True)
+    (tmp_path / ledger / LEDGER).touch()
+    assert is_unfinished(tmp_path / "a" / "b" / "c") == unfinished
+
+
+def test_a_table_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["measure", "labels.tif"])
+    assert end.value.code == 2
+    assert "the following arguments are required: -o/--out" in capsys.readouterr().err
