@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from napari_scsam.checkpoints.find import checkpoint_info
@@ -92,6 +93,24 @@ def test_a_class_that_the_network_is_surer_of_keeps_its_pixels() -> None:
     classes = [ClassSpec(1, "a"), ClassSpec(2, "b")]
     found = overlay_taught(labels, (own, classes), (taught, [ClassSpec(7, "new")]))
     np.testing.assert_array_equal(found, [[1, 7, 2, 7]])
+    doubtful = overlay_taught(
+        labels, (own, classes), (taught, [ClassSpec(7, "new")]), lambda *_: 0.5
+    )
+    np.testing.assert_array_equal(doubtful, [[7, 7, 2, 7]])
+
+
+def test_a_class_that_the_network_found_under_the_strokes_is_believed_less(
+    predictor: Predictor, square: np.ndarray
+) -> None:
+    predictor.set_image(square)
+    # The network is certain of its second class, everywhere.
+    predictor.model.thresholds[:] = torch.tensor([1000.0, -1000.0, 1000.0])
+    spec, *_ = teach(predictor, square)
+    found = predictor.class_logits(["granule"])[0] > 0
+    np.testing.assert_array_equal(predictor.segment() == spec.id, found)
+    again = Predictor(copy.deepcopy(predictor.model), device="cpu")
+    again.set_image(square)
+    np.testing.assert_array_equal(again.segment(["granule"]) == spec.id, found)
 
 
 def test_a_threshold_offset_finds_less_of_a_taught_class(
@@ -259,4 +278,11 @@ def test_no_strokes_are_told(predictor: Predictor, square: np.ndarray) -> None:
     predictor.set_image(square)
     with pytest.raises(UserError, match="no stroke marks the new class"):
         predictor.teach("granule", np.zeros(square.shape))
+    assert len(predictor.classes) == 3
+
+
+def test_strokes_that_leave_nothing_free_are_told(predictor: Predictor, square: np.ndarray) -> None:
+    predictor.set_image(square)
+    with pytest.raises(UserError, match="the strokes cover the whole slice"):
+        predictor.teach("granule", np.ones(square.shape))
     assert len(predictor.classes) == 3

@@ -18,6 +18,9 @@ PixelSize = tuple[float, float]
 """Height and width of a pixel in nm."""
 
 
+Belief = Callable[[ClassSpec, ClassSpec], float]
+"""Takes a taught class and one of the network's."""
+
 MAX_LOGIT = 30.0
 """Larger ones are as good as certain, and would overflow."""
 
@@ -67,6 +70,7 @@ def labels_from_logits(
     requested: Sequence[ClassSpec],
     pixel_size: PixelSize | None = None,
     taught: Sequence[ClassSpec] = (),
+    belief: Belief | None = None,
 ) -> NDArray[Any]:
     """Subtract the threshold of each class, by name, and label every pixel.
 
@@ -85,7 +89,7 @@ def labels_from_logits(
     if own:
         labels[:] = label_map(own_logits, own, own, pixel_size)
     taught_logits = logits[[rows[spec] for spec in taught]]
-    labels = overlay_taught(labels, (own_logits, own), (taught_logits, taught))
+    labels = overlay_taught(labels, (own_logits, own), (taught_logits, taught), belief)
     return keep_only(labels, classes, requested)
 
 
@@ -93,6 +97,7 @@ def overlay_taught(
     labels: NDArray[Any],
     own: tuple[NDArray[np.float32], Sequence[ClassSpec]],
     taught: tuple[NDArray[np.float32], Sequence[ClassSpec]],
+    belief: Belief | None = None,
 ) -> NDArray[Any]:
     """Write taught classes where they are more likely than the class that is there.
 
@@ -102,6 +107,9 @@ def overlay_taught(
         Y×X labels of the network's own classes, 0 background.
     own, taught
         Logits, thresholds subtracted, K×Y×X and T×Y×X, and their classes.
+    belief
+        Returns how much a taught class believes the network's probability of another class,
+        0 to 1; fully when not given.
 
     Returns
     -------
@@ -111,15 +119,17 @@ def overlay_taught(
     logits, classes = own
     odds = np.exp(np.minimum(logits, MAX_LOGIT))
     total = 1 + odds.sum(0)
-    probability = np.zeros(labels.shape, np.float32)
-    for spec, row in zip(classes, odds, strict=True):
-        held = labels == spec.id
-        probability[held] = (row / total)[held]
-    best = taught[0].argmax(0)
-    highest = taught[0].max(0)
-    values = np.array([spec.id for spec in taught[1]], labels.dtype)[best]
-    wins = (highest > 0) & (expit(highest) > probability)
-    return np.where(wins, values, labels)
+    claims = np.full(taught[0].shape, -np.inf, np.float32)
+    for claim, found, newcomer in zip(claims, *taught, strict=True):
+        needed = np.zeros(labels.shape, np.float32)
+        for spec, row in zip(classes, odds, strict=True):
+            held = labels == spec.id
+            share = 1.0 if belief is None else belief(newcomer, spec)
+            needed[held] = share * (row / total)[held]
+        wins = (found > 0) & (expit(found) > needed)
+        claim[wins] = found[wins]
+    values = np.array([spec.id for spec in taught[1]], labels.dtype)[claims.argmax(0)]
+    return np.where(claims.max(0) > 0, values, labels)
 
 
 def label_map(

@@ -27,7 +27,14 @@ def slice_name(slice_: Slice) -> str:
     return hashlib.blake2b(repr(slice_.key).encode(), digest_size=8).hexdigest()
 
 
-def encode_class(answer: TaughtAnswer, lessons: Mapping[str, Lesson]) -> str:
+def in_order(lessons: Mapping[str, Lesson]) -> list[Lesson]:
+    """Return lessons in the order of their names, so that the same ones give the same fit."""
+    return [lessons[name] for name in sorted(lessons)]
+
+
+def encode_class(
+    answer: TaughtAnswer, lessons: Mapping[str, Lesson], doubts: Mapping[str, float]
+) -> str:
     """Write the lessons of a class as text (base64 of safetensors).
 
     The fits are not written: the same lessons give the same fits.
@@ -36,14 +43,18 @@ def encode_class(answer: TaughtAnswer, lessons: Mapping[str, Lesson]) -> str:
         "rounds": np.array(answer.rounds, np.int32),
         "shares": np.array(answer.shares, np.float64),
     }
+    for name, share in doubts.items():
+        arrays[f"doubt/{name}"] = np.array([share], np.float64)
     for name, lesson in lessons.items():
         arrays.update({f"lesson/{name}/{key}": v for key, v in lesson.to_arrays().items()})
     compact = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
     return base64.b64encode(save(compact)).decode("ascii")
 
 
-def decode_class(text: str) -> tuple[TaughtAnswer, dict[str, Lesson]]:
+def decode_class(text: str) -> tuple[TaughtAnswer, dict[str, Lesson], dict[str, float]]:
     """Read what `encode_class` wrote, and fit the class again.
+
+    Returns the answer, the lessons by slice, and the doubts by class.
 
     Raises
     ------
@@ -53,11 +64,16 @@ def decode_class(text: str) -> tuple[TaughtAnswer, dict[str, Lesson]]:
     try:
         arrays = load(base64.b64decode(text, validate=True))
         lessons = {name: Lesson.from_arrays(each) for name, each in _lesson_arrays(arrays).items()}
-        joined = join_lessons(list(lessons.values()))
+        joined = join_lessons(in_order(lessons))
         answer = refit(joined, arrays["rounds"].tolist(), arrays["shares"].tolist())
     except (ValueError, KeyError, IndexError, SafetensorError) as error:
         raise UserError("what strokes taught is damaged; teach the class again") from error
-    return answer, lessons
+    doubts = {
+        path.removeprefix("doubt/"): float(value[0])
+        for path, value in arrays.items()
+        if path.startswith("doubt/")
+    }
+    return answer, lessons, doubts
 
 
 def _lesson_arrays(arrays: Arrays) -> dict[str, Arrays]:

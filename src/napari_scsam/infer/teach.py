@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch.nn import functional as F
 
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
+from napari_scsam.infer.postprocess import argmax_or_background
 from napari_scsam.infer.prepared_slice import resample
 from napari_scsam.infer.scale_space import CELL
 from napari_scsam.infer.slice_features import slice_features
 from napari_scsam.infer.stroke_book import SliceStrokes, check_strokes
-from napari_scsam.infer.stroke_codec import decode_class, encode_class, slice_name
+from napari_scsam.infer.stroke_codec import decode_class, encode_class, in_order, slice_name
 from napari_scsam.infer.stroke_lessons import (
     Floats,
     Lesson,
@@ -42,6 +43,8 @@ class TaughtStrokes:
     """By the name of the slice; not of lessons that were read from a file."""
     rounds: int = 0
     """How often it was taught."""
+    doubts: dict[str, float] = field(default_factory=dict)
+    """Share of the strokes' pixels that the network gave to another class, by its name."""
 
 
 class Taught:
@@ -76,12 +79,20 @@ class Taught:
     def _read_lessons(self, lessons: dict[str, str]) -> None:
         self._known = {}
         for name, text in lessons.items():
-            answer, by_slice = decode_class(text)
-            self._known[name] = TaughtStrokes(answer, by_slice, rounds=len(answer.fits))
+            answer, by_slice, doubts = decode_class(text)
+            rounds = len(answer.fits)
+            self._known[name] = TaughtStrokes(answer, by_slice, rounds=rounds, doubts=doubts)
 
     def has(self, spec: ClassSpec) -> bool:
         """Whether strokes taught a class, so that a classifier finds it."""
         return spec.name.casefold() in self._known
+
+    def belief(self, taught: ClassSpec, other: ClassSpec) -> float:
+        """Return how much a taught class believes the network's probability of another, 0 to 1.
+
+        The less, the more of its strokes the network gave to the other class: there it was wrong.
+        """
+        return 1 - self._known[taught.name.casefold()].doubts.get(other.name, 0.0)
 
     def teach(
         self,
@@ -102,10 +113,11 @@ class Taught:
         known = self._add_strokes(key, on, beside, replace_earlier)
         features = self.features(key)
         known = self._fit(known, features)
+        known = replace(known, doubts=self._doubts(key, known))
         prototype = mean_feature(known.lessons.values())
         spec = model.add_class(name, prototype, overrides=())
         self._known[key] = known
-        model.lessons[key] = encode_class(known.answer, known.lessons)
+        model.lessons[key] = encode_class(known.answer, known.lessons, known.doubts)
         return spec
 
     def _add_strokes(
@@ -143,8 +155,42 @@ class Taught:
             lessons[here] = read_lesson(features, strokes, slice_.shape)
         if not any(lesson.positive.any() for lesson in lessons.values()):
             raise UserError("no stroke marks the new class; paint a few on it first")
-        answer = replay(join_lessons(list(lessons.values())), features)
+        if all(each.positive.all() and not len(each.context) for each in lessons.values()):
+            raise UserError("the strokes cover the whole slice; mark only a part of it")
+        answer = replay(join_lessons(in_order(lessons)), features)
         return replace(known, answer=answer, lessons=lessons)
+
+    def _doubts(self, key: str, known: TaughtStrokes) -> dict[str, float]:
+        """Return the share of the strokes that the network gives to each other class.
+
+        Those on the current slice count as much as those on all slices before.
+        """
+        slice_ = self._predictor.slice
+        on = known.strokes[slice_name(slice_)].on > 0
+        others = [c for c in self.own_classes if c.name.casefold() != key and not self.has(c)]
+        if not others or not on.any():
+            return known.doubts
+        model = self._predictor.model
+        thresholds = model.thresholds.cpu().numpy()
+        levels = [thresholds[model.classes.index(c)] for c in others]
+        logits = np.stack([each[on] for each in self._network_logits(others)])
+        best = argmax_or_background(logits - np.array(levels, np.float32)[:, None])
+        shares = np.bincount(best, minlength=len(others) + 1)[1:] / len(best)
+        here = {c.name: float(share) for c, share in zip(others, shares, strict=True)}
+        if not known.doubts:
+            return here
+        return {name: (share + known.doubts.get(name, share)) / 2 for name, share in here.items()}
+
+    def _network_logits(self, classes: Sequence[ClassSpec]) -> list[Floats]:
+        """Return the network's logits of its classes on the current slice, Y×X each."""
+        predictor = self._predictor
+        known = predictor.slice.logits
+        views = len(predictor.views)
+        missing = [c for c in classes if (c.name, views) not in known]
+        if missing:
+            maps = drive(predictor.network_logits_steps(missing))
+            known.update({(c.name, views): each for c, each in zip(missing, maps, strict=True)})
+        return [known[c.name, views] for c in classes]
 
     def logits(self, spec: ClassSpec) -> Floats:
         """Compute the logits of a taught class on the current slice: Y×X, above 0 where it is."""
