@@ -61,3 +61,10 @@ def test_a_box_with_steps_as_points():
     region = parse_key((1, slice(0, 40, 7), slice(3, 6)), SHAPE)
     assert isinstance(region, Region)
     np.testing.assert_array_equal(VALUES[region.points().indices], VALUES[1, 0:40:7, 3:6])
+
+
+def test_an_empty_box_is_empty_whichever_way_it_is_written() -> None:
+    for key in (np.s_[3:3], np.s_[5:2], np.s_[:, 4:1]):
+        region = parse_key(key, (6, 8))
+        assert isinstance(region, Region)
+        assert region.shape == np.zeros((6, 8))[key].shape

@@ -136,3 +136,12 @@ def test_text_and_complex_are_refused(tmp_path: Path) -> None:
     for name in ("text", "wave"):
         with pytest.raises(UserError, match="integers or floating-point"):
             open_volume(f"{tmp_path}/a.h5:{name}")
+
+
+def test_a_single_slice_is_an_image(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "flat.h5", "w") as file:
+        file["slice"] = np.arange(12, dtype=np.uint8).reshape(3, 4)
+        file["row"] = np.arange(5, dtype=np.uint8)
+    volume = open_volume(tmp_path / "flat.h5")
+    assert volume.shape == (1, 3, 4)
+    assert volume.plane(0).tolist() == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]

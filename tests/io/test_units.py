@@ -72,3 +72,8 @@ def test_one_unknown_axis_makes_the_voxel_size_unknown(
     sizes: list[float | None], units: list[str | None]
 ) -> None:
     assert voxel_size_nm(sizes, units) is None
+
+
+def test_a_side_of_nothing_makes_the_size_unknown() -> None:
+    assert voxel_size_nm((0.0, 4.0, 4.0), ("nm",) * 3) is None
+    assert voxel_size_nm((4.0, 4.0, -1.0), ("nm",) * 3) is None
