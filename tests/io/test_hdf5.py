@@ -143,5 +143,6 @@ def test_a_single_slice_is_an_image(tmp_path: Path) -> None:
         file["slice"] = np.arange(12, dtype=np.uint8).reshape(3, 4)
         file["row"] = np.arange(5, dtype=np.uint8)
     volume = open_volume(tmp_path / "flat.h5")
-    assert volume.shape == (1, 3, 4)
+    assert volume.shape == (3, 4)
+    assert volume.depth == 1
     assert volume.plane(0).tolist() == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
