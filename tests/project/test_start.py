@@ -11,7 +11,13 @@ import pytest
 from napari_scsam.atomic import MARK
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.project.image import copy_image
-from napari_scsam.project.start import ImageSource, open_project, project_path, start_project
+from napari_scsam.project.start import (
+    ImageSource,
+    OpenedProject,
+    open_project,
+    project_path,
+    start_project,
+)
 
 TABLE = (ClassSpec(1, "mitochondrion"),)
 SIZE, ORIGIN = (40.0, 8.0, 8.0), (400.0, 80.0, 16.0)
@@ -81,3 +87,17 @@ def test_whoever_stops_leaves_nothing_and_the_next_one_begins_anew(source, tmp_p
     assert sorted(tmp_path.iterdir()) == sorted([*before, path])
     with pytest.raises(UserError, match="already exists"):
         next(start_project(path, source, TABLE))
+
+
+def test_a_project_that_was_closed_can_be_opened_by_others(source, tmp_path):
+    path = tmp_path / "mine.scsam.zarr"
+    finish(start_project(path, source, TABLE)).close()
+    opened = finish(open_project(path))
+    with pytest.raises(UserError, match="open"):
+        finish(open_project(path))
+    opened.close()
+    finish(open_project(path)).close()
+
+
+def test_what_waits_for_its_image_is_closed_without_a_project(tmp_path):
+    OpenedProject(tmp_path, None, None, "Where is the image?").close()
