@@ -128,3 +128,11 @@ def test_the_session_lasts_until_the_window_is_closed(viewer, qt_window):
     assert session.jobs.worker.stopped
     assert session.window_is_gone
     assert Session.find(viewer) is None
+
+
+def test_without_a_panel_napari_shows_the_progress(viewer, bars):
+    session = session_of(viewer)
+    session.jobs.progressed.emit(Progress(1, 4, "embedding"))
+    assert [(bar.n, bar.total) for bar in bars] == [(1, 4)]
+    session.jobs.working.emit(False)
+    assert bars[0].closed == 1

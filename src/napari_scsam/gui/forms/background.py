@@ -19,18 +19,19 @@ def session_of(viewer: Viewer) -> Session:
     session = Session.find(own)
     if session is None:
         session = Session.of(own)
-        _show_in_napari(session)
         links = Links(session)
+        _show_in_napari(session, links)
         window = own.window._qt_window  # napari has no public signal for a closed window
         window.destroyed.connect(partial(links.cut, window_is_gone=True))
     return session
 
 
-def _show_in_napari(session: Session) -> None:
+def _show_in_napari(session: Session, links: Links) -> None:
     """Show progress and messages of a session in napari's own places."""
     bar = ProgressBar()
-    session.jobs.progressed.connect(bar.show)
-    session.jobs.working.connect(bar.show_working)
+    # Signals hold methods weakly; the links keep the bar.
+    links.add(session.jobs.progressed, bar.show)
+    links.add(session.jobs.working, bar.show_working)
     session.status.connect(partial(_show_status, session))
     session.ended.connect(bar.close)
 
