@@ -110,6 +110,8 @@ def test_thresholds_are_those_with_the_best_dice() -> None:
 def test_slices_are_counted_until_the_dice_of_random_ones() -> None:
     random = np.array([0.5, 0.6, 0.7, 0.8])
     assert share_needed(random, random) == pytest.approx(1)
+    assert share_needed(random, np.array([0.5, 0.5, 0.45, 0.8])) == pytest.approx(1)
+    assert share_needed(random, np.array([0.5, 0.505, 0.5, 0.509])) is None
     assert slices_until(np.array([0.5, 0.7]), 0.6) == pytest.approx(1.5)
     assert slices_until(np.array([0.5, 0.7]), 0.8) == 3
     assert share_needed(np.array([0.6, 0.8, 0.8, 0.8]), random) == pytest.approx(
@@ -125,6 +127,8 @@ def test_a_seed_gives_the_same_curve_again_and_the_table_compares_with_random() 
     assert np.array_equal(first, again)
     drawn = table({"tissue": dict.fromkeys(ORDERS, np.array([0.5, 0.6, 0.7]))})
     assert "| random | 100 % | 100 % |" in drawn
+    flat = table({"tissue": dict.fromkeys(ORDERS, np.array([0.5, 0.5, 0.5]))})
+    assert "| random | – | – |" in flat
 
 
 def test_cells_average_and_sets_are_small() -> None:

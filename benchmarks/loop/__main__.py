@@ -7,14 +7,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from benchmarks.accuracy.pixels import PixelPredictor
 from benchmarks.loop.cases import CASES, Case, Picture, read_case
 from benchmarks.loop.finetuning import Finetuning
 from benchmarks.loop.prices import Prices
-from benchmarks.loop.report import seconds_a_slice, write
+from benchmarks.loop.report import Slices, read_records, seconds_a_slice, write
 from benchmarks.loop.tools import ByHand, ByNetwork, ByUNet, Tool
 from benchmarks.loop.unet import ready_unet
 from benchmarks.loop.work import WAYS, Next, Shift, Way, as_they_come, work_through
@@ -40,7 +39,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=[way.key for way in WAYS], metavar="WAY")
     parser.add_argument("--sets", nargs="+", default=[case.name for case in CASES], metavar="SET")
     parser.add_argument("--hand", type=float, default=1.0, help="how much faster the hand draws")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder of results and table")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=HERE,
+        help="folder of the table and the results; earlier ones are kept",
+    )
     return parser.parse_args(arguments)
 
 
@@ -85,7 +89,7 @@ class Bench:
             return ByUNet(self.unet(), case.class_name, nm_per_pixel)
         return ByNetwork(predictor, case.class_name)
 
-    def work(self, way: Way, case: Case, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+    def work(self, way: Way, case: Case, pictures: Sequence[Picture]) -> Slices:
         """Label a case, and return what each slice took."""
         tool = self.tool(way, case)
         shift = Shift(tool, self.prices, case.target, teaches=way.teaches)
@@ -130,12 +134,12 @@ def run(bench: Bench, ways: Sequence[Way]) -> None:
     """Run some ways on all cases, and save after each."""
     given = bench.given
     cases = [case for case in CASES if case.name in given.sets]
-    records: dict[str, dict[str, list[dict[str, Any]]]] = {case.title: {} for case in cases}
+    records = read_records(given.out, asdict(bench.prices))
     for case in cases:
         pictures = read_case(case, given.data)
         for way in ways:
-            records[case.title][way.key] = bench.work(way, case, pictures)
-            write(records, cases, asdict(bench.prices), given.out)
+            records.setdefault(case.title, {})[way.key] = bench.work(way, case, pictures)
+            write(records, CASES, asdict(bench.prices), given.out)
             seconds = seconds_a_slice(records[case.title][way.key], case.target)
             print(f"{case.title}, ({way.key}) {way.title}: {seconds:.1f} s a slice", flush=True)
 

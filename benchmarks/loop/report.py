@@ -14,8 +14,23 @@ from benchmarks.loop.work import TARGETS, WAYS
 
 from napari_scsam.atomic import replacing
 
-Records = Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]
+Slices = list[dict[str, Any]]
+"""What each slice of a case took."""
+
+Records = dict[str, dict[str, Slices]]
 """What each slice took, by the title of the case and the key of the way."""
+
+
+def read_records(out: Path, prices: Mapping[str, float]) -> Records:
+    """Read what was measured before at the same prices; nothing when there is none."""
+    path = out / "results.json"
+    if not path.is_file():
+        return {}
+    results = json.loads(path.read_text(encoding="utf-8"))
+    if results["prices"] != dict(prices):
+        return {}
+    cases: Records = results["cases"]
+    return cases
 
 
 def write(records: Records, cases: Sequence[Case], prices: Mapping[str, float], out: Path) -> None:
@@ -46,7 +61,9 @@ def tables(records: Records, cases: Sequence[Case]) -> str:
     for case in cases:
         parts += ["", f"Seconds a slice, {case.title}, by Dice", ""]
         wide = ["", *(f"{target:g}" for target in TARGETS), "Dice at first sight"]
-        parts.append(markdown(wide, [case_row(way.key, records[case.title]) for way in WAYS]))
+        parts.append(
+            markdown(wide, [case_row(way.key, records.get(case.title, {})) for way in WAYS])
+        )
     return "\n".join(parts)
 
 
@@ -63,7 +80,7 @@ def title_of(key: str) -> str:
     return next(f"({way.key}) {way.title}" for way in WAYS if way.key == key)
 
 
-def seconds_a_slice(slices: Sequence[Mapping[str, Any]], target: float) -> float:
+def seconds_a_slice(slices: Slices, target: float) -> float:
     """Return the mean effort of some slices."""
     return float(np.mean([each["seconds"][f"{target:g}"] for each in slices]))
 
@@ -72,7 +89,7 @@ def main_row(key: str, records: Records, cases: Sequence[Case], sets: Sequence[s
     """Return the cells of a way: seconds of each class, and shares of (b) for each set."""
     cells = [title_of(key)]
     for case in cases:
-        slices = records[case.title].get(key)
+        slices = records.get(case.title, {}).get(key)
         cells.append("–" if slices is None else f"{seconds_a_slice(slices, case.target):.1f}")
     return [*cells, *(share_of_unet(key, records, cases, name) for name in sets)]
 
@@ -80,14 +97,14 @@ def main_row(key: str, records: Records, cases: Sequence[Case], sets: Sequence[s
 def share_of_unet(key: str, records: Records, cases: Sequence[Case], name: str) -> str:
     """Return the effort on a set as a share of correcting the U-Net."""
     chosen = [case for case in cases if case.name == name]
-    if not all({key, "b"} <= set(records[case.title]) for case in chosen):
+    if not all({key, "b"} <= set(records.get(case.title, {})) for case in chosen):
         return "–"
     ours = sum(seconds_a_slice(records[case.title][key], case.target) for case in chosen)
     theirs = sum(seconds_a_slice(records[case.title]["b"], case.target) for case in chosen)
     return f"{100 * ours / theirs:.0f} %"
 
 
-def case_row(key: str, record: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+def case_row(key: str, record: Mapping[str, Slices]) -> list[str]:
     """Return the cells of a way: seconds by target, and the Dice at first sight."""
     slices = record.get(key)
     if slices is None:
