@@ -56,3 +56,12 @@ def test_a_region_is_widened_inside_its_slice() -> None:
     plane = np.arange(40 * 32).reshape(40, 32)
     assert window == (slice(0, 14), slice(16, 32))
     assert (plane[window][inner] == plane[region.window]).all()
+
+
+def test_a_result_that_forgot_other_classes_is_not_offered() -> None:
+    before, after = {"vesicle": 0.5}, {"vesicle": 0.9}
+    offered, reason = decide(before, after, {"membrane": 0.7, "PSD": 0.9})
+    assert not offered
+    assert "agrees with the parent by 0.80 only" in reason
+    assert decide(before, after, {"membrane": 0.85, "PSD": 0.95})[0]
+    assert decide(before, after, {})[0]

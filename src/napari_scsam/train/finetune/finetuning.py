@@ -311,7 +311,7 @@ class Finetuning:
         self, before: Dice, after: Dice, agreement: Dice, done: int, share: float
     ) -> FinetuneReport:
         """Sum up the run."""
-        offered, reason = decide(before, after)
+        offered, reason = decide(before, after, agreement)
         regions = self.data.comparison.regions
         held = tuple(sorted({self.data.places[region.place] for region in regions}))
         seconds = round(self.seconds, 1)

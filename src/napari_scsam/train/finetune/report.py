@@ -24,6 +24,9 @@ LEAST_GAIN = 0.005
 MOST_LOSS = 0.01
 """Dice that a labelled class may lose while others gain."""
 
+LEAST_ALIKE = 0.85
+"""Mean agreement with the parent, over its classes, that a result must keep to be offered."""
+
 MARGIN = 32
 """Model pixels round a region that are looked at, but not scored."""
 
@@ -61,8 +64,15 @@ class FinetuneReport:
         return "\n".join([*lines, self.reason])
 
 
-def decide(before: Mapping[str, float], after: Mapping[str, float]) -> tuple[bool, str]:
-    """Compare the labelled classes, and say in one sentence whether the result is offered."""
+def decide(
+    before: Mapping[str, float],
+    after: Mapping[str, float],
+    agreement: Mapping[str, float] | None = None,
+) -> tuple[bool, str]:
+    """Compare the labelled classes, and say in one sentence whether the result is offered.
+
+    A result that answers otherwise than its parent where nothing was corrected is not offered.
+    """
     if not after:
         return (
             False,
