@@ -85,6 +85,10 @@ def decide(
         return False, f"{worst} lost {-gains[worst]:.3f} held-out Dice, so the parent is kept."
     if gain < LEAST_GAIN:
         return False, f"Held-out Dice changed by {gain:+.3f} only, so the parent is kept."
+    alike = float(np.mean(list(agreement.values()))) if agreement else 1.0
+    if alike < LEAST_ALIKE:
+        reason = f"Elsewhere it agrees with the parent by {alike:.2f} only, so the parent is kept."
+        return False, reason
     return True, f"Held-out Dice rose by {gain:.3f}."
 
 
