@@ -169,7 +169,10 @@ def test_published_mae_weights_are_not_among_the_downloads() -> None:
 )
 @pytest.mark.usefixtures("shallow")
 def test_an_example_trains_from_an_official_file(
-    name: str, wrap: Callable[[dict[str, torch.Tensor]], object], cell: LabelledSource, tmp_path: Path
+    name: str,
+    wrap: Callable[[dict[str, torch.Tensor]], object],
+    cell: LabelledSource,
+    tmp_path: Path,
 ) -> None:
     recipe = read_recipe(RECIPES[name])
     recipe = small(name, cell, sam_weights=official(recipe.model.sam, tmp_path / "sam.pth", wrap))
@@ -232,7 +235,9 @@ def test_a_vit_of_timm_is_pre_trained_and_trains_on(cell: LabelledSource, tmp_pa
 
 
 @pytest.mark.usefixtures("shallow")
-def test_a_published_mae_that_the_user_brings_trains_on(cell: LabelledSource, tmp_path: Path) -> None:
+def test_a_published_mae_that_the_user_brings_trains_on(
+    cell: LabelledSource, tmp_path: Path
+) -> None:
     published = timm.create_model(SMALL_MAE, num_classes=0).state_dict()
     torch.save({"model": published}, tmp_path / "mae_pretrain.pth")
     sam = official("vit_b", tmp_path / "sam.pth")
@@ -271,7 +276,9 @@ def test_at_full_depth_everything_fits_together(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_vit_b_at_its_full_depth_trains(cell: LabelledSource, official_file: Path, tmp_path: Path) -> None:
+def test_vit_b_at_its_full_depth_trains(
+    cell: LabelledSource, official_file: Path, tmp_path: Path
+) -> None:
     recipe = small("vit_b", cell, sam_weights=official_file)
     step = next(train(recipe, tmp_path / "out.safetensors", device="cpu"))
     assert step.losses["loss"] > 0

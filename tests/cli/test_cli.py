@@ -976,8 +976,7 @@ def test_ctrl_c_says_how_to_go_on(
     assert scsam(*command, "--resume", "--classes", "membrane") == 0
     told = capsys.readouterr().err
     assert (
-        told
-        == f"scsam: no slice in {tmp_path / 'labels.zarr'} was finished with these settings, "
+        told == f"scsam: no slice in {tmp_path / 'labels.zarr'} was finished with these settings, "
         "image and checkpoint, so it starts from the beginning\n"
     )
 

@@ -13,7 +13,8 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_scsam.checkpoints.checkpoint import checkpoint_info, load_checkpoint, verify_checkpoint
+from napari_scsam.checkpoints.checkpoint import load_checkpoint, verify_checkpoint
+from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.project.window_state import restore_drawing, restore_look, restore_view
@@ -37,7 +38,7 @@ MITOCHONDRION = ClassSpec(1, "mitochondrion", "#e6553c", "The power plant")
 BOUNDARY = ClassSpec(
     2, "mitochondrial_boundary", "#3ca0e6", part_of="mitochondrion", reach=40.0, smallest=5000.0
 )
-VESICLE = ClassSpec(3, "vesicle", "#46c864", over=("mitochondrion",))
+VESICLE = ClassSpec(3, "vesicle", "#46c864", overrides=("mitochondrion",))
 CLASSES = (MITOCHONDRION, BOUNDARY, VESICLE)
 DROPLET = ClassSpec(7, "lipid droplet", "#ffd54a")
 SHA256 = "c8fc31940e9d82cd66934cb65c9172d182e88841d162d0a54bb1c0ba6da6e43d"
@@ -105,7 +106,7 @@ def test_a_project_holds_its_labels_objects_and_predictions(project: Project) ->
 def test_a_project_knows_its_classes(project: Project) -> None:
     table = project.class_table()
     assert table == (*CLASSES, DROPLET)
-    assert table[2].over == ("mitochondrion",)
+    assert table[2].overrides == ("mitochondrion",)
     assert project.class_table("objects") == ()
 
 
@@ -179,7 +180,7 @@ def test_a_project_can_be_changed_and_exported(files: Path, project: Project) ->
 def test_a_checkpoint_says_what_it_is(checkpoint: Path) -> None:
     info = checkpoint_info(checkpoint)
     assert info.classes == CLASSES
-    assert info.classes[2].over == ("mitochondrion",)
+    assert info.classes[2].overrides == ("mitochondrion",)
     assert (info.nm_per_pixel, info.licence, info.summary) == (
         8.0,
         "CC0-1.0",
@@ -258,7 +259,7 @@ def test_labels_open_with_their_classes(name: str) -> None:
     assert labels.origin == ORIGIN
     table = read_class_table(FILES / name)
     assert table == CLASSES
-    assert table[2].over == ("mitochondrion",)
+    assert table[2].overrides == ("mitochondrion",)
 
 
 @pytest.mark.parametrize("name", ["labels.zarr", "labels.tif"])

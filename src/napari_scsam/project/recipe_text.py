@@ -100,7 +100,7 @@ def _data_lines(project: Project, out: Path, labels: str) -> Iterator[str]:
 
 
 def _review_lines(project: Project, part: ReviewedPart, *, only: bool) -> Iterator[str]:
-    """Say which classes the labels name, where that is not all of them, and which mask counts."""
+    """Write which classes the labels name, where that is not all of them, and which mask counts."""
     if part.classes != every_class(project):
         yield f"classes = {list(part.classes)}  # all others are unknown here"
     if not only:
