@@ -178,11 +178,9 @@ class Predictor(ClassDecoder):
         """
         thresholds = self._thresholds(threshold_offsets or {})
         taught = [c for c in competing if self._taught.has(c)]
-        requested = requested or competing
+        shown = requested or competing
         belief = self._taught.belief
-        return labels_from_logits(
-            logits, competing, thresholds, requested, pixel_size, taught, belief
-        )
+        return labels_from_logits(logits, competing, thresholds, shown, pixel_size, taught, belief)
 
     def _thresholds(self, offsets: Mapping[str, float]) -> dict[str, float]:
         """Return the threshold of each class with its offset added, by name."""

@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.QtCore import QCoreApplication, QTimer
 
 from napari_scsam.config import UserError
-from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, geometry_of
+from napari_scsam.gui.layers.outlines import find_outlines, outlines_layer
 from napari_scsam.gui.layers.plane import Plane, shown_plane
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.layers import show_position
 from napari_scsam.gui.tools.draw_rectangle import RectangleTool
 from napari_scsam.gui.tools.rectangles import box_inside, selected_rectangles
 from napari_scsam.gui.words import list_names
-from napari_scsam.project.project import CLASSES, REVIEWED_TABLE, Project
-from napari_scsam.project.review import Outlines, SliceReview, review_slice, review_steps
+from napari_scsam.project.project import CLASSES, Project
+from napari_scsam.project.review import SliceReview, review_slice, review_steps
 from napari_scsam.project.reviewed_classes import (
     classes_of_number,
     every_class,
@@ -332,24 +331,9 @@ class Reviewing:
 
     def _show_outlines(self, viewer: Viewer, image: Image, project: Project) -> None:
         """Show the layer of outlines, which the last widget may have left; the selection stays."""
-        left = (
-            layer
-            for layer in viewer.layers
-            if isinstance(layer.data, Outlines) and layer.data.mask is project.reviewed
-        )
-        self.outlines = next(left, None)
-        if self.outlines is not None:
-            return
-        active = viewer.layers.selection.active
-        colours = {None: "transparent", 1: REVIEWED_TABLE[0].colour}
-        self.outlines = Labels(
-            Outlines(project.reviewed),
-            name="reviewed",
-            opacity=0.9,
-            colormap=DirectLabelColormap(color_dict=colours),
-            metadata={NOT_KEPT_KEY: True},
-            **geometry_of(image),
-        )
-        self.outlines.editable = False
-        viewer.add_layer(self.outlines)
-        viewer.layers.selection.active = active
+        self.outlines = find_outlines(viewer, project)
+        if self.outlines is None:
+            active = viewer.layers.selection.active
+            self.outlines = outlines_layer(image, project)
+            viewer.add_layer(self.outlines)
+            viewer.layers.selection.active = active

@@ -58,6 +58,13 @@ KILLED = (
 )
 
 
+def describe_end(status: int) -> str:
+    """Return why a training stopped that did not say so, by its exit status."""
+    if status < 0:
+        return KILLED
+    return f"training ended early (status {status}); resume it, or drop it"
+
+
 class Training:
     """The training of the project in one viewer; made by `Session.part`."""
 
@@ -156,7 +163,7 @@ class Training:
             self._run(folder)
 
     def pause(self) -> None:
-        """Let the training wait."""
+        """Pause the training."""
         if self.process is not None and self.phase == Phase.RUNNING:
             self.process.send("pause")
             self._enter(Phase.PAUSED)
@@ -245,10 +252,7 @@ class Training:
             self.session.status.emit(self.outcome.sentence)
             self._enter(Phase.FINISHED)
             return
-        if not self.trouble:
-            self.trouble = KILLED
-            if status >= 0:
-                self.trouble = f"training ended early (status {status}); resume it, or drop it"
+        self.trouble = self.trouble or describe_end(status)
         self._enter(Phase.STOPPED)
         self.session.report_error(UserError(self.trouble))
 
@@ -273,7 +277,7 @@ class Training:
             self.process.kill()
 
     def _let_go(self) -> None:
-        """Let the process save its state and end, without hearing of it any more."""
+        """Ask the process to save its state and end, and stop listening to it."""
         if self.process is not None:
             self.process.heard.disconnect(self._on_heard)
             self.process.ended.disconnect(self._on_process_ended)

@@ -19,7 +19,7 @@ LEFT = 1
 
 
 def paint_with_left_button(layer: Labels) -> None:
-    """Let the left button alone paint, erase and fill in a layer."""
+    """Paint, erase and fill in a layer with the left button alone."""
     ours = dict.fromkeys((Mode.PAINT, Mode.ERASE, Mode.FILL), draw_with_left_button)
     layer._drag_modes = {**layer._drag_modes, **ours}  # before the layer takes one of the modes
     layer.events.mode.connect(_end_right_strokes)
