@@ -13,6 +13,8 @@ from napari_scsam import cli
 from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.cli.finetune import parse_slices, read_class_names
 from napari_scsam.config import UserError
+from napari_scsam.train.finetune import finetuning
+from napari_scsam.train.finetune.settings import FinetuneSettings
 
 
 @pytest.fixture
@@ -31,6 +33,13 @@ def files(tmp_path: Path) -> dict[str, Path]:
     paths["classes"] = tmp_path / "classes.json"
     paths["classes"].write_text(json.dumps({"5": "vesicle"}), encoding="utf-8")
     return paths
+
+
+@pytest.fixture(autouse=True)
+def few_crops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Embed a handful of crops; how many there are is no matter of the command line."""
+    few = FinetuneSettings(crops=6, unlabelled=2, replayed=2, validated=4, most_steps=4)
+    monkeypatch.setattr(finetuning, "FinetuneSettings", lambda: few)
 
 
 def command(files: dict[str, Path], checkpoint: Path, out: Path, *more: str) -> list[str]:
