@@ -130,9 +130,15 @@ def test_the_session_lasts_until_the_window_is_closed(viewer, qt_window):
     assert Session.find(viewer) is None
 
 
-def test_without_a_panel_napari_shows_the_progress(viewer, bars):
+def test_without_a_panel_napari_shows_the_progress(viewer, bars, qtbot, monkeypatch):
     session = session_of(viewer)
+    session.jobs.progressed.emit(Progress(0, 4, "embedding"))
+    qtbot.wait(20)
+    assert not bars, "nothing runs any more"
+    monkeypatch.setattr(session.jobs, "busy", lambda: True)
     session.jobs.progressed.emit(Progress(1, 4, "embedding"))
+    assert not bars, "napari's bar runs the event loop, so it is moved later"
+    qtbot.waitUntil(lambda: bool(bars))
     assert [(bar.n, bar.total) for bar in bars] == [(1, 4)]
     session.jobs.working.emit(False)
     assert bars[0].closed == 1

@@ -54,7 +54,7 @@ def test_a_script_segments_a_volume_without_the_panels(
     finish(viewer, wait)
     (labels,) = labels_of(viewer)
     assert all(set(np.unique(plane)) == {0, 3} for plane in labels)
-    assert viewer.status.startswith("4 slices segmented")
+    wait(lambda: viewer.status.startswith("4 slices segmented"))
 
 
 def test_the_form_offers_classes_and_voxel_size_and_segments_with_them(

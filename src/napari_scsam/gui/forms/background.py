@@ -6,6 +6,7 @@ from functools import partial
 
 from napari.utils import progress
 from napari.viewer import Viewer
+from qtpy.QtCore import QTimer
 
 from napari_scsam.gui.links import Links
 from napari_scsam.gui.session import Session
@@ -30,10 +31,23 @@ def _show_in_napari(session: Session, links: Links) -> None:
     """Show progress and messages of a session in napari's own places."""
     bar = ProgressBar()
     # Signals hold methods weakly; the links keep the bar.
-    links.add(session.jobs.progressed, bar.show)
+    links.add(session.jobs.progressed, partial(_show_soon, session, bar))
     links.add(session.jobs.working, bar.show_working)
     session.status.connect(partial(_show_status, session))
     session.ended.connect(bar.close)
+
+
+def _show_soon(session: Session, bar: ProgressBar, step: Progress) -> None:
+    """Move the bar in a turn of the event loop of its own.
+
+    napari's bar runs the event loop; within a report, later reports would overtake it.
+    """
+
+    def show() -> None:
+        if session.jobs.busy():
+            bar.show(step)
+
+    QTimer.singleShot(0, show)
 
 
 def _show_status(session: Session, text: str) -> None:
