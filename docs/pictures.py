@@ -32,23 +32,23 @@ def nothing_loaded(stage: Stage) -> None:
         np.random.default_rng(0).integers(80, 160, (3, 250, 250)).astype(np.uint8),
         name="from somewhere",
     )
-    stage.labels_from_logits()
+    stage.finish_work()
     stage.shoot("size-unknown")
     stage.viewer.layers.clear()
-    stage.labels_from_logits()
+    stage.finish_work()
 
 
 def open_volume(stage: Stage) -> None:
     """Open the volume, and look at the card of the model."""
     stage.panel.volume.file_asked.emit(str(stage.volume))
-    stage.labels_from_logits()
+    stage.finish_work()
     stage.viewer.dims.set_point(0, stage.slice * stage.session.choices.image.scale[0])
     stage.viewer.reset_view()
-    stage.labels_from_logits()
+    stage.finish_work()
     stage.shoot("open")
     card = stage.panel.model.checkpoints
     QToolTip.showText(card.mapToGlobal(QPoint(20, 20)), card.toolTip(), card)
-    stage.labels_from_logits()
+    stage.finish_work()
     stage.shoot("model-card")
     QToolTip.hideText()
 
@@ -67,10 +67,10 @@ def segment(stage: Stage) -> None:
     stage.shoot_open("several", panel.multiple.showMenu)
     stage.pick("mitochondrion")
     panel.threshold.setValue(1.5)
-    stage.labels_from_logits()
+    stage.finish_work()
     stage.shoot("threshold")
     panel.reset_threshold.click()
-    stage.labels_from_logits()
+    stage.finish_work()
 
 
 def scopes(stage: Stage) -> None:
@@ -83,17 +83,17 @@ def scopes(stage: Stage) -> None:
     stage.until(lambda: False, 0.2)
     stage.shoot("running")
     work.cancel.click()
-    stage.labels_from_logits()
+    stage.finish_work()
     stage.shoot("cancelled")
     stage.choose_scope("region")
     panel.segment.click()
-    stage.labels_from_logits()
+    stage.finish_work()
     stage.drag((60, 60), (180, 200), then=partial(stage.shoot, "region"))
     stage.choose_scope("slice")
 
 
 def one_object(stage: Stage) -> None:
-    """Point at an object, say what is not of it, and carry it through the slices."""
+    """Point at an object, say what is not of it, and propagate it through the slices."""
     stage.press(Qt.Key.Key_O, SHIFT)
     stage.click(*stage.object)
     stage.shoot("object")
@@ -110,20 +110,20 @@ def teach(stage: Stage) -> None:
     panel.name.setEditText("dark process")
     panel.start.click()
     stage.drag((130, 4), (128, 20))
-    stage.labels_from_logits()
+    stage.finish_work()
     panel.beside.click()
     stage.drag((y - 5, x - 5), (y + 5, x + 10))
     stage.drag((20, 150), (30, 200))
-    stage.labels_from_logits()
+    stage.finish_work()
     stage.shoot("strokes")
     panel.start.click()
     stage.shoot("taught")
-    stage.viewer.layers.selection.active.undo()
+    stage.session.labels.undo()
     stage.pick("mitochondrion")
 
 
 def correct(stage: Stage) -> None:
-    """Let an object grow, lock a class, and take a tool in hand."""
+    """Grow an object, lock a class, and activate a tool."""
     stage.show(stage.panel.correct)
     stage.point_at(*stage.object)
     stage.press(Qt.Key.Key_G)
@@ -131,7 +131,7 @@ def correct(stage: Stage) -> None:
     stage.shoot("correct")
     merge = stage.panel.correct.buttons["merge"]
     merge.click()
-    stage.labels_from_logits()
+    stage.finish_work()
     stage.shoot("tool-in-hand")
     merge.click()
 
@@ -147,9 +147,9 @@ def project(stage: Stage) -> None:
     stage.shoot("reviewed")
     stage.press(Qt.Key.Key_Right)
     desk.review.rectangle.click()
-    stage.labels_from_logits()
+    stage.finish_work()
     stage.drag((60, 60), (180, 200))
-    stage.labels_from_logits(0.6)
+    stage.finish_work(0.6)
     stage.shoot("review")
 
 
@@ -171,9 +171,9 @@ def shortcuts(stage: Stage) -> None:
     dialog.show()
     titles = [dialog._list.item(row).text() for row in range(dialog._list.count())]
     dialog._list.setCurrentRow(titles.index("Shortcuts"))
-    stage.labels_from_logits()
+    stage.finish_work()
     dialog.findChild(ShortcutEditor)._table.scrollToBottom()
-    stage.labels_from_logits()
+    stage.finish_work()
     stage.shoot("shortcuts")
     dialog.close()
 
@@ -181,7 +181,7 @@ def shortcuts(stage: Stage) -> None:
 def open_again(stage: Stage) -> None:
     """Go on in another window, from the list of projects."""
     stage.panel.desk.project.menu.actions()[-1].trigger()
-    stage.labels_from_logits(1.5)
+    stage.finish_work(1.5)
     stage.shoot("opened-again")
     stage.pick("dark process")
     stage.press(Qt.Key.Key_S, SHIFT)

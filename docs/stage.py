@@ -55,7 +55,7 @@ class Stage:
         self.panel: ScSAMWidget = self.window.findChild(ScSAMWidget)
         self.session = Session.of(self.viewer)
         self.canvas = self.viewer.window._qt_viewer.canvas
-        self.labels_from_logits()
+        self.finish_work()
 
     # The camera
 
@@ -86,16 +86,16 @@ class Stage:
     def shoot_open(self, name: str, popup: Callable[[], object]) -> None:
         """Take a picture with a list or menu open."""
         QTimer.singleShot(0, popup)  # it may not come back before it is closed
-        self.labels_from_logits(0.6)
+        self.finish_work(0.6)
         self.shoot(name)
         if (opened := QApplication.activePopupWidget()) is not None:
             opened.close()
-        self.labels_from_logits()
+        self.finish_work()
 
     # Time
 
-    def labels_from_logits(self, seconds: float = 0.3) -> None:
-        """Let all work end, and the window be drawn."""
+    def finish_work(self, seconds: float = 0.3) -> None:
+        """Wait until all work has ended, and the window is drawn."""
         worker = self.session.jobs.worker
         self.until(lambda: not (worker.busy() or worker._small), 60)
         self.until(lambda: False, seconds)
@@ -111,26 +111,26 @@ class Stage:
 
     def show(self, part: QWidget) -> None:
         """Scroll the widget to a part of it, which then stands at the top."""
-        self.labels_from_logits(0.05)
+        self.finish_work(0.05)
         self.panel.scroller.verticalScrollBar().setValue(
             part.mapTo(self.panel.column, QPoint(0, 0)).y() - 4
         )
-        self.labels_from_logits()
+        self.finish_work()
 
     def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = NO_KEY) -> None:
         """Press a key over the canvas."""
         QTest.keyClick(self.canvas.native, key, modifier)
-        self.labels_from_logits()
+        self.finish_work()
 
     def click(self, y: float, x: float, modifier: Qt.KeyboardModifier = NO_KEY) -> None:
         """Click on a pixel of the slice shown."""
         QTest.mouseClick(self.canvas.native, LEFT, modifier, self.place(y, x))
-        self.labels_from_logits()
+        self.finish_work()
 
     def point_at(self, y: float, x: float) -> None:
         """Move the mouse to a pixel of the slice shown."""
         QTest.mouseMove(self.canvas.native, self.place(y, x))
-        self.labels_from_logits(0.2)
+        self.finish_work(0.2)
 
     def drag(
         self, *corners: tuple[float, float], then: Callable[[], object] = lambda: None
@@ -145,7 +145,7 @@ class Stage:
         self.until(lambda: False, 0.3)
         then()
         QTest.mouseRelease(self.canvas.native, LEFT, NO_KEY, path[-1])
-        self.labels_from_logits()
+        self.finish_work()
 
     def place(self, y: float, x: float) -> QPoint:
         """Find a pixel of the slice shown on the canvas."""
@@ -161,14 +161,14 @@ class Stage:
         classes = self.panel.segment.classes
         classes.setCurrentIndex(classes.findText(name))
         classes.activated.emit(classes.currentIndex())
-        self.labels_from_logits()
+        self.finish_work()
 
     def choose_scope(self, scope: str) -> None:
         """Pick where to segment."""
         dropdown = self.panel.segment.scope
         dropdown.show_choice(scope)
         dropdown.activated.emit(dropdown.currentIndex())
-        self.labels_from_logits()
+        self.finish_work()
 
     def name_file(self, button: QPushButton, path: Path) -> None:
         """Press a button, and write a path into the dialog that it opens."""
@@ -176,7 +176,7 @@ class Stage:
             500, partial(self._fill_dialog, path)
         )  # the click comes back when the dialog is closed
         button.click()
-        self.labels_from_logits(1.5)
+        self.finish_work(1.5)
 
     def _fill_dialog(self, path: Path) -> None:
         dialog = QApplication.activeModalWidget()

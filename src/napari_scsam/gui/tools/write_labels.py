@@ -101,6 +101,8 @@ class LabelsWriter:
         refused = yield from output.refused_steps(
             request.plane, labels, self._reasons(output.layer, request)
         )
+        for spec in request.classes:
+            taken.pop(spec.id, None)  # what a class had before was not taken from another
         self.session.status.emit(result.describe(refused, self._by_name(output.layer, taken)))
         self._prefetch(request)
 
