@@ -72,7 +72,7 @@ def test_kept_or_not_the_answer_is_the_same_but_for_the_rounding_of_fp16(
     model: ScSAM, disk: DiskCache, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (
-        "predictor",
+        "class_decoder",
         "tile_encoder",
     ):  # in float32, or bfloat16's rounding, which is eight times as coarse, hides it
         monkeypatch.setattr(f"napari_scsam.infer.{module}.precision", lambda _device: nullcontext())
