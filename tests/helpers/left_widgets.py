@@ -9,8 +9,12 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
 OWN = "napari_scsam."
+PASSES = 3
+"""A widget that goes may take others with it only when Qt's event loop has run again."""
+
 PASSING = {
     "QTipLabel",  # Qt takes a tooltip away by a timer
+    "QListView",  # the list of a completer, once shown, belongs to Qt and outlives its field
 }
 
 
@@ -36,8 +40,11 @@ def left_since(before: Counter[str]) -> list[str]:
         return []
     app.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     left = count_widgets() - before
-    if left:  # a full collection takes long with torch and napari loaded
-        gc.collect()
+    for _ in range(PASSES):
+        if not left:
+            break
+        gc.collect()  # takes long with torch and napari loaded, so only when something is left
+        app.processEvents()
         app.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         left = count_widgets() - before
     return sorted(left.elements())
