@@ -87,6 +87,6 @@ def test_keys_work_wherever_the_hand_was_last(window, stack, wait):
         press_in(place)
         assert any("Segmenting 3 classes" in sentence for sentence in said), place
         one.finish()
-    for field in (panel.volume.sizes[0], panel.prompt.name):
+    for field in (panel.volume.sizes[0], panel.teach.name.lineEdit()):
         press_in(field)
         assert field.text().casefold() == "s", "a field for text takes them"

@@ -18,7 +18,7 @@ FIELDS = {
     "grow by": lambda panel: panel.correct.radius,
     "smallest": lambda panel: panel.correct.smallest,
     "propagate through": lambda panel: panel.prompt.max_slices,
-    "new class": lambda panel: panel.prompt.name,
+    "new class": lambda panel: panel.teach.name.lineEdit(),
 }
 
 
