@@ -162,7 +162,7 @@ def window(make_napari_viewer, monkeypatch, info, wait):
         worker = chosen.jobs.worker
 
         def finish() -> None:
-            wait(lambda: not (worker.busy() or worker._small))
+            wait(lambda: not (worker._small or any(not r.idle for r in worker._open)))
 
         return SimpleNamespace(
             viewer=viewer, widget=panel, session=chosen, engine=chosen.engine, finish=finish

@@ -72,9 +72,10 @@ def test_enter_and_escape_leave_a_field(one, name, key):
     field = FIELDS[name](panel)
     panel.window().activateWindow()
     field.setFocus()
-    assert panel.window().focusWidget() is field
-    QTest.keyClick(field, key)
-    assert panel.window().focusWidget() is not field
+    focused = panel.window().focusWidget()
+    assert focused in (field, field.focusProxy())
+    QTest.keyClick(focused, key)
+    assert panel.window().focusWidget() is not focused
     assert one.used == []
     QTest.keyClick(panel.window(), Qt.Key.Key_G)
     assert "grow" in one.used
