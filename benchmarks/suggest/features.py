@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.infer.prepared_slice import AugmentedView, Slice, resample
-from napari_scsam.infer.slice_features import join_tiles
+from napari_scsam.infer.taught.slice_features import join_tiles
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.volumes import open_labels, open_volume
 

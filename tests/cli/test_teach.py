@@ -10,7 +10,7 @@ import tifffile
 
 from napari_scsam import cli
 from napari_scsam.checkpoints.find import checkpoint_info
-from napari_scsam.infer.teach_volume import slices_with_strokes
+from napari_scsam.infer.taught.teach_volume import slices_with_strokes
 from napari_scsam.io.volumes import as_volume, open_labels
 
 

@@ -45,7 +45,7 @@ def run_teach(arguments: argparse.Namespace) -> None:
     """Teach a class and write the checkpoint that knows it."""
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.checkpoints.find import checkpoint_info
-    from napari_scsam.infer.teach_volume import teach_volume
+    from napari_scsam.infer.taught.teach_volume import teach_volume
     from napari_scsam.io.volumes import open_labels, open_volume
 
     check_place(arguments.out, overwrite=arguments.overwrite)

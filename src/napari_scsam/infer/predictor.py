@@ -23,7 +23,7 @@ from napari_scsam.infer.postprocess import (
 from napari_scsam.infer.prepared_slice import Slice
 from napari_scsam.infer.prompt_answer import PromptAnswer, mask_prompt, prompt_answer
 from napari_scsam.infer.prompts import Prompts, prompt_tensors, tile_for
-from napari_scsam.infer.teach import Taught
+from napari_scsam.infer.taught.teach import Taught
 from napari_scsam.infer.tiling import Tile
 from napari_scsam.model import ScSAM
 from napari_scsam.steps import Steps, drive

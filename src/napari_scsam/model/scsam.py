@@ -145,7 +145,7 @@ class ScSAM(nn.Module):
             # Zero-initialised it would add nothing to nothing.
             self.fusion.out.reset_parameters()
         self.lessons: dict[str, str] = {}
-        """What strokes taught, by the lower-case name of the class; see `napari_scsam.infer.teach`."""
+        """What strokes taught, by the lower-case name of the class; see `napari_scsam.infer.taught.teach`."""
         self.register_buffer("temperature", torch.ones(()))
         self.register_buffer("thresholds", torch.zeros(len(self.classes)))
         self.register_buffer(

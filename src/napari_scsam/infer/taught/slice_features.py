@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_scsam.infer.prepared_slice import HALO
-from napari_scsam.infer.scale_space import CELL, scale_space
-from napari_scsam.infer.stroke_lessons import Floats, SliceFeatures
+from napari_scsam.infer.taught.lessons import Floats, SliceFeatures
+from napari_scsam.infer.taught.scale_space import CELL, scale_space
 from napari_scsam.infer.tiling import Tile, ramp
 
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_scsam.infer.stroke_classifier import (
+from napari_scsam.infer.taught.classifier import (
     CERTAIN,
     LEAST,
     fit_classifier,
     weigh_forest,
 )
-from napari_scsam.infer.stroke_lessons import Floats, Lesson, SliceFeatures, Stroke, read_lesson
-from napari_scsam.infer.stroke_samples import measure_scaling
+from napari_scsam.infer.taught.lessons import Floats, Lesson, SliceFeatures, Stroke, read_lesson
+from napari_scsam.infer.taught.samples import measure_scaling
 
 SIZE = 48
 CLASS = np.zeros((SIZE, SIZE), bool)
@@ -110,7 +110,7 @@ def test_logits_are_0_at_the_least_probability() -> None:
 def test_rows_get_the_same_logits_as_the_map_before_it_is_smoothed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("napari_scsam.infer.stroke_classifier.SMOOTHING", 1e-3)
+    monkeypatch.setattr("napari_scsam.infer.taught.classifier.SMOOTHING", 1e-3)
     fit = fit_classifier(lesson_of("fused"))
     shown = features("fused")
     cells = np.arange(0, SIZE * SIZE, 37)

@@ -14,18 +14,18 @@ from torch.nn import functional as F
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.infer.postprocess import argmax_or_background
 from napari_scsam.infer.prepared_slice import resample
-from napari_scsam.infer.scale_space import CELL
-from napari_scsam.infer.slice_features import slice_features
-from napari_scsam.infer.stroke_book import SliceStrokes, check_strokes
-from napari_scsam.infer.stroke_codec import decode_class, encode_class, in_order, slice_name
-from napari_scsam.infer.stroke_lessons import (
+from napari_scsam.infer.taught.answer import TaughtAnswer, replay
+from napari_scsam.infer.taught.book import SliceStrokes, check_strokes
+from napari_scsam.infer.taught.codec import decode_class, encode_class, in_order, slice_name
+from napari_scsam.infer.taught.lessons import (
     Floats,
     Lesson,
     SliceFeatures,
     join_lessons,
     read_lesson,
 )
-from napari_scsam.infer.taught_answer import TaughtAnswer, replay
+from napari_scsam.infer.taught.scale_space import CELL
+from napari_scsam.infer.taught.slice_features import slice_features
 from napari_scsam.steps import drive
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class TaughtStrokes:
 class Taught:
     """The classes that a predictor was taught, and what taught them.
 
-    Each is found by a per-pixel classifier (`napari_scsam.infer.stroke_classifier`). Its
+    Each is found by a per-pixel classifier (`napari_scsam.infer.taught.classifier`). Its
     prototype, the mean feature under the strokes, is what training starts from.
 
     `teach` and `restore` change the predictor's model in place: its class

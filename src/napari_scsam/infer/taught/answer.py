@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_scsam.infer.stroke_classifier import StrokeClassifier, fit_classifier
-from napari_scsam.infer.stroke_lessons import Flags, Floats, Lesson, SliceFeatures
+from napari_scsam.infer.taught.classifier import StrokeClassifier, fit_classifier
+from napari_scsam.infer.taught.lessons import Flags, Floats, Lesson, SliceFeatures
 
 FIRST_STEP = 0.5
 """Share of the new fit in the answer after the first round of corrections, at most."""

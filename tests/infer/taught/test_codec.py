@@ -10,10 +10,10 @@ from safetensors.numpy import load, save
 
 from napari_scsam.config import UserError
 from napari_scsam.infer.prepared_slice import Slice
-from napari_scsam.infer.scale_space import COUNT
-from napari_scsam.infer.stroke_codec import decode_class, encode_class, in_order, slice_name
-from napari_scsam.infer.stroke_lessons import Lesson, SliceFeatures, join_lessons
-from napari_scsam.infer.taught_answer import replay
+from napari_scsam.infer.taught.answer import replay
+from napari_scsam.infer.taught.codec import decode_class, encode_class, in_order, slice_name
+from napari_scsam.infer.taught.lessons import Lesson, SliceFeatures, join_lessons
+from napari_scsam.infer.taught.scale_space import COUNT
 
 CHANCE = np.random.default_rng(0)
 FINE = COUNT + 4

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import UserError
-from napari_scsam.infer.stroke_book import SliceStrokes, check_strokes
+from napari_scsam.infer.taught.book import SliceStrokes, check_strokes
 
 SHAPE = (6, 8)
 NONE = np.zeros(SHAPE, bool)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_scsam.infer.stroke_lessons import (
+from napari_scsam.infer.taught.lessons import (
     CONTEXT,
     Lesson,
     SliceFeatures,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.infer.stroke_lessons import Flags, Floats, Lesson
+from napari_scsam.infer.taught.lessons import Flags, Floats, Lesson
 
 CORRECTION = 0.3
 """What a stroke that corrects an answer counts beside one that showed the class first.

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from napari_scsam.infer.stroke_classifier import StrokeClassifier
-from napari_scsam.infer.stroke_lessons import Floats, Lesson, SliceFeatures, Stroke, read_lesson
-from napari_scsam.infer.taught_answer import FIRST_STEP, LIKENESS, TaughtAnswer, likeness, replay
+from napari_scsam.infer.taught.answer import FIRST_STEP, LIKENESS, TaughtAnswer, likeness, replay
+from napari_scsam.infer.taught.classifier import StrokeClassifier
+from napari_scsam.infer.taught.lessons import Floats, Lesson, SliceFeatures, Stroke, read_lesson
 
 SIZE = 60
 SHOWN = SliceFeatures(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_scsam.config import UserError
-from napari_scsam.infer.stroke_lessons import Stroke
+from napari_scsam.infer.taught.lessons import Stroke
 from napari_scsam.objects.components import label_components
 
 Mask = NDArray[np.bool_]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_scsam.infer.scale_space import COUNT, SIGMAS, halve, scale_space
+from napari_scsam.infer.taught.scale_space import COUNT, SIGMAS, halve, scale_space
 
 
 def test_a_flat_slice_has_no_edges_and_no_texture() -> None:

@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from napari_scsam.config import UserError
-from napari_scsam.infer.stroke_lessons import Lesson, join_lessons
-from napari_scsam.infer.taught_answer import TaughtAnswer, refit
+from napari_scsam.infer.taught.answer import TaughtAnswer, refit
+from napari_scsam.infer.taught.lessons import Lesson, join_lessons
 
 if TYPE_CHECKING:
     from napari_scsam.infer.prepared_slice import Slice

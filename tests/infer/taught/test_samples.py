@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_scsam.infer.stroke_lessons import Lesson
-from napari_scsam.infer.stroke_samples import (
+from napari_scsam.infer.taught.lessons import Lesson
+from napari_scsam.infer.taught.samples import (
     AGAINST,
     CORRECTION,
     measure_scaling,

@@ -17,15 +17,15 @@ from scipy.special import expit, logit, softmax
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 
-from napari_scsam.infer.scale_space import COUNT
-from napari_scsam.infer.stroke_lessons import Floats, Lesson, SliceFeatures, enlarge
-from napari_scsam.infer.stroke_samples import (
+from napari_scsam.infer.taught.lessons import Floats, Lesson, SliceFeatures, enlarge
+from napari_scsam.infer.taught.samples import (
     Samples,
     Scaling,
     measure_scaling,
     stroke_samples,
     with_context,
 )
+from napari_scsam.infer.taught.scale_space import COUNT
 
 TREES = 30
 SMALLEST_LEAF = 3

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from napari_scsam.infer.prepared_slice import HALO
-from napari_scsam.infer.scale_space import CELL, COUNT, scale_space
 from napari_scsam.infer.slice_encoder import SliceEncoder
-from napari_scsam.infer.slice_features import (
+from napari_scsam.infer.taught.scale_space import CELL, COUNT, scale_space
+from napari_scsam.infer.taught.slice_features import (
     FUSED_STRIDE,
     cell_centres,
     inside,

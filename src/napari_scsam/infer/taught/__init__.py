@@ -1,0 +1,1 @@
+"""Classes that strokes teach: what is kept, learned, found and shared."""
