@@ -14,16 +14,12 @@ import zarr
 
 from napari_scsam.config import UserError, parse_voxel_size
 from napari_scsam.io.lazy import READ_ERRORS, Source, cannot_open, empty_file
-from napari_scsam.io.units import to_nm, voxel_size_nm
+from napari_scsam.io.units import PLAUSIBLE_NM, to_nm, voxel_size_nm
 
 Sizes = tuple[Sequence[float | None], Sequence[str | None]]
 
 RESOLUTION_UNITS = {2: "inch", 3: "cm"}
 """TIFF tag 296."""
-PLAUSIBLE_NM = (0.05, 10_000.0)
-"""Range of EM pixel sizes, from half an atom to 10 um.
-
-72, 96 or 300 dpi is a printer's setting, not a pixel size."""
 
 
 def read_tiff(path: Path) -> Source:

@@ -21,6 +21,11 @@ NANOMETRES = {
 }
 """Nanometres per unit, by the names that OME-Zarr, OME-XML, ImageJ and TIFF use."""
 
+PLAUSIBLE_NM = (0.05, 10_000.0)
+"""Range of EM pixel sizes, from half an atom to 10 um.
+
+72, 96 or 300 dpi is a printer's setting, not a pixel size."""
+
 
 def to_nm(value: float | None, unit: str | None) -> float | None:
     """Convert a length to nanometres; `None` when the value or the unit is not usable."""
