@@ -74,14 +74,21 @@ def test_a_damaged_block_is_told_in_one_sentence() -> None:
         LazyArray(Broken(), [None] * 3, "broken.tif")[1]
 
 
-def test_slice_files_are_read_only_when_asked_for() -> None:
+def files_in(folder: Path, *names: str) -> list[Path]:
+    """Create empty files."""
+    for name in names:
+        (folder / name).touch()
+    return [folder / name for name in names]
+
+
+def test_slice_files_are_read_only_when_asked_for(tmp_path: Path) -> None:
     read: list[str] = []
 
     def load(file: Path) -> np.ndarray:
         read.append(file.name)
         return STACK[0, int(file.name)]
 
-    stack = SliceFiles([Path(str(i)) for i in range(3)], load, (4, 5), np.uint16)
+    stack = SliceFiles(files_in(tmp_path, "0", "1", "2"), load, (4, 5), np.uint16)
     assert stack.shape == (3, 4, 5)
     np.testing.assert_array_equal(stack[1, 2:, :3], STACK[0, 1, 2:, :3])
     assert read == ["1"]
@@ -90,9 +97,9 @@ def test_slice_files_are_read_only_when_asked_for() -> None:
     assert read == ["1", "0", "2"]
 
 
-def test_a_slice_that_differs_is_named() -> None:
+def test_a_slice_that_differs_is_named(tmp_path: Path) -> None:
     stack = SliceFiles(
-        [Path("a.png"), Path("b.png")],
+        files_in(tmp_path, "a.png", "b.png"),
         lambda file: np.zeros((4, 5 if file.name == "a.png" else 6)),
         (4, 5),
         float,

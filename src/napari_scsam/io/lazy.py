@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scsam.config import UserError, VoxelSize
+from napari_scsam.io.watched import Stamp
 
 Block: TypeAlias = npt.NDArray[Any]
 
@@ -151,7 +152,8 @@ class SliceFiles:
     read
         Reads one file to a (Y, X) array.
     shape, dtype
-        Of every slice; one that differs raises a `UserError` when it is read.
+        Of every slice; one that differs raises a `UserError` when it is read, as one that was
+        changed since does.
     """
 
     def __init__(
@@ -162,6 +164,7 @@ class SliceFiles:
         dtype: npt.DTypeLike,
     ) -> None:
         self._files = tuple(files)
+        self._stamps = tuple(map(Stamp.of, self._files))
         self._read = read
         self.shape = (len(self._files), *shape)
         self.dtype = np.dtype(dtype).newbyteorder("=")
@@ -169,15 +172,24 @@ class SliceFiles:
     def __getitem__(self, key: tuple[Any, ...]) -> Block:
         z, *rest = key
         if not isinstance(z, slice):
-            plane: Block = self._plane(self._files[z])[tuple(rest)]
+            plane: Block = self._plane(self._stamps[z])[tuple(rest)]
             return plane
-        planes = [self._plane(file)[tuple(rest)] for file in self._files[z]]
+        planes = [self._plane(stamp)[tuple(rest)] for stamp in self._stamps[z]]
         if not planes:
             return np.empty((0, *self.shape[1:]), self.dtype)[:, *rest]
         return np.stack(planes)
 
-    def _plane(self, file: Path) -> Block:
-        plane = self._read(file)
+    def _plane(self, stamp: Stamp) -> Block:
+        file = stamp.file
+        stamp.check()
+        try:
+            plane = self._read(file)
+        except UserError:
+            raise
+        except READ_ERRORS as error:
+            raise cannot_open(file, error) from error
+        finally:
+            stamp.check()  # a better reason than the error of a library
         if plane.shape != self.shape[1:] or plane.dtype.newbyteorder("=") != self.dtype:
             raise UserError(
                 f"{file} is {plane.shape} {plane.dtype}, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from napari_scsam.io.lazy import READ_ERRORS, Block, LazyArray, Source, cannot_o
 from napari_scsam.io.mrc import read_mrc
 from napari_scsam.io.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_image, read_slices
 from napari_scsam.io.tiff import read_tiff
+from napari_scsam.io.watched import Stamp, WatchedArray, watch_if_stored
 from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.io.zarr_volumes import read_zarr
 
@@ -146,7 +147,8 @@ def as_volume(
     """
     if not (hasattr(array, "shape") and hasattr(array, "dtype")):
         array = np.asarray(array)
-    return _volume(Source(array=array), name, parse_voxel_size(voxel_size), None)
+    source = Source(array=watch_if_stored(array))
+    return _volume(source, name, parse_voxel_size(voxel_size), None)
 
 
 def _read(text: str) -> Source:
@@ -165,7 +167,8 @@ def _read(text: str) -> Source:
     if file.stat().st_size == 0:
         raise empty_file(file)
     if hdf5:
-        return read_hdf5(*hdf5)
+        stamp = Stamp.of(file)
+        return _watched(read_hdf5(*hdf5), stamp)
     reader = READERS.get(file.suffix.lower())
     if reader is None:
         known = "OME-Zarr and zarr folders, .tif, .mrc, .rec, .h5, .png and .jpg"
@@ -173,7 +176,17 @@ def _read(text: str) -> Source:
             f"{file} has the suffix {file.suffix!r}, which is not a known volume format; "
             f"use {known}"
         )
-    return reader(file)
+    stamp = Stamp.of(file)
+    return _watched(reader(file), stamp)
+
+
+def _watched(source: Source, stamp: Stamp) -> Source:
+    """Return what a reader found in one file, to be read only while the file stays as it is."""
+    return replace(
+        source,
+        array=WatchedArray(source.array, stamp),
+        levels=tuple(WatchedArray(level, stamp) for level in source.levels),
+    )
 
 
 def _volume(source: Source, name: str, voxel_size: VoxelSize | None, path: Path | None) -> Volume:

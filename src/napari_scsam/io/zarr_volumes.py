@@ -12,6 +12,7 @@ import zarr
 from napari_scsam.config import UserError
 from napari_scsam.io.lazy import Source
 from napari_scsam.io.units import to_nm, voxel_size_nm
+from napari_scsam.io.watched import watch_zarr
 from napari_scsam.io.zarr_access import ZarrArray, member_array, ngff_attributes
 
 SEARCH_DEPTH = 4
@@ -82,7 +83,7 @@ def _plain_array(array: ZarrArray) -> Source:
     names = getattr(array.metadata, "dimension_names", None) or ()
     if not all(name in tuple("tczyx") for name in names):
         names = ()
-    return Source(array=array, axes="".join(names))
+    return Source(array=watch_zarr(array), axes="".join(names))
 
 
 def _multiscale(group: zarr.Group) -> Source:
@@ -105,11 +106,11 @@ def _multiscale(group: zarr.Group) -> Source:
         shifts = [to_nm(shift[i], unit) or 0.0 for i, unit in zip(spatial, units, strict=True)]
         origin[-len(shifts) :] = shifts
     return Source(
-        array=levels[0],
+        array=watch_zarr(levels[0]),
         axes=letters,
         voxel_size=voxel_size,
         origin=(origin[0], origin[1], origin[2]),
-        levels=tuple(levels[1:]),
+        levels=tuple(map(watch_zarr, levels[1:])),
     )
 
 
