@@ -15,6 +15,7 @@ from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.segment import Segmenting, region_of
+from napari_scsam.gui.tools.show_class import ShowingClass
 from napari_scsam.gui.tools.undo import REDO, UNDO
 from napari_scsam.gui.tools.write_labels import REMEMBERED_SLICES
 
@@ -160,7 +161,21 @@ def test_a_slice_still_follows_after_much_work_on_another(one, classes):
     one.segmenting.set_threshold_offset(-1.0)
     assert one.engine.predictor.threshold_offsets == {"mitochondrion": -1.0}
     one.session.part(Segmenting).choose_classes(classes[2:])
+    one.segmenting.segment()
     assert set(np.unique(labels_of(one)[1])) == {0, 1, 3}
+
+
+def test_a_threshold_for_a_class_that_is_not_written_here_is_shown(one, classes):
+    one.segmenting.choose_classes(classes[:1])
+    one.segmenting.segment()
+    one.segmenting.choose_classes(classes[1:2])
+    before = labels_of(one).copy()
+    one.segmenting.set_threshold_offset(0.5)
+    np.testing.assert_array_equal(labels_of(one), before)
+    assert one.session.part(ShowingClass).active
+    one.segmenting.segment()
+    one.segmenting.set_threshold_offset(-0.5)
+    assert not one.session.part(ShowingClass).active, "what was written follows"
 
 
 def test_stepping_through_the_classes(one, classes):

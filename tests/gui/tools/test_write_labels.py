@@ -9,6 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_scsam.gui.layers.plane import Plane
+from napari_scsam.gui.layers.shown_class import NAME
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.steps import Progress
@@ -34,7 +35,7 @@ def said(session) -> list[str]:
 
 
 def labels_of(viewer) -> Labels:
-    (found,) = [layer for layer in viewer.layers if isinstance(layer, Labels)]
+    (found,) = [layer for layer in viewer.layers if isinstance(layer, Labels) and layer.name != NAME]
     return found
 
 
@@ -76,7 +77,7 @@ def test_flat_and_multiscale_images(viewer, session, stack):
     assert labels_of(viewer).data.shape == stack.shape
 
 
-def test_picking_a_class_segments_at_once_where_the_slice_is_embedded(
+def test_picking_a_class_shows_it_at_once_where_the_slice_is_embedded(
     viewer, session, stack, classes
 ):
     session.choices.choose_image(viewer.add_image(stack))
@@ -85,11 +86,14 @@ def test_picking_a_class_segments_at_once_where_the_slice_is_embedded(
     session.part(Segmenting).segment()
     assert set(np.unique(labels_of(viewer).data)) == {0, 1}
     session.part(Segmenting).choose_classes(classes[2:])
+    assert session.jobs.worker.kinds.count("show class") == 1
+    assert set(np.unique(labels_of(viewer).data)) == {0, 1}
+    session.part(Segmenting).segment()
     assert set(np.unique(labels_of(viewer).data)) == {0, 1, 3}
     assert labels_of(viewer).selected_label == 3
     viewer.dims.set_current_step(0, 0)
     session.part(Segmenting).choose_classes(classes[1:2])
-    assert session.jobs.worker.kinds.count("segment") == 2
+    assert session.jobs.worker.kinds.count("show class") == 1
     assert not labels_of(viewer).data[0].any()
 
 
@@ -109,6 +113,7 @@ def test_asking_for_one_class_takes_nothing_from_another(
 
     monkeypatch.setattr(fake_engine.predictor, "segment_steps", membranes_everywhere)
     session.part(Segmenting).choose_classes(classes[1:2])
+    session.part(Segmenting).segment()
     assert np.array_equal(layer.data[z] == 1, found)
     assert (layer.data[z][~found] == 2).all()
     session.choices.set_replace_edits(True)

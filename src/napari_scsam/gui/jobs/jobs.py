@@ -19,6 +19,7 @@ class Job(StrEnum):
     OPEN_FILE = "open file"
     SEGMENT = "segment"
     SEGMENT_SLICES = "segment slices"
+    SHOW_CLASS = "show class"
     PREFETCH = "prefetch"
     PREPARE = "prepare"
     PROMPT = "prompt"
@@ -39,7 +40,7 @@ class Job(StrEnum):
 INTO_LABELS = (Job.SEGMENT, Job.SEGMENT_SLICES, Job.PROPAGATE)
 """Work whose result goes into the labels layer of the image."""
 
-OF_IMAGE = (*INTO_LABELS, Job.PREPARE, Job.PROMPT, Job.TEACH, Job.PREFETCH)
+OF_IMAGE = (*INTO_LABELS, Job.SHOW_CLASS, Job.PREPARE, Job.PROMPT, Job.TEACH, Job.PREFETCH)
 """Work that needs the image."""
 
 

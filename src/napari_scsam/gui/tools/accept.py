@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_scsam.gui.layers.class_table import classes_of
 from napari_scsam.gui.tools.write_labels import LabelsWriter
 from napari_scsam.gui.words import group_digits
 
@@ -32,37 +33,27 @@ class Accepting:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._target = ""
-        self._follows = False
-        """Whether the target was taken over from the class chosen for segmenting."""
-        session.choices.choices_changed.connect(self.follow_choices)
+        self._selected: ClassSpec | None = None
+        """The class that was last selected in the labels layer."""
+        session.choices.choices_changed.connect(self._on_choices)
 
     @property
     def target(self) -> ClassSpec | None:
-        """The class that objects are accepted into."""
-        classes = self._session.choices.classes
-        for spec in classes:
-            if spec.name == self._target:
-                return spec
-        return classes[0] if classes else None
-
-    @property
-    def one_of_several(self) -> bool:
-        """Whether the target was the class to segment, and several are chosen now."""
-        return self._follows and len(self._session.choices.chosen) > 1
+        """The class that objects are accepted into: the one being worked on."""
+        return self._session.choices.active
 
     def choose_target(self, spec: ClassSpec) -> None:
-        """Choose the class that objects are accepted into."""
-        self._target = spec.name
-        self._follows = False
-        self.changed.emit()
+        """Choose the class that objects are accepted into, which is then worked on."""
+        self._session.choices.work_on(spec)
 
-    def follow_choices(self) -> None:
-        """Take the class to segment as the target, if it is only one."""
-        chosen = self._session.choices.chosen
-        if len(chosen) == 1:
-            self._target = chosen[0].name
-            self._follows = True
+    def _on_choices(self) -> None:
+        """Select the class being worked on in the labels layer, so that it is painted with."""
+        target = self.target
+        layer = self._session.labels
+        if target != self._selected and target is not None and layer is not None:
+            self._selected = target
+            if target in (classes_of(layer) or ()):
+                layer.selected_label = target.id
         self.changed.emit()
 
     def write(

@@ -81,7 +81,6 @@ class Prompting:
             kind=self.kind,
             inside=self.inside,
             target=self._accepting.target,
-            one_of_several=self._accepting.one_of_several,
             found=self.found.patch if self.found is not None else None,
             max_slices=self._propagating.max_slices,
             ends=self._propagating.ends,
@@ -107,7 +106,6 @@ class Prompting:
         if request is None or viewer is None or image is None:
             return
         self._active_tool.deactivate()
-        self._accepting.follow_choices()
         self._volume = request.volume
         marks = self._kept.take(request.volume)
         layers = self._add_layers(viewer, image, marks)

@@ -16,6 +16,7 @@ from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.jobs.many_slices import RunDone, SliceDone, run_steps
 from napari_scsam.gui.layers.drawn_marks import xy_on_plane
 from napari_scsam.gui.tools.draw_rectangle import RectangleTool
+from napari_scsam.gui.tools.show_class import ShowingClass
 from napari_scsam.gui.tools.write_labels import LabelsWriter
 from napari_scsam.gui.words import group_digits
 from napari_scsam.steps import Progress
@@ -51,6 +52,7 @@ class Segmenting:
         self._choices = session.choices
         self._jobs = session.jobs
         self._writer = session.part(LabelsWriter)
+        self._showing = session.part(ShowingClass)
         self._written = 0
         """Slices of the current run that are finished."""
         self._jobs.progressed.connect(self._on_progress)
@@ -78,15 +80,22 @@ class Segmenting:
         return next((offsets[name] for name in names if name in offsets), 0.0)
 
     def set_threshold_offset(self, offset: float) -> None:
-        """Set it; the slice shown is segmented at once where it is embedded."""
+        """Set it; what was just written follows, and anything else is shown."""
         self._choices.set_threshold_offset(offset)
         self.changed.emit()
-        self._segment_embedded()
+        try:
+            request = self.session.request()
+        except UserError:
+            return
+        if self._writer.shown_is_embedded() and self._writer.continues(request):
+            self.segment()
+        else:
+            self._showing.show()
 
     def choose_classes(self, classes: Sequence[ClassSpec]) -> None:
-        """Choose what to segment; the slice shown is segmented at once where it is embedded."""
+        """Choose what to segment; it is shown at once where the slice is embedded."""
         self._choices.choose_classes(classes)
-        self._segment_embedded()
+        self._showing.show()
 
     def step_class(self, by: int) -> None:
         """Choose the class some places further in the list."""
@@ -160,10 +169,6 @@ class Segmenting:
             done = group_digits(self._written)
             self.session.status.emit(f"Cancelled; {done} finished slices stay.")
         self._written = 0
-
-    def _segment_embedded(self) -> None:
-        if self._writer.shown_is_embedded():
-            self.segment()
 
     def _on_segmented(self, result: Segmentation) -> None:
         self.session.network.note_device(result.device)

@@ -50,6 +50,8 @@ class Teaching:
         self._learning.about_to_write.connect(self._keep_brush)
         self._store.changed.connect(self.stop)
         session.choices.checkpoint_changed.connect(self.changed)
+        self._active = session.choices.active
+        session.choices.choices_changed.connect(self._on_choices)
         session.choices.image_changed.connect(self._on_image)
 
     @property
@@ -60,7 +62,7 @@ class Teaching:
         taught = self._learning.taught
         return TeachState(
             active=self.strokes is not None,
-            name=self._name,
+            name=self._name or self._worked_on(),
             on_class=self.strokes is None or self.strokes.on_class,
             offered=tuple(dict.fromkeys((*taught, *choices.classes))),
             taught=taught,
@@ -70,12 +72,12 @@ class Teaching:
     # Starting and stopping
 
     def toggle(self, name: str | None = None) -> None:
-        """Start with the class of a name, by default the one before or the one chosen; or stop."""
+        """Start with the class of a name, by default the one being worked on; or stop."""
         if self.strokes is not None:
             self.stop()
             return
         if name is None:
-            name = self._name or self._only_chosen()
+            name = self._worked_on()
         self.start(name)
 
     def start(self, name: str) -> None:
@@ -140,9 +142,11 @@ class Teaching:
         strokes.remove()
         self.changed.emit()
 
-    def _only_chosen(self) -> str:
-        chosen = self._session.choices.chosen
-        return chosen[0].name if len(chosen) == 1 else ""
+    def _worked_on(self) -> str:
+        active = self._session.choices.active
+        if active is None:
+            return ""
+        return active.name
 
     # Painting
 
@@ -187,6 +191,17 @@ class Teaching:
     def _on_turned(self) -> None:
         self.stop()
         self._session.status.emit(TURNED)
+
+    def _on_choices(self) -> None:
+        """Paint strokes on the class that is worked on from now on."""
+        active = self._session.choices.active
+        if active == self._active:
+            return
+        self._active = active
+        if active is not None and self.strokes is not None and active != self.strokes.spec:
+            self.choose(active.name)
+        else:
+            self.changed.emit()
 
     def _on_image(self) -> None:
         strokes = self.strokes

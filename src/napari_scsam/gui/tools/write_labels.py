@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from napari_scsam.config import UserError, family
 from napari_scsam.gui.layers.class_table import classes_of
@@ -27,6 +28,9 @@ REMEMBERED_SLICES = 8
 
 class LabelsWriter:
     """Writes what the network finds; made by ``session.part(LabelsWriter)``."""
+
+    writing = Signal()
+    """An answer is about to be written."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -64,6 +68,10 @@ class LabelsWriter:
         except UserError:
             return False
 
+    def continues(self, request: SliceRequest) -> bool:
+        """Whether a request differs from what was written last by its threshold offsets alone."""
+        return request.follows(self._last)
+
     def without_forgotten(self, result: Segmentation) -> Segmentation | None:
         """Leave out classes that were forgotten meanwhile; None when nothing is left."""
         info = self.session.choices.checkpoint
@@ -80,6 +88,7 @@ class LabelsWriter:
         output = self.output(request)
         if output is None:
             return
+        self.writing.emit()
         labels, outside = result.on_plane()
         taken = Counter[int]()
         settings: dict[str, Any] = {
@@ -91,7 +100,7 @@ class LabelsWriter:
             yield from self._write_taught_steps(output, request, labels, settings)
         else:
             # One drag of the slider is one undo step.
-            settings["joins"] = request.follows(self._last)
+            settings["joins"] = self.continues(request)
             ids = [spec.id for spec in request.classes]
             yield from output.write_steps(request.plane, labels, ids, **settings)
         self._last = replace(request, data=None)

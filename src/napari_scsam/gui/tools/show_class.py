@@ -1,0 +1,100 @@
+"""Showing what a class would be on the slice shown; nothing is written."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_scsam.config import UserError
+from napari_scsam.gui.jobs.jobs import Job
+from napari_scsam.gui.layers.shown_class import ShownClassLayer
+from napari_scsam.gui.tools.write_labels import LabelsWriter
+from napari_scsam.gui.words import capitalized
+
+if TYPE_CHECKING:
+    from napari_scsam.gui.jobs.engine import Segmentation, SliceRequest
+    from napari_scsam.gui.session import Session
+
+SHOWN = "{found} It is shown, not written; Segment (Shift+S) writes it."
+
+
+class ShowingClass:
+    """Shows the answer to a choice of classes; made by ``session.part(ShowingClass)``.
+
+    A choice changes no label. What is shown goes away when labels are written, or when another
+    slice, image or network is chosen.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._writer = session.part(LabelsWriter)
+        self._shown: ShownClassLayer | None = None
+        self._writer.writing.connect(self.hide)
+        session.choices.image_changed.connect(self.hide)
+        session.choices.checkpoint_changed.connect(self.hide)
+        session.ended.connect(self.hide)
+        viewer = session.viewer
+        if viewer is not None:
+            viewer.dims.events.point.connect(self.hide)
+            viewer.dims.events.order.connect(self.hide)
+            viewer.dims.events.ndisplay.connect(self.hide)
+
+    @property
+    def active(self) -> bool:
+        """Whether something is shown."""
+        return self._shown is not None
+
+    def show(self) -> None:
+        """Show the chosen classes on the slice shown, where it is embedded."""
+        self.hide()
+        if not self._writer.shown_is_embedded():
+            return
+        request = self._session.try_request(classes=True)
+        if request is not None:
+            steps = partial(self._session.engine.segment_steps, request)
+            self._session.jobs.submit(Job.SHOW_CLASS, steps, self._on_segmented)
+
+    def hide(self) -> None:
+        """Show nothing; what is being computed is not shown."""
+        self._session.jobs.cancel(Job.SHOW_CLASS)
+        shown = self._shown
+        self._shown = None
+        if shown is not None:
+            shown.remove()
+
+    def _on_segmented(self, result: Segmentation) -> None:
+        request = result.request
+        wanted = self._writer.without_forgotten(result)
+        if wanted is None or not self._is_current(request):
+            return
+        found = capitalized(wanted.describe())
+        if self._is_written(wanted):
+            self._session.status.emit(found)
+            return
+        viewer = self._session.viewer
+        image = self._session.choices.image_of(request.volume)
+        if viewer is None or image is None:
+            return
+        labels, _ = wanted.on_plane()
+        self._shown = ShownClassLayer(viewer, image, wanted.request.classes)
+        self._shown.show(request.plane, labels)
+        self._session.status.emit(SHOWN.format(found=found))
+
+    def _is_current(self, request: SliceRequest) -> bool:
+        """Whether the choices and the slice shown are still those of a request."""
+        try:
+            return self._session.request() == request
+        except UserError:
+            return False
+
+    def _is_written(self, result: Segmentation) -> bool:
+        """Whether the labels hold exactly this answer."""
+        layer = self._session.labels
+        if layer is None:
+            return False
+        labels, _ = result.on_plane()
+        current = result.request.plane.read(layer.data)
+        ids = [spec.id for spec in result.request.classes]
+        return np.array_equal(np.where(np.isin(current, ids), current, 0), labels)
