@@ -17,6 +17,14 @@ from typing import Any
 VoxelSize = tuple[float, float, float]
 """Size of one voxel along z, y, x in nanometres."""
 
+TIMM_NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)?")
+"""Name of a network of timm, perhaps with a tag.
+
+It is no address: timm reads ``hf-hub:`` from the web and ``local-dir:`` from a folder."""
+
+MAX_CLASS_ID = 2**31 - 1
+"""Largest value that every file of labels can hold."""
+
 
 class UserError(ValueError):
     """A mistake that the user can correct.
@@ -71,6 +79,10 @@ class ClassSpec:
             raise UserError(
                 f"class {self.name!r} has id {self.id}; ids start at 1, because 0 is background"
             )
+        if self.id > MAX_CLASS_ID:
+            raise UserError(
+                f"class {self.name!r} has id {self.id}; give it one up to {MAX_CLASS_ID}"
+            )
         if not self.name.strip():
             raise UserError(f"class {self.id} has no name; give it a name")
         colour = self.colour or distinct_colour(self.id)
@@ -102,16 +114,16 @@ class ClassSpec:
         """
         try:
             fields: dict[str, Any] = {
-                "id": int(data["id"]),
-                "name": str(data["name"]),
+                "id": _whole_number(data["id"]),
+                "name": _text(data["name"]),
                 "reach": float(data.get("reach", 0)),
                 "smallest": float(data.get("smallest", 0)),
                 # Files of version 0.1 call it "over".
                 "overrides": _names(data.get("overrides", data.get("over", ()))),
             }
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise UserError(
-                f"the class {dict(data)} cannot be read; give each class a whole number as id "
+                f"the class {str(data)[:200]} cannot be read; give each class a whole number as id "
                 f"and a name; reach and smallest are numbers, overrides is a list of names"
             ) from error
         for key in ("colour", "description", "part_of"):
@@ -125,6 +137,20 @@ class ClassSpec:
         if overrides:
             values["overrides"] = overrides
         return values
+
+
+def _whole_number(value: Any) -> int:
+    """Return an id; a part of a number, and true, are none."""
+    number = int(value)
+    if isinstance(value, bool) or (isinstance(value, float) and value != number):
+        raise ValueError(value)
+    return number
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -67,20 +67,25 @@ def test_a_file_of_somebody_else_is_refused(
 
 
 @pytest.mark.parametrize(
-    "card",
+    ("card", "problem"),
     [
-        "",
-        "{",
-        "[]",
-        "{}",
-        '{"config": {}, "classes": 3}',
-        '{"config": 3, "classes": [{"id": 1, "name": "a"}]}',
+        ("", "its card is not JSON"),
+        ("{", "its card is not JSON"),
+        ("[" * 100_000, "its card is not JSON"),
+        ("[]", r"the record = \[\] is not usable"),
+        ("{}", "config is missing"),
+        ('{"config": {}, "classes": 3}', "classes = 3 is not usable"),
+        (
+            '{"config": 3, "classes": [{"id": 1, "name": "a"}]}',
+            "config = 3 is not usable",
+        ),
     ],
 )
-def test_a_broken_card_is_told(tmp_path: Path, card: str) -> None:
+def test_a_broken_card_is_told(tmp_path: Path, card: str, problem: str) -> None:
     with pytest.raises(
         UserError,
-        match=r"a\.safetensors is a ScSAM checkpoint whose card cannot be read; fetch it again",
+        match=r"a\.safetensors is a ScSAM checkpoint whose card cannot be used "
+        rf"\({problem}\); fetch it again",
     ):
         checkpoint_info(
             write(tmp_path / "a.safetensors", {"format": CHECKPOINT_FORMAT, "card": card})

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.numpy import save_file
+from safetensors.torch import load_file
+from safetensors.torch import save_file as torch_save
 
 from napari_scsam.checkpoints.card import CHECKPOINT_FORMAT
 from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint, verify_checkpoint
@@ -59,11 +62,16 @@ def test_a_missing_default_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         load_checkpoint()
 
 
-@pytest.mark.parametrize("config", [{}, {"of_a_later_version": 1}])
-def test_weights_that_do_not_fit_are_told(tmp_path: Path, config: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("config", "where"), [({}, ", first at 'temperature'"), ({"of_a_later_version": 1}, "")]
+)
+def test_weights_that_do_not_fit_are_told(
+    tmp_path: Path, config: dict[str, object], where: str
+) -> None:
     card = json.dumps({"config": config, "classes": [{"id": 1, "name": "a"}]})
     with pytest.raises(
-        UserError, match=r"a\.safetensors is damaged or from another version; fetch it again"
+        UserError,
+        match=rf"a\.safetensors is damaged or from another version{where}; fetch it again",
     ):
         load_checkpoint(
             write(tmp_path / "a.safetensors", {"format": CHECKPOINT_FORMAT, "card": card})
@@ -71,9 +79,12 @@ def test_weights_that_do_not_fit_are_told(tmp_path: Path, config: dict[str, obje
 
 
 def test_verifying_looks_at_every_weight(tmp_path: Path, model: ScSAM) -> None:
-    with torch.no_grad():
-        model.fusion.out.bias[3] = torch.nan
     save(tmp_path / "sick.safetensors", model)
+    with safe_open(tmp_path / "sick.safetensors", framework="pt") as file:
+        metadata = file.metadata()
+    weights = load_file(tmp_path / "sick.safetensors")
+    weights["fusion.out.bias"][3] = torch.nan
+    torch_save(weights, tmp_path / "sick.safetensors", metadata)
     with pytest.raises(
         UserError, match=r"values that are not finite, first in 'fusion\.out\.bias'"
     ):
@@ -91,3 +102,19 @@ def test_half_precision_halves_the_file_and_loads_alike(
     whole, half = random_model.state_dict(), load_checkpoint(path).state_dict()
     assert all(half[k].dtype == v.dtype for k, v in whole.items())
     assert all(torch.allclose(half[k], v, rtol=1e-3, atol=1e-4) for k, v in whole.items())
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_network_that_diverged_is_not_written(tmp_path: Path, model: ScSAM, half: bool) -> None:
+    path = tmp_path / "mine.safetensors"
+    save(path, model)
+    before = path.read_bytes()
+    with torch.no_grad():
+        # Beyond what half precision can hold, and no number at all.
+        model.fusion.out.bias[3] = 1e30 if half else torch.nan
+    with pytest.raises(
+        UserError, match=r"mine\.safetensors was not written: .*'fusion\.out\.bias'"
+    ):
+        save_checkpoint(path, model, summary="", licence="", training={}, half=half)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from napari_scsam.checkpoints.card_fields import parse_card
 from napari_scsam.config import ClassSpec, UserError, parse_classes
 
 CHECKPOINT_FORMAT = "napari-scsam 1"
@@ -41,7 +41,10 @@ class CheckpointInfo:
         saved = self.training.get("taught")
         if not isinstance(saved, dict):  # a list is of classes that were trained since
             return ()
-        return tuple(saved.get("classes", ()))
+        names = saved.get("classes", ())
+        if not isinstance(names, (list, tuple)):
+            return ()
+        return tuple(map(str, names))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, as ``scsam checkpoints info --json`` prints them."""
@@ -64,27 +67,28 @@ def read_card(path: Path) -> CheckpointInfo:
     Raises
     ------
     UserError
-        When the file is missing, or is not a ScSAM checkpoint.
+        When the file is missing, is not a ScSAM checkpoint, or its card cannot be used.
     """
     text = _read_text(path)
     try:
-        card = json.loads(text)
-        return CheckpointInfo(
-            name=path.stem,
-            path=path,
-            classes=parse_classes(card["classes"]),
-            nm_per_pixel=card["config"].get("nm_per_pixel"),
-            bytes=path.stat().st_size,
-            licence=str(card.get("licence", "unknown")),
-            summary=str(card.get("summary", "")),
-            config=card["config"],
-            training=card.get("training", {}),
-            lessons=dict(card.get("lessons", {})),
-        )
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        card = parse_card(text)
+        classes = parse_classes(card["classes"])
+    except UserError as error:
         raise UserError(
-            f"{path} is a ScSAM checkpoint whose card cannot be read; fetch it again"
+            f"{path} is a ScSAM checkpoint whose card cannot be used ({error}); fetch it again"
         ) from error
+    return CheckpointInfo(
+        name=path.stem,
+        path=path,
+        classes=classes,
+        nm_per_pixel=card["config"].get("nm_per_pixel"),
+        bytes=path.stat().st_size,
+        licence=card["licence"],
+        summary=card["summary"],
+        config=card["config"],
+        training=card["training"],
+        lessons=card["lessons"],
+    )
 
 
 def _read_text(path: Path) -> str:
@@ -99,7 +103,7 @@ def _read_text(path: Path) -> str:
     try:
         with safe_open(path, framework="np") as file:
             metadata: dict[str, str] = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         hint = "it may be cut off; fetch it again"
         if path.suffix in (".pth", ".pt"):
             hint = "a .pth of SAM is for training only"

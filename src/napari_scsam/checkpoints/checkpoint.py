@@ -18,7 +18,7 @@ from napari_scsam.config import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_scsam.model import ScSAM
+    from napari_scsam.model import ScSAM, ScSAMConfig
 
 
 def load_checkpoint(name: str | Path = DEFAULT) -> ScSAM:
@@ -32,41 +32,47 @@ def load_checkpoint(name: str | Path = DEFAULT) -> ScSAM:
     Raises
     ------
     UserError
-        When there is no such checkpoint, or it is damaged.
+        When there is no such checkpoint, it is damaged, or its numbers are not usable.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    import torch
 
     from napari_scsam.model import ScSAM, ScSAMConfig
+    from napari_scsam.model.sound_weights import check_weights
 
     info = checkpoint_info(name)
     try:
-        model = ScSAM(ScSAMConfig(**info.config), info.classes)
-        model.load_state_dict(load_file(info.path))
-        model.lessons = dict(info.lessons)
-    except (SafetensorError, RuntimeError, TypeError) as error:
+        config = ScSAMConfig(**info.config)
+        weights = _read_tensors(info.path)
+        if is_large(config):
+            with torch.device("meta"):  # without memory: the file may be of another network
+                expected = ScSAM(config, info.classes).state_dict()
+            check_weights(weights, expected, info.path)
+        model = ScSAM(config, info.classes)
+        check_weights(weights, model.state_dict(), info.path)
+    except TypeError as error:
         raise UserError(
             f"{info.path} is damaged or from another version; fetch it again"
         ) from error
+    model.load_state_dict(weights)
+    model.lessons = dict(info.lessons)
     return model.eval()
 
 
+def is_large(config: ScSAMConfig) -> bool:
+    """Whether a network takes so much memory that its file is looked at before."""
+    return config.sam != "vit_t" or config.mae != "hybrid"
+
+
 def verify_checkpoint(name: str | Path = DEFAULT) -> str:
-    """Load a checkpoint, check every weight, and return its name.
+    """Load a checkpoint, which checks every weight, and return its name.
 
     Raises
     ------
     UserError
-        When it does not load, or holds a weight that is not a finite number.
+        As `load_checkpoint`.
     """
-    info = checkpoint_info(name)
-    weights = load_checkpoint(name).state_dict()
-    broken = [key for key, value in weights.items() if not value.isfinite().all()]
-    if broken:
-        raise UserError(
-            f"{info.path} holds values that are not finite, first in {broken[0]!r}; fetch it again"
-        )
-    return info.name
+    load_checkpoint(name)
+    return checkpoint_info(name).name
 
 
 def read_weights(name: str | Path) -> dict[str, Tensor]:
@@ -77,14 +83,22 @@ def read_weights(name: str | Path) -> dict[str, Tensor]:
     UserError
         When there is no such checkpoint, or it is damaged.
     """
+    from napari_scsam.model.sound_weights import check_finite
+
+    path = checkpoint_info(name).path
+    weights = _read_tensors(path)
+    check_finite(weights, path)
+    return weights
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    info = checkpoint_info(name)
     try:
-        return load_file(info.path)
-    except SafetensorError as error:
-        raise UserError(f"{info.path} is damaged; fetch it again") from error
+        return load_file(path)
+    except (SafetensorError, RuntimeError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is damaged; fetch it again") from error
 
 
 def save_checkpoint(
@@ -111,7 +125,15 @@ def save_checkpoint(
     half
         Write weights in half precision, at half the size; a model loads them
         in single precision.
+
+    Raises
+    ------
+    UserError
+        When a weight is not a finite number, as after a training that diverged. A file that is
+        there stays.
     """
+    from napari_scsam.model.sound_weights import first_not_finite
+
     card = {
         "config": model.config.to_dict(),
         "classes": [c.to_dict() for c in model.classes],
@@ -124,4 +146,10 @@ def save_checkpoint(
     weights = model.state_dict()
     if half:
         weights = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
+    broken = first_not_finite(weights)
+    if broken is not None:
+        raise UserError(
+            f"{path} was not written: the network holds values that are not finite, "
+            f"first in {broken!r}; train with smaller rates"
+        )
     write_tensors(path, weights, {"format": CHECKPOINT_FORMAT, "card": json.dumps(card)})

@@ -47,6 +47,9 @@ def find_checkpoint(name: str | Path = DEFAULT) -> Path:
         return path
     listed = {info.name: info.path for info in list_checkpoints()}
     if name not in listed:
+        broken = user_folder() / f"{name}.safetensors"
+        if Path(name).name == name and broken.is_file():
+            return broken  # who reads it says what is wrong with it
         raise _unknown_checkpoint(name, [DEFAULT, *listed])
     return listed[name]
 

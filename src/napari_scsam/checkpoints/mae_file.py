@@ -43,15 +43,19 @@ def load_mae(path: str | Path, encoder: nn.Module) -> None:
     from safetensors import SafetensorError
 
     from napari_scsam.model.official_weights import fit_vit
+    from napari_scsam.model.sound_weights import check_finite
 
     try:
         weights = _read_mae(Path(path))
+        check_finite(weights, path)
         vit = getattr(encoder, "vit", None)
         if vit is not None and "patch_embed.proj.weight" in weights:
             vit.load_state_dict(fit_vit(weights, vit))
         else:
             encoder.load_state_dict(weights)
-    except (SafetensorError, RuntimeError, OSError) as error:
+    except UserError:
+        raise
+    except (SafetensorError, RuntimeError, OSError, LookupError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} is not a pre-trained encoder of this form; make one with 'scsam pretrain', "
             "or name the timm ViT that the file was made for"

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from napari_scsam.config import ClassSpec, TaughtClass, select_classes
+from napari_scsam.config import ClassSpec, TaughtClass, UserError, select_classes
 from napari_scsam.infer.box_prior import predicted_quality, with_box_prior
 from napari_scsam.infer.class_decoder import ClassDecoder
 from napari_scsam.infer.device import precision
@@ -108,6 +108,7 @@ class Predictor(ClassDecoder):
         maps = np.empty((len(classes), *slice_.shape), np.float32)
         if own:
             decoded = yield from self._average_steps(slice_, own)
+            _check_answer(decoded)
             if len(own) == len(classes):
                 return decoded
             maps[[classes.index(c) for c in own]] = decoded
@@ -317,3 +318,12 @@ class Predictor(ClassDecoder):
         self._answers.clear()
         if self._slice is not None:
             self._slice.logits.clear()
+
+
+def _check_answer(logits: NDArray[np.float32]) -> None:
+    """Raise a `UserError` when an answer holds NaN, which no threshold would ever show."""
+    if np.isnan(logits.max(initial=0)):
+        raise UserError(
+            "the network answers with values that are no numbers; "
+            "its checkpoint is damaged, so fetch it again"
+        )

@@ -16,7 +16,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_scsam.config import UserError
+from napari_scsam.config import TIMM_NAME, UserError
 from napari_scsam.model.packed_linear import PackedLinear
 
 PIXEL_MEAN = 0.5
@@ -194,6 +194,8 @@ def timm_vit(name: str) -> VisionTransformer:
         When timm has no such ViT, or it is not a plain one.
     """
     hint = "write 'hybrid', or a name that timm.list_models('vit_*') gives"
+    if not TIMM_NAME.fullmatch(name):
+        raise UserError(f"{name[:80]!r} is not a name of timm; {hint}")
     try:
         vit = timm.create_model(
             name, pretrained=False, in_chans=1, num_classes=0, dynamic_img_size=True

@@ -18,6 +18,7 @@ from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_
 from torch import Tensor
 
 from napari_scsam.config import UserError
+from napari_scsam.model.sound_weights import check_finite
 
 UNREADABLE = (
     *(pickle.UnpicklingError, EOFError, OSError, struct.error),
@@ -84,7 +85,9 @@ def read_tensors(path: str | Path, what: str) -> dict[str, Tensor]:
             content = content[wrapping]
     if not isinstance(content, Mapping):
         return {}
-    return {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
+    weights = {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
+    check_finite(weights, path)
+    return weights
 
 
 def encoder_weights(official: Mapping[str, Tensor], tiny: bool) -> dict[str, Tensor]:
