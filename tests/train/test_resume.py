@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from broken_checkpoint import break_file
 from safetensors.torch import save_file
 from torch import nn
 
@@ -116,9 +118,69 @@ def test_what_differs_is_named():
     assert not list(differences(then, then))
 
 
-def test_a_file_that_is_no_state_is_not_taken_for_one(tmp_path: Path) -> None:
-    save_file({"x": torch.zeros(1)}, tmp_path / "run.resume")
-    assert read_state(tmp_path / "run.resume", *start(), RUN) == 0
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _change(
+    path: Path, change: Callable[[dict[str, str], dict[str, torch.Tensor]], object]
+) -> None:
+    break_file(path, path, change)
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("hello"),
+    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "cut off": _cut,
+    "somebody else's": lambda path: save_file({"x": torch.zeros(1)}, path),
+    "without tensors": lambda path: _change(path, lambda _meta, weights: weights.clear()),
+    "without a step": lambda path: _change(path, lambda meta, _: meta.pop("step")),
+    "at no step": lambda path: _change(path, lambda meta, _: meta.update(step="soon")),
+    "at a negative step": lambda path: _change(path, lambda meta, _: meta.update(step="-3")),
+    "no settings": lambda path: _change(path, lambda meta, _: meta.update(run="{")),
+    "settings that are a list": lambda path: _change(path, lambda meta, _: meta.update(run="[]")),
+    "a weight too few": lambda path: _change(path, lambda _, w: w.pop("model.0.bias")),
+    "a weight of another shape": lambda path: _change(
+        path, lambda _, w: w.update({"model.0.bias": torch.zeros(9)})
+    ),
+    "NaN": lambda path: _change(path, lambda _, w: w["model.0.bias"].fill_(torch.nan)),
+    "moments of another shape": lambda path: _change(
+        path, lambda _, w: w.update({"optimiser.0.exp_avg": torch.zeros(9)})
+    ),
+    "moments of no weight": lambda path: _change(
+        path, lambda _, w: w.update({"optimiser.99.exp_avg": torch.zeros(9)})
+    ),
+    "a strange name": lambda path: _change(path, lambda _, w: w.update(strange=torch.zeros(9))),
+    "moments by name": lambda path: _change(
+        path, lambda _, w: w.update({"optimiser.first.step": torch.zeros(9)})
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_state_is_named_and_kept(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.resume"
+    run = start()
+    go_on(*run, range(2))
+    write_state(path, *run, 2, RUN)
+    DAMAGE[kind](path)
+    damaged = path.read_bytes()
+    fresh = start()
+    before = {k: v.clone() for k, v in fresh[0].state_dict().items()}
+    with pytest.raises(
+        UserError,
+        match=r"run\.resume is damaged, and the run cannot be resumed; "
+        "choose another name, or add --overwrite to start again",
+    ):
+        read_state(path, *fresh, RUN)
+    assert path.read_bytes() == damaged
+    told: list[str] = []
+    assert read_state(path, *fresh, RUN, told.append) == 0
+    assert told == [
+        f"{path} is damaged, and the run cannot be resumed, so this one starts from the beginning"
+    ]
+    assert all(torch.equal(v, before[k]) for k, v in fresh[0].state_dict().items())
 
 
 def test_the_state_lies_beside_the_checkpoint(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -20,6 +21,9 @@ from napari_scsam.config import UserError, update_run_settings
 
 SAVE_SECONDS = 120.0
 """A killed run loses no more work than this and a step, however seldom its recipe saves."""
+
+DAMAGE = (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError)
+"""What reading a damaged state raises."""
 
 MAX_NAMED = 3
 """Most settings that differ which a sentence names."""
@@ -88,7 +92,8 @@ def read_state(
     run
         The run's settings.
     on_restart
-        Receives a sentence when the state is of a run with other settings and is discarded.
+        Receives a sentence when the state is damaged or of a run with other settings, and is
+        discarded.
 
     Returns
     -------
@@ -98,52 +103,100 @@ def read_state(
     Raises
     ------
     UserError
-        When the state is of a run with other settings, and `on_restart` is not given. Its hours
-        would be lost.
+        When the state is damaged or of a run with other settings, and `on_restart` is not given.
+        Its hours would be lost.
     """
-    metadata = read_metadata(path)
-    if "run" not in metadata:
+    if not path.is_file():
         return 0
-    earlier = update_run_settings(json.loads(metadata["run"]))
-    others = tuple(differences(earlier, update_run_settings(json.loads(json.dumps(run)))))
-    if not others:
-        load_state(path, model, optimiser)
-        return int(metadata["step"])
-    stopped = (
-        f"a run into {path.with_suffix('.safetensors')} with other settings "
-        f"({name_some(others)}) was stopped after step {metadata['step']}"
-    )
+    advice = "choose another name"
+    try:
+        stored = StoredState.read(path)
+        obstacle = stored.other_settings(path, run)
+        if obstacle is None:
+            stored.load_into(model, optimiser)
+            return stored.step
+        advice = "use those settings to resume it, choose another name"
+    except DAMAGE:
+        obstacle = f"{path} is damaged, and the run cannot be resumed"
     if on_restart is None:
-        raise UserError(
-            f"{stopped}; use those settings to resume it, choose another name, "
-            "or add --overwrite to start again"
-        )
-    on_restart(f"{stopped}, so this one starts from the beginning")
+        raise UserError(f"{obstacle}; {advice}, or add --overwrite to start again")
+    on_restart(f"{obstacle}, so this one starts from the beginning")
     return 0
 
 
+@dataclass(frozen=True)
+class StoredState:
+    """What `write_state` wrote, read and checked in one piece."""
+
+    step: int
+    run: dict[str, Any]
+    weights: dict[str, Tensor]
+    moments: dict[int, dict[str, Tensor]]
+
+    @classmethod
+    def read(cls, path: Path) -> StoredState:
+        """Read a state file.
+
+        Raises
+        ------
+        SafetensorError, ValueError, LookupError, TypeError, RuntimeError
+            When it is damaged.
+        """
+        metadata = read_metadata(path)
+        moments: dict[int, dict[str, Tensor]] = {}
+        weights: dict[str, Tensor] = {}
+        for name, value in load_file(path).items():
+            kind, rest = name.split(".", 1)
+            if kind == "model":
+                weights[rest] = value
+            else:
+                index, key = rest.split(".", 1)
+                moments.setdefault(int(index), {})[key] = value
+        run = update_run_settings(json.loads(metadata["run"]))
+        return cls(int(metadata["step"]), run, weights, moments)
+
+    def other_settings(self, path: Path, run: dict[str, Any]) -> str | None:
+        """Return a clause on the settings that differ from those of a run; None without any."""
+        now = update_run_settings(json.loads(json.dumps(run)))
+        others = tuple(differences(self.run, now))
+        if not others:
+            return None
+        return (
+            f"a run into {path.with_suffix('.safetensors')} with other settings "
+            f"({name_some(others)}) was stopped after step {self.step}"
+        )
+
+    def load_into(self, model: nn.Module, optimiser: Optimizer) -> None:
+        """Load weights and moments, after all of them were checked.
+
+        Raises
+        ------
+        ValueError, LookupError
+            When one is missing, unknown, of another shape or not finite.
+        """
+        self._check_fit(model, optimiser)
+        groups = optimiser.state_dict()["param_groups"]
+        model.load_state_dict(self.weights)
+        optimiser.load_state_dict({"state": self.moments, "param_groups": groups})
+
+    def _check_fit(self, model: nn.Module, optimiser: Optimizer) -> None:
+        expected = {name: value.shape for name, value in model.state_dict().items()}
+        if {name: value.shape for name, value in self.weights.items()} != expected:
+            raise ValueError("the weights are of another network")
+        parameters = [p for group in optimiser.param_groups for p in group["params"]]
+        for index, moments in self.moments.items():
+            shape = parameters[index].shape
+            if index < 0 or any(v.dim() and v.shape != shape for v in moments.values()):
+                raise ValueError("the moments are of another optimiser")
+        stored = [*self.weights.values(), *(v for m in self.moments.values() for v in m.values())]
+        if self.step < 0 or not all(bool(value.isfinite().all()) for value in stored):
+            raise ValueError("a value is not finite")
+
+
 def read_metadata(path: Path) -> dict[str, str]:
-    """Read the metadata of a state file; empty when there is no file."""
-    if not path.is_file():
-        return {}
+    """Read the metadata of a state file."""
     with safe_open(path, framework="np") as file:
         return file.metadata() or {}
-
-
-def load_state(path: Path, model: nn.Module, optimiser: Optimizer) -> None:
-    """Load the weights and the optimiser's moments that `write_state` wrote."""
-    moments: dict[int, dict[str, Tensor]] = {}
-    weights: dict[str, Tensor] = {}
-    for name, value in load_file(path).items():
-        kind, rest = name.split(".", 1)
-        if kind == "model":
-            weights[rest] = value
-        else:
-            index, key = rest.split(".", 1)
-            moments.setdefault(int(index), {})[key] = value
-    model.load_state_dict(weights)
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": moments, "param_groups": groups})
 
 
 def name_some(differing: Sequence[str]) -> str:
