@@ -26,6 +26,11 @@ class Progress:
     """A few words for the user, e.g. ``"slice 12"``."""
 
 
+@dataclass(frozen=True)
+class Pause(Progress):
+    """A step after which nothing is half done: other work may run before the next one."""
+
+
 Steps = Generator[Progress, None, T]
 """Long work that returns a T."""
 

@@ -12,7 +12,7 @@ class AtOnce:
         self.receive, self.kinds, self.held, self._kept = receive, [], set(), []
         self.stopped = False
 
-    def submit(self, kind, make, *, idle=False) -> None:  # noqa: ARG002  # nothing is idle
+    def submit(self, kind, make, *, idle=False, urgent=False) -> None:  # noqa: ARG002  # all run at once
         self.kinds.append(kind)
         if kind in self.held:
             self._kept = [(k, m) for k, m in self._kept if k != kind]  # the newest counts
@@ -40,8 +40,8 @@ class AtOnce:
         for each in gone:
             self.receive(Report(each, "cancelled"))
 
-    def busy(self, kind=None) -> bool:  # noqa: ARG002  # of whatever kind
-        return bool(self._kept)
+    def busy(self, kind=None) -> bool:
+        return any(kind in (None, kept) for kept, _ in self._kept)
 
     def run_in_event_loop(self, steps, *, atomic=False) -> None:  # noqa: ARG002  # all of it is done
         for _ in steps:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.worker import Report, Worker
-from napari_scsam.steps import Progress
+from napari_scsam.steps import Pause, Progress
 
 pytestmark = pytest.mark.gui
 
@@ -264,3 +264,62 @@ def test_the_first_step_of_small_work_goes_before_anything_is_drawn(desk, qtbot,
     worker.run_in_event_loop(steps())
     wait(lambda: len(log) == 2)
     assert log == ["step", "drawn"]
+
+
+def test_what_the_user_looks_at_runs_in_the_next_pause_of_longer_work(desk, wait):
+    worker, reports = desk
+    order: list[str] = []
+    asked = threading.Event()
+
+    def long_work():
+        for number in range(3):
+            order.append(f"slice {number}")
+            if number == 0:
+                yield Progress(0, 3)
+                asked.wait(10)
+            yield Pause(number + 1, 3)
+        return "run"
+
+    def look(name):
+        def steps():
+            order.append(name)
+            yield Progress(0, 1)
+            return name
+
+        return steps
+
+    worker.submit("run", long_work)
+    wait(lambda: order)
+    worker.submit("export", look("export"))
+    worker.submit("slice", look("slice shown"), urgent=True)
+    asked.set()
+    wait(lambda: not worker.busy())
+    assert order == ["slice 0", "slice shown", "slice 1", "slice 2", "export"]
+    values = {report.kind: report.value for report, _ in reports if report.state == "returned"}
+    assert values == {"slice": "slice shown", "run": "run", "export": "export"}
+
+
+def test_what_fails_in_a_pause_fails_alone(desk, wait):
+    worker, reports = desk
+    asked = threading.Event()
+
+    def long_work():
+        yield Progress(0, 2)
+        asked.wait(10)
+        yield Pause(1, 2)
+        return "run"
+
+    def broken():
+        yield Progress(0, 1)
+        raise UserError("there is no such slice")
+
+    worker.submit("run", long_work)
+    wait(lambda: reports)
+    worker.submit("slice", broken, urgent=True)
+    worker.submit("other", broken, urgent=True)
+    worker.cancel("other")
+    asked.set()
+    wait(lambda: not worker.busy() and not worker._open)
+    assert states(reports, "run") == ["returned"]
+    assert states(reports, "slice") == ["failed"]
+    assert states(reports, "other") == ["cancelled"]

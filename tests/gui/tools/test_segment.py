@@ -92,6 +92,15 @@ def test_what_was_finished_before_a_cancel_stays(one, stack):
     assert not one.session.jobs.worker.busy()
 
 
+def test_a_cancel_tells_all_that_it_drops(one):
+    one.segmenting.choose_scope("volume")
+    one.session.jobs.worker.held |= {Job.SEGMENT_SLICES, Job.SEGMENT}
+    one.segmenting.go()
+    one.segmenting.segment()
+    one.segmenting.cancel()
+    assert one.said[-1] == "Cancelled: the run and the slice shown; nothing was changed."
+
+
 def test_a_region_is_segmented_and_nothing_else(one, stack):
     one.viewer.dims.set_current_step(0, 2)
     one.segmenting.choose_scope("region")

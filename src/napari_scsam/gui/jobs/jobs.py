@@ -43,6 +43,9 @@ INTO_LABELS = (Job.SEGMENT, Job.SEGMENT_SLICES, Job.PROPAGATE)
 OF_IMAGE = (*INTO_LABELS, Job.SHOW_CLASS, Job.PREPARE, Job.PROMPT, Job.TEACH, Job.PREFETCH)
 """Work that needs the image."""
 
+OF_SLICE = (Job.SEGMENT, Job.SHOW_CLASS, Job.PREPARE, Job.PROMPT, Job.TEACH)
+"""Work on the slice that the user looks at: a run over many slices pauses for it."""
+
 
 class Jobs:
     """Submits work to a worker thread and passes its results on, on the main thread.
@@ -89,7 +92,7 @@ class Jobs:
         """
         kind = (job, name) if name else job
         self._receivers[kind] = receiver or _ignore
-        self.worker.submit(kind, make)
+        self.worker.submit(kind, make, urgent=job in OF_SLICE)
         self.working.emit(True)
 
     def prefetch(self, make: Callable[[], Steps[None]]) -> None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from napari_scsam.gui.jobs.engine import Engine, Segmentation, SliceRequest
 from napari_scsam.gui.layers.plane import Plane
-from napari_scsam.steps import Progress, Steps, mapped
+from napari_scsam.steps import Pause, Progress, Steps, mapped
 
 
 @dataclass(frozen=True)
-class SliceDone(Progress):
-    """A step that finished one more slice."""
+class SliceDone(Pause):
+    """A step that finished one more slice; another request may run before the next slice."""
 
     result: Segmentation | None = None
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from inspect import GEN_CREATED, GEN_SUSPENDED, getgeneratorstate
 from typing import Any, Literal
 
 from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
 
-from napari_scsam.steps import Steps
+from napari_scsam.steps import Pause, Steps
 
 PAUSE_MS = 5
 """Between two steps of small work on the main thread, so that the window takes input and draws."""
@@ -39,13 +39,14 @@ class _Request:
     kind: Hashable
     make: Callable[[], Steps[Any]]
     idle: bool
+    urgent: bool
     cancelled: bool = False
-    future: Future[Any] | None = None
+    started: bool = False
+    future: Future[Any] = field(default_factory=Future)
 
     def cancel(self) -> None:
         self.cancelled = True
-        if self.future is not None:
-            self.future.cancel()
+        self.future.cancel()
 
 
 class Worker(QObject):
@@ -76,7 +77,14 @@ class Worker(QObject):
         if (app := QCoreApplication.instance()) is not None:
             app.aboutToQuit.connect(self.stop)
 
-    def submit(self, kind: Hashable, make: Callable[[], Steps[Any]], *, idle: bool = False) -> None:
+    def submit(
+        self,
+        kind: Hashable,
+        make: Callable[[], Steps[Any]],
+        *,
+        idle: bool = False,
+        urgent: bool = False,
+    ) -> None:
         """Queue work; of one kind only the newest counts.
 
         Parameters
@@ -88,16 +96,18 @@ class Worker(QObject):
         idle
             No one waits for it: it is cancelled as soon as other work is submitted, and does not
             count as `busy`.
+        urgent
+            The user looks at it: it runs at the next `Pause` of the work that runs.
         """
         for other in self._open:
             if other.kind == kind or (other.idle and not idle):
                 other.cancel()
         if self._stopped:
             return
-        request = _Request(kind, make, idle)
+        request = _Request(kind, make, idle, urgent)
         self._open.append(request)
-        request.future = self._pool.submit(self._drive, request)
         request.future.add_done_callback(partial(self._settle, request))
+        self._pool.submit(self._run, request)
 
     def cancel(self, kind: Hashable | None = None) -> None:
         """Cancel the work of a kind, or all of it, between two of its steps."""
@@ -162,17 +172,38 @@ class Worker(QObject):
             steps.close()
         self._atomic.clear()
 
+    def _run(self, request: _Request) -> None:
+        """On the worker thread: run a request, unless it ran in a pause of another."""
+        if request.started or not request.future.set_running_or_notify_cancel():
+            return
+        request.started = True
+        try:
+            result = self._drive(request)
+        except BaseException as error:  # noqa: BLE001  # the main thread reports it
+            request.future.set_exception(error)
+        else:
+            request.future.set_result(result)
+
     def _drive(self, request: _Request) -> Any:
         """On the worker thread: run the steps until done or cancelled."""
         steps = request.make()
         try:
             while not request.cancelled:
-                self._post(request, Report(request.kind, "progress", next(steps)))
+                step = next(steps)
+                self._post(request, Report(request.kind, "progress", step))
+                if isinstance(step, Pause):
+                    self._run_urgent()
         except StopIteration as done:
             return done.value
         finally:
             steps.close()
         return None
+
+    def _run_urgent(self) -> None:
+        """On the worker thread: run what the user looks at before longer work goes on."""
+        for other in tuple(self._open):
+            if other.urgent and not other.cancelled:
+                self._run(other)
 
     def _settle(self, request: _Request, future: Future[Any]) -> None:
         if request.cancelled:

@@ -18,7 +18,7 @@ from napari_scsam.gui.layers.drawn_marks import xy_on_plane
 from napari_scsam.gui.tools.draw_rectangle import RectangleTool
 from napari_scsam.gui.tools.show_class import ShowingClass
 from napari_scsam.gui.tools.write_labels import LabelsWriter
-from napari_scsam.gui.words import group_digits
+from napari_scsam.gui.words import count_of, list_names
 from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
@@ -34,6 +34,15 @@ SCOPES = (SLICE, REGION, RANGE, VOLUME)
 
 FIRST_RANGE = 10
 """Slices after the one shown at which a proposed range ends."""
+
+CANCELLED = {
+    Job.SEGMENT_SLICES: "the run",
+    Job.SEGMENT: "the slice shown",
+    Job.PROPAGATE: "propagating",
+    Job.TEACH: "learning from strokes",
+    Job.EXPORT: "the export",
+}
+"""Words for work that the user asked for, and that is told when it is cancelled with other work."""
 
 
 class Segmenting:
@@ -162,12 +171,16 @@ class Segmenting:
 
     def cancel(self) -> None:
         """Cancel what runs and what waits; finished slices stay."""
+        cancelled = [words for job, words in CANCELLED.items() if self._jobs.busy(job)]
         self._jobs.cancel()
         self._jobs.working.emit(False)
-        self.session.status.emit("Cancelled; nothing was changed.")
+        what = "Cancelled"
+        if len(cancelled) > 1:
+            what = f"Cancelled: {list_names(cancelled)}"
+        stays = "nothing was changed"
         if self._written:
-            done = group_digits(self._written)
-            self.session.status.emit(f"Cancelled; {done} finished slices stay.")
+            stays = count_of(self._written, "finished slice stays", "finished slices stay")
+        self.session.status.emit(f"{what}; {stays}.")
         self._written = 0
 
     def _on_segmented(self, result: Segmentation) -> None:
@@ -196,7 +209,7 @@ class Segmenting:
             self.session.report_error(UserError(error))
             return
         self._written = 0
-        self.session.status.emit(f"Segmenting {group_digits(len(positions))} slices …")
+        self.session.status.emit(f"Segmenting {count_of(len(positions), 'slice')} …")
         steps = partial(run_steps, self.session.engine, request, positions)
         self._jobs.submit(Job.SEGMENT_SLICES, steps, self._on_run)
 
@@ -209,7 +222,7 @@ class Segmenting:
 
     def _on_run(self, run: RunDone) -> None:
         self._written = 0
-        done = f"{group_digits(run.slices)} slices segmented in {run.seconds:.0f} s"
+        done = f"{count_of(run.slices, 'slice')} segmented in {run.seconds:.0f} s"
         self._jobs.run_in_event_loop(self._report_steps(f"{done}; each is one undo step."))
 
     def _report_steps(self, sentence: str) -> Generator[None, None, None]:
