@@ -33,6 +33,21 @@ def group_digits(number: int) -> str:
     return f"{number:,}".replace(",", "\u2009")
 
 
+def count_of(number: int, one: str, many: str = "") -> str:
+    """Return a count of things, e.g. ``1 slice`` or ``22 152 slices``.
+
+    Parameters
+    ----------
+    number
+        How many.
+    one, many
+        The word for one of them, and for several where that is not `one` with an s.
+    """
+    if number == 1:
+        return f"1 {one}"
+    return f"{group_digits(number)} {many or f'{one}s'}"
+
+
 def list_names(names: Sequence[str]) -> str:
     """Return names as a sentence lists them, e.g. ``a, b and c``."""
     *first, last = names or ("nothing",)

@@ -35,7 +35,9 @@ def said(session) -> list[str]:
 
 
 def labels_of(viewer) -> Labels:
-    (found,) = [layer for layer in viewer.layers if isinstance(layer, Labels) and layer.name != NAME]
+    (found,) = [
+        layer for layer in viewer.layers if isinstance(layer, Labels) and layer.name != NAME
+    ]
     return found
 
 
