@@ -48,6 +48,8 @@ class Choices:
         """Classes that the network learned since it was chosen."""
         self.chosen: tuple[ClassSpec, ...] = ()
         """Classes to segment."""
+        self._active = ""
+        """Name of the class that was chosen alone, or that an object or strokes went to, last."""
         self.threshold_offsets: dict[str, float] = {}
         """What is added to the thresholds of classes, by name."""
         self.replace_edits = False
@@ -180,10 +182,37 @@ class Choices:
 
     # The classes and the switches
 
-    def choose_classes(self, classes: Sequence[ClassSpec]) -> None:
-        """Choose what to segment."""
-        self.chosen = tuple(classes)
+    @property
+    def active(self) -> ClassSpec | None:
+        """The class being worked on; None where there are no classes.
+
+        Objects are added to it, strokes teach it, and it is painted with.
+        """
+        classes = self.classes
+        for spec in classes:
+            if spec.name == self._active:
+                return spec
+        if not classes:
+            return None
+        return classes[0]
+
+    def work_on(self, spec: ClassSpec) -> None:
+        """Choose the class being worked on; several classes to segment stay chosen."""
+        self._active = spec.name
+        if len(self.chosen) == 1 and spec in self.classes:
+            self.chosen = (spec,)
         self.choices_changed.emit()
+
+    def choose_classes(self, classes: Sequence[ClassSpec]) -> None:
+        """Choose what to segment; the class being worked on becomes one of them."""
+        self.chosen = tuple(classes)
+        self._follow_chosen()
+        self.choices_changed.emit()
+
+    def _follow_chosen(self) -> None:
+        active = self.active
+        if self.chosen and active not in self.chosen:
+            self._active = self.chosen[0].name
 
     def set_threshold_offset(self, offset: float) -> None:
         """Set what is added to the thresholds of the chosen classes."""
@@ -243,3 +272,4 @@ class Choices:
         wanted = set(names)
         kept = tuple(spec for spec in self.classes if spec.name in wanted)
         self.chosen = self.classes if everything or not kept else kept
+        self._follow_chosen()

@@ -72,6 +72,8 @@ class ObjectTool:
     title: str
     """As napari's shortcut preferences show it."""
     tip: str
+    icon: str = ""
+    """What is drawn on its button: the path of an SVG of 24×24 pixels, in lines."""
     pointing: Pointing = Pointing.OBJECT
     run: Callable[[Place, ToolInput], tools.Tool] | None = None
     """Returns the steps of its work; None where `Correcting` does the work itself."""
@@ -90,6 +92,7 @@ MERGE = ObjectTool(
     label="Merge",
     key="J",
     title="Merge two objects",
+    icon="M9 6a6 6 0 1 0 0 12c2 0 3-1 3-1s1 1 3 1a6 6 0 1 0 0-12c-2 0-3 1-3 1s-1-1-3-1z",
     tip=(
         "Point at the object to keep, then at the one to join to it.\n"
         "In a class layer, a gap between two objects of one class is bridged,\n"
@@ -105,6 +108,7 @@ SPLIT = ObjectTool(
     label="Split",
     key="K",
     title="Split an object between two places",
+    icon="M10 5a7 7 0 0 0 0 14z M14 5a7 7 0 0 1 0 14z",
     tip=(
         "Point at one half of an object, then at the other.\n"
         "It is split at its narrowest place between them.\n"
@@ -121,6 +125,7 @@ CUT = ObjectTool(
     label="Cut",
     key="Shift-K",
     title="Cut an object along a line",
+    icon="M4 19L20 5 M6 8a4 4 0 0 1 7-1 M18 16a4 4 0 0 1-7 1",
     tip="Drag a line across an object to cut it there. Esc, or the key again, cancels.",
     pointing=Pointing.LINE,
     done="Cut {object}",
@@ -131,6 +136,7 @@ DELETE = ObjectTool(
     label="Delete",
     key="Shift-D",
     title="Delete the object",
+    icon="M5 7h14 M10 7V4h4v3 M7 7l1 13h8l1-13 M10 11v5 M14 11v5",
     tip="Turn the object into background.",
     run=lambda place, given: tools.delete(place, given.seed),
     done="Deleted {object}",
@@ -140,6 +146,7 @@ RELABEL = ObjectTool(
     label="Relabel",
     key="Shift-C",
     title="Assign the selected label to the object",
+    icon="M4 4h8l8 8-8 8-8-8z M8 8h.01 M15 4h5v5",
     tip=(
         "Assign the selected label to the object:\n"
         "the class or number selected in napari's layer controls."
@@ -153,6 +160,7 @@ KEEP_LARGEST = ObjectTool(
     label="Keep largest",
     key="U",
     title="Keep only the largest piece",
+    icon="M10 4a7 7 0 1 0 0 14a7 7 0 1 0 0-14z M19 15l3 3 M22 15l-3 3 M7 11l2 2 4-4",
     tip=(
         "Delete all pieces of the object except the largest.\n"
         "In a class layer, all pieces of the class."
@@ -165,6 +173,7 @@ FILL_HOLES = ObjectTool(
     label="Fill holes",
     key="H",
     title="Fill the object's holes",
+    icon="M12 3a9 9 0 1 0 0 18a9 9 0 1 0 0-18z M12 9v6 M9 12h6",
     tip="Fill the background enclosed by the object. Other labels inside it stay.",
     run=lambda place, given: tools.fill_holes(place, given.seed),
     done="Filled holes of {object}",
@@ -174,6 +183,7 @@ SMOOTH = ObjectTool(
     label="Smooth",
     key="Shift-H",
     title="Smooth the object",
+    icon="M3 10l3-4 3 4 3-4 3 4 3-4 3 4 M3 18c4-4 7-4 9-2s5 2 9-2",
     tip="Round off the object.",
     run=lambda place, given: tools.smooth(place, given.seed, given.radius),
     done="Smoothed {object}",
@@ -183,6 +193,11 @@ GROW = ObjectTool(
     label="Grow",
     key="G",
     title="Grow the object",
+    icon=(
+        "M12 8a4 4 0 1 0 0 8a4 4 0 1 0 0-8z M12 5V2 M12 19v3 M5 12H2 M19 12h3 "
+        "M10.5 3.5L12 2l1.5 1.5 M10.5 20.5L12 22l1.5-1.5 M3.5 10.5L2 12l1.5 1.5 "
+        "M20.5 10.5L22 12l-1.5 1.5"
+    ),
     tip="Grow the object into background, never into another object.",
     run=lambda place, given: tools.grow(place, given.seed, given.radius),
     done="Grew {object}",
@@ -192,6 +207,11 @@ SHRINK = ObjectTool(
     label="Shrink",
     key="Shift-G",
     title="Shrink the object",
+    icon=(
+        "M12 9a3 3 0 1 0 0 6a3 3 0 1 0 0-6z M12 2v4 M12 22v-4 M2 12h4 M22 12h-4 "
+        "M10.5 4.5L12 6l1.5-1.5 M10.5 19.5L12 18l1.5 1.5 M4.5 10.5L6 12l-1.5 1.5 "
+        "M19.5 10.5L18 12l1.5 1.5"
+    ),
     tip="Shrink the object.",
     run=lambda place, given: tools.shrink(place, given.seed, given.radius),
     done="Shrank {object}",
@@ -201,6 +221,7 @@ PREVIOUS = ObjectTool(
     label="Previous",
     key="Shift-N",
     title="Go to the previous object",
+    icon="M15 5l-7 7 7 7",
     tip=(
         "Go to the object with the next lower label.\n"
         "In a class layer, to the previous object of the selected class."
@@ -212,6 +233,7 @@ NEXT = ObjectTool(
     label="Next",
     key="N",
     title="Go to the next object",
+    icon="M9 5l7 7-7 7",
     tip=(
         "Go to the object with the next higher label.\n"
         "In a class layer, to the next object of the selected class."
@@ -243,14 +265,11 @@ WHOLE = ObjectTool(
 )
 
 GRID = (
-    (MERGE, DELETE),
-    (SPLIT, RELABEL),
-    (CUT, KEEP_LARGEST),
-    (FILL_HOLES, SMOOTH),
-    (GROW, SHRINK),
-    (PREVIOUS, NEXT),
+    (MERGE, SPLIT, CUT, DELETE),
+    (FILL_HOLES, SMOOTH, GROW, SHRINK),
+    (RELABEL, KEEP_LARGEST, PREVIOUS, NEXT),
 )
-"""The tools with plain buttons, in the rows of the panel."""
+"""The tools with buttons of their own, in the rows of the panel."""
 
 TOOLS = (*(tool for row in GRID for tool in row), DELETE_SMALL, LOCK, WHOLE)
 BY_NAME = {tool.name: tool for tool in TOOLS}

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from napari_scsam.gui.layers.class_table import classes_of
 from napari_scsam.gui.panels.export import ExportPanel
 from napari_scsam.gui.panels.parts.class_map_dialog import ClassMapDialog
+from napari_scsam.gui.panels.parts.slice_strip import SliceStrip
 from napari_scsam.gui.panels.project import ProjectPanel
-from napari_scsam.gui.panels.review import ReviewPanel
+from napari_scsam.gui.panels.review import ReviewPanel, describe_slices
 from napari_scsam.gui.panels.train import TrainPanel
 from napari_scsam.gui.preferences import recent_projects
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.model import ProjectModel
 from napari_scsam.gui.tools.export import Exporting
 from napari_scsam.gui.tools.review import Reviewing
+from napari_scsam.gui.tools.slice_marks import SliceMarks
 from napari_scsam.gui.tools.train import Training
 from napari_scsam.gui.words import as_sentence
 
@@ -26,16 +28,18 @@ if TYPE_CHECKING:
 
 
 class ProjectDesk:
-    """The four panels, connected to their tools."""
+    """The four panels and the strip of slices, connected to their tools."""
 
-    def __init__(self, session: Session, links: Links, review_key: str) -> None:
+    def __init__(self, session: Session, links: Links, review_key: str, suggested_key: str) -> None:
         self.keeper = session.part(ProjectKeeper)
         self.reviewing = session.part(Reviewing)
         self.training = session.part(Training)
         self.exporting = session.part(Exporting)
         session.part(ProjectModel)
         self.project = ProjectPanel()
-        self.review = ReviewPanel(review_key)
+        self.review = ReviewPanel(review_key, suggested_key)
+        self.strip = SliceStrip()
+        self.marks = session.part(SliceMarks)
         self.train = TrainPanel()
         self.export = ExportPanel()
         self._connect_panels()
@@ -46,6 +50,7 @@ class ProjectDesk:
         links.add(self.keeper.changed, self.show_review)
         links.add(self.keeper.image_missed, self.project.ask_for_image)
         links.add(self.reviewing.changed, self.show_review)
+        links.add(self.marks.changed, self.show_review)
         links.add(self.training.changed, self.show_training)
         links.add(self.training.heard, self.train.show_message)
         links.add(self.exporting.replace_asked, self._ask_to_replace)
@@ -88,6 +93,17 @@ class ProjectDesk:
             reviewed_for=reviewing.classes_shown,
             meanings=reviewing.meanings,
         )
+        self._show_strip(classes, position, there=there)
+
+    def _show_strip(self, classes: Sequence[ClassSpec], position: int, *, there: bool) -> None:
+        reviewing = self.reviewing
+        slices = reviewing.slices
+        shares = {z: one.share for z, one in slices.items() if one.found or one.reviewed}
+        notes = describe_slices(slices, classes, reviewing.meanings)
+        self.strip.setVisible(there and reviewing.depth > 1)
+        self.strip.setEnabled(there and not reviewing.obstacle)
+        self.strip.show_slices(reviewing.depth, position, shares, notes)
+        self.strip.show_marks(self.marks.suggested, self.marks.running)
 
     def show_training(self) -> None:
         """Show what can be trained on, and how far the training is."""
@@ -117,7 +133,8 @@ class ProjectDesk:
         self.project.image_shown.connect(self.keeper.open)
         self.review.slice_marked.connect(self.reviewing.mark_slice)
         self.review.rectangle_marked.connect(self.reviewing.mark_rectangle)
-        self.review.slice_picked.connect(self.reviewing.go_to)
+        self.strip.picked.connect(self.reviewing.go_to)
+        self.review.suggestion_asked.connect(self.marks.go_to_next)
         self.review.classes_picked.connect(self.reviewing.review_for)
         self.export.export_asked.connect(self.exporting.export)
         self.export.into_image_asked.connect(self.exporting.into_image)

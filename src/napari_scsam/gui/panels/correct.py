@@ -7,6 +7,7 @@ from functools import partial
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
+    QAbstractButton,
     QComboBox,
     QDoubleSpinBox,
     QGridLayout,
@@ -14,13 +15,13 @@ from qtpy.QtWidgets import (
     QLabel,
     QMenu,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
 )
 from superqt.utils import signals_blocked
 
 from napari_scsam.gui import object_tools as tools
-from napari_scsam.gui.panels.parts.panel import Panel
+from napari_scsam.gui.panels.parts.page import Page
+from napari_scsam.gui.panels.parts.tool_button import ToolButton
 from napari_scsam.gui.panels.parts.widgets import button, checkbox, let_letters_pass, note
 
 HELP = "Point at an object and press a key; or press a button and click the object."
@@ -28,7 +29,7 @@ RADIUS_TIP = "How far to smooth, grow and shrink, in pixels of the finest axis."
 LOCKS_TIP = "Neither the model nor these tools change what is locked; napari's brush does."
 
 
-class CorrectPanel(Panel):
+class CorrectPanel(Page):
     """Shows the tools; makes no decisions.
 
     Parameters
@@ -49,7 +50,9 @@ class CorrectPanel(Panel):
     def __init__(self, keys: Mapping[str, str]) -> None:
         super().__init__("Correct")
         self._keys = keys
-        self.buttons = {tool.name: self._button(tool) for row in tools.GRID for tool in row}
+        self.buttons: dict[str, QAbstractButton] = {
+            tool.name: self._button(tool) for row in tools.GRID for tool in row
+        }
         self.buttons[tools.DELETE_SMALL.name] = self._sieve_button()
         self.whole = checkbox(
             f"{tools.WHOLE.label}   ({keys[tools.WHOLE.name]})",
@@ -121,30 +124,27 @@ class CorrectPanel(Panel):
     def _ask(self, name: str, _checked: bool = False) -> None:  # as Qt calls it
         self.tool_asked.emit(name)
 
-    def _button(self, tool: tools.ObjectTool) -> QPushButton:
+    def _button(self, tool: tools.ObjectTool) -> ToolButton:
         key = self._keys[tool.name]
-        made = button(
-            f"{tool.label}  ({key})",
-            f"{tool.tip}\nKey: {key}",
-            partial(self._ask, tool.name),
-            checkable=tool.pointing is not tools.Pointing.NOTHING,
-        )
-        # Two buttons to a row, however long their names are.
-        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        made = ToolButton(tool.label, tool.icon, key)
+        made.setToolTip(f"{tool.title}. Key: {key}\n{tool.tip}")
+        made.setCheckable(tool.pointing is not tools.Pointing.NOTHING)
+        made.clicked.connect(partial(self._ask, tool.name))
         return made
 
     def _sieve_button(self) -> QPushButton:
-        made = self._button(tools.DELETE_SMALL)
-        made.setText(tools.DELETE_SMALL.label)  # the row has no room for its key: see the tooltip
-        made.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
-        return made
+        tool = tools.DELETE_SMALL
+        tip = f"{tool.tip}\nKey: {self._keys[tool.name]}"
+        return button(tool.label, tip, partial(self._ask, tool.name))
 
     def _lay_out(self) -> None:
         grid = QGridLayout()
         for y, row in enumerate(tools.GRID):
             for x, tool in enumerate(row):
                 grid.addWidget(self.buttons[tool.name], y, x)
-        column = QVBoxLayout(self.contents)
+        grid.setSpacing(4)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(note(HELP))
         column.addWidget(self.whole)
         column.addLayout(grid)

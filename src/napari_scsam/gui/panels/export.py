@@ -53,7 +53,7 @@ class ExportPanel(Panel):
     """A file or folder with labels; empty for the selected layer."""
 
     def __init__(self) -> None:
-        super().__init__("Export")
+        super().__init__("Export", collapsed=True)
         self.formats = Dropdown("The format of the training set.")
         for name, title, tooltip in FORMATS:
             self.formats.add(name, title, tooltip)

@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGridLayout
 
 from napari_scsam.gui.panels.parts.download_button import DownloadButton
-from napari_scsam.gui.panels.parts.panel import Panel
+from napari_scsam.gui.panels.parts.setup_line import SetupLine
 from napari_scsam.gui.panels.parts.widgets import Dropdown, button, note
 from napari_scsam.paths import user_folder
 
@@ -21,7 +21,7 @@ NONE_FOUND = "No checkpoint found. Choose a file, or download one."
 FILES = "Checkpoints (*.safetensors)"
 
 
-class ModelPanel(Panel):
+class ModelPanel(SetupLine):
     """Shows and changes the checkpoint; makes no decisions."""
 
     checkpoint_chosen = Signal(object)
@@ -49,6 +49,7 @@ class ModelPanel(Panel):
         )
         self._lay_out()
         self.show_taught(())
+        self.show_set("none found", is_set=False)
 
     def show_checkpoints(self, infos: Sequence[CheckpointInfo]) -> None:
         """List the checkpoints on this machine."""
@@ -69,6 +70,7 @@ class ModelPanel(Panel):
         self.checkpoints.setEnabled(True)
         self.checkpoints.setToolTip(describe(info))
         self.note.setText(f"{state}; {_training(info)}.")
+        self.show_set(f"{info.name}. {state}", is_set=True)
 
     def _ask_save(self) -> None:
         name = f"{self.checkpoints.currentText()}_taught.safetensors"

@@ -11,16 +11,16 @@ from qtpy.QtWidgets import (
     QButtonGroup,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 from superqt.utils import signals_blocked
 
-from napari_scsam.gui.panels.parts.panel import Panel
-from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, note, swatch
+from napari_scsam.gui.panels.parts.page import Page
+from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
 from napari_scsam.gui.prompts.kinds import PROMPT_KINDS
 from napari_scsam.gui.prompts.state import PromptState
 
@@ -33,28 +33,26 @@ START_TIP = (
 )
 INSIDE_TIP = "The next marks are inside the object."
 OUTSIDE_TIP = "The next marks are outside the object."
-TARGET_TIP = (
-    "The class that the object is added to. Choosing a class under Segment selects it here too."
+HELP = (
+    "Click on an object, drag a box around it, or scribble on it. "
+    "It is added to the class chosen above once you accept it."
 )
-ACCEPT_TIP = "Add the object to the class, as one undo step."
+ACCEPT_TIP = "Add the object to {}, as one undo step. Another class is chosen above the tabs."
 DISCARD_TIP = "Discard the object and its marks."
 PROPAGATE_TIP = (
     "Follow the object through the slices on both sides.\n"
     "It stops where the object ends or becomes uncertain.\n"
     "The object is accepted on all these slices, as one undo step."
 )
-ONE_CLASS = "Several classes are chosen above; an object is added to {} only."
 
 
-class PromptPanel(Panel):
+class PromptPanel(Page):
     """Shows and changes how single objects are found; makes no decisions."""
 
     toggled_by_user = Signal()
     kind_chosen = Signal(str)
     side_chosen = Signal(bool)
     """Whether the next marks are inside the object."""
-    target_chosen = Signal(object)
-    """The `ClassSpec` that objects are added to."""
     accept_asked = Signal()
     discard_asked = Signal()
     propagate_asked = Signal()
@@ -63,7 +61,7 @@ class PromptPanel(Panel):
     """A slice at which an object stopped, to be shown."""
 
     def __init__(self, key: str, side_key: str, propagate_key: str) -> None:
-        super().__init__("One object")
+        super().__init__("Object")
         self._key = key
         self.start = button("", START_TIP, self.toggled_by_user)
         self._make_mark_buttons(side_key)
@@ -72,19 +70,13 @@ class PromptPanel(Panel):
         self.body = QWidget()
         self._lay_out()
 
-    def show_classes(self, classes: Sequence[ClassSpec]) -> None:
-        """List the classes that an object can be added to."""
-        self.target.empty()
-        for spec in classes:
-            self.target.add(spec, spec.name, spec.description, swatch(spec.colour))
-
     def show_state(self, state: PromptState) -> None:
         """Show the kind of prompt, the class, and whether an object was found."""
         self._show_active(active=state.active)
         self.kinds[state.kind].setChecked(True)
         self.inside.setChecked(state.inside)
         self.outside.setChecked(not state.inside)
-        self._show_target(state.target, one_of_several=state.one_of_several)
+        self._show_target(state.target)
         has_object = state.found is not None and bool(state.found.mask.any())
         for part in (self.accept, self.propagate):
             part.setEnabled(has_object)
@@ -98,12 +90,14 @@ class PromptPanel(Panel):
             text = "Stop pointing"
         self.start.setText(f"{text}   ({self._key})")
         self.body.setVisible(active)
+        self.help.setVisible(not active)
 
-    def _show_target(self, target: ClassSpec | None, *, one_of_several: bool) -> None:
-        self.target.show_choice(target)
-        self.one_class.setVisible(one_of_several)
+    def _show_target(self, target: ClassSpec | None) -> None:
+        name = "the class"
         if target is not None:
-            self.one_class.setText(ONE_CLASS.format(target.name))
+            name = target.name
+        self.accept.setText(f"Accept as {name}   (Enter)")
+        self.accept.setToolTip(ACCEPT_TIP.format(name))
 
     def _show_ends(self, positions: Sequence[int]) -> None:
         for end in self.ends:
@@ -139,12 +133,11 @@ class PromptPanel(Panel):
         )
 
     def _make_object_fields(self, propagate_key: str) -> None:
-        self.target = Dropdown(TARGET_TIP)
-        self.target.picked.connect(self.target_chosen)
-        self.one_class = note()
-        self.accept = button("Accept (Enter)", ACCEPT_TIP, self.accept_asked)
-        self.discard = button("Discard (Esc)", DISCARD_TIP, self.discard_asked)
-        text = f"Propagate ({propagate_key})"
+        self.help = note(HELP)
+        self.accept = button("", "", self.accept_asked)
+        self.accept.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.discard = button("Discard   (Esc)", DISCARD_TIP, self.discard_asked)
+        text = f"Propagate   ({propagate_key})"
         self.propagate = button(text, PROPAGATE_TIP, self.propagate_asked)
         self.max_slices = QSpinBox()
         self.max_slices.setRange(1, 9999)
@@ -175,17 +168,17 @@ class PromptPanel(Panel):
         inner.setContentsMargins(0, 0, 0, 0)
         for part in (kinds, sides, self._object_grid(), ends):
             inner.addLayout(part)
-        fill_row(QVBoxLayout(self.contents), self.start, self.body)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        fill_row(whole, self.help, self.start, self.body)
 
     def _object_grid(self) -> QGridLayout:
         grid = QGridLayout()
-        grid.addWidget(QLabel("Add to class"), 0, 0)
-        grid.addWidget(self.target, 0, 1, 1, 2)
-        grid.addWidget(self.one_class, 1, 0, 1, 3)
-        grid.addWidget(self.accept, 2, 0, 1, 2)
-        grid.addWidget(self.discard, 2, 2)
-        grid.addWidget(self.propagate, 3, 0, 1, 2)
-        grid.addWidget(self.max_slices, 3, 2)
+        grid.addWidget(self.accept, 0, 0, 1, 2)
+        grid.addWidget(self.discard, 1, 0, 1, 2)
+        grid.addWidget(self.propagate, 2, 0)
+        grid.addWidget(self.max_slices, 2, 1)
+        grid.setColumnStretch(0, 1)
         return grid
 
 

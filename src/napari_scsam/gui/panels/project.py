@@ -10,7 +10,7 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QVBoxLayout
 
-from napari_scsam.gui.panels.parts.panel import Panel
+from napari_scsam.gui.panels.parts.setup_line import SetupLine
 from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
 from napari_scsam.gui.words import as_sentence
 from napari_scsam.project.record import SUFFIX
@@ -31,7 +31,7 @@ COPY_TIP = "Copy the project to another place and continue there."
 WHERE = "Where the image is now"
 
 
-class ProjectPanel(Panel):
+class ProjectPanel(SetupLine):
     """Shows and asks; makes no decisions."""
 
     new_asked = Signal(str)
@@ -64,8 +64,10 @@ class ProjectPanel(Panel):
         self.note.setToolTip(str(path or ""))
         if path is None:
             self.note.setText(NO_PROJECT)
+            self.show_set("none yet; labels are not kept", is_set=False)
         else:
             self.note.setText(f"{path.name}: {state}")
+            self.show_set(f"{path.name.removesuffix(SUFFIX)}: {state}", is_set=True)
 
     def propose(self, name: str) -> None:
         """Propose the image's name, as far as a file may have it, for a new project."""

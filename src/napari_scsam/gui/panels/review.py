@@ -9,9 +9,8 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.panels.parts.class_counts import ClassCounts
-from napari_scsam.gui.panels.parts.panel import Panel
+from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.reviewed_for import ReviewedFor, describe_classes
-from napari_scsam.gui.panels.parts.slice_strip import SliceStrip
 from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
 from napari_scsam.gui.words import group_digits
 from napari_scsam.project.review import SliceReview
@@ -26,34 +25,41 @@ RECTANGLE_TIP = (
     "If one is selected on a shapes layer, it is used."
 )
 
+SUGGESTED_TIP = (
+    "Go to the slice that is worth correcting next: the one farthest from what is reviewed.\n"
+    "The strip below marks the next ones in blue."
+)
 
-class ReviewPanel(Panel):
+
+class ReviewPanel(Page):
     """Shows and asks; makes no decisions."""
 
     slice_marked = Signal()
     rectangle_marked = Signal()
-    slice_picked = Signal(int)
-    """A slice to go to."""
+    suggestion_asked = Signal()
+    """The next suggested slice is to be shown."""
     classes_picked = Signal(object)
     """A tuple of the `ClassSpec` that this slice was reviewed for."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, suggested_key: str) -> None:
         super().__init__("Review")
         self._key = key
         self.mark = button("", MARK_TIP, self.slice_marked)
         self.rectangle = button("Rectangle", RECTANGLE_TIP, self.rectangle_marked)
         self.reviewed_for = ReviewedFor()
         self.reviewed_for.picked.connect(self.classes_picked)
-        self.strip = SliceStrip()
-        self.strip.picked.connect(self.slice_picked)
+        self.suggested = button(
+            f"Next suggested slice   ({suggested_key})", SUGGESTED_TIP, self.suggestion_asked
+        )
         self.table = ClassCounts()
         self.note = note()
         row = QHBoxLayout()
         row.addWidget(self.mark, 2)
         row.addWidget(self.rectangle, 1)
-        column = QVBoxLayout(self.contents)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row)
-        fill_row(column, self.reviewed_for, self.strip, self.table, self.note)
+        fill_row(column, self.reviewed_for, self.suggested, self.note, self.table)
 
     def show_progress(
         self,
@@ -86,15 +92,13 @@ class ReviewPanel(Panel):
         meanings
             Class ids that values of the review mask stand for; others stand for every class.
         """
-        for part in (self.mark, self.rectangle, self.reviewed_for, self.strip, self.table):
+        parts = (self.mark, self.rectangle, self.reviewed_for, self.suggested, self.table)
+        for part in parts:
             part.setEnabled(there and not obstacle)
-        self.strip.setVisible(there and depth > 1)
+        self.suggested.setVisible(there and depth > 1)
         self.table.setVisible(there)
         shown = slices.get(position)
         self._show_mark(shown)
-        shares = {z: one.share for z, one in slices.items() if one.found or one.reviewed}
-        notes = describe_slices(slices, classes, meanings or {})
-        self.strip.show_slices(depth, position, shares, notes)
         self.table.show_counts(classes, slices, shown, meanings)
         self.reviewed_for.setVisible(there and bool(classes))
         self.reviewed_for.show_reviewed(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.gui.panels.parts.class_picker import ClassDropdown, MultipleClasses
-from napari_scsam.gui.panels.parts.panel import Panel
+from napari_scsam.gui.panels.parts.class_picker import MultipleClasses
+from napari_scsam.gui.panels.parts.page import Page
+from napari_scsam.gui.panels.parts.panel import More
 from napari_scsam.gui.panels.parts.sliders import OffsetSlider, SliceRange
 from napari_scsam.gui.panels.parts.widgets import (
     Dropdown,
@@ -17,7 +18,6 @@ from napari_scsam.gui.panels.parts.widgets import (
     checkbox,
     fill_row,
     note,
-    swatch,
 )
 
 SCOPE_NAMES = {
@@ -36,14 +36,15 @@ MAX_THRESHOLD_OFFSET = 6.0
 """The threshold's slider, in logits."""
 
 CLICKS_ONLY = (
-    "This network answers clicks and boxes only: point at an object below. "
+    "This network answers clicks and boxes only: point at an object under Object. "
     "To find classes, choose another one, or train it on your labels."
 )
 
-CLASSES_TIP = (
-    "The class to segment; type to search.\n"
-    "A slice is embedded once. After that, another class is segmented at once."
+ONE_TIP = (
+    "Segment the class chosen above.\n"
+    "A slice is embedded once. After that, another class is shown at once."
 )
+ALL_TIP = "Segment all classes that the network knows."
 THRESHOLD_TIP = (
     "How sure the network must be. Further left it finds more, further right less.\n"
     "A slice that is already embedded is updated at once. Arrow keys move in small steps."
@@ -66,7 +67,7 @@ REPLACE_TIP = (
 PREFETCH_TIP = "Embed the neighbouring slices in the background, so that they are segmented faster."
 
 
-class SegmentPanel(Panel):
+class SegmentPanel(Page):
     """Shows the classes and where to segment them; makes no decisions."""
 
     classes_chosen = Signal(object)
@@ -84,6 +85,8 @@ class SegmentPanel(Panel):
     def __init__(self, key: str) -> None:
         super().__init__("Segment")
         self._key = key
+        self._classes: tuple[ClassSpec, ...] = ()
+        self._active: ClassSpec | None = None
         self._make_class_fields()
         self._make_scope_fields()
         self.tta = checkbox("Average four views (4× slower)", TTA_TIP, self.tta_changed)
@@ -99,12 +102,8 @@ class SegmentPanel(Panel):
         self.show_scope("slice", 0, 0, 1)
 
     def show_classes(self, classes: Sequence[ClassSpec]) -> None:
-        """List the classes of the checkpoint, with all of them together first."""
-        self.classes.empty()
-        every_colour = swatch(*(spec.colour for spec in classes))
-        self.classes.add(tuple(classes), "all classes", icon=every_colour)
-        for spec in classes:
-            self.classes.add((spec,), spec.name, spec.description, swatch(spec.colour))
+        """List the classes of the checkpoint."""
+        self._classes = tuple(classes)
         self.multiple.show_classes(classes)
 
     def show_possible(self, *, possible: bool) -> None:
@@ -114,14 +113,22 @@ class SegmentPanel(Panel):
         self.note.setVisible(not possible)
 
     def show_choices(
-        self, chosen: Sequence[ClassSpec], *, replace: bool, prefetch: bool, tta: bool
+        self,
+        chosen: Sequence[ClassSpec],
+        active: ClassSpec | None,
+        *,
+        replace: bool,
+        prefetch: bool,
+        tta: bool,
     ) -> None:
         """Show the classes in use and the options.
 
         Parameters
         ----------
         chosen
-            The classes in use.
+            The classes to segment.
+        active
+            The class being worked on.
         replace
             Whether the user's own pixels may be overwritten.
         prefetch
@@ -129,8 +136,17 @@ class SegmentPanel(Panel):
         tta
             Whether four views are averaged.
         """
-        self.classes.show_chosen(chosen)
+        self._active = active
         self.multiple.show_chosen(chosen)
+        one = tuple(chosen) == (active,)
+        every = not one and tuple(chosen) == self._classes
+        self.one_class.setChecked(one)
+        self.all_classes.setChecked(every)
+        self.multiple.setChecked(not (one or every))
+        text = "Several …  "
+        if not (one or every):
+            text = f"{len(chosen)} of {len(self._classes)} …  "
+        self.multiple.setText(text)
         self.replace.setChecked(replace)
         self.prefetch.setChecked(prefetch)
         self.tta.setChecked(tta)
@@ -153,9 +169,10 @@ class SegmentPanel(Panel):
         self.segment.setText(text)
 
     def _make_class_fields(self) -> None:
-        self.classes = ClassDropdown(CLASSES_TIP)
-        self.classes.picked.connect(self.classes_chosen)
+        self.one_class = self._choice("This class", ONE_TIP, self._choose_one)
+        self.all_classes = self._choice("All classes", ALL_TIP, self._choose_all)
         self.multiple = MultipleClasses()
+        self.multiple.setCheckable(True)
         self.multiple.picked.connect(self.classes_chosen)
         self.threshold = OffsetSlider(MAX_THRESHOLD_OFFSET, THRESHOLD_STEP)
         self.threshold.setToolTip(THRESHOLD_TIP)
@@ -173,13 +190,22 @@ class SegmentPanel(Panel):
         self.slices.range_picked.connect(self.range_chosen)
         self.segment = button("", SEGMENT_TIP, self.segment_asked)
 
+    def _choice(self, text: str, tip: str, choose: Callable[[], None]) -> QPushButton:
+        return button(text, tip, choose, checkable=True)
+
+    def _choose_one(self) -> None:
+        if self._active is not None:
+            self.classes_chosen.emit((self._active,))
+
+    def _choose_all(self) -> None:
+        self.classes_chosen.emit(self._classes)
+
     def _on_threshold(self) -> None:
         self.threshold_offset_chosen.emit(self.threshold.offset())
 
     def _lay_out(self) -> None:
         classes = QHBoxLayout()
-        classes.addWidget(self.classes, 1)
-        classes.addWidget(self.multiple)
+        fill_row(classes, self.one_class, self.all_classes, self.multiple)
         threshold = QHBoxLayout()
         threshold.addWidget(QLabel("Threshold"))
         threshold.addWidget(self.threshold, 1)
@@ -188,9 +214,13 @@ class SegmentPanel(Panel):
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(classes)
         column.addLayout(threshold)
-        below = (self.scope, self.slices, self.segment, self.tta, self.replace, self.prefetch)
-        fill_row(column, *below)
-        fill_row(QVBoxLayout(self.contents), self.note, self.body)
+        fill_row(column, self.scope, self.slices, self.segment)
+        self.more = More("Segment")
+        fill_row(QVBoxLayout(self.more.contents), self.tta, self.replace, self.prefetch)
+        column.addWidget(self.more)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        fill_row(whole, self.note, self.body)
 
 
 def _name_offset(offset: float) -> str:

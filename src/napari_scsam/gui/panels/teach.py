@@ -9,25 +9,27 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
-    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
-from superqt.utils import signals_blocked
 
-from napari_scsam.gui.panels.parts.panel import Panel
+from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.widgets import SWATCH, button, fill_row, note, swatch
 
 if TYPE_CHECKING:
     from napari_scsam.config import ClassSpec
     from napari_scsam.gui.prompts.teaching import TeachState
 
-NAME_TIP = "Type the name of a new class, or choose a class to improve on this volume."
+NAME_TIP = (
+    "Type the name of a class that the network does not know; Enter begins to teach it.\n"
+    "To improve a class that it knows, choose that one above the tabs."
+)
 START_TIP = (
     "Paint strokes on the class and beside it with the brush.\n"
     "After each stroke, the class is learned and shown on this slice."
@@ -43,10 +45,10 @@ NO_TEACHING = (
     "This network answers clicks and boxes only. "
     "To teach a class by strokes, choose one with trained classes."
 )
-PLACEHOLDER = "name of a class"
+PLACEHOLDER = "new class: type its name"
 
 
-class TeachPanel(Panel):
+class TeachPanel(Page):
     """Shows and changes how classes are taught; makes no decisions.
 
     Parameters
@@ -56,8 +58,9 @@ class TeachPanel(Panel):
     """
 
     toggled_by_user = Signal(str)
-    """The name of the class."""
+    """The name of a new class; empty for the class being worked on."""
     name_chosen = Signal(str)
+    """The name of a new class to teach now."""
     side_chosen = Signal(bool)
     """Whether the next strokes are on the class."""
     forget_asked = Signal(str)
@@ -66,9 +69,15 @@ class TeachPanel(Panel):
     def __init__(self, key: str, side_key: str) -> None:
         super().__init__("Teach")
         self._key = key
-        self._offered: tuple[ClassSpec, ...] = ()
-        self.name = self._make_name()
+        self._state: TeachState | None = None
+        self.name = QLineEdit()
+        self.name.setPlaceholderText(PLACEHOLDER)
+        self.name.returnPressed.connect(self._choose)
+        self.name.textChanged.connect(self._show_start)
         self.start = button("", START_TIP, self._toggle, checkable=True)
+        # As wide as the tab, however long the name of the class is.
+        self.start.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.help = note(HELP)
         self.on = self._side_button("On the class", f"{ON_TIP} {side_key} switches.", True)
         self.beside = self._side_button("Beside it", f"{BESIDE_TIP} {side_key} switches.", False)
         self.body = QWidget()
@@ -78,11 +87,8 @@ class TeachPanel(Panel):
 
     def show_state(self, state: TeachState) -> None:
         """Show the class, the side of the next stroke, and the classes that were taught."""
-        self._show_names(state.offered, state.name)
-        text = "Teach"
-        if state.active:
-            text = "Stop teaching"
-        self.start.setText(f"{text}   ({self._key})")
+        self._state = state
+        self._show_start()
         self.start.setChecked(state.active)
         self.body.setVisible(state.active)
         self.on.setChecked(state.on_class)
@@ -94,43 +100,33 @@ class TeachPanel(Panel):
             if not state.possible:
                 part.setToolTip(NO_TEACHING)
 
-    def _show_names(self, offered: Sequence[ClassSpec], name: str) -> None:
-        with signals_blocked(self.name):
-            if tuple(offered) != self._offered:
-                typed = self.name.currentText()
-                self._offered = tuple(offered)
-                self.name.clear()
-                for spec in offered:
-                    self.name.addItem(swatch(spec.colour), spec.name)
-                self.name.setEditText(typed)
-            if name:
-                self.name.setCurrentIndex(self.name.findText(name))
-                self.name.setEditText(name)
+    def _show_start(self) -> None:
+        """Show what the button does: it teaches the class that was typed, or the one chosen."""
+        state = self._state
+        if state is None:
+            return
+        text = f"Teach {self.name.text().strip() or state.name}"
+        if state.active:
+            text = f"Stop teaching {state.name}"
+        self.start.setText(f"{text.strip()}   ({self._key})")
 
     def _toggle(self) -> None:
         self.name.clearFocus()
-        self.toggled_by_user.emit(self.name.currentText())
+        self.toggled_by_user.emit(self._take_name())
 
     def _choose(self) -> None:
-        self.name_chosen.emit(self.name.currentText())
+        name = self._take_name()
+        if name:
+            self.name_chosen.emit(name)
+
+    def _take_name(self) -> str:
+        """Return the name that was typed, and empty the field for the next."""
+        name = self.name.text().strip()
+        self.name.clear()
+        return name
 
     def _pick_side(self, on_class: bool, _checked: bool = False) -> None:  # as Qt calls it
         self.side_chosen.emit(on_class)
-
-    def _make_name(self) -> QComboBox:
-        name = QComboBox()
-        name.setEditable(True)
-        name.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        name.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        name.setMinimumContentsLength(8)
-        name.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        line = name.lineEdit()
-        if line is not None:
-            line.setPlaceholderText(PLACEHOLDER)
-            line.returnPressed.connect(self._choose)
-        name.setCurrentIndex(-1)
-        name.activated.connect(self._choose)
-        return name
 
     def _side_button(self, text: str, tip: str, on_class: bool) -> QPushButton:
         return button(text, tip, partial(self._pick_side, on_class), checkable=True)
@@ -144,13 +140,9 @@ class TeachPanel(Panel):
         inner = QVBoxLayout(self.body)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.addLayout(sides)
-        inner.addWidget(note(HELP))
-        first = QHBoxLayout()
-        first.addWidget(self.name, 1)
-        first.addWidget(self.start)
-        column = QVBoxLayout(self.contents)
-        column.addLayout(first)
-        fill_row(column, self.body, self.taught)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        fill_row(column, self.help, self.start, self.body, self.name, self.taught)
 
 
 class TaughtList(QWidget):

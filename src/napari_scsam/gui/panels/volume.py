@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QLabel, QMenu, QPushButton
 
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
-from napari_scsam.gui.panels.parts.panel import Panel
+from napari_scsam.gui.panels.parts.setup_line import SetupLine
 from napari_scsam.gui.panels.parts.size_field import SizeField, format_size
 from napari_scsam.gui.panels.parts.widgets import Dropdown, button, checkbox, note
 from napari_scsam.gui.words import as_sentence
@@ -36,7 +36,7 @@ class NamedLayer(Protocol):
     name: str
 
 
-class VolumePanel(Panel):
+class VolumePanel(SetupLine):
     """Shows and changes the volume; makes no decisions."""
 
     layer_chosen = Signal(object)
@@ -106,6 +106,8 @@ class VolumePanel(Panel):
             Whether there is an image.
         """
         texts = tuple(format_size(value) for value in size or (None, None, None))
+        if flat:
+            texts = ("", *texts[1:])  # a 2-D image has no slices, so nobody gave their distance
         # Another event, such as a network that is ready, must not erase what is being typed.
         typing = self.window().focusWidget() in self.sizes and texts == self._known
         for field, text in zip(self.sizes, texts, strict=True):
@@ -116,6 +118,17 @@ class VolumePanel(Panel):
         self._known = texts
         self._explanation = explanation
         self.note.setText(explanation)
+        self._show_summary(texts, possible=possible)
+
+    def _show_summary(self, texts: Sequence[str], *, possible: bool) -> None:
+        known = [text for text in texts if text]
+        if not possible:
+            self.show_set("open a file, or drop one here", is_set=False)
+        elif not known:
+            self.show_set(f"{self.layers.currentText()}: voxel size unknown", is_set=False)
+        else:
+            size = " × ".join(known)
+            self.show_set(f"{self.layers.currentText()}: {size} nm", is_set=True)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802  # Qt's name
         """Accept files and folders."""

@@ -22,8 +22,6 @@ class PromptState:
     """Whether the next marks are inside the object."""
     target: ClassSpec | None
     """The class that objects are added to."""
-    one_of_several: bool
-    """Whether several classes are chosen for segmenting, of which `target` is one."""
     found: Patch | None
     """The object found; its mask is empty when nothing was found at the marks."""
     max_slices: int

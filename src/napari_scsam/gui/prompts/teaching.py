@@ -16,11 +16,11 @@ class TeachState:
     active: bool
     """Whether strokes are being painted."""
     name: str
-    """Of the class to teach."""
+    """Of the class being taught, or that would be."""
     on_class: bool
     """Whether the brush paints on the class, and not beside it."""
-    offered: tuple[ClassSpec, ...]
-    """Classes to choose from: taught ones first, then those of the network."""
+    spec: ClassSpec | None
+    """The class being taught, which may be new to the network."""
     taught: tuple[ClassSpec, ...]
     """Classes that strokes taught, or are about to teach; each can be forgotten."""
     possible: bool

@@ -267,8 +267,11 @@ class Reviewing:
 
     def count_shown(self) -> None:
         """Count the slice shown."""
+        self.count(self.position)
+
+    def count(self, z: int) -> None:
+        """Count a slice; -1 stands for none."""
         labels = self.keeper.labels
-        z = self.position
         if z >= 0 and self._project is not None and labels is not None:
             key = z if labels.ndim == 3 else ...
             self.slices[z] = review_slice(

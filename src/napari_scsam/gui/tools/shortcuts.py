@@ -20,6 +20,7 @@ from napari_scsam.gui.tools.correct import Correcting
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.tools.segment import Segmenting
+from napari_scsam.gui.tools.slice_marks import SliceMarks
 from napari_scsam.gui.tools.teach import Teaching
 
 
@@ -100,6 +101,12 @@ REVIEW_RECTANGLE = Action(
     "Mark or unmark a rectangle as reviewed (ScSAM)",
     lambda s: s.part(Reviewing).mark_rectangle(),
 )
+NEXT_SUGGESTED = Action(
+    "next_suggested",
+    "Alt-N",
+    "Go to the next suggested slice (ScSAM)",
+    lambda session: session.part(SliceMarks).go_to_next(),
+)
 
 PROMPT = Action(
     "prompt_object", "Shift-O", "Point at one object, or stop (ScSAM)", _prompting(Prompting.toggle)
@@ -147,6 +154,7 @@ ACTIONS = (
     *CORRECT.values(),
     REVIEW,
     REVIEW_RECTANGLE,
+    NEXT_SUGGESTED,
 )
 
 

@@ -41,7 +41,6 @@ class Teaching:
         self._store = session.part(StrokeStore)
         self._learning = session.part(StrokeLearning)
         self._active_tool = session.part(ActiveTool)
-        self._name = ""
         self._painted: dict[Plane, None] = {}
         """Planes with new strokes, until the next turn of the event loop."""
         self.strokes: StrokesLayer | None = None
@@ -62,9 +61,9 @@ class Teaching:
         taught = self._learning.taught
         return TeachState(
             active=self.strokes is not None,
-            name=self._name or self._worked_on(),
+            name=self._worked_on(),
             on_class=self.strokes is None or self.strokes.on_class,
-            offered=tuple(dict.fromkeys((*taught, *choices.classes))),
+            spec=self.strokes.spec if self.strokes is not None else None,
             taught=taught,
             possible=info is None or not info.prompts_only,
         )
@@ -76,9 +75,7 @@ class Teaching:
         if self.strokes is not None:
             self.stop()
             return
-        if name is None:
-            name = self._worked_on()
-        self.start(name)
+        self.start(name or self._worked_on())
 
     def start(self, name: str) -> None:
         """Add a layer for strokes on a class, with the brush, and prepare the slice shown."""
@@ -96,7 +93,8 @@ class Teaching:
             self.changed.emit()
             return
         self._active_tool.deactivate()
-        self._name = spec.name
+        if spec in session.choices.classes:
+            session.choices.work_on(spec)
         axis = request.plane.axis
         array = self._store.array(StrokeKey.of(spec.name, axis))
         strokes = StrokesLayer(viewer, image, spec, array, axis)
@@ -112,9 +110,8 @@ class Teaching:
 
     def choose(self, name: str) -> None:
         """Choose the class; while strokes are being painted, those of this class come next."""
-        self._name = name.strip()
-        if self.strokes is not None and self._name != self.strokes.spec.name:
-            self.start(self._name)
+        if self.strokes is not None and name.strip() != self.strokes.spec.name:
+            self.start(name)
         else:
             self.changed.emit()
 
@@ -143,6 +140,8 @@ class Teaching:
         self.changed.emit()
 
     def _worked_on(self) -> str:
+        if self.strokes is not None:
+            return self.strokes.spec.name
         active = self._session.choices.active
         if active is None:
             return ""

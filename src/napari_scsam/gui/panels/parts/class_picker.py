@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from qtpy.QtGui import QFocusEvent
 from qtpy.QtWidgets import (
     QLineEdit,
@@ -35,18 +35,32 @@ class ClassDropdown(Dropdown, QSearchableComboBox):
         self.line = self.lineEdit() or QLineEdit(self)
         self.line.editingFinished.connect(self._restore_text)
         self.line.returnPressed.connect(self._take_first)
+        self.line.installEventFilter(self)
+        self.activated.connect(lambda _: self.clearFocus())
 
-    def show_chosen(self, chosen: Sequence[ClassSpec]) -> None:
-        """Select the classes in use.
-
-        Several classes that are not offered together are added as one more choice.
-        """
-        choice = tuple(chosen)
-        if not self.show_choice(choice) and len(choice) > 1:
-            names = ", ".join(spec.name for spec in choice)
-            self.add(choice, names, icon=swatch(*(spec.colour for spec in choice)))
-            self.show_choice(choice)
+    def show_chosen(self, chosen: ClassSpec | None) -> None:
+        """Select the class in use."""
+        self.show_choice(chosen)
         self.line.setCursorPosition(0)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  # Qt's name
+        """Open the list by a click on the text too, and let typing narrow it."""
+        if watched is self.line and event.type() == QEvent.Type.MouseButtonRelease:
+            self.open_list()
+        return bool(super().eventFilter(watched, event))
+
+    def open_list(self) -> None:
+        """Open the list of all classes under the text, which keeps the keyboard."""
+        completer = self.completer()
+        if completer is None or not self.count():
+            return
+        self.line.selectAll()
+        look = self.window().styleSheet()  # the list is a window of its own, without napari's style
+        popup = completer.popup()
+        if popup is not None and popup.styleSheet() != look:
+            popup.setStyleSheet(look)
+        completer.setCompletionPrefix("")
+        completer.complete()
 
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802  # Qt's name
         """Select the name, so that typing replaces it."""

@@ -13,6 +13,9 @@ from napari_scsam.gui.preferences import read_list, write_list
 COLLAPSED = "folded_panels"
 """Name of the list of panels that were collapsed last."""
 
+OPENED = "opened_panels"
+"""Name of the list of panels that are collapsed at first, and were expanded last."""
+
 NO_MAXIMUM = 2**24 - 1
 """Qt's QWIDGETSIZE_MAX: no limit on the height of a widget."""
 
@@ -20,19 +23,25 @@ NO_MAXIMUM = 2**24 - 1
 class Panel(QCollapsible):
     """A titled part of the column, which a click on its title or Space collapses and expands.
 
-    The next window remembers which panels were collapsed.
+    The next window remembers which panels the user collapsed or expanded.
 
     Parameters
     ----------
     title
-        Its title, under which its state is remembered.
+        Its title.
+    collapsed
+        Whether it is collapsed at first.
+    name
+        What its state is remembered under; by default its title.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, collapsed: bool = False, name: str = "") -> None:
         # superqt draws its arrows once, in the colour that the text has then: ours are text.
         super().__init__(title, expandedIcon=" ", collapsedIcon=" ")
         self.toggleButton().setIconSize(QSize(0, 0))
-        self._name = title
+        self._title = title
+        self._name = name or title
+        self._collapsed_at_first = collapsed
         self.contents = QWidget()
         """The widget that holds the panel's parts."""
         self._lay_out_frame()
@@ -41,10 +50,17 @@ class Panel(QCollapsible):
         title_button = self.toggleButton()
         title_button.clicked.connect(self._remember)
         title_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # after a click, Space is napari's
-        if title in read_list(COLLAPSED):
+        if (self._name in read_list(self._list)) != collapsed:
             self.collapse()
         else:
             self.expand()
+
+    @property
+    def _list(self) -> str:
+        """Name of the list of panels that are not as they are at first."""
+        if self._collapsed_at_first:
+            return OPENED
+        return COLLAPSED
 
     def _lay_out_frame(self) -> None:
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
@@ -65,10 +81,23 @@ class Panel(QCollapsible):
             arrow = "▾"
             self.content().setMaximumHeight(NO_MAXIMUM)  # superqt fixes it at today's height
         self.content().setVisible(shown)
-        self.setText(f"{arrow} {self._name}")
+        self.setText(f"{arrow} {self._title}")
 
     def _remember(self, shown: bool) -> None:
-        names = [name for name in read_list(COLLAPSED) if name != self._name]
-        if not shown:
+        names = [name for name in read_list(self._list) if name != self._name]
+        if shown == self._collapsed_at_first:
             names.append(self._name)
-        write_list(COLLAPSED, names)
+        write_list(self._list, names)
+
+
+class More(Panel):
+    """What is used once a day: collapsed until it is asked for.
+
+    Parameters
+    ----------
+    of
+        The panel that it belongs to.
+    """
+
+    def __init__(self, of: str) -> None:
+        super().__init__("More", collapsed=True, name=f"{of}: more")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent
@@ -13,6 +13,16 @@ from napari_scsam.project.project import REVIEWED_TABLE
 EMPTY = QColor(128, 128, 128, 40)
 HAS_LABELS = QColor(128, 128, 128, 130)
 POSITION = QColor(230, 80, 60)
+SUGGESTED = QColor(70, 150, 240)
+RUNNING = QColor(80, 190, 110)
+
+MARK = 4
+"""Pixels of the mark on a suggested slice."""
+
+TIP = (
+    "All slices, from the first on the left. Yellow: reviewed; grey: has labels;\n"
+    "blue: suggested next; green: written last by a run. Click to go to a slice."
+)
 
 
 class SliceStrip(QWidget):
@@ -23,16 +33,17 @@ class SliceStrip(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setToolTip(
-            "All slices, from the first on the left. Yellow: reviewed; grey: has labels.\n"
-            "Click to go to a slice."
-        )
+        self.setToolTip(TIP)
         self.setMinimumHeight(14)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._depth = 1
         self._position = -1
         self._shares: Mapping[int, float] = {}
         self._notes: Mapping[int, str] = {}
+        self.suggested: tuple[int, ...] = ()
+        """Slices to correct next."""
+        self.running: int | None = None
+        """The slice that a run has written last."""
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Return a width that fits the panel."""
@@ -60,6 +71,12 @@ class SliceStrip(QWidget):
         self._depth = depth
         self._position = position
         self._shares = dict(shares)
+        self.update()
+
+    def show_marks(self, suggested: Sequence[int], running: int | None) -> None:
+        """Show the slices to correct next, and the one that a run has written last."""
+        self.suggested = tuple(suggested)
+        self.running = running
         self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  # Qt's name
@@ -98,6 +115,11 @@ class SliceStrip(QWidget):
             bar_height = round(height * share)
             painter.fillRect(left, 0, bar_width, height, HAS_LABELS)
             painter.fillRect(left, height - bar_height, bar_width, bar_height, reviewed)
+        for z in self.suggested:
+            middle = int((z + 0.5) * step)
+            painter.fillRect(middle - MARK // 2, height - MARK, MARK, MARK, SUGGESTED)
+        if self.running is not None:
+            painter.fillRect(int(self.running * step), 0, max(2, int(step)), height, RUNNING)
         if self._position >= 0:
             painter.setPen(POSITION)
             painter.drawRect(int(self._position * step), 0, max(2, int(step)), height - 1)

@@ -124,15 +124,15 @@ class Dropdown(QComboBox):
         item.setEnabled(possible)
 
 
-def swatch(*colours: str) -> QIcon:
-    """Draw a small square of one colour, or of several in stripes."""
-    pixmap = QPixmap(SWATCH, SWATCH)
+def swatch(*colours: str, side: int = SWATCH) -> QIcon:
+    """Draw a square of one colour, or of several in stripes."""
+    pixmap = QPixmap(side, side)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     for i, colour in enumerate(colours):
-        left = SWATCH * i // len(colours)
-        right = SWATCH * (i + 1) // len(colours)
-        painter.fillRect(left, 0, right - left, SWATCH, QColor(colour))
+        left = side * i // len(colours)
+        right = side * (i + 1) // len(colours)
+        painter.fillRect(left, 0, right - left, side, QColor(colour))
     painter.end()
     return QIcon(pixmap)
 

@@ -1,0 +1,85 @@
+"""The tabs of the column; each is scrolled only where it does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
+from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+
+SMALLEST_HEIGHT = 120
+"""Pixels of a page that are shown in the smallest window; the rest is scrolled to."""
+
+MARGIN = 6
+"""Pixels around a page."""
+
+
+class Tabs(QTabWidget):
+    """Pages in the order of the work, one of which is shown."""
+
+    resized = Signal()
+    """A page asks for another width."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pages: dict[str, QScrollArea] = {}
+        """By the title on the tab."""
+        self.setDocumentMode(True)  # the tabs share the whole width, and no frame is drawn
+        bar = self.tabBar()
+        bar.setExpanding(True)
+        bar.setUsesScrollButtons(False)
+        bar.setElideMode(Qt.TextElideMode.ElideNone)
+        bar.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # after a click, keys are napari's
+
+    def add(self, title: str, parts: Sequence[QWidget], tip: str) -> None:
+        """Add a page that holds some widgets, from top to bottom.
+
+        Parameters
+        ----------
+        title, tip
+            Of its tab.
+        parts
+            What it holds.
+        """
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(MARGIN, MARGIN, MARGIN, 0)
+        for part in parts:
+            column.addWidget(part)
+        column.addStretch(1)
+        body.installEventFilter(self)
+        page = QScrollArea()
+        page.setWidget(body)
+        page.setWidgetResizable(True)
+        page.setFrameShape(QFrame.Shape.NoFrame)
+        page.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.pages[title] = page
+        self.setTabToolTip(self.addTab(page, title), tip)
+
+    def show_page(self, title: str) -> None:
+        """Show a page."""
+        self.setCurrentWidget(self.pages[title])
+
+    def shown(self) -> str:
+        """Return the title of the page shown."""
+        return self.tabText(self.currentIndex())
+
+    def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
+        """Return the smallest size: the pages take what is left of the window."""
+        return self.minimumSizeHint()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  # Qt's name
+        """Return a width that holds every page beside a scroll bar; their height can be scrolled."""
+        widths = [self.tabBar().sizeHint().width()]
+        for page in self.pages.values():
+            bar = page.verticalScrollBar().sizeHint().width()
+            frame = 2 * page.frameWidth()  # napari's style draws one
+            widths.append(page.widget().minimumSizeHint().width() + bar + frame)
+        return QSize(max(widths), self.tabBar().sizeHint().height() + SMALLEST_HEIGHT)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  # Qt's name
+        """Ask for another width when a page needs it, which its scroll area hides from Qt."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+            self.resized.emit()
+        return super().eventFilter(watched, event)

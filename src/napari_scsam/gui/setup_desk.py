@@ -1,0 +1,103 @@
+"""Connects the lines for the volume and the network to the session of a viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Image
+
+from napari_scsam.checkpoints.find import checkpoint_info
+from napari_scsam.config import UserError
+from napari_scsam.gui.notify import notify_error
+from napari_scsam.gui.panels.model import ModelPanel
+from napari_scsam.gui.panels.volume import VolumePanel
+from napari_scsam.gui.tools.download import Downloading
+from napari_scsam.gui.tools.save_model import TaughtModel
+
+if TYPE_CHECKING:
+    from napari_scsam.gui.links import Links
+    from napari_scsam.gui.session import Session
+
+LAYER_EVENTS = ("inserted", "removed", "reordered", "renamed")
+
+
+class SetupDesk:
+    """The lines for the volume and the network, connected to their tools."""
+
+    def __init__(self, session: Session, links: Links) -> None:
+        self._session = session
+        self.downloading = session.part(Downloading)
+        self.volume = VolumePanel()
+        self.model = ModelPanel()
+        self._connect_volume()
+        self._connect_model()
+        links.add(session.network.changed, self.show_checkpoint)
+        links.add(session.choices.image_changed, self.show_image)
+        links.add(session.choices.checkpoint_changed, self.show_checkpoint)
+        viewer = session.viewer
+        if viewer is not None:
+            for name in LAYER_EVENTS:
+                links.add(getattr(viewer.layers.events, name), self.show_layers)
+
+    def show_layers(self) -> None:
+        """List the image layers; one of them is chosen if none was."""
+        viewer = self._session.viewer
+        choices = self._session.choices
+        if viewer is None:
+            return
+        images = [layer for layer in viewer.layers if isinstance(layer, Image)]
+        if choices.image is None and images:
+            active = viewer.layers.selection.active
+            choices.choose_image(active if active in images else images[-1])
+        self.volume.show_layers(images, choices.image)
+        self.show_image()
+
+    def show_image(self) -> None:
+        """Show the image and how large its voxels are."""
+        choices = self._session.choices
+        image = choices.image
+        possible = image is not None
+        self.volume.show_chosen(image)
+        self.volume.show_size(
+            choices.voxel_size,
+            choices.explain_voxel_size(),
+            flat=image is not None and image.ndim == 2,
+            possible=possible,
+        )
+        self.volume.show_contrast(shown=choices.contrast is not None, possible=possible)
+
+    def show_checkpoint(self) -> None:
+        """Show the network and its state."""
+        choices = self._session.choices
+        info = choices.checkpoint
+        if info is not None:
+            self.model.show_chosen(info, self._session.network.state)
+            self.model.show_taught(choices.taught)
+            self.show_image()
+
+    def _connect_volume(self) -> None:
+        session = self._session
+        self.volume.layer_chosen.connect(session.choices.choose_image)
+        self.volume.file_asked.connect(session.open_file)
+        self.volume.size_typed.connect(session.choices.type_voxel_size)
+        self.volume.contrast_chosen.connect(session.choices.take_contrast_as_shown)
+
+    def _connect_model(self) -> None:
+        session = self._session
+        taught = session.part(TaughtModel)
+        self.model.checkpoint_chosen.connect(session.choices.choose_checkpoint)
+        self.model.file_asked.connect(self._use_checkpoint_file)
+        self.model.save_asked.connect(taught.save)
+        button = self.model.download
+        button.opened.connect(self._show_downloads)
+        button.download_asked.connect(self.downloading.start)
+        self._show_downloads()
+
+    def _show_downloads(self) -> None:
+        self.model.download.show_downloads(self.downloading.list_states())
+
+    def _use_checkpoint_file(self, path: str) -> None:
+        try:
+            self._session.choices.choose_checkpoint(checkpoint_info(path))
+        except UserError as error:
+            notify_error(error)

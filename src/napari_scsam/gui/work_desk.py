@@ -1,0 +1,193 @@
+"""Connects the tabs for segmenting, single objects, teaching and correcting to their tools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_scsam.gui.panels.class_bar import ClassBar
+from napari_scsam.gui.panels.correct import CorrectPanel
+from napari_scsam.gui.panels.one_object import PromptPanel
+from napari_scsam.gui.panels.segment import SegmentPanel
+from napari_scsam.gui.panels.teach import TeachPanel
+from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.lock_labels import Locking
+from napari_scsam.gui.tools.one_object import Prompting
+from napari_scsam.gui.tools.propagate import Propagating
+from napari_scsam.gui.tools.segment import Segmenting
+from napari_scsam.gui.tools.shortcuts import (
+    CORRECT,
+    NEXT_CLASS,
+    OTHER_SIDE,
+    PREVIOUS_CLASS,
+    PROMPT,
+    PROPAGATE,
+    SEGMENT,
+    TEACH,
+)
+from napari_scsam.gui.tools.teach import Teaching
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+    from napari_scsam.config import ClassSpec
+    from napari_scsam.gui.links import Links
+    from napari_scsam.gui.session import Session
+
+
+class WorkDesk:
+    """The class being worked on and four tabs, connected to their tools."""
+
+    tool_started = Signal(object)
+    """The panel of a tool that a key, a button or a program has started."""
+
+    def __init__(self, session: Session, links: Links) -> None:
+        self._session = session
+        self._links = links
+        self.segmenting = session.part(Segmenting)
+        self.prompting = session.part(Prompting)
+        self.teaching = session.part(Teaching)
+        self.correcting = session.part(Correcting)
+        self.class_bar = ClassBar(PREVIOUS_CLASS.shown_key, NEXT_CLASS.shown_key)
+        self.segment = SegmentPanel(SEGMENT.shown_key)
+        self.prompt = PromptPanel(PROMPT.shown_key, OTHER_SIDE.shown_key, PROPAGATE.shown_key)
+        self.teach = TeachPanel(TEACH.shown_key, OTHER_SIDE.shown_key)
+        self.correct = CorrectPanel({name: action.shown_key for name, action in CORRECT.items()})
+        self._active: set[QWidget] = set()
+        """Panels whose tools are active."""
+        self._connect_segment()
+        self._connect_prompts()
+        self._connect_teaching()
+        self._connect_correcting()
+        self.show_network()
+        self._show_correcting()
+
+    # What is shown
+
+    def show_network(self) -> None:
+        """Show the classes of another network, and what it can do."""
+        choices = self._session.choices
+        info = choices.checkpoint
+        self.segment.show_classes(choices.classes)
+        self.segment.show_possible(possible=info is None or not info.prompts_only)
+        self._show_teaching()
+        self.show_choices()
+
+    def show_choices(self) -> None:
+        """Show what was chosen to segment, and where."""
+        choices = self._session.choices
+        segmenting = self.segmenting
+        self._show_class()
+        self.segment.show_choices(choices.chosen, choices.active, **choices.switches)
+        self.segment.show_threshold_offset(segmenting.threshold_offset)
+        self.segment.show_scope(
+            segmenting.scope, segmenting.first, segmenting.last, segmenting.depth
+        )
+        self._show_prompts()
+
+    def _show_class(self) -> None:
+        """Show the class being worked on, which may be new and about to be taught."""
+        choices = self._session.choices
+        state = self.teaching.state
+        active = choices.active
+        offered = [*choices.classes, *state.taught]
+        if state.spec is not None:
+            active = state.spec
+            offered.append(state.spec)
+        self.class_bar.show_classes(tuple(dict.fromkeys(offered)), active)
+
+    def _show_prompts(self) -> None:
+        self.prompt.show_state(self.prompting.state)
+        self._note_active(self.prompt, active=self.prompting.active)
+
+    def _show_teaching(self) -> None:
+        state = self.teaching.state
+        self.teach.show_state(state)
+        self._show_class()
+        self._note_active(self.teach, active=state.active)
+
+    def _show_correcting(self) -> None:
+        settings = self.correcting.settings
+        self.correct.show_choices(
+            whole=settings.whole,
+            radius=settings.radius,
+            smallest=settings.smallest,
+            in_micrometres=settings.in_micrometres,
+            armed=self.correcting.armed,
+        )
+        self.correct.show_locks(self._session.part(Locking).locks)
+        self._note_active(self.correct, active=self.correcting.armed is not None)
+
+    def _note_active(self, panel: QWidget, *, active: bool) -> None:
+        """Emit `tool_started` once for each start."""
+        started = active and panel not in self._active
+        if active:
+            self._active.add(panel)
+        else:
+            self._active.discard(panel)
+        if started:
+            self.tool_started.emit(panel)
+
+    # What the user does
+
+    def _pick_class(self, spec: ClassSpec) -> None:
+        if spec in self._session.choices.classes:
+            self.segmenting.choose_classes((spec,))
+        elif self.teaching.state.active:
+            self.teaching.choose(spec.name)  # it was painted, and is not learned yet
+        self._show_class()
+
+    def _connect_segment(self) -> None:
+        panel = self.segment
+        choices = self._session.choices
+        segmenting = self.segmenting
+        self.class_bar.picked.connect(self._pick_class)
+        panel.classes_chosen.connect(segmenting.choose_classes)
+        panel.segment_asked.connect(segmenting.go)
+        panel.scope_chosen.connect(segmenting.choose_scope)
+        panel.range_chosen.connect(segmenting.choose_range)
+        panel.threshold_offset_chosen.connect(segmenting.set_threshold_offset)
+        panel.replace_changed.connect(choices.set_replace_edits)
+        panel.prefetch_changed.connect(segmenting.set_prefetch)
+        panel.tta_changed.connect(choices.set_tta)
+        self._links.add(choices.checkpoint_changed, self.show_network)
+        self._links.add(choices.choices_changed, self.show_choices)
+        self._links.add(segmenting.changed, self.show_choices)
+
+    def _connect_prompts(self) -> None:
+        panel = self.prompt
+        prompting = self.prompting
+        propagating = self._session.part(Propagating)
+        panel.toggled_by_user.connect(prompting.toggle)
+        panel.kind_chosen.connect(prompting.use)
+        panel.side_chosen.connect(lambda inside: prompting.set_side(inside=inside))
+        panel.accept_asked.connect(prompting.accept)
+        panel.discard_asked.connect(prompting.discard)
+        panel.propagate_asked.connect(prompting.propagate)
+        panel.max_slices_changed.connect(propagating.limit)
+        panel.end_asked.connect(propagating.go_to)
+        self._links.add(prompting.changed, self._show_prompts)
+
+    def _connect_teaching(self) -> None:
+        panel = self.teach
+        teaching = self.teaching
+        panel.toggled_by_user.connect(teaching.toggle)
+        panel.name_chosen.connect(teaching.start)
+        panel.side_chosen.connect(lambda on_class: teaching.set_side(on_class=on_class))
+        panel.forget_asked.connect(teaching.forget)
+        self._links.add(teaching.changed, self._show_teaching)
+
+    def _connect_correcting(self) -> None:
+        panel = self.correct
+        correcting = self.correcting
+        locking = self._session.part(Locking)
+        viewer = self._session.viewer
+        panel.tool_asked.connect(correcting.arm)
+        panel.radius_changed.connect(correcting.settings.set_radius)
+        panel.smallest_changed.connect(correcting.settings.set_smallest)
+        panel.unit_changed.connect(lambda metric: correcting.set_unit(in_micrometres=metric))
+        panel.lock_changed.connect(lambda value, locked: locking.set_locked(value, locked=locked))
+        self._links.add(correcting.changed, self._show_correcting)
+        if viewer is not None:
+            self._links.add(viewer.layers.selection.events.active, self._show_correcting)
