@@ -55,7 +55,7 @@ def test_removing_the_image_cancels_and_forgets_it(viewer, session, stack):
     session.choices.choose_image(image)
     viewer.layers.remove(image)
     assert session.choices.image is None
-    assert session.jobs.worker.kinds[-7:] == [f"cancel {kind}" for kind in OF_IMAGE]
+    assert session.jobs.worker.kinds[-len(OF_IMAGE) :] == [f"cancel {kind}" for kind in OF_IMAGE]
 
 
 def test_opening_a_file_adds_its_layers_and_chooses_the_image(

@@ -54,9 +54,7 @@ class ModelPixels:
         """Return a band of the last write, or of the write `before` it; background if there is none."""
         if before >= len(self._writes):
             return np.zeros_like(like)
-        dtype, values = self._writes[-1 - before][number]
-        band = np.frombuffer(zlib.decompress(values), dtype).reshape(like.shape)
-        return band.astype(like.dtype, copy=False)
+        return unpack(self._writes[-1 - before][number], like.dtype, like.shape)
 
     def add_write(
         self, bands: Sequence[Packed], instead: list[Packed] | None = None
@@ -90,3 +88,10 @@ class ModelPixels:
 def pack(band: NDArray[Any]) -> Packed:
     """Compress a band of labels; long runs of one value shrink to almost nothing."""
     return band.dtype.str, zlib.compress(np.ascontiguousarray(band).tobytes(), 1)
+
+
+def unpack(packed: Packed, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return a band that `pack` compressed, of a shape and in a dtype."""
+    stored, values = packed
+    band = np.frombuffer(zlib.decompress(values), stored).reshape(shape)
+    return band.astype(dtype, copy=False)

@@ -17,6 +17,7 @@ from napari_scsam.gui.jobs.many_slices import RunDone, SliceDone, run_steps
 from napari_scsam.gui.layers.drawn_marks import xy_on_plane
 from napari_scsam.gui.tools.draw_rectangle import RectangleTool
 from napari_scsam.gui.tools.show_class import ShowingClass
+from napari_scsam.gui.tools.undo_run import UNDO_RUN_KEY, UndoingRun
 from napari_scsam.gui.tools.write_labels import LabelsWriter
 from napari_scsam.gui.words import count_of, list_names
 from napari_scsam.steps import Progress
@@ -62,6 +63,7 @@ class Segmenting:
         self._jobs = session.jobs
         self._writer = session.part(LabelsWriter)
         self._showing = session.part(ShowingClass)
+        self._undo = session.part(UndoingRun)
         self._written = 0
         """Slices of the current run that are finished."""
         self._jobs.progressed.connect(self._on_progress)
@@ -209,6 +211,7 @@ class Segmenting:
             self.session.report_error(UserError(error))
             return
         self._written = 0
+        self._undo.begin()
         self.session.status.emit(f"Segmenting {count_of(len(positions), 'slice')} …")
         steps = partial(run_steps, self.session.engine, request, positions)
         self._jobs.submit(Job.SEGMENT_SLICES, steps, self._on_run)
@@ -218,12 +221,13 @@ class Segmenting:
             self._written += 1
             wanted = self._writer.without_forgotten(step.result)
             if wanted is not None:
-                self._writer.write(wanted)
+                self._writer.write(wanted, self._undo.record(wanted.request))
 
     def _on_run(self, run: RunDone) -> None:
         self._written = 0
         done = f"{count_of(run.slices, 'slice')} segmented in {run.seconds:.0f} s"
-        self._jobs.run_in_event_loop(self._report_steps(f"{done}; each is one undo step."))
+        how = f"Undo run ({UNDO_RUN_KEY}) takes all of it back"
+        self._jobs.run_in_event_loop(self._report_steps(f"{done}; {how}."))
 
     def _report_steps(self, sentence: str) -> Generator[None, None, None]:
         """Show a sentence after what is still to be written."""

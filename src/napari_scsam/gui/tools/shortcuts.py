@@ -22,6 +22,7 @@ from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.tools.slice_marks import SliceMarks
 from napari_scsam.gui.tools.teach import Teaching
+from napari_scsam.gui.tools.undo_run import UNDO_RUN_KEY, UndoingRun
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,13 @@ def _switch_side(session: Session) -> None:
 
 
 SEGMENT = Action("segment_slice", "Shift-S", "Segment the slice shown (ScSAM)", _segment)
+
+UNDO_RUN = Action(
+    "undo_run",
+    UNDO_RUN_KEY,
+    "Undo the last run over slices (ScSAM)",
+    lambda session: session.part(UndoingRun).undo(),
+)
 
 CORRECT = {
     tool.name: Action(
@@ -145,6 +153,7 @@ PREVIOUS_CLASS = Action(
 
 ACTIONS = (
     SEGMENT,
+    UNDO_RUN,
     NEXT_CLASS,
     PREVIOUS_CLASS,
     PROMPT,

@@ -58,7 +58,8 @@ class ShowingClass:
 
     def hide(self) -> None:
         """Show nothing; what is being computed is not shown."""
-        self._session.jobs.cancel(Job.SHOW_CLASS)
+        if self._session.jobs.busy(Job.SHOW_CLASS):
+            self._session.jobs.cancel(Job.SHOW_CLASS)
         shown = self._shown
         self._shown = None
         if shown is not None:

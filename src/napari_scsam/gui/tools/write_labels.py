@@ -19,6 +19,7 @@ from napari_scsam.gui.layers.taken_pixels import TakenPixels, read_bands
 
 if TYPE_CHECKING:
     from napari_scsam.gui.jobs.engine import Segmentation, SliceRequest
+    from napari_scsam.gui.layers.run_record import RunRecord
     from napari_scsam.gui.layers.write_prediction import OrganelleLabels
     from napari_scsam.gui.session import Session
 
@@ -50,9 +51,9 @@ class LabelsWriter:
         typed = session.choices.typed_voxel_size(image)
         return session.outputs.for_image(viewer, image, request.classes, typed=typed)
 
-    def write(self, result: Segmentation) -> None:
-        """Write a segmentation step by step, as one edit."""
-        self.session.jobs.run_in_event_loop(self._write_steps(result), atomic=True)
+    def write(self, result: Segmentation, run: RunRecord | None = None) -> None:
+        """Write a segmentation step by step, as one edit; a run remembers what it changes."""
+        self.session.jobs.run_in_event_loop(self._write_steps(result, run), atomic=True)
 
     def note_embedded(self, request: SliceRequest) -> None:
         """Note that a plane is embedded: other classes are segmented on it at once."""
@@ -83,12 +84,17 @@ class LabelsWriter:
             return None
         return result.without(forgotten) if forgotten else result
 
-    def _write_steps(self, result: Segmentation) -> Generator[None, None, None]:
+    def _write_steps(
+        self, result: Segmentation, run: RunRecord | None = None
+    ) -> Generator[None, None, None]:
         request = result.request
         output = self.output(request)
         if output is None:
             return
         self.writing.emit()
+        before = None
+        if run is not None:
+            before = read_bands(output.layer, request.plane)
         labels, outside = result.on_plane()
         taken = Counter[int]()
         settings: dict[str, Any] = {
@@ -103,6 +109,8 @@ class LabelsWriter:
             settings["joins"] = self.continues(request)
             ids = [spec.id for spec in request.classes]
             yield from output.write_steps(request.plane, labels, ids, **settings)
+        if run is not None and before is not None:
+            run.note(request.plane, before, read_bands(output.layer, request.plane))
         self._last = replace(request, data=None)
         self.note_embedded(request)
         if len(request.classes) == 1:

@@ -1,0 +1,110 @@
+"""A whole run is taken back at once, and nothing else."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from at_once import AtOnce
+from napari.components import ViewerModel
+from napari.layers import Labels
+
+from napari_scsam.gui.session import Session
+from napari_scsam.gui.tools.segment import Segmenting
+from napari_scsam.gui.tools.undo_run import UndoingRun
+
+
+@pytest.fixture
+def one(fake_engine, info, stack, classes):
+    viewer = ViewerModel()
+    session = Session(viewer, fake_engine, AtOnce)
+    session.choices.choose_checkpoint(info)
+    session.choices.choose_image(viewer.add_image(stack))
+    said: list[str] = []
+    session.status.connect(said.append)
+    segmenting = session.part(Segmenting)
+    segmenting.choose_classes(classes[:2])
+    segmenting.segment()
+    (labels,) = (layer for layer in viewer.layers if isinstance(layer, Labels))
+    labels.data_setitem((np.array([3]), np.array([5]), np.array([6])), 3)
+    return SimpleNamespace(
+        viewer=viewer,
+        session=session,
+        segmenting=segmenting,
+        undoing=session.part(UndoingRun),
+        said=said,
+        labels=labels,
+    )
+
+
+def run(one) -> np.ndarray:
+    """Segment the volume, and return the labels from before."""
+    before = one.labels.data.copy()
+    one.segmenting.choose_scope("volume")
+    one.segmenting.go()
+    assert (one.labels.data != before).any()
+    return before
+
+
+def test_all_slices_are_taken_back(one):
+    before = run(one)
+    assert one.undoing.possible
+    one.undoing.undo()
+    np.testing.assert_array_equal(one.labels.data, before)
+    assert one.said[-1] == "The run on 4 slices was taken back; later edits stay."
+    assert not one.undoing.possible
+    one.undoing.undo()
+    assert one.said[-1] == "There is no run to undo."
+
+
+def test_pixels_of_before_that_were_overwritten_come_back(one):
+    one.session.choices.set_replace_edits(True)
+    before = run(one)
+    one.undoing.undo()
+    np.testing.assert_array_equal(one.labels.data, before)
+
+
+def test_later_edits_and_protected_pixels_stay(one):
+    before = run(one)
+    after = one.labels.data.copy()
+    changed = np.argwhere((after != before) & (after != 0))
+    edited = tuple(changed[0])
+    locked = tuple(changed[-1])
+    one.labels.data_setitem(tuple(np.array([i]) for i in edited), 3)
+
+    def protect(layer, plane, rows, current):  # as a protection is called
+        kept = np.zeros(current.shape, bool)
+        if plane.position == locked[0]:
+            kept[locked[1] - rows.start, locked[2]] = True
+        return kept
+
+    one.session.protect("reviewed", protect)
+    one.undoing.undo()
+    expected = before.copy()
+    expected[edited] = 3
+    expected[locked] = after[locked]
+    np.testing.assert_array_equal(one.labels.data, expected)
+
+
+def test_the_network_fills_again_what_was_taken_back(one):
+    run(one)
+    after = one.labels.data.copy()
+    one.undoing.undo()
+    one.segmenting.go()
+    np.testing.assert_array_equal(one.labels.data, after)
+
+
+def test_a_second_run_counts_alone(one, classes):
+    run(one)
+    between = one.labels.data.copy()
+    one.segmenting.choose_classes(classes[2:])
+    one.segmenting.go()
+    one.undoing.undo()
+    np.testing.assert_array_equal(one.labels.data, between)
+
+
+def test_labels_that_were_removed_leave_nothing_to_undo(one):
+    run(one)
+    one.viewer.layers.remove(one.labels)
+    assert not one.undoing.possible
