@@ -8,7 +8,7 @@ import zarr
 
 from napari_scsam.config import UserError
 from napari_scsam.io.lazy import READ_ERRORS
-from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
+from napari_scsam.io.zarr_access import is_zarr, listed_names, ngff_attributes
 
 USUAL = "classes"
 """Name of the class labels, from the command line and in projects."""
@@ -28,7 +28,7 @@ def listed_labels(path: Path) -> tuple[str, ...]:
         inside = node.get("labels")
         if not isinstance(inside, zarr.Group):
             return ()
-        return tuple(ngff_attributes(inside).get("labels", ()))
+        return listed_names(inside)
     except READ_ERRORS:  # opening the labels tells what is wrong
         return ()
 

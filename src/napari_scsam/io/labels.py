@@ -26,12 +26,14 @@ from napari_scsam.io.contents import Contents, is_ours, what_is
 from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.io.label_pyramid import build_levels, new_level
 from napari_scsam.io.label_tiff import write_label_tiff
+from napari_scsam.io.lazy import explaining
 from napari_scsam.io.slices import TIFF_SUFFIXES
 from napari_scsam.io.tiff import open_tiff, scsam_record
 from napari_scsam.io.zarr_access import (
     ZarrArray,
     folder_of,
     is_zarr,
+    listed_names,
     member_array,
     member_group,
     ngff_attributes,
@@ -188,12 +190,14 @@ def read_class_table(path: str | os.PathLike[str]) -> tuple[ClassSpec, ...] | No
     Raises
     ------
     UserError
-        When it has the suffix of a TIFF and is not one.
+        When its metadata are damaged, or it has the suffix of a TIFF and is not one.
     """
-    classes = _stored_classes(Path(path))
-    if not classes:
-        return None
-    return parse_classes(classes)
+    path = Path(path)
+    with explaining(path):
+        classes = _stored_classes(path)
+        if not classes:
+            return None
+        return parse_classes(classes)
 
 
 def _stored_classes(path: Path) -> Any:
@@ -227,7 +231,7 @@ def _labels_group(path: Path) -> zarr.Group:
 
 
 def _listed(labels: zarr.Group) -> list[str]:
-    return list(ngff_attributes(labels).get("labels", ()))
+    return list(listed_names(labels))
 
 
 def _list(labels: zarr.Group, names: Iterable[str]) -> None:
@@ -278,4 +282,5 @@ def _classes(group: zarr.Group) -> list[dict[str, Any]]:
     record = group.attrs.get("scsam")
     if not isinstance(record, dict):
         return []
-    return list(record.get("classes", ()))
+    classes: Any = record.get("classes", ())
+    return list(classes)

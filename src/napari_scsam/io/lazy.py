@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import struct
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scsam.config import UserError, VoxelSize
+from napari_scsam.io.untrusted.sizes import memory_of_machine
 from napari_scsam.io.watched import Stamp
 
 Block: TypeAlias = npt.NDArray[Any]
@@ -22,17 +26,55 @@ READ_ERRORS = (
     RuntimeError,
     LookupError,
     TypeError,
+    AttributeError,
     ArithmeticError,
+    AssertionError,
+    BufferError,
+    EOFError,
+    MemoryError,
+    SyntaxError,  # of XML and PNG
+    SystemError,  # of compiled libraries
     struct.error,
+    zlib.error,
+    lzma.LZMAError,
 )
 """What the readers' libraries raise for bytes that make no sense."""
+
+LONGEST = 200
+"""Letters of a library's own message that a sentence repeats."""
 
 
 def cannot_open(path: str | Path, error: BaseException) -> UserError:
     """Return the error for a file that its reader does not understand."""
     return UserError(
-        f"{path} cannot be opened: it is damaged, incomplete or not what its name says ({error})"
+        f"{path} cannot be opened: it is damaged, incomplete or not what its name says "
+        f"({describe_error(error)})"
     )
+
+
+def describe_error(error: BaseException) -> str:
+    """Return what a library says of an error, on one line and not too long."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if len(text) > LONGEST:
+        return f"{text[: LONGEST - 1]}…"
+    return text
+
+
+@contextmanager
+def explaining(path: str | Path) -> Iterator[None]:
+    """Turn what a library raises for a damaged file into a sentence that names the file.
+
+    Raises
+    ------
+    UserError
+        In place of any of `READ_ERRORS`.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except READ_ERRORS as error:
+        raise cannot_open(path, error) from error
 
 
 def empty_file(path: Path) -> UserError:
@@ -108,6 +150,7 @@ class LazyArray:
     def __getitem__(self, key: Any) -> Block:
         wanted = iter(self._expand(key))
         index = tuple(next(wanted) if fixed is None else fixed for fixed in self._fixed)
+        self._check_memory(index)
         try:
             block: Block = np.asarray(self._source[index], dtype=self.dtype)
         except IndexError:
@@ -116,12 +159,28 @@ class LazyArray:
             raise
         except READ_ERRORS as error:
             raise UserError(
-                f"{self._name} cannot be read at {key}: the file is damaged or incomplete ({error})"
+                f"{self._name} cannot be read at {key}: "
+                f"the file is damaged or incomplete ({describe_error(error)})"
             ) from error
         # A read-only block is a window on a mapped file; torch and napari want memory of their own.
         if block.flags.writeable:
             return block
         return block.copy()
+
+    def _check_memory(self, index: tuple[Any, ...]) -> None:
+        """Refuse a block that no memory holds; the sizes in a damaged file may be anything."""
+        voxels = 1
+        for size, part in zip(self._source.shape, index, strict=True):
+            if isinstance(part, slice):
+                voxels *= len(range(*part.indices(size)))
+            else:
+                voxels *= int(np.size(part))
+        nbytes = voxels * self.dtype.itemsize
+        if nbytes > memory_of_machine():
+            raise UserError(
+                f"{self._name} takes {nbytes / 1e9:.0f} GB for what is read at once, more than "
+                "the memory of this computer; check its sizes, or choose a smaller part"
+            )
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Block:
         block = self[...]

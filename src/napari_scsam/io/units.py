@@ -6,6 +6,7 @@ The result is `None` when a file says nothing certain: a voxel size is never gue
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from napari_scsam.config import VoxelSize
 
@@ -21,16 +22,21 @@ NANOMETRES = {
 }
 """Nanometres per unit, by the names that OME-Zarr, OME-XML, ImageJ and TIFF use."""
 
+MAX_LENGTH = 1e100
+"""Larger numbers are no lengths, in whatever unit."""
+
 PLAUSIBLE_NM = (0.05, 10_000.0)
 """Range of EM pixel sizes, from half an atom to 10 um.
 
 72, 96 or 300 dpi is a printer's setting, not a pixel size."""
 
 
-def to_nm(value: float | None, unit: str | None) -> float | None:
+def to_nm(value: Any, unit: Any) -> float | None:
     """Convert a length to nanometres; `None` when the value or the unit is not usable."""
-    factor = NANOMETRES.get(_plain_unit(unit or ""))
-    if factor is None or value is None or not 0 < abs(value) < float("inf"):
+    if not isinstance(unit, str) or not isinstance(value, (int, float)):
+        return None
+    factor = NANOMETRES.get(_plain_unit(unit))
+    if factor is None or not 0 < abs(value) < MAX_LENGTH:
         return None
     if factor == 1.0:
         return float(value)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
 from napari_scsam.io.hdf5 import read_hdf5, split_hdf5_path
-from napari_scsam.io.lazy import READ_ERRORS, Block, LazyArray, Source, cannot_open, empty_file
+from napari_scsam.io.lazy import Block, LazyArray, Source, empty_file, explaining
 from napari_scsam.io.mrc import read_mrc
 from napari_scsam.io.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_image, read_slices
 from napari_scsam.io.tiff import read_tiff
@@ -101,12 +101,8 @@ def open_volume(
     """
     given = parse_voxel_size(voxel_size)
     text = os.fspath(path)
-    try:
+    with explaining(text):
         return _volume(_read(text), text, given, Path(text))
-    except UserError:
-        raise
-    except READ_ERRORS as error:
-        raise cannot_open(text, error) from error
 
 
 def open_labels(path: str | os.PathLike[str]) -> Volume:

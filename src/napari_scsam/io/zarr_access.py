@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import zarr
 
 from napari_scsam.config import UserError
+from napari_scsam.io.untrusted.zarr_chunks import with_checked_chunks
 
 ZarrArray: TypeAlias = zarr.Array[Any]
 
@@ -31,6 +32,14 @@ def ngff_attributes(group: zarr.Group) -> Mapping[str, Any]:
     return ome if isinstance(ome, dict) else {}
 
 
+def listed_names(labels: zarr.Group) -> tuple[str, ...]:
+    """Return the names of label images that a ``labels`` group lists; others are left out."""
+    listed = ngff_attributes(labels).get("labels", ())
+    if not isinstance(listed, (list, tuple)):
+        return ()
+    return tuple(name for name in listed if isinstance(name, str))
+
+
 def member_group(parent: zarr.Group, name: str) -> zarr.Group:
     """Return the sub-group of this name.
 
@@ -48,15 +57,20 @@ def member_group(parent: zarr.Group, name: str) -> zarr.Group:
 def member_array(parent: zarr.Group, name: str) -> ZarrArray:
     """Return the array of this name.
 
+    Its chunks are checked before they are decoded.
+
     Raises
     ------
     UserError
-        When it is not an array.
+        When it is not an array, or its compression is not supported.
     """
     node = parent[name]
     if not isinstance(node, zarr.Array):
         raise UserError(f"{name!r} in {parent.store_path} is not an array; the OME-Zarr is damaged")
-    return node
+    try:
+        return with_checked_chunks(node)
+    except ValueError as error:
+        raise UserError(f"{name!r} in {parent.store_path} cannot be read: {error}") from error
 
 
 def folder_of(node: zarr.Group | ZarrArray) -> Path:

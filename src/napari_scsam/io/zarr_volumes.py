@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
 from napari_scsam.io.lazy import Source
 from napari_scsam.io.units import to_nm, voxel_size_nm
+from napari_scsam.io.untrusted.zarr_chunks import with_checked_chunks
 from napari_scsam.io.watched import watch_zarr
 from napari_scsam.io.zarr_access import ZarrArray, member_array, ngff_attributes
 
@@ -83,7 +85,7 @@ def _plain_array(array: ZarrArray) -> Source:
     names = getattr(array.metadata, "dimension_names", None) or ()
     if not all(name in tuple("tczyx") for name in names):
         names = ()
-    return Source(array=watch_zarr(array), axes="".join(names))
+    return Source(array=watch_zarr(with_checked_chunks(array)), axes="".join(names))
 
 
 def _multiscale(group: zarr.Group) -> Source:
@@ -125,9 +127,23 @@ def _transform(
         *multiscale.get("coordinateTransformations", ()),
     ):
         if step["type"] == "scale":
-            factor = np.asarray(step["scale"], dtype=float)
+            factor = _per_axis(step["scale"], ndim)
             scale = scale * factor
             shift = shift * factor
         elif step["type"] == "translation":
-            shift = shift + np.asarray(step["translation"], dtype=float)
+            shift = shift + _per_axis(step["translation"], ndim)
     return scale.tolist(), shift.tolist()
+
+
+def _per_axis(values: Any, ndim: int) -> NDArray[np.float64]:
+    """Return one number for each axis.
+
+    Raises
+    ------
+    ValueError
+        When there are more or fewer; numpy would repeat a single one.
+    """
+    numbers = np.asarray(values, dtype=float)
+    if numbers.shape != (ndim,):
+        raise ValueError(f"a coordinate transformation has not one number for each of {ndim} axes")
+    return numbers

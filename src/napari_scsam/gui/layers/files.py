@@ -20,7 +20,7 @@ from napari_scsam.gui.layers.class_table import (
 )
 from napari_scsam.io.find_labels import listed_labels
 from napari_scsam.io.labels import create_labels, finish_labels, read_class_table, write_labels
-from napari_scsam.io.lazy import READ_ERRORS, cannot_open
+from napari_scsam.io.lazy import explaining
 from napari_scsam.io.units import to_nm, voxel_size_nm
 from napari_scsam.io.volumes import Volume, open_labels, open_volume
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
@@ -59,16 +59,14 @@ def label_images(path: Path) -> tuple[list[Path], bool]:
         if path.is_file() and read_class_table(path) is not None:
             return [path], False
         return [], True
-    try:
+    with explaining(path):
         node = zarr.open(path, mode="r")
-    except READ_ERRORS as error:
-        raise cannot_open(path, error) from error
-    if not isinstance(node, zarr.Group):
-        return [], True
-    if "image-label" in ngff_attributes(node):
-        return [path], False
-    names = listed_labels(path)
-    has_image = not names or any(name != "labels" for name in node)
+        if not isinstance(node, zarr.Group):
+            return [], True
+        if "image-label" in ngff_attributes(node):
+            return [path], False
+        names = listed_labels(path)
+        has_image = not names or any(name != "labels" for name in node)
     return [path / "labels" / name for name in names], has_image
 
 

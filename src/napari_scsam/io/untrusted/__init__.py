@@ -1,0 +1,1 @@
+"""Checks of files from elsewhere, before a library decodes them."""
