@@ -111,6 +111,19 @@ def finish_replacing(path: Path) -> None:
         _finish(Path(path), own=False)
 
 
+def exchange_folders(one: Path, other: Path) -> None:
+    """Exchange two folders of one parent, in one step where the system can.
+
+    Elsewhere a process that is killed in between leaves `other` under the name of `draft_path` of
+    itself, with the suffix ``.old``; `finish_replacing` renames it back.
+    """
+    if not _exchange(one, other):
+        aside = draft_path(other).with_suffix(".old")
+        _move_through(one, other, aside)
+        os.rename(aside, one)  # noqa: PTH104
+    sync(other.parent)
+
+
 def draft_path(path: Path) -> Path:
     """Return where this process writes the draft of `path`."""
     return path.with_name(f".{path.name}.{os.getpid()}.part")

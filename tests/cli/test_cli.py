@@ -969,16 +969,14 @@ def test_ctrl_c_says_how_to_go_on(
         assert capsys.readouterr().err == "scsam: stopped\n", "a TIFF is written at the end"
     ledger = tmp_path / "labels.zarr" / ".scsam_progress"
     ledger.write_text(ledger.read_text() + "0\n")
-    before = ledger.read_text()
+    assert scsam(*command, "--resume", "--classes", "membrane") == 2
+    assert "was begun with other classes" in capsys.readouterr().err
+    assert scsam(*command) == 2
+    assert "holds a stopped run; add --resume to continue it" in capsys.readouterr().err
     assert scsam(*command, "--resume") == 0
     assert capsys.readouterr().err == "scsam: resuming at slice 1; earlier slices are done\n"
-    ledger.write_text(before)
-    assert scsam(*command, "--resume", "--classes", "membrane") == 0
-    told = capsys.readouterr().err
-    assert (
-        told == f"scsam: no slice in {tmp_path / 'labels.zarr'} was finished with these settings, "
-        "image and checkpoint, so it starts from the beginning\n"
-    )
+    assert scsam(*command, "--resume") == 0
+    assert "are finished, so nothing is left to do" in capsys.readouterr().err
 
 
 def test_without_a_terminal_long_work_tells_how_far_it_is(

@@ -67,7 +67,7 @@ def test_a_mistake_is_one_line_that_ends_with_where_to_look(
     ("text", "names"),
     [
         (None, None),
-        ("", None),
+        ("", [""]),
         ("PSD", ["PSD"]),
         ("a, synaptic vesicle ,b", ["a", "synaptic vesicle", "b"]),
         ("a,", ["a", ""]),

@@ -62,7 +62,7 @@ def test_only_a_stopped_run_is_said_to_be_resumed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "labels.zarr"
-    assert cli.main([*base, str(out), "--resume"]) == 0
+    assert cli.main([*base, str(out)]) == 0
     assert capsys.readouterr().err == ""
     out.mkdir()
     (out / LEDGER).touch()
@@ -86,27 +86,37 @@ def test_a_mistake_is_told_alone(
 
 
 @pytest.mark.parametrize(
-    ("done", "more", "told"),
+    ("done", "was_stopped", "told"),
     [
-        (4, [], "scsam: resuming at slice 4; earlier slices are done\n"),
-        (4, ["--resume"], "scsam: resuming at slice 4; earlier slices are done\n"),
-        (0, [], ""),
-        (
-            0,
-            ["--resume"],
-            (
-                "scsam: no slice in out.zarr was finished with these settings, image and "
-                "checkpoint, so it starts from the beginning\n"
-            ),
-        ),
+        (4, True, "resuming at slice 4; earlier slices are done"),
+        (0, True, "no slice in out.zarr was finished, so it starts from the beginning"),
+        (0, False, "there is no stopped run in out.zarr, so it starts from the beginning"),
+        (9, False, "the labels in out.zarr are finished, so nothing is left to do"),
     ],
 )
 def test_what_becomes_of_a_stopped_run_is_noted(
-    done: int, more: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    done: int, was_stopped: bool, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = cli.build_parser().parse_args(["segment", "em.tif", "-o", "out.zarr", *more])
-    note_resumed(arguments, Progress(done, 9, f"slice {done}"))
-    assert capsys.readouterr() == ("", told)
+    note_resumed(Path("out.zarr"), Progress(done, 9, f"slice {done}"), was_stopped=was_stopped)
+    assert capsys.readouterr() == ("", f"scsam: {told}\n")
+
+
+def test_to_resume_and_to_overwrite_exclude_each_other(
+    base: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main([*base, "out.zarr", "--resume", "--overwrite"])
+    assert end.value.code == 2
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("names", ["", " ", ",", "membrane,,vesicle"])
+def test_a_class_without_a_name_is_a_mistake(
+    base: list[str], names: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*base, str(tmp_path / "out.zarr"), "--classes", names]) == 2
+    assert "no class is called ''; choose from: mitochondrion" in capsys.readouterr().err
+    assert not (tmp_path / "out.zarr").exists()
 
 
 @pytest.mark.parametrize("command", [[], ["em.tif"], ["-o", "out.zarr"]])

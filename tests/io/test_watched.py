@@ -8,11 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-
-from napari_scsam.config import UserError
-from napari_scsam.io.volumes import as_volume, open_volume
-from napari_scsam.io.watched import ChangedFileError, Stamp
-from tests.helpers.image_files import (
+from image_files import (
     FORMATS,
     cut_off,
     put_back,
@@ -23,6 +19,10 @@ from tests.helpers.image_files import (
     write_ome_zarr,
     write_zarr,
 )
+
+from napari_scsam.config import UserError
+from napari_scsam.io.volumes import as_volume, open_volume
+from napari_scsam.io.watched import ChangedFileError, Stamp
 
 STACK = np.random.default_rng(0).integers(1, 200, (5, 96, 80), dtype=np.uint8)
 
@@ -121,5 +121,5 @@ def test_a_file_that_goes_away_during_a_read_does_not_count_as_read(tmp_path: Pa
 
 
 def test_a_stamp_of_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ChangedFileError, match="nothing.tif is no longer there"):
+    with pytest.raises(ChangedFileError, match=r"nothing\.tif is no longer there"):
         Stamp.of(tmp_path / "nothing.tif")

@@ -84,6 +84,9 @@ def test_a_stopped_run_is_not_taken(tmp_path: Path) -> None:
     out = labels_at(tmp_path / "labels.zarr")
     (out / LEDGER).write_text("{}\n", encoding="utf-8")
     assert not is_taken(out)
-    check_output(out, overwrite=False)
+    check_output(out, overwrite=False, resume=True)
+    check_output(out, overwrite=True)
+    with pytest.raises(UserError, match="holds a stopped run; add --resume to continue it"):
+        check_output(out, overwrite=False)
     (out / LEDGER).unlink()
     assert is_taken(out)

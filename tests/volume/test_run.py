@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,15 +12,18 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+import zarr
 
-from napari_scsam.config import UserError
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.labels import read_class_table, write_labels
 from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.samples.phantom import CLASSES, make_phantom
-from napari_scsam.volume.run import segment_volume, weights_hash
+from napari_scsam.project.image import fingerprint
+from napari_scsam.volume.ledger import LEDGER, pixels_hash
+from napari_scsam.volume.run import FINISHED, segment_volume, weights_hash
 
 SIZE = (20.0, 8.0, 8.0)
 PHANTOM = make_phantom((4, 64, 80), SIZE).image
@@ -144,6 +149,17 @@ def test_two_single_slices_of_one_contrast_are_not_confused(
     )
 
 
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return every file in a folder, by its path."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def stored_run(out: Path) -> Any:
+    """Return the settings that a finished run left in its labels."""
+    return zarr.open_group(out / "labels" / "classes", mode="r").attrs["scsam"]["run"]
+
+
 def stop_in_the_middle(volume: Volume, predictor: Predictor, out: Path) -> None:
     """Stop when two of four slices are written."""
     run = segment_volume(volume, predictor, out)
@@ -182,12 +198,27 @@ def test_a_ledger_line_cut_off_by_a_crash_is_done_again(
     assert len(counted) == 2
 
 
-@pytest.mark.parametrize("change", ["classes", "voxel size", "weights", "grey values", "care"])
-def test_changed_settings_start_from_the_beginning(
-    predictor: Predictor, tmp_path: Path, change: str
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("classes", "other classes"),
+        ("voxel size", "another voxel size"),
+        ("weights", "another checkpoint"),
+        ("grey values", "another image"),
+        ("care", "another choice of --careful"),
+        ("shape", "another image"),
+    ],
+)
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_run_with_other_settings_is_not_continued(
+    predictor: Predictor, tmp_path: Path, change: str, says: str, finished: bool
 ) -> None:
     volume, names, engine = as_volume(PHANTOM, SIZE), None, predictor
-    stop_in_the_middle(volume, predictor, tmp_path / "out.zarr")
+    out = tmp_path / "out.zarr"
+    stop_in_the_middle(volume, predictor, out)
+    if finished:
+        list(segment_volume(volume, predictor, out, resume=True))
+    before = tree(out)
     if change == "classes":
         names = ["membrane", "mitochondrion"]
     elif change == "voxel size":
@@ -196,23 +227,134 @@ def test_changed_settings_start_from_the_beginning(
         engine = Predictor(small_model(1), "cpu")
     elif change == "care":
         engine = Predictor(small_model(), "cpu", tta=True)
+    elif change == "shape":
+        volume = as_volume(PHANTOM[:3], SIZE)
     else:
         volume = as_volume(255 - PHANTOM, SIZE)
-    for out, resume in (("out.zarr", True), ("fresh.zarr", False)):
-        list(segment_volume(volume, engine, tmp_path / out, classes=names, resume=resume))
-    resumed, fresh = open_labels(tmp_path / "out.zarr"), open_labels(tmp_path / "fresh.zarr")
-    np.testing.assert_array_equal(resumed.data[...], fresh.data[...])
-    assert resumed.voxel_size == fresh.voxel_size
-    assert read_class_table(tmp_path / "out.zarr") == read_class_table(tmp_path / "fresh.zarr")
+    with pytest.raises(UserError, match=f"was begun with {says}; repeat its command"):
+        list(segment_volume(volume, engine, out, classes=names, resume=True))
+    assert tree(out) == before
 
 
-def test_without_resume_all_is_done_again(
+def test_a_run_is_not_continued_with_an_image_that_differs_in_one_finished_slice(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    """The fingerprint of a deep volume reads a few slices; what was segmented is read again."""
+    deep = make_phantom((40, 64, 64), SIZE).image
+    out = tmp_path / "out.zarr"
+    stop_in_the_middle(as_volume(deep, SIZE), predictor, out)
+    changed = deep.copy()
+    changed[1, 3, 4] += 1
+    assert fingerprint(changed) == fingerprint(deep)
+    with pytest.raises(UserError, match="slice 1 of array has changed since it was segmented"):
+        list(segment_volume(as_volume(changed, SIZE), predictor, out, resume=True))
+
+
+def test_a_stopped_run_is_not_replaced_without_being_asked(
     predictor: Predictor, tmp_path: Path, counted: list[Any]
 ) -> None:
-    volume = as_volume(PHANTOM, SIZE)
-    stop_in_the_middle(volume, predictor, tmp_path / "out.zarr")
-    list(segment_volume(volume, predictor, tmp_path / "out.zarr"))
+    volume, out = as_volume(PHANTOM, SIZE), tmp_path / "out.zarr"
+    stop_in_the_middle(volume, predictor, out)
+    before = tree(out)
+    with pytest.raises(UserError, match="holds a stopped run; add --resume to continue it"):
+        list(segment_volume(volume, predictor, out))
+    assert tree(out) == before
+    list(segment_volume(volume, predictor, out, overwrite=True))
     assert len(counted) == 2 + 4
+    assert not list(out.rglob(LEDGER))
+    assert [p.name for p in (out / "labels").iterdir() if p.is_dir()] == ["classes"]
+
+
+def test_a_finished_run_has_nothing_to_resume(
+    predictor: Predictor, tmp_path: Path, counted: list[Any]
+) -> None:
+    volume, out = as_volume(PHANTOM, SIZE), tmp_path / "out.zarr"
+    list(segment_volume(volume, predictor, out))
+    before = tree(out)
+    counted.clear()
+    steps = list(segment_volume(volume, predictor, out, resume=True))
+    assert [(step.done, step.total, step.what) for step in steps] == [(4, 4, FINISHED)]
+    assert not counted
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.tiff"])
+def test_a_tiff_cannot_be_resumed(predictor: Predictor, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="cannot be resumed, because a TIFF is written at the end"):
+        list(segment_volume(PHANTOM, predictor, tmp_path / name, resume=True))
+    assert not list(tmp_path.iterdir())
+
+
+def test_to_resume_and_to_overwrite_exclude_each_other(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="choose one of them"):
+        list(segment_volume(PHANTOM, predictor, tmp_path / "o.zarr", resume=True, overwrite=True))
+
+
+@pytest.mark.parametrize("harm", ["no chunk", "half a chunk", "zeros", "no folder"])
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_finished_slice_that_is_not_whole_is_done_again(
+    predictor: Predictor, tmp_path: Path, harm: str, flat: bool
+) -> None:
+    volume = as_volume(PHANTOM[0] if flat else PHANTOM, SIZE)
+    list(segment_volume(volume, predictor, tmp_path / "whole.zarr"))
+    out = tmp_path / "out.zarr"
+    run = segment_volume(volume, predictor, out)
+    for step in run:
+        if step.done == volume.depth - 1 and not flat:
+            break
+    run.close()
+    if flat:  # as if it had been killed before it built the coarser levels
+        (out / LEDGER).write_text(json.dumps(stored_run(out)) + "\n0 - 0/0\n")
+    chunks = out / "labels" / "classes" / "0" / "c"
+    chunk = chunks / "0" / "0" if flat else chunks / "1" / "0" / "0"
+    if harm == "no chunk":
+        chunk.unlink()
+    elif harm == "half a chunk":
+        chunk.write_bytes(chunk.read_bytes()[: chunk.stat().st_size // 2])
+    elif harm == "zeros":
+        chunk.write_bytes(bytes(chunk.stat().st_size))
+    else:
+        shutil.rmtree(chunk.parent)
+    if flat:
+        edited = (out / LEDGER).read_text().replace(" - ", f" {pixels_hash(PHANTOM[0])} ")
+        (out / LEDGER).write_text(edited)
+    list(segment_volume(volume, predictor, out, resume=True))
+    np.testing.assert_array_equal(
+        open_labels(out).data[...], open_labels(tmp_path / "whole.zarr").data[...]
+    )
+
+
+def test_finished_labels_stay_until_those_that_replace_them_are_whole(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    volume, out = as_volume(PHANTOM, SIZE), tmp_path / "out.zarr"
+    write_labels(out, np.full(PHANTOM.shape, 7, np.uint8), SIZE, (ClassSpec(7, "drawn"),))
+    write_labels(out, np.ones(PHANTOM.shape, np.uint8), SIZE, (), name="objects")
+    run = segment_volume(volume, predictor, out, overwrite=True)
+    for step in run:
+        if step.done == 2:
+            break
+    run.close()
+    assert (open_labels(out / "labels" / "classes").data[...] == 7).all()
+    with pytest.raises(UserError, match="holds a stopped run"):
+        next(segment_volume(volume, predictor, out))
+    steps = list(segment_volume(volume, predictor, out, resume=True))
+    assert steps[0].done == 2
+    np.testing.assert_array_equal(
+        open_labels(out / "labels" / "classes").data[...], expected(predictor, PHANTOM, volume)
+    )
+    assert (open_labels(out / "labels" / "objects").data[...] == 1).all()
+
+
+def test_a_voxel_size_that_is_given_replaces_that_of_the_volume(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    volume = as_volume(PHANTOM[:1], SIZE)
+    other = (20.0, 16.0, 16.0)
+    list(segment_volume(volume, predictor, tmp_path / "out.zarr", voxel_size=other))
+    assert open_labels(tmp_path / "out.zarr").voxel_size == other
 
 
 def test_resume_without_anything_there_just_begins(
@@ -297,7 +439,7 @@ def test_overwriting_starts_again_and_can_be_stopped_and_resumed(
     volume, out = as_volume(PHANTOM, SIZE), tmp_path / "out.zarr"
     list(segment_volume(volume, predictor, out))
     with pytest.raises(UserError, match="--overwrite"):
-        next(segment_volume(volume, predictor, out, resume=True))
+        next(segment_volume(volume, predictor, out))
     counted.clear()
     run = segment_volume(volume, predictor, out, overwrite=True)
     next(run), next(run), run.close()

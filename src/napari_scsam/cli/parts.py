@@ -83,8 +83,8 @@ def nanometres(text: str) -> float:
 
 
 def parse_names(text: str | None) -> list[str] | None:
-    """Read ``mitochondrion, PSD``; None when there is no text."""
-    if not text:
+    """Read ``mitochondrion, PSD``; None when there is no text, and no name for an empty text."""
+    if text is None:
         return None
     return [name.strip() for name in text.split(",")]
 

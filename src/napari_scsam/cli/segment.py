@@ -37,9 +37,14 @@ def add_segment(commands: Any) -> None:
     parser.add_argument(
         "--classes", metavar="a,b", help="names of the classes to write (default: all)"
     )
-    parser.add_argument("--resume", action="store_true", help="continue a stopped run")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace finished labels at OUT (never a project)"
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument(
+        "--resume", action="store_true", help="continue a stopped run (OUT must end in .zarr)"
+    )
+    existing.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace labels or a stopped run at OUT, when the new ones are whole (never a project)",
     )
     add_careful(parser)
     add_model_options(parser)
@@ -49,8 +54,8 @@ def run_segment(arguments: argparse.Namespace) -> None:
     """Label a volume."""
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.io.volumes import open_volume
-    from napari_scsam.volume.ledger import LEDGER
     from napari_scsam.volume.run import segment_volume
+    from napari_scsam.volume.run_labels import find_stopped
 
     volume = open_volume(arguments.image, arguments.voxel_size)
     model = load_checkpoint(arguments.checkpoint)
@@ -64,23 +69,24 @@ def run_segment(arguments: argparse.Namespace) -> None:
         resume=arguments.resume,
         overwrite=arguments.overwrite,
     )
-    was_stopped = (arguments.out / LEDGER).is_file()
+    stopped = find_stopped(arguments.out)
     first = next(steps)  # a mistake shows here, and then its line is the only one
     if arguments.out.suffix.lower() == ".zarr":
         arguments.resume_hint = "; add --resume to the same command to continue"
     note_unknown_size(volume, model)
-    if was_stopped:
-        note_resumed(arguments, first)
+    if arguments.resume:
+        note_resumed(arguments.out, first, was_stopped=stopped is not None)
     show(steps)
     print(arguments.out)
 
 
-def note_resumed(arguments: argparse.Namespace, first: Progress) -> None:
-    """Print whether a stopped run is continued, or cannot be."""
-    if first.done:
+def note_resumed(out: Path, first: Progress, *, was_stopped: bool) -> None:
+    """Print where a run is continued, or why it is not."""
+    if first.done and first.done == first.total:
+        note(f"scsam: the labels in {out} are finished, so nothing is left to do")
+    elif first.done:
         note(f"scsam: resuming at {first.what}; earlier slices are done")
-    elif arguments.resume:
-        note(
-            f"scsam: no slice in {arguments.out} was finished with these settings, image and "
-            "checkpoint, so it starts from the beginning"
-        )
+    elif was_stopped:
+        note(f"scsam: no slice in {out} was finished, so it starts from the beginning")
+    else:
+        note(f"scsam: there is no stopped run in {out}, so it starts from the beginning")

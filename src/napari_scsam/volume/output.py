@@ -6,16 +6,16 @@ from pathlib import Path
 
 from napari_scsam.config import UserError
 from napari_scsam.io.contents import Contents, what_is
-from napari_scsam.volume.ledger import LEDGER
+from napari_scsam.io.slices import TIFF_SUFFIXES
+from napari_scsam.volume.run_labels import find_stopped, finished_run
 
 
 def is_taken(out: Path) -> bool:
     """Whether something is at `out` that a run does not continue; a stopped run does not count."""
-    stopped = out.is_dir() and (out / LEDGER).is_file()
-    return not stopped and what_is(out) is not Contents.NOTHING
+    return find_stopped(out) is None and what_is(out) is not Contents.NOTHING
 
 
-def check_output(out: Path, overwrite: bool) -> None:
+def check_output(out: Path, overwrite: bool, resume: bool = False) -> None:
     """Stop before anything of the user's is lost.
 
     Parameters
@@ -23,8 +23,10 @@ def check_output(out: Path, overwrite: bool) -> None:
     out
         Where labels are to go.
     overwrite
-        Whether finished labels there may be replaced. A project never is: what
+        Whether finished labels or a stopped run there may be replaced. A project never is: what
         was reviewed in it would no longer belong to its labels.
+    resume
+        Whether a stopped run is continued. A finished one is left as it is.
 
     Raises
     ------
@@ -32,20 +34,37 @@ def check_output(out: Path, overwrite: bool) -> None:
         When `out` is taken; it says what to do.
     """
     found = what_is(out)
+    stopped = find_stopped(out) is not None
     if found is Contents.PROJECT:
         raise UserError(
             f"{out} is an annotation project, whose labels are never replaced; "
             "give the new ones another name"
         )
-    if not is_taken(out):
-        return
-    if found is Contents.FOREIGN:
+    if found is Contents.FOREIGN and not stopped:
         raise UserError(
             f"{out} already exists and is not a label file of napari-scsam; "
             "choose another name, or move it away"
         )
-    if not overwrite:
+    if stopped and not (resume or overwrite):
+        raise UserError(
+            f"{out} holds a stopped run; add --resume to continue it, or --overwrite to start again"
+        )
+    continued = resume and (stopped or finished_run(out) is not None)
+    if found is Contents.LABELS and not (continued or overwrite or stopped):
         raise UserError(
             f"{out} already exists, and its labels may have been corrected; "
             "give another name, or --overwrite to replace them"
+        )
+    _check_wishes(out, overwrite=overwrite, resume=resume)
+
+
+def _check_wishes(out: Path, *, overwrite: bool, resume: bool) -> None:
+    if overwrite and resume:
+        raise UserError(
+            "--resume continues a run and --overwrite starts it again; choose one of them"
+        )
+    if resume and out.suffix.lower() in TIFF_SUFFIXES:
+        raise UserError(
+            f"a run into {out.name} cannot be resumed, because a TIFF is written at the end; "
+            "end the name in .zarr, or leave out --resume"
         )

@@ -1,0 +1,265 @@
+"""The label image of a run on disk: where it grows, which slices are whole, how it is finished.
+
+A first run writes into the labels that it creates. A run that replaces finished labels writes
+beside them, into `BESIDE`, and takes their place when it is whole. The order on disk is always:
+data, ``fsync``, then the line of the ledger.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_scsam.atomic import exchange_folders, finish_replacing, replacing_folder, sync
+from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.io.label_header import LabelHeader
+from napari_scsam.io.label_pyramid import build_levels, new_level
+from napari_scsam.io.lazy import READ_ERRORS
+from napari_scsam.io.zarr_access import ZarrArray, folder_of, is_zarr, member_array, ngff_attributes
+from napari_scsam.volume.ledger import LEDGER
+
+LABELS = "classes"
+"""Name of the label image inside the OME-Zarr."""
+
+BESIDE = f".{LABELS}.run"
+"""Name of the label image that is to replace it; it is not listed until then."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run writes."""
+
+    out: Path
+    """The OME-Zarr."""
+    beside: bool
+    """Whether finished labels stay there until the run is whole."""
+
+    @property
+    def group(self) -> Path:
+        """Folder of the label image."""
+        return self.out / "labels" / (BESIDE if self.beside else LABELS)
+
+    @property
+    def ledger(self) -> Path:
+        """Path of the ledger."""
+        return (self.group if self.beside else self.out) / LEDGER
+
+
+def find_stopped(out: Path) -> Place | None:
+    """Return where a stopped run of this output is; None when there is none."""
+    finish_replacing(out)
+    for place in (Place(out, beside=True), Place(out, beside=False)):
+        if place.ledger.is_file():
+            return place
+    return None
+
+
+def tidy(out: Path) -> None:
+    """Remove what a run left that was killed between taking its place and the end."""
+    in_place = out / "labels" / LABELS
+    finish_replacing(in_place)
+    if not (in_place / LEDGER).is_file():
+        return
+    _list(out)
+    _remove_replaced(out)
+    (out / LEDGER).unlink(missing_ok=True)
+    (in_place / LEDGER).unlink(missing_ok=True)
+    sync(in_place)
+
+
+def create_run_labels(
+    place: Place, header: LabelHeader, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> ZarrArray:
+    """Create an empty label image in one step, with an empty ledger.
+
+    A run that was stopped at the same place is dropped.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    place.out.parent.mkdir(parents=True, exist_ok=True)
+    if place.beside:
+        with replacing_folder(place.group, _holds_ledger) as draft:
+            _fill(draft, header, shape, dtype)
+            (draft / LEDGER).touch()
+    else:
+        with replacing_folder(place.out, _holds_ledger) as draft:
+            root = zarr.open_group(draft, mode="a", zarr_format=3)
+            root.update_attributes({"scsam": {"format": 1}})
+            labels = root.create_group("labels")
+            labels.update_attributes({"ome": {"version": "0.5", "labels": [header.name]}})
+            _fill(draft / "labels" / header.name, header, shape, dtype)
+            (draft / LEDGER).touch()
+    return member_array(zarr.open_group(place.group, mode="r+"), "0")
+
+
+def _fill(folder: Path, header: LabelHeader, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    group = zarr.open_group(folder, mode="a", zarr_format=3)
+    new_level(group, "0", shape, dtype)
+    group.update_attributes(header.attributes([[1] * len(shape)]))
+
+
+def _holds_ledger(folder: Path) -> bool:
+    return (folder / LEDGER).is_file()
+
+
+def open_run_labels(place: Place, shape: tuple[int, ...], dtype: np.dtype[Any]) -> ZarrArray:
+    """Open the label image of a stopped run.
+
+    Raises
+    ------
+    UserError
+        When it is damaged or of another form.
+    """
+    try:
+        group = zarr.open_group(place.group, mode="r+")
+        level = member_array(group, "0")
+    except (UserError, *READ_ERRORS) as error:
+        raise UserError(
+            f"the stopped run in {place.out} cannot be read ({error}); start again with --overwrite"
+        ) from error
+    if (level.shape, level.dtype) != (shape, dtype):
+        raise UserError(
+            f"the labels {LABELS!r} in {place.out} cannot be resumed: they are {level.shape} "
+            f"{level.dtype}, not {shape} {dtype}; start again with --overwrite"
+        )
+    for left in place.group.rglob("*.partial"):  # zarr's, from a write that was killed
+        left.unlink(missing_ok=True)
+    return level
+
+
+def write_slice(level: ZarrArray, z: int, labels: NDArray[Any]) -> tuple[str, ...]:
+    """Write the labels (Y, X) of a slice, and wait until they are on disk.
+
+    Returns
+    -------
+    tuple of str
+        Names of the files that hold them.
+    """
+    level[slice_index(level, z)] = labels
+    folder = slice_folder(level, z)
+    names = chunk_names(level, z)
+    folders = {folder, *(parent for name in names for parent in (folder / name).parents)}
+    above = folder_of(level)
+    for path in [*(folder / name for name in names), *sorted(folders, reverse=True)]:
+        if path.exists() and path.is_relative_to(above):
+            sync(path)
+    return names
+
+
+def is_whole(level: ZarrArray, z: int, names: tuple[str, ...] | None) -> bool:
+    """Whether the labels of a slice can be read, and all of these files are there.
+
+    Labels that somebody has changed since are whole.
+
+    Parameters
+    ----------
+    names
+        As `write_slice` returned them; None when they are not known.
+    """
+    if names is not None and not set(names) <= set(chunk_names(level, z)):
+        return False
+    try:
+        level[slice_index(level, z)]
+    except READ_ERRORS:
+        return False
+    return True
+
+
+def slice_index(level: ZarrArray, z: int) -> Any:
+    """Return the index of slice `z` in level 0."""
+    return z if level.ndim == 3 else ...
+
+
+def slice_folder(level: ZarrArray, z: int) -> Path:
+    """Return the folder of the chunks of a slice; chunks are one slice deep."""
+    folder = folder_of(level) / "c"
+    if level.ndim == 3:
+        return folder / str(z)
+    return folder
+
+
+def chunk_names(level: ZarrArray, z: int) -> tuple[str, ...]:
+    """Return the files that hold a slice, e.g. ``0/1``, in order."""
+    folder = slice_folder(level, z)
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    return tuple(sorted(f.relative_to(folder).as_posix() for f in files if f.suffix != ".partial"))
+
+
+def finish_run_labels(place: Place, run: dict[str, Any], classes: list[dict[str, Any]]) -> None:
+    """Build the coarser levels, put the labels in their place, and remove the ledger.
+
+    Parameters
+    ----------
+    place
+        Where the run wrote.
+    run
+        Its settings, which are kept in the labels.
+    classes
+        The class table as JSON values.
+    """
+    group = zarr.open_group(place.group, mode="r+")
+    build_levels(group)
+    group.update_attributes({"scsam": {"classes": classes, "run": run}})
+    _sync_all(place.group)
+    if not place.beside:
+        place.ledger.unlink(missing_ok=True)
+        sync(place.out)
+        return
+    target = place.out / "labels" / LABELS
+    if target.exists():
+        exchange_folders(place.group, target)
+    else:
+        place.group.rename(target)
+        sync(target.parent)
+    tidy(place.out)
+
+
+def _sync_all(folder: Path) -> None:
+    for path in [*folder.rglob("*"), folder]:
+        sync(path)
+
+
+def _list(out: Path) -> None:
+    """Name the label image in the list of those that readers find."""
+    labels = zarr.open_group(out / "labels", mode="r+")
+    ome = dict(ngff_attributes(labels))
+    names = list(ome.get("labels", ()))
+    if LABELS not in names:
+        labels.update_attributes({"ome": {**ome, "version": "0.5", "labels": [*names, LABELS]}})
+
+
+def _remove_replaced(out: Path) -> None:
+    """Remove the labels that a run has replaced; they carry no ledger."""
+    old = out / "labels" / BESIDE
+    if old.is_dir() and not _holds_ledger(old):
+        shutil.rmtree(old)
+
+
+def finished_run(out: Path) -> dict[str, Any] | None:
+    """Return the settings of the run that wrote these labels; None when they have none.
+
+    Labels of version 0.1 and those that were saved in a window have none.
+    """
+    folder = out / "labels" / LABELS
+    if not is_zarr(folder):
+        return None
+    try:
+        record = zarr.open_group(folder, mode="r").attrs.get("scsam")
+    except READ_ERRORS:
+        return None
+    run = record.get("run") if isinstance(record, dict) else None
+    return run if isinstance(run, dict) else None
+
+
+def table_of(classes: tuple[ClassSpec, ...]) -> list[dict[str, Any]]:
+    """Return a class table as JSON values."""
+    return [spec.to_dict() for spec in classes]
