@@ -168,11 +168,6 @@ def shapes(desk: Desk) -> Iterator[Act]:
     )
     small = becomes(without(MITO, seed[0], lambda sizes: sizes < SMALLEST))
     yield Act("delete small", partial(desk.use, Qt.Key.Key_F, seed, shift=True), small)
-    yield Act(
-        "paint a speck", partial(desk.paint, spot, spot, MITO, 5), stroke(spot, spot, MITO, 5)
-    )
-    largest = becomes(without(MITO, seed[0], lambda sizes: np.arange(len(sizes)) != sizes.argmax()))
-    yield Act("keep largest", partial(desk.use, Qt.Key.Key_U, seed), largest)
     seed = large_object(desk.labels(), MITO)
     yield Act(
         "grow through all slices",

@@ -157,8 +157,10 @@ def test_the_other_tools_change_only_their_object(data):
         drive(fill_holes(place(data), (6, 12, 70)))
 
 
-def test_keep_largest_means_all_pieces_of_a_class(data):
-    after = applied(data, keep_largest(place(data, classes=True), (6, 30, 62)))
+def test_keep_largest_touches_no_other_object_of_a_class(data):
+    with pytest.raises(UserError, match="one piece"):
+        drive(keep_largest(place(data, classes=True), (6, 30, 62)))
+    after = applied(data, keep_largest(place(data), (6, 30, 62)))
     assert not after[6, 30, 62]
     assert after[6, 30, 20] == 1
 
@@ -168,9 +170,7 @@ def test_locked_labels_stay(data):
     labels[6, 30, 25:32] = 2
     after = applied(labels, grow(place(labels, classes=True, locked=(2,)), (6, 30, 20), 2))
     np.testing.assert_array_equal(after == 2, labels == 2)
-    everything = applied(
-        labels, keep_largest(place(labels, classes=True, locked=(2,)), (6, 30, 20))
-    )
+    everything = applied(labels, keep_largest(place(labels, locked=(2,)), (6, 30, 20)))
     np.testing.assert_array_equal(everything == 2, labels == 2)
 
 

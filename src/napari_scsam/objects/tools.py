@@ -7,7 +7,7 @@ voxels). So its caller can do a small step at once and send a large one to a thr
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -213,5 +213,5 @@ def _part(place: Place, found: FoundObject, parts: NDArray[np.int32]) -> Edit:
 
 
 def keep_largest(place: Place, seed: Voxel) -> Tool:
-    """Delete all components of a label but the largest: of an object, or of a class."""
-    return _reshape(replace(place, classes=False), seed, only_largest, weight=DISTANCE_COST)
+    """Delete all pieces of an object but the largest; in a class array an object is one piece."""
+    return _reshape(place, seed, only_largest, weight=DISTANCE_COST)

@@ -140,7 +140,8 @@ def test_each_tool_is_one_undo_step_and_all_come_back_voxel_by_voxel(
     one.tools.settings.whole = whole
     one.layer.selected_label = 3
     states = [np.array(one.layer.data[...])]
-    for name, voxels in STEPS:
+    steps = [step for step in STEPS if not (classes and step[0] == "keep_largest")]
+    for name, voxels in steps:
         states.append(one.use(name, *(np.insert(v[1:], axis, v[0]) for v in voxels)))
         assert len(one.layer._undo_history) == len(states) - 1, (name, one.said[-1])
         touched = np.flatnonzero(
