@@ -19,8 +19,8 @@ def one(qtbot, fake_engine, info, stack, tmp_path):
     (tmp_path / "tiny.safetensors").write_text("tiny")
     session.choices.choose_checkpoint(info)
     links = Links(session)
-    desk = ProjectDesk(session, links, "Shift-R")
-    for panel in (desk.project, desk.review, desk.train, desk.export):
+    desk = ProjectDesk(session, links, "Shift-R", "Alt-N")
+    for panel in (desk.project, desk.review, desk.train, desk.export, desk.strip):
         qtbot.addWidget(panel)
     image = viewer.add_image(stack, name="cell")
     yield SimpleNamespace(

@@ -82,8 +82,11 @@ def real_window(make_napari_viewer, monkeypatch, checkpoint, wait):
 
 
 def pick(panel, number: int) -> None:
-    panel.segment.classes.setCurrentIndex(number)
-    panel.segment.classes.activated.emit(number)
+    if not number:
+        panel.segment.all_classes.click()
+        return
+    panel.class_bar.classes.setCurrentIndex(number - 1)
+    panel.class_bar.classes.activated.emit(number - 1)
 
 
 def test_pick_segment_cancel_undo_redo_switch(emdata, real_window, wait, capsys):

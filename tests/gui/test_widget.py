@@ -8,7 +8,13 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.widget import ScSAMWidget
+from napari_scsam.gui.tools.active_tool import ActiveTool
+from napari_scsam.gui.tools.segment import Segmenting
+from napari_scsam.gui.tools.shortcuts import CORRECT as CORRECT_KEYS
+from napari_scsam.gui.tools.shortcuts import OTHER_SIDE, PROMPT
+from napari_scsam.gui.tools.shortcuts import TEACH as TEACH_KEY
+from napari_scsam.gui.tools.teach import Teaching
+from napari_scsam.gui.widget import CORRECT, OBJECT, SEGMENT, TEACH, ScSAMWidget
 from napari_scsam.project.project import Project
 
 pytestmark = pytest.mark.gui
@@ -34,8 +40,8 @@ def test_pick_a_class_segment_undo_redo_and_pick_another(window, stack):
     one.finish()
     assert one.widget.volume.layers.currentText() == "cell"
     assert [field.text() for field in one.widget.volume.sizes] == ["5", "7.68", "10.24"]
-    one.widget.segment.classes.setCurrentIndex(1)
-    one.widget.segment.classes.activated.emit(1)
+    one.widget.class_bar.classes.setCurrentIndex(0)
+    one.widget.class_bar.classes.activated.emit(0)
     one.widget.segment.segment.click()
     one.finish()
     labels = labels_of(one.viewer)
@@ -48,7 +54,10 @@ def test_pick_a_class_segment_undo_redo_and_pick_another(window, stack):
     assert not labels.data.any()
     labels.redo()
     np.testing.assert_array_equal(labels.data[z], first)
-    one.widget.segment.classes.activated.emit(3)
+    one.widget.class_bar.classes.activated.emit(2)
+    one.finish()
+    assert set(np.unique(labels.data[z])) == {0, 1}, "choosing shows, and pressing writes"
+    one.widget.segment.segment.click()
     one.finish()
     assert set(np.unique(labels.data[z])) == {0, 1, 3}
 
@@ -91,9 +100,15 @@ def test_two_widgets_share_a_session_and_two_viewers_do_not(window, stack):
     other = window(Image(stack))
     assert again.session is one.session
     assert other.session is not one.session
-    assert again.widget.segment.classes.currentText() == "all classes"
-    one.widget.segment.classes.activated.emit(2)
-    assert again.widget.segment.classes.currentText() == "membrane"
+    assert again.widget.segment.all_classes.isChecked()
+    assert again.widget.class_bar.classes.currentText() == "mitochondrion"
+    one.widget.class_bar.classes.activated.emit(1)
+    assert again.widget.class_bar.classes.currentText() == "membrane"
+    assert again.widget.segment.one_class.isChecked()
+    one.widget.segment.all_classes.click()
+    assert again.widget.segment.all_classes.isChecked()
+    assert again.widget.class_bar.classes.currentText() == "membrane", "it is still worked on"
+    assert again.session.choices.chosen == again.session.choices.classes
     one.session.choices.choose_image(None)
     assert again.widget.volume.layers.currentIndex() == -1
     one.viewer.window.remove_dock_widget(one.widget)
@@ -178,23 +193,60 @@ def test_it_fits_a_small_screen_and_both_themes(window, stack, wait):
     one.viewer.window.resize(800, 500)
     for theme in ("light", "dark"):
         one.viewer.theme = theme
-        column, panels = (
-            one.widget.column,
-            (one.widget.volume, one.widget.model, one.widget.segment),
-        )
+        panels = (one.widget.volume, one.widget.model, one.widget.segment, one.widget.class_bar)
         wait(lambda: all(panel.minimumSizeHint().width() <= panel.width() for panel in panels))  # noqa: B023  # waited for at once
-        viewport = one.widget.scroller.viewport()
-        wait(lambda: column.width() <= viewport.width())  # noqa: B023  # waited for at once
+        for page in one.widget.tabs.pages.values():
+            one.widget.tabs.setCurrentWidget(page)
+            body, viewport = page.widget(), page.viewport()
+            wait(lambda: body.minimumSizeHint().width() <= body.width() <= viewport.width())  # noqa: B023  # waited for at once
     wait(lambda: one.widget.width() < 400)
 
 
-def test_pointing_at_objects_unfolds_its_panel(window, stack, wait):
+def test_what_starts_a_tool_shows_its_tab(window, stack, wait):
     one = window(Image(stack))
     one.finish()
-    one.widget.prompt.collapse()
+    tabs = one.widget.tabs
+    assert tabs.shown() == SEGMENT
     assert not one.widget.prompt.start.isVisible()
-    one.widget.prompt.toggled_by_user.emit()
+    PROMPT.run(one.viewer)
     wait(one.widget.prompt.body.isVisible)
+    assert tabs.shown() == OBJECT
+    tabs.show_page(SEGMENT)
+    OTHER_SIDE.run(one.viewer)
+    assert tabs.shown() == SEGMENT, "only the start of a tool changes the tab"
+    TEACH_KEY.run(one.viewer)
+    wait(one.widget.teach.body.isVisible)
+    assert tabs.shown() == TEACH
+    one.session.part(ActiveTool).deactivate()
+    tabs.show_page(SEGMENT)
+    one.viewer.add_labels(np.zeros(stack.shape, np.uint8))
+    CORRECT_KEYS["cut"].run(one.viewer)
+    wait(one.widget.correct.isVisible)
+    assert tabs.shown() == CORRECT
+
+
+def test_one_class_is_worked_on_under_every_tab(window, stack, classes):
+    one = window(Image(stack))
+    one.finish()
+    one.session.part(Segmenting).segment()
+    one.finish()
+    labels = labels_of(one.viewer)
+    one.widget.class_bar.classes.activated.emit(1)
+    one.finish()
+    assert one.session.choices.chosen == classes[1:2]
+    assert labels.selected_label == classes[1].id, "it is painted with"
+    assert "Accept as membrane" in one.widget.prompt.accept.text()
+    assert one.widget.teach.start.text().startswith("Teach membrane")
+    TEACH_KEY.run(one.viewer)
+    assert one.session.part(Teaching).strokes.spec == classes[1]
+    one.widget.class_bar.classes.activated.emit(2)
+    assert one.session.part(Teaching).strokes.spec == classes[2]
+    one.widget.teach.name.setText("granule")
+    one.widget.teach.name.returnPressed.emit()
+    assert one.session.part(Teaching).strokes.spec.name == "granule"
+    assert one.widget.class_bar.classes.currentText() == "granule"
+    one.session.part(ActiveTool).deactivate()
+    assert one.widget.class_bar.classes.currentText() == "vesicle", "it was not painted"
 
 
 def test_a_dock_closed_and_opened_again_goes_on_with_the_project(window, stack, tmp_path, wait):

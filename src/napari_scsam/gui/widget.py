@@ -138,7 +138,7 @@ class ScSAMWidget(QWidget):
         links.add(correcting.working, partial(self.work.show_working, TOOLS))
         links.add(downloading.progressed, partial(self.work.show_progress, who=DOWNLOAD))
         links.add(downloading.working, partial(self.work.show_working, DOWNLOAD))
-        links.add(self.work_desk.tool_started, self._show_tab_of)
+        links.add(self.work_desk.tool_started, self.tabs.show_page_of)
 
     def _cancel(self) -> None:
         """Cancel all work."""
@@ -149,12 +149,6 @@ class ScSAMWidget(QWidget):
         }
         for who in tuple(self.work.at_work):
             cancels[who]()
-
-    def _show_tab_of(self, panel: QWidget) -> None:
-        """Show the tab of a tool that was started, by a key for instance."""
-        for title, page in self.tabs.pages.items():
-            if page.widget().isAncestorOf(panel):
-                self.tabs.show_page(title)
 
     def _forget_other_image(self) -> None:
         """Remove a status that was said of another image."""

@@ -14,10 +14,9 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def panel(qtbot, classes) -> PromptPanel:
+def panel(qtbot) -> PromptPanel:
     panel = PromptPanel("Shift+O", "Shift+I", "Shift+E")
     qtbot.addWidget(panel)
-    panel.show_classes(classes)
     panel.show()
     return panel
 
@@ -30,7 +29,6 @@ def state(classes):
         kind="point",
         inside=True,
         target=classes[0],
-        one_of_several=False,
         found=None,
         max_slices=50,
         ends=(),
@@ -54,12 +52,14 @@ def test_the_tools_are_shown_only_while_prompting(panel, state):
     assert not panel.inside.isChecked()
 
 
-def test_a_class_that_stayed_when_several_were_chosen_is_told(panel, state):
+def test_the_class_that_an_object_is_added_to_is_named(panel, state, classes):
     panel.show_state(state())
-    assert not panel.one_class.isVisible()
-    panel.show_state(state(one_of_several=True))
-    assert panel.one_class.isVisible()
-    assert "an object is added to mitochondrion only" in panel.one_class.text()
+    assert panel.accept.text() == "Accept as mitochondrion   (Enter)"
+    panel.show_state(state(target=classes[2]))
+    assert panel.accept.text() == "Accept as vesicle   (Enter)"
+    assert panel.accept.toolTip().startswith("Add the object to vesicle,")
+    panel.show_state(state(target=None))
+    assert panel.accept.text() == "Accept as the class   (Enter)"
 
 
 def test_there_is_nothing_to_accept_without_an_object(panel, state):
@@ -79,12 +79,11 @@ def test_where_an_object_stopped_is_a_way_to_go_there(panel, state):
     assert asked == [84]
 
 
-def test_what_is_picked_is_asked_for(panel, state, classes):
+def test_what_is_picked_is_asked_for(panel, state):
     asked = []
     for signal in (
         panel.kind_chosen,
         panel.side_chosen,
-        panel.target_chosen,
         panel.max_slices_changed,
     ):
         signal.connect(asked.append)
@@ -92,6 +91,5 @@ def test_what_is_picked_is_asked_for(panel, state, classes):
     assert asked == [], "what the program shows is nobody's wish"
     panel.kinds["scribble"].click()
     panel.outside.click()
-    panel.target.activated.emit(2)
     panel.max_slices.setValue(7)
-    assert asked == ["scribble", False, classes[2], 7]
+    assert asked == ["scribble", False, 7]

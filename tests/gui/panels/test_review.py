@@ -13,7 +13,7 @@ pytestmark = pytest.mark.gui
 
 @pytest.fixture
 def panel(qtbot) -> ReviewPanel:
-    panel = ReviewPanel("Shift+R")
+    panel = ReviewPanel("Shift+R", "Alt+N")
     qtbot.addWidget(panel)
     return panel
 

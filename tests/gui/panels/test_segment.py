@@ -12,22 +12,45 @@ def panel(qtbot, classes) -> SegmentPanel:
     panel = SegmentPanel("Shift+S")
     qtbot.addWidget(panel)
     panel.show_classes(classes)
-    panel.show_choices(classes, replace=False, prefetch=True, tta=False)
+    panel.show_choices(classes, classes[0], replace=False, prefetch=True, tta=False)
     panel.show()
     return panel
+
+
+def shown(panel: SegmentPanel) -> tuple[bool, bool, bool]:
+    return tuple(b.isChecked() for b in (panel.one_class, panel.all_classes, panel.multiple))
 
 
 def test_all_classes_or_one(panel, classes):
     picked = []
     panel.classes_chosen.connect(picked.append)
-    assert panel.classes.currentText() == "all classes"
-    panel.classes.activated.emit(2)
-    assert picked == [(classes[1],)]
-    panel.show_choices(classes[2:], replace=True, prefetch=False, tta=True)
-    assert panel.classes.currentText() == "vesicle"
+    assert shown(panel) == (False, True, False)
+    panel.one_class.click()
+    assert picked == [classes[:1]]
+    panel.show_choices(classes[2:], classes[2], replace=True, prefetch=False, tta=True)
+    assert shown(panel) == (True, False, False)
     assert panel.replace.isChecked()
     assert panel.tta.isChecked()
-    assert picked == [(classes[1],)]
+    assert picked == [classes[:1]]
+    panel.all_classes.click()
+    assert picked[1:] == [classes]
+
+
+def test_several_classes_are_counted(panel, classes):
+    panel.show_choices(classes[1:], classes[1], replace=False, prefetch=True, tta=False)
+    assert shown(panel) == (False, False, True)
+    assert panel.multiple.text().startswith("2 of 3")
+    panel.show_choices(classes, classes[1], replace=False, prefetch=True, tta=False)
+    assert shown(panel) == (False, True, False)
+    assert panel.multiple.text().startswith("Several")
+
+
+def test_what_is_used_once_a_day_is_behind_more(panel):
+    for box in (panel.tta, panel.replace, panel.prefetch):
+        assert not box.isVisible()
+    panel.more.toggleButton().click()
+    for box in (panel.tta, panel.replace, panel.prefetch):
+        assert box.isVisible()
 
 
 def test_the_threshold_says_which_way_it_is_off_and_in_what(panel):
@@ -64,7 +87,8 @@ def test_buttons_ask(panel, qtbot):
 
 def test_a_network_without_classes_leaves_nothing_to_choose(panel):
     parts = (
-        panel.classes,
+        panel.one_class,
+        panel.all_classes,
         panel.multiple,
         panel.threshold,
         panel.scope,

@@ -22,39 +22,48 @@ def panel(qtbot) -> TeachPanel:
 
 
 @pytest.fixture
-def state(classes) -> TeachState:
+def state() -> TeachState:
     return TeachState(
-        active=False, name="", on_class=True, offered=classes, taught=(), possible=True
+        active=False, name="membrane", on_class=True, spec=None, taught=(), possible=True
     )
+
+
+def test_the_class_chosen_above_is_taught(panel, state, qtbot):
+    panel.show_state(state)
+    assert panel.start.text() == "Teach membrane   (Shift+M)"
+    assert not panel.body.isVisible()
+    with qtbot.waitSignal(panel.toggled_by_user) as asked:
+        panel.start.click()
+    assert asked.args == [""]
+    panel.show_state(replace(state, active=True))
+    assert panel.start.text() == "Stop teaching membrane   (Shift+M)"
+    assert panel.start.isChecked()
+    assert panel.body.isVisible()
+    panel.show_state(state)
+    assert not panel.start.isChecked()
 
 
 def test_a_typed_name_goes_with_the_button(panel, state, qtbot):
     panel.show_state(state)
-    assert panel.start.text() == "Teach   (Shift+M)"
-    assert not panel.body.isVisible()
-    assert panel.name.currentText() == "", "no class is proposed"
-    panel.name.setEditText("granule")
-    panel.show_state(replace(state, offered=state.offered[:2]))
-    assert panel.name.currentText() == "granule", "what is being typed stays"
+    assert panel.name.text() == "", "no class is proposed"
+    panel.name.setText("granule")
+    panel.show_state(replace(state, name="vesicle"))
+    assert panel.name.text() == "granule", "what is being typed stays"
+    assert panel.start.text() == "Teach granule   (Shift+M)"
     with qtbot.waitSignal(panel.toggled_by_user) as asked:
         panel.start.click()
     assert asked.args == ["granule"]
-    panel.show_state(replace(state, active=True, name="granule"))
-    assert panel.start.text() == "Stop teaching   (Shift+M)"
-    assert panel.start.isChecked()
-    assert panel.body.isVisible()
-    panel.show_state(replace(state, name="granule"))
-    assert not panel.start.isChecked()
+    assert panel.name.text() == "", "it is ready for the next"
 
 
-def test_classes_are_offered_and_chosen(panel, state, qtbot):
-    panel.show_state(replace(state, offered=(GRANULE, *state.offered)))
-    items = [panel.name.itemText(i) for i in range(panel.name.count())]
-    assert items == ["granule", "mitochondrion", "membrane", "vesicle"]
-    panel.name.setCurrentIndex(2)
+def test_enter_teaches_the_class_that_was_typed(panel, state, qtbot):
+    panel.show_state(state)
+    panel.name.returnPressed.emit()
+    panel.name.setText(" granule ")
     with qtbot.waitSignal(panel.name_chosen) as asked:
-        panel.name.activated.emit(2)
-    assert asked.args == ["membrane"]
+        panel.name.returnPressed.emit()
+    assert asked.args == ["granule"]
+    assert panel.name.text() == ""
 
 
 def test_the_side_is_shown_and_chosen(panel, state):

@@ -152,7 +152,8 @@ def test_an_image_that_cannot_be_segmented_is_told_once_chosen(window, stack):
 
 def test_a_flat_image_needs_no_z(panel):
     panel.show_size((8.0, 8.0, 4.0), "", flat=True, possible=True)
-    assert [field.text() for field in panel.sizes] == ["8", "8", "4"]
+    assert [field.text() for field in panel.sizes] == ["", "8", "4"]
+    assert panel.summary.text().endswith(": 8 × 4 nm"), "nobody gave a z"
     assert not panel.sizes[0].isEnabled()
     typed = []
     panel.size_typed.connect(typed.append)

@@ -29,7 +29,6 @@ def test_before_anything_is_drawn_the_first_class_is_the_target(prompting, class
         kind="point",
         inside=True,
         target=classes[0],
-        one_of_several=False,
         found=None,
         max_slices=50,
         ends=(),

@@ -100,15 +100,17 @@ def test_the_only_class_to_segment_is_the_target_until_another_is_chosen(one, cl
     accepting = one.accepting
     choices = one.session.choices
     assert accepting.target == classes[0]
-    assert not accepting.one_of_several
     choices.choose_classes(classes[1:2])
     assert accepting.target == classes[1]
     choices.choose_classes(classes[1:])
     assert accepting.target == classes[1]
-    assert accepting.one_of_several
     accepting.choose_target(classes[0])
     assert accepting.target == classes[0]
-    assert not accepting.one_of_several
+    assert choices.chosen == classes[1:], "several to segment stay chosen"
+    choices.choose_classes(classes[2:])
+    assert accepting.target == classes[2]
+    accepting.choose_target(classes[0])
+    assert choices.chosen == classes[:1], "one class is one choice for all"
 
 
 def test_a_target_that_the_network_does_not_know_becomes_its_first_class(one, info, classes):

@@ -132,7 +132,7 @@ def _finds_no_classes(one) -> None:
     segment, teach = one.widget.segment, one.widget.teach
     for part in (
         segment.segment,
-        segment.classes,
+        segment.all_classes,
         segment.threshold,
         segment.scope,
         teach.start,

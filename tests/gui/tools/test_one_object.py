@@ -132,17 +132,16 @@ def test_it_goes_into_the_class_chosen_and_leaves_what_is_protected(one, classes
     assert f"pixels changed, {above} are dear to me and stay;" in one.said[-1]
 
 
-def test_the_class_that_objects_go_to_stays_when_several_are_chosen_and_that_is_known(one, classes):
-    assert not one.prompting.state.one_of_several, "all were chosen from the beginning"
+def test_the_class_that_objects_go_to_stays_when_several_are_chosen(one, classes):
     one.session.part(Segmenting).choose_classes(classes[1:2])
-    assert (one.prompting.state.target, one.prompting.state.one_of_several) == (classes[1], False)
+    assert one.prompting.state.target == classes[1]
     one.session.part(Segmenting).choose_classes(classes)
-    assert (one.prompting.state.target, one.prompting.state.one_of_several) == (classes[1], True)
-    one.session.part(Accepting).choose_target(classes[1])
-    assert not one.prompting.state.one_of_several, "now it was chosen for them"
+    assert one.prompting.state.target == classes[1]
+    one.session.part(Accepting).choose_target(classes[0])
+    assert one.prompting.state.target == classes[0]
     one.session.part(Segmenting).choose_classes(classes[2:])
     one.session.part(Segmenting).choose_classes(classes)
-    assert (one.prompting.state.target, one.prompting.state.one_of_several) == (classes[2], True)
+    assert one.prompting.state.target == classes[2]
 
 
 def test_marks_outside_take_away_and_every_slice_has_its_own_object(one):

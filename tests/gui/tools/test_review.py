@@ -155,14 +155,14 @@ def test_progress_is_shown_by_class_and_slice(begun, wait):
     row = [panel.table.item(1, column).text() for column in range(4)]
     assert row == ["membrane", "20", "20", "1"]
     assert "Unmark slice" in panel.mark.text()
-    panel.slice_picked.emit(3)
+    begun.widget.desk.strip.picked.emit(3)
     wait(lambda: begun.reviewing.position == 3)
     wait(lambda: "Mark slice as reviewed" in panel.mark.text())
-    assert panel.strip._shares == {2: 1.0}
+    assert begun.widget.desk.strip._shares == {2: 1.0}
 
 
 def test_a_click_on_the_strip_goes_to_the_slice(begun, wait):
-    strip = begun.widget.desk.review.strip
+    strip = begun.widget.desk.strip
     QTest.mouseClick(
         strip, Qt.MouseButton.LeftButton, pos=QPoint(round(strip.width() * 0.6), 5)
     )  # the third of four
@@ -202,7 +202,8 @@ def test_without_the_image_of_the_project_the_panel_says_why_and_goes_on_when_it
     begun.viewer.layers.remove(image)
     begun.finish()
     assert not any(
-        part.isEnabled() for part in (panel.mark, panel.rectangle, panel.strip, panel.table)
+        part.isEnabled()
+        for part in (panel.mark, panel.rectangle, begun.widget.desk.strip, panel.table)
     )
     assert (
         panel.note.text()
@@ -249,7 +250,7 @@ def test_a_slice_is_reviewed_for_the_classes_asked_for_and_those_painted(begun, 
     assert "Reviewed for: mitochondrion and vesicle" in panel.reviewed_for.text()
     begun.keeper.saver.save()
     assert project.record.history[-1]["classes"] == [1, 3]
-    strip = panel.strip
+    strip = begun.widget.desk.strip
     middle = round(strip.width() * 0.6)
     assert strip.tip_at(middle).startswith(
         "Slice 2: reviewed for mitochondrion and vesicle.\nAll slices"
@@ -275,7 +276,7 @@ def test_each_rectangle_keeps_its_classes(begun, wait):
     assert (mask[30:50, :40] == 2).all()
     assert dict(begun.keeper.project.record.reviewed_classes) == {"1": (1,), "2": (1, 2, 3)}
     assert begun.reviewing.classes_shown == (1,), "what all of it was reviewed for"
-    assert "in part for" in begun.widget.desk.review.strip._notes[2]
+    assert "in part for" in begun.widget.desk.strip._notes[2]
 
 
 def test_what_a_slice_was_reviewed_for_can_be_changed(begun):

@@ -68,7 +68,7 @@ def test_keys_work_wherever_the_hand_was_last(window, stack, wait):
         """Press Shift+S where a click has left the focus."""
         QTest.keyClick(place, Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier)
 
-    classes = panel.segment.classes
+    classes = panel.class_bar.classes
     classes.setFocus()
     classes.showPopup()
     classes.hidePopup()
@@ -87,6 +87,6 @@ def test_keys_work_wherever_the_hand_was_last(window, stack, wait):
         press_in(place)
         assert any("Segmenting 3 classes" in sentence for sentence in said), place
         one.finish()
-    for field in (panel.volume.sizes[0], panel.teach.name.lineEdit()):
+    for field in (panel.volume.sizes[0], panel.teach.name):
         press_in(field)
         assert field.text().casefold() == "s", "a field for text takes them"

@@ -39,7 +39,7 @@ def one(window, predictor, info):
     one.teaching = one.session.part(Teaching)
     one.store = one.session.part(StrokeStore)
     one.canvas = one.viewer.window._qt_viewer.canvas.native
-    one.widget.teach.name.setEditText("granule")
+    one.widget.teach.name.setText("granule")
     one.widget.teach.start.click()
     one.finish()
     notification_manager.records.clear()

@@ -13,12 +13,12 @@ pytestmark = pytest.mark.gui
 
 FIELDS = {
     "voxel size": lambda panel: panel.volume.sizes[1],
-    "classes": lambda panel: panel.segment.classes,
+    "classes": lambda panel: panel.class_bar.classes,
     "first slice": lambda panel: panel.segment.slices.findChild(QLineEdit),
     "grow by": lambda panel: panel.correct.radius,
     "smallest": lambda panel: panel.correct.smallest,
     "propagate through": lambda panel: panel.prompt.max_slices,
-    "new class": lambda panel: panel.teach.name.lineEdit(),
+    "new class": lambda panel: panel.teach.name,
 }
 
 
@@ -65,7 +65,9 @@ def test_no_shortcut_of_the_window_gets_a_letter(one, name):
 @pytest.mark.parametrize("name", FIELDS)
 def test_enter_and_escape_leave_a_field(one, name, key):
     panel = one.widget
-    one.session.part(type(panel._prompting)).start()  # Enter would accept an object, Esc drop it
+    one.session.part(
+        type(panel.work_desk.prompting)
+    ).start()  # Enter would accept an object, Esc drop it
     one.finish()
     panel.segment.show_scope("range", 0, 1, 4)
     one.used.clear()
@@ -110,7 +112,7 @@ def test_the_wheel_takes_no_field_for_typing(one):
 
 
 def test_a_class_is_found_by_typing_with_the_list_closed(one, classes, wait):
-    dropdown = one.widget.segment.classes
+    dropdown = one.widget.class_bar.classes
     QApplication.sendEvent(
         dropdown, QFocusEvent(QEvent.Type.FocusIn)
     )  # no window is active where tests run

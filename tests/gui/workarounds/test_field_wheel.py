@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QApplication, QComboBox, QSlider
 pytestmark = pytest.mark.gui
 
 FIELDS = {
-    "classes": lambda panel: panel.segment.classes,
+    "classes": lambda panel: panel.class_bar.classes,
     "where": lambda panel: panel.segment.scope,
     "threshold": lambda panel: panel.segment.threshold.findChild(QSlider),
     "slices": lambda panel: panel.segment.slices.findChild(QSlider),
@@ -21,7 +21,7 @@ FIELDS = {
 def panel(window, stack):
     one = window(Image(stack))
     one.finish()
-    one.widget._segmenting.choose_scope("range")
+    one.widget.work_desk.segmenting.choose_scope("range")
     return one.widget
 
 

@@ -40,6 +40,7 @@ class ClassBar(QWidget):
         self.colour.setFixedSize(SIDE, SIDE)
         self.classes = ClassDropdown(TIP.format(keys=f"{previous_key} and {next_key}"))
         self.classes.picked.connect(self.picked)
+        self.classes.setEnabled(False)
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 2, 8, 4)
         row.addWidget(self.colour)

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QMenu,
     QPushButton,
     QVBoxLayout,
+    QWidget,
 )
 from superqt.utils import signals_blocked
 
@@ -173,7 +174,7 @@ def _number(low: float, high: float, tip: str) -> QDoubleSpinBox:
     return box
 
 
-def _row(*widgets: QLabel | QDoubleSpinBox | QComboBox | QPushButton) -> QHBoxLayout:
+def _row(*widgets: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
     for widget in widgets:
         row.addWidget(widget, int(not isinstance(widget, QLabel)))

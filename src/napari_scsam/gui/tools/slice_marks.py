@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_scsam.config import UserError
+from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.jobs.many_slices import SliceDone
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.words import count_of
@@ -75,11 +76,12 @@ class SliceMarks:
         if isinstance(step, SliceDone) and step.result is not None:
             plane = step.result.request.plane
             if plane.axis == 0:
-                self.running = plane.position
                 self._session.jobs.run_in_event_loop(self._count_steps(plane.position))
 
     def _count_steps(self, z: int) -> Generator[None, None, None]:
-        """Count a slice after it was written."""
+        """Count a slice after it was written, and mark it while the run goes on."""
+        if self._session.jobs.busy(Job.SEGMENT_SLICES):
+            self.running = z
         self._reviewing.count(z)
         self.changed.emit()
         yield

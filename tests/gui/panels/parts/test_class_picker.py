@@ -13,9 +13,8 @@ pytestmark = pytest.mark.gui
 def dropdown(qtbot, classes) -> ClassDropdown:
     made = ClassDropdown("tip")
     qtbot.addWidget(made)
-    made.add(tuple(classes), "all classes")
     for spec in classes:
-        made.add((spec,), spec.name)
+        made.add(spec, spec.name)
     made.show()
     return made
 
@@ -37,25 +36,42 @@ def test_typing_a_part_of_a_name_finds_a_class(dropdown, classes, wait):
     wait(dropdown.completer().popup().isVisible)
     QTest.keyClick(dropdown.completer().popup(), Qt.Key.Key_Down)
     QTest.keyClick(dropdown.completer().popup(), Qt.Key.Key_Return)
-    assert picked[-1:] == [(classes[2],)]
+    assert picked[-1:] == [classes[2]]
     assert dropdown.currentText() == "vesicle"
 
 
 def test_what_is_no_class_is_given_up(dropdown):
-    dropdown.setCurrentIndex(1)
+    dropdown.setCurrentIndex(0)
     dropdown.setEditText("golgi")
     dropdown.line.editingFinished.emit()
     assert dropdown.currentText() == "mitochondrion"
-    assert dropdown.count() == 4
+    assert dropdown.count() == 3
 
 
-def test_several_classes_are_named_together(dropdown, classes):
-    dropdown.show_chosen(classes[:2])
-    assert dropdown.currentText() == "mitochondrion, membrane"
-    dropdown.show_chosen(classes)
-    assert dropdown.currentText() == "all classes"
-    dropdown.show_chosen(classes[1:2])
+def test_the_class_in_use_is_shown(dropdown, classes):
+    dropdown.show_chosen(classes[1])
     assert dropdown.currentText() == "membrane"
+    dropdown.show_chosen(None)
+    assert dropdown.currentIndex() == -1
+
+
+def test_a_click_on_the_text_opens_the_list_of_all_classes(dropdown, classes, wait):
+    picked = []
+    dropdown.picked.connect(picked.append)
+    dropdown.window().setStyleSheet("QListView { color: #112233; }")
+    dropdown.show_chosen(classes[0])
+    QTest.mouseClick(dropdown.line, Qt.MouseButton.LeftButton)
+    popup = dropdown.completer().popup()
+    wait(popup.isVisible)
+    assert popup.model().rowCount() == 3, "not only those with the text that was there"
+    assert popup.palette().text().color().name() == "#112233", "the look of the window"
+    index = popup.model().index(2, 0)
+    QTest.mouseClick(
+        popup.viewport(), Qt.MouseButton.LeftButton, pos=popup.visualRect(index).center()
+    )
+    assert picked == [classes[2]]
+    assert dropdown.currentText() == "vesicle"
+    assert not popup.isVisible()
 
 
 def test_ticking_several(several, classes, qtbot):

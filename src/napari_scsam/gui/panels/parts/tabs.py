@@ -24,6 +24,8 @@ class Tabs(QTabWidget):
         super().__init__()
         self.pages: dict[str, QScrollArea] = {}
         """By the title on the tab."""
+        self._bodies: dict[str, QWidget] = {}
+        """What the pages hold."""
         self.setDocumentMode(True)  # the tabs share the whole width, and no frame is drawn
         bar = self.tabBar()
         bar.setExpanding(True)
@@ -54,11 +56,18 @@ class Tabs(QTabWidget):
         page.setFrameShape(QFrame.Shape.NoFrame)
         page.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.pages[title] = page
+        self._bodies[title] = body
         self.setTabToolTip(self.addTab(page, title), tip)
 
     def show_page(self, title: str) -> None:
         """Show a page."""
         self.setCurrentWidget(self.pages[title])
+
+    def show_page_of(self, part: QWidget) -> None:
+        """Show the page that holds a widget."""
+        for title, body in self._bodies.items():
+            if body.isAncestorOf(part):
+                self.show_page(title)
 
     def shown(self) -> str:
         """Return the title of the page shown."""
@@ -71,10 +80,10 @@ class Tabs(QTabWidget):
     def minimumSizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Return a width that holds every page beside a scroll bar; their height can be scrolled."""
         widths = [self.tabBar().sizeHint().width()]
-        for page in self.pages.values():
+        for title, page in self.pages.items():
             bar = page.verticalScrollBar().sizeHint().width()
             frame = 2 * page.frameWidth()  # napari's style draws one
-            widths.append(page.widget().minimumSizeHint().width() + bar + frame)
+            widths.append(self._bodies[title].minimumSizeHint().width() + bar + frame)
         return QSize(max(widths), self.tabBar().sizeHint().height() + SMALLEST_HEIGHT)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  # Qt's name
