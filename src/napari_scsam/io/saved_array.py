@@ -8,15 +8,19 @@ and a thread writes what changed (see `SavedChunks`).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_scsam.config import UserError
+from napari_scsam.io.anchored_store import UnreadableError
 from napari_scsam.io.array_keys import Points, Region, parse_key
-from napari_scsam.io.saved_chunks import Block, SavedChunks
+from napari_scsam.io.saved_chunks import SavedChunks
+from napari_scsam.io.stored_chunks import Block
 from napari_scsam.io.zarr_access import ZarrArray, folder_of
 
 MEMORY = 2**30
@@ -34,15 +38,26 @@ class SavedArray:
         The array on disk; only this object may write to it.
     memory
         Bytes of chunks to keep.
+    check
+        As in `StoredChunks`.
     """
 
-    def __init__(self, stored: ZarrArray, memory: int = MEMORY) -> None:
-        self.shape = tuple(stored.shape)
-        self.dtype = np.dtype(stored.dtype)
-        self.ndim = len(self.shape)
-        self.size = prod(self.shape)
-        self._memory = SavedChunks(stored, memory)
+    def __init__(
+        self,
+        stored: ZarrArray,
+        memory: int = MEMORY,
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        self._describe(stored)
+        self._memory = SavedChunks(stored, memory, check)
         self.chunks = self._memory.sides
+
+    def _describe(self, stored: Any) -> None:
+        shape: tuple[int, ...] = tuple(stored.shape)
+        self.shape = shape
+        self.dtype: np.dtype[Any] = np.dtype(stored.dtype)
+        self.ndim = len(shape)
+        self.size = prod(shape)
 
     @property
     def stored(self) -> ZarrArray:
@@ -53,6 +68,31 @@ class SavedArray:
     def trouble(self) -> Exception | None:
         """Why the last write failed; None while all is well."""
         return self._memory.trouble
+
+    @property
+    def damaged(self) -> Mapping[Block, UnreadableError]:
+        """The chunks that could not be read so far, and why."""
+        return dict(self._memory.disk.damaged)
+
+    def place(self, block: Block) -> tuple[slice, ...]:
+        """Return the part of the array that a chunk is."""
+        return self._memory.place(block)
+
+    def seal(self, why: str) -> None:
+        """Refuse every change from now on, with this sentence."""
+        self._memory.sealed = why
+
+    def write_after(self, step: Callable[[], None]) -> None:
+        """Call a function before each write to disk, which waits when it raises an error."""
+        self._memory.disk.before_write = step
+
+    def reset(self, block: Block) -> None:
+        """Take a chunk that could not be read, and is no longer on disk, for zeros."""
+        self._memory.reset(block)
+
+    def shown(self) -> SavedArray:
+        """Return the same array for a window: boxes show zeros where it cannot be read."""
+        return ShownArray(self._memory)
 
     @property
     def unsaved(self) -> int:
@@ -80,6 +120,8 @@ class SavedArray:
         return found.finish(self._read(found))
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if self._memory.sealed:
+            raise UserError(self._memory.sealed)
         found = parse_key(key, self.shape)
         if isinstance(found, Region) and not found.contiguous:
             found = found.points()
@@ -111,9 +153,9 @@ class SavedArray:
         """Read all chunks in the background, if they fit into memory."""
         self._memory.preload()
 
-    def move_to(self, stored: ZarrArray) -> None:
+    def move_to(self, stored: ZarrArray, check: Callable[[], None] | None = None) -> None:
         """Continue in another array on disk, a copy of this one."""
-        self._memory.move_to(stored)
+        self._memory.move_to(stored, check)
 
     def flush(self) -> None:
         """Wait until everything is on disk.
@@ -144,7 +186,25 @@ class SavedArray:
     def _indices_on_disk(self, axis: int) -> set[int]:
         """Return the positions of stored chunks along an axis: zarr's folder names."""
         folder = folder_of(self.stored) / "c"
-        return {int(path.name) for path in folder.glob("/".join("*" * (axis + 1)))}
+        found = list(folder.glob("/".join("*" * (axis + 1))))
+        self._memory.disk.check()  # a folder that has gone lists nothing
+        return {int(path.name) for path in found if path.name.isdecimal()}
+
+    def blocks_on_disk(self) -> list[Block]:
+        """List the chunks that are stored."""
+        folder = folder_of(self.stored) / "c"
+        files = list(folder.glob("/".join("*" * self.ndim)))
+        self._memory.disk.check()
+        found = (path.relative_to(folder).parts for path in files)
+        return sorted(tuple(map(int, parts)) for parts in found if "".join(parts).isdecimal())
+
+    def probe(self, block: Block) -> None:
+        """Try to read a chunk; it is in `damaged` afterwards if that fails."""
+        self._memory.probe(block)
+
+    def file_of(self, block: Block) -> Path:
+        """Return the file of a chunk."""
+        return folder_of(self.stored).joinpath("c", *map(str, block))
 
     # Reading and writing in memory
 
@@ -157,7 +217,7 @@ class SavedArray:
 
     def _write(self, region: Region, value: NDArray[Any]) -> None:
         for block, inside, outside in self._parts(region):
-            with self._memory.hold(block) as values:
+            with self._memory.hold(block, inside) as values:
                 values[inside] = value[outside]
                 self._memory.mark(block)
 
@@ -172,7 +232,7 @@ class SavedArray:
     def _write_points(self, points: Points, value: NDArray[Any]) -> None:
         flat = np.broadcast_to(value, points.shape).reshape(-1)
         for block, inside, chosen in points.by_block(self.chunks):
-            with self._memory.hold(block) as values:
+            with self._memory.hold(block, inside) as values:
                 values[inside] = flat[chosen]
                 self._memory.mark(block)
 
@@ -204,3 +264,31 @@ class SavedArray:
                 inside.append(slice(low - position * side, high - position * side))
                 outside.append(slice(low - start, high - start))
             yield block, tuple(inside), tuple(outside)
+
+
+class ShownArray(SavedArray):
+    """A saved array for a window, which goes on where a part cannot be read.
+
+    Boxes, which are shown, have zeros there. Single voxels, which are read before they are changed,
+    raise an error. So nothing is ever written over a part that cannot be read.
+
+    Parameters
+    ----------
+    memory
+        The chunks of the array.
+    """
+
+    def __init__(self, memory: SavedChunks) -> None:
+        self._describe(memory.stored)
+        self._memory = memory
+        self.chunks = memory.sides
+
+    def _read(self, region: Region) -> NDArray[Any]:
+        out = np.zeros(region.shape, self.dtype)
+        for block, inside, outside in self._parts(region):
+            try:
+                with self._memory.hold(block) as values:
+                    out[outside] = values[inside]
+            except UnreadableError:
+                continue  # it is in `damaged`, which the window shows
+        return out

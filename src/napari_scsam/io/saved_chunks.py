@@ -3,6 +3,9 @@
 A thread writes what changed, chunk by chunk, each replacing its file as a
 whole. A process that is killed loses what was written in the last `DELAY`
 seconds, and never half a chunk.
+
+While the array has gone from the disk, what is changed stays in memory, also in chunks whose other
+voxels are not known. They are completed and written when the array is back.
 """
 
 from __future__ import annotations
@@ -14,14 +17,16 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from math import prod
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_scsam.io.anchored_store import MissingStoreError, UnreadableError
+from napari_scsam.io.stored_chunks import Block, StoredChunks
 from napari_scsam.io.zarr_access import ZarrArray
 
 DELAY = 0.1
@@ -35,9 +40,6 @@ SHARE = 0.02
 
 RETRY = 2.0
 """Seconds after which a failed write (a full disk, a lost network drive) is tried again."""
-
-Block: TypeAlias = tuple[int, ...]
-"""Position of a chunk in the grid of chunks."""
 
 log = logging.getLogger(__name__)
 
@@ -53,16 +55,23 @@ class SavedChunks:
         The array on disk.
     memory
         Bytes to keep; the least recently used chunks are dropped first.
+    check
+        As in `StoredChunks`.
     """
 
-    def __init__(self, stored: ZarrArray, memory: int) -> None:
-        self.stored = stored
-        self.sides: Block = tuple(getattr(stored, "shards", None) or stored.chunks)
-        """Sides of a block that is written as a whole: a shard or a chunk."""
+    def __init__(
+        self, stored: ZarrArray, memory: int, check: Callable[[], None] | None = None
+    ) -> None:
+        self.disk = StoredChunks(stored, check)
+        self.sides = self.disk.sides
         self.trouble: Exception | None = None
         """Why the last write failed; None while all is well."""
+        self.sealed = ""
+        """Why nothing may be changed; empty when it may."""
         self._room = max(1, memory // (prod(self.sides) * np.dtype(stored.dtype).itemsize))
         self._blocks: OrderedDict[Block, NDArray[Any]] = OrderedDict()
+        self._known: dict[Block, NDArray[np.bool_]] = {}
+        """Chunks of which only these voxels are in memory, because the array had gone."""
         self._dirty: dict[Block, float] = {}
         self._coming: dict[Block, object] = {}
         """Chunks that are being fetched and were not changed meanwhile, each with a token of the
@@ -70,9 +79,18 @@ class SavedChunks:
         self._leaving: Block | None = None
         """The chunk that is being written. It is not dropped, because the disk has the old one."""
         self._lock = threading.RLock()
-        self._disk = threading.Lock()
+        self._writing = threading.Lock()
         self._writer: threading.Thread | None = None
         _open.add(self)
+
+    @property
+    def stored(self) -> ZarrArray:
+        """The array on disk."""
+        return self.disk.array
+
+    @stored.setter
+    def stored(self, array: ZarrArray) -> None:
+        self.disk.array = array
 
     @property
     def unsaved(self) -> int:
@@ -93,31 +111,49 @@ class SavedChunks:
 
     def place(self, block: Block) -> tuple[slice, ...]:
         """Return the part of the array that a chunk is."""
-        return tuple(
-            slice(b * c, min((b + 1) * c, n))
-            for b, c, n in zip(block, self.sides, self.stored.shape, strict=True)
-        )
+        return self.disk.place(block)
 
     @contextmanager
-    def hold(self, block: Block) -> Iterator[NDArray[Any]]:
+    def hold(self, block: Block, change: Any = None) -> Iterator[NDArray[Any]]:
         """Yield a chunk's own memory, locked for other threads.
 
         They are not blocked while it is fetched from disk.
+
+        Parameters
+        ----------
+        block
+            Its position.
+        change
+            The part of it that will be written, and that alone; None to read. While the array has
+            gone, this part need not be read first.
+
+        Raises
+        ------
+        MissingStoreError
+            When it must be read, and the array has gone.
+        UnreadableError
+            When it is damaged.
         """
         found = None
         token = object()
+        if change is None:
+            self._complete(block)
         if block not in self._blocks:
             self._coming[block] = token
-            found = self._fetch(block)
+            found = self._fetch_to(block, change)
         with self._lock:
             fresh = self._coming.pop(block, None) is token
             if block not in self._blocks:
                 # It may have been changed, written and dropped meanwhile.
                 if found is None or not fresh:
-                    found = self._fetch(block)
+                    found = self._fetch_to(block, change)
+                if found is None:
+                    found = self._blank(block)
                 self._blocks[block] = found
             self._blocks.move_to_end(block)
             self._make_room()
+            if change is not None and block in self._known:
+                self._known[block][change] = True
             yield self._blocks[block]
 
     def mark(self, block: Block) -> None:
@@ -134,6 +170,7 @@ class SavedChunks:
         """Use an array as the contents, without a copy."""
         with self._lock:
             for block in self.all():
+                self._known.pop(block, None)
                 self._blocks[block] = data[self.place(block)]
                 self.mark(block)
 
@@ -142,12 +179,26 @@ class SavedChunks:
         if sum(1 for _ in self.all()) <= self._room:
             threading.Thread(target=self._preload, name="scsam-preload", daemon=True).start()
 
-    def move_to(self, stored: ZarrArray) -> None:
+    def move_to(self, stored: ZarrArray, check: Callable[[], None] | None = None) -> None:
         """Continue in another array on disk, a copy of this one; all chunks in memory are written."""
-        with self._disk, self._lock:
-            self.stored = stored
+        with self._writing, self._lock:
+            self.disk.open(stored, check)
+            self.trouble = None
             for block in self._blocks:
                 self.mark(block)
+
+    def reset(self, block: Block) -> None:
+        """Forget a chunk that could not be read, and is no longer on disk."""
+        with self._lock:
+            self.disk.damaged.pop(block, None)
+            self._blocks.pop(block, None)
+            self._coming.pop(block, None)
+
+    def probe(self, block: Block) -> None:
+        """Try to read a chunk that is not in memory; `StoredChunks.damaged` knows if that fails."""
+        if block not in self._blocks:
+            with suppress(UnreadableError):
+                self._fetch(block)
 
     def hurry(self) -> None:
         """Write chunks that wait too long; after a failure, the thread tries again."""
@@ -171,12 +222,42 @@ class SavedChunks:
             self._make_room()
 
     def _fetch(self, block: Block) -> NDArray[Any]:
-        return np.array(self.stored[self.place(block)])
+        return self.disk.read(block)
+
+    def _fetch_to(self, block: Block, change: Any) -> NDArray[Any] | None:
+        """Read a chunk; None when the array has gone, and the chunk need not be known to change."""
+        try:
+            return self._fetch(block)
+        except MissingStoreError:
+            if change is None:
+                raise
+            return None
+
+    def _blank(self, block: Block) -> NDArray[Any]:
+        """Begin a chunk of which no voxel is known."""
+        shape = tuple(part.stop - part.start for part in self.place(block))
+        self._known[block] = np.zeros(shape, bool)
+        return np.zeros(shape, self.stored.dtype)
+
+    def _complete(self, block: Block) -> None:
+        """Read the voxels of a chunk that are not known yet."""
+        if block not in self._known:
+            return
+        found = self._fetch(block)
+        with self._lock:
+            known = self._known.pop(block, None)
+            if known is not None:
+                self._blocks[block][~known] = found[~known]
 
     def _preload(self) -> None:
         for block in self.all():
-            with self.hold(block):
-                pass
+            try:
+                with self.hold(block):
+                    pass
+            except UnreadableError:
+                continue
+            except MissingStoreError:
+                return
 
     def _make_room(self) -> None:
         excess = len(self._blocks) - self._room
@@ -215,25 +296,27 @@ class SavedChunks:
         patience
             Seconds to wait for another thread that writes; -1 waits as long as it takes.
         """
-        if not self._disk.acquire(timeout=patience):
+        if not self._writing.acquire(timeout=patience):
             return
         try:
             with self._lock:
                 if not self._dirty:
                     return
                 block = next(iter(self._dirty))
+            self._complete(block)
+            with self._lock:
                 self._leaving = block
                 since = self._dirty.pop(block)
                 values = self._blocks[block].copy()
             try:
-                self.stored[self.place(block)] = values
+                self.disk.write(block, values)
             except BaseException:
                 with self._lock:
                     self._dirty.setdefault(block, since)
                 raise
         finally:
             self._leaving = None
-            self._disk.release()
+            self._writing.release()
 
 
 def _flush_all() -> None:

@@ -33,7 +33,7 @@ def copy_project(project: Project, path: Path) -> Generator[Progress, None, Path
 
 
 def _copy_files(project: Project, path: Path) -> None:
-    skipped = shutil.ignore_patterns(".lock", "*.partial")
+    skipped = shutil.ignore_patterns(".lock", ".open", "*.partial", ".*.part")
     try:
         with replacing_folder(path, lambda _: False) as draft:
             shutil.copytree(project.path, draft, ignore=skipped, dirs_exist_ok=True)

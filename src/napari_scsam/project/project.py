@@ -18,28 +18,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import zarr
-from filelock import FileLock, Timeout
 
 from napari_scsam.atomic import MARK
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
+from napari_scsam.io.anchored_store import MissingStoreError
 from napari_scsam.io.label_header import image_label
 from napari_scsam.io.label_pyramid import new_level
 from napari_scsam.io.labels import create_labels, read_class_table
 from napari_scsam.io.saved_array import SavedArray
-from napari_scsam.io.zarr_access import member_array, member_group, ngff_attributes
+from napari_scsam.io.zarr_access import ZarrArray, member_group, ngff_attributes
+from napari_scsam.project.arrays import PREDICTED, labels_of, open_stored
+from napari_scsam.project.folder import ProjectFolder
 from napari_scsam.project.image import ImageReference
 from napari_scsam.project.record import ProjectRecord, now, read_record, write_record
-from napari_scsam.project.strokes import (
-    STROKES,
-    StrokeKey,
-    create_strokes,
-    list_strokes,
-    stored_strokes,
-)
+from napari_scsam.project.record_keeper import RecordKeeper
+from napari_scsam.project.repair import renew_copies
+from napari_scsam.project.strokes import StrokeKey, create_strokes, list_strokes
 
 CLASSES = "classes"
 REVIEWED = "reviewed"
-PREDICTED = "predicted"
 REVIEWED_TABLE = (ClassSpec(1, "reviewed", "#ffd54a"),)
 BEFORE_LABELS = ("image", "zarr.json", MARK)
 """What the folder of a new project may hold before it has labels."""
@@ -50,6 +47,8 @@ _unwritten: list[Project] = []
 class Project:
     """An open project; `close` it to let others open it.
 
+    A project that a newer version wrote is only read, see `read_only`.
+
     Parameters
     ----------
     path
@@ -58,16 +57,44 @@ class Project:
     Raises
     ------
     UserError
-        When it is not a project, is damaged, or is open elsewhere.
+        When it is not a project, cannot be repaired, or is open elsewhere.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.record = read_record(path)
+        _retry_unwritten()
         self.arrays: dict[str, SavedArray] = {}
-        self._lock = _lock(path)
-        for partial in path.rglob("*.partial"):  # a killed process was writing it
-            partial.unlink(missing_ok=True)
+        self.folder = ProjectFolder(path)
+        try:
+            record = read_record(path)
+        except BaseException:
+            self.folder.release()
+            raise
+        self._keeper = RecordKeeper(path, record, self.check)
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.folder.path
+
+    @property
+    def read_only(self) -> str:
+        """Why it cannot be changed, as a sentence; empty when it can."""
+        return self.folder.read_only
+
+    def check(self) -> None:
+        """Check that the folder on disk is still the one that was opened.
+
+        Raises
+        ------
+        MissingStoreError
+            When it is gone, or another one is in its place.
+        """
+        self.folder.check()
+
+    @property
+    def record(self) -> ProjectRecord:
+        """The record, also what is not on disk yet."""
+        return self._keeper.record
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -76,23 +103,41 @@ class Project:
         return tuple(name for name in listed if name != REVIEWED)
 
     def array(self, name: str) -> SavedArray:
-        """Return a label image to read and change; the same object each time."""
+        """Return a label image to read and change; the same object each time.
+
+        Raises
+        ------
+        UserError
+            When it is damaged as a whole, or the project has gone.
+        """
         if name not in self.arrays:
-            self.arrays[name] = SavedArray(self._stored(name))
+            array = SavedArray(self._stored(name), check=self.check)
+            if self.read_only:
+                array.seal(self.read_only)
+            if name == REVIEWED:  # no value of the mask is on disk before its meaning
+                array.write_after(self._keeper.flush)
+            self.arrays[name] = array
         return self.arrays[name]
 
     def stroke_keys(self) -> tuple[StrokeKey, ...]:
         """Return the classes and axes that strokes were drawn for."""
         return tuple(list_strokes(self.path))
 
+    def stroke_name(self, key: StrokeKey) -> str:
+        """Return the name of the array of some strokes, for `array`."""
+        return list_strokes(self.path)[key]
+
     def strokes(self, key: StrokeKey) -> SavedArray:
         """Return the strokes of a class, to read and change; created when there are none.
 
         uint8 of the image's shape: 1 on the class, 2 beside it, 0 where nothing was drawn.
         """
+        self.check()
         name = list_strokes(self.path).get(key)
         if name is None:
+            self.folder.check_changeable()
             name = create_strokes(self.path, key, self.record.image.shape)
+            renew_copies(self.path)
         return self.array(name)
 
     @property
@@ -107,24 +152,33 @@ class Project:
 
     def class_table(self, name: str = CLASSES) -> tuple[ClassSpec, ...]:
         """Return the class table of a label image; empty for instances."""
+        self.check()
         return read_class_table(self.path / "labels" / name) or ()
 
     def add_labels(
         self, name: str, dtype: npt.DTypeLike, classes: Sequence[ClassSpec]
     ) -> SavedArray:
         """Create an empty label image of the image's shape."""
+        self.folder.check_changeable()
         size = self.voxel_size
         shape = self.record.image.shape
         create_labels(
             self.path, shape, size, classes, name=name, dtype=dtype, origin=self.record.image.origin
         )
+        renew_copies(self.path)
         return self.array(name)
 
     def show_classes(self, name: str, classes: Sequence[ClassSpec]) -> None:
-        """Write another class table for a label image."""
+        """Write another class table for a label image; what else its metadata hold stays."""
+        self.folder.check_changeable()
         group = member_group(self._labels, name)
         ome = {**ngff_attributes(group), "image-label": image_label(classes)}
-        group.update_attributes({"ome": ome, "scsam": {"classes": [c.to_dict() for c in classes]}})
+        stored: Any = group.attrs.get("scsam")
+        if not isinstance(stored, dict):
+            stored = {}
+        table = [c.to_dict() for c in classes]
+        group.update_attributes({"ome": ome, "scsam": {**stored, "classes": table}})
+        renew_copies(self.path)
 
     @property
     def voxel_size(self) -> VoxelSize | None:
@@ -132,30 +186,51 @@ class Project:
         return self.record.voxel_size or self.record.image.voxel_size
 
     def update(self, **changes: Any) -> None:
-        """Change the record, here and on disk; nothing is written when nothing changes."""
-        changed = self.record.model_copy(update=changes)
-        if changed != self.record:
-            self.record = changed
-            write_record(self.path, changed)
+        """Change the record, here and on disk; nothing is written when nothing changes.
+
+        A change that cannot be written stays in memory. It is `unsaved`, `trouble` says why, and
+        writing is tried again.
+
+        Raises
+        ------
+        UserError
+            When the project is read-only.
+        """
+        if self.read_only:
+            raise UserError(self.read_only)
+        self._keeper.update(changes)
 
     def log(self, what: str, **details: Any) -> None:
         """Add to the history."""
         self.update(history=(*self.record.history, {"when": now(), "what": what, **details}))
 
     def flush(self) -> None:
-        """Wait until everything is on disk."""
+        """Wait until everything is on disk.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written.
+        """
+        self._keeper.flush()
         for array in list(self.arrays.values()):
             array.flush()
 
     @property
     def unsaved(self) -> bool:
         """Whether something is not on disk yet."""
-        return any(array.unsaved for array in self.arrays.values())
+        arrays = list(self.arrays.values())
+        return self._keeper.unsaved or any(array.unsaved for array in arrays)
 
     @property
     def trouble(self) -> Exception | None:
-        """Why the last write failed; None while all is well."""
-        failures = (array.trouble for array in list(self.arrays.values()))
+        """Why the last write failed, or why the next one would; None while all is well."""
+        try:
+            self.check()
+        except MissingStoreError as error:
+            return error
+        failures = [array.trouble for array in list(self.arrays.values())]
+        failures.append(self._keeper.trouble)
         return next((error for error in failures if error is not None), None)
 
     def close(self) -> None:
@@ -170,31 +245,40 @@ class Project:
         try:
             self.flush()
         except Exception as error:  # whatever the disk or the codec says
-            _unwritten.append(self)
+            if self not in _unwritten:
+                _unwritten.append(self)
             raise UserError(
                 f"'{self.path.name}' cannot be written ({error}); "
                 "free some space; saving is retried while napari is open"
             ) from error
-        self._lock.release()
+        self.folder.release()
+
+    def follow(self, path: Path) -> None:
+        """Continue in the folder that was opened, after it was renamed or moved to a path."""
+        self.folder.follow(path)
+        self._keeper.move_to(path)
+        self._move_arrays()
 
     def move_to(self, path: Path) -> None:
         """Continue in a copy that `copy_project` made."""
-        self._lock.release()
-        self.path = path
-        self._lock = _lock(path)
-        self.record = self.record.model_copy(update={"image": read_record(path).image})
-        write_record(path, self.record)
+        self.folder.release()
+        self.folder = ProjectFolder(path)
+        if not self.read_only:
+            self._keeper.move_to(path, image=read_record(path).image)
+        self._move_arrays()
+
+    def _move_arrays(self) -> None:
         for name, array in self.arrays.items():
-            array.move_to(self._stored(name))
+            array.move_to(self._stored(name), self.check)
 
     @property
     def _labels(self) -> zarr.Group:
-        return member_group(zarr.open_group(self.path, mode="r+"), "labels")
+        self.check()
+        return labels_of(self.path, writable=not self.read_only)
 
-    def _stored(self, name: str) -> zarr.Array[Any]:
-        if name.startswith(f"{STROKES}/"):
-            return stored_strokes(self.path, name)
-        return member_array(self._labels, name if name == PREDICTED else f"{name}/0")
+    def _stored(self, name: str) -> ZarrArray:
+        self.check()
+        return open_stored(self.path, name, self.record.image.shape, writable=not self.read_only)
 
 
 def create_project(
@@ -248,17 +332,8 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _lock(path: Path) -> FileLock:
-    """Keep other processes out; the system releases the lock when this one dies."""
+def _retry_unwritten() -> None:
+    """Close the projects that could not be written when they were closed, but can be now."""
     for project in [project for project in _unwritten if not project.unsaved]:
         _unwritten.remove(project)
         project.close()
-    # Acquired on a worker thread, released on the main one.
-    lock = FileLock(path / "labels" / ".lock", thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise UserError(f"'{path.name}' is open in another window; close it there first") from error
-    except (NotImplementedError, OSError):
-        pass  # a disk without locks, or one that is read-only
-    return lock

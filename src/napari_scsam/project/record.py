@@ -11,7 +11,7 @@ from typing import Any
 import zarr
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from napari_scsam.atomic import finish_replacing
+from napari_scsam.atomic import draft_path, finish_replacing, replacing
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.contents import Contents, what_is
 from napari_scsam.project.image import ImageReference
@@ -19,6 +19,10 @@ from napari_scsam.validation import first_problem
 
 SUFFIX = ".scsam.zarr"
 FORMAT_NUMBER = 1
+METADATA = "zarr.json"
+"""File of the metadata of a zarr group or array."""
+COPIES = "labels/.copies"
+"""Folder in a project that holds a copy of each `METADATA` file."""
 OLD_NAMES = {"thresholds": "threshold_offsets", "careful": "tta"}
 """Keys of `ProjectRecord.chosen` up to version 0.1, and their names since."""
 
@@ -84,6 +88,11 @@ def read_record(path: Path) -> ProjectRecord:
     """
     finish_replacing(path)
     found = what_is(path)
+    if found is Contents.LABELS and is_newer(path):
+        raise UserError(
+            f"{path} was written by a newer version, and this one cannot read it; "
+            "update napari-scsam"
+        )
     if found is Contents.LABELS and path.is_dir():
         raise UserError(
             f"{path} holds labels but is not a napari-scsam project; open it as a file instead"
@@ -93,6 +102,8 @@ def read_record(path: Path) -> ProjectRecord:
             f"{path} is not a napari-scsam project; choose a folder that ends in {SUFFIX}"
         )
     stored: Any = zarr.open_group(path, mode="r").attrs["scsam"]
+    if is_newer(path):
+        return _newer_record(path, stored["project"])
     try:
         return ProjectRecord.from_dict(stored["project"])
     except ValidationError as error:
@@ -102,11 +113,101 @@ def read_record(path: Path) -> ProjectRecord:
         ) from error
 
 
+def _newer_record(path: Path, stored: Any) -> ProjectRecord:
+    try:
+        return ProjectRecord.from_dict(stored)
+    except ValidationError as error:
+        raise UserError(
+            f"{path} was written by a newer version, and this one cannot read it; "
+            "update napari-scsam"
+        ) from error
+
+
+def format_of(path: Path) -> int:
+    """Return the format number of a project; 0 when it is unreadable or no number."""
+    try:
+        number = json.loads((path / METADATA).read_bytes())["attributes"]["scsam"]["format"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0
+    if type(number) is int:  # a truth value is no format
+        return number
+    return 0
+
+
+def is_newer(path: Path) -> bool:
+    """Whether a project was written by a newer version, whose record this one would cut down."""
+    return format_of(path) > FORMAT_NUMBER
+
+
 def write_record(path: Path, record: ProjectRecord) -> None:
-    """Write the record of a project, in one step."""
-    zarr.open_group(path, mode="r+").update_attributes(
-        {"scsam": {"format": FORMAT_NUMBER, "project": record.to_dict()}}
+    """Write the record of a project, in one step; what else its file holds stays.
+
+    The copy is written after it.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    UserError
+        When it was written by a newer version.
+    """
+    file = path / METADATA
+    document = readable_json(file) or readable_json(copy_of(file, path))
+    if document is None:
+        raise OSError(f"{file} cannot be read")
+    if is_newer(path):
+        raise UserError(read_only_reason(path))
+    attributes = document.setdefault("attributes", {})
+    stored = attributes.get("scsam")
+    if not isinstance(stored, dict):
+        stored = {}
+    attributes["scsam"] = {**stored, "format": FORMAT_NUMBER, "project": record.to_dict()}
+    text = json.dumps(document, indent=2)
+    with replacing(file) as draft:
+        draft.write_text(text, encoding="utf-8")
+    write_copy(file, path)
+
+
+def read_only_reason(path: Path) -> str:
+    """Return why a project of a newer version is not changed, as a sentence."""
+    return (
+        f"'{path.name}' was written by a newer version (format {format_of(path)}), so it is only "
+        "read; update napari-scsam to change it"
     )
+
+
+def copy_of(file: Path, path: Path) -> Path:
+    """Return where the copy of a metadata file of a project is.
+
+    Copies are in ``labels``, where no program looks for other things than what is listed there.
+    """
+    return path / COPIES / file.relative_to(path)
+
+
+def write_copy(file: Path, path: Path) -> None:
+    """Copy a metadata file of a project, without waiting for the disk.
+
+    After a power cut the copy may be damaged. Then its original, which was on disk before, is not.
+    """
+    copy = copy_of(file, path)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    draft = draft_path(copy)
+    try:
+        draft.write_bytes(file.read_bytes())
+        draft.replace(copy)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def readable_json(file: Path) -> dict[str, Any] | None:
+    """Read a JSON object; None when the file is missing or damaged."""
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    if isinstance(found, dict):
+        return found
+    return None
 
 
 def mark_ours(path: Path) -> None:

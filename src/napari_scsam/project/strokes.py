@@ -13,7 +13,7 @@ from pathlib import Path
 
 import zarr
 
-from napari_scsam.io.zarr_access import ZarrArray, member_array, member_group
+from napari_scsam.io.zarr_access import ZarrArray, member_group
 
 STROKES = "strokes"
 """Name of the group in the folder of a project."""
@@ -77,11 +77,6 @@ def create_strokes(folder: Path, key: StrokeKey, shape: Sequence[int]) -> str:
         attributes={"class": key.title, "axis": key.axis},
     )
     return f"{STROKES}/{number}"
-
-
-def stored_strokes(folder: Path, name: str) -> ZarrArray:
-    """Return an array that `list_strokes` names."""
-    return member_array(zarr.open_group(folder, mode="r+"), name)
 
 
 def _key_of(array: ZarrArray) -> StrokeKey:

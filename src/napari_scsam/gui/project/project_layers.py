@@ -20,7 +20,8 @@ from napari_scsam.gui.project.layers import (
     smallest_dtype,
     take_over,
 )
-from napari_scsam.project.project import CLASSES, PREDICTED, REVIEWED, Project
+from napari_scsam.project.arrays import PREDICTED
+from napari_scsam.project.project import CLASSES, REVIEWED, Project
 
 if TYPE_CHECKING:
     from napari_scsam.gui.layers.write_prediction import OrganelleLabels

@@ -1,0 +1,72 @@
+"""Open the arrays in the folder of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import zarr
+
+from napari_scsam.config import UserError
+from napari_scsam.io.lazy import READ_ERRORS
+from napari_scsam.io.zarr_access import ZarrArray, member_array, member_group
+from napari_scsam.project.strokes import STROKES
+
+PREDICTED = "predicted"
+"""What the model wrote last; other programs do not see it."""
+
+
+def open_root(path: Path, *, writable: bool = True) -> zarr.Group:
+    """Open the zarr group of a project."""
+    mode: Literal["r", "r+"] = "r"
+    if writable:
+        mode = "r+"
+    return zarr.open_group(path, mode=mode)
+
+
+def labels_of(path: Path, *, writable: bool = True) -> zarr.Group:
+    """Open the group of the label images of a project."""
+    return member_group(open_root(path, writable=writable), "labels")
+
+
+def open_stored(path: Path, name: str, shape: Sequence[int], *, writable: bool) -> ZarrArray:
+    """Open an array of a project.
+
+    Parameters
+    ----------
+    path
+        The folder of the project.
+    name
+        Of a label image, of `PREDICTED`, or of strokes.
+    shape
+        Of the image.
+    writable
+        Whether it will be changed.
+
+    Raises
+    ------
+    UserError
+        When the array is damaged.
+    """
+    try:
+        stored = _open(path, name, writable=writable)
+    except READ_ERRORS as error:
+        raise UserError(
+            f"'{name}' of the project {path} is damaged ({error}); give it up or restore it"
+        ) from error
+    if stored.shape != tuple(shape) or stored.dtype.kind not in "iu":
+        raise UserError(
+            f"'{name}' of the project {path} is damaged: it is {stored.shape} {stored.dtype}, "
+            f"the image is {tuple(shape)}; give it up or restore it"
+        )
+    return stored
+
+
+def _open(path: Path, name: str, *, writable: bool) -> ZarrArray:
+    if name.startswith(f"{STROKES}/"):
+        return member_array(open_root(path, writable=writable), name)
+    member = f"{name}/0"
+    if name == PREDICTED:
+        member = name
+    return member_array(labels_of(path, writable=writable), member)

@@ -1,0 +1,320 @@
+"""What of a project cannot be read, by slice, and what can be done about it.
+
+Damaged metadata are restored from their copies when a project is opened. What stays damaged are
+chunks of labels. The rest of the project opens. A damaged part is never written over; it can be
+given up, or filled from labels of the same image. Either way its file is kept, out of the way, and
+its slices are no longer reviewed: nobody has looked at what is there now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.io.anchored_store import MissingStoreError, UnreadableError
+from napari_scsam.io.find_labels import listed_labels
+from napari_scsam.io.label_pyramid import new_level
+from napari_scsam.io.labels import create_labels, read_class_table
+from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.stored_chunks import Block
+from napari_scsam.io.volumes import open_labels
+from napari_scsam.project.arrays import PREDICTED, open_root
+from napari_scsam.project.project import (
+    CLASSES,
+    REVIEWED,
+    REVIEWED_TABLE,
+    Project,
+)
+from napari_scsam.project.repair import renew_copies, set_aside
+from napari_scsam.project.strokes import STROKES
+from napari_scsam.steps import Progress, Steps
+
+DEEP_BYTES = 2**29
+"""Bytes of labels that are decoded in search of damage; larger projects find it as they read."""
+
+_TITLES = {CLASSES: "the labels", REVIEWED: "the review", PREDICTED: "the model's answers"}
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A part of a project that cannot be read."""
+
+    name: str
+    """Of the array, e.g. ``classes``."""
+    slices: tuple[int, ...]
+    """Along the first axis; empty when all of the array is lost, or it is one image."""
+    blocks: tuple[Block, ...]
+    """The chunks; empty when all of the array is lost."""
+    why: str
+    """What the disk or the codec says of the first chunk."""
+
+    @property
+    def sentence(self) -> str:
+        """What cannot be read, in words."""
+        title = _TITLES.get(self.name, f"'{self.name}'")
+        if self.name.startswith(f"{STROKES}/"):
+            title = "strokes"
+        if not self.slices:
+            return f"{title} cannot be read: {self.why}"
+        return f"{title} cannot be read at {list_slices(self.slices)}: {self.why}"
+
+
+def list_slices(slices: Sequence[int]) -> str:
+    """Return slices in words, e.g. ``slices 3, 5 to 8``."""
+    spans: list[list[int]] = []
+    for z in sorted(slices):
+        if spans and z == spans[-1][1] + 1:
+            spans[-1][1] = z
+        else:
+            spans.append([z, z])
+    words = [str(a) if a == b else f"{a} to {b}" for a, b in spans]
+    title = "slice" if len(slices) == 1 else "slices"
+    return f"{title} {', '.join(words)}"
+
+
+def find_damage(project: Project) -> Steps[tuple[Damage, ...]]:
+    """Read what is stored, as far as that is quick, and return what cannot be read."""
+    budget = DEEP_BYTES
+    names = array_names(project)
+    for number, name in enumerate(names):
+        yield Progress(number, len(names), f"checking {name}")
+        try:
+            array = project.array(name)
+        except MissingStoreError:
+            raise
+        except UserError:
+            continue  # `known_damage` names it
+        size = prod(array.chunks) * array.dtype.itemsize
+        for block in array.blocks_on_disk():
+            budget -= size
+            if budget > 0 or not _looks_whole(array.file_of(block)):
+                array.probe(block)
+    return known_damage(project)
+
+
+def known_damage(project: Project) -> tuple[Damage, ...]:
+    """Return what could not be read so far."""
+    found = []
+    for name in array_names(project):
+        try:
+            array = project.array(name)
+        except MissingStoreError:
+            return ()
+        except UserError as error:
+            found.append(Damage(name, (), (), str(error)))
+            continue
+        if array.damaged:
+            found.append(_damage_of(name, array))
+    return tuple(found)
+
+
+def array_names(project: Project) -> list[str]:
+    """Return the names of all arrays that a project has, or should have."""
+    listed: tuple[str, ...] = (CLASSES,)
+    with suppress(UserError, LookupError, OSError):
+        listed = project.label_names
+    names = [*dict.fromkeys((CLASSES, *listed)), REVIEWED, PREDICTED]
+    with suppress(UserError, LookupError, OSError, TypeError, ValueError):
+        names += [project.stroke_name(key) for key in project.stroke_keys()]
+    return names
+
+
+def give_up(project: Project, damage: Damage) -> None:
+    """Set a damaged part to zeros; its files are moved to the folder of what is damaged.
+
+    Raises
+    ------
+    UserError
+        When the project is read-only or has gone.
+    OSError
+        When it cannot be written.
+    """
+    project.folder.check_changeable()
+    _forget(project, damage, (REVIEWED, PREDICTED))
+    _clear(project, damage)
+    project.log("gave up damaged labels", of=damage.name, slices=list(damage.slices))
+
+
+def restore(project: Project, damage: Damage, source: Source) -> None:
+    """Fill a damaged part of the labels from other labels of the image.
+
+    Raises
+    ------
+    UserError
+        When the project is read-only or has gone, or the source cannot be read.
+    OSError
+        When it cannot be written.
+    """
+    project.folder.check_changeable()
+    places = _places(project, damage)
+    values = [np.asarray(source.data[place]) for place in places]
+    _forget(project, damage, (REVIEWED,))
+    _clear(project, damage)
+    array = project.array(damage.name)
+    for place, part in zip(places, values, strict=True):
+        array[place] = part.astype(array.dtype)
+    array.flush()
+    slices = list(damage.slices)
+    project.log("restored damaged labels", of=damage.name, slices=slices, source=source.title)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Labels of the same image that can fill a damaged part."""
+
+    title: str
+    data: Any
+    """An array of the image's shape."""
+
+
+def find_sources(project: Project, damage: Damage) -> list[Source]:
+    """Find labels that can fill a damaged part: the model's answers, and labels in the image."""
+    if damage.name != CLASSES:
+        return []
+    found = []
+    with suppress(UserError):
+        found.append(Source("the model's last answers", project.predicted))
+    with suppress(UserError):
+        image = Path(str(project.record.image.find(project.path).path))
+        found += [
+            Source(f"the labels '{name}' of the image", volume.data)
+            for name, volume in _labels_in(image, project)
+        ]
+    return [source for source in found if _has_labels(project, damage, source)]
+
+
+def open_source(project: Project, path: Path) -> Source:
+    """Open labels in a file, e.g. of ``scsam segment``, to fill a damaged part from.
+
+    Raises
+    ------
+    UserError
+        When they cannot be read, or are of another shape or of other classes.
+    """
+    volume = open_labels(path)
+    shape = project.record.image.shape
+    if volume.shape != shape:
+        raise UserError(f"{path} has shape {volume.shape}, the image {shape}; choose others")
+    if not _same_classes(read_class_table(path), project):
+        raise UserError(f"{path} numbers its classes differently; choose other labels")
+    return Source(f"the labels in {path.name}", volume.data)
+
+
+def _labels_in(image: Path, project: Project) -> Iterator[tuple[str, Any]]:
+    for name in listed_labels(image):
+        path = image / "labels" / name
+        with suppress(UserError):
+            volume = open_labels(path)
+            same = volume.shape == project.record.image.shape
+            if same and _same_classes(read_class_table(path), project):
+                yield name, volume
+
+
+def _same_classes(table: Sequence[ClassSpec] | None, project: Project) -> bool:
+    """Whether a class table means by each id what the project means by it."""
+    ours: Mapping[int, str] = {spec.id: spec.name for spec in project.class_table()}
+    return bool(table) and all(ours.get(spec.id) == spec.name for spec in table or ())
+
+
+def _has_labels(project: Project, damage: Damage, source: Source) -> bool:
+    """Whether a source can be read where the damage is, and holds anything there."""
+    try:
+        return any(np.any(source.data[place]) for place in _places(project, damage))
+    except UserError:
+        return False
+
+
+def _places(project: Project, damage: Damage) -> list[tuple[slice, ...]]:
+    """Return the boxes that are damaged."""
+    if damage.blocks:
+        array = project.array(damage.name)
+        return [array.place(block) for block in damage.blocks]
+    shape = project.record.image.shape
+    if len(shape) == 2:
+        return [tuple(slice(0, side) for side in shape)]
+    return [(slice(z, z + 1), *(slice(0, side) for side in shape[1:])) for z in range(shape[0])]
+
+
+def _damage_of(name: str, array: SavedArray) -> Damage:
+    blocks = tuple(sorted(array.damaged))
+    slices: set[int] = set()
+    if array.ndim == 3:
+        for block in blocks:
+            first = array.place(block)[0]
+            slices |= set(range(first.start, first.stop))
+    why = f"{array.file_of(blocks[0])} is damaged"
+    return Damage(name, tuple(sorted(slices)), blocks, why)
+
+
+def _looks_whole(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size > 0
+
+
+def _forget(project: Project, damage: Damage, names: Sequence[str]) -> None:
+    """Set reviews and answers to zeros, on disk, where the class labels are about to change."""
+    if damage.name != CLASSES:
+        return
+    for name in names:
+        with suppress(UserError):  # what cannot be read is damage of its own
+            array = project.array(name)
+            for place in _places(project, damage):
+                _zero(array, place)
+            array.flush()
+
+
+def _zero(array: SavedArray, place: tuple[slice, ...]) -> None:
+    with suppress(UnreadableError):
+        if array[place].any():
+            array[place] = 0
+
+
+def _clear(project: Project, damage: Damage) -> None:
+    """Move the files of a damaged part away, so that it is zeros."""
+    if not damage.blocks:
+        _make_again(project, damage.name)
+        return
+    array = project.array(damage.name)
+    for block in damage.blocks:
+        set_aside(project.path, array.file_of(block))
+        array.reset(block)
+
+
+def _make_again(project: Project, name: str) -> None:
+    """Create an array that is lost as a whole, empty."""
+    path = project.path
+    image = project.record.image
+    project.arrays.pop(name, None)
+    if name.startswith(f"{STROKES}/"):
+        set_aside(path, path / name)
+        return
+    dtype = "uint8"  # of what was lost
+    classes: Sequence[ClassSpec] = ()
+    if name == REVIEWED:
+        classes = REVIEWED_TABLE
+    elif name == CLASSES:
+        classes = _table_of(project)
+        dtype = str(np.min_scalar_type(max(spec.id for spec in classes)))
+    set_aside(path, path / "labels" / name)
+    if name == PREDICTED:
+        labels = open_root(path).require_group("labels")
+        new_level(labels, name, image.shape, project.array(CLASSES).dtype)
+    else:
+        size = project.voxel_size
+        create_labels(path, image.shape, size, classes, name=name, dtype=dtype, origin=image.origin)
+    renew_copies(path)
+
+
+def _table_of(project: Project) -> tuple[ClassSpec, ...]:
+    """Return the class table of a project, or a class for everything when it is lost, too."""
+    with suppress(UserError, LookupError, OSError, ValueError, TypeError):
+        table = project.class_table()
+        if table:
+            return table
+    return (ClassSpec(1, "organelle"),)
