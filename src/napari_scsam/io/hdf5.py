@@ -10,8 +10,10 @@ import h5py
 import numpy as np
 
 from napari_scsam.config import UserError, VoxelSize
-from napari_scsam.io.lazy import Source
+from napari_scsam.io.lazy import Source, explaining
 from napari_scsam.io.units import voxel_size_nm
+from napari_scsam.io.untrusted.hdf5_chunks import with_checked_chunks
+from napari_scsam.io.untrusted.hdf5_links import check_storage, find_node, open_storage
 
 
 def split_hdf5_path(path: str) -> tuple[Path, str | None] | None:
@@ -41,12 +43,20 @@ def read_hdf5(path: Path, inner: str | None) -> Source:
     Raises
     ------
     UserError
-        When there is no such data set, or several without a choice; the message lists them.
+        When there is no such data set, or several without a choice; the message lists them. Also
+        when the voxels are in a file outside of the folder of this one.
     """
-    file = h5py.File(path, "r")
-    dataset = _find(file, path, inner)
-    _check_filters(dataset, path)
-    return Source(array=dataset, axes=_axes(dataset), voxel_size=_voxel_size(dataset))
+    with explaining(path):
+        file = h5py.File(path, "r")
+        dataset = _find(file, path, inner)
+        check_storage(dataset, path)
+        _check_filters(dataset, path)
+        dataset = open_storage(dataset)
+        return Source(
+            array=with_checked_chunks(dataset),
+            axes=_axes(dataset),
+            voxel_size=_voxel_size(dataset),
+        )
 
 
 def _voxel_size(dataset: h5py.Dataset) -> VoxelSize | None:
@@ -58,8 +68,10 @@ def _voxel_size(dataset: h5py.Dataset) -> VoxelSize | None:
 
 
 def _find(file: h5py.File, path: Path, inner: str | None) -> h5py.Dataset:
-    if inner is not None and isinstance(file.get(inner), h5py.Dataset):
-        return file[inner]
+    if inner is not None:
+        named = find_node(file, path, inner)
+        if isinstance(named, h5py.Dataset):
+            return named
     found = _image_data_sets(file)
     listed = ", ".join(found) or "none"
     if inner is not None:

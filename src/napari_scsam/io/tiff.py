@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,9 +13,11 @@ from xml.etree.ElementTree import ParseError
 import tifffile
 import zarr
 
-from napari_scsam.config import UserError, parse_voxel_size
-from napari_scsam.io.lazy import READ_ERRORS, Source, cannot_open, empty_file
-from napari_scsam.io.units import PLAUSIBLE_NM, to_nm, voxel_size_nm
+from napari_scsam.config import UserError, as_voxel_size
+from napari_scsam.io.lazy import READ_ERRORS, Source, cannot_open, empty_file, explaining
+from napari_scsam.io.units import to_nm, voxel_size_nm
+from napari_scsam.io.untrusted.tiff_segments import check_companions, check_page
+from napari_scsam.plausible import PLAUSIBLE_NM
 
 Sizes = tuple[Sequence[float | None], Sequence[str | None]]
 
@@ -42,7 +45,8 @@ def read_tiff(path: Path) -> Source:
     """
     tif = open_tiff(path)
     try:
-        source = _source_of(tif, path)
+        with explaining(path):
+            source = _source_of(tif, path)
     except BaseException:
         tif.close()
         raise
@@ -51,21 +55,36 @@ def read_tiff(path: Path) -> Source:
 
 
 def _source_of(tif: tifffile.TiffFile, path: Path) -> Source:
+    check_companions(tif)
+    if not tif.series:
+        raise ValueError("it has no image")
     series = tif.series[0]
     _check_pages(tif, path)
+    for level in series.levels:
+        check_page(level.keyframe)
     sizes, units = _calibration(tif)
     if not set("zqi") & set(_axes(tif)):
         sizes = sizes[1:]
         units = units[1:]
     record = scsam_record(tif)
-    origin = record.get("origin", (0.0, 0.0, 0.0))
     return Source(
         array=_array(tif, 0),
         axes=_axes(tif),
-        voxel_size=parse_voxel_size(record.get("voxel_size")) or voxel_size_nm(sizes, units),
-        origin=(float(origin[0]), float(origin[1]), float(origin[2])),
+        voxel_size=as_voxel_size(record.get("voxel_size")) or voxel_size_nm(sizes, units),
+        origin=_origin(record.get("origin", (0.0, 0.0, 0.0))),
         levels=tuple(_array(tif, level) for level in range(1, len(series.levels))),
     )
+
+
+def _origin(stored: Any) -> tuple[float, float, float]:
+    """Return nm along z, y, x; zeros for anything else than three finite numbers."""
+    try:
+        z, y, x = map(float, stored)
+    except (TypeError, ValueError, OverflowError):
+        return (0.0, 0.0, 0.0)
+    if not all(map(math.isfinite, (z, y, x))):
+        return (0.0, 0.0, 0.0)
+    return (z, y, x)
 
 
 def _close_after_use(tif: tifffile.TiffFile, source: Source) -> None:
@@ -119,7 +138,7 @@ def _json(value: Any) -> Mapping[str, Any]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
     if isinstance(value, dict):
         return value
@@ -169,6 +188,8 @@ def _calibration(tif: tifffile.TiffFile) -> Sizes:
     """Return sizes and units along z, y, x as the file states them."""
     if tif.is_ome:
         pixels = _ome_image(tif).get("Pixels", {})
+        if not isinstance(pixels, dict):
+            pixels = {}
         # The OME schema says that a size without a unit is in micrometres.
         units = [pixels.get(f"PhysicalSize{axis}Unit", "µm") for axis in "ZYX"]
         return [pixels.get(f"PhysicalSize{axis}") for axis in "ZYX"], units
@@ -189,8 +210,7 @@ def _plane_units(tif: tifffile.TiffFile, unit: str | None) -> Sequence[str | Non
     the spacing.
     """
     tag = tif.series[0].keyframe.tags.get("ResolutionUnit")
-    number = int(tag.value) if tag else 2
-    tag_unit = RESOLUTION_UNITS.get(number)
+    tag_unit = RESOLUTION_UNITS.get(2 if tag is None else tag.value)
     if tif.is_imagej:
         return unit, tag_unit
     return (tag_unit or unit,)
@@ -203,7 +223,7 @@ def _plane_size(tif: tifffile.TiffFile, units: Sequence[str | None]) -> list[flo
     pixels = [
         tag.value[1] / tag.value[0]
         for tag in tags
-        if tag is not None and tag.value[0] and tag.value != (1, 1)
+        if tag is not None and _is_fraction(tag.value) and tag.value != (1, 1)
     ]
     if len(pixels) == 2:
         for unit in units:
@@ -211,6 +231,15 @@ def _plane_size(tif: tifffile.TiffFile, units: Sequence[str | None]) -> list[flo
             if len(sizes) == 2:
                 return [*sizes]
     return [None, None]
+
+
+def _is_fraction(value: Any) -> bool:
+    """Whether the value of a tag is two numbers above 0."""
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(number, int) and number > 0 for number in value)
+    )
 
 
 def _plausible(size: float | None) -> list[float]:
@@ -236,9 +265,9 @@ def _ome_image(tif: tifffile.TiffFile) -> Mapping[str, Any]:
         return {}
     try:
         images = tifffile.xml2dict(tif.ome_metadata).get("OME", {}).get("Image", {})
-    except ParseError:
+    except (ParseError, AttributeError, RecursionError):
         return {}
-    if isinstance(images, list):
+    if isinstance(images, (list, tuple)) and images:
         images = images[0]
     if isinstance(images, dict):
         return images

@@ -126,20 +126,37 @@ def _check_lz4(data: bytes, limit: int) -> None:
         raise _refuse(size, limit)
 
 
-def _check_deflate(data: bytes, limit: int) -> None:
-    if len(data) * DEFLATE_RATIO <= max(limit, HARMLESS):
-        return
+def _check_zlib(data: bytes, limit: int) -> None:
+    _inflate(data, limit)
+
+
+def _check_gzip(data: bytes, limit: int) -> None:
+    """Check a gzip file, which may have several members."""
     total = 0
     while data:
-        stream = zlib.decompressobj(zlib.MAX_WBITS | 32)  # zlib or gzip, whatever its header says
-        while not stream.eof:
-            total += len(stream.decompress(data, PIECE))
-            if total > limit:
-                raise _refuse(f"more than {limit}", limit)
-            if not stream.unconsumed_tail and not stream.eof:
-                raise ValueError("a chunk is cut off")
-            data = stream.unconsumed_tail
-        data = stream.unused_data.lstrip(b"\0")
+        size, data = _inflate(data, limit - total)
+        total += size
+        data = data.lstrip(b"\0")
+
+
+def _inflate(data: bytes, limit: int) -> tuple[int, bytes]:
+    """Return the size of a stream of deflate, and what follows it.
+
+    What is short enough to be harmless is not measured.
+    """
+    if len(data) * DEFLATE_RATIO <= max(limit, HARMLESS):
+        return 0, b""
+    total = 0
+    stream = zlib.decompressobj(zlib.MAX_WBITS | 32)  # zlib or gzip, as its header says
+    while not stream.eof:
+        piece = stream.decompress(data, PIECE)
+        data = stream.unconsumed_tail
+        total += len(piece)
+        if total > limit:
+            raise _refuse(f"more than {limit}", limit)
+        if not data and not piece and not stream.eof:
+            raise ValueError("a chunk is cut off")
+    return total, stream.unused_data
 
 
 def _check_bz2(data: bytes, limit: int) -> None:
@@ -173,8 +190,8 @@ KINDS: Mapping[str, Callable[[bytes, int], None]] = {
     "zstd": _check_zstd,
     "blosc": _check_blosc,
     "lz4": _check_lz4,
-    "gzip": _check_deflate,
-    "zlib": _check_deflate,
+    "gzip": _check_gzip,
+    "zlib": _check_zlib,
     "bz2": _check_bz2,
     "lzma": _check_lzma,
     **dict.fromkeys(

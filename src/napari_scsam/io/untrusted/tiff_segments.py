@@ -1,0 +1,92 @@
+"""TIFF files whose strips and tiles are checked before they are decoded."""
+
+from __future__ import annotations
+
+import re
+from math import prod
+from typing import Any
+
+import tifffile
+
+from napari_scsam.io.untrusted.image_sizes import SIZES, jpeg_size
+from napari_scsam.io.untrusted.sizes import HARMLESS, memory_of_machine
+
+BOUNDED = frozenset(
+    (
+        *(1, 2, 3, 4),  # none, CCITT
+        *(5, 8, 32946, 32773, 34925, 50000, 34926),  # LZW, deflate, PackBits, LZMA, zstd
+        *(32909, 32809, 32771),  # PixarLog, ThunderScan, run lengths
+        *(65000, 65001, 65002),  # EER of electron cameras
+    )
+)
+"""Compressions whose output tifffile limits to the size of the strip or tile."""
+
+LERC = 34887
+LERC_PARAMETERS = 50674
+"""Tag of TIFF: a version, and how the LERC was compressed once more."""
+
+OTHER_FILE = re.compile(r'FileName\s*=\s*["\'][^"\']*[/\\]')
+"""OME-XML that names a file in another folder."""
+
+
+def check_companions(tif: tifffile.TiffFile) -> None:
+    """Check that an OME-TIFF needs no files outside of its own folder.
+
+    Raises
+    ------
+    ValueError
+        When it does.
+    """
+    if tif.is_ome and OTHER_FILE.search(tif.ome_metadata or ""):
+        raise ValueError("it names a file outside of its own folder")
+
+
+def check_page(page: Any) -> None:
+    """Check the strips or tiles of a page now, and each again before it is decoded.
+
+    Parameters
+    ----------
+    page
+        The key frame of a series or of a level, a `tifffile.TiffPage`.
+
+    Raises
+    ------
+    ValueError
+        When the compression is not a known one, or a strip or tile is absurdly large.
+    """
+    if page.compression not in BOUNDED and page.compression not in SIZES:
+        raise ValueError(
+            f"its compression {_name(page.compression)} is not supported; save it with zlib or LZW"
+        )
+    whole = prod(page.shape) * page.dtype.itemsize
+    part = prod(page.chunks) * page.dtype.itemsize
+    if part > memory_of_machine() or part > max(HARMLESS, 4 * whole):
+        raise ValueError(f"a strip or tile takes {part} bytes, but the whole image {whole}")
+    if page.compression in SIZES:
+        _check_each(page)
+
+
+def _name(number: int) -> str:
+    try:
+        return str(tifffile.COMPRESSION(number).name)
+    except ValueError:
+        return str(number)
+
+
+def _check_each(page: Any) -> None:
+    """Make a page compare the size in each image with that of a strip or tile."""
+    decode = page.decode
+    limit = prod(page.chunks)
+    parameters = page.tags.valueof(LERC_PARAMETERS, default=None)
+    if page.compression == LERC and parameters is not None and tuple(parameters)[1:2] != (0,):
+        raise ValueError("its LERC is compressed twice; save it with zlib or LZW")
+
+    def checked(data: bytes | None, index: int, /, **options: Any) -> Any:
+        if data is not None:
+            header = options.get("jpegheader")
+            size = jpeg_size(header) if header else SIZES[page.compression](data)
+            if prod(size) > limit:
+                raise ValueError(f"a strip or tile states {size[1]} x {size[0]} pixels")
+        return decode(data, index, **options)
+
+    page.decode = checked  # tifffile computes it once and keeps it as an attribute
