@@ -4,7 +4,7 @@
 
 The pictures that the documents show go to ``docs/images``, drawn in few colours
 so that they are small. With ``--all``, every picture goes to that folder, and
-``docs/images`` stays as it is. Without a screen, run it under
+``docs/images`` stays as it is; and every tab is taken in every look (``looks.py``). Without a screen, run it under
 ``xvfb-run -a -s "-screen 0 1600x1000x24"`` with ``QT_QPA_PLATFORM=xcb LIBGL_ALWAYS_SOFTWARE=1``.
 """
 
@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from looks import every_look
 from napari.settings import get_settings
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QToolTip
@@ -46,11 +47,13 @@ def open_volume(stage: Stage) -> None:
     stage.viewer.reset_view()
     stage.finish_work()
     stage.shoot("open")
+    stage.panel.model.toggleButton().click()
     card = stage.panel.model.checkpoints
     QToolTip.showText(card.mapToGlobal(QPoint(20, 20)), card.toolTip(), card)
     stage.finish_work()
     stage.shoot("model-card")
     QToolTip.hideText()
+    stage.panel.model.toggleButton().click()
 
 
 def segment(stage: Stage) -> None:
@@ -62,9 +65,15 @@ def segment(stage: Stage) -> None:
     stage.pick("membrane")
     stage.shoot("another-class")
     stage.pick("all classes")
+    stage.press(Qt.Key.Key_S, SHIFT)
     stage.shoot("widget")
-    stage.shoot_open("class-list", panel.classes.showPopup)
+    stage.shoot_open("class-list", stage.panel.class_bar.classes.open_list)
+    stage.shoot_open("class-list-by-arrow", stage.panel.class_bar.classes.showPopup)
     stage.shoot_open("several", panel.multiple.showMenu)
+    panel.more.toggleButton().click()
+    stage.finish_work()
+    stage.shoot("more")
+    panel.more.toggleButton().click()
     stage.pick("mitochondrion")
     panel.threshold.setValue(1.5)
     stage.finish_work()
@@ -107,7 +116,8 @@ def teach(stage: Stage) -> None:
     """Teach a class that the network does not know, from a few strokes."""
     panel = stage.panel.teach
     y, x = stage.object
-    panel.name.setEditText("dark process")
+    stage.show(panel)
+    panel.name.setText("dark process")
     panel.start.click()
     stage.drag((130, 4), (128, 20))
     stage.finish_work()
@@ -139,9 +149,10 @@ def correct(stage: Stage) -> None:
 def project(stage: Stage) -> None:
     """Keep it as a project; review a slice, and a rectangle of the next."""
     desk = stage.panel.desk
-    stage.show(desk.project)
     stage.name_file(desk.project.new, stage.scratch / "medulla")
+    desk.project.toggleButton().click()
     stage.shoot_open("project", desk.project.open.showMenu)
+    desk.project.toggleButton().click()
     stage.show(desk.review)
     stage.press(Qt.Key.Key_R, SHIFT)
     stage.shoot("reviewed")
@@ -156,8 +167,10 @@ def project(stage: Stage) -> None:
 def export(stage: Stage) -> None:
     """Write the training set."""
     stage.show(stage.panel.desk.export)
+    stage.panel.desk.export.toggleButton().click()
     stage.name_file(stage.panel.desk.export.export, stage.scratch / "training_set")
     stage.shoot("export")
+    stage.panel.desk.export.toggleButton().click()
     print("exported:", *sorted(path.name for path in (stage.scratch / "training_set").iterdir()))  # noqa: T201
 
 
@@ -219,7 +232,7 @@ def main() -> None:
     asked.add_argument("--all", type=Path, metavar="FOLDER", help="where every picture goes")
     asked.add_argument("--theme", default="dark")
     asked.add_argument("--font", type=int, help="size of napari's font, in points")
-    asked.add_argument("--size", type=int, nargs=2, default=(1280, 800), help="of the window")
+    asked.add_argument("--size", type=int, nargs=2, default=(1280, 760), help="of the window")
     args = asked.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["NAPARI_SCSAM_USER"] = f"{scratch}/user"
@@ -229,6 +242,8 @@ def main() -> None:
         stage = Stage(args, Path(scratch))
         for scene in SCENES:
             scene(stage)
+        if args.all is not None:
+            every_look(stage)
         stage.viewer.close()
         open_again(Stage(args, Path(scratch)))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import napari
 import numpy as np
+from napari.settings import get_settings
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtGui import QPixmap
@@ -48,6 +49,8 @@ class Stage:
             args.all,
             scratch,
         )
+        self.font_size = get_settings().appearance.font_size
+        """Of napari, in points, at 100 percent."""
         self.viewer = napari.Viewer(title="napari")
         self.window = self.viewer.window._qt_window
         self.window.setGeometry(0, 0, *args.size)
@@ -67,7 +70,7 @@ class Stage:
             self.window.screen().grabWindow(0, area.x(), area.y(), area.width(), area.height()),
         )
         if self.folder is not None:
-            self._keep(f"{name}-column", self.panel.column.grab())
+            self._keep(f"{name}-column", self.panel.grab())
 
     def _keep(self, name: str, shot: QPixmap) -> None:
         if self.folder is None and name not in KEPT:
@@ -110,12 +113,18 @@ class Stage:
     # Hands
 
     def show(self, part: QWidget) -> None:
-        """Scroll the widget to a part of it, which then stands at the top."""
+        """Show the tab that holds a part of the widget."""
         self.finish_work(0.05)
-        self.panel.scroller.verticalScrollBar().setValue(
-            part.mapTo(self.panel.column, QPoint(0, 0)).y() - 4
-        )
+        self.panel.tabs.show_page_of(part)
         self.finish_work()
+
+    def look(self, size: tuple[int, int], theme: str, font: int) -> None:
+        """Set the size of the window, the theme, and the size of the font in percent."""
+        appearance = get_settings().appearance
+        appearance.theme = theme
+        appearance.font_size = round(self.font_size * font / 100)
+        self.window.setGeometry(0, 0, *size)
+        self.until(lambda: False, 0.6)
 
     def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = NO_KEY) -> None:
         """Press a key over the canvas."""
@@ -157,8 +166,12 @@ class Stage:
         return QPoint(round(right), round(down))
 
     def pick(self, name: str) -> None:
-        """Pick a class in the dropdown."""
-        classes = self.panel.segment.classes
+        """Pick a class above the tabs, or all of them."""
+        if name == "all classes":
+            self.panel.segment.all_classes.click()
+            self.finish_work()
+            return
+        classes = self.panel.class_bar.classes
         classes.setCurrentIndex(classes.findText(name))
         classes.activated.emit(classes.currentIndex())
         self.finish_work()

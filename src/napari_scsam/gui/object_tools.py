@@ -163,7 +163,7 @@ KEEP_LARGEST = ObjectTool(
     icon="M10 4a7 7 0 1 0 0 14a7 7 0 1 0 0-14z M19 15l3 3 M22 15l-3 3 M7 11l2 2 4-4",
     tip=(
         "Delete all pieces of the object except the largest.\n"
-        "In a class layer, all pieces of the class."
+        "In a class layer each piece is an object of its own: Delete smaller than removes small ones."
     ),
     run=lambda place, given: tools.keep_largest(place, given.seed),
     done="Kept the largest piece of {object}",
