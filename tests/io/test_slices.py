@@ -8,22 +8,9 @@ import tifffile
 from PIL import Image
 
 from napari_scsam.config import UserError
-from napari_scsam.io.slices import natural_key
 from napari_scsam.io.volumes import open_volume
 
 STACK = np.random.default_rng(0).integers(0, 200, (12, 40, 50)).astype(np.uint8)
-
-
-def test_numbers_sort_as_numbers() -> None:
-    names = ["s10.tif", "s9.tif", "S1.tif", "s1_b.tif", "10.tif", "9.tif"]
-    assert [p.name for p in sorted(map(Path, names), key=natural_key)] == [
-        "9.tif",
-        "10.tif",
-        "S1.tif",
-        "s1_b.tif",
-        "s9.tif",
-        "s10.tif",
-    ]
 
 
 @pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2", "f4"])
@@ -106,3 +93,48 @@ def test_a_picture_beyond_pillows_limit(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(UserError, match="too large for PNG"):
         open_volume(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+@pytest.mark.parametrize("damaged", [0, 6, 11])
+@pytest.mark.parametrize("kind", ["cut", "empty", "zeros", "text"])
+def test_a_damaged_slice_is_named_and_costs_no_other(
+    tmp_path: Path, suffix: str, damaged: int, kind: str
+) -> None:
+    for z, plane in enumerate(STACK):
+        if suffix == ".tif":
+            tifffile.imwrite(tmp_path / f"s_{z:03}.tif", plane, compression="zlib")
+        else:
+            Image.fromarray(plane).save(tmp_path / f"s_{z:03}.png")
+    file = tmp_path / f"s_{damaged:03}{suffix}"
+    whole = file.read_bytes()
+    content = {"cut": whole[: len(whole) // 2], "empty": b"", "zeros": bytes(len(whole))}
+    file.write_bytes(content.get(kind, b"hello"))
+    volume = open_volume(tmp_path)
+    with pytest.raises(UserError, match=file.name):
+        volume.plane(damaged)
+    for z in set(range(len(STACK))) - {damaged}:
+        np.testing.assert_array_equal(volume.plane(z), STACK[z])
+
+
+def test_a_folder_of_damaged_slices_names_the_first(tmp_path: Path) -> None:
+    for z in range(3):
+        (tmp_path / f"{z}.tif").write_text("hello")
+    with pytest.raises(UserError, match=r"0\.tif cannot be opened"):
+        open_volume(tmp_path)
+
+
+def test_negative_slices_are_read_from_the_lowest(tmp_path: Path) -> None:
+    for z, plane in zip(range(-3, 9), STACK, strict=True):
+        tifffile.imwrite(tmp_path / f"z{z}.tif", plane)
+    np.testing.assert_array_equal(open_volume(tmp_path).data[...], STACK)
+
+
+def test_a_missing_slice_is_not_passed_over(tmp_path: Path) -> None:
+    for z, plane in enumerate(STACK):
+        if z != 7:
+            tifffile.imwrite(tmp_path / f"s_{z:03}.tif", plane)
+    with pytest.raises(
+        UserError, match=r"lacks slice 7: s_008\.tif follows s_006\.tif; add it, or number"
+    ):
+        open_volume(tmp_path)

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from PIL import Image
 
 from napari_scsam.config import UserError
-from napari_scsam.io.lazy import Block, SliceFiles, Source
+from napari_scsam.io.lazy import Block, SliceFiles, Source, empty_file, explaining
+from napari_scsam.io.slice_names import check_complete, in_order
 from napari_scsam.io.tiff import read_tiff
 
 TIFF_SUFFIXES = frozenset((".tif", ".tiff", ".btf", ".tf8"))
 IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg"))
 SLICE_SUFFIXES = TIFF_SUFFIXES | IMAGE_SUFFIXES
-
-
-def natural_key(path: Path) -> list[tuple[int, str]]:
-    """Return a sort key by which ``slice_9`` comes before ``slice_10``."""
-    parts = re.split(r"(\d+)", path.name.casefold())
-    # Text and numbers alternate; each becomes a pair that can be compared with the other kind.
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 def read_image(path: Path) -> Source:
@@ -36,15 +28,16 @@ def read_image(path: Path) -> Source:
 def read_slices(folder: Path) -> Source:
     """Open a folder of equally large 2-D images, in natural order, as a stack.
 
-    Only the first file is opened; the others are checked when they are read.
+    Only the first file that is whole is opened; the others are checked when they are read.
 
     Raises
     ------
     UserError
-        When the folder holds no images, several kinds of them, or stacks.
+        When the folder holds no images, several kinds of them, or stacks, or when a slice is
+        missing.
     """
     files = [f for f in folder.iterdir() if f.suffix.lower() in SLICE_SUFFIXES]
-    files = sorted((f for f in files if not f.name.startswith(".")), key=natural_key)
+    files = in_order(f for f in files if not f.name.startswith("."))
     if not files:
         raise UserError(
             f"{folder} is a folder without zarr data or image slices; "
@@ -55,10 +48,24 @@ def read_slices(folder: Path) -> Source:
         raise UserError(
             f"{folder} mixes {' and '.join(kinds)} files; keep only the slices of one stack there"
         )
-    first, read = _first_slice(files[0])
+    check_complete(files)
+    first, read = _first_readable(files)
     axes = first.axes.removeprefix("q")
     stack = SliceFiles(files, read, first.array.shape[-len(axes) :], first.array.dtype)
     return Source(array=stack, axes=f"z{axes}")
+
+
+def _first_readable(files: Sequence[Path]) -> tuple[Source, Callable[[Path], Block]]:
+    """Open the first slice that is not damaged: one of them costs no others."""
+    damage: UserError | None = None
+    for file in files:
+        try:
+            return _first_slice(file)
+        except UserError as error:
+            if error.__cause__ is None and file.stat().st_size:
+                raise  # it is whole, but no slice
+            damage = damage or error
+    raise damage or UserError("there are no slices")
 
 
 def _first_slice(file: Path) -> tuple[Source, Callable[[Path], Block]]:
@@ -69,11 +76,19 @@ def _first_slice(file: Path) -> tuple[Source, Callable[[Path], Block]]:
         raise UserError(
             f"{file} is a stack, not one slice; open the file itself instead of its folder"
         )
-    return first, tifffile.imread
+    return first, _read_tiff_slice
+
+
+def _read_tiff_slice(file: Path) -> Block:
+    source = read_tiff(file)
+    plane: Block = np.asarray(source.array[...])
+    return plane.reshape(plane.shape[-len(source.axes.removeprefix("q")) :])
 
 
 def _image_header(path: Path) -> tuple[tuple[int, int], np.dtype[Any]]:
-    with _pillow(path) as image:
+    if path.stat().st_size == 0:
+        raise empty_file(path)
+    with explaining(path), _pillow(path) as image:
         if image.mode not in _GREY:
             raise UserError(
                 f"{path} is a colour image ({image.mode}); "

@@ -1,0 +1,116 @@
+"""The order of slices by the numbers in their names, and which of them are missing."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from math import gcd
+from pathlib import Path
+
+from napari_scsam.config import UserError
+
+NUMBER = re.compile(r"[-\N{MINUS SIGN}]?\d+")
+"""A number, perhaps with a sign; `_has_sign` decides whether it is one."""
+
+PLACE = "\0"
+"""Stands for a number in what `texts_around` returns."""
+
+Key = list[tuple[int, str]]
+
+
+def in_order(files: Iterable[Path]) -> list[Path]:
+    """Sort files by the numbers in their names: 9 comes before 10, and -1 before 0.
+
+    A hyphen between a word and a number is a sign only if another file has the same name without
+    it: ``z-1.tif`` is negative beside ``z0.tif``, and ``slice-1.tif`` is not beside
+    ``slice-2.tif``.
+    """
+    found = list(files)
+    plain = {re.sub(r"\d+", PLACE, file.name.casefold()) for file in found}
+    return sorted(found, key=lambda file: natural_key(file, plain))
+
+
+def natural_key(path: Path, plain: Iterable[str] = ()) -> Key:
+    """Return a sort key by which ``slice_9`` comes before ``slice_10``.
+
+    Parameters
+    ----------
+    path
+        A file.
+    plain
+        The names of all files, in lower case and with `PLACE` for each number; signs are left in.
+    """
+    name = path.name.casefold()
+    key: Key = []
+    end = 0
+    for match in NUMBER.finditer(name):
+        start = match.start()
+        if not match[0][0].isdigit() and not _has_sign(name, start, plain):
+            start += 1
+        # Text and numbers alternate; each becomes a pair that can be compared with its kind.
+        key.append((-1, name[end:start]))
+        key.append((int(name[start : match.end()].replace("\N{MINUS SIGN}", "-")), ""))
+        end = match.end()
+    return [*key, (-1, name[end:])]
+
+
+def _has_sign(name: str, at: int, plain: Iterable[str]) -> bool:
+    """Whether a hyphen or a minus before a number is its sign."""
+    before = name[:at]
+    if name[at] != "-" or not before or before[-1] in "=_ ([,;-":
+        return True
+    if not before[-1].isalpha():
+        return False
+    return re.sub(r"\d+", PLACE, before + name[at + 1 :]) in plain
+
+
+def check_complete(files: Sequence[Path]) -> None:
+    """Check that no slice is missing from a folder, as far as the numbers in the names tell.
+
+    Names that are not numbered evenly for the most part, such as times, tell nothing.
+
+    Parameters
+    ----------
+    files
+        In the order of `in_order`.
+
+    Raises
+    ------
+    UserError
+        When a number is left out, or there twice.
+    """
+    numbers = slice_numbers(files)
+    steps = [after - before for before, after in itertools.pairwise(numbers)]
+    if not steps:
+        return
+    usual = gcd(*steps)
+    if all(step == usual for step in steps):
+        return
+    if 0 in steps:
+        at = steps.index(0)
+        raise UserError(
+            f"{files[at].name} and {files[at + 1].name} in {files[at].parent} "
+            f"are both slice {numbers[at]}; keep one of them"
+        )
+    if steps.count(usual) * 2 < len(steps):
+        return
+    at = next(i for i, step in enumerate(steps) if step != usual)
+    raise UserError(
+        f"{files[at].parent} lacks slice {numbers[at] + usual}: {files[at + 1].name} follows "
+        f"{files[at].name}; add it, or number the files without a gap"
+    )
+
+
+def slice_numbers(files: Sequence[Path]) -> list[int]:
+    """Return the number of each slice; nothing when the names differ in more than one number."""
+    plain = {re.sub(r"\d+", PLACE, file.name.casefold()) for file in files}
+    keys = [natural_key(file, plain) for file in files]
+    texts = {tuple(text for _, text in key[::2]) for key in keys}
+    if len(texts) != 1:
+        return []
+    columns = zip(*([number for number, _ in key[1::2]] for key in keys), strict=True)
+    varying = [list(column) for column in columns if len(set(column)) > 1]
+    if len(varying) != 1:
+        return []
+    return varying[0]
