@@ -14,6 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from napari_scsam.errors import NoClassesError as NoClassesError  # noqa: PLC0414 - for every room
+from napari_scsam.errors import UserError as UserError  # noqa: PLC0414
+from napari_scsam.plausible import doubt_of_size, is_plausible
+
 VoxelSize = tuple[float, float, float]
 """Size of one voxel along z, y, x in nanometres."""
 
@@ -24,24 +28,6 @@ It is no address: timm reads ``hf-hub:`` from the web and ``local-dir:`` from a 
 
 MAX_CLASS_ID = 2**31 - 1
 """Largest value that every file of labels can hold."""
-
-
-class UserError(ValueError):
-    """A mistake that the user can correct.
-
-    The message is one sentence: what was wrong, and what to do. The command
-    line prints it and exits with 2; the widget shows it as a notification.
-    """
-
-
-class NoClassesError(UserError):
-    """A request for classes to a network that has learned none."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "this network answers clicks and boxes only; "
-            "choose one with classes, or train it on your labels (scsam train)"
-        )
 
 
 @dataclass(frozen=True)
@@ -320,9 +306,27 @@ def _check_names(names: Sequence[str], by_name: Mapping[str, ClassSpec]) -> None
 
 
 def parse_voxel_size(values: Sequence[float] | float | None) -> VoxelSize | None:
-    """Turn one, two (y, x) or three (z, y, x) numbers in nm into a voxel size.
+    """Turn one, two (y, x) or three (z, y, x) numbers in nm from a user into a voxel size.
 
     With two numbers, the size along z is taken to be that along y.
+
+    Raises
+    ------
+    UserError
+        When there are not 1, 2 or 3 plausible numbers.
+    """
+    size = as_voxel_size(values)
+    if size is not None and not is_plausible(size):
+        raise UserError(
+            f"the voxel size {doubt_of_size(size)}; give z y x in nanometres, e.g. 40 8 8"
+        )
+    return size
+
+
+def as_voxel_size(values: Sequence[float] | float | None) -> VoxelSize | None:
+    """Turn one, two or three numbers in nm into a voxel size, as `parse_voxel_size`.
+
+    They may be implausible, as in files.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from napari_scsam.config import TIMM_NAME, UserError
-from napari_scsam.io.units import PLAUSIBLE_NM
+from napari_scsam.plausible import PLAUSIBLE_NM
 from napari_scsam.validation import first_problem
 
 

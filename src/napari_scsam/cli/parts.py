@@ -91,6 +91,8 @@ def parse_names(text: str | None) -> list[str] | None:
 
 def note_unknown_size(volume: Volume, model: ScSAM) -> None:
     """Print that the pixel size is unknown, where it matters; it is never guessed."""
+    if volume.size_doubt and volume.voxel_size is None:
+        note(f"scsam: {volume.size_doubt}, so it is not used; set it with --voxel-size")
     if volume.voxel_size is None and model.config.nm_per_pixel:
         note(
             "scsam: voxel size unknown, so the image is used at its own resolution; the checkpoint "

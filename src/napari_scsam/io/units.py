@@ -25,11 +25,6 @@ NANOMETRES = {
 MAX_LENGTH = 1e100
 """Larger numbers are no lengths, in whatever unit."""
 
-PLAUSIBLE_NM = (0.05, 10_000.0)
-"""Range of EM pixel sizes, from half an atom to 10 um.
-
-72, 96 or 300 dpi is a printer's setting, not a pixel size."""
-
 
 def to_nm(value: Any, unit: Any) -> float | None:
     """Convert a length to nanometres; `None` when the value or the unit is not usable."""

@@ -21,6 +21,7 @@ from napari_scsam.io.tiff import read_tiff
 from napari_scsam.io.watched import Stamp, WatchedArray, watch_if_stored
 from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.io.zarr_volumes import read_zarr
+from napari_scsam.plausible import doubt_of_size, is_plausible
 
 READERS: Mapping[str, Callable[[Path], Source]] = {
     **dict.fromkeys(TIFF_SUFFIXES, read_tiff),
@@ -45,6 +46,8 @@ class Volume:
     """What `open_volume` was given, with the ``:/path`` of HDF5; `None` for an array in memory."""
     levels: tuple[LazyArray, ...] = ()
     """Coarser copies, finest first, with the same axes."""
+    size_doubt: str = ""
+    """Why the voxel size that the file states was not taken; empty when it was, or states none."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -202,13 +205,19 @@ def _volume(source: Source, name: str, voxel_size: VoxelSize | None, path: Path 
     short = name
     if path:
         short = _short_name(path)
+    stated = source.voxel_size
+    doubt = ""
+    if stated is not None and not is_plausible(stated):
+        doubt = f"the voxel size in {name}, {doubt_of_size(stated)}"
+        stated = None
     return Volume(
         name=short,
         data=LazyArray(source.array, fixed, name),
-        voxel_size=voxel_size or source.voxel_size,
+        voxel_size=voxel_size or stated,
         origin=source.origin,
         path=path,
         levels=tuple(LazyArray(level, fixed, name) for level in source.levels),
+        size_doubt=doubt,
     )
 
 

@@ -7,7 +7,6 @@ context, as when a table is created in Python, paths stay as they are.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, field, fields
 from pathlib import Path
@@ -31,6 +30,7 @@ from napari_scsam.config import TaughtClass, UserError, VoxelSize, parse_voxel_s
 from napari_scsam.infer.tiling import MULTIPLE
 from napari_scsam.model.image_encoder import EMBED_DIM
 from napari_scsam.model.scsam import ScSAMConfig
+from napari_scsam.plausible import guess_of, is_plausible_along
 from napari_scsam.train.augment import Augmentation
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -220,9 +220,11 @@ class ModelTable(ScSAMConfig):
     @field_validator("nm_per_pixel")
     @classmethod
     def _check_pixel_size(cls, size: float | None) -> float | None:
-        if size is not None and not 0 < size < math.inf:
+        if size is not None and not is_plausible_along(size, "x"):
+            guess = guess_of(size, "x") if size > 0 else None
+            hint = f" ({guess:g}?)" if guess is not None else ""
             raise UserError(
-                f"nm_per_pixel = {size:g} in the recipe's [model] is not usable; "
+                f"nm_per_pixel = {size:g} in the recipe's [model] is not usable{hint}; "
                 "give the pixel size in nm"
             )
         return size

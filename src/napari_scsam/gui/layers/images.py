@@ -11,8 +11,9 @@ import numpy as np
 from psygnal import Signal
 
 from napari_scsam.config import VoxelSize
-from napari_scsam.gui.layers.plane import layer_voxel_size
+from napari_scsam.gui.layers.plane import layer_voxel_size, stated_voxel_size
 from napari_scsam.io.contrast import Contrast
+from napari_scsam.plausible import doubt_of_size
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -109,4 +110,7 @@ def _explain_unknown(layer: Image) -> str:
     )
     if np.allclose(layer.scale, 1):
         return text
+    stated = stated_voxel_size(layer)
+    if stated is not None:
+        return f"The layer's voxel size {doubt_of_size(stated)}, so it is not used. {text}"
     return f"{text} (The layer's scale has no unit of length.)"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.units import voxel_size_nm
+from napari_scsam.plausible import is_plausible
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -180,8 +181,17 @@ def _units_of_viewer(viewer: Viewer, layer: Layer) -> NDArray[np.float64]:
 def layer_voxel_size(layer: Layer) -> VoxelSize | None:
     """Read the voxel size (z, y, x) in nm from a layer's scale and units; None when unknown.
 
-    A scale in pixels does not determine nanometres, and is never guessed.
+    A scale in pixels does not determine nanometres, and is never guessed. A size that is not
+    plausible is not used.
     """
+    size = stated_voxel_size(layer)
+    if size is None or not is_plausible(size):
+        return None
+    return size
+
+
+def stated_voxel_size(layer: Layer) -> VoxelSize | None:
+    """Read what a layer's scale and units say, plausible or not; None when they say nothing."""
     if layer.ndim not in (2, 3):
         return None
     steps = [abs(float(step)) for step in layer.scale]

@@ -46,7 +46,7 @@ def test_what_is_no_number_is_called_so(text):
 
 @pytest.mark.parametrize("text", ["0", "-10", "0.009", "100001", "1e300", "1e-300", "1e999"])
 def test_an_impossible_size_is_refused_with_the_limits(text):
-    with pytest.raises(UserError, match=r"not a possible voxel size; .* 0\.01 to 100,000"):
+    with pytest.raises(UserError, match=r"not a possible voxel size; .* 0\.05 to 1,000"):
         read_size(text, "z")
 
 

@@ -7,12 +7,10 @@ import re
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit
 
-from napari_scsam.config import UserError, parse_voxel_size
+from napari_scsam.config import UserError
+from napari_scsam.plausible import guess_of, is_plausible_along, plausible_range
 
 NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
-SMALLEST_VOXEL = 0.01
-LARGEST_VOXEL = 100_000.0
-"""nm; from a tenth of an atom to a tenth of a millimetre."""
 
 
 class SizeField(QLineEdit):
@@ -73,9 +71,12 @@ def read_size(text: str, axis: str) -> float | None:
     if not NUMBER.fullmatch(number.removeprefix("-")):
         raise UserError(f"'{typed}' for {axis} is not a number; write nanometres, such as 12.5")
     size = float(number)
-    if not SMALLEST_VOXEL <= size <= LARGEST_VOXEL or parse_voxel_size(size) is None:
+    if not is_plausible_along(size, axis):
+        low, high = plausible_range(axis)
+        guess = guess_of(size, axis) if size > 0 else None
+        hint = f" ({guess:.6g} nm?)" if guess is not None else ""
         raise UserError(
-            f"'{typed}' for {axis} is not a possible voxel size; "
-            f"write nanometres, from {SMALLEST_VOXEL:g} to {LARGEST_VOXEL:,.0f}"
+            f"'{typed}' for {axis} is not a possible voxel size{hint}; "
+            f"write nanometres, from {low:g} to {high:,.0f}"
         )
     return size
