@@ -17,8 +17,8 @@ from napari_scsam.gui.panels.parts.size_field import SizeField, format_size, rea
         ("8nm", 8.0),
         ("1e3", 1000.0),
         ("2.5E-1", 0.25),
-        ("0.01", 0.01),
-        ("100000", 100_000.0),
+        ("0.05", 0.05),
+        ("10000", 10_000.0),
     ],
 )
 def test_a_size_is_read_as_it_is_written(text, size):
@@ -44,15 +44,23 @@ def test_what_is_no_number_is_called_so(text):
         read_size(text, "z")
 
 
-@pytest.mark.parametrize("text", ["0", "-10", "0.009", "100001", "1e300", "1e-300", "1e999"])
+@pytest.mark.parametrize("text", ["0", "-10", "0.049", "10001", "1e300", "1e-300", "1e999"])
 def test_an_impossible_size_is_refused_with_the_limits(text):
-    with pytest.raises(UserError, match=r"not a possible voxel size; .* 0\.05 to 1,000"):
+    with pytest.raises(UserError, match=r"not a possible voxel size; .* 0\.05 to 10,000"):
         read_size(text, "z")
+    with pytest.raises(UserError, match=r"not a possible voxel size; .* 0\.05 to 1,000"):
+        read_size(text, "y")
+
+
+@pytest.mark.parametrize("text", ["0.005", "5000", "5e-9 nm", "5e-6"])
+def test_a_size_in_another_unit_is_refused_with_a_guess(text):
+    with pytest.raises(UserError, match=r"to 1,000 \(was 5 nm meant\?\)$"):
+        read_size(text, "x")
 
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(None, ""), (10.0, "10"), (12.5, "12.5"), (7.68000001, "7.68"), (100_000.0, "100000")],
+    [(None, ""), (10.0, "10"), (12.5, "12.5"), (7.68000001, "7.68"), (10_000.0, "10000")],
 )
 def test_a_size_is_shown_with_no_digit_too_many_and_read_again(size, text):
     assert format_size(size) == text

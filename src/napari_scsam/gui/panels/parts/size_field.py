@@ -74,9 +74,9 @@ def read_size(text: str, axis: str) -> float | None:
     if not is_plausible_along(size, axis):
         low, high = plausible_range(axis)
         guess = guess_of(size, axis) if size > 0 else None
-        hint = f" ({guess:.6g} nm?)" if guess is not None else ""
+        hint = f" (was {guess:.6g} nm meant?)" if guess is not None else ""
         raise UserError(
-            f"'{typed}' for {axis} is not a possible voxel size{hint}; "
-            f"write nanometres, from {low:g} to {high:,.0f}"
+            f"'{typed}' for {axis} is not a possible voxel size; "
+            f"write nanometres, from {low:g} to {high:,.0f}{hint}"
         )
     return size
