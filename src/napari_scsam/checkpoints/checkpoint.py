@@ -49,11 +49,11 @@ def load_checkpoint(name: str | Path = DEFAULT) -> ScSAM:
             check_weights(weights, expected, info.path)
         model = ScSAM(config, info.classes)
         check_weights(weights, model.state_dict(), info.path)
-    except TypeError as error:
+        model.load_state_dict(weights)
+    except (TypeError, RuntimeError) as error:
         raise UserError(
             f"{info.path} is damaged or from another version; fetch it again"
         ) from error
-    model.load_state_dict(weights)
     model.lessons = dict(info.lessons)
     return model.eval()
 

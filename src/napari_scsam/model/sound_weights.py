@@ -10,6 +10,9 @@ from torch import Tensor
 
 from napari_scsam.config import UserError
 
+ADDED_WHEN_LOADED = ".log_scale"
+"""End of the name of a weight that older files lack; `class_prompt` adds it."""
+
 NOT_NEGATIVE = "running_var"
 """End of the name of a weight that is a variance."""
 
@@ -76,7 +79,8 @@ def check_weights(
 def _check_shapes(
     weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path
 ) -> None:
-    for name in (*expected, *weights):
+    needed = (name for name in expected if not name.endswith(ADDED_WHEN_LOADED))
+    for name in (*needed, *weights):
         here = expected.get(name)
         there = weights.get(name)
         fits = (
