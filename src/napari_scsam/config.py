@@ -61,13 +61,10 @@ class ClassSpec:
     """
 
     def __post_init__(self) -> None:
-        if self.id < 1:
+        if not 1 <= self.id <= MAX_CLASS_ID:
             raise UserError(
-                f"class {self.name!r} has id {self.id}; ids start at 1, because 0 is background"
-            )
-        if self.id > MAX_CLASS_ID:
-            raise UserError(
-                f"class {self.name!r} has id {self.id}; give it one up to {MAX_CLASS_ID}"
+                f"class {self.name!r} has id {self.id}; ids start at 1, because 0 is background, "
+                f"and end at {MAX_CLASS_ID}"
             )
         if not self.name.strip():
             raise UserError(f"class {self.id} has no name; give it a name")

@@ -11,6 +11,10 @@ class UserError(ValueError):
     """
 
 
+class PartlyDoneError(UserError):
+    """Work that is done but for a part, which the message names; the command line exits with 1."""
+
+
 class NoClassesError(UserError):
     """A request for classes to a network that has learned none."""
 

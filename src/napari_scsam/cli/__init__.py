@@ -1,7 +1,7 @@
 """The command line: parses, calls, prints; nothing else.
 
 Exit codes: 0 success, 2 a mistake that the user can correct (one line on stderr says how), 1 a
-fault of the program.
+fault of the program, or a part that could not be done, which is named.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from napari_scsam.cli.segment import add_segment
 from napari_scsam.cli.suggest import add_suggest
 from napari_scsam.cli.teach import add_teach
 from napari_scsam.cli.train import add_train
-from napari_scsam.config import UserError
+from napari_scsam.errors import PartlyDoneError, UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         # Some libraries put line breaks into the messages that we quote.
         note(f"scsam: {' '.join(str(error).split())}")
-        return 2
+        return 1 if isinstance(error, PartlyDoneError) else 2
     except OSError as error:
         note(f"scsam: {describe_os_error(error)}")
         return 2

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
+from napari_scsam.io.lazy import DamagedPartError
 
 PERCENTILES = (0.5, 99.5)
 """Percentiles of the grey values that become 0 and 1; both ends together clip 1 % of the pixels."""
@@ -80,7 +81,16 @@ def sample_pixels(image: Any) -> NDArray[np.floating]:
         return thin(np.asarray(image), SAMPLE)
     depth = image.shape[0]
     chosen = np.unique(np.linspace(0, depth - 1, min(depth, 16)).round().astype(int))
-    return np.concatenate([thin(np.asarray(image[int(z)]), SAMPLE // len(chosen)) for z in chosen])
+    samples: list[NDArray[np.floating]] = []
+    damage: DamagedPartError | None = None
+    for z in chosen:
+        try:
+            samples.append(thin(np.asarray(image[int(z)]), SAMPLE // len(chosen)))
+        except DamagedPartError as error:  # one damaged slice costs no others
+            damage = error
+    if damage is not None and not samples:
+        raise damage
+    return np.concatenate(samples)
 
 
 def thin(plane: NDArray[Any], count: int) -> NDArray[np.floating]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.untrusted.sizes import memory_of_machine
-from napari_scsam.io.watched import Stamp
+from napari_scsam.io.watched import ChangedFileError, Stamp
 
 Block: TypeAlias = npt.NDArray[Any]
 
@@ -42,6 +42,10 @@ READ_ERRORS = (
 
 LONGEST = 200
 """Letters of a library's own message that a sentence repeats."""
+
+
+class DamagedPartError(UserError):
+    """A part of a file, such as one slice, that cannot be read; the others may be whole."""
 
 
 def cannot_open(path: str | Path, error: BaseException) -> UserError:
@@ -153,12 +157,12 @@ class LazyArray:
         self._check_memory(index)
         try:
             block: Block = np.asarray(self._source[index], dtype=self.dtype)
-        except IndexError:
+        except (IndexError, ChangedFileError):
             raise
-        except UserError:
-            raise
+        except UserError as error:
+            raise DamagedPartError(str(error)) from error
         except READ_ERRORS as error:
-            raise UserError(
+            raise DamagedPartError(
                 f"{self._name} cannot be read at {key}: "
                 f"the file is damaged or incomplete ({describe_error(error)})"
             ) from error
@@ -199,6 +203,12 @@ class LazyArray:
         if free < 0:
             raise IndexError(f"{len(keys)} indices for {self.ndim} axes")
         return (*keys[:before], *[slice(None)] * free, *after)
+
+
+def checksum(pixels: Block) -> int:
+    """Return a number that differs between arrays of different shape, type or values."""
+    header = zlib.crc32(f"{pixels.shape} {pixels.dtype.str}".encode())
+    return zlib.crc32(np.ascontiguousarray(pixels).reshape(-1).view(np.uint8).data, header)
 
 
 class SliceFiles:

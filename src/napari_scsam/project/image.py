@@ -5,26 +5,53 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.label_header import LabelHeader
 from napari_scsam.io.label_pyramid import new_level
+from napari_scsam.io.lazy import DamagedPartError
 from napari_scsam.io.volumes import Volume, open_volume
 from napari_scsam.steps import Progress
 
 PLANES = 5
 """Slices that a fingerprint reads; the whole volume would take too long."""
+COMPARED_BYTES = 2**27
+"""Bytes of slices whose hashes a project keeps: all slices of an image up to this size."""
 
 
 class ImageMovedError(UserError):
     """The image of a project is not where it was; the user must show where it is."""
+
+
+class ImageChangedError(ImageMovedError):
+    """The image of a project is where it was, and its file shows something else.
+
+    Parameters
+    ----------
+    volume
+        What the file shows now.
+    difference
+        In what it differs, in words.
+    fits
+        Whether the labels still fit: the shape is the same.
+    """
+
+    def __init__(self, volume: Volume, difference: str, *, fits: bool) -> None:
+        advice = "go on with it as it is, or attach another image"
+        if not fits:
+            advice = "its labels do not fit any more; attach another image"
+        super().__init__(f"the image {volume.path} has changed: {difference}; {advice}")
+        self.volume = volume
+        self.difference = difference
+        self.fits = fits
 
 
 class ImageReference(BaseModel):
@@ -41,6 +68,8 @@ class ImageReference(BaseModel):
     voxel_size: VoxelSize | None = None
     """nm along z, y, x, as the file says."""
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    slices: Mapping[str, str] = Field(default_factory=dict)
+    """Hashes of slices, by their number; empty up to version 0.1."""
 
     @classmethod
     def of(cls, volume: Volume, project: Path) -> ImageReference:
@@ -54,6 +83,7 @@ class ImageReference(BaseModel):
             dtype=str(volume.dtype),
             voxel_size=volume.voxel_size,
             origin=volume.origin,
+            slices=hash_slices(volume.data, sampled_slices(volume.data, COMPARED_BYTES)),
         )
 
     @classmethod
@@ -76,14 +106,23 @@ class ImageReference(BaseModel):
 
         Raises
         ------
+        ImageChangedError
+            When it is there, but shows something else.
         ImageMovedError
             When it is in neither place.
         """
+        changed: ImageChangedError | None = None
         for path in (os.path.normpath(project.absolute() / self.relative), self.absolute):
             try:
-                return self.check(open_volume(path))
+                volume = open_volume(path)
             except UserError:
                 continue
+            difference = self.difference(volume)
+            if not difference:
+                return volume
+            changed = changed or self._changed(volume, difference)
+        if changed is not None:
+            raise changed
         name = Path(self.absolute).name
         raise ImageMovedError(
             f"the image {name} of this project was not found, also not at {self.absolute}; "
@@ -98,12 +137,86 @@ class ImageReference(BaseModel):
         UserError
             When it is another one.
         """
-        if volume.shape != self.shape or fingerprint(volume.data) != self.fingerprint:
+        difference = self.difference(volume)
+        if difference:
             name = Path(self.absolute).name
             raise UserError(
-                f"{volume.path} is not the image of this project ({name}); choose that one"
+                f"{volume.path} is not the image of this project ({name}): {difference}; "
+                "choose that one"
             )
         return volume
+
+    def difference(self, volume: Volume) -> str:
+        """Return in what a volume differs from this image, in words; empty when it is this image.
+
+        Slices that cannot be read are not compared: they are damaged, but of this image.
+        """
+        if volume.shape != self.shape:
+            return f"its shape is {volume.shape}, not {self.shape}"
+        if str(volume.dtype) != self.dtype:
+            return f"its type is {volume.dtype}, not {self.dtype}"
+        if self.slices:
+            found = hash_slices(volume.data, sorted(map(int, self.slices)))
+            return describe_changes(self.slices, found, self.shape)
+        try:
+            same = fingerprint(volume.data) == self.fingerprint
+        except UserError:
+            same = True
+        return "" if same else "its pixels differ"
+
+    def _changed(self, volume: Volume, difference: str) -> ImageChangedError:
+        return ImageChangedError(volume, difference, fits=volume.shape == self.shape)
+
+
+def describe_changes(
+    before: Mapping[str, str], found: Mapping[str, str], shape: tuple[int, ...]
+) -> str:
+    """Return at which slices an image differs, in words; empty when it does nowhere.
+
+    Parameters
+    ----------
+    before, found
+        Hashes of slices by their number; `found` lacks those that cannot be read.
+    shape
+        Of the image.
+    """
+    compared = sorted(int(z) for z in found if z in before)
+    changed = [z for z in compared if before[str(z)] != found[str(z)]]
+    if not changed:
+        return ""
+    if len(shape) == 2:
+        return "its pixels differ"
+    note = ""
+    if len(compared) < shape[0]:
+        note = f" ({len(compared)} of {shape[0]} slices were compared)"
+    if len(changed) == 1:
+        return f"its pixels differ at slice {changed[0]}{note}"
+    if changed == [z for z in compared if z >= changed[0]]:
+        return f"its pixels differ from slice {changed[0]} on{note}"
+    return f"its pixels differ from slice {changed[0]}, at {len(changed)} slices{note}"
+
+
+def sampled_slices(image: Any, most: int) -> list[int]:
+    """Return evenly spaced slices: all that `most` bytes hold, and at least `PLANES`."""
+    if image.ndim == 2:
+        return [0]
+    depth = int(image.shape[0])
+    size = max(1, prod(image.shape[1:]) * np.dtype(image.dtype).itemsize)
+    count = min(depth, max(PLANES, most // size))
+    return sorted({int(z) for z in np.linspace(0, depth - 1, count).round()})
+
+
+def hash_slices(image: Any, slices: Sequence[int]) -> dict[str, str]:
+    """Return a hash of each slice, by its number; slices that cannot be read are left out."""
+    found = {}
+    for z in slices:
+        try:
+            plane = image[...] if image.ndim == 2 else image[z]
+        except UserError:
+            continue
+        content = np.ascontiguousarray(plane).tobytes()
+        found[str(z)] = hashlib.blake2b(content, digest_size=8).hexdigest()
+    return found
 
 
 def fingerprint(image: Any) -> str:
@@ -122,7 +235,10 @@ def _sampled_planes(image: Any) -> Iterator[Any]:
         return
     depth = image.shape[0]
     for z in np.unique(np.linspace(0, depth - 1, min(depth, PLANES)).round().astype(int)):
-        yield image[int(z)]
+        try:
+            yield image[int(z)]
+        except DamagedPartError:
+            yield np.array([z])  # a damaged slice is another one than before and after
 
 
 def copy_image(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from napari_scsam.config import (
     parse_voxel_size,
     select_classes,
 )
+from napari_scsam.errors import PartlyDoneError
 from napari_scsam.infer.disk_cache import default_cache
 from napari_scsam.infer.postprocess import label_dtype
 from napari_scsam.infer.predictor import Predictor
@@ -29,6 +30,7 @@ from napari_scsam.io.contents import Contents, what_is
 from napari_scsam.io.contrast import Contrast, measure_contrast
 from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.io.labels import write_labels
+from napari_scsam.io.lazy import DamagedPartError
 from napari_scsam.io.volumes import Volume, as_volume
 from napari_scsam.io.zarr_access import ZarrArray
 from napari_scsam.project.image import fingerprint
@@ -107,6 +109,8 @@ def segment_volume(
         When the output exists or cannot be written, a stopped run there is another one, the volume
         cannot be segmented, the network has learned no classes, or `device` or `tta` is given with
         a predictor.
+    PartlyDoneError
+        After the last slice, when some could not be read. The labels of the others are written.
     """
     source = _as_source(volume, voxel_size)
     predictor = _predictor_of(model, device, tta)
@@ -160,6 +164,8 @@ class _Segmentation:
     predictor: Predictor
     requested: Sequence[ClassSpec]
     contrast: Contrast
+    damaged: list[DamagedPartError] = field(default_factory=list)
+    """What was wrong with slices that could not be read."""
 
     def into_zarr(self, out: Path, resume: bool) -> Steps[None]:
         """Write labels slice by slice, each while the next one is computed."""
@@ -181,7 +187,9 @@ class _Segmentation:
             self._check_done(level, ledger)
         ledger.begin()
         yield from self._write_slices(level, ledger)
+        self._check_any_read()
         finish_run_labels(place, run, table_of(self._header().classes))
+        self._report_damage()
         yield Progress(self.source.depth, self.source.depth, "done")
 
     def _check_done(self, level: ZarrArray, ledger: Ledger) -> None:
@@ -246,8 +254,10 @@ class _Segmentation:
         for z, (slice_, _) in self.slices(range(source.depth)):
             yield Progress(z, source.depth, f"slice {z}")
             labels[z] = self.segment(slice_)()
+        self._check_any_read()
         labels = labels.reshape(source.shape)
         write_labels(out, labels, source.voxel_size, self.requested, origin=source.origin)
+        self._report_damage()
         yield Progress(source.depth, source.depth, "done")
 
     def settings(self) -> dict[str, Any]:
@@ -273,7 +283,33 @@ class _Segmentation:
             for number, z in enumerate(indices):
                 for ahead in indices[number + len(reading) : number + 2]:
                     reading.append(reader.submit(self.read, ahead))
-                yield z, reading.popleft().result()
+                try:
+                    prepared = reading.popleft().result()
+                except DamagedPartError as error:
+                    self.damaged.append(error)  # it costs its slice, and no other
+                    continue
+                yield z, prepared
+
+    def _check_any_read(self) -> None:
+        """Raise what was wrong when no slice could be read: there is nothing to write."""
+        if len(self.damaged) == self.source.depth:
+            raise self.damaged[0]
+
+    def _report_damage(self) -> None:
+        """Name the slices that could not be read.
+
+        Raises
+        ------
+        PartlyDoneError
+            When there are any; the labels of the others are written.
+        """
+        if not self.damaged:
+            return
+        count = len(self.damaged)
+        raise PartlyDoneError(
+            f"{count} of {self.source.depth} slices could not be read and have no labels "
+            f"({self.damaged[0]}); the others are done, so replace what is damaged and segment again"
+        )
 
     def read(self, z: int) -> tuple[Slice, str]:
         """Read a slice, prepared for the network, and the hash of its pixels."""
