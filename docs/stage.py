@@ -54,7 +54,7 @@ class Stage:
         self.viewer = napari.Viewer(title="napari")
         self.window = self.viewer.window._qt_window
         self.window.setGeometry(0, 0, *args.size)
-        self.viewer.window.add_plugin_dock_widget("napari-scsam", "ScSAM")
+        self.viewer.window.add_plugin_dock_widget("napari-scsam", "Segment organelles")
         self.panel: ScSAMWidget = self.window.findChild(ScSAMWidget)
         self.session = Session.of(self.viewer)
         self.canvas = self.viewer.window._qt_viewer.canvas

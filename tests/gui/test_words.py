@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_scsam.gui.words import as_sentence, capitalized, group_digits
+from napari_scsam.gui.words import as_sentence, capitalized, count_of, group_digits
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,10 @@ def test_names_are_listed_as_in_a_sentence():
     assert list_names(["a", "b", "c"]) == "a, b and c"
     assert list_names(["a"]) == "a"
     assert list_names([]) == "nothing"
+
+
+def test_one_thing_is_no_plural():
+    assert count_of(1, "slice") == "1 slice"
+    assert count_of(0, "slice") == "0 slices"
+    assert count_of(22_152, "pixel") == "22\u2009152 pixels"
+    assert count_of(2, "class", "classes") == "2 classes"

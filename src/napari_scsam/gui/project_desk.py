@@ -15,7 +15,8 @@ from napari_scsam.gui.panels.train import TrainPanel
 from napari_scsam.gui.preferences import recent_projects
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.model import ProjectModel
-from napari_scsam.gui.tools.export import Exporting
+from napari_scsam.gui.tools.files.export import Exporting
+from napari_scsam.gui.tools.files.save_labels import SavingLabels
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.tools.slice_marks import SliceMarks
 from napari_scsam.gui.tools.train import Training
@@ -42,8 +43,8 @@ class ProjectDesk:
         self.marks = session.part(SliceMarks)
         self.train = TrainPanel()
         self.export = ExportPanel()
-        self._connect_panels()
         self._session = session
+        self._connect_panels()
         links.add(session.choices.image_changed, self.show_image)
         links.add(self.keeper.changed, self.show_project)
         links.add(session.choices.image_changed, self.show_review)
@@ -131,6 +132,7 @@ class ProjectDesk:
         self.project.open_asked.connect(self.keeper.open)
         self.project.copy_asked.connect(self.keeper.save_as)
         self.project.image_shown.connect(self.keeper.open)
+        self.project.labels_asked.connect(self._session.part(SavingLabels).save)
         self.review.slice_marked.connect(self.reviewing.mark_slice)
         self.review.rectangle_marked.connect(self.reviewing.mark_rectangle)
         self.strip.picked.connect(self.reviewing.go_to)

@@ -26,6 +26,10 @@ class Stop:
     value: int
     voxel: tuple[int, ...]
     """A voxel of it, near its centre."""
+    number: int = 0
+    """Which of the class's objects in its slice it is, in reading order; 0 where unknown."""
+    count: int = 0
+    """The class's objects in its slice; 0 where unknown."""
 
 
 Walk = Generator[Progress, None, Stop]
@@ -113,7 +117,7 @@ def next_component(
             chosen = _start_number(numbers, box, at, step) + step
         if 1 <= chosen <= last:
             found = crop_object(value, box, numbers == chosen)
-            return Stop(value, central_voxel(found, across))
+            return Stop(value, central_voxel(found, across), chosen, last)
     for position in behind:
         box = _slice(place, across, position)
         yield replace(place.price(box), what="looking for any object")

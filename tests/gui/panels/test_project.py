@@ -56,6 +56,30 @@ def test_the_dialogs_do_not_offer_to_overwrite(panel, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("answer", "kind", "asked"),
+    [
+        ("/a/cell.zarr", "OME-Zarr (*.zarr)", ["/a/cell.zarr"]),
+        ("/a/cell.zarr", "TIFF (*.tif)", ["/a/cell.tif"]),
+        ("/a/cell.tiff", "TIFF (*.tif)", ["/a/cell.tiff"]),
+        ("", "", []),
+    ],
+)
+def test_labels_are_saved_where_the_user_says(panel, monkeypatch, answer, kind, asked):
+    proposed = []
+    monkeypatch.setattr(
+        QFileDialog,
+        "getSaveFileName",
+        lambda _parent, _title, name, _kinds: proposed.append(name) or (answer, kind),
+    )
+    heard = []
+    panel.labels_asked.connect(heard.append)
+    panel.propose("cell.ome.tiff")
+    panel.labels.click()
+    assert proposed == ["cell_labels.zarr"]
+    assert heard == asked
+
+
+@pytest.mark.parametrize(
     ("image", "proposed"),
     [
         ("cell 3", "cell 3"),

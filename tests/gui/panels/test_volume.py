@@ -132,7 +132,7 @@ def test_emptied_fields_go_back_to_what_the_layer_says(window, stack):
 def test_an_image_that_cannot_be_segmented_is_told_once_chosen(window, stack):
     grey = Image(stack, name="cell")
     one = window(
-        Image(np.zeros((8, 9, 3), np.uint8), rgb=True, name="photo"),
+        Image(np.full((8, 9, 3), (9, 0, 0), np.uint8), rgb=True, name="photo"),
         Image(np.zeros((2, 2, 8, 9), np.uint8), name="film"),
         grey,
     )
@@ -140,7 +140,7 @@ def test_an_image_that_cannot_be_segmented_is_told_once_chosen(window, stack):
     panel = one.widget.volume
     for number, wrong in enumerate(
         (
-            "'photo' is an RGB image; choose a grey-value layer",
+            "'photo' is an RGB image with colours; choose a grey-value layer",
             "'film' has 4 axes; choose a 2-D image",
         )
     ):

@@ -95,7 +95,11 @@ def test_components_of_the_selected_class_come_slice_by_slice(desk):
         one.browser.step(one.viewer, 1)
         seen.append(place(one))
     assert seen == [(0, 3, 3), (0, 11, 21), (2, 6, 12)]
-    assert one.said[-1] == "Vesicle, slice 2."
+    assert one.said == [
+        "Vesicle, 1 of 2 on slice 0.",
+        "Vesicle, 2 of 2 on slice 0.",
+        "Vesicle, 1 of 1 on slice 2.",
+    ]
     with pytest.raises(UserError, match="last object of this class"):
         one.browser.step(one.viewer, 1)
     one.browser.step(one.viewer, -1)

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, TaughtClass, VoxelSize
+from napari_scsam.gui.jobs.pixels import PixelMemory, is_changeable
 from napari_scsam.gui.layers.class_table import preload_labels
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.plane import Plane
-from napari_scsam.gui.words import group_digits
+from napari_scsam.gui.words import count_of, group_digits
 from napari_scsam.gui.workarounds.torch_guard import collection_paused, import_torch_stack
 from napari_scsam.io.contrast import Contrast, measure_contrast
 from napari_scsam.steps import Progress, Steps
@@ -94,7 +95,7 @@ class SliceRequest:
 
     def describe(self) -> str:
         """Return a phrase for the user, e.g. ``"mitochondrion on slice 12"``."""
-        what = f"{len(self.classes)} classes"
+        what = count_of(len(self.classes), "class", "classes")
         if len(self.classes) == 1:
             what = self.classes[0].name
         where = "in a region of" if self.region else "on"
@@ -166,7 +167,7 @@ class Segmentation:
         if not found:
             return "nothing found"
         if self.taught:
-            return f"{group_digits(found)} pixels"
+            return count_of(found, "pixel")
         return f"{self._share(found)} of the pixels"
 
     def _share(self, count: int) -> str:
@@ -187,7 +188,8 @@ class Engine:
         self._predictor: Predictor | None = None
         self._contrasts: dict[Hashable, Contrast] = {}
         self._prepared: tuple[Hashable, Slice] | None = None
-        """What was segmented last: the next click there does not read it again."""
+        """What was segmented last: the next click there does not prepare it again."""
+        self._pixels = PixelMemory()
 
     def is_loaded(self, checkpoint: str) -> bool:
         """Whether this checkpoint is loaded; may be asked from any thread."""
@@ -216,6 +218,7 @@ class Engine:
         The checkpoint is loaded and the contrast is measured first if needed.
         """
         predictor = yield from self.ready_steps(request.checkpoint)
+        self._forget_changed(request)
         if request.contrast is None and request.volume not in self._contrasts:
             yield Progress(0, 1, "measuring the contrast of the volume")
             self._contrasts[request.volume] = measure_contrast(request.data)
@@ -224,6 +227,17 @@ class Engine:
             self._prepared = (request.embedding, self.prepare(predictor, request))
         predictor.set_slice(self._prepared[1])
         return predictor
+
+    def _forget_changed(self, request: SliceRequest) -> None:
+        """Forget the contrast and the last slice if their pixels were changed in place."""
+        if not is_changeable(request.data):
+            return
+        changed = self._pixels.volume_has_changed(request.volume, request.data)
+        if self._pixels.has_changed(request.key, request.read()):
+            changed = True
+        if changed:
+            self._contrasts.pop(request.volume, None)
+            self._prepared = None
 
     def prefetch_steps(self, request: SliceRequest) -> Steps[None]:
         """Embed neighbours of a segmented plane, as many as fit into memory together with it."""
@@ -277,7 +291,10 @@ class Engine:
         """Read a plane of a volume whose contrast is known, for the predictor."""
         size = request.plane.voxel_size(request.voxel_size)
         contrast = request.contrast or self._contrasts[request.volume]
-        return predictor.prepare(request.read(), size, contrast=contrast, key=request.key)
+        pixels = request.read()
+        if is_changeable(request.data):
+            self._pixels.remember(request.key, pixels)
+        return predictor.prepare(pixels, size, contrast=contrast, key=request.key)
 
     def ready_steps(self, checkpoint: str) -> Steps[Predictor]:
         """Return the predictor of a checkpoint, which is loaded first if needed."""

@@ -19,6 +19,7 @@ class Job(StrEnum):
     OPEN_FILE = "open file"
     SEGMENT = "segment"
     SEGMENT_SLICES = "segment slices"
+    SAVE_LABELS = "save labels"
     SHOW_CLASS = "show class"
     PREFETCH = "prefetch"
     PREPARE = "prepare"

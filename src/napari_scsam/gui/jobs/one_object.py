@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_scsam.gui.jobs.engine import Engine, SliceRequest
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.prompts.marks import Marks
-from napari_scsam.gui.words import group_digits
+from napari_scsam.gui.words import count_of
 from napari_scsam.infer.patch import Patch, crop, remove_small_components
 from napari_scsam.steps import Steps, as_part
 
@@ -47,12 +47,15 @@ class PromptResult:
         return self.request.slice.plane
 
     def describe(self) -> str:
-        """Return how large and how certain the object is, and what the user can do."""
+        """Return how large the object is, and what the user can do.
+
+        The network's own estimate of its quality is not shown: it reads 52 % on masks that are
+        nearly perfect.
+        """
         if not self.patch.mask.any():
             return "Nothing is found there; add a point or a box."
-        pixels = group_digits(int(self.patch.mask.sum()))
-        percent = round(100 * min(max(self.quality, 0.0), 1.0))
-        return f"Object: {pixels} pixels, {percent} % sure. Enter accepts it, Esc discards it."
+        pixels = count_of(int(self.patch.mask.sum()), "pixel")
+        return f"Object: {pixels}. Enter accepts it, Esc discards it."
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +124,7 @@ class PropagationBothWays:
         down_to_limit = down and first > 0 and first == here - max_slices
         up_to_limit = up and last < last_of_all and last == here + max_slices
         if down_to_limit or up_to_limit:
-            reasons.append(f"reached the limit (± {max_slices} slices)")
+            reasons.append(f"reached the limit (± {count_of(max_slices, 'slice')})")
         return reasons
 
 

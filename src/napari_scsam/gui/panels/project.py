@@ -27,6 +27,11 @@ NEW_TIP = (
     "It keeps labels, review, classes and view, and is saved as you work."
 )
 OPEN_TIP = "Continue where you stopped: labels, classes, colours, view and slice are restored."
+LABELS_TIP = (
+    "Save the labels of the image as a file: OME-Zarr or TIFF, with voxel size,\n"
+    "names and colours. A project is not needed for it."
+)
+LABELS = "OME-Zarr (*.zarr);;TIFF (*.tif)"
 COPY_TIP = "Copy the project to another place and continue there."
 WHERE = "Where the image is now"
 
@@ -37,6 +42,8 @@ class ProjectPanel(SetupLine):
     new_asked = Signal(str)
     open_asked = Signal(str)
     copy_asked = Signal(str)
+    labels_asked = Signal(str)
+    """A file to save the labels in."""
     image_shown = Signal(str, str)
     """A project, and where its image is now."""
 
@@ -49,12 +56,13 @@ class ProjectPanel(SetupLine):
         self.menu.setToolTipsVisible(True)
         self.open.setMenu(self.menu)
         self.copy = button("Save as …", COPY_TIP, self._ask_copy)
+        self.labels = button("Save labels …", LABELS_TIP, self._ask_labels)
         self.note = note(NO_PROJECT)
         row = QHBoxLayout()
         fill_row(row, self.new, self.open, self.copy)
         column = QVBoxLayout(self.contents)
         column.addLayout(row)
-        column.addWidget(self.note)
+        fill_row(column, self.labels, self.note)
         self.show_project(None, "")
         self.show_recent(())
 
@@ -118,6 +126,14 @@ class ProjectPanel(SetupLine):
         path = self._ask_name("Name of the copy", f"copy{SUFFIX}")
         if path:
             self.copy_asked.emit(path)
+
+    def _ask_labels(self) -> None:
+        proposed = f"{self._proposed}_labels.zarr"
+        path, chosen = QFileDialog.getSaveFileName(self, "Save the labels as", proposed, LABELS)
+        if path and chosen.startswith("TIFF") and not path.endswith((".tif", ".tiff")):
+            path = f"{path.removesuffix('.zarr')}.tif"
+        if path:
+            self.labels_asked.emit(path)
 
     def _ask_name(self, title: str, proposed: str) -> str:
         """Ask for a name, without the dialog's offer to overwrite: projects are never replaced."""

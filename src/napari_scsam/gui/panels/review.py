@@ -12,7 +12,7 @@ from napari_scsam.gui.panels.parts.class_counts import ClassCounts
 from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.reviewed_for import ReviewedFor, describe_classes
 from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
-from napari_scsam.gui.words import group_digits
+from napari_scsam.gui.words import count_of, group_digits
 from napari_scsam.project.review import SliceReview
 
 MARK_TIP = (
@@ -143,4 +143,4 @@ def _progress(depth: int, slices: Collection[SliceReview]) -> str:
     in_part = ""
     if parts:
         in_part = f", {group_digits(parts)} in part"
-    return f"{group_digits(whole)} of {group_digits(depth)} slices reviewed{in_part}."
+    return f"{group_digits(whole)} of {count_of(depth, 'slice')} reviewed{in_part}."

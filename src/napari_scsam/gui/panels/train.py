@@ -23,7 +23,7 @@ from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.reviewed_for import describe_classes
 from napari_scsam.gui.panels.parts.training_view import TrainingView
 from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
-from napari_scsam.gui.words import as_sentence
+from napari_scsam.gui.words import as_sentence, count_of
 from napari_scsam.project.training_job import Outcome, Phase
 from napari_scsam.project.training_plan import TrainingPlan
 
@@ -257,19 +257,13 @@ def describe_plan(plan: TrainingPlan, classes: Collection[ClassSpec], minutes: f
     names = describe_classes(list(classes), plan.classes)
     if not plan.slices:
         return f"No slice is reviewed for {names} together; choose fewer classes."
-    whole = count_of(plan.whole, "whole slice")
-    parts = count_of(plan.parts, "slice in part", "slices in part")
-    what = " and ".join(text for text in (whole, parts) if text)
+    counts = []
+    if plan.whole:
+        counts.append(count_of(plan.whole, "whole slice"))
+    if plan.parts:
+        counts.append(count_of(plan.parts, "slice in part", "slices in part"))
+    what = " and ".join(counts)
     return f"From {what}, reviewed for {names}. About {minutes:g} min, up to {MEMORY} of memory."
-
-
-def count_of(number: int, one: str, many: str = "") -> str:
-    """Return a count of things; empty when there are none."""
-    if not number:
-        return ""
-    if number == 1:
-        return f"1 {one}"
-    return f"{number} {many or one + 's'}"
 
 
 def describe_time(seconds: float) -> str:

@@ -10,7 +10,7 @@ from psygnal import Signal
 
 from napari_scsam.gui.layers.class_table import classes_of
 from napari_scsam.gui.tools.write_labels import LabelsWriter
-from napari_scsam.gui.words import group_digits
+from napari_scsam.gui.words import count_of, group_digits
 
 if TYPE_CHECKING:
     from napari_scsam.config import ClassSpec
@@ -104,9 +104,11 @@ class Accepting:
 
 def describe_changes(changed: int, refused: Mapping[str, int]) -> str:
     """Describe how many pixels an accepted object changed, and how many were protected."""
-    text = f"{group_digits(changed)} pixels changed"
+    text = f"{count_of(changed, 'pixel')} changed"
     for word, count in refused.items():
-        if count:
+        if count == 1:
+            text += f", 1 is {word} and stays"
+        elif count:
             text += f", {group_digits(count)} are {word} and stay"
     if changed:
         text += "; Ctrl+Z undoes it"

@@ -20,7 +20,7 @@ from napari_scsam.gui.layers.pointing import LayerPlane
 from napari_scsam.gui.layers.write_edit import BATCH, write_steps
 from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.tools.label_index import INDEX_JOB, LabelIndex
-from napari_scsam.gui.words import as_sentence, group_digits
+from napari_scsam.gui.words import as_sentence, count_of
 from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.objects.place import Place
 from napari_scsam.objects.tools import Edit
@@ -136,7 +136,7 @@ class ObjectWork:
         check_writable(target.layer)
         if not edit.size:
             raise UserError(NO_CHANGE)
-        text = f"{did}: {group_digits(edit.size)} pixels changed. Ctrl+Z undoes it."
+        text = f"{did}: {count_of(edit.size, 'pixel')} changed. Ctrl+Z undoes it."
         steps = self._write_steps(target, text, edit)
         if edit.size > BATCH:
             self.worker.run_in_event_loop(steps, atomic=True)

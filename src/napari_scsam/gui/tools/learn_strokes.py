@@ -21,7 +21,7 @@ from napari_scsam.gui.project.model import ProjectModel
 from napari_scsam.gui.project.strokes import StrokeStore
 from napari_scsam.gui.tools.accept import Accepting
 from napari_scsam.gui.tools.write_labels import LabelsWriter
-from napari_scsam.gui.words import capitalized, group_digits
+from napari_scsam.gui.words import capitalized, count_of
 from napari_scsam.project.strokes import StrokeKey
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class StrokeLearning:
         names = " and ".join(dict.fromkeys(strokes.spec.name for strokes in request.strokes))
         slices = len({strokes.plane for strokes in request.strokes})
         self._session.status.emit(
-            f"This network has learned {names} from your strokes on {group_digits(slices)} slices."
+            f"This network has learned {names} from your strokes on {count_of(slices, 'slice')}."
         )
 
     def _on_dropped(self, job: Hashable) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_scsam.gui.layers.pointing import LayerPlane, center_on, shown_layer_plane
 from napari_scsam.gui.tools.correct_work import ObjectWork
-from napari_scsam.gui.words import capitalized
+from napari_scsam.gui.words import capitalized, group_digits
 from napari_scsam.objects.walk import Stop, next_component, next_label
 
 if TYPE_CHECKING:
@@ -50,7 +50,10 @@ class ObjectBrowser:
         target.layer.selected_label = stop.value
         center_on(viewer, target, stop.voxel)
         name = capitalized(target.label_name(stop.value))
-        self._work.status.emit(f"{name}, {shown_layer_plane(viewer).plane.describe()}.")
+        where = shown_layer_plane(viewer).plane.describe()
+        if stop.count:
+            where = f"{group_digits(stop.number)} of {group_digits(stop.count)} on {where}"
+        self._work.status.emit(f"{name}, {where}.")
 
     def _is_shown(self, target: LayerPlane, value: int) -> bool:
         """Whether the object gone to last is still there, in the slice shown."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_scsam.config import UserError
-from napari_scsam.gui.words import group_digits
+from napari_scsam.gui.words import count_of
 from napari_scsam.objects.small import SmallDeleted, delete_small
 
 if TYPE_CHECKING:
@@ -41,6 +41,5 @@ def start_deleting_small(work: ObjectWork, settings: ToolSettings, target: Layer
 def _write(work: ObjectWork, target: LayerPlane, size: str, found: SmallDeleted) -> None:
     if not found.objects:
         raise UserError(f"no object here is smaller than {size}")
-    plural = "" if found.objects == 1 else "s"
-    did = f"Deleted {group_digits(found.objects)} small object{plural}"
+    did = f"Deleted {count_of(found.objects, 'small object')}"
     work.write(target, did, found.edit)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout
 
 from napari_scsam.gui.panels.parts.setup_line import SetupLine, SetupLines
 
@@ -50,3 +50,19 @@ def test_a_click_on_a_line_opens_it_and_closes_the_other(lines):
     assert opened(volume, project) == (True, False), "nothing was set or lost"
     QTest.mouseClick(volume.summary, Qt.MouseButton.LeftButton)
     assert opened(volume, project) == (False, False)
+
+
+def test_a_note_that_grows_is_shown_whole(qtbot):
+    line = SetupLine("Volume")
+    label = QLabel("short")
+    label.setWordWrap(True)
+    QVBoxLayout(line.contents).addWidget(label)
+    both = SetupLines(line)
+    qtbot.addWidget(both)
+    both.resize(300, 400)
+    both.show()
+    both.ask_in_order(line)
+    label.setText("a note that needs more than one line " * 6)
+    both.resize(260, 600)
+    qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()))
+    assert label.height() > 3 * label.fontMetrics().height()

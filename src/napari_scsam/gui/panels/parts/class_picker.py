@@ -36,7 +36,7 @@ class ClassDropdown(Dropdown, QSearchableComboBox):
         self.line.editingFinished.connect(self._restore_text)
         self.line.returnPressed.connect(self._take_first)
         self.line.installEventFilter(self)
-        self.activated.connect(lambda _: self.clearFocus())
+        self.activated.connect(self._leave)
 
     def show_chosen(self, chosen: ClassSpec | None) -> None:
         """Select the class in use."""
@@ -66,6 +66,16 @@ class ClassDropdown(Dropdown, QSearchableComboBox):
         """Select the name, so that typing replaces it."""
         super().focusInEvent(event)
         QTimer.singleShot(0, self.line.selectAll)  # a click puts the cursor into the text first
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802  # Qt's name
+        """Deselect the name."""
+        super().focusOutEvent(event)
+        self.line.deselect()
+
+    def _leave(self) -> None:
+        """Return the keyboard to napari after a choice."""
+        self.clearFocus()
+        self.line.deselect()
 
     def _take_first(self) -> None:
         """Choose the first class that matches the text, so that Enter ends a search."""

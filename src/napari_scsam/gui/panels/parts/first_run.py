@@ -16,7 +16,7 @@ CARD = "first run"
 WORDS = (
     "<b>1</b>&nbsp; Open a volume, or drop a file here.<br>"
     "<b>2</b>&nbsp; Choose a class, and press <i>Segment</i>.<br>"
-    "<b>3</b>&nbsp; Correct what is wrong, mark the slice as reviewed, train."
+    "<b>3</b>&nbsp; Correct it, mark the slice as reviewed, train."
 )
 
 

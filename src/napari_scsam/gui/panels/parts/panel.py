@@ -45,7 +45,6 @@ class Panel(QCollapsible):
         self.contents = QWidget()
         """The widget that holds the panel's parts."""
         self._lay_out_frame()
-        self.setDuration(0)  # an animation would draw napari's canvas many times
         self.toggled.connect(self._show_contents)
         title_button = self.toggleButton()
         title_button.clicked.connect(self._remember)
@@ -61,6 +60,14 @@ class Panel(QCollapsible):
         if self._collapsed_at_first:
             return OPENED
         return COLLAPSED
+
+    def expand(self, animate: bool = False) -> None:
+        """Show the contents; an animation would draw napari's canvas many times."""
+        super().expand(animate)
+
+    def collapse(self, animate: bool = False) -> None:
+        """Hide the contents."""
+        super().collapse(animate)
 
     def _lay_out_frame(self) -> None:
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)

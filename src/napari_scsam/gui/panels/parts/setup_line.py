@@ -56,7 +56,7 @@ class SetupLine(Panel):
             if a1.type() == QEvent.Type.MouseButtonRelease:
                 self.toggleButton().click()
             return True
-        return bool(super().eventFilter(a0, a1))
+        return False  # superqt's own filter would fix the height of the contents
 
     def _remember(self, shown: bool) -> None:
         """Tell that it was opened; the next window begins with what it needs."""

@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.tools.save_model import TaughtModel
+from napari_scsam.gui.tools.files.save_model import TaughtModel
 
 
 @pytest.fixture

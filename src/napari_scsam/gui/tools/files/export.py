@@ -18,7 +18,7 @@ from napari_scsam.config import ClassSpec, TaughtClass, UserError, missing_class
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.class_table import classes_of
 from napari_scsam.gui.project.keeper import ProjectKeeper
-from napari_scsam.gui.tools.label_import import (
+from napari_scsam.gui.tools.files.label_import import (
     ForeignLabels,
     find_values_steps,
     guess_map,

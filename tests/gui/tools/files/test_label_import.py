@@ -5,7 +5,7 @@ import pytest
 from napari.layers import Labels
 
 from napari_scsam.config import ClassSpec, UserError
-from napari_scsam.gui.tools.label_import import (
+from napari_scsam.gui.tools.files.label_import import (
     find_values_steps,
     guess_map,
     import_steps,

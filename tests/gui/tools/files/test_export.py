@@ -14,8 +14,8 @@ from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.panels.parts.class_map_dialog import ClassMapDialog
 from napari_scsam.gui.project.keeper import ProjectKeeper
-from napari_scsam.gui.tools.export import Exporting, numbers_otherwise, start_of
-from napari_scsam.gui.tools.label_import import guess_map
+from napari_scsam.gui.tools.files.export import Exporting, numbers_otherwise, start_of
+from napari_scsam.gui.tools.files.label_import import guess_map
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import open_labels
