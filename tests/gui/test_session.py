@@ -40,7 +40,9 @@ def test_what_cannot_be_done_is_told(viewer, session, said, stack):
     notification_manager.records.clear()
     session.part(Segmenting).segment()
     assert "open a file" in said[-1]
-    session.choices.choose_image(viewer.add_image(np.zeros((8, 8, 3), np.uint8), rgb=True))
+    session.choices.choose_image(
+        viewer.add_image(np.eye(8, dtype=np.uint8)[..., None] * [9, 0, 0], rgb=True)
+    )
     session.part(Segmenting).segment()
     assert "RGB" in said[-1]
     session.choices.choose_image(viewer.add_image(np.ones((2, 8, 8))))

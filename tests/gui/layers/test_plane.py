@@ -77,7 +77,7 @@ def test_what_cannot_be_segmented_is_said_in_one_sentence():
     viewer, layer = model()
     viewer.dims.ndisplay = 3
     assert "switch to 2-D" in refusal(viewer, layer)
-    assert "RGB" in refusal(*model(np.zeros((8, 10, 3), np.uint8), rgb=True))
+    assert "RGB" in refusal(*model(np.full((8, 10, 3), (9, 0, 0), np.uint8), rgb=True))
     assert "4 axes" in refusal(*model(np.zeros((2, 6, 8, 10), np.uint8)))
     assert "bool" in refusal(*model(np.zeros((8, 10), bool)))
 

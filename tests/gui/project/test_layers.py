@@ -68,7 +68,7 @@ def test_no_image_and_an_image_in_colour_make_no_project():
     with pytest.raises(UserError, match="no image to make a project for"):
         image_source(None)
     with pytest.raises(UserError, match="RGB"):
-        image_source(Image(np.zeros((8, 8, 3), np.uint8), rgb=True))
+        image_source(Image(np.full((8, 8, 3), (9, 0, 0), np.uint8), rgb=True))
 
 
 def test_the_layer_of_a_volume_has_its_file_and_its_shape(file):

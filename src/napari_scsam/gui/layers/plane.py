@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError, VoxelSize
+from napari_scsam.gui.layers.grey import FirstColour, is_grey
 from napari_scsam.io.units import voxel_size_nm
 from napari_scsam.plausible import is_plausible
 
@@ -78,10 +79,13 @@ class Plane:
 
 
 def full_resolution(layer: Layer) -> Any:
-    """Return the layer's array; level 0 of a pyramid."""
+    """Return the layer's array: level 0 of a pyramid, and one colour of an RGB image."""
+    data = layer.data
     if layer.multiscale:
-        return layer.data[0]
-    return layer.data
+        data = data[0]
+    if getattr(layer, "rgb", False):
+        return FirstColour(data)
+    return data
 
 
 def shown_plane(viewer: Viewer, layer: Image) -> Plane:
@@ -121,9 +125,9 @@ def plane_shown_of(viewer: Viewer, layer: Layer) -> Plane:
 
 def check_image(layer: Image) -> None:
     """Raise a `UserError` unless a network can segment slices of this layer."""
-    if layer.rgb:
+    if layer.rgb and not is_grey(layer):
         raise UserError(
-            f"'{layer.name}' is an RGB image; choose a grey-value layer, "
+            f"'{layer.name}' is an RGB image with colours; choose a grey-value layer, "
             "or split it (Layers > Data > Split RGB)"
         )
     if layer.ndim not in (2, 3):

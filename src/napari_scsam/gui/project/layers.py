@@ -41,6 +41,8 @@ def image_source(image: Image | None) -> ImageSource:
     state = {key: getattr(image, key) for key in ("scale", "translate", "units")}
     size, origin = physical_place(state, image.ndim)
     path = image.metadata.get(PATH_KEY) or image.source.path
+    if image.rgb:
+        path = None  # its file holds colours: the project keeps the grey values
     return ImageSource(full_resolution(image), path, size, origin)
 
 
@@ -101,13 +103,15 @@ def new_layer(project: Project, name: str, image: Image, description: Mapping[st
     classes = project.class_table(name)
     array = project.array(name)
     layer = new_labels(image, classes or (ClassSpec(1, "object"),))
-    layer.data = array
+    layer.data = array.shown()
     if not classes:  # instances: every object has its own colour
         layer.metadata = {}
         layer.features = None
         layer.colormap = Labels(np.zeros((1, 1), np.uint8)).colormap
     array.preload()
     restore_look(layer, description)
+    if project.read_only:
+        layer.editable = False
     return layer
 
 
