@@ -51,6 +51,11 @@ class SavedArray:
         self._describe(stored)
         self._memory = SavedChunks(stored, memory, check)
         self.chunks = self._memory.sides
+        self.gaps = False
+        """Whether boxes, which are shown, have zeros where a chunk cannot be read.
+
+        Single voxels, which are read before they are changed, always raise an error there. So
+        nothing is ever written over a chunk that cannot be read."""
 
     def _describe(self, stored: Any) -> None:
         shape: tuple[int, ...] = tuple(stored.shape)
@@ -91,8 +96,12 @@ class SavedArray:
         self._memory.reset(block)
 
     def shown(self) -> SavedArray:
-        """Return the same array for a window: boxes show zeros where it cannot be read."""
-        return ShownArray(self._memory)
+        """Return the same array for a window, see `gaps`."""
+        return ArrayView(self._memory, gaps=True)
+
+    def strict(self) -> SavedArray:
+        """Return the same array; reading what cannot be read is always an error."""
+        return ArrayView(self._memory, gaps=False)
 
     @property
     def unsaved(self) -> int:
@@ -209,10 +218,14 @@ class SavedArray:
     # Reading and writing in memory
 
     def _read(self, region: Region) -> NDArray[Any]:
-        out = np.empty(region.shape, self.dtype)
+        out = np.zeros(region.shape, self.dtype)
         for block, inside, outside in self._parts(region):
-            with self._memory.hold(block) as values:
-                out[outside] = values[inside]
+            try:
+                with self._memory.hold(block) as values:
+                    out[outside] = values[inside]
+            except UnreadableError:
+                if not self.gaps:
+                    raise
         return out
 
     def _write(self, region: Region, value: NDArray[Any]) -> None:
@@ -266,29 +279,19 @@ class SavedArray:
             yield block, tuple(inside), tuple(outside)
 
 
-class ShownArray(SavedArray):
-    """A saved array for a window, which goes on where a part cannot be read.
-
-    Boxes, which are shown, have zeros there. Single voxels, which are read before they are changed,
-    raise an error. So nothing is ever written over a part that cannot be read.
+class ArrayView(SavedArray):
+    """The same chunks as another saved array, read with or without gaps.
 
     Parameters
     ----------
     memory
         The chunks of the array.
+    gaps
+        As in `SavedArray.gaps`.
     """
 
-    def __init__(self, memory: SavedChunks) -> None:
+    def __init__(self, memory: SavedChunks, *, gaps: bool) -> None:
         self._describe(memory.stored)
         self._memory = memory
         self.chunks = memory.sides
-
-    def _read(self, region: Region) -> NDArray[Any]:
-        out = np.zeros(region.shape, self.dtype)
-        for block, inside, outside in self._parts(region):
-            try:
-                with self._memory.hold(block) as values:
-                    out[outside] = values[inside]
-            except UnreadableError:
-                continue  # it is in `damaged`, which the window shows
-        return out
+        self.gaps = gaps

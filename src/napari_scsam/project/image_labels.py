@@ -52,7 +52,7 @@ def write_into_image(
         return None
     if target.exists() and not is_ours(target):
         raise UserError(f"{target} was written by another program; choose another name")
-    source = project.array(CLASSES)
+    source = project.intact(CLASSES)
     table = project.class_table()
     size = project.voxel_size
     header = label_header(name, source.shape, size, table, image.origin, source.dtype)

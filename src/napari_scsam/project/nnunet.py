@@ -15,7 +15,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.project.project import CLASSES, Project
+from napari_scsam.project.project import CLASSES, REVIEWED, Project
 from napari_scsam.project.review import count_values
 from napari_scsam.project.reviewed_classes import (
     classes_of_number,
@@ -74,8 +74,8 @@ def labels_with_ignore(
 
     A pixel that is reviewed for some of the classes is known where it has one of them.
     """
-    labels = project.array(CLASSES)[span]
-    mask = project.reviewed[span]
+    labels = project.intact(CLASSES)[span]
+    mask = project.intact(REVIEWED)[span]
     ids = [spec.id for spec in classes]
     ignore = np.uint8(len(classes) + 1)
     new = np.zeros(max(int(labels.max()), *ids) + 1, np.uint8)

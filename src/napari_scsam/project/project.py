@@ -119,6 +119,16 @@ class Project:
             self.arrays[name] = array
         return self.arrays[name]
 
+    def intact(self, name: str) -> SavedArray:
+        """Return a label image to read; a part that cannot be read is an error, also in a window.
+
+        Raises
+        ------
+        UserError
+            When it is damaged as a whole, or the project has gone.
+        """
+        return self.array(name).strict()
+
     def stroke_keys(self) -> tuple[StrokeKey, ...]:
         """Return the classes and axes that strokes were drawn for."""
         return tuple(list_strokes(self.path))

@@ -12,7 +12,7 @@ import zarr
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_scsam.atomic import draft_path, finish_replacing, replacing
-from napari_scsam.config import UserError, VoxelSize
+from napari_scsam.config import TaughtClass, UserError, VoxelSize
 from napari_scsam.io.contents import Contents, what_is
 from napari_scsam.project.image import ImageReference
 from napari_scsam.validation import first_problem
@@ -54,6 +54,60 @@ class ProjectRecord(BaseModel):
     slices, and to average several views of a slice (``tta``)."""
     view: Mapping[str, Any] = Field(default_factory=dict)
     """The window: layers, camera, slice; only the window reads it."""
+
+    @field_validator("reviewed_classes")
+    @classmethod
+    def _check_mask_values(
+        cls, meanings: Mapping[str, tuple[int, ...]]
+    ) -> Mapping[str, tuple[int, ...]]:
+        for value in meanings:
+            if not (value.isdecimal() and 0 < int(value) < 256):
+                raise UserError(f"reviewed_classes has the value {value!r}; give 1 to 255")
+        return meanings
+
+    @field_validator("history")
+    @classmethod
+    def _check_history(
+        cls, history: tuple[Mapping[str, Any], ...]
+    ) -> tuple[Mapping[str, Any], ...]:
+        for number, entry in enumerate(history):
+            if not isinstance(entry.get("what"), str):
+                raise UserError(f"history[{number}] does not name what was done; remove it")
+        return history
+
+    @field_validator("taught")
+    @classmethod
+    def _check_taught(cls, taught: tuple[Mapping[str, Any], ...]) -> tuple[Mapping[str, Any], ...]:
+        for entry in taught:
+            try:
+                TaughtClass.from_dict(entry)
+            except (LookupError, TypeError, AttributeError) as error:
+                raise UserError(f"taught holds no class ({error}); remove it") from error
+            if not isinstance(entry.get("checkpoint"), str):
+                raise UserError("taught names no checkpoint; remove it")
+        return taught
+
+    @field_validator("chosen")
+    @classmethod
+    def _check_chosen(cls, chosen: Mapping[str, Any]) -> Mapping[str, Any]:
+        classes = chosen.get("classes")
+        offsets = chosen.get("threshold_offsets", {})
+        if classes is not None and not (
+            isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes)
+        ):
+            raise UserError("chosen.classes is no list of names; give one")
+        if not isinstance(offsets, Mapping) or not all(
+            isinstance(offset, int | float) for offset in offsets.values()
+        ):
+            raise UserError("chosen.threshold_offsets is no table of numbers; give one")
+        return chosen
+
+    @field_validator("checkpoint")
+    @classmethod
+    def _check_checkpoint(cls, checkpoint: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        if checkpoint is not None and not isinstance(checkpoint.get("name", ""), str):
+            raise UserError("checkpoint.name is no text; give one")
+        return checkpoint
 
     @field_validator("chosen", mode="before")
     @classmethod

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_scsam.io.anchored_store import UnreadableError
 from napari_scsam.io.array_keys import Points, parse_key
 from napari_scsam.io.saved_array import SavedArray
 
@@ -75,13 +76,17 @@ def review_steps(
 ) -> Generator[tuple[int, SliceReview], None, None]:
     """Yield the review of each slice with a label or a mark; a 2-D image is slice 0.
 
-    `meanings` is as in `review_slice`.
+    Slices that cannot be read are left out. `meanings` is as in `review_slice`.
     """
-    if labels.ndim == 2:
-        yield 0, review_slice(labels[...], reviewed[...], meanings)
-        return
-    for z in sorted({*labels.touched(), *reviewed.touched()}):
-        yield z, review_slice(labels[z], reviewed[z], meanings)
+    keys: list[Any] = [...]
+    if labels.ndim == 3:
+        keys = sorted({*labels.touched(), *reviewed.touched()})
+    for key in keys:
+        try:
+            found = review_slice(labels[key], reviewed[key], meanings)
+        except UnreadableError:
+            continue
+        yield 0 if key is ... else key, found
 
 
 def find_reviewed(labels: Path) -> Path | None:
@@ -104,6 +109,7 @@ class Outlines:
 
     def __init__(self, mask: SavedArray) -> None:
         self.mask = mask
+        self._shown = mask.shown()
         self.shape = mask.shape
         self.ndim = mask.ndim
         self.size = mask.size
@@ -112,7 +118,7 @@ class Outlines:
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
         found = parse_key(key, self.shape)
-        values: NDArray[np.uint8] = (self.mask[key] != 0).astype(np.uint8)
+        values: NDArray[np.uint8] = (self._shown[key] != 0).astype(np.uint8)
         if isinstance(found, Points) or len(found.value_shape) != 2 or values.ndim != 2:
             return values
         return outline(values, self.width)

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
-from napari_scsam.project.project import Project
+from napari_scsam.io.anchored_store import UnreadableError
+from napari_scsam.project.project import REVIEWED, Project
 
 LARGEST_NUMBER = 255
 """The mask has one byte a voxel."""
@@ -68,7 +69,7 @@ def number_of_classes(project: Project, ids: Collection[int]) -> int:
     """
     wanted = tuple(sorted(set(ids)))
     recorded = recorded_classes(project)
-    if not recorded and any(mask.any() for _, mask in reviewed_slices(project)):
+    if not recorded and _has_reviews(project):
         recorded[LEGACY] = every_class(project)
     for number, stored in recorded.items():
         if stored == wanted:
@@ -85,9 +86,17 @@ def number_of_classes(project: Project, ids: Collection[int]) -> int:
     return number
 
 
+def _has_reviews(project: Project) -> bool:
+    """Whether anything is reviewed; a part of the mask that cannot be read may be."""
+    try:
+        return any(mask.any() for _, mask in reviewed_slices(project))
+    except UnreadableError:
+        return True
+
+
 def reviewed_slices(project: Project) -> Iterator[tuple[int, NDArray[Any]]]:
     """Yield each slice that may be reviewed, and its (Y, X) mask; a 2-D image is slice 0."""
-    mask = project.reviewed
+    mask = project.intact(REVIEWED)
     if mask.ndim == 2:
         yield 0, mask[...]
         return

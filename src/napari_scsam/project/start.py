@@ -15,7 +15,14 @@ from napari_scsam.atomic import replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.volumes import Volume, open_volume
-from napari_scsam.project.image import ImageMovedError, ImageReference, copy_image, fingerprint
+from napari_scsam.project.damage import Damage, find_damage
+from napari_scsam.project.image import (
+    ImageChangedError,
+    ImageMovedError,
+    ImageReference,
+    copy_image,
+    fingerprint,
+)
 from napari_scsam.project.project import Project, create_project
 from napari_scsam.project.record import SUFFIX, check_place, mark_ours
 from napari_scsam.steps import Progress
@@ -42,6 +49,12 @@ class OpenedProject:
     project: Project | None
     image: Volume | None
     question: str = ""
+    changed: str = ""
+    """The file of the image, if it shows something else than before."""
+    fits: bool = False
+    """Whether the labels fit the changed image, so that the user may go on with it."""
+    damage: tuple[Damage, ...] = ()
+    """What of the project cannot be read."""
 
     def close(self) -> None:
         """Close the project, so that others can open it."""
@@ -108,9 +121,9 @@ def start_project(
 
 
 def open_project(
-    path: Path, image_path: str | None = None
+    path: Path, image_path: str | None = None, *, accept_changes: bool = False
 ) -> Generator[Progress, None, OpenedProject]:
-    """Open a project and its image.
+    """Open a project and its image; what of it cannot be read is named in the result.
 
     Parameters
     ----------
@@ -118,32 +131,53 @@ def open_project(
         Of the project.
     image_path
         Where the user says that the image is now.
+    accept_changes
+        Whether an image with other pixels, and of the same shape, is the project's from now on.
 
     Raises
     ------
     UserError
         When it is not a project, is open elsewhere, or `image_path` is another image.
     """
-    yield Progress(0, 2, f"opening {path.name}")
+    yield Progress(0, 3, f"opening {path.name}")
     project = Project(path)
     try:
-        yield Progress(1, 2, "looking for the image")
-        image = _find_image(project, image_path)
+        yield Progress(1, 3, "looking for the image")
+        image = _find_image(project, image_path, accept_changes=accept_changes)
+        yield Progress(2, 3, "checking the labels")
+        damage = yield from find_damage(project)
+    except ImageChangedError as error:
+        project.close()
+        place = str(error.volume.path)
+        return OpenedProject(path, None, None, str(error), changed=place, fits=error.fits)
     except ImageMovedError as error:
         project.close()
         return OpenedProject(path, None, None, str(error))
     except BaseException:
         project.close()
         raise
-    return OpenedProject(path, project, image)
+    return OpenedProject(path, project, image, damage=damage)
 
 
-def _find_image(project: Project, image_path: str | None) -> Volume:
+def _find_image(project: Project, image_path: str | None, *, accept_changes: bool) -> Volume:
     """Open the image where it was, or where the user says that it is."""
+    reference = project.record.image
     if image_path is None:
-        return project.record.image.find(project.path)
-    image = project.record.image.check(open_volume(image_path))
-    project.update(image=ImageReference.of(image, project.path))
+        try:
+            return reference.find(project.path)
+        except ImageChangedError as error:
+            if not (accept_changes and error.fits):
+                raise
+            image = error.volume
+    else:
+        image = open_volume(image_path)
+        if not accept_changes or image.shape != reference.shape:
+            reference.check(image)
+    difference = reference.difference(image)
+    if not project.read_only:
+        project.update(image=ImageReference.of(image, project.path))
+        if difference:
+            project.log("went on with a changed image", difference=difference)
     return image
 
 

@@ -168,8 +168,8 @@ def _copy_labels(project: Project, ids: Collection[int], path: Path) -> Steps[li
     """Copy the labels of all slices that were reviewed for all of some classes, and the mask."""
     record = project.record.image
     size = project.voxel_size
-    labels = project.array(CLASSES)
-    mask = project.reviewed
+    labels = project.intact(CLASSES)
+    mask = project.intact(REVIEWED)
     table = project.class_table()
     copies = create_labels(path, record.shape, size, table, dtype=labels.dtype)
     seen = create_labels(path, record.shape, size, (), name=REVIEWED)

@@ -19,6 +19,7 @@ from napari_scsam.atomic import finish_replacing, replacing_folder
 from napari_scsam.config import TaughtClass, UserError
 from napari_scsam.io.label_tiff import write_label_tiff
 from napari_scsam.io.labels import create_labels, finish_labels
+from napari_scsam.project.arrays import PREDICTED
 from napari_scsam.project.nnunet import write_nnunet
 from napari_scsam.project.project import CLASSES, REVIEWED, REVIEWED_TABLE, Project
 from napari_scsam.project.provenance import FORMAT, count_changes, describe_origin, slice_origin
@@ -145,7 +146,7 @@ def look_at_slices(
     tuple
         The record of each slice, and what was reviewed for the same classes.
     """
-    labels = project.array(CLASSES)
+    labels = project.intact(CLASSES)
     classes = project.class_table()
     touched = [0]
     if labels.ndim == 3:
@@ -155,9 +156,9 @@ def look_at_slices(
     for number, z in enumerate(touched):
         yield Progress(number, 2 * len(touched), f"looking at slice {z}")
         key = slice_key(labels, z)
-        reviewed = project.reviewed[key]
+        reviewed = project.intact(REVIEWED)[key]
         if reviewed.any():
-            changes = count_changes(project.predicted[key], labels[key], reviewed, classes)
+            changes = count_changes(project.intact(PREDICTED)[key], labels[key], reviewed, classes)
             slices[z] = slice_origin(reviewed, changes)
             counts[z] = count_values(reviewed)
     return slices, gather_parts(project, counts)
@@ -176,7 +177,7 @@ def write_ome_zarr(project: Project, folder: Path, slices: Sequence[int], out: P
     image = project.record.image
     size = project.voxel_size
     for name, classes in ((CLASSES, project.class_table()), (REVIEWED, REVIEWED_TABLE)):
-        source = project.array(name)
+        source = project.intact(name)
         dtype = source.dtype
         target = create_labels(
             path, image.shape, size, classes, name=name, dtype=dtype, origin=image.origin
@@ -197,7 +198,7 @@ def write_tiff(project: Project, folder: Path, slices: Sequence[int], out: Path)
     )
     for number, (name, file, classes) in enumerate(files):
         yield Progress(2 + number, 4, f"writing {name}")
-        values = read_slices_of(project.array(name), slices)
+        values = read_slices_of(project.intact(name), slices)
         write_label_tiff(folder / file, values, project.voxel_size, classes, origin)
 
 

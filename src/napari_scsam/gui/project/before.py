@@ -98,7 +98,8 @@ def copy_predicted(old: Project, new: Project) -> None:
 
 def add_history(project: Project, entries: Sequence[Mapping[str, Any]]) -> None:
     """Add what was done before the project was made, at once: there may be hundreds."""
-    project.update(history=(*project.record.history, *entries))
+    if not project.read_only:
+        project.update(history=(*project.record.history, *entries))
 
 
 def make_steps(

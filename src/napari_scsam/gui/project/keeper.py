@@ -39,12 +39,13 @@ from napari_scsam.gui.project.layers import (
     take_over,
 )
 from napari_scsam.gui.project.left_open import LeftProject, close_project
+from napari_scsam.gui.project.opening import describe_opening, show_layers
 from napari_scsam.gui.project.project_layers import IMAGE, ProjectLayers
 from napari_scsam.gui.project.saver import ProjectSaver, described_labels
 from napari_scsam.gui.project.window_state import (
-    restore_drawing,
     restore_look,
     restore_view,
+    sound_view,
 )
 from napari_scsam.project.copy_project import copy_project
 from napari_scsam.project.project import CLASSES, Project
@@ -52,7 +53,6 @@ from napari_scsam.project.start import OpenedProject, open_project, project_path
 
 if TYPE_CHECKING:
     from napari.utils.events import Event
-    from napari.viewer import Viewer
 
     from napari_scsam.gui.layers.write_prediction import OrganelleLabels
     from napari_scsam.gui.session import Session
@@ -67,6 +67,9 @@ class ProjectKeeper:
     """Another project, or another state of its saving."""
     image_missed = Signal(object, str)
     """The image of the project at this path is missing; the sentence says what to ask."""
+    image_changed = Signal(object, str, bool)
+    """The image of the project at this path shows something else; the sentence says what to ask,
+    and the flag whether the labels fit, so that the user may go on with it."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -117,12 +120,29 @@ class ProjectKeeper:
             Job.NEW_PROJECT, lambda: make_steps(make(), checkpoints, known), self._on_made
         )
 
-    def open(self, text: str, image_path: str | None = None) -> None:
-        """Open a project, closing the one that is open."""
+    def open(
+        self, text: str, image_path: str | None = None, *, accept_changes: bool = False
+    ) -> None:
+        """Open a project, closing the one that is open.
+
+        The open project itself, after its folder was moved, is continued where it is now.
+        """
         path = Path(text)
-        if self.project is None or self.project.path.resolve() != path.resolve():
-            steps = partial(open_project, path, image_path)
-            self.session.jobs.submit(Job.OPEN_PROJECT, steps, self._on_opened)
+        if self.project is not None and self.project.path.resolve() == path.resolve():
+            return
+        if self.project is not None and self.project.folder.is_at(path):
+            self.project.follow(path)
+            self._finish(self.project, f"'{path.name}' is continued where it is now.")
+            return
+        steps = partial(open_project, path, image_path, accept_changes=accept_changes)
+        self.session.jobs.submit(Job.OPEN_PROJECT, steps, self._on_opened)
+
+    def open_again(self) -> None:
+        """Close the project and open it as it is on disk."""
+        if self.project is not None:
+            path = self.project.path
+            self.close()
+            self.open(str(path))
 
     def save_as(self, text: str) -> None:
         """Copy the project to another place, and continue with the copy."""
@@ -276,6 +296,9 @@ class ProjectKeeper:
     def _on_opened(self, opened: OpenedProject) -> None:
         viewer = self.session.viewer
         project = opened.project
+        if opened.changed:
+            self.image_changed.emit(opened.path, opened.question, opened.fits)
+            return
         if project is None or opened.image is None:
             self.image_missed.emit(opened.path, opened.question)
             return
@@ -287,7 +310,8 @@ class ProjectKeeper:
         remove_layers(viewer, project.path)
         if old is not None:
             remove_layers(viewer, old.path)
-        described = {d.get("of"): d for d in project.record.view.get("layers", ())}
+        view = sound_view(project.record.view)
+        described = {d.get("of"): d for d in view["layers"]}
         image = find_image(viewer, opened.image)
         if image is None:
             image = viewer.add_layer(Layer.create(*image_layer_data(opened.image)))
@@ -295,19 +319,9 @@ class ProjectKeeper:
         self.session.choices.choose_image(image)
         self.session.choices.type_voxel_size(project.record.voxel_size)
         self.layers.begin(project, image)
-        self._add_layers(viewer, project, described)
-        restore_view(viewer, project.record.view)
-        self._finish(project, f"'{project.path.name}' is open, as it was left.")
-
-    def _add_layers(self, viewer: Viewer, project: Project, described: dict[Any, Any]) -> None:
-        for name in project.label_names:
-            if name == CLASSES or name in described:
-                self.layers.add(name, described.get(name, {}))
-        for drawing in project.record.view.get("layers", ()):
-            if drawing["kind"] in ("points", "shapes"):
-                drawn = restore_drawing(drawing)
-                if drawn is not None:
-                    viewer.add_layer(drawn)
+        show_layers(viewer, self.layers, project, view)
+        restore_view(viewer, view)
+        self._finish(project, describe_opening(opened))
 
     def _on_copied(self, path: Path) -> None:
         if self.project is not None:

@@ -103,7 +103,8 @@ def new_layer(project: Project, name: str, image: Image, description: Mapping[st
     classes = project.class_table(name)
     array = project.array(name)
     layer = new_labels(image, classes or (ClassSpec(1, "object"),))
-    layer.data = array.shown()
+    array.gaps = True
+    layer.data = array
     if not classes:  # instances: every object has its own colour
         layer.metadata = {}
         layer.features = None

@@ -51,6 +51,8 @@ class ProjectModel:
             stored = taught_of(project, found)
             self.choices.restore_taught(merge_taught(stored, self.choices.taught))
             self._restore_choices()
+        if project.read_only:
+            return
         other = [entry for entry in project.record.taught if entry["checkpoint"] != found]
         own = [{"checkpoint": found, **known.to_dict()} for known in self.choices.taught]
         checkpoint = {"name": info.name, "sha256": found}
@@ -67,9 +69,9 @@ class ProjectModel:
         stored = self._waiting
         self._waiting = {}
         if stored:
-            names = stored["classes"] or [spec.name for spec in self.choices.classes]
+            names = stored.get("classes") or [spec.name for spec in self.choices.classes]
             switches = {name: stored.get(name, default) for name, default in SWITCHES.items()}
-            self.choices.restore(names, stored["threshold_offsets"], **switches)
+            self.choices.restore(names, stored.get("threshold_offsets", {}), **switches)
 
     def _keep_choices(self) -> None:
         """Store what the user chooses.
@@ -77,7 +79,7 @@ class ProjectModel:
         What was chosen before the project's own choices were restored is not overwritten by them.
         """
         self._waiting = {}
-        if self._project is None:
+        if self._project is None or self._project.read_only:
             return
         choices = self.choices
         names = None
@@ -97,6 +99,8 @@ class ProjectModel:
         project = self._project
         image = self.keeper.image
         if project is None or image is None or self.choices.image is not image:
+            return
+        if project.read_only:
             return
         stored = dict(project.record.contrast or {})
         stored.pop("shown", None)

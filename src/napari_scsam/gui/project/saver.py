@@ -11,7 +11,8 @@ from qtpy.QtCore import QCoreApplication, QTimer
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.notify import notify_error
-from napari_scsam.gui.project.window_state import describe_view
+from napari_scsam.gui.project.window_state import describe_view, sound_view
+from napari_scsam.io.anchored_store import MissingStoreError
 from napari_scsam.project.project import CLASSES
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_scsam.gui.project.project_layers import ProjectLayers
     from napari_scsam.gui.session import Session
+    from napari_scsam.io.stored_chunks import Block
     from napari_scsam.project.project import Project
 
 EVERY_MS = 500
@@ -39,6 +41,8 @@ class ProjectSaver:
 
     changed = Signal()
     """The state changed."""
+    damage_changed = Signal()
+    """Other parts of the project cannot be read."""
 
     def __init__(self, session: Session, layers: ProjectLayers) -> None:
         self.session = session
@@ -47,6 +51,7 @@ class ProjectSaver:
         self._layers = layers
         self._history: list[tuple[str, dict[str, Any]]] = []
         """What is to be added to the project's history."""
+        self._damaged: set[tuple[str, Block]] = set()
         self._timer = QTimer() if QCoreApplication.instance() is not None else None
         if self._timer is not None:
             self._timer.timeout.connect(self.save)
@@ -76,13 +81,22 @@ class ProjectSaver:
         image = self._layers.image
         if viewer is None or project is None:
             return
+        trouble = None
+        if not project.read_only:
+            try:
+                self._write(viewer, project, image)
+            except (UserError, OSError) as error:  # tried again by the next `save`
+                trouble = error
+        self._show_state(project, project.trouble or trouble)
+        self._show_damage(project)
+
+    def _write(self, viewer: Viewer, project: Project, image: Image | None) -> None:
         history = self._history
         self._history = []
         for what, details in history:
             project.log(what, **details)
         if image is not None:  # else the window shows another image
             self._save_window(viewer, project, image)
-        self._show_state(project)
 
     def _save_window(self, viewer: Viewer, project: Project, image: Image) -> None:
         self._layers.keep()
@@ -100,26 +114,38 @@ class ProjectSaver:
         self.save()
         yield
 
-    def _show_state(self, project: Project) -> None:
-        troubles = [array.trouble for array in project.arrays.values() if array.trouble is not None]
-        state = _describe_state(project, troubles)
+    def _show_state(self, project: Project, trouble: Exception | None) -> None:
+        state = _describe_state(project, trouble)
         if state == self.state:
             return
-        if troubles:
-            problem = f"'{project.path.name}' cannot be written ({troubles[0]})"
+        if isinstance(trouble, MissingStoreError):
+            notify_error(UserError(f"NOT SAVED: {trouble}"))
+        elif trouble is not None:
+            problem = f"'{project.path.name}' cannot be written ({trouble})"
             notify_error(UserError(f"{problem}; free some space, it is tried again"))
         self.state = state
         self.changed.emit()
 
+    def _show_damage(self, project: Project) -> None:
+        """Report parts that could not be read since the last look."""
+        damaged = {
+            (name, block) for name, array in project.arrays.items() for block in array.damaged
+        }
+        if damaged != self._damaged:
+            self._damaged = damaged
+            self.damage_changed.emit()
+
 
 def described_labels(project: Project) -> list[dict[str, Any]]:
     """Return how the layer of the class labels looked: one description, or none."""
-    return [d for d in project.record.view.get("layers", ()) if d.get("of") == CLASSES]
+    return [d for d in sound_view(project.record.view)["layers"] if d.get("of") == CLASSES]
 
 
-def _describe_state(project: Project, troubles: list[Exception]) -> str:
-    if troubles:
-        return f"NOT SAVED: {troubles[0]}. It is tried again."
+def _describe_state(project: Project, trouble: Exception | None) -> str:
+    if project.read_only:
+        return "Read-only: a newer version of napari-scsam wrote it. Changes are not saved."
+    if trouble is not None:
+        return f"NOT SAVED: {trouble}. It is tried again."
     if project.unsaved:
         return "Saving …"
     return "All is saved."

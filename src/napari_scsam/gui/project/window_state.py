@@ -112,6 +112,24 @@ def describe_drawing(layer: Points | Shapes) -> dict[str, Any]:
     return found
 
 
+def sound_view(view: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stored view without what is damaged; its ``layers`` are complete."""
+    layers = view.get("layers")
+    if not isinstance(layers, Sequence) or isinstance(layers, str):
+        layers = ()
+    parts = {key: view[key] for key in ("camera", "dims") if isinstance(view.get(key), Mapping)}
+    texts = {key: view[key] for key in ("active", "mode") if isinstance(view.get(key), str)}
+    return {**parts, **texts, "layers": [layer for layer in layers if _is_description(layer)]}
+
+
+def _is_description(layer: Any) -> bool:
+    if not isinstance(layer, Mapping) or not isinstance(layer.get("state"), Mapping):
+        return False
+    named = isinstance(layer["state"].get("name"), str)
+    locked = isinstance(layer.get("locked", []), Sequence)
+    return named and locked and isinstance(layer.get("kind"), str)
+
+
 def restore_look(layer: Layer, description: Mapping[str, Any]) -> None:
     """Restore the place, look, settings and locks of a layer.
 
@@ -122,22 +140,30 @@ def restore_look(layer: Layer, description: Mapping[str, Any]) -> None:
             needs_tuple = key in ("units", "axis_labels")  # JSON has lists only
             setattr(layer, key, tuple(value) if needs_tuple else value)
     for value in description.get("locked", ()):
-        lock(layer, value, locked=True)
+        if isinstance(value, int):
+            lock(layer, value, locked=True)
 
 
 def restore_drawing(description: Mapping[str, Any]) -> Layer | None:
     """Create a layer of points or shapes from its description; None when napari cannot."""
     state = dict(description["state"])
-    data = state.pop("data")
-    arrays: Any = np.asarray(data, float) if description["kind"] == "points" else None
-    if description["kind"] == "shapes":
-        arrays = [np.asarray(part, float) for part in data]
+    try:
+        arrays = _drawn_arrays(state.pop("data"), description["kind"])
+    except (ValueError, TypeError, KeyError):
+        return None
     if len(arrays) == 0:
         state = {key: value for key, value in state.items() if key in OF_EMPTY}
         arrays = None
-    with suppress(ValueError, TypeError, KeyError):
+    with suppress(ValueError, TypeError, KeyError, IndexError):
         return Layer.create(arrays, state, description["kind"])
     return None
+
+
+def _drawn_arrays(data: Any, kind: str) -> Any:
+    """Return the places of points, or of the corners of shapes."""
+    if kind == "shapes":
+        return [np.asarray(part, float) for part in data]
+    return np.asarray(data, float)
 
 
 def restore_view(viewer: Viewer, view: Mapping[str, Any]) -> None:
@@ -152,14 +178,16 @@ def restore_view(viewer: Viewer, view: Mapping[str, Any]) -> None:
             active.mode = view.get("mode", "pan_zoom")
     _restore_dims(viewer, view.get("dims", {}))
     for key, value in view.get("camera", {}).items():
-        setattr(camera_of(viewer), key, value)
+        with suppress(ValueError, TypeError, AttributeError):
+            setattr(camera_of(viewer), key, value)
 
 
 def _restore_dims(viewer: Viewer, dims: Mapping[str, Any]) -> None:
-    if len(dims.get("order", ())) == viewer.dims.ndim:
-        viewer.dims.ndisplay = dims["ndisplay"]
-        viewer.dims.order = tuple(dims["order"])
-        viewer.dims.point = tuple(dims["point"])
+    with suppress(ValueError, TypeError, KeyError):  # of a damaged project
+        if len(dims.get("order", ())) == viewer.dims.ndim:
+            viewer.dims.ndisplay = dims["ndisplay"]
+            viewer.dims.order = tuple(dims["order"])
+            viewer.dims.point = tuple(dims["point"])
 
 
 def plain(value: Any) -> Any:
