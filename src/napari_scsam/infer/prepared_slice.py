@@ -16,6 +16,7 @@ from napari_scsam.config import UserError, parse_voxel_size
 from napari_scsam.infer.tile_encoder import TileGrid
 from napari_scsam.infer.tiling import tile_grid
 from napari_scsam.io.contrast import Contrast, normalise
+from napari_scsam.io.lazy import checksum
 
 HALO = 32
 """Pixels along the border of a tile where its neighbour is more reliable."""
@@ -139,10 +140,13 @@ def slice_key(
     Parameters
     ----------
     name
-        Stands for the pixels; their hash when None.
+        Of the slice. A checksum of the pixels is enough then, as two slices of one name are only
+        two states of it; a hash stands for the pixels when None.
     """
     if name is None:
         name = hashlib.blake2b(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    else:
+        name = (name, checksum(pixels))
     return (name, pixels.shape, pixels.dtype.str, contrast, zoom)
 
 

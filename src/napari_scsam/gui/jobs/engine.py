@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, TaughtClass, VoxelSize
+from napari_scsam.gui.jobs.pace import Pace, with_time_left
 from napari_scsam.gui.jobs.pixels import PixelMemory, is_changeable
 from napari_scsam.gui.layers.class_table import preload_labels
 from napari_scsam.gui.layers.files import read_layers
@@ -187,6 +188,8 @@ class Engine:
         self._checkpoint: str | None = None
         self._predictor: Predictor | None = None
         self._contrasts: dict[Hashable, Contrast] = {}
+        self.pace = Pace()
+        """Seconds a tile, as measured; may be read from any thread."""
         self._prepared: tuple[Hashable, Slice] | None = None
         """What was segmented last: the next click there does not prepare it again."""
         self._pixels = PixelMemory()
@@ -207,9 +210,10 @@ class Engine:
         start = time.perf_counter()
         predictor = yield from self.set_slice_steps(request)
         predictor.tta = request.tta
-        labels = yield from predictor.segment_steps(
+        steps = predictor.segment_steps(
             [spec.name for spec in request.classes], dict(request.threshold_offsets)
         )
+        labels = yield from with_time_left(steps, self.pace)
         return Segmentation(request, labels, str(predictor.device), time.perf_counter() - start)
 
     def set_slice_steps(self, request: SliceRequest) -> Steps[Predictor]:
@@ -232,10 +236,10 @@ class Engine:
         """Forget the contrast and the last slice if their pixels were changed in place."""
         if not is_changeable(request.data):
             return
-        changed = self._pixels.volume_has_changed(request.volume, request.data)
-        if self._pixels.has_changed(request.key, request.read()):
-            changed = True
-        if changed:
+        elsewhere = self._pixels.volume_has_changed(request.volume, request.data)
+        pixels = request.read()
+        if elsewhere or not self._pixels.is_current(request.key, pixels):
+            self._pixels.remember(request.key, pixels)
             self._contrasts.pop(request.volume, None)
             self._prepared = None
 

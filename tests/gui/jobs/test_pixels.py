@@ -1,0 +1,163 @@
+"""Pixels that were changed in place are noticed, and nothing of the old ones is used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import zarr
+
+from napari_scsam.gui.jobs.engine import Engine, SliceRequest
+from napari_scsam.gui.jobs.one_object import PromptRequest, prepare_steps, prompt_steps
+from napari_scsam.gui.jobs.pixels import PixelMemory, is_changeable, probe
+from napari_scsam.gui.layers.plane import Plane
+from napari_scsam.gui.prompts.marks import Marks
+from napari_scsam.io.volumes import open_volume
+from napari_scsam.steps import drive
+
+SHAPE = (6, 96, 128)
+
+
+def pictures() -> tuple[np.ndarray, np.ndarray]:
+    """Return two volumes of different looks and contrast."""
+    rng = np.random.default_rng(3)
+    one = rng.integers(0, 120, SHAPE, dtype=np.uint8)
+    other = rng.integers(60, 255, SHAPE, dtype=np.uint8)
+    other[:, 20:60, 30:90] //= 3
+    return one, other
+
+
+def request_for(checkpoint, data, position=2, **settings) -> SliceRequest:
+    classes = settings.pop("classes")
+    plane = Plane(0, position)
+    return SliceRequest(str(checkpoint), "v", data, plane, (8.0, 8.0, 8.0), classes, **settings)
+
+
+@pytest.fixture(params=["numpy", "zarr"])
+def stored(request, tmp_path):
+    """Turn an array into one of a kind that can be changed in place."""
+
+    def store(values):
+        if request.param == "numpy":
+            return values.copy()
+        array = zarr.create_array(
+            tmp_path / "layer.zarr", shape=SHAPE, chunks=(1, *SHAPE[1:]), dtype=values.dtype
+        )
+        array[...] = values
+        return array
+
+    return store
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_slice_that_was_changed_in_place_is_segmented_anew(
+    checkpoint, random_model, stored, beside
+):
+    """Also one that was only embedded in advance."""
+    one, other = pictures()
+    data = stored(one)
+    engine, fresh = Engine(), Engine()
+    asked = request_for(checkpoint, data, 2, classes=random_model.classes)
+    old = drive(engine.segment_steps(asked))
+    drive(engine.prefetch_steps(asked))
+    data[...] = other
+    if beside:
+        asked = replace(asked, plane=Plane(0, 3))
+    new = drive(engine.segment_steps(asked))
+    expected = drive(fresh.segment_steps(replace(asked, data=other)))
+    np.testing.assert_array_equal(new.labels, expected.labels)
+    assert not np.array_equal(new.labels, old.labels)
+    data[...] = one
+    again = drive(engine.segment_steps(replace(asked, plane=Plane(0, 2))))
+    np.testing.assert_array_equal(again.labels, old.labels)
+
+
+def test_one_changed_pixel_is_enough(checkpoint, random_model):
+    one, _ = pictures()
+    engine = Engine()
+    asked = request_for(checkpoint, one, 2, classes=random_model.classes)
+    drive(engine.segment_steps(asked))
+    before = engine._predictor.slice
+    drive(engine.segment_steps(asked))
+    assert engine._predictor.slice is before, "what has not changed is not prepared again"
+    one[2, 5, 7] ^= 255
+    drive(engine.segment_steps(asked))
+    assert engine._predictor.slice is not before
+    assert engine._predictor.slice.key != before.key
+
+
+def test_the_contrast_is_measured_again_even_for_slices_never_seen(checkpoint, random_model):
+    one, other = pictures()
+    engine = Engine()
+    drive(engine.segment_steps(request_for(checkpoint, one, 0, classes=random_model.classes)))
+    before = engine._contrasts["v"]
+    one[:] = other
+    drive(engine.segment_steps(request_for(checkpoint, one, 5, classes=random_model.classes)))
+    assert engine._contrasts["v"].low > before.low
+
+
+def test_a_click_is_answered_from_the_pixels_of_now(checkpoint, random_model):
+    one, other = pictures()
+    data = one.copy()
+    engine, fresh = Engine(), Engine()
+    asked = request_for(checkpoint, data, 2, classes=random_model.classes)
+    drive(prepare_steps(engine, asked))
+    marks = Marks(points=((60.0, 40.0),), inside=(True,))
+    old = drive(prompt_steps(engine, PromptRequest(asked, marks)))
+    data[:] = other
+    new = drive(prompt_steps(engine, PromptRequest(asked, marks)))
+    expected = drive(prompt_steps(fresh, PromptRequest(replace(asked, data=other), marks)))
+    np.testing.assert_array_equal(new.answer.window, expected.answer.window)
+    assert new.answer.window.shape != old.answer.window.shape or not np.array_equal(
+        new.answer.window, old.answer.window
+    )
+
+
+def test_a_region_is_watched_by_itself(checkpoint, random_model):
+    one, other = pictures()
+    data = one.copy()
+    engine, fresh = Engine(), Engine()
+    asked = request_for(checkpoint, data, 2, classes=random_model.classes, region=(10, 20, 80, 110))
+    drive(engine.segment_steps(asked))
+    data[:] = other
+    new = drive(engine.segment_steps(asked))
+    expected = drive(fresh.segment_steps(replace(asked, data=other)))
+    np.testing.assert_array_equal(new.labels, expected.labels)
+
+
+def test_files_that_are_read_lazily_are_not_read_to_compare(tmp_path):
+    array = zarr.create_array(tmp_path / "em.zarr", data=pictures()[0])
+    assert is_changeable(array)
+    assert is_changeable(pictures()[0])
+    assert not is_changeable(open_volume(tmp_path / "em.zarr").data)
+
+
+def test_a_probe_is_small_and_spread(tmp_path):
+    deep = np.zeros((400, 500, 600), np.uint8)
+    seen = probe(deep)
+    assert seen.size < 300_000
+    assert seen.base is deep
+    memory = PixelMemory()
+    assert not memory.volume_has_changed("v", deep)
+    assert not memory.volume_has_changed("v", deep)
+    deep[200:] = 1
+    assert memory.volume_has_changed("v", deep)
+    assert not memory.volume_has_changed("v", deep)
+    assert not memory.volume_has_changed("z", zarr.create_array(tmp_path / "z", data=deep))
+
+
+def test_after_a_change_every_slice_is_doubted_once():
+    memory = PixelMemory()
+    one, other = np.zeros((4, 5), np.uint8), np.ones((4, 5), np.uint8)
+    for key in "ab":
+        assert memory.is_current(key, one)
+        memory.remember(key, one)
+        assert memory.is_current(key, one)
+    assert not memory.is_current("a", other)
+    memory.remember("a", other)
+    assert memory.is_current("a", other)
+    assert not memory.is_current("b", one)
+    memory.remember("b", one)
+    assert memory.is_current("b", one)
+    assert memory.is_current("a", other)
