@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import pytest
-
 from napari_scsam.gui.jobs.engine import SliceRequest
-from napari_scsam.gui.jobs.many_slices import SliceDone, run_steps, time_left
+from napari_scsam.gui.jobs.many_slices import SliceDone, run_steps
 from napari_scsam.gui.layers.plane import Plane
 
 
@@ -17,16 +15,3 @@ def test_each_slice_is_handed_over_as_it_comes(fake_engine, stack, classes):
     assert [(step.done, step.total) for step in done] == [(1, 2), (2, 2)]
     assert seen.index(done[0]) < len(seen) - 4
     assert "embedding" in " ".join(step.what for step in seen)
-
-
-@pytest.mark.parametrize(
-    ("done", "seconds", "expected"),
-    [
-        (0, 5.0, ""),
-        (2, 4.0, ", 16 s left"),
-        (2, 120.0, ", 8 min left"),
-        (1, 3600.0, ", 9.0 h left"),
-    ],
-)
-def test_time_left(done, seconds, expected):
-    assert time_left(done, 10, seconds) == expected

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from napari_scsam.gui.jobs.engine import Engine, Segmentation, SliceRequest
+from napari_scsam.gui.jobs.pace import time_left
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.steps import Pause, Progress, Steps, mapped
 
@@ -51,23 +52,3 @@ def run_steps(engine: Engine, request: SliceRequest, positions: Sequence[int]) -
         result = yield from mapped(steps, as_step)
         yield SliceDone(number + 1, total, f"slice {position}", result)
     return RunDone(total, time.perf_counter() - start)
-
-
-def time_left(done: int, total: int, seconds: float) -> str:
-    """Return a phrase on the time that is left, e.g. ``", 3 min left"``.
-
-    Parameters
-    ----------
-    done, total
-        Amounts of work. Before anything is done the phrase is empty.
-    seconds
-        That it took so far.
-    """
-    if not done:
-        return ""
-    left = seconds / done * (total - done)
-    if left < 90:
-        return f", {left:.0f} s left"
-    if left < 5400:
-        return f", {left / 60:.0f} min left"
-    return f", {left / 3600:.1f} h left"

@@ -14,7 +14,7 @@ from napari_scsam.checkpoints.published import checkpoint_path, find_published
 from napari_scsam.checkpoints.registry import Download, download_weights, list_downloads
 from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
-from napari_scsam.gui.jobs.many_slices import time_left
+from napari_scsam.gui.jobs.pace import time_left
 from napari_scsam.gui.jobs.worker import Report, Worker
 from napari_scsam.gui.notify import notify_error
 from napari_scsam.paths import user_folder

@@ -212,7 +212,7 @@ class Segmenting:
             return
         self._written = 0
         self._undo.begin()
-        self.session.status.emit(f"Segmenting {count_of(len(positions), 'slice')} …")
+        self.session.status.emit(f"Segmenting {self.session.engine.pace.describe(len(positions))}.")
         steps = partial(run_steps, self.session.engine, request, positions)
         self._jobs.submit(Job.SEGMENT_SLICES, steps, self._on_run)
 
