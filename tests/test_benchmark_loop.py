@@ -5,24 +5,27 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from typing import NoReturn
 
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="the benchmark extra is not installed")
 
+from benchmarks.accuracy.pixels import PixelPredictor
 from benchmarks.loop.acts import dice, possible_acts
 from benchmarks.loop.annotator import Annotator
-from benchmarks.loop.asking import FIRST_TRUST, NobodyToAsk, Trust
+from benchmarks.loop.asking import FIRST_TRUST, Trust
 from benchmarks.loop.cases import CASES, Case, Picture
-from benchmarks.loop.finetuning import corrected_volume
+from benchmarks.loop.finetuning import Finetuning, Retraining, Tuned, corrected_volume
 from benchmarks.loop.prices import Prices
 from benchmarks.loop.regions import CROFTON, Mask, Region, regions
 from benchmarks.loop.report import read_records, write
 from benchmarks.loop.teaching import teaching_strokes
-from benchmarks.loop.tools import ByHand, ByNetwork
+from benchmarks.loop.tools import ByHand, ByNetwork, ByUNet
 from benchmarks.loop.work import STROKES, WAYS, Shift, as_they_come, work_through
 
+from napari_scsam.config import ClassSpec
 from napari_scsam.io.contrast import Contrast
 
 PRICES = Prices()
@@ -64,8 +67,8 @@ class Pupil(ByNetwork):
     def look(self, picture: Picture) -> Mask:  # noqa: ARG002 - as ByNetwork's
         return self.found
 
-    def answers(self) -> NobodyToAsk:
-        return NobodyToAsk()
+    def answers(self) -> None:  # type: ignore[override]
+        """Answer no prompts."""
 
     def teach(self, picture: Picture, on: Mask, beside: Mask) -> None:  # noqa: ARG002 - as ByNetwork's
         self.before = self.found
@@ -258,9 +261,53 @@ def test_finetuning_learns_from_the_finished_slices_and_one_class() -> None:
     assert np.array_equal(source.labels.plane(1), finished[1].truth)
 
 
-def test_the_ways_build_on_each_other() -> None:
-    assert [way.key for way in WAYS] == list("abcdef")
-    assert [way.key for way in WAYS if way.teaches] == list("def")
-    assert [way.key for way in WAYS if way.finetunes] == ["f"]
+def test_a_training_on_the_same_slices_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[list[int]] = []
+    monkeypatch.setattr(
+        Finetuning, "tuned", lambda _, finished: trained.append([p.z for p in finished])
+    )
+    known: Tuned = {}
+    pictures = [picture(square(4, 4, 20), z) for z in (3, 5, 9)]
+    for order in (pictures, pictures[::-1]):
+        tool = Pupil(learns=True)
+        tool.class_name = "blob"
+        after = Finetuning(tool, parent=no_model, predictor_of=no_model, known=known).after
+        after(order[:2])
+        after(order)
+    assert trained == [[3, 5, 9]]
+    assert known == {("blob", (3, 5, 9)): None}
+
+
+def no_model(*_: object) -> NoReturn:
+    raise AssertionError("no network is needed")
+
+
+def test_a_unet_is_trained_on_what_is_finished_and_corrected_from_then_on() -> None:
+    asked: list[tuple[list[int], str]] = []
+
+    def train(finished: Sequence[Picture], class_name: str) -> PixelPredictor:
+        asked.append(([p.z for p in finished], class_name))
+        return PixelPredictor([ClassSpec(1, class_name)], lambda grey: grey[None] - 0.5, 64)
+
+    tool = ByUNet(PixelPredictor([], lambda grey: grey[None], 64), "blob", 5.0)
+    pictures = [picture(square(4, 4, 20), z) for z in (3, 5, 9)]
+    assert not tool.look(pictures[0]).any()
+    training = Retraining(tool, train)
+    training.after(pictures[:2])
+    training.after(pictures)
+    assert asked == [([3, 5, 9], "blob")]
+    assert dice(tool.look(pictures[0]), pictures[0].truth) == 1
+
+
+def test_each_part_of_the_loop_is_left_out_once() -> None:
+    everything = next(way for way in WAYS if way.teaches and way.suggested and way.finetunes)
+    without = [
+        (way.teaches, way.suggested, way.finetunes)
+        for way in WAYS
+        if way.tool == "network" and way.teaches + way.suggested + way.finetunes == 2
+    ]
+    assert everything.key == "e"
+    assert sorted(without) == [(False, True, True), (True, False, True), (True, True, False)]
+    assert {way.tool for way in WAYS} == {"hand", "unet", "network"}
     assert {case.name for case in CASES} == {"hippocampus", "brain_sbem", "leaf"}
     assert all(b - a <= 768 for case in CASES for a, b in (case.rows, case.columns))

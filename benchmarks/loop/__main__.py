@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
 from benchmarks.accuracy.pixels import PixelPredictor
 from benchmarks.loop.cases import CASES, Case, Picture, read_case
-from benchmarks.loop.finetuning import Finetuning
+from benchmarks.loop.finetuning import Finetuning, Retraining, Tuned
 from benchmarks.loop.prices import Prices
 from benchmarks.loop.report import Slices, read_records, seconds_a_slice, write
 from benchmarks.loop.tools import ByHand, ByNetwork, ByUNet, Tool
-from benchmarks.loop.unet import ready_unet
+from benchmarks.loop.unet import ready_unet, unet_of_finished
 from benchmarks.loop.work import WAYS, Next, Shift, Way, as_they_come, work_through
 
 from napari_scsam import Predictor, load_checkpoint
@@ -35,7 +35,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.loop", description=__doc__)
     parser.add_argument("--checkpoint", default="default", metavar="C")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data")
-    parser.add_argument("--unet", type=Path, default=HERE / "runs/unet.safetensors")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=HERE / "runs",
+        help="folder of embeddings, and of the U-Net that is trained once",
+    )
     parser.add_argument("--only", nargs="+", default=[way.key for way in WAYS], metavar="WAY")
     parser.add_argument("--sets", nargs="+", default=[case.name for case in CASES], metavar="SET")
     parser.add_argument("--hand", type=float, default=1.0, help="how much faster the hand draws")
@@ -43,8 +48,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--out",
         type=Path,
         default=HERE,
-        help="folder of the table and the results; earlier ones are kept",
+        help="folder of the table and the results; what is in them is not measured again",
     )
+    parser.add_argument("--overwrite", action="store_true", help="measure everything again")
     return parser.parse_args(arguments)
 
 
@@ -54,30 +60,30 @@ class Bench:
     Parameters
     ----------
     given
-        The command line.
-    folder
-        For embeddings, so that each slice is embedded once.
+        The command line. Its cache holds embeddings, so that each slice is embedded once.
     """
 
-    def __init__(self, given: argparse.Namespace, folder: Path) -> None:
+    def __init__(self, given: argparse.Namespace) -> None:
         self.given = given
-        self._disk = DiskCache(folder, CACHE_BYTES)
+        self._disk = DiskCache(given.cache / "embeddings", CACHE_BYTES)
+        self._tuned: dict[str, Tuned] = {}
+        """By the title of the case."""
         self.prices = Prices().with_hand(given.hand)
         self._unet: PixelPredictor | None = None
 
     def unet(self) -> PixelPredictor:
         """Return the U-Net, trained when it is first needed."""
         if self._unet is None:
-            self._unet = ready_unet(self.given.unet, self.given.data)
+            self._unet = ready_unet(self.given.cache / "unet.safetensors", self.given.data)
         return self._unet
 
     def model(self) -> ScSAM:
         """Load the network."""
         return load_checkpoint(self.given.checkpoint)
 
-    def predictor(self) -> Predictor:
+    def predictor(self, model: ScSAM | None = None) -> Predictor:
         """Return a predictor that was taught nothing."""
-        return Predictor(self.model(), "cpu", self._disk)
+        return Predictor(model or self.model(), "cpu", self._disk)
 
     def tool(self, way: Way, case: Case) -> Tool:
         """Return what the annotator works with."""
@@ -93,11 +99,17 @@ class Bench:
         """Label a case, and return what each slice took."""
         tool = self.tool(way, case)
         shift = Shift(tool, self.prices, case.target, teaches=way.teaches)
-        after: Callable[[Sequence[Picture]], None] = nothing
-        if way.finetunes and isinstance(tool, ByNetwork):
-            after = Finetuning(tool, self.model).after
-        steps = work_through(pictures, shift, order_of(way), after)
+        steps = work_through(pictures, shift, order_of(way), self.training(way, case, tool))
         return [finished.to_dict() for finished in steps]
+
+    def training(self, way: Way, case: Case, tool: Tool) -> Callable[[Sequence[Picture]], None]:
+        """Return what trains the tool on finished slices."""
+        if way.finetunes and isinstance(tool, ByNetwork):
+            known = self._tuned.setdefault(case.title, {})
+            return Finetuning(tool, self.model, self.predictor, known).after
+        if way.finetunes and isinstance(tool, ByUNet):
+            return Retraining(tool, partial(unet_of_finished, data=self.given.data)).after
+        return nothing
 
 
 def order_of(way: Way) -> Next:
@@ -124,21 +136,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     given = parse(arguments)
     ways = [way for way in WAYS if way.key in given.only]
-    with tempfile.TemporaryDirectory() as folder:
-        run(Bench(given, Path(folder)), ways)
+    run(Bench(given), ways)
     print(given.out / "table.md")
     return 0
 
 
 def run(bench: Bench, ways: Sequence[Way]) -> None:
-    """Run some ways on all cases, and save after each."""
+    """Run some ways on all cases, and save after each; what was measured before is kept."""
     given = bench.given
     cases = [case for case in CASES if case.name in given.sets]
-    records = read_records(given.out, asdict(bench.prices))
+    records = {} if given.overwrite else read_records(given.out, asdict(bench.prices))
     for case in cases:
         pictures = read_case(case, given.data)
         for way in ways:
-            records.setdefault(case.title, {})[way.key] = bench.work(way, case, pictures)
+            if way.key in records.setdefault(case.title, {}):
+                continue
+            records[case.title][way.key] = bench.work(way, case, pictures)
             write(records, CASES, asdict(bench.prices), given.out)
             seconds = seconds_a_slice(records[case.title][way.key], case.target)
             print(f"{case.title}, ({way.key}) {way.title}: {seconds:.1f} s a slice", flush=True)

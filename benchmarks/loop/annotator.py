@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from benchmarks.loop.acts import Act, dice, possible_acts
-from benchmarks.loop.asking import Answers, Ask, NobodyToAsk, Trust
+from benchmarks.loop.asking import Answers, Ask, Trust
 from benchmarks.loop.prices import Prices
 from benchmarks.loop.regions import Mask, regions
 
@@ -76,7 +76,7 @@ class Annotator:
         day = day or Day()
         current = start.copy()
         day.curve.append((day.seconds, dice(current, truth)))
-        asking = Asking(self, truth, answers or NobodyToAsk())
+        asking = Asking(self, truth, answers)
         while day.curve[-1][1] < self.enough:
             self._round(current, truth, asking, day)
         return day
@@ -108,9 +108,9 @@ class Annotator:
 
 
 class Asking:
-    """The clicks and boxes on one slice."""
+    """The clicks and boxes on one slice; there are none where nothing answers them."""
 
-    def __init__(self, annotator: Annotator, truth: Mask, answers: Answers) -> None:
+    def __init__(self, annotator: Annotator, truth: Mask, answers: Answers | None) -> None:
         self.objects = regions(truth, truth)
         self._truth = truth
         self._annotator = annotator
@@ -119,6 +119,8 @@ class Asking:
 
     def possible(self, current: Mask) -> Sequence[Ask]:
         """Return what may be asked: each object that is mostly missing, once by each kind."""
+        if self._answers is None:
+            return []
         prices = self._annotator.prices
         trust = self._annotator.trust
         found = []
@@ -134,6 +136,8 @@ class Asking:
 
     def ask(self, ask: Ask, current: Mask, day: Day) -> None:
         """Ask, look at the answer, and accept it if it mends something."""
+        if self._answers is None:
+            return
         self._asked.add((ask.kind, ask.number))
         target = self.objects[ask.number]
         missing = int((target.mask & ~current[target.place]).sum())

@@ -61,16 +61,6 @@ class Answers(Protocol):
         ...
 
 
-class NobodyToAsk:
-    """Answers no prompts."""
-
-    kinds: Sequence[str] = ()
-
-    def answer(self, kind: str, target: Region) -> Mask:
-        """Raise, as nothing may be asked."""
-        raise NotImplementedError(f"there is nobody to answer a {kind}")
-
-
 class NetworkAnswers:
     """Answers by the network's prompts, on the predictor's current slice."""
 

@@ -1,12 +1,15 @@
-"""Fine-tuning between two slices."""
+"""Training between two slices, on those that are finished."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+from benchmarks.accuracy.pixels import PixelPredictor
 from benchmarks.loop.cases import Picture
-from benchmarks.loop.tools import ByNetwork
+from benchmarks.loop.tools import ByNetwork, ByUNet
 
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.volumes import as_volume
@@ -18,38 +21,57 @@ from napari_scsam.train.finetune.finetuning import finetune
 MINUTES = 2.0
 """For each training. The annotator goes on in the meantime, so it costs no effort."""
 
-AFTER = (2, 4)
-"""Numbers of finished slices after which it is fine-tuned."""
+AFTER = (3,)
+"""Numbers of finished slices after which a tool is trained."""
+
+Tuned = dict[tuple[str, tuple[int, ...]], ScSAM | None]
+"""Fine-tuned networks by class and finished slices; None where the parent was kept."""
 
 
+@dataclass(frozen=True, eq=False)
 class Finetuning:
-    """Fine-tunes the network now and then.
+    """Fine-tunes the network now and then."""
 
-    Parameters
-    ----------
-    tool
-        Uses the new network afterwards, if it is better.
-    parent
-        Loads the network that every training starts from.
-    minutes
-        Of each training.
-    """
-
-    def __init__(
-        self, tool: ByNetwork, parent: Callable[[], ScSAM], minutes: float = MINUTES
-    ) -> None:
-        self._tool = tool
-        self._parent = parent
-        self._minutes = minutes
+    tool: ByNetwork
+    """Uses the new network afterwards, if it is better."""
+    parent: Callable[[], ScSAM]
+    """Loads the network that every training starts from."""
+    predictor_of: Callable[[ScSAM], Predictor]
+    known: Tuned = field(default_factory=dict)
+    """Trainings on the same slices are not repeated."""
+    minutes: float = MINUTES
 
     def after(self, finished: Sequence[Picture]) -> None:
         """Fine-tune on the finished slices, if it is time to."""
         if len(finished) not in AFTER:
             return
-        source = corrected_volume(finished, self._tool.class_name)
-        result = drive(finetune(source, self._parent(), minutes=self._minutes, device="cpu"))
-        if result.report.offered:
-            self._tool.replace(Predictor(result.model, "cpu"))
+        key = (self.tool.class_name, tuple(sorted(picture.z for picture in finished)))
+        if key not in self.known:
+            self.known[key] = self.tuned(finished)
+        model = self.known[key]
+        if model is not None:
+            self.tool.replace(self.predictor_of(copy.deepcopy(model)))
+
+    def tuned(self, finished: Sequence[Picture]) -> ScSAM | None:
+        """Return a network that is better on these slices, if there is one."""
+        source = corrected_volume(finished, self.tool.class_name)
+        result = drive(finetune(source, self.parent(), minutes=self.minutes, device="cpu"))
+        print(f"    {result.report.reason}", flush=True)
+        return result.model if result.report.offered else None
+
+
+@dataclass(frozen=True, eq=False)
+class Retraining:
+    """Trains a U-Net on what is finished, now and then."""
+
+    tool: ByUNet
+    train: Callable[[Sequence[Picture], str], PixelPredictor]
+    """Trains a U-Net on slices with one class."""
+
+    def after(self, finished: Sequence[Picture]) -> None:
+        """Train on the finished slices, if it is time to."""
+        if len(finished) in AFTER:
+            self.tool.replace(self.train(finished, self.tool.class_name))
 
 
 def corrected_volume(finished: Sequence[Picture], class_name: str) -> CorrectedVolume:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 from benchmarks.accuracy.pixels import PixelPredictor
-from benchmarks.loop.asking import Answers, NetworkAnswers, NobodyToAsk
+from benchmarks.loop.asking import Answers, NetworkAnswers
 from benchmarks.loop.cases import Picture
 from benchmarks.loop.regions import Mask
 
@@ -26,8 +26,8 @@ class Tool(Protocol):
         """Return what is labelled on a slice before it is corrected, Y×X."""
         ...
 
-    def answers(self) -> Answers:
-        """Return what answers prompts on the slice that was looked at last."""
+    def answers(self) -> Answers | None:
+        """Return what answers prompts on the slice that was looked at last, if anything does."""
         ...
 
 
@@ -38,9 +38,8 @@ class ByHand:
         """Return an empty mask."""
         return np.zeros_like(picture.truth)
 
-    def answers(self) -> Answers:
-        """Return that there is nobody to ask."""
-        return NobodyToAsk()
+    def answers(self) -> None:
+        """Return that nothing answers prompts."""
 
 
 class ByUNet:
@@ -58,26 +57,29 @@ class ByUNet:
 
     def __init__(self, unet: PixelPredictor, class_name: str, nm_per_pixel: float) -> None:
         self._unet = unet
-        self._class_name = class_name
+        self.class_name = class_name
         self._nm_per_pixel = nm_per_pixel
 
     def look(self, picture: Picture) -> Mask:
         """Return what it finds on a slice."""
         ids = {c.name: c.id for c in self._unet.classes}
-        if self._class_name not in ids:
+        if self.class_name not in ids:
             return np.zeros_like(picture.truth)
         shape = (picture.truth.shape[0], picture.truth.shape[1])
         grey = normalise(picture.grey, picture.contrast)
         zoom = zoom_to(self._nm_per_pixel, picture.voxel_size)
         unit = resample(grey[None], zoomed(shape, zoom))[0]
         self._unet.set_image(unit, contrast=UNIT)
-        found = self._unet.segment([self._class_name]) == ids[self._class_name]
+        found = self._unet.segment([self.class_name]) == ids[self.class_name]
         mask: Mask = resample(found[None].astype(np.float32), shape)[0] > 0.5
         return mask
 
-    def answers(self) -> Answers:
-        """Return that there is nobody to ask."""
-        return NobodyToAsk()
+    def replace(self, unet: PixelPredictor) -> None:
+        """Use another U-Net."""
+        self._unet = unet
+
+    def answers(self) -> None:
+        """Return that nothing answers prompts."""
 
 
 class ByNetwork:
@@ -110,7 +112,7 @@ class ByNetwork:
         """Set the slice that everything is about."""
         self.predictor.set_image(picture.grey, picture.voxel_size, contrast=picture.contrast)
 
-    def answers(self) -> Answers:
+    def answers(self) -> NetworkAnswers:
         """Return the network's clicks and boxes."""
         return NetworkAnswers(self.predictor)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import tifffile
 from benchmarks.accuracy.budget import fit
 from benchmarks.accuracy.pixels import PixelPredictor
 from benchmarks.accuracy.plan import FULL, Run
 from benchmarks.accuracy.unet import UNetLogits, train_unet
 from benchmarks.accuracy.work import Bench, recipe_of
+from benchmarks.loop.cases import Picture
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.train.recipe import Recipe, read_recipe
@@ -18,6 +23,9 @@ RECIPE = Path(__file__).resolve().parents[1] / "accuracy/recipe.toml"
 
 STEPS = 671
 """Those of the U-Net in the accuracy benchmark: eight CPU minutes."""
+
+STEPS_AGAIN = 168
+"""For each training on finished slices: two CPU minutes, as long as a fine-tuning."""
 
 
 def unet_recipe(data: Path) -> Recipe:
@@ -32,6 +40,29 @@ def ready_unet(weights: Path, data: Path, steps: int = STEPS) -> PixelPredictor:
     if not weights.is_file():
         fit(train_unet, recipe, weights, steps)
     return unet_predictor(weights, recipe.classes)
+
+
+def unet_of_finished(
+    finished: Sequence[Picture], class_name: str, data: Path, steps: int = STEPS_AGAIN
+) -> PixelPredictor:
+    """Train a U-Net of one class from scratch on finished slices."""
+    recipe = unet_recipe(data)
+    classes = (ClassSpec(1, class_name, "#e6553c"),)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tifffile.imwrite(folder / "image.tif", np.stack([p.grey for p in finished]))
+        truth = np.stack([p.truth for p in finished]).astype(np.uint8)
+        tifffile.imwrite(folder / "labels.tif", truth)
+        source = replace(
+            recipe.sources[0],
+            image=folder / "image.tif",
+            labels=folder / "labels.tif",
+            voxel_size=finished[0].voxel_size,
+            slices=(),
+        )
+        own = replace(recipe, classes=classes, sources=(source,))
+        fit(train_unet, own, folder / "unet.safetensors", steps)
+        return unet_predictor(folder / "unet.safetensors", classes)
 
 
 def unet_predictor(weights: Path, classes: Sequence[ClassSpec]) -> PixelPredictor:

@@ -46,10 +46,10 @@ def test_the_same_class_comes_back() -> None:
     shown = features()
     lessons = {"b": lesson(), "a": lesson()}
     answer = replay(join_lessons(in_order(lessons)), shown)
-    text = encode_class(answer, lessons, {"membrane": 0.25, "odd/name": 1.0})
+    text = encode_class(answer, lessons, {"a": {"membrane": 0.25, "odd/name": 1.0}})
     found, again, doubts = decode_class(text)
     np.testing.assert_array_equal(found.logits(shown), answer.logits(shown))
-    assert doubts == {"membrane": 0.25, "odd/name": 1.0}
+    assert doubts == {"a": {"membrane": 0.25, "odd/name": 1.0}}
     assert set(again) == {"a", "b"}
     np.testing.assert_array_equal(again["a"].values, lessons["a"].values)
     np.testing.assert_array_equal(again["b"].positive, lessons["b"].positive)

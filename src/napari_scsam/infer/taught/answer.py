@@ -2,18 +2,23 @@
 
 Strokes that correct an answer lie where it was wrong, which is no fair sample
 of the slice. A fit to all of them can be far worse than the one before. So each
-round moves the answer only a little: a trust region, as in optimisation (Conn,
-Gould & Toint 2000, "Trust region methods").
+round moves the answer only a little, on every slice: a trust region, as in
+optimisation (Conn, Gould & Toint 2000, "Trust region methods"). A class that
+the network knows starts from the network's own answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_scsam.infer.taught.classifier import StrokeClassifier, fit_classifier
+from napari_scsam.infer.taught.classifier import (
+    MOST,
+    StrokeClassifier,
+    fit_classifier,
+)
 from napari_scsam.infer.taught.lessons import Flags, Floats, Lesson, SliceFeatures
 
 FIRST_STEP = 0.5
@@ -23,7 +28,13 @@ SHORTER = (1.0, 0.7, 0.5, 0.3, 0.2, 0.1)
 """What the step is multiplied by, until little enough changes; after the last, nothing does."""
 
 LIKENESS = 0.9
-"""Dice that the answers before and after a round must have on the taught slice."""
+"""Dice that the answers before and after a round must have, on any slice."""
+
+TRUSTED = 0.75
+"""Share of the strokes, of either side alike, that a network of use is right about."""
+
+ALIEN = 0.3
+"""Dice of the network's answer and of what strokes teach, where both have little in common."""
 
 LOOKED_AT = 6000
 """Cells of the slice that this is measured on."""
@@ -33,24 +44,28 @@ LOOKED_AT = 6000
 class TaughtAnswer:
     """An answer that each fit moved on."""
 
-    fits: tuple[StrokeClassifier, ...]
+    fits: tuple[StrokeClassifier, ...] = ()
     shares: tuple[float, ...] = ()
-    """How far each fit after the first moved the answer, 0 to 1."""
-    rounds: tuple[int, ...] = (0,)
+    """How far each fit moved the answer that was there before it, 0 to 1."""
+    rounds: tuple[int, ...] = ()
     """The last round of strokes that each fit has seen."""
+    sharpens: bool = False
+    """Whether it starts from the network's own logit, the last fine map, not from the first fit."""
 
     def logits(self, features: SliceFeatures) -> Floats:
         """Compute the logits of the fine cells: h×w, above 0 where the class is."""
-        logits = self.fits[0].logits(features)
-        for fit, share in zip(self.fits[1:], self.shares, strict=True):
-            logits = moved(logits, fit.logits(features), share)
-        return logits
+        return self._joined(features.fine[-1], (fit.logits(features) for fit in self.fits))
 
-    def at(self, values: Floats) -> Floats:
-        """Compute logits of N×F values by themselves, without smoothing: N."""
-        logits = self.fits[0].at(values)
-        for fit, share in zip(self.fits[1:], self.shares, strict=True):
-            logits = moved(logits, fit.at(values), share)
+    def at(self, values: Floats, fine: int) -> Floats:
+        """Compute logits of N×F values by themselves, `fine` of them fine, without smoothing: N."""
+        return self._joined(values[:, fine - 1], (fit.at(values) for fit in self.fits))
+
+    def _joined(self, network: Floats, fitted: Iterable[Floats]) -> Floats:
+        """Move the first answer on by each other; nowhere more than a round may change."""
+        answers = iter(fitted)
+        logits = bounded(network) if self.sharpens else next(answers)
+        for new, share in zip(answers, self.shares, strict=True):
+            logits = moved(logits, new, longest_step(logits, new, share))
         return logits
 
     def after(self, fit: StrokeClassifier, shown: SliceFeatures, number: int = 0) -> TaughtAnswer:
@@ -67,31 +82,51 @@ class TaughtAnswer:
         number
             Of the round.
         """
-        if not self.fits:
+        if not self.fits and not self.sharpens:
             return TaughtAnswer((fit,), (), (number,))
         share = self.step(fit, shown)
         if share == 0:
             return self
-        return TaughtAnswer((*self.fits, fit), (*self.shares, share), (*self.rounds, number))
+        return replace(
+            self,
+            fits=(*self.fits, fit),
+            shares=(*self.shares, share),
+            rounds=(*self.rounds, number),
+        )
 
     def step(self, fit: StrokeClassifier, shown: SliceFeatures) -> float:
         """Find the longest step towards a fit that keeps the answer alike, 0 to 1."""
         cells = shown.grid[0] * shown.grid[1]
         values = shown.rows(np.arange(0, cells, max(1, cells // LOOKED_AT)))
-        before, new = self.at(values), fit.at(values)
+        before = self.at(values, len(shown.fine))
         if not (before > 0).any():
             return 1.0
-        longest = FIRST_STEP / np.sqrt(len(self.fits))
-        for shorter in SHORTER:
-            share = float(longest * shorter)
-            if likeness(before > 0, moved(before, new, share) > 0) >= LIKENESS:
-                return share
-        return 0.0
+        longest = float(FIRST_STEP / np.sqrt(1 + len(self.shares)))
+        return longest_step(before, fit.at(values), longest)
+
+
+def longest_step(before: Floats, new: Floats, longest: float) -> float:
+    """Find the longest step from logits towards new ones that keeps the answer alike.
+
+    Where nothing was found before, there is nothing to keep.
+    """
+    if not (before > 0).any():
+        return longest
+    for shorter in SHORTER:
+        share = longest * shorter
+        if likeness(before > 0, moved(before, new, share) > 0) >= LIKENESS:
+            return share
+    return 0.0
 
 
 def moved(before: Floats, new: Floats, share: float) -> Floats:
     """Move logits a share of the way to new ones."""
     return before + np.float32(share) * (new - before)
+
+
+def bounded(logits: Floats) -> Floats:
+    """Bound logits by those of the most certain cells."""
+    return np.clip(logits, -MOST, MOST)
 
 
 def likeness(one: Flags, other: Flags) -> float:
@@ -102,7 +137,7 @@ def likeness(one: Flags, other: Flags) -> float:
     return float(2 * (one & other).sum() / total)
 
 
-def replay(lesson: Lesson, shown: SliceFeatures) -> TaughtAnswer:
+def replay(lesson: Lesson, shown: SliceFeatures, *, reads_network: bool = False) -> TaughtAnswer:
     """Teach all strokes of a class again, round by round; the answer is always the same.
 
     Parameters
@@ -111,16 +146,39 @@ def replay(lesson: Lesson, shown: SliceFeatures) -> TaughtAnswer:
         Of all strokes, with a stroke on the class.
     shown
         Features of a taught slice.
+    reads_network
+        Whether the network knows the class; the last fine feature is then its own logit.
     """
-    answer = TaughtAnswer(())
+    answer = TaughtAnswer(sharpens=reads_network)
     for number in np.unique(lesson.corrects):
         so_far = lesson.only(lesson.corrects <= number)
-        if so_far.positive.any():
-            answer = answer.after(fit_classifier(so_far), shown, int(number))
+        if not so_far.positive.any():
+            continue
+        fit = fit_classifier(so_far)
+        if reads_network and not answer.fits:
+            answer = TaughtAnswer(sharpens=is_of_use(so_far, fit, shown))
+        answer = answer.after(fit, shown, int(number))
     return answer
 
 
+def is_of_use(lesson: Lesson, fit: StrokeClassifier, shown: SliceFeatures) -> bool:
+    """Whether the network's own answer is one to start from.
+
+    It is not where strokes contradict it and what they teach has little in common with it.
+    """
+    network = lesson.values[:, lesson.fine - 1] > 0
+    right = network == lesson.positive
+    sides = [right[side].mean() for side in (lesson.positive, ~lesson.positive) if side.any()]
+    if np.mean(sides) > TRUSTED:
+        return True
+    return likeness(shown.fine[-1] > 0, fit.logits(shown) > 0) > ALIEN
+
+
 def refit(lesson: Lesson, rounds: Sequence[int], shares: Sequence[float]) -> TaughtAnswer:
-    """Fit an answer again without a slice, given the rounds and shares of `replay`."""
+    """Fit an answer again without a slice, given the rounds and shares of `replay`.
+
+    An answer with a share for every round starts from the network's own.
+    """
     fits = [fit_classifier(lesson.only(lesson.corrects <= number)) for number in rounds]
-    return TaughtAnswer(tuple(fits), tuple(shares), tuple(rounds))
+    sharpens = len(shares) == len(rounds)
+    return TaughtAnswer(tuple(fits), tuple(shares), tuple(rounds), sharpens)

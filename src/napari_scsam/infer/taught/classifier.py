@@ -54,6 +54,9 @@ Chosen on sets A and B so that no class mean falls far below a baseline."""
 CERTAIN = 0.004
 """Probabilities of the answer are kept this far from 0 and 1."""
 
+MOST = float(logit(1 - CERTAIN))
+"""Largest logit, about that of the most certain cell."""
+
 SMOOTHING = 0.7
 """Width in cells of the Gaussian over the logits."""
 
@@ -141,8 +144,13 @@ def fit_regression(samples: Samples) -> Floats:
 def weigh_forest(lesson: Lesson, scaling: Scaling) -> float:
     """Choose the influence of the forest by the loss of both on held-out strokes, 0 to 1.
 
+    Only strokes that showed the class first are held out, where there are some on both sides:
+    corrections lie where the one with more influence was wrong, and would always favour the other.
     Both have the same say when a side has too few strokes to hold any out.
     """
+    first = lesson.only(lesson.corrects == 0)
+    if first.positive.any() and not first.positive.all():
+        lesson = first
     chances = np.full((2, len(lesson.positive)), np.nan)
     part = parts(lesson)
     for number in range(PARTS):

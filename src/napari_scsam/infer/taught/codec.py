@@ -33,7 +33,9 @@ def in_order(lessons: Mapping[str, Lesson]) -> list[Lesson]:
 
 
 def encode_class(
-    answer: TaughtAnswer, lessons: Mapping[str, Lesson], doubts: Mapping[str, float]
+    answer: TaughtAnswer,
+    lessons: Mapping[str, Lesson],
+    doubts: Mapping[str, Mapping[str, float]],
 ) -> str:
     """Write the lessons of a class as text (base64 of safetensors).
 
@@ -43,18 +45,21 @@ def encode_class(
         "rounds": np.array(answer.rounds, np.int32),
         "shares": np.array(answer.shares, np.float64),
     }
-    for name, share in doubts.items():
-        arrays[f"doubt/{name}"] = np.array([share], np.float64)
+    for here, shares in doubts.items():
+        for name, share in shares.items():
+            arrays[f"doubt/{here}/{name}"] = np.array([share], np.float64)
     for name, lesson in lessons.items():
         arrays.update({f"lesson/{name}/{key}": v for key, v in lesson.to_arrays().items()})
     compact = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
     return base64.b64encode(save(compact)).decode("ascii")
 
 
-def decode_class(text: str) -> tuple[TaughtAnswer, dict[str, Lesson], dict[str, float]]:
+def decode_class(
+    text: str,
+) -> tuple[TaughtAnswer, dict[str, Lesson], dict[str, dict[str, float]]]:
     """Read what `encode_class` wrote, and fit the class again.
 
-    Returns the answer, the lessons by slice, and the doubts by class.
+    Returns the answer, the lessons by slice, and the doubts by slice and class.
 
     Raises
     ------
@@ -68,12 +73,17 @@ def decode_class(text: str) -> tuple[TaughtAnswer, dict[str, Lesson], dict[str, 
         answer = refit(joined, arrays["rounds"].tolist(), arrays["shares"].tolist())
     except (ValueError, KeyError, IndexError, SafetensorError) as error:
         raise UserError("what strokes taught is damaged; teach the class again") from error
-    doubts = {
-        path.removeprefix("doubt/"): float(value[0])
-        for path, value in arrays.items()
-        if path.startswith("doubt/")
-    }
-    return answer, lessons, doubts
+    return answer, lessons, _doubts(arrays)
+
+
+def _doubts(arrays: Arrays) -> dict[str, dict[str, float]]:
+    """Return the arrays named ``doubt/SLICE/CLASS`` by slice and class."""
+    doubts: dict[str, dict[str, float]] = {}
+    for path, value in arrays.items():
+        if path.startswith("doubt/") and path.count("/") > 1:
+            _, here, name = path.split("/", 2)
+            doubts.setdefault(here, {})[name] = float(value[0])
+    return doubts
 
 
 def _lesson_arrays(arrays: Arrays) -> dict[str, Arrays]:

@@ -13,9 +13,12 @@ CONTEXT = 200
 """Cells of a slice that are looked at beside the strokes."""
 
 TOUCHED = 280
-"""Cells under the strokes of one slice that are looked at, shared out evenly among the strokes.
+"""Cells under the first strokes of a slice that are looked at, shared out evenly among them."""
 
-A cell is 616 bytes, so what is stored of a slice stays below 300 kB."""
+TOUCHED_LATER = 100
+"""Cells under the strokes of each round of corrections that are looked at.
+
+A cell is 616 bytes, so what is stored of a slice after five rounds stays below 650 kB."""
 
 LONGEST, SHORTEST = 28, 4
 """Cells of one stroke that are looked at, evenly spread along it: at most, and at least."""
@@ -150,9 +153,9 @@ def read_lesson(
     shape
         Y×X of the slice that they were drawn on.
     """
-    each = int(np.clip(TOUCHED // max(len(strokes), 1), SHORTEST, LONGEST))
     under = [stroke.cells(shape, features.grid) for stroke in strokes]
-    cells = [thin(all_of_it, each) for all_of_it in under]
+    longest = [cells_of_a_stroke(stroke, strokes) for stroke in strokes]
+    cells = [thin(all_of_it, most) for all_of_it, most in zip(under, longest, strict=True)]
     counts = [len(kept) for kept in cells]
     beside = untouched(np.concatenate(under), features.grid)
     return Lesson(
@@ -166,11 +169,21 @@ def read_lesson(
 
 
 def untouched(touched: Places, grid: tuple[int, int]) -> Places:
-    """Draw cells that no stroke touches, always the same ones: at most `CONTEXT`."""
+    """Draw cells that no stroke touches, at most `CONTEXT`.
+
+    They are always the same, but for those that new strokes touch.
+    """
     free = np.ones(grid[0] * grid[1], bool)
     free[touched] = False
-    count = min(CONTEXT, int(free.sum()))
-    return np.random.default_rng(0).choice(np.flatnonzero(free), count, replace=False)
+    drawn = np.random.default_rng(0).permutation(len(free))
+    return drawn[free[drawn]][:CONTEXT]
+
+
+def cells_of_a_stroke(stroke: Stroke, strokes: Sequence[Stroke]) -> int:
+    """Return how many cells of a stroke are looked at; strokes of later rounds change nothing."""
+    alike = sum(other.corrects == stroke.corrects for other in strokes)
+    budget = TOUCHED_LATER if stroke.corrects else TOUCHED
+    return int(np.clip(budget // alike, SHORTEST, LONGEST))
 
 
 def thin(cells: Places, count: int) -> Places:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.infer.postprocess import argmax_or_background
 from napari_scsam.infer.prepared_slice import resample
-from napari_scsam.infer.taught.answer import TaughtAnswer, replay
+from napari_scsam.infer.taught.answer import TaughtAnswer, bounded, replay
 from napari_scsam.infer.taught.book import SliceStrokes, check_strokes
 from napari_scsam.infer.taught.codec import decode_class, encode_class, in_order, slice_name
 from napari_scsam.infer.taught.lessons import (
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from napari_scsam.infer.class_decoder import ClassDecoder
 
 
+Doubts = dict[str, float]
+"""Share of the strokes' pixels that the network gave to another class, by its name."""
+
+
 @dataclass(frozen=True, eq=False)
 class TaughtStrokes:
     """What strokes taught of one class."""
@@ -43,8 +47,8 @@ class TaughtStrokes:
     """By the name of the slice; not of lessons that were read from a file."""
     rounds: int = 0
     """How often it was taught."""
-    doubts: dict[str, float] = field(default_factory=dict)
-    """Share of the strokes' pixels that the network gave to another class, by its name."""
+    doubts: dict[str, Doubts] = field(default_factory=dict)
+    """By the name of the slice."""
 
 
 class Taught:
@@ -74,6 +78,8 @@ class Taught:
         """By the name of the class in lower case."""
         self._features: tuple[str, SliceFeatures] | None = None
         """Of the slice seen last, by its name."""
+        self._network: tuple[tuple[str, str, int], Floats] | None = None
+        """The network's own answer, by slice, class and number of views."""
         self._read_lessons(model.lessons)
 
     def _read_lessons(self, lessons: dict[str, str]) -> None:
@@ -92,7 +98,8 @@ class Taught:
 
         The less, the more of its strokes the network gave to the other class: there it was wrong.
         """
-        return 1 - self._known[taught.name.casefold()].doubts.get(other.name, 0.0)
+        doubts = self._known[taught.name.casefold()].doubts.values()
+        return 1 - max((each.get(other.name, 0.0) for each in doubts), default=0.0)
 
     def teach(
         self,
@@ -112,9 +119,12 @@ class Taught:
         beside = check_strokes(shape, background)
         known = self._add_strokes(key, on, beside, replace_earlier)
         features = self.features(key)
-        known = self._fit(known, features)
-        known = replace(known, doubts=self._doubts(key, known))
+        known = self._fit(known, features, reads_network=self.knows(key))
+        here = slice_name(predictor.slice)
+        known = replace(known, doubts={**known.doubts, here: self._doubts(key, known)})
         prototype = mean_feature(known.lessons.values())
+        if self.knows(key):
+            prototype = self._own_prototype(key)
         spec = model.add_class(name, prototype, overrides=())
         self._known[key] = known
         model.lessons[key] = encode_class(known.answer, known.lessons, known.doubts)
@@ -127,7 +137,7 @@ class Taught:
 
         Where strokes come one by one, the first ones on a slice are one round.
         """
-        known = self._known.get(key, TaughtStrokes(TaughtAnswer(()), {}))
+        known = self._known.get(key, TaughtStrokes(TaughtAnswer(), {}))
         here = slice_name(self._predictor.slice)
         earlier = known.strokes.get(here) or SliceStrokes.empty(on.shape)
         number = known.rounds + 1
@@ -139,7 +149,9 @@ class Taught:
         rounds = max(known.rounds, number)
         return replace(known, strokes={**known.strokes, here: added}, rounds=rounds)
 
-    def _fit(self, known: TaughtStrokes, features: SliceFeatures) -> TaughtStrokes:
+    def _fit(
+        self, known: TaughtStrokes, features: SliceFeatures, *, reads_network: bool
+    ) -> TaughtStrokes:
         """Fit the classifier to all strokes of a class.
 
         Raises
@@ -157,29 +169,30 @@ class Taught:
             raise UserError("no stroke marks the new class; paint a few on it first")
         if all(each.positive.all() and not len(each.context) for each in lessons.values()):
             raise UserError("the strokes cover the whole slice; mark only a part of it")
-        answer = replay(join_lessons(in_order(lessons)), features)
+        joined = join_lessons(in_order(lessons))
+        answer = replay(joined, features, reads_network=reads_network)
         return replace(known, answer=answer, lessons=lessons)
 
-    def _doubts(self, key: str, known: TaughtStrokes) -> dict[str, float]:
-        """Return the share of the strokes that the network gives to each other class.
+    def _doubts(self, key: str, known: TaughtStrokes) -> Doubts:
+        """Return the share of the first strokes here that the network gives to each other class.
 
-        Those on the current slice count as much as those on all slices before.
+        They are a fair sample of the class. Later ones are not: they lie where the answer was wrong.
         """
-        slice_ = self._predictor.slice
-        on = known.strokes[slice_name(slice_)].on > 0
+        rounds = known.strokes[slice_name(self._predictor.slice)].on
         others = [c for c in self.own_classes if c.name.casefold() != key and not self.has(c)]
-        if not others or not on.any():
-            return known.doubts
+        if not others or not rounds.any():
+            return {}
+        first = rounds == rounds[rounds > 0].min()
+        rows = self._network_rows(others)[first]
+        shares = np.bincount(rows, minlength=len(others) + 1)[1:] / len(rows)
+        return {c.name: float(share) for c, share in zip(others, shares, strict=True)}
+
+    def _network_rows(self, classes: Sequence[ClassSpec]) -> NDArray[np.unsignedinteger]:
+        """Return the row of the network's best class at each pixel, from 1; 0 is background."""
         model = self._predictor.model
-        thresholds = model.thresholds.cpu().numpy()
-        levels = [thresholds[model.classes.index(c)] for c in others]
-        logits = np.stack([each[on] for each in self._network_logits(others)])
-        best = argmax_or_background(logits - np.array(levels, np.float32)[:, None])
-        shares = np.bincount(best, minlength=len(others) + 1)[1:] / len(best)
-        here = {c.name: float(share) for c, share in zip(others, shares, strict=True)}
-        if not known.doubts:
-            return here
-        return {name: (share + known.doubts.get(name, share)) / 2 for name, share in here.items()}
+        levels = [float(model.thresholds[model.classes.index(c)]) for c in classes]
+        logits = np.stack(self._network_logits(classes))
+        return argmax_or_background(logits - np.array(levels, np.float32)[:, None, None])
 
     def _network_logits(self, classes: Sequence[ClassSpec]) -> list[Floats]:
         """Return the network's logits of its classes on the current slice, Y×X each."""
@@ -193,32 +206,73 @@ class Taught:
         return [known[c.name, views] for c in classes]
 
     def logits(self, spec: ClassSpec) -> Floats:
-        """Compute the logits of a taught class on the current slice: Y×X, above 0 where it is."""
+        """Compute the logits of a taught class on the current slice: Y×X.
+
+        They are above its threshold where it is; that of a new class is 0.
+        """
         key = spec.name.casefold()
         slice_ = self._predictor.slice
-        cells = self._known[key].answer.logits(self.features(key))
+        answer = self._known[key].answer
+        features = self.features(key)
+        cells = answer.logits(features)
+        if answer.sharpens:
+            cells = cells - bounded(features.fine[-1])
         height, width = slice_.model_shape
         size = (cells.shape[0] * CELL, cells.shape[1] * CELL)
         fine = resample(cells[None], size)[:, :height, :width]
         logits: Floats = resample(fine, slice_.shape)[0]
-        return logits
+        if answer.sharpens:
+            # Where strokes change nothing, the answer keeps the resolution of the network's own.
+            logits += bounded(self._network_answer(key))
+        return logits + np.float32(self._threshold(key))
 
     def features(self, key: str) -> SliceFeatures:
         """Compute the features of the current slice for a class.
 
-        For a class of the checkpoint, the network's own logit is one more feature.
+        For a class that the network knows, its own logit above the threshold is one more.
         """
+        features = self._slice_features()
+        if not self.knows(key):
+            return features
+        logits = self._network_answer(key)[None]
+        cells = resample(resample(logits, self._predictor.slice.model_shape), features.grid)
+        return replace(features, fine=np.concatenate([features.fine, cells]))
+
+    def _slice_features(self) -> SliceFeatures:
+        """Compute the features of the current slice that all classes share."""
         predictor = self._predictor
         here = slice_name(predictor.slice)
         if self._features is None or self._features[0] != here:
             self._features = (here, slice_features(predictor))
-        features = self._features[1]
-        own = next((c for c in self.own_classes if c.name.casefold() == key), None)
-        if own is None or key in self._own_lessons:
-            return features
-        logits = drive(predictor.network_logits_steps([own]))
-        cells = resample(resample(logits, predictor.slice.model_shape), features.grid)
-        return replace(features, fine=np.concatenate([features.fine, cells]))
+        return self._features[1]
+
+    def _network_answer(self, key: str) -> Floats:
+        """Compute the network's own logit of a class above its threshold, Y×X."""
+        predictor = self._predictor
+        place = (slice_name(predictor.slice), key, len(predictor.views))
+        if self._network is None or self._network[0] != place:
+            own = next(c for c in predictor.model.classes if c.name.casefold() == key)
+            logits = drive(predictor.network_logits_steps([own]))[0]
+            self._network = (place, logits - np.float32(self._threshold(key)))
+        return self._network[1]
+
+    def knows(self, key: str) -> bool:
+        """Whether the network itself finds a class, so that its logit is one more feature."""
+        known = self._known.get(key)
+        if known is not None and known.lessons:
+            read = next(iter(known.lessons.values())).fine
+            return read > len(self._slice_features().fine)
+        names = [c.name.casefold() for c in self.own_classes]
+        return key in names and key not in self._own_lessons
+
+    def _own_prototype(self, key: str) -> torch.Tensor:
+        names = [c.name.casefold() for c in self.own_classes]
+        return self._own_prototypes[names.index(key)]
+
+    def _threshold(self, key: str) -> float:
+        """Return the threshold of a class, which is subtracted from its logits in the end."""
+        names = [c.name.casefold() for c in self._predictor.model.classes]
+        return float(self._predictor.model.thresholds[names.index(key)])
 
     def stored(self, spec: ClassSpec) -> TaughtClass:
         """Return what `restore` needs to know a class again."""
