@@ -43,6 +43,9 @@ class AtOnce:
     def busy(self, kind=None) -> bool:
         return any(kind in (None, kept) for kept, _ in self._kept)
 
+    def requests(self) -> list:
+        return [(kind, False) for kind, _ in self._kept]
+
     def run_in_event_loop(self, steps, *, atomic=False) -> None:  # noqa: ARG002  # all of it is done
         for _ in steps:
             pass

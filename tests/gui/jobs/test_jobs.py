@@ -6,7 +6,7 @@ from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.config import UserError
-from napari_scsam.gui.jobs.jobs import Job
+from napari_scsam.gui.jobs.jobs import WORDS, Job
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.steps import Progress
@@ -40,6 +40,25 @@ def test_work_is_over_before_a_question_about_its_result_is_asked(session):
 
     session.jobs.submit(Job.IMPORT, steps, lambda _: seen.append("asked"))
     assert seen[seen.index("asked") - 1] is False
+
+
+def test_what_runs_and_waits_is_listed_and_cancelled_one_by_one(session):
+    def steps():
+        yield Progress(0, 1)
+
+    jobs = session.jobs
+    jobs.worker.held |= {Job.SEGMENT_SLICES, Job.EXPORT, (Job.MAKE_MODEL, "tiny")}
+    jobs.submit(Job.SEGMENT_SLICES, steps)
+    jobs.submit(Job.EXPORT, steps)
+    jobs.submit(Job.MAKE_MODEL, steps, name="tiny")
+    words = [each.words for each in jobs.queue]
+    assert words == ["the run over slices", "the export", "creating a network (tiny)"]
+    jobs.cancel_one(jobs.queue[1].job)
+    assert [each.job for each in jobs.queue] == [Job.SEGMENT_SLICES, (Job.MAKE_MODEL, "tiny")]
+
+
+def test_every_kind_of_work_has_words():
+    assert set(WORDS) == set(Job) - {Job.PREFETCH}
 
 
 def test_what_goes_wrong_with_a_neighbour_is_no_news(viewer, session, stack, said, monkeypatch):

@@ -98,7 +98,9 @@ def test_a_cancel_tells_all_that_it_drops(one):
     one.segmenting.go()
     one.segmenting.segment()
     one.segmenting.cancel()
-    assert one.said[-1] == "Cancelled: the run and the slice shown; nothing was changed."
+    assert one.said[-1] == (
+        "Cancelled: the run over slices and the slice shown; nothing was changed."
+    )
 
 
 def test_a_region_is_segmented_and_nothing_else(one, stack):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -44,8 +45,42 @@ INTO_LABELS = (Job.SEGMENT, Job.SEGMENT_SLICES, Job.PROPAGATE)
 OF_IMAGE = (*INTO_LABELS, Job.SHOW_CLASS, Job.PREPARE, Job.PROMPT, Job.TEACH, Job.PREFETCH)
 """Work that needs the image."""
 
+WORDS = {
+    Job.LOAD: "loading the network",
+    Job.OPEN_FILE: "opening a file",
+    Job.SEGMENT: "the slice shown",
+    Job.SEGMENT_SLICES: "the run over slices",
+    Job.SHOW_CLASS: "showing a class",
+    Job.PREPARE: "preparing the slice shown",
+    Job.PROMPT: "finding an object",
+    Job.PROPAGATE: "propagating an object",
+    Job.TEACH: "learning from strokes",
+    Job.NEW_PROJECT: "creating a project",
+    Job.OPEN_PROJECT: "opening a project",
+    Job.COPY_PROJECT: "copying the project",
+    Job.HASH: "looking at the checkpoint",
+    Job.SAVE_MODEL: "saving the network",
+    Job.MAKE_MODEL: "creating a network",
+    Job.PREPARE_TRAINING: "preparing the training",
+    Job.EXPORT: "the export",
+    Job.EXPORT_INTO_IMAGE: "the export into the image",
+    Job.IMPORT: "the import",
+}
+"""What the user reads for work that runs or waits."""
+
 OF_SLICE = (Job.SEGMENT, Job.SHOW_CLASS, Job.PREPARE, Job.PROMPT, Job.TEACH)
 """Work on the slice that the user looks at: a run over many slices pauses for it."""
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """Work that runs or waits."""
+
+    job: Hashable
+    """What `Jobs.cancel_one` takes."""
+    words: str
+    runs: bool
+    """Whether it has begun."""
 
 
 class Jobs:
@@ -115,6 +150,18 @@ class Jobs:
             return self.worker.busy()
         return any(self.worker.busy(job) for job in jobs)
 
+    @property
+    def queue(self) -> tuple[QueuedJob, ...]:
+        """What runs and what waits, oldest first, without work that no one waits for."""
+        return tuple(
+            QueuedJob(kind, _words_of(kind), runs) for kind, runs in self.worker.requests()
+        )
+
+    def cancel_one(self, job: Hashable) -> None:
+        """Cancel one entry of the `queue`."""
+        self.worker.cancel(job)
+        self.working.emit(self.worker.busy())
+
     def cancel(self, *jobs: Job) -> None:
         """Cancel work of these kinds; without kinds, all work."""
         if not jobs:
@@ -151,3 +198,11 @@ class Jobs:
 
 def _ignore(_result: object) -> None:
     """Take a result that no one needs."""
+
+
+def _words_of(kind: Hashable) -> str:
+    """Return the words for a kind of work; several of one kind have names of their own."""
+    if isinstance(kind, tuple):
+        job, name = kind
+        return f"{WORDS[job]} ({name})"
+    return WORDS[Job(str(kind))]

@@ -127,6 +127,17 @@ class Worker(QObject):
         )
         return any(requested)
 
+    def requests(self) -> list[tuple[Hashable, bool]]:
+        """Return the kinds of work that run or wait, and whether they have begun.
+
+        Idle and cancelled work is left out.
+        """
+        return [
+            (request.kind, request.started)
+            for request in self._open
+            if not (request.idle or request.cancelled)
+        ]
+
     def run_in_event_loop(
         self, steps: Generator[None, None, None], *, atomic: bool = False
     ) -> None:

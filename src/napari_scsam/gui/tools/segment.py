@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, UserError
-from napari_scsam.gui.jobs.jobs import Job
+from napari_scsam.gui.jobs.jobs import WORDS, Job
 from napari_scsam.gui.jobs.many_slices import RunDone, SliceDone, run_steps
 from napari_scsam.gui.layers.drawn_marks import xy_on_plane
 from napari_scsam.gui.tools.draw_rectangle import RectangleTool
@@ -36,14 +36,8 @@ SCOPES = (SLICE, REGION, RANGE, VOLUME)
 FIRST_RANGE = 10
 """Slices after the one shown at which a proposed range ends."""
 
-CANCELLED = {
-    Job.SEGMENT_SLICES: "the run",
-    Job.SEGMENT: "the slice shown",
-    Job.PROPAGATE: "propagating",
-    Job.TEACH: "learning from strokes",
-    Job.EXPORT: "the export",
-}
-"""Words for work that the user asked for, and that is told when it is cancelled with other work."""
+TOLD = (Job.SEGMENT_SLICES, Job.SEGMENT, Job.PROPAGATE, Job.TEACH, Job.EXPORT)
+"""Work that the user asked for, and that is told when it is cancelled with other work."""
 
 
 class Segmenting:
@@ -173,7 +167,7 @@ class Segmenting:
 
     def cancel(self) -> None:
         """Cancel what runs and what waits; finished slices stay."""
-        cancelled = [words for job, words in CANCELLED.items() if self._jobs.busy(job)]
+        cancelled = [WORDS[job] for job in TOLD if self._jobs.busy(job)]
         self._jobs.cancel()
         self._jobs.working.emit(False)
         what = "Cancelled"
