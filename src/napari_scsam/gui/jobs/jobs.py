@@ -65,6 +65,7 @@ WORDS = {
     Job.EXPORT: "the export",
     Job.EXPORT_INTO_IMAGE: "the export into the image",
     Job.IMPORT: "the import",
+    Job.SAVE_LABELS: "saving labels",
 }
 """What the user reads for work that runs or waits."""
 
