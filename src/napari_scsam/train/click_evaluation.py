@@ -18,7 +18,7 @@ from napari_scsam.io.volumes import Volume
 from napari_scsam.metrics import interval, resamples
 from napari_scsam.steps import Progress, Steps
 from napari_scsam.train.dataset import MIN_OBJECT_PIXELS
-from napari_scsam.train.evaluate import check_slices
+from napari_scsam.train.evaluate import check_map, check_slices
 from napari_scsam.train.labelled_volume import lookup
 from napari_scsam.train.score_text import bracket, counted, nan_to_none
 from napari_scsam.train.simulated_user import Click, next_click, objects_of_slice
@@ -105,6 +105,8 @@ def evaluate_clicks(
     if clicks < 1:
         raise UserError(f"{clicks} clicks measure nothing; give 1 or more")
     chosen = check_slices(image, labels, slices)
+    if mapping:
+        check_map(labels, mapping, chosen)
     contrast = measure_contrast(image.data)
     by_clicks: list[list[float]] = []
     by_box: list[float] = []

@@ -72,6 +72,24 @@ def choose(items: Sequence[T], generator: torch.Generator) -> T:
     return items[int(uniform(generator, 0, len(items) - 1e-6))]
 
 
+def check_something_labelled(recipe: Recipe, volumes: Sequence[LabelledVolume]) -> None:
+    """Check that there is a label to learn from.
+
+    Raises
+    ------
+    UserError
+        When no source labels a pixel of any class, nor an object.
+    """
+    if any(len(places) for volume in volumes for places in volume.places.values()):
+        return
+    if any(numbers.any() for volume in volumes for numbers in volume.objects):
+        return
+    names = ", ".join(source.labels.name for source in recipe.sources)
+    raise UserError(
+        f"no pixel of {names} is labelled as a class of the recipe; give labels that someone drew"
+    )
+
+
 class LabelledCrops:
     """Draws batches: half of the crops anywhere, half centred on a class drawn evenly.
 
@@ -84,6 +102,7 @@ class LabelledCrops:
             raise UserError("the recipe names no data; add a [[data]] table with image and labels")
         self.training = recipe.training
         self.volumes = [LabelledVolume(source, recipe) for source in recipe.sources]
+        check_something_labelled(recipe, self.volumes)
         pairs = zip(recipe.sources, self.volumes, strict=True)
         self.weights = torch.tensor([s.weight * v.grey.size**0.5 for s, v in pairs])
 

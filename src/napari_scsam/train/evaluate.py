@@ -13,6 +13,7 @@ from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.infer.postprocess import label_value
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import measure_contrast
+from napari_scsam.io.label_values import check_named_values, values_of
 from napari_scsam.io.volumes import Volume
 from napari_scsam.steps import Progress, Steps
 from napari_scsam.train.class_metrics import ClassCounts, ClassSlice, MatchLimits, count_class
@@ -65,6 +66,8 @@ def evaluate(
     """
     chosen = check_slices(image, labels, slices)
     limits = MatchLimits.for_pixels(image.voxel_size, tolerance, smallest)
+    if mapping:
+        check_map(labels, mapping, chosen)
     meaning = mapping or default_mapping(labels, predictor.classes, chosen)
     classes = tuple(dict.fromkeys(meaning.values()))
     ids = {value: spec.id for value, spec in meaning.items()}
@@ -82,6 +85,20 @@ def evaluate(
     if not mapping:
         unlabelled = tuple(c for c in predictor.classes if c not in classes)
     return Scores(classes, tuple(counts), limits, unlabelled)
+
+
+def check_map(labels: Volume, mapping: Mapping[int, ClassSpec], slices: Sequence[int]) -> None:
+    """Check that labels hold one of the values that a mapping names.
+
+    Raises
+    ------
+    UserError
+        When they do not; it lists the values that there are.
+    """
+    name = next(iter(mapping.values())).name
+    check_named_values(
+        labels, mapping, slices, f"name the values that there are, as in --map 1={name}"
+    )
 
 
 def check_slices(image: Volume, labels: Volume, slices: Sequence[int] | None) -> Sequence[int]:
@@ -129,12 +146,12 @@ def default_mapping(
     known = {c.id: c for c in classes}
     found = set[int]()
     for z in slices:
-        found |= label_values(labels, z)
+        found |= values_of(labels.plane(z))
         check_known(found, classes)
     for z in sorted(set(range(labels.depth)) - set(slices)):
         if found >= known.keys():
             break
-        found |= label_values(labels, z)
+        found |= values_of(labels.plane(z))
     labelled = {value: spec for value, spec in known.items() if value in found}
     if not labelled:
         raise UserError(
@@ -142,11 +159,6 @@ def default_mapping(
             "give labels that someone drew"
         )
     return labelled
-
-
-def label_values(labels: Volume, z: int) -> set[int]:
-    """Return the values on a slice."""
-    return set(np.unique(labels.plane(z)).tolist())
 
 
 def check_known(values: set[int], classes: Sequence[ClassSpec]) -> None:

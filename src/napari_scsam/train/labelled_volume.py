@@ -13,6 +13,7 @@ from torch import Tensor
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.contents import Contents, what_is
 from napari_scsam.io.contrast import measure_contrast, normalise
+from napari_scsam.io.label_values import describe_values, no_such_value, values_of
 from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import Volume, open_labels, open_volume
 from napari_scsam.objects.components import label_components
@@ -52,6 +53,7 @@ class LabelledVolume:
         values = np.stack([labels.plane(z) for z in chosen])
         rows = {c.id: row for row, c in enumerate(recipe.classes, 1)}
         index = labelled_rows(source, rows)
+        check_labelled(values, source, index)
         self.groups = class_groups(recipe.classes, list(index))
         """K + 1 numbers: the index under which each class, 0 is background, is labelled here."""
 
@@ -121,6 +123,32 @@ def labelled_rows(source: LabelledSource, rows: Mapping[int, int]) -> dict[int, 
                 "which no class has; add that class, or leave it out"
             )
     return {number: rows[number] for number in source.classes}
+
+
+def check_labelled(values: NDArray[Any], source: LabelledSource, index: Mapping[int, int]) -> None:
+    """Check that labels hold something to learn from. Slices without any label are fine.
+
+    Parameters
+    ----------
+    values
+        Z×Y×X label values of the slices to train on.
+    source
+        Where they come from.
+    index
+        The ids of the classes that it labels.
+
+    Raises
+    ------
+    UserError
+        When there are labels, but none of a class or an object; it lists the values.
+    """
+    named = {*index, *source.borders, *(value for group in source.objects for value in group)}
+    found = values_of(values)
+    if source.instances or not named or not found - {0} or found & named:
+        return
+    raise no_such_value(
+        source.labels.name, found, named, "give the classes in the recipe the ids of the labels"
+    )
 
 
 def class_groups(classes: Sequence[ClassSpec], labelled: Sequence[int]) -> Tensor:
@@ -194,9 +222,10 @@ def training_slices(source: LabelledSource, depth: int, mask: Volume | None) -> 
         return chosen
     reviewed = [z for z in chosen if is_reviewed(source, mask.plane(z)).any()]
     if not reviewed:
+        values = describe_values(values_of([mask.plane(z) for z in chosen]))
         raise UserError(
-            f"no slice of {source.labels.name} is reviewed; "
-            "review some in the plugin, or leave the mask out"
+            f"no slice of {source.labels.name} is reviewed; review some in the plugin, "
+            f"or leave the mask out (it holds {values})"
         )
     return reviewed
 

@@ -17,6 +17,7 @@ from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.infer.prepared_slice import ZOOM_LIMITS
 from napari_scsam.infer.tile_encoder import weights_hash
 from napari_scsam.io.contrast import measure_contrast, normalise
+from napari_scsam.io.label_values import no_such_value, values_of
 from napari_scsam.io.volumes import Volume
 from napari_scsam.model import ScSAM
 from napari_scsam.model.image_encoder import STRIDE
@@ -223,7 +224,26 @@ def read_reviewed(
             targets.append(known)
     if not places:
         raise UserError("no slice is reviewed; review some, or leave the mask out")
+    check_names(source, places)
     return places, planes, targets
+
+
+def check_names(source: CorrectedVolume, places: Sequence[int]) -> None:
+    """Check that labels hold one of the values that are named. Empty labels are fine.
+
+    Raises
+    ------
+    UserError
+        When they hold others alone; it lists them.
+    """
+    found = set[int]().union(*(values_of(source.labels.plane(z)) for z in places))
+    if found - {0} and found.isdisjoint(source.classes):
+        raise no_such_value(
+            source.labels.name,
+            found,
+            source.classes,
+            "name the classes of the values that there are",
+        )
 
 
 def with_classes(parent: ScSAM, names: Sequence[str]) -> ScSAM:
