@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from napari_scsam.infer.taught.answer import FIRST_STEP, LIKENESS, TaughtAnswer, likeness, replay
+from napari_scsam.infer.taught.answer import (
+    FIRST_STEP,
+    LIKENESS,
+    TaughtAnswer,
+    likeness,
+    refit,
+    replay,
+)
 from napari_scsam.infer.taught.classifier import StrokeClassifier
 from napari_scsam.infer.taught.lessons import Floats, Lesson, SliceFeatures, Stroke, read_lesson
 
@@ -87,3 +94,49 @@ def test_stored_rounds_are_replayed_to_the_same_answer() -> None:
     again = replay(Lesson.from_arrays(lesson.to_arrays()), SHOWN)
     assert first.shares == again.shares
     np.testing.assert_array_equal(first.logits(SHOWN), again.logits(SHOWN))
+
+
+def test_no_slice_changes_more_than_it_may() -> None:
+    other = SliceFeatures(SHOWN.fine - np.float32(1.5), SHOWN.fused)
+    answer = TaughtAnswer((fixed(0.0),))
+    after = TaughtAnswer((fixed(0.0), fixed(0.6)), (0.5,))
+    before = answer.logits(other) > 0
+    assert likeness(before, after.logits(other) > 0) >= LIKENESS
+    assert likeness(before, other.fine[0] + 0.3 > 0) < LIKENESS
+
+
+def known(agrees: bool) -> tuple[SliceFeatures, Lesson]:
+    """Create a slice with the network's answer, and strokes that agree with it or do not."""
+    place = np.zeros((SIZE, SIZE), bool)
+    place[:, :20] = True
+    fine = np.random.default_rng(5).normal(size=(53, SIZE, SIZE)).astype(np.float32)
+    fine[:6] += 3 * place
+    answered = place if agrees else np.roll(place, 30, axis=1)
+    fine[-1] = np.where(answered, 4, -4)
+    shown = SliceFeatures(fine, SHOWN.fused)
+    columns = (np.arange(2, 18), np.arange(34, 48))
+    strokes = [
+        Stroke(positive, 0, np.full(len(x), row), x)
+        for positive, x in zip((True, False), columns, strict=True)
+        for row in (10, 30, 50)
+    ]
+    return shown, read_lesson(shown, strokes, (SIZE, SIZE))
+
+
+def test_a_class_that_the_network_knows_starts_from_its_answer() -> None:
+    shown, lesson = known(agrees=True)
+    answer = replay(lesson, shown, reads_network=True)
+    assert answer.sharpens
+    assert likeness(answer.logits(shown) > 0, shown.fine[-1] > 0) >= LIKENESS
+    again = refit(lesson, answer.rounds, answer.shares)
+    assert again.sharpens
+    np.testing.assert_array_equal(again.logits(shown), answer.logits(shown))
+
+
+def test_strokes_win_where_the_network_is_of_no_use() -> None:
+    shown, lesson = known(agrees=False)
+    answer = replay(lesson, shown, reads_network=True)
+    assert not answer.sharpens
+    assert not refit(lesson, answer.rounds, answer.shares).sharpens
+    found = answer.logits(shown) > 0
+    assert found[:, :20].mean() > 0.8 > 0.2 > found[:, 30:50].mean()

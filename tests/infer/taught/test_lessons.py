@@ -58,6 +58,18 @@ def test_a_slice_with_many_strokes_stays_small(features: SliceFeatures) -> None:
     assert set(many.stroke) == set(range(40))
 
 
+def test_later_rounds_change_nothing_of_what_earlier_strokes_teach(
+    features: SliceFeatures,
+) -> None:
+    first = [stroke(row, length=90) for row in (10, 20)]
+    later = [stroke(row, corrects=1, length=90) for row in range(30, 60, 4)]
+    before = read_lesson(features, first, SHAPE)
+    after = read_lesson(features, [*first, *later], SHAPE)
+    np.testing.assert_array_equal(after.only(after.corrects == 0).values, before.values)
+    kept = (before.context[:, None, :8] == after.context[None, :, :8]).all(-1).any(1)
+    assert kept.mean() > 0.4
+
+
 def test_a_lesson_comes_back_from_its_arrays(features: SliceFeatures) -> None:
     lesson = read_lesson(features, [stroke(10), stroke(40, positive=False)], SHAPE)
     again = Lesson.from_arrays(lesson.to_arrays())

@@ -14,6 +14,7 @@ from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.infer.postprocess import overlay_taught
 from napari_scsam.infer.predictor import Predictor
+from napari_scsam.infer.taught.teach import Taught
 from napari_scsam.model import ScSAM, ScSAMConfig
 
 
@@ -184,6 +185,49 @@ def test_a_known_class_is_sharpened_by_strokes(
     assert (found & truth).sum() / (found | truth).sum() > 0.6
     predictor.restore_taught([])
     np.testing.assert_array_equal(predictor.class_logits(["membrane"]), network)
+
+
+def test_strokes_on_a_known_class_keep_what_the_network_finds(
+    predictor: Predictor, square: np.ndarray, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = np.full(square.shape, -4, np.float32)
+    network[8:56, 60:140] = 4  # where the image shows nothing
+    monkeypatch.setattr(Taught, "_network_answer", lambda *_: network)
+    predictor.set_image(square)
+    row = [c.name for c in predictor.classes].index("membrane")
+    own = predictor.model.class_prompt.prototypes[row].detach().clone()
+    on = strokes(square.shape, np.s_[20:24, 70:130], np.s_[40:44, 70:130])
+    beside = strokes(square.shape, np.s_[4:60, 2:5], np.s_[30:34, 20:48])
+    for _ in range(3):
+        predictor.teach("membrane", on, beside)
+    level = float(predictor.model.thresholds[row])
+    found = predictor.class_logits(["membrane"])[0] > level
+    assert 2 * (found & (network > 0)).sum() / (found.sum() + (network > 0).sum()) > 0.85
+    torch.testing.assert_close(predictor.model.class_prompt.prototypes[row], own)
+    path = tmp_path / "mine.safetensors"
+    save_checkpoint(path, predictor.model, summary="", licence="", training={})
+    again = Predictor(load_checkpoint(path), device="cpu")
+    again.set_image(square)
+    np.testing.assert_array_equal(again.segment(["membrane"]), predictor.segment(["membrane"]))
+    assert again.teach("membrane", on, beside).name == "membrane"
+
+
+def test_corrections_do_not_make_another_class_less_believed(
+    predictor: Predictor, square: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.zeros(square.shape, np.uint8)
+    rows[:, 80:] = 2  # the network finds its second class in the right half
+    monkeypatch.setattr(Taught, "_network_rows", lambda *_: rows)
+    predictor.set_image(square)
+    spec, foreground, background = teach(predictor, square)
+    predictor.teach("granule", strokes(square.shape, np.s_[50:54, 100:120]))
+    believed = [predictor._taught.belief(spec, other) for other in predictor.own_classes]
+    assert believed == [1, 1, 1]
+    predictor.restore_taught([])
+    first = foreground | strokes(square.shape, np.s_[50:56, 100:120])
+    predictor.teach("granule", first, background)
+    believed = [predictor._taught.belief(spec, other) for other in predictor.own_classes]
+    assert believed == [1, 0.5, 1]
 
 
 def test_the_only_class_of_a_network_is_taught_again(square: np.ndarray) -> None:

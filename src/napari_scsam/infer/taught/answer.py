@@ -27,7 +27,7 @@ FIRST_STEP = 0.5
 SHORTER = (1.0, 0.7, 0.5, 0.3, 0.2, 0.1)
 """What the step is multiplied by, until little enough changes; after the last, nothing does."""
 
-LIKENESS = 0.9
+LIKENESS = 0.95
 """Dice that the answers before and after a round must have, on any slice."""
 
 TRUSTED = 0.75
