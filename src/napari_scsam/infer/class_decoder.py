@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from napari_scsam.infer.slice_encoder import SliceEncoder
 from napari_scsam.infer.tiling import Blend, Tile
 from napari_scsam.model import Embedding
 from napari_scsam.steps import Progress, Steps, as_part
+
+Decode = Callable[[Embedding, Tensor, tuple[int, int]], NDArray[np.float32]]
+"""Maps of B tiles for K classes, by their rows, of a shape (Y, X): B×K×Y×X."""
 
 
 class ClassDecoder(SliceEncoder):
@@ -49,17 +52,26 @@ class ClassDecoder(SliceEncoder):
         self, slice_: Slice, classes: Sequence[ClassSpec]
     ) -> Steps[NDArray[np.float32]]:
         """Decode K classes on all tiles of a slice, K×Y×X; smaller when memory runs out."""
-        return self.batch_limits.steps(lambda: self._blend_steps(slice_, classes))
+        return self.batch_limits.steps(lambda: self._blend_steps(slice_, classes, self.decode))
+
+    def similarity_steps(self, classes: Sequence[ClassSpec]) -> Steps[NDArray[np.float32]]:
+        """Compute the similarity of the current slice to K class prototypes, K×Y×X.
+
+        It is what the class prompt is made of: a cosine, -1..1, at the resolution of the
+        embedding and enlarged to the slice.
+        """
+        slice_ = self.slice
+        return self.batch_limits.steps(lambda: self._blend_steps(slice_, classes, self.compare))
 
     def _blend_steps(
-        self, slice_: Slice, classes: Sequence[ClassSpec]
+        self, slice_: Slice, classes: Sequence[ClassSpec], decode: Decode
     ) -> Steps[NDArray[np.float32]]:
         blend = Blend(len(classes), slice_.model_shape, HALO)
         rows = torch.tensor([self.model.classes.index(c) for c in classes], device=self.device)
 
         def work(tiles: Sequence[Tile]) -> list[tuple[Tile, NDArray[np.float32]]]:
             shape = (tiles[0].height, tiles[0].width)
-            maps = self.decode(self._embed(slice_, tiles), rows, shape)
+            maps = decode(self._embed(slice_, tiles), rows, shape)
             return list(zip(tiles, maps, strict=True))
 
         def take(decoded: Sequence[tuple[Tile, NDArray[np.float32]]]) -> None:
@@ -79,3 +91,13 @@ class ClassDecoder(SliceEncoder):
         with precision(self.device):
             logits = self.model.class_logits(embedding, self.model.class_prompt.prototypes[rows])
         return to_host(logits.float() / self.model.temperature, shape)
+
+    @torch.inference_mode()
+    def compare(
+        self, embedding: Embedding, rows: Tensor, shape: tuple[int, int]
+    ) -> NDArray[np.float32]:
+        """Compare B tiles with K prototypes, by their rows: B×K×Y×X."""
+        prompt = self.model.class_prompt
+        with precision(self.device):
+            similarity = prompt.similarity(embedding.fused, prompt.prototypes[rows])
+        return to_host(similarity.float(), shape)

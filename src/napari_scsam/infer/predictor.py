@@ -136,6 +136,18 @@ class Predictor(ClassDecoder):
         """
         return drive(self.logits_steps(names)).copy()
 
+    def probability_steps(self, name: str) -> Steps[NDArray[np.float32]]:
+        """Compute the probability of a class on the current slice, Y×X in 0..1.
+
+        It is the share of the class in a softmax over background and all classes.
+        """
+        (spec,) = select_classes(self.classes, [name])
+        logits = yield from self.logits_steps()
+        highest = np.maximum(logits.max(axis=0), 0)
+        total = np.exp(-highest) + np.exp(logits - highest).sum(axis=0)
+        shares: NDArray[np.float32] = np.exp(logits[self.classes.index(spec)] - highest) / total
+        return shares
+
     def segment_steps(
         self,
         names: Sequence[str] | None = None,

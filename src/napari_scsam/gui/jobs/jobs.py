@@ -22,6 +22,7 @@ class Job(StrEnum):
     SEGMENT_SLICES = "segment slices"
     SAVE_LABELS = "save labels"
     SHOW_CLASS = "show class"
+    SHOW_MAP = "show map"
     PREFETCH = "prefetch"
     PREPARE = "prepare"
     PROMPT = "prompt"
@@ -42,7 +43,7 @@ class Job(StrEnum):
 INTO_LABELS = (Job.SEGMENT, Job.SEGMENT_SLICES, Job.PROPAGATE)
 """Work whose result goes into the labels layer of the image."""
 
-OF_IMAGE = (*INTO_LABELS, Job.SHOW_CLASS, Job.PREPARE, Job.PROMPT, Job.TEACH, Job.PREFETCH)
+OF_IMAGE = (*INTO_LABELS, Job.SHOW_CLASS, Job.SHOW_MAP, Job.PREPARE, Job.PROMPT, Job.TEACH, Job.PREFETCH)
 """Work that needs the image."""
 
 WORDS = {
@@ -51,6 +52,7 @@ WORDS = {
     Job.SEGMENT: "the slice shown",
     Job.SEGMENT_SLICES: "the run over slices",
     Job.SHOW_CLASS: "showing a class",
+    Job.SHOW_MAP: "showing the map of a class",
     Job.PREPARE: "preparing the slice shown",
     Job.PROMPT: "finding an object",
     Job.PROPAGATE: "propagating an object",
@@ -69,7 +71,7 @@ WORDS = {
 }
 """What the user reads for work that runs or waits."""
 
-OF_SLICE = (Job.SEGMENT, Job.SHOW_CLASS, Job.PREPARE, Job.PROMPT, Job.TEACH)
+OF_SLICE = (Job.SEGMENT, Job.SHOW_CLASS, Job.SHOW_MAP, Job.PREPARE, Job.PROMPT, Job.TEACH)
 """Work on the slice that the user looks at: a run over many slices pauses for it."""
 
 
