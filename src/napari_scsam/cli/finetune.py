@@ -83,10 +83,13 @@ def check_output(out: Path, overwrite: bool) -> None:
     UserError
         When its name has another suffix, or the file exists and must not be replaced.
     """
+    from napari_scsam.checkpoints.replace import check_replaceable
+
     if out.suffix != ".safetensors":
         raise UserError(f"{out} does not end in .safetensors; give the checkpoint that suffix")
     if out.exists() and not overwrite:
         raise UserError(f"{out} already exists; choose another name, or add --overwrite")
+    check_replaceable(out)
 
 
 def read_source(arguments: argparse.Namespace) -> CorrectedVolume:

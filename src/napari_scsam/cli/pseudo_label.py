@@ -14,6 +14,7 @@ from napari_scsam.cli.parts import (
     parse_names,
     show,
 )
+from napari_scsam.config import UserError
 
 
 def add_pseudo_label(commands: Any) -> None:
@@ -58,15 +59,40 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     steps = pseudo_labels(predictor, image, parse_names(arguments.classes))
     next(steps)  # a mistake shows here, and then its line is the only one
     out = arguments.out / "labels.tif"
+    mask = arguments.out / "reviewed.tif"
     check_output(out, arguments.overwrite)
+    check_mask(mask, overwrite=arguments.overwrite)
     arguments.out.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
     note_unknown_size(image, predictor.model)
     labels, known = show(steps)
     write_label_tiff(out, labels, image.voxel_size, predictor.classes, image.origin)
-    mask = arguments.out / "reviewed.tif"
     write_label_tiff(mask, known, image.voxel_size, (), image.origin)
     note(
         f"scsam: {known.mean():.0%} of the voxels are labelled; name labels.tif in a recipe, "
         "and scsam train finds reviewed.tif next to it"
     )
     print(out)
+
+
+def check_mask(mask: Path, *, overwrite: bool) -> None:
+    """Check that the mask of what is labelled does not replace one that a person made.
+
+    Raises
+    ------
+    UserError
+        When there is a mask that must not be replaced.
+    """
+    from napari_scsam.io.lazy import READ_ERRORS
+    from napari_scsam.io.tiff import open_tiff, scsam_record
+
+    if not mask.exists():
+        return
+    try:
+        with open_tiff(mask) as tif:
+            ours = bool(scsam_record(tif))
+    except (UserError, *READ_ERRORS):
+        ours = False
+    if not ours:
+        raise UserError(f"{mask} was not written by napari-scsam; choose another folder")
+    if not overwrite:
+        raise UserError(f"{mask} already exists; add --overwrite to replace it")

@@ -68,10 +68,13 @@ def check_place(path: Path, *, overwrite: bool) -> None:
     UserError
         When it has another suffix, or exists and must not be replaced.
     """
+    from napari_scsam.checkpoints.replace import check_replaceable
+
     if path.suffix != SUFFIX:
         raise UserError(f"{path} is not a checkpoint's name; let it end in {SUFFIX}")
     if path.exists() and not overwrite:
         raise UserError(f"{path} already exists; add --overwrite to replace it")
+    check_replaceable(path)
 
 
 def save_taught(path: Path, model: ScSAM, spec: ClassSpec, info: CheckpointInfo) -> None:

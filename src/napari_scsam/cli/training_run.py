@@ -68,9 +68,14 @@ def check_finished(out: Path, overwrite: bool) -> None:
     Raises
     ------
     UserError
-        When a run into `out` has finished.
+        When a run into `out` has finished, or the files of somebody else are in the way.
     """
+    from napari_scsam.checkpoints.replace import check_replaceable
     from napari_scsam.train.resume import state_file
+    from napari_scsam.train.run_folder import check_run_folder
+
+    check_replaceable(out)
+    check_run_folder(out)
 
     if out.is_file() and not overwrite and not state_file(out).is_file():
         raise UserError(

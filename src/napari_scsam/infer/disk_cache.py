@@ -8,6 +8,8 @@ continues.
 
 from __future__ import annotations
 
+import errno
+import json
 import logging
 import os
 import shutil
@@ -22,6 +24,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from napari_scsam.config import UserError
 from napari_scsam.io.lazy import READ_ERRORS
+from napari_scsam.io.own_files import CHUNKED, foreign_files
 from napari_scsam.io.zarr_access import ZarrArray
 from napari_scsam.paths import CACHE_LIMIT_VARIABLE, cache_folder, cache_limit_text
 
@@ -126,13 +129,15 @@ class DiskCache:
         except OSError:
             raise
         except READ_ERRORS:  # the array is damaged
+            if not is_ours(folder):
+                raise OSError(errno.EEXIST, "not written by this program", str(folder)) from None
             shutil.rmtree(folder)
             _open_array(folder, tiles, values.shape)[tile] = values
         os.utime(folder / "zarr.json")
 
     def _trim(self) -> None:
         """Remove slices, those unused for longest first, until there is room."""
-        folders = [folder for folder in self.root.iterdir() if folder.is_dir()]
+        folders = [folder for folder in self.root.iterdir() if is_ours(folder)]
         found = sorted((*_usage(folder), folder) for folder in folders)
         total = sum(size for _, size, _ in found)
         for _, size, folder in found[:-1]:
@@ -145,6 +150,19 @@ class DiskCache:
     def bytes(self, name: str = "*") -> int:
         """Return the size of a slice, or of all slices, on disk."""
         return sum(_usage(folder)[1] for folder in self.root.glob(name) if folder.is_dir())
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder is an array of tiles that this cache wrote, and holds nothing else."""
+    try:
+        header = json.loads((folder / "zarr.json").read_bytes())
+        tiles = header["data_type"] == "float16" and header["fill_value"] == "NaN"
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, LookupError, TypeError):
+        tiles = True  # damaged, and in the way of its slice
+    known = (CHUNKED, r"(.*/)?[^/]*\.partial")
+    return tiles and not folder.is_symlink() and not foreign_files(folder, known)
 
 
 def _open_array(folder: Path, tiles: int, shape: tuple[int, ...]) -> ZarrArray:

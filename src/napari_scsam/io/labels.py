@@ -11,6 +11,7 @@ Layout: ``PATH/labels/NAME/0`` holds the labels, ``1``, ``2`` … coarser copies
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,13 +21,14 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from napari_scsam.atomic import finish_replacing, replacing_folder
+from napari_scsam.atomic import MARK, finish_replacing, replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
 from napari_scsam.io.contents import Contents, is_ours, what_is
 from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.io.label_pyramid import build_levels, new_level
 from napari_scsam.io.label_tiff import write_label_tiff
 from napari_scsam.io.lazy import explaining
+from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files
 from napari_scsam.io.slices import TIFF_SUFFIXES
 from napari_scsam.io.tiff import open_tiff, scsam_record
 from napari_scsam.io.zarr_access import (
@@ -40,6 +42,8 @@ from napari_scsam.io.zarr_access import (
 )
 
 Shape = tuple[int, ...]
+FORMAT_NUMBER = 1
+"""Of label files. One that has a higher number is not changed."""
 
 
 def create_labels(
@@ -142,7 +146,7 @@ def write_labels(
         values = values.astype(np.uint8)
     header = label_header(name, values.shape, voxel_size, classes, origin, values.dtype)
     if path.suffix.lower() == ".zarr":
-        with replacing_labels(_labels_group(path), header, values.shape, values.dtype) as level:
+        with writing_labels(path, header, values.shape, values.dtype) as level:
             level[...] = values
     elif path.suffix.lower() in TIFF_SUFFIXES:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,6 +159,42 @@ def write_labels(
 
 
 @contextmanager
+def writing_labels(
+    path: Path, header: LabelHeader, shape: Shape, dtype: np.dtype[Any]
+) -> Iterator[ZarrArray]:
+    """Yield level 0 of a label image in an OME-Zarr, which appears there when it is complete.
+
+    Parameters
+    ----------
+    path
+        The OME-Zarr. A new one appears when it is complete; in one of ours, the label image of
+        this name is replaced.
+    header, shape, dtype
+        As in `replacing_labels`.
+
+    Raises
+    ------
+    UserError
+        When the path holds something else, or cannot be written.
+    """
+    finish_replacing(path)
+    if path.is_file() or what_is(path) is not Contents.NOTHING:
+        with replacing_labels(_labels_group(path), header, shape, dtype) as level:
+            yield level
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error}); choose another place") from error
+    with replacing_folder(path, lambda _: False) as draft:
+        labels = _open_labels_group(draft)
+        group = labels.create_group(header.name)
+        yield _fill_group(group, header, shape, dtype)
+        build_levels(group)
+        _list(labels, [header.name])
+
+
+@contextmanager
 def replacing_labels(
     labels: zarr.Group, header: LabelHeader, shape: Shape, dtype: np.dtype[Any]
 ) -> Iterator[ZarrArray]:
@@ -163,8 +203,8 @@ def replacing_labels(
     Parameters
     ----------
     labels
-        The group ``labels/`` that lists it. A label image of this name is replaced if it is listed
-        there or was written by this package.
+        The group ``labels/`` that lists it. A label image of this name is replaced if this package
+        wrote it, and it holds nothing else.
     header
         Name, voxel size and class table.
     shape, dtype
@@ -172,11 +212,16 @@ def replacing_labels(
     """
     listed = _listed(labels)
     target = folder_of(labels) / header.name
-    with replacing_folder(target, lambda _: header.name in listed or is_ours(target)) as draft:
+    with replacing_folder(target, is_own_label_image) as draft:
         group = zarr.open_group(draft, mode="a", zarr_format=3)
         yield _fill_group(group, header, shape, dtype)
         build_levels(group)
     _list(labels, dict.fromkeys([*listed, header.name]))
+
+
+def is_own_label_image(folder: Path) -> bool:
+    """Whether a folder is a label image of ours, and nobody put anything into it."""
+    return is_ours(folder) and not foreign_files(folder, (LABEL_IMAGE, re.escape(MARK)))
 
 
 def read_class_table(path: str | os.PathLike[str]) -> tuple[ClassSpec, ...] | None:
@@ -219,15 +264,33 @@ def _labels_group(path: Path) -> zarr.Group:
             "choose another name, or move it away"
         )
     try:
-        root = zarr.open_group(path, mode="a", zarr_format=3)
-        if "scsam" not in root.attrs:
-            root.update_attributes({"scsam": {"format": 1}})
-        labels = root.require_group("labels")
+        labels = _open_labels_group(path)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error}); choose another place") from error
     for name in _listed(labels):
         finish_replacing(path / "labels" / name)
     return labels
+
+
+def _open_labels_group(path: Path) -> zarr.Group:
+    """Open ``labels/`` of an OME-Zarr, and create both where they are missing.
+
+    Raises
+    ------
+    UserError
+        When a newer version wrote it: what that added would be lost.
+    """
+    root = zarr.open_group(path, mode="a", zarr_format=3)
+    record: Any = root.attrs.get("scsam")
+    if record is None:
+        root.update_attributes({"scsam": {"format": FORMAT_NUMBER}})
+    number = record.get("format") if isinstance(record, dict) else None
+    if isinstance(number, int) and number > FORMAT_NUMBER:
+        raise UserError(
+            f"{path} was written by a newer version (format {number}), so it is only read; "
+            "update napari-scsam, or choose another name"
+        )
+    return root.require_group("labels")
 
 
 def _listed(labels: zarr.Group) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import zarr
 
-from napari_scsam.config import UserError
+from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.io.label_header import image_label
 from napari_scsam.io.lazy import READ_ERRORS
-from napari_scsam.io.zarr_access import ZarrArray, member_array, member_group
+from napari_scsam.io.zarr_access import ZarrArray, member_array, member_group, ngff_attributes
 from napari_scsam.project.strokes import STROKES
 
 PREDICTED = "predicted"
@@ -28,6 +29,17 @@ def open_root(path: Path, *, writable: bool = True) -> zarr.Group:
 def labels_of(path: Path, *, writable: bool = True) -> zarr.Group:
     """Open the group of the label images of a project."""
     return member_group(open_root(path, writable=writable), "labels")
+
+
+def write_classes(labels: zarr.Group, name: str, classes: Sequence[ClassSpec]) -> None:
+    """Write the class table of a label image; what else its metadata hold stays."""
+    group = member_group(labels, name)
+    ome = {**ngff_attributes(group), "image-label": image_label(classes)}
+    stored: Any = group.attrs.get("scsam")
+    if not isinstance(stored, dict):
+        stored = {}
+    table = [c.to_dict() for c in classes]
+    group.update_attributes({"ome": ome, "scsam": {**stored, "classes": table}})
 
 
 def open_stored(path: Path, name: str, shape: Sequence[int], *, writable: bool) -> ZarrArray:

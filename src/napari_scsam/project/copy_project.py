@@ -24,17 +24,20 @@ def copy_project(project: Project, path: Path) -> Generator[Progress, None, Path
         When there is something at `path`, it is inside a project, or it cannot be written.
     """
     check_place(path)
+    project.check()
     yield Progress(0, 2, "writing what is not on disk yet")
     project.flush()
     yield Progress(1, 2, f"copying to {path.name}")
     _copy_files(project, path)
-    _refer_to_image(path, project.path)
+    if not project.read_only:  # a record of a newer version is copied as it is
+        _refer_to_image(path, project.path)
     return path
 
 
 def _copy_files(project: Project, path: Path) -> None:
     skipped = shutil.ignore_patterns(".lock", ".open", "*.partial", ".*.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing_folder(path, lambda _: False) as draft:
             shutil.copytree(project.path, draft, ignore=skipped, dirs_exist_ok=True)
     except OSError as error:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,11 @@ import zarr
 from napari_scsam.atomic import MARK
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.io.anchored_store import MissingStoreError
-from napari_scsam.io.label_header import image_label
 from napari_scsam.io.label_pyramid import new_level
 from napari_scsam.io.labels import create_labels, read_class_table
 from napari_scsam.io.saved_array import SavedArray
-from napari_scsam.io.zarr_access import ZarrArray, member_group, ngff_attributes
-from napari_scsam.project.arrays import PREDICTED, labels_of, open_stored
+from napari_scsam.io.zarr_access import ZarrArray, ngff_attributes
+from napari_scsam.project.arrays import PREDICTED, labels_of, open_stored, write_classes
 from napari_scsam.project.folder import ProjectFolder
 from napari_scsam.project.image import ImageReference
 from napari_scsam.project.record import ProjectRecord, now, read_record, write_record
@@ -63,6 +63,7 @@ class Project:
     def __init__(self, path: Path) -> None:
         _retry_unwritten()
         self.arrays: dict[str, SavedArray] = {}
+        self._tables: dict[str, tuple[ClassSpec, ...]] = {}
         self.folder = ProjectFolder(path)
         try:
             record = read_record(path)
@@ -70,6 +71,15 @@ class Project:
             self.folder.release()
             raise
         self._keeper = RecordKeeper(path, record, self.check)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Open what may be changed while the folder has gone; damage is named elsewhere."""
+        for name in (CLASSES, REVIEWED, PREDICTED):
+            with suppress(UserError):
+                self.array(name)
+        with suppress(UserError, LookupError, OSError):
+            self.class_table()
 
     @property
     def path(self) -> Path:
@@ -82,13 +92,7 @@ class Project:
         return self.folder.read_only
 
     def check(self) -> None:
-        """Check that the folder on disk is still the one that was opened.
-
-        Raises
-        ------
-        MissingStoreError
-            When it is gone, or another one is in its place.
-        """
+        """Check that the folder is the one that was opened; raises a `MissingStoreError`."""
         self.folder.check()
 
     @property
@@ -120,13 +124,7 @@ class Project:
         return self.arrays[name]
 
     def intact(self, name: str) -> SavedArray:
-        """Return a label image to read; a part that cannot be read is an error, also in a window.
-
-        Raises
-        ------
-        UserError
-            When it is damaged as a whole, or the project has gone.
-        """
+        """Return a label image to read; a part that cannot be read is an error, also in a window."""
         return self.array(name).strict()
 
     def stroke_keys(self) -> tuple[StrokeKey, ...]:
@@ -152,18 +150,27 @@ class Project:
 
     @property
     def reviewed(self) -> SavedArray:
-        """1 where a person has looked; the shape of the image."""
+        """1 where a person has looked."""
         return self.array(REVIEWED)
 
     @property
     def predicted(self) -> SavedArray:
-        """What the model wrote last; the shape of the image."""
+        """What the model wrote last."""
         return self.array(PREDICTED)
 
     def class_table(self, name: str = CLASSES) -> tuple[ClassSpec, ...]:
-        """Return the class table of a label image; empty for instances."""
-        self.check()
-        return read_class_table(self.path / "labels" / name) or ()
+        """Return the class table of a label image; empty for instances.
+
+        While the project has gone it is the one that was read last.
+        """
+        try:
+            self.check()
+        except MissingStoreError:
+            if name not in self._tables:
+                raise
+        else:
+            self._tables[name] = read_class_table(self.path / "labels" / name) or ()
+        return self._tables[name]
 
     def add_labels(
         self, name: str, dtype: npt.DTypeLike, classes: Sequence[ClassSpec]
@@ -181,13 +188,8 @@ class Project:
     def show_classes(self, name: str, classes: Sequence[ClassSpec]) -> None:
         """Write another class table for a label image; what else its metadata hold stays."""
         self.folder.check_changeable()
-        group = member_group(self._labels, name)
-        ome = {**ngff_attributes(group), "image-label": image_label(classes)}
-        stored: Any = group.attrs.get("scsam")
-        if not isinstance(stored, dict):
-            stored = {}
-        table = [c.to_dict() for c in classes]
-        group.update_attributes({"ome": ome, "scsam": {**stored, "classes": table}})
+        write_classes(self._labels, name, classes)
+        self._tables.pop(name, None)
         renew_copies(self.path)
 
     @property
@@ -215,13 +217,7 @@ class Project:
         self.update(history=(*self.record.history, {"when": now(), "what": what, **details}))
 
     def flush(self) -> None:
-        """Wait until everything is on disk.
-
-        Raises
-        ------
-        OSError
-            When it cannot be written.
-        """
+        """Wait until everything is on disk; raises an `OSError` when it cannot be written."""
         self._keeper.flush()
         for array in list(self.arrays.values()):
             array.flush()
@@ -324,8 +320,7 @@ def create_project(
     size = voxel_size or image.voxel_size
     create_labels(path, image.shape, size, classes, name=CLASSES, dtype=dtype, origin=image.origin)
     create_labels(path, image.shape, size, REVIEWED_TABLE, name=REVIEWED, origin=image.origin)
-    labels = member_group(zarr.open_group(path, mode="r+"), "labels")
-    new_level(labels, PREDICTED, image.shape, np.dtype(dtype))
+    new_level(labels_of(path), PREDICTED, image.shape, np.dtype(dtype))
     record = ProjectRecord(
         image=image,
         created=now(),

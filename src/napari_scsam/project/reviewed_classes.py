@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
-from napari_scsam.io.anchored_store import UnreadableError
+from napari_scsam.io.anchored_store import MissingStoreError, UnreadableError
 from napari_scsam.project.project import REVIEWED, Project
 
 LARGEST_NUMBER = 255
@@ -87,10 +87,10 @@ def number_of_classes(project: Project, ids: Collection[int]) -> int:
 
 
 def _has_reviews(project: Project) -> bool:
-    """Whether anything is reviewed; a part of the mask that cannot be read may be."""
+    """Whether anything is reviewed; what cannot be read, or not now, may be."""
     try:
         return any(mask.any() for _, mask in reviewed_slices(project))
-    except UnreadableError:
+    except (UnreadableError, MissingStoreError):
         return True
 
 

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_scsam.atomic import replacing, replacing_folder
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.labels import create_labels
+from napari_scsam.io.own_files import foreign_files, list_files
 from napari_scsam.project.project import CLASSES, REVIEWED, Project
 from napari_scsam.project.record import now
 from napari_scsam.project.reviewed_classes import (
@@ -34,6 +35,8 @@ from napari_scsam.steps import Progress, Steps
 FOLDER = "training"
 """Name of the folder of a job, in the folder of its project."""
 
+OWN_FILES = (r"[a-z_]+\.(json|jsonl|safetensors|resume|npy|lock|log)", r"labels\.zarr/.*", r"\..*")
+"""Files of the folder of a job; patterns."""
 JOB = "job.json"
 LABELS = "labels.zarr"
 BEST = "best.safetensors"
@@ -142,6 +145,11 @@ def prepare_job(
     if is_job(folder):
         with holding(folder, PATIENCE):
             pass
+    beside = job_files_beside(folder)
+    if beside:
+        raise UserError(
+            f"{folder} holds more than a training ({list_files(beside)}); move that away"
+        )
     with replacing_folder(folder, is_job) as draft:
         slices = yield from _copy_labels(project, {spec.id for spec in chosen}, draft / LABELS)
         if not slices:
@@ -256,9 +264,14 @@ def _read_job(folder: Path) -> TrainingJob | None:
         return None
 
 
+def job_files_beside(folder: Path) -> list[str]:
+    """Return what is in the folder of a job and does not belong to it."""
+    return foreign_files(folder, OWN_FILES)
+
+
 def drop_job(folder: Path) -> None:
-    """Remove the folder of a job; a folder that is no job stays."""
-    if is_job(folder):
+    """Remove the folder of a job; a folder that is no job, or holds other files, stays."""
+    if is_job(folder) and not job_files_beside(folder):
         shutil.rmtree(folder, ignore_errors=True)
 
 

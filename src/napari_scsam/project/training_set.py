@@ -8,6 +8,7 @@ is complete.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from napari_scsam.atomic import finish_replacing, replacing_folder
 from napari_scsam.config import TaughtClass, UserError
 from napari_scsam.io.label_tiff import write_label_tiff
 from napari_scsam.io.labels import create_labels, finish_labels
+from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files, list_files
 from napari_scsam.project.arrays import PREDICTED
 from napari_scsam.project.nnunet import write_nnunet
 from napari_scsam.project.project import CLASSES, REVIEWED, REVIEWED_TABLE, Project
@@ -87,9 +89,10 @@ def export_training_set(
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     start = Start(checkpoint, renumber, bool(taught), sam)
-    with replacing_folder(out, is_training_set) as draft:
+    with replacing_folder(out, may_be_replaced) as draft:
         yield from write(project, draft, list(slices), out)
-        _write_json(draft / PROVENANCE, describe_origin(project, project.class_table(), slices), 2)
+        origin = describe_origin(project, project.class_table(), slices)
+        _write_json(draft / PROVENANCE, {**origin, "case": _case_of(out)}, 2)
         if layout in LABELS_FILE:
             if taught:
                 _write_json(draft / TAUGHT, [known.to_dict() for known in taught])
@@ -107,6 +110,29 @@ def is_training_set(folder: Path) -> bool:
     return isinstance(record, dict) and record.get("format") == FORMAT
 
 
+def may_be_replaced(folder: Path) -> bool:
+    """Whether a folder is a training set, and nobody put anything into it."""
+    return is_training_set(folder) and not files_beside(folder)
+
+
+def files_beside(folder: Path) -> list[str]:
+    """Return what is in the folder of a training set and does not belong to it."""
+    try:
+        record = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+        case = record.get("case") or _case_of(folder)
+    except (OSError, ValueError, AttributeError):
+        case = _case_of(folder)
+    name = re.escape(str(case))
+    labels = rf"labels\.zarr/(zarr\.json|labels/(zarr\.json|({CLASSES}|{REVIEWED})/{LABEL_IMAGE}))"
+    nnunet = (rf"imagesTr/{name}(_0000\.tif|\.json)", rf"labelsTr/{name}\.(tif|json)")
+    return foreign_files(folder, (*OWN_FILES, labels, *nnunet))
+
+
+def _case_of(folder: Path) -> str:
+    """Return the name of the case in nnU-Net's layout, from the name of the folder."""
+    return folder.name.split("_", 1)[-1]
+
+
 def _check_place(out: Path, replace: bool) -> None:
     if not out.exists():
         return
@@ -116,6 +142,12 @@ def _check_place(out: Path, replace: bool) -> None:
         raise UserError(
             f"'{out.name}' is not a training set of napari-scsam, so it is not replaced; "
             "choose another name"
+        )
+    beside = files_beside(out)
+    if beside and not _is_empty_folder(out):
+        raise UserError(
+            f"'{out.name}' holds more than its training set ({list_files(beside)}), so it is not "
+            "replaced; choose another name, or move that away"
         )
 
 
@@ -218,5 +250,13 @@ LAYOUTS: Mapping[str, Layout] = {
     "tiff": write_tiff,
     "nnunet": write_nnunet,
 }
+OWN_FILES = (
+    r"recipe\.toml",
+    r"provenance\.json",
+    r"taught\.json",
+    r"(labels|reviewed)\.tif",
+    r"dataset\.json",
+)
+"""Files of a training set; patterns."""
 LABELS_FILE = {"ome-zarr": f"labels.zarr/labels/{CLASSES}", "tiff": "labels.tif"}
 """Where a recipe finds the labels; nnU-Net needs no recipe."""

@@ -26,15 +26,43 @@ from torch.optim import Optimizer
 
 import napari_scsam
 from napari_scsam.atomic import replacing
+from napari_scsam.config import UserError
 from napari_scsam.infer.device import precision
 from napari_scsam.io.hdf5 import split_hdf5_path
 from napari_scsam.train.curves import draw_curves
 from napari_scsam.train.schedule import TrainStep
 
+RECORDS = ("run.json", "curves.csv", "curves.png", "predictions.png")
+"""What a run writes into its folder."""
+
 
 def run_folder(out: Path) -> Path:
     """Return the folder of the record of a run into `out`."""
     return out.with_suffix(".run")
+
+
+def check_run_folder(out: Path) -> None:
+    """Check that the folder of a run holds nothing but the record of an earlier one.
+
+    Raises
+    ------
+    UserError
+        When somebody else's files are there; none of them is written over.
+    """
+    folder = run_folder(out)
+    try:
+        names = {path.name for path in folder.iterdir()}
+    except FileNotFoundError:
+        return
+    except NotADirectoryError as error:
+        raise UserError(
+            f"{folder} is a file, and the record of the run needs this name; move it away"
+        ) from error
+    if names & set(RECORDS) and "run.json" not in names:
+        raise UserError(
+            f"{folder} holds files that no run of napari-scsam wrote; "
+            "move them away, or choose another name"
+        )
 
 
 class RunFolder:

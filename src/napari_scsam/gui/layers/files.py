@@ -19,7 +19,8 @@ from napari_scsam.gui.layers.class_table import (
     class_table,
 )
 from napari_scsam.io.find_labels import listed_labels
-from napari_scsam.io.labels import create_labels, finish_labels, read_class_table, write_labels
+from napari_scsam.io.label_header import label_header
+from napari_scsam.io.labels import read_class_table, write_labels, writing_labels
 from napari_scsam.io.lazy import explaining
 from napari_scsam.io.units import to_nm, voxel_size_nm
 from napari_scsam.io.volumes import Volume, open_labels, open_volume
@@ -140,10 +141,11 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     if prod(level.shape) * level.dtype.itemsize <= IN_MEMORY or not path.endswith(".zarr"):
         write_labels(path, np.asarray(level), size, classes, origin=origin)
     else:
-        stored = create_labels(path, level.shape, size, classes, dtype=level.dtype, origin=origin)
-        for z in range(level.shape[0]):
-            stored[z] = np.asarray(level[z])
-        finish_labels(path)
+        dtype = np.dtype(level.dtype)
+        header = label_header("classes", tuple(level.shape), size, classes, origin, dtype)
+        with writing_labels(Path(path), header, tuple(level.shape), dtype) as stored:
+            for z in range(level.shape[0]):
+                stored[z] = np.asarray(level[z])
     return [path]
 
 

@@ -1,0 +1,35 @@
+"""Whether a file that a checkpoint would replace is one of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_scsam.config import UserError
+
+
+def check_replaceable(path: Path) -> None:
+    """Check that there is nothing at a path but a checkpoint that this program wrote.
+
+    Raises
+    ------
+    UserError
+        When there is a folder, or a file of somebody else, which is never replaced.
+    """
+    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+        return
+    if not (path.is_file() and _is_ours(path)):
+        raise UserError(
+            f"{path} is not a checkpoint of napari-scsam, so it is not replaced; "
+            "choose another name, or move it away"
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+    except (SafetensorError, OSError, ValueError):
+        return False
+    return metadata.get("format", "").startswith("napari-scsam ")
