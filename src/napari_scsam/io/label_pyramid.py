@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.codecs import ZstdCodec
 
 from napari_scsam.io.zarr_access import ZarrArray, member_array, ngff_attributes
 
@@ -32,6 +33,7 @@ def new_level(
         shape=shape,
         dtype=dtype,
         chunks=(1, *chunks)[-len(shape) :],
+        compressors=ZstdCodec(level=0, checksum=True),  # so that damage is seen when it is read
         fill_value=0,
         dimension_names=list("zyx"[-len(shape) :]),
         overwrite=True,

@@ -24,8 +24,9 @@ from napari_scsam.io.label_pyramid import new_level
 from napari_scsam.io.labels import create_labels, read_class_table
 from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.io.stored_chunks import Block
-from napari_scsam.io.volumes import open_labels
+from napari_scsam.io.volumes import Volume, open_labels
 from napari_scsam.project.arrays import PREDICTED, open_root
+from napari_scsam.project.image import hash_slices
 from napari_scsam.project.project import (
     CLASSES,
     REVIEWED,
@@ -39,7 +40,13 @@ from napari_scsam.steps import Progress, Steps
 DEEP_BYTES = 2**29
 """Bytes of labels that are decoded in search of damage; larger projects find it as they read."""
 
-_TITLES = {CLASSES: "the labels", REVIEWED: "the review", PREDICTED: "the model's answers"}
+IMAGE = "image"
+_TITLES = {
+    IMAGE: "the image",
+    CLASSES: "the labels",
+    REVIEWED: "the review",
+    PREDICTED: "the model's answers",
+}
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,16 @@ def find_damage(project: Project) -> Steps[tuple[Damage, ...]]:
     return known_damage(project)
 
 
+def image_damage(project: Project, image: Volume) -> tuple[Damage, ...]:
+    """Return which of the compared slices of the image cannot be read; nothing can replace them."""
+    compared = sorted(map(int, project.record.image.slices))
+    found = hash_slices(image.data, compared)
+    lost = tuple(z for z in compared if str(z) not in found)
+    if not lost:
+        return ()
+    return (Damage(IMAGE, lost, (), f"{image.path} is damaged"),)
+
+
 def known_damage(project: Project) -> tuple[Damage, ...]:
     """Return what could not be read so far."""
     found = []
@@ -137,6 +154,8 @@ def give_up(project: Project, damage: Damage) -> None:
         When it cannot be written.
     """
     project.folder.check_changeable()
+    if damage.name == IMAGE:
+        raise UserError(f"{damage.sentence}; attach another image")
     _forget(project, damage, (REVIEWED, PREDICTED))
     _clear(project, damage)
     project.log("gave up damaged labels", of=damage.name, slices=list(damage.slices))

@@ -15,7 +15,7 @@ from napari_scsam.atomic import replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.volumes import Volume, open_volume
-from napari_scsam.project.damage import Damage, find_damage
+from napari_scsam.project.damage import Damage, find_damage, image_damage
 from napari_scsam.project.image import (
     ImageChangedError,
     ImageMovedError,
@@ -146,6 +146,7 @@ def open_project(
         image = _find_image(project, image_path, accept_changes=accept_changes)
         yield Progress(2, 3, "checking the labels")
         damage = yield from find_damage(project)
+        damage = (*image_damage(project, image), *damage)
     except ImageChangedError as error:
         project.close()
         place = str(error.volume.path)
