@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_info
-from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 from psygnal import Signal
 
@@ -24,7 +23,6 @@ from napari_scsam.gui.choices import Choices
 from napari_scsam.gui.jobs.engine import Engine, SliceRequest
 from napari_scsam.gui.jobs.jobs import INTO_LABELS, OF_IMAGE, Job, Jobs
 from napari_scsam.gui.jobs.worker import Report, Worker
-from napari_scsam.gui.layers.class_table import load_units
 from napari_scsam.gui.layers.labels_for_image import Outputs
 from napari_scsam.gui.layers.plane import Plane, full_resolution, shown_plane
 from napari_scsam.gui.network import Network
@@ -72,7 +70,6 @@ class Session:
         engine: Engine,
         make_worker: Callable[[Callable[[Report], None]], Worker] = Worker,
     ) -> None:
-        _prepare_units()
         self.engine = engine
         """Runs on the worker thread: its verbs are to be submitted, not called."""
         self.choices = Choices()
@@ -234,13 +231,3 @@ class Session:
         if self.jobs.busy(*jobs):
             self.status.emit(f"{why}; the work on it was cancelled.")
         self.jobs.cancel_edits(*jobs)
-
-
-def _prepare_units() -> None:
-    """Create napari's table of units on the main thread.
-
-    napari creates it at its first use. It breaks when the worker thread and the main thread
-    use it for the first time at the same moment.
-    """
-    Affine(ndim=2)
-    load_units()

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_scsam.objects.components import label_components
 
@@ -81,7 +81,7 @@ def largest_region(mask: NDArray[np.bool_]) -> Patch:
     if not numbers.any():
         return Patch(mask[:0, :0], 0, 0)
     best = int(np.bincount(numbers.ravel())[1:].argmax()) + 1
-    return patch_of(numbers, best, ndimage.find_objects(numbers)[best - 1])
+    return patch_of(numbers, best, scipy.ndimage.find_objects(numbers)[best - 1])
 
 
 def patch_of(numbers: NDArray[Any], number: int, place: tuple[slice, slice]) -> Patch:
@@ -91,6 +91,6 @@ def patch_of(numbers: NDArray[Any], number: int, place: tuple[slice, slice]) -> 
 
 def deepest(region: Patch) -> tuple[int, int]:
     """Find the pixel (y, x) farthest from the outside, which includes all beyond the patch."""
-    depth = ndimage.distance_transform_edt(np.pad(region.mask, 1))[1:-1, 1:-1]
+    depth = scipy.ndimage.distance_transform_edt(np.pad(region.mask, 1))[1:-1, 1:-1]
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)
     return region.y + int(row), region.x + int(column)

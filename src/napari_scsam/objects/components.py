@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 
 def neighbourhood(ndim: int) -> NDArray[np.bool_]:
@@ -28,7 +28,7 @@ def label_components(mask: NDArray[Any], *, faces_only: bool = False) -> NDArray
         Do not connect voxels that share only an edge or a corner.
     """
     structure = None if faces_only else neighbourhood(mask.ndim)
-    numbers: NDArray[np.int32] = ndimage.label(mask, structure)[0]
+    numbers: NDArray[np.int32] = scipy.ndimage.label(mask, structure)[0]
     return numbers
 
 

@@ -7,10 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import scipy
+import skimage
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.draw import line
-from skimage.segmentation import watershed
 
 from napari_scsam.config import UserError
 from napari_scsam.objects.components import label_components, neighbourhood
@@ -42,12 +41,14 @@ def parts_by_seeds(
         1 for the first seed, 2 for the second; 0 outside the object.
     """
     inner = (slice(1, -1),) * mask.ndim
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)[inner]
+    depth = scipy.ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)[inner]
     markers = np.zeros(mask.shape, np.int32)
     for number, seed in enumerate(seeds, start=1):
         markers[tuple(seed)] = number
     touching = neighbourhood(mask.ndim)
-    parts: NDArray[np.int32] = watershed(-depth, markers, mask=mask, connectivity=touching)
+    parts: NDArray[np.int32] = skimage.segmentation.watershed(
+        -depth, markers, mask=mask, connectivity=touching
+    )
     parts[mask & (parts == 0)] = 1  # components that no seed can reach stay with the first
     if _has_neck(parts, depth):
         return parts
@@ -56,7 +57,7 @@ def parts_by_seeds(
 
 def _has_neck(parts: NDArray[np.int32], depth: NDArray[Any]) -> bool:
     """Whether an object is narrower where its two parts meet than in both of them."""
-    border = (parts == 2) & ndimage.binary_dilation(parts == 1, neighbourhood(parts.ndim))
+    border = (parts == 2) & scipy.ndimage.binary_dilation(parts == 1, neighbourhood(parts.ndim))
     if not border.any():
         return True
     shallower = min(depth[parts == 1].max(), depth[parts == 2].max())
@@ -99,7 +100,7 @@ def parts_by_line(
     """
     numbers = label_components(mask & ~wall)
     sizes = np.bincount(numbers.ravel())
-    touched = ndimage.binary_dilation(wall & mask, neighbourhood(mask.ndim))
+    touched = scipy.ndimage.binary_dilation(wall & mask, neighbourhood(mask.ndim))
     at_wall = np.unique(numbers[touched])
     cut = [number for number in at_wall if number and sizes[number] >= MIN_PART_VOXELS]
     if len(cut) < 2:
@@ -112,7 +113,7 @@ def parts_by_line(
     small = [number for number in at_wall if sizes[number] < MIN_PART_VOXELS]
     remains = mask & (wall | np.isin(numbers, small))
     parts = np.where(mask & ~remains, part_of[numbers], 0).astype(np.int32)
-    nearest = ndimage.distance_transform_edt(
+    nearest = scipy.ndimage.distance_transform_edt(
         parts == 0, sampling=spacing, return_distances=False, return_indices=True
     )
     parts[remains] = parts[tuple(axis[remains] for axis in nearest)]
@@ -124,7 +125,7 @@ def wall_along(points: Sequence[Sequence[float]], shape: tuple[int, int]) -> NDA
     drawn = np.zeros(shape, bool)
     corners = np.rint(np.asarray(points)).astype(int)
     for start, end in pairwise(corners):
-        rows, columns = line(*start, *end)
+        rows, columns = skimage.draw.line(*start, *end)
         # The second fills the corner of each diagonal step.
         for row, column in ((rows, columns), (rows[1:], columns[:-1])):
             inside = (row >= 0) & (row < shape[0]) & (column >= 0) & (column < shape[1])
@@ -144,5 +145,5 @@ def relabel_parts(
 
 def separate_parts(block: NDArray[Any], parts: NDArray[np.int32]) -> NDArray[Any]:
     """Separate parts of one label by background, one voxel wide."""
-    border = (parts > 0) & (ndimage.maximum_filter(parts, size=3) > parts)
+    border = (parts > 0) & (scipy.ndimage.maximum_filter(parts, size=3) > parts)
     return np.where(border, block.dtype.type(0), block)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_scsam.config import UserError
 from napari_scsam.objects.components import label_components
@@ -37,7 +37,7 @@ def filled(block: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
         When it has none.
     """
     flat = mask.squeeze()  # a slice has no holes along the axis across it
-    holes = ndimage.binary_fill_holes(flat).reshape(mask.shape) & ~mask & (block == 0)
+    holes = scipy.ndimage.binary_fill_holes(flat).reshape(mask.shape) & ~mask & (block == 0)
     if not holes.any():
         raise UserError("the object has no hole")
     return replace_mask(block, mask, mask | holes)
@@ -53,7 +53,7 @@ def smoothed(
     UserError
         When nothing would be left.
     """
-    soft = ndimage.gaussian_filter(
+    soft = scipy.ndimage.gaussian_filter(
         mask.astype(np.float32), [by / step for step in spacing], mode="nearest", truncate=3
     )
     refusal = f"smoothing by {by:g} would leave nothing of the object; choose less"
@@ -64,7 +64,7 @@ def grown(
     block: NDArray[Any], mask: NDArray[np.bool_], by: float, spacing: Sequence[float]
 ) -> NDArray[Any]:
     """Grow an object by a distance, in voxels of the finest axis."""
-    near = ndimage.distance_transform_edt(~mask, sampling=spacing) <= by
+    near = scipy.ndimage.distance_transform_edt(~mask, sampling=spacing) <= by
     return replace_mask(block, mask, near)
 
 
@@ -80,7 +80,7 @@ def shrunk(
     """
     deep = mask
     if not mask.all():  # else the image ends where the object does, and there is no border
-        deep = ndimage.distance_transform_edt(mask, sampling=spacing) > by
+        deep = scipy.ndimage.distance_transform_edt(mask, sampling=spacing) > by
     refusal = f"shrinking by {by:g} would leave nothing of the object; delete it, or choose less"
     return _kept(block, mask, deep, refusal)
 
@@ -115,8 +115,8 @@ def bridged(
     UserError
         When the gap is wider than `widest`, or something else is in it.
     """
-    to_one = ndimage.distance_transform_edt(~one, sampling=spacing)
-    to_other = ndimage.distance_transform_edt(~other, sampling=spacing)
+    to_one = scipy.ndimage.distance_transform_edt(~one, sampling=spacing)
+    to_other = scipy.ndimage.distance_transform_edt(~other, sampling=spacing)
     gap = float(to_one[other].min())
     if gap > widest:
         raise UserError(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pint
+import pint.errors
 import zarr
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
+from pint.registry import LazyRegistry
 
 from napari_scsam.config import ClassSpec, parse_classes
 from napari_scsam.gui.layers.plane import full_resolution
@@ -104,12 +107,17 @@ def add_missing_class(layer: Labels, value: int, classes: Sequence[ClassSpec]) -
 
 
 def load_units() -> None:
-    """Load napari's table of units; call it before another thread creates a layer.
+    """Load napari's table of units aside, and give it to napari where it has none yet.
 
-    pint loads the table on first use. Another thread that asks meanwhile sees half of it and
-    fails with ``'pixel' is not defined``.
+    It takes a third of a second, so call it on a worker thread. napari's own loads on first use,
+    and another thread that asks meanwhile sees half of it (``'pixel' is not defined``).
     """
-    pint.application_registry.parse_units("pixel")
+    application: Any = pint.application_registry
+    if isinstance(application.get(), LazyRegistry):
+        units: Any = pint.UnitRegistry()
+        units.parse_units("pixel")
+        if isinstance(application.get(), LazyRegistry):  # nobody has begun meanwhile
+            application.set(units)
 
 
 def preload_labels() -> None:
@@ -117,7 +125,9 @@ def preload_labels() -> None:
 
     It takes half a second, so call it on a worker thread.
     """
-    Labels(np.zeros((1, 1), np.uint8), features={"index": [0]})
+    load_units()
+    with suppress(pint.errors.PintError):  # the window is loading the units at this moment
+        Labels(np.zeros((1, 1), np.uint8), features={"index": [0]})
 
 
 def class_table(classes: Sequence[ClassSpec]) -> dict[str, Any]:
