@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
@@ -139,6 +140,9 @@ class ScSAMWidget(QWidget):
         links.add(downloading.progressed, partial(self.work.show_progress, who=DOWNLOAD))
         links.add(downloading.working, partial(self.work.show_working, DOWNLOAD))
         links.add(self.work_desk.tool_started, self.tabs.show_page_of)
+        links.add(session.about_to_write, self._hide_card)
+        links.add(get_settings().appearance.events.font_size, self._scale_fields)
+        self._scale_fields()
 
     def _cancel(self) -> None:
         """Cancel all work."""
@@ -149,6 +153,15 @@ class ScSAMWidget(QWidget):
         }
         for who in tuple(self.work.at_work):
             cancels[who]()
+
+    def _hide_card(self, _image: Image) -> None:
+        """Hide the first lines for a newcomer once there are labels."""
+        self.card.hide()
+
+    def _scale_fields(self) -> None:
+        """Set the font of fields, which napari's style leaves at the size of the system."""
+        size = get_settings().appearance.font_size
+        self.setStyleSheet(f"QLineEdit, QToolButton {{ font-size: {size}pt; }}")
 
     def _forget_other_image(self) -> None:
         """Remove a status that was said of another image."""

@@ -25,7 +25,7 @@ from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.tool_button import ToolButton
 from napari_scsam.gui.panels.parts.widgets import button, checkbox, let_letters_pass, note
 
-HELP = "Point at an object and press a key; or press a button and click the object."
+HELP = "Point and press a key, or press a button and click."
 RADIUS_TIP = "How far to smooth, grow and shrink, in pixels of the finest axis."
 LOCKS_TIP = "Neither the model nor these tools change what is locked; napari's brush does."
 
@@ -146,6 +146,7 @@ class CorrectPanel(Page):
         grid.setSpacing(4)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
         column.addWidget(note(HELP))
         column.addWidget(self.whole)
         column.addLayout(grid)

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.panels.parts.class_counts import ClassCounts
 from napari_scsam.gui.panels.parts.page import Page
+from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.reviewed_for import ReviewedFor, describe_classes
 from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
 from napari_scsam.gui.words import count_of, group_digits
@@ -58,8 +59,13 @@ class ReviewPanel(Page):
         row.addWidget(self.rectangle, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
         column.addLayout(row)
-        fill_row(column, self.reviewed_for, self.suggested, self.note, self.table)
+        self.counts = Panel("Counts by class", collapsed=True)
+        counts = QVBoxLayout(self.counts.contents)
+        counts.setContentsMargins(0, 0, 0, 0)
+        counts.addWidget(self.table)
+        fill_row(column, self.reviewed_for, self.suggested, self.note, self.counts)
 
     def show_progress(
         self,
@@ -96,7 +102,7 @@ class ReviewPanel(Page):
         for part in parts:
             part.setEnabled(there and not obstacle)
         self.suggested.setVisible(there and depth > 1)
-        self.table.setVisible(there)
+        self.counts.setVisible(there)
         shown = slices.get(position)
         self._show_mark(shown)
         self.table.show_counts(classes, slices, shown, meanings)

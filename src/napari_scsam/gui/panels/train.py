@@ -128,7 +128,7 @@ class TrainPanel(Panel):
         show(phase == Phase.IDLE, self.start, self.classes, self.minutes)
         show(busy, self.bar, self.time)
         show(running, self.pause, self.cancel)
-        show((running or phase == Phase.FINISHED) and self.view.has_content, self.view)
+        show(running and self.view.has_content, self.view)
         self.resume.setVisible(phase == Phase.STOPPED)
         self.drop.setVisible(phase in (Phase.STOPPED, Phase.FINISHED))
         self._show_outcome(phase, outcome)
@@ -215,7 +215,10 @@ class TrainPanel(Panel):
     def _set_up_table(self) -> None:
         self.table.setHorizontalHeaderLabels(["class", "before", "after"])
         self.table.setToolTip("Dice on reviewed regions that were held out of training.")
-        self.table.verticalHeader().hide()
+        rows = self.table.verticalHeader()
+        rows.hide()
+        rows.setMinimumSectionSize(0)
+        rows.setSectionResizeMode(rows.ResizeMode.ResizeToContents)
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -227,6 +230,8 @@ class TrainPanel(Panel):
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self.contents)
+        column.setContentsMargins(6, 0, 0, 2)
+        column.setSpacing(4)
         column.addWidget(self.note)
         for widgets in (
             (self.classes, self.minutes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
 from superqt.utils import qdebounced
 
@@ -55,8 +56,19 @@ class WorkBar(QFrame):
         """Show what happens, or the result."""
         self._message = text
         self.status.setText(as_sentence(text))
+        self._keep_lines()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  # Qt's name
+        """Keep all lines of the sentence at another width."""
+        super().resizeEvent(event)
+        self._keep_lines()
+
+    def _keep_lines(self) -> None:
+        """Reserve the height of the sentence, so that a low window cuts none of its lines."""
         # Not earlier: the font is napari's only once it is shown.
-        self.status.setMinimumHeight(LINES * self.status.fontMetrics().lineSpacing())
+        lines = LINES * self.status.fontMetrics().lineSpacing()
+        width = self.status.width()
+        self.status.setMinimumHeight(max(lines, self.status.heightForWidth(width)))
 
     def forget_status(self, text: str) -> None:
         """Remove a message, unless another one has replaced it."""

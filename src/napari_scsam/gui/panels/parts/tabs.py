@@ -46,6 +46,7 @@ class Tabs(QTabWidget):
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(MARGIN, MARGIN, MARGIN, 0)
+        column.setSpacing(4)
         for part in parts:
             column.addWidget(part)
         column.addStretch(1)

@@ -12,10 +12,10 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_scsam.gui.panels.parts.widgets import note
 
-HEIGHT = 84
+HEIGHT = 56
 """Of each plot."""
 
-TILE = 150
+TILE = 112
 """Side of the tile."""
 
 DRAW_EVERY = 0.25
@@ -41,6 +41,7 @@ class TrainingView(QWidget):
         )
         self.caption = note("")
         self.plots = QVBoxLayout()
+        self.plots.setSpacing(0)
         self.loss: Any = None
         self.dice: Any = None
         self._steps: list[int] = []
@@ -52,6 +53,7 @@ class TrainingView(QWidget):
         row.addLayout(self.plots, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
         column.addLayout(row)
         column.addWidget(self.caption)
 
