@@ -1,0 +1,106 @@
+"""The column fits a small screen: measured in a real window of 1280×760 pixels."""
+
+from __future__ import annotations
+
+import pytest
+from fits import cut_off
+from napari.layers import Image
+from napari.settings import get_settings
+
+from napari_scsam.gui.tools.active_tool import ActiveTool
+from napari_scsam.gui.tools.shortcuts import PROMPT
+from napari_scsam.gui.tools.shortcuts import TEACH as TEACH_KEY
+from napari_scsam.gui.widget import CORRECT, OBJECT, REVIEW_AND_TRAIN, SEGMENT, TEACH
+from napari_scsam.project.training_job import Outcome, Phase
+
+pytestmark = pytest.mark.gui
+
+TABS = (SEGMENT, OBJECT, TEACH, CORRECT, REVIEW_AND_TRAIN)
+LONG = "A sentence at the bottom that says at some length what has happened. " * 3
+STEP = {
+    "kind": "step",
+    "phase": "learning",
+    "total": 10,
+    "left": 61.0,
+    "first": {"mitochondrial_boundary": 0.25},
+    "losses": {"loss": 1.0},
+    "dice": {"mitochondrial_boundary": 0.5},
+}
+
+
+@pytest.fixture
+def one(window, stack, tmp_path, wait):
+    """A window of 1280×760 with a project and a status of three lines."""
+    made = window(Image(stack, name="cell", scale=(8, 8, 8), units=("nm",) * 3))
+    made.viewer.window._qt_window.resize(1280, 760)
+    made.finish()
+    made.widget.desk.keeper.new(str(tmp_path / "mine"))
+    wait(lambda: made.widget.desk.keeper.project is not None)
+    made.finish()
+    made.widget.card.hide()
+    made.widget.work.show_status(LONG)
+    yield made
+    made.widget.desk.keeper.close()
+
+
+def scrolled(one, title: str, qtbot) -> int:
+    """Return how many pixels of a tab are out of sight."""
+    one.widget.tabs.show_page(title)
+    qtbot.wait(50)
+    return one.widget.tabs.pages[title].verticalScrollBar().maximum()
+
+
+def test_each_tab_fits_without_scrolling(one, qtbot):
+    assert one.viewer.window._qt_window.height() == 760
+    for title in TABS:
+        assert scrolled(one, title, qtbot) == 0, title
+        assert cut_off(one.widget) == [], title
+
+
+def test_each_tab_fits_while_its_tool_is_active(one, qtbot):
+    PROMPT.run(one.viewer)
+    one.finish()
+    assert scrolled(one, OBJECT, qtbot) == 0
+    assert cut_off(one.widget) == []
+    TEACH_KEY.run(one.viewer)
+    one.finish()
+    assert scrolled(one, TEACH, qtbot) == 0
+    assert cut_off(one.widget) == []
+    one.session.part(ActiveTool).deactivate()
+
+
+@pytest.mark.parametrize("phase", [Phase.RUNNING, Phase.FINISHED])
+def test_the_last_tab_fits_while_it_trains_and_after(one, qtbot, phase):
+    train = one.widget.desk.train
+    rows = tuple((f"mitochondrial_boundary {n}", 0.5, 0.75) for n in range(6))
+    outcome = Outcome(rows, "It is better on 6 of 6 classes, by 0.250 on average.", offered=True)
+    train.show_phase(Phase.RUNNING, None, "")
+    for number in (1, 2):
+        train.show_message(STEP | {"step": number, "seconds": float(number)})
+    if phase == Phase.FINISHED:
+        train.show_phase(phase, outcome, "")
+    assert scrolled(one, REVIEW_AND_TRAIN, qtbot) == 0
+    assert cut_off(one.widget) == []
+
+
+def test_a_project_that_is_not_made_yet_leaves_room(window, stack, qtbot):
+    made = window(Image(stack, scale=(8, 8, 8), units=("nm",) * 3))
+    made.viewer.window._qt_window.resize(1280, 760)
+    made.finish()
+    assert made.widget.desk.project.contents.isVisible()
+    for title in TABS:
+        assert scrolled(made, title, qtbot) == 0, title
+        assert cut_off(made.widget) == [], title
+
+
+def test_a_large_font_scrolls_tabs_and_cuts_nothing(one, qtbot):
+    appearance = get_settings().appearance
+    before = appearance.font_size
+    appearance.font_size = round(1.5 * before)
+    try:
+        for title in TABS:
+            scrolled(one, title, qtbot)
+            assert one.widget.tabs.pages[title].viewport().height() > 100, title
+            assert cut_off(one.widget) == [], title
+    finally:
+        appearance.font_size = before
