@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import UserError
-from napari_scsam.io.contrast import SAMPLE, Contrast, measure_contrast, normalise, thin
+from napari_scsam.io.contrast import SAMPLE, Contrast, grid, measure_contrast, normalise
 
 RAMP = np.linspace(0, 1, 64 * 80).reshape(64, 80)
 INTEGERS = ["u1", "i1", "u2", "i2", ">u2", "u4", "i4", "u8", "i8"]
@@ -125,7 +125,7 @@ def test_a_huge_volume_is_sampled_from_end_to_end() -> None:
 @pytest.mark.parametrize("count", [100, SAMPLE])
 def test_thinned_plane_is_spread_and_not_too_large(count: int) -> None:
     plane = np.arange(300 * 400, dtype=np.float32).reshape(300, 400)
-    sample = thin(plane, count)
+    sample = grid(plane, count).ravel()
     assert count <= sample.size <= 4 * count or sample.size == plane.size
     assert sample[0] == 0
     assert sample[-1] > 0.85 * plane.size
@@ -134,3 +134,76 @@ def test_thinned_plane_is_spread_and_not_too_large(count: int) -> None:
 def test_contrast_survives_the_way_through_json() -> None:
     contrast = Contrast(12.5, 240.0)
     assert Contrast.from_dict(contrast.to_dict()) == contrast
+
+
+RNG = np.random.default_rng(5)
+TISSUE = np.clip(RNG.normal(120, 30, (4, 300, 400)), 30, 210)
+
+
+def filled(kind: str, share: float, value: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return tissue with a filling, and which pixels are filled."""
+    image = TISSUE.copy()
+    mask = np.zeros(image.shape, bool)
+    height, width = image.shape[1:]
+    if kind == "side":
+        mask[:, :, : round(share * width)] = True
+    elif kind == "frame":
+        inner = (1 - share) ** 0.5
+        top, left = round(height * (1 - inner) / 2), round(width * (1 - inner) / 2)
+        mask[:] = True
+        mask[:, top : height - top, left : width - left] = False
+    elif kind == "corners":
+        y, x = np.mgrid[:height, :width]
+        leg = (share / 2 * height * width) ** 0.5
+        mask[:] = (x + y < leg) | ((width - x) + (height - y) < leg)
+    else:  # whole slices
+        mask[: max(1, round(share * len(image)))] = True
+    image[mask] = value
+    return image, mask
+
+
+@pytest.mark.parametrize("kind", ["side", "frame", "corners", "slices"])
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.75])
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [("u1", 255), ("u1", 0), ("u2", 65535), ("i2", -32768), ("f4", 0.0), ("f4", 1e6), ("u1", 128)],
+)
+def test_filling_at_the_border_is_no_tissue(
+    kind: str, share: float, dtype: str, value: float
+) -> None:
+    image, mask = filled(kind, share, value)
+    image = image.astype(dtype)
+    expected = np.percentile(TISSUE[~mask].astype(dtype), (0.5, 99.5))
+    found = measure_contrast(image)
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=2)
+    plane = measure_contrast(image[-1])
+    assert (plane.low, plane.high) == pytest.approx(tuple(expected), abs=2)
+
+
+def test_two_fillings_are_no_tissue() -> None:
+    image = TISSUE.astype(np.uint8)
+    expected = measure_contrast(image)
+    image[:, :60], image[:, -60:] = 0, 255
+    found = measure_contrast(image)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=2)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_saturated_tissue_still_counts(dtype: str) -> None:
+    """Without a flat border, the contrast is that of all pixels, to the last digit."""
+    image = np.clip(TISSUE * 2.4 - 60, 0, 255).astype(dtype)
+    image[:, 100:160, 150:220] = 255  # a vessel inside the slice
+    expected = np.percentile(image.astype(np.float32), (0.5, 99.5))
+    assert measure_contrast(image) == Contrast(float(expected[0]), float(expected[1]))
+
+
+def test_the_background_of_a_drawing_counts() -> None:
+    image = np.zeros((100, 120), np.uint8)
+    image[20:60, 30:70], image[70:90, 80:110] = 100, 200
+    assert measure_contrast(image) == Contrast(0, 200)
+
+
+def test_what_is_filled_almost_wholly_has_the_contrast_of_all() -> None:
+    image = np.full((4, 300, 400), 255, np.uint8)
+    image[:, 100:104, 100:200] = TISSUE[:, 100:104, 100:200]
+    assert measure_contrast(image).high == 255

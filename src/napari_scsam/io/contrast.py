@@ -2,12 +2,12 @@
 
 It is never measured per slice or per tile: a hot pixel or the edge of a tile must not change the
 grey of an organelle. Programs that normalise each tile by itself, as micro-sam does, see brightness
-jump between tiles.
+jump between tiles. Flat filling at the border of slices does not count (`find_filling`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
+from napari_scsam.io.filling import find_filling
 from napari_scsam.io.lazy import DamagedPartError
 
 PERCENTILES = (0.5, 99.5)
@@ -22,6 +23,13 @@ PERCENTILES = (0.5, 99.5)
 
 SAMPLE = 2_000_000
 """About how many pixels are read to measure the contrast of a volume of any size."""
+
+
+LEAST_TISSUE = 0.02
+"""Share of the pixels beside a filling; with less, the filling counts."""
+
+LEAST_GREYS = 16
+"""Different grey values beside a filling; with fewer, it is the background of a drawing."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +65,14 @@ def measure_contrast(image: Any, percentiles: tuple[float, float] = PERCENTILES)
     UserError
         When the sample holds no finite value, or only one value.
     """
-    sample = sample_pixels(image)
+    planes = sample_planes(image)
+    sample = np.concatenate([plane.ravel() for plane in planes])
     finite = sample[np.isfinite(sample)]
     if finite.size == 0:
         raise UserError("the image holds only NaN or infinite values; check how it was saved")
+    tissue = tissue_of(planes)
+    if tissue is not None:
+        finite = tissue
     low, high = (float(v) for v in np.percentile(finite, percentiles))
     if high <= low:  # nearly all pixels have one value; use the full range
         low = float(finite.min())
@@ -73,30 +85,52 @@ def measure_contrast(image: Any, percentiles: tuple[float, float] = PERCENTILES)
     return Contrast(low, high)
 
 
-def sample_pixels(image: Any) -> NDArray[np.floating]:
-    """Read about `SAMPLE` pixels, spread over the whole volume."""
+def tissue_of(planes: Sequence[NDArray[np.floating]]) -> NDArray[np.floating] | None:
+    """Return the finite values of slices without their filling.
+
+    None when there is no filling, or too little beside it to be an image.
+
+    Parameters
+    ----------
+    planes
+        Thinned slices, each (Y, X).
+    """
+    fillings = [find_filling(plane) for plane in planes]
+    if not any(filling.any() for filling in fillings):
+        return None
+    pairs = zip(planes, fillings, strict=True)
+    beside = np.concatenate([plane[~filling] for plane, filling in pairs])
+    tissue: NDArray[np.floating] = beside[np.isfinite(beside)]
+    total = sum(plane.size for plane in planes)
+    if tissue.size < LEAST_TISSUE * total or len(np.unique(tissue)) < LEAST_GREYS:
+        return None
+    return tissue
+
+
+def sample_planes(image: Any) -> list[NDArray[np.floating]]:
+    """Read about `SAMPLE` pixels, spread over the whole volume, as thinned slices (Y, X)."""
     if min(image.shape) == 0:
         raise UserError(f"the image is empty (shape {tuple(image.shape)}); choose one with pixels")
     if image.ndim == 2:
-        return thin(np.asarray(image), SAMPLE)
+        return [grid(np.asarray(image), SAMPLE)]
     depth = image.shape[0]
     chosen = np.unique(np.linspace(0, depth - 1, min(depth, 16)).round().astype(int))
     samples: list[NDArray[np.floating]] = []
     damage: DamagedPartError | None = None
     for z in chosen:
         try:
-            samples.append(thin(np.asarray(image[int(z)]), SAMPLE // len(chosen)))
+            samples.append(grid(np.asarray(image[int(z)]), SAMPLE // len(chosen)))
         except DamagedPartError as error:  # one damaged slice costs no others
             damage = error
     if damage is not None and not samples:
         raise damage
-    return np.concatenate(samples)
+    return samples
 
 
-def thin(plane: NDArray[Any], count: int) -> NDArray[np.floating]:
-    """Return a regular grid of about `count` pixels, flat."""
+def grid(plane: NDArray[Any], count: int) -> NDArray[np.floating]:
+    """Return a regular grid of about `count` pixels of a slice, (Y, X)."""
     step = max(1, int((plane.size / count) ** 0.5))
-    return as_floats(plane[::step, ::step]).ravel()
+    return as_floats(plane[::step, ::step])
 
 
 def as_floats(pixels: NDArray[Any]) -> NDArray[np.floating]:

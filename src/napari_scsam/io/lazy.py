@@ -102,6 +102,8 @@ class Source:
     """nm along z, y, x: the centre of the first voxel."""
     levels: tuple[Any, ...] = ()
     """Coarser copies, finest first, with the same axes."""
+    black: float | None = None
+    """The value that is shown black, where 0 is shown white; None where 0 is black."""
 
 
 class LazyArray:
@@ -154,10 +156,10 @@ class LazyArray:
     def __getitem__(self, key: Any) -> Block:
         wanted = iter(self._expand(key))
         index = tuple(next(wanted) if fixed is None else fixed for fixed in self._fixed)
-        self._check_memory(index)
+        self._check_index(index)
         try:
             block: Block = np.asarray(self._source[index], dtype=self.dtype)
-        except (IndexError, ChangedFileError):
+        except ChangedFileError:
             raise
         except UserError as error:
             raise DamagedPartError(str(error)) from error
@@ -171,14 +173,20 @@ class LazyArray:
             return block
         return block.copy()
 
-    def _check_memory(self, index: tuple[Any, ...]) -> None:
-        """Refuse a block that no memory holds; the sizes in a damaged file may be anything."""
+    def _check_index(self, index: tuple[Any, ...]) -> None:
+        """Refuse an index outside of the array, and a block that no memory holds.
+
+        The sizes that a damaged file states may be anything.
+        """
         voxels = 1
         for size, part in zip(self._source.shape, index, strict=True):
             if isinstance(part, slice):
                 voxels *= len(range(*part.indices(size)))
-            else:
-                voxels *= int(np.size(part))
+                continue
+            numbers = np.asarray(part)
+            voxels *= numbers.size
+            if numbers.dtype.kind != "b" and not np.all((numbers >= -size) & (numbers < size)):
+                raise IndexError(f"{part} is outside of an axis of {size}")
         nbytes = voxels * self.dtype.itemsize
         if nbytes > memory_of_machine():
             raise UserError(
@@ -203,6 +211,31 @@ class LazyArray:
         if free < 0:
             raise IndexError(f"{len(keys)} indices for {self.ndim} axes")
         return (*keys[:before], *[slice(None)] * free, *after)
+
+
+class InvertedArray:
+    """Grey values whose 0 is white, read so that 0 is black.
+
+    Parameters
+    ----------
+    source
+        Anything with ``shape``, ``dtype`` and numpy-style slicing.
+    black
+        The value that is black in it.
+    """
+
+    def __init__(self, source: Any, black: float) -> None:
+        self._source = source
+        self._black = black
+        self.shape = tuple(source.shape)
+        self.dtype = np.dtype(source.dtype)
+
+    def __getitem__(self, key: Any) -> Block:
+        block: Block = np.asarray(self._source[key])
+        if block.dtype.kind == "b":
+            return ~block
+        inverted: Block = np.subtract(block.dtype.type(self._black), block)
+        return inverted
 
 
 def checksum(pixels: Block) -> int:

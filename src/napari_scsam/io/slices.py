@@ -52,7 +52,7 @@ def read_slices(folder: Path) -> Source:
     first, read = _first_readable(files)
     axes = first.axes.removeprefix("q")
     stack = SliceFiles(files, read, first.array.shape[-len(axes) :], first.array.dtype)
-    return Source(array=stack, axes=f"z{axes}")
+    return Source(array=stack, axes=f"z{axes}", black=first.black)
 
 
 def _first_readable(files: Sequence[Path]) -> tuple[Source, Callable[[Path], Block]]:

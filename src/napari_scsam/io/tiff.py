@@ -16,7 +16,7 @@ import zarr
 from napari_scsam.config import UserError, as_voxel_size
 from napari_scsam.io.lazy import READ_ERRORS, Source, cannot_open, empty_file, explaining
 from napari_scsam.io.units import to_nm, voxel_size_nm
-from napari_scsam.io.untrusted.tiff_segments import check_companions, check_page
+from napari_scsam.io.untrusted.tiff_segments import check_companions, check_count, check_page
 from napari_scsam.plausible import PLAUSIBLE_NM
 
 Sizes = tuple[Sequence[float | None], Sequence[str | None]]
@@ -73,7 +73,19 @@ def _source_of(tif: tifffile.TiffFile, path: Path) -> Source:
         voxel_size=as_voxel_size(record.get("voxel_size")) or voxel_size_nm(sizes, units),
         origin=_origin(record.get("origin", (0.0, 0.0, 0.0))),
         levels=tuple(_array(tif, level) for level in range(1, len(series.levels))),
+        black=_black_value(series.keyframe),
     )
+
+
+def _black_value(page: Any) -> float | None:
+    """Return the value that is black where the file says that 0 is white; else None."""
+    if page.photometric != tifffile.PHOTOMETRIC.MINISWHITE:
+        return None
+    if page.dtype.kind in "bu":
+        return float(2**page.bitspersample - 1)
+    if page.dtype.kind == "i":
+        return -1.0  # so that the smallest and the largest value change places
+    return 0.0
 
 
 def _origin(stored: Any) -> tuple[float, float, float]:
@@ -177,6 +189,7 @@ def _check_pages(tif: tifffile.TiffFile, path: Path) -> None:
     last = tif.series[0].pages[-1]
     if last is None:
         return
+    check_count(last, tif.series[0].keyframe)
     ends = [
         offset + count for offset, count in zip(last.dataoffsets, last.databytecounts, strict=True)
     ]

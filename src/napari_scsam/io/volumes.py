@@ -14,7 +14,14 @@ import numpy.typing as npt
 from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
 from napari_scsam.io.hdf5 import read_hdf5, split_hdf5_path
-from napari_scsam.io.lazy import Block, LazyArray, Source, empty_file, explaining
+from napari_scsam.io.lazy import (
+    Block,
+    InvertedArray,
+    LazyArray,
+    Source,
+    empty_file,
+    explaining,
+)
 from napari_scsam.io.mrc import read_mrc
 from napari_scsam.io.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_image, read_slices
 from napari_scsam.io.tiff import read_tiff
@@ -105,18 +112,22 @@ def open_volume(
     given = parse_voxel_size(voxel_size)
     text = os.fspath(path)
     with explaining(text):
-        return _volume(_read(text), text, given, Path(text))
+        return _volume(_black_is_zero(_read(text)), text, given, Path(text))
 
 
 def open_labels(path: str | os.PathLike[str]) -> Volume:
     """Open a label image: as `open_volume`, but its values must be integers.
+
+    They are taken as they are stored, also where the file says that 0 is shown white.
 
     Raises
     ------
     UserError
         As `open_volume`, and for floating-point values.
     """
-    volume = open_volume(path)
+    text = os.fspath(path)
+    with explaining(text):
+        volume = _volume(_read(text), text, None, Path(text))
     if volume.dtype.kind not in "iu":
         raise UserError(
             f"{volume.path} holds {volume.dtype} values, but labels are integers; "
@@ -177,6 +188,19 @@ def _read(text: str) -> Source:
         )
     stamp = Stamp.of(file)
     return _watched(reader(file), stamp)
+
+
+def _black_is_zero(source: Source) -> Source:
+    """Return a source whose 0 is black."""
+    black = source.black
+    if black is None:
+        return source
+    return replace(
+        source,
+        array=InvertedArray(source.array, black),
+        levels=tuple(InvertedArray(level, black) for level in source.levels),
+        black=None,
+    )
 
 
 def _watched(source: Source, stamp: Stamp) -> Source:

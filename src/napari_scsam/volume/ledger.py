@@ -100,6 +100,8 @@ class Ledger:
 
     def begin(self) -> None:
         """Write what is known so far, in whole lines, ready for more."""
+        for draft in self.path.parent.glob(f".{self.path.name}.*.part"):
+            draft.unlink(missing_ok=True)  # of a run that was killed here
         lines = [self.done[z].line() for z in sorted(self.done)]
         header = json.dumps(self.run, sort_keys=True)
         with replacing(self.path) as draft:
