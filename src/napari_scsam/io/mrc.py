@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import mrcfile
 import numpy as np
 
 from napari_scsam.io.lazy import Source, explaining
@@ -70,6 +69,8 @@ def check_length(path: Path) -> None:
 
 
 def _read(path: Path) -> Source:
+    import mrcfile  # it takes a tenth of a second, which opening the panel does not have
+
     with mrcfile.mmap(path, mode="r", permissive=False) as mrc:
         data = mrc.data
         if data is None:
