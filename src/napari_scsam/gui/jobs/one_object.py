@@ -49,8 +49,8 @@ class PromptResult:
     def describe(self) -> str:
         """Return how large the object is, and what the user can do.
 
-        The network's own estimate of its quality is not shown: it reads 52 % on masks that are
-        nearly perfect.
+        The network's own estimate of its quality is not shown: on tissue that is new to it, it
+        doubts masks that are nearly perfect.
         """
         if not self.patch.mask.any():
             return "Nothing is found there; add a point or a box."
