@@ -26,7 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
 
 from file_steps import ENDED, FAILED, halve_drafts, play
 
+from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import ClassSpec
+from napari_scsam.gui.layers import files
 from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.project.copy_project import copy_project
@@ -34,7 +36,9 @@ from napari_scsam.project.damage import find_damage, find_sources, give_up, rest
 from napari_scsam.project.image import copy_image
 from napari_scsam.project.image_labels import write_into_image
 from napari_scsam.project.project import CLASSES, Project
+from napari_scsam.project.reviewed_classes import number_of_classes
 from napari_scsam.project.start import ImageSource, start_project
+from napari_scsam.project.strokes import StrokeKey
 from napari_scsam.project.training_set import export_training_set, is_training_set
 from napari_scsam.steps import drive
 
@@ -149,8 +153,6 @@ def save_tiff(folder: Path) -> None:
 
 def save_layer(folder: Path) -> None:
     """Save a labels layer that is larger than memory."""
-    from napari_scsam.gui.layers import files
-
     files.IN_MEMORY = 0
     attributes = {"scale": (1.0,) * 3, "translate": (0.0,) * 3, "metadata": {}}
     files.write_labels_layer(str(folder / "a.zarr"), labels(NEW), attributes)
@@ -205,8 +207,6 @@ def check_export(layout: str) -> Check:
     """Check that a training set is there, the old or the new, and the project is whole."""
 
     def check(folder: Path) -> str:
-        from napari_scsam.atomic import finish_replacing
-
         out = folder / "Dataset001_set"
         finish_replacing(out)
         if not is_training_set(out):
@@ -292,9 +292,6 @@ def check_rename(folder: Path) -> str:
 
 def work_on(folder: Path) -> None:
     """Import labels, review, change the record and the classes, draw strokes, add labels."""
-    from napari_scsam.project.reviewed_classes import number_of_classes
-    from napari_scsam.project.strokes import StrokeKey
-
     project = Project(folder / "mine.scsam.zarr")
     project.array(CLASSES)[...] = labels(NEW)
     project.reviewed[1] = number_of_classes(project, (1,))

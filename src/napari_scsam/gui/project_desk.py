@@ -13,6 +13,7 @@ from napari_scsam.gui.panels.project import ProjectPanel
 from napari_scsam.gui.panels.review import ReviewPanel, describe_slices
 from napari_scsam.gui.panels.train import TrainPanel
 from napari_scsam.gui.preferences import recent_projects
+from napari_scsam.gui.project.damages import ProjectDamages
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.model import ProjectModel
 from napari_scsam.gui.tools.files.export import Exporting
@@ -36,6 +37,7 @@ class ProjectDesk:
         self.reviewing = session.part(Reviewing)
         self.training = session.part(Training)
         self.exporting = session.part(Exporting)
+        self.damages = session.part(ProjectDamages)
         session.part(ProjectModel)
         self.project = ProjectPanel()
         self.review = ReviewPanel(review_key, suggested_key)
@@ -50,6 +52,8 @@ class ProjectDesk:
         links.add(session.choices.image_changed, self.show_review)
         links.add(self.keeper.changed, self.show_review)
         links.add(self.keeper.image_missed, self.project.ask_for_image)
+        links.add(self.keeper.image_changed, self.project.ask_about_changed_image)
+        links.add(self.damages.changed, self.show_damage)
         links.add(self.reviewing.changed, self.show_review)
         links.add(self.marks.changed, self.show_review)
         links.add(self.training.changed, self.show_training)
@@ -58,6 +62,7 @@ class ProjectDesk:
         links.add(self.exporting.map_asked, self._ask_for_map)
         self.show_image()
         self.show_project()
+        self.show_damage()
         self.show_review()
         self.show_training()
 
@@ -76,6 +81,10 @@ class ProjectDesk:
         self.project.show_project(path, self.keeper.saver.state)
         self.project.show_recent(recent_projects())
         self.export.show_ready(ready=project is not None)
+
+    def show_damage(self) -> None:
+        """Show what of the project cannot be read."""
+        self.project.damage.show_damage([damage.sentence for damage in self.damages.found])
 
     def show_review(self) -> None:
         """Show the progress of the review."""
@@ -132,6 +141,10 @@ class ProjectDesk:
         self.project.open_asked.connect(self.keeper.open)
         self.project.copy_asked.connect(self.keeper.save_as)
         self.project.image_shown.connect(self.keeper.open)
+        self.project.image_accepted.connect(self.keeper.accept_image)
+        self.project.image_attached.connect(self.keeper.accept_image)
+        self.project.damage.give_up_asked.connect(self.damages.give_up)
+        self.project.damage.restore_asked.connect(self.damages.restore)
         self.project.labels_asked.connect(self._session.part(SavingLabels).save)
         self.review.slice_marked.connect(self.reviewing.mark_slice)
         self.review.rectangle_marked.connect(self.reviewing.mark_rectangle)

@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout
 
+from napari_scsam.gui.panels.parts.damage_box import DamageBox
+from napari_scsam.gui.panels.parts.image_question import ask_about_image
 from napari_scsam.gui.panels.parts.setup_line import SetupLine
 from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
-from napari_scsam.gui.words import as_sentence
 from napari_scsam.project.record import SUFFIX
 
 NO_PROJECT = (
@@ -33,7 +34,6 @@ LABELS_TIP = (
 )
 LABELS = "OME-Zarr (*.zarr);;TIFF (*.tif)"
 COPY_TIP = "Copy the project to another place and continue there."
-WHERE = "Where the image is now"
 
 
 class ProjectPanel(SetupLine):
@@ -47,8 +47,14 @@ class ProjectPanel(SetupLine):
     image_shown = Signal(str, str)
     """A project, and where its image is now."""
 
+    image_accepted = Signal(str)
+    """A project whose image shows something else, which the user goes on with."""
+    image_attached = Signal(str, str)
+    """Such a project, and the image that the user attaches instead."""
+
     def __init__(self) -> None:
         super().__init__("Project")
+        self.damage = DamageBox()
         self._proposed = "project"
         self.new = button("New …", NEW_TIP, self._ask_new)
         self.open = button("Open", OPEN_TIP)
@@ -62,7 +68,7 @@ class ProjectPanel(SetupLine):
         fill_row(row, self.new, self.open, self.copy)
         column = QVBoxLayout(self.contents)
         column.addLayout(row)
-        fill_row(column, self.labels, self.note)
+        fill_row(column, self.labels, self.note, self.damage)
         self.show_project(None, "")
         self.show_recent(())
 
@@ -94,19 +100,27 @@ class ProjectPanel(SetupLine):
 
     def ask_for_image(self, project: Path, question: str) -> None:
         """Ask where the image of a project is now."""
-        box = QMessageBox(QMessageBox.Icon.Question, "ScSAM", as_sentence(question), parent=self)
-        file = box.addButton("File …", QMessageBox.ButtonRole.AcceptRole)
-        folder = box.addButton("Folder (zarr) …", QMessageBox.ButtonRole.AcceptRole)
-        box.addButton(QMessageBox.StandardButton.Cancel)
-        box.exec()
-        where = ""
-        start = str(project.parent)
-        if box.clickedButton() is file:
-            where, _ = QFileDialog.getOpenFileName(self, WHERE, start)
-        elif box.clickedButton() is folder:
-            where = QFileDialog.getExistingDirectory(self, WHERE, start)
+        where = ask_about_image(self, project, question).path
         if where:
             self.image_shown.emit(str(project), where)
+
+    def ask_about_changed_image(self, project: Path, question: str, fits: bool) -> None:
+        """Ask whether to go on with an image that shows something else.
+
+        Parameters
+        ----------
+        project
+            Of the image.
+        question
+            What has changed.
+        fits
+            Whether the labels fit the image, so that going on is possible.
+        """
+        answer = ask_about_image(self, project, question, may_go_on=fits)
+        if answer.go_on:
+            self.image_accepted.emit(str(project))
+        elif answer.path:
+            self.image_attached.emit(str(project), answer.path)
 
     def _open_recent(self, path: str, _checked: bool = False) -> None:  # as Qt calls it
         self.open_asked.emit(path)

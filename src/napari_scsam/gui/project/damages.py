@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -20,7 +21,6 @@ from napari_scsam.project.damage import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from napari_scsam.gui.session import Session
     from napari_scsam.project.project import Project
@@ -56,13 +56,13 @@ class ProjectDamages:
         """Set all damaged parts to zeros; their files are kept in the project."""
         self._do(give_up)
 
-    def restore(self, path: Path | None = None) -> None:
+    def restore(self, path: str = "") -> None:
         """Fill the damaged class labels from other labels of the image.
 
         Parameters
         ----------
         path
-            Of these labels. Without it, the model's last answers are taken, or labels in the image.
+            Of these labels. When it is empty, the model's last answers are taken, or labels in the image.
         """
         self._do(lambda project, damage: restore(project, damage, _source(project, damage, path)))
 
@@ -89,7 +89,7 @@ class ProjectDamages:
             self.look()
 
 
-def _source(project: Project, damage: Damage, path: Path | None) -> Source:
+def _source(project: Project, damage: Damage, path: str) -> Source:
     """Return what a damaged part is filled from.
 
     Raises
@@ -97,8 +97,8 @@ def _source(project: Project, damage: Damage, path: Path | None) -> Source:
     UserError
         When there is nothing.
     """
-    if path is not None:
-        return open_source(project, path)
+    if path:
+        return open_source(project, Path(path))
     sources = find_sources(project, damage)
     if not sources:
         raise UserError(

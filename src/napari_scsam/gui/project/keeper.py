@@ -1,8 +1,7 @@
 """Backs the labels of a viewer by a project on disk, and opens them again as they were.
 
-The labels layers of the project's image hold a `SavedArray`: whatever writes to them (napari's
-brush, undo, the model or a tool) is on disk a moment later. The look of the window is written
-when it has changed, twice a second.
+The labels layers hold a `SavedArray`: whatever writes to them is on disk a moment later. The look of
+the window is written when it has changed, twice a second.
 """
 
 from __future__ import annotations
@@ -68,8 +67,7 @@ class ProjectKeeper:
     image_missed = Signal(object, str)
     """The image of the project at this path is missing; the sentence says what to ask."""
     image_changed = Signal(object, str, bool)
-    """The image of the project at this path shows something else; the sentence says what to ask,
-    and the flag whether the labels fit, so that the user may go on with it."""
+    """The image shows something else; as above, and whether the labels fit it."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -123,19 +121,21 @@ class ProjectKeeper:
     def open(
         self, text: str, image_path: str | None = None, *, accept_changes: bool = False
     ) -> None:
-        """Open a project, closing the one that is open.
-
-        The open project itself, after its folder was moved, is continued where it is now.
-        """
+        """Open a project, closing the one that is open; that one may be at another path now."""
         path = Path(text)
-        if self.project is not None and self.project.path.resolve() == path.resolve():
+        project = self.project
+        if project is not None and project.path.resolve() == path.resolve():
             return
-        if self.project is not None and self.project.folder.is_at(path):
-            self.project.follow(path)
-            self._finish(self.project, f"'{path.name}' is continued where it is now.")
+        if project is not None and project.folder.is_at(path):
+            project.follow(path)
+            self._finish(project, f"'{path.name}' is continued where it is now.")
             return
         steps = partial(open_project, path, image_path, accept_changes=accept_changes)
         self.session.jobs.submit(Job.OPEN_PROJECT, steps, self._on_opened)
+
+    def accept_image(self, text: str, image_path: str | None = None) -> None:
+        """Open a project with an image that shows something else than before."""
+        self.open(text, image_path, accept_changes=True)
 
     def open_again(self) -> None:
         """Close the project and open it as it is on disk."""
@@ -154,10 +154,7 @@ class ProjectKeeper:
         self.session.jobs.submit(Job.COPY_PROJECT, steps, self._on_copied)
 
     def close(self) -> None:
-        """Write everything and close the project.
-
-        Its layers stay, and what is painted on them is still saved.
-        """
+        """Write everything and close the project; what is painted on its layers is still saved."""
         self.saver.stop()
         if self.project is not None:
             self.saver.save()
