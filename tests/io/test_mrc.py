@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import mrcfile
@@ -103,4 +104,36 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, kept: int) -> None:
 def test_another_format_by_this_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.mrc").write_bytes(b"no header" * 500)
     with pytest.raises(UserError, match=r"a\.mrc cannot be opened"):
+        open_volume(tmp_path / "a.mrc")
+
+
+@pytest.mark.parametrize(
+    ("at", "number"),
+    [
+        (0, 60_000),  # columns
+        (8, 2**31 - 1),  # slices
+        (8, -1),
+        (0, 0),
+        (12, 3),  # mode
+        (12, -7),
+        (92, 1_500_000_000),  # extended header
+        (92, -4),
+    ],
+)
+def test_a_header_that_states_more_than_the_file_has_takes_no_memory(
+    tmp_path: Path, at: int, number: int
+) -> None:
+    write(tmp_path / "a.mrc", STACK.astype("i2"), 50)
+    with (tmp_path / "a.mrc").open("r+b") as file:
+        file.seek(at)
+        file.write(np.array([number], "<i4").tobytes())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match=r"a\.mrc cannot be opened: .*header|mode"):
+        open_volume(tmp_path / "a.mrc")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
+def test_a_file_shorter_than_a_header_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.mrc").write_bytes(bytes(1000))
+    with pytest.raises(UserError, match=r"a\.mrc cannot be opened: .*shorter than the header"):
         open_volume(tmp_path / "a.mrc")

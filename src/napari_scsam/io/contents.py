@@ -70,7 +70,7 @@ def _scsam_attribute(folder: Path) -> Any:
         return None
     try:
         return zarr.open_group(folder, mode="r").attrs.get("scsam")
-    except (OSError, ValueError, LookupError):  # an array, or damaged metadata
+    except READ_ERRORS:  # an array, or damaged metadata
         return None
 
 

@@ -18,11 +18,12 @@ from torch.optim import Optimizer
 
 from napari_scsam.checkpoints.tensors import write_tensors
 from napari_scsam.config import UserError, update_run_settings
+from napari_scsam.io.lazy import READ_ERRORS
 
 SAVE_SECONDS = 120.0
 """A killed run loses no more work than this and a step, however seldom its recipe saves."""
 
-DAMAGE = (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError)
+DAMAGE = (SafetensorError, *READ_ERRORS)
 """What reading a damaged state raises."""
 
 MAX_NAMED = 3

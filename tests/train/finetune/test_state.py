@@ -1,7 +1,9 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from broken_checkpoint import break_file
 from torch import nn
 
 from napari_scsam.config import UserError
@@ -66,3 +68,24 @@ def test_the_state_of_a_finished_run_is_removed(tmp_path: Path) -> None:
     state.write(*fresh(), Saved(1, 9, 2.5))
     state.remove()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda meta, _: meta.update(progress="{"),
+        lambda meta, _: meta.update(progress='{"step": 1, "more": 2}'),
+        lambda meta, _: meta.pop("run"),
+        lambda _, weights: weights["weights.weight"].fill_(float("nan")),
+        lambda _, weights: weights.update({"weights.weight": torch.zeros(7)}),
+        lambda _, weights: weights.update({"optimiser.first.step": torch.zeros(1)}),
+    ],
+)
+def test_a_state_with_one_damaged_part_is_refused(tmp_path: Path, damage: Any) -> None:
+    path = tmp_path / "run.state"
+    model, optimiser = fresh()
+    step(model, optimiser)
+    StateFile(path, {}).write(model, optimiser, Saved(1, 9, 2.5))
+    break_file(path, path, damage)
+    with pytest.raises(UserError, match=r"run\.state"):
+        StateFile(path, {}).read(*fresh())

@@ -62,8 +62,22 @@ def check_page(page: Any) -> None:
     part = prod(page.chunks) * page.dtype.itemsize
     if part > memory_of_machine() or part > max(HARMLESS, 4 * whole):
         raise ValueError(f"a strip or tile takes {part} bytes, but the whole image {whole}")
+    check_count(page, page)
     if page.compression in SIZES:
         _check_each(page)
+
+
+def check_count(page: Any, keyframe: Any) -> None:
+    """Check that a page has all its strips or tiles; tifffile takes others for zeros.
+
+    Raises
+    ------
+    ValueError
+        When some are missing.
+    """
+    expected = prod(keyframe.chunked)
+    if len(page.dataoffsets) < expected:
+        raise ValueError(f"it has {len(page.dataoffsets)} of {expected} strips or tiles")
 
 
 def _name(number: int) -> str:

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from napari_scsam.checkpoints.tensors import write_tensors
-from napari_scsam.config import UserError
+from napari_scsam.errors import UserError
+from napari_scsam.io.lazy import READ_ERRORS
+from napari_scsam.model.sound_weights import check_finite
 from napari_scsam.train.finetune.tuned_weights import learned
 
 FORMAT = "napari-scsam finetune 1"
@@ -83,25 +85,32 @@ class StateFile:
         if self.path is None or not self.path.is_file():
             return None
         try:
-            with safe_open(self.path, framework="np") as file:
-                metadata = file.metadata() or {}
-            tensors = load_file(self.path)
-        except (SafetensorError, OSError) as error:
+            return self._read(self.path, model, optimiser)
+        except UserError:
+            raise
+        except (SafetensorError, *READ_ERRORS) as error:
             raise UserError(
                 f"the state {self.path} is damaged; delete it to begin again"
             ) from error
+
+    def _read(self, path: Path, model: nn.Module, optimiser: Optimizer) -> Saved:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+        tensors = load_file(path)
         if metadata.get("format") != FORMAT or json.loads(metadata["run"]) != self.run:
             raise UserError(
-                f"the state {self.path} is of a run with other data or settings; "
+                f"the state {path} is of a run with other data or settings; "
                 "delete it to begin again"
             )
+        check_finite(tensors, path)
+        saved = Saved(**json.loads(metadata["progress"]))
         model.load_state_dict(named(tensors, WEIGHTS), strict=False)
         state = {
             "state": moments_of(named(tensors, MOMENTS)),
             "param_groups": optimiser.state_dict()["param_groups"],
         }
         optimiser.load_state_dict(state)
-        return Saved(**json.loads(metadata["progress"]))
+        return saved
 
     def remove(self) -> None:
         """Remove the state of a run that has ended."""
