@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtGui import QShowEvent
 
+FIELDS = "SizeField, TeachPanel > QLineEdit, QToolButton"
+"""Style selector of what napari's style leaves at the font size of the system."""
+
 WIDTH = 390
 """Pixels that the column asks for, with some room for a larger font."""
 
@@ -161,7 +164,7 @@ class ScSAMWidget(QWidget):
     def _scale_fields(self) -> None:
         """Set the font of fields, which napari's style leaves at the size of the system."""
         size = get_settings().appearance.font_size
-        self.setStyleSheet(f"QLineEdit, QToolButton {{ font-size: {size}pt; }}")
+        self.setStyleSheet(f"{FIELDS} {{ font-size: {size}pt; }}")
 
     def _forget_other_image(self) -> None:
         """Remove a status that was said of another image."""

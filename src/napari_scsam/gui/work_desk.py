@@ -17,6 +17,7 @@ from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.propagate import Propagating
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.tools.shortcuts import (
+    CLASS_KEYS,
     CORRECT,
     NEXT_CLASS,
     OTHER_SIDE,
@@ -24,6 +25,7 @@ from napari_scsam.gui.tools.shortcuts import (
     PROMPT,
     PROPAGATE,
     SEGMENT,
+    SEGMENT_KEYS,
     TEACH,
 )
 from napari_scsam.gui.tools.teach import Teaching
@@ -49,7 +51,11 @@ class WorkDesk:
         self.prompting = session.part(Prompting)
         self.teaching = session.part(Teaching)
         self.correcting = session.part(Correcting)
-        self.class_bar = ClassBar(PREVIOUS_CLASS.shown_key, NEXT_CLASS.shown_key)
+        first = CLASS_KEYS[0].shown_key
+        last = CLASS_KEYS[-1].shown_key
+        steps = f"{PREVIOUS_CLASS.shown_key} and {NEXT_CLASS.shown_key} go through the list"
+        segment = f"{SEGMENT_KEYS[0].shown_key} … segment that class at once"
+        self.class_bar = ClassBar(f"{first} to {last} choose by place, {steps},\n{segment}")
         self.segment = SegmentPanel(SEGMENT.shown_key)
         self.prompt = PromptPanel(PROMPT.shown_key, OTHER_SIDE.shown_key, PROPAGATE.shown_key)
         self.teach = TeachPanel(TEACH.shown_key, OTHER_SIDE.shown_key)

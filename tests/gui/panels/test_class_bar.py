@@ -9,7 +9,7 @@ pytestmark = pytest.mark.gui
 
 @pytest.fixture
 def bar(qtbot) -> ClassBar:
-    made = ClassBar("Shift+Z", "Shift+X")
+    made = ClassBar("Alt+1 to Alt+9 choose by place")
     qtbot.addWidget(made)
     made.show()
     return made
@@ -29,6 +29,7 @@ def test_the_class_and_its_colour_are_shown(bar, classes):
     assert bar.classes.count() == 1
     assert colour_of(bar) == classes[0].colour
     assert picked == [], "what the program shows was not picked"
+    assert "Alt+1 to Alt+9 choose by place" in bar.classes.toolTip()
 
 
 def test_a_class_is_picked(bar, classes):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from napari.layers import Image
 from napari.settings import get_settings
@@ -10,7 +11,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit, QSlider, QWidget
 
-from napari_scsam.gui.tools.shortcuts import ACTIONS, SEGMENT, register_shortcuts
+from napari_scsam.gui.tools.shortcuts import (
+    ACTIONS,
+    CLASS_KEYS,
+    SEGMENT,
+    SEGMENT_KEYS,
+    register_shortcuts,
+)
 
 pytestmark = pytest.mark.gui
 
@@ -90,3 +97,21 @@ def test_keys_work_wherever_the_hand_was_last(window, stack, wait):
     for field in (panel.volume.sizes[0], panel.teach.name):
         press_in(field)
         assert field.text().casefold() == "s", "a field for text takes them"
+
+
+def test_each_class_has_a_key(window, stack, classes):
+    one = window(Image(stack))
+    one.finish()
+    for number, spec in enumerate(classes):
+        CLASS_KEYS[number].run(one.viewer)
+        assert one.session.choices.chosen == (spec,)
+        assert one.widget.class_bar.classes.currentText() == spec.name
+    CLASS_KEYS[len(classes)].run(one.viewer)
+    assert one.session.choices.chosen == classes[-1:], "there is no such class"
+    SEGMENT_KEYS[len(classes)].run(one.viewer)
+    one.finish()
+    assert one.session.labels is None, "choosing has written nothing"
+    SEGMENT_KEYS[2].run(one.viewer)
+    one.finish()
+    assert one.session.choices.chosen == (classes[2],)
+    assert set(np.unique(one.session.labels.data)) == {0, classes[2].id}

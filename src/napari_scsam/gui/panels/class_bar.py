@@ -17,7 +17,8 @@ SIDE = 20
 
 TIP = (
     "The class that you work on: it is segmented, objects are added to it,\n"
-    "strokes teach it, and it is painted with. Type to search; {keys} go through the list."
+    "strokes teach it, and it is painted with. Type to search, or press the key of a class:\n"
+    "{keys}."
 )
 
 
@@ -26,19 +27,19 @@ class ClassBar(QWidget):
 
     Parameters
     ----------
-    previous_key, next_key
-        The shortcuts that go through the classes.
+    keys
+        What shortcuts do, for the tooltip.
     """
 
     picked = Signal(object)
     """A `ClassSpec`."""
 
-    def __init__(self, previous_key: str, next_key: str) -> None:
+    def __init__(self, keys: str) -> None:
         super().__init__()
         self._listed: tuple[ClassSpec, ...] = ()
         self.colour = QLabel()
         self.colour.setFixedSize(SIDE, SIDE)
-        self.classes = ClassDropdown(TIP.format(keys=f"{previous_key} and {next_key}"))
+        self.classes = ClassDropdown(TIP.format(keys=keys))
         self.classes.picked.connect(self.picked)
         self.classes.setEnabled(False)
         row = QHBoxLayout(self)

@@ -83,6 +83,12 @@ class ProjectPanel(SetupLine):
             self.note.setText(f"{path.name}: {state}")
             self.show_set(f"{path.name.removesuffix(SUFFIX)}: {state}", is_set=True)
 
+    def show_damage(self, sentences: Sequence[str]) -> None:
+        """Name what cannot be read; the panel opens for it."""
+        self.damage.show_damage(sentences)
+        if sentences:
+            self.expand(animate=False)
+
     def propose(self, name: str) -> None:
         """Propose the image's name, as far as a file may have it, for a new project."""
         allowed = FORBIDDEN_IN_NAMES.sub("_", name)

@@ -67,6 +67,21 @@ def _segment(session: Session) -> None:
     session.part(Segmenting).segment()
 
 
+def _choose_class(index: int, session: Session) -> bool:
+    """Choose the class at a place of the list; return whether there are so many."""
+    classes = session.choices.classes
+    if index >= len(classes):
+        return False
+    session.part(Segmenting).choose_classes((classes[index],))
+    return True
+
+
+def _segment_class(index: int, session: Session) -> None:
+    """Choose the class at a place of the list, and segment the slice shown."""
+    if _choose_class(index, session):
+        session.part(Segmenting).segment()
+
+
 def _prompting(verb: Callable[[Prompting], object]) -> Callable[[Session], object]:
     """Return the action that calls a verb of the prompts of a session."""
     return lambda session: verb(session.part(Prompting))
@@ -150,6 +165,27 @@ PREVIOUS_CLASS = Action(
     "Previous class (ScSAM)",
     lambda session: session.part(Segmenting).step_class(-1),
 )
+KEYS_OF_CLASSES = 9
+"""Classes with a key of their own, as there are digits."""
+
+CLASS_KEYS = tuple(
+    Action(
+        f"class_{number}",
+        f"Alt-{number}",
+        f"Work on class {number} of the list (ScSAM)",
+        partial(_choose_class, number - 1),
+    )
+    for number in range(1, KEYS_OF_CLASSES + 1)
+)
+SEGMENT_KEYS = tuple(
+    Action(
+        f"segment_class_{number}",
+        f"Control-{number}",
+        f"Segment class {number} of the list on the slice shown (ScSAM)",
+        partial(_segment_class, number - 1),
+    )
+    for number in range(1, KEYS_OF_CLASSES + 1)
+)
 
 ACTIONS = (
     SEGMENT,
@@ -164,6 +200,8 @@ ACTIONS = (
     REVIEW,
     REVIEW_RECTANGLE,
     NEXT_SUGGESTED,
+    *CLASS_KEYS,
+    *SEGMENT_KEYS,
 )
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
-SMALLEST_HEIGHT = 120
+SMALLEST_HEIGHT = 70
 """Pixels of a page that are shown in the smallest window; the rest is scrolled to."""
 
-MARGIN = 6
+MARGIN = 4
 """Pixels around a page."""
 
 
