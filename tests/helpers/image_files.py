@@ -52,7 +52,8 @@ def write_tiff(path: Path, stack: NDArray[np.uint8]) -> Path:
 
 def write_packed_tiff(path: Path, stack: NDArray[np.uint8]) -> Path:
     """Write a compressed TIFF."""
-    tifffile.imwrite(path, stack, compression="zlib", metadata={"axes": "ZYX"})
+    options = {"compression": "zlib", "photometric": "minisblack"}
+    tifffile.imwrite(path, stack, metadata={"axes": "ZYX"}, **options)
     return path
 
 

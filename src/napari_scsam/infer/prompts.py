@@ -84,6 +84,8 @@ def prompt_tensors(
     """
     if points is None and boxes is None:
         raise UserError("no prompt given; give points, boxes or both")
+    if points is None and labels is not None:
+        raise UserError("labels belong to points, and there are none; leave them out")
     scale = torch.tensor([zoom[1], zoom[0]], dtype=torch.float32)
     clicks = marks = corners = None
     if points is not None:
