@@ -109,3 +109,31 @@ def test_a_table_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
         cli.main(["measure", "labels.tif"])
     assert end.value.code == 2
     assert "the following arguments are required: -o/--out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".zarr"])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+def test_labels_of_objects_have_a_row_each(suffix: str, dtype: type, tmp_path: Path) -> None:
+    """The plugin writes them without a class table."""
+    path = tmp_path / f"objects{suffix}"
+    out = tmp_path / "table.csv"
+    objects = np.zeros((2, 20, 30), dtype)
+    objects[:, 3:7, 10:15] = 12
+    objects[0, 12:17, 3:9] = 300
+    objects[1, 12:17, 20:26] = 300
+    objects[0, 0, 0] = 5
+    write_labels(path, objects, (50.0, 10.0, 10.0), ())
+    assert cli.main(["measure", str(path), "-o", str(out)]) == 0
+    rows = rows_of(out)
+    assert [(row["organelle"], row["number"], row["voxels"]) for row in rows] == [
+        ("object", "12", "40"),
+        ("object", "300", "60"),
+    ]
+
+
+def test_negative_objects_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    objects = np.full((20, 30), -3, np.int32)
+    write_labels(tmp_path / "objects.zarr", objects, None, ())
+    out = tmp_path / "table.csv"
+    assert cli.main(["measure", str(tmp_path / "objects.zarr"), "-o", str(out)]) == 2
+    assert "numbers above 0" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import tifffile
 import zarr
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.io.contents import Contents, is_ours, what_is
+from napari_scsam.io.contents import Contents, is_label_image, is_ours, what_is
 from napari_scsam.io.labels import create_labels, write_labels
 
 CLASSES = (ClassSpec(1, "mitochondrion"),)
@@ -56,3 +56,15 @@ def test_a_tiff_with_a_damaged_class_table_is_not_ours(tmp_path: Path) -> None:
     record = '{"classes": [3]}'
     tifffile.imwrite(tmp_path / "a.tif", LABELS, imagej=True, metadata={"scsam": record})
     assert what_is(tmp_path / "a.tif") is Contents.FOREIGN
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint32])
+def test_labels_of_objects_are_known_without_a_class_table(tmp_path: Path, dtype: type) -> None:
+    write_labels(tmp_path / "a.tif", LABELS.astype(dtype), None, ())
+    write_labels(tmp_path / "a.zarr", LABELS.astype(dtype), None, ())
+    tifffile.imwrite(tmp_path / "grey.tif", LABELS)
+    assert what_is(tmp_path / "a.tif") is Contents.LABELS
+    assert is_label_image(tmp_path / "a.tif")
+    assert is_label_image(tmp_path / "a.zarr" / "labels" / "classes")
+    assert not is_label_image(tmp_path / "a.zarr")
+    assert not is_label_image(tmp_path / "grey.tif")

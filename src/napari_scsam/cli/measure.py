@@ -10,8 +10,8 @@ from napari_scsam.cli.parts import command, note, show
 from napari_scsam.config import UserError
 
 LABELS_HELP = (
-    "class labels that scsam wrote (OME-Zarr or TIFF), an OME-Zarr image with labels in it, "
-    "or a project"
+    "labels of classes or objects that scsam or the plugin wrote (OME-Zarr or TIFF), "
+    "an OME-Zarr image with labels in it, or a project"
 )
 
 
@@ -29,15 +29,16 @@ def add_measure(commands: Any) -> None:
 
 def run_measure(arguments: argparse.Namespace) -> None:
     """Measure the connected objects of each class."""
+    from napari_scsam.io.contents import is_label_image
     from napari_scsam.io.find_labels import find_labels, listed_labels
     from napari_scsam.io.labels import read_class_table
     from napari_scsam.io.volumes import open_labels
-    from napari_scsam.volume.measure import MIN_VOXELS, measure, write_table
+    from napari_scsam.volume.measure import MIN_VOXELS, measure, measure_objects, write_table
 
     path = find_labels(arguments.labels)
     labels = open_labels(path)
     classes = read_class_table(path)
-    if classes is None:
+    if classes is None and not is_label_image(path):
         raise UserError(
             f"{path} has no class table; give labels that scsam segment or the plugin wrote"
         )
@@ -46,7 +47,10 @@ def run_measure(arguments: argparse.Namespace) -> None:
             f"scsam: {arguments.labels} is not finished, and slices without labels count as empty; "
             "finish it with scsam segment --resume"
         )
-    rows = show(measure(labels, classes))
+    if classes is None:
+        rows = show(measure_objects(labels))
+    else:
+        rows = show(measure(labels, classes))
     write_table(arguments.out, rows)
     if not rows:
         note(

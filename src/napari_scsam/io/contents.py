@@ -12,7 +12,7 @@ from napari_scsam.config import UserError, parse_classes
 from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.slices import TIFF_SUFFIXES
 from napari_scsam.io.tiff import open_tiff, scsam_record
-from napari_scsam.io.zarr_access import is_zarr
+from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
 
 
 class Contents(Enum):
@@ -21,7 +21,7 @@ class Contents(Enum):
     NOTHING = "nothing"
     """Nothing, an empty file or an empty folder."""
     LABELS = "labels"
-    """Labels that this package wrote: OME-Zarr, or TIFF with a class table."""
+    """Labels that this package wrote: OME-Zarr, or TIFF with its record."""
     PROJECT = "project"
     """An annotation project, damaged or not."""
     FOREIGN = "foreign"
@@ -36,7 +36,7 @@ def what_is(path: Path) -> Contents:
         return _folder_contents(path)
     if path.stat().st_size == 0:
         return Contents.NOTHING
-    if path.suffix.lower() in TIFF_SUFFIXES and _has_class_table(path):
+    if path.suffix.lower() in TIFF_SUFFIXES and _has_record(path):
         return Contents.LABELS
     return Contents.FOREIGN
 
@@ -74,10 +74,30 @@ def _scsam_attribute(folder: Path) -> Any:
         return None
 
 
-def _has_class_table(path: Path) -> bool:
+def is_label_image(path: Path) -> bool:
+    """Whether a file holds labels: a TIFF of ours, or an OME-Zarr label image of anybody.
+
+    The labels of objects have no class table.
+    """
+    if path.is_dir():
+        return _is_zarr_label(path)
+    return path.is_file() and path.suffix.lower() in TIFF_SUFFIXES and _has_record(path)
+
+
+def _is_zarr_label(folder: Path) -> bool:
+    if not is_zarr(folder):
+        return False
+    try:
+        return "image-label" in ngff_attributes(zarr.open_group(folder, mode="r"))
+    except READ_ERRORS:
+        return False
+
+
+def _has_record(path: Path) -> bool:
+    """Whether a TIFF carries the record that this package writes with labels."""
     try:
         with open_tiff(path) as tif:
             classes = scsam_record(tif).get("classes")
-        return bool(classes and parse_classes(classes))
+        return classes == [] or bool(classes and parse_classes(classes))
     except (UserError, *READ_ERRORS):
         return False

@@ -23,6 +23,9 @@ NM_PER_UM = 1000.0
 MIN_VOXELS = 10
 """Objects of fewer voxels are specks."""
 
+OBJECT = "object"
+"""What an object without a class is called."""
+
 MAX_LISTED = 3
 """Most values that a sentence names."""
 
@@ -33,7 +36,7 @@ class Organelle:
 
     organelle: str
     number: int
-    """Counted from 1 within the class."""
+    """Counted from 1 within the class; of an object without a class, its label value."""
     voxels: int
     volume_um3: float | None
     """Of a single slice: area times thickness. None when the voxel size is unknown."""
@@ -83,6 +86,36 @@ def measure(
         yield Progress(done, len(present), spec.name)
         rows += measure_class(values == spec.id, spec.name, labels.voxel_size, smallest)
     yield Progress(len(present), len(present), "done")
+    return rows
+
+
+def measure_objects(labels: Volume, smallest: int = MIN_VOXELS) -> Steps[list[Organelle]]:
+    """Measure objects that are labelled one by one; the label volume is held in memory.
+
+    Parameters
+    ----------
+    labels
+        The number of an object in each of its voxels, (Y, X) or (Z, Y, X).
+    smallest
+        Objects of fewer voxels are left out.
+
+    Raises
+    ------
+    UserError
+        When a number is negative.
+    """
+    yield Progress(0, 1, OBJECT)
+    values = np.asarray(labels.data[...]).reshape(labels.depth, *labels.shape[-2:])
+    if values.dtype.kind == "i" and values.min(initial=0) < 0:
+        raise UserError(
+            f"the labels {labels.name!r} hold {values.min()}; objects have numbers above 0"
+        )
+    found = [region for region in regionprops(values) if region.area >= smallest]
+    rows = [
+        measure_region(region, OBJECT, int(region.label), labels.voxel_size, values.shape)
+        for region in found
+    ]
+    yield Progress(1, 1, "done")
     return rows
 
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import json
+
 import numpy as np
 import pytest
 import tifffile
@@ -156,3 +159,97 @@ def test_a_file_that_is_none_is_told_as_on_the_command_line(tmp_path, name, cont
     if path.suffix == ".tif":
         with pytest.raises(UserError, match=says):
             read_class_table(path)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.uint32, np.int64])
+@pytest.mark.parametrize("name", ["out.tif", "out.tiff", "out.TIF", "out.zarr"])
+@pytest.mark.parametrize("depth", [None, 1, 3])
+def test_object_labels_come_back_as_labels(tmp_path, name, dtype, depth):
+    values = np.zeros((20, 30) if depth is None else (depth, 20, 30), dtype)
+    values[..., 2:9, 2:9] = 7
+    values[..., 12:19, 2:9] = 200
+    size = (8.0,) * values.ndim
+    layer = Labels(values, scale=size, units=("nm",) * values.ndim)
+    data, state, _ = layer.as_layer_data_tuple()
+    write_labels_layer(str(tmp_path / name), data, state)
+    (again,) = opened(tmp_path / name)
+    assert isinstance(again, Labels)
+    np.testing.assert_array_equal(again.data, values)
+    assert classes_of(again) is None
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"shear": (0.3, 0, 0)},
+        {"shear": (0, 0.3, 0)},
+        {"rotate": (0, 30, 0)},
+        {"rotate": (30, 0, 0)},
+        {"affine": [[1, 0.2, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]},
+        {"affine": [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]},
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+@pytest.mark.parametrize("name", ["out.tif", "out.zarr"])
+def test_labels_that_are_sheared_through_their_slices_are_not_written(tmp_path, name, place):
+    layer = Labels(np.ones((3, 20, 30), np.uint8), name="mine", scale=(4, 2, 2), **place)
+    data, state, _ = layer.as_layer_data_tuple()
+    with pytest.raises(UserError, match="'mine' is sheared or rotated through its slices"):
+        write_labels_layer(str(tmp_path / name), data, state)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.zarr"])
+def test_labels_that_are_turned_within_their_slices_are_written(tmp_path, name):
+    layer = Labels(np.ones((3, 20, 30), np.uint8), shear=(0, 0, 0.3), scale=(4, 2, 2))
+    data, state, _ = layer.as_layer_data_tuple()
+    write_labels_layer(str(tmp_path / name), data, state)
+    assert open_labels(tmp_path / name).shape == (3, 20, 30)
+
+
+@pytest.mark.filterwarnings("ignore::zarr.errors.ZarrUserWarning")
+@pytest.mark.parametrize("marker", ["zarr.json", "labels/zarr.json", "labels/classes/zarr.json"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record.update(attributes=3),
+        lambda record: record["attributes"].update(ome=3),
+        lambda record: record["attributes"].update(ome={"labels": [3, None]}),
+        lambda record: record["attributes"].update(ome={"labels": ["gone"]}),
+        lambda record: record["attributes"].update(ome={"labels": 7}),
+        lambda record: record["attributes"].update(scsam={"classes": 3}),
+        lambda record: record["attributes"].update(scsam={"classes": ["a"]}),
+        lambda record: record["attributes"].update(scsam={"classes": [{"id": "x"}]}),
+        lambda record: record["attributes"].update(ome={"multiscales": [3]}),
+        lambda record: record["attributes"].update(ome={"multiscales": [{"datasets": 3}]}),
+        lambda record: record.update(node_type="array"),
+        lambda record: record.update(zarr_format="three"),
+        lambda record: record.clear(),
+    ],
+)
+def test_damaged_metadata_are_one_sentence(tmp_path, marker, change):
+    path = tmp_path / "a.zarr"
+    write_labels(path, np.ones((3, 20, 30), np.uint8), SIZE, ())
+    record = json.loads((path / marker).read_text())
+    change(record)
+    (path / marker).write_text(json.dumps(record))
+    for read in (opened, read_class_table, open_volume, lambda p: open_labels(p / "labels")):
+        with contextlib.suppress(UserError):
+            read(path)
+
+
+def test_a_unit_that_is_no_text_is_no_size(tmp_path, stack):
+    path = tmp_path / "a.zarr"
+    root = zarr.open_group(path, mode="w")
+    root.create_array("0", data=stack)
+    for unit in (3, ["nanometer"], {"unit": "nm"}, True, 1.5):
+        axes = [{"name": name, "type": "space", "unit": unit} for name in "zyx"]
+        datasets = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": SIZE}]}]
+        root.attrs["ome"] = {
+            "version": "0.5",
+            "multiscales": [{"axes": axes, "datasets": datasets}],
+        }
+        assert open_volume(path).voxel_size is None
+        (image,) = opened(path)
+        assert tuple(image.scale) == (1, 1, 1)

@@ -6,7 +6,13 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_scsam.config import UserError
-from napari_scsam.gui.layers.plane import Plane, full_resolution, layer_voxel_size, shown_plane
+from napari_scsam.gui.layers.plane import (
+    Plane,
+    full_resolution,
+    layer_voxel_size,
+    plane_shown_of,
+    shown_plane,
+)
 
 
 def model(data=None, **kwargs):
@@ -110,3 +116,21 @@ def test_voxel_size_comes_from_scale_and_units_or_not_at_all(scale, units, size)
 
 def test_voxel_size_of_a_flat_image_takes_y_for_z():
     assert layer_voxel_size(Image(np.zeros((3, 4)), scale=(8, 4), units=("nm", "nm"))) == (8, 8, 4)
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+@pytest.mark.parametrize(
+    "place", [{"shear": (0.3, 0, 0)}, {"shear": (0, 0.3, 0)}, {"rotate": (0, 30, 0)}], ids=str
+)
+def test_a_volume_sheared_through_its_slices_is_refused(place):
+    viewer, layer = model(**place)
+    assert "sheared or rotated through its slices; reset" in refusal(viewer, layer)
+    labels = viewer.add_labels(np.zeros((6, 8, 10), np.uint8), **place)
+    with pytest.raises(UserError, match="sheared or rotated through its slices"):
+        plane_shown_of(viewer, labels)
+
+
+def test_a_volume_turned_within_its_slices_is_not():
+    viewer, layer = model(shear=(0, 0, 0.3), scale=(4, 2, 2))
+    viewer.dims.set_current_step(0, 4)
+    assert shown_plane(viewer, layer).axis == 0

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
+from napari.utils.transforms import Affine
 
-from napari_scsam.config import ClassSpec, VoxelSize, parse_classes
+from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
 from napari_scsam.gui.layers.class_table import (
     CLASSES_KEY,
     IN_MEMORY,
@@ -18,6 +19,8 @@ from napari_scsam.gui.layers.class_table import (
     VOXEL_SIZE_KEY,
     class_table,
 )
+from napari_scsam.gui.layers.plane import is_tilted
+from napari_scsam.io.contents import is_label_image
 from napari_scsam.io.find_labels import listed_labels
 from napari_scsam.io.label_header import label_header
 from napari_scsam.io.labels import read_class_table, write_labels, writing_labels
@@ -57,7 +60,7 @@ def read_layers(path: str) -> list[LayerData]:
 def label_images(path: Path) -> tuple[list[Path], bool]:
     """Return the label images in a path, and whether it has an image, too."""
     if not (path.is_dir() and is_zarr(path)):
-        if path.is_file() and read_class_table(path) is not None:
+        if is_label_image(path):
             return [path], False
         return [], True
     with explaining(path):
@@ -132,6 +135,7 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     level = data
     if attributes.get("multiscale"):
         level = data[0]
+    check_writable(attributes, level.ndim)
     metadata = attributes.get("metadata", {})
     classes: tuple[ClassSpec, ...] = ()
     if CLASSES_KEY in metadata:
@@ -147,6 +151,26 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
             for z in range(level.shape[0]):
                 stored[z] = np.asarray(level[z])
     return [path]
+
+
+def check_writable(attributes: dict[str, Any], ndim: int) -> None:
+    """Check that a file can hold the place of a layer, before anything is written.
+
+    Raises
+    ------
+    UserError
+        When the layer is sheared or rotated through its slices.
+    """
+    shape = {key: attributes[key] for key in ("rotate", "shear") if key in attributes}
+    steps = Affine(scale=attributes.get("scale", (1.0,) * ndim), ndim=ndim, **shape).linear_matrix
+    affine = attributes.get("affine")
+    if affine is not None:
+        steps = np.asarray(affine)[:ndim, :ndim] @ steps
+    if ndim == 3 and is_tilted(steps.T, 0):
+        raise UserError(
+            f"{attributes.get('name', 'the layer')!r} is sheared or rotated through its slices, "
+            "which a label file cannot hold; reset its transform, then save it"
+        )
 
 
 def physical_place(

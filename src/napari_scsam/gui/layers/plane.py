@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError, VoxelSize
-from napari_scsam.gui.layers.grey import FirstColour, is_grey
+from napari_scsam.gui.layers.grey import first_colour, is_grey
 from napari_scsam.io.units import voxel_size_nm
 from napari_scsam.plausible import is_plausible
 
@@ -84,7 +84,7 @@ def full_resolution(layer: Layer) -> Any:
     if layer.multiscale:
         data = data[0]
     if getattr(layer, "rgb", False):
-        return FirstColour(data)
+        return first_colour(data, layer.name)
     return data
 
 
@@ -120,7 +120,43 @@ def plane_shown_of(viewer: Viewer, layer: Layer) -> Plane:
         )
     if not hidden:
         return Plane()
+    check_straight(layer, hidden[0])
     return Plane(hidden[0], shown_position(viewer, layer, hidden[0]))
+
+
+def check_straight(layer: Layer, axis: int) -> None:
+    """Check that the planes across an axis of a layer are planes of the viewer.
+
+    Raises
+    ------
+    UserError
+        When the layer is sheared or rotated through them: the viewer shows a section that cuts
+        across several.
+    """
+    corner = np.asarray(layer.data_to_world([0.0] * layer.ndim))
+    steps = np.array([layer.data_to_world(step) for step in np.eye(layer.ndim)]) - corner
+    if is_tilted(steps, axis):
+        raise UserError(
+            f"'{layer.name}' is sheared or rotated through its slices; reset its transform, "
+            "or save it straight and open that"
+        )
+
+
+def is_tilted(steps: NDArray[Any], axis: int) -> bool:
+    """Whether a transform mixes an axis with the others.
+
+    Parameters
+    ----------
+    steps
+        Square; each row is where one step along an axis of the data leads.
+    axis
+        The axis across the slices.
+    """
+    across = np.delete(steps[axis], axis)
+    along = np.delete(steps[:, axis], axis)
+    return bool(
+        max(abs(across).max(initial=0), abs(along).max(initial=0)) > 1e-6 * abs(steps).max()
+    )
 
 
 def check_image(layer: Image) -> None:
@@ -139,6 +175,8 @@ def check_image(layer: Image) -> None:
         raise UserError(
             f"'{layer.name}' has {layer.data.dtype} values; choose an image of integers or floats"
         )
+    if layer.ndim == 3:
+        check_straight(layer, 0)
 
 
 def shown_position(viewer: Viewer, layer: Layer, axis: int) -> int:
