@@ -8,10 +8,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from at_once import AtOnce
+from napari.components import ViewerModel
 
 from napari_scsam.checkpoints.card import CheckpointInfo
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.jobs.engine import Engine
+from napari_scsam.gui.session import Session
 from napari_scsam.steps import Progress
 
 CLASSES = (
@@ -177,3 +180,25 @@ def stack() -> np.ndarray:
     rng = np.random.default_rng(0)
     coarse = rng.integers(40, 220, (4, 12, 16)).astype(np.uint8)
     return np.kron(coarse, np.ones((1, 8, 8), np.uint8))
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    """A viewer without a window."""
+    return ViewerModel()
+
+
+@pytest.fixture
+def session(viewer, fake_engine, info) -> Session:
+    """A session without a window, whose work is done at once."""
+    session = Session(viewer, fake_engine, AtOnce)
+    session.choices.choose_checkpoint(info)
+    return session
+
+
+@pytest.fixture
+def said(session) -> list[str]:
+    """What the session says."""
+    sentences: list[str] = []
+    session.status.connect(sentences.append)
+    return sentences

@@ -17,25 +17,6 @@ from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.segment import Segmenting
 
 
-@pytest.fixture
-def viewer() -> ViewerModel:
-    return ViewerModel()
-
-
-@pytest.fixture
-def session(viewer, fake_engine, info) -> Session:
-    session = Session(viewer, fake_engine, AtOnce)
-    session.choices.choose_checkpoint(info)
-    return session
-
-
-@pytest.fixture
-def said(session) -> list[str]:
-    sentences: list[str] = []
-    session.status.connect(sentences.append)
-    return sentences
-
-
 def test_what_cannot_be_done_is_told(viewer, session, said, stack):
     notification_manager.records.clear()
     session.part(Segmenting).segment()

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import pytest
 from at_once import AtOnce
-from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.config import UserError
@@ -10,25 +8,6 @@ from napari_scsam.gui.jobs.jobs import WORDS, Job
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.steps import Progress
-
-
-@pytest.fixture
-def viewer() -> ViewerModel:
-    return ViewerModel()
-
-
-@pytest.fixture
-def session(viewer, fake_engine, info) -> Session:
-    session = Session(viewer, fake_engine, AtOnce)
-    session.choices.choose_checkpoint(info)
-    return session
-
-
-@pytest.fixture
-def said(session) -> list[str]:
-    sentences: list[str] = []
-    session.status.connect(sentences.append)
-    return sentences
 
 
 def test_work_is_over_before_a_question_about_its_result_is_asked(session):

@@ -4,34 +4,12 @@ import dask.array as da
 import numpy as np
 import pytest
 import zarr
-from at_once import AtOnce
-from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.layers.shown_class import NAME
-from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.steps import Progress
-
-
-@pytest.fixture
-def viewer() -> ViewerModel:
-    return ViewerModel()
-
-
-@pytest.fixture
-def session(viewer, fake_engine, info) -> Session:
-    session = Session(viewer, fake_engine, AtOnce)
-    session.choices.choose_checkpoint(info)
-    return session
-
-
-@pytest.fixture
-def said(session) -> list[str]:
-    sentences: list[str] = []
-    session.status.connect(sentences.append)
-    return sentences
 
 
 def labels_of(viewer) -> Labels:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_scsam.io.lazy import LazyArray
+
 if TYPE_CHECKING:
     from napari.layers import Layer
 
@@ -32,41 +34,16 @@ def _has_equal_colours(pixels: NDArray[Any]) -> bool:
     return bool((pixels[..., 1:3] == red).all())
 
 
-class FirstColour:
-    """The red of an RGB array as an array of its own; read when it is indexed.
+def first_colour(data: Any, name: str) -> Any:
+    """Return the red of an RGB array as an array of its own, read when it is indexed.
 
     Parameters
     ----------
     data
         (Y, X, 3 or 4) or (Z, Y, X, 3 or 4), in memory or not.
+    name
+        What to call it in error messages.
     """
-
-    def __init__(self, data: Any) -> None:
-        self._data = data
-        self.shape: tuple[int, ...] = tuple(data.shape[:-1])
-        self.dtype: np.dtype[Any] = np.dtype(data.dtype)
-        self.ndim = len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """The number of pixels."""
-        return int(np.prod(self.shape, dtype=np.int64))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all pixels."""
-        return self.size * self.dtype.itemsize
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        selection: tuple[Any, ...] = (key,)
-        if isinstance(key, tuple):
-            selection = key
-        if Ellipsis not in selection:
-            selection = (*selection, ...)
-        return np.asarray(self._data[(*selection, 0)])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.array(self[...], dtype=dtype, copy=copy)
+    if isinstance(data, np.ndarray):
+        return data[..., 0]
+    return LazyArray(data, (*[None] * (data.ndim - 1), 0), name)
