@@ -12,7 +12,7 @@ from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.panels.model import ModelPanel
 from napari_scsam.gui.panels.volume import VolumePanel
 from napari_scsam.gui.tools.download import Downloading
-from napari_scsam.gui.tools.save_model import TaughtModel
+from napari_scsam.gui.tools.files.save_model import TaughtModel
 
 if TYPE_CHECKING:
     from napari_scsam.gui.links import Links

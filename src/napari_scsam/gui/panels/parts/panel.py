@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -18,6 +18,9 @@ OPENED = "opened_panels"
 
 NO_MAXIMUM = 2**24 - 1
 """Qt's QWIDGETSIZE_MAX: no limit on the height of a widget."""
+
+ROOM = 4
+"""Pixels above and below the letters of a title."""
 
 
 class Panel(QCollapsible):
@@ -60,6 +63,13 @@ class Panel(QCollapsible):
         if self._collapsed_at_first:
             return OPENED
         return COLLAPSED
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
+        """Keep the height of the title's letters, which a low window would cut."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            title_button = self.toggleButton()
+            title_button.setMinimumHeight(title_button.fontMetrics().height() + ROOM)
 
     def expand(self, animate: bool = False) -> None:
         """Show the contents; an animation would draw napari's canvas many times."""
