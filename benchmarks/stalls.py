@@ -21,7 +21,7 @@ from benchmarks.desk import ORIGIN, VOXEL, Desk, Timing, spheres
 from scipy import ndimage
 
 from napari_scsam.gui.project.keeper import ProjectKeeper
-from napari_scsam.gui.tools.export import Exporting
+from napari_scsam.gui.tools.files.export import Exporting
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.propagate import Propagating
 from napari_scsam.gui.tools.review import Reviewing

@@ -15,7 +15,7 @@ from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.layers import show_position
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.correct import Correcting
-from napari_scsam.gui.tools.export import Exporting
+from napari_scsam.gui.tools.files.export import Exporting
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.tools.segment import Segmenting
