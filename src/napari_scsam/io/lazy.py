@@ -147,6 +147,18 @@ class LazyArray:
         """Bytes that all voxels would take in memory."""
         return self.size * self.dtype.itemsize
 
+    def check(self) -> None:
+        """Check that the file is still the one that was opened; nothing else is read.
+
+        Raises
+        ------
+        ChangedFileError
+            When it is gone, or was changed or replaced.
+        """
+        check = getattr(self._source, "check", None)
+        if check is not None:
+            check()
+
     def __len__(self) -> int:
         return self.shape[0]
 
@@ -229,6 +241,12 @@ class InvertedArray:
         self._black = black
         self.shape = tuple(source.shape)
         self.dtype = np.dtype(source.dtype)
+
+    def check(self) -> None:
+        """Check that the file is still the one that was opened, as `LazyArray.check` does."""
+        check = getattr(self._source, "check", None)
+        if check is not None:
+            check()
 
     def __getitem__(self, key: Any) -> Block:
         block: Block = np.asarray(self._source[key])

@@ -93,6 +93,16 @@ class WatchedArray:
         """Number of axes."""
         return len(self.shape)
 
+    def check(self) -> None:
+        """Check that the file is still the one that was opened.
+
+        Raises
+        ------
+        ChangedFileError
+            When it is gone, or was changed or replaced.
+        """
+        self.stamp.check()
+
     def __getitem__(self, key: Any) -> Any:
         self.stamp.check()
         try:

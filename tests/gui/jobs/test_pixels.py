@@ -7,10 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import zarr
+from image_files import put_back, rename_away, replace_by_another, write_image
+from napari.components import ViewerModel
+from napari.layers import Layer
 
+from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.engine import Engine, SliceRequest
+from napari_scsam.gui.jobs.many_slices import run_steps
 from napari_scsam.gui.jobs.one_object import PromptRequest, prepare_steps, prompt_steps
-from napari_scsam.gui.jobs.pixels import PixelMemory, is_changeable, probe
+from napari_scsam.gui.jobs.pixels import PixelMemory, probe
+from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.prompts.marks import Marks
 from napari_scsam.io.volumes import open_volume
@@ -126,11 +132,43 @@ def test_a_region_is_watched_by_itself(checkpoint, random_model):
     np.testing.assert_array_equal(new.labels, expected.labels)
 
 
-def test_files_that_are_read_lazily_are_not_read_to_compare(tmp_path):
-    array = zarr.create_array(tmp_path / "em.zarr", data=pictures()[0])
-    assert is_changeable(array)
-    assert is_changeable(pictures()[0])
-    assert not is_changeable(open_volume(tmp_path / "em.zarr").data)
+@pytest.mark.parametrize("form", ["OME-Zarr", "TIFF", "HDF5"])
+def test_an_image_that_is_gone_is_told_by_every_job(checkpoint, random_model, tmp_path, form):
+    """Also for a slice whose answer is remembered; nothing is black, and nothing is constant."""
+    path = write_image(tmp_path, form, pictures()[0])
+    engine = Engine()
+    asked = request_for(checkpoint, open_volume(path).data, classes=random_model.classes)
+    whole = drive(engine.segment_steps(asked))
+    rename_away(path)
+    marks = Marks(points=((60.0, 40.0),), inside=(True,))
+    for make in (
+        lambda: engine.segment_steps(asked),
+        lambda: engine.segment_steps(replace(asked, plane=Plane(0, 4))),
+        lambda: Engine().segment_steps(asked),
+        lambda: prepare_steps(engine, asked),
+        lambda: prompt_steps(engine, PromptRequest(asked, marks)),
+        lambda: run_steps(engine, asked, [2, 3]),
+    ):
+        with pytest.raises(UserError, match=r"em\.\w+.* is no longer there"):
+            drive(make())
+    put_back(path)
+    np.testing.assert_array_equal(drive(engine.segment_steps(asked)).labels, whole.labels)
+    replace_by_another(path, form, pictures()[1])
+    with pytest.raises(UserError, match="changed or replaced after it was opened"):
+        drive(engine.segment_steps(asked))
+
+
+def test_a_layer_whose_file_is_gone_is_an_error_and_not_black(tmp_path):
+    path = write_image(tmp_path, "OME-Zarr", pictures()[0])
+    viewer = ViewerModel()
+    layer = viewer.add_layer(Layer.create(*read_layers(str(path))[0]))
+    rename_away(path)
+    with pytest.raises(UserError, match=r"em\.zarr/0 is no longer there"):
+        viewer.dims.set_current_step(0, 4)
+    put_back(path)
+    viewer.dims.set_current_step(0, 1)
+    viewer.dims.set_current_step(0, 4)
+    np.testing.assert_array_equal(layer._data_view, pictures()[0][4])
 
 
 def test_a_probe_is_small_and_spread(tmp_path):

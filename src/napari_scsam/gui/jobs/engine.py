@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, TaughtClass, VoxelSize
 from napari_scsam.gui.jobs.pace import Pace, with_time_left
-from napari_scsam.gui.jobs.pixels import PixelMemory, is_changeable
+from napari_scsam.gui.jobs.pixels import PixelMemory
 from napari_scsam.gui.layers.class_table import preload_labels
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.words import count_of, group_digits
 from napari_scsam.gui.workarounds.torch_guard import collection_paused, import_torch_stack
 from napari_scsam.io.contrast import Contrast, measure_contrast
+from napari_scsam.io.lazy import LazyArray
 from napari_scsam.steps import Progress, Steps
 
 if TYPE_CHECKING:
@@ -233,8 +234,17 @@ class Engine:
         return predictor
 
     def _forget_changed(self, request: SliceRequest) -> None:
-        """Forget the contrast and the last slice if their pixels were changed in place."""
-        if not is_changeable(request.data):
+        """Forget the contrast and the last slice if their pixels were changed in place.
+
+        A file that is read lazily does not change, but it may be gone.
+
+        Raises
+        ------
+        UserError
+            When it is.
+        """
+        if isinstance(request.data, LazyArray):
+            request.data.check()
             return
         elsewhere = self._pixels.volume_has_changed(request.volume, request.data)
         pixels = request.read()
@@ -296,7 +306,7 @@ class Engine:
         size = request.plane.voxel_size(request.voxel_size)
         contrast = request.contrast or self._contrasts[request.volume]
         pixels = request.read()
-        if is_changeable(request.data):
+        if not isinstance(request.data, LazyArray):
             self._pixels.remember(request.key, pixels)
         return predictor.prepare(pixels, size, contrast=contrast, key=request.key)
 

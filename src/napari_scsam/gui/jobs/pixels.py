@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.io.lazy import LazyArray, checksum
+from napari_scsam.io.lazy import checksum
 
 PROBED_PLANES = 16
 """Slices of an array in memory that are compared when its contrast is needed."""
@@ -72,11 +72,6 @@ class PixelMemory:
             return False
         self._changes += 1
         return True
-
-
-def is_changeable(data: Any) -> bool:
-    """Whether pixels can change in place; files that are read lazily are watched themselves."""
-    return not isinstance(data, LazyArray)
 
 
 def probe(data: NDArray[Any]) -> NDArray[Any]:
