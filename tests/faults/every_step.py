@@ -32,7 +32,8 @@ from napari_scsam.gui.layers import files
 from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.project.copy_project import copy_project
-from napari_scsam.project.damage import find_damage, find_sources, give_up, restore
+from napari_scsam.project.damage import find_damage, give_up, restore
+from napari_scsam.project.damage_sources import find_sources
 from napari_scsam.project.image import copy_image
 from napari_scsam.project.image_labels import write_into_image
 from napari_scsam.project.project import CLASSES, Project

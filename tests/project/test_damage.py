@@ -13,12 +13,11 @@ from napari_scsam.io.anchored_store import UnreadableError
 from napari_scsam.io.labels import write_labels
 from napari_scsam.project.damage import (
     find_damage,
-    find_sources,
     give_up,
     list_slices,
-    open_source,
     restore,
 )
+from napari_scsam.project.damage_sources import find_sources, open_source
 from napari_scsam.project.image_labels import write_into_image
 from napari_scsam.project.project import CLASSES, Project
 from napari_scsam.project.start import open_project

@@ -84,7 +84,7 @@ class ProjectDesk:
 
     def show_damage(self) -> None:
         """Show what of the project cannot be read."""
-        self.project.damage.show_damage([damage.sentence for damage in self.damages.found])
+        self.project.show_damage([damage.sentence for damage in self.damages.found])
 
     def show_review(self) -> None:
         """Show the progress of the review."""

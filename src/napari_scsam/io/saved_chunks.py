@@ -185,7 +185,8 @@ class SavedChunks:
             self.disk.open(stored, check)
             self.trouble = None
             for block in self._blocks:
-                self.mark(block)
+                if not self.sealed:
+                    self.mark(block)
 
     def reset(self, block: Block) -> None:
         """Forget a chunk that could not be read, and is no longer on disk."""

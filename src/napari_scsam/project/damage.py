@@ -8,7 +8,7 @@ its slices are no longer reviewed: nobody has looked at what is there now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
@@ -19,12 +19,11 @@ import numpy as np
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.anchored_store import MissingStoreError, UnreadableError
-from napari_scsam.io.find_labels import listed_labels
 from napari_scsam.io.label_pyramid import new_level
-from napari_scsam.io.labels import create_labels, read_class_table
+from napari_scsam.io.labels import create_labels
 from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.io.stored_chunks import Block
-from napari_scsam.io.volumes import Volume, open_labels
+from napari_scsam.io.volumes import Volume
 from napari_scsam.project.arrays import PREDICTED, open_root
 from napari_scsam.project.image import hash_slices
 from napari_scsam.project.project import (
@@ -164,6 +163,8 @@ def give_up(project: Project, damage: Damage) -> None:
 def restore(project: Project, damage: Damage, source: Source) -> None:
     """Fill a damaged part of the labels from other labels of the image.
 
+    Slices where those are empty stay damaged: that they are empty is not known.
+
     Raises
     ------
     UserError
@@ -172,7 +173,8 @@ def restore(project: Project, damage: Damage, source: Source) -> None:
         When it cannot be written.
     """
     project.folder.check_changeable()
-    places = _places(project, damage)
+    damage = _part_in(project, damage, source)
+    places = places_of(project, damage)
     values = [np.asarray(source.data[place]) for place in places]
     _forget(project, damage, (REVIEWED,))
     _clear(project, damage)
@@ -193,64 +195,18 @@ class Source:
     """An array of the image's shape."""
 
 
-def find_sources(project: Project, damage: Damage) -> list[Source]:
-    """Find labels that can fill a damaged part: the model's answers, and labels in the image."""
-    if damage.name != CLASSES:
-        return []
-    found = []
-    with suppress(UserError):
-        found.append(Source("the model's last answers", project.predicted))
-    with suppress(UserError):
-        image = Path(str(project.record.image.find(project.path).path))
-        found += [
-            Source(f"the labels '{name}' of the image", volume.data)
-            for name, volume in _labels_in(image, project)
-        ]
-    return [source for source in found if _has_labels(project, damage, source)]
+def _part_in(project: Project, damage: Damage, source: Source) -> Damage:
+    """Return the chunks of a damaged part for which a source has labels."""
+    if not damage.blocks:
+        return damage
+    array = project.array(damage.name)
+    blocks = tuple(b for b in damage.blocks if np.any(source.data[array.place(b)]))
+    if not blocks:
+        raise UserError(f"{source.title} are empty there; give the part up, or choose other labels")
+    return Damage(damage.name, _slices_of(array, blocks), blocks, damage.why)
 
 
-def open_source(project: Project, path: Path) -> Source:
-    """Open labels in a file, e.g. of ``scsam segment``, to fill a damaged part from.
-
-    Raises
-    ------
-    UserError
-        When they cannot be read, or are of another shape or of other classes.
-    """
-    volume = open_labels(path)
-    shape = project.record.image.shape
-    if volume.shape != shape:
-        raise UserError(f"{path} has shape {volume.shape}, the image {shape}; choose others")
-    if not _same_classes(read_class_table(path), project):
-        raise UserError(f"{path} numbers its classes differently; choose other labels")
-    return Source(f"the labels in {path.name}", volume.data)
-
-
-def _labels_in(image: Path, project: Project) -> Iterator[tuple[str, Any]]:
-    for name in listed_labels(image):
-        path = image / "labels" / name
-        with suppress(UserError):
-            volume = open_labels(path)
-            same = volume.shape == project.record.image.shape
-            if same and _same_classes(read_class_table(path), project):
-                yield name, volume
-
-
-def _same_classes(table: Sequence[ClassSpec] | None, project: Project) -> bool:
-    """Whether a class table means by each id what the project means by it."""
-    ours: Mapping[int, str] = {spec.id: spec.name for spec in project.class_table()}
-    return bool(table) and all(ours.get(spec.id) == spec.name for spec in table or ())
-
-
-def _has_labels(project: Project, damage: Damage, source: Source) -> bool:
-    """Whether a source can be read where the damage is, and holds anything there."""
-    try:
-        return any(np.any(source.data[place]) for place in _places(project, damage))
-    except UserError:
-        return False
-
-
-def _places(project: Project, damage: Damage) -> list[tuple[slice, ...]]:
+def places_of(project: Project, damage: Damage) -> list[tuple[slice, ...]]:
     """Return the boxes that are damaged."""
     if damage.blocks:
         array = project.array(damage.name)
@@ -263,13 +219,16 @@ def _places(project: Project, damage: Damage) -> list[tuple[slice, ...]]:
 
 def _damage_of(name: str, array: SavedArray) -> Damage:
     blocks = tuple(sorted(array.damaged))
-    slices: set[int] = set()
-    if array.ndim == 3:
-        for block in blocks:
-            first = array.place(block)[0]
-            slices |= set(range(first.start, first.stop))
     why = f"{array.file_of(blocks[0])} is damaged"
-    return Damage(name, tuple(sorted(slices)), blocks, why)
+    return Damage(name, _slices_of(array, blocks), blocks, why)
+
+
+def _slices_of(array: SavedArray, blocks: Sequence[Block]) -> tuple[int, ...]:
+    """Return the slices that chunks hold; none for a single image."""
+    if array.ndim == 2:
+        return ()
+    spans = [array.place(block)[0] for block in blocks]
+    return tuple(sorted({z for span in spans for z in range(span.start, span.stop)}))
 
 
 def _looks_whole(file: Path) -> bool:
@@ -283,7 +242,7 @@ def _forget(project: Project, damage: Damage, names: Sequence[str]) -> None:
     for name in names:
         with suppress(UserError):  # what cannot be read is damage of its own
             array = project.array(name)
-            for place in _places(project, damage):
+            for place in places_of(project, damage):
                 _zero(array, place)
             array.flush()
 

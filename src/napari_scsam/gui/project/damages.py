@@ -12,12 +12,11 @@ from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.project.damage import (
     Damage,
     Source,
-    find_sources,
     give_up,
     known_damage,
-    open_source,
     restore,
 )
+from napari_scsam.project.damage_sources import find_sources, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable

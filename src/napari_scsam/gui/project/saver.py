@@ -87,8 +87,8 @@ class ProjectSaver:
                 self._write(viewer, project, image)
             except (UserError, OSError) as error:  # tried again by the next `save`
                 trouble = error
-        self._show_state(project, project.trouble or trouble)
         self._show_damage(project)
+        self._show_state(project, project.trouble or trouble)
 
     def _write(self, viewer: Viewer, project: Project, image: Image | None) -> None:
         history = self._history
@@ -148,4 +148,6 @@ def _describe_state(project: Project, trouble: Exception | None) -> str:
         return f"NOT SAVED: {trouble}. It is tried again."
     if project.unsaved:
         return "Saving …"
+    if any(array.damaged for array in list(project.arrays.values())):
+        return "All is saved, but a part cannot be read."
     return "All is saved."
