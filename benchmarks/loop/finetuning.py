@@ -18,7 +18,7 @@ from napari_scsam.steps import drive
 from napari_scsam.train.finetune.data import CorrectedVolume
 from napari_scsam.train.finetune.finetuning import finetune
 
-MINUTES = 2.0
+MINUTES = 3.0
 """For each training. The annotator goes on in the meantime, so it costs no effort."""
 
 AFTER = (3,)

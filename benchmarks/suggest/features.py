@@ -57,15 +57,6 @@ SETS: Mapping[str, SliceSet] = {
         voxel_size=(40.0, 10.0, 10.0),
         classes=(0,),
     ),
-    "sbem corner": SliceSet(
-        image="brain_sbem/raw.tif",
-        labels="brain_sbem/mito.tif",
-        slices=tuple(range(20)),
-        rows=(20, 404),
-        columns=(560, 1008),
-        voxel_size=(40.0, 10.0, 10.0),
-        classes=(0,),
-    ),
     "hip": SliceSet(
         image="hippocampus/train_raw.tif",
         labels="hippocampus/train_labels.tif",

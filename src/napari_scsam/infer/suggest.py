@@ -58,8 +58,9 @@ def suggest(
     """Suggest slices to correct next, the best first.
 
     Slices are spread evenly between those that are reviewed. In a simulation
-    (``benchmarks/suggest.py``) no order by uncertainty was better than that. Inside a slice the network's doubt does tell where errors are,
-    so a region is suggested by it. Only suggested slices are segmented.
+    (``python -m benchmarks.suggest``) no order by uncertainty was better than that.
+    Inside a slice the network's doubt shows where errors are, so a region is suggested
+    by it. Only suggested slices are segmented.
 
     Parameters
     ----------

@@ -106,12 +106,13 @@ def test_no_slice_changes_more_than_it_may() -> None:
 
 
 def known(agrees: bool) -> tuple[SliceFeatures, Lesson]:
-    """Create a slice with the network's answer, and strokes that agree with it or do not."""
+    """Create a slice and strokes; the network finds the class, or stripes across everything."""
     place = np.zeros((SIZE, SIZE), bool)
     place[:, :20] = True
     fine = np.random.default_rng(5).normal(size=(53, SIZE, SIZE)).astype(np.float32)
     fine[:6] += 3 * place
-    answered = place if agrees else np.roll(place, 30, axis=1)
+    stripes = np.arange(SIZE)[:, None] // 4 % 2 + 0 * place == 1
+    answered = place if agrees else stripes
     fine[-1] = np.where(answered, 4, -4)
     shown = SliceFeatures(fine, SHOWN.fused)
     columns = (np.arange(2, 18), np.arange(34, 48))
@@ -140,3 +141,14 @@ def test_strokes_win_where_the_network_is_of_no_use() -> None:
     assert not refit(lesson, answer.rounds, answer.shares).sharpens
     found = answer.logits(shown) > 0
     assert found[:, :20].mean() > 0.8 > 0.2 > found[:, 30:50].mean()
+
+
+def test_strokes_that_correct_a_known_class_do_not_turn_its_answer_over() -> None:
+    shown, _ = known(agrees=True)
+    missed = [Stroke(True, 0, np.full(8, row), np.arange(21, 29)) for row in (10, 30, 50)]
+    wrong = [Stroke(False, 0, np.full(8, row), np.arange(11, 19)) for row in (10, 30, 50)]
+    lesson = read_lesson(shown, [*missed, *wrong], (SIZE, SIZE), reads_network=True)
+    answer = replay(lesson, shown, reads_network=True)
+    assert answer.sharpens
+    fit = answer.fits[0].logits(shown) > 0 if answer.fits else shown.fine[-1] > 0
+    assert likeness(fit, shown.fine[-1] > 0) > 0.6

@@ -30,8 +30,8 @@ SHORTER = (1.0, 0.7, 0.5, 0.3, 0.2, 0.1)
 LIKENESS = 0.95
 """Dice that the answers before and after a round must have, on any slice."""
 
-TRUSTED = 0.75
-"""Share of the strokes, of either side alike, that a network of use is right about."""
+CHANCE = (0.25, 0.75)
+"""Share of the strokes, of either side alike, about which a network of no use may be right."""
 
 ALIEN = 0.3
 """Dice of the network's answer and of what strokes teach, where both have little in common."""
@@ -154,24 +154,27 @@ def replay(lesson: Lesson, shown: SliceFeatures, *, reads_network: bool = False)
         so_far = lesson.only(lesson.corrects <= number)
         if not so_far.positive.any():
             continue
-        fit = fit_classifier(so_far)
         if reads_network and not answer.fits:
-            answer = TaughtAnswer(sharpens=is_of_use(so_far, fit, shown))
+            answer = TaughtAnswer(sharpens=is_of_use(so_far, shown))
+        fit = fit_classifier(so_far, sharpens=answer.sharpens)
         answer = answer.after(fit, shown, int(number))
     return answer
 
 
-def is_of_use(lesson: Lesson, fit: StrokeClassifier, shown: SliceFeatures) -> bool:
+def is_of_use(lesson: Lesson, shown: SliceFeatures) -> bool:
     """Whether the network's own answer is one to start from.
 
-    It is not where strokes contradict it and what they teach has little in common with it.
+    It is where strokes agree with it, and where they correct it: then it is wrong about nearly all
+    of them. Where it is right about half of them, as chance would be, what strokes teach decides:
+    the network is of no use where it has little in common with that.
     """
     network = lesson.values[:, lesson.fine - 1] > 0
     right = network == lesson.positive
     sides = [right[side].mean() for side in (lesson.positive, ~lesson.positive) if side.any()]
-    if np.mean(sides) > TRUSTED:
+    if not CHANCE[0] < np.mean(sides) < CHANCE[1]:
         return True
-    return likeness(shown.fine[-1] > 0, fit.logits(shown) > 0) > ALIEN
+    taught = fit_classifier(lesson).logits(shown) > 0
+    return likeness(shown.fine[-1] > 0, taught) > ALIEN
 
 
 def refit(lesson: Lesson, rounds: Sequence[int], shares: Sequence[float]) -> TaughtAnswer:
@@ -179,6 +182,7 @@ def refit(lesson: Lesson, rounds: Sequence[int], shares: Sequence[float]) -> Tau
 
     An answer with a share for every round starts from the network's own.
     """
-    fits = [fit_classifier(lesson.only(lesson.corrects <= number)) for number in rounds]
     sharpens = len(shares) == len(rounds)
+    parts = [lesson.only(lesson.corrects <= number) for number in rounds]
+    fits = [fit_classifier(part, sharpens=sharpens) for part in parts]
     return TaughtAnswer(tuple(fits), tuple(shares), tuple(rounds), sharpens)

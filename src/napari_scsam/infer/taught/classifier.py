@@ -24,6 +24,7 @@ from napari_scsam.infer.taught.samples import (
     measure_scaling,
     stroke_samples,
     with_context,
+    with_network,
 )
 from napari_scsam.infer.taught.scale_space import COUNT
 
@@ -108,24 +109,32 @@ class StrokeClassifier:
         return np.asarray(logit(certain) - logit(LEAST), np.float32)
 
 
-def fit_classifier(lesson: Lesson) -> StrokeClassifier:
+def fit_classifier(lesson: Lesson, *, sharpens: bool = False) -> StrokeClassifier:
     """Fit a class; the same lesson always gives the same fit.
 
     Parameters
     ----------
     lesson
         With strokes on the class; strokes beside it help, and may be missing.
+    sharpens
+        Whether the network's own answer, its logit being the last fine feature, is learned too.
     """
     scaling = measure_scaling(lesson)
-    forest, coefficients = fit_members(lesson, scaling)
-    influence = 0.0 if forest is None else weigh_forest(lesson, scaling)
+    forest, coefficients = fit_members(lesson, scaling, sharpens=sharpens)
+    influence = 0.0 if forest is None else weigh_forest(lesson, scaling, sharpens=sharpens)
     return StrokeClassifier(scaling, forest, coefficients, influence)
 
 
-def fit_members(lesson: Lesson, scaling: Scaling) -> tuple[ExtraTreesClassifier | None, Floats]:
+def fit_members(
+    lesson: Lesson, scaling: Scaling, *, sharpens: bool = False
+) -> tuple[ExtraTreesClassifier | None, Floats]:
     """Fit the forest, if there are strokes on both sides, and the regression."""
     strokes = stroke_samples(lesson, scaling)
-    coefficients = fit_regression(with_context(strokes, lesson, scaling))
+    if sharpens:
+        strokes = with_network(strokes, lesson, scaling)
+        coefficients = fit_regression(strokes)
+    else:
+        coefficients = fit_regression(with_context(strokes, lesson, scaling))
     if strokes.positive.all():
         return None, coefficients
     forest = ExtraTreesClassifier(TREES, min_samples_leaf=SMALLEST_LEAF, random_state=0)
@@ -141,7 +150,7 @@ def fit_regression(samples: Samples) -> Floats:
     return np.append(model.coef_[0], model.intercept_).astype(np.float32)
 
 
-def weigh_forest(lesson: Lesson, scaling: Scaling) -> float:
+def weigh_forest(lesson: Lesson, scaling: Scaling, *, sharpens: bool = False) -> float:
     """Choose the influence of the forest by the loss of both on held-out strokes, 0 to 1.
 
     Only strokes that showed the class first are held out, where there are some on both sides:
@@ -158,7 +167,7 @@ def weigh_forest(lesson: Lesson, scaling: Scaling) -> float:
         rest = lesson.only(~held)
         if not held.any() or rest.positive.all() or not rest.positive.any():
             continue
-        forest, coefficients = fit_members(rest, scaling)
+        forest, coefficients = fit_members(rest, scaling, sharpens=sharpens)
         values = scaling.normal(lesson.values[held].astype(np.float32))
         if forest is not None:
             chances[0, held] = forest.predict_proba(values[:, :COUNT])[:, 1]

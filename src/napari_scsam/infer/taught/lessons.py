@@ -140,7 +140,11 @@ class Lesson:
 
 
 def read_lesson(
-    features: SliceFeatures, strokes: Sequence[Stroke], shape: tuple[int, int]
+    features: SliceFeatures,
+    strokes: Sequence[Stroke],
+    shape: tuple[int, int],
+    *,
+    reads_network: bool = False,
 ) -> Lesson:
     """Read the features under the strokes of one slice, and some that no stroke touches.
 
@@ -152,12 +156,22 @@ def read_lesson(
         Of this slice.
     shape
         Y×X of the slice that they were drawn on.
+    reads_network
+        Whether the last fine map is the network's own logit of the class. Half of the cells that
+        no stroke touches are then taken where the network finds it.
     """
     under = [stroke.cells(shape, features.grid) for stroke in strokes]
     longest = [cells_of_a_stroke(stroke, strokes) for stroke in strokes]
     cells = [thin(all_of_it, most) for all_of_it, most in zip(under, longest, strict=True)]
     counts = [len(kept) for kept in cells]
-    beside = untouched(np.concatenate(under), features.grid)
+    free = np.ones(features.grid[0] * features.grid[1], bool)
+    free[np.concatenate(under)] = False
+    beside = drawn_from(free, CONTEXT)
+    if reads_network:
+        found = features.fine[-1].ravel() > 0
+        inside = drawn_from(free & found, CONTEXT // 2)
+        outside = drawn_from(free & ~found, CONTEXT // 2)
+        beside = np.concatenate([inside, outside])
     return Lesson(
         features.rows(np.concatenate(cells)).astype(np.float16),
         np.repeat([stroke.positive for stroke in strokes], counts),
@@ -168,15 +182,13 @@ def read_lesson(
     )
 
 
-def untouched(touched: Places, grid: tuple[int, int]) -> Places:
-    """Draw cells that no stroke touches, at most `CONTEXT`.
+def drawn_from(free: Flags, most: int) -> Places:
+    """Draw some cells, given where they may be.
 
     They are always the same, but for those that new strokes touch.
     """
-    free = np.ones(grid[0] * grid[1], bool)
-    free[touched] = False
     drawn = np.random.default_rng(0).permutation(len(free))
-    return drawn[free[drawn]][:CONTEXT]
+    return drawn[free[drawn]][:most]
 
 
 def cells_of_a_stroke(stroke: Stroke, strokes: Sequence[Stroke]) -> int:

@@ -17,6 +17,9 @@ It lies where the answer was wrong, which is no fair sample of the slice."""
 AGAINST = 0.3
 """What all cells of the context count against the class; the strokes of a side count 1."""
 
+HELD = 4.0
+"""What the network's own answer counts beside strokes that sharpen it, on either side."""
+
 COARSE = 0.25
 """What the fused features are multiplied by: they are many, and coarse."""
 
@@ -85,4 +88,22 @@ def with_context(samples: Samples, lesson: Lesson, scaling: Scaling) -> Samples:
         np.concatenate([samples.values, context]),
         np.concatenate([samples.positive, np.zeros(len(context), bool)]),
         np.concatenate([samples.weights, np.full(len(context), each)]),
+    )
+
+
+def with_network(samples: Samples, lesson: Lesson, scaling: Scaling) -> Samples:
+    """Add cells of the context as the network labels them, both sides alike.
+
+    Strokes that correct the network lie where it is wrong. Alone they would teach the opposite
+    of what it knows (distillation: Hinton, Vinyals & Dean 2015).
+    """
+    positive = lesson.context[:, lesson.fine - 1] > 0
+    weights = np.zeros(len(positive))
+    for side in (positive, ~positive):
+        weights[side] = HELD * len(samples.weights) / 2 / max(1, int(side.sum()))
+    context = scaling.normal(lesson.context.astype(np.float32))
+    return Samples(
+        np.concatenate([samples.values, context]),
+        np.concatenate([samples.positive, positive]),
+        np.concatenate([samples.weights, weights]),
     )

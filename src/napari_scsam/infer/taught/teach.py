@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.infer.postprocess import argmax_or_background
-from napari_scsam.infer.prepared_slice import resample
+from napari_scsam.infer.prepared_slice import given_name, resample
 from napari_scsam.infer.taught.answer import TaughtAnswer, bounded, replay
 from napari_scsam.infer.taught.book import SliceStrokes, check_strokes
 from napari_scsam.infer.taught.codec import decode_class, encode_class, in_order, slice_name
@@ -80,6 +80,8 @@ class Taught:
         """Of the slice seen last, by its name."""
         self._network: tuple[tuple[str, str, int], Floats] | None = None
         """The network's own answer, by slice, class and number of views."""
+        self._states: dict[tuple[str, Hashable], str] = {}
+        """By class and given name of a slice: the name of its pixels when it was last taught."""
         self._read_lessons(model.lessons)
 
     def _read_lessons(self, lessons: dict[str, str]) -> None:
@@ -139,6 +141,8 @@ class Taught:
         """
         known = self._known.get(key, TaughtStrokes(TaughtAnswer(), {}))
         here = slice_name(self._predictor.slice)
+        if replace_earlier:
+            known = self._without_other_pixels(key, known)
         earlier = known.strokes.get(here) or SliceStrokes.empty(on.shape)
         number = known.rounds + 1
         if replace_earlier:
@@ -148,6 +152,23 @@ class Taught:
         added = earlier.add(on, beside, number)
         rounds = max(known.rounds, number)
         return replace(known, strokes={**known.strokes, here: added}, rounds=rounds)
+
+    def _without_other_pixels(self, key: str, known: TaughtStrokes) -> TaughtStrokes:
+        """Drop what was learned from this slice when it had other pixels or another contrast."""
+        place = given_name(self._predictor.slice.key)
+        if place is None:
+            return known
+        here = slice_name(self._predictor.slice)
+        before = self._states.get((key, place), here)
+        self._states[key, place] = here
+        if before == here:
+            return known
+        return replace(
+            known,
+            strokes={name: each for name, each in known.strokes.items() if name != before},
+            lessons={name: each for name, each in known.lessons.items() if name != before},
+            doubts={name: each for name, each in known.doubts.items() if name != before},
+        )
 
     def _fit(
         self, known: TaughtStrokes, features: SliceFeatures, *, reads_network: bool
@@ -164,7 +185,9 @@ class Taught:
         strokes = list(known.strokes[here].strokes())
         lessons = {name: lesson for name, lesson in known.lessons.items() if name != here}
         if strokes:
-            lessons[here] = read_lesson(features, strokes, slice_.shape)
+            lessons[here] = read_lesson(
+                features, strokes, slice_.shape, reads_network=reads_network
+            )
         if not any(lesson.positive.any() for lesson in lessons.values()):
             raise UserError("no stroke marks the new class; paint a few on it first")
         if all(each.positive.all() and not len(each.context) for each in lessons.values()):
