@@ -150,6 +150,14 @@ def slice_key(
     return (name, pixels.shape, pixels.dtype.str, contrast, zoom)
 
 
+def given_name(key: Any) -> Hashable | None:
+    """Return the name in a `slice_key`; None when the slice was given none."""
+    if isinstance(key, tuple) and isinstance(key[0], tuple):
+        name: Hashable = key[0][0]
+        return name
+    return None
+
+
 def resampled_slice(
     key: Hashable,
     pixels: NDArray[Any],

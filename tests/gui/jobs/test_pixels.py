@@ -11,15 +11,17 @@ from image_files import put_back, rename_away, replace_by_another, write_image
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_scsam.config import UserError
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.jobs.engine import Engine, SliceRequest
 from napari_scsam.gui.jobs.many_slices import run_steps
 from napari_scsam.gui.jobs.one_object import PromptRequest, prepare_steps, prompt_steps
 from napari_scsam.gui.jobs.pixels import PixelMemory, probe
+from napari_scsam.gui.jobs.teach import PlaneStrokes, TeachRequest, teach_steps
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.prompts.marks import Marks
 from napari_scsam.io.volumes import open_volume
+from napari_scsam.project.strokes import BESIDE, ON
 from napari_scsam.steps import drive
 
 SHAPE = (6, 96, 128)
@@ -118,6 +120,26 @@ def test_a_click_is_answered_from_the_pixels_of_now(checkpoint, random_model):
     assert new.answer.window.shape != old.answer.window.shape or not np.array_equal(
         new.answer.window, old.answer.window
     )
+
+
+def test_what_strokes_taught_on_the_old_pixels_of_a_slice_is_dropped(checkpoint, random_model):
+    one, other = pictures()
+    data = one.copy()
+    engine = Engine()
+    asked = request_for(checkpoint, data, 2, classes=random_model.classes)
+    drawn = np.zeros(SHAPE, np.uint8)
+    drawn[2, 25:55, 40:50], drawn[2, 70:80, 10:60], drawn[3, 25:55, 60:70] = ON, BESIDE, ON
+    spec = ClassSpec(9, "granule")
+    strokes = tuple(PlaneStrokes(spec, Plane(0, z), drawn) for z in (2, 3))
+    drive(teach_steps(engine, TeachRequest(asked, strokes)))
+    known = engine._predictor._taught._known["granule"]
+    before = set(known.lessons)
+    assert len(before) == 2
+    data[:] = other
+    drive(teach_steps(engine, TeachRequest(asked, strokes)))
+    after = set(engine._predictor._taught._known["granule"].lessons)
+    assert len(after) == 2
+    assert not before & after
 
 
 def test_a_region_is_watched_by_itself(checkpoint, random_model):
