@@ -11,7 +11,7 @@ import zarr
 from napari_scsam.config import UserError
 from napari_scsam.io.contents import is_ours
 from napari_scsam.io.label_header import label_header
-from napari_scsam.io.labels import replacing_labels
+from napari_scsam.io.labels import is_own_label_image, replacing_labels
 from napari_scsam.io.zarr_access import folder_of, is_zarr, ngff_attributes
 from napari_scsam.project.project import CLASSES, Project
 from napari_scsam.steps import Progress
@@ -52,6 +52,8 @@ def write_into_image(
         return None
     if target.exists() and not is_ours(target):
         raise UserError(f"{target} was written by another program; choose another name")
+    if target.exists() and not is_own_label_image(target):
+        raise UserError(f"{target} holds other files, so it is not replaced; move them away")
     source = project.intact(CLASSES)
     table = project.class_table()
     size = project.voxel_size
