@@ -1,10 +1,14 @@
 """What fine-tuning gains on a new volume, and what it costs on old tissue.
 
-    python bench_finetune.py brain [--minutes 3] [--json OUT] [--data ../shared/data]
+    python -m benchmarks.finetune [brain stack medulla leaf] [--minutes 3] [--busy]
 
 Each trial tunes the shipped model on a few slices of one volume with one
 class labelled. It is scored on other slices of that volume, and all classes
 on held-out slices of hippocampus, before and after; so are clicks.
+
+Settings were chosen on slices 3, 5, 7 and 9 of the brain and on even slices
+of hippocampus/dev, which are not scored here. No setting was chosen on the
+other volumes.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import argparse
 import json
 import resource
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,8 +37,11 @@ from napari_scsam.train.finetune.finetuning import FinetuneResult, finetune
 
 T = TypeVar("T")
 
-OLD = tuple(range(1, 12, 2))
+OLD = (1, 5, 9)
 """Slices of hippocampus/dev that are reported; the even ones were used to choose settings."""
+
+CORES = 2
+"""Of the machine for which ``--busy`` keeps the time."""
 
 CLICKS = 2
 """Clicks on each object."""
@@ -57,7 +64,7 @@ def brain(data: Path) -> Trial:
     source = CorrectedVolume(
         image, labels, {1: "mitochondrion"}, None, range(0, 16, 2), (40.0, 10.0, 10.0)
     )
-    return Trial(source, (13, 15, 16, 17, 18, 19))
+    return Trial(source, (13, 16, 18))
 
 
 def stack(data: Path) -> Trial:
@@ -154,11 +161,19 @@ def ious(scores: Any) -> list[float]:
     return [*scores.clicks.mean(0).tolist(), float(scores.boxes.mean())]
 
 
-def tune(trial: Trial, minutes: float) -> tuple[FinetuneResult, dict[str, float]]:
+def own_seconds() -> float:
+    """Return the seconds that this process would have taken with two cores to itself."""
+    return time.process_time() / CORES
+
+
+def tune(
+    trial: Trial, minutes: float, clock: Callable[[], float]
+) -> tuple[FinetuneResult, dict[str, float]]:
     """Fine-tune the shipped model; return the result and what it cost."""
     wall = time.monotonic()
     cpu = time.process_time()
-    result = end_of(finetune(trial.source, load_checkpoint(), minutes=minutes))
+    steps = finetune(trial.source, load_checkpoint(), minutes=minutes, clock=clock)
+    result = end_of(steps)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     cost = {
         "wall_s": time.monotonic() - wall,
@@ -188,23 +203,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trials", nargs="*", default=list(TRIALS), metavar="TRIAL")
     parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument(
+        "--busy", action="store_true", help="count own CPU time, as if two cores were free"
+    )
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    clock = own_seconds if arguments.busy else time.monotonic
     results: dict[str, Any] = {}
     for name in arguments.trials:
         trial = TRIALS[name](arguments.data)
-        before = score(load_checkpoint(), trial, arguments.data)
-        result, cost = tune(trial, arguments.minutes)
+        result, cost = tune(trial, arguments.minutes, clock)
+        print(result.report, cost, sep="\n", flush=True)
         after = score(result.model, trial, arguments.data)
+        print(after, flush=True)
+        before = score(load_checkpoint(), trial, arguments.data)
         results[name] = {
             "before": before,
             "after": after,
             "cost": cost,
             "report": result.report.to_dict(),
         }
-        told = (table(name, before, after), result.report, cost)
-        print(*told, sep="\n", flush=True)
+        print(table(name, before, after), flush=True)
         if arguments.json is not None:
             arguments.json.write_text(json.dumps(results, indent=1))
 

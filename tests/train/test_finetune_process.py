@@ -177,7 +177,11 @@ def fake_run(model, prepared: Path, after: float, agreement: float = 1.0) -> Sim
 
     source = open_source(read_job(prepared), prepared)
     return SimpleNamespace(
-        first=first, best=best, report=report, model=model, data=SimpleNamespace(source=source)
+        first=first,
+        best=best,
+        report=report,
+        best_model=lambda: model,
+        data=SimpleNamespace(source=source),
     )
 
 

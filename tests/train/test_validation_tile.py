@@ -43,11 +43,11 @@ def run(model):
     data = SimpleNamespace(
         held_out=memory,
         known=known_classes(model.classes, ["mitochondrion"]),
-        held_pieces=lambda: pieces,
+        pieces=pieces,
         plain_crop=lambda piece: (image + piece.place, None),
     )
-    settings = SimpleNamespace(validated=2)
-    return SimpleNamespace(model=model, data=data, settings=settings, device=torch.device("cpu"))
+    best = SimpleNamespace(thresholds=None)
+    return SimpleNamespace(model=model, data=data, best=best, device=torch.device("cpu"))
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_it_shows_the_crop_with_most_to_see_in_the_colours_of_the_project(run, j
     nothing = tile.draw()
     assert nothing.shape == (SIDE, SIDE, 3)
     assert (nothing[10, 10:40] == 255).all(), "the outline of the labels"
-    run.model.thresholds = torch.tensor([-1e4, 1e4, 1e4])
+    run.best.thresholds = torch.tensor([-1e4, 1e4, 1e4])
     everything = tile.draw()
     inside = (slice(12, 38), slice(12, 38))
     assert (everything[inside] != nothing[inside]).any()

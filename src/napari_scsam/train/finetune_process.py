@@ -226,7 +226,7 @@ class JobRun:
         if not report.offered or mean(report.after) <= self.best_score:
             return
         self.best_score = mean(report.after)
-        result = FinetuneResult(run.model, report)
+        result = FinetuneResult(run.best_model(), report)
         save_tuned(self.folder / BEST, result, self.job.checkpoint, run.data.source)
         write_json(self.folder / BEST_REPORT, report.to_dict())
         yield {"kind": "best", "report": report.to_dict()}

@@ -14,7 +14,6 @@ from napari_scsam.atomic import replacing
 from napari_scsam.config import ClassSpec
 from napari_scsam.infer.device import precision
 from napari_scsam.infer.picture import overlay
-from napari_scsam.train.finetune.held_out import evenly
 from napari_scsam.train.finetune.known_labels import UNKNOWN
 from napari_scsam.train.finetune.validation import covering, winners
 
@@ -49,8 +48,7 @@ class ValidationTile:
         edges = [int(outlines(target).sum()) for target in targets]
         self.number = int(np.argmax(edges))
         self.outlines = outlines(targets[self.number])
-        piece = evenly(run.data.held_pieces(), run.settings.validated)[self.number]
-        self.grey = run.data.plain_crop(piece)[0][0].numpy()
+        self.grey = run.data.plain_crop(run.data.pieces[self.number])[0][0].numpy()
 
     @torch.no_grad()
     def draw(self) -> NDArray[np.uint8]:
@@ -59,7 +57,8 @@ class ValidationTile:
         crops = self.run.data.held_out.batch([self.number])
         with precision(self.run.device):
             logits = model.class_logits(model.fuse(crops.features)).float() / model.temperature
-        rows = winners(logits, model.thresholds)
+        thresholds = self.run.best.thresholds
+        rows = winners(logits, model.thresholds if thresholds is None else thresholds)
         found = covering(rows, self.run.data.known, len(model.classes))[0].cpu().numpy()
         picture = overlay(self.grey, found, self.classes)
         picture[self.outlines] = OUTLINE

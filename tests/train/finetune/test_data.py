@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from napari_scsam.train.finetune import data as finetune_data
 from napari_scsam.train.finetune.data import (
     CorrectedVolume,
     FinetuneData,
+    interleaved,
     pixels_of,
     read_reviewed,
     run_settings,
@@ -116,12 +118,12 @@ def data(source, random_model: ScSAM, quick: FinetuneSettings) -> FinetuneData:
 
 
 def test_what_is_held_out_is_not_learned_from(data: FinetuneData) -> None:
-    assert data.comparison.regions
-    for region in data.comparison.regions:
+    assert data.held
+    for region in data.held:
         targets = data.slices[region.place].targets[region.window]
         assert (targets == UNKNOWN).all()
     known = sum(int((each.targets != UNKNOWN).sum()) for each in data.slices)
-    held = sum(region.of(data.comparison.targets).size for region in data.comparison.regions)
+    held = sum(region.of(data.targets).size for region in data.held)
     assert known + held == 3 * 160 * 160
 
 
@@ -182,12 +184,37 @@ def test_all_kinds_of_crops_are_embedded_and_counted(
     assert (data.learned.batch([3]).targets == UNKNOWN).all()
 
 
+def test_late_embedding_stops_after_a_few_crops_of_each_kind(
+    source, random_model: ScSAM, quick: FinetuneSettings, monkeypatch
+) -> None:
+    grey = torch.rand(1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(finetune_data, "replay_images", lambda count, _seed: [grey] * count)
+    monkeypatch.setattr(finetune_data, "FEWEST", 1)
+    data = FinetuneData(source, random_model, quick)
+    assert list(data.embed(lambda: True)) == [1, 2, 3, 4]
+    assert len(data.learned) == 2
+    assert len(data.replayed) == 1
+    assert len(data.held_out) == len(data.pieces) == 1
+
+
+def test_jobs_of_all_kinds_come_in_turn() -> None:
+    done: list[str] = []
+    many = [partial(done.append, f"a{number}") for number in range(8)]
+    few = [partial(done.append, f"b{number}") for number in range(5)]
+    for job in interleaved([many, few]):
+        job()
+    first = ["a0", "a1", "a2", "a3", "b0", "b1", "b2", "b3"]
+    assert done == [*first, "a4", "a5", "a6", "b4", "a7"]
+
+
 def test_a_new_class_starts_at_the_mean_of_its_features(
     source, random_model: ScSAM, quick: FinetuneSettings, monkeypatch
 ) -> None:
     monkeypatch.setattr(finetune_data, "replay_images", lambda *_: [])
     named = replace(source, classes={5: "granule"})
-    data = FinetuneData(named, random_model, replace(quick, crops=2, unlabelled=0, validated=1))
+    data = FinetuneData(
+        named, random_model, replace(quick, crops=2, unlabelled=0, replayed=0, validated=1)
+    )
     before = data.model.class_prompt.prototypes[3].clone()
     list(data.embed())
     found = data.model.class_prompt.prototypes[3]

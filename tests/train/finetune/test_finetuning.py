@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -66,7 +67,7 @@ def test_a_run_goes_through_its_phases_and_reports(
             break
     phases = [step.phase for step in seen]
     order = list(dict.fromkeys(phases))
-    assert order == ["embedding", "comparing", "learning"]
+    assert order == ["embedding", "learning", "comparing"]
     assert phases[-1] == "comparing"
     learning = [step for step in seen if step.phase == "learning"]
     assert [step.step for step in learning] == [1, 2, 3]
@@ -134,21 +135,19 @@ def test_steps_are_planned_by_the_time_that_is_left(run: Finetuning) -> None:
     assert run.planned(3, 1.0) == 3, "never fewer than were done"
 
 
-def judged(run: Finetuning, monkeypatch: pytest.MonkeyPatch, *found: Validation) -> None:
+def judged(run: Finetuning, *found: Validation) -> None:
     answers = iter(found)
-    monkeypatch.setattr(run, "validated", lambda: next(answers))
+    run.judge = SimpleNamespace(validate=lambda _model: next(answers))
 
 
 def scored(dice: float, held: float) -> Validation:
     return Validation({"vesicle": dice}, {"membrane": held})
 
 
-def test_the_best_weights_are_those_that_score_more_and_hold_the_rest(
-    run: Finetuning, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_best_weights_are_those_that_score_more_and_hold_the_rest(run: Finetuning) -> None:
     run.best = scored(0.5, 1.0)
     better, forgetful, worse = scored(0.6, 0.95), scored(0.9, 0.5), scored(0.55, 1.0)
-    judged(run, monkeypatch, forgetful, better, worse)
+    judged(run, forgetful, better, worse)
     run.keep_best()
     assert not run.best_weights
     run.keep_best()
@@ -159,9 +158,9 @@ def test_the_best_weights_are_those_that_score_more_and_hold_the_rest(
     assert run.best_weights is kept
 
 
-def test_agreement_just_reached_is_enough(run: Finetuning, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_agreement_just_reached_is_enough(run: Finetuning) -> None:
     run.best = scored(0.5, 1.0)
-    judged(run, monkeypatch, scored(0.6, LEAST_AGREEMENT))
+    judged(run, scored(0.6, LEAST_AGREEMENT))
     run.keep_best()
     assert run.best.score == 0.6
 
@@ -169,23 +168,36 @@ def test_agreement_just_reached_is_enough(run: Finetuning, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("found", "share"),
     [
-        ([(0.9, 0.95), (0.8, 0.96), (0.7, 0.97), (0.6, 0.99)], 0.0),
-        ([(0.9, 0.5), (0.8, 0.93), (0.85, 0.97), (0.6, 0.99)], 0.5),
-        ([(0.9, 0.5), (0.8, 0.6), (0.7, 0.7), (0.6, 0.8)], 0.75),
+        ([(0.9, 0.95), (0.8, 0.96), (0.7, 0.97), (0.6, 0.99), (0.5, 1.0)], 0.0),
+        ([(0.9, 0.5), (0.8, 0.93), (0.85, 0.97), (0.6, 0.99), (0.5, 1.0)], 0.5),
+        ([(0.9, 0.5), (0.8, 0.6), (0.7, 0.7), (0.4, 0.8), (0.5, 1.0)], 1.0),
     ],
 )
 def test_the_share_of_the_parent_is_the_best_that_holds_the_rest(
-    run: Finetuning, monkeypatch: pytest.MonkeyPatch, found, share: float
+    run: Finetuning, found, share: float
 ) -> None:
     start = learned(run.model)
     run.train_step(1, 4)
     end = learned(run.model)
-    judged(run, monkeypatch, *(scored(*each) for each in found))
-    monkeypatch.setattr(finetuning, "fit_shifts", lambda *_: None)
-    assert run.choose(start) == share
+    judged(run, *(scored(*each) for each in found))
+    assert drive(run.choose(start)) == share
     name = "class_prompt.prototypes"
     expected = torch.lerp(end[name], start[name], share)
-    torch.testing.assert_close(dict(run.model.named_parameters())[name].detach(), expected)
+    torch.testing.assert_close(run.best_model().class_prompt.prototypes.detach(), expected)
+
+
+def test_a_tuned_model_has_the_thresholds_that_were_best(run: Finetuning) -> None:
+    run.best_weights = learned(run.model)
+    run.best = replace(scored(0.9, 1.0), thresholds=torch.tensor([0.0, 0.25, 1.5]))
+    assert run.best_model().thresholds.tolist() == [0.0, 0.25, 1.5]
+
+
+def test_embedding_ends_when_its_share_of_the_time_is_over(run: Finetuning) -> None:
+    run.budget = 100.0
+    run.clock = lambda: run.began + 40.0
+    assert not run.is_late()
+    run.clock = lambda: run.began + 46.0
+    assert run.is_late()
 
 
 def test_a_run_that_is_stopped_at_once_offers_the_parent(

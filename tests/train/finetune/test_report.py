@@ -1,9 +1,7 @@
-import numpy as np
 import torch
 
-from napari_scsam.train.finetune.held_out import Region
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
-from napari_scsam.train.finetune.report import decide, widened
+from napari_scsam.train.finetune.report import decide
 from napari_scsam.train.finetune.validation import Overlap, covering, winners
 
 
@@ -48,14 +46,6 @@ def test_the_likeliest_class_above_its_threshold_wins() -> None:
 def test_parts_count_as_their_whole() -> None:
     rows = torch.tensor([0, 1, 2, 3])
     assert covering(rows, [KnownClass("whole", (0, 2))], 3).tolist() == [0, 1, 0, 1]
-
-
-def test_a_region_is_widened_inside_its_slice() -> None:
-    region = Region(0, (slice(0, 10), slice(20, 30)))
-    window, inner = widened(region, (40, 32), (4, 4))
-    plane = np.arange(40 * 32).reshape(40, 32)
-    assert window == (slice(0, 14), slice(16, 32))
-    assert (plane[window][inner] == plane[region.window]).all()
 
 
 def test_a_result_that_forgot_other_classes_is_not_offered() -> None:

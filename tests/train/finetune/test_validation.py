@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -12,14 +14,13 @@ from napari_scsam.train.finetune.validation import (
     BATCH,
     SHIFTS,
     SLACK,
+    Judge,
     Overlap,
     Validation,
     covering,
     decoded,
-    fit_shifts,
     parent_logits,
     shifted,
-    validate,
     winners,
 )
 
@@ -88,7 +89,8 @@ def test_only_the_thresholds_of_a_class_and_its_parts_are_shifted() -> None:
 
 def test_no_shift_is_tried_first_and_shifts_go_both_ways() -> None:
     assert SHIFTS[0] == 0
-    assert sorted(SHIFTS) == sorted(-shift for shift in SHIFTS)
+    assert min(SHIFTS) == -1
+    assert max(SHIFTS) == 2, "an unseen volume has more false finds than misses"
     assert [abs(shift) for shift in SHIFTS] == sorted(abs(shift) for shift in SHIFTS)
 
 
@@ -124,12 +126,18 @@ def test_logits_of_the_parent_are_calibrated_and_of_its_own_classes(
     torch.testing.assert_close(parent_logits(crops, model), crops.parent / 2)
 
 
-def test_a_model_agrees_with_itself(model: ScSAM, memory: CropMemory) -> None:
-    found = validate(model, model, memory, memory, KNOWN)
+@pytest.fixture
+def judge(model: ScSAM, memory: CropMemory) -> Judge:
+    return Judge(model, memory, memory, KNOWN, model.thresholds.clone())
+
+
+def test_a_model_agrees_with_itself(model: ScSAM, judge: Judge) -> None:
+    found = judge.validate(model)
     assert found.dice.keys() <= {"mitochondrion"}
     assert found.score > 0.97
     assert found.held > 0.97
     assert found.agreement
+    assert judge.before().score == 1
 
 
 def test_a_model_that_finds_nothing_has_lost_everything(model: ScSAM, memory: CropMemory) -> None:
@@ -141,16 +149,24 @@ def test_a_model_that_finds_nothing_has_lost_everything(model: ScSAM, memory: Cr
     assert set(overlap.by_name(["mitochondrion"]).values()) == {0.0}
 
 
-def test_a_threshold_that_is_off_is_brought_back(model: ScSAM, memory: CropMemory) -> None:
+def test_a_threshold_that_is_off_is_brought_back(model: ScSAM, judge: Judge) -> None:
     right = model.thresholds.clone()
-    model.thresholds = right + torch.tensor([0.5, 0.0, 0.0])
-    fit_shifts(model, memory, KNOWN)
-    assert model.thresholds[1:].tolist() == right[1:].tolist()
-    assert abs(float(model.thresholds[0] - right[0])) <= 0.25 + 1e-6
+    off = replace(judge, thresholds=right + torch.tensor([0.5, 0.0, 0.0]))
+    found = off.validate(model).thresholds
+    assert found is not None
+    assert found[1:].tolist() == right[1:].tolist()
+    assert abs(float(found[0] - right[0])) <= 0.25 + 1e-6
+    assert torch.equal(model.thresholds, right), "the model itself is left as it was"
 
 
-def test_a_threshold_that_is_right_stays(model: ScSAM, memory: CropMemory) -> None:
-    right = model.thresholds.clone()
-    fit_shifts(model, memory, KNOWN)
-    assert torch.equal(model.thresholds, right)
+def test_a_threshold_that_is_right_stays(model: ScSAM, judge: Judge) -> None:
+    found = judge.validate(model).thresholds
+    assert found is not None
+    assert torch.equal(found, model.thresholds)
     assert SLACK < 0.01
+
+
+def test_a_class_that_the_parent_lacks_had_no_dice(model: ScSAM, memory: CropMemory) -> None:
+    lacked = (KnownClass("granule", (3,)),)
+    judge = Judge(model, memory, memory, lacked, torch.zeros(4))
+    assert judge.before().dice == {"granule": 0.0}

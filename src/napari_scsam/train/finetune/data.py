@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,6 @@ from napari_scsam.train.finetune.known_labels import (
     known_targets,
 )
 from napari_scsam.train.finetune.replay import replay_images
-from napari_scsam.train.finetune.report import Comparison
 from napari_scsam.train.finetune.review_crops import (
     SIDE,
     CropMemory,
@@ -45,11 +46,11 @@ from napari_scsam.train.finetune.settings import FinetuneSettings
 UNREVIEWED = 4
 """Slices that nobody has reviewed are looked at, at most."""
 
-COMPARED = 12
-"""Regions of `COMPARED_SIDE` that are compared before and after, at most."""
+FEWEST = 4
+"""Crops of each kind that are embedded, however little time there is."""
 
-COMPARED_SIDE = 1024
-"""Largest side of such a region in model pixels."""
+Job = Callable[[], None]
+"""Embeds one crop."""
 
 
 @dataclass(frozen=True)
@@ -96,30 +97,28 @@ class FinetuneData:
     model: ScSAM = field(init=False)
     """A copy of the parent that has all labelled classes."""
     known: tuple[KnownClass, ...] = field(init=False)
-    comparison: Comparison = field(init=False)
+    held: tuple[Region, ...] = field(init=False)
+    """Regions that are kept from learning."""
     learned: CropMemory = field(init=False)
-    """Crops of the volume, labelled ones first."""
+    """Crops of the volume."""
     held_out: CropMemory = field(init=False)
     replayed: CropMemory = field(init=False)
+    pieces: list[Region] = field(default_factory=list, init=False)
+    """The regions of the held-out crops, in their order."""
 
     def __post_init__(self) -> None:
         source = self.source
         self.contrast = measure_contrast(source.image.data)
-        self.places, planes, targets = read_reviewed(source)
+        self.places, self.planes, self.targets = read_reviewed(source)
         self.model = with_classes(self.parent, list(source.classes.values()))
         self.known = known_classes(self.model.classes, list(source.classes.values()))
         self.pixels = pixels_of(self.parent, source.size)
-        held = split(targets)
+        self.held = split(self.targets)
         self.slices = [
             reviewed_slice(normalise(plane, self.contrast), left)
-            for plane, left in zip(planes, without(targets, held), strict=True)
+            for plane, left in zip(self.planes, without(self.targets, self.held), strict=True)
             if is_known(left)
         ]
-        sides = [round(COMPARED_SIDE * pixel) for pixel in self.pixels]
-        compared = evenly(cut_up(held, (sides[0], sides[1])), COMPARED)
-        self.comparison = Comparison(
-            planes, targets, compared, self.contrast, source.size, self.known
-        )
         self.learned = CropMemory(self.parent)
         self.held_out = CropMemory(self.parent)
         self.replayed = CropMemory(self.parent)
@@ -130,26 +129,58 @@ class FinetuneData:
         how = self.settings
         return how.crops + how.unlabelled + how.replayed + how.validated
 
-    def embed(self) -> Iterator[int]:
-        """Embed crops of all kinds one by one; yield how many there are."""
+    def embed(self, is_late: Callable[[], bool] = bool) -> Iterator[int]:
+        """Embed crops of all kinds in turn; yield how many there are.
+
+        Parameters
+        ----------
+        is_late
+            Asked after each; when it is true no more are embedded, but for a few of each kind.
+        """
         how = self.settings
-        for number in range(how.crops):
-            self.learned.add(
-                *draw_crop(self.slices, self.pixels, how.look, generator_of(how.seed, number))
-            )
-            yield len(self.learned)
         unlabelled = self.unreviewed()
-        for number in range(how.unlabelled if unlabelled else 0):
-            chance = generator_of(how.seed, how.crops + number)
-            self.learned.add(draw_crop(unlabelled, self.pixels, how.look, chance)[0])
-            yield len(self.learned)
-        for image in replay_images(how.replayed, how.seed):
-            self.replayed.add(image)
-            yield len(self.learned) + len(self.replayed)
-        for region in evenly(self.held_pieces(), how.validated):
-            self.held_out.add(*self.plain_crop(region))
-            yield len(self.learned) + len(self.replayed) + len(self.held_out)
+        kinds: list[Sequence[Job]] = [
+            [partial(self.learn_from, self.slices, number) for number in range(how.crops)],
+            [
+                partial(self.look_at, unlabelled, how.crops + number)
+                for number in range(how.unlabelled if unlabelled else 0)
+            ],
+            self.replay_jobs(),
+            self.held_out_jobs(),
+        ]
+        least = sum(min(FEWEST, len(jobs)) for jobs in kinds)
+        for number, job in enumerate(interleaved(kinds)):
+            if number >= least and is_late():
+                break
+            job()
+            yield number + 1
         self.start_new_classes()
+
+    def learn_from(self, slices: Sequence[ReviewedSlice], number: int) -> None:
+        """Embed a crop of reviewed slices."""
+        chance = generator_of(self.settings.seed, number)
+        self.learned.add(*draw_crop(slices, self.pixels, self.settings.look, chance))
+
+    def look_at(self, slices: Sequence[ReviewedSlice], number: int) -> None:
+        """Embed a crop of slices that nobody has reviewed."""
+        chance = generator_of(self.settings.seed, number)
+        self.learned.add(draw_crop(slices, self.pixels, self.settings.look, chance)[0])
+
+    def replay_jobs(self) -> list[Job]:
+        """Return what embeds the crops of synthetic cells, each drawn when its turn comes."""
+        images = iter(replay_images(self.settings.replayed, self.settings.seed))
+        return [lambda: self.replayed.add(next(images))] * self.settings.replayed
+
+    def held_out_jobs(self) -> list[Job]:
+        """Return what embeds the held-out pieces, in an order that soon has some of all parts."""
+        pieces = evenly(self.held_pieces(), self.settings.validated)
+        order = torch.randperm(len(pieces), generator=generator_of(self.settings.seed, 0))
+        return [partial(self.hold_out, pieces[number]) for number in order.tolist()]
+
+    def hold_out(self, piece: Region) -> None:
+        """Embed a held-out piece."""
+        self.pieces.append(piece)
+        self.held_out.add(*self.plain_crop(piece))
 
     def unreviewed(self) -> list[ReviewedSlice]:
         """Read some slices that nobody has reviewed."""
@@ -163,16 +194,16 @@ class FinetuneData:
         return [reviewed_slice(plane, np.zeros(plane.shape, np.uint8)) for plane in planes]
 
     def held_pieces(self) -> list[Region]:
-        """Cut the compared regions into pieces of a crop's size, without those that are unknown."""
+        """Cut the held-out regions into pieces of a crop's size, without those that are unknown."""
         sides = (round(SIDE * self.pixels[0]), round(SIDE * self.pixels[1]))
-        pieces = cut_up(self.comparison.regions, sides)
-        return [piece for piece in pieces if is_known(piece.of(self.comparison.targets))]
+        pieces = cut_up(self.held, sides)
+        return [piece for piece in pieces if is_known(piece.of(self.targets))]
 
     def plain_crop(self, region: Region) -> tuple[Tensor, Tensor]:
         """Return a 1×side×side crop round a held-out piece, and its targets, unknown beside it."""
-        plane = normalise(self.comparison.planes[region.place], self.contrast)
+        plane = normalise(self.planes[region.place], self.contrast)
         targets = np.full(plane.shape, UNKNOWN, np.uint8)
-        targets[region.window] = region.of(self.comparison.targets)
+        targets[region.window] = region.of(self.targets)
         centre = tuple((part.start + part.stop - 1) / 2 for part in region.window)
         steps = torch.arange(SIDE, dtype=torch.float32) - (SIDE - 1) / 2
         y, x = torch.meshgrid(steps * self.pixels[0], steps * self.pixels[1], indexing="ij")
@@ -195,6 +226,16 @@ class FinetuneData:
                 share = F.avg_pool2d((crops.targets == number).float()[:, None], STRIDE)
                 total += (self.model.fuse(crops.features).fused * share).sum((0, 2, 3))
             self.model.class_prompt.prototypes[each.rows[0]] = F.normalize(total, dim=0)
+
+
+def interleaved(kinds: Sequence[Sequence[Job]]) -> list[Job]:
+    """Order jobs of several kinds: a few of each come first, then all in proportion."""
+    placed = [
+        (-1.0 if number < FEWEST else (number + 0.5) / len(jobs), job)
+        for jobs in kinds
+        for number, job in enumerate(jobs)
+    ]
+    return [job for _, job in sorted(placed, key=itemgetter(0))]
 
 
 def read_reviewed(

@@ -33,18 +33,21 @@ from napari_scsam.train.finetune.tuned_weights import (
     parameter_groups,
     set_mean,
 )
-from napari_scsam.train.finetune.validation import Validation, fit_shifts, validate
+from napari_scsam.train.finetune.validation import Judge, Validation
 from napari_scsam.train.prompts import prompt_loss
 from napari_scsam.train.schedule import learning_rate
 
-SHARES = (0.0, 0.25, 0.5, 0.75)
-"""Shares of the parent in the weights to choose from."""
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Shares of the parent in the weights to choose from; 1 changes thresholds alone."""
+
+EMBEDDING_SHARE = 0.45
+"""Share of the time after which no more crops are embedded."""
 
 LEAST_AGREEMENT = 0.92
 """Mean agreement with the parent to keep, where any share of the parent keeps it."""
 
 TIMED = 3
-"""Steps by which the time of all is estimated; the first is slower and does not count."""
+"""Steps after which the time of all is estimated; the first is slower and does not count."""
 
 SAVE_EVERY = 30.0
 """Seconds between two writings of the state."""
@@ -65,6 +68,7 @@ def finetune(
     state: Path | None = None,
     stop: Callable[[], bool] = bool,
     settings: FinetuneSettings | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Steps:
     """Fine-tune a model on reviewed slices.
 
@@ -87,6 +91,8 @@ def finetune(
         Asked after each step; learning ends when it is true.
     settings
         The defaults when not given.
+    clock
+        Seconds by which the time is kept; a benchmark on a busy machine counts its own work alone.
 
     Returns
     -------
@@ -99,7 +105,13 @@ def finetune(
         When shapes differ, nothing is reviewed, or the model has learned no classes.
     """
     run = Finetuning(
-        source, parent, minutes, choose_device(device), state, settings or FinetuneSettings()
+        source,
+        parent,
+        minutes,
+        choose_device(device),
+        state,
+        settings or FinetuneSettings(),
+        clock,
     )
     return (yield from run.steps(stop))
 
@@ -118,9 +130,11 @@ class Finetuning:
         device: torch.device,
         state: Path | None,
         settings: FinetuneSettings,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         parent.config.need_classes()
-        self.began = time.monotonic()
+        self.clock = clock
+        self.began = clock()
         self.budget = minutes * 60
         self.device = device
         self.settings = settings
@@ -130,6 +144,13 @@ class Finetuning:
         self.groups = group_rows(self.data.known, len(self.model.classes))
         learning = parameter_groups(self.model, settings.rate, settings.decoder_rate)
         self.optimiser = torch.optim.AdamW(learning, weight_decay=0.0)
+        self.judge = Judge(
+            self.parent,
+            self.data.held_out,
+            self.data.replayed,
+            self.data.known,
+            self.model.thresholds.clone(),
+        )
         self.state = StateFile(state, run_settings(source, self.parent, settings))
         self.reserve = 0.0
         """Seconds that are needed after the last step."""
@@ -141,50 +162,37 @@ class Finetuning:
     @property
     def seconds(self) -> float:
         """Time since the run began, that of stopped runs included."""
-        return time.monotonic() - self.began
+        return self.clock() - self.began
 
     def steps(self, stop: Callable[[], bool]) -> Steps:
         """Do all of the work."""
         yield from self.embed()
-        started = self.seconds
-        before = yield from self.compare(self.parent)
-        self.reserve += self.seconds - started
         start = learned(self.model)
-        self.first = self.timed_validation()
-        self.best = self.first
+        self.first = self.judge.before()
+        self.best_weights = start
+        self.best = self.timed_validation()
         done = yield from self.learn(stop)
         if stop():
-            return self.early(done)
-        share = self.choose(start)
-        after = yield from self.compare(self.model)
-        return self.result(before, after, done, share)
+            return self.result(done, 0.0)
+        share = yield from self.choose(start)
+        self.state.remove()
+        return self.result(done, share)
 
     def embed(self) -> Generator[FinetuneStep, None, None]:
-        """Embed all crops."""
-        for count in self.data.embed():
+        """Embed crops, at most for a share of the time."""
+        for count in self.data.embed(self.is_late):
             yield self.step("embedding", count, max(count, self.data.total))
 
-    def compare(self, model: ScSAM) -> Generator[FinetuneStep, None, dict[str, float]]:
-        """Segment the held-out regions; return the Dice of each labelled class."""
-        total = len(self.data.comparison.regions)
-        dice: dict[str, float] = {}
-        for count, scores in enumerate(self.data.comparison.score(model, self.device), start=1):
-            dice = scores
-            yield self.step("comparing", count, total)
-        return dice
+    def is_late(self) -> bool:
+        """Whether the time for embedding is over."""
+        return self.seconds > self.budget * EMBEDDING_SHARE
 
     def timed_validation(self) -> Validation:
         """Validate once, and reserve the time for all validations to come."""
         started = self.seconds
-        found = self.validated()
-        self.reserve += (self.seconds - started) * (len(SHARES) + 2)
+        found = self.judge.validate(self.model)
+        self.reserve += (self.seconds - started) * (len(SHARES) + self.settings.validations)
         return found
-
-    def validated(self) -> Validation:
-        """Validate the model as it is."""
-        return validate(
-            self.model, self.parent, self.data.held_out, self.data.replayed, self.data.known
-        )
 
     def learn(self, stop: Callable[[], bool]) -> Generator[FinetuneStep, None, int]:
         """Take as many steps as the time allows; return how many were done."""
@@ -192,15 +200,17 @@ class Finetuning:
         done, total = 0, self.settings.most_steps
         if saved is not None:
             done, total = saved.step, saved.steps
-            self.began -= saved.seconds
+            # Embedding the crops once more does not count.
+            self.began = self.clock() - saved.seconds
+        first = done
         written = started = self.seconds
         while done < total and not stop():
             losses = self.train_step(done, total)
             done += 1
-            if done == 1:
+            if done == first + 1:
                 started = self.seconds
-            if done == TIMED and saved is None:
-                total = self.planned(done, (self.seconds - started) / (TIMED - 1))
+            elif done >= first + TIMED:
+                total = self.planned(done, (self.seconds - started) / (done - first - 1))
             due = is_due(done, total, self.settings.validations)
             found = self.keep_best() if due else None
             if self.seconds - written > SAVE_EVERY:
@@ -270,50 +280,49 @@ class Finetuning:
 
     def keep_best(self) -> Validation:
         """Validate the model, and remember its weights if they are the best so far."""
-        found = self.validated()
-        if found.score > self.best.score and found.held >= LEAST_AGREEMENT:
+        found = self.judge.validate(self.model)
+        if preference(found) > preference(self.best):
             self.best = found
             self.best_weights = learned(self.model)
         return found
 
-    def choose(self, start: Mapping[str, Tensor]) -> float:
+    def choose(self, start: Mapping[str, Tensor]) -> Generator[FinetuneStep, None, float]:
         """Average the model with its parent by the share that held-out crops like best.
 
         Among shares that keep the agreement with the parent the best Dice wins,
         among others the best agreement. The chosen share is returned.
         """
         end = learned(self.model)
-        found: dict[float, tuple[bool, float]] = {}
-        for share in SHARES:
+        found: dict[float, Validation] = {}
+        for number, share in enumerate(SHARES, start=1):
             set_mean(self.model, end, start, share)
-            scored = self.validated()
-            keeps = scored.held >= LEAST_AGREEMENT
-            found[share] = (keeps, scored.score if keeps else scored.held)
-        best = max(SHARES, key=lambda share: found[share])
+            found[share] = self.judge.validate(self.model)
+            yield self.step("comparing", number, len(SHARES))
+        # Not among earlier weights: a run that was killed does not know them.
+        best = max(SHARES, key=lambda share: preference(found[share]))
         set_mean(self.model, end, start, best)
-        fit_shifts(self.model, self.data.held_out, self.data.known)
+        self.best = found[best]
+        self.best_weights = learned(self.model)
         return best
 
-    def result(self, before: Dice, after: Dice, done: int, share: float) -> FinetuneResult:
-        """Compare before and after, and decide which model is offered."""
-        report = self.report(before, after, self.validated().agreement, done, share)
-        self.state.remove()
-        return FinetuneResult(self.model if report.offered else self.parent, report)
-
-    def early(self, done: int) -> FinetuneResult:
-        """End with the best weights so far, as the last validations judged them."""
+    def best_model(self) -> ScSAM:
+        """Return the tuned model with the best weights and thresholds so far."""
         self.model.load_state_dict(self.best_weights, strict=False)
-        before = {name: self.first.dice[name] for name in self.best.dice}
-        report = self.report(before, self.best.dice, self.best.agreement, done, 0.0)
-        return FinetuneResult(self.model if report.offered else self.parent, report)
+        if self.best.thresholds is not None:
+            self.model.thresholds = self.best.thresholds.clone()
+        return self.model
+
+    def result(self, done: int, share: float) -> FinetuneResult:
+        """Compare before and after, and decide which model is offered."""
+        report = self.report(self.first.dice, self.best.dice, self.best.agreement, done, share)
+        return FinetuneResult(self.best_model() if report.offered else self.parent, report)
 
     def report(
         self, before: Dice, after: Dice, agreement: Dice, done: int, share: float
     ) -> FinetuneReport:
         """Sum up the run."""
         offered, reason = decide(before, after, agreement)
-        regions = self.data.comparison.regions
-        held = tuple(sorted({self.data.places[region.place] for region in regions}))
+        held = tuple(sorted({self.data.places[region.place] for region in self.data.held}))
         seconds = round(self.seconds, 1)
         return FinetuneReport(before, after, agreement, offered, reason, done, seconds, share, held)
 
@@ -328,3 +337,9 @@ class Finetuning:
         """Describe what has just been done."""
         left = max(0.0, self.budget - self.seconds)
         return FinetuneStep(phase, step, total, self.seconds, left, losses or {}, found)
+
+
+def preference(found: Validation) -> tuple[bool, float]:
+    """Return what the choice among models goes by; larger is better."""
+    keeps = found.held >= LEAST_AGREEMENT
+    return keeps, found.score if keeps else found.held

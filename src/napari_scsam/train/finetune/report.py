@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from napari_scsam.config import VoxelSize
-from napari_scsam.infer.predictor import Predictor
-from napari_scsam.io.contrast import Contrast
-from napari_scsam.model import ScSAM
-from napari_scsam.train.finetune.held_out import Region
-from napari_scsam.train.finetune.known_labels import KnownClass
-from napari_scsam.train.finetune.validation import Overlap
 
 LEAST_GAIN = 0.005
 """Mean Dice that the labelled classes must gain for a result to be offered."""
@@ -26,9 +16,6 @@ MOST_LOSS = 0.01
 
 LEAST_ALIKE = 0.85
 """Mean agreement with the parent, over its classes, that a result must keep to be offered."""
-
-MARGIN = 32
-"""Model pixels round a region that are looked at, but not scored."""
 
 
 @dataclass(frozen=True)
@@ -90,58 +77,3 @@ def decide(
         reason = f"Elsewhere it agrees with the parent by {alike:.2f} only, so the parent is kept."
         return False, reason
     return True, f"Held-out Dice rose by {gain:.3f}."
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Held-out regions and what is known of them."""
-
-    planes: Sequence[NDArray[Any]]
-    """Reviewed slices as they were read, Y×X each."""
-    targets: Sequence[NDArray[np.uint8]]
-    """Their targets."""
-    regions: Sequence[Region]
-    contrast: Contrast
-    voxel_size: VoxelSize | None
-    known: Sequence[KnownClass]
-    """By the class table of the tuned model."""
-
-    def score(self, model: ScSAM, device: torch.device) -> Iterator[dict[str, float]]:
-        """Segment the regions one by one; yield the Dice of each class on those done so far."""
-        predictor = Predictor(model, device)
-        predictor.embeddings.limit = 0
-        overlap = Overlap(len(self.known))
-        names = [each.name for each in self.known]
-        zoom = predictor.zoom_for(self.voxel_size)
-        margins = [round(MARGIN / factor) for factor in zoom]
-        table = self.labels_covered(model)
-        for region in self.regions:
-            plane = self.planes[region.place]
-            window, inner = widened(region, plane.shape, margins)
-            predictor.set_image(plane[window], self.voxel_size, contrast=self.contrast)
-            found = table[predictor.segment()[inner]]
-            overlap.add(torch.from_numpy(found), torch.from_numpy(region.of(self.targets)))
-            yield overlap.by_name(names)
-
-    def labels_covered(self, model: ScSAM) -> NDArray[np.int64]:
-        """Return a table from class ids to labelled classes, counted from 1."""
-        table = np.zeros(max(spec.id for spec in model.classes) + 1, np.int64)
-        covered = {
-            row: number for number, each in enumerate(self.known, start=1) for row in each.rows
-        }
-        for row, spec in enumerate(model.classes):
-            table[spec.id] = covered.get(row, 0)
-        return table
-
-
-def widened(
-    region: Region, shape: tuple[int, ...], margins: Sequence[int]
-) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Widen a region by margins inside its slice; return the window, and the region inside it."""
-    outer = []
-    inner = []
-    for part, side, margin in zip(region.window, shape, margins, strict=True):
-        start = max(0, part.start - margin)
-        outer.append(slice(start, min(side, part.stop + margin)))
-        inner.append(slice(part.start - start, part.stop - start))
-    return (outer[0], outer[1]), (inner[0], inner[1])

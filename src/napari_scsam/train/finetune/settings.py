@@ -13,7 +13,7 @@ class FinetuneSettings:
     """Settings of the loop."""
 
     crops: int = 150
-    """Crops of reviewed slices."""
+    """Crops of reviewed slices, where there is time for so many."""
     unlabelled: int = 12
     """Crops of slices that nobody has reviewed."""
     replayed: int = 24

@@ -17,7 +17,7 @@ from napari_scsam.train.finetune.review_crops import CropMemory, Crops
 BATCH = 4
 """Crops decoded at once."""
 
-SHIFTS = (0.0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1.0, -1.0)
+SHIFTS = (0.0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1.0, -1.0, 1.25, 1.5, 2.0)
 """Changes of a labelled class's thresholds to choose from, smallest first, in calibrated logits."""
 
 OFTEN = 0.002
@@ -27,7 +27,7 @@ SLACK = 0.002
 """Dice that the smaller of two changes may cost."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Validation:
     """How a model does on remembered crops."""
 
@@ -35,6 +35,8 @@ class Validation:
     """Of each labelled class that occurs on held-out crops, by their labels."""
     agreement: Mapping[str, float]
     """Of each class that the parent finds often on replayed crops: Dice with its answer there."""
+    thresholds: Tensor | None = None
+    """K, with which this was found."""
 
     @property
     def score(self) -> float:
@@ -47,24 +49,72 @@ class Validation:
         return fmean(self.agreement.values()) if self.agreement else 1.0
 
 
-def validate(
-    model: ScSAM,
-    parent: ScSAM,
-    held_out: CropMemory,
-    replayed: CropMemory,
-    known: Sequence[KnownClass],
-) -> Validation:
-    """Score a model on held-out crops, and on crops that the parent alone answers."""
-    dice = Overlap(len(known))
-    for crops, logits in decoded(model, held_out):
-        found = covering(winners(logits, model.thresholds), known, len(model.classes))
-        dice.add(found, crops.targets)
-    agreed = Overlap(len(parent.classes))
-    for crops, logits in decoded(model, replayed):
-        before = winners(parent_logits(crops, parent), parent.thresholds)
-        agreed.add(winners(logits, model.thresholds), before)
-    names = [spec.name for spec in parent.classes]
-    return Validation(dice.by_name([each.name for each in known]), agreed.by_name(names, OFTEN))
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Validates models by crops that they do not learn from."""
+
+    parent: ScSAM
+    held_out: CropMemory
+    replayed: CropMemory
+    known: Sequence[KnownClass]
+    """Labelled classes, by the class table of the tuned model."""
+    thresholds: Tensor
+    """K of the tuned model, to begin with."""
+
+    def before(self) -> Validation:
+        """Score the parent as it is; the Dice of a class that it lacks is 0."""
+        dice = Overlap(len(self.known))
+        for crops in batches(self.held_out):
+            found = winners(parent_logits(crops, self.parent), self.parent.thresholds)
+            dice.add(covering(found, self.known, len(self.thresholds)), crops.targets)
+        return Validation(dice.by_name([each.name for each in self.known]), {})
+
+    def validate(self, model: ScSAM) -> Validation:
+        """Fit the thresholds of labelled classes and their parts, and score a model with these.
+
+        Other thresholds and the temperature stay the parent's: the labels cannot judge them.
+        The smallest of nearly equal changes is taken.
+        """
+        shifts = [self.shifts_of(number) for number in range(len(self.known))]
+        # Halves, as they are kept until the thresholds are known.
+        answers = [
+            (crops.targets, logits.half()) for crops, logits in decoded(model, self.held_out)
+        ]
+        for targets, logits in answers:
+            for overlaps in shifts:
+                self.count(overlaps, logits, targets)
+        names = [each.name for each in self.known]
+        thresholds = self.thresholds
+        for each, overlaps in zip(self.known, shifts, strict=True):
+            dice = [overlap.by_name(names).get(each.name, 0.0) for _, overlap in overlaps]
+            thresholds = shifted(thresholds, each, best_shift(dice))
+        chosen = Overlap(len(self.known))
+        for targets, logits in answers:
+            self.count([(thresholds, chosen)], logits, targets)
+        return Validation(chosen.by_name(names), self.agreement(model, thresholds), thresholds)
+
+    def shifts_of(self, number: int) -> list[tuple[Tensor, Overlap]]:
+        """Return the thresholds with each change of the n-th labelled class, and empty counts."""
+        known = self.known[number]
+        return [
+            (shifted(self.thresholds, known, shift), Overlap(len(self.known))) for shift in SHIFTS
+        ]
+
+    def count(
+        self, overlaps: Sequence[tuple[Tensor, Overlap]], logits: Tensor, targets: Tensor
+    ) -> None:
+        """Count the answers of B×K×H×W logits at several thresholds."""
+        for thresholds, overlap in overlaps:
+            rows = winners(logits, thresholds)
+            overlap.add(covering(rows, self.known, len(self.thresholds)), targets)
+
+    def agreement(self, model: ScSAM, thresholds: Tensor) -> dict[str, float]:
+        """Compare a model with its parent on replayed crops: Dice of each frequent class."""
+        agreed = Overlap(len(self.parent.classes))
+        for crops, logits in decoded(model, self.replayed):
+            before = winners(parent_logits(crops, self.parent), self.parent.thresholds)
+            agreed.add(winners(logits, thresholds), before)
+        return agreed.by_name([spec.name for spec in self.parent.classes], OFTEN)
 
 
 class Overlap:
@@ -101,11 +151,16 @@ class Overlap:
         return {names[n - 1]: float(dice[n]) for n in shown}
 
 
+def batches(memory: CropMemory) -> Iterator[Crops]:
+    """Return all remembered crops, a few at a time."""
+    for start in range(0, len(memory), BATCH):
+        yield memory.batch(range(start, min(start + BATCH, len(memory))))
+
+
 @torch.no_grad()
 def decoded(model: ScSAM, memory: CropMemory) -> Iterator[tuple[Crops, Tensor]]:
     """Decode remembered crops batch by batch, with B×K×side×side calibrated logits."""
-    for start in range(0, len(memory), BATCH):
-        crops = memory.batch(range(start, min(start + BATCH, len(memory))))
+    for crops in batches(memory):
         with precision(memory.device):
             logits = model.class_logits(model.fuse(crops.features))
         yield crops, logits.float() / model.temperature
@@ -129,26 +184,6 @@ def covering(rows: Tensor, known: Sequence[KnownClass], count: int) -> Tensor:
         for row in each.rows:
             table[row + 1] = number
     return table[rows]
-
-
-def fit_shifts(model: ScSAM, held_out: CropMemory, known: Sequence[KnownClass]) -> None:
-    """Move the thresholds of each labelled class and its parts to where its Dice is best.
-
-    Classes without labels keep theirs, and the temperature stays the
-    parent's: the labels cannot judge them. The smallest of nearly equal changes is taken.
-    """
-    overlaps = [[Overlap(len(known)) for _ in SHIFTS] for _ in known]
-    for crops, logits in decoded(model, held_out):
-        for number, each in enumerate(known):
-            for place, shift in enumerate(SHIFTS):
-                moved = shifted(model.thresholds, each, shift)
-                overlaps[number][place].add(
-                    covering(winners(logits, moved), known, len(model.classes)), crops.targets
-                )
-    names = [each.name for each in known]
-    for each, counted in zip(known, overlaps, strict=True):
-        dice = [overlap.by_name(names).get(each.name, 0.0) for overlap in counted]
-        model.thresholds = shifted(model.thresholds, each, best_shift(dice))
 
 
 def best_shift(dice: Sequence[float]) -> float:
