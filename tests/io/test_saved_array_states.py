@@ -6,6 +6,7 @@ Locks hold what is locked. At any point the array may be opened again from disk;
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -206,7 +207,14 @@ class PaintedLabels(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
+EXAMPLES = int(os.environ.get("SCSAM_EXAMPLES", "8"))
+"""Plays; `make faults` asks for more."""
+
 PaintedLabels.TestCase.settings = settings(
-    max_examples=8, stateful_step_count=25, deadline=None, derandomize=True, database=None
+    max_examples=EXAMPLES,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=EXAMPLES == 8,
+    database=None,
 )
 TestPaintedLabels = PaintedLabels.TestCase
