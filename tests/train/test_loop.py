@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import nn
 
 from napari_scsam.config import UserError
 from napari_scsam.train.loop import Run, Trainer, create_optimiser, run_steps
-from napari_scsam.train.resume import state_file
+from napari_scsam.train.resume import state_file, write_state
 from napari_scsam.train.schedule import learning_rate
 
 CPU = torch.device("cpu")
@@ -112,3 +112,34 @@ def test_other_settings_start_again_only_when_that_is_announced(tmp_path: Path) 
     assert next(run_steps(run_into(tmp_path, seed=1), trainer_of(Record()), told.append)).step == 1
     assert len(told) == 1
     assert "seed: none → 1" in told[0]
+
+
+def test_a_run_that_is_killed_while_it_writes_its_checkpoint_writes_it_again(
+    tmp_path: Path,
+) -> None:
+    record = Record()
+    trainer = trainer_of(record)
+
+    def killed(steps: int) -> np.ndarray:
+        if steps == 5:
+            raise KeyboardInterrupt
+        return trainer.save(steps)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(run_steps(run_into(tmp_path), replace(trainer, save=killed)))
+    record.saved.clear()
+    list(run_steps(run_into(tmp_path), trainer_of(record)))
+    assert record.saved == [5]
+
+
+def test_a_state_of_version_0_1_that_has_no_checkpoint_gets_one(tmp_path: Path) -> None:
+    """It wrote the state before the checkpoint: killed between the two, the run had no result."""
+    record = Record()
+    run = run_into(tmp_path)
+    trainer = trainer_of(record)
+    list(run_steps(run, trainer))
+    write_state(state_file(run.out), trainer.model, trainer.optimiser, 5, dict(run.settings))
+    record.saved.clear()
+    list(run_steps(run, trainer))
+    assert record.saved == [5]
+    assert not state_file(run.out).exists()

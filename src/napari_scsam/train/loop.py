@@ -105,10 +105,13 @@ def run_steps(
         if last:
             trainer.finish()
         is_saved = last or done.step % run.save_every == 0
-        keeper.keep(done.step, now=is_saved)
         if is_saved:
             folder.save(done, trainer.save(done.step))
+        # After the checkpoint: a state that says that all steps are done promises that it is there.
+        keeper.keep(done.step, now=is_saved)
         yield done
+    if not steps and not run.out.is_file():
+        trainer.save(run.steps)  # version 0.1 wrote the state first, and was killed between
     state.unlink(missing_ok=True)
 
 
