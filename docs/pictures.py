@@ -130,11 +130,13 @@ def teach(stage: Stage) -> None:
     stage.shoot("taught")
     stage.session.labels.undo()
     stage.pick("mitochondrion")
+    stage.press(Qt.Key.Key_S, SHIFT)
 
 
 def correct(stage: Stage) -> None:
     """Grow an object, lock a class, and activate a tool."""
     stage.show(stage.panel.correct)
+    stage.viewer.layers.selection.active = stage.session.labels
     stage.point_at(*stage.object)
     stage.press(Qt.Key.Key_G)
     stage.press(Qt.Key.Key_B, SHIFT)

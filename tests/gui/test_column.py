@@ -104,3 +104,15 @@ def test_a_large_font_scrolls_tabs_and_cuts_nothing(one, qtbot):
             assert cut_off(one.widget) == [], title
     finally:
         appearance.font_size = before
+
+
+def test_a_voxel_size_that_is_unknown_is_asked_for_in_full(window, stack, wait):
+    made = window(Image(stack, name="from somewhere"))
+    made.viewer.window._qt_window.resize(1280, 760)
+    made.finish()
+    assert made.widget.volume.note.isVisible()
+    assert "unknown" in made.widget.volume.note.text()
+    wait(lambda: cut_off(made.widget) == [])
+    made.session.choices.type_voxel_size((8.0, 8.0, 8.0))
+    assert not made.widget.volume.note.isVisible(), "it is set, so that it shrinks to a line"
+    assert made.widget.volume.summary.text() == "from somewhere: 8 × 8 × 8 nm"

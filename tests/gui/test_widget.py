@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -266,3 +267,33 @@ def test_a_dock_closed_and_opened_again_goes_on_with_the_project(window, stack, 
     assert [*again.viewer.layers] == before
     again.viewer.close()
     Project(tmp_path / "mine.scsam.zarr").close()
+
+
+def test_a_status_of_the_image_before_is_removed(window, stack):
+    one = window(Image(stack, name="before"))
+    one.finish()
+    one.session.status.emit("Membrane on slice 1: nothing found.")
+    image = one.viewer.add_image(stack, name="after")
+    assert one.widget.work.status.text() == "Membrane on slice 1: nothing found."
+    one.session.choices.choose_image(image)
+    assert one.widget.work.status.text() == ""
+    one.session.status.emit("It is open.")
+    one.session.choices.take_contrast_as_shown(True)
+    assert one.widget.work.status.text() == "It is open.", "it is the same image"
+
+
+def test_the_card_for_a_newcomer_goes_with_the_first_labels(window, stack):
+    one = window(Image(stack))
+    one.finish()
+    assert one.widget.card.isVisible()
+    one.widget.segment.segment.click()
+    one.finish()
+    assert not one.widget.card.isVisible()
+
+
+def test_the_menu_names_what_the_panel_does():
+    manifest = files("napari_scsam") / "napari.yaml"
+    text = manifest.read_text(encoding="utf-8")
+    widgets = text.split("widgets:")[1].split("readers:")[0]
+    assert "display_name: Segment organelles" in widgets
+    assert "display_name: ScSAM" not in widgets, "napari shows it as 'ScSAM (ScSAM)'"

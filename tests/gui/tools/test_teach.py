@@ -473,3 +473,10 @@ def test_every_verb_while_every_other_runs(one, first, second):
         assert "granule" not in [*names(one), *one.store.names()]
     acts["paint"]()
     check(one)
+
+
+def test_the_labels_are_selected_when_the_brush_is_put_away(one):
+    one.teaching.toggle("granule")
+    stroke(one)
+    one.teaching.stop()
+    assert one.viewer.layers.selection.active is labels_of(one), "object tools work on them"

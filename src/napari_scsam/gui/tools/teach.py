@@ -137,7 +137,16 @@ class Teaching:
         strokes.end_stroke()
         self._learn(strokes.spec)
         strokes.remove()
+        self._select_labels()
         self.changed.emit()
+
+    def _select_labels(self) -> None:
+        """Select the labels where the layer for strokes was selected, so that tools work on them."""
+        viewer = self._session.viewer
+        labels = self._session.labels
+        if viewer is None or labels is None or viewer.layers.selection.active is not None:
+            return
+        viewer.layers.selection.active = labels
 
     def _worked_on(self) -> str:
         if self.strokes is not None:
