@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint benchmark-accuracy benchmark-loop benchmark-speed clean
+.PHONY: help demo test lint faults benchmark-accuracy benchmark-loop benchmark-speed clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -36,6 +36,10 @@ lint: $(VENV)/.dev $(VENV)/.system  ## Check style, types, the import contracts 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate --imports napari-scsam
+
+faults: $(VENV)/.dev  ## Stop every command that writes at each of its operations on files, for an hour or two
+	$(BIN)/python tests/faults/every_step.py
+	$(BIN)/python tests/faults/every_step_of_runs.py
 
 benchmark-accuracy: $(VENV)/.benchmark  ## Train and score ScSAM, a U-Net, a random forest and ablations with equal compute; ARGS=--help lists the options
 	$(BIN)/python -m benchmarks.accuracy $(ARGS)

@@ -257,7 +257,10 @@ def continue_it(command: Command, place: Path, expected: Any) -> str:
     status, _ = play(lambda: command.work(place, True), place)
     if status != 0:
         return f"it cannot be continued (exit status {status})"
-    found = command.result(place)
+    try:
+        found = command.result(place)
+    except (UserError, OSError) as error:
+        return f"it says that it is done, but {error}"
     if found == expected:
         return ""
     if isinstance(found, dict):

@@ -76,6 +76,7 @@ def test_only_what_contradicts_an_answer_is_a_correction() -> None:
     ("points", "labels", "boxes", "sentence"),
     [
         (None, None, None, "no prompt given; give points, boxes or both"),
+        (None, [1], [0, 0, 9, 9], "labels belong to points, and there are none"),
         ([1, 2], None, None, r"points have shape \(2,\); give P×2 or N×P×2, each \(x, y\)"),
         ([(1, 2, 3)], None, None, r"points have shape \(1, 3\)"),
         (np.zeros((0, 2)), None, None, r"points have shape \(0, 2\)"),
