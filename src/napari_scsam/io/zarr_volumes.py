@@ -11,6 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
+from napari_scsam.io.anchored_store import AnchoredStore
 from napari_scsam.io.lazy import Source
 from napari_scsam.io.units import to_nm, voxel_size_nm
 from napari_scsam.io.untrusted.zarr_chunks import with_checked_chunks
@@ -41,7 +42,7 @@ def read_zarr(folder: Path) -> Source:
     UserError
         When there is no image, or several to choose from; the message lists them.
     """
-    node = zarr.open(folder, mode="r")
+    node = zarr.open(AnchoredStore(folder, read_only=True), mode="r")
     if isinstance(node, zarr.Array):
         return _plain_array(node)
     found = list(_images(node, SEARCH_DEPTH))

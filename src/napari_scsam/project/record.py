@@ -180,8 +180,8 @@ def _newer_record(path: Path, stored: Any) -> ProjectRecord:
 def format_of(path: Path) -> int:
     """Return the format number of a project; 0 when it is unreadable or no number."""
     try:
-        number = json.loads((path / METADATA).read_bytes())["attributes"]["scsam"]["format"]
-    except (OSError, ValueError, LookupError, TypeError):
+        number = (readable_json(path / METADATA) or {})["attributes"]["scsam"]["format"]
+    except (LookupError, TypeError):
         return 0
     if type(number) is int:  # a truth value is no format
         return number
