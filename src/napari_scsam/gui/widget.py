@@ -132,10 +132,12 @@ class ScSAMWidget(QWidget):
         correcting = self.work_desk.correcting
         downloading = self.setup.downloading
         self.work.cancel_asked.connect(self._cancel)
+        self.work.cancel_one_asked.connect(session.jobs.cancel_one)
         links.add(session.status, self.work.show_status)
         links.add(session.status_withdrawn, self.work.forget_status)
         links.add(session.jobs.progressed, self.work.show_progress)
         links.add(session.jobs.working, partial(self.work.show_working, NETWORK))
+        links.add(session.jobs.working, self._show_queue)
         links.add(session.choices.image_changed, self._forget_other_image)
         links.add(correcting.status, self.work.show_status)
         links.add(correcting.progressed, self.work.show_progress)
@@ -146,6 +148,11 @@ class ScSAMWidget(QWidget):
         links.add(session.about_to_write, self._hide_card)
         links.add(get_settings().appearance.events.font_size, self._scale_fields)
         self._scale_fields()
+
+    def _show_queue(self, _working: bool) -> None:
+        """Show what runs and what waits."""
+        queue = self._session.jobs.queue
+        self.work.show_queue([(each.job, each.words, each.runs) for each in queue])
 
     def _cancel(self) -> None:
         """Cancel all work."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_scsam.gui.jobs.class_map import MapKind
 from napari_scsam.gui.panels.class_bar import ClassBar
 from napari_scsam.gui.panels.correct import CorrectPanel
 from napari_scsam.gui.panels.one_object import PromptPanel
@@ -27,8 +28,11 @@ from napari_scsam.gui.tools.shortcuts import (
     SEGMENT,
     SEGMENT_KEYS,
     TEACH,
+    UNDO_RUN,
 )
+from napari_scsam.gui.tools.show_map import ShowingMap
 from napari_scsam.gui.tools.teach import Teaching
+from napari_scsam.gui.tools.undo_run import UndoingRun
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -56,7 +60,7 @@ class WorkDesk:
         steps = f"{PREVIOUS_CLASS.shown_key} and {NEXT_CLASS.shown_key} go through the list"
         segment = f"{SEGMENT_KEYS[0].shown_key} … segment that class at once"
         self.class_bar = ClassBar(f"{first} to {last} choose by place, {steps},\n{segment}")
-        self.segment = SegmentPanel(SEGMENT.shown_key)
+        self.segment = SegmentPanel(SEGMENT.shown_key, UNDO_RUN.shown_key)
         self.prompt = PromptPanel(PROMPT.shown_key, OTHER_SIDE.shown_key, PROPAGATE.shown_key)
         self.teach = TeachPanel(TEACH.shown_key, OTHER_SIDE.shown_key)
         self.correct = CorrectPanel({name: action.shown_key for name, action in CORRECT.items()})
@@ -157,6 +161,12 @@ class WorkDesk:
         panel.replace_changed.connect(choices.set_replace_edits)
         panel.prefetch_changed.connect(segmenting.set_prefetch)
         panel.tta_changed.connect(choices.set_tta)
+        undoing = self._session.part(UndoingRun)
+        showing = self._session.part(ShowingMap)
+        panel.undo_run_asked.connect(undoing.undo)
+        panel.map_chosen.connect(lambda kind: showing.choose(MapKind(kind)))
+        self._links.add(undoing.changed, lambda: panel.show_undo_run(possible=undoing.possible))
+        self._links.add(showing.changed, lambda: panel.show_map(showing.kind))
         self._links.add(choices.checkpoint_changed, self.show_network)
         self._links.add(choices.choices_changed, self.show_choices)
         self._links.add(segmenting.changed, self.show_choices)

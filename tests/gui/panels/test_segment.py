@@ -9,7 +9,7 @@ pytestmark = pytest.mark.gui
 
 @pytest.fixture
 def panel(qtbot, classes) -> SegmentPanel:
-    panel = SegmentPanel("Shift+S")
+    panel = SegmentPanel("Shift+S", "Alt+Z")
     qtbot.addWidget(panel)
     panel.show_classes(classes)
     panel.show_choices(classes, classes[0], replace=False, prefetch=True, tta=False)
@@ -115,3 +115,20 @@ def test_one_slice_offers_no_several(panel):
     assert offered() == ["this slice", "a region of it"]
     panel.show_scope("slice", 0, 0, 2)
     assert offered() == [*names]
+
+
+def test_the_way_back_from_a_run_is_shown_while_there_is_one(panel, qtbot):
+    assert panel.undo_run.isHidden()
+    panel.show_undo_run(possible=True)
+    assert not panel.undo_run.isHidden()
+    assert "Alt+Z" in panel.undo_run.text()
+    with qtbot.waitSignal(panel.undo_run_asked):
+        panel.undo_run.click()
+
+
+def test_what_is_shown_of_a_class_is_chosen_under_more(panel, qtbot):
+    with qtbot.waitSignal(panel.map_chosen) as chosen:
+        panel.map.activated.emit(1)
+    assert chosen.args == ["probability"]
+    panel.show_map("similarity")
+    assert panel.map.currentIndex() == 2

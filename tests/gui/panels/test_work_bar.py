@@ -68,3 +68,19 @@ def test_a_download_gives_way_to_what_somebody_waits_for(work):
     work.show_working(NETWORK, False)
     work.show_progress(Progress(3, 4, "sam"), DOWNLOAD)
     assert work.bar.text() == "Sam  75 %"
+
+
+def test_work_that_waits_is_listed_and_cancelled_alone(work, qtbot):
+    work.show_queue([("run", "the run over slices", True)])
+    assert not work.queue.isVisible()
+    work.show_queue([("run", "the run over slices", True), ("export", "the export", False)])
+    assert work.queue.isVisible()
+    assert work.queue.text() == "2 jobs"
+    run, export = work.queue.menu().actions()
+    assert run.text() == "Cancel the run over slices (runs)"
+    assert export.text() == "Cancel the export (waits)"
+    with qtbot.waitSignal(work.cancel_one_asked) as asked:
+        export.trigger()
+    assert asked.args == ["export"]
+    work.show_queue([])
+    assert not work.queue.isVisible()

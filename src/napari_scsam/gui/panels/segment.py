@@ -65,6 +65,19 @@ REPLACE_TIP = (
     "Off: the network changes only its own pixels, never those that you painted or erased."
 )
 PREFETCH_TIP = "Embed the neighbouring slices in the background, so that they are segmented faster."
+UNDO_RUN_TIP = (
+    "Take the last run over slices back. What you edited, reviewed or locked since then stays."
+)
+MAP_NAMES = {
+    "nothing": "Show: labels only",
+    "probability": "Show: probability of the class",
+    "similarity": "Show: similarity to the class prompt",
+}
+"""What can be shown of a class beside its labels."""
+MAP_TIP = (
+    "Show the class that you work on as a map, below the labels.\n"
+    "Its similarity to the prototype is what the class prompt is made of."
+)
 
 
 class SegmentPanel(Page):
@@ -81,14 +94,23 @@ class SegmentPanel(Page):
     replace_changed = Signal(bool)
     prefetch_changed = Signal(bool)
     tta_changed = Signal(bool)
+    map_chosen = Signal(str)
+    """What is shown of the class beside its labels, one of `MAP_NAMES`."""
+    undo_run_asked = Signal()
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, undo_run_key: str) -> None:
         super().__init__("Segment")
         self._key = key
         self._classes: tuple[ClassSpec, ...] = ()
         self._active: ClassSpec | None = None
         self._make_class_fields()
         self._make_scope_fields()
+        self.undo_run = button(f"Undo run   ({undo_run_key})", UNDO_RUN_TIP, self.undo_run_asked)
+        self.undo_run.hide()
+        self.map = Dropdown(MAP_TIP)
+        self.map.picked.connect(self.map_chosen.emit)
+        for kind, name in MAP_NAMES.items():
+            self.map.add(kind, name)
         self.tta = checkbox("Average four views (4× slower)", TTA_TIP, self.tta_changed)
         self.replace = checkbox("Overwrite my edits", REPLACE_TIP, self.replace_changed)
         self.prefetch = checkbox(
@@ -168,6 +190,14 @@ class SegmentPanel(Page):
             text = f"{text}   ({self._key})"
         self.segment.setText(text)
 
+    def show_undo_run(self, *, possible: bool) -> None:
+        """Show the way back from a run, if there is one."""
+        self.undo_run.setVisible(possible)
+
+    def show_map(self, kind: str) -> None:
+        """Show which map of the class is shown."""
+        self.map.show_choice(kind)
+
     def _make_class_fields(self) -> None:
         self.one_class = self._choice("This class", ONE_TIP, self._choose_one)
         self.all_classes = self._choice("All classes", ALL_TIP, self._choose_all)
@@ -214,9 +244,9 @@ class SegmentPanel(Page):
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(classes)
         column.addLayout(threshold)
-        fill_row(column, self.scope, self.slices, self.segment)
+        fill_row(column, self.scope, self.slices, self.segment, self.undo_run)
         self.more = More("Segment")
-        fill_row(QVBoxLayout(self.more.contents), self.tta, self.replace, self.prefetch)
+        fill_row(QVBoxLayout(self.more.contents), self.tta, self.replace, self.prefetch, self.map)
         column.addWidget(self.more)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+from functools import partial
+
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QToolButton, QVBoxLayout
 from superqt.utils import qdebounced
 
 from napari_scsam.gui.panels.parts.widgets import button, keep_space_when_hidden, note
@@ -27,6 +30,8 @@ class WorkBar(QFrame):
     """Shows the work of the network and the object tools, and downloads; makes no decisions."""
 
     cancel_asked = Signal()
+    cancel_one_asked = Signal(object)
+    """The work to cancel, as in `show_queue`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +47,13 @@ class WorkBar(QFrame):
         )
         self.show_bar_soon = qdebounced(self._show_bar, timeout=PATIENCE_MS, parent=self)
         row = QHBoxLayout()
+        self.queue = QToolButton()
+        self.queue.setToolTip("What runs and what waits. Choose one to cancel it.")
+        self.queue.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.queue.setMenu(QMenu(self.queue))
+        self.queue.hide()
         row.addWidget(self.bar, 1)
+        row.addWidget(self.queue)
         row.addWidget(self.cancel)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 2, 12, 4)
@@ -85,6 +96,26 @@ class WorkBar(QFrame):
         if progress.done:
             text = f"{text}  %p %"
         self.bar.setFormat(text)
+
+    def show_queue(self, queue: Sequence[tuple[Hashable, str, bool]]) -> None:
+        """List what runs and what waits, where it is more than one.
+
+        Parameters
+        ----------
+        queue
+            The work, the words for it, and whether it runs.
+        """
+        self.queue.setVisible(len(queue) > 1)
+        self.queue.setText(f"{len(queue)} jobs")
+        menu = self.queue.menu()
+        menu.clear()
+        for work, words, runs in queue:
+            state = {True: "runs", False: "waits"}[runs]
+            action = menu.addAction(f"Cancel {words} ({state})")
+            action.triggered.connect(partial(self._cancel_one, work))
+
+    def _cancel_one(self, work: Hashable, _checked: bool = False) -> None:
+        self.cancel_one_asked.emit(work)
 
     def show_working(self, who: str, working: bool) -> None:
         """Show the bar and the cancel button only during work that takes time."""
