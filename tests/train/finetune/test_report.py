@@ -1,7 +1,7 @@
 import torch
 
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
-from napari_scsam.train.finetune.report import decide
+from napari_scsam.train.finetune.report import FEW_STEPS, add_hint, decide
 from napari_scsam.train.finetune.validation import Overlap, covering, winners
 
 
@@ -55,3 +55,12 @@ def test_a_result_that_forgot_other_classes_is_not_offered() -> None:
     assert "agrees with the parent by 0.80 only" in reason
     assert decide(before, after, {"membrane": 0.85, "PSD": 0.95})[0]
     assert decide(before, after, {})[0]
+
+
+def test_a_run_that_had_too_little_time_says_so() -> None:
+    reason = "Held-out Dice changed by +0.001 only, so the parent is kept."
+    assert add_hint(False, reason, 3) == (
+        f"{reason} There was time for 3 steps only; allow more minutes."
+    )
+    assert add_hint(False, reason, FEW_STEPS) == reason
+    assert add_hint(True, "Held-out Dice rose by 0.100.", 3) == "Held-out Dice rose by 0.100."

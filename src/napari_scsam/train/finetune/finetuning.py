@@ -21,7 +21,7 @@ from napari_scsam.train.drawing import generator_of
 from napari_scsam.train.finetune.data import CorrectedVolume, FinetuneData, run_settings
 from napari_scsam.train.finetune.known_labels import group_rows
 from napari_scsam.train.finetune.loss import full_hold_loss, inner_hold_loss, label_loss, log_shares
-from napari_scsam.train.finetune.report import FinetuneReport, decide
+from napari_scsam.train.finetune.report import FinetuneReport, add_hint, decide
 from napari_scsam.train.finetune.review_crops import Crops
 from napari_scsam.train.finetune.settings import FinetuneSettings, is_due
 from napari_scsam.train.finetune.state import Saved, StateFile
@@ -322,6 +322,8 @@ class Finetuning:
     ) -> FinetuneReport:
         """Sum up the run."""
         offered, reason = decide(before, after, agreement)
+        if self.is_late():
+            reason = add_hint(offered, reason, done)
         held = tuple(sorted({self.data.places[region.place] for region in self.data.held}))
         seconds = round(self.seconds, 1)
         return FinetuneReport(before, after, agreement, offered, reason, done, seconds, share, held)

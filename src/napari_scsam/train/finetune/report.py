@@ -18,6 +18,10 @@ LEAST_ALIKE = 0.85
 """Mean agreement with the parent, over its classes, that a result must keep to be offered."""
 
 
+FEW_STEPS = 40
+"""Fewer steps than this teach next to nothing."""
+
+
 @dataclass(frozen=True)
 class FinetuneReport:
     """What fine-tuning has come to."""
@@ -77,3 +81,10 @@ def decide(
         reason = f"Elsewhere it agrees with the parent by {alike:.2f} only, so the parent is kept."
         return False, reason
     return True, f"Held-out Dice rose by {gain:.3f}."
+
+
+def add_hint(offered: bool, reason: str, steps: int) -> str:
+    """Add to the reason why the parent is kept that there was too little time, if there was."""
+    if offered or steps >= FEW_STEPS:
+        return reason
+    return f"{reason} There was time for {steps} steps only; allow more minutes."
