@@ -168,6 +168,8 @@ def _errors_name(path: Path, draft: Path) -> Iterator[None]:
             shown = getattr(error, name, None)
             if shown is not None:
                 setattr(error, name, os.fsdecode(shown).replace(draft.name, path.name))
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)  # a full disk names no file
         raise
 
 

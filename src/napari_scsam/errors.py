@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+
+DRAFT = re.compile(r"\.([^/\\]+?)\.\d+\.(?:part|old)\b")
+"""Name of a draft that `napari_scsam.atomic` writes; the group is the name that the user knows."""
+
+ZARR_DRAFT = re.compile(r"\.[0-9a-f]{32}\.partial\b")
+"""What zarr adds to the name of a file that it writes."""
+
 
 class UserError(ValueError):
     """A mistake that the user can correct.
@@ -23,3 +32,20 @@ class NoClassesError(UserError):
             "this network answers clicks and boxes only; "
             "choose one with classes, or train it on your labels (scsam train)"
         )
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return a sentence on a file that cannot be read or written."""
+    what = "a file"
+    if error.filename:
+        what = os.fsdecode(error.filename)
+    why = error.strerror or str(error)
+    return (
+        f"{without_drafts(what)} cannot be read or written ({without_drafts(why)}); "
+        "check the path, its permissions and the free disk space"
+    )
+
+
+def without_drafts(text: str) -> str:
+    """Return a text in which temporary files are called by the names that they will have."""
+    return ZARR_DRAFT.sub("", DRAFT.sub(r"\1", text))

@@ -31,6 +31,13 @@ PATIENCE = 120.0
 """Seconds after which a process counts as hung, beyond two a file."""
 
 
+def make_corpus(reader: str, folder: Path) -> None:
+    """Write the whole files of a reader."""
+    whole = folder / reader / "whole"
+    whole.mkdir(parents=True)
+    CORPORA[reader](whole)
+
+
 def run_worker(
     reader: str, folder: Path, first: int, count: int, files: list[Path] | None = None
 ) -> Iterator[dict[str, Any]]:
@@ -72,8 +79,7 @@ def campaign(reader: str, minutes: float, first: int) -> dict[str, Any]:
     wrong: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        (folder / "whole").mkdir()
-        CORPORA[reader](folder / "whole")
+        make_corpus(reader, folder)
         while cpu < minutes * 60:
             last = seed + BATCH
             while seed < last:
@@ -109,7 +115,7 @@ def _keep(report: dict[str, Any], folder: Path, wrong: dict[str, str]) -> None:
     rebuild = [sys.executable, "-c", _REBUILD, reader, str(folder), seed]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     subprocess.run(rebuild, check=True, env=environment)
-    case = next((folder / "now").iterdir())
+    case = next((folder / reader / "now").iterdir())
     kept = FINDINGS / reader / f"{seed}_{case.name}"
     kept.parent.mkdir(parents=True, exist_ok=True)
     if case.is_dir():
@@ -120,7 +126,7 @@ def _keep(report: dict[str, Any], folder: Path, wrong: dict[str, str]) -> None:
 
 _REBUILD = """
 import sys; from pathlib import Path; from fuzz.worker import cases
-next(cases(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), 1))
+next(cases(sys.argv[1], Path(sys.argv[2]) / sys.argv[1], int(sys.argv[3]), 1))
 """
 
 

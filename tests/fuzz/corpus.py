@@ -34,14 +34,19 @@ def tiff(folder: Path) -> None:
     """TIFF of every form and compression."""
     for name in ("zlib", "lzw", "zstd", "lzma", "packbits", "jpeg", "lerc", "jpeg2000", "webp"):
         planes = STACK
+        colours = "minisblack"
         if name == "webp":
             planes = np.stack([STACK[0]] * 3, -1)
-        tifffile.imwrite(folder / f"{name}.tif", planes, compression=name, rowsperstrip=8)
+            colours = "rgb"
+        tifffile.imwrite(
+            folder / f"{name}.tif", planes, compression=name, photometric=colours, rowsperstrip=8
+        )
     tifffile.imwrite(folder / "imagej.tif", STACK, imagej=True, metadata={"spacing": 2.0})
-    tifffile.imwrite(folder / "tiles.tif", STACK, tile=(16, 16), compression="zlib")
-    tifffile.imwrite(folder / "big.tif", STACK.astype(">u2"), bigtiff=True, byteorder=">")
+    grey = {"photometric": "minisblack"}
+    tifffile.imwrite(folder / "tiles.tif", STACK, tile=(16, 16), compression="zlib", **grey)
+    tifffile.imwrite(folder / "big.tif", STACK.astype(">u2"), bigtiff=True, byteorder=">", **grey)
     ome = {"axes": "ZYX", "PhysicalSizeX": 8.0, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 8.0}
-    tifffile.imwrite(folder / "image.ome.tif", STACK, metadata=ome)
+    tifffile.imwrite(folder / "image.ome.tif", STACK, metadata=ome, **grey)
     with tifffile.TiffWriter(folder / "pyramid.tif") as file:
         file.write(STACK[0], subifds=1, tile=(16, 16))
         file.write(STACK[0, ::2, ::2], subfiletype=1, tile=(16, 16))
@@ -202,7 +207,7 @@ summary = "A test."
 def projects(folder: Path) -> None:
     """An annotation project, with its image beside it."""
     (folder / "one").mkdir()
-    tifffile.imwrite(folder / "one" / "image.tif", STACK)
+    tifffile.imwrite(folder / "one" / "image.tif", STACK, photometric="minisblack")
     source = ImageSource(STACK, str(folder / "one" / "image.tif"), SIZE)
     project = drive(start_project(folder / "one" / "p.scsam.zarr", source, TABLE))
     project.array("classes")[1, :8, :8] = 1

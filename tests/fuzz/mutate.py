@@ -100,7 +100,7 @@ def mutate_text(content: bytes, rng: random.Random) -> bytes:
 def mutate_safetensors(content: bytes, rng: random.Random) -> bytes:
     """Change a value in the header of a safetensors file, or in the JSON of its metadata."""
     length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
+    header: dict[str, Any] = json.loads(content[8 : 8 + length])
     metadata = header.get("__metadata__", {})
     inner = [key for key, value in metadata.items() if value[:1] in "{["]
     if inner and rng.random() < 0.7:
@@ -117,7 +117,7 @@ def mutate_json(content: bytes, rng: random.Random) -> bytes:
     """Change one or a few values of a JSON text."""
     try:
         value = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return mutate_bytes(content, rng, [content])
     if rng.random() < 0.01:
         return b"[" * 100_000

@@ -1,10 +1,10 @@
 """One process that reads damaged files, with limits on its memory and time.
 
-    python -m fuzz.worker READER FOLDER FIRST COUNT [FILE ...]
+    python -m fuzz.worker READER,... FOLDER FIRST COUNT [FILE ...]
 
-Reads the damaged files of COUNT seeds from FIRST on, or the given files, and prints a JSON line
-for each that is answered by anything but success or a `UserError`. FOLDER holds the whole files,
-and the one that is read at the moment.
+Reads the damaged files of COUNT seeds from FIRST on, or the given files, whose folders have the
+names of their readers. Prints a JSON line for each that is answered by anything but success or a `UserError`. FOLDER/READER/whole holds the
+whole files; the one that is read at the moment is beside it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ GROWTH = 1 << 30
 """Bytes of memory that reading a small file may take."""
 
 SECONDS = 20
-"""Longest time for one file."""
+"""Most CPU time for one file."""
 
 
 class TooSlowError(BaseException):
@@ -58,7 +58,7 @@ def limit_process() -> None:
     def stop(*_: Any) -> None:
         raise TooSlowError
 
-    signal.signal(signal.SIGALRM, stop)
+    signal.signal(signal.SIGPROF, stop)
 
 
 def peak() -> int:
@@ -89,18 +89,18 @@ def judge(reader: str, case: Path) -> str:
     """Read a file; return what was wrong with the answer, or nothing."""
     before = peak()
     try:
-        signal.alarm(SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
         TARGETS[reader](case)
     except UserError as error:
         if "\n" in str(error).strip():
             return f"more than one line: {error}"
     except TooSlowError:
-        return f"took more than {SECONDS} s"
+        return f"took more than {SECONDS} s of CPU time"
     except Exception as error:  # noqa: BLE001  # whatever it is, it is a finding
         at = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__}: {error} ({Path(at.filename).name}:{at.lineno})"
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     if peak() - before > GROWTH:
         return f"took {(peak() - before) >> 20} MiB"
     return ""
@@ -113,15 +113,18 @@ def report(line: dict[str, Any]) -> None:
 
 def main() -> None:
     """Read what the command line says."""
-    reader, place, first, count, *files = sys.argv[1:]
-    folder = Path(place)
+    readers, place, first, count, *files = sys.argv[1:]
     limit_process()
     if files:
-        found = ((file, Path(file)) for file in files)
+        found = ((Path(file).parent.name, file, Path(file)) for file in files)
     else:
-        found = cases(reader, folder, int(first), int(count))
-    for name, case in found:
-        (folder / "seed").write_text(name)
+        found = (
+            (reader, seed, case)
+            for reader in readers.split(",")
+            for seed, case in cases(reader, Path(place) / reader, int(first), int(count))
+        )
+    for reader, name, case in found:
+        (Path(place) / "seed").write_text(name)
         wrong = judge(reader, case)
         if wrong:
             report({"reader": reader, "seed": name, "wrong": wrong[:300]})

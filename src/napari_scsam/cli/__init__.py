@@ -25,7 +25,12 @@ from napari_scsam.cli.segment import add_segment
 from napari_scsam.cli.suggest import add_suggest
 from napari_scsam.cli.teach import add_teach
 from napari_scsam.cli.train import add_train
-from napari_scsam.errors import PartlyDoneError, UserError
+from napari_scsam.errors import (
+    PartlyDoneError,
+    UserError,
+    describe_os_error,
+    without_drafts,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.run(arguments)
     except UserError as error:
         # Some libraries put line breaks into the messages that we quote.
-        note(f"scsam: {' '.join(str(error).split())}")
+        note(f"scsam: {' '.join(without_drafts(str(error)).split())}")
         return 1 if isinstance(error, PartlyDoneError) else 2
     except OSError as error:
         note(f"scsam: {describe_os_error(error)}")
@@ -48,16 +53,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         note(f"scsam: stopped{getattr(arguments, 'resume_hint', '')}")
         return 130
     return 0
-
-
-def describe_os_error(error: OSError) -> str:
-    """Return a sentence on a file that cannot be read or written."""
-    what = error.filename or "a file"
-    why = error.strerror or error
-    return (
-        f"{what} cannot be read or written ({why}); "
-        "check the path, its permissions and the free disk space"
-    )
 
 
 def build_parser() -> Parser:

@@ -16,7 +16,12 @@ import zarr
 from napari_scsam.config import UserError, as_voxel_size
 from napari_scsam.io.lazy import READ_ERRORS, Source, cannot_open, empty_file, explaining
 from napari_scsam.io.units import to_nm, voxel_size_nm
-from napari_scsam.io.untrusted.tiff_segments import check_companions, check_count, check_page
+from napari_scsam.io.untrusted.tiff_segments import (
+    check_chain,
+    check_companions,
+    check_count,
+    check_page,
+)
 from napari_scsam.plausible import PLAUSIBLE_NM
 
 Sizes = tuple[Sequence[float | None], Sequence[str | None]]
@@ -129,6 +134,7 @@ def open_tiff(path: Path) -> tifffile.TiffFile:
     if path.stat().st_size == 0:
         raise empty_file(path)
     try:
+        check_chain(path)
         return tifffile.TiffFile(path)
     except (tifffile.TiffFileError, *READ_ERRORS) as error:
         raise cannot_open(path, error) from error

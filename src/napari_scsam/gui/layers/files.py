@@ -12,6 +12,7 @@ import zarr
 from napari.utils.transforms import Affine
 
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
+from napari_scsam.errors import describe_os_error
 from napari_scsam.gui.layers.class_table import (
     CLASSES_KEY,
     IN_MEMORY,
@@ -132,6 +133,14 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     UserError
         When the labels cannot be stored, or the path cannot be written.
     """
+    try:
+        _write(path, data, attributes)
+    except OSError as error:
+        raise UserError(describe_os_error(error)) from error
+    return [path]
+
+
+def _write(path: str, data: Any, attributes: dict[str, Any]) -> None:
     level = data
     if attributes.get("multiscale"):
         level = data[0]
@@ -150,7 +159,6 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
         with writing_labels(Path(path), header, tuple(level.shape), dtype) as stored:
             for z in range(level.shape[0]):
                 stored[z] = np.asarray(level[z])
-    return [path]
 
 
 def check_writable(attributes: dict[str, Any], ndim: int) -> None:

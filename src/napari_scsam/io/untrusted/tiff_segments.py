@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from math import prod
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import tifffile
 
@@ -25,8 +26,30 @@ LERC = 34887
 LERC_PARAMETERS = 50674
 """Tag of TIFF: a version, and how the LERC was compressed once more."""
 
+BIG_TIFF = 43
+"""Version of TIFF with 64-bit offsets."""
+
+MOST_TAGS = 4096
+"""More tags than this has no page that tifffile reads."""
+
 OTHER_FILE = re.compile(r'FileName\s*=\s*["\'][^"\']*[/\\]')
 """OME-XML that names a file in another folder."""
+
+
+class Form(NamedTuple):
+    """Bytes of the parts of a TIFF, classic or big."""
+
+    first: int
+    """Where the header has the place of the first page."""
+    count: int
+    """Of the number of tags."""
+    tag: int
+    offset: int
+    """Of a place in the file."""
+
+
+CLASSIC = Form(first=4, count=2, tag=12, offset=4)
+BIG = Form(first=8, count=8, tag=20, offset=8)
 
 
 def check_companions(tif: tifffile.TiffFile) -> None:
@@ -39,6 +62,34 @@ def check_companions(tif: tifffile.TiffFile) -> None:
     """
     if tif.is_ome and OTHER_FILE.search(tif.ome_metadata or ""):
         raise ValueError("it names a file outside of its own folder")
+
+
+def check_chain(path: Path) -> None:
+    """Check that the list of pages of a TIFF ends: a circle would be followed for ever.
+
+    Raises
+    ------
+    ValueError
+        When a page is followed by one before it.
+    """
+    with path.open("rb") as file:
+        head = file.read(16)
+        order: Literal["little", "big"] = "big" if head[:2] == b"MM" else "little"
+        form = CLASSIC
+        if int.from_bytes(head[2:4], order) == BIG_TIFF:
+            form = BIG
+        page = int.from_bytes(head[form.first : form.first + form.offset], order)
+        seen: set[int] = set()
+        while page:
+            if page in seen:
+                raise ValueError("its list of pages goes in a circle")
+            seen.add(page)
+            file.seek(page)
+            tags = int.from_bytes(file.read(form.count), order)
+            if tags > MOST_TAGS:
+                return  # tifffile says what is wrong
+            file.seek(page + form.count + tags * form.tag)
+            page = int.from_bytes(file.read(form.offset), order)
 
 
 def check_page(page: Any) -> None:
