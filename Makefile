@@ -37,9 +37,11 @@ lint: $(VENV)/.dev $(VENV)/.system  ## Check style, types, the import contracts 
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate --imports napari-scsam
 
-faults: $(VENV)/.dev  ## Stop every command that writes at each of its operations on files, for an hour or two
+faults: $(VENV)/.dev  ## Stop every command that writes at each of its operations on files, and damage projects in every way, for an hour or two
 	$(BIN)/python tests/faults/every_step.py
 	$(BIN)/python tests/faults/every_step_of_runs.py
+	$(BIN)/python -W ignore tests/faults/every_damage.py
+	SCSAM_EXAMPLES=150 $(BIN)/python -m pytest tests/project/test_project_states.py tests/io/test_saved_array_states.py -n0
 
 benchmark-accuracy: $(VENV)/.benchmark  ## Train and score ScSAM, a U-Net, a random forest and ablations with equal compute; ARGS=--help lists the options
 	$(BIN)/python -m benchmarks.accuracy $(ARGS)

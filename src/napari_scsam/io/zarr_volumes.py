@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import UserError
 from napari_scsam.io.anchored_store import AnchoredStore
 from napari_scsam.io.lazy import Source
@@ -42,6 +43,7 @@ def read_zarr(folder: Path) -> Source:
     UserError
         When there is no image, or several to choose from; the message lists them.
     """
+    _finish_labels(folder)
     node = zarr.open(AnchoredStore(folder, read_only=True), mode="r")
     if isinstance(node, zarr.Array):
         return _plain_array(node)
@@ -55,6 +57,13 @@ def read_zarr(folder: Path) -> Source:
     if isinstance(image, zarr.Array):
         return _plain_array(image)
     return _multiscale(image)
+
+
+def _finish_labels(folder: Path) -> None:
+    """Complete replacements of label images that a killed process left half done."""
+    for left in (folder / "labels").glob(".*.old"):
+        name = ".".join(left.name[1:].split(".")[:-2])
+        finish_replacing(folder / "labels" / name)
 
 
 def _images(group: zarr.Group, depth: int) -> Iterator[ZarrArray | zarr.Group]:
