@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_scsam.gui.panels.parts.panel import Panel
+from napari_scsam.gui.panels.parts.widgets import plain_tip
 
 
 class SetupLine(Panel):
@@ -45,7 +46,7 @@ class SetupLine(Panel):
             Whether nothing is left to be chosen in it.
         """
         self.summary.setText(summary)
-        self.summary.setToolTip(summary)
+        self.summary.setToolTip(plain_tip(summary))
         if is_set != self.is_set:
             self.is_set = is_set
             self.settled.emit()
@@ -59,7 +60,7 @@ class SetupLine(Panel):
         return False  # superqt's own filter would fix the height of the contents
 
     def _remember(self, shown: bool) -> None:
-        """Tell that it was opened; the next window begins with what it needs."""
+        """Emit `clicked_open`; the next window opens what it needs, and remembers nothing."""
         if shown:
             self.clicked_open.emit()
 
