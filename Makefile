@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint faults benchmark-accuracy benchmark-loop benchmark-speed clean
+.PHONY: help demo test fuzz lint faults benchmark-accuracy benchmark-loop benchmark-speed clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -29,6 +29,9 @@ endif
 
 test: $(VENV)/.dev $(VENV)/.system  ## Run every test, with real windows
 	$(WITH_SCREEN) $(BIN)/python -m pytest -n auto --dist loadgroup
+
+fuzz: $(VENV)/.dev  ## Read damaged files of every kind, 30 CPU minutes for each reader; ARGS=--help lists the options
+	cd tests && ../$(BIN)/python -m fuzz $(ARGS)
 
 lint: $(VENV)/.dev $(VENV)/.system  ## Check style, types, the import contracts and the plugin manifest
 	$(BIN)/ruff check

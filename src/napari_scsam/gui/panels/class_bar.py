@@ -10,7 +10,7 @@ from superqt.utils import signals_blocked
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.panels.parts.class_picker import ClassDropdown
-from napari_scsam.gui.panels.parts.widgets import swatch
+from napari_scsam.gui.panels.parts.widgets import plain_tip, swatch
 
 SIDE = 20
 """Pixels of the coloured square."""
@@ -56,7 +56,7 @@ class ClassBar(QWidget):
         self.colour.setVisible(active is not None)
         if active is not None:
             self.colour.setPixmap(swatch(active.colour, side=SIDE).pixmap(SIDE, SIDE))
-            self.colour.setToolTip(active.description or active.name)
+            self.colour.setToolTip(plain_tip(active.description or active.name))
 
     def _list(self, classes: Sequence[ClassSpec]) -> None:
         self._listed = tuple(classes)

@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QVBoxLayout
 
 from napari_scsam.gui.panels.parts.panel import Panel
-from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, note
+from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, note, plain_tip
 
 NNUNET = "nnunet"
 FORMATS = (
@@ -79,7 +79,9 @@ class ExportPanel(Panel):
 
     def may_replace(self, what: str) -> bool:
         """Ask whether something that exists may be replaced."""
-        answer = QMessageBox.question(self, "ScSAM", f"{what} already exists. Replace it?")
+        answer = QMessageBox.question(
+            self, "ScSAM", plain_tip(f"{what} already exists. Replace it?")
+        )
         return answer == QMessageBox.StandardButton.Yes
 
     def _ask(self) -> None:

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout
 
 from napari_scsam.gui.panels.parts.download_button import DownloadButton
 from napari_scsam.gui.panels.parts.setup_line import SetupLine
-from napari_scsam.gui.panels.parts.widgets import Dropdown, button, note
+from napari_scsam.gui.panels.parts.widgets import Dropdown, button, note, plain_tip
 from napari_scsam.paths import user_folder
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class ModelPanel(SetupLine):
             self.checkpoints.add(info, info.name, describe(info))
             self.checkpoints.show_choice(info)
         self.checkpoints.setEnabled(True)
-        self.checkpoints.setToolTip(describe(info))
+        self.checkpoints.setToolTip(plain_tip(describe(info)))
         self.note.setText(f"{state}; {_training(info)}.")
         self.show_set(f"{info.name}. {state}", is_set=True)
 

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_scsam.gui.panels.parts.page import Page
-from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
+from napari_scsam.gui.panels.parts.widgets import button, fill_row, note, plain_tip
 from napari_scsam.gui.prompts.kinds import PROMPT_KINDS
 from napari_scsam.gui.prompts.state import PromptState
 
@@ -97,7 +97,7 @@ class PromptPanel(Page):
         if target is not None:
             name = target.name
         self.accept.setText(f"Accept as {name}   (Enter)")
-        self.accept.setToolTip(ACCEPT_TIP.format(name))
+        self.accept.setToolTip(plain_tip(ACCEPT_TIP.format(name)))
 
     def _show_ends(self, positions: Sequence[int]) -> None:
         for end in self.ends:

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout
 from napari_scsam.gui.panels.parts.damage_box import DamageBox
 from napari_scsam.gui.panels.parts.image_question import ask_about_image
 from napari_scsam.gui.panels.parts.setup_line import SetupLine
-from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
+from napari_scsam.gui.panels.parts.widgets import button, fill_row, note, plain_tip
 from napari_scsam.project.record import SUFFIX
 
 NO_PROJECT = (
@@ -75,7 +75,7 @@ class ProjectPanel(SetupLine):
     def show_project(self, path: Path | None, state: str) -> None:
         """Show which project is open, and whether all of it is saved."""
         self.copy.setEnabled(path is not None)
-        self.note.setToolTip(str(path or ""))
+        self.note.setToolTip(plain_tip(str(path or "")))
         if path is None:
             self.note.setText(NO_PROJECT)
             self.show_set("none yet; labels are not kept", is_set=False)
@@ -102,7 +102,7 @@ class ProjectPanel(SetupLine):
         for path in paths:
             action = self.menu.addAction(path.name)
             action.triggered.connect(partial(self._open_recent, str(path)))
-            action.setToolTip(str(path))
+            action.setToolTip(plain_tip(str(path)))
 
     def ask_for_image(self, project: Path, question: str) -> None:
         """Ask where the image of a project is now."""

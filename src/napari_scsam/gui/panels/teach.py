@@ -20,7 +20,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_scsam.gui.panels.parts.page import Page
-from napari_scsam.gui.panels.parts.widgets import SWATCH, button, fill_row, note, swatch
+from napari_scsam.gui.panels.parts.widgets import (
+    SWATCH,
+    button,
+    fill_row,
+    note,
+    plain_label,
+    swatch,
+)
 
 if TYPE_CHECKING:
     from napari_scsam.config import ClassSpec
@@ -171,7 +178,7 @@ class TaughtList(QWidget):
             colour.setPixmap(swatch(spec.colour).pixmap(SWATCH, SWATCH))
             forget = button("Forget", FORGET_TIP, partial(self._ask, spec.name))
             self.buttons[spec.name] = forget
-            for column, part in enumerate((colour, QLabel(spec.name), forget)):
+            for column, part in enumerate((colour, plain_label(spec.name), forget)):
                 self._grid.addWidget(part, row, column)
         self.setVisible(bool(classes))
 

@@ -22,7 +22,7 @@ from napari_scsam.gui.panels.parts.class_picker import MultipleClasses
 from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.reviewed_for import describe_classes
 from napari_scsam.gui.panels.parts.training_view import TrainingView
-from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
+from napari_scsam.gui.panels.parts.widgets import button, fill_row, note, plain_tip
 from napari_scsam.gui.words import as_sentence, count_of
 from napari_scsam.project.training_job import Outcome, Phase
 from napari_scsam.project.training_plan import TrainingPlan
@@ -101,7 +101,7 @@ class TrainPanel(Panel):
         self.classes.show_chosen([spec for spec in classes if spec.id in plan.classes])
         self.classes.setText(f"Classes: {describe_classes(classes, plan.classes, 2)}  ")
         names = describe_classes(classes, plan.classes)
-        self.classes.setToolTip(CLASSES_TIP.format(names=names))
+        self.classes.setToolTip(plain_tip(CLASSES_TIP.format(names=names)))
         self.classes.setEnabled(not obstacle)
         self.start.setEnabled(not obstacle and plan.slices > 0)
         self.minutes.setValue(minutes)

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.gui.panels.parts.widgets import swatch
+from napari_scsam.gui.panels.parts.widgets import plain_tip, swatch
 from napari_scsam.gui.words import group_digits
 from napari_scsam.project.review import SliceReview
 
@@ -33,7 +33,7 @@ class ClassCounts(QTableWidget):
         for column, tip in enumerate(COLUMNS.values()):
             item = self.horizontalHeaderItem(column)
             if item is not None:
-                item.setToolTip(tip)
+                item.setToolTip(plain_tip(tip))
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -78,7 +78,9 @@ class ClassCounts(QTableWidget):
     def _show_tip(self, row: int, spec: ClassSpec, slices: int) -> None:
         name = self.item(row, 0)
         if name is not None:
-            name.setToolTip(f"{spec.name}: slices reviewed for it: {group_digits(slices)}")
+            name.setToolTip(
+                plain_tip(f"{spec.name}: slices reviewed for it: {group_digits(slices)}")
+            )
 
     def _set_up_headers(self) -> None:
         rows = self.verticalHeader()

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from superqt import QSearchableComboBox
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, swatch
+from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, plain_tip, swatch
 
 VISIBLE_CLASSES = 12
 """Classes that the list shows without scrolling."""
@@ -119,7 +119,7 @@ class MultipleClasses(QPushButton):
         self.list.clear()
         for spec in classes:
             item = QListWidgetItem(swatch(spec.colour), spec.name)
-            item.setToolTip(spec.description)
+            item.setToolTip(plain_tip(spec.description))
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Unchecked)
             self.list.addItem(item)

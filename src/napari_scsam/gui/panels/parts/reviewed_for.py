@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.panels.parts.class_picker import MultipleClasses
+from napari_scsam.gui.panels.parts.widgets import plain_tip
 from napari_scsam.gui.words import list_names
 
 FEW = 2
@@ -46,7 +47,7 @@ class ReviewedFor(MultipleClasses):
         if done:
             begin = "Reviewed for"
         self.setText(f"{begin}: {describe_classes(classes, reviewed, FEW)}  ")
-        self.setToolTip(TIP.format(names=describe_classes(classes, reviewed)))
+        self.setToolTip(plain_tip(TIP.format(names=describe_classes(classes, reviewed))))
 
 
 def describe_classes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -16,9 +17,23 @@ Slot = Callable[..., object]
 """What a signal is connected to: a function, a method or another signal."""
 
 
+def plain_tip(text: str) -> str:
+    """Return the text of a tooltip as Qt shows it literally: a name in a file may look like HTML."""
+    if "<" not in text:
+        return text
+    return f"<span>{html.escape(text)}</span>".replace("\n", "<br>")
+
+
+def plain_label(text: str = "") -> QLabel:
+    """Create a label that shows its text literally."""
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label
+
+
 def note(text: str = "") -> QLabel:
     """Create a label for a sentence; it wraps, and its text can be copied."""
-    label = QLabel(text)
+    label = plain_label(text)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
@@ -100,7 +115,7 @@ class Dropdown(QComboBox):
         """Offer one more choice."""
         self._choices.append(choice)
         self.addItem(icon or QIcon(), name)
-        self.setItemData(self.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
+        self.setItemData(self.count() - 1, plain_tip(tooltip), Qt.ItemDataRole.ToolTipRole)
 
     def current(self) -> Any:
         """Return the selected choice; None when nothing is selected."""
