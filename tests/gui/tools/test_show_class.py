@@ -38,7 +38,7 @@ def test_choosing_changes_no_label_and_no_selection(one, classes):
     one.segmenting.choose_classes(classes[1:2])
     np.testing.assert_array_equal(one.labels.data, before)
     assert one.viewer.layers.selection.active is one.labels
-    assert "shown, not written" in one.said[-1]
+    assert "Only shown: Segment (Shift+S) writes it." in one.said[-1]
 
 
 def test_it_is_shown_where_it_would_be_written(one, classes):
@@ -72,4 +72,4 @@ def test_what_is_written_already_is_not_shown_again(one, classes):
     one.segmenting.choose_classes(classes[1:2])
     one.segmenting.choose_classes(classes[:1])
     assert NAME not in one.viewer.layers
-    assert "shown" not in one.said[-1]
+    assert "Only shown" not in one.said[-1]

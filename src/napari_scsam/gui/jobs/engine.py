@@ -152,7 +152,7 @@ class Segmentation:
         taken
             Pixels that another class had before, by its name.
         """
-        what = f"{self.request.describe()}: {self._found()}"
+        what = self.describe_found()
         parts = [what]
         if self.device:
             parts = [f"{what}, {self.seconds:.1f} s on {self.device}"]
@@ -163,6 +163,10 @@ class Segmentation:
             if count / self.labels.size >= LEAST_SHARE:
                 parts.append(f"{self._share(count)} {_why_left(word)}")
         return "; ".join(parts) + "."
+
+    def describe_found(self) -> str:
+        """Return a phrase on how much was found of what."""
+        return f"{self.request.describe()}: {self._found()}"
 
     def _found(self) -> str:
         found = int(np.count_nonzero(self.labels))

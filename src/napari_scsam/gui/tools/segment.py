@@ -220,7 +220,7 @@ class Segmenting:
     def _on_run(self, run: RunDone) -> None:
         self._written = 0
         done = f"{count_of(run.slices, 'slice')} segmented in {run.seconds:.0f} s"
-        how = f"Undo run ({UNDO_RUN_KEY}) takes all of it back"
+        how = f"Undo run ({UNDO_RUN_KEY.replace('-', '+')}) takes all of it back"
         self._jobs.run_in_event_loop(self._report_steps(f"{done}; {how}."))
 
     def _report_steps(self, sentence: str) -> Generator[None, None, None]:

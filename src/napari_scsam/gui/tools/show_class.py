@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_scsam.gui.jobs.engine import Segmentation, SliceRequest
     from napari_scsam.gui.session import Session
 
-SHOWN = "{found} It is shown, not written; Segment (Shift+S) writes it."
+SHOWN = "{found}. Only shown: Segment (Shift+S) writes it."
 
 
 class ShowingClass:
@@ -70,10 +70,10 @@ class ShowingClass:
         wanted = self._writer.without_forgotten(result)
         if wanted is None or not self._is_current(request):
             return
-        found = capitalized(wanted.describe())
         if self._is_written(wanted):
-            self._session.status.emit(found)
+            self._session.status.emit(capitalized(wanted.describe()))
             return
+        found = capitalized(wanted.describe_found())
         viewer = self._session.viewer
         image = self._session.choices.image_of(request.volume)
         if viewer is None or image is None:
