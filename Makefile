@@ -44,7 +44,7 @@ faults: $(VENV)/.dev  ## Stop every command that writes at each of its operation
 	$(BIN)/python tests/faults/every_step.py
 	$(BIN)/python tests/faults/every_step_of_runs.py
 	$(BIN)/python -W ignore tests/faults/every_damage.py
-	SCSAM_EXAMPLES=150 $(BIN)/python -m pytest tests/project/test_project_states.py tests/io/test_saved_array_states.py -n0
+	SCSAM_EXAMPLES=150 $(BIN)/python -m pytest tests/project/test_project_states.py tests/io/test_saved_array_states.py -n0 --timeout 0 -o faulthandler_timeout=0
 
 benchmark-accuracy: $(VENV)/.benchmark  ## Train and score ScSAM, a U-Net, a random forest and ablations with equal compute; ARGS=--help lists the options
 	$(BIN)/python -m benchmarks.accuracy $(ARGS)
