@@ -90,6 +90,7 @@ class SavedChunks:
 
     @stored.setter
     def stored(self, array: ZarrArray) -> None:
+        """Write into another array from now on."""
         self.disk.array = array
 
     @property

@@ -91,7 +91,7 @@ class ProjectFolder:
         self.check()
 
     def release(self) -> None:
-        """Let others open the project."""
+        """Release the project, so that others can open it."""
         if self._holder is not None:
             self._holder.release()
 

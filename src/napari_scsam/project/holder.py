@@ -77,7 +77,7 @@ class Holder:
             return False
 
     def release(self) -> None:
-        """Let others open the project."""
+        """Release the project, so that others can open it."""
         self._lock.release()
 
 
