@@ -11,6 +11,7 @@ from damages import DamageKind, cases, copy_to, garble, remove
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.anchored_store import UnreadableError
 from napari_scsam.io.labels import write_labels
+from napari_scsam.io.volumes import open_labels
 from napari_scsam.project.damage import (
     find_damage,
     give_up,
@@ -216,8 +217,10 @@ def test_a_project_of_an_older_version_gets_its_copies(path: Path) -> None:
 def test_without_a_copy_it_is_said_what_is_left(path: Path) -> None:
     shutil.rmtree(path / "labels" / ".copies")
     garble(path / "zarr.json")
-    with pytest.raises(UserError, match="not a napari-scsam project"):
+    with pytest.raises(UserError, match="open its labels as a file instead: ") as told:
         Project(path)
+    labels = Path(str(told.value).rpartition(": ")[2])
+    assert open_labels(labels).data[0].any()
 
 
 def test_a_chunk_has_a_checksum(path: Path) -> None:

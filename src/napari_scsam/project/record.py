@@ -151,6 +151,12 @@ def read_record(path: Path) -> ProjectRecord:
         raise UserError(
             f"{path} holds labels but is not a napari-scsam project; open it as a file instead"
         )
+    labels = path / "labels" / "classes"
+    if found is Contents.FOREIGN and labels.is_dir():
+        raise UserError(
+            f"the project {path} is damaged: its {METADATA} cannot be read, and there is no copy "
+            f"of it; open its labels as a file instead: {labels}"
+        )
     if found is not Contents.PROJECT:
         raise UserError(
             f"{path} is not a napari-scsam project; choose a folder that ends in {SUFFIX}"
