@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_scsam.gui.panels.parts.widgets import note
 
-HEIGHT = 56
-"""Of each plot."""
+HEIGHT = 112
+"""Of each plot; they stand side by side."""
 
 TILE = 112
 """Side of the tile."""
@@ -40,7 +40,7 @@ class TrainingView(QWidget):
             "white outlines are what you reviewed."
         )
         self.caption = note("")
-        self.plots = QVBoxLayout()
+        self.plots = QHBoxLayout()
         self.plots.setSpacing(0)
         self.loss: Any = None
         self.dice: Any = None
@@ -126,7 +126,7 @@ class TrainingView(QWidget):
 
         plot = pyqtgraph.PlotWidget(background=None)
         plot.setFixedHeight(HEIGHT)
-        plot.setMinimumWidth(100)
+        plot.setMinimumWidth(90)
         plot.setMouseEnabled(False, False)
         plot.setMenuEnabled(False)
         plot.hideButtons()
