@@ -98,6 +98,7 @@ MIDDLE = (slice(256, 768), slice(256, 1024))
 TOP_RIGHT = (slice(0, 448), slice(512, 960))
 BOTTOM_LEFT = (slice(512, 960), slice(0, 448))
 LEAF_PART = (slice(1500, 2012), slice(1800, 2312))
+FLY_OTHERS: Mapping[str, Read] = {"membrane": partial(read_fly, "membrane")}
 FLY, SBEM, HIPPOCAMPUS = (10.0, 10.0, 10.0), (40.0, 10.0, 10.0), (5.0, 5.0, 5.0)
 
 
@@ -108,8 +109,8 @@ def hippocampus(value: int, part: tuple[slice, slice], slices: tuple[int, int, i
 
 
 CASES = {
-    "dark profile, fly": Case(partial(read_fly, "dark"), (75, 150, 225), FLY),
-    "pale profile, fly": Case(partial(read_fly, "pale"), (225, 150, 75), FLY),
+    "dark profile, fly": Case(partial(read_fly, "dark"), (75, 150, 225), FLY, others=FLY_OTHERS),
+    "pale profile, fly": Case(partial(read_fly, "pale"), (225, 150, 75), FLY, others=FLY_OTHERS),
     "membrane, fly": Case(partial(read_fly, "membrane"), (75, 150, 225), FLY),
     "mitochondrion, brain": Case(
         labelled(*BRAIN, TOP_RIGHT), (2, 7, 12), SBEM, known="mitochondrion"

@@ -111,7 +111,7 @@ def known(agrees: bool) -> tuple[SliceFeatures, Lesson]:
     place[:, :20] = True
     fine = np.random.default_rng(5).normal(size=(53, SIZE, SIZE)).astype(np.float32)
     fine[:6] += 3 * place
-    stripes = np.arange(SIZE)[:, None] // 4 % 2 + 0 * place == 1
+    stripes = np.arange(SIZE)[:, None] % 20 // 4 + 0 * place == 2
     answered = place if agrees else stripes
     fine[-1] = np.where(answered, 4, -4)
     shown = SliceFeatures(fine, SHOWN.fused)

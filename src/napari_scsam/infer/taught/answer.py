@@ -30,6 +30,9 @@ SHORTER = (1.0, 0.7, 0.5, 0.3, 0.2, 0.1)
 LIKENESS = 0.95
 """Dice that the answers before and after a round must have, on any slice."""
 
+LIKENESS_KNOWN = 0.98
+"""The same, for a class that the network knows: its answer was learned from far more labels."""
+
 CHANCE = (0.25, 0.75)
 """Share of the strokes, of either side alike, about which a network of no use may be right."""
 
@@ -65,7 +68,7 @@ class TaughtAnswer:
         answers = iter(fitted)
         logits = bounded(network) if self.sharpens else next(answers)
         for new, share in zip(answers, self.shares, strict=True):
-            logits = moved(logits, new, longest_step(logits, new, share))
+            logits = moved(logits, new, longest_step(logits, new, share, self.least_likeness))
         return logits
 
     def after(self, fit: StrokeClassifier, shown: SliceFeatures, number: int = 0) -> TaughtAnswer:
@@ -102,11 +105,16 @@ class TaughtAnswer:
         if not (before > 0).any():
             return 1.0
         longest = float(FIRST_STEP / np.sqrt(1 + len(self.shares)))
-        return longest_step(before, fit.at(values), longest)
+        return longest_step(before, fit.at(values), longest, self.least_likeness)
+
+    @property
+    def least_likeness(self) -> float:
+        """Dice that the answers before and after a round must have."""
+        return LIKENESS_KNOWN if self.sharpens else LIKENESS
 
 
-def longest_step(before: Floats, new: Floats, longest: float) -> float:
-    """Find the longest step from logits towards new ones that keeps the answer alike.
+def longest_step(before: Floats, new: Floats, longest: float, least: float) -> float:
+    """Find the longest step from logits towards new ones that keeps the answer alike by a Dice.
 
     Where nothing was found before, there is nothing to keep.
     """
@@ -114,7 +122,7 @@ def longest_step(before: Floats, new: Floats, longest: float) -> float:
         return longest
     for shorter in SHORTER:
         share = longest * shorter
-        if likeness(before > 0, moved(before, new, share) > 0) >= LIKENESS:
+        if likeness(before > 0, moved(before, new, share) > 0) >= least:
             return share
     return 0.0
 

@@ -101,7 +101,8 @@ class Taught:
         The less, the more of its strokes the network gave to the other class: there it was wrong.
         """
         doubts = self._known[taught.name.casefold()].doubts.values()
-        return 1 - max((each.get(other.name, 0.0) for each in doubts), default=0.0)
+        shares = [each.get(other.name, 0.0) for each in doubts if each]
+        return 1 - sum(shares) / max(1, len(shares))
 
     def teach(
         self,
