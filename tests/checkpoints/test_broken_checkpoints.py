@@ -83,6 +83,14 @@ CARDS: dict[str, tuple[Callable[[Card], object], str]] = {
     "a reach that is NaN": (classes({"id": 1, "name": "a", "reach": math.nan}), "reach nan"),
     "a record that is text": (lambda card: card.update(training="x"), "training = 'x'"),
     "lessons that are a list": (lambda card: card.update(lessons=[1]), "lessons = \\[1\\]"),
+    "lessons that are no base64": (
+        lambda card: card.update(lessons={"a": "garbage"}),
+        "what strokes taught is damaged",
+    ),
+    "lessons that are no arrays": (
+        lambda card: card.update(lessons={"a": "AAAA"}),
+        "what strokes taught is damaged",
+    ),
     "a licence that is a list": (lambda card: card.update(licence=[1]), "licence = \\[1\\]"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import tifffile
 import torch
 import zarr
 from PIL import Image
+from safetensors.numpy import save
 from safetensors.torch import save_file
 from torch import nn
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
@@ -159,7 +161,7 @@ def checkpoints(folder: Path) -> None:
         "classes": [spec.to_dict() for spec in TABLE],
         "training": {"taught": {"classes": ["a"]}},
         "summary": "A test.",
-        "lessons": {"a": "b"},
+        "lessons": {"a": base64.b64encode(save({"x": np.zeros(2)})).decode()},
     }
     model, optimiser = network()
     metadata = {"format": CHECKPOINT_FORMAT, "card": json.dumps(card)}

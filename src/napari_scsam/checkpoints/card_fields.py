@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,24 @@ def plain_name(name: str) -> str:
             f"{name[:80]!r} is not the name of an encoder; write 'hybrid' or the name of a timm ViT"
         )
     return name
+
+
+def readable_lessons(text: str) -> str:
+    """Return what strokes taught a class, if it can be read.
+
+    Raises
+    ------
+    UserError
+        When it is no base64 of safetensors, as `napari_scsam.infer.taught.codec` writes it.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        load(base64.b64decode(text, validate=True))
+    except (ValueError, LookupError, SafetensorError) as error:
+        raise UserError("what strokes taught is damaged") from error
+    return text
 
 
 class ConfigFields(BaseModel):
@@ -53,7 +72,9 @@ class CardFields(BaseModel):
     licence: str = "unknown"
     summary: str = ""
     training: dict[str, Any] = Field(default_factory=dict)
-    lessons: dict[str, str] = Field(default_factory=dict)
+    lessons: dict[str, Annotated[str, AfterValidator(readable_lessons)]] = Field(
+        default_factory=dict
+    )
 
 
 def parse_card(text: str) -> dict[str, Any]:
