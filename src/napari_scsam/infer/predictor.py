@@ -190,7 +190,7 @@ class Predictor(ClassDecoder):
         all competing classes are requested when not given.
         """
         thresholds = self._thresholds(threshold_offsets or {})
-        taught = [c for c in competing if self._taught.has(c)]
+        taught = [c for c in competing if self._taught.overlays(c)]
         shown = requested or competing
         belief = self._taught.belief
         return labels_from_logits(logits, competing, thresholds, shown, pixel_size, taught, belief)

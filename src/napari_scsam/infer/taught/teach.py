@@ -95,6 +95,10 @@ class Taught:
         """Whether strokes taught a class, so that a classifier finds it."""
         return spec.name.casefold() in self._known
 
+    def overlays(self, spec: ClassSpec) -> bool:
+        """Whether a class is written over the network's, as it is not an answer of its own."""
+        return self.has(spec) and not self._known[spec.name.casefold()].answer.sharpens
+
     def belief(self, taught: ClassSpec, other: ClassSpec) -> float:
         """Return how much a taught class believes the network's probability of another, 0 to 1.
 
