@@ -22,7 +22,8 @@ def one(fake_engine, info, stack):
     session.choices.choose_image(image)
     said: list[str] = []
     session.status.connect(said.append)
-    return SimpleNamespace(session=session, saving=session.part(SavingLabels), said=said)
+    saving = session.part(SavingLabels)
+    return SimpleNamespace(viewer=viewer, session=session, saving=saving, said=said)
 
 
 @pytest.mark.parametrize("name", ["mine.zarr", "mine.tif", "mine"])
