@@ -43,7 +43,15 @@ class Job(StrEnum):
 INTO_LABELS = (Job.SEGMENT, Job.SEGMENT_SLICES, Job.PROPAGATE)
 """Work whose result goes into the labels layer of the image."""
 
-OF_IMAGE = (*INTO_LABELS, Job.SHOW_CLASS, Job.SHOW_MAP, Job.PREPARE, Job.PROMPT, Job.TEACH, Job.PREFETCH)
+OF_IMAGE = (
+    *INTO_LABELS,
+    Job.SHOW_CLASS,
+    Job.SHOW_MAP,
+    Job.PREPARE,
+    Job.PROMPT,
+    Job.TEACH,
+    Job.PREFETCH,
+)
 """Work that needs the image."""
 
 WORDS = {
