@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import tifffile
 
@@ -36,7 +37,8 @@ OTHER_FILE = re.compile(r'FileName\s*=\s*["\'][^"\']*[/\\]')
 """OME-XML that names a file in another folder."""
 
 
-class Form(NamedTuple):
+@dataclass(frozen=True)
+class Form:
     """Bytes of the parts of a TIFF, classic or big."""
 
     first: int
