@@ -27,8 +27,8 @@ from napari_scsam.gui.words import as_sentence, count_of
 from napari_scsam.project.training_job import Outcome, Phase
 from napari_scsam.project.training_plan import TrainingPlan
 
-MEMORY = "3 GB"
-"""What a training takes at most, measured on a stack of eight slices."""
+MEMORY = "4.4 GB"
+"""What a training takes at most, measured on eight slices of a brain."""
 
 START_TIP = (
     "Train the checkpoint in use on the reviewed slices, in a process of its own.\n"

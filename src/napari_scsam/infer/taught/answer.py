@@ -39,6 +39,9 @@ CHANCE = (0.25, 0.75)
 ALIEN = 0.3
 """Dice of the network's answer and of what strokes teach, where both have little in common."""
 
+FIRST_STROKES = 3
+"""Strokes on either side before they can tell that the network is of no use."""
+
 LOOKED_AT = 6000
 """Cells of the slice that this is measured on."""
 
@@ -172,17 +175,41 @@ def replay(lesson: Lesson, shown: SliceFeatures, *, reads_network: bool = False)
 def is_of_use(lesson: Lesson, shown: SliceFeatures) -> bool:
     """Whether the network's own answer is one to start from.
 
-    It is where strokes agree with it, and where they correct it: then it is wrong about nearly all
-    of them. Where it is right about half of them, as chance would be, what strokes teach decides:
-    the network is of no use where it has little in common with that.
+    It is while strokes are few, if it finds one of those on the class. Later it is where strokes
+    agree with it, and where they correct it: then it is wrong about nearly all of them. Where it is
+    right about half of them, as chance would be, what strokes alone teach decides: the network is
+    of no use where it has little in common with that.
     """
     network = lesson.values[:, lesson.fine - 1] > 0
+    on, beside = (np.unique(lesson.stroke[side]) for side in (lesson.positive, ~lesson.positive))
+    if min(len(on), len(beside)) < FIRST_STROKES:
+        found = [bool(network[lesson.stroke == stroke].mean() > 0.5) for stroke in on]
+        return any(found) or len(on) < 2
     right = network == lesson.positive
-    sides = [right[side].mean() for side in (lesson.positive, ~lesson.positive) if side.any()]
+    sides = [right[side].mean() for side in (lesson.positive, ~lesson.positive)]
     if not CHANCE[0] < np.mean(sides) < CHANCE[1]:
         return True
-    taught = fit_classifier(lesson).logits(shown) > 0
+    taught = fit_classifier(without_network(lesson)).logits(blind(shown)) > 0
     return likeness(shown.fine[-1] > 0, taught) > ALIEN
+
+
+def without_network(lesson: Lesson) -> Lesson:
+    """Return a lesson that says nothing of the network's own logit.
+
+    Strokes that correct the network would teach the opposite of it.
+    """
+    values = lesson.values.copy()
+    context = lesson.context.copy()
+    values[:, lesson.fine - 1] = 0
+    context[:, lesson.fine - 1] = 0
+    return replace(lesson, values=values, context=context)
+
+
+def blind(shown: SliceFeatures) -> SliceFeatures:
+    """Return features without the network's own logit."""
+    fine = shown.fine.copy()
+    fine[-1] = 0
+    return SliceFeatures(fine, shown.fused)
 
 
 def refit(lesson: Lesson, rounds: Sequence[int], shares: Sequence[float]) -> TaughtAnswer:

@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from napari_scsam.infer.taught.lessons import Floats, Lesson, SliceFeatures, enlarge
 from napari_scsam.infer.taught.samples import (
+    AGAINST,
     Samples,
     Scaling,
     measure_scaling,
@@ -121,24 +122,31 @@ def fit_classifier(lesson: Lesson, *, sharpens: bool = False) -> StrokeClassifie
     """
     scaling = measure_scaling(lesson)
     forest, coefficients = fit_members(lesson, scaling, sharpens=sharpens)
-    influence = 0.0 if forest is None else weigh_forest(lesson, scaling, sharpens=sharpens)
+    influence = 0.0
+    if forest is not None:
+        influence = weigh_forest(lesson, scaling, sharpens=sharpens)
+        influence = less_where_greedy(influence, forest, coefficients, lesson, scaling)
     return StrokeClassifier(scaling, forest, coefficients, influence)
 
 
 def fit_members(
     lesson: Lesson, scaling: Scaling, *, sharpens: bool = False
 ) -> tuple[ExtraTreesClassifier | None, Floats]:
-    """Fit the forest, if there are strokes on both sides, and the regression."""
+    """Fit the forest, if there are strokes on both sides, and the regression.
+
+    Both see cells of the context. Without them the forest calls most of a slice the class, after
+    strokes beside it that lie on look-alikes alone.
+    """
     strokes = stroke_samples(lesson, scaling)
     if sharpens:
-        strokes = with_network(strokes, lesson, scaling)
-        coefficients = fit_regression(strokes)
+        samples = with_network(strokes, lesson, scaling)
     else:
-        coefficients = fit_regression(with_context(strokes, lesson, scaling))
+        samples = with_context(strokes, lesson, scaling)
+    coefficients = fit_regression(samples)
     if strokes.positive.all():
         return None, coefficients
     forest = ExtraTreesClassifier(TREES, min_samples_leaf=SMALLEST_LEAF, random_state=0)
-    forest.fit(strokes.values[:, :COUNT], strokes.positive, strokes.weights)
+    forest.fit(samples.values[:, :COUNT], samples.positive, samples.weights)
     return forest, coefficients
 
 
@@ -174,6 +182,38 @@ def weigh_forest(lesson: Lesson, scaling: Scaling, *, sharpens: bool = False) ->
         chances[1, held] = expit(values @ coefficients[:-1] + coefficients[-1])
     losses = [held_out_loss(each, lesson, scaling) for each in chances]
     return float(softmax(-STRICTNESS * np.array(losses))[0])
+
+
+def less_where_greedy(
+    influence: float,
+    forest: ExtraTreesClassifier,
+    coefficients: Floats,
+    lesson: Lesson,
+    scaling: Scaling,
+) -> float:
+    """Lower the influence of the one that finds the class in more of the context.
+
+    Most cells that no stroke touches do not show the class, so they count a little against it.
+
+    Parameters
+    ----------
+    influence
+        Of the forest, by strokes that were held out.
+    forest, coefficients
+        Fitted to all strokes.
+    lesson, scaling
+        What they were fitted to.
+    """
+    if not len(lesson.context):
+        return influence
+    values = scaling.normal(lesson.context.astype(np.float32))
+    found = (
+        forest.predict_proba(values[:, :COUNT])[:, 1],
+        expit(values @ coefficients[:-1] + coefficients[-1]),
+    )
+    losses = [float(-np.log(np.clip(1 - each, DOUBT, 1)).mean()) for each in found]
+    greed = STRICTNESS * AGAINST * (losses[0] - losses[1])
+    return float(expit(logit(np.clip(influence, CERTAIN, 1 - CERTAIN)) - greed))
 
 
 def held_out_loss(chance: Probabilities, lesson: Lesson, scaling: Scaling) -> float:
