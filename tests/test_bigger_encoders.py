@@ -71,9 +71,9 @@ def first_blocks(build: Callable[[], torch.nn.Module], global_block: int) -> tor
 
 @pytest.fixture(scope="module")
 def cell(tmp_path_factory: pytest.TempPathFactory) -> LabelledSource:
-    """A labelled synthetic cell."""
+    """A labelled synthetic cell; with three slices it holds both classes."""
     folder = tmp_path_factory.mktemp("cell")
-    phantom = make_phantom((2, 96, 96), (20.0, 8.0, 8.0))
+    phantom = make_phantom((3, 96, 96), (20.0, 8.0, 8.0))
     tifffile.imwrite(folder / "image.tif", phantom.image, imagej=True, metadata={"axes": "ZYX"})
     write_labels(folder / "labels.tif", phantom.labels, phantom.voxel_size, phantom.classes)
     return LabelledSource(

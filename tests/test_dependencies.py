@@ -18,7 +18,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "napari_scsam"
 
 FOR_OTHERS = {
-    "imagecodecs": "tifffile decodes compressed TIFF with it",
     "torchvision": "segment_anything imports it and does not declare it",
     "xxhash": "pooch checks xxh128 hashes with it",
 }
@@ -60,6 +59,7 @@ def imported(folder: Path) -> Iterator[str]:
 def foreign(folder: Path) -> set[str]:
     """Return the packages that a folder imports, by the names they are installed by."""
     own = {"napari_scsam", "benchmarks"} | {p.stem for p in folder.rglob("*.py")}
+    own |= {p.name for p in folder.rglob("*") if p.is_dir()}
     modules = set(imported(folder)) - sys.stdlib_module_names - own
     assert modules <= owners().keys(), "of a package that is not installed"
     return {plain(owners()[module][0]) for module in modules}

@@ -39,7 +39,7 @@ def one(checkpoint: Path, side: int, rounds: int, target: str) -> Figure:
         viewer.add_image(stack(1, side)[0], name="cell")
         window.first()
         times = [
-            window.pick(index) for _ in range(rounds) for index in range(1, window.classes.count())
+            window.pick(index) for _ in range(rounds) for index in range(window.classes.count())
         ]
     finally:
         viewer.close()
@@ -60,7 +60,7 @@ class Window:
         widget = ScSAMWidget(viewer)
         viewer.window.add_dock_widget(widget, name="ScSAM")
         self.session = Session.of(viewer)
-        self.classes = widget.segment.classes
+        self.classes = widget.class_bar.classes
         self.said = ""
         self.drawn = 0.0
         self.session.status.connect(self._hear)
@@ -75,24 +75,25 @@ class Window:
         """Segment all classes, and undo it."""
         self.session.part(Segmenting).segment()
         self._painted("classes")
+        (labels,) = [layer for layer in self.viewer.layers if isinstance(layer, Labels)]
+        labels.undo()
+        QApplication.processEvents()
 
     def pick(self, index: int) -> float:
-        """Choose a class, wait for its picture, undo it; return the seconds until it was drawn."""
+        """Choose a class and wait until it is shown; return the seconds until it was drawn."""
         start = time.perf_counter()
         self.classes.setCurrentIndex(index)
         self.classes.activated.emit(index)
         return self._painted(self.classes.itemText(index)) - start
 
     def _painted(self, what: str) -> float:
-        """Wait until a result was written and drawn, and undo it, so that the next one changes pixels."""
-        self.wait(lambda: self.said.startswith(what) or f"{what} on" in self.said)
+        """Wait until a result is drawn."""
+        self.wait(lambda: f"{what} on".casefold() in self.said.casefold())
         written = time.perf_counter()
         self.wait(lambda: self.drawn > written or time.perf_counter() > written + 0.5)
         seen = (
             self.drawn if self.drawn > written else written
         )  # nothing changed, so nothing was drawn
-        (labels,) = [layer for layer in self.viewer.layers if isinstance(layer, Labels)]
-        labels.undo()
         for _ in range(10):
             QApplication.processEvents()
         self.said = ""

@@ -13,6 +13,7 @@ from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.gui.jobs.jobs import OF_IMAGE, Job
+from napari_scsam.gui.layers import class_table
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.segment import Segmenting
 
@@ -51,12 +52,14 @@ def test_opening_a_file_adds_its_layers_and_chooses_the_image(
     assert "does not exist" in said[-1]
 
 
-def test_the_units_are_known_before_the_worker_thread_makes_a_layer(
-    viewer, fake_engine, monkeypatch
-):
+def test_the_units_are_known_before_the_worker_thread_makes_a_layer(monkeypatch):
     monkeypatch.setattr(pint.application_registry, "_registry", pint.LazyRegistry())
-    Session(viewer, fake_engine, AtOnce)
-    assert type(pint.application_registry.get()) is pint.UnitRegistry
+    seen = []
+    monkeypatch.setattr(
+        class_table, "Labels", lambda *_, **__: seen.append(type(pint.application_registry.get()))
+    )
+    class_table.preload_labels()
+    assert seen == [pint.UnitRegistry]
 
 
 def test_one_session_a_viewer_until_its_last_widget_goes(viewer, fake_engine):
@@ -94,13 +97,17 @@ def test_closing_the_widget_in_the_middle_of_work_is_told(
 
 def test_napari_has_its_units_before_the_worker_thread_needs_them():
     code = """
+import numpy as np
 import pint
+from threading import Thread
 from napari.components import ViewerModel
-from napari_scsam.gui.jobs.engine import Engine
-from napari_scsam.gui.session import Session
+from napari_scsam.gui.layers.class_table import preload_labels
 units = pint.get_application_registry()
 before = type(units.get()).__name__
-Session(ViewerModel(), Engine())
+worker = Thread(target=preload_labels)
+worker.start()
+ViewerModel().add_image(np.eye(4), units=("nm", "nm"))
+worker.join()
 print(before, type(units.get()).__name__)
 """
     told = subprocess.run(

@@ -70,8 +70,8 @@ def main() -> int:
         time.sleep(60)
     while what == "waits" and not {"stop", "gone"} & set(heard):
         time.sleep(0.01)
-        (folder / "heard.txt").write_text(" ".join(heard))
-    (folder / "heard.txt").write_text(" ".join(heard))
+        (folder / "heard.log").write_text(" ".join(heard))
+    (folder / "heard.log").write_text(" ".join(heard))
     return 0
 
 

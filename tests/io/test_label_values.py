@@ -43,6 +43,20 @@ def test_a_value_on_another_slice_is_enough() -> None:
         check_named_values(as_volume(labels), {7, 1}, [0], "do something")
 
 
+def test_a_source_may_have_its_classes_on_slices_that_are_not_trained_on(
+    files: dict[str, str],
+) -> None:
+    labels = MASK.copy()
+    labels[2, :10, :10] = 1
+    tifffile.imwrite(files["mask"], labels, imagej=True, metadata={"axes": "ZYX"})
+    recipe = read_recipe(Path(files["recipe"]))
+    first = replace(recipe.sources[0], slices=((0, 2),))
+    assert not LabelledVolume(first, recipe).classes.any()
+    tifffile.imwrite(files["mask"], MASK, imagej=True, metadata={"axes": "ZYX"})
+    with pytest.raises(UserError, match="hold 0 and 255, but no 1"):
+        LabelledVolume(first, recipe)
+
+
 @pytest.fixture
 def files(tmp_path: Path, checkpoint: Path) -> dict[str, str]:
     """Write an image, a mask of 0 and 255, and what commands need."""

@@ -45,14 +45,21 @@ def test_its_grey_values_are_those_of_the_same_image_with_black_as_zero(tmp_path
     assert measure_contrast(other.data) == measure_contrast(usual.data)
 
 
-def test_a_folder_of_slices_and_a_bilevel_image(tmp_path: Path) -> None:
+def test_a_folder_of_slices(tmp_path: Path) -> None:
     (tmp_path / "em").mkdir()
     for z, plane in enumerate(STACK):
         tifffile.imwrite(tmp_path / "em" / f"{z}.tif", plane, photometric="miniswhite")
     np.testing.assert_array_equal(open_volume(tmp_path / "em").data[...], 255 - STACK)
+
+
+@pytest.mark.parametrize("photometric", ["miniswhite", "minisblack", None])
+def test_a_bilevel_image_keeps_the_values_that_are_stored(
+    tmp_path: Path, photometric: str | None
+) -> None:
+    """It is a mask, and tifffile writes masks as white-is-zero by itself."""
     mask = STACK[0] > 100
-    tifffile.imwrite(tmp_path / "mask.tif", mask, photometric="miniswhite")
-    np.testing.assert_array_equal(open_volume(tmp_path / "mask.tif").data[...] != 0, ~mask)
+    tifffile.imwrite(tmp_path / "mask.tif", mask, photometric=photometric)
+    np.testing.assert_array_equal(open_volume(tmp_path / "mask.tif").data[...].squeeze(), mask)
 
 
 def test_labels_keep_the_values_that_are_stored(tmp_path: Path) -> None:

@@ -51,10 +51,12 @@ class WorkDesk:
     def __init__(self, session: Session, links: Links) -> None:
         self._session = session
         self._links = links
+        # Before the project, which others make: at the end, an edit that has begun is finished
+        # before the project is closed.
+        self.correcting = session.part(Correcting)
         self.segmenting = session.part(Segmenting)
         self.prompting = session.part(Prompting)
         self.teaching = session.part(Teaching)
-        self.correcting = session.part(Correcting)
         first = CLASS_KEYS[0].shown_key
         last = CLASS_KEYS[-1].shown_key
         steps = f"{PREVIOUS_CLASS.shown_key} and {NEXT_CLASS.shown_key} go through the list"

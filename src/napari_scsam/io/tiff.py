@@ -83,10 +83,14 @@ def _source_of(tif: tifffile.TiffFile, path: Path) -> Source:
 
 
 def _black_value(page: Any) -> float | None:
-    """Return the value that is black where the file says that 0 is white; else None."""
-    if page.photometric != tifffile.PHOTOMETRIC.MINISWHITE:
+    """Return the value that is black where the file says that 0 is white; else None.
+
+    Images of one bit are masks, so their values count: tifffile writes every array of booleans
+    as white-is-zero.
+    """
+    if page.photometric != tifffile.PHOTOMETRIC.MINISWHITE or page.bitspersample == 1:
         return None
-    if page.dtype.kind in "bu":
+    if page.dtype.kind == "u":
         return float(2**page.bitspersample - 1)
     if page.dtype.kind == "i":
         return -1.0  # so that the smallest and the largest value change places

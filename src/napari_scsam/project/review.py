@@ -107,9 +107,9 @@ class Outlines:
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, mask: SavedArray) -> None:
+    def __init__(self, mask: SavedArray | NDArray[Any]) -> None:
         self.mask = mask
-        self._shown = mask.shown()
+        self._shown = mask.shown() if isinstance(mask, SavedArray) else mask
         self.shape = mask.shape
         self.ndim = mask.ndim
         self.size = mask.size

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,7 +36,14 @@ from napari_scsam.steps import Progress, Steps
 FOLDER = "training"
 """Name of the folder of a job, in the folder of its project."""
 
-OWN_FILES = (r"[a-z_]+\.(json|jsonl|safetensors|resume|npy|lock|log)", r"labels\.zarr/.*", r"\..*")
+LOG = "log.txt"
+"""What the process and its libraries print, beside the job."""
+OWN_FILES = (
+    r"[a-z_]+\.(json|jsonl|safetensors|resume|npy|lock|log)",
+    re.escape(LOG),
+    r"labels\.zarr/.*",
+    r"\..*",
+)
 """Files of the folder of a job; patterns."""
 JOB = "job.json"
 LABELS = "labels.zarr"

@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.contents import Contents, what_is
 from napari_scsam.io.contrast import measure_contrast, normalise
-from napari_scsam.io.label_values import describe_values, no_such_value, values_of
+from napari_scsam.io.label_values import check_named_values, describe_values, values_of
 from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import Volume, open_labels, open_volume
 from napari_scsam.objects.components import label_components
@@ -53,7 +53,7 @@ class LabelledVolume:
         values = np.stack([labels.plane(z) for z in chosen])
         rows = {c.id: row for row, c in enumerate(recipe.classes, 1)}
         index = labelled_rows(source, rows)
-        check_labelled(values, source, index)
+        check_labelled(values, labels, source, index)
         self.groups = class_groups(recipe.classes, list(index))
         """K + 1 numbers: the index under which each class, 0 is background, is labelled here."""
 
@@ -125,13 +125,17 @@ def labelled_rows(source: LabelledSource, rows: Mapping[int, int]) -> dict[int, 
     return {number: rows[number] for number in source.classes}
 
 
-def check_labelled(values: NDArray[Any], source: LabelledSource, index: Mapping[int, int]) -> None:
+def check_labelled(
+    values: NDArray[Any], labels: Volume, source: LabelledSource, index: Mapping[int, int]
+) -> None:
     """Check that labels hold something to learn from. Slices without any label are fine.
 
     Parameters
     ----------
     values
         Z×Y×X label values of the slices to train on.
+    labels
+        All slices of them; a value on any slice is enough.
     source
         Where they come from.
     index
@@ -146,9 +150,7 @@ def check_labelled(values: NDArray[Any], source: LabelledSource, index: Mapping[
     found = values_of(values)
     if source.instances or not named or not found - {0} or found & named:
         return
-    raise no_such_value(
-        source.labels.name, found, named, "give the classes in the recipe the ids of the labels"
-    )
+    check_named_values(labels, named, (), "give the classes in the recipe the ids of the labels")
 
 
 def class_groups(classes: Sequence[ClassSpec], labelled: Sequence[int]) -> Tensor:

@@ -53,7 +53,7 @@ def test_commands_arrive(started, qtbot, tmp_path):
     process.send("pause")
     process.send("stop")
     qtbot.waitUntil(lambda: bool(ended), timeout=10_000)
-    assert (tmp_path / "heard.txt").read_text() == "pause stop"
+    assert (tmp_path / "heard.log").read_text() == "pause stop"
     process.send("resume")  # nobody is there; nothing happens
 
 
@@ -62,7 +62,7 @@ def test_it_hears_that_the_window_is_gone(started, qtbot, tmp_path):
     qtbot.waitUntil(lambda: len(said) == 4, timeout=20_000)
     process.leave()
     qtbot.waitUntil(lambda: bool(ended), timeout=10_000)
-    assert (tmp_path / "heard.txt").read_text() == "gone"
+    assert (tmp_path / "heard.log").read_text() == "gone"
 
 
 def test_a_killed_process_has_a_status_below_zero(started, qtbot):

@@ -139,7 +139,7 @@ def _finds_no_classes(one) -> None:
         teach.name,
     ):
         assert not part.isEnabled()
-    assert segment.note.isVisible()
+    assert segment.note.isVisibleTo(segment)
     assert "answers clicks and boxes only" in teach.start.toolTip()
     before = len(one.session.jobs.worker._open)
     one.session.part(Segmenting).segment()

@@ -137,7 +137,7 @@ def test_it_pauses_and_continues(begun, wait):
     assert (begun.training.phase, begun.panel.pause.text()) == (Phase.PAUSED, "Continue")
     begun.panel.pause.click()
     assert (begun.training.phase, begun.panel.pause.text()) == (Phase.RUNNING, "Pause")
-    said = find_job(begun.keeper.project.path) / "heard.txt"
+    said = find_job(begun.keeper.project.path) / "heard.log"
     wait(lambda: said.is_file() and said.read_text() == "pause resume")
 
 
@@ -169,7 +169,7 @@ def test_a_training_that_was_stopped_is_found_when_the_project_is_opened(begun, 
     begun.keeper.close()
     begun.keeper.changed.emit()
     wait(lambda: not process.running)
-    assert (find_job(path) / "heard.txt").read_text() == "gone"
+    assert (find_job(path) / "heard.log").read_text() == "gone"
     assert read_job(find_job(path)).names == ("mitochondrion", "membrane", "vesicle")
     begun.keeper.open(str(path))
     begun.finish()

@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_scsam.project.training_job import PICTURE
+from napari_scsam.project.training_job import LOG, PICTURE
 
 MODULE = "napari_scsam.train.finetune_process"
-LOG = "log.txt"
-"""What the process and its libraries print, beside the job."""
 
 
 class TrainingProcess(QObject):

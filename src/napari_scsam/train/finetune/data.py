@@ -19,7 +19,7 @@ from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.infer.prepared_slice import ZOOM_LIMITS
 from napari_scsam.infer.tile_encoder import weights_hash
 from napari_scsam.io.contrast import measure_contrast, normalise
-from napari_scsam.io.label_values import no_such_value, values_of
+from napari_scsam.io.label_values import check_named_values, values_of
 from napari_scsam.io.volumes import Volume
 from napari_scsam.model import ScSAM
 from napari_scsam.model.image_encoder import STRIDE
@@ -270,7 +270,9 @@ def read_reviewed(
 
 
 def check_names(source: CorrectedVolume, places: Sequence[int]) -> None:
-    """Check that labels hold one of the values that are named. Empty labels are fine.
+    """Check that labels hold one of the values that are named, on any slice.
+
+    Places without any label are fine.
 
     Raises
     ------
@@ -279,12 +281,8 @@ def check_names(source: CorrectedVolume, places: Sequence[int]) -> None:
     """
     found = set[int]().union(*(values_of(source.labels.plane(z)) for z in places))
     if found - {0} and found.isdisjoint(source.classes):
-        raise no_such_value(
-            source.labels.name,
-            found,
-            source.classes,
-            "name the classes of the values that there are",
-        )
+        advice = "name the classes of the values that there are"
+        check_named_values(source.labels, source.classes, places, advice)
 
 
 def with_classes(parent: ScSAM, names: Sequence[str]) -> ScSAM:
