@@ -17,6 +17,7 @@ from napari_scsam.project.reviewed_classes import number_of_classes
 from napari_scsam.project.training_job import (
     BEST,
     BEST_REPORT,
+    LOG,
     REPORT,
     TUNED,
     Outcome,
