@@ -175,16 +175,15 @@ def replay(lesson: Lesson, shown: SliceFeatures, *, reads_network: bool = False)
 def is_of_use(lesson: Lesson, shown: SliceFeatures) -> bool:
     """Whether the network's own answer is one to start from.
 
-    It is while strokes are few, if it finds one of those on the class. Later it is where strokes
-    agree with it, and where they correct it: then it is wrong about nearly all of them. Where it is
-    right about half of them, as chance would be, what strokes alone teach decides: the network is
-    of no use where it has little in common with that.
+    It is while strokes are few: they lie where a hand corrects it, and tell little of the rest.
+    Later it is where strokes agree with it, and where they correct it: then it is wrong about
+    nearly all of them. Where it is right about half of them, as chance would be, what strokes alone
+    teach decides: the network is of no use where it has little in common with that.
     """
+    counts = [len(np.unique(lesson.stroke[side])) for side in (lesson.positive, ~lesson.positive)]
+    if min(counts) < FIRST_STROKES:
+        return True
     network = lesson.values[:, lesson.fine - 1] > 0
-    on, beside = (np.unique(lesson.stroke[side]) for side in (lesson.positive, ~lesson.positive))
-    if min(len(on), len(beside)) < FIRST_STROKES:
-        found = [bool(network[lesson.stroke == stroke].mean() > 0.5) for stroke in on]
-        return any(found) or len(on) < 2
     right = network == lesson.positive
     sides = [right[side].mean() for side in (lesson.positive, ~lesson.positive)]
     if not CHANCE[0] < np.mean(sides) < CHANCE[1]:
