@@ -53,7 +53,7 @@ def end(begun, wait) -> None:
 def test_before_it_starts_the_panel_says_what_it_will_take(begun):
     text = begun.panel.note.text()
     assert text == (
-        "From 1 whole slice, reviewed for all classes. About 3 min, up to 3 GB of memory."
+        "From 1 whole slice, reviewed for all classes. About 3 min, up to 4.4 GB of memory."
     )
     assert begun.panel.start.isEnabled()
     begun.panel.minutes.setValue(5)
