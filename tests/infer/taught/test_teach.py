@@ -176,8 +176,8 @@ def test_a_known_class_is_sharpened_by_strokes(
     network = predictor.class_logits(["membrane"])
     spec = predictor.teach(
         "Membrane",
-        strokes(square.shape, np.s_[30:36, 24:44]),
-        strokes(square.shape, np.s_[4:60, 70:73]),
+        strokes(square.shape, np.s_[30:36, 24:44], np.s_[20:24, 24:44], np.s_[40:44, 24:44]),
+        strokes(square.shape, np.s_[4:60, 70:73], np.s_[4:60, 90:93], np.s_[4:60, 110:113]),
     )
     assert spec.id == 2
     assert len(predictor.classes) == 3

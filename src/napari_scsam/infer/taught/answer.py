@@ -175,16 +175,16 @@ def replay(lesson: Lesson, shown: SliceFeatures, *, reads_network: bool = False)
 def is_of_use(lesson: Lesson, shown: SliceFeatures) -> bool:
     """Whether the network's own answer is one to start from.
 
-    It is while strokes are few: they lie where a hand corrects it, and tell little of the rest.
+    While strokes are few, it is: they lie where a hand corrects it, and tell little of the rest.
     Later it is where strokes agree with it, and where they correct it: then it is wrong about
-    nearly all of them. Where it is right about half of them, as chance would be, what strokes alone
-    teach decides: the network is of no use where it has little in common with that.
+    nearly all of them.
+    Otherwise what strokes alone teach decides: the network is of no use where it has little in
+    common with that.
     """
+    right = (lesson.values[:, lesson.fine - 1] > 0) == lesson.positive
     counts = [len(np.unique(lesson.stroke[side])) for side in (lesson.positive, ~lesson.positive)]
     if min(counts) < FIRST_STROKES:
         return True
-    network = lesson.values[:, lesson.fine - 1] > 0
-    right = network == lesson.positive
     sides = [right[side].mean() for side in (lesson.positive, ~lesson.positive)]
     if not CHANCE[0] < np.mean(sides) < CHANCE[1]:
         return True

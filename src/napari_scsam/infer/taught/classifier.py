@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from napari_scsam.infer.taught.lessons import Floats, Lesson, SliceFeatures, enlarge
 from napari_scsam.infer.taught.samples import (
     AGAINST,
+    AGAINST_FOREST,
     Samples,
     Scaling,
     measure_scaling,
@@ -58,6 +59,9 @@ CERTAIN = 0.004
 
 MOST = float(logit(1 - CERTAIN))
 """Largest logit, about that of the most certain cell."""
+
+RELIABLE = 0.1
+"""Probability by the regression below which a cell of the context is not the class."""
 
 SMOOTHING = 0.7
 """Width in cells of the Gaussian over the logits."""
@@ -140,14 +144,38 @@ def fit_members(
     strokes = stroke_samples(lesson, scaling)
     if sharpens:
         samples = with_network(strokes, lesson, scaling)
+        coefficients = fit_regression(samples)
     else:
-        samples = with_context(strokes, lesson, scaling)
-    coefficients = fit_regression(samples)
+        samples = with_context(strokes, lesson, scaling, AGAINST_FOREST)
+        coefficients = fit_regression(with_context(strokes, lesson, scaling))
     if strokes.positive.all():
         return None, coefficients
+    if not sharpens:
+        samples = without_likely(samples, len(strokes.weights), coefficients)
     forest = ExtraTreesClassifier(TREES, min_samples_leaf=SMALLEST_LEAF, random_state=0)
     forest.fit(samples.values[:, :COUNT], samples.positive, samples.weights)
     return forest, coefficients
+
+
+def without_likely(samples: Samples, strokes: int, coefficients: Floats) -> Samples:
+    """Leave out cells of the context that the regression takes for the class.
+
+    The others are reliable negatives, as in two-step learning from positive and unlabelled data
+    (Liu, Lee, Yu & Li 2002, "Partially supervised classification of text documents").
+
+    Parameters
+    ----------
+    samples
+        Strokes, then the context.
+    strokes
+        How many of them are of strokes.
+    coefficients
+        Of the regression.
+    """
+    chance = expit(samples.values @ coefficients[:-1] + coefficients[-1])
+    kept = chance < RELIABLE
+    kept[:strokes] = True
+    return Samples(samples.values[kept], samples.positive[kept], samples.weights[kept])
 
 
 def fit_regression(samples: Samples) -> Floats:

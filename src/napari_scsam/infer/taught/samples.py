@@ -17,6 +17,9 @@ It lies where the answer was wrong, which is no fair sample of the slice."""
 AGAINST = 0.3
 """What all cells of the context count against the class; the strokes of a side count 1."""
 
+AGAINST_FOREST = 0.1
+"""The same for the forest, whose leaves are small: more makes it blind to large classes."""
+
 HELD = 4.0
 """What the network's own answer counts beside strokes that sharpen it, on either side."""
 
@@ -72,7 +75,9 @@ def stroke_samples(lesson: Lesson, scaling: Scaling) -> Samples:
     return Samples(values, lesson.positive, weights * len(weights) / 2)
 
 
-def with_context(samples: Samples, lesson: Lesson, scaling: Scaling) -> Samples:
+def with_context(
+    samples: Samples, lesson: Lesson, scaling: Scaling, against: float = AGAINST
+) -> Samples:
     """Count all cells of the context a little against the class.
 
     Most of them do not show it: learning from positive and unlabelled data
@@ -82,7 +87,7 @@ def with_context(samples: Samples, lesson: Lesson, scaling: Scaling) -> Samples:
     if not len(lesson.context):
         return samples
     context = scaling.normal(lesson.context.astype(np.float32))
-    share = AGAINST if not samples.positive.all() else 1.0
+    share = against if not samples.positive.all() else 1.0
     each = share * len(samples.weights) / 2 / len(context)
     return Samples(
         np.concatenate([samples.values, context]),
