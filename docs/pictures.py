@@ -108,7 +108,7 @@ def one_object(stage: Stage) -> None:
     stage.shoot("object")
     stage.panel.prompt.max_slices.setValue(20)
     stage.press(Qt.Key.Key_E, SHIFT)
-    stage.shoot("carried")
+    stage.shoot("propagated")
     stage.press(Qt.Key.Key_O, SHIFT)
 
 

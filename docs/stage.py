@@ -22,7 +22,7 @@ from napari_scsam.gui.session import Session
 from napari_scsam.gui.widget import ScSAMWidget
 
 IMAGES = Path(__file__).parent / "images"
-KEPT = ("open", "class", "widget", "object", "carried", "strokes", "correct", "review")
+KEPT = ("open", "class", "widget", "object", "propagated", "strokes", "correct", "review")
 """The pictures that the documents show."""
 
 COLOURS = 256
