@@ -82,8 +82,8 @@ def check_mask(mask: Path, *, overwrite: bool) -> None:
     UserError
         When there is a mask that must not be replaced.
     """
+    from napari_scsam.io.formats.tiff import open_tiff, scsam_record
     from napari_scsam.io.lazy import READ_ERRORS
-    from napari_scsam.io.tiff import open_tiff, scsam_record
 
     if not mask.exists():
         return

@@ -24,13 +24,13 @@ import zarr
 from napari_scsam.atomic import MARK, finish_replacing, replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
 from napari_scsam.io.contents import Contents, is_ours, what_is
+from napari_scsam.io.formats.slices import TIFF_SUFFIXES
+from napari_scsam.io.formats.tiff import open_tiff, scsam_record
 from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.io.label_pyramid import build_levels, new_level
 from napari_scsam.io.label_tiff import write_label_tiff
 from napari_scsam.io.lazy import explaining
 from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files
-from napari_scsam.io.slices import TIFF_SUFFIXES
-from napari_scsam.io.tiff import open_tiff, scsam_record
 from napari_scsam.io.zarr_access import (
     ZarrArray,
     folder_of,

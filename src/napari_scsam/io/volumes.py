@@ -13,7 +13,10 @@ import numpy.typing as npt
 
 from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
-from napari_scsam.io.hdf5 import read_hdf5, split_hdf5_path
+from napari_scsam.io.formats.hdf5 import read_hdf5, split_hdf5_path
+from napari_scsam.io.formats.mrc import read_mrc
+from napari_scsam.io.formats.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_image, read_slices
+from napari_scsam.io.formats.tiff import read_tiff
 from napari_scsam.io.lazy import (
     Block,
     InvertedArray,
@@ -22,9 +25,6 @@ from napari_scsam.io.lazy import (
     empty_file,
     explaining,
 )
-from napari_scsam.io.mrc import read_mrc
-from napari_scsam.io.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_image, read_slices
-from napari_scsam.io.tiff import read_tiff
 from napari_scsam.io.watched import Stamp, WatchedArray, watch_if_stored
 from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.io.zarr_volumes import read_zarr

@@ -28,7 +28,7 @@ import napari_scsam
 from napari_scsam.atomic import replacing
 from napari_scsam.config import UserError
 from napari_scsam.infer.device import precision
-from napari_scsam.io.hdf5 import split_hdf5_path
+from napari_scsam.io.formats.hdf5 import split_hdf5_path
 from napari_scsam.train.curves import draw_curves
 from napari_scsam.train.schedule import TrainStep
 

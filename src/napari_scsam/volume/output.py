@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari_scsam.config import UserError
 from napari_scsam.io.contents import Contents, what_is
-from napari_scsam.io.slices import TIFF_SUFFIXES
+from napari_scsam.io.formats.slices import TIFF_SUFFIXES
 from napari_scsam.volume.run_labels import find_stopped, finished_run
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from napari_scsam.config import UserError
-from napari_scsam.io.slice_names import check_complete, in_order, slice_numbers
+from napari_scsam.io.formats.slice_names import check_complete, in_order, slice_numbers
 
 
 def ordered(names: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import UserError
-from napari_scsam.io.mrc import IMOD_STAMP
+from napari_scsam.io.formats.mrc import IMOD_STAMP
 from napari_scsam.io.volumes import open_volume
 
 STACK = np.random.default_rng(0).integers(0, 100, (4, 40, 50))

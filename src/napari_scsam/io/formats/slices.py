@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from napari_scsam.config import UserError
+from napari_scsam.io.formats.slice_names import check_complete, in_order
+from napari_scsam.io.formats.tiff import read_tiff
 from napari_scsam.io.lazy import Block, SliceFiles, Source, empty_file, explaining
-from napari_scsam.io.slice_names import check_complete, in_order
-from napari_scsam.io.tiff import read_tiff
 
 TIFF_SUFFIXES = frozenset((".tif", ".tiff", ".btf", ".tf8"))
 IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg"))
