@@ -1,0 +1,335 @@
+"""Doing tasks here, on worker processes of this computer, or on a dask scheduler's machines.
+
+The workers are those of dask.distributed (Rocklin 2015, "Dask: Parallel Computation with Blocked
+algorithms and Task Scheduling"). A few tasks for each worker are submitted at a time, so that the
+scheduler's work does not grow with the number of tasks.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from napari_scsam import __version__
+from napari_scsam.config import UserError
+
+if TYPE_CHECKING:
+    from distributed import Client
+    from distributed.deploy.spec import SpecCluster
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Workers = int | str | None
+"""None: here. A number: so many processes. A text: the address of a scheduler."""
+
+TASKS_A_WORKER = 2
+"""Tasks that are submitted for each thread of a worker: the next one waits there already."""
+
+EXAMPLE = "tcp://10.0.0.1:8786"
+"""The address of a scheduler, as messages show it."""
+
+SECONDS_TO_ANSWER = 10.0
+"""How long a scheduler may take to answer."""
+
+SECONDS_TO_START = 120.0
+"""How long processes on this computer may take to start."""
+
+SINGLE_THREADED = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+}
+"""Settings of libraries that would else start threads for each core in each process."""
+
+
+@dataclass(frozen=True)
+class TaskError(Generic[T]):
+    """What `run_tasks` yields in place of the result of a task that failed."""
+
+    task: T
+    reason: str
+    """What was wrong, as a phrase."""
+
+    def __str__(self) -> str:
+        return f"{self.task} failed ({self.reason})"
+
+
+class WorkersError(UserError):
+    """Workers that cannot do any task: none answers, or they are of another version."""
+
+
+def run_tasks(
+    function: Callable[[T], R], tasks: Iterable[T], workers: Workers = None
+) -> Generator[tuple[T, R | TaskError[T]], None, None]:
+    """Call a function with each of the tasks, and yield each with its result as it ends.
+
+    Closing the generator cancels what is not done.
+
+    Parameters
+    ----------
+    function
+        Takes a task. Like the tasks it must be picklable: a function of a module, or a partial
+        of one. Tasks are small values, such as paths and positions, and not arrays.
+    tasks
+        Read as they are needed.
+    workers
+        None does them in order in this process. A number starts so many processes, each with one
+        thread and, where there are any, a GPU of its own. A text is the address of a dask
+        scheduler, e.g. ``tcp://10.0.0.1:8786``.
+
+    Yields
+    ------
+    task, result
+        A `TaskError` in place of a result says what was wrong. A task whose worker died is
+        repeated on another one.
+
+    Raises
+    ------
+    WorkersError
+        When the scheduler does not answer, or its workers have another version of napari-scsam.
+    """
+    if workers is None:
+        yield from _run_here(function, tasks)
+        return
+    with _client_of(workers) as client:
+        yield from _run_on(client, function, tasks)
+
+
+def _run_here(
+    function: Callable[[T], R], tasks: Iterable[T]
+) -> Generator[tuple[T, R | TaskError[T]], None, None]:
+    for task in tasks:
+        try:
+            result: R | TaskError[T] = function(task)
+        except Exception as error:  # noqa: BLE001  # it costs its task, as it does on a worker
+            result = TaskError(task, _reason(error))
+        yield task, result
+
+
+def _run_on(
+    client: Client, function: Callable[[T], R], tasks: Iterable[T]
+) -> Generator[tuple[T, R | TaskError[T]], None, None]:
+    """Do tasks on workers; those whose workers died each time are tried once more, alone.
+
+    Alone, because a task that ends its worker also costs those that wait there.
+    """
+    from distributed.scheduler import KilledWorker
+
+    suspects: list[T] = []
+    for task, result in _submitted(client, function, tasks, alone=False):
+        if isinstance(result, KilledWorker):
+            suspects.append(task)
+        else:
+            yield task, _as_result(task, result)
+    for task, result in _submitted(client, function, suspects, alone=True):
+        yield task, _as_result(task, result)
+
+
+def _submitted(
+    client: Client, function: Callable[[T], R], tasks: Iterable[T], *, alone: bool
+) -> Iterator[tuple[T, R | BaseException]]:
+    """Submit tasks, a few for each worker or one at a time, and yield results or errors."""
+    from distributed import as_completed
+
+    waiting = iter(tasks)
+    running: dict[Any, T] = {}
+    finished = as_completed(loop=client.loop)
+
+    def submit() -> None:
+        room = 1 if alone else _window(client)
+        for task in islice(waiting, max(0, room - len(running))):
+            future = client.submit(_call, __version__, function, task, pure=False)
+            running[future] = task
+            finished.add(future)
+
+    submit()
+    try:
+        for future in finished:
+            task = running.pop(future)
+            outcome = _outcome(future)
+            submit()
+            yield task, outcome
+    finally:
+        client.cancel(list(running), force=True)
+
+
+def _window(client: Client) -> int:
+    """Return how many tasks are submitted at a time; workers may come and go."""
+    threads: int = sum(client.nthreads().values())
+    return TASKS_A_WORKER * max(1, threads)
+
+
+def _call(version: str, function: Callable[[T], R], task: T) -> R:
+    """Do a task on a worker."""
+    if version != __version__:
+        raise WorkersError(
+            f"a worker has napari-scsam {__version__}, not {version}; install {version} there"
+        )
+    return function(task)
+
+
+def _outcome(future: Any) -> Any:
+    """Return the result of a task that has ended, or its error.
+
+    Raises
+    ------
+    WorkersError
+        When no other task can be done either.
+    """
+    if future.status == "finished":
+        return future.result()
+    if future.status != "error":
+        raise WorkersError("the dask scheduler has gone; start it again, then continue with it")
+    error = future.exception()
+    if isinstance(error, WorkersError):
+        raise error
+    missing = _missing_module(error)
+    if missing:
+        raise WorkersError(
+            f"a worker or the scheduler has no module {missing!r}; "
+            f"install napari-scsam {__version__} there"
+        )
+    return error
+
+
+def _missing_module(error: BaseException | None) -> str:
+    """Return the name of the module that was missing where a task was received; else nothing."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError):
+            return error.name or str(error)
+        error = error.__cause__
+    return ""
+
+
+def _as_result(task: T, outcome: R | BaseException) -> R | TaskError[T]:
+    if isinstance(outcome, BaseException):
+        return TaskError(task, _reason(outcome))
+    return outcome
+
+
+def _reason(error: BaseException) -> str:
+    """Return what was wrong, on one line."""
+    from distributed.scheduler import KilledWorker
+
+    if isinstance(error, KilledWorker):
+        return "its worker process died each time; it may need more memory"
+    text = " ".join(str(error).split())
+    if isinstance(error, UserError):
+        return text
+    return f"{type(error).__name__}: {text}".removesuffix(": ")
+
+
+@contextmanager
+def _client_of(workers: int | str) -> Iterator[Client]:
+    """Connect to workers; those that were started here are stopped at the end."""
+    if isinstance(workers, str):
+        _check_answers(workers)
+        with _connected(workers, SECONDS_TO_ANSWER) as client:
+            yield client
+        return
+    if workers < 1:
+        raise UserError(f"{workers} workers cannot do anything; give at least 1")
+    with _local_cluster(workers) as cluster, _connected(cluster, SECONDS_TO_START) as client:
+        yield client
+
+
+@contextmanager
+def _connected(where: str | SpecCluster, seconds: float) -> Iterator[Client]:
+    from distributed import Client
+
+    try:
+        client = Client(where, timeout=seconds, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise _no_scheduler(where) from error
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _check_answers(address: str) -> None:
+    """Check that something answers at the address of a scheduler, before dask tries for long.
+
+    Raises
+    ------
+    WorkersError
+        When nothing does, or it is not an address.
+    """
+    parts = urlsplit(address)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if not (parts.scheme and parts.hostname and port):
+        raise WorkersError(
+            f"{address!r} is not the address of a scheduler; give one such as {EXAMPLE}"
+        )
+    try:
+        socket.create_connection((parts.hostname, port), SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise _no_scheduler(address) from error
+
+
+def _no_scheduler(where: object) -> WorkersError:
+    return WorkersError(
+        f"no dask scheduler answers at {where}; check the address, e.g. {EXAMPLE}, and start it"
+    )
+
+
+def _local_cluster(count: int) -> SpecCluster:
+    """Start worker processes with one thread each, reached from this computer only."""
+    from distributed import Nanny, Scheduler
+    from distributed.deploy.spec import SpecCluster
+
+    here = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    gpus = find_gpus()
+    return SpecCluster(
+        workers={
+            number: {
+                "cls": Nanny,
+                "options": {
+                    **here,
+                    "nthreads": 1,
+                    "silence_logs": logging.CRITICAL,
+                    "memory_limit": 0,  # tasks are bounded; a worker is never stopped for memory
+                    "env": _environment(number, gpus),
+                },
+            }
+            for number in range(count)
+        },
+        scheduler={"cls": Scheduler, "options": here},
+        silence_logs=logging.CRITICAL,
+    )
+
+
+def _environment(number: int, gpus: tuple[str, ...]) -> dict[str, str]:
+    """Return the environment of a worker: one thread, and one of the GPUs."""
+    if not gpus:
+        return SINGLE_THREADED
+    return {**SINGLE_THREADED, "CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]}
+
+
+def find_gpus() -> tuple[str, ...]:
+    """Return the names of CUDA GPUs as ``CUDA_VISIBLE_DEVICES`` takes them; torch is not needed."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return tuple(name.strip() for name in chosen.split(",") if name.strip() not in ("", "-1"))
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return ()
+    question = [tool, "--query-gpu=uuid", "--format=csv,noheader"]
+    answer = subprocess.run(question, capture_output=True, text=True, check=False)  # noqa: S603
+    if answer.returncode:
+        return ()
+    return tuple(answer.stdout.split())
