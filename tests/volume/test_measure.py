@@ -8,7 +8,7 @@ import pytest
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.volumes import as_volume
 from napari_scsam.steps import drive
-from napari_scsam.volume.measure import measure, write_table
+from napari_scsam.volume.measure.organelles import measure, write_table
 
 CLASSES = (ClassSpec(1, "mitochondrion"), ClassSpec(4, "PSD"))
 

@@ -33,7 +33,12 @@ def run_measure(arguments: argparse.Namespace) -> None:
     from napari_scsam.io.find_labels import find_labels, listed_labels
     from napari_scsam.io.labels import read_class_table
     from napari_scsam.io.volumes import open_labels
-    from napari_scsam.volume.measure import MIN_VOXELS, measure, measure_objects, write_table
+    from napari_scsam.volume.measure.organelles import (
+        MIN_VOXELS,
+        measure,
+        measure_objects,
+        write_table,
+    )
 
     path = find_labels(arguments.labels)
     labels = open_labels(path)

@@ -1,0 +1,1 @@
+"""Measurement of objects: sizes, shapes, grey values, and contacts between objects."""

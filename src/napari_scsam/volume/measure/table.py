@@ -1,0 +1,185 @@
+"""A table of objects: one row an object, units in the names of the columns."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+
+from napari_scsam.atomic import replacing
+from napari_scsam.config import UserError
+
+SUFFIXES = (".csv", ".parquet")
+"""What a table is written as."""
+
+PROVENANCE = ".provenance.json"
+"""Suffix of the file beside a table that says where it came from."""
+
+ROWS_AT_ONCE = 10_000
+"""Rows that are turned into text together."""
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectTable:
+    """A table of objects, column by column.
+
+    Columns of text (``class``), of integers (``id``, ``voxels``), of truth values
+    (``touches_border``) and of float64 numbers, where NaN stands for an unknown value.
+    """
+
+    columns: Mapping[str, NDArray[Any]]
+    """Name → N values, in the order in which columns are shown."""
+
+    def __post_init__(self) -> None:
+        if len({len(values) for values in self.columns.values()}) > 1:
+            lengths = {name: len(values) for name, values in self.columns.items()}
+            raise ValueError(f"columns of a table have one length, not {lengths}")
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return len(next(iter(self.columns.values()), ()))
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names of the columns."""
+        return iter(self.columns)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Return the N values of a column."""
+        return self.columns[name]
+
+    def select(self, rows: npt.ArrayLike) -> ObjectTable:
+        """Return the table of some rows.
+
+        Parameters
+        ----------
+        rows
+            N booleans, or row numbers in the order that is wanted.
+        """
+        wanted = np.asarray(rows)
+        if wanted.size == 0:
+            wanted = wanted.astype(np.intp)
+        return ObjectTable({name: values[wanted] for name, values in self.columns.items()})
+
+    def sort(self, name: str, *, descending: bool = False) -> ObjectTable:
+        """Return the table in the order of a column; rows of equal value keep their order.
+
+        Unknown values come last.
+        """
+        return self.select(sorted_rows(self.columns[name], descending=descending))
+
+    def with_columns(self, more: Mapping[str, NDArray[Any]]) -> ObjectTable:
+        """Return the table with more columns, or with others in place of those of that name."""
+        return ObjectTable({**self.columns, **more})
+
+
+def sorted_rows(values: NDArray[Any], *, descending: bool = False) -> NDArray[np.intp]:
+    """Return the row numbers in the order of a column.
+
+    Rows of equal value keep their order, and unknown values (NaN) come last.
+    """
+    _, ranks = np.unique(values, return_inverse=True, equal_nan=True)
+    ranks = ranks.astype(np.int64)
+    if descending:
+        ranks = -ranks
+    if values.dtype.kind == "f":
+        ranks[np.isnan(values)] = len(values)
+    return np.argsort(ranks, kind="stable")
+
+
+def check_table_path(path: Path) -> None:
+    """Check that a table can be written to a path.
+
+    Raises
+    ------
+    UserError
+        When it has another suffix, is a folder, or has no folder.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(
+            f"{path} is not the name of a table; use a name that ends in .csv or .parquet"
+        )
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give the name of a file")
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"the folder of {path} does not exist; create it, or choose another place")
+
+
+def write_table(
+    path: Path, table: ObjectTable, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """Write a table as CSV or Parquet by its suffix, and its provenance beside it as JSON.
+
+    Each file appears when it is complete, and replaces an older one. Unknown values are empty
+    cells in CSV and nulls in Parquet.
+
+    Parameters
+    ----------
+    path
+        ``*.csv`` or ``*.parquet``.
+    table
+        What is written.
+    provenance
+        Written to ``PATH.provenance.json``; None writes none.
+
+    Raises
+    ------
+    UserError
+        As `check_table_path`.
+    """
+    path = Path(path)
+    check_table_path(path)
+    with replacing(path) as draft:
+        if path.suffix.lower() == ".csv":
+            _write_csv(draft, table)
+        else:
+            _write_parquet(draft, table)
+    if provenance is not None:
+        with replacing(provenance_path(path)) as draft:
+            draft.write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
+
+
+def provenance_path(path: Path) -> Path:
+    """Return where the provenance of a table is written."""
+    return path.with_name(path.name + PROVENANCE)
+
+
+def _write_csv(path: Path, table: ObjectTable) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(table)
+        for start in range(0, len(table), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            cells = (_cells(values[part]) for values in table.columns.values())
+            writer.writerows(zip(*cells, strict=True))
+
+
+def _cells(values: NDArray[Any]) -> list[Any]:
+    """Return values as the csv module writes them; None becomes an empty cell."""
+    cells: list[Any] = values.tolist()
+    if values.dtype.kind != "f":
+        return cells
+    return [None if cell != cell else cell for cell in cells]  # NaN alone differs
+
+
+def _write_parquet(path: Path, table: ObjectTable) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns = {
+        name: pa.array(_plain(values), from_pandas=True) for name, values in table.columns.items()
+    }
+    parquet.write_table(pa.table(columns), path)
+
+
+def _plain(values: NDArray[Any]) -> Any:
+    """Return values as pyarrow takes them; it knows no arrays of numpy's text."""
+    if values.dtype.kind == "U":
+        return values.tolist()
+    return values
