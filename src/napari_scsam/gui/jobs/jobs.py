@@ -38,6 +38,9 @@ class Job(StrEnum):
     EXPORT = "export"
     EXPORT_INTO_IMAGE = "export into image"
     IMPORT = "import"
+    FIND_OBJECTS = "find objects"
+    MEASURE_OBJECTS = "measure objects"
+    OBJECT_SURFACES = "object surfaces"
 
 
 INTO_LABELS = (Job.SEGMENT, Job.SEGMENT_SLICES, Job.PROPAGATE)
@@ -76,6 +79,9 @@ WORDS = {
     Job.EXPORT_INTO_IMAGE: "the export into the image",
     Job.IMPORT: "the import",
     Job.SAVE_LABELS: "saving labels",
+    Job.FIND_OBJECTS: "finding objects",
+    Job.MEASURE_OBJECTS: "measuring objects",
+    Job.OBJECT_SURFACES: "surfaces of objects",
 }
 """What the user reads for work that runs or waits."""
 
