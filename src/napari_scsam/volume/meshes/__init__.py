@@ -1,0 +1,1 @@
+"""Surfaces of objects as triangle meshes, in physical units."""
