@@ -1,7 +1,7 @@
 """The command line: parses, calls, prints; nothing else.
 
 Exit codes: 0 success, 2 a mistake that the user can correct (one line on stderr says how), 1 a
-fault of the program, or a part that could not be done, which is named.
+fault of the program, or a part that could not be done, which is named (a complaint of the doctor).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from napari_scsam import __version__
 from napari_scsam.cli.checkpoints import add_checkpoints
 from napari_scsam.cli.demo import add_demo
+from napari_scsam.cli.doctor import add_doctor
 from napari_scsam.cli.embed import add_embed
 from napari_scsam.cli.evaluate import add_evaluate
 from napari_scsam.cli.finetune import add_finetune
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A damaged file is reported in a sentence of our own.
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
-        arguments.run(arguments)
+        code = arguments.run(arguments)
     except UserError as error:
         # Some libraries put line breaks into the messages that we quote.
         note(f"scsam: {' '.join(without_drafts(str(error)).split())}")
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         note(f"scsam: stopped{getattr(arguments, 'resume_hint', '')}")
         return 130
-    return 0
+    return code or 0
 
 
 def build_parser() -> Parser:
@@ -65,6 +66,7 @@ def build_parser() -> Parser:
     add_evaluate(commands)
     add_measure(commands)
     add_demo(commands)
+    add_doctor(commands)
     add_checkpoints(commands)
     add_pretrain(commands)
     add_pseudo_label(commands)

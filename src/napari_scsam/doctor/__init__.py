@@ -1,0 +1,1 @@
+"""What ``scsam doctor`` examines: packages, machine, network, window and folders."""
