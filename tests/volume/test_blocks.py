@@ -69,16 +69,16 @@ def test_blocks_of_usual_files(shape, chunks, sides):
 
 def test_a_halo_ends_at_the_volume():
     plan = plan_blocks((10, 10), None, most_voxels=25)
-    assert plan[0].grown(2, plan.shape) == (slice(0, 7), slice(0, 7))
-    assert plan[3].grown(2, plan.shape) == (slice(3, 10), slice(3, 10))
+    assert plan[0].grown(2, plan.shape) == (slice(0, 6), slice(0, 6))
+    assert plan[8].grown(2, plan.shape) == (slice(6, 10), slice(6, 10))
 
 
 def test_there_is_no_block_outside_of_the_volume():
     plan = plan_blocks((10, 10), None, most_voxels=25)
-    assert plan.at((0, 2)) is None
+    assert plan.at((0, 3)) is None
     assert plan.at((-1, 0)) is None
     with pytest.raises(IndexError):
-        plan[4]
+        plan[9]
 
 
 def test_a_plan_of_a_petabyte_is_made_at_once():
