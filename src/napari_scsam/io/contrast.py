@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
 from napari_scsam.io.filling import find_filling
-from napari_scsam.io.lazy import DamagedPartError
+from napari_scsam.io.lazy import DamagedPartError, chunk_shape
 
 PERCENTILES = (0.5, 99.5)
 """Percentiles of the grey values that become 0 and 1; both ends together clip 1 % of the pixels."""
@@ -24,6 +25,21 @@ PERCENTILES = (0.5, 99.5)
 SAMPLE = 2_000_000
 """About how many pixels are read to measure the contrast of a volume of any size."""
 
+
+WHOLE_BYTES = 2**28
+"""Volumes of up to so many bytes are sampled by whole slices."""
+
+READ_SHARE = 0.08
+"""Share of a larger volume that is read at most, where its chunks allow it."""
+
+MOST_READ = 2**28
+"""Bytes of a larger volume that are read at most."""
+
+GOLDEN = 0.618
+"""Shifts the windows from slice to slice, so that they do not lie above each other."""
+
+WINDOW = 256
+"""Least side of a window of a slice, so that a filling can be told from tissue."""
 
 LEAST_TISSUE = 0.02
 """Share of the pixels beside a filling; with less, the filling counts."""
@@ -108,23 +124,85 @@ def tissue_of(planes: Sequence[NDArray[np.floating]]) -> NDArray[np.floating] | 
 
 
 def sample_planes(image: Any) -> list[NDArray[np.floating]]:
-    """Read about `SAMPLE` pixels, spread over the whole volume, as thinned slices (Y, X)."""
+    """Read about `SAMPLE` pixels, spread over the whole volume, as thinned slices (Y, X).
+
+    Of a large volume whose slices are expensive to read, these are thinned windows of slices.
+    """
     if min(image.shape) == 0:
         raise UserError(f"the image is empty (shape {tuple(image.shape)}); choose one with pixels")
     if image.ndim == 2:
         return [grid(np.asarray(image), SAMPLE)]
-    depth = image.shape[0]
-    chosen = np.unique(np.linspace(0, depth - 1, min(depth, 16)).round().astype(int))
+    places = sample_places(image.shape, chunk_shape(image), np.dtype(image.dtype).itemsize)
     samples: list[NDArray[np.floating]] = []
     damage: DamagedPartError | None = None
-    for z in chosen:
+    for place in places:
         try:
-            samples.append(grid(np.asarray(image[int(z)]), SAMPLE // len(chosen)))
+            samples.append(grid(np.asarray(image[place]), SAMPLE // len(places)))
         except DamagedPartError as error:  # one damaged slice costs no others
             damage = error
     if damage is not None and not samples:
         raise damage
     return samples
+
+
+def sample_places(
+    shape: Sequence[int], chunks: Sequence[int] | None, itemsize: int
+) -> list[int | tuple[int, slice, slice]]:
+    """Return the slices of a volume (Z, Y, X) that its contrast is measured on.
+
+    Up to 16 of them, evenly spaced. Where their chunks are more than `READ_SHARE` of a large
+    volume, these are windows of slices, each of whole chunks.
+
+    Parameters
+    ----------
+    shape
+        Of the volume.
+    chunks
+        Shape of the parts that can only be read as a whole; None when there are none.
+    itemsize
+        Bytes of a voxel.
+    """
+    depth = shape[0]
+    chosen = np.unique(np.linspace(0, depth - 1, min(depth, 16)).round().astype(int))
+    total = prod(shape) * itemsize
+    deep = 1 if chunks is None else min(chunks[0], depth)
+    layers = {int(z) // deep: int(z) for z in chosen}
+    allowed = min(READ_SHARE * total, MOST_READ)
+    if total <= WHOLE_BYTES or len(layers) * deep * prod(shape[1:]) * itemsize <= allowed:
+        return [int(z) for z in chosen]
+    height, width = window_shape(shape, chunks)
+    most = max(1, int(allowed / (deep * height * width * itemsize)))
+    positions = list(layers.values())[:: max(1, len(layers) // most)]
+    windows = max(1, most // len(positions))
+    return [place for z in positions for place in _windows(z, shape, (height, width), windows)]
+
+
+def window_shape(shape: Sequence[int], chunks: Sequence[int] | None) -> tuple[int, int]:
+    """Return (Y, X) of a window: whole chunks, or whole rows where there are none."""
+    if chunks is None:
+        return min(WINDOW, shape[1]), shape[2]
+    sides = zip(shape[1:], chunks[1:], strict=True)
+    height, width = (min(size, -(-WINDOW // side) * side) for size, side in sides)
+    return height, width
+
+
+def _windows(
+    z: int, shape: Sequence[int], window: tuple[int, int], count: int
+) -> list[tuple[int, slice, slice]]:
+    """Return windows of a slice, spread evenly over it, others in other slices."""
+    rows = range(0, shape[1], window[0])
+    columns = range(0, shape[2], window[1])
+    number = len(rows) * len(columns)
+    shift = z * GOLDEN % 1
+    chosen = sorted({int((i + shift) / count * number) % number for i in range(count)})
+    return [
+        (
+            z,
+            slice(rows[i // len(columns)], rows[i // len(columns)] + window[0]),
+            slice(columns[i % len(columns)], columns[i % len(columns)] + window[1]),
+        )
+        for i in chosen
+    ]
 
 
 def grid(plane: NDArray[Any], count: int) -> NDArray[np.floating]:

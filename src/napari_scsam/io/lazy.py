@@ -104,6 +104,25 @@ class Source:
     """Coarser copies, finest first, with the same axes."""
     black: float | None = None
     """The value that is shown black, where 0 is shown white; None where 0 is black."""
+    palette: npt.NDArray[Any] | None = None
+    """(N, 3) colours that the values stand for; None where a value is a grey value."""
+    sides: tuple[float | None, float | None, float | None] = (None, None, None)
+    """nm along z, y, x of each axis whose size is known, also where another is not."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what was taken for granted."""
+
+
+def chunk_shape(array: Any) -> tuple[int, ...] | None:
+    """Return the shape of the chunks in which an array is stored; None when there are none.
+
+    The blocks of a dask array differ in shape, so it counts as an array without chunks.
+    """
+    sides = getattr(array, "chunks", None)
+    if not isinstance(sides, tuple) or len(sides) != len(array.shape):
+        return None
+    if not all(isinstance(side, (int, np.integer)) and side > 0 for side in sides):
+        return None
+    return tuple(map(int, sides))
 
 
 class LazyArray:
@@ -146,6 +165,15 @@ class LazyArray:
     def nbytes(self) -> int:
         """Bytes that all voxels would take in memory."""
         return self.size * self.dtype.itemsize
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Shape of the parts that can only be read as a whole; None when there are none."""
+        sides = chunk_shape(self._source)
+        if sides is None:
+            return None
+        kept = zip(sides, self._fixed, strict=True)
+        return tuple(side for side, index in kept if index is None)
 
     def check(self) -> None:
         """Check that the file is still the one that was opened; nothing else is read.
@@ -241,6 +269,7 @@ class InvertedArray:
         self._black = black
         self.shape = tuple(source.shape)
         self.dtype = np.dtype(source.dtype)
+        self.chunks = chunk_shape(source)
 
     def check(self) -> None:
         """Check that the file is still the one that was opened, as `LazyArray.check` does."""

@@ -87,6 +87,7 @@ class WatchedArray:
         self.stamp = stamp
         self.shape = tuple(array.shape)
         self.dtype = np.dtype(array.dtype)
+        self.chunks = getattr(array, "chunks", None)
 
     @property
     def ndim(self) -> int:

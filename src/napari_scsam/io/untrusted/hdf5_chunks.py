@@ -29,6 +29,7 @@ class CheckedDataset:
         self._dataset = dataset
         self.shape = dataset.shape
         self.dtype = dataset.dtype
+        self.chunks = dataset.chunks
         self._sides: tuple[int, ...] = dataset.chunks
         self._limit = prod(self._sides) * dataset.dtype.itemsize + CHECKSUM
         self._largest: int | None = None
