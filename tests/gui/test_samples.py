@@ -42,6 +42,15 @@ def test_public_sample_becomes_one_image_with_its_licence(
     assert (image.shape, kind, meta["name"]) == ((4, 5), "image", "leaf")
     assert meta["metadata"]["about"] == "leaf. Licence: free."
     assert meta.get("scale") == scale
+    assert meta["axis_labels"] == ("y", "x")
+
+
+def test_the_shipped_sample_is_real_tissue_with_its_size_and_its_makers() -> None:
+    ((image, meta, kind),) = samples.shipped()
+    assert (image.shape, image.dtype, kind) == ((24, 250, 250), np.uint8, "image")
+    assert meta["scale"] == pytest.approx((10.0, 10.0, 10.0))
+    assert meta["axis_labels"] == ("z", "y", "x")
+    assert "Parag et al. 2015" in meta["metadata"]["about"]
 
 
 def test_a_sample_that_cannot_be_downloaded_ends_in_its_sentence(
@@ -69,7 +78,8 @@ def test_menu_offers_every_sample() -> None:
         str(resources.files("napari_scsam").joinpath("napari.yaml"))
     )
     offered = {s.key: s for s in manifest.contributions.sample_data or ()}
-    assert set(offered) == {"phantom", *(s.name for s in list_samples())}
+    assert next(iter(offered)) == "shipped"
+    assert set(offered) == {"shipped", "phantom", *(s.name for s in list_samples())}
     for key, entry in offered.items():
         command = next(c for c in manifest.contributions.commands or () if c.id == entry.command)
         assert command.python_name == f"napari_scsam.gui.samples:{key}"

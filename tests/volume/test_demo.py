@@ -1,4 +1,4 @@
-"""The demonstration, offline: a synthetic cell stands in, says so, and is labelled."""
+"""The demonstration: real tissue is labelled without a network."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from PIL import Image
 
 from napari_scsam.config import UserError
 from napari_scsam.io.labels import write_labels
-from napari_scsam.io.volumes import open_labels, open_volume
+from napari_scsam.io.volumes import as_volume, open_labels, open_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
-from napari_scsam.samples.phantom import CLASSES, make_phantom
+from napari_scsam.samples.phantom import CLASSES
+from napari_scsam.samples.shipped import open_shipped
 from napari_scsam.steps import Progress
 from napari_scsam.volume import demo
-from napari_scsam.volume.demo import Demo, sample_image, write_demo, write_sample
+from napari_scsam.volume.demo import Demo, write_demo, write_sample
 
-SIZE = (5.0, 5.0, 5.0)
+SIZE = (10.0, 10.0, 10.0)
 
 
 @pytest.fixture
-def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No network, nothing in the cache, and a smaller cell than the real one."""
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network, and two small slices of the sample."""
 
     def no_network(*_: object, **__: object) -> None:
         raise requests.ConnectionError("Name or service not known")
 
     monkeypatch.setattr(requests, "get", no_network)
-    monkeypatch.setenv("NAPARI_SCSAM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(demo, "make_phantom", lambda _, size: make_phantom((2, 64, 96), size))
+    real = open_shipped()
+    few = as_volume(np.asarray(real.data[:2, :64, :96]), real.voxel_size)
+    monkeypatch.setattr(demo, "open_shipped", lambda: few)
 
 
 @pytest.fixture
@@ -51,19 +53,19 @@ def finish(steps: Generator[Progress, None, Demo]) -> tuple[list[Progress], Demo
             return seen, end.value
 
 
-def test_offline_a_synthetic_cell_is_labelled_and_called_so(
+def test_offline_real_tissue_is_labelled_and_its_makers_are_named(
     offline: None, small_model: None, tmp_path: Path
 ) -> None:
     seen, made = finish(write_demo(tmp_path / "new" / "demo"))
     assert seen[-1].done == seen[-1].total
-    assert "synthetic" in made.about
-    assert "could not be downloaded" in made.about
+    assert "FlyEM at Janelia" in made.about
+    assert "Creative Commons attribution" in made.about
     image, labels = open_volume(made.image), open_labels(made.labels)
     assert image.shape == labels.shape == (2, 64, 96)
     assert image.voxel_size == pytest.approx(SIZE)
     assert labels.voxel_size == pytest.approx(SIZE)
     picture = np.asarray(Image.open(made.picture))
-    assert picture.ndim == 3
+    assert min(picture.shape[:2]) >= demo.SIDE
     assert picture.std() > 5
 
 
@@ -86,22 +88,6 @@ def test_labels_of_the_user_are_not_taken_for_a_demonstration(
     with pytest.raises(UserError, match="is not of a demonstration; choose another folder"):
         finish(write_demo(tmp_path))
     assert (open_labels(tmp_path / "labels.zarr").data[...] == 1).all()
-
-
-def test_with_a_network_the_real_sample_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-
-    def fetched(
-        name: str,
-    ) -> Generator[Progress, None, tuple[np.ndarray, tuple[float, float, float], str]]:
-        yield Progress(1, 1, name)
-        return real, (20.0, 5.0, 5.0), "Mouse hippocampus"
-
-    monkeypatch.setattr(demo, "fetch_sample", fetched)
-    seen, (stack, voxel_size, about) = finish(sample_image())  # type: ignore[arg-type]
-    assert seen[0].what == "hippocampus"
-    assert stack is real
-    assert (voxel_size, about) == ((20.0, 5.0, 5.0), "Mouse hippocampus")
 
 
 @pytest.mark.parametrize("voxel_size", [(20.0, 7.5, 5.0), None])

@@ -22,7 +22,7 @@ def add_demo(commands: Any) -> None:
         commands,
         "demo",
         run_demo,
-        "Segment a sample with the shipped checkpoint and show it in napari.",
+        "Segment the shipped image of real tissue and show it in napari; needs no network.",
     )
     parser.add_argument(
         "--headless",

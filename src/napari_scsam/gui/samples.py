@@ -12,6 +12,7 @@ from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.gui.notify import notify_error
 from napari_scsam.samples.phantom import make_phantom
 from napari_scsam.samples.public import fetch_sample
+from napari_scsam.samples.shipped import ABOUT, open_shipped
 from napari_scsam.steps import Progress, drive
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -21,6 +22,13 @@ NO_LAYERS: list[LayerData] = [(np.zeros((0, 1, 1), np.uint8), {"channel_axis": 0
 
 napari would report an empty list or an exception as an error of the plugin.
 """
+
+
+def shipped() -> list[LayerData]:
+    """Open the real image in this package, and show what it is and who made it."""
+    volume = open_shipped()
+    image = np.asarray(volume.data[...])
+    return [_image(volume.name, image, volume.voxel_size, ABOUT)]
 
 
 def phantom() -> list[LayerData]:
@@ -77,13 +85,19 @@ def _public(name: str) -> list[LayerData]:
         except UserError as error:
             notify_error(error)
             return NO_LAYERS
+    return [_image(name, image, voxel_size, about)]
+
+
+def _image(name: str, image: Any, voxel_size: VoxelSize | None, about: str) -> LayerData:
+    """Return an image layer that says where it is from, and show it."""
     show_info(about)
     place = _scale(voxel_size, image.ndim)
-    return [(image, {"name": name, "metadata": {"about": about}, **place}, "image")]
+    return (image, {"name": name, "metadata": {"about": about}, **place}, "image")
 
 
 def _scale(voxel_size: VoxelSize | None, ndim: int = 3) -> dict[str, Any]:
-    """Return napari's scale and units, or nothing where the size is unknown."""
-    if voxel_size is None:
-        return {}
-    return {"scale": voxel_size[-ndim:], "units": ("nm",) * ndim}
+    """Return napari's names of the axes, and scale and units where the size is known."""
+    place: dict[str, Any] = {"axis_labels": tuple("zyx"[-ndim:])}
+    if voxel_size is not None:
+        place |= {"scale": voxel_size[-ndim:], "units": ("nm",) * ndim}
+    return place

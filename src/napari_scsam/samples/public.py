@@ -1,6 +1,6 @@
 """Public electron-microscopy images that a user can download and try.
 
-This package holds none of them. `samples.json` has their addresses, hashes and licences.
+`samples.json` has their addresses, hashes and licences.
 """
 
 from __future__ import annotations

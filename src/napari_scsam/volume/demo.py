@@ -14,15 +14,13 @@ from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.infer.picture import save_picture
 from napari_scsam.io.contrast import measure_contrast, normalise
 from napari_scsam.io.volumes import as_volume, open_labels
-from napari_scsam.samples.phantom import make_phantom
-from napari_scsam.samples.public import fetch_sample
+from napari_scsam.samples.shipped import ABOUT, open_shipped
 from napari_scsam.steps import Steps
 from napari_scsam.volume.output import is_taken
 from napari_scsam.volume.run import segment_volume
 
-SAMPLE = "hippocampus"
-
-SYNTHETIC = "a synthetic cell, because the real sample could not be downloaded"
+SIDE = 600
+"""Pixels of the smaller side of a slice in the picture, at least."""
 
 
 class Demo(NamedTuple):
@@ -32,20 +30,11 @@ class Demo(NamedTuple):
     labels: Path
     picture: Path
     about: str
-    """What the sample is, and whether it is real."""
-
-
-def sample_image() -> Steps[tuple[NDArray[np.uint8], VoxelSize | None, str]]:
-    """Fetch five real slices of mouse hippocampus, or create a synthetic cell without a network."""
-    try:
-        return (yield from fetch_sample(SAMPLE))
-    except UserError:
-        phantom = make_phantom((4, 512, 512), (5.0, 5.0, 5.0))
-        return phantom.image, phantom.voxel_size, SYNTHETIC
+    """What the sample is, who made it, and its licence."""
 
 
 def write_demo(folder: Path) -> Steps[Demo]:
-    """Write the sample, its labels and a picture of both into a folder.
+    """Write the shipped sample, its labels and a picture of both into a folder; needs no network.
 
     An earlier demonstration in the folder is replaced.
 
@@ -61,15 +50,24 @@ def write_demo(folder: Path) -> Steps[Demo]:
         raise UserError(
             f"{labels} already exists and is not of a demonstration; choose another folder"
         )
-    stack, voxel_size, about = yield from sample_image()
-    demo = Demo(folder / "sample.tif", labels, picture, about)
-    write_sample(demo.image, stack, voxel_size)
+    sample = open_shipped()
+    stack = np.asarray(sample.data[...])
+    demo = Demo(folder / "sample.tif", labels, picture, ABOUT)
+    write_sample(demo.image, stack, sample.voxel_size)
     model = load_checkpoint()
-    yield from segment_volume(as_volume(stack, voxel_size), model, demo.labels, overwrite=True)
+    steps = segment_volume(as_volume(stack, sample.voxel_size), model, labels, overwrite=True)
+    yield from steps
     middle = len(stack) // 2
     grey = normalise(stack[middle], measure_contrast(stack))
-    save_picture(demo.picture, grey, open_labels(demo.labels).plane(middle), model.classes)
+    shown = open_labels(demo.labels).plane(middle)
+    save_picture(demo.picture, enlarge(grey), enlarge(shown), model.classes)
     return demo
+
+
+def enlarge(plane: NDArray[Any]) -> NDArray[Any]:
+    """Repeat the pixels of a slice (Y, X) until its sides are at least `SIDE`."""
+    times = -(-SIDE // min(plane.shape))
+    return plane.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def write_sample(path: Path, stack: NDArray[np.uint8], voxel_size: VoxelSize | None) -> None:
