@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.gui.jobs.engine import Engine, Segmentation, SliceRequest
+from napari_scsam.gui.jobs.one_object import prepare_steps
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.project.strokes import BESIDE, ON
@@ -58,6 +59,14 @@ class Lessons:
     taught: tuple[TaughtClass, ...]
     segmentation: Segmentation | None
     """The last class on its plane."""
+
+
+def prepare_to_teach_steps(engine: Engine, request: SliceRequest) -> Steps[None]:
+    """Embed the plane ahead of the first stroke, and import what fitting it needs."""
+    from napari_scsam.infer.taught.classifier import preload_scikit_learn
+
+    yield from prepare_steps(engine, request)
+    preload_scikit_learn()
 
 
 def teach_steps(engine: Engine, request: TeachRequest) -> Steps[Lessons]:

@@ -10,7 +10,7 @@ from psygnal import Signal
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
-from napari_scsam.gui.jobs.one_object import prepare_steps
+from napari_scsam.gui.jobs.teach import prepare_to_teach_steps
 from napari_scsam.gui.layers.strokes import MODES, StrokesLayer
 from napari_scsam.gui.project.strokes import StrokeStore
 from napari_scsam.gui.prompts.teaching import TeachState
@@ -96,7 +96,7 @@ class Teaching:
         if spec in session.choices.classes:
             session.choices.work_on(spec)
         axis = request.plane.axis
-        array = self._store.array(StrokeKey.of(spec.name, axis))
+        array = self._store.array(StrokeKey.of(spec.known_as, axis))
         strokes = StrokesLayer(viewer, image, spec, array, axis)
         strokes.painted.connect(self._on_painted)
         strokes.side_changed.connect(self.changed)
@@ -104,7 +104,7 @@ class Teaching:
         self.strokes = strokes
         self._active_tool.activate(TEACH, self._close, strokes.layer, MODES)
         viewer.dims.events.order.connect(self._on_turned)
-        session.jobs.submit(Job.PREPARE, partial(prepare_steps, session.engine, request))
+        session.jobs.submit(Job.PREPARE, partial(prepare_to_teach_steps, session.engine, request))
         self._active_tool.show_status(BEGIN.format(spec.name))
         self.changed.emit()
 

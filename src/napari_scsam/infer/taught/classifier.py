@@ -9,13 +9,12 @@ the better one has more to say.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import expit, logit, softmax
-from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.linear_model import LogisticRegression
 
 from napari_scsam.infer.taught.lessons import Floats, Lesson, SliceFeatures, enlarge
 from napari_scsam.infer.taught.samples import (
@@ -29,6 +28,9 @@ from napari_scsam.infer.taught.samples import (
     with_network,
 )
 from napari_scsam.infer.taught.scale_space import COUNT
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import ExtraTreesClassifier
 
 TREES = 30
 SMALLEST_LEAF = 3
@@ -133,6 +135,12 @@ def fit_classifier(lesson: Lesson, *, sharpens: bool = False) -> StrokeClassifie
     return StrokeClassifier(scaling, forest, coefficients, influence)
 
 
+def preload_scikit_learn() -> None:
+    """Import what the first fit needs: a second of work, better done before the first stroke."""
+    import sklearn.ensemble
+    import sklearn.linear_model  # noqa: F401
+
+
 def fit_members(
     lesson: Lesson, scaling: Scaling, *, sharpens: bool = False
 ) -> tuple[ExtraTreesClassifier | None, Floats]:
@@ -152,6 +160,8 @@ def fit_members(
         return None, coefficients
     if not sharpens:
         samples = without_likely(samples, len(strokes.weights), coefficients)
+    from sklearn.ensemble import ExtraTreesClassifier  # slow to import
+
     forest = ExtraTreesClassifier(TREES, min_samples_leaf=SMALLEST_LEAF, random_state=0)
     forest.fit(samples.values[:, :COUNT], samples.positive, samples.weights)
     return forest, coefficients
@@ -180,6 +190,8 @@ def without_likely(samples: Samples, strokes: int, coefficients: Floats) -> Samp
 
 def fit_regression(samples: Samples) -> Floats:
     """Fit a ridge-regularised logistic regression: F coefficients and the intercept."""
+    from sklearn.linear_model import LogisticRegression  # slow to import
+
     strength = 1 / (RIDGE * float(samples.weights.sum()))
     model = LogisticRegression(C=strength, max_iter=STEPS, tol=1e-3)
     model.fit(samples.values, samples.positive, samples.weights)
