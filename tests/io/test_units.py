@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_scsam.io.units import to_nm, voxel_size_nm
+from napari_scsam.io.units import sides_nm, to_nm, voxel_size_nm
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,27 @@ def test_a_single_slice_is_as_thick_as_its_pixels_are_high() -> None:
     assert voxel_size_nm([4.0, 5.0], ["nm", "nm"]) == (4.0, 4.0, 5.0)
 
 
-@pytest.mark.parametrize("unit", ["nm", "um", "angstrom", "meter"])
+@pytest.mark.parametrize("unit", ["um", "angstrom", "meter"])
 def test_one_by_one_by_one_is_a_writers_default(unit: str) -> None:
     assert voxel_size_nm([1, 1.0, 1], [unit] * 3) is None
 
 
-def test_one_nanometre_in_other_words_is_a_default_too() -> None:
-    assert voxel_size_nm([1, 1e-7, 1e-7], ["nm", "cm", "cm"]) is None
+@pytest.mark.parametrize(
+    ("sizes", "units"),
+    [
+        ([1, 1.0, 1], ["nm"] * 3),
+        ([10.0, 10.0, 10.0], ["angstrom"] * 3),
+        ([0.001, 0.001, 0.001], ["um"] * 3),
+        ([1, 1e-7, 1e-7], ["nm", "cm", "cm"]),
+    ],
+)
+def test_one_nanometre_is_believed(sizes: list[float], units: list[str]) -> None:
+    assert voxel_size_nm(sizes, units) == (1.0, 1.0, 1.0)
+
+
+def test_each_side_is_known_by_itself() -> None:
+    assert sides_nm([None, 5.0, 0.004], ["nm", "nm", "um"]) == (None, 5.0, 4.0)
+    assert sides_nm([30.0, 5.0, 5.0], ["pixel", "nm", "nm"]) == (None, 5.0, 5.0)
 
 
 @pytest.mark.parametrize(

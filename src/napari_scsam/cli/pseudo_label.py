@@ -82,7 +82,8 @@ def check_mask(mask: Path, *, overwrite: bool) -> None:
     UserError
         When there is a mask that must not be replaced.
     """
-    from napari_scsam.io.formats.tiff import open_tiff, scsam_record
+    from napari_scsam.io.formats.tiff import open_tiff
+    from napari_scsam.io.formats.tiff_notes import scsam_record
     from napari_scsam.io.lazy import READ_ERRORS
 
     if not mask.exists():

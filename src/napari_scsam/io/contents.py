@@ -10,7 +10,8 @@ import zarr
 
 from napari_scsam.config import UserError, parse_classes
 from napari_scsam.io.formats.slices import TIFF_SUFFIXES
-from napari_scsam.io.formats.tiff import open_tiff, scsam_record
+from napari_scsam.io.formats.tiff import open_tiff
+from napari_scsam.io.formats.tiff_notes import scsam_record
 from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
 

@@ -25,7 +25,8 @@ from napari_scsam.atomic import MARK, finish_replacing, replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
 from napari_scsam.io.contents import Contents, is_ours, what_is
 from napari_scsam.io.formats.slices import TIFF_SUFFIXES
-from napari_scsam.io.formats.tiff import open_tiff, scsam_record
+from napari_scsam.io.formats.tiff import open_tiff
+from napari_scsam.io.formats.tiff_notes import scsam_record
 from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.io.label_pyramid import build_levels, new_level
 from napari_scsam.io.label_tiff import write_label_tiff

@@ -54,12 +54,47 @@ def voxel_size_nm(sizes: Sequence[float | None], units: Sequence[str | None]) ->
     VoxelSize or None
         In nm; a single slice gets its y size along z. `None` when any axis is unknown.
     """
-    lengths = [to_nm(size, unit) for size, unit in zip(sizes, units, strict=True)]
-    known = [length for length in lengths if length is not None and length > 0]
-    # Programs write 1 x 1 x 1 of any unit when they do not know the size.
-    if len(known) < len(lengths) or set(sizes) == {1} or set(known) == {1.0}:
+    return whole_size(sides_nm(sizes, units))
+
+
+def whole_size(sides: Sequence[float | None]) -> VoxelSize | None:
+    """Return a voxel size of sizes along z, y, x (or y, x); None when one is unknown."""
+    known = [side for side in sides if side is not None]
+    if len(known) < len(sides):
         return None
     return (known[0], known[-2], known[-1])
+
+
+def sides_nm(
+    sizes: Sequence[float | None], units: Sequence[str | None]
+) -> tuple[float | None, ...]:
+    """Convert sizes along some axes to nanometres, each by itself.
+
+    Parameters
+    ----------
+    sizes, units
+        As in `voxel_size_nm`.
+
+    Returns
+    -------
+    tuple
+        nm along each axis; `None` where it is unknown.
+    """
+    lengths = [to_nm(size, unit) for size, unit in zip(sizes, units, strict=True)]
+    known = [length if length is not None and length > 0 else None for length in lengths]
+    # Programs write 1 x 1 x 1 of any unit when they do not know the size; but whoever writes that
+    # a voxel has one nanometre means it.
+    if set(sizes) == {1} and set(known) != {1.0}:
+        return (None,) * len(known)
+    return tuple(known)
+
+
+def three_sides(
+    sides: Sequence[float | None],
+) -> tuple[float | None, float | None, float | None]:
+    """Return sizes along z, y, x, of those along y, x too."""
+    padded = [None, None, None, *sides]
+    return (padded[-3], padded[-2], padded[-1])
 
 
 def _plain_unit(unit: str) -> str:

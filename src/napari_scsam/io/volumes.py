@@ -13,18 +13,21 @@ import numpy.typing as npt
 
 from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
+from napari_scsam.errors import MissingFileError
+from napari_scsam.io.axes import Choice, TransposedArray, choose, times, usual_axes
 from napari_scsam.io.formats.hdf5 import read_hdf5, split_hdf5_path
 from napari_scsam.io.formats.mrc import read_mrc
 from napari_scsam.io.formats.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_image, read_slices
 from napari_scsam.io.formats.tiff import read_tiff
+from napari_scsam.io.grey import as_grey
 from napari_scsam.io.lazy import (
     Block,
-    InvertedArray,
     LazyArray,
     Source,
     empty_file,
     explaining,
 )
+from napari_scsam.io.locations import Location, parse_location
 from napari_scsam.io.watched import Stamp, WatchedArray, watch_if_stored
 from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.io.zarr_volumes import read_zarr
@@ -55,6 +58,20 @@ class Volume:
     """Coarser copies, finest first, with the same axes."""
     size_doubt: str = ""
     """Why the voxel size that the file states was not taken; empty when it was, or states none."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what was taken for granted, such as that equal colours are one grey."""
+    sides: tuple[float | None, float | None, float | None] = (None, None, None)
+    """nm along z, y, x of each axis that is known, where the voxel size as a whole is not."""
+
+    @property
+    def pixel_size(self) -> tuple[float, float] | None:
+        """Nm along y, x, also where the distance of the slices is unknown; None when unknown."""
+        if self.voxel_size is not None:
+            return self.voxel_size[1:]
+        _, y, x = self.sides
+        if y is None or x is None or not is_plausible((1.0, y, x)):
+            return None
+        return (y, x)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -92,17 +109,24 @@ class Volume:
 
 
 def open_volume(
-    path: str | os.PathLike[str], voxel_size: Sequence[float] | float | None = None
+    path: str | os.PathLike[str],
+    voxel_size: Sequence[float] | float | None = None,
+    *,
+    channel: int | None = None,
+    time: int | None = None,
 ) -> Volume:
     """Open a volume without reading its voxels.
 
     Parameters
     ----------
     path
-        OME-Zarr or zarr folder, TIFF, MRC, HDF5 (``file.h5:/path``), PNG, JPEG, or a folder of
-        slices.
+        A file, a folder or an address of a format in docs/formats.md. HDF5 is named as
+        ``file.h5:/path``. A channel or time point may be named at the end:
+        ``cell.tif:channel=1``.
     voxel_size
         nm along z, y, x (or y, x, or one number), instead of what the file says.
+    channel, time
+        Which one to take where there are several, from 0.
 
     Raises
     ------
@@ -110,24 +134,27 @@ def open_volume(
         When there is nothing, or nothing that is a volume of grey values.
     """
     given = parse_voxel_size(voxel_size)
-    text = os.fspath(path)
-    with explaining(text):
-        return _volume(_black_is_zero(_read(text)), text, given, Path(text))
+    wanted = parse_location(os.fspath(path), channel, time)
+    with explaining(wanted.text):
+        return _volume(as_grey(_read(wanted), wanted), wanted, given)
 
 
-def open_labels(path: str | os.PathLike[str]) -> Volume:
+def open_labels(
+    path: str | os.PathLike[str], *, channel: int | None = None, time: int | None = None
+) -> Volume:
     """Open a label image: as `open_volume`, but its values must be integers.
 
-    They are taken as they are stored, also where the file says that 0 is shown white.
+    They are taken as they are stored, also where the file says that 0 is shown white, or has a
+    palette.
 
     Raises
     ------
     UserError
         As `open_volume`, and for floating-point values.
     """
-    text = os.fspath(path)
-    with explaining(text):
-        volume = _volume(_read(text), text, None, Path(text))
+    wanted = parse_location(os.fspath(path), channel, time)
+    with explaining(wanted.text):
+        volume = _volume(_read(wanted), wanted, None)
     if volume.dtype.kind not in "iu":
         raise UserError(
             f"{volume.path} holds {volume.dtype} values, but labels are integers; "
@@ -158,10 +185,12 @@ def as_volume(
     if not (hasattr(array, "shape") and hasattr(array, "dtype")):
         array = np.asarray(array)
     source = Source(array=watch_if_stored(array))
-    return _volume(source, name, parse_voxel_size(voxel_size), None)
+    volume = _volume(source, Location(name), parse_voxel_size(voxel_size))
+    return replace(volume, name=name, path=None)
 
 
-def _read(text: str) -> Source:
+def _read(wanted: Location) -> Source:
+    text = wanted.text
     hdf5 = split_hdf5_path(text)
     file = Path(text)
     if hdf5:
@@ -169,7 +198,7 @@ def _read(text: str) -> Source:
     if not file.exists():
         finish_replacing(file)  # a killed process may have been replacing it
     if not file.exists():
-        raise UserError(f"{file} does not exist; check the path")
+        raise MissingFileError(f"{file} does not exist; check the path")
     if file.is_dir() and is_zarr(file):
         return read_zarr(file)
     if file.is_dir():
@@ -190,19 +219,6 @@ def _read(text: str) -> Source:
     return _watched(reader(file), stamp)
 
 
-def _black_is_zero(source: Source) -> Source:
-    """Return a source whose 0 is black."""
-    black = source.black
-    if black is None:
-        return source
-    return replace(
-        source,
-        array=InvertedArray(source.array, black),
-        levels=tuple(InvertedArray(level, black) for level in source.levels),
-        black=None,
-    )
-
-
 def _watched(source: Source, stamp: Stamp) -> Source:
     """Return what a reader found in one file, to be read only while the file stays as it is."""
     return replace(
@@ -212,8 +228,9 @@ def _watched(source: Source, stamp: Stamp) -> Source:
     )
 
 
-def _volume(source: Source, name: str, voxel_size: VoxelSize | None, path: Path | None) -> Volume:
+def _volume(source: Source, wanted: Location, voxel_size: VoxelSize | None) -> Volume:
     """Check what a reader found and reduce it to (Y, X) or (Z, Y, X)."""
+    name = str(wanted)
     shape = tuple(source.array.shape)
     kind = np.dtype(source.array.dtype).kind
     if kind not in "biuf":
@@ -223,83 +240,36 @@ def _volume(source: Source, name: str, voxel_size: VoxelSize | None, path: Path 
         )
     if 0 in shape:
         raise UserError(
-            f"{name} is empty: its shape is {_times(shape)}; choose an image with voxels in it"
+            f"{name} is empty: its shape is {times(shape)}; choose an image with voxels in it"
         )
-    fixed = _fixed_axes(source.axes or _usual_axes(shape, name), shape, name)
-    short = name
-    if path:
-        short = _short_name(path)
-    stated = source.voxel_size
-    doubt = ""
-    if stated is not None and not is_plausible(stated):
-        doubt = f"the voxel size in {name}, {doubt_of_size(stated)}"
-        stated = None
+    chosen = choose(source.axes or usual_axes(shape, name), shape, wanted)
+    stated, doubt = _stated_size(source, name)
     return Volume(
-        name=short,
-        data=LazyArray(source.array, fixed, name),
+        name=_short_name(Path(wanted.text)),
+        data=_lazy(source.array, chosen, name),
         voxel_size=voxel_size or stated,
         origin=source.origin,
-        path=path,
-        levels=tuple(LazyArray(level, fixed, name) for level in source.levels),
+        path=Path(name),
+        levels=tuple(_lazy(level, chosen, name) for level in source.levels),
         size_doubt=doubt,
+        notes=source.notes,
+        sides=source.sides,
     )
 
 
-def _usual_axes(shape: Sequence[int], name: str) -> str:
-    """Return the axes of a bare array: the last are z, y, x, unless the very last is colours."""
-    colours = len(shape) >= 3 and shape[-1] in (3, 4) and min(shape[-3:-1]) > 4
-    lone_channel = len(shape) > 3 and shape[-1] == 1
-    last = ""
-    if colours or lone_channel:
-        last = "s"
-    ndim = len(shape) - len(last)
-    if not 2 <= ndim <= 5:
-        raise UserError(f"{name} has the shape {_times(shape)}; a volume is (y, x) or (z, y, x)")
-    return "tczyx"[-ndim:] + last
+def _lazy(array: Any, chosen: Choice, name: str) -> LazyArray:
+    lazy = LazyArray(array, chosen.fixed, name)
+    if chosen.in_order:
+        return lazy
+    return LazyArray(TransposedArray(lazy, chosen.order), [None] * lazy.ndim, name)
 
 
-def _fixed_axes(axes: str, shape: Sequence[int], name: str) -> list[int | None]:
-    """Return None for z, y and x, and index 0 for the other axes, which must be singletons."""
-    axes = _with_z(axes, shape)
-    for letter, size in zip(axes, shape, strict=True):
-        if letter not in "zyx" and size > 1:
-            raise _too_many(letter, size, axes, _times(shape), name)
-    if "".join(letter for letter in axes if letter in "zyx") not in ("yx", "zyx"):
-        raise UserError(f"{name} has the axes {axes}; save it with the axes (y, x) or (z, y, x)")
-    return [None if letter in "zyx" else 0 for letter in axes]
-
-
-def _with_z(axes: str, shape: Sequence[int]) -> str:
-    """Take the first unnamed axis as z if no axis has that name."""
-    if "z" in axes:
-        return axes
-    unnamed = next((letter for letter in "qi" if letter in axes), None)
-    if unnamed is None or shape[axes.index(unnamed)] == 1:
-        return axes
-    return axes.replace(unnamed, "z", 1)
-
-
-def _too_many(letter: str, size: int, axes: str, shape: str, name: str) -> UserError:
-    """Return the error for an axis that is not spatial and has several positions."""
-    if letter == "s":
-        return UserError(
-            f"{name} is a colour (RGB) image; "
-            "convert it to grey first, in Fiji with Image > Type > 8-bit"
-        )
-    known = {"t": "time points", "c": "channels"}
-    what = known.get(letter, f"images along the axis {letter!r}")
-    slices = ""
-    if "z" not in axes:
-        slices = "if they are slices, set that in Fiji with Image > Properties, otherwise "
-    return UserError(
-        f"{name} has {size} {what} (shape {shape}, axes {axes}); "
-        f"{slices}save the one you want as its own (z, y, x) file, "
-        "in Fiji with Image > Duplicate"
-    )
-
-
-def _times(shape: Sequence[int]) -> str:
-    return " x ".join(str(size) for size in shape)
+def _stated_size(source: Source, name: str) -> tuple[VoxelSize | None, str]:
+    """Return the voxel size that a file states, and why it is doubted, if it is."""
+    stated = source.voxel_size
+    if stated is None or is_plausible(stated):
+        return stated, ""
+    return None, f"the voxel size in {name}, {doubt_of_size(stated)}"
 
 
 def _short_name(path: Path) -> str:

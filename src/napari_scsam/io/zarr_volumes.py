@@ -14,10 +14,13 @@ from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import UserError
 from napari_scsam.io.anchored_store import AnchoredStore
 from napari_scsam.io.lazy import Source
-from napari_scsam.io.units import to_nm, voxel_size_nm
+from napari_scsam.io.units import sides_nm, three_sides, to_nm, voxel_size_nm
 from napari_scsam.io.untrusted.zarr_chunks import with_checked_chunks
 from napari_scsam.io.watched import watch_zarr
 from napari_scsam.io.zarr_access import ZarrArray, member_array, ngff_attributes
+
+KINDS_OF_AXES = {"channel": "c", "channels": "c", "time": "t"}
+"""Letters of axes by their type or name; others stay without a name."""
 
 SEARCH_DEPTH = 4
 """Depth of groups in which an image is searched for; OpenOrganelle keeps volumes three down."""
@@ -92,9 +95,9 @@ def _searched_members(
 
 def _plain_array(array: ZarrArray) -> Source:
     """Use zarr v3's dimension names as axes if they are the usual letters."""
-    names = getattr(array.metadata, "dimension_names", None) or ()
+    names = [str(name).lower() for name in getattr(array.metadata, "dimension_names", None) or ()]
     if not all(name in tuple("tczyx") for name in names):
-        names = ()
+        names = []
     return Source(array=watch_zarr(with_checked_chunks(array)), axes="".join(names))
 
 
@@ -106,14 +109,15 @@ def _multiscale(group: zarr.Group) -> Source:
         axis if isinstance(axis, dict) else {"name": axis}
         for axis in multiscale.get("axes", "tczyx"[-levels[0].ndim :])
     ]
-    letters = "".join(str(axis["name"]) for axis in axes).lower()
+    letters = "".join(map(_letter, axes))
     scale, shift = _transform(datasets[0], multiscale, len(axes))
-    spatial = [i for i, axis in enumerate(axes) if axis["name"] in tuple("zyx")]
+    spatial = [letters.index(letter) for letter in "zyx" if letter in letters]
     units = [axes[i].get("unit") for i in spatial]
+    sizes = [scale[i] for i in spatial]
     voxel_size = None
     origin = [0.0, 0.0, 0.0]
     if len(spatial) >= 2:
-        voxel_size = voxel_size_nm([scale[i] for i in spatial], units)
+        voxel_size = voxel_size_nm(sizes, units)
     if voxel_size:  # without a known size the translation has no known unit either
         shifts = [to_nm(shift[i], unit) or 0.0 for i, unit in zip(spatial, units, strict=True)]
         origin[-len(shifts) :] = shifts
@@ -123,19 +127,31 @@ def _multiscale(group: zarr.Group) -> Source:
         voxel_size=voxel_size,
         origin=(origin[0], origin[1], origin[2]),
         levels=tuple(map(watch_zarr, levels[1:])),
+        sides=three_sides(sides_nm(sizes, units)),
     )
+
+
+def _letter(axis: Mapping[str, Any]) -> str:
+    """Return the letter of an axis, whose name may be ``Z``, ``channel`` or ``c``."""
+    name = str(axis["name"]).lower()
+    if name in tuple("tczyx"):
+        return name
+    return KINDS_OF_AXES.get(str(axis.get("type", name)).lower(), "q")
 
 
 def _transform(
     dataset: Mapping[str, Any], multiscale: Mapping[str, Any], ndim: int
-) -> tuple[Sequence[float], Sequence[float]]:
+) -> tuple[Sequence[float | None], Sequence[float]]:
     """Combine a level's transformations with those of the whole image, which follow."""
     scale = np.ones(ndim)
     shift = np.zeros(ndim)
-    for step in (
+    steps = (
         *dataset.get("coordinateTransformations", ()),
         *multiscale.get("coordinateTransformations", ()),
-    ):
+    )
+    if not any(step["type"] == "scale" for step in steps):
+        return [None] * ndim, shift.tolist()  # a size that nobody stated is not 1
+    for step in steps:
         if step["type"] == "scale":
             factor = _per_axis(step["scale"], ndim)
             scale = scale * factor

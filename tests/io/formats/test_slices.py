@@ -62,17 +62,44 @@ def test_only_the_first_slice_is_looked_at(tmp_path: Path) -> None:
         volume.plane(2)
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "LA"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK"])
 def test_colour_is_refused(tmp_path: Path, mode: str) -> None:
-    Image.new(mode, (50, 40)).save(tmp_path / "a.png")
+    colours = np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)
+    suffix = "jpg" if mode == "CMYK" else "png"
+    Image.fromarray(colours).convert(mode).save(tmp_path / f"a.{suffix}")
     with pytest.raises(UserError, match="colour"):
-        open_volume(tmp_path / "a.png")
+        open_volume(tmp_path / f"a.{suffix}")
     with pytest.raises(UserError, match="colour"):
         open_volume(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [*((mode, "png") for mode in ("RGB", "RGBA", "P", "LA")), ("RGB", "bmp"), ("P", "bmp")],
+)
+def test_grey_in_the_clothes_of_colour_is_grey(tmp_path: Path, mode: str, suffix: str) -> None:
+    for z in range(2):
+        grey = Image.fromarray(STACK[z])
+        if mode == "P":
+            grey = grey.convert("RGB").quantize(256)
+        grey.convert(mode).save(tmp_path / f"{z}.{suffix}")
+    shown = np.stack(
+        [np.asarray(Image.open(tmp_path / f"{z}.{suffix}").convert("L")) for z in range(2)]
+    )
+    volume = open_volume(tmp_path / f"1.{suffix}")
+    np.testing.assert_array_equal(volume.data[...], shown[1])
+    np.testing.assert_array_equal(open_volume(tmp_path).plane(0), shown[0])
+
+
+def test_two_spellings_of_a_suffix_are_one_kind(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "s0.tif", STACK[0])
+    tifffile.imwrite(tmp_path / "s1.tiff", STACK[1])
+    np.testing.assert_array_equal(open_volume(tmp_path).data[...], STACK[:2])
+
+
 def test_colour_tiff_slices_are_refused(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "0.tif", np.zeros((40, 50, 3), np.uint8), photometric="rgb")
+    colours = np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)
+    tifffile.imwrite(tmp_path / "0.tif", colours, photometric="rgb")
     with pytest.raises(UserError, match="colour"):
         open_volume(tmp_path)
 

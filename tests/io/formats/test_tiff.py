@@ -233,7 +233,8 @@ def test_a_plane_of_a_compressed_stack_reads_its_own_strips(
 
 
 def test_colour_channels_and_time_are_refused(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((40, 50, 3), np.uint8), photometric="rgb")
+    colours = np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)
+    tifffile.imwrite(tmp_path / "rgb.tif", colours, photometric="rgb")
     with pytest.raises(UserError, match="colour"):
         open_volume(tmp_path / "rgb.tif")
     tifffile.imwrite(
@@ -242,7 +243,7 @@ def test_colour_channels_and_time_are_refused(tmp_path: Path) -> None:
         imagej=True,
         metadata={"axes": "ZCYX"},
     )
-    with pytest.raises(UserError, match=r"2 channels .* save the one you want"):
+    with pytest.raises(UserError, match=r"2 channels .* choose one with --channel 0 to 1"):
         open_volume(tmp_path / "c.tif")
     tifffile.imwrite(
         tmp_path / "t.tif", np.zeros((3, 4, 40, 50), np.uint8), ome=True, metadata={"axes": "TZYX"}
@@ -253,7 +254,7 @@ def test_colour_channels_and_time_are_refused(tmp_path: Path) -> None:
 
 def test_slices_that_are_called_channels_are_not_guessed(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", STACK, imagej=True)
-    with pytest.raises(UserError, match=r"6 channels .*; if they are slices, set that in Fiji"):
+    with pytest.raises(UserError, match=r"6 channels .* or set them as slices in Fiji"):
         open_volume(tmp_path / "a.tif")
 
 
@@ -268,9 +269,14 @@ def test_three_planes_in_an_rgb_page_are_a_stack_when_the_file_says_so(tmp_path:
     np.testing.assert_array_equal(open_volume(tmp_path / "a.tif").data[...], STACK[:3])
 
 
-def test_a_bare_array_of_three_slices_is_a_stack(tmp_path: Path) -> None:
+def test_three_planes_of_colour_are_no_stack(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", STACK[:3], photometric="rgb", planarconfig="separate")
-    np.testing.assert_array_equal(open_volume(tmp_path / "a.tif").data[...], STACK[:3])
+    with pytest.raises(UserError, match="colour"):
+        open_volume(tmp_path / "a.tif")
+    np.testing.assert_array_equal(open_volume(tmp_path / "a.tif", channel=1).data[...], STACK[1])
+    equal = np.stack([STACK[0]] * 3)
+    tifffile.imwrite(tmp_path / "b.tif", equal, photometric="rgb", planarconfig="separate")
+    np.testing.assert_array_equal(open_volume(tmp_path / "b.tif").data[...], STACK[0])
 
 
 def test_pages_of_different_sizes_are_refused(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
-"""Read single PNG and JPEG images, and folders with one file per slice."""
+"""Read single PNG, JPEG and BMP images, and folders with one file per slice."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from napari_scsam.config import UserError
@@ -15,14 +17,20 @@ from napari_scsam.io.formats.tiff import read_tiff
 from napari_scsam.io.lazy import Block, SliceFiles, Source, empty_file, explaining
 
 TIFF_SUFFIXES = frozenset((".tif", ".tiff", ".btf", ".tf8"))
-IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg"))
+IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp"))
 SLICE_SUFFIXES = TIFF_SUFFIXES | IMAGE_SUFFIXES
 
 
+SAME_KIND = {".tiff": ".tif", ".jpeg": ".jpg"}
+"""Suffixes that mean the same."""
+
+
 def read_image(path: Path) -> Source:
-    """Open one PNG or JPEG; only its header is read."""
-    shape, dtype = _image_header(path)
-    return Source(array=SliceFiles([path], _read_pillow, shape, dtype), axes="qyx")
+    """Open one PNG, JPEG or BMP; only its header is read."""
+    header = _image_header(path)
+    stack = SliceFiles([path], _read_pillow, header.shape, header.dtype)
+    axes = "qyxs"[: len(header.shape) + 1]
+    return Source(array=stack, axes=axes, palette=header.palette)
 
 
 def read_slices(folder: Path) -> Source:
@@ -43,7 +51,7 @@ def read_slices(folder: Path) -> Source:
             f"{folder} is a folder without zarr data or image slices; "
             "choose a .zarr folder, or one with TIFF or PNG slices"
         )
-    kinds = sorted({f.suffix.lower() for f in files})
+    kinds = sorted({SAME_KIND.get(f.suffix.lower(), f.suffix.lower()) for f in files})
     if len(kinds) > 1:
         raise UserError(
             f"{folder} mixes {' and '.join(kinds)} files; keep only the slices of one stack there"
@@ -52,7 +60,14 @@ def read_slices(folder: Path) -> Source:
     first, read = _first_readable(files)
     axes = first.axes.removeprefix("q")
     stack = SliceFiles(files, read, first.array.shape[-len(axes) :], first.array.dtype)
-    return Source(array=stack, axes=f"z{axes}", black=first.black)
+    return Source(
+        array=stack,
+        axes=f"z{axes}",
+        black=first.black,
+        palette=first.palette,
+        sides=(None, *first.sides[1:]),
+        notes=first.notes,
+    )
 
 
 def _first_readable(files: Sequence[Path]) -> tuple[Source, Callable[[Path], Block]]:
@@ -85,20 +100,42 @@ def _read_tiff_slice(file: Path) -> Block:
     return plane.reshape(plane.shape[-len(source.axes.removeprefix("q")) :])
 
 
-def _image_header(path: Path) -> tuple[tuple[int, int], np.dtype[Any]]:
+@dataclass(frozen=True, eq=False)
+class _Header:
+    """What the header of an image says."""
+
+    shape: tuple[int, ...]
+    """(Y, X), or (Y, X, colours)."""
+    dtype: np.dtype[Any]
+    palette: NDArray[Any] | None = None
+    """(N, 3) colours that the values stand for."""
+
+
+def _image_header(path: Path) -> _Header:
     if path.stat().st_size == 0:
         raise empty_file(path)
     with explaining(path), _pillow(path) as image:
-        if image.mode not in _GREY:
-            raise UserError(
-                f"{path} is a colour image ({image.mode}); "
-                "convert it to grey first, in Fiji with Image > Type > 8-bit"
-            )
-        return (image.height, image.width), np.dtype(_GREY[image.mode])
+        shape: tuple[int, ...] = (image.height, image.width)
+        if image.mode in _GREY:
+            return _Header(shape, np.dtype(_GREY[image.mode]))
+        if image.mode == "P":
+            colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+            palette = np.zeros((256, 3), np.uint8)
+            palette[: len(colours)] = colours
+            return _Header(shape, np.dtype(np.uint8), palette)
+        if image.mode in _COLOURS:
+            return _Header((*shape, _COLOURS[image.mode]), np.dtype(np.uint8))
+        raise UserError(
+            f"{path} is a colour image ({image.mode}); "
+            "convert it to grey first, in Fiji with Image > Type > 8-bit"
+        )
 
 
 _GREY = {"1": "bool", "L": "uint8", "I;16": "uint16", "I;16B": ">u2", "I": "int32", "F": "float32"}
 """Numpy types of Pillow's modes with one grey channel."""
+
+_COLOURS = {"LA": 2, "RGB": 3, "RGBA": 4}
+"""Samples of Pillow's modes whose colours may all be one grey."""
 
 
 def _read_pillow(path: Path) -> Block:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import math
 import weakref
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
+import numpy as np
 import tifffile
 import zarr
 
 from napari_scsam.config import UserError, as_voxel_size
+from napari_scsam.io.formats.tiff_notes import scsam_record
+from napari_scsam.io.formats.tiff_sizes import tiff_sides
 from napari_scsam.io.lazy import READ_ERRORS, Source, cannot_open, empty_file, explaining
-from napari_scsam.io.units import to_nm, voxel_size_nm
+from napari_scsam.io.units import three_sides, whole_size
 from napari_scsam.io.untrusted.tiff_segments import (
     check_chain,
     check_companions,
     check_count,
     check_page,
 )
-from napari_scsam.plausible import PLAUSIBLE_NM
-
-Sizes = tuple[Sequence[float | None], Sequence[str | None]]
-
-RESOLUTION_UNITS = {2: "inch", 3: "cm"}
-"""TIFF tag 296."""
 
 
 def read_tiff(path: Path) -> Source:
@@ -67,19 +61,38 @@ def _source_of(tif: tifffile.TiffFile, path: Path) -> Source:
     _check_pages(tif, path)
     for level in series.levels:
         check_page(level.keyframe)
-    sizes, units = _calibration(tif)
-    if not set("zqi") & set(_axes(tif)):
-        sizes = sizes[1:]
-        units = units[1:]
+    axes = series.axes.lower()
+    sides = tiff_sides(tif, stack=bool(set("zqi") & set(axes)))
     record = scsam_record(tif)
+    palette, notes = _palette(tif, path)
     return Source(
         array=_array(tif, 0),
-        axes=_axes(tif),
-        voxel_size=as_voxel_size(record.get("voxel_size")) or voxel_size_nm(sizes, units),
+        axes=axes,
+        voxel_size=as_voxel_size(record.get("voxel_size")) or whole_size(sides),
         origin=_origin(record.get("origin", (0.0, 0.0, 0.0))),
         levels=tuple(_array(tif, level) for level in range(1, len(series.levels))),
         black=_black_value(series.keyframe),
+        palette=palette,
+        sides=three_sides(sides),
+        notes=notes,
     )
+
+
+def _palette(tif: tifffile.TiffFile, path: Path) -> tuple[Any, tuple[str, ...]]:
+    """Return the (N, 3) colours of a palette, if it has one, and a note if it is left out.
+
+    The values of ImageJ are grey values; its palettes of colours only show them.
+    """
+    page = tif.series[0].keyframe
+    colours = getattr(page, "colormap", None)
+    if page.photometric != tifffile.PHOTOMETRIC.PALETTE or colours is None:
+        return None, ()
+    palette = (np.asarray(colours).T >> 8).astype(np.uint8)
+    if palette.shape[0] < 2**page.bitspersample:
+        raise ValueError("its palette has too few colours")
+    if tif.is_imagej and not np.all(palette == palette[:, :1]):
+        return None, (f"the lookup table of {path} was left out; its values were taken as grey",)
+    return palette, ()
 
 
 def _black_value(page: Any) -> float | None:
@@ -144,40 +157,6 @@ def open_tiff(path: Path) -> tifffile.TiffFile:
         raise cannot_open(path, error) from error
 
 
-def scsam_record(tif: tifffile.TiffFile) -> Mapping[str, Any]:
-    """Return what this package wrote into the description; empty for other files.
-
-    It has the class table, the voxel size and the origin.
-    """
-    note = _note(tif)
-    if "scsam" not in note:
-        note = _json(_ome_image(tif).get("Description"))
-    return _json(note.get("scsam"))
-
-
-def _json(value: Any) -> Mapping[str, Any]:
-    """Return a JSON object, also from its text; empty for anything else."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return {}
-    if isinstance(value, dict):
-        return value
-    return {}
-
-
-def _axes(tif: tifffile.TiffFile) -> str:
-    """Return one letter per axis.
-
-    A bare array of 3 or 4 slices is a stack, though tifffile used to store it as colour planes.
-    """
-    axes: str = tif.series[0].axes.lower()
-    if tif.is_shaped and axes == "syx":
-        return "qyx"
-    return axes
-
-
 def _array(tif: tifffile.TiffFile, level: int) -> Any:
     """Map uncompressed pixels into memory; read the strips or tiles of compressed ones by zarr."""
     series = tif.series[0]
@@ -205,93 +184,3 @@ def _check_pages(tif: tifffile.TiffFile, path: Path) -> None:
     ]
     if max(ends, default=0) > last.parent.filehandle.size:
         raise ValueError("its last slice is cut off")
-
-
-def _calibration(tif: tifffile.TiffFile) -> Sizes:
-    """Return sizes and units along z, y, x as the file states them."""
-    if tif.is_ome:
-        pixels = _ome_image(tif).get("Pixels", {})
-        if not isinstance(pixels, dict):
-            pixels = {}
-        # The OME schema says that a size without a unit is in micrometres.
-        units = [pixels.get(f"PhysicalSize{axis}Unit", "µm") for axis in "ZYX"]
-        return [pixels.get(f"PhysicalSize{axis}") for axis in "ZYX"], units
-    note = _note(tif)
-    unit = note.get("unit")
-    if not isinstance(unit, str):
-        unit = None
-    spacing = note.get("spacing")
-    if not isinstance(spacing, (int, float)):
-        spacing = None
-    return [spacing, *_plane_size(tif, _plane_units(tif, unit))], [unit, "nm", "nm"]
-
-
-def _plane_units(tif: tifffile.TiffFile, unit: str | None) -> Sequence[str | None]:
-    """Return the units to try for y and x.
-
-    Fiji prefers its own unit to the tag. Elsewhere the tag is the standard, and the unit belongs to
-    the spacing.
-    """
-    tag = tif.series[0].keyframe.tags.get("ResolutionUnit")
-    tag_unit = RESOLUTION_UNITS.get(2 if tag is None else tag.value)
-    if tif.is_imagej:
-        return unit, tag_unit
-    return (tag_unit or unit,)
-
-
-def _plane_size(tif: tifffile.TiffFile, units: Sequence[str | None]) -> list[float | None]:
-    """Return y and x in nm from the resolution tags, by the first unit that makes sense."""
-    tags = [tif.series[0].keyframe.tags.get(f"{axis}Resolution") for axis in "YX"]
-    # Programs write 1/1 into these mandatory tags when they do not know the resolution.
-    pixels = [
-        tag.value[1] / tag.value[0]
-        for tag in tags
-        if tag is not None and _is_fraction(tag.value) and tag.value != (1, 1)
-    ]
-    if len(pixels) == 2:
-        for unit in units:
-            sizes = [size for pixel in pixels for size in _plausible(to_nm(pixel, unit))]
-            if len(sizes) == 2:
-                return [*sizes]
-    return [None, None]
-
-
-def _is_fraction(value: Any) -> bool:
-    """Whether the value of a tag is two numbers above 0."""
-    return (
-        isinstance(value, tuple)
-        and len(value) == 2
-        and all(isinstance(number, int) and number > 0 for number in value)
-    )
-
-
-def _plausible(size: float | None) -> list[float]:
-    """Return a size in nm, or nothing when no EM pixel has it."""
-    if size is None or not PLAUSIBLE_NM[0] <= size <= PLAUSIBLE_NM[1]:
-        return []
-    # The tags are fractions of 32-bit numbers, which carry nine digits.
-    return [float(f"{size:.9g}")]
-
-
-def _note(tif: tifffile.TiffFile) -> Mapping[str, Any]:
-    """Return ImageJ's or tifffile's own description as a mapping."""
-    if tif.is_imagej:
-        return tif.imagej_metadata or {}
-    if tif.is_shaped and tif.shaped_metadata:
-        return tif.shaped_metadata[0]
-    return {}
-
-
-def _ome_image(tif: tifffile.TiffFile) -> Mapping[str, Any]:
-    """Return the first Image element of the OME-XML; empty without one."""
-    if not tif.is_ome or tif.ome_metadata is None:
-        return {}
-    try:
-        images = tifffile.xml2dict(tif.ome_metadata).get("OME", {}).get("Image", {})
-    except (ParseError, AttributeError, RecursionError):
-        return {}
-    if isinstance(images, (list, tuple)) and images:
-        images = images[0]
-    if isinstance(images, dict):
-        return images
-    return {}
