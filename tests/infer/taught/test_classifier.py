@@ -1,5 +1,7 @@
 """A class from a few strokes, on synthetic features."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -124,3 +126,9 @@ def test_any_size_and_any_coarse_grid_can_be_segmented() -> None:
     part = SliceFeatures(shown.fine[:, :31, :17], shown.fused[:, :5, :3])
     assert fit.logits(part).shape == (31, 17)
     assert fit.logits(part).dtype == np.float32
+
+
+def test_scikit_learn_is_imported_for_the_first_lesson_only() -> None:
+    code = "import sys, napari_scsam.infer.predictor; print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
