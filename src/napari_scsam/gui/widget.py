@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_scsam.checkpoints.find import find_checkpoint, list_checkpoints
 from napari_scsam.gui.links import Links
+from napari_scsam.gui.objects_desk import ObjectsDesk
 from napari_scsam.gui.panels.parts.first_run import FirstRunCard
 from napari_scsam.gui.panels.parts.setup_line import SetupLines
 from napari_scsam.gui.panels.parts.tabs import Tabs
@@ -41,6 +42,7 @@ OBJECT = "Object"
 TEACH = "Teach"
 CORRECT = "Correct"
 REVIEW_AND_TRAIN = "Review && train"
+OBJECTS = "Objects"
 """Titles of the tabs; Qt shows two ampersands as one."""
 
 
@@ -67,6 +69,7 @@ class ScSAMWidget(QWidget):
         self.desk = ProjectDesk(
             self._session, self._links, REVIEW.shown_key, NEXT_SUGGESTED.shown_key
         )
+        self.objects_desk = ObjectsDesk(self._session, self._links)
         self._name_panels()
         self.work = WorkBar()
         self.card = FirstRunCard()
@@ -89,6 +92,7 @@ class ScSAMWidget(QWidget):
         self.prompt = self.work_desk.prompt
         self.teach = self.work_desk.teach
         self.correct = self.work_desk.correct
+        self.objects = self.objects_desk.page
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
         """Leave the session when napari takes the widget out of its dock."""
@@ -116,6 +120,8 @@ class ScSAMWidget(QWidget):
             [desk.review, desk.train, desk.export],
             "Mark what is right, train on it, and export it.",
         )
+        self.tabs.add(OBJECTS, [self.objects], "List, check and measure single organelles.")
+        self.tabs.currentChanged.connect(self._note_page)
         self.tabs.resized.connect(self.updateGeometry)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -148,6 +154,10 @@ class ScSAMWidget(QWidget):
         links.add(session.about_to_write, self._hide_card)
         links.add(get_settings().appearance.events.font_size, self._scale_fields)
         self._scale_fields()
+
+    def _note_page(self) -> None:
+        """Let clicks in the picture select objects while their page is open."""
+        self.objects_desk.show_open(self.tabs.shown() == OBJECTS)
 
     def _show_queue(self, _working: bool) -> None:
         """Show what runs and what waits."""

@@ -85,7 +85,7 @@ class LabelIndex:
 
     def _on_paint(self, event: Event) -> None:
         layer: Labels = event.source
-        for written in _written([event.value], layer.data.shape):
+        for written in written_labels([event.value], layer.data.shape):
             boxes = self._known.get(layer)
             if boxes is not None:
                 boxes.widen(written)
@@ -124,10 +124,10 @@ def _holds(boxes: LabelBoxes, layer: Labels, seed: tuple[int, ...]) -> bool:
 def _undoable(layer: Labels) -> Iterator[Tally]:
     """Return what an undo or a redo may restore; napari has no public API for this."""
     items = [*getattr(layer, "_undo_history", ()), *getattr(layer, "_redo_history", ())]
-    return _written(items, layer.data.shape, old_too=True)
+    return written_labels(items, layer.data.shape, old_too=True)
 
 
-def _written(
+def written_labels(
     items: Iterable[Iterable[Any]], shape: tuple[int, ...], *, old_too: bool = False
 ) -> Iterator[Tally]:
     """Read napari's undo steps.

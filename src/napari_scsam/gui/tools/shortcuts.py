@@ -17,6 +17,7 @@ from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.object_tools import TOOLS
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.objects.walk import WalkingObjects
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.tools.segment import Segmenting
@@ -131,6 +132,19 @@ NEXT_SUGGESTED = Action(
     lambda session: session.part(SliceMarks).go_to_next(),
 )
 
+REVIEW_OBJECT = Action(
+    "review_object",
+    "Shift-V",
+    "Mark the selected objects as reviewed, and go to the next (ScSAM)",
+    lambda session: session.part(WalkingObjects).mark(),
+)
+NEXT_OBJECT = Action(
+    "next_object",
+    "Shift-U",
+    "Go to the next object that is not reviewed (ScSAM)",
+    lambda session: session.part(WalkingObjects).next_unreviewed(),
+)
+
 PROMPT = Action(
     "prompt_object", "Shift-O", "Point at one object, or stop (ScSAM)", _prompting(Prompting.toggle)
 )
@@ -200,6 +214,8 @@ ACTIONS = (
     REVIEW,
     REVIEW_RECTANGLE,
     NEXT_SUGGESTED,
+    REVIEW_OBJECT,
+    NEXT_OBJECT,
     *CLASS_KEYS,
     *SEGMENT_KEYS,
 )

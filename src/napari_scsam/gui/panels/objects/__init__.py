@@ -1,0 +1,1 @@
+"""The page *Objects*: its table, filters and plots; plain Qt."""

@@ -1,0 +1,185 @@
+"""The plot itself, drawn by pyqtgraph; a drag selects a range or a rectangle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from qtpy.QtCore import QPointF, QRectF, Qt, Signal
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QGraphicsRectItem
+
+from napari_scsam.gui.panels.objects.plots import bins_of
+
+SELECTED_COLOUR = "#ffffff"
+POINT = 4
+"""Pixels of a point."""
+
+SELECTED_POINT = 7
+MOST_POINTS = 20_000
+"""Points that are drawn; of more, every second, third and so on."""
+
+TICKS = 22
+"""Pixels for numbers and title along the bottom."""
+
+Groups = Sequence[tuple[str, NDArray[np.bool_]]]
+Values = NDArray[np.float64]
+
+
+class PickBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph has no types
+    """Where is plotted: a drag with the left button draws a rectangle, a right click fits all."""
+
+    def __init__(self, done: Any) -> None:
+        super().__init__(enableMenu=False)
+        self._done = done
+        self._band = QGraphicsRectItem()
+        self._band.setPen(pg.mkPen(SELECTED_COLOUR, width=1, style=Qt.PenStyle.DashLine))
+        self._band.setBrush(pg.mkBrush(255, 255, 255, 40))
+        self._band.hide()
+        self.addItem(self._band, ignoreBounds=True)
+
+    def mouseDragEvent(self, event: Any, axis: Any = None) -> None:  # noqa: N802  # pyqtgraph's
+        """Draw a rectangle, and report it at the end."""
+        if event.button() != Qt.MouseButton.LeftButton:
+            super().mouseDragEvent(event, axis)
+            return
+        event.accept()
+        start = self.mapToView(event.buttonDownPos())
+        end = self.mapToView(event.pos())
+        self._band.setRect(QRectF(start, end).normalized())
+        self._band.setVisible(not event.isFinish())
+        if event.isFinish():
+            self._done(start, end)
+
+    def mouseClickEvent(self, event: Any) -> None:  # noqa: N802  # pyqtgraph's
+        """Show everything again after a zoom."""
+        if event.button() == Qt.MouseButton.RightButton:
+            self.autoRange()
+
+    def clear_plot(self) -> None:
+        """Remove what is plotted, and keep the rectangle."""
+        for item in list(self.addedItems):
+            if item is not self._band:
+                self.removeItem(item)
+
+
+class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
+    """Draws histograms and scatters of objects, in the colours of their classes."""
+
+    dragged = Signal(object, object)
+    """The lowest and highest value along x, and along y."""
+
+    def __init__(self) -> None:
+        self._box = PickBox(self._on_dragged)
+        super().__init__(viewBox=self._box, background=None)
+        self.setToolTip("Drag to select objects. The wheel zooms, a right click shows all.")
+        plot = self.getPlotItem()
+        plot.hideButtons()
+        for side in ("left", "bottom"):
+            plot.getAxis(side).enableAutoSIPrefix(False)
+        self._selection = pg.ScatterPlotItem()
+        self._range = pg.LinearRegionItem(movable=False, brush=(255, 255, 255, 50))
+        self._is_histogram = True
+
+    def changeEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
+        """Draw axes in the colour of the theme's text."""
+        super().changeEvent(event)
+        self._colour_axes()
+
+    def clear(self) -> None:
+        """Remove what is plotted."""
+        self._box.clear_plot()
+
+    def draw_histogram(
+        self, x: Values, known: NDArray[np.bool_], groups: Groups, titles: tuple[str, str]
+    ) -> None:
+        """Draw how many objects of each class have a value, stacked."""
+        self._begin(titles, is_histogram=True)
+        if not known.any():
+            return
+        edges = bins_of(x[known])
+        below = np.zeros(len(edges) - 1)
+        for colour, mask in groups:
+            counts = np.histogram(x[known & mask], edges)[0]
+            bars = pg.BarGraphItem(
+                x0=edges[:-1],
+                x1=edges[1:],
+                y0=below,
+                height=counts,
+                pen=None,
+                brush=pg.mkBrush(colour),
+            )
+            self.addItem(bars)
+            below = below + counts
+        self._box.setRange(xRange=(edges[0], edges[-1]), yRange=(0, below.max()), padding=0.03)
+
+    def draw_scatter(
+        self,
+        x: Values,
+        y: Values,
+        known: NDArray[np.bool_],
+        groups: Groups,
+        titles: tuple[str, str],
+    ) -> None:
+        """Draw a point for each object."""
+        self._begin(titles, is_histogram=False)
+        if not known.any():
+            return
+        every = 1 + len(x) // MOST_POINTS
+        for colour, mask in groups:
+            drawn = np.flatnonzero(known & mask)[::every]
+            faint = QColor(colour)
+            faint.setAlpha(170)
+            points = pg.ScatterPlotItem(
+                x[drawn], y[drawn], size=POINT, pen=None, brush=pg.mkBrush(faint)
+            )
+            self.addItem(points)
+        self._box.setRange(
+            xRange=(x[known].min(), x[known].max()),
+            yRange=(y[known].min(), y[known].max()),
+            padding=0.05,
+        )
+
+    def show_selected(self, values: tuple[Values, Values]) -> None:
+        """Mark the selected objects: the range of their values, or their points."""
+        for item in (self._selection, self._range):
+            if item in self._box.addedItems:
+                self.removeItem(item)
+        x, y = values
+        known = np.isfinite(x) & np.isfinite(y)
+        if not known.any():
+            return
+        if self._is_histogram:
+            self._range.setRegion((x[known].min(), x[known].max()))
+            self.addItem(self._range, ignoreBounds=True)
+            return
+        drawn = np.flatnonzero(known)[:: 1 + len(x) // MOST_POINTS]
+        pen = pg.mkPen(self.palette().text().color())
+        self._selection.setData(
+            x[drawn], y[drawn], size=SELECTED_POINT, pen=pen, brush=pg.mkBrush(SELECTED_COLOUR)
+        )
+        self.addItem(self._selection, ignoreBounds=True)
+
+    def _begin(self, titles: tuple[str, str], *, is_histogram: bool) -> None:
+        self._is_histogram = is_histogram
+        plot = self.getPlotItem()
+        plot.setLabel("bottom", titles[0])
+        plot.setLabel("left", titles[1])
+        self._colour_axes()
+
+    def _colour_axes(self) -> None:
+        if self.plotItem is None:
+            return  # it is being made
+        colour = self.palette().text().color()
+        for side in ("left", "bottom"):
+            axis = self.getPlotItem().getAxis(side)
+            axis.setPen(colour)
+            axis.setTextPen(colour)
+
+    def _on_dragged(self, start: QPointF, end: QPointF) -> None:
+        x = sorted((start.x(), end.x()))
+        y = sorted((start.y(), end.y()))
+        self.dragged.emit(tuple(x), tuple(y))

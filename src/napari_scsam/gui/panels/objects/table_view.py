@@ -1,0 +1,172 @@
+"""The table of objects: its rows are selected with the mouse, the keys, or by the program."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
+from qtpy.QtGui import QKeyEvent, QKeySequence
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+from napari_scsam.gui.panels.objects.table_model import ObjectTableModel
+
+ROOM = 4
+"""Pixels above and below the letters of a row."""
+
+MANY_RANGES = 200
+"""Rows apart from each other that are selected one by one; more are shown first, together."""
+
+ROWS_MEASURED = 30
+"""Rows that the width of a column is measured by."""
+
+LEAST_ROWS = 4
+"""Rows that are shown in the smallest window."""
+
+SELECT = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+
+
+class ObjectTableView(QTableView):
+    """Shows an `ObjectTableModel`."""
+
+    picked = Signal(object)
+    """Rows of the columns, as an array, that the user selected."""
+    visited = Signal(int)
+    """The row of the columns that the user clicked, or went to by a key."""
+    copy_asked = Signal()
+    delete_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.objects = ObjectTableModel()
+        self.setModel(self.objects)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setAlternatingRowColors(True)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setSortingEnabled(True)
+        self._by_program = False
+        columns = self.horizontalHeader()
+        columns.setSortIndicatorShown(True)
+        columns.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        columns.setResizeContentsPrecision(ROWS_MEASURED)
+        columns.setHighlightSections(False)
+        columns.setMinimumSectionSize(30)
+        rows = self.verticalHeader()
+        rows.hide()
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.objects.modelReset.connect(self._fit)
+        self.objects.layoutAboutToBeChanged.connect(self._remember)
+        self.objects.layoutChanged.connect(self._restore)
+        self.selectionModel().selectionChanged.connect(self._on_selected)
+        self.selectionModel().currentRowChanged.connect(self._on_current)
+        self.clicked.connect(self._on_clicked)
+        self._kept = np.zeros(0, np.intp)
+        self._visited = -1
+        self._fit()
+
+    # What is shown
+
+    def selected(self) -> NDArray[np.intp]:
+        """Return the rows of the columns that are selected."""
+        chosen = np.zeros(len(self.objects.rows), bool)
+        selection = self.selectionModel().selection()
+        for number in range(selection.count()):
+            run = selection.at(number)
+            chosen[run.top() : run.bottom() + 1] = True
+        rows: NDArray[np.intp] = self.objects.rows[chosen]
+        return rows
+
+    def show_selected(self, rows: NDArray[np.intp]) -> None:
+        """Select rows of the columns, and scroll to the first of them.
+
+        Many that are apart from each other are moved to the top of the table.
+        """
+        self._by_program = True
+        try:
+            places = self.objects.places_of(rows)
+            if _count_runs(places) > MANY_RANGES:
+                self.objects.show_first(rows)
+                places = self.objects.places_of(rows)
+            self._select(places)
+        finally:
+            self._by_program = False
+        if len(places):
+            first = self.objects.index(int(places[0]), 0)
+            self.selectionModel().setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)
+            self.scrollTo(first)
+
+    def _select(self, places: NDArray[np.intp]) -> None:
+        """Select rows of the table, a range for each run of neighbours."""
+        selection = QItemSelection()
+        last = self.objects.columnCount() - 1
+        for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
+            if len(run):
+                top = self.objects.index(int(run[0]), 0)
+                selection.select(top, self.objects.index(int(run[-1]), last))
+        self.selectionModel().select(selection, SELECT)
+
+    # What the user does
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  # Qt's name
+        """Copy with the usual key, and delete."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_asked.emit()
+        elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.delete_asked.emit()
+        elif event.text().isalpha() and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            event.ignore()  # letters are napari's
+        else:
+            super().keyPressEvent(event)
+
+    def _on_selected(self) -> None:
+        if not self._by_program:
+            self.picked.emit(self.selected())
+
+    def _on_current(self) -> None:
+        index = self.currentIndex()
+        if not self._by_program and index.isValid():
+            self._visit(index.row())
+
+    def _on_clicked(self, index: QModelIndex) -> None:
+        """Go again to a row that was gone to before."""
+        if self.objects.rows[index.row()] == self._visited:
+            self._visit(index.row())
+
+    def _visit(self, place: int) -> None:
+        self._visited = int(self.objects.rows[place])
+        self.visited.emit(self._visited)
+
+    # What happens to the model
+
+    def _remember(self) -> None:
+        """Before rows move: remember what is selected; Qt would keep track of each row."""
+        was = self._by_program
+        self._by_program = True
+        self._kept = self.selected()
+        self.clearSelection()
+        self._by_program = was
+
+    def _restore(self) -> None:
+        """After rows moved: select the same objects."""
+        kept = self._kept
+        self._kept = np.zeros(0, np.intp)
+        was = self._by_program
+        self._by_program = True
+        self._select(self.objects.places_of(kept))
+        self._by_program = was
+
+    def _fit(self) -> None:
+        height = self.fontMetrics().height() + ROOM
+        self.verticalHeader().setMinimumSectionSize(height)
+        self.verticalHeader().setDefaultSectionSize(height)
+        header = self.horizontalHeader()
+        header.resizeSections(QHeaderView.ResizeMode.ResizeToContents)
+        self.setMinimumHeight(header.sizeHint().height() + LEAST_ROWS * height + ROOM)
+
+
+def _count_runs(places: NDArray[np.intp]) -> int:
+    """Return how many runs of neighbouring rows there are."""
+    if not len(places):
+        return 0
+    return 1 + int(np.count_nonzero(np.diff(places) > 1))

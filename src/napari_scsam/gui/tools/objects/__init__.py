@@ -1,0 +1,1 @@
+"""What the page *Objects* does: find, measure, select, edit and show single organelles."""
