@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from napari_scsam.cli.parts import add_careful, add_model_options, command, note_unknown_size, show
+from napari_scsam.cli.parts import (
+    add_careful,
+    add_model_options,
+    command,
+    note_unknown_size,
+    open_image,
+    show,
+)
 
 
 def add_embed(commands: Any) -> None:
@@ -27,10 +34,9 @@ def run_embed(arguments: argparse.Namespace) -> None:
     """Cache a volume's embeddings on disk, and print where and how large they are."""
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.disk_cache import default_cache
-    from napari_scsam.io.volumes import open_volume
     from napari_scsam.volume.embed import embed_volume
 
-    volume = open_volume(arguments.image, arguments.voxel_size)
+    volume = open_image(arguments)
     model = load_checkpoint(arguments.checkpoint)
     disk = default_cache()
     steps = embed_volume(volume, model, disk, arguments.device, tta=arguments.careful)

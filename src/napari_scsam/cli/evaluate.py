@@ -13,6 +13,7 @@ from napari_scsam.cli.parts import (
     command,
     note,
     note_unknown_size,
+    open_image,
     show,
     write_json,
 )
@@ -73,9 +74,9 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     """Print the scores of each class, and of clicks."""
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.predictor import Predictor
-    from napari_scsam.io.volumes import open_labels, open_volume
+    from napari_scsam.io.volumes import open_labels
 
-    image = open_volume(arguments.image, arguments.voxel_size)
+    image = open_image(arguments)
     labels = open_labels(arguments.labels)
     model = load_checkpoint(arguments.checkpoint)
     predictor = Predictor(model, arguments.device, tta=arguments.careful)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.cli.parts import add_model_options, command, note, show, write_json
+from napari_scsam.cli.parts import add_model_options, command, note, open_image, show, write_json
 from napari_scsam.config import UserError
 from napari_scsam.steps import Progress, mapped
 
@@ -94,10 +94,10 @@ def check_output(out: Path, overwrite: bool) -> None:
 
 def read_source(arguments: argparse.Namespace) -> CorrectedVolume:
     """Open what the options name."""
-    from napari_scsam.io.volumes import open_labels, open_volume
+    from napari_scsam.io.volumes import open_labels
     from napari_scsam.train.finetune.data import CorrectedVolume
 
-    image = open_volume(arguments.image, arguments.voxel_size)
+    image = open_image(arguments)
     reviewed = None if arguments.reviewed is None else open_labels(arguments.reviewed)
     return CorrectedVolume(
         image,

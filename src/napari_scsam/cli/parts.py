@@ -60,6 +60,39 @@ def add_model_options(parser: Parser) -> None:
         metavar="NM",
         help="z y x in nm, instead of the size in the file",
     )
+    add_image_choice(parser)
+
+
+def add_image_choice(parser: Parser) -> None:
+    """Add the options that choose one image of several in a file."""
+    for name, what in (("channel", "channel"), ("time", "time point")):
+        parser.add_argument(
+            f"--{name}",
+            type=int,
+            metavar="N",
+            help=f"the {what} to take of several, from 0",
+        )
+
+
+def open_image(arguments: argparse.Namespace) -> Volume:
+    """Open the image that a command names, and print what was taken for granted.
+
+    Parameters
+    ----------
+    arguments
+        With ``image`` and the options of `add_model_options`.
+    """
+    from napari_scsam.io.volumes import open_volume
+
+    volume = open_volume(
+        arguments.image,
+        arguments.voxel_size,
+        channel=arguments.channel,
+        time=arguments.time,
+    )
+    for text in volume.notes:
+        note(f"scsam: {text}")
+    return volume
 
 
 def add_careful(parser: Parser, about: str = CAREFUL) -> None:
@@ -91,9 +124,9 @@ def parse_names(text: str | None) -> list[str] | None:
 
 def note_unknown_size(volume: Volume, model: ScSAM) -> None:
     """Print that the pixel size is unknown, where it matters; it is never guessed."""
-    if volume.size_doubt and volume.voxel_size is None:
+    if volume.size_doubt and volume.pixel_size is None:
         note(f"scsam: {volume.size_doubt}, so it is not used; set it with --voxel-size")
-    if volume.voxel_size is None and model.config.nm_per_pixel:
+    if volume.pixel_size is None and model.config.nm_per_pixel:
         note(
             "scsam: voxel size unknown, so the image is used at its own resolution; the checkpoint "
             f"was trained at {model.config.nm_per_pixel:g} nm per pixel (set it with --voxel-size)"

@@ -11,6 +11,7 @@ from napari_scsam.cli.parts import (
     command,
     note,
     note_unknown_size,
+    open_image,
     parse_names,
     show,
 )
@@ -50,11 +51,10 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.io.label_tiff import write_label_tiff
-    from napari_scsam.io.volumes import open_volume
     from napari_scsam.train.pseudo_labels import pseudo_labels
     from napari_scsam.volume.output import check_output
 
-    image = open_volume(arguments.image, arguments.voxel_size)
+    image = open_image(arguments)
     predictor = Predictor(load_checkpoint(arguments.checkpoint), arguments.device)
     steps = pseudo_labels(predictor, image, parse_names(arguments.classes))
     next(steps)  # a mistake shows here, and then its line is the only one

@@ -12,6 +12,7 @@ from napari_scsam.cli.parts import (
     command,
     note,
     note_unknown_size,
+    open_image,
     parse_names,
     show,
 )
@@ -53,11 +54,10 @@ def add_segment(commands: Any) -> None:
 def run_segment(arguments: argparse.Namespace) -> None:
     """Label a volume."""
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
-    from napari_scsam.io.volumes import open_volume
     from napari_scsam.volume.run import segment_volume
     from napari_scsam.volume.run_labels import find_stopped
 
-    volume = open_volume(arguments.image, arguments.voxel_size)
+    volume = open_image(arguments)
     model = load_checkpoint(arguments.checkpoint)
     steps = segment_volume(
         volume,

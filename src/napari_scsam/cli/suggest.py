@@ -13,6 +13,7 @@ from napari_scsam.cli.parts import (
     command,
     note,
     note_unknown_size,
+    open_image,
     show,
     write_json,
 )
@@ -48,9 +49,9 @@ def run_suggest(arguments: argparse.Namespace) -> None:
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.infer.suggest import suggest
-    from napari_scsam.io.volumes import open_labels, open_volume
+    from napari_scsam.io.volumes import open_labels
 
-    image = open_volume(arguments.image, arguments.voxel_size)
+    image = open_image(arguments)
     slices = parse_slices(arguments.slices, image.depth) or ()
     mask = None
     if arguments.reviewed is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_scsam.cli.evaluate import parse_slices
-from napari_scsam.cli.parts import add_model_options, command, note_unknown_size, show
+from napari_scsam.cli.parts import add_model_options, command, note_unknown_size, open_image, show
 from napari_scsam.config import UserError
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ def run_teach(arguments: argparse.Namespace) -> None:
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.checkpoints.find import checkpoint_info
     from napari_scsam.infer.taught.teach_volume import teach_volume
-    from napari_scsam.io.volumes import open_labels, open_volume
+    from napari_scsam.io.volumes import open_labels
 
     check_place(arguments.out, overwrite=arguments.overwrite)
-    volume = open_volume(arguments.image, arguments.voxel_size)
+    volume = open_image(arguments)
     strokes = open_labels(arguments.strokes)
     slices = parse_slices(arguments.slices, volume.depth)
     model = load_checkpoint(arguments.checkpoint)

@@ -87,7 +87,7 @@ def suggest(
     found = []
     for number, (z, score) in enumerate(chosen):
         yield Progress(number, len(chosen), f"slice {z}")
-        predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
+        predictor.set_image(image.plane(z), image.pixel_size, contrast=contrast)
         found.append(Suggestion(z, score, worst_region(doubt_of(predictor, z, mask))))
     yield Progress(len(chosen), len(chosen), "done")
     return found

@@ -69,7 +69,7 @@ def calibrate(
     index = {c.id: row for row, c in enumerate(predictor.classes, 1)}
     for done, z in enumerate(slices):
         yield Progress(done, len(slices), f"calibrating on slice {z}")
-        predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
+        predictor.set_image(image.plane(z), image.pixel_size, contrast=contrast)
         plane = labels.plane(z)
         step = max(1, round((plane.size * len(slices) / MAX_PIXELS) ** 0.5))
         logits.append(predictor.class_logits()[:, ::step, ::step].reshape(len(index), -1))

@@ -112,7 +112,7 @@ def evaluate_clicks(
     by_box: list[float] = []
     for done, z in enumerate(chosen):
         yield Progress(done, len(chosen), f"slice {z}")
-        predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
+        predictor.set_image(image.plane(z), image.pixel_size, contrast=contrast)
         objects = objects_of_slice(mapped_values(labels.plane(z), mapping), smallest)
         for number, target in enumerate(objects, start=1):
             by_clicks.append(click_through(predictor, target, clicks))

@@ -75,7 +75,7 @@ def evaluate(
     counts = []
     for done, z in enumerate(chosen):
         yield Progress(done, len(chosen), f"slice {z}")
-        predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
+        predictor.set_image(image.plane(z), image.pixel_size, contrast=contrast)
         truth = lookup(labels.plane(z), ids)
         predicted = predictor.segment([c.name for c in classes])
         probabilities = class_probabilities(predictor, classes)

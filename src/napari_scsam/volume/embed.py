@@ -65,7 +65,7 @@ def embed_volume(
     predictor = Predictor(model, device, disk, tta=tta)
     contrast = measure_contrast(volume.data)
     for z in range(volume.depth):
-        slice_ = predictor.prepare(volume.plane(z), volume.voxel_size, contrast=contrast)
+        slice_ = predictor.prepare(volume.plane(z), volume.pixel_size, contrast=contrast)
         views = predictor.augmented(slice_)
         yield from _embed_slice(predictor, views, z, volume.depth)
         check_cache(disk, _bytes_on_disk(predictor, views) * volume.depth)

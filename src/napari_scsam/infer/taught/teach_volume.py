@@ -63,7 +63,7 @@ def teach_volume(
     contrast = measure_contrast(volume.data)
     known: str | ClassSpec = name
     for done, z in enumerate(numbers):
-        slice_ = predictor.prepare(volume.plane(z), volume.voxel_size, contrast=contrast)
+        slice_ = predictor.prepare(volume.plane(z), volume.pixel_size, contrast=contrast)
         predictor.set_slice(slice_)
         yield from as_part(predictor.embed_steps(), done, len(numbers))
         drawn = strokes.plane(z)
