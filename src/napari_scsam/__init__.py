@@ -10,21 +10,73 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_scsam.checkpoints.checkpoint import load_checkpoint
+    from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+    from napari_scsam.checkpoints.find import list_checkpoints
+    from napari_scsam.config import ClassSpec
+    from napari_scsam.errors import UserError
     from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.infer.suggest import suggest
+    from napari_scsam.io.labels import read_class_table, write_labels
+    from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
+    from napari_scsam.steps import Progress, drive
+    from napari_scsam.train.evaluate import evaluate
+    from napari_scsam.train.finetune.data import CorrectedVolume
+    from napari_scsam.train.finetune.finetuning import finetune
     from napari_scsam.volume.run import segment_volume
 
-__all__ = ["Predictor", "__version__", "load_checkpoint", "segment_volume"]
+__all__ = [
+    "ClassSpec",
+    "CorrectedVolume",
+    "Predictor",
+    "Progress",
+    "UserError",
+    "Volume",
+    "__version__",
+    "as_volume",
+    "drive",
+    "evaluate",
+    "finetune",
+    "list_checkpoints",
+    "load_checkpoint",
+    "open_labels",
+    "open_volume",
+    "read_class_table",
+    "save_checkpoint",
+    "segment_volume",
+    "suggest",
+    "write_labels",
+]
 __version__ = "0.1.0"
 
 _HOME = {
-    "Predictor": "napari_scsam.infer.predictor",
-    "load_checkpoint": "napari_scsam.checkpoints.checkpoint",
-    "segment_volume": "napari_scsam.volume.run",
+    "ClassSpec": "config",
+    "CorrectedVolume": "train.finetune.data",
+    "Predictor": "infer.predictor",
+    "Progress": "steps",
+    "UserError": "errors",
+    "Volume": "io.volumes",
+    "as_volume": "io.volumes",
+    "drive": "steps",
+    "evaluate": "train.evaluate",
+    "finetune": "train.finetune.finetuning",
+    "list_checkpoints": "checkpoints.find",
+    "load_checkpoint": "checkpoints.checkpoint",
+    "open_labels": "io.volumes",
+    "open_volume": "io.volumes",
+    "read_class_table": "io.labels",
+    "save_checkpoint": "checkpoints.checkpoint",
+    "segment_volume": "volume.run",
+    "suggest": "infer.suggest",
+    "write_labels": "io.labels",
 }
+"""Where the public names are, inside this package."""
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

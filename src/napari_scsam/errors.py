@@ -17,7 +17,16 @@ class UserError(ValueError):
 
     The message is one sentence: what was wrong, and what to do. The command
     line prints it and exits with 2; the widget shows it as a notification.
+    Some are also the error of Python that callers expect: a missing file is a `FileNotFoundError`.
     """
+
+
+class MissingFileError(UserError, FileNotFoundError):
+    """A file or folder that does not exist."""
+
+
+class TakenError(UserError, FileExistsError):
+    """A place that holds something which must not be replaced."""
 
 
 class PartlyDoneError(UserError):

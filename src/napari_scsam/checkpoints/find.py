@@ -8,6 +8,7 @@ from pathlib import Path
 from napari_scsam.checkpoints.card import CheckpointInfo, read_card
 from napari_scsam.checkpoints.registry import list_downloads
 from napari_scsam.config import UserError
+from napari_scsam.errors import MissingFileError
 from napari_scsam.paths import user_folder, weights_folder
 
 DEFAULT = "default"
@@ -54,11 +55,13 @@ def find_checkpoint(name: str | Path = DEFAULT) -> Path:
     return listed[name]
 
 
-def _unknown_checkpoint(name: str, known: Sequence[str]) -> UserError:
+def _unknown_checkpoint(name: str, known: Sequence[str]) -> MissingFileError:
     fetch = ""
     if name in {d.name for d in list_downloads()}:
         fetch = f"fetch it with: scsam checkpoints download {name}; or "
-    return UserError(f"no checkpoint {name!r}; {fetch}give a path, or one of: {', '.join(known)}")
+    return MissingFileError(
+        f"no checkpoint {name!r}; {fetch}give a path, or one of: {', '.join(known)}"
+    )
 
 
 def listed_name(path: Path) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_scsam.config import UserError
+from napari_scsam.errors import TakenError
 from napari_scsam.io.contents import Contents, what_is
 from napari_scsam.io.formats.slices import TIFF_SUFFIXES
 from napari_scsam.volume.run_labels import find_stopped, finished_run
@@ -30,28 +31,28 @@ def check_output(out: Path, overwrite: bool, resume: bool = False) -> None:
 
     Raises
     ------
-    UserError
+    TakenError
         When `out` is taken; it says what to do.
     """
     found = what_is(out)
     stopped = find_stopped(out) is not None
     if found is Contents.PROJECT:
-        raise UserError(
+        raise TakenError(
             f"{out} is an annotation project, whose labels are never replaced; "
             "give the new ones another name"
         )
     if found is Contents.FOREIGN and not stopped:
-        raise UserError(
+        raise TakenError(
             f"{out} already exists and is not a label file of napari-scsam; "
             "choose another name, or move it away"
         )
     if stopped and not (resume or overwrite):
-        raise UserError(
+        raise TakenError(
             f"{out} holds a stopped run; add --resume to continue it, or --overwrite to start again"
         )
     continued = resume and (stopped or finished_run(out) is not None)
     if found is Contents.LABELS and not (continued or overwrite or stopped):
-        raise UserError(
+        raise TakenError(
             f"{out} already exists, and its labels may have been corrected; "
             "give another name, or --overwrite to replace them"
         )
