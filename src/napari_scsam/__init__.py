@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from napari_scsam.train.evaluate import evaluate
     from napari_scsam.train.finetune.data import CorrectedVolume
     from napari_scsam.train.finetune.finetuning import finetune
+    from napari_scsam.volume.instances.find import find_instances
+    from napari_scsam.volume.measure.objects import measure_objects
     from napari_scsam.volume.run import segment_volume
 
 __all__ = [
@@ -35,9 +37,11 @@ __all__ = [
     "as_volume",
     "drive",
     "evaluate",
+    "find_instances",
     "finetune",
     "list_checkpoints",
     "load_checkpoint",
+    "measure_objects",
     "open_labels",
     "open_volume",
     "read_class_table",
@@ -58,9 +62,11 @@ _HOME = {
     "as_volume": "io.volumes",
     "drive": "steps",
     "evaluate": "train.evaluate",
+    "find_instances": "volume.instances.find",
     "finetune": "train.finetune.finetuning",
     "list_checkpoints": "checkpoints.find",
     "load_checkpoint": "checkpoints.checkpoint",
+    "measure_objects": "volume.measure.objects",
     "open_labels": "io.volumes",
     "open_volume": "io.volumes",
     "read_class_table": "io.labels",

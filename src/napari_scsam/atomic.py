@@ -94,7 +94,7 @@ def replacing_folder(path: Path, ours: Callable[[Path], bool]) -> Iterator[Path]
             draft.mkdir()
             _mark(draft)
             yield draft
-            _sync_tree(draft)
+            sync_tree(draft)
             _refuse_foreign(path, ours)  # somebody may have put something there meanwhile
             _put_in_place(draft, path)
         finally:
@@ -145,7 +145,7 @@ def sync(path: Path) -> None:
         os.close(number)
 
 
-def _sync_tree(folder: Path) -> None:
+def sync_tree(folder: Path) -> None:
     """Wait until everything in a folder is on disk."""
     found = [Path(root) / name for root, _, names in os.walk(folder) for name in names]
     found += [Path(root) for root, _, _ in os.walk(folder)]

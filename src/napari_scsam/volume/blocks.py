@@ -14,7 +14,7 @@ from math import ceil, prod
 MOST_VOXELS = 2**24
 """Voxels of a block: 16 Mi, e.g. 256 × 256 × 256."""
 
-CHUNK_SIDE = 128
+CHUNK_SIDE = 64
 """Longest side of a chunk of what is written block by block."""
 
 SHORTEST_SIDE = 16

@@ -1,0 +1,153 @@
+"""Which provisional labels of neighbouring blocks touch, from the faces in their records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.volume.blocks import Block, BlockPlan
+from napari_scsam.volume.instances.job import Job
+from napari_scsam.volume.instances.record import BlockRecord
+
+Pairs = NDArray[np.int64]
+"""N × 2 provisional labels, counted over all blocks from 0 on."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of voxels: labels counted over all blocks from 1 on, 0 for none, and values."""
+
+    labels: NDArray[np.int64]
+    values: NDArray[np.int64] | None
+    """Of labels that are connected only within one value."""
+
+
+def touching_labels(job: Job, number: int) -> list[Pairs]:
+    """Return the labels of a block that touch labels of the blocks before it, kind by kind.
+
+    Voxels that share a face, an edge or a corner touch, also those of blocks that are diagonal
+    neighbours.
+    """
+    offsets = np.load(job.offsets(), mmap_mode="r")
+    found = []
+    for kind in range(len(job.kinds)):
+        pairs: list[Pairs] = [np.zeros((0, 2), np.int64)]
+        if offsets[kind, number + 1] > offsets[kind, number]:
+            reader = _Faces(job, kind, offsets[kind])
+            axes = range(len(job.plan.shape))
+            pairs += [reader.pairs_across(job.plan[number], axis) for axis in axes]
+        found.append(np.unique(np.concatenate(pairs), axis=0))
+    return found
+
+
+class _Faces:
+    """Reads the faces of blocks.
+
+    Parameters
+    ----------
+    job, kind
+        Whose records.
+    offsets
+        Labels before each block.
+    """
+
+    def __init__(self, job: Job, kind: int, offsets: NDArray[np.int64]) -> None:
+        self._job = job
+        self._kind = kind
+        self._offsets = offsets
+
+    def pairs_across(self, block: Block, axis: int) -> Pairs:
+        """Return the pairs of labels on both sides of the lower face of a block."""
+        if block.position[axis] == 0:
+            return np.zeros((0, 2), np.int64)
+        own = self._face(block, f"low{axis}")
+        if own is None:
+            return np.zeros((0, 2), np.int64)
+        other = self._layer_below(block, axis, own)
+        return touching_pairs(own, other)
+
+    def _layer_below(self, block: Block, axis: int, own: Layer) -> Layer:
+        """Return the layer before the block, one voxel wider at each side, from its blocks."""
+        shape = tuple(length + 2 for length in own.labels.shape)
+        labels = np.zeros(shape, np.int64)
+        values = None if own.values is None else np.zeros(shape, np.int64)
+        for neighbour, target, source in _parts(self._job.plan, block, axis):
+            face = self._face(neighbour, f"high{axis}")
+            if face is None:
+                continue
+            labels[target] = face.labels[source]
+            if values is not None and face.values is not None:
+                values[target] = face.values[source]
+        return Layer(labels, values)
+
+    def _face(self, block: Block, name: str) -> Layer | None:
+        """Read a face of a block; None when nothing of this kind is in the block."""
+        offset = int(self._offsets[block.number])
+        if int(self._offsets[block.number + 1]) == offset:
+            return None
+        with BlockRecord(self._job.record(block.number)) as record:
+            labels = record.array(self._kind, f"labels.{name}")
+            values = None
+            if record.has(self._kind, "values"):
+                values = record.array(self._kind, "values")
+        numbers = labels.astype(np.int64)
+        return Layer(np.where(numbers > 0, numbers + offset, 0), _values(labels, values))
+
+
+def _values(labels: NDArray[Any], values: NDArray[Any] | None) -> NDArray[np.int64] | None:
+    if values is None:
+        return None
+    table = np.concatenate([[0], values.astype(np.int64)])
+    found: NDArray[np.int64] = table[labels]
+    return found
+
+
+def _parts(
+    plan: BlockPlan, block: Block, axis: int
+) -> Iterator[tuple[Block, tuple[Any, ...], tuple[Any, ...]]]:
+    """Return the blocks that the layer before a block is of, and which part of each."""
+    for steps in product((-1, 0, 1), repeat=len(plan.shape) - 1):
+        all_steps = (*steps[:axis], -1, *steps[axis:])
+        neighbour = plan.at([p + s for p, s in zip(block.position, all_steps, strict=True)])
+        if neighbour is None:
+            continue
+        target = tuple({-1: slice(0, 1), 0: slice(1, -1), 1: slice(-1, None)}[s] for s in steps)
+        source = tuple({-1: slice(-1, None), 0: slice(None), 1: slice(0, 1)}[s] for s in steps)
+        yield neighbour, target, source
+
+
+def touching_pairs(own: Layer, other: Layer) -> Pairs:
+    """Return the pairs of labels that touch across two layers.
+
+    Parameters
+    ----------
+    own
+        The lower layer of a block.
+    other
+        The layer before it, one voxel wider at each side.
+    """
+    found = [np.zeros((0, 2), np.int64)]
+    for steps in product((0, 1, 2), repeat=own.labels.ndim):
+        where = tuple(
+            slice(step, step + length) for step, length in zip(steps, own.labels.shape, strict=True)
+        )
+        touching = (own.labels > 0) & (other.labels[where] > 0)
+        if own.values is not None and other.values is not None:
+            touching &= own.values == other.values[where]
+        pairs = np.stack([other.labels[where][touching], own.labels[touching]], axis=1)
+        found.append(_distinct(pairs))
+    return np.unique(np.concatenate(found), axis=0) - 1
+
+
+def _distinct(pairs: Pairs) -> Pairs:
+    """Return each pair once where it repeats its predecessor, which most do."""
+    if len(pairs) < 2:
+        return pairs
+    new = np.ones(len(pairs), bool)
+    new[1:] = (pairs[1:] != pairs[:-1]).any(axis=1)
+    return pairs[new]

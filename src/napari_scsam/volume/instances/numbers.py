@@ -1,0 +1,106 @@
+"""The ids of a whole volume: from the records of all blocks and the labels that touch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.atomic import replacing
+from napari_scsam.volume.instances.graph import number_objects, roots_of
+from napari_scsam.volume.instances.job import Job
+from napari_scsam.volume.instances.kinds import check_values
+from napari_scsam.volume.instances.record import BlockRecord
+
+
+def write_offsets(job: Job) -> NDArray[np.int64]:
+    """Write how many provisional labels come before each block.
+
+    Returns
+    -------
+    array
+        Kinds × (blocks + 1). A block without a record has none.
+
+    Raises
+    ------
+    UserError
+        When there are labels, and none is of a class that is looked for.
+    """
+    counts = np.zeros((len(job.kinds), len(job.plan)), np.int64)
+    others: list[int] = []
+    for number in range(len(job.plan)):
+        if not job.record(number).is_file():
+            continue
+        with BlockRecord(job.record(number)) as record:
+            counts[:, number] = record.counts()
+            others = others or record.others()
+    check_values(job.source.name, job.kinds, others, any_object=bool(counts.any()))
+    offsets = np.zeros((len(job.kinds), len(job.plan) + 1), np.int64)
+    np.cumsum(counts, axis=1, out=offsets[:, 1:])
+    save_array(job.offsets(), offsets)
+    return offsets
+
+
+def number_kinds(
+    job: Job,
+    offsets: NDArray[np.int64],
+    pairs: Sequence[NDArray[np.int64]],
+    smallest: int,
+) -> list[int]:
+    """Write the table of ids of each kind, and return the number of its objects.
+
+    Parameters
+    ----------
+    job, offsets
+        From `write_offsets`.
+    pairs
+        Labels that touch, of each kind.
+    smallest
+        Objects of fewer voxels are left out.
+    """
+    counts = []
+    for kind in range(len(job.kinds)):
+        count = int(offsets[kind, -1])
+        first, voxels = _read_labels(job, kind, offsets[kind])
+        numbering = number_objects(roots_of(count, pairs[kind]), first, voxels, smallest)
+        save_array(job.table(kind), numbering.table)
+        counts.append(numbering.count)
+    return counts
+
+
+def _read_labels(
+    job: Job, kind: int, offsets: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Read the first voxel and the size of each provisional label."""
+    first = np.zeros(int(offsets[-1]), np.int64)
+    voxels = np.zeros(int(offsets[-1]), np.int64)
+    for number in np.flatnonzero(np.diff(offsets)):
+        where = slice(int(offsets[number]), int(offsets[number + 1]))
+        with BlockRecord(job.record(int(number))) as record:
+            first[where] = record.array(kind, "first")
+            voxels[where] = record.array(kind, "voxels")
+    return first, voxels
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """Write an array in one step."""
+    with replacing(path) as draft, draft.open("wb") as file:
+        np.save(file, array)
+
+
+def save_counts(job: Job, counts: Sequence[int]) -> None:
+    """Write the number of objects of each kind, once all tables are whole."""
+    with replacing(job.counts()) as draft:
+        draft.write_text(json.dumps(list(counts)), encoding="utf-8")
+
+
+def load_counts(job: Job) -> list[int] | None:
+    """Read what `save_counts` wrote; None when the tables are not whole yet."""
+    if not job.counts().is_file():
+        return None
+    counts: list[int] = json.loads(job.counts().read_text(encoding="utf-8"))
+    return counts

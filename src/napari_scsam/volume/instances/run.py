@@ -1,0 +1,251 @@
+"""One run: its stages, each of which goes on where a stopped run ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count as counting
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.config import UserError
+from napari_scsam.errors import PartlyDoneError
+from napari_scsam.io.formats.slices import TIFF_SUFFIXES
+from napari_scsam.steps import Progress, Steps
+from napari_scsam.volume.blocks import BlockPlan, plan_blocks
+from napari_scsam.volume.instances.chunks import create_array
+from napari_scsam.volume.instances.done_list import DoneList
+from napari_scsam.volume.instances.edges import touching_labels
+from napari_scsam.volume.instances.job import Job
+from napari_scsam.volume.instances.label_block import Unreadable, Unwritable, label_block
+from napari_scsam.volume.instances.numbers import (
+    load_counts,
+    number_kinds,
+    save_counts,
+    write_offsets,
+)
+from napari_scsam.volume.instances.output import (
+    Levels,
+    create_output,
+    level_jobs,
+    plan_levels,
+    write_tiff,
+)
+from napari_scsam.volume.instances.renumber import LevelJob, renumber_block, write_level_block
+from napari_scsam.volume.instances.request import Request
+from napari_scsam.volume.instances.run_folder import RunFolder
+from napari_scsam.volume.instances.source import LabelSource
+from napari_scsam.volume.workers import TaskError, Workers, run_tasks
+
+MOST_NAMED = 3
+"""Blocks that the last message names."""
+
+
+@dataclass
+class Run:
+    """A run, and how far it is."""
+
+    folder: RunFolder
+    request: Request
+    settings: Mapping[str, Any]
+    job: Job
+    levels: Levels
+    workers: Workers
+    unreadable: dict[int, str] = field(default_factory=dict)
+    """Blocks that could not be done, and why."""
+    steps_done: int = 0
+
+    @property
+    def total(self) -> int:
+        """Number of steps: two for each block, and one or two for each written block."""
+        blocks = 3 * len(self.job.plan)
+        coarser = sum(map(len, self.levels.plans[1:])) * len(self.job.kinds)
+        return blocks + coarser
+
+    def step(self, what: str) -> Progress:
+        """Count a step."""
+        self.steps_done += 1
+        return Progress(min(self.steps_done, self.total), self.total, what)
+
+
+def begin_run(
+    folder: RunFolder,
+    request: Request,
+    settings: Mapping[str, Any],
+    *,
+    resume: bool,
+    workers: Workers,
+    most_voxels: int,
+) -> Run:
+    """Create the folder of a run, or open that of a stopped one.
+
+    Raises
+    ------
+    UserError
+        When a stopped run was begun with other labels or options.
+    """
+    volume = request.volume
+    plan = plan_blocks(volume.shape, volume.data.chunks, most_voxels=most_voxels)
+    stopped = folder.settings if resume else None
+    if stopped is None:
+        folder.begin({**settings, "block": plan.sides})
+    else:
+        plan = BlockPlan(plan.shape, tuple(stopped.pop("block", plan.sides)))
+        _check_same(folder, stopped, settings)
+    job = Job(
+        source=LabelSource(volume),
+        plan=plan,
+        kinds=request.kinds,
+        folder=folder.path,
+        fill_holes=request.fill_holes,
+        watershed=request.watershed,
+        sampling=(volume.voxel_size or (1.0, 1.0, 1.0))[-volume.ndim :],
+    )
+    return Run(folder, request, settings, job, plan_levels(plan, volume), workers)
+
+
+def _check_same(folder: RunFolder, stopped: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    if stopped == settings:
+        return
+    what = "other options"
+    if stopped.get("labels") != settings["labels"]:
+        what = "other labels"
+    raise UserError(
+        f"the stopped run in {folder.out} was begun with {what}; "
+        "repeat its command with --resume, or start again with --overwrite"
+    )
+
+
+def run_steps(run: Run) -> Steps[dict[str, int]]:
+    """Do all stages, and return the number of objects by class name.
+
+    Raises
+    ------
+    PartlyDoneError
+        At the end, when some blocks could not be read; earlier, when nothing can be written.
+    """
+    yield from _label_blocks(run)
+    counts = load_counts(run.job)
+    if counts is None:
+        offsets = write_offsets(run.job)
+        pairs = yield from _join_blocks(run)
+        counts = number_kinds(run.job, offsets, pairs, run.request.smallest)
+        save_counts(run.job, counts)
+    draft = run.folder.draft
+    if not draft.exists():
+        create_output(draft, run.job.kinds, counts, run.levels, run.request.volume, run.settings)
+    yield from _write_ids(run)
+    yield from _write_levels(run)
+    if run.folder.out.suffix.lower() in TIFF_SUFFIXES:
+        write_tiff(run.folder.out, draft, run.job.kinds[0], run.request.volume)
+        run.folder.remove()
+    else:
+        run.folder.finish()
+    _report(run)
+    names = [kind.name for kind in run.job.kinds]
+    return dict(zip(names, counts, strict=True))
+
+
+def _label_blocks(run: Run) -> Steps[None]:
+    """Find the components of each block that has no record yet."""
+    job = run.job
+    for kind in range(len(job.kinds)):
+        if not job.provisional(kind).exists():
+            create_array(job.provisional(kind).parent, str(kind), job.plan, np.uint32)
+    todo = [n for n in range(len(job.plan)) if not job.record(n).is_file()]
+    run.steps_done += len(job.plan) - len(todo)
+    for number, result in run_tasks(partial(label_block, job), todo, run.workers):
+        yield run.step("finding objects")
+        if isinstance(result, Unwritable):
+            raise PartlyDoneError(
+                f"{run.folder.out} cannot be written ({result.reason}); "
+                "make room, then repeat the command with --resume"
+            )
+        if isinstance(result, (TaskError, Unreadable)):
+            run.unreadable[number] = result.reason
+    if len(run.unreadable) == len(job.plan):
+        run.folder.remove()
+        raise UserError(f"no part of the labels could be read ({_reason(run)}); check the file")
+
+
+def _join_blocks(run: Run) -> Steps[list[NDArray[np.int64]]]:
+    """Return the labels that touch across blocks, N×2 for each kind."""
+    kinds = range(len(run.job.kinds))
+    found: list[list[NDArray[np.int64]]] = [[np.zeros((0, 2), np.int64)] for _ in kinds]
+    tasks = range(len(run.job.plan))
+    for number, pairs in run_tasks(partial(touching_labels, run.job), tasks, run.workers):
+        yield run.step("joining blocks")
+        _stop_at(run, number, pairs)
+        if not isinstance(pairs, TaskError):
+            for kind in kinds:
+                found[kind].append(pairs[kind])
+    return [np.concatenate(parts) for parts in found]
+
+
+def _write_ids(run: Run) -> Steps[None]:
+    draft = run.folder.draft
+    todo = range(len(run.job.plan))
+    yield from _write(run, "0", partial(renumber_block, run.job, draft), todo, "writing ids")
+
+
+def _write_levels(run: Run) -> Steps[None]:
+    jobs: Iterable[LevelJob] = level_jobs(run.folder.draft, run.job.kinds, run.levels)
+    for stage, job in zip(counting(1), jobs, strict=False):
+        function = partial(write_level_block, job)
+        yield from _write(run, str(stage), function, range(len(job.plan)), "coarser levels")
+
+
+def _write(
+    run: Run, stage: str, function: Callable[[int], None], numbers: Iterable[int], what: str
+) -> Steps[None]:
+    """Do the tasks of a stage that are not done yet, and record each."""
+    done = DoneList(run.folder.path / "done.txt")
+    todo = [number for number in numbers if f"{stage}:{number}" not in done.done]
+    for number, result in run_tasks(function, todo, run.workers):
+        yield run.step(what)
+        _stop_at(run, number, result)
+        done.add(f"{stage}:{number}")
+
+
+def _stop_at(run: Run, number: int, result: object) -> None:
+    """Stop a run, which can be continued, at a block that could not be joined or written."""
+    if isinstance(result, TaskError):
+        raise PartlyDoneError(
+            f"block {number} of {run.folder.out} could not be written ({result.reason}); "
+            "mend that, then repeat the command with --resume"
+        )
+
+
+def _reason(run: Run) -> str:
+    return next(iter(run.unreadable.values()))
+
+
+def _report(run: Run) -> None:
+    """Name the blocks in which nothing could be found.
+
+    Raises
+    ------
+    PartlyDoneError
+        When there are any.
+    """
+    if not run.unreadable:
+        return
+    places = [_place(run.job.plan, number) for number in sorted(run.unreadable)]
+    named = "; ".join(places[:MOST_NAMED])
+    if len(places) > MOST_NAMED:
+        named += f"; and {len(places) - MOST_NAMED} more"
+    raise PartlyDoneError(
+        f"{len(places)} of {len(run.job.plan)} blocks could not be done and hold no objects "
+        f"({named}: {_reason(run)}); the others are written, "
+        "so mend the labels and start again with --overwrite"
+    )
+
+
+def _place(plan: BlockPlan, number: int) -> str:
+    """Return a block in words, e.g. ``z 0–64, y 0–256, x 256–512``."""
+    block = plan[number]
+    sides = zip("zyx"[-len(plan.shape) :], block.start, block.stop, strict=True)
+    return f"block {number}, " + ", ".join(f"{axis} {a}–{b}" for axis, a, b in sides)

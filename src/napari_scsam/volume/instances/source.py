@@ -1,0 +1,80 @@
+"""The labels in which objects are found, wherever a task runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.config import UserError
+from napari_scsam.io.volumes import Volume, open_labels
+
+FEW_VALUES = 50
+"""Labels with at most so many values are never taken for grey values."""
+
+SAMPLE = 128
+"""Side of the part that is looked at."""
+
+
+class LabelSource:
+    """Labels that are opened again where a copy of this value arrives.
+
+    Parameters
+    ----------
+    volume
+        From `open_labels`, or in memory.
+    """
+
+    def __init__(self, volume: Volume) -> None:
+        self.path = None if volume.path is None else str(volume.path)
+        self.name = volume.name
+        self._volume: Volume | None = volume
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.path is None:
+            raise UserError(
+                f"{self.name!r} is in memory, where no worker can read it; "
+                "write it to a file, and give its path"
+            )
+        return {"path": self.path, "name": self.name, "_volume": None}
+
+    @property
+    def volume(self) -> Volume:
+        """The labels, opened when they are first needed."""
+        if self._volume is None:
+            if self.path is None:
+                raise UserError(f"{self.name!r} has no path")
+            self._volume = open_labels(self.path)
+        return self._volume
+
+    def read(self, where: tuple[slice, ...]) -> NDArray[Any]:
+        """Read a part, (Y, X) or (Z, Y, X).
+
+        Raises
+        ------
+        DamagedPartError
+            When the file is damaged there.
+        """
+        part: NDArray[Any] = self.volume.data[where]
+        return part
+
+
+def looks_grey(volume: Volume) -> bool:
+    """Whether values without a class table look like an image rather than labels.
+
+    Neighbours within an object have one value; in an image hardly any have.
+    """
+    middle = tuple(
+        slice(max(0, length // 2 - SAMPLE // 2), length // 2 + SAMPLE // 2 + 1)
+        for length in volume.shape
+    )
+    if volume.ndim == 3:
+        middle = (slice(volume.shape[0] // 2, volume.shape[0] // 2 + 1), *middle[1:])
+    part = volume.data[middle]
+    if len(np.unique(part)) <= FEW_VALUES:
+        return False
+    ones = part[..., :-1]
+    others = part[..., 1:]
+    inside = (ones > 0) | (others > 0)
+    return bool((ones == others)[inside].mean() < 0.5)
