@@ -105,6 +105,25 @@ def add_device(parser: Parser) -> None:
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
 
 
+def add_workers(parser: Parser) -> None:
+    """Add the options of every command that may run on several processes or machines."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", type=int, metavar="N", help="work in N processes on this computer"
+    )
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="work on a dask scheduler, e.g. tcp://10.0.0.1:8786"
+    )
+
+
+def workers_of(arguments: argparse.Namespace) -> int | str | None:
+    """Return the number of processes, the address of a scheduler, or None: work is done here."""
+    if arguments.scheduler is not None:
+        return str(arguments.scheduler)
+    workers: int | None = arguments.workers
+    return workers
+
+
 def nanometres(text: str) -> float:
     """Read a number of a voxel size."""
     try:

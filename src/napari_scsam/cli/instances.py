@@ -1,0 +1,128 @@
+"""``scsam instances``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from napari_scsam.cli.parts import add_workers, command, note, parse_names, show, workers_of
+from napari_scsam.config import UserError
+
+LABELS_HELP = (
+    "labels of classes that scsam or the plugin wrote (OME-Zarr or TIFF), "
+    "an OME-Zarr image with labels in it, or a project"
+)
+
+
+def add_instances(commands: Any) -> None:
+    """Describe ``scsam instances``."""
+    parser = command(
+        commands,
+        "instances",
+        run_instances,
+        "Find the objects of each class in a volume of any size, and number them.",
+    )
+    parser.add_argument("labels", type=Path, metavar="LABELS", help=LABELS_HELP)
+    parser.add_argument(
+        "-o",
+        "--out",
+        required=True,
+        type=Path,
+        metavar="OUT",
+        help="instances: .zarr, with one label image for each class, or .tif of one class",
+    )
+    parser.add_argument(
+        "--classes",
+        metavar="a,b",
+        help="names of classes (default: all, each with its parts); "
+        "for labels without a class table, 1=mitochondrion,2=ER",
+    )
+    _add_options(parser)
+    add_workers(parser)
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--resume", action="store_true", help="continue a stopped run")
+    existing.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace instances or a stopped run at OUT, when the new ones are whole",
+    )
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--smallest",
+        type=int,
+        metavar="VOXELS",
+        help="leave out objects of fewer voxels (default: 10; 1 keeps all)",
+    )
+    parser.add_argument(
+        "--smallest-um3", type=float, metavar="V", help="leave out objects of less than V µm³"
+    )
+    parser.add_argument(
+        "--watershed", action="store_true", help="split objects that touch each other at a neck"
+    )
+    parser.add_argument(
+        "--fill-holes", action="store_true", help="fill holes that one object encloses"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the number of objects of each class as JSON"
+    )
+
+
+def run_instances(arguments: argparse.Namespace) -> None:
+    """Find objects, and print how many there are."""
+    from napari_scsam.cli.measure import is_unfinished
+    from napari_scsam.volume.instances.find import find_instances
+
+    arguments.resume_hint = "; continue with --resume"
+    steps = find_instances(
+        arguments.labels,
+        arguments.out,
+        classes=parse_table(arguments.classes),
+        smallest=arguments.smallest,
+        smallest_um3=arguments.smallest_um3,
+        watershed=arguments.watershed,
+        fill_holes=arguments.fill_holes,
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+        workers=workers_of(arguments),
+    )
+    counts = show(steps)
+    if is_unfinished(arguments.labels):
+        note(
+            f"scsam: {arguments.labels} is not finished, and slices without labels count as empty; "
+            "finish it with scsam segment --resume"
+        )
+    if not any(counts.values()):
+        note(f"scsam: {arguments.labels} holds no object of that size, so the instances are empty")
+    if arguments.json:
+        print(json.dumps({"out": str(arguments.out), "objects": counts}))
+        return
+    print(", ".join(f"{name}: {count}" for name, count in counts.items()))
+    print(arguments.out)
+
+
+def parse_table(text: str | None) -> list[str] | dict[int, str] | None:
+    """Read ``mitochondrion,ER`` or ``1=mitochondrion,2=ER``; None when there is no text.
+
+    Raises
+    ------
+    UserError
+        When only some names have a label value, or a value is not a whole number.
+    """
+    names = parse_names(text)
+    if names is None or not any("=" in name for name in names):
+        return names
+    table: dict[int, str] = {}
+    for item in names:
+        value, _, name = item.partition("=")
+        if not (value.strip().isdecimal() and name.strip()):
+            raise UserError(
+                f"{item!r} is not a label value and a name; write --classes 1=mitochondrion,2=ER"
+            )
+        if int(value) in table:
+            raise UserError(f"--classes names the label value {int(value)} twice; give it one name")
+        table[int(value)] = name.strip()
+    return table
