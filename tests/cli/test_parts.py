@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_scsam.cli import parts
 from napari_scsam.io.volumes import as_volume
@@ -32,8 +33,27 @@ def test_the_usual_options_have_defaults() -> None:
         "checkpoint": "default",
         "device": "auto",
         "voxel_size": None,
+        "channel": None,
+        "time": None,
         "careful": False,
     }
+
+
+def test_an_image_is_opened_with_its_channel_and_words_on_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grey = np.random.default_rng(0).integers(0, 255, (2, 8, 9), np.uint8)
+    tifffile.imwrite(
+        tmp_path / "a.tif", grey, imagej=True, metadata={"axes": "CYX"}, photometric="minisblack"
+    )
+    arguments = parser_with_options().parse_args(["look", "--channel", "1"])
+    arguments.image = str(tmp_path / "a.tif")
+    np.testing.assert_array_equal(parts.open_image(arguments).data[...], grey[1])
+    tifffile.imwrite(tmp_path / "b.tif", np.stack([grey[0]] * 3, -1), photometric="rgb")
+    arguments = parser_with_options().parse_args(["look"])
+    arguments.image = str(tmp_path / "b.tif")
+    np.testing.assert_array_equal(parts.open_image(arguments).data[...], grey[0])
+    assert "taken as one grey" in capsys.readouterr().err
 
 
 def test_a_voxel_size_takes_several_numbers() -> None:

@@ -15,8 +15,10 @@ from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
 from napari_scsam.errors import MissingFileError
 from napari_scsam.io.axes import Choice, TransposedArray, choose, times, usual_axes
+from napari_scsam.io.formats.advice import unknown_format
 from napari_scsam.io.formats.hdf5 import read_hdf5, split_hdf5_path
-from napari_scsam.io.formats.mrc import read_mrc
+from napari_scsam.io.formats.mrc import MRC_SUFFIXES, read_mrc
+from napari_scsam.io.formats.packed import is_packed
 from napari_scsam.io.formats.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_image, read_slices
 from napari_scsam.io.formats.tiff import read_tiff
 from napari_scsam.io.grey import as_grey
@@ -36,7 +38,7 @@ from napari_scsam.plausible import doubt_of_size, is_plausible
 READERS: Mapping[str, Callable[[Path], Source]] = {
     **dict.fromkeys(TIFF_SUFFIXES, read_tiff),
     **dict.fromkeys(IMAGE_SUFFIXES, read_image),
-    **dict.fromkeys((".mrc", ".mrcs", ".rec", ".map", ".st", ".ali"), read_mrc),
+    **dict.fromkeys(MRC_SUFFIXES, read_mrc),
 }
 """Readers of single files by suffix; HDF5 and folders are recognised before."""
 
@@ -208,15 +210,28 @@ def _read(wanted: Location) -> Source:
     if hdf5:
         stamp = Stamp.of(file)
         return _watched(read_hdf5(*hdf5), stamp)
-    reader = READERS.get(file.suffix.lower())
-    if reader is None:
-        known = "OME-Zarr and zarr folders, .tif, .mrc, .rec, .h5, .png and .jpg"
-        raise UserError(
-            f"{file} has the suffix {file.suffix!r}, which is not a known volume format; "
-            f"use {known}"
-        )
+    reader = _reader(file)
     stamp = Stamp.of(file)
     return _watched(reader(file), stamp)
+
+
+def _reader(file: Path) -> Callable[[Path], Source]:
+    """Return the reader of a file by its name.
+
+    Raises
+    ------
+    UserError
+        When there is none; it says what to do.
+    """
+    suffix = file.suffix.lower()
+    reader = READERS.get(suffix)
+    if is_packed(file):
+        reader = None
+        if file.with_suffix("").suffix.lower() in MRC_SUFFIXES:
+            reader = read_mrc
+    if reader is None:
+        raise UserError(unknown_format(file))
+    return reader
 
 
 def _watched(source: Source, stamp: Stamp) -> Source:
