@@ -151,7 +151,7 @@ def test_measure_of_nothing_is_an_empty_table(
         == f"scsam: {labels} holds no object of 10 voxels or more, so the table has only a header\n"
     )
     assert told.out == f"{table}\n"
-    assert table.read_text().startswith("organelle,number,voxels")
+    assert table.read_text().startswith("class,id,voxels")
     assert len(table.read_text().splitlines()) == 1
 
 

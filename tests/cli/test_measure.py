@@ -41,7 +41,7 @@ def test_each_object_is_a_row(
     assert cli.main(["measure", str(path), "-o", str(out)]) == 0
     assert capsys.readouterr() == (f"{out}\n", "")
     rows = rows_of(out)
-    assert [row["organelle"] for row in rows] == ["mitochondrion", "vesicle", "vesicle"]
+    assert [row["class"] for row in rows] == ["mitochondrion", "vesicle", "vesicle"]
     assert [int(row["voxels"]) for row in rows] == [40, 30, 30]
     assert float(rows[0]["volume_um3"]) == pytest.approx(40 * 50 * 10 * 10 / 1e9, rel=1e-3)
     assert float(rows[0]["y_voxel"]) == pytest.approx(4.5)
@@ -55,7 +55,10 @@ def test_labels_without_a_class_table_are_told(
     assert cli.main(["measure", str(path), "-o", str(tmp_path / "table.csv")]) == 2
     assert capsys.readouterr() == (
         "",
-        f"scsam: {path} has no class table; give labels that scsam segment or the plugin wrote\n",
+        (
+            f"scsam: {path} has no class table; "
+            "give labels that scsam segment, scsam instances or the plugin wrote\n"
+        ),
     )
     assert not (tmp_path / "table.csv").exists()
 
@@ -66,7 +69,7 @@ def test_values_that_the_table_lacks_are_told(
     path = tmp_path / "labels.tif"
     write_labels(path, np.where(labels > 0, 9, 0).astype(np.uint8), None, TABLE)
     assert cli.main(["measure", str(path), "-o", str(tmp_path / "table.csv")]) == 2
-    assert "use the labels this table belongs to" in capsys.readouterr().err
+    assert "the labels that this table belongs to" in capsys.readouterr().err
 
 
 def test_no_object_leaves_a_header_and_a_note(
@@ -77,7 +80,7 @@ def test_no_object_leaves_a_header_and_a_note(
     assert cli.main(["measure", str(path), "-o", str(out)]) == 0
     assert "voxels or more, so the table has only a header" in capsys.readouterr().err
     assert rows_of(out) == []
-    assert out.read_text(encoding="utf-8-sig").startswith("organelle,")
+    assert out.read_text(encoding="utf-8-sig").startswith("class,id,")
 
 
 def test_an_unfinished_segmentation_is_noted(
@@ -125,7 +128,8 @@ def test_labels_of_objects_have_a_row_each(suffix: str, dtype: type, tmp_path: P
     write_labels(path, objects, (50.0, 10.0, 10.0), ())
     assert cli.main(["measure", str(path), "-o", str(out)]) == 0
     rows = rows_of(out)
-    assert [(row["organelle"], row["number"], row["voxels"]) for row in rows] == [
+    assert [(row["class"], row["id"], row["voxels"]) for row in rows] == [
+        ("object", "5", "1"),
         ("object", "12", "40"),
         ("object", "300", "60"),
     ]

@@ -6,11 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from napari_scsam.cli.parts import command, note, show
-from napari_scsam.config import UserError
+from napari_scsam.cli.parts import command, nanometres, note, parse_names, show
 
 LABELS_HELP = (
-    "labels of classes or objects that scsam or the plugin wrote (OME-Zarr or TIFF), "
+    "labels of classes, instances or objects that scsam or the plugin wrote (OME-Zarr or TIFF), "
     "an OME-Zarr image with labels in it, or a project"
 )
 
@@ -21,50 +20,61 @@ def add_measure(commands: Any) -> None:
         commands,
         "measure",
         run_measure,
-        "Write a table of every organelle: volume, diameter, centre.",
+        "Write a table of every object: volume, surface, shape, grey values, place.",
     )
     parser.add_argument("labels", type=Path, metavar="LABELS", help=LABELS_HELP)
-    parser.add_argument("-o", "--out", required=True, type=Path, metavar="TABLE.csv")
+    parser.add_argument(
+        "-o", "--out", required=True, type=Path, metavar="TABLE", help=".csv or .parquet"
+    )
+    parser.add_argument(
+        "--image", metavar="IN", help="the image that was labelled, for mean_grey and sd_grey"
+    )
+    parser.add_argument(
+        "--classes", metavar="a,b", help="names of the classes to measure (default: all)"
+    )
+    parser.add_argument(
+        "--smallest",
+        type=int,
+        metavar="VOXELS",
+        help="leave out objects of fewer voxels (default: 10 in labels of classes, else 1)",
+    )
+    parser.add_argument(
+        "--voxel-size",
+        nargs="+",
+        type=nanometres,
+        metavar="NM",
+        help="z y x in nm, instead of the size in the file",
+    )
 
 
 def run_measure(arguments: argparse.Namespace) -> None:
-    """Measure the connected objects of each class."""
-    from napari_scsam.io.contents import is_label_image
-    from napari_scsam.io.find_labels import find_labels, listed_labels
-    from napari_scsam.io.labels import read_class_table
-    from napari_scsam.io.volumes import open_labels
-    from napari_scsam.volume.measure.organelles import (
-        MIN_VOXELS,
-        measure,
-        measure_objects,
-        write_table,
-    )
+    """Measure the objects of each class."""
+    from napari_scsam.volume.measure.images import find_images, measured_names, smallest_voxels
+    from napari_scsam.volume.measure.objects import measure_objects
 
-    path = find_labels(arguments.labels)
-    labels = open_labels(path)
-    classes = read_class_table(path)
-    if classes is None and not is_label_image(path):
-        raise UserError(
-            f"{path} has no class table; give labels that scsam segment or the plugin wrote"
-        )
-    if is_unfinished(path):
+    steps = measure_objects(
+        arguments.labels,
+        arguments.out,
+        image=arguments.image,
+        classes=parse_names(arguments.classes),
+        smallest=arguments.smallest,
+        voxel_size=arguments.voxel_size,
+    )
+    table = show(steps)
+    if is_unfinished(arguments.labels):
         note(
             f"scsam: {arguments.labels} is not finished, and slices without labels count as empty; "
             "finish it with scsam segment --resume"
         )
-    if classes is None:
-        rows = show(measure_objects(labels))
-    else:
-        rows = show(measure(labels, classes))
-    write_table(arguments.out, rows)
-    if not rows:
+    if not len(table):
+        smallest = smallest_voxels(find_images(arguments.labels), arguments.smallest)
         note(
-            f"scsam: {arguments.labels} holds no object of {MIN_VOXELS} voxels or more, "
+            f"scsam: {arguments.labels} holds no object of {smallest} voxels or more, "
             "so the table has only a header"
         )
-    names = listed_labels(arguments.labels)
-    if len(names) > 1:
-        note(f"scsam: {path.name!r} was measured, of the label images {', '.join(names)}")
+    name, names = measured_names(arguments.labels)
+    if name:
+        note(f"scsam: {name!r} was measured, of the label images {', '.join(names)}")
     print(arguments.out)
 
 

@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.volume.blocks import BlockPlan
+from napari_scsam.volume.instances.kinds import OBJECT
 from napari_scsam.volume.measure.columns import make_table
 from napari_scsam.volume.measure.parts import measure_part
 from napari_scsam.volume.measure.sums import ObjectSums
 from napari_scsam.volume.measure.table import ObjectTable
-
-OBJECT = "object"
-"""What the class of an object is called that has none."""
 
 UNIT = (1.0, 1.0, 1.0)
 

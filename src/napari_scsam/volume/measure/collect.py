@@ -5,14 +5,15 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
-from napari_scsam.io.volumes import Volume, open_labels, open_volume
 from napari_scsam.steps import Progress, Steps
 from napari_scsam.volume.blocks import Block, BlockPlan
+from napari_scsam.volume.instances.source import LabelSource
 from napari_scsam.volume.measure.extremes import Ends, EndsFile, longest_axes, merge_ends
 from napari_scsam.volume.measure.parts import Part, measure_part
 from napari_scsam.volume.measure.seams import PlaneFile, seam_surfaces
@@ -34,27 +35,31 @@ Size = tuple[float, ...]
 class Measured:
     """A label image, and the image of which it has labels."""
 
-    labels: Volume | str
-    """A path where the work is done by other processes."""
-    image: Volume | str | None
+    labels: LabelSource
+    image: LabelSource | None
     plan: BlockPlan
+    """Of (Y, X) for a single slice, also where a file has it as a stack."""
     size: Size
-    """Of a voxel along each axis of the labels."""
+    """Of a voxel along each axis of the plan."""
 
 
 def measure_block(measured: Measured, block: Block) -> Part:
     """Read a block and measure the objects in it."""
-    labels = measured.labels
-    if isinstance(labels, str):
-        labels = open_labels(labels)
-    image = measured.image
-    if isinstance(image, str):
-        image = open_volume(image)
-    values = labels.data[block.slices]
+    values = read_part(measured.labels, block.slices)
     grey = None
-    if image is not None and values.any():
-        grey = image.data[block.slices]
+    if measured.image is not None and values.any():
+        grey = read_part(measured.image, block.slices)
     return measure_part(values, block, measured.plan.shape, measured.size, grey)
+
+
+def read_part(source: LabelSource, where: tuple[slice, ...]) -> NDArray[Any]:
+    """Read a part of a volume; of the only slice of a stack where two axes are given."""
+    if len(where) == source.volume.ndim:
+        return source.read(where)
+    if len(where) > source.volume.ndim:
+        return source.read(where[1:])[np.newaxis]
+    part: NDArray[Any] = source.read((slice(0, 1), *where))[0]
+    return part
 
 
 def collect_sums(measured: Measured, workers: Workers = None, what: str = "") -> Steps[ObjectSums]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,13 @@ class ObjectTable:
     def with_columns(self, more: Mapping[str, NDArray[Any]]) -> ObjectTable:
         """Return the table with more columns, or with others in place of those of that name."""
         return ObjectTable({**self.columns, **more})
+
+
+def join_tables(tables: Sequence[ObjectTable]) -> ObjectTable:
+    """Return the rows of tables that have the same columns, one table after the other."""
+    return ObjectTable(
+        {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    )
 
 
 def sorted_rows(values: NDArray[Any], *, descending: bool = False) -> NDArray[np.intp]:

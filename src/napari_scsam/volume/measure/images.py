@@ -1,0 +1,225 @@
+"""The label images whose objects are measured: where they are, and of which class they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import zarr
+
+from napari_scsam.config import ClassSpec, UserError, parse_voxel_size
+from napari_scsam.io.contents import is_label_image
+from napari_scsam.io.find_labels import USUAL, find_labels, listed_labels
+from napari_scsam.io.labels import read_class_table
+from napari_scsam.io.lazy import READ_ERRORS
+from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
+from napari_scsam.io.zarr_access import is_zarr
+from napari_scsam.steps import Steps
+from napari_scsam.volume.instances.find import find_instances
+from napari_scsam.volume.instances.kinds import OBJECT
+from napari_scsam.volume.instances.request import MIN_VOXELS
+from napari_scsam.volume.instances.run_folder import RECORD
+from napari_scsam.volume.workers import Workers
+
+LabelsLike = Volume | npt.ArrayLike | str | os.PathLike[str]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelImage:
+    """A label image in which each object of one class has an id of its own."""
+
+    class_name: str
+    volume: Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What is to be measured, before the objects of class labels are found."""
+
+    labels: Volume
+    """Of the first image."""
+    images: tuple[LabelImage, ...]
+    """Empty for class labels."""
+    classes: tuple[ClassSpec, ...] | None
+    """Of class labels; None for objects."""
+
+
+def find_images(labels: LabelsLike, voxel_size: Sequence[float] | None = None) -> Found:
+    """Return the label images at a place, or an array as one.
+
+    Parameters
+    ----------
+    labels
+        A path of class labels, of instances or of a project; a volume; or an array of objects.
+    voxel_size
+        nm along z, y, x, instead of what the file says.
+
+    Raises
+    ------
+    UserError
+        When there are no labels, or it is not known what they mean.
+    """
+    if isinstance(labels, (str, os.PathLike)):
+        return _at_path(Path(labels), voxel_size)
+    if isinstance(labels, Volume):
+        volume = labels
+    else:
+        volume = as_volume(labels, voxel_size)
+    return Found(volume, (LabelImage(OBJECT, volume),), None)
+
+
+def smallest_voxels(found: Found, smallest: int | None) -> int:
+    """Return the fewest voxels of an object: specks count if they have an id of their own."""
+    if smallest is not None:
+        return smallest
+    return 1 if found.classes is None else MIN_VOXELS
+
+
+def object_images(
+    found: Found,
+    classes: Sequence[str] | None,
+    smallest: int,
+    folder: Path,
+    workers: Workers = None,
+) -> Steps[tuple[LabelImage, ...]]:
+    """Return images of objects; those of class labels are found first.
+
+    Parameters
+    ----------
+    found
+        From `find_images`.
+    classes
+        Names of the classes that are wanted; None for all.
+    smallest
+        Objects of fewer voxels are left out when they are found.
+    folder
+        Where the objects of class labels are written.
+    workers
+        As `find_instances` takes it.
+
+    Raises
+    ------
+    UserError
+        When a class is not there.
+    """
+    if found.classes is None:
+        return _chosen(found.images, classes)
+    yield from find_instances(
+        found.labels,
+        folder / "objects.zarr",
+        classes=classes,
+        smallest=smallest,
+        workers=workers,
+    )
+    images = _listed(folder / "objects.zarr")
+    size = found.labels.voxel_size
+    return tuple(replace(i, volume=replace(i.volume, voxel_size=size)) for i in images)
+
+
+def measured_names(labels: LabelsLike) -> tuple[str, tuple[str, ...]]:
+    """Return which label image of a file is measured, and the names of all that it lists.
+
+    The first is empty when all are measured, or the path is a label image itself.
+    """
+    if not isinstance(labels, (str, os.PathLike)):
+        return "", ()
+    names = listed_labels(Path(labels))
+    if len(names) < 2 or not _is_class_file(Path(labels), names):
+        return "", names
+    return find_labels(Path(labels)).name, names
+
+
+def _at_path(path: Path, voxel_size: Sequence[float] | None) -> Found:
+    names = listed_labels(path)
+    if len(names) > 1 and not _is_class_file(path, names):
+        images = _listed(path, voxel_size)
+        return Found(images[0].volume, images, None)
+    place = find_labels(path)
+    volume = _opened(place, voxel_size)
+    classes = read_class_table(place)
+    if classes is not None:
+        return Found(volume, (), classes)
+    if not is_label_image(place):
+        raise UserError(
+            f"{place} has no class table; give labels that scsam segment, scsam instances or the "
+            "plugin wrote"
+        )
+    return Found(volume, (LabelImage(_class_of(place), volume),), None)
+
+
+def _is_class_file(path: Path, names: Sequence[str]) -> bool:
+    """Whether a file with several label images has class labels in it."""
+    return USUAL in names or any(read_class_table(path / "labels" / name) for name in names)
+
+
+def _listed(path: Path, voxel_size: Sequence[float] | None = None) -> tuple[LabelImage, ...]:
+    """Open all label images in an OME-Zarr."""
+    places = [path / "labels" / name for name in listed_labels(path)]
+    return tuple(
+        LabelImage(_class_of(place, place.name), _opened(place, voxel_size)) for place in places
+    )
+
+
+def _opened(path: Path, voxel_size: Sequence[float] | None) -> Volume:
+    """Open labels; a voxel size that is given counts instead of the file's."""
+    volume = open_labels(path)
+    if voxel_size is None:
+        return volume
+    return replace(volume, voxel_size=parse_voxel_size(voxel_size))
+
+
+def _class_of(path: Path, otherwise: str = OBJECT) -> str:
+    """Return the class that a label image of instances names in its metadata."""
+    if not (path.is_dir() and is_zarr(path)):
+        return otherwise
+    try:
+        record: Any = zarr.open_group(path, mode="r").attrs.get("scsam")
+        return str(record[RECORD]["class"])
+    except (*READ_ERRORS, KeyError):
+        return otherwise
+
+
+def _chosen(
+    images: tuple[LabelImage, ...], classes: Sequence[str] | None
+) -> tuple[LabelImage, ...]:
+    if classes is None:
+        return images
+    by_name = {image.class_name.casefold(): image for image in images}
+    missing = [name for name in classes if name.casefold() not in by_name]
+    if missing or not classes:
+        known = ", ".join(image.class_name for image in images)
+        wrong = repr(missing[0]) if missing else "given"
+        raise UserError(f"no class is called {wrong}; choose from: {known}")
+    return tuple(by_name[name.casefold()] for name in dict.fromkeys(classes))
+
+
+def open_grey(image: LabelsLike, labels: Volume) -> Volume:
+    """Open the image of which there are labels.
+
+    Raises
+    ------
+    UserError
+        When it has another shape than the labels.
+    """
+    if isinstance(image, (str, os.PathLike)):
+        volume = open_volume(image)
+    elif isinstance(image, Volume):
+        volume = image
+    else:
+        volume = as_volume(image)
+    ones = (volume.depth, *volume.shape[-2:])
+    others = (labels.depth, *labels.shape[-2:])
+    if ones != others:
+        raise UserError(
+            f"the image {volume.name!r} has the shape {_times(volume.shape)}, but the labels "
+            f"{labels.name!r} {_times(labels.shape)}; give the image that was labelled"
+        )
+    return volume
+
+
+def _times(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))

@@ -1,0 +1,182 @@
+"""Measure all objects of label images of any size: `measure_objects`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import lcm, prod
+from pathlib import Path
+
+import numpy as np
+
+from napari_scsam.config import UserError
+from napari_scsam.io.volumes import Volume
+from napari_scsam.steps import Steps
+from napari_scsam.volume.blocks import MOST_VOXELS, plan_blocks
+from napari_scsam.volume.instances.source import LabelSource
+from napari_scsam.volume.measure.array import UNIT
+from napari_scsam.volume.measure.collect import Measured, collect_sums
+from napari_scsam.volume.measure.columns import make_table
+from napari_scsam.volume.measure.images import (
+    LabelImage,
+    LabelsLike,
+    find_images,
+    object_images,
+    open_grey,
+    smallest_voxels,
+)
+from napari_scsam.volume.measure.origin import describe_measurement
+from napari_scsam.volume.measure.source import GreySource
+from napari_scsam.volume.measure.table import (
+    ObjectTable,
+    check_table_path,
+    join_tables,
+    write_table,
+)
+from napari_scsam.volume.workers import Workers
+
+
+def measure_objects(
+    labels: LabelsLike,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    image: LabelsLike | None = None,
+    classes: Sequence[str] | None = None,
+    smallest: int | None = None,
+    voxel_size: Sequence[float] | None = None,
+    workers: Workers = None,
+    most_voxels: int = MOST_VOXELS,
+) -> Steps[ObjectTable]:
+    """Measure every object of label images of any size, one row an object.
+
+    Parameters
+    ----------
+    labels
+        A path of labels of classes, of instances or of a project; a volume; or an array in which
+        each object has an id, (Y, X) or (Z, Y, X). Objects of class labels are found first, as
+        `find_instances` does.
+    out
+        ``*.csv`` or ``*.parquet``; a file beside it says where it came from. None writes nothing.
+    image
+        Grey values of the same shape, for their mean and standard deviation.
+    classes
+        Names of classes; None for all.
+    smallest
+        Objects of fewer voxels are left out. None: specks of class labels, and no object that has
+        an id of its own.
+    voxel_size
+        nm along z, y, x, instead of what the file says.
+    workers
+        None, a number of processes on this computer, or the address of a dask scheduler.
+    most_voxels
+        Of a block. The result does not depend on it.
+
+    Returns
+    -------
+    ObjectTable
+        In the order of the classes and ids.
+
+    Raises
+    ------
+    UserError
+        When the labels or the image cannot be read or do not fit each other, or the table cannot
+        be written.
+    """
+    place = None
+    if out is not None:
+        place = Path(out)
+        check_table_path(place)
+    if smallest is not None and smallest < 1:
+        raise UserError(f"smallest is {smallest}; give the voxels of the smallest object, from 1")
+    found = find_images(labels, voxel_size)
+    least = smallest_voxels(found, smallest)
+    grey = None
+    if image is not None:
+        grey = open_grey(image, found.labels)
+    with tempfile.TemporaryDirectory(prefix=".scsam-measure-", dir=_beside(place)) as folder:
+        images = yield from object_images(found, classes, least, Path(folder), workers)
+        work = Work(images, grey, least, workers, most_voxels)
+        table = yield from measure_images(work)
+    if place is not None:
+        settings = {"classes": classes and list(classes), "smallest_voxels": least}
+        write_table(place, table, describe_measurement(found.labels, grey, table, settings))
+    return table
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What is measured, and how."""
+
+    images: tuple[LabelImage, ...]
+    grey: Volume | None
+    smallest: int
+    workers: Workers
+    most_voxels: int
+
+
+def measure_images(work: Work) -> Steps[ObjectTable]:
+    """Measure the objects of one label image after the other."""
+    tables = []
+    for image in work.images:
+        check_shape(image.volume, work.images[0].volume)
+        measured = plan_measurement(image.volume, work.grey, work.most_voxels)
+        sums = yield from collect_sums(measured, work.workers, image.class_name)
+        sums = sums.select(sums.voxels >= work.smallest)
+        names = np.full(len(sums), image.class_name)
+        size = image.volume.voxel_size
+        shape = measured.plan.shape
+        tables.append(make_table(sums, names, shape, size, image.volume.origin))
+    return join_tables(tables)
+
+
+def plan_measurement(labels: Volume, grey: Volume | None, most_voxels: int) -> Measured:
+    """Return the blocks in which a label image is measured; a single slice is flat."""
+    shape = labels.shape
+    chunks = labels.data.chunks
+    if grey is not None and grey.ndim == labels.ndim:
+        chunks = common_chunks(chunks, grey.data.chunks, most_voxels)
+    if labels.ndim == 3 and labels.depth == 1:
+        shape = shape[1:]
+        chunks = chunks and chunks[1:]
+    size = (labels.voxel_size or UNIT)[-len(shape) :]
+    plan = plan_blocks(shape, chunks, most_voxels=most_voxels)
+    image = None
+    if grey is not None:
+        image = GreySource(grey)
+    return Measured(LabelSource(labels), image, plan, size)
+
+
+def common_chunks(
+    one: Sequence[int] | None, other: Sequence[int] | None, most_voxels: int
+) -> tuple[int, ...] | None:
+    """Return chunks of which both files have whole ones, so that each is read once.
+
+    Where these are too large, the first file's.
+    """
+    if one is None or other is None:
+        chosen = one or other
+        return None if chosen is None else tuple(chosen)
+    both = tuple(lcm(a, b) for a, b in zip(one, other, strict=True))
+    return both if prod(both) <= most_voxels else tuple(one)
+
+
+def check_shape(labels: Volume, first: Volume) -> None:
+    """Check that label images have one shape.
+
+    Raises
+    ------
+    UserError
+        When they have not.
+    """
+    if labels.shape != first.shape:
+        raise UserError(
+            f"the label images {first.name!r} and {labels.name!r} have different shapes; "
+            "measure one after the other"
+        )
+
+
+def _beside(place: Path | None) -> Path | None:
+    """Return the folder for temporary files: that of the table, which workers can reach."""
+    return None if place is None else place.absolute().parent
