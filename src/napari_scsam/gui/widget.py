@@ -9,8 +9,9 @@ from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_scsam.checkpoints.find import find_checkpoint, list_checkpoints
+from napari_scsam.checkpoints.find import list_checkpoints
 from napari_scsam.gui.links import Links
+from napari_scsam.gui.network import first_checkpoint
 from napari_scsam.gui.objects_desk import ObjectsDesk
 from napari_scsam.gui.panels.parts.first_run import FirstRunCard
 from napari_scsam.gui.panels.parts.setup_line import SetupLines
@@ -120,7 +121,8 @@ class ScSAMWidget(QWidget):
             [desk.review, desk.train, desk.export],
             "Mark what is right, train on it, and export it.",
         )
-        self.tabs.add(OBJECTS, [self.objects], "List, check and measure single organelles.")
+        tip = "List, check and measure single organelles."
+        self.tabs.add(OBJECTS, [self.objects], tip, fills=True)
         self.tabs.currentChanged.connect(self._note_page)
         self.tabs.resized.connect(self.updateGeometry)
         whole = QVBoxLayout(self)
@@ -195,9 +197,7 @@ class ScSAMWidget(QWidget):
         infos = list_checkpoints()
         self.model.show_checkpoints(infos)
         if self._session.choices.checkpoint is None and infos:
-            default = find_checkpoint()
-            info = next((info for info in infos if info.path == default), infos[0])
-            self._session.choices.choose_checkpoint(info)
+            self._session.choices.choose_checkpoint(first_checkpoint(infos))
         self.setup.show_checkpoint()
         self.work_desk.show_network()
         self.setup.show_layers()

@@ -14,6 +14,9 @@ from napari_scsam.steps import Progress, Steps
 MOST_VOXELS = 2**22
 """Of the box of an object; of a larger one, every second voxel along each axis is used."""
 
+OUTWARDS = 0.6
+"""Voxels that a surface is shown outside of its object."""
+
 
 @dataclass(frozen=True)
 class SurfaceRequest:
@@ -69,6 +72,7 @@ def surface_of(data: Any, label: int, box: Box) -> tuple[NDArray[np.float32], ND
     if mask.size > MOST_VOXELS:
         step = 2
     padded = np.pad(mask, step).astype(np.float32)
-    vertices, faces, _, _ = marching_cubes(padded, 0.5, step_size=step)
-    vertices += np.array([side.start for side in box]) - step
+    vertices, faces, normals, _ = marching_cubes(padded, 0.5, step_size=step)
+    # The voxels are shown too; the surface lies just outside of them.
+    vertices += OUTWARDS * normals + np.array([side.start for side in box]) - step
     return vertices.astype(np.float32), faces.astype(np.int32)

@@ -31,7 +31,7 @@ NAME_OF_SURFACES = "surfaces of selected objects"
 
 
 class SelectedView:
-    """The labels of selected objects alone, computed for the part that is read.
+    """The outlines of selected objects, computed for the slice that is read; an array of labels.
 
     Parameters
     ----------
@@ -53,19 +53,47 @@ class SelectedView:
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         values = np.asarray(self.data[key])
-        if not self._selected.size:
+        if values.ndim > 2 or not self._selected.size:  # in 3-D, surfaces are shown
             return np.zeros_like(values)
-        # Most pixels of a slice are background, or of objects beyond the last one.
+        selected = self._mask(values)
+        if values.ndim == 2:
+            _keep_outlines(values, selected)
+        return np.where(selected, values, np.zeros_like(values))
+
+    def _mask(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return which values are selected; most are background, or far from them."""
         low = self._selected[0]
         high = self._selected[-1]
-        held = (values >= low) & (values <= high)
+        held: NDArray[np.bool_] = (values >= low) & (values <= high)
         if self._selected.size < high - low + 1:
             held[held] = np.isin(values[held], self._selected)
-        return np.where(held, values, np.zeros_like(values))
+        return held
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         values = self[(slice(None),) * self.ndim]
         return np.asarray(values, dtype)
+
+
+def _keep_outlines(values: NDArray[Any], selected: NDArray[np.bool_]) -> None:
+    """Leave of the selected pixels of a slice those near the border of their object, in place."""
+    rows = np.flatnonzero(selected.any(axis=1))
+    columns = np.flatnonzero(selected.any(axis=0))
+    if not rows.size:
+        return
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    own = np.pad(np.where(selected[box], values[box], 0), OUTLINE_WIDTH)
+    inside = np.ones(own[box_inside(own)].shape, bool)
+    for axis in (0, 1):
+        for shift in range(-OUTLINE_WIDTH, OUTLINE_WIDTH + 1):
+            inside &= np.roll(own, shift, axis)[box_inside(own)] == own[box_inside(own)]
+    selected[box] &= ~inside
+
+
+def box_inside(padded: NDArray[Any]) -> tuple[slice, slice]:
+    """Return the part of a padded slice that is not padding."""
+    height, width = padded.shape
+    end = OUTLINE_WIDTH
+    return slice(end, height - end), slice(end, width - end)
 
 
 def is_instance_layer(layer: Layer) -> bool:
@@ -107,7 +135,6 @@ def outline_layer(source: Labels, view: SelectedView) -> Labels:
         metadata={NOT_KEPT_KEY: True},
         **geometry_of(source),
     )
-    layer.contour = OUTLINE_WIDTH
     layer.editable = False
     return layer
 

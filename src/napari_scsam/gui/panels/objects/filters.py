@@ -15,8 +15,8 @@ from napari_scsam.gui.words import count_of, group_digits
 ANY = ""
 """The choice of every class."""
 
-BORDER = ((None, "border or not"), (False, "not at border"), (True, "at border"))
-REVIEWED = ((None, "reviewed or not"), (False, "not reviewed"), (True, "reviewed"))
+BORDER = ((None, "anywhere"), (False, "inside"), (True, "at border"))
+REVIEWED = ((None, "any state"), (False, "to review"), (True, "reviewed"))
 
 LARGEST = 1e12
 """Upper end of a size that is not limited."""
@@ -120,7 +120,8 @@ def _size(tip: str) -> QDoubleSpinBox:
     made.setSpecialValueText("any")
     made.setKeyboardTracking(False)
     made.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-    made.setFixedWidth(72)
+    made.setStyleSheet("padding: 3px")  # napari's style leaves room for buttons
+    made.setMaximumWidth(96)
     made.setToolTip(tip)
     made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # scrolling the panel must not change a number
     return made

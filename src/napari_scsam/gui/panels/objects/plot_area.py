@@ -22,9 +22,6 @@ SELECTED_POINT = 7
 MOST_POINTS = 20_000
 """Points that are drawn; of more, every second, third and so on."""
 
-TICKS = 22
-"""Pixels for numbers and title along the bottom."""
-
 Groups = Sequence[tuple[str, NDArray[np.bool_]]]
 Values = NDArray[np.float64]
 
@@ -94,10 +91,10 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self._box.clear_plot()
 
     def draw_histogram(
-        self, x: Values, known: NDArray[np.bool_], groups: Groups, titles: tuple[str, str]
+        self, x: Values, known: NDArray[np.bool_], groups: Groups, *, logarithmic: bool
     ) -> None:
         """Draw how many objects of each class have a value, stacked."""
-        self._begin(titles, is_histogram=True)
+        self._begin(is_histogram=True, logarithmic=logarithmic)
         if not known.any():
             return
         edges = bins_of(x[known])
@@ -122,10 +119,11 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         y: Values,
         known: NDArray[np.bool_],
         groups: Groups,
-        titles: tuple[str, str],
+        *,
+        logarithmic: bool,
     ) -> None:
         """Draw a point for each object."""
-        self._begin(titles, is_histogram=False)
+        self._begin(is_histogram=False, logarithmic=logarithmic)
         if not known.any():
             return
         every = 1 + len(x) // MOST_POINTS
@@ -163,11 +161,12 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         )
         self.addItem(self._selection, ignoreBounds=True)
 
-    def _begin(self, titles: tuple[str, str], *, is_histogram: bool) -> None:
+    def _begin(self, *, is_histogram: bool, logarithmic: bool) -> None:
         self._is_histogram = is_histogram
         plot = self.getPlotItem()
-        plot.setLabel("bottom", titles[0])
-        plot.setLabel("left", titles[1])
+        # Values are logarithms already: only the numbers on the axes are powers of ten.
+        plot.getAxis("bottom").setLogMode(x=logarithmic)
+        plot.getAxis("left").setLogMode(y=logarithmic and not is_histogram)
         self._colour_axes()
 
     def _colour_axes(self) -> None:

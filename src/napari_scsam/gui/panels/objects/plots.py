@@ -20,7 +20,7 @@ COUNT = "count"
 """The choice of a histogram along y."""
 
 BINS = 40
-HEIGHT = 132
+HEIGHT = 96
 """Pixels of the plot, at least."""
 
 OTHER_COLOUR = "#9a9a9a"
@@ -120,19 +120,12 @@ class ObjectPlots(QWidget):
         x, y = self._values(rows)
         known = np.isfinite(x) & np.isfinite(y)
         groups = self._groups(rows)
-        titles = (self._title(across), self._title(self.up.current()))
+        logarithmic = self.logarithmic.isChecked()
         if self.up.current() == COUNT:
-            self.area.draw_histogram(x, known, groups, titles)
+            self.area.draw_histogram(x, known, groups, logarithmic=logarithmic)
         else:
-            self.area.draw_scatter(x, y, known, groups, titles)
+            self.area.draw_scatter(x, y, known, groups, logarithmic=logarithmic)
         self.area.show_selected(self._values(self._selected))
-
-    def _title(self, key: str) -> str:
-        if key == COUNT:
-            return "objects"
-        if self.logarithmic.isChecked():
-            return f"log₁₀ {heading(key)}"
-        return heading(key)
 
     def _groups(self, rows: NDArray[np.intp]) -> list[tuple[str, NDArray[np.bool_]]]:
         """Return the colour of each class, and which of some rows are of it."""

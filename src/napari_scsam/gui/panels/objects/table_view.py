@@ -41,7 +41,6 @@ class ObjectTableView(QTableView):
         self.setModel(self.objects)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setAlternatingRowColors(True)
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setSortingEnabled(True)

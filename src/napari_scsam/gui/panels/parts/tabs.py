@@ -33,7 +33,7 @@ class Tabs(QTabWidget):
         bar.setElideMode(Qt.TextElideMode.ElideNone)
         bar.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # after a click, keys are napari's
 
-    def add(self, title: str, parts: Sequence[QWidget], tip: str) -> None:
+    def add(self, title: str, parts: Sequence[QWidget], tip: str, *, fills: bool = False) -> None:
         """Add a page that holds some widgets, from top to bottom.
 
         Parameters
@@ -42,6 +42,8 @@ class Tabs(QTabWidget):
             Of its tab.
         parts
             What it holds.
+        fills
+            Whether they take all of its height.
         """
         body = QWidget()
         column = QVBoxLayout(body)
@@ -49,7 +51,8 @@ class Tabs(QTabWidget):
         column.setSpacing(4)
         for part in parts:
             column.addWidget(part)
-        column.addStretch(1)
+        if not fills:
+            column.addStretch(1)
         body.installEventFilter(self)
         page = QScrollArea()
         page.setWidget(body)

@@ -96,6 +96,7 @@ class FindingObjects:
             add_behind(viewer, layer)
         else:
             self._write(layer, found)
+        viewer.layers.selection.active = layer  # the object tools work on the active layer
         labels.visible = False  # the objects are its pixels, in other colours
         self._store.adopt(layer, found.table)
         self._session.status.emit(_describe(found))

@@ -6,18 +6,20 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Labels, Layer, Surface
+from napari.layers import Image, Labels, Layer, Surface
 
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.jobs.object_surfaces import SurfaceRequest, Surfaces, surface_steps
 from napari_scsam.gui.layers.class_table import classes_of
 from napari_scsam.gui.layers.instance_layer import (
-    NAME_OF_OUTLINES,
+    SelectedView,
     add_behind,
     surface_layer,
 )
+from napari_scsam.gui.layers.plane import camera_of
 from napari_scsam.gui.tools.objects.select import SelectingObjects
 from napari_scsam.gui.tools.objects.store import ObjectStore
+from napari_scsam.gui.workarounds.view_direction import set_view_direction
 from napari_scsam.project.review import Outlines
 
 if TYPE_CHECKING:
@@ -54,7 +56,9 @@ class Viewing3D:
         return viewer is not None and viewer.dims.ndisplay == 3
 
     def _on_ndisplay(self) -> None:
-        if self.in_3d:
+        viewer = self._session.viewer
+        if self.in_3d and viewer is not None:
+            set_view_direction(viewer, camera_of(viewer))
             self._hide_all()
         else:
             for layer in self._hidden:
@@ -76,14 +80,14 @@ class Viewing3D:
 
     def _covers(self, layer: Layer) -> bool:
         """Whether a layer would stand before the objects in 3-D."""
-        if not isinstance(layer, Labels):
-            return False
-        if isinstance(layer.data, Outlines) or layer.name == NAME_OF_OUTLINES:
+        if isinstance(layer.data, Outlines | SelectedView):
             return True
         objects = self._store.layer
         if objects is None or not objects.visible or layer is objects:
             return False
-        return classes_of(layer) is not None and layer.data.shape == objects.data.shape
+        if isinstance(layer, Labels):
+            return classes_of(layer) is not None
+        return isinstance(layer, Image)
 
     def _on_inserted(self, event: Event) -> None:
         if self.in_3d:
