@@ -16,6 +16,7 @@ import zarr
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.infer.predictor import Predictor
+from napari_scsam.infer.tile_encoder import weights_hash
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.labels import read_class_table, write_labels
 from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
@@ -23,7 +24,8 @@ from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.project.image import fingerprint
 from napari_scsam.samples.phantom import CLASSES, make_phantom
 from napari_scsam.volume.ledger import LEDGER, pixels_hash
-from napari_scsam.volume.run import FINISHED, segment_volume, weights_hash
+from napari_scsam.volume.run import segment_volume
+from napari_scsam.volume.segmentation import FINISHED
 
 SIZE = (20.0, 8.0, 8.0)
 PHANTOM = make_phantom((4, 64, 80), SIZE).image

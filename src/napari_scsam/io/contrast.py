@@ -33,7 +33,7 @@ READ_SHARE = 0.08
 """Share of a larger volume that is read at most, where its chunks allow it."""
 
 MOST_READ = 2**28
-"""Bytes of a larger volume that are read at most."""
+"""Bytes of a larger volume that are read at most, where chunks are several slices deep."""
 
 GOLDEN = 0.618
 """Shifts the windows from slice to slice, so that they do not lie above each other."""
@@ -81,7 +81,13 @@ def measure_contrast(image: Any, percentiles: tuple[float, float] = PERCENTILES)
     UserError
         When the sample holds no finite value, or only one value.
     """
-    planes = sample_planes(image)
+    return contrast_of(sample_planes(image), percentiles)
+
+
+def contrast_of(
+    planes: Sequence[NDArray[np.floating]], percentiles: tuple[float, float] = PERCENTILES
+) -> Contrast:
+    """Return the contrast of what `sample_planes` read; errors are those of `measure_contrast`."""
     sample = np.concatenate([plane.ravel() for plane in planes])
     finite = sample[np.isfinite(sample)]
     if finite.size == 0:
@@ -132,7 +138,8 @@ def sample_planes(image: Any) -> list[NDArray[np.floating]]:
         raise UserError(f"the image is empty (shape {tuple(image.shape)}); choose one with pixels")
     if image.ndim == 2:
         return [grid(np.asarray(image), SAMPLE)]
-    places = sample_places(image.shape, chunk_shape(image), np.dtype(image.dtype).itemsize)
+    itemsize = np.dtype(getattr(image, "dtype", np.uint8)).itemsize
+    places = sample_places(image.shape, chunk_shape(image), itemsize)
     samples: list[NDArray[np.floating]] = []
     damage: DamagedPartError | None = None
     for place in places:
@@ -167,11 +174,13 @@ def sample_places(
     total = prod(shape) * itemsize
     deep = 1 if chunks is None else min(chunks[0], depth)
     layers = {int(z) // deep: int(z) for z in chosen}
-    allowed = min(READ_SHARE * total, MOST_READ)
+    allowed = READ_SHARE * total
+    if deep > 1:
+        allowed = min(allowed, MOST_READ)
     if total <= WHOLE_BYTES or len(layers) * deep * prod(shape[1:]) * itemsize <= allowed:
         return [int(z) for z in chosen]
     height, width = window_shape(shape, chunks)
-    most = max(1, int(allowed / (deep * height * width * itemsize)))
+    most = max(1, int(min(allowed, MOST_READ) / (deep * height * width * itemsize)))
     positions = list(layers.values())[:: max(1, len(layers) // most)]
     windows = max(1, most // len(positions))
     return [place for z in positions for place in _windows(z, shape, (height, width), windows)]

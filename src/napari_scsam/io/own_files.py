@@ -9,8 +9,8 @@ from pathlib import Path
 
 CHUNKED = r"(zarr\.json|c(/\d+)*)"
 """Files of a zarr array, from the folder of the array."""
-LABEL_IMAGE = rf"(zarr\.json|\d+/{CHUNKED})"
-"""Files of a label image, from its folder."""
+LABEL_IMAGE = rf"(probabilities/)?(zarr\.json|\d+/{CHUNKED})"
+"""Files of a label image, from its folder, and of the probabilities of its classes."""
 
 
 def foreign_files(folder: Path, patterns: Sequence[str]) -> list[str]:

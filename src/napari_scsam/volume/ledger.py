@@ -29,6 +29,10 @@ DIFFERENCES = {
     "config": "another checkpoint",
     "weights": "another checkpoint",
     "views": "another choice of --careful",
+    "slices": "another choice of slices",
+    "region": "another region",
+    "average_z": "another choice of --average-z",
+    "probabilities": "another choice of --probabilities",
 }
 """What it means when a setting of two runs differs; the first that differs is the reason."""
 

@@ -19,10 +19,13 @@ from numpy.typing import NDArray
 from napari_scsam.atomic import exchange_folders, finish_replacing, replacing_folder, sync
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.label_header import LabelHeader
-from napari_scsam.io.label_pyramid import build_levels, new_level
+from napari_scsam.io.label_pyramid import build_levels, new_level, shard_shape
+from napari_scsam.io.label_root import point_root
 from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.zarr_access import ZarrArray, folder_of, is_zarr, member_array, ngff_attributes
-from napari_scsam.volume.ledger import LEDGER
+from napari_scsam.volume.ledger import LEDGER, parse_run
+from napari_scsam.volume.probabilities import create_probabilities
+from napari_scsam.volume.sync import sync_files
 
 LABELS = "classes"
 """Name of the label image inside the OME-Zarr."""
@@ -60,6 +63,15 @@ def find_stopped(out: Path) -> Place | None:
     return None
 
 
+def stopped_run(out: Path) -> dict[str, Any] | None:
+    """Return the settings of a stopped or a finished run; None when there is none."""
+    place = find_stopped(out)
+    if place is None:
+        return finished_run(out)
+    with place.ledger.open(encoding="utf-8", errors="replace") as ledger:
+        return parse_run(ledger.readline())
+
+
 def tidy(out: Path) -> None:
     """Remove what a run left that was killed between taking its place and the end."""
     in_place = out / "labels" / LABELS
@@ -67,6 +79,7 @@ def tidy(out: Path) -> None:
     if not (in_place / LEDGER).is_file():
         return
     _list(out)
+    point_root(out, LABELS)
     _remove_replaced(out)
     (out / LEDGER).unlink(missing_ok=True)
     (in_place / LEDGER).unlink(missing_ok=True)
@@ -74,11 +87,17 @@ def tidy(out: Path) -> None:
 
 
 def create_run_labels(
-    place: Place, header: LabelHeader, shape: tuple[int, ...], dtype: np.dtype[Any]
+    place: Place,
+    header: LabelHeader,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    *,
+    probabilities: bool = False,
 ) -> ZarrArray:
     """Create an empty label image in one step, with an empty ledger.
 
-    A run that was stopped at the same place is dropped.
+    A run that was stopped at the same place is dropped. With `probabilities`, an image of the
+    probabilities of its classes is created inside it.
 
     Raises
     ------
@@ -88,7 +107,7 @@ def create_run_labels(
     place.out.parent.mkdir(parents=True, exist_ok=True)
     if place.beside:
         with replacing_folder(place.group, _holds_ledger) as draft:
-            _fill(draft, header, shape, dtype)
+            _fill(draft, header, shape, dtype, probabilities)
             (draft / LEDGER).touch()
     else:
         with replacing_folder(place.out, _holds_ledger) as draft:
@@ -96,15 +115,24 @@ def create_run_labels(
             root.update_attributes({"scsam": {"format": 1}})
             labels = root.create_group("labels")
             labels.update_attributes({"ome": {"version": "0.5", "labels": [header.name]}})
-            _fill(draft / "labels" / header.name, header, shape, dtype)
+            _fill(draft / "labels" / header.name, header, shape, dtype, probabilities)
+            point_root(draft, header.name)
             (draft / LEDGER).touch()
     return member_array(zarr.open_group(place.group, mode="r+"), "0")
 
 
-def _fill(folder: Path, header: LabelHeader, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def _fill(
+    folder: Path,
+    header: LabelHeader,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    probabilities: bool,
+) -> None:
     group = zarr.open_group(folder, mode="a", zarr_format=3)
-    new_level(group, "0", shape, dtype)
+    new_level(group, "0", shape, dtype, shard_shape(shape, dtype))
     group.update_attributes(header.attributes([[1] * len(shape)]))
+    if probabilities:
+        create_probabilities(group, header, shape)
 
 
 def _holds_ledger(folder: Path) -> bool:
@@ -136,22 +164,50 @@ def open_run_labels(place: Place, shape: tuple[int, ...], dtype: np.dtype[Any]) 
     return level
 
 
-def write_slice(level: ZarrArray, z: int, labels: NDArray[Any]) -> tuple[str, ...]:
-    """Write the labels (Y, X) of a slice, and wait until they are on disk.
+def group_depth(level: ZarrArray) -> int:
+    """Return how many slices are in one file, and are written together."""
+    if level.ndim == 2:
+        return 1
+    return int((level.shards or level.chunks)[0])
+
+
+def group_of(level: ZarrArray, z: int) -> range:
+    """Return the slices that are written together with slice `z`."""
+    if level.ndim == 2:
+        return range(1)
+    depth = group_depth(level)
+    first = z // depth * depth
+    return range(first, min(first + depth, level.shape[0]))
+
+
+def write_slices(
+    level: ZarrArray, first: int, labels: NDArray[Any], window: tuple[slice, slice]
+) -> tuple[str, ...]:
+    """Write the labels (Z, Y, X) of slices that are in one file, and wait until they are on disk.
+
+    Parameters
+    ----------
+    level
+        Level 0.
+    first
+        The first of the slices.
+    labels
+        Of all these slices.
+    window
+        The rows and columns that they are of.
 
     Returns
     -------
     tuple of str
         Names of the files that hold them.
     """
-    level[slice_index(level, z)] = labels
-    folder = slice_folder(level, z)
-    names = chunk_names(level, z)
-    folders = {folder, *(parent for name in names for parent in (folder / name).parents)}
-    above = folder_of(level)
-    for path in [*(folder / name for name in names), *sorted(folders, reverse=True)]:
-        if path.exists() and path.is_relative_to(above):
-            sync(path)
+    if level.ndim == 2:
+        level[window] = labels[0]
+    else:
+        level[(slice(first, first + len(labels)), *window)] = labels
+    folder = slice_folder(level, first)
+    names = chunk_names(level, first)
+    sync_files(folder, names, folder_of(level))
     return names
 
 
@@ -180,10 +236,10 @@ def slice_index(level: ZarrArray, z: int) -> Any:
 
 
 def slice_folder(level: ZarrArray, z: int) -> Path:
-    """Return the folder of the chunks of a slice; chunks are one slice deep."""
+    """Return the folder of the files that hold a slice."""
     folder = folder_of(level) / "c"
     if level.ndim == 3:
-        return folder / str(z)
+        return folder / str(z // group_depth(level))
     return folder
 
 
@@ -211,6 +267,7 @@ def finish_run_labels(place: Place, run: dict[str, Any], classes: list[dict[str,
     group.update_attributes({"scsam": {"classes": classes, "run": run}})
     _sync_all(place.group)
     if not place.beside:
+        point_root(place.out, LABELS)
         place.ledger.unlink(missing_ok=True)
         sync(place.out)
         return

@@ -230,16 +230,28 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
+def check_workers(workers: Workers) -> None:
+    """Check that there can be such workers, before work is prepared for them.
+
+    Raises
+    ------
+    UserError
+        When the number is below 1, or no scheduler answers at the address.
+    """
+    if isinstance(workers, str):
+        _check_answers(workers)
+    elif workers is not None and workers < 1:
+        raise UserError(f"{workers} workers cannot do anything; give at least 1")
+
+
 @contextmanager
 def _client_of(workers: int | str) -> Iterator[Client]:
     """Connect to workers; those that were started here are stopped at the end."""
+    check_workers(workers)
     if isinstance(workers, str):
-        _check_answers(workers)
         with _connected(workers, SECONDS_TO_ANSWER) as client:
             yield client
         return
-    if workers < 1:
-        raise UserError(f"{workers} workers cannot do anything; give at least 1")
     with _local_cluster(workers) as cluster, _connected(cluster, SECONDS_TO_START) as client:
         yield client
 

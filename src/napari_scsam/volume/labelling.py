@@ -1,0 +1,185 @@
+"""Labels of slices, one after the other: read ahead, computed, averaged with their neighbours."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.config import ClassSpec
+from napari_scsam.infer.postprocess import label_dtype
+from napari_scsam.infer.predictor import Predictor
+from napari_scsam.infer.prepared_slice import Slice
+from napari_scsam.io.contrast import Contrast
+from napari_scsam.io.lazy import DamagedPartError
+from napari_scsam.io.volumes import Volume
+from napari_scsam.steps import drive
+from napari_scsam.volume.ledger import pixels_hash
+from napari_scsam.volume.probabilities import probability_bytes
+from napari_scsam.volume.run_plan import RunPlan
+
+WEIGHTS = (1, 2, 1)
+"""Of the slice before, the slice itself and the slice behind it."""
+
+Logits = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network makes of a slice; computing it further may be done on any thread."""
+
+    z: int
+    pixels: str
+    """`pixels_hash` of the slice."""
+    labels: Callable[[], NDArray[Any]]
+    """Computes its labels (Y, X)."""
+    probabilities: Callable[[], NDArray[np.uint8]]
+    """Computes the probabilities of the requested classes (C, Y, X)."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A slice that was read, and its logits."""
+
+    pixels: str
+    size: tuple[float, float] | None
+    """nm of a pixel, (y, x)."""
+    logits: Logits | None
+    """K×Y×X; None for a slice of one value, which shows nothing."""
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """Labels slices of a volume with one network."""
+
+    source: Volume
+    predictor: Predictor
+    requested: Sequence[ClassSpec]
+    contrast: Contrast
+    plan: RunPlan
+    damaged: dict[int, DamagedPartError] = field(default_factory=dict)
+    """What was wrong with slices that could not be read."""
+
+    def answers(self, wanted: Sequence[int]) -> Generator[Answer | None, None, None]:
+        """Compute slices in order; None for one that cannot be read.
+
+        Where neighbours are averaged, they are computed as well, also if they are not wanted: the
+        labels of a slice do not depend on what else is labelled.
+        """
+        reach = 1 if self.plan.average_z else 0
+        depth = self.source.depth
+        needed = sorted({n for z in wanted for n in range(max(0, z - reach), z + reach + 1)})
+        slices = self._seen([z for z in needed if z < depth])
+        seen: dict[int, Seen | None] = {}
+        last = -1
+        with closing(slices):
+            for z in wanted:
+                while last < min(z + reach, depth - 1):
+                    last, slice_ = next(slices)
+                    seen[last] = slice_
+                for old in [n for n in seen if n < z - reach]:
+                    del seen[old]
+                yield self._answer(z, seen)
+
+    def read(self, z: int) -> tuple[NDArray[Any], Slice | None]:
+        """Read a slice, prepared for the network; None for one of a single value."""
+        plane = self.source.plane(z)[self.plan.window]
+        if is_flat(plane):
+            return plane, None
+        size = self.source.pixel_size
+        return plane, self.predictor.prepare(plane, size, contrast=self.contrast)
+
+    def _seen(self, needed: Sequence[int]) -> Generator[tuple[int, Seen | None], None, None]:
+        """Read and compute slices, each read while the one before is computed."""
+        with ThreadPoolExecutor(1) as reader:
+            reading: deque[Future[tuple[NDArray[Any], Slice | None]]] = deque()
+            for number, z in enumerate(needed):
+                for ahead in needed[number + len(reading) : number + 2]:
+                    reading.append(reader.submit(self.read, ahead))
+                try:
+                    plane, slice_ = reading.popleft().result()
+                except DamagedPartError as error:
+                    self.damaged[z] = error  # it costs its slice, and no other
+                    yield z, None
+                    continue
+                yield z, self._compute(plane, slice_)
+
+    def _compute(self, plane: NDArray[Any], slice_: Slice | None) -> Seen:
+        pixels = pixels_hash(plane)
+        if slice_ is None:
+            return Seen(pixels, None, None)
+        predictor = self.predictor
+        predictor.embeddings.clear()  # each slice is seen once; keeping them would fill memory
+        predictor.set_slice(slice_)
+        names = [c.name for c in predictor.competing(self.requested)]
+        logits: Logits = drive(predictor.logits_steps(names))
+        if self.plan.average_z:
+            # Three slices are kept. Half of the bits are enough: labels change at borders only.
+            logits = logits.astype(np.float16)
+            slice_.logits.clear()
+        return Seen(pixels, slice_.pixel_size, logits)
+
+    def _answer(self, z: int, seen: dict[int, Seen | None]) -> Answer | None:
+        own = seen[z]
+        if own is None:
+            return None
+        if own.logits is None:
+            return Answer(z, own.pixels, self._no_labels, self._no_probabilities)
+        logits = own.logits
+        neighbours = {n: seen.get(n) for n in (z - 1, z + 1)}
+
+        def settled() -> NDArray[np.float32]:
+            if not self.plan.average_z:
+                return np.asarray(logits, np.float32)
+            beside = [s.logits for s in neighbours.values() if s is not None]
+            return averaged(logits, [maps for maps in beside if maps is not None])
+
+        competing = self.predictor.competing(self.requested)
+        rows = [competing.index(spec) for spec in self.requested]
+        return Answer(
+            z,
+            own.pixels,
+            lambda: self.predictor.labels_from_logits(
+                settled(), competing, self.requested, pixel_size=own.size
+            ),
+            lambda: probability_bytes(settled(), rows),
+        )
+
+    def _no_labels(self) -> NDArray[Any]:
+        return np.zeros(self._shape, label_dtype(self.predictor.classes))
+
+    def _no_probabilities(self) -> NDArray[np.uint8]:
+        return np.zeros((len(self.requested), *self._shape), np.uint8)
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        rows, columns = self.plan.window
+        return rows.stop - rows.start, columns.stop - columns.start
+
+
+def averaged(own: Logits, beside: Sequence[Logits]) -> NDArray[np.float32]:
+    """Average the logits of a slice with those of its neighbours, by `WEIGHTS`.
+
+    At the ends of a volume, and beside a damaged or an empty slice, there are fewer.
+    """
+    before, middle, _ = WEIGHTS
+    total = own.astype(np.float32) * middle
+    for maps in beside:
+        total += before * maps.astype(np.float32)
+    total /= middle + before * len(beside)
+    return total
+
+
+def is_flat(plane: NDArray[Any]) -> bool:
+    """Whether a slice has one value only, or none that is finite."""
+    if plane.dtype.kind == "f":
+        plane = plane[np.isfinite(plane)]
+        if not plane.size:
+            return True
+    return bool(plane.min() == plane.max())
