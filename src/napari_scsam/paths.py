@@ -42,9 +42,15 @@ def cache_folder() -> Path:
     return _chosen("NAPARI_SCSAM_CACHE") or platformdirs.user_cache_path(APP)
 
 
-def cache_limit_text() -> str:
-    """Return the limit of the embeddings on disk in GB, as the user wrote it."""
-    return os.environ.get(CACHE_LIMIT_VARIABLE, "") or str(DEFAULT_CACHE_GB)
+def cache_limit_text(otherwise: float = DEFAULT_CACHE_GB) -> str:
+    """Return the limit of the embeddings on disk in GB, as the user wrote it.
+
+    Parameters
+    ----------
+    otherwise
+        The limit where the environment variable is not set.
+    """
+    return os.environ.get(CACHE_LIMIT_VARIABLE, "") or str(otherwise)
 
 
 def _chosen(variable: str) -> Path | None:

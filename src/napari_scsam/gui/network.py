@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_scsam.checkpoints.find import DEFAULT, checkpoint_info, find_checkpoint
+from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
+from napari_scsam.gui.notify import notify_error
+from napari_scsam.gui.settings import read_settings
 from napari_scsam.gui.workarounds.garbage import Garbage
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from psygnal import SignalInstance
 
+    from napari_scsam.checkpoints.card import CheckpointInfo
     from napari_scsam.gui.choices import Choices
     from napari_scsam.gui.jobs.engine import Engine, ModelInfo
     from napari_scsam.gui.jobs.jobs import Jobs
 
 NOT_LOADED = "Not loaded"
 LOADING = "Loading …"
+
+
+def first_checkpoint(infos: Sequence[CheckpointInfo]) -> CheckpointInfo:
+    """Return the network that a new window begins with, as the preferences name it.
+
+    Parameters
+    ----------
+    infos
+        The listed ones. The shipped one is taken where the preferences name one that is not there.
+    """
+    listed = {info.path: info for info in infos}
+    wanted = read_settings().checkpoint
+    try:
+        path = find_checkpoint(wanted)
+        return listed.get(path) or checkpoint_info(path)
+    except UserError as error:
+        if wanted == DEFAULT:
+            return infos[0]
+        notify_error(error)
+    return listed.get(find_checkpoint()) or infos[0]
 
 
 class Network:
@@ -69,6 +95,7 @@ class Network:
             return
         if is_another:
             self._show(LOADING)
+        self._engine.settings = read_settings()
         load = partial(self._engine.load_steps, str(info.path), self._choices.taught)
         self._jobs.submit(Job.LOAD, load, self._on_loaded)
 

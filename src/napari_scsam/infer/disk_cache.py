@@ -26,7 +26,12 @@ from napari_scsam.config import UserError
 from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.own_files import CHUNKED, foreign_files
 from napari_scsam.io.zarr_access import ZarrArray
-from napari_scsam.paths import CACHE_LIMIT_VARIABLE, cache_folder, cache_limit_text
+from napari_scsam.paths import (
+    CACHE_LIMIT_VARIABLE,
+    DEFAULT_CACHE_GB,
+    cache_folder,
+    cache_limit_text,
+)
 
 SHARD_BYTES = 16 << 20
 """A tile added to a shard rewrites it, so shards are small.
@@ -205,22 +210,26 @@ def _usage(folder: Path) -> tuple[float, int]:
     return header.st_mtime, size
 
 
-def default_cache() -> DiskCache | None:
+def default_cache(gigabytes: float = DEFAULT_CACHE_GB) -> DiskCache | None:
     """Return the user's cache, of the size in ``NAPARI_SCSAM_CACHE_GB``; None when that is 0.
+
+    Parameters
+    ----------
+    gigabytes
+        Its size where the variable is not set.
 
     Raises
     ------
     UserError
         When it is not a number of gigabytes.
     """
-    gigabytes = _limit_in_gigabytes()
-    if not gigabytes:
+    limit = _limit_in_gigabytes(cache_limit_text(gigabytes))
+    if not limit:
         return None
-    return DiskCache(cache_folder() / "embeddings", int(gigabytes * 1e9))
+    return DiskCache(cache_folder() / "embeddings", int(limit * 1e9))
 
 
-def _limit_in_gigabytes() -> float:
-    text = cache_limit_text()
+def _limit_in_gigabytes(text: str) -> float:
     try:
         gigabytes = float(text)
     except ValueError:

@@ -9,7 +9,7 @@ import tifffile
 import zarr
 from napari.layers import Image, Labels, Layer
 
-from napari_scsam.config import UserError
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.layers import files as napari_io
 from napari_scsam.gui.layers.class_table import VOXEL_SIZE_KEY, classes_of, new_labels
 from napari_scsam.gui.layers.files import get_reader, write_labels_layer
@@ -33,6 +33,7 @@ def test_an_image_comes_lazily_with_its_place(tmp_path, stack):
     assert not isinstance(image.data, np.ndarray)
     assert tuple(image.scale) == pytest.approx(SIZE)
     assert {str(unit) for unit in image.units} == {"nanometer"}
+    assert image.axis_labels == ("z", "y", "x")
     np.testing.assert_array_equal(np.asarray(image.data[2]), stack[2])
 
 
@@ -41,6 +42,16 @@ def test_an_unknown_size_stays_unknown(tmp_path, stack):
     (image,) = opened(tmp_path / "cell.tif")
     assert tuple(image.scale) == (1, 1, 1)
     assert {str(unit) for unit in image.units} == {"pixel"}
+    assert image.axis_labels == ("z", "y", "x")
+
+
+def test_a_slice_and_its_labels_name_their_axes(tmp_path, stack):
+    tifffile.imwrite(tmp_path / "slice.tif", stack[0], photometric="minisblack")
+    write_labels(tmp_path / "labels.zarr", stack[0] % 3, None, (ClassSpec(1, "nucleus"),))
+    for name in ("slice.tif", "labels.zarr"):
+        (layer,) = opened(tmp_path / name)
+        assert layer.axis_labels == ("y", "x")
+    assert list(layer.features["index"]) == [0, 1]
 
 
 def test_reader_leaves_lists_of_files_to_others():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from napari_scsam.gui.jobs.pixels import PixelMemory
 from napari_scsam.gui.layers.class_table import preload_labels
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.plane import Plane
+from napari_scsam.gui.own_classes import key_of
+from napari_scsam.gui.settings import Settings
 from napari_scsam.gui.words import count_of, group_digits
 from napari_scsam.gui.workarounds.torch_guard import collection_paused, import_torch_stack
 from napari_scsam.io.contrast import Contrast, measure_contrast
@@ -116,12 +118,11 @@ class Segmentation:
     taught: bool = False
     """Whether strokes have just taught the class."""
 
-    def without(self, forgotten: Collection[ClassSpec]) -> Segmentation:
-        """Leave out classes."""
-        kept = tuple(spec for spec in self.request.classes if spec not in forgotten)
+    def with_classes(self, kept: Sequence[ClassSpec]) -> Segmentation:
+        """Keep some of the classes, as they are called now."""
         ids = [spec.id for spec in kept]
         labels = np.where(np.isin(self.labels, ids), self.labels, 0).astype(self.labels.dtype)
-        return replace(self, request=replace(self.request, classes=kept), labels=labels)
+        return replace(self, request=replace(self.request, classes=tuple(kept)), labels=labels)
 
     def on_plane(self) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """Return the labels of the whole plane, and its pixels outside the region, if any."""
@@ -189,6 +190,9 @@ def _why_left(word: str) -> str:
 class Engine:
     """Loads checkpoints and segments planes; used from one thread only."""
 
+    settings = Settings()
+    """Of the next network that is loaded; may be set from any thread."""
+
     def __init__(self) -> None:
         self._checkpoint: str | None = None
         self._predictor: Predictor | None = None
@@ -216,9 +220,10 @@ class Engine:
         predictor = yield from self.set_slice_steps(request)
         predictor.tta = request.tta
         steps = predictor.segment_steps(
-            [spec.name for spec in request.classes], dict(request.threshold_offsets)
+            [spec.known_as for spec in request.classes], dict(request.threshold_offsets)
         )
         labels = yield from with_time_left(steps, self.pace)
+        labels = as_asked(labels, predictor.classes, request.classes)
         return Segmentation(request, labels, str(predictor.device), time.perf_counter() - start)
 
     def set_slice_steps(self, request: SliceRequest) -> Steps[Predictor]:
@@ -325,9 +330,35 @@ class Engine:
                 from napari_scsam.infer.predictor import Predictor
 
                 yield Progress(1, 2, f"loading {checkpoint}")
-                self._predictor = Predictor(load_checkpoint(checkpoint), disk=default_cache())
+                disk = default_cache(self.settings.cache_gigabytes)
+                model = load_checkpoint(checkpoint)
+                self._predictor = Predictor(model, self.settings.device, disk)
             self._checkpoint = checkpoint
         return self._predictor
+
+
+def as_asked(
+    labels: NDArray[Any], known: Sequence[ClassSpec], asked: Sequence[ClassSpec]
+) -> NDArray[Any]:
+    """Return labels with the ids that were asked for, where the network has others.
+
+    Parameters
+    ----------
+    labels
+        (rows, columns) ids of the network.
+    known
+        The classes of the network.
+    asked
+        The same classes as the labels of the user number them.
+    """
+    wanted = {key_of(spec): spec.id for spec in asked}
+    pairs = {spec.id: wanted[key_of(spec)] for spec in known if key_of(spec) in wanted}
+    if all(old == new for old, new in pairs.items()):
+        return labels
+    translated = np.zeros(labels.shape, np.min_scalar_type(max(pairs.values())))
+    for old, new in pairs.items():
+        translated[labels == old] = new
+    return translated
 
 
 def start_torch() -> None:

@@ -102,14 +102,15 @@ def labels_layer_data(volume: Volume, classes: Sequence[ClassSpec] | None) -> La
 
 
 def volume_geometry(volume: Volume) -> dict[str, Any]:
-    """Return a layer's name, and its scale and position if the voxel size is known."""
-    if volume.voxel_size is None:
-        return {"name": volume.name}
+    """Return a layer's name and axes, and its scale and position if the voxel size is known."""
     ndim = volume.ndim
+    place: dict[str, Any] = {"name": volume.name, "axis_labels": tuple("zyx"[-ndim:])}
+    if volume.voxel_size is None:
+        return place
     scale = volume.voxel_size[-ndim:]
     translate = volume.origin[-ndim:]
     return {
-        "name": volume.name,
+        **place,
         "scale": scale,
         "translate": translate,
         "units": ("nanometer",) * ndim,

@@ -1,0 +1,44 @@
+"""What the user sets on the plugin's page of napari's preferences.
+
+The page is described by ``configurations`` in ``napari.yaml``. napari before 0.9 has no such pages;
+there, and where nothing was set, the defaults hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from napari_scsam.checkpoints.find import DEFAULT
+from napari_scsam.paths import DEFAULT_CACHE_GB
+
+PLUGIN = "napari-scsam"
+PAGE = "segmentation"
+"""Key of the page in the manifest."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of the page; each field is a property in the manifest."""
+
+    device: str = "auto"
+    """``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``."""
+    cache_gigabytes: float = DEFAULT_CACHE_GB
+    """Most embeddings to keep on disk; the environment variable goes first."""
+    checkpoint: str = DEFAULT
+    """Name or path of the network that a new window begins with."""
+
+
+def read_settings() -> Settings:
+    """Return what the user has set; the defaults where napari has no page."""
+    try:
+        from napari.settings import get_plugin_settings
+    except ImportError:  # napari before 0.9
+        return Settings()
+    pages: Mapping[str, Any] = get_plugin_settings()
+    page = getattr(pages.get(PLUGIN), PAGE, None)
+    if page is None:  # the plugin is not installed, but imported from a folder
+        return Settings()
+    values = {each.name: getattr(page, each.name, each.default) for each in fields(Settings)}
+    return Settings(**values)
