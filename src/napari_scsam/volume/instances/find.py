@@ -8,9 +8,10 @@ volume, and the result does not depend on the blocks.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -97,7 +98,8 @@ def find_instances(
     folder.tidy()
     check_output(folder, resume=resume, overwrite=overwrite)
     settings = request.settings()
-    if resume and not folder.path.exists() and finished_settings(target) == settings:
+    if resume and target.exists() and not folder.path.exists():
+        _check_finished(target, settings)
         yield Progress(1, 1, "finished before")
         return counts_of(target)
     with _only_here(folder):
@@ -105,6 +107,15 @@ def find_instances(
             folder, request, settings, resume=resume, workers=workers, most_voxels=most_voxels
         )
         return (yield from run_steps(run))
+
+
+def _check_finished(target: Path, settings: Mapping[str, Any]) -> None:
+    """Check that a finished output is what a continued run would have written."""
+    if finished_settings(target) != settings:
+        raise UserError(
+            f"{target} is finished, but has other labels or options; "
+            "give another name, or --overwrite to replace it"
+        )
 
 
 @contextmanager

@@ -45,14 +45,18 @@ def roots_of(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     roots = np.arange(count, dtype=np.int64)
     if not len(pairs):
         return roots
-    nodes = np.unique(pairs)
-    ends = np.searchsorted(nodes, pairs)
+    is_node = np.zeros(count, bool)
+    is_node[pairs.ravel()] = True
+    nodes = np.flatnonzero(is_node)
+    place = np.cumsum(is_node, dtype=np.int64) - 1
+    ends = place[pairs]
     links = coo_array(
         (np.ones(len(ends), np.uint8), (ends[:, 0], ends[:, 1])), shape=(len(nodes), len(nodes))
     )
     members = connected_components(links, directed=False)[1]
-    _, smallest = np.unique(members, return_index=True)
-    roots[nodes] = nodes[smallest[members]]
+    smallest = np.zeros(len(nodes), np.int64)
+    smallest[members[::-1]] = nodes[::-1]  # what is written last stays: the first node
+    roots[nodes] = smallest[members]
     return roots
 
 

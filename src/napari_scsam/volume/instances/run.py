@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count as counting
@@ -38,7 +39,7 @@ from napari_scsam.volume.instances.renumber import LevelJob, renumber_block, wri
 from napari_scsam.volume.instances.request import Request
 from napari_scsam.volume.instances.run_folder import RunFolder
 from napari_scsam.volume.instances.source import LabelSource
-from napari_scsam.volume.workers import TaskError, Workers, run_tasks
+from napari_scsam.volume.workers import TaskError, Workers, WorkersError, run_tasks
 
 MOST_NAMED = 3
 """Blocks that the last message names."""
@@ -127,10 +128,12 @@ def run_steps(run: Run) -> Steps[dict[str, int]]:
     PartlyDoneError
         At the end, when some blocks could not be read; earlier, when nothing can be written.
     """
-    yield from _label_blocks(run)
+    with _nothing_left_of_a_mistake(run):
+        yield from _label_blocks(run)
     counts = load_counts(run.job)
     if counts is None:
-        offsets = write_offsets(run.job)
+        with _nothing_left_of_a_mistake(run):
+            offsets = write_offsets(run.job)
         pairs = yield from _join_blocks(run)
         counts = number_kinds(run.job, offsets, pairs, run.request.smallest)
         save_counts(run.job, counts)
@@ -147,6 +150,22 @@ def run_steps(run: Run) -> Steps[dict[str, int]]:
     _report(run)
     names = [kind.name for kind in run.job.kinds]
     return dict(zip(names, counts, strict=True))
+
+
+@contextmanager
+def _nothing_left_of_a_mistake(run: Run) -> Iterator[None]:
+    """Remove the folder of a run that can never be finished, or has done nothing yet."""
+    try:
+        yield
+    except PartlyDoneError:
+        raise
+    except WorkersError:
+        if run.steps_done == 0:
+            run.folder.remove()
+        raise
+    except UserError:
+        run.folder.remove()
+        raise
 
 
 def _label_blocks(run: Run) -> Steps[None]:
@@ -167,7 +186,6 @@ def _label_blocks(run: Run) -> Steps[None]:
         if isinstance(result, (TaskError, Unreadable)):
             run.unreadable[number] = result.reason
     if len(run.unreadable) == len(job.plan):
-        run.folder.remove()
         raise UserError(f"no part of the labels could be read ({_reason(run)}); check the file")
 
 
