@@ -49,11 +49,11 @@ class ObjectClasses:
         held = (run >= 0) & (wanted <= table[run, 1])
         return np.where(held, table[run, 2], 0)
 
-    def names_of(self, labels: ArrayLike) -> NDArray[np.str_]:
+    def names_of(self, labels: ArrayLike, unknown: str = UNKNOWN) -> NDArray[np.str_]:
         """Return the name of the class of each label."""
         names = {spec.id: spec.name for spec in self.classes}
         ids, places = np.unique(self.ids_of(labels), return_inverse=True)
-        return np.array([names.get(int(number), UNKNOWN) for number in ids])[places]
+        return np.array([names.get(int(number), unknown) for number in ids])[places]
 
     def with_labels(self, labels: Iterable[int], spec: ClassSpec) -> ObjectClasses:
         """Return the same with new labels of a class; known labels keep theirs."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
-from superqt.utils import signals_blocked
+from qtpy.QtCore import QLocale, Signal
+from qtpy.QtGui import QDoubleValidator
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.panels.parts.widgets import Dropdown, fill_row, plain_label, swatch
@@ -21,8 +21,8 @@ REVIEWED = ((None, "any state"), (False, "to review"), (True, "reviewed"))
 LARGEST = 1e12
 """Upper end of a size that is not limited."""
 
-DECIMALS = {"voxels": 0, "pixels": 0, "µm²": 4, "µm³": 5}
-"""Of a size, by its unit."""
+WIDTH = 84
+"""Pixels of the field of a size."""
 
 
 class FilterBar(QWidget):
@@ -42,16 +42,17 @@ class FilterBar(QWidget):
         self.classes = Dropdown("Show the objects of one class, or of all.")
         self.border = _choices("Objects that the border of the volume cuts are too small.", BORDER)
         self.reviewed = _choices("Objects that you have checked, or not yet.", REVIEWED)
-        self.smallest = _size("Show no smaller objects.")
-        self.largest = _size("Show no larger objects.")
+        self.smallest = _size("smallest", "Show no smaller objects.")
+        self.largest = _size("largest", "Show no larger objects.")
         self.unit = QLabel("voxels")
         self.count = plain_label()
+        self._sizes = (0.0, LARGEST)
         self._classes: tuple[ClassSpec, ...] | None = None
         self.classes.picked.connect(self.class_chosen)
         self.border.picked.connect(self.border_chosen)
         self.reviewed.picked.connect(self.reviewed_chosen)
-        self.smallest.valueChanged.connect(self._choose_sizes)
-        self.largest.valueChanged.connect(self._choose_sizes)
+        self.smallest.editingFinished.connect(self._choose_sizes)
+        self.largest.editingFinished.connect(self._choose_sizes)
         self._lay_out()
         self.show_classes((), ANY)
 
@@ -70,10 +71,8 @@ class FilterBar(QWidget):
         if unit == self.unit.text():
             return
         self.unit.setText(unit)
-        for field in (self.smallest, self.largest):
-            with signals_blocked(field):
-                field.setDecimals(DECIMALS.get(unit, 0))
-                field.setValue(0)
+        self.smallest.clear()
+        self.largest.clear()
 
     def show_count(self, shown: int, of: int, selected: int) -> None:
         """Show how many objects there are, and how many are selected."""
@@ -85,8 +84,10 @@ class FilterBar(QWidget):
         self.count.setText(text)
 
     def _choose_sizes(self) -> None:
-        largest = self.largest.value() or LARGEST
-        self.sizes_chosen.emit(self.smallest.value(), largest)
+        sizes = (_number(self.smallest, 0.0), _number(self.largest, LARGEST))
+        if sizes != self._sizes:
+            self._sizes = sizes
+            self.sizes_chosen.emit(*sizes)
 
     def _lay_out(self) -> None:
         above = QHBoxLayout()
@@ -113,15 +114,20 @@ def _choices(tip: str, choices: Sequence[tuple[bool | None, str]]) -> Dropdown:
     return made
 
 
-def _size(tip: str) -> QDoubleSpinBox:
-    made = QDoubleSpinBox()
-    made.setRange(0, LARGEST)
-    made.setDecimals(0)
-    made.setSpecialValueText("any")
-    made.setKeyboardTracking(False)
-    made.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-    made.setStyleSheet("padding: 3px")  # napari's style leaves room for buttons
-    made.setMaximumWidth(96)
+def _size(words: str, tip: str) -> QLineEdit:
+    made = QLineEdit()
+    made.setPlaceholderText(words)
+    made.setMaximumWidth(WIDTH)
     made.setToolTip(tip)
-    made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # scrolling the panel must not change a number
+    numbers = QDoubleValidator(0, LARGEST, 9, made)
+    numbers.setLocale(QLocale.c())
+    made.setValidator(numbers)
     return made
+
+
+def _number(field: QLineEdit, otherwise: float) -> float:
+    """Return the number in a field, or another one where it is empty."""
+    try:
+        return float(field.text())
+    except ValueError:
+        return otherwise

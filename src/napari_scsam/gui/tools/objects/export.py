@@ -91,7 +91,7 @@ class ExportingObjects:
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
             "layer": getattr(layer, "name", ""),
             "image": getattr(image, "name", ""),
-            "voxel_size_nm": None if layer is None else self._store.request(layer).voxel_size,
+            "voxel_size_nm": None if layer is None else self._store.place(layer).voxel_size,
             "rows": rows,
         }
 

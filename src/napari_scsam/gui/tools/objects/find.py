@@ -63,12 +63,8 @@ class FindingObjects:
         if source is None:
             self._session.report_error(UserError(NO_LABELS))
             return
-        request = FindRequest(
-            source.data,
-            classes_of(source) or (),
-            self._store.request(source).voxel_size,
-            self.split,
-        )
+        classes = classes_of(source) or ()
+        request = FindRequest(source.data, classes, self._store.place(source), self.split)
         done = partial(self._on_found, weakref.ref(source))
         steps = partial(find_objects_steps, request)
         self._session.jobs.submit(Job.FIND_OBJECTS, steps, done)
@@ -153,4 +149,4 @@ def _describe(found: FoundObjects) -> str:
         for spec in found.classes.classes
         if (names == spec.name).any()
     ]
-    return f"Found {count_of(found.count, 'object')}: {list_names(counts)}."
+    return f"Found {count_of(len(found.table), 'object')}: {list_names(counts)}."

@@ -14,15 +14,18 @@ from qtpy.QtCore import QCoreApplication, QTimer
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
-from napari_scsam.gui.jobs.objects import MeasureRequest, measure_steps
+from napari_scsam.gui.jobs.objects import MeasureRequest, Place, measure_steps
+from napari_scsam.gui.layers.class_table import same_grid
+from napari_scsam.gui.layers.files import physical_place
 from napari_scsam.gui.layers.instance_classes import (
+    UNKNOWN,
     ObjectClasses,
     object_classes,
     reviewed_objects,
     set_object_classes,
 )
 from napari_scsam.gui.layers.instance_layer import instance_layers, is_instance_layer, was_found
-from napari_scsam.gui.layers.plane import layer_voxel_size
+from napari_scsam.gui.layers.plane import full_resolution, layer_voxel_size
 from napari_scsam.gui.tools.objects.filters import Filters
 from napari_scsam.gui.tools.objects.remeasure import Remeasuring
 from napari_scsam.gui.tools.objects.watch_edits import EditWatch
@@ -122,14 +125,9 @@ class ObjectStore:
         """Return the box around an object, as it was measured last."""
         if self.layer is None:
             return ()
-        names = "zyx"[-self.layer.ndim :]
-        return tuple(
-            slice(
-                int(self.table[f"first_{axis}_voxel"][row]),
-                int(self.table[f"last_{axis}_voxel"][row]) + 1,
-            )
-            for axis in names
-        )
+        axes = "zyx"[-self.layer.ndim :]
+        ends = [(self.table[f"{a}0_voxel"][row], self.table[f"{a}1_voxel"][row]) for a in axes]
+        return tuple(slice(int(start), int(stop)) for start, stop in ends)
 
     # What the user does
 
@@ -174,8 +172,20 @@ class ObjectStore:
 
     def request(self, layer: Labels) -> MeasureRequest:
         """Return what measuring must know of a layer."""
-        size = layer_voxel_size(layer) or self._session.choices.voxel_size
-        return MeasureRequest(layer.data, object_classes(layer), size)
+        unknown = UNKNOWN if was_found(layer) else layer.name
+        return MeasureRequest(layer.data, object_classes(layer), self.place(layer), unknown)
+
+    def place(self, layer: Labels) -> Place:
+        """Return where a layer is, and the grey values under it."""
+        choices = self._session.choices
+        state = {key: getattr(layer, key) for key in ("scale", "translate", "units")}
+        _, origin = physical_place(state, layer.ndim)
+        size = layer_voxel_size(layer) or choices.voxel_size
+        image = choices.image
+        grey = None
+        if image is not None and not image.rgb and same_grid(layer, image):
+            grey = full_resolution(image)
+        return Place(size, origin, grey)
 
     def show(self, table: ObjectTable) -> None:
         """Show another table of the layer; nothing in it is stale."""
@@ -186,10 +196,12 @@ class ObjectStore:
 
     def merged(self, kept: NDArray[np.bool_], measured: ObjectTable) -> ObjectTable:
         """Return the table with some of its rows, and with rows that were measured again."""
-        columns = {
-            key: np.concatenate([self.table[key][kept], values])
-            for key, values in measured.columns.items()
-        }
+        if not len(self.table):
+            return measured
+        columns = {}
+        for key, values in self.table.columns.items():
+            more = measured.columns.get(key, np.full(len(measured), np.nan))
+            columns[key] = np.concatenate([values[kept], more])
         return ObjectTable(columns).select(np.argsort(columns["id"], kind="stable"))
 
     def with_reviewed(self, table: ObjectTable) -> ObjectTable:
