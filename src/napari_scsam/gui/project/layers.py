@@ -12,6 +12,7 @@ from napari.layers import Image, Labels, Layer
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, PATH_KEY, new_labels, same_grid
 from napari_scsam.gui.layers.files import physical_place
+from napari_scsam.gui.layers.instance_classes import OBJECTS_KEY
 from napari_scsam.gui.layers.plane import check_image, full_resolution
 from napari_scsam.gui.project.window_state import restore_look
 from napari_scsam.io.saved_array import SavedArray
@@ -147,10 +148,12 @@ def take_over(layer: Labels, array: SavedArray) -> None:
 def smallest_dtype(layer: Labels) -> np.dtype[Any]:
     """Return the smallest unsigned type that holds a layer's labels.
 
-    Labels with negative values keep their own type.
+    Labels with negative values keep their own type, and objects, which get new labels all the time.
     """
     data = layer.data
     own: np.dtype[Any] = np.dtype(data.dtype)
+    if OBJECTS_KEY in layer.metadata:
+        return own
     if data.dtype.kind == "u" and data.dtype.itemsize <= 2:
         return own
     low = min(int(np.min(data[z])) for z in range(data.shape[0]))

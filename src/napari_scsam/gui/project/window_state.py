@@ -14,6 +14,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer, Points, Shapes
 
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY
+from napari_scsam.gui.layers.instance_classes import OBJECTS_KEY, REVIEWED_KEY
 from napari_scsam.gui.layers.locks import lock, locked_labels
 from napari_scsam.gui.layers.plane import camera_of
 
@@ -36,6 +37,9 @@ SETTINGS: Mapping[type[Layer], tuple[str, ...]] = {
 }
 OF_EMPTY = frozenset((*LOOK, *PLACE[:2], "ndim", "units", "metadata"))
 """What napari takes for points or shapes without any data."""
+
+OF_OBJECTS = (OBJECTS_KEY, REVIEWED_KEY)
+"""Keys of the metadata of an instance layer that are stored: what its objects are."""
 
 LEFT_OUT = frozenset(
     (
@@ -98,6 +102,7 @@ def describe_layer(layer: Layer, name: str | None) -> dict[str, Any] | None:
         "of": name,
         "state": state,
         "locked": list(locked_labels(layer)),
+        **{key: layer.metadata[key] for key in OF_OBJECTS if key in layer.metadata},
     }
 
 
@@ -142,6 +147,9 @@ def restore_look(layer: Layer, description: Mapping[str, Any]) -> None:
     for value in description.get("locked", ()):
         if isinstance(value, int):
             lock(layer, value, locked=True)
+    kept = {key: description[key] for key in OF_OBJECTS if key in description}
+    if kept:
+        layer.metadata = {**layer.metadata, **kept}
 
 
 def restore_drawing(description: Mapping[str, Any]) -> Layer | None:
