@@ -38,15 +38,15 @@ def first_checkpoint(infos: Sequence[CheckpointInfo]) -> CheckpointInfo:
         The listed ones. The shipped one is taken where the preferences name one that is not there.
     """
     listed = {info.path: info for info in infos}
+    shipped = listed.get(find_checkpoint(), infos[0])
     wanted = read_settings().checkpoint
+    if wanted == DEFAULT:
+        return shipped
     try:
-        path = find_checkpoint(wanted)
-        return listed.get(path) or checkpoint_info(path)
+        return checkpoint_info(wanted)
     except UserError as error:
-        if wanted == DEFAULT:
-            return infos[0]
         notify_error(error)
-    return listed.get(find_checkpoint()) or infos[0]
+    return shipped
 
 
 class Network:
