@@ -13,7 +13,7 @@ orientation in cubic voxels, and more where slices are far apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from math import pi
 from typing import Any
@@ -110,43 +110,71 @@ def surfaces(labels: NDArray[Any], count: int, weights: NDArray[np.float64]) -> 
     for start in range(0, len(cells), CELLS_AT_ONCE):
         part = cells[start : start + CELLS_AT_ONCE]
         corners = [flat[part + step] for step in steps]
-        for owner, codes in configurations(corners):
+        for _, owner, codes in configurations(corners):
             found += np.bincount(owner, weights[codes], count + 1)
     return found
 
 
+def voxel_surfaces(labels: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the part of its object's surface that belongs to each voxel.
+
+    What a cell adds is shared evenly by the voxels of the object in it. It is 0 for voxels all of
+    whose neighbours, also along diagonals, are of the same object.
+
+    Parameters
+    ----------
+    labels, weights
+        As in `surfaces`.
+
+    Returns
+    -------
+    NDArray
+        Of the shape of the labels.
+    """
+    found = np.zeros(labels.size)
+    if min(labels.shape) < 2:
+        return found.reshape(labels.shape)
+    flat = np.ascontiguousarray(labels).reshape(-1)
+    cells = np.flatnonzero(mixed_cells(labels))
+    steps = corner_steps(labels.shape)
+    members = np.array([code.bit_count() for code in range(len(weights))])
+    shares = weights / np.maximum(members, 1)
+    for start in range(0, len(cells), CELLS_AT_ONCE):
+        part = cells[start : start + CELLS_AT_ONCE]
+        corners = [flat[part + step] for step in steps]
+        for chosen, _, codes in configurations(corners):
+            for bit, step in enumerate(steps):
+                own = np.flatnonzero(codes >> bit & 1)
+                np.add.at(found, part[chosen[own]] + step, shares[codes[own]])
+    return found.reshape(labels.shape)
+
+
 def configurations(
     corners: Sequence[NDArray[Any]],
-) -> list[tuple[NDArray[Any], NDArray[np.uint8]]]:
-    """Return which objects are in cells, and which corners each has there.
+) -> Iterator[tuple[NDArray[np.intp], NDArray[Any], NDArray[np.uint8]]]:
+    """Yield which objects are in cells, and which corners each has there.
 
     Parameters
     ----------
     corners
         For each corner, the object there in each of M cells.
 
-    Returns
-    -------
-    list
-        Owners and codes as in `cell_weights`; each object of a cell is in it once.
+    Yields
+    ------
+    cells, owners, codes
+        Places in the M cells, the object, and its corners as in `cell_weights`. Each object of a
+        cell comes once.
     """
-    found = []
-    for number, owner in enumerate(corners):
-        wanted = owner != 0
+    for number, corner in enumerate(corners):
+        first_here = corner != 0
         for earlier in corners[:number]:
-            wanted &= earlier != owner
-        if number:
-            chosen = np.flatnonzero(wanted)
-            owner = owner[chosen]  # noqa: PLW2901
-            others = [corner[chosen] for corner in corners]
-        else:
-            owner = owner[wanted]  # noqa: PLW2901
-            others = [corner[wanted] for corner in corners]
-        codes = np.zeros(len(owner), np.uint8)
-        for bit, other in enumerate(others):
-            codes |= (other == owner).astype(np.uint8) << bit
-        found.append((owner, codes))
-    return found
+            first_here &= earlier != corner
+        cells = np.flatnonzero(first_here)
+        owners = corner[cells]
+        codes = np.zeros(len(cells), np.uint8)
+        for bit, other in enumerate(corners):
+            codes |= (other[cells] == owners).astype(np.uint8) << bit
+        yield cells, owners, codes
 
 
 def mixed_cells(labels: NDArray[Any]) -> NDArray[np.bool_]:

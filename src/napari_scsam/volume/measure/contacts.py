@@ -1,0 +1,313 @@
+"""Contacts between objects, and how far each is from the nearest one of another class.
+
+All distances are between the centres of voxels, so that voxels that share a face are one voxel
+apart. A surface voxel is one that has a neighbour, also along a diagonal, which is not of its
+object. For a pair of objects a and b that are at most `distance` apart:
+
+- the area is the surface of those voxels of a that are at most `distance` from b;
+- a site is a connected patch of these voxels (26 neighbours, 8 in a slice).
+
+Both are given for a, and for b with the roles exchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.config import UserError
+from napari_scsam.steps import Progress, Steps
+from napari_scsam.volume.blocks import Block, BlockPlan
+from napari_scsam.volume.instances.source import LabelSource
+from napari_scsam.volume.measure.collect import read_part
+from napari_scsam.volume.measure.columns import NM_PER_UM
+from napari_scsam.volume.measure.fragments import (
+    Boxes,
+    Fragment,
+    FragmentFile,
+    NearestOfClass,
+    find_fragments,
+)
+from napari_scsam.volume.measure.patches import components, neighbour_steps
+from napari_scsam.volume.measure.spool import Spool
+from napari_scsam.volume.measure.table import ObjectTable
+from napari_scsam.volume.measure.touch import Near, find_near
+from napari_scsam.volume.measure.window import find_objects, window_of
+from napari_scsam.volume.workers import TaskError, Workers, run_tasks
+
+PROGRESS_EVERY = 100
+"""Objects between two steps of progress."""
+
+DISTANCE_NM = 30.0
+"""Objects that are at most so far apart are in contact, unless another distance is given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """The label images whose objects are compared."""
+
+    sources: tuple[LabelSource, ...]
+    """One for each class."""
+    names: tuple[str, ...]
+    plan: BlockPlan
+    size: tuple[float, ...]
+    """Of a voxel in nm, along each axis of the plan."""
+    distance: float
+    """nm."""
+
+
+@dataclass(frozen=True, eq=False)
+class NearPart:
+    """What was found in one block."""
+
+    near: Near
+    fragments: tuple[Fragment, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Contacts:
+    """All contacts, and the distances between classes."""
+
+    table: ObjectTable
+    distances: Mapping[str, NDArray[np.float64]]
+    """Columns for the table of objects: ``distance_to_CLASS_um``."""
+
+
+def near_in_block(area: Neighbourhood, block: Block) -> NearPart:
+    """Read a block and its surroundings, and find what is near what."""
+    window, where = window_of(block, area.plan.shape, area.size, area.distance)
+    classes = [find_objects(read_part(source, where), window) for source in area.sources]
+    fragments: list[Fragment] = []
+    if len(classes) > 1:
+        for number, objects in enumerate(classes):
+            fragments += find_fragments(number, objects, window)
+    return NearPart(find_near(classes, window, area.distance), tuple(fragments))
+
+
+def find_contacts(
+    area: Neighbourhood, objects: ObjectTable, workers: Workers = None
+) -> Steps[Contacts]:
+    """Find all contacts between the objects of a table.
+
+    Parameters
+    ----------
+    area
+        The label images.
+    objects
+        The objects that count.
+    workers
+        As `run_tasks` takes it.
+
+    Raises
+    ------
+    UserError
+        When a block cannot be read.
+    """
+    with Spool() as spool:
+        file = FragmentFile(spool, area.size)
+        rows = _rows_by_object(area, objects)
+        parts: list[Near] = []
+        total = len(area.plan) + len(objects)
+        yield Progress(0, total, "contacts")
+        results = run_tasks(partial(near_in_block, area), iter(area.plan), workers)
+        with closing(results):
+            for done, (_, part) in enumerate(results, start=1):
+                if isinstance(part, TaskError):
+                    raise UserError(part.reason)
+                parts.append(part.near)
+                for fragment in part.fragments:
+                    if (fragment.class_number, fragment.object_id) in rows:
+                        file.add(fragment)
+                yield Progress(done, total, "contacts")
+        near = _counted(merge_near(parts, area.plan.shape), area, objects)
+        distances = yield from _distances(near, area, objects, file)
+        return Contacts(_table(near, area), distances)
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Ordered pairs of objects that are near each other, in the whole volume."""
+
+    classes: NDArray[np.int32]
+    """R×2."""
+    ids: NDArray[np.uint64]
+    """R×2."""
+    area: NDArray[np.float64]
+    distance: NDArray[np.float64]
+    sites: NDArray[np.int64]
+
+    def select(self, rows: NDArray[Any]) -> Pairs:
+        """Return some of the pairs."""
+        return Pairs(
+            self.classes[rows],
+            self.ids[rows],
+            self.area[rows],
+            self.distance[rows],
+            self.sites[rows],
+        )
+
+
+def merge_near(parts: Sequence[Near], shape: Sequence[int]) -> Pairs:
+    """Merge what was found in blocks; patches that touch across blocks are one.
+
+    Parameters
+    ----------
+    parts
+        Of all blocks, at least one.
+    shape
+        Of the volume.
+    """
+    classes = np.concatenate([part.classes for part in parts])
+    ids = np.concatenate([part.ids for part in parts])
+    keys = np.column_stack([classes.astype(np.uint64), ids])
+    unique, rows = np.unique(keys, axis=0, return_inverse=True)
+    rows = rows.reshape(-1)
+    starts = np.cumsum([0, *(len(part.area) for part in parts)])
+    patch_rows = [rows[part.patch_rows + at] for part, at in zip(parts, starts[:-1], strict=True)]
+    distance = np.full(len(unique), np.inf)
+    np.minimum.at(distance, rows, np.concatenate([part.distance for part in parts]))
+    areas = np.concatenate([part.area for part in parts])
+    return Pairs(
+        classes=unique[:, :2].astype(np.int32),
+        ids=unique[:, 2:],
+        area=np.bincount(rows, areas, len(unique)).astype(np.float64),
+        distance=distance,
+        sites=_sites(parts, np.concatenate(patch_rows), len(unique), shape),
+    )
+
+
+def _sites(
+    parts: Sequence[Near], rows: NDArray[np.intp], count: int, shape: Sequence[int]
+) -> NDArray[np.int64]:
+    """Return the number of patches of each pair; `rows` are the pairs of the blocks' patches."""
+    starts = np.cumsum([0, *(len(part.patch_rows) for part in parts)])
+    voxels = np.concatenate([part.edge_voxels for part in parts])
+    patches = np.concatenate(
+        [part.edge_patches + at for part, at in zip(parts, starts[:-1], strict=True)]
+    )
+    frame = [length + 2 for length in shape]
+    flat = np.ravel_multi_index(tuple((voxels + 1).T), frame)
+    places, ranks = np.unique(flat, return_inverse=True)
+    keys = rows[patches] * len(places) + ranks
+    order = np.argsort(keys, kind="stable")
+    ones = [np.zeros(0, np.intp)]
+    others = [np.zeros(0, np.intp)]
+    for step in neighbour_steps(frame):
+        beside = np.searchsorted(places, places + step)
+        beside[beside == len(places)] = 0
+        exists = places[beside] == places + step
+        wanted = np.flatnonzero(exists[ranks])
+        targets = rows[patches[wanted]] * len(places) + beside[ranks[wanted]]
+        found = np.searchsorted(keys[order], targets)
+        found[found == len(keys)] = 0
+        linked = keys[order[found]] == targets
+        ones.append(patches[wanted[linked]])
+        others.append(patches[order[found[linked]]])
+    sites = components(len(rows), np.concatenate(ones), np.concatenate(others))
+    first = np.unique(sites, return_index=True)[1]
+    return np.bincount(rows[first], minlength=count)
+
+
+def _counted(pairs: Pairs, area: Neighbourhood, objects: ObjectTable) -> Pairs:
+    """Leave out pairs with objects that are not in the table."""
+    keep = np.ones(len(pairs.area), bool)
+    for side in (0, 1):
+        for number, name in enumerate(area.names):
+            ids = objects["id"][objects["class"] == name]
+            of_class = pairs.classes[:, side] == number
+            keep &= ~of_class | np.isin(pairs.ids[:, side], ids)
+    return pairs.select(keep)
+
+
+def _table(pairs: Pairs, area: Neighbourhood) -> ObjectTable:
+    """Return one row for two objects: the first by class and id is a."""
+    ndim = len(area.size)
+    keys = np.column_stack([pairs.classes.astype(np.uint64), pairs.ids])
+    exchanged = keys[:, [1, 0, 3, 2]]
+    first = (keys[:, 0] < keys[:, 1]) | ((keys[:, 0] == keys[:, 1]) & (keys[:, 2] < keys[:, 3]))
+    # Pairs come in the order of their keys; so do the exchanged ones once they are sorted.
+    ones = np.flatnonzero(first)
+    others = np.flatnonzero(~first)
+    others = others[np.lexsort(exchanged[others].T[::-1])]
+    names = np.array(area.names, np.str_)
+    unit = NM_PER_UM ** (ndim - 1)
+    extent = {2: "length", 3: "area"}[ndim]
+    power = {2: "um", 3: "um2"}[ndim]
+    return ObjectTable(
+        {
+            "class_a": names[pairs.classes[ones, 0]],
+            "id_a": pairs.ids[ones, 0],
+            "class_b": names[pairs.classes[ones, 1]],
+            "id_b": pairs.ids[ones, 1],
+            f"{extent}_{power}": pairs.area[ones] / unit,
+            "sites": pairs.sites[ones],
+            f"{extent}_b_{power}": pairs.area[others] / unit,
+            "sites_b": pairs.sites[others],
+            "distance_um": pairs.distance[ones] / NM_PER_UM,
+        }
+    )
+
+
+def _distances(
+    pairs: Pairs, area: Neighbourhood, objects: ObjectTable, file: FragmentFile
+) -> Steps[Mapping[str, NDArray[np.float64]]]:
+    """Return columns of the distance of each object to the nearest one of each other class.
+
+    What is in contact is known from the pairs; for the others, fragments are compared.
+    """
+    if len(area.names) < 2:
+        return {}
+    rows = _rows_by_object(area, objects)
+    found = _distances_of_pairs(pairs, rows, len(area.names))
+    boxes = file.arrange()
+    searches = [NearestOfClass(file, boxes, number) for number in range(len(area.names))]
+    total = len(area.plan) + len(objects)
+    for done, (key, fragments) in enumerate(_by_object(boxes), start=len(area.plan)):
+        row = found[rows[key]]
+        for number, search in enumerate(searches):
+            if number != key[0] and row[number] == np.inf:
+                row[number] = search.distance(fragments)
+        if done % PROGRESS_EVERY == 0:
+            yield Progress(done, total, "distances")
+    columns = {}
+    for number, name in enumerate(area.names):
+        column = found[:, number] / NM_PER_UM
+        column[(objects["class"] == name) | ~np.isfinite(column)] = np.nan
+        columns[f"distance_to_{name}_um"] = column
+    yield Progress(total, total, "distances")
+    return columns
+
+
+def _distances_of_pairs(
+    pairs: Pairs, rows: Mapping[tuple[int, int], int], classes: int
+) -> NDArray[np.float64]:
+    """Return for each object and class the distance that is known from contacts, or infinity."""
+    found = np.full((len(rows), classes), np.inf)
+    keys = zip(pairs.classes[:, 0].tolist(), pairs.ids[:, 0].tolist(), strict=True)
+    places = np.array([rows[key] for key in keys], np.intp)
+    np.minimum.at(found, (places, pairs.classes[:, 1]), pairs.distance)
+    return found
+
+
+def _by_object(boxes: Boxes) -> Iterator[tuple[tuple[int, int], NDArray[np.intp]]]:
+    """Yield the fragments of each object, with its class number and id."""
+    order = np.lexsort((boxes.ids, boxes.classes))
+    classes, ids = boxes.classes[order], boxes.ids[order]
+    begins = np.flatnonzero((np.diff(classes, prepend=-1) != 0) | (ids != np.roll(ids, 1)))
+    for fragments in np.split(order, begins[1:]):
+        if len(fragments):
+            first = fragments[0]
+            yield (int(boxes.classes[first]), int(boxes.ids[first])), fragments
+
+
+def _rows_by_object(area: Neighbourhood, objects: ObjectTable) -> dict[tuple[int, int], int]:
+    """Return the row of each object by its class number and id."""
+    numbers = {name: number for number, name in enumerate(area.names)}
+    keys = zip(objects["class"].tolist(), objects["id"].tolist(), strict=True)
+    return {(numbers[name], number): row for row, (name, number) in enumerate(keys)}
