@@ -16,8 +16,12 @@ from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
 from napari_scsam.errors import MissingFileError
 from napari_scsam.io.axes import Choice, TransposedArray, choose, times, usual_axes
 from napari_scsam.io.formats.advice import unknown_format
+from napari_scsam.io.formats.digital_micrograph import DM_SUFFIXES, read_dm
 from napari_scsam.io.formats.hdf5 import read_hdf5, split_hdf5_path
+from napari_scsam.io.formats.imaris import read_imaris
 from napari_scsam.io.formats.mrc import MRC_SUFFIXES, read_mrc
+from napari_scsam.io.formats.nrrd import NRRD_SUFFIXES, read_nrrd
+from napari_scsam.io.formats.numbers import RAW_SUFFIX, ask_for_shape, read_npy, read_raw, split_raw
 from napari_scsam.io.formats.packed import is_packed
 from napari_scsam.io.formats.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_image, read_slices
 from napari_scsam.io.formats.tiff import read_tiff
@@ -29,7 +33,7 @@ from napari_scsam.io.lazy import (
     empty_file,
     explaining,
 )
-from napari_scsam.io.locations import Location, parse_location
+from napari_scsam.io.locations import Location, file_of, parse_location
 from napari_scsam.io.watched import Stamp, WatchedArray, watch_if_stored
 from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.io.zarr_volumes import read_zarr
@@ -39,6 +43,11 @@ READERS: Mapping[str, Callable[[Path], Source]] = {
     **dict.fromkeys(TIFF_SUFFIXES, read_tiff),
     **dict.fromkeys(IMAGE_SUFFIXES, read_image),
     **dict.fromkeys(MRC_SUFFIXES, read_mrc),
+    **dict.fromkeys(DM_SUFFIXES, read_dm),
+    **dict.fromkeys(NRRD_SUFFIXES, read_nrrd),
+    ".npy": read_npy,
+    ".ims": read_imaris,
+    RAW_SUFFIX: ask_for_shape,
 }
 """Readers of single files by suffix; HDF5 and folders are recognised before."""
 
@@ -194,9 +203,8 @@ def as_volume(
 def _read(wanted: Location) -> Source:
     text = wanted.text
     hdf5 = split_hdf5_path(text)
-    file = Path(text)
-    if hdf5:
-        file = hdf5[0]
+    raw = split_raw(text)
+    file = file_of(text)
     if not file.exists():
         finish_replacing(file)  # a killed process may have been replacing it
     if not file.exists():
@@ -210,8 +218,10 @@ def _read(wanted: Location) -> Source:
     if hdf5:
         stamp = Stamp.of(file)
         return _watched(read_hdf5(*hdf5), stamp)
-    reader = _reader(file)
     stamp = Stamp.of(file)
+    if raw:
+        return _watched(read_raw(*raw), stamp)
+    reader = _reader(file)
     return _watched(reader(file), stamp)
 
 
@@ -258,10 +268,11 @@ def _volume(source: Source, wanted: Location, voxel_size: VoxelSize | None) -> V
             f"{name} is empty: its shape is {times(shape)}; choose an image with voxels in it"
         )
     chosen = choose(source.axes or usual_axes(shape, name), shape, wanted)
-    stated, doubt = _stated_size(source, name)
+    data = _lazy(source.array, chosen, name)
+    stated, doubt = _stated_size(source, name, data.shape)
     return Volume(
         name=_short_name(Path(wanted.text)),
-        data=_lazy(source.array, chosen, name),
+        data=data,
         voxel_size=voxel_size or stated,
         origin=source.origin,
         path=Path(name),
@@ -279,9 +290,12 @@ def _lazy(array: Any, chosen: Choice, name: str) -> LazyArray:
     return LazyArray(TransposedArray(lazy, chosen.order), [None] * lazy.ndim, name)
 
 
-def _stated_size(source: Source, name: str) -> tuple[VoxelSize | None, str]:
+def _stated_size(source: Source, name: str, shape: tuple[int, ...]) -> tuple[VoxelSize | None, str]:
     """Return the voxel size that a file states, and why it is doubted, if it is."""
     stated = source.voxel_size
+    _, y, x = source.sides
+    if stated is None and (len(shape) == 2 or shape[0] == 1) and y and x:
+        stated = (y, y, x)  # one slice needs no distance to the next
     if stated is None or is_plausible(stated):
         return stated, ""
     return None, f"the voxel size in {name}, {doubt_of_size(stated)}"

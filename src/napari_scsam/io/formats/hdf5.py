@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_scsam.config import UserError, VoxelSize
+from napari_scsam.config import UserError
+from napari_scsam.io.formats.hdf5_sizes import describe
 from napari_scsam.io.lazy import Source, explaining
-from napari_scsam.io.units import voxel_size_nm
+from napari_scsam.io.units import three_sides, whole_size
 from napari_scsam.io.untrusted.hdf5_chunks import with_checked_chunks
 from napari_scsam.io.untrusted.hdf5_links import check_storage, find_node, open_storage
+
+BIG_DATA_VIEWER = re.compile(r"/t\d+/s\d+/\d+/cells")
+"""A level of BigDataViewer: time point, view, level."""
+
+BESIDE_CELLS = re.compile(r"/(s\d+/(resolutions|subdivisions)|__DATA_TYPES__/.*)")
+"""Data sets of BigDataViewer that are no images."""
+
+MOST_LEVELS = 32
 
 
 def split_hdf5_path(path: str) -> tuple[Path, str | None] | None:
     """Split ``file.h5:/path`` at the colon; `None` when it is not the name of an HDF5 file."""
-    match = re.fullmatch(r"(.+\.(?:h5|hdf5|hdf))(?::(.*))?", path, flags=re.IGNORECASE)
+    match = re.fullmatch(r"(.+\.(?:h5|hdf5|hdf|emd))(?::(.*))?", path, flags=re.IGNORECASE)
     if match is None:
         return None
     return Path(match[1]), match[2] or None
@@ -37,8 +47,7 @@ def read_hdf5(path: Path, inner: str | None) -> Source:
     Returns
     -------
     Source
-        With the voxel size of the attribute ``element_size_um`` (z, y, x), which ilastik and Fiji
-        write.
+        With the voxel size that ilastik, Fiji, CREMI, EMD, Velox or BigDataViewer wrote.
 
     Raises
     ------
@@ -52,19 +61,20 @@ def read_hdf5(path: Path, inner: str | None) -> Source:
         check_storage(dataset, path)
         _check_filters(dataset, path)
         dataset = open_storage(dataset)
+        placed = describe(dataset, path)
+        array = with_checked_chunks(dataset)
+        levels = _coarser(dataset, path)
+        if _is_big_data_viewer(dataset):
+            array = UnsignedArray(array)
+            levels = tuple(map(UnsignedArray, levels))
         return Source(
-            array=with_checked_chunks(dataset),
-            axes=_axes(dataset),
-            voxel_size=_voxel_size(dataset),
+            array=array,
+            axes=placed.axes,
+            voxel_size=whole_size(placed.sides) if placed.sides else None,
+            origin=placed.origin,
+            levels=levels,
+            sides=three_sides(placed.sides),
         )
-
-
-def _voxel_size(dataset: h5py.Dataset) -> VoxelSize | None:
-    sizes = [float(size) for size in np.ravel(dataset.attrs.get("element_size_um", ()))]
-    sizes = sizes[-min(dataset.ndim, 3) :]
-    if len(sizes) < 2:
-        return None
-    return voxel_size_nm(sizes, ["um"] * len(sizes))
 
 
 def _find(file: h5py.File, path: Path, inner: str | None) -> h5py.Dataset:
@@ -76,8 +86,8 @@ def _find(file: h5py.File, path: Path, inner: str | None) -> h5py.Dataset:
     listed = ", ".join(found) or "none"
     if inner is not None:
         raise UserError(f"{path} has no data set {inner!r}; its image data sets are: {listed}")
-    images = found
-    if len(found) > 1:
+    images = _first_of_big_data_viewer(found) or found
+    if len(images) > 1:
         images = {n: d for n, d in found.items() if sum(size > 1 for size in d.shape) in (2, 3)}
     if len(images) != 1:
         raise UserError(
@@ -111,9 +121,56 @@ def _check_filters(dataset: h5py.Dataset, path: Path) -> None:
             )
 
 
-def _axes(dataset: h5py.Dataset) -> str:
-    """Read ilastik's ``axistags``; empty when there are none."""
-    tags = dataset.attrs.get("axistags")
-    if tags is None:
-        return ""
-    return "".join(axis["key"] for axis in json.loads(tags)["axes"])
+def _is_big_data_viewer(dataset: h5py.Dataset) -> bool:
+    """Whether it is a level of BigDataViewer: ``t00000/s00/0/cells``, whose 16 bits have no sign."""
+    return BIG_DATA_VIEWER.fullmatch(dataset.name) is not None and dataset.dtype.kind in "iu"
+
+
+def _first_of_big_data_viewer(found: dict[str, h5py.Dataset]) -> dict[str, h5py.Dataset]:
+    """Return the finest level, if the file holds the levels of one view and nothing else."""
+    cells = {name: node for name, node in found.items() if BIG_DATA_VIEWER.fullmatch(name)}
+    views = {name.rsplit("/", 2)[0] for name in cells}
+    finest = {name: node for name, node in cells.items() if name.endswith("/0/cells")}
+    others = {name for name in found if name not in cells and not BESIDE_CELLS.fullmatch(name)}
+    if len(views) != 1 or others:
+        return {}
+    return finest
+
+
+def _coarser(dataset: h5py.Dataset, path: Path) -> tuple[Any, ...]:
+    """Return the coarser levels of BigDataViewer."""
+    if not _is_big_data_viewer(dataset) or not dataset.name.endswith("/0/cells"):
+        return ()
+    levels = []
+    view = dataset.parent.parent
+    for number in range(1, MOST_LEVELS):
+        level = view.get(f"{number}/cells")
+        if not isinstance(level, h5py.Dataset) or level.dtype != dataset.dtype:
+            break
+        check_storage(level, path)
+        levels.append(with_checked_chunks(level))
+    return tuple(levels)
+
+
+class UnsignedArray:
+    """Numbers with a sign, read as those without that have the same bits.
+
+    Parameters
+    ----------
+    stored
+        Anything with ``shape``, ``dtype`` and numpy-style slicing.
+    """
+
+    def __init__(self, stored: Any) -> None:
+        self._stored = stored
+        self.shape = tuple(stored.shape)
+        self.dtype = np.dtype(f"u{stored.dtype.itemsize}")
+        self.chunks = getattr(stored, "chunks", None)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        return np.ascontiguousarray(self._stored[key]).astype(self.dtype, casting="unsafe")

@@ -10,7 +10,8 @@ import bz2
 import gzip
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any
@@ -85,12 +86,20 @@ class UnpackedArray:
         Bytes before the array, when unpacked.
     shape, dtype
         Of the array; no more bytes than it has are unpacked.
+    opener
+        Opens the file to read its bytes, unpacked; usually as its suffix says.
     """
 
     def __init__(
-        self, path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]
+        self,
+        path: Path,
+        offset: int,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        opener: Callable[[Path], AbstractContextManager[IO[bytes]]] = open_bytes,
     ) -> None:
         self._path = path
+        self._open = opener
         self._offset = offset
         self.shape = shape
         self.dtype = dtype
@@ -118,7 +127,7 @@ class UnpackedArray:
                 f"folder has {free / 1e9:.1f} GB left; unpack it elsewhere and open the result"
             )
         # The mapped array keeps the file, which has no name, until it is no longer used.
-        with tempfile.TemporaryFile() as target, open_bytes(self._path) as source:
+        with tempfile.TemporaryFile() as target, self._open(self._path) as source:
             skip(source, self._offset)
             copy_exactly(source, target, nbytes)
             target.flush()
