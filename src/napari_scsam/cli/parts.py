@@ -29,6 +29,10 @@ PROGRESS_EVERY = 60.0
 """Seconds between lines of progress where there is no terminal, as in the log of a cluster."""
 
 
+SHORT_HOUR = 5400
+"""Seconds below which a duration is printed in minutes."""
+
+
 class Parser(argparse.ArgumentParser):
     """Reports a mistake in one line."""
 
@@ -174,13 +178,28 @@ class _Lines:
 
     def __init__(self) -> None:
         self._printed = time.monotonic()
+        self._first: tuple[float, int] | None = None
+        """When the first line was printed, and what was done then."""
 
     def update(self, step: Progress) -> None:
         """Print a step, if the last one is long ago."""
         now = time.monotonic()
         if now - self._printed > PROGRESS_EVERY:
             self._printed = now
-            note(f"{step.what}, {step.done} of {step.total}")
+            note(f"{step.what}, {step.done} of {step.total}{self._left(step)}")
+
+    def _left(self, step: Progress) -> str:
+        """Return a phrase on the time that is left, e.g. ``", 2.5 h left"``."""
+        if self._first is None:
+            self._first = (time.monotonic(), step.done)
+            return ""
+        start, before = self._first
+        if step.done <= before:
+            return ""
+        seconds = (time.monotonic() - start) / (step.done - before) * (step.total - step.done)
+        if seconds < SHORT_HOUR:
+            return f", {seconds / 60:.0f} min left"
+        return f", {seconds / 3600:.1f} h left"
 
 
 def write_json(path: Path, data: Any) -> None:

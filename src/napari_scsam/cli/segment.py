@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_scsam.cli.parts import (
+    PROGRESS_EVERY,
     add_careful,
     add_model_options,
+    add_workers,
     command,
     note,
     note_unknown_size,
     open_image,
     parse_names,
     show,
+    workers_of,
 )
 from napari_scsam.steps import Progress
+
+if TYPE_CHECKING:
+    from napari_scsam.io.volumes import Volume
+    from napari_scsam.model import ScSAM
+
+MANY_TILES = 20
+"""Tiles of a run of which it is said what it will take."""
 
 
 def add_segment(commands: Any) -> None:
@@ -33,7 +44,7 @@ def add_segment(commands: Any) -> None:
         required=True,
         type=Path,
         metavar="OUT",
-        help="labels: .zarr (resumable, any size) or .tif",
+        help="labels: .zarr (resumable, any size), .tif, .mrc or .h5",
     )
     parser.add_argument(
         "--classes", metavar="a,b", help="names of the classes to write (default: all)"
@@ -49,6 +60,27 @@ def add_segment(commands: Any) -> None:
     )
     add_careful(parser)
     add_model_options(parser)
+    _add_parts(parser)
+    add_workers(parser)
+
+
+def _add_parts(parser: argparse.ArgumentParser) -> None:
+    """Add the options on what of a volume is labelled, and what is written."""
+    parser.add_argument(
+        "--slices", metavar="A:B", help="label slices A to B-1, or a list such as 0,3,5"
+    )
+    parser.add_argument("--region", metavar="z0:z1,y0:y1,x0:x1", help="label this part, in voxels")
+    parser.add_argument(
+        "--average-z",
+        action=argparse.BooleanOptionalAction,
+        help="average the logits of neighbouring slices (default: where slices are at most 10 nm "
+        "apart)",
+    )
+    parser.add_argument(
+        "--probabilities",
+        action="store_true",
+        help="write the probability of each class, 0 to 255, into OUT/labels/classes/probabilities",
+    )
 
 
 def run_segment(arguments: argparse.Namespace) -> None:
@@ -59,15 +91,17 @@ def run_segment(arguments: argparse.Namespace) -> None:
 
     volume = open_image(arguments)
     model = load_checkpoint(arguments.checkpoint)
+    workers = workers_of(arguments)
     steps = segment_volume(
         volume,
-        model,
+        model if workers is None else arguments.checkpoint,
         arguments.out,
         classes=parse_names(arguments.classes),
         device=arguments.device,
         tta=arguments.careful,
         resume=arguments.resume,
         overwrite=arguments.overwrite,
+        **_asked(arguments, workers),
     )
     stopped = find_stopped(arguments.out)
     first = next(steps)  # a mistake shows here, and then its line is the only one
@@ -76,8 +110,42 @@ def run_segment(arguments: argparse.Namespace) -> None:
     note_unknown_size(volume, model)
     if arguments.resume:
         note_resumed(arguments.out, first, was_stopped=stopped is not None)
+    if first.done < first.total:
+        note_estimate(arguments, volume, model)
     show(steps)
     print(arguments.out)
+
+
+def _asked(arguments: argparse.Namespace, workers: int | str | None) -> dict[str, Any]:
+    """Return the less usual settings that were asked for."""
+    settings = {
+        "slices": arguments.slices,
+        "region": arguments.region,
+        "average_z": arguments.average_z,
+        "probabilities": arguments.probabilities or None,
+        "workers": workers,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def note_estimate(arguments: argparse.Namespace, volume: Volume, model: ScSAM) -> None:
+    """Print what the run will take: tiles, time and memory.
+
+    Nothing is printed of a few tiles. Without a terminal, only of work that takes minutes.
+    """
+    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.volume.estimate import count_tiles, estimate_run
+    from napari_scsam.volume.run_plan import plan_run
+
+    plan = plan_run(volume.shape, arguments.slices, arguments.region)
+    predictor = Predictor(model, arguments.device, tta=arguments.careful)
+    if count_tiles(volume, predictor, plan) < MANY_TILES:
+        return
+    estimate = estimate_run(volume, predictor, plan, arguments.workers or 1)
+    if estimate is None:
+        return
+    if sys.stderr.isatty() or estimate.seconds > PROGRESS_EVERY:
+        note(f"scsam: {estimate}")
 
 
 def note_resumed(out: Path, first: Progress, *, was_stopped: bool) -> None:

@@ -38,8 +38,11 @@ from napari_scsam.volume.run_labels import group_depth
 from napari_scsam.volume.run_plan import RunPlan
 from napari_scsam.volume.workers import TaskError, Workers, WorkersError, run_tasks
 
-LEAST_SLICES = 32
-"""Slices of a group whose neighbours are averaged: those at its ends are computed twice."""
+AVERAGED_SLICES = 32
+"""Slices of a group whose neighbours are averaged: those beside its ends are computed twice."""
+
+LEAST_AVERAGED = 8
+"""Slices of such a group where there are few for each worker."""
 
 MOST_SLICES = 128
 """Slices of a group that follows the chunks of the image."""
@@ -161,11 +164,13 @@ def groups_of_slices(
     side = lcm(depth, slab_depth(source.shape, source.data.chunks))
     if side > MOST_SLICES:
         side = depth
+    least = 1
     if plan.average_z:
-        side *= ceil(LEAST_SLICES / side)
+        side *= ceil(AVERAGED_SLICES / side)
+        least = LEAST_AVERAGED
     if isinstance(workers, int):
-        share = len(left) // (workers * GROUPS_A_WORKER)
-        side = min(side, max(1, share // depth) * depth)
+        share = max(least, len(left) // (workers * GROUPS_A_WORKER))
+        side = min(side, ceil(share / depth) * depth)
     found = groupby(left, key=lambda z: z // side)
     return [SliceGroup(tuple(slices)) for _, slices in found]
 
