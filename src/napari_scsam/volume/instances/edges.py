@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.volume.blocks import Block, BlockPlan
 from napari_scsam.volume.instances.job import Job
-from napari_scsam.volume.instances.record import BlockRecord
+from napari_scsam.volume.instances.record import BlockRecord, write_record
 
 Pairs = NDArray[np.int64]
 """N × 2 provisional labels, counted over all blocks from 0 on."""
@@ -27,22 +27,39 @@ class Layer:
     """Of labels that are connected only within one value."""
 
 
-def touching_labels(job: Job, number: int) -> list[Pairs]:
-    """Return the labels of a block that touch labels of the blocks before it, kind by kind.
+def join_block(job: Job, number: int) -> None:
+    """Write which labels of a block touch labels of the blocks before it, of each kind.
 
     Voxels that share a face, an edge or a corner touch, also those of blocks that are diagonal
     neighbours.
     """
     offsets = np.load(job.offsets(), mmap_mode="r")
-    found = []
+    arrays: dict[str, Pairs] = {}
     for kind in range(len(job.kinds)):
-        pairs: list[Pairs] = [np.zeros((0, 2), np.int64)]
-        if offsets[kind, number + 1] > offsets[kind, number]:
-            reader = _Faces(job, kind, offsets[kind])
-            axes = range(len(job.plan.shape))
-            pairs += [reader.pairs_across(job.plan[number], axis) for axis in axes]
-        found.append(distinct_pairs(np.concatenate(pairs)))
-    return found
+        if offsets[kind, number + 1] == offsets[kind, number]:
+            continue
+        reader = _Faces(job, kind, offsets[kind])
+        axes = range(len(job.plan.shape))
+        pairs = [reader.pairs_across(job.plan[number], axis) for axis in axes]
+        arrays[f"{kind}.pairs"] = distinct_pairs(np.concatenate(pairs))
+    write_record(job.pairs(number), arrays)
+
+
+def read_pairs(job: Job, kind: int, offsets: NDArray[np.int64]) -> Pairs:
+    """Read what `join_block` wrote of all blocks.
+
+    Parameters
+    ----------
+    job, kind
+        Whose labels.
+    offsets
+        Labels before each block.
+    """
+    found = [np.zeros((0, 2), np.int64)]
+    for number in np.flatnonzero(np.diff(offsets)):
+        with BlockRecord(job.pairs(int(number))) as record:
+            found.append(record.array(kind, "pairs"))
+    return np.concatenate(found)
 
 
 class _Faces:

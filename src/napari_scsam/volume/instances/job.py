@@ -35,6 +35,10 @@ class Job:
         """Return the file with what was found in a block."""
         return self.folder / "blocks" / str(number // BLOCKS_A_FOLDER) / f"{number}.npz"
 
+    def pairs(self, number: int) -> Path:
+        """Return the file with the labels of a block that touch those of blocks before it."""
+        return self.folder / "pairs" / str(number // BLOCKS_A_FOLDER) / f"{number}.npz"
+
     def offsets(self) -> Path:
         """Return the file with the number of labels before each block, kinds × blocks."""
         return self.folder / "offsets.npy"

@@ -11,19 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.atomic import replacing
+from napari_scsam.volume.instances.edges import read_pairs
 from napari_scsam.volume.instances.graph import number_objects, roots_of
 from napari_scsam.volume.instances.job import Job
 from napari_scsam.volume.instances.kinds import check_values
 from napari_scsam.volume.instances.record import BlockRecord
 
 
-def write_offsets(job: Job) -> NDArray[np.int64]:
-    """Write how many provisional labels come before each block.
+def write_offsets(job: Job) -> None:
+    """Write how many provisional labels come before each block, kinds × (blocks + 1).
 
-    Returns
-    -------
-    array
-        Kinds × (blocks + 1). A block without a record has none.
+    A block without a record has none.
 
     Raises
     ------
@@ -42,31 +40,24 @@ def write_offsets(job: Job) -> NDArray[np.int64]:
     offsets = np.zeros((len(job.kinds), len(job.plan) + 1), np.int64)
     np.cumsum(counts, axis=1, out=offsets[:, 1:])
     save_array(job.offsets(), offsets)
-    return offsets
 
 
-def number_kinds(
-    job: Job,
-    offsets: NDArray[np.int64],
-    pairs: Sequence[NDArray[np.int64]],
-    smallest: int,
-) -> list[int]:
+def number_kinds(job: Job, smallest: int) -> list[int]:
     """Write the table of ids of each kind, and return the number of its objects.
 
     Parameters
     ----------
-    job, offsets
-        From `write_offsets`.
-    pairs
-        Labels that touch, of each kind.
+    job
+        All of its blocks are joined.
     smallest
         Objects of fewer voxels are left out.
     """
     counts = []
+    offsets = np.load(job.offsets())
     for kind in range(len(job.kinds)):
-        count = int(offsets[kind, -1])
+        roots = roots_of(int(offsets[kind, -1]), read_pairs(job, kind, offsets[kind]))
         first, voxels = _read_labels(job, kind, offsets[kind])
-        numbering = number_objects(roots_of(count, pairs[kind]), first, voxels, smallest)
+        numbering = number_objects(roots, first, voxels, smallest)
         save_array(job.table(kind), numbering.table)
         counts.append(numbering.count)
     return counts

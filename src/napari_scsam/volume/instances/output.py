@@ -14,9 +14,9 @@ import numpy as np
 import zarr
 
 from napari_scsam.atomic import sync, sync_tree
+from napari_scsam.io.label_files.tiff import write_label_tiff
 from napari_scsam.io.label_header import label_header
 from napari_scsam.io.label_pyramid import COARSEST, level_factors
-from napari_scsam.io.label_tiff import write_label_tiff
 from napari_scsam.io.volumes import Volume
 from napari_scsam.io.zarr_access import (
     listed_names,

@@ -10,7 +10,6 @@ from itertools import count as counting
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
 from napari_scsam.errors import PartlyDoneError
@@ -19,7 +18,7 @@ from napari_scsam.steps import Progress, Steps
 from napari_scsam.volume.blocks import BlockPlan, plan_blocks
 from napari_scsam.volume.instances.chunks import create_array
 from napari_scsam.volume.instances.done_list import DoneList
-from napari_scsam.volume.instances.edges import touching_labels
+from napari_scsam.volume.instances.edges import join_block
 from napari_scsam.volume.instances.job import Job
 from napari_scsam.volume.instances.label_block import Unreadable, Unwritable, label_block
 from napari_scsam.volume.instances.numbers import (
@@ -89,6 +88,9 @@ def begin_run(
         When a stopped run was begun with other labels or options.
     """
     volume = request.volume
+    source = LabelSource(volume)
+    if workers is not None:
+        source.check_path()
     plan = plan_blocks(volume.shape, volume.data.chunks, most_voxels=most_voxels)
     stopped = folder.settings if resume else None
     if stopped is None:
@@ -97,7 +99,7 @@ def begin_run(
         plan = BlockPlan(plan.shape, tuple(stopped.pop("block", plan.sides)))
         _check_same(folder, stopped, settings)
     job = Job(
-        source=LabelSource(volume),
+        source=source,
         plan=plan,
         kinds=request.kinds,
         folder=folder.path,
@@ -133,9 +135,9 @@ def run_steps(run: Run) -> Steps[dict[str, int]]:
     counts = load_counts(run.job)
     if counts is None:
         with _nothing_left_of_a_mistake(run):
-            offsets = write_offsets(run.job)
-        pairs = yield from _join_blocks(run)
-        counts = number_kinds(run.job, offsets, pairs, run.request.smallest)
+            write_offsets(run.job)
+        yield from _join_blocks(run)
+        counts = number_kinds(run.job, run.request.smallest)
         save_counts(run.job, counts)
     draft = run.folder.draft
     if not draft.exists():
@@ -189,18 +191,13 @@ def _label_blocks(run: Run) -> Steps[None]:
         raise UserError(f"no part of the labels could be read ({_reason(run)}); check the file")
 
 
-def _join_blocks(run: Run) -> Steps[list[NDArray[np.int64]]]:
-    """Return the labels that touch across blocks, N×2 for each kind."""
-    kinds = range(len(run.job.kinds))
-    found: list[list[NDArray[np.int64]]] = [[np.zeros((0, 2), np.int64)] for _ in kinds]
-    tasks = range(len(run.job.plan))
-    for number, pairs in run_tasks(partial(touching_labels, run.job), tasks, run.workers):
+def _join_blocks(run: Run) -> Steps[None]:
+    """Find the labels that touch across blocks, for each block that has not looked yet."""
+    job = run.job
+    todo = [n for n in range(len(job.plan)) if not job.pairs(n).is_file()]
+    for number, result in run_tasks(partial(join_block, job), todo, run.workers):
         yield run.step("joining blocks")
-        _stop_at(run, number, pairs)
-        if not isinstance(pairs, TaskError):
-            for kind in kinds:
-                found[kind].append(pairs[kind])
-    return [np.concatenate(parts) for parts in found]
+        _stop_at(run, number, result)
 
 
 def _write_ids(run: Run) -> Steps[None]:

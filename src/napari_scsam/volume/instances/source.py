@@ -31,12 +31,22 @@ class LabelSource:
         self.name = volume.name
         self._volume: Volume | None = volume
 
-    def __getstate__(self) -> dict[str, Any]:
+    def check_path(self) -> None:
+        """Check that workers can read the labels.
+
+        Raises
+        ------
+        UserError
+            When they are in memory.
+        """
         if self.path is None:
             raise UserError(
                 f"{self.name!r} is in memory, where no worker can read it; "
                 "write it to a file, and give its path"
             )
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.check_path()
         return {"path": self.path, "name": self.name, "_volume": None}
 
     @property
