@@ -125,6 +125,13 @@ def end_of(steps: Generator[Any, None, T]) -> T:
 
 def score(model: ScSAM, trial: Trial, data: Path) -> dict[str, Any]:
     """Score a model on new slices and on old tissue: Dice of each class, IoU of clicks and boxes."""
+    new, there = score_new(model, trial)
+    tissue, clicked = score_old(model, data)
+    return {"new": new, "old": tissue, "clicks": {"old": clicked, "new": there}}
+
+
+def score_new(model: ScSAM, trial: Trial) -> tuple[dict[str, float], list[float]]:
+    """Score a model on new slices: Dice of the labelled class, IoU of clicks and boxes."""
     predictor = Predictor(model)
     image = sized(trial.source)
     labels = trial.source.labels
@@ -135,14 +142,21 @@ def score(model: ScSAM, trial: Trial, data: Path) -> dict[str, Any]:
     new = {}
     if meaning:
         new = dice_of(end_of(evaluate(predictor, image, labels, meaning, slices=trial.scored)))
+    there = end_of(evaluate_clicks(predictor, image, labels, CLICKS, slices=trial.scored[:1]))
+    return new, ious(there)
+
+
+def score_old(model: ScSAM, data: Path) -> tuple[dict[str, float], list[float]]:
+    """Score a model on old tissue: Dice of each class, IoU of clicks and boxes."""
+    predictor = Predictor(model)
+    classes = {spec.name: spec for spec in model.classes}
     old = data / "hippocampus"
     raw = open_volume(old / "dev_raw.tif", (5.0, 5.0, 5.0))
     truth = open_labels(old / "dev_labels.tif")
     tissue = dice_of(end_of(evaluate(predictor, raw, truth, slices=OLD)))
     whole = {1: classes["mitochondrion"], 2: classes["mitochondrion"]}
     clicked = end_of(evaluate_clicks(predictor, raw, truth, CLICKS, whole, slices=OLD[:2]))
-    there = end_of(evaluate_clicks(predictor, image, labels, CLICKS, slices=trial.scored[:1]))
-    return {"new": new, "old": tissue, "clicks": {"old": ious(clicked), "new": ious(there)}}
+    return tissue, ious(clicked)
 
 
 def sized(source: CorrectedVolume) -> Volume:
@@ -207,10 +221,12 @@ def main() -> None:
         "--busy", action="store_true", help="count own CPU time, as if two cores were free"
     )
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="other trials in it are kept")
     arguments = parser.parse_args()
     clock = own_seconds if arguments.busy else time.monotonic
     results: dict[str, Any] = {}
+    if arguments.json is not None and arguments.json.is_file():
+        results = json.loads(arguments.json.read_text())
     for name in arguments.trials:
         trial = TRIALS[name](arguments.data)
         result, cost = tune(trial, arguments.minutes, clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import torch
 from benchmarks.accuracy.pixels import PixelPredictor
+from benchmarks.finetune import own_seconds
 from benchmarks.loop.cases import CASES, Case, Picture, read_case
 from benchmarks.loop.finetuning import Finetuning, Retraining, Tuned
 from benchmarks.loop.prices import Prices
@@ -49,6 +51,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         default=HERE,
         help="folder of the table and the results; what is in them is not measured again",
+    )
+    parser.add_argument(
+        "--busy",
+        action="store_true",
+        help="fine-tune for minutes of own CPU time, as if two cores were free",
     )
     parser.add_argument("--overwrite", action="store_true", help="measure everything again")
     return parser.parse_args(arguments)
@@ -106,7 +113,8 @@ class Bench:
         """Return what trains the tool on finished slices."""
         if way.finetunes and isinstance(tool, ByNetwork):
             known = self._tuned.setdefault(case.title, {})
-            return Finetuning(tool, self.model, self.predictor, known).after
+            clock = own_seconds if self.given.busy else time.monotonic
+            return Finetuning(tool, self.model, self.predictor, known, clock=clock).after
         if way.finetunes and isinstance(tool, ByUNet):
             return Retraining(tool, partial(unet_of_finished, data=self.given.data)).after
         return nothing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -40,6 +41,8 @@ class Finetuning:
     known: Tuned = field(default_factory=dict)
     """Trainings on the same slices are not repeated."""
     minutes: float = MINUTES
+    clock: Callable[[], float] = time.monotonic
+    """Seconds by which the time is kept."""
 
     def after(self, finished: Sequence[Picture]) -> None:
         """Fine-tune on the finished slices, if it is time to."""
@@ -55,7 +58,10 @@ class Finetuning:
     def tuned(self, finished: Sequence[Picture]) -> ScSAM | None:
         """Return a network that is better on these slices, if there is one."""
         source = corrected_volume(finished, self.tool.class_name)
-        result = drive(finetune(source, self.parent(), minutes=self.minutes, device="cpu"))
+        steps = finetune(
+            source, self.parent(), minutes=self.minutes, device="cpu", clock=self.clock
+        )
+        result = drive(steps)
         print(f"    {result.report.reason}", flush=True)
         return result.model if result.report.offered else None
 

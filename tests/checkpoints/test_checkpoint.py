@@ -15,6 +15,7 @@ from safetensors.torch import save_file as torch_save
 
 from napari_scsam.checkpoints.card import CHECKPOINT_FORMAT
 from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint, verify_checkpoint
+from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.config import UserError
 from napari_scsam.model import ScSAM
 
@@ -118,3 +119,25 @@ def test_a_network_that_diverged_is_not_written(tmp_path: Path, model: ScSAM, ha
         save_checkpoint(path, model, summary="", licence="", training={}, half=half)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_fine_tuning_added_is_saved(tmp_path: Path, model: ScSAM) -> None:
+    path = tmp_path / "tuned.safetensors"
+    correction = model.new_correction([["mitochondrion"], ["vesicle"]])
+    torch.nn.init.normal_(correction.out.weight)
+    model.corrections.append(correction)
+    save(path, model)
+    assert checkpoint_info(path).corrections == [[["mitochondrion"], ["vesicle"]]]
+    again = load_checkpoint(path)
+    with torch.inference_mode():
+        image = torch.rand(1, 1, 48, 64)
+        assert torch.equal(model(image), again(image))
+
+
+def test_a_checkpoint_without_corrections_is_written_as_before(
+    checkpoint: Path, tmp_path: Path, model: ScSAM
+) -> None:
+    save(tmp_path / "again.safetensors", model)
+    with safe_open(tmp_path / "again.safetensors", framework="np") as file:
+        assert "corrections" not in json.loads(file.metadata()["card"])
+    assert load_file(tmp_path / "again.safetensors").keys() == load_file(checkpoint).keys()

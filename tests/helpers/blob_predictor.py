@@ -56,7 +56,7 @@ class BlobPredictor(Predictor):
         """Two features: grey, and what is missing to white; one cell for each 16 pixels."""
         grey = torch.from_numpy(np.pad((slice_ or self.slice).grey, ((0, 0), (0, 0))))[None, None]
         small = torch.nn.functional.adaptive_avg_pool2d(grey, (tile.height // 16, tile.width // 16))
-        return Embedding(torch.cat([small, 1 - small], 1), torch.zeros(1))
+        return Embedding(torch.cat([small, 1 - small], 1), torch.zeros(1), torch.zeros(1, 0))
 
     def embed_steps(self, slice_=None):  # noqa: ARG002  # whatever it is
         yield Progress(0, 1, "embedding")

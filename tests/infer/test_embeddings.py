@@ -8,11 +8,11 @@ import torch
 from napari_scsam.infer.embeddings import EmbeddingCache, bytes_of, join_batch
 from napari_scsam.model import Embedding
 
-BYTES = 4 * (2 * 3 + 5)
+BYTES = 4 * (2 * 3 + 5 + 2)
 
 
 def embedding() -> Embedding:
-    return Embedding(torch.zeros(1, 2, 3), torch.zeros(1, 5))
+    return Embedding(torch.zeros(1, 2, 3), torch.zeros(1, 5), torch.zeros(1, 2))
 
 
 def one(cache: EmbeddingCache, key: str, compute: Callable[[], Embedding]) -> Embedding:
@@ -33,7 +33,7 @@ def test_an_embedding_is_computed_once() -> None:
 
 
 def test_bytes_are_counted() -> None:
-    half = Embedding(torch.zeros(2, 3, dtype=torch.float16), torch.zeros(5, dtype=torch.float16))
+    half = Embedding(*(part.half() for part in embedding()))
     assert (bytes_of(embedding()), bytes_of(half)) == (BYTES, BYTES // 2)
 
 
@@ -74,7 +74,8 @@ def test_clearing_forgets_everything() -> None:
 def numbered(missing: list[int]) -> Embedding:
     """Embed images of which the third is all 3, say."""
     numbers = torch.tensor(missing, dtype=torch.float32) + 1
-    return Embedding(numbers.view(-1, 1, 1).expand(-1, 2, 3), numbers.view(-1, 1).expand(-1, 5))
+    flat = numbers.view(-1, 1)
+    return Embedding(flat[..., None].expand(-1, 2, 3), flat.expand(-1, 5), flat.expand(-1, 2))
 
 
 def test_of_several_only_the_missing_are_computed_in_one_batch() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,9 +39,10 @@ class Eye(nn.Module):
         return EncoderFeatures(image, (image,))
 
     def fuse(self, features: EncoderFeatures) -> Embedding:
-        return Embedding(features.sam, features.sam)
+        return Embedding(features.sam, features.sam, features.sam[:, :0])
 
-    def class_logits(self, embedding: Embedding, prototypes: Tensor) -> Tensor:
+    def class_logits(self, embedding: Embedding, rows: Sequence[int]) -> Tensor:
+        prototypes = self.class_prompt.prototypes[list(rows)]
         return F.avg_pool2d((embedding.fused - 0.5) * prototypes.view(1, -1, 1, 1), 2)
 
     def prompt_logits(

@@ -239,12 +239,15 @@ def test_keeping_ahead_computes_no_tile_twice(
     assert predictor.encoder.bytes_on_disk(slice_.grid(predictor.batch_limits.tile)) == disk.bytes()
 
 
-def test_packing_loses_nothing_but_the_last_bits() -> None:
-    embedding = Embedding(torch.randn(2, 256, 3, 4), torch.randn(2, 32, 24, 32))
+@pytest.mark.parametrize("added", [0, 1, 3])
+def test_packing_loses_nothing_but_the_last_bits(added: int) -> None:
+    maps = torch.randn(2, added, 24, 32)
+    embedding = Embedding(torch.randn(2, 256, 3, 4), torch.randn(2, 32, 24, 32), maps)
     kept = pack_embedding(embedding)
-    assert kept.shape == (2, 256 + 64 * 32, 3, 4)
+    assert kept.shape == (2, 256 + 64 * (32 + added), 3, 4)
     with precision(torch.device("cpu")):
-        again = unpack_embedding(kept, torch.device("cpu"))
+        again = unpack_embedding(kept, torch.device("cpu"), added)
+    torch.testing.assert_close(again.added.float(), maps, rtol=0.01, atol=0.01)
     torch.testing.assert_close(again.fused, embedding.fused, rtol=0, atol=0)
     torch.testing.assert_close(again.detail.float(), embedding.detail, rtol=0.01, atol=0.01)
 

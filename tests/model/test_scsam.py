@@ -154,9 +154,7 @@ def test_all_classes_in_one_batch_equal_class_by_class(
     full = random_model.class_logits(embedding)
     assert full.shape == (2, 3, *size)
     for row in range(3):
-        one = random_model.class_logits(
-            embedding, random_model.class_prompt.prototypes[row : row + 1]
-        )
+        one = random_model.class_logits(embedding, [row])
         assert torch.allclose(full[:, row : row + 1], one, atol=1e-5)
     assert torch.allclose(logits[1:], random_model(images[1:]), atol=1e-4)
     assert (logits[:, 0] - logits[:, 1]).abs().max() > 1e-4
@@ -167,7 +165,7 @@ def test_only_the_direction_of_a_prototype_counts(random_model: ScSAM) -> None:
     embedding = random_model.fuse(random_model.encode(torch.rand(1, 1, 32, 48)))
     prototypes = random_model.class_prompt.prototypes
     assert torch.allclose(
-        random_model.class_logits(embedding, 7 * prototypes),
+        random_model.prototype_logits(embedding, 7 * prototypes),
         random_model.class_logits(embedding),
         atol=1e-4,
     )

@@ -49,7 +49,6 @@ from napari_scsam.train.finetune_process import (
 TABLE = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "membrane"), ClassSpec(5, "vesicle"))
 TINY = {
     "crops": 2,
-    "unlabelled": 0,
     "replayed": 1,
     "validated": 1,
     "batch": 1,

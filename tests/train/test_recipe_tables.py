@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from napari_scsam.config import ClassSpec, TaughtClass
-from napari_scsam.model.scsam import ScSAMConfig
+from napari_scsam.model.scsam_config import ScSAMConfig
 from napari_scsam.train.recipe_tables import (
     TRAINING_ZOOM,
     CardTable,

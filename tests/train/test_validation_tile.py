@@ -47,7 +47,10 @@ def run(model):
         plain_crop=lambda piece: (image + piece.place, None),
     )
     best = SimpleNamespace(thresholds=None)
-    return SimpleNamespace(model=model, data=data, best=best, device=torch.device("cpu"))
+    correction = model.new_correction([["mitochondrion"]])
+    return SimpleNamespace(
+        model=model, correction=correction, data=data, best=best, device=torch.device("cpu")
+    )
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from napari_scsam.checkpoints.card_fields import parse_card
 from napari_scsam.config import ClassSpec, UserError, parse_classes
+from napari_scsam.errors import MissingFileError
 
 CHECKPOINT_FORMAT = "napari-scsam 1"
 """Value of ``format`` in the header of a checkpoint."""
@@ -29,6 +30,8 @@ class CheckpointInfo:
     training: Mapping[str, Any]
     lessons: Mapping[str, str] = field(default_factory=dict)
     """What strokes taught it, by the lower-case name of the class."""
+    corrections: Sequence[Sequence[Sequence[str]]] = ()
+    """Of each `Correction` that fine-tuning added, the classes that each output changes."""
 
     @property
     def prompts_only(self) -> bool:
@@ -88,6 +91,7 @@ def read_card(path: Path) -> CheckpointInfo:
         config=card["config"],
         training=card["training"],
         lessons=card["lessons"],
+        corrections=card["corrections"],
     )
 
 
@@ -96,7 +100,7 @@ def _read_text(path: Path) -> str:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        raise UserError(
+        raise MissingFileError(
             f"no checkpoint at {path}; "
             f"give the path of a .safetensors file, or reinstall for the shipped one"
         )

@@ -62,6 +62,16 @@ class ConfigFields(BaseModel):
     prompts_only: bool = False
 
 
+MOST_CORRECTIONS = 64
+"""Corrections that a card may name, and outputs of each."""
+
+CoveredNames = Annotated[list[str], Field(min_length=1, max_length=254)]
+"""Classes whose logits one output of a correction changes."""
+
+Outputs = Annotated[list[CoveredNames], Field(min_length=1, max_length=MOST_CORRECTIONS)]
+"""Of one correction."""
+
+
 class CardFields(BaseModel):
     """A card. Keys that a newer version added are let through."""
 
@@ -74,6 +84,9 @@ class CardFields(BaseModel):
     training: dict[str, Any] = Field(default_factory=dict)
     lessons: dict[str, Annotated[str, AfterValidator(readable_lessons)]] = Field(
         default_factory=dict
+    )
+    corrections: Annotated[list[Outputs], Field(max_length=MOST_CORRECTIONS)] = Field(
+        default_factory=list
     )
 
 

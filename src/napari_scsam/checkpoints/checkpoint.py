@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.checkpoints.card import CHECKPOINT_FORMAT
+from napari_scsam.checkpoints.card import CHECKPOINT_FORMAT, CheckpointInfo
 from napari_scsam.checkpoints.find import DEFAULT, checkpoint_info
 from napari_scsam.checkpoints.tensors import write_tensors
 from napari_scsam.config import UserError
@@ -36,7 +36,7 @@ def load_checkpoint(name: str | Path = DEFAULT) -> ScSAM:
     """
     import torch
 
-    from napari_scsam.model import ScSAM, ScSAMConfig
+    from napari_scsam.model import ScSAMConfig
     from napari_scsam.model.sound_weights import check_weights
 
     info = checkpoint_info(name)
@@ -45,9 +45,9 @@ def load_checkpoint(name: str | Path = DEFAULT) -> ScSAM:
         weights = _read_tensors(info.path)
         if is_large(config):
             with torch.device("meta"):  # without memory: the file may be of another network
-                expected = ScSAM(config, info.classes).state_dict()
+                expected = build_network(config, info).state_dict()
             check_weights(weights, expected, info.path)
-        model = ScSAM(config, info.classes)
+        model = build_network(config, info)
         check_weights(weights, model.state_dict(), info.path)
         model.load_state_dict(weights)
     except (TypeError, RuntimeError) as error:
@@ -56,6 +56,15 @@ def load_checkpoint(name: str | Path = DEFAULT) -> ScSAM:
         ) from error
     model.lessons = dict(info.lessons)
     return model.eval()
+
+
+def build_network(config: ScSAMConfig, info: CheckpointInfo) -> ScSAM:
+    """Create the network of a card, and what fine-tuning added to it, with random weights."""
+    from napari_scsam.model import ScSAM
+
+    model = ScSAM(config, info.classes)
+    model.corrections.extend(model.new_correction(covers) for covers in info.corrections)
+    return model
 
 
 def is_large(config: ScSAMConfig) -> bool:
@@ -132,9 +141,10 @@ def save_checkpoint(
         When a weight is not a finite number, as after a training that diverged. A file that is
         there stays.
     """
+    from napari_scsam.model.correction import covers_of
     from napari_scsam.model.sound_weights import first_not_finite
 
-    card = {
+    card: dict[str, Any] = {
         "config": model.config.to_dict(),
         "classes": [c.to_dict() for c in model.classes],
         "summary": summary,
@@ -143,6 +153,8 @@ def save_checkpoint(
     }
     if model.lessons:
         card["lessons"] = dict(model.lessons)
+    if model.corrections:
+        card["corrections"] = covers_of(model.corrections)
     weights = model.state_dict()
     if half:
         weights = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.infer.device import precision, to_host
@@ -17,7 +16,7 @@ from napari_scsam.infer.tiling import Blend, Tile
 from napari_scsam.model import Embedding
 from napari_scsam.steps import Progress, Steps, as_part
 
-Decode = Callable[[Embedding, Tensor, tuple[int, int]], NDArray[np.float32]]
+Decode = Callable[[Embedding, Sequence[int], tuple[int, int]], NDArray[np.float32]]
 """Maps of B tiles for K classes, by their rows, of a shape (Y, X): B×K×Y×X."""
 
 
@@ -67,7 +66,7 @@ class ClassDecoder(SliceEncoder):
         self, slice_: Slice, classes: Sequence[ClassSpec], decode: Decode
     ) -> Steps[NDArray[np.float32]]:
         blend = Blend(len(classes), slice_.model_shape, HALO)
-        rows = torch.tensor([self.model.classes.index(c) for c in classes], device=self.device)
+        rows = [self.model.classes.index(c) for c in classes]
 
         def work(tiles: Sequence[Tile]) -> list[tuple[Tile, NDArray[np.float32]]]:
             shape = (tiles[0].height, tiles[0].width)
@@ -85,19 +84,19 @@ class ClassDecoder(SliceEncoder):
 
     @torch.inference_mode()
     def decode(
-        self, embedding: Embedding, rows: Tensor, shape: tuple[int, int]
+        self, embedding: Embedding, rows: Sequence[int], shape: tuple[int, int]
     ) -> NDArray[np.float32]:
         """Decode K classes, by their rows, on B tiles of a shape (Y, X): B×K×Y×X logits."""
         with precision(self.device):
-            logits = self.model.class_logits(embedding, self.model.class_prompt.prototypes[rows])
+            logits = self.model.class_logits(embedding, rows)
         return to_host(logits.float() / self.model.temperature, shape)
 
     @torch.inference_mode()
     def compare(
-        self, embedding: Embedding, rows: Tensor, shape: tuple[int, int]
+        self, embedding: Embedding, rows: Sequence[int], shape: tuple[int, int]
     ) -> NDArray[np.float32]:
         """Compare B tiles with K prototypes, by their rows: B×K×Y×X."""
         prompt = self.model.class_prompt
         with precision(self.device):
-            similarity = prompt.similarity(embedding.fused, prompt.prototypes[rows])
+            similarity = prompt.similarity(embedding.fused, prompt.prototypes[list(rows)])
         return to_host(similarity.float(), shape)

@@ -26,6 +26,7 @@ from napari_scsam.infer.device import precision
 from napari_scsam.infer.disk_cache import DiskCache, Values
 from napari_scsam.infer.tiling import Tile, cut_tile
 from napari_scsam.model import Embedding, EncoderFeatures, ScSAM
+from napari_scsam.model.correction import covers_of
 from napari_scsam.model.image_encoder import EMBED_DIM, SAM_ENCODERS, STRIDE
 
 CACHE_FORMAT = 1
@@ -94,7 +95,7 @@ class TileEncoder:
             cached = self._cached(grid, tiles, image)
             if self._caches_embedding:
                 # Also right after computing, so that a second visit gives the same bits.
-                return unpack_embedding(cached, self.device)
+                return unpack_embedding(cached, self.device, self._added)
             levels = self.model.mae(image) if "mae" in self.model.config.branches else ()
             return self.model.fuse(EncoderFeatures(cached, levels))
 
@@ -134,8 +135,14 @@ class TileEncoder:
         detail = model.detail
         pyramid = (detail.top, detail.carry, detail.lateral, detail.refine)
         form = f"{config.sam}-{config.mae}-{config.branches}-{config.fusion}".replace("/", "_")
-        digest = weights_hash(model.image_encoder, model.mae, model.fusion, *pyramid)
+        parts = (model.image_encoder, model.mae, model.fusion, *pyramid, model.corrections)
+        digest = weights_hash(*parts)
         return f"{CACHE_FORMAT}-{form}-{digest}"
+
+    @property
+    def _added(self) -> int:
+        """How many maps fine-tuning adds."""
+        return sum(len(covers) for covers in covers_of(self.model.corrections))
 
     def _cached(self, grid: TileGrid, tiles: Sequence[Tile], image: Tensor) -> Tensor:
         """Return the cached values of B tiles, B×C×h×w, computing those that are missing.
@@ -171,23 +178,35 @@ class TileEncoder:
 
 
 def pack_embedding(embedding: Embedding) -> Tensor:
-    """Join fused and detail features: B×(256+64·32)×h×w.
+    """Join fused and detail features, and N added maps: B×(256+64·32+64·N)×h×w.
 
-    The 8×8 detail cells of each of SAM's cells become channels.
+    The 8×8 cells of detail and maps for each of SAM's cells become channels.
     """
-    if not embedding.detail.numel():  # torch does not unshuffle an empty tensor
-        return embedding.fused.float()
-    detail = F.pixel_unshuffle(embedding.detail.float(), DETAIL_PER_CELL)
-    return torch.cat([embedding.fused.float(), detail], 1)
+    # Torch does not unshuffle an empty tensor.
+    fine = [maps.float() for maps in (embedding.detail, embedding.added) if maps.numel()]
+    cells = [F.pixel_unshuffle(maps, DETAIL_PER_CELL) for maps in fine]
+    return torch.cat([embedding.fused.float(), *cells], 1)
 
 
-def unpack_embedding(packed: Tensor, device: torch.device) -> Embedding:
-    """Undo `pack_embedding`, in the precision that the device computes in."""
+def unpack_embedding(packed: Tensor, device: torch.device, added: int = 0) -> Embedding:
+    """Undo `pack_embedding`, in the precision that the device computes in.
+
+    Parameters
+    ----------
+    packed
+        What it returned.
+    device
+        Where it is computed on.
+    added
+        N, the number of maps that fine-tuning adds.
+    """
     dtype = torch.float32
     if torch.is_autocast_enabled(device.type):
         dtype = torch.get_autocast_dtype(device.type)
-    detail = F.pixel_shuffle(packed[:, EMBED_DIM:], DETAIL_PER_CELL)
-    return Embedding(packed[:, :EMBED_DIM], detail.to(dtype))
+    end = packed.shape[1] - added * DETAIL_PER_CELL**2
+    detail = F.pixel_shuffle(packed[:, EMBED_DIM:end], DETAIL_PER_CELL)
+    maps = F.pixel_shuffle(packed[:, end:], DETAIL_PER_CELL)
+    return Embedding(packed[:, :EMBED_DIM], detail.to(dtype), maps.to(dtype))
 
 
 def weights_hash(*modules: nn.Module) -> str:

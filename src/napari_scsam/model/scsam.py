@@ -8,75 +8,28 @@ is fast, and each class or click then costs one small decoder call.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from segment_anything.modeling import PromptEncoder
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_scsam.config import ClassSpec, NoClassesError, UserError, parse_classes
+from napari_scsam.config import ClassSpec, parse_classes
 from napari_scsam.model.class_prompt import ClassPromptEncoder
 from napari_scsam.model.click_path import ClickPath, prompt_maps
+from napari_scsam.model.correction import Correction, Covers, add_maps, added_maps, covers_of
 from napari_scsam.model.fusion import Fusion
 from napari_scsam.model.image_encoder import EMBED_DIM, STRIDE, build_sam_encoder
 from napari_scsam.model.mae import build_mae_encoder
 from napari_scsam.model.mask_decoder import Decoded, DetailPath, PromptMaskDecoder
 from napari_scsam.model.packed_linear import compute_dtype, needs_grad
 from napari_scsam.model.prompt_transformer import PromptTransformer
+from napari_scsam.model.scsam_config import ScSAMConfig
 
 SAM_MEAN = (123.675, 116.28, 103.53)
 SAM_STD = (58.395, 57.12, 57.375)
-
-
-@dataclass(frozen=True)
-class ScSAMConfig:
-    """The settings that rebuild the network of a checkpoint."""
-
-    sam: str = "vit_t"
-    """SAM encoder: vit_t, vit_b, vit_l or vit_h."""
-    mae: str = "hybrid"
-    """``"hybrid"`` or the name of a timm ViT."""
-    nm_per_pixel: float | None = None
-    """Pixel size that the weights were trained at."""
-    tile: int = 512
-    """Largest side in pixels of the tiles it is run on, a multiple of 16."""
-    branches: str = "sam+mae"
-    """Encoders in use: both, or ``"sam"`` or ``"mae"`` alone (for comparison)."""
-    fusion: str = "gated"
-    """``"gated"``, or ``"sum"`` without gates."""
-    similarity: str = "cosine"
-    """``"cosine"`` with a learned scale, ``"unscaled"`` without, or ``"dot"`` (dot product)."""
-    detail: bool = True
-    """Whether the detail and click paths sharpen masks; else they are SAM's, at stride 4."""
-    prompts_only: bool = False
-    """Whether it answers clicks and boxes only, because it was trained on no classes.
-
-    Its class table then only says which classes accepted objects may be given.
-    """
-
-    def __post_init__(self) -> None:
-        known = {
-            "branches": ("sam+mae", "sam", "mae"),
-            "fusion": ("gated", "sum"),
-            "similarity": ("cosine", "unscaled", "dot"),
-        }
-        for setting, choices in known.items():
-            if getattr(self, setting) not in choices:
-                raise UserError(
-                    f"{setting} = {getattr(self, setting)!r} is unknown; "
-                    f"choose from {', '.join(choices)}"
-                )
-
-    def need_classes(self) -> None:
-        """Raise a `NoClassesError` when the network has learned no classes."""
-        if self.prompts_only:
-            raise NoClassesError
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
 
 
 class EncoderFeatures(NamedTuple):
@@ -95,6 +48,8 @@ class Embedding(NamedTuple):
     """B×256×h×w"""
     detail: Tensor
     """B×32×8h×8w; no channels without the detail path"""
+    added: Tensor
+    """B×N×8h×8w, what fine-tuning adds to logits; no channels before any"""
 
 
 class ScSAM(nn.Module):
@@ -141,6 +96,8 @@ class ScSAM(nn.Module):
         else:
             self.detail = DetailPath((), ())
         self.click_path = ClickPath()
+        self.corrections = nn.ModuleList()
+        """What fine-tuning has added, each a `Correction`; their maps are summed."""
         if config.branches == "mae":
             # Zero-initialised it would add nothing to nothing.
             self.fusion.out.reset_parameters()
@@ -174,18 +131,44 @@ class ScSAM(nn.Module):
             fused = self.fusion(features.sam, features.mae[-1])
         batch, _, h, w = fused.shape
         if self.config.detail:
-            return Embedding(fused, self.detail.features(fused, features.mae))
-        return Embedding(fused, fused.new_empty(batch, 0, 8 * h, 8 * w))
+            detail = self.detail.features(fused, features.mae)
+        else:
+            detail = fused.new_empty(batch, 0, 8 * h, 8 * w)
+        added = added_maps(self.corrections, self.by_stride(features), fused)
+        return Embedding(fused, detail, added)
 
-    def class_logits(self, embedding: Embedding, prototypes: Tensor | None = None) -> Tensor:
-        """Decode K classes of B images in one batch.
+    def by_stride(self, features: EncoderFeatures) -> dict[int, Tensor]:
+        """Return what both encoders see at each stride, as corrections read it."""
+        levels = dict(zip(self.mae.strides, features.mae, strict=False))
+        coarsest = levels.get(STRIDE)
+        levels[STRIDE] = features.sam
+        if coarsest is not None:
+            levels[STRIDE] = torch.cat([features.sam, coarsest], dim=1)
+        return levels
+
+    def new_correction(self, covers: Covers) -> Correction:
+        """Create what fine-tuning is to learn beside this network; it is not added to it.
+
+        Parameters
+        ----------
+        covers
+            For each output, the names of the classes whose logits it changes.
+        """
+        channels: dict[int, int] = {}
+        if "mae" in self.config.branches:
+            channels = dict(zip(self.mae.strides, self.mae.channels, strict=True))
+        channels[STRIDE] = channels.get(STRIDE, 0) + EMBED_DIM
+        return Correction(covers, channels)
+
+    def class_logits(self, embedding: Embedding, rows: Sequence[int] | None = None) -> Tensor:
+        """Decode K classes of B images in one batch, with what fine-tuning adds to them.
 
         Parameters
         ----------
         embedding
             From `fuse`.
-        prototypes
-            K×256; the checkpoint's own when not given.
+        rows
+            Which of the checkpoint's own classes; all when not given.
 
         Returns
         -------
@@ -193,8 +176,14 @@ class ScSAM(nn.Module):
             B×K×16h×16w (4h×4w without the detail path); the background's
             logit is 0 everywhere, so a softmax over ``[0, logits]`` settles overlaps.
         """
-        if prototypes is None:
-            prototypes = self.class_prompt.prototypes
+        chosen = list(range(len(self.classes))) if rows is None else list(rows)
+        logits = self.prototype_logits(embedding, self.class_prompt.prototypes[chosen])
+        names = [self.classes[row].name for row in chosen]
+        covers = [covered for each in covers_of(self.corrections) for covered in each]
+        return add_maps(logits, embedding.added, covers, names)
+
+    def prototype_logits(self, embedding: Embedding, prototypes: Tensor) -> Tensor:
+        """Decode B images by K×256 prototypes, without corrections: B×K×16h×16w."""
         if not needs_grad(embedding.fused, prototypes):
             # Half the memory to read, K times; training keeps its precision.
             embedding = embedding._replace(fused=embedding.fused.to(compute_dtype(embedding.fused)))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from napari_scsam.config import ClassSpec, TaughtClass, UserError, parse_classes
-from napari_scsam.model.scsam import ScSAMConfig
+from napari_scsam.model.scsam_config import ScSAMConfig
 from napari_scsam.train.augment import Augmentation
 from napari_scsam.train.recipe_tables import (
     CardTable,

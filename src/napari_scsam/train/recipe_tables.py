@@ -29,7 +29,7 @@ from napari_scsam.checkpoints.find import find_checkpoint
 from napari_scsam.config import TaughtClass, UserError, VoxelSize, parse_voxel_size
 from napari_scsam.infer.tiling import MULTIPLE
 from napari_scsam.model.image_encoder import EMBED_DIM
-from napari_scsam.model.scsam import ScSAMConfig
+from napari_scsam.model.scsam_config import ScSAMConfig
 from napari_scsam.plausible import guess_of, is_plausible_along
 from napari_scsam.train.augment import Augmentation
 

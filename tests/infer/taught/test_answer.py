@@ -14,6 +14,7 @@ from napari_scsam.infer.taught.answer import (
     replay,
 )
 from napari_scsam.infer.taught.classifier import StrokeClassifier
+from napari_scsam.infer.taught.fits import LookedAt
 from napari_scsam.infer.taught.lessons import Floats, Lesson, SliceFeatures, Stroke, read_lesson
 
 SIZE = 60
@@ -44,31 +45,31 @@ def fixed(shift: float) -> Fixed:
 def test_a_round_never_changes_more_than_it_may() -> None:
     answer = TaughtAnswer((fixed(0.0),))
     for shift in (-3.0, 0.4, 3.0):
-        after = answer.after(fixed(shift), SHOWN)
+        after = answer.after(fixed(shift), LookedAt(SHOWN))
         alike = likeness(answer.logits(SHOWN) > 0, after.logits(SHOWN) > 0)
         assert alike >= LIKENESS - 0.02
 
 
 def test_a_small_correction_is_taken_in_full_step() -> None:
-    after = TaughtAnswer((fixed(0.0),)).after(fixed(0.1), SHOWN)
+    after = TaughtAnswer((fixed(0.0),)).after(fixed(0.1), LookedAt(SHOWN))
     assert after.shares == (FIRST_STEP,)
     np.testing.assert_allclose(after.logits(SHOWN), SHOWN.fine[0] + 0.05, atol=1e-5)
 
 
 def test_a_round_that_would_turn_everything_over_is_not_taken() -> None:
     answer = TaughtAnswer((fixed(0.0),))
-    assert answer.after(fixed(-60.0), SHOWN) is answer
+    assert answer.after(fixed(-60.0), LookedAt(SHOWN)) is answer
 
 
 def test_an_answer_that_finds_nothing_is_replaced() -> None:
-    after = TaughtAnswer((fixed(-9.0),)).after(fixed(0.0), SHOWN)
+    after = TaughtAnswer((fixed(-9.0),)).after(fixed(0.0), LookedAt(SHOWN))
     np.testing.assert_allclose(after.logits(SHOWN), SHOWN.fine[0], atol=1e-5)
 
 
 def test_steps_become_shorter() -> None:
     answer = TaughtAnswer(())
     for _ in range(4):
-        answer = answer.after(fixed(0.05), SHOWN)
+        answer = answer.after(fixed(0.05), LookedAt(SHOWN))
     assert list(answer.shares) == sorted(answer.shares, reverse=True)
     assert answer.shares[-1] < answer.shares[0]
 

@@ -40,7 +40,6 @@ def quick() -> FinetuneSettings:
     """As little of everything as there may be."""
     return FinetuneSettings(
         crops=3,
-        unlabelled=1,
         replayed=2,
         validated=2,
         batch=2,

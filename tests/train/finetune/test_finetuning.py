@@ -24,7 +24,7 @@ from napari_scsam.train.finetune.finetuning import (
 from napari_scsam.train.finetune.review_crops import SIDE
 from napari_scsam.train.finetune.settings import FinetuneSettings
 from napari_scsam.train.finetune.steps import FinetuneStep
-from napari_scsam.train.finetune.tuned_weights import learned
+from napari_scsam.train.finetune.tuned_weights import learned, starting_point
 from napari_scsam.train.finetune.validation import Validation
 
 
@@ -41,7 +41,7 @@ def _noise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def quick(quick: FinetuneSettings) -> FinetuneSettings:
-    return replace(quick, crops=1, unlabelled=0, replayed=1, validated=1, batch=1)
+    return replace(quick, crops=1, replayed=1, validated=1, batch=1)
 
 
 @pytest.fixture
@@ -84,45 +84,67 @@ def test_a_run_goes_through_its_phases_and_reports(
         assert torch.equal(value, weights[name]), f"the parent's {name} is as before"
 
 
-def test_synthetic_cells_and_clicks_are_looked_at_now_and_then(run: Finetuning) -> None:
-    names = [set(run.train_step(step, 6)) - {"loss"} for step in range(4)]
-    assert names[0] == {"label", "hold", "replay", "click"}
-    assert names[1] == {"label", "hold"}
-    assert names[2] == {"label", "hold", "replay"}
-    assert names[3] == {"label", "hold", "click"}
-
-
 def test_the_loss_is_the_weighted_sum(run: Finetuning) -> None:
     losses = run.train_step(0, 6)
-    how = run.settings
-    expected = (
-        losses["label"]
-        + how.hold * losses["hold"]
-        + how.replay * losses["replay"]
-        + how.clicks * losses["click"]
-    )
+    assert losses.keys() == {"loss", "label", "replay"}
+    expected = losses["label"] + run.settings.replay * losses["replay"]
     assert losses["loss"] == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_step_changes_what_learns_and_leaves_the_encoders(run: Finetuning) -> None:
+def test_steps_change_the_correction_and_nothing_of_the_network(run: Finetuning) -> None:
     before = copy.deepcopy(run.model.state_dict())
+    start = learned(run.correction)
+    run.train_step(0, 4)
     run.train_step(1, 4)
-    changed = {
-        name for name, value in run.model.named_parameters() if not torch.equal(value, before[name])
-    }
-    assert "class_prompt.prototypes" in changed
-    assert not any(name.startswith(("image_encoder.", "mae.")) for name in changed)
+    assert not torch.equal(learned(run.correction)["out.weight"], start["out.weight"])
+    after = run.model.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
-def test_rates_rise_and_fall_and_keep_their_proportion(run: Finetuning) -> None:
+def test_the_rate_rises_and_falls(run: Finetuning) -> None:
     rates = []
     for step in (0, 10, 39):
         run.train_step(step, 40)
-        rates.append([group["lr"] for group in run.optimiser.param_groups])
-    for others, decoder in rates:
-        assert decoder == pytest.approx(others * run.settings.decoder_rate / run.settings.rate)
-    assert rates[0][0] < rates[1][0]
-    assert rates[2][0] < rates[1][0]
+        rates.append(run.optimiser.param_groups[0]["lr"])
+    assert rates[0] < rates[1]
+    assert rates[2] < rates[1] <= run.settings.rate
+
+
+@torch.inference_mode()
+def test_a_tuned_model_answers_clicks_and_other_classes_as_its_parent(run: Finetuning) -> None:
+    image = torch.rand(1, 1, 64, 64)
+    point = (torch.tensor([[[30.0, 30.0]]]), torch.ones(1, 1))
+    torch.nn.init.ones_(run.correction.out.bias)
+    run.best_weights = learned(run.correction)
+    tuned = run.best_model()
+    assert run.best_model() is tuned
+    assert list(tuned.corrections) == [run.correction], "added once"
+    seen = [model.fuse(model.encode(image)) for model in (run.parent, tuned)]
+    clicks = [
+        model.prompt_logits(embedding, point)[0]
+        for model, embedding in zip((run.parent, tuned), seen, strict=True)
+    ]
+    torch.testing.assert_close(*clicks, rtol=1e-3, atol=1e-3)
+    before, after = run.parent.class_logits(seen[0]), tuned.class_logits(seen[1])
+    expected = before + torch.tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1)
+    torch.testing.assert_close(after, expected, rtol=1e-3, atol=0.05)
+
+
+def test_learning_goes_on_where_an_earlier_fine_tuning_ended(
+    source, model: ScSAM, quick: FinetuneSettings
+) -> None:
+    earlier = model.new_correction([["vesicle"]])
+    torch.nn.init.ones_(earlier.out.bias)
+    model.corrections.append(earlier)
+    run = Finetuning(source, model, 5.0, torch.device("cpu"), None, quick)
+    list(run.embed())
+    assert run.data.is_continued
+    assert torch.equal(run.correction.out.bias, earlier.out.bias)
+    assert run.correction is not earlier, "the parent keeps its own"
+    crops = run.data.learned.batch([0])
+    added = (crops.parent - crops.base).mean((0, 2, 3))
+    torch.testing.assert_close(added, torch.tensor([0.0, 0.0, 1.0]), atol=0.01, rtol=0.01)
+    assert len(run.best_model().corrections) == 1
 
 
 def test_steps_are_planned_by_the_time_that_is_left(run: Finetuning) -> None:
@@ -176,18 +198,18 @@ def test_agreement_just_reached_is_enough(run: Finetuning) -> None:
 def test_the_share_of_the_parent_is_the_best_that_holds_the_rest(
     run: Finetuning, found, share: float
 ) -> None:
-    start = learned(run.model)
+    start = starting_point(run.correction, is_continued=False)
     run.train_step(1, 4)
-    end = learned(run.model)
+    end = learned(run.correction)
     judged(run, *(scored(*each) for each in found))
     assert drive(run.choose(start)) == share
-    name = "class_prompt.prototypes"
-    expected = torch.lerp(end[name], start[name], share)
-    torch.testing.assert_close(run.best_model().class_prompt.prototypes.detach(), expected)
+    tuned = run.best_model().corrections[-1]
+    torch.testing.assert_close(learned(tuned)["out.weight"], (1 - share) * end["out.weight"])
+    assert torch.equal(learned(tuned)["lateral.2.weight"], end["lateral.2.weight"])
 
 
 def test_a_tuned_model_has_the_thresholds_that_were_best(run: Finetuning) -> None:
-    run.best_weights = learned(run.model)
+    run.best_weights = learned(run.correction)
     run.best = replace(scored(0.9, 1.0), thresholds=torch.tensor([0.0, 0.25, 1.5]))
     assert run.best_model().thresholds.tolist() == [0.0, 0.25, 1.5]
 

@@ -11,12 +11,9 @@ from napari_scsam.train.augment import Augmentation
 from napari_scsam.train.finetune import review_crops
 from napari_scsam.train.finetune.known_labels import UNKNOWN
 from napari_scsam.train.finetune.review_crops import (
-    OBJECTS,
-    SMALLEST_OBJECT,
     CropMemory,
     below,
     draw_crop,
-    draw_objects,
     draw_place,
     reviewed_slice,
     thinned,
@@ -48,15 +45,6 @@ def slice_(targets: np.ndarray) -> review_crops.ReviewedSlice:
     return reviewed_slice(grey, targets)
 
 
-def test_objects_are_numbered_through_all_classes(slice_, targets) -> None:
-    numbers = slice_.objects
-    assert numbers.dtype == np.int32
-    assert sorted(np.unique(numbers)) == [0, 1, 2, 3]
-    assert not numbers[(targets == 0) | (targets == UNKNOWN)].any()
-    for part in (np.s_[5:15, 5:15], np.s_[30:40, 5:15], np.s_[5:15, 40:50]):
-        assert len(np.unique(numbers[part])) == 1
-
-
 def test_places_are_pixels_of_each_class_and_last_of_all_that_is_reviewed(slice_, targets) -> None:
     first, second, anywhere = slice_.places
     assert {targets[tuple(p)] for p in first} == {1}
@@ -69,7 +57,6 @@ def test_places_are_pixels_of_each_class_and_last_of_all_that_is_reviewed(slice_
 def test_a_slice_without_classes_has_places_all_the_same() -> None:
     empty = reviewed_slice(np.zeros((4, 5), np.float32), np.zeros((4, 5), np.uint8))
     assert [len(each) for each in empty.places] == [20]
-    assert not empty.objects.any()
 
 
 @pytest.mark.parametrize(("size", "kept"), [(3, 3), (9, 9), (11, 6), (25, 9)])
@@ -103,11 +90,10 @@ def test_places_are_drawn_from_all_slices(slice_, targets) -> None:
 def test_a_crop_and_its_targets_show_the_same_place(targets) -> None:
     grey = (targets == 1).astype(np.float32) * 0.8 + 0.1
     slice_ = reviewed_slice(grey, targets)
-    image, found, objects = draw_crop([slice_], (1.0, 1.0), STILL, generator(4), side=48)
+    image, found = draw_crop([slice_], (1.0, 1.0), STILL, generator(4), side=48)
     assert image.shape == (1, 48, 48)
     assert found.shape == (48, 48)
     assert found.dtype == torch.uint8
-    assert objects.shape == (OBJECTS, 48, 48)
     bright = image[0] > 0.7
     inner = (found == 1) & bright
     assert inner.sum() > 0.8 * bright.sum() > 0
@@ -126,23 +112,6 @@ def test_a_generator_fixes_the_crop(slice_) -> None:
     one = draw_crop([slice_], (1.0, 1.0), Augmentation(), generator(1), side=32)
     again = draw_crop([slice_], (1.0, 1.0), Augmentation(), generator(1), side=32)
     assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
-
-
-def test_only_objects_of_some_size_are_asked_for() -> None:
-    numbers = torch.zeros(16, 16, dtype=torch.long)
-    numbers[0, : SMALLEST_OBJECT - 10] = 1
-    numbers[4:12, 4:12] = 7
-    masks = draw_objects(numbers, generator())
-    assert masks.shape == (OBJECTS, 16, 16)
-    assert all(torch.equal(mask, numbers == 7) for mask in masks)
-    numbers[4:12, 4:12] = 0
-    assert not draw_objects(numbers, generator()).any()
-
-
-def test_an_object_of_the_least_size_is_asked_for() -> None:
-    numbers = torch.zeros(8, 8, dtype=torch.long)
-    numbers.view(-1)[:SMALLEST_OBJECT] = 2
-    assert draw_objects(numbers, generator()).any()
 
 
 def test_whole_numbers_are_drawn_from_zero_on() -> None:
@@ -167,19 +136,16 @@ def test_what_is_remembered_of_a_crop_is_the_answer_of_the_parent(memory, random
     torch.testing.assert_close(crops.parent, logits.float(), atol=0.1, rtol=0.05)
     torch.testing.assert_close(crops.features.sam, features.sam.float(), atol=0.05, rtol=0.05)
     assert (crops.targets == UNKNOWN).all()
-    assert not crops.objects.any()
-    assert crops.objects.shape == (1, OBJECTS, 64, 64)
+    assert torch.equal(crops.base, crops.parent)
 
 
 def test_crops_keep_their_targets_and_order(memory) -> None:
     for number in range(3):
         targets = torch.full((64, 64), number, dtype=torch.uint8)
-        objects = torch.ones(OBJECTS, 64, 64) * (number == 1)
-        memory.add(torch.rand(1, 64, 64, generator=generator(number)), targets, objects)
+        memory.add(torch.rand(1, 64, 64, generator=generator(number)), targets)
     assert len(memory) == 3
     batch = memory.batch([2, 1])
     assert batch.targets[:, 0, 0].tolist() == [2, 1]
-    assert batch.objects[:, 0, 0, 0].tolist() == [0, 1]
     assert all(len(level) == 2 for level in batch.features.mae)
     assert memory.crops[0].parent.dtype == torch.float16
 
@@ -189,6 +155,17 @@ def test_crops_are_drawn_evenly(memory) -> None:
         targets = torch.full((64, 64), number, dtype=torch.uint8)
         memory.add(torch.rand(1, 64, 64, generator=generator(number)), targets)
     chance = generator(5)
-    drawn = memory.draw(12, chance).targets[:, 0, 0].tolist()
+    drawn = [int(crop.targets[0, 0, 0]) for crop in memory.draw(12, chance)]
     assert set(drawn) == {0, 1}
-    assert memory.draw(12, chance).targets[:, 0, 0].tolist() != drawn
+    again = [int(crop.targets[0, 0, 0]) for crop in memory.draw(12, chance)]
+    assert again != drawn
+
+
+def test_the_base_has_classes_that_the_parent_lacks(model: ScSAM, random_model: ScSAM) -> None:
+    model.add_class("granule", torch.ones(256))
+    memory = CropMemory(random_model, model)
+    memory.add(torch.rand(1, 64, 64, generator=generator()))
+    crops = memory.batch([0])
+    assert crops.base.shape == (1, 4, 64, 64)
+    assert crops.parent.shape == (1, 3, 64, 64)
+    torch.testing.assert_close(crops.base[:, :3], crops.parent, atol=0.1, rtol=0.05)

@@ -1,4 +1,4 @@
-"""Which weights fine-tuning changes, and their mean with the parent's."""
+"""What fine-tuning learns, and its mean with what was before."""
 
 from __future__ import annotations
 
@@ -6,43 +6,64 @@ import pytest
 import torch
 from torch import nn
 
-from napari_scsam.model import EncoderFeatures, ScSAM
+from napari_scsam.model import ScSAM
+from napari_scsam.train.finetune.known_labels import KnownClass
+from napari_scsam.train.finetune.review_crops import CropMemory
 from napari_scsam.train.finetune.tuned_weights import (
     ABSENT,
-    joined,
+    corrected,
     learned,
     padded,
-    parameter_groups,
     set_mean,
+    starting_point,
+    take_correction,
 )
 
-
-def test_both_encoders_are_frozen_and_all_else_learns(model: ScSAM) -> None:
-    groups = parameter_groups(model, 1e-3, 5e-4)
-    frozen = {name.split(".")[0] for name, w in model.named_parameters() if not w.requires_grad}
-    assert frozen == {"image_encoder", "mae"}
-    learning = [w for w in model.parameters() if w.requires_grad]
-    grouped = [w for group in groups for w in group["params"]]
-    assert {id(w) for w in grouped} == {id(w) for w in learning}
-    assert len(grouped) == len(learning)
+KNOWN = (KnownClass("mitochondrion", (0, 2)), KnownClass("membrane", (1,)))
 
 
-def test_the_decoder_of_sam_has_a_rate_of_its_own(model: ScSAM) -> None:
-    others, decoder = parameter_groups(model, 1e-3, 5e-4)
-    assert others["peak"] == 1e-3
-    assert decoder["peak"] == 5e-4
-    names = {id(w): name for name, w in model.named_parameters()}
-    of_sam = ("mask_decoder.", "prompt_encoder.")
-    assert decoder["params"]
-    assert all(names[id(w)].startswith(of_sam) for w in decoder["params"])
-    assert not any(names[id(w)].startswith(of_sam) for w in others["params"])
-    assert "class_prompt.prototypes" in {names[id(w)] for w in others["params"]}
+def test_a_new_correction_covers_classes_with_their_parts(model: ScSAM) -> None:
+    correction, is_continued = take_correction(model, KNOWN, 0)
+    assert not is_continued
+    assert correction.covers == (("mitochondrion", "vesicle"), ("membrane",))
+    again, _ = take_correction(model, KNOWN, 0)
+    other, _ = take_correction(model, KNOWN, 1)
+    name = "lateral.2.weight"
+    assert torch.equal(learned(correction)[name], learned(again)[name])
+    assert not torch.equal(learned(correction)[name], learned(other)[name])
 
 
-def test_a_model_that_was_frozen_learns_again(model: ScSAM) -> None:
-    model.requires_grad_(False)
-    parameter_groups(model, 1e-3, 5e-4)
-    assert model.class_prompt.prototypes.requires_grad
+def test_what_was_learned_of_the_same_classes_is_learned_further(model: ScSAM) -> None:
+    first, _ = take_correction(model, KNOWN, 0)
+    model.corrections.append(first)
+    assert take_correction(model, KNOWN[:1], 0)[1] is False, "other classes"
+    assert len(model.corrections) == 1
+    found, is_continued = take_correction(model, KNOWN, 0)
+    assert is_continued
+    assert found is first
+    assert not model.corrections
+
+
+def test_an_untrained_correction_leaves_the_answer_and_a_trained_one_does_not(
+    model: ScSAM,
+) -> None:
+    memory = CropMemory(model)
+    memory.add(torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(0)))
+    crops = memory.batch([0])
+    correction, _ = take_correction(model, KNOWN[1:], 0)
+    with torch.no_grad():
+        assert torch.equal(corrected(model, correction, crops), crops.base)
+        nn.init.ones_(correction.out.bias)
+        moved = corrected(model, correction, crops) - crops.base
+    assert moved.mean((0, 2, 3)).tolist() == pytest.approx([0, 1, 0], abs=1e-4)
+
+
+def test_a_new_correction_starts_from_nothing_and_a_continued_one_from_what_it_was(
+    model: ScSAM,
+) -> None:
+    correction, _ = take_correction(model, KNOWN, 0)
+    assert starting_point(correction, is_continued=False).keys() == {"out.weight", "out.bias"}
+    assert starting_point(correction, is_continued=True).keys() == learned(correction).keys()
 
 
 def half_frozen() -> nn.Sequential:
@@ -71,15 +92,12 @@ def test_the_share_is_that_of_the_weights_before(share: float, expected: float) 
     assert torch.equal(layers[0].bias, frozen)
 
 
-def features(value: float, count: int) -> EncoderFeatures:
-    full = torch.full((count, 1, 2, 2), value)
-    return EncoderFeatures(full, (full + 1, full + 2))
-
-
-def test_batches_are_joined_level_by_level() -> None:
-    both = joined(features(0.0, 2), features(10.0, 1))
-    assert both.sam[:, 0, 0, 0].tolist() == [0, 0, 10]
-    assert [level[:, 0, 0, 0].tolist() for level in both.mae] == [[1, 1, 11], [2, 2, 12]]
+def test_weights_without_a_value_before_keep_theirs() -> None:
+    layers = half_frozen()
+    after = {"1.bias": torch.full((2,), 4.0), "1.weight": torch.ones(2, 2)}
+    set_mean(layers, after, {"1.bias": torch.zeros(2)}, 0.5)
+    assert layers[1].bias.tolist() == [2, 2]
+    assert torch.equal(layers[1].weight, torch.ones(2, 2))
 
 
 def test_classes_that_the_parent_lacks_are_absent_there() -> None:

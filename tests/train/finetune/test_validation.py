@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from napari_scsam.model import ScSAM
+from napari_scsam.model.correction import Correction
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
 from napari_scsam.train.finetune.review_crops import CropMemory
 from napari_scsam.train.finetune.validation import (
@@ -110,8 +111,12 @@ def memory(model: ScSAM) -> CropMemory:
 KNOWN = (KnownClass("mitochondrion", (0,)),)
 
 
+def untrained(model: ScSAM) -> Correction:
+    return model.new_correction([["mitochondrion"]])
+
+
 def test_crops_are_decoded_batch_by_batch(model: ScSAM, memory: CropMemory) -> None:
-    batches = list(decoded(model, memory))
+    batches = list(decoded(model, untrained(model), memory))
     assert [len(logits) for _, logits in batches] == [BATCH, 1]
     assert all(logits.shape[1:] == (3, 64, 64) for _, logits in batches)
     for crops, logits in batches:
@@ -128,11 +133,11 @@ def test_logits_of_the_parent_are_calibrated_and_of_its_own_classes(
 
 @pytest.fixture
 def judge(model: ScSAM, memory: CropMemory) -> Judge:
-    return Judge(model, memory, memory, KNOWN, model.thresholds.clone())
+    return Judge(model, model, memory, memory, KNOWN, model.thresholds.clone())
 
 
 def test_a_model_agrees_with_itself(model: ScSAM, judge: Judge) -> None:
-    found = judge.validate(model)
+    found = judge.validate(untrained(model))
     assert found.dice.keys() <= {"mitochondrion"}
     assert found.score > 0.97
     assert found.held > 0.97
@@ -144,7 +149,7 @@ def test_a_model_that_finds_nothing_has_lost_everything(model: ScSAM, memory: Cr
     kept = model.thresholds.clone()
     model.thresholds = kept + 100
     overlap = Overlap(1)
-    for crops, logits in decoded(model, memory):
+    for crops, logits in decoded(model, untrained(model), memory):
         overlap.add(covering(winners(logits, model.thresholds), KNOWN, 3), crops.targets)
     assert set(overlap.by_name(["mitochondrion"]).values()) == {0.0}
 
@@ -152,7 +157,7 @@ def test_a_model_that_finds_nothing_has_lost_everything(model: ScSAM, memory: Cr
 def test_a_threshold_that_is_off_is_brought_back(model: ScSAM, judge: Judge) -> None:
     right = model.thresholds.clone()
     off = replace(judge, thresholds=right + torch.tensor([0.5, 0.0, 0.0]))
-    found = off.validate(model).thresholds
+    found = off.validate(untrained(model)).thresholds
     assert found is not None
     assert found[1:].tolist() == right[1:].tolist()
     assert abs(float(found[0] - right[0])) <= 0.25 + 1e-6
@@ -160,7 +165,7 @@ def test_a_threshold_that_is_off_is_brought_back(model: ScSAM, judge: Judge) -> 
 
 
 def test_a_threshold_that_is_right_stays(model: ScSAM, judge: Judge) -> None:
-    found = judge.validate(model).thresholds
+    found = judge.validate(untrained(model)).thresholds
     assert found is not None
     assert torch.equal(found, model.thresholds)
     assert SLACK < 0.01
@@ -168,5 +173,5 @@ def test_a_threshold_that_is_right_stays(model: ScSAM, judge: Judge) -> None:
 
 def test_a_class_that_the_parent_lacks_had_no_dice(model: ScSAM, memory: CropMemory) -> None:
     lacked = (KnownClass("granule", (3,)),)
-    judge = Judge(model, memory, memory, lacked, torch.zeros(4))
+    judge = Judge(model, model, memory, memory, lacked, torch.zeros(4))
     assert judge.before().dice == {"granule": 0.0}

@@ -19,6 +19,7 @@ from napari_scsam.infer.taught.classifier import (
     StrokeClassifier,
     fit_classifier,
 )
+from napari_scsam.infer.taught.fits import Fit, LookedAt
 from napari_scsam.infer.taught.lessons import Flags, Floats, Lesson, SliceFeatures
 
 FIRST_STEP = 0.5
@@ -41,9 +42,6 @@ ALIEN = 0.3
 
 FIRST_STROKES = 3
 """Strokes on either side before they can tell that the network is of no use."""
-
-LOOKED_AT = 6000
-"""Cells of the slice that this is measured on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +72,7 @@ class TaughtAnswer:
             logits = moved(logits, new, longest_step(logits, new, share, self.least_likeness))
         return logits
 
-    def after(self, fit: StrokeClassifier, shown: SliceFeatures, number: int = 0) -> TaughtAnswer:
+    def after(self, fit: StrokeClassifier, looked_at: LookedAt, number: int = 0) -> TaughtAnswer:
         """Return the answer after one more round of strokes.
 
         A round that may change nothing leaves no fit behind.
@@ -83,14 +81,14 @@ class TaughtAnswer:
         ----------
         fit
             To all strokes up to this round.
-        shown
-            Features of a taught slice, on which the change is measured.
+        looked_at
+            Cells of a taught slice, on which the change is measured.
         number
             Of the round.
         """
         if not self.fits and not self.sharpens:
             return TaughtAnswer((fit,), (), (number,))
-        share = self.step(fit, shown)
+        share = self.step(fit, looked_at)
         if share == 0:
             return self
         return replace(
@@ -100,15 +98,13 @@ class TaughtAnswer:
             rounds=(*self.rounds, number),
         )
 
-    def step(self, fit: StrokeClassifier, shown: SliceFeatures) -> float:
+    def step(self, fit: StrokeClassifier, looked_at: LookedAt) -> float:
         """Find the longest step towards a fit that keeps the answer alike, 0 to 1."""
-        cells = shown.grid[0] * shown.grid[1]
-        values = shown.rows(np.arange(0, cells, max(1, cells // LOOKED_AT)))
-        before = self.at(values, len(shown.fine))
+        before = self._joined(looked_at.network, map(looked_at.by, self.fits))
         if not (before > 0).any():
             return 1.0
         longest = float(FIRST_STEP / np.sqrt(1 + len(self.shares)))
-        return longest_step(before, fit.at(values), longest, self.least_likeness)
+        return longest_step(before, looked_at.by(fit), longest, self.least_likeness)
 
     @property
     def least_likeness(self) -> float:
@@ -148,7 +144,13 @@ def likeness(one: Flags, other: Flags) -> float:
     return float(2 * (one & other).sum() / total)
 
 
-def replay(lesson: Lesson, shown: SliceFeatures, *, reads_network: bool = False) -> TaughtAnswer:
+def replay(
+    lesson: Lesson,
+    shown: SliceFeatures,
+    *,
+    reads_network: bool = False,
+    fit: Fit = fit_classifier,
+) -> TaughtAnswer:
     """Teach all strokes of a class again, round by round; the answer is always the same.
 
     Parameters
@@ -159,7 +161,10 @@ def replay(lesson: Lesson, shown: SliceFeatures, *, reads_network: bool = False)
         Features of a taught slice.
     reads_network
         Whether the network knows the class; the last fine feature is then its own logit.
+    fit
+        Fits the classifier, or remembers it.
     """
+    looked_at = LookedAt(shown)
     answer = TaughtAnswer(sharpens=reads_network)
     for number in np.unique(lesson.corrects):
         so_far = lesson.only(lesson.corrects <= number)
@@ -167,8 +172,8 @@ def replay(lesson: Lesson, shown: SliceFeatures, *, reads_network: bool = False)
             continue
         if reads_network and not answer.fits:
             answer = TaughtAnswer(sharpens=is_of_use(so_far, shown))
-        fit = fit_classifier(so_far, sharpens=answer.sharpens)
-        answer = answer.after(fit, shown, int(number))
+        found = fit(so_far, sharpens=answer.sharpens)
+        answer = answer.after(found, looked_at, int(number))
     return answer
 
 

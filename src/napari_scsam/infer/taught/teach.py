@@ -17,6 +17,7 @@ from napari_scsam.infer.prepared_slice import given_name, resample
 from napari_scsam.infer.taught.answer import TaughtAnswer, bounded, replay
 from napari_scsam.infer.taught.book import SliceStrokes, check_strokes
 from napari_scsam.infer.taught.codec import decode_class, encode_class, in_order, slice_name
+from napari_scsam.infer.taught.fits import RememberedFits
 from napari_scsam.infer.taught.lessons import (
     Floats,
     Lesson,
@@ -76,6 +77,7 @@ class Taught:
         self._predictor = predictor
         self._known: dict[str, TaughtStrokes] = {}
         """By the name of the class in lower case."""
+        self._fits = RememberedFits()
         self._features: tuple[str, SliceFeatures] | None = None
         """Of the slice seen last, by its name."""
         self._network: tuple[tuple[str, str, int], Floats] | None = None
@@ -198,7 +200,7 @@ class Taught:
         if all(each.positive.all() and not len(each.context) for each in lessons.values()):
             raise UserError("the strokes cover the whole slice; mark only a part of it")
         joined = join_lessons(in_order(lessons))
-        answer = replay(joined, features, reads_network=reads_network)
+        answer = replay(joined, features, reads_network=reads_network, fit=self._fits)
         return replace(known, answer=answer, lessons=lessons)
 
     def _doubts(self, key: str, known: TaughtStrokes) -> Doubts:

@@ -16,12 +16,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_scsam.config import UserError, VoxelSize
+from napari_scsam.infer.device import precision
 from napari_scsam.infer.prepared_slice import ZOOM_LIMITS
 from napari_scsam.infer.tile_encoder import weights_hash
 from napari_scsam.io.contrast import measure_contrast, normalise
 from napari_scsam.io.label_values import check_named_values, values_of
 from napari_scsam.io.volumes import Volume
 from napari_scsam.model import ScSAM
+from napari_scsam.model.correction import Correction
 from napari_scsam.model.image_encoder import STRIDE
 from napari_scsam.train.augment import sample, window
 from napari_scsam.train.drawing import generator_of
@@ -42,9 +44,7 @@ from napari_scsam.train.finetune.review_crops import (
     reviewed_slice,
 )
 from napari_scsam.train.finetune.settings import FinetuneSettings
-
-UNREVIEWED = 4
-"""Slices that nobody has reviewed are looked at, at most."""
+from napari_scsam.train.finetune.tuned_weights import take_correction
 
 FEWEST = 4
 """Crops of each kind that are embedded, however little time there is."""
@@ -95,8 +95,12 @@ class FinetuneData:
     places: list[int] = field(init=False)
     """Reviewed slices."""
     model: ScSAM = field(init=False)
-    """A copy of the parent that has all labelled classes."""
+    """A copy of the parent that has all labelled classes, without the correction that learns."""
     known: tuple[KnownClass, ...] = field(init=False)
+    correction: Correction = field(init=False)
+    """What learns."""
+    is_continued: bool = field(init=False)
+    """Whether an earlier fine-tuning began the correction."""
     held: tuple[Region, ...] = field(init=False)
     """Regions that are kept from learning."""
     learned: CropMemory = field(init=False)
@@ -119,15 +123,23 @@ class FinetuneData:
             for plane, left in zip(self.planes, without(self.targets, self.held), strict=True)
             if is_known(left)
         ]
-        self.learned = CropMemory(self.parent)
-        self.held_out = CropMemory(self.parent)
-        self.replayed = CropMemory(self.parent)
+        self.model.requires_grad_(False)
+        self.correction, self.is_continued = take_correction(
+            self.model, self.known, self.settings.seed
+        )
+        self.correction.requires_grad_(True)
+        base = self.parent
+        if self.is_continued or len(self.model.classes) > len(self.parent.classes):
+            base = self.model
+        self.learned = CropMemory(self.parent, base)
+        self.held_out = CropMemory(self.parent, base)
+        self.replayed = CropMemory(self.parent, base)
 
     @property
     def total(self) -> int:
         """Crops to embed, about."""
         how = self.settings
-        return how.crops + how.unlabelled + how.replayed + how.validated
+        return how.crops + how.replayed + how.validated
 
     def embed(self, is_late: Callable[[], bool] = bool) -> Iterator[int]:
         """Embed crops of all kinds in turn; yield how many there are.
@@ -137,14 +149,9 @@ class FinetuneData:
         is_late
             Asked after each; when it is true no more are embedded, but for a few of each kind.
         """
-        how = self.settings
-        unlabelled = self.unreviewed()
+        self.start_new_classes()
         kinds: list[Sequence[Job]] = [
-            [partial(self.learn_from, self.slices, number) for number in range(how.crops)],
-            [
-                partial(self.look_at, unlabelled, how.crops + number)
-                for number in range(how.unlabelled if unlabelled else 0)
-            ],
+            [partial(self.learn_from, number) for number in range(self.settings.crops)],
             self.replay_jobs(),
             self.held_out_jobs(),
         ]
@@ -154,17 +161,11 @@ class FinetuneData:
                 break
             job()
             yield number + 1
-        self.start_new_classes()
 
-    def learn_from(self, slices: Sequence[ReviewedSlice], number: int) -> None:
+    def learn_from(self, number: int) -> None:
         """Embed a crop of reviewed slices."""
         chance = generator_of(self.settings.seed, number)
-        self.learned.add(*draw_crop(slices, self.pixels, self.settings.look, chance))
-
-    def look_at(self, slices: Sequence[ReviewedSlice], number: int) -> None:
-        """Embed a crop of slices that nobody has reviewed."""
-        chance = generator_of(self.settings.seed, number)
-        self.learned.add(draw_crop(slices, self.pixels, self.settings.look, chance)[0])
+        self.learned.add(*draw_crop(self.slices, self.pixels, self.settings.look, chance))
 
     def replay_jobs(self) -> list[Job]:
         """Return what embeds the crops of synthetic cells, each drawn when its turn comes."""
@@ -181,17 +182,6 @@ class FinetuneData:
         """Embed a held-out piece."""
         self.pieces.append(piece)
         self.held_out.add(*self.plain_crop(piece))
-
-    def unreviewed(self) -> list[ReviewedSlice]:
-        """Read some slices that nobody has reviewed."""
-        image = self.source.image
-        others = [z for z in range(image.depth) if z not in self.places]
-        chosen = np.linspace(0, len(others) - 1, min(UNREVIEWED, len(others))).round().astype(int)
-        planes = [
-            normalise(image.plane(others[number]), self.contrast) for number in chosen.tolist()
-        ]
-        # As if all were reviewed, so that crops may lie anywhere.
-        return [reviewed_slice(plane, np.zeros(plane.shape, np.uint8)) for plane in planes]
 
     def held_pieces(self) -> list[Region]:
         """Cut the held-out regions into pieces of a crop's size, without those that are unknown."""
@@ -216,16 +206,30 @@ class FinetuneData:
     @torch.no_grad()
     def start_new_classes(self) -> None:
         """Set the prototype of each class that the parent lacks to the mean of its features."""
-        first = len(self.parent.classes)
+        prototypes = self.model.class_prompt.prototypes
         for number, each in enumerate(self.known, start=1):
-            if each.rows[0] < first:
-                continue
-            total = torch.zeros_like(self.model.class_prompt.prototypes[0])
-            for place in range(len(self.learned)):
-                crops = self.learned.batch([place])
-                share = F.avg_pool2d((crops.targets == number).float()[:, None], STRIDE)
-                total += (self.model.fuse(crops.features).fused * share).sum((0, 2, 3))
-            self.model.class_prompt.prototypes[each.rows[0]] = F.normalize(total, dim=0)
+            if each.rows[0] >= len(self.parent.classes):
+                prototypes[each.rows[0]] = self.mean_feature(number)
+
+    def mean_feature(self, number: int) -> Tensor:
+        """Compute the mean of 256 features over some crops of the n-th labelled class."""
+        shown = [each for each in self.slices if (each.targets == number).any()]
+        total = torch.zeros_like(self.model.class_prompt.prototypes[0])
+        for chance in range(FEWEST if shown else 0):
+            generator = generator_of(self.settings.seed, chance)
+            own = [without_others(each, number) for each in shown]
+            image, targets = draw_crop(own, self.pixels, self.settings.look, generator)
+            with precision(self.learned.device):
+                fused = self.parent.fuse(self.parent.encode(image[None].to(total.device))).fused
+            share = F.avg_pool2d((targets == number).float()[None, None], STRIDE).to(total.device)
+            total += (fused.float() * share).sum((0, 2, 3))
+        return F.normalize(total, dim=0)
+
+
+def without_others(slice_: ReviewedSlice, number: int) -> ReviewedSlice:
+    """Return a slice of which only one labelled class is known, so that crops are drawn on it."""
+    targets = np.where(slice_.targets == number, slice_.targets, UNKNOWN)
+    return reviewed_slice(slice_.grey, targets.astype(np.uint8))
 
 
 def interleaved(kinds: Sequence[Sequence[Job]]) -> list[Job]:

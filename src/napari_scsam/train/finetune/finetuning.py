@@ -1,7 +1,8 @@
 """Fine-tune a model on what somebody has corrected, and keep what it knew.
 
-Only what is labelled is taught. Everything else is held to the parent's own
-answer, and the result is averaged with the parent by the share that held-out
+Only what is labelled is taught, by a correction beside the network, which
+itself stays as it is. On synthetic cells the correction is held to the parent's
+own answer, and it is averaged with what was before by the share that held-out
 regions like best (Wortsman et al. 2022, "Robust fine-tuning of zero-shot
 models", arXiv 2109.01903).
 """
@@ -16,29 +17,28 @@ import torch
 from torch import Tensor
 
 from napari_scsam.infer.device import choose_device, precision
-from napari_scsam.model import Embedding, ScSAM
+from napari_scsam.model import ScSAM
 from napari_scsam.train.drawing import generator_of
 from napari_scsam.train.finetune.data import CorrectedVolume, FinetuneData, run_settings
 from napari_scsam.train.finetune.known_labels import group_rows
-from napari_scsam.train.finetune.loss import full_hold_loss, inner_hold_loss, label_loss, log_shares
+from napari_scsam.train.finetune.loss import hold_loss, label_loss, log_shares
 from napari_scsam.train.finetune.report import FinetuneReport, add_hint, decide
-from napari_scsam.train.finetune.review_crops import Crops
+from napari_scsam.train.finetune.review_crops import Crops, join_crops
 from napari_scsam.train.finetune.settings import FinetuneSettings, is_due
 from napari_scsam.train.finetune.state import Saved, StateFile
 from napari_scsam.train.finetune.steps import FinetuneResult, FinetuneStep, Steps
 from napari_scsam.train.finetune.tuned_weights import (
-    joined,
+    corrected,
     learned,
     padded,
-    parameter_groups,
     set_mean,
+    starting_point,
 )
 from napari_scsam.train.finetune.validation import Judge, Validation
-from napari_scsam.train.prompts import prompt_loss
 from napari_scsam.train.schedule import learning_rate
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Shares of the parent in the weights to choose from; 1 changes thresholds alone."""
+"""Shares of what was before to choose from; 1 changes thresholds alone."""
 
 EMBEDDING_SHARE = 0.45
 """Share of the time after which no more crops are embedded."""
@@ -117,7 +117,7 @@ def finetune(
 
 
 class Finetuning:
-    """One run: its data, its model, its optimiser, and the best weights so far.
+    """One run: its data, what it learns, its optimiser, and the best weights so far.
 
     Parameters are those of `finetune`.
     """
@@ -141,10 +141,13 @@ class Finetuning:
         self.parent = parent.eval().to(device).to(memory_format=torch.channels_last)
         self.data = FinetuneData(source, self.parent, settings)
         self.model = self.data.model
+        self.correction = self.data.correction
         self.groups = group_rows(self.data.known, len(self.model.classes))
-        learning = parameter_groups(self.model, settings.rate, settings.decoder_rate)
-        self.optimiser = torch.optim.AdamW(learning, weight_decay=0.0)
+        self.optimiser = torch.optim.AdamW(
+            self.correction.parameters(), lr=settings.rate, weight_decay=settings.decay
+        )
         self.judge = Judge(
+            self.model,
             self.parent,
             self.data.held_out,
             self.data.replayed,
@@ -167,9 +170,9 @@ class Finetuning:
     def steps(self, stop: Callable[[], bool]) -> Steps:
         """Do all of the work."""
         yield from self.embed()
-        start = learned(self.model)
+        start = starting_point(self.correction, self.data.is_continued)
         self.first = self.judge.before()
-        self.best_weights = start
+        self.best_weights = learned(self.correction)
         self.best = self.timed_validation()
         done = yield from self.learn(stop)
         if stop():
@@ -190,13 +193,13 @@ class Finetuning:
     def timed_validation(self) -> Validation:
         """Validate once, and reserve the time for all validations to come."""
         started = self.seconds
-        found = self.judge.validate(self.model)
+        found = self.judge.validate(self.correction)
         self.reserve += (self.seconds - started) * (len(SHARES) + self.settings.validations)
         return found
 
     def learn(self, stop: Callable[[], bool]) -> Generator[FinetuneStep, None, int]:
         """Take as many steps as the time allows; return how many were done."""
-        saved = self.state.read(self.model, self.optimiser)
+        saved = self.state.read(self.correction, self.optimiser)
         done, total = 0, self.settings.most_steps
         if saved is not None:
             done, total = saved.step, saved.steps
@@ -214,7 +217,7 @@ class Finetuning:
             due = is_due(done, total, self.settings.validations)
             found = self.keep_best() if due else None
             if self.seconds - written > SAVE_EVERY:
-                self.state.write(self.model, self.optimiser, Saved(done, total, self.seconds))
+                self.state.write(self.correction, self.optimiser, Saved(done, total, self.seconds))
                 written = self.seconds
             yield self.step("learning", done, total, losses, found)
         return done
@@ -229,85 +232,70 @@ class Finetuning:
         how = self.settings
         generator = generator_of(how.seed, LEARNING + step)
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(step, total, group["peak"])
-        mine = self.data.learned.draw(how.batch, generator)
-        replayed = None
-        if step % how.replay_every == 0:
-            replayed = self.data.replayed.draw(how.replay_batch, generator)
-        clicking = generator if step % how.click_every == 0 else None
-        losses = self.losses(mine, replayed, clicking)
-        weights = {"label": 1.0, "hold": how.hold, "replay": how.replay, "click": how.clicks}
-        loss = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
+            group["lr"] = learning_rate(step, total, how.rate)
+        crops = [
+            *self.data.learned.draw(how.batch, generator),
+            *self.data.replayed.draw(how.replay_batch, generator),
+        ]
+        losses = self.losses(join_crops(crops, self.device), how.batch)
+        loss = losses["label"] + how.replay * losses["replay"]
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        learning = [weight for group in self.optimiser.param_groups for weight in group["params"]]
-        torch.nn.utils.clip_grad_norm_(learning, 1.0)
+        torch.nn.utils.clip_grad_norm_(self.correction.parameters(), 1.0)
         self.optimiser.step()
         return {"loss": loss.item(), **{name: value.item() for name, value in losses.items()}}
 
-    def losses(
-        self, mine: Crops, replayed: Crops | None, clicking: torch.Generator | None
-    ) -> dict[str, Tensor]:
-        """Compute the losses of a step, in one pass through the network.
+    def losses(self, crops: Crops, count: int) -> dict[str, Tensor]:
+        """Compute the losses of a step, in one pass through the correction.
 
         Parameters
         ----------
-        mine, replayed
-            Crops of the volume, and of synthetic cells if they are looked at.
-        clicking
-            Draws clicks and boxes; None: there are none.
+        crops
+            First those of the volume, then those of synthetic cells.
+        count
+            Crops of the volume.
         """
-        count = len(mine.targets)
-        features = mine.features if replayed is None else joined(mine.features, replayed.features)
         with precision(self.device):
-            embedding = self.model.fuse(features)
-            shares = log_shares(self.model.class_logits(embedding).float())
-        classes = len(self.model.classes)
-        theirs = log_shares(padded(mine.parent, classes))
-        losses = {
-            "label": label_loss(shares[:count], mine.targets, self.groups),
-            "hold": inner_hold_loss(shares[:count], theirs, mine.targets, self.groups),
+            logits = corrected(self.model, self.correction, crops)
+        shares = log_shares(logits.float())
+        theirs = log_shares(padded(crops.parent[count:], len(self.model.classes)))
+        return {
+            "label": label_loss(shares[:count], crops.targets[:count], self.groups),
+            "replay": hold_loss(shares[count:], theirs),
         }
-        if replayed is not None:
-            losses["replay"] = full_hold_loss(
-                shares[count:], log_shares(padded(replayed.parent, classes))
-            )
-        if clicking is not None:
-            own = Embedding(embedding.fused[:count], embedding.detail[:count])
-            with precision(self.device):
-                losses["click"] = prompt_loss(self.model, own, mine.objects, mine.objects, clicking)
-        return losses
 
     def keep_best(self) -> Validation:
-        """Validate the model, and remember its weights if they are the best so far."""
-        found = self.judge.validate(self.model)
+        """Validate the correction, and remember its weights if they are the best so far."""
+        found = self.judge.validate(self.correction)
         if preference(found) > preference(self.best):
             self.best = found
-            self.best_weights = learned(self.model)
+            self.best_weights = learned(self.correction)
         return found
 
     def choose(self, start: Mapping[str, Tensor]) -> Generator[FinetuneStep, None, float]:
-        """Average the model with its parent by the share that held-out crops like best.
+        """Average the correction with its start by the share that held-out crops like best.
 
         Among shares that keep the agreement with the parent the best Dice wins,
         among others the best agreement. The chosen share is returned.
         """
-        end = learned(self.model)
+        end = learned(self.correction)
         found: dict[float, Validation] = {}
         for number, share in enumerate(SHARES, start=1):
-            set_mean(self.model, end, start, share)
-            found[share] = self.judge.validate(self.model)
+            set_mean(self.correction, end, start, share)
+            found[share] = self.judge.validate(self.correction)
             yield self.step("comparing", number, len(SHARES))
         # Not among earlier weights: a run that was killed does not know them.
         best = max(SHARES, key=lambda share: preference(found[share]))
-        set_mean(self.model, end, start, best)
+        set_mean(self.correction, end, start, best)
         self.best = found[best]
-        self.best_weights = learned(self.model)
+        self.best_weights = learned(self.correction)
         return best
 
     def best_model(self) -> ScSAM:
-        """Return the tuned model with the best weights and thresholds so far."""
-        self.model.load_state_dict(self.best_weights, strict=False)
+        """Return the model with the best correction and thresholds so far."""
+        self.correction.load_state_dict(self.best_weights, strict=False)
+        if self.correction not in list(self.model.corrections):
+            self.model.corrections.append(self.correction)
         if self.best.thresholds is not None:
             self.model.thresholds = self.best.thresholds.clone()
         return self.model

@@ -1,10 +1,9 @@
 """The losses of fine-tuning: learn what is labelled, hold what is not.
 
-The shares of all classes are factored by the chain rule into the share of
-each labelled group and the shares inside a group. Labels teach the first
-factor. The parent's own answer is the target of the second (distillation:
-Hinton et al. 2015, arXiv 1503.02531; Li and Hoiem 2016, "Learning without
-forgetting", arXiv 1606.09282). So a label never speaks of a class that it does not name.
+Labels teach the summed share of each labelled group, and never speak of a class that they do not
+name. The shares inside a group stay the parent's: a correction adds the same to all of them. On
+synthetic cells the parent's own answer is the target (distillation: Hinton et al. 2015, arXiv
+1503.02531; Li and Hoiem 2016, "Learning without forgetting", arXiv 1606.09282).
 """
 
 from __future__ import annotations
@@ -75,37 +74,7 @@ def group_dice_loss(shares: Tensor, targets: Tensor) -> Tensor:
     return (losses * present).sum() / present.sum().clamp_min(1)
 
 
-def inner_hold_loss(shares: Tensor, parent: Tensor, targets: Tensor, groups: Groups) -> Tensor:
-    """Compute how far shares inside the groups are from the parent's (Kullback-Leibler divergence).
-
-    Parameters
-    ----------
-    shares, parent
-        B×(K+1)×H×W log shares of the model and of its parent.
-    targets
-        B×H×W; where they are `UNKNOWN`, the parent's share of a group is its weight.
-    groups
-        As `group_rows` gives them.
-
-    Returns
-    -------
-    loss
-        Scalar, averaged over pixels.
-    """
-    known = targets != UNKNOWN
-    total = shares.sum() * 0
-    for number, rows in enumerate(groups):
-        if len(rows) < 2:
-            continue
-        ours = F.log_softmax(shares[:, list(rows)], dim=1)
-        theirs = parent[:, list(rows)]
-        believed = torch.logsumexp(theirs, dim=1)
-        weight = torch.where(known, (targets == number).to(shares.dtype), believed.exp())
-        total = total + (divergence(ours, theirs - believed[:, None]) * weight).mean()
-    return total
-
-
-def full_hold_loss(shares: Tensor, parent: Tensor) -> Tensor:
+def hold_loss(shares: Tensor, parent: Tensor) -> Tensor:
     """Compute the mean divergence of all B×(K+1)×H×W log shares from the parent's."""
     return divergence(shares, parent).mean()
 

@@ -1,7 +1,7 @@
 """Crops of reviewed slices, embedded once and remembered.
 
-Both encoders are frozen while a model is fine-tuned. What they see in a crop
-therefore never changes, nor does the parent's answer to it.
+The network itself is frozen while a correction to it is learned. What its
+encoders see in a crop therefore never changes, nor does its answer to it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
 from napari_scsam.infer.device import precision
@@ -23,12 +22,6 @@ from napari_scsam.train.finetune.known_labels import UNKNOWN
 
 SIDE = 384
 """Side of a crop in model pixels, a multiple of 16."""
-
-OBJECTS = 2
-"""Objects of a crop that can be asked for by a click or a box."""
-
-SMALLEST_OBJECT = 24
-"""Objects of fewer pixels in a crop are not asked for."""
 
 PLACES = 5_000
 """About as many pixels of each class are remembered as places to look at."""
@@ -41,10 +34,10 @@ class Crops(NamedTuple):
     """What the frozen encoders say of them."""
     parent: Tensor
     """B×K×side×side, the class logits of the parent."""
+    base: Tensor
+    """B×K'×side×side, the logits that a correction is added to; K' counts new classes too."""
     targets: Tensor
     """B×side×side, from `known_targets`."""
-    objects: Tensor
-    """B×N×side×side masks; all zero where a crop has fewer objects."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,24 +48,17 @@ class ReviewedSlice:
     """Y×X in 0..1."""
     targets: NDArray[np.uint8]
     """Y×X, from `known_targets`."""
-    objects: NDArray[np.int32]
-    """Y×X, the number of the labelled object; 0 is none."""
     places: tuple[NDArray[np.intp], ...]
     """Some pixels (y, x) of each labelled class that occurs, and last of all that is reviewed."""
 
 
 def reviewed_slice(grey: NDArray[np.float32], targets: NDArray[np.uint8]) -> ReviewedSlice:
-    """Find the objects of a Y×X slice, and where its classes are."""
-    objects = np.zeros(targets.shape, np.int32)
-    places = []
+    """Find where the classes of a Y×X slice are."""
     found = np.unique(targets)
-    for number in found[(found != 0) & (found != UNKNOWN)]:
-        inside = targets == number
-        regions, _ = ndimage.label(inside)
-        objects[inside] = regions[inside] + objects.max()
-        places.append(thinned(inside))
+    labelled = found[(found != 0) & (found != UNKNOWN)]
+    places = [thinned(targets == number) for number in labelled]
     places.append(thinned(targets != UNKNOWN))
-    return ReviewedSlice(grey, targets, objects, tuple(places))
+    return ReviewedSlice(grey, targets, tuple(places))
 
 
 def thinned(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -87,11 +73,15 @@ class CropMemory:
     Parameters
     ----------
     parent
-        The model before fine-tuning, in evaluation mode; its encoders are those of the tuned model.
+        The model before fine-tuning, in evaluation mode.
+    base
+        It with all labelled classes, and without the correction that is learned further; the
+        parent itself when not given.
     """
 
-    def __init__(self, parent: ScSAM) -> None:
+    def __init__(self, parent: ScSAM, base: ScSAM | None = None) -> None:
         self.parent = parent
+        self.base = base or parent
         self.device = parent.pixel_mean.device
         self.crops: list[Crops] = []
 
@@ -99,9 +89,7 @@ class CropMemory:
         return len(self.crops)
 
     @torch.no_grad()
-    def add(
-        self, image: Tensor, targets: Tensor | None = None, objects: Tensor | None = None
-    ) -> None:
+    def add(self, image: Tensor, targets: Tensor | None = None) -> None:
         """Embed a crop and remember it.
 
         Parameters
@@ -110,31 +98,35 @@ class CropMemory:
             1×side×side in 0..1.
         targets
             side×side, from `known_targets`; unknown when not given.
-        objects
-            N×side×side masks; none when not given.
         """
-        side = image.shape[1:]
         with precision(self.device):
             features = self.parent.encode(
                 image[None].to(self.device).contiguous(memory_format=torch.channels_last)
             )
-            logits = self.parent.class_logits(self.parent.fuse(features))
+        base = answer(self.base, features)
+        parent = base if self.base is self.parent else answer(self.parent, features)
         if targets is None:
-            targets = torch.full(side, UNKNOWN, dtype=torch.uint8)
-        if objects is None:
-            objects = torch.zeros(OBJECTS, *side, dtype=torch.bool)
+            targets = torch.full(image.shape[1:], UNKNOWN, dtype=torch.uint8)
         half = EncoderFeatures(
             features.sam.half().cpu(), tuple(level.half().cpu() for level in features.mae)
         )
-        self.crops.append(Crops(half, logits.half().cpu(), targets[None], objects[None].bool()))
+        self.crops.append(Crops(half, parent, base, targets[None]))
 
     def batch(self, numbers: Sequence[int]) -> Crops:
         """Return the crops of these numbers, in single precision and on the device."""
         return join_crops([self.crops[number] for number in numbers], self.device)
 
-    def draw(self, count: int, generator: torch.Generator) -> Crops:
-        """Draw crops evenly."""
-        return self.batch(torch.randint(len(self.crops), (count,), generator=generator).tolist())
+    def draw(self, count: int, generator: torch.Generator) -> list[Crops]:
+        """Draw crops evenly, to be joined by `join_crops`."""
+        numbers = torch.randint(len(self.crops), (count,), generator=generator)
+        return [self.crops[number] for number in numbers.tolist()]
+
+
+def answer(model: ScSAM, features: EncoderFeatures) -> Tensor:
+    """Decode the classes of encoded crops, in half precision."""
+    with precision(model.pixel_mean.device):
+        logits = model.class_logits(model.fuse(features))
+    return logits.half().cpu()
 
 
 def join_crops(crops: Sequence[Crops], device: torch.device) -> Crops:
@@ -147,8 +139,8 @@ def join_crops(crops: Sequence[Crops], device: torch.device) -> Crops:
     return Crops(
         features,
         torch.cat([crop.parent for crop in crops]).to(device).float(),
+        torch.cat([crop.base for crop in crops]).to(device).float(),
         torch.cat([crop.targets for crop in crops]).to(device),
-        torch.cat([crop.objects for crop in crops]).to(device).float(),
     )
 
 
@@ -158,7 +150,7 @@ def draw_crop(
     how: Augmentation,
     generator: torch.Generator,
     side: int = SIDE,
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor]:
     """Draw a crop, half of the time centred on a labelled class, and change its look.
 
     Parameters
@@ -178,19 +170,14 @@ def draw_crop(
     -------
     image : 1×side×side in 0..1
     targets : side×side
-    objects : N×side×side masks
     """
     chosen, centre = draw_place(slices, generator)
     grid = random_grid(side, how, generator) * torch.tensor([pixels[1], pixels[0]])
     part, inside = window(chosen.grey.shape, centre, grid)
     image = sample(torch.from_numpy(chosen.grey[part])[None], inside, grid, "bilinear")
-    layers = np.stack([chosen.targets[part], chosen.objects[part]]).astype(np.float32)
-    targets, numbers = sample(torch.from_numpy(layers), inside, grid, "nearest").round().long()
-    return (
-        vary_grey(image, how, generator),
-        targets.to(torch.uint8),
-        draw_objects(numbers, generator),
-    )
+    numbers = torch.from_numpy(chosen.targets[part].astype(np.float32))[None]
+    targets = sample(numbers, inside, grid, "nearest")[0].round().to(torch.uint8)
+    return vary_grey(image, how, generator), targets
 
 
 def draw_place(
@@ -203,17 +190,6 @@ def draw_place(
         places = chosen.places[below(len(chosen.places) - 1, generator)]
     y, x = places[below(len(places), generator)]
     return chosen, (float(y), float(x))
-
-
-def draw_objects(numbers: Tensor, generator: torch.Generator, count: int = OBJECTS) -> Tensor:
-    """Draw objects of a side×side crop by their numbers: count×side×side masks."""
-    ids, sizes = torch.unique(numbers, return_counts=True)
-    ids = ids[(ids > 0) & (sizes >= SMALLEST_OBJECT)]
-    masks = torch.zeros(count, *numbers.shape, dtype=torch.bool)
-    if len(ids):
-        for place in range(count):
-            masks[place] = numbers == ids[below(len(ids), generator)]
-    return masks
 
 
 def below(count: int, generator: torch.Generator) -> int:

@@ -14,32 +14,22 @@ class FinetuneSettings:
 
     crops: int = 150
     """Crops of reviewed slices, where there is time for so many."""
-    unlabelled: int = 12
-    """Crops of slices that nobody has reviewed."""
     replayed: int = 24
     """Crops of synthetic cells."""
     validated: int = 24
     """Held-out crops at most."""
-    batch: int = 4
+    batch: int = 6
     """Crops of her volume in a step."""
     replay_batch: int = 1
-    """Crops of synthetic cells in a step that looks at them."""
-    replay_every: int = 2
-    """Synthetic cells are looked at in every so many steps."""
+    """Crops of synthetic cells in a step."""
     most_steps: int = 600
     """The run ends after so many, however much time is left."""
-    rate: float = 1e-3
-    """Peak learning rate of fusion, class prompts, detail and click path."""
-    decoder_rate: float = 5e-4
-    """Peak learning rate of SAM's mask decoder and prompt encoder."""
-    hold: float = 2.0
-    """Weight of the parent's answer on her volume, inside each labelled group."""
+    rate: float = 3e-3
+    """Peak learning rate."""
+    decay: float = 1e-3
+    """Weight decay."""
     replay: float = 4.0
     """Weight of the parent's answer on synthetic cells."""
-    clicks: float = 0.3
-    """Weight of clicks and boxes on labelled objects."""
-    click_every: int = 3
-    """They are asked for in every so many steps."""
     validations: int = 3
     """While learning."""
     seed: int = 0

@@ -1,32 +1,69 @@
-"""The weights that fine-tuning changes: which they are, and their mean with the parent's."""
+"""The weights that fine-tuning learns: a correction, and its mean with what was before."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from napari_scsam.model import EncoderFeatures, ScSAM
+from napari_scsam.model import ScSAM
+from napari_scsam.model.correction import Correction, add_maps
+from napari_scsam.train.finetune.known_labels import KnownClass
+from napari_scsam.train.finetune.review_crops import Crops
 
 ABSENT = -20.0
 """Logit, by the parent, of a class that it lacks."""
 
+LAST_LAYER = "out."
+"""First letters of the weights that scale what a correction adds."""
 
-def parameter_groups(model: ScSAM, rate: float, decoder_rate: float) -> list[dict[str, Any]]:
-    """Freeze both encoders and return all other weights with their peak rates, for an optimiser."""
-    model.requires_grad_(True)
-    model.image_encoder.requires_grad_(False)
-    model.mae.requires_grad_(False)
-    decoder: list[Tensor] = []
-    others: list[Tensor] = []
-    for name, weight in model.named_parameters():
-        if not weight.requires_grad:
-            continue
-        is_sam = name.startswith(("mask_decoder.", "prompt_encoder."))
-        (decoder if is_sam else others).append(weight)
-    return [{"params": others, "peak": rate}, {"params": decoder, "peak": decoder_rate}]
+
+def take_correction(
+    model: ScSAM, known: Sequence[KnownClass], seed: int
+) -> tuple[Correction, bool]:
+    """Return the correction to be learned, and whether an earlier fine-tuning began it.
+
+    If the last correction of the model is of the same classes, it is taken out of the model, to
+    be learned further. Otherwise a new one is created.
+
+    Parameters
+    ----------
+    model
+        Has all labelled classes.
+    known
+        Labelled classes.
+    seed
+        Fixes the weights of a new one.
+    """
+    covers = [[model.classes[row].name for row in each.rows] for each in known]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = model.new_correction(covers)
+    if model.corrections:
+        last = cast("Correction", model.corrections[-1])
+        if last.covers == fresh.covers:
+            del model.corrections[-1]
+            return last, True
+    return fresh.to(model.pixel_mean.device).to(memory_format=torch.channels_last), False
+
+
+def corrected(model: ScSAM, correction: Correction, crops: Crops) -> Tensor:
+    """Compute B×K×side×side logits of crops with the correction added.
+
+    Parameters
+    ----------
+    model
+        Has all labelled classes.
+    correction
+        What is learned.
+    crops
+        From a `CropMemory`.
+    """
+    names = [spec.name for spec in model.classes]
+    maps = correction(model.by_stride(crops.features))
+    return add_maps(crops.base, maps.float(), correction.covers, names)
 
 
 def learned(model: nn.Module) -> dict[str, Tensor]:
@@ -35,20 +72,29 @@ def learned(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in weights if value.requires_grad}
 
 
+def starting_point(correction: Correction, is_continued: bool) -> dict[str, Tensor]:
+    """Return the weights to average with: all where learning goes on, else those of the last layer.
+
+    The other weights of a new correction began at random, so only the size of what it adds means
+    anything.
+    """
+    weights = learned(correction)
+    if is_continued:
+        return weights
+    return {name: value for name, value in weights.items() if name.startswith(LAST_LAYER)}
+
+
 @torch.no_grad()
 def set_mean(
     model: nn.Module, after: Mapping[str, Tensor], before: Mapping[str, Tensor], share: float
 ) -> None:
-    """Set what was learned to the mean of its values after and before, which have that share."""
+    """Set what was learned to the mean of its values after and before, which have that share.
+
+    Weights that `before` lacks keep their value after.
+    """
     for name, weight in model.named_parameters():
         if name in after:
-            weight.copy_(torch.lerp(after[name], before[name], share))
-
-
-def joined(first: EncoderFeatures, second: EncoderFeatures) -> EncoderFeatures:
-    """Join the features of two batches."""
-    levels = tuple(torch.cat(pair) for pair in zip(first.mae, second.mae, strict=True))
-    return EncoderFeatures(torch.cat([first.sam, second.sam]), levels)
+            weight.copy_(torch.lerp(after[name], before.get(name, after[name]), share))
 
 
 def padded(logits: Tensor, classes: int) -> Tensor:
