@@ -27,7 +27,7 @@ from napari_scsam.cli import demo as demo_command
 from napari_scsam.cli import pretrain as pretrain_command
 from napari_scsam.cli import segment as segment_command
 from napari_scsam.cli import train as train_command
-from napari_scsam.cli.evaluate import parse_map, parse_slices
+from napari_scsam.cli.evaluate import parse_map
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.labels import read_class_table, write_labels
 from napari_scsam.io.volumes import open_labels, open_volume
@@ -423,19 +423,6 @@ def test_labels_that_number_objects_are_scored_by_clicks_alone(
     )
 
 
-def test_slice_numbers() -> None:
-    assert parse_slices(None, 20) is None
-    assert parse_slices("3", 20) == (3,)
-    assert parse_slices("0, 3,10-12", 20) == (0, 3, 10, 11, 12)
-    assert parse_slices("18-999999999999,30-40", 20) == (18, 19, 20, 30)
-    for wrong in ("", "a", "3-", "-3", "1,,2", "5-3", "1-2-3", "²", "1.5"):
-        with pytest.raises(
-            UserError,
-            match=r"--slices .* is not readable at '.*'; write slice numbers and ranges, e.g. 0,3,10-20",
-        ):
-            parse_slices(wrong, 20)
-
-
 def test_map_pairs() -> None:
     assert parse_map([], CLASSES) is None
     assert parse_map(["1=ER", "12=membrane"], CLASSES) == {1: CLASSES[8], 12: CLASSES[5]}
@@ -772,7 +759,7 @@ MISTAKES = [
     ("segment 4d.tif -o out.zarr", "4d.tif has 3 time points"),
     ("segment nan.tif -o out.zarr", "only NaN or infinite values"),
     ("segment constant.tif -o out.zarr", "the image is constant"),
-    ("segment good.tif -o out.png", "end its name in .zarr or .tif"),
+    ("segment good.tif -o out.png", "end its name in .zarr, .tif, .mrc or .h5"),
     ("segment good.tif -o good.tif", "would overwrite the image"),
     ("segment good.tif -o good.tif/out.tif", "good.tif"),
     (

@@ -14,7 +14,7 @@ import tifffile
 
 from napari_scsam import cli
 from napari_scsam.cli import evaluate as command
-from napari_scsam.cli.evaluate import parse_map, parse_range, parse_slices, positive
+from napari_scsam.cli.evaluate import parse_map
 from napari_scsam.config import ClassSpec, NoClassesError, UserError
 from napari_scsam.io.volumes import as_volume
 from napari_scsam.train import click_evaluation, evaluate
@@ -31,33 +31,6 @@ def test_pairs_of_a_map_add_up_over_the_options() -> None:
     assert read("--map", "1=a", "2=b", "--map", "3=c").map == ["1=a", "2=b", "3=c"]
     assert read().map == []
     assert (read().smallest, read().clicks, read().tolerance) == (24, None, None)
-
-
-@pytest.mark.parametrize("text", ["0", "-1", "1.5", "", "x", "+3"])
-def test_a_whole_number_above_0_is_wanted(text: str) -> None:
-    assert positive("007") == 7
-    with pytest.raises(argparse.ArgumentTypeError, match="give a whole number above 0"):
-        positive(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "ends"),
-    [("3", (3, 3)), ("10-20", (10, 20)), ("4-4", (4, 4)), ("5-3", None), ("-3", None)]
-    + [("3-", None), ("", None), ("1-2-3", None), ("a", None)],
-)
-def test_a_range_has_both_ends(text: str, ends: tuple[int, int] | None) -> None:
-    assert parse_range(text) == ends
-
-
-def test_a_range_beyond_the_depth_stays_short() -> None:
-    assert parse_slices("2-999999999999", 4) == (2, 3, 4)
-    assert parse_slices("7-9", 4) == (7,)
-    assert parse_slices(" 0, 2-3", 4) == (0, 2, 3)
-
-
-def test_slices_that_cannot_be_read_are_quoted() -> None:
-    with pytest.raises(UserError, match=r"^--slices 0,,2 is not readable at ''; write slice"):
-        parse_slices("0,,2", 4)
 
 
 @pytest.mark.parametrize("pair", ["mitochondrion", "=PSD", "3=", "-3=vesicle", "1.5=vesicle"])

@@ -10,6 +10,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 
 from napari_scsam import __version__
 from napari_scsam.cli.checkpoints import add_checkpoints
@@ -34,10 +35,15 @@ from napari_scsam.errors import (
     without_drafts,
 )
 
+NAMES = ("--classes", "--name", "--checkpoint")
+"""Options of names; they say themselves what is wrong with an empty one."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``scsam`` and return the exit code."""
-    arguments = build_parser().parse_args(argv)
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    check_not_empty(parser, sys.argv[1:] if argv is None else argv)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # libraries address them to programmers
     # A damaged file is reported in a sentence of our own.
@@ -55,6 +61,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         note(f"scsam: stopped{getattr(arguments, 'resume_hint', '')}")
         return 130
     return code or 0
+
+
+def check_not_empty(parser: Parser, argv: Sequence[str]) -> None:
+    """Exit with a sentence where a path is empty, as of a variable that a script never set.
+
+    An empty path would mean the current folder.
+    """
+    for before, text in pairwise(("", *argv)):
+        option, equals, value = text.partition("=")
+        if not equals or not option.startswith("--"):
+            option, value = before, text
+        if not value.strip() and option not in NAMES:
+            parser.error("an argument is empty; write a path or a name there")
 
 
 def build_parser() -> Parser:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_scsam.cli.parts import (
@@ -15,8 +14,9 @@ from napari_scsam.cli.parts import (
     note_unknown_size,
     open_image,
     show,
-    write_json,
 )
+from napari_scsam.cli.reports import add_report, check_report, write_report
+from napari_scsam.cli.values import SLICES, parse_slices, positive, positive_number
 from napari_scsam.config import ClassSpec, NoClassesError, UserError, select_classes
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ def add_evaluate(commands: Any) -> None:
         help="label value = class name; values not named are background",
     )
     parser.add_argument(
-        "--slices", metavar="0,3,10-20", help="score these slices only (default: all)"
+        "--slices", metavar="A:B", help=f"score these slices only, e.g. {SLICES} (default: all)"
     )
     parser.add_argument(
         "--tolerance",
-        type=float,
+        type=positive_number,
         metavar="NM",
         help="how far outlines may be apart (default: two pixels)",
     )
@@ -63,9 +63,7 @@ def add_evaluate(commands: Any) -> None:
         metavar="PIXELS",
         help="smaller objects do not count (default: 24)",
     )
-    parser.add_argument(
-        "--json", type=Path, metavar="OUT", help="also write the scores to this file"
-    )
+    add_report(parser, "also write the scores to this file")
     add_careful(parser)
     add_model_options(parser)
 
@@ -76,6 +74,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.io.volumes import open_labels
 
+    check_report(arguments, {"classes", "slices"}, {"clicks", "box_iou"})
     image = open_image(arguments)
     labels = open_labels(arguments.labels)
     model = load_checkpoint(arguments.checkpoint)
@@ -87,7 +86,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
         report: dict[str, Any] = {}
         for part in scores:
             report |= part.to_dict()
-        write_json(arguments.json, report)
+        write_report(arguments.json, report)
 
 
 def score(
@@ -119,43 +118,6 @@ def score(
         clicks = arguments.clicks
         scores.append(show(evaluate_clicks(predictor, image, labels, clicks, mapping, **chosen)))
     return scores
-
-
-def positive(text: str) -> int:
-    """Read a whole number above 0."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not usable; give a whole number above 0")
-    return int(text)
-
-
-def parse_slices(text: str | None, depth: int) -> tuple[int, ...] | None:
-    """Read numbers and ranges such as ``0,3,10-20``, whose ends count; None when there is no text.
-
-    A range that ends beyond the depth ends at the depth, which is enough for the error message.
-    """
-    if text is None:
-        return None
-    slices: list[int] = []
-    for part in text.split(","):
-        ends = parse_range(part.strip())
-        if ends is None:
-            raise UserError(
-                f"--slices {text} is not readable at {part!r}; "
-                "write slice numbers and ranges, e.g. 0,3,10-20"
-            )
-        start, stop = ends
-        slices += range(start, min(stop, max(start, depth)) + 1)
-    return tuple(slices)
-
-
-def parse_range(text: str) -> tuple[int, int] | None:
-    """Read ``3`` or ``10-20``; None when it is neither."""
-    first, dash, last = text.partition("-")
-    if not dash:
-        last = first
-    if not first.isdecimal() or not last.isdecimal() or int(last) < int(first):
-        return None
-    return int(first), int(last)
 
 
 def parse_map(pairs: Iterable[str], classes: Sequence[ClassSpec]) -> dict[int, ClassSpec] | None:

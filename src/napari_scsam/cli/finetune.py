@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.cli.parts import add_model_options, command, note, open_image, show, write_json
+from napari_scsam.cli.parts import add_model_options, command, note, open_image, show
+from napari_scsam.cli.reports import add_report, check_report, write_report
+from napari_scsam.cli.values import SLICES, parse_slices, positive_number
 from napari_scsam.config import UserError
 from napari_scsam.steps import Progress, mapped
 
@@ -39,11 +41,17 @@ def add_finetune(commands: Any) -> None:
         "-o", "--out", required=True, type=Path, metavar="CKPT.safetensors", help="the result"
     )
     parser.add_argument("--reviewed", metavar="MASK", help="0 where nobody has looked")
-    parser.add_argument("--slices", metavar="0,3,5", help="those that are corrected (default: all)")
     parser.add_argument(
-        "--minutes", type=float, default=3.0, metavar="M", help="time for everything (default: 3)"
+        "--slices", metavar="A:B", help=f"those that are corrected, e.g. {SLICES} (default: all)"
     )
-    parser.add_argument("--json", type=Path, metavar="REPORT", help="Dice before and after")
+    parser.add_argument(
+        "--minutes",
+        type=positive_number,
+        default=3.0,
+        metavar="M",
+        help="time for everything (default: 3)",
+    )
+    add_report(parser, "also write Dice before and after to this file")
     parser.add_argument("--overwrite", action="store_true", help="replace a checkpoint at OUT")
     add_model_options(parser)
 
@@ -56,8 +64,7 @@ def run_finetune(arguments: argparse.Namespace) -> None:
 
     out: Path = arguments.out
     check_output(out, arguments.overwrite)
-    if arguments.minutes <= 0:
-        raise UserError(f"--minutes {arguments.minutes:g} leaves no time; give more than 0")
+    check_report(arguments, {"before", "after"})
     source = read_source(arguments)
     steps = finetune(
         source,
@@ -69,7 +76,7 @@ def run_finetune(arguments: argparse.Namespace) -> None:
     arguments.resume_hint = "; the same command continues"
     result = show(mapped(steps, progress_of))
     if arguments.json is not None:
-        write_json(arguments.json, result.report.to_dict())
+        write_report(arguments.json, result.report.to_dict())
     note(str(result.report))
     save_tuned(out, result, arguments.checkpoint, source)
     print(out)
@@ -104,7 +111,7 @@ def read_source(arguments: argparse.Namespace) -> CorrectedVolume:
         open_labels(arguments.labels),
         read_class_names(arguments.classes),
         reviewed,
-        parse_slices(arguments.slices),
+        parse_slices(arguments.slices, image.depth),
         image.voxel_size,
     )
 
@@ -136,27 +143,6 @@ def _read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); check the path") from error
-
-
-def parse_slices(text: str | None) -> list[int] | None:
-    """Read ``0,3,5`` or ``2:6``; None when there is no text.
-
-    Raises
-    ------
-    UserError
-        When it is neither.
-    """
-    if text is None:
-        return None
-    try:
-        if ":" in text:
-            first, last = (int(part) for part in text.split(":"))
-            return list(range(first, last))
-        return [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise UserError(
-            f"--slices {text!r} is not a list like 0,3,5 or a range like 2:6"
-        ) from error
 
 
 def progress_of(step: FinetuneStep) -> Progress:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.cli.evaluate import parse_slices, positive
 from napari_scsam.cli.parts import (
     add_model_options,
     command,
@@ -15,8 +13,9 @@ from napari_scsam.cli.parts import (
     note_unknown_size,
     open_image,
     show,
-    write_json,
 )
+from napari_scsam.cli.reports import add_report, check_report, write_report
+from napari_scsam.cli.values import SLICES, parse_slices, positive
 
 if TYPE_CHECKING:
     from napari_scsam.infer.suggest import Suggestion
@@ -33,14 +32,12 @@ def add_suggest(commands: Any) -> None:
         "--reviewed", metavar="MASK", help="of the image's shape; not 0 where it is reviewed"
     )
     reviewed.add_argument(
-        "--slices", metavar="0,3,10-20", help="slices that are reviewed (default: none)"
+        "--slices", metavar="A:B", help=f"slices that are reviewed, e.g. {SLICES} (default: none)"
     )
     parser.add_argument(
         "--count", type=positive, default=10, metavar="N", help="slices to suggest (default: 10)"
     )
-    parser.add_argument(
-        "--json", type=Path, metavar="OUT", help="also write the suggestions to this file"
-    )
+    add_report(parser, "also write the suggestions to this file")
     add_model_options(parser)
 
 
@@ -51,6 +48,7 @@ def run_suggest(arguments: argparse.Namespace) -> None:
     from napari_scsam.infer.suggest import suggest
     from napari_scsam.io.volumes import open_labels
 
+    check_report(arguments, {"suggestions"})
     image = open_image(arguments)
     slices = parse_slices(arguments.slices, image.depth) or ()
     mask = None
@@ -62,7 +60,7 @@ def run_suggest(arguments: argparse.Namespace) -> None:
     suggestions = show(suggest(predictor, image, slices, mask=mask, count=arguments.count))
     print_suggestions(suggestions)
     if arguments.json is not None:
-        write_json(arguments.json, {"suggestions": [each.to_dict() for each in suggestions]})
+        write_report(arguments.json, {"suggestions": [each.to_dict() for each in suggestions]})
 
 
 def print_suggestions(suggestions: Sequence[Suggestion]) -> None:

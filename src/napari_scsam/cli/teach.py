@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.cli.evaluate import parse_slices
 from napari_scsam.cli.parts import add_model_options, command, note_unknown_size, open_image, show
+from napari_scsam.cli.values import SLICES, parse_slices
 from napari_scsam.config import UserError
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def add_teach(commands: Any) -> None:
         "-o", "--out", required=True, type=Path, metavar="OUT", help=f"checkpoint (*{SUFFIX})"
     )
     parser.add_argument(
-        "--slices", metavar="0,3,10-20", help="use strokes on these slices only (default: all)"
+        "--slices",
+        metavar="A:B",
+        help=f"use strokes on these slices only, e.g. {SLICES} (default: all)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a checkpoint at OUT")
     add_model_options(parser)
