@@ -199,8 +199,8 @@ def _windows(
     z: int, shape: Sequence[int], window: tuple[int, int], count: int
 ) -> list[tuple[int, slice, slice]]:
     """Return windows of a slice, spread evenly over it, others in other slices."""
-    rows = range(0, shape[1], window[0])
-    columns = range(0, shape[2], window[1])
+    rows = range(0, shape[1] - window[0] + 1, window[0])  # whole windows only
+    columns = range(0, shape[2] - window[1] + 1, window[1])
     number = len(rows) * len(columns)
     shift = z * GOLDEN % 1
     chosen = sorted({int((i + shift) / count * number) % number for i in range(count)})
