@@ -11,7 +11,6 @@ import pytest
 from napari_scsam.config import (
     ClassSpec,
     UserError,
-    class_to_teach,
     distinct_colour,
     family,
     parse_classes,
@@ -160,19 +159,6 @@ def test_a_family_is_an_organelle_with_its_parts() -> None:
         assert family((whole, part, other), (requested,)) == {1, 2}
     assert family((whole, part, other), (other,)) == {3}
     assert family((), (other, part)) == {2, 3}
-
-
-def test_what_is_taught_gets_an_id_that_means_nothing_else() -> None:
-    cell, granule, droplet = ClassSpec(1, "cell"), ClassSpec(2, "granule"), ClassSpec(3, "droplet")
-    assert class_to_teach("Droplet", (cell,), (cell, granule, droplet)) == droplet, (
-        "the labels know it"
-    )
-    assert class_to_teach("vacuole", (cell,), (granule, droplet)).id == 4
-    assert class_to_teach("vacuole", (cell,), ()).id == 2
-    assert class_to_teach("granule", (cell, granule), ()) == granule
-    assert class_to_teach("granule", (cell, ClassSpec(2, "membrane")), (cell, granule)).id == 3, (
-        "2 is taken"
-    )
 
 
 def test_a_reach_is_a_length_and_a_smallest_section_an_area() -> None:

@@ -7,7 +7,6 @@ and a class id is a label value whose meaning never changes.
 from __future__ import annotations
 
 import colorsys
-import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,6 +58,8 @@ class ClassSpec:
 
     Two specs that differ in this alone are equal.
     """
+    renamed_from: str = ""
+    """Name that networks and strokes know it by, where the user has given it another one."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.id <= MAX_CLASS_ID:
@@ -73,6 +74,11 @@ class ClassSpec:
             raise UserError(f"class {self.name!r} has colour {colour!r}; write it as '#rrggbb'")
         self._check_sizes()
         object.__setattr__(self, "colour", colour.lower())
+
+    @property
+    def known_as(self) -> str:
+        """Name that networks and strokes know it by."""
+        return self.renamed_from or self.name
 
     def _check_sizes(self) -> None:
         if not 0 <= self.reach < math.inf:
@@ -109,7 +115,7 @@ class ClassSpec:
                 f"the class {str(data)[:200]} cannot be read; give each class a whole number as id "
                 f"and a name; reach and smallest are numbers, overrides is a list of names"
             ) from error
-        for key in ("colour", "description", "part_of"):
+        for key in ("colour", "description", "part_of", "renamed_from"):
             fields[key] = str(data.get(key, ""))
         return cls(**fields)
 
@@ -119,6 +125,8 @@ class ClassSpec:
         overrides = list(values.pop("overrides"))
         if overrides:
             values["overrides"] = overrides
+        if not self.renamed_from:
+            del values["renamed_from"]
         return values
 
 
@@ -206,34 +214,12 @@ def parse_classes(specs: Iterable[ClassSpec | Mapping[str, Any]]) -> tuple[Class
 
 def family(classes: Sequence[ClassSpec], requested: Sequence[ClassSpec]) -> set[int]:
     """Return the ids of some classes, of those that they are parts of, and of their parts."""
-    names = {name for spec in requested for name in (spec.name, spec.part_of) if name}
+    names = {name for spec in requested for name in (spec.known_as, spec.part_of) if name}
     return {
         spec.id
         for spec in (*classes, *requested)
-        if spec in requested or names & {spec.name, spec.part_of}
+        if spec in requested or names & {spec.known_as, spec.part_of}
     }
-
-
-def class_to_teach(name: str, known: Sequence[ClassSpec], used: Sequence[ClassSpec]) -> ClassSpec:
-    """Return the class of a name if there is one, else a new class.
-
-    Parameters
-    ----------
-    name
-        What the user typed.
-    known
-        The network's classes.
-    used
-        The classes of the labels that it writes into. An id there keeps its meaning.
-    """
-    known_ids = {c.id for c in known}
-    others = [c for c in used if c not in known]
-    for spec in (*known, *(c for c in others if c.id not in known_ids)):
-        if spec.name.casefold() == name.casefold():
-            return spec
-    taken = known_ids | {c.id for c in others}
-    first = max(known_ids, default=0) + 1
-    return ClassSpec(next(i for i in itertools.count(first) if i not in taken), name)
 
 
 def missing_classes(
@@ -256,10 +242,10 @@ def missing_classes(
         When the two disagree about an id or a name.
     """
     missing = []
-    names = {c.name.casefold(): c for c in known}
+    names = {c.known_as.casefold(): c for c in known}
     ids = {c.id: c for c in known}
     for spec in requested:
-        same_name = names.get(spec.name.casefold())
+        same_name = names.get(spec.known_as.casefold())
         if same_name is None:
             missing.append(spec)
         elif same_name.id != spec.id:

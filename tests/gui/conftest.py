@@ -27,6 +27,7 @@ CLASSES = (
 class FakePredictor:
     """Calls the brightest third of the pixels vesicle and the darkest mitochondrion, slowly, tile by tile."""
 
+    classes = CLASSES
     device = "cpu"
     count = 3
     tta = False

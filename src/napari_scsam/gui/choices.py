@@ -6,31 +6,28 @@ signals. A project stores what `Choices.switches`, `chosen` and `threshold_offse
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_scsam.config import ClassSpec, TaughtClass, UserError, VoxelSize
-from napari_scsam.gui.layers.images import Sources
-from napari_scsam.gui.layers.plane import check_image
-from napari_scsam.gui.words import as_sentence
+from napari_scsam.config import ClassSpec, TaughtClass
+from napari_scsam.gui.image_choice import ImageChoice
+from napari_scsam.gui.own_classes import OwnTables, key_of, merge_classes, renumbered
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_scsam.checkpoints.card import CheckpointInfo
-    from napari_scsam.io.contrast import Contrast
 
 SWITCHES = {"replace": False, "prefetch": True, "tta": False}
 """Names of the switches under Segment, as a project stores them, and their defaults."""
 
 
-class Choices:
+class Choices(ImageChoice):
     """The image, the network, the classes and the switches that the user chose in one viewer."""
 
-    image_changed = Signal()
-    """The image layer, its voxel size or its contrast changed."""
     checkpoint_changed = Signal()
     """The checkpoint or the classes that it was taught changed."""
     network_outdated = Signal(bool)
@@ -42,102 +39,99 @@ class Choices:
     """The classes to segment, their threshold offsets or a switch changed."""
 
     def __init__(self) -> None:
-        self.image: Image | None = None
-        self.checkpoint: CheckpointInfo | None = None
+        super().__init__()
         self.taught: tuple[TaughtClass, ...] = ()
         """Classes that the network learned since it was chosen."""
         self.chosen: tuple[ClassSpec, ...] = ()
         """Classes to segment."""
         self._active = ""
-        """Name of the class that was chosen alone, or that an object or strokes went to, last."""
+        """Key of the class that was chosen alone, or that an object or strokes went to, last."""
+        self._tables = OwnTables()
+        self.order: tuple[int, ...] = ()
+        """Ids of classes in the order of lists; others follow."""
+        self.page = ""
+        """Title of the tab shown."""
         self.threshold_offsets: dict[str, float] = {}
-        """What is added to the thresholds of classes, by name."""
+        """What is added to the thresholds of classes, by the name that networks know."""
         self.replace_edits = False
         """Whether segmenting may change the user's own pixels."""
         self.prefetch = True
         """Whether neighbouring slices are embedded in advance."""
         self.tta = False
         """Whether several views of a slice are averaged."""
-        self._sources = Sources()
-        self._sources.changed.connect(self.image_changed)
 
     # The image
 
     def choose_image(self, layer: Image | None) -> None:
         """Choose the layer to segment; `explain_voxel_size` says why it cannot be segmented."""
-        if layer is not None:
-            self._sources.volume(layer)
-        self.image = layer
+        with self._keeping_choice():
+            self.note_image(layer)
+            self._settle_ids()
         self.image_changed.emit()
-
-    def type_voxel_size(self, size: VoxelSize | None, image: Image | None = None) -> None:
-        """Set the voxel size of a layer by hand.
-
-        Parameters
-        ----------
-        size
-            nm along z, y, x; None restores the layer's own.
-        image
-            The layer; by default the chosen one.
-        """
-        if image is None:
-            image = self.image
-        if image is not None:
-            self._sources.type_size(image, size)
-
-    def typed_voxel_size(self, image: Image) -> VoxelSize | None:
-        """Return the voxel size that the user typed for an image."""
-        return self._sources.typed_size(image)
-
-    @property
-    def voxel_size(self) -> VoxelSize | None:
-        """Voxel size of the chosen layer, nm along z, y, x; None when unknown."""
-        if self.image is None:
-            return None
-        return self._sources.voxel_size(self.image)
-
-    def explain_voxel_size(self) -> str:
-        """Return where the voxel size comes from, or why the image cannot be segmented."""
-        if self.image is None:
-            return "Choose an image layer, or open a file."
-        try:
-            check_image(self.image)
-        except UserError as error:
-            return as_sentence(str(error))
-        trained = self.checkpoint.nm_per_pixel if self.checkpoint is not None else None
-        return self._sources.explain_size(self.image, trained)
-
-    def take_contrast_as_shown(self, shown: bool) -> None:
-        """Choose whether the network gets the displayed contrast or that of the whole volume."""
-        if self.image is not None:
-            self._sources.take_contrast_as_shown(self.image, shown)
-
-    @property
-    def contrast(self) -> Contrast | None:
-        """The contrast of the chosen layer, where the displayed one is used."""
-        if self.image is None:
-            return None
-        return self._sources.contrast(self.image)
-
-    def volume_of(self, image: Image) -> Hashable:
-        """Return the identity of an image's pixels; replaced pixels have another one."""
-        return self._sources.volume(image)
-
-    def image_of(self, volume: Hashable) -> Image | None:
-        """Return the layer that still has the pixels of this identity."""
-        return self._sources.layer(volume)
 
     # The network
 
     @property
-    def classes(self) -> tuple[ClassSpec, ...]:
-        """All classes that the network knows.
+    def network_classes(self) -> tuple[ClassSpec, ...]:
+        """What the network can segment, under its own names and ids.
 
         A class of the checkpoint that was taught again has the precedence learned last.
         """
         own = self.checkpoint.classes if self.checkpoint is not None else ()
         taught = {known.spec: known.spec for known in self.taught}
         return (*(taught.pop(spec, spec) for spec in own), *taught.values())
+
+    @property
+    def classes(self) -> tuple[ClassSpec, ...]:
+        """All classes as the user calls them: what the network knows, and those of the labels."""
+        return merge_classes(self.network_classes, self.own, self.order)
+
+    @property
+    def own(self) -> tuple[ClassSpec, ...]:
+        """The class table of the labels of the chosen image; empty before they have one."""
+        return self._tables.of(self.image)
+
+    def set_own(self, own: Sequence[ClassSpec]) -> None:
+        """Set the class table of the labels of the chosen image; classes stay chosen."""
+        if tuple(own) == self.own:
+            return
+        active = self.active
+        with self._keeping_choice():
+            self._tables.store(self.image, own)
+            self._settle_ids()
+            if active is not None and self.current(active) is None:
+                self._active = self._key_of_id(active.id)
+
+    def set_order(self, order: Sequence[int]) -> None:
+        """Set the order of the classes in lists."""
+        with self._keeping_choice():
+            self.order = tuple(order)
+
+    @contextmanager
+    def _keeping_choice(self) -> Iterator[None]:
+        """Keep classes chosen while their list changes, and emit what that changes."""
+        before = self.classes
+        everything = self.chosen == before
+        chosen = self.chosen
+        yield
+        keys = {key_of(spec) for spec in chosen}
+        keys |= {self._key_of_id(spec.id) for spec in chosen if self.current(spec) is None}
+        self._choose_known(keys, everything=everything)
+        if self.classes != before:
+            self.checkpoint_changed.emit()
+            self.choices_changed.emit()
+
+    def _key_of_id(self, number: int) -> str:
+        """Return the key of the class with an id, which may have another name now."""
+        return next((key_of(spec) for spec in self.classes if spec.id == number), "")
+
+    def can_segment(self, spec: ClassSpec) -> bool:
+        """Whether the network knows a class."""
+        return key_of(spec) in {key_of(known) for known in self.network_classes}
+
+    def current(self, spec: ClassSpec) -> ClassSpec | None:
+        """Return a class as it is called now; None when it is not in the list any more."""
+        return next((known for known in self.classes if key_of(known) == key_of(spec)), None)
 
     @property
     def taught_names(self) -> frozenset[str]:
@@ -150,23 +144,30 @@ class Choices:
     def choose_checkpoint(self, info: CheckpointInfo) -> None:
         """Choose the network; classes stay chosen by name."""
         everything = self.chosen == self.classes
-        names = {spec.name for spec in self.chosen}
+        keys = {key_of(spec) for spec in self.chosen}
         if info != self.checkpoint:
             self.taught = ()
         self.checkpoint = info
-        self._choose_known(names, everything=everything)
+        self._settle_ids()
+        self._choose_known(keys, everything=everything)
+        self._follow_chosen()
         self.checkpoint_changed.emit()
         self.network_outdated.emit(True)
+
+    def _settle_ids(self) -> None:
+        """Give classes of the network that clash with those of the labels other ids, for good."""
+        clashing = renumbered(self.network_classes, self.own)
+        if clashing:
+            self._tables.store(self.image, (*self.own, *clashing))
 
     def restore_taught(self, taught: Sequence[TaughtClass]) -> None:
         """Replace the classes that the network was taught, by those of a project for instance."""
         if self.checkpoint is None or tuple(taught) == self.taught:
             return
         everything = self.chosen == self.classes
-        chosen = self.chosen
+        keys = {key_of(spec) for spec in self.chosen}
         self.taught = tuple(taught)
-        kept = tuple(spec for spec in chosen if spec in self.classes)
-        self.chosen = self.classes if everything or not kept else kept
+        self._choose_known(keys, everything=everything)
         self.checkpoint_changed.emit()
         self.network_outdated.emit(False)
 
@@ -177,7 +178,7 @@ class Choices:
 
     def forget(self, known: TaughtClass) -> None:
         """Remove a class that the network was taught; labels that hold it stay."""
-        self.threshold_offsets.pop(known.spec.name, None)
+        self.threshold_offsets.pop(known.spec.known_as, None)
         self.restore_taught([taught for taught in self.taught if taught is not known])
 
     # The classes and the switches
@@ -190,7 +191,7 @@ class Choices:
         """
         classes = self.classes
         for spec in classes:
-            if spec.name == self._active:
+            if key_of(spec) == self._active:
                 return spec
         if not classes:
             return None
@@ -198,9 +199,10 @@ class Choices:
 
     def work_on(self, spec: ClassSpec) -> None:
         """Choose the class being worked on; several classes to segment stay chosen."""
-        self._active = spec.name
-        if len(self.chosen) == 1 and spec in self.classes:
-            self.chosen = (spec,)
+        self._active = key_of(spec)
+        current = self.current(spec)
+        if len(self.chosen) == 1 and current is not None:
+            self.chosen = (current,)
         self.choices_changed.emit()
 
     def choose_classes(self, classes: Sequence[ClassSpec]) -> None:
@@ -212,12 +214,12 @@ class Choices:
     def _follow_chosen(self) -> None:
         active = self.active
         if self.chosen and active not in self.chosen:
-            self._active = self.chosen[0].name
+            self._active = key_of(self.chosen[0])
 
     def set_threshold_offset(self, offset: float) -> None:
         """Set what is added to the thresholds of the chosen classes."""
         for spec in self.chosen:
-            self.threshold_offsets[spec.name] = offset
+            self.threshold_offsets[spec.known_as] = offset
         self.choices_changed.emit()
 
     def set_replace_edits(self, replace: bool) -> None:
@@ -240,6 +242,12 @@ class Choices:
         """The switches under Segment, by the names in `SWITCHES`."""
         return {"replace": self.replace_edits, "prefetch": self.prefetch, "tta": self.tta}
 
+    def show_page(self, title: str) -> None:
+        """Note which tab is shown."""
+        if title != self.page:
+            self.page = title
+            self.choices_changed.emit()
+
     def restore(
         self,
         names: Sequence[str],
@@ -248,28 +256,39 @@ class Choices:
         replace: bool,
         prefetch: bool,
         tta: bool,
+        active: str = "",
+        order: Sequence[int] = (),
+        page: str = "",
     ) -> None:
         """Restore the choices that a project stores; nothing is segmented.
 
         Parameters
         ----------
         names
-            Of the classes to segment; all classes where the network knows none of them.
+            Of the classes to segment, as networks know them; all where none is in the list.
         threshold_offsets
             By the name of the class.
         replace, prefetch, tta
             The `switches`.
+        active
+            The class being worked on, by the name that networks know.
+        order, page
+            Of the classes in lists, and the title of the tab shown.
         """
-        self._choose_known(names)
+        self.order = tuple(order)
+        self.page = page
+        self._choose_known(name.casefold() for name in names)
+        self._follow_chosen()
+        if active.casefold() in {key_of(spec) for spec in self.classes}:
+            self._active = active.casefold()
         self.threshold_offsets = dict(threshold_offsets)
         self.replace_edits = replace
         self.prefetch = prefetch
         self.tta = tta
         self.choices_changed.emit()
 
-    def _choose_known(self, names: Iterable[str], *, everything: bool = False) -> None:
-        """Choose the classes of these names that the network knows; all where it knows none."""
-        wanted = set(names)
-        kept = tuple(spec for spec in self.classes if spec.name in wanted)
+    def _choose_known(self, keys: Iterable[str], *, everything: bool = False) -> None:
+        """Choose the classes of these keys; all where there are none."""
+        wanted = set(keys)
+        kept = tuple(spec for spec in self.classes if key_of(spec) in wanted)
         self.chosen = self.classes if everything or not kept else kept
-        self._follow_chosen()

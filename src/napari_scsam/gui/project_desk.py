@@ -51,6 +51,8 @@ class ProjectDesk:
         links.add(self.keeper.changed, self.show_project)
         links.add(session.choices.image_changed, self.show_review)
         links.add(self.keeper.changed, self.show_review)
+        links.add(session.choices.checkpoint_changed, self.show_review)
+        links.add(session.choices.checkpoint_changed, self.show_training)
         links.add(self.keeper.image_missed, self.project.ask_for_image)
         links.add(self.keeper.image_changed, self.project.ask_about_changed_image)
         links.add(self.damages.changed, self.show_damage)
@@ -169,4 +171,7 @@ class ProjectDesk:
         labels = self.keeper.labels
         if labels is None:
             return ()
-        return classes_of(labels) or ()
+        order = [spec.id for spec in self._session.choices.classes]
+        place = {number: index for index, number in enumerate(order)}
+        table = classes_of(labels) or ()
+        return tuple(sorted(table, key=lambda spec: place.get(spec.id, len(place))))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_scsam.gui.class_desk import ClassDesk
 from napari_scsam.gui.jobs.class_map import MapKind
 from napari_scsam.gui.panels.class_bar import ClassBar
 from napari_scsam.gui.panels.correct import CorrectPanel
@@ -66,6 +67,7 @@ class WorkDesk:
         self.prompt = PromptPanel(PROMPT.shown_key, OTHER_SIDE.shown_key, PROPAGATE.shown_key)
         self.teach = TeachPanel(TEACH.shown_key, OTHER_SIDE.shown_key)
         self.correct = CorrectPanel({name: action.shown_key for name, action in CORRECT.items()})
+        self.classes = ClassDesk(session, links, self.class_bar)
         self._active: set[QWidget] = set()
         """Panels whose tools are active."""
         self._connect_segment()
@@ -207,5 +209,6 @@ class WorkDesk:
         panel.unit_changed.connect(lambda metric: correcting.set_unit(in_micrometres=metric))
         panel.lock_changed.connect(lambda value, locked: locking.set_locked(value, locked=locked))
         self._links.add(correcting.changed, self._show_correcting)
+        self._links.add(self._session.choices.checkpoint_changed, self._show_correcting)
         if viewer is not None:
             self._links.add(viewer.layers.selection.events.active, self._show_correcting)

@@ -62,8 +62,8 @@ def _labels_in(image: Path, project: Project) -> Iterator[tuple[str, Any]]:
 
 def _same_classes(table: Sequence[ClassSpec] | None, project: Project) -> bool:
     """Whether a class table means by each id what the project means by it."""
-    ours: Mapping[int, str] = {spec.id: spec.name for spec in project.class_table()}
-    return bool(table) and all(ours.get(spec.id) == spec.name for spec in table or ())
+    ours: Mapping[int, str] = {spec.id: spec.known_as for spec in project.class_table()}
+    return bool(table) and all(ours.get(spec.id) == spec.known_as for spec in table or ())
 
 
 def _has_labels(project: Project, damage: Damage, source: Source) -> bool:

@@ -78,7 +78,7 @@ def _class_lines(project: Project) -> Iterator[str]:
     for spec in project.class_table():
         yield "[[classes]]"
         yield f"id = {spec.id}"
-        yield f"name = {json.dumps(spec.name)}"
+        yield f"name = {json.dumps(spec.known_as)}"  # training continues under this name
         yield f'colour = "{spec.colour}"'
 
 

@@ -49,9 +49,10 @@ class ProjectRecord(BaseModel):
 
     Values that are missing here stand for every class, as all did up to version 0.1."""
     chosen: Mapping[str, Any] = Field(default_factory=dict)
-    """``classes`` to segment, by name, or null for all; ``threshold_offsets``, by the name of
-    the class; whether to ``replace`` what the user painted, to ``prefetch`` the neighbouring
-    slices, and to average several views of a slice (``tta``)."""
+    """``classes`` to segment, by name, or null for all, and the ``active`` one; the ``order`` of
+    ids in lists; the ``page`` shown; ``threshold_offsets``, by the name of the class; whether to
+    ``replace`` what the user painted, to ``prefetch`` the neighbouring slices, and to average
+    several views of a slice (``tta``)."""
     view: Mapping[str, Any] = Field(default_factory=dict)
     """The window: layers, camera, slice; only the window reads it."""
 

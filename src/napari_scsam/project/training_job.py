@@ -167,7 +167,7 @@ def prepare_job(
             )
         job = TrainingJob(
             image=os.path.abspath(str(image.path)),  # noqa: PTH100  # may end with :/path of HDF5
-            classes={str(spec.id): spec.name for spec in chosen},
+            classes={str(spec.id): spec.known_as for spec in chosen},
             colours={str(spec.id): spec.colour for spec in chosen},
             slices=tuple(slices),
             checkpoint=str(checkpoint.absolute()),

@@ -247,9 +247,10 @@ def test_a_forgotten_class_keeps_its_pixels_and_its_id(one, classes):
     granule = one.session.choices.taught[0].spec
     layer = labels_of(one)
     one.teaching.forget("granule")
-    assert one.session.choices.classes == one.session.choices.chosen == classes
+    assert one.session.choices.classes == (*classes, granule), "it has pixels, and can be painted"
     assert in_network(one) == []
-    assert one.said[-1] == "Granule is forgotten; its pixels keep it."
+    pixels = int(DISC.sum())
+    assert one.said[-1] == f"Granule is forgotten; its {pixels} pixels keep it in the list."
     assert (layer.data[MIDDLE] == granule.id).sum() == DISC.sum()
     assert granule in classes_of(layer)
     assert one.teaching.strokes is None

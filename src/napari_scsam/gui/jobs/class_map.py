@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.jobs.engine import Engine, SliceRequest
+from napari_scsam.gui.own_classes import key_of
 from napari_scsam.steps import Steps
 
 
@@ -37,6 +39,11 @@ class ClassMap:
     """(rows, columns)."""
 
 
+def _known(classes: Sequence[ClassSpec], spec: ClassSpec) -> list[ClassSpec]:
+    """Return a class as the network has it."""
+    return [known for known in classes if key_of(known) == key_of(spec)]
+
+
 def map_steps(
     engine: Engine, request: SliceRequest, spec: ClassSpec, kind: MapKind
 ) -> Steps[ClassMap]:
@@ -44,8 +51,8 @@ def map_steps(
     predictor = yield from engine.set_slice_steps(request)
     predictor.tta = request.tta
     if kind is MapKind.PROBABILITY:
-        values = yield from predictor.probability_steps(spec.name)
+        values = yield from predictor.probability_steps(spec.known_as)
     else:
-        maps = yield from predictor.similarity_steps([spec])
+        maps = yield from predictor.similarity_steps(_known(predictor.classes, spec))
         values = maps[0]
     return ClassMap(request, spec, kind, values)

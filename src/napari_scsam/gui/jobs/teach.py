@@ -14,6 +14,7 @@ from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.gui.jobs.engine import Engine, Segmentation, SliceRequest
 from napari_scsam.gui.jobs.one_object import prepare_steps
 from napari_scsam.gui.layers.plane import Plane
+from napari_scsam.gui.own_classes import as_network, free_id, key_of
 from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.project.strokes import BESIDE, ON
 from napari_scsam.steps import Progress, Steps, as_part
@@ -94,7 +95,7 @@ def teach_steps(engine: Engine, request: TeachRequest) -> Steps[Lessons]:
 def _restart(engine: Engine, request: TeachRequest) -> Steps[None]:
     """Drop what the network knows of some classes, which is taught from the beginning."""
     predictor: Predictor = yield from engine.ready_steps(request.slice.checkpoint)
-    names = {spec.name.casefold() for spec in request.restarted}
+    names = {key_of(spec) for spec in request.restarted}
     if names.isdisjoint(predictor.model.lessons):
         return  # it is new to the network, which keeps what it has computed
     predictor.restore_taught([t for t in request.known if t.spec.name.casefold() not in names])
@@ -105,7 +106,20 @@ def _teach_plane(engine: Engine, request: SliceRequest, strokes: PlaneStrokes) -
     yield from predictor.embed_steps()
     yield Progress(0, 1, f"learning {strokes.spec.name} from {strokes.plane.describe()}")
     on, beside = strokes.read()
-    return predictor.teach(strokes.spec, on, beside, replace_earlier=True)
+    return predictor.teach(
+        for_network(strokes.spec, predictor.classes), on, beside, replace_earlier=True
+    )
+
+
+def for_network(spec: ClassSpec, known: Sequence[ClassSpec]) -> ClassSpec:
+    """Return a class to teach under the name and an id that the network can give it."""
+    named = as_network(spec)
+    ids = {key_of(other): other.id for other in known}
+    if key_of(spec) in ids:
+        return replace(named, id=ids[key_of(spec)])
+    if spec.id in ids.values():
+        return replace(named, id=free_id(ids.values()))
+    return named
 
 
 def in_order(strokes: Sequence[PlaneStrokes]) -> list[PlaneStrokes]:

@@ -90,7 +90,18 @@ def show_classes(layer: Labels, classes: Sequence[ClassSpec]) -> None:
     Classes that are in its table already stay there.
     """
     known = {spec.id: spec for spec in (*(classes_of(layer) or ()), *classes)}
-    table = class_table(parse_classes(known.values()))
+    replace_classes(layer, tuple(known.values()))
+
+
+def replace_classes(layer: Labels, classes: Sequence[ClassSpec]) -> None:
+    """Replace the class table of a labels layer; its values stay as they are.
+
+    Raises
+    ------
+    UserError
+        When two classes share an id or a name, or there are none.
+    """
+    table = class_table(parse_classes(classes))
     layer.colormap = table["colormap"]
     layer.features = table["features"]
     layer.metadata = {**layer.metadata, **table["metadata"]}
@@ -186,5 +197,7 @@ def tables_agree(one: Sequence[ClassSpec] | None, other: Sequence[ClassSpec]) ->
     """Whether a class table exists, and ids that both tables have mean the same class."""
     if one is None:
         return False
-    names = {spec.id: spec.name for spec in other}
-    return all(names.get(spec.id, spec.name) == spec.name for spec in one)
+    names = {spec.id: spec.known_as.casefold() for spec in other}
+    return all(
+        names.get(spec.id, spec.known_as.casefold()) == spec.known_as.casefold() for spec in one
+    )

@@ -30,6 +30,8 @@ class Outputs:
 
     wrote = Signal(object, object, object)
     """As `OrganelleLabels.wrote`, for any of them."""
+    used = Signal(object, object)
+    """An image, and its labels layer: another one than before, or one with another class table."""
 
     _owners: ClassVar[WeakKeyDictionary[Layer, ref[Layer]]] = WeakKeyDictionary()
     """The image that each labels layer was last used for; layers outlive the session."""
@@ -66,6 +68,7 @@ class Outputs:
             output = self._find_or_create(viewer, image, classes)
         if not set(classes) <= set(classes_of(output.layer) or ()):
             show_classes(output.layer, classes)
+            self.used.emit(image, output.layer)
         if typed is not None:
             output.layer.metadata[VOXEL_SIZE_KEY] = typed
         return output
@@ -85,6 +88,7 @@ class Outputs:
             self._of[image] = output
             output.wrote.connect(self.wrote)
         self.belongs(layer, image)
+        self.used.emit(image, layer)
         return output
 
     def belongs(self, layer: Layer, image: Image) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 from superqt.utils import signals_blocked
 
 from napari_scsam.config import ClassSpec
@@ -21,6 +21,8 @@ TIP = (
     "{keys}."
 )
 
+EDIT_TIP = "Edit classes …\nAdd, rename, recolour, order, describe or delete them."
+
 
 class ClassBar(QWidget):
     """Shows and changes the class being worked on; makes no decisions.
@@ -33,6 +35,8 @@ class ClassBar(QWidget):
 
     picked = Signal(object)
     """A `ClassSpec`."""
+    edit_asked = Signal()
+    """The class manager is to be opened."""
 
     def __init__(self, keys: str) -> None:
         super().__init__()
@@ -42,10 +46,15 @@ class ClassBar(QWidget):
         self.classes = ClassDropdown(TIP.format(keys=keys))
         self.classes.picked.connect(self.picked)
         self.classes.setEnabled(False)
+        self.edit = QToolButton()
+        self.edit.setText("Edit …")
+        self.edit.setToolTip(EDIT_TIP)
+        self.edit.clicked.connect(self.edit_asked)
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 2, 8, 4)
         row.addWidget(self.colour)
         row.addWidget(self.classes, 1)
+        row.addWidget(self.edit)
 
     def show_classes(self, classes: Sequence[ClassSpec], active: ClassSpec | None) -> None:
         """List the classes, and select the one being worked on."""

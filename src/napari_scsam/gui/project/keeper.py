@@ -247,9 +247,11 @@ class ProjectKeeper:
 
     def _classes(self) -> tuple[ClassSpec, ...]:
         """Return the classes of a new project: those of the network and of the labels."""
-        table: dict[int, ClassSpec] = {}
-        if self.session.choices.checkpoint is not None:
-            table.update({spec.id: spec for spec in self.session.choices.checkpoint.classes})
+        choices = self.session.choices
+        table: dict[int, ClassSpec] = {spec.id: spec for spec in choices.own}
+        if choices.checkpoint is not None:
+            named = [choices.current(spec) or spec for spec in choices.checkpoint.classes]
+            table.update({spec.id: spec for spec in named})
         if self.session.labels is not None:
             table.update({spec.id: spec for spec in classes_of(self.session.labels) or ()})
         return tuple(table[key] for key in sorted(table)) or (ClassSpec(1, "organelle"),)

@@ -8,6 +8,7 @@ from napari_scsam.checkpoints.find import list_checkpoints
 from napari_scsam.config import TaughtClass
 from napari_scsam.gui.choices import SWITCHES
 from napari_scsam.gui.project.keeper import ProjectKeeper
+from napari_scsam.gui.project.label_table import LabelTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ class ProjectModel:
         self.session = session
         self.choices = session.choices
         self.keeper = session.part(ProjectKeeper)
+        session.part(LabelTable)  # it knows the classes of the labels before these are chosen
         self._project: Project | None = None
         self._restored_for = ""
         """Hash of the checkpoint that was given the taught classes of the project."""
@@ -69,9 +71,16 @@ class ProjectModel:
         stored = self._waiting
         self._waiting = {}
         if stored:
-            names = stored.get("classes") or [spec.name for spec in self.choices.classes]
+            names = stored.get("classes") or [spec.known_as for spec in self.choices.classes]
             switches = {name: stored.get(name, default) for name, default in SWITCHES.items()}
-            self.choices.restore(names, stored.get("threshold_offsets", {}), **switches)
+            self.choices.restore(
+                names,
+                stored.get("threshold_offsets", {}),
+                **switches,
+                active=str(stored.get("active") or ""),
+                order=stored.get("order", ()),
+                page=str(stored.get("page", "")),
+            )
 
     def _keep_choices(self) -> None:
         """Store what the user chooses.
@@ -84,9 +93,17 @@ class ProjectModel:
         choices = self.choices
         names = None
         if choices.chosen != choices.classes:
-            names = [spec.name for spec in choices.chosen]
+            names = [spec.known_as for spec in choices.chosen]
         offsets = {name: offset for name, offset in choices.threshold_offsets.items() if offset}
-        chosen = {"classes": names, "threshold_offsets": offsets, **choices.switches}
+        active = choices.active.known_as if choices.active is not None else None
+        chosen = {
+            "classes": names,
+            "active": active,
+            "order": list(choices.order),
+            "page": choices.page,
+            "threshold_offsets": offsets,
+            **choices.switches,
+        }
         self._project.update(chosen=chosen)
 
     def _restore_contrast(self, project: Project | None) -> None:

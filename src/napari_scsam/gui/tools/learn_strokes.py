@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from psygnal import Signal
 
-from napari_scsam.config import ClassSpec, UserError, class_to_teach
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.jobs.engine import Segmentation
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.jobs.teach import Lessons, PlaneStrokes, TeachRequest, teach_steps
 from napari_scsam.gui.layers.class_table import classes_of
 from napari_scsam.gui.layers.plane import Plane
+from napari_scsam.gui.own_classes import check_name, class_to_teach, key_of
 from napari_scsam.gui.project.keeper import ProjectKeeper
+from napari_scsam.gui.project.label_table import LabelTable
 from napari_scsam.gui.project.model import ProjectModel
 from napari_scsam.gui.project.strokes import StrokeStore
 from napari_scsam.gui.tools.accept import Accepting
@@ -50,6 +52,7 @@ class StrokeLearning:
         self._jobs = session.jobs
         self._keeper = session.part(ProjectKeeper)
         session.part(ProjectModel)  # it restores what was taught before this looks for it
+        self._table = session.part(LabelTable)
         self._store = session.part(StrokeStore)
         self._writer = session.part(LabelsWriter)
         self._waiting: dict[tuple[ClassSpec, Plane], None] = {}
@@ -71,8 +74,9 @@ class StrokeLearning:
     @property
     def taught(self) -> tuple[ClassSpec, ...]:
         """Classes that strokes taught here, or are about to teach."""
-        waiting = [spec for spec, _ in self._waiting]
-        return tuple(dict.fromkeys((*(t.spec for t in self._choices.taught), *waiting)))
+        specs = [t.spec for t in self._choices.taught] + [spec for spec, _ in self._waiting]
+        shown = {key_of(spec): self._choices.current(spec) or spec for spec in specs}
+        return tuple(shown.values())
 
     def spec_of(self, name: str) -> ClassSpec:
         """Return the class of a name, a new one if there is none.
@@ -80,19 +84,25 @@ class StrokeLearning:
         Raises
         ------
         UserError
-            When the name is empty.
+            When the name is empty, or is what the network calls another class.
         """
         if not name:
             raise UserError(NO_NAME)
         labels = self._session.labels
         in_labels = classes_of(labels) if labels is not None else None
-        known = (*self._choices.classes, *(spec for spec, _ in self._waiting))
-        return class_to_teach(name, tuple(dict.fromkeys(known)), in_labels or ())
+        waiting = [spec for spec, _ in self._waiting if self._choices.current(spec) is None]
+        known = tuple(dict.fromkeys((*self._choices.classes, *waiting)))
+        others = [each for each in known if each.name.casefold() != name.casefold()]
+        if len(others) == len(known):
+            check_name(name, others)
+        # An id of the network means another class to it, even where the labels have another id.
+        used = [*(in_labels or ()), *self._table.ids_in_use()]
+        return class_to_teach(name, known, used)
 
     def learn(self, spec: ClassSpec, planes: Iterable[Plane]) -> None:
         """Learn a class from its strokes, which changed on some planes."""
         planes = tuple(planes)
-        if not self._store.marks(spec.name, planes):
+        if not self._store.marks(spec.known_as, planes):
             self._unlearn(spec, planes)
             return
         for plane in planes:
@@ -101,14 +111,21 @@ class StrokeLearning:
         self._submit()
 
     def forget(self, name: str) -> None:
-        """Forget a class and its strokes; labels keep it, with name and colour."""
-        self._store.forget(name)
-        self._drop(name)
-        spec_is_known = any(spec.name == name for spec in self._choices.classes)
-        what = "is forgotten"
-        if spec_is_known:
-            what = "was reset to the saved version"
-        self._session.status.emit(f"{capitalized(name)} {what}; its pixels keep it.")
+        """Forget a class and its strokes; where it has pixels, labels keep it."""
+        spec = next((each for each in self.taught if each.name == name), None)
+        known_as = name
+        if spec is not None:
+            known_as = spec.known_as
+        self._store.forget(known_as)
+        self._drop(known_as)
+        spec = self._choices.current(ClassSpec(1, known_as))
+        if spec is None:
+            self._session.status.emit(f"{capitalized(name)} is forgotten.")
+        elif self._choices.can_segment(spec):
+            reset = f"{capitalized(name)} was reset to the saved version; its pixels keep it."
+            self._session.status.emit(reset)
+        else:
+            self._table.remove_if_unused(spec)
 
     # What is sent to the worker thread
 
@@ -131,16 +148,17 @@ class StrokeLearning:
 
         What it learned in an earlier window cannot be corrected stroke by stroke.
         """
-        return (request.checkpoint, spec.name.casefold()) in self._learned
+        return (request.checkpoint, key_of(spec)) in self._learned
 
     def _wait_for_all(self, spec: ClassSpec) -> None:
         """Learn a class from its strokes on all planes; the planes that wait stay last."""
         waiting = self._waiting
-        everywhere = {(spec, plane): None for plane in self._store.planes(spec.name)}
+        everywhere = {(spec, plane): None for plane in self._store.planes(spec.known_as)}
         self._waiting = {**{key: None for key in everywhere if key not in waiting}, **waiting}
 
     def _strokes(self, spec: ClassSpec, plane: Plane) -> PlaneStrokes:
-        return PlaneStrokes(spec, plane, self._store.array(StrokeKey.of(spec.name, plane.axis)))
+        key = StrokeKey.of(spec.known_as, plane.axis)
+        return PlaneStrokes(spec, plane, self._store.array(key))
 
     # What comes back
 
@@ -158,13 +176,16 @@ class StrokeLearning:
 
     def _add(self, checkpoint: str, known: TaughtClass) -> None:
         spec = known.spec
-        is_new = all(spec != earlier.spec for earlier in self._choices.taught)
-        self._learned.add((checkpoint, spec.name.casefold()))
+        is_new = all(key_of(spec) != key_of(earlier.spec) for earlier in self._choices.taught)
+        self._learned.add((checkpoint, key_of(spec)))
         self._choices.add_taught(known)
         if is_new:
-            self._session.part(Accepting).choose_target(spec)
+            self._session.part(Accepting).choose_target(self._choices.current(spec) or spec)
 
-    def _write(self, segmentation: Segmentation) -> None:
+    def _write(self, found: Segmentation) -> None:
+        segmentation = self._writer.without_forgotten(found)
+        if segmentation is None:
+            return
         request = segmentation.request
         self._choices.choose_classes(request.classes)
         self._writer.output(request)
@@ -207,8 +228,8 @@ class StrokeLearning:
         key = name.casefold()
         self._learned = {pair for pair in self._learned if pair[1] != key}
         self._jobs.cancel(Job.TEACH)
-        self._waiting = {pair: None for pair in self._waiting if pair[0].name.casefold() != key}
-        known = [t for t in self._choices.taught if t.spec.name.casefold() == key]
+        self._waiting = {pair: None for pair in self._waiting if key_of(pair[0]) != key}
+        known = [t for t in self._choices.taught if key_of(t.spec) == key]
         for taught in known:
             self._choices.forget(taught)
         if not known:
@@ -219,8 +240,8 @@ class StrokeLearning:
 
     def _unlearn(self, spec: ClassSpec, planes: tuple[Plane, ...]) -> None:
         """Follow the removal of the last stroke on a class."""
-        was_known = spec in self.taught
-        self._drop(spec.name)
+        was_known = key_of(spec) in {key_of(known) for known in self.taught}
+        self._drop(spec.known_as)
         if not was_known:
             text = f"Now paint on {spec.name} too; nothing is learned from strokes beside it alone."
             self._session.status.emit(text)
@@ -258,7 +279,7 @@ class StrokeLearning:
     def _replay(self) -> None:
         for name in self._store.names():
             if name.casefold() not in self._choices.taught_names:
-                spec = self.spec_of(name)
+                spec = self._choices.current(ClassSpec(1, name)) or self.spec_of(name)
                 for plane in self._store.planes(name):
                     self._waiting[spec, plane] = None
         if self._waiting:

@@ -46,7 +46,9 @@ class Locking:
             return ()
         locked = locked_labels(layer)
         names = {spec.id: spec.name for spec in classes_of(layer) or ()}
-        values = sorted({*names, *locked})
+        order = [spec.id for spec in self._session.choices.classes]
+        place = {number: index for index, number in enumerate(order)}
+        values = sorted({*names, *locked}, key=lambda v: (place.get(v, len(place)), v))
         return tuple((v, names.get(v, f"object {v}"), v in locked) for v in values)
 
     def toggle(self, viewer: Viewer) -> None:

@@ -15,6 +15,7 @@ from qtpy.QtCore import QCoreApplication, QTimer
 from napari_scsam.config import UserError
 from napari_scsam.gui.layers.outlines import find_outlines, outlines_layer
 from napari_scsam.gui.layers.plane import Plane, shown_plane
+from napari_scsam.gui.own_classes import key_of
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.layers import show_position
 from napari_scsam.gui.tools.draw_rectangle import RectangleTool
@@ -213,8 +214,8 @@ class Reviewing:
 
     def _chosen(self, project: Project) -> tuple[int, ...]:
         """Return the ids of the project's classes that the model is asked for."""
-        names = {spec.name for spec in self.session.choices.chosen}
-        return tuple(sorted(spec.id for spec in project.class_table() if spec.name in names))
+        keys = {key_of(spec) for spec in self.session.choices.chosen}
+        return tuple(sorted(spec.id for spec in project.class_table() if key_of(spec) in keys))
 
     def _report_mark(
         self, plane: Plane, box: tuple[slice, slice], classes: tuple[int, ...]

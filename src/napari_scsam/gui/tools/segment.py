@@ -33,6 +33,8 @@ RANGE = "range"
 VOLUME = "volume"
 SCOPES = (SLICE, REGION, RANGE, VOLUME)
 
+NOT_KNOWN = "the network does not know {}; paint it, or teach it by strokes under Teach"
+
 FIRST_RANGE = 10
 """Slices after the one shown at which a proposed range ends."""
 
@@ -81,7 +83,7 @@ class Segmenting:
     def threshold_offset(self) -> float:
         """What is added to the thresholds of the chosen classes."""
         offsets = self._choices.threshold_offsets
-        names = (spec.name for spec in self._choices.chosen)
+        names = (spec.known_as for spec in self._choices.chosen)
         return next((offsets[name] for name in names if name in offsets), 0.0)
 
     def set_threshold_offset(self, offset: float) -> None:
@@ -142,9 +144,21 @@ class Segmenting:
 
     def segment(self) -> None:
         """Segment the slice shown."""
-        request = self.session.try_request(classes=True)
+        request = self._request()
         if request is not None:
             self.segment_plane(request)
+
+    def _request(self) -> SliceRequest | None:
+        """Return the request for those of the chosen classes that the network knows."""
+        request = self.session.try_request(classes=True)
+        if request is None:
+            return None
+        known = tuple(spec for spec in request.classes if self._choices.can_segment(spec))
+        if not known:
+            names = list_names([spec.name for spec in request.classes])
+            self.session.report_error(UserError(NOT_KNOWN.format(names)))
+            return None
+        return replace(request, classes=known)
 
     def segment_plane(self, request: SliceRequest) -> None:
         """Segment a plane; the result goes into the labels layer of the image."""
@@ -157,7 +171,7 @@ class Segmenting:
         if self.scope == SLICE:
             self.segment()
             return
-        request = self.session.try_request(classes=True)
+        request = self._request()
         if request is None:
             return
         if self.scope == REGION:
@@ -235,7 +249,7 @@ class Segmenting:
         self.rectangle.ask("region to segment", words, self._segment_region)
 
     def _segment_region(self, corners: NDArray[np.float64]) -> None:
-        request = self.session.try_request(classes=True)
+        request = self._request()
         if request is None:
             return
         region = region_of(xy_on_plane(corners, request.plane), request.data.shape, request.plane)

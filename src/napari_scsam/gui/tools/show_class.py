@@ -52,7 +52,7 @@ class ShowingClass:
         if not self._writer.shown_is_embedded():
             return
         request = self._session.try_request(classes=True)
-        if request is not None:
+        if request is not None and all(map(self._session.choices.can_segment, request.classes)):
             steps = partial(self._session.engine.segment_steps, request)
             self._session.jobs.submit(Job.SHOW_CLASS, steps, self._on_segmented)
 

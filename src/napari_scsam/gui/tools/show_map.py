@@ -55,8 +55,9 @@ class ShowingMap:
         self._update()
 
     def _update(self) -> None:
-        spec = self._session.choices.active
-        if self.kind is MapKind.NOTHING or spec is None:
+        choices = self._session.choices
+        spec = choices.active
+        if self.kind is MapKind.NOTHING or spec is None or not choices.can_segment(spec):
             self._remove()
             return
         try:

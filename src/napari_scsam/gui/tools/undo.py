@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 import numpy as np
 from napari.layers import Labels
+from psygnal import Signal
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY
@@ -28,6 +29,9 @@ REDO = "Control-Shift-Z"
 
 class Undoing:
     """Undo and redo for the labels layers of one viewer; made by ``session.part(Undoing)``."""
+
+    stepped = Signal(object)
+    """A step was undone or redone in this layer."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -66,6 +70,7 @@ class Undoing:
             return
         where = self._describe(layer, steps[-1])
         getattr(layer, what)()
+        self.stepped.emit(layer)
         self.session.status.emit(f"{done}{where}.")
 
     def _describe(self, layer: Labels, step: Iterable[Any]) -> str:

@@ -16,6 +16,7 @@ from psygnal import Signal
 from napari_scsam.config import UserError, family
 from napari_scsam.gui.layers.class_table import classes_of
 from napari_scsam.gui.layers.taken_pixels import TakenPixels, read_bands
+from napari_scsam.gui.own_classes import key_of
 
 if TYPE_CHECKING:
     from napari_scsam.gui.jobs.engine import Segmentation, SliceRequest
@@ -74,15 +75,21 @@ class LabelsWriter:
         return request.follows(self._last)
 
     def without_forgotten(self, result: Segmentation) -> Segmentation | None:
-        """Leave out classes that were forgotten meanwhile; None when nothing is left."""
-        info = self.session.choices.checkpoint
+        """Leave out classes that were forgotten meanwhile; None when nothing is left.
+
+        Classes that were renamed meanwhile are written as they are called now.
+        """
+        choices = self.session.choices
+        info = choices.checkpoint
         if info is None or str(info.path) != result.request.checkpoint:
             return result
-        known = self.session.choices.classes
-        forgotten = [spec for spec in result.request.classes if spec not in known]
-        if len(forgotten) == len(result.request.classes):
+        now = [choices.current(spec) for spec in result.request.classes]
+        kept = tuple(spec for spec in now if spec is not None)
+        if not kept:
             return None
-        return result.without(forgotten) if forgotten else result
+        if kept == result.request.classes:
+            return result
+        return result.with_classes(kept)
 
     def _write_steps(
         self, result: Segmentation, run: RunRecord | None = None
@@ -190,8 +197,8 @@ class LabelsWriter:
         others: NDArray[np.bool_] = ~np.isin(current, [0, *family(known, request.classes)])
         taught = self.session.choices.taught_names
         for spec in request.classes:
-            if spec.name.casefold() in taught:  # the network compared them, pixel by pixel
+            if key_of(spec) in taught:  # the network compared them, pixel by pixel
                 others &= new != spec.id
-            below = [other.id for other in known if other.name in spec.overrides]
+            below = [other.id for other in known if other.known_as in spec.overrides]
             others &= ~((new == spec.id) & np.isin(current, below))
         return others

@@ -89,8 +89,13 @@ def guess_map(
 ) -> dict[int, int]:
     """Guess the class id of each value: by name where they have names, else the same value."""
     if theirs:
-        ids_by_name = {spec.name.casefold(): spec.id for spec in ours}
-        known = {spec.id: ids_by_name.get(spec.name.casefold(), 0) for spec in theirs}
+        ids_by_name = {spec.known_as.casefold(): spec.id for spec in ours}
+        ids_by_name |= {spec.name.casefold(): spec.id for spec in ours}
+        names = {spec.id: (spec.name.casefold(), spec.known_as.casefold()) for spec in theirs}
+        known = {
+            value: ids_by_name.get(name, ids_by_name.get(known_as, 0))
+            for value, (name, known_as) in names.items()
+        }
     else:
         known = {spec.id: spec.id for spec in ours}
     return {value: known.get(value, 0) for value in values}

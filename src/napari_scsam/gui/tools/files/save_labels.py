@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.files import write_labels_layer
+from napari_scsam.io.label_files.kinds import KINDS
 from napari_scsam.steps import Progress, Steps
 
 if TYPE_CHECKING:
     from napari_scsam.gui.session import Session
 
-SUFFIXES = (".zarr", ".tif", ".tiff")
+SUFFIXES = (".zarr", *KINDS)
 """What labels are saved as; the first where none is given."""
 
 NO_LABELS = "there are no labels of this image yet; segment a slice first"
@@ -33,7 +34,7 @@ class SavingLabels:
             self._session.report_error(UserError(NO_LABELS))
             return
         path = text
-        if not path.endswith(SUFFIXES):
+        if not path.lower().endswith(SUFFIXES):
             path = f"{path}{SUFFIXES[0]}"
         data, attributes, _ = layer.as_layer_data_tuple()
         steps = partial(save_steps, path, data, attributes)

@@ -1,0 +1,1 @@
+"""Editing the list of classes."""
