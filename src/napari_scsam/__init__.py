@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_scsam.version import __version__
+
 if TYPE_CHECKING:
     from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint
     from napari_scsam.checkpoints.find import list_checkpoints
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from napari_scsam.train.finetune.finetuning import finetune
     from napari_scsam.volume.instances.find import find_instances
     from napari_scsam.volume.measure.objects import measure_objects
+    from napari_scsam.volume.meshes.write import write_meshes
     from napari_scsam.volume.run import segment_volume
 
 __all__ = [
@@ -49,8 +52,8 @@ __all__ = [
     "segment_volume",
     "suggest",
     "write_labels",
+    "write_meshes",
 ]
-__version__ = "0.1.0"
 
 _HOME = {
     "ClassSpec": "config",
@@ -74,6 +77,7 @@ _HOME = {
     "segment_volume": "volume.run",
     "suggest": "infer.suggest",
     "write_labels": "io.labels",
+    "write_meshes": "volume.meshes.write",
 }
 """Where the public names are, inside this package."""
 

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 
-from napari_scsam import __version__
 from napari_scsam.cli.checkpoints import add_checkpoints
 from napari_scsam.cli.demo import add_demo
 from napari_scsam.cli.doctor import add_doctor
@@ -34,6 +33,7 @@ from napari_scsam.errors import (
     describe_os_error,
     without_drafts,
 )
+from napari_scsam.version import __version__
 
 NAMES = ("--classes", "--name", "--checkpoint")
 """Options of names; they say themselves what is wrong with an empty one."""

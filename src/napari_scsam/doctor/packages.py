@@ -9,8 +9,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from napari_scsam import __version__
 from napari_scsam.doctor.finding import Finding
+from napari_scsam.version import __version__
 
 NAME = "napari-scsam"
 

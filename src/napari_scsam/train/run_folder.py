@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.optim import Optimizer
 
-import napari_scsam
 from napari_scsam.atomic import replacing
 from napari_scsam.config import UserError
 from napari_scsam.infer.device import precision
 from napari_scsam.io.formats.hdf5 import split_hdf5_path
 from napari_scsam.train.curves import draw_curves
 from napari_scsam.train.schedule import TrainStep
+from napari_scsam.version import __version__
 
 RECORDS = ("run.json", "curves.csv", "curves.png", "predictions.png")
 """What a run writes into its folder."""
@@ -171,7 +171,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     libraries = {library.__name__: str(library.__version__) for library in (torch, timm, np)}
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "napari_scsam": napari_scsam.__version__,
+        "napari_scsam": __version__,
         "git": git_revision(),
         "python": platform.python_version(),
         **libraries,
@@ -192,7 +192,7 @@ def git_revision() -> dict[str, Any] | None:
 
     None when it does not run from a checkout.
     """
-    source = Path(napari_scsam.__file__)
+    source = Path(__file__).parents[1] / "__init__.py"
 
     def git(*arguments: str) -> str:
         command = ["git", "--no-optional-locks", "-C", str(source.parent), *arguments]

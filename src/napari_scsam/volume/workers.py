@@ -19,8 +19,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from napari_scsam import __version__
 from napari_scsam.config import UserError
+from napari_scsam.version import __version__
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_scsam import __version__
 from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.tools.objects.select import SelectingObjects
@@ -17,6 +16,7 @@ from napari_scsam.gui.tools.objects.store import ObjectStore
 from napari_scsam.gui.tools.objects.walk import WalkingObjects
 from napari_scsam.gui.words import count_of
 from napari_scsam.steps import Progress, Steps
+from napari_scsam.version import __version__
 from napari_scsam.volume.measure.table import ObjectTable, check_table_path, write_table
 
 if TYPE_CHECKING:
