@@ -282,7 +282,7 @@ def test_a_finished_run_has_nothing_to_resume(
 
 @pytest.mark.parametrize("name", ["out.tif", "out.tiff"])
 def test_a_tiff_cannot_be_resumed(predictor: Predictor, tmp_path: Path, name: str) -> None:
-    with pytest.raises(UserError, match="cannot be resumed, because a TIFF is written at the end"):
+    with pytest.raises(UserError, match="cannot be resumed, because such a file is written at the end"):
         list(segment_volume(PHANTOM, predictor, tmp_path / name, resume=True))
     assert not list(tmp_path.iterdir())
 
@@ -384,7 +384,7 @@ def test_models_of_one_form_have_different_hashes() -> None:
             PHANTOM,
             "out.png",
             {},
-            r"labels cannot be written to 'out\.png'; end its name in \.zarr or \.tif",
+            r"labels cannot be written to 'out\.png'; end its name in \.zarr, \.tif",
         ),
         (PHANTOM, "out.zarr", {"classes": ["nucleolus"]}, "no class is called 'nucleolus'"),
         (np.full((2, 64, 64), np.nan), "out.zarr", {}, "only NaN"),

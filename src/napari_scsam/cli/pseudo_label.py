@@ -50,7 +50,7 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     """Write labels where they are certain, and the mask of these places."""
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.predictor import Predictor
-    from napari_scsam.io.label_tiff import write_label_tiff
+    from napari_scsam.io.label_files.tiff import write_label_tiff
     from napari_scsam.train.pseudo_labels import pseudo_labels
     from napari_scsam.volume.output import check_output
 

@@ -9,9 +9,7 @@ from typing import Any
 import zarr
 
 from napari_scsam.config import UserError, parse_classes
-from napari_scsam.io.formats.slices import TIFF_SUFFIXES
-from napari_scsam.io.formats.tiff import open_tiff
-from napari_scsam.io.formats.tiff_notes import scsam_record
+from napari_scsam.io.label_files.kinds import is_label_file, read_record
 from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
 
@@ -22,7 +20,7 @@ class Contents(Enum):
     NOTHING = "nothing"
     """Nothing, an empty file or an empty folder."""
     LABELS = "labels"
-    """Labels that this package wrote: OME-Zarr, or TIFF with its record."""
+    """Labels that this package wrote: OME-Zarr, or one file with its record."""
     PROJECT = "project"
     """An annotation project, damaged or not."""
     FOREIGN = "foreign"
@@ -37,7 +35,7 @@ def what_is(path: Path) -> Contents:
         return _folder_contents(path)
     if path.stat().st_size == 0:
         return Contents.NOTHING
-    if path.suffix.lower() in TIFF_SUFFIXES and _has_record(path):
+    if is_label_file(path) and _has_record(path):
         return Contents.LABELS
     return Contents.FOREIGN
 
@@ -76,13 +74,13 @@ def _scsam_attribute(folder: Path) -> Any:
 
 
 def is_label_image(path: Path) -> bool:
-    """Whether a file holds labels: a TIFF of ours, or an OME-Zarr label image of anybody.
+    """Whether a file holds labels: one that we wrote, or an OME-Zarr label image of anybody.
 
     The labels of objects have no class table.
     """
     if path.is_dir():
         return _is_zarr_label(path)
-    return path.is_file() and path.suffix.lower() in TIFF_SUFFIXES and _has_record(path)
+    return path.is_file() and is_label_file(path) and _has_record(path)
 
 
 def _is_zarr_label(folder: Path) -> bool:
@@ -95,10 +93,9 @@ def _is_zarr_label(folder: Path) -> bool:
 
 
 def _has_record(path: Path) -> bool:
-    """Whether a TIFF carries the record that this package writes with labels."""
+    """Whether a file carries the record that this package writes with labels."""
     try:
-        with open_tiff(path) as tif:
-            classes = scsam_record(tif).get("classes")
+        classes = read_record(path).get("classes")
         return classes == [] or bool(classes and parse_classes(classes))
     except (UserError, *READ_ERRORS):
         return False

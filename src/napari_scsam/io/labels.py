@@ -24,12 +24,9 @@ import zarr
 from napari_scsam.atomic import MARK, finish_replacing, replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
 from napari_scsam.io.contents import Contents, is_ours, what_is
-from napari_scsam.io.formats.slices import TIFF_SUFFIXES
-from napari_scsam.io.formats.tiff import open_tiff
-from napari_scsam.io.formats.tiff_notes import scsam_record
+from napari_scsam.io.label_files.kinds import KINDS, check_suffix, read_record
 from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.io.label_pyramid import build_levels, new_level
-from napari_scsam.io.label_tiff import write_label_tiff
 from napari_scsam.io.lazy import explaining
 from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files
 from napari_scsam.io.zarr_access import (
@@ -124,13 +121,13 @@ def write_labels(
     name: str = "classes",
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> None:
-    """Write labels in memory as OME-Zarr or TIFF; they appear at `path` when they are complete.
+    """Write labels in memory as OME-Zarr, TIFF, MRC or HDF5; they appear when they are complete.
 
     Parameters
     ----------
     path
-        ``*.zarr``, ``*.tif`` or ``*.tiff``. A TIFF is replaced; in an OME-Zarr of ours, the label
-        image of this name is.
+        ``*.zarr``, ``*.tif``, ``*.mrc`` or ``*.h5``. A file is replaced; in an OME-Zarr of ours,
+        the label image of this name is.
     labels
         (Y, X) or (Z, Y, X) integers or booleans.
     voxel_size, classes, name, origin
@@ -142,6 +139,7 @@ def write_labels(
         When the suffix, the labels or the place will not do.
     """
     path = Path(path)
+    check_suffix(path)
     values = np.asarray(labels)
     if values.dtype.kind == "b":
         values = values.astype(np.uint8)
@@ -149,14 +147,10 @@ def write_labels(
     if path.suffix.lower() == ".zarr":
         with writing_labels(path, header, values.shape, values.dtype) as level:
             level[...] = values
-    elif path.suffix.lower() in TIFF_SUFFIXES:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_label_tiff(path, values, voxel_size, header.classes, origin)
     else:
-        raise UserError(
-            f"labels cannot be written as {path.suffix or path.name!r}; "
-            "use a name that ends in .zarr or .tif"
-        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write = KINDS[path.suffix.lower()].write
+        write(path, values, voxel_size, header.classes, origin)
 
 
 @contextmanager
@@ -231,12 +225,12 @@ def read_class_table(path: str | os.PathLike[str]) -> tuple[ClassSpec, ...] | No
     Parameters
     ----------
     path
-        The OME-Zarr, one of its label images (``PATH/labels/NAME``), or a TIFF.
+        The OME-Zarr, one of its label images (``PATH/labels/NAME``), or a file of labels.
 
     Raises
     ------
     UserError
-        When its metadata are damaged, or it has the suffix of a TIFF and is not one.
+        When its metadata are damaged, or it has the suffix of a TIFF, MRC or HDF5 and is not one.
     """
     path = Path(path)
     with explaining(path):
@@ -251,9 +245,8 @@ def _stored_classes(path: Path) -> Any:
     if path.is_dir() and is_zarr(path):
         tables = map(_classes, _label_groups(zarr.open(path, mode="r")))
         return next(filter(None, tables), None)
-    if path.is_file() and path.suffix.lower() in TIFF_SUFFIXES:
-        with open_tiff(path) as tif:
-            return scsam_record(tif).get("classes")
+    if path.is_file():
+        return read_record(path).get("classes")
     return None
 
 

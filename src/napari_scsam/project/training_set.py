@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.atomic import finish_replacing, replacing_folder
 from napari_scsam.config import TaughtClass, UserError
-from napari_scsam.io.label_tiff import write_label_tiff
+from napari_scsam.io.label_files.tiff import write_label_tiff
 from napari_scsam.io.labels import create_labels, finish_labels
 from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files, list_files
 from napari_scsam.project.arrays import PREDICTED

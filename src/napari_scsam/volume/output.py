@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_scsam.config import UserError
 from napari_scsam.errors import TakenError
 from napari_scsam.io.contents import Contents, what_is
-from napari_scsam.io.formats.slices import TIFF_SUFFIXES
+from napari_scsam.io.label_files.kinds import is_label_file
 from napari_scsam.volume.run_labels import find_stopped, finished_run
 
 
@@ -64,8 +64,8 @@ def _check_wishes(out: Path, *, overwrite: bool, resume: bool) -> None:
         raise UserError(
             "--resume continues a run and --overwrite starts it again; choose one of them"
         )
-    if resume and out.suffix.lower() in TIFF_SUFFIXES:
+    if resume and is_label_file(out):
         raise UserError(
-            f"a run into {out.name} cannot be resumed, because a TIFF is written at the end; "
+            f"a run into {out.name} cannot be resumed, because such a file is written at the end; "
             "end the name in .zarr, or leave out --resume"
         )

@@ -57,7 +57,8 @@ def segment_volume(
         which workers need. Without a predictor, embeddings in the cache on disk are used.
     out
         ``.zarr``: labels are written slice by slice, so a stopped run can be resumed and the
-        volume may be larger than memory. ``.tif``: written at the end, in one piece.
+        volume may be larger than memory. ``.tif``, ``.mrc`` or ``.h5``: written at the end, in one
+        piece.
     classes
         Names of those to write; all when not given.
     voxel_size
@@ -117,7 +118,7 @@ def segment_volume(
     labelling = Labelling(source, predictor, requested, contrast_of(sample), plan)
     work = Segmentation(labelling, image_fingerprint(source.data, sample))
     if out.suffix.lower() != ".zarr":
-        yield from work.into_tiff(out)
+        yield from work.into_one_file(out)
     elif workers is None:
         yield from work.into_zarr(out, resume)
     else:
@@ -148,7 +149,7 @@ def _check_outcome(
     if workers is None:
         return
     if not is_zarr:
-        raise UserError("several workers cannot write one TIFF; end the output in .zarr")
+        raise UserError("several workers cannot write one file; end the output in .zarr")
     if source.path is None:
         raise UserError("workers read the image from a file; save it, and open it from there")
     if not isinstance(model, str | Path):

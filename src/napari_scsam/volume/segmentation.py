@@ -16,6 +16,7 @@ from napari_scsam.errors import PartlyDoneError
 from napari_scsam.infer.postprocess import label_dtype
 from napari_scsam.infer.tile_encoder import weights_hash
 from napari_scsam.io.contents import Contents, what_is
+from napari_scsam.io.label_files.kinds import check_suffix
 from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import Volume
@@ -197,13 +198,10 @@ class Segmentation:
             LABELS, source.shape, source.voxel_size, requested, source.origin, self._dtype
         )
 
-    def into_tiff(self, out: Path) -> Steps[None]:
-        """Write labels in one piece, at the end."""
+    def into_one_file(self, out: Path) -> Steps[None]:
+        """Write labels as TIFF, MRC or HDF5, in one piece, at the end."""
         source = self.source
-        if out.suffix.lower() not in (".tif", ".tiff"):
-            raise UserError(
-                f"labels cannot be written to {out.name!r}; end its name in .zarr or .tif"
-            )
+        check_suffix(out)
         out.parent.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
         labels = np.zeros((source.depth, *source.shape[-2:]), self._dtype)
         with closing(self.labelling.answers(self.plan.slices)) as answers:

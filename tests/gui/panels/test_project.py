@@ -61,6 +61,10 @@ def test_the_dialogs_do_not_offer_to_overwrite(panel, monkeypatch, tmp_path):
         ("/a/cell.zarr", "OME-Zarr (*.zarr)", ["/a/cell.zarr"]),
         ("/a/cell.zarr", "TIFF (*.tif)", ["/a/cell.tif"]),
         ("/a/cell.tiff", "TIFF (*.tif)", ["/a/cell.tiff"]),
+        ("/a/cell.zarr", "MRC (*.mrc)", ["/a/cell.mrc"]),
+        ("/a/cell", "HDF5 (*.h5)", ["/a/cell.h5"]),
+        ("/a/cell.hdf5", "HDF5 (*.h5)", ["/a/cell.hdf5"]),
+        ("/a/cell.mrc", "OME-Zarr (*.zarr)", ["/a/cell.mrc"]),
         ("", "", []),
     ],
 )

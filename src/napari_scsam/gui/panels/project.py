@@ -32,7 +32,10 @@ LABELS_TIP = (
     "Save the labels of the image as a file: OME-Zarr or TIFF, with voxel size,\n"
     "names and colours. A project is not needed for it."
 )
-LABELS = "OME-Zarr (*.zarr);;TIFF (*.tif)"
+FILES = (".tif", ".tiff", ".mrc", ".h5", ".hdf5")
+"""Suffixes that are kept as they were typed."""
+
+LABELS = "OME-Zarr (*.zarr);;TIFF (*.tif);;MRC (*.mrc);;HDF5 (*.h5)"
 COPY_TIP = "Copy the project to another place and continue there."
 
 
@@ -150,10 +153,8 @@ class ProjectPanel(SetupLine):
     def _ask_labels(self) -> None:
         proposed = f"{self._proposed}_labels.zarr"
         path, chosen = QFileDialog.getSaveFileName(self, "Save the labels as", proposed, LABELS)
-        if path and chosen.startswith("TIFF") and not path.endswith((".tif", ".tiff")):
-            path = f"{path.removesuffix('.zarr')}.tif"
         if path:
-            self.labels_asked.emit(path)
+            self.labels_asked.emit(with_suffix_of(path, chosen))
 
     def _ask_name(self, title: str, proposed: str) -> str:
         """Ask for a name, without the dialog's offer to overwrite: projects are never replaced."""
@@ -161,3 +162,13 @@ class ProjectPanel(SetupLine):
             self, title, proposed, options=QFileDialog.Option.DontConfirmOverwrite
         )
         return path
+
+
+def with_suffix_of(path: str, chosen: str) -> str:
+    """Return a path with the suffix of the kind that was chosen, such as ``MRC (*.mrc)``.
+
+    A suffix that was typed stays; that of the proposed name is replaced.
+    """
+    if path.lower().endswith(FILES):
+        return path
+    return path.removesuffix(".zarr") + chosen.rpartition("*")[2].rstrip(")")

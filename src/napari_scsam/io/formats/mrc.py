@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.io.formats.packed import UnpackedArray, is_packed, open_bytes
+from napari_scsam.io.label_files.mrc import read_mrc_record
+from napari_scsam.io.label_files.record import origin_of
 from napari_scsam.io.lazy import Source, explaining
 from napari_scsam.io.units import sides_nm, three_sides, whole_size
 from napari_scsam.io.untrusted.sizes import HARMLESS
@@ -150,8 +152,16 @@ def read_mrc(path: Path) -> Source:
             axes=axes,
             voxel_size=whole_size(sides),
             sides=three_sides(sides),
+            origin=_origin(path),
             notes=notes,
         )
+
+
+def _origin(path: Path) -> tuple[float, float, float]:
+    """Return nm along z, y, x of labels that we wrote; others mean different things by it."""
+    if is_packed(path):
+        return (0.0, 0.0, 0.0)
+    return origin_of(read_mrc_record(path))
 
 
 def read_header(path: Path) -> Header:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,12 +27,12 @@ def one(fake_engine, info, stack):
     return SimpleNamespace(viewer=viewer, session=session, saving=saving, said=said)
 
 
-@pytest.mark.parametrize("name", ["mine.zarr", "mine.tif", "mine"])
+@pytest.mark.parametrize("name", ["mine.zarr", "mine.tif", "mine.mrc", "mine.h5", "mine"])
 def test_the_labels_are_saved_with_their_voxel_size(one, tmp_path, name):
     one.session.part(Segmenting).segment()
     one.saving.save(str(tmp_path / name))
     (saved,) = tmp_path.iterdir()
-    assert saved.suffix == (".tif" if name == "mine.tif" else ".zarr")
+    assert saved.suffix == (Path(name).suffix or ".zarr")
     assert one.said[-1] == f"The labels are saved as {saved.name}."
     labels = open_labels(saved)
     assert labels.voxel_size == (8.0, 8.0, 8.0)

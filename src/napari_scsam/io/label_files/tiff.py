@@ -13,11 +13,14 @@ import tifffile
 
 from napari_scsam.atomic import replacing
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
+from napari_scsam.io.label_files.record import record_text
 
 IMAGEJ_LIMIT = 2**32 - 2**26
 """Bytes of labels above which OME BigTIFF is written.
 
 ImageJ's form ends at 4 GB before compression."""
+
+NM_IN_A_CM = 1e7
 
 
 def write_label_tiff(
@@ -51,13 +54,7 @@ def write_label_tiff(
         When a label does not fit into 32 bits.
     """
     labels = _storable(labels)
-    record = json.dumps(
-        {
-            "classes": [c.to_dict() for c in classes],
-            "voxel_size": voxel_size,
-            "origin": [float(v) for v in origin],
-        }
-    )
+    record = record_text(classes, voxel_size, origin)
     form = _form(labels, voxel_size, record)
     form["metadata"]["axes"] = "ZYX"[-labels.ndim :]
     with replacing(path) as draft:
@@ -85,32 +82,38 @@ def _storable(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _imagej(voxel_size: VoxelSize | None, record: str) -> dict[str, Any]:
-    """Return options for ImageJ, in pixels per nm; the record is a line of its description."""
+    """Return options for ImageJ, in centimetres; the record is a line of its description.
+
+    ITK reads the size of a pixel only in centimetres or inches. Fiji shows such sizes in µm.
+    """
     if voxel_size is None:
         return {"imagej": True, "metadata": {"scsam": record}}
-    z, y, x = voxel_size
     return {
         "imagej": True,
-        "resolution": (1 / x, 1 / y),
-        "metadata": {"unit": "nm", "spacing": z, "scsam": record},
+        **_resolution(voxel_size),
+        "metadata": {"unit": "cm", "spacing": voxel_size[0] / NM_IN_A_CM, "scsam": record},
     }
 
 
 def _ome(voxel_size: VoxelSize | None, record: str) -> dict[str, Any]:
     metadata: dict[str, Any] = {"Description": f'{{"scsam": {record}}}'}
-    for axis, size in zip("ZYX", voxel_size or (), strict=False):
+    if voxel_size is None:
+        return {"ome": True, "metadata": metadata}
+    for axis, size in zip("ZYX", voxel_size, strict=True):
         metadata[f"PhysicalSize{axis}"] = size
         metadata[f"PhysicalSize{axis}Unit"] = "nm"
-    return {"ome": True, "metadata": metadata}
+    return {"ome": True, "metadata": metadata, **_resolution(voxel_size)}
 
 
 def _shaped(voxel_size: VoxelSize | None, record: str) -> dict[str, Any]:
     note = {"scsam": json.loads(record)}
     if voxel_size is None:
         return {"metadata": note}
-    z, y, x = voxel_size
-    return {
-        "resolution": (1e7 / x, 1e7 / y),
-        "resolutionunit": "CENTIMETER",
-        "metadata": {"unit": "nm", "spacing": z, **note},
-    }
+    spacing = {"unit": "nm", "spacing": voxel_size[0]}
+    return {**_resolution(voxel_size), "metadata": {**spacing, **note}}
+
+
+def _resolution(voxel_size: VoxelSize) -> dict[str, Any]:
+    """Return the tags of the size of a pixel: pixels in a centimetre along x and y."""
+    _, y, x = voxel_size
+    return {"resolution": (NM_IN_A_CM / x, NM_IN_A_CM / y), "resolutionunit": "CENTIMETER"}

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from napari_scsam.config import ClassSpec, UserError
-from napari_scsam.io import label_tiff
+from napari_scsam.io.label_files import tiff as label_tiff
 from napari_scsam.io.labels import read_class_table, write_labels
 from napari_scsam.io.volumes import open_labels
 
@@ -40,14 +40,16 @@ def test_unknown_size_and_no_classes(tmp_path: Path, dtype: str) -> None:
     assert read_class_table(tmp_path / "a.tif") is None
 
 
-def test_fiji_reads_the_voxel_size(tmp_path: Path) -> None:
+def test_fiji_and_itk_read_the_voxel_size(tmp_path: Path) -> None:
     write_labels(tmp_path / "a.tif", LABELS.astype(np.uint8), SIZE, CLASSES)
     with tifffile.TiffFile(tmp_path / "a.tif") as tif:
         assert tif.is_imagej
         assert tif.pages[0].compression == tifffile.COMPRESSION.ADOBE_DEFLATE
-        assert tif.pages[0].resolution == pytest.approx((1 / 10.24, 1 / 7.68))
+        assert tif.pages[0].resolution == pytest.approx((1e7 / 10.24, 1e7 / 7.68))
+        assert tif.pages[0].tags["ResolutionUnit"].value == tifffile.RESUNIT.CENTIMETER
         note = tif.imagej_metadata or {}
-    assert (note["unit"], note["spacing"], note["slices"]) == ("nm", 5.0, 5)
+    assert (note["unit"], note["slices"]) == ("cm", 5)
+    assert note["spacing"] == pytest.approx(5e-7)
 
 
 def test_pixels_of_one_nanometre_are_kept(tmp_path: Path) -> None:
@@ -59,6 +61,7 @@ def test_ome_holds_the_voxel_size_for_others(tmp_path: Path) -> None:
     write_labels(tmp_path / "a.tif", LABELS.astype(np.int32), SIZE, CLASSES)
     with tifffile.TiffFile(tmp_path / "a.tif") as tif:
         pixels = tifffile.xml2dict(tif.ome_metadata or "")["OME"]["Image"]["Pixels"]
+        assert tif.pages[0].tags["ResolutionUnit"].value == tifffile.RESUNIT.CENTIMETER
     assert [pixels[f"PhysicalSize{a}"] for a in "ZYX"] == list(SIZE)
     assert pixels["PhysicalSizeZUnit"] == "nm"
 

@@ -1,0 +1,80 @@
+"""The kinds of label files, by suffix: how each is written, and how its record is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from napari_scsam.config import ClassSpec, UserError, VoxelSize
+from napari_scsam.io.formats.slices import TIFF_SUFFIXES
+from napari_scsam.io.formats.tiff import open_tiff
+from napari_scsam.io.formats.tiff_notes import scsam_record
+from napari_scsam.io.label_files.hdf5 import read_hdf5_record, write_label_hdf5
+from napari_scsam.io.label_files.mrc import read_mrc_record, write_label_mrc
+from napari_scsam.io.label_files.tiff import write_label_tiff
+
+Writer = Callable[
+    [Path, npt.NDArray[Any], VoxelSize | None, Sequence[ClassSpec], Sequence[float]], None
+]
+
+
+class Kind(NamedTuple):
+    """One kind of file."""
+
+    write: Writer
+    read_record: Callable[[Path], Mapping[str, Any]]
+
+
+def _tiff_record(path: Path) -> Mapping[str, Any]:
+    with open_tiff(path) as tif:
+        return scsam_record(tif)
+
+
+_TIFF = Kind(write_label_tiff, _tiff_record)
+_HDF5 = Kind(write_label_hdf5, read_hdf5_record)
+
+KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(TIFF_SUFFIXES, _TIFF),
+    ".mrc": Kind(write_label_mrc, read_mrc_record),
+    **dict.fromkeys((".h5", ".hdf5"), _HDF5),
+}
+"""By the suffix in lower case."""
+
+SUFFIXES_IN_WORDS = ".zarr, .tif, .mrc or .h5"
+"""Where labels can be written."""
+
+
+def is_label_file(path: Path) -> bool:
+    """Whether labels can be written into one file of this name."""
+    return path.suffix.lower() in KINDS
+
+
+def check_suffix(path: Path, what: str = "labels") -> None:
+    """Check that labels can be written under a name.
+
+    Raises
+    ------
+    UserError
+        When its suffix is none of those that are known.
+    """
+    if path.suffix.lower() != ".zarr" and not is_label_file(path):
+        raise UserError(
+            f"{what} cannot be written to {path.name!r}; end its name in {SUFFIXES_IN_WORDS}"
+        )
+
+
+def read_record(path: Path) -> Mapping[str, Any]:
+    """Read our record from a file of labels; empty for files of others and other kinds.
+
+    Raises
+    ------
+    Exception
+        One of `napari_scsam.io.lazy.READ_ERRORS` when the file is damaged.
+    """
+    kind = KINDS.get(path.suffix.lower())
+    if kind is None:
+        return {}
+    return kind.read_record(path)
