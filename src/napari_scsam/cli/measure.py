@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from napari_scsam.cli.parts import command, nanometres, note, parse_names, show
+from napari_scsam.cli.meshes import add_mesh_options, write_mesh_files
+from napari_scsam.cli.parts import add_workers, command, nanometres, note, show, workers_of
 
 LABELS_HELP = (
     "labels of classes, instances or objects that scsam or the plugin wrote (OME-Zarr or TIFF), "
@@ -30,7 +31,15 @@ def add_measure(commands: Any) -> None:
         "--image", metavar="IN", help="the image that was labelled, for mean_grey and sd_grey"
     )
     parser.add_argument(
-        "--classes", metavar="a,b", help="names of the classes to measure (default: all)"
+        "--classes",
+        metavar="a,b",
+        help="names of the classes to measure (default: all); "
+        "for labels without a class table, 1=mitochondrion,2=ER",
+    )
+    parser.add_argument(
+        "--instances",
+        action="store_true",
+        help="each value is an object, in a file that does not say so",
     )
     parser.add_argument(
         "--smallest",
@@ -45,20 +54,43 @@ def add_measure(commands: Any) -> None:
         metavar="NM",
         help="z y x in nm, instead of the size in the file",
     )
+    _add_contacts(parser)
+    add_mesh_options(parser)
+    add_workers(parser)
+
+
+def _add_contacts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--contacts",
+        type=Path,
+        metavar="CONTACTS",
+        help="a table of the pairs of objects that are near each other (.csv or .parquet)",
+    )
+    parser.add_argument(
+        "--distance",
+        type=float,
+        metavar="NM",
+        help="how near objects in contact are, from voxel to voxel (default: 30 nm)",
+    )
 
 
 def run_measure(arguments: argparse.Namespace) -> None:
     """Measure the objects of each class."""
-    from napari_scsam.volume.measure.images import find_images, measured_names, smallest_voxels
+    from napari_scsam.cli.instances import parse_table
+    from napari_scsam.volume.measure.images import measured_names
     from napari_scsam.volume.measure.objects import measure_objects
 
     steps = measure_objects(
         arguments.labels,
         arguments.out,
         image=arguments.image,
-        classes=parse_names(arguments.classes),
+        classes=parse_table(arguments.classes),
+        instances=arguments.instances,
         smallest=arguments.smallest,
         voxel_size=arguments.voxel_size,
+        contacts=arguments.contacts,
+        distance=arguments.distance,
+        workers=workers_of(arguments),
     )
     table = show(steps)
     if is_unfinished(arguments.labels):
@@ -67,15 +99,29 @@ def run_measure(arguments: argparse.Namespace) -> None:
             "finish it with scsam segment --resume"
         )
     if not len(table):
-        smallest = smallest_voxels(find_images(arguments.labels), arguments.smallest)
-        note(
-            f"scsam: {arguments.labels} holds no object of {smallest} voxels or more, "
-            "so the table has only a header"
-        )
+        note_empty(arguments)
     name, names = measured_names(arguments.labels)
     if name:
         note(f"scsam: {name!r} was measured, of the label images {', '.join(names)}")
     print(arguments.out)
+    if arguments.contacts:
+        print(arguments.contacts)
+    if arguments.meshes:
+        write_mesh_files(arguments)
+
+
+def note_empty(arguments: argparse.Namespace) -> None:
+    """Print that no object is large enough."""
+    from napari_scsam.cli.instances import parse_table
+    from napari_scsam.volume.measure.images import find_images, smallest_voxels
+
+    classes = parse_table(arguments.classes)
+    found = find_images(arguments.labels, classes, instances=arguments.instances)
+    smallest = smallest_voxels(found, arguments.smallest)
+    note(
+        f"scsam: {arguments.labels} holds no object of {smallest} voxels or more, "
+        "so the table has only a header"
+    )
 
 
 def is_unfinished(labels: Path) -> bool:

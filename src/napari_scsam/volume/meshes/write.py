@@ -24,6 +24,7 @@ from napari_scsam.volume.blocks import plan_blocks
 from napari_scsam.volume.instances.kinds import Kind
 from napari_scsam.volume.instances.source import LabelSource
 from napari_scsam.volume.measure.images import (
+    ClassesLike,
     LabelImage,
     LabelsLike,
     find_images,
@@ -71,8 +72,10 @@ def write_meshes(
     *,
     format: str = "ply",  # noqa: A002 - it is what users call it
     simplify: float | None = None,
-    classes: Sequence[str] | None = None,
+    classes: ClassesLike = None,
+    instances: bool = False,
     smallest: int | None = None,
+    voxel_size: Sequence[float] | None = None,
     overwrite: bool = False,
     workers: Workers = None,
 ) -> Steps[dict[str, int]]:
@@ -94,6 +97,8 @@ def write_meshes(
         are fewer triangles; by default the shortest side of a voxel. 0 keeps all triangles.
     classes, smallest, workers
         As in `find_instances`. Objects that have ids are all kept, unless `smallest` is given.
+    instances, voxel_size
+        As in `measure_objects`.
     overwrite
         Replace a folder that this function wrote.
 
@@ -114,7 +119,7 @@ def write_meshes(
         raise UserError(f"{format!r} is not a format of meshes; choose from: {', '.join(WRITERS)}")
     if simplify is not None and not 0 <= simplify < float("inf"):
         raise UserError(f"{simplify} nm is no distance; give how far a vertex may move, or 0")
-    found = find_images(labels)
+    found = find_images(labels, classes, voxel_size, instances=instances)
     if found.labels.ndim != 3:
         raise UserError(
             f"{found.labels.name} is a single slice, which has no surface; give a stack"

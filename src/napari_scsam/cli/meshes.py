@@ -1,0 +1,53 @@
+"""The options of meshes, of ``scsam measure``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from napari_scsam.cli.parts import show, workers_of
+
+FORMATS = ("ply", "obj", "glb", "precomputed")
+
+
+def add_mesh_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a command that may write meshes."""
+    parser.add_argument(
+        "--meshes",
+        type=Path,
+        metavar="DIR",
+        help="a new folder for the surface of each object, DIR/CLASS/ID.ply",
+    )
+    parser.add_argument(
+        "--mesh-format",
+        choices=FORMATS,
+        default="ply",
+        help="ply, obj and glb are in µm, precomputed (for neuroglancer) in nm (default: ply)",
+    )
+    parser.add_argument(
+        "--mesh-error",
+        type=float,
+        metavar="NM",
+        help="how far a vertex may move when surfaces are simplified "
+        "(default: the shortest side of a voxel; 0 keeps all triangles)",
+    )
+
+
+def write_mesh_files(arguments: argparse.Namespace) -> None:
+    """Write the meshes of the objects that were measured, and print where they are."""
+    from napari_scsam.cli.instances import parse_table
+    from napari_scsam.volume.meshes.write import write_meshes
+
+    steps = write_meshes(
+        arguments.labels,
+        arguments.meshes,
+        format=arguments.mesh_format,
+        simplify=arguments.mesh_error,
+        classes=parse_table(arguments.classes),
+        instances=arguments.instances,
+        smallest=arguments.smallest,
+        voxel_size=arguments.voxel_size,
+        workers=workers_of(arguments),
+    )
+    show(steps)
+    print(arguments.meshes)
