@@ -4,20 +4,27 @@
 |---|---|
 | ``NAPARI_SCSAM_CACHE`` | folder of downloads and of embeddings |
 | ``NAPARI_SCSAM_CACHE_GB`` | limit of the embeddings on disk; 0 keeps none |
+| ``NAPARI_SCSAM_REMOTE_GB`` | limit of the chunks of remote images on disk; 0 keeps none |
+| ``NAPARI_SCSAM_SIGNED`` | 1 uses your own credentials for ``s3://`` and ``gs://`` |
 | ``NAPARI_SCSAM_CHECKPOINTS`` | folder of the user's checkpoints |
 | ``NAPARI_SCSAM_USER`` | folder of preferences, such as the list of recent projects |
 """
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
 import platformdirs
 
+from napari_scsam.errors import UserError
+
 APP = "napari-scsam"
 CACHE_LIMIT_VARIABLE = "NAPARI_SCSAM_CACHE_GB"
 DEFAULT_CACHE_GB = 20.0
+REMOTE_LIMIT_VARIABLE = "NAPARI_SCSAM_REMOTE_GB"
+DEFAULT_REMOTE_GB = 10.0
 
 
 def weights_folder() -> Path:
@@ -51,6 +58,29 @@ def cache_limit_text(otherwise: float = DEFAULT_CACHE_GB) -> str:
         The limit where the environment variable is not set.
     """
     return os.environ.get(CACHE_LIMIT_VARIABLE, "") or str(otherwise)
+
+
+def remote_limit_gb() -> float:
+    """Return the limit of the chunks of remote images on disk in GB.
+
+    Raises
+    ------
+    UserError
+        When the variable is not a number, or below 0.
+    """
+    text = os.environ.get(REMOTE_LIMIT_VARIABLE, "") or str(DEFAULT_REMOTE_GB)
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = -1.0
+    if not 0 <= limit < math.inf:
+        raise UserError(f"{REMOTE_LIMIT_VARIABLE} is {text!r}; give a number of GB, such as 10")
+    return limit
+
+
+def signs_requests() -> bool:
+    """Whether the user's own credentials are used for buckets; else they are read as anybody may."""
+    return os.environ.get("NAPARI_SCSAM_SIGNED", "") not in ("", "0")
 
 
 def _chosen(variable: str) -> Path | None:

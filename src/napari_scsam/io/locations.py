@@ -25,6 +25,9 @@ LOCAL_ADDRESS = re.compile(r"file:/", flags=re.IGNORECASE)
 RAW = re.compile(r"(.+\.raw):(\d+(?:x\d+)+:[<>]?[a-z]+\d+(?::\d+)?)", flags=re.IGNORECASE)
 """A file of bare numbers, and what they are: ``cell.raw:40x512x512:uint8``."""
 
+ZIP_FILE = re.compile(r"(.+\.(?:zip|ozx)):(.*)", flags=re.IGNORECASE)
+"""A zarr in a zip, and the path of an image in it: ``cell.zip:/em/raw``."""
+
 HDF5_FILE = re.compile(r"(.+\.(?:h5|hdf5|hdf|ims|emd)):(.*)", flags=re.IGNORECASE)
 
 
@@ -97,7 +100,7 @@ def is_address(text: str) -> bool:
 def file_of(text: str) -> Path:
     """Return the file of an image on disk, without the choice or the data set after a colon."""
     plain = parse_location(text).text
-    for pattern in (RAW, HDF5_FILE):
+    for pattern in (RAW, HDF5_FILE, ZIP_FILE):
         match = pattern.fullmatch(plain)
         if match is not None:
             return Path(match[1])

@@ -25,6 +25,7 @@ from napari_scsam.io.formats.numbers import RAW_SUFFIX, ask_for_shape, read_npy,
 from napari_scsam.io.formats.packed import is_packed
 from napari_scsam.io.formats.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_image, read_slices
 from napari_scsam.io.formats.tiff import read_tiff
+from napari_scsam.io.formats.zipped import read_zip, split_zip_path
 from napari_scsam.io.grey import as_grey
 from napari_scsam.io.lazy import (
     Block,
@@ -34,6 +35,7 @@ from napari_scsam.io.lazy import (
     explaining,
 )
 from napari_scsam.io.locations import Location, file_of, parse_location
+from napari_scsam.io.remote.images import read_remote
 from napari_scsam.io.watched import Stamp, WatchedArray, watch_if_stored
 from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.io.zarr_volumes import read_zarr
@@ -202,7 +204,10 @@ def as_volume(
 
 def _read(wanted: Location) -> Source:
     text = wanted.text
+    if wanted.is_remote:
+        return read_remote(text)
     hdf5 = split_hdf5_path(text)
+    zipped = split_zip_path(text)
     raw = split_raw(text)
     file = file_of(text)
     if not file.exists():
@@ -219,6 +224,8 @@ def _read(wanted: Location) -> Source:
         stamp = Stamp.of(file)
         return _watched(read_hdf5(*hdf5), stamp)
     stamp = Stamp.of(file)
+    if zipped:
+        return _watched(read_zip(*zipped), stamp)
     if raw:
         return _watched(read_raw(*raw), stamp)
     reader = _reader(file)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.abc.store import Store
 
 from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import UserError
 from napari_scsam.io.anchored_store import AnchoredStore
+from napari_scsam.io.formats.hdf5_sizes import read_resolution
 from napari_scsam.io.lazy import Source
-from napari_scsam.io.units import sides_nm, three_sides, to_nm, voxel_size_nm
+from napari_scsam.io.units import sides_nm, three_sides, to_nm, voxel_size_nm, whole_size
 from napari_scsam.io.untrusted.zarr_chunks import with_checked_chunks
-from napari_scsam.io.watched import watch_zarr
+from napari_scsam.io.watched import ChangedFileError, watch_zarr
 from napari_scsam.io.zarr_access import ZarrArray, member_array, ngff_attributes
 
 KINDS_OF_AXES = {"channel": "c", "channels": "c", "time": "t"}
@@ -26,14 +28,40 @@ SEARCH_DEPTH = 4
 """Depth of groups in which an image is searched for; OpenOrganelle keeps volumes three down."""
 
 
+Watch: TypeAlias = Callable[[ZarrArray], Any]
+"""Returns an array that notices when its store goes away."""
+
+
 def read_zarr(folder: Path) -> Source:
-    """Open the image in a zarr folder; only metadata are read.
+    """Open the image in a zarr folder, as `read_zarr_store` does.
+
+    Raises
+    ------
+    UserError
+        When there is no image, or several to choose from; the message lists them.
+    """
+    _finish_labels(folder)
+    return read_zarr_store(AnchoredStore(folder, read_only=True), str(folder), watch_zarr)
+
+
+def read_zarr_store(
+    store: Store, name: str, watch: Watch, inner: str = "", separator: str = "/"
+) -> Source:
+    """Open the image in a zarr store; only metadata are read.
 
     Parameters
     ----------
-    folder
-        An array, a multiscale image, or a group with one image in it. Of a group with only
+    store
+        With an array, a multiscale image, or a group with one image in it. Of a group with only
         ``labels/``, the first label image is taken.
+    name
+        What messages call it.
+    watch
+        Applied to each array.
+    inner
+        Where in the store to look.
+    separator
+        Stands between the name and the path of an image in it.
 
     Returns
     -------
@@ -46,20 +74,19 @@ def read_zarr(folder: Path) -> Source:
     UserError
         When there is no image, or several to choose from; the message lists them.
     """
-    _finish_labels(folder)
-    node = zarr.open(AnchoredStore(folder, read_only=True), mode="r")
+    node = zarr.open(store, mode="r", path=inner or None)
     if isinstance(node, zarr.Array):
-        return _plain_array(node)
+        return _plain_array(node, watch)
     found = list(_images(node, SEARCH_DEPTH))
     if not found:
-        raise UserError(f"{folder} is a zarr group without an image in it; choose another folder")
+        raise UserError(f"{name} is a zarr group without an image in it; choose another folder")
     if len(found) > 1:
-        names = ", ".join(str(folder / image.path) for image in found[:10])
-        raise UserError(f"{folder} holds several images; open one of: {names}")
+        names = ", ".join(f"{name}{separator}{image.path}" for image in found[:10])
+        raise UserError(f"{name} holds several images; open one of: {names}")
     image = found[0]
     if isinstance(image, zarr.Array):
-        return _plain_array(image)
-    return _multiscale(image)
+        return _plain_array(image, watch)
+    return _multiscale(image, watch)
 
 
 def _finish_labels(folder: Path) -> None:
@@ -88,20 +115,56 @@ def _searched_members(
     """Return the first listed label image, or all members; ``labels`` only if it is alone."""
     if listed:
         return [group[listed[0]]]
-    members = sorted(group.members())
+    members = sorted(_members(group))
     images = [member for name, member in members if name != "labels"]
     return images or [member for _, member in members]
 
 
-def _plain_array(array: ZarrArray) -> Source:
-    """Use zarr v3's dimension names as axes if they are the usual letters."""
-    names = [str(name).lower() for name in getattr(array.metadata, "dimension_names", None) or ()]
-    if not all(name in tuple("tczyx") for name in names):
+def _members(group: zarr.Group) -> list[tuple[str, ZarrArray | zarr.Group]]:
+    """Return the members of a group by name; where a server lists none, those of Bio-Formats."""
+    try:
+        return list(group.members())
+    except ChangedFileError:
+        series = group.get("OME")
+        names: Sequence[Any] = ["0"]
+        if isinstance(series, zarr.Group):
+            names = ngff_attributes(series).get("series") or names
+        members = [(str(name), group.get(str(name))) for name in names]
+        found = [(name, member) for name, member in members if member is not None]
+        if not found:
+            raise
+        return found
+
+
+def _plain_array(array: ZarrArray, watch: Watch) -> Source:
+    """Use zarr v3's dimension names as axes, and the attributes of CREMI, funlib and COSEM."""
+    attributes = array.attrs.asdict()
+    transform = attributes.get("transform")
+    if isinstance(transform, dict):  # of COSEM
+        attributes = {
+            "resolution": transform.get("scale"),
+            "offset": transform.get("translate"),
+            "units": transform.get("units"),
+            "axis_names": transform.get("axes"),
+        }
+    stated: Any = getattr(array.metadata, "dimension_names", None) or attributes.get("axis_names") or ()
+    names = [str(name).lower() for name in stated]
+    if not all(name in tuple("tczyx") for name in names) or len(names) != array.ndim:
         names = []
-    return Source(array=watch_zarr(with_checked_chunks(array)), axes="".join(names))
+    sides: tuple[float | None, ...] = ()
+    origin = (0.0, 0.0, 0.0)
+    if not names or names == sorted(names, key="tczyx".index):
+        sides, origin = read_resolution(attributes, array.ndim)
+    return Source(
+        array=watch(with_checked_chunks(array)),
+        axes="".join(names),
+        voxel_size=whole_size(sides) if sides else None,
+        origin=origin,
+        sides=three_sides(sides),
+    )
 
 
-def _multiscale(group: zarr.Group) -> Source:
+def _multiscale(group: zarr.Group, watch: Watch) -> Source:
     multiscale = ngff_attributes(group)["multiscales"][0]
     datasets = multiscale["datasets"]
     levels = [member_array(group, dataset["path"]) for dataset in datasets]
@@ -122,11 +185,11 @@ def _multiscale(group: zarr.Group) -> Source:
         shifts = [to_nm(shift[i], unit) or 0.0 for i, unit in zip(spatial, units, strict=True)]
         origin[-len(shifts) :] = shifts
     return Source(
-        array=watch_zarr(levels[0]),
+        array=watch(levels[0]),
         axes=letters,
         voxel_size=voxel_size,
         origin=(origin[0], origin[1], origin[2]),
-        levels=tuple(map(watch_zarr, levels[1:])),
+        levels=tuple(map(watch, levels[1:])),
         sides=three_sides(sides_nm(sizes, units)),
     )
 

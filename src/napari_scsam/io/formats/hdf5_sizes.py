@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -12,6 +12,8 @@ from xml.etree import ElementTree as ET
 import h5py
 import numpy as np
 
+from napari_scsam.io.label_files.hdf5 import RECORD
+from napari_scsam.io.label_files.record import origin_of, parse_record
 from napari_scsam.io.units import sides_nm, to_nm
 
 MOST_XML = 1 << 24
@@ -42,6 +44,9 @@ def describe(dataset: h5py.Dataset, path: Path) -> Placed:
         or _big_data_viewer(dataset, path)
         or Placed()
     )
+    record = parse_record(dataset.attrs.get(RECORD, ""))
+    if record:  # labels that we wrote
+        placed = replace(placed, origin=origin_of(record))
     if axes:
         letters = "".join(axes)
         sides = placed.sides or _sides_of(axes)
