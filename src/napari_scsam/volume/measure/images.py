@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy.typing as npt
 import zarr
 
-from napari_scsam.config import ClassSpec, UserError, parse_voxel_size
+from napari_scsam.config import ClassSpec, UserError, parse_classes, parse_voxel_size
 from napari_scsam.io.contents import is_label_image
 from napari_scsam.io.find_labels import USUAL, find_labels, listed_labels
 from napari_scsam.io.labels import read_class_table
@@ -25,7 +25,8 @@ from napari_scsam.volume.instances.request import MIN_VOXELS
 from napari_scsam.volume.instances.run_folder import RECORD
 from napari_scsam.volume.workers import Workers
 
-LabelsLike = Volume | npt.ArrayLike | str | os.PathLike[str]
+LabelsLike: TypeAlias = "Volume | npt.ArrayLike | str | os.PathLike[str]"
+ClassesLike: TypeAlias = "Sequence[str] | Mapping[int, str] | None"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,27 +49,41 @@ class Found:
     """Of class labels; None for objects."""
 
 
-def find_images(labels: LabelsLike, voxel_size: Sequence[float] | None = None) -> Found:
+def find_images(
+    labels: LabelsLike,
+    classes: ClassesLike = None,
+    voxel_size: Sequence[float] | None = None,
+    *,
+    instances: bool = False,
+) -> Found:
     """Return the label images at a place, or an array as one.
 
     Parameters
     ----------
     labels
         A path of class labels, of instances or of a project; a volume; or an array of objects.
+    classes
+        What label values mean, where the labels do not say so: ``{1: "mitochondrion"}``.
     voxel_size
         nm along z, y, x, instead of what the file says.
+    instances
+        Whether each value is an object, also in a file that does not say so.
 
     Raises
     ------
     UserError
         When there are no labels, or it is not known what they mean.
     """
+    table = None
+    if isinstance(classes, Mapping):
+        table = parse_classes([ClassSpec(number, name) for number, name in classes.items()])
+    if table is not None and instances:
+        raise UserError("label values are classes or objects; leave one of the two options out")
     if isinstance(labels, (str, os.PathLike)):
-        return _at_path(Path(labels), voxel_size)
-    if isinstance(labels, Volume):
-        volume = labels
-    else:
-        volume = as_volume(labels, voxel_size)
+        return _at_path(Path(labels), table, voxel_size, instances=instances)
+    volume = labels if isinstance(labels, Volume) else as_volume(labels, voxel_size)
+    if table is not None:
+        return Found(volume, (), table)
     return Found(volume, (LabelImage(OBJECT, volume),), None)
 
 
@@ -81,7 +96,7 @@ def smallest_voxels(found: Found, smallest: int | None) -> int:
 
 def object_images(
     found: Found,
-    classes: Sequence[str] | None,
+    classes: ClassesLike,
     smallest: int,
     folder: Path,
     workers: Workers = None,
@@ -93,7 +108,7 @@ def object_images(
     found
         From `find_images`.
     classes
-        Names of the classes that are wanted; None for all.
+        The classes that are wanted; None for all.
     smallest
         Objects of fewer voxels are left out when they are found.
     folder
@@ -107,7 +122,7 @@ def object_images(
         When a class is not there.
     """
     if found.classes is None:
-        return _chosen(found.images, classes)
+        return _chosen(found.images, None if classes is None else list(map(str, classes)))
     yield from find_instances(
         found.labels,
         folder / "objects.zarr",
@@ -133,20 +148,27 @@ def measured_names(labels: LabelsLike) -> tuple[str, tuple[str, ...]]:
     return find_labels(Path(labels)).name, names
 
 
-def _at_path(path: Path, voxel_size: Sequence[float] | None) -> Found:
+def _at_path(
+    path: Path,
+    table: tuple[ClassSpec, ...] | None,
+    voxel_size: Sequence[float] | None,
+    *,
+    instances: bool,
+) -> Found:
     names = listed_labels(path)
     if len(names) > 1 and not _is_class_file(path, names):
         images = _listed(path, voxel_size)
         return Found(images[0].volume, images, None)
     place = find_labels(path)
     volume = _opened(place, voxel_size)
-    classes = read_class_table(place)
-    if classes is not None:
-        return Found(volume, (), classes)
-    if not is_label_image(place):
+    if not instances:
+        table = table or read_class_table(place)
+    if table is not None:
+        return Found(volume, (), table)
+    if not instances and not is_label_image(place):
         raise UserError(
-            f"{place} has no class table; give labels that scsam segment, scsam instances or the "
-            "plugin wrote"
+            f"{place} has no class table; name its classes, as in --classes 1=mitochondrion, "
+            "or add --instances if each value is an object"
         )
     return Found(volume, (LabelImage(_class_of(place), volume),), None)
 

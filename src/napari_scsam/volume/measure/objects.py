@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import lcm, prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,14 @@ from napari_scsam.volume.instances.source import LabelSource
 from napari_scsam.volume.measure.array import UNIT
 from napari_scsam.volume.measure.collect import Measured, collect_sums
 from napari_scsam.volume.measure.columns import make_table
+from napari_scsam.volume.measure.contacts import (
+    DISTANCE_NM,
+    Contacts,
+    Neighbourhood,
+    find_contacts,
+)
 from napari_scsam.volume.measure.images import (
+    ClassesLike,
     LabelImage,
     LabelsLike,
     find_images,
@@ -37,15 +45,21 @@ from napari_scsam.volume.measure.table import (
 )
 from napari_scsam.volume.workers import Workers
 
+CONTACT_VOXELS = 1 << 21
+"""Voxels of a block in which contacts are found."""
+
 
 def measure_objects(
     labels: LabelsLike,
     out: str | os.PathLike[str] | None = None,
     *,
     image: LabelsLike | None = None,
-    classes: Sequence[str] | None = None,
+    classes: ClassesLike = None,
+    instances: bool = False,
     smallest: int | None = None,
     voxel_size: Sequence[float] | None = None,
+    contacts: str | os.PathLike[str] | None = None,
+    distance: float | None = None,
     workers: Workers = None,
     most_voxels: int = MOST_VOXELS,
 ) -> Steps[ObjectTable]:
@@ -62,12 +76,19 @@ def measure_objects(
     image
         Grey values of the same shape, for their mean and standard deviation.
     classes
-        Names of classes; None for all.
+        Names of classes; None for all. For labels without a class table, names by label value.
+    instances
+        Whether each value of the labels is an object, also where they do not say so.
     smallest
         Objects of fewer voxels are left out. None: specks of class labels, and no object that has
         an id of its own.
     voxel_size
         nm along z, y, x, instead of what the file says.
+    contacts
+        A second table, of the pairs of objects that are near each other; the first one then has
+        the distance to the nearest object of each other class, too.
+    distance
+        nm at which objects are near each other; `DISTANCE_NM` when not given.
     workers
         None, a number of processes on this computer, or the address of a dask scheduler.
     most_voxels
@@ -81,28 +102,100 @@ def measure_objects(
     Raises
     ------
     UserError
-        When the labels or the image cannot be read or do not fit each other, or the table cannot
+        When the labels or the image cannot be read or do not fit each other, or a table cannot
         be written.
     """
-    place = None
-    if out is not None:
-        place = Path(out)
-        check_table_path(place)
+    places = Places.of(out, contacts)
+    near = near_distance(distance, asked=contacts is not None)
     if smallest is not None and smallest < 1:
-        raise UserError(f"smallest is {smallest}; give the voxels of the smallest object, from 1")
-    found = find_images(labels, voxel_size)
+        raise UserError(f"the smallest object has {smallest} voxels; give 1 to keep all")
+    found = find_images(labels, classes, voxel_size, instances=instances)
     least = smallest_voxels(found, smallest)
+    if near is not None and found.labels.voxel_size is None:
+        raise UserError(
+            f"the voxel size of {found.labels.name!r} is unknown, and contacts need it; "
+            "give it in nm (--voxel-size)"
+        )
     grey = None
     if image is not None:
         grey = open_grey(image, found.labels)
-    with tempfile.TemporaryDirectory(prefix=".scsam-measure-", dir=_beside(place)) as folder:
+    with tempfile.TemporaryDirectory(prefix=".scsam-measure-", dir=places.folder) as folder:
         images = yield from object_images(found, classes, least, Path(folder), workers)
         work = Work(images, grey, least, workers, most_voxels)
         table = yield from measure_images(work)
-    if place is not None:
-        settings = {"classes": classes and list(classes), "smallest_voxels": least}
-        write_table(place, table, describe_measurement(found.labels, grey, table, settings))
+        touching = None
+        if near is not None:
+            touching = yield from find_contacts(_neighbourhood(work, near), table, workers)
+            table = table.with_columns(touching.distances)
+    settings = {"classes": _plain(classes), "smallest_voxels": least, "distance_nm": near}
+    places.write(table, touching, describe_measurement(found.labels, grey, table, settings))
     return table
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where tables are written."""
+
+    out: Path | None
+    contacts: Path | None
+
+    @classmethod
+    def of(
+        cls, out: str | os.PathLike[str] | None, contacts: str | os.PathLike[str] | None
+    ) -> Places:
+        """Check where tables are to be written.
+
+        Raises
+        ------
+        UserError
+            When one cannot be written, or both have one name.
+        """
+        paths = [None if path is None else Path(path) for path in (out, contacts)]
+        for path in paths:
+            if path is not None:
+                check_table_path(path)
+        if paths[0] is not None and paths[0] == paths[1]:
+            raise UserError(f"both tables would be {paths[0]}; give the contacts another name")
+        return cls(*paths)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder for temporary files: that of the table, which workers can reach."""
+        place = self.out or self.contacts
+        return None if place is None else place.absolute().parent
+
+    def write(
+        self, table: ObjectTable, touching: Contacts | None, origin: Mapping[str, Any]
+    ) -> None:
+        """Write the tables that were asked for."""
+        if self.out is not None:
+            write_table(self.out, table, origin)
+        if self.contacts is not None and touching is not None:
+            write_table(self.contacts, touching.table, origin)
+
+
+def near_distance(distance: float | None, *, asked: bool) -> float | None:
+    """Return the distance at which objects are in contact in nm; None if that is not asked for.
+
+    Raises
+    ------
+    UserError
+        When it is not above 0, or there is no table for it.
+    """
+    if distance is None:
+        return DISTANCE_NM if asked else None
+    if not asked:
+        raise UserError("a distance is for contacts; say where they are written (--contacts)")
+    if not 0 < distance < float("inf"):
+        raise UserError(f"the distance is {distance:g} nm; give a number above 0")
+    return distance
+
+
+def _plain(classes: ClassesLike) -> Any:
+    """Return classes as JSON values."""
+    if isinstance(classes, Mapping):
+        return {str(number): name for number, name in classes.items()}
+    return None if classes is None else list(classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +270,15 @@ def check_shape(labels: Volume, first: Volume) -> None:
         )
 
 
-def _beside(place: Path | None) -> Path | None:
-    """Return the folder for temporary files: that of the table, which workers can reach."""
-    return None if place is None else place.absolute().parent
+def _neighbourhood(work: Work, distance: float) -> Neighbourhood:
+    """Return the label images for contacts; their blocks are smaller, as more is kept of each."""
+    first = work.images[0].volume
+    most_voxels = min(work.most_voxels, CONTACT_VOXELS)
+    plan = plan_measurement(first, None, most_voxels).plan
+    return Neighbourhood(
+        sources=tuple(LabelSource(image.volume) for image in work.images),
+        names=tuple(image.class_name for image in work.images),
+        plan=plan,
+        size=(first.voxel_size or UNIT)[-len(plan.shape) :],
+        distance=distance,
+    )
