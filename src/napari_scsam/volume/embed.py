@@ -11,6 +11,7 @@ from napari_scsam.config import UserError
 from napari_scsam.infer.disk_cache import TRIM_TO, DiskCache
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import measure_contrast
+from napari_scsam.io.slabs import with_slabs
 from napari_scsam.paths import CACHE_LIMIT_VARIABLE
 from napari_scsam.steps import Progress, Steps, as_part, mapped
 
@@ -63,6 +64,7 @@ def embed_volume(
     if tta:
         model.config.need_classes()  # clicks are answered from the slice as it is
     predictor = Predictor(model, device, disk, tta=tta)
+    volume = with_slabs(volume)
     contrast = measure_contrast(volume.data)
     for z in range(volume.depth):
         slice_ = predictor.prepare(volume.plane(z), volume.pixel_size, contrast=contrast)
