@@ -26,6 +26,7 @@ from napari_scsam.gui.work_desk import WorkDesk
 from napari_scsam.gui.workarounds.canvas_guard import keep_to_own_canvas
 from napari_scsam.gui.workarounds.field_keys import keep_keys_in_fields
 from napari_scsam.gui.workarounds.field_wheel import scroll_past_fields
+from napari_scsam.gui.workarounds.save_suffix import let_suffix_choose
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -61,6 +62,7 @@ class ScSAMWidget(QWidget):
         # napari hands plugins a proxy; layers and events must be compared with the viewer's own.
         self._viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         keep_to_own_canvas(self._viewer)
+        let_suffix_choose(self._viewer.layers)
         self._session = Session.of(self._viewer)
         self._session.part(Undoing)  # binds its keys
         self._links = Links(self._session)
@@ -153,6 +155,7 @@ class ScSAMWidget(QWidget):
         links.add(downloading.progressed, partial(self.work.show_progress, who=DOWNLOAD))
         links.add(downloading.working, partial(self.work.show_working, DOWNLOAD))
         links.add(self.work_desk.tool_started, self.tabs.show_page_of)
+        links.add(session.choices.choices_changed, self._show_page)
         links.add(session.about_to_write, self._hide_card)
         links.add(get_settings().appearance.events.font_size, self._scale_fields)
         self._scale_fields()
@@ -160,6 +163,13 @@ class ScSAMWidget(QWidget):
     def _note_page(self) -> None:
         """Let clicks in the picture select objects while their page is open."""
         self.objects_desk.show_open(self.tabs.shown() == OBJECTS)
+        self._session.choices.show_page(self.tabs.shown())
+
+    def _show_page(self) -> None:
+        """Show the tab that a project was left with."""
+        page = self._session.choices.page
+        if page in self.tabs.pages:
+            self.tabs.show_page(page)
 
     def _show_queue(self, _working: bool) -> None:
         """Show what runs and what waits."""

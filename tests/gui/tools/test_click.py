@@ -59,8 +59,9 @@ def test_each_click_counts(one):
         ([(105, 95)], True),
         ([(106, 100)], False),
         ([(100, 94)], False),
+        ([(140, 130), (100, 100)], False),
     ],
-    ids=["trembling", "drag right", "drag up"],
+    ids=["trembling", "drag right", "drag up", "drag and return"],
 )
 def test_a_drag_moves_the_picture_and_is_no_click(one, path, counts):
     press(one, *path)

@@ -6,13 +6,15 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from napari.layers import Labels
     from napari.viewer import Viewer
 
 MAX_CLICK_MOVE = 5
-"""Screen pixels; a longer movement of the mouse drags the picture and is not a click."""
+"""Screen pixels; a longer movement of the mouse drags the picture and is not a click, even where
+it comes back."""
 
 
 class ClickTool:
@@ -44,9 +46,16 @@ class ClickTool:
 
     def _on_press(self, _viewer: Viewer, event: Any) -> Generator[None, None, None]:
         start = np.array(event.pos)
+        farthest = 0.0
         yield
         while event.type == "mouse_move":
+            farthest = max(farthest, _distance(event, start))
             yield
-        moved = np.abs(np.array(event.pos) - start).max()
-        if event.button == 1 and self._waits and moved <= MAX_CLICK_MOVE:
+        farthest = max(farthest, _distance(event, start))
+        if event.button == 1 and self._waits and farthest <= MAX_CLICK_MOVE:
             self._click()
+
+
+def _distance(event: Any, start: NDArray[Any]) -> float:
+    """Return how far the mouse is from where it was pressed, in screen pixels."""
+    return float(np.abs(np.array(event.pos) - start).max())

@@ -25,7 +25,7 @@ from napari_scsam.config import ClassSpec
 from napari_scsam.gui.panels.parts.widgets import button, fill_row, note, plain_tip, swatch
 from napari_scsam.gui.words import as_sentence, count_of
 
-SIZE = (420, 340)
+SIZE = (560, 340)
 """Pixels of the window at first."""
 
 ADD_TIP = (
@@ -150,6 +150,7 @@ class ClassEditor(QDialog):
         self.down.setEnabled(row < len(self._classes) - 1)
         self.name.setText(spec.name)
         self.description.setText(spec.description)
+        self.description.setCursorPosition(0)  # a long text is shown from its beginning
         self.colour.setIcon(swatch(spec.colour))
         self.colour.setText(spec.colour)
         text = ""
@@ -205,8 +206,8 @@ class ClassEditor(QDialog):
         fill_row(right, self.note, self.trouble)
         right.addStretch(1)
         both = QHBoxLayout()
-        both.addLayout(left)
-        both.addLayout(right)
+        both.addLayout(left, 2)
+        both.addLayout(right, 3)
         new = QHBoxLayout()
         new.addWidget(self.new_name, 1)
         new.addWidget(self.add)
