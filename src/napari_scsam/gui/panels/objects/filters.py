@@ -51,8 +51,8 @@ class FilterBar(QWidget):
         self.classes.picked.connect(self.class_chosen)
         self.border.picked.connect(self.border_chosen)
         self.reviewed.picked.connect(self.reviewed_chosen)
-        self.smallest.editingFinished.connect(self._choose_sizes)
-        self.largest.editingFinished.connect(self._choose_sizes)
+        self.smallest.textChanged.connect(self._choose_sizes)
+        self.largest.textChanged.connect(self._choose_sizes)
         self._lay_out()
         self.show_classes((), ANY)
 

@@ -56,12 +56,6 @@ class PickBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph has no types
         if event.button() == Qt.MouseButton.RightButton:
             self.autoRange()
 
-    def clear_plot(self) -> None:
-        """Remove what is plotted, and keep the rectangle."""
-        for item in list(self.addedItems):
-            if item is not self._band:
-                self.removeItem(item)
-
 
 class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
     """Draws histograms and scatters of objects, in the colours of their classes."""
@@ -88,7 +82,8 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
 
     def clear(self) -> None:
         """Remove what is plotted."""
-        self._box.clear_plot()
+        for item in list(self.getPlotItem().items):
+            self.removeItem(item)
 
     def draw_histogram(
         self, x: Values, known: NDArray[np.bool_], groups: Groups, *, logarithmic: bool
@@ -144,7 +139,7 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
     def show_selected(self, values: tuple[Values, Values]) -> None:
         """Mark the selected objects: the range of their values, or their points."""
         for item in (self._selection, self._range):
-            if item in self._box.addedItems:
+            if item in self.getPlotItem().items:
                 self.removeItem(item)
         x, y = values
         known = np.isfinite(x) & np.isfinite(y)

@@ -134,7 +134,8 @@ class ObjectPlots(QWidget):
             return [(OTHER_COLOUR, np.ones(len(rows), bool))]
         own = names[rows]
         return [
-            (self._colours.get(str(name), OTHER_COLOUR), own == name) for name in np.unique(own)
+            (self._colours.get(name, OTHER_COLOUR), own == name)
+            for name in sorted(set(own.tolist()))
         ]
 
     def _values(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -13,12 +13,14 @@ from qtpy.QtGui import QFont, QIcon
 from napari_scsam.gui.panels.objects.columns import (
     CLASS,
     Columns,
+    comparable,
     heading,
     is_number,
     shown_order,
     text_of,
 )
 from napari_scsam.gui.panels.parts.widgets import swatch
+from napari_scsam.volume.measure.table import sorted_rows
 
 Index = QModelIndex | QPersistentModelIndex
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -111,10 +113,8 @@ class ObjectTableModel(QAbstractTableModel):
         rows = np.flatnonzero(self._shown)
         key, ascending = self._sorted_by
         if key in self.columns:
-            order = np.argsort(self.columns[key][rows], kind="stable")
-            if not ascending:
-                order = order[::-1]
-            rows = rows[order]
+            values = comparable(self.columns[key][rows])
+            rows = rows[sorted_rows(values, descending=not ascending)]
         if self._first.any():
             rows = rows[np.argsort(~self._first[rows], kind="stable")]
         self.rows = rows
@@ -147,6 +147,8 @@ class ObjectTableModel(QAbstractTableModel):
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a cell shows."""
+        if index.row() >= len(self.rows) or index.column() >= len(self.keys):
+            return None  # Qt may ask for a cell that has just gone
         key = self.keys[index.column()]
         row = int(self.rows[index.row()])
         if role == Qt.ItemDataRole.DisplayRole:

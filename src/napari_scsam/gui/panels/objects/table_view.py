@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
@@ -22,6 +25,7 @@ ROWS_MEASURED = 30
 LEAST_ROWS = 4
 """Rows that are shown in the smallest window."""
 
+NO_UPDATE = QItemSelectionModel.SelectionFlag.NoUpdate
 SELECT = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
 
 
@@ -81,19 +85,26 @@ class ObjectTableView(QTableView):
 
         Many that are apart from each other are moved to the top of the table.
         """
-        self._by_program = True
-        try:
+        with self._quietly():
             places = self.objects.places_of(rows)
             if _count_runs(places) > MANY_RANGES:
                 self.objects.show_first(rows)
                 places = self.objects.places_of(rows)
             self._select(places)
+            if len(places):
+                first = self.objects.index(int(places[0]), 0)
+                self.selectionModel().setCurrentIndex(first, NO_UPDATE)
+                self.scrollTo(first)
+
+    @contextmanager
+    def _quietly(self) -> Generator[None, None, None]:
+        """Change the selection without telling of it."""
+        before = self._by_program
+        self._by_program = True
+        try:
+            yield
         finally:
-            self._by_program = False
-        if len(places):
-            first = self.objects.index(int(places[0]), 0)
-            self.selectionModel().setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)
-            self.scrollTo(first)
+            self._by_program = before
 
     def _select(self, places: NDArray[np.intp]) -> None:
         """Select rows of the table, a range for each run of neighbours."""
@@ -140,20 +151,16 @@ class ObjectTableView(QTableView):
 
     def _remember(self) -> None:
         """Before rows move: remember what is selected; Qt would keep track of each row."""
-        was = self._by_program
-        self._by_program = True
-        self._kept = self.selected()
-        self.clearSelection()
-        self._by_program = was
+        with self._quietly():
+            self._kept = self.selected()
+            self.clearSelection()
 
     def _restore(self) -> None:
         """After rows moved: select the same objects."""
         kept = self._kept
         self._kept = np.zeros(0, np.intp)
-        was = self._by_program
-        self._by_program = True
-        self._select(self.objects.places_of(kept))
-        self._by_program = was
+        with self._quietly():
+            self._select(self.objects.places_of(kept))
 
     def _fit(self) -> None:
         height = self.fontMetrics().height() + ROOM

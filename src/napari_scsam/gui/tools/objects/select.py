@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MOST_READ = 2**24
 """Voxels of a box that are read to find the middle of an object; of a larger one, its centre."""
 
-ADDING = frozenset(("Shift", "Control"))
+ADDING = ("Shift", "Control")
 """Keys with which a click adds to the selection, or takes from it."""
 
 NONE = np.zeros(0, np.int64)
@@ -188,13 +188,12 @@ class SelectingObjects:
 
     def _on_press(self, viewer: Viewer, event: Any) -> Generator[None, None, None]:
         start = np.array(event.pos)
+        adding = any(key in event.modifiers for key in ADDING)
         yield
         while event.type == "mouse_move":
             yield
         moved = np.abs(np.array(event.pos) - start).max()
         if event.button == 1 and moved <= MAX_CLICK_MOVE and self._takes_clicks(viewer):
-            names = {str(getattr(key, "name", key)) for key in event.modifiers}
-            adding = bool(names & ADDING)
             self.pick(event.position, event.view_direction, event.dims_displayed, adding=adding)
 
     def _takes_clicks(self, viewer: Viewer) -> bool:
