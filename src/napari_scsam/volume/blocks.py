@@ -44,11 +44,14 @@ class Block:
         """Where it is in the volume."""
         return tuple(map(slice, self.start, self.stop))
 
-    def grown(self, halo: int, shape: Sequence[int]) -> tuple[slice, ...]:
+    def grown(self, halo: int | Sequence[int], shape: Sequence[int]) -> tuple[slice, ...]:
         """Return where it is with `halo` more voxels at each side, inside a volume of `shape`."""
+        halos = halo
+        if isinstance(halos, int):
+            halos = [halos] * len(self.start)
         return tuple(
-            slice(max(0, first - halo), min(length, last + halo))
-            for first, last, length in zip(self.start, self.stop, shape, strict=True)
+            slice(max(0, first - more), min(length, last + more))
+            for first, last, more, length in zip(self.start, self.stop, halos, shape, strict=True)
         )
 
 

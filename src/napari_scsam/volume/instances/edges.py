@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.volume.blocks import Block, BlockPlan
+from napari_scsam.volume.instances.basins import highest_saddles
 from napari_scsam.volume.instances.job import Job
 from napari_scsam.volume.instances.record import BlockRecord, write_record
 
@@ -23,8 +24,10 @@ class Layer:
     """One layer of voxels: labels counted over all blocks from 1 on, 0 for none, and values."""
 
     labels: NDArray[np.int64]
-    values: NDArray[np.int64] | None
+    values: NDArray[np.int64] | None = None
     """Of labels that are connected only within one value."""
+    heights: NDArray[np.int64] | None = None
+    """Distances to the background, of basins."""
 
 
 def join_block(job: Job, number: int) -> None:
@@ -38,15 +41,19 @@ def join_block(job: Job, number: int) -> None:
     for kind in range(len(job.kinds)):
         if offsets[kind, number + 1] == offsets[kind, number]:
             continue
-        reader = _Faces(job, kind, offsets[kind])
+        reader = Faces(job, kind, offsets[kind])
         axes = range(len(job.plan.shape))
-        pairs = [reader.pairs_across(job.plan[number], axis) for axis in axes]
-        arrays[f"{kind}.pairs"] = distinct_pairs(np.concatenate(pairs))
+        touching = [reader.touching_across(job.plan[number], axis) for axis in axes]
+        if job.watershed:
+            arrays[f"{kind}.saddles"] = highest_saddles(np.concatenate(touching))
+            arrays[f"{kind}.pairs"] = reader.links_of(job.plan[number])
+        else:
+            arrays[f"{kind}.pairs"] = distinct_pairs(np.concatenate(touching))
     write_record(job.pairs(number), arrays)
 
 
 def read_pairs(job: Job, kind: int, offsets: NDArray[np.int64]) -> Pairs:
-    """Read what `join_block` wrote of all blocks.
+    """Read the labels that are one object across a border of blocks, from what was written.
 
     Parameters
     ----------
@@ -62,7 +69,26 @@ def read_pairs(job: Job, kind: int, offsets: NDArray[np.int64]) -> Pairs:
     return np.concatenate(found)
 
 
-class _Faces:
+def read_saddles(job: Job, kind: int, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Read where basins touch, inside blocks and across their borders: N×3, labels and height.
+
+    Parameters
+    ----------
+    job, kind, offsets
+        As in `read_pairs`.
+    """
+    found = [np.zeros((0, 3), np.int64)]
+    for number in np.flatnonzero(np.diff(offsets)):
+        with BlockRecord(job.record(int(number))) as record:
+            inside = record.array(kind, "saddles")
+        first = int(offsets[number]) - 1  # labels of a block begin at 1
+        found.append(inside + np.array([first, first, 0]))
+        with BlockRecord(job.pairs(int(number))) as record:
+            found.append(record.array(kind, "saddles"))
+    return np.concatenate(found)
+
+
+class Faces:
     """Reads the faces of blocks.
 
     Parameters
@@ -78,47 +104,88 @@ class _Faces:
         self._kind = kind
         self._offsets = offsets
 
-    def pairs_across(self, block: Block, axis: int) -> Pairs:
-        """Return the pairs of labels on both sides of the lower face of a block."""
+    def touching_across(self, block: Block, axis: int) -> NDArray[np.int64]:
+        """Return the labels that touch across the lower face of a block, and of basins where."""
+        columns = 3 if self._job.watershed else 2
         if block.position[axis] == 0:
-            return np.zeros((0, 2), np.int64)
+            return np.zeros((0, columns), np.int64)
         own = self._face(block, f"low{axis}")
         if own is None:
-            return np.zeros((0, 2), np.int64)
+            return np.zeros((0, columns), np.int64)
         other = self._layer_below(block, axis, own)
-        return touching_pairs(own, other)
+        return touching_labels(own, other)
+
+    def links_of(self, block: Block) -> Pairs:
+        """Return the basins of a block that are continued in another one, each with that."""
+        plan = self._job.plan
+        with BlockRecord(self._job.record(block.number)) as record:
+            leaves = record.array(self._kind, "leaves")
+            places = record.array(self._kind, "places")[leaves]
+        basins = np.flatnonzero(leaves) + int(self._offsets[block.number])
+        voxels = np.stack(np.unravel_index(places, plan.shape), axis=1)
+        positions = voxels // np.array(plan.sides)
+        found = [np.zeros((0, 2), np.int64)]
+        for position in np.unique(positions, axis=0):
+            there = (positions == position).all(axis=1)
+            neighbour = plan.at(position.tolist())
+            if neighbour is None:
+                continue
+            labels = self._labels_at(neighbour, block, voxels[there])
+            pairs = np.stack([basins[there], labels - 1], axis=1)
+            found.append(pairs[labels > 0])
+        return np.concatenate(found)
+
+    def _labels_at(
+        self, neighbour: Block, block: Block, voxels: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the labels of voxels of a neighbour that are beside a block."""
+        steps = np.array(neighbour.position) - np.array(block.position)
+        axis = int(np.flatnonzero(steps)[0])
+        side = "low" if steps[axis] > 0 else "high"
+        face = self._face(neighbour, f"{side}{axis}")
+        if face is None:
+            return np.zeros(len(voxels), np.int64)
+        inside = np.delete(voxels - np.array(neighbour.start), axis, axis=1)
+        found: NDArray[np.int64] = face.labels[tuple(inside.T)]
+        return found
 
     def _layer_below(self, block: Block, axis: int, own: Layer) -> Layer:
         """Return the layer before the block, one voxel wider at each side, from its blocks."""
         shape = tuple(length + 2 for length in own.labels.shape)
-        labels = np.zeros(shape, np.int64)
-        values = None if own.values is None else np.zeros(shape, np.int64)
+        layer = Layer(
+            np.zeros(shape, np.int64),
+            None if own.values is None else np.zeros(shape, np.int64),
+            None if own.heights is None else np.zeros(shape, np.int64),
+        )
         for neighbour, target, source in _parts(self._job.plan, block, axis):
             face = self._face(neighbour, f"high{axis}")
             if face is None:
                 continue
-            labels[target] = face.labels[source]
-            if values is not None and face.values is not None:
-                values[target] = face.values[source]
-        return Layer(labels, values)
+            layer.labels[target] = face.labels[source]
+            if layer.values is not None and face.values is not None:
+                layer.values[target] = face.values[source]
+            if layer.heights is not None and face.heights is not None:
+                layer.heights[target] = face.heights[source]
+        return layer
 
     def _face(self, block: Block, name: str) -> Layer | None:
         """Read a face of a block; None when nothing of this kind is in the block."""
         offset = int(self._offsets[block.number])
         if int(self._offsets[block.number + 1]) == offset:
             return None
+        values = None
+        heights = None
         with BlockRecord(self._job.record(block.number)) as record:
             labels = record.array(self._kind, f"labels.{name}")
-            values = None
             if record.has(self._kind, "values"):
-                values = record.array(self._kind, "values")
+                values = _values(labels, record.array(self._kind, "values"))
+            if self._job.watershed:
+                heights = record.array(self._kind, f"heights.{name}").astype(np.int64)
         numbers = labels.astype(np.int64)
-        return Layer(np.where(numbers > 0, numbers + offset, 0), _values(labels, values))
+        return Layer(np.where(numbers > 0, numbers + offset, 0), values, heights)
 
 
-def _values(labels: NDArray[Any], values: NDArray[Any] | None) -> NDArray[np.int64] | None:
-    if values is None:
-        return None
+def _values(labels: NDArray[Any], values: NDArray[Any]) -> NDArray[np.int64]:
     table = np.concatenate([[0], values.astype(np.int64)])
     found: NDArray[np.int64] = table[labels]
     return found
@@ -138,8 +205,8 @@ def _parts(
         yield neighbour, target, source
 
 
-def touching_pairs(own: Layer, other: Layer) -> Pairs:
-    """Return the pairs of labels that touch across two layers.
+def touching_labels(own: Layer, other: Layer) -> NDArray[np.int64]:
+    """Return the labels that touch across two layers, N×2; of basins with the height, N×3.
 
     Parameters
     ----------
@@ -148,7 +215,7 @@ def touching_pairs(own: Layer, other: Layer) -> Pairs:
     other
         The layer before it, one voxel wider at each side.
     """
-    found = [np.zeros((0, 2), np.int64)]
+    found = []
     for steps in product((0, 1, 2), repeat=own.labels.ndim):
         where = tuple(
             slice(step, step + length) for step, length in zip(steps, own.labels.shape, strict=True)
@@ -156,9 +223,13 @@ def touching_pairs(own: Layer, other: Layer) -> Pairs:
         touching = (own.labels > 0) & (other.labels[where] > 0)
         if own.values is not None and other.values is not None:
             touching &= own.values == other.values[where]
-        pairs = np.stack([other.labels[where][touching], own.labels[touching]], axis=1)
-        found.append(_shortened(pairs))
-    return distinct_pairs(np.concatenate(found)) - 1
+        columns = [other.labels[where][touching] - 1, own.labels[touching] - 1]
+        if own.heights is not None and other.heights is not None:
+            lower = np.minimum(own.heights, other.heights[where])
+            columns.append(lower[touching])
+        found.append(_shortened(np.stack(columns, axis=1)))
+    pairs = np.concatenate(found)
+    return pairs if own.heights is not None else distinct_pairs(pairs)
 
 
 def distinct_pairs(pairs: Pairs) -> Pairs:

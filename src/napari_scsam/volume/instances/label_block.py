@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.io.lazy import DamagedPartError
 from napari_scsam.volume.blocks import Block
+from napari_scsam.volume.instances.basins import Basins, basins_of, halo_of
 from napari_scsam.volume.instances.chunks import write_chunks
 from napari_scsam.volume.instances.job import Job
 from napari_scsam.volume.instances.kinds import Kind
@@ -57,21 +58,44 @@ class Components:
         return len(self.first)
 
 
+@dataclass(frozen=True)
+class Part:
+    """A block as it was read."""
+
+    block: Block
+    where: tuple[slice, ...]
+    """The block with its halo."""
+    labels: NDArray[Any]
+    """Label values there."""
+
+    @property
+    def core(self) -> NDArray[Any]:
+        """Label values of the block alone."""
+        inside = tuple(
+            slice(first - wide.start, last - wide.start)
+            for first, last, wide in zip(self.block.start, self.block.stop, self.where, strict=True)
+        )
+        return self.labels[inside]
+
+
 def label_block(job: Job, number: int) -> Unreadable | Unwritable | None:
     """Find the components of every kind in a block, and write them to disk, then their record."""
     block = job.plan[number]
+    where = block.slices
+    if job.watershed:
+        where = block.grown(halo_of(job.sampling), job.plan.shape)
     try:
-        labels = job.source.read(block.slices)
+        part = Part(block, where, job.source.read(where))
     except DamagedPartError as error:
         return Unreadable(str(error))
-    present = fastremap.unique(labels)
+    present = fastremap.unique(part.core)
     arrays: dict[str, NDArray[Any]] = {}
     counts = np.zeros(len(job.kinds), np.int64)
     try:
         for index, kind in enumerate(job.kinds):
             if not _has(kind, present):
                 continue
-            counts[index], found = _label_kind(job, index, block, labels)
+            counts[index], found = _label_kind(job, index, part)
             arrays |= {f"{index}.{name}": array for name, array in found.items()}
         others = _others(job.kinds, present)
         write_record(job.record(number), {"counts": counts, "others": others, **arrays})
@@ -80,17 +104,41 @@ def label_block(job: Job, number: int) -> Unreadable | Unwritable | None:
     return None
 
 
-def _label_kind(
-    job: Job, index: int, block: Block, labels: NDArray[Any]
-) -> tuple[int, dict[str, NDArray[Any]]]:
+def _label_kind(job: Job, index: int, part: Part) -> tuple[int, dict[str, NDArray[Any]]]:
     """Write the components of one kind, and return what its record holds."""
     kind = job.kinds[index]
-    found = find_components(labels, kind, block, job.plan.shape)
-    write_chunks(zarr.open_array(job.provisional(index), mode="r+"), block.slices, found.labels)
-    arrays = {"first": found.first, "voxels": found.voxels, **faces_of(found.labels, "labels")}
+    arrays: dict[str, NDArray[Any]] = {}
+    if job.watershed:
+        basins = _find_basins(job, kind, part)
+        arrays = basin_arrays(basins)
+        found = as_components(basins.labels, part.block, job.plan.shape)
+    else:
+        found = find_components(part.core, kind, part.block, job.plan.shape)
+    provisional = zarr.open_array(job.provisional(index), mode="r+")
+    write_chunks(provisional, part.block.slices, found.labels)
+    arrays |= {"first": found.first, "voxels": found.voxels, **faces_of(found.labels, "labels")}
     if not kind.values:
-        arrays["values"] = values_of(found, labels, block, job.plan.shape)
+        arrays["values"] = values_of(found, part.core, part.block, job.plan.shape)
     return found.count, arrays
+
+
+def _find_basins(job: Job, kind: Kind, part: Part) -> Basins:
+    values = part.labels
+    if kind.values:
+        values = kind.mask(values)
+    components = connected(values, corners=True)
+    return basins_of(components, job.sampling, part.where, part.block, job.plan.shape)
+
+
+def basin_arrays(basins: Basins) -> dict[str, NDArray[Any]]:
+    """Return what a record holds of basins, beside what it holds of components."""
+    return {
+        "peaks": basins.peaks,
+        "places": basins.places,
+        "leaves": basins.leaves,
+        "saddles": basins.saddles,
+        **faces_of(basins.heights, "heights"),
+    }
 
 
 def find_components(

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.atomic import replacing
-from napari_scsam.volume.instances.edges import read_pairs
+from napari_scsam.volume.instances.edges import read_pairs, read_saddles
 from napari_scsam.volume.instances.graph import number_objects, roots_of
 from napari_scsam.volume.instances.job import Job
 from napari_scsam.volume.instances.kinds import check_values
+from napari_scsam.volume.instances.merge import Tables, merged_roots
 from napari_scsam.volume.instances.record import BlockRecord
 
 
@@ -55,26 +56,40 @@ def number_kinds(job: Job, smallest: int) -> list[int]:
     counts = []
     offsets = np.load(job.offsets())
     for kind in range(len(job.kinds)):
-        roots = roots_of(int(offsets[kind, -1]), read_pairs(job, kind, offsets[kind]))
-        first, voxels = _read_labels(job, kind, offsets[kind])
+        first = _read_labels(job, kind, offsets[kind], "first")
+        voxels = _read_labels(job, kind, offsets[kind], "voxels")
+        pairs = read_pairs(job, kind, offsets[kind])
+        if job.watershed:
+            tables = _read_tables(job, kind, offsets[kind], voxels)
+            saddles = read_saddles(job, kind, offsets[kind])
+            roots = merged_roots(tables, pairs, saddles, smallest)
+        else:
+            roots = roots_of(len(first), pairs)
         numbering = number_objects(roots, first, voxels, smallest)
         save_array(job.table(kind), numbering.table)
         counts.append(numbering.count)
     return counts
 
 
-def _read_labels(
-    job: Job, kind: int, offsets: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Read the first voxel and the size of each provisional label."""
-    first = np.zeros(int(offsets[-1]), np.int64)
-    voxels = np.zeros(int(offsets[-1]), np.int64)
+def _read_labels(job: Job, kind: int, offsets: NDArray[np.int64], name: str) -> NDArray[np.int64]:
+    """Read one number of each provisional label."""
+    found = np.zeros(int(offsets[-1]), np.int64)
     for number in np.flatnonzero(np.diff(offsets)):
         where = slice(int(offsets[number]), int(offsets[number + 1]))
         with BlockRecord(job.record(int(number))) as record:
-            first[where] = record.array(kind, "first")
-            voxels[where] = record.array(kind, "voxels")
-    return first, voxels
+            found[where] = record.array(kind, name)
+    return found
+
+
+def _read_tables(
+    job: Job, kind: int, offsets: NDArray[np.int64], voxels: NDArray[np.int64]
+) -> Tables:
+    return Tables(
+        peaks=_read_labels(job, kind, offsets, "peaks"),
+        places=_read_labels(job, kind, offsets, "places"),
+        leaves=_read_labels(job, kind, offsets, "leaves") > 0,
+        voxels=voxels,
+    )
 
 
 def save_array(path: Path, array: NDArray[Any]) -> None:
