@@ -17,7 +17,7 @@ from benchmarks.loop.finetuning import Finetuning, Retraining, Tuned
 from benchmarks.loop.prices import Prices
 from benchmarks.loop.report import Slices, read_records, seconds_a_slice, write
 from benchmarks.loop.tools import ByHand, ByNetwork, ByUNet, Tool
-from benchmarks.loop.unet import ready_unet, unet_of_finished
+from benchmarks.loop.unet import ready_unet, unet_of_finished, unet_recipe
 from benchmarks.loop.work import WAYS, Next, Shift, Way, as_they_come, work_through
 
 from napari_scsam import Predictor, load_checkpoint
@@ -84,6 +84,10 @@ class Bench:
             self._unet = ready_unet(self.given.cache / "unet.safetensors", self.given.data)
         return self._unet
 
+    def unet_finds(self, class_name: str) -> bool:
+        """Whether the U-Net was trained on a class; else everything is painted by hand."""
+        return class_name in {c.name for c in unet_recipe(self.given.data).classes}
+
     def model(self) -> ScSAM:
         """Load the network."""
         return load_checkpoint(self.given.checkpoint)
@@ -97,6 +101,8 @@ class Bench:
         if way.tool == "hand":
             return ByHand()
         predictor = self.predictor()
+        if way.tool == "unet" and not self.unet_finds(case.class_name) and not way.finetunes:
+            return ByHand()
         if way.tool == "unet":
             nm_per_pixel = predictor.model.config.nm_per_pixel or 1.0
             return ByUNet(self.unet(), case.class_name, nm_per_pixel)
