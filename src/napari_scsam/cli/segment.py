@@ -38,13 +38,19 @@ def add_segment(commands: Any) -> None:
         metavar="IN",
         help="OME-Zarr, zarr, TIFF, MRC, HDF5 (file.h5:/path) or a folder of slices",
     )
-    parser.add_argument(
+    outputs = parser.add_mutually_exclusive_group(required=True)
+    outputs.add_argument(
         "-o",
         "--out",
-        required=True,
         type=Path,
         metavar="OUT",
         help="labels: .zarr (resumable, any size), .tif, .mrc or .h5",
+    )
+    outputs.add_argument(
+        "--into",
+        type=Path,
+        metavar="IMAGE.zarr",
+        help="write the labels into labels/classes of this OME-Zarr (0.4 or 0.5), mostly IN itself",
     )
     parser.add_argument(
         "--classes", metavar="a,b", help="names of the classes to write (default: all)"
@@ -89,6 +95,7 @@ def run_segment(arguments: argparse.Namespace) -> None:
     from napari_scsam.volume.run import segment_volume
     from napari_scsam.volume.run_labels import find_stopped
 
+    arguments.out = arguments.into or arguments.out
     volume = open_image(arguments)
     model = load_checkpoint(arguments.checkpoint)
     workers = workers_of(arguments)
@@ -101,6 +108,7 @@ def run_segment(arguments: argparse.Namespace) -> None:
         tta=arguments.careful,
         resume=arguments.resume,
         overwrite=arguments.overwrite,
+        into=arguments.into is not None,
         **_asked(arguments, workers),
     )
     stopped = find_stopped(arguments.out)
@@ -113,7 +121,17 @@ def run_segment(arguments: argparse.Namespace) -> None:
     if first.done < first.total:
         note_estimate(arguments, volume, model)
     show(steps)
-    print(arguments.out)
+    print(labels_of(arguments))
+
+
+def labels_of(arguments: argparse.Namespace) -> Path:
+    """Return where the labels are."""
+    from napari_scsam.volume.run_labels import LABELS
+
+    if arguments.into is None:
+        out: Path = arguments.out
+        return out
+    return Path(arguments.into, "labels", LABELS)
 
 
 def _asked(arguments: argparse.Namespace, workers: int | str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The OME-Zarr metadata of a label image (NGFF 0.5)."""
+"""The OME-Zarr metadata of a label image."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
+from napari_scsam.io.ngff import NEW, as_attributes
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,15 @@ class LabelHeader:
     origin: tuple[float, float, float]
     classes: tuple[ClassSpec, ...]
 
-    def attributes(self, factors: Sequence[Sequence[int]]) -> dict[str, Any]:
+    def attributes(self, factors: Sequence[Sequence[int]], version: str = NEW) -> dict[str, Any]:
         """Return the attributes of a label group.
 
         Parameters
         ----------
         factors
             For each level and axis, how much coarser it is than the labels.
+        version
+            Of NGFF.
         """
         unit = {}
         if self.voxel_size:
@@ -41,9 +44,9 @@ class LabelHeader:
             ],
             "type": "nearest",
         }
-        label = image_label(self.classes)
-        ome = {"version": "0.5", "multiscales": [multiscale], "image-label": label}
-        return {"ome": ome, "scsam": {"classes": [c.to_dict() for c in self.classes]}}
+        values = {"multiscales": [multiscale], "image-label": image_label(self.classes, version)}
+        record = {"classes": [c.to_dict() for c in self.classes]}
+        return {**as_attributes(values, version), "scsam": record}
 
     def _transforms(self, factors: Sequence[int]) -> list[dict[str, Any]]:
         size = (self.voxel_size or (1.0, 1.0, 1.0))[-self.ndim :]
@@ -57,12 +60,12 @@ class LabelHeader:
         ]
 
 
-def image_label(classes: Sequence[ClassSpec]) -> dict[str, Any]:
+def image_label(classes: Sequence[ClassSpec], version: str = NEW) -> dict[str, Any]:
     """Return NGFF's ``image-label``: names and colours of the classes."""
     if not classes:
-        return {"version": "0.5"}
+        return {"version": version}
     return {
-        "version": "0.5",
+        "version": version,
         "colors": [
             {"label-value": c.id, "rgba": [*bytes.fromhex(c.colour[1:]), 255]} for c in classes
         ],

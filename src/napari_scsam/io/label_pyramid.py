@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
+import numcodecs
 import numpy as np
 import zarr
 from zarr.codecs import ZstdCodec
 
+from napari_scsam.io.ngff import OLD, update_ngff, version_of
 from napari_scsam.io.zarr_access import ZarrArray, member_array, ngff_attributes
 
 CHUNK = 1024
@@ -54,6 +56,8 @@ def new_level(
     shards
         From `shard_shape`; None for chunks that are files.
     """
+    if version_of(group) == OLD:
+        return _old_level(group, path, shape, dtype)
     return group.create_array(
         path,
         shape=shape,
@@ -67,6 +71,22 @@ def new_level(
     )
 
 
+def _old_level(
+    group: zarr.Group, path: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> ZarrArray:
+    """Create an empty level of NGFF 0.4, as ome-zarr-py does it: in Blosc, a folder for an axis."""
+    return group.create_array(
+        path,
+        shape=shape,
+        dtype=dtype,
+        chunks=chunk_sides(shape),
+        compressors=numcodecs.Blosc(cname="lz4", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE),
+        fill_value=0,
+        chunk_key_encoding={"name": "v2", "separator": "/"},
+        overwrite=True,
+    )
+
+
 def chunk_sides(shape: Sequence[int]) -> tuple[int, ...]:
     """Return the shape of a chunk of a level."""
     chunks = tuple(min(CHUNK, size) for size in shape[-2:])
@@ -74,7 +94,7 @@ def chunk_sides(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def shard_shape(
-    shape: Sequence[int], dtype: np.dtype[Any], deepest: int = SHARD_DEPTH
+    shape: Sequence[int], dtype: np.dtype[Any], deepest: int | None = None
 ) -> tuple[int, ...] | None:
     """Return the shape of a shard of a level that is written slab by slab; None for a small one.
 
@@ -83,7 +103,7 @@ def shard_shape(
     shape, dtype
         Of the level.
     deepest
-        Most slices of a shard.
+        Most slices of a shard; `SHARD_DEPTH` when not given.
     """
     chunks = chunk_sides(shape)
     counts = [-(-size // side) for size, side in zip(shape, chunks, strict=True)]
@@ -91,16 +111,15 @@ def shard_shape(
         return None
     slices = SHARD_SLICES // (shape[1] * shape[2] * dtype.itemsize)
     sides = [min(n, SHARD_CHUNKS) * c for n, c in zip(counts[1:], chunks[1:], strict=True)]
-    return (max(1, min(deepest, slices)), *sides)
+    return (max(1, min(deepest or SHARD_DEPTH, slices)), *sides)
 
 
 def build_levels(group: zarr.Group) -> None:
     """Write levels 1, 2 ... and only then name them in the metadata."""
-    ome = dict(ngff_attributes(group))
-    multiscale = dict(ome["multiscales"][0])
+    multiscale = dict(ngff_attributes(group)["multiscales"][0])
     first = multiscale["datasets"][0]
     # Until the new levels are whole, readers must not find them.
-    _list_levels(group, ome, multiscale, [first])
+    _list_levels(group, multiscale, [first])
     scale, *others = first["coordinateTransformations"]
     known = "unit" in multiscale["axes"][0]
     level = member_array(group, "0")
@@ -112,14 +131,12 @@ def build_levels(group: zarr.Group) -> None:
         scale = {"type": "scale", "scale": sizes}
         path = str(len(datasets))
         datasets.append({"path": path, "coordinateTransformations": [scale, *others]})
-    _list_levels(group, ome, multiscale, datasets)
+    _list_levels(group, multiscale, datasets)
 
 
-def _list_levels(
-    group: zarr.Group, ome: dict[str, Any], multiscale: dict[str, Any], levels: list[Any]
-) -> None:
+def _list_levels(group: zarr.Group, multiscale: dict[str, Any], levels: list[Any]) -> None:
     multiscales = [{**multiscale, "datasets": levels}]
-    group.update_attributes({"ome": {**ome, "multiscales": multiscales}})
+    update_ngff(group, {"multiscales": multiscales})
 
 
 def _coarser(group: zarr.Group, path: str, finer: ZarrArray, factors: Sequence[int]) -> ZarrArray:

@@ -44,6 +44,15 @@ def point_root(folder: Path, name: str) -> None:
         root.update_attributes({"ome": found})
 
 
+def root_name(folder: Path) -> str:
+    """Return the label image that the root of an OME-Zarr leads to; empty when it leads to none."""
+    attributes = ngff_attributes(zarr.open_group(folder, mode="r"))
+    if not is_label_root(attributes):
+        return ""
+    path = str(attributes["multiscales"][0]["datasets"][0]["path"])
+    return path.removeprefix(INSIDE).rpartition("/")[0]
+
+
 def is_label_root(attributes: Mapping[str, Any]) -> bool:
     """Whether the OME-Zarr metadata of a root only lead to labels inside it."""
     try:

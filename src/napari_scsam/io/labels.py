@@ -1,4 +1,4 @@
-"""Write label images as OME-Zarr (NGFF 0.5, zarr v3), and read their class tables.
+"""Write label images as OME-Zarr, and read their class tables.
 
 The metadata are written here, in one piece per group, rather than by the
 `ome-zarr` library: its writers change a group's attributes step by step, so
@@ -27,7 +27,9 @@ from napari_scsam.io.contents import Contents, is_ours, what_is
 from napari_scsam.io.label_files.kinds import KINDS, check_suffix, read_record
 from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.io.label_pyramid import build_levels, new_level
+from napari_scsam.io.label_root import point_root, root_name
 from napari_scsam.io.lazy import explaining
+from napari_scsam.io.ngff import refresh_consolidated, update_ngff, version_of
 from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files
 from napari_scsam.io.zarr_access import (
     ZarrArray,
@@ -36,7 +38,6 @@ from napari_scsam.io.zarr_access import (
     listed_names,
     member_array,
     member_group,
-    ngff_attributes,
 )
 
 Shape = tuple[int, ...]
@@ -110,6 +111,13 @@ def finish_labels(path: str | os.PathLike[str], name: str = "classes") -> None:
         known = ", ".join(_listed(labels)) or "none"
         raise UserError(f"{path} has no label image {name!r}; it has: {known}")
     build_levels(member_group(labels, name))
+    _refresh_root(Path(path), name)
+
+
+def _refresh_root(path: Path, name: str) -> None:
+    """Make the root of a file of labels an image of these, unless it is one of others."""
+    if what_is(path) is Contents.LABELS and root_name(path) in ("", name):
+        point_root(path, name)
 
 
 def write_labels(
@@ -176,6 +184,7 @@ def writing_labels(
     if path.is_file() or what_is(path) is not Contents.NOTHING:
         with replacing_labels(_labels_group(path), header, shape, dtype) as level:
             yield level
+        _refresh_root(path, header.name)
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -187,6 +196,7 @@ def writing_labels(
         yield _fill_group(group, header, shape, dtype)
         build_levels(group)
         _list(labels, [header.name])
+        point_root(draft, header.name)
 
 
 @contextmanager
@@ -208,10 +218,11 @@ def replacing_labels(
     listed = _listed(labels)
     target = folder_of(labels) / header.name
     with replacing_folder(target, is_own_label_image) as draft:
-        group = zarr.open_group(draft, mode="a", zarr_format=3)
+        group = zarr.open_group(draft, mode="a", zarr_format=labels.metadata.zarr_format)
         yield _fill_group(group, header, shape, dtype)
         build_levels(group)
     _list(labels, dict.fromkeys([*listed, header.name]))
+    refresh_consolidated(folder_of(labels).parent)
 
 
 def is_own_label_image(folder: Path) -> bool:
@@ -293,8 +304,7 @@ def _listed(labels: zarr.Group) -> list[str]:
 
 def _list(labels: zarr.Group, names: Iterable[str]) -> None:
     """List the label images; one exists for readers once it is named here."""
-    ome = {**ngff_attributes(labels), "version": "0.5", "labels": list(names)}
-    labels.update_attributes({"ome": ome})
+    update_ngff(labels, {"labels": list(names)})
 
 
 def _fill_group(
@@ -302,7 +312,7 @@ def _fill_group(
 ) -> ZarrArray:
     """Create an empty level 0 and the metadata of a label image."""
     level = new_level(group, "0", shape, dtype)
-    group.update_attributes(header.attributes([[1] * len(shape)]))
+    group.update_attributes(header.attributes([[1] * len(shape)], version_of(group)))
     return level
 
 

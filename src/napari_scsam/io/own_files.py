@@ -9,7 +9,10 @@ from pathlib import Path
 
 CHUNKED = r"(zarr\.json|c(/\d+)*)"
 """Files of a zarr array, from the folder of the array."""
-LABEL_IMAGE = rf"(probabilities/)?(zarr\.json|\d+/{CHUNKED})"
+OLD_CHUNKED = r"(\.zarray|\.zattrs|\d+(/\d+)*)"
+"""The same of zarr v2."""
+OLD_LABEL_IMAGE = rf"(\.zgroup|\.zattrs|\d+/{OLD_CHUNKED})"
+LABEL_IMAGE = rf"((probabilities/)?(zarr\.json|\d+/{CHUNKED})|{OLD_LABEL_IMAGE})"
 """Files of a label image, from its folder, and of the probabilities of its classes."""
 
 

@@ -6,13 +6,12 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import zarr
-
 from napari_scsam.config import UserError
 from napari_scsam.io.contents import is_ours
+from napari_scsam.io.image_labels import open_image_labels
 from napari_scsam.io.label_header import label_header
 from napari_scsam.io.labels import is_own_label_image, replacing_labels
-from napari_scsam.io.zarr_access import folder_of, is_zarr, ngff_attributes
+from napari_scsam.io.zarr_access import folder_of, listed_names
 from napari_scsam.project.project import CLASSES, Project
 from napari_scsam.steps import Progress
 
@@ -42,13 +41,13 @@ def write_into_image(
     Raises
     ------
     UserError
-        When the image is not an OME-Zarr of version 0.5, cannot be written, or has labels of
+        When the image is not an OME-Zarr of version 0.4 or 0.5, cannot be written, or has labels of
         another program under this name.
     """
     image = project.record.image
-    labels = labels_group(Path(str(image.find(project.path).path)))
+    labels = open_image_labels(Path(str(image.find(project.path).path)), ADVICE)
     target = folder_of(labels) / name
-    if name in ngff_attributes(labels).get("labels", ()) and not replace:
+    if name in listed_names(labels) and not replace:
         return None
     if target.exists() and not is_ours(target):
         raise UserError(f"{target} was written by another program; choose another name")
@@ -79,32 +78,3 @@ ADVICE = (
     "save the labels layer as its own file instead "
     "(File > Save Selected Layers …, file type ScSAM Organelle labels)"
 )
-
-
-def labels_group(path: Path) -> zarr.Group:
-    """Open ``labels/`` of an OME-Zarr image, or create it.
-
-    Raises
-    ------
-    UserError
-        When the image is not an OME-Zarr of version 0.5, or cannot be written.
-    """
-    if not (path.is_dir() and is_zarr(path)):
-        raise UserError(f"{path.name} is not an OME-Zarr, so labels cannot go into it; {ADVICE}")
-    try:
-        node = zarr.open(path, mode="r+")
-        return _checked(node, path.name).require_group("labels")
-    except OSError as error:
-        raise UserError(f"{path} cannot be written ({error}); {ADVICE}") from error
-
-
-def _checked(node: zarr.Group | zarr.Array[Any], name: str) -> zarr.Group:
-    """Return an image group of OME-Zarr 0.5."""
-    if not isinstance(node, zarr.Group) or not ngff_attributes(node).get("multiscales"):
-        raise UserError(
-            f"{name} is a zarr without OME metadata, so other programs would not find labels in "
-            f"it; {ADVICE}"
-        )
-    if node.metadata.zarr_format != 3:
-        raise UserError(f"{name} is an OME-Zarr older than 0.5, which is only read; {ADVICE}")
-    return node

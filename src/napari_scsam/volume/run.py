@@ -17,6 +17,7 @@ from napari_scsam.io.contrast import contrast_of, sample_planes
 from napari_scsam.io.slabs import with_slabs
 from napari_scsam.io.volumes import Volume, as_volume
 from napari_scsam.steps import Steps
+from napari_scsam.volume.into_image import check_image
 from napari_scsam.volume.labelling import Labelling
 from napari_scsam.volume.output import check_output
 from napari_scsam.volume.run_image import image_fingerprint
@@ -45,6 +46,7 @@ def segment_volume(
     average_z: bool | None = None,
     probabilities: bool = False,
     workers: Workers = None,
+    into: bool = False,
 ) -> Steps[None]:
     """Label every slice of a volume; yields after each one, and closing it stops the run.
 
@@ -86,6 +88,8 @@ def segment_volume(
         image (`napari_scsam.volume.probabilities`).
     workers
         Where the work is done, as `run_tasks` takes it; each worker loads the checkpoint.
+    into
+        Whether `out` is an OME-Zarr image, into which the labels are to go.
 
     Raises
     ------
@@ -99,13 +103,19 @@ def segment_volume(
     """
     source = _as_source(volume, voxel_size)
     out = Path(out)
-    _check_outcome(source, out, model, workers, probabilities=probabilities)
+    is_zarr = into or out.suffix.lower() == ".zarr"
+    _check_outcome(source, model, workers, is_zarr=is_zarr, probabilities=probabilities)
     predictor = _predictor_of(model, device, tta)
     predictor.model.config.need_classes()  # now, not after the contrast was measured
     plan = plan_run(source.shape, slices, region, probabilities=probabilities)
-    _check_image_survives(source, out)
-    tidy(out)
-    check_output(out, overwrite=overwrite, resume=resume)
+    if into:
+        wishes = {"overwrite": overwrite, "resume": resume, "probabilities": probabilities}
+        check_image(out, source, **wishes)
+        tidy(out)
+    else:
+        _check_image_survives(source, out)
+        tidy(out)
+        check_output(out, overwrite=overwrite, resume=resume)
     if average_z is None:
         earlier = stopped_run(out) if resume else None
         average_z = averages_by_itself(source.shape, source.voxel_size)
@@ -117,7 +127,7 @@ def segment_volume(
     sample = sample_planes(source.data)
     labelling = Labelling(source, predictor, requested, contrast_of(sample), plan)
     work = Segmentation(labelling, image_fingerprint(source.data, sample))
-    if out.suffix.lower() != ".zarr":
+    if not is_zarr:
         yield from work.into_one_file(out)
     elif workers is None:
         yield from work.into_zarr(out, resume)
@@ -136,14 +146,13 @@ def _as_source(volume: Volume | ArrayLike, voxel_size: VoxelSize | None) -> Volu
 
 def _check_outcome(
     source: Volume,
-    out: Path,
     model: ScSAM | Predictor | str | Path,
     workers: Workers,
     *,
+    is_zarr: bool,
     probabilities: bool,
 ) -> None:
     """Check what only labels in an OME-Zarr can have, before anything is read."""
-    is_zarr = out.suffix.lower() == ".zarr"
     if probabilities and not is_zarr:
         raise UserError("probabilities are written into an OME-Zarr; end the output in .zarr")
     if workers is None:

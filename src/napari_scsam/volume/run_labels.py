@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.core.common import ZarrFormat
 
 from napari_scsam.atomic import exchange_folders, finish_replacing, replacing_folder, sync
 from napari_scsam.config import ClassSpec, UserError
@@ -22,7 +23,8 @@ from napari_scsam.io.label_header import LabelHeader
 from napari_scsam.io.label_pyramid import build_levels, new_level, shard_shape
 from napari_scsam.io.label_root import point_root
 from napari_scsam.io.lazy import READ_ERRORS
-from napari_scsam.io.zarr_access import ZarrArray, folder_of, is_zarr, member_array, ngff_attributes
+from napari_scsam.io.ngff import refresh_consolidated, update_ngff, version_of
+from napari_scsam.io.zarr_access import ZarrArray, folder_of, is_zarr, listed_names, member_array
 from napari_scsam.volume.ledger import LEDGER, parse_run
 from napari_scsam.volume.probabilities import create_probabilities
 from napari_scsam.volume.sync import sync_files
@@ -81,6 +83,7 @@ def tidy(out: Path) -> None:
     _list(out)
     point_root(out, LABELS)
     _remove_replaced(out)
+    refresh_consolidated(out)
     (out / LEDGER).unlink(missing_ok=True)
     (in_place / LEDGER).unlink(missing_ok=True)
     sync(in_place)
@@ -106,8 +109,10 @@ def create_run_labels(
     """
     place.out.parent.mkdir(parents=True, exist_ok=True)
     if place.beside:
+        labels = zarr.open_group(place.group.parent, mode="r")
+        group_format = labels.metadata.zarr_format
         with replacing_folder(place.group, _holds_ledger) as draft:
-            _fill(draft, header, shape, dtype, probabilities)
+            _fill(draft, header, shape, dtype, probabilities, group_format)
             (draft / LEDGER).touch()
     else:
         with replacing_folder(place.out, _holds_ledger) as draft:
@@ -127,10 +132,11 @@ def _fill(
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
     probabilities: bool,
+    zarr_format: ZarrFormat = 3,
 ) -> None:
-    group = zarr.open_group(folder, mode="a", zarr_format=3)
+    group = zarr.open_group(folder, mode="a", zarr_format=zarr_format)
     new_level(group, "0", shape, dtype, shard_shape(shape, dtype))
-    group.update_attributes(header.attributes([[1] * len(shape)]))
+    group.update_attributes(header.attributes([[1] * len(shape)], version_of(group)))
     if probabilities:
         create_probabilities(group, header, shape)
 
@@ -237,7 +243,9 @@ def slice_index(level: ZarrArray, z: int) -> Any:
 
 def slice_folder(level: ZarrArray, z: int) -> Path:
     """Return the folder of the files that hold a slice."""
-    folder = folder_of(level) / "c"
+    folder = folder_of(level)
+    if level.metadata.zarr_format == 3:
+        folder = folder / "c"
     if level.ndim == 3:
         return folder / str(z // group_depth(level))
     return folder
@@ -246,8 +254,9 @@ def slice_folder(level: ZarrArray, z: int) -> Path:
 def chunk_names(level: ZarrArray, z: int) -> tuple[str, ...]:
     """Return the files that hold a slice, e.g. ``0/1``, in order."""
     folder = slice_folder(level, z)
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    return tuple(sorted(f.relative_to(folder).as_posix() for f in files if f.suffix != ".partial"))
+    names = [f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file()]
+    # zarr v2 keeps its metadata in hidden files beside the chunks.
+    return tuple(sorted(n for n in names if not n.endswith(".partial") and not n.startswith(".")))
 
 
 def finish_run_labels(place: Place, run: dict[str, Any], classes: list[dict[str, Any]]) -> None:
@@ -288,10 +297,9 @@ def _sync_all(folder: Path) -> None:
 def _list(out: Path) -> None:
     """Name the label image in the list of those that readers find."""
     labels = zarr.open_group(out / "labels", mode="r+")
-    ome = dict(ngff_attributes(labels))
-    names = list(ome.get("labels", ()))
+    names = listed_names(labels)
     if LABELS not in names:
-        labels.update_attributes({"ome": {**ome, "version": "0.5", "labels": [*names, LABELS]}})
+        update_ngff(labels, {"labels": [*names, LABELS]})
 
 
 def _remove_replaced(out: Path) -> None:

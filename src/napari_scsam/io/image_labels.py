@@ -1,0 +1,66 @@
+"""The ``labels/`` of an OME-Zarr image, where other viewers find the labels of the image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import zarr
+
+from napari_scsam.config import UserError
+from napari_scsam.io.label_root import is_label_root
+from napari_scsam.io.ngff import OLD, version_of
+from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
+
+
+def open_image_labels(path: Path, advice: str) -> zarr.Group:
+    """Open ``labels/`` of an OME-Zarr image of version 0.4 or 0.5, or create it.
+
+    Parameters
+    ----------
+    path
+        The image.
+    advice
+        What to do instead, at the end of every message.
+
+    Raises
+    ------
+    UserError
+        When it is no such image, or cannot be written.
+    """
+    if not (path.is_dir() and is_zarr(path)):
+        raise UserError(f"{path.name} is not an OME-Zarr, so labels cannot go into it; {advice}")
+    try:
+        # Copies of the metadata, if there are any, do not list what is added.
+        root = zarr.open_group(path, mode="r+", use_consolidated=False)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error}); {advice}") from error
+    except (ValueError, TypeError) as error:  # an array, or damaged metadata
+        raise UserError(f"{path.name} is not an OME-Zarr image ({error}); {advice}") from error
+    _check_image(root, path.name, advice)
+    try:
+        return root.require_group("labels")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error}); {advice}") from error
+
+
+def _check_image(root: zarr.Group, name: str, advice: str) -> None:
+    attributes = ngff_attributes(root)
+    multiscales = attributes.get("multiscales")
+    if not multiscales:
+        raise UserError(
+            f"{name} is a zarr without OME metadata, so other programs would not find labels in "
+            f"it; {advice}"
+        )
+    if is_label_root(attributes):
+        raise UserError(f"{name} holds labels and no image; {advice}")
+    if version_of(root) == OLD and not _has_named_axes(multiscales):
+        raise UserError(f"{name} is an OME-Zarr older than 0.4, which is only read; {advice}")
+
+
+def _has_named_axes(multiscales: object) -> bool:
+    """Whether the axes have types, as they have since NGFF 0.4."""
+    try:
+        axes = multiscales[0]["axes"]  # type: ignore[index]
+        return bool(axes) and all(axis["name"] for axis in axes)
+    except (TypeError, KeyError, IndexError):
+        return False
