@@ -20,9 +20,11 @@ from napari_scsam.io.formats.digital_micrograph import DM_SUFFIXES, read_dm
 from napari_scsam.io.formats.hdf5 import read_hdf5, split_hdf5_path
 from napari_scsam.io.formats.imaris import read_imaris
 from napari_scsam.io.formats.mrc import MRC_SUFFIXES, read_mrc
+from napari_scsam.io.formats.n5 import is_n5, read_n5
 from napari_scsam.io.formats.nrrd import NRRD_SUFFIXES, read_nrrd
 from napari_scsam.io.formats.numbers import RAW_SUFFIX, ask_for_shape, read_npy, read_raw, split_raw
 from napari_scsam.io.formats.packed import is_packed
+from napari_scsam.io.formats.precomputed import is_precomputed, read_precomputed
 from napari_scsam.io.formats.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_image, read_slices
 from napari_scsam.io.formats.tiff import read_tiff
 from napari_scsam.io.formats.zipped import read_zip, split_zip_path
@@ -214,10 +216,8 @@ def _read(wanted: Location) -> Source:
         finish_replacing(file)  # a killed process may have been replacing it
     if not file.exists():
         raise MissingFileError(f"{file} does not exist; check the path")
-    if file.is_dir() and is_zarr(file):
-        return read_zarr(file)
     if file.is_dir():
-        return read_slices(file)
+        return _read_folder(file)
     if file.stat().st_size == 0:
         raise empty_file(file)
     if hdf5:
@@ -230,6 +230,16 @@ def _read(wanted: Location) -> Source:
         return _watched(read_raw(*raw), stamp)
     reader = _reader(file)
     return _watched(reader(file), stamp)
+
+
+def _read_folder(folder: Path) -> Source:
+    if is_zarr(folder):
+        return read_zarr(folder)
+    if is_precomputed(folder):
+        return read_precomputed(folder)
+    if is_n5(folder):
+        return read_n5(folder)
+    return read_slices(folder)
 
 
 def _reader(file: Path) -> Callable[[Path], Source]:

@@ -38,6 +38,10 @@ class UnreachableError(ChangedFileError):
     """An address that does not answer, or not as it should."""
 
 
+class DeniedError(UnreachableError):
+    """An address whose server refuses access."""
+
+
 class NoListError(UnreachableError):
     """A server that does not list what it has."""
 
@@ -77,6 +81,8 @@ class RemoteStore(Store):
         self._patience = patience
         self._objects: Any = open_object_store(self.address, patience)
         self._known: dict[str, _Known] = {}
+        self.denied = False
+        """Whether access to a metadata file was denied; some buckets say so of missing ones."""
 
     def __str__(self) -> str:
         return self.address
@@ -166,7 +172,13 @@ class RemoteStore(Store):
         return [name[start:] for name in names]
 
     async def _metadata(self, key: str) -> bytes | None:
-        data = await self._fetch(key, None)
+        try:
+            data = await self._fetch(key, None)
+        except DeniedError:
+            if key in self._known:
+                raise
+            self.denied = True
+            return None
         if data is not None:
             digest = hashlib.sha256(data).hexdigest()
             self._known.setdefault(key, _Known(digest, time.monotonic()))
@@ -214,13 +226,16 @@ class RemoteStore(Store):
 
     async def _fetch(self, key: str, part: ByteRequest | None) -> bytes | None:
         """Read an object over the network, several times if need be; None when it is not there."""
+        from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
         for left in reversed(range(self._patience.rounds)):
             try:
                 return await self._read(key, part)
             except FileNotFoundError:
                 return None
-            except PermissionError as error:
-                raise self._unreachable(key, error) from error
+            except (PermissionDeniedError, UnauthenticatedError) as error:
+                text = str(self._unreachable(key, error))
+                raise DeniedError(text) from error
             except Exception as error:  # obstore's are of no common kind
                 if not left:
                     raise self._unreachable(key, error) from error
