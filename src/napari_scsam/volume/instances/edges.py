@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from napari_scsam.volume.blocks import Block, BlockPlan
 from napari_scsam.volume.instances.basins import highest_saddles
+from napari_scsam.volume.instances.holes import BACKGROUND
 from napari_scsam.volume.instances.job import Job
+from napari_scsam.volume.instances.pairs import Pairs, distinct_pairs, shortened
 from napari_scsam.volume.instances.record import BlockRecord, write_record
-
-Pairs = NDArray[np.int64]
-"""N × 2 provisional labels, counted over all blocks from 0 on."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,9 @@ def join_block(job: Job, number: int) -> None:
             arrays[f"{kind}.pairs"] = reader.links_of(job.plan[number])
         else:
             arrays[f"{kind}.pairs"] = distinct_pairs(np.concatenate(touching))
+        if job.fill_holes:
+            beside = [reader.beside_across(job.plan[number], axis) for axis in axes]
+            arrays[f"{kind}.beside"] = distinct_pairs(np.concatenate(beside))
     write_record(job.pairs(number), arrays)
 
 
@@ -88,6 +90,23 @@ def read_saddles(job: Job, kind: int, offsets: NDArray[np.int64]) -> NDArray[np.
     return np.concatenate(found)
 
 
+def read_beside(job: Job, kind: int, offsets: NDArray[np.int64]) -> Pairs:
+    """Read which objects are beside which background, inside blocks and across their borders.
+
+    Parameters
+    ----------
+    job, kind, offsets
+        As in `read_pairs`.
+    """
+    found = [np.zeros((0, 2), np.int64)]
+    for number in np.flatnonzero(np.diff(offsets)):
+        with BlockRecord(job.record(int(number))) as record:
+            found.append(record.array(kind, "beside") + int(offsets[number]) - 1)
+        with BlockRecord(job.pairs(int(number))) as record:
+            found.append(record.array(kind, "beside"))
+    return np.concatenate(found)
+
+
 class Faces:
     """Reads the faces of blocks.
 
@@ -114,6 +133,24 @@ class Faces:
             return np.zeros((0, columns), np.int64)
         other = self._layer_below(block, axis, own)
         return touching_labels(own, other)
+
+    def beside_across(self, block: Block, axis: int) -> Pairs:
+        """Return the pairs of an object and background that meet at the lower face of a block."""
+        own = None
+        below = None
+        if block.position[axis] > 0:
+            before = list(block.position)
+            before[axis] -= 1
+            neighbour = self._job.plan.at(before)
+            own = self._face(block, f"low{axis}")
+            below = None if neighbour is None else self._face(neighbour, f"high{axis}")
+        if own is None or below is None or own.values is None or below.values is None:
+            return np.zeros((0, 2), np.int64)
+        own_is_empty = own.values == BACKGROUND
+        meet = own_is_empty != (below.values == BACKGROUND)
+        objects = np.where(own_is_empty, below.labels, own.labels)[meet]
+        empty = np.where(own_is_empty, own.labels, below.labels)[meet]
+        return distinct_pairs(np.stack([objects, empty], axis=1) - 1)
 
     def links_of(self, block: Block) -> Pairs:
         """Return the basins of a block that are continued in another one, each with that."""
@@ -216,6 +253,7 @@ def touching_labels(own: Layer, other: Layer) -> NDArray[np.int64]:
         The layer before it, one voxel wider at each side.
     """
     found = []
+    straight = (1,) * own.labels.ndim
     for steps in product((0, 1, 2), repeat=own.labels.ndim):
         where = tuple(
             slice(step, step + length) for step, length in zip(steps, own.labels.shape, strict=True)
@@ -223,31 +261,12 @@ def touching_labels(own: Layer, other: Layer) -> NDArray[np.int64]:
         touching = (own.labels > 0) & (other.labels[where] > 0)
         if own.values is not None and other.values is not None:
             touching &= own.values == other.values[where]
+            if steps != straight:
+                touching &= own.values != BACKGROUND  # it is connected through faces alone
         columns = [other.labels[where][touching] - 1, own.labels[touching] - 1]
         if own.heights is not None and other.heights is not None:
             lower = np.minimum(own.heights, other.heights[where])
             columns.append(lower[touching])
-        found.append(_shortened(np.stack(columns, axis=1)))
+        found.append(shortened(np.stack(columns, axis=1)))
     pairs = np.concatenate(found)
     return pairs if own.heights is not None else distinct_pairs(pairs)
-
-
-def distinct_pairs(pairs: Pairs) -> Pairs:
-    """Return each pair once, sorted."""
-    if len(pairs) < 2:
-        return pairs
-    low = pairs.min(axis=0)
-    width = int(pairs[:, 1].max() - low[1]) + 1
-    # One number for each pair, which NumPy sorts far faster than pairs.
-    codes = np.sort((pairs[:, 0] - low[0]) * width + (pairs[:, 1] - low[1]))
-    codes = codes[np.concatenate([[True], codes[1:] != codes[:-1]])]
-    return np.stack([codes // width + low[0], codes % width + low[1]], axis=1)
-
-
-def _shortened(pairs: Pairs) -> Pairs:
-    """Return pairs without those that repeat their predecessor, as most do."""
-    if len(pairs) < 2:
-        return pairs
-    new = np.ones(len(pairs), bool)
-    new[1:] = (pairs[1:] != pairs[:-1]).any(axis=1)
-    return pairs[new]

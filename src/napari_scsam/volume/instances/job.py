@@ -24,6 +24,8 @@ class Job:
     """For provisional labels and records of blocks."""
     fill_holes: bool = False
     watershed: bool = False
+    filled: Path | None = None
+    """Objects whose holes have been filled, in which basins are then found."""
     sampling: tuple[float, ...] = ()
     """Size of a voxel along each axis, in nm or relative to each other, for the watershed."""
 

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.atomic import replacing
-from napari_scsam.volume.instances.edges import read_pairs, read_saddles
+from napari_scsam.volume.instances.edges import read_beside, read_pairs, read_saddles
 from napari_scsam.volume.instances.graph import number_objects, roots_of
+from napari_scsam.volume.instances.holes import fill_roots
 from napari_scsam.volume.instances.job import Job
 from napari_scsam.volume.instances.kinds import check_values
 from napari_scsam.volume.instances.merge import Tables, merged_roots
@@ -31,13 +32,15 @@ def write_offsets(job: Job) -> None:
     """
     counts = np.zeros((len(job.kinds), len(job.plan)), np.int64)
     others: list[int] = []
+    any_object = False
     for number in range(len(job.plan)):
         if not job.record(number).is_file():
             continue
         with BlockRecord(job.record(number)) as record:
             counts[:, number] = record.counts()
+            any_object = any_object or record.has_objects()
             others = others or record.others()
-    check_values(job.source.name, job.kinds, others, any_object=bool(counts.any()))
+    check_values(job.source.name, job.kinds, others, any_object=any_object)
     offsets = np.zeros((len(job.kinds), len(job.plan) + 1), np.int64)
     np.cumsum(counts, axis=1, out=offsets[:, 1:])
     save_array(job.offsets(), offsets)
@@ -65,6 +68,11 @@ def number_kinds(job: Job, smallest: int) -> list[int]:
             roots = merged_roots(tables, pairs, saddles, smallest)
         else:
             roots = roots_of(len(first), pairs)
+        if job.fill_holes:
+            values = _read_labels(job, kind, offsets[kind], "values")
+            is_open = _read_labels(job, kind, offsets[kind], "open") > 0
+            beside = read_beside(job, kind, offsets[kind])
+            roots = fill_roots(roots, values, is_open, beside)
         numbering = number_objects(roots, first, voxels, smallest)
         save_array(job.table(kind), numbering.table)
         counts.append(numbering.count)

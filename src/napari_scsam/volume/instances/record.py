@@ -46,6 +46,10 @@ class BlockRecord:
         found: NDArray[np.int64] = self._arrays["counts"]
         return found
 
+    def has_objects(self) -> bool:
+        """Whether the block holds a value that is looked for."""
+        return bool(self._arrays["has_objects"])
+
     def others(self) -> list[int]:
         """Return the first few values of the block that are of no kind."""
         return [int(value) for value in self._arrays["others"]]

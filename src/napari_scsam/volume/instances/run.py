@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count as counting
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from napari_scsam.config import UserError
 from napari_scsam.errors import PartlyDoneError
 from napari_scsam.io.formats.slices import TIFF_SUFFIXES
-from napari_scsam.steps import Progress, Steps
+from napari_scsam.steps import Progress, Steps, mapped
 from napari_scsam.volume.blocks import BlockPlan, plan_blocks
 from napari_scsam.volume.instances.chunks import create_array
 from napari_scsam.volume.instances.done_list import DoneList
@@ -39,6 +40,9 @@ from napari_scsam.volume.instances.request import Request
 from napari_scsam.volume.instances.run_folder import RunFolder
 from napari_scsam.volume.instances.source import LabelSource
 from napari_scsam.volume.workers import TaskError, Workers, WorkersError, run_tasks
+
+FILLED = "filled.zarr"
+"""Objects with their holes filled, in the folder of a run that splits them afterwards."""
 
 MOST_NAMED = 3
 """Blocks that the last message names."""
@@ -103,8 +107,9 @@ def begin_run(
         plan=plan,
         kinds=request.kinds,
         folder=folder.path,
-        fill_holes=request.fill_holes,
+        fill_holes=request.fill_holes and not request.watershed,
         watershed=request.watershed,
+        filled=folder.path / FILLED if request.fill_holes and request.watershed else None,
         sampling=(volume.voxel_size or (1.0, 1.0, 1.0))[-volume.ndim :],
     )
     return Run(folder, request, settings, job, plan_levels(plan, volume), workers)
@@ -130,15 +135,19 @@ def run_steps(run: Run) -> Steps[dict[str, int]]:
     PartlyDoneError
         At the end, when some blocks could not be read; earlier, when nothing can be written.
     """
-    with _nothing_left_of_a_mistake(run):
-        yield from _label_blocks(run)
     counts = load_counts(run.job)
     if counts is None:
+        yield from _fill_first(run)
         with _nothing_left_of_a_mistake(run):
+            yield from _label_blocks(run)
             write_offsets(run.job)
         yield from _join_blocks(run)
         counts = number_kinds(run.job, run.request.smallest)
         save_counts(run.job, counts)
+    else:
+        lost = [n for n in range(len(run.job.plan)) if not run.job.record(n).is_file()]
+        run.unreadable |= dict.fromkeys(lost, "they could not be read")
+        run.steps_done += 2 * len(run.job.plan)
     draft = run.folder.draft
     if not draft.exists():
         create_output(draft, run.job.kinds, counts, run.levels, run.request.volume, run.settings)
@@ -152,6 +161,27 @@ def run_steps(run: Run) -> Steps[dict[str, int]]:
     _report(run)
     names = [kind.name for kind in run.job.kinds]
     return dict(zip(names, counts, strict=True))
+
+
+def _fill_first(run: Run) -> Steps[None]:
+    """Fill the holes of whole objects, before these are split."""
+    if run.job.filled is None or run.job.filled.exists():
+        return
+    request = replace(run.request, watershed=False, smallest=1)
+    inner = begin_run(
+        RunFolder(run.job.filled),
+        request,
+        request.settings(),
+        resume=True,
+        workers=run.workers,
+        most_voxels=prod(run.job.plan.sides),
+    )
+    with _nothing_left_of_a_mistake(run):
+        try:
+            yield from mapped(run_steps(inner), lambda step: replace(step, what="filling holes"))
+        except PartlyDoneError:
+            if not run.job.filled.exists():
+                raise
 
 
 @contextmanager
