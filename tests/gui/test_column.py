@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from fits import cut_off
 from napari.layers import Image
@@ -10,12 +11,12 @@ from napari.settings import get_settings
 from napari_scsam.gui.tools.active_tool import ActiveTool
 from napari_scsam.gui.tools.shortcuts import PROMPT
 from napari_scsam.gui.tools.shortcuts import TEACH as TEACH_KEY
-from napari_scsam.gui.widget import CORRECT, OBJECT, REVIEW_AND_TRAIN, SEGMENT, TEACH
+from napari_scsam.gui.widget import CORRECT, OBJECT, OBJECTS, REVIEW_AND_TRAIN, SEGMENT, TEACH
 from napari_scsam.project.training_job import Outcome, Phase
 
 pytestmark = pytest.mark.gui
 
-TABS = (SEGMENT, OBJECT, TEACH, CORRECT, REVIEW_AND_TRAIN)
+TABS = (SEGMENT, OBJECT, TEACH, CORRECT, REVIEW_AND_TRAIN, OBJECTS)
 LONG = "A sentence at the bottom that says at some length what has happened. " * 3
 STEP = {
     "kind": "step",
@@ -67,6 +68,25 @@ def test_each_tab_fits_while_its_tool_is_active(one, qtbot):
     assert scrolled(one, TEACH, qtbot) == 0
     assert cut_off(one.widget) == []
     one.session.part(ActiveTool).deactivate()
+
+
+def test_the_page_of_objects_fits_with_rows_and_a_plot(one, qtbot):
+    objects = one.widget.objects
+    count = 1000
+    columns = {
+        "class": np.full(count, "mitochondrion"),
+        "id": np.arange(1, count + 1),
+        "voxels": np.arange(count) ** 2,
+        "volume_um3": np.arange(count) / 7,
+        "touches_border": np.arange(count) % 2 == 0,
+        "reviewed": np.zeros(count, bool),
+    }
+    objects.show_columns(columns, np.ones(count, bool), "")
+    objects.filters.show_count(count, count, 0)
+    assert scrolled(one, OBJECTS, qtbot) == 0
+    objects.plot.click()
+    assert scrolled(one, OBJECTS, qtbot) == 0
+    assert cut_off(one.widget) == []
 
 
 @pytest.mark.parametrize("phase", [Phase.RUNNING, Phase.FINISHED])
