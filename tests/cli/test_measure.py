@@ -141,3 +141,40 @@ def test_negative_objects_are_told(tmp_path: Path, capsys: pytest.CaptureFixture
     out = tmp_path / "table.csv"
     assert cli.main(["measure", str(tmp_path / "objects.zarr"), "-o", str(out)]) == 2
     assert "numbers above 0" in capsys.readouterr().err
+
+
+def test_contacts_and_grey_values(
+    labels: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out, near = (tmp_path / name for name in ("labels.tif", "table.csv", "near.csv"))
+    write_labels(path, labels, (50.0, 10.0, 10.0), TABLE)
+    tifffile.imwrite(tmp_path / "grey.tif", labels * 20 + 7, photometric="minisblack")
+    given = ["measure", str(path), "-o", str(out), "--image", str(tmp_path / "grey.tif")]
+    assert cli.main([*given, "--contacts", str(near), "--distance", "80"]) == 0
+    assert capsys.readouterr() == (f"{out}\n{near}\n", "")
+    rows = rows_of(out)
+    assert [float(row["mean_grey"]) for row in rows] == [27, 107, 107]
+    assert float(rows[0]["distance_to_vesicle_um"]) == pytest.approx(np.hypot(60, 20) / 1000)
+    assert rows[0]["distance_to_mitochondrion_um"] == ""
+    (pair,) = rows_of(near)
+    assert (pair["class_a"], pair["id_a"], pair["class_b"], pair["id_b"]) == (
+        "mitochondrion",
+        "1",
+        "vesicle",
+        "1",
+    )
+    assert int(pair["sites"]) == 1
+
+
+def test_bare_labels_are_measured_when_it_is_said_what_they_are(
+    labels: np.ndarray, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "plain.tif", tmp_path / "table.csv"
+    tifffile.imwrite(path, labels, photometric="minisblack")
+    assert cli.main(["measure", str(path), "-o", str(out), "--instances"]) == 0
+    assert [(row["class"], row["id"]) for row in rows_of(out)] == [("object", "1"), ("object", "5")]
+    assert cli.main(["measure", str(path), "-o", str(out), "--classes", "5=vesicle"]) == 0
+    assert [(row["class"], row["id"]) for row in rows_of(out)] == [
+        ("vesicle", "1"),
+        ("vesicle", "2"),
+    ]
