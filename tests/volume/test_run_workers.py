@@ -49,7 +49,10 @@ def whole(
 ) -> dict[str, bytes]:
     """Every file of labels that nothing disturbed, made in this process."""
     out = tmp_path_factory.mktemp("whole") / "whole.zarr"
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setenv("NAPARI_SCSAM_CACHE_GB", "0")  # as in every test: it rounds embeddings
     drive(segment_volume(open_volume(image, 20), checkpoint, out, device="cpu"))
+    monkeypatch.undo()
     return tree(out)
 
 

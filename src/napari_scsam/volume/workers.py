@@ -12,6 +12,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,9 @@ SECONDS_TO_ANSWER = 10.0
 
 SECONDS_TO_START = 120.0
 """How long processes on this computer may take to start."""
+
+SECONDS_BETWEEN = 1.0
+"""How often the scheduler is asked how many workers there are."""
 
 SINGLE_THREADED = {
     "OMP_NUM_THREADS": "1",
@@ -145,9 +149,10 @@ def _submitted(
     waiting = iter(tasks)
     running: dict[Any, T] = {}
     finished = as_completed(loop=client.loop)
+    window = _Window(client)
 
     def submit() -> None:
-        room = 1 if alone else _window(client)
+        room = 1 if alone else window.size()
         for task in islice(waiting, max(0, room - len(running))):
             future = client.submit(_call, __version__, function, task, pure=False)
             running[future] = task
@@ -164,10 +169,22 @@ def _submitted(
         client.cancel(list(running), force=True)
 
 
-def _window(client: Client) -> int:
-    """Return how many tasks are submitted at a time; workers may come and go."""
-    threads: int = sum(client.nthreads().values())
-    return TASKS_A_WORKER * max(1, threads)
+class _Window:
+    """How many tasks are submitted at a time; workers may come and go."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._asked = -SECONDS_BETWEEN
+        self._size = 1
+
+    def size(self) -> int:
+        """Return the number; the scheduler is asked now and then."""
+        now = time.monotonic()
+        if now - self._asked > SECONDS_BETWEEN:
+            threads: int = sum(self._client.nthreads().values())
+            self._size = TASKS_A_WORKER * max(1, threads)
+            self._asked = now
+        return self._size
 
 
 def _call(version: str, function: Callable[[T], R], task: T) -> R:

@@ -1,0 +1,283 @@
+"""What whole volumes cost: memory, bytes read, workers, and the scheduler's share.
+
+Run from the project's root: python benchmarks/volumes.py [PART ...] [--gigabytes 1 4] [--out FILE]
+
+Parts: reading, memory, workers, scheduler. Volumes are made of a synthetic cell, repeated
+and jittered, in a temporary folder. The network is the shipped one, unless SCSAM_TINY is set: then a
+small one with random weights, which is enough for memory and for the scheduler.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import mrcfile
+import numpy as np
+import tifffile
+import zarr
+from numpy.typing import NDArray
+
+from napari_scsam.io.contrast import measure_contrast
+from napari_scsam.io.slabs import with_slabs
+from napari_scsam.io.volumes import open_volume
+from napari_scsam.samples.phantom import make_phantom
+from napari_scsam.volume.workers import run_tasks
+
+HERE = Path(__file__).parent
+SIDE = 2048
+"""Side of a slice of large volumes."""
+
+CHUNKS = (32, 256, 256)
+TASKS = 800
+"""Tasks that do nothing, by which the scheduler is measured."""
+
+
+def slabs(gigabytes: float, seed: int = 0) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield slabs of 32 slices of a synthetic cell, repeated and jittered."""
+    cell = make_phantom((32, 256, 256), (5.0, 5.0, 5.0)).image
+    random = np.random.default_rng(seed)
+    tiled = np.tile(cell, (1, SIDE // 256, SIDE // 256))
+    for first in range(0, depth_of(gigabytes), 32):
+        noise = random.integers(0, 8, (1, SIDE, SIDE), dtype=np.uint8)
+        yield first, (tiled // 2 + noise + random.integers(0, 20)).astype(np.uint8)
+
+
+def depth_of(gigabytes: float) -> int:
+    """Return the slices of a volume, a multiple of 32."""
+    return max(32, round(gigabytes * 1e9 / SIDE**2 / 32) * 32)
+
+
+def write_zarr(path: Path, gigabytes: float, chunks: tuple[int, ...] = CHUNKS) -> Path:
+    """Write a volume as uncompressed zarr."""
+    shape = (depth_of(gigabytes), SIDE, SIDE)
+    array = zarr.create_array(path, shape=shape, dtype=np.uint8, chunks=chunks, compressors=None)
+    for first, slab in slabs(gigabytes):
+        array[first : first + 32] = slab
+    return path
+
+
+def write_hdf5(path: Path, gigabytes: float) -> Path:
+    """Write a volume as chunked HDF5."""
+    with h5py.File(path, "w") as file:
+        shape = (depth_of(gigabytes), SIDE, SIDE)
+        data = file.create_dataset("em", shape, np.uint8, chunks=CHUNKS)
+        for first, slab in slabs(gigabytes):
+            data[first : first + 32] = slab
+    return path
+
+
+def write_tiff(path: Path, gigabytes: float) -> Path:
+    """Write a volume as BigTIFF."""
+    planes = (plane for _, slab in slabs(gigabytes) for plane in slab)
+    shape = (depth_of(gigabytes), SIDE, SIDE)
+    tifffile.imwrite(
+        path, planes, shape=shape, dtype=np.uint8, bigtiff=True, metadata={"axes": "ZYX"}
+    )
+    return path
+
+
+def write_mrc(path: Path, gigabytes: float) -> Path:
+    """Write a volume as MRC."""
+    shape = (depth_of(gigabytes), SIDE, SIDE)
+    with mrcfile.new_mmap(path, shape, mrc_mode=6) as file:
+        for first, slab in slabs(gigabytes):
+            file.data[first : first + 32] = slab
+    return path
+
+
+FORMATS: dict[str, tuple[str, Callable[[Path, float], Path]]] = {
+    "zarr 32×256²": (".zarr", write_zarr),
+    "zarr 1×1024²": (".zarr", lambda path, size: write_zarr(path, size, (1, 1024, 1024))),
+    "HDF5 32×256²": (".h5", write_hdf5),
+    "TIFF": (".tif", write_tiff),
+    "MRC": (".mrc", write_mrc),
+}
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def bytes_read() -> int:
+    """Return the bytes that this process has read by calls; mapped files are not counted."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(lines[0].split()[1])
+
+
+def peak_rss() -> int:
+    """Return the most memory of its own that this process has had, in bytes."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def read_all(path: str) -> dict[str, float]:
+    """Measure the contrast of a volume and read every slice, as a run does."""
+    before = bytes_read()
+    start = time.perf_counter()
+    volume = with_slabs(open_volume(path))
+    measure_contrast(volume.data)
+    contrast_seconds = time.perf_counter() - start
+    contrast_bytes = bytes_read() - before
+    for z in range(volume.depth):
+        volume.plane(z)
+    size = volume.data.nbytes
+    return {
+        "contrast, s": round(contrast_seconds, 2),
+        "contrast, share read": round(contrast_bytes / size, 3),
+        "all, s": round(time.perf_counter() - start, 1),
+        "all, share read": round((bytes_read() - before) / size, 3),
+        "peak RSS, MB": round(peak_rss() / 1e6),
+    }
+
+
+def reading(sizes: list[float], folder: Path) -> dict[str, Any]:
+    """Measure reading, in a process for each volume."""
+    found: dict[str, Any] = {}
+    for name, (suffix, write) in FORMATS.items():
+        for size in sizes:
+            path = write(folder / f"em{suffix}", size)
+            found[f"{name}, {size:g} GB"] = in_process("read_all", str(path))
+            remove(path)
+    return found
+
+
+def in_process(name: str, *arguments: str) -> Any:
+    """Call a function of this file in a process of its own."""
+    code = f"import json, volumes; print(json.dumps(volumes.{name}{arguments!r}))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path[1:]])}
+    command = [sys.executable, "-c", code]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def segment(path: str, out: str, workers: str = "", slices: str = "") -> dict[str, float]:
+    """Segment a volume."""
+    import torch
+
+    from napari_scsam.steps import drive
+    from napari_scsam.volume.run import segment_volume
+
+    torch.set_num_threads(1)
+    volume = open_volume(path, (5.0, 5.0, 5.0))
+    start = time.perf_counter()
+    steps = segment_volume(
+        volume,
+        checkpoint(Path(out).parent),
+        out,
+        workers=int(workers) if workers else None,
+        slices=slices or None,
+    )
+    ends: list[float] = []
+    drive(steps, lambda _: ends.append(time.perf_counter()))
+    return {
+        "seconds": round(time.perf_counter() - start, 1),
+        "steady, s a slice": round((ends[-2] - ends[1]) / max(1, len(ends) - 3), 3),
+        "peak RSS, MB": round(peak_rss() / 1e6),
+    }
+
+
+def checkpoint(folder: Path) -> str:
+    """Return the checkpoint to use: the shipped one, or a small one with random weights."""
+    if "SCSAM_TINY" not in os.environ:
+        return "default"
+    import torch
+
+    from napari_scsam.checkpoints.checkpoint import save_checkpoint
+    from napari_scsam.config import ClassSpec
+    from napari_scsam.model import ScSAM, ScSAMConfig
+
+    path = folder / "tiny.safetensors"
+    if not path.exists():
+        torch.manual_seed(0)
+        classes = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "membrane"))
+        model = ScSAM(ScSAMConfig(nm_per_pixel=40.0, tile=320, detail=False), classes)
+        save_checkpoint(path, model, summary="Random.", licence="BSD-3-Clause", training={})
+    return str(path)
+
+
+def memory(sizes: list[float], folder: Path) -> dict[str, Any]:
+    """Measure the peak memory of segmenting volumes of several sizes, a few slices of each."""
+    found = {}
+    for size in sizes:
+        path = write_zarr(folder / "em.zarr", size)
+        depth = depth_of(size)
+        some = ",".join(str(z) for z in range(0, depth, max(1, depth // 6)))
+        found[f"{size:g} GB"] = in_process("segment", str(path), str(folder / "o.zarr"), "", some)
+        remove(path)
+        remove(folder / "o.zarr")
+    return found
+
+
+def workers(_sizes: list[float], folder: Path) -> dict[str, Any]:
+    """Measure one and two workers on the same slices."""
+    path = write_zarr(folder / "em.zarr", 0.1)
+    found: dict[str, Any] = {}
+    for count in (1, 2):
+        out = folder / f"w{count}.zarr"
+        found[f"{count} workers"] = in_process("segment", str(path), str(out), str(count), "0:24")
+    one, two = (found[f"{count} workers"]["steady, s a slice"] for count in (1, 2))
+    found["times as fast"] = round(one / two, 2)
+    found["load of the machine before"] = round(os.getloadavg()[0], 1)
+    return found
+
+
+def nothing(number: int) -> int:
+    """Do nothing, as a task."""
+    return number
+
+
+def scheduler(_sizes: list[float], _folder: Path) -> dict[str, Any]:
+    """Measure what the scheduler costs a task that does nothing."""
+    found = {}
+    for count in (1, 2):
+        times = [time.perf_counter()]
+        times += [time.perf_counter() for _ in run_tasks(nothing, range(TASKS), count)]
+        steady = times[-1] - times[TASKS // 4]
+        found[f"{count} workers, ms a task"] = round(1e3 * steady / (TASKS - TASKS // 4), 2)
+        found[f"{count} workers, s to start"] = round(times[1] - times[0], 1)
+    return found
+
+
+PARTS = {
+    "reading": reading,
+    "memory": memory,
+    "workers": workers,
+    "scheduler": scheduler,
+}
+
+
+def main() -> None:
+    """Print the figures as JSON, and keep them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=list(PARTS), metavar="PART")
+    parser.add_argument("--gigabytes", type=float, nargs="+", default=[1.0, 4.0])
+    parser.add_argument("--out", type=Path, default=HERE / "volumes.json")
+    arguments = parser.parse_args()
+    kept = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+    kept["machine"] = {"cores": os.cpu_count(), "system": platform.system()}
+    for part in arguments.parts:
+        with tempfile.TemporaryDirectory() as folder:
+            kept[part] = PARTS[part](arguments.gigabytes, Path(folder))
+        arguments.out.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
+        print(part, json.dumps(kept[part], indent=2, ensure_ascii=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()
