@@ -1,6 +1,6 @@
 """What averaging the logits of neighbouring slices changes, on consecutive slices 5 nm apart.
 
-Run from the project's root: python benchmarks/average_z.py [--slices 24:72] [--out FILE]
+Run from the project's root: python benchmarks/average_z.py [--slices 24 72] [--out FILE]
 
 Mitochondria of `hippocampus_stack`, whose labels leave out the outer membrane. Flicker is how much
 of the mitochondria changes from one slice to the next, beside what changes in the labels.
@@ -31,9 +31,11 @@ HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "shared" / "data" / "hippocampus_stack"
 
 
-def masks(volume: Volume, predictor: Predictor, slices: str, *, average: bool) -> NDArray[np.bool_]:
+def masks(
+    volume: Volume, predictor: Predictor, slices: tuple[int, int], *, average: bool
+) -> NDArray[np.bool_]:
     """Return the mitochondria of slices, Z×Y×X."""
-    plan = plan_run(volume.shape, slices, average_z=average)
+    plan = plan_run(volume.shape, range(*slices), average_z=average)
     requested = select_classes(predictor.classes, ["mitochondrion", "mitochondrial_boundary"])
     contrast = measure_contrast(volume.data)
     labelling = Labelling(volume, predictor, requested, contrast, replace(plan, average_z=average))
@@ -49,13 +51,12 @@ def figures(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> dict[str, flo
     return {"Dice": round(float(dice), 4), "flicker": round(float(changes), 3)}
 
 
-def measure(slices: str) -> dict[str, Any]:
+def measure(slices: tuple[int, int]) -> dict[str, Any]:
     """Measure both ways."""
     volume = open_volume(DATA / "raw.tif")
     predictor = Predictor(load_checkpoint(), "cpu")
-    chosen = plan_run(volume.shape, slices).slices
-    truth = open_labels(DATA / "mito.tif").data[chosen[0] : chosen[-1] + 1] == 1
-    result: dict[str, Any] = {"slices": slices, "voxel_size": volume.voxel_size}
+    truth = open_labels(DATA / "mito.tif").data[slice(*slices)] == 1
+    result: dict[str, Any] = {"slices": list(slices), "voxel_size": volume.voxel_size}
     for name, average in (("each slice alone", False), ("1-2-1 along z", True)):
         result[name] = figures(masks(volume, predictor, slices, average=average), truth)
     return result
@@ -64,11 +65,11 @@ def measure(slices: str) -> dict[str, Any]:
 def main() -> None:
     """Print the figures as JSON, and keep them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--slices", default="24:72")
+    parser.add_argument("--slices", type=int, nargs=2, default=(24, 72), metavar=("A", "B"))
     parser.add_argument("--out", type=Path, default=HERE / "average_z.json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    result = measure(arguments.slices)
+    result = measure(tuple(arguments.slices))
     arguments.out.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
 

@@ -182,7 +182,7 @@ def segment(path: str, out: str, workers: str = "", slices: str = "") -> dict[st
         checkpoint(Path(out).parent),
         out,
         workers=int(workers) if workers else None,
-        slices=slices or None,
+        slices=[int(z) for z in slices.split(",")] if slices else None,
     )
     ends: list[float] = []
     drive(steps, lambda _: ends.append(time.perf_counter()))
@@ -231,7 +231,9 @@ def workers(_sizes: list[float], folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for count in (1, 2):
         out = folder / f"w{count}.zarr"
-        found[f"{count} workers"] = in_process("segment", str(path), str(out), str(count), "0:24")
+        found[f"{count} workers"] = in_process(
+            "segment", str(path), str(out), str(count), ",".join(map(str, range(24)))
+        )
     one, two = (found[f"{count} workers"]["steady, s a slice"] for count in (1, 2))
     found["times as fast"] = round(one / two, 2)
     found["load of the machine before"] = round(os.getloadavg()[0], 1)

@@ -35,24 +35,12 @@ def segment(predictor: Predictor, out: Path, stack: Any = STACK, **settings: Any
     return open_labels(out).data[...]
 
 
-@pytest.mark.parametrize(
-    ("slices", "wanted"),
-    [
-        ("10:13", (10, 11, 12)),
-        (":2", (0, 1)),
-        ("28:", (28, 29)),
-        ("0,3,5", (0, 3, 5)),
-        (" 5 , 3,3", (3, 5)),
-        ("7", (7,)),
-        ([4, 2], (2, 4)),
-        (None, tuple(range(30))),
-    ],
-)
-def test_slices_are_ranges_or_lists(slices: Any, wanted: tuple[int, ...]) -> None:
-    assert plan_run(SHAPE, slices).slices == wanted
+def test_slices_are_in_order_and_each_once() -> None:
+    assert plan_run(SHAPE, [4, 2, 2]).slices == (2, 4)
+    assert plan_run(SHAPE).slices == tuple(range(30))
 
 
-@pytest.mark.parametrize("slices", ["30", "-1", "5:5", "5:31", "a", "", "1:2:3", "1,", [], [30]])
+@pytest.mark.parametrize("slices", [[], [30], [-1]])
 def test_slices_that_are_not_there_are_a_mistake(slices: Any) -> None:
     with pytest.raises(UserError):
         plan_run(SHAPE, slices)
@@ -77,11 +65,11 @@ def test_a_region_that_is_not_there_is_a_mistake(region: str) -> None:
 def test_only_the_slices_that_are_named_are_labelled(predictor: Predictor, tmp_path: Path) -> None:
     whole = segment(predictor, tmp_path / "whole.zarr")
     for suffix in (".zarr", ".tif"):
-        some = segment(predictor, tmp_path / f"some{suffix}", slices="1,4")
+        some = segment(predictor, tmp_path / f"some{suffix}", slices=[1, 4])
         assert [bool(plane.any()) for plane in some] == [z in (1, 4) for z in range(6)]
         np.testing.assert_array_equal(some[[1, 4]], whole[[1, 4]])
     with pytest.raises(UserError, match="another choice of slices"):
-        segment(predictor, tmp_path / "some.zarr", slices="1,5", resume=True)
+        segment(predictor, tmp_path / "some.zarr", slices=[1, 5], resume=True)
 
 
 def test_a_region_is_labelled_in_its_place(predictor: Predictor, tmp_path: Path) -> None:
@@ -97,7 +85,7 @@ def test_neighbours_are_averaged_alike_whatever_is_labelled(
     predictor: Predictor, tmp_path: Path, average: bool
 ) -> None:
     whole = segment(predictor, tmp_path / "whole.zarr", average_z=average)
-    alone = segment(predictor, tmp_path / "alone.zarr", average_z=average, slices="0,3,5")
+    alone = segment(predictor, tmp_path / "alone.zarr", average_z=average, slices=[0, 3, 5])
     np.testing.assert_array_equal(alone[[0, 3, 5]], whole[[0, 3, 5]])
     if average:
         assert (whole != segment(predictor, tmp_path / "not.zarr", average_z=False)).any()

@@ -44,7 +44,7 @@ class RunPlan:
 
 def plan_run(
     shape: Sequence[int],
-    slices: str | Sequence[int] | None = None,
+    slices: Sequence[int] | None = None,
     region: str | None = None,
     *,
     average_z: bool = False,
@@ -57,7 +57,7 @@ def plan_run(
     shape
         Of the volume, (Y, X) or (Z, Y, X).
     slices
-        Numbers of slices, or a text: ``10:20`` without 20, or ``0,3,5``; all when not given.
+        Numbers of slices; all when not given.
     region
         ``z0:z1,y0:y1,x0:x1``, or ``y0:y1,x0:x1``; ends are not part of it, and may be left out.
     average_z, probabilities
@@ -76,32 +76,20 @@ def plan_run(
     wanted = tuple(chosen)
     if slices is not None:
         inside = set(chosen)
-        wanted = tuple(z for z in _parse_slices(slices, depth) if z in inside)
+        wanted = tuple(z for z in _inside(slices, depth) if z in inside)
     if not wanted:
         raise UserError("no slice is both in the slices and in the region; choose others")
     whole = len(wanted) == depth and window == (slice(0, shape[-2]), slice(0, shape[-1]))
     return RunPlan(wanted, window, whole, average_z and depth > 1, probabilities)
 
 
-def _parse_slices(slices: str | Sequence[int], depth: int) -> list[int]:
-    """Return slices in order, each once."""
-    if not isinstance(slices, str):
-        return _inside(slices, depth)
-    if re.fullmatch(r"\s*\d*\s*:\s*\d*\s*", slices):
-        return list(_span(slices, depth, "slices"))
-    if re.fullmatch(r"\s*\d+\s*(,\s*\d+\s*)*", slices):
-        return _inside([int(part) for part in slices.split(",")], depth)
-    raise UserError(
-        f"{slices!r} names no slices; give a range such as 10:20, or a list such as 0,3,5"
-    )
-
-
 def _inside(numbers: Sequence[int], depth: int) -> list[int]:
+    """Return slices in order, each once."""
     outside = [z for z in numbers if not 0 <= z < depth]
     if outside:
         raise UserError(f"the volume has no slice {outside[0]}; its slices are 0 to {depth - 1}")
     if not numbers:
-        raise UserError("no slice is named; give a range such as 10:20, or a list such as 0,3,5")
+        raise UserError("no slice is named; name at least one")
     return sorted(set(map(int, numbers)))
 
 
