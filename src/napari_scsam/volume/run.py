@@ -41,7 +41,7 @@ def segment_volume(
     tta: bool = False,
     resume: bool = False,
     overwrite: bool = False,
-    slices: str | Sequence[int] | None = None,
+    slices: Sequence[int] | None = None,
     region: str | None = None,
     average_z: bool | None = None,
     probabilities: bool = False,
@@ -76,8 +76,7 @@ def segment_volume(
         Replace finished labels or a stopped run at `out`: they stay until the new ones are whole.
         Projects are never written into.
     slices
-        The slices to label: their numbers, or a text such as ``10:20`` (without 20) or ``0,3,5``.
-        The others stay empty.
+        Numbers of the slices to label; the others stay empty.
     region
         The part to label, ``z0:z1,y0:y1,x0:x1`` in voxels.
     average_z
