@@ -262,6 +262,17 @@ def check_workers(workers: Workers) -> None:
 
 
 @contextmanager
+def keep_workers(workers: Workers) -> Iterator[Workers]:
+    """Yield workers for several calls of `run_tasks`: processes of this computer start once."""
+    check_workers(workers)
+    if not isinstance(workers, int):
+        yield workers
+        return
+    with _local_cluster(workers) as cluster:
+        yield str(cluster.scheduler_address)
+
+
+@contextmanager
 def _client_of(workers: int | str) -> Iterator[Client]:
     """Connect to workers; those that were started here are stopped at the end."""
     check_workers(workers)

@@ -22,7 +22,7 @@ from napari_scsam.volume.instances.output import counts_of
 from napari_scsam.volume.instances.request import Classes, Labels, check_target, read_request
 from napari_scsam.volume.instances.run import begin_run, run_steps
 from napari_scsam.volume.instances.run_folder import RunFolder, check_output, finished_settings
-from napari_scsam.volume.workers import Workers
+from napari_scsam.volume.workers import Workers, check_workers, keep_workers
 
 
 def find_instances(
@@ -102,11 +102,14 @@ def find_instances(
         _check_finished(target, settings)
         yield Progress(1, 1, "finished before")
         return counts_of(target)
+    check_workers(workers)
     with _only_here(folder):
         run = begin_run(
             folder, request, settings, resume=resume, workers=workers, most_voxels=most_voxels
         )
-        return (yield from run_steps(run))
+        with keep_workers(workers) as kept:
+            run.workers = kept
+            return (yield from run_steps(run))
 
 
 def _check_finished(target: Path, settings: Mapping[str, Any]) -> None:

@@ -1,4 +1,5 @@
 """The first pass: the connected components of one block, with provisional numbers from 1 on."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

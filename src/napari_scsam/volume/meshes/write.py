@@ -34,7 +34,13 @@ from napari_scsam.volume.measure.images import (
 from napari_scsam.volume.meshes.boxes import Boxes, BoxJob, boxes_in_block, joined_boxes
 from napari_scsam.volume.meshes.formats import NM, OWN_FILES, UM, WRITERS
 from napari_scsam.volume.meshes.surface import MOST_FACES, TooLargeError, surface_of
-from napari_scsam.volume.workers import TaskError, Workers, run_tasks
+from napari_scsam.volume.workers import (
+    TaskError,
+    Workers,
+    check_workers,
+    keep_workers,
+    run_tasks,
+)
 
 RECORD = "meshes.json"
 """File that says what the meshes were made of."""
@@ -125,16 +131,20 @@ def write_meshes(
             f"{found.labels.name} is a single slice, which has no surface; give a stack"
         )
     _check_folder(target, overwrite=overwrite)
+    check_workers(workers)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".objects") as place:
+    with (
+        tempfile.TemporaryDirectory(dir=target.parent, prefix=".objects") as place,
+        keep_workers(workers) as kept,
+    ):
         size = smallest_voxels(found, smallest)
-        images = yield from object_images(found, classes, size, Path(place), workers)
+        images = yield from object_images(found, classes, size, Path(place), kept)
         with replacing_folder(target, _is_ours) as draft:
             left_out: list[str] = []
             counts: dict[str, int] = {}
             for image in images:
                 job = _job(image, draft, format, simplify)
-                written = yield from _write_class(image, job, size, left_out, workers)
+                written = yield from _write_class(image, job, size, left_out, kept)
                 counts[image.class_name] = written
             _write_record(draft, found.labels, format, simplify, counts)
     _report(left_out, target)
@@ -255,9 +265,7 @@ def _check_folder(folder: Path, *, overwrite: bool) -> None:
             f"{folder} already exists and holds other things than meshes; choose another name"
         )
     if not overwrite:
-        raise UserError(
-            f"{folder} already holds meshes; give another name, or --overwrite to replace them"
-        )
+        raise UserError(f"{folder} already holds meshes; give another name, or move it away")
 
 
 def _is_ours(folder: Path) -> bool:
