@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from napari_scsam import cli
-from napari_scsam.cli.measure import is_unfinished
+from napari_scsam.cli.labels import is_unfinished
 from napari_scsam.config import ClassSpec
 from napari_scsam.io.labels import write_labels
 from napari_scsam.volume.ledger import LEDGER

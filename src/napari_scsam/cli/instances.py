@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from napari_scsam.cli.parts import add_workers, command, note, parse_names, show, workers_of
-from napari_scsam.config import UserError
+from napari_scsam.cli.labels import note_unfinished, parse_table
+from napari_scsam.cli.parts import add_workers, command, note, show, workers_of
 
 LABELS_HELP = (
     "labels of classes that scsam or the plugin wrote (OME-Zarr or TIFF), "
@@ -73,7 +73,6 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def run_instances(arguments: argparse.Namespace) -> None:
     """Find objects, and print how many there are."""
-    from napari_scsam.cli.measure import is_unfinished
     from napari_scsam.volume.instances.find import find_instances
 
     arguments.resume_hint = "; continue with --resume"
@@ -90,11 +89,7 @@ def run_instances(arguments: argparse.Namespace) -> None:
         workers=workers_of(arguments),
     )
     counts = show(steps)
-    if is_unfinished(arguments.labels):
-        note(
-            f"scsam: {arguments.labels} is not finished, and slices without labels count as empty; "
-            "finish it with scsam segment --resume"
-        )
+    note_unfinished(arguments.labels)
     if not any(counts.values()):
         note(f"scsam: {arguments.labels} holds no object of that size, so the instances are empty")
     if arguments.json:
@@ -102,27 +97,3 @@ def run_instances(arguments: argparse.Namespace) -> None:
         return
     print(", ".join(f"{name}: {count}" for name, count in counts.items()))
     print(arguments.out)
-
-
-def parse_table(text: str | None) -> list[str] | dict[int, str] | None:
-    """Read ``mitochondrion,ER`` or ``1=mitochondrion,2=ER``; None when there is no text.
-
-    Raises
-    ------
-    UserError
-        When only some names have a label value, or a value is not a whole number.
-    """
-    names = parse_names(text)
-    if names is None or not any("=" in name for name in names):
-        return names
-    table: dict[int, str] = {}
-    for item in names:
-        value, _, name = item.partition("=")
-        if not (value.strip().isdecimal() and name.strip()):
-            raise UserError(
-                f"{item!r} is not a label value and a name; write --classes 1=mitochondrion,2=ER"
-            )
-        if int(value) in table:
-            raise UserError(f"--classes names the label value {int(value)} twice; give it one name")
-        table[int(value)] = name.strip()
-    return table

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from napari_scsam.cli.labels import note_unfinished, parse_table
 from napari_scsam.cli.meshes import add_mesh_options, write_mesh_files
 from napari_scsam.cli.parts import add_workers, command, nanometres, note, show, workers_of
 
@@ -76,7 +77,6 @@ def _add_contacts(parser: argparse.ArgumentParser) -> None:
 
 def run_measure(arguments: argparse.Namespace) -> None:
     """Measure the objects of each class."""
-    from napari_scsam.cli.instances import parse_table
     from napari_scsam.volume.measure.images import measured_names
     from napari_scsam.volume.measure.objects import measure_objects
 
@@ -93,11 +93,7 @@ def run_measure(arguments: argparse.Namespace) -> None:
         workers=workers_of(arguments),
     )
     table = show(steps)
-    if is_unfinished(arguments.labels):
-        note(
-            f"scsam: {arguments.labels} is not finished, and slices without labels count as empty; "
-            "finish it with scsam segment --resume"
-        )
+    note_unfinished(arguments.labels)
     if not len(table):
         note_empty(arguments)
     name, names = measured_names(arguments.labels)
@@ -112,7 +108,6 @@ def run_measure(arguments: argparse.Namespace) -> None:
 
 def note_empty(arguments: argparse.Namespace) -> None:
     """Print that no object is large enough."""
-    from napari_scsam.cli.instances import parse_table
     from napari_scsam.volume.measure.images import find_images, smallest_voxels
 
     classes = parse_table(arguments.classes)
@@ -122,10 +117,3 @@ def note_empty(arguments: argparse.Namespace) -> None:
         f"scsam: {arguments.labels} holds no object of {smallest} voxels or more, "
         "so the table has only a header"
     )
-
-
-def is_unfinished(labels: Path) -> bool:
-    """Whether labels are those of a segmentation that was stopped."""
-    from napari_scsam.volume.ledger import LEDGER
-
-    return any((folder / LEDGER).is_file() for folder in (labels, *labels.parents[:2]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from napari_scsam.cli.labels import parse_table
 from napari_scsam.cli.parts import show, workers_of
 
 FORMATS = ("ply", "obj", "glb", "precomputed")
@@ -35,7 +36,6 @@ def add_mesh_options(parser: argparse.ArgumentParser) -> None:
 
 def write_mesh_files(arguments: argparse.Namespace) -> None:
     """Write the meshes of the objects that were measured, and print where they are."""
-    from napari_scsam.cli.instances import parse_table
     from napari_scsam.volume.meshes.write import write_meshes
 
     steps = write_meshes(

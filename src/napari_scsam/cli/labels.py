@@ -1,0 +1,48 @@
+"""What the commands share that read labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_scsam.cli.parts import note, parse_names
+from napari_scsam.config import UserError
+
+
+def parse_table(text: str | None) -> list[str] | dict[int, str] | None:
+    """Read ``mitochondrion,ER`` or ``1=mitochondrion,2=ER``; None when there is no text.
+
+    Raises
+    ------
+    UserError
+        When only some names have a label value, or a value is not a whole number.
+    """
+    names = parse_names(text)
+    if names is None or not any("=" in name for name in names):
+        return names
+    table: dict[int, str] = {}
+    for item in names:
+        value, _, name = item.partition("=")
+        if not (value.strip().isdecimal() and name.strip()):
+            raise UserError(
+                f"{item!r} is not a label value and a name; write --classes 1=mitochondrion,2=ER"
+            )
+        if int(value) in table:
+            raise UserError(f"--classes names the label value {int(value)} twice; give it one name")
+        table[int(value)] = name.strip()
+    return table
+
+
+def note_unfinished(labels: Path) -> None:
+    """Print that labels are those of a segmentation that was stopped, if they are."""
+    if is_unfinished(labels):
+        note(
+            f"scsam: {labels} is not finished, and slices without labels count as empty; "
+            "finish it with scsam segment --resume"
+        )
+
+
+def is_unfinished(labels: Path) -> bool:
+    """Whether labels are those of a segmentation that was stopped."""
+    from napari_scsam.volume.ledger import LEDGER
+
+    return any((folder / LEDGER).is_file() for folder in (labels, *labels.parents[:2]))
