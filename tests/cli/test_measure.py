@@ -57,7 +57,8 @@ def test_labels_without_a_class_table_are_told(
         "",
         (
             f"scsam: {path} has no class table; "
-            "give labels that scsam segment, scsam instances or the plugin wrote\n"
+            "name its classes, as in --classes 1=mitochondrion, "
+            "or add --instances if each value is an object\n"
         ),
     )
     assert not (tmp_path / "table.csv").exists()
