@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_scsam.cli.batch import expand, is_batch, segment_batch
 from napari_scsam.cli.parts import (
     PROGRESS_EVERY,
     add_careful,
@@ -20,6 +21,7 @@ from napari_scsam.cli.parts import (
     show,
     workers_of,
 )
+from napari_scsam.cli.values import SLICES, parse_slices
 from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ def add_segment(commands: Any) -> None:
     parser.add_argument(
         "image",
         metavar="IN",
-        help="OME-Zarr, zarr, TIFF, MRC, HDF5 (file.h5:/path) or a folder of slices",
+        nargs="+",
+        help="OME-Zarr, zarr, TIFF, MRC, HDF5 (file.h5:/path) or a folder of slices; several "
+        "images when OUT is a folder",
     )
     outputs = parser.add_mutually_exclusive_group(required=True)
     outputs.add_argument(
@@ -44,7 +48,7 @@ def add_segment(commands: Any) -> None:
         "--out",
         type=Path,
         metavar="OUT",
-        help="labels: .zarr (resumable, any size), .tif, .mrc or .h5",
+        help="labels: .zarr (resumable, any size), .tif, .mrc or .h5; a folder for several images",
     )
     outputs.add_argument(
         "--into",
@@ -73,7 +77,7 @@ def add_segment(commands: Any) -> None:
 def _add_parts(parser: argparse.ArgumentParser) -> None:
     """Add the options on what of a volume is labelled, and what is written."""
     parser.add_argument(
-        "--slices", metavar="A:B", help="label slices A to B-1, or a list such as 0,3,5"
+        "--slices", metavar="A:B", help=f"label these slices only, e.g. {SLICES} (default: all)"
     )
     parser.add_argument("--region", metavar="z0:z1,y0:y1,x0:x1", help="label this part, in voxels")
     parser.add_argument(
@@ -95,6 +99,11 @@ def run_segment(arguments: argparse.Namespace) -> None:
     from napari_scsam.volume.run import segment_volume
     from napari_scsam.volume.run_labels import find_stopped
 
+    arguments.image = expand(arguments.image)
+    if is_batch(arguments.image, arguments.out):
+        segment_batch(arguments)
+        return
+    (arguments.image,) = arguments.image
     arguments.out = arguments.into or arguments.out
     volume = open_image(arguments)
     model = load_checkpoint(arguments.checkpoint)
@@ -108,8 +117,7 @@ def run_segment(arguments: argparse.Namespace) -> None:
         tta=arguments.careful,
         resume=arguments.resume,
         overwrite=arguments.overwrite,
-        into=arguments.into is not None,
-        **_asked(arguments, workers),
+        **_asked(arguments, volume, workers),
     )
     stopped = find_stopped(arguments.out)
     first = next(steps)  # a mistake shows here, and then its line is the only one
@@ -134,14 +142,17 @@ def labels_of(arguments: argparse.Namespace) -> Path:
     return Path(arguments.into, "labels", LABELS)
 
 
-def _asked(arguments: argparse.Namespace, workers: int | str | None) -> dict[str, Any]:
+def _asked(
+    arguments: argparse.Namespace, volume: Volume, workers: int | str | None
+) -> dict[str, Any]:
     """Return the less usual settings that were asked for."""
     settings = {
-        "slices": arguments.slices,
+        "slices": parse_slices(arguments.slices, volume.depth),
         "region": arguments.region,
         "average_z": arguments.average_z,
         "probabilities": arguments.probabilities or None,
         "workers": workers,
+        "into": arguments.into is not None or None,
     }
     return {name: value for name, value in settings.items() if value is not None}
 
@@ -155,7 +166,8 @@ def note_estimate(arguments: argparse.Namespace, volume: Volume, model: ScSAM) -
     from napari_scsam.volume.estimate import count_tiles, estimate_run
     from napari_scsam.volume.run_plan import plan_run
 
-    plan = plan_run(volume.shape, arguments.slices, arguments.region)
+    slices = parse_slices(arguments.slices, volume.depth)
+    plan = plan_run(volume.shape, slices, arguments.region)
     predictor = Predictor(model, arguments.device, tta=arguments.careful)
     if count_tiles(volume, predictor, plan) < MANY_TILES:
         return

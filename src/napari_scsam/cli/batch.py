@@ -1,0 +1,98 @@
+"""``scsam segment`` of several images into a folder."""
+
+from __future__ import annotations
+
+import argparse
+from glob import glob
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_scsam.cli.parts import note, note_unknown_size, open_image, parse_names, show
+from napari_scsam.config import UserError
+
+if TYPE_CHECKING:
+    from napari_scsam.io.volumes import Volume
+    from napari_scsam.volume.batch import Batch
+
+ONE_VOLUME = ("into", "slices", "region", "probabilities", "workers", "scheduler")
+"""Options that mean nothing for several images."""
+
+
+def expand(names: list[str]) -> list[str]:
+    """Return the inputs, with patterns such as ``*.tif`` expanded where the shell does not do it.
+
+    Raises
+    ------
+    UserError
+        When nothing has such a name.
+    """
+    found = []
+    for name in names:
+        matches = [name]
+        if "*" in name and not Path(name).exists():
+            matches = sorted(glob(name))  # noqa: PTH207 - a pattern of a whole path
+            if not matches:
+                raise UserError(f"no file is called {name}; check the path")
+        found += matches
+    return found
+
+
+def is_batch(images: list[str], out: Path | None) -> bool:
+    """Whether several images go into a folder; one image does if the folder exists."""
+    if len(images) > 1:
+        return True
+    return out is not None and out.suffix == "" and out.is_dir()
+
+
+def segment_batch(arguments: argparse.Namespace) -> None:
+    """Label several images with one network."""
+    from napari_scsam.checkpoints.checkpoint import load_checkpoint
+    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.volume.batch import Batch, segment_images
+
+    for name in ONE_VOLUME:
+        if getattr(arguments, name):
+            raise UserError(
+                f"--{name} is for one volume; segment the images one by one, or leave it out"
+            )
+    images = tuple(map(Path, arguments.image))
+    batch = Batch(images, arguments.out, arguments.resume, arguments.overwrite)
+    left = batch.left()
+    if not left:
+        note(f"scsam: all {len(images)} images have labels, so nothing is left to do")
+        return
+    arguments.out.mkdir(parents=True, exist_ok=True)
+
+    model = load_checkpoint(arguments.checkpoint)
+    unknown: list[Path] = []
+
+    def opened(path: Path) -> Volume:
+        arguments.image = str(path)
+        volume = open_image(arguments)
+        if volume.pixel_size is None:
+            if not unknown:  # said once: what is missing in one is missing in all, mostly
+                note_unknown_size(volume, model)
+            unknown.append(path)
+        return volume
+
+    predictor = Predictor(model, arguments.device, tta=arguments.careful)
+    arguments.resume_hint = "; add --resume to the same command to continue"
+    steps = segment_images(
+        batch,
+        opened,
+        predictor,
+        classes=parse_names(arguments.classes),
+        average_z=arguments.average_z,
+    )
+    try:
+        show(steps)
+    finally:
+        _print_done(batch, left)
+
+
+def _print_done(batch: Batch, left: tuple[Path, ...]) -> None:
+    """Print the files that were written, one a line."""
+    for image in left:
+        target = batch.labels_of(image)
+        if image not in batch.failed and target.is_file():
+            print(target)
