@@ -15,6 +15,17 @@ from napari_scsam.io.locations import Location
 KNOWN = {"t": "time points", "c": "channels", "s": "colours"}
 """What several positions along an axis are."""
 
+
+class SeveralError(UserError):
+    """Several channels or time points of which none was chosen."""
+
+    def __init__(self, text: str, option: str, count: int) -> None:
+        super().__init__(text)
+        self.option = option
+        """``channel`` or ``time``."""
+        self.count = count
+
+
 OPTIONS = {"t": "time", "c": "channel", "s": "channel"}
 """What chooses one of them."""
 
@@ -138,9 +149,12 @@ def too_many(letter: str, size: int, axes: str, shape: str, name: str) -> UserEr
     slices = ""
     if "z" not in axes:
         slices = ", or set them as slices in Fiji with Image > Properties"
-    return UserError(
+    option = OPTIONS[letter]
+    return SeveralError(
         f"{name} has {size} {KNOWN[letter]} (shape {shape}, axes {axes}); "
-        f"choose one with --{OPTIONS[letter]} 0 to {size - 1}{slices}"
+        f"choose one with --{option} 0 to {size - 1}{slices}",
+        option,
+        size,
     )
 
 

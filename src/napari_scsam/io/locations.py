@@ -6,6 +6,7 @@ spelling is understood wherever an image is named: by commands, in recipes and i
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,6 +96,26 @@ def parse_location(text: str, channel: int | None = None, time: int | None = Non
 def is_address(text: str) -> bool:
     """Whether a name is an address in the network, such as ``https://…`` or ``s3://…``."""
     return parse_location(text).is_remote
+
+
+def absolute_location(text: str) -> str:
+    """Return a name that holds in any folder: an address, or an absolute path."""
+    if is_address(text):
+        return str(parse_location(text))
+    return os.path.abspath(text)  # noqa: PTH100  # may end with the :/path of HDF5
+
+
+def relative_location(text: str, folder: Path) -> str:
+    """Return a path as seen from a folder, with ``/``.
+
+    An address, and a path on another drive of Windows, stay as they are.
+    """
+    if is_address(text):
+        return text
+    try:
+        return Path(os.path.relpath(text, folder)).as_posix()
+    except ValueError:
+        return text
 
 
 def file_of(text: str) -> Path:

@@ -147,7 +147,9 @@ def _plain_array(array: ZarrArray, watch: Watch) -> Source:
             "units": transform.get("units"),
             "axis_names": transform.get("axes"),
         }
-    stated: Any = getattr(array.metadata, "dimension_names", None) or attributes.get("axis_names") or ()
+    stated: Any = (
+        getattr(array.metadata, "dimension_names", None) or attributes.get("axis_names") or ()
+    )
     names = [str(name).lower() for name in stated]
     if not all(name in tuple("tczyx") for name in names) or len(names) != array.ndim:
         names = []

@@ -18,6 +18,7 @@ from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.label_header import LabelHeader
 from napari_scsam.io.label_pyramid import new_level
 from napari_scsam.io.lazy import DamagedPartError
+from napari_scsam.io.locations import absolute_location, is_address, relative_location
 from napari_scsam.io.volumes import Volume, open_volume
 from napari_scsam.steps import Progress
 
@@ -74,9 +75,9 @@ class ImageReference(BaseModel):
     @classmethod
     def of(cls, volume: Volume, project: Path) -> ImageReference:
         """Refer to a volume that was opened from a file."""
-        absolute = os.path.abspath(str(volume.path))  # noqa: PTH100  # may end with the :/path of HDF5
+        absolute = absolute_location(str(volume.path))
         return cls(
-            relative=_relative(absolute, project.absolute()),
+            relative=relative_location(absolute, project.absolute()),
             absolute=absolute,
             fingerprint=fingerprint(volume.data),
             shape=tuple(int(n) for n in volume.shape),
@@ -112,7 +113,10 @@ class ImageReference(BaseModel):
             When it is in neither place.
         """
         changed: ImageChangedError | None = None
-        for path in (os.path.normpath(project.absolute() / self.relative), self.absolute):
+        places = [self.absolute]
+        if not is_address(self.absolute):
+            places.insert(0, os.path.normpath(project.absolute() / self.relative))
+        for path in places:
             try:
                 volume = open_volume(path)
             except UserError:
@@ -274,10 +278,3 @@ def slice_keys(image: Any) -> Iterator[Any]:
         yield from range(image.shape[0])
     else:
         yield ...
-
-
-def _relative(absolute: str, folder: Path) -> str:
-    try:
-        return Path(os.path.relpath(absolute, folder)).as_posix()
-    except ValueError:  # another drive of Windows
-        return absolute

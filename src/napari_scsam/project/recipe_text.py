@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_scsam.io.locations import absolute_location, relative_location
 from napari_scsam.paths import weights_folder
 from napari_scsam.project.project import Project
 from napari_scsam.project.reviewed_classes import ReviewedPart, every_class
@@ -91,9 +91,9 @@ def _training_lines(start: Start) -> Iterator[str]:
 
 def _data_lines(project: Project, out: Path, labels: str) -> Iterator[str]:
     image = project.record.image.find(project.path)
-    absolute = os.path.abspath(str(image.path))  # noqa: PTH100  # may end with the :/path of HDF5
+    absolute = absolute_location(str(image.path))
     yield "[[data]]"
-    yield f"image = {json.dumps(_relative_path(absolute, out))}"
+    yield f"image = {json.dumps(relative_location(absolute, out.absolute()))}"
     yield f"labels = {json.dumps(labels)}"
     if project.voxel_size is not None:
         yield f"voxel_size = {[float(v) for v in project.voxel_size]}"
@@ -111,12 +111,4 @@ def _weights_path(file: Path | str, folder: Path) -> str:
     """Return weights as a recipe in `folder` names them; a name stays as it is."""
     if isinstance(file, str):
         return file
-    return _relative_path(str(file.absolute()), folder)
-
-
-def _relative_path(path: str, folder: Path) -> str:
-    """Return a path as seen from a folder, with ``/``; unchanged on another drive of Windows."""
-    try:
-        return Path(os.path.relpath(path, folder.absolute())).as_posix()
-    except ValueError:
-        return path
+    return relative_location(str(file.absolute()), folder.absolute())

@@ -8,7 +8,6 @@ is closed or killed, so that a stopped training can be resumed.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
@@ -25,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_scsam.atomic import replacing, replacing_folder
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.labels import create_labels
+from napari_scsam.io.locations import absolute_location
 from napari_scsam.io.own_files import foreign_files, list_files
 from napari_scsam.project.project import CLASSES, REVIEWED, Project
 from napari_scsam.project.record import now
@@ -166,7 +166,7 @@ def prepare_job(
                 "review slices for them, or choose fewer"
             )
         job = TrainingJob(
-            image=os.path.abspath(str(image.path)),  # noqa: PTH100  # may end with :/path of HDF5
+            image=absolute_location(str(image.path)),
             classes={str(spec.id): spec.known_as for spec in chosen},
             colours={str(spec.id): spec.colour for spec in chosen},
             slices=tuple(slices),

@@ -28,6 +28,7 @@ from pydantic.dataclasses import dataclass
 from napari_scsam.checkpoints.find import find_checkpoint
 from napari_scsam.config import TaughtClass, UserError, VoxelSize, parse_voxel_size
 from napari_scsam.infer.tiling import MULTIPLE
+from napari_scsam.io.locations import is_address
 from napari_scsam.model.image_encoder import EMBED_DIM
 from napari_scsam.model.scsam_config import ScSAMConfig
 from napari_scsam.plausible import guess_of, is_plausible_along
@@ -47,6 +48,8 @@ def in_base(path: Path, info: ValidationInfo) -> Path:
     if info.context is None:
         return path
     base: Path = info.context["base"]
+    if is_address(str(path)):
+        return path
     return base / path
 
 

@@ -27,7 +27,7 @@ from torch.optim import Optimizer
 from napari_scsam.atomic import replacing
 from napari_scsam.config import UserError
 from napari_scsam.infer.device import precision
-from napari_scsam.io.formats.hdf5 import split_hdf5_path
+from napari_scsam.io.locations import file_of, is_address, parse_location
 from napari_scsam.train.curves import draw_curves
 from napari_scsam.train.schedule import TrainStep
 from napari_scsam.version import __version__
@@ -224,10 +224,9 @@ def file_fingerprint(path: Path) -> dict[str, str]:
 
     The voxels of a folder may be too many to read.
     """
-    file = path
-    hdf5 = split_hdf5_path(str(path))
-    if hdf5:
-        file = hdf5[0]
+    if is_address(str(path)):
+        return {"address": str(parse_location(str(path)))}
+    file = file_of(str(path))
     if file.is_file():
         with file.open("rb") as opened:
             return {"sha256": hashlib.file_digest(opened, "sha256").hexdigest()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
+from napari.utils.notifications import show_info
 from napari.utils.transforms import Affine
 
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
@@ -21,17 +22,23 @@ from napari_scsam.gui.layers.class_table import (
     class_table,
 )
 from napari_scsam.gui.layers.plane import is_tilted
+from napari_scsam.io.axes import SeveralError
 from napari_scsam.io.contents import is_label_image
 from napari_scsam.io.find_labels import listed_labels
 from napari_scsam.io.label_header import label_header
 from napari_scsam.io.labels import read_class_table, write_labels, writing_labels
 from napari_scsam.io.lazy import explaining
+from napari_scsam.io.locations import is_address
 from napari_scsam.io.units import to_nm, voxel_size_nm
 from napari_scsam.io.volumes import Volume, open_labels, open_volume
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
 
 if TYPE_CHECKING:
     from napari.types import LayerData
+
+
+MOST_LAYERS = 8
+"""Most channels or time points that are shown as layers."""
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[str], list[LayerData]] | None:
@@ -44,18 +51,44 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str], list[LayerData]] | 
 def read_layers(path: str) -> list[LayerData]:
     """Open a file as napari layers: an image lazily, labels in their classes' colours.
 
-    An OME-Zarr with an image and labels yields both.
+    An OME-Zarr with an image and labels yields both. Several channels or time points are a layer
+    each.
+
+    Parameters
+    ----------
+    path
+        Of a file or folder, or an address.
 
     Raises
     ------
     UserError
         When it cannot be read.
     """
+    if is_address(path):
+        return _image_layers(path)
     labels, has_image = label_images(Path(path))
-    layers = [image_layer_data(open_volume(path))] if has_image else []
+    layers = _image_layers(path) if has_image else []
     return layers + [
         labels_layer_data(open_labels(found), read_class_table(found)) for found in labels
     ]
+
+
+def _image_layers(path: str, **chosen: int) -> list[LayerData]:
+    """Open an image; several channels or time points, if not too many, are a layer each."""
+    try:
+        volume = open_volume(path, **chosen)
+    except SeveralError as several:
+        if several.count > MOST_LAYERS or several.option in chosen:
+            raise
+        layers: list[LayerData] = []
+        for number in range(several.count):
+            layers += _image_layers(path, **{**chosen, several.option: number})
+        return layers
+    layer = image_layer_data(volume)
+    layer[1]["name"] = " ".join([volume.name, *(f"{k} {n}" for k, n in sorted(chosen.items()))])
+    for text in volume.notes:
+        show_info(text)
+    return [layer]
 
 
 def label_images(path: Path) -> tuple[list[Path], bool]:
