@@ -5,7 +5,7 @@ there are 13 directions between neighbouring voxels (4 in a slice), weighted by 
 sphere that is nearest to each. What each 2×2×2 cell of voxels adds depends on its configuration
 alone, so that areas of parts add up: Ohser & Mücklich 2000, "Statistical Analysis of
 Microstructures in Materials Science"; Lehmann & Legland 2012, "Efficient N-Dimensional surface
-estimation using Crofton formula and run-length encoding", Insight Journal 852.
+estimation using Crofton formula and run-length encoding", Insight Journal.
 
 The mean over orientations is exact for any voxel size. A plane is up to 7 % off at the worst
 orientation in cubic voxels, and more where slices are far apart.
