@@ -169,7 +169,7 @@ def check_image(layer: Image) -> None:
     if layer.ndim not in (2, 3):
         raise UserError(
             f"'{layer.name}' has {layer.ndim} axes; choose a 2-D image or a 3-D volume "
-            "(split channels or time points first)"
+            "(Layers > Data > Split Stack takes channels or time points apart)"
         )
     if layer.data.dtype.kind not in "uif":
         raise UserError(
