@@ -17,10 +17,9 @@ from napari_scsam.io.find_labels import find_labels
 from napari_scsam.io.formats.slices import TIFF_SUFFIXES
 from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import Volume, as_volume, open_labels
-from napari_scsam.project.image import fingerprint
 from napari_scsam.volume.instances.kinds import Kind, kinds_of
 from napari_scsam.volume.instances.run_folder import finished_settings
-from napari_scsam.volume.instances.source import looks_grey
+from napari_scsam.volume.instances.source import fingerprint, looks_grey
 
 MIN_VOXELS = 10
 """Objects of fewer voxels are specks, and left out unless asked for."""
@@ -46,7 +45,7 @@ class Request:
         """Return what two runs must share, so that one may continue the other, as JSON values."""
         volume = self.volume
         return {
-            "labels": fingerprint(volume.data),
+            "labels": fingerprint(volume),
             "name": volume.name,
             "shape": list(volume.shape),
             "voxel_size_nm": list(volume.voxel_size) if volume.voxel_size else None,

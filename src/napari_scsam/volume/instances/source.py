@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
+from napari_scsam.io.lazy import DamagedPartError
 from napari_scsam.io.volumes import Volume, open_labels
+from napari_scsam.volume.blocks import plan_blocks
 
 FEW_VALUES = 50
 """Labels with at most so many values are never taken for grey values."""
+
+HASHED_WHOLE = 2**25
+"""Voxels up to which all labels count for their hash."""
+
+HASHED_BLOCKS = 24
+"""Blocks of larger labels that do."""
+
+HASHED_BLOCK = 2**20
+"""Voxels of such a block."""
 
 SAMPLE = 128
 """Side of the part that is looked at."""
@@ -68,6 +80,26 @@ class LabelSource:
         """
         part: NDArray[Any] = self.volume.data[where]
         return part
+
+
+def fingerprint(volume: Volume) -> str:
+    """Return a hash of labels, by which a stopped run knows them again.
+
+    Large labels are read in part: the hash must not cost what the run costs.
+    """
+    plan = plan_blocks(volume.shape, volume.data.chunks, most_voxels=HASHED_BLOCK)
+    numbers = range(len(plan))
+    if volume.data.size > HASHED_WHOLE:
+        places = np.linspace(0, len(plan) - 1, HASHED_BLOCKS).round().astype(int)
+        numbers = np.unique(places).tolist()
+    digest = hashlib.blake2b(f"{volume.shape} {volume.dtype.str[1:]}".encode(), digest_size=16)
+    for number in numbers:
+        try:
+            part = volume.data[plan[number].slices]
+        except DamagedPartError:
+            part = np.array([number])  # damaged labels are others than before and after
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
 
 
 def looks_grey(volume: Volume) -> bool:
