@@ -58,12 +58,13 @@ class ObjectTableView(QTableView):
         rows = self.verticalHeader()
         rows.hide()
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.objects.modelReset.connect(self._fit)
+        self.objects.modelReset.connect(self._fit_columns)
         self.objects.layoutAboutToBeChanged.connect(self._remember)
         self.objects.layoutChanged.connect(self._restore)
         self.selectionModel().selectionChanged.connect(self._on_selected)
         self.selectionModel().currentRowChanged.connect(self._on_current)
         self.clicked.connect(self._on_clicked)
+        self._fitted: list[str] = []
         self._kept = np.zeros(0, np.intp)
         self._visited = -1
         self._fit()
@@ -166,9 +167,16 @@ class ObjectTableView(QTableView):
         height = self.fontMetrics().height() + ROOM
         self.verticalHeader().setMinimumSectionSize(height)
         self.verticalHeader().setDefaultSectionSize(height)
-        header = self.horizontalHeader()
-        header.resizeSections(QHeaderView.ResizeMode.ResizeToContents)
-        self.setMinimumHeight(header.sizeHint().height() + LEAST_ROWS * height + ROOM)
+        header = self.horizontalHeader().sizeHint().height()
+        self.setMinimumHeight(header + LEAST_ROWS * height + ROOM)
+
+    def _fit_columns(self) -> None:
+        """Fit the widths to the contents when there are other columns, which takes time."""
+        self._fit()
+        keys = list(self.objects.keys)
+        if len(self.objects.rows) and keys != self._fitted:
+            self._fitted = keys
+            self.horizontalHeader().resizeSections(QHeaderView.ResizeMode.ResizeToContents)
 
 
 def _count_runs(places: NDArray[np.intp]) -> int:
