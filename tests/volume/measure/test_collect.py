@@ -87,6 +87,30 @@ def test_progress_counts_blocks() -> None:
     assert steps == [Progress(done, 2, "ER") for done in (0, 1, 2)]
 
 
+class Counted:
+    """An array that counts how often each voxel is read."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+        self.reads = np.zeros(values.shape, int)
+        self.shape = values.shape
+        self.dtype = values.dtype
+
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        self.reads[key] += 1
+        return self.values[key]
+
+
+def test_each_voxel_of_labels_and_image_is_read_once() -> None:
+    labels = Counted(np.random.default_rng(0).integers(0, 3, (7, 11, 13)).astype(np.uint8))
+    image = Counted(labels.values * 9.0)
+    sources = LabelSource(as_volume(labels)), LabelSource(as_volume(image))
+    plan = BlockPlan(labels.shape, (3, 4, 5))
+    drive(collect_sums(Measured(*sources, plan, (1.0, 1.0, 1.0))))
+    assert (labels.reads == 1).all()
+    assert (image.reads == 1).all()
+
+
 def test_negative_ids_are_told() -> None:
     with pytest.raises(UserError, match="hold -4, but objects have numbers above 0"):
         collected(np.full((5, 6, 7), -4, np.int16), (5, 6, 7))

@@ -29,8 +29,8 @@ from napari_scsam.volume.measure.collect import read_part
 from napari_scsam.volume.measure.columns import NM_PER_UM
 from napari_scsam.volume.measure.fragments import (
     Boxes,
-    Fragment,
     FragmentFile,
+    Fragments,
     NearestOfClass,
     find_fragments,
 )
@@ -67,7 +67,8 @@ class NearPart:
     """What was found in one block."""
 
     near: Near
-    fragments: tuple[Fragment, ...]
+    fragments: Fragments | None
+    """None where there is but one class."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +84,10 @@ def near_in_block(area: Neighbourhood, block: Block) -> NearPart:
     """Read a block and its surroundings, and find what is near what."""
     window, where = window_of(block, area.plan.shape, area.size, area.distance)
     classes = [find_objects(read_part(source, where), window) for source in area.sources]
-    fragments: list[Fragment] = []
+    fragments = None
     if len(classes) > 1:
-        for number, objects in enumerate(classes):
-            fragments += find_fragments(number, objects, window)
-    return NearPart(find_near(classes, window, area.distance), tuple(fragments))
+        fragments = find_fragments(classes, window)
+    return NearPart(find_near(classes, window, area.distance), fragments)
 
 
 def find_contacts(
@@ -111,7 +111,7 @@ def find_contacts(
     """
     with Spool() as spool:
         file = FragmentFile(spool, area.size)
-        rows = _rows_by_object(area, objects)
+        rows = ObjectRows(objects, area.names)
         parts: list[Near] = []
         total = len(area.plan) + len(objects)
         yield Progress(0, total, "contacts")
@@ -121,13 +121,51 @@ def find_contacts(
                 if isinstance(part, TaskError):
                     raise UserError(part.reason)
                 parts.append(part.near)
-                for fragment in part.fragments:
-                    if (fragment.class_number, fragment.object_id) in rows:
-                        file.add(fragment)
+                if part.fragments is not None:
+                    found = rows.find(part.fragments.classes, part.fragments.ids)
+                    file.add(part.fragments, found >= 0)
                 yield Progress(done, total, "contacts")
-        near = _counted(merge_near(parts, area.plan.shape), area, objects)
-        distances = yield from _distances(near, area, objects, file)
+        pairs = merge_near(parts, area.plan.shape)
+        ends = [rows.find(pairs.classes[:, side], pairs.ids[:, side]) for side in (0, 1)]
+        near = pairs.select((ends[0] >= 0) & (ends[1] >= 0))
+        distances = yield from _distances(near, area, rows, file)
         return Contacts(_table(near, area), distances)
+
+
+class ObjectRows:
+    """Finds the rows of objects in their table, which has one class after the other.
+
+    Parameters
+    ----------
+    objects
+        The table; ids ascend within a class.
+    names
+        Of the classes, by number.
+    """
+
+    def __init__(self, objects: ObjectTable, names: Sequence[str]) -> None:
+        self._length = len(objects)
+        self._rows = [np.flatnonzero(objects["class"] == name) for name in names]
+        self._ids = [objects["id"][rows] for rows in self._rows]
+
+    def __len__(self) -> int:
+        return self._length
+
+    def of_class(self, number: int) -> NDArray[np.intp]:
+        """Return the rows of a class."""
+        return self._rows[number]
+
+    def find(self, classes: NDArray[Any], ids: NDArray[np.uint64]) -> NDArray[np.intp]:
+        """Return the row of each object; -1 for those that are not in the table."""
+        found = np.full(len(ids), -1, np.intp)
+        for number, known in enumerate(self._ids):
+            chosen = np.flatnonzero(classes == number)
+            if not len(known) or not len(chosen):
+                continue
+            places = np.minimum(np.searchsorted(known, ids[chosen]), len(known) - 1)
+            there = known[places] == ids[chosen]
+            found[chosen[there]] = self._rows[number][places[there]]
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,17 +252,6 @@ def _sites(
     return np.bincount(rows[first], minlength=count)
 
 
-def _counted(pairs: Pairs, area: Neighbourhood, objects: ObjectTable) -> Pairs:
-    """Leave out pairs with objects that are not in the table."""
-    keep = np.ones(len(pairs.area), bool)
-    for side in (0, 1):
-        for number, name in enumerate(area.names):
-            ids = objects["id"][objects["class"] == name]
-            of_class = pairs.classes[:, side] == number
-            keep &= ~of_class | np.isin(pairs.ids[:, side], ids)
-    return pairs.select(keep)
-
-
 def _table(pairs: Pairs, area: Neighbourhood) -> ObjectTable:
     """Return one row for two objects: the first by class and id is a."""
     ndim = len(area.size)
@@ -255,7 +282,7 @@ def _table(pairs: Pairs, area: Neighbourhood) -> ObjectTable:
 
 
 def _distances(
-    pairs: Pairs, area: Neighbourhood, objects: ObjectTable, file: FragmentFile
+    pairs: Pairs, area: Neighbourhood, rows: ObjectRows, file: FragmentFile
 ) -> Steps[Mapping[str, NDArray[np.float64]]]:
     """Return columns of the distance of each object to the nearest one of each other class.
 
@@ -263,51 +290,36 @@ def _distances(
     """
     if len(area.names) < 2:
         return {}
-    rows = _rows_by_object(area, objects)
-    found = _distances_of_pairs(pairs, rows, len(area.names))
+    found = np.full((len(rows), len(area.names)), np.inf)
+    places = rows.find(pairs.classes[:, 0], pairs.ids[:, 0])
+    np.minimum.at(found, (places, pairs.classes[:, 1]), pairs.distance)
     boxes = file.arrange()
     searches = [NearestOfClass(file, boxes, number) for number in range(len(area.names))]
-    total = len(area.plan) + len(objects)
-    for done, (key, fragments) in enumerate(_by_object(boxes), start=len(area.plan)):
-        row = found[rows[key]]
+    total = len(area.plan) + len(rows)
+    for done, fragments in enumerate(_by_object(boxes), start=len(area.plan)):
+        own = int(boxes.classes[fragments[0]])
+        (place,) = rows.find(boxes.classes[fragments[:1]], boxes.ids[fragments[:1]])
         for number, search in enumerate(searches):
-            if number != key[0] and row[number] == np.inf:
-                row[number] = search.distance(fragments)
+            if number != own and found[place, number] == np.inf:
+                found[place, number] = search.distance(fragments)
         if done % PROGRESS_EVERY == 0:
             yield Progress(done, total, "distances")
-    columns = {}
-    for number, name in enumerate(area.names):
-        column = found[:, number] / NM_PER_UM
-        column[(objects["class"] == name) | ~np.isfinite(column)] = np.nan
-        columns[f"distance_to_{name}_um"] = column
     yield Progress(total, total, "distances")
-    return columns
+    found[~np.isfinite(found)] = np.nan
+    for number in range(len(area.names)):
+        found[rows.of_class(number), number] = np.nan
+    return {
+        f"distance_to_{name}_um": found[:, number] / NM_PER_UM
+        for number, name in enumerate(area.names)
+    }
 
 
-def _distances_of_pairs(
-    pairs: Pairs, rows: Mapping[tuple[int, int], int], classes: int
-) -> NDArray[np.float64]:
-    """Return for each object and class the distance that is known from contacts, or infinity."""
-    found = np.full((len(rows), classes), np.inf)
-    keys = zip(pairs.classes[:, 0].tolist(), pairs.ids[:, 0].tolist(), strict=True)
-    places = np.array([rows[key] for key in keys], np.intp)
-    np.minimum.at(found, (places, pairs.classes[:, 1]), pairs.distance)
-    return found
-
-
-def _by_object(boxes: Boxes) -> Iterator[tuple[tuple[int, int], NDArray[np.intp]]]:
-    """Yield the fragments of each object, with its class number and id."""
+def _by_object(boxes: Boxes) -> Iterator[NDArray[np.intp]]:
+    """Yield the fragments of each object."""
     order = np.lexsort((boxes.ids, boxes.classes))
-    classes, ids = boxes.classes[order], boxes.ids[order]
+    classes = boxes.classes[order]
+    ids = boxes.ids[order]
     begins = np.flatnonzero((np.diff(classes, prepend=-1) != 0) | (ids != np.roll(ids, 1)))
     for fragments in np.split(order, begins[1:]):
         if len(fragments):
-            first = fragments[0]
-            yield (int(boxes.classes[first]), int(boxes.ids[first])), fragments
-
-
-def _rows_by_object(area: Neighbourhood, objects: ObjectTable) -> dict[tuple[int, int], int]:
-    """Return the row of each object by its class number and id."""
-    numbers = {name: number for number, name in enumerate(area.names)}
-    keys = zip(objects["class"].tolist(), objects["id"].tolist(), strict=True)
-    return {(numbers[name], number): row for row, (name, number) in enumerate(keys)}
+            yield fragments

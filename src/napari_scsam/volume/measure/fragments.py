@@ -7,7 +7,7 @@ whose boxes are nearer than the smallest distance found so far.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,34 +25,43 @@ FRAGMENTS_IN_MEMORY = 512
 
 
 @dataclass(frozen=True, eq=False)
-class Fragment:
-    """The part of an object in a block."""
+class Fragments:
+    """The parts of N objects in a block."""
 
-    class_number: int
-    object_id: int
-    low: tuple[int, ...]
-    """First voxel of its box in the volume."""
-    high: tuple[int, ...]
-    """Last voxel of its box."""
-    points: bytes
-    """Compressed: N×D voxels from `low` on, as uint16."""
+    classes: NDArray[np.int32]
+    """N: places in the list of classes."""
+    ids: NDArray[np.uint64]
+    boxes: NDArray[np.int32]
+    """N×2×D: first and last voxel of each box in the volume."""
+    points: tuple[bytes, ...]
+    """N, compressed: M×D voxels from the first one of the box on, as uint16."""
 
 
-def find_fragments(number: int, objects: Objects, window: Window) -> Iterator[Fragment]:
-    """Yield the fragments of the objects of one class in a block."""
+def find_fragments(classes: Sequence[Objects], window: Window) -> Fragments:
+    """Return the fragments of the objects of all classes in a block."""
     first = np.array([part.start for part in window.inner])
     last = np.array([part.stop for part in window.inner])
-    inside = np.all((objects.outer >= first) & (objects.outer < last), axis=1)
-    for place, object_id in enumerate(objects.ids.tolist()):
-        part = slice(objects.bounds[place], objects.bounds[place + 1])
-        points = objects.outer[part][inside[part]]
-        if not len(points):
-            continue
-        low = points.min(axis=0)
-        data = compress((points - low).astype(np.uint16).tobytes())
-        start = np.asarray(window.start)
-        high = points.max(axis=0) + start
-        yield Fragment(number, object_id, tuple(low + start), tuple(high), data)
+    start = np.asarray(window.start)
+    found: list[tuple[int, int]] = []
+    boxes = []
+    data = []
+    for number, objects in enumerate(classes):
+        inside = np.all((objects.outer >= first) & (objects.outer < last), axis=1)
+        for place, object_id in enumerate(objects.ids.tolist()):
+            part = slice(objects.bounds[place], objects.bounds[place + 1])
+            points = objects.outer[part][inside[part]]
+            if not len(points):
+                continue
+            low = points.min(axis=0)
+            found.append((number, object_id))
+            boxes.append([low + start, points.max(axis=0) + start])
+            data.append(compress((points - low).astype(np.uint16).tobytes()))
+    return Fragments(
+        classes=np.array([number for number, _ in found], np.int32),
+        ids=np.array([object_id for _, object_id in found], np.uint64),
+        boxes=np.array(boxes, np.int32).reshape(-1, 2, len(start)),
+        points=tuple(data),
+    )
 
 
 class FragmentFile:
@@ -61,26 +70,32 @@ class FragmentFile:
     def __init__(self, spool: Spool, size: Sequence[float]) -> None:
         self._spool = spool
         self._size = np.asarray(size, np.float64)
-        self._rows: list[tuple[int, int]] = []
-        self._boxes: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
-        self._places: list[tuple[int, int]] = []
+        none = np.zeros((0, 2, len(size)), np.int32)
+        self._parts = [Fragments(none[:, 0, 0], none[:, 0, 0].astype(np.uint64), none, ())]
+        self._places: list[NDArray[np.int64]] = [np.zeros((0, 2), np.int64)]
+        self._corners = none
+        self._where = self._places[0]
         self._cached = lru_cache(FRAGMENTS_IN_MEMORY)(self._read)
 
-    def add(self, fragment: Fragment) -> None:
-        """Keep a fragment."""
-        self._rows.append((fragment.class_number, fragment.object_id))
-        self._boxes.append((fragment.low, fragment.high))
-        self._places.append(self._spool.add(fragment.points))
+    def add(self, fragments: Fragments, wanted: NDArray[np.bool_]) -> None:
+        """Keep some fragments of a block."""
+        chosen = np.flatnonzero(wanted)
+        places = [self._spool.add(fragments.points[number]) for number in chosen]
+        self._places.append(np.array(places, np.int64).reshape(-1, 2))
+        self._parts.append(
+            Fragments(fragments.classes[chosen], fragments.ids[chosen], fragments.boxes[chosen], ())
+        )
 
     def arrange(self) -> Boxes:
         """Return all boxes in the unit of the voxel size; after this, nothing is added."""
-        ndim = len(self._size)
-        boxes = np.array(self._boxes, np.float64).reshape(-1, 2, ndim)
+        self._corners = np.concatenate([part.boxes for part in self._parts])
+        self._where = np.concatenate(self._places)
+        boxes = self._corners * self._size
         return Boxes(
-            classes=np.array([row[0] for row in self._rows], np.int64),
-            ids=np.array([row[1] for row in self._rows], np.uint64),
-            low=boxes[:, 0] * self._size,
-            high=boxes[:, 1] * self._size,
+            classes=np.concatenate([part.classes for part in self._parts]),
+            ids=np.concatenate([part.ids for part in self._parts]),
+            low=boxes[:, 0],
+            high=boxes[:, 1],
         )
 
     def points(self, number: int) -> NDArray[np.float64]:
@@ -88,8 +103,9 @@ class FragmentFile:
         return self._cached(number)
 
     def _read(self, number: int) -> NDArray[np.float64]:
-        steps = np.frombuffer(self._spool.read(self._places[number]), np.uint16)
-        low = np.asarray(self._boxes[number][0])
+        offset, length = self._where[number].tolist()
+        steps = np.frombuffer(self._spool.read((offset, length)), np.uint16)
+        low = self._corners[number, 0]
         points: NDArray[np.float64] = (steps.reshape(-1, len(low)) + low) * self._size
         return points
 
@@ -98,7 +114,7 @@ class FragmentFile:
 class Boxes:
     """The boxes of all fragments, between the centres of their outermost voxels."""
 
-    classes: NDArray[np.int64]
+    classes: NDArray[np.int32]
     ids: NDArray[np.uint64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]

@@ -46,7 +46,10 @@ from napari_scsam.volume.measure.table import (
 from napari_scsam.volume.workers import Workers
 
 CONTACT_VOXELS = 1 << 21
-"""Voxels of a block in which contacts are found."""
+"""Voxels of a block in which contacts are found, unless its chunks are larger."""
+
+CONTACT_CHUNKS = 16
+"""Such a block has at least so many chunks, so that those around it are not read too often."""
 
 
 def measure_objects(
@@ -273,7 +276,8 @@ def check_shape(labels: Volume, first: Volume) -> None:
 def _neighbourhood(work: Work, distance: float) -> Neighbourhood:
     """Return the label images for contacts; their blocks are smaller, as more is kept of each."""
     first = work.images[0].volume
-    most_voxels = min(work.most_voxels, CONTACT_VOXELS)
+    wanted = max(CONTACT_VOXELS, CONTACT_CHUNKS * prod(first.data.chunks or (1,)))
+    most_voxels = min(work.most_voxels, wanted)
     plan = plan_measurement(first, None, most_voxels).plan
     return Neighbourhood(
         sources=tuple(LabelSource(image.volume) for image in work.images),
