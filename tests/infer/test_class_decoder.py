@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_scsam.infer.class_decoder import ClassDecoder
+from napari_scsam.infer.class_decoder import EMPTY_LOGIT, ClassDecoder
 from napari_scsam.infer.device import precision
 from napari_scsam.infer.prepared_slice import VIEWS
 from napari_scsam.model import ScSAM
@@ -87,6 +87,25 @@ def test_tiles_are_embedded_once(
     logits(decoder)
     logits(decoder, "membrane")
     assert sum(seen) == 1
+
+
+def test_tiles_of_one_grey_value_are_not_computed(
+    decoder: ClassDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled = np.full((100, 400), 255, np.uint8)
+    filled[:, :120] = np.random.default_rng(4).integers(0, 255, (100, 120))
+    decoder.set_image(filled)
+    seen = []
+    encode = decoder.model.encode
+    monkeypatch.setattr(
+        decoder.model, "encode", lambda image: seen.append(len(image)) or encode(image)
+    )
+    found = logits(decoder)
+    flat = [tile for tile in decoder.tiles() if tile.x > 120]
+    assert flat
+    assert sum(seen) == len(decoder.tiles()) - len(flat)
+    assert (found[:, :, flat[-1].x + 70 :] == EMPTY_LOGIT).all()
+    assert (found[:, :, :100] > EMPTY_LOGIT).all()
 
 
 def test_views_are_turned_back_and_averaged(decoder: ClassDecoder, grey: np.ndarray) -> None:

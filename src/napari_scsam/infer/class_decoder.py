@@ -19,6 +19,15 @@ from napari_scsam.steps import Progress, Steps, as_part
 Decode = Callable[[Embedding, Sequence[int], tuple[int, int]], NDArray[np.float32]]
 """Maps of B tiles for K classes, by their rows, of a shape (Y, X): B×K×Y×X."""
 
+EMPTY_LOGIT = -20.0
+"""Of every class in a tile of one grey value, which shows nothing."""
+
+
+def is_flat_tile(grey: NDArray[np.float32], tile: Tile) -> bool:
+    """Whether a tile of a slice (Y, X) has one grey value only, as the filling of a stack."""
+    part = grey[tile.inside((grey.shape[0], grey.shape[1]))]
+    return bool(part.min() == part.max())
+
 
 class ClassDecoder(SliceEncoder):
     """Decodes the network's classes on slices.
@@ -51,7 +60,9 @@ class ClassDecoder(SliceEncoder):
         self, slice_: Slice, classes: Sequence[ClassSpec]
     ) -> Steps[NDArray[np.float32]]:
         """Decode K classes on all tiles of a slice, K×Y×X; smaller when memory runs out."""
-        return self.batch_limits.steps(lambda: self._blend_steps(slice_, classes, self.decode))
+        return self.batch_limits.steps(
+            lambda: self._blend_steps(slice_, classes, self.decode, EMPTY_LOGIT)
+        )
 
     def similarity_steps(self, classes: Sequence[ClassSpec]) -> Steps[NDArray[np.float32]]:
         """Compute the similarity of the current slice to K class prototypes, K×Y×X.
@@ -63,15 +74,28 @@ class ClassDecoder(SliceEncoder):
         return self.batch_limits.steps(lambda: self._blend_steps(slice_, classes, self.compare))
 
     def _blend_steps(
-        self, slice_: Slice, classes: Sequence[ClassSpec], decode: Decode
+        self,
+        slice_: Slice,
+        classes: Sequence[ClassSpec],
+        decode: Decode,
+        empty: float | None = None,
     ) -> Steps[NDArray[np.float32]]:
+        """Decode tiles and blend them, K×Y×X.
+
+        Tiles of one grey value become `empty` without the network, unless it is None.
+        """
         blend = Blend(len(classes), slice_.model_shape, HALO)
         rows = [self.model.classes.index(c) for c in classes]
 
         def work(tiles: Sequence[Tile]) -> list[tuple[Tile, NDArray[np.float32]]]:
             shape = (tiles[0].height, tiles[0].width)
-            maps = decode(self._embed(slice_, tiles), rows, shape)
-            return list(zip(tiles, maps, strict=True))
+            shown = [t for t in tiles if empty is None or not is_flat_tile(slice_.grey, t)]
+            nothing = np.full((len(classes), *shape), empty or 0, np.float32)
+            found = [(tile, nothing) for tile in tiles if tile not in shown]
+            if shown:
+                maps = decode(self._embed(slice_, shown), rows, shape)
+                found += zip(shown, maps, strict=True)
+            return found
 
         def take(decoded: Sequence[tuple[Tile, NDArray[np.float32]]]) -> None:
             for tile, maps in decoded:
