@@ -26,6 +26,7 @@ SHIFT, CTRL, NONE = (
     Qt.KeyboardModifier.ControlModifier,
     Qt.KeyboardModifier.NoModifier,
 )
+ALT = Qt.KeyboardModifier.AltModifier
 LEFT = Qt.MouseButton.LeftButton
 PATIENCE = 120.0
 """Seconds after which something that should happen is taken not to happen."""
