@@ -119,6 +119,32 @@ def test_what_always_fails_is_named_and_the_rest_is_done(
     assert tree(out) == whole
 
 
+def test_the_recipe_of_the_documentation_works(
+    image: Path,
+    checkpoint: Path,
+    whole: dict[str, bytes],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = Path(__file__).parents[2] / "docs" / "scale.md"
+    _, _, recipe = page.read_text(encoding="utf-8").partition("```python\n")
+    recipe, _, _ = recipe.partition("```")
+    out = tmp_path / "out.zarr"
+    changes = {
+        "threads_per_worker=1": "threads_per_worker=1, processes=False, protocol='tcp', "
+        "dashboard_address='127.0.0.1:0'",
+        '"volume.zarr"': f"{str(image)!r}, 20",
+        '"default"': repr(str(checkpoint)),
+        '"labels.zarr"': repr(str(out)),
+    }
+    for old, new in changes.items():
+        assert old in recipe
+        recipe = recipe.replace(old, new)
+    exec(compile(recipe, "scale.md", "exec"), {"__name__": "__main__"})  # noqa: S102  # ours
+    assert capsys.readouterr().out.splitlines()[-1] == "8 of 8"
+    assert tree(out) == whole
+
+
 def test_workers_of_a_scheduler_are_found_by_its_address(
     image: Path, checkpoint: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
