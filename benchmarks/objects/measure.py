@@ -154,6 +154,17 @@ def ours(labels: Path, image: Path | None = None) -> int:
     return len(drive(measure_objects(volume, image=grey)))
 
 
+def contacts(labels: Path) -> int:
+    """Measure with `measure_objects`, and find all contacts of at most 30 nm."""
+    from napari_scsam import measure_objects
+    from napari_scsam.io.volumes import as_volume
+    from napari_scsam.steps import drive
+
+    volume = as_volume(zarr.open_array(labels, mode="r"), SIZE_NM)
+    table = labels.with_suffix(".csv")
+    return len(drive(measure_objects(volume, contacts=table)))
+
+
 def scikit_image(labels: Path, image: Path | None = None) -> int:
     """Measure with `regionprops_table`."""
     from skimage.measure import regionprops_table
@@ -172,6 +183,7 @@ WAYS: dict[str, Callable[[Path], int]] = {
     "measure_objects": ours,
     "regionprops_table": scikit_image,
     "measure_objects with grey values": lambda path: ours(path, grey_path(path)),
+    "measure_objects with contacts": contacts,
     "regionprops_table with grey values": lambda path: scikit_image(path, grey_path(path)),
 }
 
