@@ -7,7 +7,7 @@ from itertools import product
 from stage import Stage
 
 from napari_scsam.gui.tools.segment import Segmenting
-from napari_scsam.gui.widget import CORRECT, OBJECT, REVIEW_AND_TRAIN, SEGMENT, TEACH
+from napari_scsam.gui.widget import CORRECT, OBJECT, OBJECTS, REVIEW_AND_TRAIN, SEGMENT, TEACH
 from napari_scsam.project.training_job import Phase
 
 SIZES = ((1280, 760), (1600, 1000))
@@ -23,6 +23,7 @@ NAMES = {
     TEACH: "teach",
     CORRECT: "correct",
     REVIEW_AND_TRAIN: "review",
+    OBJECTS: "objects",
 }
 """Of the pictures, by the title of the tab."""
 
@@ -35,6 +36,7 @@ def every_look(stage: Stage) -> None:
     _point(stage)
     _teach(stage)
     _arm(stage)
+    _objects(stage)
     _train(stage)
     _run(stage)
 
@@ -74,6 +76,24 @@ def _arm(stage: Stage) -> None:
     stage.finish_work()
     shoot_looks(stage, CORRECT, "work")
     merge.click()
+
+
+def _objects(stage: Stage) -> None:
+    """List the objects, select some, and plot them."""
+    page = stage.panel.objects
+    stage.show(page)
+    page.search.click()
+    stage.finish_work()
+    page.table.selectRow(0)
+    page.plot.click()
+    stage.finish_work()
+    shoot_looks(stage, OBJECTS, "work")
+    stage.viewer.dims.ndisplay = 3
+    stage.finish_work(1.0)
+    shoot_looks(stage, OBJECTS, "in-3d")
+    stage.viewer.dims.ndisplay = 2
+    page.plot.click()
+    stage.finish_work()
 
 
 def _train(stage: Stage) -> None:
