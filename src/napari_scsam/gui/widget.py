@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtGui import QShowEvent
 
-FIELDS = "SizeField, TeachPanel > QLineEdit, FilterBar QLineEdit, QToolButton"
+FIELDS = (
+    "SizeField, TeachPanel > QLineEdit, FilterBar QLineEdit, QToolButton, "
+    "ObjectTableView, ObjectTableView QHeaderView"
+)
 """Style selector of what napari's style leaves at the font size of the system."""
 
 WIDTH = 390

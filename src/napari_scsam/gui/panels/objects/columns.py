@@ -74,7 +74,9 @@ def _number(value: float) -> str:
     """Return a number with few digits; one that is unknown is empty."""
     if not np.isfinite(value):
         return ""
-    return f"{value:.{DIGITS}g}"
+    return np.format_float_positional(
+        value, precision=DIGITS, unique=False, fractional=False, trim="-"
+    )
 
 
 def is_number(column: Column) -> bool:

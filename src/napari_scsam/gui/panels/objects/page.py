@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.gui.panels.objects.columns import Columns
@@ -76,6 +76,9 @@ class ObjectsPanel(Page):
         self.filters = FilterBar()
         self.table = ObjectTableView()
         self.note = note(EMPTY)
+        self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._rows = QStackedWidget()
+        """The table, or what is said in its place."""
         self.delete = button("Delete", DELETE_TIP, self.delete_asked)
         self.merge = button("Merge", MERGE_TIP, self.merge_asked)
         self.relabel = button("Make it  ", RELABEL_TIP)
@@ -120,7 +123,7 @@ class ObjectsPanel(Page):
 
     def _show_sentence(self, sentence: str) -> None:
         self.note.setText(sentence)
-        self.note.setVisible(bool(sentence))
+        self._rows.setCurrentWidget(self.note if sentence else self.table)
 
     def show_selected(self, rows: NDArray[np.intp]) -> None:
         """Show which objects are selected."""
@@ -172,10 +175,11 @@ class ObjectsPanel(Page):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addLayout(above)
-        widgets: tuple[QWidget, ...] = (self.layers, self.filters, self.note)
-        for widget in widgets:
-            column.addWidget(widget)
-        column.addWidget(self.table, 3)
+        column.addWidget(self.layers)
+        column.addWidget(self.filters)
+        self._rows.addWidget(self.table)
+        self._rows.addWidget(self.note)
+        column.addWidget(self._rows, 3)
         column.addLayout(acts)
         column.addLayout(steps)
         column.addWidget(self.plots, 2)

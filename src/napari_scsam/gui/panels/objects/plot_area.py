@@ -14,7 +14,6 @@ from qtpy.QtWidgets import QGraphicsRectItem
 
 from napari_scsam.gui.panels.objects.plots import bins_of
 
-SELECTED_COLOUR = "#ffffff"
 POINT = 4
 """Pixels of a point."""
 
@@ -33,10 +32,13 @@ class PickBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph has no types
         super().__init__(enableMenu=False)
         self._done = done
         self._band = QGraphicsRectItem()
-        self._band.setPen(pg.mkPen(SELECTED_COLOUR, width=1, style=Qt.PenStyle.DashLine))
-        self._band.setBrush(pg.mkBrush(255, 255, 255, 40))
         self._band.hide()
         self.addItem(self._band, ignoreBounds=True)
+
+    def set_colour(self, colour: QColor) -> None:
+        """Set the colour of the rectangle."""
+        self._band.setPen(pg.mkPen(colour, width=1, style=Qt.PenStyle.DashLine))
+        self._band.setBrush(pg.mkBrush(faint(colour)))
 
     def mouseDragEvent(self, event: Any, axis: Any = None) -> None:  # noqa: N802  # pyqtgraph's
         """Draw a rectangle, and report it at the end."""
@@ -64,15 +66,16 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
     """The lowest and highest value along x, and along y."""
 
     def __init__(self) -> None:
+        # Before Qt's own, which tells of a change of style while it is made.
         self._box = PickBox(self._on_dragged)
+        self._selection = pg.ScatterPlotItem()
+        self._range = pg.LinearRegionItem(movable=False)
         super().__init__(viewBox=self._box, background=None)
         self.setToolTip("Drag to select objects. The wheel zooms, a right click shows all.")
         plot = self.getPlotItem()
         plot.hideButtons()
         for side in ("left", "bottom"):
             plot.getAxis(side).enableAutoSIPrefix(False)
-        self._selection = pg.ScatterPlotItem()
-        self._range = pg.LinearRegionItem(movable=False, brush=(255, 255, 255, 50))
         self._is_histogram = True
 
     def changeEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
@@ -124,10 +127,8 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         every = 1 + len(x) // MOST_POINTS
         for colour, mask in groups:
             drawn = np.flatnonzero(known & mask)[::every]
-            faint = QColor(colour)
-            faint.setAlpha(170)
             points = pg.ScatterPlotItem(
-                x[drawn], y[drawn], size=POINT, pen=None, brush=pg.mkBrush(faint)
+                x[drawn], y[drawn], size=POINT, pen=None, brush=pg.mkBrush(colour)
             )
             self.addItem(points)
         self._box.setRange(
@@ -150,10 +151,9 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             self.addItem(self._range, ignoreBounds=True)
             return
         drawn = np.flatnonzero(known)[:: 1 + len(x) // MOST_POINTS]
-        pen = pg.mkPen(self.palette().text().color())
-        self._selection.setData(
-            x[drawn], y[drawn], size=SELECTED_POINT, pen=pen, brush=pg.mkBrush(SELECTED_COLOUR)
-        )
+        colour = self.palette().text().color()
+        brush = pg.mkBrush(colour)
+        self._selection.setData(x[drawn], y[drawn], size=SELECTED_POINT, pen=None, brush=brush)
         self.addItem(self._selection, ignoreBounds=True)
 
     def _begin(self, *, is_histogram: bool, logarithmic: bool) -> None:
@@ -172,8 +172,19 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             axis = self.getPlotItem().getAxis(side)
             axis.setPen(colour)
             axis.setTextPen(colour)
+        self._box.set_colour(colour)
+        self._range.setBrush(pg.mkBrush(faint(colour)))
+        for line in self._range.lines:
+            line.setPen(pg.mkPen(colour))
 
     def _on_dragged(self, start: QPointF, end: QPointF) -> None:
         x = sorted((start.x(), end.x()))
         y = sorted((start.y(), end.y()))
         self.dragged.emit(tuple(x), tuple(y))
+
+
+def faint(colour: QColor) -> QColor:
+    """Return a colour that what is below shines through."""
+    made = QColor(colour)
+    made.setAlpha(50)
+    return made

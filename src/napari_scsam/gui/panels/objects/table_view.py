@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
+from qtpy.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
@@ -39,6 +39,9 @@ class ObjectTableView(QTableView):
     copy_asked = Signal()
     delete_asked = Signal()
 
+    _is_made = False
+    """Whether all of it is there; Qt tells of changes before that."""
+
     def __init__(self) -> None:
         super().__init__()
         self.objects = ObjectTableModel()
@@ -68,6 +71,7 @@ class ObjectTableView(QTableView):
         self._kept = np.zeros(0, np.intp)
         self._visited = -1
         self._fit()
+        self._is_made = True
 
     # What is shown
 
@@ -118,6 +122,13 @@ class ObjectTableView(QTableView):
         self.selectionModel().select(selection, SELECT)
 
     # What the user does
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
+        """Fit rows and columns to another font."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and self._is_made:
+            self._fitted = []
+            self._fit_columns()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  # Qt's name
         """Copy with the usual key, and delete."""
