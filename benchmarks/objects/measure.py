@@ -89,8 +89,8 @@ def draw(
     slab: NDArray[Any], start: int, centre: NDArray[Any], radius: NDArray[Any], number: int
 ) -> None:
     """Draw the part of an ellipsoid that lies in some slices."""
-    low = np.floor(centre - radius).astype(int)
-    high = np.ceil(centre + radius).astype(int) + 1
+    low = np.maximum(np.floor(centre - radius).astype(int), 0)
+    high = np.minimum(np.ceil(centre + radius).astype(int) + 1, slab.shape[2])
     low[0] = max(low[0], start)
     high[0] = min(high[0], start + len(slab))
     if low[0] >= high[0]:
