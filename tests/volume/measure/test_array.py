@@ -129,6 +129,11 @@ def test_ids_may_be_as_large_as_they_like() -> None:
     assert table["voxels"].tolist() == [30, 1]
 
 
+def test_a_mask_is_one_object(labels: np.ndarray) -> None:
+    table = measure_array(labels > 0, SIZE)
+    assert (table["id"].tolist(), table["voxels"].tolist()) == ([1], [np.count_nonzero(labels)])
+
+
 def test_no_object_is_an_empty_table() -> None:
     table = measure_array(np.zeros((4, 5, 6), np.int32), SIZE, np.zeros((4, 5, 6)))
     assert isinstance(table, ObjectTable)

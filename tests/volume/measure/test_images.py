@@ -100,6 +100,11 @@ def test_an_array_holds_objects_unless_its_values_have_names(labels: np.ndarray)
     assert find_images(labels, {5: "vesicle"}).classes == (ClassSpec(5, "vesicle"),)
 
 
+def test_grey_values_are_no_labels(labels: np.ndarray) -> None:
+    with pytest.raises(UserError, match="float32 values, but labels are integers"):
+        find_images(labels.astype(np.float32))
+
+
 def test_specks_count_where_they_have_an_id(labels: np.ndarray) -> None:
     objects = find_images(labels)
     classes = find_images(labels, {1: "mitochondrion"})

@@ -53,6 +53,8 @@ def measure_array(
         When the labels are no integers, an id is negative, or the image has another shape.
     """
     values = np.asarray(labels)
+    if values.dtype.kind == "b":
+        values = values.view(np.uint8)
     grey = None if image is None else np.asarray(image)
     check_array(values, grey)
     if values.ndim == 3 and len(values) == 1:

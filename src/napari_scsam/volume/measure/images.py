@@ -82,6 +82,11 @@ def find_images(
     if isinstance(labels, (str, os.PathLike)):
         return _at_path(Path(labels), table, voxel_size, instances=instances)
     volume = labels if isinstance(labels, Volume) else as_volume(labels, voxel_size)
+    if volume.dtype.kind not in "iu":
+        raise UserError(
+            f"{volume.name} holds {volume.dtype} values, but labels are integers; "
+            "choose the label image, or convert it"
+        )
     if table is not None:
         return Found(volume, (), table)
     return Found(volume, (LabelImage(OBJECT, volume),), None)
