@@ -759,7 +759,7 @@ MISTAKES = [
     ("segment 4d.tif -o out.zarr", "4d.tif has 3 time points"),
     ("segment nan.tif -o out.zarr", "only NaN or infinite values"),
     ("segment constant.tif -o out.zarr", "the image is constant"),
-    ("segment good.tif -o out.png", "end its name in .zarr, .tif, .mrc or .h5"),
+    ("segment good.tif -o out.png", "end its name in .zarr, .tif, .mrc, .h5 or .precomputed"),
     ("segment good.tif -o good.tif", "would overwrite the image"),
     ("segment good.tif -o good.tif/out.tif", "good.tif"),
     (

@@ -48,7 +48,7 @@ def add_segment(commands: Any) -> None:
         "--out",
         type=Path,
         metavar="OUT",
-        help="labels: .zarr (resumable, any size), .tif, .mrc or .h5; a folder for several images",
+        help="labels: .zarr (resumable, any size), .tif, .mrc, .h5 or .precomputed; a folder for several images",
     )
     outputs.add_argument(
         "--into",

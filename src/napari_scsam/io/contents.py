@@ -46,6 +46,8 @@ def is_ours(folder: Path) -> bool:
 
 
 def _folder_contents(folder: Path) -> Contents:
+    if is_label_file(folder) and _has_record(folder):
+        return Contents.LABELS
     if not is_zarr(folder):
         return Contents.NOTHING if _is_empty(folder) else Contents.FOREIGN
     record = _scsam_attribute(folder)
@@ -78,9 +80,9 @@ def is_label_image(path: Path) -> bool:
 
     The labels of objects have no class table.
     """
-    if path.is_dir():
-        return _is_zarr_label(path)
-    return path.is_file() and is_label_file(path) and _has_record(path)
+    if _is_zarr_label(path):
+        return True
+    return path.exists() and is_label_file(path) and _has_record(path)
 
 
 def _is_zarr_label(folder: Path) -> bool:

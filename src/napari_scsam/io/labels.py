@@ -256,7 +256,7 @@ def _stored_classes(path: Path) -> Any:
     if path.is_dir() and is_zarr(path):
         tables = map(_classes, _label_groups(zarr.open(path, mode="r")))
         return next(filter(None, tables), None)
-    if path.is_file():
+    if path.exists():
         return read_record(path).get("classes")
     return None
 

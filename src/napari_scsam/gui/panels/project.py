@@ -32,10 +32,10 @@ LABELS_TIP = (
     "Save the labels of the image as a file: OME-Zarr or TIFF, with voxel size,\n"
     "names and colours. A project is not needed for it."
 )
-FILES = (".tif", ".tiff", ".mrc", ".h5", ".hdf5")
+FILES = (".tif", ".tiff", ".mrc", ".h5", ".hdf5", ".precomputed")
 """Suffixes that are kept as they were typed."""
 
-LABELS = "OME-Zarr (*.zarr);;TIFF (*.tif);;MRC (*.mrc);;HDF5 (*.h5)"
+LABELS = "OME-Zarr (*.zarr);;TIFF (*.tif);;MRC (*.mrc);;HDF5 (*.h5);;neuroglancer (*.precomputed)"
 COPY_TIP = "Copy the project to another place and continue there."
 
 

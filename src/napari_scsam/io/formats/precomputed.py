@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
+from napari_scsam.io.label_files.precomputed import read_precomputed_record
+from napari_scsam.io.label_files.record import origin_of
 from napari_scsam.io.lazy import READ_ERRORS, Source, describe_error, explaining
 from napari_scsam.io.units import sides_nm, three_sides, whole_size
 from napari_scsam.io.untrusted.sizes import memory_of_machine
@@ -68,7 +71,18 @@ def read_precomputed(folder: Path) -> Source:
             raise ValueError("its info is not one of a volume")
         stamp = Stamp.of(folder / INFO, folder)
         kvstore = {"driver": "file", "path": f"{folder.absolute()}/"}
-        return _source(info, kvstore, lambda array: WatchedArray(array, stamp))
+        source = _source(info, kvstore, lambda array: WatchedArray(array, stamp))
+        return _as_recorded(source, read_precomputed_record(folder))
+
+
+def _as_recorded(source: Source, record: Mapping[str, Any]) -> Source:
+    """Return labels that we wrote with their exact origin, and without a size if it is unknown."""
+    if not record:
+        return source
+    source = replace(source, origin=origin_of(record))
+    if record.get("voxel_size") is None:
+        return replace(source, voxel_size=None, sides=(None, None, None))
+    return source
 
 
 def read_remote_precomputed(address: str, info: Mapping[str, Any]) -> Source:

@@ -1,1 +1,1 @@
-"""Label images in one file: MRC for IMOD and Amira, HDF5 for ilastik and Fiji, and TIFF."""
+"""Label images in one piece: MRC for IMOD and Amira, HDF5 for ilastik and Fiji, TIFF, precomputed."""

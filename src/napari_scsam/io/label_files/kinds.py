@@ -14,6 +14,10 @@ from napari_scsam.io.formats.tiff import open_tiff
 from napari_scsam.io.formats.tiff_notes import scsam_record
 from napari_scsam.io.label_files.hdf5 import read_hdf5_record, write_label_hdf5
 from napari_scsam.io.label_files.mrc import read_mrc_record, write_label_mrc
+from napari_scsam.io.label_files.precomputed import (
+    read_precomputed_record,
+    write_label_precomputed,
+)
 from napari_scsam.io.label_files.tiff import write_label_tiff
 
 Writer = Callable[
@@ -40,15 +44,16 @@ KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(TIFF_SUFFIXES, _TIFF),
     ".mrc": Kind(write_label_mrc, read_mrc_record),
     **dict.fromkeys((".h5", ".hdf5"), _HDF5),
+    ".precomputed": Kind(write_label_precomputed, read_precomputed_record),
 }
 """By the suffix in lower case."""
 
-SUFFIXES_IN_WORDS = ".zarr, .tif, .mrc or .h5"
+SUFFIXES_IN_WORDS = ".zarr, .tif, .mrc, .h5 or .precomputed"
 """Where labels can be written."""
 
 
 def is_label_file(path: Path) -> bool:
-    """Whether labels can be written into one file of this name."""
+    """Whether labels can be written in one piece under this name."""
     return path.suffix.lower() in KINDS
 
 

@@ -1,0 +1,136 @@
+"""Write labels as a precomputed segmentation, which neuroglancer opens from any web server.
+
+See https://github.com/google/neuroglancer/blob/master/src/datasource/precomputed/volume.md
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_scsam.atomic import MARK, replacing_folder
+from napari_scsam.config import ClassSpec, UserError, VoxelSize
+from napari_scsam.io.label_files.record import parse_record, record_text
+from napari_scsam.io.own_files import foreign_files
+
+SUFFIX = ".precomputed"
+
+RECORD = "scsam.json"
+"""File of our record."""
+
+PROPERTIES = "segment_properties"
+"""Folder of the names of the classes."""
+
+OWN_FILES = (
+    r"info|scsam\.json|segment_properties/info|labels/\d+-\d+_\d+-\d+_\d+-\d+",
+    MARK.replace(".", r"\."),
+)
+"""Regular expressions of what is written."""
+
+CHUNK = 64
+"""Side of a chunk."""
+
+
+def write_label_precomputed(
+    path: Path,
+    labels: npt.NDArray[Any],
+    voxel_size: VoxelSize | None,
+    classes: Sequence[ClassSpec],
+    origin: Sequence[float],
+) -> None:
+    """Write labels as a folder with one level, and with the names of the classes.
+
+    Parameters
+    ----------
+    path
+        The folder; one of ours is replaced in one step when the new one is complete.
+    labels
+        (Y, X) or (Z, Y, X) integers from 0 on.
+    voxel_size, origin
+        nm along z, y, x; an unknown size is written as 1. The origin is rounded to voxels.
+    classes
+        May be empty.
+
+    Raises
+    ------
+    UserError
+        When a label is negative.
+    """
+    if labels.min(initial=0) < 0:
+        raise UserError("negative labels cannot be written for neuroglancer; end the name in .zarr")
+    stored = np.atleast_3d(labels.T).astype(_type_of(labels))  # x, y, z
+    size = (voxel_size or (1.0, 1.0, 1.0))[::-1]
+    with replacing_folder(path, is_own) as draft:
+        _write_voxels(draft, stored, size, origin[::-1])
+        _write_names(draft, classes)
+        text = record_text(classes, voxel_size, origin)
+        (draft / RECORD).write_text(text, encoding="utf-8")
+
+
+def _type_of(labels: npt.NDArray[Any]) -> type[Any]:
+    """Return a type that neuroglancer packs."""
+    if labels.max(initial=0) <= np.iinfo(np.uint32).max:
+        return np.uint32
+    return np.uint64
+
+
+def _write_voxels(
+    folder: Path, stored: npt.NDArray[Any], size: Sequence[float], origin: Sequence[float]
+) -> None:
+    """Write ``info`` and the chunks; all along x, y, z."""
+    import tensorstore
+
+    spec = {
+        "driver": "neuroglancer_precomputed",
+        "kvstore": {"driver": "file", "path": f"{folder}/"},
+        "multiscale_metadata": {
+            "type": "segmentation",
+            "data_type": stored.dtype.name,
+            "num_channels": 1,
+        },
+        "scale_metadata": {
+            "key": "labels",
+            "size": list(stored.shape),
+            "resolution": list(size),
+            "voxel_offset": [round(by / side) for by, side in zip(origin, size, strict=True)],
+            "chunk_size": [CHUNK] * 3,
+            "encoding": "compressed_segmentation",
+            "compressed_segmentation_block_size": [8, 8, 8],
+        },
+    }
+    store = tensorstore.open(spec, create=True).result()
+    store[..., 0] = stored
+
+
+def _write_names(folder: Path, classes: Sequence[ClassSpec]) -> None:
+    """Write the names of the classes, which neuroglancer shows in its list of segments."""
+    if not classes:
+        return
+    names = {"id": "label", "type": "label", "values": [spec.name for spec in classes]}
+    properties = {
+        "@type": "neuroglancer_segment_properties",
+        "inline": {"ids": [str(spec.id) for spec in classes], "properties": [names]},
+    }
+    (folder / PROPERTIES).mkdir()
+    (folder / PROPERTIES / "info").write_text(json.dumps(properties), encoding="utf-8")
+    info = folder / "info"
+    values = json.loads(info.read_text(encoding="utf-8"))
+    info.write_text(json.dumps({**values, PROPERTIES: PROPERTIES}), encoding="utf-8")
+
+
+def is_own(folder: Path) -> bool:
+    """Whether a folder is a precomputed segmentation of ours, and holds nothing else."""
+    return (folder / RECORD).is_file() and not foreign_files(folder, OWN_FILES)
+
+
+def read_precomputed_record(path: Path) -> Mapping[str, Any]:
+    """Read our record from a precomputed segmentation; empty for those of others."""
+    try:
+        return parse_record((path / RECORD).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
