@@ -90,6 +90,9 @@ def test_instances_are_measured_and_meshed(ram, labels):
     table = ram / "table.csv"
     command = ["measure", str(ram / "out.zarr"), "-o", str(table), "--meshes", str(ram / "meshes")]
     assert main(command) == 0
+    before = table.stat().st_mtime_ns
+    assert main(command) == 2  # the meshes are not replaced, and nothing is measured first
+    assert table.stat().st_mtime_ns == before
     rows = table.read_text().splitlines()[1:]
     assert len(rows) == len(list(ram.glob("meshes/mitochondrion/*.ply"))) > 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_scsam.cli.labels import note_unfinished, parse_table
-from napari_scsam.cli.meshes import add_mesh_options, write_mesh_files
+from napari_scsam.cli.meshes import add_mesh_options, check_mesh_folder, write_mesh_files
 from napari_scsam.cli.parts import add_workers, command, nanometres, note, show, workers_of
 
 LABELS_HELP = (
@@ -80,6 +80,7 @@ def run_measure(arguments: argparse.Namespace) -> None:
     from napari_scsam.volume.measure.images import measured_names
     from napari_scsam.volume.measure.objects import measure_objects
 
+    check_mesh_folder(arguments)
     steps = measure_objects(
         arguments.labels,
         arguments.out,

@@ -34,6 +34,14 @@ def add_mesh_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_mesh_folder(arguments: argparse.Namespace) -> None:
+    """Check that meshes can be written, before anything is measured."""
+    from napari_scsam.volume.meshes.write import check_folder
+
+    if arguments.meshes is not None:
+        check_folder(arguments.meshes)
+
+
 def write_mesh_files(arguments: argparse.Namespace) -> None:
     """Write the meshes of the objects that were measured, and print where they are."""
     from napari_scsam.volume.meshes.write import write_meshes

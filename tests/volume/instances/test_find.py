@@ -180,6 +180,8 @@ def test_labels_and_notes_of_others_are_not_replaced(ram):
     with pytest.raises(UserError, match="holds no instances"):
         drive(find_instances(blobs(), labels, classes=MITO, overwrite=True))
     drive(find_instances(labels, ram / "out.zarr"))
+    with pytest.raises(UserError, match="lies inside the zarr"):
+        drive(find_instances(labels, labels / "objects.zarr"))
     (ram / "out.zarr" / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match=r"notes\.txt"):
         drive(find_instances(labels, ram / "out.zarr", overwrite=True))

@@ -126,6 +126,7 @@ def _only_here(folder: RunFolder) -> Iterator[None]:
     """Keep other processes away from an output; the system frees it when this one is killed."""
     folder.out.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(f"{folder.path}.lock")
+    Path(lock.lock_file).touch()  # where it cannot be created, the error says why
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

@@ -17,6 +17,7 @@ from napari_scsam.io.find_labels import find_labels
 from napari_scsam.io.formats.slices import TIFF_SUFFIXES
 from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import Volume, as_volume, open_labels
+from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.volume.instances.kinds import Kind, kinds_of
 from napari_scsam.volume.instances.run_folder import finished_settings
 from napari_scsam.volume.instances.source import fingerprint, looks_grey
@@ -166,6 +167,9 @@ def check_target(out: Path, request: Request) -> None:
     source = request.volume.path
     if source is not None and _is_inside(source.resolve(), out.resolve()):
         raise UserError(f"{out} holds the labels themselves; give the instances another name")
+    around = next((parent for parent in out.resolve().parents if is_zarr(parent)), None)
+    if around is not None:
+        raise UserError(f"{out} lies inside the zarr {around}; choose a place outside of it")
     suffix = out.suffix.lower()
     if suffix in TIFF_SUFFIXES and len(request.kinds) > 1:
         names = ", ".join(kind.name for kind in request.kinds)

@@ -130,7 +130,7 @@ def write_meshes(
         raise UserError(
             f"{found.labels.name} is a single slice, which has no surface; give a stack"
         )
-    _check_folder(target, overwrite=overwrite)
+    check_folder(target, overwrite=overwrite)
     check_workers(workers)
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -257,7 +257,14 @@ def _is_small(read: partial[NDArray[np.bool_]], box: tuple[slice, ...], smallest
     return int(np.count_nonzero(read(box))) < smallest
 
 
-def _check_folder(folder: Path, *, overwrite: bool) -> None:
+def check_folder(folder: Path, *, overwrite: bool = False) -> None:
+    """Check that meshes may be written into a folder.
+
+    Raises
+    ------
+    UserError
+        When something is there that is not to be replaced.
+    """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder.is_dir() and _is_ours(folder)):
