@@ -106,8 +106,8 @@ class ObjectsPanel(Page):
         self.layers.empty()
         for layer, name in layers:
             self.layers.add(layer, name)
-        self.layers.show_choice(chosen)
-        self.layers.setVisible(len(layers) > 1)
+        known = self.layers.show_choice(chosen)
+        self.layers.setVisible(len(layers) > 1 or (bool(layers) and not known))
 
     def show_columns(self, columns: Columns, shown: NDArray[np.bool_], sentence: str) -> None:
         """Show other objects, which of them pass the filters, and a sentence without any."""

@@ -29,7 +29,7 @@ from napari_scsam.gui.tools.objects.store import ObjectStore
 from napari_scsam.gui.words import count_of, list_names
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
+    from napari.layers import Image, Labels
 
     from napari_scsam.gui.session import Session
 
@@ -51,6 +51,9 @@ class FindingObjects:
         self._keeper = session.part(ProjectKeeper)
         self.split = False
         """Whether objects that touch are split."""
+        self._hidden: weakref.ref[Labels] | None = None
+        """The class layer that was hidden for its objects."""
+        session.about_to_write.connect(self._show_labels)
 
     def set_split(self, split: bool) -> None:
         """Choose whether objects that touch are split."""
@@ -94,8 +97,18 @@ class FindingObjects:
             self._write(layer, found)
         viewer.layers.selection.active = layer  # the object tools work on the active layer
         labels.visible = False  # the objects are its pixels, in other colours
+        self._hidden = weakref.ref(labels)
         self._store.adopt(layer, found.table)
         self._session.status.emit(_describe(found))
+
+    def _show_labels(self, _image: Image) -> None:
+        """Show the class labels again when something is about to be written into them."""
+        labels = None
+        if self._hidden is not None:
+            labels = self._hidden()
+        self._hidden = None
+        if labels is not None:
+            labels.visible = True
 
     def _new_layer(self, labels: Labels, found: FoundObjects) -> Labels:
         """Create a layer; the objects that were found and edited before stay in theirs."""
