@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -138,6 +139,14 @@ def slices(folder: Path) -> None:
     Image.fromarray(STACK[0].astype(np.uint16)).save(folder / "wide" / "0.png")
 
 
+def formats(folder: Path) -> None:
+    """Formats that are read by few."""
+    sys.path.append(str(Path(__file__).parents[1] / "helpers"))  # the worker does without
+    from fuzz.formats_corpus import write_formats
+
+    write_formats(folder)
+
+
 def tables(folder: Path) -> None:
     """Label files with class tables."""
     write_labels(folder / "labels.zarr", STACK % 3, SIZE, TABLE)
@@ -223,6 +232,7 @@ CORPORA: Mapping[str, Callable[[Path], None]] = {
     "hdf5": hdf5,
     "mrc": mrc,
     "slices": slices,
+    "formats": formats,
     "tables": tables,
     "checkpoints": checkpoints,
     "recipes": recipes,

@@ -112,6 +112,7 @@ TARGETS: Mapping[str, Callable[[Path], object]] = {
     "hdf5": read_hdf5,
     "mrc": read_image,
     "slices": read_image,
+    "formats": read_image,
     "tables": read_table,
     "checkpoints": read_checkpoint,
     "recipes": read_recipe,

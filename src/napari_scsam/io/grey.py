@@ -41,6 +41,14 @@ def as_grey(source: Source, wanted: Location) -> Source:
         return replace(_mapped(source, lambda array: InvertedArray(array, black)), black=None)
     if source.palette is not None:
         return _through_palette(source, source.palette, wanted)
+    return one_of_equal(source, wanted)
+
+
+def one_of_equal(source: Source, wanted: Location) -> Source:
+    """Return one colour of a source whose colours are equal, or the grey beside alpha.
+
+    Others come back as they are, and so does a source of which a channel was chosen.
+    """
     axes = source.axes or _axes(source, wanted)
     if "s" in axes and source.array.shape[axes.index("s")] > 1 and wanted.channel is None:
         return _one_of_equal(source, axes, wanted)

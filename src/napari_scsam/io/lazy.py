@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import struct
+import tokenize
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ READ_ERRORS = (
     EOFError,
     MemoryError,
     SyntaxError,  # of XML and PNG
+    tokenize.TokenError,  # of NumPy
     SystemError,  # of compiled libraries
     struct.error,
     zlib.error,

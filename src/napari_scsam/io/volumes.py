@@ -28,7 +28,7 @@ from napari_scsam.io.formats.precomputed import is_precomputed, read_precomputed
 from napari_scsam.io.formats.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_image, read_slices
 from napari_scsam.io.formats.tiff import read_tiff
 from napari_scsam.io.formats.zipped import read_zip, split_zip_path
-from napari_scsam.io.grey import as_grey
+from napari_scsam.io.grey import as_grey, one_of_equal
 from napari_scsam.io.lazy import (
     Block,
     LazyArray,
@@ -169,7 +169,7 @@ def open_labels(
     """
     wanted = parse_location(os.fspath(path), channel, time)
     with explaining(wanted.text):
-        volume = _volume(_read(wanted), wanted, None)
+        volume = _volume(one_of_equal(_read(wanted), wanted), wanted, None)
     if volume.dtype.kind not in "iu":
         raise UserError(
             f"{volume.path} holds {volume.dtype} values, but labels are integers; "

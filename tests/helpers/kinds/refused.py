@@ -1,0 +1,8 @@
+"""Kinds of file that are not read: what is said instead."""
+
+from __future__ import annotations
+
+REFUSED = (
+    *(".czi", ".lif", ".nd2", ".oib", ".vsi", ".ser", ".emi", ".bcf", ".nii", ".nii.gz"),
+    *(".am", ".dat", ".jp2", ".gif", ".mat", ".npz", ".wkw", ".7z", ".tif.gz", ".xyz"),
+)
