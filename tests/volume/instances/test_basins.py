@@ -96,3 +96,18 @@ def test_heights_are_distances_up_to_the_reach():
 
 def test_a_halo_is_as_wide_as_the_reach():
     assert halo_of((8, 4, 4)) == (REACH // 2 + 1, REACH + 1, REACH + 1)
+
+
+def test_slabs_are_split_as_cubes_are():
+    """A TIFF is read in slabs, whose halo would be many times the slab."""
+    labels = balls((80, 90, 90), [(40, 45, 30), (40, 45, 58)], 18)
+    with folder_in_memory() as folder:
+        write_labels(folder / "in.tif", labels, None, [ClassSpec(1, "mitochondrion")])
+        steps = find_instances(
+            folder / "in.tif", folder / "o.zarr", watershed=True, most_voxels=20_000
+        )
+        what = {step.what for step in steps}
+        got = zarr.open_array(folder / "o.zarr/labels/mitochondrion/0", mode="r")[...]
+    assert "finding whole objects" in what
+    np.testing.assert_array_equal(got, split(labels, 10**7))
+    assert got.max() == 2

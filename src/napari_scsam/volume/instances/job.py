@@ -24,8 +24,9 @@ class Job:
     """For provisional labels and records of blocks."""
     fill_holes: bool = False
     watershed: bool = False
-    filled: Path | None = None
-    """Objects whose holes have been filled, in which basins are then found."""
+    whole: Path | None = None
+    """Instances before they are split, in which basins are found; None: basins are found in the
+    labels themselves."""
     sampling: tuple[float, ...] = ()
     """Size of a voxel along each axis, in nm or relative to each other, for the watershed."""
 

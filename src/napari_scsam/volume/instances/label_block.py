@@ -34,6 +34,7 @@ from napari_scsam.volume.instances.job import Job
 from napari_scsam.volume.instances.kinds import Kind
 from napari_scsam.volume.instances.record import faces_of, write_record
 
+NOTHING = np.zeros(0, np.int64)
 FIRST_VALUES = 3
 """Values of no kind that a record keeps, for a message."""
 
@@ -72,39 +73,69 @@ class Part:
         return self.labels[inside]
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What was read for a block."""
+
+    parts: dict[int, Part]
+    """By the number of the kind."""
+    others: NDArray[Any]
+    """The first few values that are of no kind."""
+    has_objects: bool
+
+
 def label_block(job: Job, number: int) -> Unreadable | Unwritable | None:
     """Find the components of every kind in a block, and write them to disk, then their record."""
     block = job.plan[number]
-    where = block.slices
-    if job.watershed and job.filled is None:
-        where = block.grown(halo_of(job.sampling), job.plan.shape)
     try:
-        part = Part(block, where, job.source.read(where))
+        read = _read_parts(job, block)
     except DamagedPartError as error:
         return Unreadable(str(error))
-    present = fastremap.unique(part.core)
     arrays: dict[str, NDArray[Any]] = {}
     counts = np.zeros(len(job.kinds), np.int64)
     try:
-        for index, kind in enumerate(job.kinds):
-            if not (job.fill_holes or _has(kind, present)):
-                continue
+        for index, part in read.parts.items():
             counts[index], found = _label_kind(job, index, part)
             arrays |= {f"{index}.{name}": array for name, array in found.items()}
         arrays["counts"] = counts
-        arrays["others"] = _others(job.kinds, present)
-        arrays["has_objects"] = np.array(any(_has(kind, present) for kind in job.kinds))
+        arrays["others"] = read.others
+        arrays["has_objects"] = np.array(read.has_objects)
         write_record(job.record(number), arrays)
     except OSError as error:
         return Unwritable(str(error))
     return None
 
 
+def _read_parts(job: Job, block: Block) -> _Read:
+    """Read a block for each kind that is in it."""
+    where = block.slices
+    if job.watershed:
+        where = block.grown(halo_of(job.sampling), job.plan.shape)
+    if job.whole is not None:
+        found = {
+            index: Part(block, where, _read_whole(job.whole, kind, where))
+            for index, kind in enumerate(job.kinds)
+        }
+        present = {index: part for index, part in found.items() if part.core.any()}
+        return _Read(present, NOTHING, has_objects=bool(present))
+    part = Part(block, where, job.source.read(where))
+    values = fastremap.unique(part.core)
+    kinds = [index for index, kind in enumerate(job.kinds) if _has(kind, values)]
+    wanted = range(len(job.kinds)) if job.fill_holes else kinds
+    others = _others(job.kinds, values)
+    return _Read(dict.fromkeys(wanted, part), others, has_objects=bool(kinds))
+
+
+def _read_whole(whole: Path, kind: Kind, where: tuple[slice, ...]) -> NDArray[Any]:
+    """Read instances of a kind before they are split; each has a number of its own."""
+    level = member_array(zarr.open_group(whole, mode="r"), f"labels/{kind.folder}/0")
+    return np.asarray(level[where])
+
+
 def _label_kind(job: Job, index: int, part: Part) -> tuple[int, dict[str, NDArray[Any]]]:
     """Write the components of one kind, and return what its record holds."""
     kind = job.kinds[index]
-    if job.filled is not None:
-        part = _filled_part(job, job.filled, kind, part.block)
+    if job.whole is not None:
         kind = Kind(kind.name, ())
     arrays: dict[str, NDArray[Any]] = {}
     if job.watershed:
@@ -144,13 +175,6 @@ def _with_holes(
         "beside": neighbours_of(labels, found.count),
         **faces_of(labels, "labels"),
     }
-
-
-def _filled_part(job: Job, filled: Path, kind: Kind, block: Block) -> Part:
-    """Read the objects of a kind whose holes have been filled; each has a number of its own."""
-    where = block.grown(halo_of(job.sampling), job.plan.shape)
-    level = member_array(zarr.open_group(filled, mode="r"), f"labels/{kind.folder}/0")
-    return Part(block, where, np.asarray(level[where]))
 
 
 def _find_basins(job: Job, kind: Kind, part: Part) -> Basins:

@@ -17,6 +17,7 @@ from napari_scsam.errors import PartlyDoneError
 from napari_scsam.io.formats.slices import TIFF_SUFFIXES
 from napari_scsam.steps import Progress, Steps, mapped
 from napari_scsam.volume.blocks import BlockPlan, plan_blocks
+from napari_scsam.volume.instances.basins import halo_of
 from napari_scsam.volume.instances.chunks import create_array
 from napari_scsam.volume.instances.done_list import DoneList
 from napari_scsam.volume.instances.edges import join_block
@@ -41,8 +42,12 @@ from napari_scsam.volume.instances.run_folder import RunFolder
 from napari_scsam.volume.instances.source import LabelSource
 from napari_scsam.volume.workers import TaskError, Workers, WorkersError, run_tasks
 
-FILLED = "filled.zarr"
-"""Objects with their holes filled, in the folder of a run that splits them afterwards."""
+WHOLE = "whole.zarr"
+"""Objects before they are split, in the folder of a run."""
+
+MOST_HALO = 4.0
+"""How often the voxels of a block may be read with its halo. In slabs, as of a TIFF, a halo is many
+times the block; then whole objects are found first, and read in cubes."""
 
 MOST_NAMED = 3
 """Blocks that the last message names."""
@@ -58,6 +63,8 @@ class Run:
     job: Job
     levels: Levels
     workers: Workers
+    most_voxels: int
+    """Of a block."""
     unreadable: dict[int, str] = field(default_factory=dict)
     """Blocks that could not be done, and why."""
     steps_done: int = 0
@@ -96,6 +103,10 @@ def begin_run(
     if workers is not None:
         source.check_path()
     plan = plan_blocks(volume.shape, volume.data.chunks, most_voxels=most_voxels)
+    whole = None
+    if _is_split_later(request, plan):
+        whole = folder.path / WHOLE
+        plan = plan_blocks(volume.shape, most_voxels=most_voxels)
     stopped = folder.settings if resume else None
     if stopped is None:
         folder.begin({**settings, "block": plan.sides})
@@ -109,10 +120,25 @@ def begin_run(
         folder=folder.path,
         fill_holes=request.fill_holes and not request.watershed,
         watershed=request.watershed,
-        filled=folder.path / FILLED if request.fill_holes and request.watershed else None,
-        sampling=(volume.voxel_size or (1.0, 1.0, 1.0))[-volume.ndim :],
+        whole=whole,
+        sampling=sampling_of(request),
     )
-    return Run(folder, request, settings, job, plan_levels(plan, volume), workers)
+    return Run(folder, request, settings, job, plan_levels(plan, volume), workers, most_voxels)
+
+
+def _is_split_later(request: Request, plan: BlockPlan) -> bool:
+    """Whether whole objects are found before they are split."""
+    if not request.watershed:
+        return False
+    sides = zip(plan.sides, halo_of(sampling_of(request)), plan.shape, strict=True)
+    grown = prod(min(side + 2 * halo, length) / side for side, halo, length in sides)
+    return request.fill_holes or grown > MOST_HALO
+
+
+def sampling_of(request: Request) -> tuple[float, ...]:
+    """Return the size of a voxel along each axis; 1 where it is unknown."""
+    volume = request.volume
+    return (volume.voxel_size or (1.0, 1.0, 1.0))[-volume.ndim :]
 
 
 def _check_same(folder: RunFolder, stopped: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
@@ -137,7 +163,7 @@ def run_steps(run: Run) -> Steps[dict[str, int]]:
     """
     counts = load_counts(run.job)
     if counts is None:
-        yield from _fill_first(run)
+        yield from _find_whole(run)
         with _nothing_left_of_a_mistake(run):
             yield from _label_blocks(run)
             write_offsets(run.job)
@@ -163,24 +189,26 @@ def run_steps(run: Run) -> Steps[dict[str, int]]:
     return dict(zip(names, counts, strict=True))
 
 
-def _fill_first(run: Run) -> Steps[None]:
-    """Fill the holes of whole objects, before these are split."""
-    if run.job.filled is None or run.job.filled.exists():
+def _find_whole(run: Run) -> Steps[None]:
+    """Find whole objects, and fill their holes where that is wanted, before they are split."""
+    if run.job.whole is None or run.job.whole.exists():
         return
     request = replace(run.request, watershed=False, smallest=1)
     inner = begin_run(
-        RunFolder(run.job.filled),
+        RunFolder(run.job.whole),
         request,
         request.settings(),
         resume=True,
         workers=run.workers,
-        most_voxels=prod(run.job.plan.sides),
+        most_voxels=run.most_voxels,
     )
     with _nothing_left_of_a_mistake(run):
         try:
-            yield from mapped(run_steps(inner), lambda step: replace(step, what="filling holes"))
+            yield from mapped(
+                run_steps(inner), lambda step: replace(step, what="finding whole objects")
+            )
         except PartlyDoneError:
-            if not run.job.filled.exists():
+            if not run.job.whole.exists():
                 raise
 
 
