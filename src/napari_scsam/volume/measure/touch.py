@@ -11,7 +11,7 @@ import scipy
 from numpy.typing import NDArray
 
 from napari_scsam.volume.measure.patches import find_patches
-from napari_scsam.volume.measure.window import ROUNDING, Objects, Window, halo
+from napari_scsam.volume.measure.window import ROUNDING, Objects, Surface, Window, halo
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +96,11 @@ def _offsets(classes: Sequence[Objects]) -> NDArray[np.int64]:
 def _hits(classes: Sequence[Objects], window: Window, distance: float) -> _Hits:
     """Return all voxels of the block that are near another object."""
     offsets = _offsets(classes)
-    surfaces = [_Surface.of(objects, window) for objects in classes]
     found = []
     for number, objects in enumerate(classes):
         for place in range(len(objects.ids)):
             target = _Target.of(objects, place, window, distance)
-            for other, surface in enumerate(surfaces):
+            for other, surface in enumerate(neighbour.surface for neighbour in classes):
                 for points, apart in target.near(surface, same_class=other == number):
                     owners = offsets[other] + surface.owners[points] - 1
                     second = np.full(len(points), offsets[number] + place)
@@ -115,39 +114,6 @@ def _hits(classes: Sequence[Objects], window: Window, distance: float) -> _Hits:
         for name in ("first", "second", "voxel", "area", "distance")
     )
     return _Hits(*parts)
-
-
-@dataclass(frozen=True, eq=False)
-class _Surface:
-    """The voxels of one class at the surface of their objects, in the block."""
-
-    voxels: NDArray[np.int64]
-    """N flat indices in the block."""
-    owners: NDArray[np.int64]
-    areas: NDArray[np.float64]
-    points: NDArray[np.int64]
-    """N×D indices in the window."""
-    numbers: NDArray[np.int32]
-    """The block: the place of each surface voxel in this list, else -1."""
-    compact: NDArray[Any]
-
-    @classmethod
-    def of(cls, objects: Objects, window: Window) -> _Surface:
-        """Find the surface voxels of a class."""
-        flat = objects.surface.reshape(-1)
-        voxels = np.flatnonzero(flat)
-        numbers = np.full(flat.size, -1, np.int32)
-        numbers[voxels] = np.arange(len(voxels))
-        compact = objects.compact[window.inner]
-        points = np.stack(np.unravel_index(voxels, compact.shape), axis=1)
-        return cls(
-            voxels=voxels,
-            owners=compact.reshape(-1)[voxels].astype(np.int64),
-            areas=flat[voxels],
-            points=points + [part.start for part in window.inner],
-            numbers=numbers.reshape(compact.shape),
-            compact=compact,
-        )
 
 
 class _Target:
@@ -185,7 +151,7 @@ class _Target:
         return cls(objects, place, box, size, distance)
 
     def near(
-        self, surface: _Surface, *, same_class: bool
+        self, surface: Surface, *, same_class: bool
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
         """Yield the surface voxels of a class that are near, if there are any; and how near."""
         numbers = surface.numbers[self._box]

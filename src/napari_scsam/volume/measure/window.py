@@ -34,14 +34,30 @@ class Window:
 
 
 @dataclass(frozen=True, eq=False)
+class Surface:
+    """The voxels of a block that are at the surface of the objects of one class."""
+
+    voxels: NDArray[np.int64]
+    """N flat indices in the block."""
+    owners: NDArray[np.int64]
+    """N: their objects, from 1 on."""
+    areas: NDArray[np.float64]
+    """N: the part of the surface that belongs to each."""
+    points: NDArray[np.int64]
+    """N×D indices in the window."""
+    numbers: NDArray[np.int32]
+    """The block: the place of each surface voxel in this list, else -1."""
+
+
+@dataclass(frozen=True, eq=False)
 class Objects:
     """The objects of one class in a window."""
 
     ids: NDArray[np.uint64]
     compact: NDArray[Any]
     """The window with 1, 2, … in place of the ids."""
-    surface: NDArray[np.float64]
-    """The part of the surface that belongs to each voxel of the block."""
+    surface: Surface
+    """In the block."""
     outer: NDArray[np.int64]
     """Voxels of the window that have a face to something else, by object; N×D."""
     bounds: NDArray[np.intp]
@@ -86,18 +102,33 @@ def find_objects(labels: NDArray[Any], window: Window) -> Objects:
         Where it is.
     """
     runs = find_runs(labels)
-    padded = np.pad(runs.compact, window.border)
-    surface = voxel_surfaces(padded, cell_weights(window.size))
-    shifted = tuple(
-        slice(part.start + before, part.stop + before)
-        for part, (before, _) in zip(window.inner, window.border, strict=True)
-    )
     outer = np.flatnonzero(_has_outer_face(runs.compact))
     owners = runs.compact.reshape(-1)[outer].astype(np.int64)
     order = np.argsort(owners, kind="stable")
     voxels = np.stack(np.unravel_index(outer[order], labels.shape), axis=1)
     bounds = np.searchsorted(owners[order], np.arange(1, len(runs.ids) + 2))
-    return Objects(runs.ids, runs.compact, surface[shifted].copy(), voxels, bounds)
+    return Objects(runs.ids, runs.compact, _find_surface(runs.compact, window), voxels, bounds)
+
+
+def _find_surface(compact: NDArray[Any], window: Window) -> Surface:
+    """Return the surface voxels of the block."""
+    padded = np.pad(compact, window.border)
+    inner = tuple(
+        slice(part.start + before, part.stop + before)
+        for part, (before, _) in zip(window.inner, window.border, strict=True)
+    )
+    areas = voxel_surfaces(padded, cell_weights(window.size))[inner]
+    places = np.nonzero(areas)
+    voxels = np.ravel_multi_index(places, areas.shape)
+    numbers = np.full(areas.shape, -1, np.int32)
+    numbers[places] = np.arange(len(voxels))
+    return Surface(
+        voxels=voxels,
+        owners=compact[window.inner][places].astype(np.int64),
+        areas=areas[places],
+        points=np.stack(places, axis=1) + [part.start for part in window.inner],
+        numbers=numbers,
+    )
 
 
 def _has_outer_face(labels: NDArray[Any]) -> NDArray[np.bool_]:
