@@ -194,7 +194,9 @@ def test_finishing_what_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.docx", "a", "a.png"])
 def test_an_unknown_suffix_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UserError, match=r"end its name in \.zarr, \.tif, \.mrc, \.h5 or \.precomputed"):
+    with pytest.raises(
+        UserError, match=r"end its name in \.zarr, \.tif, \.mrc, \.h5 or \.precomputed"
+    ):
         write_labels(tmp_path / name, LABELS, SIZE, CLASSES)
 
 

@@ -282,7 +282,9 @@ def test_a_finished_run_has_nothing_to_resume(
 
 @pytest.mark.parametrize("name", ["out.tif", "out.tiff"])
 def test_a_tiff_cannot_be_resumed(predictor: Predictor, tmp_path: Path, name: str) -> None:
-    with pytest.raises(UserError, match="cannot be resumed, because such a file is written at the end"):
+    with pytest.raises(
+        UserError, match="cannot be resumed, because such a file is written at the end"
+    ):
         list(segment_volume(PHANTOM, predictor, tmp_path / name, resume=True))
     assert not list(tmp_path.iterdir())
 

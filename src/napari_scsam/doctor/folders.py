@@ -117,7 +117,7 @@ def _complaints(folder: Path) -> Iterator[str]:
 
 
 def _not_writable(folder: Path) -> Iterator[str]:
-    """Yield a sentence when nothing can be written into a folder, or into the one that is to hold it."""
+    """Yield a sentence when nothing can be written into a folder, or where it is to be created."""
     try:
         with tempfile.TemporaryFile(dir=_existing(folder)):
             pass

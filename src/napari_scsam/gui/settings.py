@@ -7,7 +7,7 @@ there, and where nothing was set, the defaults hold.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from napari_scsam.checkpoints.find import DEFAULT
@@ -40,5 +40,7 @@ def read_settings() -> Settings:
     page = getattr(pages.get(PLUGIN), PAGE, None)
     if page is None:  # the plugin is not installed, but imported from a folder
         return Settings()
-    values = {each.name: getattr(page, each.name, each.default) for each in fields(Settings)}
+    values: dict[str, Any] = {
+        name: getattr(page, name, default) for name, default in asdict(Settings()).items()
+    }
     return Settings(**values)

@@ -1,4 +1,4 @@
-"""Many images, one after another: one file of labels for each, and what fails costs itself alone."""
+"""Many images, one after another: a file of labels for each; what fails costs itself alone."""
 
 from __future__ import annotations
 

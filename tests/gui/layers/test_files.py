@@ -173,7 +173,9 @@ def test_a_file_that_is_none_is_told_as_on_the_command_line(tmp_path, name, cont
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.uint32, np.int64])
-@pytest.mark.parametrize("name", ["out.tif", "out.tiff", "out.TIF", "out.mrc", "out.h5", "out.zarr"])
+@pytest.mark.parametrize(
+    "name", ["out.tif", "out.tiff", "out.TIF", "out.mrc", "out.h5", "out.zarr"]
+)
 @pytest.mark.parametrize("depth", [None, 1, 3])
 def test_object_labels_come_back_as_labels(tmp_path, name, dtype, depth):
     values = np.zeros((20, 30) if depth is None else (depth, 20, 30), dtype)

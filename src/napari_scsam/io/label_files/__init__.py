@@ -1,1 +1,1 @@
-"""Label images in one piece: MRC for IMOD and Amira, HDF5 for ilastik and Fiji, TIFF, precomputed."""
+"""Label images in one piece: TIFF, MRC for IMOD, HDF5 for ilastik, precomputed for neuroglancer."""
