@@ -122,7 +122,7 @@ def work() -> Steps[str]:
     return "done"
 
 
-def test_lines_of_progress_are_as_far_apart_as_promised(
+def test_lines_of_progress_are_as_far_apart_as_promised_and_tell_the_time_left(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     times = iter([0.0, 59.0, 61.0, 62.0, 121.5])
@@ -130,7 +130,7 @@ def test_lines_of_progress_are_as_far_apart_as_promised(
     lines = parts._Lines()
     for done in range(4):
         lines.update(Progress(done, 9, f"slice {done}"))
-    assert capsys.readouterr().err == "slice 1, 1 of 9\nslice 3, 3 of 9\n"
+    assert capsys.readouterr().err == "slice 1, 1 of 9\nslice 3, 3 of 9, 3 min left\n"
 
 
 def test_on_a_terminal_a_bar_shows_the_step(

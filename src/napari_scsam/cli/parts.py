@@ -186,17 +186,17 @@ class _Lines:
         now = time.monotonic()
         if now - self._printed > PROGRESS_EVERY:
             self._printed = now
-            note(f"{step.what}, {step.done} of {step.total}{self._left(step)}")
+            note(f"{step.what}, {step.done} of {step.total}{self._left(step, now)}")
 
-    def _left(self, step: Progress) -> str:
+    def _left(self, step: Progress, now: float) -> str:
         """Return a phrase on the time that is left, e.g. ``", 2.5 h left"``."""
         if self._first is None:
-            self._first = (time.monotonic(), step.done)
+            self._first = (now, step.done)
             return ""
         start, before = self._first
         if step.done <= before:
             return ""
-        seconds = (time.monotonic() - start) / (step.done - before) * (step.total - step.done)
+        seconds = (now - start) / (step.done - before) * (step.total - step.done)
         if seconds < SHORT_HOUR:
             return f", {seconds / 60:.0f} min left"
         return f", {seconds / 3600:.1f} h left"
