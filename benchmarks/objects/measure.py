@@ -42,7 +42,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--side", type=int, default=1024)
     parser.add_argument("--cells", type=int, default=22, help="objects along each axis")
-    parser.add_argument("--only", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=WAYS,
+        default=list(WAYS),
+        help="measure these, and keep what is known of the others",
+    )
     parser.add_argument("--out", type=Path, default=HERE / "results" / "measure.json")
     parser.add_argument("--here", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
@@ -52,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     if not labels.exists():
         make_objects(labels, given.side, given.cells)
-    figures = {way: in_a_process(way, given) for way in given.only}
+    figures = known_figures(given) | {way: in_a_process(way, given) for way in given.only}
     record = {
         "voxels": given.side**3,
         "objects": given.cells**3,
@@ -63,6 +69,17 @@ def main(arguments: list[str] | None = None) -> None:
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(record, indent=2))
+
+
+def known_figures(given: argparse.Namespace) -> dict[str, Any]:
+    """Return the kept figures of the same volume; those that are not measured again stay."""
+    if not given.out.exists():
+        return {}
+    kept = json.loads(given.out.read_text(encoding="utf-8"))
+    if (kept["voxels"], kept["objects"]) != (given.side**3, given.cells**3):
+        return {}
+    figures: dict[str, Any] = kept["figures"]
+    return figures
 
 
 def make_objects(path: Path, side: int, cells: int) -> None:
