@@ -12,12 +12,13 @@ from qtpy.QtCore import QPointF, QRectF, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QGraphicsRectItem
 
-from napari_scsam.gui.panels.objects.plots import bins_of
-
 POINT = 4
 """Pixels of a point."""
 
 SELECTED_POINT = 7
+BINS = 40
+"""Of a histogram."""
+
 MOST_POINTS = 20_000
 """Points that are drawn; of more, every second, third and so on."""
 
@@ -173,6 +174,7 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             axis.setPen(colour)
             axis.setTextPen(colour)
         self._box.set_colour(colour)
+        self._selection.setBrush(pg.mkBrush(colour))
         self._range.setBrush(pg.mkBrush(faint(colour)))
         for line in self._range.lines:
             line.setPen(pg.mkPen(colour))
@@ -188,3 +190,12 @@ def faint(colour: QColor) -> QColor:
     made = QColor(colour)
     made.setAlpha(50)
     return made
+
+
+def bins_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the edges of the bins of a histogram; one bin where all values are equal."""
+    low = float(values.min())
+    high = float(values.max())
+    if low == high:
+        return np.array([low - 0.5, low + 0.5])
+    return np.linspace(low, high, BINS + 1)

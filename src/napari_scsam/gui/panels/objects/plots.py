@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 COUNT = "count"
 """The choice of a histogram along y."""
 
-BINS = 40
 HEIGHT = 96
 """Pixels of the plot, at least."""
 
@@ -161,12 +160,3 @@ class ObjectPlots(QWidget):
         if self.up.current() != COUNT:
             held &= (high >= y[0]) & (high <= y[1])
         self.picked.emit(rows[held])
-
-
-def bins_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the edges of the bins of a histogram; one bin where all values are equal."""
-    low = float(values.min())
-    high = float(values.max())
-    if low == high:
-        return np.array([low - 0.5, low + 0.5])
-    return np.linspace(low, high, BINS + 1)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
-from qtpy.QtGui import QKeyEvent, QKeySequence
+from qtpy.QtGui import QKeyEvent, QKeySequence, QMouseEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_scsam.gui.panels.objects.table_model import ObjectTableModel
@@ -69,7 +69,8 @@ class ObjectTableView(QTableView):
         self.clicked.connect(self._on_clicked)
         self._fitted: list[str] = []
         self._kept = np.zeros(0, np.intp)
-        self._visited = -1
+        self._moved = False
+        """Whether the click that goes on has gone to another row."""
         self._fit()
         self._is_made = True
 
@@ -130,6 +131,11 @@ class ObjectTableView(QTableView):
             self._fitted = []
             self._fit_columns()
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  # Qt's name
+        """Begin a click."""
+        self._moved = False
+        super().mousePressEvent(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  # Qt's name
         """Copy with the usual key, and delete."""
         if event.matches(QKeySequence.StandardKey.Copy):
@@ -151,13 +157,13 @@ class ObjectTableView(QTableView):
             self._visit(index.row())
 
     def _on_clicked(self, index: QModelIndex) -> None:
-        """Go again to a row that was gone to before."""
-        if self.objects.rows[index.row()] == self._visited:
+        """Go again to a row that is the current one already."""
+        if not self._moved:
             self._visit(index.row())
 
     def _visit(self, place: int) -> None:
-        self._visited = int(self.objects.rows[place])
-        self.visited.emit(self._visited)
+        self._moved = True
+        self.visited.emit(int(self.objects.rows[place]))
 
     # What happens to the model
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from qtpy.QtCore import QCoreApplication, QTimer
 
-from napari_scsam.gui.jobs.objects import measure_boxes
+from napari_scsam.gui.jobs.objects import MeasureRequest, measure_boxes
 from napari_scsam.objects.boxes import Tally, merge_tallies
 
 if TYPE_CHECKING:
+    from napari.layers import Labels
+    from numpy.typing import ArrayLike, NDArray
+
     from napari_scsam.gui.session import Session
-    from napari_scsam.gui.tools.objects.store import ObjectStore
+    from napari_scsam.volume.measure.table import ObjectTable
 
 LATER_MS = 120
 """Delay between the last edit and the measurement, so that a stroke is measured once."""
@@ -23,6 +26,35 @@ MOST_VOXELS = 2**23
 """More objects, or voxels in their boxes, are measured on the worker thread with all others."""
 
 Box = tuple[slice, ...]
+
+
+class Listed(Protocol):
+    """What is listed of a layer: an `ObjectStore`."""
+
+    layer: Labels | None
+    measuring: bool
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The labels of all rows."""
+
+    def rows_of(self, labels: ArrayLike) -> NDArray[np.intp]:
+        """Return the rows of some objects."""
+
+    def box_of(self, row: int) -> Box:
+        """Return the box around an object."""
+
+    def request(self, layer: Labels) -> MeasureRequest:
+        """Return what measuring must know of a layer."""
+
+    def merged(self, kept: NDArray[np.bool_], measured: ObjectTable) -> ObjectTable:
+        """Return the table with some of its rows, and others."""
+
+    def show(self, table: ObjectTable) -> None:
+        """Show another table."""
+
+    def measure(self) -> None:
+        """Measure all objects."""
 
 
 class Remeasuring:
@@ -36,7 +68,7 @@ class Remeasuring:
         Of the viewer.
     """
 
-    def __init__(self, store: ObjectStore, session: Session) -> None:
+    def __init__(self, store: Listed, session: Session) -> None:
         self._store = store
         self._edits: list[Tally] = []
         self._timer = QTimer() if QCoreApplication.instance() is not None else None
