@@ -134,7 +134,7 @@ NEXT_SUGGESTED = Action(
 
 REVIEW_OBJECT = Action(
     "review_object",
-    "Shift-V",
+    "Shift-Y",
     "Mark the selected objects as reviewed, and go to the next (ScSAM)",
     lambda session: session.part(WalkingObjects).mark(),
 )
