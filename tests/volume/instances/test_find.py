@@ -54,7 +54,7 @@ def blobs(shape=(24, 30, 28), seed=0, share=0.2):
     return (np.random.default_rng(seed).random(shape) < share).astype(np.uint8)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.sampled_from([(9, 14, 11), (30, 27), (1, 20, 20), (17, 3, 16)]),
     st.sampled_from([0.03, 0.1, 0.25, 0.6]),
@@ -87,7 +87,7 @@ def test_values_without_a_class_table_are_objects_by_themselves(shape, seed):
 )
 def test_real_labels_have_the_objects_of_a_single_pass(emdata, ram, name):
     path = emdata / name
-    drive(find_instances(path, ram / "out.zarr", smallest=1, most_voxels=2**21))
+    drive(find_instances(path, ram / "out.zarr", smallest=1, most_voxels=2**22))
     expected = cc3d.connected_components(tifffile.imread(path), connectivity=26)
     got = found(ram / "out.zarr", "object")
     assert same_objects(got, expected)
