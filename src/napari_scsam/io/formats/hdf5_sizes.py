@@ -19,6 +19,9 @@ from napari_scsam.io.units import sides_nm, to_nm
 MOST_XML = 1 << 24
 """Bytes of the largest description of BigDataViewer that is read."""
 
+RESOLUTION = ("resolution", "voxel_size", "offset", "units")
+"""Attributes of CREMI and funlib."""
+
 Sides = tuple[float | None, ...]
 
 
@@ -88,7 +91,9 @@ def _element_size(dataset: h5py.Dataset) -> Placed | None:
 
 def _resolution(dataset: h5py.Dataset) -> Placed | None:
     """Read ``resolution`` and ``offset`` (z, y, x), which CREMI and funlib write, in nm."""
-    sides, origin = read_resolution(dict(dataset.attrs), dataset.ndim)
+    stated = {name: dataset.attrs.get(name) for name in RESOLUTION}
+    known = {name: value for name, value in stated.items() if value is not None}
+    sides, origin = read_resolution(known, dataset.ndim)
     if not sides:
         return None
     return Placed(sides=sides, origin=origin)
