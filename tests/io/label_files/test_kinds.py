@@ -169,3 +169,10 @@ def test_other_suffixes_are_refused_with_those_that_are_known(tmp_path: Path) ->
         with pytest.raises(UserError, match="instances cannot be written to"):
             check_suffix(tmp_path / name, "instances")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_of_formats_has_every_kind() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
+    written = page.partition("## What is written")[2].partition("## The table")[0]
+    listed = [f"`{suffix}`" for suffix in KINDS]
+    assert [each for each in listed if each not in written] == []
