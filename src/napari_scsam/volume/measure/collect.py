@@ -25,7 +25,7 @@ from napari_scsam.volume.workers import TaskError, Workers, run_tasks
 MERGED_AT = 1 << 18
 """Parts of objects that wait before they are merged."""
 
-ENDS_AT_ONCE = 1 << 15
+ENDS_AT_ONCE = 1 << 13
 """Parts whose ends wait before they are merged; each takes a kilobyte."""
 
 Size = tuple[float, ...]
