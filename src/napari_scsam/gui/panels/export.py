@@ -37,7 +37,7 @@ EXPORT_TIP = (
     "A file with them lists what was predicted, what you changed, and when."
 )
 INTO_IMAGE_TIP = (
-    "Add the labels to the image's own OME-Zarr (0.5), with scale, unit, colours and a pyramid.\n"
+    "Add the labels to the image's own OME-Zarr (0.4, 0.5), with scale, unit, colours and a pyramid.\n"
     "TIFF and similar files cannot hold labels: save the labels layer as a file of its own\n"
     "with File > Save Selected Layers …"
 )
