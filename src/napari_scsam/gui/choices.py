@@ -291,4 +291,6 @@ class Choices(ImageChoice):
         """Choose the classes of these keys; all where there are none."""
         wanted = set(keys)
         kept = tuple(spec for spec in self.classes if key_of(spec) in wanted)
+        # Several classes are chosen to be segmented; one alone may be painted.
+        kept = tuple(spec for spec in kept if self.can_segment(spec)) or kept
         self.chosen = self.classes if everything or not kept else kept

@@ -113,12 +113,13 @@ def _teach_plane(engine: Engine, request: SliceRequest, strokes: PlaneStrokes) -
 
 def for_network(spec: ClassSpec, known: Sequence[ClassSpec]) -> ClassSpec:
     """Return a class to teach under the name and an id that the network can give it."""
+    for other in known:
+        if key_of(other) == key_of(spec):
+            return other
     named = as_network(spec)
-    ids = {key_of(other): other.id for other in known}
-    if key_of(spec) in ids:
-        return replace(named, id=ids[key_of(spec)])
-    if spec.id in ids.values():
-        return replace(named, id=free_id(ids.values()))
+    ids = {other.id for other in known}
+    if spec.id in ids:
+        return replace(named, id=free_id(ids))
     return named
 
 
