@@ -145,7 +145,7 @@ class TrainPanel(Panel):
 
     def show_colours(self, classes: Sequence[ClassSpec]) -> None:
         """Draw the curve of each class in its colour."""
-        self.view.colours = {spec.name: spec.colour for spec in classes}
+        self.view.colours = {spec.known_as: spec.colour for spec in classes}
 
     def _begin(self) -> None:
         """Show that a process was started, which takes some seconds."""
