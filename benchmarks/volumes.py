@@ -153,7 +153,9 @@ def reading(sizes: list[float], folder: Path) -> dict[str, Any]:
     for name, (suffix, write) in FORMATS.items():
         for size in sizes:
             path = write(folder / f"em{suffix}", size)
-            found[f"{name}, {size:g} GB"] = in_process("read_all", str(path))
+            case = f"{name}, {size:g} GB"
+            found[case] = in_process("read_all", str(path))
+            print(case, found[case], flush=True)
             remove(path)
     return found
 

@@ -115,9 +115,10 @@ class SlabArray(LazyArray):
 def with_slabs(volume: Volume) -> Volume:
     """Return a volume whose chunks are read once while its slices are read in order.
 
-    An array in memory is returned as it is.
+    An array in memory is returned as it is; so is a folder of slices, each of which is a file that
+    is checked when it is read.
     """
-    if volume.path is None and volume.data.chunks is None:
+    if volume.data.chunks is None and (volume.path is None or volume.path.is_dir()):
         return volume
     name = str(volume.path or volume.name)
     return replace(volume, data=SlabArray(volume.data, name))
