@@ -66,6 +66,17 @@ def test_a_limit_that_is_no_number_is_a_complaint(monkeypatch: pytest.MonkeyPatc
     assert complaint.startswith("NAPARI_SCSAM_CACHE_GB is 'much'; set it to a number")
 
 
+def test_the_limit_of_remote_images_is_checked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAPARI_SCSAM_REMOTE_GB", "-1")
+    (complaint,) = found("cache").complaints
+    assert complaint.startswith("NAPARI_SCSAM_REMOTE_GB is '-1'; give a number")
+
+
+def test_variables_that_are_set_are_in_the_report(folders: Path) -> None:
+    assert found("variables").facts["NAPARI_SCSAM_CACHE"] == str(folders / "cache")
+    assert "NAPARI_SCSAM_USER=" in found("variables").text
+
+
 def test_a_checkpoint_that_is_cut_off_is_a_complaint(folders: Path, checkpoint: Path) -> None:
     (folders / "models").mkdir()
     shutil.copy(checkpoint, folders / "models" / "good.safetensors")

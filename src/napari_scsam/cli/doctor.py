@@ -15,7 +15,8 @@ ABOUT = (
 
 VARIABLES = (
     "Folders are set by the variables NAPARI_SCSAM_CACHE, NAPARI_SCSAM_CHECKPOINTS and "
-    "NAPARI_SCSAM_USER, the size of the cache by NAPARI_SCSAM_CACHE_GB."
+    "NAPARI_SCSAM_USER, the size of the cache by NAPARI_SCSAM_CACHE_GB and, for remote images, "
+    "NAPARI_SCSAM_REMOTE_GB."
 )
 
 

@@ -18,8 +18,12 @@ from napari_scsam.paths import (
     cache_folder,
     cache_limit_text,
     preferences_folder,
+    remote_limit_gb,
     user_folder,
 )
+
+PREFIX = "NAPARI_SCSAM_"
+"""How the names of our environment variables begin; none of them holds a secret."""
 
 LITTLE_SPACE = 2e9
 """Bytes of free space below which the cache and new checkpoints may not fit."""
@@ -27,7 +31,14 @@ LITTLE_SPACE = 2e9
 
 def examine_folders() -> tuple[Finding, ...]:
     """Return the folders that this program writes into."""
-    return (_checkpoints(user_folder()), _cache(cache_folder()), _preferences())
+    return (_checkpoints(user_folder()), _cache(cache_folder()), _preferences(), _variables())
+
+
+def _variables() -> Finding:
+    """Return the environment variables of this program that are set."""
+    found = {name: os.environ[name] for name in sorted(os.environ) if name.startswith(PREFIX)}
+    text = ", ".join(f"{name}={value}" for name, value in found.items()) or "none is set"
+    return Finding("variables", text, found)
 
 
 def _checkpoints(folder: Path) -> Finding:
@@ -54,6 +65,10 @@ def _cache(folder: Path) -> Finding:
             f"{CACHE_LIMIT_VARIABLE} is {cache_limit_text()!r}; "
             "set it to a number of gigabytes, or to 0 for no cache"
         )
+    try:
+        remote_limit_gb()
+    except UserError as error:
+        complaints.append(str(error))
     return Finding("cache", text, facts, tuple(complaints))
 
 
