@@ -30,7 +30,7 @@ from napari_scsam.volume.instances.kinds import Kind
 from napari_scsam.volume.instances.renumber import LevelJob
 from napari_scsam.volume.instances.run_folder import RECORD
 
-LEVEL_VOXELS = 2**22
+LEVEL_VOXELS = 2**20
 """Voxels of a block of a coarser level; eight times as many are read for it."""
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from napari_scsam.io.zarr_access import member_array
 from napari_scsam.volume.blocks import BlockPlan
@@ -36,7 +38,20 @@ def renumber_block(job: Job, out: Path, number: int) -> None:
         table = np.concatenate([np.zeros(1, ids.dtype), ids])
         labels = np.asarray(zarr.open_array(job.provisional(index), mode="r")[where])
         level = member_array(zarr.open_group(out, mode="r+"), f"labels/{kind.folder}/0")
-        write_chunks(level, where, table[labels])
+        write_chunks(level, where, looked_up(table, labels))
+
+
+def looked_up(table: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any]:
+    """Return ``table[labels]``, which as it stands takes three times the memory of the labels.
+
+    Labels of the table's type are replaced in place.
+    """
+    found = labels
+    if labels.dtype != table.dtype or not labels.flags.writeable:
+        found = np.empty(labels.shape, table.dtype)
+    for layer in range(len(labels)):
+        found[layer] = table[labels[layer]]
+    return found
 
 
 @dataclass(frozen=True)
