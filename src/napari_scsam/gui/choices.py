@@ -47,6 +47,8 @@ class Choices(ImageChoice):
         self._active = ""
         """Key of the class that was chosen alone, or that an object or strokes went to, last."""
         self._tables = OwnTables()
+        self.relisting = False
+        """Whether the list of classes changes, and not what the user chose of it."""
         self.order: tuple[int, ...] = ()
         """Ids of classes in the order of lists; others follow."""
         self.page = ""
@@ -118,8 +120,10 @@ class Choices(ImageChoice):
         keys |= {self._key_of_id(spec.id) for spec in chosen if self.current(spec) is None}
         self._choose_known(keys, everything=everything)
         if self.classes != before:
+            self.relisting = True
             self.checkpoint_changed.emit()
             self.choices_changed.emit()
+            self.relisting = False
 
     def _key_of_id(self, number: int) -> str:
         """Return the key of the class with an id, which may have another name now."""

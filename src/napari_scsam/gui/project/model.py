@@ -87,6 +87,8 @@ class ProjectModel:
 
         What was chosen before the project's own choices were restored is not overwritten by them.
         """
+        if self.choices.relisting and self._waiting:
+            return
         self._waiting = {}
         if self._project is None or self._project.read_only:
             return
