@@ -7,7 +7,8 @@ import pytest
 import task_functions as tasks
 
 from napari_scsam.config import UserError
-from napari_scsam.volume.workers import TaskError, WorkersError, find_gpus, run_tasks
+from napari_scsam.volume.cluster import WorkersError, find_gpus
+from napari_scsam.volume.workers import TaskError, run_tasks
 
 
 def test_without_workers_tasks_are_done_in_order_as_they_are_asked_for():

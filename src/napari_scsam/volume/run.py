@@ -17,6 +17,7 @@ from napari_scsam.io.contrast import contrast_of, sample_planes
 from napari_scsam.io.slabs import with_slabs
 from napari_scsam.io.volumes import Volume, as_volume
 from napari_scsam.steps import Steps
+from napari_scsam.volume.cluster import Workers, check_workers
 from napari_scsam.volume.into_image import check_image
 from napari_scsam.volume.labelling import Labelling
 from napari_scsam.volume.output import check_output
@@ -24,7 +25,6 @@ from napari_scsam.volume.run_image import image_fingerprint
 from napari_scsam.volume.run_labels import stopped_run, tidy
 from napari_scsam.volume.run_plan import averages_by_itself, plan_run
 from napari_scsam.volume.segmentation import Segmentation
-from napari_scsam.volume.workers import Workers, check_workers
 
 if TYPE_CHECKING:
     from napari_scsam.model import ScSAM
