@@ -65,6 +65,23 @@ def _dm(suffix: str) -> Any:
     return write
 
 
+def _slices(suffix: str) -> Any:
+    """Write one file a slice, as a microscope does."""
+
+    def write(folder: Path) -> str:
+        (folder / "slices").mkdir()
+        for z, plane in enumerate(STACK):
+            path = folder / f"slices/s{z}{suffix}"
+            if suffix == ".mrc":
+                with mrcfile.new(path, plane.astype(np.int16)) as mrc:
+                    mrc.voxel_size = (40.0, 50.0, 50.0)
+            else:
+                write_dm(path, plane, NM[1:], ("nm", "nm"))
+        return str(folder / "slices")
+
+    return write
+
+
 def _numpy(folder: Path) -> str:
     np.save(folder / "a.npy", STACK)
     return str(folder / "a.npy")
@@ -111,6 +128,9 @@ def array_kinds() -> Iterator[Kind]:
     yield Kind(".mrc.bz2", lib, _packed(bz2, ".bz2"))
     yield Kind("DM3", "by hand", _dm(".dm3"))
     yield Kind("DM4", "by hand", _dm(".dm4"))
+    yield Kind("folder of DM3 slices", "by hand", _slices(".dm3"), NM[1:])
+    yield Kind("folder of DM4 slices", "by hand", _slices(".dm4"), NM[1:])
+    yield Kind("folder of MRC slices", lib, _slices(".mrc"), NM[1:])
     yield Kind("NRRD of ITK, raw", "SimpleITK", _nrrd("a.nrrd", False), None)
     yield Kind("NRRD of ITK, gzip", "SimpleITK", _nrrd("a.nrrd", True), None)
     yield Kind("NRRD of ITK, header apart", "SimpleITK", _nrrd("a.nhdr", False), None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_scsam.config import UserError
+from napari_scsam.io.formats.digital_micrograph import DM_SUFFIXES, read_dm
+from napari_scsam.io.formats.mrc import MRC_SUFFIXES, read_mrc
 from napari_scsam.io.formats.slice_names import check_complete, in_order
 from napari_scsam.io.formats.tiff import read_tiff
 from napari_scsam.io.lazy import Block, SliceFiles, Source, empty_file, explaining
 
 TIFF_SUFFIXES = frozenset((".tif", ".tiff", ".btf", ".tf8"))
 IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp"))
-SLICE_SUFFIXES = TIFF_SUFFIXES | IMAGE_SUFFIXES
+OTHER_SLICES: Mapping[str, Callable[[Path], Source]] = {
+    **dict.fromkeys(MRC_SUFFIXES, read_mrc),
+    **dict.fromkeys(DM_SUFFIXES, read_dm),
+}
+"""Readers of other files that may hold one slice each, as electron microscopes write them."""
+
+SLICE_SUFFIXES = TIFF_SUFFIXES | IMAGE_SUFFIXES | OTHER_SLICES.keys()
 
 
 SAME_KIND = {".tiff": ".tif", ".jpeg": ".jpg"}
@@ -86,12 +95,34 @@ def _first_readable(files: Sequence[Path]) -> tuple[Source, Callable[[Path], Blo
 def _first_slice(file: Path) -> tuple[Source, Callable[[Path], Block]]:
     if file.suffix.lower() in IMAGE_SUFFIXES:
         return read_image(file), _read_pillow
+    other = OTHER_SLICES.get(file.suffix.lower())
+    if other is not None:
+        return _other_first(file, other)
     first = read_tiff(file)
     if len(first.axes) > 2 and "s" not in first.axes:
         raise UserError(
             f"{file} is a stack, not one slice; open the file itself instead of its folder"
         )
     return first, _read_tiff_slice
+
+
+def _other_first(
+    file: Path, reader: Callable[[Path], Source]
+) -> tuple[Source, Callable[[Path], Block]]:
+    """Open the first of slices in another format, and return what reads each of them."""
+
+    def plane(path: Path) -> Block:
+        found = reader(path)
+        block: Block = np.asarray(found.array[...])
+        return block.reshape(block.shape[-2:])
+
+    first = reader(file)
+    if prod(first.array.shape) != prod(first.array.shape[-2:]) or "s" in first.axes:
+        raise UserError(
+            f"{file} is a stack, not one slice; open the file itself instead of its folder"
+        )
+    _, y, x = first.sides
+    return replace(first, axes="yx", sides=(None, y, x)), plane
 
 
 def _read_tiff_slice(file: Path) -> Block:
