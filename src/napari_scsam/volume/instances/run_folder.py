@@ -73,9 +73,18 @@ class RunFolder:
             draft.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", "utf-8")
 
     def remove(self) -> None:
-        """Remove the folder, its settings last, so that a killed removal continues."""
+        """Remove the folder, its settings last, so that a killed removal continues.
+
+        Raises
+        ------
+        UserError
+            When it is not the folder of a run.
+        """
         if not self.path.exists():
             return
+        names = [child.name for child in self.path.iterdir()]
+        if SETTINGS not in names and not all(name.startswith(f".{SETTINGS}") for name in names):
+            raise UserError(f"{self.path} is not of a run of scsam instances; move it away")
         for child in self.path.iterdir():
             if child.name == SETTINGS:
                 continue
