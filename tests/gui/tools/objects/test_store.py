@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from listed import MITO, number
 
+from napari_scsam.config import UserError
+from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.tools.objects.filters import Filters
 
 
@@ -82,3 +85,19 @@ def test_filters_keep_what_passes_all_of_them(found):
     assert columns["id"][some.mask(columns)].tolist() == [3, 4]
     few = Filters(smallest=0.00004, largest=0.0007)
     assert columns["id"][few.mask(columns)].tolist() == [1, 3]
+
+
+def test_a_cancelled_measurement_leaves_stale_rows_which_are_measured_when_they_are_needed(found):
+    worker = found.session.jobs.worker
+    worker.held.add(Job.MEASURE_OBJECTS)
+    changed = np.where(found.store.layer.data == 3, 0, found.store.layer.data)
+    found.store.layer.data = changed
+    assert found.store.stale == {1, 2, 3, 4, 5}
+    with pytest.raises(UserError, match="still being measured"):
+        found.store.catch_up()
+    found.session.jobs.cancel(Job.MEASURE_OBJECTS)
+    assert not found.store.measuring
+    assert found.store.stale, "never wrong numbers in silence"
+    worker.held.clear()
+    found.store.catch_up()
+    assert found.store.labels.tolist() == [1, 2, 4, 5]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Hashable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,7 @@ class ObjectStore:
             self._timer.setSingleShot(True)
             self._timer.timeout.connect(self.write_features)
         session.ended.connect(partial(self._watch.watch, None))
+        session.jobs.dropped.connect(self._on_dropped)
         viewer = session.viewer
         if viewer is not None:
             viewer.layers.events.inserted.connect(self._on_inserted)
@@ -167,6 +169,8 @@ class ObjectStore:
             When all objects are being measured.
         """
         self._remeasuring.measure()
+        if self.stale and not self.measuring:  # their measurement was cancelled
+            self.measure()
         if self.measuring:
             raise UserError("the objects are still being measured; try again in a moment")
 
@@ -253,6 +257,12 @@ class ObjectStore:
         self.measuring = False
         if layer() is self.layer:
             self.show(table)
+
+    def _on_dropped(self, job: Hashable) -> None:
+        """Note that a measurement was cancelled or failed; what was edited stays stale."""
+        if job == Job.MEASURE_OBJECTS and not self._session.jobs.busy(Job.MEASURE_OBJECTS):
+            self.measuring = False
+            self.changed.emit()
 
     def _on_edited(self, tally: Tally) -> None:
         self.name_new_labels(tally)
