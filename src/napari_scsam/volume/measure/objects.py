@@ -43,7 +43,7 @@ from napari_scsam.volume.measure.table import (
     join_tables,
     write_table,
 )
-from napari_scsam.volume.workers import Workers
+from napari_scsam.volume.workers import Workers, keep_workers
 
 CONTACT_VOXELS = 1 << 21
 """Voxels of a block in which contacts are found, unless its chunks are larger."""
@@ -122,13 +122,16 @@ def measure_objects(
     grey = None
     if image is not None:
         grey = open_grey(image, found.labels)
-    with tempfile.TemporaryDirectory(prefix=".scsam-measure-", dir=places.folder) as folder:
-        images = yield from object_images(found, classes, least, Path(folder), workers)
-        work = Work(images, grey, least, workers, most_voxels)
+    with (
+        tempfile.TemporaryDirectory(prefix=".scsam-measure-", dir=places.folder) as folder,
+        keep_workers(workers) as kept,
+    ):
+        images = yield from object_images(found, classes, least, Path(folder), kept)
+        work = Work(images, grey, least, kept, most_voxels)
         table = yield from measure_images(work)
         touching = None
         if near is not None:
-            touching = yield from find_contacts(_neighbourhood(work, near), table, workers)
+            touching = yield from find_contacts(_neighbourhood(work, near), table, kept)
             table = table.with_columns(touching.distances)
     settings = {"classes": _plain(classes), "smallest_voxels": least, "distance_nm": near}
     places.write(table, touching, describe_measurement(found.labels, grey, table, settings))
