@@ -39,8 +39,8 @@ def add_segment(commands: Any) -> None:
         "image",
         metavar="IN",
         nargs="+",
-        help="OME-Zarr, zarr, TIFF, MRC, HDF5 (file.h5:/path) or a folder of slices; several "
-        "images when OUT is a folder",
+        help="a file, a folder or an address such as https://… of a format in docs/formats.md; "
+        "several images when OUT is a folder",
     )
     outputs = parser.add_mutually_exclusive_group(required=True)
     outputs.add_argument(

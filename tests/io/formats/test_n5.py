@@ -52,6 +52,7 @@ def test_blocks_of_all_compressions_and_types(tmp_path: Path, kind: str, dtype: 
     np.testing.assert_array_equal(volume.plane(4), data[4])
     np.testing.assert_array_equal(volume.data[1:4, -5, 3:30:4], data[1:4, -5, 3:30:4])
     assert volume.data.chunks == (2, 16, 16)
+    assert volume.data[2:2, 5].shape == (0, 37)
 
 
 @pytest.mark.parametrize(

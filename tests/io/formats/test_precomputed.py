@@ -69,6 +69,7 @@ def test_an_image_has_its_size_and_place(tmp_path: Path, dtype: type) -> None:
     np.testing.assert_array_equal(volume.plane(4), STACK[4])
     np.testing.assert_array_equal(volume.data[1:4, -5, 3:30:4], STACK[1:4, -5, 3:30:4])
     assert volume.data.chunks == (4, 16, 16)
+    assert volume.data[2:2, 5].shape == (0, 37)
     np.testing.assert_array_equal(open_labels(tmp_path / "a").data[...], STACK)
 
 

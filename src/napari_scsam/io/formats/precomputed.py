@@ -179,17 +179,12 @@ class TensorArray:
         return len(self.shape)
 
     def __getitem__(self, key: tuple[Any, ...]) -> NDArray[Any]:
-        low = []
-        high = []
-        inside: list[Any] = []
-        for part, size in zip(key, self.shape, strict=True):
-            numbers = np.arange(size)[part]
-            if not numbers.size:
-                empty: NDArray[Any] = np.empty([0] * self.ndim, self.dtype)[tuple(key)]
-                return empty
-            low.append(int(numbers.min()))
-            high.append(int(numbers.max()) + 1)
-            inside.append(numbers - low[-1])
+        wanted = [np.arange(size)[part] for part, size in zip(key, self.shape, strict=True)]
+        if not all(axis.size for axis in wanted):
+            return np.empty([axis.size for axis in wanted if axis.ndim], self.dtype)
+        low = [int(axis.min()) for axis in wanted]
+        high = [int(axis.max()) + 1 for axis in wanted]
+        inside = [axis - first for axis, first in zip(wanted, low, strict=True)]
         box = tuple(slice(first, last) for first, last in zip(low, high, strict=True))
         voxels = np.asarray(self._stored[box].read().result())
         cut: NDArray[Any] = voxels[np.ix_(*map(np.atleast_1d, inside))]
