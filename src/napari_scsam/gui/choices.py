@@ -48,7 +48,7 @@ class Choices(ImageChoice):
         """Key of the class that was chosen alone, or that an object or strokes went to, last."""
         self._tables = OwnTables()
         self.relisting = False
-        """Whether the list of classes changes, and not what the user chose of it."""
+        """Whether the list of classes or the tab changes, and not which classes are chosen."""
         self.order: tuple[int, ...] = ()
         """Ids of classes in the order of lists; others follow."""
         self.page = ""
@@ -250,7 +250,9 @@ class Choices(ImageChoice):
         """Note which tab is shown."""
         if title != self.page:
             self.page = title
+            self.relisting = True
             self.choices_changed.emit()
+            self.relisting = False
 
     def restore(
         self,

@@ -9,8 +9,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, UserError
 
@@ -49,6 +52,30 @@ def key_of(spec: ClassSpec) -> str:
 def as_network(spec: ClassSpec) -> ClassSpec:
     """Return a class under the name that networks know it by."""
     return replace(spec, name=spec.known_as, renamed_from="")
+
+
+def as_asked(
+    labels: NDArray[Any], known: Sequence[ClassSpec], asked: Sequence[ClassSpec]
+) -> NDArray[Any]:
+    """Return labels with the ids that were asked for, where the network has others.
+
+    Parameters
+    ----------
+    labels
+        (rows, columns) ids of the network.
+    known
+        The classes of the network.
+    asked
+        The same classes as the labels of the user number them.
+    """
+    wanted = {key_of(spec): spec.id for spec in asked}
+    pairs = {spec.id: wanted[key_of(spec)] for spec in known if key_of(spec) in wanted}
+    if all(old == new for old, new in pairs.items()):
+        return labels
+    translated = np.zeros(labels.shape, np.min_scalar_type(max(pairs.values())))
+    for old, new in pairs.items():
+        translated[labels == old] = new
+    return translated
 
 
 def merge_classes(

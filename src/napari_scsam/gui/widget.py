@@ -165,8 +165,8 @@ class ScSAMWidget(QWidget):
 
     def _note_page(self) -> None:
         """Let clicks in the picture select objects while their page is open."""
-        self.objects_desk.show_open(self.tabs.shown() == OBJECTS)
         self._session.choices.show_page(self.tabs.shown())
+        self.objects_desk.show_open(self.tabs.shown() == OBJECTS)
 
     def _show_page(self) -> None:
         """Show the tab that a project was left with."""

@@ -16,7 +16,7 @@ from napari_scsam.gui.jobs.pixels import PixelMemory
 from napari_scsam.gui.layers.class_table import preload_labels
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.plane import Plane
-from napari_scsam.gui.own_classes import key_of
+from napari_scsam.gui.own_classes import as_asked
 from napari_scsam.gui.settings import Settings
 from napari_scsam.gui.words import count_of, group_digits
 from napari_scsam.gui.workarounds.torch_guard import collection_paused, import_torch_stack
@@ -335,30 +335,6 @@ class Engine:
                 self._predictor = Predictor(model, self.settings.device, disk)
             self._checkpoint = checkpoint
         return self._predictor
-
-
-def as_asked(
-    labels: NDArray[Any], known: Sequence[ClassSpec], asked: Sequence[ClassSpec]
-) -> NDArray[Any]:
-    """Return labels with the ids that were asked for, where the network has others.
-
-    Parameters
-    ----------
-    labels
-        (rows, columns) ids of the network.
-    known
-        The classes of the network.
-    asked
-        The same classes as the labels of the user number them.
-    """
-    wanted = {key_of(spec): spec.id for spec in asked}
-    pairs = {spec.id: wanted[key_of(spec)] for spec in known if key_of(spec) in wanted}
-    if all(old == new for old, new in pairs.items()):
-        return labels
-    translated = np.zeros(labels.shape, np.min_scalar_type(max(pairs.values())))
-    for old, new in pairs.items():
-        translated[labels == old] = new
-    return translated
 
 
 def start_torch() -> None:

@@ -29,7 +29,7 @@ def let_suffix_choose(layers: LayerList) -> None:
         return saved
 
     save.suffix_chooses = True  # type: ignore[attr-defined]
-    layers.save = save  # type: ignore[method-assign]
+    layers.save = save
 
 
 def may_write(suffixes: Sequence[str], path: str) -> bool:

@@ -11,10 +11,10 @@ from at_once import AtOnce
 from napari.components import ViewerModel
 
 from napari_scsam.config import ClassSpec, TaughtClass
-from napari_scsam.gui.jobs.engine import as_asked
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.class_table import classes_of
 from napari_scsam.gui.layers.locks import lock
+from napari_scsam.gui.own_classes import as_asked
 from napari_scsam.gui.project import model as project_model
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.model import ProjectModel
