@@ -19,7 +19,6 @@ SOURCE = ROOT / "src" / "napari_scsam"
 
 FOR_OTHERS = {
     "torchvision": "segment_anything imports it and does not declare it",
-    "xxhash": "pooch checks xxh128 hashes with it",
 }
 """Packages that are declared because another one needs them, and for what."""
 
@@ -58,8 +57,10 @@ def imported(folder: Path) -> Iterator[str]:
 
 def foreign(folder: Path) -> set[str]:
     """Return the packages that a folder imports, by the names they are installed by."""
-    own = {"napari_scsam", "benchmarks"} | {p.stem for p in folder.rglob("*.py")}
-    own |= {p.name for p in folder.rglob("*") if p.is_dir()}
+    own = {"napari_scsam", "benchmarks"}
+    if folder != SOURCE:  # scripts and helpers import each other by their bare names
+        own |= {p.stem for p in folder.rglob("*.py")}
+        own |= {p.name for p in folder.rglob("*") if p.is_dir()}
     modules = set(imported(folder)) - sys.stdlib_module_names - own
     assert modules <= owners().keys(), "of a package that is not installed"
     return {plain(owners()[module][0]) for module in modules}
