@@ -169,7 +169,12 @@ def open_labels(
     """
     wanted = parse_location(os.fspath(path), channel, time)
     with explaining(wanted.text):
-        volume = _volume(one_of_equal(_read(wanted), wanted), wanted, None)
+        source = one_of_equal(_read(wanted), wanted)
+        if source.axes == "syx" and wanted.channel is None:
+            source = replace(
+                source, axes="zyx"
+            )  # as tifffile calls three slices; labels: no colours
+        volume = _volume(source, wanted, None)
     if volume.dtype.kind not in "iu":
         raise UserError(
             f"{volume.path} holds {volume.dtype} values, but labels are integers; "

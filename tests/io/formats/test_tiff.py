@@ -270,7 +270,9 @@ def test_three_planes_in_an_rgb_page_are_a_stack_when_the_file_says_so(tmp_path:
 
 
 def test_three_planes_of_colour_are_no_stack(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", STACK[:3], photometric="rgb", planarconfig="separate")
+    tifffile.imwrite(
+        tmp_path / "a.tif", STACK[:3], photometric="rgb", planarconfig="separate", metadata=None
+    )
     with pytest.raises(UserError, match="colour"):
         open_volume(tmp_path / "a.tif")
     np.testing.assert_array_equal(open_volume(tmp_path / "a.tif", channel=1).data[...], STACK[1])

@@ -13,6 +13,7 @@ import zarr
 
 from napari_scsam.config import UserError, as_voxel_size
 from napari_scsam.io.formats.tiff_notes import scsam_record
+from napari_scsam.io.formats.tiff_planes import as_slices
 from napari_scsam.io.formats.tiff_sizes import tiff_sides
 from napari_scsam.io.lazy import READ_ERRORS, Source, cannot_open, empty_file, explaining
 from napari_scsam.io.units import three_sides, whole_size
@@ -65,7 +66,7 @@ def _source_of(tif: tifffile.TiffFile, path: Path) -> Source:
     sides = tiff_sides(tif, stack=bool(set("zqi") & set(axes)))
     record = scsam_record(tif)
     palette, notes = _palette(tif, path)
-    return Source(
+    source = Source(
         array=_array(tif, 0),
         axes=axes,
         voxel_size=as_voxel_size(record.get("voxel_size")) or whole_size(sides),
@@ -76,6 +77,7 @@ def _source_of(tif: tifffile.TiffFile, path: Path) -> Source:
         sides=three_sides(sides),
         notes=notes,
     )
+    return as_slices(source, tif, path)
 
 
 def _palette(tif: tifffile.TiffFile, path: Path) -> tuple[Any, tuple[str, ...]]:
