@@ -159,7 +159,7 @@ class Choices(ImageChoice):
         self.network_outdated.emit(True)
 
     def _settle_ids(self) -> None:
-        """Give classes of the network that clash with those of the labels other ids, for good."""
+        """Renumber classes of the network that clash with those of the labels, for good."""
         clashing = renumbered(self.network_classes, self.own)
         if clashing:
             self._tables.store(self.image, (*self.own, *clashing))

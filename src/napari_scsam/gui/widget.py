@@ -164,7 +164,7 @@ class ScSAMWidget(QWidget):
         self._scale_fields()
 
     def _note_page(self) -> None:
-        """Let clicks in the picture select objects while their page is open."""
+        """Note the page; clicks in the picture select objects while theirs is open."""
         self._session.choices.show_page(self.tabs.shown())
         self.objects_desk.show_open(self.tabs.shown() == OBJECTS)
 

@@ -44,7 +44,7 @@ class EditingObjects:
         self._work.attempt(self._delete)
 
     def merge(self) -> None:
-        """Give all selected objects the label of the largest."""
+        """Change the labels of all selected objects to that of the largest."""
         self._work.attempt(self._merge)
 
     def relabel(self, spec: ClassSpec) -> None:

@@ -229,7 +229,7 @@ class ObjectStore:
         self.show(table)
 
     def name_new_labels(self, tally: Tally) -> None:
-        """Give labels that nobody knew the class of the object that they were cut from."""
+        """Set the class of unknown labels to that of the object that they were cut from."""
         layer = self.layer
         if layer is None:
             return
