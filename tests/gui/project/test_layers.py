@@ -179,4 +179,4 @@ def test_only_the_layers_of_this_project_are_removed(project):
     ],
 )
 def test_labels_are_stored_in_the_smallest_type(data, dtype):
-    assert smallest_dtype(SimpleNamespace(data=data)) == np.dtype(dtype)
+    assert smallest_dtype(SimpleNamespace(data=data, metadata={})) == np.dtype(dtype)
