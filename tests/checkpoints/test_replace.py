@@ -12,7 +12,7 @@ from napari_scsam.cli.pseudo_label import check_mask
 from napari_scsam.cli.teach import check_place
 from napari_scsam.cli.training_run import check_finished
 from napari_scsam.config import UserError
-from napari_scsam.io.label_tiff import write_label_tiff
+from napari_scsam.io.label_files.tiff import write_label_tiff
 
 
 def test_our_checkpoints_are_replaced(checkpoint: Path, tmp_path: Path) -> None:
