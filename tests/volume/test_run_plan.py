@@ -16,11 +16,15 @@ from napari_scsam.io.label_pyramid import shard_shape
 from napari_scsam.io.volumes import as_volume, open_labels
 from napari_scsam.model import ScSAM
 from napari_scsam.steps import drive
-from napari_scsam.volume.labelling import averaged
+from napari_scsam.volume.labelling import Seen, averaged, resemble, sample_of
 from napari_scsam.volume.run import segment_volume
 from napari_scsam.volume.run_plan import averages_by_itself, plan_run
 
-STACK = np.random.default_rng(0).integers(1, 200, (6, 64, 72), dtype=np.uint8)
+_CHANCE = np.random.default_rng(0)
+STACK = _CHANCE.integers(1, 150, (64, 72), np.uint8) + _CHANCE.integers(
+    50, size=(6, 64, 72), dtype=np.uint8
+)
+"""Slices that look alike, as neighbours do."""
 SHAPE = (30, 40, 50)
 
 
@@ -105,6 +109,28 @@ def test_what_was_begun_without_averages_is_continued_without(
     one_by_one = tmp_path / "alone.zarr"
     drive(segment_volume(volume, predictor, one_by_one, average_z=False))
     np.testing.assert_array_equal(open_labels(out).data[...], open_labels(one_by_one).data[...])
+
+
+def test_slices_beside_a_gap_are_not_averaged(predictor: Predictor, tmp_path: Path) -> None:
+    gap = np.stack([STACK[0], STACK[0][::-1, ::-1]])
+    alone = segment(predictor, tmp_path / "alone.zarr", gap, average_z=False)
+    averaged = segment(predictor, tmp_path / "averaged.zarr", gap, average_z=True)
+    np.testing.assert_array_equal(averaged, alone)
+
+
+def test_neighbours_resemble_each_other() -> None:
+    plane = np.random.default_rng(0).normal(100, 20, (600, 300))
+
+    def seen(pixels: np.ndarray) -> Seen:
+        return Seen("", None, None, sample_of(pixels))
+
+    near = plane + np.random.default_rng(1).normal(0, 10, plane.shape)
+    assert seen(plane).sample.shape == (300, 300)
+    assert resemble(seen(plane), seen(near))
+    assert not resemble(seen(plane), seen(near[::-1]))
+    assert not resemble(seen(plane), seen(200 - plane))
+    assert not resemble(seen(np.zeros((4, 4))), seen(np.zeros((4, 4))))
+    assert np.isfinite(sample_of(np.where(plane > 130, np.inf, np.nan))).all()
 
 
 def test_averages_are_weighted_and_fewer_at_the_ends() -> None:

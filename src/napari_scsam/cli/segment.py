@@ -83,8 +83,8 @@ def _add_parts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--average-z",
         action=argparse.BooleanOptionalAction,
-        help="average the logits of neighbouring slices (default: where slices are at most 10 nm "
-        "apart)",
+        help="average the logits of neighbouring slices that look alike (default: where slices are "
+        "at most 10 nm apart)",
     )
     parser.add_argument(
         "--probabilities",

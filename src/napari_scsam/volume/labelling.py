@@ -27,6 +27,16 @@ from napari_scsam.volume.run_plan import RunPlan
 WEIGHTS = (1, 2, 1)
 """Of the slice before, the slice itself and the slice behind it."""
 
+RESEMBLES = 0.8
+"""Correlation of two slices from which on their logits are averaged.
+
+Slices of hippocampus that are 5 nm apart have 0.87 or more, and those at least 20 nm apart 0.67
+or less: a stack may have gaps that its voxel size does not tell.
+"""
+
+COMPARED = 256
+"""Rows and columns of a slice that are compared, evenly spread."""
+
 Logits = NDArray[np.floating]
 
 
@@ -52,6 +62,8 @@ class Seen:
     """nm of a pixel, (y, x)."""
     logits: Logits | None
     """K×Y×X; None for a slice of one value, which shows nothing."""
+    sample: NDArray[np.float32]
+    """Some of its pixels, for the comparison with its neighbours."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +125,7 @@ class Labelling:
     def _compute(self, plane: NDArray[Any], slice_: Slice | None) -> Seen:
         pixels = pixels_hash(plane)
         if slice_ is None:
-            return Seen(pixels, None, None)
+            return Seen(pixels, None, None, sample_of(plane))
         predictor = self.predictor
         predictor.embeddings.clear()  # each slice is seen once; keeping them would fill memory
         predictor.set_slice(slice_)
@@ -123,7 +135,7 @@ class Labelling:
             # Three slices are kept. Half of the bits are enough: labels change at borders only.
             logits = logits.astype(np.float16)
             slice_.logits.clear()
-        return Seen(pixels, slice_.pixel_size, logits)
+        return Seen(pixels, slice_.pixel_size, logits, sample_of(plane))
 
     def _answer(self, z: int, seen: dict[int, Seen | None]) -> Answer | None:
         own = seen[z]
@@ -132,13 +144,16 @@ class Labelling:
         if own.logits is None:
             return Answer(z, own.pixels, self._no_labels, self._no_probabilities)
         logits = own.logits
-        neighbours = {n: seen.get(n) for n in (z - 1, z + 1)}
+        alike = [
+            beside.logits
+            for beside in (seen.get(z - 1), seen.get(z + 1))
+            if beside is not None and beside.logits is not None and resemble(own, beside)
+        ]
 
         def settled() -> NDArray[np.float32]:
             if not self.plan.average_z:
                 return np.asarray(logits, np.float32)
-            beside = [s.logits for s in neighbours.values() if s is not None]
-            return averaged(logits, [maps for maps in beside if maps is not None])
+            return averaged(logits, alike)
 
         competing = self.predictor.competing(self.requested)
         rows = [competing.index(spec) for spec in self.requested]
@@ -166,7 +181,7 @@ class Labelling:
 def averaged(own: Logits, beside: Sequence[Logits]) -> NDArray[np.float32]:
     """Average the logits of a slice with those of its neighbours, by `WEIGHTS`.
 
-    At the ends of a volume, and beside a damaged or an empty slice, there are fewer.
+    There are fewer at the ends of a volume, and beside a gap, a damaged slice or an empty one.
     """
     before, middle, _ = WEIGHTS
     total = own.astype(np.float32) * middle
@@ -174,6 +189,21 @@ def averaged(own: Logits, beside: Sequence[Logits]) -> NDArray[np.float32]:
         total += before * maps.astype(np.float32)
     total /= middle + before * len(beside)
     return total
+
+
+def sample_of(plane: NDArray[Any]) -> NDArray[np.float32]:
+    """Return evenly spread pixels of a slice, less their mean; zeros where they are not finite."""
+    rows, columns = (max(1, side // COMPARED) for side in plane.shape)
+    pixels: NDArray[np.float32] = plane[::rows, ::columns].astype(np.float32)
+    pixels[~np.isfinite(pixels)] = 0
+    pixels -= pixels.mean()
+    return pixels
+
+
+def resemble(one: Seen, other: Seen) -> bool:
+    """Whether two slices show nearly the same, by the correlation of their pixels."""
+    norms = float(np.linalg.norm(one.sample) * np.linalg.norm(other.sample))
+    return float(np.vdot(one.sample, other.sample)) >= RESEMBLES * norms > 0
 
 
 def is_flat(plane: NDArray[Any]) -> bool:

@@ -81,7 +81,8 @@ def segment_volume(
         The part to label, ``z0:z1,y0:y1,x0:x1`` in voxels.
     average_z
         Average the logits of each slice with those of its neighbours, with weights 1, 2 and 1.
-        When not given, this is done where slices are at most 10 nm apart.
+        When not given, this is done where slices are at most 10 nm apart. Neighbours that look
+        different, as beside a gap, are left out.
     probabilities
         Write the probability of each class as well, 0 to 255, into ``probabilities`` of the label
         image (`napari_scsam.volume.probabilities`).
