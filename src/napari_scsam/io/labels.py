@@ -88,9 +88,9 @@ def create_labels(
     """
     header = label_header(name, tuple(shape), voxel_size, classes, origin, np.dtype(dtype))
     labels = _labels_group(Path(path))
-    if resume and name in _listed(labels):
+    if resume and name in listed_names(labels):
         return _resumable(labels, header, tuple(shape), np.dtype(dtype))
-    others = [n for n in _listed(labels) if n != name]
+    others = [n for n in listed_names(labels) if n != name]
     _list(labels, others)
     group = labels.create_group(name, overwrite=True)
     level = _fill_group(group, header, tuple(shape), np.dtype(dtype))
@@ -107,8 +107,8 @@ def finish_labels(path: str | os.PathLike[str], name: str = "classes") -> None:
         When there is no such label image.
     """
     labels = _labels_group(Path(path))
-    if name not in _listed(labels):
-        known = ", ".join(_listed(labels)) or "none"
+    if name not in listed_names(labels):
+        known = ", ".join(listed_names(labels)) or "none"
         raise UserError(f"{path} has no label image {name!r}; it has: {known}")
     build_levels(member_group(labels, name))
     _refresh_root(Path(path), name)
@@ -215,7 +215,7 @@ def replacing_labels(
     shape, dtype
         Of level 0, which is empty at first.
     """
-    listed = _listed(labels)
+    listed = listed_names(labels)
     target = folder_of(labels) / header.name
     with replacing_folder(target, is_own_label_image) as draft:
         group = zarr.open_group(draft, mode="a", zarr_format=labels.metadata.zarr_format)
@@ -272,7 +272,7 @@ def _labels_group(path: Path) -> zarr.Group:
         labels = _open_labels_group(path)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error}); choose another place") from error
-    for name in _listed(labels):
+    for name in listed_names(labels):
         finish_replacing(path / "labels" / name)
     return labels
 
@@ -296,10 +296,6 @@ def _open_labels_group(path: Path) -> zarr.Group:
             "update napari-scsam, or choose another name"
         )
     return root.require_group("labels")
-
-
-def _listed(labels: zarr.Group) -> list[str]:
-    return list(listed_names(labels))
 
 
 def _list(labels: zarr.Group, names: Iterable[str]) -> None:
@@ -342,7 +338,7 @@ def _label_groups(node: zarr.Group | ZarrArray) -> Iterator[zarr.Group]:
     yield node
     labels = node.get("labels", node)
     if isinstance(labels, zarr.Group):
-        yield from (member_group(labels, name) for name in _listed(labels))
+        yield from (member_group(labels, name) for name in listed_names(labels))
 
 
 def _classes(group: zarr.Group) -> list[dict[str, Any]]:
