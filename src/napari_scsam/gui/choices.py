@@ -37,6 +37,8 @@ class Choices(ImageChoice):
     """
     choices_changed = Signal()
     """The classes to segment, their threshold offsets or a switch changed."""
+    page_changed = Signal()
+    """Another tab is shown."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -250,9 +252,7 @@ class Choices(ImageChoice):
         """Note which tab is shown."""
         if title != self.page:
             self.page = title
-            self.relisting = True
-            self.choices_changed.emit()
-            self.relisting = False
+            self.page_changed.emit()
 
     def restore(
         self,

@@ -37,6 +37,7 @@ class ProjectModel:
         self.choices.image_changed.connect(self._keep_contrast)
         self.choices.checkpoint_changed.connect(self._on_project)
         self.choices.choices_changed.connect(self._keep_choices)
+        self.choices.page_changed.connect(self._keep_page)
         self._on_project()  # the last widget may have left a project open
 
     def _on_project(self) -> None:
@@ -81,6 +82,11 @@ class ProjectModel:
                 order=stored.get("order", ()),
                 page=str(stored.get("page", "")),
             )
+
+    def _keep_page(self) -> None:
+        """Keep the tab, unless that of the project is still to be shown."""
+        if not self._waiting:
+            self._keep_choices()
 
     def _keep_choices(self) -> None:
         """Store what the user chooses.

@@ -52,7 +52,7 @@ class Accepting:
         layer = self._session.labels
         if target != self._selected and target is not None and layer is not None:
             self._selected = target
-            if target in (classes_of(layer) or ()):
+            if target in (classes_of(layer) or ()) and not self._session.choices.relisting:
                 layer.selected_label = target.id
         self.changed.emit()
 

@@ -95,6 +95,7 @@ class Teaching:
         self._active_tool.deactivate()
         if spec in session.choices.classes:
             session.choices.work_on(spec)
+        self._active = session.choices.active  # only another one changes what is painted
         axis = request.plane.axis
         array = self._store.array(StrokeKey.of(spec.known_as, axis))
         strokes = StrokesLayer(viewer, image, spec, array, axis)
