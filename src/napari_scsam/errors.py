@@ -8,6 +8,9 @@ import re
 DRAFT = re.compile(r"\.([^/\\]+?)\.\d+\.(?:part|old)\b")
 """Name of a draft that `napari_scsam.atomic` writes; the group is the name that the user knows."""
 
+WORK = re.compile(r"\.([^/\\]+?)\.[^./\\]+\.work\b[^\s'\")]*")
+"""A path in a folder for what is computed on the way; the group is the name of the result."""
+
 ZARR_DRAFT = re.compile(r"\.[0-9a-f]{32}\.partial\b")
 """What zarr adds to the name of a file that it writes."""
 
@@ -57,4 +60,6 @@ def describe_os_error(error: OSError) -> str:
 
 def without_drafts(text: str) -> str:
     """Return a text in which temporary files are called by the names that they will have."""
-    return ZARR_DRAFT.sub("", DRAFT.sub(r"\1", text))
+    for temporary in (WORK, DRAFT):
+        text = temporary.sub(r"\1", text)
+    return ZARR_DRAFT.sub("", text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
+import os
 import pickle
 import re
 import subprocess
@@ -24,19 +26,21 @@ from napari_scsam.checkpoints import find
 from napari_scsam.checkpoints.checkpoint import save_checkpoint
 from napari_scsam.cli import checkpoints, parts
 from napari_scsam.cli import demo as demo_command
+from napari_scsam.cli import evaluate as evaluate_command
 from napari_scsam.cli import pretrain as pretrain_command
 from napari_scsam.cli import segment as segment_command
 from napari_scsam.cli import train as train_command
 from napari_scsam.cli.evaluate import parse_map
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.labels import read_class_table, write_labels
-from napari_scsam.io.volumes import open_labels, open_volume
+from napari_scsam.io.volumes import as_volume, open_labels, open_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.paths import weights_folder
 from napari_scsam.project.image import ImageReference, copy_image
 from napari_scsam.project.project import create_project
 from napari_scsam.project.review import find_reviewed
 from napari_scsam.samples.phantom import CLASSES, Phantom, make_phantom
+from napari_scsam.samples.shipped import open_shipped
 from napari_scsam.steps import Progress
 from napari_scsam.train import pretrain, resume
 from napari_scsam.train.schedule import TrainStep
@@ -661,7 +665,8 @@ def offline(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
 
     monkeypatch.setattr(requests, "get", no_network)
     monkeypatch.setenv("NAPARI_SCSAM_CACHE", str(cache))
-    monkeypatch.setattr(demo, "make_phantom", lambda _, size: make_phantom((2, 64, 80), size))
+    part = open_shipped().data[:2, :64, :80]
+    monkeypatch.setattr(demo, "open_shipped", lambda: as_volume(part, (10.0, 10.0, 10.0)))
 
 
 def shipped(monkeypatch: pytest.MonkeyPatch, model: Path, folder: Path) -> None:
@@ -679,7 +684,7 @@ def test_demo_without_network_and_screen(
     shipped(monkeypatch, model, tmp_path / "weights")
     assert scsam("demo", "--headless", tmp_path / "demo") == 0
     told = capsys.readouterr()
-    assert "synthetic" in told.out
+    assert "FlyEM" in told.out
     assert str(tmp_path / "demo" / "labels.png") in told.out
     assert told.err == ""
     assert (
@@ -722,7 +727,9 @@ def make_wrong_files(folder: Path) -> None:
     grey = np.random.default_rng(0).integers(0, 255, (2, 64, 64)).astype(np.uint8)
     stack: dict[str, Any] = {"imagej": True, "metadata": {"axes": "ZYX"}}
     tifffile.imwrite(folder / "good.tif", grey, **stack)
-    tifffile.imwrite(folder / "colour.tif", np.stack([grey[0]] * 3, -1), photometric="rgb")
+    tifffile.imwrite(
+        folder / "colour.tif", np.stack([grey[0], grey[0] // 2, grey[0]], -1), photometric="rgb"
+    )
     tifffile.imwrite(
         folder / "4d.tif", np.stack([grey] * 3), imagej=True, metadata={"axes": "TZYX"}
     )
@@ -731,7 +738,7 @@ def make_wrong_files(folder: Path) -> None:
     tifffile.imwrite(folder / "float_labels.tif", grey.astype(np.float32))
     tifffile.imwrite(folder / "other_shape.tif", grey[:, :32], **stack)
     tifffile.imwrite(folder / "value_9.tif", np.full((2, 64, 64), 9, np.uint8), **stack)
-    np.save(folder / "array.npy", grey)
+    (folder / "array.xyz").write_bytes(grey.tobytes())
     tifffile.imwrite(folder / "complex.tif", grey.astype(np.complex64), metadata={"axes": "ZYX"})
     (folder / "empty.tif").touch()
     (folder / "cut.tif").write_bytes((folder / "good.tif").read_bytes()[:3000])
@@ -750,7 +757,7 @@ def make_wrong_files(folder: Path) -> None:
 
 MISTAKES = [
     ("segment gone.tif -o out.zarr", "gone.tif does not exist"),
-    ("segment array.npy -o out.zarr", "suffix '.npy', which is not a known volume format"),
+    ("segment array.xyz -o out.zarr", "suffix '.xyz', which is not a known volume format"),
     ("segment complex.tif -o out.zarr", "complex.tif holds complex64 values"),
     ("segment text.tif -o out.zarr", "text.tif cannot be opened"),
     ("segment cut.tif -o out.zarr", "cut.tif"),
@@ -792,7 +799,7 @@ MISTAKES = [
         "segment good.tif -o out.zarr --checkpoint pickle.pth",
         "pickle.pth is not a ScSAM checkpoint",
     ),
-    ("segment good.tif", "the following arguments are required: -o/--out"),
+    ("segment good.tif", "one of the arguments -o/--out --into is required"),
     ("evaluate --image good.tif --labels float_labels.tif", "labels are integers"),
     ("evaluate --image good.tif --labels other_shape.tif", "but the labels have (2, 32, 64)"),
     ("evaluate --image good.tif --labels value_9.tif", "the labels hold the value 9"),
@@ -815,7 +822,7 @@ MISTAKES = [
     ),
     (
         "evaluate --image good.tif --labels good.tif --voxel-size 8 --tolerance -1",
-        "a tolerance of -1 nm is not usable",
+        "argument --tolerance: '-1' is not usable; give a number above 0",
     ),
     (
         "evaluate --image good.tif --labels good.tif --clicks 0",
@@ -872,20 +879,20 @@ def test_a_mistake_ends_with_2_and_one_line(
 
 
 def test_scores_that_cannot_be_written_are_still_printed(
-    image: Path, labels: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    image: Path,
+    labels: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    command = (
-        "evaluate",
-        "--image",
-        image,
-        "--labels",
-        labels,
-        "--checkpoint",
-        model,
-        "--json",
-        tmp_path / "gone" / "scores.json",
-    )
-    assert scsam(*command) == 2
+    def lost(path: Path, _: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+    monkeypatch.setattr(evaluate_command, "write_report", lost)
+    report = tmp_path / "scores.json"
+    command = ("evaluate", "--image", image, "--labels", labels, "--checkpoint", model)
+    assert scsam(*command, "--json", report) == 2
     told = capsys.readouterr()
     assert "mean" in told.out
     assert len(told.err.splitlines()) == 1

@@ -132,7 +132,7 @@ def test_means_are_over_objects_of_all_slices_with_their_spread() -> None:
 def test_slices_and_sizes_can_be_chosen() -> None:
     painter, labels = Painter(5), labels_of((0, 2, 2, 5, 5), (1, 2, 2, 5, 5), (1, 20, 20, 2, 9))
     assert len(score(painter, labels, 1, slices=[1]).boxes) == 1
-    assert [image[:2] for image in painter.images] == [((40, 60), (20.0, 8.0, 8.0))]
+    assert [image[:2] for image in painter.images] == [((40, 60), (8.0, 8.0))]
     assert len(score(painter, labels, 1, slices=[1], smallest=18).boxes) == 2
     with pytest.raises(
         UserError,

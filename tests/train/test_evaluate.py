@@ -123,7 +123,7 @@ def test_every_slice_has_the_contrast_of_the_volume_and_its_voxel_size() -> None
     steps = list(evaluate(oracle, IMAGE, as_volume(TRUTH)))  # type: ignore[arg-type]
     assert [s.what for s in steps] == ["slice 0", "slice 1", "slice 2", "done"]
     assert len({str(a) for a in oracle.asked}) == 1
-    assert oracle.asked[0]["voxel_size"] == (20.0, 8.0, 8.0)
+    assert oracle.asked[0]["voxel_size"] == (8.0, 8.0)
 
 
 def test_mapping_renames_values_and_the_rest_is_background() -> None:

@@ -201,7 +201,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package = tmp_path / "repository" / "package"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    monkeypatch.setattr(module.napari_scsam, "__file__", str(package / "__init__.py"))
+    monkeypatch.setattr(module, "PACKAGE", package / "__init__.py")
     git(package.parent, "init", "-q")
     git(package.parent, "add", "package")
     git(package.parent, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "first")
@@ -232,7 +232,7 @@ def test_a_package_installed_inside_another_repository_has_no_commit(
     installed = checkout.parent / ".venv" / "package"
     installed.mkdir(parents=True)
     (installed / "__init__.py").touch()
-    monkeypatch.setattr(module.napari_scsam, "__file__", str(installed / "__init__.py"))
+    monkeypatch.setattr(module, "PACKAGE", installed / "__init__.py")
     assert git_revision() is None
 
 

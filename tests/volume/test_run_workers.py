@@ -197,7 +197,7 @@ def test_workers_need_files(
 ) -> None:
     volume = open_volume(image)
     for source, model, name, says in (
-        (volume, checkpoint, "out.tif", "several workers cannot write one TIFF"),
+        (volume, checkpoint, "out.tif", "several workers cannot write one file"),
         (as_volume(STACK), checkpoint, "out.zarr", "workers read the image from a file"),
         (volume, random_model, "out.zarr", "workers load the network themselves"),
     ):

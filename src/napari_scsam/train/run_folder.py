@@ -35,6 +35,9 @@ from napari_scsam.version import __version__
 RECORDS = ("run.json", "curves.csv", "curves.png", "predictions.png")
 """What a run writes into its folder."""
 
+PACKAGE = Path(__file__).parents[1] / "__init__.py"
+"""A file at the root of this package."""
+
 
 def run_folder(out: Path) -> Path:
     """Return the folder of the record of a run into `out`."""
@@ -192,16 +195,14 @@ def git_revision() -> dict[str, Any] | None:
 
     None when it does not run from a checkout.
     """
-    source = Path(__file__).parents[1] / "__init__.py"
-
     def git(*arguments: str) -> str:
-        command = ["git", "--no-optional-locks", "-C", str(source.parent), *arguments]
+        command = ["git", "--no-optional-locks", "-C", str(PACKAGE.parent), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - fixed words
         return done.stdout.strip()
 
     try:
         # A package that is installed inside another repository is not its checkout.
-        git("ls-files", "--error-unmatch", source.name)
+        git("ls-files", "--error-unmatch", PACKAGE.name)
         changed = git("status", "--porcelain", "--", ".")
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changed)}
     except (OSError, subprocess.CalledProcessError):

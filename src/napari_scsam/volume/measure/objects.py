@@ -123,7 +123,7 @@ def measure_objects(
     if image is not None:
         grey = open_grey(image, found.labels)
     with (
-        tempfile.TemporaryDirectory(prefix=".scsam-measure-", dir=places.folder) as folder,
+        tempfile.TemporaryDirectory(".work", places.prefix, places.folder) as folder,
         keep_workers(workers) as kept,
     ):
         images = yield from object_images(found, classes, least, Path(folder), kept)
@@ -169,6 +169,12 @@ class Places:
         """The folder for temporary files: that of the table, which workers can reach."""
         place = self.out or self.contacts
         return None if place is None else place.absolute().parent
+
+    @property
+    def prefix(self) -> str:
+        """How the name of the folder for temporary files begins; messages show the table's."""
+        place = self.out or self.contacts
+        return "scsam-" if place is None else f".{place.name}."
 
     def write(
         self, table: ObjectTable, touching: Contacts | None, origin: Mapping[str, Any]

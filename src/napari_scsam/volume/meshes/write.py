@@ -134,7 +134,7 @@ def write_meshes(
     check_workers(workers)
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(dir=target.parent, prefix=".objects") as place,
+        tempfile.TemporaryDirectory(".work", f".{target.name}.", target.parent) as place,
         keep_workers(workers) as kept,
     ):
         size = smallest_voxels(found, smallest)
