@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).with_name("monkey.py")
 @pytest.mark.gui
 def test_a_short_play_at_random():
     run = subprocess.run(
-        [sys.executable, str(SCRIPT), "--gestures", "60", "--seed", "1"],
+        [sys.executable, str(SCRIPT), "--gestures", "30", "--seed", "1"],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -26,4 +26,4 @@ def test_a_short_play_at_random():
     found = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
     assert run.returncode == 0, (found, run.stderr[-2000:])
     assert found[-1]["faults"] == 0
-    assert found[-1]["gestures"] == 60
+    assert found[-1]["gestures"] == 30
