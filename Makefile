@@ -3,12 +3,13 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint faults benchmark-accuracy benchmark-loop benchmark-speed clean
+.PHONY: help demo test fuzz lint lint-types lint-rest faults benchmark-accuracy benchmark-loop benchmark-speed clean
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check -c requirements/tested.txt
+# Modules are compiled when they are first imported; to compile all packages would take longer.
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile -c requirements/tested.txt
 
 # Without a screen, windows open on a virtual one, drawn by Mesa in software.
 HAS_SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s))
@@ -34,9 +35,14 @@ fuzz: $(VENV)/.dev  ## Read damaged files of every kind, 30 CPU minutes for each
 	cd tests && ../$(BIN)/python -m fuzz $(ARGS)
 
 lint: $(VENV)/.dev $(VENV)/.system  ## Check style, types, the import contracts and the plugin manifest
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint-types lint-rest
+
+lint-types:
+	$(BIN)/mypy
+
+lint-rest:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate --imports napari-scsam
 
