@@ -84,6 +84,12 @@ def test_a_run_goes_through_its_phases_and_reports(
         assert torch.equal(value, weights[name]), f"the parent's {name} is as before"
 
 
+@pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_run_needs_time(source, model: ScSAM, minutes: float) -> None:
+    with pytest.raises(UserError, match="give a number above 0"):
+        drive(finetune(source, model, minutes=minutes))
+
+
 def test_the_loss_is_the_weighted_sum(run: Finetuning) -> None:
     losses = run.train_step(0, 6)
     assert losses.keys() == {"loss", "label", "replay"}

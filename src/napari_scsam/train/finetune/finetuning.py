@@ -9,6 +9,7 @@ models", arXiv 2109.01903).
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from napari_scsam.errors import UserError
 from napari_scsam.infer.device import choose_device, precision
 from napari_scsam.model import ScSAM
 from napari_scsam.train.drawing import generator_of
@@ -102,8 +104,11 @@ def finetune(
     Raises
     ------
     UserError
-        When shapes differ, nothing is reviewed, or the model has learned no classes.
+        When shapes differ, nothing is reviewed, the model has learned no classes, or no time is
+        left.
     """
+    if not 0 < minutes < math.inf:
+        raise UserError(f"{minutes:g} minutes are no time for training; give a number above 0")
     run = Finetuning(
         source,
         parent,
