@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -558,3 +560,14 @@ def test_sizes_of_sections_are_judged_where_the_pixel_size_is_known(
     predictor.set_image(blobs)  # the same pixels; nobody says how large they are
     np.testing.assert_array_equal(predictor.segment(), found)
     predictor.model.classes = plain
+
+
+def test_a_predictor_that_is_dropped_is_gone_at_once(random_model: ScSAM) -> None:
+    predictor = Predictor(random_model, "cpu")
+    kept = weakref.ref(predictor)
+    gc.disable()  # a circle would wait for it, for as long as napari lets it wait
+    try:
+        del predictor
+        assert kept() is None
+    finally:
+        gc.enable()

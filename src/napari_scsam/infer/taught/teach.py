@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -74,7 +75,8 @@ class Taught:
         self._own_prototypes = model.class_prompt.prototypes.detach().clone()
         self._own_thresholds = model.thresholds
         self._own_lessons = dict(model.lessons)
-        self._predictor = predictor
+        # The predictor owns this object. A circle would keep a network in memory for long.
+        self._predictor: ClassDecoder = weakref.proxy(predictor)
         self._known: dict[str, TaughtStrokes] = {}
         """By the name of the class in lower case."""
         self._fits = RememberedFits()
