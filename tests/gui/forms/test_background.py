@@ -94,6 +94,14 @@ def test_the_bar_takes_another_length_and_may_go_back(bars):
     assert (shown.n, shown.total, shown.description) == (1, 40, "Segmenting slice 4")
 
 
+def test_work_may_end_while_the_bar_runs_the_event_loop(bars, monkeypatch):
+    bar = ProgressBar()
+    monkeypatch.setattr(FakeBar, "set_description", lambda shown, text: bar.show_working(False))
+    bar.show(Progress(1, 2, "loading"))
+    (shown,) = bars
+    assert (shown.closed, shown.n) == (1, 0)
+
+
 def test_the_bar_stays_while_there_is_work_and_the_next_work_gets_another(bars):
     bar = ProgressBar()
     bar.show(Progress(1, 2, "loading"))

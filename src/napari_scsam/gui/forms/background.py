@@ -66,9 +66,11 @@ class ProgressBar:
         """Move the bar."""
         if self._bar is None:
             self._bar = progress(total=step.total)
-        self._bar.total = step.total
-        self._bar.set_description(capitalized(step.what))
-        self._bar.update(step.done - self._bar.n)
+        bar = self._bar
+        bar.total = step.total
+        bar.set_description(capitalized(step.what))  # runs the event loop: the work may end in it
+        if bar is self._bar:
+            bar.update(step.done - bar.n)
 
     def show_working(self, working: bool) -> None:
         """Close the bar when the work is done."""
