@@ -96,7 +96,7 @@ def test_the_bar_takes_another_length_and_may_go_back(bars):
 
 def test_work_may_end_while_the_bar_runs_the_event_loop(bars, monkeypatch):
     bar = ProgressBar()
-    monkeypatch.setattr(FakeBar, "set_description", lambda shown, text: bar.show_working(False))
+    monkeypatch.setattr(FakeBar, "set_description", lambda *_: bar.show_working(False))
     bar.show(Progress(1, 2, "loading"))
     (shown,) = bars
     assert (shown.closed, shown.n) == (1, 0)
