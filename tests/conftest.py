@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 import pytest
 
 from napari_scsam.config import ClassSpec
@@ -138,3 +140,18 @@ def blobs() -> np.ndarray:
     """A smooth grey image, 160×200 in 0..255, of bright round things on dark."""
     y, x = np.mgrid[:160, :200]
     return np.rint(127.5 + 127.5 * np.sin(y / 9) * np.sin(x / 9)).astype(np.uint8)
+
+
+COLLECT_AT = 500e6
+"""Bytes that memory may grow by between two collections."""
+
+_memory = psutil.Process()
+_kept = [0]
+
+
+def pytest_runtest_logfinish() -> None:
+    """Collect what earlier tests left once it is much: each window and network is a circle."""
+    if _memory.memory_info().rss > _kept[0] + COLLECT_AT:
+        gc.unfreeze()
+        gc.collect()
+        _kept[0] = _memory.memory_info().rss
