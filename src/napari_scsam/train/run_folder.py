@@ -195,6 +195,7 @@ def git_revision() -> dict[str, Any] | None:
 
     None when it does not run from a checkout.
     """
+
     def git(*arguments: str) -> str:
         command = ["git", "--no-optional-locks", "-C", str(PACKAGE.parent), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - fixed words
