@@ -149,3 +149,15 @@ def test_real_mitochondria_have_their_volumes(emdata: Path) -> None:
     assert ours["volume_um3"] == pytest.approx(counts[expected] * 5 * 7.68 * 10.24 / 1e9, rel=1e-6)
     largest = expected[-1]
     assert ours["mean_grey"][-1] == pytest.approx(greys[largest] / counts[largest])
+
+
+def test_a_table_replaces_only_an_older_one(tmp_path: Path) -> None:
+    labels = np.zeros((3, 8, 8), np.uint8)
+    labels[1, 2:6, 2:6] = 1
+    foreign = tmp_path / "mine.csv"
+    foreign.write_text("precious")
+    with pytest.raises(UserError, match="was not written by scsam measure; give another name"):
+        drive(measure_objects(labels, foreign))
+    assert foreign.read_text() == "precious"
+    for _ in range(2):
+        assert len(drive(measure_objects(labels, tmp_path / "ours.csv"))) == 1

@@ -39,6 +39,7 @@ from napari_scsam.volume.measure.origin import describe_measurement
 from napari_scsam.volume.measure.source import GreySource
 from napari_scsam.volume.measure.table import (
     ObjectTable,
+    check_not_foreign,
     check_table_path,
     join_tables,
     write_table,
@@ -160,6 +161,7 @@ class Places:
         for path in paths:
             if path is not None:
                 check_table_path(path)
+                check_not_foreign(path)
         if paths[0] is not None and paths[0] == paths[1]:
             raise UserError(f"both tables would be {paths[0]}; give the contacts another name")
         return cls(*paths)

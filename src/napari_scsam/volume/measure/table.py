@@ -118,6 +118,20 @@ def check_table_path(path: Path) -> None:
         raise UserError(f"the folder of {path} does not exist; create it, or choose another place")
 
 
+def check_not_foreign(path: Path) -> None:
+    """Check that a table replaces nothing but an older one, which has its provenance beside it.
+
+    Raises
+    ------
+    UserError
+        When there is a file without one.
+    """
+    if path.exists() and not provenance_path(path).is_file():
+        raise UserError(
+            f"{path} already exists and was not written by scsam measure; give another name"
+        )
+
+
 def write_table(
     path: Path, table: ObjectTable, provenance: Mapping[str, Any] | None = None
 ) -> None:
