@@ -13,7 +13,7 @@ import torch
 from benchmarks.accuracy.pixels import PixelPredictor
 from benchmarks.finetune import own_seconds
 from benchmarks.loop.cases import CASES, Case, Picture, read_case
-from benchmarks.loop.finetuning import Finetuning, Retraining, Tuned
+from benchmarks.loop.finetuning import MINUTES, Finetuning, Retraining, Tuned
 from benchmarks.loop.prices import Prices
 from benchmarks.loop.report import Slices, read_records, seconds_a_slice, write
 from benchmarks.loop.tools import ByHand, ByNetwork, ByUNet, Tool
@@ -45,6 +45,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--only", nargs="+", default=[way.key for way in WAYS], metavar="WAY")
     parser.add_argument("--sets", nargs="+", default=[case.name for case in CASES], metavar="SET")
+    parser.add_argument(
+        "--minutes", type=float, default=MINUTES, help="of two cores, for each fine-tuning"
+    )
     parser.add_argument("--hand", type=float, default=1.0, help="how much faster the hand draws")
     parser.add_argument(
         "--out",
@@ -120,7 +123,8 @@ class Bench:
         if way.finetunes and isinstance(tool, ByNetwork):
             known = self._tuned.setdefault(case.title, {})
             clock = own_seconds if self.given.busy else time.monotonic
-            return Finetuning(tool, self.model, self.predictor, known, clock=clock).after
+            minutes = self.given.minutes
+            return Finetuning(tool, self.model, self.predictor, known, minutes, clock).after
         if way.finetunes and isinstance(tool, ByUNet):
             return Retraining(tool, partial(unet_of_finished, data=self.given.data)).after
         return nothing

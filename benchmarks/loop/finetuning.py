@@ -19,8 +19,10 @@ from napari_scsam.steps import drive
 from napari_scsam.train.finetune.data import CorrectedVolume
 from napari_scsam.train.finetune.finetuning import finetune
 
-MINUTES = 3.0
-"""For each training. The annotator goes on in the meantime, so it costs no effort."""
+MINUTES = 1.0
+"""For each fine-tuning: on two cores as much as the U-Net is trained again with.
+
+The annotator goes on in the meantime, so it costs no effort."""
 
 AFTER = (3,)
 """Numbers of finished slices after which a tool is trained."""
