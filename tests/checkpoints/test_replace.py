@@ -12,6 +12,7 @@ from napari_scsam.cli.pseudo_label import check_mask
 from napari_scsam.cli.teach import check_place
 from napari_scsam.cli.training_run import check_finished
 from napari_scsam.config import UserError
+from napari_scsam.io.label_files.record import LabelRecord
 from napari_scsam.io.label_files.tiff import write_label_tiff
 
 
@@ -56,7 +57,7 @@ def test_a_folder_of_somebody_else_takes_no_record_of_a_run(tmp_path: Path) -> N
 def test_a_mask_that_a_person_made_is_not_replaced(tmp_path: Path) -> None:
     mask = tmp_path / "reviewed.tif"
     check_mask(mask, overwrite=False)
-    write_label_tiff(mask, np.ones((2, 8, 8), np.uint8), None, (), (0.0, 0.0, 0.0))
+    write_label_tiff(mask, np.ones((2, 8, 8), np.uint8), LabelRecord())
     with pytest.raises(UserError, match="add --overwrite"):
         check_mask(mask, overwrite=False)
     check_mask(mask, overwrite=True)

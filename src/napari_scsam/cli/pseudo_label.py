@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     """Write labels where they are certain, and the mask of these places."""
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.io.label_files.record import LabelRecord
     from napari_scsam.io.label_files.tiff import write_label_tiff
     from napari_scsam.train.pseudo_labels import pseudo_labels
     from napari_scsam.volume.output import check_output
@@ -65,8 +67,9 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
     note_unknown_size(image, predictor.model)
     labels, known = show(steps)
-    write_label_tiff(out, labels, image.voxel_size, predictor.classes, image.origin)
-    write_label_tiff(mask, known, image.voxel_size, (), image.origin)
+    record = LabelRecord(predictor.classes, image.voxel_size, image.origin)
+    write_label_tiff(out, labels, record)
+    write_label_tiff(mask, known, replace(record, classes=()))
     note(
         f"scsam: {known.mean():.0%} of the voxels are labelled; name labels.tif in a recipe, "
         "and scsam train finds reviewed.tif next to it"

@@ -25,6 +25,7 @@ from napari_scsam.atomic import MARK, finish_replacing, replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
 from napari_scsam.io.contents import Contents, is_ours, what_is
 from napari_scsam.io.label_files.kinds import KINDS, check_suffix, read_record
+from napari_scsam.io.label_files.record import LabelRecord
 from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.io.label_pyramid import build_levels, new_level
 from napari_scsam.io.label_root import point_root, root_name
@@ -158,7 +159,7 @@ def write_labels(
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
         write = KINDS[path.suffix.lower()].write
-        write(path, values, voxel_size, header.classes, origin)
+        write(path, values, LabelRecord(header.classes, voxel_size, origin))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.atomic import finish_replacing, replacing_folder
 from napari_scsam.config import TaughtClass, UserError
+from napari_scsam.io.label_files.record import LabelRecord
 from napari_scsam.io.label_files.tiff import write_label_tiff
 from napari_scsam.io.labels import create_labels, finish_labels
 from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files, list_files
@@ -231,7 +232,8 @@ def write_tiff(project: Project, folder: Path, slices: Sequence[int], out: Path)
     for number, (name, file, classes) in enumerate(files):
         yield Progress(2 + number, 4, f"writing {name}")
         values = read_slices_of(project.intact(name), slices)
-        write_label_tiff(folder / file, values, project.voxel_size, classes, origin)
+        record = LabelRecord(classes, project.voxel_size, origin)
+        write_label_tiff(folder / file, values, record)
 
 
 def read_slices_of(source: Any, slices: Sequence[int]) -> NDArray[Any]:

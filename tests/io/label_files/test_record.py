@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.io.label_files.record import origin_of, parse_record, record_text
+from napari_scsam.io.label_files.record import LabelRecord, origin_of, parse_record
 
 
 def test_a_record_comes_back() -> None:
-    text = record_text((ClassSpec(2, "nucleus"),), (40.0, 8.0, 8.0), (0, 16, 24))
-    found = parse_record(text)
+    record = LabelRecord((ClassSpec(2, "nucleus"),), (40.0, 8.0, 8.0), (0, 16, 24))
+    found = parse_record(record.text())
     assert found["voxel_size"] == [40, 8, 8]
     assert ClassSpec.from_dict(found["classes"][0]) == ClassSpec(2, "nucleus")
     assert origin_of(found) == (0, 16, 24)

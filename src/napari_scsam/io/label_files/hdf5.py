@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,7 @@ import h5py
 import numpy.typing as npt
 
 from napari_scsam.atomic import replacing
-from napari_scsam.config import ClassSpec, VoxelSize
-from napari_scsam.io.label_files.record import parse_record, record_text
+from napari_scsam.io.label_files.record import LabelRecord, parse_record
 
 DATASET = "labels"
 """Name of the data set."""
@@ -27,13 +26,7 @@ SPACE = 2
 """Number of an axis in space, in vigra's tags."""
 
 
-def write_label_hdf5(
-    path: Path,
-    labels: npt.NDArray[Any],
-    voxel_size: VoxelSize | None,
-    classes: Sequence[ClassSpec],
-    origin: Sequence[float],
-) -> None:
+def write_label_hdf5(path: Path, labels: npt.NDArray[Any], record: LabelRecord) -> None:
     """Write labels as the data set ``labels`` of a new file.
 
     Parameters
@@ -42,10 +35,8 @@ def write_label_hdf5(
         Replaced in one step when it is complete.
     labels
         (Y, X) or (Z, Y, X) integers.
-    voxel_size, origin
-        nm along z, y, x. The size is left out when it is unknown.
-    classes
-        May be empty.
+    record
+        An attribute of the data set; voxel size and origin are in others, too.
     """
     sides = tuple(min(CHUNK, side) for side in labels.shape[-2:])
     with replacing(path) as draft, h5py.File(draft, "w") as file:
@@ -57,22 +48,22 @@ def write_label_hdf5(
             shuffle=True,
             track_times=False,
         )
-        dataset.attrs.update(_place(voxel_size, origin, labels.ndim))
-        dataset.attrs[RECORD] = record_text(classes, voxel_size, origin)
+        dataset.attrs.update(_place(record, labels.ndim))
+        dataset.attrs[RECORD] = record.text()
 
 
-def _place(voxel_size: VoxelSize | None, origin: Sequence[float], ndim: int) -> dict[str, Any]:
+def _place(record: LabelRecord, ndim: int) -> dict[str, Any]:
     """Return the attributes that say where the voxels are."""
     axes = [
         {"key": letter, "typeFlags": SPACE, "resolution": 0, "description": ""}
         for letter in "zyx"[-ndim:]
     ]
     place: dict[str, Any] = {"axistags": json.dumps({"axes": axes})}
-    if voxel_size is not None:
-        size = voxel_size[-ndim:]
+    if record.voxel_size is not None:
+        size = record.voxel_size[-ndim:]
         place["element_size_um"] = [side / 1000 for side in size]
         place["resolution"] = list(size)
-        place["offset"] = [float(shift) for shift in origin[-ndim:]]
+        place["offset"] = [float(shift) for shift in record.origin[-ndim:]]
         place["units"] = ["nm"] * ndim
     return place
 

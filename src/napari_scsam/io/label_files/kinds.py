@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from napari_scsam.config import ClassSpec, UserError, VoxelSize
+from napari_scsam.config import UserError
 from napari_scsam.io.formats.slices import TIFF_SUFFIXES
 from napari_scsam.io.formats.tiff import open_tiff
 from napari_scsam.io.formats.tiff_notes import scsam_record
@@ -18,11 +18,10 @@ from napari_scsam.io.label_files.precomputed import (
     read_precomputed_record,
     write_label_precomputed,
 )
+from napari_scsam.io.label_files.record import LabelRecord
 from napari_scsam.io.label_files.tiff import write_label_tiff
 
-Writer = Callable[
-    [Path, npt.NDArray[Any], VoxelSize | None, Sequence[ClassSpec], Sequence[float]], None
-]
+Writer = Callable[[Path, npt.NDArray[Any], LabelRecord], None]
 
 
 class Kind(NamedTuple):

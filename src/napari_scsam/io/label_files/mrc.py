@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scsam.atomic import replacing
-from napari_scsam.config import ClassSpec, UserError, VoxelSize
-from napari_scsam.io.label_files.record import parse_record, record_text
+from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.io.label_files.record import LabelRecord, parse_record
 
 TYPES = (np.int8, np.int16, np.uint16)
 """Modes 0, 1 and 6, in this order: the first that holds all labels is read by most programs."""
@@ -43,13 +43,7 @@ ANGSTROM = 10.0
 """Å in a nm."""
 
 
-def write_label_mrc(
-    path: Path,
-    labels: npt.NDArray[Any],
-    voxel_size: VoxelSize | None,
-    classes: Sequence[ClassSpec],
-    origin: Sequence[float],
-) -> None:
+def write_label_mrc(path: Path, labels: npt.NDArray[Any], record: LabelRecord) -> None:
     """Write labels, with the class table packed into the lines of text of the header.
 
     Parameters
@@ -58,10 +52,8 @@ def write_label_mrc(
         Replaced in one step when it is complete.
     labels
         (Y, X) or (Z, Y, X) integers from 0 to 65535.
-    voxel_size, origin
-        nm along z, y, x; MRC has them in Å, and a size of 0 when it is unknown.
-    classes
-        May be empty.
+    record
+        Sizes are written in Å, too; 0 stands for a voxel size that is unknown.
 
     Raises
     ------
@@ -73,36 +65,33 @@ def write_label_mrc(
         file.set_data(stored)
         if stored.ndim == 3:
             file.set_volume()  # also of one slice
-        z, y, x = voxel_size or (0.0, 0.0, 0.0)
+        z, y, x = record.voxel_size or (0.0, 0.0, 0.0)
         file.voxel_size = (x * ANGSTROM, y * ANGSTROM, z * ANGSTROM)
         first = file.header.origin
-        first.z, first.y, first.x = (shift * ANGSTROM for shift in origin)
-        lines = _lines(classes, voxel_size, origin)
+        first.z, first.y, first.x = (shift * ANGSTROM for shift in record.origin)
+        lines = _lines(record)
         file.header.label[: len(lines)] = lines
         file.header.nlabl = len(lines)
 
 
-def _lines(
-    classes: Sequence[ClassSpec], voxel_size: VoxelSize | None, origin: Sequence[float]
-) -> list[str]:
+def _lines(record: LabelRecord) -> list[str]:
     """Return a line of the names of the classes, and the lines of the packed record."""
-    names = ", ".join(f"{spec.id} {spec.name}" for spec in classes) or "objects"
+    names = ", ".join(f"{spec.id} {spec.name}" for spec in record.classes) or "objects"
     readable = f"{MARK}{names}".encode("ascii", "replace").decode()[:LINE]
-    for table in _shorter_and_shorter(classes):
-        text = record_text(table, voxel_size, origin)
-        packed = base64.b85encode(zlib.compress(text.encode(), 9)).decode()
+    for shorter in _shorter_and_shorter(record):
+        packed = base64.b85encode(zlib.compress(shorter.text().encode(), 9)).decode()
         if len(packed) <= (LINES - 1) * LINE:
             break
     cut = [packed[start : start + LINE] for start in range(0, len(packed), LINE)]
     return [readable, *cut]
 
 
-def _shorter_and_shorter(classes: Sequence[ClassSpec]) -> Iterator[Sequence[ClassSpec]]:
-    """Yield the class table, then with less, for tables that do not fit into the header."""
-    yield classes
-    yield [replace(spec, description="") for spec in classes]
-    yield [ClassSpec(spec.id, spec.name) for spec in classes]
-    yield ()
+def _shorter_and_shorter(record: LabelRecord) -> Iterator[LabelRecord]:
+    """Yield the record, then with less of the class table, which may not fit into the header."""
+    yield record
+    yield replace(record, classes=[replace(spec, description="") for spec in record.classes])
+    yield replace(record, classes=[ClassSpec(spec.id, spec.name) for spec in record.classes])
+    yield replace(record, classes=())
 
 
 def _type_of(labels: npt.NDArray[Any]) -> type[Any]:

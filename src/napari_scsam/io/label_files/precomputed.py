@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scsam.atomic import MARK, replacing_folder
-from napari_scsam.config import ClassSpec, UserError, VoxelSize
-from napari_scsam.io.label_files.record import parse_record, record_text
+from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.io.label_files.record import LabelRecord, parse_record
 from napari_scsam.io.own_files import foreign_files
 
 SUFFIX = ".precomputed"
@@ -36,13 +36,7 @@ CHUNK = 64
 """Side of a chunk."""
 
 
-def write_label_precomputed(
-    path: Path,
-    labels: npt.NDArray[Any],
-    voxel_size: VoxelSize | None,
-    classes: Sequence[ClassSpec],
-    origin: Sequence[float],
-) -> None:
+def write_label_precomputed(path: Path, labels: npt.NDArray[Any], record: LabelRecord) -> None:
     """Write labels as a folder with one level, and with the names of the classes.
 
     Parameters
@@ -51,10 +45,9 @@ def write_label_precomputed(
         The folder; one of ours is replaced in one step when the new one is complete.
     labels
         (Y, X) or (Z, Y, X) integers from 0 on.
-    voxel_size, origin
-        nm along z, y, x; an unknown size is written as 1. The origin is rounded to voxels.
-    classes
-        May be empty.
+    record
+        A file beside the voxels. In ``info``, an unknown voxel size is 1 nm, and the origin is
+        rounded to voxels.
 
     Raises
     ------
@@ -64,12 +57,11 @@ def write_label_precomputed(
     if labels.min(initial=0) < 0:
         raise UserError("negative labels cannot be written for neuroglancer; end the name in .zarr")
     stored = np.atleast_3d(labels.T).astype(_type_of(labels))  # x, y, z
-    size = (voxel_size or (1.0, 1.0, 1.0))[::-1]
+    size = (record.voxel_size or (1.0, 1.0, 1.0))[::-1]
     with replacing_folder(path, is_own) as draft:
-        _write_voxels(draft, stored, size, origin[::-1])
-        _write_names(draft, classes)
-        text = record_text(classes, voxel_size, origin)
-        (draft / RECORD).write_text(text, encoding="utf-8")
+        _write_voxels(draft, stored, size, record.origin[::-1])
+        _write_names(draft, record.classes)
+        (draft / RECORD).write_text(record.text(), encoding="utf-8")
 
 
 def _type_of(labels: npt.NDArray[Any]) -> type[Any]:

@@ -5,26 +5,38 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from napari_scsam.config import ClassSpec, VoxelSize
 
 
-def record_text(
-    classes: Sequence[ClassSpec], voxel_size: VoxelSize | None, origin: Sequence[float]
-) -> str:
-    """Return the record as JSON; sizes are nm along z, y, x."""
-    return json.dumps(
-        {
-            "classes": [spec.to_dict() for spec in classes],
-            "voxel_size": voxel_size,
-            "origin": [float(shift) for shift in origin],
-        }
-    )
+@dataclass(frozen=True)
+class LabelRecord:
+    """What a file of labels records beside them."""
+
+    classes: Sequence[ClassSpec] = ()
+    """The class table; may be empty."""
+
+    voxel_size: VoxelSize | None = None
+    """nm along z, y, x; None when it is unknown."""
+
+    origin: Sequence[float] = (0.0, 0.0, 0.0)
+    """nm along z, y, x."""
+
+    def text(self) -> str:
+        """Return the record as JSON."""
+        return json.dumps(
+            {
+                "classes": [spec.to_dict() for spec in self.classes],
+                "voxel_size": self.voxel_size,
+                "origin": [float(shift) for shift in self.origin],
+            }
+        )
 
 
 def parse_record(text: str | bytes) -> Mapping[str, Any]:
-    """Read what `record_text` wrote; empty when it is anything else."""
+    """Read what `LabelRecord.text` wrote; empty when it is anything else."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

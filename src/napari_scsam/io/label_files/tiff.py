@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ import numpy.typing as npt
 import tifffile
 
 from napari_scsam.atomic import replacing
-from napari_scsam.config import ClassSpec, UserError, VoxelSize
-from napari_scsam.io.label_files.record import record_text
+from napari_scsam.config import UserError, VoxelSize
+from napari_scsam.io.label_files.record import LabelRecord
 
 IMAGEJ_LIMIT = 2**32 - 2**26
 """Bytes of labels above which OME BigTIFF is written.
@@ -23,13 +22,7 @@ ImageJ's form ends at 4 GB before compression."""
 NM_IN_A_CM = 1e7
 
 
-def write_label_tiff(
-    path: Path,
-    labels: npt.NDArray[Any],
-    voxel_size: VoxelSize | None,
-    classes: Sequence[ClassSpec],
-    origin: Sequence[float],
-) -> None:
+def write_label_tiff(path: Path, labels: npt.NDArray[Any], record: LabelRecord) -> None:
     """Write labels with zlib, voxel size, and the class table as JSON in the description.
 
     Parameters
@@ -40,13 +33,9 @@ def write_label_tiff(
         (Y, X) or (Z, Y, X) integers. 8 and 16 bits become an ImageJ TIFF, others an OME-TIFF, for
         ImageJ has no 32-bit integers. A stack of one slice gets tifffile's own form, the only one
         of the three that keeps its z axis.
-    voxel_size
-        nm along z, y, x; left out when unknown. The tags have it for other programs, and the
-        record with the class table has it exactly.
-    classes
-        May be empty.
-    origin
-        nm along z, y, x; in the record with the class table, since TIFF has no tag for it.
+    record
+        Its JSON holds all of it. Tags repeat the voxel size, if it is known, for other programs;
+        TIFF has no tag for the origin.
 
     Raises
     ------
@@ -54,8 +43,7 @@ def write_label_tiff(
         When a label does not fit into 32 bits.
     """
     labels = _storable(labels)
-    record = record_text(classes, voxel_size, origin)
-    form = _form(labels, voxel_size, record)
+    form = _form(labels, record.voxel_size, record.text())
     form["metadata"]["axes"] = "ZYX"[-labels.ndim :]
     with replacing(path) as draft:
         tifffile.imwrite(draft, labels, compression="zlib", **form)

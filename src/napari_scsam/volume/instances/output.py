@@ -14,6 +14,7 @@ import numpy as np
 import zarr
 
 from napari_scsam.atomic import sync, sync_tree
+from napari_scsam.io.label_files.record import LabelRecord
 from napari_scsam.io.label_files.tiff import write_label_tiff
 from napari_scsam.io.label_header import label_header
 from napari_scsam.io.label_pyramid import COARSEST, level_factors
@@ -154,4 +155,5 @@ def counts_of(out: Path) -> dict[str, int]:
 def write_tiff(path: Path, folder: Path, kind: Kind, volume: Volume) -> None:
     """Write the instances of a class as a TIFF; they are held in memory for it."""
     level = member_array(zarr.open_group(folder, mode="r"), f"labels/{kind.folder}/0")
-    write_label_tiff(path, np.asarray(level[...]), volume.voxel_size, (), volume.origin)
+    record = LabelRecord((), volume.voxel_size, volume.origin)
+    write_label_tiff(path, np.asarray(level[...]), record)
