@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_scsam.metrics import ObjectMatch, object_match, pooled
-from napari_scsam.metrics.objects import MATCH_IOU, numbered
+from napari_scsam.metrics.objects import MATCH_IOU, match_numbered, numbered
 
 
 def mask(*boxes: tuple[int, int, int, int], shape: tuple[int, int] = (20, 40)) -> np.ndarray:
@@ -97,3 +97,14 @@ def test_numbers_are_consecutive_without_small_objects() -> None:
     assert numbers[0, 0] == 1
     assert numbers[5, 0] == 0
     assert numbers[10, 0] == 2
+
+
+def test_objects_with_numbers_are_matched_in_three_dimensions():
+    truth = np.zeros((4, 6, 6), np.int64)
+    truth[:, :3, :3] = 1
+    truth[:, :3, 3:] = 2  # touches the first one
+    found = truth.copy()
+    found[2:][found[2:] == 2] = 3  # in two halves: an IoU of one half does not match
+    result = match_numbered(found, truth)
+    assert (result.matched, result.predicted, result.truth) == (1, 3, 2)
+    assert result.f1 == 2 / 5

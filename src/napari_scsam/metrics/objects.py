@@ -49,10 +49,22 @@ def object_match(
         Objects of fewer pixels are left out of both masks: labels of real data hold
         more accidental specks than organelles.
     """
-    ours, our_areas = numbered(predicted, smallest)
-    theirs, their_areas = numbered(truth, smallest)
-    both = (ours > 0) & (theirs > 0)
-    pairs = (ours[both] - 1, theirs[both] - 1)
+    ours, _ = numbered(predicted, smallest)
+    theirs, _ = numbered(truth, smallest)
+    return match_numbered(ours, theirs)
+
+
+def match_numbered(predicted: NDArray[np.integer], truth: NDArray[np.integer]) -> ObjectMatch:
+    """Match objects that have numbers, in 2-D or 3-D, whose IoU is above one half.
+
+    Parameters
+    ----------
+    predicted, truth
+        Of one shape; 0 is background, and objects have dense numbers from 1 on.
+    """
+    our_areas, their_areas = (np.bincount(side.ravel())[1:] for side in (predicted, truth))
+    both = (predicted > 0) & (truth > 0)
+    pairs = (predicted[both] - 1, truth[both] - 1)
     ones = np.ones(int(both.sum()), np.int64)
     # The sparse array sums the pixels of each pair.
     shared = csr_array((ones, pairs), shape=(len(our_areas), len(their_areas))).tocoo()
