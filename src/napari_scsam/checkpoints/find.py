@@ -47,12 +47,12 @@ def find_checkpoint(name: str | Path = DEFAULT) -> Path:
     if path.is_file():
         return path
     listed = {info.name: info.path for info in list_checkpoints()}
-    if name not in listed:
-        broken = user_folder() / f"{name}.safetensors"
-        if Path(name).name == name and broken.is_file():
-            return broken  # who reads it says what is wrong with it
-        raise _unknown_checkpoint(name, [DEFAULT, *listed])
-    return listed[name]
+    if name in listed:
+        return listed[name]
+    broken = user_folder() / f"{name}.safetensors"
+    if Path(name).name == name and broken.is_file():
+        return broken  # who reads it says what is wrong with it
+    raise _unknown_checkpoint(name, [DEFAULT, *listed])
 
 
 def _unknown_checkpoint(name: str, known: Sequence[str]) -> MissingFileError:

@@ -21,15 +21,20 @@ def parse_table(text: str | None) -> list[str] | dict[int, str] | None:
         return names
     table: dict[int, str] = {}
     for item in names:
-        value, _, name = item.partition("=")
-        if not (value.strip().isdecimal() and name.strip()):
-            raise UserError(
-                f"{item!r} is not a label value and a name; write --classes 1=mitochondrion,2=ER"
-            )
-        if int(value) in table:
-            raise UserError(f"--classes names the label value {int(value)} twice; give it one name")
-        table[int(value)] = name.strip()
+        value, name = _parse_entry(item)
+        if value in table:
+            raise UserError(f"--classes names the label value {value} twice; give it one name")
+        table[value] = name
     return table
+
+
+def _parse_entry(text: str) -> tuple[int, str]:
+    value, _, name = text.partition("=")
+    if not (value.strip().isdecimal() and name.strip()):
+        raise UserError(
+            f"{text!r} is not a label value and a name; write --classes 1=mitochondrion,2=ER"
+        )
+    return int(value), name.strip()
 
 
 def note_unfinished(labels: Path) -> None:

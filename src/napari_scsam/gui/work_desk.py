@@ -165,15 +165,20 @@ class WorkDesk:
         panel.replace_changed.connect(choices.set_replace_edits)
         panel.prefetch_changed.connect(segmenting.set_prefetch)
         panel.tta_changed.connect(choices.set_tta)
+        self._links.add(choices.checkpoint_changed, self.show_network)
+        self._links.add(choices.choices_changed, self.show_choices)
+        self._links.add(segmenting.changed, self.show_choices)
+        self._connect_runs()
+
+    def _connect_runs(self) -> None:
+        """Connect what undoes a run, and what shows the map of one."""
+        panel = self.segment
         undoing = self._session.part(UndoingRun)
         showing = self._session.part(ShowingMap)
         panel.undo_run_asked.connect(undoing.undo)
         panel.map_chosen.connect(lambda kind: showing.choose(MapKind(kind)))
         self._links.add(undoing.changed, lambda: panel.show_undo_run(possible=undoing.possible))
         self._links.add(showing.changed, lambda: panel.show_map(showing.kind))
-        self._links.add(choices.checkpoint_changed, self.show_network)
-        self._links.add(choices.choices_changed, self.show_choices)
-        self._links.add(segmenting.changed, self.show_choices)
 
     def _connect_prompts(self) -> None:
         panel = self.prompt

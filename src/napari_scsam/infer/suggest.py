@@ -103,9 +103,8 @@ def check_reviewed(image: Volume, reviewed: Collection[int], mask: Volume | None
     """
     beyond = [z for z in reviewed if not 0 <= z < image.depth]
     if beyond:
-        raise UserError(
-            f"the image has no slice {beyond[0]}; its slices are 0 to {image.depth - 1}"
-        )
+        last = image.depth - 1
+        raise UserError(f"the image has no slice {beyond[0]}; its slices are 0 to {last}")
     if mask is None:
         return sorted(set(reviewed))
     if mask.shape != image.shape:
@@ -113,8 +112,15 @@ def check_reviewed(image: Volume, reviewed: Collection[int], mask: Volume | None
             f"the image has shape {image.shape} but the mask has {mask.shape}; "
             "give the mask of that image"
         )
-    shares = [np.count_nonzero(mask.plane(z)) / mask.plane(z).size for z in range(mask.depth)]
-    return sorted({*reviewed, *(z for z, share in enumerate(shares) if share >= REVIEWED_SHARE)})
+    return sorted({*reviewed, *_masked(mask)})
+
+
+def _masked(mask: Volume) -> Iterator[int]:
+    """Yield the slices that a mask of reviewed pixels covers."""
+    for z in range(mask.depth):
+        plane = mask.plane(z)
+        if np.count_nonzero(plane) / plane.size >= REVIEWED_SHARE:
+            yield z
 
 
 def next_slices(depth: int, reviewed: Sequence[int]) -> Iterator[tuple[int, float]]:

@@ -95,10 +95,14 @@ def contrast_of(
     tissue = tissue_of(planes)
     if tissue is not None:
         finite = tissue
-    low, high = (float(v) for v in np.percentile(finite, percentiles))
+    return _range_of(finite, percentiles)
+
+
+def _range_of(values: NDArray[np.floating], percentiles: tuple[float, float]) -> Contrast:
+    low, high = (float(v) for v in np.percentile(values, percentiles))
     if high <= low:  # nearly all pixels have one value; use the full range
-        low = float(finite.min())
-        high = float(finite.max())
+        low = float(values.min())
+        high = float(values.max())
     if high <= low:
         raise UserError(
             f"the image is constant (every sampled pixel is {low:g}); "
@@ -139,7 +143,11 @@ def sample_planes(image: Any) -> list[NDArray[np.floating]]:
     if image.ndim == 2:
         return [grid(np.asarray(image), SAMPLE)]
     itemsize = np.dtype(getattr(image, "dtype", np.uint8)).itemsize
-    places = sample_places(image.shape, chunk_shape(image), itemsize)
+    return _read_places(image, sample_places(image.shape, chunk_shape(image), itemsize))
+
+
+def _read_places(image: Any, places: Sequence[Any]) -> list[NDArray[np.floating]]:
+    """Read thinned slices at some places; those that are damaged are left out."""
     samples: list[NDArray[np.floating]] = []
     damage: DamagedPartError | None = None
     for place in places:

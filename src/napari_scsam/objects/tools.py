@@ -185,13 +185,16 @@ def cut(place: Place, seed: Voxel, wall: NDArray[np.bool_], plane_box: Box) -> T
     """
     found = yield from place.find(seed)
     yield place.price(found.box, DISTANCE_COST)
-    # The wall is one voxel thick along the axis that slices are taken across.
-    drawn = tuple(
-        slice(0, 1) if side.stop - side.start == 1 else own
-        for own, side in zip(found.box, plane_box, strict=True)
-    )
-    standing = np.broadcast_to(wall[drawn], found.mask.shape)
+    standing = np.broadcast_to(wall[_box_of_wall(found.box, plane_box)], found.mask.shape)
     return _part(place, found, parts_by_line(found.mask, standing, place.spacing))
+
+
+def _box_of_wall(box: Box, plane_box: Box) -> Box:
+    """Return a box; it is one voxel thick along the axis that slices are taken across."""
+    return tuple(
+        slice(0, 1) if side.stop - side.start == 1 else own
+        for own, side in zip(box, plane_box, strict=True)
+    )
 
 
 def _part(place: Place, found: FoundObject, parts: NDArray[np.int32]) -> Edit:

@@ -80,6 +80,13 @@ def labels_with_ignore(
     ignore = np.uint8(len(classes) + 1)
     new = np.zeros(max(int(labels.max()), *ids) + 1, np.uint8)
     new[ids] = range(1, len(classes) + 1)
+    return np.where(_known(project, labels, mask, ids), new[labels], ignore)
+
+
+def _known(
+    project: Project, labels: NDArray[Any], mask: NDArray[Any], ids: Sequence[int]
+) -> NDArray[np.bool_]:
+    """Return where a review decides about all of some classes."""
     known = np.zeros(labels.shape, bool)
     for number in count_values(mask):
         meant = classes_of_number(project, number)
@@ -87,7 +94,7 @@ def labels_with_ignore(
             known |= mask == number
         else:
             known |= (mask == number) & np.isin(labels, meant)
-    return np.where(known, new[labels], ignore)
+    return known
 
 
 def nnunet_table(classes: Sequence[ClassSpec]) -> dict[str, Any]:

@@ -92,9 +92,8 @@ def make_mosaic(rng: np.random.Generator, grid: Grid, spacing: float) -> Mosaic:
     depth = grid.axis(0)[:, None, None] * np.float32(_DEPTH)
     y = grid.axis(1)[:, None] + _bend(rng, grid, spacing)
     x = grid.axis(2) + _bend(rng, grid, spacing)
-    mosaic = Mosaic(
-        *(np.empty(grid.shape, dtype) for dtype in (np.uint8, np.uint8, np.float32, np.float32))
-    )
+    dtypes = (np.uint8, np.uint8, np.float32, np.float32)
+    mosaic = Mosaic(*(np.empty(grid.shape, dtype) for dtype in dtypes))
     for rows in range(0, grid.shape[1], _TILE):
         for columns in range(0, grid.shape[2], _TILE):
             tile = np.s_[:, rows : rows + _TILE, columns : columns + _TILE]

@@ -145,9 +145,11 @@ def mask_loss(logits: Tensor, quality: Tensor, target: Tensor, weight: Tensor) -
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean((2, 3))
     inside = torch.sigmoid(logits)
     dice = 1 - (2 * (inside * target).sum((2, 3)) + 1) / ((inside + target).sum((2, 3)) + 1)
-    with torch.no_grad():
-        answer = logits > 0
-        truth = target > 0.5
-        iou = (answer & truth).sum((2, 3)) / (answer | truth).sum((2, 3)).clamp_min(1)
-    each = entropy + dice + 0.1 * (quality - iou) ** 2
+    each = entropy + dice + 0.1 * (quality - _iou(logits > 0, target > 0.5)) ** 2
     return (each * weight).sum() / weight.sum().clamp_min(1)
+
+
+@torch.no_grad()
+def _iou(answer: Tensor, truth: Tensor) -> Tensor:
+    """Return the B×N IoU of B×N×H×W masks."""
+    return (answer & truth).sum((2, 3)) / (answer | truth).sum((2, 3)).clamp_min(1)

@@ -53,14 +53,7 @@ def check_run_folder(out: Path) -> None:
         When somebody else's files are there; none of them is written over.
     """
     folder = run_folder(out)
-    try:
-        names = {path.name for path in folder.iterdir()}
-    except FileNotFoundError:
-        return
-    except NotADirectoryError as error:
-        raise UserError(
-            f"{folder} is a file, and the record of the run needs this name; move it away"
-        ) from error
+    names = _names_in(folder)
     if names & set(RECORDS) and "run.json" not in names:
         raise UserError(
             f"{folder} holds files that no run of napari-scsam wrote; "
@@ -254,3 +247,15 @@ def replace_file(path: Path, content: bytes) -> None:
     """Write a file in one step."""
     with replacing(path) as draft:
         draft.write_bytes(content)
+
+
+def _names_in(folder: Path) -> set[str]:
+    """Return the names in the folder of a run, which need not exist."""
+    try:
+        return {path.name for path in folder.iterdir()}
+    except FileNotFoundError:
+        return set()
+    except NotADirectoryError as error:
+        raise UserError(
+            f"{folder} is a file, and the record of the run needs this name; move it away"
+        ) from error

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from napari_scsam.config import UserError
 
@@ -94,6 +94,14 @@ def _connected(where: str | SpecCluster, seconds: float) -> Iterator[Client]:
         client.close()
 
 
+def _port_of(address: SplitResult) -> int | None:
+    """Return the port in an address; None when it is none."""
+    try:
+        return address.port
+    except ValueError:
+        return None
+
+
 def _check_answers(address: str) -> None:
     """Check that something answers at the address of a scheduler, before dask tries for long.
 
@@ -103,10 +111,7 @@ def _check_answers(address: str) -> None:
         When nothing does, or it is not an address.
     """
     parts = urlsplit(address)
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
+    port = _port_of(parts)
     if not (parts.scheme and parts.hostname and port):
         raise WorkersError(
             f"{address!r} is not the address of a scheduler; give one such as {EXAMPLE}"

@@ -92,10 +92,7 @@ class Sources:
             source = "Typed here"
         if trained is None:
             return f"{source}."
-        effect = "slices are resampled to"
-        if np.allclose(size, trained):
-            effect = "the same as"
-        return f"{source}; {effect} the network's {trained:g} nm."
+        return f"{source}; {_effect_of(size, trained)} the network's {trained:g} nm."
 
     def _on_data(self, event: Event) -> None:
         self._volumes[event.source] = uuid4()
@@ -114,3 +111,10 @@ def _explain_unknown(layer: Image) -> str:
     if stated is not None:
         return f"The layer's voxel size {doubt_of_size(stated)}, so it is not used. {text}"
     return f"{text} (The layer's scale has no unit of length.)"
+
+
+def _effect_of(size: VoxelSize, trained: float) -> str:
+    """Return what an image's voxel size means for a network, before the network's own."""
+    if np.allclose(size, trained):
+        return "the same as"
+    return "slices are resampled to"

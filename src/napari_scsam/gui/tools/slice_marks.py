@@ -65,12 +65,16 @@ class SliceMarks:
             place = suggested.index(reviewing.position)
             z = suggested[(place + 1) % len(suggested)]
         reviewing.go_to(z)
-        done = [z for z, one in reviewing.slices.items() if one.share >= REVIEWED_SHARE]
-        why = "No slice is reviewed yet"
-        if done:
-            far = count_of(min(abs(z - other) for other in done), "slice")
-            why = f"It is {far} away from the nearest reviewed one"
-        self._session.status.emit(f"Slice {z} is suggested. {why}.")
+        self._session.status.emit(f"Slice {z} is suggested. {self._reason(z)}.")
+
+    def _reason(self, z: int) -> str:
+        """Return why a slice is suggested."""
+        slices = self._reviewing.slices
+        done = [other for other, one in slices.items() if one.share >= REVIEWED_SHARE]
+        if not done:
+            return "No slice is reviewed yet"
+        far = count_of(min(abs(z - other) for other in done), "slice")
+        return f"It is {far} away from the nearest reviewed one"
 
     def _on_progress(self, step: Progress) -> None:
         if isinstance(step, SliceDone) and step.result is not None:

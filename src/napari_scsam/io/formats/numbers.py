@@ -80,14 +80,17 @@ def split_raw(text: str) -> tuple[Path, tuple[int, ...], np.dtype[Any], int] | N
     if match is None:
         return None
     sizes, kind, *offset = match[2].split(":")
+    shape = tuple(map(int, sizes.lower().split("x")))
+    return Path(match[1]), shape, _parse_type(kind), int((offset or ["0"])[0])
+
+
+def _parse_type(name: str) -> np.dtype[Any]:
     try:
-        dtype = np.dtype(kind)
+        return np.dtype(name)
     except TypeError as error:
         raise UserError(
-            f"{kind!r} is not a type of numbers; use for instance uint8, uint16 or >u2"
+            f"{name!r} is not a type of numbers; use for instance uint8, uint16 or >u2"
         ) from error
-    shape = tuple(map(int, sizes.lower().split("x")))
-    return Path(match[1]), shape, dtype, int((offset or ["0"])[0])
 
 
 def read_raw(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], offset: int) -> Source:

@@ -65,12 +65,7 @@ def read_zip(path: Path, inner: str) -> Source:
         When there is none, or several.
     """
     with explaining(path):
-        try:
-            with zipfile.ZipFile(path) as file:
-                names = file.namelist()
-        except zipfile.BadZipFile as error:
-            raise ValueError(str(error)) from error
-        root = _root(names)
+        root = _root(_names_in(path))
         if root is None:
             raise UserError(
                 f"{path} holds no zarr; unpack it, and open the image or the folder of slices in it"
@@ -89,3 +84,12 @@ def _root(names: list[str]) -> str | None:
 def _as_it_is(array: Any) -> Any:
     """Return an array: the zip itself is watched."""
     return array
+
+
+def _names_in(path: Path) -> list[str]:
+    """Return the names of the files in a zip."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return file.namelist()
+    except zipfile.BadZipFile as error:
+        raise ValueError(str(error)) from error

@@ -82,16 +82,20 @@ def zstd_size(data: bytes) -> int | None:
     """
     if data[:4] != ZSTD_MAGIC or len(data) < 6:
         raise ValueError("a chunk is not zstd, as its metadata say")
-    flags = data[4]
-    single = bool(flags & 0x20)
-    start = 5 + (0 if single else 1) + (0, 1, 2, 4)[flags & 3]
-    width = (int(single), 2, 4, 8)[flags >> 6]
+    start, width = _zstd_field(data[4])
     if width == 0:
         return None
     size = int.from_bytes(data[start : start + width], "little")
     if width == 2:
         return size + 256
     return size
+
+
+def _zstd_field(flags: int) -> tuple[int, int]:
+    """Return where a zstd frame states its size, and in how many bytes."""
+    single = bool(flags & 0x20)
+    start = 5 + (0 if single else 1) + (0, 1, 2, 4)[flags & 3]
+    return start, (int(single), 2, 4, 8)[flags >> 6]
 
 
 def _check_blosc(data: bytes, limit: int) -> None:

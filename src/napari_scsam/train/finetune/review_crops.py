@@ -107,10 +107,7 @@ class CropMemory:
         parent = base if self.base is self.parent else answer(self.parent, features)
         if targets is None:
             targets = torch.full(image.shape[1:], UNKNOWN, dtype=torch.uint8)
-        half = EncoderFeatures(
-            features.sam.half().cpu(), tuple(level.half().cpu() for level in features.mae)
-        )
-        self.crops.append(Crops(half, parent, base, targets[None]))
+        self.crops.append(Crops(_in_half(features), parent, base, targets[None]))
 
     def batch(self, numbers: Sequence[int]) -> Crops:
         """Return the crops of these numbers, in single precision and on the device."""
@@ -195,3 +192,9 @@ def draw_place(
 def below(count: int, generator: torch.Generator) -> int:
     """Draw a whole number from 0 to count - 1."""
     return int(torch.randint(count, (), generator=generator))
+
+
+def _in_half(features: EncoderFeatures) -> EncoderFeatures:
+    """Return features in half precision, in main memory."""
+    levels = tuple(level.half().cpu() for level in features.mae)
+    return EncoderFeatures(features.sam.half().cpu(), levels)

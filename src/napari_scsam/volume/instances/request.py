@@ -147,13 +147,16 @@ def smallest_voxels(volume: Volume, voxels: int | None, um3: float | None) -> in
         return smallest
     if not 0 <= um3 < float("inf"):
         raise UserError(f"the smallest volume is {um3} µm³; give a number that is not below 0")
+    return max(1, _voxels_in(um3, volume), voxels or 1)
+
+
+def _voxels_in(um3: float, volume: Volume) -> int:
     if volume.voxel_size is None:
         raise UserError(
             f"the voxel size of {volume.name} is unknown, so µm³ mean nothing; "
             "give the smallest size in voxels"
         )
-    wanted = ceil(um3 * NM3_PER_UM3 / prod(volume.voxel_size) - 1e-9)
-    return max(1, wanted, voxels or 1)
+    return ceil(um3 * NM3_PER_UM3 / prod(volume.voxel_size) - 1e-9)
 
 
 def check_target(out: Path, request: Request) -> None:

@@ -86,12 +86,8 @@ class RunFolder:
         if SETTINGS not in names and not all(name.startswith(f".{SETTINGS}") for name in names):
             raise UserError(f"{self.path} is not of a run of scsam instances; move it away")
         for child in self.path.iterdir():
-            if child.name == SETTINGS:
-                continue
-            if child.is_dir():
-                shutil.rmtree(child)
-            else:
-                child.unlink(missing_ok=True)
+            if child.name != SETTINGS:
+                _remove(child)
         (self.path / SETTINGS).unlink(missing_ok=True)
         self.path.rmdir()
 
@@ -177,3 +173,11 @@ def finished_settings(out: Path) -> dict[str, Any] | None:
         return None
     settings = record.get(RECORD) if isinstance(record, dict) else None
     return settings if isinstance(settings, dict) else None
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -232,12 +232,7 @@ def open_grey(image: LabelsLike, labels: Volume) -> Volume:
     UserError
         When it has another shape than the labels.
     """
-    if isinstance(image, (str, os.PathLike)):
-        volume = open_volume(image)
-    elif isinstance(image, Volume):
-        volume = image
-    else:
-        volume = as_volume(image)
+    volume = _grey_volume(image)
     ones = (volume.depth, *volume.shape[-2:])
     others = (labels.depth, *labels.shape[-2:])
     if ones != others:
@@ -246,6 +241,14 @@ def open_grey(image: LabelsLike, labels: Volume) -> Volume:
             f"{labels.name!r} {_times(labels.shape)}; give the image that was labelled"
         )
     return volume
+
+
+def _grey_volume(image: LabelsLike) -> Volume:
+    if isinstance(image, (str, os.PathLike)):
+        return open_volume(image)
+    if isinstance(image, Volume):
+        return image
+    return as_volume(image)
 
 
 def _times(shape: Sequence[int]) -> str:

@@ -106,6 +106,10 @@ def _hits(classes: Sequence[Objects], window: Window, distance: float) -> _Hits:
                     second = np.full(len(points), offsets[number] + place)
                     area = surface.areas[points]
                     found.append(_Hits(owners, second, surface.voxels[points], area, apart))
+    return _joined(found)
+
+
+def _joined(found: Sequence[_Hits]) -> _Hits:
     if not found:
         none = np.zeros(0, np.int64)
         return _Hits(none, none, none, none.astype(float), none.astype(float))

@@ -187,10 +187,8 @@ def _write_class(
             left_out.append(f"{name} ({result.reason})")
             continue
         written += result[0]
-        left_out += [
-            f"{image.class_name} {number} (more than {MOST_FACES} triangles)"
-            for number in result[1]
-        ]
+        too_large = f"(more than {MOST_FACES} triangles)"
+        left_out += [f"{image.class_name} {number} {too_large}" for number in result[1]]
     return written
 
 

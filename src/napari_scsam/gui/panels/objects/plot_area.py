@@ -100,17 +100,15 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         below = np.zeros(len(edges) - 1)
         for colour, mask in groups:
             counts = np.histogram(x[known & mask], edges)[0]
-            bars = pg.BarGraphItem(
-                x0=edges[:-1],
-                x1=edges[1:],
-                y0=below,
-                height=counts,
-                pen=None,
-                brush=pg.mkBrush(colour),
-            )
-            self.addItem(bars)
+            self._add_bars(edges, below, counts, colour)
             below = below + counts
         self._box.setRange(xRange=(edges[0], edges[-1]), yRange=(0, below.max()), padding=0.03)
+
+    def _add_bars(self, edges: Values, below: Values, counts: Values, colour: str) -> None:
+        bars = pg.BarGraphItem(
+            x0=edges[:-1], x1=edges[1:], y0=below, height=counts, pen=None, brush=pg.mkBrush(colour)
+        )
+        self.addItem(bars)
 
     def draw_scatter(
         self,
