@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint lint-types lint-rest faults benchmark-accuracy benchmark-loop benchmark-speed clean
+.PHONY: help demo test fuzz lint lint-types lint-rest faults docs docs-serve examples benchmark-accuracy benchmark-loop benchmark-speed clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -52,6 +52,15 @@ faults: $(VENV)/.dev  ## Stop every command that writes at each of its operation
 	$(BIN)/python -W ignore tests/faults/every_damage.py
 	SCSAM_EXAMPLES=150 $(BIN)/python -m pytest tests/project/test_project_states.py tests/io/test_saved_array_states.py -n0 --timeout 0 -o faulthandler_timeout=0
 
+docs: $(VENV)/.docs  ## Build the site into the folder site; a warning is an error
+	$(BIN)/mkdocs build --strict --clean
+
+docs-serve: $(VENV)/.docs  ## Show the site at http://127.0.0.1:8000 while you write
+	$(BIN)/mkdocs serve --strict
+
+examples: $(VENV)/.docs  ## Run the examples, and the commands of the pages that need nothing but the shipped image, in new folders
+	$(BIN)/python docs/play_pages.py
+
 benchmark-accuracy: $(VENV)/.benchmark  ## Train and score ScSAM, a U-Net, a random forest and ablations with equal compute; ARGS=--help lists the options
 	$(BIN)/python -m benchmarks.accuracy $(ARGS)
 
@@ -62,7 +71,7 @@ benchmark-speed: $(VENV)/.benchmark $(VENV)/.system  ## Measure speed and memory
 	$(WITH_SCREEN) $(BIN)/python -m benchmarks.speed $(ARGS)
 
 clean:  ## Remove the environment and all build products
-	rm -rf $(VENV) demo_output dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) demo_output dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -78,6 +87,10 @@ $(VENV)/.demo: pyproject.toml requirements/tested.txt | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml requirements/tested.txt | $(BIN)/python
 	$(PIP) -e ".[dev]"
+	touch $@
+
+$(VENV)/.docs: pyproject.toml requirements/tested.txt | $(BIN)/python
+	$(PIP) -e ".[docs]"
 	touch $@
 
 $(VENV)/.benchmark: pyproject.toml requirements/tested.txt | $(BIN)/python
