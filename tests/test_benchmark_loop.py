@@ -20,7 +20,7 @@ from benchmarks.loop.cases import CASES, Case, Picture
 from benchmarks.loop.finetuning import Finetuning, Retraining, Tuned, corrected_volume
 from benchmarks.loop.prices import Prices
 from benchmarks.loop.regions import CROFTON, Mask, Region, regions
-from benchmarks.loop.report import read_records, write
+from benchmarks.loop.report import joined, read_records, write
 from benchmarks.loop.teaching import teaching_strokes
 from benchmarks.loop.tools import ByHand, ByNetwork, ByUNet
 from benchmarks.loop.work import STROKES, WAYS, Shift, as_they_come, work_through
@@ -251,6 +251,13 @@ def test_the_report_has_every_figure_and_shares_of_the_unet(tmp_path) -> None:
     assert json.loads((tmp_path / "results.json").read_text())["cases"]["blob, tissue"]["e"]
     assert read_records(tmp_path, {"click": 1.5})["blob, tissue"]["e"] == [half]
     assert read_records(tmp_path, {"click": 2.0}) == read_records(tmp_path / "none", {}) == {}
+
+
+def test_records_of_two_runs_are_joined_and_a_new_one_wins() -> None:
+    assert joined({"blob": {"a": [], "b": []}}, {"blob": {"b": [{}]}, "cell": {"c": []}}) == {
+        "blob": {"a": [], "b": [{}]},
+        "cell": {"c": []},
+    }
 
 
 def test_finetuning_learns_from_the_finished_slices_and_one_class() -> None:

@@ -15,7 +15,7 @@ from benchmarks.finetune import own_seconds
 from benchmarks.loop.cases import CASES, Case, Picture, read_case
 from benchmarks.loop.finetuning import MINUTES, Finetuning, Retraining, Tuned
 from benchmarks.loop.prices import Prices
-from benchmarks.loop.report import Slices, read_records, seconds_a_slice, write
+from benchmarks.loop.report import Records, Slices, joined, read_records, seconds_a_slice, write
 from benchmarks.loop.tools import ByHand, ByNetwork, ByUNet, Tool
 from benchmarks.loop.unet import ready_unet, unet_of_finished, unet_recipe
 from benchmarks.loop.work import WAYS, Next, Shift, Way, as_they_come, work_through
@@ -163,15 +163,19 @@ def run(bench: Bench, ways: Sequence[Way]) -> None:
     """Run some ways on all cases, and save after each; what was measured before is kept."""
     given = bench.given
     cases = [case for case in CASES if case.name in given.sets]
-    records = {} if given.overwrite else read_records(given.out, asdict(bench.prices))
+    measured: Records = {}
+    before = {} if given.overwrite else read_records(given.out, asdict(bench.prices))
     for case in cases:
         pictures = read_case(case, given.data)
         for way in ways:
-            if way.key in records.setdefault(case.title, {}):
+            if way.key in before.get(case.title, {}):
                 continue
-            records[case.title][way.key] = bench.work(way, case, pictures)
+            slices = bench.work(way, case, pictures)
+            measured.setdefault(case.title, {})[way.key] = slices
+            # Another run may have written something in the meantime.
+            records = joined(read_records(given.out, asdict(bench.prices)), measured)
             write(records, CASES, asdict(bench.prices), given.out)
-            seconds = seconds_a_slice(records[case.title][way.key], case.target)
+            seconds = seconds_a_slice(slices, case.target)
             print(f"{case.title}, ({way.key}) {way.title}: {seconds:.1f} s a slice", flush=True)
 
 

@@ -33,6 +33,11 @@ def read_records(out: Path, prices: Mapping[str, float]) -> Records:
     return cases
 
 
+def joined(old: Records, new: Records) -> Records:
+    """Return both; where a way was measured twice, the new record."""
+    return {title: {**old.get(title, {}), **new.get(title, {})} for title in {**old, **new}}
+
+
 def write(records: Records, cases: Sequence[Case], prices: Mapping[str, float], out: Path) -> None:
     """Write both files, each in one step."""
     out.mkdir(parents=True, exist_ok=True)
