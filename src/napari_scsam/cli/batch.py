@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from napari_scsam.config import UserError
 
 if TYPE_CHECKING:
     from napari_scsam.io.volumes import Volume
+    from napari_scsam.model import ScSAM
     from napari_scsam.volume.batch import Batch
 
 ONE_VOLUME = ("into", "slices", "region", "probabilities", "workers", "scheduler")
@@ -50,11 +52,7 @@ def segment_batch(arguments: argparse.Namespace) -> None:
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.volume.batch import Batch, segment_images
 
-    for name in ONE_VOLUME:
-        if getattr(arguments, name):
-            raise UserError(
-                f"--{name} is for one volume; segment the images one by one, or leave it out"
-            )
+    _check_options(arguments)
     images = tuple(map(Path, arguments.image))
     batch = Batch(images, arguments.out, arguments.resume, arguments.overwrite)
     left = batch.left()
@@ -64,22 +62,11 @@ def segment_batch(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
 
     model = load_checkpoint(arguments.checkpoint)
-    unknown: list[Path] = []
-
-    def opened(path: Path) -> Volume:
-        arguments.image = str(path)
-        volume = open_image(arguments)
-        if volume.pixel_size is None:
-            if not unknown:  # said once: what is missing in one is missing in all, mostly
-                note_unknown_size(volume, model)
-            unknown.append(path)
-        return volume
-
     predictor = Predictor(model, arguments.device, tta=arguments.careful)
     arguments.resume_hint = "; add --resume to the same command to continue"
     steps = segment_images(
         batch,
-        opened,
+        _opener(arguments, model),
         predictor,
         classes=parse_names(arguments.classes),
         average_z=arguments.average_z,
@@ -88,6 +75,30 @@ def segment_batch(arguments: argparse.Namespace) -> None:
         show(steps)
     finally:
         _print_done(batch, left)
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    for name in ONE_VOLUME:
+        if getattr(arguments, name):
+            raise UserError(
+                f"--{name} is for one volume; segment the images one by one, or leave it out"
+            )
+
+
+def _opener(arguments: argparse.Namespace, model: ScSAM) -> Callable[[Path], Volume]:
+    """Return a function that opens an image, and says once that a voxel size is unknown."""
+    unknown: list[Path] = []
+
+    def opened(path: Path) -> Volume:
+        arguments.image = str(path)
+        volume = open_image(arguments)
+        if volume.pixel_size is None:
+            if not unknown:  # what is missing in one is missing in all, mostly
+                note_unknown_size(volume, model)
+            unknown.append(path)
+        return volume
+
+    return opened
 
 
 def _print_done(batch: Batch, left: tuple[Path, ...]) -> None:

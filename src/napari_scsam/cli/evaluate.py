@@ -44,6 +44,14 @@ def add_evaluate(commands: Any) -> None:
     parser.add_argument(
         "--slices", metavar="A:B", help=f"score these slices only, e.g. {SLICES} (default: all)"
     )
+    _add_scores(parser)
+    add_report(parser, "also write the scores to this file")
+    add_careful(parser)
+    add_model_options(parser)
+
+
+def _add_scores(parser: argparse.ArgumentParser) -> None:
+    """Add the options on what is scored."""
     parser.add_argument(
         "--tolerance",
         type=positive_number,
@@ -63,9 +71,6 @@ def add_evaluate(commands: Any) -> None:
         metavar="PIXELS",
         help="smaller objects do not count (default: 24)",
     )
-    add_report(parser, "also write the scores to this file")
-    add_careful(parser)
-    add_model_options(parser)
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:

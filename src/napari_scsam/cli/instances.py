@@ -7,13 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from napari_scsam.cli.labels import note_unfinished, parse_table
+from napari_scsam.cli.labels import add_labels, add_smallest, note_unfinished, parse_table
 from napari_scsam.cli.parts import add_workers, command, note, show, workers_of
-
-LABELS_HELP = (
-    "labels of classes that scsam or the plugin wrote (OME-Zarr or TIFF), "
-    "an OME-Zarr image with labels in it, or a project"
-)
 
 
 def add_instances(commands: Any) -> None:
@@ -24,7 +19,7 @@ def add_instances(commands: Any) -> None:
         run_instances,
         "Find the objects of each class in a volume of any size, and number them.",
     )
-    parser.add_argument("labels", type=Path, metavar="LABELS", help=LABELS_HELP)
+    add_labels(parser, "classes", "classes (default: all, each with its parts)")
     parser.add_argument(
         "-o",
         "--out",
@@ -32,12 +27,6 @@ def add_instances(commands: Any) -> None:
         type=Path,
         metavar="OUT",
         help="instances: .zarr, with one label image for each class, or .tif of one class",
-    )
-    parser.add_argument(
-        "--classes",
-        metavar="a,b",
-        help="names of classes (default: all, each with its parts); "
-        "for labels without a class table, 1=mitochondrion,2=ER",
     )
     _add_options(parser)
     add_workers(parser)
@@ -51,12 +40,7 @@ def add_instances(commands: Any) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--smallest",
-        type=int,
-        metavar="VOXELS",
-        help="leave out objects of fewer voxels (default: 10; 1 keeps all)",
-    )
+    add_smallest(parser, "10; 1 keeps all")
     parser.add_argument(
         "--smallest-um3", type=float, metavar="V", help="leave out objects of less than V µm³"
     )

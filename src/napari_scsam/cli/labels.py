@@ -2,10 +2,46 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from napari_scsam.cli.parts import note, parse_names
 from napari_scsam.config import UserError
+
+LABELS_HELP = (
+    "labels of {kinds} that scsam or the plugin wrote (OME-Zarr or TIFF), "
+    "an OME-Zarr image with labels in it, or a project"
+)
+
+
+def add_labels(parser: argparse.ArgumentParser, kinds: str, classes: str) -> None:
+    """Add the options that name label images and their classes.
+
+    Parameters
+    ----------
+    parser
+        Of a command.
+    kinds
+        What the values of the labels may be.
+    classes
+        What is done with the classes, and with which ones where none are named.
+    """
+    parser.add_argument("labels", type=Path, metavar="LABELS", help=LABELS_HELP.format(kinds=kinds))
+    parser.add_argument(
+        "--classes",
+        metavar="a,b",
+        help=f"names of {classes}; for labels without a class table, 1=mitochondrion,2=ER",
+    )
+
+
+def add_smallest(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add the option that leaves out small objects."""
+    parser.add_argument(
+        "--smallest",
+        type=int,
+        metavar="VOXELS",
+        help=f"leave out objects of fewer voxels (default: {default})",
+    )
 
 
 def parse_table(text: str | None) -> list[str] | dict[int, str] | None:

@@ -6,14 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from napari_scsam.cli.labels import note_unfinished, parse_table
+from napari_scsam.cli.labels import add_labels, add_smallest, note_unfinished, parse_table
 from napari_scsam.cli.meshes import add_mesh_options, check_mesh_folder, write_mesh_files
 from napari_scsam.cli.parts import add_workers, command, nanometres, note, show, workers_of
-
-LABELS_HELP = (
-    "labels of classes, instances or objects that scsam or the plugin wrote (OME-Zarr or TIFF), "
-    "an OME-Zarr image with labels in it, or a project"
-)
 
 
 def add_measure(commands: Any) -> None:
@@ -24,30 +19,27 @@ def add_measure(commands: Any) -> None:
         run_measure,
         "Write a table of every object: volume, surface, shape, grey values, place.",
     )
-    parser.add_argument("labels", type=Path, metavar="LABELS", help=LABELS_HELP)
+    add_labels(parser, "classes, instances or objects", "the classes to measure (default: all)")
     parser.add_argument(
         "-o", "--out", required=True, type=Path, metavar="TABLE", help=".csv or .parquet"
     )
     parser.add_argument(
         "--image", metavar="IN", help="the image that was labelled, for mean_grey and sd_grey"
     )
-    parser.add_argument(
-        "--classes",
-        metavar="a,b",
-        help="names of the classes to measure (default: all); "
-        "for labels without a class table, 1=mitochondrion,2=ER",
-    )
+    _add_sizes(parser)
+    _add_contacts(parser)
+    add_mesh_options(parser)
+    add_workers(parser)
+
+
+def _add_sizes(parser: argparse.ArgumentParser) -> None:
+    """Add the options on what is an object, and how large a voxel is."""
     parser.add_argument(
         "--instances",
         action="store_true",
         help="each value is an object, in a file that does not say so",
     )
-    parser.add_argument(
-        "--smallest",
-        type=int,
-        metavar="VOXELS",
-        help="leave out objects of fewer voxels (default: 10 in labels of classes, else 1)",
-    )
+    add_smallest(parser, "10 in labels of classes, else 1")
     parser.add_argument(
         "--voxel-size",
         nargs="+",
@@ -55,9 +47,6 @@ def add_measure(commands: Any) -> None:
         metavar="NM",
         help="z y x in nm, instead of the size in the file",
     )
-    _add_contacts(parser)
-    add_mesh_options(parser)
-    add_workers(parser)
 
 
 def _add_contacts(parser: argparse.ArgumentParser) -> None:
