@@ -92,7 +92,7 @@ def placeholder(action: argparse.Action) -> str:
     if action.nargs == 0:
         return ""
     if action.choices:
-        return ", ".join(action.choices)
+        return ", ".join(map(str, action.choices))
     name = action.metavar or action.dest.upper()
     return f"{name} ..." if action.nargs == "+" else str(name)
 

@@ -175,15 +175,20 @@ def _ask_for_space(file: RemoteFile, part: Path, target: Path) -> None:
         )
 
 
+def _headers(done: int) -> dict[str, str]:
+    """Return the headers of a request for the bytes after those that are there."""
+    headers = {"Accept-Encoding": "identity"}
+    if done:
+        headers["Range"] = f"bytes={done}-"
+    return headers
+
+
 def _fetch_rest(file: RemoteFile, part: Path, target: Path) -> Iterator[Progress]:
     """Ask once for the bytes that are missing and append them."""
     import requests
 
     done = _size(part)
-    headers = {"Accept-Encoding": "identity"}
-    if done:
-        headers["Range"] = f"bytes={done}-"
-    with requests.get(file.url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+    with requests.get(file.url, headers=_headers(done), stream=True, timeout=_TIMEOUT) as answer:
         if answer.status_code == requests.codes.requested_range_not_satisfiable and not file.size:
             return  # there is nothing more; the hash tells whether the file is whole
         if not answer.ok:

@@ -73,16 +73,9 @@ def in_cache(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor) -> T
     for n in range(len(q)):
         for a in range(0, q.shape[1], heads):
             for i in range(0, keys, queries):
-                part = (n, slice(a, a + heads), slice(i, i + queries))
-                _attend_part(
-                    q[part],
-                    k[n, a : a + heads],
-                    v[n, a : a + heads],
-                    rel_h[part],
-                    rel_w[part],
-                    buffer,
-                    out[part],
-                )
+                own = (n, slice(a, a + heads))
+                part = (*own, slice(i, i + queries))
+                _attend_part(q[part], k[own], v[own], rel_h[part], rel_w[part], buffer, out[part])
     return out
 
 

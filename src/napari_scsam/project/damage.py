@@ -272,21 +272,25 @@ def _make_again(project: Project, name: str) -> None:
     if name.startswith(f"{STROKES}/"):
         set_aside(path, path / name)
         return
-    dtype = "uint8"  # of what was lost
-    classes: Sequence[ClassSpec] = ()
-    if name == REVIEWED:
-        classes = REVIEWED_TABLE
-    elif name == CLASSES:
-        classes = _table_of(project)
-        dtype = str(np.min_scalar_type(max(spec.id for spec in classes)))
     set_aside(path, path / "labels" / name)
     if name == PREDICTED:
         labels = open_root(path).require_group("labels")
         new_level(labels, name, image.shape, project.array(CLASSES).dtype)
     else:
+        classes, dtype = _table_and_type(project, name)
         size = project.voxel_size
         create_labels(path, image.shape, size, classes, name=name, dtype=dtype, origin=image.origin)
     renew_copies(path)
+
+
+def _table_and_type(project: Project, name: str) -> tuple[Sequence[ClassSpec], str]:
+    """Return the class table and the type of an array that was lost."""
+    if name == REVIEWED:
+        return REVIEWED_TABLE, "uint8"
+    if name == CLASSES:
+        classes = _table_of(project)
+        return classes, str(np.min_scalar_type(max(spec.id for spec in classes)))
+    return (), "uint8"
 
 
 def _table_of(project: Project) -> tuple[ClassSpec, ...]:

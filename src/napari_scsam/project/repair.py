@@ -35,6 +35,13 @@ _PARTS = ("", "labels/", "labels/*/", "labels/*/*/", "strokes/", "strokes/*/", "
 Document = dict[str, Any]
 
 
+def _restore(file: Path, project: Path) -> None:
+    """Replace a file of a project by its copy; the damaged one is set aside."""
+    set_aside(project, file)
+    with replacing(file) as draft:
+        draft.write_bytes(copy_of(file, project).read_bytes())
+
+
 def repair_metadata(path: Path) -> tuple[str, ...]:
     """Restore each damaged ``zarr.json`` of a project from its copy, and renew the copies.
 
@@ -50,9 +57,7 @@ def repair_metadata(path: Path) -> tuple[str, ...]:
         if _is_usable(file, path):
             _renew_copy(file, path)
         elif _is_usable(file, path, copy_of(file, path)):
-            set_aside(path, file)
-            with replacing(file) as draft:
-                draft.write_bytes(copy_of(file, path).read_bytes())
+            _restore(file, path)
             restored.append(file.relative_to(path).as_posix())
     if list_again(path):
         restored.append(f"labels/{METADATA}")

@@ -44,6 +44,16 @@ def choose_classes(parts: Sequence[ReviewedPart]) -> tuple[int, ...]:
     return max(sorted(choices), key=worth, default=())
 
 
+def _reviewed_pixels(parts: Sequence[ReviewedPart], ids: Collection[int]) -> dict[int, int]:
+    """Return how many pixels of each slice were reviewed for all of some classes."""
+    pixels: dict[int, int] = {}
+    for part in parts:
+        if set(ids) <= set(part.classes):
+            for z, count in part.slices.items():
+                pixels[z] = pixels.get(z, 0) + count
+    return pixels
+
+
 def plan_training(
     parts: Sequence[ReviewedPart], ids: Collection[int], plane_size: int
 ) -> TrainingPlan:
@@ -58,10 +68,6 @@ def plan_training(
     plane_size
         Pixels of a slice.
     """
-    pixels: dict[int, int] = {}
-    for part in parts:
-        if set(ids) <= set(part.classes):
-            for z, count in part.slices.items():
-                pixels[z] = pixels.get(z, 0) + count
+    pixels = _reviewed_pixels(parts, ids)
     whole = sum(count >= plane_size for count in pixels.values())
     return TrainingPlan(tuple(sorted(ids)), whole, len(pixels) - whole)

@@ -34,8 +34,11 @@ def image_fingerprint(image: LazyArray, sample: Sequence[NDArray[Any]]) -> str:
     read = PLANES * slab_depth(image.shape, image.chunks)
     if image.ndim == 2 or image.nbytes <= WHOLE_BYTES or read <= FEW * image.shape[0]:
         return fingerprint(image)
-    header = f"{tuple(image.shape)} {np.dtype(image.dtype).str[1:]}"
+    return _hash_of(f"{tuple(image.shape)} {np.dtype(image.dtype).str[1:]}", sample)
+
+
+def _hash_of(header: str, parts: Sequence[NDArray[Any]]) -> str:
     digest = hashlib.blake2b(header.encode(), digest_size=16)
-    for part in sample:
+    for part in parts:
         digest.update(np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()

@@ -154,8 +154,7 @@ def open_run_labels(place: Place, shape: tuple[int, ...], dtype: np.dtype[Any]) 
         When it is damaged or of another form.
     """
     try:
-        group = zarr.open_group(place.group, mode="r+")
-        level = member_array(group, "0")
+        level = member_array(zarr.open_group(place.group, mode="r+"), "0")
     except (UserError, *READ_ERRORS) as error:
         raise UserError(
             f"the stopped run in {place.out} cannot be read ({error}); start again with --overwrite"

@@ -20,6 +20,7 @@ from napari_scsam.gui.layers.plane import camera_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+    from numpy.typing import NDArray
 
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 LOOK = ("name", "visible", "opacity", "blending")
@@ -198,6 +199,12 @@ def _restore_dims(viewer: Viewer, dims: Mapping[str, Any]) -> None:
             viewer.dims.point = tuple(dims["point"])
 
 
+def _plain_numbers(value: np.generic | NDArray[Any]) -> Any:
+    if value.dtype == object:
+        return plain(list(value.flat))
+    return value.tolist()
+
+
 def plain(value: Any) -> Any:
     """Return a value of a layer as plain JSON.
 
@@ -211,9 +218,7 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, np.generic | np.ndarray):
-        if value.dtype == object:
-            return plain(list(value.flat))
-        return value.tolist()
+        return _plain_numbers(value)
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Sequence):

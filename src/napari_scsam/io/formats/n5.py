@@ -32,6 +32,11 @@ def is_n5(folder: Path) -> bool:
     return (folder / ATTRIBUTES).is_file() or folder.suffix.lower() == ".n5"
 
 
+def _not_one(folder: Path, found: Sequence[str]) -> UserError:
+    names = ", ".join(f"{folder}/{name}" for name in found[:10]) or "none"
+    return UserError(f"{folder} does not hold exactly one image; open one of: {names}")
+
+
 def read_n5(folder: Path) -> Source:
     """Open the image in an N5 folder: a data set, or a group with one image in it.
 
@@ -50,8 +55,7 @@ def read_n5(folder: Path) -> Source:
         store = AnchoredStore(folder, read_only=True)
         levels = _find(store, str(folder), "", SEARCH_DEPTH)
         if len(levels) != 1:
-            names = ", ".join(f"{folder}/{found[0]}" for found in levels[:10]) or "none"
-            raise UserError(f"{folder} does not hold exactly one image; open one of: {names}")
+            raise _not_one(folder, [found[0] for found in levels])
         return n5_source(store, levels[0], lambda array, name: _watch(folder / name, array))
 
 

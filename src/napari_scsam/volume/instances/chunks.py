@@ -64,10 +64,13 @@ def write_chunks(array: ZarrArray, where: tuple[slice, ...], values: NDArray[Any
     array[where] = values
     sides = array.shards or array.chunks
     names = [str(part.start // side) for part, side in zip(where, sides, strict=True)]
-    file = folder_of(array).joinpath("c", *names)
-    above = folder_of(array)
+    _sync_up(folder_of(array).joinpath("c", *names), folder_of(array))
+
+
+def _sync_up(file: Path, top: Path) -> None:
+    """Wait until a file and the folders that list it are on disk, up to one of them."""
     for path in [file, *file.parents]:
-        if path == above.parent:
+        if path == top.parent:
             break
         if path.exists():
             sync(path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count as counting
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -189,19 +190,24 @@ def run_steps(run: Run) -> Steps[dict[str, int]]:
     return dict(zip(names, counts, strict=True))
 
 
-def _find_whole(run: Run) -> Steps[None]:
-    """Find whole objects, and fill their holes where that is wanted, before they are split."""
-    if run.job.whole is None or run.job.whole.exists():
-        return
+def _run_of_whole(run: Run, folder: Path) -> Run:
+    """Begin or continue the run that finds whole objects."""
     request = replace(run.request, watershed=False, smallest=1)
-    inner = begin_run(
-        RunFolder(run.job.whole),
+    return begin_run(
+        RunFolder(folder),
         request,
         request.settings(),
         resume=True,
         workers=run.workers,
         most_voxels=run.most_voxels,
     )
+
+
+def _find_whole(run: Run) -> Steps[None]:
+    """Find whole objects, and fill their holes where that is wanted, before they are split."""
+    if run.job.whole is None or run.job.whole.exists():
+        return
+    inner = _run_of_whole(run, run.job.whole)
     with _nothing_left_of_a_mistake(run):
         try:
             yield from mapped(
