@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from threading import Timer
 
 from napari_scsam.config import UserError
 
@@ -29,6 +30,15 @@ def die_once(mark: str, number: int) -> int:
     if number == 3 and not file.exists():
         file.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * number
+
+
+def die_later(mark: str, number: int) -> int:
+    """Return twice the number; the first worker process dies half a second after task 1."""
+    file = Path(mark)
+    if number == 1 and not file.exists():
+        file.touch()
+        Timer(0.5, os.kill, (os.getpid(), signal.SIGKILL)).start()
     return 2 * number
 
 

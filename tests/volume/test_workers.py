@@ -1,6 +1,7 @@
 """Doing tasks here, on worker processes, and on a scheduler's."""
 
 import sys
+import time
 from functools import partial
 
 import pytest
@@ -38,6 +39,16 @@ def test_workers_do_every_task_once_and_name_what_fails():
 def test_a_worker_that_dies_costs_its_tasks_time_only(tmp_path):
     once = partial(tasks.die_once, str(tmp_path / "died"))
     assert dict(run_tasks(once, range(8), 2)) == {n: 2 * n for n in range(8)}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_results_that_die_with_their_worker_are_computed_again(tmp_path):
+    """The worker dies when its results wait there, before anybody has asked for them."""
+    soon = partial(tasks.die_later, str(tmp_path / "died"))
+    running = run_tasks(soon, range(3), 1)
+    done = [next(running)]
+    time.sleep(1.0)
+    assert sorted(done + list(running)) == [(0, 0), (1, 2), (2, 4)]
 
 
 def test_closing_stops_the_workers_and_what_is_not_done(tmp_path):

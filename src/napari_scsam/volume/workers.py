@@ -34,6 +34,9 @@ __all__ = ["TaskError", "Workers", "WorkersError", "check_workers", "keep_worker
 TASKS_A_WORKER = 2
 """Tasks that are submitted for each thread of a worker: the next one waits there already."""
 
+_UNFINISHED = ("lost", "pending")
+"""A task that had ended: its worker died before its result was fetched, and dask repeats it."""
+
 SECONDS_BETWEEN = 1.0
 """How often the scheduler is asked how many workers there are."""
 
@@ -138,6 +141,9 @@ def _submitted(
     submit()
     try:
         for future in finished:
+            if future.status in _UNFINISHED:
+                finished.add(future)
+                continue
             task = running.pop(future)
             outcome = _outcome(future)
             submit()
