@@ -1,6 +1,6 @@
 """Paint at random into a project until killed, and repeat the edits in memory to check them.
 
-``python painter.py PROJECT ROUNDS`` forks a painter for each round, kills it at
+``python painter.py PROJECT ROUNDS [FIRST_SEED]`` forks a painter for each round, kills it at
 a random moment, opens the project again and compares. It prints one JSON line a round.
 """
 
@@ -133,6 +133,7 @@ def play(path: Path, seed: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    for seed in range(int(sys.argv[2])):
-        sys.stdout.write(json.dumps(play(Path(sys.argv[1]), seed)) + "\n")
+    project_path, rounds, first_seed = [*sys.argv[1:], "0"][:3]
+    for seed in range(int(first_seed), int(first_seed) + int(rounds)):
+        sys.stdout.write(json.dumps(play(Path(project_path), seed)) + "\n")
         sys.stdout.flush()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +55,22 @@ def rounds_of(script: str, *arguments: str, **environment: str) -> list[dict[str
     return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
 
 
+def fifteen_kills(project: Path, first_seed: str) -> list[dict[str, Any]]:
+    """Paint into a project and kill the painter, fifteen times."""
+    return rounds_of("painter.py", str(project), "15", first_seed, QT_QPA_PLATFORM="offscreen")
+
+
 @pytest.mark.slow
 @forks
 def test_nothing_is_lost_in_thirty_kills(project):
-    rounds = rounds_of("painter.py", str(project), "30", QT_QPA_PLATFORM="offscreen")
+    """Two projects, painted at the same time: a painter mostly waits."""
+    other = shutil.copytree(project, project.with_name("other.scsam.zarr"))
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(fifteen_kills, (project, other), ("0", "15")))
+    rounds = [*both[0], *both[1]]
     assert [r["lost"] for r in rounds] == [0] * 30
     assert sum(r["held"] for r in rounds) > 100, "too few edits were old enough to say anything"
-    assert rounds[-1]["labelled"] > 0
+    assert all(part[-1]["labelled"] > 0 for part in both)
 
 
 @pytest.mark.slow
