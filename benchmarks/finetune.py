@@ -30,10 +30,10 @@ from napari_scsam.checkpoints.checkpoint import load_checkpoint
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.volumes import Volume, open_labels, open_volume
 from napari_scsam.model import ScSAM
-from napari_scsam.train.click_evaluation import evaluate_clicks
-from napari_scsam.train.evaluate import evaluate
 from napari_scsam.train.finetune.data import CorrectedVolume
 from napari_scsam.train.finetune.finetuning import FinetuneResult, finetune
+from napari_scsam.train.scoring.click_evaluation import evaluate_clicks
+from napari_scsam.train.scoring.evaluate import evaluate
 
 T = TypeVar("T")
 

@@ -26,8 +26,8 @@ from napari_scsam.infer import box_prior
 from napari_scsam.infer.patch import Patch, agreement
 from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.volumes import open_labels, open_volume
-from napari_scsam.train.click_evaluation import shown_by
-from napari_scsam.train.simulated_user import next_click, objects_of_slice
+from napari_scsam.train.scoring.click_evaluation import shown_by
+from napari_scsam.train.scoring.simulated_user import next_click, objects_of_slice
 
 HERE = Path(__file__).resolve().parent
 MAX_CLICKS = 3

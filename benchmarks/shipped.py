@@ -21,8 +21,8 @@ from napari_scsam.config import VoxelSize, select_classes
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.steps import drive
-from napari_scsam.train.click_evaluation import evaluate_clicks
-from napari_scsam.train.evaluate import evaluate
+from napari_scsam.train.scoring.click_evaluation import evaluate_clicks
+from napari_scsam.train.scoring.evaluate import evaluate
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "shared" / "data"

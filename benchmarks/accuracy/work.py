@@ -25,10 +25,10 @@ from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
 from napari_scsam.model import ScSAMConfig
 from napari_scsam.steps import drive
 from napari_scsam.train.calibrate import calibrate
-from napari_scsam.train.evaluate import evaluate
 from napari_scsam.train.recipe import Recipe
 from napari_scsam.train.recipe_tables import LabelledSource, Training
-from napari_scsam.train.scores import Scores
+from napari_scsam.train.scoring.evaluate import evaluate
+from napari_scsam.train.scoring.scores import Scores
 from napari_scsam.train.training import train
 
 TRAINERS: Mapping[str, Trainer] = {"scsam": partial(train, device="cpu"), "unet": train_unet}

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from napari_scsam.io.labels import read_class_table, write_labels
     from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
     from napari_scsam.steps import Progress, drive
-    from napari_scsam.train.evaluate import evaluate
     from napari_scsam.train.finetune.data import CorrectedVolume
     from napari_scsam.train.finetune.finetuning import finetune
+    from napari_scsam.train.scoring.evaluate import evaluate
     from napari_scsam.volume.instances.find import find_instances
     from napari_scsam.volume.measure.objects import measure_objects
     from napari_scsam.volume.meshes.write import write_meshes
@@ -64,7 +64,7 @@ _HOME = {
     "Volume": "io.volumes",
     "as_volume": "io.volumes",
     "drive": "steps",
-    "evaluate": "train.evaluate",
+    "evaluate": "train.scoring.evaluate",
     "find_instances": "volume.instances.find",
     "finetune": "train.finetune.finetuning",
     "list_checkpoints": "checkpoints.find",

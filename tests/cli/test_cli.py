@@ -44,7 +44,7 @@ from napari_scsam.samples.shipped import open_shipped
 from napari_scsam.steps import Progress
 from napari_scsam.train import pretrain, resume
 from napari_scsam.train.schedule import TrainStep
-from napari_scsam.train.simulated_user import objects_of_slice
+from napari_scsam.train.scoring.simulated_user import objects_of_slice
 from napari_scsam.volume import demo
 
 

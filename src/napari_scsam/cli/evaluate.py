@@ -16,14 +16,14 @@ from napari_scsam.cli.parts import (
     show,
 )
 from napari_scsam.cli.reports import add_report, check_report, write_report
-from napari_scsam.cli.values import SLICES, parse_slices, positive, positive_number
+from napari_scsam.cli.values import SLICES, parse_slices, positive, tolerance_nm
 from napari_scsam.config import ClassSpec, NoClassesError, UserError, select_classes
 
 if TYPE_CHECKING:
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.io.volumes import Volume
-    from napari_scsam.train.click_evaluation import ClickScores
-    from napari_scsam.train.scores import Scores
+    from napari_scsam.train.scoring.click_evaluation import ClickScores
+    from napari_scsam.train.scoring.scores import Scores
 
 
 def add_evaluate(commands: Any) -> None:
@@ -54,7 +54,7 @@ def _add_scores(parser: argparse.ArgumentParser) -> None:
     """Add the options on what is scored."""
     parser.add_argument(
         "--tolerance",
-        type=positive_number,
+        type=tolerance_nm,
         metavar="NM",
         help="how far outlines may be apart (default: two pixels)",
     )
@@ -101,8 +101,8 @@ def score(
 
     Labels that number objects, and networks without classes, are scored by clicks alone.
     """
-    from napari_scsam.train.click_evaluation import evaluate_clicks
-    from napari_scsam.train.evaluate import UnknownLabelError, evaluate
+    from napari_scsam.train.scoring.click_evaluation import evaluate_clicks
+    from napari_scsam.train.scoring.evaluate import UnknownLabelError, evaluate
 
     chosen: dict[str, Any] = {
         "slices": parse_slices(arguments.slices, image.depth),

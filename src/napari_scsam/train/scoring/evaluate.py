@@ -16,10 +16,15 @@ from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.label_values import check_named_values, values_of
 from napari_scsam.io.volumes import Volume
 from napari_scsam.steps import Progress, Steps
-from napari_scsam.train.class_metrics import ClassCounts, ClassSlice, MatchLimits, count_class
 from napari_scsam.train.dataset import MIN_OBJECT_PIXELS
 from napari_scsam.train.labelled_volume import lookup
-from napari_scsam.train.scores import Scores
+from napari_scsam.train.scoring.class_metrics import (
+    ClassCounts,
+    ClassSlice,
+    MatchLimits,
+    count_class,
+)
+from napari_scsam.train.scoring.scores import Scores
 
 Probabilities = dict[int, NDArray[np.float32]]
 """Y×X for each class id."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import UserError
-from napari_scsam.train.class_metrics import (
+from napari_scsam.train.scoring.class_metrics import (
     COLUMNS,
     ClassSlice,
     Column,

@@ -9,8 +9,8 @@ import pytest
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.metrics import BoundaryMatch, Calibration, ObjectMatch, Overlap
-from napari_scsam.train.class_metrics import COLUMNS, METRICS, ClassCounts, MatchLimits
-from napari_scsam.train.scores import Scores
+from napari_scsam.train.scoring.class_metrics import COLUMNS, METRICS, ClassCounts, MatchLimits
+from napari_scsam.train.scoring.scores import Scores
 
 CLASSES = (ClassSpec(1, "mitochondrion"), ClassSpec(4, "PSD"))
 NM = MatchLimits(10.0, "nm", (5.0, 5.0), 30)

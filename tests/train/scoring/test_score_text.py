@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from napari_scsam.train.score_text import bracket, counted, nan_to_none, number
+from napari_scsam.train.scoring.score_text import bracket, counted, nan_to_none, number
 
 
 @pytest.mark.parametrize(

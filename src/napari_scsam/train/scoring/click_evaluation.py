@@ -18,10 +18,10 @@ from napari_scsam.io.volumes import Volume
 from napari_scsam.metrics import interval, resamples
 from napari_scsam.steps import Progress, Steps
 from napari_scsam.train.dataset import MIN_OBJECT_PIXELS
-from napari_scsam.train.evaluate import check_map, check_slices
 from napari_scsam.train.labelled_volume import lookup
-from napari_scsam.train.score_text import bracket, counted, nan_to_none
-from napari_scsam.train.simulated_user import Click, next_click, objects_of_slice
+from napari_scsam.train.scoring.evaluate import check_map, check_slices
+from napari_scsam.train.scoring.score_text import bracket, counted, nan_to_none
+from napari_scsam.train.scoring.simulated_user import Click, next_click, objects_of_slice
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from napari_scsam.infer.patch import Patch, agreement
-from napari_scsam.train.simulated_user import Click, next_click, objects_of_slice
+from napari_scsam.train.scoring.simulated_user import Click, next_click, objects_of_slice
 
 
 def rectangle(y: int, x: int, height: int, width: int) -> Patch:

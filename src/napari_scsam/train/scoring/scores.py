@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.metrics import Overlap, dice, interval, iou, mean, resamples
-from napari_scsam.train.class_metrics import (
+from napari_scsam.train.scoring.class_metrics import (
     COLUMNS,
     ClassCounts,
     MatchLimits,
     pool_class,
     scores_of,
 )
-from napari_scsam.train.score_text import bracket, counted, nan_to_none, number
+from napari_scsam.train.scoring.score_text import bracket, counted, nan_to_none, number
 
 INTERVALS = {"dice_interval": dice, "iou_interval": iou}
 """Scores with a bootstrap interval; each is computed from …×3 numbers, the fields of `Overlap`."""

@@ -13,13 +13,13 @@ from napari_scsam.infer.postprocess import label_map
 from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
 from napari_scsam.metrics import ObjectMatch
 from napari_scsam.steps import Progress
-from napari_scsam.train.evaluate import (
+from napari_scsam.train.scoring.evaluate import (
     UnknownLabelError,
     class_probabilities,
     default_mapping,
     evaluate,
 )
-from napari_scsam.train.scores import Scores
+from napari_scsam.train.scoring.scores import Scores
 
 CLASSES = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "er"), ClassSpec(6, "membrane"))
 TRUTH = np.random.default_rng(0).choice([0, 1, 2], (3, 20, 30)).astype(np.uint8)

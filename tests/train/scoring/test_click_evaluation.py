@@ -13,7 +13,7 @@ from napari_scsam.infer.prompt_answer import PromptAnswer
 from napari_scsam.infer.tiling import Tile
 from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
 from napari_scsam.steps import Progress
-from napari_scsam.train.click_evaluation import ClickScores, evaluate_clicks
+from napari_scsam.train.scoring.click_evaluation import ClickScores, evaluate_clicks
 
 SPEC = ClassSpec(3, "granule")
 IMAGE = as_volume(
