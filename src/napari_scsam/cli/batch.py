@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from napari_scsam.model import ScSAM
     from napari_scsam.volume.batch import Batch
 
-ONE_VOLUME = ("into", "slices", "region", "probabilities", "workers", "scheduler")
+ONE_VOLUME = (
+    *("into", "slices", "region", "mask", "axes", "probabilities", "workers", "scheduler"),
+)
 """Options that mean nothing for several images."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,18 @@ def add_segment(commands: Any) -> None:
         help="a file, a folder or an address such as https://… of a format in docs/formats.md; "
         "several images when OUT is a folder",
     )
+    _add_outputs(parser)
+    parser.add_argument(
+        "--classes", metavar="a,b", help="names of the classes to write (default: all)"
+    )
+    add_careful(parser)
+    add_model_options(parser)
+    _add_parts(parser)
+    add_workers(parser)
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Add the options on where the labels go, and what may be there."""
     outputs = parser.add_mutually_exclusive_group(required=True)
     outputs.add_argument(
         "-o",
@@ -56,9 +69,6 @@ def add_segment(commands: Any) -> None:
         metavar="IMAGE.zarr",
         help="write the labels into labels/classes of this OME-Zarr (0.4 or 0.5), mostly IN itself",
     )
-    parser.add_argument(
-        "--classes", metavar="a,b", help="names of the classes to write (default: all)"
-    )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument(
         "--resume", action="store_true", help="continue a stopped run (OUT must end in .zarr)"
@@ -68,10 +78,6 @@ def add_segment(commands: Any) -> None:
         action="store_true",
         help="replace labels or a stopped run at OUT, when the new ones are whole (never a project)",
     )
-    add_careful(parser)
-    add_model_options(parser)
-    _add_parts(parser)
-    add_workers(parser)
 
 
 def _add_parts(parser: argparse.ArgumentParser) -> None:
@@ -80,6 +86,20 @@ def _add_parts(parser: argparse.ArgumentParser) -> None:
         "--slices", metavar="A:B", help=f"label these slices only, e.g. {SLICES} (default: all)"
     )
     parser.add_argument("--region", metavar="z0:z1,y0:y1,x0:x1", help="label this part, in voxels")
+    parser.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="label the voxels that are above 0 in FILE only, of the shape of IN or coarser; "
+        "the others become 0, and tiles without any are not computed",
+    )
+    parser.add_argument(
+        "--axes",
+        type=int,
+        choices=(1, 3),
+        help="3: label slices along z, y and x, and average the logits; 3 times the work, for "
+        "voxels that are about as long along each axis",
+    )
     parser.add_argument(
         "--average-z",
         action=argparse.BooleanOptionalAction,
@@ -149,6 +169,8 @@ def _asked(
     settings = {
         "slices": parse_slices(arguments.slices, volume.depth),
         "region": arguments.region,
+        "mask": arguments.mask,
+        "axes": arguments.axes,
         "average_z": arguments.average_z,
         "probabilities": arguments.probabilities or None,
         "workers": workers,
@@ -164,10 +186,14 @@ def note_estimate(arguments: argparse.Namespace, volume: Volume, model: ScSAM) -
     """
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.volume.estimate import count_tiles, estimate_run
+    from napari_scsam.volume.mask import open_mask
     from napari_scsam.volume.run_plan import plan_run
 
     slices = parse_slices(arguments.slices, volume.depth)
     plan = plan_run(volume.shape, slices, arguments.region)
+    plan = replace(plan, axes=arguments.axes or 1)
+    if arguments.mask is not None:
+        plan = replace(plan, mask=open_mask(arguments.mask, volume.shape))
     predictor = Predictor(model, arguments.device, tta=arguments.careful)
     if count_tiles(volume, predictor, plan) < MANY_TILES:
         return

@@ -29,6 +29,11 @@ def is_flat_tile(grey: NDArray[np.float32], tile: Tile) -> bool:
     return bool(part.min() == part.max())
 
 
+def _shows_something(slice_: Slice, tile: Tile) -> bool:
+    """Whether a tile is needed, and is not of one grey value."""
+    return slice_.needs(tile) and not is_flat_tile(slice_.grey, tile)
+
+
 class ClassDecoder(SliceEncoder):
     """Decodes the network's classes on slices.
 
@@ -70,6 +75,7 @@ class ClassDecoder(SliceEncoder):
         It is what the class prompt is made of: a cosine, -1..1, at the resolution of the
         embedding and enlarged to the slice.
         """
+        self.model.config.need_prompts()
         slice_ = self.slice
         return self.batch_limits.steps(lambda: self._blend_steps(slice_, classes, self.compare))
 
@@ -82,14 +88,15 @@ class ClassDecoder(SliceEncoder):
     ) -> Steps[NDArray[np.float32]]:
         """Decode tiles and blend them, K×Y×X.
 
-        Tiles of one grey value become `empty` without the network, unless it is None.
+        Tiles of one grey value, and those that nobody needs, become `empty` without the network,
+        unless it is None.
         """
         blend = Blend(len(classes), slice_.model_shape, HALO)
         rows = [self.model.classes.index(c) for c in classes]
 
         def work(tiles: Sequence[Tile]) -> list[tuple[Tile, NDArray[np.float32]]]:
             shape = (tiles[0].height, tiles[0].width)
-            shown = [t for t in tiles if empty is None or not is_flat_tile(slice_.grey, t)]
+            shown = [t for t in tiles if empty is None or _shows_something(slice_, t)]
             nothing = np.full((len(classes), *shape), empty or 0, np.float32)
             found = [(tile, nothing) for tile in tiles if tile not in shown]
             if shown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,15 @@ from torch.nn import functional as F
 
 from napari_scsam.config import UserError, parse_voxel_size
 from napari_scsam.infer.tile_encoder import TileGrid
-from napari_scsam.infer.tiling import tile_grid
+from napari_scsam.infer.tiling import Tile, tile_grid
 from napari_scsam.io.contrast import Contrast, normalise
 from napari_scsam.io.lazy import checksum
 
 HALO = 32
 """Pixels along the border of a tile where its neighbour is more reliable."""
+
+MARGIN = 2
+"""Pixels that a pixel takes something from when maps are enlarged or reduced."""
 
 ZOOM_LIMITS = (0.125, 4.0)
 """Range of the zoom to the checkpoint's pixel size; outside it nothing can be recognised."""
@@ -48,6 +52,12 @@ class AugmentedView:
         if self.turned:
             return maps[:, ::-1, ::-1]
         return maps
+
+    def of_mask(self, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+        """Return a mask of the slice as this view sees it; its shape stays."""
+        if mask is None or not self.turned:
+            return mask
+        return mask[::-1, ::-1]
 
 
 UNCHANGED = AugmentedView()
@@ -78,6 +88,8 @@ class Slice:
     """Views of the slice other than the unchanged one."""
     grids: dict[int, TileGrid] = field(default_factory=dict)
     """Tile grids by the largest side of a tile."""
+    wanted: NDArray[np.bool_] | None = None
+    """Y×X of the image as given: where logits are needed; everywhere when not given."""
 
     @property
     def model_shape(self) -> tuple[int, int]:
@@ -95,8 +107,28 @@ class Slice:
             return self
         if view not in self.views:
             grey = view.of(self.grey)
-            self.views[view] = Slice((self.key, view), self.shape, grey, self.pixel_size)
+            self.views[view] = Slice(
+                (self.key, view),
+                self.shape,
+                grey,
+                self.pixel_size,
+                wanted=view.of_mask(self.wanted),
+            )
         return self.views[view]
+
+    def needs(self, tile: Tile) -> bool:
+        """Whether a pixel that is wanted takes anything from a tile."""
+        if self.wanted is None:
+            return True
+        spans = zip((tile.y, tile.x), (tile.height, tile.width), self.zoom, strict=True)
+        rows, columns = (
+            slice(
+                max(0, floor((first - MARGIN) / zoom) - MARGIN),
+                ceil((first + side + MARGIN) / zoom) + MARGIN,
+            )
+            for first, side, zoom in spans
+        )
+        return bool(self.wanted[rows, columns].any())
 
     def drop_logits(self, name: str) -> None:
         """Remove the logits of a class."""

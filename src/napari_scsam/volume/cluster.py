@@ -24,6 +24,9 @@ Workers = int | str | None
 EXAMPLE = "tcp://10.0.0.1:8786"
 """The address of a scheduler, as messages show it."""
 
+MOST_WORKERS = 256
+"""Most processes on one computer; more are a slip of the keyboard."""
+
 SECONDS_TO_ANSWER = 10.0
 """How long a scheduler may take to answer."""
 
@@ -55,6 +58,10 @@ def check_workers(workers: Workers) -> None:
         _check_answers(workers)
     elif workers is not None and workers < 1:
         raise UserError(f"{workers} workers cannot do anything; give at least 1")
+    elif workers is not None and workers > MOST_WORKERS:
+        raise UserError(
+            f"{workers} workers are too many for one computer; give at most {MOST_WORKERS}"
+        )
 
 
 @contextmanager

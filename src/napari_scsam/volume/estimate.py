@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
 from napari_scsam.infer.predictor import Predictor
-from napari_scsam.infer.prepared_slice import HALO, zoomed
+from napari_scsam.infer.prepared_slice import HALO, Slice, zoomed
 from napari_scsam.infer.tiling import tile_grid
 from napari_scsam.io.slabs import KEPT_BYTES
 from napari_scsam.io.volumes import Volume
 from napari_scsam.steps import drive
 from napari_scsam.volume.labelling import is_flat
 from napari_scsam.volume.run_plan import RunPlan
+from napari_scsam.volume.three_axes import AXES, LONGEST_SIDE, plan_cubes
 
 FLOAT = 4
 """Bytes of a logit."""
@@ -45,13 +49,55 @@ class Estimate:
 
 
 def count_tiles(volume: Volume, predictor: Predictor, plan: RunPlan) -> int:
-    """Return the tiles of a run, in all views; nothing is read."""
+    """Return the tiles of a run, in all views; of the volume nothing is read."""
+    if plan.axes == AXES:
+        return sum(_tiles_of_views(predictor, *each) for each in _pictures(volume, predictor, plan))
+    shape = _window_shape(plan)
+    if plan.mask is None:
+        tiles = _tiles_of_views(predictor, shape, predictor.zoom_for(volume.pixel_size))
+        return tiles * len(plan.slices)
     zoom = predictor.zoom_for(volume.pixel_size)
+    wanted = (plan.mask.wanted(z, plan.reach, plan.window) for z in plan.slices)
+    return sum(_tiles_of_views(predictor, shape, zoom, inside) for inside in wanted)
+
+
+def _tiles_of_views(
+    predictor: Predictor,
+    shape: tuple[int, int],
+    zoom: tuple[float, float],
+    wanted: NDArray[np.bool_] | None = None,
+) -> int:
+    """Return the tiles of a picture that are computed, in all views."""
     total = 0
     for view in predictor.views:
-        shape = zoomed(_window_shape(plan), (zoom[0] * view.zoom, zoom[1] * view.zoom))
-        total += len(tile_grid(shape, predictor.batch_limits.tile, HALO))
-    return total * len(plan.slices)
+        seen = zoomed(shape, (zoom[0] * view.zoom, zoom[1] * view.zoom))
+        tiles = tile_grid(seen, predictor.batch_limits.tile, HALO)
+        grey = np.broadcast_to(np.float32(0), seen)
+        slice_ = Slice("", shape, grey, wanted=view.of_mask(wanted))
+        total += sum(map(slice_.needs, tiles))
+    return total
+
+
+def _pictures(
+    volume: Volume, predictor: Predictor, plan: RunPlan
+) -> Iterator[tuple[tuple[int, int], tuple[float, float]]]:
+    """Yield the shape and the zoom of each picture of a run along three axes."""
+    zoom = min(predictor.zoom_for(volume.pixel_size))
+    cubes = plan_cubes(volume.depth, plan.window, zoom)
+    size = volume.voxel_size or (1.0, 1.0, 1.0)
+    wanted = set(plan.slices)
+    for layer in cubes.layers:
+        if not wanted.intersection(layer):
+            continue
+        for block in cubes.blocks(layer):
+            if plan.mask is not None and not plan.mask.reaches(block):
+                continue
+            lengths = [side.stop - side.start for side in cubes.grown(block)]
+            for axis, side in enumerate(block):
+                shape = tuple(length for n, length in enumerate(lengths) if n != axis)
+                sides = [nm for n, nm in enumerate(size) if n != axis]
+                picture = (shape[0], shape[1]), predictor.zoom_for(sides)
+                yield from repeat(picture, side.stop - side.start)
 
 
 def estimate_run(
@@ -113,6 +159,8 @@ def peak_bytes(volume: Volume, predictor: Predictor, plan: RunPlan) -> int:
     classes = len(predictor.classes)
     height, width = _window_shape(plan)
     pixels = height * width
+    if plan.axes == AXES:
+        return _bytes_now() + FLOAT * (MAPS * classes + 2) * max(LONGEST_SIDE**3, pixels)
     zoom = predictor.zoom_for(volume.pixel_size)
     largest = max(view.zoom for view in predictor.views)
     seen = int(pixels * zoom[0] * zoom[1] * largest**2)

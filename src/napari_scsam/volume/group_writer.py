@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.io.zarr_access import ZarrArray
-from napari_scsam.volume.labelling import Answer
+from napari_scsam.volume.answer import Answer
 from napari_scsam.volume.ledger import FinishedSlice
 from napari_scsam.volume.probabilities import open_probabilities, write_probabilities
 from napari_scsam.volume.run_labels import group_of, write_slices

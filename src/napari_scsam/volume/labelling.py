@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,11 @@ from napari_scsam.io.contrast import Contrast
 from napari_scsam.io.lazy import DamagedPartError
 from napari_scsam.io.volumes import Volume
 from napari_scsam.steps import drive
+from napari_scsam.volume.answer import Answer, Working, inside_mask
 from napari_scsam.volume.ledger import pixels_hash
 from napari_scsam.volume.probabilities import probability_bytes
 from napari_scsam.volume.run_plan import RunPlan
+from napari_scsam.volume.three_axes import answers_of_three_axes
 
 WEIGHTS = (1, 2, 1)
 """Of the slice before, the slice itself and the slice behind it."""
@@ -41,23 +43,11 @@ Logits = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the network makes of a slice; computing it further may be done on any thread."""
-
-    z: int
-    pixels: str
-    """`pixels_hash` of the slice."""
-    labels: Callable[[], NDArray[Any]]
-    """Computes its labels (Y, X)."""
-    probabilities: Callable[[], NDArray[np.uint8]]
-    """Computes the probabilities of the requested classes (C, Y, X)."""
-
-
-@dataclass(frozen=True)
 class Seen:
     """A slice that was read, and its logits."""
 
     pixels: str
+    """`pixels_hash` of it; empty when it was not read."""
     size: tuple[float, float] | None
     """nm of a pixel, (y, x)."""
     logits: Logits | None
@@ -78,13 +68,26 @@ class Labelling:
     damaged: dict[int, DamagedPartError] = field(default_factory=dict)
     """What was wrong with slices that could not be read."""
 
-    def answers(self, wanted: Sequence[int]) -> Generator[Answer | None, None, None]:
+    def answers(self, wanted: Sequence[int]) -> Generator[Answer | Working | None, None, None]:
         """Compute slices in order; None for one that cannot be read.
 
         Where neighbours are averaged, they are computed as well, also if they are not wanted: the
-        labels of a slice do not depend on what else is labelled.
+        labels of a slice do not depend on what else is labelled. Work that slices share is told.
         """
-        reach = 1 if self.plan.average_z else 0
+        along = self._along_z(wanted)
+        if self.plan.axes > 1:
+            along = answers_of_three_axes(self, wanted)
+        mask = self.plan.mask
+        with closing(along):
+            for answer in along:
+                if mask is None or not isinstance(answer, Answer):
+                    yield answer
+                else:
+                    yield inside_mask(answer, mask.plane(answer.z)[self.plan.window])
+
+    def _along_z(self, wanted: Sequence[int]) -> Generator[Answer | Working | None, None, None]:
+        """Compute slices along z."""
+        reach = self.plan.reach
         depth = self.source.depth
         needed = sorted({n for z in wanted for n in range(max(0, z - reach), z + reach + 1)})
         slices = self._seen([z for z in needed if z < depth])
@@ -99,18 +102,34 @@ class Labelling:
                     del seen[old]
                 yield self._answer(z, seen)
 
-    def read(self, z: int) -> tuple[NDArray[Any], Slice | None]:
-        """Read a slice, prepared for the network; None for one of a single value."""
+    def read(self, z: int) -> tuple[NDArray[Any] | None, Slice | None]:
+        """Read a slice, prepared for the network.
+
+        Returns
+        -------
+        plane
+            (Y, X); None where the mask leaves nothing to label, so that nothing was read.
+        slice_
+            None for a slice of a single value.
+        """
+        wanted = None
+        if self.plan.mask is not None:
+            wanted = self.plan.mask.wanted(z, self.plan.reach, self.plan.window)
+            if not wanted.any():
+                return None, None
         plane = self.source.plane(z)[self.plan.window]
         if is_flat(plane):
             return plane, None
         size = self.source.pixel_size
-        return plane, self.predictor.prepare(plane, size, contrast=self.contrast)
+        slice_ = self.predictor.prepare(plane, size, contrast=self.contrast)
+        if wanted is not None:
+            slice_ = replace(slice_, logits={}, views={}, wanted=wanted)
+        return plane, slice_
 
     def _seen(self, needed: Sequence[int]) -> Generator[tuple[int, Seen | None], None, None]:
         """Read and compute slices, each read while the one before is computed."""
         with ThreadPoolExecutor(1) as reader:
-            reading: deque[Future[tuple[NDArray[Any], Slice | None]]] = deque()
+            reading: deque[Future[tuple[NDArray[Any] | None, Slice | None]]] = deque()
             for number, z in enumerate(needed):
                 for ahead in needed[number + len(reading) : number + 2]:
                     reading.append(reader.submit(self.read, ahead))
@@ -122,7 +141,9 @@ class Labelling:
                     continue
                 yield z, self._compute(plane, slice_)
 
-    def _compute(self, plane: NDArray[Any], slice_: Slice | None) -> Seen:
+    def _compute(self, plane: NDArray[Any] | None, slice_: Slice | None) -> Seen:
+        if plane is None:
+            return Seen("", None, None, np.zeros((1, 1), np.float32))
         pixels = pixels_hash(plane)
         if slice_ is None:
             return Seen(pixels, None, None, sample_of(plane))

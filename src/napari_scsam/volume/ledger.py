@@ -33,6 +33,8 @@ DIFFERENCES = {
     "region": "another region",
     "average_z": "another choice of --average-z",
     "probabilities": "another choice of --probabilities",
+    "mask": "another mask",
+    "axes": "another choice of --axes",
 }
 """What it means when a setting of two runs differs; the first that differs is the reason."""
 

@@ -20,11 +20,13 @@ from napari_scsam.steps import Steps
 from napari_scsam.volume.cluster import Workers, check_workers
 from napari_scsam.volume.into_image import check_image
 from napari_scsam.volume.labelling import Labelling
+from napari_scsam.volume.mask import open_mask, read_mask
 from napari_scsam.volume.output import check_output
 from napari_scsam.volume.run_image import image_fingerprint
 from napari_scsam.volume.run_labels import stopped_run, tidy
-from napari_scsam.volume.run_plan import averages_by_itself, plan_run
+from napari_scsam.volume.run_plan import RunPlan, averages_by_itself, plan_run
 from napari_scsam.volume.segmentation import Segmentation
+from napari_scsam.volume.three_axes import AXES, check_isotropic
 
 if TYPE_CHECKING:
     from napari_scsam.model import ScSAM
@@ -43,7 +45,9 @@ def segment_volume(
     overwrite: bool = False,
     slices: Sequence[int] | None = None,
     region: str | None = None,
+    mask: str | Path | None = None,
     average_z: bool | None = None,
+    axes: int = 1,
     probabilities: bool = False,
     workers: Workers = None,
     into: bool = False,
@@ -79,10 +83,16 @@ def segment_volume(
         Numbers of the slices to label; the others stay empty.
     region
         The part to label, ``z0:z1,y0:y1,x0:x1`` in voxels.
+    mask
+        Path of an image or labels of the same shape, or coarser by whole numbers. Voxels where it
+        is 0 get no label, and tiles without any other voxel are not computed.
     average_z
         Average the logits of each slice with those of its neighbours, with weights 1, 2 and 1.
         When not given, this is done where slices are at most 10 nm apart. Neighbours that look
         different, as beside a gap, are left out.
+    axes
+        3 labels slices along z, y and x, and averages the logits of the three, in at least three
+        times the time. The voxels must be about as long along each axis.
     probabilities
         Write the probability of each class as well, 0 to 255, into ``probabilities`` of the label
         image (`napari_scsam.volume.probabilities`).
@@ -108,6 +118,7 @@ def segment_volume(
     predictor = _predictor_of(model, device, tta)
     predictor.model.config.need_classes()  # now, not after the contrast was measured
     plan = plan_run(source.shape, slices, region, probabilities=probabilities)
+    plan = _with_extras(plan, source, mask, axes, average_z)
     if into:
         wishes = {"overwrite": overwrite, "resume": resume, "probabilities": probabilities}
         check_image(out, source, **wishes)
@@ -118,7 +129,7 @@ def segment_volume(
         check_output(out, overwrite=overwrite, resume=resume)
     if average_z is None:
         earlier = stopped_run(out) if resume else None
-        average_z = averages_by_itself(source.shape, source.voxel_size)
+        average_z = axes == 1 and averages_by_itself(source.shape, source.voxel_size)
         if earlier is not None:  # by this version or an earlier one, which did not average
             average_z = bool(earlier.get("average_z", False))
     plan = replace(plan, average_z=average_z and source.depth > 1)
@@ -134,6 +145,28 @@ def segment_volume(
     else:
         chosen = (str(model), device, workers)
         yield from work.into_zarr(out, resume, chosen)
+
+
+def _with_extras(
+    plan: RunPlan, source: Volume, mask: str | Path | None, axes: int, average_z: bool | None
+) -> RunPlan:
+    """Return a plan with a mask and the axes that are averaged.
+
+    Raises
+    ------
+    UserError
+        When the mask does not fit the volume, or slices do not look alike along all axes.
+    """
+    if axes not in (1, AXES):
+        raise UserError(f"slices are averaged along 1 or {AXES} axes, not {axes}")
+    if axes == AXES:
+        if average_z:
+            raise UserError("three axes average along z, too; leave out --average-z or --axes")
+        check_isotropic(source.shape, source.voxel_size)
+    if mask is not None:
+        opened = open_mask(mask, source.shape)
+        plan = replace(plan, mask=read_mask(opened, plan.slices, plan.window))
+    return replace(plan, axes=axes)
 
 
 def _as_source(volume: Volume | ArrayLike, voxel_size: VoxelSize | None) -> Volume:

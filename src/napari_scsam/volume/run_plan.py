@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_scsam.config import UserError, VoxelSize
+from napari_scsam.volume.mask import Mask
 
 SMALL_STEP = 10.0
 """nm between slices up to which the logits of neighbours are averaged, if nothing else is said."""
@@ -27,6 +28,15 @@ class RunPlan:
     """Whether the logits of neighbouring slices are averaged, with weights 1, 2 and 1."""
     probabilities: bool = False
     """Whether probabilities are written beside the labels."""
+    mask: Mask | None = None
+    """The voxels that are labelled, of this part; all when not given."""
+    axes: int = 1
+    """Axes along which slices are labelled and averaged: 1 for z alone, or 3."""
+
+    @property
+    def reach(self) -> int:
+        """Slices on each side whose logits are averaged with those of a slice."""
+        return 1 if self.average_z else 0
 
     def settings(self) -> dict[str, Any]:
         """Return what differs from an ordinary run, as plain JSON values."""
@@ -39,6 +49,10 @@ class RunPlan:
             settings["average_z"] = True
         if self.probabilities:
             settings["probabilities"] = True
+        if self.mask is not None:
+            settings["mask"] = self.mask.digest
+        if self.axes > 1:
+            settings["axes"] = self.axes
         return settings
 
 

@@ -31,12 +31,14 @@ from napari_scsam.io.locations import is_address
 from napari_scsam.io.slabs import slab_depth, with_slabs
 from napari_scsam.io.volumes import Volume, open_volume
 from napari_scsam.io.zarr_access import ZarrArray, member_array
+from napari_scsam.volume.answer import Answer
 from napari_scsam.volume.cluster import Workers, WorkersError
 from napari_scsam.volume.group_writer import GroupWriter
 from napari_scsam.volume.labelling import Labelling
 from napari_scsam.volume.ledger import FinishedSlice
 from napari_scsam.volume.run_labels import group_depth
 from napari_scsam.volume.run_plan import RunPlan
+from napari_scsam.volume.three_axes import CubePlan, plan_cubes
 from napari_scsam.volume.workers import TaskError, run_tasks
 
 AVERAGED_SLICES = 32
@@ -162,6 +164,8 @@ def groups_of_slices(
         As `run_tasks` takes them.
     """
     depth = group_depth(level)
+    if plan.axes > 1:
+        return _layers(left, depth, plan_cubes(source.depth, plan.window, 1))
     side = lcm(depth, slab_depth(source.shape, source.data.chunks))
     if side > MOST_SLICES:
         side = depth
@@ -174,6 +178,15 @@ def groups_of_slices(
         side = min(side, ceil(share / depth) * depth)
     found = groupby(left, key=lambda z: z // side)
     return [SliceGroup(tuple(slices)) for _, slices in found]
+
+
+def _layers(left: Sequence[int], depth: int, plan: CubePlan) -> list[SliceGroup]:
+    """Divide slices into layers along z; a file that two layers share is of the first of them."""
+
+    def layer_of(z: int) -> range:
+        return plan.layer_of(z // depth * depth)
+
+    return [SliceGroup(tuple(slices)) for _, slices in groupby(left, layer_of)]
 
 
 def label_on_workers(
@@ -218,7 +231,7 @@ def label_group(job: Job, group: SliceGroup) -> GroupDone:
         finished: list[FinishedSlice] = []
         with closing(labelling.answers(group.slices)) as answers:
             for answer in answers:
-                if answer is not None:
+                if isinstance(answer, Answer):
                     finished += writer.add(answer)
         finished += writer.flush()
     damaged = {z: labelling.damaged[z] for z in group.slices if z in labelling.damaged}

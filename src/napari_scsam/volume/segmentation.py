@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import Volume
 from napari_scsam.io.zarr_access import ZarrArray
 from napari_scsam.steps import Progress, Steps
+from napari_scsam.volume.answer import Answer, Working
 from napari_scsam.volume.group_writer import GroupWriter
-from napari_scsam.volume.labelling import Answer, Labelling
+from napari_scsam.volume.labelling import Labelling
 from napari_scsam.volume.ledger import Ledger, as_stored, check_same_run, pixels_hash
 from napari_scsam.volume.run_labels import (
     LABELS,
@@ -143,8 +145,7 @@ class Segmentation:
         writing: Future[None] | None = None
         with ThreadPoolExecutor(1) as thread, closing(self.labelling.answers(left)) as answers:
             for z in left:
-                yield self._progress(z)
-                answer = next(answers)
+                answer = yield from self._awaited(answers, z)
                 if writing is not None:
                     writing.result()
                     writing = None
@@ -187,6 +188,16 @@ class Segmentation:
         slices = self.plan.slices
         return Progress(bisect_left(slices, z), len(slices), f"slice {z}")
 
+    def _awaited(self, answers: Iterator[Answer | Working | None], z: int) -> Steps[Answer | None]:
+        """Return the next slice; the work that it shares with others is a step, too."""
+        step = self._progress(z)
+        yield step
+        answer = next(answers)
+        while isinstance(answer, Working):
+            yield replace(step, what=f"{step.what}, {answer.done} of {answer.total} pictures")
+            answer = next(answers)
+        return answer
+
     @property
     def _dtype(self) -> np.dtype[Any]:
         return np.dtype(label_dtype(self.labelling.predictor.classes))
@@ -206,8 +217,7 @@ class Segmentation:
         labels = np.zeros((source.depth, *source.shape[-2:]), self._dtype)
         with closing(self.labelling.answers(self.plan.slices)) as answers:
             for z in self.plan.slices:
-                yield self._progress(z)
-                answer = next(answers)
+                answer = yield from self._awaited(answers, z)
                 if answer is not None:
                     labels[(z, *self.plan.window)] = answer.labels()
         self._check_any_read()

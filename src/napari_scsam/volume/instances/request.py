@@ -27,6 +27,9 @@ MIN_VOXELS = 10
 
 NM3_PER_UM3 = 1e9
 
+MOST_UM3 = 1e9
+"""Largest volume of a smallest object: a cubic millimetre."""
+
 Labels: TypeAlias = "Volume | ArrayLike | str | os.PathLike[str]"
 Classes: TypeAlias = "Sequence[str] | Sequence[ClassSpec] | Mapping[int, str]"
 
@@ -145,8 +148,8 @@ def smallest_voxels(volume: Volume, voxels: int | None, um3: float | None) -> in
         if smallest < 1:
             raise UserError(f"the smallest object has {smallest} voxels; give 1 to keep all")
         return smallest
-    if not 0 <= um3 < float("inf"):
-        raise UserError(f"the smallest volume is {um3} µm³; give a number that is not below 0")
+    if not 0 <= um3 <= MOST_UM3:
+        raise UserError(f"the smallest volume is {um3} µm³; give a number from 0 to {MOST_UM3:g}")
     return max(1, _voxels_in(um3, volume), voxels or 1)
 
 

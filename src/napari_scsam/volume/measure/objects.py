@@ -46,6 +46,9 @@ from napari_scsam.volume.measure.table import (
 )
 from napari_scsam.volume.workers import Workers, keep_workers
 
+MOST_NEAR_NM = 10_000.0
+"""Largest distance of objects in contact; at larger ones, everything is near everything."""
+
 CONTACT_VOXELS = 1 << 21
 """Voxels of a block in which contacts are found, unless its chunks are larger."""
 
@@ -115,11 +118,8 @@ def measure_objects(
         raise UserError(f"the smallest object has {smallest} voxels; give 1 to keep all")
     found = find_images(labels, classes, voxel_size, instances=instances)
     least = smallest_voxels(found, smallest)
-    if near is not None and found.labels.voxel_size is None:
-        raise UserError(
-            f"the voxel size of {found.labels.name!r} is unknown, and contacts need it; "
-            "give it in nm (--voxel-size)"
-        )
+    if near is not None:
+        check_near(near, found.labels)
     grey = None
     if image is not None:
         grey = open_grey(image, found.labels)
@@ -188,6 +188,26 @@ class Places:
             write_table(self.contacts, touching.table, origin)
 
 
+def check_near(near: float, labels: Volume) -> None:
+    """Check that objects of these labels can be in contact at a distance, in nm.
+
+    Raises
+    ------
+    UserError
+        When the voxel size is unknown, or the distance is less than that of two voxels.
+    """
+    if labels.voxel_size is None:
+        raise UserError(
+            f"the voxel size of {labels.name!r} is unknown, and contacts need it; "
+            "give it in nm (--voxel-size)"
+        )
+    if near < min(labels.voxel_size):
+        raise UserError(
+            f"objects are never within {near:g} nm, since voxels are {min(labels.voxel_size):g} nm "
+            "apart; give a larger distance in nm"
+        )
+
+
 def near_distance(distance: float | None, *, asked: bool) -> float | None:
     """Return the distance at which objects are in contact in nm; None if that is not asked for.
 
@@ -200,8 +220,10 @@ def near_distance(distance: float | None, *, asked: bool) -> float | None:
         return DISTANCE_NM if asked else None
     if not asked:
         raise UserError("a distance is for contacts; say where they are written (--contacts)")
-    if not 0 < distance < float("inf"):
-        raise UserError(f"the distance is {distance:g} nm; give a number above 0")
+    if not 0 < distance <= MOST_NEAR_NM:
+        raise UserError(
+            f"the distance is {distance:g} nm; give a number above 0, up to {MOST_NEAR_NM:g}"
+        )
     return distance
 
 

@@ -45,6 +45,9 @@ from napari_scsam.volume.workers import (
 RECORD = "meshes.json"
 """File that says what the meshes were made of."""
 
+MOST_ERROR_NM = 10_000.0
+"""Largest error of a surface; objects in electron microscopy are not much larger."""
+
 OBJECTS_A_TASK = 50
 NM_PER_UNIT = {NM: 1.0, UM: 1000.0}
 MOST_NAMED = 3
@@ -123,8 +126,7 @@ def write_meshes(
     target = Path(folder)
     if format not in WRITERS:
         raise UserError(f"{format!r} is not a format of meshes; choose from: {', '.join(WRITERS)}")
-    if simplify is not None and not 0 <= simplify < float("inf"):
-        raise UserError(f"{simplify} nm is no distance; give how far a vertex may move, or 0")
+    check_error(simplify)
     found = find_images(labels, classes, voxel_size, instances=instances)
     if found.labels.ndim != 3:
         raise UserError(
@@ -253,6 +255,20 @@ def _is_small(read: partial[NDArray[np.bool_]], box: tuple[slice, ...], smallest
     if max(shape) >= smallest:
         return False
     return int(np.count_nonzero(read(box))) < smallest
+
+
+def check_error(simplify: float | None) -> None:
+    """Check how far a vertex may move, in nm; None is what suits the voxels.
+
+    Raises
+    ------
+    UserError
+        When it is below 0, or so far that no surface is left.
+    """
+    if simplify is not None and not 0 <= simplify <= MOST_ERROR_NM:
+        raise UserError(
+            f"a vertex cannot move by {simplify:g} nm; give a number from 0 to {MOST_ERROR_NM:g}"
+        )
 
 
 def check_folder(folder: Path, *, overwrite: bool = False) -> None:
