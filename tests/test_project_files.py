@@ -52,13 +52,15 @@ def test_links_of_the_readme_are_absolute_on_a_package_page() -> None:
     pytest.importorskip("hatchling")
     script = load("packaging/readme_hook.py")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    made = script.with_absolute_links(text, project()["urls"]["Source"], "v1.2.3")
+    made = script.with_absolute_links(text, project()["urls"], "v1.2.3")
     targets = re.findall(r"\]\(([^)]+)\)", made)
     assert targets
     assert all(target.startswith(("https://", "#")) for target in targets)
     picture = next(target for target in targets if target.endswith("widget.png"))
     assert picture.startswith("https://raw.githubusercontent.com/")
     assert picture.endswith("/v1.2.3/docs/images/widget.png")
+    site = project()["urls"]["Documentation"]
+    assert {site, f"{site}accuracy/"} <= set(targets)
 
 
 @pytest.mark.parametrize("page", ["README.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "docs/api.md"])
