@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from napari_scsam.errors import (
+    MissingFileError,
+    PartlyDoneError,
+    TakenError,
+    UserError,
+    describe_os_error,
+    without_drafts,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/data/.out.zarr.4711.part", "/data/out.zarr"),
+        ("/data/.out.zarr.4711.old/0/c", "/data/out.zarr/0/c"),
+        ("'/data/.a b.tif.1.part' is full", "'/data/a b.tif' is full"),
+        ("/data/.out.zarr.host.work/blocks/0/7.npz (full)", "/data/out.zarr (full)"),
+        ("/a/zarr.json.0123456789abcdef0123456789abcdef.partial", "/a/zarr.json"),
+        ("/data/out.zarr", "/data/out.zarr"),
+        ("/data/.hidden.part", "/data/.hidden.part"),
+        ("/data/.notes.12.parts", "/data/.notes.12.parts"),
+    ],
+)
+def test_temporary_files_are_called_by_the_names_that_they_will_have(
+    text: str, expected: str
+) -> None:
+    assert without_drafts(text) == expected
+
+
+def test_an_error_of_the_system_names_the_file_and_the_reason() -> None:
+    error = OSError(errno.ENOSPC, "No space left on device", "/data/.out.zarr.4711.part/0")
+    assert describe_os_error(error) == (
+        "/data/out.zarr/0 cannot be read or written (No space left on device); "
+        "check the path, its permissions and the free disk space"
+    )
+
+
+def test_an_error_without_a_file_still_has_its_reason() -> None:
+    text = describe_os_error(OSError("the pipe is broken"))
+    assert text.startswith("a file cannot be read or written (the pipe is broken);")
+
+
+def test_a_name_in_bytes_is_decoded() -> None:
+    error = OSError(errno.EACCES, "Permission denied", b"/data/a.tif")
+    assert describe_os_error(error).startswith("/data/a.tif cannot be read or written")
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [(MissingFileError, FileNotFoundError), (TakenError, FileExistsError)],
+)
+def test_some_mistakes_are_the_errors_that_callers_expect(
+    kind: type[UserError], expected: type[OSError]
+) -> None:
+    error = kind("no file at a.tif; check the path")
+    assert isinstance(error, expected)
+    assert isinstance(error, UserError)
+    assert str(error) == "no file at a.tif; check the path"
+
+
+def test_partly_done_work_is_a_mistake_that_can_be_corrected() -> None:
+    with pytest.raises(UserError, match="slice 3"):
+        raise PartlyDoneError(f"{Path('out.zarr')} lacks slice 3; run it again with --resume")
