@@ -32,9 +32,18 @@ def test_options_have_defaults() -> None:
     assert vars(read()) == {"overwrite": False, "device": "auto", "processes": None}
 
 
-@pytest.mark.parametrize(("asked", "number"), [("3", 3), ("0", 0), ("-2", 0)])
+@pytest.mark.parametrize(("asked", "number"), [("3", 3), ("0", 0)])
 def test_as_many_processes_draw_as_were_asked_for(asked: str, number: int) -> None:
     assert training_run.processes_of(read("--processes", asked, "--device", "cpu")) == number
+
+
+@pytest.mark.parametrize("asked", ["-2", "nan", "1e3", "257", "9" * 20])
+def test_other_numbers_of_processes_are_refused(
+    asked: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        read("--processes", asked)
+    assert "give " in capsys.readouterr().err
 
 
 def test_unless_asked_the_number_suits_the_device(monkeypatch: pytest.MonkeyPatch) -> None:

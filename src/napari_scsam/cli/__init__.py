@@ -6,6 +6,7 @@ fault of the program, or a part that could not be done, which is named (a compla
 
 from __future__ import annotations
 
+import argparse
 import logging
 import sys
 import warnings
@@ -24,6 +25,15 @@ from napari_scsam.cli.parts import Parser, note
 from napari_scsam.cli.pretrain import add_pretrain
 from napari_scsam.cli.pseudo_label import add_pseudo_label
 from napari_scsam.cli.segment import add_segment
+from napari_scsam.cli.streams import (
+    BROKEN_PIPE,
+    EndedError,
+    OutputGoneError,
+    ending_signals,
+    flush_output,
+    prepare_streams,
+    printable,
+)
 from napari_scsam.cli.suggest import add_suggest
 from napari_scsam.cli.teach import add_teach
 from napari_scsam.cli.train import add_train
@@ -35,12 +45,15 @@ from napari_scsam.errors import (
 )
 from napari_scsam.version import __version__
 
+NO_MEMORY = "there is not enough memory; close other programs, or work on a part of the volume"
+
 NAMES = ("--classes", "--name", "--checkpoint")
 """Options of names; they say themselves what is wrong with an empty one."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``scsam`` and return the exit code."""
+    prepare_streams()
     parser = build_parser()
     arguments = parser.parse_args(argv)
     check_not_empty(parser, sys.argv[1:] if argv is None else argv)
@@ -48,18 +61,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.simplefilter("ignore")  # libraries address them to programmers
     # A damaged file is reported in a sentence of our own.
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    with ending_signals():
+        return run_command(arguments)
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    """Run a command, print what was wrong in one line, and return the exit code."""
     try:
-        code = arguments.run(arguments)
+        code: int | None = arguments.run(arguments)
+        flush_output()
     except UserError as error:
-        # Some libraries put line breaks into the messages that we quote.
-        note(f"scsam: {' '.join(without_drafts(str(error)).split())}")
+        note(f"scsam: {printable(without_drafts(str(error)))}")
         return 1 if isinstance(error, PartlyDoneError) else 2
+    except OutputGoneError:
+        return BROKEN_PIPE
     except OSError as error:
-        note(f"scsam: {describe_os_error(error)}")
+        note(f"scsam: {printable(describe_os_error(error))}")
         return 2
-    except KeyboardInterrupt:
+    except MemoryError:
+        note(f"scsam: {NO_MEMORY}")
+        return 2
+    except KeyboardInterrupt as error:
         note(f"scsam: stopped{getattr(arguments, 'resume_hint', '')}")
-        return 130
+        return error.code if isinstance(error, EndedError) else 130
     return code or 0
 
 

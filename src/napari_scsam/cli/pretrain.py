@@ -16,6 +16,7 @@ from napari_scsam.cli.training_run import (
     restart_notice,
     show_training,
 )
+from napari_scsam.cli.values import natural
 
 
 def add_pretrain(commands: Any) -> None:
@@ -30,7 +31,7 @@ def add_pretrain(commands: Any) -> None:
     parser.add_argument(
         "--start", metavar="MAE.safetensors", help="start from the encoder of an earlier run"
     )
-    parser.add_argument("--seed", type=int, default=0, help="fixes the run (default: 0)")
+    parser.add_argument("--seed", type=natural, default=0, help="fixes the run (default: 0)")
     add_training_options(parser)
 
 

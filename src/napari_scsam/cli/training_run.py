@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from napari_scsam.cli.parts import Parser, add_device, note
+from napari_scsam.cli.values import natural
 from napari_scsam.config import UserError
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ PROCESSES_HELP = (
     "(default: as many as are free; none with a CPU)"
 )
 
+MOST_PROCESSES = 256
+
 OVERWRITE_HELP = (
     "replace a finished run, or a stopped run with other settings "
     "(a stopped run with the same settings is resumed)"
@@ -37,7 +40,17 @@ def add_training_options(parser: Parser) -> None:
     """Add the options of every command that trains."""
     parser.add_argument("--overwrite", action="store_true", help=OVERWRITE_HELP)
     add_device(parser)
-    parser.add_argument("--processes", type=int, metavar="N", help=PROCESSES_HELP)
+    parser.add_argument("--processes", type=processes, metavar="N", help=PROCESSES_HELP)
+
+
+def processes(text: str) -> int:
+    """Read a number of processes."""
+    number = natural(text)
+    if number > MOST_PROCESSES:
+        raise argparse.ArgumentTypeError(
+            f"{text} processes are too many; give at most {MOST_PROCESSES}"
+        )
+    return number
 
 
 def processes_of(arguments: argparse.Namespace) -> int:
@@ -48,7 +61,7 @@ def processes_of(arguments: argparse.Namespace) -> int:
     asked: int | None = arguments.processes
     if asked is None:
         return spare_processes(choose_device(arguments.device))
-    return max(0, asked)
+    return asked
 
 
 def restart_notice(arguments: argparse.Namespace) -> Callable[[str], None] | None:

@@ -11,11 +11,34 @@ SLICES = "0,3,10-20 or 5:9"
 """How lists of slices are written; ``10-20`` ends with 20, and ``5:9`` with 8."""
 
 
+MOST_DIGITS = 12
+"""Of a whole number; random generators and counters take no larger ones."""
+
+MOST_TOLERANCE_NM = 10_000.0
+
+
 def positive(text: str) -> int:
     """Read a whole number above 0."""
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or len(text) > MOST_DIGITS or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not usable; give a whole number above 0")
     return int(text)
+
+
+def natural(text: str) -> int:
+    """Read a whole number from 0 on, of at most twelve digits."""
+    if not text.isdecimal() or len(text) > MOST_DIGITS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not usable; give a whole number, 0 or more")
+    return int(text)
+
+
+def tolerance_nm(text: str) -> float:
+    """Read how far outlines may be apart, in nm."""
+    number = positive_number(text)
+    if number > MOST_TOLERANCE_NM:
+        raise argparse.ArgumentTypeError(
+            f"{text} nm would allow any outline; give at most {MOST_TOLERANCE_NM:g}"
+        )
+    return number
 
 
 def positive_number(text: str) -> float:

@@ -102,6 +102,7 @@ def without_repeats(names: tuple[Encoder, ...]) -> tuple[Encoder, ...]:
 
 Encoder = Literal["sam", "mae"]
 AtLeastOne = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=10**12)]
 RelativePath = Annotated[Path, AfterValidator(in_base)]
 CheckpointPath = Annotated[Path, AfterValidator(find_start)]
 
@@ -183,7 +184,7 @@ class Training:
     keep: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the weights before training in those after it, so that less is forgotten
     (Wortsman et al. 2022, arXiv 2109.01903). Needs a checkpoint to start from."""
-    seed: int = 0
+    seed: Seed = 0
     save_every: AtLeastOne = 100
     augmentation: Annotated[Augmentation, BeforeValidator(with_training_zoom)] = field(
         default_factory=lambda: Augmentation(zoom=TRAINING_ZOOM)
