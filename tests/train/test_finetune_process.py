@@ -36,6 +36,7 @@ from napari_scsam.project.training_job import (
     read_outcome,
 )
 from napari_scsam.steps import drive
+from napari_scsam.train.finetune.steps import FinetuneStep
 from napari_scsam.train.finetune.validation import Validation
 from napari_scsam.train.finetune_process import (
     JobRun,
@@ -202,6 +203,24 @@ def test_what_is_no_better_is_not_kept(prepared, job, model):
     run = fake_run(model, prepared, 0.4)
     assert list(JobRun(read_job(job), job, run, Asked()).keep_best(SimpleNamespace(step=1))) == []
     assert checkpoint_of(job) is None
+
+
+def learning(step: int, total: int, seconds: float, left: float = 0.0) -> FinetuneStep:
+    return FinetuneStep("learning", step, total, seconds, left, {}, None)
+
+
+def test_the_time_left_is_a_guess_only_once_steps_were_timed(job):
+    """On a slow machine 600 steps of three seconds were taken for an hour and a half."""
+    settings = SimpleNamespace(most_steps=600, validations=5)
+    run = JobRun(read_job(job), job, SimpleNamespace(settings=settings, reserve=20.0), Asked())
+    untimed = learning(1, 600, 100.0, left=80.0)
+    assert (run.time_left(untimed), run.is_planned(untimed)) == (80.0, False)
+    late = learning(2, 600, 190.0)
+    assert (run.time_left(late), run.is_planned(late)) == (10.0, False), "it is compared yet"
+    planned = learning(3, 13, 120.0)
+    assert (run.time_left(planned), run.is_planned(planned)) == (100.0 + 10.0, True)
+    comparing = FinetuneStep("comparing", 2, 5, 150.0, 0.0, {}, None)
+    assert run.is_planned(comparing)
 
 
 def test_new_classes_have_the_ids_and_colours_of_the_project(prepared, model):

@@ -183,7 +183,11 @@ class JobRun:
             except StopIteration as end:
                 yield from self.finish(end.value)
                 return
-            yield describe_step(step, self.run.first.dice, self.time_left(step))
+            left = self.time_left(step)
+            message = describe_step(step, self.run.first.dice, left)
+            if not self.is_planned(step):
+                message["total"] = 0
+            yield message
             yield from self.after(step)
             yield from self.wait()
             if self.commands.stopped:
@@ -199,10 +203,27 @@ class JobRun:
             self.phase_began = step.seconds
             self.phase_first = step.step
         done = step.step - self.phase_first
-        if not done:
-            return step.seconds_left
-        pace = (step.seconds - self.phase_began) / done
-        return max(step.seconds_left, pace * (step.total - step.step))
+        rest = self.seconds_to_compare(step)
+        if done and self.is_planned(step):
+            pace = (step.seconds - self.phase_began) / done
+            rest += pace * (step.total - step.step)
+        return max(step.seconds_left, rest)
+
+    def is_planned(self, step: FinetuneStep) -> bool:
+        """Whether the number of steps is known; it is once some of them were timed."""
+        from napari_scsam.train.finetune.finetuning import TIMED
+
+        most = self.run.settings.most_steps
+        is_first_guess = step.phase == "learning" and step.total == most
+        return not is_first_guess or step.step - self.phase_first + 1 >= min(TIMED, most)
+
+    def seconds_to_compare(self, step: FinetuneStep) -> float:
+        """Return what the comparison after the last step takes."""
+        from napari_scsam.train.finetune.finetuning import SHARES
+
+        if step.phase != "learning":
+            return 0.0
+        return self.run.reserve * len(SHARES) / (len(SHARES) + self.run.settings.validations)
 
     def after(self, step: FinetuneStep) -> Iterator[dict[str, Any]]:
         """Keep what was found, and draw the tile now and then."""
