@@ -57,14 +57,14 @@ def embed_volume(
         When there is no cache, it cannot be written, or it is too small for this volume; when
         `tta` is asked of a network without classes; or when the network was imported.
     """
-    if disk is None:
-        raise UserError(
-            f"the cache for embeddings is off; set {CACHE_LIMIT_VARIABLE} to its size in gigabytes"
-        )
     if model.config.classes_only:
         raise UserError(
             "nothing of an imported network is kept; segment the volume at once, "
             "or choose a ScSAM checkpoint"
+        )
+    if disk is None:
+        raise UserError(
+            f"the cache for embeddings is off; set {CACHE_LIMIT_VARIABLE} to its size in gigabytes"
         )
     if tta:
         model.config.need_classes()  # clicks are answered from the slice as it is

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from napari._app_model import get_app_model
 from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
@@ -14,7 +15,11 @@ from napari_scsam.config import UserError
 from napari_scsam.gui import session as session_module
 from napari_scsam.gui.forms import segment_volume
 from napari_scsam.gui.forms.segment_volume import segment_volume_form, segment_volume_in_viewer
+from napari_scsam.gui.panels.runs import RunList
 from napari_scsam.gui.session import Session
+from napari_scsam.io.labels import write_labels
+from napari_scsam.volume import detached
+from napari_scsam.volume.detached import Phase, list_runs, write_end, write_progress
 
 pytestmark = pytest.mark.gui
 
@@ -119,3 +124,63 @@ def test_the_command_is_in_the_manifest_and_in_the_palette(make_napari_viewer, n
     with DynamicPlugin(manifest=manifest, plugin_manager=npe2pm):
         titles = [action.title for _, action in get_app_model().commands]
     assert any("Segment a whole volume" in title for title in titles)
+
+
+@pytest.fixture
+def on_workers(monkeypatch, tmp_path):
+    """Runs that no process does; what was asked for."""
+    monkeypatch.setenv("NAPARI_SCSAM_USER", str(tmp_path / "user"))
+    monkeypatch.setattr(detached, "continue_run", lambda _: None)
+
+
+def test_a_run_on_workers_is_listed_in_every_window_and_shown_when_it_is_done(
+    make_napari_viewer, one_checkpoint, on_workers, stack, tmp_path, wait
+):
+    file = tmp_path / "em.tif"
+    tifffile.imwrite(file, stack, photometric="minisblack")
+    first = make_napari_viewer()
+    (image,) = first.open(str(file), plugin="napari")
+    segment_volume_in_viewer(first, image, "tiny", ["vesicle"], (40, 8, 8), workers="2")
+    (state,) = list_runs()
+    assert state.request.out == str(tmp_path / "em.labels.zarr")
+    assert (state.request.workers, state.request.classes) == (2, ("vesicle",))
+    assert state.request.voxel_size == (40, 8, 8)
+
+    viewer = make_napari_viewer()
+    form = segment_volume_form()
+    viewer.window.add_dock_widget(form, name="Segment a whole volume")
+    (listed,) = form.native.findChildren(RunList)
+    write_progress(state.folder, 1, 4, 30.0)
+    wait(lambda: [line.bar.value() for line in listed.rows.values()] == [1])
+    (line,) = listed.rows.values()
+    assert line.name.text() == "em.labels.zarr, 2 workers"
+    assert list(line.buttons) == ["Continue", "Remove"]
+    write_labels(
+        state.request.out, np.ones(stack.shape, np.uint8), (40, 8, 8), one_checkpoint.classes
+    )
+    write_end(state.folder, Phase.FINISHED)
+    wait(lambda: list(line.buttons) == ["Show", "Remove"])
+    line.buttons["Show"].click()
+    assert [type(layer) for layer in viewer.layers] == [Image, Labels]
+    line.buttons["Remove"].click()
+    wait(lambda: listed.rows == {})
+    assert list_runs() == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"workers": "2"}, "from a file"),
+        ({"workers": "many"}, "neither a number"),
+        ({"workers": "tcp://127.0.0.1:1"}, "from a file"),
+    ],
+)
+def test_workers_that_cannot_work_are_one_sentence(
+    make_napari_viewer, one_checkpoint, on_workers, stack, chosen, message
+):
+    viewer = make_napari_viewer()
+    image = viewer.add_image(stack)
+    notification_manager.records.clear()
+    segment_volume_in_viewer(viewer, image, "tiny", **chosen)
+    assert message in notification_manager.records[-1].message
+    assert list_runs() == []

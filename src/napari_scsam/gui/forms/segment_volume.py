@@ -5,20 +5,28 @@ Annotations are not postponed in this module: magicgui needs the types themselve
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from magicgui import magic_factory
 from magicgui.widgets import FunctionGui
 from napari.layers import Image
 from napari.viewer import Viewer
+from qtpy.QtCore import QTimer
 
 from napari_scsam.checkpoints.find import checkpoint_info, list_checkpoints
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size, select_classes
 from napari_scsam.gui.forms.background import session_of
 from napari_scsam.gui.layers.plane import layer_voxel_size
+from napari_scsam.gui.panels.runs import RunList
 from napari_scsam.gui.session import Session
+from napari_scsam.gui.tools.runs import EVERY_MS, Runs, file_of, proposed_labels, run_rows
 from napari_scsam.gui.tools.segment import VOLUME, Segmenting
+from napari_scsam.volume.detached import RunRequest, parse_workers
 
 Form = FunctionGui[..., None]
+
+NO_FILE = Path()
+"""As the form shows that no file was chosen."""
 
 UNKNOWN_SIZE = (0.0, 0.0, 0.0)
 """As the form shows a voxel size that is not known."""
@@ -31,11 +39,14 @@ def segment_volume_in_viewer(
     classes: Sequence[str] = (),
     voxel_size_nm: tuple[float, float, float] = UNKNOWN_SIZE,
     average_four_views: bool = False,
+    workers: str = "",
+    labels_file: Path = NO_FILE,
 ) -> None:
-    """Segment all slices of an image layer into its labels layer, on a worker thread.
+    """Segment all slices of an image layer into its labels layer, or on workers into a file.
 
     Slices appear one by one, and each is one undo step. The ScSAM panels show the progress if they
-    are open in this viewer; else napari does.
+    are open in this viewer; else napari does. On workers, the run goes on when the window is
+    closed; the form lists it, here and in windows that are opened later.
 
     Parameters
     ----------
@@ -51,9 +62,21 @@ def segment_volume_in_viewer(
         nm along z, y, x; zeros for the size from the layer.
     average_four_views
         Average four views of each slice, which is 4× slower.
+    workers
+        A number of processes on this computer, or the address of a dask scheduler such as
+        ``tcp://10.0.0.1:8786``. When empty, this window does the work.
+    labels_file
+        OME-Zarr that workers write, ending in ``.zarr``; beside the image when not given.
     """
     session = session_of(viewer)
     try:
+        where = parse_workers(workers)
+        if where is not None:
+            size = _size(voxel_size_nm) or layer_voxel_size(image)
+            request = _request(image, checkpoint, classes, labels_file, where)
+            request = request.model_copy(update={"voxel_size": size, "tta": average_four_views})
+            session.part(Runs).start(request)
+            return
         _choose(session, image, checkpoint, classes, _size(voxel_size_nm))
     except UserError as error:
         session.report_error(error)
@@ -62,6 +85,32 @@ def segment_volume_in_viewer(
     segmenting = session.part(Segmenting)
     segmenting.choose_scope(VOLUME)
     segmenting.go()
+
+
+def _request(
+    image: Image, checkpoint: str, classes: Sequence[str], labels_file: Path, workers: int | str
+) -> RunRequest:
+    """Return what workers are to do.
+
+    Raises
+    ------
+    UserError
+        When the image is in no file, the network has no such class, or the labels have no name
+        that ends in ``.zarr``.
+    """
+    file = file_of(image)
+    out = proposed_labels(file)
+    if labels_file != NO_FILE:
+        out = labels_file.absolute()
+    if out.suffix.lower() != ".zarr":
+        raise UserError(f"workers write an OME-Zarr; end the name {out.name} in .zarr")
+    info = checkpoint_info(checkpoint)
+    wanted = None
+    if classes:
+        wanted = tuple(spec.name for spec in select_classes(info.classes, list(classes)))
+    return RunRequest(
+        image=file, out=str(out), checkpoint=checkpoint, workers=workers, classes=wanted
+    )
 
 
 def _choose(
@@ -101,11 +150,39 @@ def _checkpoint_names(_widget: object = None) -> list[str]:
 
 
 def _connect(form: Form) -> None:
-    """Show the classes of the chosen checkpoint, and the voxel size of the chosen image."""
+    """Show the classes of the checkpoint, the voxel size of the image, and runs on workers."""
     form.checkpoint.changed.connect(partial(_show_classes, form))
     form.image.changed.connect(partial(_show_size, form))
     _show_classes(form, form.checkpoint.value)
     _show_size(form, form.image.value)
+    _list_runs(form)
+
+
+def _list_runs(form: Form) -> None:
+    """Put the list of runs on workers below the form, and look at them while it is there."""
+    listed = RunList()
+    form.native.layout().addWidget(listed)
+    watch = partial(_look, form, listed)
+    listed.asked.connect(partial(_do, form, listed))
+    timer = QTimer(listed)
+    timer.timeout.connect(watch)
+    timer.start(EVERY_MS)
+    watch()
+
+
+def _look(form: Form, listed: RunList) -> None:
+    viewer = form.viewer.value
+    if viewer is None:
+        listed.show_runs(run_rows())
+    else:
+        listed.show_runs(session_of(viewer).part(Runs).look())
+
+
+def _do(form: Form, listed: RunList, verb: str, key: str) -> None:
+    viewer = form.viewer.value
+    if viewer is not None:
+        session_of(viewer).part(Runs).do(verb, key)
+    _look(form, listed)
 
 
 def _show_classes(form: Form, checkpoint: str | None) -> None:
@@ -136,6 +213,17 @@ segment_volume_form = magic_factory(
     voxel_size_nm={
         "label": "size (nm)",
         "tooltip": "Size of a voxel along z, y and x in nanometres; zeros when unknown.",
+    },
+    labels_file={
+        "label": "labels file",
+        "mode": "w",
+        "filter": "*.zarr",
+        "tooltip": "Where workers write the labels, an OME-Zarr; beside the image when empty.",
+    },
+    workers={
+        "tooltip": "A number of processes on this computer, or the address of a dask scheduler "
+        "such as tcp://10.0.0.1:8786.\nThe run goes on when this window is closed. "
+        "Empty: this window does the work.",
     },
     average_four_views={
         "label": "Average four views (4× slower)",

@@ -1,0 +1,217 @@
+"""Runs on workers: started from a window, watched by any, and going on without one."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.layers import Image, Layer
+
+from napari_scsam.config import UserError
+from napari_scsam.errors import TakenError
+from napari_scsam.gui.layers.class_table import PATH_KEY
+from napari_scsam.gui.layers.files import read_layers
+from napari_scsam.gui.panels.runs import RunRow
+from napari_scsam.gui.words import as_sentence, count_of
+from napari_scsam.io.locations import is_address
+from napari_scsam.volume.detached import (
+    Phase,
+    RunRequest,
+    RunState,
+    cancel_run,
+    continue_run,
+    forget_run,
+    list_runs,
+    start_run,
+)
+
+if TYPE_CHECKING:
+    from napari_scsam.gui.session import Session
+
+CANCEL = "Cancel"
+CONTINUE = "Continue"
+SHOW = "Show"
+REMOVE = "Remove"
+
+VERBS = {
+    Phase.RUNNING: (CANCEL,),
+    Phase.STOPPED: (CONTINUE, REMOVE),
+    Phase.PARTLY: (SHOW, CONTINUE, REMOVE),
+    Phase.FAILED: (CONTINUE, REMOVE),
+    Phase.FINISHED: (SHOW, REMOVE),
+}
+"""What can be done about a run."""
+
+EVERY_MS = 500
+"""How often the runs are looked at."""
+
+
+class Runs:
+    """The verbs behind the list of runs; made by ``session.part(Runs)``."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._phases: dict[Path, Phase] = {}
+        self._cancelled: set[Path] = set()
+
+    def look(self) -> list[RunRow]:
+        """Return how far each run is, and report those that have ended since."""
+        states = list_runs()
+        for state in states:
+            before = self._phases.get(state.folder)
+            if before is Phase.RUNNING and state.phase is not Phase.RUNNING:
+                self._cancelled.discard(state.folder)
+                self.session.status.emit(_ended(state))
+        self._phases = {state.folder: state.phase for state in states}
+        return [_row(state, cancelled=state.folder in self._cancelled) for state in states]
+
+    def start(self, request: RunRequest) -> None:
+        """Start a run, or continue a stopped one into the same labels.
+
+        Raises
+        ------
+        UserError
+            When the labels cannot go there, or the workers cannot be reached.
+        """
+        from napari_scsam.volume.cluster import check_workers
+        from napari_scsam.volume.output import check_output
+
+        check_workers(request.workers)
+        try:
+            check_output(Path(request.out), overwrite=False, resume=True)
+        except TakenError as error:
+            raise UserError(
+                f"{request.out} is taken; choose another name for the labels"
+            ) from error
+        start_run(request)
+        self.session.status.emit(
+            f"{Path(request.out).name} is written by workers, also when this window is closed"
+        )
+
+    def do(self, verb: str, key: str) -> None:
+        """Do what was asked of a run."""
+        state = next((state for state in list_runs() if str(state.folder) == key), None)
+        if state is None:
+            return
+        if verb == CANCEL:
+            self._cancelled.add(state.folder)
+            cancel_run(state.folder)
+        elif verb == CONTINUE:
+            continue_run(state.folder)
+        elif verb == REMOVE:
+            forget_run(state.folder)
+        else:
+            self._show(state)
+
+    def _show(self, state: RunState) -> None:
+        """Add the labels of a run to the viewer, and its image, if it is not there."""
+        viewer = self.session.viewer
+        if viewer is None:
+            return
+        try:
+            layers = read_layers(state.request.out)
+            if not any(path_of(layer) == state.request.image for layer in viewer.layers):
+                layers = [*read_layers(state.request.image), *layers]
+        except UserError as error:
+            self.session.report_error(error)
+            return
+        for data in layers:
+            viewer.add_layer(Layer.create(*data))
+
+
+def run_rows() -> list[RunRow]:
+    """Return how far each run is, for a window without a viewer."""
+    return [_row(state, cancelled=False) for state in list_runs()]
+
+
+def _row(state: RunState, *, cancelled: bool) -> RunRow:
+    request = state.request
+    where = str(request.workers)
+    if isinstance(request.workers, int):
+        where = count_of(request.workers, "worker")
+    done = state.done
+    if state.phase is Phase.FINISHED:
+        done = state.total
+    message = ""
+    if state.message:
+        message = as_sentence(state.message)
+    return RunRow(
+        key=str(state.folder),
+        name=f"{state.name}, {where}",
+        tip=f"{request.image}\n→ {request.out}",
+        done=done,
+        total=state.total,
+        text=_on_the_bar(state, cancelled=cancelled),
+        message=message,
+        verbs=VERBS[state.phase],
+    )
+
+
+def _on_the_bar(state: RunState, *, cancelled: bool) -> str:
+    if state.phase is Phase.RUNNING:
+        return "Stopping …" if cancelled else _running(state)
+    words = state.phase.capitalize()
+    if state.phase is Phase.FINISHED or not state.total:
+        return words
+    return f"{words}: {state.done} of {state.total} slices are done"
+
+
+def _running(state: RunState) -> str:
+    """Return how far a run is, in words."""
+    if not state.total:
+        return "Starting …"
+    text = f"{state.done} of {state.total} slices"
+    if state.seconds_left is None:
+        return text
+    from napari_scsam.volume.estimate import in_words
+
+    return f"{text}, {in_words(state.seconds_left)} left"
+
+
+def _ended(state: RunState) -> str:
+    """Return how a run ended, as a sentence."""
+    if state.phase is Phase.FINISHED:
+        return f"{state.name} is finished: Show adds it to the viewer"
+    if state.message:
+        return f"{state.name}: {state.message}"
+    return f"{state.name} was stopped; {state.done} of {state.total} slices are done"
+
+
+def path_of(layer: Layer) -> str | None:
+    """Return the path or address that a layer was read from; None for an array in memory."""
+    path = layer.metadata.get(PATH_KEY) or layer.source.path
+    return None if path is None else str(path)
+
+
+def file_of(image: Image) -> str:
+    """Return the file that workers read in place of an image layer.
+
+    Raises
+    ------
+    UserError
+        When there is none, or it holds colours.
+    """
+    path = path_of(image)
+    if path is None or image.rgb:
+        raise UserError(
+            f"workers read '{image.name}' from a file; save it as grey values, and open it from there"
+        )
+    if is_address(path):
+        return path
+    return str(Path(path).absolute())
+
+
+def proposed_labels(image: str) -> Path:
+    """Return a free name for the labels of an image, beside it or in the current folder."""
+    folder = Path.cwd() if is_address(image) else Path(image).parent
+    stem = Path(image).name.split(".")[0]
+    names = (f"{stem}.labels{number}.zarr" for number in ("", *map(str, range(2, 1000))))
+    taken = partial(_is_finished, folder)
+    return folder / next(name for name in names if not taken(name))
+
+
+def _is_finished(folder: Path, name: str) -> bool:
+    from napari_scsam.volume.output import is_taken
+
+    return is_taken(folder / name)

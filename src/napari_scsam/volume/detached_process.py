@@ -1,0 +1,105 @@
+"""The process of a run: ``python -m napari_scsam.volume.detached_process FOLDER``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+from napari_scsam.errors import PartlyDoneError, UserError, describe_os_error
+from napari_scsam.steps import Progress
+from napari_scsam.volume.detached import (
+    Phase,
+    read_request,
+    write_end,
+    write_progress,
+)
+
+SECONDS_BETWEEN = 0.3
+"""How often progress is written at most."""
+
+
+class _Stopped(BaseException):
+    """The run is to end, with what is finished."""
+
+
+class Pace:
+    """Writes how far a run is, and how long it will take."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._start: tuple[float, int] | None = None
+        self._written = 0.0
+
+    def update(self, step: Progress) -> None:
+        """Write a step, unless the last one was a moment ago."""
+        now = time.monotonic()
+        if self._start is None:
+            self._start = (now, step.done)
+        if now - self._written < SECONDS_BETWEEN and step.done < step.total:
+            return
+        self._written = now
+        start, before = self._start
+        left = None
+        if step.done > before:
+            left = (now - start) / (step.done - before) * (step.total - step.done)
+        write_progress(self._folder, step.done, step.total, left)
+
+
+def run(folder: Path) -> None:
+    """Do a run to its end, and write how it ended."""
+    try:
+        _segment(folder)
+    except PartlyDoneError as error:
+        write_end(folder, Phase.PARTLY, str(error))
+    except UserError as error:
+        write_end(folder, Phase.FAILED, str(error))
+    except OSError as error:
+        write_end(folder, Phase.FAILED, describe_os_error(error))
+    except MemoryError:
+        write_end(folder, Phase.FAILED, "there is not enough memory; use fewer workers")
+    except (KeyboardInterrupt, _Stopped):
+        write_end(folder, Phase.STOPPED)
+    else:
+        write_end(folder, Phase.FINISHED)
+
+
+def _segment(folder: Path) -> None:
+    from napari_scsam.io.volumes import open_volume
+
+    request, workers = read_request(folder)
+    volume = open_volume(request.image, request.voxel_size)
+
+    from napari_scsam.volume.run import segment_volume
+
+    steps = segment_volume(
+        volume,
+        request.checkpoint,
+        request.out,
+        classes=request.classes,
+        device=request.device,
+        tta=request.tta,
+        resume=True,
+        workers=workers,
+    )
+    pace = Pace(folder)
+    try:
+        for step in steps:
+            pace.update(step)
+    finally:
+        steps.close()  # workers end with it
+
+
+def _stop(_number: int, _frame: object) -> None:
+    raise _Stopped
+
+
+def main() -> None:
+    """Do the run whose folder is named on the command line."""
+    signal.signal(signal.SIGTERM, _stop)
+    run(Path(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()
