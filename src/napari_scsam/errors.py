@@ -46,6 +46,16 @@ class NoClassesError(UserError):
         )
 
 
+class ImportedNetworkError(UserError):
+    """A request for prompts, strokes or training to a network that was imported."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this network was imported and finds its own classes only; "
+            "choose a ScSAM checkpoint for clicks, strokes and training"
+        )
+
+
 def describe_os_error(error: OSError) -> str:
     """Return a sentence on a file that cannot be read or written."""
     what = "a file"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_scsam.checkpoints.card_fields import parse_card
+from napari_scsam.checkpoints.imported.card import IMPORTED_FORMAT, parse_settings
 from napari_scsam.config import ClassSpec, UserError, parse_classes
 from napari_scsam.errors import MissingFileError
 
@@ -40,6 +41,11 @@ class CheckpointInfo:
 
     @property
     def taught(self) -> tuple[str, ...]:
+    @property
+    def classes_only(self) -> bool:
+        """Whether it is an imported network: it finds classes and answers no prompts."""
+        return "form" in self.config
+
         """Names of the classes that it was saved with and knows from strokes only."""
         saved = self.training.get("taught")
         if not isinstance(saved, dict):  # a list is of classes that were trained since
@@ -78,6 +84,8 @@ def read_card(path: Path) -> CheckpointInfo:
         classes = parse_classes(card["classes"])
     except UserError as error:
         raise UserError(
+        if "form" in card["config"]:
+            parse_settings(card["config"], len(classes))
             f"{path} is a ScSAM checkpoint whose card cannot be used ({error}); fetch it again"
         ) from error
     return CheckpointInfo(
@@ -114,7 +122,7 @@ def _read_text(path: Path) -> str:
         raise UserError(
             f"{path} is not a ScSAM checkpoint (no safetensors header); {hint}"
         ) from error
-    if metadata.get("format") != CHECKPOINT_FORMAT:
+    if metadata.get("format") not in (CHECKPOINT_FORMAT, IMPORTED_FORMAT):
         raise UserError(
             f"{path} is not a ScSAM checkpoint "
             f"(its header lacks the format {CHECKPOINT_FORMAT!r}); choose one written by scsam"

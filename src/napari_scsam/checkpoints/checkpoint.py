@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_scsam.checkpoints.card import CHECKPOINT_FORMAT, CheckpointInfo
 from napari_scsam.checkpoints.find import DEFAULT, checkpoint_info
+from napari_scsam.checkpoints.imported.load import load_imported
 from napari_scsam.checkpoints.tensors import write_tensors
 from napari_scsam.config import UserError
 
@@ -40,6 +41,8 @@ def load_checkpoint(name: str | Path = DEFAULT) -> ScSAM:
     from napari_scsam.model.sound_weights import check_weights
 
     info = checkpoint_info(name)
+    if info.classes_only:
+        return load_imported(info)
     try:
         config = ScSAMConfig(**info.config)
         weights = _read_tensors(info.path)
@@ -138,10 +141,11 @@ def save_checkpoint(
     Raises
     ------
     UserError
-        When a weight is not a finite number, as after a training that diverged. A file that is
-        there stays.
+        When a weight is not a finite number, as after a training that diverged, or the network was
+        imported. A file that is there stays.
     """
     from napari_scsam.model.correction import covers_of
+    model.config.need_prompts()
     from napari_scsam.model.sound_weights import first_not_finite
 
     card: dict[str, Any] = {

@@ -6,13 +6,14 @@ import argparse
 import json
 from typing import Any
 
+from napari_scsam.cli.checkpoint_import import add_import
 from napari_scsam.cli.parts import command, note, show
 
 
 def add_checkpoints(commands: Any) -> None:
     """Describe ``scsam checkpoints`` and its actions."""
     parser = command(commands, "checkpoints", run_list, "List and inspect checkpoints.")
-    actions = parser.add_subparsers(metavar="list | info | download | verify")
+    actions = parser.add_subparsers(metavar="list | info | download | verify | import")
     command(actions, "list", run_list, "List the checkpoints on this machine.")
     info = command(actions, "info", run_info, "Show what a checkpoint is.")
     verify = command(
@@ -25,6 +26,7 @@ def add_checkpoints(commands: Any) -> None:
         "Download published SAM weights, for clicks and boxes or to train from.",
     )
     fetch.add_argument("name", metavar="NAME")
+    add_import(actions)
     for action in (info, verify):
         action.add_argument("checkpoint", nargs="?", default="default", metavar="C")
     info.add_argument("--json", action="store_true", help="print JSON")

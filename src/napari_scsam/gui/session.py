@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_scsam.config import NoClassesError, UserError
+from napari_scsam.errors import ImportedNetworkError
 from napari_scsam.gui.choices import Choices
 from napari_scsam.gui.jobs.engine import Engine, SliceRequest
 from napari_scsam.gui.jobs.jobs import INTO_LABELS, OF_IMAGE, Job, Jobs
@@ -169,19 +170,23 @@ class Session:
             tta=choices.tta,
         )
 
-    def try_request(self, *, classes: bool = False) -> SliceRequest | None:
+    def try_request(
+        self, *, classes: bool = False, prompts: bool = False
+    ) -> SliceRequest | None:
         """Return the request; report what is missing and return None.
 
         Parameters
         ----------
-        classes
-            Whether the network must know classes.
+        classes, prompts
+            Whether the network must know classes, or answer prompts and learn from strokes.
         """
         checkpoint = self.choices.checkpoint
         try:
             request = self.request()
             if classes and checkpoint is not None and checkpoint.prompts_only:
                 raise NoClassesError
+            if prompts and checkpoint is not None and checkpoint.classes_only:
+                raise ImportedNetworkError
         except UserError as error:
             self.report_error(error)
             return None

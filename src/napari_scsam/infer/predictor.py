@@ -241,8 +241,9 @@ class Predictor(ClassDecoder):
         Raises
         ------
         UserError
-            When there is no prompt, or shapes do not match.
+            When there is no prompt, shapes do not match, or the network was imported.
         """
+        self.model.config.need_prompts()
         slice_ = self.slice
         prompts = prompt_tensors(points, labels, boxes, slice_.zoom)
         if masks is None and prompts.points is not None and prompts.boxes is not None:

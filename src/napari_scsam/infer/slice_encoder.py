@@ -104,7 +104,8 @@ class SliceEncoder:
         Parameters and errors are those of `set_image`.
         """
         pixels = check_slice(np.asarray(image))
-        contrast = contrast or measure_contrast(pixels)
+        own = self.model.config.own_contrast(pixels.dtype)
+        contrast = own or contrast or measure_contrast(pixels)
         zoom = self.zoom_for(voxel_size)
         full_key = slice_key(pixels, contrast, zoom, key)
         pixel_size = pixel_size_of(voxel_size)

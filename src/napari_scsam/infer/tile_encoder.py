@@ -83,7 +83,8 @@ class TileEncoder:
     ) -> None:
         self.model = model
         self.device = device
-        self.disk = disk
+        # What an imported network makes of a tile is as large as the tile, many times.
+        self.disk = None if model.config.classes_only else disk
         self.fill = fill
 
     def embed(self, grid: TileGrid, tiles: Sequence[Tile]) -> Embedding:

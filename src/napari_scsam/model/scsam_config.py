@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from napari_scsam.config import NoClassesError, UserError
+from napari_scsam.io.contrast import Contrast
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,18 @@ class ScSAMConfig:
         """Raise a `NoClassesError` when the network has learned no classes."""
         if self.prompts_only:
             raise NoClassesError
+
+    @property
+    def classes_only(self) -> bool:
+        """Whether it finds classes and answers no prompts, because it was imported."""
+        return False
+
+    def need_prompts(self) -> None:
+        """Raise an `ImportedNetworkError` when the network was imported."""
+
+    def own_contrast(self, dtype: np.dtype[Any]) -> Contrast | None:  # noqa: ARG002
+        """Return the contrast of images of a type, if the network has one of its own."""
+        return None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -43,12 +43,13 @@ def start_from(path: Path, recipe: Recipe) -> ScSAM:
     Raises
     ------
     UserError
-        When the recipe means another class by an id or a name and does not renumber, or
-        classes are to be learned by a network that is made for clicks and boxes alone.
+        When the recipe means another class by an id or a name and does not renumber, classes are
+        to be learned by a network that is made for clicks and boxes alone, or it was imported.
     """
     if recipe.training.class_weight > 0:
         check_learns_classes(path)
     model = load_checkpoint(path)
+    model.config.need_prompts()
     if recipe.renumber:
         adopt_class_table(model, recipe.classes)
     missing = missing_classes(model.classes, recipe.classes, path.name)

@@ -107,6 +107,8 @@ def _training(info: CheckpointInfo) -> str:
     """Return in a few words what the network was trained for."""
     if info.prompts_only:
         return "clicks and boxes only"
+    if info.classes_only:
+        return "imported; classes only, no clicks"
     if info.nm_per_pixel:
         return f"trained at {info.nm_per_pixel:g} nm per pixel"
     return "pixel size of training unknown"

@@ -273,7 +273,7 @@ class StrokeLearning:
         if now == self._replayed:
             return
         self._replayed = now
-        if not info.prompts_only:
+        if not (info.prompts_only or info.classes_only):
             self._replay()
 
     def _replay(self) -> None:

@@ -101,7 +101,7 @@ class Prompting:
         viewer = session.viewer
         if self.active:
             return
-        request = session.try_request()
+        request = session.try_request(prompts=True)
         image = session.choices.image
         if request is None or viewer is None or image is None:
             return
@@ -187,7 +187,7 @@ class Prompting:
         layers.set_side(inside=self.inside)
 
     def _submit(self, marks: Marks) -> None:
-        request = self.session.try_request()
+        request = self.session.try_request(prompts=True)
         if request is None:
             return
         earlier = self.found

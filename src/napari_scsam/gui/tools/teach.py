@@ -81,7 +81,7 @@ class Teaching:
         """Add a layer for strokes on a class, with the brush, and prepare the slice shown."""
         session = self._session
         viewer = session.viewer
-        request = session.try_request(classes=True)
+        request = session.try_request(classes=True, prompts=True)
         image = session.choices.image
         if request is None or viewer is None or image is None:
             self.changed.emit()

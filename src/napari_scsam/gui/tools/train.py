@@ -50,6 +50,7 @@ PATIENCE_MS = 600
 
 NO_PROJECT = "there is no project to learn from; make one with New, under Project"
 NO_CHECKPOINT = "there is no checkpoint to start from; choose one under Model"
+IMPORTED = "an imported network does not learn; choose a ScSAM checkpoint under Model"
 NO_CLASSES = "this checkpoint answers clicks only; choose one with classes under Model"
 NOTHING_REVIEWED = "nothing is reviewed yet; mark slices as reviewed first"
 KILLED = (
@@ -123,6 +124,8 @@ class Training:
             return NO_CHECKPOINT
         if checkpoint.prompts_only:
             return NO_CLASSES
+        if checkpoint.classes_only:
+            return IMPORTED
         if not any(one.numbers for one in self.reviewing.slices.values()):
             return NOTHING_REVIEWED
         return ""

@@ -124,6 +124,7 @@ class Taught:
         predictor = self._predictor
         model = predictor.model
         model.config.need_classes()
+        model.config.need_prompts()
         key = (name if isinstance(name, str) else name.name).casefold()
         shape = predictor.slice.shape
         on = check_strokes(shape, foreground)

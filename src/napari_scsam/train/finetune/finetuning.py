@@ -138,6 +138,7 @@ class Finetuning:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         parent.config.need_classes()
+        parent.config.need_prompts()
         self.clock = clock
         self.began = clock()
         self.budget = minutes * 60

@@ -224,7 +224,7 @@ def export_steps(
 
 def start_of(info: CheckpointInfo | None) -> Path | str | None:
     """Return what training continues from: the checkpoint in use, by name where it has one."""
-    if info is None:
+    if info is None or info.classes_only:  # an imported network does not learn
         return None
     if info.prompts_only:  # training takes only the SAM, out of its file
         return info.path

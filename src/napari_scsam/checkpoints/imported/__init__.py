@@ -1,0 +1,1 @@
+"""Networks that were made elsewhere: ONNX and TorchScript files behind a card of ours."""

@@ -1,0 +1,83 @@
+"""``scsam checkpoints import``, and what commands do with an imported network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from small_networks import write_onnx
+
+from napari_scsam.cli import main
+from napari_scsam.cli.checkpoint_import import input_range
+from napari_scsam.config import UserError
+from napari_scsam.io.volumes import open_labels
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    grey = np.random.default_rng(0).integers(0, 60, (2, 40, 80), np.uint8)
+    grey[:, :, 40:] += 180
+    tifffile.imwrite(tmp_path / "cell.tif", grey)
+    return tmp_path / "cell.tif"
+
+
+@pytest.fixture
+def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("NAPARI_SCSAM_CHECKPOINTS", str(tmp_path / "mine"))
+    file = write_onnx(tmp_path / "er.onnx")
+    assert main(["checkpoints", "import", str(file), "--channels", "ER=77,background"]) == 0
+    return "er"
+
+
+def test_its_classes_are_segmented_like_those_of_any_checkpoint(
+    imported: str, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "labels.zarr"
+    assert main(["segment", str(image), "-o", str(out), "--checkpoint", imported]) == 0
+    labels = np.asarray(open_labels(out).data[:])
+    assert np.array_equal(labels, np.where(tifffile.imread(image) > 120, 77, 0))
+    assert main(["checkpoints", "list"]) == 0
+    assert "er " in capsys.readouterr().out
+    assert main(["checkpoints", "info", imported, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["classes"][0]["name"] == "ER"
+
+
+@pytest.mark.parametrize("command", ["embed", "teach"])
+def test_what_it_cannot_do_is_refused_in_a_sentence(
+    imported: str,
+    image: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    arguments = ["embed", str(image)]
+    if command == "teach":
+        strokes = tmp_path / "strokes.tif"
+        tifffile.imwrite(strokes, (tifffile.imread(image) > 235).astype(np.uint8))
+        out = str(tmp_path / "out.safetensors")
+        arguments = ["teach", "--image", str(image), "--strokes", str(strokes), "--name", "a"]
+        arguments += ["-o", out]
+    capsys.readouterr()
+    assert main([*arguments, "--checkpoint", imported]) == 2
+    assert "choose a ScSAM checkpoint" in capsys.readouterr().err
+
+
+def test_a_checkpoint_is_replaced_only_when_asked(
+    imported: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = ["checkpoints", "import", str(tmp_path / "er.onnx"), "--channels", "ER,background"]
+    assert main(again) == 2
+    assert "add --overwrite" in capsys.readouterr().err
+    assert main([*again, "--overwrite", "--mean-std", "0.5", "0.1"]) == 0
+
+
+def test_mean_and_deviation_are_a_range() -> None:
+    assert input_range(None, (0.5, 0.25)) == (-2.0, 2.0)
+    assert input_range(None, None) == (0.0, 1.0)
+    with pytest.raises(UserError, match="give one above 0"):
+        input_range(None, (0.5, 0.0))
+    with pytest.raises(UserError, match="give two values"):
+        input_range((1.0, 1.0), None)
