@@ -323,6 +323,14 @@ class Monkey:
         if len(kept) > 12:
             self.fault("layers pile up", names, kept)
 
+    def _at_work(self) -> str:
+        """Return what the window waits for, and where each thread is."""
+        network = self.desk.session.jobs.worker
+        hands = self.desk.tools._work
+        waits = [network._open, len(network._small), hands.worker._open, len(hands.worker._small)]
+        stacks = [traceback.format_stack(frame)[-4:] for frame in sys._current_frames().values()]
+        return f"{waits}, {hands._waiting}, {stacks}"
+
     def fault(self, what: str, gestures: list[str], details: Any) -> None:
         """Report a fault."""
         self.faults.append(what)
@@ -339,7 +347,8 @@ class Monkey:
             try:
                 self.burst(picked)
             except TimeoutError as error:
-                self.fault("the window hangs", [one.name for one in picked], error)
+                names = [one.name for one in picked]
+                self.fault("the window hangs", names, f"{error}; {self._at_work()}")
                 return
             done += size
             if done % 200 < size:

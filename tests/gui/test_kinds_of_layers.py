@@ -11,13 +11,21 @@ from discs import DISCS
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
+from napari_scsam.config import UserError
+from napari_scsam.gui.jobs.jobs import Job
+from napari_scsam.gui.layers.plane import Plane, full_resolution
+from napari_scsam.gui.project.layers import image_source
 from napari_scsam.gui.session import Session
+from napari_scsam.gui.tools import correct_work
 from napari_scsam.gui.tools.accept import Accepting
 from napari_scsam.gui.tools.correct import Correcting
 from napari_scsam.gui.tools.files.save_labels import SavingLabels
+from napari_scsam.gui.tools.objects.find import FindingObjects
 from napari_scsam.gui.tools.one_object import Prompting
-from napari_scsam.gui.tools.segment import Segmenting
+from napari_scsam.gui.tools.segment import VOLUME, Segmenting
 from napari_scsam.gui.tools.teach import Teaching
+from napari_scsam.gui.tools.undo import Undoing
+from napari_scsam.gui.tools.undo_run import UndoingRun
 from napari_scsam.io.volumes import open_labels
 
 AT = (5, 30, 40)
@@ -27,6 +35,10 @@ TURN = np.array([[1, 0, 0, 0], [0, 0.8, -0.6, 0], [0, 0.6, 0.8, 0], [0, 0, 0, 1]
 TILT = np.array([[0.8, -0.6, 0, 0], [0.6, 0.8, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
 SHEAR = np.array([[1, 0, 0, 0], [0, 1, 0.5, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
 LEAN = np.array([[1, 0, 0, 0], [0.5, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+TIMES = np.stack([np.zeros_like(DISCS), DISCS, DISCS[::-1]])
+"""Three time points; the second one is looked at."""
+DRIFT = np.eye(5)
+DRIFT[2, 0] = 0.5
 COLOURS = np.stack([DISCS, DISCS // 2, DISCS], -1)
 
 WORKED_ON = {
@@ -38,13 +50,16 @@ WORKED_ON = {
     "sheared in its slices": lambda: Image(DISCS, affine=SHEAR),
     "grey in colours": lambda: Image(np.stack([DISCS] * 3, -1), rgb=True),
     "flat, grey in colours": lambda: Image(np.stack([DISCS[5]] * 3, -1), rgb=True),
+    "time points": lambda: Image(TIMES, scale=(60, 1, 1, 1), translate=(30, 2, 3, 4)),
+    "one time point": lambda: Image(DISCS[None]),
+    "channels and time points": lambda: Image(np.stack([TIMES] * 2)),
+    "time points in a pyramid": lambda: Image([TIMES, TIMES[..., ::2, ::2]], multiscale=True),
+    "time points, grey in colours": lambda: Image(np.stack([TIMES] * 3, -1), rgb=True),
 }
 REFUSED = {
-    "time points": lambda: Image(np.stack([DISCS] * 2)),
-    "one time point": lambda: Image(DISCS[None]),
-    "time points and channels": lambda: Image(np.stack([np.stack([DISCS] * 2)] * 2)),
     "tilted": lambda: Image(DISCS, affine=TILT),
     "leaning": lambda: Image(DISCS, affine=LEAN),
+    "drifting with time": lambda: Image(TIMES, affine=DRIFT),
     "in colours": lambda: Image(COLOURS, rgb=True),
     "yes and no": lambda: Image(DISCS > 100),
 }
@@ -52,7 +67,9 @@ ORDERS = ((1, 0, 2), (0, 2, 1), (2, 1, 0))
 
 
 @pytest.fixture
-def begin(fake_engine, predictor, info):
+def begin(fake_engine, predictor, info, monkeypatch):
+    monkeypatch.setattr(correct_work, "MAX_SYNC_SECONDS", 60)
+
     def start(image, order=None):
         viewer = ViewerModel()
         session = Session(viewer, fake_engine, AtOnce)
@@ -68,7 +85,8 @@ def begin(fake_engine, predictor, info):
         session.part(Segmenting).choose_classes(info.classes[:1])
         if order is not None:
             viewer.dims.order = order
-        one.at = AT[-image.ndim :] if image.ndim <= 3 else (0,) * (image.ndim - 3) + AT
+        lead = [int(size > 1) for size in full_resolution(image).shape[:-3]]
+        one.at = (*lead, *AT)[-image.ndim :]
         place = image.data_to_world(one.at)
         for axis, value in enumerate(place):
             viewer.dims.set_point(axis, value)
@@ -143,17 +161,22 @@ def test_worked_on_along_any_axis(begin, order, verb, tmp_path):
 def check_worked(one, verb) -> None:
     assert len(labels_of(one)) == 1, one.said
     (labels,) = labels_of(one)
-    data = one.image.data[0] if one.image.multiscale else one.image.data
-    shape = data.shape[:-1] if one.image.rgb else data.shape
-    assert labels.data.shape == shape
+    assert labels.data.shape == full_resolution(one.image).shape
     corner = [0] * one.image.ndim
     for voxel in (corner, one.at):
         np.testing.assert_allclose(labels.data_to_world(voxel), one.image.data_to_world(voxel))
     value = int(labels.data[one.at])
     assert bool(value) == (verb is not use_tool), one.said
     assert labels.data.any() or verb is use_tool, one.said
+    lead = one.at[: max(0, one.image.ndim - 3)]
+    volume = labels.data[lead].copy()
+    others = labels.data.copy()
+    others[lead] = 0
+    assert not others.any(), "only the time point shown is written"
     if verb is save:
-        np.testing.assert_array_equal(open_labels(one.path).data[...], labels.data)
+        name = "_".join(["labels", *map(str, lead)])
+        saved = open_labels(one.path.with_name(f"{name}.zarr")).data[...]
+        np.testing.assert_array_equal(saved, volume)
 
 
 @pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
@@ -169,3 +192,61 @@ def test_refused_before_anything_is_written(begin, kind, tmp_path):
         assert one.session.engine.predictor.asked == 0
         assert one.image.name in one.said[0], "it says which layer"
         assert ";" in one.said[0], "and what to do"
+
+
+def show_time(one, index: int) -> None:
+    one.viewer.dims.set_point(0, one.image.data_to_world((index, 0, 0, 0))[0])
+
+
+def test_a_run_stays_in_the_time_point_that_it_began_in(begin):
+    one = begin(WORKED_ON["time points"]())
+    segmenting = one.session.part(Segmenting)
+    segmenting.choose_scope(VOLUME)
+    worker = one.session.jobs.worker
+    worker.held.add(Job.SEGMENT_SLICES)
+    segmenting.go()
+    show_time(one, 2)
+    worker.release()
+    (labels,) = labels_of(one)
+    assert labels.data[1].any(axis=(1, 2)).sum() > 5, one.said
+    assert not labels.data[[0, 2]].any()
+    one.session.part(Undoing).undo(labels)
+    assert "of volume 1 (you are on slice 5 of volume 2)" in one.said[-1]
+    one.session.part(UndoingRun).undo()
+    assert not labels.data.any()
+
+
+def test_marks_and_strokes_stay_on_their_time_point(begin):
+    one = begin(WORKED_ON["time points"]())
+    prompting = one.session.part(Prompting)
+    prompting.start()
+    prompting.layers.points.add(one.at)
+    assert prompting.found is not None
+    show_time(one, 2)
+    assert prompting.found is None, "what was found at another time is not shown"
+    prompting.stop()
+    stroke_here = one.session.part(Teaching)
+    show_time(one, 1)
+    stroke_here.start("granule")
+    layer = stroke_here.strokes.layer
+    layer.paint(one.at, 1)
+    assert stroke_here.strokes._planes(layer._undo_history[-1]) == (Plane(1, 5, (1,)),)
+
+
+def test_each_channel_has_a_contrast_of_its_own(begin):
+    one = begin(Image(np.stack([DISCS.astype(np.uint16), DISCS.astype(np.uint16) * 100])))
+    one.session.part(Segmenting).segment()
+    show_time(one, 0)
+    one.session.part(Segmenting).segment()
+    (labels,) = labels_of(one)
+    np.testing.assert_array_equal(labels.data[0], labels.data[1])
+    assert labels.data.any()
+
+
+def test_a_project_and_objects_refuse_several_volumes(begin):
+    one = begin(WORKED_ON["time points"]())
+    segment(one)
+    with pytest.raises(UserError, match="several volumes"):
+        image_source(one.image)
+    one.session.part(FindingObjects).find()
+    assert "several volumes" in one.said[-1]

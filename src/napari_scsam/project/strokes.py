@@ -46,7 +46,7 @@ class StrokeKey:
 
 def stroke_chunks(shape: Sequence[int], axis: int | None) -> tuple[int, ...]:
     """Return the chunks of an array of strokes, one slice thick."""
-    sides = [min(SIDE, size) for size in shape]
+    sides = [1] * (len(shape) - 3) + [min(SIDE, size) for size in shape[-3:]]
     if axis is not None:
         sides[axis] = 1
     return tuple(sides)

@@ -13,6 +13,7 @@ from napari_scsam.gui.layers.plane import (
     plane_shown_of,
     shown_plane,
 )
+from napari_scsam.io.lazy import LazyArray
 
 
 def model(data=None, **kwargs):
@@ -84,7 +85,10 @@ def test_what_cannot_be_segmented_is_said_in_one_sentence():
     viewer.dims.ndisplay = 3
     assert "switch to 2-D" in refusal(viewer, layer)
     assert "RGB" in refusal(*model(np.full((8, 10, 3), (9, 0, 0), np.uint8), rgb=True))
-    assert "4 axes" in refusal(*model(np.zeros((2, 6, 8, 10), np.uint8)))
+    assert "one axis" in refusal(*model(np.zeros(8, np.uint8)))
+    viewer, movie = model(np.zeros((2, 6, 8, 10), np.uint8))
+    viewer.dims.order = (1, 2, 0, 3)
+    assert "edge-on" in refusal(viewer, movie)
     assert "bool" in refusal(*model(np.zeros((8, 10), bool)))
 
 
@@ -134,3 +138,28 @@ def test_a_volume_turned_within_its_slices_is_not():
     viewer, layer = model(shear=(0, 0, 0.3), scale=(4, 2, 2))
     viewer.dims.set_current_step(0, 4)
     assert shown_plane(viewer, layer).axis == 0
+
+
+def test_a_plane_of_several_volumes():
+    plane = Plane(3, 7, (1, 2))
+    assert plane.key(slice(4, 5)) == (1, 2, slice(4, 5), 7, slice(None))
+    assert plane.corner(8, 9) == (1, 2, 8, 7, 9)
+    assert plane.shape((2, 3, 40, 50, 60)) == (40, 60)
+    assert plane.expand(np.zeros((40, 60))).shape == (1, 1, 40, 1, 60)
+    assert plane.voxel_size((5, 6, 7)) == (6, 5, 7)
+    assert plane.at(9).neighbours((2, 3, 40, 10, 60)) == (plane.at(8),)
+    assert plane.describe() == "slice 7 of volume 1, 2"
+    assert plane.holds((1, 2, 0, 7, 0))
+    assert not plane.holds((0, 2, 0, 7, 0))
+    found = plane.indices(np.array([8]), np.array([9]))
+    assert np.ravel(found).tolist() == [1, 2, 8, 7, 9]
+    np.testing.assert_array_equal(plane.flat(np.array([[1, 2, 8, 7, 9]])), [[8, 9]])
+
+
+def test_a_volume_of_several_is_read_lazily():
+    data = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    plane = Plane(1, 0, (1,))
+    assert plane.volume(data).base is not None
+    lazy = plane.volume(LazyArray(data, (None,) * 4, "cell"))
+    assert isinstance(lazy, LazyArray)
+    np.testing.assert_array_equal(lazy[...], data[1])

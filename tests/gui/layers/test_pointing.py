@@ -59,9 +59,6 @@ def test_what_cannot_be_corrected_is_explained(viewer):
     viewer.layers.selection.active = None
     with pytest.raises(UserError, match="no labels layer to correct"):
         labels_layer(viewer)
-    viewer.add_labels(np.zeros((2, *SHAPE), np.uint8), name="movie")
-    with pytest.raises(UserError, match="'movie' has 4 axes"):
-        labels_layer(viewer)
     viewer.add_labels(
         [np.zeros(SHAPE, np.uint8), np.zeros((6, 10, 15), np.uint8)], name="levels", multiscale=True
     )

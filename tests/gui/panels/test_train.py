@@ -46,14 +46,17 @@ def test_each_phase_has_its_buttons(panel, phase, outcome, widgets):
 
 def test_curves_and_tile_follow_the_messages(panel):
     panel.show_phase(Phase.RUNNING, None, "")
-    common = {"kind": "step", "phase": "learning", "total": 10, "left": 61.0}
+    common = {"kind": "step", "phase": "learning", "left": 61.0}
     first = {"vesicle": 0.25}
     for number in range(1, 5):
         message = {**common, "step": number, "seconds": float(number), "first": first}
+        message["total"] = (0, 0, 0, 10, 10)[number]  # not known before some steps were timed
         message["losses"] = {"loss": 2.0 / number}
         if number == 3:
             message["dice"] = {"vesicle": 0.5}
         panel.show_message(message)
+        assert panel.bar.maximum() == message["total"], "no total is invented"
+    assert panel.bar.text() == "Learning  4 / 10"
     (loss,) = panel.view.loss.listDataItems()
     assert loss.xData.tolist() == [1, 2, 3, 4]
     (dice,) = panel.view.dice.listDataItems()

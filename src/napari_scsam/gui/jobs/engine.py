@@ -57,10 +57,10 @@ class SliceRequest:
     volume: Hashable
     """Identity of the volume's pixels: contrast and embeddings are remembered under it."""
     data: Any
-    """(Y, X) or (Z, Y, X), read lazily."""
+    """(Y, X), (Z, Y, X) or several volumes (…, Z, Y, X), read lazily."""
     plane: Plane
     voxel_size: VoxelSize | None
-    """nm along the axes of `data`; None when unknown."""
+    """nm along z, y, x; None when unknown."""
     classes: tuple[ClassSpec, ...]
     """The classes to write."""
     threshold_offsets: tuple[tuple[str, float], ...] = ()
@@ -78,6 +78,11 @@ class SliceRequest:
         if self.region is None:
             return (self.volume, self.plane)
         return (self.volume, self.plane, self.region)
+
+    @property
+    def stack(self) -> Hashable:
+        """Identity of the volume that the plane belongs to, which has one contrast."""
+        return (self.volume, self.plane.lead) if self.plane.lead else self.volume
 
     def follows(self, other: SliceRequest | None) -> bool:
         """Whether it differs from another request by its threshold offsets alone."""
@@ -130,7 +135,7 @@ class Segmentation:
         region = self.request.region
         if region is None:
             return self.labels, None
-        shape = [size for axis, size in enumerate(self.request.data.shape) if axis != plane.axis]
+        shape = plane.shape(self.request.data.shape)
         labels = np.zeros(shape, self.labels.dtype)
         outside = np.ones(shape, bool)
         part = slice(region[0], region[2]), slice(region[1], region[3])
@@ -233,9 +238,9 @@ class Engine:
         """
         predictor = yield from self.ready_steps(request.checkpoint)
         self._forget_changed(request)
-        if request.contrast is None and request.volume not in self._contrasts:
+        if request.contrast is None and request.stack not in self._contrasts:
             yield Progress(0, 1, "measuring the contrast of the volume")
-            self._contrasts[request.volume] = measure_contrast(request.data)
+            self._contrasts[request.stack] = measure_contrast(request.plane.volume(request.data))
         if self._prepared is None or self._prepared[0] != request.embedding:
             yield Progress(0, 1, f"reading {request.plane.describe()}")
             self._prepared = (request.embedding, self.prepare(predictor, request))
@@ -255,11 +260,12 @@ class Engine:
         if isinstance(request.data, LazyArray):
             request.data.check()
             return
-        elsewhere = self._pixels.volume_has_changed(request.volume, request.data)
+        volume = request.plane.volume(request.data)
+        elsewhere = self._pixels.volume_has_changed(request.stack, volume)
         pixels = request.read()
         if elsewhere or not self._pixels.is_current(request.key, pixels):
             self._pixels.remember(request.key, pixels)
-            self._contrasts.pop(request.volume, None)
+            self._contrasts.pop(request.stack, None)
             self._prepared = None
 
     def prefetch_steps(self, request: SliceRequest) -> Steps[None]:
@@ -313,7 +319,7 @@ class Engine:
     def prepare(self, predictor: Predictor, request: SliceRequest) -> Slice:
         """Read a plane of a volume whose contrast is known, for the predictor."""
         size = request.plane.voxel_size(request.voxel_size)
-        contrast = request.contrast or self._contrasts[request.volume]
+        contrast = request.contrast or self._contrasts[request.stack]
         pixels = request.read()
         if not isinstance(request.data, LazyArray):
             self._pixels.remember(request.key, pixels)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from napari_scsam.gui.jobs.engine import Engine, Segmentation, SliceRequest
 from napari_scsam.gui.jobs.pace import time_left
-from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.steps import Pause, Progress, Steps, mapped
 
 
@@ -47,8 +46,7 @@ def run_steps(engine: Engine, request: SliceRequest, positions: Sequence[int]) -
             left = time_left(number, total, time.perf_counter() - start) or f", {step.what}"
             return Progress(number, total, f"slice {position}{left}")
 
-        plane = Plane(request.plane.axis, position)
-        steps = engine.segment_steps(replace(request, plane=plane))
+        steps = engine.segment_steps(replace(request, plane=request.plane.at(position)))
         result = yield from mapped(steps, as_step)
         yield SliceDone(number + 1, total, f"slice {position}", result)
     return RunDone(total, time.perf_counter() - start)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_scsam.gui.jobs.engine import Engine, SliceRequest
-from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.prompts.marks import Marks
 from napari_scsam.gui.words import count_of
 from napari_scsam.infer.patch import Patch, crop, remove_small_components
 from napari_scsam.steps import Steps, as_part
 
 if TYPE_CHECKING:
+    from napari_scsam.gui.layers.plane import Plane
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.infer.prepared_slice import Slice
     from napari_scsam.infer.prompt_answer import PromptAnswer
@@ -80,7 +80,7 @@ class PropagationBothWays:
         """The object on every slice, the first included."""
         start = self.request.start
         sections = [section for way in self.ways for section in way.sections]
-        further = [(Plane(start.plane.axis, s.position), s.patch) for s in sections]
+        further = [(start.plane.at(s.position), s.patch) for s in sections]
         return [(start.plane, start.patch), *further]
 
     @property
@@ -188,5 +188,5 @@ def _slices(
     engine: Engine, predictor: Predictor, start: PromptResult, positions: Sequence[int]
 ) -> Iterator[tuple[int, Slice]]:
     for position in positions:
-        plane = Plane(start.plane.axis, position)
-        yield position, engine.prepare(predictor, replace(start.request.slice, plane=plane))
+        asked = replace(start.request.slice, plane=start.plane.at(position))
+        yield position, engine.prepare(predictor, asked)

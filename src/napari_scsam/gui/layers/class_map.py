@@ -34,13 +34,8 @@ def map_layer(
     limits
         Values that are black and brightest.
     """
-    corner = [0, 0]
-    shown = values.astype(np.float32)
-    if plane.axis is not None:
-        corner.insert(plane.axis, plane.position)
-        shown = np.expand_dims(shown, plane.axis)
     layer = Image(
-        shown,
+        plane.expand(values.astype(np.float32)),
         name=name,
         colormap=COLOURMAP,
         contrast_limits=limits,
@@ -48,7 +43,7 @@ def map_layer(
         metadata={NOT_KEPT_KEY: True},
         **geometry_of(image),
     )
-    layer.translate = image.affine.inverse(image.data_to_world(corner))
+    layer.translate = image.affine.inverse(image.data_to_world(plane.corner(0, 0)))
     return layer
 
 

@@ -67,17 +67,15 @@ class DrawnMarks:
 
 def on_plane(vertices: NDArray[Any], plane: Plane) -> NDArray[np.bool_]:
     """Return which of N points of an array are on a plane of it."""
-    if plane.axis is None or not len(vertices):
-        return np.ones(len(vertices), bool)
-    nearest = np.rint(vertices[:, plane.axis]).astype(int)
-    return np.asarray(nearest == plane.position, bool)
+    if not len(vertices):
+        return np.ones(0, bool)
+    nearest = np.rint(vertices[:, list(plane.across)]).astype(int)
+    return np.asarray((nearest == list(plane.across.values())).all(axis=1), bool)
 
 
 def xy_on_plane(vertices: NDArray[Any], plane: Plane) -> Vertices:
     """Return N points of an array as N×2, (x, y) on a plane."""
-    if plane.axis is not None:
-        vertices = np.delete(vertices, plane.axis, axis=1)
-    return np.asarray(vertices, float)[:, ::-1]
+    return np.asarray(plane.flat(vertices), float)[:, ::-1]
 
 
 class KeptMarks:

@@ -21,7 +21,7 @@ from napari_scsam.gui.layers.class_table import (
     VOXEL_SIZE_KEY,
     class_table,
 )
-from napari_scsam.gui.layers.plane import is_tilted
+from napari_scsam.gui.layers.plane import VOLUME_AXES, is_tilted
 from napari_scsam.io.axes import SeveralError
 from napari_scsam.io.contents import is_label_image
 from napari_scsam.io.find_labels import listed_labels
@@ -158,7 +158,8 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     path
         ``*.zarr`` or ``*.tif``.
     data
-        (Y, X) or (Z, Y, X) integers; of a pyramid, level 0 is saved.
+        (Y, X), (Z, Y, X) or several volumes (…, Z, Y, X) of integers; of a pyramid, level 0 is
+        saved. Of several volumes, each that holds labels is saved as a file: ``NAME_3.zarr``.
     attributes
         The layer's state as napari gives it.
 
@@ -168,17 +169,18 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
         When the labels cannot be stored, or the path cannot be written.
     """
     try:
-        _write(path, data, attributes)
+        return _write(path, data, attributes)
     except OSError as error:
         raise UserError(describe_os_error(error)) from error
-    return [path]
 
 
-def _write(path: str, data: Any, attributes: dict[str, Any]) -> None:
+def _write(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     level = data
     if attributes.get("multiscale"):
         level = data[0]
     check_writable(attributes, level.ndim)
+    if level.ndim > VOLUME_AXES:
+        return _write_volumes(path, level, attributes)
     metadata = attributes.get("metadata", {})
     classes: tuple[ClassSpec, ...] = ()
     if CLASSES_KEY in metadata:
@@ -193,6 +195,35 @@ def _write(path: str, data: Any, attributes: dict[str, Any]) -> None:
         with writing_labels(Path(path), header, tuple(level.shape), dtype) as stored:
             for z in range(level.shape[0]):
                 stored[z] = np.asarray(level[z])
+    return [path]
+
+
+def _write_volumes(path: str, level: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write each volume that holds labels into a file of its own, and return their paths.
+
+    Raises
+    ------
+    UserError
+        When none holds any.
+    """
+    file = Path(path)
+    written = []
+    for lead in np.ndindex(*level.shape[:-VOLUME_AXES]):
+        volume = np.asarray(level[lead])
+        if volume.any():
+            name = "_".join([file.stem, *map(str, lead)])
+            one = file.with_name(f"{name}{file.suffix}")
+            written += _write(str(one), volume, _of_volume(attributes))
+    if not written:
+        raise UserError(f"{attributes.get('name', 'the layer')!r} is empty; segment a slice first")
+    return written
+
+
+def _of_volume(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of a layer without the axes before those of a volume."""
+    kept = {key: attributes[key] for key in ("name", "metadata") if key in attributes}
+    places = {key: attributes[key] for key in ("scale", "translate", "units") if key in attributes}
+    return kept | {key: value[-VOLUME_AXES:] for key, value in places.items()}
 
 
 def check_writable(attributes: dict[str, Any], ndim: int) -> None:
@@ -208,7 +239,7 @@ def check_writable(attributes: dict[str, Any], ndim: int) -> None:
     affine = attributes.get("affine")
     if affine is not None:
         steps = np.asarray(affine)[:ndim, :ndim] @ steps
-    if ndim == 3 and is_tilted(steps.T, 0):
+    if any(is_tilted(steps.T, axis) for axis in range(ndim - 2)):
         raise UserError(
             f"{attributes.get('name', 'the layer')!r} is sheared or rotated through its slices, "
             "which a label file cannot hold; reset its transform, then save it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 COMPARED = 512
 """Rows and columns of a plane that are compared, evenly spread."""
 
+PLANES = 9
+"""Planes of a stack that are read at most."""
+
 
 def is_grey(layer: Layer) -> bool:
     """Whether red, green and blue of an RGB layer are equal; some planes of a stack are read."""
@@ -22,10 +26,8 @@ def is_grey(layer: Layer) -> bool:
     if layer.multiscale:
         data = data[0]
     steps = tuple(slice(None, None, max(1, size // COMPARED)) for size in data.shape[-3:-1])
-    planes: list[tuple[int, ...]] = [()]
-    if data.ndim > 3:
-        depth = data.shape[0]
-        planes = [(position,) for position in sorted({0, depth // 2, depth - 1})]
+    ends = [sorted({0, depth // 2, depth - 1}) for depth in data.shape[:-3]]
+    planes = list(product(*ends))[:PLANES]
     return all(_has_equal_colours(np.asarray(data[(*plane, *steps)])) for plane in planes)
 
 
@@ -40,7 +42,7 @@ def first_colour(data: Any, name: str) -> Any:
     Parameters
     ----------
     data
-        (Y, X, 3 or 4) or (Z, Y, X, 3 or 4), in memory or not.
+        (…, Y, X, 3 or 4), in memory or not.
     name
         What to call it in error messages.
     """

@@ -1,9 +1,13 @@
-"""The plane of a layer that the viewer shows, and the size of its voxels."""
+"""The plane of a layer that the viewer shows, and the size of its voxels.
+
+The last three axes of a layer are those of a volume. Those before them are time points, channels
+or whatever else has a slider: each index along them is a volume of its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.gui.layers.grey import first_colour, is_grey
+from napari_scsam.io.lazy import LazyArray
 from napari_scsam.io.units import voxel_size_nm
 from napari_scsam.plausible import is_plausible
 
@@ -19,21 +24,67 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
+VOLUME_AXES = 3
+"""Axes of a volume; an array with more holds several."""
+
+
 @dataclass(frozen=True)
 class Plane:
-    """One flat section of a 2-D or 3-D array, in the order of its axes."""
+    """One flat section of an array of two or more axes, in the order of its axes."""
 
     axis: int | None = None
     """The axis across the section; None for a 2-D array."""
     position: int = 0
     """Index along `axis`."""
+    lead: tuple[int, ...] = ()
+    """Indices along the axes before those of a volume: a time point or a channel, for instance."""
+
+    @property
+    def across(self) -> dict[int, int]:
+        """The index along each axis that is not in the plane, in the order of the axes."""
+        fixed = dict(enumerate(self.lead))
+        if self.axis is not None:
+            fixed[self.axis] = self.position
+        return fixed
+
+    def at(self, position: int) -> Plane:
+        """Return the parallel plane of the same volume at another index."""
+        return replace(self, position=position)
 
     def key(self, rows: slice = slice(None)) -> tuple[int | slice, ...]:
         """Return the index of these rows of the plane in the array."""
-        selection: list[int | slice] = [rows, slice(None)]
-        if self.axis is not None:
-            selection.insert(self.axis, self.position)
+        return self._with_across(rows, slice(None))
+
+    def corner(self, row: float, column: float) -> tuple[float, ...]:
+        """Return the index in the array of a place in the plane."""
+        return self._with_across(row, column)
+
+    def _with_across(self, row: Any, column: Any) -> tuple[Any, ...]:
+        selection = [row, column]
+        for axis, index in self.across.items():
+            selection.insert(axis, index)
         return tuple(selection)
+
+    def expand(self, section: NDArray[Any]) -> NDArray[Any]:
+        """Return (rows, columns) with all axes of the array, of size 1 across the plane."""
+        return np.expand_dims(section, tuple(self.across))
+
+    def flat(self, points: NDArray[Any]) -> NDArray[Any]:
+        """Return N points of the array, N×axes, as N×2 (row, column)."""
+        return np.delete(points, list(self.across), axis=1)
+
+    def holds(self, voxel: Sequence[int]) -> bool:
+        """Whether a voxel of the array is on the plane."""
+        return all(voxel[axis] == index for axis, index in self.across.items())
+
+    def volume(self, data: Any) -> Any:
+        """Return the volume that the plane belongs to, out of an array of volumes."""
+        if not self.lead:
+            return data
+        if isinstance(data, np.ndarray):
+            return data[self.lead]
+        rest = [None] * (len(data.shape) - len(self.lead))
+        return LazyArray(data, (*self.lead, *rest), "the image")
 
     def read(self, data: Any, rows: slice = slice(None)) -> NDArray[Any]:
         """Read these rows of the plane, (rows, columns)."""
@@ -44,21 +95,21 @@ class Plane:
     ) -> tuple[NDArray[np.intp], ...]:
         """Return the indices in the array of pixels of the plane."""
         found = [rows, columns]
-        if self.axis is not None:
-            found.insert(self.axis, np.full_like(rows, self.position))
+        for axis, index in self.across.items():
+            found.insert(axis, np.full_like(rows, index))
         return tuple(found)
 
     def voxel_size(self, size: VoxelSize | None) -> VoxelSize | None:
-        """Return a voxel size, in nm along the array's axes, as (across, rows, columns)."""
+        """Return a voxel size, in nm along z, y, x, as (across, rows, columns)."""
         if size is None or self.axis is None:
             return size
-        across = size[self.axis]
-        rows, columns = (s for axis, s in enumerate(size) if axis != self.axis)
-        return (across, rows, columns)
+        own = self.axis - len(self.lead)
+        rows, columns = (side for axis, side in enumerate(size) if axis != own)
+        return (size[own], rows, columns)
 
     def shape(self, shape: Sequence[int]) -> tuple[int, int]:
         """Return (rows, columns) of the plane in an array of shape `shape`."""
-        rows, columns = (size for axis, size in enumerate(shape) if axis != self.axis)
+        rows, columns = (size for axis, size in enumerate(shape) if axis not in self.across)
         return rows, columns
 
     def neighbours(self, shape: Sequence[int]) -> tuple[Plane, ...]:
@@ -69,13 +120,25 @@ class Plane:
         if self.axis is None:
             return ()
         positions = (self.position + step for step in (1, -1, 2))
-        return tuple(Plane(self.axis, p) for p in positions if 0 <= p < shape[self.axis])
+        return tuple(self.at(p) for p in positions if 0 <= p < shape[self.axis])
 
     def describe(self) -> str:
-        """Return its name for the user, e.g. ``"slice 12"``."""
+        """Return its name for the user, e.g. ``"slice 12"`` or ``"slice 12 of volume 3"``."""
         if self.axis is None:
             return "the image"
-        return f"slice {self.position}"
+        if not self.lead:
+            return f"slice {self.position}"
+        return f"slice {self.position} of {name_volume(self.lead)}"
+
+
+def name_volume(lead: Sequence[int]) -> str:
+    """Return what the user calls one of several volumes: its indices on napari's sliders."""
+    return f"volume {', '.join(map(str, lead))}"
+
+
+def leading_axes(ndim: int) -> int:
+    """Return how many axes an array has before those of a volume."""
+    return max(0, ndim - VOLUME_AXES)
 
 
 def full_resolution(layer: Layer) -> Any:
@@ -94,14 +157,14 @@ def shown_plane(viewer: Viewer, layer: Image) -> Plane:
     Raises
     ------
     UserError
-        When it is not a 2-D or 3-D grey image, or the viewer shows no plane of it.
+        When it is not a grey image, or the viewer shows no plane of it.
     """
     check_image(layer)
     return plane_shown_of(viewer, layer)
 
 
 def plane_shown_of(viewer: Viewer, layer: Layer) -> Plane:
-    """Return the plane of any 2-D or 3-D layer that the viewer shows.
+    """Return the plane of any layer that the viewer shows.
 
     Raises
     ------
@@ -114,14 +177,17 @@ def plane_shown_of(viewer: Viewer, layer: Layer) -> Plane:
         )
     offset = viewer.dims.ndim - layer.ndim
     hidden = [axis for axis in range(layer.ndim) if axis + offset not in viewer.dims.displayed]
-    if len(hidden) != layer.ndim - 2:
+    lead = list(range(leading_axes(layer.ndim)))
+    if len(hidden) != layer.ndim - 2 or hidden[: len(lead)] != lead:
         raise UserError(
             f"'{layer.name}' is shown edge-on; roll the axes (Ctrl+E) until its planes are shown"
         )
     if not hidden:
         return Plane()
-    check_straight(layer, hidden[0])
-    return Plane(hidden[0], shown_position(viewer, layer, hidden[0]))
+    for axis in hidden:
+        check_straight(layer, axis)
+    positions = [shown_position(viewer, layer, axis) for axis in hidden]
+    return Plane(hidden[-1], positions[-1], tuple(positions[:-1]))
 
 
 def check_straight(layer: Layer, axis: int) -> None:
@@ -166,17 +232,14 @@ def check_image(layer: Image) -> None:
             f"'{layer.name}' is an RGB image with colours; choose a grey-value layer, "
             "or split it (Layers > Data > Split RGB)"
         )
-    if layer.ndim not in (2, 3):
-        raise UserError(
-            f"'{layer.name}' has {layer.ndim} axes; choose a 2-D image or a 3-D volume "
-            "(Layers > Data > Split Stack takes channels or time points apart)"
-        )
+    if layer.ndim < 2:
+        raise UserError(f"'{layer.name}' has one axis; choose an image of two or more")
     if layer.data.dtype.kind not in "uif":
         raise UserError(
             f"'{layer.name}' has {layer.data.dtype} values; choose an image of integers or floats"
         )
-    if layer.ndim == 3:
-        check_straight(layer, 0)
+    for axis in range(layer.ndim - 2):
+        check_straight(layer, axis)
 
 
 def shown_position(viewer: Viewer, layer: Layer, axis: int) -> int:
@@ -234,10 +297,13 @@ def layer_voxel_size(layer: Layer) -> VoxelSize | None:
 
 def stated_voxel_size(layer: Layer) -> VoxelSize | None:
     """Read what a layer's scale and units say, plausible or not; None when they say nothing."""
-    if layer.ndim not in (2, 3):
-        return None
-    steps = [abs(float(step)) for step in layer.scale]
-    return voxel_size_nm(steps, [str(unit) for unit in layer.units])
+    steps = [abs(float(step)) for step in layer.scale[-VOLUME_AXES:]]
+    return voxel_size_nm(steps, [str(unit) for unit in layer.units[-VOLUME_AXES:]])
+
+
+def finest_step(layer: Layer) -> float:
+    """Return the smallest scale of the axes of a volume; those before them are no lengths."""
+    return float(min(layer.scale[-VOLUME_AXES:]))
 
 
 def camera_of(viewer: Viewer) -> Any:

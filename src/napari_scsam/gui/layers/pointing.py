@@ -38,19 +38,17 @@ class LayerPlane:
         return classes_of(self.layer) is not None
 
     def place(self, boxes: LabelBoxes | None, *, whole: bool) -> Place:
-        """Return where the tools work: all of the layer, or the plane shown."""
-        axes = range(self.layer.ndim)
-        flat = self.plane.axis
+        """Return where the tools work: the volume shown, or the plane shown."""
+        fixed = self.plane.across
         if whole:
-            flat = None
+            fixed = dict(enumerate(self.plane.lead))
         within = [slice(0, count) for count in self.layer.data.shape]
-        if flat is not None:
-            within[flat] = slice(self.plane.position, self.plane.position + 1)
         steps = [abs(float(step)) for step in self.layer.scale]
-        finest = min(steps[axis] for axis in axes if axis != flat)
+        finest = min(step for axis, step in enumerate(steps) if axis not in fixed)
         spacing = [step / finest for step in steps]
-        if flat is not None:
-            spacing[flat] = 1.0
+        for axis, index in fixed.items():
+            within[axis] = slice(index, index + 1)
+            spacing[axis] = 1.0
         return Place(
             self.layer.data,
             tuple(within),
@@ -90,10 +88,6 @@ def labels_layer(viewer: Viewer) -> Labels:
         raise UserError(
             f"'{layer.name}' is a pyramid, which napari cannot edit; open only its full resolution"
         )
-    if layer.ndim not in (2, 3):
-        raise UserError(
-            f"'{layer.name}' has {layer.ndim} axes; objects are corrected in 2-D and 3-D labels"
-        )
     return layer
 
 
@@ -130,9 +124,9 @@ def voxel_under_mouse(viewer: Viewer, target: LayerPlane) -> tuple[int, ...]:
     layer = target.layer
     plane = target.plane
     voxel = [round(float(i)) for i in viewer_to_data(viewer, layer, viewer.cursor.position)]
-    if plane.axis is not None:
+    for axis, index in plane.across.items():
         # The slider may have moved after the mouse did.
-        voxel[plane.axis] = plane.position
+        voxel[axis] = index
     if not all(0 <= i < n for i, n in zip(voxel, layer.data.shape, strict=True)):
         raise UserError(f"the mouse is outside '{layer.name}'; point at an object of it")
     return tuple(voxel)

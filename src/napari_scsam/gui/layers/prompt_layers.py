@@ -24,7 +24,7 @@ from napari_scsam.gui.layers.drawing_layers import (
     strokes_layer,
 )
 from napari_scsam.gui.layers.drawn_marks import INSIDE, SIDES, DrawnMarks, on_plane
-from napari_scsam.gui.layers.plane import Plane, camera_of, shown_plane
+from napari_scsam.gui.layers.plane import Plane, camera_of, finest_step, shown_plane
 from napari_scsam.gui.prompts.kinds import (
     POINT,
     PROMPT_KINDS,
@@ -76,7 +76,7 @@ class PromptLayers:
         self.layers: tuple[Layer, ...] = ()
         """Those that are in the viewer."""
         self._active_before = viewer.layers.selection.active
-        screen_pixel = 1 / camera_of(viewer).zoom / min(image.scale)
+        screen_pixel = 1 / camera_of(viewer).zoom / finest_step(image)
         self.preview = preview_layer(image)
         self.strokes = strokes_layer(image, screen_pixel)
         self.points = points_layer(image, screen_pixel)
@@ -254,12 +254,8 @@ class PromptLayers:
         if not patch.mask.any():
             self.hide_object()
             return
-        corner = [patch.y, patch.x]
-        data = patch.mask.astype(np.uint8)
-        if plane.axis is not None:
-            corner.insert(plane.axis, plane.position)
-            data = np.expand_dims(data, plane.axis)
-        self.preview.data = data
+        corner = plane.corner(patch.y, patch.x)
+        self.preview.data = plane.expand(patch.mask.astype(np.uint8))
         self.preview.translate = self.image.affine.inverse(self.image.data_to_world(corner))
         self.preview.visible = True
 

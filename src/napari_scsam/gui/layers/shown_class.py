@@ -47,11 +47,8 @@ class ShownClassLayer:
 
     def show(self, plane: Plane, labels: NDArray[Any]) -> None:
         """Show class ids, (rows, columns), on a plane; the active layer stays active."""
-        corner = [0, 0]
-        if plane.axis is not None:
-            corner.insert(plane.axis, plane.position)
-            labels = np.expand_dims(labels, plane.axis)
-        self.layer.data = labels
+        corner = plane.corner(0, 0)
+        self.layer.data = plane.expand(labels)
         self.layer.translate = self._image.affine.inverse(self._image.data_to_world(corner))
         layers = self._viewer.layers
         if self.layer not in layers:

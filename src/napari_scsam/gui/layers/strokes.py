@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from psygnal import Signal
 
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, geometry_of
-from napari_scsam.gui.layers.plane import Plane, camera_of
+from napari_scsam.gui.layers.plane import Plane, camera_of, finest_step, leading_axes
 from napari_scsam.gui.workarounds.left_button import finish_stroke, paint_with_left_button
 from napari_scsam.project.strokes import BESIDE, ON
 
@@ -73,7 +74,7 @@ class StrokesLayer:
         )
         colours = {None: BESIDE_COLOUR, 0: "transparent", ON: spec.colour, BESIDE: BESIDE_COLOUR}
         self.layer.colormap = DirectLabelColormap(color_dict=colours)
-        screen_pixel = 1 / camera_of(viewer).zoom / min(image.scale)
+        screen_pixel = 1 / camera_of(viewer).zoom / finest_step(image)
         self.layer.brush_size = max(1, round(BRUSH_PIXELS * screen_pixel))
         self._connect()
 
@@ -145,8 +146,11 @@ class StrokesLayer:
         axis = self._axis
         if axis is None:
             return (Plane(),)
-        positions = positions_of(step, axis, self.layer.data.shape[axis])
-        return tuple(Plane(axis, position) for position in sorted(positions))
+        step = list(step)
+        shape = self.layer.data.shape
+        across = (*range(leading_axes(len(shape))), axis)
+        found = [sorted(positions_of(step, each, shape[each])) for each in across]
+        return tuple(Plane(axis, index[-1], index[:-1]) for index in product(*found))
 
     def _on_label(self) -> None:
         """Follow napari's own ways to choose a label; there are no others than these two."""
@@ -175,12 +179,16 @@ def positions_of(step: Iterable[Any], axis: int, depth: int) -> set[int]:
     """
     positions: set[int] = set()
     for atom in step:
-        if not hasattr(atom, "slice_key"):
-            positions.update(np.unique(atom[0][axis]).tolist())
-            continue
-        key = atom.slice_key[axis]
-        if isinstance(key, slice):
-            positions.update(range(*key.indices(depth)))
-        else:
-            positions.add(int(key))
+        positions.update(_positions_in(atom, axis, depth))
     return positions
+
+
+def _positions_in(atom: Any, axis: int, depth: int) -> Iterable[int]:
+    """Return the indices that one part of an undo step changes."""
+    if not hasattr(atom, "slice_key"):
+        indices: list[int] = np.unique(atom[0][axis]).tolist()
+        return indices
+    key = atom.slice_key[axis]
+    if isinstance(key, slice):
+        return range(*key.indices(depth))
+    return (int(key),)

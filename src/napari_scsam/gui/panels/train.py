@@ -156,9 +156,9 @@ class TrainPanel(Panel):
 
     def _show_step(self, message: dict[str, Any]) -> None:
         phase = message["phase"]
-        self.bar.setRange(0, max(1, message["total"]))
-        self.bar.setValue(message["step"])
         what = {"embedding": "Looking at slices", "comparing": "Comparing"}.get(phase, "Learning")
+        self.bar.setRange(0, message["total"])  # it moves to and fro while the total is unknown
+        self.bar.setValue(message["step"])
         self.bar.setFormat(f"{what}  {message['step']} / {message['total']}")
         self.time.setText(describe_time(message["left"]))
         if phase == "learning":

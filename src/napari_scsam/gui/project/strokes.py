@@ -11,7 +11,7 @@ import numpy as np
 import zarr
 from psygnal import Signal
 
-from napari_scsam.gui.layers.plane import Plane, full_resolution
+from napari_scsam.gui.layers.plane import Plane, full_resolution, leading_axes
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.project.strokes import ON, StrokeKey, stroke_chunks
@@ -139,7 +139,9 @@ def planes_of(array: SavedArray, axis: int | None) -> list[Plane]:
     """Return the planes on which there may be strokes."""
     if axis is None:
         return [Plane()]
-    return [Plane(axis, position) for position in sorted(array.touched(axis))]
+    across = (*range(leading_axes(array.ndim)), axis)
+    touched = [sorted(array.touched(each)) for each in across]
+    return [Plane(axis, index[-1], index[:-1]) for index in itertools.product(*touched)]
 
 
 def move_strokes(source: SavedArray, target: SavedArray, axis: int | None) -> None:

@@ -219,7 +219,9 @@ class Correcting:
         """Whether a second place belongs to the first: in its layer, and in its slice or all."""
         if first.target.layer is not target.layer:
             return False
-        return self.settings.whole or first.target == target
+        if self.settings.whole:
+            return first.target.plane.lead == target.plane.lead
+        return first.target == target
 
     def _run(self, tool: ObjectTool, target: LayerPlane, given: ToolInput) -> None:
         run = tool.run

@@ -107,8 +107,7 @@ def object_under_line(
     UserError
         When the line crosses no object that may be changed.
     """
-    axis = target.plane.axis
-    line = points if axis is None else np.delete(points, axis, axis=1)
+    line = target.plane.flat(points)
     section = target.plane.read(target.layer.data)
     wall = wall_along(line.tolist(), (section.shape[0], section.shape[1]))
     free = ~np.isin(section, locked_labels(target.layer))
@@ -118,6 +117,4 @@ def object_under_line(
     distances = ((crossed - line.mean(axis=0)) ** 2).sum(axis=1)
     row, column = crossed[distances.argmin()].reshape(2, 1)
     seed = tuple(int(i[0]) for i in target.plane.indices(row, column))
-    if axis is not None:
-        wall = np.expand_dims(wall, axis)
-    return seed, wall
+    return seed, target.plane.expand(wall)

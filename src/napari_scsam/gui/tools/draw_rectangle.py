@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, geometry_of
 from napari_scsam.gui.layers.drawing_layers import being_drawn, remove_slip
-from napari_scsam.gui.layers.plane import camera_of
+from napari_scsam.gui.layers.plane import camera_of, finest_step
 from napari_scsam.gui.tools.active_tool import ActiveTool
 from napari_scsam.gui.tools.undo import Undoing
 
@@ -101,7 +101,7 @@ def _rectangle_layer(viewer: Viewer, image: Image, name: str) -> Shapes:
         ndim=image.ndim,
         name=name,
         edge_color=COLOUR,
-        edge_width=EDGE_PIXELS / camera_of(viewer).zoom / min(image.scale),
+        edge_width=EDGE_PIXELS / camera_of(viewer).zoom / finest_step(image),
         face_color="transparent",
         metadata={NOT_KEPT_KEY: True},
         **geometry_of(image),

@@ -58,11 +58,10 @@ class ObjectBrowser:
     def _is_shown(self, target: LayerPlane, value: int) -> bool:
         """Whether the object gone to last is still there, in the slice shown."""
         at = self._at
-        axis = target.plane.axis
         shape = target.layer.data.shape
         if len(at) != len(shape) or any(i >= n for i, n in zip(at, shape, strict=True)):
             return False
-        if axis is not None and at[axis] != target.plane.position:
+        if not target.plane.holds(at):
             return False
         return int(target.layer.data[at]) == value
 
@@ -72,6 +71,6 @@ def _corner(target: LayerPlane, step: int) -> Voxel:
     corner = [0] * target.layer.ndim
     if step < 0:
         corner = [count - 1 for count in target.layer.data.shape]
-    if target.plane.axis is not None:
-        corner[target.plane.axis] = target.plane.position
+    for axis, index in target.plane.across.items():
+        corner[axis] = index
     return tuple(corner)

@@ -39,7 +39,7 @@ def rectangle_on(
     missing = labels.ndim - corners.shape[1]
     world = [shapes.data_to_world(corner) for corner in corners]
     points = np.array([labels.world_to_data((*[0.0] * missing, *point)) for point in world])
-    axes = [axis for axis in range(labels.ndim) if axis != plane.axis]
+    axes = [axis for axis in range(labels.ndim) if axis not in plane.across]
     low = np.ceil(points.min(0) - 1e-6).astype(int)
     high = np.floor(points.max(0) + 1e-6).astype(int) + 1
     rows, columns = (
@@ -52,8 +52,7 @@ def box_inside(
     corners: NDArray[np.float64], plane: Plane, shape: tuple[int, ...]
 ) -> tuple[slice, slice] | None:
     """Return the pixels of a plane inside a rectangle; None where it lies outside the image."""
-    if plane.axis is not None:
-        corners = np.delete(corners, plane.axis, axis=1)
+    corners = plane.flat(corners)
     low = np.ceil(corners.min(0)).astype(int)
     high = np.floor(corners.max(0)).astype(int) + 1
     rows, columns = (

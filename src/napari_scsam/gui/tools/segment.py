@@ -273,7 +273,7 @@ def region_of(corners: NDArray[np.float64], shape: tuple[int, ...], plane: Plane
     plane
         Where it was drawn.
     """
-    rows, columns = (size for axis, size in enumerate(shape) if axis != plane.axis)
+    rows, columns = plane.shape(shape)
     left, top = np.floor(corners.min(0) + 0.5).astype(int).tolist()
     right, bottom = np.ceil(corners.max(0) + 0.5).astype(int).tolist()
     region = (max(0, top), max(0, left), min(rows, bottom), min(columns, right))

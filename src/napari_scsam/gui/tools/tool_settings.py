@@ -79,11 +79,10 @@ class ToolSettings:
 
     def _voxel_in_micrometres(self, target: LayerPlane) -> float | None:
         """Return the size of a voxel in µm³, or in µm² for one slice; None when unknown."""
-        size = layer_voxel_size(target.layer)
+        size = target.plane.voxel_size(layer_voxel_size(target.layer))
         if size is None:
             return None
-        across = None if self.whole else target.plane.axis
-        sides = [
-            side / 1000 for axis, side in enumerate(size[-target.layer.ndim :]) if axis != across
-        ]
+        sides = np.array(size[-target.layer.ndim :]) / 1000
+        if not self.whole:
+            sides = sides[-2:]
         return float(np.prod(sides))

@@ -15,7 +15,7 @@ from psygnal import Signal
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY
-from napari_scsam.gui.layers.plane import plane_shown_of
+from napari_scsam.gui.layers.plane import name_volume, plane_shown_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -82,14 +82,14 @@ class Undoing:
             shown = plane_shown_of(viewer, layer)
         except UserError:
             return ""
-        ends = None
-        if shown.axis is not None:
-            ends = slices_of(step, shown.axis, layer.data.shape)
-        if ends is None:
+        step = list(step)
+        found = {axis: slices_of(step, axis, layer.data.shape) for axis in shown.across}
+        ends = {axis: each for axis, each in found.items() if each is not None}
+        if not ends:
             return ""
-        first, last = ends
-        where = f" on slices {first}–{last}" if first < last else f" on slice {first}"
-        if first <= shown.position <= last:
+        where = _name_slices(list(ends.values()))
+        is_shown = [first <= shown.across[axis] <= last for axis, (first, last) in ends.items()]
+        if all(is_shown):
             return where
         return f"{where} (you are on {shown.describe()})"
 
@@ -117,6 +117,17 @@ class Undoing:
         self._bound.clear()
 
 
+def _name_slices(ends: list[tuple[int, int]]) -> str:
+    """Return where an edit is, from its first and last index along each axis; last the slices."""
+    *volumes, (first, last) = ends
+    where = f" on slice {first}"
+    if first < last:
+        where = f" on slices {first}–{last}"
+    if volumes and all(low == high for low, high in volumes):
+        where = f"{where} of {name_volume([low for low, _ in volumes])}"
+    return where
+
+
 def slices_of(step: Iterable[Any], axis: int, shape: tuple[int, ...]) -> tuple[int, int] | None:
     """Return the first and last index along an axis that an undo step of napari changes.
 
@@ -127,15 +138,18 @@ def slices_of(step: Iterable[Any], axis: int, shape: tuple[int, ...]) -> tuple[i
     axis, shape
         The axis, and the shape of the layer.
     """
-    ends: list[int] = []
-    for atom in step:
-        if hasattr(atom, "slice_key"):
-            start, stop, _ = atom.slice_key[axis].indices(shape[axis])
-            ends += [start, stop - 1]
-            continue
-        indices = atom[0][axis]
-        if np.size(indices):
-            ends += [int(np.min(indices)), int(np.max(indices))]
+    ends = [end for atom in step for end in _ends_of(atom, axis, shape[axis])]
     if not ends:
         return None
     return min(ends), max(ends)
+
+
+def _ends_of(atom: Any, axis: int, size: int) -> tuple[int, ...]:
+    """Return the first and last index of one part of an undo step; nothing for an empty one."""
+    if hasattr(atom, "slice_key"):
+        start, stop, _ = atom.slice_key[axis].indices(size)
+        return start, stop - 1
+    indices = atom[0][axis]
+    if not np.size(indices):
+        return ()
+    return int(np.min(indices)), int(np.max(indices))

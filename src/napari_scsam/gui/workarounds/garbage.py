@@ -60,7 +60,8 @@ class Garbage:
         gc.unfreeze()
 
     def _end(self) -> None:
-        self.take_back()
+        if self._layers is not None:
+            self.take_back()
         viewer = self._viewer()
         if viewer is not None:
             viewer.layers.events.removing.disconnect(self._on_removing)

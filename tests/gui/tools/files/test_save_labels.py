@@ -33,7 +33,7 @@ def test_the_labels_are_saved_with_their_voxel_size(one, tmp_path, name):
     one.saving.save(str(tmp_path / name))
     (saved,) = tmp_path.iterdir()
     assert saved.suffix == (Path(name).suffix or ".zarr")
-    assert one.said[-1] == f"The labels are saved as {saved.name}."
+    assert one.said[-1] == f"The labels are saved as {saved.name} in {tmp_path}."
     labels = open_labels(saved)
     assert labels.voxel_size == (8.0, 8.0, 8.0)
     np.testing.assert_array_equal(labels.data[...], one.session.labels.data)

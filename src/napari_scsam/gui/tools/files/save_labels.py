@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.files import write_labels_layer
+from napari_scsam.gui.words import list_names
 from napari_scsam.io.label_files.kinds import KINDS
 from napari_scsam.steps import Progress, Steps
 
@@ -40,12 +41,12 @@ class SavingLabels:
         steps = partial(save_steps, path, data, attributes)
         self._session.jobs.submit(Job.SAVE_LABELS, steps, self._on_saved)
 
-    def _on_saved(self, path: str) -> None:
-        self._session.status.emit(f"The labels are saved as {Path(path).name}.")
+    def _on_saved(self, paths: list[str]) -> None:
+        names = list_names([Path(path).name for path in paths])
+        self._session.status.emit(f"The labels are saved as {names} in {Path(paths[0]).parent}.")
 
 
-def save_steps(path: str, data: Any, attributes: dict[str, Any]) -> Steps[str]:
-    """Write labels to a file, and return its path."""
+def save_steps(path: str, data: Any, attributes: dict[str, Any]) -> Steps[list[str]]:
+    """Write labels to a file, or each of several volumes to its own, and return the paths."""
     yield Progress(0, 1, "saving labels")
-    write_labels_layer(path, data, attributes)
-    return path
+    return write_labels_layer(path, data, attributes)

@@ -23,6 +23,7 @@ from napari_scsam.gui.layers.instance_layer import (
     was_found,
 )
 from napari_scsam.gui.layers.locks import locked_labels
+from napari_scsam.gui.layers.plane import VOLUME_AXES
 from napari_scsam.gui.layers.pointing import labels_layer
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools.objects.store import ObjectStore
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from napari_scsam.gui.session import Session
 
 NO_LABELS = "there are no class labels to find objects in; segment some slices first"
+
+SEVERAL_VOLUMES = (
+    "'{}' has several volumes; split them (Layers > Data > Split Stack) and find the objects of one"
+)
 
 SOURCE_KEY = "scsam_objects_of"
 """Key in ``layer.metadata`` for the name of the class layer that objects were found in."""
@@ -65,6 +70,9 @@ class FindingObjects:
         source = self._source()
         if source is None:
             self._session.report_error(UserError(NO_LABELS))
+            return
+        if source.ndim > VOLUME_AXES:
+            self._session.report_error(UserError(SEVERAL_VOLUMES.format(source.name)))
             return
         classes = classes_of(source) or ()
         request = FindRequest(source.data, classes, self._store.place(source), self.split)
