@@ -13,6 +13,7 @@ from napari_scsam.project.training_job import TrainingJob
 from napari_scsam.train.finetune.held_out import Region
 from napari_scsam.train.finetune.known_labels import UNKNOWN, known_classes
 from napari_scsam.train.finetune.review_crops import CropMemory
+from napari_scsam.train.finetune.tuned_weights import take_path
 from napari_scsam.train.validation_tile import ValidationTile, outlines
 
 SIDE = 64
@@ -47,10 +48,8 @@ def run(model):
         plain_crop=lambda piece: (image + piece.place, None),
     )
     best = SimpleNamespace(thresholds=None)
-    correction = model.new_correction([["mitochondrion"]])
-    return SimpleNamespace(
-        model=model, correction=correction, data=data, best=best, device=torch.device("cpu")
-    )
+    path = take_path(model, data.known)
+    return SimpleNamespace(model=model, path=path, data=data, best=best, device=torch.device("cpu"))
 
 
 @pytest.fixture

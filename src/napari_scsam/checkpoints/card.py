@@ -33,6 +33,8 @@ class CheckpointInfo:
     """What strokes taught it, by the lower-case name of the class."""
     corrections: Sequence[Sequence[Sequence[str]]] = ()
     """Of each `Correction` that fine-tuning added, the classes that each output changes."""
+    tuned: Sequence[Sequence[str]] = ()
+    """Of each tuned copy that fine-tuning added, the classes that it answers."""
 
     @property
     def prompts_only(self) -> bool:
@@ -40,12 +42,12 @@ class CheckpointInfo:
         return bool(self.config.get("prompts_only"))
 
     @property
-    def taught(self) -> tuple[str, ...]:
-    @property
     def classes_only(self) -> bool:
         """Whether it is an imported network: it finds classes and answers no prompts."""
         return "form" in self.config
 
+    @property
+    def taught(self) -> tuple[str, ...]:
         """Names of the classes that it was saved with and knows from strokes only."""
         saved = self.training.get("taught")
         if not isinstance(saved, dict):  # a list is of classes that were trained since
@@ -82,10 +84,10 @@ def read_card(path: Path) -> CheckpointInfo:
     try:
         card = parse_card(text)
         classes = parse_classes(card["classes"])
-    except UserError as error:
-        raise UserError(
         if "form" in card["config"]:
             parse_settings(card["config"], len(classes))
+    except UserError as error:
+        raise UserError(
             f"{path} is a ScSAM checkpoint whose card cannot be used ({error}); fetch it again"
         ) from error
     return CheckpointInfo(
@@ -100,6 +102,7 @@ def read_card(path: Path) -> CheckpointInfo:
         training=card["training"],
         lessons=card["lessons"],
         corrections=card["corrections"],
+        tuned=card["tuned"],
     )
 
 

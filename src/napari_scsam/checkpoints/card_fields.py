@@ -63,10 +63,10 @@ class ConfigFields(BaseModel):
 
 
 MOST_CORRECTIONS = 64
-"""Corrections that a card may name, and outputs of each."""
+"""Corrections that a card may name, outputs of each, and tuned copies."""
 
 CoveredNames = Annotated[list[str], Field(min_length=1, max_length=254)]
-"""Classes whose logits one output of a correction changes."""
+"""Classes whose logits one output of a correction changes, or a tuned copy answers."""
 
 Outputs = Annotated[list[CoveredNames], Field(min_length=1, max_length=MOST_CORRECTIONS)]
 """Of one correction."""
@@ -86,6 +86,9 @@ class CardFields(BaseModel):
         default_factory=dict
     )
     corrections: Annotated[list[Outputs], Field(max_length=MOST_CORRECTIONS)] = Field(
+        default_factory=list
+    )
+    tuned: Annotated[list[CoveredNames], Field(max_length=MOST_CORRECTIONS)] = Field(
         default_factory=list
     )
 

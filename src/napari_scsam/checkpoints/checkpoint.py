@@ -67,6 +67,7 @@ def build_network(config: ScSAMConfig, info: CheckpointInfo) -> ScSAM:
 
     model = ScSAM(config, info.classes)
     model.corrections.extend(model.new_correction(covers) for covers in info.corrections)
+    model.tuned.extend(model.new_tuned_path(names) for names in info.tuned)
     return model
 
 
@@ -144,9 +145,10 @@ def save_checkpoint(
         When a weight is not a finite number, as after a training that diverged, or the network was
         imported. A file that is there stays.
     """
-    from napari_scsam.model.correction import covers_of
     model.config.need_prompts()
+    from napari_scsam.model.correction import covers_of
     from napari_scsam.model.sound_weights import first_not_finite
+    from napari_scsam.model.tuned_path import names_of
 
     card: dict[str, Any] = {
         "config": model.config.to_dict(),
@@ -159,6 +161,8 @@ def save_checkpoint(
         card["lessons"] = dict(model.lessons)
     if model.corrections:
         card["corrections"] = covers_of(model.corrections)
+    if model.tuned:
+        card["tuned"] = names_of(model.tuned)
     weights = model.state_dict()
     if half:
         weights = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}

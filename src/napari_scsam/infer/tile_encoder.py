@@ -26,7 +26,6 @@ from napari_scsam.infer.device import precision
 from napari_scsam.infer.disk_cache import DiskCache, Values
 from napari_scsam.infer.tiling import Tile, cut_tile
 from napari_scsam.model import Embedding, EncoderFeatures, ScSAM
-from napari_scsam.model.correction import covers_of
 from napari_scsam.model.image_encoder import EMBED_DIM, SAM_ENCODERS, STRIDE
 
 CACHE_FORMAT = 1
@@ -96,7 +95,7 @@ class TileEncoder:
             cached = self._cached(grid, tiles, image)
             if self._caches_embedding:
                 # Also right after computing, so that a second visit gives the same bits.
-                return unpack_embedding(cached, self.device, self._added)
+                return unpack_embedding(cached, self.device, self.model.added_maps)
             levels = self.model.mae(image) if "mae" in self.model.config.branches else ()
             return self.model.fuse(EncoderFeatures(cached, levels))
 
@@ -136,14 +135,9 @@ class TileEncoder:
         detail = model.detail
         pyramid = (detail.top, detail.carry, detail.lateral, detail.refine)
         form = f"{config.sam}-{config.mae}-{config.branches}-{config.fusion}".replace("/", "_")
-        parts = (model.image_encoder, model.mae, model.fusion, *pyramid, model.corrections)
-        digest = weights_hash(*parts)
+        added = (model.corrections, model.tuned)
+        digest = weights_hash(model.image_encoder, model.mae, model.fusion, *pyramid, *added)
         return f"{CACHE_FORMAT}-{form}-{digest}"
-
-    @property
-    def _added(self) -> int:
-        """How many maps fine-tuning adds."""
-        return sum(len(covers) for covers in covers_of(self.model.corrections))
 
     def _cached(self, grid: TileGrid, tiles: Sequence[Tile], image: Tensor) -> Tensor:
         """Return the cached values of B tiles, B×C×h×w, computing those that are missing.

@@ -17,28 +17,32 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_scsam.config import ClassSpec, parse_classes
+from napari_scsam.model.class_path import (
+    EncoderFeatures,
+    build_detail,
+    build_fusion,
+    build_mask_decoder,
+    joined,
+    prototype_logits,
+    sharpened,
+)
 from napari_scsam.model.class_prompt import ClassPromptEncoder
 from napari_scsam.model.click_path import ClickPath, prompt_maps
 from napari_scsam.model.correction import Correction, Covers, add_maps, added_maps, covers_of
-from napari_scsam.model.fusion import Fusion
 from napari_scsam.model.image_encoder import EMBED_DIM, STRIDE, build_sam_encoder
 from napari_scsam.model.mae import build_mae_encoder
-from napari_scsam.model.mask_decoder import Decoded, DetailPath, PromptMaskDecoder
-from napari_scsam.model.packed_linear import compute_dtype, needs_grad
-from napari_scsam.model.prompt_transformer import PromptTransformer
 from napari_scsam.model.scsam_config import ScSAMConfig
+from napari_scsam.model.tuned_path import (
+    FINER,
+    TunedPath,
+    names_of,
+    replace_rows,
+    tuned_logits,
+    tuned_maps,
+)
 
 SAM_MEAN = (123.675, 116.28, 103.53)
 SAM_STD = (58.395, 57.12, 57.375)
-
-
-class EncoderFeatures(NamedTuple):
-    """Outputs of the frozen encoders for B images."""
-
-    sam: Tensor
-    """B×256×h×w"""
-    mae: tuple[Tensor, ...]
-    """Levels of the MAE, finest first, B×C×H/s×W/s each; empty when that branch is off."""
 
 
 class Embedding(NamedTuple):
@@ -49,7 +53,7 @@ class Embedding(NamedTuple):
     detail: Tensor
     """B×32×8h×8w; no channels without the detail path"""
     added: Tensor
-    """B×N×8h×8w, what fine-tuning adds to logits; no channels before any"""
+    """B×N×8h×8w, what fine-tuning adds to logits or puts in their place; no channels before any"""
 
 
 class ScSAM(nn.Module):
@@ -86,18 +90,16 @@ class ScSAM(nn.Module):
             input_image_size=(1024, 1024),
             mask_in_chans=16,
         )
-        transformer = PromptTransformer(depth=2, embedding_dim=EMBED_DIM, mlp_dim=2048, num_heads=8)
-        self.mask_decoder = PromptMaskDecoder(transformer_dim=EMBED_DIM, transformer=transformer)
+        self.mask_decoder = build_mask_decoder()
         self.mae = build_mae_encoder(config.mae)
-        self.fusion = Fusion(self.mae.channels[-1], self.mae.strides[-1], kind=config.fusion)
+        self.fusion = build_fusion(config, self.mae)
         self.class_prompt = ClassPromptEncoder(len(self.classes), similarity=config.similarity)
-        if "mae" in config.branches:
-            self.detail = DetailPath(self.mae.strides, self.mae.channels)
-        else:
-            self.detail = DetailPath((), ())
+        self.detail = build_detail(config, self.mae)
         self.click_path = ClickPath()
         self.corrections = nn.ModuleList()
-        """What fine-tuning has added, each a `Correction`; their maps are summed."""
+        """What earlier fine-tunings added, each a `Correction`; their maps are summed."""
+        self.tuned = nn.ModuleList()
+        """Copies that fine-tuning has tuned, each a `TunedPath`; of a class, the last one answers."""
         if config.branches == "mae":
             # Zero-initialised it would add nothing to nothing.
             self.fusion.out.reset_parameters()
@@ -126,16 +128,21 @@ class ScSAM(nn.Module):
 
     def fuse(self, features: EncoderFeatures) -> Embedding:
         """Join the features of both encoders; cheap compared with `encode`."""
-        fused = features.sam
-        if features.mae:
-            fused = self.fusion(features.sam, features.mae[-1])
-        batch, _, h, w = fused.shape
-        if self.config.detail:
-            detail = self.detail.features(fused, features.mae)
-        else:
-            detail = fused.new_empty(batch, 0, 8 * h, 8 * w)
+        fused, detail = joined(self, features)
         added = added_maps(self.corrections, self.by_stride(features), fused)
+        tuned = tuned_maps(self.tuned, features, self.positions(fused))
+        added = torch.cat([added, *(maps.to(added.dtype) for maps in tuned)], dim=1)
         return Embedding(fused, detail, added)
+
+    @property
+    def covers(self) -> list[Sequence[str]]:
+        """What each map of the corrections is for; those of tuned copies follow."""
+        return [covered for each in covers_of(self.corrections) for covered in each]
+
+    @property
+    def added_maps(self) -> int:
+        """N, the maps of `Embedding.added`."""
+        return len(self.covers) + FINER**2 * sum(map(len, names_of(self.tuned)))
 
     def by_stride(self, features: EncoderFeatures) -> dict[int, Tensor]:
         """Return what both encoders see at each stride, as corrections read it."""
@@ -160,6 +167,10 @@ class ScSAM(nn.Module):
         channels[STRIDE] = channels.get(STRIDE, 0) + EMBED_DIM
         return Correction(covers, channels)
 
+    def new_tuned_path(self, names: Sequence[str]) -> TunedPath:
+        """Create a tuned copy for some classes, with random weights; it is not added."""
+        return TunedPath(names, self.config, self.mae)
+
     def class_logits(self, embedding: Embedding, rows: Sequence[int] | None = None) -> Tensor:
         """Decode K classes of B images in one batch, with what fine-tuning adds to them.
 
@@ -179,26 +190,15 @@ class ScSAM(nn.Module):
         chosen = list(range(len(self.classes))) if rows is None else list(rows)
         logits = self.prototype_logits(embedding, self.class_prompt.prototypes[chosen])
         names = [self.classes[row].name for row in chosen]
-        covers = [covered for each in covers_of(self.corrections) for covered in each]
-        return add_maps(logits, embedding.added, covers, names)
+        covers = self.covers
+        tuned = tuned_logits(self.tuned, embedding.added[:, len(covers) :])
+        logits = replace_rows(logits, tuned, names)
+        return add_maps(logits, embedding.added[:, : len(covers)], covers, names)
 
     def prototype_logits(self, embedding: Embedding, prototypes: Tensor) -> Tensor:
-        """Decode B images by K×256 prototypes, without corrections: B×K×16h×16w."""
-        if not needs_grad(embedding.fused, prototypes):
-            # Half the memory to read, K times; training keeps its precision.
-            embedding = embedding._replace(fused=embedding.fused.to(compute_dtype(embedding.fused)))
-        sparse, dense = self.class_prompt(embedding.fused, prototypes)
-        decoded = self.mask_decoder(embedding.fused, self.positions(embedding.fused), sparse, dense)
-        return self.sharpen(decoded, embedding, F.normalize(prototypes, dim=1))
-
-    def sharpen(
-        self, decoded: Decoded, embedding: Embedding, prototypes: Tensor | None = None
-    ) -> Tensor:
-        """Return N masks per image, B×N×16h×16w; SAM's own B×N×4h×4w without detail path."""
-        if not self.config.detail:
-            return decoded.logits.view(len(embedding.fused), -1, *decoded.logits.shape[2:])
-        logits: Tensor = self.detail(decoded, embedding.detail, prototypes)
-        return logits
+        """Decode B images by K×256 prototypes, without what fine-tuning does: B×K×16h×16w."""
+        positions = self.positions(embedding.fused)
+        return prototype_logits(self, embedding.fused, embedding.detail, positions, prototypes)
 
     def prompt_logits(
         self,
@@ -236,7 +236,8 @@ class ScSAM(nn.Module):
             features = features.repeat_interleave(len(given) // batch, dim=0)
             maps = prompt_maps((4 * h, 4 * w), points, boxes, masks, len(given), features)
             decoded = decoded._replace(logits=self.click_path(decoded.logits, maps, features))
-        return self.sharpen(decoded, embedding), decoded.quality.view(batch, -1)
+        logits = sharpened(self, decoded, embedding.fused, embedding.detail)
+        return logits, decoded.quality.view(batch, -1)
 
     def embed_prompts(
         self,

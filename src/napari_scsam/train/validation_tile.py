@@ -15,7 +15,7 @@ from napari_scsam.config import ClassSpec
 from napari_scsam.infer.device import precision
 from napari_scsam.infer.picture import overlay
 from napari_scsam.train.finetune.known_labels import UNKNOWN
-from napari_scsam.train.finetune.tuned_weights import corrected
+from napari_scsam.train.finetune.tuned_weights import tuned_answer
 from napari_scsam.train.finetune.validation import covering, winners
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ValidationTile:
         model = self.run.model
         crops = self.run.data.held_out.batch([self.number])
         with precision(self.run.device):
-            logits = corrected(model, self.run.correction, crops).float() / model.temperature
+            logits = tuned_answer(model, self.run.path, crops).float() / model.temperature
         thresholds = self.run.best.thresholds
         rows = winners(logits, model.thresholds if thresholds is None else thresholds)
         found = covering(rows, self.run.data.known, len(model.classes))[0].cpu().numpy()

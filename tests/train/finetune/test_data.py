@@ -213,7 +213,8 @@ def test_a_new_class_starts_at_the_mean_of_its_features(
         total += (fused * share).sum((0, 2, 3))
     torch.testing.assert_close(found, F.normalize(total, dim=0), rtol=0.05, atol=0.01)
     assert torch.equal(data.model.class_prompt.prototypes[:3], random_model.class_prompt.prototypes)
-    assert data.held_out.batch([0]).base.shape[1] == 4
+    assert data.held_out.batch([0]).parent.shape[1] == 3
+    assert torch.equal(data.path.class_prompt.prototypes, found[None])
 
 
 def test_a_run_is_resumed_only_with_the_same_data_parent_and_settings(

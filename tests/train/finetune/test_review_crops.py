@@ -136,7 +136,6 @@ def test_what_is_remembered_of_a_crop_is_the_answer_of_the_parent(memory, random
     torch.testing.assert_close(crops.parent, logits.float(), atol=0.1, rtol=0.05)
     torch.testing.assert_close(crops.features.sam, features.sam.float(), atol=0.05, rtol=0.05)
     assert (crops.targets == UNKNOWN).all()
-    assert torch.equal(crops.base, crops.parent)
 
 
 def test_crops_keep_their_targets_and_order(memory) -> None:
@@ -159,13 +158,3 @@ def test_crops_are_drawn_evenly(memory) -> None:
     assert set(drawn) == {0, 1}
     again = [int(crop.targets[0, 0, 0]) for crop in memory.draw(12, chance)]
     assert again != drawn
-
-
-def test_the_base_has_classes_that_the_parent_lacks(model: ScSAM, random_model: ScSAM) -> None:
-    model.add_class("granule", torch.ones(256))
-    memory = CropMemory(random_model, model)
-    memory.add(torch.rand(1, 64, 64, generator=generator()))
-    crops = memory.batch([0])
-    assert crops.base.shape == (1, 4, 64, 64)
-    assert crops.parent.shape == (1, 3, 64, 64)
-    torch.testing.assert_close(crops.base[:, :3], crops.parent, atol=0.1, rtol=0.05)

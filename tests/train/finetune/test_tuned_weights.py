@@ -8,62 +8,84 @@ from torch import nn
 
 from napari_scsam.model import ScSAM
 from napari_scsam.train.finetune.known_labels import KnownClass
-from napari_scsam.train.finetune.review_crops import CropMemory
+from napari_scsam.train.finetune.review_crops import CropMemory, Crops
 from napari_scsam.train.finetune.tuned_weights import (
     ABSENT,
-    corrected,
+    DECODER_SHARE,
     learned,
+    new_optimiser,
     padded,
     set_mean,
-    starting_point,
-    take_correction,
+    take_path,
+    tuned_answer,
 )
 
 KNOWN = (KnownClass("mitochondrion", (0, 2)), KnownClass("membrane", (1,)))
 
 
-def test_a_new_correction_covers_classes_with_their_parts(model: ScSAM) -> None:
-    correction, is_continued = take_correction(model, KNOWN, 0)
-    assert not is_continued
-    assert correction.covers == (("mitochondrion", "vesicle"), ("membrane",))
-    again, _ = take_correction(model, KNOWN, 0)
-    other, _ = take_correction(model, KNOWN, 1)
-    name = "lateral.2.weight"
-    assert torch.equal(learned(correction)[name], learned(again)[name])
-    assert not torch.equal(learned(correction)[name], learned(other)[name])
+def remembered(model: ScSAM) -> Crops:
+    """Return one embedded crop of noise."""
+    memory = CropMemory(model)
+    memory.add(torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(0)))
+    return memory.batch([0])
+
+
+def test_a_copy_answers_the_classes_with_their_parts(model: ScSAM) -> None:
+    path = take_path(model, KNOWN)
+    assert path.names == ("mitochondrion", "membrane", "vesicle")
+    assert torch.equal(path.class_prompt.prototypes, model.class_prompt.prototypes)
+    assert take_path(model, KNOWN[1:]).names == ("membrane",)
+    assert not path.training
 
 
 def test_what_was_learned_of_the_same_classes_is_learned_further(model: ScSAM) -> None:
-    first, _ = take_correction(model, KNOWN, 0)
-    model.corrections.append(first)
-    assert take_correction(model, KNOWN[:1], 0)[1] is False, "other classes"
-    assert len(model.corrections) == 1
-    found, is_continued = take_correction(model, KNOWN, 0)
-    assert is_continued
-    assert found is first
-    assert not model.corrections
+    first = take_path(model, KNOWN)
+    model.tuned.append(first)
+    other = take_path(model, KNOWN[:1])
+    assert other is not first
+    assert list(model.tuned) == [first]
+    assert take_path(model, KNOWN) is first
+    assert not model.tuned
 
 
-def test_an_untrained_correction_leaves_the_answer_and_a_trained_one_does_not(
-    model: ScSAM,
-) -> None:
-    memory = CropMemory(model)
-    memory.add(torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(0)))
-    crops = memory.batch([0])
-    correction, _ = take_correction(model, KNOWN[1:], 0)
-    with torch.no_grad():
-        assert torch.equal(corrected(model, correction, crops), crops.base)
-        nn.init.ones_(correction.out.bias)
-        moved = corrected(model, correction, crops) - crops.base
-    assert moved.mean((0, 2, 3)).tolist() == pytest.approx([0, 1, 0], abs=1e-4)
+@torch.no_grad()
+def test_a_new_copy_starts_from_what_answers_the_class_now(model: ScSAM) -> None:
+    first = take_path(model, KNOWN)
+    first.fusion.out.bias += 1
+    first.class_prompt.prototypes += 1
+    model.tuned.append(first)
+    path = take_path(model, KNOWN[:1])
+    assert torch.equal(path.fusion.out.bias, first.fusion.out.bias)
+    assert torch.equal(path.class_prompt.prototypes, first.class_prompt.prototypes[[0, 2]])
 
 
-def test_a_new_correction_starts_from_nothing_and_a_continued_one_from_what_it_was(
-    model: ScSAM,
-) -> None:
-    correction, _ = take_correction(model, KNOWN, 0)
-    assert starting_point(correction, is_continued=False).keys() == {"out.weight", "out.bias"}
-    assert starting_point(correction, is_continued=True).keys() == learned(correction).keys()
+@torch.no_grad()
+def test_an_untrained_copy_leaves_the_answer_and_a_trained_one_does_not(model: ScSAM) -> None:
+    crops = remembered(model)
+    path = take_path(model, KNOWN[1:])
+    answer = tuned_answer(model, path, crops)
+    torch.testing.assert_close(answer, crops.parent, atol=0.1, rtol=0.05)
+    path.detail.class_filters.weight += 1
+    moved = (tuned_answer(model, path, crops) != answer).any(dim=(0, 2, 3))
+    assert moved.tolist() == [False, True, False]
+
+
+@torch.no_grad()
+def test_earlier_corrections_are_added_to_what_a_copy_answers(model: ScSAM) -> None:
+    correction = model.new_correction([["membrane", "vesicle"]])
+    nn.init.ones_(correction.out.bias)
+    model.corrections.append(correction)
+    crops = remembered(model)
+    answer = tuned_answer(model, take_path(model, KNOWN[1:]), crops)
+    torch.testing.assert_close(answer, crops.parent, atol=0.1, rtol=0.05)
+
+
+def test_the_decoder_learns_more_slowly(model: ScSAM) -> None:
+    path = take_path(model, KNOWN)
+    groups = new_optimiser(path, 1e-3, 0.0).param_groups
+    assert [group["peak"] for group in groups] == [DECODER_SHARE * 1e-3, 1e-3]
+    counted = sum(len(group["params"]) for group in groups)
+    assert counted == len(list(path.parameters()))
 
 
 def half_frozen() -> nn.Sequential:
@@ -90,14 +112,6 @@ def test_the_share_is_that_of_the_weights_before(share: float, expected: float) 
     set_mean(layers, after, {"1.bias": torch.zeros(2)}, share)
     assert layers[1].bias.tolist() == [expected, expected]
     assert torch.equal(layers[0].bias, frozen)
-
-
-def test_weights_without_a_value_before_keep_theirs() -> None:
-    layers = half_frozen()
-    after = {"1.bias": torch.full((2,), 4.0), "1.weight": torch.ones(2, 2)}
-    set_mean(layers, after, {"1.bias": torch.zeros(2)}, 0.5)
-    assert layers[1].bias.tolist() == [2, 2]
-    assert torch.equal(layers[1].weight, torch.ones(2, 2))
 
 
 def test_classes_that_the_parent_lacks_are_absent_there() -> None:

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from napari_scsam.model import ScSAM
-from napari_scsam.model.correction import Correction
+from napari_scsam.model.tuned_path import TunedPath
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
 from napari_scsam.train.finetune.review_crops import CropMemory
+from napari_scsam.train.finetune.tuned_weights import take_path
 from napari_scsam.train.finetune.validation import (
     BATCH,
     SHIFTS,
@@ -111,8 +112,8 @@ def memory(model: ScSAM) -> CropMemory:
 KNOWN = (KnownClass("mitochondrion", (0,)),)
 
 
-def untrained(model: ScSAM) -> Correction:
-    return model.new_correction([["mitochondrion"]])
+def untrained(model: ScSAM) -> TunedPath:
+    return take_path(model, KNOWN)
 
 
 def test_crops_are_decoded_batch_by_batch(model: ScSAM, memory: CropMemory) -> None:

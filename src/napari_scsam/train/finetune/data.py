@@ -23,11 +23,10 @@ from napari_scsam.io.contrast import measure_contrast, normalise
 from napari_scsam.io.label_values import check_named_values, values_of
 from napari_scsam.io.volumes import Volume
 from napari_scsam.model import ScSAM
-from napari_scsam.model.correction import Correction
 from napari_scsam.model.image_encoder import STRIDE
+from napari_scsam.model.tuned_path import TunedPath
 from napari_scsam.train.augment import sample, window
 from napari_scsam.train.drawing import generator_of
-from napari_scsam.train.evaluate import check_slices
 from napari_scsam.train.finetune.held_out import Region, cut_up, evenly, is_known, split, without
 from napari_scsam.train.finetune.known_labels import (
     UNKNOWN,
@@ -44,7 +43,8 @@ from napari_scsam.train.finetune.review_crops import (
     reviewed_slice,
 )
 from napari_scsam.train.finetune.settings import FinetuneSettings
-from napari_scsam.train.finetune.tuned_weights import take_correction
+from napari_scsam.train.finetune.tuned_weights import take_path
+from napari_scsam.train.scoring.evaluate import check_slices
 
 FEWEST = 4
 """Crops of each kind that are embedded, however little time there is."""
@@ -95,12 +95,10 @@ class FinetuneData:
     places: list[int] = field(init=False)
     """Reviewed slices."""
     model: ScSAM = field(init=False)
-    """A copy of the parent that has all labelled classes, without the correction that learns."""
+    """A copy of the parent that has all labelled classes, without what learns."""
     known: tuple[KnownClass, ...] = field(init=False)
-    correction: Correction = field(init=False)
+    path: TunedPath = field(init=False)
     """What learns."""
-    is_continued: bool = field(init=False)
-    """Whether an earlier fine-tuning began the correction."""
     held: tuple[Region, ...] = field(init=False)
     """Regions that are kept from learning."""
     learned: CropMemory = field(init=False)
@@ -124,16 +122,11 @@ class FinetuneData:
             if is_known(left)
         ]
         self.model.requires_grad_(False)
-        self.correction, self.is_continued = take_correction(
-            self.model, self.known, self.settings.seed
-        )
-        self.correction.requires_grad_(True)
-        base = self.parent
-        if self.is_continued or len(self.model.classes) > len(self.parent.classes):
-            base = self.model
-        self.learned = CropMemory(self.parent, base)
-        self.held_out = CropMemory(self.parent, base)
-        self.replayed = CropMemory(self.parent, base)
+        self.path = take_path(self.model, self.known)
+        self.path.requires_grad_(True)
+        self.learned = CropMemory(self.parent)
+        self.held_out = CropMemory(self.parent)
+        self.replayed = CropMemory(self.parent)
 
     @property
     def total(self) -> int:
@@ -208,8 +201,11 @@ class FinetuneData:
         """Set the prototype of each class that the parent lacks to the mean of its features."""
         prototypes = self.model.class_prompt.prototypes
         for number, each in enumerate(self.known, start=1):
-            if each.rows[0] >= len(self.parent.classes):
-                prototypes[each.rows[0]] = self.mean_feature(number)
+            row = each.rows[0]
+            if row >= len(self.parent.classes):
+                prototypes[row] = self.mean_feature(number)
+                own = self.path.names.index(each.name.casefold())
+                self.path.class_prompt.prototypes[own] = prototypes[row]
 
     def mean_feature(self, number: int) -> Tensor:
         """Compute the mean of 256 features over some crops of the n-th labelled class."""

@@ -1,10 +1,10 @@
 """Fine-tune a model on what somebody has corrected, and keep what it knew.
 
-Only what is labelled is taught, by a correction beside the network, which
-itself stays as it is. On synthetic cells the correction is held to the parent's
-own answer, and it is averaged with what was before by the share that held-out
-regions like best (Wortsman et al. 2022, "Robust fine-tuning of zero-shot
-models", arXiv 2109.01903).
+Only what is labelled is taught, to a copy of the network's last parts. The
+copy answers these classes; the network itself stays as it is. On synthetic
+cells the copy is held to the parent's own answer. Its weights are averaged with
+those before by the share that held-out regions like best (Wortsman et al. 2022,
+"Robust fine-tuning of zero-shot models", arXiv 2109.01903).
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from napari_scsam.train.finetune.settings import FinetuneSettings, is_due
 from napari_scsam.train.finetune.state import Saved, StateFile
 from napari_scsam.train.finetune.steps import FinetuneResult, FinetuneStep, Steps
 from napari_scsam.train.finetune.tuned_weights import (
-    corrected,
     learned,
+    new_optimiser,
     padded,
     set_mean,
-    starting_point,
+    tuned_answer,
 )
 from napari_scsam.train.finetune.validation import Judge, Validation
 from napari_scsam.train.schedule import learning_rate
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Shares of what was before to choose from; 1 changes thresholds alone."""
+"""Shares of what was before to choose from; the last changes thresholds alone."""
 
-EMBEDDING_SHARE = 0.45
+EMBEDDING_SHARE = 0.35
 """Share of the time after which no more crops are embedded."""
 
 LEAST_AGREEMENT = 0.92
@@ -147,11 +147,9 @@ class Finetuning:
         self.parent = parent.eval().to(device).to(memory_format=torch.channels_last)
         self.data = FinetuneData(source, self.parent, settings)
         self.model = self.data.model
-        self.correction = self.data.correction
+        self.path = self.data.path
         self.groups = group_rows(self.data.known, len(self.model.classes))
-        self.optimiser = torch.optim.AdamW(
-            self.correction.parameters(), lr=settings.rate, weight_decay=settings.decay
-        )
+        self.optimiser = new_optimiser(self.path, settings.rate, settings.decay)
         self.judge = Judge(
             self.model,
             self.parent,
@@ -166,6 +164,8 @@ class Finetuning:
         self.first = Validation({}, {})
         """Of the parent."""
         self.best = self.first
+        self.untuned = self.first
+        """With the thresholds that are best for the weights before."""
         self.best_weights: dict[str, Tensor] = {}
 
     @property
@@ -176,10 +176,10 @@ class Finetuning:
     def steps(self, stop: Callable[[], bool]) -> Steps:
         """Do all of the work."""
         yield from self.embed()
-        start = starting_point(self.correction, self.data.is_continued)
+        start = learned(self.path)
         self.first = self.judge.before()
-        self.best_weights = learned(self.correction)
-        self.best = self.timed_validation()
+        self.best_weights = start
+        self.best = self.untuned = self.timed_validation()
         done = yield from self.learn(stop)
         if stop():
             return self.result(done, 0.0)
@@ -199,13 +199,13 @@ class Finetuning:
     def timed_validation(self) -> Validation:
         """Validate once, and reserve the time for all validations to come."""
         started = self.seconds
-        found = self.judge.validate(self.correction)
-        self.reserve += (self.seconds - started) * (len(SHARES) + self.settings.validations)
+        found = self.judge.validate(self.path)
+        self.reserve += (self.seconds - started) * (len(SHARES) - 1 + self.settings.validations)
         return found
 
     def learn(self, stop: Callable[[], bool]) -> Generator[FinetuneStep, None, int]:
         """Take as many steps as the time allows; return how many were done."""
-        saved = self.state.read(self.correction, self.optimiser)
+        saved = self.state.read(self.path, self.optimiser)
         done, total = 0, self.settings.most_steps
         if saved is not None:
             done, total = saved.step, saved.steps
@@ -223,7 +223,7 @@ class Finetuning:
             due = is_due(done, total, self.settings.validations)
             found = self.keep_best() if due else None
             if self.seconds - written > SAVE_EVERY:
-                self.state.write(self.correction, self.optimiser, Saved(done, total, self.seconds))
+                self.state.write(self.path, self.optimiser, Saved(done, total, self.seconds))
                 written = self.seconds
             yield self.step("learning", done, total, losses, found)
         return done
@@ -238,7 +238,7 @@ class Finetuning:
         how = self.settings
         generator = generator_of(how.seed, LEARNING + step)
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(step, total, how.rate)
+            group["lr"] = learning_rate(step, total, group["peak"])
         crops = [
             *self.data.learned.draw(how.batch, generator),
             *self.data.replayed.draw(how.replay_batch, generator),
@@ -247,12 +247,12 @@ class Finetuning:
         loss = losses["label"] + how.replay * losses["replay"]
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.correction.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(self.path.parameters(), 1.0)
         self.optimiser.step()
         return {"loss": loss.item(), **{name: value.item() for name, value in losses.items()}}
 
     def losses(self, crops: Crops, count: int) -> dict[str, Tensor]:
-        """Compute the losses of a step, in one pass through the correction.
+        """Compute the losses of a step, in one pass through the copy.
 
         Parameters
         ----------
@@ -262,7 +262,7 @@ class Finetuning:
             Crops of the volume.
         """
         with precision(self.device):
-            logits = corrected(self.model, self.correction, crops)
+            logits = tuned_answer(self.model, self.path, crops)
         shares = log_shares(logits.float())
         theirs = log_shares(padded(crops.parent[count:], len(self.model.classes)))
         return {
@@ -271,37 +271,38 @@ class Finetuning:
         }
 
     def keep_best(self) -> Validation:
-        """Validate the correction, and remember its weights if they are the best so far."""
-        found = self.judge.validate(self.correction)
+        """Validate the copy, and remember its weights if they are the best so far."""
+        found = self.judge.validate(self.path)
         if preference(found) > preference(self.best):
             self.best = found
-            self.best_weights = learned(self.correction)
+            self.best_weights = learned(self.path)
         return found
 
     def choose(self, start: Mapping[str, Tensor]) -> Generator[FinetuneStep, None, float]:
-        """Average the correction with its start by the share that held-out crops like best.
+        """Average the copy with its start by the share that held-out crops like best.
 
         Among shares that keep the agreement with the parent the best Dice wins,
         among others the best agreement. The chosen share is returned.
         """
-        end = learned(self.correction)
+        end = learned(self.path)
         found: dict[float, Validation] = {}
         for number, share in enumerate(SHARES, start=1):
-            set_mean(self.correction, end, start, share)
-            found[share] = self.judge.validate(self.correction)
+            set_mean(self.path, end, start, share)
+            is_start = share == SHARES[-1]
+            found[share] = self.untuned if is_start else self.judge.validate(self.path)
             yield self.step("comparing", number, len(SHARES))
         # Not among earlier weights: a run that was killed does not know them.
         best = max(SHARES, key=lambda share: preference(found[share]))
-        set_mean(self.correction, end, start, best)
+        set_mean(self.path, end, start, best)
         self.best = found[best]
-        self.best_weights = learned(self.correction)
+        self.best_weights = learned(self.path)
         return best
 
     def best_model(self) -> ScSAM:
-        """Return the model with the best correction and thresholds so far."""
-        self.correction.load_state_dict(self.best_weights, strict=False)
-        if self.correction not in list(self.model.corrections):
-            self.model.corrections.append(self.correction)
+        """Return the model with the best copy and thresholds so far."""
+        self.path.load_state_dict(self.best_weights, strict=False)
+        if self.path not in list(self.model.tuned):
+            self.model.tuned.append(self.path)
         if self.best.thresholds is not None:
             self.model.thresholds = self.best.thresholds.clone()
         return self.model

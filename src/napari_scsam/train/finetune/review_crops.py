@@ -1,6 +1,6 @@
 """Crops of reviewed slices, embedded once and remembered.
 
-The network itself is frozen while a correction to it is learned. What its
+The network itself is frozen while a copy of its last parts is tuned. What its
 encoders see in a crop therefore never changes, nor does its answer to it.
 """
 
@@ -34,8 +34,6 @@ class Crops(NamedTuple):
     """What the frozen encoders say of them."""
     parent: Tensor
     """B×K×side×side, the class logits of the parent."""
-    base: Tensor
-    """B×K'×side×side, the logits that a correction is added to; K' counts new classes too."""
     targets: Tensor
     """B×side×side, from `known_targets`."""
 
@@ -74,14 +72,10 @@ class CropMemory:
     ----------
     parent
         The model before fine-tuning, in evaluation mode.
-    base
-        It with all labelled classes, and without the correction that is learned further; the
-        parent itself when not given.
     """
 
-    def __init__(self, parent: ScSAM, base: ScSAM | None = None) -> None:
+    def __init__(self, parent: ScSAM) -> None:
         self.parent = parent
-        self.base = base or parent
         self.device = parent.pixel_mean.device
         self.crops: list[Crops] = []
 
@@ -103,11 +97,10 @@ class CropMemory:
             features = self.parent.encode(
                 image[None].to(self.device).contiguous(memory_format=torch.channels_last)
             )
-        base = answer(self.base, features)
-        parent = base if self.base is self.parent else answer(self.parent, features)
         if targets is None:
             targets = torch.full(image.shape[1:], UNKNOWN, dtype=torch.uint8)
-        self.crops.append(Crops(_in_half(features), parent, base, targets[None]))
+        parent = answer(self.parent, features)
+        self.crops.append(Crops(_in_half(features), parent, targets[None]))
 
     def batch(self, numbers: Sequence[int]) -> Crops:
         """Return the crops of these numbers, in single precision and on the device."""
@@ -136,7 +129,6 @@ def join_crops(crops: Sequence[Crops], device: torch.device) -> Crops:
     return Crops(
         features,
         torch.cat([crop.parent for crop in crops]).to(device).float(),
-        torch.cat([crop.base for crop in crops]).to(device).float(),
         torch.cat([crop.targets for crop in crops]).to(device),
     )
 

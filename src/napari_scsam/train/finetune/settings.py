@@ -12,25 +12,25 @@ from napari_scsam.train.augment import Augmentation
 class FinetuneSettings:
     """Settings of the loop."""
 
-    crops: int = 150
+    crops: int = 130
     """Crops of reviewed slices, where there is time for so many."""
-    replayed: int = 24
+    replayed: int = 12
     """Crops of synthetic cells."""
     validated: int = 24
     """Held-out crops at most."""
-    batch: int = 6
+    batch: int = 4
     """Crops of her volume in a step."""
     replay_batch: int = 1
     """Crops of synthetic cells in a step."""
     most_steps: int = 600
     """The run ends after so many, however much time is left."""
-    rate: float = 3e-3
+    rate: float = 1e-3
     """Peak learning rate."""
     decay: float = 1e-3
     """Weight decay."""
     replay: float = 4.0
     """Weight of the parent's answer on synthetic cells."""
-    validations: int = 3
+    validations: int = 2
     """While learning."""
     seed: int = 0
     look: Augmentation = field(

@@ -1,4 +1,4 @@
-"""The weights that fine-tuning learns: a correction, and its mean with what was before."""
+"""The weights that fine-tuning learns: a copy of the class path, and its mean with the start."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from napari_scsam.model import ScSAM
-from napari_scsam.model.correction import Correction, add_maps
+from napari_scsam.model.correction import add_maps, added_maps
+from napari_scsam.model.tuned_path import TunedPath, replace_rows, resized
 from napari_scsam.train.finetune.known_labels import KnownClass
 from napari_scsam.train.finetune.review_crops import Crops
+
+DECODER_SHARE = 0.5
+"""Rate of the mask decoder, as a share of that of the other parts."""
 
 ABSENT = -20.0
 """Logit, by the parent, of a class that it lacks."""
 
-LAST_LAYER = "out."
-"""First letters of the weights that scale what a correction adds."""
 
+def take_path(model: ScSAM, known: Sequence[KnownClass]) -> TunedPath:
+    """Return the tuned copy that learns the labelled classes and their parts.
 
-def take_correction(
-    model: ScSAM, known: Sequence[KnownClass], seed: int
-) -> tuple[Correction, bool]:
-    """Return the correction to be learned, and whether an earlier fine-tuning began it.
-
-    If the last correction of the model is of the same classes, it is taken out of the model, to
-    be learned further. Otherwise a new one is created.
+    If the last copy of the model is of the same classes, it is taken out of the model, to be
+    learned further. Otherwise it is a new copy of what answers the first of these classes.
 
     Parameters
     ----------
@@ -34,36 +34,68 @@ def take_correction(
         Has all labelled classes.
     known
         Labelled classes.
-    seed
-        Fixes the weights of a new one.
     """
-    covers = [[model.classes[row].name for row in each.rows] for each in known]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        fresh = model.new_correction(covers)
-    if model.corrections:
-        last = cast("Correction", model.corrections[-1])
-        if last.covers == fresh.covers:
-            del model.corrections[-1]
-            return last, True
-    return fresh.to(model.pixel_mean.device).to(memory_format=torch.channels_last), False
+    rows = sorted({row for each in known for row in each.rows})
+    path = model.new_tuned_path([model.classes[row].name for row in rows])
+    owner = next((each for each in reversed(paths_of(model)) if path.names[0] in each.names), None)
+    if owner is not None and owner.names == path.names:
+        del model.tuned[-1 - list(reversed(paths_of(model))).index(owner)]
+        return owner
+    path.copy_parts(owner or model, prototypes_of(model, path.names))
+    return path.eval().to(model.pixel_mean.device).to(memory_format=torch.channels_last)
 
 
-def corrected(model: ScSAM, correction: Correction, crops: Crops) -> Tensor:
-    """Compute B×K×side×side logits of crops with the correction added.
+def paths_of(model: ScSAM) -> list[TunedPath]:
+    """Return the tuned copies of a model."""
+    return [cast("TunedPath", each) for each in model.tuned]
+
+
+def prototypes_of(model: ScSAM, names: Sequence[str]) -> Tensor:
+    """Return the N×256 prototypes with which the classes are answered now."""
+    known = {
+        spec.name.casefold(): row
+        for spec, row in zip(model.classes, model.class_prompt.prototypes, strict=True)
+    }
+    for path in paths_of(model):
+        known.update(zip(path.names, path.class_prompt.prototypes, strict=True))
+    return torch.stack([known[name] for name in names])
+
+
+def tuned_answer(model: ScSAM, path: TunedPath, crops: Crops) -> Tensor:
+    """Compute B×K×side×side logits of crops, of which a tuned copy answers its classes.
 
     Parameters
     ----------
     model
-        Has all labelled classes.
-    correction
+        Has all labelled classes, but not the copy.
+    path
         What is learned.
     crops
         From a `CropMemory`.
     """
     names = [spec.name for spec in model.classes]
-    maps = correction(model.by_stride(crops.features))
-    return add_maps(crops.base, maps.float(), correction.covers, names)
+    others = padded(crops.parent, len(names))
+    answers = path(crops.features, model.positions(crops.features.sam))
+    answers = resized(answers, others.shape[2:])
+    logits = replace_rows(others, dict(zip(path.names, answers.unbind(1), strict=True)), names)
+    if not model.corrections:
+        return logits
+    # Those of other classes are in the parent's answer.
+    covers = [[name for name in covered if name in path.names] for covered in model.covers]
+    seen = model.by_stride(crops.features)
+    maps = added_maps(model.corrections, seen, crops.features.sam)
+    return add_maps(logits, maps, covers, names)
+
+
+def new_optimiser(path: TunedPath, rate: float, decay: float) -> Optimizer:
+    """Create the optimiser; each of its groups names its ``"peak"`` rate."""
+    decoder = list(path.mask_decoder.parameters())
+    rest = [*path.fusion.parameters(), *path.class_prompt.parameters(), *path.detail.parameters()]
+    groups = [
+        {"params": decoder, "peak": DECODER_SHARE * rate},
+        {"params": rest, "peak": rate},
+    ]
+    return torch.optim.AdamW(groups, lr=rate, weight_decay=decay)
 
 
 def learned(model: nn.Module) -> dict[str, Tensor]:
@@ -72,29 +104,14 @@ def learned(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in weights if value.requires_grad}
 
 
-def starting_point(correction: Correction, is_continued: bool) -> dict[str, Tensor]:
-    """Return the weights to average with: all where learning goes on, else those of the last layer.
-
-    The other weights of a new correction began at random, so only the size of what it adds means
-    anything.
-    """
-    weights = learned(correction)
-    if is_continued:
-        return weights
-    return {name: value for name, value in weights.items() if name.startswith(LAST_LAYER)}
-
-
 @torch.no_grad()
 def set_mean(
     model: nn.Module, after: Mapping[str, Tensor], before: Mapping[str, Tensor], share: float
 ) -> None:
-    """Set what was learned to the mean of its values after and before, which have that share.
-
-    Weights that `before` lacks keep their value after.
-    """
+    """Set what was learned to the mean of its values after and before, which have that share."""
     for name, weight in model.named_parameters():
         if name in after:
-            weight.copy_(torch.lerp(after[name], before.get(name, after[name]), share))
+            weight.copy_(torch.lerp(after[name], before[name], share))
 
 
 def padded(logits: Tensor, classes: int) -> Tensor:

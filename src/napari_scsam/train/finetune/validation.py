@@ -11,10 +11,10 @@ from torch import Tensor
 
 from napari_scsam.infer.device import precision
 from napari_scsam.model import ScSAM
-from napari_scsam.model.correction import Correction
+from napari_scsam.model.tuned_path import TunedPath
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
 from napari_scsam.train.finetune.review_crops import CropMemory, Crops
-from napari_scsam.train.finetune.tuned_weights import corrected
+from napari_scsam.train.finetune.tuned_weights import tuned_answer
 
 BATCH = 4
 """Crops decoded at once."""
@@ -53,7 +53,7 @@ class Validation:
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Validates corrections by crops that they do not learn from."""
+    """Validates tuned copies by crops that they do not learn from."""
 
     model: ScSAM
     """Has all labelled classes."""
@@ -73,7 +73,7 @@ class Judge:
             dice.add(covering(found, self.known, len(self.thresholds)), crops.targets)
         return Validation(dice.by_name([each.name for each in self.known]), {})
 
-    def validate(self, correction: Correction) -> Validation:
+    def validate(self, path: TunedPath) -> Validation:
         """Fit the thresholds of labelled classes and their parts, and score with these.
 
         Other thresholds and the temperature stay the parent's: the labels cannot judge them.
@@ -83,7 +83,7 @@ class Judge:
         # Halves, as they are kept until the thresholds are known.
         answers = [
             (crops.targets, logits.half())
-            for crops, logits in decoded(self.model, correction, self.held_out)
+            for crops, logits in decoded(self.model, path, self.held_out)
         ]
         for targets, logits in answers:
             for overlaps in shifts:
@@ -96,7 +96,7 @@ class Judge:
         chosen = Overlap(len(self.known))
         for targets, logits in answers:
             self.count([(thresholds, chosen)], logits, targets)
-        return Validation(chosen.by_name(names), self.agreement(correction, thresholds), thresholds)
+        return Validation(chosen.by_name(names), self.agreement(path, thresholds), thresholds)
 
     def shifts_of(self, number: int) -> list[tuple[Tensor, Overlap]]:
         """Return the thresholds with each change of the n-th labelled class, and empty counts."""
@@ -113,10 +113,10 @@ class Judge:
             rows = winners(logits, thresholds)
             overlap.add(covering(rows, self.known, len(self.thresholds)), targets)
 
-    def agreement(self, correction: Correction, thresholds: Tensor) -> dict[str, float]:
+    def agreement(self, path: TunedPath, thresholds: Tensor) -> dict[str, float]:
         """Compare the answer with the parent's on replayed crops: Dice of each frequent class."""
         agreed = Overlap(len(self.parent.classes))
-        for crops, logits in decoded(self.model, correction, self.replayed):
+        for crops, logits in decoded(self.model, path, self.replayed):
             before = winners(parent_logits(crops, self.parent), self.parent.thresholds)
             agreed.add(winners(logits, thresholds), before)
         return agreed.by_name([spec.name for spec in self.parent.classes], OFTEN)
@@ -163,13 +163,11 @@ def batches(memory: CropMemory) -> Iterator[Crops]:
 
 
 @torch.no_grad()
-def decoded(
-    model: ScSAM, correction: Correction, memory: CropMemory
-) -> Iterator[tuple[Crops, Tensor]]:
-    """Correct remembered crops batch by batch; with them B×K×side×side calibrated logits."""
+def decoded(model: ScSAM, path: TunedPath, memory: CropMemory) -> Iterator[tuple[Crops, Tensor]]:
+    """Decode remembered crops batch by batch; with them B×K×side×side calibrated logits."""
     for crops in batches(memory):
         with precision(memory.device):
-            logits = corrected(model, correction, crops)
+            logits = tuned_answer(model, path, crops)
         yield crops, logits.float() / model.temperature
 
 
