@@ -232,8 +232,6 @@ def check_image(layer: Image) -> None:
             f"'{layer.name}' is an RGB image with colours; choose a grey-value layer, "
             "or split it (Layers > Data > Split RGB)"
         )
-    if layer.ndim < 2:
-        raise UserError(f"'{layer.name}' has one axis; choose an image of two or more")
     if layer.data.dtype.kind not in "uif":
         raise UserError(
             f"'{layer.name}' has {layer.data.dtype} values; choose an image of integers or floats"
