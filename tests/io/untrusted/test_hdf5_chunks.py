@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from napari_scsam.io.untrusted import hdf5_chunks as module
+from napari_scsam.io.untrusted import sizes
+from napari_scsam.io.untrusted.hdf5_chunks import CheckedDataset, with_checked_chunks
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> h5py.File:
+    """Return a file, with every chunk large enough to be measured."""
+    monkeypatch.setattr(module, "HARMLESS", 0)
+    monkeypatch.setattr(sizes, "HARMLESS", 0)
+    return h5py.File(tmp_path / "a.h5", "w")
+
+
+def compressed(file: h5py.File, shape: tuple[int, ...] = (6, 8), **options: object) -> h5py.Dataset:
+    return file.create_dataset("x", shape, "u2", chunks=(2, 4), compression="gzip", **options)
+
+
+def test_only_what_deflate_compressed_is_measured(file: h5py.File) -> None:
+    plain = file.create_dataset("plain", (6, 8), "u2")
+    chunked = file.create_dataset("chunked", (6, 8), "u2", chunks=(2, 4))
+    lzf = file.create_dataset("lzf", (6, 8), "u2", chunks=(2, 4), compression="lzf")
+    assert with_checked_chunks(plain) is plain
+    assert with_checked_chunks(chunked) is chunked
+    assert with_checked_chunks(lzf) is lzf
+    checked = with_checked_chunks(compressed(file))
+    assert isinstance(checked, CheckedDataset)
+    assert checked.shape == (6, 8)
+    assert checked.dtype == np.uint16
+    assert checked.chunks == (2, 4)
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": True}, {"fletcher32": True}])
+@pytest.mark.parametrize(
+    "key", [np.s_[:, :], np.s_[3, 2:7], np.s_[5:6, 7:8], np.s_[::2, 1:1], np.s_[-1, :]]
+)
+def test_a_sound_data_set_is_read_as_it_is(
+    file: h5py.File, options: dict[str, bool], key: tuple[object, ...]
+) -> None:
+    data = compressed(file, **options)
+    values = np.arange(48).reshape(6, 8)
+    data[...] = values
+    np.testing.assert_array_equal(CheckedDataset(data)[key], values[key])
+
+
+def test_chunks_that_were_never_written_hold_the_fill_value(file: h5py.File) -> None:
+    data = compressed(file, fillvalue=7)
+    data[:2, :4] = 1
+    read = CheckedDataset(data)[:, :]
+    assert (read[:2, :4] == 1).all()
+    assert (read[2:] == 7).all()
+
+
+@pytest.fixture
+def bomb(file: h5py.File) -> h5py.Dataset:
+    """Return a data set whose last chunk inflates to a megabyte."""
+    data = compressed(file)
+    data[...] = 3
+    data.id.write_direct_chunk((4, 4), zlib.compress(bytes(1 << 20)))
+    return data
+
+
+def test_a_chunk_that_inflates_too_far_is_refused(bomb: h5py.Dataset) -> None:
+    with pytest.raises(ValueError, match="would inflate"):
+        CheckedDataset(bomb)[4:6, 4:8]
+    with pytest.raises(ValueError, match="would inflate"):
+        CheckedDataset(bomb)[:, :]
+
+
+@pytest.mark.parametrize("key", [np.s_[:4, :], np.s_[:, :4], np.s_[0, 0], np.s_[4:6, 3:4]])
+def test_the_other_chunks_are_read(bomb: h5py.Dataset, key: tuple[object, ...]) -> None:
+    assert (CheckedDataset(bomb)[key] == 3).all()
+
+
+def test_small_chunks_are_not_measured(bomb: h5py.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HARMLESS", 1 << 30)
+
+    def fail(*_: object) -> None:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr(module, "check_size", fail)
+    assert (CheckedDataset(bomb)[:2, :4] == 3).all()
