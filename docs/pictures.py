@@ -1,7 +1,8 @@
 """Acts out the tutorial in a real napari window, with mouse and keys, and takes a picture of every panel and state.
 
-    python docs/pictures.py VOLUME --slice 100 --object 90 94 [--all FOLDER] [--theme light] [--font 18] [--size 1280 720]
+    python docs/pictures.py [VOLUME --slice Z --object Y X] [--all FOLDER] [--theme light] [--font 18] [--size 1280 720]
 
+Without a volume it plays on the one in the package, so that a reader can follow every step.
 The pictures that the documents show go to ``docs/images``, drawn in few colours
 so that they are small. With ``--all``, every picture goes to that folder, and
 ``docs/images`` stays as it is; and every tab is taken in every look (``looks.py``). Without a screen, run it under
@@ -22,6 +23,8 @@ from napari.settings import get_settings
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QToolTip
 from stage import SHIFT, Stage
+
+from napari_scsam.samples.shipped import FILE
 
 # The scenes, in the order of the tutorial
 
@@ -221,13 +224,13 @@ SCENES = (
 def main() -> None:
     """Play the scenes."""
     asked = argparse.ArgumentParser(description="Take the pictures of the documents.")
-    asked.add_argument("volume", type=Path)
-    asked.add_argument("--slice", type=int, default=0)
+    asked.add_argument("volume", type=Path, nargs="?", default=FILE)
+    asked.add_argument("--slice", type=int, default=12)
     asked.add_argument(
         "--object",
         type=float,
         nargs=2,
-        required=True,
+        default=(95.0, 80.0),
         metavar=("Y", "X"),
         help="a pixel of the object to point at",
     )
