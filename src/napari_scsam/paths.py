@@ -5,6 +5,7 @@
 | ``NAPARI_SCSAM_CACHE`` | folder of downloads and of embeddings |
 | ``NAPARI_SCSAM_CACHE_GB`` | limit of the embeddings on disk; 0 keeps none |
 | ``NAPARI_SCSAM_REMOTE_GB`` | limit of the chunks of remote images on disk; 0 keeps none |
+| ``NAPARI_SCSAM_STAGING`` | folder of outputs that are on their way to a bucket |
 | ``NAPARI_SCSAM_SIGNED`` | 1 uses your own credentials for ``s3://`` and ``gs://`` |
 | ``NAPARI_SCSAM_CHECKPOINTS`` | folder of the user's checkpoints |
 | ``NAPARI_SCSAM_USER`` | folder of preferences, such as the list of recent projects |
@@ -47,6 +48,11 @@ def preferences_folder() -> Path:
 def cache_folder() -> Path:
     """Return the folder of downloads and embeddings."""
     return _chosen("NAPARI_SCSAM_CACHE") or platformdirs.user_cache_path(APP)
+
+
+def staging_folder() -> Path:
+    """Return the folder of outputs that are on their way to a bucket."""
+    return _chosen("NAPARI_SCSAM_STAGING") or cache_folder() / "outputs"
 
 
 def cache_limit_text(otherwise: float = DEFAULT_CACHE_GB) -> str:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from napari_scsam.cli.bucket import output_to_bucket
 from napari_scsam.cli.labels import add_labels, add_smallest, note_unfinished, parse_table
 from napari_scsam.cli.parts import add_workers, command, note, show, workers_of
 
@@ -56,7 +57,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_instances(arguments: argparse.Namespace) -> None:
-    """Find objects, and print how many there are."""
+    """Find objects, on the disk or on the way to a bucket, and print how many there are."""
+    with output_to_bucket(arguments) as left:
+        if left:
+            _find(arguments)
+
+
+def _find(arguments: argparse.Namespace) -> None:
     from napari_scsam.volume.instances.find import find_instances
 
     arguments.resume_hint = "; continue with --resume"
@@ -77,7 +84,9 @@ def run_instances(arguments: argparse.Namespace) -> None:
     if not any(counts.values()):
         note(f"scsam: {arguments.labels} holds no object of that size, so the instances are empty")
     if arguments.json:
-        print(json.dumps({"out": str(arguments.out), "objects": counts}))
+        out = arguments.bucket or str(arguments.out)
+        print(json.dumps({"out": out, "objects": counts}))
         return
     print(", ".join(f"{name}: {count}" for name, count in counts.items()))
-    print(arguments.out)
+    if arguments.bucket is None:
+        print(arguments.out)

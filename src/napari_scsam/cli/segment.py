@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_scsam.cli.batch import expand, is_batch, segment_batch
+from napari_scsam.cli.bucket import output_to_bucket
 from napari_scsam.cli.parts import (
     PROGRESS_EVERY,
     add_careful,
@@ -23,6 +24,8 @@ from napari_scsam.cli.parts import (
     workers_of,
 )
 from napari_scsam.cli.values import SLICES, parse_slices
+from napari_scsam.errors import UserError
+from napari_scsam.io.locations import is_address
 from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
@@ -61,7 +64,8 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="OUT",
-        help="labels: .zarr (resumable, any size), .tif, .mrc, .h5 or .precomputed; a folder for several images",
+        help="labels: .zarr (resumable, any size; also s3://…), .tif, .mrc, .h5 or .precomputed; "
+        "a folder for several images",
     )
     outputs.add_argument(
         "--into",
@@ -114,13 +118,25 @@ def _add_parts(parser: argparse.ArgumentParser) -> None:
 
 
 def run_segment(arguments: argparse.Namespace) -> None:
-    """Label a volume."""
+    """Label a volume, on the disk or on the way to a bucket."""
+    if arguments.into is not None and is_address(str(arguments.into)):
+        raise UserError(
+            f"labels go into an OME-Zarr on this computer, not into {arguments.into}; use -o"
+        )
+    with output_to_bucket(arguments) as left:
+        if left:
+            _segment(arguments)
+
+
+def _segment(arguments: argparse.Namespace) -> None:
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.volume.run import segment_volume
     from napari_scsam.volume.run_labels import find_stopped
 
     arguments.image = expand(arguments.image)
     if is_batch(arguments.image, arguments.out):
+        if arguments.bucket is not None:
+            raise UserError("several images do not go into a bucket; segment them one by one")
         segment_batch(arguments)
         return
     (arguments.image,) = arguments.image
@@ -149,7 +165,8 @@ def run_segment(arguments: argparse.Namespace) -> None:
     if first.done < first.total:
         note_estimate(arguments, volume, model)
     show(steps)
-    print(labels_of(arguments))
+    if arguments.bucket is None:
+        print(labels_of(arguments))
 
 
 def labels_of(arguments: argparse.Namespace) -> Path:

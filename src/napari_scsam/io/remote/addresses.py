@@ -41,7 +41,9 @@ class Patience:
 USUAL_PATIENCE = Patience()
 
 
-def open_object_store(address: str, patience: Patience = USUAL_PATIENCE) -> ObjectStore:
+def open_object_store(
+    address: str, patience: Patience = USUAL_PATIENCE, *, signed: bool | None = None
+) -> ObjectStore:
     """Return a store of the objects below an address.
 
     Buckets are read as anybody may. The user's own credentials are used only when
@@ -53,6 +55,8 @@ def open_object_store(address: str, patience: Patience = USUAL_PATIENCE) -> Obje
         ``https://…``, ``http://…``, ``s3://bucket/…`` or ``gs://bucket/…``.
     patience
         With slow and broken connections.
+    signed
+        Whether the user's credentials are used; by default as the variable says.
 
     Raises
     ------
@@ -69,7 +73,8 @@ def open_object_store(address: str, patience: Patience = USUAL_PATIENCE) -> Obje
     if not parts.hostname:
         raise UserError(f"{address} names no computer and no bucket; check the address")
     retry = _retry(patience)
-    signed = signs_requests()
+    if signed is None:
+        signed = signs_requests()
     prefix = parts.path.strip("/") or None
     if parts.scheme == "s3":
         options = _s3_options(parts.netloc)
