@@ -6,24 +6,20 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.config import ClassSpec
 from napari_scsam.infer.postprocess import label_dtype
-from napari_scsam.infer.predictor import Predictor
 from napari_scsam.infer.prepared_slice import Slice
-from napari_scsam.io.contrast import Contrast
 from napari_scsam.io.lazy import DamagedPartError
-from napari_scsam.io.volumes import Volume
 from napari_scsam.steps import drive
 from napari_scsam.volume.answer import Answer, Working, inside_mask
 from napari_scsam.volume.ledger import pixels_hash
 from napari_scsam.volume.probabilities import probability_bytes
-from napari_scsam.volume.run_plan import RunPlan
+from napari_scsam.volume.setup import Setup
 from napari_scsam.volume.three_axes import answers_of_three_axes
 
 WEIGHTS = (1, 2, 1)
@@ -56,17 +52,8 @@ class Seen:
     """Some of its pixels, for the comparison with its neighbours."""
 
 
-@dataclass(frozen=True)
-class Labelling:
+class Labelling(Setup):
     """Labels slices of a volume with one network."""
-
-    source: Volume
-    predictor: Predictor
-    requested: Sequence[ClassSpec]
-    contrast: Contrast
-    plan: RunPlan
-    damaged: dict[int, DamagedPartError] = field(default_factory=dict)
-    """What was wrong with slices that could not be read."""
 
     def answers(self, wanted: Sequence[int]) -> Generator[Answer | Working | None, None, None]:
         """Compute slices in order; None for one that cannot be read.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, pairwise, product
 from math import ceil, prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,7 @@ from napari_scsam.steps import drive
 from napari_scsam.volume.answer import Answer, Working
 from napari_scsam.volume.ledger import pixels_hash
 from napari_scsam.volume.probabilities import probability_bytes
-
-if TYPE_CHECKING:
-    from napari_scsam.volume.labelling import Labelling
+from napari_scsam.volume.setup import Setup
 
 AXES = 3
 
@@ -169,13 +167,13 @@ class Layer:
 
 
 def answers_of_three_axes(
-    labelling: Labelling, wanted: Sequence[int]
+    setup: Setup, wanted: Sequence[int]
 ) -> Generator[Answer | Working | None, None, None]:
     """Compute slices in order, by the mean of logits along three axes.
 
     Parameters
     ----------
-    labelling
+    setup
         With the volume, the network and the plan.
     wanted
         Slices; those of their layers are computed, too.
@@ -185,21 +183,19 @@ def answers_of_three_axes(
     Answer, Working or None
         As `Labelling.answers`.
     """
-    size = labelling.source.pixel_size
-    zoom = min(labelling.predictor.zoom_for(size))
-    plan = plan_cubes(labelling.source.depth, labelling.plan.window, zoom)
+    size = setup.source.pixel_size
+    zoom = min(setup.predictor.zoom_for(size))
+    plan = plan_cubes(setup.source.depth, setup.plan.window, zoom)
     for layer, slices in groupby(wanted, plan.layer_of):
-        computed = yield from _compute_layer(labelling, plan, layer)
+        computed = yield from _compute_layer(setup, plan, layer)
         for z in slices:
-            yield _answer(labelling, computed, z)
+            yield _answer(setup, computed, z)
 
 
-def _compute_layer(
-    labelling: Labelling, plan: CubePlan, layer: range
-) -> Generator[Working, None, Layer]:
+def _compute_layer(setup: Setup, plan: CubePlan, layer: range) -> Generator[Working, None, Layer]:
     """Compute the logits of a layer, block by block."""
-    voxels, hashes = _read_layer(labelling, plan, layer)
-    names = [spec.name for spec in labelling.predictor.competing(labelling.requested)]
+    voxels, hashes = _read_layer(setup, plan, layer)
+    names = [spec.name for spec in setup.predictor.competing(setup.requested)]
     rows, columns = plan.window
     shape = (len(names), len(layer), rows.stop - rows.start, columns.stop - columns.start)
     logits = FileArray(shape, np.dtype(np.float16))
@@ -209,7 +205,7 @@ def _compute_layer(
     first = plan.grown(blocks[0])[0].start
     for block in blocks:
         place = _moved(block, (layer.start, rows.start, columns.start))
-        if labelling.plan.mask is not None and not labelling.plan.mask.reaches(block):
+        if setup.plan.mask is not None and not setup.plan.mask.reaches(block):
             logits.open()[(slice(None), *place)] = EMPTY_LOGIT
             done += _pictures(block)
             continue
@@ -220,14 +216,14 @@ def _compute_layer(
         for axis in range(AXES):
             for picture in range(core[axis].start, core[axis].stop):
                 yield Working(done, total)
-                _add(labelling, names, seen, core, axis, picture, total_logits)
+                _add(setup, names, seen, core, axis, picture, total_logits)
                 done += 1
         logits.open()[(slice(None), *place)] = total_logits / AXES
     return Layer(layer, logits, hashes)
 
 
 def _add(
-    labelling: Labelling,
+    setup: Setup,
     names: Sequence[str],
     seen: NDArray[Any],
     core: Box,
@@ -242,44 +238,42 @@ def _add(
     if not plane.size or plane.min() == plane.max():
         total[tuple(place)] += EMPTY_LOGIT
         return
-    predictor = labelling.predictor
-    size = labelling.source.voxel_size
+    predictor = setup.predictor
+    size = setup.source.voxel_size
     sides = None if size is None else [side for n, side in enumerate(size) if n != axis]
     predictor.embeddings.clear()  # each picture is seen once; keeping them would fill memory
-    predictor.set_slice(predictor.prepare(plane, sides, contrast=labelling.contrast))
+    predictor.set_slice(predictor.prepare(plane, sides, contrast=setup.contrast))
     logits = drive(predictor.logits_steps(names))
     inside = tuple(side for n, side in enumerate(core) if n != axis)
     total[tuple(place)] += logits[(slice(None), *inside)]
 
 
-def _read_layer(
-    labelling: Labelling, plan: CubePlan, layer: range
-) -> tuple[FileArray, dict[int, str]]:
+def _read_layer(setup: Setup, plan: CubePlan, layer: range) -> tuple[FileArray, dict[int, str]]:
     """Read the slices of a layer and around it into a file; damaged ones are empty there."""
     reach = plan.grown((_as_slice(layer), *plan.window))[0]
     rows, columns = plan.window
     shape = (reach.stop - reach.start, rows.stop - rows.start, columns.stop - columns.start)
-    voxels = FileArray(shape, np.dtype(labelling.source.dtype))
+    voxels = FileArray(shape, np.dtype(setup.source.dtype))
     hashes = {}
     for z in range(reach.start, reach.stop):
         try:
-            plane = labelling.source.plane(z)[plan.window]
+            plane = setup.source.plane(z)[plan.window]
         except DamagedPartError as error:
             if z in layer:
-                labelling.damaged[z] = error  # it costs its slice, and no other
+                setup.damaged[z] = error  # it costs its slice, and no other
             continue
         voxels.open()[z - reach.start] = plane
         hashes[z] = pixels_hash(plane)
     return voxels, hashes
 
 
-def _answer(labelling: Labelling, layer: Layer, z: int) -> Answer | None:
+def _answer(setup: Setup, layer: Layer, z: int) -> Answer | None:
     if z not in layer.hashes:
         return None
-    predictor = labelling.predictor
-    requested = labelling.requested
+    predictor = setup.predictor
+    requested = setup.requested
     competing = predictor.competing(requested)
-    size = labelling.source.pixel_size
+    size = setup.source.pixel_size
 
     def logits() -> NDArray[np.float32]:
         return np.array(layer.logits.open()[:, z - layer.slices.start], np.float32)

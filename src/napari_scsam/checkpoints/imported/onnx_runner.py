@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_scsam.checkpoints.imported.outputs import choose_output
@@ -11,15 +11,13 @@ from napari_scsam.config import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_scsam.checkpoints.imported.runners import Runner
-
 SILENT = 4
 """Level of ONNX Runtime's log: what goes wrong is raised, too."""
 
 INSTALL = "ONNX needs further packages; install them with: pip install 'napari-scsam[onnx]'"
 
 
-def open_onnx(content: bytes, output: str = "") -> tuple[Runner, Sequence[Any]]:
+def open_onnx(content: bytes, output: str = "") -> tuple[Callable[[Tensor], Tensor], Sequence[Any]]:
     """Open an ONNX network; parameters, results and errors are those of `open_runner`."""
     import torch
 
