@@ -78,3 +78,12 @@ def as_part(steps: Steps[T], before: int, total: int) -> Steps[T]:
         return Progress(before + step.done, max(total, before + step.total), step.what)
 
     return mapped(steps, shifted)
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration in words, e.g. ``"3 min"``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

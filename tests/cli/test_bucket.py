@@ -38,6 +38,7 @@ def client(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         "AWS_SECRET_ACCESS_KEY": "b",
         "NAPARI_SCSAM_STAGING": str(tmp_path / "staging"),
         "NAPARI_SCSAM_SIGNED": "1",
+        "NAPARI_SCSAM_CACHE": str(tmp_path / "cache"),
         "NAPARI_SCSAM_REMOTE_GB": "0",  # else the chunks of what is replaced are remembered
     }.items():
         monkeypatch.setenv(name, value)

@@ -8,7 +8,8 @@ import pytest
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.volumes import as_volume
 from napari_scsam.model import ScSAM
-from napari_scsam.volume.estimate import Estimate, count_tiles, estimate_run, in_words, peak_bytes
+from napari_scsam.steps import in_words
+from napari_scsam.volume.estimate import Estimate, count_tiles, estimate_run, peak_bytes
 from napari_scsam.volume.run_plan import plan_run
 
 STACK = np.random.default_rng(0).integers(1, 200, (6, 200, 300), dtype=np.uint8)

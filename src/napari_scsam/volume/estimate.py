@@ -18,7 +18,7 @@ from napari_scsam.infer.prepared_slice import HALO, Slice, zoomed
 from napari_scsam.infer.tiling import tile_grid
 from napari_scsam.io.slabs import KEPT_BYTES
 from napari_scsam.io.volumes import Volume
-from napari_scsam.steps import drive
+from napari_scsam.steps import drive, in_words
 from napari_scsam.volume.labelling import is_flat
 from napari_scsam.volume.run_plan import RunPlan
 from napari_scsam.volume.three_axes import AXES, LONGEST_SIDE, plan_cubes
@@ -169,15 +169,6 @@ def peak_bytes(volume: Volume, predictor: Predictor, plan: RunPlan) -> int:
         maps += FLOAT // 2 * classes * pixels * 3
     slab = min(KEPT_BYTES, volume.data.nbytes)
     return _bytes_now() + maps + slab
-
-
-def in_words(seconds: float) -> str:
-    """Return a duration in words, e.g. ``"3 min"``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 def _window_shape(plan: RunPlan) -> tuple[int, int]:

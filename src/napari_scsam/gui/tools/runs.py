@@ -15,6 +15,7 @@ from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.panels.runs import RunRow
 from napari_scsam.gui.words import as_sentence, count_of
 from napari_scsam.io.locations import is_address
+from napari_scsam.steps import in_words
 from napari_scsam.volume.detached import (
     Phase,
     RunRequest,
@@ -164,8 +165,6 @@ def _running(state: RunState) -> str:
     text = f"{state.done} of {state.total} slices"
     if state.seconds_left is None:
         return text
-    from napari_scsam.volume.estimate import in_words
-
     return f"{text}, {in_words(state.seconds_left)} left"
 
 
