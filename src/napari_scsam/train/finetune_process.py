@@ -257,7 +257,7 @@ class JobRun:
         from napari_scsam.train.finetune.state import Saved
 
         run = self.run
-        run.state.write(run.correction, run.optimiser, Saved(step.step, step.total, run.seconds))
+        run.state.write(run.path, run.optimiser, Saved(step.step, step.total, run.seconds))
         self.saved = time.monotonic()
 
     def draw(self) -> dict[str, Any]:
