@@ -13,6 +13,7 @@ from napari_scsam.checkpoints.find import list_checkpoints
 from napari_scsam.gui.links import Links
 from napari_scsam.gui.network import first_checkpoint
 from napari_scsam.gui.objects_desk import ObjectsDesk
+from napari_scsam.gui.opening import WIDTH
 from napari_scsam.gui.panels.parts.first_run import FirstRunCard
 from napari_scsam.gui.panels.parts.setup_line import SetupLines
 from napari_scsam.gui.panels.parts.tabs import Tabs
@@ -38,9 +39,6 @@ FIELDS = (
     "ObjectTableView, ObjectTableView QHeaderView"
 )
 """Style selector of what napari's style leaves at the font size of the system."""
-
-WIDTH = 390
-"""Pixels that the column asks for, with some room for a larger font."""
 
 SEGMENT = "Segment"
 OBJECT = "Object"
@@ -104,7 +102,11 @@ class ScSAMWidget(QWidget):
         """Leave the session when napari takes the widget out of its dock."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self._links.cut()
+            self.leave()
+
+    def leave(self) -> None:
+        """Leave the session."""
+        self._links.cut()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  # Qt's name
         """Update the width, now that napari's style has given the panels their size."""
