@@ -70,7 +70,7 @@ def test_a_class_without_colour_gets_one_of_its_own() -> None:
         ({"name": "er"}, "a whole number as id and a name"),
         ({"id": "one", "name": "er"}, "a whole number as id and a name"),
         ({"id": 1}, "a whole number as id and a name"),
-        ({"id": 1, "name": "er", "reach": "far"}, "reach and smallest are numbers"),
+        ({"id": 1, "name": "er", "reach": "far"}, "reach, smallest and least_mean are numbers"),
         ({"id": 1, "name": "er", "over": 3}, "overrides is a list of names"),
         ({"id": 1, "name": "er", "overrides": 3}, "overrides is a list of names"),
     ],
@@ -179,6 +179,16 @@ def test_a_reach_is_a_length_and_a_smallest_section_an_area() -> None:
         ):
             ClassSpec(1, "cell", smallest=wrong)
     assert ClassSpec.from_dict(ClassSpec(1, "cell", smallest=2e4).to_dict()).smallest == 2e4
+
+
+def test_the_least_mean_of_sections_is_kept_and_makes_no_other_class() -> None:
+    sure = ClassSpec(1, "cell", least_mean=1.25)
+    assert ClassSpec.from_dict(sure.to_dict()).least_mean == 1.25
+    assert sure == ClassSpec(1, "cell")
+    assert "least_mean" not in ClassSpec(1, "cell").to_dict()
+    for wrong in (-1.0, float("inf"), float("nan")):
+        with pytest.raises(UserError, match="give the least mean logit of a section, or 0"):
+            ClassSpec(1, "cell", least_mean=wrong)
 
 
 def test_a_part_is_counted_into_the_whole_and_ends_with_it() -> None:

@@ -60,6 +60,12 @@ class ClassSpec:
     """
     renamed_from: str = ""
     """Name that networks and strokes know it by, where the user has given it another one."""
+    least_mean: float = field(default=0.0, compare=False)
+    """Least mean logit of a section above its threshold, its parts included.
+
+    Less certain sections of a prediction are removed; fine-tuning chooses it. Two specs that
+    differ in this alone are equal.
+    """
 
     def __post_init__(self) -> None:
         if not 1 <= self.id <= MAX_CLASS_ID:
@@ -91,6 +97,11 @@ class ClassSpec:
                 f"class {self.name!r} has smallest {self.smallest}; "
                 f"give the area of its smallest section in nm², or 0"
             )
+        if not 0 <= self.least_mean < math.inf:
+            raise UserError(
+                f"class {self.name!r} has least_mean {self.least_mean}; "
+                f"give the least mean logit of a section, or 0"
+            )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ClassSpec:
@@ -107,13 +118,14 @@ class ClassSpec:
                 "name": _text(data["name"]),
                 "reach": float(data.get("reach", 0)),
                 "smallest": float(data.get("smallest", 0)),
+                "least_mean": float(data.get("least_mean", 0)),
                 # Files of version 0.1 call it "over".
                 "overrides": _names(data.get("overrides", data.get("over", ()))),
             }
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise UserError(
                 f"the class {str(data)[:200]} cannot be read; give each class a whole number as id "
-                f"and a name; reach and smallest are numbers, overrides is a list of names"
+                f"and a name; reach, smallest and least_mean are numbers, overrides is a list of names"
             ) from error
         for key in ("colour", "description", "part_of", "renamed_from"):
             fields[key] = str(data.get(key, ""))
@@ -125,8 +137,9 @@ class ClassSpec:
         overrides = list(values.pop("overrides"))
         if overrides:
             values["overrides"] = overrides
-        if not self.renamed_from:
-            del values["renamed_from"]
+        for key in ("renamed_from", "least_mean"):
+            if not values[key]:
+                del values[key]
         return values
 
 

@@ -121,6 +121,26 @@ def test_crumbs_go_to_the_next_likeliest_class() -> None:
     assert (logits[0, 8:10, 10:17] == 3).all()
 
 
+def test_sections_of_which_the_network_is_too_little_sure_go_to_the_next_likeliest_class() -> None:
+    classes = (
+        ClassSpec(1, "mitochondrion", least_mean=2),
+        ClassSpec(2, "boundary", part_of="mitochondrion"),
+        ClassSpec(4, "membrane"),
+    )
+    logits = np.full((3, 12, 30), -1, np.float32)
+    logits[0, 2:6, 2:4] = 1.5
+    logits[1, 2:6, 4:6] = 3  # together sure enough
+    logits[0, 8:10, 10:17] = 1.9  # not sure enough, half of it on membrane
+    logits[2, :, 14:] = 1
+    expected = np.zeros((12, 30), np.uint8)
+    expected[:, 14:] = 4
+    expected[2:6, 2:4], expected[2:6, 4:6] = 1, 2
+    assert (label_map(logits, classes, classes, (5.0, 5.0)) == expected).all()
+    assert (label_map(logits, classes, classes) == expected).all(), "of unknown size"
+    unsure = (ClassSpec(1, "mitochondrion"), *classes[1:])
+    assert (label_map(logits, unsure, unsure)[8:10, 10:17] == 1).all()
+
+
 def shuffled(logits: np.ndarray, classes: tuple[ClassSpec, ...]) -> list[np.ndarray]:
     """Return the labels that each order of the classes makes of the same logits."""
     orders = [list(order) for order in permutations(range(len(classes)))]

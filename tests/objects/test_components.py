@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_scsam.objects.components import label_components, neighbourhood, small_components
+from napari_scsam.objects.components import (
+    label_components,
+    mean_in_components,
+    neighbourhood,
+    small_components,
+)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
@@ -30,6 +35,16 @@ def test_small_components_are_those_of_fewer_voxels():
     assert not small_components(mask, 2).any()
     assert (small_components(mask, 3) == (mask & (np.arange(8)[:, None] == 0))).all()
     assert (small_components(mask, 10) == mask).all()
+
+
+def test_means_are_over_each_component():
+    mask = np.zeros((6, 6), bool)
+    mask[0, :2] = mask[4, 3:6] = True
+    values = np.arange(36.0).reshape(6, 6)
+    found = mean_in_components(mask, np.where(mask, values, -np.inf))
+    assert (found[0, :2] == 0.5).all()
+    assert (found[4, 3:6] == 28).all()
+    assert (found[~mask] == 0).all()
 
 
 def test_nothing_has_no_components():

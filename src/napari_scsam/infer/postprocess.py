@@ -12,7 +12,7 @@ from scipy import ndimage
 from scipy.special import expit
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.objects.components import small_components
+from napari_scsam.objects.components import mean_in_components, small_components
 
 PixelSize = tuple[float, float]
 """Height and width of a pixel in nm."""
@@ -147,7 +147,7 @@ def label_map(
     classes
         All of them compete, also those that are not requested, except where
         another class overrides them (`ClassSpec.overrides`). A part competes
-        within its `reach` only, and regions below `smallest` are removed.
+        within its `reach` only, and regions below `smallest` or `least_mean` are removed.
     requested
         Classes to write. Pixels of another class become background, or the
         class that it is a part of when that one is requested and the part is not.
@@ -162,6 +162,7 @@ def label_map(
     values = np.array([0, *(label_value(c, requested) for c in classes)], label_dtype(classes))
     logits = with_precedence(logits, classes)
     best = argmax_or_background(logits)
+    enforce(best, logits, certainty_rules(classes, logits))
     if pixel_size is not None:
         enforce(best, logits, reach_rules(classes, pixel_size))
         enforce(best, logits, size_rules(classes, pixel_size))
@@ -231,6 +232,16 @@ def size_rules(classes: Sequence[ClassSpec], pixel_size: PixelSize) -> list[Rule
     return rules
 
 
+def certainty_rules(classes: Sequence[ClassSpec], logits: NDArray[np.float32]) -> list[Rule]:
+    """Return a rule for each class: with its parts, its regions have at least its `least_mean`."""
+    rules = []
+    for spec in classes:
+        if spec.least_mean:
+            rows = family_rows(spec, classes)
+            rules.append(Rule(rows, partial(doubtful_regions, rows, spec.least_mean, logits)))
+    return rules
+
+
 def enforce(
     best: NDArray[np.unsignedinteger], logits: NDArray[np.float32], rules: Sequence[Rule]
 ) -> None:
@@ -239,6 +250,8 @@ def enforce(
     All rules are applied to the same map before any pixel changes, so that their order
     does not matter. A pixel never returns to rows that it left, so this ends.
     """
+    if not rules:
+        return
     if len(rules) == 1:  # its rows only lose pixels, so one pass is enough
         reassign(best, rules[0].violations(best), logits, rules[0].rows)
         return
@@ -293,6 +306,18 @@ def small_regions(
 ) -> NDArray[np.bool_]:
     """Find the regions that some rows form together, of fewer than `smallest` pixels."""
     return small_components(np.isin(best, np.array(rows) + 1), smallest)
+
+
+def doubtful_regions(
+    rows: Sequence[int],
+    least: float,
+    logits: NDArray[np.float32],
+    best: NDArray[np.unsignedinteger],
+) -> NDArray[np.bool_]:
+    """Find the regions that some rows form together, whose mean logit is below `least`."""
+    mask = np.isin(best, np.array(rows) + 1)
+    doubtful: NDArray[np.bool_] = mask & (mean_in_components(mask, logits[rows].max(0)) < least)
+    return doubtful
 
 
 def dilate(mask: NDArray[np.bool_], distance: float, pixel_size: PixelSize) -> NDArray[np.bool_]:

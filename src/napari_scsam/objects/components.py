@@ -39,3 +39,12 @@ def small_components(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.boo
     small[0] = False
     found: NDArray[np.bool_] = small[numbers]
     return found
+
+
+def mean_in_components(mask: NDArray[np.bool_], values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the mean of `values` over the component of each voxel; 0 outside the mask."""
+    numbers = label_components(mask)
+    sizes = np.bincount(numbers.ravel())
+    totals = np.bincount(numbers.ravel(), np.where(mask, values, 0).ravel())
+    means: NDArray[np.float64] = (totals / np.maximum(sizes, 1))[numbers]
+    return means

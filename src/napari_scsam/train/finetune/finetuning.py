@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -305,6 +306,10 @@ class Finetuning:
             self.model.tuned.append(self.path)
         if self.best.thresholds is not None:
             self.model.thresholds = self.best.thresholds.clone()
+        classes = list(self.model.classes)
+        for each, least in zip(self.data.known, self.best.least_means, strict=False):
+            classes[each.rows[0]] = replace(classes[each.rows[0]], least_mean=least)
+        self.model.classes = tuple(classes)
         return self.model
 
     def result(self, done: int, share: float) -> FinetuneResult:

@@ -31,7 +31,7 @@ class FinetuneReport:
     after: Mapping[str, float]
     """The same by the tuned model."""
     agreement: Mapping[str, float]
-    """Dice with the parent's answer on synthetic cells, for each class of the parent."""
+    """Dice with the parent's answer on synthetic cells, for each other class of the parent."""
     offered: bool
     """Whether the tuned model is better; the parent is kept otherwise."""
     reason: str

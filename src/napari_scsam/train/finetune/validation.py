@@ -14,19 +14,14 @@ from napari_scsam.model import ScSAM
 from napari_scsam.model.tuned_path import TunedPath
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
 from napari_scsam.train.finetune.review_crops import CropMemory, Crops
+from napari_scsam.train.finetune.sections import SHIFTS, Sections, best_levels, without_doubtful
 from napari_scsam.train.finetune.tuned_weights import tuned_answer
 
 BATCH = 4
 """Crops decoded at once."""
 
-SHIFTS = (0.0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1.0, -1.0, 1.25, 1.5, 2.0)
-"""Changes of a labelled class's thresholds to choose from, smallest first, in calibrated logits."""
-
 OFTEN = 0.002
 """Share of the replayed pixels that the parent gives to a class whose agreement is judged."""
-
-SLACK = 0.002
-"""Dice that the smaller of two changes may cost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +31,11 @@ class Validation:
     dice: Mapping[str, float]
     """Of each labelled class that occurs on held-out crops, by their labels."""
     agreement: Mapping[str, float]
-    """Of each class that the parent finds often on replayed crops: Dice with its answer there."""
+    """Of each other class that the parent finds often on replayed crops: Dice with its answer."""
     thresholds: Tensor | None = None
     """K, with which this was found."""
+    least_means: tuple[float, ...] = ()
+    """`ClassSpec.least_mean` of each labelled class, with which this was found."""
 
     @property
     def score(self) -> float:
@@ -69,57 +66,71 @@ class Judge:
         """Score the parent as it is; the Dice of a class that it lacks is 0."""
         dice = Overlap(len(self.known))
         for crops in batches(self.held_out):
-            found = winners(parent_logits(crops, self.parent), self.parent.thresholds)
+            found = self.rows_by_parent(crops)
             dice.add(covering(found, self.known, len(self.thresholds)), crops.targets)
         return Validation(dice.by_name([each.name for each in self.known]), {})
 
     def validate(self, path: TunedPath) -> Validation:
-        """Fit the thresholds of labelled classes and their parts, and score with these.
+        """Fit thresholds and least means of labelled classes and their parts, and score with these.
 
         Other thresholds and the temperature stay the parent's: the labels cannot judge them.
-        The smallest of nearly equal changes is taken.
         """
-        shifts = [self.shifts_of(number) for number in range(len(self.known))]
         # Halves, as they are kept until the thresholds are known.
         answers = [
             (crops.targets, logits.half())
             for crops, logits in decoded(self.model, path, self.held_out)
         ]
-        for targets, logits in answers:
-            for overlaps in shifts:
-                self.count(overlaps, logits, targets)
-        names = [each.name for each in self.known]
         thresholds = self.thresholds
-        for each, overlaps in zip(self.known, shifts, strict=True):
-            dice = [overlap.by_name(names).get(each.name, 0.0) for _, overlap in overlaps]
-            thresholds = shifted(thresholds, each, best_shift(dice))
+        least_means: list[float] = []
+        for number, each in enumerate(self.known, start=1):
+            shift, least = best_levels([self.sections(answers, number, s) for s in SHIFTS])
+            thresholds = shifted(thresholds, each, shift)
+            least_means.append(least)
         chosen = Overlap(len(self.known))
         for targets, logits in answers:
-            self.count([(thresholds, chosen)], logits, targets)
-        return Validation(chosen.by_name(names), self.agreement(path, thresholds), thresholds)
+            rows = found_rows(logits.float(), thresholds, self.known, least_means)
+            chosen.add(covering(rows, self.known, len(self.thresholds)), targets)
+        names = [each.name for each in self.known]
+        agreement = self.agreement(path, thresholds, least_means)
+        return Validation(chosen.by_name(names), agreement, thresholds, tuple(least_means))
 
-    def shifts_of(self, number: int) -> list[tuple[Tensor, Overlap]]:
-        """Return the thresholds with each change of the n-th labelled class, and empty counts."""
-        known = self.known[number]
-        return [
-            (shifted(self.thresholds, known, shift), Overlap(len(self.known))) for shift in SHIFTS
-        ]
+    def sections(
+        self, answers: Sequence[tuple[Tensor, Tensor]], number: int, shift: float
+    ) -> Sections:
+        """Find the sections of the n-th labelled class with changed thresholds."""
+        known = self.known[number - 1]
+        thresholds = shifted(self.thresholds, known, shift)
+        found = Sections()
+        for targets, logits in answers:
+            margins, rows = above(logits.float(), thresholds)
+            masks = covering(rows, [known], len(thresholds)) > 0
+            parts = [each.cpu().numpy() for each in (masks, margins, targets)]
+            for mask, margin, target in zip(*parts, strict=True):
+                found.add(mask, margin, target, number)
+        return found
 
-    def count(
-        self, overlaps: Sequence[tuple[Tensor, Overlap]], logits: Tensor, targets: Tensor
-    ) -> None:
-        """Count the answers of B×K×H×W logits at several thresholds."""
-        for thresholds, overlap in overlaps:
-            rows = winners(logits, thresholds)
-            overlap.add(covering(rows, self.known, len(self.thresholds)), targets)
+    def agreement(
+        self, path: TunedPath, thresholds: Tensor, least_means: Sequence[float]
+    ) -> dict[str, float]:
+        """Compare the answer with the parent's on replayed crops: Dice of each frequent class.
 
-    def agreement(self, path: TunedPath, thresholds: Tensor) -> dict[str, float]:
-        """Compare the answer with the parent's on replayed crops: Dice of each frequent class."""
+        A labelled class is left out: its answer is meant to change.
+        """
         agreed = Overlap(len(self.parent.classes))
         for crops, logits in decoded(self.model, path, self.replayed):
-            before = winners(parent_logits(crops, self.parent), self.parent.thresholds)
-            agreed.add(winners(logits, thresholds), before)
-        return agreed.by_name([spec.name for spec in self.parent.classes], OFTEN)
+            rows = found_rows(logits, thresholds, self.known, least_means)
+            agreed.add(rows, self.rows_by_parent(crops))
+        names = [spec.name for spec in self.parent.classes]
+        labelled = {row for each in self.known for row in each.rows}
+        others = {name for row, name in enumerate(names) if row not in labelled}
+        return {name: dice for name, dice in agreed.by_name(names, OFTEN).items() if name in others}
+
+    def rows_by_parent(self, crops: Crops) -> Tensor:
+        """Return the class rows that the parent finds, B×H×W."""
+        logits = parent_logits(crops, self.parent)
+        least_means = dict(enumerate(spec.least_mean for spec in self.parent.classes))
+        before = [least_means.get(each.rows[0], 0.0) for each in self.known]
+        return found_rows(logits, self.parent.thresholds, self.known, before)
 
 
 class Overlap:
@@ -176,10 +187,24 @@ def parent_logits(crops: Crops, parent: ScSAM) -> Tensor:
     return crops.parent[:, : len(parent.classes)] / parent.temperature
 
 
-def winners(logits: Tensor, thresholds: Tensor) -> Tensor:
-    """Return the likeliest class of B×K×H×W logits, from 1; 0 where none passes its threshold."""
+def above(logits: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how far the likeliest class of B×K×H×W logits is above its threshold, and its row.
+
+    Rows count from 1; 0 is where none passes its threshold.
+    """
     best, rows = (logits - thresholds.view(-1, 1, 1)).max(dim=1)
-    return torch.where(best > 0, rows + 1, 0)
+    return best, torch.where(best > 0, rows + 1, 0)
+
+
+def found_rows(
+    logits: Tensor,
+    thresholds: Tensor,
+    known: Sequence[KnownClass],
+    least_means: Sequence[float],
+) -> Tensor:
+    """Return the likeliest class of B×K×H×W logits, without sections that are too little sure."""
+    margins, rows = above(logits, thresholds)
+    return without_doubtful(rows, margins, known, least_means)
 
 
 def covering(rows: Tensor, known: Sequence[KnownClass], count: int) -> Tensor:
@@ -189,12 +214,6 @@ def covering(rows: Tensor, known: Sequence[KnownClass], count: int) -> Tensor:
         for row in each.rows:
             table[row + 1] = number
     return table[rows]
-
-
-def best_shift(dice: Sequence[float]) -> float:
-    """Return the smallest of the shifts whose Dice is nearly the best, given that of each."""
-    enough = max(dice) - SLACK
-    return next(shift for shift, found in zip(SHIFTS, dice, strict=True) if found >= enough)
 
 
 def shifted(thresholds: Tensor, known: KnownClass, shift: float) -> Tensor:
