@@ -15,6 +15,7 @@ import numpy as np
 from napari_scsam.io.label_files.hdf5 import RECORD
 from napari_scsam.io.label_files.record import origin_of, parse_record
 from napari_scsam.io.units import sides_nm, to_nm
+from napari_scsam.io.untrusted.hdf5_heaps import read_attribute
 
 MOST_XML = 1 << 24
 """Bytes of the largest description of BigDataViewer that is read."""
@@ -47,7 +48,7 @@ def describe(dataset: h5py.Dataset, path: Path) -> Placed:
         or _big_data_viewer(dataset, path)
         or Placed()
     )
-    record = parse_record(dataset.attrs.get(RECORD, ""))
+    record = parse_record(read_attribute(dataset, RECORD, ""))
     if record:  # labels that we wrote
         placed = replace(placed, origin=origin_of(record))
     if axes:
@@ -67,7 +68,7 @@ def _numbers(value: Any) -> list[float]:
 
 def _axistags(dataset: h5py.Dataset) -> Mapping[str, Mapping[str, Any]]:
     """Read ilastik's ``axistags``, by letter in the order of the axes; empty without them."""
-    tags = dataset.attrs.get("axistags")
+    tags = read_attribute(dataset, "axistags")
     if tags is None:
         return {}
     return {str(axis["key"]).lower(): axis for axis in json.loads(tags)["axes"]}
@@ -82,7 +83,7 @@ def _sides_of(axes: Mapping[str, Mapping[str, Any]]) -> Sides:
 
 def _element_size(dataset: h5py.Dataset) -> Placed | None:
     """Read ``element_size_um`` (z, y, x), which ilastik and Fiji write."""
-    sizes = _numbers(dataset.attrs.get("element_size_um", ()))
+    sizes = _numbers(read_attribute(dataset, "element_size_um", ()))
     sizes = sizes[-min(dataset.ndim, 3) :]
     if len(sizes) < 2:
         return None
@@ -91,7 +92,7 @@ def _element_size(dataset: h5py.Dataset) -> Placed | None:
 
 def _resolution(dataset: h5py.Dataset) -> Placed | None:
     """Read ``resolution`` and ``offset`` (z, y, x), which CREMI and funlib write, in nm."""
-    stated = {name: dataset.attrs.get(name) for name in RESOLUTION}
+    stated = {name: read_attribute(dataset, name) for name in RESOLUTION}
     known = {name: value for name, value in stated.items() if value is not None}
     sides, origin = read_resolution(known, dataset.ndim)
     if not sides:
@@ -140,13 +141,13 @@ def _emd_vectors(dataset: h5py.Dataset) -> Placed | None:
     vectors = [group.get(f"dim{number + 1}") for number in range(dataset.ndim)]
     if not all(isinstance(vector, h5py.Dataset) and vector.ndim == 1 for vector in vectors):
         return None
-    letters = [_text(vector.attrs.get("name", "")).lower() for vector in vectors]
+    letters = [_text(read_attribute(vector, "name", "")).lower() for vector in vectors]
     axes = "".join(letters) if sorted(letters) in (["x", "y"], ["x", "y", "z"]) else ""
     order: Sequence[int] = range(dataset.ndim)
     if axes:
         order = [axes.index(letter) for letter in "zyx" if letter in axes]
     steps = [_step(vectors[number]) for number in order]
-    units = [_text(vectors[number].attrs.get("units", "")) for number in order]
+    units = [_text(read_attribute(vectors[number], "units", "")) for number in order]
     cleaned = [unit.strip("[]").replace("_", "") for unit in units]
     return Placed(axes=axes, sides=sides_nm(steps, cleaned))
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_scsam.io.lazy import Source, explaining
 from napari_scsam.io.units import sides_nm, three_sides, to_nm, whole_size
 from napari_scsam.io.untrusted.hdf5_chunks import with_checked_chunks
+from napari_scsam.io.untrusted.hdf5_heaps import read_attribute
 from napari_scsam.io.untrusted.hdf5_links import check_storage
 
 MOST = 4096
@@ -85,7 +86,10 @@ def _channel(channel: h5py.Group, path: Path) -> CroppedArray:
 
 def _text(node: Any, name: str) -> str:
     """Return an attribute, which Imaris writes as an array of letters."""
-    value = np.asarray(node.attrs[name])
+    found = read_attribute(node, name)
+    if found is None:
+        raise KeyError(name)
+    value = np.asarray(found)
     if value.dtype.kind == "S":
         return b"".join(value.reshape(-1).tolist()).decode(errors="replace").strip()
     return str(value.reshape(-1)[0])

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_scsam.atomic import replacing
 from napari_scsam.io.label_files.record import LabelRecord, parse_record
+from napari_scsam.io.untrusted.hdf5_heaps import read_attribute
 
 DATASET = "labels"
 """Name of the data set."""
@@ -74,4 +75,4 @@ def read_hdf5_record(path: Path) -> Mapping[str, Any]:
         dataset = file.get(DATASET)
         if not isinstance(dataset, h5py.Dataset):
             return {}
-        return parse_record(dataset.attrs.get(RECORD, ""))
+        return parse_record(read_attribute(dataset, RECORD, ""))
