@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QApplication
 
 from napari_scsam.gui.panels.objects.page import EMPTY, ObjectsPanel
+from napari_scsam.gui.tools.objects.contacts import MeasuringContacts
 from napari_scsam.gui.tools.objects.edit import EditingObjects
 from napari_scsam.gui.tools.objects.export import ExportingObjects
 from napari_scsam.gui.tools.objects.filters import SIZES, size_column
@@ -36,6 +37,7 @@ class ObjectsDesk:
         self.store = session.part(ObjectStore)
         self.selecting = session.part(SelectingObjects)
         self.finding = session.part(FindingObjects)
+        self.contacting = session.part(MeasuringContacts)
         self.editing = session.part(EditingObjects)
         self.walking = session.part(WalkingObjects)
         self.exporting = session.part(ExportingObjects)
@@ -118,6 +120,7 @@ class ObjectsDesk:
         store = self.store
         page.find_asked.connect(self.finding.find)
         page.split_chosen.connect(self.finding.set_split)
+        page.contacts_asked.connect(self.contacting.measure)
         page.layer_chosen.connect(store.list_layer)
         page.delete_asked.connect(self.editing.delete)
         page.merge_asked.connect(self.editing.merge)

@@ -40,6 +40,7 @@ class Job(StrEnum):
     IMPORT = "import"
     FIND_OBJECTS = "find objects"
     MEASURE_OBJECTS = "measure objects"
+    MEASURE_CONTACTS = "measure contacts"
     OBJECT_SURFACES = "object surfaces"
 
 
@@ -81,6 +82,7 @@ WORDS = {
     Job.SAVE_LABELS: "saving labels",
     Job.FIND_OBJECTS: "finding objects",
     Job.MEASURE_OBJECTS: "measuring objects",
+    Job.MEASURE_CONTACTS: "measuring contacts",
     Job.OBJECT_SURFACES: "surfaces of objects",
 }
 """What the user reads for work that runs or waits."""

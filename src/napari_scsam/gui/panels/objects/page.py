@@ -40,6 +40,13 @@ REVIEWED_TIP = (
 )
 NEXT_TIP = "Go to the next object of the table that is not reviewed."
 
+CONTACTS_TIP = (
+    "Measure where objects are near each other: the area and the number of places, by class,\n"
+    "and the distance to the nearest object of each other class. They become columns."
+)
+NEAR_NM = (10, 30, 50, 100, 200)
+"""Distances of contacts that are offered."""
+
 EMPTY = "No objects yet. Segment some slices, then press Find objects."
 
 TABLES = "Comma-separated values (*.csv);;Parquet (*.parquet)"
@@ -56,6 +63,8 @@ class ObjectsPanel(Page):
 
     find_asked = Signal()
     split_chosen = Signal(bool)
+    contacts_asked = Signal(float)
+    """How near objects in contact are, in nm."""
     layer_chosen = Signal(object)
     delete_asked = Signal()
     merge_asked = Signal()
@@ -71,6 +80,12 @@ class ObjectsPanel(Page):
         super().__init__("Objects")
         self.search = button("Find objects", FIND_TIP, self.find_asked)
         self.split = checkbox("Split touching", SPLIT_TIP, self.split_chosen)
+        self.contacts = button("Contacts  ", CONTACTS_TIP)
+        near = QMenu(self.contacts)
+        for distance in NEAR_NM:
+            action = near.addAction(f"Within {distance} nm")
+            action.triggered.connect(lambda _=False, nm=distance: self.contacts_asked.emit(nm))
+        self.contacts.setMenu(near)
         self.layers = Dropdown("The layer whose objects are listed.")
         self.layers.picked.connect(self.layer_chosen)
         self.filters = FilterBar()
@@ -165,6 +180,7 @@ class ObjectsPanel(Page):
         above = QHBoxLayout()
         above.addWidget(self.search, 1)
         above.addWidget(self.split)
+        above.addWidget(self.contacts)
         acts = QHBoxLayout()
         fill_row(acts, self.delete, self.merge, self.relabel, self.export)
         steps = QHBoxLayout()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -214,6 +214,29 @@ class ObjectStore:
             return table
         reviewed = np.isin(table["id"], reviewed_objects(self.layer))
         return table.with_columns({"reviewed": reviewed})
+
+    def add_columns(self, labels: NDArray[np.int64], columns: Mapping[str, NDArray[Any]]) -> None:
+        """Add columns of some objects; others, such as those edited since, have no value there.
+
+        Parameters
+        ----------
+        labels
+            Sorted.
+        columns
+            One value for each of these labels.
+        """
+        rows = self.rows_of(labels)
+        known = np.isin(labels, self.labels[rows]) & ~np.isin(labels, list(self.stale))
+        rows = self.rows_of(labels[known])
+        more = {}
+        for key, values in columns.items():
+            more[key] = np.full(len(self.table), np.nan)
+            more[key][rows] = values[known]
+            if len(rows) == len(self.table):
+                more[key] = more[key].astype(values.dtype)
+        self.table = self.table.with_columns(more)
+        self.changed.emit()
+        self._write_features_soon()
 
     def show_reviewed(self) -> None:
         """Show which objects are checked now."""
