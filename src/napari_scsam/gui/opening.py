@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_scsam.gui.column import WIDTH
 from napari_scsam.gui.jobs.worker import Report, Worker
 from napari_scsam.steps import Progress, Steps
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 MODULE = "napari_scsam.gui.widget"
 WIDGET = "ScSAMWidget"
-
-WIDTH = 390
-"""Pixels that the column asks for, with some room for a larger font."""
 
 OPENING = "Opening …"
 

@@ -10,10 +10,10 @@ from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_scsam.checkpoints.find import list_checkpoints
+from napari_scsam.gui.column import WIDTH
 from napari_scsam.gui.links import Links
 from napari_scsam.gui.network import first_checkpoint
 from napari_scsam.gui.objects_desk import ObjectsDesk
-from napari_scsam.gui.opening import WIDTH
 from napari_scsam.gui.panels.parts.first_run import FirstRunCard
 from napari_scsam.gui.panels.parts.setup_line import SetupLines
 from napari_scsam.gui.panels.parts.tabs import Tabs

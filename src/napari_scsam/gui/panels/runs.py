@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
 from napari_scsam.gui.panels.parts.widgets import note, plain_label, plain_tip
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """A run as it is shown."""
-
-    key: str
-    name: str
-    tip: str
-    done: int
-    total: int
-    """Slices; 0 until it is known."""
-    text: str
-    """What is on the bar."""
-    message: str = ""
-    verbs: tuple[str, ...] = ()
-    """Words on the buttons."""
+from napari_scsam.gui.run_row import RunRow
 
 
 class RunList(QWidget):

@@ -12,7 +12,7 @@ from napari_scsam.config import UserError
 from napari_scsam.errors import TakenError
 from napari_scsam.gui.layers.class_table import PATH_KEY
 from napari_scsam.gui.layers.files import read_layers
-from napari_scsam.gui.panels.runs import RunRow
+from napari_scsam.gui.run_row import RunRow
 from napari_scsam.gui.words import as_sentence, count_of
 from napari_scsam.io.locations import is_address
 from napari_scsam.steps import in_words

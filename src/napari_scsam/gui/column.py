@@ -1,0 +1,4 @@
+"""The column that napari docks the widget in."""
+
+WIDTH = 390
+"""Pixels that it asks for, with some room for a larger font."""
