@@ -32,6 +32,7 @@ def test_labels_in_their_order_and_deleted_ones_left_out():
     assert stop.value == 9
     assert data[stop.voxel] == 9
     assert stop.voxel[0] == 2
+    assert (stop.number, stop.count) == (2, 2), "a deleted label is not counted"
     back = drive(next_label(here, 9, -1, 0))
     assert (back.value, back.voxel[0]) == (1, 1)
     with pytest.raises(UserError, match="last object"):

@@ -6,7 +6,7 @@ shrink when voxels are removed. Who uses a box reads what is in it.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -177,6 +177,19 @@ class LabelBoxes:
         self._low = counted.low
         self._high = counted.high
         self._rows = {value: row for row, value in enumerate(self._values.tolist())}
+        self.edited: set[int] = set()
+        """Labels that were written or written over since: they may have no voxel any more."""
+
+    def note_edited(self, values: Iterable[int]) -> None:
+        """Note labels that were written or written over."""
+        self.edited.update(int(value) for value in values)
+
+    def meeting(self, within: Box) -> NDArray[np.int64]:
+        """Return the labels whose boxes meet a box, sorted."""
+        start = np.array([side.start for side in within])
+        stop = np.array([side.stop for side in within])
+        meets = ((self._low < stop) & (self._high > start)).all(axis=1)
+        return np.sort(self._values[meets])
 
     def widen(self, written: Tally) -> None:
         """Widen the boxes of labels that were written."""

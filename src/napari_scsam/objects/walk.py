@@ -26,10 +26,11 @@ class Stop:
     value: int
     voxel: tuple[int, ...]
     """A voxel of it, near its centre."""
-    number: int = 0
-    """Which of the class's objects in its slice it is, in reading order; 0 where unknown."""
-    count: int = 0
-    """The class's objects in its slice; 0 where unknown."""
+    number: int
+    """Which one it is: of the class's objects in its slice, in reading order; of an instance
+    array's objects, by label."""
+    count: int
+    """How many there are."""
 
 
 Walk = Generator[Progress, None, Stop]
@@ -54,11 +55,24 @@ def next_label(place: Place, value: int, step: int, across: int | None) -> Walk:
     """
     found = yield from _neighbouring_label(place, value, step)
     if found is not None:
-        return Stop(found.value, central_voxel(found, across))
+        number, count = yield from _number_of(place, found.value)
+        return Stop(found.value, central_voxel(found, across), number, count)
     back = yield from _neighbouring_label(place, value + step, -step)  # `value` itself first
     if back is None:
         raise UserError("there is no object in this layer yet")
     raise UserError(f"that was the {_end(step)} object")
+
+
+def _number_of(place: Place, value: int) -> Generator[Progress, None, tuple[int, int]]:
+    """Return which label of an instance array a label is, and how many have voxels."""
+    if place.boxes is None:
+        return 1, 1
+    labels = place.boxes.meeting(place.within)
+    for edited in sorted(place.boxes.edited.intersection(labels.tolist())):
+        found = yield from find_label(place, edited)
+        if not found.voxels:
+            labels = labels[labels != edited]
+    return int(np.searchsorted(labels, value)) + 1, len(labels)
 
 
 def _end(step: int) -> str:
@@ -78,6 +92,7 @@ def _neighbouring_label(
         found = yield from find_label(place, neighbour)
         if found.voxels:
             return found
+        place.boxes.note_edited([neighbour])
         value = neighbour
     return None
 

@@ -61,12 +61,29 @@ def test_objects_come_in_the_order_of_their_labels_each_where_most_of_it_is(desk
         one.browser.step(one.viewer, 1)
         seen.append((one.layer.selected_label, place(one)))
     assert seen == [(2, (3, 12, 22)), (5, (4, 3, 9)), (9, (0, 17, 17))]
-    assert one.said == ["Object 2, slice 3.", "Object 5, slice 4.", "Object 9, slice 0."]
+    assert one.said == [
+        "Object 2, 1 of 3, slice 3.",
+        "Object 5, 2 of 3, slice 4.",
+        "Object 9, 3 of 3, slice 0.",
+    ]
     with pytest.raises(UserError, match="last object"):
         one.browser.step(one.viewer, 1)
     assert one.layer.selected_label == 9
     one.browser.step(one.viewer, -1)
     assert one.layer.selected_label == 5
+
+
+def test_deleted_and_painted_objects_are_counted_as_they_are(desk):
+    one = desk(instances())
+    one.browser.step(one.viewer, 1)
+    one.layer.data_setitem(np.nonzero(np.asarray(one.layer.data) == 5), 0)
+    one.layer.data_setitem((np.array([0]), np.array([0]), np.array([0])), 7)
+    one.browser.step(one.viewer, 1)
+    assert one.said[-1] == "Object 7, 2 of 3, slice 0."
+    one.layer.undo()
+    one.layer.undo()
+    one.browser.step(one.viewer, -1)
+    assert one.said[-1] == "Object 5, 2 of 3, slice 4."
 
 
 def test_the_selected_label_need_not_be_an_object(desk):

@@ -82,13 +82,15 @@ class LabelIndex:
         boxes = self._known[layer] = LabelBoxes(found)
         for written in self._meanwhile.pop(layer):
             boxes.widen(written)
+            boxes.note_edited(written.values)
 
     def _on_paint(self, event: Event) -> None:
         layer: Labels = event.source
-        for written in written_labels([event.value], layer.data.shape):
-            boxes = self._known.get(layer)
+        boxes = self._known.get(layer)
+        for written in written_labels([event.value], layer.data.shape, old_too=True):
             if boxes is not None:
                 boxes.widen(written)
+                boxes.note_edited(written.values)
             elif layer in self._meanwhile:
                 self._meanwhile[layer].append(written)
 

@@ -50,10 +50,12 @@ class ObjectBrowser:
         target.layer.selected_label = stop.value
         center_on(viewer, target, stop.voxel)
         name = capitalized(target.label_name(stop.value))
+        on = ","
+        if target.holds_classes:
+            on = " on"
+        which = f"{group_digits(stop.number)} of {group_digits(stop.count)}"
         where = shown_layer_plane(viewer).plane.describe()
-        if stop.count:
-            where = f"{group_digits(stop.number)} of {group_digits(stop.count)} on {where}"
-        self._work.status.emit(f"{name}, {where}.")
+        self._work.status.emit(f"{name}, {which}{on} {where}.")
 
     def _is_shown(self, target: LayerPlane, value: int) -> bool:
         """Whether the object gone to last is still there, in the slice shown."""
