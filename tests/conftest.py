@@ -150,8 +150,12 @@ _kept = [0]
 
 
 def pytest_runtest_logfinish() -> None:
-    """Collect what earlier tests left once it is much: each window and network is a circle."""
+    """Spare the next test's collections all that exists: napari makes several for each window.
+
+    What earlier tests left is collected once it is much: each window and network is a circle.
+    """
     if _memory.memory_info().rss > _kept[0] + COLLECT_AT:
         gc.unfreeze()
         gc.collect()
         _kept[0] = _memory.memory_info().rss
+    gc.freeze()
