@@ -64,12 +64,14 @@ def kill_worker(process: subprocess.Popen[bytes]) -> bool:
     return True
 
 
-def disturbed(command: list[str], out: Path, seconds: float) -> dict[str, int]:
+def disturbed(
+    command: list[str], out: Path, seconds: float, again_with: tuple[str, ...] = ("--resume",)
+) -> dict[str, int]:
     """Run a command to its end, disturbed at random moments within so many seconds."""
     counts = {"commands killed": 0, "workers killed": 0}
     for again in range(50):
-        resume = ["--resume"] if again else []
-        process = subprocess.Popen([*command, "-o", str(out), *resume], stdout=subprocess.DEVNULL)
+        more = again_with if again else ()
+        process = subprocess.Popen([*command, "-o", str(out), *more], stdout=subprocess.DEVNULL)
         try:
             if process.wait(random.uniform(0.3, seconds)) == 0:
                 return counts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import lcm, prod
@@ -44,6 +43,7 @@ from napari_scsam.volume.measure.table import (
     join_tables,
     write_table,
 )
+from napari_scsam.volume.measure.work_folder import work_folder
 from napari_scsam.volume.workers import Workers, keep_workers
 
 MOST_NEAR_NM = 10_000.0
@@ -124,10 +124,10 @@ def measure_objects(
     if image is not None:
         grey = open_grey(image, found.labels)
     with (
-        tempfile.TemporaryDirectory(".work", places.prefix, places.folder) as folder,
+        work_folder(places.prefix, places.folder) as folder,
         keep_workers(workers) as kept,
     ):
-        images = yield from object_images(found, classes, least, Path(folder), kept)
+        images = yield from object_images(found, classes, least, folder, kept)
         work = Work(images, grey, least, kept, most_voxels)
         table = yield from measure_images(work)
         touching = None
