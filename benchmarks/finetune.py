@@ -248,7 +248,8 @@ def main() -> None:
             print(result.report, cost, sep="\n", flush=True)
             after = score(result.model, trial, arguments.data)
             report = result.report.to_dict()
-            kept["seeds"][str(seed)] = {"after": after, "cost": cost, "report": report}
+            what = {"minutes": arguments.minutes, "busy": arguments.busy}
+            kept["seeds"][str(seed)] = {**what, "after": after, "cost": cost, "report": report}
             if kept["before"] is None:
                 kept["before"] = score(load_checkpoint(), trial, arguments.data)
             print(table(f"{name}, seed {seed}", kept["before"], after), flush=True)

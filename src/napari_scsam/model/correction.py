@@ -1,5 +1,6 @@
-"""What fine-tuning adds to the logits of the classes that somebody has corrected.
+"""What some checkpoints add to the logits of the classes that somebody has corrected.
 
+Fine-tuning now tunes a copy of the class path (`napari_scsam.model.tuned_path`); this is read still.
 A small U-Net (Ronneberger et al. 2015, arXiv 1505.04597) reads what both encoders see, and
 computes what is added to the logits of corrected classes. The network beside it stays as it is
 (side-tuning: Zhang et al. 2020, arXiv 1912.13503). So clicks, boxes and the logits of all other

@@ -93,8 +93,9 @@ def test_a_run_needs_time(source, model: ScSAM, minutes: float) -> None:
 
 def test_the_loss_is_the_weighted_sum(run: Finetuning) -> None:
     losses = run.train_step(0, 6)
-    assert losses.keys() == {"loss", "label", "replay"}
-    expected = losses["label"] + run.settings.replay * losses["replay"]
+    assert losses.keys() == {"loss", "label", "hold", "replay"}
+    how = run.settings
+    expected = losses["label"] + how.hold * losses["hold"] + how.replay * losses["replay"]
     assert losses["loss"] == pytest.approx(expected, rel=1e-4)
 
 

@@ -5,6 +5,7 @@ from napari_scsam.train.finetune.known_labels import UNKNOWN
 from napari_scsam.train.finetune.loss import (
     group_log_shares,
     hold_loss,
+    inner_hold_loss,
     label_loss,
     log_shares,
 )
@@ -86,3 +87,26 @@ def test_a_class_that_the_parent_lacks_is_held_absent_without_breaking_the_numbe
     loss = hold_loss(log_shares(ours), log_shares(parent))
     assert loss > 0.1
     assert gradient(loss, ours)[:, 3].min() > 0
+
+
+def test_the_shares_inside_a_group_are_held_where_its_label_is() -> None:
+    parent = log_shares(random_logits())
+    labels = targets(0)
+    labels[:, :4] = 1
+    whole = random_logits()
+    whole[:, :2] += 3.0
+    same = inner_hold_loss(log_shares(whole), parent, labels, GROUPS)
+    assert same.item() == pytest.approx(0, abs=1e-5), "the group as a whole may change"
+    part = random_logits().requires_grad_()
+    loss = inner_hold_loss(
+        log_shares(part + torch.tensor([2.0, 0, 0])[:, None, None]), parent, labels, GROUPS
+    )
+    assert loss > 0.1
+    found = gradient(loss, part)
+    assert bool(found[:, :2, :4].any())
+    assert not found[:, :, 4:].any(), "nothing is held beside the label"
+
+
+def test_a_group_without_parts_has_nothing_inside() -> None:
+    shares = log_shares(random_logits())
+    assert inner_hold_loss(shares, shares - 1, targets(1), ((0, 2, 3), (1,))) == 0

@@ -24,7 +24,7 @@ from napari_scsam.model import ScSAM
 from napari_scsam.train.drawing import generator_of
 from napari_scsam.train.finetune.data import CorrectedVolume, FinetuneData, run_settings
 from napari_scsam.train.finetune.known_labels import group_rows
-from napari_scsam.train.finetune.loss import hold_loss, label_loss, log_shares
+from napari_scsam.train.finetune.loss import hold_loss, inner_hold_loss, label_loss, log_shares
 from napari_scsam.train.finetune.report import FinetuneReport, add_hint, decide
 from napari_scsam.train.finetune.review_crops import Crops, join_crops
 from napari_scsam.train.finetune.settings import FinetuneSettings, is_due
@@ -245,7 +245,7 @@ class Finetuning:
             *self.data.replayed.draw(how.replay_batch, generator),
         ]
         losses = self.losses(join_crops(crops, self.device), how.batch)
-        loss = losses["label"] + how.replay * losses["replay"]
+        loss = losses["label"] + how.hold * losses["hold"] + how.replay * losses["replay"]
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.path.parameters(), 1.0)
@@ -265,10 +265,12 @@ class Finetuning:
         with precision(self.device):
             logits = tuned_answer(self.model, self.path, crops)
         shares = log_shares(logits.float())
-        theirs = log_shares(padded(crops.parent[count:], len(self.model.classes)))
+        theirs = log_shares(padded(crops.parent, len(self.model.classes)))
+        own = (shares[:count], theirs[:count], crops.targets[:count])
         return {
-            "label": label_loss(shares[:count], crops.targets[:count], self.groups),
-            "replay": hold_loss(shares[count:], theirs),
+            "label": label_loss(own[0], own[2], self.groups),
+            "hold": inner_hold_loss(*own, self.groups),
+            "replay": hold_loss(shares[count:], theirs[count:]),
         }
 
     def keep_best(self) -> Validation:

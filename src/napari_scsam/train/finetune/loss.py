@@ -1,9 +1,10 @@
 """The losses of fine-tuning: learn what is labelled, hold what is not.
 
 Labels teach the summed share of each labelled group, and never speak of a class that they do not
-name. The shares inside a group stay the parent's: a correction adds the same to all of them. On
-synthetic cells the parent's own answer is the target (distillation: Hinton et al. 2015, arXiv
-1503.02531; Li and Hoiem 2016, "Learning without forgetting", arXiv 1606.09282).
+name. The shares inside a group are held to the parent's: a label of whole mitochondria does not say
+where their boundary is. On synthetic cells the parent's own answer is the target (distillation:
+Hinton et al. 2015, arXiv 1503.02531; Li and Hoiem 2016, "Learning without forgetting", arXiv
+1606.09282).
 """
 
 from __future__ import annotations
@@ -72,6 +73,30 @@ def group_dice_loss(shares: Tensor, targets: Tensor) -> Tensor:
     present = truth.sum((0, 2, 3)) > 0
     losses = 1 - (2 * both + SMOOTH) / (total + SMOOTH)
     return (losses * present).sum() / present.sum().clamp_min(1)
+
+
+def inner_hold_loss(shares: Tensor, parent: Tensor, targets: Tensor, groups: Groups) -> Tensor:
+    """Compute the mean divergence of the shares inside a labelled group, where its label is.
+
+    Parameters
+    ----------
+    shares, parent
+        B×(K+1)×H×W log shares, ours and the parent's.
+    targets
+        B×H×W group of each pixel.
+    groups
+        G, the first of which is what is not labelled.
+    """
+    total = shares.sum() * 0
+    pixels = 0
+    for number, rows in enumerate(groups[1:], start=1):
+        where = targets == number
+        if len(rows) > 1:
+            ours = F.log_softmax(shares[:, list(rows)], dim=1)
+            theirs = F.log_softmax(parent[:, list(rows)], dim=1)
+            total = total + (divergence(ours, theirs) * where).sum()
+            pixels += int(where.sum())
+    return total / max(1, pixels)
 
 
 def hold_loss(shares: Tensor, parent: Tensor) -> Tensor:

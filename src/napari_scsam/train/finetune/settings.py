@@ -28,6 +28,8 @@ class FinetuneSettings:
     """Peak learning rate."""
     decay: float = 1e-3
     """Weight decay."""
+    hold: float = 2.0
+    """Weight of the parent's shares of a class and its parts, inside what is labelled."""
     replay: float = 4.0
     """Weight of the parent's answer on synthetic cells."""
     validations: int = 2
