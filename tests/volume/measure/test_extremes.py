@@ -86,3 +86,32 @@ def test_what_waits_in_a_file_comes_back() -> None:
     assert len(first.ids) == 0
     assert second.ids.tolist() == [1]
     assert np.array_equal(second.voxels, ends.voxels)
+
+
+def test_ends_are_divided_by_objects_and_none_is_lost() -> None:
+    random = np.random.default_rng(0)
+    ids = np.arange(3, 40, 2, dtype=np.uint64)
+    rows = np.array([0, 2, 5, 6, 9, 15, 18])
+    with Spool() as spool:
+        whole = EndsFile(spool)
+        for _ in range(6):
+            own = np.sort(random.choice(ids, 8, replace=False))
+            whole.add(Ends(own, random.integers(0, 99, (8, 64, 2, 3), np.int32)))
+        expected = {row: [] for row in rows.tolist()}
+        for ends in whole.read():
+            for number, voxels in zip(ends.ids, ends.voxels, strict=True):
+                row = int(np.searchsorted(ids, number))
+                if row in expected:
+                    expected[row].append(voxels)
+        found = []
+        for group, file in whole.divided(ids, rows, 3):
+            assert len(group) <= 3
+            found += group.tolist()
+            parts = list(file.read())
+            for row in group.tolist():
+                held = [part.voxels[part.ids == ids[row]] for part in parts]
+                np.testing.assert_array_equal(
+                    np.concatenate(held), np.reshape(expected[row], (-1, 64, 2, 3))
+                )
+        assert found == rows.tolist()
+        assert list(whole.divided(ids, rows[:0], 3)) == []

@@ -25,9 +25,6 @@ from napari_scsam.volume.detached import RunRequest, parse_workers
 
 Form = FunctionGui[..., None]
 
-NO_FILE = Path()
-"""As the form shows that no file was chosen."""
-
 UNKNOWN_SIZE = (0.0, 0.0, 0.0)
 """As the form shows a voxel size that is not known."""
 
@@ -40,7 +37,7 @@ def segment_volume_in_viewer(
     voxel_size_nm: tuple[float, float, float] = UNKNOWN_SIZE,
     average_four_views: bool = False,
     workers: str = "",
-    labels_file: Path = NO_FILE,
+    labels_file: Path | None = None,
 ) -> None:
     """Segment all slices of an image layer into its labels layer, or on workers into a file.
 
@@ -88,7 +85,11 @@ def segment_volume_in_viewer(
 
 
 def _request(
-    image: Image, checkpoint: str, classes: Sequence[str], labels_file: Path, workers: int | str
+    image: Image,
+    checkpoint: str,
+    classes: Sequence[str],
+    labels_file: Path | None,
+    workers: int | str,
 ) -> RunRequest:
     """Return what workers are to do.
 
@@ -100,7 +101,7 @@ def _request(
     """
     file = file_of(image)
     out = proposed_labels(file)
-    if labels_file != NO_FILE:
+    if labels_file is not None:
         out = labels_file.absolute()
     if out.suffix.lower() != ".zarr":
         raise UserError(f"workers write an OME-Zarr; end the name {out.name} in .zarr")

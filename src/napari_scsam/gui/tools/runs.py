@@ -76,15 +76,9 @@ class Runs:
             When the labels cannot go there, or the workers cannot be reached.
         """
         from napari_scsam.volume.cluster import check_workers
-        from napari_scsam.volume.output import check_output
 
         check_workers(request.workers)
-        try:
-            check_output(Path(request.out), overwrite=False, resume=True)
-        except TakenError as error:
-            raise UserError(
-                f"{request.out} is taken; choose another name for the labels"
-            ) from error
+        _check_place(Path(request.out))
         start_run(request)
         self.session.status.emit(
             f"{Path(request.out).name} is written by workers, also when this window is closed"
@@ -128,9 +122,6 @@ def run_rows() -> list[RunRow]:
 
 def _row(state: RunState, *, cancelled: bool) -> RunRow:
     request = state.request
-    where = str(request.workers)
-    if isinstance(request.workers, int):
-        where = count_of(request.workers, "worker")
     done = state.done
     if state.phase is Phase.FINISHED:
         done = state.total
@@ -139,7 +130,7 @@ def _row(state: RunState, *, cancelled: bool) -> RunRow:
         message = as_sentence(state.message)
     return RunRow(
         key=str(state.folder),
-        name=f"{state.name}, {where}",
+        name=f"{state.name}, {_where(request)}",
         tip=f"{request.image}\n→ {request.out}",
         done=done,
         total=state.total,
@@ -162,6 +153,8 @@ def _running(state: RunState) -> str:
     """Return how far a run is, in words."""
     if not state.total:
         return "Starting …"
+    if state.done == state.total:
+        return "Finishing …"
     text = f"{state.done} of {state.total} slices"
     if state.seconds_left is None:
         return text
@@ -214,3 +207,19 @@ def _is_finished(folder: Path, name: str) -> bool:
     from napari_scsam.volume.output import is_taken
 
     return is_taken(folder / name)
+
+
+def _where(request: RunRequest) -> str:
+    """Return the workers of a run in words."""
+    if isinstance(request.workers, int):
+        return count_of(request.workers, "worker")
+    return str(request.workers)
+
+
+def _check_place(out: Path) -> None:
+    from napari_scsam.volume.output import check_output
+
+    try:
+        check_output(out, overwrite=False, resume=True)
+    except TakenError as error:
+        raise UserError(f"{out} is taken; choose another name for the labels") from error

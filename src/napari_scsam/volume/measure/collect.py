@@ -22,7 +22,7 @@ from napari_scsam.volume.measure.sums import ObjectSums, merge_sums, no_sums
 from napari_scsam.volume.measure.surface import cell_weights
 from napari_scsam.volume.workers import TaskError, Workers, run_tasks
 
-MERGED_AT = 1 << 18
+MERGED_AT = 1 << 14
 """Parts of objects that wait before they are merged."""
 
 ENDS_AT_ONCE = 1 << 13
@@ -126,16 +126,16 @@ class _Gathered:
         return surface
 
     def _longest(self, sums: ObjectSums) -> NDArray[np.float64]:
-        """Return longest axes, also of objects in several blocks."""
+        """Return longest axes, also of objects in several blocks; a few thousand at a time."""
         longest = sums.longest.copy()
         size = self._measured.size
         several = np.flatnonzero(sums.parts > 1)
-        waiting: list[Ends] = []
-        for ends in self._ends.read():
-            wanted = np.isin(ends.ids, sums.ids[several], assume_unique=True)
-            waiting.append(Ends(ends.ids[wanted], ends.voxels[wanted]))
-            if sum(len(part.ids) for part in waiting[1:]) > ENDS_AT_ONCE:
-                waiting = [merge_ends(waiting, size)]
-        if len(several):
-            longest[several] = longest_axes(merge_ends(waiting, size), size)
+        for rows, file in self._ends.divided(sums.ids, several, ENDS_AT_ONCE):
+            waiting: list[Ends] = []
+            for ends in file.read():
+                wanted = np.isin(ends.ids, sums.ids[rows], assume_unique=True)
+                waiting.append(Ends(ends.ids[wanted], ends.voxels[wanted]))
+                if sum(len(part.ids) for part in waiting[1:]) > ENDS_AT_ONCE:
+                    waiting = [merge_ends(waiting, size)]
+            longest[rows] = longest_axes(merge_ends(waiting, size), size)
         return longest

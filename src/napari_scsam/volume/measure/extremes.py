@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,41 @@ class EndsFile:
             ids = np.frombuffer(data, np.uint64, shape[0])
             voxels = np.frombuffer(data, np.int32, offset=ids.nbytes)
             yield Ends(ids, voxels.reshape(shape))
+
+    def divided(
+        self, ids: NDArray[np.uint64], rows: NDArray[np.intp], most: int
+    ) -> Iterator[tuple[NDArray[np.intp], EndsFile]]:
+        """Divide what was kept by objects, so that few of them are in memory at a time.
+
+        Parameters
+        ----------
+        ids
+            Of all objects, ascending.
+        rows
+            The objects that count, ascending.
+        most
+            Objects of a part.
+
+        Yields
+        ------
+        rows, file
+            Some of the rows, and a file that holds the ends of these and of few others.
+        """
+        if len(rows) == 0:
+            return
+        groups = np.array_split(rows, ceil(len(rows) / most))
+        if len(groups) == 1:
+            yield rows, self
+            return
+        files = [EndsFile(self._spool) for _ in groups]
+        firsts = ids[[group[0] for group in groups]]
+        for ends in self.read():
+            wanted = np.isin(ends.ids, ids[rows], assume_unique=True)
+            numbers = np.searchsorted(firsts, ends.ids[wanted], side="right") - 1
+            for number in np.unique(numbers).tolist():
+                chosen = np.flatnonzero(wanted)[numbers == number]
+                files[number].add(Ends(ends.ids[chosen], ends.voxels[chosen]))
+        yield from zip(groups, files, strict=True)
 
 
 def directions(ndim: int) -> NDArray[np.float64]:

@@ -67,10 +67,8 @@ def run_sums(runs: Runs, values: NDArray[Any], dtype: type[Any] = np.float64) ->
 
     Parameters
     ----------
-    runs
-        R runs.
-    values
-        Of the block's shape.
+    runs, values
+        R runs, and values of the block's shape.
     dtype
         Of the sums.
     """

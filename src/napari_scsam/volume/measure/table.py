@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +127,7 @@ def check_not_foreign(path: Path) -> None:
     UserError
         When there is a file without one.
     """
-    if path.exists() and not provenance_path(path).is_file():
+    if os.path.lexists(path) and not provenance_path(path).is_file():
         raise UserError(
             f"{path} already exists and was not written by scsam measure; give another name"
         )
@@ -156,14 +157,23 @@ def write_table(
     """
     path = Path(path)
     check_table_path(path)
+    if not path.exists():
+        # A table without provenance would be taken for that of somebody else.
+        _write_provenance(path, provenance)
     with replacing(path) as draft:
         if path.suffix.lower() == ".csv":
             _write_csv(draft, table)
         else:
             _write_parquet(draft, table)
-    if provenance is not None:
-        with replacing(provenance_path(path)) as draft:
-            draft.write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
+    _write_provenance(path, provenance)
+
+
+def _write_provenance(path: Path, provenance: Mapping[str, Any] | None) -> None:
+    """Write the provenance of a table beside it, if there is one."""
+    if provenance is None:
+        return
+    with replacing(provenance_path(path)) as draft:
+        draft.write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
 
 
 def provenance_path(path: Path) -> Path:
