@@ -25,6 +25,7 @@ SOURCE = ROOT / "src" / "napari_scsam"
 PAGES = sorted(
     [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "weights").glob("*.md")]
 )
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 OPTION = re.compile(r"--[a-z][a-z0-9-]*")
 LEADING = re.compile(r"^(?:[A-Z_]+=\S+\s+)*(?:xvfb-run -a -s \"[^\"]*\"\s+)?")
 """Variables and a virtual screen before a command."""
@@ -189,16 +190,27 @@ def test_python_of_a_page_compiles_and_its_imports_are_found(page: Path) -> None
     for block in player().blocks(page.read_text(encoding="utf-8")):
         if block.language != "python" or (page.stem == "api" and "import" not in block.text):
             continue  # signatures are no statements
-        for node in ast.walk(ast.parse(block.text)):
-            if isinstance(node, ast.Import):
-                assert all(importlib.util.find_spec(each.name) for each in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                names = {each.name for each in node.names}
-                if node.module == "napari_scsam":
-                    assert names <= set(napari_scsam.__all__)
-                else:
-                    module = importlib.import_module(node.module)
-                    assert all(hasattr(module, name) for name in names), names
+        check_imports(block.text)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_imports_of_an_example_are_found_and_the_page_shows_it(path: Path) -> None:
+    check_imports(path.read_text(encoding="utf-8"))
+    shown = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
+    assert f"python examples/{path.name} " in shown
+
+
+def check_imports(source: str) -> None:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            assert all(importlib.util.find_spec(each.name) for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names = {each.name for each in node.names}
+            if node.module == "napari_scsam":
+                assert names <= set(napari_scsam.__all__)
+            elif node.module != "__future__":
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, name) for name in names), names
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
