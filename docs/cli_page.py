@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from napari_scsam import paths
 from napari_scsam.cli import build_parser
 
 PAGE = Path(__file__).with_name("cli.md")
@@ -30,7 +31,14 @@ def page() -> str:
     commands = list(find_commands(build_parser()))
     parts = [INTRO, "| command | what it does |\n|---|---|"]
     parts += [f"| [`{name}`](#{anchor(name)}) | {summary(each)} |" for name, each in commands]
-    return "\n".join(parts) + "\n\n" + "\n".join("\n".join(entry(*each)) for each in commands)
+    entries = "\n".join("\n".join(entry(*each)) for each in commands)
+    return "\n".join(parts) + f"\n\n{entries}\n## Environment variables\n\n{variables()}\n"
+
+
+def variables() -> str:
+    """Return the table of environment variables, which is in the docstring of `paths`."""
+    lines = (paths.__doc__ or "").splitlines()
+    return "\n".join(line.replace("``", "`") for line in lines if line.startswith("|"))
 
 
 def find_commands(
