@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.teach.summary import gain_of, summarise
+from benchmarks.teach.summary import gain_of, summarise, table
 
 GOOD = {"taught": 0.6, "forest": 0.5, "regression": 0.4, "seconds": 0.5, "others_lose": 0.0}
 BAD = {"taught": 0.3, "forest": 0.2, "regression": 0.5, "seconds": 2.5, "others_lose": 0.1}
@@ -24,3 +24,18 @@ def test_each_aim_is_told_with_its_figure() -> None:
     assert all(each.endswith(", not reached") for each in bad)
     assert bad[-2] == ("largest fall in four rounds, 1 of 2 above 0.03: +0.100, not reached")
     assert bad[-1].startswith("most that another class lost, 1 of 2 above 0.02: +0.100")
+
+
+def test_the_table_has_a_row_for_each_class() -> None:
+    rounds = [{"dice": [0.5], "largest_fall": 0.02}]
+    results = {
+        "blob, 1 slices, 2 strokes": [GOOD],
+        "blob, 1 slices, 5 strokes": [BAD],
+        "blob, rounds": rounds,
+        "blob, elsewhere, 1 slices, 2 strokes": [GOOD],
+        "blob, elsewhere, rounds": rounds,
+    }
+    assert list(table(results))[2:] == [
+        "| blob | 0.60; 0.30 | 0.50; 0.20 | 0.40; 0.50 | -0.05, -0.20 | 0.020 | 0.100 |",
+        "| blob, elsewhere | 0.60 | 0.50 | 0.40 | +0.10, +0.10 | 0.020 | 0.000 |",
+    ]

@@ -29,7 +29,7 @@ import torch
 from benchmarks.teach.baselines import Plane, baselines, dice, read_plane
 from benchmarks.teach.cases import CASES, Case
 from benchmarks.teach.strokes import Drawn, Mask, correct, draw
-from benchmarks.teach.summary import summarise
+from benchmarks.teach.summary import summarise, table
 
 from napari_scsam import Predictor, load_checkpoint
 from napari_scsam.atomic import replacing
@@ -203,15 +203,18 @@ def main() -> None:
     parser.add_argument("--classes", default="", help="those whose name holds this")
     parser.add_argument("--out", type=Path, default=Path("teach.json"))
     parser.add_argument(
-        "--summary", action="store_true", help="read OUT, and say which aims its figures reach"
+        "--summary",
+        action="store_true",
+        help="read OUT: print its table, and which aims it reaches",
     )
     given = parser.parse_args()
     if given.summary:
-        print("\n".join(summarise(json.loads(given.out.read_text(encoding="utf-8")))))
+        results = json.loads(given.out.read_text(encoding="utf-8"))
+        print("\n".join((*table(results), "", *summarise(results))))
         return
     torch.set_num_threads(1)
     predictor = Predictor(load_checkpoint(given.checkpoint))
-    results: dict[str, Any] = {}
+    results = {}
     print(f"| class | slices | strokes | {' | '.join(KEYS)} |\n" + "|---" * 7 + "|")
     for name in CASES:
         if given.classes in name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,46 @@ OTHERS = 0.02
 """Dice that another class loses, at most."""
 
 Results = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+HEAD = (
+    "| class | taught | random forest, 20 filters | logistic regression, network's features "
+    "| gain | fall | others lose |"
+)
+
+
+def table(results: Results) -> Iterator[str]:
+    """Return the lines of a table with a row for each class, as ``docs/accuracy.md`` has it.
+
+    Cells of several figures have them by slices and strokes; the fall has one for each seed.
+    """
+    yield from (HEAD, "|" + "---|" * 7)
+    for name in dict.fromkeys(map(class_of, results)):
+        own = {title: each for title, each in results.items() if class_of(title) == name}
+        yield row(name, own)
+
+
+def class_of(title: str) -> str:
+    """Return the class that the title of some records begins with."""
+    return re.sub(r", (\d+ slices, \d+ strokes|rounds|known)$", "", title)
+
+
+def row(name: str, own: Results) -> str:
+    """Return the row of one class, given its records."""
+    cases = [records for title, records in own.items() if title.endswith("strokes")]
+    cells = [name]
+    for key in ("taught", "forest", "regression"):
+        means = (float(np.mean([each[key] for each in records])) for records in cases)
+        cells.append("; ".join(f"{mean:.2f}" for mean in means))
+    gains = [gain_of(records) for records in cases]
+    cells.append(f"{np.mean(gains):+.2f}, {min(gains):+.2f}")
+    rounds = own[f"{name}, rounds"]
+    cells.append(", ".join(f"{each['largest_fall']:.3f}" for each in rounds))
+    lost = [
+        each["others_lose"] for records in own.values() for each in records if "others_lose" in each
+    ]
+    cells.append(f"{max(0.0, *lost):.3f}" if lost else "–")
+    return f"| {' | '.join(cells)} |"
 
 
 def summarise(results: Results) -> Iterator[str]:
