@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from napari_scsam.cli.checkpoint_export import add_export
 from napari_scsam.cli.checkpoint_import import add_import
 from napari_scsam.cli.parts import command, note, show
 
@@ -13,7 +14,7 @@ from napari_scsam.cli.parts import command, note, show
 def add_checkpoints(commands: Any) -> None:
     """Describe ``scsam checkpoints`` and its actions."""
     parser = command(commands, "checkpoints", run_list, "List and inspect checkpoints.")
-    actions = parser.add_subparsers(metavar="list | info | download | verify | import")
+    actions = parser.add_subparsers(metavar="list | info | download | verify | import | export")
     command(actions, "list", run_list, "List the checkpoints on this machine.")
     info = command(actions, "info", run_info, "Show what a checkpoint is.")
     verify = command(
@@ -27,6 +28,7 @@ def add_checkpoints(commands: Any) -> None:
     )
     fetch.add_argument("name", metavar="NAME")
     add_import(actions)
+    add_export(actions)
     for action in (info, verify):
         action.add_argument("checkpoint", nargs="?", default="default", metavar="C")
     info.add_argument("--json", action="store_true", help="print JSON")
