@@ -36,6 +36,7 @@ from napari_scsam.project.training_job import (
     read_outcome,
 )
 from napari_scsam.steps import drive
+from napari_scsam.train import finetune_process
 from napari_scsam.train.finetune.steps import FinetuneStep
 from napari_scsam.train.finetune.validation import Validation
 from napari_scsam.train.finetune_process import (
@@ -219,6 +220,7 @@ def test_the_time_left_is_a_guess_only_once_steps_were_timed(job):
     assert (run.time_left(late), run.is_planned(late)) == (10.0, False), "it is compared yet"
     planned = learning(3, 13, 120.0)
     assert (run.time_left(planned), run.is_planned(planned)) == (100.0 + 10.0, True)
+    assert run.time_left(learning(13, 13, 220.0, left=900.0)) == 10.0, "no more steps are planned"
     comparing = FinetuneStep("comparing", 2, 5, 150.0, 0.0, {}, None)
     assert run.is_planned(comparing)
 
@@ -257,6 +259,20 @@ def test_new_classes_have_the_ids_and_colours_of_the_project(prepared, model):
 )
 def test_what_goes_wrong_is_one_sentence(error, says):
     assert describe(error) == says
+
+
+def test_what_is_nobodys_mistake_is_in_the_log_as_a_traceback(tmp_path, monkeypatch, capsys):
+    def broken(*_: object) -> Iterator[dict]:
+        raise ValueError("odd")
+        yield {}
+
+    monkeypatch.setattr(finetune_process, "run_alone", broken)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    assert main([str(tmp_path)]) == 1
+    assert "ValueError: odd" in json.loads(out.getvalue())["why"]
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_a_folder_without_a_job_is_told_as_a_message(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -71,7 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def report_failure(error: Exception, messages: IO[str]) -> int:
-    """Write why the training failed, in one sentence."""
+    """Write why the training failed, in one sentence; the log has the whole traceback."""
+    if not isinstance(error, UserError):
+        traceback.print_exception(error)
     with suppress(OSError):
         print(json.dumps({"kind": "failed", "why": describe(error)}), file=messages, flush=True)
     return 1
@@ -204,10 +207,13 @@ class JobRun:
             self.phase_first = step.step
         done = step.step - self.phase_first
         rest = self.seconds_to_compare(step)
-        if done and self.is_planned(step):
-            pace = (step.seconds - self.phase_began) / done
-            rest += pace * (step.total - step.step)
-        return max(step.seconds_left, rest)
+        if not done or not self.is_planned(step):
+            return max(step.seconds_left, rest)
+        pace = (step.seconds - self.phase_began) / done
+        rest += pace * (step.total - step.step)
+        if step.phase == "embedding":
+            return max(step.seconds_left, rest)
+        return rest  # fewer steps may be planned than there is time for
 
     def is_planned(self, step: FinetuneStep) -> bool:
         """Whether the number of steps is known; it is once some of them were timed."""

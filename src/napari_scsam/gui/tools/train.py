@@ -233,6 +233,7 @@ class Training:
         self.process.heard.connect(self._on_heard)
         self.process.ended.connect(self._on_process_ended)
         self.process.start()
+        self.session.status.emit("Training has begun; you can go on working.")
         self._enter(Phase.RUNNING)
 
     def _on_heard(self, message: dict[str, Any]) -> None:
