@@ -17,7 +17,7 @@ from napari_scsam.cli import evaluate as command
 from napari_scsam.cli.evaluate import parse_map
 from napari_scsam.config import ClassSpec, NoClassesError, UserError
 from napari_scsam.io.volumes import as_volume
-from napari_scsam.train import click_evaluation, evaluate
+from napari_scsam.train.scoring import click_evaluation, evaluate
 
 CLASSES = (ClassSpec(1, "mitochondrion"), ClassSpec(5, "vesicle"))
 NEEDED = ["evaluate", "--image", "i", "--labels", "l"]

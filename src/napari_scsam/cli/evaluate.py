@@ -31,6 +31,15 @@ def add_evaluate(commands: Any) -> None:
     parser = command(
         commands, "evaluate", run_evaluate, "Compare a checkpoint's labels with the truth."
     )
+    _add_truth(parser)
+    _add_scores(parser)
+    add_report(parser, "also write the scores to this file")
+    add_careful(parser)
+    add_model_options(parser)
+
+
+def _add_truth(parser: argparse.ArgumentParser) -> None:
+    """Add the options on what labels are compared with."""
     parser.add_argument("--image", required=True, metavar="IN")
     parser.add_argument("--labels", required=True, metavar="LAB")
     parser.add_argument(
@@ -44,10 +53,6 @@ def add_evaluate(commands: Any) -> None:
     parser.add_argument(
         "--slices", metavar="A:B", help=f"score these slices only, e.g. {SLICES} (default: all)"
     )
-    _add_scores(parser)
-    add_report(parser, "also write the scores to this file")
-    add_careful(parser)
-    add_model_options(parser)
 
 
 def _add_scores(parser: argparse.ArgumentParser) -> None:

@@ -63,10 +63,8 @@ def as_asked(
     ----------
     labels
         (rows, columns) ids of the network.
-    known
-        The classes of the network.
-    asked
-        The same classes as the labels of the user number them.
+    known, asked
+        The classes of the network, and the same as the labels of the user number them.
     """
     wanted = {key_of(spec): spec.id for spec in asked}
     pairs = {spec.id: wanted[key_of(spec)] for spec in known if key_of(spec) in wanted}

@@ -255,6 +255,13 @@ def enforce(
     if len(rules) == 1:  # its rows only lose pixels, so one pass is enough
         reassign(best, rules[0].violations(best), logits, rules[0].rows)
         return
+    _enforce_all(best, logits, rules)
+
+
+def _enforce_all(
+    best: NDArray[np.unsignedinteger], logits: NDArray[np.float32], rules: Sequence[Rule]
+) -> None:
+    """Move pixels that violate one of several rules, until none does."""
     allowed = logits
     while True:
         found = [(rule.rows, rule.violations(best)) for rule in rules]

@@ -161,10 +161,8 @@ def class_groups(classes: Sequence[ClassSpec], labelled: Sequence[int]) -> Tenso
 
     Parameters
     ----------
-    classes
-        The class table.
-    labelled
-        Ids of the classes that the labels name.
+    classes, labelled
+        The class table, and the ids of the classes that the labels name.
     """
     groups = torch.zeros(len(classes) + 1, dtype=torch.long)
     if not classes:

@@ -92,6 +92,16 @@ def runs_folder() -> Path:
     return preferences_folder() / "runs"
 
 
+def _forget_runs_into(out: str) -> None:
+    """Forget runs that wrote the same labels, unless one does so now."""
+    for state in list_runs():
+        if state.request.out != out:
+            continue
+        if state.phase is Phase.RUNNING:
+            raise UserError(f"a run is writing {out}; wait for it, or cancel it")
+        forget_run(state.folder)
+
+
 def start_run(request: RunRequest) -> Path:
     """Start a process that segments, and return the folder of the run.
 
@@ -102,12 +112,7 @@ def start_run(request: RunRequest) -> Path:
     UserError
         When another process writes these labels.
     """
-    for state in list_runs():
-        if state.request.out != request.out:
-            continue
-        if state.phase is Phase.RUNNING:
-            raise UserError(f"a run is writing {request.out}; wait for it, or cancel it")
-        forget_run(state.folder)
+    _forget_runs_into(request.out)
     folder = runs_folder() / f"{time.time_ns()}"
     folder.mkdir(parents=True)
     _write(folder / REQUEST, request.model_dump(mode="json"))
@@ -232,6 +237,13 @@ def _read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _checked_count(workers: int) -> int:
+    most = 4 * (os.cpu_count() or 1)
+    if not 1 <= workers <= most:
+        raise UserError(f"{workers} workers are too few or too many; give 1 to {most}")
+    return workers
+
+
 def parse_workers(text: str) -> Workers:
     """Read what a user typed: nothing, a number of processes, or the address of a scheduler.
 
@@ -244,10 +256,7 @@ def parse_workers(text: str) -> Workers:
     if not text:
         return None
     if text.isdecimal():
-        most = 4 * (os.cpu_count() or 1)
-        if not 1 <= int(text) <= most:
-            raise UserError(f"{text} workers are too few or too many; give 1 to {most}")
-        return int(text)
+        return _checked_count(int(text))
     if "://" not in text:
         raise UserError(
             f"{text!r} is neither a number of workers nor an address such as tcp://10.0.0.1:8786"

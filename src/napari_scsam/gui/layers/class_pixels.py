@@ -11,6 +11,7 @@ from napari_scsam.io.saved_array import SavedArray
 
 if TYPE_CHECKING:
     from napari.layers import Labels
+    from numpy.typing import NDArray
 
 
 def count_steps(layer: Labels, value: int) -> Generator[None, None, int]:
@@ -41,14 +42,18 @@ def clear_steps(layer: Labels, value: int) -> Generator[None, None, int]:
         for key in slice_keys(layer.data):
             found = np.nonzero(np.asarray(layer.data[key]) == value)
             if found[0].size:
-                indices = found
-                if key is not ...:
-                    indices = (np.full_like(found[0], key), *found)
-                layer.data_setitem(indices, 0, refresh=False)
+                layer.data_setitem(_indices(key, found), 0, refresh=False)
                 count += int(found[0].size)
             yield
     layer.refresh(extent=False)
     return count
+
+
+def _indices(key: Any, inside: tuple[NDArray[np.intp], ...]) -> tuple[NDArray[np.intp], ...]:
+    """Return the indices in a volume of pixels of one slice."""
+    if key is ...:
+        return inside
+    return (np.full_like(inside[0], key), *inside)
 
 
 def holds(layer: Labels, value: int) -> bool:

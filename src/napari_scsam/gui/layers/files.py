@@ -25,7 +25,7 @@ from napari_scsam.gui.layers.plane import VOLUME_AXES, is_tilted
 from napari_scsam.io.axes import SeveralError
 from napari_scsam.io.contents import is_label_image
 from napari_scsam.io.find_labels import listed_labels
-from napari_scsam.io.label_header import label_header
+from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.io.labels import read_class_table, write_labels, writing_labels
 from napari_scsam.io.lazy import explaining
 from napari_scsam.io.locations import is_address
@@ -189,13 +189,18 @@ def _write(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     size = metadata.get(VOXEL_SIZE_KEY) or size
     if prod(level.shape) * level.dtype.itemsize <= IN_MEMORY or not path.endswith(".zarr"):
         write_labels(path, np.asarray(level), size, classes, origin=origin)
-    else:
-        dtype = np.dtype(level.dtype)
-        header = label_header("classes", tuple(level.shape), size, classes, origin, dtype)
-        with writing_labels(Path(path), header, tuple(level.shape), dtype) as stored:
-            for z in range(level.shape[0]):
-                stored[z] = np.asarray(level[z])
+        return [path]
+    dtype = np.dtype(level.dtype)
+    header = label_header("classes", tuple(level.shape), size, classes, origin, dtype)
+    _write_by_slices(Path(path), level, header)
     return [path]
+
+
+def _write_by_slices(path: Path, level: Any, header: LabelHeader) -> None:
+    """Write labels that are larger than the memory."""
+    with writing_labels(path, header, tuple(level.shape), np.dtype(level.dtype)) as stored:
+        for z in range(level.shape[0]):
+            stored[z] = np.asarray(level[z])
 
 
 def _write_volumes(path: str, level: Any, attributes: dict[str, Any]) -> list[str]:

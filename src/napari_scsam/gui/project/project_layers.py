@@ -113,15 +113,7 @@ class ProjectLayers:
         return True
 
     def add(self, name: str, description: Mapping[str, Any]) -> None:
-        """Show a label image of the project.
-
-        Parameters
-        ----------
-        name
-            Of the label image.
-        description
-            How its layer looked; empty when that is not known.
-        """
+        """Show a label image of the project, with the look of its layer where that is known."""
         viewer = self.session.viewer
         image = self.image
         if viewer is None or self.project is None or image is None:

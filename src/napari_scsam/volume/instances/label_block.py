@@ -162,15 +162,15 @@ def _with_holes(
     shape = job.plan.shape
     labels = add_background(found.labels)
     everything = as_components(labels, block, shape)
-    values = np.full(everything.count, BACKGROUND, np.int64)
-    values[: found.count] = 1
+    own: NDArray[Any] = np.ones(found.count, np.int64)
     if not job.kinds[index].values:
-        values[: found.count] = values_of(found, part.core, block, shape)
+        own = values_of(found, part.core, block, shape)
+    empty = np.full(everything.count - found.count, BACKGROUND, np.int64)
     write_chunks(zarr.open_array(job.provisional(index), mode="r+"), block.slices, labels)
     return everything.count, {
         "first": everything.first,
         "voxels": everything.voxels,
-        "values": values,
+        "values": np.concatenate([own, empty]),
         "open": open_labels_of(labels, block, shape, everything.count),
         "beside": neighbours_of(labels, found.count),
         **faces_of(labels, "labels"),

@@ -57,10 +57,8 @@ def describe_classes(
 
     Parameters
     ----------
-    classes
-        All classes.
-    reviewed
-        Ids of the classes to name.
+    classes, reviewed
+        All classes, and the ids of those to name.
     few
         More names than these are counted instead.
     """

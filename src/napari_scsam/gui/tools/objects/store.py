@@ -228,12 +228,8 @@ class ObjectStore:
         rows = self.rows_of(labels)
         known = np.isin(labels, self.labels[rows]) & ~np.isin(labels, list(self.stale))
         rows = self.rows_of(labels[known])
-        more = {}
-        for key, values in columns.items():
-            more[key] = np.full(len(self.table), np.nan)
-            more[key][rows] = values[known]
-            if len(rows) == len(self.table):
-                more[key] = more[key].astype(values.dtype)
+        count = len(self.table)
+        more = {key: _spread(values[known], rows, count) for key, values in columns.items()}
         self.table = self.table.with_columns(more)
         self.changed.emit()
         self._write_features_soon()
@@ -331,3 +327,13 @@ class ObjectStore:
             return
         columns = {key: values for key, values in self.table.columns.items() if key != "id"}
         layer.features = {"index": self.labels, **columns}
+
+
+def _spread(values: NDArray[Any], rows: NDArray[np.intp], count: int) -> NDArray[Any]:
+    """Return a column with values in some rows; unknown ones make it a column of numbers."""
+    if len(rows) == count:
+        column = np.empty(count, values.dtype)
+    else:
+        column = np.full(count, np.nan)
+    column[rows] = values
+    return column
