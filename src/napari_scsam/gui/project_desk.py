@@ -105,6 +105,7 @@ class ProjectDesk:
             reviewed_for=reviewing.classes_shown,
             meanings=reviewing.meanings,
         )
+        self.export.show_reviewed(reviewed=any(one.reviewed for one in reviewing.slices.values()))
         self._show_strip(classes, position, there=there)
 
     def _show_strip(self, classes: Sequence[ClassSpec], position: int, *, there: bool) -> None:

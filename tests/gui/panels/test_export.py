@@ -26,6 +26,10 @@ def test_without_a_project_nothing_can_be_pressed(panel):
     assert "project first" in panel.note.text()
     panel.show_ready(ready=True)
     assert panel.export.isEnabled()
+    panel.show_reviewed(reviewed=False)
+    assert not panel.export.isEnabled(), "a name would be asked for, and then refused"
+    assert panel.into_image.isEnabled()
+    assert "mark a slice as reviewed first" in panel.note.text()
 
 
 def test_the_name_proposed_follows_the_form(panel, monkeypatch):

@@ -12,7 +12,10 @@ from napari.layers import Labels
 
 from napari_scsam.gui.layers.shown_class import NAME
 from napari_scsam.gui.session import Session
+from napari_scsam.gui.tools.active_tool import ActiveTool
+from napari_scsam.gui.tools.correct_work import ObjectWork
 from napari_scsam.gui.tools.segment import Segmenting
+from napari_scsam.gui.tools.write_labels import LabelsWriter
 
 
 @pytest.fixture
@@ -51,6 +54,20 @@ def test_it_is_shown_where_it_would_be_written(one, classes):
     one.segmenting.segment()
     assert NAME not in one.viewer.layers
     np.testing.assert_array_equal(one.labels.data[z] == 2, found == 2)
+
+
+def test_it_hides_no_correction(one, classes):
+    session = one.session
+    for begin in (
+        lambda: session.part(ActiveTool).activate("some tool", lambda: None),
+        session.part(ObjectWork).writing.emit,
+        session.part(LabelsWriter).writing.emit,
+    ):
+        one.segmenting.choose_classes(classes[1:2])
+        assert NAME in one.viewer.layers
+        begin()
+        assert NAME not in one.viewer.layers
+        session.part(ActiveTool).deactivate()
 
 
 def test_another_slice_image_or_network_is_shown_without_it(one, classes, info):

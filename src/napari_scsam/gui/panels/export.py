@@ -43,6 +43,10 @@ INTO_IMAGE_TIP = (
 )
 
 
+NO_PROJECT = "Create a project first."
+NOTHING_REVIEWED = "A training set holds what is reviewed; mark a slice as reviewed first."
+
+
 class ExportPanel(Panel):
     """Shows and asks; makes no decisions."""
 
@@ -68,14 +72,32 @@ class ExportPanel(Panel):
         menu.addAction("From a file (TIFF) …", self._ask_file)
         menu.addAction("From a folder (OME-Zarr) …", self._ask_folder)
         self.bring.setMenu(menu)
-        self.note = note("Create a project first.")
+        self.note = note(NO_PROJECT)
+        self._is_ready = False
+        self._is_reviewed = True
         self._lay_out()
 
     def show_ready(self, *, ready: bool) -> None:
         """Enable the buttons if there is a project to export."""
-        for part in (self.formats, self.export, self.into_image, self.bring):
-            part.setEnabled(ready)
-        self.note.setVisible(not ready)
+        self._is_ready = ready
+        self._show_possible()
+
+    def show_reviewed(self, *, reviewed: bool) -> None:
+        """Enable a training set if anything is reviewed: it holds nothing else."""
+        self._is_reviewed = reviewed
+        self._show_possible()
+
+    def _show_possible(self) -> None:
+        """Enable what can be done, and explain what must be done first."""
+        for part in (self.into_image, self.bring):
+            part.setEnabled(self._is_ready)
+        for part in (self.formats, self.export):
+            part.setEnabled(self._is_ready and self._is_reviewed)
+        why = NO_PROJECT
+        if self._is_ready:
+            why = NOTHING_REVIEWED
+        self.note.setText(why)
+        self.note.setVisible(not (self._is_ready and self._is_reviewed))
 
     def may_replace(self, what: str) -> bool:
         """Ask whether something that exists may be replaced."""

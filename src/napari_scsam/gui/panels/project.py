@@ -17,7 +17,7 @@ from napari_scsam.gui.panels.parts.widgets import button, fill_row, note, plain_
 from napari_scsam.project.record import SUFFIX
 
 NO_PROJECT = (
-    "No project: labels are lost unless you save them. Choose an image and create a project."
+    "No project: labels are lost unless you save them. Open an image, then press New to create one."
 )
 
 FORBIDDEN_IN_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')

@@ -83,6 +83,7 @@ class Accepting:
         output = self.output(request)
         if output is None:
             return
+        session.part(LabelsWriter).writing.emit()
         reasons = {
             word: partial(protect, output.layer) for word, protect in session.protections.items()
         }

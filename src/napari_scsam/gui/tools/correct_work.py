@@ -55,6 +55,9 @@ class ObjectWork:
     working = Signal(bool)
     """Whether there is work to cancel."""
 
+    writing = Signal()
+    """A correction is about to be written."""
+
     def __init__(self, session: Session) -> None:
         self.worker = Worker(self._receive)
         self._index = LabelIndex(self.worker)
@@ -148,6 +151,7 @@ class ObjectWork:
         self, target: LayerPlane, text: str, edit: Edit
     ) -> Generator[None, None, None]:
         self._writing = True
+        self.writing.emit()
         try:
             yield from write_steps(target.layer, edit)
         finally:

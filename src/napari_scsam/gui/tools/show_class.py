@@ -10,6 +10,8 @@ import numpy as np
 from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.shown_class import ShownClassLayer
+from napari_scsam.gui.tools.active_tool import ActiveTool
+from napari_scsam.gui.tools.correct_work import ObjectWork
 from napari_scsam.gui.tools.write_labels import LabelsWriter
 from napari_scsam.gui.words import capitalized
 
@@ -23,15 +25,19 @@ SHOWN = "{found}. Only shown: Segment (Shift+S) writes it."
 class ShowingClass:
     """Shows the answer to a choice of classes; made by ``session.part(ShowingClass)``.
 
-    A choice changes no label. What is shown goes away when labels are written, or when another
-    slice, image or network is chosen.
+    A choice changes no label. What is shown lies on the labels, so it goes away when they are
+    written or corrected, when a tool is activated, or when another slice, image or network is
+    chosen.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._writer = session.part(LabelsWriter)
         self._shown: ShownClassLayer | None = None
+        self._active_tool = session.part(ActiveTool)
         self._writer.writing.connect(self.hide)
+        session.part(ObjectWork).writing.connect(self.hide)
+        self._active_tool.changed.connect(self._on_tool)
         session.choices.image_changed.connect(self.hide)
         session.choices.checkpoint_changed.connect(self.hide)
         session.ended.connect(self.hide)
@@ -64,6 +70,10 @@ class ShowingClass:
         self._shown = None
         if shown is not None:
             shown.remove()
+
+    def _on_tool(self) -> None:
+        if self._active_tool.name:
+            self.hide()
 
     def _on_segmented(self, result: Segmentation) -> None:
         request = result.request

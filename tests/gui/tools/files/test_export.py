@@ -91,9 +91,8 @@ def test_nnunet_s_name_for_a_folder_is_hinted_at(begun, tmp_path, name, hinted):
         if hinted
         else ""
     )
-    assert (
-        begun.widget.work.status.text() == f"'{name}' is written. It is for training nnU-Net{hint}."
-    )
+    said = f"'{name}' is written in {tmp_path}. It is for training nnU-Net{hint}."
+    assert begun.widget.work.status.text() == said
 
 
 def test_training_starts_from_the_checkpoint_in_use(checkpoint):

@@ -128,7 +128,8 @@ class Exporting:
     def _on_exported(self, written: tuple[Path, str]) -> None:
         out, renumbered = written
         self.keeper.saver.log("exported a training set", name=out.name)
-        self.session.status.emit(f"'{out.name}' is written.{_how_to_use(out, renumbered)}")
+        hint = _how_to_use(out, renumbered)
+        self.session.status.emit(f"'{out.name}' is written in {out.parent}.{hint}")
 
     def _on_written(self, where: Path | None) -> None:
         if where is None:

@@ -33,4 +33,5 @@ class TaughtModel:
     def _on_saved(self, info: CheckpointInfo) -> None:
         self.session.choices.choose_checkpoint(info)
         names = ", ".join(spec.name for spec in info.classes)
-        self.session.status.emit(f"Saved as {info.path.name}; it knows {names}.")
+        where = f"{info.path.name} in {info.path.parent}"
+        self.session.status.emit(f"Saved as {where}; it knows {names}.")

@@ -96,7 +96,7 @@ class ExportingObjects:
         }
 
     def _on_written(self, path: Path) -> None:
-        self._session.status.emit(f"The table is written to {path.name}.")
+        self._session.status.emit(f"The table is written to {path.name} in {path.parent}.")
 
 
 def write_steps(path: Path, table: ObjectTable, provenance: Mapping[str, Any]) -> Steps[Path]:
