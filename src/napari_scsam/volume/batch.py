@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,7 @@ class Batch:
                     f"{targets[target]} and {image} would both be written to {target}; "
                     "segment them into two folders"
                 )
-            if target.resolve() == image.resolve():
+            if os.path.realpath(target) == os.path.realpath(image):
                 raise UserError(
                     f"the labels would overwrite the image {image}; name another folder"
                 )

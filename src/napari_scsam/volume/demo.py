@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,11 +10,12 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_scsam.atomic import replacing
 from napari_scsam.checkpoints.checkpoint import load_checkpoint
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.infer.picture import save_picture
 from napari_scsam.io.contrast import measure_contrast, normalise
-from napari_scsam.io.volumes import as_volume, open_labels
+from napari_scsam.io.volumes import as_volume, open_labels, open_volume
 from napari_scsam.samples.shipped import ABOUT, open_shipped
 from napari_scsam.steps import Steps
 from napari_scsam.volume.output import is_taken
@@ -46,12 +48,10 @@ def write_demo(folder: Path) -> Steps[Demo]:
     folder.mkdir(parents=True, exist_ok=True)
     labels = folder / "labels.zarr"
     picture = folder / "labels.png"
-    if is_taken(labels) and not picture.is_file():
-        raise UserError(
-            f"{labels} already exists and is not of a demonstration; choose another folder"
-        )
+    _check_places(labels, picture)
     sample = open_shipped()
     stack = np.asarray(sample.data[...])
+    _check_sample(folder / "sample.tif", stack)
     demo = Demo(folder / "sample.tif", labels, picture, ABOUT)
     write_sample(demo.image, stack, sample.voxel_size)
     model = load_checkpoint()
@@ -62,6 +62,37 @@ def write_demo(folder: Path) -> Steps[Demo]:
     shown = open_labels(demo.labels).plane(middle)
     save_picture(demo.picture, enlarge(grey), enlarge(shown), model.classes)
     return demo
+
+
+def _check_places(labels: Path, picture: Path) -> None:
+    """Check that labels and picture are those of an earlier demonstration, or not there."""
+    taken = is_taken(labels)
+    for path, is_foreign in (
+        (labels, taken and not picture.is_file()),
+        (picture, os.path.lexists(picture) and not taken),
+    ):
+        if is_foreign:
+            raise UserError(
+                f"{path} already exists and is not of a demonstration; choose another folder"
+            )
+
+
+def _check_sample(path: Path, stack: NDArray[Any]) -> None:
+    """Check that an image that would be replaced is the sample.
+
+    Raises
+    ------
+    UserError
+        When it is another one.
+    """
+    if not os.path.lexists(path):
+        return
+    try:
+        same = np.array_equal(open_volume(path).data[...], stack)
+    except UserError:
+        same = False
+    if not same:
+        raise UserError(f"{path} already exists and is not the sample; choose another folder")
 
 
 def enlarge(plane: NDArray[Any]) -> NDArray[Any]:
@@ -78,4 +109,5 @@ def write_sample(path: Path, stack: NDArray[np.uint8], voxel_size: VoxelSize | N
         z, y, x = voxel_size
         metadata |= {"spacing": z, "unit": "nm"}
         resolution = (1 / x, 1 / y)
-    tifffile.imwrite(path, stack, imagej=True, resolution=resolution, metadata=metadata)
+    with replacing(path) as draft:
+        tifffile.imwrite(draft, stack, imagej=True, resolution=resolution, metadata=metadata)

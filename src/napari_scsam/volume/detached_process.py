@@ -61,6 +61,9 @@ def run(folder: Path) -> None:
         write_end(folder, Phase.FAILED, "there is not enough memory; use fewer workers")
     except (KeyboardInterrupt, _Stopped):
         write_end(folder, Phase.STOPPED)
+    except Exception as error:  # a fault of the program is shown, too
+        write_end(folder, Phase.FAILED, f"{type(error).__name__}: {error}")
+        raise
     else:
         write_end(folder, Phase.FINISHED)
 

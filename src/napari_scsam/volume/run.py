@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from napari_scsam.volume.cluster import Workers, check_workers
 from napari_scsam.volume.into_image import check_image
 from napari_scsam.volume.labelling import Labelling
 from napari_scsam.volume.mask import open_mask, read_mask
+from napari_scsam.volume.only_writer import lock_of, only_writer
 from napari_scsam.volume.output import check_output
 from napari_scsam.volume.run_image import image_fingerprint
 from napari_scsam.volume.run_labels import stopped_run, tidy
@@ -119,32 +121,33 @@ def segment_volume(
     predictor.model.config.need_classes()  # now, not after the contrast was measured
     plan = plan_run(source.shape, slices, region, probabilities=probabilities)
     plan = _with_extras(plan, source, mask, axes, average_z)
-    if into:
-        wishes = {"overwrite": overwrite, "resume": resume, "probabilities": probabilities}
-        check_image(out, source, **wishes)
-        tidy(out)
-    else:
-        _check_image_survives(source, out)
-        tidy(out)
-        check_output(out, overwrite=overwrite, resume=resume)
-    if average_z is None:
-        earlier = stopped_run(out) if resume else None
-        average_z = axes == 1 and averages_by_itself(source.shape, source.voxel_size)
-        if earlier is not None:  # by this version or an earlier one, which did not average
-            average_z = bool(earlier.get("average_z", False))
-    plan = replace(plan, average_z=average_z and source.depth > 1)
-    requested = select_classes(predictor.classes, classes)
-    source = with_slabs(source)
-    sample = sample_planes(source.data)
-    labelling = Labelling(source, predictor, requested, contrast_of(sample), plan)
-    work = Segmentation(labelling, image_fingerprint(source.data, sample))
-    if not is_zarr:
-        yield from work.into_one_file(out)
-    elif workers is None:
-        yield from work.into_zarr(out, resume)
-    else:
-        chosen = (str(model), device, workers)
-        yield from work.into_zarr(out, resume, chosen)
+    with only_writer(out, lock_of(out, into=into)):
+        if into:
+            wishes = {"overwrite": overwrite, "resume": resume, "probabilities": probabilities}
+            check_image(out, source, **wishes)
+            tidy(out)
+        else:
+            _check_image_survives(source, out)
+            tidy(out)
+            check_output(out, overwrite=overwrite, resume=resume)
+        if average_z is None:
+            earlier = stopped_run(out) if resume else None
+            average_z = axes == 1 and averages_by_itself(source.shape, source.voxel_size)
+            if earlier is not None:  # by this version or an earlier one, which did not average
+                average_z = bool(earlier.get("average_z", False))
+        plan = replace(plan, average_z=average_z and source.depth > 1)
+        requested = select_classes(predictor.classes, classes)
+        source = with_slabs(source)
+        sample = sample_planes(source.data)
+        labelling = Labelling(source, predictor, requested, contrast_of(sample), plan)
+        work = Segmentation(labelling, image_fingerprint(source.data, sample))
+        if not is_zarr:
+            yield from work.into_one_file(out)
+        elif workers is None:
+            yield from work.into_zarr(out, resume)
+        else:
+            chosen = (str(model), device, workers)
+            yield from work.into_zarr(out, resume, chosen)
 
 
 def _with_extras(
@@ -218,5 +221,5 @@ def _check_image_survives(source: Volume, out: Path) -> None:
     if source.path is None:
         return
     image = source.path.resolve()
-    if out.resolve() in (image, *image.parents):
+    if Path(os.path.realpath(out)) in (image, *image.parents):  # resolve() fails in circles
         raise UserError(f"the labels would overwrite the image {out}; give them another name")

@@ -8,12 +8,9 @@ volume, and the result does not depend on the blocks.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from napari_scsam.config import UserError
 from napari_scsam.steps import Progress, Steps
@@ -22,6 +19,7 @@ from napari_scsam.volume.instances.output import counts_of
 from napari_scsam.volume.instances.request import Classes, Labels, check_target, read_request
 from napari_scsam.volume.instances.run import begin_run, run_steps
 from napari_scsam.volume.instances.run_folder import RunFolder, check_output, finished_settings
+from napari_scsam.volume.only_writer import only_writer
 from napari_scsam.volume.workers import Workers, check_workers, keep_workers
 
 
@@ -103,7 +101,7 @@ def find_instances(
         yield Progress(1, 1, "finished before")
         return counts_of(target)
     check_workers(workers)
-    with _only_here(folder):
+    with only_writer(folder.out, Path(f"{folder.path}.lock")):
         run = begin_run(
             folder, request, settings, resume=resume, workers=workers, most_voxels=most_voxels
         )
@@ -119,22 +117,3 @@ def _check_finished(target: Path, settings: Mapping[str, Any]) -> None:
             f"{target} is finished, but has other labels or options; "
             "give another name, or --overwrite to replace it"
         )
-
-
-@contextmanager
-def _only_here(folder: RunFolder) -> Iterator[None]:
-    """Keep other processes away from an output; the system frees it when this one is killed."""
-    folder.out.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(f"{folder.path}.lock")
-    Path(lock.lock_file).touch()  # where it cannot be created, the error says why
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise UserError(
-            f"another process is writing {folder.out}; wait until it has ended"
-        ) from error
-    try:
-        yield
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()

@@ -171,9 +171,10 @@ def check_target(out: Path, request: Request) -> None:
         When they cannot, or the labels are there.
     """
     source = request.volume.path
-    if source is not None and _is_inside(source.resolve(), out.resolve()):
+    real = Path(os.path.realpath(out))  # resolve() fails where links lead in circles
+    if source is not None and _is_inside(source.resolve(), real):
         raise UserError(f"{out} holds the labels themselves; give the instances another name")
-    around = next((parent for parent in out.resolve().parents if is_zarr(parent)), None)
+    around = next((parent for parent in real.parents if is_zarr(parent)), None)
     if around is not None:
         raise UserError(f"{out} lies inside the zarr {around}; choose a place outside of it")
     suffix = out.suffix.lower()

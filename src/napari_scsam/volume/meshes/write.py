@@ -279,7 +279,7 @@ def check_folder(folder: Path, *, overwrite: bool = False) -> None:
     UserError
         When something is there that is not to be replaced.
     """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder.is_dir() and _is_ours(folder)):
         raise UserError(
