@@ -6,6 +6,7 @@ Each trial tunes the shipped model on a few slices of one volume with one
 class labelled. It is scored on other slices of that volume, and all classes
 on held-out slices of hippocampus, before and after; so are clicks. ``--busy``
 counts the CPU time of the process, as a machine with two free cores would.
+What is measured is written at once, so a run that was stopped goes on.
 
 Settings were chosen on slices 3, 5, 7 and 9 of the brain and on even slices
 of hippocampus/dev, which are not scored here. No setting was chosen on the
@@ -27,7 +28,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import find_boundaries
 
-from napari_scsam.checkpoints.checkpoint import load_checkpoint
+from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.volumes import Volume, open_labels, open_volume
 from napari_scsam.model import ScSAM
@@ -47,6 +49,9 @@ CORES = 2
 
 CLICKS = 2
 """Clicks on each object."""
+
+NAMES = ("1 click", "2 clicks", "box")
+"""Of the figures of clicks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,40 +130,53 @@ def end_of(steps: Generator[Any, None, T]) -> T:
             return result
 
 
-def score(model: ScSAM, trial: Trial, data: Path) -> dict[str, Any]:
-    """Score a model on new slices and on old tissue: Dice of each class, IoU of clicks and boxes."""
-    new, there = score_new(model, trial)
-    tissue, clicked = score_old(model, data)
-    return {"new": new, "old": tissue, "clicks": {"old": clicked, "new": there}}
-
-
-def score_new(model: ScSAM, trial: Trial) -> tuple[dict[str, float], list[float]]:
-    """Score a model on new slices: Dice of the labelled class, IoU of clicks and boxes."""
-    predictor = Predictor(model)
-    image = sized(trial.source)
-    labels = trial.source.labels
+def new_classes(model: ScSAM, trial: Trial, _data: Path) -> dict[str, float]:
+    """Return the Dice of the labelled class on new slices; nothing if the model lacks it."""
     classes = {spec.name: spec for spec in model.classes}
-    meaning = {
-        value: classes[name] for value, name in trial.source.classes.items() if name in classes
-    }
-    new = {}
-    if meaning:
-        new = dice_of(end_of(evaluate(predictor, image, labels, meaning, slices=trial.scored)))
-    there = end_of(evaluate_clicks(predictor, image, labels, CLICKS, slices=trial.scored[:1]))
-    return new, ious(there)
+    named = trial.source.classes.items()
+    meaning = {value: classes[name] for value, name in named if name in classes}
+    if not meaning:
+        return {}
+    image, labels = sized(trial.source), trial.source.labels
+    return dice_of(end_of(evaluate(Predictor(model), image, labels, meaning, slices=trial.scored)))
 
 
-def score_old(model: ScSAM, data: Path) -> tuple[dict[str, float], list[float]]:
-    """Score a model on old tissue: Dice of each class, IoU of clicks and boxes."""
-    predictor = Predictor(model)
-    classes = {spec.name: spec for spec in model.classes}
-    old = data / "hippocampus"
-    raw = open_volume(old / "dev_raw.tif", (5.0, 5.0, 5.0))
-    truth = open_labels(old / "dev_labels.tif")
-    tissue = dice_of(end_of(evaluate(predictor, raw, truth, slices=OLD)))
-    whole = {1: classes["mitochondrion"], 2: classes["mitochondrion"]}
-    clicked = end_of(evaluate_clicks(predictor, raw, truth, CLICKS, whole, slices=OLD[:2]))
-    return tissue, ious(clicked)
+def old_classes(model: ScSAM, _trial: Trial, data: Path) -> dict[str, float]:
+    """Return the Dice of each class on old tissue."""
+    raw, truth = old_tissue(data)
+    return dice_of(end_of(evaluate(Predictor(model), raw, truth, slices=OLD)))
+
+
+def new_clicks(model: ScSAM, trial: Trial, _data: Path) -> list[float]:
+    """Return the IoU after each click, and of a box, on a new slice."""
+    image, labels = sized(trial.source), trial.source.labels
+    steps = evaluate_clicks(Predictor(model), image, labels, CLICKS, slices=trial.scored[:1])
+    return ious(end_of(steps))
+
+
+def old_clicks(model: ScSAM, _trial: Trial, data: Path) -> list[float]:
+    """Return the IoU after each click, and of a box, on mitochondria of old tissue."""
+    raw, truth = old_tissue(data)
+    whole = next(spec for spec in model.classes if spec.name == "mitochondrion")
+    meaning = {1: whole, 2: whole}
+    steps = evaluate_clicks(Predictor(model), raw, truth, CLICKS, meaning, slices=OLD[:2])
+    return ious(end_of(steps))
+
+
+PARTS = {
+    "new": new_classes,
+    "old": old_classes,
+    "new clicks": new_clicks,
+    "old clicks": old_clicks,
+}
+"""What is measured of a model, in this order."""
+
+
+def old_tissue(data: Path) -> tuple[Volume, Volume]:
+    """Open image and labels of hippocampus/dev."""
+    folder = data / "hippocampus"
+    raw = open_volume(folder / "dev_raw.tif", (5.0, 5.0, 5.0))
+    return raw, open_labels(folder / "dev_labels.tif")
 
 
 def sized(source: CorrectedVolume) -> Volume:
@@ -184,36 +202,46 @@ def own_seconds() -> float:
 
 def tune(
     trial: Trial, seed: int, minutes: float, clock: Callable[[], float]
-) -> tuple[FinetuneResult, dict[str, float]]:
-    """Fine-tune the shipped model; return the result and what it cost."""
+) -> tuple[ScSAM, dict[str, Any]]:
+    """Fine-tune the shipped model; return the better model, what it cost, and the report."""
     wall = time.monotonic()
     cpu = time.process_time()
     settings = FinetuneSettings(seed=seed)
     steps = finetune(
         trial.source, load_checkpoint(), minutes=minutes, clock=clock, settings=settings
     )
-    result = end_of(steps)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    result: FinetuneResult = end_of(steps)
     cost = {
         "wall_s": time.monotonic() - wall,
         "cpu_s": time.process_time() - cpu,
-        "peak_gib": peak,
+        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2,
     }
-    return result, cost
+    print(result.report, cost, sep="\n", flush=True)
+    return result.model, {"minutes": minutes, "cost": cost, "report": result.report.to_dict()}
+
+
+def tuned(
+    path: Path, trial: Trial, seed: int, minutes: float, clock: Callable[[], float]
+) -> tuple[ScSAM, dict[str, Any]]:
+    """Return the model that is kept in a file, and how it was tuned; tune it if there is none."""
+    if path.is_file():
+        return load_checkpoint(path), dict(checkpoint_info(path).training)
+    model, how = tune(trial, seed, minutes, clock)
+    save_checkpoint(path, model, summary="", licence="", training=how)
+    return model, how
 
 
 def table(name: str, before: dict[str, Any], after: dict[str, Any]) -> str:
     """Draw one line for each figure, before and after."""
     lines = [f"{name:32} {'before':>7} {'after':>7} {'change':>7}"]
-    for part in ("new", "old"):
-        for row, value in after[part].items():
-            was = before[part].get(row, 0.0)
+    for part, found in after.items():
+        rows = found if isinstance(found, dict) else dict(zip(NAMES, found, strict=True))
+        were = (
+            before[part] if isinstance(found, dict) else dict(zip(NAMES, before[part], strict=True))
+        )
+        for row, value in rows.items():
+            was = were.get(row, 0.0)
             lines.append(f"{part + ' ' + row:32} {was:7.3f} {value:7.3f} {value - was:+7.3f}")
-    for part, values in after["clicks"].items():
-        for number, value in enumerate(values, start=1):
-            what = "box" if number == len(values) else f"{number} clicks"
-            was = before["clicks"][part][number - 1]
-            lines.append(f"{part + ' ' + what:32} {was:7.3f} {value:7.3f} {value - was:+7.3f}")
     return "\n".join(lines)
 
 
@@ -232,7 +260,12 @@ def main() -> None:
         type=Path,
         help="other trials and seeds in it are kept, and what it says of the shipped model",
     )
-    parser.add_argument("--again", action="store_true", help="score the shipped model again")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        default=Path("runs/finetune"),
+        help="folder of the tuned models; one that is there is not tuned again",
+    )
     arguments = parser.parse_args()
     clock = own_seconds if arguments.busy else time.monotonic
     results: dict[str, Any] = {}
@@ -240,20 +273,17 @@ def main() -> None:
         results = json.loads(arguments.json.read_text())
     for name in arguments.trials:
         trial = TRIALS[name](arguments.data)
-        kept = results.setdefault(name, {"before": None, "seeds": {}})
-        if arguments.again:
-            kept["before"] = None
+        kept = results.setdefault(name, {"before": {}, "seeds": {}})
         for seed in arguments.seeds:
-            result, cost = tune(trial, seed, arguments.minutes, clock)
-            print(result.report, cost, sep="\n", flush=True)
-            after = score(result.model, trial, arguments.data)
-            report = result.report.to_dict()
-            what = {"minutes": arguments.minutes, "busy": arguments.busy}
-            kept["seeds"][str(seed)] = {**what, "after": after, "cost": cost, "report": report}
-            if kept["before"] is None:
-                kept["before"] = score(load_checkpoint(), trial, arguments.data)
-            print(table(f"{name}, seed {seed}", kept["before"], after), flush=True)
-            write(results, arguments.json)
+            path = arguments.keep / f"{name}_{seed}.safetensors"
+            model, how = tuned(path, trial, seed, arguments.minutes, clock)
+            after = kept["seeds"].setdefault(str(seed), {"after": {}, **how})["after"]
+            for part, measure in PARTS.items():
+                for each, found in ((model, after), (load_checkpoint(), kept["before"])):
+                    if part not in found:
+                        found[part] = measure(each, trial, arguments.data)
+                        write(results, arguments.json)
+                print(table(f"{name}, seed {seed}", kept["before"], after), flush=True)
 
 
 def write(results: dict[str, Any], path: Path | None) -> None:
