@@ -53,7 +53,7 @@ class ObjectsDesk:
 
     def show_open(self, is_open: bool) -> None:
         """Select objects by clicks in the picture while the page is open."""
-        self.selecting.clicks = is_open
+        self.selecting.take_clicks(is_open)
 
     # What is shown
 

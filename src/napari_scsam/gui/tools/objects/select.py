@@ -49,7 +49,7 @@ class SelectingObjects:
         self.labels: NDArray[np.int64] = NONE
         """The labels of the selected objects, sorted."""
         self.clicks = False
-        """Whether a click in the picture selects: while the page is open."""
+        """Whether a click in the picture selects: while the page is open; see `take_clicks`."""
         self._outlines: Labels | None = None
         self._store.changed.connect(self._on_table)
         session.ended.connect(self._on_ended)
@@ -62,6 +62,11 @@ class SelectingObjects:
     def rows(self) -> NDArray[np.intp]:
         """The rows of the selected objects."""
         return self._store.rows_of(self.labels)
+
+    def take_clicks(self, takes: bool) -> None:
+        """Choose whether a click in the picture selects."""
+        self.clicks = takes
+        self._outline()
 
     def select(self, labels: ArrayLike) -> None:
         """Select objects, and outline them in the picture."""
@@ -154,7 +159,7 @@ class SelectingObjects:
         """Outline the selected objects in the picture."""
         viewer = self._session.viewer
         layer = self._store.layer
-        if viewer is None or layer is None or layer not in viewer.layers or not self.labels.size:
+        if viewer is None or layer is None or layer not in viewer.layers or not self._needs_layer:
             self._remove_outlines()
             return
         shown = self._outlines
@@ -170,6 +175,11 @@ class SelectingObjects:
             return
         shown.data.select(self.labels)
         shown.refresh(extent=False)
+
+    @property
+    def _needs_layer(self) -> bool:
+        """Whether there is a layer of outlines: also before the first click, which is quick so."""
+        return bool(self.labels.size) or (self.clicks and len(self._store.table) > 0)
 
     def _remove_outlines(self) -> None:
         shown = self._outlines
