@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.find_labels import find_labels
 from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.metrics.objects import ObjectMatch, match_numbered
-from napari_scsam.steps import drive
+from napari_scsam.steps import Steps, drive
 from napari_scsam.volume.instances.find import find_instances
 
 OUT = Path(__file__).parent / "results" / "consistency.json"
@@ -45,6 +46,18 @@ STITCH_IOU = 0.25
 
 Mask = NDArray[np.bool_]
 Ids = NDArray[np.integer]
+
+
+class RememberingPredictor(Predictor):
+    """Computes each slice once, whatever is made of it."""
+
+    def logits_steps(self, names: Sequence[str] | None = None) -> Steps[NDArray[np.float32]]:
+        """Return what is remembered of the slice; else compute it."""
+        kept = vars(self).setdefault("kept", {})
+        key = (self.slice.key, tuple(names or ()))
+        if key not in kept:
+            kept[key] = (yield from super().logits_steps(names)).astype(np.float16)
+        return kept[key].astype(np.float32)
 
 
 def found_in_3d(mask: Mask, *, watershed: bool = False) -> Ids:
@@ -117,7 +130,7 @@ def match(found: Ids, truth: Ids) -> dict[str, float]:
 def measure(slices: tuple[int, int]) -> dict[str, Any]:
     """Measure every way."""
     volume = open_volume(DATA / "raw.tif")
-    predictor = Predictor(load_checkpoint(), "cpu")
+    predictor = RememberingPredictor(load_checkpoint(), "cpu")
     known = open_labels(DATA / "mito.tif").data[slice(*slices)] == 1
     truth = found_in_3d(known)
     alone = masks(volume, predictor, slices, average=False)
