@@ -19,6 +19,7 @@ from napari_scsam.cli.doctor import add_doctor
 from napari_scsam.cli.embed import add_embed
 from napari_scsam.cli.evaluate import add_evaluate
 from napari_scsam.cli.finetune import add_finetune
+from napari_scsam.cli.import_results import add_import_results
 from napari_scsam.cli.instances import add_instances
 from napari_scsam.cli.measure import add_measure
 from napari_scsam.cli.parts import Parser, note
@@ -110,6 +111,7 @@ def build_parser() -> Parser:
     add_evaluate(commands)
     add_instances(commands)
     add_measure(commands)
+    add_import_results(commands)
     add_demo(commands)
     add_doctor(commands)
     add_checkpoints(commands)
