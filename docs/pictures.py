@@ -179,6 +179,24 @@ def export(stage: Stage) -> None:
     print("exported:", *sorted(path.name for path in (stage.scratch / "training_set").iterdir()))  # noqa: T201
 
 
+def objects(stage: Stage) -> None:
+    """Segment a class in the whole volume, find its objects, and select one."""
+    stage.pick("mitochondrion")
+    stage.choose_scope("volume")
+    stage.panel.segment.segment.click()
+    worker = stage.session.jobs.worker
+    stage.until(worker.busy, 10)
+    stage.until(lambda: not worker.busy(), 900)
+    page = stage.panel.objects
+    stage.show(page)
+    page.search.click()
+    stage.finish_work()
+    page.table.selectRow(1)
+    stage.finish_work(1.0)
+    stage.shoot("objects")
+    stage.choose_scope("slice")
+
+
 def shortcuts(stage: Stage) -> None:
     """Show the keys in napari's preferences."""
     from napari._qt.dialogs.preferences_dialog import PreferencesDialog
@@ -217,6 +235,7 @@ SCENES = (
     correct,
     project,
     export,
+    objects,
     shortcuts,
 )
 

@@ -22,7 +22,17 @@ from napari_scsam.gui.session import Session
 from napari_scsam.gui.widget import ScSAMWidget
 
 IMAGES = Path(__file__).parent / "images"
-KEPT = ("open", "class", "widget", "object", "propagated", "strokes", "correct", "review")
+KEPT = (
+    "open",
+    "class",
+    "widget",
+    "object",
+    "propagated",
+    "strokes",
+    "correct",
+    "review",
+    "objects",
+)
 """The pictures that the documents show."""
 
 COLOURS = 256
