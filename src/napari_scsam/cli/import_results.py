@@ -42,8 +42,8 @@ def run_import_results(arguments: argparse.Namespace) -> None:
     from napari_scsam.checkpoints.find import checkpoint_info
     from napari_scsam.checkpoints.imported.class_table import read_channels
     from napari_scsam.config import parse_voxel_size
-    from napari_scsam.volume.results.read import read_results
-    from napari_scsam.volume.results.write import write_results
+    from napari_scsam.volume.exchange.read import read_results
+    from napari_scsam.volume.exchange.write import write_results
 
     out: Path = arguments.out
     if out.suffix != ".zarr":

@@ -1,0 +1,1 @@
+"""Results of other programs: micro-sam and empanada."""

@@ -1,0 +1,81 @@
+"""Write results of other programs as labels of ours: classes, and the objects of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from napari_scsam.config import ClassSpec, UserError, VoxelSize
+from napari_scsam.infer.postprocess import label_dtype
+from napari_scsam.io.label_header import label_header
+from napari_scsam.io.labels import writing_labels
+from napari_scsam.io.zarr_access import ZarrArray
+from napari_scsam.steps import Progress, Steps
+from napari_scsam.volume.exchange.read import ClassObjects
+
+CLASSES = "classes"
+"""Name of the label image of classes."""
+
+
+def write_results(
+    results: Sequence[ClassObjects],
+    classes: Sequence[ClassSpec],
+    out: Path,
+    voxel_size: VoxelSize | None = None,
+) -> Steps[None]:
+    """Write an OME-Zarr with the label image ``classes``, and one of objects for each class.
+
+    Parameters
+    ----------
+    results
+        From `read_results`; where two classes overlap, the first one stays.
+    classes
+        Of the class table, one for each result.
+    out
+        Ends in ``.zarr``, and does not exist.
+    voxel_size
+        nm along z, y, x; by default as the result says.
+
+    Raises
+    ------
+    UserError
+        When the results differ in shape, or the place will not do.
+    """
+    first = results[0].volume
+    for one in results:
+        if one.volume.shape != first.shape:
+            raise UserError(
+                f"{one.name} has shape {one.volume.shape}, but {results[0].name} has "
+                f"{first.shape}; import them one by one"
+            )
+    size = voxel_size or first.voxel_size
+    dtype = np.dtype(label_dtype(classes))
+    header = label_header(CLASSES, first.shape, size, classes, first.origin, dtype)
+    total = first.depth * (1 + len(results))
+    with writing_labels(out, header, first.shape, dtype) as level:
+        for z in range(first.depth):
+            yield Progress(z, total, CLASSES)
+            _write_classes(level, z, results, classes)
+    for number, (one, spec) in enumerate(zip(results, classes, strict=True), 1):
+        objects = label_header(spec.name, first.shape, size, (), first.origin, one.volume.dtype)
+        with writing_labels(out, objects, first.shape, one.volume.dtype) as level:
+            for z in range(first.depth):
+                yield Progress(number * first.depth + z, total, spec.name)
+                level[_key(level, z)] = one.read(z)[1]
+    yield Progress(total, total, "done")
+
+
+def _write_classes(
+    level: ZarrArray, z: int, results: Sequence[ClassObjects], classes: Sequence[ClassSpec]
+) -> None:
+    labels = np.zeros(level.shape[-2:], level.dtype)
+    for one, spec in zip(results, classes, strict=True):
+        labels[one.read(z)[0] & (labels == 0)] = spec.id
+    level[_key(level, z)] = labels
+
+
+def _key(level: ZarrArray, z: int) -> tuple[int, ...]:
+    """Return the index of a slice; a flat image is one."""
+    return (z,) if level.ndim == 3 else ()
