@@ -134,7 +134,7 @@ class Stage:
         appearance.theme = theme
         appearance.font_size = round(self.font_size * font / 100)
         self.window.setGeometry(0, 0, *size)
-        self.until(lambda: False, 0.6)
+        self.until(lambda: False, 1.2)
 
     def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = NO_KEY) -> None:
         """Press a key over the canvas."""
