@@ -1,1 +1,0 @@
-"""Results of other programs: micro-sam and empanada."""
