@@ -64,7 +64,8 @@ class TrainPanel(Panel):
         self.start = button("Train on what is reviewed", START_TIP, self.start_asked)
         self.pause = button("Pause", "Let the training wait; the time does not count.")
         self.pause.clicked.connect(self._ask_pause)
-        self.cancel = button("Cancel", "End now, and keep the best so far.", self.cancel_asked)
+        self.cancel = button("Cancel", "End now, and keep the best so far.")
+        self.cancel.clicked.connect(self._ask_cancel)
         self.resume = button("Resume", "Continue where it was stopped.", self.resume_asked)
         self.drop = button("Drop", "Remove this training and what it has found.", self.drop_asked)
         self.use = button(
@@ -132,6 +133,8 @@ class TrainPanel(Panel):
         self.resume.setVisible(phase == Phase.STOPPED)
         self.drop.setVisible(phase in (Phase.STOPPED, Phase.FINISHED))
         self._show_outcome(phase, outcome)
+        for each in (self.pause, self.cancel):
+            each.setEnabled(running)
         self.pause.setText({Phase.PAUSED: "Continue"}.get(phase, "Pause"))
         self._show_note(phase, outcome, trouble)
 
@@ -204,6 +207,12 @@ class TrainPanel(Panel):
             self.resume_asked.emit()
         else:
             self.pause_asked.emit()
+
+    def _ask_cancel(self) -> None:
+        self.note.setText("Stopping …")
+        for each in (self.pause, self.cancel):
+            each.setEnabled(False)
+        self.cancel_asked.emit()
 
     def _set_up_minutes(self) -> None:
         self.minutes.setRange(1, 60)

@@ -247,8 +247,7 @@ class Training:
         if self.process is None:
             return
         folder = self.process.folder
-        self.process.deleteLater()
-        self.process = None
+        self._forget_process()
         self.outcome = read_outcome(folder)
         if self.outcome is None and self._cancelled:
             self.outcome = best_outcome(folder)
@@ -277,15 +276,23 @@ class Training:
         return find_job(project.path)
 
     def _kill(self) -> None:
+        """End the process, and go on at once: the system takes a while to free its memory."""
         if self.process is not None:
             self.process.kill()
+            self._on_process_ended(-1)
 
     def _let_go(self) -> None:
         """Ask the process to save its state and end, and stop listening to it."""
         if self.process is not None:
+            self.process.leave()
+            self._forget_process()
+
+    def _forget_process(self) -> None:
+        """Stop listening to the process."""
+        if self.process is not None:
             self.process.heard.disconnect(self._on_heard)
             self.process.ended.disconnect(self._on_process_ended)
-            self.process.leave()
+            self.process.deleteLater()
             self.process = None
 
     def _on_ended(self) -> None:
