@@ -35,6 +35,7 @@ from napari_scsam.cli.streams import (
     prepare_streams,
     printable,
 )
+from napari_scsam.cli.serve import add_serve
 from napari_scsam.cli.suggest import add_suggest
 from napari_scsam.cli.teach import add_teach
 from napari_scsam.cli.train import add_train
@@ -121,4 +122,5 @@ def build_parser() -> Parser:
     add_train(commands)
     add_finetune(commands)
     add_suggest(commands)
+    add_serve(commands)
     return parser
