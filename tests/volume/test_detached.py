@@ -14,7 +14,7 @@ from napari_scsam.config import UserError
 from napari_scsam.io.volumes import open_labels
 from napari_scsam.volume import detached, detached_process
 from napari_scsam.volume.detached import (
-    Phase,
+    RunPhase,
     RunRequest,
     RunState,
     cancel_run,
@@ -77,12 +77,12 @@ def test_a_run_is_stopped_continued_and_finished(
     monkeypatch.setattr(detached_process.Pace, "update", stopped)
     detached_process.run(folder)
     state = state_of(folder)
-    assert (state.phase, state.done, state.total) == (Phase.STOPPED, 2, 3)
+    assert (state.phase, state.done, state.total) == (RunPhase.STOPPED, 2, 3)
     assert state.name == "labels.zarr"
     monkeypatch.setattr(detached_process.Pace, "update", update)
     detached_process.run(folder)
     state = state_of(folder)
-    assert (state.phase, state.done) == (Phase.FINISHED, 3)
+    assert (state.phase, state.done) == (RunPhase.FINISHED, 3)
     assert open_labels(request_.out).shape == STACK.shape
     assert [one.folder for one in list_runs()] == [folder]
     forget_run(folder)
@@ -93,20 +93,20 @@ def test_a_run_is_stopped_continued_and_finished(
 def test_a_process_of_its_own_says_what_was_wrong(request_: RunRequest) -> None:
     Path(request_.image).unlink()
     folder = start_run(request_)
-    assert state_of(folder).phase is Phase.RUNNING
+    assert state_of(folder).phase is RunPhase.RUNNING
     with pytest.raises(UserError, match="a run is writing"):
         start_run(request_)
-    wait_for(lambda: state_of(folder).phase is not Phase.RUNNING)
+    wait_for(lambda: state_of(folder).phase is not RunPhase.RUNNING)
     state = state_of(folder)
-    assert state.phase is Phase.FAILED
+    assert state.phase is RunPhase.FAILED
     assert "does not exist" in state.message
 
 
 def test_a_process_that_is_cancelled_leaves_a_stopped_run(request_: RunRequest) -> None:
     folder = start_run(request_)
     cancel_run(folder)  # while it starts
-    wait_for(lambda: state_of(folder).phase is not Phase.RUNNING)
-    assert state_of(folder).phase is Phase.STOPPED
+    wait_for(lambda: state_of(folder).phase is not RunPhase.RUNNING)
+    assert state_of(folder).phase is RunPhase.STOPPED
     again = start_run(request_)
     cancel_run(again)
     assert [state.folder for state in list_runs()] == [again]
@@ -118,7 +118,7 @@ def test_damaged_folders_are_no_runs_and_old_numbers_of_processes_mean_nothing(
 ) -> None:
     folder = start_run(request_)
     (folder / detached.PROCESS).write_text('{"pid": 1, "created": 3.0}')
-    assert state_of(folder).phase is Phase.STOPPED
+    assert state_of(folder).phase is RunPhase.STOPPED
     (folder / detached.REQUEST).write_text("{")
     assert list_runs() == []
 

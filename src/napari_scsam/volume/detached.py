@@ -38,7 +38,7 @@ LOG = "log.txt"
 """What the process and its libraries print."""
 
 
-class Phase(StrEnum):
+class RunPhase(StrEnum):
     """How far a run is."""
 
     RUNNING = "running"
@@ -73,7 +73,7 @@ class RunState:
 
     folder: Path
     request: RunRequest
-    phase: Phase
+    phase: RunPhase
     done: int = 0
     total: int = 0
     """Slices; 0 until it is known."""
@@ -97,7 +97,7 @@ def _forget_runs_into(out: str) -> None:
     for state in list_runs():
         if state.request.out != out:
             continue
-        if state.phase is Phase.RUNNING:
+        if state.phase is RunPhase.RUNNING:
             raise UserError(f"a run is writing {out}; wait for it, or cancel it")
         forget_run(state.folder)
 
@@ -176,11 +176,11 @@ def read_run(folder: Path) -> RunState | None:
     running = _process(folder) is not None  # before the end is read, which may come meanwhile
     end = _read(folder / END)
     progress = _read(folder / PROGRESS)
-    phase = Phase.STOPPED
+    phase = RunPhase.STOPPED
     if end:
-        phase = Phase(end["phase"])
+        phase = RunPhase(end["phase"])
     elif running:
-        phase = Phase.RUNNING
+        phase = RunPhase.RUNNING
     return RunState(
         folder,
         request,
@@ -212,12 +212,12 @@ def write_progress(folder: Path, done: int, total: int, seconds_left: float | No
     _write(folder / PROGRESS, {"done": done, "total": total, "seconds_left": seconds_left})
 
 
-def write_end(folder: Path, phase: Phase, message: str = "") -> None:
+def write_end(folder: Path, phase: RunPhase, message: str = "") -> None:
     """Write how a run ended."""
     _write(folder / END, {"phase": phase, "message": message})
 
 
-def read_request(folder: Path) -> tuple[RunRequest, Workers]:
+def read_run_request(folder: Path) -> tuple[RunRequest, Workers]:
     """Return what was asked for, and where the work is done."""
     request = RunRequest.model_validate(_read(folder / REQUEST))
     return request, request.workers
@@ -259,6 +259,6 @@ def parse_workers(text: str) -> Workers:
         return _checked_count(int(text))
     if "://" not in text:
         raise UserError(
-            f"{text!r} is neither a number of workers nor an address such as tcp://10.0.0.1:8786"
+            f"{text!r} is not a number of workers or an address; give one such as tcp://10.0.0.1:8786"
         )
     return text

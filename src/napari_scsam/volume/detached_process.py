@@ -10,8 +10,8 @@ from pathlib import Path
 from napari_scsam.errors import PartlyDoneError, UserError, describe_os_error
 from napari_scsam.steps import Progress
 from napari_scsam.volume.detached import (
-    Phase,
-    read_request,
+    RunPhase,
+    read_run_request,
     write_end,
     write_progress,
 )
@@ -52,26 +52,26 @@ def run(folder: Path) -> None:
     try:
         _segment(folder)
     except PartlyDoneError as error:
-        write_end(folder, Phase.PARTLY, str(error))
+        write_end(folder, RunPhase.PARTLY, str(error))
     except UserError as error:
-        write_end(folder, Phase.FAILED, str(error))
+        write_end(folder, RunPhase.FAILED, str(error))
     except OSError as error:
-        write_end(folder, Phase.FAILED, describe_os_error(error))
+        write_end(folder, RunPhase.FAILED, describe_os_error(error))
     except MemoryError:
-        write_end(folder, Phase.FAILED, "there is not enough memory; use fewer workers")
+        write_end(folder, RunPhase.FAILED, "there is not enough memory; use fewer workers")
     except (KeyboardInterrupt, _Stopped):
-        write_end(folder, Phase.STOPPED)
+        write_end(folder, RunPhase.STOPPED)
     except Exception as error:  # a fault of the program is shown, too
-        write_end(folder, Phase.FAILED, f"{type(error).__name__}: {error}")
+        write_end(folder, RunPhase.FAILED, f"{type(error).__name__}: {error}")
         raise
     else:
-        write_end(folder, Phase.FINISHED)
+        write_end(folder, RunPhase.FINISHED)
 
 
 def _segment(folder: Path) -> None:
     from napari_scsam.io.volumes import open_volume
 
-    request, workers = read_request(folder)
+    request, workers = read_run_request(folder)
     volume = open_volume(request.image, request.voxel_size)
 
     from napari_scsam.volume.run import segment_volume

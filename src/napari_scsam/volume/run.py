@@ -161,7 +161,7 @@ def _with_extras(
         When the mask does not fit the volume, or slices do not look alike along all axes.
     """
     if axes not in (1, AXES):
-        raise UserError(f"slices are averaged along 1 or {AXES} axes, not {axes}")
+        raise UserError(f"slices are averaged along 1 or {AXES} axes, not {axes}; give one of them")
     if axes == AXES:
         if average_z:
             raise UserError("three axes average along z, too; leave out --average-z or --axes")

@@ -156,7 +156,7 @@ class FileArray:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerLogits:
     """Slices that are computed together."""
 
     slices: range
@@ -192,7 +192,9 @@ def answers_of_three_axes(
             yield _answer(setup, computed, z)
 
 
-def _compute_layer(setup: Setup, plan: CubePlan, layer: range) -> Generator[Working, None, Layer]:
+def _compute_layer(
+    setup: Setup, plan: CubePlan, layer: range
+) -> Generator[Working, None, LayerLogits]:
     """Compute the logits of a layer, block by block."""
     voxels, hashes = _read_layer(setup, plan, layer)
     names = [spec.name for spec in setup.predictor.competing(setup.requested)]
@@ -219,7 +221,7 @@ def _compute_layer(setup: Setup, plan: CubePlan, layer: range) -> Generator[Work
                 _add(setup, names, seen, core, axis, picture, total_logits)
                 done += 1
         logits.open()[(slice(None), *place)] = total_logits / AXES
-    return Layer(layer, logits, hashes)
+    return LayerLogits(layer, logits, hashes)
 
 
 def _add(
@@ -267,7 +269,7 @@ def _read_layer(setup: Setup, plan: CubePlan, layer: range) -> tuple[FileArray, 
     return voxels, hashes
 
 
-def _answer(setup: Setup, layer: Layer, z: int) -> Answer | None:
+def _answer(setup: Setup, layer: LayerLogits, z: int) -> Answer | None:
     if z not in layer.hashes:
         return None
     predictor = setup.predictor

@@ -19,7 +19,7 @@ from napari_scsam.gui.panels.runs import RunList
 from napari_scsam.gui.session import Session
 from napari_scsam.io.labels import write_labels
 from napari_scsam.volume import detached
-from napari_scsam.volume.detached import Phase, list_runs, write_end, write_progress
+from napari_scsam.volume.detached import RunPhase, list_runs, write_end, write_progress
 
 pytestmark = pytest.mark.gui
 
@@ -158,7 +158,7 @@ def test_a_run_on_workers_is_listed_in_every_window_and_shown_when_it_is_done(
     write_labels(
         state.request.out, np.ones(stack.shape, np.uint8), (40, 8, 8), one_checkpoint.classes
     )
-    write_end(state.folder, Phase.FINISHED)
+    write_end(state.folder, RunPhase.FINISHED)
     wait(lambda: list(line.buttons) == ["Show", "Remove"])
     line.buttons["Show"].click()
     assert [type(layer) for layer in viewer.layers] == [Image, Labels]

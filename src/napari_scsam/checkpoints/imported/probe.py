@@ -19,7 +19,7 @@ SUM_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
-class Found:
+class ProbeResult:
     """What a trial found out."""
 
     channels: int
@@ -79,7 +79,7 @@ def _fixed(sides: Sequence[Any]) -> tuple[int, int] | None:
 
 def try_network(
     network: ImportedNetwork, named: int, probabilities: bool | None, *, states_shape: bool
-) -> Found:
+) -> ProbeResult:
     """Run a network on noise, and check what it returns.
 
     Parameters
@@ -102,7 +102,7 @@ def try_network(
     trials = [form] if states_shape else [replace(form, channels=n) for n in (1, 3)]
     maps, channels = _first_answer(network, trials)
     _check_maps(maps, named)
-    return Found(channels, _is_probability(maps, form, probabilities))
+    return ProbeResult(channels, _is_probability(maps, form, probabilities))
 
 
 def _first_answer(network: ImportedNetwork, trials: Sequence[ImportedForm]) -> tuple[Tensor, int]:

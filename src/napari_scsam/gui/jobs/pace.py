@@ -10,7 +10,7 @@ from statistics import median
 from typing import TypeVar
 
 from napari_scsam.gui.words import count_of
-from napari_scsam.steps import Progress, Steps, mapped
+from napari_scsam.steps import Progress, Steps, in_words, mapped
 
 T = TypeVar("T")
 
@@ -110,12 +110,3 @@ def time_left(done: int, total: int, seconds: float) -> str:
     if not done:
         return ""
     return f", {in_words(seconds / done * (total - done))} left"
-
-
-def in_words(seconds: float) -> str:
-    """Return a duration in words, e.g. ``"3 min"``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

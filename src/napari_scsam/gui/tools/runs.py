@@ -17,7 +17,7 @@ from napari_scsam.gui.words import as_sentence, count_of
 from napari_scsam.io.locations import is_address
 from napari_scsam.steps import in_words
 from napari_scsam.volume.detached import (
-    Phase,
+    RunPhase,
     RunRequest,
     RunState,
     cancel_run,
@@ -36,11 +36,11 @@ SHOW = "Show"
 REMOVE = "Remove"
 
 VERBS = {
-    Phase.RUNNING: (CANCEL,),
-    Phase.STOPPED: (CONTINUE, REMOVE),
-    Phase.PARTLY: (SHOW, CONTINUE, REMOVE),
-    Phase.FAILED: (CONTINUE, REMOVE),
-    Phase.FINISHED: (SHOW, REMOVE),
+    RunPhase.RUNNING: (CANCEL,),
+    RunPhase.STOPPED: (CONTINUE, REMOVE),
+    RunPhase.PARTLY: (SHOW, CONTINUE, REMOVE),
+    RunPhase.FAILED: (CONTINUE, REMOVE),
+    RunPhase.FINISHED: (SHOW, REMOVE),
 }
 """What can be done about a run."""
 
@@ -53,7 +53,7 @@ class Runs:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._phases: dict[Path, Phase] = {}
+        self._phases: dict[Path, RunPhase] = {}
         self._cancelled: set[Path] = set()
 
     def look(self) -> list[RunRow]:
@@ -61,7 +61,7 @@ class Runs:
         states = list_runs()
         for state in states:
             before = self._phases.get(state.folder)
-            if before is Phase.RUNNING and state.phase is not Phase.RUNNING:
+            if before is RunPhase.RUNNING and state.phase is not RunPhase.RUNNING:
                 self._cancelled.discard(state.folder)
                 self.session.status.emit(_ended(state))
         self._phases = {state.folder: state.phase for state in states}
@@ -123,7 +123,7 @@ def run_rows() -> list[RunRow]:
 def _row(state: RunState, *, cancelled: bool) -> RunRow:
     request = state.request
     done = state.done
-    if state.phase is Phase.FINISHED:
+    if state.phase is RunPhase.FINISHED:
         done = state.total
     message = ""
     if state.message:
@@ -141,10 +141,10 @@ def _row(state: RunState, *, cancelled: bool) -> RunRow:
 
 
 def _on_the_bar(state: RunState, *, cancelled: bool) -> str:
-    if state.phase is Phase.RUNNING:
+    if state.phase is RunPhase.RUNNING:
         return "Stopping …" if cancelled else _running(state)
     words = state.phase.capitalize()
-    if state.phase is Phase.FINISHED or not state.total:
+    if state.phase is RunPhase.FINISHED or not state.total:
         return words
     return f"{words}: {state.done} of {state.total} slices are done"
 
@@ -163,7 +163,7 @@ def _running(state: RunState) -> str:
 
 def _ended(state: RunState) -> str:
     """Return how a run ended, as a sentence."""
-    if state.phase is Phase.FINISHED:
+    if state.phase is RunPhase.FINISHED:
         return f"{state.name} is finished: Show adds it to the viewer"
     if state.message:
         return f"{state.name}: {state.message}"

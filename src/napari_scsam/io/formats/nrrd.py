@@ -156,7 +156,9 @@ def _array(path: Path, header: Mapping[str, Any], offset: int, shape: tuple[int,
         file = path.parent / str(detached)
         offset = 0
     if not file.is_file():
-        raise UserError(f"{path} keeps its voxels in {detached}, which is not one file beside it")
+        raise UserError(
+            f"{path} keeps its voxels in {detached}, which is not one file beside it; put it there"
+        )
     encoding = str(header["encoding"]).lower()
     skip = int(header.get("byte skip", header.get("byteskip", 0)))
     if int(header.get("line skip", header.get("lineskip", 0))):

@@ -28,7 +28,7 @@ from napari_scsam.volume.instances.source import LabelSource
 from napari_scsam.volume.measure.collect import read_part
 from napari_scsam.volume.measure.columns import NM_PER_UM
 from napari_scsam.volume.measure.fragments import (
-    Boxes,
+    FragmentBoxes,
     FragmentFile,
     Fragments,
     NearestOfClass,
@@ -314,7 +314,7 @@ def _distances(
     }
 
 
-def _by_object(boxes: Boxes) -> Iterator[NDArray[np.intp]]:
+def _by_object(boxes: FragmentBoxes) -> Iterator[NDArray[np.intp]]:
     """Yield the fragments of each object."""
     order = np.lexsort((boxes.ids, boxes.classes))
     classes = boxes.classes[order]

@@ -86,12 +86,12 @@ class FragmentFile:
             Fragments(fragments.classes[chosen], fragments.ids[chosen], fragments.boxes[chosen], ())
         )
 
-    def arrange(self) -> Boxes:
+    def arrange(self) -> FragmentBoxes:
         """Return all boxes in the unit of the voxel size; after this, nothing is added."""
         self._corners = np.concatenate([part.boxes for part in self._parts])
         self._where = np.concatenate(self._places)
         boxes = self._corners * self._size
-        return Boxes(
+        return FragmentBoxes(
             classes=np.concatenate([part.classes for part in self._parts]),
             ids=np.concatenate([part.ids for part in self._parts]),
             low=boxes[:, 0],
@@ -111,7 +111,7 @@ class FragmentFile:
 
 
 @dataclass(frozen=True, eq=False)
-class Boxes:
+class FragmentBoxes:
     """The boxes of all fragments, between the centres of their outermost voxels."""
 
     classes: NDArray[np.int32]
@@ -143,7 +143,7 @@ class NearestOfClass:
         The class that is looked for.
     """
 
-    def __init__(self, file: FragmentFile, boxes: Boxes, class_number: int) -> None:
+    def __init__(self, file: FragmentFile, boxes: FragmentBoxes, class_number: int) -> None:
         self._file = file
         self._boxes = boxes
         self._members: NDArray[np.intp] = np.flatnonzero(boxes.classes == class_number)
