@@ -99,6 +99,14 @@ def run_import(arguments: argparse.Namespace) -> None:
     print(out)
 
 
+def _range_of(mean: float, deviation: float) -> tuple[float, float]:
+    from napari_scsam.config import UserError
+
+    if not deviation > 0:
+        raise UserError(f"the standard deviation is {deviation:g}; give one above 0")
+    return -mean / deviation, (1 - mean) / deviation
+
+
 def input_range(
     ends: tuple[float, float] | None, mean_std: tuple[float, float] | None
 ) -> tuple[float, float]:
@@ -112,10 +120,7 @@ def input_range(
     from napari_scsam.config import UserError
 
     if mean_std is not None:
-        mean, deviation = mean_std
-        if not deviation > 0:
-            raise UserError(f"the standard deviation is {deviation:g}; give one above 0")
-        return -mean / deviation, (1 - mean) / deviation
+        return _range_of(*mean_std)
     black, white = ends or (0.0, 1.0)
     if black == white:
         raise UserError("black and white are the same; give two values for --range")

@@ -11,6 +11,16 @@ from napari_scsam.cli.checkpoint_import import add_import
 from napari_scsam.cli.parts import command, note, show
 
 
+def _add_download(actions: Any) -> None:
+    fetch = command(
+        actions,
+        "download",
+        run_download,
+        "Download published SAM weights, for clicks and boxes or to train from.",
+    )
+    fetch.add_argument("name", metavar="NAME")
+
+
 def add_checkpoints(commands: Any) -> None:
     """Describe ``scsam checkpoints`` and its actions."""
     parser = command(commands, "checkpoints", run_list, "List and inspect checkpoints.")
@@ -20,13 +30,7 @@ def add_checkpoints(commands: Any) -> None:
     verify = command(
         actions, "verify", run_verify, "Check that a checkpoint loads and is complete."
     )
-    fetch = command(
-        actions,
-        "download",
-        run_download,
-        "Download published SAM weights, for clicks and boxes or to train from.",
-    )
-    fetch.add_argument("name", metavar="NAME")
+    _add_download(actions)
     add_import(actions)
     add_export(actions)
     for action in (info, verify):

@@ -25,6 +25,10 @@ def add_mesh_options(parser: argparse.ArgumentParser) -> None:
         default="ply",
         help="ply, obj and glb are in µm, precomputed (for neuroglancer) in nm (default: ply)",
     )
+    _add_error(parser)
+
+
+def _add_error(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mesh-error",
         type=float,

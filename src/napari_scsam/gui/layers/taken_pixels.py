@@ -53,8 +53,7 @@ class TakenPixels:
             below[rows][lost] = earlier[lost]
             yield
         places = np.flatnonzero(below)
-        known = self._of.setdefault(layer, {})
-        known[plane, value] = (places, below.reshape(-1)[places])
+        self._of.setdefault(layer, {})[plane, value] = (places, below.reshape(-1)[places])
 
 
 def read_bands(layer: Labels, plane: Plane) -> list[NDArray[Any]]:

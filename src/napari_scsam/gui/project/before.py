@@ -111,10 +111,8 @@ def make_steps(
     ----------
     make
         Creates the project.
-    checkpoints
-        The files.
-    known
-        Hashes that are known already.
+    checkpoints, known
+        The files, and hashes that are known already.
     """
     hashes = dict(known)
     for path in checkpoints:

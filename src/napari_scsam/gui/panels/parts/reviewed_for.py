@@ -32,10 +32,8 @@ class ReviewedFor(MultipleClasses):
 
         Parameters
         ----------
-        classes
-            All classes of the project.
-        reviewed
-            Ids of those that the slice is reviewed for.
+        classes, reviewed
+            All classes of the project, and ids of those that the slice is reviewed for.
         done
             Whether it is reviewed already; else it will be, when it is marked.
         """
@@ -43,9 +41,7 @@ class ReviewedFor(MultipleClasses):
             self._listed = tuple(classes)
             self.show_classes(classes)
         self.show_chosen([spec for spec in classes if spec.id in reviewed])
-        begin = "Will be reviewed for"
-        if done:
-            begin = "Reviewed for"
+        begin = "Reviewed for" if done else "Will be reviewed for"
         self.setText(f"{begin}: {describe_classes(classes, reviewed, FEW)}  ")
         self.setToolTip(plain_tip(TIP.format(names=describe_classes(classes, reviewed))))
 
