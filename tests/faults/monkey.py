@@ -52,6 +52,7 @@ from napari_scsam.config import UserError
 from napari_scsam.gui import session as sessions
 from napari_scsam.gui.jobs.engine import Engine
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, classes_of
+from napari_scsam.gui.layers.plane import camera_of
 from napari_scsam.gui.own_classes import key_of
 from napari_scsam.gui.tools.classes.edit_classes import EditingClasses
 from napari_scsam.gui.tools.segment import Segmenting
@@ -203,6 +204,45 @@ class Monkey:
         self.stroke(self.chance.choice((0, 2, 8, 60)))
         layer.mode = "pan_zoom"
 
+    def double_click(self) -> None:
+        """Click twice."""
+        QTest.mouseDClick(self.desk.canvas.native, LEFT, NONE, self.place())
+
+    def zoom(self) -> None:
+        """Look from very far or very near."""
+        camera_of(self.desk.viewer).zoom = self.chance.choice((0.05, 1.0, 4.0, 80.0))
+
+    def see_in_3d(self) -> None:
+        """Show the volume in 3-D, try a verb, and come back."""
+        dims = self.desk.viewer.dims
+        dims.ndisplay = 3
+        key = self.chance.choice((Qt.Key.Key_S, Qt.Key.Key_O, Qt.Key.Key_M, Qt.Key.Key_D))
+        self.desk.press(key, SHIFT)
+        self.desk.press(Qt.Key.Key_G)
+        dims.ndisplay = 2
+
+    def select_layer(self) -> None:
+        """Select any layer, or none."""
+        layers = self.desk.viewer.layers
+        layers.selection.active = self.chance.choice([None, *layers])
+
+    def rename_layer(self) -> None:
+        """Give any layer another name."""
+        layer = self.chance.choice(list(self.desk.viewer.layers))
+        layer.name = f"renamed {layer.name}"[:40]
+
+    def remove_layer(self) -> None:
+        """Remove a layer that the program made, the labels too."""
+        image = self.desk.session.choices.image
+        others = [layer for layer in self.desk.viewer.layers if layer is not image]
+        if others:
+            self.desk.viewer.layers.remove(self.chance.choice(others))
+
+    def undo_storm(self) -> None:
+        """Undo and redo many times."""
+        for _ in range(self.chance.randint(5, 30)):
+            self.desk.press(Qt.Key.Key_Z, self.chance.choice((CTRL, CTRL | SHIFT)))
+
     def slide_threshold(self) -> None:
         """Move the threshold: what was just written follows."""
         segmenting = self.desk.session.part(Segmenting)
@@ -250,6 +290,13 @@ class Monkey:
                     "redo", partial(key, Qt.Key.Key_Z, CTRL | SHIFT), writes=True, anywhere=True
                 ),
             ),
+            (3, Gesture("double click", self.double_click, writes=True)),
+            (3, Gesture("zoom", self.zoom)),
+            (2, Gesture("3-D and back", self.see_in_3d, writes=True)),
+            (3, Gesture("select a layer", self.select_layer)),
+            (2, Gesture("rename a layer", self.rename_layer)),
+            (2, Gesture("remove a layer", self.remove_layer, writes=True, anywhere=True)),
+            (2, Gesture("undo storm", self.undo_storm, writes=True, anywhere=True)),
             (2, Gesture("lock", partial(key, Qt.Key.Key_B, SHIFT))),
         ]
         tools = {"H": NONE, "G": NONE, "K": NONE, "J": NONE, "D": SHIFT, "C": SHIFT}
@@ -316,7 +363,7 @@ class Monkey:
         if lacking:
             self.fault("the network lacks classes", names, sorted(lacking))
         teaching = session.part(Teaching)
-        drawn = [one for one in self.desk.viewer.layers if one.name.startswith("strokes: ")]
+        drawn = [one for one in self.desk.viewer.layers if "strokes: " in one.name]
         if len(drawn) != int(teaching.state.active):
             self.fault("layers for strokes", names, [one.name for one in drawn])
         kept = [one.name for one in self.desk.viewer.layers if NOT_KEPT_KEY in one.metadata]

@@ -170,9 +170,7 @@ class Session:
             tta=choices.tta,
         )
 
-    def try_request(
-        self, *, classes: bool = False, prompts: bool = False
-    ) -> SliceRequest | None:
+    def try_request(self, *, classes: bool = False, prompts: bool = False) -> SliceRequest | None:
         """Return the request; report what is missing and return None.
 
         Parameters

@@ -23,6 +23,14 @@ def test_an_object_is_asked_for_by_what_is_inside(marks, asks):
     assert marks.asks_for_object == asks
 
 
+def test_what_is_beside_the_plane_is_left_out():
+    stray = Marks(((1.0, 50.0), (-1.0, 2.0), (19.4, 2.0)), (True, True, False))
+    assert (ONE + stray).within(rows=40, columns=20) == ONE + Marks(((19.4, 2.0),), (False,))
+    assert (BOX + ONE).within(40, 20) == BOX + ONE
+    for box in ((20.5, 0, 30, 9), (0, 40.5, 9, 60), (-9, 0, -1, 9), (0, -9, 9, -1)):
+        assert Marks(box=box).within(40, 20) == Marks()
+
+
 def test_only_more_points_extend_earlier_ones():
     assert (ONE + OTHER).extends(ONE)
     assert not ONE.extends(ONE)

@@ -13,6 +13,7 @@ from napari.layers import Image
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.layers.prompt_layers import PromptLayers
 from napari_scsam.gui.prompts.kinds import (
@@ -104,6 +105,16 @@ def test_many_pixels_are_counted_as_the_other_panels_do(start_prompting):
     assert "9\u2009600 pixels" in one.said[-1]
     one.prompting.accept()
     assert "9\u2009600 pixels changed" in one.said[-1]
+
+
+def test_a_click_beside_the_image_asks_for_nothing(one):
+    asked = one.session.jobs.worker.kinds.count(Job.PROMPT)
+    for y, x in ((-40, 5), (1500, 20), (30, 9999)):
+        point(one, MIDDLE, y, x)
+    assert one.session.jobs.worker.kinds.count(Job.PROMPT) == asked
+    assert "beside the image; click on an object" in one.said[-1]
+    point(one, MIDDLE, 30, 40)
+    assert one.prompting.found.patch.mask.sum() == ONE[MIDDLE].sum()
 
 
 def test_escape_drops_it(one):

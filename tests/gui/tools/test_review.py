@@ -243,6 +243,8 @@ def test_a_slice_is_reviewed_for_the_classes_asked_for_and_those_painted(begun, 
     begun.session.choices.choose_classes(begun.session.choices.classes[:1])
     assert "Will be reviewed for: mitochondrion" in panel.reviewed_for.text()
     begun.keeper.labels.data_setitem((np.full(20, 2), np.arange(20), np.full(20, 3)), 3)
+    both = "Will be reviewed for: mitochondrion and vesicle"
+    wait(lambda: both in panel.reviewed_for.text())
     begun.reviewing.mark_slice()
     project = begun.keeper.project
     assert said[-1].startswith("Marked slice 2 as reviewed for mitochondrion and vesicle: ")

@@ -24,7 +24,13 @@ from napari_scsam.gui.layers.drawing_layers import (
     strokes_layer,
 )
 from napari_scsam.gui.layers.drawn_marks import INSIDE, SIDES, DrawnMarks, on_plane
-from napari_scsam.gui.layers.plane import Plane, camera_of, finest_step, shown_plane
+from napari_scsam.gui.layers.plane import (
+    Plane,
+    camera_of,
+    finest_step,
+    full_resolution,
+    shown_plane,
+)
 from napari_scsam.gui.prompts.kinds import (
     POINT,
     PROMPT_KINDS,
@@ -225,8 +231,16 @@ class PromptLayers:
             self.strokes.features = {"side": list(sides)}
 
     def read(self, plane: Plane) -> Marks:
-        """Return the marks on a plane, as the network is asked with them."""
-        return self.drawn_marks().read(plane)
+        """Return the marks on a plane, as the network is asked with them.
+
+        What was drawn beside the image does not count.
+        """
+        rows, columns = plane.shape(full_resolution(self.image).shape)
+        return self.drawn_marks().read(plane).within(rows, columns)
+
+    def are_beside(self, plane: Plane) -> bool:
+        """Whether a mark on a plane is beside the image."""
+        return self.drawn_marks().read(plane) != self.read(plane)
 
     def remove_slip(self) -> PromptKind | None:
         """Remove the shape drawn last if it is a slip of the mouse, and return its kind."""

@@ -91,8 +91,8 @@ class ExportPanel(Panel):
         """Enable what can be done, and explain what must be done first."""
         for part in (self.into_image, self.bring):
             part.setEnabled(self._is_ready)
-        for part in (self.formats, self.export):
-            part.setEnabled(self._is_ready and self._is_reviewed)
+        for field in (self.formats, self.export):
+            field.setEnabled(self._is_ready and self._is_reviewed)
         why = NO_PROJECT
         if self._is_ready:
             why = NOTHING_REVIEWED

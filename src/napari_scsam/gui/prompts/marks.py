@@ -29,6 +29,18 @@ class Marks:
         """Whether anything is marked as inside; there is nothing to find without it."""
         return any(self.inside) or self.box is not None
 
+    def within(self, rows: int, columns: int) -> Marks:
+        """Leave out what is outside a plane of some rows and columns."""
+        kept = [
+            (point, side)
+            for point, side in zip(self.points, self.inside, strict=True)
+            if -0.5 <= point[0] < columns - 0.5 and -0.5 <= point[1] < rows - 0.5
+        ]
+        box = self.box
+        if box is not None and (min(box[2:]) <= 0 or box[0] >= columns or box[1] >= rows):
+            box = None
+        return Marks(tuple(point for point, _ in kept), tuple(side for _, side in kept), box)
+
     def extends(self, earlier: Marks) -> bool:
         """Whether these are the earlier points and more, so that the earlier answer can be refined.
 

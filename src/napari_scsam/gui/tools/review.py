@@ -53,6 +53,7 @@ class Reviewing:
         self.keeper = session.part(ProjectKeeper)
         self.slices: dict[int, SliceReview] = {}
         """Counts of the slices that hold a label or a mark."""
+        self._painted: dict[int, set[int]] = {}
         self.outlines: Labels | None = None
         self.rectangle = RectangleTool(session)
         self.asked: tuple[int, ...] | None = None
@@ -160,7 +161,8 @@ class Reviewing:
             return tuple(sorted(set.intersection(*meant)))
         if self.asked is not None:
             return self.asked
-        return self._chosen(project) or every_class(project)
+        known = self._painted.get(self.position, set()) & set(every_class(project))
+        return tuple(sorted({*self._chosen(project), *known})) or every_class(project)
 
     @property
     def meanings(self) -> dict[int, tuple[int, ...]]:
@@ -275,9 +277,9 @@ class Reviewing:
         labels = self.keeper.labels
         if z >= 0 and self._project is not None and labels is not None:
             key = z if labels.ndim == 3 else ...
-            self.slices[z] = review_slice(
-                np.asarray(labels.data[key]), self._project.reviewed[key], self.meanings
-            )
+            current = np.asarray(labels.data[key])
+            self.slices[z] = review_slice(current, self._project.reviewed[key], self.meanings)
+            self._painted[z] = painted_classes(current, self._project.predicted[key])
         self.changed.emit()
 
     def _on_ended(self) -> None:
@@ -328,9 +330,11 @@ class Reviewing:
         self.asked = None
         self.outlines = None
         self.slices.clear()
+        self._painted.clear()
         if project is not None and viewer is not None and image is not None:
             self._show_outlines(viewer, image, project)
             self.session.jobs.run_in_event_loop(self._count_steps(project))
+            self._count_later()
         self.changed.emit()
 
     def _show_outlines(self, viewer: Viewer, image: Image, project: Project) -> None:
