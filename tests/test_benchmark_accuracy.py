@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ import torch
 
 pytest.importorskip("sklearn", reason="the benchmark extra is not installed")
 
+from benchmarks.accuracy import unet
 from benchmarks.accuracy.__main__ import bench_of, earlier_results, parse, waves_left, with_prices
 from benchmarks.accuracy.budget import NOWHERE, fit, seconds_a_step
 from benchmarks.accuracy.forest import ForestLogits, features
@@ -30,6 +32,7 @@ from sklearn.ensemble import RandomForestClassifier
 from napari_scsam.config import ClassSpec
 from napari_scsam.io.contrast import Contrast
 from napari_scsam.io.volumes import open_labels
+from napari_scsam.train import resume
 from napari_scsam.train.recipe import Recipe, read_recipe
 from napari_scsam.train.schedule import TrainStep
 
@@ -49,6 +52,36 @@ def test_every_unet_level_reaches_the_answer() -> None:
     model = UNet(3)
     model(torch.rand(1, 1, 32, 32)).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+class Dots:
+    """Crops whose bright pixels are the class."""
+
+    def __init__(self, recipe: object) -> None:
+        pass
+
+    def batch(self, generator: torch.Generator) -> SimpleNamespace:
+        image = torch.rand(1, 1, 16, 16, generator=generator)
+        return SimpleNamespace(image=image, labels=(image[:, 0] > 0.5).long())
+
+
+def test_a_unet_that_was_stopped_ends_as_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unet, "LabelledCrops", Dots)
+    monkeypatch.setattr(resume, "SAVE_SECONDS", -1.0)
+    training = SimpleNamespace(seed=3, steps=3)
+    recipe = SimpleNamespace(training=training, classes=CLASSES[:1])
+    list(unet.train_unet(recipe, tmp_path / "whole.safetensors"))
+    stopped = unet.train_unet(recipe, tmp_path / "stopped.safetensors", resumes=True)
+    next(stopped)
+    stopped.close()
+    resumed = unet.train_unet(recipe, tmp_path / "stopped.safetensors", resumes=True)
+    assert [step.step for step in resumed] == [2, 3]
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"whole.safetensors", "stopped.safetensors"}, "the state is removed"
+    whole = (tmp_path / "whole.safetensors").read_bytes()
+    assert whole == (tmp_path / "stopped.safetensors").read_bytes()
 
 
 def test_each_variant_runs_and_the_compared_have_seeds_and_fewer_slices() -> None:

@@ -19,6 +19,7 @@ from napari_scsam.train.dataset import LabelledCrops
 from napari_scsam.train.drawing import generator_of
 from napari_scsam.train.losses import class_loss
 from napari_scsam.train.recipe import Recipe
+from napari_scsam.train.resume import StateKeeper, read_state
 from napari_scsam.train.schedule import TrainStep, learning_rate
 
 CPU = torch.device("cpu")
@@ -71,15 +72,32 @@ def convolution(before: int, after: int) -> tuple[nn.Module, ...]:
     return nn.Conv2d(before, after, 3, padding=1, bias=False), nn.GroupNorm(8, after), nn.GELU()
 
 
-def train_unet(recipe: Recipe, out: Path) -> Iterator[TrainStep]:
-    """Train by a recipe, as ScSAM's `train` does, and write the weights at the end."""
+def train_unet(recipe: Recipe, out: Path, *, resumes: bool = False) -> Iterator[TrainStep]:
+    """Train by a recipe, as ScSAM's `train` does, and write the weights at the end.
+
+    Parameters
+    ----------
+    recipe, out
+        As those of `train`.
+    resumes
+        Whether the state is written beside `out` now and then, and a run that was stopped
+        is resumed.
+    """
     training = recipe.training
     torch.manual_seed(training.seed)
     model = UNet(len(recipe.classes)).train().to(memory_format=torch.channels_last)
     crops = LabelledCrops(recipe)
     started = time.monotonic()
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
-    for step in range(training.steps):
+    state = out.with_suffix(".resume")
+    run = {
+        "steps": training.steps,
+        "seed": training.seed,
+        "classes": [spec.name for spec in recipe.classes],
+    }
+    keeper = StateKeeper(state, model, optimiser, run)
+    first = read_state(state, model, optimiser, run) if resumes else 0
+    for step in range(first, training.steps):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, training.steps, RATE)
         batch = crops.batch(generator_of(training.seed, step))
@@ -90,9 +108,12 @@ def train_unet(recipe: Recipe, out: Path) -> Iterator[TrainStep]:
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
+        if resumes:
+            keeper.keep(step + 1, now=False)
         yield TrainStep(step + 1, training.steps, {"loss": loss.item()}, time.monotonic() - started)
     out.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, out)
+    state.unlink(missing_ok=True)
 
 
 class UNetLogits:

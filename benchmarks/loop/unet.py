@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,14 @@ def unet_recipe(data: Path) -> Recipe:
 
 
 def ready_unet(weights: Path, data: Path, steps: int = STEPS) -> PixelPredictor:
-    """Return a trained U-Net; it is trained first where `weights` does not exist."""
+    """Return a trained U-Net; it is trained first where `weights` does not exist.
+
+    A training that was stopped is resumed.
+    """
     recipe = unet_recipe(data)
     if not weights.is_file():
-        fit(train_unet, recipe, weights, steps)
+        weights.parent.mkdir(parents=True, exist_ok=True)
+        fit(partial(train_unet, resumes=True), recipe, weights, steps)
     return unet_predictor(weights, recipe.classes)
 
 
