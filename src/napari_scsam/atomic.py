@@ -28,6 +28,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_scsam.paths import leads_nowhere
+
 MARK = ".scsam_draft"
 """File in a folder that may be removed; it holds the name of the machine that wrote it."""
 STALE_SECONDS = 3600.0
@@ -49,10 +51,12 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     OSError
-        When the file cannot be written; the error names `path`. The old file is unchanged, unless
-        the error came from writing the folder itself to disk.
+        When the file cannot be written, or `path` is a link to what is not there; the error names
+        `path`. The old file is unchanged, unless the error came from writing the folder itself.
     """
     path = Path(path)
+    if leads_nowhere(path):
+        raise FileExistsError(errno.EEXIST, "a link to what is not there", str(path))
     draft = draft_path(path)
     _remove_stale_files(path)
     with _errors_name(path, draft):

@@ -16,7 +16,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -224,14 +224,19 @@ COMMANDS = {
 
 
 def campaign(
-    name: str, folder: Path, how: str = "kill", every: int = 1, most: int = 10**6
+    name: str,
+    folder: Path,
+    how: str = "kill",
+    every: int = 1,
+    most: int = 10**6,
+    commands: Mapping[str, Command] = COMMANDS,
 ) -> Result:
     """Stop a command at its operations on files, and continue it each time.
 
-    Parameters are those of `every_step.campaign`.
+    Parameters are those of `every_step.campaign`; `name` is one of `commands`.
     """
     make_model()  # once, before the children
-    command = COMMANDS[name]
+    command = commands[name]
     start = folder / "start"
     start.mkdir()
     command.prepare(start)
@@ -277,10 +282,10 @@ def begin(start: Path, folder: Path) -> Path:
     return place
 
 
-def main() -> int:
+def main(commands: Mapping[str, Command] = COMMANDS) -> int:
     """Play the commands that are asked for, and return how many lost something."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("commands", nargs="*", default=list(COMMANDS), metavar="COMMAND")
+    parser.add_argument("commands", nargs="*", default=list(commands), metavar="COMMAND")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--how", nargs="+", default=["kill", "stay full"])
     options = parser.parse_args()
@@ -289,7 +294,7 @@ def main() -> int:
     for name in options.commands:
         for how in options.how:
             with tempfile.TemporaryDirectory() as folder:
-                result = campaign(name, Path(folder), how, options.every)
+                result = campaign(name, Path(folder), how, options.every, commands=commands)
             failed += bool(result.lost)
             sys.stdout.write(json.dumps(vars(result)) + "\n")
             sys.stdout.flush()

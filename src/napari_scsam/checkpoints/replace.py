@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from napari_scsam.config import UserError
@@ -15,7 +16,7 @@ def check_replaceable(path: Path) -> None:
     UserError
         When there is a folder, or a file of somebody else, which is never replaced.
     """
-    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+    if not os.path.lexists(path) or (path.is_file() and path.stat().st_size == 0):
         return
     if not (path.is_file() and _is_ours(path)):
         raise UserError(

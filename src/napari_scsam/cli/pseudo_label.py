@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ def check_mask(mask: Path, *, overwrite: bool) -> None:
     from napari_scsam.io.formats.tiff_notes import scsam_record
     from napari_scsam.io.lazy import READ_ERRORS
 
-    if not mask.exists():
+    if not os.path.lexists(mask):
         return
     try:
         with open_tiff(mask) as tif:

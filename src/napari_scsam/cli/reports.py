@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def check_report(arguments: argparse.Namespace, *kinds: AbstractSet[str]) -> Non
         return
     if not path.parent.is_dir():
         raise UserError(f"the folder of {path} does not exist; create it, or choose another place")
-    if path.exists() and not any(is_report(path, keys) for keys in kinds):
+    if os.path.lexists(path) and not any(is_report(path, keys) for keys in kinds):
         raise UserError(
             f"{path} already exists and is not such a report; give the report another name"
         )

@@ -12,6 +12,7 @@ from napari_scsam.config import UserError, parse_classes
 from napari_scsam.io.label_files.kinds import is_label_file, read_record
 from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
+from napari_scsam.paths import leads_nowhere
 
 
 class Contents(Enum):
@@ -29,6 +30,8 @@ class Contents(Enum):
 
 def what_is(path: Path) -> Contents:
     """Return what is at a path; only names and metadata are read."""
+    if leads_nowhere(path):  # what it leads to may come back
+        return Contents.FOREIGN
     if not path.exists():
         return Contents.NOTHING
     if path.is_dir():

@@ -16,6 +16,7 @@ import numpy as np
 from napari_scsam.config import UserError
 from napari_scsam.errors import PartlyDoneError
 from napari_scsam.io.formats.slices import TIFF_SUFFIXES
+from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.steps import Progress, Steps, mapped
 from napari_scsam.volume.blocks import BlockPlan, plan_blocks
 from napari_scsam.volume.instances.basins import halo_of
@@ -238,7 +239,7 @@ def _label_blocks(run: Run) -> Steps[None]:
     """Find the components of each block that has no record yet."""
     job = run.job
     for kind in range(len(job.kinds)):
-        if not job.provisional(kind).exists():
+        if not is_zarr(job.provisional(kind)):  # a folder alone is what a full disk left
             create_array(job.provisional(kind).parent, str(kind), job.plan, np.uint32)
     todo = [n for n in range(len(job.plan)) if not job.record(n).is_file()]
     run.steps_done += len(job.plan) - len(todo)

@@ -1,0 +1,76 @@
+"""Links that lead nowhere, as to a share that is not mounted, are never replaced."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_scsam.atomic import replacing, replacing_folder
+from napari_scsam.checkpoints.replace import check_replaceable
+from napari_scsam.cli.pseudo_label import check_mask
+from napari_scsam.cli.reports import check_report
+from napari_scsam.config import UserError
+from napari_scsam.steps import drive
+from napari_scsam.volume.demo import write_demo
+from napari_scsam.volume.measure.table import check_not_foreign
+from napari_scsam.volume.meshes.write import check_folder
+from napari_scsam.volume.output import check_output
+
+
+def report(path: Path) -> None:
+    check_report(argparse.Namespace(json=path), {"before"})
+
+
+CHECKS: dict[str, Callable[[Path], object]] = {
+    "out.zarr": lambda path: check_output(path, overwrite=False),
+    "out.tif": lambda path: check_output(path, overwrite=True),
+    "new.safetensors": check_replaceable,
+    "report.json": report,
+    "table.csv": check_not_foreign,
+    "meshes": check_folder,
+    "reviewed.tif": lambda path: check_mask(path, overwrite=True),
+}
+
+
+@pytest.fixture(params=["nowhere", "circle"])
+def link(request: pytest.FixtureRequest) -> Callable[[Path], Path]:
+    """Make a link that leads nowhere, or to itself."""
+
+    def make(path: Path) -> Path:
+        target = path if request.param == "circle" else path.with_name("share") / path.name
+        path.symlink_to(target)
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_no_command_takes_the_place_of_a_link(
+    name: str, link: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    path = link(tmp_path / name)
+    with pytest.raises(UserError, match=name):
+        CHECKS[name](path)
+    assert path.is_symlink()
+
+
+def test_nothing_is_written_there(link: Callable[[Path], Path], tmp_path: Path) -> None:
+    path = link(tmp_path / "labels.tif")
+    with pytest.raises(FileExistsError, match="a link to what is not there"), replacing(path):
+        pass
+    with pytest.raises(FileExistsError), replacing_folder(path, lambda _: True):
+        pass
+    assert [child.name for child in tmp_path.iterdir()] == ["labels.tif"]
+
+
+@pytest.mark.parametrize("name", ["sample.tif", "labels.png"])
+def test_the_demonstration_replaces_no_file_of_that_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(np.arange(9, dtype="u1").tobytes())
+    with pytest.raises(UserError, match=f"{name} already exists and is not"):
+        drive(write_demo(tmp_path))
+    assert (tmp_path / name).stat().st_size == 9
+    assert not (tmp_path / "labels.zarr").exists()
