@@ -37,7 +37,7 @@ class Sections:
     """Mean logit of each above the threshold."""
     sizes: list[NDArray[np.intp]] = field(default_factory=list)
     """Pixels of each that are known."""
-    hits: list[NDArray[np.float64]] = field(default_factory=list)
+    hits: list[NDArray[np.intp]] = field(default_factory=list)
     """Pixels of each that are true."""
     truth: int = 0
 
@@ -66,7 +66,7 @@ class Sections:
         means = np.bincount(numbers, margin.ravel()) / np.maximum(all_pixels, 1)
         self.means.append(means[1:])
         self.sizes.append(np.bincount(numbers, targets.ravel() != UNKNOWN)[1:].astype(np.intp))
-        self.hits.append(np.bincount(numbers, targets.ravel() == own)[1:])
+        self.hits.append(np.bincount(numbers, targets.ravel() == own)[1:].astype(np.intp))
         self.truth += int((targets == own).sum())
 
     def dice(self, least: float) -> float:
