@@ -2,9 +2,9 @@
 
     python docs/play_pages.py [PAGE...]
 
-Pages are played in the order of `PAGES`, in one folder, as a reader goes from one to the next. They
-need nothing but the image in the package. Commands that install or open a window are left out, and
-so are files that a page asks to save (a fence with a title).
+Pages are played in the order of `PAGES`, in one folder, as a reader goes from one to the next; those of
+`PYTHON_ONLY` each in a folder of their own. They need nothing but the image in the package. Commands that
+install or open a window are left out, and so are files that a page asks to save (a fence with a title).
 """
 
 from __future__ import annotations
@@ -106,11 +106,16 @@ def write_volume(folder: Path) -> None:
 def main() -> None:
     """Play the pages that are named, or all."""
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        (folder / "examples").symlink_to(ROOT / "examples")
-        write_volume(folder)
+        together = Path(scratch)
+        (together / "examples").symlink_to(ROOT / "examples")
         for name in sys.argv[1:] or (*PAGES, *PYTHON_ONLY):
-            play(DOCS / name, folder, with_commands=name not in PYTHON_ONLY)
+            if name in PYTHON_ONLY:
+                alone = together / f"alone_{Path(name).stem}"
+                alone.mkdir()
+                write_volume(alone)
+                play(DOCS / name, alone, with_commands=False)
+            else:
+                play(DOCS / name, together, with_commands=True)
 
 
 if __name__ == "__main__":
