@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pint
@@ -12,9 +13,11 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 
+from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.gui.jobs.jobs import OF_IMAGE, Job
 from napari_scsam.gui.layers import class_table
 from napari_scsam.gui.session import Session
+from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.segment import Segmenting
 
 
@@ -32,6 +35,16 @@ def test_what_cannot_be_done_is_told(viewer, session, said, stack):
     assert "constant" in said[-1]
     assert len(notification_manager.records) == 3
     assert not [layer for layer in viewer.layers if isinstance(layer, Labels)]
+
+
+def test_an_imported_network_is_asked_for_classes_only(viewer, session, said, stack):
+    session.choices.choose_image(viewer.add_image(stack))
+    imported = replace(checkpoint_info(), config={"form": {}})
+    session.choices.checkpoint = imported
+    assert session.try_request(classes=True) is not None
+    session.part(Prompting).start()
+    assert not session.part(Prompting).active
+    assert "choose a ScSAM checkpoint for clicks, strokes and training" in said[-1]
 
 
 def test_removing_the_image_cancels_and_forgets_it(viewer, session, stack):

@@ -71,3 +71,9 @@ def test_a_network_without_classes_says_so(panel, info):
     assert panel.note.text() == "Runs on cpu; clicks and boxes only."
     assert "Classes: none; clicks and boxes only" in describe(clicks)
     assert "mitochondrion" not in describe(clicks)
+
+
+def test_an_imported_network_says_that_it_answers_no_clicks(panel, info):
+    imported = replace(info, name="er", config={"form": {}})
+    panel.show_chosen(imported, "Runs on cpu")
+    assert panel.note.text() == "Runs on cpu; imported; classes only, no clicks."
