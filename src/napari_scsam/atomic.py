@@ -8,8 +8,7 @@ two names (Linux: ``renameat2`` with ``RENAME_EXCHANGE``). Elsewhere the old fol
 to ``.NAME.PID.old``. A process that is killed just then leaves no folder at the target; the next
 `replacing_folder` or `finish_replacing` completes the replacement.
 
-Folders that are drafts, or that wait for their removal, hold the file `MARK`. No other folder is
-ever removed.
+Only folders that hold the file `MARK` are ever removed: drafts, and what waits for its removal.
 """
 
 from __future__ import annotations
@@ -27,8 +26,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from napari_scsam.paths import leads_nowhere
 
 MARK = ".scsam_draft"
 """File in a folder that may be removed; it holds the name of the machine that wrote it."""
@@ -68,6 +65,11 @@ def replacing(path: Path) -> Iterator[Path]:
         finally:
             with suppress(OSError):  # the folder itself may be what cannot be changed
                 draft.unlink(missing_ok=True)
+
+
+def leads_nowhere(path: Path) -> bool:
+    """Whether a path is a link to what is not there, such as a share that is not mounted."""
+    return path.is_symlink() and not path.exists()
 
 
 @contextmanager
@@ -304,9 +306,7 @@ def _finish(path: Path, *, own: bool) -> None:
             os.rename(draft, path)  # noqa: PTH104
         else:
             os.rename(olds[0], path)  # noqa: PTH104
-    if _is_marked(
-        path
-    ):  # it is the new one; what has its process number and no mark is the old one
+    if _is_marked(path):  # the new one; what has its process number and no mark is the old one
         for leftover in left:
             if leftover.path.is_dir() and not _is_marked(leftover.path):
                 _mark(leftover.path)

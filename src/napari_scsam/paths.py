@@ -93,8 +93,3 @@ def _chosen(variable: str) -> Path | None:
     """Return the folder that an environment variable names, if it is set."""
     text = os.environ.get(variable)
     return Path(text).expanduser() if text else None
-
-
-def leads_nowhere(path: Path) -> bool:
-    """Whether a path is a link to what is not there, such as a share that is not mounted."""
-    return path.is_symlink() and not path.exists()

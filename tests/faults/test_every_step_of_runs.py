@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import every_step_of_commands
 from every_step_of_runs import COMMANDS, campaign
 
 MOST = {"segment": 4, "segment --overwrite": 3, "segment into .tif": 2, "embed": 2, "train": 2}
@@ -28,4 +29,13 @@ def test_nothing_is_lost_wherever_a_command_stops(name: str, tmp_path: Path) -> 
 def test_a_full_disk_is_no_reason_to_lose_anything(tmp_path: Path) -> None:
     result = campaign("segment", tmp_path, "stay full", most=3)
     assert result.stopped >= 3
+    assert not result.lost
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["instances", "measure"])
+def test_nothing_is_lost_wherever_another_command_stops(name: str, tmp_path: Path) -> None:
+    commands = every_step_of_commands.COMMANDS
+    result = campaign(name, tmp_path, "stay full", most=2, commands=commands)
+    assert result.stopped == 2
     assert not result.lost

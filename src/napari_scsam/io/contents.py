@@ -8,11 +8,11 @@ from typing import Any
 
 import zarr
 
+from napari_scsam.atomic import leads_nowhere
 from napari_scsam.config import UserError, parse_classes
 from napari_scsam.io.label_files.kinds import is_label_file, read_record
 from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
-from napari_scsam.paths import leads_nowhere
 
 
 class Contents(Enum):
