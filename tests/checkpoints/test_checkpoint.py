@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,10 +143,21 @@ def test_what_fine_tuning_added_is_saved(tmp_path: Path, model: ScSAM) -> None:
     assert_same_answer(model, again)
 
 
+def test_tuned_copies_and_sure_sections_are_saved(tmp_path: Path, model: ScSAM) -> None:
+    path = tmp_path / "tuned.safetensors"
+    model.tuned.append(model.new_tuned_path(["mitochondrion"]))
+    model.classes = (replace(model.classes[0], least_mean=1.25), *model.classes[1:])
+    save(path, model)
+    assert checkpoint_info(path).tuned == [["mitochondrion"]]
+    again = load_checkpoint(path)
+    assert again.classes[0].least_mean == 1.25
+    assert_same_answer(model, again)
+
+
 def test_a_checkpoint_without_corrections_is_written_as_before(
     checkpoint: Path, tmp_path: Path, model: ScSAM
 ) -> None:
     save(tmp_path / "again.safetensors", model)
     with safe_open(tmp_path / "again.safetensors", framework="np") as file:
-        assert "corrections" not in json.loads(file.metadata()["card"])
+        assert {"corrections", "tuned"}.isdisjoint(json.loads(file.metadata()["card"]))
     assert load_file(tmp_path / "again.safetensors").keys() == load_file(checkpoint).keys()

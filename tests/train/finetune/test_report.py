@@ -2,7 +2,7 @@ import torch
 
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
 from napari_scsam.train.finetune.report import FEW_STEPS, add_hint, decide
-from napari_scsam.train.finetune.validation import Overlap, covering, winners
+from napari_scsam.train.finetune.validation import Overlap, above, covering
 
 
 def test_a_gain_is_offered() -> None:
@@ -39,8 +39,8 @@ def test_a_class_that_never_occurs_has_no_dice() -> None:
 
 def test_the_likeliest_class_above_its_threshold_wins() -> None:
     logits = torch.tensor([[1.0, 2.0, 0.2], [0.9, 3.0, 0.1]]).view(1, 2, 1, 3)
-    assert winners(logits, torch.tensor([0.5, 2.0])).flatten().tolist() == [1, 1, 0]
-    assert winners(logits, torch.tensor([0.5, 0.0])).flatten().tolist() == [2, 2, 2]
+    assert above(logits, torch.tensor([0.5, 2.0]))[1].flatten().tolist() == [1, 1, 0]
+    assert above(logits, torch.tensor([0.5, 0.0]))[1].flatten().tolist() == [2, 2, 2]
 
 
 def test_parts_count_as_their_whole() -> None:
