@@ -22,6 +22,7 @@ from napari_scsam.cli.finetune import add_finetune
 from napari_scsam.cli.import_results import add_import_results
 from napari_scsam.cli.instances import add_instances
 from napari_scsam.cli.measure import add_measure
+from napari_scsam.cli.neuroglancer import add_neuroglancer
 from napari_scsam.cli.parts import Parser, note
 from napari_scsam.cli.pretrain import add_pretrain
 from napari_scsam.cli.pseudo_label import add_pseudo_label
@@ -35,7 +36,6 @@ from napari_scsam.cli.streams import (
     prepare_streams,
     printable,
 )
-from napari_scsam.cli.serve import add_serve
 from napari_scsam.cli.suggest import add_suggest
 from napari_scsam.cli.teach import add_teach
 from napari_scsam.cli.train import add_train
@@ -122,5 +122,5 @@ def build_parser() -> Parser:
     add_train(commands)
     add_finetune(commands)
     add_suggest(commands)
-    add_serve(commands)
+    add_neuroglancer(commands)
     return parser

@@ -15,7 +15,7 @@ import requests
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import open_labels
-from napari_scsam.volume.serve import (
+from napari_scsam.volume.neuroglancer import (
     NEUROGLANCER,
     layers_of,
     neuroglancer_link,

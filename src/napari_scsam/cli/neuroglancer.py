@@ -1,4 +1,4 @@
-"""``scsam serve``."""
+"""``scsam neuroglancer``."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from napari_scsam.cli.parts import command, note
 PORT = 8000
 
 
-def add_serve(commands: Any) -> None:
-    """Describe ``scsam serve``."""
+def add_neuroglancer(commands: Any) -> None:
+    """Describe ``scsam neuroglancer``."""
     parser = command(
         commands,
-        "serve",
-        run_serve,
+        "neuroglancer",
+        run_neuroglancer,
         "Serve a folder on this computer, and print a link that opens its volumes in neuroglancer.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="with .zarr or .precomputed")
     parser.add_argument("--port", type=int, default=PORT, metavar="N", help=f"default: {PORT}")
 
 
-def run_serve(arguments: argparse.Namespace) -> None:
+def run_neuroglancer(arguments: argparse.Namespace) -> None:
     """Serve a folder until Ctrl+C."""
-    from napari_scsam.volume.serve import layers_of, neuroglancer_link, open_server
+    from napari_scsam.volume.neuroglancer import layers_of, neuroglancer_link, open_server
 
     with open_server(arguments.folder, arguments.port) as server:
         address = f"http://localhost:{server.server_address[1]}"
