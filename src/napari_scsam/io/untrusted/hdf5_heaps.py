@@ -98,7 +98,7 @@ def _ends(data: mmap.mmap, start: int, size: int) -> bool:
     place = start + FIRST_OBJECT
     while place + OBJECT.size <= end:
         index, _, _, taken = OBJECT.unpack_from(data, place)
-        step = taken if index == 0 else OBJECT.size + -(-taken // 8) * 8
+        step: int = taken if index == 0 else OBJECT.size + -(-taken // 8) * 8
         if step == 0 or place + step > end:
             return step != 0  # libhdf5 refuses what is beyond the end
         place += step
