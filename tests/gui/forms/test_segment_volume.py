@@ -162,6 +162,7 @@ def test_a_run_on_workers_is_listed_in_every_window_and_shown_when_it_is_done(
     wait(lambda: list(line.buttons) == ["Show", "Remove"])
     line.buttons["Show"].click()
     assert [type(layer) for layer in viewer.layers] == [Image, Labels]
+    assert tuple(viewer.layers[1].scale) == tuple(viewer.layers[0].scale), "pixel on pixel"
     line.buttons["Remove"].click()
     wait(lambda: listed.rows == {})
     assert list_runs() == []

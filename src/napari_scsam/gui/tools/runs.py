@@ -10,7 +10,7 @@ from napari.layers import Image, Layer
 
 from napari_scsam.config import UserError
 from napari_scsam.errors import TakenError
-from napari_scsam.gui.layers.class_table import PATH_KEY
+from napari_scsam.gui.layers.class_table import PATH_KEY, geometry_of
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.run_row import RunRow
 from napari_scsam.gui.words import as_sentence, count_of
@@ -105,14 +105,18 @@ class Runs:
         if viewer is None:
             return
         try:
-            layers = read_layers(state.request.out)
-            if not any(path_of(layer) == state.request.image for layer in viewer.layers):
-                layers = [*read_layers(state.request.image), *layers]
+            labels = read_layers(state.request.out)
+            images = [layer for layer in viewer.layers if path_of(layer) == state.request.image]
+            if not images:
+                images = [Layer.create(*data) for data in read_layers(state.request.image)]
+                viewer.layers.extend(images)
         except UserError as error:
             self.session.report_error(error)
             return
-        for data in layers:
-            viewer.add_layer(Layer.create(*data))
+        # The file of the image may not say its voxel size, which was typed into the form.
+        place = geometry_of(images[0])
+        for data, attributes, kind in labels:
+            viewer.add_layer(Layer.create(data, {**attributes, **place}, kind))
 
 
 def run_rows() -> list[RunRow]:
