@@ -172,7 +172,7 @@ def test_a_run_on_workers_is_listed_in_every_window_and_shown_when_it_is_done(
     ("chosen", "message"),
     [
         ({"workers": "2"}, "from a file"),
-        ({"workers": "many"}, "neither a number"),
+        ({"workers": "many"}, "not a number of workers"),
         ({"workers": "tcp://127.0.0.1:1"}, "from a file"),
     ],
 )
