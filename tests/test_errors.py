@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,11 @@ from napari_scsam.errors import (
         ("/data/.out.zarr.4711.old/0/c", "/data/out.zarr/0/c"),
         ("'/data/.a b.tif.1.part' is full", "'/data/a b.tif' is full"),
         ("/data/.out.zarr.host.work/blocks/0/7.npz (full)", "/data/out.zarr (full)"),
+        ("/data/.in.zarr.instances/out.zarr/labels/0", "/data/in.zarr"),
+        ("'.in.zarr.instances/run.json' is full", "'in.zarr' is full"),
+        ("/data/.in.tif.instances.lock", "/data/in.tif"),
+        ("/data/.in.zarr.instances is not of a run", "/data/.in.zarr.instances is not of a run"),
+        ("/data/cells.v1.instances/a.tif", "/data/cells.v1.instances/a.tif"),
         ("/a/zarr.json.0123456789abcdef0123456789abcdef.partial", "/a/zarr.json"),
         ("/data/out.zarr", "/data/out.zarr"),
         ("/data/.hidden.part", "/data/.hidden.part"),
@@ -45,6 +51,12 @@ def test_an_error_of_the_system_names_the_file_and_the_reason() -> None:
 def test_an_error_without_a_file_still_has_its_reason() -> None:
     text = describe_os_error(OSError("the pipe is broken"))
     assert text.startswith("a file cannot be read or written (the pipe is broken);")
+
+
+def test_what_hdf5_tells_of_itself_is_left_out() -> None:
+    why = "Unable to create file (unable to open file: name = 'a.h5', errno = 13, flags = 13)"
+    text = describe_os_error(PermissionError(errno.EACCES, why, "a.h5"))
+    assert text.startswith(f"a.h5 cannot be read or written ({os.strerror(errno.EACCES)});")
 
 
 def test_a_name_in_bytes_is_decoded() -> None:

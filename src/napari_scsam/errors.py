@@ -11,6 +11,9 @@ DRAFT = re.compile(r"\.([^/\\]+?)\.\d+\.(?:part|old)\b")
 WORK = re.compile(r"\.([^/\\]+?)\.[^./\\]+\.work\b[^\s'\")]*")
 """A path in a folder for what is computed on the way; the group is the name of the result."""
 
+RUN = re.compile(r"(?:(?<=[/\\\s'\"(])|^)\.([^/\\]+?)\.instances(?:[/\\][^\s'\")]*|\.lock\b)")
+"""A path in the folder of a run of ``scsam instances``, or its lock; the group is its result."""
+
 ZARR_DRAFT = re.compile(r"\.[0-9a-f]{32}\.partial\b")
 """What zarr adds to the name of a file that it writes."""
 
@@ -62,6 +65,8 @@ def describe_os_error(error: OSError) -> str:
     if error.filename:
         what = os.fsdecode(error.filename)
     why = error.strerror or str(error)
+    if error.errno is not None and "errno = " in why:  # HDF5 tells much of itself
+        why = os.strerror(error.errno)
     return (
         f"{without_drafts(what)} cannot be read or written ({without_drafts(why)}); "
         "check the path, its permissions and the free disk space"
@@ -70,6 +75,6 @@ def describe_os_error(error: OSError) -> str:
 
 def without_drafts(text: str) -> str:
     """Return a text in which temporary files are called by the names that they will have."""
-    for temporary in (WORK, DRAFT):
+    for temporary in (WORK, RUN, DRAFT):
         text = temporary.sub(r"\1", text)
     return ZARR_DRAFT.sub("", text)

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_scsam import cli
 from napari_scsam.cli.labels import is_unfinished
 from napari_scsam.config import ClassSpec
 from napari_scsam.io.labels import write_labels
+from napari_scsam.project.image import fingerprint
 from napari_scsam.volume.ledger import LEDGER
 
 TABLE = (ClassSpec(1, "mitochondrion"), ClassSpec(5, "vesicle"))
@@ -179,3 +181,51 @@ def test_bare_labels_are_measured_when_it_is_said_what_they_are(
         ("vesicle", "1"),
         ("vesicle", "2"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("classes", "told"),
+    [
+        ("1=ER,5=vesicle", "1 is 'mitochondrion'"),
+        ("1=ER,5=Golgi", "1 is 'mitochondrion', 5 is 'vesicle'"),
+        ("1=mitochondrion,7=Golgi", "7 has no name"),
+        ("1=mitochondrion", ""),
+        ("mitochondrion", ""),
+    ],
+)
+def test_names_that_override_the_class_table_are_noted(
+    labels: np.ndarray,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    classes: str,
+    told: str,
+) -> None:
+    path = tmp_path / "labels.zarr"
+    write_labels(path, labels, None, TABLE)
+    for command in ("measure", "instances"):
+        out = tmp_path / ("table.csv" if command == "measure" else "objects.zarr")
+        assert cli.main([command, str(path), "-o", str(out), "--classes", classes]) == 0
+        note = ""
+        if told:
+            note = f"scsam: in the class table of {path}, {told}; the names in --classes count\n"
+        assert capsys.readouterr().err == note
+
+
+def test_another_image_than_the_one_that_was_segmented_is_noted(
+    labels: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = labels * 20
+    path = tmp_path / "labels.zarr"
+    write_labels(path, labels, None, TABLE)
+    group = zarr.open_group(path / "labels" / "classes", mode="r+")
+    record = {**group.attrs["scsam"], "run": {"image": fingerprint(image)}}
+    group.update_attributes({"scsam": record})
+    for place in (path, path / "labels" / "classes"):
+        for grey, told in ((image, ""), (image + 1, "has other voxels than the image that was")):
+            tifffile.imwrite(tmp_path / "em.tif", grey, photometric="minisblack")
+            out = str(tmp_path / "table.csv")
+            command = ["measure", str(place), "-o", out, "--image", str(tmp_path / "em.tif")]
+            assert cli.main(command) == 0
+            note = capsys.readouterr().err
+            assert told in note
+            assert bool(note) == bool(told)

@@ -14,6 +14,8 @@ import pytest
 import tifffile
 
 from napari_scsam.cli import parts
+from napari_scsam.config import UserError
+from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import as_volume
 from napari_scsam.steps import Progress, Steps
 
@@ -54,6 +56,14 @@ def test_an_image_is_opened_with_its_channel_and_words_on_it(
     arguments.image = str(tmp_path / "b.tif")
     np.testing.assert_array_equal(parts.open_image(arguments).data[...], grey[0])
     assert "taken as one grey" in capsys.readouterr().err
+
+
+def test_labels_are_no_image(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.tif", np.ones((2, 8, 9), np.uint8), None, ())
+    arguments = parser_with_options().parse_args(["look"])
+    arguments.image = str(tmp_path / "a.tif")
+    with pytest.raises(UserError, match="holds labels and no grey values"):
+        parts.open_image(arguments)
 
 
 def test_a_voxel_size_takes_several_numbers() -> None:

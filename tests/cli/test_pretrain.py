@@ -11,6 +11,7 @@ import tifffile
 
 from napari_scsam import cli
 from napari_scsam.cli import pretrain as command
+from napari_scsam.io.labels import write_labels
 from napari_scsam.train import pretrain
 from napari_scsam.train.schedule import TrainStep
 
@@ -95,6 +96,15 @@ def test_one_volume_that_is_missing_is_told_before_the_work(
     assert cli.main(["pretrain", volumes[0], gone, "-o", out, "--device", "cpu"]) == 2
     assert "gone.tif does not exist" in capsys.readouterr().err
     assert asked == []
+
+
+def test_labels_are_not_pretrained_on(
+    asked: list[tuple[Any, ...]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_labels(tmp_path / "a.tif", np.ones((2, 8, 9), np.uint8), None, ())
+    assert cli.main(["pretrain", str(tmp_path / "a.tif"), "-o", str(tmp_path / "m")]) == 2
+    assert "holds labels and no grey values" in capsys.readouterr().err
+    assert not asked
 
 
 def test_who_stops_it_is_told_how_to_go_on(

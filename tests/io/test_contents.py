@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,24 @@ def test_nothing_an_empty_file_and_an_empty_folder_are_nothing(tmp_path: Path) -
     (tmp_path / "file.tif").touch()
     for name in ("none", "folder", "file.tif"):
         assert what_is(tmp_path / name) is Contents.NOTHING
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.mrc", "a.h5"])
+def test_an_empty_folder_stands_in_the_way_of_a_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    assert what_is(tmp_path / name) is Contents.FOREIGN
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.precomputed"])
+def test_an_empty_file_stands_in_the_way_of_a_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    assert what_is(tmp_path / name) is Contents.FOREIGN
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes")
+def test_a_pipe_is_not_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.tif")
+    assert what_is(tmp_path / "pipe.tif") is Contents.FOREIGN
 
 
 def test_labels_of_ours_are_known(tmp_path: Path) -> None:

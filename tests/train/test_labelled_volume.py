@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import as_volume
 from napari_scsam.model import ScSAMConfig
 from napari_scsam.train import labelled_volume
@@ -188,3 +189,9 @@ def test_regions_that_touch_at_a_corner_are_two_and_slices_are_apart() -> None:
     numbers = number_regions(mask)
     assert sorted(numbers[0][mask[0]].tolist()) == [1, 2]
     assert numbers[1][mask[1]].tolist() == [1, 1]
+
+
+def test_labels_are_not_trained_on_as_an_image(arrays: dict[str, Any], tmp_path: Path) -> None:
+    write_labels(tmp_path / "image.tif", arrays["labels"], None, CLASSES)
+    with pytest.raises(UserError, match=r"image\.tif holds labels and no grey values"):
+        read(source_in(tmp_path))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from napari_scsam.io.volumes import open_volume
 from napari_scsam.project.image import ImageReference, copy_image
 from napari_scsam.project.project import create_project
 from napari_scsam.volume.ledger import LEDGER
-from napari_scsam.volume.output import check_output, is_taken
+from napari_scsam.volume.output import check_output, is_taken, make_writable_folder
 
 TABLE = (ClassSpec(1, "mitochondrion"),)
 LABELS = np.ones((2, 8, 9), np.uint8)
@@ -90,3 +92,17 @@ def test_a_stopped_run_is_not_taken(tmp_path: Path) -> None:
         check_output(out, overwrite=False)
     (out / LEDGER).unlink()
     assert is_taken(out)
+
+
+def test_a_folder_is_created_and_one_without_permission_is_told_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_writable_folder(tmp_path / "new" / "out.tif")
+    assert list((tmp_path / "new").iterdir()) == []
+
+    def refuse(**_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "tmp123"))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)  # root may write anywhere
+    with pytest.raises(UserError, match=r"out\.h5 cannot be written \(Permission denied\)"):
+        make_writable_folder(tmp_path / "out.h5")

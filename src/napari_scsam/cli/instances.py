@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from napari_scsam.cli.bucket import output_to_bucket
-from napari_scsam.cli.labels import add_labels, add_smallest, note_unfinished, parse_table
+from napari_scsam.cli.labels import (
+    add_labels,
+    add_smallest,
+    note_own_table,
+    note_unfinished,
+    parse_table,
+)
 from napari_scsam.cli.parts import add_workers, command, note, show, workers_of
 
 
@@ -81,6 +87,7 @@ def _find(arguments: argparse.Namespace) -> None:
     )
     counts = show(steps)
     note_unfinished(arguments.labels)
+    note_own_table(arguments.labels, arguments.classes)
     if not any(counts.values()):
         note(f"scsam: {arguments.labels} holds no object of that size, so the instances are empty")
     if arguments.json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from napari_scsam.cli.parts import note, parse_names
@@ -80,6 +81,29 @@ def note_unfinished(labels: Path) -> None:
             f"scsam: {labels} is not finished, and slices without labels count as empty; "
             "finish it with scsam segment --resume"
         )
+
+
+def note_own_table(labels: Path, classes: str | None) -> None:
+    """Print that `classes` names values otherwise than the class table of the labels, if so."""
+    from napari_scsam.io.find_labels import find_labels
+    from napari_scsam.io.labels import read_class_table
+
+    table = parse_table(classes)
+    if not isinstance(table, dict):
+        return
+    own = {spec.id: spec.name for spec in read_class_table(find_labels(labels)) or ()}
+    changed = [value for value in table if own and own.get(value) != table[value]]
+    if not changed:
+        return
+    others = ", ".join(_named(value, own) for value in changed)
+    note(f"scsam: in the class table of {labels}, {others}; the names in --classes count")
+
+
+def _named(value: int, table: Mapping[int, str]) -> str:
+    """Return what a class table calls a label value, as a phrase."""
+    if value in table:
+        return f"{value} is {table[value]!r}"
+    return f"{value} has no name"
 
 
 def is_unfinished(labels: Path) -> bool:

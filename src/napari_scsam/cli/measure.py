@@ -6,7 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from napari_scsam.cli.labels import add_labels, add_smallest, note_unfinished, parse_table
+from napari_scsam.cli.labels import (
+    add_labels,
+    add_smallest,
+    note_own_table,
+    note_unfinished,
+    parse_table,
+)
 from napari_scsam.cli.meshes import add_mesh_options, check_mesh_folder, write_mesh_files
 from napari_scsam.cli.parts import add_workers, command, nanometres, note, show, workers_of
 
@@ -84,6 +90,8 @@ def run_measure(arguments: argparse.Namespace) -> None:
     )
     table = show(steps)
     note_unfinished(arguments.labels)
+    note_own_table(arguments.labels, arguments.classes)
+    note_other_image(arguments)
     if not len(table):
         note_empty(arguments)
     name, names = measured_names(arguments.labels)
@@ -94,6 +102,25 @@ def run_measure(arguments: argparse.Namespace) -> None:
         print(arguments.contacts)
     if arguments.meshes:
         write_mesh_files(arguments)
+
+
+def note_other_image(arguments: argparse.Namespace) -> None:
+    """Print that the image is another one than that of which the labels are, if it is known."""
+    from napari_scsam.io.contrast import sample_planes
+    from napari_scsam.io.slabs import with_slabs
+    from napari_scsam.io.volumes import open_volume
+    from napari_scsam.volume.run_image import image_fingerprint
+    from napari_scsam.volume.run_labels import run_of
+
+    run = run_of(arguments.labels)
+    if arguments.image is None or run is None or "image" not in run:
+        return
+    image = with_slabs(open_volume(arguments.image)).data
+    if image_fingerprint(image, sample_planes(image)) != run["image"]:
+        note(
+            f"scsam: {arguments.image} has other voxels than the image that was segmented; "
+            "check mean_grey and sd_grey"
+        )
 
 
 def note_empty(arguments: argparse.Namespace) -> None:

@@ -86,9 +86,9 @@ def open_image(arguments: argparse.Namespace) -> Volume:
     arguments
         With ``image`` and the options of `add_model_options`.
     """
-    from napari_scsam.io.volumes import open_volume
+    from napari_scsam.io.images import open_grey_volume
 
-    volume = open_volume(
+    volume = open_grey_volume(
         arguments.image,
         arguments.voxel_size,
         channel=arguments.channel,

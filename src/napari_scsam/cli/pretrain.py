@@ -37,7 +37,7 @@ def add_pretrain(commands: Any) -> None:
 
 def run_pretrain(arguments: argparse.Namespace) -> None:
     """Train a masked autoencoder."""
-    from napari_scsam.io.volumes import open_volume
+    from napari_scsam.io.images import open_grey_volume
     from napari_scsam.train.pretrain import PretrainConfig, pretrain
     from napari_scsam.train.recipe import RANDOM
 
@@ -50,7 +50,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         start = Path(config.start).name
     arguments.resume_hint = RESUME_HINT
     steps = pretrain(
-        [open_volume(volume) for volume in arguments.volumes],
+        [open_grey_volume(volume) for volume in arguments.volumes],
         arguments.out,
         config,
         arguments.device,

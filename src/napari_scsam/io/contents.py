@@ -14,12 +14,15 @@ from napari_scsam.io.label_files.kinds import is_label_file, read_record
 from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
 
+FOLDER_SUFFIXES = (".zarr", ".precomputed")
+"""Of labels that are a folder; those of other suffixes are a file."""
+
 
 class Contents(Enum):
     """What may be at a path that is to be written."""
 
     NOTHING = "nothing"
-    """Nothing, an empty file or an empty folder."""
+    """Nothing, or an empty file or folder that what has this suffix can replace."""
     LABELS = "labels"
     """Labels that this package wrote: OME-Zarr, or one file with its record."""
     PROJECT = "project"
@@ -36,7 +39,9 @@ def what_is(path: Path) -> Contents:
         return Contents.NOTHING
     if path.is_dir():
         return _folder_contents(path)
-    if path.stat().st_size == 0:
+    if not path.is_file():  # a pipe or a device, which has no size
+        return Contents.FOREIGN
+    if path.stat().st_size == 0 and path.suffix.lower() not in FOLDER_SUFFIXES:
         return Contents.NOTHING
     if is_label_file(path) and _has_record(path):
         return Contents.LABELS
@@ -52,13 +57,20 @@ def _folder_contents(folder: Path) -> Contents:
     if is_label_file(folder) and _has_record(folder):
         return Contents.LABELS
     if not is_zarr(folder):
-        return Contents.NOTHING if _is_empty(folder) else Contents.FOREIGN
+        return Contents.NOTHING if _can_be_filled(folder) else Contents.FOREIGN
     record = _scsam_attribute(folder)
     if record is None:
         return Contents.FOREIGN
     if isinstance(record, dict) and "project" in record:
         return Contents.PROJECT
     return Contents.LABELS
+
+
+def _can_be_filled(folder: Path) -> bool:
+    """Whether a folder is empty, and its name is not that of a file."""
+    if is_label_file(folder) and folder.suffix.lower() not in FOLDER_SUFFIXES:
+        return False
+    return _is_empty(folder)
 
 
 def _is_empty(folder: Path) -> bool:

@@ -13,9 +13,10 @@ from torch import Tensor
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.contents import Contents, what_is
 from napari_scsam.io.contrast import measure_contrast, normalise
+from napari_scsam.io.images import open_grey_volume
 from napari_scsam.io.label_values import check_named_values, describe_values, values_of
 from napari_scsam.io.labels import read_class_table
-from napari_scsam.io.volumes import Volume, open_labels, open_volume
+from napari_scsam.io.volumes import Volume, open_labels
 from napari_scsam.objects.components import label_components
 from napari_scsam.project.record import read_record
 from napari_scsam.project.review import find_reviewed
@@ -40,7 +41,7 @@ class LabelledVolume:
     """
 
     def __init__(self, source: LabelledSource, recipe: Recipe) -> None:
-        image = open_volume(source.image, source.voxel_size)
+        image = open_grey_volume(source.image, source.voxel_size)
         labels = open_labels(source.labels)
         check_reviews(source)
         if image.shape != labels.shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from napari_scsam.config import UserError
@@ -57,6 +58,26 @@ def check_output(out: Path, overwrite: bool, resume: bool = False) -> None:
             "give another name, or --overwrite to replace them"
         )
     _check_wishes(out, overwrite=overwrite, resume=resume)
+
+
+def make_writable_folder(out: Path) -> None:
+    """Create the folder of `out`, and check that files can be written there.
+
+    A file that is written at the end would fail there only after hours of work.
+
+    Raises
+    ------
+    UserError
+        When they cannot.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{out} cannot be written ({error.strerror}); choose another place"
+        ) from error
 
 
 def _check_wishes(out: Path, *, overwrite: bool, resume: bool) -> None:

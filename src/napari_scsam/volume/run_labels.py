@@ -324,6 +324,13 @@ def finished_run(out: Path) -> dict[str, Any] | None:
     return run if isinstance(run, dict) else None
 
 
+def run_of(labels: Path) -> dict[str, Any] | None:
+    """Return the settings of the run that wrote labels, named by their OME-Zarr or themselves."""
+    if labels.parent.name == "labels" and labels.name == LABELS:
+        labels = labels.parents[1]
+    return finished_run(labels)
+
+
 def table_of(classes: tuple[ClassSpec, ...]) -> list[dict[str, Any]]:
     """Return a class table as JSON values."""
     return [spec.to_dict() for spec in classes]

@@ -27,6 +27,7 @@ from napari_scsam.volume.answer import Answer, Working
 from napari_scsam.volume.group_writer import GroupWriter
 from napari_scsam.volume.labelling import Labelling
 from napari_scsam.volume.ledger import Ledger, as_stored, check_same_run, pixels_hash
+from napari_scsam.volume.output import make_writable_folder
 from napari_scsam.volume.run_labels import (
     LABELS,
     Place,
@@ -213,7 +214,7 @@ class Segmentation:
         """Write labels as TIFF, MRC or HDF5, in one piece, at the end."""
         source = self.source
         check_suffix(out)
-        out.parent.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
+        make_writable_folder(out)
         labels = np.zeros((source.depth, *source.shape[-2:]), self._dtype)
         with closing(self.labelling.answers(self.plan.slices)) as answers:
             for z in self.plan.slices:

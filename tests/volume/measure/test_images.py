@@ -126,3 +126,8 @@ def test_the_image_must_have_the_shape_of_the_labels(shape: tuple[int, ...]) -> 
             open_grey(image, as_volume(flat))
     else:
         assert open_grey(image, as_volume(flat)).shape[-2:] == (20, 30)
+
+
+def test_labels_are_not_measured_as_an_image(instances: Path) -> None:
+    with pytest.raises(UserError, match="holds labels and no grey values"):
+        open_grey(instances.parent / "labels.tif", find_images(instances).labels)

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from file_steps import ENDED, play
 from pyarrow import parquet
 
 from napari_scsam.config import UserError
-from napari_scsam.volume.measure.table import ObjectTable, provenance_path, write_table
+from napari_scsam.volume.measure.table import (
+    ObjectTable,
+    check_not_foreign,
+    provenance_path,
+    write_table,
+)
 
 
 @pytest.fixture
@@ -93,3 +101,29 @@ def test_a_bad_place_is_told(table: ObjectTable, tmp_path: Path, name: str, told
 def test_columns_of_two_lengths_are_no_table() -> None:
     with pytest.raises(ValueError, match="one length"):
         ObjectTable({"id": np.arange(2), "voxels": np.arange(3)})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+@pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
+def test_a_table_can_be_written_again_wherever_its_process_was_killed(
+    table: ObjectTable, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "whole"
+    folder.mkdir()
+    _, steps = play(lambda: write_table(folder / name, table, {"labels": "a"}), folder)
+    assert steps > 4  # two files, each of which is opened and renamed
+    for stop in range(1, steps + 1):
+        path = tmp_path / str(stop) / name
+        path.parent.mkdir()
+        write = partial(write_table, path, table, {"labels": "a"})
+        assert play(write, path.parent, stop)[0] == ENDED
+        check_not_foreign(path)  # the same command starts with this
+        write()
+        assert path.read_bytes() == (folder / name).read_bytes()
+        assert json.loads(provenance_path(path).read_text()) == {"labels": "a"}
+
+
+def test_a_table_without_provenance_is_not_ours(table: ObjectTable, tmp_path: Path) -> None:
+    write_table(tmp_path / "table.csv", table)
+    with pytest.raises(UserError, match="was not written by scsam measure"):
+        check_not_foreign(tmp_path / "table.csv")

@@ -14,9 +14,10 @@ import zarr
 from napari_scsam.config import ClassSpec, UserError, parse_classes, parse_voxel_size
 from napari_scsam.io.contents import is_label_image
 from napari_scsam.io.find_labels import USUAL, find_labels, listed_labels
+from napari_scsam.io.images import open_grey_volume
 from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.lazy import READ_ERRORS
-from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
+from napari_scsam.io.volumes import Volume, as_volume, open_labels
 from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.steps import Steps
 from napari_scsam.volume.instances.find import find_instances
@@ -245,7 +246,7 @@ def open_grey(image: LabelsLike, labels: Volume) -> Volume:
 
 def _grey_volume(image: LabelsLike) -> Volume:
     if isinstance(image, (str, os.PathLike)):
-        return open_volume(image)
+        return open_grey_volume(image)
     if isinstance(image, Volume):
         return image
     return as_volume(image)
