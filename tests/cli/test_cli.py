@@ -844,7 +844,7 @@ MISTAKES = [
         "pretrain good.tif -o mae.safetensors --start foreign.safetensors",
         "foreign.safetensors is not a pre-trained encoder",
     ),
-    ("pretrain good.tif -o mae.safetensors --seed x", "argument --seed: invalid int value: 'x'"),
+    ("pretrain good.tif -o mae.safetensors --seed x", "argument --seed: 'x' is not usable"),
     ("pretrain good.tif -o mae.safetensors --device tpu", "no device is called 'tpu'"),
     ("train trap.toml -o my.safetensors --device tpu", "no device is called 'tpu'"),
     ("train gone.toml -o my.safetensors", "no training recipe at gone.toml"),

@@ -133,7 +133,7 @@ def test_an_image_that_cannot_be_segmented_is_told_once_chosen(window, stack):
     grey = Image(stack, name="cell")
     one = window(
         Image(np.full((8, 9, 3), (9, 0, 0), np.uint8), rgb=True, name="photo"),
-        Image(np.zeros((2, 2, 8, 9), np.uint8), name="film"),
+        Image(np.zeros((2, 8, 9), np.uint8), shear=[0.5, 0, 0], name="leaning"),
         grey,
     )
     one.finish()
@@ -141,7 +141,7 @@ def test_an_image_that_cannot_be_segmented_is_told_once_chosen(window, stack):
     for number, wrong in enumerate(
         (
             "'photo' is an RGB image with colours; choose a grey-value layer",
-            "'film' has 4 axes; choose a 2-D image",
+            "'leaning' is sheared or rotated through its slices",
         )
     ):
         panel.layers.activated.emit(number)
