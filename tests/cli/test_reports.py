@@ -1,7 +1,9 @@
 """Reports beside a result: what a report may replace, and empty arguments."""
 
 import argparse
+import errno
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,40 @@ def test_every_report_is_checked_before_the_work(
     assert cli.main([command, "--image", str(image), *more, "--json", str(image)]) == 2
     assert "image.tif already exists and is not such a report" in capsys.readouterr().err
     assert image.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["evaluate", "--image", "i.tif", "--labels", "l.tif", "--json", "OUT.json"],
+        ["suggest", "--image", "i.tif", "--json", "OUT.json"],
+        ["teach", "--image", "i.tif", "--strokes", "s.tif", "--name", "a", "-o", "OUT.safetensors"],
+        [
+            "finetune",
+            "--image",
+            "i.tif",
+            "--labels",
+            "l.tif",
+            "--classes",
+            "c.json",
+            "-o",
+            "OUT.safetensors",
+        ],
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    argv: list[str],
+) -> None:
+    def refuse(**_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)  # root may write anywhere
+    argv[-1] = str(tmp_path / argv[-1])
+    assert cli.main(argv) == 2
+    assert f"{argv[-1]} cannot be written (Permission denied)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -88,15 +88,18 @@ def check_output(out: Path, overwrite: bool) -> None:
     Raises
     ------
     UserError
-        When its name has another suffix, or the file exists and must not be replaced.
+        When its name has another suffix, the file exists and must not be replaced, or its folder
+        cannot be written.
     """
     from napari_scsam.checkpoints.replace import check_replaceable
+    from napari_scsam.volume.output import make_writable_folder
 
     if out.suffix != ".safetensors":
         raise UserError(f"{out} does not end in .safetensors; give the checkpoint that suffix")
     if out.exists() and not overwrite:
         raise UserError(f"{out} already exists; choose another name, or add --overwrite")
     check_replaceable(out)
+    make_writable_folder(out)
 
 
 def read_source(arguments: argparse.Namespace) -> CorrectedVolume:

@@ -55,7 +55,7 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     from napari_scsam.io.label_files.record import LabelRecord
     from napari_scsam.io.label_files.tiff import write_label_tiff
     from napari_scsam.train.pseudo_labels import pseudo_labels
-    from napari_scsam.volume.output import check_output
+    from napari_scsam.volume.output import check_output, make_writable_folder
 
     image = open_image(arguments)
     predictor = Predictor(load_checkpoint(arguments.checkpoint), arguments.device)
@@ -65,7 +65,7 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     mask = arguments.out / "reviewed.tif"
     check_output(out, arguments.overwrite)
     check_mask(mask, overwrite=arguments.overwrite)
-    arguments.out.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
+    make_writable_folder(out)
     note_unknown_size(image, predictor.model)
     labels, known = show(steps)
     record = LabelRecord(predictor.classes, image.voxel_size, image.origin)

@@ -37,8 +37,10 @@ def check_report(arguments: argparse.Namespace, *kinds: AbstractSet[str]) -> Non
     Raises
     ------
     UserError
-        When something else is there, or its folder is missing.
+        When something else is there, or its folder is missing or cannot be written.
     """
+    from napari_scsam.volume.output import make_writable_folder
+
     path: Path | None = arguments.json
     if path is None:
         return
@@ -48,6 +50,7 @@ def check_report(arguments: argparse.Namespace, *kinds: AbstractSet[str]) -> Non
         raise UserError(
             f"{path} already exists and is not such a report; give the report another name"
         )
+    make_writable_folder(path)
 
 
 def is_report(path: Path, keys: AbstractSet[str]) -> bool:

@@ -68,15 +68,18 @@ def check_place(path: Path, *, overwrite: bool) -> None:
     Raises
     ------
     UserError
-        When it has another suffix, or exists and must not be replaced.
+        When it has another suffix, exists and must not be replaced, or its folder cannot be
+        written.
     """
     from napari_scsam.checkpoints.replace import check_replaceable
+    from napari_scsam.volume.output import make_writable_folder
 
     if path.suffix != SUFFIX:
         raise UserError(f"{path} is not a checkpoint's name; let it end in {SUFFIX}")
     if path.exists() and not overwrite:
         raise UserError(f"{path} already exists; add --overwrite to replace it")
     check_replaceable(path)
+    make_writable_folder(path)
 
 
 def save_taught(path: Path, model: ScSAM, spec: ClassSpec, info: CheckpointInfo) -> None:
