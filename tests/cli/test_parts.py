@@ -126,6 +126,25 @@ def test_an_unknown_size_is_noted_only_where_it_matters(
     assert bool(err) == told
 
 
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [
+        ((40, 8, 8), ""),
+        ((40, 4, 7), ""),
+        ((4, 8, 80), "pixels are 8 nm high and 80 nm wide, which is unusual"),
+        ((4, 80, 8), "pixels are 80 nm high and 8 nm wide, which is unusual"),
+    ],
+)
+def test_pixels_that_are_far_from_square_are_noted(
+    capsys: pytest.CaptureFixture[str], size: tuple[float, ...], told: str
+) -> None:
+    model = cast(Any, SimpleNamespace(config=SimpleNamespace(nm_per_pixel=8.0)))
+    parts.note_unknown_size(as_volume(np.zeros((2, 3, 4)), size), model)
+    err = capsys.readouterr().err
+    assert told in err
+    assert bool(err) == bool(told)
+
+
 def work() -> Steps[str]:
     yield Progress(0, 2, "slice 0")
     yield Progress(1, 2, "slice 1")

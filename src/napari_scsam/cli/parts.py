@@ -29,6 +29,9 @@ PROGRESS_EVERY = 60.0
 """Seconds between lines of progress where there is no terminal, as in the log of a cluster."""
 
 
+UNUSUAL_RATIO = 2.0
+"""Of the sides of a pixel; images of slices that a microscope took have square ones."""
+
 SHORT_HOUR = 5400
 """Seconds below which a duration is printed in minutes."""
 
@@ -146,7 +149,7 @@ def parse_names(text: str | None) -> list[str] | None:
 
 
 def note_unknown_size(volume: Volume, model: ScSAM) -> None:
-    """Print that the pixel size is unknown, where it matters; it is never guessed."""
+    """Print that the pixel size is unknown, where it matters, or unusual; it is never guessed."""
     if volume.size_doubt and volume.pixel_size is None:
         note(f"scsam: {volume.size_doubt}, so it is not used; set it with --voxel-size")
     if volume.pixel_size is None and model.config.nm_per_pixel:
@@ -154,6 +157,13 @@ def note_unknown_size(volume: Volume, model: ScSAM) -> None:
             "scsam: voxel size unknown, so the image is used at its own resolution; the checkpoint "
             f"was trained at {model.config.nm_per_pixel:g} nm per pixel (set it with --voxel-size)"
         )
+    if volume.pixel_size is not None:
+        y, x = volume.pixel_size
+        if max(y, x) >= UNUSUAL_RATIO * min(y, x):
+            note(
+                f"scsam: pixels are {y:g} nm high and {x:g} nm wide, which is unusual; "
+                "check the voxel size"
+            )
 
 
 def show(steps: Generator[Progress, None, T]) -> T:
