@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_scsam.cli.labels import note_own_table
 from napari_scsam.cli.parts import add_model_options, command, note, open_image, show
 from napari_scsam.cli.reports import add_report, check_report, write_report
 from napari_scsam.cli.values import SLICES, parse_slices, positive_number
@@ -75,6 +76,7 @@ def run_finetune(arguments: argparse.Namespace) -> None:
     )
     arguments.resume_hint = "; the same command continues"
     result = show(mapped(steps, progress_of))
+    note_own_table(arguments.labels, source.classes)
     if arguments.json is not None:
         write_report(arguments.json, result.report.to_dict())
     note(str(result.report))

@@ -87,7 +87,7 @@ def _find(arguments: argparse.Namespace) -> None:
     )
     counts = show(steps)
     note_unfinished(arguments.labels)
-    note_own_table(arguments.labels, arguments.classes)
+    note_own_table(arguments.labels, parse_table(arguments.classes))
     if not any(counts.values()):
         note(f"scsam: {arguments.labels} holds no object of that size, so the instances are empty")
     if arguments.json:

@@ -83,12 +83,19 @@ def note_unfinished(labels: Path) -> None:
         )
 
 
-def note_own_table(labels: Path, classes: str | None) -> None:
-    """Print that `classes` names values otherwise than the class table of the labels, if so."""
+def note_own_table(labels: Path, table: object) -> None:
+    """Print that --classes names values otherwise than the class table of the labels, if so.
+
+    Parameters
+    ----------
+    labels
+        A path of labels that can be opened.
+    table
+        Names by label value; anything else overrides nothing.
+    """
     from napari_scsam.io.find_labels import find_labels
     from napari_scsam.io.labels import read_class_table
 
-    table = parse_table(classes)
     if not isinstance(table, dict):
         return
     own = {spec.id: spec.name for spec in read_class_table(find_labels(labels)) or ()}

@@ -90,7 +90,7 @@ def run_measure(arguments: argparse.Namespace) -> None:
     )
     table = show(steps)
     note_unfinished(arguments.labels)
-    note_own_table(arguments.labels, arguments.classes)
+    note_own_table(arguments.labels, parse_table(arguments.classes))
     note_other_image(arguments)
     if not len(table):
         note_empty(arguments)
