@@ -5,7 +5,8 @@
 A project is opened, worked on and closed, then another one, and so on: painting, undo, segmenting,
 clicks, object tools, reviewing, exports, other models, other tabs, and large images that are only
 looked at, of 12 GB each on paper (chunks that a zarr store lacks are filling). The image encoders
-are replaced by averages of grey values; all else is real.
+are replaced by averages of grey values; all else is real. Qt deletes widgets in its event loop,
+which a script that calls ``processEvents`` never enters: so the script has them deleted itself.
 
 Once a project, a line of JSON is printed: actions, resident memory in MB, open handles and
 threads. The last line is the verdict: what each of them grew by from the first third of the day to
@@ -40,7 +41,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
 import napari
 from blob_predictor import BlobPredictor
 from desk import ALT, SHIFT, Desk
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QCoreApplication, QEvent, Qt
 
 from napari_scsam.checkpoints.card import read_card
 from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint
@@ -206,6 +207,7 @@ class Day:
         self.desk.viewer.layers.clear()
         self.desk.finish()
         self.desk.rest(0.1)
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
     def note(self, started: float) -> None:
         """Print and keep what the process holds."""

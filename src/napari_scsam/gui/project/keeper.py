@@ -142,6 +142,7 @@ class ProjectKeeper:
         if self.project is not None:
             path = self.project.path
             self.close()
+            self.changed.emit()  # nobody keeps the old one, also where the new one cannot be opened
             self.open(str(path))
 
     def save_as(self, text: str) -> None:
@@ -171,8 +172,7 @@ class ProjectKeeper:
         self.saver.stop()
         self.saver.save()
         names = self.layers.end()
-        checkpoint = self.session.choices.checkpoint
-        LeftProject(project, names, checkpoint, self.hashes.known).stay(viewer)
+        LeftProject(project, names, self.session.choices.checkpoint, self.hashes.known).stay(viewer)
 
     def _resume(self, left: LeftProject) -> None:
         """Continue with the project that the last widget of this viewer left."""
