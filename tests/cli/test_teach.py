@@ -62,6 +62,18 @@ def test_the_checkpoint_that_is_written_finds_the_class(
     assert 2 * both / (found.sum() + truth.sum()) > 0.8, "also on the slice without strokes"
 
 
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[31mred", "a\u202eb"])
+def test_a_name_that_cannot_be_shown_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    options = ("--image", "i.tif", "--strokes", "s.tif", "-o", tmp_path / "o.safetensors")
+    assert scsam("teach", *options, "--name", name) == 2
+    told = capsys.readouterr().err
+    assert (
+        told == f"scsam: the name {name!r} holds characters that cannot be shown; leave them out\n"
+    )
+
+
 def test_a_mistake_is_found_before_anything_is_computed(
     squares: tuple[Path, Path, np.ndarray],
     checkpoint: Path,

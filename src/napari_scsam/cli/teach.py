@@ -50,16 +50,30 @@ def run_teach(arguments: argparse.Namespace) -> None:
     from napari_scsam.infer.taught.teach_volume import teach_volume
     from napari_scsam.io.volumes import open_labels
 
+    name = plain_name(arguments.name)
     check_place(arguments.out, overwrite=arguments.overwrite)
     volume = open_image(arguments)
     strokes = open_labels(arguments.strokes)
     slices = parse_slices(arguments.slices, volume.depth)
     model = load_checkpoint(arguments.checkpoint)
     note_unknown_size(volume, model)
-    name = arguments.name.strip()
     spec = show(teach_volume(volume, strokes, name, model, arguments.device, slices=slices))
     save_taught(arguments.out, model, spec, checkpoint_info(arguments.checkpoint))
     print(arguments.out)
+
+
+def plain_name(text: str) -> str:
+    """Return the name of a class without the space around it.
+
+    Raises
+    ------
+    UserError
+        When it holds line breaks or other characters that cannot be shown.
+    """
+    name = text.strip()
+    if not name.isprintable():
+        raise UserError(f"the name {name!r} holds characters that cannot be shown; leave them out")
+    return name
 
 
 def check_place(path: Path, *, overwrite: bool) -> None:
