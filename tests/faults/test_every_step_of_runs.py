@@ -12,8 +12,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import every_step_of_commands
 from every_step_of_runs import COMMANDS, campaign
 
+from napari_scsam.train import resume
+from napari_scsam.train.finetune import finetuning
+
 MOST = {"segment": 4, "segment --overwrite": 3, "segment into .tif": 2, "embed": 2, "train": 2}
 """Operations to stop at here; ``make faults`` stops at all of them."""
+
+
+@pytest.fixture(autouse=True)
+def _settings_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restore what the scripts set in this process."""
+    monkeypatch.setattr(resume, "SAVE_SECONDS", resume.SAVE_SECONDS)
+    monkeypatch.setattr(finetuning, "FinetuneSettings", finetuning.FinetuneSettings)
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ def run(model):
         pieces=pieces,
         plain_crop=lambda piece: (image + piece.place, None),
     )
-    best = SimpleNamespace(thresholds=None)
+    best = SimpleNamespace(thresholds=None, least_means=None)
     path = take_path(model, data.known)
     return SimpleNamespace(model=model, path=path, data=data, best=best, device=torch.device("cpu"))
 

@@ -87,7 +87,7 @@ def test_a_folder_is_replaced_only_when_asked_and_ours(ram, labels):
     [
         (np.ones((9, 9, 9), np.uint8), {"format": "stl"}, "ply, obj, glb, precomputed"),
         (np.ones((9, 9), np.uint8), {}, "single slice"),
-        (np.ones((9, 9, 9), np.uint8), {"simplify": -1}, "distance"),
+        (np.ones((9, 9, 9), np.uint8), {"simplify": -1}, "cannot move by -1 nm"),
     ],
 )
 def test_a_mistake_is_one_sentence(ram, labels_, options, sentence):
