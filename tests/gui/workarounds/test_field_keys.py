@@ -35,52 +35,54 @@ def one(window, stack, monkeypatch):
     return one
 
 
-@pytest.mark.parametrize("name", FIELDS)
-def test_what_is_typed_in_a_field_stays_there(one, name):
-    field = FIELDS[name](one.widget)
-    field.setFocus()
-    QTest.keyClicks(field, "gnv e1m2")
-    for key in (Qt.Key.Key_Up, Qt.Key.Key_Backspace, Qt.Key.Key_Delete):
-        QTest.keyClick(field, key)
-    assert one.used == []
+def test_what_is_typed_in_a_field_stays_there(one):
+    for name, find in FIELDS.items():
+        field = find(one.widget)
+        field.setFocus()
+        QTest.keyClicks(field, "gnv e1m2")
+        for key in (Qt.Key.Key_Up, Qt.Key.Key_Backspace, Qt.Key.Key_Delete):
+            QTest.keyClick(field, key)
+        assert one.used == [], name
 
 
-@pytest.mark.parametrize("name", FIELDS)
-def test_no_shortcut_of_the_window_gets_a_letter(one, name):
-    event = QKeyEvent(
-        QEvent.Type.ShortcutOverride, Qt.Key.Key_G, Qt.KeyboardModifier.NoModifier, "g"
-    )
+def overrides_shortcut(field, key: Qt.Key, text: str = "") -> bool:
+    """Whether a field keeps a key from the shortcuts of the window."""
+    kind = QEvent.Type.ShortcutOverride
+    event = QKeyEvent(kind, key, Qt.KeyboardModifier.NoModifier, text)
     event.ignore()
-    QApplication.sendEvent(FIELDS[name](one.widget), event)
-    assert event.isAccepted()
-    function = QKeyEvent(
-        QEvent.Type.ShortcutOverride, Qt.Key.Key_F11, Qt.KeyboardModifier.NoModifier
-    )
-    function.ignore()
-    QApplication.sendEvent(FIELDS[name](one.widget), function)
-    assert not function.isAccepted(), "what nobody types is the window's"
+    QApplication.sendEvent(field, event)
+    return event.isAccepted()
+
+
+def test_no_shortcut_of_the_window_gets_a_letter(one):
+    for name, find in FIELDS.items():
+        field = find(one.widget)
+        assert overrides_shortcut(field, Qt.Key.Key_G, "g"), name
+        function_key = overrides_shortcut(field, Qt.Key.Key_F11)
+        assert not function_key, f"{name}: what nobody types is the window's"
 
 
 @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
-@pytest.mark.parametrize("name", FIELDS)
-def test_enter_and_escape_leave_a_field(one, name, key):
+def test_enter_and_escape_leave_a_field(one, key):
     panel = one.widget
     one.session.part(
         type(panel.work_desk.prompting)
     ).start()  # Enter would accept an object, Esc drop it
     one.finish()
     panel.segment.show_scope("range", 0, 1, 4)
-    one.used.clear()
-    field = FIELDS[name](panel)
-    panel.window().activateWindow()
-    field.setFocus()
-    focused = panel.window().focusWidget()
-    assert focused in (field, field.focusProxy())
-    QTest.keyClick(focused, key)
-    assert panel.window().focusWidget() is not focused
-    assert one.used == []
-    QTest.keyClick(panel.window(), Qt.Key.Key_G)
-    assert "grow" in one.used
+    window = panel.window()
+    window.activateWindow()
+    for name, find in FIELDS.items():
+        one.used.clear()
+        field = find(panel)
+        field.setFocus()
+        focused = window.focusWidget()
+        assert focused in (field, field.focusProxy()), name
+        QTest.keyClick(focused, key)
+        assert window.focusWidget() is not focused, name
+        assert one.used == [], name
+        QTest.keyClick(window, Qt.Key.Key_G)
+        assert "grow" in one.used, name
 
 
 def test_a_number_is_taken_with_enter(one):
