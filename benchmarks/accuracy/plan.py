@@ -98,7 +98,7 @@ FULL = Scale(
 )
 
 QUICK = Scale(
-    minutes=0.04,
+    minutes=0.02,
     training=(4, 14),
     held_out=(8,),
     subsets=((4,),),
@@ -108,7 +108,7 @@ QUICK = Scale(
     crop=64,
     batch=2,
     tile=192,
-    probe=2,
+    probe=1,
     points=2000,
     trees=10,
 )
