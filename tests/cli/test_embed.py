@@ -49,9 +49,9 @@ def test_the_place_and_size_of_the_cache_are_the_result(
     disk = DiskCache(tmp_path / "cache", 2_500_000_000)
     monkeypatch.setattr(disk_cache, "default_cache", lambda: disk)
     base = ["embed", str(image), "--checkpoint", str(checkpoint), "--device", "cpu"]
-    assert cli.main([*base, "--voxel-size", "40", "8", "4"]) == 0
+    assert cli.main([*base, "--voxel-size", "40", "8", "6"]) == 0
     assert capsys.readouterr() == (f"{tmp_path / 'cache'}: 12.3 MB of at most 2.5 GB\n", "")
-    assert asked == [{"size": (40.0, 8.0, 4.0), "disk": disk, "device": "cpu", "tta": False}]
+    assert asked == [{"size": (40.0, 8.0, 6.0), "disk": disk, "device": "cpu", "tta": False}]
     assert cli.main([*base, "--careful"]) == 0
     assert asked[1]["tta"]
     assert "voxel size unknown" in capsys.readouterr().err

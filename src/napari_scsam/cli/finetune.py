@@ -75,8 +75,8 @@ def run_finetune(arguments: argparse.Namespace) -> None:
         state=out.with_suffix(STATE_SUFFIX),
     )
     arguments.resume_hint = "; the same command continues"
+    note_own_table(Path(arguments.labels), source.classes)
     result = show(mapped(steps, progress_of))
-    note_own_table(arguments.labels, source.classes)
     if arguments.json is not None:
         write_report(arguments.json, result.report.to_dict())
     note(str(result.report))

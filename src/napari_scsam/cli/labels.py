@@ -89,14 +89,14 @@ def note_own_table(labels: Path, table: object) -> None:
     Parameters
     ----------
     labels
-        A path of labels that can be opened.
+        A path of labels that can be opened; those behind an address say nothing.
     table
         Names by label value; anything else overrides nothing.
     """
     from napari_scsam.io.find_labels import find_labels
     from napari_scsam.io.labels import read_class_table
 
-    if not isinstance(table, dict):
+    if not isinstance(table, dict) or not labels.exists():
         return
     own = {spec.id: spec.name for spec in read_class_table(find_labels(labels)) or ()}
     changed = [value for value in table if own and own.get(value) != table[value]]

@@ -76,6 +76,7 @@ def test_nothing_of_a_project_outlives_it(one, tmp_path, wait):
     collect()
     assert alive(first) == [], "another project was created"
     assert alive(second) == list(second)
+    wait(lambda: not one.keeper.project.unsaved)  # what is not on disk yet would be kept
     one.keeper.project.path.rename(tmp_path / "elsewhere")
     one.keeper.open_again()
     one.finish()
