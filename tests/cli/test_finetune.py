@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from napari_scsam import cli
 from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.cli.finetune import read_class_names
 from napari_scsam.config import UserError
-from napari_scsam.train.finetune import finetuning
+from napari_scsam.steps import Steps
+from napari_scsam.train.finetune import finetuning, save
 from napari_scsam.train.finetune.settings import FinetuneSettings
 
 
@@ -67,6 +70,30 @@ def test_the_report_and_the_checkpoint_are_written(
     assert "sha256" in info.training["finetuned"]["data"][0]
     assert cli.main(command(files, checkpoint, out)) == 2
     assert "already exists" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_costs_no_training(
+    files: dict[str, Path],
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def trained(*_: object, **__: object) -> Steps[SimpleNamespace]:
+        yield from ()
+        return SimpleNamespace(report=SimpleNamespace(to_dict=dict))
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    out = tmp_path / "tuned.safetensors"
+    monkeypatch.setattr(finetuning, "finetune", trained)
+    monkeypatch.setattr(save, "save_tuned", lambda path, *_: path.write_text("trained"))
+    monkeypatch.setattr("napari_scsam.cli.finetune.write_report", refuse)
+    report = str(tmp_path / "report.json")
+    assert cli.main(command(files, checkpoint, out, "--json", report)) != 0
+    assert out.read_text() == "trained"
+    assert capsys.readouterr().out.strip() == str(out)
 
 
 @pytest.mark.parametrize(

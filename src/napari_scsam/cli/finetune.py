@@ -77,11 +77,12 @@ def run_finetune(arguments: argparse.Namespace) -> None:
     arguments.resume_hint = "; the same command continues"
     note_own_table(Path(arguments.labels), source.classes)
     result = show(mapped(steps, progress_of))
-    if arguments.json is not None:
-        write_report(arguments.json, result.report.to_dict())
     note(str(result.report))
     save_tuned(out, result, arguments.checkpoint, source)
     print(out)
+    # After the checkpoint: a disk too full for the report must not cost the training.
+    if arguments.json is not None:
+        write_report(arguments.json, result.report.to_dict())
 
 
 def check_output(out: Path, overwrite: bool) -> None:
