@@ -1,0 +1,1 @@
+"""The client of a server that computes elsewhere; neither torch nor Qt is needed here."""

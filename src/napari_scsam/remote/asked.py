@@ -1,0 +1,252 @@
+"""The messages of a client."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from napari_scsam.remote.arrays import WireArray
+from napari_scsam.remote.parts import (
+    MOST_NAMES,
+    MOST_POINTS,
+    Coordinate,
+    Digest,
+    Finite,
+    Message,
+    Nanometres,
+    Number,
+    Sentence,
+    SliceRef,
+    Spec,
+    Taught,
+    Text,
+)
+
+
+class Request(Message):
+    """A message that is answered by one result or failure of the same id."""
+
+    id: Number
+    """Counted upwards by the client; an id that was used is refused."""
+
+
+class Hello(Message):
+    """The first message of a client."""
+
+    type: Literal["hello"] = "hello"
+    version: int
+    client: Text = ""
+    """Name and version of the program."""
+    session: Text = ""
+    """The key of an earlier welcome, to go on with its session; it works once."""
+
+
+class Beat(Message):
+    """A sign of life, from either side."""
+
+    type: Literal["beat"] = "beat"
+
+
+class Cancel(Message):
+    """The answer to a request is not needed any more."""
+
+    type: Literal["cancel"] = "cancel"
+    target: Number
+
+
+class ListCheckpoints(Request):
+    """Answered by `CheckpointList`."""
+
+    type: Literal["list_checkpoints"] = "list_checkpoints"
+
+
+class Load(Request):
+    """Load a checkpoint of the list, with classes taught before; answered by `Loaded`."""
+
+    type: Literal["load"] = "load"
+    checkpoint: Text
+    taught: tuple[Taught, ...] = Field(default=(), max_length=MOST_NAMES)
+
+
+class PutPixels(Request):
+    """Pixels of a slice, once a session; answered by `Done`."""
+
+    type: Literal["put_pixels"] = "put_pixels"
+    pixels: Digest
+    array: WireArray
+
+
+class OnSlice(Request):
+    """A request on a slice; `Failed` of the kind ``need_pixels`` asks for its pixels first."""
+
+    slice: SliceRef
+    careful: bool = False
+    """Whether several views of the slice are averaged."""
+
+
+class Embed(OnSlice):
+    """Embed a slice ahead of the next request; answered by `Done`."""
+
+    type: Literal["embed"] = "embed"
+
+
+class Segment(OnSlice):
+    """Find classes; answered by `Labels`."""
+
+    type: Literal["segment"] = "segment"
+    classes: tuple[Text, ...] | None = Field(default=None, max_length=MOST_NAMES)
+    offsets: dict[Text, Finite] = Field(default={}, max_length=MOST_NAMES)
+    """What is added to thresholds, by class name."""
+
+
+class MapOf(OnSlice):
+    """Compute maps of classes; answered by `Maps`."""
+
+    type: Literal["map"] = "map"
+    kind: Literal["logits", "probability", "similarity"]
+    classes: tuple[Text, ...] | None = Field(default=None, max_length=MOST_NAMES)
+
+
+class Prompt(OnSlice):
+    """Find objects by clicks and boxes; answered by `Found`."""
+
+    type: Literal["prompt"] = "prompt"
+    points: tuple[tuple[tuple[Coordinate, Coordinate], ...], ...] | None = Field(
+        default=None, max_length=MOST_POINTS
+    )
+    """Of each object, (x, y) in pixels of the slice."""
+    labels: tuple[tuple[Finite, ...], ...] | None = Field(default=None, max_length=MOST_POINTS)
+    boxes: tuple[tuple[Coordinate, Coordinate, Coordinate, Coordinate], ...] | None = Field(
+        default=None, max_length=MOST_POINTS
+    )
+    earlier: Number | None = None
+    """The answer that is refined: `Found.answer`."""
+
+
+class Follow(OnSlice):
+    """Begin to follow an object from slice to slice; answered by `Following`."""
+
+    type: Literal["follow"] = "follow"
+    mask: WireArray
+    corner: tuple[Number, Number]
+    """(y, x) of the mask on the slice."""
+    overlap: Finite
+    similarity: Finite
+    certainty: Finite
+    smallest: Number
+    max_shift: Number
+
+
+class FollowNext(OnSlice):
+    """Find the object on the next slice; answered by `FoundNext`."""
+
+    type: Literal["follow_next"] = "follow_next"
+    following: Number
+
+
+class Teach(OnSlice):
+    """Learn a class from strokes; answered by `Learned`."""
+
+    type: Literal["teach"] = "teach"
+    name: Text = ""
+    spec: Spec | None = None
+    """The class with an id of its own; else `name` gets the next free one."""
+    foreground: WireArray
+    background: WireArray | None = None
+    replace_earlier: bool = False
+
+
+class RestoreTaught(Request):
+    """Know the checkpoint's own classes and these, and no others; answered by `Loaded`."""
+
+    type: Literal["restore_taught"] = "restore_taught"
+    taught: tuple[Taught, ...] = Field(max_length=MOST_NAMES)
+
+
+class SaveModel(Request):
+    """Write the network with what it was taught; `FilePart`s, then `Done`."""
+
+    type: Literal["save_model"] = "save_model"
+    summary: Sentence = ""
+
+
+class OpenVolume(Request):
+    """Open an address that the server may read; answered by `Opened`."""
+
+    type: Literal["open_volume"] = "open_volume"
+    address: Sentence
+    voxel_size: tuple[Nanometres, Nanometres, Nanometres] | None = None
+    channel: Number | None = None
+    time: Number | None = None
+
+
+class ReadPlane(Request):
+    """Read a slice of an opened volume; answered by `Maps`."""
+
+    type: Literal["read_plane"] = "read_plane"
+    volume: Number
+    z: Number
+
+
+class LabelSlice(Request):
+    """Label one slice of a run over a volume; answered by `Labelled`.
+
+    With its neighbours where their logits are averaged. `Failed` of the kind ``need_pixels`` asks
+    for pixels first.
+    """
+
+    type: Literal["label_slice"] = "label_slice"
+    run: Digest
+    """Of the run's settings: logits of neighbours are remembered within one run."""
+    z: Number
+    planes: dict[Number, Digest] = Field(default={}, max_length=3)
+    """Pixels of this slice and its neighbours, unless the server reads the volume."""
+    volume: Number | None = None
+    """A volume that the server opened."""
+    window: tuple[Number, Number, Number, Number]
+    """Rows and columns of the volume: start, stop, start, stop."""
+    depth: Annotated[int, Field(ge=1, le=2**31)]
+    pixel_size: tuple[Nanometres, Nanometres] | None = None
+    contrast: tuple[Finite, Finite]
+    classes: tuple[Text, ...] = Field(max_length=MOST_NAMES)
+    careful: bool = False
+    average_z: bool = False
+    probabilities: bool = False
+    wanted: WireArray | None = None
+    """Where labels are needed, (Y, X) of the window; everywhere when not given."""
+
+
+class PutFile(Request):
+    """A part of a file for a training; answered by `Done`."""
+
+    type: Literal["put_file"] = "put_file"
+    name: Annotated[str, Field(pattern=r"^(image|labels|reviewed)$")]
+    z: Number
+    array: WireArray
+
+
+class FineTune(Request):
+    """Fine-tune on the slices that were put; `Trained` messages come until `Done`."""
+
+    type: Literal["fine_tune"] = "fine_tune"
+    classes: dict[Text, Text] = Field(max_length=MOST_NAMES)
+    colours: dict[Text, Text] = Field(default={}, max_length=MOST_NAMES)
+    slices: tuple[Number, ...] = Field(max_length=100_000)
+    voxel_size: tuple[Nanometres, Nanometres, Nanometres] | None = None
+    minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 3.0
+
+
+class TrainingCommand(Message):
+    """What a training is to do next."""
+
+    type: Literal["training_command"] = "training_command"
+    target: Number
+    command: Literal["pause", "resume", "stop"]
+
+
+class FetchCheckpoint(Request):
+    """Download a checkpoint that was tuned in this session; `FilePart`s, then `Done`."""
+
+    type: Literal["fetch_checkpoint"] = "fetch_checkpoint"
+    name: Text

@@ -1,0 +1,166 @@
+"""The messages between a client and a server, version 1; docs/protocol.md tells of them.
+
+Each message is one map of msgpack with its ``type``. It is checked by the model of that type: a
+message with a field that is unknown, missing or out of its range is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgpack
+from pydantic import Field, TypeAdapter, ValidationError
+
+from napari_scsam.remote.answered import (
+    CheckpointList,
+    Done,
+    Failed,
+    FilePart,
+    Following,
+    Found,
+    FoundNext,
+    Labelled,
+    Labels,
+    Learned,
+    Loaded,
+    Maps,
+    Noticed,
+    Opened,
+    Progressed,
+    Refused,
+    Trained,
+    Welcome,
+)
+from napari_scsam.remote.asked import (
+    Beat,
+    Cancel,
+    Embed,
+    FetchCheckpoint,
+    FineTune,
+    Follow,
+    FollowNext,
+    Hello,
+    LabelSlice,
+    ListCheckpoints,
+    Load,
+    MapOf,
+    OpenVolume,
+    Prompt,
+    PutFile,
+    PutPixels,
+    ReadPlane,
+    RestoreTaught,
+    SaveModel,
+    Segment,
+    Teach,
+    TrainingCommand,
+)
+from napari_scsam.remote.parts import Message
+
+VERSION = 1
+"""Raised when a message changes its meaning. Client and server must have the same."""
+
+PATH = "/v1"
+"""Of the websocket."""
+
+BEAT_SECONDS = 1.0
+"""Between two signs of life of the server; it sends them whatever it computes."""
+
+DEAD_SECONDS = 4.0
+"""Without any sign of life a line counts as cut."""
+
+FromClient = Annotated[
+    Hello
+    | Beat
+    | Cancel
+    | ListCheckpoints
+    | Load
+    | PutPixels
+    | Embed
+    | Segment
+    | MapOf
+    | Prompt
+    | Follow
+    | FollowNext
+    | Teach
+    | RestoreTaught
+    | SaveModel
+    | OpenVolume
+    | ReadPlane
+    | LabelSlice
+    | PutFile
+    | FineTune
+    | TrainingCommand
+    | FetchCheckpoint,
+    Field(discriminator="type"),
+]
+
+FromServer = Annotated[
+    Welcome
+    | Beat
+    | Progressed
+    | Failed
+    | Refused
+    | Noticed
+    | Done
+    | CheckpointList
+    | Loaded
+    | Labels
+    | Maps
+    | Found
+    | Following
+    | FoundNext
+    | Learned
+    | Opened
+    | Labelled
+    | FilePart
+    | Trained,
+    Field(discriminator="type"),
+]
+
+
+class ProtocolError(ValueError):
+    """Bytes that are no message of this protocol."""
+
+
+def encode(message: Message) -> bytes:
+    """Write a message."""
+    return bytes(msgpack.packb(message.model_dump(), use_bin_type=True))
+
+
+def decode_from_client(data: bytes) -> Any:
+    """Read a message of a client.
+
+    Raises
+    ------
+    ProtocolError
+        When it is none.
+    """
+    return _decode(_FROM_CLIENT, data)
+
+
+def decode_from_server(data: bytes) -> Any:
+    """Read a message of a server.
+
+    Raises
+    ------
+    ProtocolError
+        When it is none.
+    """
+    return _decode(_FROM_SERVER, data)
+
+
+_FROM_CLIENT: TypeAdapter[Any] = TypeAdapter(FromClient)
+_FROM_SERVER: TypeAdapter[Any] = TypeAdapter(FromServer)
+
+
+def _decode(adapter: TypeAdapter[Any], data: bytes) -> Any:
+    try:
+        values = msgpack.unpackb(data, raw=False, use_list=False, strict_map_key=False)
+        return adapter.validate_python(values)
+    except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
+        if isinstance(error, ValidationError):
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise ProtocolError(f"{place}: {first['msg']}"[:300]) from None
+        raise ProtocolError("these bytes are no message") from error
