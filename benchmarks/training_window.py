@@ -24,7 +24,7 @@ from qtpy.QtCore import Qt, QTimer
 
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools.review import Reviewing
-from napari_scsam.gui.tools.train import Training
+from napari_scsam.gui.tools.train import ProjectTraining
 from napari_scsam.project.training_job import Phase
 from napari_scsam.samples.phantom import make_phantom
 
@@ -85,7 +85,7 @@ def rows(folder: Path) -> Iterator[Row]:
     desk = Desk()
     desk.wait_for_network()
     prepare(desk, folder)
-    training = desk.session.part(Training)
+    training = desk.session.part(ProjectTraining)
     heard: list[dict[str, Any]] = []
     training.heard.connect(heard.append)
     training.set_minutes(MINUTES)

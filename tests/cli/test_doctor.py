@@ -11,7 +11,7 @@ import pytest
 from napari_scsam import cli
 from napari_scsam.doctor import report
 from napari_scsam.doctor.finding import Finding
-from napari_scsam.doctor.report import Report
+from napari_scsam.doctor.report import DoctorReport
 
 
 @pytest.mark.parametrize(("complaints", "code"), [((), 0), (("x is wrong; do y",), 1)])
@@ -21,7 +21,9 @@ def test_the_exit_code_says_whether_something_is_wrong(
     complaints: tuple[str, ...],
     code: int,
 ) -> None:
-    monkeypatch.setattr(report, "examine", lambda: Report((Finding("a", "b", {}, complaints),)))
+    monkeypatch.setattr(
+        report, "examine", lambda: DoctorReport((Finding("a", "b", {}, complaints),))
+    )
     assert cli.main(["doctor"]) == code
     told = capsys.readouterr()
     assert told.out.startswith("a  b\n")

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from napari_scsam.doctor import window
-from napari_scsam.doctor.probes import Answer
+from napari_scsam.doctor.probes import ProbeAnswer
 from napari_scsam.doctor.window import has_screen, judge_window, unavailable
 
 SOUND = {
@@ -19,21 +19,21 @@ SOUND = {
 
 
 def test_a_window_that_opens_is_no_complaint() -> None:
-    found = judge_window(Answer(SOUND))
+    found = judge_window(ProbeAnswer(SOUND))
     assert found.text == "PySide6 6.11 on xcb, OpenGL 4.6, NVIDIA, textures 16384 px"
     assert found.complaints == ()
 
 
 def test_drawing_in_software_is_said_and_is_no_complaint() -> None:
-    found = judge_window(Answer({**SOUND, "renderer": "llvmpipe (LLVM 15)"}))
+    found = judge_window(ProbeAnswer({**SOUND, "renderer": "llvmpipe (LLVM 15)"}))
     assert found.text.endswith("drawn in software, which is slow")
     assert found.complaints == ()
 
 
 def test_no_context_small_textures_and_no_window_are_complaints() -> None:
-    assert "no OpenGL context" in judge_window(Answer({**SOUND, "opengl": ""})).complaints[0]
-    assert "2048 px at most" in judge_window(Answer({**SOUND, "texture": 2048})).complaints[0]
-    assert "no window opens (why)" in judge_window(Answer(trouble="why")).complaints[0]
+    assert "no OpenGL context" in judge_window(ProbeAnswer({**SOUND, "opengl": ""})).complaints[0]
+    assert "2048 px at most" in judge_window(ProbeAnswer({**SOUND, "texture": 2048})).complaints[0]
+    assert "no window opens (why)" in judge_window(ProbeAnswer(trouble="why")).complaints[0]
 
 
 def test_a_server_without_qt_or_a_screen_is_no_complaint(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_scsam.io.array_keys import Points, Region, parse_key
+from napari_scsam.io.array_keys import BoxKey, VoxelKey, parse_key
 
 SHAPE = (5, 40, 30)
 VALUES = np.arange(np.prod(SHAPE)).reshape(SHAPE)
@@ -11,7 +11,7 @@ VALUES = np.arange(np.prod(SHAPE)).reshape(SHAPE)
 
 def look_up(key):
     found = parse_key(key, SHAPE)
-    if isinstance(found, Points):
+    if isinstance(found, VoxelKey):
         return VALUES[found.indices]
     box = VALUES[tuple(slice(a, b) for a, b in zip(found.start, found.stop, strict=True))]
     return found.finish(box)
@@ -46,7 +46,7 @@ def test_what_is_no_index_is_refused(key):
 
 def test_points_are_sorted_by_chunk():
     rng = np.random.default_rng(0)
-    points = Points(tuple(rng.integers(0, size, 200) for size in SHAPE))
+    points = VoxelKey(tuple(rng.integers(0, size, 200) for size in SHAPE))
     seen = np.full(200, -1)
     for block, inside, chosen in points.by_block((1, 16, 16)):
         for axis in range(3):
@@ -59,12 +59,12 @@ def test_points_are_sorted_by_chunk():
 
 def test_a_box_with_steps_as_points():
     region = parse_key((1, slice(0, 40, 7), slice(3, 6)), SHAPE)
-    assert isinstance(region, Region)
+    assert isinstance(region, BoxKey)
     np.testing.assert_array_equal(VALUES[region.points().indices], VALUES[1, 0:40:7, 3:6])
 
 
 def test_an_empty_box_is_empty_whichever_way_it_is_written() -> None:
     for key in (np.s_[3:3], np.s_[5:2], np.s_[:, 4:1]):
         region = parse_key(key, (6, 8))
-        assert isinstance(region, Region)
+        assert isinstance(region, BoxKey)
         assert region.shape == np.zeros((6, 8))[key].shape

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_scsam.model import EncoderFeatures, ScSAM
-from napari_scsam.train.dataset import Batch, LabelledCrops
+from napari_scsam.train.dataset import CropBatch, LabelledCrops
 from napari_scsam.train.drawing import generator_of
 from napari_scsam.train.embedder import Embedder
 from napari_scsam.train.recipe_tables import Training
@@ -25,15 +25,15 @@ class RandomCrops:
         self.training = Training(**{"batch": 2, "pool": 5, "seed": 3} | training)
         self.drawn = 0
 
-    def batch(self, generator: torch.Generator) -> Batch:
+    def batch(self, generator: torch.Generator) -> CropBatch:
         self.drawn += 1
         image = torch.randn(2, 3, 4, 6, generator=generator)
-        return cast(Batch, _batch(image))
+        return cast(CropBatch, _batch(image))
 
 
-def _batch(image: Tensor) -> Batch:
-    parts = {name: torch.zeros(2) for name in Batch._fields}
-    return Batch(**parts | {Batch._fields[0]: image})
+def _batch(image: Tensor) -> CropBatch:
+    parts = {name: torch.zeros(2) for name in CropBatch._fields}
+    return CropBatch(**parts | {CropBatch._fields[0]: image})
 
 
 class CountingModel:
@@ -55,7 +55,7 @@ def parts() -> SimpleNamespace:
 
 
 def test_the_image_is_the_first_field_of_a_batch() -> None:
-    assert Batch._fields[0] == "image"
+    assert CropBatch._fields[0] == "image"
 
 
 def test_a_full_pool_is_drawn_from_and_embeds_nothing_more(parts: SimpleNamespace) -> None:

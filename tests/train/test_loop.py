@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from napari_scsam.config import UserError
-from napari_scsam.train.loop import Run, Trainer, create_optimiser, run_steps
+from napari_scsam.train.loop import Trainer, TrainingRun, create_optimiser, run_steps
 from napari_scsam.train.resume import state_file, write_state
 from napari_scsam.train.schedule import learning_rate
 
@@ -28,9 +28,9 @@ class Record:
     finished: list[int] = field(default_factory=list)
 
 
-def run_into(folder: Path, **settings: object) -> Run:
+def run_into(folder: Path, **settings: object) -> TrainingRun:
     values = {"steps": 5, "save_every": 2, **settings}
-    return Run(folder / "number.safetensors", values, values, (), CPU, 5, 2)
+    return TrainingRun(folder / "number.safetensors", values, values, (), CPU, 5, 2)
 
 
 def trainer_of(record: Record, peak: float = 0.1) -> Trainer[int]:

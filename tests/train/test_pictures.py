@@ -10,8 +10,8 @@ from torch import nn
 from napari_scsam.infer.picture import MARGIN, rgb
 from napari_scsam.model import ScSAM
 from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
-from napari_scsam.train.dataset import Batch
-from napari_scsam.train.labelled_volume import UNKNOWN
+from napari_scsam.train.dataset import CropBatch
+from napari_scsam.train.finetune.known_labels import UNKNOWN
 from napari_scsam.train.pictures import (
     CLICKED,
     CROPS,
@@ -26,13 +26,13 @@ SIDE = 32
 
 
 @pytest.fixture
-def batch() -> Batch:
+def batch() -> CropBatch:
     """Six grey crops with a class on the left, the last class on the right, and an object; the first crop has none."""
     labels = torch.zeros(6, SIDE, SIDE, dtype=torch.long)
     labels[:, :, :8], labels[:, :, 24:], labels[:, :4] = 1, 3, UNKNOWN
     objects = torch.zeros(6, 2, SIDE, SIDE)
     objects[1:, 0, 10:20, 10:20] = 1
-    return Batch(torch.full((6, 1, SIDE, SIDE), 0.5), labels, objects, objects)
+    return CropBatch(torch.full((6, 1, SIDE, SIDE), 0.5), labels, objects, objects)
 
 
 def cell(picture: np.ndarray, row: int, column: int) -> np.ndarray:
@@ -48,7 +48,7 @@ def tinted(colour: str) -> list[int]:
     ("class_weight", "prompts", "columns"), [(1.0, 2, 5), (1.0, 0, 3), (0.0, 2, 3)]
 )
 def test_rows_of_crops_truth_and_answers(
-    model: ScSAM, batch: Batch, class_weight: float, prompts: int, columns: int
+    model: ScSAM, batch: CropBatch, class_weight: float, prompts: int, columns: int
 ) -> None:
     with eval_mode(model):
         picture = prediction_picture(

@@ -17,7 +17,7 @@ from PIL import Image
 import napari_scsam
 from napari_scsam.train import run_folder as module
 from napari_scsam.train.run_folder import (
-    RunFolder,
+    TrainingFolder,
     file_fingerprint,
     fingerprints,
     git_revision,
@@ -44,20 +44,20 @@ def optimiser() -> torch.optim.Optimizer:
 
 def begin(
     tmp_path: Path, first: int = 0, files: tuple[Path, ...] = (), **settings: Any
-) -> RunFolder:
-    return RunFolder(tmp_path / "my.v2.safetensors", settings, files, CPU, first)
+) -> TrainingFolder:
+    return TrainingFolder(tmp_path / "my.v2.safetensors", settings, files, CPU, first)
 
 
 def step(number: int, seconds: float) -> TrainStep:
     return TrainStep(number, 9, {"loss": 10 / number, "class": 1 / 3}, seconds)
 
 
-def rows(folder: RunFolder) -> list[dict[str, str]]:
+def rows(folder: TrainingFolder) -> list[dict[str, str]]:
     with (folder.path / "curves.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-def record(folder: RunFolder) -> dict[str, Any]:
+def record(folder: TrainingFolder) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((folder.path / "run.json").read_text())
     return content
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from napari_scsam.project.training_job import TrainingJob
-from napari_scsam.train.finetune.held_out import Region
+from napari_scsam.train.finetune.held_out import HeldOutRegion
 from napari_scsam.train.finetune.known_labels import UNKNOWN, known_classes
 from napari_scsam.train.finetune.review_crops import CropMemory
 from napari_scsam.train.finetune.tuned_weights import take_path
@@ -40,7 +40,7 @@ def run(model):
     targets[1, 10:40, 10:40] = 1
     for target in targets:
         memory.add(image, target)
-    pieces = [Region(place, (slice(0, SIDE), slice(0, SIDE))) for place in range(2)]
+    pieces = [HeldOutRegion(place, (slice(0, SIDE), slice(0, SIDE))) for place in range(2)]
     data = SimpleNamespace(
         held_out=memory,
         known=known_classes(model.classes, ["mitochondrion"]),

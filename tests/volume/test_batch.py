@@ -15,7 +15,7 @@ from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.model import ScSAM
 from napari_scsam.steps import drive
-from napari_scsam.volume.batch import Batch, segment_images
+from napari_scsam.volume.batch import ImageBatch, segment_images
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_each_image_has_its_labels(
     images: tuple[Path, ...], out: Path, predictor: Predictor
 ) -> None:
     seen = []
-    drive(segment_images(Batch(images, out), open_volume, predictor), seen.append)
+    drive(segment_images(ImageBatch(images, out), open_volume, predictor), seen.append)
     assert [path.name for path in sorted(out.iterdir())] == ["a.tif", "b.tif"]
     assert open_labels(out / "a.tif").shape == (40, 48)
     assert {step.what for step in seen} >= {"a.tif", "b.tif"}
@@ -59,7 +59,7 @@ def test_one_that_fails_is_named_and_the_others_are_done(
 ) -> None:
     (tmp_path / "bad.tif").write_bytes(b"II*\0 no TIFF")
     missing = tmp_path / "missing.tif"
-    batch = Batch((images[0], tmp_path / "bad.tif", missing, images[1]), out)
+    batch = ImageBatch((images[0], tmp_path / "bad.tif", missing, images[1]), out)
     with pytest.raises(PartlyDoneError) as told:
         drive(segment_images(batch, open_volume, predictor))
     text = str(told.value)
@@ -71,9 +71,9 @@ def test_one_that_fails_is_named_and_the_others_are_done(
 def test_finished_images_are_left_out_or_replaced(images: tuple[Path, ...], out: Path) -> None:
     label(out / "a.tif")
     with pytest.raises(TakenError, match="add --resume to keep them, or --overwrite"):
-        Batch(images, out).left()
-    assert Batch(images, out, resume=True).left() == images[1:]
-    assert Batch(images, out, overwrite=True).left() == images
+        ImageBatch(images, out).left()
+    assert ImageBatch(images, out, resume=True).left() == images[1:]
+    assert ImageBatch(images, out, overwrite=True).left() == images
 
 
 def test_what_is_no_label_file_of_ours_is_never_replaced(
@@ -81,18 +81,18 @@ def test_what_is_no_label_file_of_ours_is_never_replaced(
 ) -> None:
     tifffile.imwrite(out / "a.tif", np.zeros((4, 4), np.uint8))
     with pytest.raises(TakenError, match="is not a label file of napari-scsam"):
-        Batch(images, out, overwrite=True).left()
+        ImageBatch(images, out, overwrite=True).left()
 
 
 def test_two_images_of_one_name_are_refused(out: Path, tmp_path: Path) -> None:
     images = (tmp_path / "a.tif", tmp_path / "a.png")
     with pytest.raises(UserError, match="would both be written to"):
-        Batch(images, out).left()
+        ImageBatch(images, out).left()
 
 
 def test_the_folder_of_the_images_is_refused(images: tuple[Path, ...], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="would overwrite the image"):
-        Batch(images, tmp_path).left()
+        ImageBatch(images, tmp_path).left()
 
 
 @pytest.mark.parametrize(
@@ -102,17 +102,17 @@ def test_the_folder_of_the_images_is_refused(images: tuple[Path, ...], tmp_path:
 def test_labels_are_named_after_the_image(name: str, stem: str, out: Path, tmp_path: Path) -> None:
     if name.endswith(".zarr"):
         (tmp_path / name).mkdir()
-    assert Batch((), out).labels_of(tmp_path / name) == out / f"{stem}.tif"
+    assert ImageBatch((), out).labels_of(tmp_path / name) == out / f"{stem}.tif"
 
 
 def test_labels_of_a_folder_of_slices_have_its_whole_name(out: Path, tmp_path: Path) -> None:
     (tmp_path / "cell.2024").mkdir()
-    assert Batch((), out).labels_of(tmp_path / "cell.2024") == out / "cell.2024.tif"
+    assert ImageBatch((), out).labels_of(tmp_path / "cell.2024") == out / "cell.2024.tif"
 
 
 def test_a_place_that_is_no_folder_is_refused(images: tuple[Path, ...], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TakenError, match="is a file; give a folder"):
-        Batch(images, tmp_path / "file").left()
+        ImageBatch(images, tmp_path / "file").left()
     with pytest.raises(UserError, match=r"do not go into one labels\.zarr; give a folder"):
-        Batch(images, tmp_path / "labels.zarr").left()
+        ImageBatch(images, tmp_path / "labels.zarr").left()

@@ -67,19 +67,19 @@ def test_a_run_is_stopped_continued_and_finished(
 ) -> None:
     monkeypatch.setattr(detached_process, "SECONDS_BETWEEN", 0.0)
     folder = start_run(request_)
-    update = detached_process.Pace.update
+    update = detached_process.ProgressFile.update
 
-    def stopped(pace: detached_process.Pace, step: detached_process.Progress) -> None:
+    def stopped(pace: detached_process.ProgressFile, step: detached_process.Progress) -> None:
         update(pace, step)
         if step.done == 2:
             raise detached_process._Stopped
 
-    monkeypatch.setattr(detached_process.Pace, "update", stopped)
+    monkeypatch.setattr(detached_process.ProgressFile, "update", stopped)
     detached_process.run(folder)
     state = state_of(folder)
     assert (state.phase, state.done, state.total) == (RunPhase.STOPPED, 2, 3)
     assert state.name == "labels.zarr"
-    monkeypatch.setattr(detached_process.Pace, "update", update)
+    monkeypatch.setattr(detached_process.ProgressFile, "update", update)
     detached_process.run(folder)
     state = state_of(folder)
     assert (state.phase, state.done) == (RunPhase.FINISHED, 3)

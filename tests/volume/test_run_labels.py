@@ -13,7 +13,7 @@ from napari_scsam.volume.ledger import LEDGER
 from napari_scsam.volume.run_labels import (
     BESIDE,
     LABELS,
-    Place,
+    RunTarget,
     chunk_names,
     create_run_labels,
     find_stopped,
@@ -36,25 +36,27 @@ def header_of(shape: tuple[int, ...] = SHAPE) -> LabelHeader:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "out.zarr", beside=False)
+def place(tmp_path: Path) -> RunTarget:
+    return RunTarget(tmp_path / "out.zarr", beside=False)
 
 
 @pytest.fixture
-def level(place: Place) -> zarr.Array:
+def level(place: RunTarget) -> zarr.Array:
     return create_run_labels(place, header_of(), SHAPE, U8)
 
 
 def test_labels_that_are_new_grow_at_their_place_and_others_beside_them(tmp_path: Path) -> None:
-    new = Place(tmp_path, beside=False)
-    beside = Place(tmp_path, beside=True)
+    new = RunTarget(tmp_path, beside=False)
+    beside = RunTarget(tmp_path, beside=True)
     assert new.group == tmp_path / "labels" / LABELS
     assert new.ledger == tmp_path / LEDGER
     assert beside.group == tmp_path / "labels" / BESIDE
     assert beside.ledger == beside.group / LEDGER
 
 
-def test_a_new_run_has_empty_labels_and_an_empty_ledger(place: Place, level: zarr.Array) -> None:
+def test_a_new_run_has_empty_labels_and_an_empty_ledger(
+    place: RunTarget, level: zarr.Array
+) -> None:
     assert level.shape == SHAPE
     assert not level[...].any()
     assert place.ledger.read_bytes() == b""
@@ -63,10 +65,12 @@ def test_a_new_run_has_empty_labels_and_an_empty_ledger(place: Place, level: zar
     assert labels.attrs["ome"]["labels"] == [LABELS]
 
 
-def test_a_run_that_replaces_labels_does_not_touch_them(place: Place, level: zarr.Array) -> None:
+def test_a_run_that_replaces_labels_does_not_touch_them(
+    place: RunTarget, level: zarr.Array
+) -> None:
     level[...] = 3
     place.ledger.unlink()
-    beside = Place(place.out, beside=True)
+    beside = RunTarget(place.out, beside=True)
     create_run_labels(beside, header_of(), SHAPE, U8)
     assert find_stopped(place.out) == beside
     assert (zarr.open_array(place.group / "0", mode="r")[...] == 3).all()
@@ -79,7 +83,7 @@ def test_no_run_is_stopped_where_nothing_is(tmp_path: Path) -> None:
     assert stopped_run(tmp_path / "out.zarr") is None
 
 
-def test_the_settings_of_a_stopped_run_are_read(place: Place, level: zarr.Array) -> None:
+def test_the_settings_of_a_stopped_run_are_read(place: RunTarget, level: zarr.Array) -> None:
     assert stopped_run(place.out) is None
     place.ledger.write_text(json.dumps({"image": "abc", "views": 4}) + "\n0\n")
     found = stopped_run(place.out)
@@ -88,7 +92,7 @@ def test_the_settings_of_a_stopped_run_are_read(place: Place, level: zarr.Array)
 
 
 def test_a_stopped_run_is_opened_without_what_was_half_written(
-    place: Place, level: zarr.Array
+    place: RunTarget, level: zarr.Array
 ) -> None:
     level[1] = 5
     partial = place.group / "0" / "c" / f"x.{'0' * 32}.partial"
@@ -102,13 +106,13 @@ def test_a_stopped_run_is_opened_without_what_was_half_written(
     ("shape", "dtype"), [((5, 20, 30), np.uint8), ((4, 20, 31), np.uint8), (SHAPE, np.uint16)]
 )
 def test_labels_of_another_form_are_not_resumed(
-    place: Place, level: zarr.Array, shape: tuple[int, ...], dtype: type
+    place: RunTarget, level: zarr.Array, shape: tuple[int, ...], dtype: type
 ) -> None:
     with pytest.raises(UserError, match=r"cannot be resumed: .*start again with --overwrite"):
         open_run_labels(place, shape, np.dtype(dtype))
 
 
-def test_damaged_labels_are_not_resumed(place: Place, level: zarr.Array) -> None:
+def test_damaged_labels_are_not_resumed(place: RunTarget, level: zarr.Array) -> None:
     (place.group / "0" / "zarr.json").write_text("{")
     with pytest.raises(UserError, match=r"cannot be read .*start again with --overwrite"):
         open_run_labels(place, SHAPE, U8)

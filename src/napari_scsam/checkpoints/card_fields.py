@@ -68,7 +68,7 @@ MOST_CORRECTIONS = 64
 CoveredNames = Annotated[list[str], Field(min_length=1, max_length=254)]
 """Classes whose logits one output of a correction changes, or a tuned copy answers."""
 
-Outputs = Annotated[list[CoveredNames], Field(min_length=1, max_length=MOST_CORRECTIONS)]
+CorrectedNames = Annotated[list[CoveredNames], Field(min_length=1, max_length=MOST_CORRECTIONS)]
 """Of one correction."""
 
 
@@ -85,7 +85,7 @@ class CardFields(BaseModel):
     lessons: dict[str, Annotated[str, AfterValidator(readable_lessons)]] = Field(
         default_factory=dict
     )
-    corrections: Annotated[list[Outputs], Field(max_length=MOST_CORRECTIONS)] = Field(
+    corrections: Annotated[list[CorrectedNames], Field(max_length=MOST_CORRECTIONS)] = Field(
         default_factory=list
     )
     tuned: Annotated[list[CoveredNames], Field(max_length=MOST_CORRECTIONS)] = Field(

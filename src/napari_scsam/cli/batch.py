@@ -14,7 +14,7 @@ from napari_scsam.config import UserError
 if TYPE_CHECKING:
     from napari_scsam.io.volumes import Volume
     from napari_scsam.model import ScSAM
-    from napari_scsam.volume.batch import Batch
+    from napari_scsam.volume.batch import ImageBatch
 
 ONE_VOLUME = (
     *("into", "slices", "region", "mask", "axes", "probabilities", "workers", "scheduler"),
@@ -52,11 +52,11 @@ def segment_batch(arguments: argparse.Namespace) -> None:
     """Label several images with one network."""
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.predictor import Predictor
-    from napari_scsam.volume.batch import Batch, segment_images
+    from napari_scsam.volume.batch import ImageBatch, segment_images
 
     _check_options(arguments)
     images = tuple(map(Path, arguments.image))
-    batch = Batch(images, arguments.out, arguments.resume, arguments.overwrite)
+    batch = ImageBatch(images, arguments.out, arguments.resume, arguments.overwrite)
     left = batch.left()
     if not left:
         note(f"scsam: all {len(images)} images have labels, so nothing is left to do")
@@ -103,7 +103,7 @@ def _opener(arguments: argparse.Namespace, model: ScSAM) -> Callable[[Path], Vol
     return opened
 
 
-def _print_done(batch: Batch, left: tuple[Path, ...]) -> None:
+def _print_done(batch: ImageBatch, left: tuple[Path, ...]) -> None:
     """Print the files that were written, one a line."""
     for image in left:
         target = batch.labels_of(image)

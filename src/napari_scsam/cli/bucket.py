@@ -97,9 +97,9 @@ def _is_left(bucket: Bucket, staged: Path, arguments: argparse.Namespace) -> boo
 
 def _is_begun(staged: Path) -> bool:
     """Whether a run to an address was stopped, or its upload."""
-    from napari_scsam.volume.instances.run_folder import RunFolder
+    from napari_scsam.volume.instances.run_folder import InstanceFolder
 
-    return staged.exists() or RunFolder(staged).path.exists()
+    return staged.exists() or InstanceFolder(staged).path.exists()
 
 
 def _send(bucket: Bucket, staged: Path) -> None:

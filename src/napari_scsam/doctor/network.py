@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from napari_scsam.doctor.finding import Finding, size_text
-from napari_scsam.doctor.probes import Answer
+from napari_scsam.doctor.probes import ProbeAnswer
 
 PROBE = "napari_scsam.doctor.network_probe"
 
 
-def judge_network(answer: Answer) -> tuple[Finding, Finding]:
+def judge_network(answer: ProbeAnswer) -> tuple[Finding, Finding]:
     """Return what a probe says of the device and of the shipped checkpoint."""
     if answer.trouble:
         complaint = (

@@ -15,7 +15,7 @@ LIMIT = 120.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProbeAnswer:
     """What a probe found."""
 
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -23,7 +23,7 @@ class Answer:
     """Why there are no facts, in a few words; empty when there are."""
 
 
-def ask(module: str, limit: float = LIMIT) -> Answer:
+def ask(module: str, limit: float = LIMIT) -> ProbeAnswer:
     """Run a module, which prints one line of JSON, and return what it found.
 
     Parameters
@@ -46,13 +46,13 @@ def ask(module: str, limit: float = LIMIT) -> Answer:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Answer(trouble=f"no answer within {limit:.0f} seconds")
+        return ProbeAnswer(trouble=f"no answer within {limit:.0f} seconds")
     if done.returncode:
-        return Answer(trouble=_last_words(done.stderr, done.returncode))
+        return ProbeAnswer(trouble=_last_words(done.stderr, done.returncode))
     try:
-        return Answer(json.loads(done.stdout.strip().splitlines()[-1]))
+        return ProbeAnswer(json.loads(done.stdout.strip().splitlines()[-1]))
     except (ValueError, IndexError):
-        return Answer(trouble="an answer that cannot be read")
+        return ProbeAnswer(trouble="an answer that cannot be read")
 
 
 def _last_words(stderr: str, code: int) -> str:

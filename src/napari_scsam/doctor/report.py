@@ -13,11 +13,11 @@ from napari_scsam.doctor.finding import Finding, without_home
 from napari_scsam.doctor.folders import examine_folders
 from napari_scsam.doctor.machine import examine_machine
 from napari_scsam.doctor.packages import examine_packages
-from napari_scsam.doctor.probes import Answer, ask
+from napari_scsam.doctor.probes import ProbeAnswer, ask
 
 
 @dataclass(frozen=True)
-class Report:
+class DoctorReport:
     """Everything that was examined."""
 
     findings: tuple[Finding, ...]
@@ -47,7 +47,7 @@ class Report:
         return values
 
 
-def examine(asks: Callable[[str], Answer] = ask) -> Report:
+def examine(asks: Callable[[str], ProbeAnswer] = ask) -> DoctorReport:
     """Examine everything; torch and Qt are loaded in processes of their own, side by side.
 
     Parameters
@@ -68,4 +68,4 @@ def examine(asks: Callable[[str], Answer] = ask) -> Report:
             shown = window.judge_window(opened.result())
         judged = network.judge_network(torch.result())
     seen = () if shown is None else (shown,)
-    return Report((*near, *judged, *seen, *folders))
+    return DoctorReport((*near, *judged, *seen, *folders))

@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_scsam.doctor.finding import Finding
 from napari_scsam.doctor.packages import QT_BINDINGS, installed_version
-from napari_scsam.doctor.probes import Answer
+from napari_scsam.doctor.probes import ProbeAnswer
 
 PROBE = "napari_scsam.gui.graphics_probe"
 
@@ -42,7 +42,7 @@ def has_screen() -> bool:
     return any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")))
 
 
-def judge_window(answer: Answer) -> Finding:
+def judge_window(answer: ProbeAnswer) -> Finding:
     """Return what a probe says of Qt and OpenGL."""
     if answer.trouble:
         complaint = (

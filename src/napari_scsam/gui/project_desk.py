@@ -20,7 +20,7 @@ from napari_scsam.gui.tools.files.export import Exporting
 from napari_scsam.gui.tools.files.save_labels import SavingLabels
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.tools.slice_marks import SliceMarks
-from napari_scsam.gui.tools.train import Training
+from napari_scsam.gui.tools.train import ProjectTraining
 from napari_scsam.gui.words import as_sentence
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class ProjectDesk:
     def __init__(self, session: Session, links: Links, review_key: str, suggested_key: str) -> None:
         self.keeper = session.part(ProjectKeeper)
         self.reviewing = session.part(Reviewing)
-        self.training = session.part(Training)
+        self.training = session.part(ProjectTraining)
         self.exporting = session.part(Exporting)
         self.damages = session.part(ProjectDamages)
         session.part(ProjectModel)

@@ -24,7 +24,7 @@ from napari_scsam.gui.choices import Choices
 from napari_scsam.gui.jobs.engine import Engine, SliceRequest
 from napari_scsam.gui.jobs.jobs import INTO_LABELS, OF_IMAGE, Job, Jobs
 from napari_scsam.gui.jobs.worker import Report, Worker
-from napari_scsam.gui.layers.labels_for_image import Outputs
+from napari_scsam.gui.layers.labels_for_image import LabelsForImages
 from napari_scsam.gui.layers.plane import Plane, full_resolution, shown_plane
 from napari_scsam.gui.network import Network
 from napari_scsam.gui.notify import notify_error
@@ -40,7 +40,7 @@ Protection = Callable[[Labels, Plane, slice, NDArray[Any]], NDArray[np.bool_]]
 Given a labels layer, a plane, rows of it and the labels of these rows.
 """
 
-Part = TypeVar("Part")
+PartT = TypeVar("PartT")
 
 
 class Session:
@@ -76,7 +76,7 @@ class Session:
         self.choices = Choices()
         self.jobs = Jobs(make_worker)
         self.network = Network(viewer, engine, self.jobs, self.choices, self.ended)
-        self.outputs = Outputs()
+        self.outputs = LabelsForImages()
         self.protections: dict[str, Protection] = {}
         """What the model must leave alone, by the word that the user reads for such pixels."""
         self.window_is_gone = False
@@ -130,11 +130,11 @@ class Session:
         if viewer is not None and self._sessions.get(viewer) is self:
             del self._sessions[viewer]
 
-    def part(self, kind: Callable[[Session], Part]) -> Part:
+    def part(self, kind: Callable[[Session], PartT]) -> PartT:
         """Return the tool of a kind; it is created for this session at its first use."""
         if kind not in self._parts:
             self._parts[kind] = kind(self)
-        part: Part = self._parts[kind]
+        part: PartT = self._parts[kind]
         return part
 
     def protect(self, word: str, protection: Protection) -> None:

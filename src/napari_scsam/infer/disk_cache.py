@@ -50,7 +50,7 @@ LOCK_SECONDS = 10
 
 log = logging.getLogger(__name__)
 
-Values = NDArray[np.float16]
+TileValues = NDArray[np.float16]
 """C×h×w of one tile."""
 
 
@@ -77,7 +77,7 @@ class DiskCache:
         self._unchecked = limit
         """Bytes written since the size of the folder was last checked."""
 
-    def get(self, name: str, tile: int, cells: tuple[int, int]) -> Values | None:
+    def get(self, name: str, tile: int, cells: tuple[int, int]) -> TileValues | None:
         """Return the C×h×w values of a tile, or None when they are missing or damaged.
 
         Parameters
@@ -103,7 +103,7 @@ class DiskCache:
             return None
         return values
 
-    def put(self, name: str, tile: int, tiles: int, values: Values) -> None:
+    def put(self, name: str, tile: int, tiles: int, values: TileValues) -> None:
         """Write one of the `tiles` of a slice, C×h×w.
 
         The first failure is logged; after it, this does nothing.
@@ -128,7 +128,7 @@ class DiskCache:
             self.trouble,
         )
 
-    def _write(self, folder: Path, tile: int, tiles: int, values: Values) -> None:
+    def _write(self, folder: Path, tile: int, tiles: int, values: TileValues) -> None:
         try:
             _open_array(folder, tiles, values.shape)[tile] = values
         except OSError:

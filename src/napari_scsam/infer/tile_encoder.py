@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_scsam.infer.device import precision
-from napari_scsam.infer.disk_cache import DiskCache, Values
+from napari_scsam.infer.disk_cache import DiskCache, TileValues
 from napari_scsam.infer.tiling import Tile, cut_tile
 from napari_scsam.model import Embedding, EncoderFeatures, ScSAM
 from napari_scsam.model.image_encoder import EMBED_DIM, SAM_ENCODERS, STRIDE
@@ -161,13 +161,13 @@ class TileEncoder:
         features: Tensor = self.model.image_encoder(self.model.sam_input(image))
         return features
 
-    def _read(self, grid: TileGrid, tile: Tile) -> Values | None:
+    def _read(self, grid: TileGrid, tile: Tile) -> TileValues | None:
         if self.disk is None or tile not in grid.tiles:
             return None
         cells = (tile.height // STRIDE, tile.width // STRIDE)
         return self.disk.get(self._name(grid), grid.tiles.index(tile), cells)
 
-    def _write(self, grid: TileGrid, tile: Tile, values: Values) -> None:
+    def _write(self, grid: TileGrid, tile: Tile, values: TileValues) -> None:
         if self.disk is not None and self.fill and tile in grid.tiles:
             self.disk.put(self._name(grid), grid.tiles.index(tile), len(grid.tiles), values)
 

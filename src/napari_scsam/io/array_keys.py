@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Index = tuple[int, ...]
+ArrayIndex = tuple[int, ...]
 Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Region:
+class BoxKey:
     """A box, perhaps with steps along its axes, perhaps with axes that numpy drops."""
 
     start: tuple[int, ...]
@@ -45,17 +45,17 @@ class Region:
         values: NDArray[Any] = box[tuple(keys)]
         return values
 
-    def points(self) -> Points:
+    def points(self) -> VoxelKey:
         """Return the indexed voxels one by one."""
         axes = [
             np.arange(a, b, s) for a, b, s in zip(self.start, self.stop, self.steps, strict=True)
         ]
         shape = tuple(len(values) for axis, values in enumerate(axes) if axis not in self.dropped)
-        return Points(tuple(grid.reshape(shape) for grid in np.meshgrid(*axes, indexing="ij")))
+        return VoxelKey(tuple(grid.reshape(shape) for grid in np.meshgrid(*axes, indexing="ij")))
 
 
 @dataclass(frozen=True, eq=False)
-class Points:
+class VoxelKey:
     """Voxels one by one: an array of indices for each axis, all of one shape."""
 
     indices: tuple[NDArray[np.intp], ...]
@@ -65,7 +65,9 @@ class Points:
         """The shape that numpy returns."""
         return self.indices[0].shape
 
-    def by_block(self, chunks: Sequence[int]) -> Iterator[tuple[Index, tuple[Indices, ...], Any]]:
+    def by_block(
+        self, chunks: Sequence[int]
+    ) -> Iterator[tuple[ArrayIndex, tuple[Indices, ...], Any]]:
         """Sort the points by chunk.
 
         Yields
@@ -89,7 +91,7 @@ class Points:
             yield block, inside, chosen
 
 
-def _group(blocks: Sequence[Indices]) -> Iterator[tuple[Index, Any]]:
+def _group(blocks: Sequence[Indices]) -> Iterator[tuple[ArrayIndex, Any]]:
     """Yield each position that occurs, and an index of the points that have it."""
     low = [int(axis.min()) for axis in blocks]
     high = [int(axis.max()) for axis in blocks]
@@ -105,7 +107,7 @@ def _group(blocks: Sequence[Indices]) -> Iterator[tuple[Index, Any]]:
         yield tuple(int(b) + a for b, a in zip(position, low, strict=True)), chosen
 
 
-def parse_key(key: Any, shape: Sequence[int]) -> Region | Points:
+def parse_key(key: Any, shape: Sequence[int]) -> BoxKey | VoxelKey:
     """Read an index.
 
     Parameters
@@ -121,7 +123,7 @@ def parse_key(key: Any, shape: Sequence[int]) -> Region | Points:
         When an index is outside the array, or slices are mixed with arrays.
     """
     if isinstance(key, np.ndarray) and key.dtype == bool and key.shape == tuple(shape):
-        return Points(np.nonzero(key))
+        return VoxelKey(np.nonzero(key))
     if not isinstance(key, tuple):
         key = (key,)
     keys = _expand(key, len(shape))
@@ -132,7 +134,7 @@ def parse_key(key: Any, shape: Sequence[int]) -> Region | Points:
             "slices mixed with arrays of indices are not supported; give an array for each axis"
         )
     arrays = np.broadcast_arrays(*(np.asarray(k, np.intp) for k in keys))
-    return Points(tuple(_inside(axis, size) for axis, size in zip(arrays, shape, strict=True)))
+    return VoxelKey(tuple(_inside(axis, size) for axis, size in zip(arrays, shape, strict=True)))
 
 
 def _expand(keys: tuple[Any, ...], ndim: int) -> list[Any]:
@@ -144,7 +146,7 @@ def _expand(keys: tuple[Any, ...], ndim: int) -> list[Any]:
     return [*keys[:at], *[slice(None)] * free, *after]
 
 
-def _region(keys: Sequence[Any], shape: Sequence[int]) -> Region:
+def _region(keys: Sequence[Any], shape: Sequence[int]) -> BoxKey:
     spans: list[tuple[int, int, int]] = []
     dropped: list[int] = []
     for axis, (key, size) in enumerate(zip(keys, shape, strict=True)):
@@ -157,7 +159,7 @@ def _region(keys: Sequence[Any], shape: Sequence[int]) -> Region:
             spans.append((index, index + 1, 1))
             dropped.append(axis)
     start, stop, steps = zip(*spans, strict=True)
-    return Region(start, stop, steps, tuple(dropped))
+    return BoxKey(start, stop, steps, tuple(dropped))
 
 
 def _inside(index: NDArray[np.intp], size: int) -> NDArray[np.intp]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_scsam.config import UserError
 from napari_scsam.io.axes import usual_axes
-from napari_scsam.io.lazy import Block, InvertedArray, Source, chunk_shape
+from napari_scsam.io.lazy import InvertedArray, PixelBlock, Source, chunk_shape
 from napari_scsam.io.locations import Location
 
 COMPARED = 512
@@ -156,8 +156,8 @@ class PaletteArray(_Changed):
         super().__init__(source, tuple(source.shape), greys.dtype)
         self._greys = greys
 
-    def __getitem__(self, key: Any) -> Block:
-        values: Block = self._greys[np.asarray(self._source[key])]
+    def __getitem__(self, key: Any) -> PixelBlock:
+        values: PixelBlock = self._greys[np.asarray(self._source[key])]
         return values
 
 
@@ -187,7 +187,7 @@ class EqualColours(_Changed):
         self._name = name
         self._has_colours = shape[axis] >= COLOURS
 
-    def __getitem__(self, key: tuple[Any, ...]) -> Block:
+    def __getitem__(self, key: tuple[Any, ...]) -> PixelBlock:
         whole = (*key[: self._axis], slice(None), *key[self._axis :])
         kept = sum(isinstance(part, slice) for part in key[: self._axis])
         pixels = np.moveaxis(np.asarray(self._source[whole]), kept, -1)
@@ -196,5 +196,5 @@ class EqualColours(_Changed):
                 f"{self._name} has colours in a part of it, though not in all; "
                 "choose one with --channel 0, 1 or 2"
             )
-        grey: Block = pixels[..., 0]
+        grey: PixelBlock = pixels[..., 0]
         return grey

@@ -19,7 +19,7 @@ from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.untrusted.sizes import memory_of_machine
 from napari_scsam.io.watched import ChangedFileError, Stamp
 
-Block: TypeAlias = npt.NDArray[Any]
+PixelBlock: TypeAlias = npt.NDArray[Any]
 
 READ_ERRORS = (
     OSError,
@@ -195,12 +195,12 @@ class LazyArray:
     def __repr__(self) -> str:
         return f"<LazyArray {self._name!r} {self.shape} {self.dtype}>"
 
-    def __getitem__(self, key: Any) -> Block:
+    def __getitem__(self, key: Any) -> PixelBlock:
         wanted = iter(self._expand(key))
         index = tuple(next(wanted) if fixed is None else fixed for fixed in self._fixed)
         self._check_index(index)
         try:
-            block: Block = np.asarray(self._source[index], dtype=self.dtype)
+            block: PixelBlock = np.asarray(self._source[index], dtype=self.dtype)
         except ChangedFileError:
             raise
         except UserError as error:
@@ -236,7 +236,7 @@ class LazyArray:
                 "the memory of this computer; check its sizes, or choose a smaller part"
             )
 
-    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Block:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> PixelBlock:
         block = self[...]
         if dtype is None:
             return block
@@ -279,15 +279,15 @@ class InvertedArray:
         if check is not None:
             check()
 
-    def __getitem__(self, key: Any) -> Block:
-        block: Block = np.asarray(self._source[key])
+    def __getitem__(self, key: Any) -> PixelBlock:
+        block: PixelBlock = np.asarray(self._source[key])
         if block.dtype.kind == "b":
             return ~block
-        inverted: Block = np.subtract(block.dtype.type(self._black), block)
+        inverted: PixelBlock = np.subtract(block.dtype.type(self._black), block)
         return inverted
 
 
-def checksum(pixels: Block) -> int:
+def checksum(pixels: PixelBlock) -> int:
     """Return a number that differs between arrays of different shape, type or values."""
     header = zlib.crc32(f"{pixels.shape} {pixels.dtype.str}".encode())
     return zlib.crc32(np.ascontiguousarray(pixels).reshape(-1).view(np.uint8).data, header)
@@ -310,7 +310,7 @@ class SliceFiles:
     def __init__(
         self,
         files: Sequence[Path],
-        read: Callable[[Path], Block],
+        read: Callable[[Path], PixelBlock],
         shape: tuple[int, ...],
         dtype: npt.DTypeLike,
     ) -> None:
@@ -320,17 +320,17 @@ class SliceFiles:
         self.shape = (len(self._files), *shape)
         self.dtype = np.dtype(dtype).newbyteorder("=")
 
-    def __getitem__(self, key: tuple[Any, ...]) -> Block:
+    def __getitem__(self, key: tuple[Any, ...]) -> PixelBlock:
         z, *rest = key
         if not isinstance(z, slice):
-            plane: Block = self._plane(self._stamps[z])[tuple(rest)]
+            plane: PixelBlock = self._plane(self._stamps[z])[tuple(rest)]
             return plane
         planes = [self._plane(stamp)[tuple(rest)] for stamp in self._stamps[z]]
         if not planes:
             return np.empty((0, *self.shape[1:]), self.dtype)[:, *rest]
         return np.stack(planes)
 
-    def _plane(self, stamp: Stamp) -> Block:
+    def _plane(self, stamp: Stamp) -> PixelBlock:
         file = stamp.file
         stamp.check()
         try:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
 from napari_scsam.io.anchored_store import UnreadableError
-from napari_scsam.io.array_keys import Points, Region, parse_key
+from napari_scsam.io.array_keys import BoxKey, VoxelKey, parse_key
 from napari_scsam.io.saved_chunks import SavedChunks
-from napari_scsam.io.stored_chunks import Block
+from napari_scsam.io.stored_chunks import ChunkIndex
 from napari_scsam.io.zarr_access import ZarrArray, folder_of
 
 MEMORY = 2**30
@@ -75,11 +75,11 @@ class SavedArray:
         return self._memory.trouble
 
     @property
-    def damaged(self) -> Mapping[Block, UnreadableError]:
+    def damaged(self) -> Mapping[ChunkIndex, UnreadableError]:
         """The chunks that could not be read so far, and why."""
         return dict(self._memory.disk.damaged)
 
-    def place(self, block: Block) -> tuple[slice, ...]:
+    def place(self, block: ChunkIndex) -> tuple[slice, ...]:
         """Return the part of the array that a chunk is."""
         return self._memory.place(block)
 
@@ -91,7 +91,7 @@ class SavedArray:
         """Call a function before each write to disk, which waits when it raises an error."""
         self._memory.disk.before_write = step
 
-    def reset(self, block: Block) -> None:
+    def reset(self, block: ChunkIndex) -> None:
         """Take a chunk that could not be read, and is no longer on disk, for zeros."""
         self._memory.reset(block)
 
@@ -124,7 +124,7 @@ class SavedArray:
 
     def __getitem__(self, key: Any) -> Any:
         found = parse_key(key, self.shape)
-        if isinstance(found, Points):
+        if isinstance(found, VoxelKey):
             return self._read_points(found)
         return found.finish(self._read(found))
 
@@ -132,10 +132,10 @@ class SavedArray:
         if self._memory.sealed:
             raise UserError(self._memory.sealed)
         found = parse_key(key, self.shape)
-        if isinstance(found, Region) and not found.contiguous:
+        if isinstance(found, BoxKey) and not found.contiguous:
             found = found.points()
         values = np.asarray(value, self.dtype)
-        if isinstance(found, Points):
+        if isinstance(found, VoxelKey):
             self._write_points(found, values)
         else:
             whole = np.broadcast_to(values, found.value_shape)
@@ -179,7 +179,7 @@ class SavedArray:
     def absent(self, key: Any) -> int:
         """Return the number of voxels, in whole chunks, to fetch from disk for reading a box."""
         region = parse_key(key, self.shape)
-        if not isinstance(region, Region):
+        if not isinstance(region, BoxKey):
             return 0
         known = self._memory.known
         missing = sum(block not in known for block, *_ in self._parts(region))
@@ -199,7 +199,7 @@ class SavedArray:
         self._memory.disk.check()  # a folder that has gone lists nothing
         return {int(path.name) for path in found if path.name.isdecimal()}
 
-    def blocks_on_disk(self) -> list[Block]:
+    def blocks_on_disk(self) -> list[ChunkIndex]:
         """List the chunks that are stored."""
         folder = folder_of(self.stored) / "c"
         files = list(folder.glob("/".join("*" * self.ndim)))
@@ -207,17 +207,17 @@ class SavedArray:
         found = (path.relative_to(folder).parts for path in files)
         return sorted(tuple(map(int, parts)) for parts in found if "".join(parts).isdecimal())
 
-    def probe(self, block: Block) -> None:
+    def probe(self, block: ChunkIndex) -> None:
         """Try to read a chunk; it is in `damaged` afterwards if that fails."""
         self._memory.probe(block)
 
-    def file_of(self, block: Block) -> Path:
+    def file_of(self, block: ChunkIndex) -> Path:
         """Return the file of a chunk."""
         return folder_of(self.stored).joinpath("c", *map(str, block))
 
     # Reading and writing in memory
 
-    def _read(self, region: Region) -> NDArray[Any]:
+    def _read(self, region: BoxKey) -> NDArray[Any]:
         out = np.zeros(region.shape, self.dtype)
         for block, inside, outside in self._parts(region):
             try:
@@ -228,13 +228,13 @@ class SavedArray:
                     raise
         return out
 
-    def _write(self, region: Region, value: NDArray[Any]) -> None:
+    def _write(self, region: BoxKey, value: NDArray[Any]) -> None:
         for block, inside, outside in self._parts(region):
             with self._memory.hold(block, inside) as values:
                 values[inside] = value[outside]
                 self._memory.mark(block)
 
-    def _read_points(self, points: Points) -> NDArray[Any]:
+    def _read_points(self, points: VoxelKey) -> NDArray[Any]:
         out = np.empty(points.shape, self.dtype)
         flat = out.reshape(-1)
         for block, inside, chosen in points.by_block(self.chunks):
@@ -242,7 +242,7 @@ class SavedArray:
                 flat[chosen] = values[inside]
         return out
 
-    def _write_points(self, points: Points, value: NDArray[Any]) -> None:
+    def _write_points(self, points: VoxelKey, value: NDArray[Any]) -> None:
         flat = np.broadcast_to(value, points.shape).reshape(-1)
         for block, inside, chosen in points.by_block(self.chunks):
             with self._memory.hold(block, inside) as values:
@@ -250,8 +250,8 @@ class SavedArray:
                 self._memory.mark(block)
 
     def _parts(
-        self, region: Region
-    ) -> Iterator[tuple[Block, tuple[slice, ...], tuple[slice, ...]]]:
+        self, region: BoxKey
+    ) -> Iterator[tuple[ChunkIndex, tuple[slice, ...], tuple[slice, ...]]]:
         """Cut a region at the borders of chunks.
 
         Yields

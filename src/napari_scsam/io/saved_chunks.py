@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.io.anchored_store import MissingStoreError, UnreadableError
-from napari_scsam.io.stored_chunks import Block, StoredChunks
+from napari_scsam.io.stored_chunks import ChunkIndex, StoredChunks
 from napari_scsam.io.zarr_access import ZarrArray
 
 DELAY = 0.1
@@ -69,14 +69,14 @@ class SavedChunks:
         self.sealed = ""
         """Why nothing may be changed; empty when it may."""
         self._room = max(1, memory // (prod(self.sides) * np.dtype(stored.dtype).itemsize))
-        self._blocks: OrderedDict[Block, NDArray[Any]] = OrderedDict()
-        self._known: dict[Block, NDArray[np.bool_]] = {}
+        self._blocks: OrderedDict[ChunkIndex, NDArray[Any]] = OrderedDict()
+        self._known: dict[ChunkIndex, NDArray[np.bool_]] = {}
         """Chunks of which only these voxels are in memory, because the array had gone."""
-        self._dirty: dict[Block, float] = {}
-        self._coming: dict[Block, object] = {}
+        self._dirty: dict[ChunkIndex, float] = {}
+        self._coming: dict[ChunkIndex, object] = {}
         """Chunks that are being fetched and were not changed meanwhile, each with a token of the
         thread that fetches it."""
-        self._leaving: Block | None = None
+        self._leaving: ChunkIndex | None = None
         """The chunk that is being written. It is not dropped, because the disk has the old one."""
         self._lock = threading.RLock()
         self._writing = threading.Lock()
@@ -99,23 +99,23 @@ class SavedChunks:
         return len(self._dirty) + (self._leaving is not None)
 
     @property
-    def known(self) -> set[Block]:
+    def known(self) -> set[ChunkIndex]:
         """The chunks in memory."""
         with self._lock:
             return set(self._blocks)
 
-    def all(self) -> Iterator[Block]:
+    def all(self) -> Iterator[ChunkIndex]:
         """List the positions of all chunks."""
         return itertools.product(
             *(range(-(-n // c)) for n, c in zip(self.stored.shape, self.sides, strict=True))
         )
 
-    def place(self, block: Block) -> tuple[slice, ...]:
+    def place(self, block: ChunkIndex) -> tuple[slice, ...]:
         """Return the part of the array that a chunk is."""
         return self.disk.place(block)
 
     @contextmanager
-    def hold(self, block: Block, change: Any = None) -> Iterator[NDArray[Any]]:
+    def hold(self, block: ChunkIndex, change: Any = None) -> Iterator[NDArray[Any]]:
         """Yield a chunk's own memory, locked for other threads.
 
         They are not blocked while it is fetched from disk.
@@ -157,7 +157,7 @@ class SavedChunks:
                 self._known[block][change] = True
             yield self._blocks[block]
 
-    def mark(self, block: Block) -> None:
+    def mark(self, block: ChunkIndex) -> None:
         """Note that a chunk was changed, and make sure that a thread writes it."""
         self._dirty.setdefault(block, time.monotonic())
         self._coming.pop(block, None)
@@ -189,14 +189,14 @@ class SavedChunks:
                 if not self.sealed:
                     self.mark(block)
 
-    def reset(self, block: Block) -> None:
+    def reset(self, block: ChunkIndex) -> None:
         """Forget a chunk that could not be read, and is no longer on disk."""
         with self._lock:
             self.disk.damaged.pop(block, None)
             self._blocks.pop(block, None)
             self._coming.pop(block, None)
 
-    def probe(self, block: Block) -> None:
+    def probe(self, block: ChunkIndex) -> None:
         """Try to read a chunk that is not in memory; `StoredChunks.damaged` knows if that fails."""
         if block not in self._blocks:
             with suppress(UnreadableError):
@@ -223,10 +223,10 @@ class SavedChunks:
         with self._lock:
             self._make_room()
 
-    def _fetch(self, block: Block) -> NDArray[Any]:
+    def _fetch(self, block: ChunkIndex) -> NDArray[Any]:
         return self.disk.read(block)
 
-    def _fetch_to(self, block: Block, change: Any) -> NDArray[Any] | None:
+    def _fetch_to(self, block: ChunkIndex, change: Any) -> NDArray[Any] | None:
         """Read a chunk; None when the array has gone, and the chunk need not be known to change."""
         try:
             return self._fetch(block)
@@ -235,13 +235,13 @@ class SavedChunks:
                 raise
             return None
 
-    def _blank(self, block: Block) -> NDArray[Any]:
+    def _blank(self, block: ChunkIndex) -> NDArray[Any]:
         """Begin a chunk of which no voxel is known."""
         shape = tuple(part.stop - part.start for part in self.place(block))
         self._known[block] = np.zeros(shape, bool)
         return np.zeros(shape, self.stored.dtype)
 
-    def _complete(self, block: Block) -> None:
+    def _complete(self, block: ChunkIndex) -> None:
         """Read the voxels of a chunk that are not known yet."""
         if block not in self._known:
             return

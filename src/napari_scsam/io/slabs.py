@@ -17,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 
 from napari_scsam.errors import UserError
-from napari_scsam.io.lazy import Block, LazyArray
+from napari_scsam.io.lazy import LazyArray, PixelBlock
 from napari_scsam.io.volumes import Volume
 from napari_scsam.io.watched import ChangedFileError
 
@@ -53,7 +53,7 @@ class SlabArray(LazyArray):
         self._slabs: dict[int, MemorySlab | FileSlab | None] = {}
         self._lock = Lock()
 
-    def __getitem__(self, key: Any) -> Block:
+    def __getitem__(self, key: Any) -> PixelBlock:
         whole = key is Ellipsis and self.ndim == 2
         if not whole and not (isinstance(key, int | np.integer) and self.ndim == 3):
             return super().__getitem__(key)
@@ -149,16 +149,16 @@ def slab_depth(shape: Sequence[int], chunks: Sequence[int] | None) -> int:
 class MemorySlab:
     """A slab of slices in memory."""
 
-    def __init__(self, voxels: Block) -> None:
+    def __init__(self, voxels: PixelBlock) -> None:
         self._voxels = voxels
 
-    def fill(self, rows: slice, columns: slice, voxels: Block) -> None:
+    def fill(self, rows: slice, columns: slice, voxels: PixelBlock) -> None:
         """Write a part of all its slices, D×Y×X."""
         self._voxels[:, rows, columns] = voxels
 
-    def plane(self, index: int) -> Block:
+    def plane(self, index: int) -> PixelBlock:
         """Return one of its slices."""
-        plane: Block = self._voxels[index]
+        plane: PixelBlock = self._voxels[index]
         return plane.copy()
 
     def close(self) -> None:
@@ -174,7 +174,7 @@ class FileSlab:
         self._dtype = dtype
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
 
-    def fill(self, rows: slice, columns: slice, voxels: Block) -> None:
+    def fill(self, rows: slice, columns: slice, voxels: PixelBlock) -> None:
         """Write a part of all its slices, D×Y×X."""
         height, width = self._shape[1:]
         itemsize = self._dtype.itemsize
@@ -184,7 +184,7 @@ class FileSlab:
                 self._file.seek(place * itemsize)
                 self._file.write(np.ascontiguousarray(row).data)
 
-    def plane(self, index: int) -> Block:
+    def plane(self, index: int) -> PixelBlock:
         """Read one of its slices."""
         plane = np.empty(self._shape[1:], self._dtype)
         self._file.seek(index * plane.nbytes)
@@ -197,7 +197,7 @@ class FileSlab:
         self._file.close()
 
 
-def _runs(part: Block, first: int, *, whole: bool) -> Iterator[tuple[int, Block]]:
+def _runs(part: PixelBlock, first: int, *, whole: bool) -> Iterator[tuple[int, PixelBlock]]:
     """Return what lies together in a slice: all rows where they are whole, else each row."""
     if whole:
         yield first, part

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_scsam.io.anchored_store import Presence, UnreadableError, anchored
 from napari_scsam.io.zarr_access import ZarrArray, folder_of
 
-Block: TypeAlias = tuple[int, ...]
+ChunkIndex: TypeAlias = tuple[int, ...]
 """Position of a chunk in the grid of chunks."""
 
 
@@ -28,9 +28,9 @@ class StoredChunks:
     """
 
     def __init__(self, stored: ZarrArray, check: Callable[[], None] | None = None) -> None:
-        self.sides: Block = tuple(getattr(stored, "shards", None) or stored.chunks)
+        self.sides: ChunkIndex = tuple(getattr(stored, "shards", None) or stored.chunks)
         """Sides of a block that is written as a whole: a shard or a chunk."""
-        self.damaged: dict[Block, UnreadableError] = {}
+        self.damaged: dict[ChunkIndex, UnreadableError] = {}
         """Chunks that could not be read, and why."""
         self.before_write: Callable[[], None] | None = None
         """Called before each write, which fails when it raises an error."""
@@ -54,14 +54,14 @@ class StoredChunks:
             self._check_holder()
         self._presence.check()
 
-    def place(self, block: Block) -> tuple[slice, ...]:
+    def place(self, block: ChunkIndex) -> tuple[slice, ...]:
         """Return the part of the array that a chunk is."""
         return tuple(
             slice(b * c, min((b + 1) * c, n))
             for b, c, n in zip(block, self.sides, self.array.shape, strict=True)
         )
 
-    def read(self, block: Block) -> NDArray[Any]:
+    def read(self, block: ChunkIndex) -> NDArray[Any]:
         """Read a chunk; one that the disk does not have is zeros, if its array is there.
 
         Raises
@@ -81,7 +81,7 @@ class StoredChunks:
         self.damaged.pop(block, None)
         return values
 
-    def write(self, block: Block, values: NDArray[Any]) -> None:
+    def write(self, block: ChunkIndex, values: NDArray[Any]) -> None:
         """Replace a chunk, and wait for the disk.
 
         Raises
@@ -97,7 +97,7 @@ class StoredChunks:
         self.array[self.place(block)] = values
         self.check()
 
-    def _unreadable(self, block: Block, error: Exception) -> UnreadableError:
+    def _unreadable(self, block: ChunkIndex, error: Exception) -> UnreadableError:
         why = str(error) or type(error).__name__
         where = describe_place(self.place(block))
         folder = folder_of(self.array)

@@ -30,8 +30,8 @@ from napari_scsam.io.formats.tiff import read_tiff
 from napari_scsam.io.formats.zipped import read_zip, split_zip_path
 from napari_scsam.io.grey import as_grey, one_of_equal
 from napari_scsam.io.lazy import (
-    Block,
     LazyArray,
+    PixelBlock,
     Source,
     empty_file,
     explaining,
@@ -110,7 +110,7 @@ class Volume:
             return 1
         return self.shape[0]
 
-    def plane(self, z: int) -> Block:
+    def plane(self, z: int) -> PixelBlock:
         """Read slice `z` as a (Y, X) array; `z` is ignored by a single slice.
 
         Raises

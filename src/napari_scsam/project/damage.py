@@ -22,7 +22,7 @@ from napari_scsam.io.anchored_store import MissingStoreError, UnreadableError
 from napari_scsam.io.label_pyramid import new_level
 from napari_scsam.io.labels import create_labels
 from napari_scsam.io.saved_array import SavedArray
-from napari_scsam.io.stored_chunks import Block
+from napari_scsam.io.stored_chunks import ChunkIndex
 from napari_scsam.io.volumes import Volume
 from napari_scsam.project.arrays import PREDICTED, open_root
 from napari_scsam.project.image import hash_slices
@@ -56,7 +56,7 @@ class Damage:
     """Of the array, e.g. ``classes``."""
     slices: tuple[int, ...]
     """Along the first axis; empty when all of the array is lost, or it is one image."""
-    blocks: tuple[Block, ...]
+    blocks: tuple[ChunkIndex, ...]
     """The chunks; empty when all of the array is lost."""
     why: str
     """What the disk or the codec says of the first chunk."""
@@ -160,7 +160,7 @@ def give_up(project: Project, damage: Damage) -> None:
     project.log("gave up damaged labels", of=damage.name, slices=list(damage.slices))
 
 
-def restore(project: Project, damage: Damage, source: Source) -> None:
+def restore(project: Project, damage: Damage, source: RepairSource) -> None:
     """Fill a damaged part of the labels from other labels of the image.
 
     Slices where those are empty stay damaged: that they are empty is not known.
@@ -187,7 +187,7 @@ def restore(project: Project, damage: Damage, source: Source) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class RepairSource:
     """Labels of the same image that can fill a damaged part."""
 
     title: str
@@ -195,7 +195,7 @@ class Source:
     """An array of the image's shape."""
 
 
-def _part_in(project: Project, damage: Damage, source: Source) -> Damage:
+def _part_in(project: Project, damage: Damage, source: RepairSource) -> Damage:
     """Return the chunks of a damaged part for which a source has labels."""
     if not damage.blocks:
         return damage
@@ -223,7 +223,7 @@ def _damage_of(name: str, array: SavedArray) -> Damage:
     return Damage(name, _slices_of(array, blocks), blocks, why)
 
 
-def _slices_of(array: SavedArray, blocks: Sequence[Block]) -> tuple[int, ...]:
+def _slices_of(array: SavedArray, blocks: Sequence[ChunkIndex]) -> tuple[int, ...]:
     """Return the slices that chunks hold; none for a single image."""
     if array.ndim == 2:
         return ()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.io.anchored_store import UnreadableError
-from napari_scsam.io.array_keys import Points, parse_key
+from napari_scsam.io.array_keys import VoxelKey, parse_key
 from napari_scsam.io.saved_array import SavedArray
 
 
@@ -119,7 +119,7 @@ class Outlines:
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
         found = parse_key(key, self.shape)
         values: NDArray[np.uint8] = (self._shown[key] != 0).astype(np.uint8)
-        if isinstance(found, Points) or len(found.value_shape) != 2 or values.ndim != 2:
+        if isinstance(found, VoxelKey) or len(found.value_shape) != 2 or values.ndim != 2:
             return values
         return outline(values, self.width)
 

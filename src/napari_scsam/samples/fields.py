@@ -15,8 +15,8 @@ from scipy import ndimage
 from napari_scsam.config import VoxelSize
 
 Field = NDArray[np.float32]
-Points = NDArray[np.floating]
-Box = tuple[slice, slice, slice]
+Coordinates = NDArray[np.floating]
+FieldBox = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Grid:
         indices = np.arange(self.shape[index], dtype=np.float32)[part]
         return (indices * np.float32(self.voxel_size[index])).astype(np.float32)
 
-    def box(self, points: Points, margin: float) -> Box:
+    def box(self, points: Coordinates, margin: float) -> FieldBox:
         """Return the voxels around some points (N, 3); empty slices when all are outside."""
         low = np.floor((points.min(0) - margin) / self.voxel_size).astype(int)
         high = np.ceil((points.max(0) + margin) / self.voxel_size).astype(int) + 1
@@ -44,7 +44,7 @@ class Grid:
         high = np.clip(high, 0, self.shape)
         return slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2])
 
-    def index(self, points: Points) -> tuple[NDArray[np.intp], ...]:
+    def index(self, points: Coordinates) -> tuple[NDArray[np.intp], ...]:
         """Return the voxel nearest to each point (..., 3), within the volume."""
         nearest = np.rint(points / self.voxel_size).astype(np.intp)
         return tuple(np.clip(nearest[..., a], 0, self.shape[a] - 1) for a in range(3))
@@ -136,7 +136,7 @@ def _seeds(
 
 
 def _fill_tile(
-    mosaic: Mosaic, tile: Box, where: tuple[Field, Field, Field], seeds: Field, weights: Field
+    mosaic: Mosaic, tile: FieldBox, where: tuple[Field, Field, Field], seeds: Field, weights: Field
 ) -> None:
     """Compute owner, neighbour and border for a part of the volume, from the seeds near it."""
     low, high = (np.array([bound(axis) for axis in where]) for bound in (np.min, np.max))
@@ -170,7 +170,7 @@ def clearance(grid: Grid, free: NDArray[np.bool_], stride: int = 4) -> Field:
     )
 
 
-def tube(grid: Grid, box: Box, points: Points) -> tuple[Field, Field]:
+def tube(grid: Grid, box: FieldBox, points: Coordinates) -> tuple[Field, Field]:
     """Measure the distance to a chain of points (N, 3) and the length along it, for each voxel of a box."""
     z, y, x = (grid.axis(a, part) for a, part in enumerate(box))
     squared = np.full((z.size, y.size, x.size), np.inf, np.float32)

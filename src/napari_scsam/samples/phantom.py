@@ -15,10 +15,10 @@ from scipy import ndimage
 
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.samples.fields import (
-    Box,
+    Coordinates,
     Field,
+    FieldBox,
     Grid,
-    Points,
     clearance,
     make_mosaic,
     smooth_noise,
@@ -166,7 +166,7 @@ def _draw_mitochondria(scene: Scene, count: int) -> None:
         scene.mark(box, depth < -29, MITOCHONDRION)
 
 
-def _draw_cristae(scene: Scene, box: Box, depth: Field, along: Field) -> None:
+def _draw_cristae(scene: Scene, box: FieldBox, depth: Field, along: Field) -> None:
     """Fold the inner membrane: flat pockets across the mitochondrion, some near the wall only."""
     rng = scene.rng
     spacing = np.float32(rng.uniform(60, 90))
@@ -206,7 +206,7 @@ def _draw_synapses(scene: Scene, count: int) -> None:
             _draw_density(scene, centre, int(mosaic.neighbour[tuple(patch)]))
 
 
-def _draw_density(scene: Scene, centre: Points, cell: int) -> None:
+def _draw_density(scene: Scene, centre: Coordinates, cell: int) -> None:
     """Thicken the membrane at a synapse on the side of one cell."""
     box = scene.grid.box(centre[None], 220)
     distance, _ = tube(scene.grid, box, np.stack([centre, centre + 1]))
@@ -217,7 +217,7 @@ def _draw_density(scene: Scene, centre: Points, cell: int) -> None:
     scene.mark(box, depth < 0, PSD)
 
 
-def _draw_vesicles(scene: Scene, centre: Points, cell: int) -> int:
+def _draw_vesicles(scene: Scene, centre: Coordinates, cell: int) -> int:
     """Draw vesicles around a synapse, within one cell; return their number."""
     rng = scene.rng
     drawn = 0
@@ -254,7 +254,7 @@ def _draw_er(scene: Scene, count: int) -> None:
         _draw_cistern(scene, ALL, np.maximum.reduce([sheet, patches, 34 - room, elsewhere]))
 
 
-def _draw_cistern(scene: Scene, box: Box, depth: Field) -> None:
+def _draw_cistern(scene: Scene, box: FieldBox, depth: Field) -> None:
     """Draw one membrane around a light lumen, wherever `depth` is negative."""
     scene.shade(box, fill(depth), 0.76)
     scene.shade(box, 0.9 * line(depth, -4, 6), 0.22)

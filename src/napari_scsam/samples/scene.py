@@ -8,9 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_scsam.samples.fields import Box, Field, Grid, Mosaic, Points, clearance, smooth_noise
+from napari_scsam.samples.fields import (
+    Coordinates,
+    Field,
+    FieldBox,
+    Grid,
+    Mosaic,
+    clearance,
+    smooth_noise,
+)
 
-ALL: Box = (slice(None), slice(None), slice(None))
+ALL: FieldBox = (slice(None), slice(None), slice(None))
 
 
 @dataclass
@@ -37,15 +45,15 @@ class Scene:
         )
         self.room = clearance(self.grid, free & (self.mosaic.nucleus > 0), _STRIDE)
 
-    def shade(self, box: Box, amount: Field, grey: float) -> None:
+    def shade(self, box: FieldBox, amount: Field, grey: float) -> None:
         """Blend towards a grey value, by an amount of 0..1 per voxel."""
         self.grey[box] += amount * (np.float32(grey) - self.grey[box])
 
-    def mark(self, box: Box, where: NDArray[np.bool_], label: int) -> None:
+    def mark(self, box: FieldBox, where: NDArray[np.bool_], label: int) -> None:
         """Set the class of voxels in a box."""
         self.labels[box][where] = label
 
-    def take(self, points: Points, radius: float, gap: float = 16.0) -> bool:
+    def take(self, points: Coordinates, radius: float, gap: float = 16.0) -> bool:
         """Reserve the place of a chain of points (N, 3), if it is `gap` nm away from all others.
 
         Returns whether it was free.
@@ -62,9 +70,9 @@ class Scene:
 
     def place(
         self, count: int, radius: tuple[float, float], length: tuple[float, float]
-    ) -> list[tuple[Points, float]]:
+    ) -> list[tuple[Coordinates, float]]:
         """Reserve places for up to `count` random chains; return their points and radii."""
-        found: list[tuple[Points, float]] = []
+        found: list[tuple[Coordinates, float]] = []
         for _ in range(300 * count):
             if len(found) == count:
                 break
@@ -74,14 +82,14 @@ class Scene:
                 found.append((points, thick))
         return found
 
-    def _chain(self, length: float) -> Points:
+    def _chain(self, length: float) -> Coordinates:
         """Draw a random bent chain of points (N, 3), at most 60 nm apart, mostly in the plane."""
         t = np.linspace(-0.5, 0.5, int(length // 60) + 2)[:, None]
         heading, bend = self.rng.normal(size=(2, 3)) * (0.35, 1, 1)
         heading = heading / np.linalg.norm(heading)
         bend = bend / np.linalg.norm(bend)
         start = self.rng.uniform((0, 0, 0), self.grid.extent)
-        points: Points = start + length * (heading * t + 0.8 * bend * t**2)
+        points: Coordinates = start + length * (heading * t + 0.8 * bend * t**2)
         return points
 
 

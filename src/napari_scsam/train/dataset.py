@@ -22,6 +22,7 @@ from napari_scsam.train.augment import (
     window,
 )
 from napari_scsam.train.labelled_volume import LabelledVolume
+from napari_scsam.train.lookalikes import lookalikes
 from napari_scsam.train.recipe import Recipe
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ EVERYTHING_LABELLED = torch.zeros(0, dtype=torch.long)
 """The groups of crops whose labels name every class."""
 
 
-class Batch(NamedTuple):
+class CropBatch(NamedTuple):
     """B crops."""
 
     image: Tensor
@@ -62,9 +63,9 @@ class Batch(NamedTuple):
     Empty where all crops label every class.
     """
 
-    def to(self, device: torch.device) -> Batch:
+    def to(self, device: torch.device) -> CropBatch:
         """Move everything to a device."""
-        return Batch(*(part.to(device) for part in self))
+        return CropBatch(*(part.to(device) for part in self))
 
 
 def choose(items: Sequence[T], generator: torch.Generator) -> T:
@@ -101,16 +102,21 @@ class LabelledCrops:
         if not recipe.sources:
             raise UserError("the recipe names no data; add a [[data]] table with image and labels")
         self.training = recipe.training
-        self.volumes = [LabelledVolume(source, recipe) for source in recipe.sources]
+        views = [(source, axis) for source in recipe.sources for axis in source.axes]
+        self.volumes = [LabelledVolume(source, recipe, axis) for source, axis in views]
         check_something_labelled(recipe, self.volumes)
-        pairs = zip(recipe.sources, self.volumes, strict=True)
-        self.weights = torch.tensor([s.weight * v.grey.size**0.5 for s, v in pairs])
+        self.weights = torch.tensor(
+            [
+                source.weight / len(source.axes) * volume.grey.size**0.5
+                for (source, _), volume in zip(views, self.volumes, strict=True)
+            ]
+        )
 
-    def batch(self, generator: torch.Generator) -> Batch:
+    def batch(self, generator: torch.Generator) -> CropBatch:
         """Draw one batch; the generator's state fixes it."""
         drawn = [self.crop_of_volume(generator) for _ in range(self.training.batch)]
         crops, volumes = zip(*drawn, strict=True)
-        batch = Batch(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
+        batch = CropBatch(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
         if self.everything_labelled:
             return batch
         return batch._replace(groups=torch.stack([volume.groups for volume in volumes]))
@@ -188,6 +194,9 @@ class LabelledCrops:
             if uniform(generator, 0, 1) < chance:
                 image, hidden = paint(image, generator, how.soft)
                 numbers[:, hidden] = 0
+        if how.lookalikes and uniform(generator, 0, 1) < how.lookalikes:
+            image, hidden = lookalikes(image, generator)
+            numbers[:, hidden] = 0
         return vary_grey(image, how, generator)
 
     def place(self, volume: LabelledVolume, generator: torch.Generator) -> tuple[int, ...]:

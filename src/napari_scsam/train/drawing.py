@@ -16,7 +16,7 @@ MAX_PROCESSES = 8
 B_co = TypeVar("B_co", covariant=True)
 
 
-class Crops(Protocol[B_co]):
+class CropSource(Protocol[B_co]):
     """What draws batches."""
 
     def batch(self, generator: torch.Generator) -> B_co:
@@ -37,7 +37,7 @@ def step_seed(seed: int, step: int) -> int:
 class StepBatches(Dataset[tuple[B_co, Tensor]], Generic[B_co]):
     """Batches by their step, each with the state of its random generator afterwards."""
 
-    def __init__(self, crops: Crops[B_co], seed: int) -> None:
+    def __init__(self, crops: CropSource[B_co], seed: int) -> None:
         self.crops = crops
         self.seed = seed
 
@@ -55,7 +55,7 @@ def spare_processes(device: torch.device) -> int:
 
 
 def draw_steps(
-    crops: Crops[B_co], seed: int, steps: range, processes: int = 0
+    crops: CropSource[B_co], seed: int, steps: range, processes: int = 0
 ) -> Iterator[tuple[B_co, torch.Generator]]:
     """Draw the batch of each step, and the random generator for the rest of the step.
 

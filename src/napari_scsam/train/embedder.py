@@ -9,10 +9,10 @@ import torch
 
 from napari_scsam.infer.device import precision
 from napari_scsam.model import EncoderFeatures, ScSAM
-from napari_scsam.train.dataset import Batch, LabelledCrops
+from napari_scsam.train.dataset import CropBatch, LabelledCrops
 from napari_scsam.train.drawing import draw_steps, generator_of
 
-EmbeddedBatch = tuple[Batch, EncoderFeatures, torch.Generator]
+EmbeddedBatch = tuple[CropBatch, EncoderFeatures, torch.Generator]
 """A batch, its features, and the random generator for the rest of the step."""
 
 
@@ -33,7 +33,7 @@ class Embedder:
         self.model = model
         self.crops = crops
         self.device = device
-        self._pool: dict[int, tuple[Batch, EncoderFeatures]] = {}
+        self._pool: dict[int, tuple[CropBatch, EncoderFeatures]] = {}
 
     def draw(self, steps: range, processes: int = 0) -> Iterator[EmbeddedBatch]:
         """Return the batch of each step.
@@ -62,18 +62,18 @@ class Embedder:
             batch, features = self.pooled(number)
             yield batch, features, generator
 
-    def first(self) -> tuple[Batch, EncoderFeatures]:
+    def first(self) -> tuple[CropBatch, EncoderFeatures]:
         """Return the batch of the first step, at any time."""
         batch, features, _ = next(self.draw(range(1)))
         return batch, features
 
-    def encode(self, batch: Batch) -> EncoderFeatures:
+    def encode(self, batch: CropBatch) -> EncoderFeatures:
         """Run the encoders, in half precision where the device is made for it."""
         with precision(self.device):
             return self.model.encode(batch.image.contiguous(memory_format=torch.channels_last))
 
     @torch.no_grad()
-    def pooled(self, number: int) -> tuple[Batch, EncoderFeatures]:
+    def pooled(self, number: int) -> tuple[CropBatch, EncoderFeatures]:
         """Return a batch of the pool; its number fixes it, so that a resumed run has the same pool."""
         if number not in self._pool:
             batch = self.crops.batch(generator_of(self.crops.training.seed, number))

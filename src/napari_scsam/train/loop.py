@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from napari_scsam.train.resume import StateKeeper, read_state, state_file
-from napari_scsam.train.run_folder import RunFolder
+from napari_scsam.train.run_folder import TrainingFolder
 from napari_scsam.train.schedule import TrainStep, learning_rate
 
 B = TypeVar("B")
@@ -25,7 +25,7 @@ MAX_GRADIENT = 1.0
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """What a training run writes and reads, and how long it takes."""
 
     out: Path
@@ -68,7 +68,7 @@ def create_optimiser(
 
 
 def run_steps(
-    run: Run, trainer: Trainer[B], on_restart: Callable[[str], object] | None = None
+    run: TrainingRun, trainer: Trainer[B], on_restart: Callable[[str], object] | None = None
 ) -> Iterator[TrainStep]:
     """Train to the end of a run, from the step that it was stopped at.
 
@@ -93,7 +93,7 @@ def run_steps(
     state = state_file(run.out)
     first = read_state(state, model, optimiser, dict(run.settings), on_restart)
     started = time.monotonic()
-    folder = RunFolder(run.out, run.record, run.files, run.device, first)
+    folder = TrainingFolder(run.out, run.record, run.files, run.device, first)
     keeper = StateKeeper(state, model, optimiser, dict(run.settings))
     steps = range(first, run.steps)
     for step, batch in zip(steps, trainer.batches(steps), strict=True):

@@ -19,7 +19,7 @@ from napari_scsam.infer.device import precision
 from napari_scsam.infer.picture import MARGIN, overlay
 from napari_scsam.model import Embedding, EncoderFeatures, ScSAM
 from napari_scsam.model.mae import PIXEL_MEAN, PIXEL_STD, MaskedAutoencoder
-from napari_scsam.train.dataset import Batch
+from napari_scsam.train.dataset import CropBatch
 from napari_scsam.train.prompts import clicks
 from napari_scsam.train.recipe_tables import Training
 
@@ -46,7 +46,7 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 
 
 def prediction_picture(
-    model: ScSAM, batch: Batch, features: EncoderFeatures, training: Training
+    model: ScSAM, batch: CropBatch, features: EncoderFeatures, training: Training
 ) -> NDArray[np.uint8]:
     """Draw the first crops of a batch in rows: image, and the classes and objects that are trained.
 
@@ -63,7 +63,7 @@ def prediction_picture(
         Y×X×3. From the left: the image, the true and the predicted classes, an object and the
         answer to one click on it.
     """
-    batch = Batch(*(part[:CROPS] for part in batch))
+    batch = CropBatch(*(part[:CROPS] for part in batch))
     labels = batch.labels
     layers: list[tuple[Tensor, Sequence[ClassSpec]]] = [(torch.zeros_like(labels), ())]
     table = tuple(replace(spec, id=row) for row, spec in enumerate(model.classes, 1))
@@ -93,7 +93,7 @@ def likeliest_classes(model: ScSAM, embedding: Embedding, shape: Sequence[int]) 
     return torch.cat([torch.zeros_like(logits[:, :1]), logits], 1).argmax(1)
 
 
-def clicked_objects(model: ScSAM, embedding: Embedding, batch: Batch) -> Tensor:
+def clicked_objects(model: ScSAM, embedding: Embedding, batch: CropBatch) -> Tensor:
     """Return the answer to one click on the first object of each crop, B×H×W; empty without one."""
     points = clicks(batch.first_clicks[:, 0], torch.Generator().manual_seed(0))
     logits, _ = model.prompt_logits(embedding, points)

@@ -20,7 +20,7 @@ from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
 from napari_scsam.train.augment import Augmentation, random_grid, sample, uniform, vary_grey, window
 from napari_scsam.train.drawing import draw_steps, step_seed
 from napari_scsam.train.labelled_volume import grey_slices
-from napari_scsam.train.loop import Run, Trainer, create_optimiser, run_steps
+from napari_scsam.train.loop import Trainer, TrainingRun, create_optimiser, run_steps
 from napari_scsam.train.pictures import eval_mode, reconstruction_picture
 from napari_scsam.train.resume import state_file
 from napari_scsam.train.schedule import TrainStep
@@ -179,7 +179,7 @@ def optimiser_of(
 
 def describe_run(
     volumes: Sequence[Volume], out: Path, config: PretrainConfig, device: torch.device
-) -> Run:
+) -> TrainingRun:
     """Return what a run writes and reads; its record names the start without its folder."""
     settings = {"volumes": [v.name for v in volumes], **asdict(config)}
     files = [v.path for v in volumes if v.path is not None]
@@ -188,7 +188,7 @@ def describe_run(
         start = Path(config.start)
         files.append(start)
         record["start"] = start.name
-    return Run(out, settings, record, tuple(files), device, config.steps, config.save_every)
+    return TrainingRun(out, settings, record, tuple(files), device, config.steps, config.save_every)
 
 
 def draw_images(crops: UnlabelledCrops, steps: range, processes: int) -> Iterator[Tensor]:
@@ -209,7 +209,7 @@ def reconstruction_loss(
 
 
 def save_encoder(
-    run: Run, model: MaskedAutoencoder, crops: UnlabelledCrops, steps: int
+    run: TrainingRun, model: MaskedAutoencoder, crops: UnlabelledCrops, steps: int
 ) -> NDArray[np.uint8]:
     """Write the encoder, and return a picture of what the autoencoder reconstructs."""
     save_mae(run.out, model.encoder, crops.config.encoder, {**run.record, "steps": steps})

@@ -34,13 +34,13 @@ MIN_CORE_NM3 = 2e6
 USUAL_NM = 5.0
 """Side in nm of a voxel whose size is unknown."""
 
-Labels = NDArray[np.unsignedinteger]
-Mask = NDArray[np.uint8]
+LabelArray = NDArray[np.unsignedinteger]
+ByteMask = NDArray[np.uint8]
 
 
 def pseudo_labels(
     predictor: Predictor, image: Volume, names: Sequence[str] | None = None
-) -> Steps[tuple[Labels, Mask]]:
+) -> Steps[tuple[LabelArray, ByteMask]]:
     """Label the voxels that a model is certain of, seen along z, y and x at a contrast each.
 
     Trained on these with strong augmentation, a model learns a tissue without labels (noisy
@@ -125,7 +125,7 @@ def labels_from_votes(
     requested: Sequence[ClassSpec],
     voxel: float,
     grey: NDArray[np.floating],
-) -> tuple[Labels, Mask]:
+) -> tuple[LabelArray, ByteMask]:
     """Turn mean probabilities (K+1)×Z×Y×X into labels and a mask of where they are certain.
 
     A region where an organelle is the most probable is labelled as a whole if it has a core that

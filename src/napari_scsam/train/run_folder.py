@@ -61,7 +61,7 @@ def check_run_folder(out: Path) -> None:
         )
 
 
-class RunFolder:
+class TrainingFolder:
     """Keeps the record of a run; a resumed run continues it.
 
     Parameters

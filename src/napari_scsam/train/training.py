@@ -20,10 +20,10 @@ from napari_scsam.model import ScSAM
 from napari_scsam.steps import drive
 from napari_scsam.train.build_model import build_model, interpolate_weights, parameter_groups
 from napari_scsam.train.calibrate import calibrate
-from napari_scsam.train.dataset import LabelledCrops
+from napari_scsam.train.dataset import CropBatch, LabelledCrops
 from napari_scsam.train.embedder import EmbeddedBatch, Embedder
-from napari_scsam.train.loop import Run, Trainer, create_optimiser, run_steps
-from napari_scsam.train.losses import class_loss, prototype_loss
+from napari_scsam.train.loop import Trainer, TrainingRun, create_optimiser, run_steps
+from napari_scsam.train.losses import class_loss, hold_loss, prototype_loss
 from napari_scsam.train.pictures import eval_mode, prediction_picture
 from napari_scsam.train.prompts import prompt_loss
 from napari_scsam.train.recipe import Recipe
@@ -75,21 +75,54 @@ def train(
     model.mae.train("mae" in training.unfreeze)
     embedder = Embedder(model, LabelledCrops(recipe), where)
     settings = recipe.to_dict()
-    run = Run(out, settings, settings, recipe.files(), where, training.steps, training.save_every)
+    run = TrainingRun(
+        out, settings, settings, recipe.files(), where, training.steps, training.save_every
+    )
     groups = parameter_groups(model, training)
+    parent = parent_of(recipe, where)
     trainer = Trainer(
         model,
         create_optimiser(groups, where, weight_decay=WEIGHT_DECAY),
         batches=lambda steps: embedder.draw(steps, processes),
-        losses_of=lambda batch: losses_of(model, batch, training),
+        losses_of=lambda batch: losses_of(model, batch, training, parent),
         save=lambda steps: save_training(out, recipe, embedder, steps),
         finish=lambda: finish_training(model, recipe, where),
     )
     yield from run_steps(run, trainer, on_restart)
 
 
-def losses_of(model: ScSAM, drawn: EmbeddedBatch, training: Training) -> dict[str, Tensor]:
-    """Return every loss of one batch; ``"loss"`` is their weighted sum."""
+def parent_of(recipe: Recipe, device: torch.device) -> ScSAM | None:
+    """Load the model whose answers are held to, if the recipe wants that."""
+    if not recipe.training.hold:
+        return None
+    parent = build_model(recipe).eval().requires_grad_(False)
+    return parent.to(device).to(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def parent_logits(parent: ScSAM, image: Tensor) -> Tensor:
+    """Return a parent's class logits of B×1×H×W crops: B×K×H×W."""
+    logits = parent.class_logits(parent.fuse(parent.encode(image))).float()
+    return F.interpolate(logits, image.shape[2:], mode="bilinear", align_corners=False)
+
+
+def hold_to(parent: ScSAM, logits: Tensor, batch: CropBatch) -> Tensor:
+    """Compute the loss that holds B×K×H×W logits to a parent's where labels do not decide."""
+    everything = torch.arange(batch.groups.shape[1], device=batch.groups.device)
+    partly = (batch.groups != everything).any(1)
+    if not partly.any():
+        return logits.sum() * 0
+    theirs = parent_logits(parent, batch.image[partly])
+    return hold_loss(logits[partly], theirs, batch.labels[partly], batch.groups[partly])
+
+
+def losses_of(
+    model: ScSAM, drawn: EmbeddedBatch, training: Training, parent: ScSAM | None = None
+) -> dict[str, Tensor]:
+    """Return every loss of one batch; ``"loss"`` is their weighted sum.
+
+    A parent's answers are the target of the classes that a crop's labels do not name.
+    """
     batch, features, generator = drawn
     losses = {}
     with precision(batch.image.device):
@@ -99,6 +132,8 @@ def losses_of(model: ScSAM, drawn: EmbeddedBatch, training: Training) -> dict[st
             logits = model.class_logits(embedding).float()
             logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
             prototypes = model.class_prompt.prototypes
+            if parent is not None and batch.groups.numel():
+                losses["hold"] = hold_to(parent, logits, batch)
             losses["class"] = class_loss(logits, batch.labels, batch.groups)
             losses["prototype"] = prototype_loss(
                 embedding.fused.float(), batch.labels, prototypes, batch.groups
@@ -114,6 +149,7 @@ def weighted_sum(losses: dict[str, Tensor], training: Training) -> Tensor:
     """Add up losses, each times its weight in the recipe."""
     weights = {
         "class": training.class_weight,
+        "hold": training.hold,
         "prototype": training.contrastive,
         "prompt": training.prompt_weight,
     }

@@ -22,7 +22,7 @@ SUFFIX = ".tif"
 
 
 @dataclass(frozen=True)
-class Batch:
+class ImageBatch:
     """Images, and the folder of their labels."""
 
     images: tuple[Path, ...]
@@ -96,7 +96,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def segment_images(
-    batch: Batch, opened: Callable[[Path], Volume], predictor: Predictor, **options: Any
+    batch: ImageBatch, opened: Callable[[Path], Volume], predictor: Predictor, **options: Any
 ) -> Steps[None]:
     """Label each image; yields after each slice, with all images as the total.
 
@@ -114,7 +114,7 @@ def segment_images(
     Raises
     ------
     UserError
-        Before anything is done, as `Batch.left`.
+        Before anything is done, as `ImageBatch.left`.
     PartlyDoneError
         At the end, when some images failed. The others are done.
     """
@@ -145,7 +145,7 @@ def _as_one(steps: Steps[None], name: str) -> Steps[None]:
         yield Progress(0, 1, name)
 
 
-def _report(batch: Batch, left: Sequence[Path]) -> None:
+def _report(batch: ImageBatch, left: Sequence[Path]) -> None:
     """Name the images that failed.
 
     Raises

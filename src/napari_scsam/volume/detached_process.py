@@ -24,7 +24,7 @@ class _Stopped(BaseException):
     """The run is to end, with what is finished."""
 
 
-class Pace:
+class ProgressFile:
     """Writes how far a run is, and how long it will take."""
 
     def __init__(self, folder: Path) -> None:
@@ -86,7 +86,7 @@ def _segment(folder: Path) -> None:
         resume=True,
         workers=workers,
     )
-    pace = Pace(folder)
+    pace = ProgressFile(folder)
     try:
         for step in steps:
             pace.update(step)

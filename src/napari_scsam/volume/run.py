@@ -27,7 +27,7 @@ from napari_scsam.volume.output import check_output
 from napari_scsam.volume.run_image import image_fingerprint
 from napari_scsam.volume.run_labels import stopped_run, tidy
 from napari_scsam.volume.run_plan import RunPlan, averages_by_itself, plan_run
-from napari_scsam.volume.segmentation import Segmentation
+from napari_scsam.volume.segmentation import VolumeSegmentation
 from napari_scsam.volume.three_axes import AXES, check_isotropic
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def segment_volume(
         source = with_slabs(source)
         sample = sample_planes(source.data)
         labelling = Labelling(source, predictor, requested, contrast_of(sample), plan)
-        work = Segmentation(labelling, image_fingerprint(source.data, sample))
+        work = VolumeSegmentation(labelling, image_fingerprint(source.data, sample))
         if not is_zarr:
             yield from work.into_one_file(out)
         elif workers is None:

@@ -37,7 +37,7 @@ BESIDE = f".{LABELS}.run"
 
 
 @dataclass(frozen=True)
-class Place:
+class RunTarget:
     """Where a run writes."""
 
     out: Path
@@ -56,10 +56,10 @@ class Place:
         return (self.group if self.beside else self.out) / LEDGER
 
 
-def find_stopped(out: Path) -> Place | None:
+def find_stopped(out: Path) -> RunTarget | None:
     """Return where a stopped run of this output is; None when there is none."""
     finish_replacing(out)
-    for place in (Place(out, beside=True), Place(out, beside=False)):
+    for place in (RunTarget(out, beside=True), RunTarget(out, beside=False)):
         if place.ledger.is_file():
             return place
     return None
@@ -90,7 +90,7 @@ def tidy(out: Path) -> None:
 
 
 def create_run_labels(
-    place: Place,
+    place: RunTarget,
     header: LabelHeader,
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
@@ -145,7 +145,7 @@ def _holds_ledger(folder: Path) -> bool:
     return (folder / LEDGER).is_file()
 
 
-def open_run_labels(place: Place, shape: tuple[int, ...], dtype: np.dtype[Any]) -> ZarrArray:
+def open_run_labels(place: RunTarget, shape: tuple[int, ...], dtype: np.dtype[Any]) -> ZarrArray:
     """Open the label image of a stopped run.
 
     Raises
@@ -258,7 +258,7 @@ def chunk_names(level: ZarrArray, z: int) -> tuple[str, ...]:
     return tuple(sorted(n for n in names if not n.endswith(".partial") and not n.startswith(".")))
 
 
-def finish_run_labels(place: Place, run: dict[str, Any], classes: list[dict[str, Any]]) -> None:
+def finish_run_labels(place: RunTarget, run: dict[str, Any], classes: list[dict[str, Any]]) -> None:
     """Build the coarser levels, put the labels in their place, and remove the ledger.
 
     Parameters

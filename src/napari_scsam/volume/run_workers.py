@@ -82,7 +82,7 @@ class GroupDone:
 
 
 @dataclass(frozen=True)
-class Job:
+class WorkerRun:
     """What workers need to know of a run, as picklable values."""
 
     image: str
@@ -101,7 +101,7 @@ class Job:
     """Folder of the label image."""
 
     @classmethod
-    def of(cls, labelling: Labelling, labels: Path, checkpoint: str, device: str) -> Job:
+    def of(cls, labelling: Labelling, labels: Path, checkpoint: str, device: str) -> WorkerRun:
         """Describe a run for workers.
 
         Parameters
@@ -190,7 +190,7 @@ def _layers(left: Sequence[int], depth: int, plan: CubePlan) -> list[SliceGroup]
 
 
 def label_on_workers(
-    job: Job, groups: Iterable[SliceGroup], workers: Workers
+    job: WorkerRun, groups: Iterable[SliceGroup], workers: Workers
 ) -> Generator[GroupDone, None, None]:
     """Label groups of slices on workers, and yield what became of each as it ends.
 
@@ -213,7 +213,7 @@ def label_on_workers(
             yield GroupDone(group.slices, failure=result.reason)
 
 
-def label_group(job: Job, group: SliceGroup) -> GroupDone:
+def label_group(job: WorkerRun, group: SliceGroup) -> GroupDone:
     """Label the slices of a group, and write them; called on a worker."""
     with worker_memory() as memory:
         predictor = remembered(memory, (job.checkpoint, job.weights, job.device), job, _load)
@@ -238,7 +238,7 @@ def label_group(job: Job, group: SliceGroup) -> GroupDone:
     return GroupDone(group.slices, tuple(finished), damaged)
 
 
-def _load(job: Job) -> Predictor:
+def _load(job: WorkerRun) -> Predictor:
     """Load the network of a run.
 
     Raises
@@ -257,7 +257,7 @@ def _load(job: Job) -> Predictor:
     return Predictor(model, job.device, default_cache(), fill=False, tta=job.tta)
 
 
-def _open(job: Job) -> Volume:
+def _open(job: WorkerRun) -> Volume:
     """Open the image of a run.
 
     Raises
@@ -284,7 +284,9 @@ def worker_memory() -> Iterator[dict[Any, Any]]:
         yield kept
 
 
-def remembered(memory: dict[Any, Any], key: Any, job: Job, make: Callable[[Job], T]) -> T:
+def remembered(
+    memory: dict[Any, Any], key: Any, job: WorkerRun, make: Callable[[WorkerRun], T]
+) -> T:
     """Return what is remembered under a key; else make it, and forget the last of its kind."""
     kind = make.__name__
     if memory.get(kind, (None,))[0] != key:

@@ -30,7 +30,7 @@ from napari_scsam.volume.ledger import Ledger, as_stored, check_same_run, pixels
 from napari_scsam.volume.output import make_writable_folder
 from napari_scsam.volume.run_labels import (
     LABELS,
-    Place,
+    RunTarget,
     create_run_labels,
     find_stopped,
     finish_run_labels,
@@ -41,14 +41,19 @@ from napari_scsam.volume.run_labels import (
     table_of,
 )
 from napari_scsam.volume.run_plan import RunPlan
-from napari_scsam.volume.run_workers import Job, groups_of_slices, label_on_workers, list_slices
+from napari_scsam.volume.run_workers import (
+    WorkerRun,
+    groups_of_slices,
+    label_on_workers,
+    list_slices,
+)
 
 FINISHED = "finished before"
 """What the only step of a run says that has nothing left to do."""
 
 
 @dataclass(frozen=True)
-class Segmentation:
+class VolumeSegmentation:
     """One run over a volume."""
 
     labelling: Labelling
@@ -82,7 +87,7 @@ class Segmentation:
             yield Progress(len(self.plan.slices), len(self.plan.slices), FINISHED)
             return
         if place is None:
-            place = Place(out, beside=what_is(out) is not Contents.NOTHING)
+            place = RunTarget(out, beside=what_is(out) is not Contents.NOTHING)
             level = create_run_labels(
                 place,
                 self._header(),
@@ -161,7 +166,7 @@ class Segmentation:
         self,
         level: ZarrArray,
         ledger: Ledger,
-        place: Place,
+        place: RunTarget,
         where: tuple[str, str, int | str],
     ) -> Steps[None]:
         """Segment the slices that are not done, on workers; the ledger is written here."""
@@ -170,7 +175,7 @@ class Segmentation:
         if not left:
             return
         groups = groups_of_slices(left, level, self.source, self.plan, workers)
-        job = Job.of(self.labelling, place.group, checkpoint, device)
+        job = WorkerRun.of(self.labelling, place.group, checkpoint, device)
         done = len(self.plan.slices) - len(left)
         yield Progress(done, len(self.plan.slices), f"slice {left[0]}")
         for result in label_on_workers(job, groups, workers):

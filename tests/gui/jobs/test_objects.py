@@ -7,8 +7,8 @@ from listed import CLASSES, SCALE, class_labels
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.jobs.objects import (
     FindRequest,
+    LabelsLocation,
     MeasureRequest,
-    Place,
     check_size,
     find_objects_steps,
     measure_boxes,
@@ -32,7 +32,7 @@ def test_touching_objects_are_split_where_asked():
     y, x = np.mgrid[:40, :80]
     discs = (np.hypot(y - 20, x - 25) < 14) | (np.hypot(y - 20, x - 51) < 14)
     labels = np.repeat(discs[None].astype(np.uint8), 6, axis=0)
-    place = Place((8.0, 8.0, 8.0))
+    place = LabelsLocation((8.0, 8.0, 8.0))
     counts = [
         len(drive(find_objects_steps(FindRequest(labels, CLASSES, place, split))).table)
         for split in (False, True)
@@ -43,7 +43,7 @@ def test_touching_objects_are_split_where_asked():
 def test_a_measured_box_is_what_a_measurement_of_everything_says():
     labels = class_labels()
     grey = np.random.default_rng(0).integers(0, 255, labels.shape).astype(np.uint8)
-    place = Place(SCALE, (0.0, 10.0, 20.0), grey)
+    place = LabelsLocation(SCALE, (0.0, 10.0, 20.0), grey)
     found = drive(find_objects_steps(FindRequest(labels, CLASSES, place)))
     request = MeasureRequest(found.labels, found.classes, place)
     boxes = {}
@@ -60,7 +60,7 @@ def test_a_measured_box_is_what_a_measurement_of_everything_says():
 
 
 def test_an_object_that_is_gone_has_no_row():
-    place = Place(None)
+    place = LabelsLocation(None)
     request = MeasureRequest(np.zeros((4, 4), np.uint32), drive_classes(), place)
     assert len(measure_boxes(request, {3: (slice(0, 2), slice(0, 2))})) == 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_scsam.gui.jobs.pace import Pace, time_left, with_time_left
+from napari_scsam.gui.jobs.pace import TilePace, time_left, with_time_left
 from napari_scsam.steps import Progress, drive
 
 
@@ -29,7 +29,7 @@ def embedding(clock: Clock, tiles: int, seconds: float, views: int = 1):
 
 def test_a_run_is_estimated_from_measured_tiles():
     clock = Clock()
-    pace = Pace(clock)
+    pace = TilePace(clock)
     assert pace.describe(96) == "96 slices; the time is known after the first"
     assert drive(with_time_left(embedding(clock, 6, 2.0), pace, clock)) == "done"
     assert pace.seconds == pytest.approx(2.0)
@@ -39,7 +39,7 @@ def test_a_run_is_estimated_from_measured_tiles():
 
 def test_all_views_of_a_slice_count():
     clock = Clock()
-    pace = Pace(clock)
+    pace = TilePace(clock)
     drive(with_time_left(embedding(clock, 6, 1.0, views=4), pace, clock))
     assert pace.tiles == 24
     drive(with_time_left(embedding(clock, 6, 1.0), pace, clock))
@@ -48,14 +48,14 @@ def test_all_views_of_a_slice_count():
 
 def test_one_tile_is_counted_before_its_time_is_known():
     clock = Clock()
-    pace = Pace(clock)
+    pace = TilePace(clock)
     drive(with_time_left(embedding(clock, 1, 1.0), pace, clock))
     assert pace.describe(3) == "3 slices, 3 tiles; the time is known after the first slice"
 
 
 def test_the_time_that_is_left_is_told_once_it_matters():
     clock = Clock()
-    said = [step.what for step in with_time_left(embedding(clock, 10, 3.0), Pace(clock), clock)]
+    said = [step.what for step in with_time_left(embedding(clock, 10, 3.0), TilePace(clock), clock)]
     assert said[:2] == ["embedding", "embedding"]
     assert said[2] == "embedding, 24 s left"
     assert said[9] == "embedding, 3 s left"

@@ -12,7 +12,7 @@ from napari.layers import Image
 from napari_scsam.gui.jobs import training
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools.review import Reviewing
-from napari_scsam.gui.tools.train import Training, free_path
+from napari_scsam.gui.tools.train import ProjectTraining, free_path
 from napari_scsam.project.training_job import Phase, find_job, read_job
 
 pytestmark = pytest.mark.gui
@@ -30,7 +30,7 @@ def begun(window, stack, tmp_path, wait, monkeypatch, checkpoint):
     monkeypatch.setenv("NAPARI_SCSAM_CHECKPOINTS", str(tmp_path / "checkpoints"))
     one = window(Image(stack, scale=SIZE, units="nm"))
     one.finish()
-    one.keeper, one.training = one.session.part(ProjectKeeper), one.session.part(Training)
+    one.keeper, one.training = one.session.part(ProjectKeeper), one.session.part(ProjectTraining)
     one.reviewing, one.panel = one.session.part(Reviewing), one.widget.desk.train
     one.does = lambda what: monkeypatch.setenv("FAKE_TRAINING", what)
     one.keeper.new(str(tmp_path / "mine"))

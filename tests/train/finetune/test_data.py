@@ -25,7 +25,7 @@ from napari_scsam.train.finetune.data import (
     with_classes,
     without_others,
 )
-from napari_scsam.train.finetune.held_out import Region
+from napari_scsam.train.finetune.held_out import HeldOutRegion
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
 from napari_scsam.train.finetune.review_crops import SIDE, draw_crop
 from napari_scsam.train.finetune.settings import FinetuneSettings
@@ -136,7 +136,7 @@ def test_the_classes_are_those_of_the_model(data: FinetuneData) -> None:
 
 
 def test_a_held_out_crop_shows_its_region_and_nothing_else_is_known(data: FinetuneData) -> None:
-    region = Region(0, np.s_[20:56, 30:66])
+    region = HeldOutRegion(0, np.s_[20:56, 30:66])
     image, targets = data.plain_crop(region)
     assert image.shape == (1, SIDE, SIDE)
     assert targets.shape == (SIDE, SIDE)

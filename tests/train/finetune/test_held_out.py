@@ -3,7 +3,7 @@ import pytest
 
 from napari_scsam.config import UserError
 from napari_scsam.train.finetune.held_out import (
-    Region,
+    HeldOutRegion,
     classes_on_both_sides,
     cut_up,
     evenly,
@@ -30,7 +30,7 @@ def test_something_is_always_held_out_and_something_left(count: int) -> None:
 
 
 def test_whole_slices_are_held_out_of_many() -> None:
-    assert split(planes(8)) == (Region(4, (slice(0, 64), slice(0, 64))),)
+    assert split(planes(8)) == (HeldOutRegion(4, (slice(0, 64), slice(0, 64))),)
 
 
 def test_blocks_are_held_out_of_few_slices() -> None:
@@ -60,7 +60,7 @@ def test_what_is_held_out_is_unknown_in_training() -> None:
 
 
 def test_regions_are_cut_into_pieces_that_cover_them() -> None:
-    pieces = cut_up([Region(0, (slice(10, 110), slice(0, 50)))], (40, 50))
+    pieces = cut_up([HeldOutRegion(0, (slice(10, 110), slice(0, 50)))], (40, 50))
     assert sum(piece.window[0].stop - piece.window[0].start for piece in pieces) == 100
     assert len(pieces) == 3
     assert len(evenly(pieces, 2)) == 2

@@ -2,7 +2,7 @@ import torch
 
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
 from napari_scsam.train.finetune.report import FEW_STEPS, add_hint, decide
-from napari_scsam.train.finetune.validation import Overlap, above, covering
+from napari_scsam.train.finetune.validation import OverlapCounter, above, covering
 
 
 def test_a_gain_is_offered() -> None:
@@ -26,13 +26,13 @@ def test_without_anything_to_judge_by_the_parent_is_kept() -> None:
 
 
 def test_unknown_pixels_are_not_scored() -> None:
-    overlap = Overlap(1)
+    overlap = OverlapCounter(1)
     overlap.add(torch.tensor([1, 1, 1]), torch.tensor([1, 0, UNKNOWN]))
     assert overlap.by_name(["er"]) == {"er": torch.tensor(2 / 3).item()}
 
 
 def test_a_class_that_never_occurs_has_no_dice() -> None:
-    overlap = Overlap(2)
+    overlap = OverlapCounter(2)
     overlap.add(torch.tensor([1, 2]), torch.tensor([1, 0]))
     assert set(overlap.by_name(["er", "PSD"])) == {"er"}
 

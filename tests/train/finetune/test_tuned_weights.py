@@ -8,7 +8,7 @@ from torch import nn
 
 from napari_scsam.model import ScSAM
 from napari_scsam.train.finetune.known_labels import KnownClass
-from napari_scsam.train.finetune.review_crops import CropMemory, Crops
+from napari_scsam.train.finetune.review_crops import CropMemory, ReviewCrops
 from napari_scsam.train.finetune.tuned_weights import (
     ABSENT,
     DECODER_SHARE,
@@ -23,7 +23,7 @@ from napari_scsam.train.finetune.tuned_weights import (
 KNOWN = (KnownClass("mitochondrion", (0, 2)), KnownClass("membrane", (1,)))
 
 
-def remembered(model: ScSAM) -> Crops:
+def remembered(model: ScSAM) -> ReviewCrops:
     """Return one embedded crop of noise."""
     memory = CropMemory(model)
     memory.add(torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(0)))

@@ -15,7 +15,7 @@ from napari_scsam.train.finetune.tuned_weights import take_path
 from napari_scsam.train.finetune.validation import (
     BATCH,
     Judge,
-    Overlap,
+    OverlapCounter,
     Validation,
     above,
     covering,
@@ -39,7 +39,7 @@ def test_without_classes_nothing_is_scored_and_all_is_held() -> None:
 
 
 def test_overlap_is_counted_over_all_that_is_added() -> None:
-    overlap = Overlap(2)
+    overlap = OverlapCounter(2)
     overlap.add(torch.tensor([1, 1, 2, 0]), torch.tensor([1, 2, 2, 0]))
     overlap.add(torch.tensor([1, 0]), torch.tensor([1, 1]))
     # Class 1: found 3, true 3, both 2; class 2: found 1, true 2, both 1.
@@ -47,19 +47,19 @@ def test_overlap_is_counted_over_all_that_is_added() -> None:
 
 
 def test_unknown_pixels_do_not_count() -> None:
-    overlap = Overlap(1)
+    overlap = OverlapCounter(1)
     overlap.add(torch.tensor([1, 1, 1]), torch.tensor([1, UNKNOWN, UNKNOWN]))
     assert overlap.by_name(["one"]) == {"one": 1.0}
 
 
 def test_a_class_that_the_truth_lacks_is_not_judged() -> None:
-    overlap = Overlap(2)
+    overlap = OverlapCounter(2)
     overlap.add(torch.tensor([1, 2, 2]), torch.tensor([1, 1, 0]))
     assert overlap.by_name(["one", "two"]).keys() == {"one"}
 
 
 def test_a_class_may_have_to_occur_often() -> None:
-    overlap = Overlap(2)
+    overlap = OverlapCounter(2)
     truth = torch.tensor([1] * 3 + [2] * 10 + [0] * 87)
     overlap.add(truth, truth)
     names = ["one", "two"]
@@ -147,7 +147,7 @@ def test_a_model_agrees_with_itself(model: ScSAM, judge: Judge) -> None:
 def test_a_model_that_finds_nothing_has_lost_everything(model: ScSAM, memory: CropMemory) -> None:
     kept = model.thresholds.clone()
     model.thresholds = kept + 100
-    overlap = Overlap(1)
+    overlap = OverlapCounter(1)
     for crops, logits in decoded(model, untrained(model), memory):
         overlap.add(covering(above(logits, model.thresholds)[1], KNOWN, 3), crops.targets)
     assert set(overlap.by_name(["mitochondrion"]).values()) == {0.0}

@@ -11,8 +11,8 @@ from napari_scsam.config import UserError
 from napari_scsam.train.scoring.class_metrics import (
     COLUMNS,
     ClassSlice,
-    Column,
     MatchLimits,
+    ScoreColumn,
     count_class,
     pool_class,
     scores_of,
@@ -94,8 +94,8 @@ def test_every_column_has_a_score_and_a_heading_that_fits() -> None:
     scores = scores_of(count_class(one(mask((1, 1, 4, 4)), mask((1, 1, 4, 4)))))
     assert list(scores) == [column.name for column in COLUMNS]
     assert all(len(column.heading) < column.width for column in COLUMNS)
-    assert Column("pq", "PQ", "pq").width == 6
-    assert Column("boundary_f1", "boundary F1", "f1").width == 12
+    assert ScoreColumn("pq", "PQ", "pq").width == 6
+    assert ScoreColumn("boundary_f1", "boundary F1", "f1").width == 12
 
 
 def test_limits_are_two_pixels_of_the_longer_side() -> None:

@@ -8,8 +8,8 @@ import pytest
 from napari_scsam.io.volumes import as_volume
 from napari_scsam.volume.blocks import BlockPlan
 from napari_scsam.volume.instances.edges import Layer, join_block, read_pairs, touching_labels
-from napari_scsam.volume.instances.job import Job
-from napari_scsam.volume.instances.kinds import OBJECT, Kind
+from napari_scsam.volume.instances.job import InstanceJob
+from napari_scsam.volume.instances.kinds import OBJECT, ObjectKind
 from napari_scsam.volume.instances.numbers import save_array
 from napari_scsam.volume.instances.record import faces_of, write_record
 from napari_scsam.volume.instances.source import LabelSource
@@ -56,13 +56,13 @@ def test_labels_of_other_values_do_not_touch() -> None:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
+def job(tmp_path: Path) -> InstanceJob:
     """Return a job whose four blocks of 2×2 have a label each, which all touch at the centre."""
     labels = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]], np.uint8)
-    job = Job(
+    job = InstanceJob(
         LabelSource(as_volume(labels)),
         BlockPlan((4, 4), (2, 2)),
-        (Kind("ER", (1,)),),
+        (ObjectKind("ER", (1,)),),
         tmp_path,
     )
     for block in job.plan:
@@ -73,7 +73,7 @@ def job(tmp_path: Path) -> Job:
     return job
 
 
-def test_each_block_is_joined_with_those_before_it(job: Job) -> None:
+def test_each_block_is_joined_with_those_before_it(job: InstanceJob) -> None:
     for number in range(4):
         join_block(job, number)
     pairs = read_pairs(job, 0, np.array([0, 1, 2, 3, 4]))
@@ -81,7 +81,7 @@ def test_each_block_is_joined_with_those_before_it(job: Job) -> None:
     assert found == {(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)}
 
 
-def test_blocks_without_labels_have_no_pairs(job: Job) -> None:
+def test_blocks_without_labels_have_no_pairs(job: InstanceJob) -> None:
     offsets = np.array([[0, 0, 0, 0, 1]])
     save_array(job.offsets(), offsets)
     for number in range(4):
@@ -89,9 +89,9 @@ def test_blocks_without_labels_have_no_pairs(job: Job) -> None:
     assert read_pairs(job, 0, offsets[0]).shape == (0, 2)
 
 
-def test_labels_without_a_table_touch_within_one_value(job: Job, tmp_path: Path) -> None:
+def test_labels_without_a_table_touch_within_one_value(job: InstanceJob, tmp_path: Path) -> None:
     values = {0: 5, 1: 5, 2: 6, 3: 5}
-    other = Job(job.source, job.plan, (Kind(OBJECT, ()),), tmp_path)
+    other = InstanceJob(job.source, job.plan, (ObjectKind(OBJECT, ()),), tmp_path)
     for block in other.plan:
         part = other.source.read(block.slices).astype(np.uint32)
         faces = {f"0.{name}": face for name, face in faces_of(part, "labels").items()}

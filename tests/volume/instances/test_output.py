@@ -10,7 +10,7 @@ import zarr
 
 from napari_scsam.io.volumes import Volume, as_volume
 from napari_scsam.volume.blocks import BlockPlan, plan_blocks
-from napari_scsam.volume.instances.kinds import Kind
+from napari_scsam.volume.instances.kinds import ObjectKind
 from napari_scsam.volume.instances.output import (
     Levels,
     counts_of,
@@ -21,7 +21,7 @@ from napari_scsam.volume.instances.output import (
 )
 from napari_scsam.volume.instances.run_folder import finished_settings
 
-KINDS = (Kind("mitochondrion", (1, 3)), Kind("ER/Golgi", (2,)))
+KINDS = (ObjectKind("mitochondrion", (1, 3)), ObjectKind("ER/Golgi", (2,)))
 
 
 def volume_of(shape: tuple[int, ...], size: tuple[float, float, float] | None) -> Volume:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_scsam.volume.instances.pairs import Pairs, distinct_pairs, shortened
+from napari_scsam.volume.instances.pairs import LabelPairs, distinct_pairs, shortened
 
 
-def pairs(*values: tuple[int, int]) -> Pairs:
+def pairs(*values: tuple[int, int]) -> LabelPairs:
     return np.array(values, np.int64).reshape(-1, 2)
 
 
@@ -22,7 +22,7 @@ def pairs(*values: tuple[int, int]) -> Pairs:
         (pairs((1, 0), (0, 1), (0, 0)), pairs((0, 0), (0, 1), (1, 0))),
     ],
 )
-def test_each_pair_stays_once_and_sorted(given: Pairs, expected: Pairs) -> None:
+def test_each_pair_stays_once_and_sorted(given: LabelPairs, expected: LabelPairs) -> None:
     np.testing.assert_array_equal(distinct_pairs(given), expected)
 
 
@@ -51,5 +51,7 @@ def test_distinct_pairs_are_those_of_a_set() -> None:
         (pairs((1, 2), (3, 2)), pairs((1, 2), (3, 2))),
     ],
 )
-def test_a_pair_that_repeats_its_predecessor_is_left_out(given: Pairs, expected: Pairs) -> None:
+def test_a_pair_that_repeats_its_predecessor_is_left_out(
+    given: LabelPairs, expected: LabelPairs
+) -> None:
     np.testing.assert_array_equal(shortened(given), expected)

@@ -6,11 +6,11 @@ import pytest
 import zarr
 
 from napari_scsam.config import UserError
-from napari_scsam.volume.instances.run_folder import MOVED, RunFolder
+from napari_scsam.volume.instances.run_folder import MOVED, InstanceFolder
 
 
 def test_settings_are_read_again(tmp_path):
-    run = RunFolder(tmp_path / "out.zarr")
+    run = InstanceFolder(tmp_path / "out.zarr")
     assert run.settings is None
     run.begin({"smallest": 3})
     assert run.settings == {"smallest": 3}
@@ -19,7 +19,7 @@ def test_settings_are_read_again(tmp_path):
 
 
 def test_a_folder_of_somebody_else_stays(tmp_path):
-    run = RunFolder(tmp_path / "out.zarr")
+    run = InstanceFolder(tmp_path / "out.zarr")
     run.path.mkdir()
     (run.path / "mine.txt").write_text("mine")
     with pytest.raises(UserError, match="not of a run"):
@@ -29,7 +29,7 @@ def test_a_folder_of_somebody_else_stays(tmp_path):
 
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_run_that_is_killed_while_its_output_moves_is_finished_later(tmp_path, replaced):
-    run = RunFolder(tmp_path / "out.zarr")
+    run = InstanceFolder(tmp_path / "out.zarr")
     if replaced:
         zarr.open_group(run.out, mode="w")
     run.begin({})

@@ -20,7 +20,7 @@ LEAST_TILE = 128
 MOST_TILE = 4096
 
 Channel = Annotated[int, Field(ge=0, le=65_535)]
-Side = Annotated[int, Field(ge=LEAST_TILE, le=MOST_TILE)]
+TileSide = Annotated[int, Field(ge=LEAST_TILE, le=MOST_TILE)]
 
 
 class FormFields(BaseModel):
@@ -34,7 +34,7 @@ class FormFields(BaseModel):
     probabilities: bool = False
     output: str = ""
     channels: Literal[1, 3] = 1
-    fixed: tuple[Side, Side] | None = None
+    fixed: tuple[TileSide, TileSide] | None = None
     multiple: Annotated[int, Field(ge=1, le=512)] = 16
     black: float = 0.0
     white: float = 1.0

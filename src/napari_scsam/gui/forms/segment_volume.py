@@ -19,11 +19,11 @@ from napari_scsam.gui.forms.background import session_of
 from napari_scsam.gui.layers.plane import layer_voxel_size
 from napari_scsam.gui.panels.runs import RunList
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.tools.runs import EVERY_MS, Runs, file_of, proposed_labels, run_rows
+from napari_scsam.gui.tools.runs import EVERY_MS, DetachedRuns, file_of, proposed_labels, run_rows
 from napari_scsam.gui.tools.segment import VOLUME, Segmenting
 from napari_scsam.volume.detached import RunRequest, parse_workers
 
-Form = FunctionGui[..., None]
+VolumeForm = FunctionGui[..., None]
 
 UNKNOWN_SIZE = (0.0, 0.0, 0.0)
 """As the form shows a voxel size that is not known."""
@@ -72,7 +72,7 @@ def segment_volume_in_viewer(
             size = _size(voxel_size_nm) or layer_voxel_size(image)
             request = _request(image, checkpoint, classes, labels_file, where)
             request = request.model_copy(update={"voxel_size": size, "tta": average_four_views})
-            session.part(Runs).start(request)
+            session.part(DetachedRuns).start(request)
             return
         _choose(session, image, checkpoint, classes, _size(voxel_size_nm))
     except UserError as error:
@@ -150,7 +150,7 @@ def _checkpoint_names(_widget: object = None) -> list[str]:
     return [info.name for info in list_checkpoints()]
 
 
-def _connect(form: Form) -> None:
+def _connect(form: VolumeForm) -> None:
     """Show the classes of the checkpoint, the voxel size of the image, and runs on workers."""
     form.checkpoint.changed.connect(partial(_show_classes, form))
     form.image.changed.connect(partial(_show_size, form))
@@ -159,7 +159,7 @@ def _connect(form: Form) -> None:
     _list_runs(form)
 
 
-def _list_runs(form: Form) -> None:
+def _list_runs(form: VolumeForm) -> None:
     """Put the list of runs on workers below the form, and look at them while it is there."""
     listed = RunList()
     form.native.layout().addWidget(listed)
@@ -171,22 +171,22 @@ def _list_runs(form: Form) -> None:
     watch()
 
 
-def _look(form: Form, listed: RunList) -> None:
+def _look(form: VolumeForm, listed: RunList) -> None:
     viewer = form.viewer.value
     if viewer is None:
         listed.show_runs(run_rows())
     else:
-        listed.show_runs(session_of(viewer).part(Runs).look())
+        listed.show_runs(session_of(viewer).part(DetachedRuns).look())
 
 
-def _do(form: Form, listed: RunList, verb: str, key: str) -> None:
+def _do(form: VolumeForm, listed: RunList, verb: str, key: str) -> None:
     viewer = form.viewer.value
     if viewer is not None:
-        session_of(viewer).part(Runs).do(verb, key)
+        session_of(viewer).part(DetachedRuns).do(verb, key)
     _look(form, listed)
 
 
-def _show_classes(form: Form, checkpoint: str | None) -> None:
+def _show_classes(form: VolumeForm, checkpoint: str | None) -> None:
     names: list[str] = []
     if checkpoint is not None:
         names = [spec.name for spec in checkpoint_info(checkpoint).classes]
@@ -194,7 +194,7 @@ def _show_classes(form: Form, checkpoint: str | None) -> None:
     form.classes.value = names
 
 
-def _show_size(form: Form, image: Image | None) -> None:
+def _show_size(form: VolumeForm, image: Image | None) -> None:
     size = None
     if image is not None:
         size = layer_voxel_size(image)

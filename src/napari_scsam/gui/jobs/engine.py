@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, TaughtClass, VoxelSize
-from napari_scsam.gui.jobs.pace import Pace, with_time_left
+from napari_scsam.gui.jobs.pace import TilePace, with_time_left
 from napari_scsam.gui.jobs.pixels import PixelMemory
 from napari_scsam.gui.layers.class_table import preload_labels
 from napari_scsam.gui.layers.files import read_layers
@@ -32,10 +32,7 @@ if TYPE_CHECKING:
     from napari_scsam.checkpoints.card import CheckpointInfo
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.infer.prepared_slice import Slice
-
-
-Region = tuple[int, int, int, int]
-"""Edges (top, left, bottom, right) of a rectangle in pixels of a plane."""
+    from napari_scsam.infer.suggest import Region
 
 LEAST_SHARE = 0.0005
 """Smallest share of the pixels that is reported; less would read as 0.0 %."""
@@ -112,7 +109,7 @@ class SliceRequest:
 
 
 @dataclass(frozen=True)
-class Segmentation:
+class SliceSegmentation:
     """The answer to a `SliceRequest`."""
 
     request: SliceRequest
@@ -123,7 +120,7 @@ class Segmentation:
     taught: bool = False
     """Whether strokes have just taught the class."""
 
-    def with_classes(self, kept: Sequence[ClassSpec]) -> Segmentation:
+    def with_classes(self, kept: Sequence[ClassSpec]) -> SliceSegmentation:
         """Keep some of the classes, as they are called now."""
         ids = [spec.id for spec in kept]
         labels = np.where(np.isin(self.labels, ids), self.labels, 0).astype(self.labels.dtype)
@@ -202,7 +199,7 @@ class Engine:
         self._checkpoint: str | None = None
         self._predictor: Predictor | None = None
         self._contrasts: dict[Hashable, Contrast] = {}
-        self.pace = Pace()
+        self.pace = TilePace()
         """Seconds a tile, as measured; may be read from any thread."""
         self._prepared: tuple[Hashable, Slice] | None = None
         """What was segmented last: the next click there does not prepare it again."""
@@ -218,7 +215,7 @@ class Engine:
         predictor.restore_taught(taught)
         return ModelInfo(checkpoint, str(predictor.device))
 
-    def segment_steps(self, request: SliceRequest) -> Steps[Segmentation]:
+    def segment_steps(self, request: SliceRequest) -> Steps[SliceSegmentation]:
         """Segment a plane; load the checkpoint and measure the contrast first if needed."""
         yield from self.ready_steps(request.checkpoint)
         start = time.perf_counter()
@@ -229,7 +226,9 @@ class Engine:
         )
         labels = yield from with_time_left(steps, self.pace)
         labels = as_asked(labels, predictor.classes, request.classes)
-        return Segmentation(request, labels, str(predictor.device), time.perf_counter() - start)
+        return SliceSegmentation(
+            request, labels, str(predictor.device), time.perf_counter() - start
+        )
 
     def set_slice_steps(self, request: SliceRequest) -> Steps[Predictor]:
         """Return the predictor, set to the plane.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from napari_scsam.gui.jobs.engine import Engine, Segmentation, SliceRequest
+from napari_scsam.gui.jobs.engine import Engine, SliceRequest, SliceSegmentation
 from napari_scsam.gui.jobs.pace import time_left
 from napari_scsam.steps import Pause, Progress, Steps, mapped
 
@@ -15,7 +15,7 @@ from napari_scsam.steps import Pause, Progress, Steps, mapped
 class SliceDone(Pause):
     """A step that finished one more slice; another request may run before the next slice."""
 
-    result: Segmentation | None = None
+    result: SliceSegmentation | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
-from napari_scsam.gui.layers.instance_classes import ObjectClasses, Run
+from napari_scsam.gui.layers.instance_classes import LabelRange, ObjectClasses
 from napari_scsam.objects.boxes import Box
 from napari_scsam.steps import Progress, Steps
 
@@ -31,7 +31,7 @@ FILE = "objects.zarr"
 
 
 @dataclass(frozen=True)
-class Place:
+class LabelsLocation:
     """Where an array of labels is, and the image that it belongs to."""
 
     voxel_size: VoxelSize | None
@@ -49,7 +49,7 @@ class FindRequest:
     data: Any
     """(Y, X) or (Z, Y, X) class ids."""
     classes: tuple[ClassSpec, ...]
-    place: Place
+    place: LabelsLocation
     split: bool = False
     """Whether objects that touch are split."""
 
@@ -61,7 +61,7 @@ class MeasureRequest:
     labels: Any
     """(Y, X) or (Z, Y, X), one label an object."""
     classes: ObjectClasses
-    place: Place
+    place: LabelsLocation
     unknown: str = "object"
     """What objects without a class are called."""
 
@@ -146,7 +146,7 @@ def whole_of(classes: Sequence[ClassSpec]) -> NDArray[np.uint16]:
 
 def read_classes(
     path: Path, classes: Sequence[ClassSpec], counts: Mapping[str, int], shape: Sequence[int]
-) -> tuple[NDArray[np.uint32], tuple[Run, ...]]:
+) -> tuple[NDArray[np.uint32], tuple[LabelRange, ...]]:
     """Read the objects of all classes into one array, numbered class by class.
 
     Returns
@@ -157,7 +157,7 @@ def read_classes(
         First and last label of each class, and its id.
     """
     from napari_scsam.io.volumes import open_labels
-    from napari_scsam.volume.instances.kinds import Kind
+    from napari_scsam.volume.instances.kinds import ObjectKind
 
     labels = np.zeros(shape, DTYPE)
     runs = []
@@ -166,7 +166,7 @@ def read_classes(
         count = counts.get(spec.name, 0)
         if not count:
             continue
-        found = open_labels(path / "labels" / Kind(spec.name, (spec.id,)).folder).data
+        found = open_labels(path / "labels" / ObjectKind(spec.name, (spec.id,)).folder).data
         depth = (found.chunks or found.shape)[0]  # each chunk is decoded once
         for z in range(0, len(labels), depth):
             own = np.asarray(found[z : z + depth]).astype(DTYPE)

@@ -24,7 +24,7 @@ SHORT = 5.0
 """Seconds; work that takes less needs no word on the time that is left."""
 
 
-class Pace:
+class TilePace:
     """Measures the seconds that a tile takes.
 
     Parameters
@@ -79,7 +79,7 @@ class Pace:
 
 
 def with_time_left(
-    steps: Steps[T], pace: Pace, clock: Callable[[], float] = time.perf_counter
+    steps: Steps[T], pace: TilePace, clock: Callable[[], float] = time.perf_counter
 ) -> Steps[T]:
     """Add the time that is left to the steps of embedding a slice, and measure them."""
     start = clock()

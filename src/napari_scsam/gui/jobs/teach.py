@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, TaughtClass
-from napari_scsam.gui.jobs.engine import Engine, Segmentation, SliceRequest
+from napari_scsam.gui.jobs.engine import Engine, SliceRequest, SliceSegmentation
 from napari_scsam.gui.jobs.one_object import prepare_steps
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.own_classes import as_network, free_id, key_of
@@ -58,7 +58,7 @@ class Lessons:
     """The answer to a `TeachRequest`."""
 
     taught: tuple[TaughtClass, ...]
-    segmentation: Segmentation | None
+    segmentation: SliceSegmentation | None
     """The last class on its plane."""
 
 

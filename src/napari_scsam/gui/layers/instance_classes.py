@@ -27,7 +27,7 @@ REVIEWED_KEY = "scsam_reviewed_objects"
 UNKNOWN = "object"
 """Name of the class of an object whose class nobody said."""
 
-Run = tuple[int, int, int]
+LabelRange = tuple[int, int, int]
 """First label, last label and class id."""
 
 
@@ -36,7 +36,7 @@ class ObjectClasses:
     """The classes of objects, by runs of their labels."""
 
     classes: tuple[ClassSpec, ...] = ()
-    runs: tuple[Run, ...] = ()
+    runs: tuple[LabelRange, ...] = ()
     """In the order of their labels; they do not overlap."""
 
     def ids_of(self, labels: ArrayLike) -> NDArray[np.int64]:
@@ -115,9 +115,9 @@ def mark_objects(layer: Layer, labels: ArrayLike, *, reviewed: bool) -> None:
     layer.metadata = {**layer.metadata, REVIEWED_KEY: [int(label) for label in after]}
 
 
-def _joined(runs: list[Run]) -> tuple[Run, ...]:
+def _joined(runs: list[LabelRange]) -> tuple[LabelRange, ...]:
     """Join neighbouring runs of one class; of runs that overlap, the first stays."""
-    joined: list[Run] = []
+    joined: list[LabelRange] = []
     for first, last, number in runs:
         if joined and joined[-1][2] == number and joined[-1][1] + 1 == first:
             joined[-1] = (joined[-1][0], last, number)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-class Outputs:
+class LabelsForImages:
     """One labels layer for each image layer, found or created when first needed."""
 
     wrote = Signal(object, object, object)

@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.gui.panels.parts.class_counts import ClassCounts
+from napari_scsam.gui.panels.parts.class_counts import ClassCountsTable
 from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.reviewed_for import ReviewedFor, describe_classes
@@ -52,7 +52,7 @@ class ReviewPanel(Page):
         self.suggested = button(
             f"Next suggested slice   ({suggested_key})", SUGGESTED_TIP, self.suggestion_asked
         )
-        self.table = ClassCounts()
+        self.table = ClassCountsTable()
         self.note = note()
         row = QHBoxLayout()
         row.addWidget(self.mark, 2)

@@ -11,7 +11,7 @@ from napari_scsam.config import UserError
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.project.damage import (
     Damage,
-    Source,
+    RepairSource,
     give_up,
     known_damage,
     restore,
@@ -88,7 +88,7 @@ class ProjectDamages:
             self.look()
 
 
-def _source(project: Project, damage: Damage, path: str) -> Source:
+def _source(project: Project, damage: Damage, path: str) -> RepairSource:
     """Return what a damaged part is filled from.
 
     Raises

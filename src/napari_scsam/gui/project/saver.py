@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_scsam.gui.project.project_layers import ProjectLayers
     from napari_scsam.gui.session import Session
-    from napari_scsam.io.stored_chunks import Block
+    from napari_scsam.io.stored_chunks import ChunkIndex
     from napari_scsam.project.project import Project
 
 EVERY_MS = 500
@@ -51,7 +51,7 @@ class ProjectSaver:
         self._layers = layers
         self._history: list[tuple[str, dict[str, Any]]] = []
         """What is to be added to the project's history."""
-        self._damaged: set[tuple[str, Block]] = set()
+        self._damaged: set[tuple[str, ChunkIndex]] = set()
         self._timer = QTimer() if QCoreApplication.instance() is not None else None
         if self._timer is not None:
             self._timer.timeout.connect(self.save)

@@ -11,7 +11,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, UserError
-from napari_scsam.gui.jobs.engine import Segmentation
+from napari_scsam.gui.jobs.engine import SliceSegmentation
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.jobs.teach import Lessons, PlaneStrokes, TeachRequest, teach_steps
 from napari_scsam.gui.layers.class_table import classes_of
@@ -182,7 +182,7 @@ class StrokeLearning:
         if is_new:
             self._session.part(Accepting).choose_target(self._choices.current(spec) or spec)
 
-    def _write(self, found: Segmentation) -> None:
+    def _write(self, found: SliceSegmentation) -> None:
         segmentation = self._writer.without_forgotten(found)
         if segmentation is None:
             return
@@ -286,8 +286,8 @@ class StrokeLearning:
             self._submit(shown=False)
 
 
-def nothing_found(request: SliceRequest, spec: ClassSpec, plane: Plane) -> Segmentation:
+def nothing_found(request: SliceRequest, spec: ClassSpec, plane: Plane) -> SliceSegmentation:
     """Return the answer that clears a class on a plane."""
     asked = replace(request, plane=plane, classes=(spec,), region=None)
     labels = np.zeros(plane.shape(request.data.shape), np.uint8)
-    return Segmentation(asked, labels, "", 0.0, taught=True)
+    return SliceSegmentation(asked, labels, "", 0.0, taught=True)

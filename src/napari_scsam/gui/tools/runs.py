@@ -48,7 +48,7 @@ EVERY_MS = 500
 """How often the runs are looked at."""
 
 
-class Runs:
+class DetachedRuns:
     """The verbs behind the list of runs; made by ``session.part(Runs)``."""
 
     def __init__(self, session: Session) -> None:

@@ -23,9 +23,10 @@ from napari_scsam.gui.words import count_of, list_names
 from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
-    from napari_scsam.gui.jobs.engine import Region, Segmentation, SliceRequest
+    from napari_scsam.gui.jobs.engine import SliceRequest, SliceSegmentation
     from napari_scsam.gui.layers.plane import Plane
     from napari_scsam.gui.session import Session
+    from napari_scsam.infer.suggest import Region
 
 SLICE = "slice"
 REGION = "region"
@@ -193,7 +194,7 @@ class Segmenting:
         self.session.status.emit(f"{what}; {stays}.")
         self._written = 0
 
-    def _on_segmented(self, result: Segmentation) -> None:
+    def _on_segmented(self, result: SliceSegmentation) -> None:
         self.session.network.note_device(result.device)
         wanted = self._writer.without_forgotten(result)
         if wanted is not None:

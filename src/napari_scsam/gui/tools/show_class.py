@@ -16,7 +16,7 @@ from napari_scsam.gui.tools.write_labels import LabelsWriter
 from napari_scsam.gui.words import capitalized
 
 if TYPE_CHECKING:
-    from napari_scsam.gui.jobs.engine import Segmentation, SliceRequest
+    from napari_scsam.gui.jobs.engine import SliceRequest, SliceSegmentation
     from napari_scsam.gui.session import Session
 
 SHOWN = "{found}. Only shown: Segment (Shift+S) writes it."
@@ -75,7 +75,7 @@ class ShowingClass:
         if self._active_tool.name:
             self.hide()
 
-    def _on_segmented(self, result: Segmentation) -> None:
+    def _on_segmented(self, result: SliceSegmentation) -> None:
         request = result.request
         wanted = self._writer.without_forgotten(result)
         if wanted is None or not self._is_current(request):
@@ -100,7 +100,7 @@ class ShowingClass:
         except UserError:
             return False
 
-    def _is_written(self, result: Segmentation) -> bool:
+    def _is_written(self, result: SliceSegmentation) -> bool:
         """Whether the labels hold exactly this answer."""
         layer = self._session.labels
         if layer is None:

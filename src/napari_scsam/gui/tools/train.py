@@ -66,7 +66,7 @@ def describe_end(status: int) -> str:
     return f"training ended early (status {status}); resume it, or drop it"
 
 
-class Training:
+class ProjectTraining:
     """The training of the project in one viewer; made by `Session.part`."""
 
     changed = Signal()

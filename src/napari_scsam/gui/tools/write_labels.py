@@ -19,7 +19,7 @@ from napari_scsam.gui.layers.taken_pixels import TakenPixels, read_bands
 from napari_scsam.gui.own_classes import key_of
 
 if TYPE_CHECKING:
-    from napari_scsam.gui.jobs.engine import Segmentation, SliceRequest
+    from napari_scsam.gui.jobs.engine import SliceRequest, SliceSegmentation
     from napari_scsam.gui.layers.run_record import RunRecord
     from napari_scsam.gui.layers.write_prediction import OrganelleLabels
     from napari_scsam.gui.session import Session
@@ -52,7 +52,7 @@ class LabelsWriter:
         typed = session.choices.typed_voxel_size(image)
         return session.outputs.for_image(viewer, image, request.classes, typed=typed)
 
-    def write(self, result: Segmentation, run: RunRecord | None = None) -> None:
+    def write(self, result: SliceSegmentation, run: RunRecord | None = None) -> None:
         """Write a segmentation step by step, as one edit; a run remembers what it changes."""
         self.session.jobs.run_in_event_loop(self._write_steps(result, run), atomic=True)
 
@@ -74,7 +74,7 @@ class LabelsWriter:
         """Whether a request differs from what was written last by its threshold offsets alone."""
         return request.follows(self._last)
 
-    def without_forgotten(self, result: Segmentation) -> Segmentation | None:
+    def without_forgotten(self, result: SliceSegmentation) -> SliceSegmentation | None:
         """Leave out classes that were forgotten meanwhile; None when nothing is left.
 
         Classes that were renamed meanwhile are written as they are called now.
@@ -92,7 +92,7 @@ class LabelsWriter:
         return result.with_classes(kept)
 
     def _write_steps(
-        self, result: Segmentation, run: RunRecord | None = None
+        self, result: SliceSegmentation, run: RunRecord | None = None
     ) -> Generator[None, None, None]:
         request = result.request
         output = self.output(request)

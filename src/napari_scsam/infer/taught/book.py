@@ -12,7 +12,7 @@ from napari_scsam.config import UserError
 from napari_scsam.infer.taught.lessons import Stroke
 from napari_scsam.objects.components import label_components
 
-Mask = NDArray[np.bool_]
+StrokeMask = NDArray[np.bool_]
 Rounds = NDArray[np.uint16]
 """Y×X, the round in which a pixel was drawn, from 1; 0 where there is no stroke."""
 
@@ -37,14 +37,14 @@ class SliceStrokes:
         """Create a slice without strokes."""
         return cls(np.zeros(shape, np.uint16), np.zeros(shape, np.uint16))
 
-    def add(self, on: Mask, beside: Mask, number: int) -> SliceStrokes:
+    def add(self, on: StrokeMask, beside: StrokeMask, number: int) -> SliceStrokes:
         """Return these strokes and those of one more round; the last stroke on a pixel counts."""
         return SliceStrokes(
             _drawn(np.where(beside, 0, self.on), on, number),
             _drawn(np.where(on, 0, self.beside), beside & ~on, number),
         )
 
-    def only(self, on: Mask, beside: Mask) -> SliceStrokes:
+    def only(self, on: StrokeMask, beside: StrokeMask) -> SliceStrokes:
         """Return the strokes that are also in the given masks, Y×X."""
         return SliceStrokes(np.where(on, self.on, 0), np.where(beside, self.beside, 0))
 
@@ -70,18 +70,18 @@ class SliceStrokes:
         return min(sides.count(True), sides.count(False)) < FIRST_STROKES
 
 
-def _drawn(rounds: NDArray[np.integer], mask: Mask, number: int) -> Rounds:
+def _drawn(rounds: NDArray[np.integer], mask: StrokeMask, number: int) -> Rounds:
     return np.where(mask & (rounds == 0), number, rounds).astype(np.uint16)
 
 
-def _strokes_of(mask: Mask, positive: bool, corrects: int) -> Iterator[Stroke]:
+def _strokes_of(mask: StrokeMask, positive: bool, corrects: int) -> Iterator[Stroke]:
     numbers = label_components(mask)
     for number in range(1, int(numbers.max()) + 1):
         rows, columns = np.nonzero(numbers == number)
         yield Stroke(positive, corrects, rows, columns)
 
 
-def check_strokes(shape: tuple[int, int], strokes: ArrayLike | None) -> Mask:
+def check_strokes(shape: tuple[int, int], strokes: ArrayLike | None) -> StrokeMask:
     """Return strokes as a mask of a slice, Y×X; an empty one when there are none.
 
     Raises

@@ -68,7 +68,7 @@ RELIABLE = 0.1
 SMOOTHING = 0.7
 """Width in cells of the Gaussian over the logits."""
 
-Probabilities = NDArray[np.float64]
+CellProbabilities = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,7 +256,7 @@ def less_where_greedy(
     return float(expit(logit(np.clip(influence, CERTAIN, 1 - CERTAIN)) - greed))
 
 
-def held_out_loss(chance: Probabilities, lesson: Lesson, scaling: Scaling) -> float:
+def held_out_loss(chance: CellProbabilities, lesson: Lesson, scaling: Scaling) -> float:
     """Compute the weighted cross-entropy of the cells that were held out; 0 without any."""
     known = ~np.isnan(chance)
     if not known.any():

@@ -19,7 +19,7 @@ from napari_scsam.infer.taught.lessons import Lesson, join_lessons
 if TYPE_CHECKING:
     from napari_scsam.infer.prepared_slice import Slice
 
-Arrays = dict[str, NDArray[Any]]
+LessonArrays = dict[str, NDArray[Any]]
 
 
 def slice_name(slice_: Slice) -> str:
@@ -41,7 +41,7 @@ def encode_class(
 
     The fits are not written: the same lessons give the same fits.
     """
-    arrays: Arrays = {
+    arrays: LessonArrays = {
         "rounds": np.array(answer.rounds, np.int32),
         "shares": np.array(answer.shares, np.float64),
     }
@@ -76,7 +76,7 @@ def decode_class(
     return answer, lessons, _doubts(arrays)
 
 
-def _doubts(arrays: Arrays) -> dict[str, dict[str, float]]:
+def _doubts(arrays: LessonArrays) -> dict[str, dict[str, float]]:
     """Return the arrays named ``doubt/SLICE/CLASS`` by slice and class."""
     doubts: dict[str, dict[str, float]] = {}
     for path, value in arrays.items():
@@ -86,9 +86,9 @@ def _doubts(arrays: Arrays) -> dict[str, dict[str, float]]:
     return doubts
 
 
-def _lesson_arrays(arrays: Arrays) -> dict[str, Arrays]:
+def _lesson_arrays(arrays: LessonArrays) -> dict[str, LessonArrays]:
     """Return the arrays named ``lesson/NAME/KEY`` by name, in the order they were written."""
-    groups: dict[str, Arrays] = {}
+    groups: dict[str, LessonArrays] = {}
     for path, value in arrays.items():
         if path.startswith("lesson/"):
             _, name, key = path.split("/", 2)

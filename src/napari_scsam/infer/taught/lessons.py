@@ -25,7 +25,7 @@ LONGEST, SHORTEST = 28, 4
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
-Places = NDArray[np.int64]
+CellIndices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +42,13 @@ class SliceFeatures:
         """The fine cells, h×w."""
         return self.fine.shape[1], self.fine.shape[2]
 
-    def rows(self, cells: Places) -> Floats:
+    def rows(self, cells: CellIndices) -> Floats:
         """Read all features of N fine cells, given by flat index: N×F, fine ones first."""
         fine = self.fine.reshape(len(self.fine), -1)[:, cells]
         y, x = np.divmod(cells, self.grid[1])
         return np.concatenate([fine, self._coarse(y, x)]).T
 
-    def _coarse(self, y: Places, x: Places) -> Floats:
+    def _coarse(self, y: CellIndices, x: CellIndices) -> Floats:
         """Read the fused features at N fine cells, bilinear: 256×N."""
         top, bottom, down = neighbours(y, self.grid[0], self.fused.shape[1])
         left, right, along = neighbours(x, self.grid[1], self.fused.shape[2])
@@ -57,7 +57,9 @@ class SliceFeatures:
         return np.asarray(upper * (1 - down) + lower * down, np.float32)
 
 
-def neighbours(places: Places, fine: int, coarse: int) -> tuple[Places, Places, Floats]:
+def neighbours(
+    places: CellIndices, fine: int, coarse: int
+) -> tuple[CellIndices, CellIndices, Floats]:
     """Find the two coarse cells that each fine cell lies between, and the share of the second."""
     at = np.clip((places + 0.5) * coarse / fine - 0.5, 0, coarse - 1).astype(np.float32)
     first = np.floor(at).astype(np.int64)
@@ -80,11 +82,11 @@ class Stroke:
     """Whether it lies on the class, or beside it."""
     corrects: int
     """The round of corrections that it belongs to; 0 where it showed the class first."""
-    rows: Places
-    columns: Places
+    rows: CellIndices
+    columns: CellIndices
     """Its pixels in the slice."""
 
-    def cells(self, shape: tuple[int, int], grid: tuple[int, int]) -> Places:
+    def cells(self, shape: tuple[int, int], grid: tuple[int, int]) -> CellIndices:
         """Compute flat indices of the cells under it, from Y×X of the slice and h×w cells."""
         rows = self.rows * grid[0] // shape[0]
         columns = self.columns * grid[1] // shape[1]
@@ -182,7 +184,7 @@ def read_lesson(
     )
 
 
-def drawn_from(free: Flags, most: int) -> Places:
+def drawn_from(free: Flags, most: int) -> CellIndices:
     """Draw some cells, given where they may be.
 
     They are always the same, but for those that new strokes touch.
@@ -198,7 +200,7 @@ def cells_of_a_stroke(stroke: Stroke, strokes: Sequence[Stroke]) -> int:
     return int(np.clip(budget // alike, SHORTEST, LONGEST))
 
 
-def thin(cells: Places, count: int) -> Places:
+def thin(cells: CellIndices, count: int) -> CellIndices:
     """Take at most `count` of the cells, evenly spread."""
     if len(cells) <= count:
         return cells

@@ -73,7 +73,7 @@ Tree = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Place:
+class StoredArray:
     """An array in the file."""
 
     offset: int
@@ -149,13 +149,13 @@ class _Reader:
             return self.file.read(min(types[1], LONGEST_TEXT)).decode("utf-16-le", "replace")
         return self.take(f"{self.order}{self.letter(types[0])}")[0]
 
-    def array(self, types: Sequence[int]) -> Place:
+    def array(self, types: Sequence[int]) -> StoredArray:
         """Return the place of an array; of a short one of letters, the text too."""
         count = types[-1]
         form = f"{self.order}{self.letter(types[0]) if types[0] != STRUCTURE else ''}"
         if types[0] == STRUCTURE:
             form = self.structure(types[:-1])
-        place = Place(self.file.tell(), count, struct.calcsize(form))
+        place = StoredArray(self.file.tell(), count, struct.calcsize(form))
         if types[0] == 4 and count <= LONGEST_TEXT:
             text = self.file.read(2 * count).decode("utf-16-le", "replace")
             return replace(place, text=text)
@@ -237,7 +237,7 @@ def read_tags(path: Path) -> Tree:
 def _image(tree: Tree) -> Tree:
     """Return the data of the largest image; others are thumbnails."""
     images = [entry["ImageData"] for entry in tree["ImageList"].values() if "ImageData" in entry]
-    images = [image for image in images if isinstance(image.get("Data"), Place)]
+    images = [image for image in images if isinstance(image.get("Data"), StoredArray)]
     if not images:
         raise ValueError("it has no image")
     largest: Tree = max(images, key=lambda image: image["Data"].count * image["Data"].itemsize)
@@ -251,7 +251,7 @@ def _calibration(image: Tree, ndim: int) -> tuple[list[float | None], list[str |
     axes += [{}] * (ndim - len(axes))
     sizes = [_size(axis) for axis in reversed(axes)]
     units = [axis.get("Units") for axis in reversed(axes)]
-    return sizes, [unit.text if isinstance(unit, Place) else None for unit in units]
+    return sizes, [unit.text if isinstance(unit, StoredArray) else None for unit in units]
 
 
 def _size(axis: Tree) -> float | None:

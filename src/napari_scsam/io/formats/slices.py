@@ -17,7 +17,7 @@ from napari_scsam.io.formats.digital_micrograph import DM_SUFFIXES, read_dm
 from napari_scsam.io.formats.mrc import MRC_SUFFIXES, read_mrc
 from napari_scsam.io.formats.slice_names import check_complete, in_order
 from napari_scsam.io.formats.tiff import read_tiff
-from napari_scsam.io.lazy import Block, SliceFiles, Source, empty_file, explaining
+from napari_scsam.io.lazy import PixelBlock, SliceFiles, Source, empty_file, explaining
 
 TIFF_SUFFIXES = frozenset((".tif", ".tiff", ".btf", ".tf8"))
 IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp"))
@@ -79,7 +79,7 @@ def read_slices(folder: Path) -> Source:
     )
 
 
-def _first_readable(files: Sequence[Path]) -> tuple[Source, Callable[[Path], Block]]:
+def _first_readable(files: Sequence[Path]) -> tuple[Source, Callable[[Path], PixelBlock]]:
     """Open the first slice that is not damaged: one of them costs no others."""
     damage: UserError | None = None
     for file in files:
@@ -92,7 +92,7 @@ def _first_readable(files: Sequence[Path]) -> tuple[Source, Callable[[Path], Blo
     raise damage or UserError("there are no slices")
 
 
-def _first_slice(file: Path) -> tuple[Source, Callable[[Path], Block]]:
+def _first_slice(file: Path) -> tuple[Source, Callable[[Path], PixelBlock]]:
     if file.suffix.lower() in IMAGE_SUFFIXES:
         return read_image(file), _read_pillow
     other = OTHER_SLICES.get(file.suffix.lower())
@@ -108,12 +108,12 @@ def _first_slice(file: Path) -> tuple[Source, Callable[[Path], Block]]:
 
 def _other_first(
     file: Path, reader: Callable[[Path], Source]
-) -> tuple[Source, Callable[[Path], Block]]:
+) -> tuple[Source, Callable[[Path], PixelBlock]]:
     """Open the first of slices in another format, and return what reads each of them."""
 
-    def plane(path: Path) -> Block:
+    def plane(path: Path) -> PixelBlock:
         found = reader(path)
-        block: Block = np.asarray(found.array[...])
+        block: PixelBlock = np.asarray(found.array[...])
         return block.reshape(block.shape[-2:])
 
     first = reader(file)
@@ -125,9 +125,9 @@ def _other_first(
     return replace(first, axes="yx", sides=(None, y, x)), plane
 
 
-def _read_tiff_slice(file: Path) -> Block:
+def _read_tiff_slice(file: Path) -> PixelBlock:
     source = read_tiff(file)
-    plane: Block = np.asarray(source.array[...])
+    plane: PixelBlock = np.asarray(source.array[...])
     return plane.reshape(plane.shape[-len(source.axes.removeprefix("q")) :])
 
 
@@ -169,7 +169,7 @@ _COLOURS = {"LA": 2, "RGB": 3, "RGBA": 4}
 """Samples of Pillow's modes whose colours may all be one grey."""
 
 
-def _read_pillow(path: Path) -> Block:
+def _read_pillow(path: Path) -> PixelBlock:
     with _pillow(path) as image:
         return np.asarray(image)
 

@@ -24,7 +24,7 @@ from napari_scsam.io.label_files.tiff import write_label_tiff
 Writer = Callable[[Path, npt.NDArray[Any], LabelRecord], None]
 
 
-class Kind(NamedTuple):
+class LabelFileKind(NamedTuple):
     """One kind of file."""
 
     write: Writer
@@ -36,14 +36,14 @@ def _tiff_record(path: Path) -> Mapping[str, Any]:
         return scsam_record(tif)
 
 
-_TIFF = Kind(write_label_tiff, _tiff_record)
-_HDF5 = Kind(write_label_hdf5, read_hdf5_record)
+_TIFF = LabelFileKind(write_label_tiff, _tiff_record)
+_HDF5 = LabelFileKind(write_label_hdf5, read_hdf5_record)
 
-KINDS: Mapping[str, Kind] = {
+KINDS: Mapping[str, LabelFileKind] = {
     **dict.fromkeys(TIFF_SUFFIXES, _TIFF),
-    ".mrc": Kind(write_label_mrc, read_mrc_record),
+    ".mrc": LabelFileKind(write_label_mrc, read_mrc_record),
     **dict.fromkeys((".h5", ".hdf5"), _HDF5),
-    ".precomputed": Kind(write_label_precomputed, read_precomputed_record),
+    ".precomputed": LabelFileKind(write_label_precomputed, read_precomputed_record),
 }
 """By the suffix in lower case."""
 

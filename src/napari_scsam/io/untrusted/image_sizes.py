@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-Size = tuple[int, int]
+ImageSize = tuple[int, int]
 """Height and width in pixels."""
 
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -14,7 +14,7 @@ ALONE = frozenset((0x01, *range(0xD0, 0xD9)))
 """Markers of JPEG without a length."""
 
 
-def jpeg_size(data: bytes) -> Size:
+def jpeg_size(data: bytes) -> ImageSize:
     """Return the size of a JPEG (ITU T.81, annex B)."""
     at = 2
     while at + 9 <= len(data):
@@ -33,7 +33,7 @@ def jpeg_size(data: bytes) -> Size:
     raise ValueError("a JPEG states no size")
 
 
-def jpeg2000_size(data: bytes) -> Size:
+def jpeg2000_size(data: bytes) -> ImageSize:
     """Return the size of a JPEG 2000 codestream (ITU T.800, annex A.5.1)."""
     at = data.find(b"\xff\x4f\xff\x51")
     if at < 0 or at + 24 > len(data):
@@ -41,14 +41,14 @@ def jpeg2000_size(data: bytes) -> Size:
     return _number(data, at + 12, 4), _number(data, at + 8, 4)
 
 
-def png_size(data: bytes) -> Size:
+def png_size(data: bytes) -> ImageSize:
     """Return the size of a PNG (https://www.w3.org/TR/png-3/#11IHDR)."""
     if data[12:16] != b"IHDR" or len(data) < 24:
         raise ValueError("a PNG states no size")
     return _number(data, 20, 4), _number(data, 16, 4)
 
 
-def webp_size(data: bytes) -> Size:
+def webp_size(data: bytes) -> ImageSize:
     """Return the size of a WebP (https://www.rfc-editor.org/rfc/rfc9649)."""
     kind = data[12:16]
     if len(data) < 30:
@@ -61,7 +61,7 @@ def webp_size(data: bytes) -> Size:
     return _little(data, 28, 2) & 0x3FFF, _little(data, 26, 2) & 0x3FFF
 
 
-def lerc_size(data: bytes) -> Size:
+def lerc_size(data: bytes) -> ImageSize:
     """Return the size of a LERC (https://github.com/Esri/lerc/blob/master/doc/MORE.md)."""
     if data[:9] == b"CntZImage":
         return _little(data, 18, 4), _little(data, 22, 4)
@@ -80,7 +80,7 @@ def _little(data: bytes, at: int, width: int) -> int:
     return int.from_bytes(data[at : at + width], "little")
 
 
-SIZES: Mapping[int, Callable[[bytes], Size]] = {
+SIZES: Mapping[int, Callable[[bytes], ImageSize]] = {
     **dict.fromkeys((6, 7, 33007, 34892), jpeg_size),
     **dict.fromkeys((33003, 33004, 33005, 34712), jpeg2000_size),
     **dict.fromkeys((34927, 50001), webp_size),

@@ -38,7 +38,7 @@ OTHER_FILE = re.compile(r'FileName\s*=\s*["\'][^"\']*[/\\]')
 
 
 @dataclass(frozen=True)
-class Form:
+class TiffLayout:
     """Bytes of the parts of a TIFF, classic or big."""
 
     first: int
@@ -50,8 +50,8 @@ class Form:
     """Of a place in the file."""
 
 
-CLASSIC = Form(first=4, count=2, tag=12, offset=4)
-BIG = Form(first=8, count=8, tag=20, offset=8)
+CLASSIC = TiffLayout(first=4, count=2, tag=12, offset=4)
+BIG = TiffLayout(first=8, count=8, tag=20, offset=8)
 
 
 def check_companions(tif: tifffile.TiffFile) -> None:

@@ -27,7 +27,14 @@ from napari_scsam.model.image_encoder import STRIDE
 from napari_scsam.model.tuned_path import TunedPath
 from napari_scsam.train.augment import sample, window
 from napari_scsam.train.drawing import generator_of
-from napari_scsam.train.finetune.held_out import Region, cut_up, evenly, is_known, split, without
+from napari_scsam.train.finetune.held_out import (
+    HeldOutRegion,
+    cut_up,
+    evenly,
+    is_known,
+    split,
+    without,
+)
 from napari_scsam.train.finetune.known_labels import (
     UNKNOWN,
     KnownClass,
@@ -49,7 +56,7 @@ from napari_scsam.train.scoring.evaluate import check_slices
 FEWEST = 4
 """Crops of each kind that are embedded, however little time there is."""
 
-Job = Callable[[], None]
+EmbedJob = Callable[[], None]
 """Embeds one crop."""
 
 
@@ -99,13 +106,13 @@ class FinetuneData:
     known: tuple[KnownClass, ...] = field(init=False)
     path: TunedPath = field(init=False)
     """What learns."""
-    held: tuple[Region, ...] = field(init=False)
+    held: tuple[HeldOutRegion, ...] = field(init=False)
     """Regions that are kept from learning."""
     learned: CropMemory = field(init=False)
     """Crops of the volume."""
     held_out: CropMemory = field(init=False)
     replayed: CropMemory = field(init=False)
-    pieces: list[Region] = field(default_factory=list, init=False)
+    pieces: list[HeldOutRegion] = field(default_factory=list, init=False)
     """The regions of the held-out crops, in their order."""
 
     def __post_init__(self) -> None:
@@ -143,7 +150,7 @@ class FinetuneData:
             Asked after each; when it is true no more are embedded, but for a few of each kind.
         """
         self.start_new_classes()
-        kinds: list[Sequence[Job]] = [
+        kinds: list[Sequence[EmbedJob]] = [
             [partial(self.learn_from, number) for number in range(self.settings.crops)],
             self.replay_jobs(),
             self.held_out_jobs(),
@@ -160,29 +167,29 @@ class FinetuneData:
         chance = generator_of(self.settings.seed, number)
         self.learned.add(*draw_crop(self.slices, self.pixels, self.settings.look, chance))
 
-    def replay_jobs(self) -> list[Job]:
+    def replay_jobs(self) -> list[EmbedJob]:
         """Return what embeds the crops of synthetic cells, each drawn when its turn comes."""
         images = iter(replay_images(self.settings.replayed, self.settings.seed))
         return [lambda: self.replayed.add(next(images))] * self.settings.replayed
 
-    def held_out_jobs(self) -> list[Job]:
+    def held_out_jobs(self) -> list[EmbedJob]:
         """Return what embeds the held-out pieces, in an order that soon has some of all parts."""
         pieces = evenly(self.held_pieces(), self.settings.validated)
         order = torch.randperm(len(pieces), generator=generator_of(self.settings.seed, 0))
         return [partial(self.hold_out, pieces[number]) for number in order.tolist()]
 
-    def hold_out(self, piece: Region) -> None:
+    def hold_out(self, piece: HeldOutRegion) -> None:
         """Embed a held-out piece."""
         self.pieces.append(piece)
         self.held_out.add(*self.plain_crop(piece))
 
-    def held_pieces(self) -> list[Region]:
+    def held_pieces(self) -> list[HeldOutRegion]:
         """Cut the held-out regions into pieces of a crop's size, without those that are unknown."""
         sides = (round(SIDE * self.pixels[0]), round(SIDE * self.pixels[1]))
         pieces = cut_up(self.held, sides)
         return [piece for piece in pieces if is_known(piece.of(self.targets))]
 
-    def plain_crop(self, region: Region) -> tuple[Tensor, Tensor]:
+    def plain_crop(self, region: HeldOutRegion) -> tuple[Tensor, Tensor]:
         """Return a 1×side×side crop round a held-out piece, and its targets, unknown beside it."""
         plane = normalise(self.planes[region.place], self.contrast)
         targets = np.full(plane.shape, UNKNOWN, np.uint8)
@@ -228,7 +235,7 @@ def without_others(slice_: ReviewedSlice, number: int) -> ReviewedSlice:
     return reviewed_slice(slice_.grey, targets.astype(np.uint8))
 
 
-def interleaved(kinds: Sequence[Sequence[Job]]) -> list[Job]:
+def interleaved(kinds: Sequence[Sequence[EmbedJob]]) -> list[EmbedJob]:
     """Order jobs of several kinds: a few of each come first, then all in proportion."""
     placed = [
         (-1.0 if number < FEWEST else (number + 0.5) / len(jobs), job)

@@ -26,10 +26,10 @@ from napari_scsam.train.finetune.data import CorrectedVolume, FinetuneData, run_
 from napari_scsam.train.finetune.known_labels import group_rows
 from napari_scsam.train.finetune.loss import hold_loss, inner_hold_loss, label_loss, log_shares
 from napari_scsam.train.finetune.report import FinetuneReport, add_hint, decide
-from napari_scsam.train.finetune.review_crops import Crops, join_crops
+from napari_scsam.train.finetune.review_crops import ReviewCrops, join_crops
 from napari_scsam.train.finetune.settings import FinetuneSettings, is_due
 from napari_scsam.train.finetune.state import Saved, StateFile
-from napari_scsam.train.finetune.steps import FinetuneResult, FinetuneStep, Steps
+from napari_scsam.train.finetune.steps import FinetuneResult, FinetuneStep, FinetuneSteps
 from napari_scsam.train.finetune.tuned_weights import (
     learned,
     new_optimiser,
@@ -72,7 +72,7 @@ def finetune(
     stop: Callable[[], bool] = bool,
     settings: FinetuneSettings | None = None,
     clock: Callable[[], float] = time.monotonic,
-) -> Steps:
+) -> FinetuneSteps:
     """Fine-tune a model on reviewed slices.
 
     A generator that yields after each step of work. Closing it drops the
@@ -174,7 +174,7 @@ class Finetuning:
         """Time since the run began, that of stopped runs included."""
         return self.clock() - self.began
 
-    def steps(self, stop: Callable[[], bool]) -> Steps:
+    def steps(self, stop: Callable[[], bool]) -> FinetuneSteps:
         """Do all of the work."""
         yield from self.embed()
         start = learned(self.path)
@@ -252,7 +252,7 @@ class Finetuning:
         self.optimiser.step()
         return {"loss": loss.item(), **{name: value.item() for name, value in losses.items()}}
 
-    def losses(self, crops: Crops, count: int) -> dict[str, Tensor]:
+    def losses(self, crops: ReviewCrops, count: int) -> dict[str, Tensor]:
         """Compute the losses of a step, in one pass through the copy.
 
         Parameters

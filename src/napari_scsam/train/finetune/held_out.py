@@ -22,24 +22,24 @@ FEWEST_SLICES = 4
 BLOCKS = 4
 """Blocks along each side of a slice, when blocks are held out."""
 
-Window = tuple[slice, slice]
+SliceWindow = tuple[slice, slice]
 """Rows and columns of a slice."""
 
 
 @dataclass(frozen=True)
-class Region:
+class HeldOutRegion:
     """A part of a reviewed slice."""
 
     place: int
     """Place of the slice among those reviewed."""
-    window: Window
+    window: SliceWindow
 
     def of(self, planes: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """Return its pixels."""
         return planes[self.place][self.window]
 
 
-def split(targets: Sequence[NDArray[np.uint8]]) -> tuple[Region, ...]:
+def split(targets: Sequence[NDArray[np.uint8]]) -> tuple[HeldOutRegion, ...]:
     """Choose the regions to hold out; they are never empty.
 
     Whole slices are held out where there are enough of them and every class
@@ -68,20 +68,20 @@ def split(targets: Sequence[NDArray[np.uint8]]) -> tuple[Region, ...]:
     return usable[shared.index(max(shared))]
 
 
-def whole_slices(targets: Sequence[NDArray[np.uint8]], later: int) -> tuple[Region, ...]:
+def whole_slices(targets: Sequence[NDArray[np.uint8]], later: int) -> tuple[HeldOutRegion, ...]:
     """Take evenly spaced slices, each so many places after the middle of its part."""
     count = max(1, len(targets) // EVERY_SLICE)
     step = len(targets) / count
     places = sorted((int(step * (number + 0.5)) + later) % len(targets) for number in range(count))
-    return tuple(Region(place, whole(targets[place])) for place in places)
+    return tuple(HeldOutRegion(place, whole(targets[place])) for place in places)
 
 
-def whole(plane: NDArray[Any]) -> Window:
+def whole(plane: NDArray[Any]) -> SliceWindow:
     """Return the window that is all of a plane."""
     return slice(0, plane.shape[0]), slice(0, plane.shape[1])
 
 
-def blocks(targets: Sequence[NDArray[np.uint8]], first: int) -> tuple[Region, ...]:
+def blocks(targets: Sequence[NDArray[np.uint8]], first: int) -> tuple[HeldOutRegion, ...]:
     """Take one in four of the reviewed blocks of all slices, in diagonals."""
     chosen = []
     for place, plane in enumerate(targets):
@@ -90,7 +90,7 @@ def blocks(targets: Sequence[NDArray[np.uint8]], first: int) -> tuple[Region, ..
             for column in range(BLOCKS):
                 window = (slice(*edges[0][row : row + 2]), slice(*edges[1][column : column + 2]))
                 if (row + column + place) % EVERY_BLOCK == first and is_known(plane[window]):
-                    chosen.append(Region(place, window))
+                    chosen.append(HeldOutRegion(place, window))
     return tuple(chosen)
 
 
@@ -99,14 +99,16 @@ def is_known(targets: NDArray[np.uint8]) -> bool:
     return bool((targets != UNKNOWN).any())
 
 
-def is_usable(targets: Sequence[NDArray[np.uint8]], held: Sequence[Region]) -> bool:
+def is_usable(targets: Sequence[NDArray[np.uint8]], held: Sequence[HeldOutRegion]) -> bool:
     """Whether something is reviewed both in the regions and beside them."""
     return any(is_known(region.of(targets)) for region in held) and any(
         map(is_known, without(targets, held))
     )
 
 
-def classes_on_both_sides(targets: Sequence[NDArray[np.uint8]], held: Sequence[Region]) -> int:
+def classes_on_both_sides(
+    targets: Sequence[NDArray[np.uint8]], held: Sequence[HeldOutRegion]
+) -> int:
     """Count the labelled classes that are found both in the regions and beside them."""
     inside = labelled([region.of(targets) for region in held])
     return len(inside & labelled(without(targets, held)))
@@ -121,7 +123,7 @@ def labelled(targets: Sequence[NDArray[np.uint8]]) -> set[int]:
 
 
 def without(
-    targets: Sequence[NDArray[np.uint8]], held: Sequence[Region]
+    targets: Sequence[NDArray[np.uint8]], held: Sequence[HeldOutRegion]
 ) -> list[NDArray[np.uint8]]:
     """Return copies of the targets that are unknown in the regions."""
     left = [plane.copy() for plane in targets]
@@ -130,7 +132,7 @@ def without(
     return left
 
 
-def cut_up(regions: Sequence[Region], sides: tuple[int, int]) -> list[Region]:
+def cut_up(regions: Sequence[HeldOutRegion], sides: tuple[int, int]) -> list[HeldOutRegion]:
     """Cut regions into pieces of nearly equal size with sides of at most so many pixels, (y, x)."""
     pieces = []
     for region in regions:
@@ -139,11 +141,11 @@ def cut_up(regions: Sequence[Region], sides: tuple[int, int]) -> list[Region]:
             count = max(1, -(-(part.stop - part.start) // side))
             edges.append(np.linspace(part.start, part.stop, count + 1).astype(int).tolist())
         rows, columns = ([slice(a, b) for a, b in pairwise(e)] for e in edges)
-        pieces += [Region(region.place, (row, column)) for row in rows for column in columns]
+        pieces += [HeldOutRegion(region.place, (row, column)) for row in rows for column in columns]
     return pieces
 
 
-def evenly(regions: Sequence[Region], count: int) -> list[Region]:
+def evenly(regions: Sequence[HeldOutRegion], count: int) -> list[HeldOutRegion]:
     """Choose at most so many regions, evenly spread."""
     if len(regions) <= count:
         return list(regions)

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from napari_scsam.train.finetune.known_labels import UNKNOWN
 
-Groups = Sequence[Sequence[int]]
+ShareGroups = Sequence[Sequence[int]]
 """From `group_rows`: positions among K + 1 shares; the first group holds what is not labelled."""
 
 SMOOTH = 10.0
@@ -29,12 +29,12 @@ def log_shares(logits: Tensor) -> Tensor:
     return F.log_softmax(torch.cat([torch.zeros_like(logits[:, :1]), logits], dim=1), dim=1)
 
 
-def group_log_shares(shares: Tensor, groups: Groups) -> Tensor:
+def group_log_shares(shares: Tensor, groups: ShareGroups) -> Tensor:
     """Sum B×(K+1)×H×W log shares over each of G groups: B×G×H×W."""
     return torch.stack([torch.logsumexp(shares[:, list(rows)], dim=1) for rows in groups], dim=1)
 
 
-def label_loss(shares: Tensor, targets: Tensor, groups: Groups) -> Tensor:
+def label_loss(shares: Tensor, targets: Tensor, groups: ShareGroups) -> Tensor:
     """Compute cross-entropy plus Dice loss of the labelled groups.
 
     Parameters
@@ -75,7 +75,7 @@ def group_dice_loss(shares: Tensor, targets: Tensor) -> Tensor:
     return (losses * present).sum() / present.sum().clamp_min(1)
 
 
-def inner_hold_loss(shares: Tensor, parent: Tensor, targets: Tensor, groups: Groups) -> Tensor:
+def inner_hold_loss(shares: Tensor, parent: Tensor, targets: Tensor, groups: ShareGroups) -> Tensor:
     """Compute the mean divergence of the shares inside a labelled group, where its label is.
 
     Parameters

@@ -27,7 +27,7 @@ PLACES = 5_000
 """About as many pixels of each class are remembered as places to look at."""
 
 
-class Crops(NamedTuple):
+class ReviewCrops(NamedTuple):
     """B crops and what is known of them."""
 
     features: EncoderFeatures
@@ -77,7 +77,7 @@ class CropMemory:
     def __init__(self, parent: ScSAM) -> None:
         self.parent = parent
         self.device = parent.pixel_mean.device
-        self.crops: list[Crops] = []
+        self.crops: list[ReviewCrops] = []
 
     def __len__(self) -> int:
         return len(self.crops)
@@ -100,13 +100,13 @@ class CropMemory:
         if targets is None:
             targets = torch.full(image.shape[1:], UNKNOWN, dtype=torch.uint8)
         parent = answer(self.parent, features)
-        self.crops.append(Crops(_in_half(features), parent, targets[None]))
+        self.crops.append(ReviewCrops(_in_half(features), parent, targets[None]))
 
-    def batch(self, numbers: Sequence[int]) -> Crops:
+    def batch(self, numbers: Sequence[int]) -> ReviewCrops:
         """Return the crops of these numbers, in single precision and on the device."""
         return join_crops([self.crops[number] for number in numbers], self.device)
 
-    def draw(self, count: int, generator: torch.Generator) -> list[Crops]:
+    def draw(self, count: int, generator: torch.Generator) -> list[ReviewCrops]:
         """Draw crops evenly, to be joined by `join_crops`."""
         numbers = torch.randint(len(self.crops), (count,), generator=generator)
         return [self.crops[number] for number in numbers.tolist()]
@@ -119,14 +119,14 @@ def answer(model: ScSAM, features: EncoderFeatures) -> Tensor:
     return logits.half().cpu()
 
 
-def join_crops(crops: Sequence[Crops], device: torch.device) -> Crops:
+def join_crops(crops: Sequence[ReviewCrops], device: torch.device) -> ReviewCrops:
     """Join remembered crops into a batch of single precision."""
     levels = zip(*(crop.features.mae for crop in crops), strict=True)
     features = EncoderFeatures(
         torch.cat([crop.features.sam for crop in crops]).to(device).float(),
         tuple(torch.cat(level).to(device).float() for level in levels),
     )
-    return Crops(
+    return ReviewCrops(
         features,
         torch.cat([crop.parent for crop in crops]).to(device).float(),
         torch.cat([crop.targets for crop in crops]).to(device),

@@ -37,4 +37,4 @@ class FinetuneResult:
     report: FinetuneReport
 
 
-Steps = Generator[FinetuneStep, None, FinetuneResult]
+FinetuneSteps = Generator[FinetuneStep, None, FinetuneResult]

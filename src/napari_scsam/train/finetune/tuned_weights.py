@@ -13,7 +13,7 @@ from napari_scsam.model import ScSAM
 from napari_scsam.model.correction import add_maps, added_maps
 from napari_scsam.model.tuned_path import TunedPath, replace_rows, resized
 from napari_scsam.train.finetune.known_labels import KnownClass
-from napari_scsam.train.finetune.review_crops import Crops
+from napari_scsam.train.finetune.review_crops import ReviewCrops
 
 DECODER_SHARE = 0.5
 """Rate of the mask decoder, as a share of that of the other parts."""
@@ -61,7 +61,7 @@ def prototypes_of(model: ScSAM, names: Sequence[str]) -> Tensor:
     return torch.stack([known[name] for name in names])
 
 
-def tuned_answer(model: ScSAM, path: TunedPath, crops: Crops) -> Tensor:
+def tuned_answer(model: ScSAM, path: TunedPath, crops: ReviewCrops) -> Tensor:
     """Compute B×K×side×side logits of crops, of which a tuned copy answers its classes.
 
     Parameters

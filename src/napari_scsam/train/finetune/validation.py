@@ -13,7 +13,7 @@ from napari_scsam.infer.device import precision
 from napari_scsam.model import ScSAM
 from napari_scsam.model.tuned_path import TunedPath
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
-from napari_scsam.train.finetune.review_crops import CropMemory, Crops
+from napari_scsam.train.finetune.review_crops import CropMemory, ReviewCrops
 from napari_scsam.train.finetune.sections import SHIFTS, Sections, best_levels, without_doubtful
 from napari_scsam.train.finetune.tuned_weights import tuned_answer
 
@@ -64,7 +64,7 @@ class Judge:
 
     def before(self) -> Validation:
         """Score the parent as it is; the Dice of a class that it lacks is 0."""
-        dice = Overlap(len(self.known))
+        dice = OverlapCounter(len(self.known))
         for crops in batches(self.held_out):
             found = self.rows_by_parent(crops)
             dice.add(covering(found, self.known, len(self.thresholds)), crops.targets)
@@ -86,7 +86,7 @@ class Judge:
             shift, least = best_levels([self.sections(answers, number, s) for s in SHIFTS])
             thresholds = shifted(thresholds, each, shift)
             least_means.append(least)
-        chosen = Overlap(len(self.known))
+        chosen = OverlapCounter(len(self.known))
         for targets, logits in answers:
             rows = found_rows(logits.float(), thresholds, self.known, least_means)
             chosen.add(covering(rows, self.known, len(self.thresholds)), targets)
@@ -116,7 +116,7 @@ class Judge:
 
         A labelled class is left out: its answer is meant to change.
         """
-        agreed = Overlap(len(self.parent.classes))
+        agreed = OverlapCounter(len(self.parent.classes))
         for crops, logits in decoded(self.model, path, self.replayed):
             rows = found_rows(logits, thresholds, self.known, least_means)
             agreed.add(rows, self.rows_by_parent(crops))
@@ -125,7 +125,7 @@ class Judge:
         others = {name for row, name in enumerate(names) if row not in labelled}
         return {name: dice for name, dice in agreed.by_name(names, OFTEN).items() if name in others}
 
-    def rows_by_parent(self, crops: Crops) -> Tensor:
+    def rows_by_parent(self, crops: ReviewCrops) -> Tensor:
         """Return the class rows that the parent finds, B×H×W."""
         logits = parent_logits(crops, self.parent)
         least_means = dict(enumerate(spec.least_mean for spec in self.parent.classes))
@@ -133,7 +133,7 @@ class Judge:
         return found_rows(logits, self.parent.thresholds, self.known, before)
 
 
-class Overlap:
+class OverlapCounter:
     """Counts pixels of classes 1 to n in an answer, in the truth and in both."""
 
     def __init__(self, classes: int) -> None:
@@ -167,14 +167,16 @@ class Overlap:
         return {names[n - 1]: float(dice[n]) for n in shown}
 
 
-def batches(memory: CropMemory) -> Iterator[Crops]:
+def batches(memory: CropMemory) -> Iterator[ReviewCrops]:
     """Return all remembered crops, a few at a time."""
     for start in range(0, len(memory), BATCH):
         yield memory.batch(range(start, min(start + BATCH, len(memory))))
 
 
 @torch.no_grad()
-def decoded(model: ScSAM, path: TunedPath, memory: CropMemory) -> Iterator[tuple[Crops, Tensor]]:
+def decoded(
+    model: ScSAM, path: TunedPath, memory: CropMemory
+) -> Iterator[tuple[ReviewCrops, Tensor]]:
     """Decode remembered crops batch by batch; with them B×K×side×side calibrated logits."""
     for crops in batches(memory):
         with precision(memory.device):
@@ -182,7 +184,7 @@ def decoded(model: ScSAM, path: TunedPath, memory: CropMemory) -> Iterator[tuple
         yield crops, logits.float() / model.temperature
 
 
-def parent_logits(crops: Crops, parent: ScSAM) -> Tensor:
+def parent_logits(crops: ReviewCrops, parent: ScSAM) -> Tensor:
     """Return the parent's calibrated logits of its own classes."""
     return crops.parent[:, : len(parent.classes)] / parent.temperature
 

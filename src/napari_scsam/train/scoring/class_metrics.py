@@ -86,7 +86,7 @@ class ClassSlice(NamedTuple):
     limits: MatchLimits
 
 
-class Column(NamedTuple):
+class ScoreColumn(NamedTuple):
     """One score in the table and the JSON."""
 
     name: str
@@ -108,7 +108,7 @@ class Metric:
 
     name: str
     count: Callable[[ClassSlice], Counts]
-    columns: tuple[Column, ...]
+    columns: tuple[ScoreColumn, ...]
 
 
 def count_overlap(one: ClassSlice) -> Overlap:
@@ -132,14 +132,18 @@ def count_calibration(one: ClassSlice) -> Counts:
 
 
 METRICS = (
-    Metric("overlap", count_overlap, (Column("dice", "Dice", "dice"), Column("iou", "IoU", "iou"))),
-    Metric("boundary", count_boundary, (Column("boundary_f1", "boundary F1", "f1"),)),
+    Metric(
+        "overlap",
+        count_overlap,
+        (ScoreColumn("dice", "Dice", "dice"), ScoreColumn("iou", "IoU", "iou")),
+    ),
+    Metric("boundary", count_boundary, (ScoreColumn("boundary_f1", "boundary F1", "f1"),)),
     Metric(
         "objects",
         count_objects,
-        (Column("object_f1", "object F1", "f1"), Column("pq", "PQ", "pq")),
+        (ScoreColumn("object_f1", "object F1", "f1"), ScoreColumn("pq", "PQ", "pq")),
     ),
-    Metric("calibration", count_calibration, (Column("calibration_error", "ECE", "error"),)),
+    Metric("calibration", count_calibration, (ScoreColumn("calibration_error", "ECE", "error"),)),
 )
 
 COLUMNS = tuple(column for metric in METRICS for column in metric.columns)

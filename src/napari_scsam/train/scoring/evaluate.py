@@ -26,7 +26,7 @@ from napari_scsam.train.scoring.class_metrics import (
 )
 from napari_scsam.train.scoring.scores import Scores
 
-Probabilities = dict[int, NDArray[np.float32]]
+ClassProbabilities = dict[int, NDArray[np.float32]]
 """Y×X for each class id."""
 
 
@@ -182,7 +182,7 @@ def check_known(values: set[int], classes: Sequence[ClassSpec]) -> None:
         )
 
 
-def class_probabilities(predictor: Predictor, requested: Sequence[ClassSpec]) -> Probabilities:
+def class_probabilities(predictor: Predictor, requested: Sequence[ClassSpec]) -> ClassProbabilities:
     """Return the predictor's probability of each class on the current slice.
 
     A softmax in which background has the logit 0. A class includes its parts where they are not
@@ -196,7 +196,7 @@ def class_probabilities(predictor: Predictor, requested: Sequence[ClassSpec]) ->
 
 def compare(
     predicted: NDArray[Any],
-    probabilities: Probabilities,
+    probabilities: ClassProbabilities,
     truth: NDArray[Any],
     classes: Sequence[ClassSpec],
     limits: MatchLimits,

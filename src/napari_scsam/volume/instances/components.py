@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.volume.blocks import Block
-from napari_scsam.volume.instances.kinds import Kind
+from napari_scsam.volume.instances.kinds import ObjectKind
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Components:
 
 
 def find_components(
-    labels: NDArray[Any], kind: Kind, block: Block, shape: Sequence[int]
+    labels: NDArray[Any], kind: ObjectKind, block: Block, shape: Sequence[int]
 ) -> Components:
     """Return the components of a kind: 26 neighbours in a volume, 8 in a slice.
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from napari_scsam.volume.blocks import Block, BlockPlan
 from napari_scsam.volume.instances.basins import highest_saddles
 from napari_scsam.volume.instances.holes import BACKGROUND
-from napari_scsam.volume.instances.job import Job
-from napari_scsam.volume.instances.pairs import Pairs, distinct_pairs, shortened
+from napari_scsam.volume.instances.job import InstanceJob
+from napari_scsam.volume.instances.pairs import LabelPairs, distinct_pairs, shortened
 from napari_scsam.volume.instances.record import BlockRecord, write_record
 
 
@@ -29,14 +29,14 @@ class Layer:
     """Distances to the background, of basins."""
 
 
-def join_block(job: Job, number: int) -> None:
+def join_block(job: InstanceJob, number: int) -> None:
     """Write which labels of a block touch labels of the blocks before it, of each kind.
 
     Voxels that share a face, an edge or a corner touch, also those of blocks that are diagonal
     neighbours.
     """
     offsets = np.load(job.offsets(), mmap_mode="r")
-    arrays: dict[str, Pairs] = {}
+    arrays: dict[str, LabelPairs] = {}
     for kind in range(len(job.kinds)):
         if offsets[kind, number + 1] == offsets[kind, number]:
             continue
@@ -54,7 +54,7 @@ def join_block(job: Job, number: int) -> None:
     write_record(job.pairs(number), arrays)
 
 
-def read_pairs(job: Job, kind: int, offsets: NDArray[np.int64]) -> Pairs:
+def read_pairs(job: InstanceJob, kind: int, offsets: NDArray[np.int64]) -> LabelPairs:
     """Read the labels that are one object across a border of blocks, from what was written.
 
     Parameters
@@ -71,7 +71,7 @@ def read_pairs(job: Job, kind: int, offsets: NDArray[np.int64]) -> Pairs:
     return np.concatenate(found)
 
 
-def read_saddles(job: Job, kind: int, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+def read_saddles(job: InstanceJob, kind: int, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
     """Read where basins touch, inside blocks and across their borders: N×3, labels and height.
 
     Parameters
@@ -90,7 +90,7 @@ def read_saddles(job: Job, kind: int, offsets: NDArray[np.int64]) -> NDArray[np.
     return np.concatenate(found)
 
 
-def read_beside(job: Job, kind: int, offsets: NDArray[np.int64]) -> Pairs:
+def read_beside(job: InstanceJob, kind: int, offsets: NDArray[np.int64]) -> LabelPairs:
     """Read which objects are beside which background, inside blocks and across their borders.
 
     Parameters
@@ -118,7 +118,7 @@ class Faces:
         Labels before each block.
     """
 
-    def __init__(self, job: Job, kind: int, offsets: NDArray[np.int64]) -> None:
+    def __init__(self, job: InstanceJob, kind: int, offsets: NDArray[np.int64]) -> None:
         self._job = job
         self._kind = kind
         self._offsets = offsets
@@ -134,7 +134,7 @@ class Faces:
         other = self._layer_below(block, axis, own)
         return touching_labels(own, other)
 
-    def beside_across(self, block: Block, axis: int) -> Pairs:
+    def beside_across(self, block: Block, axis: int) -> LabelPairs:
         """Return the pairs of an object and background that meet at the lower face of a block."""
         own = None
         below = None
@@ -152,7 +152,7 @@ class Faces:
         empty = np.where(own_is_empty, own.labels, below.labels)[meet]
         return distinct_pairs(np.stack([objects, empty], axis=1) - 1)
 
-    def links_of(self, block: Block) -> Pairs:
+    def links_of(self, block: Block) -> LabelPairs:
         """Return the basins of a block that are continued in another one, each with that."""
         plan = self._job.plan
         with BlockRecord(self._job.record(block.number)) as record:

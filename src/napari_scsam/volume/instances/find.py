@@ -16,15 +16,15 @@ from napari_scsam.config import UserError
 from napari_scsam.steps import Progress, Steps
 from napari_scsam.volume.blocks import MOST_VOXELS
 from napari_scsam.volume.instances.output import counts_of
-from napari_scsam.volume.instances.request import Classes, Labels, check_target, read_request
+from napari_scsam.volume.instances.request import Classes, LabelsLike, check_target, read_request
 from napari_scsam.volume.instances.run import begin_run, run_steps
-from napari_scsam.volume.instances.run_folder import RunFolder, check_output, finished_settings
+from napari_scsam.volume.instances.run_folder import InstanceFolder, check_output, finished_settings
 from napari_scsam.volume.only_writer import only_writer
 from napari_scsam.volume.workers import Workers, check_workers, keep_workers
 
 
 def find_instances(
-    labels: Labels,
+    labels: LabelsLike,
     out: str | os.PathLike[str],
     *,
     classes: Classes | None = None,
@@ -92,7 +92,7 @@ def find_instances(
     )
     target = Path(out)
     check_target(target, request)
-    folder = RunFolder(target)
+    folder = InstanceFolder(target)
     folder.tidy()
     check_output(folder, resume=resume, overwrite=overwrite)
     settings = request.settings()

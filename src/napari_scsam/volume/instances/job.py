@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_scsam.volume.blocks import BlockPlan
-from napari_scsam.volume.instances.kinds import Kind
+from napari_scsam.volume.instances.kinds import ObjectKind
 from napari_scsam.volume.instances.source import LabelSource
 
 BLOCKS_A_FOLDER = 1000
@@ -14,12 +14,12 @@ BLOCKS_A_FOLDER = 1000
 
 
 @dataclass(frozen=True)
-class Job:
+class InstanceJob:
     """Where the labels are, what is found in them, and where it is kept until it is finished."""
 
     source: LabelSource
     plan: BlockPlan
-    kinds: tuple[Kind, ...]
+    kinds: tuple[ObjectKind, ...]
     folder: Path
     """For provisional labels and records of blocks."""
     fill_holes: bool = False

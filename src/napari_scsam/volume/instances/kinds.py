@@ -16,7 +16,7 @@ OBJECT = "object"
 
 
 @dataclass(frozen=True)
-class Kind:
+class ObjectKind:
     """Objects of one class, which get one image of instances."""
 
     name: str
@@ -45,7 +45,7 @@ class Kind:
 
 def kinds_of(
     classes: Sequence[ClassSpec] | None, requested: Sequence[str] | None
-) -> tuple[Kind, ...]:
+) -> tuple[ObjectKind, ...]:
     """Return the kinds of objects to find.
 
     Parameters
@@ -67,12 +67,12 @@ def kinds_of(
                 "these labels have no class table; give each class its label value, "
                 "as in --classes 1=mitochondrion"
             )
-        return (Kind(OBJECT, ()),)
+        return (ObjectKind(OBJECT, ()),)
     names = {spec.name for spec in classes}
     chosen = select_classes(classes, requested)
     if requested is None:
         chosen = tuple(spec for spec in chosen if spec.part_of not in names)
-    kinds = tuple(Kind(spec.name, _values(spec, classes)) for spec in chosen)
+    kinds = tuple(ObjectKind(spec.name, _values(spec, classes)) for spec in chosen)
     _check_folders(kinds)
     return kinds
 
@@ -88,7 +88,7 @@ def _values(whole: ClassSpec, classes: Sequence[ClassSpec]) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _check_folders(kinds: Sequence[Kind]) -> None:
+def _check_folders(kinds: Sequence[ObjectKind]) -> None:
     names: dict[str, str] = {}
     for kind in kinds:
         key = kind.folder.casefold()
@@ -100,7 +100,9 @@ def _check_folders(kinds: Sequence[Kind]) -> None:
         names[key] = kind.name
 
 
-def check_values(name: str, kinds: Sequence[Kind], found: Sequence[int], any_object: bool) -> None:
+def check_values(
+    name: str, kinds: Sequence[ObjectKind], found: Sequence[int], any_object: bool
+) -> None:
     """Check that labels which are not empty hold a class of their table.
 
     Parameters

@@ -30,8 +30,8 @@ from napari_scsam.volume.instances.holes import (
     neighbours_of,
     open_labels_of,
 )
-from napari_scsam.volume.instances.job import Job
-from napari_scsam.volume.instances.kinds import Kind
+from napari_scsam.volume.instances.job import InstanceJob
+from napari_scsam.volume.instances.kinds import ObjectKind
 from napari_scsam.volume.instances.record import faces_of, write_record
 
 NOTHING = np.zeros(0, np.int64)
@@ -54,7 +54,7 @@ class Unwritable:
 
 
 @dataclass(frozen=True)
-class Part:
+class LabelledPart:
     """A block as it was read."""
 
     block: Block
@@ -77,14 +77,14 @@ class Part:
 class _Read:
     """What was read for a block."""
 
-    parts: dict[int, Part]
+    parts: dict[int, LabelledPart]
     """By the number of the kind."""
     others: NDArray[Any]
     """The first few values that are of no kind."""
     has_objects: bool
 
 
-def label_block(job: Job, number: int) -> Unreadable | Unwritable | None:
+def label_block(job: InstanceJob, number: int) -> Unreadable | Unwritable | None:
     """Find the components of every kind in a block, and write them to disk, then their record."""
     block = job.plan[number]
     try:
@@ -106,19 +106,19 @@ def label_block(job: Job, number: int) -> Unreadable | Unwritable | None:
     return None
 
 
-def _read_parts(job: Job, block: Block) -> _Read:
+def _read_parts(job: InstanceJob, block: Block) -> _Read:
     """Read a block for each kind that is in it."""
     where = block.slices
     if job.watershed:
         where = block.grown(halo_of(job.sampling), job.plan.shape)
     if job.whole is not None:
         found = {
-            index: Part(block, where, _read_whole(job.whole, kind, where))
+            index: LabelledPart(block, where, _read_whole(job.whole, kind, where))
             for index, kind in enumerate(job.kinds)
         }
         present = {index: part for index, part in found.items() if part.core.any()}
         return _Read(present, NOTHING, has_objects=bool(present))
-    part = Part(block, where, job.source.read(where))
+    part = LabelledPart(block, where, job.source.read(where))
     values = fastremap.unique(part.core)
     kinds = [index for index, kind in enumerate(job.kinds) if _has(kind, values)]
     wanted = range(len(job.kinds)) if job.fill_holes else kinds
@@ -126,17 +126,19 @@ def _read_parts(job: Job, block: Block) -> _Read:
     return _Read(dict.fromkeys(wanted, part), others, has_objects=bool(kinds))
 
 
-def _read_whole(whole: Path, kind: Kind, where: tuple[slice, ...]) -> NDArray[Any]:
+def _read_whole(whole: Path, kind: ObjectKind, where: tuple[slice, ...]) -> NDArray[Any]:
     """Read instances of a kind before they are split; each has a number of its own."""
     level = member_array(zarr.open_group(whole, mode="r"), f"labels/{kind.folder}/0")
     return np.asarray(level[where])
 
 
-def _label_kind(job: Job, index: int, part: Part) -> tuple[int, dict[str, NDArray[Any]]]:
+def _label_kind(
+    job: InstanceJob, index: int, part: LabelledPart
+) -> tuple[int, dict[str, NDArray[Any]]]:
     """Write the components of one kind, and return what its record holds."""
     kind = job.kinds[index]
     if job.whole is not None:
-        kind = Kind(kind.name, ())
+        kind = ObjectKind(kind.name, ())
     arrays: dict[str, NDArray[Any]] = {}
     if job.watershed:
         basins = _find_basins(job, kind, part)
@@ -155,7 +157,7 @@ def _label_kind(job: Job, index: int, part: Part) -> tuple[int, dict[str, NDArra
 
 
 def _with_holes(
-    job: Job, index: int, part: Part, found: Components
+    job: InstanceJob, index: int, part: LabelledPart, found: Components
 ) -> tuple[int, dict[str, NDArray[Any]]]:
     """Write components and background, and return what the record holds."""
     block = part.block
@@ -177,7 +179,7 @@ def _with_holes(
     }
 
 
-def _find_basins(job: Job, kind: Kind, part: Part) -> Basins:
+def _find_basins(job: InstanceJob, kind: ObjectKind, part: LabelledPart) -> Basins:
     values = part.labels
     if kind.values:
         values = kind.mask(values)
@@ -196,13 +198,13 @@ def basin_arrays(basins: Basins) -> dict[str, NDArray[Any]]:
     }
 
 
-def _has(kind: Kind, present: NDArray[Any]) -> bool:
+def _has(kind: ObjectKind, present: NDArray[Any]) -> bool:
     if not kind.values:
         return bool((present != 0).any())
     return bool(np.isin(present, kind.values).any())
 
 
-def _others(kinds: Sequence[Kind], present: NDArray[Any]) -> NDArray[Any]:
+def _others(kinds: Sequence[ObjectKind], present: NDArray[Any]) -> NDArray[Any]:
     """Return the first few values that are of no kind."""
     if not kinds[0].values:
         return np.zeros(0, present.dtype)

@@ -14,13 +14,13 @@ from napari_scsam.atomic import replacing
 from napari_scsam.volume.instances.edges import read_beside, read_pairs, read_saddles
 from napari_scsam.volume.instances.graph import number_objects, roots_of
 from napari_scsam.volume.instances.holes import fill_roots
-from napari_scsam.volume.instances.job import Job
+from napari_scsam.volume.instances.job import InstanceJob
 from napari_scsam.volume.instances.kinds import check_values
 from napari_scsam.volume.instances.merge import Tables, merged_roots
 from napari_scsam.volume.instances.record import BlockRecord
 
 
-def write_offsets(job: Job) -> None:
+def write_offsets(job: InstanceJob) -> None:
     """Write how many provisional labels come before each block, kinds × (blocks + 1).
 
     A block without a record has none.
@@ -46,7 +46,7 @@ def write_offsets(job: Job) -> None:
     save_array(job.offsets(), offsets)
 
 
-def number_kinds(job: Job, smallest: int) -> list[int]:
+def number_kinds(job: InstanceJob, smallest: int) -> list[int]:
     """Write the table of ids of each kind, and return the number of its objects.
 
     Parameters
@@ -79,7 +79,9 @@ def number_kinds(job: Job, smallest: int) -> list[int]:
     return counts
 
 
-def _read_labels(job: Job, kind: int, offsets: NDArray[np.int64], name: str) -> NDArray[np.int64]:
+def _read_labels(
+    job: InstanceJob, kind: int, offsets: NDArray[np.int64], name: str
+) -> NDArray[np.int64]:
     """Read one number of each provisional label."""
     found = np.zeros(int(offsets[-1]), np.int64)
     for number in np.flatnonzero(np.diff(offsets)):
@@ -90,7 +92,7 @@ def _read_labels(job: Job, kind: int, offsets: NDArray[np.int64], name: str) -> 
 
 
 def _read_tables(
-    job: Job, kind: int, offsets: NDArray[np.int64], voxels: NDArray[np.int64]
+    job: InstanceJob, kind: int, offsets: NDArray[np.int64], voxels: NDArray[np.int64]
 ) -> Tables:
     return Tables(
         peaks=_read_labels(job, kind, offsets, "peaks"),
@@ -106,13 +108,13 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
         np.save(file, array)
 
 
-def save_counts(job: Job, counts: Sequence[int]) -> None:
+def save_counts(job: InstanceJob, counts: Sequence[int]) -> None:
     """Write the number of objects of each kind, once all tables are whole."""
     with replacing(job.counts()) as draft:
         draft.write_text(json.dumps(list(counts)), encoding="utf-8")
 
 
-def load_counts(job: Job) -> list[int] | None:
+def load_counts(job: InstanceJob) -> list[int] | None:
     """Read what `save_counts` wrote; None when the tables are not whole yet."""
     if not job.counts().is_file():
         return None

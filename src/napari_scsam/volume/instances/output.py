@@ -27,7 +27,7 @@ from napari_scsam.io.zarr_access import (
 )
 from napari_scsam.volume.blocks import BlockPlan, plan_blocks
 from napari_scsam.volume.instances.chunks import as_smallest_type, create_array
-from napari_scsam.volume.instances.kinds import Kind
+from napari_scsam.volume.instances.kinds import ObjectKind
 from napari_scsam.volume.instances.renumber import LevelJob
 from napari_scsam.volume.instances.run_folder import RECORD
 
@@ -71,7 +71,7 @@ def plan_levels(plan: BlockPlan, volume: Volume) -> Levels:
 
 def create_output(
     folder: Path,
-    kinds: Sequence[Kind],
+    kinds: Sequence[ObjectKind],
     counts: Sequence[int],
     levels: Levels,
     volume: Volume,
@@ -126,7 +126,7 @@ def _ome(name: str, levels: Levels, volume: Volume, dtype: np.dtype[Any]) -> Any
     return header.attributes(levels.total_factors)["ome"]
 
 
-def level_jobs(folder: Path, kinds: Sequence[Kind], levels: Levels) -> list[LevelJob]:
+def level_jobs(folder: Path, kinds: Sequence[ObjectKind], levels: Levels) -> list[LevelJob]:
     """Return the coarser levels to write, each after the finer one that it is made of."""
     return [
         LevelJob(
@@ -152,7 +152,7 @@ def counts_of(out: Path) -> dict[str, int]:
     return {record[RECORD]["class"]: record[RECORD]["objects"] for record in records}
 
 
-def write_tiff(path: Path, folder: Path, kind: Kind, volume: Volume) -> None:
+def write_tiff(path: Path, folder: Path, kind: ObjectKind, volume: Volume) -> None:
     """Write the instances of a class as a TIFF; they are held in memory for it."""
     level = member_array(zarr.open_group(folder, mode="r"), f"labels/{kind.folder}/0")
     record = LabelRecord((), volume.voxel_size, volume.origin)

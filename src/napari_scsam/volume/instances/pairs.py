@@ -7,11 +7,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Pairs: TypeAlias = NDArray[np.int64]
+LabelPairs: TypeAlias = NDArray[np.int64]
 """N × 2 labels."""
 
 
-def distinct_pairs(pairs: Pairs) -> Pairs:
+def distinct_pairs(pairs: LabelPairs) -> LabelPairs:
     """Return each pair once, sorted."""
     if len(pairs) < 2:
         return pairs
@@ -23,7 +23,7 @@ def distinct_pairs(pairs: Pairs) -> Pairs:
     return np.stack([codes // width + low[0], codes % width + low[1]], axis=1)
 
 
-def shortened(pairs: Pairs) -> Pairs:
+def shortened(pairs: LabelPairs) -> LabelPairs:
     """Return pairs without those that repeat their predecessor, as most do."""
     if len(pairs) < 2:
         return pairs

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.atomic import replacing
 
-Arrays = Mapping[str, NDArray[Any]]
+RecordArrays = Mapping[str, NDArray[Any]]
 
 
 class BlockRecord:
@@ -55,7 +55,7 @@ class BlockRecord:
         return [int(value) for value in self._arrays["others"]]
 
 
-def write_record(path: Path, arrays: Arrays) -> None:
+def write_record(path: Path, arrays: RecordArrays) -> None:
     """Write a record in one step; it is on disk before this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as draft, draft.open("wb") as file:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from napari_scsam.io.zarr_access import member_array
 from napari_scsam.volume.blocks import BlockPlan
 from napari_scsam.volume.instances.chunks import write_chunks
-from napari_scsam.volume.instances.job import Job
+from napari_scsam.volume.instances.job import InstanceJob
 
 
-def renumber_block(job: Job, out: Path, number: int) -> None:
+def renumber_block(job: InstanceJob, out: Path, number: int) -> None:
     """Write the ids of the objects in a block, of every kind.
 
     Parameters

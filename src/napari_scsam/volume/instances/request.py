@@ -18,7 +18,7 @@ from napari_scsam.io.formats.slices import TIFF_SUFFIXES
 from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import Volume, as_volume, open_labels
 from napari_scsam.io.zarr_access import is_zarr
-from napari_scsam.volume.instances.kinds import Kind, kinds_of
+from napari_scsam.volume.instances.kinds import ObjectKind, kinds_of
 from napari_scsam.volume.instances.run_folder import finished_settings
 from napari_scsam.volume.instances.source import fingerprint, looks_grey
 
@@ -30,7 +30,7 @@ NM3_PER_UM3 = 1e9
 MOST_UM3 = 1e9
 """Largest volume of a smallest object: a cubic millimetre."""
 
-Labels: TypeAlias = "Volume | ArrayLike | str | os.PathLike[str]"
+LabelsLike: TypeAlias = "Volume | ArrayLike | str | os.PathLike[str]"
 Classes: TypeAlias = "Sequence[str] | Sequence[ClassSpec] | Mapping[int, str]"
 
 
@@ -39,7 +39,7 @@ class Request:
     """What is to be found."""
 
     volume: Volume
-    kinds: tuple[Kind, ...]
+    kinds: tuple[ObjectKind, ...]
     smallest: int
     """Objects of fewer voxels are left out."""
     watershed: bool
@@ -62,7 +62,7 @@ class Request:
 
 
 def open_classes(
-    labels: Labels, classes: Classes | None
+    labels: LabelsLike, classes: Classes | None
 ) -> tuple[Volume, tuple[ClassSpec, ...] | None, list[str] | None]:
     """Open labels, and return them with their class table and the names of requested classes.
 
@@ -83,7 +83,7 @@ def open_classes(
     return volume, table, [c.name if isinstance(c, ClassSpec) else c for c in classes]
 
 
-def _open(labels: Labels) -> tuple[Volume, tuple[ClassSpec, ...] | None]:
+def _open(labels: LabelsLike) -> tuple[Volume, tuple[ClassSpec, ...] | None]:
     if isinstance(labels, Volume):
         table = None
         if labels.path is not None and labels.path.exists():
@@ -109,7 +109,7 @@ def _integers(volume: Volume) -> Volume:
 
 
 def read_request(
-    labels: Labels,
+    labels: LabelsLike,
     classes: Classes | None,
     *,
     smallest: int | None,

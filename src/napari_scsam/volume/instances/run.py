@@ -23,7 +23,7 @@ from napari_scsam.volume.instances.basins import halo_of
 from napari_scsam.volume.instances.chunks import create_array
 from napari_scsam.volume.instances.done_list import DoneList
 from napari_scsam.volume.instances.edges import join_block
-from napari_scsam.volume.instances.job import Job
+from napari_scsam.volume.instances.job import InstanceJob
 from napari_scsam.volume.instances.label_block import Unreadable, Unwritable, label_block
 from napari_scsam.volume.instances.numbers import (
     load_counts,
@@ -40,7 +40,7 @@ from napari_scsam.volume.instances.output import (
 )
 from napari_scsam.volume.instances.renumber import LevelJob, renumber_block, write_level_block
 from napari_scsam.volume.instances.request import Request
-from napari_scsam.volume.instances.run_folder import RunFolder
+from napari_scsam.volume.instances.run_folder import InstanceFolder
 from napari_scsam.volume.instances.source import LabelSource
 from napari_scsam.volume.workers import TaskError, Workers, WorkersError, run_tasks
 
@@ -56,13 +56,13 @@ MOST_NAMED = 3
 
 
 @dataclass
-class Run:
+class InstanceRun:
     """A run, and how far it is."""
 
-    folder: RunFolder
+    folder: InstanceFolder
     request: Request
     settings: Mapping[str, Any]
-    job: Job
+    job: InstanceJob
     levels: Levels
     workers: Workers
     most_voxels: int
@@ -85,14 +85,14 @@ class Run:
 
 
 def begin_run(
-    folder: RunFolder,
+    folder: InstanceFolder,
     request: Request,
     settings: Mapping[str, Any],
     *,
     resume: bool,
     workers: Workers,
     most_voxels: int,
-) -> Run:
+) -> InstanceRun:
     """Create the folder of a run, or open that of a stopped one.
 
     Raises
@@ -115,7 +115,7 @@ def begin_run(
     else:
         plan = BlockPlan(plan.shape, tuple(stopped.pop("block", plan.sides)))
         _check_same(folder, stopped, settings)
-    job = Job(
+    job = InstanceJob(
         source=source,
         plan=plan,
         kinds=request.kinds,
@@ -125,7 +125,9 @@ def begin_run(
         whole=whole,
         sampling=sampling_of(request),
     )
-    return Run(folder, request, settings, job, plan_levels(plan, volume), workers, most_voxels)
+    return InstanceRun(
+        folder, request, settings, job, plan_levels(plan, volume), workers, most_voxels
+    )
 
 
 def _is_split_later(request: Request, plan: BlockPlan) -> bool:
@@ -143,7 +145,9 @@ def sampling_of(request: Request) -> tuple[float, ...]:
     return (volume.voxel_size or (1.0, 1.0, 1.0))[-volume.ndim :]
 
 
-def _check_same(folder: RunFolder, stopped: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+def _check_same(
+    folder: InstanceFolder, stopped: Mapping[str, Any], settings: Mapping[str, Any]
+) -> None:
     if stopped == settings:
         return
     what = "other options"
@@ -155,7 +159,7 @@ def _check_same(folder: RunFolder, stopped: Mapping[str, Any], settings: Mapping
     )
 
 
-def run_steps(run: Run) -> Steps[dict[str, int]]:
+def run_steps(run: InstanceRun) -> Steps[dict[str, int]]:
     """Do all stages, and return the number of objects by class name.
 
     Raises
@@ -191,11 +195,11 @@ def run_steps(run: Run) -> Steps[dict[str, int]]:
     return dict(zip(names, counts, strict=True))
 
 
-def _run_of_whole(run: Run, folder: Path) -> Run:
+def _run_of_whole(run: InstanceRun, folder: Path) -> InstanceRun:
     """Begin or continue the run that finds whole objects."""
     request = replace(run.request, watershed=False, smallest=1)
     return begin_run(
-        RunFolder(folder),
+        InstanceFolder(folder),
         request,
         request.settings(),
         resume=True,
@@ -204,7 +208,7 @@ def _run_of_whole(run: Run, folder: Path) -> Run:
     )
 
 
-def _find_whole(run: Run) -> Steps[None]:
+def _find_whole(run: InstanceRun) -> Steps[None]:
     """Find whole objects, and fill their holes where that is wanted, before they are split."""
     if run.job.whole is None or run.job.whole.exists():
         return
@@ -220,7 +224,7 @@ def _find_whole(run: Run) -> Steps[None]:
 
 
 @contextmanager
-def _nothing_left_of_a_mistake(run: Run) -> Iterator[None]:
+def _nothing_left_of_a_mistake(run: InstanceRun) -> Iterator[None]:
     """Remove the folder of a run that can never be finished, or has done nothing yet."""
     try:
         yield
@@ -235,7 +239,7 @@ def _nothing_left_of_a_mistake(run: Run) -> Iterator[None]:
         raise
 
 
-def _label_blocks(run: Run) -> Steps[None]:
+def _label_blocks(run: InstanceRun) -> Steps[None]:
     """Find the components of each block that has no record yet."""
     job = run.job
     for kind in range(len(job.kinds)):
@@ -256,7 +260,7 @@ def _label_blocks(run: Run) -> Steps[None]:
         raise UserError(f"no part of the labels could be read ({_reason(run)}); check the file")
 
 
-def _join_blocks(run: Run) -> Steps[None]:
+def _join_blocks(run: InstanceRun) -> Steps[None]:
     """Find the labels that touch across blocks, for each block that has not looked yet."""
     job = run.job
     todo = [n for n in range(len(job.plan)) if not job.pairs(n).is_file()]
@@ -265,13 +269,13 @@ def _join_blocks(run: Run) -> Steps[None]:
         _stop_at(run, number, result)
 
 
-def _write_ids(run: Run) -> Steps[None]:
+def _write_ids(run: InstanceRun) -> Steps[None]:
     draft = run.folder.draft
     todo = range(len(run.job.plan))
     yield from _write(run, "0", partial(renumber_block, run.job, draft), todo, "writing ids")
 
 
-def _write_levels(run: Run) -> Steps[None]:
+def _write_levels(run: InstanceRun) -> Steps[None]:
     jobs: Iterable[LevelJob] = level_jobs(run.folder.draft, run.job.kinds, run.levels)
     for stage, job in zip(counting(1), jobs, strict=False):
         function = partial(write_level_block, job)
@@ -279,7 +283,7 @@ def _write_levels(run: Run) -> Steps[None]:
 
 
 def _write(
-    run: Run, stage: str, function: Callable[[int], None], numbers: Iterable[int], what: str
+    run: InstanceRun, stage: str, function: Callable[[int], None], numbers: Iterable[int], what: str
 ) -> Steps[None]:
     """Do the tasks of a stage that are not done yet, and record each."""
     done = DoneList(run.folder.path / "done.txt")
@@ -290,7 +294,7 @@ def _write(
         done.add(f"{stage}:{number}")
 
 
-def _stop_at(run: Run, number: int, result: object) -> None:
+def _stop_at(run: InstanceRun, number: int, result: object) -> None:
     """Stop a run, which can be continued, at a block that could not be joined or written."""
     if isinstance(result, TaskError):
         raise PartlyDoneError(
@@ -299,11 +303,11 @@ def _stop_at(run: Run, number: int, result: object) -> None:
         )
 
 
-def _reason(run: Run) -> str:
+def _reason(run: InstanceRun) -> str:
     return next(iter(run.unreadable.values()))
 
 
-def _report(run: Run) -> None:
+def _report(run: InstanceRun) -> None:
     """Name the blocks in which nothing could be found.
 
     Raises

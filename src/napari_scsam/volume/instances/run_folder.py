@@ -41,7 +41,7 @@ OWN_FILES = (
 """Names of files in an output."""
 
 
-class RunFolder:
+class InstanceFolder:
     """Keeps a run.
 
     Parameters
@@ -114,7 +114,7 @@ class RunFolder:
         self.tidy()
 
 
-def check_output(run: RunFolder, *, resume: bool, overwrite: bool) -> None:
+def check_output(run: InstanceFolder, *, resume: bool, overwrite: bool) -> None:
     """Stop before anything is lost.
 
     Raises

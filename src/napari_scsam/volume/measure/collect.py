@@ -15,7 +15,7 @@ from napari_scsam.steps import Progress, Steps
 from napari_scsam.volume.blocks import Block, BlockPlan
 from napari_scsam.volume.instances.source import LabelSource
 from napari_scsam.volume.measure.extremes import Ends, EndsFile, longest_axes, merge_ends
-from napari_scsam.volume.measure.parts import Part, measure_part
+from napari_scsam.volume.measure.parts import MeasuredPart, measure_part
 from napari_scsam.volume.measure.seams import PlaneFile, seam_surfaces
 from napari_scsam.volume.measure.spool import Spool
 from napari_scsam.volume.measure.sums import ObjectSums, merge_sums, no_sums
@@ -28,7 +28,7 @@ MERGED_AT = 1 << 14
 ENDS_AT_ONCE = 1 << 13
 """Parts whose ends wait before they are merged; each takes a kilobyte."""
 
-Size = tuple[float, ...]
+Spacing = tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +39,11 @@ class Measured:
     image: LabelSource | None
     plan: BlockPlan
     """Of (Y, X) for a single slice, also where a file has it as a stack."""
-    size: Size
+    size: Spacing
     """Of a voxel along each axis of the plan."""
 
 
-def measure_block(measured: Measured, block: Block) -> Part:
+def measure_block(measured: Measured, block: Block) -> MeasuredPart:
     """Read a block and measure the objects in it."""
     values = read_part(measured.labels, block.slices)
     grey = None
@@ -102,7 +102,7 @@ class _Gathered:
         self._ends = EndsFile(spool)
         self._parts = [no_sums(len(measured.size))]
 
-    def add(self, block: Block, part: Part) -> None:
+    def add(self, block: Block, part: MeasuredPart) -> None:
         """Take up a block."""
         self._planes.add(block.position, part.planes)
         self._ends.add(part.ends)

@@ -169,7 +169,7 @@ class ObjectRows:
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class ContactPairs:
     """Ordered pairs of objects that are near each other, in the whole volume."""
 
     classes: NDArray[np.int32]
@@ -180,9 +180,9 @@ class Pairs:
     distance: NDArray[np.float64]
     sites: NDArray[np.int64]
 
-    def select(self, rows: NDArray[Any]) -> Pairs:
+    def select(self, rows: NDArray[Any]) -> ContactPairs:
         """Return some of the pairs."""
-        return Pairs(
+        return ContactPairs(
             self.classes[rows],
             self.ids[rows],
             self.area[rows],
@@ -191,7 +191,7 @@ class Pairs:
         )
 
 
-def merge_near(parts: Sequence[Near], shape: Sequence[int]) -> Pairs:
+def merge_near(parts: Sequence[Near], shape: Sequence[int]) -> ContactPairs:
     """Merge what was found in blocks; patches that touch across blocks are one.
 
     Parameters
@@ -211,7 +211,7 @@ def merge_near(parts: Sequence[Near], shape: Sequence[int]) -> Pairs:
     distance = np.full(len(unique), np.inf)
     np.minimum.at(distance, rows, np.concatenate([part.distance for part in parts]))
     areas = np.concatenate([part.area for part in parts])
-    return Pairs(
+    return ContactPairs(
         classes=unique[:, :2].astype(np.int32),
         ids=unique[:, 2:],
         area=np.bincount(rows, areas, len(unique)).astype(np.float64),
@@ -252,7 +252,7 @@ def _sites(
     return np.bincount(rows[first], minlength=count)
 
 
-def _table(pairs: Pairs, area: Neighbourhood) -> ObjectTable:
+def _table(pairs: ContactPairs, area: Neighbourhood) -> ObjectTable:
     """Return one row for two objects: the first by class and id is a."""
     ndim = len(area.size)
     keys = np.column_stack([pairs.classes.astype(np.uint64), pairs.ids])
@@ -282,7 +282,7 @@ def _table(pairs: Pairs, area: Neighbourhood) -> ObjectTable:
 
 
 def _distances(
-    pairs: Pairs, area: Neighbourhood, rows: ObjectRows, file: FragmentFile
+    pairs: ContactPairs, area: Neighbourhood, rows: ObjectRows, file: FragmentFile
 ) -> Steps[Mapping[str, NDArray[np.float64]]]:
     """Return columns of the distance of each object to the nearest one of each other class.
 

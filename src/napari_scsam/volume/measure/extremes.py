@@ -14,7 +14,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.volume.measure.runs import Runs
+from napari_scsam.volume.measure.runs import ObjectRuns
 from napari_scsam.volume.measure.spool import Spool, compress
 
 DIRECTIONS = {2: 32, 3: 64}
@@ -107,7 +107,7 @@ def directions(ndim: int) -> NDArray[np.float64]:
     return np.stack([height, radius * np.sin(turn), radius * np.cos(turn)], axis=1)
 
 
-def find_ends(runs: Runs, start: Sequence[int], size: Sequence[float]) -> Ends:
+def find_ends(runs: ObjectRuns, start: Sequence[int], size: Sequence[float]) -> Ends:
     """Return the voxels of each object of a block that reach farthest.
 
     Parameters
@@ -168,7 +168,7 @@ def longest_axes(ends: Ends, size: Sequence[float]) -> NDArray[np.float64]:
     return lengths
 
 
-def _outer_points(runs: Runs) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+def _outer_points(runs: ObjectRuns) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
     """Return the ends of runs that can reach farthest, by object and in reading order."""
     order = np.argsort(runs.owners, kind="stable")
     owners = runs.owners[order]

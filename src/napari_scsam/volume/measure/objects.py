@@ -112,7 +112,7 @@ def measure_objects(
         When the labels or the image cannot be read or do not fit each other, or a table cannot
         be written.
     """
-    places = Places.of(out, contacts)
+    places = TablePaths.of(out, contacts)
     near = near_distance(distance, asked=contacts is not None)
     if smallest is not None and smallest < 1:
         raise UserError(f"the smallest object has {smallest} voxels; give 1 to keep all")
@@ -140,7 +140,7 @@ def measure_objects(
 
 
 @dataclass(frozen=True)
-class Places:
+class TablePaths:
     """Where tables are written."""
 
     out: Path | None
@@ -149,7 +149,7 @@ class Places:
     @classmethod
     def of(
         cls, out: str | os.PathLike[str] | None, contacts: str | os.PathLike[str] | None
-    ) -> Places:
+    ) -> TablePaths:
         """Check where tables are to be written.
 
         Raises

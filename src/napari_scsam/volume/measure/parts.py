@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 from napari_scsam.config import UserError
 from napari_scsam.volume.blocks import Block
 from napari_scsam.volume.measure.extremes import Ends, find_ends, longest_axes
-from napari_scsam.volume.measure.runs import Runs, find_runs
-from napari_scsam.volume.measure.seams import PackedPlane, Side, pack
+from napari_scsam.volume.measure.runs import ObjectRuns, find_runs
+from napari_scsam.volume.measure.seams import BlockFace, PackedPlane, pack
 from napari_scsam.volume.measure.sums import ObjectSums, sum_runs
 from napari_scsam.volume.measure.surface import cell_weights, surfaces
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class MeasuredPart:
     """What was measured in one block."""
 
     sums: ObjectSums
     ends: Ends
-    planes: dict[Side, PackedPlane]
+    planes: dict[BlockFace, PackedPlane]
     """The outermost voxels at each face that another block touches."""
 
 
@@ -34,7 +34,7 @@ def measure_part(
     shape: Sequence[int],
     size: Sequence[float],
     image: NDArray[Any] | None = None,
-) -> Part:
+) -> MeasuredPart:
     """Measure the objects in a block.
 
     Parameters
@@ -65,7 +65,7 @@ def measure_part(
         longest=longest_axes(ends, size),
         image=image,
     )
-    return Part(sums, ends, _planes(labels, block, shape))
+    return MeasuredPart(sums, ends, _planes(labels, block, shape))
 
 
 def check_ids(labels: NDArray[Any]) -> None:
@@ -84,7 +84,7 @@ def check_ids(labels: NDArray[Any]) -> None:
 
 
 def _surface(
-    runs: Runs, block: Block, shape: Sequence[int], size: Sequence[float]
+    runs: ObjectRuns, block: Block, shape: Sequence[int], size: Sequence[float]
 ) -> NDArray[np.float64]:
     """Return the surface inside a block; the border of the volume closes it."""
     count = len(runs.ids)
@@ -95,7 +95,9 @@ def _surface(
     return surfaces(np.pad(runs.compact, border), count, cell_weights(size))[1:]
 
 
-def _planes(labels: NDArray[Any], block: Block, shape: Sequence[int]) -> dict[Side, PackedPlane]:
+def _planes(
+    labels: NDArray[Any], block: Block, shape: Sequence[int]
+) -> dict[BlockFace, PackedPlane]:
     """Return the outermost voxels at each face that another block touches."""
     planes = {}
     for axis, (first, last, length) in enumerate(zip(block.start, block.stop, shape, strict=True)):

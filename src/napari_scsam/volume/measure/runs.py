@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
-class Runs:
+class ObjectRuns:
     """Runs of the objects in a block, in reading order."""
 
     ids: NDArray[np.uint64]
@@ -35,7 +35,7 @@ class Runs:
         return self.starts[:, -1] + self.lengths - 1
 
 
-def find_runs(labels: NDArray[Any]) -> Runs:
+def find_runs(labels: NDArray[Any]) -> ObjectRuns:
     """Return the runs of the objects in a block.
 
     Parameters
@@ -53,7 +53,7 @@ def find_runs(labels: NDArray[Any]) -> Runs:
         places = places + 1
     compact = np.repeat(places.astype(np.min_scalar_type(len(ids))), lengths)
     objects = np.flatnonzero(places)
-    return Runs(
+    return ObjectRuns(
         ids=ids[1:].astype(np.uint64),
         owners=places[objects] - 1,
         starts=np.stack(np.unravel_index(firsts[objects], labels.shape), axis=1),
@@ -62,7 +62,7 @@ def find_runs(labels: NDArray[Any]) -> Runs:
     )
 
 
-def run_sums(runs: Runs, values: NDArray[Any], dtype: type[Any] = np.float64) -> NDArray[Any]:
+def run_sums(runs: ObjectRuns, values: NDArray[Any], dtype: type[Any] = np.float64) -> NDArray[Any]:
     """Return the sum of a block of values over each run.
 
     Parameters

@@ -17,7 +17,7 @@ from napari_scsam.volume.blocks import Block, BlockPlan
 from napari_scsam.volume.measure.spool import Spool, compress
 from napari_scsam.volume.measure.surface import surfaces
 
-Side: TypeAlias = tuple[int, int]
+BlockFace: TypeAlias = tuple[int, int]
 """A face of a block: the axis it is normal to, and 0 for the low or 1 for the high one."""
 
 Position: TypeAlias = tuple[int, ...]
@@ -44,14 +44,16 @@ class PlaneFile:
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
-        self._kept: dict[tuple[Position, Side], tuple[tuple[int, int], tuple[int, ...], str]] = {}
+        self._kept: dict[
+            tuple[Position, BlockFace], tuple[tuple[int, int], tuple[int, ...], str]
+        ] = {}
 
-    def add(self, position: Position, planes: Mapping[Side, PackedPlane]) -> None:
+    def add(self, position: Position, planes: Mapping[BlockFace, PackedPlane]) -> None:
         """Keep the faces of the block at a position."""
         for side, plane in planes.items():
             self._kept[position, side] = (self._spool.add(plane.data), plane.shape, plane.dtype)
 
-    def read(self, position: Position, side: Side) -> NDArray[Any]:
+    def read(self, position: Position, side: BlockFace) -> NDArray[Any]:
         """Return a face of a block."""
         place, shape, dtype = self._kept[position, side]
         values: NDArray[Any] = np.frombuffer(self._spool.read(place), dtype)
@@ -102,7 +104,7 @@ def _seam(plan: BlockPlan, position: Position, planes: PlaneFile, axis: int) -> 
 
 
 def _layer(
-    plan: BlockPlan, position: Position, planes: PlaneFile, side: Side, later: Sequence[int]
+    plan: BlockPlan, position: Position, planes: PlaneFile, side: BlockFace, later: Sequence[int]
 ) -> NDArray[Any]:
     """Return a face of a block with the first voxels of the next blocks along later axes."""
     if not later:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.volume.measure.runs import Runs, run_sums
+from napari_scsam.volume.measure.runs import ObjectRuns, run_sums
 
 Spread = NDArray[np.float64]
 """K×D×D sums of products of distances from the centre, along two axes each."""
@@ -75,7 +75,7 @@ def no_sums(ndim: int) -> ObjectSums:
 
 
 def sum_runs(
-    runs: Runs,
+    runs: ObjectRuns,
     start: Sequence[int],
     surface: NDArray[np.float64],
     longest: NDArray[np.float64],
@@ -163,12 +163,12 @@ def _merged(parts: ObjectSums, firsts: NDArray[np.intp]) -> ObjectSums:
     )
 
 
-def _added(runs: Runs, values: NDArray[Any], count: int) -> NDArray[np.int64]:
+def _added(runs: ObjectRuns, values: NDArray[Any], count: int) -> NDArray[np.int64]:
     """Add integers up by object; doubles hold those of a block exactly."""
     return np.bincount(runs.owners, values, count).astype(np.int64)
 
 
-def _moments(runs: Runs, voxels: NDArray[np.int64]) -> tuple[NDArray[np.int64], Spread]:
+def _moments(runs: ObjectRuns, voxels: NDArray[np.int64]) -> tuple[NDArray[np.int64], Spread]:
     """Return K×D sums of indices within the block, and products about their means."""
     count, ndim = len(voxels), runs.starts.shape[1]
     middle = runs.starts.astype(np.float64)
@@ -189,7 +189,7 @@ def _moments(runs: Runs, voxels: NDArray[np.int64]) -> tuple[NDArray[np.int64], 
     return total, spread
 
 
-def _boxes(runs: Runs, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _boxes(runs: ObjectRuns, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the K×D first voxels of bounding boxes, and the voxels behind their last ones."""
     ndim = runs.starts.shape[1]
     low = np.full((count, ndim), np.iinfo(np.int64).max)
@@ -203,7 +203,7 @@ def _boxes(runs: Runs, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]
 
 
 def _grey(
-    runs: Runs, voxels: NDArray[np.int64], image: NDArray[Any]
+    runs: ObjectRuns, voxels: NDArray[np.int64], image: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the K mean grey values, and sums of squares of the distance from them."""
     count = len(voxels)

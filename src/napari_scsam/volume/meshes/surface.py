@@ -24,7 +24,7 @@ MOST_FACES = 2**25
 FACTOR = 1000
 """Simplification ends at the error, and not at a number of triangles."""
 
-Mask = Callable[[tuple[slice, ...]], NDArray[np.bool_]]
+MaskReader = Callable[[tuple[slice, ...]], NDArray[np.bool_]]
 
 
 class TooLargeError(ValueError):
@@ -53,7 +53,7 @@ class Mesh:
 
 
 def surface_of(
-    read: Mask,
+    read: MaskReader,
     box: Sequence[slice],
     voxel_size: Sequence[float],
     error: float,
@@ -118,7 +118,7 @@ def _parts(box: Sequence[slice], most_voxels: int) -> Iterator[tuple[slice, ...]
 
 
 def _part_of_surface(
-    read: Mask, box: Sequence[slice], part: Sequence[slice]
+    read: MaskReader, box: Sequence[slice], part: Sequence[slice]
 ) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
     """Return vertices (z y x, in half voxels) and triangles of a part of a box."""
     inside = tuple(

@@ -21,7 +21,7 @@ from napari_scsam.io.volumes import Volume
 from napari_scsam.steps import Progress, Steps
 from napari_scsam.version import __version__
 from napari_scsam.volume.blocks import plan_blocks
-from napari_scsam.volume.instances.kinds import Kind
+from napari_scsam.volume.instances.kinds import ObjectKind
 from napari_scsam.volume.instances.source import LabelSource
 from napari_scsam.volume.measure.images import (
     ClassesLike,
@@ -155,7 +155,7 @@ def write_meshes(
 
 def _job(image: LabelImage, draft: Path, mesh_format: str, simplify: float | None) -> MeshJob:
     volume = image.volume
-    place = draft / Kind(image.class_name, ()).folder
+    place = draft / ObjectKind(image.class_name, ()).folder
     place.mkdir()
     unit = NM_PER_UNIT[WRITERS[mesh_format][1]]
     size = volume.voxel_size

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_scsam.gui.panels.parts.class_counts import ROWS, ClassCounts, is_reviewed_for
+from napari_scsam.gui.panels.parts.class_counts import ROWS, ClassCountsTable, is_reviewed_for
 from napari_scsam.project.review import review_slice
 
 
 @pytest.fixture
 def table(qtbot):
-    table = ClassCounts()
+    table = ClassCountsTable()
     qtbot.addWidget(table)
     return table
 

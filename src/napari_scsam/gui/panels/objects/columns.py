@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from napari_scsam.gui.words import group_digits
 
-Column = NDArray[np.generic]
-Columns = Mapping[str, Column]
+ColumnValues = NDArray[np.generic]
+Columns = Mapping[str, ColumnValues]
 """One array a column, all of one length; the key holds the unit."""
 
 CLASS = "class"
@@ -79,12 +79,12 @@ def _number(value: float) -> str:
     )
 
 
-def is_number(column: Column) -> bool:
+def is_number(column: ColumnValues) -> bool:
     """Whether a column can be plotted."""
     return column.dtype.kind in "iuf"
 
 
-def comparable(column: Column) -> Column:
+def comparable(column: ColumnValues) -> ColumnValues:
     """Return a column as it is sorted; few different texts as numbers, which is much quicker."""
     if column.dtype.kind != "U":
         return column

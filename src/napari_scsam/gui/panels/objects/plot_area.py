@@ -22,8 +22,8 @@ BINS = 40
 MOST_POINTS = 20_000
 """Points that are drawn; of more, every second, third and so on."""
 
-Groups = Sequence[tuple[str, NDArray[np.bool_]]]
-Values = NDArray[np.float64]
+PlotGroups = Sequence[tuple[str, NDArray[np.bool_]]]
+PlotValues = NDArray[np.float64]
 
 
 class PickBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph has no types
@@ -90,7 +90,7 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             self.removeItem(item)
 
     def draw_histogram(
-        self, x: Values, known: NDArray[np.bool_], groups: Groups, *, logarithmic: bool
+        self, x: PlotValues, known: NDArray[np.bool_], groups: PlotGroups, *, logarithmic: bool
     ) -> None:
         """Draw how many objects of each class have a value, stacked."""
         self._begin(is_histogram=True, logarithmic=logarithmic)
@@ -104,7 +104,9 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             below = below + counts
         self._box.setRange(xRange=(edges[0], edges[-1]), yRange=(0, below.max()), padding=0.03)
 
-    def _add_bars(self, edges: Values, below: Values, counts: Values, colour: str) -> None:
+    def _add_bars(
+        self, edges: PlotValues, below: PlotValues, counts: PlotValues, colour: str
+    ) -> None:
         bars = pg.BarGraphItem(
             x0=edges[:-1], x1=edges[1:], y0=below, height=counts, pen=None, brush=pg.mkBrush(colour)
         )
@@ -112,10 +114,10 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
 
     def draw_scatter(
         self,
-        x: Values,
-        y: Values,
+        x: PlotValues,
+        y: PlotValues,
         known: NDArray[np.bool_],
-        groups: Groups,
+        groups: PlotGroups,
         *,
         logarithmic: bool,
     ) -> None:
@@ -136,7 +138,7 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             padding=0.05,
         )
 
-    def show_selected(self, values: tuple[Values, Values]) -> None:
+    def show_selected(self, values: tuple[PlotValues, PlotValues]) -> None:
         """Mark the selected objects: the range of their values, or their points."""
         for item in (self._selection, self._range):
             if item in self.getPlotItem().items:

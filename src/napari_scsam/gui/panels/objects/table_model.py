@@ -22,7 +22,7 @@ from napari_scsam.gui.panels.objects.columns import (
 from napari_scsam.gui.panels.parts.widgets import swatch
 from napari_scsam.volume.measure.table import sorted_rows
 
-Index = QModelIndex | QPersistentModelIndex
+ModelIndex = QModelIndex | QPersistentModelIndex
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 NOWHERE = QModelIndex()
@@ -121,13 +121,13 @@ class ObjectTableModel(QAbstractTableModel):
 
     # As Qt asks
 
-    def rowCount(self, parent: Index = NOWHERE) -> int:  # noqa: N802  # Qt's name
+    def rowCount(self, parent: ModelIndex = NOWHERE) -> int:  # noqa: N802  # Qt's name
         """Return the number of rows shown."""
         if parent.isValid():
             return 0
         return len(self.rows)
 
-    def columnCount(self, parent: Index = NOWHERE) -> int:  # noqa: N802  # Qt's name
+    def columnCount(self, parent: ModelIndex = NOWHERE) -> int:  # noqa: N802  # Qt's name
         """Return the number of columns."""
         if parent.isValid():
             return 0
@@ -145,7 +145,7 @@ class ObjectTableModel(QAbstractTableModel):
             return self.keys[section]
         return None
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: ModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a cell shows."""
         if index.row() >= len(self.rows) or index.column() >= len(self.keys):
             return None  # Qt may ask for a cell that has just gone

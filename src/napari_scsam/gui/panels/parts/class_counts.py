@@ -24,7 +24,7 @@ COLUMNS = {
 """Headings, and their tooltips."""
 
 
-class ClassCounts(QTableWidget):
+class ClassCountsTable(QTableWidget):
     """A row for each class: its pixels on this slice, and what is reviewed of it."""
 
     def __init__(self) -> None:

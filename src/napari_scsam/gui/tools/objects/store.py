@@ -15,7 +15,7 @@ from qtpy.QtCore import QCoreApplication, QTimer
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
-from napari_scsam.gui.jobs.objects import MeasureRequest, Place, measure_steps
+from napari_scsam.gui.jobs.objects import LabelsLocation, MeasureRequest, measure_steps
 from napari_scsam.gui.layers.class_table import same_grid
 from napari_scsam.gui.layers.files import physical_place
 from napari_scsam.gui.layers.instance_classes import (
@@ -179,7 +179,7 @@ class ObjectStore:
         unknown = UNKNOWN if was_found(layer) else layer.name
         return MeasureRequest(layer.data, object_classes(layer), self.place(layer), unknown)
 
-    def place(self, layer: Labels) -> Place:
+    def place(self, layer: Labels) -> LabelsLocation:
         """Return where a layer is, and the grey values under it."""
         choices = self._session.choices
         state = {key: getattr(layer, key) for key in ("scale", "translate", "units")}
@@ -189,7 +189,7 @@ class ObjectStore:
         grey = None
         if image is not None and not image.rgb and same_grid(layer, image):
             grey = full_resolution(image)
-        return Place(size, origin, grey)
+        return LabelsLocation(size, origin, grey)
 
     def show(self, table: ObjectTable) -> None:
         """Show another table of the layer; nothing in it is stale."""
