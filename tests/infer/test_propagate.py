@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from napari_scsam.infer.patch import Patch, agreement, crop
-from napari_scsam.infer.propagate import PropagationLimits, points_inside, propagate_steps
+from napari_scsam.infer.propagate import points_inside, propagate_steps
+from napari_scsam.infer.propagation import PropagationLimits
 from napari_scsam.io.contrast import Contrast
 from napari_scsam.steps import Progress, drive
 

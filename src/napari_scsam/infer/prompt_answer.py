@@ -42,10 +42,15 @@ class PromptAnswer:
     tile_logits: Tensor
     """N×1×4h×4w, the size of SAM's mask prompts."""
 
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """N×y×x of that part, true inside."""
+        return self.window > 0
+
     @cached_property
     def masks(self) -> NDArray[np.bool_]:
         """N×Y×X, true inside."""
-        return self._on_slice(self.window > 0, fill=False)
+        return self._on_slice(self.inside, fill=False)
 
     @cached_property
     def logits(self) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from napari_scsam.gui.jobs.one_object import (
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.prompts.marks import Marks
 from napari_scsam.infer.patch import Patch
-from napari_scsam.infer.propagate import Propagation
+from napari_scsam.infer.propagation import Propagation
 from napari_scsam.steps import drive
 
 

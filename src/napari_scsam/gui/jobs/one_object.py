@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.infer.prepared_slice import Slice
     from napari_scsam.infer.prompt_answer import PromptAnswer
-    from napari_scsam.infer.propagate import Propagation
+    from napari_scsam.infer.propagation import Propagation
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def prompt_steps(engine: Engine, request: PromptRequest) -> Steps[PromptResult]:
         marks.box,
         request.earlier.answer if request.earlier is not None else None,
     )
-    mask = Patch(answer.window[0] > 0, answer.part[0].start, answer.part[1].start)
+    mask = Patch(answer.inside[0], answer.part[0].start, answer.part[1].start)
     seeds = [point for point, inside in zip(marks.points, marks.inside, strict=True) if inside]
     patch = crop(remove_small_components(mask, seeds))
     return PromptResult(request, patch, float(answer.quality[0]), answer)
@@ -154,7 +154,8 @@ def propagate_both_ways(engine: Engine, request: PropagateRequest) -> Steps[Prop
     """Follow an object through the slices on both sides."""
     start = request.start
     predictor = yield from engine.set_slice_steps(start.request.slice)
-    from napari_scsam.infer.propagate import PropagationLimits, propagate_steps
+    from napari_scsam.infer.propagate import propagate_steps
+    from napari_scsam.infer.propagation import PropagationLimits
 
     first = predictor.slice
     limits = PropagationLimits().at(start.plane.voxel_size(start.request.slice.voxel_size))
