@@ -25,7 +25,7 @@ from napari_scsam.project.reviewed_classes import (
 )
 from napari_scsam.project.training_set import export_training_set
 from napari_scsam.steps import drive
-from napari_scsam.train.labelled_volume import UNKNOWN
+from napari_scsam.train.finetune.known_labels import UNKNOWN
 from napari_scsam.train.recipe import read_recipe
 
 SIZE = (40.0, 8.0, 8.0)

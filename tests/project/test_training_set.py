@@ -18,7 +18,7 @@ from napari_scsam.project.project import CLASSES, create_project
 from napari_scsam.project.training_set import export_training_set
 from napari_scsam.train.build_model import build_model
 from napari_scsam.train.dataset import LabelledCrops
-from napari_scsam.train.labelled_volume import UNKNOWN
+from napari_scsam.train.finetune.known_labels import UNKNOWN
 from napari_scsam.train.recipe import read_recipe
 from napari_scsam.train.training import train
 

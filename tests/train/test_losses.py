@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_scsam.train.labelled_volume import UNKNOWN
+from napari_scsam.train.finetune.known_labels import UNKNOWN
 from napari_scsam.train.losses import class_dice_loss, class_loss, mask_loss, prototype_loss
 
 

@@ -50,6 +50,8 @@ class Augmentation:
     """Largest thickness of a sheath in pixels."""
     masses: float = 0.0
     """Probability of a large, even, rather dark region without organelles."""
+    lookalikes: float = 0.0
+    """Probability of a kind of things that are taken for organelles, several of them."""
     soft: float = 3.0
     """Largest sigma in pixels of the edge of a decoy or a mass."""
 

@@ -68,7 +68,7 @@ class CropBatch(NamedTuple):
         return CropBatch(*(part.to(device) for part in self))
 
 
-def choose(items: Sequence[T], generator: torch.Generator) -> T:
+def draw_item(items: Sequence[T], generator: torch.Generator) -> T:
     """Draw one item, each with equal probability."""
     return items[int(uniform(generator, 0, len(items) - 1e-6))]
 
@@ -176,7 +176,7 @@ class LabelledCrops:
         ids = ids[(ids > 0) & fits]
         if not len(ids):
             return image
-        profile = profiles == choose(ids.tolist(), generator)
+        profile = profiles == draw_item(ids.tolist(), generator)
         image, band = sheathe(image, profile, generator, how.thick)
         numbers[1:, band] = 0
         numbers[0, band] = volume.sheath
@@ -203,7 +203,7 @@ class LabelledCrops:
         """Draw the centre (z, y, x) of a crop."""
         present = [places for places in volume.places.values() if len(places)]
         if present and uniform(generator, 0, 1) < 0.5:
-            places = choose(present, generator)
+            places = draw_item(present, generator)
         elif volume.anywhere is not None:
             places = volume.anywhere
         else:
@@ -227,7 +227,7 @@ class LabelledCrops:
         if not candidates:
             return masks, kinds
         for row in range(len(masks)):
-            kind, ids = choose(candidates, generator)
+            kind, ids = draw_item(candidates, generator)
             kinds[row] = kind
-            masks[row] = maps[kind] == choose(ids, generator)
+            masks[row] = maps[kind] == draw_item(ids, generator)
         return masks, kinds

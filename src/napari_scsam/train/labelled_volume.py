@@ -20,12 +20,10 @@ from napari_scsam.io.volumes import Volume, open_labels
 from napari_scsam.objects.components import label_components
 from napari_scsam.project.record import read_record
 from napari_scsam.project.review import find_reviewed
-from napari_scsam.train.finetune.known_labels import known_classes
+from napari_scsam.train.bodies import Axis, body_borders, turned
+from napari_scsam.train.finetune.known_labels import UNKNOWN, known_classes
 from napari_scsam.train.recipe import Recipe
 from napari_scsam.train.recipe_tables import LabelledSource
-
-UNKNOWN = 255
-"""Label of a pixel that no one has judged: it teaches nothing."""
 
 MAX_PLACES = 200_000
 """About as many places of a class are kept to draw from."""
@@ -40,16 +38,16 @@ class LabelledVolume:
         When image, labels and mask differ in shape, or no slice is left to train on.
     """
 
-    def __init__(self, source: LabelledSource, recipe: Recipe) -> None:
-        image = open_grey_volume(source.image, source.voxel_size)
-        labels = open_labels(source.labels)
+    def __init__(self, source: LabelledSource, recipe: Recipe, axis: Axis = "z") -> None:
+        image = turned(open_grey_volume(source.image, source.voxel_size), axis)
+        labels = turned(open_labels(source.labels), axis)
         check_reviews(source)
         if image.shape != labels.shape:
             raise UserError(
                 f"{source.image.name} has shape {image.shape} but {source.labels.name} has "
                 f"{labels.shape}; give labels of that image"
             )
-        mask = reviewed_mask(source, image.shape)
+        mask = reviewed_mask(source, image.shape, axis)
         chosen = training_slices(source, image.depth, mask)
         values = np.stack([labels.plane(z) for z in chosen])
         rows = {c.id: row for row, c in enumerate(recipe.classes, 1)}
@@ -62,11 +60,11 @@ class LabelledVolume:
         self.profiles: int | None = None
         """Which of the object maps holds cells' profiles, with organelles inside."""
         self.sheath: int | None = None
-        """Index of the class that wraps profiles."""
+        """Index of the class that wraps profiles; 0 when they are none of the classes."""
         if source.borders and not source.instances:
             self.profiles = len(source.objects)
             if source.sheath is not None:
-                self.sheath = index.get(source.sheath)
+                self.sheath = index.get(source.sheath, 0)
         self.classes, self.objects = labels_and_objects(values, source, index)
         self.anywhere: NDArray[np.intp] | None = None
         """Places that someone has judged, where not all are."""
@@ -149,7 +147,7 @@ def check_labelled(
     """
     named = {*index, *source.borders, *(value for group in source.objects for value in group)}
     found = values_of(values)
-    if source.instances or not named or not found - {0} or found & named:
+    if source.instances or source.bodies or not named or not found - {0} or found & named:
         return
     check_named_values(labels, named, (), "give the classes in the recipe the ids of the labels")
 
@@ -184,8 +182,10 @@ def is_reviewed(source: LabelledSource, mask: NDArray[Any]) -> NDArray[np.bool_]
     return anything
 
 
-def reviewed_mask(source: LabelledSource, shape: tuple[int, ...]) -> Volume | None:
-    """Open the mask of what a person has reviewed, if the source has one.
+def reviewed_mask(
+    source: LabelledSource, shape: tuple[int, ...], axis: Axis = "z"
+) -> Volume | None:
+    """Open the mask of what a person has reviewed, if the source has one, sliced across an axis.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def reviewed_mask(source: LabelledSource, shape: tuple[int, ...]) -> Volume | No
     path = source.reviewed or find_reviewed(source.labels)
     if path is None:
         return None
-    mask = open_labels(path)
+    mask = turned(open_labels(path), axis)
     if mask.shape != shape:
         raise UserError(
             f"the mask {path} has shape {mask.shape}, but its image {shape}; "
@@ -243,8 +243,19 @@ def labels_and_objects(
 ) -> tuple[NDArray[np.unsignedinteger], list[NDArray[np.uint16]]]:
     """Return class indices and object maps of Z×Y×X label values."""
     if source.instances:
-        return np.full(values.shape, UNKNOWN, np.uint8), [number_instances(values)]
+        return none_of_them(values, source), [number_instances(values)]
+    if source.bodies:
+        classes = body_borders(values, index[source.borders[0]])
+        return classes, [number_regions(classes == 0)]
     return lookup(values, index), object_maps(values, source)
+
+
+def none_of_them(values: NDArray[Any], source: LabelledSource) -> NDArray[np.uint8]:
+    """Return class indices of objects: none of the source's classes, or unknown if it has none."""
+    none = np.zeros(values.shape, np.bool_)
+    if source.classes:
+        none = values > 0
+    return np.where(none, 0, UNKNOWN).astype(np.uint8)
 
 
 def thinned(places: NDArray[np.intp]) -> NDArray[np.intp]:

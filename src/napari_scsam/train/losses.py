@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_scsam.train.labelled_volume import UNKNOWN
+from napari_scsam.train.finetune.known_labels import UNKNOWN
 
 TEMPERATURE = 0.07
 """Of the contrastive loss, as in SurgicalSAM and MoCo."""
@@ -32,8 +32,7 @@ def class_loss(logits: Tensor, labels: Tensor, groups: Tensor | None = None) -> 
     known = labels != UNKNOWN
     if not known.any():
         return logits.sum() * 0
-    scores = torch.cat([torch.zeros_like(logits[:, :1]), logits], dim=1)
-    shares = F.log_softmax(scores, dim=1)
+    shares = F.log_softmax(with_background(logits), dim=1)
     if groups is not None and groups.numel():
         shares = sum_groups(shares, groups)
     entropy = F.nll_loss(shares, labels.long(), ignore_index=UNKNOWN)
@@ -66,6 +65,42 @@ def sum_groups(shares: Tensor, groups: Tensor) -> Tensor:
                 planes.append(torch.full_like(crop[0], NEVER))
         summed.append(torch.stack(planes))
     return torch.stack(summed)
+
+
+def hold_loss(logits: Tensor, parent: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
+    """Compute how far the shares among classes that labels cannot tell apart are from a parent's.
+
+    The mean over the pixels of such groups of the Kullback-Leibler divergence; 0 without any.
+
+    Parameters
+    ----------
+    logits, parent
+        B×K×H×W, ours and the parent's; the background's logit is 0.
+    labels
+        B×H×W, as in `class_loss`.
+    groups
+        B×(K+1), from `class_groups`.
+    """
+    total = logits.sum() * 0
+    pixels = 0
+    ours = with_background(logits)
+    theirs = with_background(parent)
+    for number, group in enumerate(groups):
+        for index in group.unique().tolist():
+            members = torch.nonzero(group == index).flatten()
+            where = labels[number] == index
+            if len(members) > 1 and where.any():
+                own = F.log_softmax(ours[number, members], dim=0)
+                target = F.log_softmax(theirs[number, members], dim=0)
+                apart = (target.exp() * (target - own)).sum(0)
+                total = total + apart[where].sum()
+                pixels += int(where.sum())
+    return total / max(1, pixels)
+
+
+def with_background(logits: Tensor) -> Tensor:
+    """Add the background's logit, 0, to B×K×H×W: B×(K+1)×H×W."""
+    return torch.cat([torch.zeros_like(logits[:, :1]), logits], dim=1)
 
 
 def class_dice_loss(probabilities: Tensor, labels: Tensor, smooth: float = 10.0) -> Tensor:

@@ -105,7 +105,7 @@ class Recipe:
             "model": self.model.to_dict(),
             "classes": [c.to_dict() for c in self.classes],
             "sources": [s.to_dict() for s in self.sources],
-            "training": asdict(self.training),
+            "training": self.training.to_dict(),
             "sam_weights": _name(self.sam_weights),
             "mae_weights": _name(self.mae_weights),
             "start": _name(self.start),
@@ -184,11 +184,16 @@ def check_together(tables: RecipeTables) -> None:
     Raises
     ------
     UserError
-        When there are no weights to keep, or classes would be taught to a network without them.
+        When there are no weights to keep or answers to hold to, or classes would be taught to a network without them.
     """
     if tables.training.keep and tables.model.start is None:
         raise UserError(
             "keep in the recipe's [training] needs weights to keep; "
+            "name a checkpoint by start in [model]"
+        )
+    if tables.training.hold and tables.model.start is None:
+        raise UserError(
+            "hold in the recipe's [training] needs answers to hold to; "
             "name a checkpoint by start in [model]"
         )
     if tables.model.prompts_only and tables.training.class_weight:

@@ -33,6 +33,7 @@ from napari_scsam.model.image_encoder import EMBED_DIM
 from napari_scsam.model.scsam_config import ScSAMConfig
 from napari_scsam.plausible import guess_of, is_plausible_along
 from napari_scsam.train.augment import Augmentation
+from napari_scsam.train.bodies import Axis
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -114,13 +115,24 @@ class LabelledSource:
     image: RelativePath
     labels: RelativePath
     instances: bool = False
-    """Labels are object numbers, not classes: they teach clicks and boxes only."""
+    """Labels are object numbers, not classes: they teach clicks and boxes.
+
+    With `classes`, the objects are also known to be none of those; all else is unknown.
+    """
+    bodies: bool = False
+    """Labels are numbers of cells' bodies: the borders between them are the one class of `borders`,
+    and what lies between is clicked on. Set `classes` to that class alone."""
+    axes: tuple[Axis, ...] = ("z",)
+    """The volume is sliced across each of these, ``"z"``, ``"y"`` or ``"x"``."""
     objects: tuple[tuple[int, ...], ...] = ()
     """Groups of class ids whose connected regions are clicked on, e.g. ``((1, 2), (3,))``."""
     borders: tuple[int, ...] = ()
     """Class ids (membranes) that cut the rest of the slice into profiles to click on."""
     sheath: int | None = None
-    """Class id of what wraps a profile (myelin); the augmentation may draw more of it."""
+    """Class id of what wraps a profile (myelin); the augmentation may draw more of it.
+
+    A sheath of an id that no class has is drawn as none of the classes.
+    """
     voxel_size: Annotated[VoxelSize | None, BeforeValidator(parse_voxel_size)] = None
     """Overrides the file's, in nm."""
     weight: float = 1.0
@@ -139,6 +151,15 @@ class LabelledSource:
     classes: tuple[int, ...] = ()
     """Ids of the classes that the labels name; all when empty. The others are unknown there."""
 
+    @model_validator(mode="after")
+    def _check_bodies(self) -> Self:
+        if self.bodies and (len(self.borders) != 1 or self.classes != self.borders):
+            raise UserError(
+                "bodies = true in the recipe's [[data]] needs the class of the borders between them; "
+                "give its id in borders and in classes, as [6]"
+            )
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; paths are cut to what means something on other machines."""
         values = asdict(self)
@@ -147,9 +168,11 @@ class LabelledSource:
             if path is not None:
                 values[name] = "/".join(path.parts[-2:])
         # Records of earlier versions lack these keys, and must stay equal for a run to be resumed.
-        for name in ("reviewed_values", "classes"):
+        for name in ("reviewed_values", "classes", "bodies"):
             if not values[name]:
                 del values[name]
+        if self.axes == ("z",):
+            del values["axes"]
         return values
 
 
@@ -181,6 +204,9 @@ class Training:
     """Weight of the prototype-contrastive loss."""
     prompt_weight: float = 0.5
     """Weight of the clicks' and boxes' loss."""
+    hold: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the distance from the answers of the checkpoint to start from, among the classes
+    that a source's labels cannot tell apart (Hinton et al. 2015, arXiv 1503.02531)."""
     keep: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the weights before training in those after it, so that less is forgotten
     (Wortsman et al. 2022, arXiv 2109.01903). Needs a checkpoint to start from."""
@@ -189,6 +215,15 @@ class Training:
     augmentation: Annotated[Augmentation, BeforeValidator(with_training_zoom)] = field(
         default_factory=lambda: Augmentation(zoom=TRAINING_ZOOM)
     )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; settings that are newer than a record appear when they are set."""
+        values = asdict(self)
+        if not self.hold:
+            del values["hold"]
+        if not self.augmentation.lookalikes:
+            del values["augmentation"]["lookalikes"]
+        return values
 
     @model_validator(mode="after")
     def _check_teaches(self) -> Self:

@@ -22,7 +22,7 @@ from napari_scsam.train.build_model import build_model, interpolate_weights, par
 from napari_scsam.train.calibrate import calibrate
 from napari_scsam.train.dataset import CropBatch, LabelledCrops
 from napari_scsam.train.embedder import EmbeddedBatch, Embedder
-from napari_scsam.train.loop import Trainer, TrainingRun, create_optimiser, run_steps
+from napari_scsam.train.loop import Trainer, TrainingRun, create_optimiser, training_steps
 from napari_scsam.train.losses import class_loss, hold_loss, prototype_loss
 from napari_scsam.train.pictures import eval_mode, prediction_picture
 from napari_scsam.train.prompts import prompt_loss
@@ -88,7 +88,7 @@ def train(
         save=lambda steps: save_training(out, recipe, embedder, steps),
         finish=lambda: finish_training(model, recipe, where),
     )
-    yield from run_steps(run, trainer, on_restart)
+    yield from training_steps(run, trainer, on_restart)
 
 
 def parent_of(recipe: Recipe, device: torch.device) -> ScSAM | None:
