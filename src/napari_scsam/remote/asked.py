@@ -16,6 +16,7 @@ from napari_scsam.remote.parts import (
     Message,
     Nanometres,
     Number,
+    Place,
     Sentence,
     SliceRef,
     Spec,
@@ -129,7 +130,7 @@ class Follow(OnSlice):
 
     type: Literal["follow"] = "follow"
     mask: WireArray
-    corner: tuple[Number, Number]
+    corner: tuple[Place, Place]
     """(y, x) of the mask on the slice."""
     overlap: Finite
     similarity: Finite
@@ -143,6 +144,8 @@ class FollowNext(OnSlice):
 
     type: Literal["follow_next"] = "follow_next"
     following: Number
+    turn: Number
+    """How many slices came before; the last one may be asked for again."""
 
 
 class Teach(OnSlice):

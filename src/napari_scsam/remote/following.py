@@ -1,0 +1,102 @@
+"""Following an object from slice to slice on a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from napari_scsam.infer.patch import Patch
+from napari_scsam.infer.propagation import Propagation, PropagationLimits, Section, stop_reason
+from napari_scsam.remote.arrays import pack, unpack
+from napari_scsam.remote.asked import Follow, FollowNext
+from napari_scsam.remote.line import StateLostError
+from napari_scsam.remote.remote_slice import RemoteSlice
+from napari_scsam.remote.session import RemoteSession
+from napari_scsam.steps import Progress, Steps
+
+
+def follow_steps(
+    session: RemoteSession,
+    first: RemoteSlice,
+    start: Patch,
+    beyond: Iterable[tuple[int, RemoteSlice]],
+    count: int,
+    limits: PropagationLimits | None = None,
+) -> Steps[Propagation]:
+    """Propagate an object through neighbouring slices, each sent when it is its turn.
+
+    Parameters
+    ----------
+    session
+        Of the client.
+    first, start
+        The slice on which the object was accepted, and its mask there.
+    beyond
+        The next slices and their indices, nearest first; read one by one.
+    count
+        Most slices in `beyond`, for the progress bar.
+    limits
+        When propagation stops.
+    """
+    limits = limits or PropagationLimits()
+    follower = _RemoteFollower(session, first, start, limits)
+    sections = list[Section]()
+    for done, (position, slice_) in enumerate(beyond):
+        yield Progress(done, count, f"propagating the object to slice {position}")
+        section = yield from follower.next_steps(position, slice_)
+        reason = stop_reason(section, limits)
+        if reason:
+            return Propagation(tuple(sections), position, reason)
+        sections.append(section)
+    return Propagation(tuple(sections), None, "no more slices")
+
+
+class _RemoteFollower:
+    """An object that a server follows; slices are kept, as a server may lose its place.
+
+    Parameters are those of `follow_steps`.
+    """
+
+    def __init__(
+        self, session: RemoteSession, first: RemoteSlice, start: Patch, limits: PropagationLimits
+    ) -> None:
+        self.session = session
+        self.first = first
+        self.seen: list[RemoteSlice] = []
+        self.number = 0
+        self.request = Follow(
+            id=0,
+            slice=first.ref,
+            mask=pack(start.mask),
+            corner=(start.y, start.x),
+            overlap=limits.overlap,
+            similarity=limits.similarity,
+            certainty=limits.certainty,
+            smallest=limits.smallest,
+            max_shift=limits.max_shift,
+        )
+
+    def next_steps(self, position: int, slice_: RemoteSlice) -> Steps[Section]:
+        """Find the object on the next slice."""
+        while True:
+            try:
+                if not self.number:
+                    yield from self._begin()
+                found = yield from self._ask(slice_, len(self.seen))
+            except StateLostError:
+                self.number = 0
+                continue
+            self.seen.append(slice_)
+            patch = Patch(unpack(found.mask), *found.corner)
+            return Section(position, patch, found.overlap, found.similarity, found.certainty)
+
+    def _begin(self) -> Steps[None]:
+        """Follow the object as far as it was followed."""
+        begun = yield from self.session.ask_steps(lambda: self.request, [self.first])
+        self.number = begun.following
+        for turn, slice_ in enumerate(self.seen):
+            yield from self._ask(slice_, turn)
+
+    def _ask(self, slice_: RemoteSlice, turn: int) -> Steps[Any]:
+        request = FollowNext(id=0, slice=slice_.ref, following=self.number, turn=turn)
+        return (yield from self.session.ask_steps(lambda: request, [slice_]))
