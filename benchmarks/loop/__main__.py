@@ -17,7 +17,7 @@ from benchmarks.loop.finetuning import MINUTES, Finetuning, Retraining, Tuned
 from benchmarks.loop.prices import Prices
 from benchmarks.loop.report import Records, Slices, joined, read_records, seconds_a_slice, write
 from benchmarks.loop.tools import ByHand, ByNetwork, ByUNet, Tool
-from benchmarks.loop.unet import ready_unet, unet_of_finished, unet_recipe
+from benchmarks.loop.unet import STEPS, ready_unet, unet_of_finished, unet_recipe
 from benchmarks.loop.work import WAYS, Next, Shift, Way, as_they_come, work_through
 
 from napari_scsam import Predictor, load_checkpoint
@@ -47,6 +47,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sets", nargs="+", default=[case.name for case in CASES], metavar="SET")
     parser.add_argument(
         "--minutes", type=float, default=MINUTES, help="of two cores, for each fine-tuning"
+    )
+    parser.add_argument(
+        "--unet-steps",
+        type=int,
+        default=STEPS,
+        help=f"of the U-Net's training ({STEPS}, eight CPU minutes)",
     )
     parser.add_argument("--hand", type=float, default=1.0, help="how much faster the hand draws")
     parser.add_argument(
@@ -84,7 +90,8 @@ class Bench:
     def unet(self) -> PixelPredictor:
         """Return the U-Net, trained when it is first needed."""
         if self._unet is None:
-            self._unet = ready_unet(self.given.cache / "unet.safetensors", self.given.data)
+            weights = self.given.cache / "unet.safetensors"
+            self._unet = ready_unet(weights, self.given.data, self.given.unet_steps)
         return self._unet
 
     def unet_finds(self, class_name: str) -> bool:

@@ -26,7 +26,7 @@ def stack() -> tuple[np.ndarray, np.ndarray]:
     return image, labels
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def source(stack: tuple[np.ndarray, np.ndarray]) -> CorrectedVolume:
     """The stack, of whose slices the first three are reviewed; 5 is the vesicle."""
     image, labels = stack
@@ -35,7 +35,7 @@ def source(stack: tuple[np.ndarray, np.ndarray]) -> CorrectedVolume:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def quick() -> FinetuneSettings:
     """As little of everything as there may be."""
     return FinetuneSettings(

@@ -32,24 +32,37 @@ from napari_scsam.train.finetune.validation import Validation
 @pytest.fixture(autouse=True)
 def _noise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replay noise, which is quicker than cells."""
-    chance = torch.Generator().manual_seed(0)
-    monkeypatch.setattr(
-        finetune_data,
-        "replay_images",
-        lambda count, _seed: [torch.rand(1, SIDE, SIDE, generator=chance) for _ in range(count)],
-    )
+    monkeypatch.setattr(finetune_data, "replay_images", noise)
 
 
-@pytest.fixture
+def noise(count: int, seed: int) -> list[torch.Tensor]:
+    """Return images of noise in 0..1."""
+    chance = torch.Generator().manual_seed(seed)
+    return [torch.rand(1, SIDE, SIDE, generator=chance) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
 def quick(quick: FinetuneSettings) -> FinetuneSettings:
     return replace(quick, crops=1, replayed=1, validated=1, batch=1)
 
 
+@pytest.fixture(scope="module")
+def embedded(source, random_model: ScSAM, quick: FinetuneSettings) -> Finetuning:
+    """A run whose crops are embedded; tests must not change it."""
+    run = Finetuning(source, random_model, 5.0, torch.device("cpu"), None, quick)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finetune_data, "replay_images", noise)
+        list(run.embed())
+    return run
+
+
 @pytest.fixture
-def run(source, model: ScSAM, quick: FinetuneSettings) -> Finetuning:
-    """A run whose crops are embedded."""
+def run(source, model: ScSAM, quick: FinetuneSettings, embedded: Finetuning) -> Finetuning:
+    """A run of its own that has the crops of another, as embedding takes most of the time."""
     run = Finetuning(source, model, 5.0, torch.device("cpu"), None, quick)
-    list(run.embed())
+    for kind in ("learned", "held_out", "replayed"):
+        getattr(run.data, kind).crops.extend(getattr(embedded.data, kind).crops)
+    run.data.pieces.extend(embedded.data.pieces)
     return run
 
 
