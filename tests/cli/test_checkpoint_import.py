@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from small_networks import write_onnx
 
 from napari_scsam.cli import main
 from napari_scsam.cli.checkpoint_import import input_range
 from napari_scsam.config import UserError
+from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import open_labels
 
 
@@ -81,3 +83,33 @@ def test_mean_and_deviation_are_a_range() -> None:
         input_range(None, (0.5, 0.0))
     with pytest.raises(UserError, match="give two values"):
         input_range((1.0, 1.0), None)
+
+
+def test_its_classes_are_written_beside_those_of_another(
+    imported: str, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dark = write_onnx(tmp_path / "dark.onnx", [(-6.0, 3.0), (6.0, -3.0)])
+    channels = ["--channels", "ER,background", "--nm", "8"]
+    assert main(["checkpoints", "import", str(dark), *channels]) == 0
+    out = tmp_path / "labels.zarr"
+    words = ["segment", str(image), "-o", str(out), "--checkpoint", imported, "--with", "dark"]
+    assert main([*words, "--voxel-size", "8", "--probabilities"]) == 0
+    assert "dark finds ER (dark) at 8 nm per pixel" in capsys.readouterr().err
+    labels = open_labels(out)
+    classes = read_class_table(out)
+    assert classes is not None
+    assert [(spec.id, spec.name) for spec in classes] == [(77, "ER"), (78, "ER (dark)")]
+    assert np.array_equal(labels.data[:], np.where(tifffile.imread(image) > 120, 77, 78))
+    shares = np.asarray(zarr.open(out / "labels/classes/probabilities/0", mode="r"))
+    assert shares[0, 0, 0, 60] > 200
+    assert shares[1, 0, 0, 60] < 50
+    assert main([*words[:-2], "--voxel-size", "8", "--resume"]) == 2  # another run
+
+
+def test_a_network_that_cannot_stand_beside_is_refused(
+    imported: str, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["segment", str(image), "-o", str(tmp_path / "l.zarr"), "--checkpoint", imported]
+    capsys.readouterr()
+    assert main([*words, "--with", "default"]) == 2
+    assert "scsam_tiny is no imported network" in capsys.readouterr().err

@@ -331,7 +331,7 @@ def test_another_class_on_a_slice_seen_before_needs_no_network(
 def test_few_answers_are_remembered(
     predictor: Predictor, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_scsam.infer.predictor.MAX_ANSWERS", 2)
+    monkeypatch.setattr("napari_scsam.infer.class_predictor.MAX_ANSWERS", 2)
     for z in range(4):
         predictor.set_image(blobs[z : z + 16, :16], contrast=Contrast(0, 255))
         predictor.segment()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from napari_scsam.checkpoints.card_fields import parse_card
+from napari_scsam.checkpoints.formats import check_not_newer
 from napari_scsam.checkpoints.imported.card import IMPORTED_FORMAT, parse_settings
 from napari_scsam.config import ClassSpec, UserError, parse_classes
 from napari_scsam.errors import MissingFileError
 
 CHECKPOINT_FORMAT = "napari-scsam 1"
 """Value of ``format`` in the header of a checkpoint."""
+
+JOINED = "+"
+"""Joins the names of a checkpoint and of networks beside it, as in ``default+er``."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,31 @@ class CheckpointInfo:
     """Of each `Correction` that fine-tuning added, the classes that each output changes."""
     tuned: Sequence[Sequence[str]] = ()
     """Of each tuned copy that fine-tuning added, the classes that it answers."""
+    beside: tuple[CheckpointInfo, ...] = ()
+    """Imported networks that work beside it; `classes` holds theirs, too."""
+
+    @property
+    def own_classes(self) -> tuple[ClassSpec, ...]:
+        """Its classes without those of networks beside it."""
+        theirs = {spec.id for info in self.beside for spec in info.classes}
+        return tuple(spec for spec in self.classes if spec.id not in theirs)
+
+    @property
+    def alone(self) -> CheckpointInfo:
+        """The same checkpoint without networks beside it."""
+        return replace(self, classes=self.own_classes, beside=())
+
+    @property
+    def at_pixel_size(self) -> str:
+        """For a sentence: ``" at 4 nm per pixel"``; empty where that is unknown."""
+        if not self.nm_per_pixel:
+            return ""
+        return f" at {self.nm_per_pixel:g} nm per pixel"
+
+    @property
+    def reference(self) -> str:
+        """What `checkpoint_info` and `load_checkpoint` find it by, with the networks beside it."""
+        return JOINED.join(str(info.path) for info in (self, *self.beside))
 
     @property
     def prompts_only(self) -> bool:
@@ -125,6 +154,7 @@ def _read_text(path: Path) -> str:
         raise UserError(
             f"{path} is not a ScSAM checkpoint (no safetensors header); {hint}"
         ) from error
+    check_not_newer(path, metadata.get("format"))
     if metadata.get("format") not in (CHECKPOINT_FORMAT, IMPORTED_FORMAT):
         raise UserError(
             f"{path} is not a ScSAM checkpoint "

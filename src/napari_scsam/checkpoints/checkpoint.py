@@ -28,19 +28,27 @@ def load_checkpoint(name: str | Path = DEFAULT) -> ScSAM:
     Parameters
     ----------
     name
-        ``"default"`` for the shipped model, a path, or a name from `list_checkpoints`.
+        ``"default"`` for the shipped model, a path, or a name from `list_checkpoints`; as
+        ``"default+er"`` with imported networks beside it.
 
     Raises
     ------
     UserError
         When there is no such checkpoint, it is damaged, or its numbers are not usable.
     """
+    info = checkpoint_info(name)
+    model = _load(info.alone)
+    model.beside = tuple(load_imported(other) for other in info.beside)
+    return model
+
+
+def _load(info: CheckpointInfo) -> ScSAM:
+    """Load the network of a card."""
     import torch
 
     from napari_scsam.model import ScSAMConfig
     from napari_scsam.model.sound_weights import check_weights
 
-    info = checkpoint_info(name)
     if info.classes_only:
         return load_imported(info)
     try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_scsam.checkpoints.card import CheckpointInfo, read_card
+from napari_scsam.checkpoints.beside import with_beside
+from napari_scsam.checkpoints.card import JOINED, CheckpointInfo, read_card
 from napari_scsam.checkpoints.registry import list_downloads
 from napari_scsam.config import UserError
 from napari_scsam.errors import MissingFileError
@@ -80,9 +81,46 @@ def listed_name(path: Path) -> str | None:
 def checkpoint_info(name: str | Path = DEFAULT) -> CheckpointInfo:
     """Read the card of a checkpoint, given its name or path; its weights are not read.
 
+    ``default+er`` is the shipped checkpoint with the imported network ``er`` beside it.
+
     Raises
     ------
     UserError
-        When the file is missing, or is not a ScSAM checkpoint.
+        When the file is missing, is not a ScSAM checkpoint, or cannot work beside another.
     """
-    return read_card(find_checkpoint(name))
+    main, *others = [read_card(find_checkpoint(each)) for each in split_names(name)]
+    if not others:
+        return main
+    return with_beside(main, others)
+
+
+def split_names(name: str | Path) -> tuple[str, ...]:
+    """Return the names that ``+`` joins; a name or a path may hold a ``+`` itself.
+
+    What is not found stays one name, which `find_checkpoint` then explains.
+    """
+    left = str(name).split(JOINED)
+    if len(left) == 1:
+        return (str(name),)
+    found = []
+    while left:
+        longest_first = range(len(left), 0, -1)
+        known = (count for count in longest_first if _is_known(JOINED.join(left[:count])))
+        count = next(known, len(left))
+        found.append(JOINED.join(left[:count]))
+        left = left[count:]
+    return tuple(found)
+
+
+def _is_known(name: str) -> bool:
+    try:
+        find_checkpoint(name)
+    except UserError:
+        return False
+    return True
+
+
+def absolute_names(name: str | Path) -> str:
+    """Return names of checkpoints with absolute paths, which another process finds."""
+    names = split_names(name)
+    return JOINED.join(str(Path(n).absolute()) if Path(n).exists() else n for n in names)

@@ -52,6 +52,14 @@ def add_segment(commands: Any) -> None:
     )
     add_careful(parser)
     add_model_options(parser)
+    parser.add_argument(
+        "--with",
+        action="append",
+        default=[],
+        dest="beside",
+        metavar="NETWORK",
+        help="add the classes of an imported network, by its name or path; may be repeated",
+    )
     _add_parts(parser)
     add_workers(parser)
 
@@ -134,6 +142,7 @@ def _segment(arguments: argparse.Namespace) -> None:
     from napari_scsam.volume.run_labels import find_stopped
 
     arguments.image = expand(arguments.image)
+    _add_beside(arguments)
     if is_batch(arguments.image, arguments.out):
         if arguments.bucket is not None:
             raise UserError("several images do not go into a bucket; segment them one by one")
@@ -166,10 +175,23 @@ def _segment(arguments: argparse.Namespace) -> None:
         note_estimate(arguments, volume, model)
     show(steps)
     if arguments.bucket is None:
-        print(labels_of(arguments))
+        print(labels_path(arguments))
 
 
-def labels_of(arguments: argparse.Namespace) -> Path:
+def _add_beside(arguments: argparse.Namespace) -> None:
+    """Add networks to the name of the checkpoint, and print what each adds."""
+    if not arguments.beside:
+        return
+    from napari_scsam.checkpoints.card import JOINED
+    from napari_scsam.checkpoints.find import checkpoint_info
+
+    arguments.checkpoint = JOINED.join([arguments.checkpoint, *arguments.beside])
+    for info in checkpoint_info(arguments.checkpoint).beside:
+        classes = ", ".join(spec.name for spec in info.classes)
+        note(f"scsam: {info.name} finds {classes}{info.at_pixel_size}")
+
+
+def labels_path(arguments: argparse.Namespace) -> Path:
     """Return where the labels are."""
     from napari_scsam.volume.run_labels import LABELS
 

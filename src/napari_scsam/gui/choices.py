@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_scsam.checkpoints.beside import keep_beside, settle_classes
 from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.gui.image_choice import ImageChoice
 from napari_scsam.gui.own_classes import OwnTables, key_of, merge_classes, renumbered
@@ -79,11 +80,17 @@ class Choices(ImageChoice):
     def network_classes(self) -> tuple[ClassSpec, ...]:
         """What the network can segment, under its own names and ids.
 
-        A class of the checkpoint that was taught again has the precedence learned last.
+        A class of the checkpoint that was taught again has the precedence learned last. The classes
+        of networks beside it follow, with ids and names that are free.
         """
-        own = self.checkpoint.classes if self.checkpoint is not None else ()
+        if self.checkpoint is None:
+            return tuple(known.spec for known in self.taught)
         taught = {known.spec: known.spec for known in self.taught}
-        return (*(taught.pop(spec, spec) for spec in own), *taught.values())
+        own = [taught.pop(spec, spec) for spec in self.checkpoint.own_classes]
+        known = [*own, *taught.values()]
+        for other in self.checkpoint.beside:
+            known += settle_classes(known, other.classes, other.name)
+        return tuple(known)
 
     @property
     def classes(self) -> tuple[ClassSpec, ...]:
@@ -147,11 +154,15 @@ class Choices(ImageChoice):
             names += [*self.checkpoint.taught, *self.checkpoint.lessons]
         return frozenset(name.casefold() for name in names)
 
+    def exchange_checkpoint(self, info: CheckpointInfo) -> None:
+        """Choose another network; those beside the one before stay, where they can."""
+        self.choose_checkpoint(keep_beside(info, self.checkpoint))
+
     def choose_checkpoint(self, info: CheckpointInfo) -> None:
-        """Choose the network; classes stay chosen by name."""
+        """Choose the network, with those beside it; classes stay chosen by name."""
         everything = self.chosen == self.classes
         keys = {key_of(spec) for spec in self.chosen}
-        if info != self.checkpoint:
+        if self.checkpoint is None or info.alone != self.checkpoint.alone:
             self.taught = ()
         self.checkpoint = info
         self._settle_ids()

@@ -96,7 +96,7 @@ class Network:
         if is_another:
             self._show(LOADING)
         self._engine.settings = read_settings()
-        load = partial(self._engine.load_steps, str(info.path), self._choices.taught)
+        load = partial(self._engine.load_steps, info.reference, self._choices.taught)
         self._jobs.submit(Job.LOAD, load, self._on_loaded)
 
     def _on_loaded(self, model: ModelInfo) -> None:

@@ -159,7 +159,7 @@ class Session:
         if choices.checkpoint is None:
             raise UserError("there is no checkpoint to segment with; choose one under Model")
         return SliceRequest(
-            checkpoint=str(choices.checkpoint.path),
+            checkpoint=choices.checkpoint.reference,
             volume=choices.volume_of(image),
             plane=shown_plane(viewer, image),
             data=full_resolution(image),

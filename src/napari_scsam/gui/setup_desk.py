@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
 
-from napari_scsam.checkpoints.find import checkpoint_info
+from napari_scsam.checkpoints.beside import with_beside
+from napari_scsam.checkpoints.find import checkpoint_info, list_checkpoints
 from napari_scsam.config import UserError
 from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.panels.model import ModelPanel
@@ -15,6 +17,7 @@ from napari_scsam.gui.tools.download import Downloading
 from napari_scsam.gui.tools.files.save_model import TaughtModel
 
 if TYPE_CHECKING:
+    from napari_scsam.checkpoints.card import CheckpointInfo
     from napari_scsam.gui.links import Links
     from napari_scsam.gui.session import Session
 
@@ -85,9 +88,13 @@ class SetupDesk:
     def _connect_model(self) -> None:
         session = self._session
         taught = session.part(TaughtModel)
-        self.model.checkpoint_chosen.connect(session.choices.choose_checkpoint)
+        self.model.checkpoint_chosen.connect(session.choices.exchange_checkpoint)
         self.model.file_asked.connect(self._use_checkpoint_file)
         self.model.save_asked.connect(taught.save)
+        beside = self.model.beside
+        beside.opened.connect(self._list_networks)
+        beside.chosen.connect(self._choose_beside)
+        beside.file_asked.connect(self._add_beside)
         button = self.model.download
         button.opened.connect(self._show_downloads)
         button.download_asked.connect(self.downloading.start)
@@ -98,6 +105,37 @@ class SetupDesk:
 
     def _use_checkpoint_file(self, path: str) -> None:
         try:
-            self._session.choices.choose_checkpoint(checkpoint_info(path))
+            self._session.choices.exchange_checkpoint(checkpoint_info(path))
+        except UserError as error:
+            notify_error(error)
+
+    # Networks beside it
+
+    def _list_networks(self) -> None:
+        """List the imported networks, but for the checkpoint itself."""
+        info = self._session.choices.checkpoint
+        networks = [one for one in list_checkpoints() if one.classes_only]
+        if info is not None:
+            networks = [one for one in networks if one.path != info.path]
+        self.model.beside.show_networks(networks)
+
+    def _choose_beside(self, networks: Sequence[CheckpointInfo]) -> None:
+        """Make networks work beside the checkpoint, and no others."""
+        choices = self._session.choices
+        if choices.checkpoint is None:
+            return
+        try:
+            cards = [checkpoint_info(info.path) for info in networks]
+            choices.choose_checkpoint(with_beside(choices.checkpoint, cards))
+        except UserError as error:
+            notify_error(error)
+
+    def _add_beside(self, path: str) -> None:
+        """Make the network of a file work beside the checkpoint, too."""
+        info = self._session.choices.checkpoint
+        if info is None:
+            return
+        try:
+            self._choose_beside([*info.beside, checkpoint_info(path)])
         except UserError as error:
             notify_error(error)

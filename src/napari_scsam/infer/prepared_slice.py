@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, floor
 from typing import Any
 
@@ -90,6 +90,8 @@ class Slice:
     """Tile grids by the largest side of a tile."""
     wanted: NDArray[np.bool_] | None = None
     """Y×X of the image as given: where logits are needed; everywhere when not given."""
+    beside: tuple[Slice, ...] = ()
+    """The image as each network beside the model sees it."""
 
     @property
     def model_shape(self) -> tuple[int, int]:
@@ -115,6 +117,11 @@ class Slice:
                 wanted=view.of_mask(self.wanted),
             )
         return self.views[view]
+
+    def only_where(self, wanted: NDArray[np.bool_]) -> Slice:
+        """Return the slice without anything computed, and with logits needed at some pixels."""
+        beside = tuple(each.only_where(wanted) for each in self.beside)
+        return replace(self, logits={}, views={}, wanted=wanted, beside=beside)
 
     def needs(self, tile: Tile) -> bool:
         """Whether a pixel that is wanted takes anything from a tile."""
@@ -164,7 +171,7 @@ def check_slice(pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels
 
 
-def slice_key(
+def embedding_key(
     pixels: NDArray[Any], contrast: Contrast, zoom: tuple[float, float], name: Hashable | None
 ) -> Hashable:
     """Return a key that differs between slices that the network sees differently.
@@ -183,7 +190,7 @@ def slice_key(
 
 
 def given_name(key: Any) -> Hashable | None:
-    """Return the name in a `slice_key`; None when the slice was given none."""
+    """Return the name in a `embedding_key`; None when the slice was given none."""
     if isinstance(key, tuple) and isinstance(key[0], tuple):
         name: Hashable = key[0][0]
         return name

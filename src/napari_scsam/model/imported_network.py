@@ -115,6 +115,9 @@ class ImportedNetwork(ScSAM):
         self.corrections = nn.ModuleList()
         self.tuned = nn.ModuleList()
         self.lessons: dict[str, str] = {}
+        self.beside = ()
+        self.name = ""
+        """Of its checkpoint."""
         nn.init.zeros_(self.class_prompt.prototypes)
         self.register_buffer("content", torch.frombuffer(bytearray(content), dtype=torch.uint8))
         self.register_buffer("temperature", torch.ones(()))

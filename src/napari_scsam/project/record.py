@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from napari_scsam.atomic import draft_path, finish_replacing, replacing
 from napari_scsam.config import TaughtClass, UserError, VoxelSize
-from napari_scsam.io.contents import Contents, what_is
+from napari_scsam.io.contents import Contents, check_outside, what_is
 from napari_scsam.project.image import ImageReference
 from napari_scsam.validation import first_problem
 
@@ -108,6 +108,9 @@ class ProjectRecord(BaseModel):
     def _check_checkpoint(cls, checkpoint: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         if checkpoint is not None and not isinstance(checkpoint.get("name", ""), str):
             raise UserError("checkpoint.name is no text; give one")
+        beside = (checkpoint or {}).get("beside", ())
+        if not isinstance(beside, list | tuple) or not all(isinstance(n, str) for n in beside):
+            raise UserError("checkpoint.beside is no list of names; give one")
         return checkpoint
 
     @field_validator("chosen", mode="before")
@@ -277,13 +280,13 @@ def mark_ours(path: Path) -> None:
     root.update_attributes({"scsam": {"format": FORMAT_NUMBER}})
 
 
-def check_place(path: Path) -> None:
+def check_project_path(path: Path) -> None:
     """Check that a project can be created at a path without harm to anything.
 
     Raises
     ------
     UserError
-        When something is there, or the path is inside a project.
+        When something is there, or the path is inside a project or an image.
     """
     if path.exists():
         raise UserError(
@@ -295,6 +298,7 @@ def check_place(path: Path) -> None:
                 f"'{path.name}' would be inside the project '{folder.name}'; "
                 "choose a place outside of it"
             )
+    check_outside(path)
 
 
 def now() -> str:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -110,7 +110,7 @@ class Labelling(Setup):
         size = self.source.pixel_size
         slice_ = self.predictor.prepare(plane, size, contrast=self.contrast)
         if wanted is not None:
-            slice_ = replace(slice_, logits={}, views={}, wanted=wanted)
+            slice_ = slice_.only_where(wanted)
         return plane, slice_
 
     def _seen(self, needed: Sequence[int]) -> Generator[tuple[int, Seen | None], None, None]:
@@ -135,7 +135,7 @@ class Labelling(Setup):
         if slice_ is None:
             return Seen(pixels, None, None, sample_of(plane))
         predictor = self.predictor
-        predictor.embeddings.clear()  # each slice is seen once; keeping them would fill memory
+        predictor.forget_embeddings()  # each slice is seen once; keeping them would fill memory
         predictor.set_slice(slice_)
         names = [c.name for c in predictor.competing(self.requested)]
         logits: Logits = drive(predictor.logits_steps(names))
@@ -161,7 +161,7 @@ class Labelling(Setup):
         def settled() -> NDArray[np.float32]:
             if not self.plan.average_z:
                 return np.asarray(logits, np.float32)
-            return averaged(logits, alike)
+            return averaged_along_z(logits, alike)
 
         competing = self.predictor.competing(self.requested)
         rows = [competing.index(spec) for spec in self.requested]
@@ -171,7 +171,7 @@ class Labelling(Setup):
             lambda: self.predictor.labels_from_logits(
                 settled(), competing, self.requested, pixel_size=own.size
             ),
-            lambda: probability_bytes(settled(), rows),
+            lambda: probability_bytes(settled(), rows, self.predictor.rows_by_network(competing)),
         )
 
     def _no_labels(self) -> NDArray[Any]:
@@ -186,7 +186,7 @@ class Labelling(Setup):
         return rows.stop - rows.start, columns.stop - columns.start
 
 
-def averaged(own: Logits, beside: Sequence[Logits]) -> NDArray[np.float32]:
+def averaged_along_z(own: Logits, beside: Sequence[Logits]) -> NDArray[np.float32]:
     """Average the logits of a slice with those of its neighbours, by `WEIGHTS`.
 
     There are fewer at the ends of a volume, and beside a gap, a damaged slice or an empty one.

@@ -97,15 +97,37 @@ def write_probabilities(
         sync_files(place, names, folder_of(image))
 
 
-def probability_bytes(logits: NDArray[np.float32], rows: Sequence[int]) -> NDArray[np.uint8]:
+def probability_bytes(
+    logits: NDArray[np.float32],
+    rows: Sequence[int],
+    networks: Sequence[Sequence[int]] = (),
+) -> NDArray[np.uint8]:
     """Return probabilities as 0 to 255 of some rows of K×Y×X logits; the background's logit is 0.
 
     A logit of −∞ has the probability 0.
+
+    Parameters
+    ----------
+    logits, rows
+        Of all competing classes, and which of them are wanted.
+    networks
+        The rows of each network, where there are several: each has a softmax of its own.
     """
-    highest = np.maximum(logits.max(axis=0), 0)
+    found: dict[int, NDArray[np.float32]] = {}
+    for together in networks or [range(len(logits))]:
+        found.update(_shares(logits, together, rows))
+    scaled: NDArray[np.uint8] = np.rint(np.stack([found[row] for row in rows]) * 255)
+    return scaled.astype(np.uint8)
+
+
+def _shares(
+    logits: NDArray[np.float32], together: Sequence[int], wanted: Sequence[int]
+) -> dict[int, NDArray[np.float32]]:
+    """Return the shares of wanted rows in a softmax over background and rows, by their numbers."""
+    highest = np.zeros(logits.shape[1:], logits.dtype)
+    for row in together:
+        np.maximum(highest, logits[row], out=highest)
     total = np.exp(-highest)
-    for row in logits:
-        total += np.exp(row - highest)
-    shares = [np.exp(logits[row] - highest) / total for row in rows]
-    scaled: NDArray[np.uint8] = np.rint(np.stack(shares) * 255).astype(np.uint8)
-    return scaled
+    for row in together:
+        total += np.exp(logits[row] - highest)
+    return {row: np.exp(logits[row] - highest) / total for row in wanted if row in together}

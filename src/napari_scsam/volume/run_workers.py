@@ -21,10 +21,11 @@ import numpy as np
 import zarr
 
 from napari_scsam.checkpoints.checkpoint import load_checkpoint
+from napari_scsam.checkpoints.find import absolute_names
 from napari_scsam.config import UserError, VoxelSize, select_classes
+from napari_scsam.infer.beside import networks_hash
 from napari_scsam.infer.disk_cache import default_cache
 from napari_scsam.infer.predictor import Predictor
-from napari_scsam.infer.tile_encoder import weights_hash
 from napari_scsam.io.contrast import Contrast
 from napari_scsam.io.lazy import DamagedPartError
 from napari_scsam.io.locations import is_address
@@ -111,21 +112,19 @@ class WorkerRun:
         labels
             Folder of the label image.
         checkpoint
-            Name or path.
+            Name or path, and those of networks beside it.
         device
             As `Predictor` takes it.
         """
         source = labelling.source
         predictor = labelling.predictor
-        if Path(checkpoint).exists():
-            checkpoint = str(Path(checkpoint).absolute())
         return cls(
             image=_absolute(str(source.path)),
             voxel_size=source.voxel_size,
             shape=source.shape,
             dtype=str(source.dtype),
-            checkpoint=checkpoint,
-            weights=weights_hash(predictor.model),
+            checkpoint=absolute_names(checkpoint),
+            weights=networks_hash(predictor.model),
             device=device,
             tta=predictor.tta,
             classes=tuple(spec.name for spec in labelling.requested),
@@ -250,7 +249,7 @@ def _load(job: WorkerRun) -> Predictor:
         model = load_checkpoint(job.checkpoint)
     except UserError as error:
         raise WorkersError(f"a worker cannot load the checkpoint: {error}") from error
-    if weights_hash(model) != job.weights:
+    if networks_hash(model) != job.weights:
         raise WorkersError(
             f"a worker has another checkpoint {job.checkpoint}; copy the same file there"
         )

@@ -14,8 +14,8 @@ import numpy as np
 
 from napari_scsam.config import UserError
 from napari_scsam.errors import PartlyDoneError
+from napari_scsam.infer.beside import networks_hash
 from napari_scsam.infer.postprocess import label_dtype
-from napari_scsam.infer.tile_encoder import weights_hash
 from napari_scsam.io.contents import Contents, what_is
 from napari_scsam.io.label_files.kinds import check_suffix
 from napari_scsam.io.label_header import LabelHeader, label_header
@@ -31,6 +31,7 @@ from napari_scsam.volume.output import make_writable_folder
 from napari_scsam.volume.run_labels import (
     LABELS,
     RunTarget,
+    class_table_json,
     create_run_labels,
     find_stopped,
     finish_run_labels,
@@ -38,7 +39,6 @@ from napari_scsam.volume.run_labels import (
     group_of,
     is_whole,
     open_run_labels,
-    table_of,
 )
 from napari_scsam.volume.run_plan import RunPlan
 from napari_scsam.volume.run_workers import (
@@ -108,7 +108,7 @@ class VolumeSegmentation:
             yield from self._write_on_workers(level, ledger, place, workers)
         self._check_any_read()
         self._check_none_failed(out)
-        finish_run_labels(place, run, table_of(self._header().classes))
+        finish_run_labels(place, run, class_table_json(self._header().classes))
         self._report_damage()
         yield Progress(len(self.plan.slices), len(self.plan.slices), "done")
 
@@ -244,9 +244,12 @@ class VolumeSegmentation:
             "contrast": self.labelling.contrast.to_dict(),
             "classes": [c.to_dict() for c in self.labelling.requested],
             "config": predictor.model.config.to_dict(),
-            "weights": weights_hash(predictor.model),
+            "weights": networks_hash(predictor.model),
             **self.plan.settings(),
         }
+        if predictor.model.beside:
+            others = predictor.model.beside
+            settings["beside"] = [network.config.to_dict() for network in others]
         if predictor.tta:
             settings["views"] = [asdict(view) for view in predictor.views]
         return settings

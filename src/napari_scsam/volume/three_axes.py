@@ -243,7 +243,7 @@ def _add(
     predictor = setup.predictor
     size = setup.source.voxel_size
     sides = None if size is None else [side for n, side in enumerate(size) if n != axis]
-    predictor.embeddings.clear()  # each picture is seen once; keeping them would fill memory
+    predictor.forget_embeddings()  # each picture is seen once; keeping them would fill memory
     predictor.set_slice(predictor.prepare(plane, sides, contrast=setup.contrast))
     logits = drive(predictor.logits_steps(names))
     inside = tuple(side for n, side in enumerate(core) if n != axis)
@@ -284,7 +284,7 @@ def _answer(setup: Setup, layer: LayerLogits, z: int) -> Answer | None:
         return predictor.labels_from_logits(logits(), competing, requested, pixel_size=size)
 
     def probabilities(rows: Sequence[int]) -> NDArray[np.uint8]:
-        return probability_bytes(logits(), rows)
+        return probability_bytes(logits(), rows, predictor.rows_by_network(competing))
 
     rows = [competing.index(spec) for spec in requested]
     return Answer(z, layer.hashes[z], labels, partial(probabilities, rows))

@@ -33,7 +33,9 @@ def load_imported(info: CheckpointInfo) -> ImportedNetwork:
         runner, _ = open_runner(fields.form.kind, content, fields.form.output)
     except UserError as error:
         raise UserError(f"{info.path} cannot be used: {error}") from error
-    return ImportedNetwork(as_config(fields), info.classes, runner, content).eval()
+    network = ImportedNetwork(as_config(fields), info.classes, runner, content).eval()
+    network.name = info.name
+    return network
 
 
 def as_config(fields: ImportedFields) -> ImportedConfig:

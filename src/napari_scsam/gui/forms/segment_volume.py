@@ -13,13 +13,21 @@ from napari.layers import Image
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
 
+from napari_scsam.checkpoints.card import JOINED
 from napari_scsam.checkpoints.find import checkpoint_info, list_checkpoints
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size, select_classes
 from napari_scsam.gui.forms.background import session_of
 from napari_scsam.gui.layers.plane import layer_voxel_size
+from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.panels.runs import RunList
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.tools.runs import EVERY_MS, DetachedRuns, file_of, proposed_labels, run_rows
+from napari_scsam.gui.tools.runs import (
+    EVERY_MS,
+    DetachedRuns,
+    image_file,
+    proposed_labels,
+    run_rows,
+)
 from napari_scsam.gui.tools.segment import VOLUME, Segmenting
 from napari_scsam.volume.detached import RunRequest, parse_workers
 
@@ -38,6 +46,7 @@ def segment_volume_in_viewer(
     average_four_views: bool = False,
     workers: str = "",
     labels_file: Path | None = None,
+    beside: Sequence[str] = (),
 ) -> None:
     """Segment all slices of an image layer into its labels layer, or on workers into a file.
 
@@ -64,8 +73,11 @@ def segment_volume_in_viewer(
         ``tcp://10.0.0.1:8786``. When empty, this window does the work.
     labels_file
         OME-Zarr that workers write, ending in ``.zarr``; beside the image when not given.
+    beside
+        Names or paths of imported networks whose classes are added to those of the checkpoint.
     """
     session = session_of(viewer)
+    checkpoint = JOINED.join([checkpoint, *beside])
     try:
         where = parse_workers(workers)
         if where is not None:
@@ -99,7 +111,7 @@ def _request(
         When the image is in no file, the network has no such class, or the labels have no name
         that ends in ``.zarr``.
     """
-    file = file_of(image)
+    file = image_file(image)
     out = proposed_labels(file)
     if labels_file is not None:
         out = labels_file.absolute()
@@ -150,11 +162,16 @@ def _checkpoint_names(_widget: object = None) -> list[str]:
     return [info.name for info in list_checkpoints()]
 
 
+def _imported_names(_widget: object = None) -> list[str]:
+    return [info.name for info in list_checkpoints() if info.classes_only]
+
+
 def _connect(form: VolumeForm) -> None:
-    """Show the classes of the checkpoint, the voxel size of the image, and runs on workers."""
+    """Show the classes of the networks, the voxel size of the image, and runs on workers."""
     form.checkpoint.changed.connect(partial(_show_classes, form))
+    form.beside.changed.connect(partial(_show_classes, form))
     form.image.changed.connect(partial(_show_size, form))
-    _show_classes(form, form.checkpoint.value)
+    _show_classes(form)
     _show_size(form, form.image.value)
     _list_runs(form)
 
@@ -186,10 +203,16 @@ def _do(form: VolumeForm, listed: RunList, verb: str, key: str) -> None:
     _look(form, listed)
 
 
-def _show_classes(form: VolumeForm, checkpoint: str | None) -> None:
+def _show_classes(form: VolumeForm, _changed: object = None) -> None:
     names: list[str] = []
+    checkpoint = form.checkpoint.value
     if checkpoint is not None:
-        names = [spec.name for spec in checkpoint_info(checkpoint).classes]
+        try:
+            info = checkpoint_info(JOINED.join([checkpoint, *form.beside.value]))
+        except UserError as error:
+            notify_error(error)
+            return
+        names = [spec.name for spec in info.classes]
     form.classes.choices = lambda _select: names  # a function, as napari resets the choices
     form.classes.value = names
 
@@ -210,6 +233,12 @@ segment_volume_form = magic_factory(
         "widget_type": "Select",
         "choices": (),
         "tooltip": "The classes to segment; Ctrl+click selects several.",
+    },
+    beside={
+        "label": "with",
+        "widget_type": "Select",
+        "choices": _imported_names,
+        "tooltip": "Imported networks whose classes are added; Ctrl+click selects several.",
     },
     voxel_size_nm={
         "label": "size (nm)",

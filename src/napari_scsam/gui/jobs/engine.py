@@ -293,8 +293,8 @@ class Engine:
         from napari_scsam.checkpoints.checkpoint import save_checkpoint
         from napari_scsam.checkpoints.find import checkpoint_info
 
-        info = checkpoint_info(checkpoint)
-        taught = [spec.name for spec in predictor.classes if spec not in info.classes]
+        info = checkpoint_info(checkpoint).alone
+        taught = [spec.name for spec in predictor.model.classes if spec not in info.classes]
         summary = info.summary
         if taught:
             summary = f"{summary}; taught {', '.join(taught)}"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGridLayout
 
+from napari_scsam.gui.panels.parts.beside_button import BesideButton
 from napari_scsam.gui.panels.parts.download_button import DownloadButton
 from napari_scsam.gui.panels.parts.setup_line import SetupLine
-from napari_scsam.gui.panels.parts.widgets import Dropdown, button, note, plain_tip
+from napari_scsam.gui.panels.parts.widgets import Dropdown, button, note_label, plain_tip
 from napari_scsam.paths import user_folder
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class ModelPanel(SetupLine):
         super().__init__("Model")
         self.checkpoints = Dropdown("The trained network. Each checkpoint has its own classes.")
         self.checkpoints.picked.connect(self.checkpoint_chosen)
-        self.note = note(NONE_FOUND)
+        self.note = note_label(NONE_FOUND)
         self.file = button(
             "File …", "Use a checkpoint file (.safetensors) of your own.", self._ask_file
         )
@@ -47,6 +48,7 @@ class ModelPanel(SetupLine):
             "Checkpoints in the proposed folder appear in the list above.",
             self._ask_save,
         )
+        self.beside = BesideButton()
         self._lay_out()
         self.show_taught(())
         self.show_set("none found", is_set=False)
@@ -55,7 +57,7 @@ class ModelPanel(SetupLine):
         """List the checkpoints on this machine."""
         self.checkpoints.empty()
         for info in infos:
-            self.checkpoints.add(info, info.name, describe(info))
+            self.checkpoints.add(info, info.name, checkpoint_tooltip(info))
         self.checkpoints.setEnabled(bool(infos))
 
     def show_taught(self, taught: Sequence[TaughtClass]) -> None:
@@ -64,13 +66,17 @@ class ModelPanel(SetupLine):
 
     def show_chosen(self, info: CheckpointInfo, state: str) -> None:
         """Show the checkpoint in use and its state, e.g. ``"Runs on cpu"``."""
-        if not self.checkpoints.show_choice(info):
-            self.checkpoints.add(info, info.name, describe(info))
-            self.checkpoints.show_choice(info)
+        alone = info.alone
+        if not self.checkpoints.show_choice(alone):
+            self.checkpoints.add(alone, info.name, checkpoint_tooltip(alone))
+            self.checkpoints.show_choice(alone)
         self.checkpoints.setEnabled(True)
-        self.checkpoints.setToolTip(plain_tip(describe(info)))
-        self.note.setText(f"{state}; {_training(info)}.")
-        self.show_set(f"{info.name}. {state}", is_set=True)
+        self.checkpoints.setToolTip(plain_tip(checkpoint_tooltip(alone)))
+        self.beside.show_beside(info.beside, possible=not info.prompts_only)
+        sentences = [f"{state}; {_training(info)}.", *map(_where_beside, info.beside)]
+        self.note.setText("\n".join(sentences))
+        names = " + ".join(each.name for each in (info, *info.beside))
+        self.show_set(f"{names}. {state}", is_set=True)
 
     def _ask_save(self) -> None:
         name = f"{self.checkpoints.currentText()}_taught.safetensors"
@@ -90,17 +96,26 @@ class ModelPanel(SetupLine):
         grid.addWidget(self.file, 0, 1)
         grid.addWidget(self.download, 0, 2)
         grid.addWidget(self.note, 1, 0, 1, 3)
-        grid.addWidget(self.save, 2, 0, 1, 3)
+        grid.addWidget(self.beside, 2, 0, 1, 3)
+        grid.addWidget(self.save, 3, 0, 1, 3)
         grid.setColumnStretch(0, 1)
 
 
-def describe(info: CheckpointInfo) -> str:
+def checkpoint_tooltip(info: CheckpointInfo) -> str:
     """Return the tooltip of a checkpoint."""
     classes = "none; clicks and boxes only"
     if not info.prompts_only:
         classes = ", ".join(spec.name for spec in info.classes)
     size = f"{info.bytes / 1e6:.0f} MB"
     return f"{info.summary}\nClasses: {classes}\n{size}, licence: {info.licence}".strip()
+
+
+def _where_beside(info: CheckpointInfo) -> str:
+    """Return a sentence on where a network beside the checkpoint runs."""
+    where = "on the same device"
+    if info.config["form"]["kind"] == "onnx":
+        where = "on the CPU"
+    return f"{info.name} runs {where}{info.at_pixel_size}."
 
 
 def _training(info: CheckpointInfo) -> str:

@@ -40,9 +40,11 @@ class Write:
             Known hashes of checkpoints, by path.
         """
         info = self.checkpoint
-        checkpoint = None
+        checkpoint: dict[str, Any] | None = None
         if info is not None:
             checkpoint = {"name": info.name, "sha256": hashes.get(info.path, "")}
+            if info.beside:
+                checkpoint["beside"] = [other.name for other in info.beside]
         where = {"axis": self.plane.axis, "slice": self.plane.position}
         return {"when": self.when, **where, "classes": list(self.classes), "checkpoint": checkpoint}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.checkpoints.find import list_checkpoints
-from napari_scsam.config import TaughtClass
+from napari_scsam.checkpoints.beside import with_beside
+from napari_scsam.checkpoints.find import checkpoint_info, list_checkpoints, listed_name
+from napari_scsam.config import TaughtClass, UserError
 from napari_scsam.gui.choices import SWITCHES
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.label_table import LabelTable
@@ -58,7 +59,10 @@ class ProjectModel:
             return
         other = [entry for entry in project.record.taught if entry["checkpoint"] != found]
         own = [{"checkpoint": found, **known.to_dict()} for known in self.choices.taught]
-        checkpoint = {"name": info.name, "sha256": found}
+        checkpoint: dict[str, Any] = {"name": info.name, "sha256": found}
+        beside = [listed_name(other.path) or str(other.path) for other in info.beside]
+        if beside:
+            checkpoint["beside"] = beside
         project.update(checkpoint=checkpoint, taught=(*other, *own))
 
     def _begin(self, project: Project | None) -> None:
@@ -137,14 +141,21 @@ class ProjectModel:
         """Choose the checkpoint that the project was used with last, if it is on this machine."""
         if project is None:
             return
-        name = (project.record.checkpoint or {}).get("name")
+        stored = project.record.checkpoint or {}
         chosen = self.choices.checkpoint
-        if name is None or (chosen is not None and chosen.name == name):
+        listed = {info.name: info for info in list_checkpoints()}
+        if chosen is not None:
+            listed[chosen.name] = chosen.alone
+        info = listed.get(str(stored.get("name")))
+        if info is None:
             return
-        for info in list_checkpoints():
-            if info.name == name:
-                self.choices.choose_checkpoint(info)
-                return
+        try:
+            cards = [checkpoint_info(name) for name in stored.get("beside", ())]
+            info = with_beside(info, cards)
+        except UserError as error:
+            self.session.report_error(error)  # its labels stay, and so do its classes there
+        if info != chosen:
+            self.choices.choose_checkpoint(info)
 
 
 def taught_of(project: Project, checkpoint: str) -> tuple[TaughtClass, ...]:

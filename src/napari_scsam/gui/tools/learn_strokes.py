@@ -218,7 +218,7 @@ class StrokeLearning:
     def _sync_if_loaded(self) -> None:
         """Make the loaded network know the classes that it should; this cannot be cancelled."""
         info = self._choices.checkpoint
-        if info is not None and self._session.engine.is_loaded(str(info.path)):
+        if info is not None and self._session.engine.is_loaded(info.reference):
             self._choices.network_outdated.emit(False)
 
     # Forgetting

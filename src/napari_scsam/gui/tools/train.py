@@ -150,7 +150,7 @@ class ProjectTraining:
             return
         self.keeper.saver.save()
         steps = partial(
-            prepare_steps, project, self.plan.classes, checkpoint.path, self.minutes, settings
+            write_job_steps, project, self.plan.classes, checkpoint.path, self.minutes, settings
         )
         self._enter(Phase.PREPARING)
         self.session.jobs.submit(Job.PREPARE_TRAINING, steps, self._on_prepared)
@@ -261,7 +261,7 @@ class ProjectTraining:
 
     def _on_kept(self, info: CheckpointInfo) -> None:
         self.drop()
-        self.session.choices.choose_checkpoint(info)
+        self.session.choices.exchange_checkpoint(info)
         self.keeper.saver.log("fine-tuned", checkpoint=info.name)
         self.session.status.emit(f"{info.name} is in use, and listed under Model.")
 
@@ -302,7 +302,7 @@ class ProjectTraining:
                 self._timer.stop()
 
 
-def prepare_steps(
+def write_job_steps(
     project: Project,
     ids: Sequence[int],
     checkpoint: Path,

@@ -81,7 +81,7 @@ class LabelsWriter:
         """
         choices = self.session.choices
         info = choices.checkpoint
-        if info is None or str(info.path) != result.request.checkpoint:
+        if info is None or info.reference != result.request.checkpoint:
             return result
         now = [choices.current(spec) for spec in result.request.classes]
         kept = tuple(spec for spec in now if spec is not None)

@@ -27,11 +27,11 @@ class TaughtModel:
         if info is None:
             return
         path = Path(text if text.endswith(SUFFIX) else text + SUFFIX)
-        steps = partial(self.session.engine.save_steps, str(info.path), path)
+        steps = partial(self.session.engine.save_steps, info.reference, path)
         self.session.jobs.submit(Job.SAVE_MODEL, steps, self._on_saved)
 
     def _on_saved(self, info: CheckpointInfo) -> None:
-        self.session.choices.choose_checkpoint(info)
+        self.session.choices.exchange_checkpoint(info)
         names = ", ".join(spec.name for spec in info.classes)
         where = f"{info.path.name} in {info.path.parent}"
         self.session.status.emit(f"Saved as {where}; it knows {names}.")
