@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from napari_scsam.checkpoints.replace import check_replaceable
 from napari_scsam.cli.finetune import check_output
 from napari_scsam.cli.pseudo_label import check_mask
-from napari_scsam.cli.teach import check_place
+from napari_scsam.cli.teach import check_checkpoint_path
 from napari_scsam.cli.training_run import check_finished
 from napari_scsam.config import UserError
 from napari_scsam.io.label_files.record import LabelRecord
@@ -34,7 +34,7 @@ def test_nothing_else_is(tmp_path: Path, kind: str) -> None:
         path.mkdir()
     for check in (
         check_replaceable,
-        lambda p: check_place(p, overwrite=True),
+        lambda p: check_checkpoint_path(p, overwrite=True),
         lambda p: check_output(p, True),
         lambda p: check_finished(p, True),
     ):

@@ -12,7 +12,7 @@ import pytest
 from napari_scsam import cli
 from napari_scsam.checkpoints import checkpoint as checkpoint_file
 from napari_scsam.checkpoints import published, registry
-from napari_scsam.cli.checkpoints import size_text
+from napari_scsam.cli.checkpoints import size_cell
 from napari_scsam.config import UserError
 from napari_scsam.steps import Progress
 
@@ -22,7 +22,7 @@ from napari_scsam.steps import Progress
     [(None, "   size ?"), (0, "   size ?"), (375_042_383, " 375.0 MB"), (40_000, "   0.0 MB")],
 )
 def test_a_size_is_a_column_of_the_list(size: int | None, text: str) -> None:
-    assert size_text(size) == text
+    assert size_cell(size) == text
 
 
 def test_what_is_here_is_listed_before_what_can_be_downloaded(

@@ -12,10 +12,10 @@ from napari_scsam.infer.prepared_slice import (
     AugmentedView,
     Slice,
     check_slice,
+    embedding_key,
     pixel_size_of,
     resample,
     resampled_slice,
-    slice_key,
     zoom_to,
     zoomed,
 )
@@ -158,17 +158,17 @@ def test_keys_differ_where_the_network_sees_something_else() -> None:
     pixels = np.arange(6, dtype=np.uint8).reshape(2, 3)
     zoom = (1.0, 1.0)
     keys = [
-        slice_key(pixels, CONTRAST, zoom, None),
-        slice_key(pixels + 1, CONTRAST, zoom, None),
-        slice_key(pixels.reshape(3, 2), CONTRAST, zoom, None),
-        slice_key(pixels.view(np.int8), CONTRAST, zoom, None),
-        slice_key(pixels, Contrast(0.0, 100.0), zoom, None),
-        slice_key(pixels, CONTRAST, (1.0, 2.0), None),
-        slice_key(pixels, CONTRAST, zoom, ("volume", 3)),
+        embedding_key(pixels, CONTRAST, zoom, None),
+        embedding_key(pixels + 1, CONTRAST, zoom, None),
+        embedding_key(pixels.reshape(3, 2), CONTRAST, zoom, None),
+        embedding_key(pixels.view(np.int8), CONTRAST, zoom, None),
+        embedding_key(pixels, Contrast(0.0, 100.0), zoom, None),
+        embedding_key(pixels, CONTRAST, (1.0, 2.0), None),
+        embedding_key(pixels, CONTRAST, zoom, ("volume", 3)),
     ]
     assert len(set(keys)) == len(keys)
     turned = np.ascontiguousarray(pixels.T).T
-    assert slice_key(turned, CONTRAST, zoom, None) == keys[0], "memory order is not seen"
-    assert slice_key(turned, CONTRAST, zoom, ("volume", 3)) == keys[-1]
-    changed = slice_key(pixels + 1, CONTRAST, zoom, ("volume", 3))
+    assert embedding_key(turned, CONTRAST, zoom, None) == keys[0], "memory order is not seen"
+    assert embedding_key(turned, CONTRAST, zoom, ("volume", 3)) == keys[-1]
+    changed = embedding_key(pixels + 1, CONTRAST, zoom, ("volume", 3))
     assert changed not in keys, "the name of a slice does not stand for its pixels"

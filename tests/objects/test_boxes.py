@@ -6,7 +6,7 @@ import zarr
 from scipy import ndimage
 
 from napari_scsam.objects import boxes as label_boxes
-from napari_scsam.objects.boxes import LabelBoxes, blocks, tally, tally_points, tally_steps
+from napari_scsam.objects.boxes import LabelBoxes, iter_blocks, tally, tally_points, tally_steps
 
 
 def finish(steps):
@@ -52,7 +52,7 @@ def test_blocks_cover_a_part_once_and_are_small(kind, monkeypatch):
     data = volume(kind)
     seen = np.zeros(data.shape, int)
     within = (slice(2, 11), slice(0, 20), slice(3, 4))
-    for box in blocks(data, within):
+    for box in iter_blocks(data, within):
         seen[box] += 1
         assert seen[box].size <= 200
     assert (seen[within] == 1).all()

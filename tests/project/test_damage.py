@@ -18,7 +18,7 @@ from napari_scsam.project.damage import (
     list_slices,
     restore,
 )
-from napari_scsam.project.damage_sources import find_sources, open_source
+from napari_scsam.project.damage_sources import find_sources, open_repair_source
 from napari_scsam.project.image_labels import write_into_image
 from napari_scsam.project.project import CLASSES, Project
 from napari_scsam.project.start import open_project
@@ -155,10 +155,10 @@ def test_it_is_restored_from_a_run_on_the_image(path: Path, tmp_path: Path) -> N
     project = Project(path)
     (damage,) = drive(find_damage(project))
     with pytest.raises(UserError, match="has shape"):
-        open_source(project, tmp_path / "small.zarr")
+        open_repair_source(project, tmp_path / "small.zarr")
     with pytest.raises(UserError, match="numbers its classes differently"):
-        open_source(project, tmp_path / "other.zarr")
-    restore(project, damage, open_source(project, tmp_path / "run.zarr"))
+        open_repair_source(project, tmp_path / "other.zarr")
+    restore(project, damage, open_repair_source(project, tmp_path / "run.zarr"))
     assert (project.array(CLASSES)[1] == 2).all()
     assert not (project.array(CLASSES)[0] == 2).all()
     project.close()

@@ -14,7 +14,7 @@ from napari_scsam.train.curves import (
     RIGHT,
     SIZE,
     TOP,
-    averaged,
+    averaged_curve,
     draw_curves,
     places,
 )
@@ -41,11 +41,11 @@ def test_a_falling_loss_falls_and_a_constant_one_is_level() -> None:
 
 def test_long_curves_are_averaged() -> None:
     noise = np.random.default_rng(0).normal(size=60 * POINTS)
-    short = averaged((np.arange(60 * POINTS) + noise).tolist())
+    short = averaged_curve((np.arange(60 * POINTS) + noise).tolist())
     assert len(short) == POINTS
     assert (np.diff(short) > 0).all()
     assert short.mean() == pytest.approx((60 * POINTS - 1) / 2, abs=1)
-    assert averaged([3, 1, 2]).tolist() == [3, 1, 2]
+    assert averaged_curve([3, 1, 2]).tolist() == [3, 1, 2]
 
 
 @pytest.mark.parametrize("value", [0.0, 0.7])

@@ -41,10 +41,10 @@ from napari_scsam.train.finetune.steps import FinetuneStep
 from napari_scsam.train.finetune.validation import Validation
 from napari_scsam.train.finetune_process import (
     JobRun,
-    describe,
+    explain_error,
     main,
     number_classes,
-    open_source,
+    open_job_volume,
     run_job,
 )
 
@@ -176,7 +176,7 @@ def fake_run(model, prepared: Path, after: float, agreement: float = 1.0) -> Sim
         offered, reason = decide(before, after)
         return FinetuneReport(before, after, agreement, offered, reason, done, 1.0, share, (0,))
 
-    source = open_source(read_job(prepared), prepared)
+    source = open_job_volume(read_job(prepared), prepared)
     return SimpleNamespace(
         first=first,
         best=best,
@@ -258,7 +258,7 @@ def test_new_classes_have_the_ids_and_colours_of_the_project(prepared, model):
     ],
 )
 def test_what_goes_wrong_is_one_sentence(error, says):
-    assert describe(error) == says
+    assert explain_error(error) == says
 
 
 def test_what_is_nobodys_mistake_is_in_the_log_as_a_traceback(tmp_path, monkeypatch, capsys):

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from napari_scsam.config import UserError
-from napari_scsam.train.loop import Trainer, TrainingRun, create_optimiser, run_steps
+from napari_scsam.train.loop import Trainer, TrainingRun, create_optimiser, training_steps
 from napari_scsam.train.resume import state_file, write_state
 from napari_scsam.train.schedule import learning_rate
 
@@ -59,7 +59,7 @@ def trainer_of(record: Record, peak: float = 0.1) -> Trainer[int]:
 def test_each_step_is_optimised_recorded_and_saved_in_its_turn(tmp_path: Path) -> None:
     record = Record()
     trainer = trainer_of(record)
-    steps = list(run_steps(run_into(tmp_path), trainer))
+    steps = list(training_steps(run_into(tmp_path), trainer))
     assert [(step.step, step.total) for step in steps] == [(n, 5) for n in range(1, 6)]
     losses = [step.losses["loss"] for step in steps]
     assert losses[0] == 9
@@ -84,32 +84,36 @@ def test_a_large_gradient_is_scaled_down(tmp_path: Path) -> None:
         step_of()
 
     trainer.optimiser.step = step
-    next(run_steps(run_into(tmp_path), trainer))
+    next(training_steps(run_into(tmp_path), trainer))
     assert norms == pytest.approx([1.0], rel=1e-4)
 
 
 def test_a_stopped_run_is_resumed_after_the_step_saved_last(tmp_path: Path) -> None:
     whole = [
-        step.losses["loss"] for step in run_steps(run_into(tmp_path / "a"), trainer_of(Record()))
+        step.losses["loss"]
+        for step in training_steps(run_into(tmp_path / "a"), trainer_of(Record()))
     ]
-    run = run_steps(run_into(tmp_path / "b"), trainer_of(Record()))
+    run = training_steps(run_into(tmp_path / "b"), trainer_of(Record()))
     for _ in range(3):  # one more than was saved
         next(run)
     run.close()
     record = Record()
-    resumed = list(run_steps(run_into(tmp_path / "b"), trainer_of(record)))
+    resumed = list(training_steps(run_into(tmp_path / "b"), trainer_of(record)))
     assert [step.step for step in resumed] == [3, 4, 5]
     assert [step.losses["loss"] for step in resumed] == pytest.approx(whole[2:])
     assert record.batches == [2, 3, 4]
 
 
 def test_other_settings_start_again_only_when_that_is_announced(tmp_path: Path) -> None:
-    run = run_steps(run_into(tmp_path), trainer_of(Record()))
+    run = training_steps(run_into(tmp_path), trainer_of(Record()))
     next(run), next(run), run.close()
     with pytest.raises(UserError, match="seed: none → 1"):
-        next(run_steps(run_into(tmp_path, seed=1), trainer_of(Record())))
+        next(training_steps(run_into(tmp_path, seed=1), trainer_of(Record())))
     told: list[str] = []
-    assert next(run_steps(run_into(tmp_path, seed=1), trainer_of(Record()), told.append)).step == 1
+    assert (
+        next(training_steps(run_into(tmp_path, seed=1), trainer_of(Record()), told.append)).step
+        == 1
+    )
     assert len(told) == 1
     assert "seed: none → 1" in told[0]
 
@@ -126,9 +130,9 @@ def test_a_run_that_is_killed_while_it_writes_its_checkpoint_writes_it_again(
         return trainer.save(steps)
 
     with pytest.raises(KeyboardInterrupt):
-        list(run_steps(run_into(tmp_path), replace(trainer, save=killed)))
+        list(training_steps(run_into(tmp_path), replace(trainer, save=killed)))
     record.saved.clear()
-    list(run_steps(run_into(tmp_path), trainer_of(record)))
+    list(training_steps(run_into(tmp_path), trainer_of(record)))
     assert record.saved == [5]
 
 
@@ -137,9 +141,9 @@ def test_a_state_of_version_0_1_that_has_no_checkpoint_gets_one(tmp_path: Path) 
     record = Record()
     run = run_into(tmp_path)
     trainer = trainer_of(record)
-    list(run_steps(run, trainer))
+    list(training_steps(run, trainer))
     write_state(state_file(run.out), trainer.model, trainer.optimiser, 5, dict(run.settings))
     record.saved.clear()
-    list(run_steps(run, trainer))
+    list(training_steps(run, trainer))
     assert record.saved == [5]
     assert not state_file(run.out).exists()

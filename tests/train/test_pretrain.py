@@ -21,7 +21,7 @@ from napari_scsam.io.volumes import Volume, as_volume, open_volume
 from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
 from napari_scsam.samples.phantom import make_phantom
 from napari_scsam.train.augment import Augmentation
-from napari_scsam.train.pretrain import PretrainConfig, UnlabelledCrops, planes_of, pretrain
+from napari_scsam.train.pretrain import PretrainConfig, UnlabelledCrops, pretrain, stacks_along_axes
 
 TINY = PretrainConfig(steps=4, batch=2, crop=64, save_every=2)
 
@@ -150,15 +150,15 @@ def test_a_missing_device_is_told(volume: Volume, tmp_path: Path) -> None:
 
 def test_only_isotropic_volumes_are_sliced_along_every_axis() -> None:
     cube = np.random.default_rng(0).integers(0, 255, (64, 70, 80)).astype(np.uint16)
-    across = planes_of(as_volume(cube, (8.0, 8.0, 8.0)))
+    across = stacks_along_axes(as_volume(cube, (8.0, 8.0, 8.0)))
     assert [p.shape for p in across] == [(64, 70, 80), (70, 64, 80), (80, 64, 70)]
     assert all(p.dtype == np.uint8 for p in across)
     np.testing.assert_array_equal(across[1][5], across[0][:, 5])
     np.testing.assert_array_equal(across[2][7], across[0][:, :, 7])
-    assert len(planes_of(as_volume(cube, (40.0, 8.0, 8.0)))) == 1
-    assert len(planes_of(as_volume(cube))) == 1
-    assert len(planes_of(as_volume(cube[:20], (8.0, 8.0, 8.0)))) == 1
-    assert planes_of(as_volume(cube[0]))[0].shape == (1, 70, 80)
+    assert len(stacks_along_axes(as_volume(cube, (40.0, 8.0, 8.0)))) == 1
+    assert len(stacks_along_axes(as_volume(cube))) == 1
+    assert len(stacks_along_axes(as_volume(cube[:20], (8.0, 8.0, 8.0)))) == 1
+    assert stacks_along_axes(as_volume(cube[0]))[0].shape == (1, 70, 80)
 
 
 def test_crops_come_from_every_volume_and_a_seed_fixes_them(volume: Volume) -> None:

@@ -7,7 +7,7 @@ from napari_scsam.volume.labelling import (
     COMPARED,
     RESEMBLES,
     Seen,
-    averaged,
+    averaged_along_z,
     is_flat,
     resemble,
     sample_of,
@@ -29,14 +29,14 @@ def maps(value: float) -> np.ndarray:
 def test_a_slice_counts_twice_as_much_as_each_neighbour(
     beside: list[float], expected: float
 ) -> None:
-    found = averaged(maps(8.0), [maps(value) for value in beside])
+    found = averaged_along_z(maps(8.0), [maps(value) for value in beside])
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_logits_are_averaged_in_full_precision() -> None:
     own = maps(60_000.0)
-    found = averaged(own, [maps(60_000.0)] * 2)
+    found = averaged_along_z(own, [maps(60_000.0)] * 2)
     assert np.isfinite(found).all()
     assert (own == 60_000).all()
 

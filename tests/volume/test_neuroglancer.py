@@ -20,7 +20,7 @@ from napari_scsam.volume.neuroglancer import (
     layers_of,
     neuroglancer_link,
     open_server,
-    parse_range,
+    parse_byte_range,
 )
 
 LABELS = np.arange(24, dtype=np.uint8).reshape(2, 3, 4) % 3
@@ -109,7 +109,7 @@ def test_nothing_outside_is_sent_and_no_folder_is_listed(address: str, tmp_path:
     ],
 )
 def test_ranges_are_read(text: str, found: range | None) -> None:
-    assert parse_range(text, 10) == found
+    assert parse_byte_range(text, 10) == found
 
 
 def test_a_folder_without_volumes_is_an_error(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from napari_scsam.io.label_pyramid import shard_shape
 from napari_scsam.io.volumes import as_volume, open_labels
 from napari_scsam.model import ScSAM
 from napari_scsam.steps import drive
-from napari_scsam.volume.labelling import Seen, averaged, resemble, sample_of
+from napari_scsam.volume.labelling import Seen, averaged_along_z, resemble, sample_of
 from napari_scsam.volume.run import segment_volume
 from napari_scsam.volume.run_plan import averages_by_itself, plan_run
 
@@ -135,9 +135,9 @@ def test_neighbours_resemble_each_other() -> None:
 
 def test_averages_are_weighted_and_fewer_at_the_ends() -> None:
     own, beside = np.full((1, 2, 2), 4.0, np.float16), np.full((1, 2, 2), 8.0, np.float16)
-    assert (averaged(own, []) == 4).all()
-    assert np.allclose(averaged(own, [beside]), (2 * 4 + 8) / 3)
-    assert np.allclose(averaged(own, [beside, own]), (2 * 4 + 8 + 4) / 4)
+    assert (averaged_along_z(own, []) == 4).all()
+    assert np.allclose(averaged_along_z(own, [beside]), (2 * 4 + 8) / 3)
+    assert np.allclose(averaged_along_z(own, [beside, own]), (2 * 4 + 8 + 4) / 4)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from napari_scsam.plausible import PLAUSIBLE_NM
 from napari_scsam.validation import first_problem
 
 
-def plain_name(name: str) -> str:
+def check_encoder_name(name: str) -> str:
     """Return the name of an encoder, if it is a plain one.
 
     Raises
@@ -52,7 +52,7 @@ class ConfigFields(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
     sam: Literal["vit_t", "vit_b", "vit_l", "vit_h"] = "vit_t"
-    mae: Annotated[str, AfterValidator(plain_name)] = "hybrid"
+    mae: Annotated[str, AfterValidator(check_encoder_name)] = "hybrid"
     nm_per_pixel: Annotated[float, Field(ge=PLAUSIBLE_NM[0], le=PLAUSIBLE_NM[1])] | None = None
     tile: Annotated[int, Field(ge=64, le=4096, multiple_of=16)] = 512
     branches: Literal["sam+mae", "sam", "mae"] = "sam+mae"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_scsam.cli.parts import command, note
-from napari_scsam.cli.teach import SUFFIX, check_place
+from napari_scsam.cli.teach import SUFFIX, check_checkpoint_path
 
 VALUES = {"logits": False, "probabilities": True}
 
@@ -77,7 +77,7 @@ def run_import(arguments: argparse.Namespace) -> None:
     from napari_scsam.paths import user_folder
 
     out = arguments.out or user_folder() / f"{arguments.file.stem}{SUFFIX}"
-    check_place(out, overwrite=arguments.overwrite)
+    check_checkpoint_path(out, overwrite=arguments.overwrite)
     black, white = input_range(arguments.range, arguments.mean_std)
     card = NetworkCard(
         channels=tuple(arguments.channels.split(",")),

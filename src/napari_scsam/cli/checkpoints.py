@@ -49,11 +49,11 @@ def run_list(_: argparse.Namespace) -> None:
     present = {info.name for info in infos}
     for entry in list_downloads():
         if entry.name not in present:
-            size = size_text(entry.file.size)
+            size = size_cell(entry.file.size)
             print(f"{entry.name:24} {size}  to download ({entry.licence}): {entry.about}")
 
 
-def size_text(size: int | None) -> str:
+def size_cell(size: int | None) -> str:
     """Return a number of bytes as a column of the list."""
     if not size:
         return "   size ?"

@@ -125,11 +125,11 @@ def note_other_image(arguments: argparse.Namespace) -> None:
 
 def note_empty(arguments: argparse.Namespace) -> None:
     """Print that no object is large enough."""
-    from napari_scsam.volume.measure.images import find_images, smallest_voxels
+    from napari_scsam.volume.measure.images import default_smallest, find_images
 
     classes = parse_table(arguments.classes)
     found = find_images(arguments.labels, classes, instances=arguments.instances)
-    smallest = smallest_voxels(found, arguments.smallest)
+    smallest = default_smallest(found, arguments.smallest)
     note(
         f"scsam: {arguments.labels} holds no object of {smallest} voxels or more, "
         "so the table has only a header"

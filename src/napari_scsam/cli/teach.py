@@ -50,8 +50,8 @@ def run_teach(arguments: argparse.Namespace) -> None:
     from napari_scsam.infer.taught.teach_volume import teach_volume
     from napari_scsam.io.volumes import open_labels
 
-    name = plain_name(arguments.name)
-    check_place(arguments.out, overwrite=arguments.overwrite)
+    name = parse_class_name(arguments.name)
+    check_checkpoint_path(arguments.out, overwrite=arguments.overwrite)
     volume = open_image(arguments)
     strokes = open_labels(arguments.strokes)
     slices = parse_slices(arguments.slices, volume.depth)
@@ -62,7 +62,7 @@ def run_teach(arguments: argparse.Namespace) -> None:
     print(arguments.out)
 
 
-def plain_name(text: str) -> str:
+def parse_class_name(text: str) -> str:
     """Return the name of a class without the space around it.
 
     Raises
@@ -76,7 +76,7 @@ def plain_name(text: str) -> str:
     return name
 
 
-def check_place(path: Path, *, overwrite: bool) -> None:
+def check_checkpoint_path(path: Path, *, overwrite: bool) -> None:
     """Check, before anything is computed, that the checkpoint can be written.
 
     Raises

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 
-def probe() -> dict[str, Any]:
+def probe_network() -> dict[str, Any]:
     """Return what torch can use here, and what is wrong with the shipped checkpoint."""
     import torch
 
@@ -49,4 +49,4 @@ def cuda_facts() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(probe()) + "\n")
+    sys.stdout.write(json.dumps(probe_network()) + "\n")

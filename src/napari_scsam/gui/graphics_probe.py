@@ -19,7 +19,7 @@ MAX_TEXTURE_SIZE = 0x0D33
 """Names of OpenGL's constants."""
 
 
-def probe() -> dict[str, Any]:
+def probe_graphics() -> dict[str, Any]:
     """Return the binding, the platform and, if a context comes up, its OpenGL."""
     application = QApplication(sys.argv[:1])
     facts: dict[str, Any] = {
@@ -54,4 +54,4 @@ def opengl_facts() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(probe()) + "\n")
+    sys.stdout.write(json.dumps(probe_graphics()) + "\n")

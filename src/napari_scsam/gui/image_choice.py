@@ -9,7 +9,7 @@ from psygnal import Signal
 
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.gui.layers.images import Sources
-from napari_scsam.gui.layers.plane import check_image
+from napari_scsam.gui.layers.plane import check_segmentable
 from napari_scsam.gui.words import as_sentence
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class ImageChoice:
         if self.image is None:
             return "Choose an image layer, or open a file."
         try:
-            check_image(self.image)
+            check_segmentable(self.image)
         except UserError as error:
             return as_sentence(str(error))
         trained = self.checkpoint.nm_per_pixel if self.checkpoint is not None else None

@@ -56,7 +56,7 @@ class OpeningWidget(QWidget):
             self._open()
             return
         self._worker = Worker(self._receive)
-        self._worker.submit("import", import_steps)
+        self._worker.submit("import", import_widget_steps)
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Return the size of a narrow column, also before the widget is there."""
@@ -92,7 +92,7 @@ def is_imported() -> bool:
     return hasattr(sys.modules.get(MODULE), WIDGET)
 
 
-def import_steps() -> Steps[None]:
+def import_widget_steps() -> Steps[None]:
     """Import the code of the widget."""
     yield Progress(0, 1, "opening")
     importlib.import_module(MODULE)

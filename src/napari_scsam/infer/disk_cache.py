@@ -134,7 +134,7 @@ class DiskCache:
         except OSError:
             raise
         except READ_ERRORS:  # the array is damaged
-            if not is_ours(folder):
+            if not is_tile_array(folder):
                 raise OSError(errno.EEXIST, "not written by this program", str(folder)) from None
             shutil.rmtree(folder)
             _open_array(folder, tiles, values.shape)[tile] = values
@@ -142,7 +142,7 @@ class DiskCache:
 
     def _trim(self) -> None:
         """Remove slices, those unused for longest first, until there is room."""
-        folders = [folder for folder in self.root.iterdir() if is_ours(folder)]
+        folders = [folder for folder in self.root.iterdir() if is_tile_array(folder)]
         found = sorted((*_usage(folder), folder) for folder in folders)
         total = sum(size for _, size, _ in found)
         for _, size, folder in found[:-1]:
@@ -157,7 +157,7 @@ class DiskCache:
         return sum(_usage(folder)[1] for folder in self.root.glob(name) if folder.is_dir())
 
 
-def is_ours(folder: Path) -> bool:
+def is_tile_array(folder: Path) -> bool:
     """Whether a folder is an array of tiles that this cache wrote, and holds nothing else."""
     try:
         header = json.loads((folder / "zarr.json").read_bytes())

@@ -22,9 +22,9 @@ from napari_scsam.infer.prepared_slice import (
     AugmentedView,
     Slice,
     check_slice,
+    embedding_key,
     pixel_size_of,
     resampled_slice,
-    slice_key,
     zoom_to,
 )
 from napari_scsam.infer.tile_encoder import TileEncoder
@@ -107,7 +107,7 @@ class SliceEncoder:
         own = self.model.config.own_contrast(pixels.dtype)
         contrast = own or contrast or measure_contrast(pixels)
         zoom = self.zoom_for(voxel_size)
-        full_key = slice_key(pixels, contrast, zoom, key)
+        full_key = embedding_key(pixels, contrast, zoom, key)
         pixel_size = pixel_size_of(voxel_size)
         current = self._slice
         if current is not None and (current.key, current.pixel_size) == (full_key, pixel_size):

@@ -64,7 +64,7 @@ def usual_axes(shape: Sequence[int], name: str) -> str:
     return "tczyx"[-ndim:] + last
 
 
-def choose(axes: str, shape: Sequence[int], wanted: Location) -> Choice:
+def choose_indices(axes: str, shape: Sequence[int], wanted: Location) -> Choice:
     """Return what to take of each axis.
 
     Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import zarr
 
 from napari_scsam.atomic import leads_nowhere
 from napari_scsam.config import UserError, parse_classes
-from napari_scsam.io.label_files.kinds import is_label_file, read_record
+from napari_scsam.io.formats.n5 import ATTRIBUTES
+from napari_scsam.io.formats.precomputed import is_precomputed
+from napari_scsam.io.label_files.kinds import is_label_file, read_label_record
 from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
 
@@ -112,7 +115,30 @@ def _is_zarr_label(folder: Path) -> bool:
 def _has_record(path: Path) -> bool:
     """Whether a file carries the record that this package writes with labels."""
     try:
-        classes = read_record(path).get("classes")
+        classes = read_label_record(path).get("classes")
         return classes == [] or bool(classes and parse_classes(classes))
     except (UserError, *READ_ERRORS):
         return False
+
+
+def check_outside(out: Path, advice: str = "choose a place outside of it") -> None:
+    """Check that an output would not lie inside an image that is a folder.
+
+    Other programs would find it among the chunks, and who replaces the image would lose it.
+
+    Parameters
+    ----------
+    out
+        What is to be written; it need not exist.
+    advice
+        What to do instead, at the end of the message.
+
+    Raises
+    ------
+    UserError
+        When one of the folders around it is a zarr, an N5 or a precomputed volume.
+    """
+    places = (Path(os.path.abspath(out)), Path(os.path.realpath(out)))  # noqa: PTH100 - links, too
+    for folder in (outer for place in places for outer in place.parents):
+        if is_zarr(folder) or (folder / ATTRIBUTES).is_file() or is_precomputed(folder):
+            raise UserError(f"{out} would be inside the image or labels {folder}; {advice}")

@@ -23,8 +23,8 @@ import zarr
 
 from napari_scsam.atomic import MARK, finish_replacing, replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
-from napari_scsam.io.contents import Contents, is_ours, what_is
-from napari_scsam.io.label_files.kinds import KINDS, check_suffix, read_record
+from napari_scsam.io.contents import Contents, check_outside, is_ours, what_is
+from napari_scsam.io.label_files.kinds import KINDS, check_suffix, read_label_record
 from napari_scsam.io.label_files.record import LabelRecord
 from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.io.label_pyramid import build_levels, new_level
@@ -149,6 +149,7 @@ def write_labels(
     """
     path = Path(path)
     check_suffix(path)
+    check_outside(path)
     values = np.asarray(labels)
     if values.dtype.kind == "b":
         values = values.astype(np.uint8)
@@ -258,7 +259,7 @@ def _stored_classes(path: Path) -> Any:
         tables = map(_classes, _label_groups(zarr.open(path, mode="r")))
         return next(filter(None, tables), None)
     if path.exists():
-        return read_record(path).get("classes")
+        return read_label_record(path).get("classes")
     return None
 
 

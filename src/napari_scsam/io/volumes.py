@@ -14,7 +14,7 @@ import numpy.typing as npt
 from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
 from napari_scsam.errors import MissingFileError
-from napari_scsam.io.axes import Choice, TransposedArray, choose, times, usual_axes
+from napari_scsam.io.axes import Choice, TransposedArray, choose_indices, times, usual_axes
 from napari_scsam.io.formats.advice import unknown_format
 from napari_scsam.io.formats.digital_micrograph import DM_SUFFIXES, read_dm
 from napari_scsam.io.formats.hdf5 import read_hdf5, split_hdf5_path
@@ -77,6 +77,8 @@ class Volume:
     """Sentences on what was taken for granted, such as that equal colours are one grey."""
     sides: tuple[float | None, float | None, float | None] = (None, None, None)
     """nm along z, y, x of each axis that is known, where the voxel size as a whole is not."""
+    says_labels: bool = False
+    """Whether the metadata of a zarr or precomputed volume say that it holds labels."""
 
     @property
     def pixel_size(self) -> tuple[float, float] | None:
@@ -289,7 +291,7 @@ def _volume(source: Source, wanted: Location, voxel_size: VoxelSize | None) -> V
         raise UserError(
             f"{name} is empty: its shape is {times(shape)}; choose an image with voxels in it"
         )
-    chosen = choose(source.axes or usual_axes(shape, name), shape, wanted)
+    chosen = choose_indices(source.axes or usual_axes(shape, name), shape, wanted)
     data = _lazy(source.array, chosen, name)
     stated, doubt = _stated_size(source, name, data.shape)
     return Volume(
@@ -302,6 +304,7 @@ def _volume(source: Source, wanted: Location, voxel_size: VoxelSize | None) -> V
         size_doubt=doubt,
         notes=source.notes,
         sides=source.sides,
+        says_labels=source.says_labels,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import zarr
 
 from napari_scsam.config import UserError
-from napari_scsam.io.untrusted.zarr_chunks import with_checked_chunks
+from napari_scsam.io.untrusted.zarr_chunks import check_zarr_chunks
 
 ZarrArray: TypeAlias = zarr.Array[Any]
 
@@ -68,7 +68,7 @@ def member_array(parent: zarr.Group, name: str) -> ZarrArray:
     if not isinstance(node, zarr.Array):
         raise UserError(f"{name!r} in {parent.store_path} is not an array; the OME-Zarr is damaged")
     try:
-        return with_checked_chunks(node)
+        return check_zarr_chunks(node)
     except ValueError as error:
         raise UserError(f"{name!r} in {parent.store_path} cannot be read: {error}") from error
 

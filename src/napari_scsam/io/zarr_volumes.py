@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,9 +16,10 @@ from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import UserError
 from napari_scsam.io.anchored_store import AnchoredStore
 from napari_scsam.io.formats.hdf5_sizes import read_resolution
+from napari_scsam.io.label_root import is_label_root
 from napari_scsam.io.lazy import Source
 from napari_scsam.io.units import sides_nm, three_sides, to_nm, voxel_size_nm, whole_size
-from napari_scsam.io.untrusted.zarr_chunks import with_checked_chunks
+from napari_scsam.io.untrusted.zarr_chunks import check_zarr_chunks
 from napari_scsam.io.watched import ChangedFileError, watch_zarr
 from napari_scsam.io.zarr_access import ZarrArray, member_array, ngff_attributes
 
@@ -76,7 +78,8 @@ def read_zarr_store(
     """
     node = zarr.open(store, mode="r", path=inner or None)
     if isinstance(node, zarr.Array):
-        return _plain_array(node, watch)
+        in_labels = "labels" in node.path.split("/")[:-1]
+        return replace(_plain_array(node, watch), says_labels=in_labels)
     found = list(_images(node, SEARCH_DEPTH))
     if not found:
         raise UserError(f"{name} is a zarr group without an image in it; choose another folder")
@@ -84,9 +87,12 @@ def read_zarr_store(
         names = ", ".join(f"{name}{separator}{image.path}" for image in found[:10])
         raise UserError(f"{name} holds several images; open one of: {names}")
     image = found[0]
+    says_labels = "labels" in image.path.split("/")[:-1]
     if isinstance(image, zarr.Array):
-        return _plain_array(image, watch)
-    return _multiscale(image, watch)
+        return replace(_plain_array(image, watch), says_labels=says_labels)
+    attributes = ngff_attributes(image)
+    says_labels = says_labels or "image-label" in attributes or is_label_root(attributes)
+    return replace(_multiscale(image, watch), says_labels=says_labels)
 
 
 def _finish_labels(folder: Path) -> None:
@@ -158,7 +164,7 @@ def _plain_array(array: ZarrArray, watch: Watch) -> Source:
     if not names or names == sorted(names, key="tczyx".index):
         sides, origin = read_resolution(attributes, array.ndim)
     return Source(
-        array=watch(with_checked_chunks(array)),
+        array=watch(check_zarr_chunks(array)),
         axes="".join(names),
         voxel_size=whole_size(sides) if sides else None,
         origin=origin,

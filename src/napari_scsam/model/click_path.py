@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_scsam.model.mae import ConvBlock, halve
+from napari_scsam.model.mae import ConvBlock, halving_convolution
 
 CLICK_RADIUS = 6.0
 """Spread of a click on its map, in input pixels."""
@@ -53,7 +53,7 @@ def prompt_maps(
         N×4×4h×4w, about -1..1; zero for what is not given.
     """
     maps = like.new_zeros((count, 4, *grid))
-    y, x = (cell_centres(n, like.device) for n in grid)
+    y, x = (cell_coordinates(n, like.device) for n in grid)
     if points is not None:
         clicks = [click_map(y, x, *points, label) for label in (1, 0)]
         maps[:, :2] = torch.stack(clicks, 1).to(like.dtype)
@@ -64,7 +64,7 @@ def prompt_maps(
     return maps
 
 
-def cell_centres(count: int, device: torch.device) -> Tensor:
+def cell_coordinates(count: int, device: torch.device) -> Tensor:
     """Return the coordinates of cells in input pixels, along one axis."""
     return torch.arange(count, device=device, dtype=torch.float32) * CELL + (CELL - 1) / 2
 
@@ -108,7 +108,9 @@ class ClickPath(nn.Module):
             nn.Conv2d(features + 5, WIDTHS[0], 3, padding=1), ConvBlock(WIDTHS[0])
         )
         pairs = list(pairwise(WIDTHS))
-        self.down = nn.ModuleList(nn.Sequential(halve(a, b), ConvBlock(b)) for a, b in pairs)
+        self.down = nn.ModuleList(
+            nn.Sequential(halving_convolution(a, b), ConvBlock(b)) for a, b in pairs
+        )
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in reversed(pairs))
         self.refine = nn.ModuleList(ConvBlock(a) for a, _ in reversed(pairs))
         self.out = nn.Conv2d(WIDTHS[0], 1, 1)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_scsam.model.mae import ConvBlock, halve
+from napari_scsam.model.mae import ConvBlock, halving_convolution
 
 WIDTHS = {2: 24, 4: 48, 8: 72, 16: 96}
 """Channels at each stride, finest first."""
@@ -48,7 +48,11 @@ class Correction(nn.Module):
             {str(s): nn.Conv2d(channels[s], WIDTHS[s], 1) for s in strides}
         )
         self.down = nn.ModuleDict(
-            {str(s): halve(WIDTHS[s // 2], WIDTHS[s]) for s in WIDTHS if s > strides[0]}
+            {
+                str(s): halving_convolution(WIDTHS[s // 2], WIDTHS[s])
+                for s in WIDTHS
+                if s > strides[0]
+            }
         )
         self.encode = nn.ModuleDict(
             {str(s): ConvBlock(WIDTHS[s]) for s in WIDTHS if s >= strides[0]}

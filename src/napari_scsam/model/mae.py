@@ -67,7 +67,7 @@ class ConvBlock(nn.Module):
         return F.gelu(x + self.body(x))
 
 
-def halve(in_channels: int, out_channels: int) -> nn.Sequential:
+def halving_convolution(in_channels: int, out_channels: int) -> nn.Sequential:
     """Create a stride-2 convolution with group norm."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False),
@@ -143,9 +143,9 @@ class HybridMAE(nn.Module):
         super().__init__()
         self.strides = (2, 4, 8)
         self.channels = (32, 64, width)
-        self.stem2 = nn.Sequential(halve(2, 32), ConvBlock(32))
-        self.stem4 = nn.Sequential(halve(32, 64), ConvBlock(64))
-        self.stem8 = halve(64, width)
+        self.stem2 = nn.Sequential(halving_convolution(2, 32), ConvBlock(32))
+        self.stem4 = nn.Sequential(halving_convolution(32, 64), ConvBlock(64))
+        self.stem8 = halving_convolution(64, width)
         self.blocks = nn.Sequential(
             *[WindowBlock(width, width // 32, window) for _ in range(depth)]
         )
@@ -174,8 +174,8 @@ class ViTMAE(nn.Module):
         patch = self.vit.patch_embed.patch_size[0]
         self.strides = (2, 4, patch)
         self.channels = (32, 64, self.vit.embed_dim)
-        self.stem2 = nn.Sequential(halve(2, 32), ConvBlock(32))
-        self.stem4 = nn.Sequential(halve(32, 64), ConvBlock(64))
+        self.stem2 = nn.Sequential(halving_convolution(2, 32), ConvBlock(32))
+        self.stem4 = nn.Sequential(halving_convolution(32, 64), ConvBlock(64))
 
     def forward(self, image: Tensor, mask: Tensor | None = None) -> tuple[Tensor, ...]:
         """Encode B×1×H×W in 0..1 to B×32×H/2×W/2, B×64×H/4×W/4, B×D×H/patch×W/patch."""

@@ -125,7 +125,7 @@ def merge_tallies(tallies: Sequence[Tally]) -> Tally:
 
 def tally_steps(data: Any, within: Box | None = None) -> Generator[Progress, None, Tally]:
     """Count all labels of an array or of a part of it, block by block."""
-    boxes = list(blocks(data, within))
+    boxes = list(iter_blocks(data, within))
     done = 0
     found = []
     total = sum(box_size(box) for box in boxes)
@@ -137,7 +137,7 @@ def tally_steps(data: Any, within: Box | None = None) -> Generator[Progress, Non
     return merge_tallies(found)
 
 
-def blocks(data: Any, within: Box | None = None) -> Iterator[Box]:
+def iter_blocks(data: Any, within: Box | None = None) -> Iterator[Box]:
     """Cut an array or a part of it into blocks of about `BLOCK_VOXELS` voxels.
 
     Blocks are made of whole chunks if the array has chunks.

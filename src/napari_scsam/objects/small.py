@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_scsam.objects.boxes import BLOCK_VOXELS, PROGRESS_EVERY, blocks, tally_steps
+from napari_scsam.objects.boxes import BLOCK_VOXELS, PROGRESS_EVERY, iter_blocks, tally_steps
 from napari_scsam.objects.components import label_components
 from napari_scsam.objects.place import Place
 from napari_scsam.objects.tools import DISTANCE_COST, Edit, edit_of, merge_edits
@@ -47,7 +47,7 @@ def _delete_labels(place: Place, smallest: float) -> Generator[Progress, None, S
     ndim = len(place.within)
     if not small.size:
         return SmallDeleted(0, merge_edits([], ndim))
-    boxes = list(blocks(place.data, place.within))
+    boxes = list(iter_blocks(place.data, place.within))
     edits = []
     for done, box in enumerate(boxes):
         if done % PROGRESS_EVERY == 0:

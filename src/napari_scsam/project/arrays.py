@@ -26,7 +26,7 @@ def open_root(path: Path, *, writable: bool = True) -> zarr.Group:
     return zarr.open_group(path, mode=mode)
 
 
-def labels_of(path: Path, *, writable: bool = True) -> zarr.Group:
+def open_label_group(path: Path, *, writable: bool = True) -> zarr.Group:
     """Open the group of the label images of a project."""
     return member_group(open_root(path, writable=writable), "labels")
 
@@ -81,4 +81,4 @@ def _open(path: Path, name: str, *, writable: bool) -> ZarrArray:
     member = f"{name}/0"
     if name == PREDICTED:
         member = name
-    return member_array(labels_of(path, writable=writable), member)
+    return member_array(open_label_group(path, writable=writable), member)

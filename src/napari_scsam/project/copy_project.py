@@ -11,7 +11,7 @@ from napari_scsam.atomic import replacing_folder
 from napari_scsam.config import UserError
 from napari_scsam.project.image import ImageReference
 from napari_scsam.project.project import Project
-from napari_scsam.project.record import check_place, read_record, write_record
+from napari_scsam.project.record import check_project_path, read_record, write_record
 from napari_scsam.steps import Progress
 
 
@@ -23,7 +23,7 @@ def copy_project(project: Project, path: Path) -> Generator[Progress, None, Path
     UserError
         When there is something at `path`, it is inside a project, or it cannot be written.
     """
-    check_place(path)
+    check_project_path(path)
     project.check()
     yield Progress(0, 2, "writing what is not on disk yet")
     project.flush()

@@ -33,7 +33,7 @@ def find_sources(project: Project, damage: Damage) -> list[RepairSource]:
     return [source for source in found if _has_labels(project, damage, source)]
 
 
-def open_source(project: Project, path: Path) -> RepairSource:
+def open_repair_source(project: Project, path: Path) -> RepairSource:
     """Open labels in a file, e.g. of ``scsam segment``, to fill a damaged part from.
 
     Raises

@@ -27,7 +27,7 @@ from napari_scsam.io.label_pyramid import new_level
 from napari_scsam.io.labels import create_labels, read_class_table
 from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.io.zarr_access import ZarrArray, ngff_attributes
-from napari_scsam.project.arrays import PREDICTED, labels_of, open_stored, write_classes
+from napari_scsam.project.arrays import PREDICTED, open_label_group, open_stored, write_classes
 from napari_scsam.project.folder import ProjectFolder
 from napari_scsam.project.image import ImageReference
 from napari_scsam.project.record import ProjectRecord, now, read_record, write_record
@@ -280,7 +280,7 @@ class Project:
     @property
     def _labels(self) -> zarr.Group:
         self.check()
-        return labels_of(self.path, writable=not self.read_only)
+        return open_label_group(self.path, writable=not self.read_only)
 
     def _stored(self, name: str) -> ZarrArray:
         self.check()
@@ -320,7 +320,7 @@ def create_project(
     size = voxel_size or image.voxel_size
     create_labels(path, image.shape, size, classes, name=CLASSES, dtype=dtype, origin=image.origin)
     create_labels(path, image.shape, size, REVIEWED_TABLE, name=REVIEWED, origin=image.origin)
-    new_level(labels_of(path), PREDICTED, image.shape, np.dtype(dtype))
+    new_level(open_label_group(path), PREDICTED, image.shape, np.dtype(dtype))
     record = ProjectRecord(
         image=image,
         created=now(),

@@ -24,7 +24,7 @@ from napari_scsam.project.image import (
     fingerprint,
 )
 from napari_scsam.project.project import Project, create_project
-from napari_scsam.project.record import SUFFIX, check_place, mark_ours
+from napari_scsam.project.record import SUFFIX, check_project_path, mark_ours
 from napari_scsam.steps import Progress
 
 
@@ -99,7 +99,7 @@ def start_project(
     UserError
         When there is something at `path`, or it is inside a project.
     """
-    check_place(path)
+    check_project_path(path)
     with replacing_folder(path, lambda _: False) as draft:
         yield Progress(0, 3, "looking at the image")
         mark_ours(draft)

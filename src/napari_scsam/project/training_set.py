@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.atomic import finish_replacing, replacing_folder
 from napari_scsam.config import TaughtClass, UserError
+from napari_scsam.io.contents import check_outside
 from napari_scsam.io.label_files.record import LabelRecord
 from napari_scsam.io.label_files.tiff import write_label_tiff
 from napari_scsam.io.labels import create_labels, finish_labels
@@ -135,6 +136,7 @@ def _case_of(folder: Path) -> str:
 
 
 def _check_place(out: Path, replace: bool) -> None:
+    check_outside(out)
     if not out.exists():
         return
     if not replace:
@@ -222,7 +224,12 @@ def write_ome_zarr(project: Project, folder: Path, slices: Sequence[int], out: P
         finish_labels(path, name)
 
 
-def write_tiff(project: Project, folder: Path, slices: Sequence[int], out: Path) -> Steps[None]:  # noqa: ARG001
+def write_tiff_stacks(
+    project: Project,
+    folder: Path,
+    slices: Sequence[int],
+    out: Path,  # noqa: ARG001  # all layouts are called alike
+) -> Steps[None]:
     """Write labels and mask as two TIFF stacks of the image's shape."""
     origin = project.record.image.origin
     files = (
@@ -249,7 +256,7 @@ def read_slices_of(source: Any, slices: Sequence[int]) -> NDArray[Any]:
 
 LAYOUTS: Mapping[str, Layout] = {
     "ome-zarr": write_ome_zarr,
-    "tiff": write_tiff,
+    "tiff": write_tiff_stacks,
     "nnunet": write_nnunet,
 }
 OWN_FILES = (

@@ -33,8 +33,8 @@ def draw_curves(steps: Sequence[float], losses: Mapping[str, Sequence[float]]) -
     """
     canvas = Image.new("RGB", SIZE, "white")
     draw = ImageDraw.Draw(canvas)
-    at = averaged(steps)
-    curves = {name: averaged(values) for name, values in losses.items()}
+    at = averaged_curve(steps)
+    curves = {name: averaged_curve(values) for name, values in losses.items()}
     top = max((float(curve.max()) for curve in curves.values()), default=0.0) or 1.0
     draw_grid(draw, top, (at[0], at[-1]))
     x = LEFT
@@ -47,7 +47,7 @@ def draw_curves(steps: Sequence[float], losses: Mapping[str, Sequence[float]]) -
     return canvas
 
 
-def averaged(values: Sequence[float]) -> NDArray[np.float64]:
+def averaged_curve(values: Sequence[float]) -> NDArray[np.float64]:
     """Average neighbours until there are `POINTS` at most."""
     return np.array(
         [

@@ -76,11 +76,13 @@ def report_failure(error: Exception, messages: IO[str]) -> int:
     if not isinstance(error, UserError):
         traceback.print_exception(error)
     with suppress(OSError):
-        print(json.dumps({"kind": "failed", "why": describe(error)}), file=messages, flush=True)
+        print(
+            json.dumps({"kind": "failed", "why": explain_error(error)}), file=messages, flush=True
+        )
     return 1
 
 
-def describe(error: Exception) -> str:
+def explain_error(error: Exception) -> str:
     """Return an error as one sentence that says what to do."""
     if isinstance(error, UserError):
         return str(error)
@@ -107,7 +109,7 @@ def run_job(folder: Path, commands: Commands) -> Iterator[dict[str, Any]]:
 
     job = read_job(folder)
     run = Finetuning(
-        open_source(job, folder),
+        open_job_volume(job, folder),
         load_checkpoint(job.checkpoint),
         job.minutes,
         choose_device("auto"),
@@ -118,7 +120,7 @@ def run_job(folder: Path, commands: Commands) -> Iterator[dict[str, Any]]:
     yield from JobRun(job, folder, run, commands).messages()
 
 
-def open_source(job: TrainingJob, folder: Path) -> CorrectedVolume:
+def open_job_volume(job: TrainingJob, folder: Path) -> CorrectedVolume:
     """Open the image, and the labels as they were when the job began."""
     from napari_scsam.io.volumes import open_labels, open_volume
     from napari_scsam.train.finetune.data import CorrectedVolume
@@ -168,7 +170,7 @@ class JobRun:
         self.run = run
         self.commands = commands
         best = read_best(folder)
-        self.best_score = mean(best["after"]) if best else -1.0
+        self.best_score = mean_over_classes(best["after"]) if best else -1.0
         """Mean Dice of the best checkpoint in the folder."""
         self.saved = time.monotonic()
         self.drawn = 0.0
@@ -250,9 +252,9 @@ class JobRun:
         run = self.run
         before = {name: run.first.dice[name] for name in run.best.dice}
         report = run.report(before, run.best.dice, run.best.agreement, step.step, 0.0)
-        if not report.offered or mean(report.after) <= self.best_score:
+        if not report.offered or mean_over_classes(report.after) <= self.best_score:
             return
-        self.best_score = mean(report.after)
+        self.best_score = mean_over_classes(report.after)
         result = FinetuneResult(run.best_model(), report)
         save_tuned(self.folder / BEST, result, self.job.checkpoint, run.data.source)
         write_json(self.folder / BEST_REPORT, report.to_dict())
@@ -325,7 +327,7 @@ def describe_step(step: FinetuneStep, first: Mapping[str, float], left: float) -
     return message
 
 
-def mean(dice: Mapping[str, float]) -> float:
+def mean_over_classes(dice: Mapping[str, float]) -> float:
     """Return the mean of the classes; 0 without any."""
     return sum(dice.values()) / max(1, len(dice))
 

@@ -67,7 +67,7 @@ def create_optimiser(
     return AdamW(groups, lr=0.0, fused=device.type == "cuda", **settings)
 
 
-def run_steps(
+def training_steps(
     run: TrainingRun, trainer: Trainer[B], on_restart: Callable[[str], object] | None = None
 ) -> Iterator[TrainStep]:
     """Train to the end of a run, from the step that it was stopped at.

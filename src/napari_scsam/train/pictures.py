@@ -78,7 +78,7 @@ def prediction_picture(
                 (batch.objects[:, 0], CLICKED),
                 (clicked_objects(model, embedding, batch), CLICKED),
             ]
-    return rows_of([colour(batch.image, answer, classes) for answer, classes in layers])
+    return join_rows([colour(batch.image, answer, classes) for answer, classes in layers])
 
 
 def likeliest_classes(model: ScSAM, embedding: Embedding, shape: Sequence[int]) -> Tensor:
@@ -117,7 +117,7 @@ def reconstruction_picture(
     nothing = torch.zeros_like(image[:, 0])
     seen = image * (1 - mask)
     filled = torch.where(mask > 0, predicted.clamp(0, 1), image)
-    return rows_of([colour(shown, nothing, ()) for shown in (image, seen, filled)])
+    return join_rows([colour(shown, nothing, ()) for shown in (image, seen, filled)])
 
 
 def colour(image: Tensor, labels: Tensor, classes: Sequence[ClassSpec]) -> list[NDArray[np.uint8]]:
@@ -126,7 +126,7 @@ def colour(image: Tensor, labels: Tensor, classes: Sequence[ClassSpec]) -> list[
     return [overlay(grey, values, classes) for grey, values in pairs]
 
 
-def rows_of(columns: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+def join_rows(columns: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
     """Join columns of equal pictures on white."""
     cells = [cell for row in zip(*columns, strict=True) for cell in row]
     shape = (len(columns[0]), len(columns))

@@ -20,7 +20,7 @@ from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
 from napari_scsam.train.augment import Augmentation, random_grid, sample, uniform, vary_grey, window
 from napari_scsam.train.drawing import draw_steps, step_seed
 from napari_scsam.train.labelled_volume import grey_slices
-from napari_scsam.train.loop import Trainer, TrainingRun, create_optimiser, run_steps
+from napari_scsam.train.loop import Trainer, TrainingRun, create_optimiser, training_steps
 from napari_scsam.train.pictures import eval_mode, reconstruction_picture
 from napari_scsam.train.resume import state_file
 from napari_scsam.train.schedule import TrainStep
@@ -63,7 +63,7 @@ class UnlabelledCrops:
         if not volumes:
             raise UserError("no volume to pre-train on; give at least one")
         self.config = config
-        self.stacks = [stack for volume in volumes for stack in planes_of(volume)]
+        self.stacks = [stack for volume in volumes for stack in stacks_along_axes(volume)]
         sizes = np.array([float(s.size) for s in self.stacks])
         # A volume ten times as big is seen three times as often, not ten.
         self.weights = torch.from_numpy(np.sqrt(sizes) / np.sqrt(sizes).sum())
@@ -85,7 +85,7 @@ class UnlabelledCrops:
         )
 
 
-def planes_of(volume: Volume) -> list[NDArray[np.uint8]]:
+def stacks_along_axes(volume: Volume) -> list[NDArray[np.uint8]]:
     """Return a volume as 8-bit stacks, one for each axis it can be sliced along."""
     grey = grey_slices(volume, range(volume.depth))
     if not is_isotropic(volume.voxel_size) or min(grey.shape) < MIN_SIDE:
@@ -158,7 +158,7 @@ def pretrain(
         losses_of=lambda image: reconstruction_loss(model, image.to(where), config),
         save=lambda steps: save_encoder(run, model, crops, steps),
     )
-    yield from run_steps(run, trainer, on_restart)
+    yield from training_steps(run, trainer, on_restart)
 
 
 def start_autoencoder(config: PretrainConfig) -> MaskedAutoencoder:

@@ -14,7 +14,7 @@ from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import Contrast
 from napari_scsam.io.volumes import Volume
 from napari_scsam.steps import Progress, Steps
-from napari_scsam.train.pretrain import planes_of
+from napari_scsam.train.pretrain import stacks_along_axes
 
 CONTRASTS = ((1.0, 0.0), (0.7, 0.1), (0.5, 0.15))
 """Contrast and brightness of the slices across z, y and x; agreement should not depend on them."""
@@ -65,7 +65,7 @@ def pseudo_labels(
         ``reviewed`` of a recipe takes it
     """
     requested = select_classes(predictor.classes, names)
-    stacks = planes_of(image)
+    stacks = stacks_along_axes(image)
     votes = np.zeros((len(predictor.classes) + 1, *stacks[0].shape), np.float16)
     total = sum(len(stack) for stack in stacks)
     for done, (axis, depth, plane) in enumerate(_slices(stacks)):

@@ -99,7 +99,7 @@ class TrainingFolder:
             starts = read_starts(self.path / "run.json")
         starts.append({"step": first, **environment(device), "files": fingerprints(files)})
         self.record = {"settings": dict(settings), "starts": starts}
-        replace_file(self.path / "curves.csv", table_of(self.rows).encode())
+        replace_file(self.path / "curves.csv", csv_of(self.rows).encode())
         self.write_record(first, self.before)
 
     def add(self, step: TrainStep, optimiser: Optimizer) -> None:
@@ -109,7 +109,7 @@ class TrainingFolder:
         rounded = {name: float(f"{value:.6g}") for name, value in values.items()}
         self.rows.append({"step": step.step, **rounded})
         with (self.path / "curves.csv").open("a", encoding="utf-8", newline="") as file:
-            file.write(table_of(self.rows[-1:], head=len(self.rows) == 1))
+            file.write(csv_of(self.rows[-1:], head=len(self.rows) == 1))
 
     def save(self, step: TrainStep, predictions: NDArray[np.uint8]) -> None:
         """Write record and pictures up to a step, the last one added."""
@@ -148,7 +148,7 @@ def read_curves(path: Path, last: int) -> list[dict[str, Any]]:
     return [row for row in rows if row["step"] <= last]
 
 
-def table_of(rows: list[dict[str, Any]], head: bool = True) -> str:
+def csv_of(rows: list[dict[str, Any]], head: bool = True) -> str:
     """Return rows as CSV; an empty text for none."""
     text = io.StringIO()
     if rows:

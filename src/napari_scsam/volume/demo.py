@@ -60,7 +60,7 @@ def write_demo(folder: Path) -> Steps[Demo]:
     middle = len(stack) // 2
     grey = normalise(stack[middle], measure_contrast(stack))
     shown = open_labels(demo.labels).plane(middle)
-    save_picture(demo.picture, enlarge(grey), enlarge(shown), model.classes)
+    save_picture(demo.picture, repeat_pixels(grey), repeat_pixels(shown), model.classes)
     return demo
 
 
@@ -95,7 +95,7 @@ def _check_sample(path: Path, stack: NDArray[Any]) -> None:
         raise UserError(f"{path} already exists and is not the sample; choose another folder")
 
 
-def enlarge(plane: NDArray[Any]) -> NDArray[Any]:
+def repeat_pixels(plane: NDArray[Any]) -> NDArray[Any]:
     """Repeat the pixels of a slice (Y, X) until its sides are at least `SIDE`."""
     times = -(-SIDE // min(plane.shape))
     return plane.repeat(times, axis=0).repeat(times, axis=1)

@@ -16,7 +16,7 @@ from napari_scsam.volume.run_labels import LABELS, find_stopped, finished_run
 ADVICE = "write the labels as a file of their own (-o labels.zarr)"
 
 
-def check_image(
+def check_labels_fit_image(
     image: Path,
     source: Volume,
     *,

@@ -115,7 +115,7 @@ class Handler(SimpleHTTPRequestHandler):
         if asked is None or not path.is_file():
             super().do_GET()
             return
-        part = parse_range(asked, path.stat().st_size)
+        part = parse_byte_range(asked, path.stat().st_size)
         if part is None:
             self.send_error(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
             return
@@ -132,7 +132,7 @@ class Handler(SimpleHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def parse_range(text: str, size: int) -> range | None:
+def parse_byte_range(text: str, size: int) -> range | None:
     """Read ``bytes=A-B``, ``bytes=A-`` or ``bytes=-N`` of a file; None when it is not in it."""
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", text.strip())
     if match is None or match.group(0) == "bytes=-":

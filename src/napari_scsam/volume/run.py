@@ -19,11 +19,11 @@ from napari_scsam.io.slabs import with_slabs
 from napari_scsam.io.volumes import Volume, as_volume
 from napari_scsam.steps import Steps
 from napari_scsam.volume.cluster import Workers, check_workers
-from napari_scsam.volume.into_image import check_image
+from napari_scsam.volume.into_image import check_labels_fit_image
 from napari_scsam.volume.labelling import Labelling
 from napari_scsam.volume.mask import open_mask, read_mask
 from napari_scsam.volume.only_writer import lock_of, only_writer
-from napari_scsam.volume.output import check_output
+from napari_scsam.volume.output import check_no_slice, check_output
 from napari_scsam.volume.run_image import image_fingerprint
 from napari_scsam.volume.run_labels import stopped_run, tidy
 from napari_scsam.volume.run_plan import RunPlan, averages_by_itself, plan_run
@@ -124,7 +124,7 @@ def segment_volume(
     with only_writer(out, lock_of(out, into=into)):
         if into:
             wishes = {"overwrite": overwrite, "resume": resume, "probabilities": probabilities}
-            check_image(out, source, **wishes)
+            check_labels_fit_image(out, source, **wishes)
             tidy(out)
         else:
             _check_image_survives(source, out)
@@ -223,3 +223,4 @@ def _check_image_survives(source: Volume, out: Path) -> None:
     image = source.path.resolve()
     if Path(os.path.realpath(out)) in (image, *image.parents):  # resolve() fails in circles
         raise UserError(f"the labels would overwrite the image {out}; give them another name")
+    check_no_slice(out, image)

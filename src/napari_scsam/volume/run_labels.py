@@ -331,6 +331,6 @@ def run_of(labels: Path) -> dict[str, Any] | None:
     return finished_run(labels)
 
 
-def table_of(classes: tuple[ClassSpec, ...]) -> list[dict[str, Any]]:
+def class_table_json(classes: tuple[ClassSpec, ...]) -> list[dict[str, Any]]:
     """Return a class table as JSON values."""
     return [spec.to_dict() for spec in classes]

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from napari_scsam.gui.jobs.engine import SliceRequest
-from napari_scsam.gui.jobs.many_slices import SliceDone, run_steps
+from napari_scsam.gui.jobs.many_slices import SliceDone, segment_slices_steps
 from napari_scsam.gui.layers.plane import Plane
 
 
 def test_each_slice_is_handed_over_as_it_comes(fake_engine, stack, classes):
-    steps = run_steps(
+    steps = segment_slices_steps(
         fake_engine, SliceRequest("tiny", "v", stack, Plane(0, 0), None, classes), [1, 3]
     )
     seen = list(steps)

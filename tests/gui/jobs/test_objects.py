@@ -9,7 +9,7 @@ from napari_scsam.gui.jobs.objects import (
     FindRequest,
     LabelsLocation,
     MeasureRequest,
-    check_size,
+    check_fits_in_memory,
     find_objects_steps,
     measure_boxes,
     whole_of,
@@ -74,4 +74,4 @@ def drive_classes():
 
 def test_a_volume_that_is_too_large_is_left_to_the_command():
     with pytest.raises(UserError, match="scsam instances"):
-        check_size((1000, 1000, 1000))
+        check_fits_in_memory((1000, 1000, 1000))

@@ -13,9 +13,9 @@ from napari.layers import Layer
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.jobs.engine import Engine, SliceRequest
-from napari_scsam.gui.jobs.many_slices import run_steps
-from napari_scsam.gui.jobs.one_object import PromptRequest, prepare_steps, prompt_steps
-from napari_scsam.gui.jobs.pixels import PixelMemory, probe
+from napari_scsam.gui.jobs.many_slices import segment_slices_steps
+from napari_scsam.gui.jobs.one_object import PromptRequest, embed_plane_steps, prompt_steps
+from napari_scsam.gui.jobs.pixels import PixelMemory, sample_pixels
 from napari_scsam.gui.jobs.teach import PlaneStrokes, TeachRequest, teach_steps
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.plane import Plane
@@ -110,7 +110,7 @@ def test_a_click_is_answered_from_the_pixels_of_now(checkpoint, random_model):
     data = one.copy()
     engine, fresh = Engine(), Engine()
     asked = request_for(checkpoint, data, 2, classes=random_model.classes)
-    drive(prepare_steps(engine, asked))
+    drive(embed_plane_steps(engine, asked))
     marks = Marks(points=((60.0, 40.0),), inside=(True,))
     old = drive(prompt_steps(engine, PromptRequest(asked, marks)))
     data[:] = other
@@ -167,9 +167,9 @@ def test_an_image_that_is_gone_is_told_by_every_job(checkpoint, random_model, tm
         lambda: engine.segment_steps(asked),
         lambda: engine.segment_steps(replace(asked, plane=Plane(0, 4))),
         lambda: Engine().segment_steps(asked),
-        lambda: prepare_steps(engine, asked),
+        lambda: embed_plane_steps(engine, asked),
         lambda: prompt_steps(engine, PromptRequest(asked, marks)),
-        lambda: run_steps(engine, asked, [2, 3]),
+        lambda: segment_slices_steps(engine, asked, [2, 3]),
     ):
         with pytest.raises(UserError, match=r"em\.\w+.* is no longer there"):
             drive(make())
@@ -195,7 +195,7 @@ def test_a_layer_whose_file_is_gone_is_an_error_and_not_black(tmp_path):
 
 def test_a_probe_is_small_and_spread(tmp_path):
     deep = np.zeros((400, 500, 600), np.uint8)
-    seen = probe(deep)
+    seen = sample_pixels(deep)
     assert seen.size < 300_000
     assert seen.base is deep
     memory = PixelMemory()

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from napari.layers import Labels
 
-from napari_scsam.gui.layers.class_pixels import clear_steps, count_steps, holds, slice_keys
+from napari_scsam.gui.layers.class_pixels import (
+    clear_steps,
+    count_steps,
+    holds,
+    labelled_slice_keys,
+)
 from napari_scsam.steps import drive
 
 
@@ -44,7 +49,7 @@ def test_a_class_without_pixels_is_removed_without_an_undo_step(layer):
 
 def test_a_flat_layer_is_one_slice():
     layer = Labels(np.eye(5, dtype=np.uint8))
-    assert slice_keys(layer.data) == [...]
+    assert labelled_slice_keys(layer.data) == [...]
     assert drive(count_steps(layer, 1)) == 5
     assert drive(clear_steps(layer, 1)) == 5
     assert not holds(layer, 1)

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_scsam.gui.layers.model_pixels import REMEMBERED, ModelPixels, pack
+from napari_scsam.gui.layers.model_pixels import REMEMBERED, ModelPixels, pack_band
 
 
 def written(*planes: np.ndarray) -> ModelPixels:
     pixels = ModelPixels()
     for plane in planes:
-        pixels.add_write([pack(plane[:2]), pack(plane[2:])])
+        pixels.add_write([pack_band(plane[:2]), pack_band(plane[2:])])
     return pixels
 
 
@@ -44,4 +44,4 @@ def test_a_write_stands_while_any_pixel_that_it_changed_holds_its_value():
 def test_memory_is_bounded():
     pixels = written(*[np.full((4, 4), i, np.uint8) for i in range(1, REMEMBERED + 5)])
     assert not pixels.band(0, FIRST[:2], before=REMEMBERED).any()
-    assert len(pack(np.zeros((1024, 1024), np.uint8))) < 10_000
+    assert len(pack_band(np.zeros((1024, 1024), np.uint8))) < 10_000

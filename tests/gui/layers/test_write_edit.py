@@ -5,7 +5,7 @@ import pytest
 from napari.layers import Labels
 
 from napari_scsam.gui.layers import write_edit
-from napari_scsam.gui.layers.write_edit import write_steps
+from napari_scsam.gui.layers.write_edit import write_edit_steps
 from napari_scsam.objects.tools import Edit
 
 SHAPE = (3, 6, 8)
@@ -43,7 +43,7 @@ def test_an_edit_of_any_number_of_batches_is_one_undo_step(layer, monkeypatch, b
     before = layer.data.copy()
     after = np.where(before == 1, 9, np.where(before == 2, 0, before)).astype(np.uint8)
     size = int((before != after).sum())
-    turns, changed = run(write_steps(layer, edit_to(layer, after)))
+    turns, changed = run(write_edit_steps(layer, edit_to(layer, after)))
     assert changed == size
     assert turns == -(-size // batch) - 1, "one turn of the event loop between two batches"
     np.testing.assert_array_equal(layer.data, after)
@@ -57,7 +57,7 @@ def test_what_was_painted_since_stays_and_is_not_counted(layer):
     before = layer.data.copy()
     edit = edit_to(layer, np.full(SHAPE, 7, np.uint8))
     layer.data_setitem((np.array([1]), np.array([2]), np.array([3])), np.array([200]))
-    _, changed = run(write_steps(layer, edit))
+    _, changed = run(write_edit_steps(layer, edit))
     assert changed == before.size - 1
     assert layer.data[1, 2, 3] == 200
     assert (np.delete(layer.data.ravel(), np.ravel_multi_index((1, 2, 3), SHAPE)) == 7).all()
@@ -65,7 +65,7 @@ def test_what_was_painted_since_stays_and_is_not_counted(layer):
 
 def test_what_is_painted_between_two_batches_stays(layer, monkeypatch):
     monkeypatch.setattr(write_edit, "BATCH", layer.data.size // 2)
-    steps = write_steps(layer, edit_to(layer, np.full(SHAPE, 7, np.uint8)))
+    steps = write_edit_steps(layer, edit_to(layer, np.full(SHAPE, 7, np.uint8)))
     next(steps)
     layer.data[2, 5, 7] = 99
     _, changed = run(steps)
@@ -76,19 +76,19 @@ def test_what_is_painted_between_two_batches_stays(layer, monkeypatch):
 def test_an_edit_that_is_overtaken_leaves_no_undo_step(layer):
     edit = edit_to(layer, np.full(SHAPE, 7, np.uint8))
     layer.data[...] = 50
-    assert run(write_steps(layer, edit)) == (0, 0)
+    assert run(write_edit_steps(layer, edit)) == (0, 0)
     assert not layer._undo_history
     assert (layer.data == 50).all()
 
 
 def test_a_hidden_layer_is_shown(layer):
     layer.visible = False
-    run(write_steps(layer, edit_to(layer, np.zeros(SHAPE, np.uint8))))
+    run(write_edit_steps(layer, edit_to(layer, np.zeros(SHAPE, np.uint8))))
     assert layer.visible
     assert not layer.data.any()
 
 
 def test_one_label_is_kept_as_one_number_in_the_undo_step(layer):
-    run(write_steps(layer, edit_to(layer, np.full(SHAPE, 7, np.uint8))))
+    run(write_edit_steps(layer, edit_to(layer, np.full(SHAPE, 7, np.uint8))))
     (_indices, _before, value) = layer._undo_history[-1][0]
     assert np.ndim(value) == 0

@@ -7,7 +7,7 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 
 from napari_scsam.config import TaughtClass
-from napari_scsam.gui.panels.model import ModelPanel, describe
+from napari_scsam.gui.panels.model import ModelPanel, checkpoint_tooltip
 
 pytestmark = pytest.mark.gui
 
@@ -42,7 +42,7 @@ def test_a_checkpoint_from_a_file_joins_the_list(panel, info):
 
 
 def test_the_tooltip_tells_classes_size_and_licence(info):
-    text = describe(info)
+    text = checkpoint_tooltip(info)
     assert "mitochondrion, membrane, vesicle" in text
     assert "22 MB, licence: BSD-3" in text
 
@@ -69,8 +69,8 @@ def test_a_network_without_classes_says_so(panel, info):
     clicks = replace(info, name="sam", nm_per_pixel=None, config={"prompts_only": True})
     panel.show_chosen(clicks, "Runs on cpu")
     assert panel.note.text() == "Runs on cpu; clicks and boxes only."
-    assert "Classes: none; clicks and boxes only" in describe(clicks)
-    assert "mitochondrion" not in describe(clicks)
+    assert "Classes: none; clicks and boxes only" in checkpoint_tooltip(clicks)
+    assert "mitochondrion" not in checkpoint_tooltip(clicks)
 
 
 def test_an_imported_network_says_that_it_answers_no_clicks(panel, info):

@@ -12,7 +12,7 @@ from napari_scsam.config import ClassSpec
 from napari_scsam.gui.panels.export import ExportPanel
 from napari_scsam.gui.panels.model import ModelPanel
 from napari_scsam.gui.panels.parts.class_picker import MultipleClasses
-from napari_scsam.gui.panels.parts.widgets import Dropdown, note, plain_label, plain_tip
+from napari_scsam.gui.panels.parts.widgets import Dropdown, note_label, plain_label, plain_tip
 from napari_scsam.gui.panels.project import ProjectPanel
 
 HTML = '<b>bold</b><img src="file:///etc/passwd">'
@@ -31,7 +31,7 @@ def test_html_is_escaped_with_its_line_breaks() -> None:
     assert tip.endswith("<br>second line</span>")
 
 
-@pytest.mark.parametrize("create", [note, plain_label])
+@pytest.mark.parametrize("create", [note_label, plain_label])
 def test_labels_show_html_as_text(create, qtbot) -> None:
     label: QLabel = create(HTML)
     qtbot.addWidget(label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_scsam.gui.panels.parts.training_view import smoothed
+from napari_scsam.gui.panels.parts.training_view import running_mean
 from napari_scsam.gui.panels.train import TrainPanel, describe_plan, describe_time
 from napari_scsam.project.training_job import Outcome, Phase
 from napari_scsam.project.training_plan import TrainingPlan
@@ -97,5 +97,5 @@ def test_time_is_told_roughly():
 
 
 def test_the_loss_is_smoothed_from_its_first_step():
-    assert smoothed([2.0, 2.0, 2.0]) == pytest.approx([2.0, 2.0, 2.0])
-    assert smoothed([4.0, 0.0])[1] == pytest.approx(4 * 0.85 / 1.85)
+    assert running_mean([2.0, 2.0, 2.0]) == pytest.approx([2.0, 2.0, 2.0])
+    assert running_mean([4.0, 0.0])[1] == pytest.approx(4 * 0.85 / 1.85)

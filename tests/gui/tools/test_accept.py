@@ -12,7 +12,7 @@ from napari.layers import Labels
 from napari_scsam.gui.layers.locks import lock
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.tools.accept import Accepting, describe_changes
+from napari_scsam.gui.tools.accept import Accepting, describe_accepted
 from napari_scsam.gui.tools.lock_labels import Locking
 from napari_scsam.infer.patch import Patch
 
@@ -134,4 +134,4 @@ def test_a_target_that_the_network_does_not_know_becomes_its_first_class(one, in
     ],
 )
 def test_what_changed_and_what_stayed_is_counted(changed, refused, text):
-    assert describe_changes(changed, refused) == text
+    assert describe_accepted(changed, refused) == text

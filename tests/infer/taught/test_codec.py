@@ -11,7 +11,7 @@ from safetensors.numpy import load, save
 from napari_scsam.config import UserError
 from napari_scsam.infer.prepared_slice import Slice
 from napari_scsam.infer.taught.answer import replay
-from napari_scsam.infer.taught.codec import decode_class, encode_class, in_order, slice_name
+from napari_scsam.infer.taught.codec import decode_class, encode_class, slice_name, sorted_by_name
 from napari_scsam.infer.taught.lessons import Lesson, SliceFeatures, join_lessons
 from napari_scsam.infer.taught.scale_space import COUNT
 
@@ -45,7 +45,7 @@ def lesson(corrects: int = 0) -> Lesson:
 def test_the_same_class_comes_back() -> None:
     shown = features()
     lessons = {"b": lesson(), "a": lesson()}
-    answer = replay(join_lessons(in_order(lessons)), shown)
+    answer = replay(join_lessons(sorted_by_name(lessons)), shown)
     text = encode_class(answer, lessons, {"a": {"membrane": 0.25, "odd/name": 1.0}})
     found, again, doubts = decode_class(text)
     np.testing.assert_array_equal(found.logits(shown), answer.logits(shown))
@@ -59,7 +59,7 @@ def test_the_same_class_comes_back() -> None:
 def test_rounds_of_corrections_come_back() -> None:
     shown = features()
     lessons = {"a": lesson(), "b": lesson(corrects=1)}
-    answer = replay(join_lessons(in_order(lessons)), shown)
+    answer = replay(join_lessons(sorted_by_name(lessons)), shown)
     assert answer.rounds[0] == 0
     found, *_ = decode_class(encode_class(answer, lessons, {}))
     assert (found.rounds, found.shares) == (answer.rounds, answer.shares)

@@ -8,7 +8,7 @@ from napari_scsam.infer.taught.lessons import (
     Lesson,
     SliceFeatures,
     Stroke,
-    enlarge,
+    enlarge_to_cells,
     join_lessons,
     read_lesson,
 )
@@ -95,5 +95,5 @@ def test_a_slice_without_strokes_can_be_joined(features: SliceFeatures) -> None:
 
 def test_coarse_features_are_read_as_the_enlarged_map_shows_them(features: SliceFeatures) -> None:
     cells = np.array([0, 49, 700, 1535])
-    expected = enlarge(features.fused[3], features.grid).ravel()[cells]
+    expected = enlarge_to_cells(features.fused[3], features.grid).ravel()[cells]
     np.testing.assert_allclose(features.rows(cells)[:, 52 + 3], expected, rtol=1e-5)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from napari_scsam.config import UserError
-from napari_scsam.io.formats.slice_names import check_complete, in_order, slice_numbers
+from napari_scsam.io.formats.slice_names import check_complete, slice_numbers, sorted_by_number
 
 
 def ordered(names: list[str]) -> list[str]:
     shuffled = random.Random(0).sample(names, len(names))
-    return [path.name for path in in_order(map(Path, shuffled))]
+    return [path.name for path in sorted_by_number(map(Path, shuffled))]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_names_are_in_the_order_of_their_numbers(names: list[str]) -> None:
     ],
 )
 def test_a_missing_or_doubled_slice_is_named(names: str, problem: str) -> None:
-    files = in_order(Path("stack") / f"s{number}.tif" for number in names.split())
+    files = sorted_by_number(Path("stack") / f"s{number}.tif" for number in names.split())
     with pytest.raises(UserError, match=problem):
         check_complete(files)
 
@@ -73,9 +73,37 @@ def test_a_missing_or_doubled_slice_is_named(names: str, problem: str) -> None:
     ],
 )
 def test_other_names_are_no_sign_of_a_gap(names: str) -> None:
-    check_complete(in_order(Path(f"{name}.tif") for name in names.split()))
+    check_complete(sorted_by_number(Path(f"{name}.tif") for name in names.split()))
 
 
 def test_the_numbers_of_slices_are_signed() -> None:
-    files = in_order(Path(f"z{z}_10nm.tif") for z in (2, -1, 0, 1))
+    files = sorted_by_number(Path(f"z{z}_10nm.tif") for z in (2, -1, 0, 1))
     assert slice_numbers(files) == [-1, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("names", "stranger"),
+    [
+        ("s1.tif s2.tif s3.tif labels.tif", "labels"),
+        ("s1.tif s2.tif s3.tif s3_old.tif", "s3_old"),
+        ("s1.tif s2.tiff s4.tif s5.tif overview.tif", "overview"),
+        ("z-1.tif z0.tif z1.tif seg_2.tif", "seg_2"),
+    ],
+)
+def test_an_image_that_is_not_numbered_like_the_slices_is_named(names: str, stranger: str) -> None:
+    files = sorted_by_number(Path("stack") / name for name in names.split())
+    with pytest.raises(UserError, match=f"{stranger}.tif is not numbered like the slices"):
+        check_complete(files)
+
+
+@pytest.mark.parametrize(
+    "names", ["a1 b2 c3 d4", "a b c 4", "s1 s2 old", "s1 s2 s3 t1 t2 t3", "cell axon1 axon2 bouton"]
+)
+def test_names_without_a_pattern_are_taken_as_they_are(names: str) -> None:
+    check_complete(sorted_by_number(Path(f"{name}.tif") for name in names.split()))
+
+
+def test_a_gap_shows_also_where_suffixes_are_spelt_in_two_ways() -> None:
+    files = sorted_by_number(map(Path, ("s1.tif", "s2.tiff", "s4.tif", "s5.tif")))
+    with pytest.raises(UserError, match="lacks slice 3"):
+        check_complete(files)

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.io.formats.tiff_notes import note, ome_image, scsam_record
+from napari_scsam.io.formats.tiff_notes import ome_image, read_description, scsam_record
 from napari_scsam.io.label_files.record import LabelRecord
 from napari_scsam.io.label_files.tiff import write_label_tiff
 
@@ -46,7 +46,7 @@ def test_files_of_others_have_no_record(tmp_path: Path) -> None:
         assert scsam_record(tif) == {}
     with opened(tmp_path / "c.tif", description="a cell", metadata=None) as tif:
         assert scsam_record(tif) == {}
-        assert note(tif) == {}
+        assert read_description(tif) == {}
         assert ome_image(tif) == {}
 
 
@@ -58,8 +58,8 @@ def test_what_is_no_object_of_json_is_no_record(tmp_path: Path, record: str) -> 
 
 def test_notes_of_imagej_are_read(tmp_path: Path) -> None:
     with opened(tmp_path / "a.tif", imagej=True, metadata={"spacing": 2.5, "unit": "um"}) as tif:
-        assert note(tif)["spacing"] == 2.5
-        assert note(tif)["unit"] == "um"
+        assert read_description(tif)["spacing"] == 2.5
+        assert read_description(tif)["unit"] == "um"
 
 
 def test_the_first_image_of_several_is_described(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from napari_scsam.io.remote import addresses as module
 from napari_scsam.io.remote.addresses import (
     USUAL_REGION,
     Patience,
+    bucket_region,
     open_object_store,
-    region_of,
 )
 
 VARIABLES = (
@@ -48,7 +48,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any]
         monkeypatch.setattr(obstore.store, kind, Made(kind, found))
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(module, "region_of", lambda bucket: f"region of {bucket}")
+    monkeypatch.setattr(module, "bucket_region", lambda bucket: f"region of {bucket}")
     return found
 
 
@@ -164,16 +164,16 @@ def test_the_region_of_a_bucket_is_in_the_answer(monkeypatch: pytest.MonkeyPatch
         return Answer(x_amz_bucket_region="ap-2")
 
     monkeypatch.setattr(requests, "head", head)
-    assert region_of("bucket", "https://amazon") == "ap-2"
+    assert bucket_region("bucket", "https://amazon") == "ap-2"
     assert asked == ["https://amazon/bucket"]
 
 
 def test_a_region_that_is_not_told_is_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "head", lambda *_, **__: Answer())
-    assert region_of("bucket") == USUAL_REGION
+    assert bucket_region("bucket") == USUAL_REGION
 
     def fail(*_: Any, **__: Any) -> None:
         raise requests.ConnectionError("no network")
 
     monkeypatch.setattr(requests, "head", fail)
-    assert region_of("bucket") == USUAL_REGION
+    assert bucket_region("bucket") == USUAL_REGION

@@ -77,5 +77,5 @@ def test_the_region_is_asked_for(endpoint: str) -> None:
     client = client_of(endpoint, "eu-west-2")
     place = {"LocationConstraint": "eu-west-2"}
     client.create_bucket(Bucket="london", ACL="public-read", CreateBucketConfiguration=place)
-    assert addresses.region_of("london", endpoint) == "eu-west-2"
-    assert addresses.region_of("london", "http://127.0.0.1:9") == addresses.USUAL_REGION
+    assert addresses.bucket_region("london", endpoint) == "eu-west-2"
+    assert addresses.bucket_region("london", "http://127.0.0.1:9") == addresses.USUAL_REGION

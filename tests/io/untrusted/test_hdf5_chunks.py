@@ -9,7 +9,7 @@ import pytest
 
 from napari_scsam.io.untrusted import hdf5_chunks as module
 from napari_scsam.io.untrusted import sizes
-from napari_scsam.io.untrusted.hdf5_chunks import CheckedDataset, with_checked_chunks
+from napari_scsam.io.untrusted.hdf5_chunks import CheckedDataset, check_hdf5_chunks
 
 
 @pytest.fixture
@@ -28,10 +28,10 @@ def test_only_what_deflate_compressed_is_measured(file: h5py.File) -> None:
     plain = file.create_dataset("plain", (6, 8), "u2")
     chunked = file.create_dataset("chunked", (6, 8), "u2", chunks=(2, 4))
     lzf = file.create_dataset("lzf", (6, 8), "u2", chunks=(2, 4), compression="lzf")
-    assert with_checked_chunks(plain) is plain
-    assert with_checked_chunks(chunked) is chunked
-    assert with_checked_chunks(lzf) is lzf
-    checked = with_checked_chunks(compressed(file))
+    assert check_hdf5_chunks(plain) is plain
+    assert check_hdf5_chunks(chunked) is chunked
+    assert check_hdf5_chunks(lzf) is lzf
+    checked = check_hdf5_chunks(compressed(file))
     assert isinstance(checked, CheckedDataset)
     assert checked.shape == (6, 8)
     assert checked.dtype == np.uint16

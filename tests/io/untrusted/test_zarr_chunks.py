@@ -17,7 +17,7 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
 from napari_scsam.config import UserError
-from napari_scsam.io.untrusted.zarr_chunks import with_checked_chunks
+from napari_scsam.io.untrusted.zarr_chunks import check_zarr_chunks
 from napari_scsam.io.volumes import open_volume
 
 STACK = np.arange(4 * 64 * 64, dtype=np.uint16).reshape(4, 64, 64)
@@ -63,7 +63,7 @@ def test_whole_chunks_of_zarr_v2(tmp_path: Path, kind: str, filters: Any) -> Non
 
 
 def check_whole(folder: Path) -> None:
-    checked = with_checked_chunks(zarr.open_array(folder, mode="r+"))
+    checked = check_zarr_chunks(zarr.open_array(folder, mode="r+"))
     np.testing.assert_array_equal(checked[1, 3:50], STACK[1, 3:50])
     checked[0] = STACK[0] + 1
     checked.attrs["note"] = 1

@@ -14,7 +14,7 @@ from napari_scsam.io.labels import write_labels
 from napari_scsam.objects.components import small_components
 from napari_scsam.steps import drive
 from napari_scsam.volume.instances.basins import REACH, STEPS, halo_of, heights_of
-from napari_scsam.volume.instances.components import connected
+from napari_scsam.volume.instances.components import multilabel_components
 
 MITO = {1: "mitochondrion"}
 
@@ -62,7 +62,7 @@ def test_blocks_do_not_matter(shape):
     noise = scipy.ndimage.gaussian_filter(np.random.default_rng(3).random(shape), 2.5)
     labels = (noise > np.quantile(noise, 0.55)).astype(np.uint8)
     whole = split(labels, 10**7, smallest=20)
-    assert connected(labels, corners=True).max() < whole.max()
+    assert multilabel_components(labels, corners=True).max() < whole.max()
     small = small_components(labels > 0, 20)
     assert np.array_equal(whole > 0, (labels > 0) & ~small)  # nothing is lost by splitting
     for most in (3000,) if len(shape) == 3 else (1500, 600):
@@ -89,7 +89,7 @@ def test_holes_are_filled_before_objects_are_split():
 def test_heights_are_distances_up_to_the_reach():
     mask = np.zeros((9, 90, 90), np.uint8)
     mask[:, 5:85, 5:85] = 1
-    heights = heights_of(connected(mask, corners=True), (4, 1, 1))
+    heights = heights_of(multilabel_components(mask, corners=True), (4, 1, 1))
     expected = scipy.ndimage.distance_transform_edt(mask, sampling=(4, 1, 1))
     np.testing.assert_array_equal(heights, np.rint(np.minimum(expected, REACH) * STEPS))
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_scsam.objects.components import label_components
-from napari_scsam.volume.instances.components import connected
+from napari_scsam.volume.instances.components import multilabel_components
 
 
 @settings(max_examples=150, deadline=None)
@@ -19,7 +19,7 @@ from napari_scsam.volume.instances.components import connected
 )
 def test_components_of_any_shape_are_those_of_scipy(shape, seed, corners):
     mask = np.random.default_rng(seed).random(shape) < 0.4
-    got = connected(mask, corners=corners)
+    got = multilabel_components(mask, corners=corners)
     expected = label_components(mask, faces_only=not corners)
     assert len(np.unique(np.stack([got.ravel(), expected.ravel()]), axis=1).T) == got.max() + (
         not mask.all()
@@ -32,4 +32,4 @@ def test_components_of_any_shape_are_those_of_scipy(shape, seed, corners):
 def test_booleans_of_odd_sides_are_right(shape):
     mask = np.zeros(shape, bool)
     mask[(-1,) * len(shape)] = True
-    np.testing.assert_array_equal(connected(mask, corners=True), mask)
+    np.testing.assert_array_equal(multilabel_components(mask, corners=True), mask)

@@ -11,7 +11,7 @@ from napari_scsam.volume.instances.edges import Layer, join_block, read_pairs, t
 from napari_scsam.volume.instances.job import InstanceJob
 from napari_scsam.volume.instances.kinds import OBJECT, ObjectKind
 from napari_scsam.volume.instances.numbers import save_array
-from napari_scsam.volume.instances.record import faces_of, write_record
+from napari_scsam.volume.instances.record import faces_of, write_arrays
 from napari_scsam.volume.instances.source import LabelSource
 
 
@@ -68,7 +68,7 @@ def job(tmp_path: Path) -> InstanceJob:
     for block in job.plan:
         part = labels[block.slices].astype(np.uint32)
         faces = {f"0.{name}": face for name, face in faces_of(part, "labels").items()}
-        write_record(job.record(block.number), faces)
+        write_arrays(job.record(block.number), faces)
     save_array(job.offsets(), np.array([[0, 1, 2, 3, 4]]))
     return job
 
@@ -96,7 +96,7 @@ def test_labels_without_a_table_touch_within_one_value(job: InstanceJob, tmp_pat
         part = other.source.read(block.slices).astype(np.uint32)
         faces = {f"0.{name}": face for name, face in faces_of(part, "labels").items()}
         own = {"0.values": np.array([values[block.number]])}
-        write_record(other.record(block.number), {**faces, **own})
+        write_arrays(other.record(block.number), {**faces, **own})
     for number in range(4):
         join_block(other, number)
     pairs = read_pairs(other, 0, np.array([0, 1, 2, 3, 4]))

@@ -17,7 +17,7 @@ from napari_scsam.volume.instances.output import (
     create_output,
     level_jobs,
     plan_levels,
-    write_tiff,
+    write_instances_tiff,
 )
 from napari_scsam.volume.instances.run_folder import finished_settings
 
@@ -107,7 +107,7 @@ def test_one_class_is_written_as_a_tiff(out: Path, tmp_path: Path) -> None:
     level = zarr.open_array(out / "labels" / "mitochondrion" / "0", mode="r+")
     level[1, 2, 3] = 2
     volume = volume_of((4, 40, 40), (40.0, 8.0, 8.0))
-    write_tiff(tmp_path / "a.tif", out, KINDS[0], volume)
+    write_instances_tiff(tmp_path / "a.tif", out, KINDS[0], volume)
     read = tifffile.imread(tmp_path / "a.tif")
     assert read.shape == (4, 40, 40)
     assert read[1, 2, 3] == 2

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_scsam.volume.instances.record import BlockRecord, faces_of, write_record
+from napari_scsam.volume.instances.record import BlockRecord, faces_of, write_arrays
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Return a record of a block with two kinds, in a folder that was not there."""
     path = tmp_path / "blocks" / "0" / "7.npz"
-    write_record(
+    write_arrays(
         path,
         {
             "counts": np.array([2, 0], np.int64),
@@ -41,13 +41,13 @@ def test_a_record_knows_which_arrays_it_has(path: Path) -> None:
 
 
 def test_a_record_without_objects_says_so(tmp_path: Path) -> None:
-    write_record(tmp_path / "0.npz", {"has_objects": np.array(False)})
+    write_arrays(tmp_path / "0.npz", {"has_objects": np.array(False)})
     with BlockRecord(tmp_path / "0.npz") as record:
         assert record.has_objects() is False
 
 
 def test_a_record_replaces_the_one_before(path: Path) -> None:
-    write_record(path, {"counts": np.array([1])})
+    write_arrays(path, {"counts": np.array([1])})
     with BlockRecord(path) as record:
         assert record.counts().tolist() == [1]
         assert not record.has(0, "first")
@@ -56,7 +56,7 @@ def test_a_record_replaces_the_one_before(path: Path) -> None:
 
 def test_objects_of_python_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="pickle"):
-        write_record(tmp_path / "0.npz", {"counts": np.array([object()])})
+        write_arrays(tmp_path / "0.npz", {"counts": np.array([object()])})
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,7 +12,12 @@ from napari_scsam.io.labels import write_labels
 from napari_scsam.io.lazy import DamagedPartError
 from napari_scsam.io.volumes import Volume, as_volume, open_labels
 from napari_scsam.volume.instances import source as module
-from napari_scsam.volume.instances.source import FEW_VALUES, LabelSource, fingerprint, looks_grey
+from napari_scsam.volume.instances.source import (
+    FEW_VALUES,
+    LabelSource,
+    labels_fingerprint,
+    looks_grey,
+)
 
 
 @pytest.fixture
@@ -48,11 +53,13 @@ def test_equal_labels_have_one_fingerprint_wherever_they_are(
     tmp_path: Path, labels: np.ndarray
 ) -> None:
     write_labels(tmp_path / "a.zarr", labels, None, ())
-    assert fingerprint(open_labels(tmp_path / "a.zarr")) == fingerprint(as_volume(labels.copy()))
+    assert labels_fingerprint(open_labels(tmp_path / "a.zarr")) == labels_fingerprint(
+        as_volume(labels.copy())
+    )
 
 
 def test_one_voxel_a_shape_or_a_type_changes_the_fingerprint(labels: np.ndarray) -> None:
-    before = fingerprint(as_volume(labels))
+    before = labels_fingerprint(as_volume(labels))
     changed = labels.copy()
     changed[2, 19, 23] += 1
     others = [
@@ -62,7 +69,7 @@ def test_one_voxel_a_shape_or_a_type_changes_the_fingerprint(labels: np.ndarray)
         labels.astype(np.int16),
         labels[:, :, :-1],
     ]
-    found = [fingerprint(as_volume(other)) for other in others]
+    found = [labels_fingerprint(as_volume(other)) for other in others]
     assert before not in found
     assert len(set(found)) == len(others)
 
@@ -98,22 +105,22 @@ def test_of_large_labels_some_blocks_are_read(
     many = np.tile(labels, (40, 1, 1))
     monkeypatch.setattr(module, "HASHED_BLOCK", labels[0].size)
     volume, data = counted(many)
-    fingerprint(volume)
+    labels_fingerprint(volume)
     assert data.read == many.size
     monkeypatch.setattr(module, "HASHED_WHOLE", many.size)
     volume, data = counted(many)
-    fingerprint(volume)
+    labels_fingerprint(volume)
     assert data.read == many.size, "exactly this many count as few"
     monkeypatch.setattr(module, "HASHED_WHOLE", many.size - 1)
     volume, data = counted(many)
-    fingerprint(volume)
+    labels_fingerprint(volume)
     assert data.read == module.HASHED_BLOCKS * labels[0].size
 
 
 def test_damage_changes_the_fingerprint_and_stops_nothing(labels: np.ndarray) -> None:
     whole, _ = counted(labels)
     damaged, _ = counted(labels, damaged=True)
-    assert fingerprint(whole) != fingerprint(damaged)
+    assert labels_fingerprint(whole) != labels_fingerprint(damaged)
 
 
 def test_noise_looks_grey_and_a_mosaic_of_many_objects_does_not() -> None:

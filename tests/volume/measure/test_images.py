@@ -14,11 +14,11 @@ from napari_scsam.io.volumes import as_volume
 from napari_scsam.steps import drive
 from napari_scsam.volume.instances.find import find_instances
 from napari_scsam.volume.measure.images import (
+    default_smallest,
     find_images,
     measured_names,
     object_images,
     open_grey,
-    smallest_voxels,
 )
 
 TABLE = (ClassSpec(1, "mitochondrion"), ClassSpec(5, "vesicle"))
@@ -108,8 +108,8 @@ def test_grey_values_are_no_labels(labels: np.ndarray) -> None:
 def test_specks_count_where_they_have_an_id(labels: np.ndarray) -> None:
     objects = find_images(labels)
     classes = find_images(labels, {1: "mitochondrion"})
-    assert [smallest_voxels(found, None) for found in (objects, classes)] == [1, 10]
-    assert [smallest_voxels(found, 4) for found in (objects, classes)] == [4, 4]
+    assert [default_smallest(found, None) for found in (objects, classes)] == [1, 10]
+    assert [default_smallest(found, 4) for found in (objects, classes)] == [4, 4]
 
 
 def test_a_voxel_size_that_is_given_counts(instances: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from napari_scsam.volume.blocks import BlockPlan
 from napari_scsam.volume.measure.parts import measure_part
-from napari_scsam.volume.measure.seams import PlaneFile, pack, seam_surfaces
+from napari_scsam.volume.measure.seams import PlaneFile, pack_plane, seam_surfaces
 from napari_scsam.volume.measure.spool import Spool, compress
 from napari_scsam.volume.measure.surface import cell_weights
 
@@ -37,7 +37,7 @@ def test_faces_come_back_as_they_were(dtype: type) -> None:
     plane = np.arange(12).reshape(3, 1, 4).astype(dtype)[::-1]
     with Spool() as spool:
         planes = PlaneFile(spool)
-        planes.add((0, 1, 0), {(1, 0): pack(plane)})
+        planes.add((0, 1, 0), {(1, 0): pack_plane(plane)})
         read = planes.read((0, 1, 0), (1, 0))
     assert read.dtype == dtype
     np.testing.assert_array_equal(read, plane)

@@ -26,7 +26,9 @@ class RunDone:
     seconds: float
 
 
-def run_steps(engine: Engine, request: SliceRequest, positions: Sequence[int]) -> Steps[RunDone]:
+def segment_slices_steps(
+    engine: Engine, request: SliceRequest, positions: Sequence[int]
+) -> Steps[RunDone]:
     """Segment slices one after the other; closing the generator stops the run.
 
     Parameters

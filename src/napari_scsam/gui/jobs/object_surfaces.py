@@ -51,7 +51,7 @@ def surface_steps(request: SurfaceRequest) -> Steps[Surfaces]:
     before = 0
     for number, (label, box) in enumerate(zip(request.labels, request.boxes, strict=True)):
         yield Progress(number, len(request.labels), "surfaces of objects")
-        own, own_faces = surface_of(request.data, label, box)
+        own, own_faces = preview_surface(request.data, label, box)
         vertices.append(own)
         faces.append(own_faces + np.int32(before))
         colours.append(np.repeat(request.colours[number][None], len(own), axis=0))
@@ -61,7 +61,9 @@ def surface_steps(request: SurfaceRequest) -> Steps[Surfaces]:
     )
 
 
-def surface_of(data: Any, label: int, box: Box) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+def preview_surface(
+    data: Any, label: int, box: Box
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Return the vertices, in voxels of the array, and the faces of the surface of an object."""
     from skimage.measure import marching_cubes
 

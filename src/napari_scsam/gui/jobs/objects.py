@@ -89,7 +89,7 @@ def find_objects_steps(request: FindRequest) -> Steps[FoundObjects]:
     from napari_scsam.io.volumes import as_volume
     from napari_scsam.volume.instances.find import find_instances
 
-    check_size(request.data.shape)
+    check_fits_in_memory(request.data.shape)
     yield Progress(0, 1, "reading the labels")
     merged, wholes = merge_parts(request)
     volume = as_volume(merged, request.place.voxel_size, "the labels")
@@ -105,7 +105,7 @@ def find_objects_steps(request: FindRequest) -> Steps[FoundObjects]:
     return FoundObjects(labels, classes, table)
 
 
-def check_size(shape: Sequence[int]) -> None:
+def check_fits_in_memory(shape: Sequence[int]) -> None:
     """Raise a `UserError` if the objects of a volume would not fit into memory."""
     if prod(shape) > MOST_VOXELS:
         raise UserError(

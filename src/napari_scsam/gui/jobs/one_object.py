@@ -128,7 +128,7 @@ class PropagationBothWays:
         return reasons
 
 
-def prepare_steps(engine: Engine, request: SliceRequest) -> Steps[None]:
+def embed_plane_steps(engine: Engine, request: SliceRequest) -> Steps[None]:
     """Embed a plane, so that a click on it is answered at once."""
     predictor = yield from engine.set_slice_steps(request)
     yield from predictor.embed_steps()

@@ -66,7 +66,7 @@ class PixelMemory:
         if not isinstance(data, np.ndarray):
             return False
         known = self._probes.get(volume)
-        found = checksum(probe(data))
+        found = checksum(sample_pixels(data))
         self._probes[volume] = found
         if known is None or known == found:
             return False
@@ -74,7 +74,7 @@ class PixelMemory:
         return True
 
 
-def probe(data: NDArray[Any]) -> NDArray[Any]:
+def sample_pixels(data: NDArray[Any]) -> NDArray[Any]:
     """Return a few pixels from all over an array (Y, X) or (Z, Y, X)."""
     steps = [max(1, side // PROBED_SIDE) for side in data.shape]
     if data.ndim == 3:

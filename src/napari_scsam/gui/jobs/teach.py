@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.gui.jobs.engine import Engine, SliceRequest, SliceSegmentation
-from napari_scsam.gui.jobs.one_object import prepare_steps
+from napari_scsam.gui.jobs.one_object import embed_plane_steps
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.own_classes import as_network, free_id, key_of
 from napari_scsam.io.saved_array import SavedArray
@@ -66,7 +66,7 @@ def prepare_to_teach_steps(engine: Engine, request: SliceRequest) -> Steps[None]
     """Embed the plane ahead of the first stroke, and import what fitting it needs."""
     from napari_scsam.infer.taught.classifier import preload_scikit_learn
 
-    yield from prepare_steps(engine, request)
+    yield from embed_plane_steps(engine, request)
     preload_scikit_learn()
 
 
@@ -77,7 +77,7 @@ def teach_steps(engine: Engine, request: TeachRequest) -> Steps[Lessons]:
         yield from _restart(engine, request)
     total = len(request.strokes)
     specs: dict[ClassSpec, None] = {}
-    for done, strokes in enumerate(in_order(request.strokes)):
+    for done, strokes in enumerate(marked_first(request.strokes)):
         steps = _teach_plane(engine, request.slice, strokes)
         spec = yield from as_part(steps, done, total)
         specs[spec] = None
@@ -123,7 +123,7 @@ def for_network(spec: ClassSpec, known: Sequence[ClassSpec]) -> ClassSpec:
     return named
 
 
-def in_order(strokes: Sequence[PlaneStrokes]) -> list[PlaneStrokes]:
+def marked_first(strokes: Sequence[PlaneStrokes]) -> list[PlaneStrokes]:
     """Put planes that mark a class before those with strokes beside it alone.
 
     What a class is not teaches nothing before something marks the class.

@@ -23,7 +23,7 @@ def count_steps(layer: Labels, value: int) -> Generator[None, None, int]:
         Their number.
     """
     count = 0
-    for key in slice_keys(layer.data):
+    for key in labelled_slice_keys(layer.data):
         count += int(np.count_nonzero(np.asarray(layer.data[key]) == value))
         yield
     return count
@@ -39,7 +39,7 @@ def clear_steps(layer: Labels, value: int) -> Generator[None, None, int]:
     """
     count = 0
     with layer.block_history():
-        for key in slice_keys(layer.data):
+        for key in labelled_slice_keys(layer.data):
             found = np.nonzero(np.asarray(layer.data[key]) == value)
             if found[0].size:
                 layer.data_setitem(_indices(key, found), 0, refresh=False)
@@ -58,10 +58,13 @@ def _indices(key: Any, inside: tuple[NDArray[np.intp], ...]) -> tuple[NDArray[np
 
 def holds(layer: Labels, value: int) -> bool:
     """Whether a labels layer holds a value; only slices with labels are read."""
-    return any(bool((np.asarray(layer.data[key]) == value).any()) for key in slice_keys(layer.data))
+    return any(
+        bool((np.asarray(layer.data[key]) == value).any())
+        for key in labelled_slice_keys(layer.data)
+    )
 
 
-def slice_keys(data: Any) -> list[Any]:
+def labelled_slice_keys(data: Any) -> list[Any]:
     """Return the keys of the slices that may hold labels; one key for a flat image."""
     if data.ndim < 3:
         return [...]

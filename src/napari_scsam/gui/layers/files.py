@@ -178,7 +178,7 @@ def _write(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     level = data
     if attributes.get("multiscale"):
         level = data[0]
-    check_writable(attributes, level.ndim)
+    check_layer_place(attributes, level.ndim)
     if level.ndim > VOLUME_AXES:
         return _write_volumes(path, level, attributes)
     metadata = attributes.get("metadata", {})
@@ -231,7 +231,7 @@ def _of_volume(attributes: dict[str, Any]) -> dict[str, Any]:
     return kept | {key: value[-VOLUME_AXES:] for key, value in places.items()}
 
 
-def check_writable(attributes: dict[str, Any], ndim: int) -> None:
+def check_layer_place(attributes: dict[str, Any], ndim: int) -> None:
     """Check that a file can hold the place of a layer, before anything is written.
 
     Raises

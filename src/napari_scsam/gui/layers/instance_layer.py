@@ -82,14 +82,14 @@ def _keep_outlines(values: NDArray[Any], selected: NDArray[np.bool_]) -> None:
         return
     box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     own = np.pad(np.where(selected[box], values[box], 0), OUTLINE_WIDTH)
-    inside = np.ones(own[box_inside(own)].shape, bool)
+    inside = np.ones(own[unpadded_box(own)].shape, bool)
     for axis in (0, 1):
         for shift in range(-OUTLINE_WIDTH, OUTLINE_WIDTH + 1):
-            inside &= np.roll(own, shift, axis)[box_inside(own)] == own[box_inside(own)]
+            inside &= np.roll(own, shift, axis)[unpadded_box(own)] == own[unpadded_box(own)]
     selected[box] &= ~inside
 
 
-def box_inside(padded: NDArray[Any]) -> tuple[slice, slice]:
+def unpadded_box(padded: NDArray[Any]) -> tuple[slice, slice]:
     """Return the part of a padded slice that is not padding."""
     height, width = padded.shape
     end = OUTLINE_WIDTH

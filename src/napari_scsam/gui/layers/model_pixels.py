@@ -64,7 +64,7 @@ class ModelPixels:
         Parameters
         ----------
         bands
-            Its bands, packed by `pack`.
+            Its bands, packed by `pack_band`.
         instead
             An earlier write that is undone together with it; replaced if it was the last.
         """
@@ -77,7 +77,7 @@ class ModelPixels:
         """Mark pixels of a band as the user's, whatever the last write put there."""
         if self._writes:
             written = self.band(number, np.empty(theirs.shape, dtype))
-            self._writes[-1][number] = pack(np.where(theirs, 0, written).astype(dtype))
+            self._writes[-1][number] = pack_band(np.where(theirs, 0, written).astype(dtype))
 
     def _holds_last_write(self, number: int, current: NDArray[Any]) -> bool:
         newest = self.band(number, current)
@@ -85,13 +85,13 @@ class ModelPixels:
         return bool(np.any((newest != older) & (current == newest)))
 
 
-def pack(band: NDArray[Any]) -> Packed:
+def pack_band(band: NDArray[Any]) -> Packed:
     """Compress a band of labels; long runs of one value shrink to almost nothing."""
     return band.dtype.str, zlib.compress(np.ascontiguousarray(band).tobytes(), 1)
 
 
 def unpack(packed: Packed, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return a band that `pack` compressed, of a shape and in a dtype."""
+    """Return a band that `pack_band` compressed, of a shape and in a dtype."""
     stored, values = packed
     band = np.frombuffer(zlib.decompress(values), stored).reshape(shape)
     return band.astype(dtype, copy=False)

@@ -159,7 +159,7 @@ def shown_plane(viewer: Viewer, layer: Image) -> Plane:
     UserError
         When it is not a grey image, or the viewer shows no plane of it.
     """
-    check_image(layer)
+    check_segmentable(layer)
     return plane_shown_of(viewer, layer)
 
 
@@ -225,7 +225,7 @@ def is_tilted(steps: NDArray[Any], axis: int) -> bool:
     )
 
 
-def check_image(layer: Image) -> None:
+def check_segmentable(layer: Image) -> None:
     """Raise a `UserError` unless a network can segment slices of this layer."""
     if layer.rgb and not is_grey(layer):
         raise UserError(

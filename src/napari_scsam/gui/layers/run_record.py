@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.gui.layers.model_pixels import Packed, pack, unpack
+from napari_scsam.gui.layers.model_pixels import Packed, pack_band, unpack
 from napari_scsam.gui.layers.write_prediction import RowMask, row_bands
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ class RunRecord:
 
     def note(self, plane: Plane, before: list[NDArray[Any]], after: list[NDArray[Any]]) -> None:
         """Remember the labels of a plane before and after a write, in the bands of `row_bands`."""
-        first = [pack(band) for band in before]
+        first = [pack_band(band) for band in before]
         earlier = self._slices.get(plane)
         if earlier is not None:
             first = earlier[0]
-        self._slices[plane] = (first, [pack(band) for band in after])
+        self._slices[plane] = (first, [pack_band(band) for band in after])
 
     def take_back_steps(self, protect: Protect) -> Generator[None, None, int]:
         """Write the labels from before the run, one slice after the other.

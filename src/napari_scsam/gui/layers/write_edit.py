@@ -16,7 +16,7 @@ BATCH = 2**17
 """Voxels written per turn of the event loop."""
 
 
-def write_steps(layer: Labels, edit: Edit) -> Generator[None, None, int]:
+def write_edit_steps(layer: Labels, edit: Edit) -> Generator[None, None, int]:
     """Write an edit, batch by batch; voxels that changed since it was computed stay.
 
     Returns

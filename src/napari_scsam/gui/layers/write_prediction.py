@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_scsam.gui.layers.model_pixels import ModelPixels, Packed, pack
+from napari_scsam.gui.layers.model_pixels import ModelPixels, Packed, pack_band
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.infer.patch import Patch
 
@@ -123,7 +123,7 @@ class OrganelleLabels:
                 if taken is not None:
                     count_taken(taken, current, labels)
                 changed += self._set_pixels(plane, rows, labels, current)
-                packed.append(pack(np.where(ours, merged, remembered)))
+                packed.append(pack_band(np.where(ours, merged, remembered)))
         if changed:
             self._remember(written, packed, joins=joins)
             self.layer.refresh(extent=False)
@@ -212,7 +212,7 @@ class OrganelleLabels:
         if plane not in self._written and self.stored_prediction is not None:
             dtype = self.layer.data.dtype
             stored = [self.stored_prediction(plane, rows).astype(dtype) for rows in bands]
-            self._written[plane].add_write([pack(band) for band in stored])
+            self._written[plane].add_write([pack_band(band) for band in stored])
         return self._written[plane]
 
     def _remember(self, written: ModelPixels, packed: list[Packed], *, joins: bool) -> None:

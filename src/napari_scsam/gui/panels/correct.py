@@ -23,7 +23,7 @@ from superqt.utils import signals_blocked
 from napari_scsam.gui import object_tools as tools
 from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.tool_button import ToolButton
-from napari_scsam.gui.panels.parts.widgets import button, checkbox, let_letters_pass, note
+from napari_scsam.gui.panels.parts.widgets import button, checkbox, let_letters_pass, note_label
 
 HELP = "Point and press a key, or press a button and click."
 RADIUS_TIP = "How far to smooth, grow and shrink, in pixels of the finest axis."
@@ -147,7 +147,7 @@ class CorrectPanel(Page):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addWidget(note(HELP))
+        column.addWidget(note_label(HELP))
         column.addWidget(self.whole)
         column.addLayout(grid)
         column.addLayout(_row(QLabel("Smooth, grow, shrink by"), self.radius, QLabel("pixels")))

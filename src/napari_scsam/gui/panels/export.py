@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QVBoxLayout
 
 from napari_scsam.gui.panels.parts.panel import Panel
-from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, note, plain_tip
+from napari_scsam.gui.panels.parts.widgets import Dropdown, button, fill_row, note_label, plain_tip
 
 NNUNET = "nnunet"
 FORMATS = (
@@ -72,7 +72,7 @@ class ExportPanel(Panel):
         menu.addAction("From a file (TIFF) …", self._ask_file)
         menu.addAction("From a folder (OME-Zarr) …", self._ask_folder)
         self.bring.setMenu(menu)
-        self.note = note(NO_PROJECT)
+        self.note = note_label(NO_PROJECT)
         self._is_ready = False
         self._is_reviewed = True
         self._lay_out()

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_scsam.gui.panels.parts.page import Page
-from napari_scsam.gui.panels.parts.widgets import button, fill_row, note, plain_tip
+from napari_scsam.gui.panels.parts.widgets import button, fill_row, note_label, plain_tip
 from napari_scsam.gui.prompts.kinds import PROMPT_KINDS
 from napari_scsam.gui.prompts.state import PromptState
 
@@ -133,7 +133,7 @@ class PromptPanel(Page):
         )
 
     def _make_object_fields(self, propagate_key: str) -> None:
-        self.help = note(HELP)
+        self.help = note_label(HELP)
         self.accept = button("", "", self.accept_asked)
         self.accept.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.discard = button("Discard   (Esc)", DISCARD_TIP, self.discard_asked)

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout
 from napari_scsam.gui.panels.parts.damage_box import DamageBox
 from napari_scsam.gui.panels.parts.image_question import ask_about_image
 from napari_scsam.gui.panels.parts.setup_line import SetupLine
-from napari_scsam.gui.panels.parts.widgets import button, fill_row, note, plain_tip
+from napari_scsam.gui.panels.parts.widgets import button, fill_row, note_label, plain_tip
 from napari_scsam.project.record import SUFFIX
 
 NO_PROJECT = (
@@ -66,7 +66,7 @@ class ProjectPanel(SetupLine):
         self.open.setMenu(self.menu)
         self.copy = button("Save as …", COPY_TIP, self._ask_copy)
         self.labels = button("Save labels …", LABELS_TIP, self._ask_labels)
-        self.note = note(NO_PROJECT)
+        self.note = note_label(NO_PROJECT)
         row = QHBoxLayout()
         fill_row(row, self.new, self.open, self.copy)
         column = QVBoxLayout(self.contents)

@@ -12,7 +12,7 @@ from napari_scsam.gui.panels.parts.class_counts import ClassCountsTable
 from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.reviewed_for import ReviewedFor, describe_classes
-from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
+from napari_scsam.gui.panels.parts.widgets import button, fill_row, note_label
 from napari_scsam.gui.words import count_of, group_digits
 from napari_scsam.project.review import SliceReview
 
@@ -53,7 +53,7 @@ class ReviewPanel(Page):
             f"Next suggested slice   ({suggested_key})", SUGGESTED_TIP, self.suggestion_asked
         )
         self.table = ClassCountsTable()
-        self.note = note()
+        self.note = note_label()
         row = QHBoxLayout()
         row.addWidget(self.mark, 2)
         row.addWidget(self.rectangle, 1)

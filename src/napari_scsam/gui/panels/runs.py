@@ -8,7 +8,7 @@ from functools import partial
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
-from napari_scsam.gui.panels.parts.widgets import note, plain_label, plain_tip
+from napari_scsam.gui.panels.parts.widgets import note_label, plain_label, plain_tip
 from napari_scsam.gui.run_row import RunRow
 
 
@@ -56,7 +56,7 @@ class RunLine(QWidget):
         super().__init__()
         self.name = plain_label()
         self.bar = QProgressBar()
-        self.message = note()
+        self.message = note_label()
         self.buttons: dict[str, QToolButton] = {}
         self._row = QHBoxLayout()
         self._row.addWidget(self.bar, 1)

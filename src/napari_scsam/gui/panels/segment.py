@@ -17,7 +17,7 @@ from napari_scsam.gui.panels.parts.widgets import (
     button,
     checkbox,
     fill_row,
-    note,
+    note_label,
 )
 
 SCOPE_NAMES = {
@@ -117,7 +117,7 @@ class SegmentPanel(Page):
             "Pre-compute neighbouring slices", PREFETCH_TIP, self.prefetch_changed
         )
         self.body = QWidget()
-        self.note = note(CLICKS_ONLY)
+        self.note = note_label(CLICKS_ONLY)
         self.note.hide()
         self._lay_out()
         self.show_threshold_offset(0.0)

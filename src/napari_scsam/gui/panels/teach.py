@@ -24,7 +24,7 @@ from napari_scsam.gui.panels.parts.widgets import (
     SWATCH,
     button,
     fill_row,
-    note,
+    note_label,
     plain_label,
     swatch,
 )
@@ -84,7 +84,7 @@ class TeachPanel(Page):
         self.start = button("", START_TIP, self._toggle, checkable=True)
         # As wide as the tab, however long the name of the class is.
         self.start.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.help = note(HELP)
+        self.help = note_label(HELP)
         self.on = self._side_button("On the class", f"{ON_TIP} {side_key} switches.", True)
         self.beside = self._side_button("Beside it", f"{BESIDE_TIP} {side_key} switches.", False)
         self.body = QWidget()

@@ -22,7 +22,7 @@ from napari_scsam.gui.panels.parts.class_picker import MultipleClasses
 from napari_scsam.gui.panels.parts.panel import Panel
 from napari_scsam.gui.panels.parts.reviewed_for import describe_classes
 from napari_scsam.gui.panels.parts.training_view import TrainingView
-from napari_scsam.gui.panels.parts.widgets import button, fill_row, note, plain_tip
+from napari_scsam.gui.panels.parts.widgets import button, fill_row, note_label, plain_tip
 from napari_scsam.gui.words import as_sentence, count_of
 from napari_scsam.project.training_job import Outcome, Phase
 from napari_scsam.project.training_plan import TrainingPlan
@@ -56,7 +56,7 @@ class TrainPanel(Panel):
 
     def __init__(self) -> None:
         super().__init__("Train")
-        self.note = note()
+        self.note = note_label()
         self.classes = MultipleClasses()
         self.classes.picked.connect(self.classes_picked)
         self.minutes = QDoubleSpinBox()
@@ -126,10 +126,10 @@ class TrainPanel(Panel):
         self._phase = phase
         busy = phase in BUSY
         running = phase in (Phase.RUNNING, Phase.PAUSED)
-        show(phase == Phase.IDLE, self.start, self.classes, self.minutes)
-        show(busy, self.bar, self.time)
-        show(running, self.pause, self.cancel)
-        show(running and self.view.has_content, self.view)
+        set_shown(phase == Phase.IDLE, self.start, self.classes, self.minutes)
+        set_shown(busy, self.bar, self.time)
+        set_shown(running, self.pause, self.cancel)
+        set_shown(running and self.view.has_content, self.view)
         self.resume.setVisible(phase == Phase.STOPPED)
         self.drop.setVisible(phase in (Phase.STOPPED, Phase.FINISHED))
         self._show_outcome(phase, outcome)
@@ -253,7 +253,7 @@ class TrainPanel(Panel):
         column.addLayout(row_of((self.resume, self.use, self.drop)))
 
 
-def show(shown: bool, *widgets: QWidget) -> None:
+def set_shown(shown: bool, *widgets: QWidget) -> None:
     """Show widgets, or hide them."""
     for widget in widgets:
         widget.setVisible(shown)

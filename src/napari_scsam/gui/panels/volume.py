@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QLabel, QMenu,
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
 from napari_scsam.gui.panels.parts.setup_line import SetupLine
 from napari_scsam.gui.panels.parts.size_field import SizeField, format_size
-from napari_scsam.gui.panels.parts.widgets import Dropdown, button, checkbox, note
+from napari_scsam.gui.panels.parts.widgets import Dropdown, button, checkbox, note_label
 from napari_scsam.gui.words import as_sentence
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class VolumePanel(SetupLine):
         self.sizes = [SizeField(axis) for axis in "zyx"]
         self._known: tuple[str, ...] = ()
         """The texts last shown or emitted: no signal is sent while the fields equal them."""
-        self.note = note()
+        self.note = note_label()
         self._explanation = ""
         self.contrast = checkbox("Use the displayed contrast", CONTRAST_TIP, self.contrast_chosen)
         grid = QGridLayout(self.contents)

@@ -10,7 +10,7 @@ from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QToolButton, QVBoxLayout
 from superqt.utils import qdebounced
 
-from napari_scsam.gui.panels.parts.widgets import button, keep_space_when_hidden, note
+from napari_scsam.gui.panels.parts.widgets import button, keep_space_when_hidden, note_label
 from napari_scsam.gui.words import as_sentence, capitalized
 from napari_scsam.steps import Progress
 
@@ -37,7 +37,7 @@ class WorkBar(QFrame):
         super().__init__()
         self.at_work: set[str] = set()
         """Who works now."""
-        self.status = note()
+        self.status = note_label()
         self._message = ""
         self.bar = QProgressBar()
         self.cancel = button(

@@ -16,7 +16,7 @@ from napari_scsam.project.damage import (
     known_damage,
     restore,
 )
-from napari_scsam.project.damage_sources import find_sources, open_source
+from napari_scsam.project.damage_sources import find_sources, open_repair_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,7 @@ def _source(project: Project, damage: Damage, path: str) -> RepairSource:
         When there is nothing.
     """
     if path:
-        return open_source(project, Path(path))
+        return open_repair_source(project, Path(path))
     sources = find_sources(project, damage)
     if not sources:
         raise UserError(

@@ -13,7 +13,7 @@ from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, PATH_KEY, new_labels, same_grid
 from napari_scsam.gui.layers.files import physical_place
 from napari_scsam.gui.layers.instance_classes import OBJECTS_KEY
-from napari_scsam.gui.layers.plane import VOLUME_AXES, check_image, full_resolution
+from napari_scsam.gui.layers.plane import VOLUME_AXES, check_segmentable, full_resolution
 from napari_scsam.gui.project.window_state import restore_look
 from napari_scsam.io.saved_array import SavedArray
 from napari_scsam.project.image import ImageReference, fingerprint
@@ -38,7 +38,7 @@ def image_source(image: Image | None) -> ImageSource:
         raise UserError(
             "there is no image to make a project for; open a file or choose an image layer"
         )
-    check_image(image)
+    check_segmentable(image)
     if image.ndim > VOLUME_AXES:
         raise UserError(
             f"'{image.name}' has several volumes, and a project holds one; split them "

@@ -77,7 +77,7 @@ class StrokeStore:
         return [
             plane
             for key in self.keys(name)
-            for plane in planes_of(self.array(key), key.axis)
+            for plane in planes_with_strokes(self.array(key), key.axis)
             if plane.read(self.array(key)).any()
         ]
 
@@ -93,7 +93,9 @@ class StrokeStore:
         """
         keys = self.keys(name)
         first = [(key, plane) for plane in likely for key in keys if key.axis == plane.axis]
-        others = ((key, plane) for key in keys for plane in planes_of(self.array(key), key.axis))
+        others = (
+            (key, plane) for key in keys for plane in planes_with_strokes(self.array(key), key.axis)
+        )
         places = itertools.chain(first, others)
         return any((plane.read(self.array(key)) == ON).any() for key, plane in places)
 
@@ -101,7 +103,7 @@ class StrokeStore:
         """Remove all strokes of a class from the chosen image."""
         for key in self.keys(name):
             array = self.array(key)
-            for plane in planes_of(array, key.axis):
+            for plane in planes_with_strokes(array, key.axis):
                 if plane.read(array).any():
                     array[plane.key()] = 0
 
@@ -135,7 +137,7 @@ def array_in_memory(shape: tuple[int, ...], axis: int | None) -> SavedArray:
     return SavedArray(stored)
 
 
-def planes_of(array: SavedArray, axis: int | None) -> list[Plane]:
+def planes_with_strokes(array: SavedArray, axis: int | None) -> list[Plane]:
     """Return the planes on which there may be strokes."""
     if axis is None:
         return [Plane()]
@@ -146,7 +148,7 @@ def planes_of(array: SavedArray, axis: int | None) -> list[Plane]:
 
 def move_strokes(source: SavedArray, target: SavedArray, axis: int | None) -> None:
     """Copy strokes into another array of the same shape."""
-    for plane in planes_of(source, axis):
+    for plane in planes_with_strokes(source, axis):
         drawn = plane.read(source)
         if drawn.any():
             target[plane.key()] = np.where(drawn > 0, drawn, plane.read(target))

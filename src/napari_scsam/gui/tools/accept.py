@@ -91,7 +91,7 @@ class Accepting:
         output.layer.selected_label = target.id
         self.written.emit(request)
         session.status.emit(
-            f"Accepted as {target.name} {where} {describe_changes(changed, refused)}"
+            f"Accepted as {target.name} {where} {describe_accepted(changed, refused)}"
         )
 
     def output(self, request: SliceRequest) -> OrganelleLabels | None:
@@ -103,7 +103,7 @@ class Accepting:
         return output
 
 
-def describe_changes(changed: int, refused: Mapping[str, int]) -> str:
+def describe_accepted(changed: int, refused: Mapping[str, int]) -> str:
     """Describe how many pixels an accepted object changed, and how many were protected."""
     text = f"{count_of(changed, 'pixel')} changed"
     for word, count in refused.items():

@@ -17,7 +17,7 @@ from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.worker import Report, Worker
 from napari_scsam.gui.layers.class_table import edit_in_memory
 from napari_scsam.gui.layers.pointing import LayerPlane
-from napari_scsam.gui.layers.write_edit import BATCH, write_steps
+from napari_scsam.gui.layers.write_edit import BATCH, write_edit_steps
 from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.tools.label_index import INDEX_JOB, LabelIndex
 from napari_scsam.gui.words import as_sentence, count_of
@@ -153,7 +153,7 @@ class ObjectWork:
         self._writing = True
         self.writing.emit()
         try:
-            yield from write_steps(target.layer, edit)
+            yield from write_edit_steps(target.layer, edit)
         finally:
             self._writing = False
         self.status.emit(text)

@@ -12,7 +12,7 @@ from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.jobs.one_object import (
     PromptRequest,
     PromptResult,
-    prepare_steps,
+    embed_plane_steps,
     prompt_steps,
 )
 from napari_scsam.gui.layers.drawn_marks import KeptMarks
@@ -112,7 +112,7 @@ class Prompting:
         layers = self._add_layers(viewer, image, marks)
         self._active_tool.activate(PROMPTS, self._close)
         session.jobs.run_in_event_loop(layers.add_steps())
-        session.jobs.submit(Job.PREPARE, partial(prepare_steps, session.engine, request))
+        session.jobs.submit(Job.PREPARE, partial(embed_plane_steps, session.engine, request))
         self._active_tool.show_status(BEGIN)
         self.changed.emit()
         if marks is not None:

@@ -180,7 +180,7 @@ def path_of(layer: Layer) -> str | None:
     return None if path is None else str(path)
 
 
-def file_of(image: Image) -> str:
+def image_file(image: Image) -> str:
     """Return the file that workers read in place of an image layer.
 
     Raises

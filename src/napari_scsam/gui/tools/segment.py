@@ -13,7 +13,7 @@ from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.jobs.jobs import WORDS, Job
-from napari_scsam.gui.jobs.many_slices import RunDone, SliceDone, run_steps
+from napari_scsam.gui.jobs.many_slices import RunDone, SliceDone, segment_slices_steps
 from napari_scsam.gui.layers.drawn_marks import xy_on_plane
 from napari_scsam.gui.tools.draw_rectangle import RectangleTool
 from napari_scsam.gui.tools.show_class import ShowingClass
@@ -222,7 +222,7 @@ class Segmenting:
         self._written = 0
         self._undo.begin()
         self.session.status.emit(f"Segmenting {self.session.engine.pace.describe(len(positions))}.")
-        steps = partial(run_steps, self.session.engine, request, positions)
+        steps = partial(segment_slices_steps, self.session.engine, request, positions)
         self._jobs.submit(Job.SEGMENT_SLICES, steps, self._on_run)
 
     def _on_progress(self, step: Progress) -> None:

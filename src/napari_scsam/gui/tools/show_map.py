@@ -84,7 +84,7 @@ class ShowingMap:
         plane = found.request.plane
         self._layer = map_layer(image, plane, found.values, name, LIMITS[found.kind])
         add_quietly(viewer, self._layer)
-        self._session.status.emit(describe(found.kind, found.spec))
+        self._session.status.emit(describe_map(found.kind, found.spec))
 
     def _remove(self) -> None:
         self._shown = None
@@ -100,7 +100,7 @@ class ShowingMap:
             viewer.layers.remove(layer)
 
 
-def describe(kind: MapKind, spec: ClassSpec) -> str:
+def describe_map(kind: MapKind, spec: ClassSpec) -> str:
     """Return a sentence on what a map shows."""
     if kind is MapKind.PROBABILITY:
         return f"Shown: how likely {spec.name} is, from 0 to 1."

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import expit, logit, softmax
 
-from napari_scsam.infer.taught.lessons import Floats, Lesson, SliceFeatures, enlarge
+from napari_scsam.infer.taught.lessons import Floats, Lesson, SliceFeatures, enlarge_to_cells
 from napari_scsam.infer.taught.samples import (
     AGAINST,
     AGAINST_FOREST,
@@ -103,7 +103,7 @@ class StrokeClassifier:
         start = self.coefficients[-1] - slopes @ self.scaling.mean
         coarse = np.tensordot(slopes[len(fine) :], features.fused, 1)
         near = (slopes[: len(fine)] @ fine).reshape(features.grid)
-        return np.asarray(near + enlarge(coarse, features.grid) + start, np.float32)
+        return np.asarray(near + enlarge_to_cells(coarse, features.grid) + start, np.float32)
 
     def mixed(self, linear: Floats, filters: Floats) -> Floats:
         """Mix the regression's N logits with the forest's answer to N×20 filters."""

@@ -27,7 +27,7 @@ def slice_name(slice_: Slice) -> str:
     return hashlib.blake2b(repr(slice_.key).encode(), digest_size=8).hexdigest()
 
 
-def in_order(lessons: Mapping[str, Lesson]) -> list[Lesson]:
+def sorted_by_name(lessons: Mapping[str, Lesson]) -> list[Lesson]:
     """Return lessons in the order of their names, so that the same ones give the same fit."""
     return [lessons[name] for name in sorted(lessons)]
 
@@ -69,7 +69,7 @@ def decode_class(
     try:
         arrays = load(base64.b64decode(text, validate=True))
         lessons = {name: Lesson.from_arrays(each) for name, each in _lesson_arrays(arrays).items()}
-        joined = join_lessons(in_order(lessons))
+        joined = join_lessons(sorted_by_name(lessons))
         answer = refit(joined, arrays["rounds"].tolist(), arrays["shares"].tolist())
     except (ValueError, KeyError, IndexError, SafetensorError) as error:
         raise UserError("what strokes taught is damaged; teach the class again") from error

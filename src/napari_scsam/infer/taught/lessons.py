@@ -66,7 +66,7 @@ def neighbours(
     return first, np.minimum(first + 1, coarse - 1), (at - first).astype(np.float32)
 
 
-def enlarge(coarse: Floats, grid: tuple[int, int]) -> Floats:
+def enlarge_to_cells(coarse: Floats, grid: tuple[int, int]) -> Floats:
     """Enlarge h'×w' values to the fine cells, bilinear."""
     top, bottom, down = neighbours(np.arange(grid[0]), grid[0], coarse.shape[0])
     left, right, along = neighbours(np.arange(grid[1]), grid[1], coarse.shape[1])

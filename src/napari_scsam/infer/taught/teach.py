@@ -17,7 +17,8 @@ from napari_scsam.infer.postprocess import argmax_or_background
 from napari_scsam.infer.prepared_slice import given_name, resample
 from napari_scsam.infer.taught.answer import TaughtAnswer, bounded, replay
 from napari_scsam.infer.taught.book import SliceStrokes, check_strokes
-from napari_scsam.infer.taught.codec import decode_class, encode_class, in_order, slice_name
+from napari_scsam.infer.taught.codec import decode_class, encode_class, slice_name, sorted_by_name
+from napari_scsam.infer.taught.doubts import Doubts, NetworkRows, belief_in, measure_doubts
 from napari_scsam.infer.taught.fits import RememberedFits
 from napari_scsam.infer.taught.lessons import (
     Floats,
@@ -32,10 +33,6 @@ from napari_scsam.steps import drive
 
 if TYPE_CHECKING:
     from napari_scsam.infer.class_decoder import ClassDecoder
-
-
-Doubts = dict[str, float]
-"""Share of the strokes' pixels that the network gave to another class, by its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,13 +101,8 @@ class Taught:
         return self.has(spec) and not self._known[spec.name.casefold()].answer.sharpens
 
     def belief(self, taught: ClassSpec, other: ClassSpec) -> float:
-        """Return how much a taught class believes the network's probability of another, 0 to 1.
-
-        The less, the more of its strokes the network gave to the other class: there it was wrong.
-        """
-        doubts = self._known[taught.name.casefold()].doubts.values()
-        shares = [each.get(other.name, 0.0) for each in doubts if each]
-        return 1 - sum(shares) / max(1, len(shares))
+        """Return how much a taught class believes the network's probability of another, 0 to 1."""
+        return belief_in(other.name, self._known[taught.name.casefold()].doubts.values())
 
     def teach(
         self,
@@ -133,7 +125,7 @@ class Taught:
         features = self.features(key)
         known = self._fit(known, features, reads_network=self.knows(key))
         here = slice_name(predictor.slice)
-        known = replace(known, doubts={**known.doubts, here: self._doubts(key, known)})
+        known = replace(known, doubts={**known.doubts, here: self._doubts(key, known, features)})
         prototype = mean_feature(known.lessons.values())
         if self.knows(key):
             prototype = self._own_prototype(key)
@@ -202,26 +194,26 @@ class Taught:
             raise UserError("no stroke marks the new class; paint a few on it first")
         if all(each.positive.all() and not len(each.context) for each in lessons.values()):
             raise UserError("the strokes cover the whole slice; mark only a part of it")
-        joined = join_lessons(in_order(lessons))
+        joined = join_lessons(sorted_by_name(lessons))
         answer = replay(joined, features, reads_network=reads_network, fit=self._fits)
         return replace(known, answer=answer, lessons=lessons)
 
-    def _doubts(self, key: str, known: TaughtStrokes) -> Doubts:
-        """Return the share of the first strokes here that the network gives to each other class.
+    def _doubts(self, key: str, known: TaughtStrokes, features: SliceFeatures) -> Doubts:
+        """Return how much of the network's other classes on the current slice is this class.
 
-        They are a fair sample of the class. Later ones are not: they lie where the answer was wrong.
+        The first strokes here are a fair sample of the class. Later ones lie where the answer
+        was wrong.
         """
         rounds = known.strokes[slice_name(self._predictor.slice)].on
         others = [c for c in self.own_classes if c.name.casefold() != key and not self.has(c)]
         if not others or not rounds.any():
             return {}
         first = rounds == rounds[rounds > 0].min()
-        rows = self._network_rows(others)[first]
-        shares = np.bincount(rows, minlength=len(others) + 1)[1:] / len(rows)
-        return {c.name: float(share) for c, share in zip(others, shares, strict=True)}
+        share = known.answer.share_of(features)
+        return measure_doubts(self._network_rows(others), first, share, others)
 
-    def _network_rows(self, classes: Sequence[ClassSpec]) -> NDArray[np.unsignedinteger]:
-        """Return the row of the network's best class at each pixel, from 1; 0 is background."""
+    def _network_rows(self, classes: Sequence[ClassSpec]) -> NetworkRows:
+        """Return the rows of the network's best classes on the current slice."""
         model = self._predictor.model
         levels = [float(model.thresholds[model.classes.index(c)]) for c in classes]
         logits = np.stack(self._network_logits(classes))

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
-from napari_scsam.io.formats.hdf5_sizes import describe
+from napari_scsam.io.formats.hdf5_sizes import describe_dataset
 from napari_scsam.io.lazy import Source, explaining
 from napari_scsam.io.units import three_sides, whole_size
-from napari_scsam.io.untrusted.hdf5_chunks import with_checked_chunks
+from napari_scsam.io.untrusted.hdf5_chunks import check_hdf5_chunks
 from napari_scsam.io.untrusted.hdf5_links import check_storage, find_node, open_storage
 
 BIG_DATA_VIEWER = re.compile(r"/t\d+/s\d+/\d+/cells")
@@ -61,8 +61,8 @@ def read_hdf5(path: Path, inner: str | None) -> Source:
         check_storage(dataset, path)
         _check_filters(dataset, path)
         dataset = open_storage(dataset)
-        placed = describe(dataset, path)
-        array = with_checked_chunks(dataset)
+        placed = describe_dataset(dataset, path)
+        array = check_hdf5_chunks(dataset)
         levels = _coarser(dataset, path)
         if _is_big_data_viewer(dataset):
             array = UnsignedArray(array)
@@ -148,7 +148,7 @@ def _coarser(dataset: h5py.Dataset, path: Path) -> tuple[Any, ...]:
         if not isinstance(level, h5py.Dataset) or level.dtype != dataset.dtype:
             break
         check_storage(level, path)
-        levels.append(with_checked_chunks(level))
+        levels.append(check_hdf5_chunks(level))
     return tuple(levels)
 
 

@@ -37,7 +37,7 @@ class Placed:
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
-def describe(dataset: h5py.Dataset, path: Path) -> Placed:
+def describe_dataset(dataset: h5py.Dataset, path: Path) -> Placed:
     """Return what the attributes around a data set, or files beside it, say of its voxels."""
     axes = _axistags(dataset)
     placed = (

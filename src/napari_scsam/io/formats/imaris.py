@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.io.lazy import Source, explaining
 from napari_scsam.io.units import sides_nm, three_sides, to_nm, whole_size
-from napari_scsam.io.untrusted.hdf5_chunks import with_checked_chunks
+from napari_scsam.io.untrusted.hdf5_chunks import check_hdf5_chunks
 from napari_scsam.io.untrusted.hdf5_heaps import read_attribute
 from napari_scsam.io.untrusted.hdf5_links import check_storage
 
@@ -81,7 +81,7 @@ def _channel(channel: h5py.Group, path: Path) -> CroppedArray:
     shape = [int(_text(channel, f"ImageSize{axis}")) for axis in "ZYX"]
     if any(not 0 < wanted <= size for wanted, size in zip(shape, dataset.shape, strict=True)):
         raise ValueError(f"it states the size {shape}, but has {dataset.shape} voxels")
-    return CroppedArray(with_checked_chunks(dataset), tuple(shape))
+    return CroppedArray(check_hdf5_chunks(dataset), tuple(shape))
 
 
 def _text(node: Any, name: str) -> str:

@@ -18,7 +18,7 @@ from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
-from napari_scsam.io.untrusted.sizes import check_size, memory_of_machine
+from napari_scsam.io.untrusted.sizes import check_inflated_size, memory_of_machine
 from napari_scsam.io.watched import ChangedFileError
 
 KINDS: Mapping[str, str] = {
@@ -28,7 +28,7 @@ KINDS: Mapping[str, str] = {
     "blosc": "blosc",
     "zstd": "zstd",
 }
-"""Compressions by the name in N5, as `check_size` calls them."""
+"""Compressions by the name in N5, as `check_inflated_size` calls them."""
 
 TYPES = (
     *("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"),
@@ -146,7 +146,7 @@ class N5Array:
     def _decompress(self, data: bytes) -> bytes:
         if self._compression == "raw":
             return data
-        check_size(KINDS[self._compression], data, self._limit)
+        check_inflated_size(KINDS[self._compression], data, self._limit)
         if self._compression == "gzip":
             return zlib.decompress(data, zlib.MAX_WBITS | 32)  # gzip or zlib, as its header says
         if self._compression == "bzip2":

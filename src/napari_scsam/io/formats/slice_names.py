@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import gcd
 from pathlib import Path
@@ -16,10 +17,16 @@ NUMBER = re.compile(r"[-\N{MINUS SIGN}]?\d+")
 PLACE = "\0"
 """Stands for a number in what `texts_around` returns."""
 
+LEAST_ALIKE = 3
+"""Files of which the names show a pattern."""
+
+SHARE_ALIKE = 0.75
+"""Share of the files of a folder that have the pattern."""
+
 Key = list[tuple[int, str]]
 
 
-def in_order(files: Iterable[Path]) -> list[Path]:
+def sorted_by_number(files: Iterable[Path]) -> list[Path]:
     """Sort files by the numbers in their names: 9 comes before 10, and -1 before 0.
 
     A hyphen between a word and a number is a sign only if another file has the same name without
@@ -73,13 +80,14 @@ def check_complete(files: Sequence[Path]) -> None:
     Parameters
     ----------
     files
-        In the order of `in_order`.
+        In the order of `sorted_by_number`.
 
     Raises
     ------
     UserError
-        When a number is left out, or there twice.
+        When a number is left out, or there twice, or a file is not named like the others.
     """
+    check_alike(files)
     numbers = slice_numbers(files)
     steps = [after - before for before, after in itertools.pairwise(numbers)]
     if not steps:
@@ -102,10 +110,40 @@ def check_complete(files: Sequence[Path]) -> None:
     )
 
 
+def check_alike(files: Sequence[Path]) -> None:
+    """Check that no other image lies among numbered slices, such as labels or an overview.
+
+    Where fewer than three files, or less than three in four, have one name with other numbers,
+    their names tell nothing.
+
+    Raises
+    ------
+    UserError
+        When there is one; the message names it.
+    """
+    names = [tuple(text for _, text in key[::2]) for key in _keys(files)]
+    usual, count = Counter(names).most_common(1)[0]
+    if count == len(files) or count < LEAST_ALIKE or count < SHARE_ALIKE * len(files):
+        return
+    if len(usual) == 1:  # no number
+        return
+    other = files[next(at for at, name in enumerate(names) if name != usual)]
+    raise UserError(
+        f"{other} is not numbered like the slices in its folder; "
+        "move it away, or rename it if it is one of them"
+    )
+
+
+def _keys(files: Sequence[Path]) -> list[Key]:
+    """Return the sort keys of files, without their suffixes."""
+    stems = [file.with_suffix("") for file in files]
+    plain = {re.sub(r"\d+", PLACE, stem.name.casefold()) for stem in stems}
+    return [natural_key(stem, plain) for stem in stems]
+
+
 def slice_numbers(files: Sequence[Path]) -> list[int]:
     """Return the number of each slice; nothing when the names differ in more than one number."""
-    plain = {re.sub(r"\d+", PLACE, file.name.casefold()) for file in files}
-    keys = [natural_key(file, plain) for file in files]
+    keys = _keys(files)
     texts = {tuple(text for _, text in key[::2]) for key in keys}
     if len(texts) != 1:
         return []

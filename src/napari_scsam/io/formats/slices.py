@@ -15,7 +15,7 @@ from PIL import Image
 from napari_scsam.config import UserError
 from napari_scsam.io.formats.digital_micrograph import DM_SUFFIXES, read_dm
 from napari_scsam.io.formats.mrc import MRC_SUFFIXES, read_mrc
-from napari_scsam.io.formats.slice_names import check_complete, in_order
+from napari_scsam.io.formats.slice_names import check_complete, sorted_by_number
 from napari_scsam.io.formats.tiff import read_tiff
 from napari_scsam.io.lazy import PixelBlock, SliceFiles, Source, empty_file, explaining
 
@@ -54,7 +54,7 @@ def read_slices(folder: Path) -> Source:
         missing.
     """
     files = [f for f in folder.iterdir() if f.suffix.lower() in SLICE_SUFFIXES]
-    files = in_order(f for f in files if not f.name.startswith("."))
+    files = sorted_by_number(f for f in files if not f.name.startswith("."))
     if not files:
         raise UserError(
             f"{folder} is a folder without zarr data or image slices; "

@@ -15,7 +15,7 @@ def scsam_record(tif: tifffile.TiffFile) -> Mapping[str, Any]:
 
     It has the class table, the voxel size and the origin.
     """
-    found = note(tif)
+    found = read_description(tif)
     if "scsam" not in found:
         found = _json(ome_image(tif).get("Description"))
     return _json(found.get("scsam"))
@@ -33,7 +33,7 @@ def _json(value: Any) -> Mapping[str, Any]:
     return {}
 
 
-def note(tif: tifffile.TiffFile) -> Mapping[str, Any]:
+def read_description(tif: tifffile.TiffFile) -> Mapping[str, Any]:
     """Return ImageJ's or tifffile's own description as a mapping."""
     if tif.is_imagej:
         return tif.imagej_metadata or {}

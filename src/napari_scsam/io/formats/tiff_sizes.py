@@ -7,7 +7,7 @@ from typing import Any
 
 import tifffile
 
-from napari_scsam.io.formats.tiff_notes import note, ome_image
+from napari_scsam.io.formats.tiff_notes import ome_image, read_description
 from napari_scsam.io.units import sides_nm, to_nm
 from napari_scsam.plausible import PLAUSIBLE_NM
 
@@ -87,7 +87,7 @@ def _calibration(tif: tifffile.TiffFile) -> Sizes:
         # The OME schema says that a size without a unit is in micrometres.
         units = [pixels.get(f"PhysicalSize{axis}Unit", "µm") for axis in "ZYX"]
         return [pixels.get(f"PhysicalSize{axis}") for axis in "ZYX"], units
-    described = note(tif)
+    described = read_description(tif)
     unit = described.get("unit")
     if not isinstance(unit, str):
         unit = None

@@ -70,7 +70,7 @@ def check_suffix(path: Path, what: str = "labels") -> None:
         )
 
 
-def read_record(path: Path) -> Mapping[str, Any]:
+def read_label_record(path: Path) -> Mapping[str, Any]:
     """Read our record from a file of labels; empty for files of others and other kinds.
 
     Raises

@@ -124,10 +124,10 @@ def _s3_options(bucket: str) -> dict[str, Any]:
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if endpoint:
         return {"endpoint": endpoint, "region": region or USUAL_REGION}
-    return {"region": region or region_of(bucket)}
+    return {"region": region or bucket_region(bucket)}
 
 
-def region_of(bucket: str, server: str = AMAZON) -> str:
+def bucket_region(bucket: str, server: str = AMAZON) -> str:
     """Return the region of a bucket at Amazon, which only requests sent there can read."""
     import requests
 

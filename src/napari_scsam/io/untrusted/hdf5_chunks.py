@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from napari_scsam.io.untrusted.sizes import DEFLATE_RATIO, HARMLESS, check_size
+from napari_scsam.io.untrusted.sizes import DEFLATE_RATIO, HARMLESS, check_inflated_size
 
 CHECKSUM = 64
 """Bytes by which a filter after the compression may lengthen a chunk, and more."""
@@ -55,7 +55,7 @@ class CheckedDataset:
             return
         if skipped and len(data) <= self._limit:
             return  # it did not become shorter, and was stored as it is
-        check_size("zlib", data, self._limit)
+        check_inflated_size("zlib", data, self._limit)
 
     def _places(self, key: Any) -> Iterator[tuple[int, ...]]:
         """Yield the first voxel of each chunk that an index touches."""
@@ -69,7 +69,7 @@ class CheckedDataset:
         yield from itertools.product(*parts)
 
 
-def with_checked_chunks(dataset: h5py.Dataset) -> Any:
+def check_hdf5_chunks(dataset: h5py.Dataset) -> Any:
     """Return a data set; one that is compressed by deflate is measured before it is inflated."""
     if dataset.chunks is None or dataset.compression != "gzip":
         return dataset

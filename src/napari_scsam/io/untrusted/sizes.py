@@ -36,7 +36,7 @@ def memory_of_machine() -> int:
         return 1 << 36
 
 
-def check_size(kind: str, data: bytes, limit: int) -> None:
+def check_inflated_size(kind: str, data: bytes, limit: int) -> None:
     """Check that compressed bytes do not inflate to more than a limit.
 
     Parameters

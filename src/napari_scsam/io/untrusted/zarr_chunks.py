@@ -11,7 +11,7 @@ from zarr.codecs import ShardingCodec
 from zarr.codecs._v2 import V2Codec
 from zarr.core.codec_pipeline import BatchedCodecPipeline
 
-from napari_scsam.io.untrusted.sizes import KINDS, check_size, memory_of_machine
+from napari_scsam.io.untrusted.sizes import KINDS, check_inflated_size, memory_of_machine
 
 if TYPE_CHECKING:
     import zarr
@@ -23,7 +23,7 @@ WIDEST = 8
 """Bytes of the widest number that a filter of zarr v2 makes of one voxel."""
 
 
-def with_checked_chunks(array: zarr.Array[Any]) -> zarr.Array[Any]:
+def check_zarr_chunks(array: zarr.Array[Any]) -> zarr.Array[Any]:
     """Return the array, which from now on refuses chunks larger than its metadata say.
 
     Raises
@@ -103,7 +103,7 @@ class CheckedCodec(BytesBytesCodec):
 
     async def _decode_single(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> Buffer:
         itemsize = chunk_spec.dtype.to_native_dtype().itemsize
-        check_size(self.kind, chunk_data.to_bytes(), limit_of(chunk_spec, itemsize))
+        check_inflated_size(self.kind, chunk_data.to_bytes(), limit_of(chunk_spec, itemsize))
         return await self.codec._decode_single(chunk_data, chunk_spec)
 
     async def _encode_single(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> Buffer | None:
@@ -120,5 +120,5 @@ class CheckedV2Codec(V2Codec):
             itemsize = max(itemsize, WIDEST)
         limit = limit_of(chunk_spec, itemsize)
         if self.compressor is not None:
-            check_size(str(self.compressor.codec_id), chunk_bytes.to_bytes(), limit)
+            check_inflated_size(str(self.compressor.codec_id), chunk_bytes.to_bytes(), limit)
         return await super()._decode_single(chunk_bytes, chunk_spec)

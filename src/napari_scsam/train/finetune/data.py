@@ -29,10 +29,10 @@ from napari_scsam.train.augment import sample, window
 from napari_scsam.train.drawing import generator_of
 from napari_scsam.train.finetune.held_out import (
     HeldOutRegion,
+    choose_held_out,
     cut_up,
     evenly,
     is_known,
-    split,
     without,
 )
 from napari_scsam.train.finetune.known_labels import (
@@ -122,7 +122,7 @@ class FinetuneData:
         self.model = with_classes(self.parent, list(source.classes.values()))
         self.known = known_classes(self.model.classes, list(source.classes.values()))
         self.pixels = pixels_of(self.parent, source.size)
-        self.held = split(self.targets)
+        self.held = choose_held_out(self.targets)
         self.slices = [
             reviewed_slice(normalise(plane, self.contrast), left)
             for plane, left in zip(self.planes, without(self.targets, self.held), strict=True)

@@ -39,7 +39,7 @@ class HeldOutRegion:
         return planes[self.place][self.window]
 
 
-def split(targets: Sequence[NDArray[np.uint8]]) -> tuple[HeldOutRegion, ...]:
+def choose_held_out(targets: Sequence[NDArray[np.uint8]]) -> tuple[HeldOutRegion, ...]:
     """Choose the regions to hold out; they are never empty.
 
     Whole slices are held out where there are enough of them and every class
@@ -58,7 +58,7 @@ def split(targets: Sequence[NDArray[np.uint8]]) -> tuple[HeldOutRegion, ...]:
     choices = []
     if len(targets) >= FEWEST_SLICES:
         choices += [whole_slices(targets, later) for later in range(len(targets))]
-    choices += [blocks(targets, first) for first in range(EVERY_BLOCK)]
+    choices += [choose_blocks(targets, first) for first in range(EVERY_BLOCK)]
     usable = [held for held in choices if is_usable(targets, held)]
     if not usable:
         raise UserError(
@@ -81,7 +81,7 @@ def whole(plane: NDArray[Any]) -> SliceWindow:
     return slice(0, plane.shape[0]), slice(0, plane.shape[1])
 
 
-def blocks(targets: Sequence[NDArray[np.uint8]], first: int) -> tuple[HeldOutRegion, ...]:
+def choose_blocks(targets: Sequence[NDArray[np.uint8]], first: int) -> tuple[HeldOutRegion, ...]:
     """Take one in four of the reviewed blocks of all slices, in diagonals."""
     chosen = []
     for place, plane in enumerate(targets):

@@ -57,11 +57,13 @@ class ClickScores:
         data = self.to_dict()
         objects = data["clicks"]["objects"]
         lines = [f"{'prompt':24} {'IoU':>6} [95 % interval]"]
-        lines += [f"{name:24} {value:6.3f} {bracket(ends)}" for name, value, ends in rows_of(data)]
+        lines += [
+            f"{name:24} {value:6.3f} {bracket(ends)}" for name, value, ends in iter_click_rows(data)
+        ]
         return "\n".join([*lines, f"{objects} objects"])
 
 
-def rows_of(data: Mapping[str, Any]) -> Iterator[tuple[str, float, list[float] | None]]:
+def iter_click_rows(data: Mapping[str, Any]) -> Iterator[tuple[str, float, list[float] | None]]:
     """Yield the name, IoU and interval of each number of clicks, and of the box."""
     clicks = data["clicks"]
     ends = clicks["iou_interval"] or [None] * len(clicks["iou"])

@@ -50,10 +50,10 @@ def find_components(
         Where the labels are, in a volume of which shape.
     """
     values = labels if not kind.values else kind.mask(labels)
-    return as_components(connected(values, corners=True), block, shape)
+    return as_components(multilabel_components(values, corners=True), block, shape)
 
 
-def connected(values: NDArray[Any], *, corners: bool) -> NDArray[np.uint32]:
+def multilabel_components(values: NDArray[Any], *, corners: bool) -> NDArray[np.uint32]:
     """Return the connected components of equal values other than 0, numbered from 1 on.
 
     Parameters
@@ -83,7 +83,7 @@ def as_components(labels: NDArray[np.uint32], block: Block, shape: Sequence[int]
     return Components(labels, positions, voxels[inside].astype(np.int64))
 
 
-def values_of(
+def component_values(
     found: Components, labels: NDArray[Any], block: Block, shape: Sequence[int]
 ) -> NDArray[Any]:
     """Return the label value of each component."""

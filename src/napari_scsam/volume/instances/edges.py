@@ -15,7 +15,7 @@ from napari_scsam.volume.instances.basins import highest_saddles
 from napari_scsam.volume.instances.holes import BACKGROUND
 from napari_scsam.volume.instances.job import InstanceJob
 from napari_scsam.volume.instances.pairs import LabelPairs, distinct_pairs, shortened
-from napari_scsam.volume.instances.record import BlockRecord, write_record
+from napari_scsam.volume.instances.record import BlockRecord, write_arrays
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def join_block(job: InstanceJob, number: int) -> None:
         if job.fill_holes:
             beside = [reader.beside_across(job.plan[number], axis) for axis in axes]
             arrays[f"{kind}.beside"] = distinct_pairs(np.concatenate(beside))
-    write_record(job.pairs(number), arrays)
+    write_arrays(job.pairs(number), arrays)
 
 
 def read_pairs(job: InstanceJob, kind: int, offsets: NDArray[np.int64]) -> LabelPairs:

@@ -17,8 +17,12 @@ from napari_scsam.steps import Progress, Steps
 from napari_scsam.volume.blocks import MOST_VOXELS
 from napari_scsam.volume.instances.output import counts_of
 from napari_scsam.volume.instances.request import Classes, LabelsLike, check_target, read_request
-from napari_scsam.volume.instances.run import begin_run, run_steps
-from napari_scsam.volume.instances.run_folder import InstanceFolder, check_output, finished_settings
+from napari_scsam.volume.instances.run import begin_run, instance_steps
+from napari_scsam.volume.instances.run_folder import (
+    InstanceFolder,
+    check_instances_output,
+    finished_settings,
+)
 from napari_scsam.volume.only_writer import only_writer
 from napari_scsam.volume.workers import Workers, check_workers, keep_workers
 
@@ -94,7 +98,7 @@ def find_instances(
     check_target(target, request)
     folder = InstanceFolder(target)
     folder.tidy()
-    check_output(folder, resume=resume, overwrite=overwrite)
+    check_instances_output(folder, resume=resume, overwrite=overwrite)
     settings = request.settings()
     if resume and target.exists() and not folder.path.exists():
         _check_finished(target, settings)
@@ -107,7 +111,7 @@ def find_instances(
         )
         with keep_workers(workers) as kept:
             run.workers = kept
-            return (yield from run_steps(run))
+            return (yield from instance_steps(run))
 
 
 def _check_finished(target: Path, settings: Mapping[str, Any]) -> None:

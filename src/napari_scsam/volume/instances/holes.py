@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.volume.blocks import Block
-from napari_scsam.volume.instances.components import connected
+from napari_scsam.volume.instances.components import multilabel_components
 from napari_scsam.volume.instances.pairs import distinct_pairs
 
 BACKGROUND = -1
@@ -24,7 +24,7 @@ def add_background(labels: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Return labels in which the components of the background follow those of objects."""
     objects = labels.max(initial=0)
     inside = labels > 0
-    found = connected(~inside, corners=False)
+    found = multilabel_components(~inside, corners=False)
     return np.where(inside, labels, found + np.uint32(objects)).astype(np.uint32)
 
 

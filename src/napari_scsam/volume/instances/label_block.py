@@ -20,9 +20,9 @@ from napari_scsam.volume.instances.chunks import write_chunks
 from napari_scsam.volume.instances.components import (
     Components,
     as_components,
-    connected,
+    component_values,
     find_components,
-    values_of,
+    multilabel_components,
 )
 from napari_scsam.volume.instances.holes import (
     BACKGROUND,
@@ -32,7 +32,7 @@ from napari_scsam.volume.instances.holes import (
 )
 from napari_scsam.volume.instances.job import InstanceJob
 from napari_scsam.volume.instances.kinds import ObjectKind
-from napari_scsam.volume.instances.record import faces_of, write_record
+from napari_scsam.volume.instances.record import faces_of, write_arrays
 
 NOTHING = np.zeros(0, np.int64)
 FIRST_VALUES = 3
@@ -100,7 +100,7 @@ def label_block(job: InstanceJob, number: int) -> Unreadable | Unwritable | None
         arrays["counts"] = counts
         arrays["others"] = read.others
         arrays["has_objects"] = np.array(read.has_objects)
-        write_record(job.record(number), arrays)
+        write_arrays(job.record(number), arrays)
     except OSError as error:
         return Unwritable(str(error))
     return None
@@ -152,7 +152,7 @@ def _label_kind(
     write_chunks(provisional, part.block.slices, found.labels)
     arrays |= {"first": found.first, "voxels": found.voxels, **faces_of(found.labels, "labels")}
     if not kind.values:
-        arrays["values"] = values_of(found, part.core, part.block, job.plan.shape)
+        arrays["values"] = component_values(found, part.core, part.block, job.plan.shape)
     return found.count, arrays
 
 
@@ -166,7 +166,7 @@ def _with_holes(
     everything = as_components(labels, block, shape)
     own: NDArray[Any] = np.ones(found.count, np.int64)
     if not job.kinds[index].values:
-        own = values_of(found, part.core, block, shape)
+        own = component_values(found, part.core, block, shape)
     empty = np.full(everything.count - found.count, BACKGROUND, np.int64)
     write_chunks(zarr.open_array(job.provisional(index), mode="r+"), block.slices, labels)
     return everything.count, {
@@ -183,7 +183,7 @@ def _find_basins(job: InstanceJob, kind: ObjectKind, part: LabelledPart) -> Basi
     values = part.labels
     if kind.values:
         values = kind.mask(values)
-    components = connected(values, corners=True)
+    components = multilabel_components(values, corners=True)
     return basins_of(components, job.sampling, part.where, part.block, job.plan.shape)
 
 

@@ -152,7 +152,7 @@ def counts_of(out: Path) -> dict[str, int]:
     return {record[RECORD]["class"]: record[RECORD]["objects"] for record in records}
 
 
-def write_tiff(path: Path, folder: Path, kind: ObjectKind, volume: Volume) -> None:
+def write_instances_tiff(path: Path, folder: Path, kind: ObjectKind, volume: Volume) -> None:
     """Write the instances of a class as a TIFF; they are held in memory for it."""
     level = member_array(zarr.open_group(folder, mode="r"), f"labels/{kind.folder}/0")
     record = LabelRecord((), volume.voxel_size, volume.origin)

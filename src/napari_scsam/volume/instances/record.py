@@ -15,7 +15,7 @@ RecordArrays = Mapping[str, NDArray[Any]]
 
 
 class BlockRecord:
-    """Reads the arrays that `write_record` wrote, each when it is asked for.
+    """Reads the arrays that `write_arrays` wrote, each when it is asked for.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class BlockRecord:
         return [int(value) for value in self._arrays["others"]]
 
 
-def write_record(path: Path, arrays: RecordArrays) -> None:
+def write_arrays(path: Path, arrays: RecordArrays) -> None:
     """Write a record in one step; it is on disk before this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as draft, draft.open("wb") as file:

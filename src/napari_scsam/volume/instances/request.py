@@ -20,7 +20,7 @@ from napari_scsam.io.volumes import Volume, as_volume, open_labels
 from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.volume.instances.kinds import ObjectKind, kinds_of
 from napari_scsam.volume.instances.run_folder import finished_settings
-from napari_scsam.volume.instances.source import fingerprint, looks_grey
+from napari_scsam.volume.instances.source import labels_fingerprint, looks_grey
 
 MIN_VOXELS = 10
 """Objects of fewer voxels are specks, and left out unless asked for."""
@@ -49,7 +49,7 @@ class Request:
         """Return what two runs must share, so that one may continue the other, as JSON values."""
         volume = self.volume
         return {
-            "labels": fingerprint(volume),
+            "labels": labels_fingerprint(volume),
             "name": volume.name,
             "shape": list(volume.shape),
             "voxel_size_nm": list(volume.voxel_size) if volume.voxel_size else None,

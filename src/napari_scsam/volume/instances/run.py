@@ -36,7 +36,7 @@ from napari_scsam.volume.instances.output import (
     create_output,
     level_jobs,
     plan_levels,
-    write_tiff,
+    write_instances_tiff,
 )
 from napari_scsam.volume.instances.renumber import LevelJob, renumber_block, write_level_block
 from napari_scsam.volume.instances.request import Request
@@ -159,7 +159,7 @@ def _check_same(
     )
 
 
-def run_steps(run: InstanceRun) -> Steps[dict[str, int]]:
+def instance_steps(run: InstanceRun) -> Steps[dict[str, int]]:
     """Do all stages, and return the number of objects by class name.
 
     Raises
@@ -186,7 +186,7 @@ def run_steps(run: InstanceRun) -> Steps[dict[str, int]]:
     yield from _write_ids(run)
     yield from _write_levels(run)
     if run.folder.out.suffix.lower() in TIFF_SUFFIXES:
-        write_tiff(run.folder.out, draft, run.job.kinds[0], run.request.volume)
+        write_instances_tiff(run.folder.out, draft, run.job.kinds[0], run.request.volume)
         run.folder.remove()
     else:
         run.folder.finish()
@@ -216,7 +216,7 @@ def _find_whole(run: InstanceRun) -> Steps[None]:
     with _nothing_left_of_a_mistake(run):
         try:
             yield from mapped(
-                run_steps(inner), lambda step: replace(step, what="finding whole objects")
+                instance_steps(inner), lambda step: replace(step, what="finding whole objects")
             )
         except PartlyDoneError:
             if not run.job.whole.exists():

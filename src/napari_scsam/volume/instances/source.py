@@ -82,7 +82,7 @@ class LabelSource:
         return part
 
 
-def fingerprint(volume: Volume) -> str:
+def labels_fingerprint(volume: Volume) -> str:
     """Return a hash of labels, by which a stopped run knows them again.
 
     Large labels are read in part: the hash must not cost what the run costs.

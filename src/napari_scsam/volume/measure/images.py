@@ -93,7 +93,7 @@ def find_images(
     return Found(volume, (LabelImage(OBJECT, volume),), None)
 
 
-def smallest_voxels(found: Found, smallest: int | None) -> int:
+def default_smallest(found: Found, smallest: int | None) -> int:
     """Return the fewest voxels of an object: specks count if they have an id of their own."""
     if smallest is not None:
         return smallest

@@ -29,10 +29,10 @@ from napari_scsam.volume.measure.images import (
     ClassesLike,
     LabelImage,
     LabelsLike,
+    default_smallest,
     find_images,
     object_images,
     open_grey,
-    smallest_voxels,
 )
 from napari_scsam.volume.measure.origin import describe_measurement
 from napari_scsam.volume.measure.source import GreySource
@@ -117,7 +117,7 @@ def measure_objects(
     if smallest is not None and smallest < 1:
         raise UserError(f"the smallest object has {smallest} voxels; give 1 to keep all")
     found = find_images(labels, classes, voxel_size, instances=instances)
-    least = smallest_voxels(found, smallest)
+    least = default_smallest(found, smallest)
     if near is not None:
         check_near(near, found.labels)
     grey = None

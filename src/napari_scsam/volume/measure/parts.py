@@ -13,7 +13,7 @@ from napari_scsam.config import UserError
 from napari_scsam.volume.blocks import Block
 from napari_scsam.volume.measure.extremes import Ends, find_ends, longest_axes
 from napari_scsam.volume.measure.runs import ObjectRuns, find_runs
-from napari_scsam.volume.measure.seams import BlockFace, PackedPlane, pack
+from napari_scsam.volume.measure.seams import BlockFace, PackedPlane, pack_plane
 from napari_scsam.volume.measure.sums import ObjectSums, sum_runs
 from napari_scsam.volume.measure.surface import cell_weights, surfaces
 
@@ -102,7 +102,7 @@ def _planes(
     planes = {}
     for axis, (first, last, length) in enumerate(zip(block.start, block.stop, shape, strict=True)):
         if first > 0:
-            planes[(axis, 0)] = pack(labels.take([0], axis))
+            planes[(axis, 0)] = pack_plane(labels.take([0], axis))
         if last < length:
-            planes[(axis, 1)] = pack(labels.take([-1], axis))
+            planes[(axis, 1)] = pack_plane(labels.take([-1], axis))
     return planes

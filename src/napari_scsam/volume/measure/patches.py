@@ -29,7 +29,7 @@ def find_patches(
     keys = rows * int(np.prod(frame)) + places
     order = np.argsort(keys, kind="stable")
     patches = np.empty(len(keys), np.intp)
-    patches[order] = connected(keys[order], neighbour_steps(frame))
+    patches[order] = connected_keys(keys[order], neighbour_steps(frame))
     patch_rows = np.zeros(int(patches.max(initial=-1)) + 1, np.intp)
     patch_rows[patches] = rows
     return patches, patch_rows
@@ -42,7 +42,7 @@ def neighbour_steps(frame: Sequence[int]) -> list[int]:
     return [int(np.dot(step, strides)) for step in steps if step > (0,) * len(frame)]
 
 
-def connected(keys: NDArray[np.int64], steps: Sequence[int]) -> NDArray[np.intp]:
+def connected_keys(keys: NDArray[np.int64], steps: Sequence[int]) -> NDArray[np.intp]:
     """Return the component of each key, where keys that are one of some steps apart are connected.
 
     Parameters

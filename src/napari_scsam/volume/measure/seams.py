@@ -33,7 +33,7 @@ class PackedPlane:
     dtype: str
 
 
-def pack(plane: NDArray[Any]) -> PackedPlane:
+def pack_plane(plane: NDArray[Any]) -> PackedPlane:
     """Compress a layer of voxels."""
     data = compress(np.ascontiguousarray(plane).tobytes())
     return PackedPlane(data, plane.shape, plane.dtype.str)

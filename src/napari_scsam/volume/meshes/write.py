@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from napari_scsam.atomic import MARK, replacing_folder
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.errors import PartlyDoneError
+from napari_scsam.io.contents import check_outside
 from napari_scsam.io.own_files import foreign_files
 from napari_scsam.io.volumes import Volume
 from napari_scsam.steps import Progress, Steps
@@ -27,9 +28,9 @@ from napari_scsam.volume.measure.images import (
     ClassesLike,
     LabelImage,
     LabelsLike,
+    default_smallest,
     find_images,
     object_images,
-    smallest_voxels,
 )
 from napari_scsam.volume.meshes.boxes import Boxes, BoxJob, boxes_in_block, joined_boxes
 from napari_scsam.volume.meshes.formats import NM, OWN_FILES, UM, WRITERS
@@ -139,7 +140,7 @@ def write_meshes(
         tempfile.TemporaryDirectory(".work", f".{target.name}.", target.parent) as place,
         keep_workers(workers) as kept,
     ):
-        size = smallest_voxels(found, smallest)
+        size = default_smallest(found, smallest)
         images = yield from object_images(found, classes, size, Path(place), kept)
         with replacing_folder(target, _is_ours) as draft:
             left_out: list[str] = []
@@ -277,8 +278,9 @@ def check_folder(folder: Path, *, overwrite: bool = False) -> None:
     Raises
     ------
     UserError
-        When something is there that is not to be replaced.
+        When something is there that is not to be replaced, or it is inside an image.
     """
+    check_outside(folder)
     if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder.is_dir() and _is_ours(folder)):

@@ -8,7 +8,7 @@ from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.tools.files.label_import import (
     find_values_steps,
     guess_map,
-    import_steps,
+    import_label_steps,
     read_steps,
     translate,
 )
@@ -32,7 +32,7 @@ def test_all_values_are_found_and_written_as_one_undo_step(shape):
     assert foreign.values == [3, 700]
     assert foreign.classes == ()
     layer = Labels(np.full(shape, 2, np.uint8))
-    drive(import_steps(layer, foreign.data, {700: 1}))
+    drive(import_label_steps(layer, foreign.data, {700: 1}))
     assert (layer.data[..., 1, 2] == 1).all()
     assert np.count_nonzero(layer.data == 1) == np.count_nonzero(data == 700)
     layer.undo()

@@ -20,7 +20,7 @@ from napari_scsam.gui.panels.parts.widgets import (
     button,
     checkbox,
     fill_row,
-    note,
+    note_label,
     swatch,
 )
 
@@ -90,7 +90,7 @@ class ObjectsPanel(Page):
         self.layers.picked.connect(self.layer_chosen)
         self.filters = FilterBar()
         self.table = ObjectTableView()
-        self.note = note(EMPTY)
+        self.note = note_label(EMPTY)
         self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._rows = QStackedWidget()
         """The table, or what is said in its place."""

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.gui.panels.parts.widgets import button, fill_row, note, plain_tip, swatch
+from napari_scsam.gui.panels.parts.widgets import button, fill_row, note_label, plain_tip, swatch
 from napari_scsam.gui.words import as_sentence, count_of
 
 SIZE = (560, 340)
@@ -70,8 +70,8 @@ class ClassEditor(QDialog):
         self.new_name = QLineEdit()
         self.new_name.setPlaceholderText(PLACEHOLDER)
         self.add = button("Add", ADD_TIP, self._add)
-        self.note = note()
-        self.trouble = note()
+        self.note = note_label()
+        self.trouble = note_label()
         self._lay_out()
 
     @property

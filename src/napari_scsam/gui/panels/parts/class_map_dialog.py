@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.gui.panels.parts.widgets import Dropdown, note, swatch
+from napari_scsam.gui.panels.parts.widgets import Dropdown, note_label, swatch
 
 QUESTION = (
     "Which value of the imported labels is which class? "
@@ -42,7 +42,7 @@ class ClassMapDialog(QDialog):
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)
-        for widget in (note(QUESTION), self._rows(), buttons):
+        for widget in (note_label(QUESTION), self._rows(), buttons):
             column.addWidget(widget)
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QVBoxLayout, QWidget
 
-from napari_scsam.gui.panels.parts.widgets import button, fill_row, note
+from napari_scsam.gui.panels.parts.widgets import button, fill_row, note_label
 from napari_scsam.gui.words import as_sentence
 
 RESTORE_TIP = "Fill the damaged slices from the model's last answers, or from labels in the image."
@@ -28,7 +28,7 @@ class DamageBox(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.note = note("")
+        self.note = note_label("")
         self.note.setTextFormat(Qt.TextFormat.PlainText)  # a file may have any name
         self.restore = button("Restore", RESTORE_TIP, lambda: self.restore_asked.emit(""))
         self.restore_from = button("Restore from …", FROM_TIP, self._ask_source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QToolButton
 
-from napari_scsam.gui.panels.parts.widgets import note
+from napari_scsam.gui.panels.parts.widgets import note_label
 from napari_scsam.gui.preferences import read_list, write_list
 
 SEEN = "seen_cards"
@@ -27,7 +27,7 @@ class FirstRunCard(QFrame):
         super().__init__()
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 4, 4, 4)
-        words = note(WORDS)
+        words = note_label(WORDS)
         words.setTextFormat(Qt.TextFormat.RichText)
         self.close_button = QToolButton()
         self.close_button.setText("✕")

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_scsam.gui.panels.parts.widgets import note
+from napari_scsam.gui.panels.parts.widgets import note_label
 
 HEIGHT = 112
 """Of each plot; they stand side by side."""
@@ -39,7 +39,7 @@ class TrainingView(QWidget):
             "A held-out crop: colour is what the model answers now,\n"
             "white outlines are what you reviewed."
         )
-        self.caption = note("")
+        self.caption = note_label("")
         self.plots = QHBoxLayout()
         self.plots.setSpacing(0)
         self.loss: Any = None
@@ -105,7 +105,7 @@ class TrainingView(QWidget):
             self.dice = self._make_plot("held-out Dice")
             self.dice.setYRange(0, 1)
         self.loss.plot(
-            self._steps, smoothed(self._losses), pen=LOSS_COLOUR, clear=True, antialias=True
+            self._steps, running_mean(self._losses), pen=LOSS_COLOUR, clear=True, antialias=True
         )
         if self.dice is not None:
             self._draw_dice()
@@ -136,7 +136,7 @@ class TrainingView(QWidget):
         return plot
 
 
-def smoothed(losses: list[float], share: float = 0.85) -> list[float]:
+def running_mean(losses: list[float], share: float = 0.85) -> list[float]:
     """Return the running mean of losses, in which each step fades by a share."""
     total = 0.0
     weight = 0.0

@@ -31,7 +31,7 @@ def plain_label(text: str = "") -> QLabel:
     return label
 
 
-def note(text: str = "") -> QLabel:
+def note_label(text: str = "") -> QLabel:
     """Create a label for a sentence; it wraps, and its text can be copied."""
     label = plain_label(text)
     label.setWordWrap(True)

@@ -22,7 +22,7 @@ from napari_scsam.gui.tools.files.label_import import (
     ForeignLabels,
     find_values_steps,
     guess_map,
-    import_steps,
+    import_label_steps,
     read_steps,
 )
 from napari_scsam.gui.words import group_digits
@@ -105,7 +105,7 @@ class Exporting:
         self._foreign = None
         layer = self.keeper.labels
         if foreign is not None and layer is not None:
-            steps = import_steps(layer, foreign.data, mapping)
+            steps = import_label_steps(layer, foreign.data, mapping)
             self.session.jobs.run_in_event_loop(steps, atomic=True)
             stored = {str(value): class_id for value, class_id in mapping.items()}
             self.keeper.saver.log("imported labels", mapping=stored)

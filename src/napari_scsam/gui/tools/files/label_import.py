@@ -46,7 +46,7 @@ def find_values_steps(data: Any, classes: tuple[ClassSpec, ...] | None) -> Steps
     return ForeignLabels(data, sorted(values), classes or ())
 
 
-def import_steps(
+def import_label_steps(
     layer: Labels, data: Any, mapping: Mapping[int, int]
 ) -> Generator[None, None, None]:
     """Write labels into a layer, slice by slice, as one undo step.

@@ -47,7 +47,7 @@ class ExportingObjects:
         except UserError as error:
             self._session.report_error(error)
             return
-        steps = partial(write_steps, Path(text), table, self._provenance(len(table)))
+        steps = partial(write_table_steps, Path(text), table, self._provenance(len(table)))
         self._session.jobs.submit(Job.EXPORT, steps, self._on_written, name=text)
 
     def text(self) -> str:
@@ -99,7 +99,7 @@ class ExportingObjects:
         self._session.status.emit(f"The table is written to {path.name} in {path.parent}.")
 
 
-def write_steps(path: Path, table: ObjectTable, provenance: Mapping[str, Any]) -> Steps[Path]:
+def write_table_steps(path: Path, table: ObjectTable, provenance: Mapping[str, Any]) -> Steps[Path]:
     """Write a table, and return its path."""
     yield Progress(0, 1, f"writing {path.name}")
     write_table(path, table, provenance)
