@@ -22,6 +22,12 @@ FOR_OTHERS = {
 }
 """Packages that are declared because another one needs them, and for what."""
 
+OWN = "napari-scsam["
+"""How an extra begins that brings another one."""
+
+WITH_TESTS = ("local", "server", "onnx", "test", "benchmark")
+"""Extras that are installed where tests run."""
+
 BROUGHT_ALONG = {"pydantic-core": "pydantic"}
 """Packages that are a part of another one, which pins their version."""
 
@@ -68,25 +74,38 @@ def foreign(folder: Path) -> set[str]:
 
 def test_every_package_that_the_source_imports_is_declared() -> None:
     used = {BROUGHT_ALONG.get(name, name) for name in foreign(SOURCE)}
-    extra = project()["optional-dependencies"]["onnx"]  # asked for when a network needs it
-    assert used - names([*project()["dependencies"], *extra]) == set()
+    extras = project()["optional-dependencies"]  # asked for when they are needed
+    wanted = [each for name in ("local", "onnx", "server") for each in extras[name]]
+    assert used - names([*project()["dependencies"], *wanted]) == set()
+
+
+def test_networks_on_this_computer_are_an_extra() -> None:
+    extras = project()["optional-dependencies"]
+    assert names(extras["local"]) == {"torch", "torchvision", "timm", "segment-anything"}
+    assert not names(project()["dependencies"]) & names(extras["local"])
+    for name in ("all", "server", "test"):
+        assert any("local" in each for each in extras[name] if each.startswith(OWN)), name
+    for name in ("benchmark", "dev"):
+        assert any("test" in each or "benchmark" in each for each in extras[name]), name
 
 
 def test_every_declared_package_is_imported_or_needed_by_another_one() -> None:
-    declared = names(project()["dependencies"])
+    local = project()["optional-dependencies"]["local"]
+    declared = names([*project()["dependencies"], *local])
     assert declared - foreign(SOURCE) == FOR_OTHERS.keys()
 
 
 def test_every_package_that_the_tests_import_is_declared() -> None:
     extras = project()["optional-dependencies"]
-    wanted = [extra for name in ("onnx", "test", "benchmark") for extra in extras[name]]
+    wanted = [extra for name in WITH_TESTS for extra in extras[name]]
     declared = names([*project()["dependencies"], *wanted])
     assert foreign(ROOT / "tests") - declared == set()
 
 
 def test_every_package_that_the_benchmarks_import_is_declared() -> None:
     extras = project()["optional-dependencies"]
-    declared = names(project()["dependencies"] + extras["benchmark"])
+    wanted = [extra for name in WITH_TESTS for extra in extras[name]]
+    declared = names([*project()["dependencies"], *wanted])
     assert foreign(ROOT / "benchmarks") - declared == set()
 
 

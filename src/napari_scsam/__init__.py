@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_scsam.errors import NoTorchError, is_missing_torch
 from napari_scsam.version import __version__
 
 if TYPE_CHECKING:
@@ -84,7 +85,12 @@ _HOME = {
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        try:
+            return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        except ModuleNotFoundError as error:
+            if is_missing_torch(error):
+                raise NoTorchError from error
+            raise
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 
@@ -16,6 +17,12 @@ RUN = re.compile(r"(?:(?<=[/\\\s'\"(])|^)\.([^/\\]+?)\.instances(?:[/\\][^\s'\")
 
 ZARR_DRAFT = re.compile(r"\.[0-9a-f]{32}\.partial\b")
 """What zarr adds to the name of a file that it writes."""
+
+
+NETWORK_PACKAGES = ("torch", "torchvision", "timm", "segment_anything")
+"""What networks need on this computer: the extra ``[local]``."""
+
+INSTALL_LOCAL = 'pip install "napari-scsam[local]"'
 
 
 class UserError(ValueError):
@@ -57,6 +64,35 @@ class ImportedNetworkError(UserError):
             "this network was imported and finds its own classes only; "
             "choose a ScSAM checkpoint for clicks, strokes and training"
         )
+
+
+class NoTorchError(UserError, ImportError):
+    """Work that needs a network, where neither torch is installed nor a server is used.
+
+    Parameters
+    ----------
+    otherwise
+        How to use a server instead.
+    """
+
+    def __init__(self, otherwise: str = "use a server (docs/server.md)") -> None:
+        super().__init__(
+            f"networks cannot run here, because torch is missing; run {INSTALL_LOCAL}, "
+            f"or {otherwise}"
+        )
+
+
+def torch_is_installed() -> bool:
+    """Whether networks can run on this computer; nothing is imported."""
+    try:
+        return all(importlib.util.find_spec(name) is not None for name in NETWORK_PACKAGES)
+    except (ImportError, ValueError):  # blocked, or half imported
+        return False
+
+
+def is_missing_torch(error: ImportError) -> bool:
+    """Whether an import failed because networks cannot run on this computer."""
+    return (error.name or "").partition(".")[0] in NETWORK_PACKAGES
 
 
 def describe_os_error(error: OSError) -> str:

@@ -27,6 +27,7 @@ from napari_scsam.cli.parts import Parser, note
 from napari_scsam.cli.pretrain import add_pretrain
 from napari_scsam.cli.pseudo_label import add_pseudo_label
 from napari_scsam.cli.segment import add_segment
+from napari_scsam.cli.serve import add_serve
 from napari_scsam.cli.streams import (
     BROKEN_PIPE,
     EndedError,
@@ -40,9 +41,11 @@ from napari_scsam.cli.suggest import add_suggest
 from napari_scsam.cli.teach import add_teach
 from napari_scsam.cli.train import add_train
 from napari_scsam.errors import (
+    NoTorchError,
     PartlyDoneError,
     UserError,
     describe_os_error,
+    is_missing_torch,
     without_drafts,
 )
 from napari_scsam.version import __version__
@@ -72,6 +75,11 @@ def run_command(arguments: argparse.Namespace) -> int:
     try:
         code: int | None = arguments.run(arguments)
         flush_output()
+    except ModuleNotFoundError as error:
+        if not is_missing_torch(error):
+            raise
+        note(f"scsam: {NoTorchError(without_torch(arguments))}")
+        return 2
     except UserError as error:
         note(f"scsam: {printable(without_drafts(str(error)))}")
         return 1 if isinstance(error, PartlyDoneError) else 2
@@ -87,6 +95,13 @@ def run_command(arguments: argparse.Namespace) -> int:
         note(f"scsam: stopped{getattr(arguments, 'resume_hint', '')}")
         return error.code if isinstance(error, EndedError) else 130
     return code or 0
+
+
+def without_torch(arguments: argparse.Namespace) -> str:
+    """Return what to do on a computer without torch, other than to install it."""
+    if hasattr(arguments, "server"):
+        return "name a server by --server ADDRESS"
+    return "run this command on the computer of the server"
 
 
 def check_not_empty(parser: Parser, argv: Sequence[str]) -> None:
@@ -108,6 +123,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"scsam {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_segment(commands)
+    add_serve(commands)
     add_embed(commands)
     add_evaluate(commands)
     add_instances(commands)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, TaughtClass, VoxelSize
+from napari_scsam.errors import NoTorchError, torch_is_installed
 from napari_scsam.gui.jobs.pace import TilePace, with_time_left
 from napari_scsam.gui.jobs.pixels import PixelMemory
 from napari_scsam.gui.layers.class_table import preload_labels
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.infer.prepared_slice import Slice
     from napari_scsam.infer.suggest import Region
+
+BY_SERVER = "choose Server … under Model > Device"
+"""How networks run in a window where torch is not installed."""
 
 LEAST_SHARE = 0.0005
 """Smallest share of the pixels that is reported; less would read as 0.0 %."""
@@ -343,7 +347,15 @@ class Engine:
 
 
 def start_torch() -> None:
-    """Import what networks need while a window is open; a second call does nothing."""
+    """Import what networks need while a window is open; a second call does nothing.
+
+    Raises
+    ------
+    NoTorchError
+        When torch is not installed.
+    """
+    if not torch_is_installed():
+        raise NoTorchError(BY_SERVER)
     with collection_paused():
         preload_labels()
         import_torch_stack()
