@@ -142,7 +142,7 @@ def predictor(model):
 def wait(qtbot):
     """Wait until something is true, with the event loop running."""
 
-    def until(check, timeout: int = 10_000) -> None:
+    def until(check, timeout: int = 30_000) -> None:
         qtbot.waitUntil(lambda: bool(check()), timeout=timeout)
 
     return until
