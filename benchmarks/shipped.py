@@ -50,6 +50,13 @@ BRAIN = ("brain_sbem/raw.tif", "brain_sbem/mito.tif")
 STACK = ("hippocampus_stack/raw.tif", "hippocampus_stack/mito.tif")
 DEV = ("hippocampus/dev_raw.tif", "hippocampus/dev_labels.tif")
 
+BRAIN_NM = (40.0, 10.0, 10.0)
+CHOSEN_BY = tuple(range(0, 20, 2))
+"""Slices of the brain by which weights and recipes are chosen."""
+
+REPORTED = tuple(range(1, 20, 2))
+"""Slices of the brain that are scored once, when nothing is left to choose."""
+
 CASES = {
     "dev": Case(*DEV),
     "dev z<=4": Case(*DEV, slices=tuple(range(5))),
@@ -58,16 +65,19 @@ CASES = {
     "hippocampus_stack, size unknown": Case(
         *STACK, mitochondria=True, unknown=True, slices=tuple(range(0, 96, 8))
     ),
-    "brain_sbem": Case(*BRAIN, mitochondria=True, voxel_size=(40.0, 10.0, 10.0)),
-    "brain_sbem, size unknown": Case(*BRAIN, mitochondria=True, unknown=True),
+    "brain_sbem, chosen by": Case(*BRAIN, mitochondria=True, voxel_size=BRAIN_NM, slices=CHOSEN_BY),
+    "brain_sbem": Case(*BRAIN, mitochondria=True, voxel_size=BRAIN_NM, slices=REPORTED),
+    "brain_sbem, size unknown": Case(*BRAIN, mitochondria=True, unknown=True, slices=REPORTED),
     "dev, careful": Case(*DEV, careful=True),
     "hippocampus_stack, careful": Case(
         *STACK, mitochondria=True, slices=tuple(range(0, 96, 8)), careful=True
     ),
     "brain_sbem, careful": Case(
-        *BRAIN, mitochondria=True, voxel_size=(40.0, 10.0, 10.0), careful=True
+        *BRAIN, mitochondria=True, voxel_size=BRAIN_NM, slices=REPORTED, careful=True
     ),
-    "brain_sbem, clicks": Case(*BRAIN, mitochondria=True, voxel_size=(40.0, 10.0, 10.0), clicks=3),
+    "brain_sbem, clicks": Case(
+        *BRAIN, mitochondria=True, voxel_size=BRAIN_NM, slices=REPORTED, clicks=3
+    ),
     "dev, clicks": Case(*DEV, slices=(0, 5, 8, 11), clicks=3),
 }
 

@@ -134,3 +134,35 @@ def test_the_scale_is_saved_and_learned(encoder: ClassPromptEncoder) -> None:
 
 def test_prototypes_begin_at_unit_length(encoder: ClassPromptEncoder) -> None:
     assert torch.allclose(encoder.prototypes.norm(dim=1), torch.ones(3))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("kind", ["softmax", "several", "relations"])
+def test_a_class_is_prompted_alike_alone_and_with_others(kind: str) -> None:
+    torch.manual_seed(0)
+    encoder = ClassPromptEncoder(classes=3, dim=16, hidden=8, tokens=2, similarity=kind).eval()
+    fused = torch.randn(2, 16, 3, 5)
+    sparse, dense = encoder(fused, encoder.prototypes)
+    one_sparse, one_dense = encoder(fused, encoder.prototypes[1:2])
+    tokens = 3 if kind == "relations" else 2
+    assert sparse.shape == (6, tokens, 16)
+    assert torch.allclose(sparse[1::3], one_sparse, atol=1e-5)
+    assert torch.allclose(dense[1::3], one_dense, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_shares_of_classes_and_background_make_up_less_than_all() -> None:
+    torch.manual_seed(0)
+    encoder = ClassPromptEncoder(classes=3, dim=16, similarity="softmax")
+    shares = encoder.similarity(torch.randn(2, 16, 3, 5), encoder.prototypes)
+    assert (shares > 0).all()
+    assert (shares.sum(1) < 1).all()
+
+
+@torch.inference_mode()
+def test_the_nearest_of_several_prototypes_counts() -> None:
+    torch.manual_seed(0)
+    encoder = ClassPromptEncoder(classes=3, dim=16, similarity="several")
+    own = torch.nn.functional.normalize(encoder.prototypes, dim=1)
+    near = (own[1] + encoder.offsets[2])[None, :, None, None]
+    assert float(encoder.similarity(near, encoder.prototypes)[0, 1]) == pytest.approx(1, abs=1e-5)

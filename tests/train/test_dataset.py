@@ -329,7 +329,7 @@ def test_slices_for_calibration_are_not_trained_on(source: LabelledSource) -> No
         )
 
 
-@pytest.mark.parametrize("hiding", [{"decoys": 1.0}, {"masses": 1.0}])
+@pytest.mark.parametrize("hiding", [{"decoys": 1.0}, {"masses": 1.0}, {"lookalikes": 1.0}])
 def test_nothing_is_to_be_found_in_what_is_laid_over(
     source: LabelledSource, hiding: dict[str, float]
 ) -> None:
@@ -370,3 +370,22 @@ def test_a_profile_may_get_a_sheath(source: LabelledSource) -> None:
     small = torch.zeros_like(before)
     small[2, :5, :5] = 1
     assert crops.wrap(crops.volumes[0], image, small, chance(0)) is image
+
+
+def test_a_sheath_of_no_class_is_none_of_them(source: LabelledSource) -> None:
+    wrapping = LabelledSource(source.image, source.labels, objects=((2,),), borders=(9,), sheath=5)
+    augmentation = Augmentation(zoom=1, stretch=1, sheaths=1.0)
+    crops = LabelledCrops(recipe(wrapping, augmentation=augmentation))
+    numbers = torch.ones(3, 64, 64, dtype=torch.long)
+    numbers[2, 5:45, 5:45] = 7
+    crops.wrap(crops.volumes[0], torch.full((1, 64, 64), 0.9), numbers, chance(0))
+    assert (numbers[0, 5, 5:45] == 0).all()
+    assert (numbers[0, :4] == 1).all()
+
+
+def test_a_source_is_drawn_as_often_on_three_axes_as_on_one(source: LabelledSource) -> None:
+    turned = LabelledSource(source.image, source.labels, axes=("z", "y", "x"))
+    crops = LabelledCrops(recipe(LabelledSource(source.image, source.labels), turned))
+    assert len(crops.volumes) == 4
+    assert crops.volumes[2].grey.shape == (90, 2, 100)
+    assert float(crops.weights[1:].sum()) == pytest.approx(float(crops.weights[0]))

@@ -195,3 +195,27 @@ def test_labels_are_not_trained_on_as_an_image(arrays: dict[str, Any], tmp_path:
     write_labels(tmp_path / "image.tif", arrays["labels"], None, CLASSES)
     with pytest.raises(UserError, match=r"image\.tif holds labels and no grey values"):
         read(source_in(tmp_path))
+
+
+def test_bodies_teach_their_borders_and_say_nothing_of_organelles(
+    arrays: dict[str, Any], tmp_path: Path
+) -> None:
+    bodies = np.ones((3, 33, 41), np.uint16)
+    bodies[:, :, 20:] = 700
+    tifffile.imwrite(tmp_path / "labels.tif", bodies, photometric="minisblack")
+    volume = read(source_in(tmp_path, bodies=True, borders=(9,), classes=(9,)))
+    assert volume.classes[1, 10, 17:24].tolist() == [0, UNKNOWN, 3, 3, UNKNOWN, 0, 0]
+    assert volume.groups.tolist() == [0, 0, 0, 3]
+    assert volume.profiles == 0
+    assert set(np.unique(volume.objects[0][1])) == {0, 1, 2}
+
+
+def test_objects_may_be_known_to_be_none_of_some_classes(
+    arrays: dict[str, Any], tmp_path: Path
+) -> None:
+    plain = read(source_in(tmp_path, instances=True))
+    assert (plain.classes == UNKNOWN).all()
+    none = read(source_in(tmp_path, instances=True, classes=(2, 9)))
+    inside = arrays["labels"] > 0
+    assert (none.classes[inside] == 0).all()
+    assert (none.classes[~inside] == UNKNOWN).all()

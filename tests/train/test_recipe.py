@@ -341,6 +341,11 @@ def test_no_file_and_no_toml(tmp_path: Path) -> None:
         ),
         ("[training]\nkeep = 0.5", "name a checkpoint by start in [model]"),
         (
+            '[[data]]\nimage = "a.tif"\nlabels = "b.tif"\nbodies = true',
+            "give its id in borders and in classes, as [6]",
+        ),
+        ("[training]\nhold = 0.5", "hold in the recipe's [training] needs answers to hold to"),
+        (
             "[training.augmentation]\nshear = 2",
             "[training.augmentation] has an unknown setting 'shear'",
         ),

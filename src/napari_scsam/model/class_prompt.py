@@ -26,6 +26,21 @@ It is about the length of the fused features, so that the cosine spreads as thei
 product would.
 """
 
+SHARPNESS = 10.0
+"""Factor of cosines in a softmax when training starts."""
+
+OTHERS = 4
+"""Prototypes of the background, or further ones of each class."""
+
+NEVER = -1e4
+"""Likeness of a prototype that is not to be counted; half precision holds it."""
+
+
+def cosine(fused: Tensor, prototypes: Tensor) -> Tensor:
+    """Return the cosine between B×C×h×w features and K×C prototypes: B×K×h×w."""
+    prototypes = prototypes.to(fused.dtype)
+    return torch.einsum("bchw,kc->bkhw", F.normalize(fused, dim=1), F.normalize(prototypes, dim=1))
+
 
 class ClassPromptEncoder(nn.Module):
     """Turn prototypes into dense and sparse prompts for SAM's mask decoder.
@@ -41,8 +56,11 @@ class ClassPromptEncoder(nn.Module):
     tokens
         Sparse tokens per class.
     similarity
-        ``"cosine"``; for comparison, ``"unscaled"`` for a cosine without scale, or
-        ``"dot"`` for SurgicalSAM's dot product.
+        ``"cosine"``; the others are for comparison. ``"unscaled"`` is a cosine without scale, and
+        ``"dot"`` SurgicalSAM's dot product. ``"softmax"`` is the share of each class among all
+        prototypes and some of the background. With ``"several"`` each class has several
+        prototypes, its own and its own plus learned offsets. With ``"relations"`` one more token
+        of each class says what the other prototypes near it are.
 
     Notes
     -----
@@ -65,9 +83,16 @@ class ClassPromptEncoder(nn.Module):
         self.sparse = nn.Linear(dim, dim)
         self.identity = nn.Linear(dim, dim)
         self.log_scale = None
-        if similarity == "cosine":
+        if similarity not in ("unscaled", "dot"):
             # The logarithm, so that the scale is positive and training changes it by a share.
             self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
+        if similarity == "softmax":
+            self.background = nn.Parameter(F.normalize(torch.randn(OTHERS, dim), dim=1))
+            self.log_sharpness = nn.Parameter(torch.tensor(math.log(SHARPNESS)))
+        if similarity == "several":
+            self.offsets = nn.Parameter(torch.randn(OTHERS, dim) / dim**0.5)
+        if similarity == "relations":
+            self.relation = nn.Linear(dim, dim)
         self.register_load_state_dict_pre_hook(_without_scale)  # type: ignore[no-untyped-call]
 
     def similarity(self, fused: Tensor, prototypes: Tensor) -> Tensor:
@@ -75,10 +100,37 @@ class ClassPromptEncoder(nn.Module):
 
         B×K×h×w in -1..1; unbounded for ``"dot"``.
         """
-        if self.kind != "dot":
-            fused = F.normalize(fused, dim=1)
-            prototypes = F.normalize(prototypes, dim=1)
-        return torch.einsum("bchw,kc->bkhw", fused, prototypes)
+        if self.kind == "softmax":
+            return self.shares(fused, prototypes)
+        if self.kind == "several":
+            return self.nearest(fused, prototypes)
+        if self.kind == "dot":
+            return torch.einsum("bchw,kc->bkhw", fused, prototypes)
+        return cosine(fused, prototypes)
+
+    def shares(self, fused: Tensor, prototypes: Tensor) -> Tensor:
+        """Return the share of each class among all prototypes and the background's: B×K×h×w."""
+        sharpness = self.log_sharpness.exp()
+        everything = torch.cat([self.prototypes, self.background])
+        total = (sharpness * cosine(fused, everything)).logsumexp(dim=1, keepdim=True)
+        return torch.exp(sharpness * cosine(fused, prototypes) - total)
+
+    def nearest(self, fused: Tensor, prototypes: Tensor) -> Tensor:
+        """Return the cosine with the nearest of each class's prototypes: B×K×h×w."""
+        own = F.normalize(prototypes, dim=1)[None]
+        moved = own + torch.cat([torch.zeros_like(self.offsets[:1]), self.offsets])[:, None]
+        each = cosine(fused, moved.flatten(0, 1))
+        looks = each.reshape(len(fused), *moved.shape[:2], *fused.shape[2:])
+        return looks.amax(dim=1)
+
+    def relations(self, prototypes: Tensor) -> Tensor:
+        """Return a token for each class: the mean of the other prototypes, near ones first: K×C."""
+        others = F.normalize(self.prototypes, dim=1)
+        likeness = F.normalize(prototypes, dim=1) @ others.T * SHARPNESS
+        itself = likeness > SHARPNESS * (1 - 1e-4)
+        near = torch.softmax(likeness.masked_fill(itself, NEVER), dim=1)
+        token: Tensor = self.relation(near @ others)
+        return token
 
     def forward(self, fused: Tensor, prototypes: Tensor) -> tuple[Tensor, Tensor]:
         """Return the prompts of every class for every image.
@@ -93,7 +145,11 @@ class ClassPromptEncoder(nn.Module):
             similarity = self.log_scale.exp() * similarity
         weight = 1 + similarity  # B×K×h×w
         names = self.identity(F.normalize(prototypes, dim=1))  # K×C
-        sparse = (self.pool(fused, weight) + names[:, None]).flatten(0, 1)
+        tokens = self.pool(fused, weight) + names[:, None]  # B×K×n×C
+        if self.kind == "relations":
+            more = self.relations(prototypes)[None, :, None].expand(len(fused), -1, -1, -1)
+            tokens = torch.cat([tokens, more.to(tokens.dtype)], dim=2)
+        sparse = tokens.flatten(0, 1)
         return sparse, self.dense_prompts(fused, weight)
 
     def dense_prompts(self, fused: Tensor, weight: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ class ScSAMConfig:
     fusion: str = "gated"
     """``"gated"``, or ``"sum"`` without gates."""
     similarity: str = "cosine"
-    """``"cosine"`` with a learned scale, ``"unscaled"`` without, or ``"dot"`` (dot product)."""
+    """How features are compared with prototypes; see `ClassPromptEncoder`."""
     detail: bool = True
     """Whether the detail and click paths sharpen masks; else they are SAM's, at stride 4."""
     prompts_only: bool = False
@@ -41,7 +41,7 @@ class ScSAMConfig:
         known = {
             "branches": ("sam+mae", "sam", "mae"),
             "fusion": ("gated", "sum"),
-            "similarity": ("cosine", "unscaled", "dot"),
+            "similarity": ("cosine", "unscaled", "dot", "softmax", "several", "relations"),
         }
         for setting, choices in known.items():
             if getattr(self, setting) not in choices:
