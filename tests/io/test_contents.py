@@ -9,8 +9,8 @@ import pytest
 import tifffile
 import zarr
 
-from napari_scsam.config import ClassSpec
-from napari_scsam.io.contents import Contents, is_label_image, is_ours, what_is
+from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.io.contents import Contents, check_outside, is_label_image, is_ours, what_is
 from napari_scsam.io.labels import create_labels, write_labels
 
 CLASSES = (ClassSpec(1, "mitochondrion"),)
@@ -88,3 +88,30 @@ def test_labels_of_objects_are_known_without_a_class_table(tmp_path: Path, dtype
     assert is_label_image(tmp_path / "a.zarr" / "labels" / "classes")
     assert not is_label_image(tmp_path / "a.zarr")
     assert not is_label_image(tmp_path / "grey.tif")
+
+
+@pytest.mark.parametrize(
+    ("around", "content"),
+    [
+        ("em.zarr/zarr.json", "{}"),
+        ("em.zarr/0/.zarray", "{}"),
+        ("em.n5/attributes.json", "{}"),
+        ("em.precomputed/info", '{"scales": []}'),
+    ],
+)
+def test_an_output_inside_of_an_image_is_refused(tmp_path: Path, around: str, content: str) -> None:
+    marker = tmp_path / around
+    marker.parent.mkdir(parents=True)
+    marker.write_text(content)
+    (tmp_path / "link").symlink_to(marker.parent)
+    for folder in (marker.parent, marker.parent / "not" / "there", tmp_path / "link"):
+        with pytest.raises(UserError, match="lies inside the"):
+            check_outside(folder / "out.tif")
+    check_outside(marker.parent)  # what is replaced is checked by others
+    check_outside(tmp_path / "out.tif")
+
+
+def test_labels_are_not_saved_inside_of_an_image(tmp_path: Path) -> None:
+    zarr.open_group(tmp_path / "em.zarr", mode="w")
+    with pytest.raises(UserError, match="choose a place outside of it"):
+        write_labels(tmp_path / "em.zarr" / "out.tif", np.zeros((4, 4), np.uint8), None, ())

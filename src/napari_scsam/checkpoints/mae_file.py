@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_scsam.checkpoints.card import CHECKPOINT_FORMAT
+from napari_scsam.checkpoints.formats import check_not_newer
 from napari_scsam.checkpoints.tensors import write_tensors
 from napari_scsam.config import UserError
 
@@ -63,10 +64,13 @@ def load_mae(path: str | Path, encoder: nn.Module) -> None:
 
 
 def _read_mae(path: Path) -> dict[str, Tensor]:
+    from safetensors import safe_open
     from safetensors.torch import load_file
 
     from napari_scsam.model.official_weights import read_tensors
 
     if path.suffix == ".safetensors":
+        with safe_open(path, framework="np") as file:
+            check_not_newer(path, (file.metadata() or {}).get("format"))
         return load_file(path)
     return read_tensors(path, "a pre-trained encoder")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from napari_scsam.checkpoints.formats import check_not_newer
 from napari_scsam.config import UserError
 
 
@@ -14,7 +15,8 @@ def check_replaceable(path: Path) -> None:
     Raises
     ------
     UserError
-        When there is a folder, or a file of somebody else, which is never replaced.
+        When there is a folder, a file of somebody else, or a checkpoint of a newer version, which
+        are never replaced.
     """
     if not os.path.lexists(path) or (path.is_file() and path.stat().st_size == 0):
         return
@@ -33,4 +35,5 @@ def _is_ours(path: Path) -> bool:
             metadata: dict[str, str] = file.metadata() or {}
     except (SafetensorError, OSError, ValueError):
         return False
+    check_not_newer(path, metadata.get("format"))
     return metadata.get("format", "").startswith("napari-scsam ")

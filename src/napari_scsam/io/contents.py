@@ -140,5 +140,7 @@ def check_outside(out: Path, advice: str = "choose a place outside of it") -> No
     """
     places = (Path(os.path.abspath(out)), Path(os.path.realpath(out)))  # noqa: PTH100 - links, too
     for folder in (outer for place in places for outer in place.parents):
-        if is_zarr(folder) or (folder / ATTRIBUTES).is_file() or is_precomputed(folder):
-            raise UserError(f"{out} would be inside the image or labels {folder}; {advice}")
+        if is_zarr(folder):
+            raise UserError(f"{out} lies inside the zarr {folder}; {advice}")
+        if (folder / ATTRIBUTES).is_file() or is_precomputed(folder):
+            raise UserError(f"{out} lies inside the volume {folder}; {advice}")

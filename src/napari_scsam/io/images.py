@@ -16,6 +16,7 @@ from napari_scsam.io.label_files.hdf5 import DATASET
 from napari_scsam.io.label_root import is_label_root
 from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.locations import file_of, is_address, parse_location
+from napari_scsam.io.remote.labels import lies_in_labels
 from napari_scsam.io.volumes import Volume, open_volume
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
 
@@ -35,15 +36,15 @@ def open_grey_volume(
         As `open_volume`, and when the file says that it holds labels.
     """
     volume = open_volume(path, voxel_size, channel=channel, time=time)
-    if volume.dtype.kind in "iu" and says_labels(os.fspath(path)):
+    if volume.dtype.kind in "iu" and (volume.says_labels or says_labels(os.fspath(path))):
         raise UserError(f"{path} holds labels and no grey values; give the image that was labelled")
     return volume
 
 
 def says_labels(location: str) -> bool:
-    """Whether a file says that it holds labels: by our record, or by its metadata.
+    """Whether a file says that it holds labels: by our record, its metadata, or what is around it.
 
-    Nothing is guessed from the values. Files behind an address are not examined.
+    Nothing is guessed from the values.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def says_labels(location: str) -> bool:
         As `open_volume` takes it.
     """
     if is_address(location):
-        return False
+        return lies_in_labels(parse_location(location).text)
     hdf5 = split_hdf5_path(parse_location(location).text)
     if hdf5 is not None and (hdf5[1] or DATASET).strip("/") != DATASET:
         return False
@@ -63,11 +64,12 @@ def says_labels(location: str) -> bool:
 
 
 def _leads_to_labels(folder: Path) -> bool:
-    """Whether the root of an OME-Zarr only leads to labels inside it."""
+    """Whether a group of an OME-Zarr only leads to labels inside it."""
     if not is_zarr(folder):
         return False
     try:
-        return is_label_root(ngff_attributes(zarr.open_group(folder, mode="r")))
+        attributes = ngff_attributes(zarr.open_group(folder, mode="r"))
+        return is_label_root(attributes) or _is_labels_group(folder)
     except READ_ERRORS:  # an array
         return False
 

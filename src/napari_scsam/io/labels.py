@@ -24,14 +24,17 @@ import zarr
 from napari_scsam.atomic import MARK, finish_replacing, replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
 from napari_scsam.io.contents import Contents, check_outside, is_ours, what_is
+from napari_scsam.io.find_labels import first_class_table, stored_classes
 from napari_scsam.io.label_files.kinds import KINDS, check_suffix, read_label_record
 from napari_scsam.io.label_files.record import LabelRecord
 from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.io.label_pyramid import build_levels, new_level
 from napari_scsam.io.label_root import point_root, root_name
 from napari_scsam.io.lazy import explaining
+from napari_scsam.io.locations import is_address
 from napari_scsam.io.ngff import refresh_consolidated, update_ngff, version_of
 from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files
+from napari_scsam.io.remote.labels import remote_group
 from napari_scsam.io.zarr_access import (
     ZarrArray,
     folder_of,
@@ -238,16 +241,20 @@ def read_class_table(path: str | os.PathLike[str]) -> tuple[ClassSpec, ...] | No
     Parameters
     ----------
     path
-        The OME-Zarr, one of its label images (``PATH/labels/NAME``), or a file of labels.
+        The OME-Zarr, one of its label images (``PATH/labels/NAME``), or a file of labels; or the
+        address of an OME-Zarr.
 
     Raises
     ------
     UserError
         When its metadata are damaged, or it has the suffix of a TIFF, MRC or HDF5 and is not one.
     """
-    path = Path(path)
-    with explaining(path):
-        classes = _stored_classes(path)
+    name = os.fspath(path)
+    with explaining(name):
+        if is_address(name):
+            classes = first_class_table(remote_group(name))
+        else:
+            classes = _stored_classes(Path(path))
         if not classes:
             return None
         return parse_classes(classes)
@@ -256,8 +263,7 @@ def read_class_table(path: str | os.PathLike[str]) -> tuple[ClassSpec, ...] | No
 def _stored_classes(path: Path) -> Any:
     """Read the first class table of a file, as JSON values."""
     if path.is_dir() and is_zarr(path):
-        tables = map(_classes, _label_groups(zarr.open(path, mode="r")))
-        return next(filter(None, tables), None)
+        return first_class_table(zarr.open(path, mode="r"))
     if path.exists():
         return read_label_record(path).get("classes")
     return None
@@ -320,7 +326,7 @@ def _resumable(
     """Return level 0 of the existing label image, if it is what would be created."""
     group = member_group(labels, header.name)
     level = member_array(group, "0")
-    stored = _classes(group)
+    stored = stored_classes(group)
     table: tuple[ClassSpec, ...] = ()
     if stored:
         table = parse_classes(stored)
@@ -331,21 +337,3 @@ def _resumable(
             f"not {shape} {dtype} with the same {len(header.classes)}; choose another output"
         )
     return level
-
-
-def _label_groups(node: zarr.Group | ZarrArray) -> Iterator[zarr.Group]:
-    """Return the group itself and the label images that it or its ``labels/`` lists."""
-    if not isinstance(node, zarr.Group):
-        return
-    yield node
-    labels = node.get("labels", node)
-    if isinstance(labels, zarr.Group):
-        yield from (member_group(labels, name) for name in listed_names(labels))
-
-
-def _classes(group: zarr.Group) -> list[dict[str, Any]]:
-    record = group.attrs.get("scsam")
-    if not isinstance(record, dict):
-        return []
-    classes: Any = record.get("classes", ())
-    return list(classes)

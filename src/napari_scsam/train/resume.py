@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from napari_scsam.checkpoints.tensors import write_tensors
 from napari_scsam.config import UserError, update_run_settings
+from napari_scsam.io.contents import check_outside
 from napari_scsam.io.lazy import READ_ERRORS
 
 SAVE_SECONDS = 120.0
@@ -39,12 +40,13 @@ def state_file(out: Path) -> Path:
     Raises
     ------
     UserError
-        When a checkpoint cannot be called `out`.
+        When a checkpoint cannot be called `out`, or be put there.
     """
     if out.suffix != ".safetensors":
         raise UserError(
             f"a checkpoint cannot be written to {out.name!r}; end its name in .safetensors"
         )
+    check_outside(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     return out.with_suffix(".resume")
 

@@ -14,6 +14,7 @@ from napari_scsam.atomic import replacing
 from napari_scsam.checkpoints.checkpoint import load_checkpoint
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.infer.picture import save_picture
+from napari_scsam.io.contents import check_outside
 from napari_scsam.io.contrast import measure_contrast, normalise
 from napari_scsam.io.volumes import as_volume, open_labels, open_volume
 from napari_scsam.samples.shipped import ABOUT, open_shipped
@@ -43,8 +44,9 @@ def write_demo(folder: Path) -> Steps[Demo]:
     Raises
     ------
     UserError
-        When the folder holds labels that are not those of a demonstration.
+        When the folder holds labels that are not those of a demonstration, or is in an image.
     """
+    check_outside(folder)
     folder.mkdir(parents=True, exist_ok=True)
     labels = folder / "labels.zarr"
     picture = folder / "labels.png"

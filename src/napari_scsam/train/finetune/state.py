@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from napari_scsam.checkpoints.formats import check_not_newer
 from napari_scsam.checkpoints.tensors import write_tensors
 from napari_scsam.errors import UserError
 from napari_scsam.io.lazy import READ_ERRORS
@@ -96,6 +97,7 @@ class StateFile:
     def _read(self, path: Path, model: nn.Module, optimiser: Optimizer) -> Saved:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
+        check_not_newer(path, metadata.get("format"))
         tensors = load_file(path)
         if metadata.get("format") != FORMAT or json.loads(metadata["run"]) != self.run:
             raise UserError(

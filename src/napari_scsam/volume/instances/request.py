@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 
 from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import ClassSpec, UserError, parse_classes
+from napari_scsam.io.contents import check_outside
 from napari_scsam.io.find_labels import find_labels
 from napari_scsam.io.formats.slices import TIFF_SUFFIXES
 from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import Volume, as_volume, open_labels
-from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.volume.instances.kinds import ObjectKind, kinds_of
 from napari_scsam.volume.instances.run_folder import finished_settings
 from napari_scsam.volume.instances.source import labels_fingerprint, looks_grey
@@ -174,9 +174,7 @@ def check_target(out: Path, request: Request) -> None:
     real = Path(os.path.realpath(out))  # resolve() fails where links lead in circles
     if source is not None and _is_inside(source.resolve(), real):
         raise UserError(f"{out} holds the labels themselves; give the instances another name")
-    around = next((parent for parent in real.parents if is_zarr(parent)), None)
-    if around is not None:
-        raise UserError(f"{out} lies inside the zarr {around}; choose a place outside of it")
+    check_outside(out)
     suffix = out.suffix.lower()
     if suffix in TIFF_SUFFIXES and len(request.kinds) > 1:
         names = ", ".join(kind.name for kind in request.kinds)

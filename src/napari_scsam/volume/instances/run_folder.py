@@ -17,7 +17,7 @@ import zarr
 
 from napari_scsam.atomic import MARK, exchange_folders, finish_replacing, replacing, sync
 from napari_scsam.config import UserError
-from napari_scsam.io.contents import Contents, check_outside, what_is
+from napari_scsam.io.contents import Contents, what_is
 from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files, list_files
 from napari_scsam.io.zarr_access import is_zarr
@@ -123,7 +123,6 @@ def check_instances_output(run: InstanceFolder, *, resume: bool, overwrite: bool
         When there is something at the output that this run may not replace or continue.
     """
     out = run.out
-    check_outside(out)
     if resume and overwrite:
         raise UserError(
             "--resume continues a run and --overwrite starts it again; choose one of them"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.atomic import replacing
 from napari_scsam.config import UserError
+from napari_scsam.io.contents import check_outside
 
 SUFFIXES = (".csv", ".parquet")
 """What a table is written as."""
@@ -115,6 +116,7 @@ def check_table_path(path: Path) -> None:
         )
     if path.is_dir():
         raise UserError(f"{path} is a folder; give the name of a file")
+    check_outside(path)
     if not path.absolute().parent.is_dir():
         raise UserError(f"the folder of {path} does not exist; create it, or choose another place")
 
