@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 
 from napari_scsam.io.label_pyramid import new_level
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.saved_array import SavedArray
 
 TARGET_MS = {"picture": 200, "stall": 100}
 

@@ -17,7 +17,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.correction.correct import Correcting
 from napari_scsam.gui.widget import ScSAMWidget
 
 VOXEL = (40.0, 8.0, 8.0)

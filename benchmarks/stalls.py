@@ -26,7 +26,7 @@ from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.propagate import Propagating
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.tools.segment import RANGE, Segmenting
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.saved_array import SavedArray
 from napari_scsam.project.image import copy_image
 from napari_scsam.samples.phantom import MITOCHONDRION, Phantom, make_phantom
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_scsam import atomic, cli
-from napari_scsam.cli.reports import write_report
+from napari_scsam.cli.shared.reports import write_report
 from napari_scsam.config import ClassSpec
 from napari_scsam.errors import UserError, describe_os_error, without_drafts
 from napari_scsam.gui.layers.files import write_labels_layer

@@ -9,8 +9,8 @@ from safetensors.numpy import save_file
 from napari_scsam.checkpoints.replace import check_replaceable
 from napari_scsam.cli.finetune import check_output
 from napari_scsam.cli.pseudo_label import check_mask
+from napari_scsam.cli.shared.training_run import check_finished
 from napari_scsam.cli.teach import check_checkpoint_path
-from napari_scsam.cli.training_run import check_finished
 from napari_scsam.config import UserError
 from napari_scsam.io.label_files.record import LabelRecord
 from napari_scsam.io.label_files.tiff import write_label_tiff

@@ -24,13 +24,14 @@ import zarr
 from napari_scsam import cli
 from napari_scsam.checkpoints import find
 from napari_scsam.checkpoints.checkpoint import save_checkpoint
-from napari_scsam.cli import checkpoints, parts
+from napari_scsam.cli import checkpoints
 from napari_scsam.cli import demo as demo_command
 from napari_scsam.cli import evaluate as evaluate_command
 from napari_scsam.cli import pretrain as pretrain_command
 from napari_scsam.cli import segment as segment_command
 from napari_scsam.cli import train as train_command
 from napari_scsam.cli.evaluate import parse_map
+from napari_scsam.cli.shared import parts
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.labels import read_class_table, write_labels
 from napari_scsam.io.volumes import as_volume, open_labels, open_volume

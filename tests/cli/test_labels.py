@@ -13,7 +13,7 @@ from napari_scsam.cli.labels import (
     parse_table,
 )
 from napari_scsam.config import UserError
-from napari_scsam.volume.ledger import LEDGER
+from napari_scsam.volume.writing.ledger import LEDGER
 
 
 @pytest.mark.parametrize(

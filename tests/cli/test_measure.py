@@ -15,7 +15,7 @@ from napari_scsam.cli.labels import is_unfinished
 from napari_scsam.config import ClassSpec
 from napari_scsam.io.labels import write_labels
 from napari_scsam.project.image import fingerprint
-from napari_scsam.volume.ledger import LEDGER
+from napari_scsam.volume.writing.ledger import LEDGER
 
 TABLE = (ClassSpec(1, "mitochondrion"), ClassSpec(5, "vesicle"))
 

@@ -14,7 +14,7 @@ from napari_scsam.cli.segment import note_resumed
 from napari_scsam.config import UserError
 from napari_scsam.steps import Progress, Steps
 from napari_scsam.volume import run
-from napari_scsam.volume.ledger import LEDGER
+from napari_scsam.volume.writing.ledger import LEDGER
 
 
 @pytest.fixture

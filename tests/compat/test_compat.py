@@ -28,8 +28,8 @@ from napari_scsam.project.review import review_steps
 from napari_scsam.project.start import open_project
 from napari_scsam.project.training_set import export_training_set
 from napari_scsam.train.recipe import read_recipe
-from napari_scsam.volume.ledger import LEDGER
 from napari_scsam.volume.run import segment_volume
+from napari_scsam.volume.writing.ledger import LEDGER
 
 FILES = Path(__file__).parent / "files"
 VOXEL_SIZE = (20.0, 8.0, 8.0)

@@ -44,8 +44,8 @@ from napari_scsam.train import resume
 from napari_scsam.train.recipe import read_recipe
 from napari_scsam.train.training import train
 from napari_scsam.volume.embed import embed_volume
-from napari_scsam.volume.ledger import LEDGER
 from napari_scsam.volume.run import segment_volume
+from napari_scsam.volume.writing.ledger import LEDGER
 
 CLASSES = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "membrane"))
 SIZE = (8.0, 8.0, 8.0)

@@ -8,7 +8,7 @@ from fits import cut_off
 from napari.layers import Image
 from napari.settings import get_settings
 
-from napari_scsam.gui.tools.active_tool import ActiveTool
+from napari_scsam.gui.tools.canvas.active_tool import ActiveTool
 from napari_scsam.gui.tools.shortcuts import PROMPT
 from napari_scsam.gui.tools.shortcuts import TEACH as TEACH_KEY
 from napari_scsam.gui.widget import CORRECT, OBJECT, OBJECTS, REVIEW_AND_TRAIN, SEGMENT, TEACH

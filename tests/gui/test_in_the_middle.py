@@ -14,8 +14,8 @@ from napari_scsam.config import UserError
 from napari_scsam.gui.layers import write_edit as edit_writing
 from napari_scsam.gui.layers.locks import lock, locked_labels
 from napari_scsam.gui.project.keeper import ProjectKeeper
-from napari_scsam.gui.tools import correct_work as object_work
-from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.correction import correct_work as object_work
+from napari_scsam.gui.tools.correction.correct import Correcting
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.project.project import Project

@@ -16,9 +16,9 @@ from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.plane import Plane, full_resolution
 from napari_scsam.gui.project.layers import image_source
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.tools import correct_work
 from napari_scsam.gui.tools.accept import Accepting
-from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.correction import correct_work
+from napari_scsam.gui.tools.correction.correct import Correcting
 from napari_scsam.gui.tools.files.save_labels import SavingLabels
 from napari_scsam.gui.tools.objects.find import FindingObjects
 from napari_scsam.gui.tools.one_object import Prompting

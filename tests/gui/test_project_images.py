@@ -15,7 +15,7 @@ from napari_scsam.gui.project.model import ProjectModel
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.tools.segment import Segmenting
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.saved_array import SavedArray
 from napari_scsam.project.project import Project
 
 
@@ -137,7 +137,7 @@ def test_a_project_for_another_image_leaves_the_first_one_alone(one, other, tmp_
 
 
 def test_a_project_that_cannot_be_written_is_told_and_another_one_opens(one, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_scsam.io.saved_chunks.RETRY", 0.1)
+    monkeypatch.setattr("napari_scsam.io.saved.saved_chunks.RETRY", 0.1)
     one.keeper.save_as(str(tmp_path / "copy"))
     broken, chunks = one.keeper.project, one.keeper.labels.data._memory
     stored = chunks.stored

@@ -9,7 +9,7 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.tools.active_tool import ActiveTool
+from napari_scsam.gui.tools.canvas.active_tool import ActiveTool
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.tools.shortcuts import CORRECT as CORRECT_KEYS
 from napari_scsam.gui.tools.shortcuts import OTHER_SIDE, PROMPT

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.layers import show_position
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.correction.correct import Correcting
 from napari_scsam.gui.tools.files.export import Exporting
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.review import Reviewing

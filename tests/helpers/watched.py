@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.saved_array import SavedArray
 
 
 @dataclass(frozen=True)

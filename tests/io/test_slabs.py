@@ -15,9 +15,9 @@ import zarr
 from napari_scsam.io import slabs
 from napari_scsam.io.contrast import WHOLE_BYTES, measure_contrast, sample_places
 from napari_scsam.io.lazy import DamagedPartError, LazyArray
+from napari_scsam.io.saved.watched import ChangedFileError
 from napari_scsam.io.slabs import SlabArray, with_slabs
 from napari_scsam.io.volumes import as_volume, open_volume
-from napari_scsam.io.watched import ChangedFileError
 
 STACK = np.random.default_rng(0).integers(0, 60_000, (20, 70, 90), dtype=np.uint16)
 

@@ -8,7 +8,7 @@ import pytest
 import zarr
 from zarr.codecs import BytesCodec, Crc32cCodec
 
-from napari_scsam.io.anchored_store import MissingStoreError, UnreadableError
+from napari_scsam.io.saved.anchored_store import MissingStoreError, UnreadableError
 from napari_scsam.io.stored_chunks import StoredChunks, describe_place
 
 SHAPE = (5, 20, 30)

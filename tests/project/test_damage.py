@@ -9,8 +9,8 @@ import pytest
 from damages import DamageKind, cases, copy_to, garble, remove
 
 from napari_scsam.config import ClassSpec, UserError
-from napari_scsam.io.anchored_store import UnreadableError
 from napari_scsam.io.labels import write_labels
+from napari_scsam.io.saved.anchored_store import UnreadableError
 from napari_scsam.io.volumes import open_labels
 from napari_scsam.project.damage import (
     find_damage,

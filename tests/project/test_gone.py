@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import ClassSpec, UserError
-from napari_scsam.io.anchored_store import MissingStoreError
+from napari_scsam.io.saved.anchored_store import MissingStoreError
 from napari_scsam.io.volumes import open_labels
 from napari_scsam.project import project as project_module
 from napari_scsam.project import record_keeper
@@ -30,7 +30,7 @@ IMAGE = np.random.default_rng(0).integers(0, 200, (4, 20, 20)).astype(np.uint8)
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    from napari_scsam.io import saved_chunks
+    from napari_scsam.io.saved import saved_chunks
 
     monkeypatch.setattr(saved_chunks, "RETRY", 0.05)
     monkeypatch.setattr(record_keeper, "RETRY", 0.05)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from napari_scsam.config import UserError
-from napari_scsam.io.anchored_store import MissingStoreError
+from napari_scsam.io.saved.anchored_store import MissingStoreError
 from napari_scsam.project import holder as module
 from napari_scsam.project.holder import MARK_FILE, Holder
 

@@ -8,7 +8,7 @@ import pytest
 import zarr
 
 from napari_scsam.config import ClassSpec, UserError
-from napari_scsam.io.saved_chunks import SavedChunks
+from napari_scsam.io.saved.saved_chunks import SavedChunks
 from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.project.copy_project import copy_project
 from napari_scsam.project.image import ImageMovedError, ImageReference, copy_image

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.io import anchored_store, saved_chunks
-from napari_scsam.io.anchored_store import MissingStoreError
+from napari_scsam.io.saved import anchored_store, saved_chunks
+from napari_scsam.io.saved.anchored_store import MissingStoreError
 from napari_scsam.project import record as record_module
 from napari_scsam.project import record_keeper
 from napari_scsam.project.copy_project import copy_project

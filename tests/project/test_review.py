@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.saved_array import SavedArray
 from napari_scsam.project.review import (
     Outlines,
     count_values,

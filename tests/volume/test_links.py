@@ -12,7 +12,7 @@ import pytest
 from napari_scsam.atomic import replacing, replacing_folder
 from napari_scsam.checkpoints.replace import check_replaceable
 from napari_scsam.cli.pseudo_label import check_mask
-from napari_scsam.cli.reports import check_report
+from napari_scsam.cli.shared.reports import check_report
 from napari_scsam.config import UserError
 from napari_scsam.steps import drive
 from napari_scsam.volume.demo import write_demo

@@ -15,8 +15,8 @@ from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.volumes import Volume, as_volume, open_labels
 from napari_scsam.model import ScSAM
 from napari_scsam.steps import drive
-from napari_scsam.volume.ledger import LEDGER
 from napari_scsam.volume.run import segment_volume
+from napari_scsam.volume.writing.ledger import LEDGER
 
 STACK = np.random.default_rng(0).integers(1, 200, (4, 64, 72), dtype=np.uint8)
 FORMATS = ["zarr v2", "OME-Zarr", "TIFF", "compressed TIFF", "HDF5", "MRC", "PNG folder"]

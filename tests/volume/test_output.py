@@ -16,8 +16,8 @@ from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import open_volume
 from napari_scsam.project.image import ImageReference, copy_image
 from napari_scsam.project.project import create_project
-from napari_scsam.volume.ledger import LEDGER
 from napari_scsam.volume.output import check_output, is_taken, make_writable_folder
+from napari_scsam.volume.writing.ledger import LEDGER
 
 TABLE = (ClassSpec(1, "mitochondrion"),)
 LABELS = np.ones((2, 8, 9), np.uint8)

@@ -23,9 +23,9 @@ from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.project.image import fingerprint
 from napari_scsam.samples.phantom import CLASSES, make_phantom
-from napari_scsam.volume.ledger import LEDGER, pixels_hash
 from napari_scsam.volume.run import segment_volume
 from napari_scsam.volume.segmentation import FINISHED
+from napari_scsam.volume.writing.ledger import LEDGER, pixels_hash
 
 SIZE = (20.0, 8.0, 8.0)
 PHANTOM = make_phantom((4, 64, 80), SIZE).image

@@ -23,12 +23,12 @@ from napari_scsam.cli.import_results import add_import_results
 from napari_scsam.cli.instances import add_instances
 from napari_scsam.cli.measure import add_measure
 from napari_scsam.cli.neuroglancer import add_neuroglancer
-from napari_scsam.cli.parts import Parser, note
 from napari_scsam.cli.pretrain import add_pretrain
 from napari_scsam.cli.pseudo_label import add_pseudo_label
 from napari_scsam.cli.segment import add_segment
 from napari_scsam.cli.serve import add_serve
-from napari_scsam.cli.streams import (
+from napari_scsam.cli.shared.parts import Parser, note
+from napari_scsam.cli.shared.streams import (
     BROKEN_PIPE,
     EndedError,
     OutputGoneError,

@@ -8,13 +8,13 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_scsam.cli.parts import note, note_unknown_size, open_image, parse_names, show
+from napari_scsam.cli.shared.parts import note, note_unknown_size, open_image, parse_names, show
 from napari_scsam.config import UserError
 
 if TYPE_CHECKING:
     from napari_scsam.io.volumes import Volume
     from napari_scsam.model import ScSAM
-    from napari_scsam.volume.batch import ImageBatch
+    from napari_scsam.volume.image_batch import ImageBatch
 
 ONE_VOLUME = (
     *("into", "slices", "region", "mask", "axes", "probabilities", "workers", "scheduler"),
@@ -52,7 +52,8 @@ def segment_batch(arguments: argparse.Namespace) -> None:
     """Label several images with one network."""
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.predictor import Predictor
-    from napari_scsam.volume.batch import ImageBatch, segment_images
+    from napari_scsam.volume.batch import segment_images
+    from napari_scsam.volume.image_batch import ImageBatch
 
     _check_options(arguments)
     images = tuple(map(Path, arguments.image))

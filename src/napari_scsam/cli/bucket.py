@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_scsam.cli.parts import note, show
+from napari_scsam.cli.shared.parts import note, show
 from napari_scsam.errors import PartlyDoneError, TakenError
 from napari_scsam.io.locations import absolute_location, is_address
 from napari_scsam.paths import staging_folder
@@ -109,6 +109,6 @@ def _send(bucket: Bucket, staged: Path) -> None:
 
 
 def _is_stopped(staged: Path) -> bool:
-    from napari_scsam.volume.run_labels import find_stopped
+    from napari_scsam.volume.writing.run_labels import find_stopped
 
     return find_stopped(staged) is not None

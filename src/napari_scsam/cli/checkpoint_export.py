@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from napari_scsam.cli.parts import command
+from napari_scsam.cli.shared.parts import command
 from napari_scsam.config import UserError
 
 
@@ -58,9 +58,12 @@ def check_out(out: Path, suffix: str, *, overwrite: bool) -> None:
     UserError
         When its name has another suffix, it is a folder, or exists and must not be replaced.
     """
+    from napari_scsam.io.contents import check_outside
+
     if out.suffix.lower() != suffix:
         raise UserError(f"{out} does not end in {suffix}; give it that suffix")
     if out.is_dir():
         raise UserError(f"{out} is a folder; give the name of a file")
+    check_outside(out)
     if out.exists() and not overwrite:
         raise UserError(f"{out} already exists; add --overwrite to replace it")

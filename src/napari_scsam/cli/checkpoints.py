@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_scsam.cli.checkpoint_export import add_export
 from napari_scsam.cli.checkpoint_import import add_import
-from napari_scsam.cli.parts import command, note, show
+from napari_scsam.cli.shared.parts import command, note, show
 
 
 def _add_download(actions: Any) -> None:

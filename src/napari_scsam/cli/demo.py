@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.cli.parts import command, show
+from napari_scsam.cli.shared.parts import command, show
 from napari_scsam.config import UserError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from napari_scsam.cli.parts import command
+from napari_scsam.cli.shared.parts import command
 
 ABOUT = (
     "Examine the installation: versions, device, window, folders and the shipped checkpoint. "

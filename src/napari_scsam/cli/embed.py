@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from napari_scsam.cli.parts import (
+from napari_scsam.cli.shared.parts import (
     add_careful,
     add_model_options,
     command,

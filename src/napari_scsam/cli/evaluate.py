@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.cli.parts import (
+from napari_scsam.cli.shared.parts import (
     add_careful,
     add_model_options,
     command,
@@ -15,8 +15,8 @@ from napari_scsam.cli.parts import (
     open_image,
     show,
 )
-from napari_scsam.cli.reports import add_report, check_report, write_report
-from napari_scsam.cli.values import SLICES, parse_slices, positive, tolerance_nm
+from napari_scsam.cli.shared.reports import add_report, check_report, write_report
+from napari_scsam.cli.shared.values import SLICES, parse_slices, positive, tolerance_nm
 from napari_scsam.config import ClassSpec, NoClassesError, UserError, select_classes
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_scsam.cli.labels import note_own_table
-from napari_scsam.cli.parts import add_model_options, command, note, open_image, show
-from napari_scsam.cli.reports import add_report, check_report, write_report
-from napari_scsam.cli.values import SLICES, parse_slices, positive_number
+from napari_scsam.cli.shared.parts import add_model_options, command, note, open_image, show
+from napari_scsam.cli.shared.reports import add_report, check_report, write_report
+from napari_scsam.cli.shared.values import SLICES, parse_slices, positive_number
 from napari_scsam.config import UserError
 from napari_scsam.steps import Progress, mapped
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_scsam.cli.labels import parse_table
-from napari_scsam.cli.parts import command, nanometres, show
+from napari_scsam.cli.shared.parts import command, nanometres, show
 from napari_scsam.config import UserError
 
 
@@ -42,6 +42,7 @@ def run_import_results(arguments: argparse.Namespace) -> None:
     from napari_scsam.checkpoints.find import checkpoint_info
     from napari_scsam.checkpoints.imported.class_table import read_channels
     from napari_scsam.config import parse_voxel_size
+    from napari_scsam.io.contents import check_outside
     from napari_scsam.volume.exchange.read import read_results
     from napari_scsam.volume.exchange.write import write_results
 
@@ -50,6 +51,7 @@ def run_import_results(arguments: argparse.Namespace) -> None:
         raise UserError(f"{out} does not end in .zarr; give it that suffix")
     if out.exists():
         raise UserError(f"{out} already exists; choose another name")
+    check_outside(out)
     table = parse_table(arguments.classes)
     results = read_results(arguments.result, table, arguments.divisor)
     names = [one.name for one in results]

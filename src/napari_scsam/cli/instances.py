@@ -15,7 +15,7 @@ from napari_scsam.cli.labels import (
     note_unfinished,
     parse_table,
 )
-from napari_scsam.cli.parts import add_workers, command, note, show, workers_of
+from napari_scsam.cli.shared.parts import add_workers, command, note, show, workers_of
 
 
 def add_instances(commands: Any) -> None:

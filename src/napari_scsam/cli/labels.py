@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from napari_scsam.cli.parts import note, parse_names
+from napari_scsam.cli.shared.parts import note, parse_names
 from napari_scsam.config import UserError
 
 LABELS_HELP = (
@@ -115,6 +115,6 @@ def _named(value: int, table: Mapping[int, str]) -> str:
 
 def is_unfinished(labels: Path) -> bool:
     """Whether labels are those of a segmentation that was stopped."""
-    from napari_scsam.volume.ledger import LEDGER
+    from napari_scsam.volume.writing.ledger import LEDGER
 
     return any((folder / LEDGER).is_file() for folder in (labels, *labels.parents[:2]))

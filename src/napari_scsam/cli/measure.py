@@ -14,7 +14,7 @@ from napari_scsam.cli.labels import (
     parse_table,
 )
 from napari_scsam.cli.meshes import add_mesh_options, check_mesh_folder, write_mesh_files
-from napari_scsam.cli.parts import add_workers, command, nanometres, note, show, workers_of
+from napari_scsam.cli.shared.parts import add_workers, command, nanometres, note, show, workers_of
 
 
 def add_measure(commands: Any) -> None:
@@ -110,7 +110,7 @@ def note_other_image(arguments: argparse.Namespace) -> None:
     from napari_scsam.io.slabs import with_slabs
     from napari_scsam.io.volumes import open_volume
     from napari_scsam.volume.run_image import image_fingerprint
-    from napari_scsam.volume.run_labels import run_of
+    from napari_scsam.volume.writing.run_labels import run_of
 
     run = run_of(arguments.labels)
     if arguments.image is None or run is None or "image" not in run:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from napari_scsam.cli.labels import parse_table
-from napari_scsam.cli.parts import show, workers_of
+from napari_scsam.cli.shared.parts import show, workers_of
 
 FORMATS = ("ply", "obj", "glb", "precomputed")
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from napari_scsam.cli.parts import command, note
+from napari_scsam.cli.shared.parts import command, note
 
 PORT = 8000
 

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from napari_scsam.cli.parts import command
-from napari_scsam.cli.training_run import (
+from napari_scsam.cli.shared.parts import command
+from napari_scsam.cli.shared.training_run import (
     RESUME_HINT,
     add_training_options,
     check_finished,
@@ -16,7 +16,7 @@ from napari_scsam.cli.training_run import (
     restart_notice,
     show_training,
 )
-from napari_scsam.cli.values import natural
+from napari_scsam.cli.shared.values import natural
 
 
 def add_pretrain(commands: Any) -> None:

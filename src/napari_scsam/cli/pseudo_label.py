@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari_scsam.cli.parts import (
+from napari_scsam.cli.shared.parts import (
     add_model_options,
     command,
     note,
@@ -55,7 +55,7 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     from napari_scsam.io.label_files.record import LabelRecord
     from napari_scsam.io.label_files.tiff import write_label_tiff
     from napari_scsam.train.pseudo_labels import pseudo_labels
-    from napari_scsam.volume.output import check_output, make_writable_folder
+    from napari_scsam.volume.output import check_no_slice, check_output, make_writable_folder
 
     image = open_image(arguments)
     predictor = Predictor(load_checkpoint(arguments.checkpoint), arguments.device)
@@ -64,6 +64,7 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     out = arguments.out / "labels.tif"
     mask = arguments.out / "reviewed.tif"
     check_output(out, arguments.overwrite)
+    check_no_slice(out, image.path)
     check_mask(mask, overwrite=arguments.overwrite)
     make_writable_folder(out)
     note_unknown_size(image, predictor.model)

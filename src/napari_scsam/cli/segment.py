@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_scsam.cli.batch import expand, is_batch, segment_batch
 from napari_scsam.cli.bucket import output_to_bucket
-from napari_scsam.cli.parts import (
+from napari_scsam.cli.shared.parts import (
     PROGRESS_EVERY,
     add_careful,
     add_model_options,
@@ -23,7 +23,7 @@ from napari_scsam.cli.parts import (
     show,
     workers_of,
 )
-from napari_scsam.cli.values import SLICES, parse_slices
+from napari_scsam.cli.shared.values import SLICES, parse_slices
 from napari_scsam.errors import UserError
 from napari_scsam.io.locations import is_address
 from napari_scsam.steps import Progress
@@ -139,7 +139,7 @@ def run_segment(arguments: argparse.Namespace) -> None:
 def _segment(arguments: argparse.Namespace) -> None:
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.volume.run import segment_volume
-    from napari_scsam.volume.run_labels import find_stopped
+    from napari_scsam.volume.writing.run_labels import find_stopped
 
     arguments.image = expand(arguments.image)
     _add_beside(arguments)
@@ -193,7 +193,7 @@ def _add_beside(arguments: argparse.Namespace) -> None:
 
 def labels_path(arguments: argparse.Namespace) -> Path:
     """Return where the labels are."""
-    from napari_scsam.volume.run_labels import LABELS
+    from napari_scsam.volume.writing.run_labels import LABELS
 
     if arguments.into is None:
         out: Path = arguments.out

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from napari_scsam.cli.parts import command, note
+from napari_scsam.cli.shared.parts import command, note
 from napari_scsam.errors import UserError
 
 PORT = 8765

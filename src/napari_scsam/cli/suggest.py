@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.cli.parts import (
+from napari_scsam.cli.shared.parts import (
     add_model_options,
     command,
     note,
@@ -14,8 +14,8 @@ from napari_scsam.cli.parts import (
     open_image,
     show,
 )
-from napari_scsam.cli.reports import add_report, check_report, write_report
-from napari_scsam.cli.values import SLICES, parse_slices, positive
+from napari_scsam.cli.shared.reports import add_report, check_report, write_report
+from napari_scsam.cli.shared.values import SLICES, parse_slices, positive
 
 if TYPE_CHECKING:
     from napari_scsam.infer.suggest import Suggestion

@@ -6,8 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.cli.parts import add_model_options, command, note_unknown_size, open_image, show
-from napari_scsam.cli.values import SLICES, parse_slices
+from napari_scsam.cli.shared.parts import (
+    add_model_options,
+    command,
+    note_unknown_size,
+    open_image,
+    show,
+)
+from napari_scsam.cli.shared.values import SLICES, parse_slices
 from napari_scsam.config import UserError
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from napari_scsam.gui.panels.correct import CorrectPanel
 from napari_scsam.gui.panels.one_object import PromptPanel
 from napari_scsam.gui.panels.segment import SegmentPanel
 from napari_scsam.gui.panels.teach import TeachPanel
-from napari_scsam.gui.tools.correct import Correcting
-from napari_scsam.gui.tools.lock_labels import Locking
+from napari_scsam.gui.tools.correction.correct import Correcting
+from napari_scsam.gui.tools.correction.lock_labels import Locking
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.propagate import Propagating
 from napari_scsam.gui.tools.segment import Segmenting

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scsam.config import UserError, VoxelSize
+from napari_scsam.io.saved.watched import ChangedFileError, Stamp
 from napari_scsam.io.untrusted.sizes import memory_of_machine
-from napari_scsam.io.watched import ChangedFileError, Stamp
 
 PixelBlock: TypeAlias = npt.NDArray[Any]
 
@@ -95,9 +95,7 @@ class Source:
     array: Any
     """Anything with ``shape``, ``dtype`` and numpy-style slicing."""
     axes: str = ""
-    """One letter per axis (``t c z y x``, ``s`` colour samples, ``q`` and ``i`` unnamed).
-
-    Empty when the file does not say."""
+    """One letter per axis (``t c z y x``, ``s`` colours, ``q`` and ``i`` unnamed); may be empty."""
     voxel_size: VoxelSize | None = None
     """nm along z, y, x."""
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -112,6 +110,8 @@ class Source:
     """nm along z, y, x of each axis whose size is known, also where another is not."""
     notes: tuple[str, ...] = ()
     """Sentences on what was taken for granted."""
+    says_labels: bool = False
+    """Whether the metadata say that these are labels."""
 
 
 def chunk_shape(array: Any) -> tuple[int, ...] | None:
@@ -176,6 +176,12 @@ class LazyArray:
             return None
         kept = zip(sides, self._fixed, strict=True)
         return tuple(side for side, index in kept if index is None)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Raise a `UserError`: what is read on demand cannot be edited."""
+        raise UserError(
+            f"{self._name} is only read from where it is; save a copy, or import it into a project"
+        )
 
     def check(self) -> None:
         """Check that the file is still the one that was opened; nothing else is read.

@@ -18,8 +18,8 @@ import numpy as np
 
 from napari_scsam.errors import UserError
 from napari_scsam.io.lazy import LazyArray, PixelBlock
+from napari_scsam.io.saved.watched import ChangedFileError
 from napari_scsam.io.volumes import Volume
-from napari_scsam.io.watched import ChangedFileError
 
 KEPT_BYTES = 2**28
 """Bytes of slabs that are kept in memory: all of a small volume, else one slab."""

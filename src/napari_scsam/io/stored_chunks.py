@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.io.anchored_store import Presence, UnreadableError, anchored
+from napari_scsam.io.saved.anchored_store import Presence, UnreadableError, anchored
 from napari_scsam.io.zarr_access import ZarrArray, folder_of
 
 ChunkIndex: TypeAlias = tuple[int, ...]

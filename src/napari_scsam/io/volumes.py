@@ -38,7 +38,7 @@ from napari_scsam.io.lazy import (
 )
 from napari_scsam.io.locations import Location, file_of, parse_location
 from napari_scsam.io.remote.images import read_remote
-from napari_scsam.io.watched import Stamp, WatchedArray, watch_if_stored
+from napari_scsam.io.saved.watched import Stamp, WatchedArray, watch_if_stored
 from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.io.zarr_volumes import read_zarr
 from napari_scsam.plausible import doubt_of_size, is_plausible

@@ -14,13 +14,13 @@ from zarr.abc.store import Store
 
 from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import UserError
-from napari_scsam.io.anchored_store import AnchoredStore
 from napari_scsam.io.formats.hdf5_sizes import read_resolution
 from napari_scsam.io.label_root import is_label_root
 from napari_scsam.io.lazy import Source
+from napari_scsam.io.saved.anchored_store import AnchoredStore
+from napari_scsam.io.saved.watched import ChangedFileError, watch_zarr
 from napari_scsam.io.units import sides_nm, three_sides, to_nm, voxel_size_nm, whole_size
 from napari_scsam.io.untrusted.zarr_chunks import check_zarr_chunks
-from napari_scsam.io.watched import ChangedFileError, watch_zarr
 from napari_scsam.io.zarr_access import ZarrArray, member_array, ngff_attributes
 
 KINDS_OF_AXES = {"channel": "c", "channels": "c", "time": "t"}

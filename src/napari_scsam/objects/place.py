@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.saved_array import SavedArray
 from napari_scsam.objects.boxes import Box, LabelBoxes, box_size
 from napari_scsam.objects.components import label_components
 from napari_scsam.steps import Progress

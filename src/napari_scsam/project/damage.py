@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from napari_scsam.config import ClassSpec, UserError
-from napari_scsam.io.anchored_store import MissingStoreError, UnreadableError
 from napari_scsam.io.label_pyramid import new_level
 from napari_scsam.io.labels import create_labels
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.anchored_store import MissingStoreError, UnreadableError
+from napari_scsam.io.saved.saved_array import SavedArray
 from napari_scsam.io.stored_chunks import ChunkIndex
 from napari_scsam.io.volumes import Volume
 from napari_scsam.project.arrays import PREDICTED, open_root

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import UserError
-from napari_scsam.io.anchored_store import MissingStoreError
+from napari_scsam.io.saved.anchored_store import MissingStoreError
 from napari_scsam.project.holder import Holder
 from napari_scsam.project.record import is_newer, read_only_reason, read_record
 from napari_scsam.project.repair import has_record, repair_metadata

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from napari_scsam.atomic import replacing
 from napari_scsam.config import UserError
-from napari_scsam.io.anchored_store import MissingStoreError
+from napari_scsam.io.saved.anchored_store import MissingStoreError
 
 MARK_FILE = "labels/.open"
 """File in the folder of a project that holds the mark."""

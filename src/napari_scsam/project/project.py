@@ -22,10 +22,10 @@ import zarr
 
 from napari_scsam.atomic import MARK
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
-from napari_scsam.io.anchored_store import MissingStoreError
 from napari_scsam.io.label_pyramid import new_level
 from napari_scsam.io.labels import create_labels, read_class_table
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.anchored_store import MissingStoreError
+from napari_scsam.io.saved.saved_array import SavedArray
 from napari_scsam.io.zarr_access import ZarrArray, ngff_attributes
 from napari_scsam.project.arrays import PREDICTED, open_label_group, open_stored, write_classes
 from napari_scsam.project.folder import ProjectFolder

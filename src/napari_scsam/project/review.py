@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.io.anchored_store import UnreadableError
-from napari_scsam.io.array_keys import VoxelKey, parse_key
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.anchored_store import UnreadableError
+from napari_scsam.io.saved.array_keys import VoxelKey, parse_key
+from napari_scsam.io.saved.saved_array import SavedArray
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
-from napari_scsam.io.anchored_store import MissingStoreError, UnreadableError
+from napari_scsam.io.saved.anchored_store import MissingStoreError, UnreadableError
 from napari_scsam.project.project import REVIEWED, Project
 
 LARGEST_NUMBER = 255

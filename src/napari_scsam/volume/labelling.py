@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.infer.postprocess import label_dtype
-from napari_scsam.infer.prepared_slice import Slice
 from napari_scsam.io.lazy import DamagedPartError
-from napari_scsam.steps import drive
+from napari_scsam.steps import Steps, drive
 from napari_scsam.volume.answer import Answer, Working, inside_mask
-from napari_scsam.volume.ledger import pixels_hash
 from napari_scsam.volume.probabilities import probability_bytes
 from napari_scsam.volume.setup import Setup
 from napari_scsam.volume.three_axes import answers_of_three_axes
+from napari_scsam.volume.writing.ledger import pixels_hash
+
+if TYPE_CHECKING:
+    from napari_scsam.infer.prepared_slice import Slice
 
 WEIGHTS = (1, 2, 1)
 """Of the slice before, the slice itself and the slice behind it."""
@@ -87,7 +89,7 @@ class Labelling(Setup):
                     seen[last] = slice_
                 for old in [n for n in seen if n < z - reach]:
                     del seen[old]
-                yield self._answer(z, seen)
+                yield self.answer(z, seen)
 
     def read(self, z: int) -> tuple[NDArray[Any] | None, Slice | None]:
         """Read a slice, prepared for the network.
@@ -126,9 +128,10 @@ class Labelling(Setup):
                     self.damaged[z] = error  # it costs its slice, and no other
                     yield z, None
                     continue
-                yield z, self._compute(plane, slice_)
+                yield z, drive(self.seen_steps(plane, slice_))
 
-    def _compute(self, plane: NDArray[Any] | None, slice_: Slice | None) -> Seen:
+    def seen_steps(self, plane: NDArray[Any] | None, slice_: Slice | None) -> Steps[Seen]:
+        """Compute the logits of a slice from `read`."""
         if plane is None:
             return Seen("", None, None, np.zeros((1, 1), np.float32))
         pixels = pixels_hash(plane)
@@ -138,14 +141,15 @@ class Labelling(Setup):
         predictor.forget_embeddings()  # each slice is seen once; keeping them would fill memory
         predictor.set_slice(slice_)
         names = [c.name for c in predictor.competing(self.requested)]
-        logits: Logits = drive(predictor.logits_steps(names))
+        logits: Logits = yield from predictor.logits_steps(names)
         if self.plan.average_z:
             # Three slices are kept. Half of the bits are enough: labels change at borders only.
             logits = logits.astype(np.float16)
             slice_.logits.clear()
         return Seen(pixels, slice_.pixel_size, logits, sample_of(plane))
 
-    def _answer(self, z: int, seen: dict[int, Seen | None]) -> Answer | None:
+    def answer(self, z: int, seen: Mapping[int, Seen | None]) -> Answer | None:
+        """Return what becomes of a slice, of which it and its neighbours were seen."""
         own = seen[z]
         if own is None:
             return None
@@ -173,6 +177,16 @@ class Labelling(Setup):
             ),
             lambda: probability_bytes(settled(), rows, self.predictor.rows_by_network(competing)),
         )
+
+    def network_settings(self) -> dict[str, Any]:
+        """Return what tells networks apart, as plain JSON values."""
+        from napari_scsam.volume.network_settings import network_settings
+
+        return network_settings(self.predictor.model)
+
+    def views(self) -> list[dict[str, Any]]:
+        """Return the views that are averaged, as plain JSON values."""
+        return [asdict(view) for view in self.predictor.views]
 
     def _no_labels(self) -> NDArray[Any]:
         return np.zeros(self._shape, label_dtype(self.predictor.classes))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
 from napari_scsam.config import UserError
 from napari_scsam.errors import TakenError
-from napari_scsam.io.contents import Contents, what_is
+from napari_scsam.io.contents import Contents, check_outside, what_is
+from napari_scsam.io.formats.slices import SLICE_SUFFIXES
 from napari_scsam.io.label_files.kinds import is_label_file
-from napari_scsam.volume.run_labels import find_stopped, finished_run
+from napari_scsam.volume.writing.run_labels import find_stopped, finished_run
 
 
 def is_taken(out: Path) -> bool:
@@ -34,7 +36,10 @@ def check_output(out: Path, overwrite: bool, resume: bool = False) -> None:
     ------
     TakenError
         When `out` is taken; it says what to do.
+    UserError
+        When it is inside an image.
     """
+    check_outside(out, "choose a place outside of it, or use --into IMAGE.zarr")
     found = what_is(out)
     stopped = find_stopped(out) is not None
     if found is Contents.PROJECT:
@@ -60,6 +65,22 @@ def check_output(out: Path, overwrite: bool, resume: bool = False) -> None:
     _check_wishes(out, overwrite=overwrite, resume=resume)
 
 
+def check_no_slice(out: Path, image: Path | None) -> None:
+    """Check that labels would not become a slice of the image, which is a folder of slices.
+
+    Raises
+    ------
+    UserError
+        When they would.
+    """
+    if image is None or out.suffix.lower() not in SLICE_SUFFIXES:
+        return
+    if os.path.realpath(out.parent) == os.path.realpath(image):
+        raise UserError(
+            f"{out} would become a slice of the image {image}; choose a place outside of it"
+        )
+
+
 def make_writable_folder(out: Path) -> None:
     """Create the folder of `out`, and check that files can be written there.
 
@@ -68,8 +89,9 @@ def make_writable_folder(out: Path) -> None:
     Raises
     ------
     UserError
-        When they cannot.
+        When they cannot, or the folder belongs to an image.
     """
+    check_outside(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out.parent):

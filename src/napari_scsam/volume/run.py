@@ -19,16 +19,16 @@ from napari_scsam.io.slabs import with_slabs
 from napari_scsam.io.volumes import Volume, as_volume
 from napari_scsam.steps import Steps
 from napari_scsam.volume.cluster import Workers, check_workers
-from napari_scsam.volume.into_image import check_labels_fit_image
 from napari_scsam.volume.labelling import Labelling
 from napari_scsam.volume.mask import open_mask, read_mask
-from napari_scsam.volume.only_writer import lock_of, only_writer
 from napari_scsam.volume.output import check_no_slice, check_output
 from napari_scsam.volume.run_image import image_fingerprint
-from napari_scsam.volume.run_labels import stopped_run, tidy
 from napari_scsam.volume.run_plan import RunPlan, averages_by_itself, plan_run
 from napari_scsam.volume.segmentation import VolumeSegmentation
 from napari_scsam.volume.three_axes import AXES, check_isotropic
+from napari_scsam.volume.writing.into_image import check_labels_fit_image
+from napari_scsam.volume.writing.only_writer import lock_of, only_writer
+from napari_scsam.volume.writing.run_labels import stopped_run, tidy
 
 if TYPE_CHECKING:
     from napari_scsam.model import ScSAM

@@ -34,13 +34,13 @@ from napari_scsam.io.volumes import Volume, open_volume
 from napari_scsam.io.zarr_access import ZarrArray, member_array
 from napari_scsam.volume.answer import Answer
 from napari_scsam.volume.cluster import Workers, WorkersError
-from napari_scsam.volume.group_writer import GroupWriter
 from napari_scsam.volume.labelling import Labelling
-from napari_scsam.volume.ledger import FinishedSlice
-from napari_scsam.volume.run_labels import group_depth
 from napari_scsam.volume.run_plan import RunPlan
 from napari_scsam.volume.three_axes import CubePlan, plan_cubes
 from napari_scsam.volume.workers import TaskError, run_tasks
+from napari_scsam.volume.writing.group_writer import GroupWriter
+from napari_scsam.volume.writing.ledger import FinishedSlice
+from napari_scsam.volume.writing.run_labels import group_depth
 
 AVERAGED_SLICES = 32
 """Slices of a group whose neighbours are averaged: those beside its ends are computed twice."""

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import numpy as np
 
 from napari_scsam.config import UserError
 from napari_scsam.errors import PartlyDoneError
-from napari_scsam.infer.beside import networks_hash
 from napari_scsam.infer.postprocess import label_dtype
 from napari_scsam.io.contents import Contents, what_is
 from napari_scsam.io.label_files.kinds import check_suffix
@@ -24,11 +23,18 @@ from napari_scsam.io.volumes import Volume
 from napari_scsam.io.zarr_access import ZarrArray
 from napari_scsam.steps import Progress, Steps
 from napari_scsam.volume.answer import Answer, Working
-from napari_scsam.volume.group_writer import GroupWriter
 from napari_scsam.volume.labelling import Labelling
-from napari_scsam.volume.ledger import Ledger, as_stored, check_same_run, pixels_hash
 from napari_scsam.volume.output import make_writable_folder
-from napari_scsam.volume.run_labels import (
+from napari_scsam.volume.run_plan import RunPlan
+from napari_scsam.volume.run_workers import (
+    WorkerRun,
+    groups_of_slices,
+    label_on_workers,
+    list_slices,
+)
+from napari_scsam.volume.writing.group_writer import GroupWriter
+from napari_scsam.volume.writing.ledger import Ledger, as_stored, check_same_run, pixels_hash
+from napari_scsam.volume.writing.run_labels import (
     LABELS,
     RunTarget,
     class_table_json,
@@ -39,13 +45,6 @@ from napari_scsam.volume.run_labels import (
     group_of,
     is_whole,
     open_run_labels,
-)
-from napari_scsam.volume.run_plan import RunPlan
-from napari_scsam.volume.run_workers import (
-    WorkerRun,
-    groups_of_slices,
-    label_on_workers,
-    list_slices,
 )
 
 FINISHED = "finished before"
@@ -200,7 +199,7 @@ class VolumeSegmentation:
         yield step
         answer = next(answers)
         while isinstance(answer, Working):
-            yield replace(step, what=f"{step.what}, {answer.done} of {answer.total} pictures")
+            yield replace(step, what=f"{step.what}, {answer.describe()}")
             answer = next(answers)
         return answer
 
@@ -243,15 +242,11 @@ class VolumeSegmentation:
             "origin": self.source.origin,
             "contrast": self.labelling.contrast.to_dict(),
             "classes": [c.to_dict() for c in self.labelling.requested],
-            "config": predictor.model.config.to_dict(),
-            "weights": networks_hash(predictor.model),
+            **self.labelling.network_settings(),
             **self.plan.settings(),
         }
-        if predictor.model.beside:
-            others = predictor.model.beside
-            settings["beside"] = [network.config.to_dict() for network in others]
         if predictor.tta:
-            settings["views"] = [asdict(view) for view in predictor.views]
+            settings["views"] = self.labelling.views()
         return settings
 
     def _damaged(self) -> list[UserError]:

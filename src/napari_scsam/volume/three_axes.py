@@ -21,14 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import UserError, VoxelSize
-from napari_scsam.infer.class_decoder import EMPTY_LOGIT
-from napari_scsam.infer.prepared_slice import HALO
+from napari_scsam.infer.tiling import EMPTY_LOGIT, HALO
 from napari_scsam.io.lazy import DamagedPartError
 from napari_scsam.steps import drive
 from napari_scsam.volume.answer import Answer, Working
-from napari_scsam.volume.ledger import pixels_hash
 from napari_scsam.volume.probabilities import probability_bytes
 from napari_scsam.volume.setup import Setup
+from napari_scsam.volume.writing.ledger import pixels_hash
 
 AXES = 3
 

@@ -15,7 +15,7 @@ from napari_scsam.gui.layers.class_table import (
     show_classes,
     tables_agree,
 )
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.saved_array import SavedArray
 
 
 @pytest.fixture

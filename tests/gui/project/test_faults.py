@@ -21,8 +21,8 @@ from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.model import ProjectModel
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.review import Reviewing
-from napari_scsam.io import saved_chunks
-from napari_scsam.io.anchored_store import UnreadableError
+from napari_scsam.io.saved import saved_chunks
+from napari_scsam.io.saved.anchored_store import UnreadableError
 from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.project import record_keeper
 from napari_scsam.project.image import copy_image

@@ -17,7 +17,7 @@ from napari_scsam.gui.layers.locks import lock, locked_labels
 from napari_scsam.gui.layers.plane import camera_of
 from napari_scsam.gui.panels.project import ProjectPanel
 from napari_scsam.gui.project.keeper import ProjectKeeper
-from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.correction.correct import Correcting
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.words import as_sentence

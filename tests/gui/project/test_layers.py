@@ -22,7 +22,7 @@ from napari_scsam.gui.project.layers import (
     smallest_dtype,
     take_over,
 )
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.saved_array import SavedArray
 from napari_scsam.io.volumes import open_volume
 from napari_scsam.project.image import ImageReference, copy_image
 from napari_scsam.project.project import CLASSES, create_project

@@ -13,7 +13,7 @@ from napari_scsam.gui.layers.locks import lock
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.accept import Accepting, describe_accepted
-from napari_scsam.gui.tools.lock_labels import Locking
+from napari_scsam.gui.tools.correction.lock_labels import Locking
 from napari_scsam.infer.patch import Patch
 
 Z = 2

@@ -24,7 +24,7 @@ from napari_scsam.gui.prompts.kinds import (
 )
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.accept import Accepting
-from napari_scsam.gui.tools.active_tool import ActiveTool
+from napari_scsam.gui.tools.canvas.active_tool import ActiveTool
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.propagate import Propagating
 from napari_scsam.gui.tools.segment import Segmenting

@@ -12,8 +12,8 @@ from napari.layers import Labels
 
 from napari_scsam.gui.layers.shown_class import NAME
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.tools.active_tool import ActiveTool
-from napari_scsam.gui.tools.correct_work import ObjectWork
+from napari_scsam.gui.tools.canvas.active_tool import ActiveTool
+from napari_scsam.gui.tools.correction.correct_work import ObjectWork
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.tools.write_labels import LabelsWriter
 

@@ -15,7 +15,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_scsam.gui.project.strokes import StrokeStore
-from napari_scsam.gui.tools.active_tool import ActiveTool
+from napari_scsam.gui.tools.canvas.active_tool import ActiveTool
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.tools.teach import Teaching
 

@@ -7,7 +7,7 @@ from qtpy.QtGui import QFocusEvent, QKeyEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLineEdit
 
-from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.correction.correct import Correcting
 
 pytestmark = pytest.mark.gui
 

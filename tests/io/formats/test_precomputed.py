@@ -14,8 +14,8 @@ from loopback import listening
 from PIL import Image
 
 from napari_scsam.config import UserError
+from napari_scsam.io.saved.watched import ChangedFileError
 from napari_scsam.io.volumes import open_labels, open_volume
-from napari_scsam.io.watched import ChangedFileError
 
 STACK = np.random.default_rng(0).integers(1, 200, (5, 30, 37), np.uint8)
 OFFSET = (100, 200, 10)

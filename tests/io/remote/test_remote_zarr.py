@@ -16,8 +16,8 @@ from loopback import listening
 from napari_scsam.config import UserError
 from napari_scsam.io.remote import addresses, images, store
 from napari_scsam.io.remote.addresses import Patience
+from napari_scsam.io.saved.watched import ChangedFileError
 from napari_scsam.io.volumes import open_labels, open_volume
-from napari_scsam.io.watched import ChangedFileError
 
 STACK = np.random.default_rng(0).integers(1, 255, (6, 40, 50), np.uint8)
 

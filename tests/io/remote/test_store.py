@@ -11,7 +11,7 @@ from zarr.core.buffer import default_buffer_prototype
 from napari_scsam.io.remote import store as module
 from napari_scsam.io.remote.addresses import Patience
 from napari_scsam.io.remote.store import RemoteStore, UnreachableError
-from napari_scsam.io.watched import ChangedFileError
+from napari_scsam.io.saved.watched import ChangedFileError
 
 ADDRESS = "https://a.org/b.zarr"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +12,12 @@ from numpy.typing import NDArray
 from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.gui.jobs.engine import Engine, SliceRequest, SliceSegmentation
 from napari_scsam.gui.jobs.one_object import embed_plane_steps
+from napari_scsam.gui.jobs.where import learn_steps, restore_steps, taught_names
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.own_classes import as_network, free_id, key_of
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.saved_array import SavedArray
 from napari_scsam.project.strokes import BESIDE, ON
 from napari_scsam.steps import Progress, Steps, as_part
-
-if TYPE_CHECKING:
-    from napari_scsam.infer.predictor import Predictor
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +61,11 @@ class Lessons:
 
 def prepare_to_teach_steps(engine: Engine, request: SliceRequest) -> Steps[None]:
     """Embed the plane ahead of the first stroke, and import what fitting it needs."""
-    from napari_scsam.infer.taught.classifier import preload_scikit_learn
-
     yield from embed_plane_steps(engine, request)
-    preload_scikit_learn()
+    if engine.line is None:
+        from napari_scsam.infer.taught.classifier import preload_scikit_learn
+
+        preload_scikit_learn()
 
 
 def teach_steps(engine: Engine, request: TeachRequest) -> Steps[Lessons]:
@@ -94,11 +92,12 @@ def teach_steps(engine: Engine, request: TeachRequest) -> Steps[Lessons]:
 
 def _restart(engine: Engine, request: TeachRequest) -> Steps[None]:
     """Drop what the network knows of some classes, which is taught from the beginning."""
-    predictor: Predictor = yield from engine.ready_steps(request.slice.checkpoint)
+    predictor = yield from engine.ready_steps(request.slice.checkpoint)
     names = {key_of(spec) for spec in request.restarted}
-    if names.isdisjoint(predictor.model.lessons):
+    if names.isdisjoint(taught_names(predictor)):
         return  # it is new to the network, which keeps what it has computed
-    predictor.restore_taught([t for t in request.known if t.spec.name.casefold() not in names])
+    kept = [known for known in request.known if known.spec.name.casefold() not in names]
+    yield from restore_steps(predictor, kept)
 
 
 def _teach_plane(engine: Engine, request: SliceRequest, strokes: PlaneStrokes) -> Steps[ClassSpec]:
@@ -106,9 +105,8 @@ def _teach_plane(engine: Engine, request: SliceRequest, strokes: PlaneStrokes) -
     yield from predictor.embed_steps()
     yield Progress(0, 1, f"learning {strokes.spec.name} from {strokes.plane.describe()}")
     on, beside = strokes.read()
-    return predictor.teach(
-        for_network(strokes.spec, predictor.classes), on, beside, replace_earlier=True
-    )
+    spec = for_network(strokes.spec, predictor.classes)
+    return (yield from learn_steps(predictor, spec, on, beside))
 
 
 def for_network(spec: ClassSpec, known: Sequence[ClassSpec]) -> ClassSpec:

@@ -17,7 +17,7 @@ from pint.registry import LazyRegistry
 
 from napari_scsam.config import ClassSpec, parse_classes
 from napari_scsam.gui.layers.plane import full_resolution
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.saved_array import SavedArray
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -174,12 +174,17 @@ def find_labels_layer(
     for layer in layers:
         if (
             isinstance(layer, Labels)
-            and layer.editable
+            and can_be_edited(layer)
             and same_grid(layer, image)
             and tables_agree(classes_of(layer), classes)
         ):
             return layer
     return None
+
+
+def can_be_edited(layer: Labels) -> bool:
+    """Whether a layer takes what is written into it; one that is read on demand does not."""
+    return bool(layer.editable) and not isinstance(layer.data, LazyArray)
 
 
 def same_grid(labels: Labels, image: Image) -> bool:

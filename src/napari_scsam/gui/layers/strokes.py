@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_scsam.config import ClassSpec
-    from napari_scsam.io.saved_array import SavedArray
+    from napari_scsam.io.saved.saved_array import SavedArray
 
 BESIDE_COLOUR = "#c8c8c8"
 BRUSH_PIXELS = 8

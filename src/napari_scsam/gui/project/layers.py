@@ -15,7 +15,7 @@ from napari_scsam.gui.layers.files import physical_place
 from napari_scsam.gui.layers.instance_classes import OBJECTS_KEY
 from napari_scsam.gui.layers.plane import VOLUME_AXES, check_segmentable, full_resolution
 from napari_scsam.gui.project.window_state import restore_look
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.saved_array import SavedArray
 from napari_scsam.project.image import ImageReference, fingerprint
 from napari_scsam.project.project import Project
 from napari_scsam.project.start import ImageSource

@@ -12,7 +12,7 @@ from qtpy.QtCore import QCoreApplication, QTimer
 from napari_scsam.config import UserError
 from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.project.window_state import describe_view, sound_view
-from napari_scsam.io.anchored_store import MissingStoreError
+from napari_scsam.io.saved.anchored_store import MissingStoreError
 from napari_scsam.project.project import CLASSES
 
 if TYPE_CHECKING:

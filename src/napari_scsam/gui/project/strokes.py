@@ -13,7 +13,7 @@ from psygnal import Signal
 
 from napari_scsam.gui.layers.plane import Plane, full_resolution, leading_axes
 from napari_scsam.gui.project.keeper import ProjectKeeper
-from napari_scsam.io.saved_array import SavedArray
+from napari_scsam.io.saved.saved_array import SavedArray
 from napari_scsam.project.strokes import ON, StrokeKey, stroke_chunks
 
 if TYPE_CHECKING:

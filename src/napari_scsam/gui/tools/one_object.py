@@ -20,7 +20,7 @@ from napari_scsam.gui.layers.prompt_layers import PromptLayers
 from napari_scsam.gui.prompts.kinds import POINT
 from napari_scsam.gui.prompts.state import PromptState
 from napari_scsam.gui.tools.accept import Accepting
-from napari_scsam.gui.tools.active_tool import ActiveTool
+from napari_scsam.gui.tools.canvas.active_tool import ActiveTool
 from napari_scsam.gui.tools.propagate import Propagating
 from napari_scsam.gui.tools.undo import REDO, UNDO, Undoing
 

@@ -18,8 +18,8 @@ from napari_scsam.gui.layers.plane import Plane, shown_plane
 from napari_scsam.gui.own_classes import key_of
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.layers import show_position
-from napari_scsam.gui.tools.draw_rectangle import RectangleTool
-from napari_scsam.gui.tools.rectangles import box_inside, selected_rectangles
+from napari_scsam.gui.tools.canvas.draw_rectangle import RectangleTool
+from napari_scsam.gui.tools.canvas.rectangles import box_inside, selected_rectangles
 from napari_scsam.gui.words import list_names
 from napari_scsam.project.project import CLASSES, Project
 from napari_scsam.project.review import SliceReview, review_slice, review_steps

@@ -15,7 +15,7 @@ from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.jobs.jobs import WORDS, Job
 from napari_scsam.gui.jobs.many_slices import RunDone, SliceDone, segment_slices_steps
 from napari_scsam.gui.layers.drawn_marks import xy_on_plane
-from napari_scsam.gui.tools.draw_rectangle import RectangleTool
+from napari_scsam.gui.tools.canvas.draw_rectangle import RectangleTool
 from napari_scsam.gui.tools.show_class import ShowingClass
 from napari_scsam.gui.tools.undo_run import UNDO_RUN_KEY, UndoingRun
 from napari_scsam.gui.tools.write_labels import LabelsWriter

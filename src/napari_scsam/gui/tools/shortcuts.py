@@ -16,7 +16,7 @@ from napari_scsam.config import UserError
 from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.object_tools import TOOLS
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.tools.correct import Correcting
+from napari_scsam.gui.tools.correction.correct import Correcting
 from napari_scsam.gui.tools.objects.walk import WalkingObjects
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.review import Reviewing

@@ -10,8 +10,8 @@ import numpy as np
 from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.shown_class import ShownClassLayer
-from napari_scsam.gui.tools.active_tool import ActiveTool
-from napari_scsam.gui.tools.correct_work import ObjectWork
+from napari_scsam.gui.tools.canvas.active_tool import ActiveTool
+from napari_scsam.gui.tools.correction.correct_work import ObjectWork
 from napari_scsam.gui.tools.write_labels import LabelsWriter
 from napari_scsam.gui.words import capitalized
 

@@ -14,7 +14,7 @@ from napari_scsam.gui.jobs.teach import prepare_to_teach_steps
 from napari_scsam.gui.layers.strokes import MODES, StrokesLayer
 from napari_scsam.gui.project.strokes import StrokeStore
 from napari_scsam.gui.prompts.teaching import TeachState
-from napari_scsam.gui.tools.active_tool import ActiveTool
+from napari_scsam.gui.tools.canvas.active_tool import ActiveTool
 from napari_scsam.gui.tools.learn_strokes import StrokeLearning
 from napari_scsam.project.strokes import StrokeKey
 

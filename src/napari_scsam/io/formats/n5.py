@@ -15,12 +15,12 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from napari_scsam.config import UserError
-from napari_scsam.io.anchored_store import AnchoredStore
 from napari_scsam.io.formats.hdf5_sizes import read_resolution
 from napari_scsam.io.formats.n5_array import N5Array
 from napari_scsam.io.lazy import Source, explaining
+from napari_scsam.io.saved.anchored_store import AnchoredStore
+from napari_scsam.io.saved.watched import Stamp, WatchedArray
 from napari_scsam.io.units import three_sides, whole_size
-from napari_scsam.io.watched import Stamp, WatchedArray
 
 ATTRIBUTES = "attributes.json"
 

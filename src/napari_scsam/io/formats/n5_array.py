@@ -18,8 +18,8 @@ from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
+from napari_scsam.io.saved.watched import ChangedFileError
 from napari_scsam.io.untrusted.sizes import check_inflated_size, memory_of_machine
-from napari_scsam.io.watched import ChangedFileError
 
 KINDS: Mapping[str, str] = {
     "gzip": "gzip",

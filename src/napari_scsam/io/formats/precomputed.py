@@ -20,9 +20,9 @@ from napari_scsam.config import UserError
 from napari_scsam.io.label_files.precomputed import read_precomputed_record
 from napari_scsam.io.label_files.record import origin_of
 from napari_scsam.io.lazy import READ_ERRORS, Source, describe_error, explaining
+from napari_scsam.io.saved.watched import ChangedFileError, Stamp, WatchedArray
 from napari_scsam.io.units import sides_nm, three_sides, whole_size
 from napari_scsam.io.untrusted.sizes import memory_of_machine
-from napari_scsam.io.watched import ChangedFileError, Stamp, WatchedArray
 
 INFO = "info"
 
@@ -119,6 +119,7 @@ def _source(info: Mapping[str, Any], kvstore: Mapping[str, Any], watch: Any) -> 
     sides = sides_nm(resolution[::-1], ["nm"] * 3)
     z, y, x = (shift * size for shift, size in zip(offset[::-1], resolution[::-1], strict=True))
     return Source(
+        says_labels=info.get("type") == "segmentation",
         array=watch(arrays[0]),
         axes="xyzc",
         voxel_size=whole_size(sides),

@@ -17,7 +17,7 @@ from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByt
 
 from napari_scsam.io.lazy import describe_error
 from napari_scsam.io.remote.addresses import USUAL_PATIENCE, Patience, open_object_store
-from napari_scsam.io.watched import ChangedFileError
+from napari_scsam.io.saved.watched import ChangedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -23,8 +23,8 @@ from napari_scsam.volume.instances.run_folder import (
     check_instances_output,
     finished_settings,
 )
-from napari_scsam.volume.only_writer import only_writer
 from napari_scsam.volume.workers import Workers, check_workers, keep_workers
+from napari_scsam.volume.writing.only_writer import only_writer
 
 
 def find_instances(

@@ -13,7 +13,7 @@ from napari_scsam.gui.layers.instance_classes import object_classes, set_object_
 from napari_scsam.gui.layers.locks import locked_labels
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.layers.pointing import LayerPlane
-from napari_scsam.gui.tools.correct_work import ObjectWork, check_writable
+from napari_scsam.gui.tools.correction.correct_work import ObjectWork, check_writable
 from napari_scsam.gui.tools.objects.select import SelectingObjects
 from napari_scsam.gui.tools.objects.store import ObjectStore
 from napari_scsam.gui.words import count_of

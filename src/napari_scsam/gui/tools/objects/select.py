@@ -14,8 +14,8 @@ from napari_scsam.config import UserError
 from napari_scsam.gui.layers.instance_layer import SelectedView, add_behind, outline_layer
 from napari_scsam.gui.layers.plane import camera_of, data_to_viewer, plane_shown_of
 from napari_scsam.gui.layers.pointing import LayerPlane, center_on
-from napari_scsam.gui.tools.active_tool import PAN_ZOOM, ActiveTool
-from napari_scsam.gui.tools.click import MAX_CLICK_MOVE
+from napari_scsam.gui.tools.canvas.active_tool import PAN_ZOOM, ActiveTool
+from napari_scsam.gui.tools.canvas.click import MAX_CLICK_MOVE
 from napari_scsam.gui.tools.objects.store import ObjectStore
 from napari_scsam.gui.words import capitalized, group_digits
 from napari_scsam.objects.boxes import box_size

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_scsam.gui.tools.label_index import written_labels
+from napari_scsam.gui.tools.correction.label_index import written_labels
 from napari_scsam.objects.boxes import Tally, merge_tallies
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What the commands share: options, values, notes, reports and progress."""

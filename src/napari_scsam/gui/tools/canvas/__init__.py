@@ -1,0 +1,1 @@
+"""What the mouse does on the image: the tool that is active, clicks, lines and rectangles."""

@@ -1,0 +1,1 @@
+"""Correcting objects: the tools, the work they do, locks, and going from object to object."""

@@ -1,0 +1,1 @@
+"""Where the labels of a run go, and which slices are done."""

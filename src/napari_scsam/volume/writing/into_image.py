@@ -1,0 +1,84 @@
+"""A segmentation that goes into ``labels/`` of an OME-Zarr image, and leaves the image as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_scsam.config import UserError
+from napari_scsam.errors import TakenError
+from napari_scsam.io.contents import is_ours
+from napari_scsam.io.image_labels import open_image_labels
+from napari_scsam.io.labels import is_own_label_image
+from napari_scsam.io.ngff import OLD, version_of
+from napari_scsam.io.volumes import Volume, open_volume
+from napari_scsam.volume.writing.run_labels import LABELS, find_stopped, finished_run
+
+ADVICE = "write the labels as a file of their own (-o labels.zarr)"
+
+
+def check_labels_fit_image(
+    image: Path,
+    source: Volume,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    probabilities: bool = False,
+) -> None:
+    """Check that labels of a volume may be written into an OME-Zarr, and create its ``labels/``.
+
+    Parameters
+    ----------
+    image
+        The OME-Zarr image, of version 0.4 or 0.5.
+    source
+        What is segmented: of the shape of the image.
+    overwrite, resume
+        As in `segment_volume`.
+    probabilities
+        Whether they are asked for, too.
+
+    Raises
+    ------
+    UserError
+        When it is no such image, cannot be written, or is of another shape.
+    TakenError
+        When it holds such labels and they may not be replaced.
+    """
+    labels = open_image_labels(image, ADVICE)
+    shape = open_volume(image).shape
+    if shape != source.shape:
+        raise UserError(
+            f"{image.name} has the shape {shape}, but the volume has {source.shape}; "
+            "give the OME-Zarr of this volume"
+        )
+    if probabilities and version_of(labels) == OLD:
+        raise UserError(
+            f"{image.name} is an OME-Zarr 0.4, which takes labels and no probabilities; {ADVICE}"
+        )
+    if overwrite and resume:
+        raise UserError(
+            "--resume continues a run and --overwrite starts it again; choose one of them"
+        )
+    _check_taken(image, overwrite=overwrite, resume=resume)
+
+
+def _check_taken(image: Path, *, overwrite: bool, resume: bool) -> None:
+    stopped = find_stopped(image) is not None
+    if stopped and not (resume or overwrite):
+        raise TakenError(
+            f"{image} holds a stopped run; "
+            "add --resume to continue it, or --overwrite to start again"
+        )
+    target = image / "labels" / LABELS
+    if not target.exists():
+        return
+    if not is_ours(target):
+        raise TakenError(f"{target} was written by another program; rename it, or {ADVICE}")
+    if not is_own_label_image(target):
+        raise TakenError(f"{target} holds other files, so it is not replaced; move them away")
+    continued = resume and (stopped or finished_run(image) is not None)
+    if not (continued or overwrite or stopped):
+        raise TakenError(
+            f"{target} already exists, and its labels may have been corrected; "
+            "add --overwrite to replace them"
+        )
