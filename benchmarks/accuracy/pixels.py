@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_scsam.config import ClassSpec, select_classes
 from napari_scsam.infer.postprocess import label_map
-from napari_scsam.infer.prepared_slice import HALO
-from napari_scsam.infer.tiling import Blend, cut_tile, tile_grid
+from napari_scsam.infer.tiling import HALO, Blend, cut_tile, tile_grid
 from napari_scsam.io.contrast import Contrast, normalise
 
 Logits = Callable[[NDArray[np.float32]], NDArray[np.float32]]

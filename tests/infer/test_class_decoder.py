@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from napari_scsam.infer.class_decoder import EMPTY_LOGIT, ClassDecoder
+from napari_scsam.infer.class_decoder import ClassDecoder
 from napari_scsam.infer.device import precision
 from napari_scsam.infer.prepared_slice import VIEWS
+from napari_scsam.infer.tiling import EMPTY_LOGIT
 from napari_scsam.model import ScSAM
 from napari_scsam.steps import Progress, drive
 

@@ -10,17 +10,14 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.infer.device import precision, to_host
-from napari_scsam.infer.prepared_slice import HALO, Slice, resample
+from napari_scsam.infer.prepared_slice import Slice, resample
 from napari_scsam.infer.slice_encoder import SliceEncoder
-from napari_scsam.infer.tiling import Blend, Tile
+from napari_scsam.infer.tiling import EMPTY_LOGIT, HALO, Blend, Tile
 from napari_scsam.model import Embedding
 from napari_scsam.steps import Progress, Steps, as_part
 
 Decode = Callable[[Embedding, Sequence[int], tuple[int, int]], NDArray[np.float32]]
 """Maps of B tiles for K classes, by their rows, of a shape (Y, X): B×K×Y×X."""
-
-EMPTY_LOGIT = -20.0
-"""Of every class in a tile of one grey value, which shows nothing."""
 
 
 def is_flat_tile(grey: NDArray[np.float32], tile: Tile) -> bool:

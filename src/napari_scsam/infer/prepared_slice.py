@@ -15,12 +15,9 @@ from torch.nn import functional as F
 
 from napari_scsam.config import UserError, parse_voxel_size
 from napari_scsam.infer.tile_encoder import TileGrid
-from napari_scsam.infer.tiling import Tile, tile_grid
+from napari_scsam.infer.tiling import HALO, Tile, tile_grid
 from napari_scsam.io.contrast import Contrast, normalise
 from napari_scsam.io.lazy import checksum
-
-HALO = 32
-"""Pixels along the border of a tile where its neighbour is more reliable."""
 
 MARGIN = 2
 """Pixels that a pixel takes something from when maps are enlarged or reduced."""

@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 MULTIPLE = 16
 """Sides of tiles are multiples of this: SAM's stride."""
 
+HALO = 32
+"""Pixels along the border of a tile where its neighbour is more reliable."""
+
+EMPTY_LOGIT = -20.0
+"""Of every class in a tile of one grey value, which shows nothing."""
+
 
 @dataclass(frozen=True)
 class Tile:

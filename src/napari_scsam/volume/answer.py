@@ -30,6 +30,12 @@ class Working:
     done: int
     total: int
     """Pictures of these slices."""
+    what: str = ""
+    """What is done, in a few words, where it is no picture."""
+
+    def describe(self) -> str:
+        """Return it in words, e.g. ``"3 of 40 pictures"``."""
+        return self.what or f"{self.done} of {self.total} pictures"
 
 
 def inside_mask(answer: Answer, mask: NDArray[np.bool_]) -> Answer:

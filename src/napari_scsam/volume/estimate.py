@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
 from napari_scsam.infer.predictor import Predictor
-from napari_scsam.infer.prepared_slice import HALO, Slice, zoomed
-from napari_scsam.infer.tiling import tile_grid
+from napari_scsam.infer.prepared_slice import Slice, zoomed
+from napari_scsam.infer.tiling import HALO, tile_grid
 from napari_scsam.io.slabs import KEPT_BYTES
 from napari_scsam.io.volumes import Volume
 from napari_scsam.steps import drive, in_words

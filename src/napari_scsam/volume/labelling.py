@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.infer.postprocess import label_dtype
-from napari_scsam.io.lazy import DamagedPartError
+from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.steps import Steps, drive
 from napari_scsam.volume.answer import Answer, Working, inside_mask
 from napari_scsam.volume.probabilities import probability_bytes

@@ -26,12 +26,6 @@ from napari_scsam.volume.answer import Answer, Working
 from napari_scsam.volume.labelling import Labelling
 from napari_scsam.volume.output import make_writable_folder
 from napari_scsam.volume.run_plan import RunPlan
-from napari_scsam.volume.run_workers import (
-    WorkerRun,
-    groups_of_slices,
-    label_on_workers,
-    list_slices,
-)
 from napari_scsam.volume.writing.group_writer import GroupWriter
 from napari_scsam.volume.writing.ledger import Ledger, as_stored, check_same_run, pixels_hash
 from napari_scsam.volume.writing.run_labels import (
@@ -169,6 +163,8 @@ class VolumeSegmentation:
         where: tuple[str, str, int | str],
     ) -> Steps[None]:
         """Segment the slices that are not done, on workers; the ledger is written here."""
+        from napari_scsam.volume.run_workers import WorkerRun, groups_of_slices, label_on_workers
+
         checkpoint, device, workers = where
         left = [z for z in self.plan.slices if z not in ledger.done]
         if not left:
@@ -270,6 +266,8 @@ class VolumeSegmentation:
         """
         if not self.failed:
             return
+        from napari_scsam.volume.run_workers import list_slices
+
         first = next(iter(self.failed))
         raise PartlyDoneError(
             f"{len(self.failed)} of {len(self.plan.slices)} slices could not be computed, "

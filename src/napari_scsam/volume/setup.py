@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import Contrast
-from napari_scsam.io.lazy import DamagedPartError
+from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.io.volumes import Volume
 from napari_scsam.volume.run_plan import RunPlan
+
+if TYPE_CHECKING:
+    from napari_scsam.infer.predictor import Predictor
 
 
 @dataclass(frozen=True)

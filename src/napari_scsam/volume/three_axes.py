@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.infer.tiling import EMPTY_LOGIT, HALO
-from napari_scsam.io.lazy import DamagedPartError
+from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.steps import drive
 from napari_scsam.volume.answer import Answer, Working
 from napari_scsam.volume.probabilities import probability_bytes

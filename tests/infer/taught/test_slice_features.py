@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from napari_scsam.infer.prepared_slice import HALO
 from napari_scsam.infer.slice_encoder import SliceEncoder
 from napari_scsam.infer.taught.scale_space import CELL, COUNT, scale_space
 from napari_scsam.infer.taught.slice_features import (
@@ -17,7 +16,7 @@ from napari_scsam.infer.taught.slice_features import (
     read_at,
     slice_features,
 )
-from napari_scsam.infer.tiling import Tile, tile_grid
+from napari_scsam.infer.tiling import HALO, Tile, tile_grid
 from napari_scsam.model import ScSAM
 
 

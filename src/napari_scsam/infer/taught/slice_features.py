@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_scsam.infer.prepared_slice import HALO
 from napari_scsam.infer.taught.lessons import Floats, SliceFeatures
 from napari_scsam.infer.taught.scale_space import CELL, scale_space
-from napari_scsam.infer.tiling import Tile, ramp
+from napari_scsam.infer.tiling import HALO, Tile, ramp
 
 if TYPE_CHECKING:
     from napari_scsam.infer.slice_encoder import SliceEncoder
