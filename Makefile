@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint lint-types lint-rest faults docs docs-serve examples benchmark-accuracy benchmark-loop benchmark-speed clean
+.PHONY: help demo test fuzz lint lint-types lint-rest faults docs docs-serve examples benchmark-accuracy benchmark-loop benchmark-speed benchmark-sources gpu clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -70,6 +70,12 @@ benchmark-loop: $(VENV)/.benchmark  ## Label volumes from zero with a simulated 
 
 benchmark-speed: $(VENV)/.benchmark $(VENV)/.system  ## Measure speed and memory, compared with other programs, best on an idle machine; ARGS=--help lists the options
 	$(WITH_SCREEN) $(BIN)/python -m benchmarks.speed $(ARGS)
+
+benchmark-sources: $(VENV)/.benchmark  ## Train two recipes without a source and score them on it; ARGS=--help lists the options
+	$(BIN)/python -m benchmarks.sources $(ARGS)
+
+gpu: $(VENV)/.dev  ## Train the shipped model on a graphics card, run the CUDA tests and measure; ARGS=--help lists the options
+	$(BIN)/python -m benchmarks.gpu $(ARGS)
 
 clean:  ## Remove the environment and all build products
 	rm -rf $(VENV) demo_output dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

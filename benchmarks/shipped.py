@@ -84,7 +84,7 @@ CASES = {
 
 def score(predictor: Predictor, case: Case) -> dict[str, Any]:
     """Evaluate one case."""
-    predictor.careful = case.careful
+    predictor.tta = case.careful
     image = open_volume(DATA / case.image, case.voxel_size)
     labels = open_labels(DATA / case.labels)
     image = replace(image, voxel_size=None) if case.unknown else image
@@ -115,7 +115,7 @@ def speed(predictor: Predictor, side: int = 1024, repeats: int = 5) -> dict[str,
         return time.perf_counter() - began
 
     for _ in range(repeats):
-        for predictor.careful, found in ((True, careful), (False, first)):
+        for predictor.tta, found in ((True, careful), (False, first)):
             predictor.embeddings.clear()
             predictor.set_image(rng.integers(0, 255, (side, side)).astype(np.uint8), 5.0)
             found.append(seconds())
