@@ -107,9 +107,10 @@ class Loaded(Result):
     lessons: tuple[Text, ...]
     """Lower-case names of the classes that strokes taught."""
     nm_per_pixel: float | None
-    config: dict[str, Any]
-    weights: Text
-    """A hash of all weights."""
+    network: dict[str, Any]
+    """What tells it from other networks: its ``config``, and a hash of its ``weights``."""
+    views: tuple[dict[str, Any], ...]
+    """Views of a slice that careful requests average."""
 
 
 class Labels(Result):
@@ -185,8 +186,6 @@ class Labelled(Result):
     """A slice of a run."""
 
     type: Literal["labelled"] = "labelled"
-    pixels: Text
-    """`pixels_hash` of the slice."""
     labels: WireArray
     probabilities: WireArray | None = None
 

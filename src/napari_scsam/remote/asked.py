@@ -195,29 +195,23 @@ class ReadPlane(Request):
 class LabelSlice(Request):
     """Label one slice of a run over a volume; answered by `Labelled`.
 
-    With its neighbours where their logits are averaged. `Failed` of the kind ``need_pixels`` asks
-    for pixels first.
+    `Failed` of the kind ``need_pixels`` asks for pixels first.
     """
 
     type: Literal["label_slice"] = "label_slice"
     run: Digest
     """Of the run's settings: logits of neighbours are remembered within one run."""
     z: Number
-    planes: dict[Number, Digest] = Field(default={}, max_length=3)
-    """Pixels of this slice and its neighbours, unless the server reads the volume."""
-    volume: Number | None = None
-    """A volume that the server opened."""
-    window: tuple[Number, Number, Number, Number]
-    """Rows and columns of the volume: start, stop, start, stop."""
-    depth: Annotated[int, Field(ge=1, le=2**31)]
+    planes: dict[Number, Digest] = Field(max_length=3)
+    """Pixels of this slice, and of its neighbours where logits are averaged, by their z."""
     pixel_size: tuple[Nanometres, Nanometres] | None = None
     contrast: tuple[Finite, Finite]
     classes: tuple[Text, ...] = Field(max_length=MOST_NAMES)
     careful: bool = False
     average_z: bool = False
     probabilities: bool = False
-    wanted: WireArray | None = None
-    """Where labels are needed, (Y, X) of the window; everywhere when not given."""
+    wanted: dict[Number, WireArray] = Field(default={}, max_length=3)
+    """Where labels are needed, (Y, X) of each slice; everywhere when not given."""
 
 
 class PutFile(Request):

@@ -100,6 +100,7 @@ class Connection:
         self._waiters: dict[int, Waiter] = {}
         self._last_id = 0
         self._closing = threading.Event()
+        self._ended = False
         self._thread: threading.Thread | None = None
 
     def open(self, timeout: float = OPEN_SECONDS) -> None:
@@ -118,6 +119,8 @@ class Connection:
 
     def start(self) -> None:
         """Begin to connect, without waiting for it."""
+        if self._ended:
+            return
         if self._thread is not None and self._thread.is_alive():
             return
         self._closing.clear()
@@ -140,6 +143,11 @@ class Connection:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(2.0)
         self._set(Line.CLOSED, "")
+
+    def end(self) -> None:
+        """End the line for good: work that still waits for it does not start it again."""
+        self._ended = True
+        self.close()
 
     def ask(self, request: Request) -> Waiter:
         """Send a request under a new id, and return what takes its answers.

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_scsam.atomic import replacing
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
+from napari_scsam.errors import NoClassesError
 from napari_scsam.infer.patch import Patch
 from napari_scsam.infer.propagation import Propagation, PropagationLimits
 from napari_scsam.io.contrast import Contrast
@@ -77,6 +78,11 @@ class RemotePredictor:
     def taught_names(self) -> frozenset[str]:
         """Lower-case names of the classes that strokes taught."""
         return frozenset(self._loaded.lessons)
+
+    def need_classes(self) -> None:
+        """Raise a `NoClassesError` if the network has learned no classes."""
+        if self._loaded.network["config"].get("prompts_only"):
+            raise NoClassesError
 
     @property
     def _loaded(self) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_scsam.config import UserError, select_classes
 from napari_scsam.infer.patch import Patch
+from napari_scsam.infer.prepared_slice import VIEWS
 from napari_scsam.infer.propagation import PropagationLimits
 from napari_scsam.remote.answered import (
     Done,
@@ -82,8 +84,8 @@ def _what_is_known(session: Session, predictor: Predictor, number: int) -> Calla
         own_classes=tuple(map(Spec.of, predictor.own_classes)),
         lessons=tuple(predictor.model.lessons),
         nm_per_pixel=predictor.model.config.nm_per_pixel,
-        config=predictor.model.config.to_dict(),
-        weights=loaded.weights,
+        network=loaded.settings,
+        views=tuple(map(asdict, VIEWS)),
     )
     return lambda: message
 

@@ -14,6 +14,7 @@ from napari_scsam.remote.asked import (
     Embed,
     Follow,
     FollowNext,
+    LabelSlice,
     ListCheckpoints,
     Load,
     MapOf,
@@ -25,7 +26,7 @@ from napari_scsam.remote.asked import (
 )
 from napari_scsam.remote.line import NeedPixelsError, StateLostError
 from napari_scsam.remote.parts import Message, Spec
-from napari_scsam.server import answering
+from napari_scsam.server import answering, volume_runs
 from napari_scsam.server.answering import Answer
 from napari_scsam.server.models import ModelStore
 from napari_scsam.server.session import Session
@@ -39,7 +40,7 @@ FAULT = "the server failed at this request; its log says more"
 
 EVICTED = "the server ran out of memory; it dropped what it can compute again, and goes on"
 
-BACKGROUND = (Embed,)
+BACKGROUND = (Embed, LabelSlice)
 """Requests that nobody looks at."""
 
 HANDLERS: dict[type[Request], Callable[[Session, Any], Answer]] = {
@@ -51,6 +52,7 @@ HANDLERS: dict[type[Request], Callable[[Session, Any], Answer]] = {
     FollowNext: answering.follow_next_steps,
     Teach: answering.teach_steps,
     RestoreTaught: answering.restore_steps,
+    LabelSlice: volume_runs.label_slice_steps,
 }
 
 

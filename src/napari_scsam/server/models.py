@@ -6,7 +6,7 @@ import copy
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_scsam.checkpoints.card import CheckpointInfo, read_card
 from napari_scsam.checkpoints.find import DEFAULT, find_checkpoint, list_checkpoints
@@ -25,8 +25,8 @@ class LoadedModel:
 
     model: ScSAM
     info: CheckpointInfo
-    weights: str
-    """A hash of all weights."""
+    settings: dict[str, Any]
+    """What tells it from other networks."""
 
     def copy(self) -> ScSAM:
         """Return a network of its own class table, which shares the large weights with this one."""
@@ -101,14 +101,14 @@ class ModelStore:
         import torch
 
         from napari_scsam.checkpoints.checkpoint import load_checkpoint
-        from napari_scsam.infer.tile_encoder import weights_hash
+        from napari_scsam.volume.network_settings import network_settings
 
         stamp = (info.path.resolve(), info.path.stat().st_mtime_ns)
         if stamp not in self._loaded:
             model = load_checkpoint(info.path)
-            weights = weights_hash(model)
+            settings = network_settings(model)
             model = model.eval().to(self.device).to(memory_format=torch.channels_last)
-            self._loaded[stamp] = LoadedModel(model, info, weights)
+            self._loaded[stamp] = LoadedModel(model, info, settings)
         self._loaded.move_to_end(stamp)
         while len(self._loaded) > self.most:
             self._loaded.popitem(last=False)

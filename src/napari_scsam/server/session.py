@@ -206,6 +206,7 @@ class Session:
         size += sum(map(_slice_bytes, tuple(self.prepared.values())))
         for answer in tuple(self.answers.values()):
             size += answer.window.nbytes + answer.tile_logits.nbytes
+        size += sum(int(run.nbytes) for run in tuple(self.runs.values()))
         if self.predictor is not None:
             size += self.predictor.embeddings.size
         return size

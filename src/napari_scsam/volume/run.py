@@ -6,22 +6,27 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from numpy.typing import ArrayLike
 
-from napari_scsam.checkpoints.checkpoint import load_checkpoint
-from napari_scsam.config import UserError, VoxelSize, parse_voxel_size, select_classes
-from napari_scsam.infer.disk_cache import default_cache
-from napari_scsam.infer.predictor import Predictor
-from napari_scsam.io.contrast import contrast_of, sample_planes
+from napari_scsam.config import (
+    ClassSpec,
+    UserError,
+    VoxelSize,
+    parse_voxel_size,
+    select_classes,
+)
+from napari_scsam.io.contrast import Contrast, contrast_of, sample_planes
 from napari_scsam.io.slabs import with_slabs
 from napari_scsam.io.volumes import Volume, as_volume
+from napari_scsam.remote.predictor import RemotePredictor
 from napari_scsam.steps import Steps
 from napari_scsam.volume.cluster import Workers, check_workers
 from napari_scsam.volume.labelling import Labelling
 from napari_scsam.volume.mask import open_mask, read_mask
 from napari_scsam.volume.output import check_no_slice, check_output
+from napari_scsam.volume.remote_labelling import RemoteLabelling
 from napari_scsam.volume.run_image import image_fingerprint
 from napari_scsam.volume.run_plan import RunPlan, averages_by_itself, plan_run
 from napari_scsam.volume.segmentation import VolumeSegmentation
@@ -31,12 +36,13 @@ from napari_scsam.volume.writing.only_writer import lock_of, only_writer
 from napari_scsam.volume.writing.run_labels import stopped_run, tidy
 
 if TYPE_CHECKING:
+    from napari_scsam.infer.predictor import Predictor
     from napari_scsam.model import ScSAM
 
 
 def segment_volume(
     volume: Volume | ArrayLike,
-    model: ScSAM | Predictor | str | Path,
+    model: ScSAM | Predictor | RemotePredictor | str | Path,
     out: str | Path,
     *,
     classes: Sequence[str] | None = None,
@@ -61,8 +67,8 @@ def segment_volume(
     volume
         From `open_volume`, or an array (Y, X) or (Z, Y, X).
     model
-        From `load_checkpoint`, a predictor that holds it, or the name or path of a checkpoint,
-        which workers need. Without a predictor, embeddings in the cache on disk are used.
+        From `load_checkpoint`, a predictor that holds it, here or on a server, or the name or path
+        of a checkpoint, which workers need. Without a predictor, embeddings in the cache on disk are used.
     out
         ``.zarr``: labels are written slice by slice, so a stopped run can be resumed and the
         volume may be larger than memory. ``.tif``, ``.mrc`` or ``.h5``: written at the end, in one
@@ -118,7 +124,7 @@ def segment_volume(
     is_zarr = into or out.suffix.lower() == ".zarr"
     _check_outcome(source, model, workers, is_zarr=is_zarr, probabilities=probabilities)
     predictor = _predictor_of(model, device, tta)
-    predictor.model.config.need_classes()  # now, not after the contrast was measured
+    _need_classes(predictor)  # now, not after the contrast was measured
     plan = plan_run(source.shape, slices, region, probabilities=probabilities)
     plan = _with_extras(plan, source, mask, axes, average_z)
     with only_writer(out, lock_of(out, into=into)):
@@ -139,7 +145,7 @@ def segment_volume(
         requested = select_classes(predictor.classes, classes)
         source = with_slabs(source)
         sample = sample_planes(source.data)
-        labelling = Labelling(source, predictor, requested, contrast_of(sample), plan)
+        labelling = _labelling(source, predictor, requested, contrast_of(sample), plan)
         work = VolumeSegmentation(labelling, image_fingerprint(source.data, sample))
         if not is_zarr:
             yield from work.into_one_file(out)
@@ -182,7 +188,7 @@ def _as_source(volume: Volume | ArrayLike, voxel_size: VoxelSize | None) -> Volu
 
 def _check_outcome(
     source: Volume,
-    model: ScSAM | Predictor | str | Path,
+    model: ScSAM | Predictor | RemotePredictor | str | Path,
     workers: Workers,
     *,
     is_zarr: bool,
@@ -202,7 +208,16 @@ def _check_outcome(
     check_workers(workers)
 
 
-def _predictor_of(model: ScSAM | Predictor | str | Path, device: str, tta: bool) -> Predictor:
+def _predictor_of(
+    model: ScSAM | Predictor | RemotePredictor | str | Path, device: str, tta: bool
+) -> Predictor | RemotePredictor:
+    if isinstance(model, RemotePredictor):
+        model.tta = tta
+        return model
+    from napari_scsam.checkpoints.checkpoint import load_checkpoint
+    from napari_scsam.infer.disk_cache import default_cache
+    from napari_scsam.infer.predictor import Predictor
+
     if isinstance(model, str | Path):
         model = load_checkpoint(model)
     if not isinstance(model, Predictor):
@@ -215,6 +230,27 @@ def _predictor_of(model: ScSAM | Predictor | str | Path, device: str, tta: bool)
             "or give segment_volume the model"
         )
     return model
+
+
+def _need_classes(predictor: Predictor | RemotePredictor) -> None:
+    """Raise a `NoClassesError` if a network has learned no classes."""
+    if isinstance(predictor, RemotePredictor):
+        predictor.need_classes()
+    else:
+        predictor.model.config.need_classes()
+
+
+def _labelling(
+    source: Volume,
+    predictor: Predictor | RemotePredictor,
+    requested: Sequence[ClassSpec],
+    contrast: Contrast,
+    plan: RunPlan,
+) -> Labelling:
+    """Return what labels slices, here or on a server."""
+    if isinstance(predictor, RemotePredictor):
+        return RemoteLabelling(source, cast("Any", predictor), requested, contrast, plan)
+    return Labelling(source, predictor, requested, contrast, plan)
 
 
 def _check_image_survives(source: Volume, out: Path) -> None:

@@ -1,0 +1,143 @@
+"""Labels of slices by a network on a server; they are read and written on this computer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_scsam.config import UserError
+from napari_scsam.infer.postprocess import label_dtype
+from napari_scsam.io.read_errors import DamagedPartError
+from napari_scsam.remote.arrays import WireArray, pack, unpack
+from napari_scsam.remote.asked import LabelSlice
+from napari_scsam.remote.predictor import RemotePredictor
+from napari_scsam.remote.remote_slice import RemoteSlice
+from napari_scsam.volume.answer import Answer, Working, inside_mask
+from napari_scsam.volume.labelling import Labelling
+from napari_scsam.volume.three_axes import AXES
+from napari_scsam.volume.writing.ledger import pixels_hash
+
+Answers = Generator[Answer | Working | None, None, None]
+
+
+@dataclass(frozen=True)
+class RemoteLabelling(Labelling):
+    """Labels slices of a volume with a network on a server.
+
+    Each slice is sent once, also where it is averaged with its neighbours.
+    """
+
+    planes: dict[int, RemoteSlice] = field(default_factory=dict)
+    """The slices that were read last."""
+
+    @property
+    def remote(self) -> RemotePredictor:
+        """The predictor, whose network is on a server."""
+        predictor: Any = self.predictor
+        found: RemotePredictor = predictor
+        return found
+
+    def answers(self, wanted: Sequence[int]) -> Answers:
+        """Compute slices in order; None for one that cannot be read."""
+        if self.plan.axes == AXES:
+            raise UserError(
+                "a server averages along one axis alone; leave out --axes, or run it without --server"
+            )
+        mask = self.plan.mask
+        for z in wanted:
+            answer = yield from self._slice_steps(z)
+            if answer is not None and mask is not None:
+                answer = inside_mask(answer, mask.plane(z)[self.plan.window])
+            yield answer
+
+    def _slice_steps(self, z: int) -> Generator[Working, None, Answer | None]:
+        wanted = None
+        if self.plan.mask is not None:
+            wanted = self.plan.mask.wanted(z, self.plan.reach, self.plan.window)
+            if not wanted.any():
+                return Answer(z, "", self._no_labels, self._no_probabilities)
+        planes = self._read_near(z)
+        if z not in planes:
+            return None
+        request = self._request(z, planes, wanted)
+        steps = self.remote.session.ask_steps(lambda: request, list(planes.values()))
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                return self._as_answer(z, planes[z], end.value)
+            yield Working(step.done, step.total, step.what or "waiting for the server")
+
+    def _read_near(self, z: int) -> dict[int, RemoteSlice]:
+        """Read a slice and those that it is averaged with; damaged ones are left out."""
+        near = range(z - self.plan.reach, z + self.plan.reach + 1)
+        inside = [n for n in near if 0 <= n < self.source.depth]
+        for n in [n for n in self.planes if n not in inside]:
+            del self.planes[n]
+        for n in inside:
+            if n not in self.planes and n not in self.damaged:
+                self._read_one(n)
+        return {n: self.planes[n] for n in inside if n in self.planes}
+
+    def _read_one(self, z: int) -> None:
+        try:
+            plane = self.source.plane(z)[self.plan.window]
+        except DamagedPartError as error:
+            self.damaged[z] = error  # it costs its slice, and no other
+            return
+        size = self.source.pixel_size
+        self.planes[z] = self.remote.prepare(plane, size, contrast=self.contrast)
+
+    def _request(
+        self, z: int, planes: dict[int, RemoteSlice], wanted: NDArray[np.bool_] | None
+    ) -> LabelSlice:
+        """Return the request for a slice; of its run, it says all that the server needs."""
+        masks: dict[int, WireArray] = {}
+        if wanted is not None and self.plan.mask is not None:
+            for n in planes:
+                mask = self.plan.mask.wanted(n, self.plan.reach, self.plan.window)
+                masks[n] = pack(np.ascontiguousarray(mask))
+        request = LabelSlice(
+            id=0,
+            run="0" * 32,
+            z=z,
+            planes={n: each.ref.pixels for n, each in planes.items()},
+            wanted=masks,
+            pixel_size=planes[z].ref.pixel_size,
+            contrast=(float(self.contrast.low), float(self.contrast.high)),
+            classes=tuple(spec.name for spec in self.requested),
+            careful=self.remote.tta,
+            average_z=self.plan.average_z,
+            probabilities=self.plan.probabilities,
+        )
+        return request.model_copy(update={"run": run_of(request)})
+
+    def _as_answer(self, z: int, slice_: RemoteSlice, labelled: Any) -> Answer:
+        def probabilities() -> NDArray[np.uint8]:
+            return unpack(labelled.probabilities)
+
+        return Answer(z, pixels_hash(slice_.pixels), lambda: unpack(labelled.labels), probabilities)
+
+    def network_settings(self) -> dict[str, Any]:
+        """Return what tells networks apart, as plain JSON values."""
+        return dict(self.remote.session.loaded.network)
+
+    def views(self) -> list[dict[str, Any]]:
+        """Return the views that are averaged, as plain JSON values."""
+        return list(self.remote.session.loaded.views)
+
+    def _no_labels(self) -> NDArray[Any]:
+        return np.zeros(self._shape, label_dtype(self.remote.classes))
+
+
+def run_of(request: LabelSlice) -> str:
+    """Return a hash of what the slices of one run share."""
+    values = request.model_dump(exclude={"id", "run", "z", "planes", "wanted"})
+    text = json.dumps(values, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
