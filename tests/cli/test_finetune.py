@@ -41,7 +41,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
 @pytest.fixture(autouse=True)
 def few_crops(monkeypatch: pytest.MonkeyPatch) -> None:
     """Embed a handful of crops; how many there are is no matter of the command line."""
-    few = FinetuneSettings(crops=6, replayed=2, validated=4, most_steps=4)
+    few = FinetuneSettings(crops=1, replayed=1, validated=1, batch=1, most_steps=2, validations=0)
     monkeypatch.setattr(finetuning, "FinetuneSettings", lambda: few)
 
 

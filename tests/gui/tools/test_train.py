@@ -50,7 +50,7 @@ def end(begun, wait) -> None:
     wait(lambda: begun.training.phase in (Phase.FINISHED, Phase.STOPPED), timeout=30_000)
 
 
-def test_before_it_starts_the_panel_says_what_it_will_take(begun):
+def test_before_it_starts_the_panel_says_what_it_will_take_and_what_is_missing(begun):
     text = begun.panel.note.text()
     assert text == (
         "From 1 whole slice, reviewed for all classes. About 3 min, up to 4.4 GB of memory."
@@ -61,9 +61,6 @@ def test_before_it_starts_the_panel_says_what_it_will_take(begun):
     begun.panel.classes_picked.emit(begun.session.choices.classes[:1])
     assert begun.training.plan.classes == (1,)
     assert "reviewed for mitochondrion. About 5 min" in begun.panel.note.text()
-
-
-def test_nothing_reviewed_is_said(begun):
     begun.reviewing.mark_slice()
     begun.finish()
     assert begun.panel.note.text().startswith("Nothing is reviewed yet")
@@ -72,7 +69,18 @@ def test_nothing_reviewed_is_said(begun):
     assert begun.training.phase == Phase.IDLE
 
 
-def test_a_better_checkpoint_is_offered_and_used(begun, wait, checkpoint):
+def test_a_worse_checkpoint_is_not_offered_and_a_better_one_is_used(begun, wait, checkpoint):
+    before = begun.session.choices.checkpoint
+    begun.does("worse")
+    begun.panel.start.click()
+    end(begun, wait)
+    assert not begun.panel.use.isVisibleTo(begun.panel)
+    assert "changed by -0.100" in begun.panel.note.text()
+    begun.training.use()
+    begun.panel.drop.click()
+    begun.finish()
+    assert begun.session.choices.checkpoint is before
+    assert begun.panel.start.isVisibleTo(begun.panel)
     begun.does("better")
     begun.panel.start.click()
     end(begun, wait)
@@ -89,20 +97,6 @@ def test_a_better_checkpoint_is_offered_and_used(begun, wait, checkpoint):
     assert begun.session.choices.checkpoint.path.read_bytes() == checkpoint.read_bytes()
     assert find_job(begun.keeper.project.path) is None
     assert begun.training.phase == Phase.IDLE
-
-
-def test_a_worse_one_is_not_offered_and_the_parent_is_kept(begun, wait):
-    before = begun.session.choices.checkpoint
-    begun.does("worse")
-    begun.panel.start.click()
-    end(begun, wait)
-    assert not begun.panel.use.isVisibleTo(begun.panel)
-    assert "changed by -0.100" in begun.panel.note.text()
-    begun.training.use()
-    begun.panel.drop.click()
-    begun.finish()
-    assert begun.session.choices.checkpoint is before
-    assert begun.panel.start.isVisibleTo(begun.panel)
 
 
 def test_cancel_answers_within_a_second_and_keeps_the_best(begun, wait, monkeypatch):
@@ -124,17 +118,7 @@ def test_cancel_answers_within_a_second_and_keeps_the_best(begun, wait, monkeypa
     assert begun.panel.use.isVisibleTo(begun.panel)
 
 
-def test_cancel_before_anything_better_keeps_the_parent(begun, wait):
-    begun.does("waits")
-    begun.panel.start.click()
-    wait(lambda: begun.panel.view.has_content, timeout=30_000)
-    begun.panel.cancel.click()
-    wait(lambda: begun.training.phase == Phase.FINISHED)
-    assert "the checkpoint in use is kept" in begun.panel.note.text()
-    assert not begun.panel.use.isVisibleTo(begun.panel)
-
-
-def test_it_pauses_and_continues(begun, wait):
+def test_it_pauses_continues_and_is_cancelled_before_anything_better(begun, wait):
     begun.does("waits")
     begun.panel.start.click()
     wait(lambda: begun.panel.view.has_content, timeout=30_000)
@@ -144,21 +128,25 @@ def test_it_pauses_and_continues(begun, wait):
     assert (begun.training.phase, begun.panel.pause.text()) == (Phase.RUNNING, "Pause")
     said = find_job(begun.keeper.project.path) / "heard.log"
     wait(lambda: said.is_file() and said.read_text() == "pause resume")
+    begun.panel.cancel.click()
+    wait(lambda: begun.training.phase == Phase.FINISHED)
+    assert "the checkpoint in use is kept" in begun.panel.note.text()
+    assert not begun.panel.use.isVisibleTo(begun.panel)
 
 
-@pytest.mark.parametrize(
-    ("what", "says"),
-    [
-        ("memory", "Training ran out of memory; close other programs, then resume it."),
-        ("killed", "Training was ended by the system, most likely because memory ran out; "),
-    ],
-)
-def test_a_training_that_dies_is_told_in_a_sentence_and_can_be_resumed(begun, wait, what, says):
-    begun.does(what)
-    begun.panel.start.click()
-    end(begun, wait)
-    assert begun.training.phase == Phase.STOPPED
-    assert begun.panel.note.text().startswith(says)
+def test_a_training_that_dies_is_told_in_a_sentence_and_can_be_resumed(begun, wait):
+    deaths = {
+        "memory": "Training ran out of memory; close other programs, then resume it.",
+        "killed": "Training was ended by the system, most likely because memory ran out; ",
+    }
+    press = begun.panel.start.click
+    for what, says in deaths.items():
+        begun.does(what)
+        press()
+        end(begun, wait)
+        assert begun.training.phase == Phase.STOPPED
+        assert begun.panel.note.text().startswith(says)
+        press = begun.panel.resume.click
     begun.does("better")
     begun.panel.resume.click()
     end(begun, wait)
