@@ -35,9 +35,14 @@ class Plane:
     """Y×X×288: the network's own features, each divided by its spread."""
 
 
-def read_plane(predictor: Predictor, case: Case, data: Path, index: int) -> Plane:
-    """Read a slice, and what the baselines see of it."""
+def read_plane(
+    predictor: Predictor, case: Case, data: Path, index: int, *, plain: bool = False
+) -> Plane:
+    """Read a slice, and what the baselines see of it unless it is to be `plain`."""
     grey, mask = case.read(data, index)
+    if plain:
+        nothing = np.zeros((*grey.shape, 0), np.float32)
+        return Plane(grey, mask, nothing, nothing)
     predictor.set_image(grey, case.voxel_size)
     filters = multiscale_basic_features(grey, sigma_min=1, sigma_max=16).astype(np.float32)
     return Plane(grey, mask, filters, network_features(predictor, grey.shape))

@@ -19,7 +19,7 @@ from napari_scsam.infer.taught.classifier import (
     StrokeClassifier,
     fit_classifier,
 )
-from napari_scsam.infer.taught.fits import Fit, LookedAt
+from napari_scsam.infer.taught.fits import Fit, LookedAt, some_cells
 from napari_scsam.infer.taught.lessons import Flags, Floats, Lesson, SliceFeatures
 
 FIRST_STEP = 0.5
@@ -37,11 +37,19 @@ LIKENESS_KNOWN = 0.98
 CHANCE = (0.25, 0.75)
 """Share of the strokes, of either side alike, about which a network of no use may be right."""
 
+LIKENESS_FIRST = 0.94
+"""Dice that the first answer and that after any number of rounds must have, on any slice.
+
+Several rounds that each go a little wrong in the same direction would else add up."""
+
 ALIEN = 0.3
 """Dice of the network's answer and of what strokes teach, where both have little in common."""
 
 FIRST_STROKES = 3
 """Strokes on either side before they can tell that the network is of no use."""
+
+Kept = Sequence[tuple[Floats, float]]
+"""Logits of some answers, and the Dice that another must have with each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +72,23 @@ class TaughtAnswer:
         """Compute logits of N×F values by themselves, `fine` of them fine, without smoothing: N."""
         return self._joined(values[:, fine - 1], (fit.at(values) for fit in self.fits))
 
+    def share_of(self, features: SliceFeatures) -> float:
+        """Compute the share of a slice that the class has, 0 to 1, on some of its cells."""
+        values = features.rows(some_cells(features))
+        return float((self.at(values, len(features.fine)) > 0).mean())
+
     def _joined(self, network: Floats, fitted: Iterable[Floats]) -> Floats:
         """Move the first answer on by each other; nowhere more than a round may change."""
         answers = iter(fitted)
-        logits = bounded(network) if self.sharpens else next(answers)
+        first = bounded(network) if self.sharpens else next(answers)
+        logits = first
         for new, share in zip(answers, self.shares, strict=True):
-            logits = moved(logits, new, longest_step(logits, new, share, self.least_likeness))
+            logits = moved(logits, new, longest_step(logits, new, share, self._kept(first, logits)))
         return logits
+
+    def _kept(self, first: Floats, before: Floats) -> Kept:
+        """Return the logits that the next answer must be like, and how much."""
+        return ((first, LIKENESS_FIRST), (before, self.least_likeness))
 
     def after(self, fit: StrokeClassifier, looked_at: LookedAt, number: int = 0) -> TaughtAnswer:
         """Return the answer after one more round of strokes.
@@ -103,8 +121,9 @@ class TaughtAnswer:
         before = self._joined(looked_at.network, map(looked_at.by, self.fits))
         if not (before > 0).any():
             return 1.0
+        first = bounded(looked_at.network) if self.sharpens else looked_at.by(self.fits[0])
         longest = float(FIRST_STEP / np.sqrt(1 + len(self.shares)))
-        return longest_step(before, looked_at.by(fit), longest, self.least_likeness)
+        return longest_step(before, looked_at.by(fit), longest, self._kept(first, before))
 
     @property
     def least_likeness(self) -> float:
@@ -112,16 +131,26 @@ class TaughtAnswer:
         return LIKENESS_KNOWN if self.sharpens else LIKENESS
 
 
-def longest_step(before: Floats, new: Floats, longest: float, least: float) -> float:
-    """Find the longest step from logits towards new ones that keeps the answer alike by a Dice.
+def longest_step(before: Floats, new: Floats, longest: float, kept: Kept) -> float:
+    """Find the longest step from logits towards new ones that keeps the answer alike.
 
     Where nothing was found before, there is nothing to keep.
+
+    Parameters
+    ----------
+    before, new
+        Logits.
+    longest
+        A share of the way, 0 to 1.
+    kept
+        Logits of answers, and the Dice that the new answer must have with each.
     """
     if not (before > 0).any():
         return longest
     for shorter in SHORTER:
         share = longest * shorter
-        if likeness(before > 0, moved(before, new, share) > 0) >= least:
+        found = moved(before, new, share) > 0
+        if all(likeness(logits > 0, found) >= least for logits, least in kept):
             return share
     return 0.0
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from napari_scsam.infer.taught.classifier import StrokeClassifier, fit_classifier
-from napari_scsam.infer.taught.lessons import Floats, Lesson, SliceFeatures
+from napari_scsam.infer.taught.lessons import CellIndices, Floats, Lesson, SliceFeatures
 
 LOOKED_AT = 6000
 """Cells of a slice on which changes are measured."""
@@ -72,8 +72,7 @@ class LookedAt:
     """
 
     def __init__(self, shown: SliceFeatures) -> None:
-        cells = shown.grid[0] * shown.grid[1]
-        self._values = shown.rows(np.arange(0, cells, max(1, cells // LOOKED_AT)))
+        self._values = shown.rows(some_cells(shown))
         self._answers: dict[StrokeClassifier, Floats] = {}
         self.network: Floats = self._values[:, len(shown.fine) - 1]
         """The last fine feature: where the network knows the class, its own logit."""
@@ -83,3 +82,9 @@ class LookedAt:
         if fit not in self._answers:
             self._answers[fit] = fit.at(self._values)
         return self._answers[fit]
+
+
+def some_cells(shown: SliceFeatures) -> CellIndices:
+    """Return the flat indices of about `LOOKED_AT` cells of a slice, evenly spread."""
+    cells = shown.grid[0] * shown.grid[1]
+    return np.arange(0, cells, max(1, cells // LOOKED_AT))
