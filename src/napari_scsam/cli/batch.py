@@ -8,10 +8,14 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_scsam.cli.shared.networks import network_of
 from napari_scsam.cli.shared.parts import note, note_unknown_size, open_image, parse_names, show
 from napari_scsam.config import UserError
+from napari_scsam.remote.predictor import RemotePredictor
+from napari_scsam.steps import Steps
 
 if TYPE_CHECKING:
+    from napari_scsam.infer.predictor import Predictor
     from napari_scsam.io.volumes import Volume
     from napari_scsam.model import ScSAM
     from napari_scsam.volume.image_batch import ImageBatch
@@ -50,9 +54,6 @@ def is_batch(images: list[str], out: Path | None) -> bool:
 
 def segment_batch(arguments: argparse.Namespace) -> None:
     """Label several images with one network."""
-    from napari_scsam.checkpoints.checkpoint import load_checkpoint
-    from napari_scsam.infer.predictor import Predictor
-    from napari_scsam.volume.batch import segment_images
     from napari_scsam.volume.image_batch import ImageBatch
 
     _check_options(arguments)
@@ -64,20 +65,35 @@ def segment_batch(arguments: argparse.Namespace) -> None:
         return
     arguments.out.mkdir(parents=True, exist_ok=True)
 
-    model = load_checkpoint(arguments.checkpoint)
-    predictor = Predictor(model, arguments.device, tta=arguments.careful)
     arguments.resume_hint = "; add --resume to the same command to continue"
-    steps = segment_images(
+    with network_of(arguments) as network:
+        try:
+            show(_steps(arguments, batch, network))
+        finally:
+            _print_done(batch, left)
+
+
+def _steps(
+    arguments: argparse.Namespace, batch: ImageBatch, network: ScSAM | RemotePredictor
+) -> Steps[None]:
+    """Return the work on all images."""
+    from napari_scsam.volume.batch import segment_images
+
+    predictor: Predictor | RemotePredictor
+    if isinstance(network, RemotePredictor):
+        network.tta = arguments.careful
+        predictor = network
+    else:
+        from napari_scsam.infer.predictor import Predictor as LocalPredictor
+
+        predictor = LocalPredictor(network, arguments.device, tta=arguments.careful)
+    return segment_images(
         batch,
-        _opener(arguments, model),
+        _opener(arguments, network),
         predictor,
         classes=parse_names(arguments.classes),
         average_z=arguments.average_z,
     )
-    try:
-        show(steps)
-    finally:
-        _print_done(batch, left)
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
@@ -88,7 +104,9 @@ def _check_options(arguments: argparse.Namespace) -> None:
             )
 
 
-def _opener(arguments: argparse.Namespace, model: ScSAM) -> Callable[[Path], Volume]:
+def _opener(
+    arguments: argparse.Namespace, network: ScSAM | RemotePredictor
+) -> Callable[[Path], Volume]:
     """Return a function that opens an image, and says once that a voxel size is unknown."""
     unknown: list[Path] = []
 
@@ -97,7 +115,7 @@ def _opener(arguments: argparse.Namespace, model: ScSAM) -> Callable[[Path], Vol
         volume = open_image(arguments)
         if volume.pixel_size is None:
             if not unknown:  # what is missing in one is missing in all, mostly
-                note_unknown_size(volume, model)
+                note_unknown_size(volume, network)
             unknown.append(path)
         return volume
 

@@ -6,10 +6,11 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from napari_scsam.cli.batch import expand, is_batch, segment_batch
 from napari_scsam.cli.bucket import output_to_bucket
+from napari_scsam.cli.shared.networks import add_server, network_of
 from napari_scsam.cli.shared.parts import (
     PROGRESS_EVERY,
     add_careful,
@@ -31,6 +32,7 @@ from napari_scsam.steps import Progress
 if TYPE_CHECKING:
     from napari_scsam.io.volumes import Volume
     from napari_scsam.model import ScSAM
+    from napari_scsam.remote.predictor import RemotePredictor
 
 MANY_TILES = 20
 """Tiles of a run of which it is said what it will take."""
@@ -62,6 +64,7 @@ def add_segment(commands: Any) -> None:
     )
     _add_parts(parser)
     add_workers(parser)
+    add_server(parser)
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
@@ -137,10 +140,6 @@ def run_segment(arguments: argparse.Namespace) -> None:
 
 
 def _segment(arguments: argparse.Namespace) -> None:
-    from napari_scsam.checkpoints.checkpoint import load_checkpoint
-    from napari_scsam.volume.run import segment_volume
-    from napari_scsam.volume.writing.run_labels import find_stopped
-
     arguments.image = expand(arguments.image)
     _add_beside(arguments)
     if is_batch(arguments.image, arguments.out):
@@ -151,11 +150,20 @@ def _segment(arguments: argparse.Namespace) -> None:
     (arguments.image,) = arguments.image
     arguments.out = arguments.into or arguments.out
     volume = open_image(arguments)
-    model = load_checkpoint(arguments.checkpoint)
+    with network_of(arguments) as network:
+        _segment_one(arguments, volume, network)
+
+
+def _segment_one(
+    arguments: argparse.Namespace, volume: Volume, network: ScSAM | RemotePredictor
+) -> None:
+    from napari_scsam.volume.run import segment_volume
+    from napari_scsam.volume.writing.run_labels import find_stopped
+
     workers = workers_of(arguments)
     steps = segment_volume(
         volume,
-        model if workers is None else arguments.checkpoint,
+        network if workers is None else arguments.checkpoint,
         arguments.out,
         classes=parse_names(arguments.classes),
         device=arguments.device,
@@ -168,11 +176,11 @@ def _segment(arguments: argparse.Namespace) -> None:
     first = next(steps)  # a mistake shows here, and then its line is the only one
     if arguments.out.suffix.lower() == ".zarr":
         arguments.resume_hint = "; add --resume to the same command to continue"
-    note_unknown_size(volume, model)
+    note_unknown_size(volume, network)
     if arguments.resume:
         note_resumed(arguments.out, first, was_stopped=stopped is not None)
-    if first.done < first.total:
-        note_estimate(arguments, volume, model)
+    if first.done < first.total and arguments.server is None:
+        note_estimate(arguments, volume, cast("ScSAM", network))
     show(steps)
     if arguments.bucket is None:
         print(labels_path(arguments))

@@ -114,6 +114,11 @@ class ScSAM(nn.Module):
         )
         self.register_buffer("pixel_std", torch.tensor(SAM_STD).view(1, 3, 1, 1), persistent=False)
 
+    @property
+    def nm_per_pixel(self) -> float | None:
+        """Size of a pixel that it was trained at."""
+        return self.config.nm_per_pixel
+
     def encode(self, image: Tensor) -> EncoderFeatures:
         """Run both encoders on B×1×H×W grey values in 0..1; H and W multiples of 16."""
         batch, _, height, width = image.shape

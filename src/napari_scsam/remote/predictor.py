@@ -79,6 +79,12 @@ class RemotePredictor:
         """Lower-case names of the classes that strokes taught."""
         return frozenset(self._loaded.lessons)
 
+    @property
+    def nm_per_pixel(self) -> float | None:
+        """Size of a pixel that the network was trained at."""
+        size: float | None = self._loaded.nm_per_pixel
+        return size
+
     def need_classes(self) -> None:
         """Raise a `NoClassesError` if the network has learned no classes."""
         if self._loaded.network["config"].get("prompts_only"):

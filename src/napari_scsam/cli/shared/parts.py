@@ -18,6 +18,7 @@ from napari_scsam.steps import Progress, drive
 if TYPE_CHECKING:
     from napari_scsam.io.volumes import Volume
     from napari_scsam.model import ScSAM
+    from napari_scsam.remote.predictor import RemotePredictor
 
 T = TypeVar("T")
 
@@ -148,14 +149,15 @@ def parse_names(text: str | None) -> list[str] | None:
     return [name.strip() for name in text.split(",")]
 
 
-def note_unknown_size(volume: Volume, model: ScSAM) -> None:
+def note_unknown_size(volume: Volume, network: ScSAM | RemotePredictor) -> None:
     """Print that the pixel size is unknown, where it matters, or unusual; it is never guessed."""
     if volume.size_doubt and volume.pixel_size is None:
         note(f"scsam: {volume.size_doubt}, so it is not used; set it with --voxel-size")
-    if volume.pixel_size is None and model.config.nm_per_pixel:
+    trained_at = network.nm_per_pixel
+    if volume.pixel_size is None and trained_at:
         note(
             "scsam: voxel size unknown, so the image is used at its own resolution; the checkpoint "
-            f"was trained at {model.config.nm_per_pixel:g} nm per pixel (set it with --voxel-size)"
+            f"was trained at {trained_at:g} nm per pixel (set it with --voxel-size)"
         )
     if volume.pixel_size is not None:
         y, x = volume.pixel_size
