@@ -20,13 +20,14 @@ from kinds.containers import container_kinds, remote_kinds
 from kinds.kind import STACK, Kind
 from kinds.refused import REFUSED
 from kinds.tiffs import picture_kinds, tiff_kinds
+from kinds.unusual import unusual_kinds
 from loopback import listening
 
 from napari_scsam.config import UserError
 from napari_scsam.io.formats.n5_array import N5Array
 from napari_scsam.io.formats.packed import UnpackedArray
 from napari_scsam.io.formats.precomputed import TensorArray
-from napari_scsam.io.lazy import SliceFiles
+from napari_scsam.io.slice_files import SliceFiles
 from napari_scsam.io.volumes import Volume, open_labels, open_volume
 
 pytestmark = pytest.mark.xdist_group("formats")  # the rows are collected in one process
@@ -108,7 +109,8 @@ def _size(volume: Volume, kind: Kind) -> str:
     return "z, y, x"
 
 
-LOCAL = [*tiff_kinds(), *picture_kinds(), *array_kinds(), *container_kinds()]
+COMMON = [*tiff_kinds(), *picture_kinds(), *array_kinds(), *container_kinds()]
+LOCAL = [*COMMON, *unusual_kinds()]
 
 
 @pytest.fixture(scope="module")

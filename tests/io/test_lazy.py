@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import UserError
-from napari_scsam.io.lazy import LazyArray, SliceFiles
+from napari_scsam.io.lazy import LazyArray
+from napari_scsam.io.slice_files import SliceFiles
 
 STACK = np.arange(2 * 3 * 4 * 5, dtype=np.uint16).reshape(2, 3, 4, 5)
 

@@ -14,7 +14,8 @@ import zarr
 
 from napari_scsam.io import slabs
 from napari_scsam.io.contrast import WHOLE_BYTES, measure_contrast, sample_places
-from napari_scsam.io.lazy import DamagedPartError, LazyArray
+from napari_scsam.io.lazy import LazyArray
+from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.io.saved.watched import ChangedFileError
 from napari_scsam.io.slabs import SlabArray, with_slabs
 from napari_scsam.io.volumes import as_volume, open_volume

@@ -12,7 +12,7 @@ import zarr
 
 from napari_scsam.cli import main
 from napari_scsam.io.contrast import measure_contrast
-from napari_scsam.io.lazy import DamagedPartError
+from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.project.image import fingerprint
 

@@ -89,7 +89,7 @@ def check_mask(mask: Path, *, overwrite: bool) -> None:
     """
     from napari_scsam.io.formats.tiff import open_tiff
     from napari_scsam.io.formats.tiff_notes import scsam_record
-    from napari_scsam.io.lazy import READ_ERRORS
+    from napari_scsam.io.read_errors import READ_ERRORS
 
     if not os.path.lexists(mask):
         return

@@ -21,8 +21,9 @@ from psygnal import Signal
 from napari_scsam.config import NoClassesError, UserError
 from napari_scsam.errors import ImportedNetworkError
 from napari_scsam.gui.choices import Choices
-from napari_scsam.gui.jobs.engine import Engine, SliceRequest
+from napari_scsam.gui.jobs.engine import Engine
 from napari_scsam.gui.jobs.jobs import INTO_LABELS, OF_IMAGE, Job, Jobs
+from napari_scsam.gui.jobs.slice_request import SliceRequest
 from napari_scsam.gui.jobs.worker import Report, Worker
 from napari_scsam.gui.layers.labels_for_image import LabelsForImages
 from napari_scsam.gui.layers.plane import Plane, full_resolution, shown_plane
@@ -85,6 +86,7 @@ class Session:
         self._widgets = 0
         self.jobs.failed.connect(self.report_error)
         self.network.ready.connect(self.status)
+        self.network.said.connect(self.status)
         viewer.layers.events.removed.connect(self._on_removed)
 
     @classmethod

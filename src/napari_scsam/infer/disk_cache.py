@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from napari_scsam.config import UserError
-from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.own_files import CHUNKED, foreign_files
+from napari_scsam.io.read_errors import READ_ERRORS
 from napari_scsam.io.zarr_access import ZarrArray
 from napari_scsam.paths import (
     CACHE_LIMIT_VARIABLE,

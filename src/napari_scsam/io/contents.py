@@ -14,7 +14,7 @@ from napari_scsam.config import UserError, parse_classes
 from napari_scsam.io.formats.n5 import ATTRIBUTES
 from napari_scsam.io.formats.precomputed import is_precomputed
 from napari_scsam.io.label_files.kinds import is_label_file, read_label_record
-from napari_scsam.io.lazy import READ_ERRORS
+from napari_scsam.io.read_errors import READ_ERRORS
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
 
 FOLDER_SUFFIXES = (".zarr", ".precomputed")

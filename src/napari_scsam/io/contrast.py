@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
 from napari_scsam.io.filling import find_filling
-from napari_scsam.io.lazy import DamagedPartError, chunk_shape
+from napari_scsam.io.lazy import chunk_shape
+from napari_scsam.io.read_errors import DamagedPartError
 
 PERCENTILES = (0.5, 99.5)
 """Percentiles of the grey values that become 0 and 1; both ends together clip 1 % of the pixels."""

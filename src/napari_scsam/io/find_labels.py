@@ -1,14 +1,22 @@
-"""Find the label image of an OME-Zarr, which may hold an image, too."""
+"""Find the label image of an OME-Zarr, which may hold an image, too, and its class table."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import zarr
 
 from napari_scsam.config import UserError
-from napari_scsam.io.lazy import READ_ERRORS
-from napari_scsam.io.zarr_access import is_zarr, listed_names, ngff_attributes
+from napari_scsam.io.read_errors import READ_ERRORS
+from napari_scsam.io.zarr_access import (
+    ZarrArray,
+    is_zarr,
+    listed_names,
+    member_group,
+    ngff_attributes,
+)
 
 USUAL = "classes"
 """Name of the class labels, from the command line and in projects."""
@@ -52,3 +60,27 @@ def find_labels(path: Path) -> Path:
         listed = ", ".join(str(path / "labels" / name) for name in names)
         raise UserError(f"{path} holds several label images; choose one of: {listed}")
     return path / "labels" / USUAL
+
+
+def first_class_table(node: zarr.Group | ZarrArray) -> Any:
+    """Return the first class table in a zarr; None without one."""
+    return next(filter(None, map(stored_classes, _label_groups(node))), None)
+
+
+def _label_groups(node: zarr.Group | ZarrArray) -> Iterator[zarr.Group]:
+    """Return the group itself and the label images that it or its ``labels/`` lists."""
+    if not isinstance(node, zarr.Group):
+        return
+    yield node
+    labels = node.get("labels", node)
+    if isinstance(labels, zarr.Group):
+        yield from (member_group(labels, name) for name in listed_names(labels))
+
+
+def stored_classes(group: zarr.Group) -> list[dict[str, Any]]:
+    """Return the class table of a label image, as JSON values."""
+    record = group.attrs.get("scsam")
+    if not isinstance(record, dict):
+        return []
+    classes: Any = record.get("classes", ())
+    return list(classes)

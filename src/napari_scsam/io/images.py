@@ -14,8 +14,8 @@ from napari_scsam.io.formats.hdf5 import split_hdf5_path
 from napari_scsam.io.formats.precomputed import INFO, is_precomputed, parse_info
 from napari_scsam.io.label_files.hdf5 import DATASET
 from napari_scsam.io.label_root import is_label_root
-from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.locations import file_of, is_address, parse_location
+from napari_scsam.io.read_errors import READ_ERRORS
 from napari_scsam.io.remote.labels import lies_in_labels
 from napari_scsam.io.volumes import Volume, open_volume
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes

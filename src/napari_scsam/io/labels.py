@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,29 +24,32 @@ import zarr
 from napari_scsam.atomic import MARK, finish_replacing, replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
 from napari_scsam.io.contents import Contents, check_outside, is_ours, what_is
-from napari_scsam.io.find_labels import first_class_table, stored_classes
+from napari_scsam.io.find_labels import first_class_table
 from napari_scsam.io.label_files.kinds import KINDS, check_suffix, read_label_record
 from napari_scsam.io.label_files.record import LabelRecord
+from napari_scsam.io.label_group import (
+    Shape,
+    add_names,
+    existing_level,
+    fill_group,
+    labels_group,
+    open_labels_group,
+)
 from napari_scsam.io.label_header import LabelHeader, label_header
-from napari_scsam.io.label_pyramid import build_levels, new_level
+from napari_scsam.io.label_pyramid import build_levels
 from napari_scsam.io.label_root import point_root, root_name
-from napari_scsam.io.lazy import explaining
 from napari_scsam.io.locations import is_address
-from napari_scsam.io.ngff import refresh_consolidated, update_ngff, version_of
+from napari_scsam.io.ngff import refresh_consolidated
 from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files
+from napari_scsam.io.read_errors import explaining
 from napari_scsam.io.remote.labels import remote_group
 from napari_scsam.io.zarr_access import (
     ZarrArray,
     folder_of,
     is_zarr,
     listed_names,
-    member_array,
     member_group,
 )
-
-Shape = tuple[int, ...]
-FORMAT_NUMBER = 1
-"""Of label files. One that has a higher number is not changed."""
 
 
 def create_labels(
@@ -91,14 +94,14 @@ def create_labels(
         When the path holds something else, cannot be written, or cannot be resumed.
     """
     header = label_header(name, tuple(shape), voxel_size, classes, origin, np.dtype(dtype))
-    labels = _labels_group(Path(path))
+    labels = labels_group(Path(path))
     if resume and name in listed_names(labels):
-        return _resumable(labels, header, tuple(shape), np.dtype(dtype))
+        return existing_level(labels, header, tuple(shape), np.dtype(dtype))
     others = [n for n in listed_names(labels) if n != name]
-    _list(labels, others)
+    add_names(labels, others)
     group = labels.create_group(name, overwrite=True)
-    level = _fill_group(group, header, tuple(shape), np.dtype(dtype))
-    _list(labels, [*others, name])
+    level = fill_group(group, header, tuple(shape), np.dtype(dtype))
+    add_names(labels, [*others, name])
     return level
 
 
@@ -110,7 +113,7 @@ def finish_labels(path: str | os.PathLike[str], name: str = "classes") -> None:
     UserError
         When there is no such label image.
     """
-    labels = _labels_group(Path(path))
+    labels = labels_group(Path(path))
     if name not in listed_names(labels):
         known = ", ".join(listed_names(labels)) or "none"
         raise UserError(f"{path} has no label image {name!r}; it has: {known}")
@@ -187,7 +190,7 @@ def writing_labels(
     """
     finish_replacing(path)
     if path.is_file() or what_is(path) is not Contents.NOTHING:
-        with replacing_labels(_labels_group(path), header, shape, dtype) as level:
+        with replacing_labels(labels_group(path), header, shape, dtype) as level:
             yield level
         _refresh_root(path, header.name)
         return
@@ -196,11 +199,11 @@ def writing_labels(
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error}); choose another place") from error
     with replacing_folder(path, lambda _: False) as draft:
-        labels = _open_labels_group(draft)
+        labels = open_labels_group(draft)
         group = labels.create_group(header.name)
-        yield _fill_group(group, header, shape, dtype)
+        yield fill_group(group, header, shape, dtype)
         build_levels(group)
-        _list(labels, [header.name])
+        add_names(labels, [header.name])
         point_root(draft, header.name)
 
 
@@ -224,9 +227,9 @@ def replacing_labels(
     target = folder_of(labels) / header.name
     with replacing_folder(target, is_own_label_image) as draft:
         group = zarr.open_group(draft, mode="a", zarr_format=labels.metadata.zarr_format)
-        yield _fill_group(group, header, shape, dtype)
+        yield fill_group(group, header, shape, dtype)
         build_levels(group)
-    _list(labels, dict.fromkeys([*listed, header.name]))
+    add_names(labels, dict.fromkeys([*listed, header.name]))
     refresh_consolidated(folder_of(labels).parent)
 
 
@@ -267,73 +270,3 @@ def _stored_classes(path: Path) -> Any:
     if path.exists():
         return read_label_record(path).get("classes")
     return None
-
-
-def _labels_group(path: Path) -> zarr.Group:
-    """Open ``labels/`` of an OME-Zarr of ours, or create both in an empty place."""
-    if path.is_file() or what_is(path) is Contents.FOREIGN:
-        raise UserError(
-            f"{path} already exists and is not a label file of napari-scsam; "
-            "choose another name, or move it away"
-        )
-    try:
-        labels = _open_labels_group(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written ({error}); choose another place") from error
-    for name in listed_names(labels):
-        finish_replacing(path / "labels" / name)
-    return labels
-
-
-def _open_labels_group(path: Path) -> zarr.Group:
-    """Open ``labels/`` of an OME-Zarr, and create both where they are missing.
-
-    Raises
-    ------
-    UserError
-        When a newer version wrote it: what that added would be lost.
-    """
-    root = zarr.open_group(path, mode="a", zarr_format=3)
-    record: Any = root.attrs.get("scsam")
-    if record is None:
-        root.update_attributes({"scsam": {"format": FORMAT_NUMBER}})
-    number = record.get("format") if isinstance(record, dict) else None
-    if isinstance(number, int) and number > FORMAT_NUMBER:
-        raise UserError(
-            f"{path} was written by a newer version (format {number}), so it is only read; "
-            "update napari-scsam, or choose another name"
-        )
-    return root.require_group("labels")
-
-
-def _list(labels: zarr.Group, names: Iterable[str]) -> None:
-    """List the label images; one exists for readers once it is named here."""
-    update_ngff(labels, {"labels": list(names)})
-
-
-def _fill_group(
-    group: zarr.Group, header: LabelHeader, shape: Shape, dtype: np.dtype[Any]
-) -> ZarrArray:
-    """Create an empty level 0 and the metadata of a label image."""
-    level = new_level(group, "0", shape, dtype)
-    group.update_attributes(header.attributes([[1] * len(shape)], version_of(group)))
-    return level
-
-
-def _resumable(
-    labels: zarr.Group, header: LabelHeader, shape: Shape, dtype: np.dtype[Any]
-) -> ZarrArray:
-    """Return level 0 of the existing label image, if it is what would be created."""
-    group = member_group(labels, header.name)
-    level = member_array(group, "0")
-    stored = stored_classes(group)
-    table: tuple[ClassSpec, ...] = ()
-    if stored:
-        table = parse_classes(stored)
-    if (level.shape, level.dtype, table) != (shape, dtype, header.classes):
-        raise UserError(
-            f"the labels {header.name!r} cannot be resumed: "
-            f"they are {level.shape} {level.dtype} with {len(stored)} classes, "
-            f"not {shape} {dtype} with the same {len(header.classes)}; choose another output"
-        )
-    return level

@@ -2,90 +2,20 @@
 
 from __future__ import annotations
 
-import lzma
-import struct
-import tokenize
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_scsam.config import UserError, VoxelSize
-from napari_scsam.io.saved.watched import ChangedFileError, Stamp
+from napari_scsam.io.read_errors import READ_ERRORS, DamagedPartError, describe_error
+from napari_scsam.io.saved.watched import ChangedFileError
 from napari_scsam.io.untrusted.sizes import memory_of_machine
 
 PixelBlock: TypeAlias = npt.NDArray[Any]
-
-READ_ERRORS = (
-    OSError,
-    ValueError,
-    RuntimeError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    BufferError,
-    EOFError,
-    MemoryError,
-    SyntaxError,  # of XML and PNG
-    tokenize.TokenError,  # of NumPy
-    SystemError,  # of compiled libraries
-    struct.error,
-    zlib.error,
-    lzma.LZMAError,
-)
-"""What the readers' libraries raise for bytes that make no sense."""
-
-LONGEST = 200
-"""Letters of a library's own message that a sentence repeats."""
-
-
-class DamagedPartError(UserError):
-    """A part of a file, such as one slice, that cannot be read; the others may be whole."""
-
-
-def cannot_open(path: str | Path, error: BaseException) -> UserError:
-    """Return the error for a file that its reader does not understand."""
-    return UserError(
-        f"{path} cannot be opened: it is damaged, incomplete or not what its name says "
-        f"({describe_error(error)})"
-    )
-
-
-def describe_error(error: BaseException) -> str:
-    """Return what a library says of an error, on one line and not too long."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if len(text) > LONGEST:
-        return f"{text[: LONGEST - 1]}…"
-    return text
-
-
-@contextmanager
-def explaining(path: str | Path) -> Iterator[None]:
-    """Turn what a library raises for a damaged file into a sentence that names the file.
-
-    Raises
-    ------
-    UserError
-        In place of any of `READ_ERRORS`.
-    """
-    try:
-        yield
-    except UserError:
-        raise
-    except READ_ERRORS as error:
-        raise cannot_open(path, error) from error
-
-
-def empty_file(path: Path) -> UserError:
-    """Return the error for an empty file."""
-    return UserError(f"{path} is an empty file; copy or download it again")
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,60 +227,3 @@ def checksum(pixels: PixelBlock) -> int:
     """Return a number that differs between arrays of different shape, type or values."""
     header = zlib.crc32(f"{pixels.shape} {pixels.dtype.str}".encode())
     return zlib.crc32(np.ascontiguousarray(pixels).reshape(-1).view(np.uint8).data, header)
-
-
-class SliceFiles:
-    """A stack with one file per slice, read when asked for.
-
-    Parameters
-    ----------
-    files
-        The slices in order.
-    read
-        Reads one file to a (Y, X) array.
-    shape, dtype
-        Of every slice; one that differs raises a `UserError` when it is read, as one that was
-        changed since does.
-    """
-
-    def __init__(
-        self,
-        files: Sequence[Path],
-        read: Callable[[Path], PixelBlock],
-        shape: tuple[int, ...],
-        dtype: npt.DTypeLike,
-    ) -> None:
-        self._files = tuple(files)
-        self._stamps = tuple(map(Stamp.of, self._files))
-        self._read = read
-        self.shape = (len(self._files), *shape)
-        self.dtype = np.dtype(dtype).newbyteorder("=")
-
-    def __getitem__(self, key: tuple[Any, ...]) -> PixelBlock:
-        z, *rest = key
-        if not isinstance(z, slice):
-            plane: PixelBlock = self._plane(self._stamps[z])[tuple(rest)]
-            return plane
-        planes = [self._plane(stamp)[tuple(rest)] for stamp in self._stamps[z]]
-        if not planes:
-            return np.empty((0, *self.shape[1:]), self.dtype)[:, *rest]
-        return np.stack(planes)
-
-    def _plane(self, stamp: Stamp) -> PixelBlock:
-        file = stamp.file
-        stamp.check()
-        try:
-            plane = self._read(file)
-        except UserError:
-            raise
-        except READ_ERRORS as error:
-            raise cannot_open(file, error) from error
-        finally:
-            stamp.check()  # a better reason than the error of a library
-        if plane.shape != self.shape[1:] or plane.dtype.newbyteorder("=") != self.dtype:
-            raise UserError(
-                f"{file} is {plane.shape} {plane.dtype}, "
-                f"but the first slice of its folder is {self.shape[1:]} {self.dtype}; "
-                "keep only slices of one size and type there"
-            )
-        return plane

@@ -29,14 +29,9 @@ from napari_scsam.io.formats.slices import IMAGE_SUFFIXES, TIFF_SUFFIXES, read_i
 from napari_scsam.io.formats.tiff import read_tiff
 from napari_scsam.io.formats.zipped import read_zip, split_zip_path
 from napari_scsam.io.grey import as_grey, one_of_equal
-from napari_scsam.io.lazy import (
-    LazyArray,
-    PixelBlock,
-    Source,
-    empty_file,
-    explaining,
-)
+from napari_scsam.io.lazy import LazyArray, PixelBlock, Source
 from napari_scsam.io.locations import Location, file_of, parse_location
+from napari_scsam.io.read_errors import empty_file, explaining
 from napari_scsam.io.remote.images import read_remote
 from napari_scsam.io.saved.watched import Stamp, WatchedArray, watch_if_stored
 from napari_scsam.io.zarr_access import is_zarr

@@ -10,7 +10,7 @@ import zarr
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.label_header import image_label
-from napari_scsam.io.lazy import READ_ERRORS
+from napari_scsam.io.read_errors import READ_ERRORS
 from napari_scsam.io.zarr_access import ZarrArray, member_array, member_group, ngff_attributes
 from napari_scsam.project.strokes import STROKES
 

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.label_header import LabelHeader
 from napari_scsam.io.label_pyramid import new_level
-from napari_scsam.io.lazy import DamagedPartError
 from napari_scsam.io.locations import absolute_location, is_address, relative_location
+from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.io.volumes import Volume, open_volume
 from napari_scsam.steps import Progress
 

@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from napari_scsam.checkpoints.tensors import write_tensors
 from napari_scsam.config import UserError, update_run_settings
 from napari_scsam.io.contents import check_outside
-from napari_scsam.io.lazy import READ_ERRORS
+from napari_scsam.io.read_errors import READ_ERRORS
 
 SAVE_SECONDS = 120.0
 """A killed run loses no more work than this and a step, however seldom its recipe saves."""

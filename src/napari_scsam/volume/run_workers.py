@@ -27,8 +27,8 @@ from napari_scsam.infer.beside import networks_hash
 from napari_scsam.infer.disk_cache import default_cache
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import Contrast
-from napari_scsam.io.lazy import DamagedPartError
 from napari_scsam.io.locations import is_address
+from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.io.slabs import slab_depth, with_slabs
 from napari_scsam.io.volumes import Volume, open_volume
 from napari_scsam.io.zarr_access import ZarrArray, member_array

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import UserError
-from napari_scsam.gui.jobs.engine import SliceRequest
+from napari_scsam.gui.jobs.slice_request import SliceRequest
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.layers.write_prediction import UNNAMED
 from napari_scsam.io.contrast import Contrast

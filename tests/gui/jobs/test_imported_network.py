@@ -10,7 +10,8 @@ from small_networks import write_onnx
 
 from napari_scsam.checkpoints.imported.importing import NetworkCard, import_network
 from napari_scsam.errors import ImportedNetworkError
-from napari_scsam.gui.jobs.engine import Engine, SliceRequest
+from napari_scsam.gui.jobs.engine import Engine
+from napari_scsam.gui.jobs.slice_request import SliceRequest
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.io.contrast import Contrast
 from napari_scsam.steps import drive

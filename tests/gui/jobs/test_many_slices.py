@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from napari_scsam.gui.jobs.engine import SliceRequest
 from napari_scsam.gui.jobs.many_slices import SliceDone, segment_slices_steps
+from napari_scsam.gui.jobs.slice_request import SliceRequest
 from napari_scsam.gui.layers.plane import Plane
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from discs import DISCS, MIDDLE, ONE
 
-from napari_scsam.gui.jobs.engine import SliceRequest
 from napari_scsam.gui.jobs.one_object import (
     PromptRequest,
     PromptResult,
@@ -16,6 +15,7 @@ from napari_scsam.gui.jobs.one_object import (
     prompt_steps,
     propagate_both_ways,
 )
+from napari_scsam.gui.jobs.slice_request import SliceRequest
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.prompts.marks import Marks
 from napari_scsam.infer.patch import Patch

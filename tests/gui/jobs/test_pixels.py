@@ -12,10 +12,11 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_scsam.config import ClassSpec, UserError
-from napari_scsam.gui.jobs.engine import Engine, SliceRequest
+from napari_scsam.gui.jobs.engine import Engine
 from napari_scsam.gui.jobs.many_slices import segment_slices_steps
 from napari_scsam.gui.jobs.one_object import PromptRequest, embed_plane_steps, prompt_steps
 from napari_scsam.gui.jobs.pixels import PixelMemory, sample_pixels
+from napari_scsam.gui.jobs.slice_request import SliceRequest
 from napari_scsam.gui.jobs.teach import PlaneStrokes, TeachRequest, teach_steps
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.plane import Plane

@@ -24,7 +24,7 @@ from napari_scsam import find_instances
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.errors import PartlyDoneError
 from napari_scsam.io.labels import write_labels
-from napari_scsam.io.lazy import DamagedPartError
+from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.io.volumes import open_labels
 from napari_scsam.objects.components import label_components
 from napari_scsam.steps import drive

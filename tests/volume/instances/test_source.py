@@ -9,7 +9,7 @@ import pytest
 
 from napari_scsam.config import UserError
 from napari_scsam.io.labels import write_labels
-from napari_scsam.io.lazy import DamagedPartError
+from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.io.volumes import Volume, as_volume, open_labels
 from napari_scsam.volume.instances import source as module
 from napari_scsam.volume.instances.source import (

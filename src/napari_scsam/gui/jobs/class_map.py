@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.gui.jobs.engine import Engine, SliceRequest
+from napari_scsam.gui.jobs.engine import Engine
+from napari_scsam.gui.jobs.slice_request import SliceRequest
 from napari_scsam.gui.own_classes import key_of
 from napari_scsam.steps import Steps
 

@@ -6,8 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from napari_scsam.gui.jobs.engine import Engine, SliceRequest, SliceSegmentation
+from napari_scsam.gui.jobs.engine import Engine
 from napari_scsam.gui.jobs.pace import time_left
+from napari_scsam.gui.jobs.slice_request import SliceRequest, SliceSegmentation
 from napari_scsam.steps import Pause, Progress, Steps, mapped
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from napari_scsam.gui.jobs.engine import Engine, SliceRequest
+from napari_scsam.gui.jobs.engine import Engine
+from napari_scsam.gui.jobs.slice_request import SliceRequest
+from napari_scsam.gui.jobs.where import AnyPredictor, find_object_steps, follow_object_steps
 from napari_scsam.gui.prompts.marks import Marks
 from napari_scsam.gui.words import count_of
 from napari_scsam.infer.patch import Patch, crop, remove_small_components
@@ -14,10 +16,9 @@ from napari_scsam.steps import Steps, as_part
 
 if TYPE_CHECKING:
     from napari_scsam.gui.layers.plane import Plane
-    from napari_scsam.infer.predictor import Predictor
-    from napari_scsam.infer.prepared_slice import Slice
     from napari_scsam.infer.prompt_answer import PromptAnswer
     from napari_scsam.infer.propagation import Propagation
+    from napari_scsam.remote.remote_answer import RemoteAnswer
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class PromptResult:
     """The object's mask; empty when nothing was found."""
     quality: float
     """IoU that the network expects."""
-    answer: PromptAnswer
+    answer: PromptAnswer | RemoteAnswer
 
     @property
     def plane(self) -> Plane:
@@ -138,12 +139,8 @@ def prompt_steps(engine: Engine, request: PromptRequest) -> Steps[PromptResult]:
     """Find an object by points and a box."""
     predictor = yield from engine.set_slice_steps(request.slice)
     marks = request.marks
-    answer = predictor.predict_prompts(
-        list(marks.points) or None,
-        [int(inside) for inside in marks.inside] or None,
-        marks.box,
-        request.earlier.answer if request.earlier is not None else None,
-    )
+    earlier = None if request.earlier is None else request.earlier.answer
+    answer = yield from find_object_steps(predictor, marks, earlier)
     mask = Patch(answer.inside[0], answer.part[0].start, answer.part[1].start)
     seeds = [point for point, inside in zip(marks.points, marks.inside, strict=True) if inside]
     patch = crop(remove_small_components(mask, seeds))
@@ -154,7 +151,6 @@ def propagate_both_ways(engine: Engine, request: PropagateRequest) -> Steps[Prop
     """Follow an object through the slices on both sides."""
     start = request.start
     predictor = yield from engine.set_slice_steps(start.request.slice)
-    from napari_scsam.infer.propagate import propagate_steps
     from napari_scsam.infer.propagation import PropagationLimits
 
     first = predictor.slice
@@ -165,7 +161,7 @@ def propagate_both_ways(engine: Engine, request: PropagateRequest) -> Steps[Prop
 
     def follow(positions: Sequence[int], before: int) -> Steps[Propagation]:
         slices = _slices(engine, predictor, start, positions)
-        steps = propagate_steps(predictor, first, start.patch, slices, len(positions), limits)
+        steps = follow_object_steps(predictor, start.patch, slices, len(positions), limits, first)
         return as_part(steps, before, total)
 
     upwards = yield from follow(up, 0)
@@ -186,8 +182,8 @@ def neighbouring_slices(start: PromptResult, max_slices: int, step: int) -> Sequ
 
 
 def _slices(
-    engine: Engine, predictor: Predictor, start: PromptResult, positions: Sequence[int]
-) -> Iterator[tuple[int, Slice]]:
+    engine: Engine, predictor: AnyPredictor, start: PromptResult, positions: Sequence[int]
+) -> Iterator[tuple[int, Any]]:
     for position in positions:
         asked = replace(start.request.slice, plane=start.plane.at(position))
         yield position, engine.prepare(predictor, asked)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, TaughtClass
-from napari_scsam.gui.jobs.engine import Engine, SliceRequest, SliceSegmentation
+from napari_scsam.gui.jobs.engine import Engine
 from napari_scsam.gui.jobs.one_object import embed_plane_steps
+from napari_scsam.gui.jobs.slice_request import SliceRequest, SliceSegmentation
 from napari_scsam.gui.jobs.where import learn_steps, restore_steps, taught_names
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.own_classes import as_network, free_id, key_of

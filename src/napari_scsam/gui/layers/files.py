@@ -27,8 +27,9 @@ from napari_scsam.io.contents import is_label_image
 from napari_scsam.io.find_labels import listed_labels
 from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.io.labels import read_class_table, write_labels, writing_labels
-from napari_scsam.io.lazy import explaining
 from napari_scsam.io.locations import is_address
+from napari_scsam.io.read_errors import explaining
+from napari_scsam.io.remote.labels import labels_beside
 from napari_scsam.io.units import to_nm, voxel_size_nm
 from napari_scsam.io.volumes import Volume, open_labels, open_volume
 from napari_scsam.io.zarr_access import is_zarr, ngff_attributes
@@ -65,12 +66,45 @@ def read_layers(path: str) -> list[LayerData]:
         When it cannot be read.
     """
     if is_address(path):
-        return _image_layers(path)
+        return _remote_layers(path)
     labels, has_image = label_images(Path(path))
     layers = _image_layers(path) if has_image else []
     return layers + [
         labels_layer_data(open_labels(found), read_class_table(found)) for found in labels
     ]
+
+
+def _remote_layers(address: str) -> list[LayerData]:
+    """Open what is behind an address: an image with its labels, or labels.
+
+    Labels beside an image are hidden until they are wanted, as showing them reads them.
+    """
+    layers = _image_layers(address)
+    if layers[0][-1] == "labels":
+        return layers
+    for place in labels_beside(address):
+        try:
+            layers.append(remote_labels_data(open_labels(place), read_class_table(place)))
+        except UserError as error:  # the image is there, and so are the other labels
+            show_info(str(error))
+    names = ", ".join(data[1]["name"] for data in layers if data[-1] == "labels")
+    if names:
+        show_info(
+            f"{layers[0][1]['name']} has labels: {names}. They are hidden; show their layers."
+        )
+    return layers
+
+
+def remote_labels_data(
+    volume: Volume, classes: Sequence[ClassSpec] | None, *, visible: bool = False
+) -> LayerData:
+    """Return a layer of labels behind an address, which only what it shows is read of.
+
+    It cannot be edited: what is behind an address is only read.
+    """
+    data, options, _ = image_layer_data(volume)
+    table = class_table(classes) if classes else {}
+    return (data, {**options, "opacity": 0.5, "visible": visible, **table}, "labels")
 
 
 def _image_layers(path: str, **chosen: int) -> list[LayerData]:
@@ -85,6 +119,8 @@ def _image_layers(path: str, **chosen: int) -> list[LayerData]:
             layers += _image_layers(path, **{**chosen, several.option: number})
         return layers
     layer = image_layer_data(volume)
+    if volume.says_labels and volume.dtype.kind in "iu" and is_address(path):
+        layer = remote_labels_data(volume, read_class_table(path), visible=True)
     layer[1]["name"] = " ".join([volume.name, *(f"{k} {n}" for k, n in sorted(chosen.items()))])
     for text in volume.notes:
         show_info(text)

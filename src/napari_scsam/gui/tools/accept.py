@@ -14,7 +14,7 @@ from napari_scsam.gui.words import count_of, group_digits
 
 if TYPE_CHECKING:
     from napari_scsam.config import ClassSpec
-    from napari_scsam.gui.jobs.engine import SliceRequest
+    from napari_scsam.gui.jobs.slice_request import SliceRequest
     from napari_scsam.gui.layers.plane import Plane
     from napari_scsam.gui.layers.write_prediction import OrganelleLabels
     from napari_scsam.gui.session import Session

@@ -11,8 +11,8 @@ import numpy as np
 from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, UserError
-from napari_scsam.gui.jobs.engine import SliceSegmentation
 from napari_scsam.gui.jobs.jobs import Job
+from napari_scsam.gui.jobs.slice_request import SliceSegmentation
 from napari_scsam.gui.jobs.teach import Lessons, PlaneStrokes, TeachRequest, teach_steps
 from napari_scsam.gui.layers.class_table import classes_of
 from napari_scsam.gui.layers.plane import Plane
@@ -28,7 +28,7 @@ from napari_scsam.project.strokes import StrokeKey
 
 if TYPE_CHECKING:
     from napari_scsam.config import TaughtClass
-    from napari_scsam.gui.jobs.engine import SliceRequest
+    from napari_scsam.gui.jobs.slice_request import SliceRequest
     from napari_scsam.gui.session import Session
 
 NO_NAME = "the class to teach has no name; type one into the field next to Teach"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-    from napari_scsam.gui.jobs.engine import SliceRequest
+    from napari_scsam.gui.jobs.slice_request import SliceRequest
     from napari_scsam.gui.layers.drawn_marks import DrawnMarks
     from napari_scsam.gui.layers.plane import Plane
     from napari_scsam.gui.prompts.marks import Marks

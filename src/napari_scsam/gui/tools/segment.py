@@ -23,7 +23,7 @@ from napari_scsam.gui.words import count_of, list_names
 from napari_scsam.steps import Progress
 
 if TYPE_CHECKING:
-    from napari_scsam.gui.jobs.engine import SliceRequest, SliceSegmentation
+    from napari_scsam.gui.jobs.slice_request import SliceRequest, SliceSegmentation
     from napari_scsam.gui.layers.plane import Plane
     from napari_scsam.gui.session import Session
     from napari_scsam.infer.suggest import Region

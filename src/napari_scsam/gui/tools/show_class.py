@@ -16,7 +16,7 @@ from napari_scsam.gui.tools.write_labels import LabelsWriter
 from napari_scsam.gui.words import capitalized
 
 if TYPE_CHECKING:
-    from napari_scsam.gui.jobs.engine import SliceRequest, SliceSegmentation
+    from napari_scsam.gui.jobs.slice_request import SliceRequest, SliceSegmentation
     from napari_scsam.gui.session import Session
 
 SHOWN = "{found}. Only shown: Segment (Shift+S) writes it."

@@ -15,7 +15,7 @@ from napari_scsam.gui.tools.write_labels import LabelsWriter
 from napari_scsam.gui.words import count_of
 
 if TYPE_CHECKING:
-    from napari_scsam.gui.jobs.engine import SliceRequest
+    from napari_scsam.gui.jobs.slice_request import SliceRequest
     from napari_scsam.gui.layers.plane import Plane
     from napari_scsam.gui.session import Session
 

@@ -19,7 +19,7 @@ from napari_scsam.gui.layers.taken_pixels import TakenPixels, read_bands
 from napari_scsam.gui.own_classes import key_of
 
 if TYPE_CHECKING:
-    from napari_scsam.gui.jobs.engine import SliceRequest, SliceSegmentation
+    from napari_scsam.gui.jobs.slice_request import SliceRequest, SliceSegmentation
     from napari_scsam.gui.layers.run_record import RunRecord
     from napari_scsam.gui.layers.write_prediction import OrganelleLabels
     from napari_scsam.gui.session import Session

@@ -15,7 +15,8 @@ from typing import IO, Any
 import numpy as np
 
 from napari_scsam.io.formats.numbers import map_numbers
-from napari_scsam.io.lazy import Source, explaining
+from napari_scsam.io.lazy import Source
+from napari_scsam.io.read_errors import explaining
 from napari_scsam.io.units import sides_nm, three_sides, whole_size
 
 DM_SUFFIXES = (".dm3", ".dm4")

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
 from napari_scsam.io.formats.hdf5_sizes import describe_dataset
-from napari_scsam.io.lazy import Source, explaining
+from napari_scsam.io.lazy import Source
+from napari_scsam.io.read_errors import explaining
 from napari_scsam.io.units import three_sides, whole_size
 from napari_scsam.io.untrusted.hdf5_chunks import check_hdf5_chunks
 from napari_scsam.io.untrusted.hdf5_links import check_storage, find_node, open_storage
@@ -89,6 +90,12 @@ def _find(file: h5py.File, path: Path, inner: str | None) -> h5py.Dataset:
     images = _first_of_big_data_viewer(found) or found
     if len(images) > 1:
         images = {n: d for n, d in found.items() if sum(size > 1 for size in d.shape) in (2, 3)}
+    if len(images) > 1:
+        images = {n: d for n, d in images.items() if "labels" not in n.split("/")[:-1]} or images
+    if not found:
+        raise UserError(
+            f"{path} has no data set of numbers with two or three axes; choose another file"
+        )
     if len(images) != 1:
         raise UserError(
             f"{path} does not hold exactly one image; "

@@ -12,7 +12,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.io.lazy import Source, explaining
+from napari_scsam.io.lazy import Source
+from napari_scsam.io.read_errors import explaining
 from napari_scsam.io.units import sides_nm, three_sides, to_nm, whole_size
 from napari_scsam.io.untrusted.hdf5_chunks import check_hdf5_chunks
 from napari_scsam.io.untrusted.hdf5_heaps import read_attribute

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from napari_scsam.io.formats.packed import UnpackedArray, is_packed, open_bytes
 from napari_scsam.io.label_files.mrc import read_mrc_record
 from napari_scsam.io.label_files.record import origin_of
-from napari_scsam.io.lazy import Source, explaining
+from napari_scsam.io.lazy import Source
+from napari_scsam.io.read_errors import explaining
 from napari_scsam.io.units import sides_nm, three_sides, whole_size
 from napari_scsam.io.untrusted.sizes import HARMLESS
 

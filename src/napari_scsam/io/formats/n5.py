@@ -17,7 +17,8 @@ from zarr.core.sync import sync
 from napari_scsam.config import UserError
 from napari_scsam.io.formats.hdf5_sizes import read_resolution
 from napari_scsam.io.formats.n5_array import N5Array
-from napari_scsam.io.lazy import Source, explaining
+from napari_scsam.io.lazy import Source
+from napari_scsam.io.read_errors import explaining
 from napari_scsam.io.saved.anchored_store import AnchoredStore
 from napari_scsam.io.saved.watched import Stamp, WatchedArray
 from napari_scsam.io.units import three_sides, whole_size

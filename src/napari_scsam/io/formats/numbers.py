@@ -14,8 +14,9 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_scsam.config import UserError
-from napari_scsam.io.lazy import Source, explaining
+from napari_scsam.io.lazy import Source
 from napari_scsam.io.locations import RAW
+from napari_scsam.io.read_errors import explaining
 
 RAW_SUFFIX = ".raw"
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from napari_scsam.config import UserError
 from napari_scsam.io.label_files.precomputed import read_precomputed_record
 from napari_scsam.io.label_files.record import origin_of
-from napari_scsam.io.lazy import READ_ERRORS, Source, describe_error, explaining
+from napari_scsam.io.lazy import Source
+from napari_scsam.io.read_errors import READ_ERRORS, describe_error, explaining
 from napari_scsam.io.saved.watched import ChangedFileError, Stamp, WatchedArray
 from napari_scsam.io.units import sides_nm, three_sides, whole_size
 from napari_scsam.io.untrusted.sizes import memory_of_machine

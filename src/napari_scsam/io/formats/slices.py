@@ -17,7 +17,10 @@ from napari_scsam.io.formats.digital_micrograph import DM_SUFFIXES, read_dm
 from napari_scsam.io.formats.mrc import MRC_SUFFIXES, read_mrc
 from napari_scsam.io.formats.slice_names import check_complete, sorted_by_number
 from napari_scsam.io.formats.tiff import read_tiff
-from napari_scsam.io.lazy import PixelBlock, SliceFiles, Source, empty_file, explaining
+from napari_scsam.io.formats.tiff_notes import ORIENTATION, turned_note
+from napari_scsam.io.lazy import PixelBlock, Source
+from napari_scsam.io.read_errors import empty_file, explaining
+from napari_scsam.io.slice_files import SliceFiles
 
 TIFF_SUFFIXES = frozenset((".tif", ".tiff", ".btf", ".tf8"))
 IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp"))
@@ -39,7 +42,8 @@ def read_image(path: Path) -> Source:
     header = _image_header(path)
     stack = SliceFiles([path], _read_pillow, header.shape, header.dtype)
     axes = "qyxs"[: len(header.shape) + 1]
-    return Source(array=stack, axes=axes, palette=header.palette)
+    notes = turned_note(path, header.orientation)
+    return Source(array=stack, axes=axes, palette=header.palette, notes=notes)
 
 
 def read_slices(folder: Path) -> Source:
@@ -140,27 +144,56 @@ class _Header:
     dtype: np.dtype[Any]
     palette: NDArray[Any] | None = None
     """(N, 3) colours that the values stand for."""
+    orientation: int = 1
+    """How EXIF says that it is to be turned."""
 
 
 def _image_header(path: Path) -> _Header:
     if path.stat().st_size == 0:
         raise empty_file(path)
     with explaining(path), _pillow(path) as image:
+        _check_picture(path, image)
         shape: tuple[int, ...] = (image.height, image.width)
+        turned = image.getexif().get(ORIENTATION, 1)
         if image.mode in _GREY:
-            return _Header(shape, np.dtype(_GREY[image.mode]))
+            return _Header(shape, np.dtype(_GREY[image.mode]), orientation=turned)
         if image.mode == "P":
             colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
             palette = np.zeros((256, 3), np.uint8)
             palette[: len(colours)] = colours
             return _Header(shape, np.dtype(np.uint8), palette)
         if image.mode in _COLOURS:
-            return _Header((*shape, _COLOURS[image.mode]), np.dtype(np.uint8))
+            colours_shape = (*shape, _COLOURS[image.mode])
+            return _Header(colours_shape, np.dtype(np.uint8), orientation=turned)
         raise UserError(
             f"{path} is a colour image ({image.mode}); "
             "convert it to grey first, in Fiji with Image > Type > 8-bit"
         )
 
+
+def _check_picture(path: Path, image: Image.Image) -> None:
+    """Check that a file is what its name says, and holds one picture.
+
+    Raises
+    ------
+    UserError
+        When it is another format, of which the rest would be lost, or holds several pictures.
+    """
+    if image.format not in PICTURES:
+        raise UserError(
+            f"{path} is a {image.format} file in spite of its name; rename it, e.g. to "
+            f"{path.stem}.tif if it is a TIFF"
+        )
+    count = getattr(image, "n_frames", 1)
+    if count > 1:
+        raise UserError(
+            f"{path} holds {count} pictures, of which one would be read; "
+            "save them as a TIFF stack in Fiji"
+        )
+
+
+PICTURES = frozenset(("PNG", "JPEG", "BMP", "DIB"))
+"""What Pillow calls the formats that are read with it."""
 
 _GREY = {"1": "bool", "L": "uint8", "I;16": "uint16", "I;16B": ">u2", "I": "int32", "F": "float32"}
 """Numpy types of Pillow's modes with one grey channel."""

@@ -12,10 +12,11 @@ import tifffile
 import zarr
 
 from napari_scsam.config import UserError, as_voxel_size
-from napari_scsam.io.formats.tiff_notes import scsam_record
+from napari_scsam.io.formats.tiff_notes import ORIENTATION, scsam_record, turned_note
 from napari_scsam.io.formats.tiff_planes import as_slices
 from napari_scsam.io.formats.tiff_sizes import tiff_sides
-from napari_scsam.io.lazy import READ_ERRORS, Source, cannot_open, empty_file, explaining
+from napari_scsam.io.lazy import Source
+from napari_scsam.io.read_errors import READ_ERRORS, cannot_open, empty_file, explaining
 from napari_scsam.io.units import three_sides, whole_size
 from napari_scsam.io.untrusted.tiff_segments import (
     check_chain,
@@ -75,9 +76,14 @@ def _source_of(tif: tifffile.TiffFile, path: Path) -> Source:
         black=_black_value(series.keyframe),
         palette=palette,
         sides=three_sides(sides),
-        notes=notes,
+        notes=(*notes, *turned_note(path, _orientation(tif))),
     )
     return as_slices(source, tif, path)
+
+
+def _orientation(tif: tifffile.TiffFile) -> Any:
+    """Return how the image is to be turned, by the tag *Orientation*; 1 is as it is stored."""
+    return tif.series[0].keyframe.tags.valueof(ORIENTATION, default=1)
 
 
 def _palette(tif: tifffile.TiffFile, path: Path) -> tuple[Any, tuple[str, ...]]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from zarr.storage import ZipStore
 
 from napari_scsam.config import UserError
-from napari_scsam.io.lazy import Source, explaining
+from napari_scsam.io.lazy import Source
 from napari_scsam.io.locations import ZIP_FILE
+from napari_scsam.io.read_errors import explaining
 from napari_scsam.io.untrusted.sizes import DEFLATE_RATIO, HARMLESS, memory_of_machine
 from napari_scsam.io.zarr_access import MARKERS
 from napari_scsam.io.zarr_volumes import read_zarr_store

@@ -76,7 +76,7 @@ def read_label_record(path: Path) -> Mapping[str, Any]:
     Raises
     ------
     Exception
-        One of `napari_scsam.io.lazy.READ_ERRORS` when the file is damaged.
+        One of `napari_scsam.io.read_errors.READ_ERRORS` when the file is damaged.
     """
     kind = KINDS.get(path.suffix.lower())
     if kind is None:

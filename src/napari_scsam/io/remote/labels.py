@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import zarr
 
 from napari_scsam.config import UserError
-from napari_scsam.io.lazy import READ_ERRORS
+from napari_scsam.io.read_errors import READ_ERRORS
 from napari_scsam.io.remote.store import RemoteStore
 from napari_scsam.io.zarr_access import ngff_attributes
 

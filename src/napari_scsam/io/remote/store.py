@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
 
-from napari_scsam.io.lazy import describe_error
+from napari_scsam.io.read_errors import describe_error
 from napari_scsam.io.remote.addresses import USUAL_PATIENCE, Patience, open_object_store
 from napari_scsam.io.saved.watched import ChangedFileError
 

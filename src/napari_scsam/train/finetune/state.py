@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from napari_scsam.checkpoints.formats import check_not_newer
 from napari_scsam.checkpoints.tensors import write_tensors
 from napari_scsam.errors import UserError
-from napari_scsam.io.lazy import READ_ERRORS
+from napari_scsam.io.read_errors import READ_ERRORS
 from napari_scsam.model.sound_weights import check_finite
 from napari_scsam.train.finetune.tuned_weights import learned
 

@@ -12,7 +12,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from napari_scsam.io.lazy import DamagedPartError
+from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.io.zarr_access import member_array
 from napari_scsam.volume.blocks import Block
 from napari_scsam.volume.instances.basins import Basins, basins_of, halo_of

@@ -18,8 +18,8 @@ import zarr
 from napari_scsam.atomic import MARK, exchange_folders, finish_replacing, replacing, sync
 from napari_scsam.config import UserError
 from napari_scsam.io.contents import Contents, what_is
-from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files, list_files
+from napari_scsam.io.read_errors import READ_ERRORS
 from napari_scsam.io.zarr_access import is_zarr
 
 SETTINGS = "run.json"

@@ -16,7 +16,7 @@ from napari_scsam.io.contents import is_label_image
 from napari_scsam.io.find_labels import USUAL, find_labels, listed_labels
 from napari_scsam.io.images import open_grey_volume
 from napari_scsam.io.labels import read_class_table
-from napari_scsam.io.lazy import READ_ERRORS
+from napari_scsam.io.read_errors import READ_ERRORS
 from napari_scsam.io.volumes import Volume, as_volume, open_labels
 from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.steps import Steps

@@ -22,8 +22,8 @@ from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.label_header import LabelHeader
 from napari_scsam.io.label_pyramid import build_levels, new_level, shard_shape
 from napari_scsam.io.label_root import point_root
-from napari_scsam.io.lazy import READ_ERRORS
 from napari_scsam.io.ngff import refresh_consolidated, update_ngff, version_of
+from napari_scsam.io.read_errors import READ_ERRORS
 from napari_scsam.io.zarr_access import ZarrArray, folder_of, is_zarr, listed_names, member_array
 from napari_scsam.volume.probabilities import create_probabilities
 from napari_scsam.volume.sync import sync_files
@@ -84,6 +84,7 @@ def tidy(out: Path) -> None:
     point_root(out, LABELS)
     _remove_replaced(out)
     refresh_consolidated(out)
+    _sync_metadata(out)
     (out / LEDGER).unlink(missing_ok=True)
     (in_place / LEDGER).unlink(missing_ok=True)
     sync(in_place)
@@ -276,6 +277,7 @@ def finish_run_labels(place: RunTarget, run: dict[str, Any], classes: list[dict[
     _sync_all(place.group)
     if not place.beside:
         point_root(place.out, LABELS)
+        _sync_metadata(place.out)
         place.ledger.unlink(missing_ok=True)
         sync(place.out)
         return
@@ -291,6 +293,15 @@ def finish_run_labels(place: RunTarget, run: dict[str, Any], classes: list[dict[
 def _sync_all(folder: Path) -> None:
     for path in [*folder.rglob("*"), folder]:
         sync(path)
+
+
+def _sync_metadata(out: Path) -> None:
+    """Wait until what leads to the labels is on disk, before the ledger that also does is gone."""
+    for folder in (out / "labels", out):
+        for path in folder.iterdir():
+            if path.is_file():
+                sync(path)
+        sync(folder)
 
 
 def _list(out: Path) -> None:
