@@ -1,5 +1,7 @@
 """Draw where the shipped checkpoint fails most: the slice with the lowest Dice of each class.
 
+On the brain, of the slices that choices are made by, wrong mitochondria are sorted by kind, too.
+
 The pictures show the data, whose licences differ from ours, so they are drawn
 where they are wanted and are no part of the project.
 
@@ -10,11 +12,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.shipped import CASES, DATA, Case
+from benchmarks.failure_kinds import KINDS, kinds_of, shares
+from benchmarks.shipped import CASES, CHOSEN_BY, DATA, Case
 from numpy.typing import NDArray
 
 from napari_scsam.checkpoints.checkpoint import load_checkpoint
@@ -24,7 +28,7 @@ from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import measure_contrast, normalise
 from napari_scsam.io.volumes import open_labels, open_volume
 
-DRAWN = ("dev", "hippocampus_stack", "brain_sbem")
+DRAWN = ("dev", "hippocampus_stack", "brain_sbem, chosen by")
 
 OUTCOMES = (
     ClassSpec(1, "found", "#2ca02c"),
@@ -80,6 +84,20 @@ def main() -> None:
             path = given.folder / f"{name}_{class_name}_slice{z}.png"
             save_picture(path, grey, pixels, OUTCOMES)
             print(f"{path}: Dice {dice:.3f}", flush=True)
+    draw_kinds(predictor, given.folder)
+
+
+def draw_kinds(predictor: Predictor, folder: Path) -> None:
+    """Draw the kinds of wrong mitochondria in some slices of the brain, and print their shares."""
+    case = replace(CASES["brain_sbem, chosen by"], slices=CHOSEN_BY[::4])
+    for spec, z, _, grey, pixels in outcomes(predictor, case):
+        found = (pixels == 1) | (pixels == 2)
+        truth = (pixels == 1) | (pixels == 3)
+        kinds = kinds_of(found, truth, grey)
+        path = folder / f"brain_{spec.name}_kinds_slice{z}.png"
+        save_picture(path, grey, kinds, KINDS)
+        found_shares = ", ".join(f"{k} {v:.2f}" for k, v in shares(kinds, truth).items())
+        print(f"{path}: {found_shares}", flush=True)
 
 
 if __name__ == "__main__":
