@@ -88,14 +88,13 @@ def score(predictor: Predictor, case: Case) -> dict[str, Any]:
     image = open_volume(DATA / case.image, case.voxel_size)
     labels = open_labels(DATA / case.labels)
     image = replace(image, voxel_size=None) if case.unknown else image
-    mapping = (
-        {1: select_classes(predictor.classes, ["mitochondrion"])[0]} if case.mitochondria else None
-    )
+    # Of labels that the checkpoint has no class for, such as myelin, nothing is scored.
+    mapping = {spec.id: spec for spec in predictor.classes}
+    if case.mitochondria:
+        mapping = {1: select_classes(predictor.classes, ["mitochondrion"])[0]}
     if case.clicks:
-        mapping = mapping or {
-            1: predictor.classes[0],
-            2: predictor.classes[0],
-        }  # a mitochondrion with its boundary is one object
+        if not case.mitochondria:  # a mitochondrion with its boundary is one object
+            mapping = {1: predictor.classes[0], 2: predictor.classes[0]}
         return drive(
             evaluate_clicks(predictor, image, labels, case.clicks, mapping, slices=case.slices)
         ).to_dict()
