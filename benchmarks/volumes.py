@@ -19,12 +19,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import h5py
 import mrcfile
 import numpy as np
+import psutil
 import tifffile
 import zarr
 from numpy.typing import NDArray
@@ -33,6 +35,7 @@ from napari_scsam.io.contrast import measure_contrast
 from napari_scsam.io.slabs import with_slabs
 from napari_scsam.io.volumes import open_volume
 from napari_scsam.samples.phantom import make_phantom
+from napari_scsam.steps import drive
 from napari_scsam.volume.workers import run_tasks
 
 HERE = Path(__file__).parent
@@ -40,6 +43,10 @@ SIDE = 2048
 """Side of a slice of large volumes."""
 
 CHUNKS = (32, 256, 256)
+WORKERS_SIDE = 320
+WORKERS_DEPTH = 32
+"""Sides of the volume by which workers are compared: minutes of one core, also on a busy machine."""
+
 TASKS = 800
 """Tasks that do nothing, by which the scheduler is measured."""
 
@@ -173,7 +180,6 @@ def segment(path: str, out: str, workers: str = "", slices: str = "") -> dict[st
     """Segment a volume."""
     import torch
 
-    from napari_scsam.steps import drive
     from napari_scsam.volume.run import segment_volume
 
     torch.set_num_threads(1)
@@ -227,18 +233,75 @@ def memory(sizes: list[float], folder: Path) -> dict[str, Any]:
     return found
 
 
+def cpu_seconds() -> dict[int, float]:
+    """Return the seconds of CPU that this process and those below it have used, by their ids."""
+    found = {}
+    own = psutil.Process()
+    for process in (own, *own.children(recursive=True)):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            found[process.pid] = times.user + times.system
+    return found
+
+
+def cpu_of_run(path: str, out: str, workers: str = "") -> dict[str, float]:
+    """Segment a volume, and measure what each process computes once all have begun.
+
+    CPU time hardly depends on what else the machine does, unlike the time on the clock.
+    """
+    import torch
+
+    from napari_scsam.volume.run import segment_volume
+
+    torch.set_num_threads(1)
+    volume = open_volume(path, (5.0, 5.0, 5.0))
+    count = int(workers or 0) or None
+    steps = segment_volume(
+        volume, checkpoint(Path(out).parent), out, workers=count, average_z=False
+    )
+    seen: list[tuple[int, float, dict[int, float]]] = []
+    drive(steps, lambda step: seen.append((step.done, time.perf_counter(), cpu_seconds())))
+    # The first groups end while the network is still being loaded elsewhere.
+    begun = next(each for each in seen if each[0] >= 2 * (count or 1))
+    ended = next(each for each in reversed(seen) if each[0] < volume.depth)
+    slices = ended[0] - begun[0]
+    used = {pid: cpu - begun[2].get(pid, 0.0) for pid, cpu in ended[2].items()}
+    own = used.pop(os.getpid())
+    busiest = max(used.values(), default=0.0)
+    return {
+        "slices": slices,
+        "clock, s a slice": round((ended[1] - begun[1]) / slices, 3),
+        "CPU of this process, s a slice": round(own / slices, 4),
+        "CPU of all workers, s a slice": round(sum(used.values()) / slices, 4),
+        "CPU of the busiest worker, s a slice": round(busiest / slices, 4),
+    }
+
+
 def workers(_sizes: list[float], folder: Path) -> dict[str, Any]:
-    """Measure one and two workers on the same slices."""
-    path = write_zarr(folder / "em.zarr", 0.1)
-    found: dict[str, Any] = {}
-    for count in (1, 2):
+    """Measure no worker, one and two on the same slices of one tile each."""
+    cell = next(slabs(0.1))[1][:, :WORKERS_SIDE, :WORKERS_SIDE]
+    deep = np.concatenate([cell] * (WORKERS_DEPTH // len(cell) or 1))[:WORKERS_DEPTH]
+    path = folder / "em.zarr"
+    zarr.create_array(path, data=deep, chunks=(8, WORKERS_SIDE, WORKERS_SIDE), compressors=None)
+    found: dict[str, Any] = {"load of the machine before": round(os.getloadavg()[0], 1)}
+    runs = []
+    for count in (0, 1, 2):
         out = folder / f"w{count}.zarr"
-        found[f"{count} workers"] = in_process(
-            "segment", str(path), str(out), str(count), ",".join(map(str, range(24)))
-        )
-    one, two = (found[f"{count} workers"]["steady, s a slice"] for count in (1, 2))
-    found["times as fast"] = round(one / two, 2)
-    found["load of the machine before"] = round(os.getloadavg()[0], 1)
+        runs.append(in_process("cpu_of_run", str(path), str(out), str(count)))
+        found[f"{count} workers"] = runs[-1]
+        print(f"{count} workers", runs[-1], flush=True)
+    none, one, two = runs
+    alone = none["CPU of this process, s a slice"]
+    with_one = one["CPU of all workers, s a slice"] + one["CPU of this process, s a slice"]
+    found["overhead of one worker, share of the CPU"] = round(with_one / alone - 1, 3)
+    found["scheduler and tasks, share of the CPU"] = round(
+        one["CPU of this process, s a slice"] / with_one, 3
+    )
+    busiest = two["CPU of the busiest worker, s a slice"]
+    found["times as fast, by CPU"] = round(one["CPU of the busiest worker, s a slice"] / busiest, 2)
+    found["times as fast, by the clock"] = round(
+        one["clock, s a slice"] / two["clock, s a slice"], 2
+    )
     return found
 
 

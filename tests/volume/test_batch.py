@@ -15,7 +15,8 @@ from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import open_labels, open_volume
 from napari_scsam.model import ScSAM
 from napari_scsam.steps import drive
-from napari_scsam.volume.batch import ImageBatch, segment_images
+from napari_scsam.volume.batch import segment_images
+from napari_scsam.volume.image_batch import ImageBatch
 
 
 @pytest.fixture

@@ -134,3 +134,38 @@ def test_workers_are_a_number_or_an_address(text: str, workers: int | str | None
 def test_anything_else_is_a_mistake(text: str) -> None:
     with pytest.raises(UserError):
         parse_workers(text)
+
+
+def test_images_of_a_batch_are_segmented_each_by_itself(
+    request_: RunRequest, not_started: None, tmp_path: Path
+) -> None:
+    names = []
+    for number, side in enumerate((40, 56)):
+        tifffile.imwrite(tmp_path / f"{number}.tif", STACK[0, :side], photometric="minisblack")
+        names.append(str(tmp_path / f"{number}.tif"))
+    batch = request_.model_copy(
+        update={"images": tuple(names), "out": str(tmp_path / "out"), "voxel_size": None}
+    )
+    folder = start_run(batch)
+    detached_process.run(folder)
+    state = state_of(folder)
+    assert (state.phase, state.done, state.total) == (RunPhase.FINISHED, 2, 2)
+    assert "0.tif and 1 others state no pixel size" in state.message
+    shapes = [open_labels(tmp_path / "out" / f"{number}.tif").shape for number in range(2)]
+    assert shapes == [(40, 72), (56, 72)]
+
+
+def test_a_batch_that_replaces_labels_goes_on_where_it_was_stopped(
+    request_: RunRequest, not_started: None, tmp_path: Path
+) -> None:
+    images = tuple(str(tmp_path / f"{number}.tif") for number in range(2))
+    for name in images:
+        tifffile.imwrite(name, STACK[0], photometric="minisblack")
+    update = {"images": images, "out": str(tmp_path / "out"), "replace": True}
+    folder = start_run(request_.model_copy(update=update))
+    detached.note_finished(folder, images[0])
+    detached_process.run(folder)
+    assert state_of(folder).phase is RunPhase.FINISHED
+    assert not (tmp_path / "out" / "0.tif").exists(), "it was finished before the stop"
+    assert (tmp_path / "out" / "1.tif").is_file()
+    assert detached.finished_images(folder) == set(images)

@@ -122,13 +122,14 @@ def _check_wanted(axes: str, wanted: Location) -> None:
 
 
 def _with_z(axes: str, shape: Sequence[int]) -> str:
-    """Take the first unnamed axis as z if no axis has that name."""
+    """Take the first unnamed axis with several positions as z if no axis has that name."""
     if "z" in axes:
         return axes
-    unnamed = next((letter for letter in "qi" if letter in axes), None)
-    if unnamed is None or shape[axes.index(unnamed)] == 1:
+    places = [n for letter in "qi" for n, each in enumerate(axes) if each == letter]
+    chosen = next((n for n in places if shape[n] > 1), None)
+    if chosen is None:
         return axes
-    return axes.replace(unnamed, "z", 1)
+    return f"{axes[:chosen]}z{axes[chosen + 1 :]}"
 
 
 def too_many(letter: str, size: int, axes: str, shape: str, name: str) -> UserError:

@@ -134,6 +134,14 @@ def _number(text: str | None) -> int | None:
     return int(text)
 
 
+def _at_home(text: str) -> str:
+    """Return a path whose ``~`` is the home folder, unless something is called so."""
+    first = text.replace("\\", "/").split("/", 1)[0]
+    if not first.startswith("~") or os.path.lexists(first):
+        return text
+    return os.path.expanduser(text)  # noqa: PTH111  # may end with the :/path of HDF5
+
+
 def _plain_path(text: str) -> str:
     """Return a path for ``file://``, and an address with both of its slashes."""
     if LOCAL_ADDRESS.match(text):
@@ -141,6 +149,6 @@ def _plain_path(text: str) -> str:
         return url2pathname(parts.path)
     match = ADDRESS.match(text)
     if match is None:
-        return text
+        return _at_home(text)
     scheme = match[0].rstrip("/").lower()
     return f"{scheme}//{text[match.end() :]}"

@@ -108,9 +108,11 @@ def _images(group: zarr.Group, depth: int) -> Iterator[ZarrArray | zarr.Group]:
     if attributes.get("multiscales"):
         yield group
         return
-    for member in _searched_members(group, attributes.get("labels")):
+    members = _searched_members(group, attributes.get("labels"))
+    for member in members:
         if isinstance(member, zarr.Array):
-            yield member
+            if member.ndim > 1 or len(members) == 1:  # one axis: coordinates, as xarray writes them
+                yield member
         elif depth > 0:
             yield from _images(member, depth - 1)
 

@@ -34,6 +34,8 @@ REQUEST = "request.json"
 PROCESS = "process.json"
 PROGRESS = "progress.json"
 END = "end.json"
+FINISHED_IMAGES = "finished.txt"
+"""Images of a batch that are finished, one a line."""
 LOG = "log.txt"
 """What the process and its libraries print."""
 
@@ -56,8 +58,13 @@ class RunRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     image: str
+    """The first one of several."""
     out: str
-    """OME-Zarr of the labels."""
+    """OME-Zarr of the labels; of several images, the folder of theirs."""
+    images: tuple[str, ...] = ()
+    """Several images, each with labels of its own."""
+    replace: bool = False
+    """Whether finished labels of several images are replaced."""
     checkpoint: str
     workers: int | str | None
     classes: tuple[str, ...] | None = None
@@ -76,7 +83,7 @@ class RunState:
     phase: RunPhase
     done: int = 0
     total: int = 0
-    """Slices; 0 until it is known."""
+    """Slices, or images of a batch; 0 until it is known."""
     seconds_left: float | None = None
     message: str = ""
     """What was wrong."""
@@ -210,6 +217,21 @@ def _process(folder: Path) -> psutil.Process | None:
 def write_progress(folder: Path, done: int, total: int, seconds_left: float | None) -> None:
     """Write how far the process of a run is."""
     _write(folder / PROGRESS, {"done": done, "total": total, "seconds_left": seconds_left})
+
+
+def note_finished(folder: Path, image: str) -> None:
+    """Note that an image of a batch is finished."""
+    with (folder / FINISHED_IMAGES).open("a", encoding="utf-8") as file:
+        file.write(f"{image}\n")
+
+
+def finished_images(folder: Path) -> set[str]:
+    """Return the images of a batch that are finished."""
+    try:
+        text = (folder / FINISHED_IMAGES).read_text(encoding="utf-8")
+    except OSError:
+        return set()
+    return set(text.splitlines())
 
 
 def write_end(folder: Path, phase: RunPhase, message: str = "") -> None:

@@ -11,6 +11,9 @@ from napari_scsam.errors import PartlyDoneError, UserError, describe_os_error
 from napari_scsam.steps import Progress
 from napari_scsam.volume.detached import (
     RunPhase,
+    RunRequest,
+    finished_images,
+    note_finished,
     read_run_request,
     write_end,
     write_progress,
@@ -49,8 +52,13 @@ class ProgressFile:
 
 def run(folder: Path) -> None:
     """Do a run to its end, and write how it ended."""
+    note = ""
     try:
-        _segment(folder)
+        request, _ = read_run_request(folder)
+        if request.images:
+            note = _segment_images(folder, request)
+        else:
+            _segment(folder)
     except PartlyDoneError as error:
         write_end(folder, RunPhase.PARTLY, str(error))
     except UserError as error:
@@ -65,7 +73,7 @@ def run(folder: Path) -> None:
         write_end(folder, RunPhase.FAILED, f"{type(error).__name__}: {error}")
         raise
     else:
-        write_end(folder, RunPhase.FINISHED)
+        write_end(folder, RunPhase.FINISHED, note)
 
 
 def _segment(folder: Path) -> None:
@@ -92,6 +100,51 @@ def _segment(folder: Path) -> None:
             pace.update(step)
     finally:
         steps.close()  # workers end with it
+
+
+def _segment_images(folder: Path, request: RunRequest) -> str:
+    """Segment the images of a batch, and return a sentence on those without a pixel size."""
+    from napari_scsam.checkpoints.checkpoint import load_checkpoint
+    from napari_scsam.infer.predictor import Predictor
+    from napari_scsam.io.images import open_grey_volume
+    from napari_scsam.io.volumes import Volume
+    from napari_scsam.volume.batch import segment_images
+    from napari_scsam.volume.image_batch import ImageBatch
+
+    before = finished_images(folder)
+    images = tuple(Path(image) for image in request.images if image not in before)
+    replace = request.replace
+    batch = ImageBatch(images, Path(request.out), resume=not replace, overwrite=replace)
+    left = batch.left()
+    if not left:
+        return "all images have labels already"
+    Path(request.out).mkdir(parents=True, exist_ok=True)
+    unknown: list[str] = []
+
+    def opened(path: Path) -> Volume:
+        volume = open_grey_volume(path, request.voxel_size)
+        if volume.pixel_size is None:
+            unknown.append(path.name)
+        return volume
+
+    model = load_checkpoint(request.checkpoint)
+    predictor = Predictor(model, request.device, tta=request.tta)
+    steps = segment_images(batch, opened, predictor, classes=request.classes)
+    pace = ProgressFile(folder)
+    earlier = len(request.images) - len(left)
+    noted = 0
+    for step in steps:
+        for image in left[noted : step.done]:
+            if image not in batch.failed:
+                note_finished(folder, str(image))
+        noted = max(noted, step.done)
+        pace.update(Progress(step.done + earlier, step.total + earlier, step.what))
+    if not unknown:
+        return ""
+    return (
+        f"{unknown[0]} and {len(unknown) - 1} others state no pixel size, so they were taken as "
+        "they are; type one, and replace their labels"
+    )
 
 
 def _stop(_number: int, _frame: object) -> None:

@@ -13,7 +13,7 @@ from npe2 import DynamicPlugin, PluginManifest
 
 from napari_scsam.config import UserError
 from napari_scsam.gui import session as session_module
-from napari_scsam.gui.forms import segment_volume
+from napari_scsam.gui.forms import parts, segment_volume
 from napari_scsam.gui.forms.segment_volume import segment_volume_form, segment_volume_in_viewer
 from napari_scsam.gui.panels.runs import RunList
 from napari_scsam.gui.session import Session
@@ -36,8 +36,9 @@ def one_checkpoint(monkeypatch, info, fake_engine):
         return info
 
     monkeypatch.setattr(session_module, "Engine", lambda: fake_engine)
-    monkeypatch.setattr(segment_volume, "list_checkpoints", lambda: (info,))
-    monkeypatch.setattr(segment_volume, "checkpoint_info", find)
+    monkeypatch.setattr(parts, "list_checkpoints", lambda: (info,))
+    for module in (parts, segment_volume):
+        monkeypatch.setattr(module, "checkpoint_info", find)
     return info
 
 

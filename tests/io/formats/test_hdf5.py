@@ -68,7 +68,7 @@ def test_several_data_sets_are_listed(tmp_path: Path) -> None:
 def test_a_file_without_images(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["table"] = np.arange(5)
-    with pytest.raises(UserError, match="one of: none"):
+    with pytest.raises(UserError, match="no data set of numbers"):
         open_volume(tmp_path / "a.h5")
 
 

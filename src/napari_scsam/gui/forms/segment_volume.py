@@ -8,33 +8,26 @@ from functools import partial
 from pathlib import Path
 
 from magicgui import magic_factory
-from magicgui.widgets import FunctionGui
 from napari.layers import Image
 from napari.viewer import Viewer
-from qtpy.QtCore import QTimer
 
 from napari_scsam.checkpoints.card import JOINED
-from napari_scsam.checkpoints.find import checkpoint_info, list_checkpoints
-from napari_scsam.config import UserError, VoxelSize, parse_voxel_size, select_classes
+from napari_scsam.checkpoints.find import checkpoint_info
+from napari_scsam.config import UserError, VoxelSize, select_classes
 from napari_scsam.gui.forms.background import session_of
-from napari_scsam.gui.layers.plane import layer_voxel_size
-from napari_scsam.gui.notify import notify_error
-from napari_scsam.gui.panels.runs import RunList
-from napari_scsam.gui.session import Session
-from napari_scsam.gui.tools.runs import (
-    EVERY_MS,
-    DetachedRuns,
-    image_file,
-    proposed_labels,
-    run_rows,
+from napari_scsam.gui.forms.parts import (
+    NETWORK_FIELDS,
+    UNKNOWN_SIZE,
+    Form,
+    list_runs_below,
+    show_classes,
+    size_of,
 )
+from napari_scsam.gui.layers.plane import layer_voxel_size
+from napari_scsam.gui.session import Session
+from napari_scsam.gui.tools.runs import DetachedRuns, image_file, proposed_labels
 from napari_scsam.gui.tools.segment import VOLUME, Segmenting
 from napari_scsam.volume.detached import RunRequest, parse_workers
-
-VolumeForm = FunctionGui[..., None]
-
-UNKNOWN_SIZE = (0.0, 0.0, 0.0)
-"""As the form shows a voxel size that is not known."""
 
 
 def segment_volume_in_viewer(
@@ -81,12 +74,12 @@ def segment_volume_in_viewer(
     try:
         where = parse_workers(workers)
         if where is not None:
-            size = _size(voxel_size_nm) or layer_voxel_size(image)
+            size = size_of(voxel_size_nm) or layer_voxel_size(image)
             request = _request(image, checkpoint, classes, labels_file, where)
             request = request.model_copy(update={"voxel_size": size, "tta": average_four_views})
             session.part(DetachedRuns).start(request)
             return
-        _choose(session, image, checkpoint, classes, _size(voxel_size_nm))
+        _choose(session, image, checkpoint, classes, size_of(voxel_size_nm))
     except UserError as error:
         session.report_error(error)
         return
@@ -145,79 +138,17 @@ def _choose(
     choices.choose_classes(select_classes(choices.classes, list(classes) or None))
 
 
-def _size(numbers: Sequence[float]) -> VoxelSize | None:
-    """Return a voxel size; None for zeros.
-
-    Raises
-    ------
-    UserError
-        When only some of the numbers are zero.
-    """
-    if not any(numbers):
-        return None
-    return parse_voxel_size(list(numbers))
-
-
-def _checkpoint_names(_widget: object = None) -> list[str]:
-    return [info.name for info in list_checkpoints()]
-
-
-def _imported_names(_widget: object = None) -> list[str]:
-    return [info.name for info in list_checkpoints() if info.classes_only]
-
-
-def _connect(form: VolumeForm) -> None:
+def _connect(form: Form) -> None:
     """Show the classes of the networks, the voxel size of the image, and runs on workers."""
-    form.checkpoint.changed.connect(partial(_show_classes, form))
-    form.beside.changed.connect(partial(_show_classes, form))
+    form.checkpoint.changed.connect(partial(show_classes, form))
+    form.beside.changed.connect(partial(show_classes, form))
     form.image.changed.connect(partial(_show_size, form))
-    _show_classes(form)
+    show_classes(form)
     _show_size(form, form.image.value)
-    _list_runs(form)
+    list_runs_below(form)
 
 
-def _list_runs(form: VolumeForm) -> None:
-    """Put the list of runs on workers below the form, and look at them while it is there."""
-    listed = RunList()
-    form.native.layout().addWidget(listed)
-    watch = partial(_look, form, listed)
-    listed.asked.connect(partial(_do, form, listed))
-    timer = QTimer(listed)
-    timer.timeout.connect(watch)
-    timer.start(EVERY_MS)
-    watch()
-
-
-def _look(form: VolumeForm, listed: RunList) -> None:
-    viewer = form.viewer.value
-    if viewer is None:
-        listed.show_runs(run_rows())
-    else:
-        listed.show_runs(session_of(viewer).part(DetachedRuns).look())
-
-
-def _do(form: VolumeForm, listed: RunList, verb: str, key: str) -> None:
-    viewer = form.viewer.value
-    if viewer is not None:
-        session_of(viewer).part(DetachedRuns).do(verb, key)
-    _look(form, listed)
-
-
-def _show_classes(form: VolumeForm, _changed: object = None) -> None:
-    names: list[str] = []
-    checkpoint = form.checkpoint.value
-    if checkpoint is not None:
-        try:
-            info = checkpoint_info(JOINED.join([checkpoint, *form.beside.value]))
-        except UserError as error:
-            notify_error(error)
-            return
-        names = [spec.name for spec in info.classes]
-    form.classes.choices = lambda _select: names  # a function, as napari resets the choices
-    form.classes.value = names
-
-
-def _show_size(form: VolumeForm, image: Image | None) -> None:
+def _show_size(form: Form, image: Image | None) -> None:
     size = None
     if image is not None:
         size = layer_voxel_size(image)
@@ -228,18 +159,6 @@ segment_volume_form = magic_factory(
     segment_volume_in_viewer,
     widget_init=_connect,
     call_button="Segment volume",
-    checkpoint={"choices": _checkpoint_names, "tooltip": "The trained network."},
-    classes={
-        "widget_type": "Select",
-        "choices": (),
-        "tooltip": "The classes to segment; Ctrl+click selects several.",
-    },
-    beside={
-        "label": "with",
-        "widget_type": "Select",
-        "choices": _imported_names,
-        "tooltip": "Imported networks whose classes are added; Ctrl+click selects several.",
-    },
     voxel_size_nm={
         "label": "size (nm)",
         "tooltip": "Size of a voxel along z, y and x in nanometres; zeros when unknown.",
@@ -255,9 +174,6 @@ segment_volume_form = magic_factory(
         "such as tcp://10.0.0.1:8786.\nThe run goes on when this window is closed. "
         "Empty: this window does the work.",
     },
-    average_four_views={
-        "label": "Average four views (4× slower)",
-        "tooltip": "Segment four views of each slice and average them.",
-    },
+    **NETWORK_FIELDS,
 )
 """Creates the form, as a napari widget."""

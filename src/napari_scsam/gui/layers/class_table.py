@@ -17,6 +17,7 @@ from pint.registry import LazyRegistry
 
 from napari_scsam.config import ClassSpec, parse_classes
 from napari_scsam.gui.layers.plane import full_resolution
+from napari_scsam.io.lazy import LazyArray
 from napari_scsam.io.saved.saved_array import SavedArray
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def find_labels_layer(
     return None
 
 
-def can_be_edited(layer: Labels) -> bool:
+def can_be_edited(layer: Layer) -> bool:
     """Whether a layer takes what is written into it; one that is read on demand does not."""
     return bool(layer.editable) and not isinstance(layer.data, LazyArray)
 

@@ -11,6 +11,7 @@ from psygnal import Signal
 from napari_scsam.config import ClassSpec, VoxelSize
 from napari_scsam.gui.layers.class_table import (
     VOXEL_SIZE_KEY,
+    can_be_edited,
     classes_of,
     find_labels_layer,
     new_labels,
@@ -128,7 +129,7 @@ class LabelsForImages:
 def fits(labels: Layer, image: Image, classes: Sequence[ClassSpec]) -> bool:
     """Whether a labels layer can hold these classes of this image."""
     return (
-        bool(labels.editable)
+        can_be_edited(labels)
         and same_grid(labels, image)
         and tables_agree(classes_of(labels), classes)
     )

@@ -26,6 +26,7 @@ from napari_scsam.volume.detached import (
     list_runs,
     start_run,
 )
+from napari_scsam.volume.image_batch import ImageBatch
 
 if TYPE_CHECKING:
     from napari_scsam.gui.session import Session
@@ -68,13 +69,16 @@ class DetachedRuns:
         return [_row(state, cancelled=state.folder in self._cancelled) for state in states]
 
     def start(self, request: RunRequest) -> None:
-        """Start a run, or continue a stopped one into the same labels.
+        """Start a run, or continue a stopped one into the same labels; or a batch of images.
 
         Raises
         ------
         UserError
             When the labels cannot go there, or the workers cannot be reached.
         """
+        if request.images:
+            self._start_batch(request)
+            return
         from napari_scsam.volume.cluster import check_workers
 
         check_workers(request.workers)
@@ -82,6 +86,28 @@ class DetachedRuns:
         start_run(request)
         self.session.status.emit(
             f"{Path(request.out).name} is written by workers, also when this window is closed"
+        )
+
+    def _start_batch(self, request: RunRequest) -> None:
+        """Start a batch of images, unless all have labels.
+
+        Raises
+        ------
+        UserError
+            When labels cannot go there.
+        """
+        images = tuple(map(Path, request.images))
+        replace = request.replace
+        left = ImageBatch(images, Path(request.out), resume=not replace, overwrite=replace).left()
+        if not left:
+            raise UserError(
+                f"all {len(images)} images have labels in {request.out}; "
+                "replace them, or name another folder"
+            )
+        start_run(request)
+        self.session.status.emit(
+            f"{count_of(len(left), 'image')} of {len(images)} are segmented into {request.out}, "
+            "also when this window is closed"
         )
 
     def do(self, verb: str, key: str) -> None:
@@ -104,11 +130,12 @@ class DetachedRuns:
         viewer = self.session.viewer
         if viewer is None:
             return
+        image, out = _first_shown(state.request)
         try:
-            labels = read_layers(state.request.out)
-            images = [layer for layer in viewer.layers if path_of(layer) == state.request.image]
+            labels = read_layers(out)
+            images = [layer for layer in viewer.layers if path_of(layer) == image]
             if not images:
-                images = [Layer.create(*data) for data in read_layers(state.request.image)]
+                images = [Layer.create(*data) for data in read_layers(image)]
                 viewer.layers.extend(images)
         except UserError as error:
             self.session.report_error(error)
@@ -117,6 +144,16 @@ class DetachedRuns:
         place = geometry_of(images[0])
         for data, attributes, kind in labels:
             viewer.add_layer(Layer.create(data, {**attributes, **place}, kind))
+
+
+def _first_shown(request: RunRequest) -> tuple[str, str]:
+    """Return an image of a run and its labels: of a batch, the first that has some."""
+    folder = Path(request.out)
+    for image in map(Path, request.images):
+        labels = ImageBatch((), folder).labels_of(image)
+        if labels.is_file():
+            return str(image), str(labels)
+    return request.image, request.out
 
 
 def run_rows() -> list[RunRow]:
@@ -150,7 +187,7 @@ def _on_the_bar(state: RunState, *, cancelled: bool) -> str:
     words = state.phase.capitalize()
     if state.phase is RunPhase.FINISHED or not state.total:
         return words
-    return f"{words}: {state.done} of {state.total} slices are done"
+    return f"{words}: {state.done} of {state.total} {_parts(state)} are done"
 
 
 def _running(state: RunState) -> str:
@@ -159,7 +196,7 @@ def _running(state: RunState) -> str:
         return "Starting …"
     if state.done == state.total:
         return "Finishing …"
-    text = f"{state.done} of {state.total} slices"
+    text = f"{state.done} of {state.total} {_parts(state)}"
     if state.seconds_left is None:
         return text
     return f"{text}, {in_words(state.seconds_left)} left"
@@ -168,10 +205,16 @@ def _running(state: RunState) -> str:
 def _ended(state: RunState) -> str:
     """Return how a run ended, as a sentence."""
     if state.phase is RunPhase.FINISHED:
-        return f"{state.name} is finished: Show adds it to the viewer"
+        shown = "the first image and its labels" if state.request.images else "it"
+        return f"{state.name} is finished: Show adds {shown} to the viewer"
     if state.message:
         return f"{state.name}: {state.message}"
-    return f"{state.name} was stopped; {state.done} of {state.total} slices are done"
+    return f"{state.name} was stopped; {state.done} of {state.total} {_parts(state)} are done"
+
+
+def _parts(state: RunState) -> str:
+    """Return what a run is divided into."""
+    return "images" if state.request.images else "slices"
 
 
 def path_of(layer: Layer) -> str | None:
@@ -214,7 +257,9 @@ def _is_finished(folder: Path, name: str) -> bool:
 
 
 def _where(request: RunRequest) -> str:
-    """Return the workers of a run in words."""
+    """Return the workers of a run in words, or how many images it has."""
+    if request.images:
+        return count_of(len(request.images), "image")
     if isinstance(request.workers, int):
         return count_of(request.workers, "worker")
     return str(request.workers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -55,3 +56,22 @@ def ome_image(tif: tifffile.TiffFile) -> Mapping[str, Any]:
     if isinstance(images, dict):
         return images
     return {}
+
+
+ORIENTATION = 274
+"""Number of the tag that says how an image is turned, in TIFF and EXIF."""
+
+
+def turned_note(path: Path, orientation: Any) -> tuple[str, ...]:
+    """Return a note if a file says that its image is to be shown turned or mirrored.
+
+    Parameters
+    ----------
+    path
+        The file.
+    orientation
+        As TIFF and EXIF number it; 1 is as stored. ImageJ, napari and tifffile show it as stored.
+    """
+    if orientation not in range(2, 9):
+        return ()
+    return (f"{path} says that it is shown turned or mirrored; it was read as it is stored",)

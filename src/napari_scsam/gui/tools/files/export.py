@@ -17,6 +17,7 @@ from napari_scsam.checkpoints.find import listed_name
 from napari_scsam.config import ClassSpec, TaughtClass, UserError, missing_classes
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.class_table import classes_of
+from napari_scsam.gui.layers.plane import full_resolution
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools.files.label_import import (
     ForeignLabels,
@@ -93,10 +94,10 @@ class Exporting:
             self.session.report_error(UserError(NO_IMAGE))
         elif path:
             self.session.jobs.submit(Job.IMPORT, partial(read_steps, path), self._on_read)
-        elif not isinstance(selected, Labels) or selected is mine or selected.multiscale:
+        elif not isinstance(selected, Labels) or selected is mine:
             self.session.report_error(UserError(NO_LAYER))
         else:
-            steps = partial(find_values_steps, selected.data, classes_of(selected))
+            steps = partial(find_values_steps, full_resolution(selected), classes_of(selected))
             self.session.jobs.submit(Job.IMPORT, steps, self._on_read)
 
     def import_as(self, mapping: Mapping[int, int]) -> None:

@@ -1,0 +1,109 @@
+"""What the forms that segment files have in common: networks, classes, sizes, and the list of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from magicgui.widgets import FunctionGui
+from qtpy.QtCore import QTimer
+
+from napari_scsam.checkpoints.card import JOINED
+from napari_scsam.checkpoints.find import checkpoint_info, list_checkpoints
+from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
+from napari_scsam.gui.forms.background import session_of
+from napari_scsam.gui.notify import notify_error
+from napari_scsam.gui.panels.runs import RunList
+from napari_scsam.gui.tools.runs import EVERY_MS, DetachedRuns, run_rows
+
+Form = FunctionGui[..., None]
+
+UNKNOWN_SIZE = (0.0, 0.0, 0.0)
+"""As the form shows a voxel size that is not known."""
+
+
+def size_of(numbers: Sequence[float]) -> VoxelSize | None:
+    """Return a voxel size; None for zeros.
+
+    Raises
+    ------
+    UserError
+        When only some of the numbers are zero.
+    """
+    if not any(numbers):
+        return None
+    return parse_voxel_size(list(numbers))
+
+
+def checkpoint_names(_widget: object = None) -> list[str]:
+    """Return the names of the checkpoints, as magicgui asks for choices."""
+    return [info.name for info in list_checkpoints()]
+
+
+def imported_names(_widget: object = None) -> list[str]:
+    """Return the names of the imported networks, as magicgui asks for choices."""
+    return [info.name for info in list_checkpoints() if info.classes_only]
+
+
+def list_runs_below(form: Form) -> None:
+    """Put the list of runs on workers below the form, and look at them while it is there."""
+    listed = RunList()
+    form.native.layout().addWidget(listed)
+    watch = partial(_look, form, listed)
+    listed.asked.connect(partial(_do, form, listed))
+    timer = QTimer(listed)
+    timer.timeout.connect(watch)
+    timer.start(EVERY_MS)
+    watch()
+
+
+def _look(form: Form, listed: RunList) -> None:
+    viewer = form.viewer.value
+    if viewer is None:
+        listed.show_runs(run_rows())
+    else:
+        listed.show_runs(session_of(viewer).part(DetachedRuns).look())
+
+
+def _do(form: Form, listed: RunList, verb: str, key: str) -> None:
+    viewer = form.viewer.value
+    if viewer is not None:
+        session_of(viewer).part(DetachedRuns).do(verb, key)
+    _look(form, listed)
+
+
+def show_classes(form: Form, _changed: object = None) -> None:
+    """List the classes of the networks that a form shows, and select all."""
+    names: list[str] = []
+    checkpoint = form.checkpoint.value
+    if checkpoint is not None:
+        try:
+            info = checkpoint_info(JOINED.join([checkpoint, *form.beside.value]))
+        except UserError as error:
+            notify_error(error)
+            return
+        names = [spec.name for spec in info.classes]
+    form.classes.choices = lambda _select: names  # a function, as napari resets the choices
+    form.classes.value = names
+
+
+NETWORK_FIELDS: dict[str, dict[str, Any]] = {
+    "checkpoint": {"choices": checkpoint_names, "tooltip": "The trained network."},
+    "classes": {
+        "widget_type": "Select",
+        "choices": (),
+        "tooltip": "The classes to segment; Ctrl+click selects several.",
+    },
+    "beside": {
+        "label": "with",
+        "widget_type": "Select",
+        "choices": imported_names,
+        "tooltip": "Imported networks whose classes are added; Ctrl+click selects several.",
+    },
+    "average_four_views": {
+        "label": "Average four views (4× slower)",
+        "tooltip": "Segment four views of each slice and average them.",
+    },
+}
+"""The fields on networks and classes, as magicgui takes them."""
