@@ -73,8 +73,8 @@ def test_the_forest_has_little_to_say_where_only_the_network_shows_the_class() -
         seen_by: weigh_forest(lesson_of(seen_by), measure_scaling(lesson_of(seen_by)))
         for seen_by in ("filters", "detail")
     }
-    assert influence["detail"] < 0.1
-    assert influence["filters"] > 0.3
+    assert influence["detail"] < 0.2
+    assert influence["filters"] > 0.4
 
 
 def test_the_same_lesson_always_gives_the_same_answer() -> None:

@@ -1,7 +1,8 @@
 """How far a class that strokes taught believes what the network finds of other classes.
 
-The network knows nothing of the class, so it gives its pixels to others. Strokes tell how often,
-and by Bayes' rule how much of another class is the taught one.
+The network knows nothing of the class, so it gives its pixels to others. Strokes tell how many,
+and by Bayes' rule how much of another class is the taught one. The network is wrong where either is
+most.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from napari_scsam.config import ClassSpec
 from napari_scsam.infer.taught.lessons import Flags
 
 MOSTLY = 0.75
-"""Share of another class that must be the taught one before the network counts less there."""
+"""Doubt above which the network counts less."""
 
 Doubts = dict[str, float]
-"""Share of what the network gives to another class that is the taught one, by the other's name."""
+"""How sure it is that the network is wrong where it finds another class, 0 to 1, by its name."""
 
 NetworkRows = NDArray[np.unsignedinteger]
 """The row of the network's best class at each pixel, from 1; 0 is background."""
@@ -27,9 +28,9 @@ NetworkRows = NDArray[np.unsignedinteger]
 def measure_doubts(
     rows: NetworkRows, strokes: Flags, share: float, others: Sequence[ClassSpec]
 ) -> Doubts:
-    """Compute how much of each other class is the taught one.
+    """Compute how much of the taught class is given to each other one, or the reverse if more.
 
-    P(taught | other) = P(other | taught) P(taught) / P(other), all on one slice.
+    The reverse is P(taught | other) = P(other | taught) P(taught) / P(other), all on one slice.
 
     Parameters
     ----------
@@ -44,7 +45,8 @@ def measure_doubts(
     """
     under = _shares(rows[strokes], len(others))
     everywhere = _shares(rows.ravel(), len(others))
-    found = np.minimum(1, under * share / np.maximum(everywhere, 1 / rows.size))
+    reverse = np.minimum(1, under * share / np.maximum(everywhere, 1 / rows.size))
+    found = np.maximum(under, reverse)
     return {c.name: float(part) for c, part in zip(others, found, strict=True)}
 
 
@@ -55,8 +57,8 @@ def _shares(rows: NetworkRows, count: int) -> NDArray[np.float64]:
 def belief_in(name: str, by_slice: Iterable[Doubts]) -> float:
     """Return how much the network's probability of another class counts, 0 to 1.
 
-    It counts in full unless more than `MOSTLY` of what the network gives to it is the taught
-    class: where a few strokes alone tell, less than that is no evidence.
+    It counts in full unless the doubt is above `MOSTLY`: a few strokes that tell of less are no
+    evidence.
 
     Parameters
     ----------
