@@ -13,6 +13,12 @@ from napari_scsam.paths import preferences_folder
 RECENT = "recent_projects"
 """Name of the list."""
 
+SERVERS = "servers"
+"""Name of the list of addresses of servers, the last one first; tokens are never in it."""
+
+SERVER_IN_USE = "server_in_use"
+"""Name of the list that holds the address of the server that windows begin with, if any."""
+
 MAX_RECENT = 8
 """Most projects in the list."""
 
@@ -40,6 +46,29 @@ def write_list(name: str, words: Sequence[str]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file) as draft:
             draft.write_text(json.dumps(list(words)), encoding="utf-8")
+
+
+def recent_servers() -> list[str]:
+    """Return the addresses of servers that were used, the last one first."""
+    return read_list(SERVERS)
+
+
+def remember_server(address: str) -> None:
+    """Put a server first in the list, and let windows begin with it."""
+    others = [other for other in recent_servers() if other != address]
+    write_list(SERVERS, [address, *others][:MAX_RECENT])
+    write_list(SERVER_IN_USE, [address])
+
+
+def forget_server_in_use() -> None:
+    """Let windows begin with this computer."""
+    if server_in_use():
+        write_list(SERVER_IN_USE, [])
+
+
+def server_in_use() -> str:
+    """Return the address of the server that windows begin with; empty for this computer."""
+    return next(iter(read_list(SERVER_IN_USE)), "")
 
 
 def recent_projects() -> list[Path]:

@@ -7,6 +7,7 @@ there, and where nothing was set, the defaults hold.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,17 +31,30 @@ class Settings:
     """Name or path of the network that a new window begins with."""
 
 
+def store_device(device: str) -> None:
+    """Set the device for windows to come, where napari has the page."""
+    page = _page()
+    if page is not None:
+        with suppress(ValueError):  # a second card is no choice of the page
+            page.device = device
+
+
 def read_settings() -> Settings:
     """Return what the user has set; the defaults where napari has no page."""
-    try:
-        from napari.settings import get_plugin_settings
-    except ImportError:  # napari before 0.9
-        return Settings()
-    pages: Mapping[str, Any] = get_plugin_settings()
-    page = getattr(pages.get(PLUGIN), PAGE, None)
-    if page is None:  # the plugin is not installed, but imported from a folder
+    page = _page()
+    if page is None:
         return Settings()
     values: dict[str, Any] = {
         name: getattr(page, name, default) for name, default in asdict(Settings()).items()
     }
     return Settings(**values)
+
+
+def _page() -> Any:
+    """Return the page; None before napari 0.9, and where the plugin is imported from a folder."""
+    try:
+        from napari.settings import get_plugin_settings
+    except ImportError:
+        return None
+    pages: Mapping[str, Any] = get_plugin_settings()
+    return getattr(pages.get(PLUGIN), PAGE, None)

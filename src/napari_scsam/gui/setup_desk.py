@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
+from qtpy.QtCore import Qt
 
 from napari_scsam.checkpoints.beside import with_beside
 from napari_scsam.checkpoints.find import checkpoint_info, list_checkpoints
 from napari_scsam.config import UserError
+from napari_scsam.errors import torch_is_installed
 from napari_scsam.gui.notify import notify_error
-from napari_scsam.gui.panels.model import ModelPanel
+from napari_scsam.gui.panels.model import SERVER, ModelPanel
+from napari_scsam.gui.panels.parts.server_dialog import ServerDialog
 from napari_scsam.gui.panels.volume import VolumePanel
+from napari_scsam.gui.preferences import recent_servers
 from napari_scsam.gui.tools.download import Downloading
 from napari_scsam.gui.tools.files.save_model import TaughtModel
+from napari_scsam.gui.tools.server import ServerChoice, keyring_is_there
 
 if TYPE_CHECKING:
     from napari_scsam.checkpoints.card import CheckpointInfo
@@ -30,11 +37,13 @@ class SetupDesk:
     def __init__(self, session: Session, links: Links) -> None:
         self._session = session
         self.downloading = session.part(Downloading)
+        self._server = session.part(ServerChoice)
         self.volume = VolumePanel()
         self.model = ModelPanel()
         self._connect_volume()
         self._connect_model()
         links.add(session.network.changed, self.show_checkpoint)
+        links.add(session.network.moved, self._list_checkpoints)
         links.add(session.choices.image_changed, self.show_image)
         links.add(session.choices.checkpoint_changed, self.show_checkpoint)
         viewer = session.viewer
@@ -73,10 +82,51 @@ class SetupDesk:
         """Show the network and its state."""
         choices = self._session.choices
         info = choices.checkpoint
+        self.show_devices()
         if info is not None:
             self.model.show_chosen(info, self._session.network.state)
             self.model.show_taught(choices.taught)
             self.show_image()
+
+    def show_devices(self) -> None:
+        """Show where the network can run and where it does, and whether the line is cut."""
+        network = self._session.network
+        self.model.show_devices(self._server.list_devices(), self._server.chosen())
+        self.model.show_line_cut(cut=bool(network.trouble) and torch_is_installed())
+        here = not network.server
+        for part in (self.model.file, self.model.download):
+            part.setEnabled(here)
+
+    def resume_server(self) -> None:
+        """Run the network on the server that was used last, if there was one."""
+        self._server.resume()
+
+    def _list_checkpoints(self) -> None:
+        """List the checkpoints of where the network runs now."""
+        self.model.show_checkpoints(self._session.network.list_checkpoints())
+        self.show_checkpoint()
+
+    def _choose_device(self, device: str) -> None:
+        if device == SERVER:
+            self.show_devices()  # it is chosen when the dialog was answered
+            self.ask_for_server().open()
+        elif device != self._server.chosen():
+            self._server.use_computer(device)
+
+    def ask_for_server(self) -> ServerDialog:
+        """Create the dialog that asks for a server."""
+        dialog = ServerDialog(self.model, recent_servers())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show_keyring(there=keyring_is_there())
+        dialog.test_asked.connect(partial(self._test_server, dialog))
+        dialog.chosen.connect(self._server.use)
+        address = dialog.address.currentText()
+        if address:
+            self._server.find_token(address, partial(_show_token, dialog))
+        return dialog
+
+    def _test_server(self, dialog: ServerDialog, address: str, token: str) -> None:
+        self._server.test(address, token, partial(_show_outcome, dialog))
 
     def _connect_volume(self) -> None:
         session = self._session
@@ -91,6 +141,8 @@ class SetupDesk:
         self.model.checkpoint_chosen.connect(session.choices.exchange_checkpoint)
         self.model.file_asked.connect(self._use_checkpoint_file)
         self.model.save_asked.connect(taught.save)
+        self.model.device_chosen.connect(self._choose_device)
+        self.model.computer_asked.connect(partial(self._server.use_computer, ""))
         beside = self.model.beside
         beside.opened.connect(self._list_networks)
         beside.chosen.connect(self._choose_beside)
@@ -139,3 +191,16 @@ class SetupDesk:
             self._choose_beside([*info.beside, checkpoint_info(path)])
         except UserError as error:
             notify_error(error)
+
+
+def _show_token(dialog: ServerDialog, token: str) -> None:
+    """Fill in a token, unless the dialog was closed or another one was typed."""
+    with suppress(RuntimeError):
+        if not dialog.token.text():
+            dialog.show_token(token)
+
+
+def _show_outcome(dialog: ServerDialog, sentence: str) -> None:
+    """Show the outcome of a test, unless the dialog was closed."""
+    with suppress(RuntimeError):
+        dialog.show_outcome(sentence)

@@ -209,11 +209,13 @@ class ScSAMWidget(QWidget):
 
     def _start(self) -> None:
         """Choose an image and a checkpoint, unless another widget in this viewer has."""
-        infos = list_checkpoints()
+        network = self._session.network
+        infos = network.list_checkpoints() if network.server else list_checkpoints()
         self.model.show_checkpoints(infos)
         if self._session.choices.checkpoint is None and infos:
             self._session.choices.choose_checkpoint(first_checkpoint(infos))
         self.setup.show_checkpoint()
+        self.setup.resume_server()
         self.work_desk.show_network()
         self.setup.show_layers()
         self.lines.ask_in_order(self.volume, self.model, self.desk.project)

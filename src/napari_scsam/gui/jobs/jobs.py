@@ -17,6 +17,7 @@ class Job(StrEnum):
     """A kind of work; of one kind only the newest counts."""
 
     LOAD = "load"
+    LIST = "list checkpoints"
     OPEN_FILE = "open file"
     SEGMENT = "segment"
     SEGMENT_SLICES = "segment slices"
@@ -60,6 +61,7 @@ OF_IMAGE = (
 
 WORDS = {
     Job.LOAD: "loading the network",
+    Job.LIST: "asking the server for its checkpoints",
     Job.OPEN_FILE: "opening a file",
     Job.SEGMENT: "the slice shown",
     Job.SEGMENT_SLICES: "the run over slices",

@@ -6,12 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QGridLayout
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout
 
 from napari_scsam.gui.panels.parts.beside_button import BesideButton
 from napari_scsam.gui.panels.parts.download_button import DownloadButton
 from napari_scsam.gui.panels.parts.setup_line import SetupLine
-from napari_scsam.gui.panels.parts.widgets import Dropdown, button, note_label, plain_tip
+from napari_scsam.gui.panels.parts.widgets import (
+    Dropdown,
+    button,
+    fill_row,
+    note_label,
+    plain_label,
+    plain_tip,
+)
 from napari_scsam.paths import user_folder
 
 if TYPE_CHECKING:
@@ -20,6 +27,10 @@ if TYPE_CHECKING:
 
 NONE_FOUND = "No checkpoint found. Choose a file, or download one."
 FILES = "Checkpoints (*.safetensors)"
+
+AUTO = "auto"
+SERVER = "server"
+"""Names of devices: the best one of this computer, and a server that is still to be named."""
 
 
 class ModelPanel(SetupLine):
@@ -31,6 +42,10 @@ class ModelPanel(SetupLine):
     """A checkpoint file to load."""
     save_asked = Signal(str)
     """A checkpoint file to write."""
+    device_chosen = Signal(str)
+    """What the network is to run on; `SERVER` for a server that is still to be named."""
+    computer_asked = Signal()
+    """The network is to run on this computer, as the line to the server is cut."""
 
     def __init__(self) -> None:
         super().__init__("Model")
@@ -49,7 +64,16 @@ class ModelPanel(SetupLine):
             self._ask_save,
         )
         self.beside = BesideButton()
+        self.devices = Dropdown("Where the network runs: on this computer, or on a server.")
+        self.devices.picked.connect(self.device_chosen)
+        self.computer = button(
+            "Use this computer",
+            "Stop waiting for the server, and run the network here.",
+            self.computer_asked,
+        )
         self._lay_out()
+        self.show_devices([(AUTO, "Automatic")], AUTO)
+        self.show_line_cut(cut=False)
         self.show_taught(())
         self.show_set("none found", is_set=False)
 
@@ -59,6 +83,28 @@ class ModelPanel(SetupLine):
         for info in infos:
             self.checkpoints.add(info, info.name, checkpoint_tooltip(info))
         self.checkpoints.setEnabled(bool(infos))
+
+    def show_devices(self, devices: Sequence[tuple[str, str]], chosen: str) -> None:
+        """List where the network can run, and where it does.
+
+        Parameters
+        ----------
+        devices
+            Names and labels.
+        chosen
+            The name of one of them, or the address of a server.
+        """
+        self.devices.empty()
+        for name, label in devices:
+            self.devices.add(name, label)
+        if chosen not in dict(devices):
+            self.devices.add(chosen, f"Server {chosen.partition('://')[2]}", chosen)
+        self.devices.add(SERVER, "Server …", "Name a server that runs the network.")
+        self.devices.show_choice(chosen)
+
+    def show_line_cut(self, *, cut: bool) -> None:
+        """Offer this computer while there is no line to the server."""
+        self.computer.setVisible(cut)
 
     def show_taught(self, taught: Sequence[TaughtClass]) -> None:
         """Offer to save taught classes, if there are any."""
@@ -73,7 +119,7 @@ class ModelPanel(SetupLine):
         self.checkpoints.setEnabled(True)
         self.checkpoints.setToolTip(plain_tip(checkpoint_tooltip(alone)))
         self.beside.show_beside(info.beside, possible=not info.prompts_only)
-        sentences = [f"{state}; {_training(info)}.", *map(_where_beside, info.beside)]
+        sentences = [_with_training(state, info), *map(_where_beside, info.beside)]
         self.note.setText("\n".join(sentences))
         names = " + ".join(each.name for each in (info, *info.beside))
         self.show_set(f"{names}. {state}", is_set=True)
@@ -95,9 +141,13 @@ class ModelPanel(SetupLine):
         grid.addWidget(self.checkpoints, 0, 0)
         grid.addWidget(self.file, 0, 1)
         grid.addWidget(self.download, 0, 2)
-        grid.addWidget(self.note, 1, 0, 1, 3)
-        grid.addWidget(self.beside, 2, 0, 1, 3)
-        grid.addWidget(self.save, 3, 0, 1, 3)
+        place = QHBoxLayout()
+        fill_row(place, plain_label("Device"), self.devices, self.computer)
+        place.setStretch(1, 1)
+        grid.addLayout(place, 1, 0, 1, 3)
+        grid.addWidget(self.note, 2, 0, 1, 3)
+        grid.addWidget(self.beside, 3, 0, 1, 3)
+        grid.addWidget(self.save, 4, 0, 1, 3)
         grid.setColumnStretch(0, 1)
 
 
@@ -108,6 +158,13 @@ def checkpoint_tooltip(info: CheckpointInfo) -> str:
         classes = ", ".join(spec.name for spec in info.classes)
     size = f"{info.bytes / 1e6:.0f} MB"
     return f"{info.summary}\nClasses: {classes}\n{size}, licence: {info.licence}".strip()
+
+
+def _with_training(state: str, info: CheckpointInfo) -> str:
+    """Return the state with what the network was trained for; a whole sentence stays as it is."""
+    if state.endswith((".", "!")):
+        return state
+    return f"{state}; {_training(info)}."
 
 
 def _where_beside(info: CheckpointInfo) -> str:

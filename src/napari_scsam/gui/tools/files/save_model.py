@@ -27,7 +27,7 @@ class TaughtModel:
         if info is None:
             return
         path = Path(text if text.endswith(SUFFIX) else text + SUFFIX)
-        steps = partial(self.session.engine.save_steps, info.reference, path)
+        steps = partial(self.session.engine.save_steps, info, path)
         self.session.jobs.submit(Job.SAVE_MODEL, steps, self._on_saved)
 
     def _on_saved(self, info: CheckpointInfo) -> None:
