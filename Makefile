@@ -50,6 +50,7 @@ faults: $(VENV)/.dev  ## Stop every command that writes at each of its operation
 	$(BIN)/python tests/faults/every_step.py
 	$(BIN)/python tests/faults/every_step_of_runs.py
 	$(BIN)/python tests/faults/every_step_of_commands.py
+	$(BIN)/python tests/faults/power_cuts.py
 	$(BIN)/python -W ignore tests/faults/every_damage.py
 	SCSAM_EXAMPLES=150 $(BIN)/python -m pytest tests/project/test_project_states.py tests/io/saved/test_saved_array_states.py -n0 --timeout 0 -o faulthandler_timeout=0
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import zarr
 
+from napari_scsam.atomic import sync, sync_tree
 from napari_scsam.config import UserError
 from napari_scsam.io.label_root import is_label_root
 from napari_scsam.io.ngff import OLD, version_of
@@ -38,9 +39,20 @@ def open_image_labels(path: Path, advice: str) -> zarr.Group:
         raise UserError(f"{path.name} is not an OME-Zarr image ({error}); {advice}") from error
     _check_image(root, path.name, advice)
     try:
-        return root.require_group("labels")
+        return _labels_on_disk(root, path)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error}); {advice}") from error
+
+
+def _labels_on_disk(root: zarr.Group, path: Path) -> zarr.Group:
+    """Return ``labels/``, and wait until it is on disk if it is new: what it holds relies on it."""
+    folder = path / "labels"
+    if is_zarr(folder):
+        return root.require_group("labels")
+    labels = root.require_group("labels")
+    sync_tree(folder)
+    sync(path)
+    return labels
 
 
 def _check_image(root: zarr.Group, name: str, advice: str) -> None:

@@ -11,13 +11,15 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
-from napari_scsam.atomic import sync
+from napari_scsam.atomic import sync, sync_tree
 from napari_scsam.io.zarr_access import ZarrArray, folder_of
 from napari_scsam.volume.blocks import BlockPlan
 
 
 def create_array(where: zarr.Group | Path, name: str, plan: BlockPlan, dtype: Any) -> ZarrArray:
     """Create an empty array of which each block is one shard, with chunks inside.
+
+    A folder that becomes an array is on disk before this returns: blocks in it will be recorded.
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ def create_array(where: zarr.Group | Path, name: str, plan: BlockPlan, dtype: An
         ceil(min(side, length) / chunk) * chunk
         for side, length, chunk in zip(plan.sides, plan.shape, chunks, strict=True)
     )
-    return group.create_array(
+    array = group.create_array(
         name,
         shape=plan.shape,
         dtype=dtype,
@@ -47,6 +49,11 @@ def create_array(where: zarr.Group | Path, name: str, plan: BlockPlan, dtype: An
         dimension_names=list("zyx"[-len(plan.shape) :]),
         overwrite=True,
     )
+    if isinstance(where, Path):
+        sync_tree(where)
+        sync(where.parent)
+        sync(where.parent.parent)
+    return array
 
 
 def write_chunks(array: ZarrArray, where: tuple[slice, ...], values: NDArray[Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.atomic import replacing
+from napari_scsam.atomic import replacing, sync
 
 RecordArrays = Mapping[str, NDArray[Any]]
 
@@ -57,7 +57,9 @@ class BlockRecord:
 
 def write_arrays(path: Path, arrays: RecordArrays) -> None:
     """Write a record in one step; it is on disk before this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sync(path.parent.parent)
     with replacing(path) as draft, draft.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 

@@ -299,7 +299,7 @@ def _sync_metadata(out: Path) -> None:
     """Wait until what leads to the labels is on disk, before the ledger that also does is gone."""
     for folder in (out / "labels", out):
         for path in folder.iterdir():
-            if path.is_file():
+            if path.is_file() and path.name != LEDGER:
                 sync(path)
         sync(folder)
 
