@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from safetensors.numpy import save_file
 
 from napari_scsam import cli
 from napari_scsam.cli import pretrain as command
@@ -76,10 +77,10 @@ def test_a_finished_run_is_replaced_only_when_asked(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "mae.safetensors"
-    out.touch()
+    save_file({}, out, {"format": "napari-scsam 1"})
     base = ["pretrain", *volumes, "-o", str(out), "--device", "cpu"]
     assert cli.main(base) == 2
-    assert "and its training has finished; choose another name" in capsys.readouterr().err
+    assert "and there is no stopped training to resume; choose" in capsys.readouterr().err
     assert asked == []
     assert cli.main([*base, "--overwrite"]) == 0
     assert callable(asked[0][-1]), "a restart is announced"

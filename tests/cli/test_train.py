@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import save_file
 
 from napari_scsam import cli
 from napari_scsam.cli import train as command
@@ -80,9 +81,9 @@ def test_a_finished_run_is_not_trained_again(
     recipe: Path, asked: list[tuple[Any, ...]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "mine.safetensors"
-    out.touch()
+    save_file({}, out, {"format": "napari-scsam 1"})
     assert cli.main(["train", str(recipe), "-o", str(out), "--device", "cpu"]) == 2
-    assert "and its training has finished; choose another name" in capsys.readouterr().err
+    assert "and there is no stopped training to resume; choose" in capsys.readouterr().err
     assert asked == []
 
 
