@@ -9,8 +9,16 @@ from typing import Any
 
 from napari_scsam.doctor.finding import Finding, size_text
 from napari_scsam.doctor.probes import ProbeAnswer
+from napari_scsam.errors import INSTALL_LOCAL
 
 PROBE = "napari_scsam.doctor.network_probe"
+
+
+def without_torch() -> tuple[Finding, Finding]:
+    """Return what is said where torch is not installed, which is a choice and no fault."""
+    text = f"none on this computer: a server runs networks, or {INSTALL_LOCAL}"
+    facts = {"device": None}
+    return Finding("device", text, facts), Finding("checkpoint", "needs no file on this computer")
 
 
 def judge_network(answer: ProbeAnswer) -> tuple[Finding, Finding]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from napari_scsam.doctor.finding import Finding
+from napari_scsam.errors import NETWORK_PACKAGES, torch_is_installed
 from napari_scsam.version import __version__
 
 NAME = "napari-scsam"
@@ -27,7 +28,7 @@ def examine_packages() -> Finding:
     versions = {each.name: installed_version(each.name) for each in required}
     versions |= {name: installed_version(name) for name in (*SHOWN, *QT_BINDINGS)}
     here = str(Path(__file__).parents[1])
-    shown = [f"{name} {versions.get(name) or 'missing'}" for name in SHOWN]
+    shown = [f"{name} {versions.get(name) or _missing(name)}" for name in SHOWN]
     shown += [f"{name} {versions[name]}" for name in QT_BINDINGS if versions[name]]
     return Finding(
         "packages",
@@ -45,15 +46,23 @@ def installed_version(name: str) -> str | None:
         return None
 
 
+def _missing(name: str) -> str:
+    """Return the word for a package that is not there: networks here are a choice."""
+    if name in NETWORK_PACKAGES:
+        return "not chosen"
+    return "missing"
+
+
 def _requirements() -> Iterator[Requirement]:
-    """Yield what this package requires on this system, without its extras."""
+    """Yield what this package requires on this system; of its extras, that of networks here."""
+    extra = "local" if torch_is_installed() else ""
     try:
         lines = metadata.requires(NAME) or []
     except metadata.PackageNotFoundError:
         return
     for line in lines:
         requirement = Requirement(line)
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
             yield requirement
 
 

@@ -14,6 +14,7 @@ from napari_scsam.doctor.folders import examine_folders
 from napari_scsam.doctor.machine import examine_machine
 from napari_scsam.doctor.packages import examine_packages
 from napari_scsam.doctor.probes import ProbeAnswer, ask
+from napari_scsam.errors import torch_is_installed
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ def examine(asks: Callable[[str], ProbeAnswer] = ask) -> DoctorReport:
     """
     no_window = window.unavailable()
     with ThreadPoolExecutor(2) as pool:
-        torch = pool.submit(asks, network.PROBE)
+        torch = None
+        if torch_is_installed():
+            torch = pool.submit(asks, network.PROBE)
         opened = None
         if no_window is None:
             opened = pool.submit(asks, window.PROBE)
@@ -66,6 +69,8 @@ def examine(asks: Callable[[str], ProbeAnswer] = ask) -> DoctorReport:
         shown = no_window
         if opened is not None:
             shown = window.judge_window(opened.result())
-        judged = network.judge_network(torch.result())
+        judged = network.without_torch()
+        if torch is not None:
+            judged = network.judge_network(torch.result())
     seen = () if shown is None else (shown,)
     return DoctorReport((*near, *judged, *seen, *folders))

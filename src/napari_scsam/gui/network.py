@@ -18,7 +18,7 @@ from napari_scsam.checkpoints.find import (
     list_checkpoints,
 )
 from napari_scsam.config import UserError
-from napari_scsam.errors import torch_is_installed
+from napari_scsam.errors import NoTorchError, torch_is_installed
 from napari_scsam.gui.jobs.jobs import OF_IMAGE, Job
 from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.settings import read_settings
@@ -41,6 +41,11 @@ NOT_LOADED = "Not loaded"
 LOADING = "Loading …"
 NO_TORCH = "No network runs on this computer"
 """The state where torch is not installed and no server is used."""
+
+ON_SERVER = (
+    "training runs on this computer; choose its device under Model, "
+    "or run scsam finetune on the computer of the server"
+)
 
 CONNECTED = "connected"
 LOST = "lost"
@@ -132,6 +137,15 @@ class Network:
         if self.line is None:
             return list_checkpoints()
         return self._cards
+
+    @property
+    def training_obstacle(self) -> str:
+        """Why nothing can be trained where networks run; empty where it can."""
+        if self.line is not None:
+            return ON_SERVER
+        if not torch_is_installed():
+            return str(NoTorchError("run scsam finetune on the computer of a server"))
+        return ""
 
     def use_server(self, address: str, token: str) -> None:
         """Run networks on a server.

@@ -42,8 +42,8 @@ class ModelPanel(SetupLine):
     """A checkpoint file to load."""
     save_asked = Signal(str)
     """A checkpoint file to write."""
-    device_chosen = Signal(str)
-    """What the network is to run on; `SERVER` for a server that is still to be named."""
+    device_chosen = Signal(object)
+    """The name of what the network is to run on; `SERVER` for a server that is still to be named."""
     computer_asked = Signal()
     """The network is to run on this computer, as the line to the server is cut."""
 

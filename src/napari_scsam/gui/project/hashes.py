@@ -14,6 +14,7 @@ from napari_scsam.project.project import file_hash
 from napari_scsam.steps import Progress, Steps
 
 if TYPE_CHECKING:
+    from napari_scsam.gui.jobs.where import ModelInfo
     from napari_scsam.gui.session import Session
 
 
@@ -26,7 +27,8 @@ class CheckpointHashes:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.known: dict[Path, str] = {}
-        """SHA-256 by path."""
+        """SHA-256 by path; of a checkpoint on a server, the hash of its weights by its name."""
+        session.network.loaded.connect(self._on_loaded)
 
     def current(self) -> str:
         """Return the hash of the checkpoint in use; empty while it is not known."""
@@ -44,6 +46,13 @@ class CheckpointHashes:
         info = self.session.choices.checkpoint
         if info is not None and info.path not in self.known and info.path.is_file():
             self.session.jobs.submit(Job.HASH, partial(hash_steps, info.path), self._on_hash)
+
+    def _on_loaded(self, model: ModelInfo) -> None:
+        """Note the hash of a network that a server loaded."""
+        path = Path(model.name)
+        if model.weights and self.known.get(path) != model.weights:
+            self.known[path] = model.weights
+            self.changed.emit()
 
     def _on_hash(self, found: tuple[Path, str]) -> None:
         path, sha256 = found

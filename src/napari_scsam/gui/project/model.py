@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from napari_scsam.project.project import Project
 
 
+USED_SERVER = "The project was used with {}; to use it again, choose Server … under Model > Device."
+
+
 class ProjectModel:
     """The network of the project of one viewer; made by `Session.part`.
 
@@ -63,6 +66,8 @@ class ProjectModel:
         beside = [listed_name(other.path) or str(other.path) for other in info.beside]
         if beside:
             checkpoint["beside"] = beside
+        if self.session.network.server:
+            checkpoint["server"] = self.session.network.server
         project.update(checkpoint=checkpoint, taught=(*other, *own))
 
     def _begin(self, project: Project | None) -> None:
@@ -138,12 +143,17 @@ class ProjectModel:
         project.update(contrast=stored)
 
     def _choose_checkpoint(self, project: Project | None) -> None:
-        """Choose the checkpoint that the project was used with last, if it is on this machine."""
+        """Choose the checkpoint that the project was used with last, if it is there."""
         if project is None:
             return
         stored = project.record.checkpoint or {}
         chosen = self.choices.checkpoint
-        listed = {info.name: info for info in list_checkpoints()}
+        network = self.session.network
+        server = str(stored.get("server", ""))
+        if server and server != network.server:
+            self.session.status.emit(USED_SERVER.format(server))
+        infos = network.list_checkpoints() if network.server else list_checkpoints()
+        listed = {info.name: info for info in infos}
         if chosen is not None:
             listed[chosen.name] = chosen.alone
         info = listed.get(str(stored.get("name")))

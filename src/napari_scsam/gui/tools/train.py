@@ -22,7 +22,7 @@ from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.workarounds.torch_guard import collection_paused
 from napari_scsam.paths import user_folder
-from napari_scsam.project.record import SUFFIX
+from napari_scsam.project.record import PROJECT_SUFFIX
 from napari_scsam.project.reviewed_classes import gather_parts
 from napari_scsam.project.training_job import (
     Outcome,
@@ -121,14 +121,14 @@ class ProjectTraining:
         if self.keeper.project is None:
             return NO_PROJECT
         if checkpoint is None:
-            return NO_CHECKPOINT
+            return self.session.network.training_obstacle or NO_CHECKPOINT
         if checkpoint.prompts_only:
             return NO_CLASSES
         if checkpoint.classes_only:
             return IMPORTED
         if not any(one.numbers for one in self.reviewing.slices.values()):
             return NOTHING_REVIEWED
-        return ""
+        return self.session.network.training_obstacle
 
     # What the user does
 
@@ -195,7 +195,7 @@ class ProjectTraining:
         folder = self._folder()
         if folder is None or self.outcome is None or not self.outcome.offered:
             return
-        name = folder.parent.name.removesuffix(SUFFIX)
+        name = folder.parent.name.removesuffix(PROJECT_SUFFIX)
         steps = partial(keep_checkpoint_steps, folder, name)
         self.session.jobs.submit(Job.SAVE_MODEL, steps, self._on_kept)
 
