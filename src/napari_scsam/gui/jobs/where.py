@@ -159,7 +159,7 @@ def describe_model(checkpoint: str, predictor: AnyPredictor) -> ModelInfo:
     """Return what the panels show of a network that was loaded."""
     device = describe_device(predictor)
     if is_remote(predictor):
-        weights = predictor.session.loaded.weights
+        weights = predictor.session.loaded.network["weights"]
         return ModelInfo(checkpoint, device, weights=f"{weights} on a server")
     return ModelInfo(checkpoint, device, list_devices())
 
