@@ -7,7 +7,14 @@ from itertools import product
 from stage import Stage
 
 from napari_scsam.gui.tools.segment import Segmenting
-from napari_scsam.gui.widget import CORRECT, OBJECT, OBJECTS, REVIEW_AND_TRAIN, SEGMENT, TEACH
+from napari_scsam.gui.widget import (
+    CORRECT_TAB,
+    OBJECT_TAB,
+    OBJECTS,
+    REVIEW_AND_TRAIN,
+    SEGMENT_TAB,
+    TEACH_TAB,
+)
 from napari_scsam.project.training_job import Phase
 
 SIZES = ((1280, 760), (1600, 1000))
@@ -18,10 +25,10 @@ FONTS = (100, 150)
 LOOKS = tuple(product(SIZES, THEMES, FONTS))
 
 NAMES = {
-    SEGMENT: "segment",
-    OBJECT: "object",
-    TEACH: "teach",
-    CORRECT: "correct",
+    SEGMENT_TAB: "segment",
+    OBJECT_TAB: "object",
+    TEACH_TAB: "teach",
+    CORRECT_TAB: "correct",
     REVIEW_AND_TRAIN: "review",
     OBJECTS: "objects",
 }
@@ -57,7 +64,7 @@ def _point(stage: Stage) -> None:
     """Point at an object."""
     stage.panel.prompt.start.click()
     stage.click(*stage.object)
-    shoot_looks(stage, OBJECT, "work")
+    shoot_looks(stage, OBJECT_TAB, "work")
     stage.panel.prompt.start.click()
 
 
@@ -65,7 +72,7 @@ def _teach(stage: Stage) -> None:
     """Hold the brush for strokes."""
     stage.panel.teach.start.click()
     stage.finish_work()
-    shoot_looks(stage, TEACH, "work")
+    shoot_looks(stage, TEACH_TAB, "work")
     stage.panel.teach.start.click()
 
 
@@ -74,7 +81,7 @@ def _arm(stage: Stage) -> None:
     merge = stage.panel.correct.buttons["merge"]
     merge.click()
     stage.finish_work()
-    shoot_looks(stage, CORRECT, "work")
+    shoot_looks(stage, CORRECT_TAB, "work")
     merge.click()
 
 
@@ -114,11 +121,11 @@ def _train(stage: Stage) -> None:
 def _run(stage: Stage) -> None:
     """Segment the whole volume."""
     segmenting = stage.session.part(Segmenting)
-    stage.panel.tabs.show_page(SEGMENT)
+    stage.panel.tabs.show_page(SEGMENT_TAB)
     stage.choose_scope("volume")
     segmenting.go()
     stage.until(stage.panel.work.bar.isVisible, 60)
-    shoot_looks(stage, SEGMENT, "work")
+    shoot_looks(stage, SEGMENT_TAB, "work")
     stage.panel.work.cancel.click()
     stage.finish_work()
     stage.choose_scope("slice")

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from napari_scsam import atomic
-from napari_scsam.atomic import MARK, draft_path, finish_replacing, replacing, replacing_folder
+from napari_scsam.atomic import (
+    DRAFT_MARK,
+    draft_path,
+    finish_replacing,
+    replacing,
+    replacing_folder,
+)
 
 OPERATIONS = ("replace", "rename", "fsync", "mkdir", "unlink", "rmdir", "open")
 """Functions of `os` that a replacement calls."""
@@ -70,7 +76,7 @@ def is_ours(folder):
 def content(folder):
     """Return the text of a folder that is whole."""
     names = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    assert names - {MARK} == {"ours", "in/data"}
+    assert names - {DRAFT_MARK} == {"ours", "in/data"}
     return {(folder / "ours").read_text(), (folder / "in" / "data").read_text()}
 
 
@@ -229,7 +235,7 @@ def test_a_folder_is_created_and_replaced(tmp_path, monkeypatch, exchange):
         with replacing_folder(tmp_path / "set", is_ours) as draft:
             make_ours(draft, text)
         assert content(tmp_path / "set") == {text}
-        assert not (tmp_path / "set" / MARK).exists()
+        assert not (tmp_path / "set" / DRAFT_MARK).exists()
     assert [p.name for p in tmp_path.iterdir()] == ["set"]
 
 
@@ -324,7 +330,7 @@ def test_a_kill_at_any_step_leaves_a_whole_folder_or_one_that_is_completed(
         finish_replacing(target)
         if there or target.exists():
             assert len(content(target)) == 1
-            assert not (target / MARK).exists()
+            assert not (target / DRAFT_MARK).exists()
         left = {p.name for p in target.parent.iterdir()}
         assert left <= {"set"}, f"step {step}"
     assert content(target) == {"new"}
@@ -355,7 +361,7 @@ def test_the_draft_of_a_process_of_another_machine_is_left_alone(tmp_path):
     gone = number_of_a_process_that_ended()
     draft = tmp_path / f".set.{gone}.part"
     make_ours(draft)
-    (draft / MARK).write_text("another machine")
+    (draft / DRAFT_MARK).write_text("another machine")
     finish_replacing(tmp_path / "set")
     assert content(draft) == {"old"}
 

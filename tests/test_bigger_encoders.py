@@ -28,7 +28,7 @@ from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import open_volume
 from napari_scsam.model import ScSAM, image_encoder
 from napari_scsam.paths import weights_folder
-from napari_scsam.samples.phantom import CLASSES, make_phantom
+from napari_scsam.samples.phantom import PHANTOM_CLASSES, make_phantom
 from napari_scsam.train.build_model import build_model, parameter_groups
 from napari_scsam.train.pretrain import PretrainConfig, pretrain
 from napari_scsam.train.recipe import Recipe, read_recipe
@@ -95,7 +95,12 @@ def small(name: str, cell: LabelledSource, **weights: Any) -> Recipe:
         mae="hybrid" if recipe.model.mae == "hybrid" else SMALL_MAE,
     )
     return replace(
-        recipe, model=model, sources=(cell,), classes=CLASSES[:2], training=training, **weights
+        recipe,
+        model=model,
+        sources=(cell,),
+        classes=PHANTOM_CLASSES[:2],
+        training=training,
+        **weights,
     )
 
 

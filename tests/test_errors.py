@@ -12,6 +12,7 @@ from napari_scsam.errors import (
     TakenError,
     UserError,
     describe_os_error,
+    list_slices,
     without_drafts,
 )
 
@@ -80,3 +81,17 @@ def test_some_mistakes_are_the_errors_that_callers_expect(
 def test_partly_done_work_is_a_mistake_that_can_be_corrected() -> None:
     with pytest.raises(UserError, match="slice 3"):
         raise PartlyDoneError(f"{Path('out.zarr')} lacks slice 3; run it again with --resume")
+
+
+@pytest.mark.parametrize(
+    ("slices", "most", "words"),
+    [
+        ([3], None, "slice 3"),
+        ([3, 4, 5], None, "slices 3 to 5"),
+        ([9, 3, 4], 3, "slices 3 to 4 and 9"),
+        ([1, 2, 5, 7, 8], None, "slices 1 to 2, 5 and 7 to 8"),
+        ([0, 2, 4, 6, 8], 3, "slices 0, 2, 4 and more"),
+    ],
+)
+def test_slices_are_listed_in_words(slices: list[int], most: int | None, words: str) -> None:
+    assert list_slices(slices, most) == words

@@ -12,7 +12,7 @@ from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from napari_scsam.checkpoints.find import checkpoint_info, find_checkpoint
 from napari_scsam.config import UserError
 from napari_scsam.model import ScSAM, ScSAMConfig
-from napari_scsam.samples.phantom import CLASSES, make_phantom
+from napari_scsam.samples.phantom import PHANTOM_CLASSES, make_phantom
 
 
 def shipped() -> ScSAM:
@@ -41,7 +41,7 @@ def shipped_file(folder: Path) -> Path:
 def with_vit_b(tile: int) -> ScSAM:
     """Create a ScSAM with SAM's ViT-B and random weights, for tiles of that side."""
     torch.manual_seed(0)
-    return ScSAM(ScSAMConfig(sam="vit_b", tile=tile), CLASSES[:6]).eval()
+    return ScSAM(ScSAMConfig(sam="vit_b", tile=tile), PHANTOM_CLASSES[:6]).eval()
 
 
 def stack(depth: int, side: int) -> NDArray[np.uint8]:

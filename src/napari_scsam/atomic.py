@@ -8,7 +8,7 @@ two names (Linux: ``renameat2`` with ``RENAME_EXCHANGE``). Elsewhere the old fol
 to ``.NAME.PID.old``. A process that is killed just then leaves no folder at the target; the next
 `replacing_folder` or `finish_replacing` completes the replacement.
 
-Only folders that hold the file `MARK` are ever removed: drafts, and what waits for its removal.
+Only folders that hold the file `DRAFT_MARK` are ever removed: drafts, and what waits for its removal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-MARK = ".scsam_draft"
+DRAFT_MARK = ".scsam_draft"
 """File in a folder that may be removed; it holds the name of the machine that wrote it."""
 STALE_SECONDS = 3600.0
 """Age at which the draft of a file counts as abandoned, if no process has its number."""
@@ -231,15 +231,15 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def _mark(folder: Path) -> None:
-    (folder / MARK).write_text(socket.gethostname(), encoding="utf-8")
+    (folder / DRAFT_MARK).write_text(socket.gethostname(), encoding="utf-8")
 
 
 def _unmark(folder: Path) -> None:
-    (folder / MARK).unlink(missing_ok=True)
+    (folder / DRAFT_MARK).unlink(missing_ok=True)
 
 
 def _is_marked(folder: Path) -> bool:
-    return (folder / MARK).is_file()
+    return (folder / DRAFT_MARK).is_file()
 
 
 def _remove_marked(folder: Path) -> None:
@@ -249,7 +249,7 @@ def _remove_marked(folder: Path) -> None:
     for child in folder.iterdir():
         if child.is_dir() and not child.is_symlink():
             shutil.rmtree(child)
-        elif child.name != MARK:
+        elif child.name != DRAFT_MARK:
             child.unlink(missing_ok=True)
     _unmark(folder)
     folder.rmdir()
@@ -280,7 +280,7 @@ class _Leftover:
     def of_this_machine(self) -> bool:
         """Whether the mark was written here; process numbers of another machine mean nothing."""
         try:
-            return (self.path / MARK).read_text(encoding="utf-8") == socket.gethostname()
+            return (self.path / DRAFT_MARK).read_text(encoding="utf-8") == socket.gethostname()
         except OSError:
             return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+from collections.abc import Iterable
 
 DRAFT = re.compile(r"\.([^/\\]+?)\.\d+\.(?:part|old)\b")
 """Name of a draft that `napari_scsam.atomic` writes; the group is the name that the user knows."""
@@ -14,6 +15,9 @@ WORK = re.compile(r"\.([^/\\]+?)\.[^./\\]+\.work\b[^\s'\")]*")
 
 RUN = re.compile(r"(?:(?<=[/\\\s'\"(])|^)\.([^/\\]+?)\.instances(?:[/\\][^\s'\")]*|\.lock\b)")
 """A path in the folder of a run of ``scsam instances``, or its lock; the group is its result."""
+
+NAMED_RUNS = 3
+"""Runs of slices that a sentence names, where there may be thousands."""
 
 ZARR_DRAFT = re.compile(r"\.[0-9a-f]{32}\.partial\b")
 """What zarr adds to the name of a file that it writes."""
@@ -114,3 +118,28 @@ def without_drafts(text: str) -> str:
     for temporary in (WORK, RUN, DRAFT):
         text = temporary.sub(r"\1", text)
     return ZARR_DRAFT.sub("", text)
+
+
+def list_slices(slices: Iterable[int], most: int | None = None) -> str:
+    """Return slices in words, e.g. ``slices 0 to 15 and 32``.
+
+    Parameters
+    ----------
+    slices
+        Their numbers, at least one.
+    most
+        Runs of neighbours that are named; None: all.
+    """
+    runs: list[list[int]] = []
+    for z in sorted(slices):
+        if runs and z == runs[-1][1] + 1:
+            runs[-1][1] = z
+        else:
+            runs.append([z, z])
+    words = [str(a) if a == b else f"{a} to {b}" for a, b in runs]
+    title = "slice" if runs[0][0] == runs[-1][1] else "slices"
+    if most is not None and len(words) > most:
+        return f"{title} {', '.join(words[:most])} and more"
+    if len(words) == 1:
+        return f"{title} {words[0]}"
+    return f"{title} {', '.join(words[:-1])} and {words[-1]}"

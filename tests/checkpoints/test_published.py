@@ -25,7 +25,7 @@ from napari_scsam.infer import predictor as predictor_module
 from napari_scsam.io.contrast import Contrast
 from napari_scsam.model import ScSAM, ScSAMConfig, image_encoder
 from napari_scsam.model.sam_vit import SamViT
-from napari_scsam.samples.phantom import CLASSES
+from napari_scsam.samples.phantom import PHANTOM_CLASSES
 from napari_scsam.steps import drive
 
 
@@ -212,7 +212,10 @@ def test_a_tile_is_answered_as_segment_anything_answers_it(
 
 
 def test_a_checkpoint_of_ours_gives_its_sam(tmp_path: Path) -> None:
-    old, new = ScSAM(ScSAMConfig(branches="sam"), CLASSES[:3]), ScSAM(ScSAMConfig(), CLASSES[:1])
+    old, new = (
+        ScSAM(ScSAMConfig(branches="sam"), PHANTOM_CLASSES[:3]),
+        ScSAM(ScSAMConfig(), PHANTOM_CLASSES[:1]),
+    )
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
     mae = {k: v.clone() for k, v in new.mae.state_dict().items()}
     load_sam(new, tmp_path / "old.safetensors")
@@ -224,17 +227,17 @@ def test_a_checkpoint_of_ours_gives_its_sam(tmp_path: Path) -> None:
 
 
 def test_a_detail_path_of_another_form_is_told(tmp_path: Path) -> None:
-    model, path = ScSAM(ScSAMConfig(), CLASSES), tmp_path / "other.safetensors"
+    model, path = ScSAM(ScSAMConfig(), PHANTOM_CLASSES), tmp_path / "other.safetensors"
     model.detail.filters.layers[-1] = torch.nn.Linear(256, 33)
     save_checkpoint(path, model, summary="", licence="", training={})
     with pytest.raises(
         UserError, match=r"the detail path of .*other\.safetensors has another form"
     ):
-        load_sam(ScSAM(ScSAMConfig(), CLASSES), path)
+        load_sam(ScSAM(ScSAMConfig(), PHANTOM_CLASSES), path)
 
 
 def test_a_sam_without_its_decoder_is_refused(tmp_path: Path) -> None:
-    model = ScSAM(ScSAMConfig(), CLASSES[:1])
+    model = ScSAM(ScSAMConfig(), PHANTOM_CLASSES[:1])
     torch.save(
         {k: v for k, v in model.state_dict().items() if k.startswith("image_encoder.")},
         tmp_path / "encoder.pth",

@@ -40,7 +40,7 @@ from napari_scsam.paths import weights_folder
 from napari_scsam.project.image import ImageReference, copy_image
 from napari_scsam.project.project import create_project
 from napari_scsam.project.review import find_reviewed
-from napari_scsam.samples.phantom import CLASSES, Phantom, make_phantom
+from napari_scsam.samples.phantom import PHANTOM_CLASSES, Phantom, make_phantom
 from napari_scsam.samples.shipped import open_shipped
 from napari_scsam.steps import Progress
 from napari_scsam.train import pretrain, resume
@@ -67,7 +67,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small checkpoint that has learned nothing."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    network = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:6])
+    network = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), PHANTOM_CLASSES[:6])
     save_checkpoint(path, network, summary="Random weights", licence="CC0", training={})
     return path
 
@@ -90,7 +90,7 @@ def labels(cell: Phantom, tmp_path: Path) -> Path:
         tmp_path / "labels.tif",
         np.where(cell.labels <= 6, cell.labels, 0),
         cell.voxel_size,
-        CLASSES[:6],
+        PHANTOM_CLASSES[:6],
     )
     return tmp_path / "labels.tif"
 
@@ -104,7 +104,7 @@ def test_segment(
     written = open_labels(out)
     assert (written.shape, written.voxel_size) == ((2, 64, 80), pytest.approx((20, 8, 8)))
     assert set(np.unique(written.data[...])) <= set(range(7))
-    assert read_class_table(out) == CLASSES[:6]
+    assert read_class_table(out) == PHANTOM_CLASSES[:6]
     told = capsys.readouterr()
     assert told.out == f"{out}\n"
     assert told.err == ""
@@ -248,7 +248,7 @@ def test_corrected_labels_are_replaced_only_when_asked(
         tmp_path / name,
         ("segment", image, "-o", tmp_path / name, "--checkpoint", model, "--device", "cpu"),
     )
-    write_labels(out, np.full((2, 64, 80), 5, np.uint8), (20.0, 8.0, 8.0), CLASSES[:6])
+    write_labels(out, np.full((2, 64, 80), 5, np.uint8), (20.0, 8.0, 8.0), PHANTOM_CLASSES[:6])
     for more in ((), ("--resume",)):
         assert scsam(*command, *more) == 2
         told = capsys.readouterr().err
@@ -264,7 +264,7 @@ def test_a_project_is_never_segmented_into(
     image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "mine.scsam.zarr"
-    project = create_project(out, ImageReference.of(open_volume(image), out), CLASSES[:6])
+    project = create_project(out, ImageReference.of(open_volume(image), out), PHANTOM_CLASSES[:6])
     project.array("classes")[...] = 3
     project.close()
     for more in ((), ("--resume",), ("--overwrite",)):
@@ -309,13 +309,13 @@ def test_evaluate(
     )
     assert scsam(*command) == 0
     scores = json.loads((tmp_path / "scores.json").read_text())
-    assert [c["name"] for c in scores["classes"]] == [c.name for c in CLASSES[:6]]
+    assert [c["name"] for c in scores["classes"]] == [c.name for c in PHANTOM_CLASSES[:6]]
     assert all(c["dice"] is None or 0 <= c["dice"] <= 1 for c in scores["classes"])
     assert 0 <= scores["mean_iou"] <= scores["mean_dice"] < 0.6
     head, *table, missing, foot = capsys.readouterr().out.splitlines()
     assert head.split()[:2] == ["class", "Dice"]
     assert missing == "not labelled there, so not scored: vesicle"
-    assert [line.split()[0] for line in table] == [c.name for c in CLASSES[:6]] + ["mean"]
+    assert [line.split()[0] for line in table] == [c.name for c in PHANTOM_CLASSES[:6]] + ["mean"]
     assert table[-1].split()[1] == f"{scores['mean_dice']:.3f}"
     assert foot == "2 slices; boundary tolerance 16 nm; objects of 24 pixels or more"
     assert "clicks" not in scores
@@ -429,17 +429,22 @@ def test_labels_that_number_objects_are_scored_by_clicks_alone(
 
 
 def test_map_pairs() -> None:
-    assert parse_map([], CLASSES) is None
-    assert parse_map(["1=ER", "12=membrane"], CLASSES) == {1: CLASSES[8], 12: CLASSES[5]}
+    assert parse_map([], PHANTOM_CLASSES) is None
+    assert parse_map(["1=ER", "12=membrane"], PHANTOM_CLASSES) == {
+        1: PHANTOM_CLASSES[8],
+        12: PHANTOM_CLASSES[5],
+    }
     for wrong in ("er", "er=1", "1=", "=er", "²=er"):
         with pytest.raises(UserError, match=f"--map {wrong} is not a pair"):
-            parse_map([wrong], CLASSES)
+            parse_map([wrong], PHANTOM_CLASSES)
 
 
 def test_checkpoints_info(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert scsam("checkpoints", "info", model, "--json") == 0
     card = json.loads(capsys.readouterr().out)
-    assert [(c["id"], c["name"]) for c in card["classes"]] == [(c.id, c.name) for c in CLASSES[:6]]
+    assert [(c["id"], c["name"]) for c in card["classes"]] == [
+        (c.id, c.name) for c in PHANTOM_CLASSES[:6]
+    ]
     assert (card["name"], card["nm_per_pixel"], card["licence"]) == ("small", 8.0, "CC0")
     assert scsam("checkpoints", "info", model) == 0
     assert "mitochondrion" in capsys.readouterr().out
@@ -474,7 +479,7 @@ def test_pseudo_label(
             "--device",
             "cpu",
             "--classes",
-            f"{CLASSES[0].name}",
+            f"{PHANTOM_CLASSES[0].name}",
         )
         == 0
     )
@@ -487,8 +492,8 @@ def test_pseudo_label(
     )
     assert found.shape == known.shape == (2, 64, 80)
     assert found.voxel_size == known.voxel_size == pytest.approx((20, 8, 8))
-    assert read_class_table(out / "labels.tif") == CLASSES[:6]
-    assert set(np.unique(found.data[...])) <= {0, CLASSES[0].id}
+    assert read_class_table(out / "labels.tif") == PHANTOM_CLASSES[:6]
+    assert set(np.unique(found.data[...])) <= {0, PHANTOM_CLASSES[0].id}
     assert set(np.unique(known.data[...])) <= {0, 1}
     assert (
         scsam("pseudo-label", image, "-o", out, "--checkpoint", model, "--classes", "nucleolus")
@@ -983,7 +988,7 @@ def test_without_a_terminal_long_work_tells_how_far_it_is(
 
     assert parts.show(work()) == 7
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(parts, "PROGRESS_EVERY", -1.0)
+    monkeypatch.setattr(parts, "LINE_SECONDS", -1.0)
     assert parts.show(work()) == 7
     assert capsys.readouterr().err == "slice 3, 3 of 9\n"
 
@@ -1036,7 +1041,7 @@ def sub_stack(source: Path, target: Path, slices: list[int]) -> Path:
 @pytest.mark.emdata
 @pytest.mark.slow
 def test_the_shipped_checkpoint_on_slices_it_has_never_seen(emdata: Path, tmp_path: Path) -> None:
-    folder, slices = emdata / "hippocampus", [1, 6, 11]  # the first of them holds myelin
+    folder, slices = emdata / "hippocampus", [1, 6, 11]
     image = sub_stack(folder / "dev_raw.tif", tmp_path / "raw.tif", slices)
     labels = sub_stack(folder / "dev_labels.tif", tmp_path / "labels.tif", slices)
     assert open_volume(image).voxel_size == pytest.approx((5, 5, 5))

@@ -13,7 +13,7 @@ import torch
 from napari_scsam import cli
 from napari_scsam.checkpoints.checkpoint import save_checkpoint
 from napari_scsam.model import ScSAM, ScSAMConfig
-from napari_scsam.samples.phantom import CLASSES, make_phantom
+from napari_scsam.samples.phantom import PHANTOM_CLASSES, make_phantom
 
 
 def scsam(*arguments: object) -> int:
@@ -27,7 +27,7 @@ def scsam(*arguments: object) -> int:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    network = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:6])
+    network = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), PHANTOM_CLASSES[:6])
     save_checkpoint(path, network, summary="Random weights", licence="CC0", training={})
     return path
 

@@ -11,12 +11,19 @@ from napari.settings import get_settings
 from napari_scsam.gui.tools.canvas.active_tool import ActiveTool
 from napari_scsam.gui.tools.shortcuts import PROMPT
 from napari_scsam.gui.tools.shortcuts import TEACH as TEACH_KEY
-from napari_scsam.gui.widget import CORRECT, OBJECT, OBJECTS, REVIEW_AND_TRAIN, SEGMENT, TEACH
+from napari_scsam.gui.widget import (
+    CORRECT_TAB,
+    OBJECT_TAB,
+    OBJECTS,
+    REVIEW_AND_TRAIN,
+    SEGMENT_TAB,
+    TEACH_TAB,
+)
 from napari_scsam.project.training_job import Outcome, Phase
 
 pytestmark = pytest.mark.gui
 
-TABS = (SEGMENT, OBJECT, TEACH, CORRECT, REVIEW_AND_TRAIN, OBJECTS)
+TABS = (SEGMENT_TAB, OBJECT_TAB, TEACH_TAB, CORRECT_TAB, REVIEW_AND_TRAIN, OBJECTS)
 LONG = "A sentence at the bottom that says at some length what has happened. " * 3
 STEP = {
     "kind": "step",
@@ -61,11 +68,11 @@ def test_each_tab_fits_without_scrolling(one, qtbot):
 def test_each_tab_fits_while_its_tool_is_active(one, qtbot):
     PROMPT.run(one.viewer)
     one.finish()
-    assert scrolled(one, OBJECT, qtbot) == 0
+    assert scrolled(one, OBJECT_TAB, qtbot) == 0
     assert cut_off(one.widget) == []
     TEACH_KEY.run(one.viewer)
     one.finish()
-    assert scrolled(one, TEACH, qtbot) == 0
+    assert scrolled(one, TEACH_TAB, qtbot) == 0
     assert cut_off(one.widget) == []
     one.session.part(ActiveTool).deactivate()
 

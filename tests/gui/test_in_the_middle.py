@@ -265,7 +265,7 @@ def test_what_goes_while_an_object_is_carried(carried, wait, goes):
 def deleting(begin, stack, monkeypatch, wait):
     """A window in which a large object is being deleted, on the thread or, when it is found, bit by bit on the screen."""
     monkeypatch.setattr(object_work, "MAX_SYNC_WORK", 100)
-    monkeypatch.setattr(edit_writing, "BATCH", 50)
+    monkeypatch.setattr(edit_writing, "EDIT_BATCH", 50)
     monkeypatch.setattr(object_work, "BATCH", 50)
 
     def delete(when: str):

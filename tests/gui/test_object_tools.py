@@ -9,9 +9,9 @@ from napari_scsam.gui.object_tools import (
     GRID,
     GROW,
     MERGE,
+    OBJECT_TOOLS,
     RELABEL,
     SPLIT,
-    TOOLS,
     Pointing,
     ToolInput,
     describe_size,
@@ -36,19 +36,19 @@ def test_sizes_are_written_with_unit_and_decimals(whole, in_micrometres, text):
 
 def test_names_keys_and_buttons_are_unique():
     for field in ("name", "key", "label", "title"):
-        values = [getattr(tool, field) for tool in TOOLS]
-        assert len(set(values)) == len(TOOLS), field
-    assert len(BY_NAME) == len(TOOLS)
+        values = [getattr(tool, field) for tool in OBJECT_TOOLS]
+        assert len(set(values)) == len(OBJECT_TOOLS), field
+    assert len(BY_NAME) == len(OBJECT_TOOLS)
     assert {tool.name for row in GRID for tool in row} < set(BY_NAME)
 
 
 def test_only_tools_with_two_places_ask_for_a_second():
-    for tool in TOOLS:
+    for tool in OBJECT_TOOLS:
         assert bool(tool.then) == (tool.pointing is Pointing.TWO_PLACES), tool.name
 
 
 def test_what_a_tool_did_names_the_object():
-    for tool in TOOLS:
+    for tool in OBJECT_TOOLS:
         if tool.run is not None:
             assert "Xyz" in tool.done.format(object="Xyz", label="Abc"), tool.name
 

@@ -13,7 +13,7 @@ from npe2 import PluginManifest
 
 from napari_scsam.config import UserError
 from napari_scsam.gui import samples
-from napari_scsam.samples.phantom import CLASSES
+from napari_scsam.samples.phantom import PHANTOM_CLASSES
 from napari_scsam.samples.public import list_samples
 
 
@@ -23,7 +23,7 @@ def test_phantom_gives_an_image_and_its_true_labels_called_synthetic() -> None:
     assert image.shape == labels.shape
     assert all(meta["name"].startswith("synthetic") for meta in (image_meta, labels_meta))
     assert image_meta["scale"] == labels_meta["scale"] == (20.0, 8.0, 8.0)
-    assert labels_meta["features"]["class"][1:] == [c.name for c in CLASSES]
+    assert labels_meta["features"]["class"][1:] == [c.name for c in PHANTOM_CLASSES]
     assert np.isin(labels, labels_meta["features"]["index"]).all()
 
 

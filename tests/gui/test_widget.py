@@ -15,7 +15,7 @@ from napari_scsam.gui.tools.shortcuts import CORRECT as CORRECT_KEYS
 from napari_scsam.gui.tools.shortcuts import OTHER_SIDE, PROMPT
 from napari_scsam.gui.tools.shortcuts import TEACH as TEACH_KEY
 from napari_scsam.gui.tools.teach import Teaching
-from napari_scsam.gui.widget import CORRECT, OBJECT, SEGMENT, TEACH, ScSAMWidget
+from napari_scsam.gui.widget import CORRECT_TAB, OBJECT_TAB, SEGMENT_TAB, TEACH_TAB, ScSAMWidget
 from napari_scsam.project.project import Project
 
 pytestmark = pytest.mark.gui
@@ -207,23 +207,23 @@ def test_what_starts_a_tool_shows_its_tab(window, stack, wait):
     one = window(Image(stack))
     one.finish()
     tabs = one.widget.tabs
-    assert tabs.shown() == SEGMENT
+    assert tabs.shown() == SEGMENT_TAB
     assert not one.widget.prompt.start.isVisible()
     PROMPT.run(one.viewer)
     wait(one.widget.prompt.body.isVisible)
-    assert tabs.shown() == OBJECT
-    tabs.show_page(SEGMENT)
+    assert tabs.shown() == OBJECT_TAB
+    tabs.show_page(SEGMENT_TAB)
     OTHER_SIDE.run(one.viewer)
-    assert tabs.shown() == SEGMENT, "only the start of a tool changes the tab"
+    assert tabs.shown() == SEGMENT_TAB, "only the start of a tool changes the tab"
     TEACH_KEY.run(one.viewer)
     wait(one.widget.teach.body.isVisible)
-    assert tabs.shown() == TEACH
+    assert tabs.shown() == TEACH_TAB
     one.session.part(ActiveTool).deactivate()
-    tabs.show_page(SEGMENT)
+    tabs.show_page(SEGMENT_TAB)
     one.viewer.add_labels(np.zeros(stack.shape, np.uint8))
     CORRECT_KEYS["cut"].run(one.viewer)
     wait(one.widget.correct.isVisible)
-    assert tabs.shown() == CORRECT
+    assert tabs.shown() == CORRECT_TAB
 
 
 def test_one_class_is_worked_on_under_every_tab(window, stack, classes):

@@ -13,7 +13,7 @@ import numpy as np
 from damages import DamageKind, copy_to, is_chunk
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.project.damage import IMAGE, find_damage, give_up, known_damage
+from napari_scsam.project.damage import IMAGE_ARRAY, find_damage, give_up, known_damage
 from napari_scsam.project.project import CLASSES, Project
 from napari_scsam.project.start import ImageSource, open_project, start_project
 from napari_scsam.project.strokes import StrokeKey
@@ -73,7 +73,7 @@ def _look(project: Project, damage: tuple, file: Path, values: dict[str, np.ndar
 
 
 def _give_up(project: Project) -> str:
-    damage = [part for part in known_damage(project) if part.name != IMAGE]
+    damage = [part for part in known_damage(project) if part.name != IMAGE_ARRAY]
     if not damage:
         return ""
     for part in damage:
@@ -99,7 +99,7 @@ def _slice_of(file: Path) -> tuple[str, int] | None:
     parts = file.parts
     z = int(parts[parts.index("c") + 1])
     if parts[0] == "image":
-        return IMAGE, z
+        return IMAGE_ARRAY, z
     if parts[0] == "strokes":
         return "strokes/0", z
     return parts[1], z

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_scsam.model.click_path import CELL, ClickPath, click_map, prompt_maps
+from napari_scsam.model.click_path import MAP_CELL, ClickPath, click_map, prompt_maps
 
 
 def maps_of(points=None, boxes=None, masks=None, count: int = 2) -> torch.Tensor:
@@ -15,8 +15,8 @@ def test_a_click_is_a_spot_where_it_was_made_and_of_its_kind() -> None:
     maps = maps_of(points)
     for number, (channel, x, y) in enumerate([(0, 20, 9), (1, 41, 30)]):
         row, column = divmod(int(maps[number, channel].argmax()), 12)
-        assert abs(row * CELL + 1.5 - y) <= CELL / 2
-        assert abs(column * CELL + 1.5 - x) <= CELL / 2
+        assert abs(row * MAP_CELL + 1.5 - y) <= MAP_CELL / 2
+        assert abs(column * MAP_CELL + 1.5 - x) <= MAP_CELL / 2
         assert maps[number, channel].max() > 0.9
         assert maps[number, 1 - channel].abs().max() == 0
     assert maps[:, 2:].abs().max() == 0

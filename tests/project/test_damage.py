@@ -15,7 +15,6 @@ from napari_scsam.io.volumes import open_labels
 from napari_scsam.project.damage import (
     find_damage,
     give_up,
-    list_slices,
     restore,
 )
 from napari_scsam.project.damage_sources import find_sources, open_repair_source
@@ -75,7 +74,7 @@ def test_damage_is_named_slice_by_slice(path: Path) -> None:
     opened = drive(open_project(path))
     assert opened.project is not None
     assert [damage.sentence.split(":")[0] for damage in opened.damage] == [
-        "the labels cannot be read at slices 0, 2",
+        "the labels cannot be read at slices 0 and 2",
         "the review cannot be read at slice 1",
     ]
     assert str(chunk(path, CLASSES, 0)) in opened.damage[0].why
@@ -231,18 +230,6 @@ def test_a_chunk_has_a_checksum(path: Path) -> None:
     project = Project(path)
     assert [part.slices for part in drive(find_damage(project))] == [(0,)]
     project.close()
-
-
-@pytest.mark.parametrize(
-    ("slices", "words"),
-    [
-        ((3,), "slice 3"),
-        ((1, 2, 3), "slices 1 to 3"),
-        ((1, 2, 5, 7, 8), "slices 1 to 2, 5, 7 to 8"),
-    ],
-)
-def test_slices_in_words(slices: tuple[int, ...], words: str) -> None:
-    assert list_slices(slices) == words
 
 
 def test_the_image_is_never_given_up(path: Path) -> None:

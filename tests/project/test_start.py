@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_scsam.atomic import MARK
+from napari_scsam.atomic import DRAFT_MARK
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.project.image import copy_image
 from napari_scsam.project.start import (
@@ -81,7 +81,7 @@ def test_whoever_stops_leaves_nothing_and_the_next_one_begins_anew(source, tmp_p
     with subprocess.Popen([sys.executable, "-c", ""]) as killed:
         left = tmp_path / f".mine.scsam.zarr.{killed.pid}.part"
     left.mkdir()
-    (left / MARK).write_text(socket.gethostname())
+    (left / DRAFT_MARK).write_text(socket.gethostname())
     (left / "zarr.json").write_text("{")
     finish(start_project(path, source, TABLE)).close()
     assert sorted(tmp_path.iterdir()) == sorted([*before, path])

@@ -17,7 +17,7 @@ from napari_scsam.project.reviewed_classes import number_of_classes
 from napari_scsam.project.training_job import (
     BEST,
     BEST_REPORT,
-    LOG,
+    JOB_LOG,
     REPORT,
     TUNED,
     Outcome,
@@ -86,7 +86,7 @@ def test_a_new_job_replaces_the_old_one(project: Project, tmp_path: Path) -> Non
 
 def test_only_a_job_is_removed(project: Project, tmp_path: Path) -> None:
     folder = drive(prepare_job(project, (1,), tmp_path / "c.safetensors", 1.0))
-    (folder / LOG).touch()
+    (folder / JOB_LOG).touch()
     drop_job(folder)
     assert not folder.exists()
     folder.mkdir()

@@ -7,9 +7,9 @@ import pytest
 from scipy import ndimage
 
 from napari_scsam.config import UserError
-from napari_scsam.samples.phantom import CLASSES, Phantom, make_phantom
+from napari_scsam.samples.phantom import PHANTOM_CLASSES, Phantom, make_phantom
 
-ID = {c.name: c.id for c in CLASSES}
+ID = {c.name: c.id for c in PHANTOM_CLASSES}
 SHAPE = (12, 384, 384)
 
 
@@ -29,7 +29,7 @@ def test_image_and_labels_have_the_shape_asked(cell: Phantom) -> None:
 
 
 def test_the_first_classes_are_those_of_the_shipped_model() -> None:
-    assert [c.name for c in CLASSES[:6]] == [
+    assert [c.name for c in PHANTOM_CLASSES[:6]] == [
         "mitochondrion",
         "mitochondrial_boundary",
         "vesicle",
@@ -37,7 +37,7 @@ def test_the_first_classes_are_those_of_the_shipped_model() -> None:
         "myelin",
         "membrane",
     ]
-    assert [c.id for c in CLASSES] == list(range(1, 10))
+    assert [c.id for c in PHANTOM_CLASSES] == list(range(1, 10))
 
 
 def test_every_class_is_there(cell: Phantom) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_scsam.samples.shipped import ABOUT, FILE, open_shipped
+from napari_scsam.samples.shipped import ABOUT_SAMPLE, FILE, open_shipped
 
 
 def test_it_opens_with_its_voxel_size() -> None:
@@ -21,7 +21,7 @@ def test_licence_and_makers_are_beside_it() -> None:
     licence = (FILE.parent / "LICENSE.txt").read_text(encoding="utf-8")
     assert "TERMS OF THIS CREATIVE COMMONS PUBLIC LICENSE" in licence
     about = (FILE.parent / "README.md").read_text(encoding="utf-8")
-    for text in (about, ABOUT):
+    for text in (about, ABOUT_SAMPLE):
         assert "FlyEM at Janelia (Parag et al. 2015)" in text
     assert "github.com/janelia-flyem/neuroproof_examples" in about
     assert "slices 130 to 153 of 250 were cut out" in about

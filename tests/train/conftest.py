@@ -7,7 +7,7 @@ import tifffile
 
 from napari_scsam.io.labels import write_labels
 from napari_scsam.model import ScSAMConfig
-from napari_scsam.samples.phantom import CLASSES, make_phantom
+from napari_scsam.samples.phantom import PHANTOM_CLASSES, make_phantom
 from napari_scsam.train.recipe import Recipe
 from napari_scsam.train.recipe_tables import LabelledSource, Training
 
@@ -25,4 +25,4 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
         voxel_size=phantom.voxel_size,
     )
     training = Training(steps=4, batch=2, crop=64, prompts=1, pool=4, save_every=2)
-    return Recipe(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:6], (source,), training)
+    return Recipe(ScSAMConfig(nm_per_pixel=8.0, tile=128), PHANTOM_CLASSES[:6], (source,), training)

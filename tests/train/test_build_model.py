@@ -12,14 +12,14 @@ from napari_scsam.checkpoints.mae_file import save_mae
 from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.model.mae import build_mae_encoder
-from napari_scsam.samples.phantom import CLASSES
+from napari_scsam.samples.phantom import PHANTOM_CLASSES
 from napari_scsam.train.build_model import build_model, parameter_groups
 from napari_scsam.train.recipe import Recipe
 from napari_scsam.train.recipe_tables import Training
 
 
 def test_encoders_decoder_and_the_rest_have_their_own_rates() -> None:
-    model = ScSAM(ScSAMConfig(), CLASSES[:2])
+    model = ScSAM(ScSAMConfig(), PHANTOM_CLASSES[:2])
     training = replace(
         Training(), unfreeze=("mae",), rate=0.5, decoder_rate=0.125, encoder_rate=0.25
     )
@@ -64,7 +64,7 @@ def test_a_recipe_may_describe_a_known_class_further(recipe: Recipe, tmp_path: P
 
 
 def test_the_recipes_class_table_stands_when_it_renumbers(recipe: Recipe, tmp_path: Path) -> None:
-    old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:3])
+    old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), PHANTOM_CLASSES[:3])
     old.thresholds += torch.arange(3)
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
     asked = (ClassSpec(1, "er"), ClassSpec(2, "Vesicle", "#123456"), ClassSpec(3, "mitochondrion"))
@@ -89,7 +89,7 @@ def test_the_recipes_class_table_stands_when_it_renumbers(recipe: Recipe, tmp_pa
 
 
 def test_it_starts_from_what_strokes_taught(recipe: Recipe, tmp_path: Path) -> None:
-    old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:3])
+    old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), PHANTOM_CLASSES[:3])
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
     specs = (
         ClassSpec(n, name, overrides=("vesicle",))
@@ -100,10 +100,10 @@ def test_it_starts_from_what_strokes_taught(recipe: Recipe, tmp_path: Path) -> N
         recipe,
         start=tmp_path / "old.safetensors",
         taught=(new, anew, gone),
-        classes=(*CLASSES[:3], ClassSpec(9, "er")),
+        classes=(*PHANTOM_CLASSES[:3], ClassSpec(9, "er")),
     )
     model = build_model(begun)
-    assert [c.name for c in model.classes] == [*(c.name for c in CLASSES[:3]), "er"], (
+    assert [c.name for c in model.classes] == [*(c.name for c in PHANTOM_CLASSES[:3]), "er"], (
         "one that the recipe lacks is not wanted"
     )
     assert model.class_prompt.prototypes[:, 0].tolist()[2:] == [3 / 256, 9 / 256]
@@ -118,7 +118,7 @@ def test_it_starts_from_a_pretrained_mae_and_an_official_sam(
 ) -> None:
     mae = build_mae_encoder("hybrid")
     save_mae(tmp_path / "mae.safetensors", mae, "hybrid", {})
-    sam = ScSAM(ScSAMConfig(), CLASSES[:1])
+    sam = ScSAM(ScSAMConfig(), PHANTOM_CLASSES[:1])
     official = {
         k: v
         for k, v in sam.state_dict().items()

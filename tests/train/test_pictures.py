@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_scsam.infer.picture import MARGIN, rgb
+from napari_scsam.infer.picture import PICTURE_MARGIN, rgb
 from napari_scsam.model import ScSAM
 from napari_scsam.model.mae import MaskedAutoencoder, build_mae_encoder
 from napari_scsam.train.dataset import CropBatch
@@ -36,7 +36,7 @@ def batch() -> CropBatch:
 
 
 def cell(picture: np.ndarray, row: int, column: int) -> np.ndarray:
-    top, left = (MARGIN + n * (SIDE + MARGIN) for n in (row, column))
+    top, left = (PICTURE_MARGIN + n * (SIDE + PICTURE_MARGIN) for n in (row, column))
     return picture[top : top + SIDE, left : left + SIDE]
 
 
@@ -58,12 +58,12 @@ def test_rows_of_crops_truth_and_answers(
             Training(class_weight=class_weight, prompts=prompts),
         )
     assert picture.shape == (
-        CROPS * (SIDE + MARGIN) + MARGIN,
-        columns * (SIDE + MARGIN) + MARGIN,
+        CROPS * (SIDE + PICTURE_MARGIN) + PICTURE_MARGIN,
+        columns * (SIDE + PICTURE_MARGIN) + PICTURE_MARGIN,
         3,
     )
     assert picture.dtype == np.uint8
-    assert (picture[:MARGIN] == 255).all()
+    assert (picture[:PICTURE_MARGIN] == 255).all()
     assert np.isin(cell(picture, 0, 0), (127, 128)).all()
     if class_weight:
         truth = cell(picture, 1, 1)
@@ -107,7 +107,11 @@ def test_a_reconstruction_shows_what_was_hidden() -> None:
     image = torch.full((2, 1, SIDE, SIDE), 0.9)
     with eval_mode(model):
         picture = reconstruction_picture(model, image, hidden=0.5)
-    assert picture.shape == (2 * (SIDE + MARGIN) + MARGIN, 3 * (SIDE + MARGIN) + MARGIN, 3)
+    assert picture.shape == (
+        2 * (SIDE + PICTURE_MARGIN) + PICTURE_MARGIN,
+        3 * (SIDE + PICTURE_MARGIN) + PICTURE_MARGIN,
+        3,
+    )
     whole, seen, filled = (cell(picture, 1, column)[..., 0].astype(int) for column in range(3))
     assert np.ptp(whole) == 0
     assert (seen == 0).mean() == 0.5

@@ -19,7 +19,7 @@ from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.model import ScSAM, ScSAMConfig
-from napari_scsam.samples.phantom import CLASSES
+from napari_scsam.samples.phantom import PHANTOM_CLASSES
 from napari_scsam.train.build_model import build_model
 from napari_scsam.train.recipe import Recipe
 from napari_scsam.train.schedule import learning_rate
@@ -53,7 +53,7 @@ def test_losses_fall_and_the_checkpoint_says_what_it_is(recipe: Recipe, tmp_path
         "A test",
         "CC0",
         8.0,
-        CLASSES[:6],
+        PHANTOM_CLASSES[:6],
     )
     assert info.training["steps_done"] == 24
     assert info.training["sources"][0]["labels"].endswith("/labels.tif")
@@ -99,7 +99,7 @@ def test_unfrozen_encoders_learn(
 ) -> None:
     torch.manual_seed(recipe.training.seed)
     before = {k: v.clone() for k, v in build_model(recipe).state_dict().items()}
-    list(train(with_training(recipe, unfreeze=unfreeze, steps=2), tmp_path / "cell.safetensors"))
+    list(train(with_training(recipe, unfreeze=unfreeze, steps=1), tmp_path / "cell.safetensors"))
     after = load_file(tmp_path / "cell.safetensors")
     for prefix in ("image_encoder.", "mae."):
         changed = sum(not torch.equal(v, before[k]) for k, v in part(after, prefix).items())
@@ -129,7 +129,7 @@ def test_another_recipe_does_not_go_on_from_this_one(recipe: Recipe, tmp_path: P
     run = train(recipe, tmp_path / "cell.safetensors")
     next(run), next(run), run.close()
     other = replace(recipe, model=replace(recipe.model, nm_per_pixel=16.0))
-    fewer = replace(recipe, classes=CLASSES[:2])
+    fewer = replace(recipe, classes=PHANTOM_CLASSES[:2])
     kept = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for changed, what in ((other, r"model\.nm_per_pixel: 8\.0 → 16\.0"), (fewer, "classes")):
         with pytest.raises(UserError, match=rf"other settings \({what}\) was stopped after step 2"):
@@ -233,7 +233,7 @@ def test_it_trains_on_a_card(recipe: Recipe, tmp_path: Path) -> None:
 
 def test_it_starts_from_a_checkpoint_with_its_classes(recipe: Recipe, tmp_path: Path) -> None:
     torch.manual_seed(5)
-    old = ScSAM(ScSAMConfig(nm_per_pixel=16.0, tile=128), CLASSES[:3])
+    old = ScSAM(ScSAMConfig(nm_per_pixel=16.0, tile=128), PHANTOM_CLASSES[:3])
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
     again = replace(
         with_training(recipe, rate=0.0, decoder_rate=0.0, steps=1),
@@ -242,7 +242,7 @@ def test_it_starts_from_a_checkpoint_with_its_classes(recipe: Recipe, tmp_path: 
     )
     list(train(again, tmp_path / "new.safetensors"))
     assert checkpoint_info(tmp_path / "new.safetensors").nm_per_pixel == 16.0
-    assert checkpoint_info(tmp_path / "new.safetensors").classes == CLASSES[:3]
+    assert checkpoint_info(tmp_path / "new.safetensors").classes == PHANTOM_CLASSES[:3]
     new = load_file(tmp_path / "new.safetensors")
     assert all(torch.equal(new[k], v) for k, v in old.state_dict().items())
     wrong = replace(again, classes=(ClassSpec(2, "er"),))
@@ -259,16 +259,16 @@ def test_it_starts_from_a_checkpoint_with_its_classes(recipe: Recipe, tmp_path: 
 
 
 def test_classes_that_the_checkpoint_lacks_are_added(recipe: Recipe, tmp_path: Path) -> None:
-    old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:3])
+    old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), PHANTOM_CLASSES[:3])
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
-    asked = (CLASSES[0], ClassSpec(9, "er", "#123456"))
+    asked = (PHANTOM_CLASSES[0], ClassSpec(9, "er", "#123456"))
     more = replace(
         with_training(recipe, rate=0.0, decoder_rate=0.0, steps=1, keep=0.5),
         start=tmp_path / "old.safetensors",
         classes=asked,
     )
     list(train(more, tmp_path / "new.safetensors"))
-    assert checkpoint_info(tmp_path / "new.safetensors").classes == (*CLASSES[:3], asked[1])
+    assert checkpoint_info(tmp_path / "new.safetensors").classes == (*PHANTOM_CLASSES[:3], asked[1])
     prototypes = load_checkpoint(tmp_path / "new.safetensors").class_prompt.prototypes
     torch.testing.assert_close(prototypes[:3], old.class_prompt.prototypes)
     assert prototypes[3].norm().item() == pytest.approx(1.0)
@@ -303,7 +303,7 @@ def test_a_share_of_the_weights_it_started_from_is_kept(recipe: Recipe, tmp_path
 def test_a_checkpoint_for_clicks_alone_is_not_started_from(recipe: Recipe, tmp_path: Path) -> None:
     """It lacks the parts that classes need; its SAM is what training can take."""
     clicks = ScSAM(
-        ScSAMConfig(tile=128, branches="sam", detail=False, prompts_only=True), CLASSES[:2]
+        ScSAMConfig(tile=128, branches="sam", detail=False, prompts_only=True), PHANTOM_CLASSES[:2]
     )
     save_checkpoint(tmp_path / "clicks.safetensors", clicks, summary="", licence="", training={})
     with pytest.raises(

@@ -15,7 +15,7 @@ from napari_scsam.config import UserError
 from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import as_volume, open_labels, open_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
-from napari_scsam.samples.phantom import CLASSES
+from napari_scsam.samples.phantom import PHANTOM_CLASSES
 from napari_scsam.samples.shipped import open_shipped
 from napari_scsam.steps import Progress
 from napari_scsam.volume import demo
@@ -40,7 +40,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def small_model(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    model = ScSAM(ScSAMConfig(nm_per_pixel=5.0, tile=128), CLASSES[:6]).eval()
+    model = ScSAM(ScSAMConfig(nm_per_pixel=5.0, tile=128), PHANTOM_CLASSES[:6]).eval()
     monkeypatch.setattr(demo, "load_checkpoint", lambda: model)
 
 
@@ -84,7 +84,7 @@ def test_a_second_demonstration_replaces_the_first(
 def test_labels_of_the_user_are_not_taken_for_a_demonstration(
     offline: None, small_model: None, tmp_path: Path
 ) -> None:
-    write_labels(tmp_path / "labels.zarr", np.ones((2, 8, 8), np.uint8), SIZE, CLASSES[:6])
+    write_labels(tmp_path / "labels.zarr", np.ones((2, 8, 8), np.uint8), SIZE, PHANTOM_CLASSES[:6])
     with pytest.raises(UserError, match="is not of a demonstration; choose another folder"):
         finish(write_demo(tmp_path))
     assert (open_labels(tmp_path / "labels.zarr").data[...] == 1).all()

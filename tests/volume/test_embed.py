@@ -15,7 +15,7 @@ from napari_scsam.infer.disk_cache import DiskCache
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.volumes import as_volume, open_labels
 from napari_scsam.model import ScSAM, ScSAMConfig
-from napari_scsam.samples.phantom import CLASSES, make_phantom
+from napari_scsam.samples.phantom import PHANTOM_CLASSES, make_phantom
 from napari_scsam.steps import drive
 from napari_scsam.volume.embed import embed_volume
 from napari_scsam.volume.run import segment_volume
@@ -27,7 +27,7 @@ PHANTOM = make_phantom((3, 64, 150), SIZE).image
 @pytest.fixture(scope="module")
 def small() -> ScSAM:
     torch.manual_seed(0)
-    return ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:3]).eval()
+    return ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), PHANTOM_CLASSES[:3]).eval()
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_all_views_are_kept_for_a_careful_run(
 
 def test_a_network_without_classes_needs_no_other_views(disk: DiskCache) -> None:
     clicks = ScSAM(
-        ScSAMConfig(tile=128, branches="sam", detail=False, prompts_only=True), CLASSES[:2]
+        ScSAMConfig(tile=128, branches="sam", detail=False, prompts_only=True), PHANTOM_CLASSES[:2]
     )
     with pytest.raises(UserError, match="classes"):
         list(embed_volume(as_volume(PHANTOM, SIZE), clicks, disk, "cpu", tta=True))

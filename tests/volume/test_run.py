@@ -22,7 +22,7 @@ from napari_scsam.io.labels import read_class_table, write_labels
 from napari_scsam.io.volumes import Volume, as_volume, open_labels, open_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.project.image import fingerprint
-from napari_scsam.samples.phantom import CLASSES, make_phantom
+from napari_scsam.samples.phantom import PHANTOM_CLASSES, make_phantom
 from napari_scsam.volume.run import segment_volume
 from napari_scsam.volume.segmentation import FINISHED
 from napari_scsam.volume.writing.ledger import LEDGER, pixels_hash
@@ -33,7 +33,7 @@ PHANTOM = make_phantom((4, 64, 80), SIZE).image
 
 def small_model(seed: int = 0) -> ScSAM:
     torch.manual_seed(seed)
-    return ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), CLASSES[:6]).eval()
+    return ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), PHANTOM_CLASSES[:6]).eval()
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_labels_have_shape_ids_place_and_table(
     assert labels.voxel_size[-image.ndim :] == pytest.approx(
         SIZE[-image.ndim :]
     )  # a 2-D file has no place for z
-    assert read_class_table(tmp_path / f"out{suffix}") == CLASSES[:6]
+    assert read_class_table(tmp_path / f"out{suffix}") == PHANTOM_CLASSES[:6]
     truth = expected(predictor, image, volume)
     np.testing.assert_array_equal(labels.data[...], truth)
     assert len(np.unique(truth)) > 1
@@ -120,7 +120,7 @@ def test_a_predictor_keeps_its_own_device_and_views(
 def test_only_the_classes_asked_for_are_written(predictor: Predictor, tmp_path: Path) -> None:
     everything = expected(predictor, PHANTOM[:1], as_volume(PHANTOM[:1], SIZE))
     values, counts = np.unique(everything[everything > 0], return_counts=True)
-    chosen = CLASSES[values[counts.argmax()] - 1]
+    chosen = PHANTOM_CLASSES[values[counts.argmax()] - 1]
     list(
         segment_volume(
             as_volume(PHANTOM[:1], SIZE),

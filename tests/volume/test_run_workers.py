@@ -23,7 +23,7 @@ from napari_scsam.io.volumes import as_volume, open_volume
 from napari_scsam.steps import drive
 from napari_scsam.volume.run import segment_volume
 from napari_scsam.volume.run_plan import plan_run
-from napari_scsam.volume.run_workers import groups_of_slices, list_slices
+from napari_scsam.volume.run_workers import groups_of_slices
 from napari_scsam.volume.writing.ledger import LEDGER
 
 STACK = np.random.default_rng(0).integers(1, 200, (8, 64, 72), dtype=np.uint8)
@@ -220,16 +220,3 @@ def test_groups_follow_the_files_of_labels_and_the_chunks_of_the_image() -> None
     assert {len(group.slices) for group in averaged} == {32}
     some = groups_of_slices([3, 4, 5, 60], level, image, plan, "x")
     assert [group.slices for group in some] == [(3, 4, 5), (60,)]
-
-
-@pytest.mark.parametrize(
-    ("slices", "text"),
-    [
-        ([3], "slice 3"),
-        ([3, 4, 5], "slices 3 to 5"),
-        ([9, 3, 4], "slices 3 to 4 and 9"),
-        ([0, 2, 4, 6, 8], "slices 0, 2, 4 and more"),
-    ],
-)
-def test_slices_are_listed_in_words(slices: list[int], text: str) -> None:
-    assert list_slices(slices) == text

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from napari_scsam.cli.shared.checkpoint_path import CHECKPOINT_SUFFIX, check_checkpoint_path
 from napari_scsam.cli.shared.parts import command, note
-from napari_scsam.cli.teach import SUFFIX, check_checkpoint_path
 
 VALUES = {"logits": False, "probabilities": True}
 
@@ -28,7 +28,7 @@ def add_import(actions: Any) -> None:
         help="name of each output channel, e.g. background,mitochondrion,ER=7 (7 is the id)",
     )
     parser.add_argument(
-        "-o", "--out", type=Path, metavar="OUT", help=f"*{SUFFIX} (default: in the list)"
+        "-o", "--out", type=Path, metavar="OUT", help=f"*{CHECKPOINT_SUFFIX} (default: in the list)"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a checkpoint at OUT")
     parser.add_argument("--nm", type=float, metavar="NM", help="nm of a pixel in its training")
@@ -76,7 +76,7 @@ def run_import(arguments: argparse.Namespace) -> None:
     from napari_scsam.checkpoints.imported.importing import NetworkCard, import_network
     from napari_scsam.paths import user_folder
 
-    out = arguments.out or user_folder() / f"{arguments.file.stem}{SUFFIX}"
+    out = arguments.out or user_folder() / f"{arguments.file.stem}{CHECKPOINT_SUFFIX}"
     check_checkpoint_path(out, overwrite=arguments.overwrite)
     black, white = input_range(arguments.range, arguments.mean_std)
     card = NetworkCard(

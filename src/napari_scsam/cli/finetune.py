@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_scsam.cli.labels import note_own_table
+from napari_scsam.cli.shared.checkpoint_path import check_checkpoint_path
 from napari_scsam.cli.shared.parts import add_model_options, command, note, open_image, show
 from napari_scsam.cli.shared.reports import add_report, check_report, write_report
 from napari_scsam.cli.shared.values import SLICES, parse_slices, positive_number
@@ -64,7 +65,7 @@ def run_finetune(arguments: argparse.Namespace) -> None:
     from napari_scsam.train.finetune.save import save_tuned
 
     out: Path = arguments.out
-    check_output(out, arguments.overwrite)
+    check_checkpoint_path(out, overwrite=arguments.overwrite)
     check_report(arguments, {"before", "after"})
     source = read_source(arguments)
     steps = finetune(
@@ -83,26 +84,6 @@ def run_finetune(arguments: argparse.Namespace) -> None:
     # After the checkpoint: a disk too full for the report must not cost the training.
     if arguments.json is not None:
         write_report(arguments.json, result.report.to_dict())
-
-
-def check_output(out: Path, overwrite: bool) -> None:
-    """Check that the result may be written.
-
-    Raises
-    ------
-    UserError
-        When its name has another suffix, the file exists and must not be replaced, or its folder
-        cannot be written.
-    """
-    from napari_scsam.checkpoints.replace import check_replaceable
-    from napari_scsam.volume.output import make_writable_folder
-
-    if out.suffix != ".safetensors":
-        raise UserError(f"{out} does not end in .safetensors; give the checkpoint that suffix")
-    if out.exists() and not overwrite:
-        raise UserError(f"{out} already exists; choose another name, or add --overwrite")
-    check_replaceable(out)
-    make_writable_folder(out)
 
 
 def read_source(arguments: argparse.Namespace) -> CorrectedVolume:

@@ -12,7 +12,7 @@ from napari_scsam.cli.batch import expand, is_batch, segment_batch
 from napari_scsam.cli.bucket import output_to_bucket
 from napari_scsam.cli.shared.networks import add_server, network_of
 from napari_scsam.cli.shared.parts import (
-    PROGRESS_EVERY,
+    LINE_SECONDS,
     add_careful,
     add_model_options,
     add_workers,
@@ -190,6 +190,8 @@ def _add_beside(arguments: argparse.Namespace) -> None:
     """Add networks to the name of the checkpoint, and print what each adds."""
     if not arguments.beside:
         return
+    if arguments.server is not None:
+        raise UserError("--with adds networks of this computer; leave it out, or --server")
     from napari_scsam.checkpoints.card import JOINED
     from napari_scsam.checkpoints.find import checkpoint_info
 
@@ -247,7 +249,7 @@ def note_estimate(arguments: argparse.Namespace, volume: Volume, model: ScSAM) -
     estimate = estimate_run(volume, predictor, plan, arguments.workers or 1)
     if estimate is None:
         return
-    if sys.stderr.isatty() or estimate.seconds > PROGRESS_EVERY:
+    if sys.stderr.isatty() or estimate.seconds > LINE_SECONDS:
         note(f"scsam: {estimate}")
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_scsam.cli.shared.checkpoint_path import CHECKPOINT_SUFFIX, check_checkpoint_path
 from napari_scsam.cli.shared.parts import (
     add_model_options,
     command,
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from napari_scsam.checkpoints.card import CheckpointInfo
     from napari_scsam.config import ClassSpec
     from napari_scsam.model import ScSAM
-
-SUFFIX = ".safetensors"
 
 
 def add_teach(commands: Any) -> None:
@@ -38,7 +37,12 @@ def add_teach(commands: Any) -> None:
     )
     parser.add_argument("--name", required=True, help="of the class, new or known")
     parser.add_argument(
-        "-o", "--out", required=True, type=Path, metavar="OUT", help=f"checkpoint (*{SUFFIX})"
+        "-o",
+        "--out",
+        required=True,
+        type=Path,
+        metavar="OUT",
+        help=f"checkpoint (*{CHECKPOINT_SUFFIX})",
     )
     parser.add_argument(
         "--slices",
@@ -80,26 +84,6 @@ def parse_class_name(text: str) -> str:
     if not name.isprintable():
         raise UserError(f"the name {name!r} holds characters that cannot be shown; leave them out")
     return name
-
-
-def check_checkpoint_path(path: Path, *, overwrite: bool) -> None:
-    """Check, before anything is computed, that the checkpoint can be written.
-
-    Raises
-    ------
-    UserError
-        When it has another suffix, exists and must not be replaced, or its folder cannot be
-        written.
-    """
-    from napari_scsam.checkpoints.replace import check_replaceable
-    from napari_scsam.volume.output import make_writable_folder
-
-    if path.suffix != SUFFIX:
-        raise UserError(f"{path} is not a checkpoint's name; let it end in {SUFFIX}")
-    if path.exists() and not overwrite:
-        raise UserError(f"{path} already exists; add --overwrite to replace it")
-    check_replaceable(path)
-    make_writable_folder(path)
 
 
 def save_taught(path: Path, model: ScSAM, spec: ClassSpec, info: CheckpointInfo) -> None:

@@ -1,4 +1,4 @@
 """The column that napari docks the widget in."""
 
-WIDTH = 390
+COLUMN_WIDTH = 390
 """Pixels that it asks for, with some room for a larger font."""

@@ -248,14 +248,14 @@ DELETE_SMALL = ObjectTool(
     tip="Delete all smaller objects; in a class layer, those of the selected class.",
     pointing=Pointing.NOTHING,
 )
-LOCK = ObjectTool(
+LOCK_TOOL = ObjectTool(
     name="toggle_lock",
     label="Lock",
     key="Shift-B",
     title="Lock or unlock the class or object",
     tip="Lock or unlock the class or object pointed at.",
 )
-WHOLE = ObjectTool(
+WHOLE_TOOL = ObjectTool(
     name="toggle_whole",
     label="Through all slices (3-D)",
     key="Shift-T",
@@ -271,5 +271,5 @@ GRID = (
 )
 """The tools with buttons of their own, in the rows of the panel."""
 
-TOOLS = (*(tool for row in GRID for tool in row), DELETE_SMALL, LOCK, WHOLE)
-BY_NAME = {tool.name: tool for tool in TOOLS}
+OBJECT_TOOLS = (*(tool for row in GRID for tool in row), DELETE_SMALL, LOCK_TOOL, WHOLE_TOOL)
+BY_NAME = {tool.name: tool for tool in OBJECT_TOOLS}

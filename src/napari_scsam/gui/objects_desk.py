@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QApplication
 
-from napari_scsam.gui.panels.objects.page import EMPTY, ObjectsPanel
+from napari_scsam.gui.panels.objects.page import NO_OBJECTS_YET, ObjectsPanel
 from napari_scsam.gui.tools.objects.contacts import MeasuringContacts
 from napari_scsam.gui.tools.objects.edit import EditingObjects
 from napari_scsam.gui.tools.objects.export import ExportingObjects
-from napari_scsam.gui.tools.objects.filters import SIZES, size_column
+from napari_scsam.gui.tools.objects.filters import SIZE_UNITS, size_column
 from napari_scsam.gui.tools.objects.find import FindingObjects
 from napari_scsam.gui.tools.objects.select import SelectingObjects
 from napari_scsam.gui.tools.objects.store import ObjectStore
@@ -61,7 +61,7 @@ class ObjectsDesk:
         """Show the objects of the layer, and what is selected of them."""
         store = self.store
         self.show_layers()
-        self.page.filters.show_unit(SIZES[size_column(store.table.columns)])
+        self.page.filters.show_unit(SIZE_UNITS[size_column(store.table.columns)])
         self.page.show_classes(self._classes(), store.filters.class_name)
         shown = store.shown
         self.page.show_columns(store.table.columns, shown, self._sentence(shown))
@@ -102,7 +102,7 @@ class ObjectsDesk:
         if self.store.measuring:
             return MEASURING
         if not len(shown):
-            return EMPTY
+            return NO_OBJECTS_YET
         if not shown.any():
             return NONE_SHOWN
         return ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_scsam.gui.column import WIDTH
+from napari_scsam.gui.column import COLUMN_WIDTH
 from napari_scsam.gui.jobs.worker import Report, Worker
 from napari_scsam.steps import Progress, Steps
 
@@ -60,7 +60,7 @@ class OpeningWidget(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Return the size of a narrow column, also before the widget is there."""
-        return super().sizeHint().expandedTo(QSize(WIDTH, 0))
+        return super().sizeHint().expandedTo(QSize(COLUMN_WIDTH, 0))
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
         """Leave the session when napari takes the widget out of its dock."""

@@ -12,7 +12,7 @@ from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.gui.notify import notify_error
 from napari_scsam.samples.phantom import make_phantom
 from napari_scsam.samples.public import fetch_sample
-from napari_scsam.samples.shipped import ABOUT, open_shipped
+from napari_scsam.samples.shipped import ABOUT_SAMPLE, open_shipped
 from napari_scsam.steps import Progress, drive
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -28,7 +28,7 @@ def shipped() -> list[LayerData]:
     """Open the real image in this package, and show what it is and who made it."""
     volume = open_shipped()
     image = np.asarray(volume.data[...])
-    return [_image(volume.name, image, volume.voxel_size, ABOUT)]
+    return [_image(volume.name, image, volume.voxel_size, ABOUT_SAMPLE)]
 
 
 def phantom() -> list[LayerData]:

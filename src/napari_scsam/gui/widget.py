@@ -10,14 +10,14 @@ from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_scsam.checkpoints.find import list_checkpoints
-from napari_scsam.gui.column import WIDTH
+from napari_scsam.gui.column import COLUMN_WIDTH
 from napari_scsam.gui.links import Links
 from napari_scsam.gui.network import first_checkpoint
 from napari_scsam.gui.objects_desk import ObjectsDesk
 from napari_scsam.gui.panels.parts.first_run import FirstRunCard
 from napari_scsam.gui.panels.parts.setup_line import SetupLines
 from napari_scsam.gui.panels.parts.tabs import Tabs
-from napari_scsam.gui.panels.work_bar import DOWNLOAD, NETWORK, TOOLS, WorkBar
+from napari_scsam.gui.panels.work_bar import DOWNLOAD, NETWORK_PLACE, TOOLS_PLACE, WorkBar
 from napari_scsam.gui.project_desk import ProjectDesk
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.setup_desk import SetupDesk
@@ -40,10 +40,10 @@ FIELDS = (
 )
 """Style selector of what napari's style leaves at the font size of the system."""
 
-SEGMENT = "Segment"
-OBJECT = "Object"
-TEACH = "Teach"
-CORRECT = "Correct"
+SEGMENT_TAB = "Segment"
+OBJECT_TAB = "Object"
+TEACH_TAB = "Teach"
+CORRECT_TAB = "Correct"
 REVIEW_AND_TRAIN = "Review && train"
 OBJECTS = "Objects"
 """Titles of the tabs; Qt shows two ampersands as one."""
@@ -115,14 +115,14 @@ class ScSAMWidget(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Return the size of a narrow column."""
-        return QSize(max(WIDTH, self.minimumSizeHint().width()), super().sizeHint().height())
+        return QSize(max(COLUMN_WIDTH, self.minimumSizeHint().width()), super().sizeHint().height())
 
     def _lay_out(self) -> None:
         desk = self.desk
-        self.tabs.add(SEGMENT, [self.segment], "Let the network find classes.")
-        self.tabs.add(OBJECT, [self.prompt], "Point at single objects.")
-        self.tabs.add(TEACH, [self.teach], "Teach a class by strokes.")
-        self.tabs.add(CORRECT, [self.correct], "Correct objects at the mouse.")
+        self.tabs.add(SEGMENT_TAB, [self.segment], "Let the network find classes.")
+        self.tabs.add(OBJECT_TAB, [self.prompt], "Point at single objects.")
+        self.tabs.add(TEACH_TAB, [self.teach], "Teach a class by strokes.")
+        self.tabs.add(CORRECT_TAB, [self.correct], "Correct objects at the mouse.")
         self.tabs.add(
             REVIEW_AND_TRAIN,
             [desk.review, desk.train, desk.export],
@@ -151,12 +151,12 @@ class ScSAMWidget(QWidget):
         links.add(session.status, self.work.show_status)
         links.add(session.status_withdrawn, self.work.forget_status)
         links.add(session.jobs.progressed, self.work.show_progress)
-        links.add(session.jobs.working, partial(self.work.show_working, NETWORK))
+        links.add(session.jobs.working, partial(self.work.show_working, NETWORK_PLACE))
         links.add(session.jobs.working, self._show_queue)
         links.add(session.choices.image_changed, self._forget_other_image)
         links.add(correcting.status, self.work.show_status)
         links.add(correcting.progressed, self.work.show_progress)
-        links.add(correcting.working, partial(self.work.show_working, TOOLS))
+        links.add(correcting.working, partial(self.work.show_working, TOOLS_PLACE))
         links.add(downloading.progressed, partial(self.work.show_progress, who=DOWNLOAD))
         links.add(downloading.working, partial(self.work.show_working, DOWNLOAD))
         links.add(self.work_desk.tool_started, self.tabs.show_page_of)
@@ -184,8 +184,8 @@ class ScSAMWidget(QWidget):
     def _cancel(self) -> None:
         """Cancel all work."""
         cancels = {
-            NETWORK: self.work_desk.segmenting.cancel,
-            TOOLS: self.work_desk.correcting.cancel,
+            NETWORK_PLACE: self.work_desk.segmenting.cancel,
+            TOOLS_PLACE: self.work_desk.correcting.cancel,
             DOWNLOAD: self.setup.downloading.cancel,
         }
         for who in tuple(self.work.at_work):

@@ -32,7 +32,7 @@ TRIM_THRESHOLD = -1
 MAX_MMAP_THRESHOLD = 32 << 20
 """Largest value that glibc accepts."""
 
-KEPT_BYTES = 256 << 20
+FREED_BYTES = 256 << 20
 """Freed bytes that glibc keeps instead of returning them to the system at once."""
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def keep_freed_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:  # C libraries other than glibc lack it
         mallopt(MMAP_THRESHOLD, MAX_MMAP_THRESHOLD)
-        mallopt(TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(TRIM_THRESHOLD, FREED_BYTES)
 
 
 class HasBatchLimits(Protocol):

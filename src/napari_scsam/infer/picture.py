@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from napari_scsam.config import ClassSpec
 
-MARGIN = 4
+PICTURE_MARGIN = 4
 
 
 def overlay(
@@ -56,11 +56,11 @@ def save_picture(
     coloured = overlay(grey, labels, classes)
     height, width = grey.shape
     legend = 18
-    canvas = Image.new("RGB", (2 * width + MARGIN, height + legend), "white")
+    canvas = Image.new("RGB", (2 * width + PICTURE_MARGIN, height + legend), "white")
     canvas.paste(Image.fromarray(plain), (0, 0))
-    canvas.paste(Image.fromarray(coloured), (width + MARGIN, 0))
+    canvas.paste(Image.fromarray(coloured), (width + PICTURE_MARGIN, 0))
     draw = ImageDraw.Draw(canvas)
-    x = MARGIN
+    x = PICTURE_MARGIN
     for spec in classes:
         draw.rectangle((x, height + 5, x + 10, height + 14), fill=spec.colour)
         draw.text((x + 14, height + 4), spec.name, fill="black")

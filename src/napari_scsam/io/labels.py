@@ -21,11 +21,11 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from napari_scsam.atomic import MARK, finish_replacing, replacing_folder
+from napari_scsam.atomic import DRAFT_MARK, finish_replacing, replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
 from napari_scsam.io.contents import Contents, check_outside, is_ours, what_is
 from napari_scsam.io.find_labels import first_class_table
-from napari_scsam.io.label_files.kinds import KINDS, check_suffix, read_label_record
+from napari_scsam.io.label_files.kinds import LABEL_FILE_KINDS, check_suffix, read_label_record
 from napari_scsam.io.label_files.record import LabelRecord
 from napari_scsam.io.label_group import (
     Shape,
@@ -165,7 +165,7 @@ def write_labels(
             level[...] = values
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write = KINDS[path.suffix.lower()].write
+        write = LABEL_FILE_KINDS[path.suffix.lower()].write
         write(path, values, LabelRecord(header.classes, voxel_size, origin))
 
 
@@ -235,7 +235,7 @@ def replacing_labels(
 
 def is_own_label_image(folder: Path) -> bool:
     """Whether a folder is a label image of ours, and nobody put anything into it."""
-    return is_ours(folder) and not foreign_files(folder, (LABEL_IMAGE, re.escape(MARK)))
+    return is_ours(folder) and not foreign_files(folder, (LABEL_IMAGE, re.escape(DRAFT_MARK)))
 
 
 def read_class_table(path: str | os.PathLike[str]) -> tuple[ClassSpec, ...] | None:

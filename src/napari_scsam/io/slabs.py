@@ -21,7 +21,7 @@ from napari_scsam.io.lazy import LazyArray, PixelBlock
 from napari_scsam.io.saved.watched import ChangedFileError
 from napari_scsam.io.volumes import Volume
 
-KEPT_BYTES = 2**28
+SLAB_BYTES = 2**28
 """Bytes of slabs that are kept in memory: all of a small volume, else one slab."""
 
 PIECE_BYTES = 2**27
@@ -44,7 +44,7 @@ class SlabArray(LazyArray):
         Most bytes that stay in memory.
     """
 
-    def __init__(self, stored: LazyArray, name: str, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, stored: LazyArray, name: str, kept_bytes: int = SLAB_BYTES) -> None:
         super().__init__(stored, (None,) * stored.ndim, name)
         self._stored = stored
         self._depth = slab_depth(self.shape, self.chunks)

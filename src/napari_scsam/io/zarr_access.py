@@ -16,7 +16,7 @@ ZarrArray: TypeAlias = zarr.Array[Any]
 MARKERS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 """Files that make a folder a zarr array or group, of version 3 or 2."""
 
-METADATA = {2: ".zarray", 3: "zarr.json"}
+METADATA_FILES = {2: ".zarray", 3: "zarr.json"}
 """Name of the file that describes an array, by the version of zarr."""
 
 

@@ -19,7 +19,7 @@ from napari_scsam.model.mae import ConvBlock, halving_convolution
 CLICK_RADIUS = 6.0
 """Spread of a click on its map, in input pixels."""
 
-CELL = 4
+MAP_CELL = 4
 """Input pixels per cell of the maps, as of SAM's mask prompts."""
 
 WIDTHS = (24, 32, 48, 64)
@@ -66,7 +66,7 @@ def prompt_maps(
 
 def cell_coordinates(count: int, device: torch.device) -> Tensor:
     """Return the coordinates of cells in input pixels, along one axis."""
-    return torch.arange(count, device=device, dtype=torch.float32) * CELL + (CELL - 1) / 2
+    return torch.arange(count, device=device, dtype=torch.float32) * MAP_CELL + (MAP_CELL - 1) / 2
 
 
 def box_map(y: Tensor, x: Tensor, boxes: Tensor) -> Tensor:

@@ -20,10 +20,13 @@ from napari_scsam.steps import Progress
 Box = tuple[slice, ...]
 """One slice per axis, with a start and a stop."""
 
+Box3D = tuple[slice, slice, slice]
+"""The same of a volume: along z, y and x."""
+
 BLOCK_VOXELS = 2**20
 """Voxels that are read in one step."""
 
-PROGRESS_EVERY = 8
+STEPS_PER_REPORT = 8
 """Steps between two reports of progress, each of which is drawn."""
 
 
@@ -130,7 +133,7 @@ def tally_steps(data: Any, within: Box | None = None) -> Generator[Progress, Non
     found = []
     total = sum(box_size(box) for box in boxes)
     for number, box in enumerate(boxes):
-        if number % PROGRESS_EVERY == 0:
+        if number % STEPS_PER_REPORT == 0:
             yield Progress(done, total, "looking for the objects")
         found.append(tally(np.asarray(data[box]), [side.start for side in box]))
         done += box_size(box)

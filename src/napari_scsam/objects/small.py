@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_scsam.objects.boxes import BLOCK_VOXELS, PROGRESS_EVERY, iter_blocks, tally_steps
+from napari_scsam.objects.boxes import BLOCK_VOXELS, STEPS_PER_REPORT, iter_blocks, tally_steps
 from napari_scsam.objects.components import label_components
 from napari_scsam.objects.place import Place
 from napari_scsam.objects.tools import DISTANCE_COST, Edit, edit_of, merge_edits
@@ -50,7 +50,7 @@ def _delete_labels(place: Place, smallest: float) -> Generator[Progress, None, S
     boxes = list(iter_blocks(place.data, place.within))
     edits = []
     for done, box in enumerate(boxes):
-        if done % PROGRESS_EVERY == 0:
+        if done % STEPS_PER_REPORT == 0:
             total = len(boxes) * BLOCK_VOXELS
             yield Progress(done * BLOCK_VOXELS, total, "deleting small objects")
         block = place.read(box)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.errors import list_slices
 from napari_scsam.io.label_pyramid import new_level
 from napari_scsam.io.labels import create_labels
 from napari_scsam.io.saved.anchored_store import MissingStoreError, UnreadableError
@@ -39,9 +40,9 @@ from napari_scsam.steps import Progress, Steps
 DEEP_BYTES = 2**29
 """Bytes of labels that are decoded in search of damage; larger projects find it as they read."""
 
-IMAGE = "image"
+IMAGE_ARRAY = "image"
 _TITLES = {
-    IMAGE: "the image",
+    IMAGE_ARRAY: "the image",
     CLASSES: "the labels",
     REVIEWED: "the review",
     PREDICTED: "the model's answers",
@@ -72,19 +73,6 @@ class Damage:
         return f"{title} cannot be read at {list_slices(self.slices)}: {self.why}"
 
 
-def list_slices(slices: Sequence[int]) -> str:
-    """Return slices in words, e.g. ``slices 3, 5 to 8``."""
-    spans: list[list[int]] = []
-    for z in sorted(slices):
-        if spans and z == spans[-1][1] + 1:
-            spans[-1][1] = z
-        else:
-            spans.append([z, z])
-    words = [str(a) if a == b else f"{a} to {b}" for a, b in spans]
-    title = "slice" if len(slices) == 1 else "slices"
-    return f"{title} {', '.join(words)}"
-
-
 def find_damage(project: Project) -> Steps[tuple[Damage, ...]]:
     """Read what is stored, as far as that is quick, and return what cannot be read."""
     budget = DEEP_BYTES
@@ -112,7 +100,7 @@ def image_damage(project: Project, image: Volume) -> tuple[Damage, ...]:
     lost = tuple(z for z in compared if str(z) not in found)
     if not lost:
         return ()
-    return (Damage(IMAGE, lost, (), f"{image.path} is damaged"),)
+    return (Damage(IMAGE_ARRAY, lost, (), f"{image.path} is damaged"),)
 
 
 def known_damage(project: Project) -> tuple[Damage, ...]:
@@ -153,7 +141,7 @@ def give_up(project: Project, damage: Damage) -> None:
         When it cannot be written.
     """
     project.folder.check_changeable()
-    if damage.name == IMAGE:
+    if damage.name == IMAGE_ARRAY:
         raise UserError(f"{damage.sentence}; attach another image")
     _forget(project, damage, (REVIEWED, PREDICTED))
     _clear(project, damage)

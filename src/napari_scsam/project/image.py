@@ -22,7 +22,7 @@ from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.io.volumes import Volume, open_volume
 from napari_scsam.steps import Progress
 
-PLANES = 5
+FINGERPRINT_PLANES = 5
 """Slices that a fingerprint reads; the whole volume would take too long."""
 COMPARED_BYTES = 2**27
 """Bytes of slices whose hashes a project keeps: all slices of an image up to this size."""
@@ -201,12 +201,12 @@ def describe_changes(
 
 
 def sampled_slices(image: Any, most: int) -> list[int]:
-    """Return evenly spaced slices: all that `most` bytes hold, and at least `PLANES`."""
+    """Return evenly spaced slices: all that `most` bytes hold, and at least `FINGERPRINT_PLANES`."""
     if image.ndim == 2:
         return [0]
     depth = int(image.shape[0])
     size = max(1, prod(image.shape[1:]) * np.dtype(image.dtype).itemsize)
-    count = min(depth, max(PLANES, most // size))
+    count = min(depth, max(FINGERPRINT_PLANES, most // size))
     return sorted({int(z) for z in np.linspace(0, depth - 1, count).round()})
 
 
@@ -233,12 +233,14 @@ def fingerprint(image: Any) -> str:
 
 
 def _sampled_planes(image: Any) -> Iterator[Any]:
-    """Read up to `PLANES` slices that are evenly spaced."""
+    """Read up to `FINGERPRINT_PLANES` slices that are evenly spaced."""
     if image.ndim == 2:
         yield image[...]
         return
     depth = image.shape[0]
-    for z in np.unique(np.linspace(0, depth - 1, min(depth, PLANES)).round().astype(int)):
+    for z in np.unique(
+        np.linspace(0, depth - 1, min(depth, FINGERPRINT_PLANES)).round().astype(int)
+    ):
         try:
             yield image[int(z)]
         except DamagedPartError:

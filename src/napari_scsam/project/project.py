@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from napari_scsam.atomic import MARK
+from napari_scsam.atomic import DRAFT_MARK
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.io.label_pyramid import new_level
 from napari_scsam.io.labels import create_labels, read_class_table
@@ -38,7 +38,7 @@ from napari_scsam.project.strokes import StrokeKey, create_strokes, list_strokes
 CLASSES = "classes"
 REVIEWED = "reviewed"
 REVIEWED_TABLE = (ClassSpec(1, "reviewed", "#ffd54a"),)
-BEFORE_LABELS = ("image", "zarr.json", MARK)
+BEFORE_LABELS = ("image", "zarr.json", DRAFT_MARK)
 """What the folder of a new project may hold before it has labels."""
 _unwritten: list[Project] = []
 """Projects that were closed before everything was on disk; their locks are held."""

@@ -15,7 +15,7 @@ from napari_scsam.config import ClassSpec
 from napari_scsam.project.project import Project
 from napari_scsam.project.record import now
 
-FORMAT = "napari-scsam training set 1"
+TRAINING_SET_FORMAT = "napari-scsam training set 1"
 PACKAGES = ("napari-scsam", "napari", "torch", "numpy", "zarr")
 
 
@@ -84,7 +84,7 @@ def describe_origin(
     """
     record = project.record
     return {
-        "format": FORMAT,
+        "format": TRAINING_SET_FORMAT,
         "created": now(),
         "software": {**software(), "python": platform.python_version()},
         "project": project.path.name,

@@ -17,12 +17,12 @@ from napari_scsam.io.contents import Contents, check_outside, what_is
 from napari_scsam.project.image import ImageReference
 from napari_scsam.validation import first_problem
 
-SUFFIX = ".scsam.zarr"
+PROJECT_SUFFIX = ".scsam.zarr"
 FORMAT_NUMBER = 1
-METADATA = "zarr.json"
+GROUP_METADATA = "zarr.json"
 """File of the metadata of a zarr group or array."""
 COPIES = "labels/.copies"
-"""Folder in a project that holds a copy of each `METADATA` file."""
+"""Folder in a project that holds a copy of each `GROUP_METADATA` file."""
 OLD_NAMES = {"thresholds": "threshold_offsets", "careful": "tta"}
 """Keys of `ProjectRecord.chosen` up to version 0.1, and their names since."""
 
@@ -158,12 +158,12 @@ def read_record(path: Path) -> ProjectRecord:
     labels = path / "labels" / "classes"
     if found is Contents.FOREIGN and labels.is_dir():
         raise UserError(
-            f"the project {path} is damaged: its {METADATA} cannot be read, and there is no copy "
+            f"the project {path} is damaged: its {GROUP_METADATA} cannot be read, and there is no copy "
             f"of it; open its labels as a file instead: {labels}"
         )
     if found is not Contents.PROJECT:
         raise UserError(
-            f"{path} is not a napari-scsam project; choose a folder that ends in {SUFFIX}"
+            f"{path} is not a napari-scsam project; choose a folder that ends in {PROJECT_SUFFIX}"
         )
     stored: Any = zarr.open_group(path, mode="r").attrs["scsam"]
     if is_newer(path):
@@ -190,7 +190,7 @@ def _newer_record(path: Path, stored: Any) -> ProjectRecord:
 def format_of(path: Path) -> int:
     """Return the format number of a project; 0 when it is unreadable or no number."""
     try:
-        number = (readable_json(path / METADATA) or {})["attributes"]["scsam"]["format"]
+        number = (readable_json(path / GROUP_METADATA) or {})["attributes"]["scsam"]["format"]
     except (LookupError, TypeError):
         return 0
     if type(number) is int:  # a truth value is no format
@@ -215,7 +215,7 @@ def write_record(path: Path, record: ProjectRecord) -> None:
     UserError
         When it was written by a newer version.
     """
-    file = path / METADATA
+    file = path / GROUP_METADATA
     document = readable_json(file) or readable_json(copy_of(file, path))
     if document is None:
         raise OSError(f"{file} cannot be read")

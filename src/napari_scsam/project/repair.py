@@ -19,7 +19,7 @@ from napari_scsam.atomic import replacing
 from napari_scsam.config import UserError, parse_classes
 from napari_scsam.project.record import (
     COPIES,
-    METADATA,
+    GROUP_METADATA,
     ProjectRecord,
     copy_of,
     is_newer,
@@ -60,7 +60,7 @@ def repair_metadata(path: Path) -> tuple[str, ...]:
             _restore(file, path)
             restored.append(file.relative_to(path).as_posix())
     if list_again(path):
-        restored.append(f"labels/{METADATA}")
+        restored.append(f"labels/{GROUP_METADATA}")
     return tuple(restored)
 
 
@@ -73,7 +73,7 @@ def renew_copies(path: Path) -> None:
 
 def has_record(path: Path) -> bool:
     """Whether the record of a project can be read, from its file or from its copy."""
-    file = path / METADATA
+    file = path / GROUP_METADATA
     copy = copy_of(file, path)
     return _has_record(readable_json(file)) or _has_record(readable_json(copy))
 
@@ -93,13 +93,13 @@ def set_aside(path: Path, file: Path) -> None:
 
 def list_again(path: Path) -> bool:
     """List the label images of a project by their folders, if their list cannot be read."""
-    file = path / "labels" / METADATA
+    file = path / "labels" / GROUP_METADATA
     if _is_usable(file, path) or not file.parent.is_dir():
         return False
     names = [
         folder.name
         for folder in sorted(file.parent.iterdir())
-        if _kind_of(readable_json(folder / METADATA)) == "group"
+        if _kind_of(readable_json(folder / GROUP_METADATA)) == "group"
     ]
     if not names:
         return False
@@ -113,9 +113,13 @@ def list_again(path: Path) -> bool:
 
 def _metadata_files(path: Path) -> Iterator[Path]:
     """Yield the metadata of a project, also those of which only the copy is left."""
-    found = {file.relative_to(path) for part in _PARTS for file in path.glob(f"{part}{METADATA}")}
+    found = {
+        file.relative_to(path) for part in _PARTS for file in path.glob(f"{part}{GROUP_METADATA}")
+    }
     copies = path / COPIES
-    found |= {f.relative_to(copies) for part in _PARTS for f in copies.glob(f"{part}{METADATA}")}
+    found |= {
+        f.relative_to(copies) for part in _PARTS for f in copies.glob(f"{part}{GROUP_METADATA}")
+    }
     hidden = {relative for relative in found if any(p.startswith(".") for p in relative.parts)}
     for relative in sorted(found - hidden):
         if (path / relative).parent.is_dir():  # else its folder was removed, and with it the labels
@@ -163,7 +167,7 @@ def _opens(document: Document) -> bool:
         json.dumps(document).encode()
     )
     try:
-        zarr.core.sync.sync(store.set(METADATA, content))
+        zarr.core.sync.sync(store.set(GROUP_METADATA, content))
         array = zarr.open_array(store, mode="r")
     except Exception:  # noqa: BLE001  # zarr has no error of its own for damaged metadata
         return False

@@ -24,7 +24,7 @@ from napari_scsam.project.image import (
     fingerprint,
 )
 from napari_scsam.project.project import Project, create_project
-from napari_scsam.project.record import SUFFIX, check_project_path, mark_ours
+from napari_scsam.project.record import PROJECT_SUFFIX, check_project_path, mark_ours
 from napari_scsam.steps import Progress
 
 
@@ -65,7 +65,7 @@ class OpenedProject:
 def project_path(text: str) -> Path:
     """Return what a user typed as the name of a project, with its suffix."""
     path = Path(text)
-    return path.with_name(path.name.removesuffix(".zarr").removesuffix(".scsam") + SUFFIX)
+    return path.with_name(path.name.removesuffix(".zarr").removesuffix(".scsam") + PROJECT_SUFFIX)
 
 
 def start_project(

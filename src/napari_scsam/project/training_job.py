@@ -36,17 +36,17 @@ from napari_scsam.steps import Progress, Steps
 FOLDER = "training"
 """Name of the folder of a job, in the folder of its project."""
 
-LOG = "log.txt"
+JOB_LOG = "log.txt"
 """What the process and its libraries print, beside the job."""
 OWN_FILES = (
     r"[a-z_]+\.(json|jsonl|safetensors|resume|npy|lock|log)",
-    re.escape(LOG),
+    re.escape(JOB_LOG),
     r"labels\.zarr/.*",
     r"\..*",
 )
 """Files of the folder of a job; patterns."""
 JOB = "job.json"
-LABELS = "labels.zarr"
+JOB_LABELS = "labels.zarr"
 BEST = "best.safetensors"
 """The best checkpoint that was found while it learned."""
 BEST_REPORT = "best.json"
@@ -159,7 +159,7 @@ def prepare_job(
             f"{folder} holds more than a training ({list_files(beside)}); move that away"
         )
     with replacing_folder(folder, is_job) as draft:
-        slices = yield from _copy_labels(project, {spec.id for spec in chosen}, draft / LABELS)
+        slices = yield from _copy_labels(project, {spec.id for spec in chosen}, draft / JOB_LABELS)
         if not slices:
             raise UserError(
                 "nothing is reviewed for all of these classes; "

@@ -26,7 +26,12 @@ from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files, list_files
 from napari_scsam.project.arrays import PREDICTED
 from napari_scsam.project.nnunet import write_nnunet
 from napari_scsam.project.project import CLASSES, REVIEWED, REVIEWED_TABLE, Project
-from napari_scsam.project.provenance import FORMAT, count_changes, describe_origin, slice_origin
+from napari_scsam.project.provenance import (
+    TRAINING_SET_FORMAT,
+    count_changes,
+    describe_origin,
+    slice_origin,
+)
 from napari_scsam.project.recipe_text import TAUGHT, Start, recipe_text
 from napari_scsam.project.review import count_values
 from napari_scsam.project.reviewed_classes import ReviewedPart, gather_parts
@@ -109,7 +114,7 @@ def is_training_set(folder: Path) -> bool:
         record = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(record, dict) and record.get("format") == FORMAT
+    return isinstance(record, dict) and record.get("format") == TRAINING_SET_FORMAT
 
 
 def may_be_replaced(folder: Path) -> bool:

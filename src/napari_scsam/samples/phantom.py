@@ -15,9 +15,9 @@ from scipy import ndimage
 
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.samples.fields import (
+    Box3D,
     Coordinates,
     Field,
-    FieldBox,
     Grid,
     clearance,
     make_mosaic,
@@ -27,7 +27,7 @@ from napari_scsam.samples.fields import (
 from napari_scsam.samples.scene import ALL, Scene, cytoplasm, fill, line, photograph
 
 MITOCHONDRION, BOUNDARY, VESICLE, PSD, MYELIN, MEMBRANE, GRANULE, NUCLEUS, ER = range(1, 10)
-CLASSES = (
+PHANTOM_CLASSES = (
     ClassSpec(
         MITOCHONDRION, "mitochondrion", description="Matrix and cristae, within the inner membrane"
     ),
@@ -102,7 +102,7 @@ def make_phantom(
     _draw_granules(scene, round(1.4 * area) + 1)
     _draw_synapses(scene, round(0.8 * area) + 1)
     _draw_er(scene, round(2.5 * area) + 1)
-    return Phantom(photograph(rng, grid, scene.grey), scene.labels, CLASSES, voxel_size)
+    return Phantom(photograph(rng, grid, scene.grey), scene.labels, PHANTOM_CLASSES, voxel_size)
 
 
 def _draw_nucleus(scene: Scene) -> None:
@@ -166,7 +166,7 @@ def _draw_mitochondria(scene: Scene, count: int) -> None:
         scene.mark(box, depth < -29, MITOCHONDRION)
 
 
-def _draw_cristae(scene: Scene, box: FieldBox, depth: Field, along: Field) -> None:
+def _draw_cristae(scene: Scene, box: Box3D, depth: Field, along: Field) -> None:
     """Fold the inner membrane: flat pockets across the mitochondrion, some near the wall only."""
     rng = scene.rng
     spacing = np.float32(rng.uniform(60, 90))
@@ -254,7 +254,7 @@ def _draw_er(scene: Scene, count: int) -> None:
         _draw_cistern(scene, ALL, np.maximum.reduce([sheet, patches, 34 - room, elsewhere]))
 
 
-def _draw_cistern(scene: Scene, box: FieldBox, depth: Field) -> None:
+def _draw_cistern(scene: Scene, box: Box3D, depth: Field) -> None:
     """Draw one membrane around a light lumen, wherever `depth` is negative."""
     scene.shade(box, fill(depth), 0.76)
     scene.shade(box, 0.9 * line(depth, -4, 6), 0.22)

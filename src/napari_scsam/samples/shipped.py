@@ -12,7 +12,7 @@ from napari_scsam.io.volumes import Volume, open_volume
 FILE = Path(__file__).parent / "fly_medulla" / "fly_medulla.tif"
 """24 slices of 250×250 pixels, with their voxel size."""
 
-ABOUT = (
+ABOUT_SAMPLE = (
     "Fruit-fly medulla, FIB-SEM, 24 slices of 10 nm, FlyEM at Janelia (Parag et al. 2015). "
     "Licence: Creative Commons attribution. The network learned from pseudo-labels of this volume."
 )

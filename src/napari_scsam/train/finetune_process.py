@@ -22,7 +22,7 @@ from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.project.training_job import (
     BEST,
     BEST_REPORT,
-    LABELS,
+    JOB_LABELS,
     PATIENCE,
     PICTURE,
     REPORT,
@@ -125,7 +125,7 @@ def open_job_volume(job: TrainingJob, folder: Path) -> CorrectedVolume:
     from napari_scsam.io.volumes import open_labels, open_volume
     from napari_scsam.train.finetune.data import CorrectedVolume
 
-    labels = folder / LABELS / "labels"
+    labels = folder / JOB_LABELS / "labels"
     return CorrectedVolume(
         image=open_volume(job.image, job.voxel_size),
         labels=open_labels(labels / "classes"),

@@ -258,9 +258,9 @@ def none_of_them(values: NDArray[Any], source: LabelledSource) -> NDArray[np.uin
     return np.where(none, 0, UNKNOWN).astype(np.uint8)
 
 
-def thinned(places: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return every n-th place, so that about `MAX_PLACES` are left."""
-    return places[:: 1 + len(places) // MAX_PLACES]
+def thinned(places: NDArray[np.intp], most: int = MAX_PLACES) -> NDArray[np.intp]:
+    """Return every n-th place, so that about `most` are left."""
+    return places[:: 1 + len(places) // most]
 
 
 def pixel_ratio(nm_per_pixel: float | None, image: Volume) -> list[float]:

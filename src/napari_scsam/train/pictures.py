@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from napari_scsam.config import ClassSpec
 from napari_scsam.infer.device import precision
-from napari_scsam.infer.picture import MARGIN, overlay
+from napari_scsam.infer.picture import PICTURE_MARGIN, overlay
 from napari_scsam.model import Embedding, EncoderFeatures, ScSAM
 from napari_scsam.model.mae import PIXEL_MEAN, PIXEL_STD, MaskedAutoencoder
 from napari_scsam.train.dataset import CropBatch
@@ -134,7 +134,7 @@ def join_rows(columns: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint
         np.stack(cells),
         fill=(255, 255, 255),
         grid_shape=shape,
-        padding_width=MARGIN,
+        padding_width=PICTURE_MARGIN,
         channel_axis=-1,
     )
     return picture.astype(np.uint8)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 
-MOST_VOXELS = 2**24
+MOST_BLOCK_VOXELS = 2**24
 """Voxels of a block: 16 Mi, e.g. 256 × 256 × 256."""
 
 CHUNK_SIDE = 64
@@ -111,7 +111,10 @@ class BlockPlan(Sequence[Block]):
 
 
 def plan_blocks(
-    shape: Sequence[int], chunks: Sequence[int] | None = None, *, most_voxels: int = MOST_VOXELS
+    shape: Sequence[int],
+    chunks: Sequence[int] | None = None,
+    *,
+    most_voxels: int = MOST_BLOCK_VOXELS,
 ) -> BlockPlan:
     """Return blocks that cover a volume.
 

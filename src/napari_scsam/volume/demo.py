@@ -17,7 +17,7 @@ from napari_scsam.infer.picture import save_picture
 from napari_scsam.io.contents import check_outside
 from napari_scsam.io.contrast import measure_contrast, normalise
 from napari_scsam.io.volumes import as_volume, open_labels, open_volume
-from napari_scsam.samples.shipped import ABOUT, open_shipped
+from napari_scsam.samples.shipped import ABOUT_SAMPLE, open_shipped
 from napari_scsam.steps import Steps
 from napari_scsam.volume.output import is_taken
 from napari_scsam.volume.run import segment_volume
@@ -54,7 +54,7 @@ def write_demo(folder: Path) -> Steps[Demo]:
     sample = open_shipped()
     stack = np.asarray(sample.data[...])
     _check_sample(folder / "sample.tif", stack)
-    demo = Demo(folder / "sample.tif", labels, picture, ABOUT)
+    demo = Demo(folder / "sample.tif", labels, picture, ABOUT_SAMPLE)
     write_sample(demo.image, stack, sample.voxel_size)
     model = load_checkpoint()
     steps = segment_volume(as_volume(stack, sample.voxel_size), model, labels, overwrite=True)

@@ -16,12 +16,12 @@ from napari_scsam.config import UserError
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.infer.prepared_slice import Slice, zoomed
 from napari_scsam.infer.tiling import HALO, tile_grid
-from napari_scsam.io.slabs import KEPT_BYTES
+from napari_scsam.io.slabs import SLAB_BYTES
 from napari_scsam.io.volumes import Volume
 from napari_scsam.steps import drive, in_words
 from napari_scsam.volume.labelling import is_flat
 from napari_scsam.volume.run_plan import RunPlan
-from napari_scsam.volume.three_axes import AXES, LONGEST_SIDE, plan_cubes
+from napari_scsam.volume.three_axes import CUBE_AXES, LONGEST_SIDE, plan_cubes
 
 FLOAT = 4
 """Bytes of a logit."""
@@ -50,7 +50,7 @@ class Estimate:
 
 def count_tiles(volume: Volume, predictor: Predictor, plan: RunPlan) -> int:
     """Return the tiles of a run, in all views; of the volume nothing is read."""
-    if plan.axes == AXES:
+    if plan.axes == CUBE_AXES:
         return sum(_tiles_of_views(predictor, *each) for each in _pictures(volume, predictor, plan))
     shape = _window_shape(plan)
     if plan.mask is None:
@@ -159,7 +159,7 @@ def peak_bytes(volume: Volume, predictor: Predictor, plan: RunPlan) -> int:
     classes = len(predictor.classes)
     height, width = _window_shape(plan)
     pixels = height * width
-    if plan.axes == AXES:
+    if plan.axes == CUBE_AXES:
         return _bytes_now() + FLOAT * (MAPS * classes + 2) * max(LONGEST_SIDE**3, pixels)
     zoom = predictor.zoom_for(volume.pixel_size)
     largest = max(view.zoom for view in predictor.views)
@@ -167,7 +167,7 @@ def peak_bytes(volume: Volume, predictor: Predictor, plan: RunPlan) -> int:
     maps = FLOAT * (classes + 2) * seen + FLOAT * classes * pixels * MAPS
     if plan.average_z:
         maps += FLOAT // 2 * classes * pixels * 3
-    slab = min(KEPT_BYTES, volume.data.nbytes)
+    slab = min(SLAB_BYTES, volume.data.nbytes)
     return _bytes_now() + maps + slab
 
 

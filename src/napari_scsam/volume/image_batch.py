@@ -11,7 +11,7 @@ from napari_scsam.errors import MissingFileError, TakenError
 from napari_scsam.io.contents import Contents, check_outside, what_is
 from napari_scsam.io.formats.numbers import RAW_SUFFIX
 from napari_scsam.io.formats.slice_names import sorted_by_number
-from napari_scsam.io.label_files.kinds import KINDS
+from napari_scsam.io.label_files.kinds import LABEL_FILE_KINDS
 from napari_scsam.io.volumes import READERS
 
 SUFFIX = ".tif"
@@ -119,7 +119,7 @@ class ImageBatch:
 
 
 def _check_folder(folder: Path) -> None:
-    if folder.suffix.lower() in (".zarr", *KINDS):
+    if folder.suffix.lower() in (".zarr", *LABEL_FILE_KINDS):
         raise UserError(
             f"several images do not go into one {folder.name}; give a folder for their labels"
         )

@@ -20,7 +20,7 @@ from napari_scsam.remote.predictor import RemotePredictor
 from napari_scsam.remote.remote_slice import RemoteSlice
 from napari_scsam.volume.answer import Answer, Working, inside_mask
 from napari_scsam.volume.labelling import Labelling
-from napari_scsam.volume.three_axes import AXES
+from napari_scsam.volume.three_axes import CUBE_AXES
 from napari_scsam.volume.writing.ledger import pixels_hash
 
 Answers = Generator[Answer | Working | None, None, None]
@@ -45,7 +45,7 @@ class RemoteLabelling(Labelling):
 
     def answers(self, wanted: Sequence[int]) -> Answers:
         """Compute slices in order; None for one that cannot be read."""
-        if self.plan.axes == AXES:
+        if self.plan.axes == CUBE_AXES:
             raise UserError(
                 "a server averages along one axis alone; leave out --axes, or run it without --server"
             )

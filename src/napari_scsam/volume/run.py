@@ -30,7 +30,7 @@ from napari_scsam.volume.remote_labelling import RemoteLabelling
 from napari_scsam.volume.run_image import image_fingerprint
 from napari_scsam.volume.run_plan import RunPlan, averages_by_itself, plan_run
 from napari_scsam.volume.segmentation import VolumeSegmentation
-from napari_scsam.volume.three_axes import AXES, check_isotropic
+from napari_scsam.volume.three_axes import CUBE_AXES, check_isotropic
 from napari_scsam.volume.writing.into_image import check_labels_fit_image
 from napari_scsam.volume.writing.only_writer import lock_of, only_writer
 from napari_scsam.volume.writing.run_labels import stopped_run, tidy
@@ -166,9 +166,11 @@ def _with_extras(
     UserError
         When the mask does not fit the volume, or slices do not look alike along all axes.
     """
-    if axes not in (1, AXES):
-        raise UserError(f"slices are averaged along 1 or {AXES} axes, not {axes}; give one of them")
-    if axes == AXES:
+    if axes not in (1, CUBE_AXES):
+        raise UserError(
+            f"slices are averaged along 1 or {CUBE_AXES} axes, not {axes}; give one of them"
+        )
+    if axes == CUBE_AXES:
         if average_z:
             raise UserError("three axes average along z, too; leave out --average-z or --axes")
         check_isotropic(source.shape, source.voxel_size)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_scsam.io.contrast import WHOLE_BYTES
 from napari_scsam.io.lazy import LazyArray
 from napari_scsam.io.slabs import slab_depth
-from napari_scsam.project.image import PLANES, fingerprint
+from napari_scsam.project.image import FINGERPRINT_PLANES, fingerprint
 
 FEW = 0.05
 """Share of a large volume that a fingerprint may read."""
@@ -31,7 +31,7 @@ def image_fingerprint(image: LazyArray, sample: Sequence[NDArray[Any]]) -> str:
     sample
         From `sample_planes`.
     """
-    read = PLANES * slab_depth(image.shape, image.chunks)
+    read = FINGERPRINT_PLANES * slab_depth(image.shape, image.chunks)
     if image.ndim == 2 or image.nbytes <= WHOLE_BYTES or read <= FEW * image.shape[0]:
         return fingerprint(image)
     return _hash_of(f"{tuple(image.shape)} {np.dtype(image.dtype).str[1:]}", sample)

@@ -17,12 +17,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-import numpy as np
 import zarr
 
 from napari_scsam.checkpoints.checkpoint import load_checkpoint
 from napari_scsam.checkpoints.find import absolute_names
 from napari_scsam.config import UserError, VoxelSize, select_classes
+from napari_scsam.errors import NAMED_RUNS, list_slices
 from napari_scsam.infer.beside import networks_hash
 from napari_scsam.infer.disk_cache import default_cache
 from napari_scsam.infer.predictor import Predictor
@@ -67,7 +67,7 @@ class SliceGroup:
     slices: tuple[int, ...]
 
     def __str__(self) -> str:
-        return list_slices(self.slices)
+        return list_slices(self.slices, NAMED_RUNS)
 
 
 @dataclass(frozen=True)
@@ -293,15 +293,3 @@ def remembered(
         memory[kind] = (key, make(job))
     found: T = memory[kind][1]
     return found
-
-
-def list_slices(slices: Iterable[int]) -> str:
-    """Return slices in words, e.g. ``slices 0 to 15 and 32``."""
-    numbers = np.array(sorted(slices))
-    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
-    parts = [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
-    if len(numbers) == 1:
-        return f"slice {parts[0]}"
-    if len(parts) > 3:
-        return f"slices {', '.join(parts[:3])} and more"
-    return f"slices {' and '.join(parts)}"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_scsam.config import UserError
-from napari_scsam.errors import PartlyDoneError
+from napari_scsam.errors import NAMED_RUNS, PartlyDoneError, list_slices
 from napari_scsam.infer.postprocess import label_dtype
 from napari_scsam.io.contents import Contents, what_is
 from napari_scsam.io.label_files.kinds import check_suffix
@@ -266,12 +266,11 @@ class VolumeSegmentation:
         """
         if not self.failed:
             return
-        from napari_scsam.volume.run_workers import list_slices
-
         first = next(iter(self.failed))
         raise PartlyDoneError(
             f"{len(self.failed)} of {len(self.plan.slices)} slices could not be computed, "
-            f"{list_slices(self.failed)} ({self.failed[first]}); the others in {out} are done, "
+            f"{list_slices(self.failed, NAMED_RUNS)} ({self.failed[first]}); "
+            f"the others in {out} are done, "
             "so try these again with --resume"
         )
 

@@ -23,13 +23,14 @@ from numpy.typing import NDArray
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.infer.tiling import EMPTY_LOGIT, HALO
 from napari_scsam.io.read_errors import DamagedPartError
+from napari_scsam.objects.boxes import Box3D
 from napari_scsam.steps import drive
 from napari_scsam.volume.answer import Answer, Working
 from napari_scsam.volume.probabilities import probability_bytes
 from napari_scsam.volume.setup import Setup
 from napari_scsam.volume.writing.ledger import pixels_hash
 
-AXES = 3
+CUBE_AXES = 3
 
 LONGEST_SIDE = 256
 """Voxels of a block along each axis, without its surroundings."""
@@ -40,8 +41,6 @@ THINNEST = 32
 MOST_ANISOTROPIC = 1.2
 """The longest side of a voxel by the shortest, up to which slices look alike along all axes."""
 
-Box = tuple[slice, slice, slice]
-
 
 def check_isotropic(shape: Sequence[int], voxel_size: VoxelSize | None) -> None:
     """Check that slices of a volume look alike along its three axes.
@@ -51,7 +50,7 @@ def check_isotropic(shape: Sequence[int], voxel_size: VoxelSize | None) -> None:
     UserError
         When they do not, when the volume is too thin, or when its voxel size is not known.
     """
-    if len(shape) != AXES or min(shape) < THINNEST:
+    if len(shape) != CUBE_AXES or min(shape) < THINNEST:
         raise UserError(
             f"three axes need at least {THINNEST} voxels along each of them; leave out --axes"
         )
@@ -85,13 +84,13 @@ class CubePlan:
         """Return the layer of a slice."""
         return next(layer for layer in self.layers if z in layer)
 
-    def blocks(self, layer: range) -> Iterator[Box]:
+    def blocks(self, layer: range) -> Iterator[Box3D]:
         """Yield the blocks of a layer."""
         sides = [_parts(range(side.start, side.stop)) for side in self.window]
         for rows, columns in product(*sides):
             yield _as_slice(layer), _as_slice(rows), _as_slice(columns)
 
-    def grown(self, block: Box) -> Box:
+    def grown(self, block: Box3D) -> Box3D:
         """Return a block with its surroundings."""
         limits = (slice(0, self.depth), *self.window)
         z, y, x = (
@@ -214,12 +213,12 @@ def _compute_layer(
         seen = np.array(voxels.open()[_moved(grown, (first, rows.start, columns.start))])
         core = _moved(block, tuple(side.start for side in grown))
         total_logits = np.zeros((len(names), *(s.stop - s.start for s in core)), np.float32)
-        for axis in range(AXES):
+        for axis in range(CUBE_AXES):
             for picture in range(core[axis].start, core[axis].stop):
                 yield Working(done, total)
                 _add(setup, names, seen, core, axis, picture, total_logits)
                 done += 1
-        logits.open()[(slice(None), *place)] = total_logits / AXES
+        logits.open()[(slice(None), *place)] = total_logits / CUBE_AXES
     return LayerLogits(layer, logits, hashes)
 
 
@@ -227,7 +226,7 @@ def _add(
     setup: Setup,
     names: Sequence[str],
     seen: NDArray[Any],
-    core: Box,
+    core: Box3D,
     axis: int,
     picture: int,
     total: NDArray[np.float32],
@@ -289,12 +288,12 @@ def _answer(setup: Setup, layer: LayerLogits, z: int) -> Answer | None:
     return Answer(z, layer.hashes[z], labels, partial(probabilities, rows))
 
 
-def _pictures(block: Box) -> int:
+def _pictures(block: Box3D) -> int:
     """Return how many pictures a block is cut into, along all axes."""
     return sum(side.stop - side.start for side in block)
 
 
-def _moved(box: Box, origin: Sequence[int]) -> Box:
+def _moved(box: Box3D, origin: Sequence[int]) -> Box3D:
     """Return a box as it lies in an array that begins elsewhere."""
     z, y, x = (
         slice(side.start - first, side.stop - first)

@@ -4,7 +4,7 @@ from at_once import AtOnce
 from napari.utils.notifications import notification_manager
 
 from napari_scsam.config import UserError
-from napari_scsam.gui.jobs.jobs import WORDS, Job
+from napari_scsam.gui.jobs.jobs import JOB_WORDS, Job
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.steps import Progress
@@ -37,7 +37,7 @@ def test_what_runs_and_waits_is_listed_and_cancelled_one_by_one(session):
 
 
 def test_every_kind_of_work_has_words():
-    assert set(WORDS) == set(Job) - {Job.PREFETCH}
+    assert set(JOB_WORDS) == set(Job) - {Job.PREFETCH}
 
 
 def test_what_goes_wrong_with_a_neighbour_is_no_news(viewer, session, stack, said, monkeypatch):

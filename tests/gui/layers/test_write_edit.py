@@ -39,7 +39,7 @@ def run(steps) -> tuple[int, int]:
 
 @pytest.mark.parametrize("batch", [2**17, 10, 1])
 def test_an_edit_of_any_number_of_batches_is_one_undo_step(layer, monkeypatch, batch):
-    monkeypatch.setattr(write_edit, "BATCH", batch)
+    monkeypatch.setattr(write_edit, "EDIT_BATCH", batch)
     before = layer.data.copy()
     after = np.where(before == 1, 9, np.where(before == 2, 0, before)).astype(np.uint8)
     size = int((before != after).sum())
@@ -64,7 +64,7 @@ def test_what_was_painted_since_stays_and_is_not_counted(layer):
 
 
 def test_what_is_painted_between_two_batches_stays(layer, monkeypatch):
-    monkeypatch.setattr(write_edit, "BATCH", layer.data.size // 2)
+    monkeypatch.setattr(write_edit, "EDIT_BATCH", layer.data.size // 2)
     steps = write_edit_steps(layer, edit_to(layer, np.full(SHAPE, 7, np.uint8)))
     next(steps)
     layer.data[2, 5, 7] = 99

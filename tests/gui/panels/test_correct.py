@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_scsam.gui.object_tools import TOOLS
+from napari_scsam.gui.object_tools import OBJECT_TOOLS
 from napari_scsam.gui.panels.correct import CorrectPanel
 
 pytestmark = pytest.mark.gui
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.gui
 
 @pytest.fixture
 def panel(qtbot) -> CorrectPanel:
-    panel = CorrectPanel({tool.name: tool.key for tool in TOOLS})
+    panel = CorrectPanel({tool.name: tool.key for tool in OBJECT_TOOLS})
     qtbot.addWidget(panel)
     return panel
 

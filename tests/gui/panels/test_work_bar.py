@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_scsam.gui.panels.work_bar import DOWNLOAD, NETWORK, TOOLS, WorkBar
+from napari_scsam.gui.panels.work_bar import DOWNLOAD, NETWORK_PLACE, TOOLS_PLACE, WorkBar
 from napari_scsam.steps import Progress
 
 pytestmark = pytest.mark.gui
@@ -18,19 +18,19 @@ def work(qtbot) -> WorkBar:
 
 def test_bar_and_way_out_are_there_only_while_somebody_works(work, wait, qtbot):
     height = work.sizeHint().height()
-    work.show_working(NETWORK, True)
+    work.show_working(NETWORK_PLACE, True)
     work.show_progress(Progress(0, 4, "embedding"))
     wait(work.cancel.isVisible)
     assert (work.bar.text(), work.bar.isVisible()) == ("Embedding", True)
     work.show_progress(Progress(1, 4, "embedding"))
     assert work.bar.text() == "Embedding  25 %"
     assert work.sizeHint().height() == height, "nothing jumps"
-    work.show_working(TOOLS, True)
-    work.show_working(NETWORK, False)
+    work.show_working(TOOLS_PLACE, True)
+    work.show_working(NETWORK_PLACE, False)
     assert work.bar.isVisible()
     with qtbot.waitSignal(work.cancel_asked):
         work.cancel.click()
-    work.show_working(TOOLS, False)
+    work.show_working(TOOLS_PLACE, False)
     assert not work.cancel.isVisible()
 
 
@@ -52,8 +52,8 @@ def test_only_what_is_still_shown_is_taken_away(work):
 
 def test_work_that_is_done_at_once_shows_no_bar(work, qtbot):
     work.show_bar_soon.setTimeout(20)
-    work.show_working(NETWORK, True)
-    work.show_working(NETWORK, False)
+    work.show_working(NETWORK_PLACE, True)
+    work.show_working(NETWORK_PLACE, False)
     qtbot.wait(60)
     assert not work.bar.isVisible()
 
@@ -61,11 +61,11 @@ def test_work_that_is_done_at_once_shows_no_bar(work, qtbot):
 def test_a_download_gives_way_to_what_somebody_waits_for(work):
     work.show_working(DOWNLOAD, True)
     work.show_progress(Progress(1, 4, "sam"), DOWNLOAD)
-    work.show_working(NETWORK, True)
+    work.show_working(NETWORK_PLACE, True)
     work.show_progress(Progress(1, 2, "embedding"))
     work.show_progress(Progress(2, 4, "sam"), DOWNLOAD)
     assert work.bar.text() == "Embedding  50 %"
-    work.show_working(NETWORK, False)
+    work.show_working(NETWORK_PLACE, False)
     work.show_progress(Progress(3, 4, "sam"), DOWNLOAD)
     assert work.bar.text() == "Sam  75 %"
 

@@ -13,7 +13,7 @@ from napari_scsam.config import ClassSpec
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, show_classes
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.project.keeper import ProjectKeeper
-from napari_scsam.gui.project.project_layers import IMAGE, ProjectLayers, free_name
+from napari_scsam.gui.project.project_layers import IMAGE_LAYER, ProjectLayers, free_name
 from napari_scsam.gui.session import Session
 from napari_scsam.project.project import CLASSES
 
@@ -45,7 +45,7 @@ def add(one, name="cells", **options) -> Labels:
 
 def test_image_and_class_labels_are_known_by_their_names(one):
     assert one.layers.image is one.image
-    assert one.layers.name_of(one.image) == IMAGE
+    assert one.layers.name_of(one.image) == IMAGE_LAYER
     assert one.layers.name_of(one.layers.labels) == CLASSES
     assert one.layers.name_of(one.viewer.add_points(ndim=3)) is None
 

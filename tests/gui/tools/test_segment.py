@@ -13,10 +13,10 @@ from napari.utils.key_bindings import coerce_keybinding
 
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.plane import Plane
+from napari_scsam.gui.layers.strokes import REDO, UNDO
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.segment import Segmenting, region_of
 from napari_scsam.gui.tools.show_class import ShowingClass
-from napari_scsam.gui.tools.undo import REDO, UNDO
 from napari_scsam.gui.tools.write_labels import REMEMBERED_SLICES
 
 

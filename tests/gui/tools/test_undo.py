@@ -7,8 +7,9 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.key_bindings import coerce_keybinding
 
+from napari_scsam.gui.layers.strokes import REDO, UNDO
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.tools.undo import REDO, UNDO, Undoing
+from napari_scsam.gui.tools.undo import Undoing
 
 
 @pytest.fixture

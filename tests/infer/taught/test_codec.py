@@ -13,10 +13,10 @@ from napari_scsam.infer.prepared_slice import Slice
 from napari_scsam.infer.taught.answer import replay
 from napari_scsam.infer.taught.codec import decode_class, encode_class, slice_name, sorted_by_name
 from napari_scsam.infer.taught.lessons import Lesson, SliceFeatures, join_lessons
-from napari_scsam.infer.taught.scale_space import COUNT
+from napari_scsam.infer.taught.scale_space import FILTER_COUNT
 
 CHANCE = np.random.default_rng(0)
-FINE = COUNT + 4
+FINE = FILTER_COUNT + 4
 
 
 def features() -> SliceFeatures:

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from napari_scsam.infer.taught.scale_space import COUNT, SIGMAS, halve, scale_space
+from napari_scsam.infer.taught.scale_space import FILTER_COUNT, SIGMAS, halve, scale_space
 
 
 def test_a_flat_slice_has_no_edges_and_no_texture() -> None:
     maps = scale_space(np.full((40, 60), 0.3, np.float32))
-    assert maps.shape == (COUNT, 20, 30)
+    assert maps.shape == (FILTER_COUNT, 20, 30)
     np.testing.assert_allclose(maps[0::4], 0.3, rtol=1e-5)
     for kind in (1, 2, 3):
         np.testing.assert_allclose(maps[kind::4], 0, atol=1e-5)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_scsam.infer.slice_encoder import SliceEncoder
-from napari_scsam.infer.taught.scale_space import CELL, COUNT, scale_space
+from napari_scsam.infer.taught.scale_space import FILTER_COUNT, FINE_CELL, scale_space
 from napari_scsam.infer.taught.slice_features import (
     FUSED_STRIDE,
     cell_centres,
@@ -102,10 +102,10 @@ def encoder(random_model: ScSAM) -> SliceEncoder:
 def test_a_slice_shows_its_scale_space_and_both_maps_of_the_network(encoder: SliceEncoder) -> None:
     features = slice_features(encoder)
     detail = encoder.embed(encoder.tiles()[0]).detail.shape[1]
-    assert features.fine.shape == (COUNT + detail, 50, 90)
+    assert features.fine.shape == (FILTER_COUNT + detail, 50, 90)
     assert features.fused.shape == (256, -(-100 // FUSED_STRIDE), -(-180 // FUSED_STRIDE))
     assert features.fine.dtype == features.fused.dtype == np.float32
-    np.testing.assert_array_equal(features.fine[:COUNT], scale_space(encoder.slice.grey))
+    np.testing.assert_array_equal(features.fine[:FILTER_COUNT], scale_space(encoder.slice.grey))
     assert np.isfinite(features.fine).all()
 
 
@@ -116,6 +116,6 @@ def test_a_slice_of_one_tile_shows_what_the_network_sees(encoder: SliceEncoder) 
     features = slice_features(encoder)
     np.testing.assert_allclose(features.fused, embedding.fused[0].float().numpy(), atol=1e-4)
     np.testing.assert_allclose(
-        features.fine[COUNT:], embedding.detail[0].float().numpy(), atol=1e-4
+        features.fine[FILTER_COUNT:], embedding.detail[0].float().numpy(), atol=1e-4
     )
-    assert embedding.detail.shape[2] == 96 // CELL
+    assert embedding.detail.shape[2] == 96 // FINE_CELL

@@ -13,7 +13,7 @@ import tifffile
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.contents import Contents, is_label_image, what_is
-from napari_scsam.io.label_files.kinds import KINDS, check_suffix
+from napari_scsam.io.label_files.kinds import LABEL_FILE_KINDS, check_suffix
 from napari_scsam.io.labels import read_class_table, write_labels
 from napari_scsam.io.volumes import open_labels
 
@@ -23,7 +23,7 @@ ORIGIN = (100.0, 0.0, 30.5)
 LABELS = np.random.default_rng(0).choice(np.array([0, 1, 3], np.uint8), (3, 20, 31))
 
 
-@pytest.mark.parametrize("suffix", sorted(KINDS))
+@pytest.mark.parametrize("suffix", sorted(LABEL_FILE_KINDS))
 @pytest.mark.parametrize("shape", [(3, 20, 31), (1, 20, 31), (20, 31)])
 def test_labels_come_back(tmp_path: Path, suffix: str, shape: tuple[int, ...]) -> None:
     path = tmp_path / f"labels{suffix}"
@@ -42,7 +42,7 @@ def test_labels_come_back(tmp_path: Path, suffix: str, shape: tuple[int, ...]) -
     assert is_label_image(path)
 
 
-@pytest.mark.parametrize("suffix", sorted(KINDS))
+@pytest.mark.parametrize("suffix", sorted(LABEL_FILE_KINDS))
 def test_an_unknown_size_stays_unknown_and_objects_need_no_table(
     tmp_path: Path, suffix: str
 ) -> None:
@@ -56,7 +56,7 @@ def test_an_unknown_size_stays_unknown_and_objects_need_no_table(
     assert is_label_image(path)
 
 
-@pytest.mark.parametrize("suffix", sorted(KINDS))
+@pytest.mark.parametrize("suffix", sorted(LABEL_FILE_KINDS))
 def test_a_file_of_somebody_else_is_foreign(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"image{suffix}"
     if suffix == ".mrc":
@@ -74,7 +74,7 @@ def test_a_file_of_somebody_else_is_foreign(tmp_path: Path, suffix: str) -> None
     assert not is_label_image(path)
 
 
-@pytest.mark.parametrize("suffix", sorted(KINDS))
+@pytest.mark.parametrize("suffix", sorted(LABEL_FILE_KINDS))
 def test_a_damaged_file_is_foreign(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"labels{suffix}"
     file = path
@@ -174,5 +174,5 @@ def test_other_suffixes_are_refused_with_those_that_are_known(tmp_path: Path) ->
 def test_the_page_of_formats_has_every_kind() -> None:
     page = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
     written = page.partition("## What is written")[2].partition("## The table")[0]
-    listed = [f"`{suffix}`" for suffix in KINDS]
+    listed = [f"`{suffix}`" for suffix in LABEL_FILE_KINDS]
     assert [each for each in listed if each not in written] == []

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from napari_scsam.io.untrusted.image_sizes import (
-    SIZES,
+    SIZE_READERS,
     jpeg2000_size,
     jpeg_size,
     lerc_size,
@@ -107,8 +107,8 @@ def test_a_png_that_is_cut_off_states_no_size(length: int) -> None:
 
 
 def test_each_compression_of_tiff_has_the_reader_of_its_format() -> None:
-    assert SIZES[7] is jpeg_size
-    assert SIZES[34712] is jpeg2000_size
-    assert SIZES[34933] is png_size
-    assert SIZES[50001] is webp_size
-    assert SIZES[34887] is lerc_size
+    assert SIZE_READERS[7] is jpeg_size
+    assert SIZE_READERS[34712] is jpeg2000_size
+    assert SIZE_READERS[34933] is png_size
+    assert SIZE_READERS[50001] is webp_size
+    assert SIZE_READERS[34887] is lerc_size

@@ -27,7 +27,7 @@ from napari_scsam.train.finetune.data import (
 )
 from napari_scsam.train.finetune.held_out import HeldOutRegion
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
-from napari_scsam.train.finetune.review_crops import SIDE, draw_crop
+from napari_scsam.train.finetune.review_crops import CROP_SIDE, draw_crop
 from napari_scsam.train.finetune.settings import FinetuneSettings
 
 
@@ -138,10 +138,10 @@ def test_the_classes_are_those_of_the_model(data: FinetuneData) -> None:
 def test_a_held_out_crop_shows_its_region_and_nothing_else_is_known(data: FinetuneData) -> None:
     region = HeldOutRegion(0, np.s_[20:56, 30:66])
     image, targets = data.plain_crop(region)
-    assert image.shape == (1, SIDE, SIDE)
-    assert targets.shape == (SIDE, SIDE)
+    assert image.shape == (1, CROP_SIDE, CROP_SIDE)
+    assert targets.shape == (CROP_SIDE, CROP_SIDE)
     assert targets.dtype == torch.uint8
-    first = (SIDE - 36) // 2
+    first = (CROP_SIDE - 36) // 2
     last = first + 36
     assert (targets[first:last, first:last] == 1).all()
     assert (targets[first - 1, first:last] == UNKNOWN).all()
@@ -155,7 +155,7 @@ def test_a_held_out_crop_shows_its_region_and_nothing_else_is_known(data: Finetu
 def test_all_kinds_of_crops_are_embedded_and_counted(
     data: FinetuneData, quick: FinetuneSettings, monkeypatch
 ) -> None:
-    grey = torch.rand(1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    grey = torch.rand(1, CROP_SIDE, CROP_SIDE, generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr(finetune_data, "replay_images", lambda count, _seed: [grey] * count)
     counts = list(data.embed())
     assert counts == sorted(counts)
@@ -171,7 +171,7 @@ def test_all_kinds_of_crops_are_embedded_and_counted(
 def test_late_embedding_stops_after_a_few_crops_of_each_kind(
     source, random_model: ScSAM, quick: FinetuneSettings, monkeypatch
 ) -> None:
-    grey = torch.rand(1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    grey = torch.rand(1, CROP_SIDE, CROP_SIDE, generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr(finetune_data, "replay_images", lambda count, _seed: [grey] * count)
     monkeypatch.setattr(finetune_data, "FEWEST", 1)
     data = FinetuneData(source, random_model, quick)

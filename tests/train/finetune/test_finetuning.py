@@ -22,7 +22,7 @@ from napari_scsam.train.finetune.finetuning import (
     finetune,
 )
 from napari_scsam.train.finetune.known_labels import KnownClass
-from napari_scsam.train.finetune.review_crops import SIDE
+from napari_scsam.train.finetune.review_crops import CROP_SIDE
 from napari_scsam.train.finetune.settings import FinetuneSettings
 from napari_scsam.train.finetune.steps import FinetuneStep
 from napari_scsam.train.finetune.tuned_weights import learned, take_path
@@ -38,7 +38,7 @@ def _noise(monkeypatch: pytest.MonkeyPatch) -> None:
 def noise(count: int, seed: int) -> list[torch.Tensor]:
     """Return images of noise in 0..1."""
     chance = torch.Generator().manual_seed(seed)
-    return [torch.rand(1, SIDE, SIDE, generator=chance) for _ in range(count)]
+    return [torch.rand(1, CROP_SIDE, CROP_SIDE, generator=chance) for _ in range(count)]
 
 
 @pytest.fixture(scope="module")

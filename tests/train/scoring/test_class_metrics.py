@@ -9,7 +9,7 @@ import pytest
 
 from napari_scsam.config import UserError
 from napari_scsam.train.scoring.class_metrics import (
-    COLUMNS,
+    SCORE_COLUMNS,
     ClassSlice,
     MatchLimits,
     ScoreColumn,
@@ -92,8 +92,8 @@ def test_counts_are_added_over_slices_before_they_are_scored() -> None:
 
 def test_every_column_has_a_score_and_a_heading_that_fits() -> None:
     scores = scores_of(count_class(one(mask((1, 1, 4, 4)), mask((1, 1, 4, 4)))))
-    assert list(scores) == [column.name for column in COLUMNS]
-    assert all(len(column.heading) < column.width for column in COLUMNS)
+    assert list(scores) == [column.name for column in SCORE_COLUMNS]
+    assert all(len(column.heading) < column.width for column in SCORE_COLUMNS)
     assert ScoreColumn("pq", "PQ", "pq").width == 6
     assert ScoreColumn("boundary_f1", "boundary F1", "f1").width == 12
 

@@ -9,7 +9,12 @@ import pytest
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.metrics import BoundaryMatch, Calibration, ObjectMatch, Overlap
-from napari_scsam.train.scoring.class_metrics import COLUMNS, METRICS, ClassCounts, MatchLimits
+from napari_scsam.train.scoring.class_metrics import (
+    METRICS,
+    SCORE_COLUMNS,
+    ClassCounts,
+    MatchLimits,
+)
 from napari_scsam.train.scoring.scores import Scores
 
 CLASSES = (ClassSpec(1, "mitochondrion"), ClassSpec(4, "PSD"))
@@ -39,7 +44,7 @@ SCORES = ("dice", "iou", "boundary_f1", "object_f1", "pq", "calibration_error")
 
 
 def test_every_score_is_a_column_and_every_metric_has_a_name_of_its_own() -> None:
-    assert tuple(column.name for column in COLUMNS) == SCORES
+    assert tuple(column.name for column in SCORE_COLUMNS) == SCORES
     assert [metric.name for metric in METRICS] == list(NOTHING)
 
 

@@ -13,7 +13,7 @@ from napari_scsam.config import ClassSpec
 from napari_scsam.io.labels import write_labels
 from napari_scsam.objects.components import small_components
 from napari_scsam.steps import drive
-from napari_scsam.volume.instances.basins import REACH, STEPS, halo_of, heights_of
+from napari_scsam.volume.instances.basins import HEIGHT_STEPS, REACH, halo_of, heights_of
 from napari_scsam.volume.instances.components import multilabel_components
 
 MITO = {1: "mitochondrion"}
@@ -91,7 +91,7 @@ def test_heights_are_distances_up_to_the_reach():
     mask[:, 5:85, 5:85] = 1
     heights = heights_of(multilabel_components(mask, corners=True), (4, 1, 1))
     expected = scipy.ndimage.distance_transform_edt(mask, sampling=(4, 1, 1))
-    np.testing.assert_array_equal(heights, np.rint(np.minimum(expected, REACH) * STEPS))
+    np.testing.assert_array_equal(heights, np.rint(np.minimum(expected, REACH) * HEIGHT_STEPS))
 
 
 def test_a_halo_is_as_wide_as_the_reach():

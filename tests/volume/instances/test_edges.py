@@ -9,7 +9,7 @@ from napari_scsam.io.volumes import as_volume
 from napari_scsam.volume.blocks import BlockPlan
 from napari_scsam.volume.instances.edges import Layer, join_block, read_pairs, touching_labels
 from napari_scsam.volume.instances.job import InstanceJob
-from napari_scsam.volume.instances.kinds import OBJECT, ObjectKind
+from napari_scsam.volume.instances.kinds import NO_CLASS_NAME, ObjectKind
 from napari_scsam.volume.instances.numbers import save_array
 from napari_scsam.volume.instances.record import faces_of, write_arrays
 from napari_scsam.volume.instances.source import LabelSource
@@ -91,7 +91,7 @@ def test_blocks_without_labels_have_no_pairs(job: InstanceJob) -> None:
 
 def test_labels_without_a_table_touch_within_one_value(job: InstanceJob, tmp_path: Path) -> None:
     values = {0: 5, 1: 5, 2: 6, 3: 5}
-    other = InstanceJob(job.source, job.plan, (ObjectKind(OBJECT, ()),), tmp_path)
+    other = InstanceJob(job.source, job.plan, (ObjectKind(NO_CLASS_NAME, ()),), tmp_path)
     for block in other.plan:
         part = other.source.read(block.slices).astype(np.uint32)
         faces = {f"0.{name}": face for name, face in faces_of(part, "labels").items()}

@@ -8,14 +8,16 @@ import pytest
 from napari_scsam.io.volumes import as_volume
 from napari_scsam.volume.blocks import BlockPlan
 from napari_scsam.volume.instances.job import BLOCKS_A_FOLDER, InstanceJob
-from napari_scsam.volume.instances.kinds import OBJECT, ObjectKind
+from napari_scsam.volume.instances.kinds import NO_CLASS_NAME, ObjectKind
 from napari_scsam.volume.instances.source import LabelSource
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> InstanceJob:
     source = LabelSource(as_volume(np.ones((4, 4), np.uint8)))
-    return InstanceJob(source, BlockPlan((4, 4), (2, 2)), (ObjectKind(OBJECT, ()),), tmp_path)
+    return InstanceJob(
+        source, BlockPlan((4, 4), (2, 2)), (ObjectKind(NO_CLASS_NAME, ()),), tmp_path
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_scsam.volume.instances.basins import STEPS, highest_saddles
+from napari_scsam.volume.instances.basins import HEIGHT_STEPS, highest_saddles
 from napari_scsam.volume.instances.merge import Tables, merged_roots
 
 
 def tables(peaks, voxels=None, leaves=None):
     count = len(peaks)
     return Tables(
-        peaks=np.array(peaks, np.int64) * STEPS,
+        peaks=np.array(peaks, np.int64) * HEIGHT_STEPS,
         places=np.arange(count, dtype=np.int64),
         leaves=np.zeros(count, bool) if leaves is None else np.array(leaves),
         voxels=np.full(count, 100) if voxels is None else np.array(voxels),
@@ -20,7 +20,7 @@ def tables(peaks, voxels=None, leaves=None):
 
 
 def merge(known, saddles, links=(), smallest=1):
-    heights = [(a, b, int(height * STEPS)) for a, b, height in saddles]
+    heights = [(a, b, int(height * HEIGHT_STEPS)) for a, b, height in saddles]
     return merged_roots(
         known,
         np.array(links, np.int64).reshape(-1, 2),

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_scsam.io.volumes import as_volume
 from napari_scsam.version import __version__
-from napari_scsam.volume.measure.origin import FORMAT, describe_measurement
+from napari_scsam.volume.measure.origin import OBJECTS_FORMAT, describe_measurement
 from napari_scsam.volume.measure.table import ObjectTable
 
 TABLE = ObjectTable({"class": np.array(["ER", "PSD", "ER"]), "id": np.array([1, 1, 2])})
@@ -23,7 +23,7 @@ def test_the_origin_of_a_table_can_be_read_by_anyone() -> None:
     image = as_volume(np.zeros((2, 3, 4), np.uint8))
     found = describe_measurement(labels, image, TABLE, {"smallest": 10})
     assert json.loads(json.dumps(found)) == found
-    assert found["format"] == FORMAT
+    assert found["format"] == OBJECTS_FORMAT
     assert found["objects"] == {"ER": 2, "PSD": 1}
     assert found["settings"] == {"smallest": 10}
     assert found["labels"] == {

@@ -9,7 +9,7 @@ import pytest
 import trimesh
 
 from napari_scsam.cli.meshes import FORMATS
-from napari_scsam.volume.meshes.formats import NM, OWN_FILES, UM, WRITERS
+from napari_scsam.volume.meshes.formats import MESH_FILES, NM, UM, WRITERS
 from napari_scsam.volume.meshes.surface import Mesh
 
 
@@ -57,12 +57,12 @@ def test_every_file_that_is_written_is_known_as_ours(tmp_path: Path, mesh: Mesh,
     WRITERS[name][0](folder, 3, mesh)
     for path in folder.iterdir():
         place = path.relative_to(tmp_path).as_posix()
-        assert any(re.fullmatch(pattern, place) for pattern in OWN_FILES), place
+        assert any(re.fullmatch(pattern, place) for pattern in MESH_FILES), place
 
 
 @pytest.mark.parametrize("place", ["ER/notes.txt", "ER/12.stl", "ER/12:1", "info", "ER/a/12.ply"])
 def test_other_files_are_not_ours(place: str) -> None:
-    assert not any(re.fullmatch(pattern, place) for pattern in OWN_FILES)
+    assert not any(re.fullmatch(pattern, place) for pattern in MESH_FILES)
 
 
 def test_the_command_line_offers_every_format() -> None:

@@ -24,7 +24,7 @@ from napari_scsam.model import ScSAM
 from napari_scsam.steps import drive
 from napari_scsam.volume.run import segment_volume
 from napari_scsam.volume.writing.ledger import LEDGER
-from napari_scsam.volume.writing.run_labels import BESIDE, LABELS
+from napari_scsam.volume.writing.run_labels import LABELS, STAGED_LABELS
 
 SIZE = [40.0, 8.0, 8.0]
 IMAGE = np.random.default_rng(0).integers(0, 200, (2, 40, 48)).astype(np.uint8)
@@ -83,7 +83,7 @@ def test_the_labels_are_those_of_a_file_of_their_own(
     assert read_class_table(image) == model.classes
     assert hashes(image) == before
     assert zarr.open_group(image / "labels" / LABELS).metadata.zarr_format == zarr_format
-    assert not (image / "labels" / BESIDE).exists()
+    assert not (image / "labels" / STAGED_LABELS).exists()
 
 
 def test_image_and_labels_are_valid(image: Path, zarr_format: int, model: ScSAM) -> None:
@@ -113,14 +113,14 @@ def test_a_stopped_run_continues(image: Path, model: ScSAM) -> None:
     for _ in range(2):
         next(steps)
     steps.close()
-    assert (image / "labels" / BESIDE / LEDGER).is_file()
+    assert (image / "labels" / STAGED_LABELS / LEDGER).is_file()
     with pytest.raises(TakenError, match="holds a stopped run; add --resume"):
         segment(image, model)
     first = next(segment_volume(open_volume(image), model, image, into=True, resume=True))
     assert first.done > 0
     segment(image, model, resume=True)
     assert open_labels(image / "labels" / LABELS).shape == IMAGE.shape
-    assert not (image / "labels" / BESIDE).exists()
+    assert not (image / "labels" / STAGED_LABELS).exists()
 
 
 def test_finished_labels_are_replaced_only_when_asked(image: Path, model: ScSAM) -> None:

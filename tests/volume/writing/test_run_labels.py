@@ -11,8 +11,8 @@ from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.label_header import LabelHeader, label_header
 from napari_scsam.volume.writing.ledger import LEDGER
 from napari_scsam.volume.writing.run_labels import (
-    BESIDE,
     LABELS,
+    STAGED_LABELS,
     RunTarget,
     chunk_names,
     create_run_labels,
@@ -50,7 +50,7 @@ def test_labels_that_are_new_grow_at_their_place_and_others_beside_them(tmp_path
     beside = RunTarget(tmp_path, beside=True)
     assert new.group == tmp_path / "labels" / LABELS
     assert new.ledger == tmp_path / LEDGER
-    assert beside.group == tmp_path / "labels" / BESIDE
+    assert beside.group == tmp_path / "labels" / STAGED_LABELS
     assert beside.ledger == beside.group / LEDGER
 
 

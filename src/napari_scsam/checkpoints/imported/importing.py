@@ -12,7 +12,7 @@ from napari_scsam.checkpoints.card import CheckpointInfo, read_card
 from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.checkpoints.imported.card import IMPORTED_FORMAT, parse_settings
 from napari_scsam.checkpoints.imported.class_table import ChannelTable, read_channels
-from napari_scsam.checkpoints.imported.load import NETWORK, as_config
+from napari_scsam.checkpoints.imported.load import NETWORK_TENSOR, as_config
 from napari_scsam.checkpoints.imported.probe import input_form, try_network
 from napari_scsam.checkpoints.imported.runners import Runner, open_runner
 from napari_scsam.checkpoints.tensors import write_tensors
@@ -161,4 +161,4 @@ def _write(
     }
     tensor = torch.frombuffer(bytearray(content), dtype=torch.uint8)
     header = {"format": IMPORTED_FORMAT, "card": json.dumps(facts)}
-    write_tensors(out, {NETWORK: tensor}, header)
+    write_tensors(out, {NETWORK_TENSOR: tensor}, header)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_scsam.checkpoints.card import CheckpointInfo
     from napari_scsam.model.imported_network import ImportedConfig, ImportedNetwork
 
-NETWORK = "network"
+NETWORK_TENSOR = "network"
 """Name of the tensor of bytes that is the network's own file."""
 
 
@@ -51,6 +51,6 @@ def _read_content(path: Path) -> bytes:
     from safetensors.numpy import load_file
 
     try:
-        return load_file(path)[NETWORK].tobytes()
+        return load_file(path)[NETWORK_TENSOR].tobytes()
     except (SafetensorError, ValueError, KeyError) as error:
         raise UserError(f"{path} is damaged; import the network again") from error

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Generator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from tqdm import tqdm
 
-from napari_scsam.atomic import replacing
 from napari_scsam.steps import Progress, drive
 
 if TYPE_CHECKING:
@@ -26,7 +23,7 @@ CAREFUL = (
     "average four views of each slice (test-time augmentation): better, in four times the time"
 )
 
-PROGRESS_EVERY = 60.0
+LINE_SECONDS = 60.0
 """Seconds between lines of progress where there is no terminal, as in the log of a cluster."""
 
 
@@ -171,7 +168,7 @@ def note_unknown_size(volume: Volume, network: ScSAM | RemotePredictor) -> None:
 def show(steps: Generator[Progress, None, T]) -> T:
     """Run long work behind a progress bar and return its result.
 
-    Without a terminal, a line of progress is printed every `PROGRESS_EVERY` seconds.
+    Without a terminal, a line of progress is printed every `LINE_SECONDS` seconds.
     """
     if not sys.stderr.isatty():
         return drive(steps, _Lines().update)
@@ -196,7 +193,7 @@ class _Lines:
     def update(self, step: Progress) -> None:
         """Print a step, if the last one is long ago."""
         now = time.monotonic()
-        if now - self._printed > PROGRESS_EVERY:
+        if now - self._printed > LINE_SECONDS:
             self._printed = now
             note(f"{step.what}, {step.done} of {step.total}{self._left(step, now)}")
 
@@ -212,12 +209,6 @@ class _Lines:
         if seconds < SHORT_HOUR:
             return f", {seconds / 60:.0f} min left"
         return f", {seconds / 3600:.1f} h left"
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Write JSON atomically."""
-    with replacing(path) as draft:
-        draft.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 
 
 def note(text: str) -> None:

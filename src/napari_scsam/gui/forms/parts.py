@@ -15,7 +15,7 @@ from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
 from napari_scsam.gui.forms.background import session_of
 from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.panels.runs import RunList
-from napari_scsam.gui.tools.runs import EVERY_MS, DetachedRuns, run_rows
+from napari_scsam.gui.tools.runs import POLL_MS, DetachedRuns, run_rows
 
 Form = FunctionGui[..., None]
 
@@ -54,7 +54,7 @@ def list_runs_below(form: Form) -> None:
     listed.asked.connect(partial(_do, form, listed))
     timer = QTimer(listed)
     timer.timeout.connect(watch)
-    timer.start(EVERY_MS)
+    timer.start(POLL_MS)
     watch()
 
 

@@ -59,7 +59,7 @@ OF_IMAGE = (
 )
 """Work that needs the image."""
 
-WORDS = {
+JOB_WORDS = {
     Job.LOAD: "loading the network",
     Job.LIST: "asking the server for its checkpoints",
     Job.OPEN_FILE: "opening a file",
@@ -225,5 +225,5 @@ def _words_of(kind: Hashable) -> str:
     """Return the words for a kind of work; several of one kind have names of their own."""
     if isinstance(kind, tuple):
         job, name = kind
-        return f"{WORDS[job]} ({name})"
-    return WORDS[Job(str(kind))]
+        return f"{JOB_WORDS[job]} ({name})"
+    return JOB_WORDS[Job(str(kind))]

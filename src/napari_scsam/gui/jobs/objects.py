@@ -203,7 +203,7 @@ def measure_boxes(request: MeasureRequest, boxes: Mapping[int, Box]) -> ObjectTa
 
 def _measure_box(request: MeasureRequest, value: int, box: Box) -> ObjectTable:
     from napari_scsam.volume.blocks import Block
-    from napari_scsam.volume.measure.array import UNIT
+    from napari_scsam.volume.measure.array import UNIT_SIZE
     from napari_scsam.volume.measure.columns import make_table
     from napari_scsam.volume.measure.parts import measure_part
 
@@ -219,7 +219,7 @@ def _measure_box(request: MeasureRequest, value: int, box: Box) -> ObjectTable:
     grey = None
     if place.image is not None:
         grey = np.asarray(place.image[wide])
-    size = (place.voxel_size or UNIT)[-len(shape) :]
+    size = (place.voxel_size or UNIT_SIZE)[-len(shape) :]
     sums = measure_part(own, block, shape, size, grey).sums
     names = np.full(len(sums), "object")
     return make_table(sums, names, shape, place.voxel_size)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_scsam.project.training_job import LOG, PICTURE
+from napari_scsam.project.training_job import JOB_LOG, PICTURE
 
 MODULE = "napari_scsam.train.finetune_process"
 
@@ -45,7 +45,7 @@ class TrainingProcess(QObject):
 
     def start(self) -> None:
         """Start the process, and a thread that reads what it writes."""
-        with (self.folder / LOG).open("a", encoding="utf-8") as log:
+        with (self.folder / JOB_LOG).open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(  # noqa: S603  # our own module
                 [sys.executable, "-m", MODULE, str(self.folder)],
                 stdin=subprocess.PIPE,

@@ -15,7 +15,7 @@ from napari_scsam.gui.prompts.kinds import BY_SHAPE_TYPE, PromptKind
 if TYPE_CHECKING:
     from napari.layers import Image
 
-COLOURS = {INSIDE: "#21d07a", OUTSIDE: "#ff4d4d"}
+MARK_COLOURS = {INSIDE: "#21d07a", OUTSIDE: "#ff4d4d"}
 PREVIEW_COLOUR = "#ffd93b"
 
 POINT_PIXELS = 10
@@ -39,7 +39,7 @@ def strokes_layer(image: Image, screen_pixel: float) -> Shapes:
         ndim=image.ndim,
         name="boxes and scribbles",
         property_choices={"side": [INSIDE, OUTSIDE]},
-        edge_color=COLOURS[INSIDE],
+        edge_color=MARK_COLOURS[INSIDE],
         face_color="transparent",
         edge_width=EDGE_PIXELS * screen_pixel,
         **_options(image),
@@ -52,7 +52,7 @@ def points_layer(image: Image, screen_pixel: float) -> Points:
         ndim=image.ndim,
         name="points",
         property_choices={"side": [INSIDE, OUTSIDE]},
-        face_color=COLOURS[INSIDE],
+        face_color=MARK_COLOURS[INSIDE],
         border_color="white",
         size=POINT_PIXELS * screen_pixel,
         **_options(image),

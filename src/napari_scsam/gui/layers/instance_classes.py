@@ -24,7 +24,7 @@ OBJECTS_KEY = "scsam_objects"
 REVIEWED_KEY = "scsam_reviewed_objects"
 """Key in ``layer.metadata`` for the labels of objects that a person has checked, sorted."""
 
-UNKNOWN = "object"
+UNKNOWN_CLASS = "object"
 """Name of the class of an object whose class nobody said."""
 
 LabelRange = tuple[int, int, int]
@@ -49,7 +49,7 @@ class ObjectClasses:
         held = (run >= 0) & (wanted <= table[run, 1])
         return np.where(held, table[run, 2], 0)
 
-    def names_of(self, labels: ArrayLike, unknown: str = UNKNOWN) -> NDArray[np.str_]:
+    def names_of(self, labels: ArrayLike, unknown: str = UNKNOWN_CLASS) -> NDArray[np.str_]:
         """Return the name of the class of each label."""
         names = {spec.id: spec.name for spec in self.classes}
         ids, places = np.unique(self.ids_of(labels), return_inverse=True)

@@ -16,7 +16,7 @@ from psygnal import Signal
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.layers.drawing_layers import (
-    COLOURS,
+    MARK_COLOURS,
     being_drawn,
     points_layer,
     preview_layer,
@@ -191,8 +191,8 @@ class PromptLayers:
         for layer in (self.points, self.strokes):
             layer.selected_data = set()
             layer.feature_defaults = {"side": side}
-        self.points.current_face_color = COLOURS[side]
-        self.strokes.current_edge_color = COLOURS[side]
+        self.points.current_face_color = MARK_COLOURS[side]
+        self.strokes.current_edge_color = MARK_COLOURS[side]
 
     def _on_press(self, _layer: Points, event: Event) -> None:
         """Ctrl and a click marks the other side, once."""
@@ -223,10 +223,10 @@ class PromptLayers:
         if marks.sides:
             self.points.data = marks.points
             self.points.features = {"side": list(marks.sides)}
-            self.points.face_color = [COLOURS[side] for side in marks.sides]
+            self.points.face_color = [MARK_COLOURS[side] for side in marks.sides]
         if marks.shapes:
             kinds, vertices, sides = zip(*marks.shapes, strict=True)
-            colours = [COLOURS[side] for side in sides]
+            colours = [MARK_COLOURS[side] for side in sides]
             self.strokes.add(list(vertices), shape_type=list(kinds), edge_color=colours)
             self.strokes.features = {"side": list(sides)}
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from napari_scsam.objects.tools import Edit
 
-BATCH = 2**17
+EDIT_BATCH = 2**17
 """Voxels written per turn of the event loop."""
 
 
@@ -29,11 +29,13 @@ def write_edit_steps(layer: Labels, edit: Edit) -> Generator[None, None, int]:
         layer.visible = True
     changed = 0
     with layer.block_history():
-        for start in range(0, edit.size, BATCH):
+        for start in range(0, edit.size, EDIT_BATCH):
             if start:
                 yield
-            changed += _write(layer, edit, slice(start, start + BATCH), draw=edit.size <= BATCH)
-    if edit.size > BATCH:
+            changed += _write(
+                layer, edit, slice(start, start + EDIT_BATCH), draw=edit.size <= EDIT_BATCH
+            )
+    if edit.size > EDIT_BATCH:
         layer.refresh(extent=False)
     return changed
 

@@ -56,9 +56,9 @@ class CorrectPanel(Page):
         }
         self.buttons[tools.DELETE_SMALL.name] = self._sieve_button()
         self.whole = checkbox(
-            f"{tools.WHOLE.label}   ({keys[tools.WHOLE.name]})",
-            tools.WHOLE.tip,
-            partial(self._ask, tools.WHOLE.name),
+            f"{tools.WHOLE_TOOL.label}   ({keys[tools.WHOLE_TOOL.name]})",
+            tools.WHOLE_TOOL.tip,
+            partial(self._ask, tools.WHOLE_TOOL.name),
         )
         self.radius = _number(0.5, 50, RADIUS_TIP)
         self.radius.valueChanged.connect(self.radius_changed)
@@ -68,8 +68,8 @@ class CorrectPanel(Page):
         let_letters_pass(self.unit)
         self.unit.setToolTip("µm needs a layer whose scale is in nm or µm.")
         self.unit.activated.connect(lambda index: self.unit_changed.emit(index == 1))
-        lock_key = keys[tools.LOCK.name]
-        self.locks = button("", f"{LOCKS_TIP}\n{tools.LOCK.tip} ({lock_key})")
+        lock_key = keys[tools.LOCK_TOOL.name]
+        self.locks = button("", f"{LOCKS_TIP}\n{tools.LOCK_TOOL.tip} ({lock_key})")
         self.locks.setMenu(QMenu(self.locks))
         self._lay_out()
 

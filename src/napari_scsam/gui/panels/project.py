@@ -14,7 +14,7 @@ from napari_scsam.gui.panels.parts.damage_box import DamageBox
 from napari_scsam.gui.panels.parts.image_question import ask_about_image
 from napari_scsam.gui.panels.parts.setup_line import SetupLine
 from napari_scsam.gui.panels.parts.widgets import button, fill_row, note_label, plain_tip
-from napari_scsam.project.record import SUFFIX
+from napari_scsam.project.record import PROJECT_SUFFIX
 
 NO_PROJECT = (
     "No project: labels are lost unless you save them. Open an image, then press New to create one."
@@ -84,7 +84,7 @@ class ProjectPanel(SetupLine):
             self.show_set("none yet; labels are not kept", is_set=False)
         else:
             self.note.setText(f"{path.name}: {state}")
-            self.show_set(f"{path.name.removesuffix(SUFFIX)}: {state}", is_set=True)
+            self.show_set(f"{path.name.removesuffix(PROJECT_SUFFIX)}: {state}", is_set=True)
 
     def show_damage(self, sentences: Sequence[str]) -> None:
         """Name what cannot be read; the panel opens for it."""
@@ -135,18 +135,18 @@ class ProjectPanel(SetupLine):
         self.open_asked.emit(path)
 
     def _ask_new(self) -> None:
-        path = self._ask_name("Name of the new project", f"{self._proposed}{SUFFIX}")
+        path = self._ask_name("Name of the new project", f"{self._proposed}{PROJECT_SUFFIX}")
         if path:
             self.new_asked.emit(path)
 
     def _ask_open(self) -> None:
-        title = f"Choose a project, a folder that ends in {SUFFIX}"
+        title = f"Choose a project, a folder that ends in {PROJECT_SUFFIX}"
         path = QFileDialog.getExistingDirectory(self, title)
         if path:
             self.open_asked.emit(path)
 
     def _ask_copy(self) -> None:
-        path = self._ask_name("Name of the copy", f"copy{SUFFIX}")
+        path = self._ask_name("Name of the copy", f"copy{PROJECT_SUFFIX}")
         if path:
             self.copy_asked.emit(path)
 

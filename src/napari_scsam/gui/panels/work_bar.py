@@ -14,8 +14,8 @@ from napari_scsam.gui.panels.parts.widgets import button, keep_space_when_hidden
 from napari_scsam.gui.words import as_sentence, capitalized
 from napari_scsam.steps import Progress
 
-NETWORK = "network"
-TOOLS = "tools"
+NETWORK_PLACE = "network"
+TOOLS_PLACE = "tools"
 DOWNLOAD = "download"
 """Who works."""
 
@@ -86,7 +86,7 @@ class WorkBar(QFrame):
         if self._message == text:
             self.show_status("")
 
-    def show_progress(self, progress: Progress, who: str = NETWORK) -> None:
+    def show_progress(self, progress: Progress, who: str = NETWORK_PLACE) -> None:
         """Move the bar; work that the user waits for takes precedence over a download."""
         if who == DOWNLOAD and self.at_work != {DOWNLOAD}:
             return

@@ -39,7 +39,7 @@ from napari_scsam.gui.project.layers import (
 )
 from napari_scsam.gui.project.left_open import LeftProject, close_project
 from napari_scsam.gui.project.opening import describe_opening, show_layers
-from napari_scsam.gui.project.project_layers import IMAGE, ProjectLayers
+from napari_scsam.gui.project.project_layers import IMAGE_LAYER, ProjectLayers
 from napari_scsam.gui.project.saver import ProjectSaver, described_labels
 from napari_scsam.gui.project.window_state import (
     restore_look,
@@ -314,7 +314,7 @@ class ProjectKeeper:
         image = find_image(viewer, opened.image)
         if image is None:
             image = viewer.add_layer(Layer.create(*image_layer_data(opened.image)))
-        restore_look(image, described.get(IMAGE, {}))
+        restore_look(image, described.get(IMAGE_LAYER, {}))
         self.session.choices.choose_image(image)
         self.session.choices.type_voxel_size(project.record.voxel_size)
         self.layers.begin(project, image)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_scsam.gui.layers.write_prediction import OrganelleLabels
     from napari_scsam.gui.session import Session
 
-IMAGE = "image"
+IMAGE_LAYER = "image"
 """Name of the image layer; label layers have the names of their label images."""
 
 
@@ -46,7 +46,7 @@ class ProjectLayers:
         """Begin with a project whose image this layer shows."""
         self.project = project
         self._tables = {}
-        self.names[image] = IMAGE
+        self.names[image] = IMAGE_LAYER
 
     def resume(self, project: Project, names: WeakKeyDictionary[Layer, str]) -> None:
         """Continue with a project whose layers are in the window."""
@@ -70,7 +70,7 @@ class ProjectLayers:
         if self.project is None:
             return None
         reference = self.project.record.image
-        for layer in self._of_name(IMAGE):
+        for layer in self._of_name(IMAGE_LAYER):
             if isinstance(layer, Image) and has_shape_of(layer, reference):
                 return layer
         return None
@@ -106,9 +106,9 @@ class ProjectLayers:
         image = next((image for image in images if shows_image(image, reference)), None)
         if image is None:
             return False
-        for old in [layer for layer, name in self.names.items() if name == IMAGE]:
+        for old in [layer for layer, name in self.names.items() if name == IMAGE_LAYER]:
             del self.names[old]
-        self.names[image] = IMAGE
+        self.names[image] = IMAGE_LAYER
         self.session.choices.type_voxel_size(project.record.voxel_size, image)
         return True
 

@@ -17,12 +17,13 @@ from napari_scsam.gui.jobs.one_object import (
 )
 from napari_scsam.gui.layers.drawn_marks import KeptMarks
 from napari_scsam.gui.layers.prompt_layers import PromptLayers
+from napari_scsam.gui.layers.strokes import REDO, UNDO
 from napari_scsam.gui.prompts.kinds import POINT
 from napari_scsam.gui.prompts.state import PromptState
 from napari_scsam.gui.tools.accept import Accepting
 from napari_scsam.gui.tools.canvas.active_tool import ActiveTool
 from napari_scsam.gui.tools.propagate import Propagating
-from napari_scsam.gui.tools.undo import REDO, UNDO, Undoing
+from napari_scsam.gui.tools.undo import Undoing
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -45,7 +45,7 @@ VERBS = {
 }
 """What can be done about a run."""
 
-EVERY_MS = 500
+POLL_MS = 500
 """How often the runs are looked at."""
 
 

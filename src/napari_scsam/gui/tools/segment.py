@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_scsam.config import ClassSpec, UserError
-from napari_scsam.gui.jobs.jobs import WORDS, Job
+from napari_scsam.gui.jobs.jobs import JOB_WORDS, Job
 from napari_scsam.gui.jobs.many_slices import RunDone, SliceDone, segment_slices_steps
 from napari_scsam.gui.layers.drawn_marks import xy_on_plane
 from napari_scsam.gui.tools.canvas.draw_rectangle import RectangleTool
@@ -182,7 +182,7 @@ class Segmenting:
 
     def cancel(self) -> None:
         """Cancel what runs and what waits; finished slices stay."""
-        cancelled = [WORDS[job] for job in TOLD if self._jobs.busy(job)]
+        cancelled = [JOB_WORDS[job] for job in TOLD if self._jobs.busy(job)]
         self._jobs.cancel()
         self._jobs.working.emit(False)
         what = "Cancelled"

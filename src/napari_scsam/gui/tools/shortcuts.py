@@ -14,7 +14,7 @@ from napari.viewer import Viewer
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.notify import notify_error
-from napari_scsam.gui.object_tools import TOOLS
+from napari_scsam.gui.object_tools import OBJECT_TOOLS
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.correction.correct import Correcting
 from napari_scsam.gui.tools.objects.walk import WalkingObjects
@@ -110,7 +110,7 @@ CORRECT = {
     tool.name: Action(
         f"correct_{tool.name}", tool.key, f"{tool.title} (ScSAM)", partial(_correct, tool.name)
     )
-    for tool in TOOLS
+    for tool in OBJECT_TOOLS
 }
 
 REVIEW = Action(

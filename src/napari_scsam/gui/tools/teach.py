@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_scsam.gui.layers.plane import Plane
     from napari_scsam.gui.session import Session
 
-TEACH = "teach"
+TEACH_TOOL = "teach"
 """Name of this tool while it is active."""
 
 BEGIN = "Paint a stroke on {}; each stroke is learned at once. Esc stops."
@@ -103,7 +103,7 @@ class Teaching:
         strokes.side_changed.connect(self.changed)
         strokes.show()
         self.strokes = strokes
-        self._active_tool.activate(TEACH, self._close, strokes.layer, MODES)
+        self._active_tool.activate(TEACH_TOOL, self._close, strokes.layer, MODES)
         viewer.dims.events.order.connect(self._on_turned)
         session.jobs.submit(Job.PREPARE, partial(prepare_to_teach_steps, session.engine, request))
         self._active_tool.show_status(BEGIN.format(spec.name))
@@ -118,7 +118,7 @@ class Teaching:
 
     def stop(self) -> None:
         """Remove the layer for strokes; they are kept, and come back with it."""
-        self._active_tool.deactivate_if(TEACH)
+        self._active_tool.deactivate_if(TEACH_TOOL)
 
     def forget(self, name: str) -> None:
         """Forget a class and its strokes."""

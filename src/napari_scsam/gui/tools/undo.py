@@ -16,15 +16,13 @@ from psygnal import Signal
 from napari_scsam.config import UserError
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY
 from napari_scsam.gui.layers.plane import name_volume, plane_shown_of
+from napari_scsam.gui.layers.strokes import REDO, UNDO
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.utils.events import Event
 
     from napari_scsam.gui.session import Session
-
-UNDO = "Control-Z"
-REDO = "Control-Shift-Z"
 
 
 class Undoing:

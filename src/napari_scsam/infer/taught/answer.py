@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_scsam.infer.taught.classifier import (
-    MOST,
+    MOST_LOGIT,
     StrokeClassifier,
     fit_classifier,
 )
@@ -162,7 +162,7 @@ def moved(before: Floats, new: Floats, share: float) -> Floats:
 
 def bounded(logits: Floats) -> Floats:
     """Bound logits by those of the most certain cells."""
-    return np.clip(logits, -MOST, MOST)
+    return np.clip(logits, -MOST_LOGIT, MOST_LOGIT)
 
 
 def likeness(one: Flags, other: Flags) -> float:

@@ -27,7 +27,7 @@ from napari_scsam.infer.taught.samples import (
     with_context,
     with_network,
 )
-from napari_scsam.infer.taught.scale_space import COUNT
+from napari_scsam.infer.taught.scale_space import FILTER_COUNT
 
 if TYPE_CHECKING:
     from sklearn.ensemble import ExtraTreesClassifier
@@ -61,7 +61,7 @@ Chosen on sets A and B so that no class mean falls far below a baseline."""
 CERTAIN = 0.004
 """Probabilities of the answer are kept this far from 0 and 1."""
 
-MOST = float(logit(1 - CERTAIN))
+MOST_LOGIT = float(logit(1 - CERTAIN))
 """Largest logit, about that of the most certain cell."""
 
 RELIABLE = 0.1
@@ -89,7 +89,7 @@ class StrokeClassifier:
         """Compute smoothed logits of the fine cells: h×w, above 0 where the class is."""
         fine = features.fine.reshape(len(features.fine), -1)
         linear = self.linear(features, fine)
-        mixed = self.mixed(linear.ravel(), fine[:COUNT].T).reshape(features.grid)
+        mixed = self.mixed(linear.ravel(), fine[:FILTER_COUNT].T).reshape(features.grid)
         smooth: Floats = ndimage.gaussian_filter(mixed, SMOOTHING)
         return smooth
 
@@ -97,7 +97,7 @@ class StrokeClassifier:
         """Compute logits of N×F values by themselves, without smoothing: N."""
         normal = self.scaling.normal(values)
         linear = normal @ self.coefficients[:-1] + self.coefficients[-1]
-        return self.mixed(linear, values[:, :COUNT])
+        return self.mixed(linear, values[:, :FILTER_COUNT])
 
     def linear(self, features: SliceFeatures, fine: Floats) -> Floats:
         """Compute the logits of the regression, h×w; coarse features are multiplied first."""
@@ -111,7 +111,7 @@ class StrokeClassifier:
         """Mix the regression's N logits with the forest's answer to N×20 filters."""
         chance = expit(linear)
         if self.forest is not None and self.influence > 0:
-            scale = Scaling(self.scaling.mean[:COUNT], self.scaling.scale[:COUNT])
+            scale = Scaling(self.scaling.mean[:FILTER_COUNT], self.scaling.scale[:FILTER_COUNT])
             trees = self.forest.predict_proba(scale.normal(filters))[:, 1]
             chance = self.influence * trees + (1 - self.influence) * chance
         certain = np.clip(chance, CERTAIN, 1 - CERTAIN)
@@ -165,7 +165,7 @@ def fit_members(
     from sklearn.ensemble import ExtraTreesClassifier  # slow to import
 
     forest = ExtraTreesClassifier(TREES, min_samples_leaf=SMALLEST_LEAF, random_state=0)
-    forest.fit(samples.values[:, :COUNT], samples.positive, samples.weights)
+    forest.fit(samples.values[:, :FILTER_COUNT], samples.positive, samples.weights)
     return forest, coefficients
 
 
@@ -220,7 +220,7 @@ def weigh_forest(lesson: Lesson, scaling: Scaling, *, sharpens: bool = False) ->
         forest, coefficients = fit_members(rest, scaling, sharpens=sharpens)
         values = scaling.normal(lesson.values[held].astype(np.float32))
         if forest is not None:
-            chances[0, held] = forest.predict_proba(values[:, :COUNT])[:, 1]
+            chances[0, held] = forest.predict_proba(values[:, :FILTER_COUNT])[:, 1]
         chances[1, held] = expit(values @ coefficients[:-1] + coefficients[-1])
     losses = [held_out_loss(each, lesson, scaling) for each in chances]
     return float(softmax(-STRICTNESS * np.array(losses))[0])
@@ -250,7 +250,7 @@ def less_where_greedy(
         return influence
     values = scaling.normal(lesson.context.astype(np.float32))
     found = (
-        forest.predict_proba(values[:, :COUNT])[:, 1],
+        forest.predict_proba(values[:, :FILTER_COUNT])[:, 1],
         expit(values @ coefficients[:-1] + coefficients[-1]),
     )
     losses = [float(-np.log(np.clip(1 - each, DOUBT, 1)).mean()) for each in found]

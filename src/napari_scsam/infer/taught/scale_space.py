@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-CELL = 2
+FINE_CELL = 2
 """Model pixels to one cell: the grid of the detail features."""
 
 SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Widths of the Gaussians in cells. Larger ones made taught classes worse."""
 
-COUNT = 4 * len(SIGMAS)
+FILTER_COUNT = 4 * len(SIGMAS)
 """Filters of a slice."""
 
 Maps = NDArray[np.float32]
@@ -43,10 +43,10 @@ def scale_space(grey: Maps) -> Maps:
 
 def halve(grey: Maps) -> Maps:
     """Average blocks of 2×2 pixels; the last row and column of odd sizes are repeated."""
-    missing = [(0, size % CELL) for size in grey.shape]
+    missing = [(0, size % FINE_CELL) for size in grey.shape]
     padded = np.pad(grey, missing, mode="edge").astype(np.float32, copy=False)
-    rows = (padded[::CELL] + padded[1::CELL]) / 2
-    return np.asarray((rows[:, ::CELL] + rows[:, 1::CELL]) / 2, np.float32)
+    rows = (padded[::FINE_CELL] + padded[1::FINE_CELL]) / 2
+    return np.asarray((rows[:, ::FINE_CELL] + rows[:, 1::FINE_CELL]) / 2, np.float32)
 
 
 def filters_at(cells: Maps, sigma: float) -> Iterator[Maps]:

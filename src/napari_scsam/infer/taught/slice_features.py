@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_scsam.infer.taught.lessons import Floats, SliceFeatures
-from napari_scsam.infer.taught.scale_space import CELL, scale_space
+from napari_scsam.infer.taught.scale_space import FINE_CELL, scale_space
 from napari_scsam.infer.tiling import HALO, Tile, ramp
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def slice_features(encoder: SliceEncoder) -> SliceFeatures:
     tiles = encoder.tiles()
     embeddings = [encoder.embed(tile) for tile in tiles]
     fused = join_tiles(tiles, [e.fused for e in embeddings], slice_.model_shape, FUSED_STRIDE)
-    detail = join_tiles(tiles, [e.detail for e in embeddings], slice_.model_shape, CELL)
+    detail = join_tiles(tiles, [e.detail for e in embeddings], slice_.model_shape, FINE_CELL)
     return SliceFeatures(np.concatenate([scale_space(slice_.grey), detail]), fused)
 
 

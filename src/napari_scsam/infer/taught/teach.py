@@ -27,7 +27,7 @@ from napari_scsam.infer.taught.lessons import (
     join_lessons,
     read_lesson,
 )
-from napari_scsam.infer.taught.scale_space import CELL
+from napari_scsam.infer.taught.scale_space import FINE_CELL
 from napari_scsam.infer.taught.slice_features import slice_features
 from napari_scsam.steps import drive
 
@@ -243,7 +243,7 @@ class Taught:
         if answer.sharpens:
             cells = cells - bounded(features.fine[-1])
         height, width = slice_.model_shape
-        size = (cells.shape[0] * CELL, cells.shape[1] * CELL)
+        size = (cells.shape[0] * FINE_CELL, cells.shape[1] * FINE_CELL)
         fine = resample(cells[None], size)[:, :height, :width]
         logits: Floats = resample(fine, slice_.shape)[0]
         if answer.sharpens:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import h5py
 import numpy as np
 
-from napari_scsam.io.label_files.hdf5 import RECORD
+from napari_scsam.io.label_files.hdf5 import RECORD_ATTRIBUTE
 from napari_scsam.io.label_files.record import origin_of, parse_record
 from napari_scsam.io.units import sides_nm, to_nm
 from napari_scsam.io.untrusted.hdf5_heaps import read_attribute
@@ -48,7 +48,7 @@ def describe_dataset(dataset: h5py.Dataset, path: Path) -> Placed:
         or _big_data_viewer(dataset, path)
         or Placed()
     )
-    record = parse_record(read_attribute(dataset, RECORD, ""))
+    record = parse_record(read_attribute(dataset, RECORD_ATTRIBUTE, ""))
     if record:  # labels that we wrote
         placed = replace(placed, origin=origin_of(record))
     if axes:

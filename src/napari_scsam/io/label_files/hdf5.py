@@ -17,7 +17,7 @@ from napari_scsam.io.untrusted.hdf5_heaps import read_attribute
 DATASET = "labels"
 """Name of the data set."""
 
-RECORD = "scsam"
+RECORD_ATTRIBUTE = "scsam"
 """Name of the attribute with our record."""
 
 CHUNK = 512
@@ -50,7 +50,7 @@ def write_label_hdf5(path: Path, labels: npt.NDArray[Any], record: LabelRecord) 
             track_times=False,
         )
         dataset.attrs.update(_place(record, labels.ndim))
-        dataset.attrs[RECORD] = record.text()
+        dataset.attrs[RECORD_ATTRIBUTE] = record.text()
 
 
 def _place(record: LabelRecord, ndim: int) -> dict[str, Any]:
@@ -75,4 +75,4 @@ def read_hdf5_record(path: Path) -> Mapping[str, Any]:
         dataset = file.get(DATASET)
         if not isinstance(dataset, h5py.Dataset):
             return {}
-        return parse_record(read_attribute(dataset, RECORD, ""))
+        return parse_record(read_attribute(dataset, RECORD_ATTRIBUTE, ""))

@@ -39,7 +39,7 @@ def _tiff_record(path: Path) -> Mapping[str, Any]:
 _TIFF = LabelFileKind(write_label_tiff, _tiff_record)
 _HDF5 = LabelFileKind(write_label_hdf5, read_hdf5_record)
 
-KINDS: Mapping[str, LabelFileKind] = {
+LABEL_FILE_KINDS: Mapping[str, LabelFileKind] = {
     **dict.fromkeys(TIFF_SUFFIXES, _TIFF),
     ".mrc": LabelFileKind(write_label_mrc, read_mrc_record),
     **dict.fromkeys((".h5", ".hdf5"), _HDF5),
@@ -53,7 +53,7 @@ SUFFIXES_IN_WORDS = ".zarr, .tif, .mrc, .h5 or .precomputed"
 
 def is_label_file(path: Path) -> bool:
     """Whether labels can be written in one piece under this name."""
-    return path.suffix.lower() in KINDS
+    return path.suffix.lower() in LABEL_FILE_KINDS
 
 
 def check_suffix(path: Path, what: str = "labels") -> None:
@@ -78,7 +78,7 @@ def read_label_record(path: Path) -> Mapping[str, Any]:
     Exception
         One of `napari_scsam.io.read_errors.READ_ERRORS` when the file is damaged.
     """
-    kind = KINDS.get(path.suffix.lower())
+    kind = LABEL_FILE_KINDS.get(path.suffix.lower())
     if kind is None:
         return {}
     return kind.read_record(path)

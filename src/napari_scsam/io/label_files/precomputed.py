@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_scsam.atomic import MARK, replacing_folder
+from napari_scsam.atomic import DRAFT_MARK, replacing_folder
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.label_files.record import LabelRecord, parse_record
 from napari_scsam.io.own_files import foreign_files
@@ -28,7 +28,7 @@ PROPERTIES = "segment_properties"
 
 OWN_FILES = (
     r"info|scsam\.json|segment_properties/info|labels/\d+-\d+_\d+-\d+_\d+-\d+",
-    MARK.replace(".", r"\."),
+    DRAFT_MARK.replace(".", r"\."),
 )
 """Regular expressions of what is written."""
 

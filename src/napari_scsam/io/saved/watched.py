@@ -15,7 +15,7 @@ import zarr
 from zarr.storage import LocalStore
 
 from napari_scsam.config import UserError
-from napari_scsam.io.zarr_access import METADATA, ZarrArray, folder_of
+from napari_scsam.io.zarr_access import METADATA_FILES, ZarrArray, folder_of
 
 
 class ChangedFileError(UserError):
@@ -125,7 +125,9 @@ def watch_zarr(array: ZarrArray) -> WatchedArray:
         When the folder does not exist.
     """
     folder = folder_of(array)
-    return WatchedArray(array, Stamp.of(folder / METADATA[array.metadata.zarr_format], folder))
+    return WatchedArray(
+        array, Stamp.of(folder / METADATA_FILES[array.metadata.zarr_format], folder)
+    )
 
 
 def watch_if_stored(array: Any) -> Any:

@@ -80,7 +80,7 @@ def _little(data: bytes, at: int, width: int) -> int:
     return int.from_bytes(data[at : at + width], "little")
 
 
-SIZES: Mapping[int, Callable[[bytes], ImageSize]] = {
+SIZE_READERS: Mapping[int, Callable[[bytes], ImageSize]] = {
     **dict.fromkeys((6, 7, 33007, 34892), jpeg_size),
     **dict.fromkeys((33003, 33004, 33005, 34712), jpeg2000_size),
     **dict.fromkeys((34927, 50001), webp_size),

@@ -42,7 +42,7 @@ def check_inflated_size(kind: str, data: bytes, limit: int) -> None:
     Parameters
     ----------
     kind
-        Name of the compression, as numcodecs spells it; one of `KINDS`.
+        Name of the compression, as numcodecs spells it; one of `COMPRESSIONS`.
     data
         The compressed bytes.
     limit
@@ -53,7 +53,7 @@ def check_inflated_size(kind: str, data: bytes, limit: int) -> None:
     ValueError
         When they would, or their header makes no sense.
     """
-    KINDS[kind](data, limit)
+    COMPRESSIONS[kind](data, limit)
 
 
 def _refuse(size: int | str, limit: int) -> ValueError:
@@ -190,7 +190,7 @@ def _accept(data: bytes, limit: int) -> None:
     """Accept what keeps the size of its data, give or take a checksum."""
 
 
-KINDS: Mapping[str, Callable[[bytes, int], None]] = {
+COMPRESSIONS: Mapping[str, Callable[[bytes, int], None]] = {
     "zstd": _check_zstd,
     "blosc": _check_blosc,
     "lz4": _check_lz4,

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import tifffile
 
-from napari_scsam.io.untrusted.image_sizes import SIZES, jpeg_size
+from napari_scsam.io.untrusted.image_sizes import SIZE_READERS, jpeg_size
 from napari_scsam.io.untrusted.sizes import HARMLESS, memory_of_machine
 
 BOUNDED = frozenset(
@@ -107,7 +107,7 @@ def check_page(page: Any) -> None:
     ValueError
         When the compression is not a known one, or a strip or tile is absurdly large.
     """
-    if page.compression not in BOUNDED and page.compression not in SIZES:
+    if page.compression not in BOUNDED and page.compression not in SIZE_READERS:
         raise ValueError(
             f"its compression {_name(page.compression)} is not supported; save it with zlib or LZW"
         )
@@ -116,7 +116,7 @@ def check_page(page: Any) -> None:
     if part > memory_of_machine() or part > max(HARMLESS, 4 * whole):
         raise ValueError(f"a strip or tile takes {part} bytes, but the whole image {whole}")
     check_count(page, page)
-    if page.compression in SIZES:
+    if page.compression in SIZE_READERS:
         _check_each(page)
 
 
@@ -151,7 +151,7 @@ def _check_each(page: Any) -> None:
     def checked(data: bytes | None, index: int, /, **options: Any) -> Any:
         if data is not None:
             header = options.get("jpegheader")
-            size = jpeg_size(header) if header else SIZES[page.compression](data)
+            size = jpeg_size(header) if header else SIZE_READERS[page.compression](data)
             if prod(size) > limit:
                 raise ValueError(f"a strip or tile states {size[1]} x {size[0]} pixels")
         return decode(data, index, **options)

@@ -11,7 +11,7 @@ from zarr.codecs import ShardingCodec
 from zarr.codecs._v2 import V2Codec
 from zarr.core.codec_pipeline import BatchedCodecPipeline
 
-from napari_scsam.io.untrusted.sizes import KINDS, check_inflated_size, memory_of_machine
+from napari_scsam.io.untrusted.sizes import COMPRESSIONS, check_inflated_size, memory_of_machine
 
 if TYPE_CHECKING:
     import zarr
@@ -46,7 +46,7 @@ def check_zarr_chunks(array: zarr.Array[Any]) -> zarr.Array[Any]:
 
 def _kind(name: str) -> str:
     kind = name.removeprefix("numcodecs.")
-    if kind not in KINDS:
+    if kind not in COMPRESSIONS:
         raise ValueError(f"its compression {name!r} is not supported; save it with zstd or blosc")
     return kind
 

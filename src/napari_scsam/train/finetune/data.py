@@ -43,7 +43,7 @@ from napari_scsam.train.finetune.known_labels import (
 )
 from napari_scsam.train.finetune.replay import replay_images
 from napari_scsam.train.finetune.review_crops import (
-    SIDE,
+    CROP_SIDE,
     CropMemory,
     ReviewedSlice,
     draw_crop,
@@ -185,7 +185,7 @@ class FinetuneData:
 
     def held_pieces(self) -> list[HeldOutRegion]:
         """Cut the held-out regions into pieces of a crop's size, without those that are unknown."""
-        sides = (round(SIDE * self.pixels[0]), round(SIDE * self.pixels[1]))
+        sides = (round(CROP_SIDE * self.pixels[0]), round(CROP_SIDE * self.pixels[1]))
         pieces = cut_up(self.held, sides)
         return [piece for piece in pieces if is_known(piece.of(self.targets))]
 
@@ -195,7 +195,7 @@ class FinetuneData:
         targets = np.full(plane.shape, UNKNOWN, np.uint8)
         targets[region.window] = region.of(self.targets)
         centre = tuple((part.start + part.stop - 1) / 2 for part in region.window)
-        steps = torch.arange(SIDE, dtype=torch.float32) - (SIDE - 1) / 2
+        steps = torch.arange(CROP_SIDE, dtype=torch.float32) - (CROP_SIDE - 1) / 2
         y, x = torch.meshgrid(steps * self.pixels[0], steps * self.pixels[1], indexing="ij")
         grid = torch.stack([x, y], dim=-1)
         part, inside = window(plane.shape, (centre[0], centre[1]), grid)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from napari_scsam.samples.phantom import make_phantom
 from napari_scsam.train.augment import Augmentation, random_grid, sample, uniform, vary_grey, window
-from napari_scsam.train.finetune.review_crops import SIDE
+from napari_scsam.train.finetune.review_crops import CROP_SIDE
 
 REPLAYED = Augmentation(zoom=1.8, stretch=1.4, blur=2.0)
 """Strong, for nobody knows what the parent was trained on."""
@@ -31,7 +31,7 @@ PIXEL = (4.0, 9.0)
 """Smallest and largest pixel of a synthetic cell in nm, when the model says none of its own."""
 
 
-def replay_images(count: int, seed: int, side: int = SIDE) -> Iterator[Tensor]:
+def replay_images(count: int, seed: int, side: int = CROP_SIDE) -> Iterator[Tensor]:
     """Draw crops of synthetic cells, each 1×side×side in 0..1.
 
     Parameters

@@ -19,8 +19,9 @@ from napari_scsam.infer.device import precision
 from napari_scsam.model import EncoderFeatures, ScSAM
 from napari_scsam.train.augment import Augmentation, random_grid, sample, uniform, vary_grey, window
 from napari_scsam.train.finetune.known_labels import UNKNOWN
+from napari_scsam.train.labelled_volume import thinned
 
-SIDE = 384
+CROP_SIDE = 384
 """Side of a crop in model pixels, a multiple of 16."""
 
 PLACES = 5_000
@@ -54,15 +55,9 @@ def reviewed_slice(grey: NDArray[np.float32], targets: NDArray[np.uint8]) -> Rev
     """Find where the classes of a Y×X slice are."""
     found = np.unique(targets)
     labelled = found[(found != 0) & (found != UNKNOWN)]
-    places = [thinned(targets == number) for number in labelled]
-    places.append(thinned(targets != UNKNOWN))
+    places = [thinned(np.argwhere(targets == number), PLACES) for number in labelled]
+    places.append(thinned(np.argwhere(targets != UNKNOWN), PLACES))
     return ReviewedSlice(grey, targets, tuple(places))
-
-
-def thinned(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return the pixels (y, x) of a mask, about `PLACES` of them when there are more."""
-    pixels = np.argwhere(mask)
-    return pixels[:: 1 + len(pixels) // PLACES]
 
 
 class CropMemory:
@@ -138,7 +133,7 @@ def draw_crop(
     pixels: tuple[float, float],
     how: Augmentation,
     generator: torch.Generator,
-    side: int = SIDE,
+    side: int = CROP_SIDE,
 ) -> tuple[Tensor, Tensor]:
     """Draw a crop, half of the time centred on a labelled class, and change its look.
 

@@ -21,7 +21,7 @@ from napari_scsam.io.read_errors import READ_ERRORS
 from napari_scsam.model.sound_weights import check_finite
 from napari_scsam.train.finetune.tuned_weights import learned
 
-FORMAT = "napari-scsam finetune 1"
+STATE_FORMAT = "napari-scsam finetune 1"
 
 WEIGHTS = "weights"
 MOMENTS = "optimiser"
@@ -67,7 +67,11 @@ class StateFile:
                 f"{MOMENTS}.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()
             }
         progress = {"step": saved.step, "steps": saved.steps, "seconds": saved.seconds}
-        metadata = {"format": FORMAT, "run": json.dumps(self.run), "progress": json.dumps(progress)}
+        metadata = {
+            "format": STATE_FORMAT,
+            "run": json.dumps(self.run),
+            "progress": json.dumps(progress),
+        }
         write_tensors(self.path, tensors, metadata)
 
     def read(self, model: nn.Module, optimiser: Optimizer) -> Saved | None:
@@ -99,7 +103,7 @@ class StateFile:
             metadata = file.metadata() or {}
         check_not_newer(path, metadata.get("format"))
         tensors = load_file(path)
-        if metadata.get("format") != FORMAT or json.loads(metadata["run"]) != self.run:
+        if metadata.get("format") != STATE_FORMAT or json.loads(metadata["run"]) != self.run:
             raise UserError(
                 f"the state {path} is of a run with other data or settings; "
                 "delete it to begin again"

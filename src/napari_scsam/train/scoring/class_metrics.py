@@ -146,7 +146,7 @@ METRICS = (
     Metric("calibration", count_calibration, (ScoreColumn("calibration_error", "ECE", "error"),)),
 )
 
-COLUMNS = tuple(column for metric in METRICS for column in metric.columns)
+SCORE_COLUMNS = tuple(column for metric in METRICS for column in metric.columns)
 
 ClassCounts = Mapping[str, Counts]
 """What was counted of one class, by the name of the metric; on one slice or on all of them."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_scsam.config import ClassSpec
 from napari_scsam.metrics import Overlap, dice, interval, iou, mean, resamples
 from napari_scsam.train.scoring.class_metrics import (
-    COLUMNS,
+    SCORE_COLUMNS,
     ClassCounts,
     MatchLimits,
     pool_class,
@@ -62,7 +62,7 @@ class Scores:
         rows = [*self._labelled_rows(intervals), *self._unlabelled_rows()]
         scores = [scores_of(total) for total in self.totals]
         result: dict[str, Any] = {"classes": sorted(rows, key=itemgetter("id"))}
-        for column in COLUMNS:
+        for column in SCORE_COLUMNS:
             result[f"mean_{column.name}"] = mean(values[column.name] for values in scores)
         for name, ends in intervals.items():
             result[f"mean_{name}"] = ends[-1]
@@ -82,7 +82,7 @@ class Scores:
         return rows
 
     def _unlabelled_rows(self) -> list[dict[str, Any]]:
-        names = [*(column.name for column in COLUMNS), *INTERVALS]
+        names = [*(column.name for column in SCORE_COLUMNS), *INTERVALS]
         nothing: dict[str, Any] = {"pixels": 0, **dict.fromkeys(names)}
         return [{"id": spec.id, "name": spec.name, **nothing} for spec in self.unlabelled]
 
@@ -131,20 +131,20 @@ def interval_bounds(drawn: NDArray[np.float64], slices: int) -> NDArray[np.float
 
 def heading_line() -> str:
     """Return the first line of the table."""
-    headings = {column.name: column.heading for column in COLUMNS}
+    headings = {column.name: column.heading for column in SCORE_COLUMNS}
     return join_cells("class", headings, "[95 % interval]")
 
 
 def table_line(row: dict[str, Any]) -> str:
     """Return one line of the table; a dash where there is nothing to score."""
-    texts = {column.name: number(row[column.name]) for column in COLUMNS}
+    texts = {column.name: number(row[column.name]) for column in SCORE_COLUMNS}
     return join_cells(row["name"], texts, bracket(row[f"{SHOWN_INTERVAL}_interval"]))
 
 
 def join_cells(name: str, texts: dict[str, str], ends: str) -> str:
     """Return a line of the table, padded to the columns' widths."""
     cells = [f"{name:{NAME_WIDTH}}"]
-    for column in COLUMNS:
+    for column in SCORE_COLUMNS:
         cells.append(f"{texts[column.name]:>{column.width}}")
         if column.name == SHOWN_INTERVAL:
             cells.append(f"{ends:{INTERVAL_WIDTH}}")

@@ -12,11 +12,9 @@ from napari_scsam.infer.postprocess import label_dtype
 from napari_scsam.io.label_header import label_header
 from napari_scsam.io.labels import writing_labels
 from napari_scsam.io.zarr_access import ZarrArray
+from napari_scsam.project.project import CLASSES
 from napari_scsam.steps import Progress, Steps
 from napari_scsam.volume.exchange.read import ClassObjects
-
-CLASSES = "classes"
-"""Name of the label image of classes."""
 
 
 def write_results(

@@ -24,7 +24,7 @@ from napari_scsam.volume.blocks import Block
 REACH = 32
 """Distances are cut off at so many of the shortest sides of a voxel."""
 
-STEPS = 1024
+HEIGHT_STEPS = 1024
 """Heights are whole numbers, in parts of the shortest side, so that equal ones are equal."""
 
 
@@ -68,7 +68,7 @@ def heights_of(components: NDArray[np.uint32], sampling: Sequence[float]) -> NDA
         if not mask.all():
             sizes = [size / unit for size in sampling]
             distance = scipy.ndimage.distance_transform_edt(mask, sampling=sizes)
-        whole = np.rint(np.minimum(distance, REACH) * STEPS).astype(np.int32)
+        whole = np.rint(np.minimum(distance, REACH) * HEIGHT_STEPS).astype(np.int32)
         heights[wide][mask] = whole[mask]
     return heights
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.volume.blocks import Block, BlockPlan
 from napari_scsam.volume.instances.basins import highest_saddles
-from napari_scsam.volume.instances.holes import BACKGROUND
+from napari_scsam.volume.instances.holes import BACKGROUND_COMPONENT
 from napari_scsam.volume.instances.job import InstanceJob
 from napari_scsam.volume.instances.pairs import LabelPairs, distinct_pairs, shortened
 from napari_scsam.volume.instances.record import BlockRecord, write_arrays
@@ -146,8 +146,8 @@ class Faces:
             below = None if neighbour is None else self._face(neighbour, f"high{axis}")
         if own is None or below is None or own.values is None or below.values is None:
             return np.zeros((0, 2), np.int64)
-        own_is_empty = own.values == BACKGROUND
-        meet = own_is_empty != (below.values == BACKGROUND)
+        own_is_empty = own.values == BACKGROUND_COMPONENT
+        meet = own_is_empty != (below.values == BACKGROUND_COMPONENT)
         objects = np.where(own_is_empty, below.labels, own.labels)[meet]
         empty = np.where(own_is_empty, own.labels, below.labels)[meet]
         return distinct_pairs(np.stack([objects, empty], axis=1) - 1)
@@ -262,7 +262,9 @@ def touching_labels(own: Layer, other: Layer) -> NDArray[np.int64]:
         if own.values is not None and other.values is not None:
             touching &= own.values == other.values[where]
             if steps != straight:
-                touching &= own.values != BACKGROUND  # it is connected through faces alone
+                touching &= (
+                    own.values != BACKGROUND_COMPONENT
+                )  # it is connected through faces alone
         columns = [other.labels[where][touching] - 1, own.labels[touching] - 1]
         if own.heights is not None and other.heights is not None:
             lower = np.minimum(own.heights, other.heights[where])

@@ -14,7 +14,7 @@ from typing import Any
 
 from napari_scsam.config import UserError
 from napari_scsam.steps import Progress, Steps
-from napari_scsam.volume.blocks import MOST_VOXELS
+from napari_scsam.volume.blocks import MOST_BLOCK_VOXELS
 from napari_scsam.volume.instances.output import counts_of
 from napari_scsam.volume.instances.request import Classes, LabelsLike, check_target, read_request
 from napari_scsam.volume.instances.run import begin_run, instance_steps
@@ -39,7 +39,7 @@ def find_instances(
     resume: bool = False,
     overwrite: bool = False,
     workers: Workers = None,
-    most_voxels: int = MOST_VOXELS,
+    most_voxels: int = MOST_BLOCK_VOXELS,
 ) -> Steps[dict[str, int]]:
     """Find the objects of each class in labels of any size, and give each an id of its own.
 

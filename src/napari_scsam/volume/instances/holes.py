@@ -16,7 +16,7 @@ from napari_scsam.volume.blocks import Block
 from napari_scsam.volume.instances.components import multilabel_components
 from napari_scsam.volume.instances.pairs import distinct_pairs
 
-BACKGROUND = -1
+BACKGROUND_COMPONENT = -1
 """The value of components of the background."""
 
 
@@ -72,7 +72,7 @@ def fill_roots(
     roots
         Of objects and background.
     values
-        `BACKGROUND` for labels of the background.
+        `BACKGROUND_COMPONENT` for labels of the background.
     is_open
         Which labels reach the border of the volume.
     beside
@@ -86,7 +86,7 @@ def fill_roots(
     owner = np.full(len(roots), -1, np.int64)
     owner[pairs[:, 1]] = pairs[:, 0]
     is_hole = (count == 1) & ~opened
-    background = values == BACKGROUND
+    background = values == BACKGROUND_COMPONENT
     filled = roots.copy()
     its_root = roots[background]
     filled[background] = np.where(is_hole[its_root], owner[its_root], -1)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, UserError, select_classes
 
-OBJECT = "object"
+NO_CLASS_NAME = "object"
 """What an object without a class is called."""
 
 
@@ -20,7 +20,7 @@ class ObjectKind:
     """Objects of one class, which get one image of instances."""
 
     name: str
-    """Of the class; `OBJECT` for labels without a class table."""
+    """Of the class; `NO_CLASS_NAME` for labels without a class table."""
     values: tuple[int, ...]
     """Label values of the class and of its parts. Empty: each value above 0 is objects by itself.
     """
@@ -67,7 +67,7 @@ def kinds_of(
                 "these labels have no class table; give each class its label value, "
                 "as in --classes 1=mitochondrion"
             )
-        return (ObjectKind(OBJECT, ()),)
+        return (ObjectKind(NO_CLASS_NAME, ()),)
     names = {spec.name for spec in classes}
     chosen = select_classes(classes, requested)
     if requested is None:

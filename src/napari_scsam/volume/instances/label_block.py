@@ -25,7 +25,7 @@ from napari_scsam.volume.instances.components import (
     multilabel_components,
 )
 from napari_scsam.volume.instances.holes import (
-    BACKGROUND,
+    BACKGROUND_COMPONENT,
     add_background,
     neighbours_of,
     open_labels_of,
@@ -167,7 +167,7 @@ def _with_holes(
     own: NDArray[Any] = np.ones(found.count, np.int64)
     if not job.kinds[index].values:
         own = component_values(found, part.core, block, shape)
-    empty = np.full(everything.count - found.count, BACKGROUND, np.int64)
+    empty = np.full(everything.count - found.count, BACKGROUND_COMPONENT, np.int64)
     write_chunks(zarr.open_array(job.provisional(index), mode="r+"), block.slices, labels)
     return everything.count, {
         "first": everything.first,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.volume.instances.basins import STEPS, highest_saddles
+from napari_scsam.volume.instances.basins import HEIGHT_STEPS, highest_saddles
 from napari_scsam.volume.instances.graph import roots_of
 
 NECK = 0.7
@@ -94,7 +94,7 @@ def _joined(
             continue
         if peaks[low] > peaks[high]:
             low, high = high, low
-        is_neck = saddle < NECK * peaks[low] and peaks[low] - saddle >= SHALLOW * STEPS
+        is_neck = saddle < NECK * peaks[low] and peaks[low] - saddle >= SHALLOW * HEIGHT_STEPS
         if is_neck and min(sizes[low], sizes[high]) >= smallest:
             continue
         above[low] = high

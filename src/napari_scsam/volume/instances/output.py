@@ -29,7 +29,7 @@ from napari_scsam.volume.blocks import BlockPlan, plan_blocks
 from napari_scsam.volume.instances.chunks import as_smallest_type, create_array
 from napari_scsam.volume.instances.kinds import ObjectKind
 from napari_scsam.volume.instances.renumber import LevelJob
-from napari_scsam.volume.instances.run_folder import RECORD
+from napari_scsam.volume.instances.run_folder import SETTINGS_KEY
 
 LEVEL_VOXELS = 2**20
 """Voxels of a block of a coarser level; eight times as many are read for it."""
@@ -98,7 +98,7 @@ def create_output(
         dtype = as_smallest_type(count)
         for number, plan in enumerate(levels.plans):
             create_array(group, str(number), plan, dtype)
-        record = {"classes": [], RECORD: {"class": kind.name, "objects": count}}
+        record = {"classes": [], SETTINGS_KEY: {"class": kind.name, "objects": count}}
         ome = _ome(kind.folder, levels, volume, dtype)
         group.update_attributes({"ome": ome, "scsam": record})
     names = [kind.folder for kind in kinds]
@@ -112,7 +112,7 @@ def create_output(
     root.update_attributes(
         {
             "ome": {"version": "0.5", "multiscales": [multiscale]},
-            "scsam": {"format": 1, RECORD: dict(settings)},
+            "scsam": {"format": 1, SETTINGS_KEY: dict(settings)},
         }
     )
     sync_tree(draft)
@@ -149,7 +149,7 @@ def counts_of(out: Path) -> dict[str, int]:
     records: list[Any] = [
         member_group(labels, name).attrs["scsam"] for name in listed_names(labels)
     ]
-    return {record[RECORD]["class"]: record[RECORD]["objects"] for record in records}
+    return {record[SETTINGS_KEY]["class"]: record[SETTINGS_KEY]["objects"] for record in records}
 
 
 def write_instances_tiff(path: Path, folder: Path, kind: ObjectKind, volume: Volume) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import zarr
 
-from napari_scsam.atomic import MARK, exchange_folders, finish_replacing, replacing, sync
+from napari_scsam.atomic import DRAFT_MARK, exchange_folders, finish_replacing, replacing, sync
 from napari_scsam.config import UserError
 from napari_scsam.io.contents import Contents, what_is
 from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files, list_files
@@ -28,7 +28,7 @@ SETTINGS = "run.json"
 MOVED = ".scsam_moved"
 """File in an output that has taken its place, while the folder of its run is being removed."""
 
-RECORD = "instances"
+SETTINGS_KEY = "instances"
 """Key of the settings in the metadata of an output."""
 
 OWN_FILES = (
@@ -36,7 +36,7 @@ OWN_FILES = (
     r"labels/zarr\.json",
     rf"labels/[^/]+/{LABEL_IMAGE}",
     MOVED.replace(".", r"\."),
-    MARK.replace(".", r"\."),
+    DRAFT_MARK.replace(".", r"\."),
 )
 """Names of files in an output."""
 
@@ -171,7 +171,7 @@ def finished_settings(out: Path) -> dict[str, Any] | None:
         record = zarr.open_group(out, mode="r").attrs.get("scsam")
     except READ_ERRORS:
         return None
-    settings = record.get(RECORD) if isinstance(record, dict) else None
+    settings = record.get(SETTINGS_KEY) if isinstance(record, dict) else None
     return settings if isinstance(settings, dict) else None
 
 

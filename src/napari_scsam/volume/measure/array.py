@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.volume.blocks import BlockPlan
-from napari_scsam.volume.instances.kinds import OBJECT
+from napari_scsam.volume.instances.kinds import NO_CLASS_NAME
 from napari_scsam.volume.measure.columns import make_table
 from napari_scsam.volume.measure.parts import measure_part
 from napari_scsam.volume.measure.sums import ObjectSums
 from napari_scsam.volume.measure.table import ObjectTable
 
-UNIT = (1.0, 1.0, 1.0)
+UNIT_SIZE = (1.0, 1.0, 1.0)
 
 
 def measure_array(
     labels: npt.ArrayLike,
     voxel_size: VoxelSize | None = None,
     image: npt.ArrayLike | None = None,
-    class_of: Mapping[int, str] | str = OBJECT,
+    class_of: Mapping[int, str] | str = NO_CLASS_NAME,
     origin: Sequence[float] = (0.0, 0.0, 0.0),
 ) -> ObjectTable:
     """Measure each object of an array; takes a few seconds for each 100 million voxels.
@@ -60,7 +60,7 @@ def measure_array(
     if values.ndim == 3 and len(values) == 1:
         values = values[0]
         grey = None if grey is None else grey[0]
-    size = (voxel_size or UNIT)[-values.ndim :]
+    size = (voxel_size or UNIT_SIZE)[-values.ndim :]
     block = BlockPlan(values.shape, values.shape)[0]
     sums = measure_part(values, block, values.shape, size, grey).sums
     return make_table(sums, class_names(sums, class_of), values.shape, voxel_size, origin)
@@ -90,5 +90,5 @@ def class_names(sums: ObjectSums, class_of: Mapping[int, str] | str) -> NDArray[
     """Return the name of the class of each object."""
     if isinstance(class_of, str):
         return np.full(len(sums), class_of)
-    names = [class_of.get(number, OBJECT) for number in sums.ids.tolist()]
+    names = [class_of.get(number, NO_CLASS_NAME) for number in sums.ids.tolist()]
     return np.array(names, np.str_)

@@ -21,9 +21,9 @@ from napari_scsam.io.volumes import Volume, as_volume, open_labels
 from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.steps import Steps
 from napari_scsam.volume.instances.find import find_instances
-from napari_scsam.volume.instances.kinds import OBJECT
+from napari_scsam.volume.instances.kinds import NO_CLASS_NAME
 from napari_scsam.volume.instances.request import MIN_VOXELS
-from napari_scsam.volume.instances.run_folder import RECORD
+from napari_scsam.volume.instances.run_folder import SETTINGS_KEY
 from napari_scsam.volume.workers import Workers
 
 LabelsLike: TypeAlias = "Volume | npt.ArrayLike | str | os.PathLike[str]"
@@ -90,7 +90,7 @@ def find_images(
         )
     if table is not None:
         return Found(volume, (), table)
-    return Found(volume, (LabelImage(OBJECT, volume),), None)
+    return Found(volume, (LabelImage(NO_CLASS_NAME, volume),), None)
 
 
 def default_smallest(found: Found, smallest: int | None) -> int:
@@ -200,13 +200,13 @@ def _opened(path: Path, voxel_size: Sequence[float] | None) -> Volume:
     return replace(volume, voxel_size=parse_voxel_size(voxel_size))
 
 
-def _class_of(path: Path, otherwise: str = OBJECT) -> str:
+def _class_of(path: Path, otherwise: str = NO_CLASS_NAME) -> str:
     """Return the class that a label image of instances names in its metadata."""
     if not (path.is_dir() and is_zarr(path)):
         return otherwise
     try:
         record: Any = zarr.open_group(path, mode="r").attrs.get("scsam")
-        return str(record[RECORD]["class"])
+        return str(record[SETTINGS_KEY]["class"])
     except (*READ_ERRORS, KeyError):
         return otherwise
 

@@ -14,9 +14,9 @@ import numpy as np
 from napari_scsam.config import UserError
 from napari_scsam.io.volumes import Volume
 from napari_scsam.steps import Steps
-from napari_scsam.volume.blocks import MOST_VOXELS, plan_blocks
+from napari_scsam.volume.blocks import MOST_BLOCK_VOXELS, plan_blocks
 from napari_scsam.volume.instances.source import LabelSource
-from napari_scsam.volume.measure.array import UNIT
+from napari_scsam.volume.measure.array import UNIT_SIZE
 from napari_scsam.volume.measure.collect import Measured, collect_sums
 from napari_scsam.volume.measure.columns import make_table
 from napari_scsam.volume.measure.contacts import (
@@ -68,7 +68,7 @@ def measure_objects(
     contacts: str | os.PathLike[str] | None = None,
     distance: float | None = None,
     workers: Workers = None,
-    most_voxels: int = MOST_VOXELS,
+    most_voxels: int = MOST_BLOCK_VOXELS,
 ) -> Steps[ObjectTable]:
     """Measure every object of label images of any size, one row an object.
 
@@ -269,7 +269,7 @@ def plan_measurement(labels: Volume, grey: Volume | None, most_voxels: int) -> M
     if labels.ndim == 3 and labels.depth == 1:
         shape = shape[1:]
         chunks = chunks and chunks[1:]
-    size = (labels.voxel_size or UNIT)[-len(shape) :]
+    size = (labels.voxel_size or UNIT_SIZE)[-len(shape) :]
     plan = plan_blocks(shape, chunks, most_voxels=most_voxels)
     image = None
     if grey is not None:
@@ -316,6 +316,6 @@ def _neighbourhood(work: Work, distance: float) -> Neighbourhood:
         sources=tuple(LabelSource(image.volume) for image in work.images),
         names=tuple(image.class_name for image in work.images),
         plan=plan,
-        size=(first.voxel_size or UNIT)[-len(plan.shape) :],
+        size=(first.voxel_size or UNIT_SIZE)[-len(plan.shape) :],
         distance=distance,
     )

@@ -13,7 +13,7 @@ from napari_scsam.project.provenance import software
 from napari_scsam.project.record import now
 from napari_scsam.volume.measure.table import ObjectTable
 
-FORMAT = "napari-scsam objects 1"
+OBJECTS_FORMAT = "napari-scsam objects 1"
 
 
 def describe_measurement(
@@ -32,7 +32,7 @@ def describe_measurement(
     """
     names, counts = np.unique(table["class"], return_counts=True)
     return {
-        "format": FORMAT,
+        "format": OBJECTS_FORMAT,
         "created": now(),
         "software": {**software(), "python": platform.python_version()},
         "labels": _describe(labels),

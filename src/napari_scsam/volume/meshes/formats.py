@@ -55,7 +55,7 @@ WRITERS: dict[str, tuple[Callable[[Path, int, Mesh], None], str]] = {
 }
 """Formats by name: what writes them, and the unit of their vertices."""
 
-OWN_FILES = (
+MESH_FILES = (
     r"meshes\.json",
     r"[^/]+/\d+\.(ply|obj|glb)",
     r"[^/]+/(info|\d+:0|\d+:0:0)",

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.atomic import MARK, replacing_folder
+from napari_scsam.atomic import DRAFT_MARK, replacing_folder
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.errors import PartlyDoneError
 from napari_scsam.io.contents import check_outside
@@ -33,7 +33,7 @@ from napari_scsam.volume.measure.images import (
     object_images,
 )
 from napari_scsam.volume.meshes.boxes import Boxes, BoxJob, boxes_in_block, joined_boxes
-from napari_scsam.volume.meshes.formats import NM, OWN_FILES, UM, WRITERS
+from napari_scsam.volume.meshes.formats import MESH_FILES, NM, UM, WRITERS
 from napari_scsam.volume.meshes.surface import MOST_FACES, TooLargeError, surface_of
 from napari_scsam.volume.workers import (
     TaskError,
@@ -294,7 +294,7 @@ def check_folder(folder: Path, *, overwrite: bool = False) -> None:
 def _is_ours(folder: Path) -> bool:
     if not (folder / RECORD).is_file():
         return False
-    return not foreign_files(folder, (*OWN_FILES, MARK.replace(".", r"\.")))
+    return not foreign_files(folder, (*MESH_FILES, DRAFT_MARK.replace(".", r"\.")))
 
 
 def _write_record(

@@ -1,7 +1,7 @@
 """The label image of a run on disk: where it grows, which slices are whole, how it is finished.
 
 A first run writes into the labels that it creates. A run that replaces finished labels writes
-beside them, into `BESIDE`, and takes their place when it is whole. The order on disk is always:
+beside them, into `STAGED_LABELS`, and takes their place when it is whole. The order on disk is always:
 data, ``fsync``, then the line of the ledger.
 """
 
@@ -32,7 +32,7 @@ from napari_scsam.volume.writing.ledger import LEDGER, parse_run
 LABELS = "classes"
 """Name of the label image inside the OME-Zarr."""
 
-BESIDE = f".{LABELS}.run"
+STAGED_LABELS = f".{LABELS}.run"
 """Name of the label image that is to replace it; it is not listed until then."""
 
 
@@ -48,7 +48,7 @@ class RunTarget:
     @property
     def group(self) -> Path:
         """Folder of the label image."""
-        return self.out / "labels" / (BESIDE if self.beside else LABELS)
+        return self.out / "labels" / (STAGED_LABELS if self.beside else LABELS)
 
     @property
     def ledger(self) -> Path:
@@ -314,7 +314,7 @@ def _list(out: Path) -> None:
 
 def _remove_replaced(out: Path) -> None:
     """Remove the labels that a run has replaced; they carry no ledger."""
-    old = out / "labels" / BESIDE
+    old = out / "labels" / STAGED_LABELS
     if old.is_dir() and not _holds_ledger(old):
         shutil.rmtree(old)
 

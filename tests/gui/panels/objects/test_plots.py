@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_scsam.gui.panels.objects.plots import COUNT, ObjectPlots
+from napari_scsam.gui.panels.objects.plots import COUNT_AXIS, ObjectPlots
 
 COLUMNS = {
     "class": np.array(["vesicle", "mitochondrion", "vesicle", "mitochondrion"]),
@@ -33,7 +33,7 @@ def choose(plots, across: str, up: str) -> None:
 
 
 def test_a_range_of_a_histogram_selects_what_is_in_it(plots):
-    choose(plots, "voxels", COUNT)
+    choose(plots, "voxels", COUNT_AXIS)
     plots.area.dragged.emit((5, 100), (0, 0.5))
     assert plots.got == [[1, 2]]
 
@@ -45,14 +45,14 @@ def test_a_rectangle_of_a_scatter_selects_what_is_in_it(plots):
 
 
 def test_a_logarithm_is_what_is_dragged_over(plots):
-    choose(plots, "voxels", COUNT)
+    choose(plots, "voxels", COUNT_AXIS)
     plots.logarithmic.click()
     plots.area.dragged.emit((1.5, 3.5), (0, 1))
     assert plots.got == [[2, 3]]
 
 
 def test_what_the_filters_hide_is_not_selected(plots):
-    choose(plots, "voxels", COUNT)
+    choose(plots, "voxels", COUNT_AXIS)
     plots.show_rows(np.array([True, False, True, False]))
     plots.area.dragged.emit((0, 2000), (0, 1))
     assert plots.got == [[0, 2]]

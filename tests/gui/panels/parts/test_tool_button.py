@@ -4,7 +4,7 @@ import pytest
 from qtpy.QtGui import QColor
 
 from napari_scsam.gui.object_tools import GRID
-from napari_scsam.gui.panels.parts.tool_button import SHARP, SIDE, ToolButton, draw_icon
+from napari_scsam.gui.panels.parts.tool_button import ICON_SIDE, SHARP, ToolButton, draw_icon
 
 pytestmark = pytest.mark.gui
 
@@ -15,8 +15,8 @@ def inked(path: str) -> int:
     """Count the pixels of the icon that are drawn, beside its edge."""
     image = draw_icon(path, "", RED).toImage()
     drawn = 0
-    for x in range(SHARP * SIDE):
-        for y in range(SHARP * SIDE):
+    for x in range(SHARP * ICON_SIDE):
+        for y in range(SHARP * ICON_SIDE):
             drawn += image.pixelColor(x, y).alpha() > 128
     return drawn
 

@@ -16,12 +16,12 @@ from napari_scsam.gui.layers import write_edit as edit_writing
 from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, class_table, classes_of
 from napari_scsam.gui.layers.locks import locked_labels
 from napari_scsam.gui.layers.pointing import labels_layer
-from napari_scsam.gui.object_tools import BY_NAME, TOOLS, ObjectTool
+from napari_scsam.gui.layers.strokes import REDO, UNDO
+from napari_scsam.gui.object_tools import BY_NAME, OBJECT_TOOLS, ObjectTool
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.correction import correct_work as object_work
 from napari_scsam.gui.tools.correction.correct import COMMANDS, Correcting
 from napari_scsam.gui.tools.correction.lock_labels import Locking
-from napari_scsam.gui.tools.undo import REDO, UNDO
 from napari_scsam.io.saved.saved_array import SavedArray
 from napari_scsam.objects.tools import delete
 
@@ -262,7 +262,7 @@ def test_an_array_that_was_changed_behind_our_back_is_looked_through_anew(desk):
 
 def test_large_layers_and_objects_go_to_a_thread_and_the_tool_waits(desk, monkeypatch):
     monkeypatch.setattr(object_work, "MAX_SYNC_WORK", 100)
-    monkeypatch.setattr(edit_writing, "BATCH", 50)
+    monkeypatch.setattr(edit_writing, "EDIT_BATCH", 50)
     monkeypatch.setattr(object_work, "BATCH", 50)
     monkeypatch.setattr("napari_scsam.gui.tools.correction.label_index.MAX_SYNC_VOXELS", 100)
     one = desk(balls((1, 4, 2)), kind="zarr")
@@ -642,9 +642,9 @@ def test_a_network_whose_classes_mean_something_else_gives_no_name(desk, info, o
 
 
 def test_every_tool_has_work_to_do():
-    commands = {tool.name for tool in TOOLS if tool.run is None}
+    commands = {tool.name for tool in OBJECT_TOOLS if tool.run is None}
     assert commands == set(COMMANDS)
-    assert len({tool.key for tool in TOOLS}) == len(TOOLS)
+    assert len({tool.key for tool in OBJECT_TOOLS}) == len(OBJECT_TOOLS)
 
 
 def test_a_new_tool_is_one_function_and_one_row(desk, monkeypatch):

@@ -47,7 +47,7 @@ CONTACTS_TIP = (
 NEAR_NM = (10, 30, 50, 100, 200)
 """Distances of contacts that are offered."""
 
-EMPTY = "No objects yet. Segment some slices, then press Find objects."
+NO_OBJECTS_YET = "No objects yet. Segment some slices, then press Find objects."
 
 TABLES = "Comma-separated values (*.csv);;Parquet (*.parquet)"
 
@@ -90,7 +90,7 @@ class ObjectsPanel(Page):
         self.layers.picked.connect(self.layer_chosen)
         self.filters = FilterBar()
         self.table = ObjectTableView()
-        self.note = note_label(EMPTY)
+        self.note = note_label(NO_OBJECTS_YET)
         self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._rows = QStackedWidget()
         """The table, or what is said in its place."""

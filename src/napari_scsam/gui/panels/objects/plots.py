@@ -16,7 +16,7 @@ from napari_scsam.gui.panels.parts.widgets import Dropdown, checkbox
 if TYPE_CHECKING:
     from napari_scsam.gui.panels.objects.plot_area import PlotArea
 
-COUNT = "count"
+COUNT_AXIS = "count"
 """The choice of a histogram along y."""
 
 HEIGHT = 96
@@ -97,14 +97,14 @@ class ObjectPlots(QWidget):
         up = self.up.current()
         self.across.empty()
         self.up.empty()
-        self.up.add(COUNT, "number of objects")
+        self.up.add(COUNT_AXIS, "number of objects")
         for key in keys:
             self.across.add(key, heading(key))
             self.up.add(key, heading(key))
         if not self.across.show_choice(across) and keys:
             self.across.show_choice(keys[0])
         if not self.up.show_choice(up):
-            self.up.show_choice(COUNT)
+            self.up.show_choice(COUNT_AXIS)
 
     def _draw(self, *_: object) -> None:
         """Draw everything, now or when it is next seen."""
@@ -120,7 +120,7 @@ class ObjectPlots(QWidget):
         known = np.isfinite(x) & np.isfinite(y)
         groups = self._groups(rows)
         logarithmic = self.logarithmic.isChecked()
-        if self.up.current() == COUNT:
+        if self.up.current() == COUNT_AXIS:
             self.area.draw_histogram(x, known, groups, logarithmic=logarithmic)
         else:
             self.area.draw_scatter(x, y, known, groups, logarithmic=logarithmic)
@@ -140,7 +140,7 @@ class ObjectPlots(QWidget):
     def _values(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return where some rows are plotted; in a histogram, all at 0 along y."""
         x = self._along(self.across.current(), rows)
-        if self.up.current() in (None, COUNT):
+        if self.up.current() in (None, COUNT_AXIS):
             return x, np.zeros(len(rows))
         return x, self._along(self.up.current(), rows)
 
@@ -157,6 +157,6 @@ class ObjectPlots(QWidget):
         rows = np.flatnonzero(self._shown)
         right, high = self._values(rows)
         held = (right >= x[0]) & (right <= x[1])
-        if self.up.current() != COUNT:
+        if self.up.current() != COUNT_AXIS:
             held &= (high >= y[0]) & (high <= y[1])
         self.picked.emit(rows[held])

@@ -7,7 +7,7 @@ from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtSvg import QSvgRenderer
 from qtpy.QtWidgets import QSizePolicy, QToolButton
 
-SIDE = 24
+ICON_SIDE = 24
 """Pixels of the icon; the key stands beside it."""
 
 WIDTH = 56
@@ -45,7 +45,7 @@ class ToolButton(QToolButton):
         self._drawn = ""
         self.setText(name)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-        self.setIconSize(QSize(WIDTH, SIDE))
+        self.setIconSize(QSize(WIDTH, ICON_SIDE))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._draw()
 
@@ -65,19 +65,19 @@ class ToolButton(QToolButton):
 
 def draw_icon(path: str, key: str, colour: QColor) -> QPixmap:
     """Draw the path of an SVG, with a key beside it."""
-    pixmap = QPixmap(SHARP * WIDTH, SHARP * SIDE)
+    pixmap = QPixmap(SHARP * WIDTH, SHARP * ICON_SIDE)
     pixmap.setDevicePixelRatio(SHARP)
     pixmap.fill(Qt.GlobalColor.transparent)
     svg = SVG.format(path=path, colour=colour.name())
     painter = QPainter(pixmap)
-    QSvgRenderer(QByteArray(svg.encode())).render(painter, QRectF(2, 0, SIDE, SIDE))
+    QSvgRenderer(QByteArray(svg.encode())).render(painter, QRectF(2, 0, ICON_SIDE, ICON_SIDE))
     faint = QColor(colour)
     faint.setAlpha(160)
     painter.setPen(faint)
     font = painter.font()
     font.setPixelSize(11)
     painter.setFont(font)
-    beside = QRectF(SIDE + 4, 0, WIDTH - SIDE - 4, SIDE)
+    beside = QRectF(ICON_SIDE + 4, 0, WIDTH - ICON_SIDE - 4, ICON_SIDE)
     painter.drawText(beside, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, key)
     painter.end()
     return pixmap

@@ -24,10 +24,10 @@ from napari_scsam.gui.object_tools import (
     BY_NAME,
     CUT,
     DELETE_SMALL,
-    LOCK,
+    LOCK_TOOL,
     NEXT,
     PREVIOUS,
-    WHOLE,
+    WHOLE_TOOL,
     ObjectTool,
     Pointing,
     ToolInput,
@@ -291,7 +291,7 @@ COMMANDS: dict[str, Callable[[Correcting], None]] = {
     PREVIOUS.name: lambda correcting: correcting.step(-1),
     NEXT.name: lambda correcting: correcting.step(1),
     DELETE_SMALL.name: Correcting.delete_small,
-    LOCK.name: Correcting.toggle_lock,
-    WHOLE.name: Correcting.toggle_whole,
+    LOCK_TOOL.name: Correcting.toggle_lock,
+    WHOLE_TOOL.name: Correcting.toggle_whole,
 }
 """Tools that are more than one function of an object."""

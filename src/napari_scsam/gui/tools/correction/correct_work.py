@@ -17,7 +17,7 @@ from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.worker import Report, Worker
 from napari_scsam.gui.layers.class_table import edit_in_memory
 from napari_scsam.gui.layers.pointing import LayerPlane
-from napari_scsam.gui.layers.write_edit import BATCH, write_edit_steps
+from napari_scsam.gui.layers.write_edit import EDIT_BATCH, write_edit_steps
 from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.tools.correction.label_index import INDEX_JOB, LabelIndex
 from napari_scsam.gui.words import as_sentence, count_of
@@ -141,7 +141,7 @@ class ObjectWork:
             raise UserError(NO_CHANGE)
         text = f"{did}: {count_of(edit.size, 'pixel')} changed. Ctrl+Z undoes it."
         steps = self._write_steps(target, text, edit)
-        if edit.size > BATCH:
+        if edit.size > EDIT_BATCH:
             self.worker.run_in_event_loop(steps, atomic=True)
             return
         for _ in steps:

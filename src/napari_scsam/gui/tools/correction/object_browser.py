@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from napari_scsam.objects.place import Place
     from napari_scsam.steps import Steps
 
-Voxel = tuple[int, ...]
 
 
 class ObjectBrowser:
@@ -25,7 +24,7 @@ class ObjectBrowser:
 
     def __init__(self, session: Session) -> None:
         self._work = session.part(ObjectWork)
-        self._at: Voxel = ()
+        self._at: tuple[int, ...] = ()
         """The voxel gone to last."""
 
     def step(self, viewer: Viewer, step: int) -> None:
@@ -68,7 +67,7 @@ class ObjectBrowser:
         return int(target.layer.data[at]) == value
 
 
-def _corner(target: LayerPlane, step: int) -> Voxel:
+def _corner(target: LayerPlane, step: int) -> tuple[int, ...]:
     """Return the voxel where reading the slice shown begins."""
     corner = [0] * target.layer.ndim
     if step < 0:

@@ -10,13 +10,13 @@ from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.files import write_labels_layer
 from napari_scsam.gui.words import list_names
-from napari_scsam.io.label_files.kinds import KINDS
+from napari_scsam.io.label_files.kinds import LABEL_FILE_KINDS
 from napari_scsam.steps import Progress, Steps
 
 if TYPE_CHECKING:
     from napari_scsam.gui.session import Session
 
-SUFFIXES = (".zarr", *KINDS)
+SUFFIXES = (".zarr", *LABEL_FILE_KINDS)
 """What labels are saved as; the first where none is given."""
 
 NO_LABELS = "there are no labels of this image yet; segment a slice first"

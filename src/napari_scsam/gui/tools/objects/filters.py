@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SIZES = {"volume_um3": "µm³", "area_um2": "µm²", "voxels": "voxels"}
+SIZE_UNITS = {"volume_um3": "µm³", "area_um2": "µm²", "voxels": "voxels"}
 """Columns of the size of an object, the best first, and their units."""
 
 
@@ -47,4 +47,4 @@ class Filters:
 
 def size_column(columns: Mapping[str, NDArray[Any]]) -> str:
     """Return the column that sizes are filtered by."""
-    return next((key for key in SIZES if key in columns), "voxels")
+    return next((key for key in SIZE_UNITS if key in columns), "voxels")

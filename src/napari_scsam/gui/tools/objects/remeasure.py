@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtCore import QCoreApplication, QTimer
 
 from napari_scsam.gui.jobs.objects import MeasureRequest, measure_boxes
-from napari_scsam.objects.boxes import Tally, merge_tallies
+from napari_scsam.objects.boxes import Box, Tally, merge_tallies
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -25,7 +25,6 @@ MOST_OBJECTS = 100
 MOST_VOXELS = 2**23
 """More objects, or voxels in their boxes, are measured on the worker thread with all others."""
 
-Box = tuple[slice, ...]
 
 
 class Listed(Protocol):

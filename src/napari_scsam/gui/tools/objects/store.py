@@ -19,7 +19,7 @@ from napari_scsam.gui.jobs.objects import LabelsLocation, MeasureRequest, measur
 from napari_scsam.gui.layers.class_table import same_grid
 from napari_scsam.gui.layers.files import physical_place
 from napari_scsam.gui.layers.instance_classes import (
-    UNKNOWN,
+    UNKNOWN_CLASS,
     ObjectClasses,
     object_classes,
     reviewed_objects,
@@ -176,7 +176,7 @@ class ObjectStore:
 
     def request(self, layer: Labels) -> MeasureRequest:
         """Return what measuring must know of a layer."""
-        unknown = UNKNOWN if was_found(layer) else layer.name
+        unknown = UNKNOWN_CLASS if was_found(layer) else layer.name
         return MeasureRequest(layer.data, object_classes(layer), self.place(layer), unknown)
 
     def place(self, layer: Labels) -> LabelsLocation:
