@@ -57,42 +57,31 @@ def test_a_training_set_is_written_from_the_panel(begun, tmp_path):
     assert "already exists" in notification_manager.records[-1].message
 
 
-@pytest.mark.parametrize("layout", ["ome-zarr", "nnunet"])
-def test_our_command_is_named_for_what_it_can_read_alone(begun, tmp_path, layout):
+def test_the_command_is_named_that_reads_a_set_and_can_be_copied(begun, tmp_path):
     begun.session.part(Reviewing).mark_slice()
-    begun.widget.desk.export.export_asked.emit(str(tmp_path / "Dataset001_set"), layout, False)
+    export, status = begun.widget.desk.export, begun.widget.work.status
+    for layout, ours in (("ome-zarr", True), ("nnunet", False)):
+        export.export_asked.emit(str(tmp_path / f"Dataset001_{layout}"), layout, False)
+        begun.finish()
+        assert ("scsam train" in status.text()) == ours
+    export.export_asked.emit(str(tmp_path / "ts plain"), "tiff", False)
     begun.finish()
-    assert ("scsam train" in begun.widget.work.status.text()) == (layout == "ome-zarr")
+    command = ["scsam", "train", str(tmp_path / "ts plain"), "-o", "mine.safetensors"]
+    assert shlex.split(status.text().splitlines()[-1]) == command
 
 
-def test_the_command_can_be_copied_as_it_is(begun, tmp_path):
+def test_nnunet_s_name_for_a_folder_is_hinted_at(begun, tmp_path):
     begun.session.part(Reviewing).mark_slice()
-    begun.widget.desk.export.export_asked.emit(str(tmp_path / "ts plain"), "tiff", False)
-    begun.finish()
-    command = begun.widget.work.status.text().splitlines()[-1]
-    assert shlex.split(command) == [
-        "scsam",
-        "train",
-        str(tmp_path / "ts plain"),
-        "-o",
-        "mine.safetensors",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("name", "hinted"), [("nn_other", True), ("Dataset12_x", True), ("Dataset012_x", False)]
-)
-def test_nnunet_s_name_for_a_folder_is_hinted_at(begun, tmp_path, name, hinted):
-    begun.session.part(Reviewing).mark_slice()
-    begun.widget.desk.export.export_asked.emit(str(tmp_path / name), "nnunet", False)
-    begun.finish()
-    hint = (
-        f", which needs a folder called DatasetNNN_Name; rename it, e.g. to Dataset001_{name}"
-        if hinted
-        else ""
-    )
-    said = f"'{name}' is written in {tmp_path}. It is for training nnU-Net{hint}."
-    assert begun.widget.work.status.text() == said
+    for name, hinted in (("nn_other", True), ("Dataset12_x", True), ("Dataset012_x", False)):
+        begun.widget.desk.export.export_asked.emit(str(tmp_path / name), "nnunet", False)
+        begun.finish()
+        hint = (
+            f", which needs a folder called DatasetNNN_Name; rename it, e.g. to Dataset001_{name}"
+            if hinted
+            else ""
+        )
+        said = f"'{name}' is written in {tmp_path}. It is for training nnU-Net{hint}."
+        assert begun.widget.work.status.text() == said
 
 
 def test_training_starts_from_the_checkpoint_in_use(checkpoint):
@@ -148,29 +137,25 @@ def test_labels_go_into_the_image_and_are_asked_about(begun, tmp_path, wait):
     wait(lambda: asked)
 
 
-@pytest.mark.parametrize("suffix", ["tif", "zarr"])
-def test_labels_of_others_come_in_with_a_class_map_as_one_undo_step(begun, tmp_path, wait, suffix):
+def test_labels_of_others_come_in_with_a_class_map_as_one_undo_step(begun, tmp_path, wait):
     theirs = np.zeros(begun.layer.data.shape, np.uint16)
     theirs[1, 5:20, 5:30], theirs[2, 40:50, 10:90] = 700, 3
-    write_labels(
-        tmp_path / f"theirs.{suffix}",
-        theirs,
-        SIZE,
-        [ClassSpec(700, "Vesicle"), ClassSpec(3, "odd")],
-        origin=ORIGIN,
-    )
+    table = [ClassSpec(700, "Vesicle"), ClassSpec(3, "odd")]
     begun.layer.data_setitem((np.array([1]), np.array([0]), np.array([0])), 2)
     before = np.asarray(begun.layer.data)
-    begun.exporting.bring(str(tmp_path / f"theirs.{suffix}"))
-    wait(lambda: begun.answers)
-    assert begun.answers == [([3, 700], {3: 0, 700: 3})], "by name, where there are names"
-    begun.exporting.import_as({700: 3})
-    begun.finish()
     expected = before.copy()
     expected[1, 5:20, 5:30] = 3
-    np.testing.assert_array_equal(np.asarray(begun.layer.data), expected)
-    begun.layer.undo()
-    np.testing.assert_array_equal(np.asarray(begun.layer.data), before)
+    for suffix in ("tif", "zarr"):
+        begun.answers.clear()
+        write_labels(tmp_path / f"theirs.{suffix}", theirs, SIZE, table, origin=ORIGIN)
+        begun.exporting.bring(str(tmp_path / f"theirs.{suffix}"))
+        wait(lambda: begun.answers)
+        assert begun.answers == [([3, 700], {3: 0, 700: 3})], "by name, where there are names"
+        begun.exporting.import_as({700: 3})
+        begun.finish()
+        np.testing.assert_array_equal(np.asarray(begun.layer.data), expected)
+        begun.layer.undo()
+        np.testing.assert_array_equal(np.asarray(begun.layer.data), before)
 
 
 def test_labels_come_in_from_the_selected_layer(begun, wait):
