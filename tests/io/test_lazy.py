@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from napari_scsam.config import UserError
 from napari_scsam.io.lazy import LazyArray
 from napari_scsam.io.slice_files import SliceFiles
+from napari_scsam.io.volumes import open_volume
 
 STACK = np.arange(2 * 3 * 4 * 5, dtype=np.uint16).reshape(2, 3, 4, 5)
 
@@ -107,3 +109,18 @@ def test_a_slice_that_differs_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match=r"b\.png is \(4, 6\)"):
         LazyArray(stack, [None] * 3, "folder")[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what is mapped")
+def test_a_mapped_file_does_not_fill_the_memory_of_the_process(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.ones((64, 1024, 512), np.uint8))
+    volume = open_volume(tmp_path / "a.npy")
+
+    def mapped() -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("RssFile"))
+
+    before = mapped()
+    for z in range(volume.depth):
+        assert volume.plane(z).all()
+    assert mapped() - before < 4096, "kB; the file has 32768"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.read_errors import READ_ERRORS, DamagedPartError, describe_error
 from napari_scsam.io.saved.watched import ChangedFileError
 from napari_scsam.io.untrusted.sizes import memory_of_machine
+
+FORGOTTEN = 1 << 16
+"""Bytes of a window on a mapped file from which on its pages are forgotten."""
 
 PixelBlock: TypeAlias = npt.NDArray[Any]
 
@@ -136,7 +140,8 @@ class LazyArray:
         index = tuple(next(wanted) if fixed is None else fixed for fixed in self._fixed)
         self._check_index(index)
         try:
-            block: PixelBlock = np.asarray(self._source[index], dtype=self.dtype)
+            stored = self._source[index]
+            block: PixelBlock = np.asarray(stored, dtype=self.dtype)
         except ChangedFileError:
             raise
         except UserError as error:
@@ -147,9 +152,10 @@ class LazyArray:
                 f"the file is damaged or incomplete ({describe_error(error)})"
             ) from error
         # A read-only block is a window on a mapped file; torch and napari want memory of their own.
-        if block.flags.writeable:
-            return block
-        return block.copy()
+        if not block.flags.writeable:
+            block = block.copy()
+        forget_mapped_pages(stored)
+        return block
 
     def _check_index(self, index: tuple[Any, ...]) -> None:
         """Refuse an index outside of the array, and a block that no memory holds.
@@ -220,7 +226,30 @@ class InvertedArray:
         if block.dtype.kind == "b":
             return ~block
         inverted: PixelBlock = np.subtract(block.dtype.type(self._black), block)
+        forget_mapped_pages(block)
         return inverted
+
+
+def forget_mapped_pages(block: Any) -> None:
+    """Take the pages of a mapped file out of the memory of this process, once they were copied.
+
+    They stay in the cache of the system. Otherwise a process seems to need as much memory as the
+    file is long, and clusters end such processes.
+
+    Parameters
+    ----------
+    block
+        What was read; nothing happens unless it is a large window on a mapped file.
+    """
+    owner = block
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    if (
+        isinstance(owner, mmap.mmap)
+        and block.nbytes >= FORGOTTEN
+        and hasattr(mmap, "MADV_DONTNEED")
+    ):
+        owner.madvise(mmap.MADV_DONTNEED)
 
 
 def checksum(pixels: PixelBlock) -> int:
