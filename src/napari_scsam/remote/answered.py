@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from napari_scsam.remote.arrays import WireArray
-from napari_scsam.remote.parts import Digest, Message, Number, Sentence, Spec, Taught, Text
+from napari_scsam.remote.parts import Digest, Message, Number, Sentence, Spec, TaughtSpec, Text
 
 
 class Welcome(Message):
@@ -120,14 +120,14 @@ class Labels(Result):
     labels: WireArray
 
 
-class Maps(Result):
+class ComputedMaps(Result):
     """Values, (K, Y, X), or the pixels of a slice, (Y, X)."""
 
     type: Literal["maps"] = "maps"
     maps: WireArray
 
 
-class Found(Result):
+class FoundMasks(Result):
     """Masks of objects, on the part of the slice that the network looked at."""
 
     type: Literal["found"] = "found"
@@ -163,7 +163,7 @@ class Learned(Result):
 
     type: Literal["learned"] = "learned"
     spec: Spec
-    taught: Taught
+    taught: TaughtSpec
     classes: tuple[Spec, ...]
     lessons: tuple[Text, ...]
 

@@ -16,11 +16,10 @@ from napari_scsam.remote.parts import (
     Message,
     Nanometres,
     Number,
-    Place,
     Sentence,
     SliceRef,
     Spec,
-    Taught,
+    TaughtSpec,
     Text,
 )
 
@@ -67,7 +66,7 @@ class Load(Request):
 
     type: Literal["load"] = "load"
     checkpoint: Text
-    taught: tuple[Taught, ...] = Field(default=(), max_length=MOST_NAMES)
+    taught: tuple[TaughtSpec, ...] = Field(default=(), max_length=MOST_NAMES)
 
 
 class PutPixels(Request):
@@ -130,7 +129,7 @@ class Follow(OnSlice):
 
     type: Literal["follow"] = "follow"
     mask: WireArray
-    corner: tuple[Place, Place]
+    corner: tuple[Coordinate, Coordinate]
     """(y, x) of the mask on the slice."""
     overlap: Finite
     similarity: Finite
@@ -164,7 +163,7 @@ class RestoreTaught(Request):
     """Know the checkpoint's own classes and these, and no others; answered by `Loaded`."""
 
     type: Literal["restore_taught"] = "restore_taught"
-    taught: tuple[Taught, ...] = Field(max_length=MOST_NAMES)
+    taught: tuple[TaughtSpec, ...] = Field(max_length=MOST_NAMES)
 
 
 class SaveModel(Request):
@@ -214,22 +213,30 @@ class LabelSlice(Request):
     """Where labels are needed, (Y, X) of each slice; everywhere when not given."""
 
 
-class PutFile(Request):
-    """A part of a file for a training; answered by `Done`."""
+class PutTraining(Request):
+    """A reviewed slice for a training; answered by `Done`."""
 
-    type: Literal["put_file"] = "put_file"
-    name: Annotated[str, Field(pattern=r"^(image|labels|reviewed)$")]
+    type: Literal["put_training"] = "put_training"
+    job: Digest
+    kind: Literal["image", "labels", "reviewed"]
     z: Number
+    """Its place among the slices of the training."""
     array: WireArray
 
 
 class FineTune(Request):
-    """Fine-tune on the slices that were put; `Trained` messages come until `Done`."""
+    """Fine-tune the loaded network on slices that were put; `Trained` messages come until `Done`.
+
+    Asked again after a cut, it goes on with the training of the same job.
+    """
 
     type: Literal["fine_tune"] = "fine_tune"
-    classes: dict[Text, Text] = Field(max_length=MOST_NAMES)
+    job: Digest
+    classes: dict[Text, Text] = Field(min_length=1, max_length=MOST_NAMES)
+    """Names of the labelled classes, by their label values."""
     colours: dict[Text, Text] = Field(default={}, max_length=MOST_NAMES)
-    slices: tuple[Number, ...] = Field(max_length=100_000)
+    slices: Annotated[int, Field(ge=1, le=100_000)]
+    """How many were put."""
     voxel_size: tuple[Nanometres, Nanometres, Nanometres] | None = None
     minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 3.0
 

@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 from napari_scsam.errors import UserError
 from napari_scsam.remote.address import is_loopback, parse_address
 from napari_scsam.remote.asked import Beat, Cancel, Hello, Request
-from napari_scsam.remote.frames import FRAME_BYTES, FrameError, Joiner, split
+from napari_scsam.remote.frames import FRAME_BYTES, FrameError, Joiner, split_frames
 from napari_scsam.remote.line import Line, LineLostError, LineState
 from napari_scsam.remote.parts import Message
 from napari_scsam.remote.protocol import (
@@ -186,7 +186,7 @@ class Connection:
 
     def _send_on(self, socket: ClientConnection, message: Message) -> None:
         try:
-            for frame in split(encode(message)):
+            for frame in split_frames(encode(message)):
                 socket.send(frame)
         except (WebSocketException, OSError) as error:
             raise LineLostError from error

@@ -15,7 +15,7 @@ from napari_scsam.remote.session import RemoteSession
 from napari_scsam.steps import Progress, Steps
 
 
-def follow_steps(
+def sent_propagation_steps(
     session: RemoteSession,
     first: RemoteSlice,
     start: Patch,
@@ -54,7 +54,7 @@ def follow_steps(
 class _RemoteFollower:
     """An object that a server follows; slices are kept, as a server may lose its place.
 
-    Parameters are those of `follow_steps`.
+    Parameters are those of `sent_propagation_steps`.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ class FrameError(ValueError):
     """A frame that does not fit the protocol."""
 
 
-def split(message: bytes) -> Iterator[bytes]:
+def split_frames(message: bytes) -> Iterator[bytes]:
     """Yield the frames of a message."""
     view = memoryview(message)
     last = max(0, len(message) - 1) // FRAME_BYTES

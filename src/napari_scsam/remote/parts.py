@@ -12,7 +12,7 @@ MOST_NAMES = 1000
 MOST_POINTS = 10_000
 
 Number = Annotated[int, Field(ge=0, le=2**53)]
-Place = Annotated[int, Field(ge=-(2**31), le=2**31)]
+Coordinate = Annotated[int, Field(ge=-(2**31), le=2**31)]
 Text = Annotated[str, Field(max_length=300)]
 Sentence = Annotated[str, Field(max_length=4000)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -51,7 +51,7 @@ class Spec(Message):
         return ClassSpec(**self.model_dump())
 
 
-class Taught(Message):
+class TaughtSpec(Message):
     """A class that strokes taught; fields are those of `TaughtClass`."""
 
     spec: Spec
@@ -59,7 +59,7 @@ class Taught(Message):
     lessons: Annotated[str, Field(max_length=2**26)] = ""
 
     @classmethod
-    def of(cls, taught: TaughtClass) -> Taught:
+    def of(cls, taught: TaughtClass) -> TaughtSpec:
         """Return a class as it is sent."""
         return cls(spec=Spec.of(taught.spec), prototype=taught.prototype, lessons=taught.lessons)
 

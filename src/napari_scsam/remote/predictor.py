@@ -19,9 +19,9 @@ from napari_scsam.remote.arrays import pack, unpack
 from napari_scsam.remote.asked import Embed, MapOf, Prompt, RestoreTaught, SaveModel, Segment, Teach
 from napari_scsam.remote.asking import PATIENCE
 from napari_scsam.remote.connection import Connection
-from napari_scsam.remote.following import follow_steps
+from napari_scsam.remote.following import sent_propagation_steps
 from napari_scsam.remote.line import StateLostError
-from napari_scsam.remote.parts import Spec, Taught
+from napari_scsam.remote.parts import Spec, TaughtSpec
 from napari_scsam.remote.remote_answer import RemoteAnswer, as_answer, prompt_request
 from napari_scsam.remote.remote_slice import RemoteSlice, SliceNames, remote_slice
 from napari_scsam.remote.session import RemoteSession
@@ -248,7 +248,7 @@ class RemotePredictor:
         limits: PropagationLimits | None = None,
     ) -> Steps[Propagation]:
         """Propagate an object through neighbouring slices; as `infer.propagate.propagate_steps`."""
-        return follow_steps(self.session, first, start, beyond, count, limits)
+        return sent_propagation_steps(self.session, first, start, beyond, count, limits)
 
     # Strokes
 
@@ -308,7 +308,7 @@ class RemotePredictor:
     def restore_steps(self, taught: Sequence[TaughtClass]) -> Steps[None]:
         """Know the checkpoint's own classes and those given, and no others."""
         self.session.taught = {each.spec.name.casefold(): each for each in taught}
-        request = RestoreTaught(id=0, taught=tuple(map(Taught.of, taught)))
+        request = RestoreTaught(id=0, taught=tuple(map(TaughtSpec.of, taught)))
         self.session.loaded = yield from self.session.ask_steps(lambda: request)
 
     def restore_taught(self, taught: Sequence[TaughtClass]) -> None:

@@ -13,17 +13,17 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from napari_scsam.remote.answered import (
     CheckpointList,
+    ComputedMaps,
     Done,
     Failed,
     FilePart,
     Following,
-    Found,
+    FoundMasks,
     FoundNext,
     Labelled,
     Labels,
     Learned,
     Loaded,
-    Maps,
     Noticed,
     Opened,
     Progressed,
@@ -46,8 +46,8 @@ from napari_scsam.remote.asked import (
     MapOf,
     OpenVolume,
     Prompt,
-    PutFile,
     PutPixels,
+    PutTraining,
     ReadPlane,
     RestoreTaught,
     SaveModel,
@@ -88,7 +88,7 @@ FromClient = Annotated[
     | OpenVolume
     | ReadPlane
     | LabelSlice
-    | PutFile
+    | PutTraining
     | FineTune
     | TrainingCommand
     | FetchCheckpoint,
@@ -106,8 +106,8 @@ FromServer = Annotated[
     | CheckpointList
     | Loaded
     | Labels
-    | Maps
-    | Found
+    | ComputedMaps
+    | FoundMasks
     | Following
     | FoundNext
     | Learned

@@ -11,7 +11,7 @@ from napari_scsam.remote.asked import Load, PutPixels, Request
 from napari_scsam.remote.asking import PATIENCE, answer_steps, connected_steps
 from napari_scsam.remote.connection import Connection
 from napari_scsam.remote.line import LineLostError, NeedPixelsError
-from napari_scsam.remote.parts import Taught
+from napari_scsam.remote.parts import TaughtSpec
 from napari_scsam.remote.remote_slice import RemoteSlice
 from napari_scsam.steps import Steps
 
@@ -106,7 +106,7 @@ class RemoteSession:
             return
         number = self.line.session
         self._sent.clear()
-        taught = tuple(map(Taught.of, self.taught.values()))
+        taught = tuple(map(TaughtSpec.of, self.taught.values()))
         request = Load(id=0, checkpoint=self._checkpoint, taught=taught)
         self.loaded = yield from answer_steps(self.line, request)
         self._number = number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +14,14 @@ from napari_scsam.infer.patch import Patch
 from napari_scsam.infer.prepared_slice import VIEWS
 from napari_scsam.infer.propagation import PropagationLimits
 from napari_scsam.remote.answered import (
+    ComputedMaps,
     Done,
     Following,
-    Found,
+    FoundMasks,
     FoundNext,
     Labels,
     Learned,
     Loaded,
-    Maps,
 )
 from napari_scsam.remote.arrays import pack, pack_labels, pack_plain, unpack
 from napari_scsam.remote.asked import (
@@ -31,23 +32,24 @@ from napari_scsam.remote.asked import (
     MapOf,
     Prompt,
     RestoreTaught,
+    SaveModel,
     Segment,
     Teach,
 )
 from napari_scsam.remote.line import StateLostError
-from napari_scsam.remote.parts import Message, Spec, Taught
+from napari_scsam.remote.parts import Message, Spec, TaughtSpec
 from napari_scsam.server.models import ModelStore
-from napari_scsam.server.session import Session
+from napari_scsam.server.session import ClientSession
 from napari_scsam.steps import Steps
 
 if TYPE_CHECKING:
     from napari_scsam.infer.predictor import Predictor
 
-Answer = Steps[Callable[[], Message]]
+AnswerSteps = Steps[Callable[[], Message]]
 """Work that returns what makes the message; that part may run on any thread."""
 
 
-def load_steps(store: ModelStore, session: Session, request: Load, limit: int) -> Answer:
+def load_steps(store: ModelStore, session: ClientSession, request: Load, limit: int) -> AnswerSteps:
     """Load a checkpoint for a session, with classes that were taught before."""
     from napari_scsam.infer.predictor import Predictor
 
@@ -64,7 +66,7 @@ def load_steps(store: ModelStore, session: Session, request: Load, limit: int) -
     return _what_is_known(session, predictor, request.id)
 
 
-def restore_steps(session: Session, request: RestoreTaught) -> Answer:
+def restore_steps(session: ClientSession, request: RestoreTaught) -> AnswerSteps:
     """Know the checkpoint's own classes and those given, and no others."""
     yield from ()
     predictor = session.ready()
@@ -72,7 +74,9 @@ def restore_steps(session: Session, request: RestoreTaught) -> Answer:
     return _what_is_known(session, predictor, request.id)
 
 
-def _what_is_known(session: Session, predictor: Predictor, number: int) -> Callable[[], Message]:
+def _what_is_known(
+    session: ClientSession, predictor: Predictor, number: int
+) -> Callable[[], Message]:
     loaded = session.loaded
     if loaded is None:
         raise UserError("no checkpoint is loaded; load one of the list first")
@@ -90,7 +94,28 @@ def _what_is_known(session: Session, predictor: Predictor, number: int) -> Calla
     return lambda: message
 
 
-def embed_steps(session: Session, request: Embed) -> Answer:
+def save_steps(session: ClientSession, request: SaveModel) -> Steps[Callable[[], Path]]:
+    """Write the network, with what it was taught, into a file of the session."""
+    from napari_scsam.checkpoints.checkpoint import save_checkpoint
+
+    predictor = session.ready()
+    loaded = session.loaded
+    if loaded is None:
+        raise UserError("no checkpoint is loaded; load one of the list first")
+    yield from ()
+    info = loaded.info
+    taught = [spec.name for spec in predictor.model.classes if spec not in info.classes]
+    training = {
+        **info.training,
+        "taught": {"classes": [*info.taught, *taught], "from": info.name},
+    }
+    path = session.folder / f"saved-{session.number()}.safetensors"
+    summary = request.summary or info.summary
+    save_checkpoint(path, predictor.model, summary=summary, licence=info.licence, training=training)
+    return lambda: path
+
+
+def embed_steps(session: ClientSession, request: Embed) -> AnswerSteps:
     """Embed a slice ahead of the next request."""
     predictor = session.ready()
     predictor.tta = request.careful
@@ -100,14 +125,14 @@ def embed_steps(session: Session, request: Embed) -> Answer:
     return lambda: Done(id=request.id)
 
 
-def segment_steps(session: Session, request: Segment) -> Answer:
+def segment_steps(session: ClientSession, request: Segment) -> AnswerSteps:
     """Label a slice."""
     predictor = session.set_slice(request.slice, careful=request.careful)
     labels = yield from predictor.segment_steps(request.classes, request.offsets)
     return lambda: Labels(id=request.id, labels=pack_labels(labels))
 
 
-def map_steps(session: Session, request: MapOf) -> Answer:
+def map_steps(session: ClientSession, request: MapOf) -> AnswerSteps:
     """Compute maps of classes."""
     predictor = session.set_slice(request.slice, careful=request.careful)
     if request.kind == "probability":
@@ -121,10 +146,10 @@ def map_steps(session: Session, request: MapOf) -> Answer:
     else:
         values = yield from predictor.logits_steps(request.classes)
     maps = np.ascontiguousarray(values, np.float32)
-    return lambda: Maps(id=request.id, maps=pack_plain(maps))
+    return lambda: ComputedMaps(id=request.id, maps=pack_plain(maps))
 
 
-def prompt_steps(session: Session, request: Prompt) -> Answer:
+def prompt_steps(session: ClientSession, request: Prompt) -> AnswerSteps:
     """Find objects by clicks and boxes."""
     earlier = session.answer(request.earlier)
     predictor = session.set_slice(request.slice, careful=request.careful)
@@ -135,7 +160,7 @@ def prompt_steps(session: Session, request: Prompt) -> Answer:
     number = session.remember(answer)
     corner = (answer.part[0].start, answer.part[1].start)
     quality = tuple(map(float, answer.quality))
-    return lambda: Found(
+    return lambda: FoundMasks(
         id=request.id, answer=number, inside=pack(answer.inside), corner=corner, quality=quality
     )
 
@@ -161,7 +186,7 @@ def _ragged(rows: Any) -> Any:
     return np.asarray(rows, np.float64)
 
 
-def follow_steps(session: Session, request: Follow) -> Answer:
+def follow_steps(session: ClientSession, request: Follow) -> AnswerSteps:
     """Begin to follow an object from slice to slice."""
     from napari_scsam.infer.propagate import Follower
 
@@ -190,13 +215,13 @@ def check_inside(patch: Patch, shape: tuple[int, int]) -> None:
         raise UserError("the mask is not on the slice; give its place in pixels of the slice")
 
 
-def request_bytes(session: Session, request: Follow | Teach) -> int:
+def request_bytes(session: ClientSession, request: Follow | Teach) -> int:
     """Return the bytes of a mask of a slice."""
     shape = session.slice(request.slice).shape
     return shape[0] * shape[1]
 
 
-def follow_next_steps(session: Session, request: FollowNext) -> Answer:
+def follow_next_steps(session: ClientSession, request: FollowNext) -> AnswerSteps:
     """Find the object on the next slice, or once more on the last one."""
     followed = session.followed.get(request.following)
     if followed is None:
@@ -220,7 +245,7 @@ def follow_next_steps(session: Session, request: FollowNext) -> Answer:
     )
 
 
-def teach_steps(session: Session, request: Teach) -> Answer:
+def teach_steps(session: ClientSession, request: Teach) -> AnswerSteps:
     """Learn a class from strokes."""
     predictor = session.set_slice(request.slice, careful=request.careful)
     yield from predictor.embed_steps()
@@ -233,7 +258,7 @@ def teach_steps(session: Session, request: Teach) -> Answer:
     return lambda: Learned(
         id=request.id,
         spec=Spec.of(spec),
-        taught=Taught.of(taught),
+        taught=TaughtSpec.of(taught),
         classes=tuple(map(Spec.of, predictor.classes)),
         lessons=tuple(predictor.model.lessons),
     )

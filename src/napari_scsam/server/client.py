@@ -8,22 +8,33 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from napari_scsam.errors import UserError
-from napari_scsam.remote.answered import Done, Failed, Progressed, Refused, Welcome
+from napari_scsam.remote.answered import (
+    Done,
+    Failed,
+    Progressed,
+    Refused,
+    Welcome,
+)
 from napari_scsam.remote.arrays import unpack
 from napari_scsam.remote.asked import (
     Beat,
     Cancel,
+    FetchCheckpoint,
+    FineTune,
     Hello,
     ListCheckpoints,
     PutPixels,
+    PutTraining,
     Request,
+    TrainingCommand,
 )
-from napari_scsam.remote.frames import FrameError, Joiner, split
+from napari_scsam.remote.frames import FrameError, Joiner, split_frames
 from napari_scsam.remote.parts import Message
 from napari_scsam.remote.protocol import (
     BEAT_SECONDS,
@@ -36,9 +47,10 @@ from napari_scsam.remote.remote_slice import hash_of
 from napari_scsam.server.engine import ServerEngine, failure
 from napari_scsam.server.outbox import Outbox, SlowReaderError
 from napari_scsam.server.pacing import Incoming, Pacer
-from napari_scsam.server.session import Session
+from napari_scsam.server.session import ClientSession
 from napari_scsam.server.sessions import TooManyClientsError
-from napari_scsam.server.work_queue import Work
+from napari_scsam.server.streams import Streams
+from napari_scsam.server.work_queue import QueuedWork
 from napari_scsam.steps import Progress
 from napari_scsam.version import __version__
 
@@ -70,10 +82,11 @@ class Client:
         self.outbox = Outbox(self.limits.outgoing_bytes)
         self.joiner = Joiner(self.limits.message_bytes)
         self.pacer = Pacer(self.limits.messages_a_second, self.limits.burst)
-        self.open: dict[int, Work | None] = {}
+        self.open: dict[int, QueuedWork | None] = {}
         """Requests that are not answered yet, and their work on the device."""
         self.loop = asyncio.get_running_loop()
-        self.session: Session | None = None
+        self.session: ClientSession | None = None
+        self.streams = Streams(self)
         self.tasks: set[asyncio.Task[Any]] = set()
 
     async def talk(self) -> None:
@@ -88,8 +101,10 @@ class Client:
             for task in done:
                 await self._end(task.exception())
         finally:
-            for task in (sender, beats, reader, *self.tasks):
+            tasks = (sender, beats, reader, *self.tasks)
+            for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._leave()
 
     async def _end(self, error: BaseException | None) -> None:
@@ -125,11 +140,11 @@ class Client:
     async def _send(self) -> None:
         while True:
             message = await self.outbox.get()
-            for frame in split(message):
+            for frame in split_frames(message):
                 await asyncio.wait_for(self.socket.send_bytes(frame), self.limits.send_seconds)
 
     async def _send_now(self, message: Message) -> None:
-        for frame in split(encode(message)):
+        for frame in split_frames(encode(message)):
             await self.socket.send_bytes(frame)
 
     async def _beat(self) -> None:
@@ -138,17 +153,24 @@ class Client:
             if self.outbox.empty:
                 self.outbox.put(Beat())
 
-    def _post(self, message: Message) -> None:
+    def post(self, message: Message) -> None:
         """Send a message from any thread."""
         with suppress(RuntimeError):  # the server has ended
-            self.loop.call_soon_threadsafe(self._put, message)
+            self.loop.call_soon_threadsafe(self.put, message)
 
-    def _put(self, message: Message) -> None:
+    def put(self, message: Message) -> None:
+        """Send a message, in the event loop."""
         try:
             self.outbox.put(message)
         except SlowReaderError:
             task = asyncio.create_task(self.socket.close(1008))
             self._keep(task)
+
+    def close_request(self, number: int) -> bool:
+        """Close a request; return whether it was open."""
+        was_open = number in self.open
+        self.open.pop(number, None)
+        return was_open
 
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self.tasks.add(task)
@@ -189,7 +211,7 @@ class Client:
             self.session, resumed = self.engine.sessions.begin(hello.session)
         except TooManyClientsError as error:
             raise RefusedError("there are too many clients; try again later") from error
-        self.engine.on_notice[self.session] = self._post
+        self.engine.on_notice[self.session] = self.post
         log.info("session %s: %s", self.session.name, "resumed" if resumed else "begun")
         self.outbox.put(
             Welcome(
@@ -211,6 +233,9 @@ class Client:
             work = self.open.pop(message.target, None)
             if work is not None:
                 self.engine.queue.cancel(work)
+        elif isinstance(message, TrainingCommand):
+            for training in self._session.trainings.values():
+                training.send(message.command)
         elif isinstance(message, Request):
             await self._answer(message)
         else:
@@ -227,13 +252,21 @@ class Client:
             self.outbox.put(Failed(id=request.id, kind="busy", sentence=sentence))
         elif isinstance(request, PutPixels):
             await self._in_a_thread(request, partial(self._put_pixels, request))
+        elif isinstance(request, PutTraining):
+            await self._in_a_thread(request, partial(self.engine.put_training, session, request))
         elif isinstance(request, ListCheckpoints):
             await self._in_a_thread(request, partial(self.engine.checkpoints, request))
+        elif isinstance(request, FineTune):
+            self.open[request.id] = None
+            self._keep(asyncio.create_task(self.streams.train(session, request)))
+        elif isinstance(request, FetchCheckpoint):
+            self.open[request.id] = None
+            self._keep(asyncio.create_task(self.streams.fetch(session, request)))
         else:
             self._submit(session, request)
 
     @property
-    def _session(self) -> Session:
+    def _session(self) -> ClientSession:
         if self.session is None:
             raise RefusedError("it did not say hello")
         return self.session
@@ -261,7 +294,7 @@ class Client:
         self.engine.sessions.trim(self._session)
         return Done(id=request.id)
 
-    def _submit(self, session: Session, request: Request) -> None:
+    def _submit(self, session: ClientSession, request: Request) -> None:
         """Queue work for the device."""
         work = self.engine.work_for(session, request)
         work.on_step = partial(self._progressed, request.id)
@@ -272,7 +305,7 @@ class Client:
     # On the thread of the device
 
     def _progressed(self, number: int, step: Progress) -> None:
-        self._post(Progressed(id=number, done=step.done, total=step.total, what=step.what[:4000]))
+        self.post(Progressed(id=number, done=step.done, total=step.total, what=step.what[:4000]))
 
     def _ended(self, number: int, result: Any, error: BaseException | None) -> None:
         with suppress(RuntimeError):
@@ -287,18 +320,22 @@ class Client:
     async def _deliver(self, number: int, result: Any, error: BaseException | None) -> None:
         """Compress a result beside the event loop, and send it."""
         session = self._session
-        message: Message
+        message: Message | Path
         if error is not None:
             message = failure(number, error, session)
         else:
             message = await asyncio.to_thread(_made, result, number, session)
-        if number in self.open:
-            del self.open[number]
-            self._put(message)
+        if isinstance(message, Path):
+            await self.streams.send_file(number, message)
+            return
+        if self.close_request(number):
+            self.put(message)
         await asyncio.to_thread(self.engine.sessions.trim, session)
 
 
-def _made(make: Callable[[], Message], number: int, session: Session) -> Message:
+def _made(
+    make: Callable[[], Message | Path], number: int, session: ClientSession
+) -> Message | Path:
     """Return a result, or why it could not be made."""
     try:
         return make()

@@ -9,9 +9,17 @@ from typing import Any
 from napari_scsam.errors import UserError
 from napari_scsam.infer.device import choose_device
 from napari_scsam.infer.memory import is_out_of_memory
-from napari_scsam.remote.answered import CheckpointCard, CheckpointList, Failed, Noticed
+from napari_scsam.remote.answered import (
+    CheckpointCard,
+    CheckpointList,
+    Done,
+    Failed,
+    Noticed,
+)
+from napari_scsam.remote.arrays import unpack
 from napari_scsam.remote.asked import (
     Embed,
+    FineTune,
     Follow,
     FollowNext,
     LabelSlice,
@@ -19,31 +27,37 @@ from napari_scsam.remote.asked import (
     Load,
     MapOf,
     Prompt,
+    PutTraining,
     Request,
     RestoreTaught,
+    SaveModel,
     Segment,
     Teach,
 )
 from napari_scsam.remote.line import NeedPixelsError, StateLostError
 from napari_scsam.remote.parts import Message, Spec
 from napari_scsam.server import answering, volume_runs
-from napari_scsam.server.answering import Answer
 from napari_scsam.server.models import ModelStore
-from napari_scsam.server.session import Session
+from napari_scsam.server.session import ClientSession
 from napari_scsam.server.sessions import Sessions
 from napari_scsam.server.settings import ServerSettings
-from napari_scsam.server.work_queue import DeviceQueue, Work
+from napari_scsam.server.training import Training, TrainingSlices
+from napari_scsam.server.work_queue import DeviceQueue, QueuedWork
+from napari_scsam.steps import Steps
 
 log = logging.getLogger(__name__)
 
 FAULT = "the server failed at this request; its log says more"
+
+MOST_TRAININGS = 2
+"""Trainings at a time, of all clients together."""
 
 EVICTED = "the server ran out of memory; it dropped what it can compute again, and goes on"
 
 BACKGROUND = (Embed, LabelSlice)
 """Requests that nobody looks at."""
 
-HANDLERS: dict[type[Request], Callable[[Session, Any], Answer]] = {
+HANDLERS: dict[type[Request], Callable[[ClientSession, Any], Steps[Any]]] = {
     Embed: answering.embed_steps,
     Segment: answering.segment_steps,
     MapOf: answering.map_steps,
@@ -53,6 +67,7 @@ HANDLERS: dict[type[Request], Callable[[Session, Any], Answer]] = {
     Teach: answering.teach_steps,
     RestoreTaught: answering.restore_steps,
     LabelSlice: volume_runs.label_slice_steps,
+    SaveModel: answering.save_steps,
 }
 
 
@@ -70,20 +85,58 @@ class ServerEngine:
         self.device = choose_device(settings.device)
         self.store = ModelStore(self.device, settings.checkpoints, settings.limits.models)
         self.sessions = Sessions(settings.limits)
+        preload()
         self.queue = DeviceQueue(self._recover)
-        self.on_notice: dict[Session, Callable[[Message], object]] = {}
+        self.on_notice: dict[ClientSession, Callable[[Message], object]] = {}
         """What takes a notice for a session that is connected."""
 
-    def work_for(self, session: Session, request: Request) -> Work:
+    def work_for(self, session: ClientSession, request: Request) -> QueuedWork:
         """Return the work that answers a request on the device."""
         limits = self.settings.limits
         if isinstance(request, Load):
             load = request
             limit = limits.embedding_bytes
-            return Work(session, lambda: answering.load_steps(self.store, session, load, limit))
+            return QueuedWork(
+                session, lambda: answering.load_steps(self.store, session, load, limit)
+            )
         handler = HANDLERS[type(request)]
         urgent = not isinstance(request, BACKGROUND)
-        return Work(session, lambda: handler(session, request), urgent)
+        return QueuedWork(session, lambda: handler(session, request), urgent)
+
+    def put_training(self, session: ClientSession, request: PutTraining) -> Message:
+        """Keep a slice for a training."""
+        if request.job not in session.slices_to_train:
+            most = self.settings.limits.training_bytes
+            slices = TrainingSlices(session.folder, request.job, most)
+            session.slices_to_train = {request.job: slices}
+        if len(request.array.shape) != 2:
+            raise UserError("a slice has two axes; send one by one")
+        values = unpack(request.array, self.settings.limits.pixels * 8)
+        session.slices_to_train[request.job].put(request, values)
+        return Done(id=request.id)
+
+    def training(self, session: ClientSession, request: FineTune) -> Training:
+        """Return the training of a job, which is begun first if needed.
+
+        Raises
+        ------
+        UserError
+            When no network is loaded, a slice is missing, or too many trainings run.
+        """
+        found = session.trainings.get(request.job)
+        if found is not None:
+            return found
+        slices = session.slices_to_train.get(request.job)
+        if slices is None:
+            raise StateLostError("the slices of the training are not here; send them")
+        if session.loaded is None:
+            raise UserError("no checkpoint is loaded; load one of the list first")
+        running = [t for s in self.sessions for t in s.trainings.values() if not t.ended.is_set()]
+        if len(running) >= MOST_TRAININGS:
+            raise UserError("the server trains for others already; try again later")
+        folder = slices.write_job(request, session.loaded.info.path)
+        session.trainings[request.job] = Training(folder)
+        return session.trainings[request.job]
 
     def checkpoints(self, request: ListCheckpoints) -> CheckpointList:
         """Return the checkpoints that clients may load."""
@@ -102,7 +155,7 @@ class ServerEngine:
         ]
         return CheckpointList(id=request.id, checkpoints=tuple(cards))
 
-    def _recover(self, work: Work, error: BaseException) -> bool:
+    def _recover(self, work: QueuedWork, error: BaseException) -> bool:
         """Free memory that ran out; return whether there was any to free."""
         session: Any = work.client
         if not is_out_of_memory(error) or not self.sessions.free(session):
@@ -122,7 +175,16 @@ class ServerEngine:
         self.sessions.close()
 
 
-def failure(number: int, error: BaseException, session: Session) -> Failed:
+def preload() -> None:
+    """Import what networks need; later it would keep all clients waiting."""
+    from napari_scsam.checkpoints import checkpoint  # noqa: F401
+    from napari_scsam.infer import predictor, propagate  # noqa: F401
+    from napari_scsam.infer.taught.classifier import preload_scikit_learn
+
+    preload_scikit_learn()
+
+
+def failure(number: int, error: BaseException, session: ClientSession) -> Failed:
     """Return the message for an error; what is no mistake of the user goes into the log."""
     if isinstance(error, NeedPixelsError):
         return Failed(

@@ -9,6 +9,9 @@ from napari_scsam.remote.answered import Progressed
 from napari_scsam.remote.parts import Message
 from napari_scsam.remote.protocol import encode
 
+ROOM = 2**21
+"""Bytes that wait while a file is sent."""
+
 
 class SlowReaderError(Exception):
     """A client reads too slowly for what it asks for."""
@@ -29,6 +32,7 @@ class Outbox:
         self._progress: dict[int, Progressed] = {}
         self._size = 0
         self._filled = asyncio.Event()
+        self._taken = asyncio.Event()
 
     def put(self, message: Message) -> None:
         """Add a message; to be called in the event loop.
@@ -55,6 +59,12 @@ class Outbox:
         """Whether nothing waits."""
         return not self._waiting
 
+    async def room(self) -> None:
+        """Wait until little waits, before more of a file is added."""
+        while self._size > ROOM:
+            self._taken.clear()
+            await self._taken.wait()
+
     async def get(self) -> bytes:
         """Return the next message, when there is one."""
         while not self._waiting:
@@ -64,4 +74,5 @@ class Outbox:
         if isinstance(first, int):
             return encode(self._progress.pop(first))
         self._size -= len(first)
+        self._taken.set()
         return first

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
 from napari_scsam.config import UserError
 from napari_scsam.remote.address import TOKEN_VARIABLE, is_loopback
@@ -113,8 +114,21 @@ def open_socket(listening: Listening) -> socket.socket:
 
 def run(settings: ServerSettings, listening: Listening, sock: socket.socket) -> None:
     """Serve until the process is told to stop."""
-    config = uvicorn.Config(
-        make_app(settings),
+    uvicorn_log = logging.getLogger("uvicorn.error")
+    uvicorn_log.setLevel(logging.WARNING)
+    uvicorn_log.addFilter(_is_no_denial)
+    uvicorn.Server(make_config(make_app(settings), listening)).run(sockets=[sock])
+
+
+def _is_no_denial(record: logging.LogRecord) -> bool:
+    """Whether a line of the log is not about a client that was refused, as uvicorn sees it."""
+    return "without completing handshake" not in record.getMessage()
+
+
+def make_config(app: Starlette, listening: Listening) -> uvicorn.Config:
+    """Return how uvicorn serves an application."""
+    return uvicorn.Config(
+        app,
         ws="websockets-sansio",
         ws_max_size=FRAME_BYTES + 1,
         ws_per_message_deflate=False,
@@ -128,5 +142,3 @@ def run(settings: ServerSettings, listening: Listening, sock: socket.socket) -> 
         log_config=None,
         timeout_graceful_shutdown=3,
     )
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    uvicorn.Server(config).run(sockets=[sock])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_scsam.infer.prompt_answer import PromptAnswer
     from napari_scsam.infer.propagate import Follower
     from napari_scsam.infer.propagation import Section
-    from napari_scsam.io.volumes import Volume
+    from napari_scsam.server.training import Training, TrainingSlices
 
 MOST_PREPARED = 8
 """Slices that are ready for the network."""
@@ -35,9 +35,6 @@ MOST_ANSWERS = 64
 
 MOST_FOLLOWED = 4
 """Objects that are followed at a time."""
-
-MOST_VOLUMES = 16
-"""Volumes that are open at a time."""
 
 
 class Followed:
@@ -56,7 +53,7 @@ class Followed:
         self.last: Section | None = None
 
 
-class Session:
+class ClientSession:
     """One client's slices, network, taught classes and answers.
 
     Only the thread of the device uses the network and what it computed. Slices are put by the
@@ -81,8 +78,9 @@ class Session:
         self.prepared: OrderedDict[SliceRef, Slice] = OrderedDict()
         self.answers: OrderedDict[int, PromptAnswer] = OrderedDict()
         self.followed: OrderedDict[int, Followed] = OrderedDict()
-        self.volumes: OrderedDict[int, Volume] = OrderedDict()
         self.runs: OrderedDict[str, Any] = OrderedDict()
+        self.slices_to_train: dict[str, TrainingSlices] = {}
+        self.trainings: dict[str, Training] = {}
         self.tuned: dict[str, Path] = {}
         """Checkpoints that were trained in this session, by name."""
         self._folder: Path | None = None
@@ -230,7 +228,8 @@ class Session:
         self.forget()
         self.predictor = None
         self.loaded = None
-        self.volumes.clear()
+        for training in self.trainings.values():
+            training.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from napari_scsam.server.session import Session
+from napari_scsam.server.session import ClientSession
 from napari_scsam.server.settings import Limits
 
 log = logging.getLogger(__name__)
@@ -30,17 +30,17 @@ class Sessions:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._all: list[Session] = []
+        self._all: list[ClientSession] = []
         self._lock = threading.Lock()
 
-    def __iter__(self) -> Iterator[Session]:
+    def __iter__(self) -> Iterator[ClientSession]:
         with self._lock:
             return iter(tuple(self._all))
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def begin(self, key: str) -> tuple[Session, bool]:
+    def begin(self, key: str) -> tuple[ClientSession, bool]:
         """Return the session of a key, or a new one; the key changes.
 
         Returns
@@ -65,7 +65,7 @@ class Sessions:
                     return session, True
             if len(self._all) >= self.limits.sessions:
                 self._drop_longest_gone()
-            session = Session()
+            session = ClientSession()
             self._all.append(session)
             return session, False
 
@@ -77,7 +77,7 @@ class Sessions:
         self._all.remove(first)
         first.close()
 
-    def leave(self, session: Session) -> None:
+    def leave(self, session: ClientSession) -> None:
         """Note that the connection of a session has ended."""
         session.left = time.monotonic()
 
@@ -98,7 +98,7 @@ class Sessions:
                 session.close()
             self._all.clear()
 
-    def trim(self, present: Session) -> None:
+    def trim(self, present: ClientSession) -> None:
         """Drop what can be sent or computed again until all sessions fit into the limit.
 
         Those that were used longest ago lose theirs first, and the present one only then.
@@ -116,7 +116,7 @@ class Sessions:
                 return
             total -= dropped
 
-    def free(self, present: Session) -> int:
+    def free(self, present: ClientSession) -> int:
         """Drop what all other sessions can send or compute again; return its bytes."""
         freed = sum(each.forget() for each in self if each is not present)
         if freed:

@@ -16,7 +16,7 @@ from napari_scsam.remote.answered import Labelled
 from napari_scsam.remote.arrays import pack_labels, pack_plain, unpack
 from napari_scsam.remote.asked import LabelSlice
 from napari_scsam.remote.parts import Message
-from napari_scsam.server.session import Session
+from napari_scsam.server.session import ClientSession
 from napari_scsam.steps import Steps
 from napari_scsam.volume.labelling import Labelling, Seen
 from napari_scsam.volume.mask import Mask
@@ -75,7 +75,7 @@ class Run:
                 del self.seen[z]
 
 
-def label_slice_steps(session: Session, request: LabelSlice) -> Steps[Callable[[], Message]]:
+def label_slice_steps(session: ClientSession, request: LabelSlice) -> Steps[Callable[[], Message]]:
     """Label a slice of a run."""
     if request.z not in request.planes:
         raise UserError("the slice itself is not among its planes; send it, too")
@@ -113,7 +113,7 @@ def _mask(request: LabelSlice, z: int, plane: NDArray[Any]) -> NDArray[np.bool_]
     return mask
 
 
-def _run_of(session: Session, request: LabelSlice) -> Run:
+def _run_of(session: ClientSession, request: LabelSlice) -> Run:
     """Return the run of a request, which begins with its first slice."""
     run: Run | None = session.runs.get(request.run)
     if run is None:

@@ -15,7 +15,7 @@ BACKGROUND_EVERY = 8
 
 
 @dataclass(eq=False)
-class Work:
+class QueuedWork:
     """A request on its way."""
 
     client: Hashable
@@ -35,10 +35,10 @@ class Work:
 class _Lane:
     """The work of one client, of one urgency."""
 
-    current: Work | None = None
-    waiting: list[Work] = field(default_factory=list)
+    current: QueuedWork | None = None
+    waiting: list[QueuedWork] = field(default_factory=list)
 
-    def next(self) -> Work | None:
+    def next(self) -> QueuedWork | None:
         """Return what runs, else the newest that waits."""
         if self.current is not None and self.current.cancelled:
             return self.current
@@ -60,12 +60,12 @@ class Turns:
         self._background: OrderedDict[Hashable, _Lane] = OrderedDict()
         self._since_background = 0
 
-    def add(self, work: Work) -> None:
+    def add(self, work: QueuedWork) -> None:
         """Queue work."""
         lanes = self._urgent if work.urgent else self._background
         lanes.setdefault(work.client, _Lane()).waiting.append(work)
 
-    def next(self) -> Work | None:
+    def next(self) -> QueuedWork | None:
         """Return the work whose turn it is; None without any."""
         first = (self._urgent, self._background)
         if self._since_background >= BACKGROUND_EVERY:
@@ -79,7 +79,7 @@ class Turns:
                 return work
         return None
 
-    def finish(self, work: Work) -> None:
+    def finish(self, work: QueuedWork) -> None:
         """Take work out that has ended."""
         lanes = self._urgent if work.urgent else self._background
         lane = lanes.get(work.client)
@@ -91,7 +91,7 @@ class Turns:
         return sum(len(lane.waiting) + (lane.current is not None) for lane in lanes)
 
 
-def _next_of(lanes: OrderedDict[Hashable, _Lane]) -> Work | None:
+def _next_of(lanes: OrderedDict[Hashable, _Lane]) -> QueuedWork | None:
     """Return the work of the client whose turn it is, and put that client last."""
     for client in list(lanes):
         work = lanes[client].next()
@@ -111,7 +111,7 @@ class DeviceQueue:
         Called with an error; whether the work may be tried once more, as memory was freed.
     """
 
-    def __init__(self, recover: Callable[[Work, BaseException], bool]) -> None:
+    def __init__(self, recover: Callable[[QueuedWork, BaseException], bool]) -> None:
         self._recover = recover
         self._turns = Turns()
         self._changed = threading.Condition()
@@ -119,13 +119,13 @@ class DeviceQueue:
         self._thread = threading.Thread(target=self._run, name="scsam-device", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: QueuedWork) -> None:
         """Queue work; may be called from any thread."""
         with self._changed:
             self._turns.add(work)
             self._changed.notify()
 
-    def cancel(self, work: Work) -> None:
+    def cancel(self, work: QueuedWork) -> None:
         """Cancel work, between two of its steps."""
         with self._changed:
             work.cancelled = True
@@ -152,7 +152,7 @@ class DeviceQueue:
                     self._turns.finish(work)
             work = None
 
-    def _advance(self, work: Work) -> bool:
+    def _advance(self, work: QueuedWork) -> bool:
         """Do one step; return whether the work has ended."""
         if work.cancelled:
             if work.steps is not None:
@@ -170,7 +170,7 @@ class DeviceQueue:
         work.on_step(step)
         return False
 
-    def _failed(self, work: Work, error: BaseException) -> bool:
+    def _failed(self, work: QueuedWork, error: BaseException) -> bool:
         if not work.tried_again and self._recover(work, error):
             work.tried_again = True
             work.steps = None

@@ -1,0 +1,104 @@
+"""Fine-tuning on a server, as a process: ``python -m napari_scsam.remote.training_process …``.
+
+Its arguments are the folder of a job, the address of the server, and the name of the checkpoint
+there. It reads and writes what `napari_scsam.train.finetune_process` does, so a window treats both
+alike; the token is taken from the environment. The checkpoint is downloaded into the folder.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from napari_scsam.atomic import replacing
+from napari_scsam.config import UserError
+from napari_scsam.project.training_job import (
+    BEST,
+    BEST_REPORT,
+    PATIENCE,
+    PICTURE,
+    REPORT,
+    TUNED,
+    holding,
+    write_json,
+)
+from napari_scsam.remote.address import find_token
+from napari_scsam.remote.checkpoints import fetch_steps
+from napari_scsam.remote.connection import Connection
+from napari_scsam.remote.session import RemoteSession
+from napari_scsam.remote.training import Said, train_steps
+from napari_scsam.steps import drive
+
+COMMANDS = ("pause", "resume", "stop")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the job in a folder; returns the exit status, 0 unless something went wrong."""
+    folder, address, checkpoint = arguments or sys.argv[1:]
+    commands: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=_listen, args=(commands,), daemon=True).start()
+    try:
+        with holding(Path(folder), PATIENCE):
+            for message in messages(Path(folder), address, checkpoint, commands):
+                print(json.dumps(message), flush=True)  # noqa: T201  # the window reads it
+    except BrokenPipeError:
+        return 1
+    except UserError as error:
+        print(json.dumps({"kind": "failed", "why": str(error)}), flush=True)  # noqa: T201
+        return 1
+    return 0
+
+
+def _listen(commands: SimpleQueue[str]) -> None:
+    """On a thread of its own: take commands; a closed input is a window that is gone."""
+    for line in sys.stdin:
+        if line.strip() in COMMANDS:
+            commands.put(line.strip())
+    commands.put("stop")
+
+
+def messages(folder: Path, address: str, checkpoint: str, commands: SimpleQueue[str]) -> Said:
+    """Train on the server; yield its messages when what they tell of is in the folder."""
+    line = Connection(address, find_token(address))
+    line.open()
+    try:
+        session = RemoteSession(line)
+        drive(session.load_steps(checkpoint, ()))
+        for message in train_steps(session, folder, lambda: _next(commands)):
+            name = message.pop("checkpoint", "")
+            _keep(folder, session, message, name)
+            yield message
+    finally:
+        line.close()
+
+
+def _next(commands: SimpleQueue[str]) -> str | None:
+    with suppress(Empty):
+        return commands.get_nowait()
+    return None
+
+
+def _keep(folder: Path, session: RemoteSession, message: dict[str, Any], name: str) -> None:
+    """Write into the folder what a message tells of: a picture, a checkpoint, a report."""
+    picture = message.pop("picture", None)
+    if picture is not None:
+        with replacing(folder / PICTURE) as draft, draft.open("wb") as file:
+            np.save(file, picture, allow_pickle=False)
+    if message["kind"] == "best" and name:
+        drive(fetch_steps(session, name, folder / BEST))
+        write_json(folder / BEST_REPORT, message["report"])
+    if message["kind"] == "done":
+        if name and message["report"].get("offered"):
+            drive(fetch_steps(session, name, folder / TUNED))
+        write_json(folder / REPORT, message["report"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

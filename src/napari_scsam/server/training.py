@@ -1,0 +1,188 @@
+"""Trainings for clients, each in a process of its own, on slices that the client has sent."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.io.labels import create_labels
+from napari_scsam.project.training_job import (
+    JOB,
+    JOB_LABELS,
+    JOB_LOG,
+    PICTURE,
+    TrainingJob,
+    checkpoint_of,
+)
+from napari_scsam.remote.asked import FineTune, PutTraining
+
+MODULE = "napari_scsam.train.finetune_process"
+
+IMAGE = "image.tif"
+
+SECONDS_TO_END = 10.0
+
+
+class TrainingSlices:
+    """Slices for a training, as files until it begins.
+
+    Parameters
+    ----------
+    folder
+        Of the session.
+    job
+        Name of the training.
+    most
+        Bytes.
+    """
+
+    def __init__(self, folder: Path, job: str, most: int) -> None:
+        self.folder = folder / f"training-{job}"
+        self.most = most
+        self.size = 0
+        self.folder.mkdir(exist_ok=True)
+
+    def put(self, request: PutTraining, values: NDArray[Any]) -> None:
+        """Keep a slice.
+
+        Raises
+        ------
+        UserError
+            When there are too many.
+        """
+        self.size += values.nbytes
+        if self.size > self.most:
+            raise UserError("the slices of this training are too many; review fewer of them")
+        np.save(self._file(request.kind, request.z), values, allow_pickle=False)
+
+    def _file(self, kind: str, z: int) -> Path:
+        return self.folder / f"{kind}-{z}.npy"
+
+    def read(self, kind: str, z: int) -> NDArray[Any]:
+        """Read a slice.
+
+        Raises
+        ------
+        UserError
+            When it was not sent.
+        """
+        try:
+            values: NDArray[Any] = np.load(self._file(kind, z), allow_pickle=False)
+        except OSError as error:
+            raise UserError(f"slice {z} of the training was not sent; begin again") from error
+        return values
+
+    def write_job(self, request: FineTune, checkpoint: Path) -> Path:
+        """Write the folder of a job, as windows write it; return it."""
+        first = self.read("image", 0)
+        shape = (request.slices, *first.shape)
+        job = self.folder / "job"
+        job.mkdir(exist_ok=True)
+        images = [self._checked("image", z, first) for z in range(request.slices)]
+        tifffile.imwrite(job / IMAGE, np.stack(images), photometric="minisblack")
+        specs = [
+            ClassSpec(_number(value), name, request.colours.get(value, ""))
+            for value, name in request.classes.items()
+        ]
+        size = request.voxel_size
+        dtype = self.read("labels", 0).dtype
+        labels = create_labels(job / JOB_LABELS, shape, size, specs, dtype=dtype)
+        reviewed = create_labels(job / JOB_LABELS, shape, size, (), name="reviewed")
+        for z in range(request.slices):
+            labels[z] = self._checked("labels", z, first)
+            reviewed[z] = (self._checked("reviewed", z, first) > 0).astype(np.uint8)
+        written = TrainingJob(
+            image=str(job / IMAGE),
+            classes=dict(request.classes),
+            colours=dict(request.colours),
+            slices=tuple(range(request.slices)),
+            checkpoint=str(checkpoint),
+            voxel_size=request.voxel_size,
+            minutes=request.minutes,
+        )
+        (job / JOB).write_text(json.dumps(written.model_dump()), encoding="utf-8")
+        return job
+
+    def _checked(self, kind: str, z: int, like: NDArray[Any]) -> NDArray[Any]:
+        values = self.read(kind, z)
+        if values.shape != like.shape:
+            raise UserError("the slices of a training have different sizes; send equal ones")
+        return values
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise UserError(f"{text!r} is no label value; give whole numbers from 1 on")
+    return int(text)
+
+
+class Training:
+    """A training in a process of its own.
+
+    Parameters
+    ----------
+    folder
+        Of the job.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.take: Callable[[Mapping[str, Any], NDArray[Any] | None], object] | None = None
+        """Called with each message, and with a picture where one came."""
+        self.ended = threading.Event()
+        with (folder / JOB_LOG).open("a", encoding="utf-8") as log:
+            self._process = subprocess.Popen(  # noqa: S603  # our own module
+                [sys.executable, "-m", MODULE, str(folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
+            )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def send(self, command: str) -> None:
+        """Send ``pause``, ``resume`` or ``stop``."""
+        if self._process.stdin is not None:
+            with suppress(OSError, ValueError):
+                self._process.stdin.write(f"{command}\n")
+                self._process.stdin.flush()
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self.ended.wait(SECONDS_TO_END)
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """What it offers, or the best so far."""
+        return checkpoint_of(self.folder)
+
+    def _read(self) -> None:
+        if self._process.stdout is not None:
+            with self._process.stdout as lines:
+                for line in lines:
+                    self._pass_on(line)
+        self._process.wait()
+        self.ended.set()
+
+    def _pass_on(self, line: str) -> None:
+        picture = None
+        with suppress(ValueError):
+            message: dict[str, Any] = json.loads(line)
+            if message.get("kind") == "picture":
+                with suppress(OSError, ValueError):
+                    picture = np.load(self.folder / PICTURE, allow_pickle=False)
+            if self.take is not None:
+                self.take(message, picture)
