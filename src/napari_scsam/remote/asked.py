@@ -16,6 +16,7 @@ from napari_scsam.remote.parts import (
     Message,
     Nanometres,
     Number,
+    PixelIndex,
     Sentence,
     SliceRef,
     Spec,
@@ -129,7 +130,7 @@ class Follow(OnSlice):
 
     type: Literal["follow"] = "follow"
     mask: WireArray
-    corner: tuple[Coordinate, Coordinate]
+    corner: tuple[PixelIndex, PixelIndex]
     """(y, x) of the mask on the slice."""
     overlap: Finite
     similarity: Finite

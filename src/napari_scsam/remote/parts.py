@@ -12,7 +12,7 @@ MOST_NAMES = 1000
 MOST_POINTS = 10_000
 
 Number = Annotated[int, Field(ge=0, le=2**53)]
-Coordinate = Annotated[int, Field(ge=-(2**31), le=2**31)]
+PixelIndex = Annotated[int, Field(ge=-(2**31), le=2**31)]
 Text = Annotated[str, Field(max_length=300)]
 Sentence = Annotated[str, Field(max_length=4000)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
