@@ -44,7 +44,7 @@ SIDE = 2048
 
 CHUNKS = (32, 256, 256)
 WORKERS_SIDE = 320
-WORKERS_DEPTH = 32
+WORKERS_DEPTH = 16
 """Sides of the volume by which workers are compared: minutes of one core, also on a busy machine."""
 
 TASKS = 800

@@ -73,7 +73,7 @@ def _do(form: Form, listed: RunList, verb: str, key: str) -> None:
     _look(form, listed)
 
 
-def show_classes(form: Form, _changed: object = None) -> None:
+def list_network_classes(form: Form, _changed: object = None) -> None:
     """List the classes of the networks that a form shows, and select all."""
     names: list[str] = []
     checkpoint = form.checkpoint.value
@@ -88,7 +88,7 @@ def show_classes(form: Form, _changed: object = None) -> None:
     form.classes.value = names
 
 
-NETWORK_FIELDS: dict[str, dict[str, Any]] = {
+NETWORK_FIELDS: dict[str, Any] = {
     "checkpoint": {"choices": checkpoint_names, "tooltip": "The trained network."},
     "classes": {
         "widget_type": "Select",

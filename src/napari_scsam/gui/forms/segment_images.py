@@ -14,7 +14,7 @@ from napari_scsam.checkpoints.card import JOINED
 from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.config import UserError, parse_voxel_size, select_classes
 from napari_scsam.gui.forms.background import session_of
-from napari_scsam.gui.forms.parts import NETWORK_FIELDS, Form, list_runs_below, show_classes
+from napari_scsam.gui.forms.parts import NETWORK_FIELDS, Form, list_network_classes, list_runs_below
 from napari_scsam.gui.tools.runs import DetachedRuns
 from napari_scsam.volume.detached import RunRequest
 from napari_scsam.volume.image_batch import find_images
@@ -109,9 +109,9 @@ def _labels_folder(folder: Path, chosen: Path | None) -> Path:
 
 def _connect(form: Form) -> None:
     """Show the classes of the networks, and runs outside of the window."""
-    form.checkpoint.changed.connect(partial(show_classes, form))
-    form.beside.changed.connect(partial(show_classes, form))
-    show_classes(form)
+    form.checkpoint.changed.connect(partial(list_network_classes, form))
+    form.beside.changed.connect(partial(list_network_classes, form))
+    list_network_classes(form)
     list_runs_below(form)
 
 

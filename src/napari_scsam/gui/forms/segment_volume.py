@@ -19,8 +19,8 @@ from napari_scsam.gui.forms.parts import (
     NETWORK_FIELDS,
     UNKNOWN_SIZE,
     Form,
+    list_network_classes,
     list_runs_below,
-    show_classes,
     size_of,
 )
 from napari_scsam.gui.layers.plane import layer_voxel_size
@@ -140,10 +140,10 @@ def _choose(
 
 def _connect(form: Form) -> None:
     """Show the classes of the networks, the voxel size of the image, and runs on workers."""
-    form.checkpoint.changed.connect(partial(show_classes, form))
-    form.beside.changed.connect(partial(show_classes, form))
+    form.checkpoint.changed.connect(partial(list_network_classes, form))
+    form.beside.changed.connect(partial(list_network_classes, form))
     form.image.changed.connect(partial(_show_size, form))
-    show_classes(form)
+    list_network_classes(form)
     _show_size(form, form.image.value)
     list_runs_below(form)
 
