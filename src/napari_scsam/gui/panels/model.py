@@ -92,12 +92,14 @@ class ModelPanel(SetupLine):
         devices
             Names and labels.
         chosen
-            The name of one of them, or the address of a server.
+            The name of one of them, or the address of a server; empty for neither.
         """
         self.devices.empty()
         for name, label in devices:
             self.devices.add(name, label)
-        if chosen not in dict(devices):
+        if not chosen:
+            self.devices.add(chosen, "None on this computer")
+        elif chosen not in dict(devices):
             self.devices.add(chosen, f"Server {chosen.partition('://')[2]}", chosen)
         self.devices.add(SERVER, "Server …", "Name a server that runs the network.")
         self.devices.show_choice(chosen)
