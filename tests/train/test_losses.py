@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from napari_scsam.train.finetune.known_labels import UNKNOWN
 from napari_scsam.train.losses import (
+    ambiguous_hold_loss,
     class_dice_loss,
     class_loss,
-    hold_loss,
     mask_loss,
     prototype_loss,
 )
@@ -231,9 +231,9 @@ def test_shares_that_labels_cannot_tell_apart_are_held_to_the_parents(labels: Te
     groups = torch.tensor([[0, 0, 2, 0], [0, 0, 2, 0]])  # the first and third class are unlabelled
     known = torch.where(labels == 2, 2, 0)
     parent = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    assert float(hold_loss(parent, parent, known, groups)) == pytest.approx(0, abs=1e-6)
+    assert float(ambiguous_hold_loss(parent, parent, known, groups)) == pytest.approx(0, abs=1e-6)
     ours = torch.zeros(2, 3, 16, 16, requires_grad=True)
-    loss = hold_loss(ours, parent, known, groups)
+    loss = ambiguous_hold_loss(ours, parent, known, groups)
     (gradient,) = torch.autograd.grad(loss, ours)
     assert float(loss.detach()) > 0.01
     assert not gradient[:, 1].any(), "the labelled class is for the labels"
@@ -244,4 +244,4 @@ def test_shares_that_labels_cannot_tell_apart_are_held_to_the_parents(labels: Te
 def test_where_labels_decide_everything_nothing_is_held(labels: Tensor) -> None:
     groups = torch.arange(4).repeat(2, 1)
     ours, parent = torch.zeros(2, 3, 16, 16), torch.ones(2, 3, 16, 16)
-    assert float(hold_loss(ours, parent, labels, groups)) == 0
+    assert float(ambiguous_hold_loss(ours, parent, labels, groups)) == 0

@@ -78,7 +78,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if not is_missing_torch(error):
             raise
-        note(f"scsam: {NoTorchError(without_torch(arguments))}")
+        note(f"scsam: {NoTorchError(advice_without_torch(arguments))}")
         return 2
     except UserError as error:
         note(f"scsam: {printable(without_drafts(str(error)))}")
@@ -97,7 +97,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     return code or 0
 
 
-def without_torch(arguments: argparse.Namespace) -> str:
+def advice_without_torch(arguments: argparse.Namespace) -> str:
     """Return what to do on a computer without torch, other than to install it."""
     if hasattr(arguments, "server"):
         return "name a server by --server ADDRESS"

@@ -125,10 +125,10 @@ def note_other_image(arguments: argparse.Namespace) -> None:
 
 def note_empty(arguments: argparse.Namespace) -> None:
     """Print that no object is large enough."""
-    from napari_scsam.volume.measure.images import default_smallest, find_images
+    from napari_scsam.volume.measure.images import default_smallest, find_label_images
 
     classes = parse_table(arguments.classes)
-    found = find_images(arguments.labels, classes, instances=arguments.instances)
+    found = find_label_images(arguments.labels, classes, instances=arguments.instances)
     smallest = default_smallest(found, arguments.smallest)
     note(
         f"scsam: {arguments.labels} holds no object of {smallest} voxels or more, "

@@ -14,7 +14,7 @@ from napari_scsam.errors import INSTALL_LOCAL
 PROBE = "napari_scsam.doctor.network_probe"
 
 
-def without_torch() -> tuple[Finding, Finding]:
+def findings_without_torch() -> tuple[Finding, Finding]:
     """Return what is said where torch is not installed, which is a choice and no fault."""
     text = f"none on this computer: a server runs networks, or {INSTALL_LOCAL}"
     facts = {"device": None}

@@ -69,7 +69,7 @@ def examine(asks: Callable[[str], ProbeAnswer] = ask) -> DoctorReport:
         shown = no_window
         if opened is not None:
             shown = window.judge_window(opened.result())
-        judged = network.without_torch()
+        judged = network.findings_without_torch()
         if torch is not None:
             judged = network.judge_network(torch.result())
     seen = () if shown is None else (shown,)

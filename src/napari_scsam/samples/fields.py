@@ -16,7 +16,7 @@ from napari_scsam.config import VoxelSize
 
 Field = NDArray[np.float32]
 Coordinates = NDArray[np.floating]
-Box3D = tuple[slice, slice, slice]
+PhantomBox = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Grid:
         indices = np.arange(self.shape[index], dtype=np.float32)[part]
         return (indices * np.float32(self.voxel_size[index])).astype(np.float32)
 
-    def box(self, points: Coordinates, margin: float) -> Box3D:
+    def box(self, points: Coordinates, margin: float) -> PhantomBox:
         """Return the voxels around some points (N, 3); empty slices when all are outside."""
         low = np.floor((points.min(0) - margin) / self.voxel_size).astype(int)
         high = np.ceil((points.max(0) + margin) / self.voxel_size).astype(int) + 1
@@ -136,7 +136,11 @@ def _seeds(
 
 
 def _fill_tile(
-    mosaic: Mosaic, tile: Box3D, where: tuple[Field, Field, Field], seeds: Field, weights: Field
+    mosaic: Mosaic,
+    tile: PhantomBox,
+    where: tuple[Field, Field, Field],
+    seeds: Field,
+    weights: Field,
 ) -> None:
     """Compute owner, neighbour and border for a part of the volume, from the seeds near it."""
     low, high = (np.array([bound(axis) for axis in where]) for bound in (np.min, np.max))
@@ -170,7 +174,7 @@ def clearance(grid: Grid, free: NDArray[np.bool_], stride: int = 4) -> Field:
     )
 
 
-def tube(grid: Grid, box: Box3D, points: Coordinates) -> tuple[Field, Field]:
+def tube(grid: Grid, box: PhantomBox, points: Coordinates) -> tuple[Field, Field]:
     """Measure the distance to a chain of points (N, 3) and the length along it, for each voxel of a box."""
     z, y, x = (grid.axis(a, part) for a, part in enumerate(box))
     squared = np.full((z.size, y.size, x.size), np.inf, np.float32)

@@ -15,10 +15,10 @@ from scipy import ndimage
 
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.samples.fields import (
-    Box3D,
     Coordinates,
     Field,
     Grid,
+    PhantomBox,
     clearance,
     make_mosaic,
     smooth_noise,
@@ -166,7 +166,7 @@ def _draw_mitochondria(scene: Scene, count: int) -> None:
         scene.mark(box, depth < -29, MITOCHONDRION)
 
 
-def _draw_cristae(scene: Scene, box: Box3D, depth: Field, along: Field) -> None:
+def _draw_cristae(scene: Scene, box: PhantomBox, depth: Field, along: Field) -> None:
     """Fold the inner membrane: flat pockets across the mitochondrion, some near the wall only."""
     rng = scene.rng
     spacing = np.float32(rng.uniform(60, 90))
@@ -254,7 +254,7 @@ def _draw_er(scene: Scene, count: int) -> None:
         _draw_cistern(scene, ALL, np.maximum.reduce([sheet, patches, 34 - room, elsewhere]))
 
 
-def _draw_cistern(scene: Scene, box: Box3D, depth: Field) -> None:
+def _draw_cistern(scene: Scene, box: PhantomBox, depth: Field) -> None:
     """Draw one membrane around a light lumen, wherever `depth` is negative."""
     scene.shade(box, fill(depth), 0.76)
     scene.shade(box, 0.9 * line(depth, -4, 6), 0.22)

@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_scsam.samples.fields import (
-    Box3D,
     Coordinates,
     Field,
     Grid,
     Mosaic,
+    PhantomBox,
     clearance,
     smooth_noise,
 )
 
-ALL: Box3D = (slice(None), slice(None), slice(None))
+ALL: PhantomBox = (slice(None), slice(None), slice(None))
 
 
 @dataclass
@@ -45,11 +45,11 @@ class Scene:
         )
         self.room = clearance(self.grid, free & (self.mosaic.nucleus > 0), _STRIDE)
 
-    def shade(self, box: Box3D, amount: Field, grey: float) -> None:
+    def shade(self, box: PhantomBox, amount: Field, grey: float) -> None:
         """Blend towards a grey value, by an amount of 0..1 per voxel."""
         self.grey[box] += amount * (np.float32(grey) - self.grey[box])
 
-    def mark(self, box: Box3D, where: NDArray[np.bool_], label: int) -> None:
+    def mark(self, box: PhantomBox, where: NDArray[np.bool_], label: int) -> None:
         """Set the class of voxels in a box."""
         self.labels[box][where] = label
 

@@ -53,7 +53,7 @@ def dark_bodies(image: Tensor, grain: Tensor, generator: torch.Generator) -> tup
     edge = uniform(generator, 0.7, 3.0)
     mottling = patch * (bumps(image, generator) > 0.5)
     hidden = torch.zeros(image.shape[1:], dtype=torch.bool)
-    for _ in range(count_of(generator)):
+    for _ in range(draw_count(generator)):
         depth = depth_of_one(image, radius, generator)
         filling = level + strength * grain + mottling + rim * (depth < 3.0)
         image = torch.lerp(image, filling, soft_mask(depth, 0.0, edge))
@@ -71,7 +71,7 @@ def granules(image: Tensor, grain: Tensor, generator: torch.Generator) -> tuple[
     strength = uniform(generator, 0.1, 0.8)
     edge = uniform(generator, 0.7, 2.0)
     hidden = torch.zeros(image.shape[1:], dtype=torch.bool)
-    for _ in range(count_of(generator)):
+    for _ in range(draw_count(generator)):
         depth = depth_of_one(image, radius, generator)
         deepest = float(depth.max())
         for value, start in ((wall, 0.0), (halo, 2.5), (core, 2.5 + width * deepest)):
@@ -119,7 +119,7 @@ def size_of_all(generator: torch.Generator) -> float:
     return SMALLEST * math.exp(uniform(generator, 0, math.log(LARGEST / SMALLEST)))
 
 
-def count_of(generator: torch.Generator) -> int:
+def draw_count(generator: torch.Generator) -> int:
     """Draw how many there are, a few more often than many."""
     return 1 + int(MOST * uniform(generator, 0, 1) ** 2)
 

@@ -67,7 +67,7 @@ def sum_groups(shares: Tensor, groups: Tensor) -> Tensor:
     return torch.stack(summed)
 
 
-def hold_loss(logits: Tensor, parent: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
+def ambiguous_hold_loss(logits: Tensor, parent: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
     """Compute how far the shares among classes that labels cannot tell apart are from a parent's.
 
     The mean over the pixels of such groups of the Kullback-Leibler divergence; 0 without any.

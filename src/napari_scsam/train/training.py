@@ -23,7 +23,7 @@ from napari_scsam.train.calibrate import calibrate
 from napari_scsam.train.dataset import CropBatch, LabelledCrops
 from napari_scsam.train.embedder import EmbeddedBatch, Embedder
 from napari_scsam.train.loop import Trainer, TrainingRun, create_optimiser, training_steps
-from napari_scsam.train.losses import class_loss, hold_loss, prototype_loss
+from napari_scsam.train.losses import ambiguous_hold_loss, class_loss, prototype_loss
 from napari_scsam.train.pictures import eval_mode, prediction_picture
 from napari_scsam.train.prompts import prompt_loss
 from napari_scsam.train.recipe import Recipe
@@ -100,7 +100,7 @@ def parent_of(recipe: Recipe, device: torch.device) -> ScSAM | None:
 
 
 @torch.no_grad()
-def parent_logits(parent: ScSAM, image: Tensor) -> Tensor:
+def parent_crop_logits(parent: ScSAM, image: Tensor) -> Tensor:
     """Return a parent's class logits of B×1×H×W crops: B×K×H×W."""
     logits = parent.class_logits(parent.fuse(parent.encode(image))).float()
     return F.interpolate(logits, image.shape[2:], mode="bilinear", align_corners=False)
@@ -112,8 +112,8 @@ def hold_to(parent: ScSAM, logits: Tensor, batch: CropBatch) -> Tensor:
     partly = (batch.groups != everything).any(1)
     if not partly.any():
         return logits.sum() * 0
-    theirs = parent_logits(parent, batch.image[partly])
-    return hold_loss(logits[partly], theirs, batch.labels[partly], batch.groups[partly])
+    theirs = parent_crop_logits(parent, batch.image[partly])
+    return ambiguous_hold_loss(logits[partly], theirs, batch.labels[partly], batch.groups[partly])
 
 
 def losses_of(

@@ -116,7 +116,7 @@ class RemoteLabelling(Labelling):
             average_z=self.plan.average_z,
             probabilities=self.plan.probabilities,
         )
-        return request.model_copy(update={"run": run_of(request)})
+        return request.model_copy(update={"run": run_hash(request)})
 
     def _as_answer(self, z: int, slice_: RemoteSlice, labelled: Any) -> Answer:
         def probabilities() -> NDArray[np.uint8]:
@@ -136,7 +136,7 @@ class RemoteLabelling(Labelling):
         return np.zeros(self._shape, label_dtype(self.remote.classes))
 
 
-def run_of(request: LabelSlice) -> str:
+def run_hash(request: LabelSlice) -> str:
     """Return a hash of what the slices of one run share."""
     values = request.model_dump(exclude={"id", "run", "z", "planes", "wanted"})
     text = json.dumps(values, sort_keys=True)

@@ -11,8 +11,8 @@ from napari_scsam.gui.jobs.one_object import (
     PromptResult,
     PropagateRequest,
     PropagationBothWays,
+    find_marked_steps,
     neighbouring_slices,
-    prompt_steps,
     propagate_both_ways,
 )
 from napari_scsam.gui.jobs.slice_request import SliceRequest
@@ -49,7 +49,7 @@ def test_the_size_of_an_object_is_described():
 
 def test_a_point_finds_the_disc_under_it(engine):
     asked = PromptRequest(request(), Marks(((40.0, 30.0),), (True,)))
-    patch = drive(prompt_steps(engine, asked)).patch
+    patch = drive(find_marked_steps(engine, asked)).patch
     shown = np.zeros(DISCS.shape[1:], bool)
     height, width = patch.mask.shape
     shown[patch.y : patch.y + height, patch.x : patch.x + width] = patch.mask
@@ -74,7 +74,7 @@ def test_neighbouring_slices_come_nearest_first_within_the_volume(plane, limit, 
 
 def test_an_object_is_followed_to_its_ends(engine):
     asked = PromptRequest(request(), Marks(((40.0, 30.0),), (True,)))
-    start = drive(prompt_steps(engine, asked))
+    start = drive(find_marked_steps(engine, asked))
     both = drive(propagate_both_ways(engine, PropagateRequest(start, 50)))
     assert sorted(plane.position for plane, _ in both.patches) == list(range(2, 9))
     assert both.ends == (9, 1)

@@ -14,10 +14,10 @@ from napari.layers import Layer
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.jobs.engine import Engine
 from napari_scsam.gui.jobs.many_slices import segment_slices_steps
-from napari_scsam.gui.jobs.one_object import PromptRequest, embed_plane_steps, prompt_steps
+from napari_scsam.gui.jobs.one_object import PromptRequest, embed_plane_steps, find_marked_steps
 from napari_scsam.gui.jobs.pixels import PixelMemory, sample_pixels
 from napari_scsam.gui.jobs.slice_request import SliceRequest
-from napari_scsam.gui.jobs.teach import PlaneStrokes, TeachRequest, teach_steps
+from napari_scsam.gui.jobs.teach import PlaneStrokes, TeachRequest, teach_strokes_steps
 from napari_scsam.gui.layers.files import read_layers
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.prompts.marks import Marks
@@ -113,10 +113,10 @@ def test_a_click_is_answered_from_the_pixels_of_now(checkpoint, random_model):
     asked = request_for(checkpoint, data, 2, classes=random_model.classes)
     drive(embed_plane_steps(engine, asked))
     marks = Marks(points=((60.0, 40.0),), inside=(True,))
-    old = drive(prompt_steps(engine, PromptRequest(asked, marks)))
+    old = drive(find_marked_steps(engine, PromptRequest(asked, marks)))
     data[:] = other
-    new = drive(prompt_steps(engine, PromptRequest(asked, marks)))
-    expected = drive(prompt_steps(fresh, PromptRequest(replace(asked, data=other), marks)))
+    new = drive(find_marked_steps(engine, PromptRequest(asked, marks)))
+    expected = drive(find_marked_steps(fresh, PromptRequest(replace(asked, data=other), marks)))
     np.testing.assert_array_equal(new.answer.window, expected.answer.window)
     assert new.answer.window.shape != old.answer.window.shape or not np.array_equal(
         new.answer.window, old.answer.window
@@ -132,12 +132,12 @@ def test_what_strokes_taught_on_the_old_pixels_of_a_slice_is_dropped(checkpoint,
     drawn[2, 25:55, 40:50], drawn[2, 70:80, 10:60], drawn[3, 25:55, 60:70] = ON, BESIDE, ON
     spec = ClassSpec(9, "granule")
     strokes = tuple(PlaneStrokes(spec, Plane(0, z), drawn) for z in (2, 3))
-    drive(teach_steps(engine, TeachRequest(asked, strokes)))
+    drive(teach_strokes_steps(engine, TeachRequest(asked, strokes)))
     known = engine._predictor._taught._known["granule"]
     before = set(known.lessons)
     assert len(before) == 2
     data[:] = other
-    drive(teach_steps(engine, TeachRequest(asked, strokes)))
+    drive(teach_strokes_steps(engine, TeachRequest(asked, strokes)))
     after = set(engine._predictor._taught._known["granule"].lessons)
     assert len(after) == 2
     assert not before & after
@@ -169,7 +169,7 @@ def test_an_image_that_is_gone_is_told_by_every_job(checkpoint, random_model, tm
         lambda: engine.segment_steps(replace(asked, plane=Plane(0, 4))),
         lambda: Engine().segment_steps(asked),
         lambda: embed_plane_steps(engine, asked),
-        lambda: prompt_steps(engine, PromptRequest(asked, marks)),
+        lambda: find_marked_steps(engine, PromptRequest(asked, marks)),
         lambda: segment_slices_steps(engine, asked, [2, 3]),
     ):
         with pytest.raises(UserError, match=r"em\.\w+.* is no longer there"):

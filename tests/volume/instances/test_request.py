@@ -14,7 +14,7 @@ from napari_scsam.io.volumes import Volume, as_volume
 from napari_scsam.volume.instances.request import (
     MIN_VOXELS,
     MOST_UM3,
-    Request,
+    InstanceRequest,
     check_target,
     open_classes,
     read_request,
@@ -39,7 +39,7 @@ def stored(tmp_path: Path, labels: np.ndarray) -> Path:
     return path
 
 
-def request_of(labels: Any, classes: Any = None, **settings: Any) -> Request:
+def request_of(labels: Any, classes: Any = None, **settings: Any) -> InstanceRequest:
     asked: dict[str, Any] = {
         "smallest": None,
         "smallest_um3": None,

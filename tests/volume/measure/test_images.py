@@ -15,7 +15,7 @@ from napari_scsam.steps import drive
 from napari_scsam.volume.instances.find import find_instances
 from napari_scsam.volume.measure.images import (
     default_smallest,
-    find_images,
+    find_label_images,
     measured_names,
     object_images,
     open_grey,
@@ -41,7 +41,7 @@ def instances(labels: np.ndarray, tmp_path: Path) -> Path:
 
 
 def test_instances_are_measured_class_by_class(instances: Path) -> None:
-    found = find_images(instances)
+    found = find_label_images(instances)
     assert [image.class_name for image in found.images] == ["mitochondrion", "vesicle"]
     assert [np.asarray(image.volume.data).max() for image in found.images] == [1, 2]
     assert found.classes is None
@@ -49,12 +49,12 @@ def test_instances_are_measured_class_by_class(instances: Path) -> None:
 
 
 def test_one_image_of_instances_knows_its_class(instances: Path) -> None:
-    (image,) = find_images(instances / "labels" / "vesicle").images
+    (image,) = find_label_images(instances / "labels" / "vesicle").images
     assert image.class_name == "vesicle"
 
 
 def test_classes_are_chosen_by_name(instances: Path, tmp_path: Path) -> None:
-    found = find_images(instances)
+    found = find_label_images(instances)
     (image,) = drive(object_images(found, ["Vesicle"], 1, tmp_path))
     assert image.class_name == "vesicle"
     with pytest.raises(UserError, match=r"no class is called 'ER'; choose from: mitochondrion, v"):
@@ -63,7 +63,7 @@ def test_classes_are_chosen_by_name(instances: Path, tmp_path: Path) -> None:
 
 def test_objects_of_class_labels_are_found_first(labels: np.ndarray, tmp_path: Path) -> None:
     write_labels(tmp_path / "labels.zarr", labels, SIZE, TABLE)
-    found = find_images(tmp_path / "labels.zarr")
+    found = find_label_images(tmp_path / "labels.zarr")
     assert found.classes == TABLE
     assert found.images == ()
     images = drive(object_images(found, None, 1, tmp_path))
@@ -75,7 +75,7 @@ def test_the_class_labels_are_chosen_beside_others(labels: np.ndarray, tmp_path:
     path = tmp_path / "labels.zarr"
     write_labels(path, labels, SIZE, TABLE)
     write_labels(path, labels, SIZE, (), name="mine")
-    assert find_images(path).classes == TABLE
+    assert find_label_images(path).classes == TABLE
     assert measured_names(path) == ("classes", ("classes", "mine"))
 
 
@@ -85,35 +85,35 @@ def test_bare_labels_need_names_or_are_said_to_be_objects(
     path = tmp_path / "bare.tif"
     tifffile.imwrite(path, labels, photometric="minisblack")
     with pytest.raises(UserError, match=r"--classes 1=mitochondrion, or add --instances"):
-        find_images(path)
-    (image,) = find_images(path, instances=True).images
+        find_label_images(path)
+    (image,) = find_label_images(path, instances=True).images
     assert image.class_name == "object"
-    named = find_images(path, {1: "mitochondrion"})
+    named = find_label_images(path, {1: "mitochondrion"})
     assert named.classes == (ClassSpec(1, "mitochondrion"),)
     with pytest.raises(UserError, match="classes or objects"):
-        find_images(path, {1: "mitochondrion"}, instances=True)
+        find_label_images(path, {1: "mitochondrion"}, instances=True)
 
 
 def test_an_array_holds_objects_unless_its_values_have_names(labels: np.ndarray) -> None:
-    (image,) = find_images(labels).images
+    (image,) = find_label_images(labels).images
     assert image.class_name == "object"
-    assert find_images(labels, {5: "vesicle"}).classes == (ClassSpec(5, "vesicle"),)
+    assert find_label_images(labels, {5: "vesicle"}).classes == (ClassSpec(5, "vesicle"),)
 
 
 def test_grey_values_are_no_labels(labels: np.ndarray) -> None:
     with pytest.raises(UserError, match="float32 values, but labels are integers"):
-        find_images(labels.astype(np.float32))
+        find_label_images(labels.astype(np.float32))
 
 
 def test_specks_count_where_they_have_an_id(labels: np.ndarray) -> None:
-    objects = find_images(labels)
-    classes = find_images(labels, {1: "mitochondrion"})
+    objects = find_label_images(labels)
+    classes = find_label_images(labels, {1: "mitochondrion"})
     assert [default_smallest(found, None) for found in (objects, classes)] == [1, 10]
     assert [default_smallest(found, 4) for found in (objects, classes)] == [4, 4]
 
 
 def test_a_voxel_size_that_is_given_counts(instances: Path) -> None:
-    found = find_images(instances, voxel_size=(8.0, 4.0, 4.0))
+    found = find_label_images(instances, voxel_size=(8.0, 4.0, 4.0))
     assert {image.volume.voxel_size for image in found.images} == {(8.0, 4.0, 4.0)}
 
 
@@ -130,4 +130,4 @@ def test_the_image_must_have_the_shape_of_the_labels(shape: tuple[int, ...]) -> 
 
 def test_labels_are_not_measured_as_an_image(instances: Path) -> None:
     with pytest.raises(UserError, match="holds labels and no grey values"):
-        open_grey(instances.parent / "labels.tif", find_images(instances).labels)
+        open_grey(instances.parent / "labels.tif", find_label_images(instances).labels)

@@ -45,7 +45,7 @@ def _known(classes: Sequence[ClassSpec], spec: ClassSpec) -> list[ClassSpec]:
     return [known for known in classes if key_of(known) == key_of(spec)]
 
 
-def map_steps(
+def class_map_steps(
     engine: Engine, request: SliceRequest, spec: ClassSpec, kind: MapKind
 ) -> Steps[ClassMap]:
     """Compute a map of a class on a plane."""

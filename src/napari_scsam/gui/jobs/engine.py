@@ -22,7 +22,7 @@ from napari_scsam.gui.jobs.where import (
     list_there_steps,
     load_here_steps,
     load_there_steps,
-    restore_steps,
+    restore_taught_steps,
     save_here,
     start_torch,
     taught_names,
@@ -71,7 +71,7 @@ class Engine:
     def load_steps(self, checkpoint: str, taught: Sequence[TaughtClass] = ()) -> Steps[ModelInfo]:
         """Load a checkpoint, unless it is loaded, and add the classes that it was taught before."""
         predictor = yield from self.ready_steps(checkpoint)
-        yield from restore_steps(predictor, taught)
+        yield from restore_taught_steps(predictor, taught)
         return describe_model(checkpoint, predictor)
 
     def segment_steps(self, request: SliceRequest) -> Steps[SliceSegmentation]:

@@ -135,7 +135,7 @@ def embed_plane_steps(engine: Engine, request: SliceRequest) -> Steps[None]:
     yield from predictor.embed_steps()
 
 
-def prompt_steps(engine: Engine, request: PromptRequest) -> Steps[PromptResult]:
+def find_marked_steps(engine: Engine, request: PromptRequest) -> Steps[PromptResult]:
     """Find an object by points and a box."""
     predictor = yield from engine.set_slice_steps(request.slice)
     marks = request.marks

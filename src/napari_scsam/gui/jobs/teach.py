@@ -13,7 +13,7 @@ from napari_scsam.config import ClassSpec, TaughtClass
 from napari_scsam.gui.jobs.engine import Engine
 from napari_scsam.gui.jobs.one_object import embed_plane_steps
 from napari_scsam.gui.jobs.slice_request import SliceRequest, SliceSegmentation
-from napari_scsam.gui.jobs.where import learn_steps, restore_steps, taught_names
+from napari_scsam.gui.jobs.where import learn_steps, restore_taught_steps, taught_names
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.own_classes import as_network, free_id, key_of
 from napari_scsam.io.saved.saved_array import SavedArray
@@ -69,7 +69,7 @@ def prepare_to_teach_steps(engine: Engine, request: SliceRequest) -> Steps[None]
         preload_scikit_learn()
 
 
-def teach_steps(engine: Engine, request: TeachRequest) -> Steps[Lessons]:
+def teach_strokes_steps(engine: Engine, request: TeachRequest) -> Steps[Lessons]:
     """Teach classes by their strokes, plane by plane, and segment the last one."""
     start = time.perf_counter()
     if request.restarted:
@@ -98,7 +98,7 @@ def _restart(engine: Engine, request: TeachRequest) -> Steps[None]:
     if names.isdisjoint(taught_names(predictor)):
         return  # it is new to the network, which keeps what it has computed
     kept = [known for known in request.known if known.spec.name.casefold() not in names]
-    yield from restore_steps(predictor, kept)
+    yield from restore_taught_steps(predictor, kept)
 
 
 def _teach_plane(engine: Engine, request: SliceRequest, strokes: PlaneStrokes) -> Steps[ClassSpec]:

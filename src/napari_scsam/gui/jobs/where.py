@@ -200,7 +200,7 @@ def taught_summary(summary: str, taught: Sequence[str]) -> str:
 # What takes one call here, and a request there
 
 
-def restore_steps(predictor: AnyPredictor, taught: Sequence[TaughtClass]) -> Steps[None]:
+def restore_taught_steps(predictor: AnyPredictor, taught: Sequence[TaughtClass]) -> Steps[None]:
     """Know the checkpoint's own classes and those given, and no others."""
     if is_remote(predictor):
         yield from predictor.restore_steps(taught)

@@ -54,7 +54,7 @@ class ModelPixels:
         """Return a band of the last write, or of the write `before` it; background if there is none."""
         if before >= len(self._writes):
             return np.zeros_like(like)
-        return unpack(self._writes[-1 - before][number], like.dtype, like.shape)
+        return unpack_band(self._writes[-1 - before][number], like.dtype, like.shape)
 
     def add_write(
         self, bands: Sequence[Packed], instead: list[Packed] | None = None
@@ -90,7 +90,7 @@ def pack_band(band: NDArray[Any]) -> Packed:
     return band.dtype.str, zlib.compress(np.ascontiguousarray(band).tobytes(), 1)
 
 
-def unpack(packed: Packed, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+def unpack_band(packed: Packed, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     """Return a band that `pack_band` compressed, of a shape and in a dtype."""
     stored, values = packed
     band = np.frombuffer(zlib.decompress(values), stored).reshape(shape)

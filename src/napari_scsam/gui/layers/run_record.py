@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.gui.layers.model_pixels import Packed, pack_band, unpack
+from napari_scsam.gui.layers.model_pixels import Packed, pack_band, unpack_band
 from napari_scsam.gui.layers.write_prediction import RowMask, row_bands
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _joined(
     """Return the labels of a whole plane, (rows, columns)."""
     plane = np.empty(shape, dtype)
     for packed, part in zip(bands, rows, strict=True):
-        plane[part] = unpack(packed, dtype, (part.stop - part.start, shape[1]))
+        plane[part] = unpack_band(packed, dtype, (part.stop - part.start, shape[1]))
     return plane
 
 

@@ -13,7 +13,7 @@ from psygnal import Signal
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.jobs.slice_request import SliceSegmentation
-from napari_scsam.gui.jobs.teach import Lessons, PlaneStrokes, TeachRequest, teach_steps
+from napari_scsam.gui.jobs.teach import Lessons, PlaneStrokes, TeachRequest, teach_strokes_steps
 from napari_scsam.gui.layers.class_table import classes_of
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.own_classes import check_name, class_to_teach, key_of
@@ -139,7 +139,7 @@ class StrokeLearning:
             self._wait_for_all(spec)
         strokes = tuple(self._strokes(spec, plane) for spec, plane in self._waiting)
         asked = TeachRequest(request, strokes, restarted, self._choices.taught, shown)
-        make = partial(teach_steps, self._session.engine, asked)
+        make = partial(teach_strokes_steps, self._session.engine, asked)
         self._jobs.submit(Job.TEACH, make, partial(self._on_taught, asked))
         self.changed.emit()
 

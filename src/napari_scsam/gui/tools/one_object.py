@@ -13,7 +13,7 @@ from napari_scsam.gui.jobs.one_object import (
     PromptRequest,
     PromptResult,
     embed_plane_steps,
-    prompt_steps,
+    find_marked_steps,
 )
 from napari_scsam.gui.layers.drawn_marks import KeptMarks
 from napari_scsam.gui.layers.prompt_layers import PromptLayers
@@ -199,7 +199,9 @@ class Prompting:
             refines = marks.extends(earlier.request.marks)
             if not refines or earlier.request.slice != request:
                 earlier = None
-        make = partial(prompt_steps, self.session.engine, PromptRequest(request, marks, earlier))
+        make = partial(
+            find_marked_steps, self.session.engine, PromptRequest(request, marks, earlier)
+        )
         self.session.jobs.submit(Job.PROMPT, make, self._on_found)
 
     def _ask_soon(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_scsam.config import UserError
-from napari_scsam.gui.jobs.class_map import LIMITS, ClassMap, MapKind, map_steps
+from napari_scsam.gui.jobs.class_map import LIMITS, ClassMap, MapKind, class_map_steps
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.layers.class_map import add_quietly, map_layer
 
@@ -70,7 +70,7 @@ class ShowingMap:
             return
         self._remove()
         self._shown = wanted
-        steps = partial(map_steps, self._session.engine, request, spec, self.kind)
+        steps = partial(class_map_steps, self._session.engine, request, spec, self.kind)
         self._session.jobs.submit(Job.SHOW_MAP, steps, self._on_map)
 
     def _on_map(self, found: ClassMap) -> None:

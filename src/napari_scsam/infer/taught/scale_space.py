@@ -17,10 +17,10 @@ SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0)
 FILTER_COUNT = 4 * len(SIGMAS)
 """Filters of a slice."""
 
-Maps = NDArray[np.float32]
+FilterMaps = NDArray[np.float32]
 
 
-def scale_space(grey: Maps) -> Maps:
+def scale_space(grey: FilterMaps) -> FilterMaps:
     """Compute intensity, edges and texture of a slice at five scales.
 
     These are the features of scikit-image's `multiscale_basic_features`, which
@@ -41,7 +41,7 @@ def scale_space(grey: Maps) -> Maps:
     return np.stack([each for sigma in SIGMAS for each in filters_at(cells, sigma)])
 
 
-def halve(grey: Maps) -> Maps:
+def halve(grey: FilterMaps) -> FilterMaps:
     """Average blocks of 2×2 pixels; the last row and column of odd sizes are repeated."""
     missing = [(0, size % FINE_CELL) for size in grey.shape]
     padded = np.pad(grey, missing, mode="edge").astype(np.float32, copy=False)
@@ -49,7 +49,7 @@ def halve(grey: Maps) -> Maps:
     return np.asarray((rows[:, ::FINE_CELL] + rows[:, 1::FINE_CELL]) / 2, np.float32)
 
 
-def filters_at(cells: Maps, sigma: float) -> Iterator[Maps]:
+def filters_at(cells: FilterMaps, sigma: float) -> Iterator[FilterMaps]:
     """Compute the four filters of one scale."""
     smooth = ndimage.gaussian_filter(cells, sigma)
     slope_y, slope_x = np.gradient(smooth)

@@ -35,7 +35,7 @@ Classes: TypeAlias = "Sequence[str] | Sequence[ClassSpec] | Mapping[int, str]"
 
 
 @dataclass(frozen=True)
-class Request:
+class InstanceRequest:
     """What is to be found."""
 
     volume: Volume
@@ -116,7 +116,7 @@ def read_request(
     smallest_um3: float | None,
     watershed: bool,
     fill_holes: bool,
-) -> Request:
+) -> InstanceRequest:
     """Check what was asked for, as in `find_instances`.
 
     Raises
@@ -132,7 +132,7 @@ def read_request(
             "give the labels"
         )
     size = smallest_voxels(volume, smallest, smallest_um3)
-    return Request(volume, kinds, size, watershed, fill_holes)
+    return InstanceRequest(volume, kinds, size, watershed, fill_holes)
 
 
 def smallest_voxels(volume: Volume, voxels: int | None, um3: float | None) -> int:
@@ -162,7 +162,7 @@ def _voxels_in(um3: float, volume: Volume) -> int:
     return ceil(um3 * NM3_PER_UM3 / prod(volume.voxel_size) - 1e-9)
 
 
-def check_target(out: Path, request: Request) -> None:
+def check_target(out: Path, request: InstanceRequest) -> None:
     """Check that instances can be written to a path of this name.
 
     Raises

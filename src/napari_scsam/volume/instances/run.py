@@ -39,7 +39,7 @@ from napari_scsam.volume.instances.output import (
     write_instances_tiff,
 )
 from napari_scsam.volume.instances.renumber import LevelJob, renumber_block, write_level_block
-from napari_scsam.volume.instances.request import Request
+from napari_scsam.volume.instances.request import InstanceRequest
 from napari_scsam.volume.instances.run_folder import InstanceFolder
 from napari_scsam.volume.instances.source import LabelSource
 from napari_scsam.volume.workers import TaskError, Workers, WorkersError, run_tasks
@@ -60,7 +60,7 @@ class InstanceRun:
     """A run, and how far it is."""
 
     folder: InstanceFolder
-    request: Request
+    request: InstanceRequest
     settings: Mapping[str, Any]
     job: InstanceJob
     levels: Levels
@@ -86,7 +86,7 @@ class InstanceRun:
 
 def begin_run(
     folder: InstanceFolder,
-    request: Request,
+    request: InstanceRequest,
     settings: Mapping[str, Any],
     *,
     resume: bool,
@@ -130,7 +130,7 @@ def begin_run(
     )
 
 
-def _is_split_later(request: Request, plan: BlockPlan) -> bool:
+def _is_split_later(request: InstanceRequest, plan: BlockPlan) -> bool:
     """Whether whole objects are found before they are split."""
     if not request.watershed:
         return False
@@ -139,7 +139,7 @@ def _is_split_later(request: Request, plan: BlockPlan) -> bool:
     return request.fill_holes or grown > MOST_HALO
 
 
-def sampling_of(request: Request) -> tuple[float, ...]:
+def sampling_of(request: InstanceRequest) -> tuple[float, ...]:
     """Return the size of a voxel along each axis; 1 where it is unknown."""
     volume = request.volume
     return (volume.voxel_size or (1.0, 1.0, 1.0))[-volume.ndim :]

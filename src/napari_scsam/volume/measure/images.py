@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy.typing as npt
 import zarr
 
 from napari_scsam.config import ClassSpec, UserError, parse_classes, parse_voxel_size
@@ -22,11 +21,10 @@ from napari_scsam.io.zarr_access import is_zarr
 from napari_scsam.steps import Steps
 from napari_scsam.volume.instances.find import find_instances
 from napari_scsam.volume.instances.kinds import NO_CLASS_NAME
-from napari_scsam.volume.instances.request import MIN_VOXELS
+from napari_scsam.volume.instances.request import MIN_VOXELS, LabelsLike
 from napari_scsam.volume.instances.run_folder import SETTINGS_KEY
 from napari_scsam.volume.workers import Workers
 
-LabelsLike: TypeAlias = "Volume | npt.ArrayLike | str | os.PathLike[str]"
 ClassesLike: TypeAlias = "Sequence[str] | Mapping[int, str] | None"
 
 
@@ -39,7 +37,7 @@ class LabelImage:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class MeasureInput:
     """What is to be measured, before the objects of class labels are found."""
 
     labels: Volume
@@ -50,13 +48,13 @@ class Found:
     """Of class labels; None for objects."""
 
 
-def find_images(
+def find_label_images(
     labels: LabelsLike,
     classes: ClassesLike = None,
     voxel_size: Sequence[float] | None = None,
     *,
     instances: bool = False,
-) -> Found:
+) -> MeasureInput:
     """Return the label images at a place, or an array as one.
 
     Parameters
@@ -89,11 +87,11 @@ def find_images(
             "choose the label image, or convert it"
         )
     if table is not None:
-        return Found(volume, (), table)
-    return Found(volume, (LabelImage(NO_CLASS_NAME, volume),), None)
+        return MeasureInput(volume, (), table)
+    return MeasureInput(volume, (LabelImage(NO_CLASS_NAME, volume),), None)
 
 
-def default_smallest(found: Found, smallest: int | None) -> int:
+def default_smallest(found: MeasureInput, smallest: int | None) -> int:
     """Return the fewest voxels of an object: specks count if they have an id of their own."""
     if smallest is not None:
         return smallest
@@ -101,7 +99,7 @@ def default_smallest(found: Found, smallest: int | None) -> int:
 
 
 def object_images(
-    found: Found,
+    found: MeasureInput,
     classes: ClassesLike,
     smallest: int,
     folder: Path,
@@ -112,7 +110,7 @@ def object_images(
     Parameters
     ----------
     found
-        From `find_images`.
+        From `find_label_images`.
     classes
         The classes that are wanted; None for all.
     smallest
@@ -160,23 +158,23 @@ def _at_path(
     voxel_size: Sequence[float] | None,
     *,
     instances: bool,
-) -> Found:
+) -> MeasureInput:
     names = listed_labels(path)
     if len(names) > 1 and not _is_class_file(path, names):
         images = _listed(path, voxel_size)
-        return Found(images[0].volume, images, None)
+        return MeasureInput(images[0].volume, images, None)
     place = find_labels(path)
     volume = _opened(place, voxel_size)
     if not instances:
         table = table or read_class_table(place)
     if table is not None:
-        return Found(volume, (), table)
+        return MeasureInput(volume, (), table)
     if not instances and not is_label_image(place):
         raise UserError(
             f"{place} has no class table; name its classes, as in --classes 1=mitochondrion, "
             "or add --instances if each value is an object"
         )
-    return Found(volume, (LabelImage(_class_of(place), volume),), None)
+    return MeasureInput(volume, (LabelImage(_class_of(place), volume),), None)
 
 
 def _is_class_file(path: Path, names: Sequence[str]) -> bool:

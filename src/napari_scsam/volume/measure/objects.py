@@ -30,7 +30,7 @@ from napari_scsam.volume.measure.images import (
     LabelImage,
     LabelsLike,
     default_smallest,
-    find_images,
+    find_label_images,
     object_images,
     open_grey,
 )
@@ -116,7 +116,7 @@ def measure_objects(
     near = near_distance(distance, asked=contacts is not None)
     if smallest is not None and smallest < 1:
         raise UserError(f"the smallest object has {smallest} voxels; give 1 to keep all")
-    found = find_images(labels, classes, voxel_size, instances=instances)
+    found = find_label_images(labels, classes, voxel_size, instances=instances)
     least = default_smallest(found, smallest)
     if near is not None:
         check_near(near, found.labels)

@@ -29,7 +29,7 @@ from napari_scsam.volume.measure.images import (
     LabelImage,
     LabelsLike,
     default_smallest,
-    find_images,
+    find_label_images,
     object_images,
 )
 from napari_scsam.volume.meshes.boxes import Boxes, BoxJob, boxes_in_block, joined_boxes
@@ -128,7 +128,7 @@ def write_meshes(
     if format not in WRITERS:
         raise UserError(f"{format!r} is not a format of meshes; choose from: {', '.join(WRITERS)}")
     check_error(simplify)
-    found = find_images(labels, classes, voxel_size, instances=instances)
+    found = find_label_images(labels, classes, voxel_size, instances=instances)
     if found.labels.ndim != 3:
         raise UserError(
             f"{found.labels.name} is a single slice, which has no surface; give a stack"
