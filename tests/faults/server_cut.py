@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 
 HELPERS = Path(__file__).resolve().parents[1] / "helpers"
-sys.path[:0] = [str(HELPERS), str(Path(__file__).parent)]
+sys.path.insert(0, str(HELPERS))
+sys.path.insert(0, str(Path(__file__).parent))
 
 import napari
 from desk import Desk
