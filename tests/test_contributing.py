@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,3 +91,46 @@ def test_every_room_in_the_table_is_there() -> None:
 )
 def test_what_newcomers_ask_has_an_answer(question: str) -> None:
     assert question in TEXT
+
+
+ANYWHERE = {"main", "run", "add_parser", "log"}
+"""Names that every module may have; the page says so."""
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def names_defined(tree: ast.Module) -> Iterator[str]:
+    """Yield the public names of classes, functions, types and constants of a module."""
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+
+
+def test_a_name_is_defined_in_one_module() -> None:
+    trees = {module_of(path): ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
+    imported = {
+        (node.module, alias.name)
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    homes = defaultdict(set)
+    for module, tree in trees.items():
+        for name in names_defined(tree):
+            if not (name.startswith("_") or len(name) == 1 or name in ANYWHERE):
+                homes[name].add(module)
+    doubled = {
+        name: sorted(modules)
+        for name, modules in homes.items()
+        if len(modules) > 1
+        and (not name.isupper() or any((module, name) in imported for module in modules))
+    }
+    assert doubled == {}, "give one of them another name, or import it from the other"

@@ -15,6 +15,7 @@ from napari_scsam.config import UserError
 from napari_scsam.io.volumes import Volume
 from napari_scsam.steps import Steps
 from napari_scsam.volume.blocks import MOST_BLOCK_VOXELS, plan_blocks
+from napari_scsam.volume.instances.request import LabelsLike
 from napari_scsam.volume.instances.source import LabelSource
 from napari_scsam.volume.measure.array import UNIT_SIZE
 from napari_scsam.volume.measure.collect import Measured, collect_sums
@@ -28,7 +29,6 @@ from napari_scsam.volume.measure.contacts import (
 from napari_scsam.volume.measure.images import (
     ClassesLike,
     LabelImage,
-    LabelsLike,
     default_smallest,
     find_label_images,
     object_images,

@@ -23,11 +23,11 @@ from napari_scsam.steps import Progress, Steps
 from napari_scsam.version import __version__
 from napari_scsam.volume.blocks import plan_blocks
 from napari_scsam.volume.instances.kinds import ObjectKind
+from napari_scsam.volume.instances.request import LabelsLike
 from napari_scsam.volume.instances.source import LabelSource
 from napari_scsam.volume.measure.images import (
     ClassesLike,
     LabelImage,
-    LabelsLike,
     default_smallest,
     find_label_images,
     object_images,
