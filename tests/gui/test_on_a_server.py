@@ -15,7 +15,7 @@ from served import TINY, TOKEN, served_on_a_thread, write_tiny
 
 from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.gui import session, widget
-from napari_scsam.gui.jobs.class_map import MapKind, map_steps
+from napari_scsam.gui.jobs.class_map import MapKind, class_map_steps
 from napari_scsam.gui.jobs.engine import Engine
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.tools import server as server_tool
@@ -125,7 +125,7 @@ def teach(one) -> None:
 def one_map(one):
     spec = one.session.choices.classes[0]
     found: list = []
-    steps = lambda: map_steps(  # noqa: E731  # made on the worker thread
+    steps = lambda: class_map_steps(  # noqa: E731  # made on the worker thread
         one.engine, one.session.request(), spec, MapKind.PROBABILITY
     )
     one.session.jobs.submit(Job.SHOW_MAP, steps, found.append)

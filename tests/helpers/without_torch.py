@@ -36,7 +36,7 @@ import numpy as np  # noqa: E402  # torch is blocked first
 
 SCALE = (8.0, 8.0, 8.0)
 MIDDLE = ((1, 48, 30),)
-PLACES = {"merge": ((1, 48, 30), (1, 48, 80)), "split": ((1, 48, 24), (1, 48, 36))}
+PLACES = {"merge": ((1, 48, 30), (1, 48, 8)), "split": ((1, 48, 24), (1, 48, 36))}
 """Where tools are used that are not used in the middle of an object."""
 
 
@@ -79,7 +79,7 @@ def image() -> np.ndarray:
 def paint(desk: Any) -> None:
     """Paint two balls that touch other classes."""
     z, y, x = np.mgrid[:4, :96, :96]
-    for value, column, radius in ((1, 30, 15), (3, 60, 15), (1, 80, 5)):
+    for value, column, radius in ((1, 30, 15), (3, 60, 15), (1, 8, 5)):
         ball = (np.hypot(y - 48, x - column) < radius) & (z > 0)
         desk.layer.data_setitem(np.nonzero(ball), value)
 
@@ -164,7 +164,13 @@ def by_commands(folder: Path) -> dict[str, Any]:
     objects_file = str(folder / "objects.zarr")
     told["instances"] = run("instances", labels, "-o", objects_file)
     told["measure"] = run(
-        "measure", objects_file, "-o", str(folder / "t.csv"), "--contacts", str(folder / "c.csv")
+        "measure",
+        objects_file,
+        "-o",
+        str(folder / "t.csv"),
+        "--contacts",
+        str(folder / "c.csv"),
+        *size,
     )
     told["checkpoints"] = run("checkpoints", "list")
     told["info"] = run("checkpoints", "info", "default")

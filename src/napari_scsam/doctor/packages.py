@@ -47,9 +47,9 @@ def installed_version(name: str) -> str | None:
 
 
 def _missing(name: str) -> str:
-    """Return the word for a package that is not there: networks here are a choice."""
+    """Return the word for a package that is not there; networks on this computer are a choice."""
     if name in NETWORK_PACKAGES:
-        return "not chosen"
+        return "not installed"
     return "missing"
 
 
