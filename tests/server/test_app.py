@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -97,7 +97,7 @@ def test_a_wrong_token_is_refused_and_logged(tiny_server, others, caplog):
     with (
         caplog.at_level(logging.WARNING),
         pytest.raises(InvalidStatus) as error,
-        raw(tiny_server, token="wrong"),
+        raw(tiny_server, token="wrong"),  # noqa: S106
     ):
         pass
     assert error.value.response.status_code == 401
@@ -115,12 +115,19 @@ def test_a_web_page_is_refused(tiny_server, others):
 
 def refused(client: Raw) -> str:
     """Why the server closes the connection."""
+    sentence = client.receive("refused").sentence
+    assert is_cut_off(client)
+    return sentence
+
+
+def is_cut_off(client: Raw) -> bool:
+    """Whether the server closes the connection."""
     try:
-        return client.receive("refused").sentence
-    finally:
-        with pytest.raises(ConnectionClosed):
-            for _ in range(100):
-                client.socket.recv(timeout=5)
+        for _ in range(100):
+            client.socket.recv(timeout=10)
+    except ConnectionClosed:
+        return True
+    return False
 
 
 def test_another_version_is_refused_in_a_sentence(tiny_server, others):
@@ -156,9 +163,10 @@ def test_what_breaks_the_protocol_ends_its_connection_alone(tiny_server, others,
 
 
 def test_a_frame_that_is_too_large_closes_the_connection(tiny_server, others):
-    with raw(tiny_server) as client, pytest.raises(ConnectionClosed):
-        client.socket.send(bytes(2 * FRAME_BYTES))
-        client.receive("refused", 5)
+    with raw(tiny_server) as client:
+        with suppress(ConnectionClosed):
+            client.socket.send(bytes(2 * FRAME_BYTES))
+        assert is_cut_off(client)
 
 
 def test_endless_fragments_and_silence_are_cut_off(tiny_server, others):
@@ -170,16 +178,14 @@ def test_endless_fragments_and_silence_are_cut_off(tiny_server, others):
             yield b""
 
     began = time.monotonic()
-    with raw(tiny_server) as client, pytest.raises((ConnectionClosed, TimeoutError)):
+    with raw(tiny_server) as client, suppress(ConnectionClosed):
         client.socket.send(fragments())
-        client.receive("refused", 1)
     assert time.monotonic() - began < 15
 
 
 def test_a_client_that_never_says_hello_is_cut_off(tiny_server, others):
-    with raw(tiny_server, hello=False) as client, pytest.raises(ConnectionClosed):
-        for _ in range(20):
-            client.socket.recv(timeout=10)
+    with raw(tiny_server, hello=False) as client:
+        assert is_cut_off(client)
 
 
 def test_a_slow_reader_is_cut_off_and_others_are_not_slowed(tiny_server, others):
@@ -216,21 +222,15 @@ def test_pixels_that_are_not_what_they_say_are_refused_and_the_client_goes_on(ti
 
 
 def test_too_many_clients_are_told_to_come_back_later(tiny_server):
-    lines = []
-    try:
-        with pytest.raises(InvalidStatus) as error:
-            for _ in range(20):
-                socket = connect(
-                    f"{tiny_server}/v1",
-                    additional_headers={"Authorization": f"Bearer {TOKEN}"},
-                    proxy=None,
-                    close_timeout=1,
-                )
-                lines.append(socket)
-        assert error.value.response.status_code == 503
-    finally:
-        for socket in lines:
-            socket.close()
+    with ExitStack() as stack:
+        statuses = []
+        for _ in range(20):
+            try:
+                stack.enter_context(raw(tiny_server, hello=False))
+            except InvalidStatus as error:
+                statuses.append(error.response.status_code)
+    assert statuses
+    assert set(statuses) == {503}
 
 
 def test_random_bytes_never_disturb_another_client(tiny_server, others):

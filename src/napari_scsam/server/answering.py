@@ -39,6 +39,7 @@ from napari_scsam.remote.asked import (
 from napari_scsam.remote.line import StateLostError
 from napari_scsam.remote.parts import Message, Spec, TaughtSpec
 from napari_scsam.server.models import ModelStore
+from napari_scsam.server.no_disk import no_disk
 from napari_scsam.server.session import ClientSession
 from napari_scsam.steps import Steps
 
@@ -59,7 +60,7 @@ def load_steps(store: ModelStore, session: ClientSession, request: Load, limit: 
     if session.loaded is not loaded:
         session.forget()
         session.loaded = loaded
-        session.predictor = Predictor(loaded.copy(), str(store.device))
+        session.predictor = Predictor(loaded.copy(), str(store.device), no_disk())
         session.predictor.embeddings.limit = limit
     predictor = session.ready()
     predictor.restore_taught([each.taught() for each in request.taught])

@@ -16,6 +16,7 @@ from napari_scsam.remote.answered import Labelled
 from napari_scsam.remote.arrays import pack_labels, pack_plain, unpack
 from napari_scsam.remote.asked import LabelSlice
 from napari_scsam.remote.parts import Message
+from napari_scsam.server.no_disk import no_disk
 from napari_scsam.server.session import ClientSession
 from napari_scsam.steps import Steps
 from napari_scsam.volume.labelling import Labelling, Seen
@@ -121,7 +122,7 @@ def _run_of(session: ClientSession, request: LabelSlice) -> Run:
         if loaded is None:
             raise UserError("no checkpoint is loaded; load one of the list first")
         device = str(session.ready().device)
-        predictor = Predictor(loaded.copy(), device, tta=request.careful)
+        predictor = Predictor(loaded.copy(), device, no_disk(), tta=request.careful)
         predictor.model.config.need_classes()
         volume = SentVolume(request.pixel_size)
         plan = RunPlan((request.z,), (slice(None), slice(None)), whole=True)
