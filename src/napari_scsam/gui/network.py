@@ -218,10 +218,11 @@ class Network:
         was_lost = self.trouble
         self.trouble = ""
         if state.line != CONNECTED:
-            self.trouble = as_sentence(state.sentence)
+            sentence = state.sentence.replace(line.address, line.host)
+            self.trouble = as_sentence(sentence)
             self._show(self.trouble)
             if state.line in (LOST, REFUSED):
-                notify_error(UserError(state.sentence))
+                notify_error(UserError(sentence))
             if self.trouble != was_lost:
                 self._say(self.trouble)
             return

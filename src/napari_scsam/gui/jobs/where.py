@@ -118,7 +118,9 @@ def list_devices() -> tuple[Device, ...]:
         return ()
     cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
     names = [torch.cuda.get_device_name(number) for number in range(cards)]
-    found = [Device(f"cuda:{number}", name) for number, name in enumerate(names)]
+    found = [
+        Device(f"cuda:{number}", f"{name} (cuda:{number})") for number, name in enumerate(names)
+    ]
     if torch.backends.mps.is_available():
         found.append(Device("mps", "Apple graphics"))
     return (Device("cpu", "Processor"), *found)

@@ -124,7 +124,10 @@ class ModelPanel(SetupLine):
         sentences = [_with_training(state, info), *map(_where_beside, info.beside)]
         self.note.setText("\n".join(sentences))
         names = " + ".join(each.name for each in (info, *info.beside))
-        self.show_set(f"{names}. {state}", is_set=True)
+        summary = f"{names}. {state}"
+        if state.endswith("."):  # of a line that is cut: nothing else matters more
+            summary = state
+        self.show_set(summary, is_set=True)
 
     def _ask_save(self) -> None:
         name = f"{self.checkpoints.currentText()}_taught.safetensors"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
@@ -19,10 +20,13 @@ from napari_scsam.gui.panels.parts.widgets import button, note_label
 
 ABOUT = (
     "A server runs the network for you. "
-    "On it, `scsam serve` prints an address and a token; copy both here."
+    "There, the command scsam serve prints an address and a token; copy both here."
 )
 KEPT = "The token is kept in the keyring of this system, and the address in a list."
 NOT_KEPT = "This system has no keyring, so the token is asked for in each window."
+
+LETTERS = 58
+"""Of a line of its sentences."""
 
 
 class ServerDialog(QDialog):
@@ -46,6 +50,7 @@ class ServerDialog(QDialog):
         self.token = QLineEdit()
         self.token.setEchoMode(QLineEdit.EchoMode.Password)
         self.token.setToolTip("As the server printed it when it was started.")
+        self.about = note_label(ABOUT)
         self.outcome = note_label("")
         self.keeping = note_label(KEPT)
         self.test = button("Test connection", "Connect, and say what the server has.", self._test)
@@ -71,6 +76,7 @@ class ServerDialog(QDialog):
         """Show what came out of a test."""
         self.outcome.setText(sentence)
         self.test.setEnabled(True)
+        self._fit()
 
     def _add(self, text: str, role: QDialogButtonBox.ButtonRole) -> QPushButton:
         made = QPushButton(text)
@@ -80,14 +86,26 @@ class ServerDialog(QDialog):
     def _lay_out(self) -> None:
         form = QFormLayout(self)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        about = note_label(ABOUT)
-        about.setMinimumWidth(360)
-        form.addRow(about)
+        form.addRow(self.about)
         form.addRow("Address", self.address)
         form.addRow("Token", self.token)
-        form.addRow(self.test, self.outcome)
         form.addRow(self.keeping)
+        form.addRow(self.test)
+        form.addRow(self.outcome)
         form.addRow(self._box)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  # Qt's name
+        """Fit the height, now that napari's style has given the labels their font."""
+        super().showEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Make room for the sentences: Qt gives a dialog too little for labels that wrap."""
+        width = self.fontMetrics().averageCharWidth() * LETTERS
+        for label in (self.about, self.keeping, self.outcome):
+            label.setFixedWidth(width)
+            label.setMinimumHeight(label.heightForWidth(width) if label.text() else 0)
+        self.adjustSize()
 
     def _entered(self) -> tuple[str, str]:
         return self.address.currentText().strip(), self.token.text().strip()
