@@ -34,8 +34,10 @@ LIKENESS = 0.95
 LIKENESS_KNOWN = 0.98
 """The same, for a class that the network knows: its answer was learned from far more labels."""
 
-CHANCE = (0.25, 0.75)
-"""Share of the strokes, of either side alike, about which a network of no use may be right."""
+CHANCE = (0.4, 0.75)
+"""Share of the strokes, of either side alike, about which a network of no use may be right.
+
+Less than chance means that strokes lie where a hand corrects a network that is right elsewhere."""
 
 LIKENESS_FIRST = 0.94
 """Dice that the first answer and that after any number of rounds must have, on any slice.
@@ -45,7 +47,7 @@ Several rounds that each go a little wrong in the same direction would else add 
 ALIEN = 0.3
 """Dice of the network's answer and of what strokes teach, where both have little in common."""
 
-FIRST_STROKES = 3
+FIRST_STROKES = 6
 """Strokes on either side before they can tell that the network is of no use."""
 
 Kept = Sequence[tuple[Floats, float]]
