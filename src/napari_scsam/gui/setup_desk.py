@@ -82,20 +82,21 @@ class SetupDesk:
         """Show the network and its state."""
         choices = self._session.choices
         info = choices.checkpoint
-        self.show_devices()
         if info is not None:
             self.model.show_chosen(info, self._session.network.state)
             self.model.show_taught(choices.taught)
             self.show_image()
+        self.show_devices()
 
     def show_devices(self) -> None:
         """Show where the network can run and where it does, and whether the line is cut."""
         network = self._session.network
         self.model.show_devices(self._server.list_devices(), self._server.chosen())
         self.model.show_line_cut(cut=bool(network.trouble) and torch_is_installed())
-        here = not network.server
         for part in (self.model.file, self.model.download):
-            part.setEnabled(here)
+            part.setEnabled(not network.server)
+        if network.server:  # which has networks of its own
+            self.model.beside.setEnabled(False)
 
     def resume_server(self) -> None:
         """Run the network on the server that was used last, if there was one."""

@@ -31,7 +31,8 @@ class TaughtModel:
         self.session.jobs.submit(Job.SAVE_MODEL, steps, self._on_saved)
 
     def _on_saved(self, info: CheckpointInfo) -> None:
-        self.session.choices.exchange_checkpoint(info)
+        if not self.session.network.server:  # a server has no file of this computer
+            self.session.choices.exchange_checkpoint(info)
         names = ", ".join(spec.name for spec in info.classes)
         where = f"{info.path.name} in {info.path.parent}"
         self.session.status.emit(f"Saved as {where}; it knows {names}.")
