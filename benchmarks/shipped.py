@@ -87,7 +87,8 @@ def score(predictor: Predictor, case: Case) -> dict[str, Any]:
     predictor.tta = case.careful
     image = open_volume(DATA / case.image, case.voxel_size)
     labels = open_labels(DATA / case.labels)
-    image = replace(image, voxel_size=None) if case.unknown else image
+    if case.unknown:
+        image = replace(image, voxel_size=None, sides=(None, None, None))
     # Of labels that the checkpoint has no class for, such as myelin, nothing is scored.
     mapping = {spec.id: spec for spec in predictor.classes}
     if case.mitochondria:

@@ -130,8 +130,22 @@ def membrane_dice(predictor: Predictor) -> float:
     return 2 * both / total
 
 
-def mitochondria(predictor: Predictor) -> tuple[float, float]:
-    """Compute Dice and calibration error of the brain's mitochondria, boundary included."""
+CALIBRATIONS = {
+    "as it is": (1.0, 0.0),
+    "temperature x0.8": (0.8, 0.0),
+    "temperature x1.5": (1.5, 0.0),
+    "temperature x2": (2.0, 0.0),
+    "logits less 0.5": (1.0, 0.5),
+    "logits less 1": (1.0, 1.0),
+}
+"""By what mitochondrial logits are divided, and what is subtracted from them first."""
+
+
+def mitochondria(predictor: Predictor) -> tuple[float, dict[str, float]]:
+    """Compute Dice of the brain's mitochondria, and the calibration error of each calibration.
+
+    The boundary counts with the interior.
+    """
     image = open_volume(DATA / BRAIN[0], BRAIN_NM)
     labels = open_labels(DATA / BRAIN[1])
     contrast = measure_contrast(image.data)
@@ -141,17 +155,22 @@ def mitochondria(predictor: Predictor) -> tuple[float, float]:
         if "mitochondrion" in (spec.name, spec.part_of)
     ]
     both = total = 0
-    errors = []
+    errors: dict[str, list[float]] = {name: [] for name in CALIBRATIONS}
     for z in BRAIN_SLICES:
         predictor.set_image(image.plane(z), image.voxel_size, contrast=contrast)
         found = predictor.segment(["mitochondrion"]) > 0
         truth = labels.plane(z) > 0
         logits = predictor.class_logits()
-        shares = softmax(np.concatenate([np.zeros_like(logits[:1]), logits]), axis=0)
-        errors.append(calibration(shares[rows].sum(0).clip(0, 1), truth).error)
+        scores = np.concatenate([np.zeros_like(logits[:1]), logits])
+        for name, (temperature, less) in CALIBRATIONS.items():
+            changed = scores.copy()
+            changed[rows] -= less
+            shares = softmax(changed / temperature, axis=0)[rows].sum(0).clip(0, 1)
+            errors[name].append(calibration(shares, truth).error)
         both += int((found & truth).sum())
         total += int(found.sum() + truth.sum())
-    return 2 * both / total, statistics.mean(errors)
+    means = {name: statistics.mean(values) for name, values in errors.items()}
+    return 2 * both / total, means
 
 
 def mean_dice(predictor: Predictor) -> float:
@@ -184,10 +203,10 @@ def taken_for_organelles(predictor: Predictor) -> float:
 def scores_of(checkpoint: Path | str) -> dict[str, float]:
     """Score a checkpoint on every source."""
     predictor = Predictor(load_checkpoint(checkpoint), "cpu")
-    dice, error = mitochondria(predictor)
+    dice, errors = mitochondria(predictor)
     return {
         "brain mitochondrion": dice,
-        "brain calibration error": error,
+        **{f"calibration error, {name}": error for name, error in errors.items()},
         "medulla membrane": membrane_dice(predictor),
         "leaf taken for organelles": taken_for_organelles(predictor),
         "hippocampus five classes": mean_dice(predictor),
