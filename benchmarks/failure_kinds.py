@@ -1,8 +1,7 @@
 """Sort the pixels that are wrongly called mitochondrion by what they look like.
 
-Each connected region of them is of one kind: the rim of a true mitochondrion, a region darker and
-more even than mitochondria are (dark bodies, chromatin, thick sheaths), a long band (sheaths,
-folds), or something else.
+Each connected region of them is of one kind: the rim of a true mitochondrion, a dark and even
+region (dark bodies, chromatin, thick sheaths), a long band (sheaths, folds), or something else.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which order of slices teaches most: ``python -m benchmarks.suggest``.
 
-Slices are reviewed in an order, what is reviewed teaches a classifier, and the Dice on slices that
+Slices are reviewed in an order, and what is reviewed teaches a classifier. The Dice on slices that
 are never reviewed is compared between orders. Each seed draws a part of the slices, and the one
 that comes first. Orders were chosen by the first two sets, not by the others. A dash stands where
 more slices bring less than 0.01 of Dice in any order.

@@ -51,7 +51,7 @@ def whole(
     out = tmp_path_factory.mktemp("whole") / "whole.zarr"
     monkeypatch = pytest.MonkeyPatch()
     monkeypatch.setenv("NAPARI_SCSAM_CACHE_GB", "0")  # as in every test: it rounds embeddings
-    drive(segment_volume(open_volume(image, 8), checkpoint, out, device="cpu"))
+    drive(segment_volume(open_volume(image, 20), checkpoint, out, device="cpu"))
     monkeypatch.undo()
     return tree(out)
 
@@ -59,7 +59,7 @@ def whole(
 @contextmanager
 def running(image: Path, checkpoint: Path, out: Path, **settings: Any) -> Iterator[Any]:
     """Begin a run on workers, and stop it at the end."""
-    volume = open_volume(image, 8)
+    volume = open_volume(image, 20)
     steps = segment_volume(volume, checkpoint, out, device="cpu", **settings)
     yield steps
     steps.close()
@@ -115,7 +115,7 @@ def test_what_always_fails_is_named_and_the_rest_is_done(
     labels = zarr.open_array(out / "labels" / "classes" / "0", mode="r")
     assert [bool(labels[z].any()) for z in (0, 3, 6, 7)] == [True] * 4
     in_the_way.unlink()
-    drive(segment_volume(open_volume(image, 8), checkpoint, out, device="cpu", resume=True))
+    drive(segment_volume(open_volume(image, 20), checkpoint, out, device="cpu", resume=True))
     assert tree(out) == whole
 
 
@@ -133,7 +133,7 @@ def test_the_recipe_of_the_documentation_works(
     changes = {
         "threads_per_worker=1": "threads_per_worker=1, processes=False, protocol='tcp', "
         "dashboard_address='127.0.0.1:0'",
-        '"volume.zarr"': f"{str(image)!r}, 8",
+        '"volume.zarr"': f"{str(image)!r}, 20",
         '"default"': repr(str(checkpoint)),
         '"labels.zarr"': repr(str(out)),
     }
@@ -150,7 +150,7 @@ def test_workers_of_a_scheduler_are_found_by_its_address(
 ) -> None:
     out = tmp_path / "out.zarr"
     command = ["segment", str(image), "-o", str(out), "--checkpoint", str(checkpoint)]
-    command += ["--voxel-size", "8", "--device", "cpu", "--scheduler"]
+    command += ["--voxel-size", "20", "--device", "cpu", "--scheduler"]
     with cluster_here() as address:
         assert main([*command, address]) == 0
         assert tree(out) == whole

@@ -93,8 +93,8 @@ def make_checkpoint(name: str, file: Path) -> Steps[CheckpointInfo]:
     Raises
     ------
     UserError
-        When the file is not a SAM of that size, the disk has too little space, or
-        a different file has the name of the checkpoint.
+        When the file is not a SAM of that size, or the disk has too little space. Also when a
+        different file has the name of the checkpoint.
     """
     entry = find_download(name)
     existing = find_published(entry)

@@ -260,9 +260,9 @@ class ClassPredictor(ClassDecoder):
     ) -> ClassSpec:
         """Learn a class from a few strokes on the current slice, within a second.
 
-        A per-pixel classifier is fitted to the strokes. The model given to the predictor is
-        changed in place: the class is added to it. A class that the network knows already is
-        found by the classifier from now on, which has the network's logit as one of its features.
+        A per-pixel classifier is fitted to the strokes. The model given to the predictor is changed
+        in place: the class is added to it. From now on, the classifier also finds a class that the
+        network knows already. The network's logit is one of its features.
 
         Parameters
         ----------

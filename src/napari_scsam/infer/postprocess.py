@@ -149,8 +149,8 @@ def label_map(
         another class overrides them (`ClassSpec.overrides`). A part competes
         within its `reach` only, and regions below `smallest` or `least_mean` are removed.
     requested
-        Classes to write. Pixels of another class become background, or the
-        class that it is a part of when that one is requested and the part is not.
+        Classes to write. Pixels of another class become background. Those of a part become the
+        class that it belongs to, when that one is requested and the part is not.
     pixel_size
         (y, x) in nm; without it, `reach` and `smallest` have no effect.
 

@@ -1,10 +1,10 @@
 """Propagate an object from slice to slice: its last mask prompts the next slice.
 
-Points inside the last mask prompt SAM's decoder on the next slice. The decoder
-draws every kind of object a little larger or smaller than the user wants it, and
-over many slices that would add up. So the logit above which a pixel belongs to the
-object is first calibrated on the slice where the user accepted it. The border of an
-object can also move by at most `PropagationLimits.max_shift` per slice.
+Points inside the last mask prompt SAM's decoder on the next slice. The decoder draws every kind of
+object a little larger or smaller than the user wants it. Over many slices, that would add up. So
+the logit above which a pixel belongs to the object is first calibrated on the slice where the user
+accepted it. The border of an object can also move by at most `PropagationLimits.max_shift` per
+slice.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """From tiles of a slice to their embeddings, through the disk.
 
-What is cached for a tile depends on what its bytes save. Where SAM's encoder is
-a big ViT, only SAM's features (256×h×w) are cached: they are most of the work
-and a tenth of the bytes, and every checkpoint that was trained on that frozen
-encoder can use them. With the tiny encoder, the MAE and the fusion are half of
-the work, so the whole embedding is cached: a tile then costs reading only, but
-belongs to one checkpoint. Without the detail path, SAM's features are nearly
-the whole embedding. ``make benchmark-speed`` has the figures.
+What is cached for a tile depends on what its bytes save. Where SAM's encoder is a big ViT, only
+SAM's features (256×h×w) are cached: they are most of the work and a tenth of the bytes. Every
+checkpoint that was trained on that frozen encoder can use them. With the tiny encoder, the MAE and
+the fusion are half of the work, so the whole embedding is cached: a tile then costs reading only,
+but belongs to one checkpoint. Without the detail path, SAM's features are nearly the whole
+embedding. ``make benchmark-speed`` has the figures.
 """
 
 from __future__ import annotations
@@ -47,10 +46,9 @@ class TileGrid:
     def name(self) -> str:
         """A name for exactly these tiles of exactly these grey values, the same in every process.
 
-        It is made from what the encoders see, so it knows nothing of volumes: a file
-        that was moved or converted is found again, and whatever changes a pixel (such
-        as another contrast or pixel size) changes the name. It costs a millisecond
-        for a megapixel.
+        It is made from what the encoders see, so it knows nothing of volumes: a file that was moved
+        or converted is found again. Whatever changes a pixel, such as another contrast or pixel
+        size, changes the name. It costs a millisecond for a megapixel.
         """
         digest = hashlib.blake2b(repr((self.grey.shape, self.tiles)).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(self.grey).data)

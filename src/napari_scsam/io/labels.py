@@ -1,9 +1,8 @@
 """Write label images as OME-Zarr, and read their class tables.
 
-The metadata are written here, in one piece per group, rather than by the
-`ome-zarr` library: its writers change a group's attributes step by step, so
-that a crash between two steps would leave a label image that cannot be
-resumed. The tests hold the result against `ome-zarr-models`.
+The metadata are written here, in one piece per group, rather than by the `ome-zarr` library. Its
+writers change a group's attributes step by step. A crash between two steps would leave a label
+image that cannot be resumed. The tests hold the result against `ome-zarr-models`.
 
 Layout: ``PATH/labels/NAME/0`` holds the labels, ``1``, ``2`` … coarser copies.
 """

@@ -1,9 +1,8 @@
 """The class prompt encoder: cosine similarity to class prototypes, as SAM prompts.
 
-After SurgicalSAM's prototype prompts (Yue et al. 2024), with two changes: the
-similarity is a cosine times a learned scale, as in cosine classifiers (Gidaris
-& Komodakis 2018), and the sparse tokens pool the features by attention, so
-nothing is tied to a grid; they also carry the prototype itself.
+After SurgicalSAM's prototype prompts (Yue et al. 2024), with two changes. The similarity is a
+cosine times a learned scale, as in cosine classifiers (Gidaris & Komodakis 2018). The sparse tokens
+pool the features by attention, so nothing is tied to a grid; they also carry the prototype itself.
 
 The cosine ignores the length of a feature, and with it much of what separates
 classes: the cosines of one cell with all prototypes differ little, and without

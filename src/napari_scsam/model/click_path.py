@@ -1,9 +1,8 @@
 """A convolutional path that corrects SAM's answers to clicks, boxes and earlier answers.
 
-SAM learned from a billion masks to find the object under a click by attention
-alone; a tiny model cannot. Maps of the prompts next to the fine features, read by
-a small U-Net, show it directly where to look and where the object ends. Disks of
-clicks are used by RITM (Sofiiuk et al. 2022) and others.
+SAM learned from a billion masks to find the object under a click by attention alone; a tiny model
+cannot. A small U-Net reads maps of the prompts next to the fine features. They show it where to
+look, and where the object ends. Disks of clicks are used by RITM (Sofiiuk et al. 2022) and others.
 """
 
 from __future__ import annotations

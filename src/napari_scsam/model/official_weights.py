@@ -51,8 +51,8 @@ def read_official(path: str | Path) -> dict[str, Tensor]:
     Raises
     ------
     UserError
-        When the file is missing, holds anything but tensors (it is opened
-        with ``weights_only=True``, so code inside it never runs), or is not a SAM.
+        When the file is missing, holds anything but tensors, or is not a SAM. It is opened with
+        ``weights_only=True``, so code inside it never runs.
     """
     weights = {k.removeprefix("sam."): v for k, v in read_tensors(path, "a SAM checkpoint").items()}
     if not any(k.startswith("image_encoder.") for k in weights):

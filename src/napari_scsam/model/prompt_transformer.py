@@ -11,10 +11,9 @@ from torch import Tensor, nn
 class PromptTransformer(TwoWayTransformer):  # type: ignore[misc]
     """Attention between prompts and image cells, in both directions.
 
-    Most of the original's time goes to projecting the cells, of which there
-    are hundreds for a handful of tokens. Here no cell is projected: the
-    linear layers on its side are multiplied into the tokens' side first,
-    ``q · (W x) = (Wᵀ q) · x``, so that what is left are products of a few
+    Most of the original's time goes to projecting the cells, of which there are hundreds for a
+    handful of tokens. Here no cell is projected: ``q · (W x) = (Wᵀ q) · x``. The linear layers on
+    the side of the cells are multiplied into the tokens first. What is left are products of a few
     dozen vectors with the cells as they are.
     """
 

@@ -24,10 +24,9 @@ STRIP = 14
 class SamViT(nn.Module):
     """The encoder of vit_b, vit_l and vit_h: B×3×H×W to B×C×H/16×W/16.
 
-    H and W are any multiples of 16. The absolute positions are
-    resized (bicubic, antialiased, in float32) when the grid is not the one
-    they were trained at, and the relative ones of the global blocks
-    (linear, as in the original).
+    H and W are any multiples of 16. Positions are resized when the grid is not the one they were
+    trained at: the absolute ones bicubic, antialiased, in float32; the relative ones of the global
+    blocks linear, as in the original.
 
     Parameters
     ----------

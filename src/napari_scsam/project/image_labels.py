@@ -41,8 +41,8 @@ def write_into_image(
     Raises
     ------
     UserError
-        When the image is not an OME-Zarr of version 0.4 or 0.5, cannot be written, or has labels of
-        another program under this name.
+        When the image is not an OME-Zarr of version 0.4 or 0.5, or cannot be written. Also when it
+        has labels of another program under this name.
     """
     image = project.record.image
     labels = open_image_labels(Path(str(image.find(project.path).path)), ADVICE)

@@ -1,7 +1,7 @@
 """A synthetic electron micrograph of a cell whose organelles are known.
 
-It needs no download: it is sample data that works offline, and ground truth for tests. It looks like
-an EM volume (dark membranes on light cytoplasm), but wherever it is shown it is called synthetic,
+It needs no download: it is sample data that works offline, and ground truth for tests. It looks
+like an EM volume: dark membranes on light cytoplasm. Wherever it is shown, it is called synthetic,
 and no quality is claimed from it.
 """
 

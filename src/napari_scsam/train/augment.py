@@ -1,8 +1,7 @@
 """Augmentation: what changes between microscopes must not change the answer.
 
-Geometry (rotation, flip, pixel size, anisotropy) and grey (contrast, gamma,
-blur, noise, uneven light, inversion), all from one torch generator, so that a
-seed fixes a run.
+Geometry (rotation, flip, pixel size, anisotropy) and grey (contrast, gamma, blur, noise, uneven
+light, inversion). All is drawn from one torch generator, so that a seed fixes a run.
 """
 
 from __future__ import annotations
@@ -193,9 +192,9 @@ def decoy(image: Tensor, generator: torch.Generator, soft: float = 3.0) -> tuple
 def mass(image: Tensor, generator: torch.Generator, soft: float = 3.0) -> tuple[Tensor, Tensor]:
     """Paint a large even region into a 1×Y×X crop; return the crop and the region, Y×X.
 
-    Dark cells, chromatin and thick myelin look like that: as dark as an organelle, but they hold
-    only the noise of the pixels and, half of the time, a trace of the tissue that they cover. The
-    edge is blurred by a sigma of up to `soft` pixels.
+    Dark cells, chromatin and thick myelin look like that: as dark as an organelle, without its
+    texture. They hold the noise of the pixels and, half of the time, a trace of the tissue below.
+    The edge is blurred by a sigma of up to `soft` pixels.
     """
     field = bumps(image, generator)
     noise = phase_noise(image - gaussian_blur(image, 2), generator)

@@ -43,8 +43,8 @@ def start_from(path: Path, recipe: Recipe) -> ScSAM:
     Raises
     ------
     UserError
-        When the recipe means another class by an id or a name and does not renumber, classes are
-        to be learned by a network that is made for clicks and boxes alone, or it was imported.
+        When the recipe means another class by an id or a name and does not renumber. Also when
+        classes are to be learned by a network for clicks and boxes alone, or an imported one.
     """
     if recipe.training.class_weight > 0:
         check_learns_classes(path)

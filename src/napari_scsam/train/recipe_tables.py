@@ -205,8 +205,8 @@ class Training:
     prompt_weight: float = 0.5
     """Weight of the clicks' and boxes' loss."""
     hold: Annotated[float, Field(ge=0)] = 0.0
-    """Weight of the distance from the answers of the checkpoint to start from, among the classes
-    that a source's labels cannot tell apart (Hinton et al. 2015, arXiv 1503.02531)."""
+    """Weight of the distance from the parent's answers, among classes that a source's labels cannot
+    tell apart (Hinton et al. 2015, arXiv 1503.02531)."""
     keep: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the weights before training in those after it, so that less is forgotten
     (Wortsman et al. 2022, arXiv 2109.01903). Needs a checkpoint to start from."""

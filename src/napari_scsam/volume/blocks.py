@@ -1,8 +1,8 @@
 """Blocks that cover a volume: the parts in which it is read, computed and written.
 
-A block is made of whole chunks of the file, so that each chunk is decoded once, and is as close to
-a cube as these allow. A plan computes its blocks when they are asked for: one of 10⁷ blocks takes
-no more memory than one of ten.
+A block is made of whole chunks of the file, so that each chunk is decoded once. It is as close to a
+cube as these allow. A plan computes its blocks when they are asked for: one of 10⁷ blocks takes no
+more memory than one of ten.
 """
 
 from __future__ import annotations

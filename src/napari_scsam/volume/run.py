@@ -112,9 +112,9 @@ def segment_volume(
     Raises
     ------
     UserError
-        When the output exists or cannot be written, a stopped run there is another one, the volume
-        cannot be segmented, the network has learned no classes, or `device` or `tta` is given with
-        a predictor.
+        When the output exists or cannot be written, or a stopped run there is another one. Also
+        when the volume cannot be segmented, the network has learned no classes, or `device` or
+        `tta` is given with a predictor.
     PartlyDoneError
         After the last slice, when some could not be read or computed. The labels of the others
         are written.

@@ -2,7 +2,7 @@
 
 The volume is computed layer by layer, and a layer block by block. A block is read with its
 surroundings and cut into pictures along each axis. Logits of a layer wait in a temporary file until
-its slices are labelled as a whole, so that no memory grows with the volume.
+its slices are labelled as a whole. So memory does not grow with the volume.
 """
 
 from __future__ import annotations

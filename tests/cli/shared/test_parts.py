@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -119,7 +118,7 @@ def test_a_number_that_is_none_is_told() -> None:
 def test_an_unknown_size_is_noted_only_where_it_matters(
     size: Any, nm: float | None, told: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = cast(Any, SimpleNamespace(config=SimpleNamespace(nm_per_pixel=nm)))
+    model = cast(Any, SimpleNamespace(nm_per_pixel=nm))
     parts.note_unknown_size(as_volume(np.zeros((2, 3, 4)), size), model)
     err = capsys.readouterr().err
     assert ("at 8 nm per pixel (set it with --voxel-size)" in err) == told
@@ -138,7 +137,7 @@ def test_an_unknown_size_is_noted_only_where_it_matters(
 def test_pixels_that_are_far_from_square_are_noted(
     capsys: pytest.CaptureFixture[str], size: tuple[float, ...], told: str
 ) -> None:
-    model = cast(Any, SimpleNamespace(config=SimpleNamespace(nm_per_pixel=8.0)))
+    model = cast(Any, SimpleNamespace(nm_per_pixel=8.0))
     parts.note_unknown_size(as_volume(np.zeros((2, 3, 4)), size), model)
     err = capsys.readouterr().err
     assert told in err
@@ -171,18 +170,6 @@ def test_on_a_terminal_a_bar_shows_the_step(
     assert told.out == ""
     assert "slice" in told.err
     assert "/2" in told.err
-
-
-def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "scores.json"
-    parts.write_json(path, {"µm": [1, None]})
-    assert json.loads(path.read_text(encoding="utf-8")) == {"µm": [1, None]}
-    assert path.read_text(encoding="utf-8").endswith("}\n")
-    before = path.read_bytes()
-    with pytest.raises(TypeError):
-        parts.write_json(path, {"a": object()})
-    assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["scores.json"]
 
 
 def test_notes_stay_out_of_the_result(capsys: pytest.CaptureFixture[str]) -> None:

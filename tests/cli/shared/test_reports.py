@@ -116,3 +116,15 @@ def test_an_empty_path_is_not_the_current_folder(
         cli.main(argv)
     assert stopped.value.code == 2
     assert "an argument is empty; write a path or a name there" in capsys.readouterr().err
+
+
+def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    write_report(path, {"µm": [1, None]})
+    assert json.loads(path.read_text(encoding="utf-8")) == {"µm": [1, None]}
+    assert path.read_text(encoding="utf-8").endswith("}\n")
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        write_report(path, {"a": object()})
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["scores.json"]

@@ -101,8 +101,8 @@ def _request(
     Raises
     ------
     UserError
-        When the image is in no file, the network has no such class, or the labels have no name
-        that ends in ``.zarr``.
+        When the image is in no file, or the network has no such class. Also when the name of the
+        labels does not end in ``.zarr``.
     """
     file = image_file(image)
     out = proposed_labels(file)

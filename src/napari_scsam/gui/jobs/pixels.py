@@ -1,6 +1,6 @@
 """Notice that the pixels of an image were changed in place.
 
-``layer.data[:] = other`` makes no new array and no event, so what is remembered for a slice is kept
+``layer.data[:] = other`` makes no new array and no event. So what is remembered for a slice is kept
 only while its pixels are the same.
 """
 

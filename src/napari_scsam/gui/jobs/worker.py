@@ -1,9 +1,9 @@
 """One inference thread per viewer; results reach the main thread by signal.
 
-A plain pool of one Python thread and one Qt signal, not a QThread: the pool
-ends its thread at shutdown, at interpreter exit and when it is forgotten,
-while Qt aborts the process when a QThread is destroyed at work. The signal is
-queued, so whoever receives runs on the thread that made the `Worker`.
+A plain pool of one Python thread and one Qt signal, not a QThread. The pool ends its thread at
+shutdown, at interpreter exit and when it is forgotten. Qt would abort the process when a QThread is
+destroyed at work. The signal is queued, so whoever receives runs on the thread that made the
+`Worker`.
 """
 
 from __future__ import annotations

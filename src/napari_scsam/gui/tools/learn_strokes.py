@@ -37,8 +37,8 @@ NO_NAME = "the class to teach has no name; type one into the field next to Teach
 class StrokeLearning:
     """Keeps the network taught by the strokes; made by ``session.part(StrokeLearning)``.
 
-    One job teaches all that waits, and a newer job replaces an older one, so the network knows
-    all strokes or, when the job is cancelled, what it knew before.
+    One job teaches all that waits, and a newer job replaces an older one. When a job is cancelled,
+    the network knows what it knew before.
     """
 
     changed = Signal()

@@ -25,9 +25,8 @@ SHOWN = "{found}. Only shown: Segment (Shift+S) writes it."
 class ShowingClass:
     """Shows the answer to a choice of classes; made by ``session.part(ShowingClass)``.
 
-    A choice changes no label. What is shown lies on the labels, so it goes away when they are
-    written or corrected, when a tool is activated, or when another slice, image or network is
-    chosen.
+    A choice changes no label. What is shown covers the labels. So it goes away when they are
+    written or corrected, or a tool is activated. Another slice, image or network removes it, too.
     """
 
     def __init__(self, session: Session) -> None:

@@ -1,8 +1,8 @@
 """Keep what is typed into a field of the widget in that field.
 
 Qt passes a key that a field does not use (a letter in a number, Enter, an arrow) to the field's
-parents, and napari's dock and window run it as a shortcut: a letter typed into a number would
-grow the object under the mouse.
+parents. There napari runs it as a shortcut: a letter typed into a number would grow the object
+under the mouse.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Notice that a file goes away, or is replaced, while it is read.
 
-Libraries do not: zarr takes a chunk of a lost store for one that was never written, HDF5 reads
-zeros beyond the end of a file that was cut off, and a mapped file shows whatever is there now.
+Libraries do not: zarr takes a chunk of a lost store for one that was never written. HDF5 reads
+zeros beyond the end of a file that was cut off. A mapped file shows whatever is there now.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """How large compressed bytes will be, and a limit on it.
 
-A few bytes can inflate to many gigabytes. So the size that a stream states, or that it turns out to
-have piece by piece, is compared with what the metadata say, before a library decodes it in one go.
+A few bytes can inflate to many gigabytes. So the size of a stream is compared with what the
+metadata say before a library decodes it in one go. The stream states that size, or it is measured
+piece by piece.
 """
 
 from __future__ import annotations

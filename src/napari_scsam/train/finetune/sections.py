@@ -1,7 +1,7 @@
 """Sections of a class on crops: how sure the model is of each, and how much of it is right.
 
-A false find is often a whole section of which the model is little sure, and raising the threshold
-until it is gone spoils the true ones. So a class has two levels: its threshold, for pixels, and
+A false find is often a whole section of which the model is not sure. Raising the threshold until it
+is gone spoils the true ones. So a class has two levels: its threshold, for pixels, and
 `ClassSpec.least_mean`, for whole sections.
 """
 
@@ -80,8 +80,8 @@ class Sections:
 def best_levels(shifts: Sequence[Sections]) -> tuple[float, float]:
     """Choose a change of the threshold, and the least mean of a section.
 
-    A level counts by the mean of its Dice and that of the next stricter one, so that none is
-    chosen next to a fall. The smallest of nearly equal changes is taken.
+    A level is rated by the mean of its Dice and that of the next stricter one. So none is chosen
+    next to a fall. The smallest of nearly equal changes is taken.
 
     Parameters
     ----------

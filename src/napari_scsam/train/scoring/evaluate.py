@@ -66,8 +66,8 @@ def evaluate(
     Raises
     ------
     UserError
-        When shapes differ, a label value is not a class, a slice does not exist, the tolerance is
-        not usable, nothing is labelled or the network has learned no classes.
+        When shapes differ, a label value is not a class, or a slice does not exist. Also when the
+        tolerance is not usable, nothing is labelled, or the network has learned no classes.
     """
     chosen = check_slices(image, labels, slices)
     limits = MatchLimits.for_pixels(image.voxel_size, tolerance, smallest)

@@ -1,10 +1,10 @@
 """Splitting objects that touch: the basins of one block, which fit those of its neighbours.
 
 Each voxel climbs to its neighbour that is deepest inside the object, until none is deeper: a
-watershed of the distance to the background (Couprie and Bertrand 1997; Cousty et al. 2009, "Watershed
-cuts"). A step depends on a voxel's neighbours alone, and distances are cut off at `REACH` voxels, so
-that blocks which are read with that halo agree on every voxel. Where a voxel climbs out of its
-block, its basin is continued in the next one.
+watershed of the distance to the background (Couprie and Bertrand 1997; Cousty et al. 2009,
+"Watershed cuts"). A step depends on a voxel's neighbours alone, and distances are cut off at
+`REACH` voxels. So blocks that are read with that halo agree on every voxel. Where a voxel climbs
+out of its block, its basin is continued in the next one.
 """
 
 from __future__ import annotations

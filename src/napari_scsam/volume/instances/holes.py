@@ -1,7 +1,7 @@
 """Holes: background that one object encloses, found block by block like objects.
 
-Background is connected through faces (6 neighbours in a volume, 4 in a slice), as it must be where
-objects are connected through corners, too (Kong and Rosenfeld 1989, "Digital topology").
+Background is connected through faces: 6 neighbours in a volume, 4 in a slice. This is necessary
+where objects are connected through corners, too (Kong and Rosenfeld 1989, "Digital topology").
 """
 
 from __future__ import annotations

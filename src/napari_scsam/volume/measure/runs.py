@@ -1,7 +1,7 @@
 """Runs: the stretches of one object along the last axis of a block.
 
-Sums over the voxels of a run have closed forms, so that a block of millions of voxels is measured
-by its thousands of runs.
+Sums over the voxels of a run have closed forms. So a block of millions of voxels is measured by its
+thousands of runs.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Surface areas and perimeters of objects in a label image, by the Crofton formula.
 
 The surface of an object is the mean, over all directions, of how often lines meet it. In a grid,
-there are 13 directions between neighbouring voxels (4 in a slice), weighted by the part of the
-sphere that is nearest to each. What each 2×2×2 cell of voxels adds depends on its configuration
-alone, so that areas of parts add up: Ohser & Mücklich 2000, "Statistical Analysis of
+there are 13 directions between neighbouring voxels, and 4 in a slice. Each is weighted by the part
+of the sphere that is nearest to it. What each 2×2×2 cell of voxels adds depends on its
+configuration alone, so that areas of parts add up: Ohser & Mücklich 2000, "Statistical Analysis of
 Microstructures in Materials Science"; Lehmann & Legland 2012, "Efficient N-Dimensional surface
 estimation using Crofton formula and run-length encoding", Insight Journal.
 

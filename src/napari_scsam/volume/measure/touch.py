@@ -51,8 +51,8 @@ class _Hits:
 def find_near(classes: Sequence[Objects], window: Window, distance: float) -> Near:
     """Return which objects of a block come near which others.
 
-    A voxel of an object is near another object if its centre is at most `distance` from the centre
-    of a voxel of that object.
+    A voxel is near another object if its centre is at most `distance` from that of one of the
+    object's voxels.
 
     Parameters
     ----------
