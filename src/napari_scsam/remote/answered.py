@@ -168,20 +168,6 @@ class Learned(Result):
     lessons: tuple[Text, ...]
 
 
-class Opened(Result):
-    """A volume that the server opened."""
-
-    type: Literal["opened"] = "opened"
-    volume: Number
-    name: Text
-    shape: tuple[int, ...]
-    dtype: Text
-    voxel_size: tuple[float, float, float] | None
-    origin: tuple[float, float, float]
-    contrast: tuple[float, float]
-    fingerprint: Text
-
-
 class Labelled(Result):
     """A slice of a run."""
 

@@ -174,24 +174,6 @@ class SaveModel(Request):
     summary: Sentence = ""
 
 
-class OpenVolume(Request):
-    """Open an address that the server may read; answered by `Opened`."""
-
-    type: Literal["open_volume"] = "open_volume"
-    address: Sentence
-    voxel_size: tuple[Nanometres, Nanometres, Nanometres] | None = None
-    channel: Number | None = None
-    time: Number | None = None
-
-
-class ReadPlane(Request):
-    """Read a slice of an opened volume; answered by `Maps`."""
-
-    type: Literal["read_plane"] = "read_plane"
-    volume: Number
-    z: Number
-
-
 class LabelSlice(Request):
     """Label one slice of a run over a volume; answered by `Labelled`.
 

@@ -25,7 +25,6 @@ from napari_scsam.remote.answered import (
     Learned,
     Loaded,
     Noticed,
-    Opened,
     Progressed,
     Refused,
     Trained,
@@ -44,11 +43,9 @@ from napari_scsam.remote.asked import (
     ListCheckpoints,
     Load,
     MapOf,
-    OpenVolume,
     Prompt,
     PutPixels,
     PutTraining,
-    ReadPlane,
     RestoreTaught,
     SaveModel,
     Segment,
@@ -85,8 +82,6 @@ FromClient = Annotated[
     | Teach
     | RestoreTaught
     | SaveModel
-    | OpenVolume
-    | ReadPlane
     | LabelSlice
     | PutTraining
     | FineTune
@@ -111,7 +106,6 @@ FromServer = Annotated[
     | Following
     | FoundNext
     | Learned
-    | Opened
     | Labelled
     | FilePart
     | Trained,
