@@ -41,3 +41,15 @@ def test_the_file_is_what_lies_on_the_disk() -> None:
 def test_a_drive_is_no_address() -> None:
     assert not is_address("C:/data/cell.tif")
     assert is_address("gs:/bucket/cell.zarr")
+
+
+def test_a_tilde_is_the_home_folder_unless_a_file_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert parse_location("~/a.h5:/em").text == str(tmp_path / "home") + "/a.h5:/em"
+    (tmp_path / "~").mkdir()
+    assert parse_location("~/a.h5:/em").text == "~/a.h5:/em"
+    assert parse_location("a~.tif").text == "a~.tif"

@@ -85,7 +85,7 @@ def test_finished_labels_are_replaced_only_when_asked(viewer, folder, info):
         label(folder / "labels" / f"{number}.tif", info.classes)
     notification_manager.records.clear()
     segment_images_in_viewer(viewer, folder, "tiny")
-    assert "all 3 images have labels" in notification_manager.records[-1].message
+    assert "All 3 images have labels" in notification_manager.records[-1].message
     assert list_runs() == []
     segment_images_in_viewer(viewer, folder, "tiny", replace=True)
     assert [state.request.replace for state in list_runs()] == [True]
@@ -106,7 +106,7 @@ def test_a_mistake_is_one_sentence(viewer, folder, chosen, message):
         settings["labels_folder"] = folder
     notification_manager.records.clear()
     segment_images_in_viewer(viewer, **settings)
-    assert message in notification_manager.records[-1].message
+    assert message in notification_manager.records[-1].message.casefold()
     assert list_runs() == []
 
 

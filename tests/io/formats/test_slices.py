@@ -165,3 +165,30 @@ def test_a_missing_slice_is_not_passed_over(tmp_path: Path) -> None:
         UserError, match=r"lacks slice 7: s_008\.tif follows s_006\.tif; add it, or number"
     ):
         open_volume(tmp_path)
+
+
+def test_a_picture_of_another_format_is_named(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 8, 8), np.uint8), photometric="minisblack")
+    (tmp_path / "a.tif").rename(tmp_path / "a.png")
+    with pytest.raises(UserError, match="is a TIFF file in spite of its name"):
+        open_volume(tmp_path / "a.png")
+
+
+def test_a_file_of_several_pictures_is_not_taken_for_its_first(tmp_path: Path) -> None:
+    first, second = (Image.fromarray(np.full((8, 8), grey, np.uint8)) for grey in (1, 9))
+    first.save(tmp_path / "a.png", save_all=True, append_images=[second])
+    with pytest.raises(UserError, match="holds 2 pictures"):
+        open_volume(tmp_path / "a.png")
+
+
+def test_pictures_that_are_shown_turned_are_noted(tmp_path: Path) -> None:
+    plane = np.arange(64, dtype=np.uint8).reshape(4, 16)
+    turned = Image.Exif()
+    turned[274] = 6
+    Image.fromarray(plane).save(tmp_path / "a.png", exif=turned)
+    tag = (274, 3, 1, 3, True)
+    tifffile.imwrite(tmp_path / "a.tif", plane, photometric="minisblack", extratags=[tag])
+    for name in ("a.png", "a.tif"):
+        volume = open_volume(tmp_path / name)
+        np.testing.assert_array_equal(volume.data[...], plane)
+        assert "turned or mirrored" in volume.notes[0]
