@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 MINUTES = 3.0
 """A training takes, unless the user says otherwise."""
 
-PATIENCE_MS = 600
+PATIENCE_MS = 300
 """After this, a training that was cancelled is killed; what it has found is on disk."""
 
 NO_PROJECT = "there is no project to learn from; make one with New, under Project"
