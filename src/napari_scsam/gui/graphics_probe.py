@@ -13,7 +13,7 @@ import qtpy
 from qtpy.QtGui import QGuiApplication, QOffscreenSurface, QOpenGLContext
 from qtpy.QtWidgets import QApplication
 
-VERSION = 0x1F02
+GL_VERSION = 0x1F02
 RENDERER = 0x1F01
 MAX_TEXTURE_SIZE = 0x0D33
 """Names of OpenGL's constants."""
@@ -45,7 +45,7 @@ def opengl_facts() -> dict[str, Any]:
         from vispy.gloo import gl
 
         return {
-            "opengl": str(gl.glGetParameter(VERSION)),
+            "opengl": str(gl.glGetParameter(GL_VERSION)),
             "renderer": str(gl.glGetParameter(RENDERER)),
             "texture": int(gl.glGetParameter(MAX_TEXTURE_SIZE)),
         }

@@ -48,7 +48,7 @@ ON_SERVER = (
 )
 
 CONNECTED = "connected"
-LOST = "lost"
+LINE_LOST = "lost"
 REFUSED = "refused"
 """Values of `napari_scsam.remote.line.Line`."""
 
@@ -221,7 +221,7 @@ class Network:
             sentence = state.sentence.replace(line.address, line.host)
             self.trouble = as_sentence(sentence)
             self._show(self.trouble)
-            if state.line in (LOST, REFUSED):
+            if state.line in (LINE_LOST, REFUSED):
                 notify_error(UserError(sentence))
             if self.trouble != was_lost:
                 self._say(self.trouble)

@@ -14,7 +14,7 @@ import zarr
 
 from napari_scsam.io.zarr_access import ngff_attributes
 
-INSIDE = "labels/"
+LABELS_PREFIX = "labels/"
 """How the paths of such levels begin."""
 
 
@@ -37,7 +37,7 @@ def point_root(folder: Path, name: str) -> None:
     labels = ngff_attributes(zarr.open_group(folder / "labels" / name, mode="r"))
     image = {key: value for key, value in labels["multiscales"][0].items() if key != "type"}
     image["datasets"] = [
-        {**level, "path": f"{INSIDE}{name}/{level['path']}"} for level in image["datasets"]
+        {**level, "path": f"{LABELS_PREFIX}{name}/{level['path']}"} for level in image["datasets"]
     ]
     found = {"version": "0.5", "multiscales": [image]}
     if found != attributes:
@@ -50,13 +50,15 @@ def root_name(folder: Path) -> str:
     if not is_label_root(attributes):
         return ""
     path = str(attributes["multiscales"][0]["datasets"][0]["path"])
-    return path.removeprefix(INSIDE).rpartition("/")[0]
+    return path.removeprefix(LABELS_PREFIX).rpartition("/")[0]
 
 
 def is_label_root(attributes: Mapping[str, Any]) -> bool:
     """Whether the OME-Zarr metadata of a root only lead to labels inside it."""
     try:
         levels = attributes["multiscales"][0]["datasets"]
-        return all(str(level["path"]).startswith(INSIDE) for level in levels) and bool(levels)
+        return all(str(level["path"]).startswith(LABELS_PREFIX) for level in levels) and bool(
+            levels
+        )
     except (KeyError, IndexError, TypeError):
         return False

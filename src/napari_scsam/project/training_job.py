@@ -56,7 +56,7 @@ TUNED = "tuned.safetensors"
 REPORT = "report.json"
 STATE = "state.safetensors"
 LOCK = "training.lock"
-PATIENCE = 5.0
+JOB_PATIENCE = 5.0
 """Seconds to wait for an earlier training to end."""
 PICTURE = "picture.npy"
 """The validation tile as the model segments it now."""
@@ -151,7 +151,7 @@ def prepare_job(
         raise UserError("no class is chosen to train on; choose at least one")
     folder = project.path / FOLDER
     if is_job(folder):
-        with holding(folder, PATIENCE):
+        with holding(folder, JOB_PATIENCE):
             pass
     beside = job_files_beside(folder)
     if beside:

@@ -22,7 +22,7 @@ from napari_scsam.config import UserError
 from napari_scsam.project.training_job import (
     BEST,
     BEST_REPORT,
-    PATIENCE,
+    JOB_PATIENCE,
     PICTURE,
     REPORT,
     TUNED,
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands: SimpleQueue[str] = SimpleQueue()
     threading.Thread(target=_listen, args=(commands,), daemon=True).start()
     try:
-        with holding(Path(folder), PATIENCE):
+        with holding(Path(folder), JOB_PATIENCE):
             for message in messages(Path(folder), address, checkpoint, commands):
                 print(json.dumps(message), flush=True)  # noqa: T201  # the window reads it
     except BrokenPipeError:

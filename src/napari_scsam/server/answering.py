@@ -95,7 +95,7 @@ def _what_is_known(
     return lambda: message
 
 
-def save_steps(session: ClientSession, request: SaveModel) -> Steps[Callable[[], Path]]:
+def save_network_steps(session: ClientSession, request: SaveModel) -> Steps[Callable[[], Path]]:
     """Write the network, with what it was taught, into a file of the session."""
     from napari_scsam.checkpoints.checkpoint import save_checkpoint
 

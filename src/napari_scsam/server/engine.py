@@ -41,7 +41,7 @@ from napari_scsam.server.models import ModelStore
 from napari_scsam.server.session import ClientSession
 from napari_scsam.server.sessions import Sessions
 from napari_scsam.server.settings import ServerSettings
-from napari_scsam.server.training import Training, TrainingSlices
+from napari_scsam.server.training import ServedTraining, TrainingSlices
 from napari_scsam.server.work_queue import DeviceQueue, QueuedWork
 from napari_scsam.steps import Steps
 
@@ -67,7 +67,7 @@ HANDLERS: dict[type[Request], Callable[[ClientSession, Any], Steps[Any]]] = {
     Teach: answering.teach_steps,
     RestoreTaught: answering.restore_steps,
     LabelSlice: volume_runs.label_slice_steps,
-    SaveModel: answering.save_steps,
+    SaveModel: answering.save_network_steps,
 }
 
 
@@ -115,7 +115,7 @@ class ServerEngine:
         session.slices_to_train[request.job].put(request, values)
         return Done(id=request.id)
 
-    def training(self, session: ClientSession, request: FineTune) -> Training:
+    def training(self, session: ClientSession, request: FineTune) -> ServedTraining:
         """Return the training of a job, which is begun first if needed.
 
         Raises
@@ -135,7 +135,7 @@ class ServerEngine:
         if len(running) >= MOST_TRAININGS:
             raise UserError("the server trains for others already; try again later")
         folder = slices.write_job(request, session.loaded.info.path)
-        session.trainings[request.job] = Training(folder)
+        session.trainings[request.job] = ServedTraining(folder)
         return session.trainings[request.job]
 
     def checkpoints(self, request: ListCheckpoints) -> CheckpointList:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_scsam.infer.prompt_answer import PromptAnswer
     from napari_scsam.infer.propagate import Follower
     from napari_scsam.infer.propagation import Section
-    from napari_scsam.server.training import Training, TrainingSlices
+    from napari_scsam.server.training import ServedTraining, TrainingSlices
 
 MOST_PREPARED = 8
 """Slices that are ready for the network."""
@@ -80,7 +80,7 @@ class ClientSession:
         self.followed: OrderedDict[int, Followed] = OrderedDict()
         self.runs: OrderedDict[str, Any] = OrderedDict()
         self.slices_to_train: dict[str, TrainingSlices] = {}
-        self.trainings: dict[str, Training] = {}
+        self.trainings: dict[str, ServedTraining] = {}
         self.tuned: dict[str, Path] = {}
         """Checkpoints that were trained in this session, by name."""
         self._folder: Path | None = None

@@ -17,7 +17,7 @@ from napari_scsam.remote.arrays import pack_plain
 from napari_scsam.remote.asked import FetchCheckpoint, FineTune
 from napari_scsam.server.engine import failure
 from napari_scsam.server.session import ClientSession
-from napari_scsam.server.training import Training
+from napari_scsam.server.training import ServedTraining
 
 if TYPE_CHECKING:
     from napari_scsam.server.client import Client
@@ -80,7 +80,7 @@ class Streams:
         self,
         session: ClientSession,
         number: int,
-        training: Training,
+        training: ServedTraining,
         message: Mapping[str, Any],
         picture: NDArray[Any] | None,
     ) -> None:
@@ -89,7 +89,7 @@ class Streams:
         name = self._name_checkpoint(session, training)
         self.client.post(Trained(id=number, message=dict(message), picture=packed, name=name))
 
-    def _name_checkpoint(self, session: ClientSession, training: Training) -> str:
+    def _name_checkpoint(self, session: ClientSession, training: ServedTraining) -> str:
         """Return the name of what a training offers so far; empty without anything."""
         path = training.checkpoint
         if path is None:

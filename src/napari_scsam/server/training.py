@@ -127,7 +127,7 @@ def _number(text: str) -> int:
     return int(text)
 
 
-class Training:
+class ServedTraining:
     """A training in a process of its own.
 
     Parameters

@@ -23,7 +23,7 @@ from napari_scsam.project.training_job import (
     BEST,
     BEST_REPORT,
     JOB_LABELS,
-    PATIENCE,
+    JOB_PATIENCE,
     PICTURE,
     REPORT,
     STATE,
@@ -95,7 +95,7 @@ def explain_error(error: Exception) -> str:
 def run_alone(folder: Path, commands: Commands) -> Iterator[dict[str, Any]]:
     """Run the job in a folder once no other process works on it."""
     read_job(folder)
-    with holding(folder, PATIENCE):
+    with holding(folder, JOB_PATIENCE):
         yield from run_job(folder, commands)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_scsam.model import ScSAM
     from napari_scsam.remote.predictor import RemotePredictor
 
-PATIENCE = 300.0
+COMMAND_PATIENCE = 300.0
 """Seconds for which a command waits for a line that was cut; nobody is there to start it again."""
 
 
@@ -52,7 +52,7 @@ def network_of(arguments: argparse.Namespace) -> Iterator[ScSAM | RemotePredicto
     line = Connection(arguments.server, token, on_notice=lambda text: note(f"scsam: {text}"))
     line.open()
     try:
-        predictor = RemotePredictor(line, PATIENCE)
+        predictor = RemotePredictor(line, COMMAND_PATIENCE)
         drive(predictor.load_steps(arguments.checkpoint))
         yield predictor
     finally:

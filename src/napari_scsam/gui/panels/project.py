@@ -35,7 +35,9 @@ LABELS_TIP = (
 FILES = (".tif", ".tiff", ".mrc", ".h5", ".hdf5", ".precomputed")
 """Suffixes that are kept as they were typed."""
 
-LABELS = "OME-Zarr (*.zarr);;TIFF (*.tif);;MRC (*.mrc);;HDF5 (*.h5);;neuroglancer (*.precomputed)"
+LABEL_FILTERS = (
+    "OME-Zarr (*.zarr);;TIFF (*.tif);;MRC (*.mrc);;HDF5 (*.h5);;neuroglancer (*.precomputed)"
+)
 COPY_TIP = "Copy the project to another place and continue there."
 
 
@@ -152,7 +154,9 @@ class ProjectPanel(SetupLine):
 
     def _ask_labels(self) -> None:
         proposed = f"{self._proposed}_labels.zarr"
-        path, chosen = QFileDialog.getSaveFileName(self, "Save the labels as", proposed, LABELS)
+        path, chosen = QFileDialog.getSaveFileName(
+            self, "Save the labels as", proposed, LABEL_FILTERS
+        )
         if path:
             self.labels_asked.emit(with_suffix_of(path, chosen))
 

@@ -40,7 +40,7 @@ PROMPTS = "prompts"
 
 BEGIN = "Click on an object. Enter accepts the object shown, Esc discards it."
 NOTHING_YET = "Nothing is found yet: click on an object first."
-BESIDE = "That is beside the image; click on an object in it."
+BESIDE_IMAGE = "That is beside the image; click on an object in it."
 NOT_ACCEPTED = "The object shown is not accepted yet, so there is nothing to undo; Esc discards it."
 DISCARDED = "Discarded; nothing was changed."
 
@@ -186,7 +186,7 @@ class Prompting:
         else:
             self._show(None)
             if plane is not None and layers.are_beside(plane):
-                self._active_tool.show_status(BESIDE)
+                self._active_tool.show_status(BESIDE_IMAGE)
         # While the network works: a click with Ctrl has marked the other side.
         layers.set_side(inside=self.inside)
 

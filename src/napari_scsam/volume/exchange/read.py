@@ -21,7 +21,7 @@ from napari_scsam.io.volumes import Volume, open_labels
 from napari_scsam.io.zarr_access import is_zarr
 
 COMMITTED = "committed_objects"
-PREDICTED = "_pred"
+PREDICTED_SUFFIX = "_pred"
 PANOPTIC = "panoptic_"
 
 
@@ -75,7 +75,7 @@ def read_results(
         return _panoptic(_inside(path, panoptic), names, divisor)
     if COMMITTED in arrays:
         return [_only_class(open_labels(f"{path}/{COMMITTED}"), names)]
-    predicted = [name for name in arrays if name.endswith(PREDICTED)]
+    predicted = [name for name in arrays if name.endswith(PREDICTED_SUFFIX)]
     if predicted:
         return _predicted(path, predicted, names)
     if any(name.startswith(PANOPTIC) for name in arrays):
@@ -120,7 +120,7 @@ def _only_class(volume: Volume, names: Sequence[str] | Mapping[int, str] | None)
 def _predicted(
     path: str, predicted: Sequence[str], names: Sequence[str] | Mapping[int, str] | None
 ) -> list[ClassObjects]:
-    found = {name.removesuffix(PREDICTED): name for name in predicted}
+    found = {name.removesuffix(PREDICTED_SUFFIX): name for name in predicted}
     wanted = list(names.values()) if isinstance(names, Mapping) else list(names or found)
     for name in wanted:
         if name not in found:

@@ -15,7 +15,7 @@ Columns = Mapping[str, ColumnValues]
 
 CLASS = "class"
 ID = "id"
-REVIEWED = "reviewed"
+REVIEWED_COLUMN = "reviewed"
 BORDER = "touches_border"
 VOXELS = "voxels"
 
@@ -29,7 +29,7 @@ SHORT = {
 }
 """Headings that are not the key."""
 
-FIRST = (CLASS, ID, REVIEWED, "volume_um3", "area_um2", VOXELS, "surface_um2", BORDER)
+FIRST = (CLASS, ID, REVIEWED_COLUMN, "volume_um3", "area_um2", VOXELS, "surface_um2", BORDER)
 """Columns that are shown first, where there are such."""
 
 DIGITS = 4

@@ -16,7 +16,7 @@ ANY = ""
 """The choice of every class."""
 
 BORDER = ((None, "anywhere"), (False, "inside"), (True, "at border"))
-REVIEWED = ((None, "any state"), (False, "to review"), (True, "reviewed"))
+REVIEWED_CHOICES = ((None, "any state"), (False, "to review"), (True, "reviewed"))
 
 LARGEST = 1e12
 """Upper end of a size that is not limited."""
@@ -41,7 +41,7 @@ class FilterBar(QWidget):
         super().__init__()
         self.classes = Dropdown("Show the objects of one class, or of all.")
         self.border = _choices("Objects that the border of the volume cuts are too small.", BORDER)
-        self.reviewed = _choices("Objects that you have checked, or not yet.", REVIEWED)
+        self.reviewed = _choices("Objects that you have checked, or not yet.", REVIEWED_CHOICES)
         self.smallest = _size("min", "Show no smaller objects.")
         self.largest = _size("max", "Show no larger objects.")
         self.unit = QLabel("voxels")

@@ -12,14 +12,14 @@ from qtpy.QtCore import QPointF, QRectF, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QGraphicsRectItem
 
-POINT = 4
+POINT_PIXELS = 4
 """Pixels of a point."""
 
 SELECTED_POINT = 7
 BINS = 40
 """Of a histogram."""
 
-MOST_POINTS = 20_000
+MOST_DRAWN = 20_000
 """Points that are drawn; of more, every second, third and so on."""
 
 PlotGroups = Sequence[tuple[str, NDArray[np.bool_]]]
@@ -125,11 +125,11 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self._begin(is_histogram=False, logarithmic=logarithmic)
         if not known.any():
             return
-        every = 1 + len(x) // MOST_POINTS
+        every = 1 + len(x) // MOST_DRAWN
         for colour, mask in groups:
             drawn = np.flatnonzero(known & mask)[::every]
             points = pg.ScatterPlotItem(
-                x[drawn], y[drawn], size=POINT, pen=None, brush=pg.mkBrush(colour)
+                x[drawn], y[drawn], size=POINT_PIXELS, pen=None, brush=pg.mkBrush(colour)
             )
             self.addItem(points)
         self._box.setRange(
@@ -151,7 +151,7 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             self._range.setRegion((x[known].min(), x[known].max()))
             self.addItem(self._range, ignoreBounds=True)
             return
-        drawn = np.flatnonzero(known)[:: 1 + len(x) // MOST_POINTS]
+        drawn = np.flatnonzero(known)[:: 1 + len(x) // MOST_DRAWN]
         colour = self.palette().text().color()
         brush = pg.mkBrush(colour)
         self._selection.setData(x[drawn], y[drawn], size=SELECTED_POINT, pen=None, brush=brush)
