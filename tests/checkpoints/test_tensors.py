@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from napari_scsam.checkpoints.checkpoint import save_checkpoint
 from napari_scsam.checkpoints.tensors import write_tensors
+from napari_scsam.config import UserError
 from napari_scsam.model import ScSAM
 
 
@@ -44,3 +45,10 @@ def test_parts_of_other_tensors_are_written_whole(tmp_path: Path) -> None:
     write_tensors(tmp_path / "some.safetensors", given, {})
     for name, value in load_file(tmp_path / "some.safetensors").items():
         assert torch.equal(value, given[name]), name
+
+
+def test_tensors_are_not_written_inside_of_an_image(tmp_path: Path) -> None:
+    (tmp_path / ".zgroup").write_text("{}")
+    with pytest.raises(UserError, match="lies inside the zarr"):
+        write_tensors(tmp_path / "models" / "a.safetensors", {"a": torch.zeros(1)}, {})
+    assert not (tmp_path / "models").exists()

@@ -139,6 +139,14 @@ def test_a_copy_overwrites_nothing(project, tmp_path, there):
     assert contents(tmp_path) == before
 
 
+def test_a_copy_does_not_lie_inside_an_image(project, tmp_path):
+    (tmp_path / "em.n5").mkdir()
+    (tmp_path / "em.n5" / "attributes.json").write_text("{}")
+    with pytest.raises(UserError, match="lies inside the volume"):
+        list(copy_project(project, tmp_path / "em.n5" / "copy.scsam.zarr"))
+    assert len(list((tmp_path / "em.n5").iterdir())) == 1
+
+
 @pytest.mark.parametrize("inside", [".", "labels", "labels/classes"])
 def test_a_copy_does_not_lie_inside_a_project(project, inside):
     before = contents(project.path)

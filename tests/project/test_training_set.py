@@ -227,6 +227,11 @@ def test_nnunet_finds_consecutive_classes_and_an_ignore_label(project, tmp_path)
     assert json.loads((out / "labelsTr" / "cell.json").read_text()) == {"spacing": list(SIZE)}
 
 
+def test_a_training_set_does_not_lie_inside_of_a_project(project):
+    with pytest.raises(UserError, match="lies inside the zarr"):
+        list(export_training_set(project, project.path / "labels" / "set"))
+
+
 def test_nothing_is_overwritten_unless_asked(project, tmp_path):
     out = tmp_path / "set"
     out.mkdir()

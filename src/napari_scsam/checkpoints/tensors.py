@@ -13,9 +13,18 @@ if TYPE_CHECKING:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write safetensors atomically, creating the folder if needed."""
+    """Write safetensors atomically, creating the folder if needed.
+
+    Raises
+    ------
+    UserError
+        When the path is inside an image.
+    """
     from safetensors.torch import save
 
+    from napari_scsam.io.contents import check_outside
+
+    check_outside(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = save({name: _own_memory(value) for name, value in tensors.items()}, metadata)
     with replacing(path) as draft:
