@@ -74,3 +74,4 @@ class Relay:
         for each in (source, sink):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+            each.close()
