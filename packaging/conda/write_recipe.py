@@ -24,9 +24,20 @@ def recipe() -> str:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     source = (ROOT / "src/napari_scsam/version.py").read_text(encoding="utf-8")
     (version,) = re.findall(r'__version__ = "(.+)"', source)
-    lines = [f"    - {for_conda(each)}" for each in project["dependencies"]]
-    template = (HERE / "recipe.template.yaml").read_text(encoding="utf-8")
-    return template.replace("@RUN@", "\n".join(lines)).replace("@VERSION@", version)
+    parts = {
+        "@RUN@": requirement_lines(project["dependencies"]),
+        "@LOCAL@": requirement_lines(project["optional-dependencies"]["local"]),
+        "@VERSION@": version,
+    }
+    text = (HERE / "recipe.template.yaml").read_text(encoding="utf-8")
+    for mark, part in parts.items():
+        text = text.replace(mark, part)
+    return text
+
+
+def requirement_lines(requirements: list[str]) -> str:
+    """Return requirements of pip as a list of the recipe."""
+    return "\n".join(f"    - {for_conda(each)}" for each in requirements)
 
 
 def for_conda(text: str) -> str:
