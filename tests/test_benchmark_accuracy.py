@@ -21,7 +21,7 @@ pytest.importorskip("sklearn", reason="the benchmark extra is not installed")
 
 from benchmarks.accuracy import unet
 from benchmarks.accuracy.__main__ import bench_of, earlier_results, parse, waves_left, with_prices
-from benchmarks.accuracy.budget import NOWHERE, fit, seconds_a_step
+from benchmarks.accuracy.budget import fit, seconds_a_step
 from benchmarks.accuracy.forest import ForestLogits, features
 from benchmarks.accuracy.pixels import PixelPredictor
 from benchmarks.accuracy.plan import EFFICIENCY, FULL, QUICK, VARIANTS, Run, Scale, pending, runs_of
@@ -159,12 +159,15 @@ def spin(seconds: float, recipe: Recipe, out: Path) -> Iterator[TrainStep]:
     out.write_text("trained")
 
 
-def test_what_a_step_costs_is_measured_without_its_set_up_and_without_waiting() -> None:
+def test_what_a_step_costs_is_measured_without_its_set_up_and_without_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     recipe = read_recipe(ROOT / "benchmarks/accuracy/recipe.toml")
     trainers = {"cheap": (partial(spin, 0.01), recipe), "dear": (partial(spin, 0.03), recipe)}
     found = seconds_a_step(trainers, rounds=3)
     assert found == {"cheap": pytest.approx(0.01, rel=0.3), "dear": pytest.approx(0.03, rel=0.3)}
-    assert not NOWHERE.exists()
+    assert list(tmp_path.iterdir()) == [], "runs that are only timed leave nothing behind"
 
 
 def test_minutes_buy_steps_by_their_price(tmp_path: Path) -> None:

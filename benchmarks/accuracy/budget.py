@@ -6,6 +6,7 @@ Costs are measured once, on one thread, in turn, and kept: a busy or another mac
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -18,8 +19,6 @@ from napari_scsam.train.schedule import TrainStep
 Trainer = Callable[[Recipe, Path], Iterator[TrainStep]]
 
 NEVER = 1_000_000
-
-NOWHERE = Path("never-written.safetensors")
 
 
 def with_steps(recipe: Recipe, steps: int) -> Recipe:
@@ -37,16 +36,18 @@ def seconds_a_step(trainers: Mapping[str, tuple[Trainer, Recipe]], rounds: int) 
     rounds
         Steps of each that count; one more before warms up.
     """
-    runs = {
-        name: trainer(with_steps(recipe, NEVER), NOWHERE)
-        for name, (trainer, recipe) in trainers.items()
-    }
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(rounds + 1):
-        for name, run in runs.items():
-            began = time.process_time()
-            next(run)
-            times[name].append(time.process_time() - began)
+    times: dict[str, list[float]] = {name: [] for name in trainers}
+    with tempfile.TemporaryDirectory() as folder:
+        runs = {
+            name: trainer(with_steps(recipe, NEVER), Path(folder) / name / "unused.safetensors")
+            for name, (trainer, recipe) in trainers.items()
+        }
+        for _ in range(rounds + 1):
+            for name, run in runs.items():
+                began = time.process_time()
+                next(run)
+                times[name].append(time.process_time() - began)
+        runs.clear()  # ends them, before their folder goes
     return {name: statistics.median(seconds[1:]) for name, seconds in times.items()}
 
 

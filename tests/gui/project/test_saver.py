@@ -124,7 +124,7 @@ def test_it_saves_twice_a_second_until_it_is_stopped(one, wait):
     wait(lambda: one.project.record.history[-1]["what"] == "first", 3000)
     one.saver.stop()
     one.saver.log("second")
-    assert not one.saver._timer.isActive()
+    assert not one.saver._timer.is_active()
     assert one.project.record.history[-1]["what"] == "first"
 
 

@@ -174,13 +174,13 @@ def test_a_click_on_the_strip_goes_to_the_slice(begun, wait):
 def test_no_timer_outlives_the_widget(begun):
     timer = begun.reviewing._timer
     begun.viewer.dims.set_current_step(0, 1)
-    assert timer.isActive()
+    assert timer.is_active()
     begun.widget.setParent(None)
-    assert not timer.isActive(), (
+    assert not timer.is_active(), (
         "Qt warns when it is freed by another thread, or at the end of the process"
     )
     begun.viewer.dims.set_current_step(0, 0)
-    assert not timer.isActive()
+    assert not timer.is_active()
 
 
 def test_without_the_image_of_the_project_the_panel_says_why_and_goes_on_when_it_is_there_again(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
 from psygnal import Signal
-from qtpy.QtCore import QCoreApplication, QTimer
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.project.window_state import describe_view, sound_view
+from napari_scsam.gui.workarounds.timer import Timer
 from napari_scsam.io.saved.anchored_store import MissingStoreError
 from napari_scsam.project.project import CLASSES
 
@@ -52,23 +52,19 @@ class ProjectSaver:
         self._history: list[tuple[str, dict[str, Any]]] = []
         """What is to be added to the project's history."""
         self._damaged: set[tuple[str, ChunkIndex]] = set()
-        self._timer = QTimer() if QCoreApplication.instance() is not None else None
-        if self._timer is not None:
-            self._timer.timeout.connect(self.save)
+        self._timer = Timer(self.save, once=False)
         if session.viewer is not None:
             session.viewer.layers.events.inserted.connect(self._on_inserted)
 
     def start(self) -> None:
         """Save now, and from now on twice a second."""
-        if self._timer is not None:
-            self._timer.start(EVERY_MS)
+        self._timer.start(EVERY_MS)
         self.state = ""
         self.save()
 
     def stop(self) -> None:
         """Stop saving by itself."""
-        if self._timer is not None:
-            self._timer.stop()
+        self._timer.stop()
 
     def log(self, what: str, **details: Any) -> None:
         """Add to the project's history; it is written by the next `save`."""

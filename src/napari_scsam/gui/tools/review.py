@@ -10,7 +10,6 @@ import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 from psygnal import Signal
-from qtpy.QtCore import QCoreApplication, QTimer
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.layers.outlines import find_outlines, outlines_layer
@@ -21,6 +20,7 @@ from napari_scsam.gui.project.layers import show_position
 from napari_scsam.gui.tools.canvas.draw_rectangle import RectangleTool
 from napari_scsam.gui.tools.canvas.rectangles import box_inside, selected_rectangles
 from napari_scsam.gui.words import list_names
+from napari_scsam.gui.workarounds.timer import Timer
 from napari_scsam.project.project import CLASSES, Project
 from napari_scsam.project.review import SliceReview, review_slice, review_steps
 from napari_scsam.project.reviewed_classes import (
@@ -59,10 +59,7 @@ class Reviewing:
         self.asked: tuple[int, ...] | None = None
         """Ids of the classes to review for, if the user chose them."""
         self._project: Project | None = None
-        self._timer = QTimer() if QCoreApplication.instance() is not None else None
-        if self._timer is not None:
-            self._timer.setSingleShot(True)
-            self._timer.timeout.connect(self.count_shown)
+        self._timer = Timer(self.count_shown)
         self.keeper.changed.connect(self._on_project)
         self._asked_of_model = session.choices.chosen
         session.choices.choices_changed.connect(self._on_choices)
@@ -289,11 +286,10 @@ class Reviewing:
         """
         if self.session.viewer is not None:
             self.session.viewer.dims.events.current_step.disconnect(self._count_later)
-        if self._timer is not None:
-            self._timer.stop()
+        self._timer.stop()
 
     def _count_later(self) -> None:
-        if self._timer is not None and self._project is not None:
+        if self._project is not None:
             self._timer.start(LATER_MS)
 
     def _count_steps(self, project: Project) -> Generator[None, None, None]:

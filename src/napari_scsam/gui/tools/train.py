@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
-from qtpy.QtCore import QCoreApplication, QTimer
 
 from napari_scsam.atomic import replacing
 from napari_scsam.checkpoints.find import checkpoint_info
@@ -20,6 +18,7 @@ from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.jobs.training import TrainingProcess
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools.review import Reviewing
+from napari_scsam.gui.workarounds.timer import Timer
 from napari_scsam.gui.workarounds.torch_guard import collection_paused
 from napari_scsam.paths import user_folder
 from napari_scsam.project.record import PROJECT_SUFFIX
@@ -88,10 +87,7 @@ class ProjectTraining:
         self.process: TrainingProcess | None = None
         self._cancelled = False
         self._project: Project | None = None
-        self._timer = QTimer() if QCoreApplication.instance() is not None else None
-        if self._timer is not None:
-            self._timer.setSingleShot(True)
-            self._timer.timeout.connect(self._kill)
+        self._timer = Timer(self._kill)
         self.keeper.changed.connect(self._on_project)
         self.reviewing.changed.connect(self.changed)
         session.choices.checkpoint_changed.connect(self.changed)
@@ -177,8 +173,7 @@ class ProjectTraining:
             return
         self._cancelled = True
         self.process.send("stop")
-        if self._timer is not None:
-            self._timer.start(PATIENCE_MS)
+        self._timer.start(PATIENCE_MS)
         self.session.status.emit("Stopping the training …")
 
     def drop(self) -> None:
@@ -242,8 +237,7 @@ class ProjectTraining:
         self.heard.emit(message)
 
     def _on_process_ended(self, status: int) -> None:
-        if self._timer is not None:
-            self._timer.stop()
+        self._timer.stop()
         if self.process is None:
             return
         folder = self.process.folder
@@ -297,9 +291,7 @@ class ProjectTraining:
 
     def _on_ended(self) -> None:
         self._let_go()
-        if self._timer is not None:
-            with suppress(RuntimeError):  # at the end of the process Qt may have deleted it
-                self._timer.stop()
+        self._timer.stop()
 
 
 def write_job_steps(

@@ -6,9 +6,9 @@ from math import prod
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from qtpy.QtCore import QCoreApplication, QTimer
 
 from napari_scsam.gui.jobs.objects import MeasureRequest, measure_boxes
+from napari_scsam.gui.workarounds.timer import Timer
 from napari_scsam.objects.boxes import Box, Tally, merge_tallies
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ LATER_MS = 120
 MOST_OBJECTS = 100
 MOST_VOXELS = 2**23
 """More objects, or voxels in their boxes, are measured on the worker thread with all others."""
-
 
 
 class Listed(Protocol):
@@ -70,23 +69,18 @@ class Remeasuring:
     def __init__(self, store: Listed, session: Session) -> None:
         self._store = store
         self._edits: list[Tally] = []
-        self._timer = QTimer() if QCoreApplication.instance() is not None else None
-        if self._timer is not None:
-            self._timer.setSingleShot(True)
-            self._timer.timeout.connect(self.measure)
+        self._timer = Timer(self.measure)
         session.ended.connect(self.cancel)
 
     def note(self, tally: Tally) -> None:
         """Note an edit."""
         self._edits.append(tally)
-        if self._timer is not None:
-            self._timer.start(LATER_MS)
+        self._timer.start(LATER_MS)
 
     def cancel(self) -> None:
         """Forget all edits."""
         self._edits.clear()
-        if self._timer is not None:
-            self._timer.stop()
+        self._timer.stop()
 
     def measure(self) -> None:
         """Measure the objects that were edited."""

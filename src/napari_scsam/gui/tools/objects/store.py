@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from psygnal import Signal
-from qtpy.QtCore import QCoreApplication, QTimer
 
 from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
@@ -30,6 +29,7 @@ from napari_scsam.gui.layers.plane import full_resolution, layer_voxel_size
 from napari_scsam.gui.tools.objects.filters import Filters
 from napari_scsam.gui.tools.objects.remeasure import Remeasuring
 from napari_scsam.gui.tools.objects.watch_edits import EditWatch
+from napari_scsam.gui.workarounds.timer import Timer
 from napari_scsam.volume.measure.table import ObjectTable
 
 if TYPE_CHECKING:
@@ -70,10 +70,7 @@ class ObjectStore:
         self._watch.edited.connect(self._on_edited)
         self._watch.replaced.connect(self._on_replaced)
         self._remeasuring = Remeasuring(self, session)
-        self._timer = QTimer() if QCoreApplication.instance() is not None else None
-        if self._timer is not None:
-            self._timer.setSingleShot(True)
-            self._timer.timeout.connect(self.write_features)
+        self._timer = Timer(self.write_features)
         session.ended.connect(partial(self._watch.watch, None))
         session.jobs.dropped.connect(self._on_dropped)
         viewer = session.viewer
@@ -317,8 +314,7 @@ class ObjectStore:
     # napari's own table
 
     def _write_features_soon(self) -> None:
-        if self._timer is not None:
-            self._timer.start(FEATURES_MS)
+        self._timer.start(FEATURES_MS)
 
     def write_features(self) -> None:
         """Write the columns into the features of the layer, which napari's table shows."""
