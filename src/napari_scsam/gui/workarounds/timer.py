@@ -1,0 +1,45 @@
+"""A timer that may outlive Qt.
+
+Qt deletes its timers when the application goes, while a script that quits after ``viewer.close()``,
+without an event loop, still ends the session of that viewer. To start or stop such a timer raises
+``RuntimeError: Internal C++ object already deleted`` in PySide6 6.x and PyQt6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.compat import isalive
+from qtpy.QtCore import QCoreApplication, QTimer
+
+
+class Timer:
+    """Calls a function later; does nothing without an application, as in scripts.
+
+    Parameters
+    ----------
+    call
+        Called when the time is over.
+    once
+        Whether the call is the only one after each start.
+    """
+
+    def __init__(self, call: Callable[[], object], *, once: bool = True) -> None:
+        self._timer = QTimer() if QCoreApplication.instance() is not None else None
+        if self._timer is not None:
+            self._timer.setSingleShot(once)
+            self._timer.timeout.connect(call)
+
+    def start(self, milliseconds: int) -> None:
+        """Start, or start from the beginning."""
+        if self._timer is not None and isalive(self._timer):
+            self._timer.start(milliseconds)
+
+    def stop(self) -> None:
+        """Call no more, until the next start."""
+        if self._timer is not None and isalive(self._timer):
+            self._timer.stop()
+
+    def is_active(self) -> bool:
+        """Whether the call is to come."""
+        return self._timer is not None and isalive(self._timer) and self._timer.isActive()
