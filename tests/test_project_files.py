@@ -45,8 +45,10 @@ def test_the_recipe_for_conda_is_made_from_the_requirements() -> None:
     assert written == script.recipe(), "run: python packaging/conda/write_recipe.py"
     recipe = yaml.safe_load(written)
     assert recipe["context"]["version"] == __version__
-    torch = next(one for one in project()["dependencies"] if one.startswith("torch>"))
-    assert torch.replace("torch>", "pytorch >") in recipe["requirements"]["run"]
+    local = project()["optional-dependencies"]["local"]
+    torch = next(one for one in local if one.startswith("torch>"))
+    assert torch.replace("torch>", "pytorch >") in recipe["requirements"]["run_constraints"]
+    assert not any("torch" in one for one in recipe["requirements"]["run"]), "it is a choice"
 
 
 def test_links_of_the_readme_are_absolute_on_a_package_page() -> None:

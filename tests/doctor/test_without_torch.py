@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from napari_scsam.doctor import packages, report
-from napari_scsam.doctor.network import without_torch
+from napari_scsam.doctor.network import findings_without_torch
 
 
 def test_no_complaint_is_made_where_torch_is_not_installed(monkeypatch) -> None:
-    device, checkpoint = without_torch()
+    device, checkpoint = findings_without_torch()
     assert device.complaints == ()
     assert checkpoint.complaints == ()
     assert 'pip install "napari-scsam[local]"' in device.text

@@ -145,3 +145,20 @@ def test_the_contrast_as_shown_is_kept(taught, begin, tmp_path):
     assert two.keeper.project.record.contrast == {**measured, "shown": {"low": 50.0, "high": 99.0}}
     two.session.choices.take_contrast_as_shown(False)
     assert two.keeper.project.record.contrast == measured
+
+
+def test_a_project_used_with_a_server_opens_where_the_server_is_away(begin, stack, tmp_path):
+    one = begin(stack)
+    one.session.network.line = SimpleNamespace(address="wss://gpu.lab.org", leave=lambda: None)
+    one.keeper.new(str(tmp_path / "mine"))
+    teach(one, GRANULE)
+    path = one.keeper.project.path
+    assert one.keeper.project.record.checkpoint["server"] == "wss://gpu.lab.org"
+    one.keeper.close()
+    two = begin()
+    said: list[str] = []
+    two.session.status.connect(said.append)
+    two.keeper.open(str(path))
+    assert two.keeper.project is not None
+    assert [known.spec.name for known in two.session.choices.taught] == ["granule"]
+    assert any("wss://gpu.lab.org" in sentence and "Server …" in sentence for sentence in said)
