@@ -98,11 +98,13 @@ def test_its_classes_are_written_beside_those_of_another(
     labels = open_labels(out)
     classes = read_class_table(out)
     assert classes is not None
-    assert [(spec.id, spec.name) for spec in classes] == [(77, "ER"), (78, "ER (dark)")]
-    assert np.array_equal(labels.data[:], np.where(tifffile.imread(image) > 120, 77, 78))
+    assert [(spec.id, spec.name) for spec in classes] == [(7, "ER (dark)"), (77, "ER")]
+    assert np.array_equal(labels.data[:], np.where(tifffile.imread(image) > 120, 77, 7))
     shares = np.asarray(zarr.open(out / "labels/classes/probabilities/0", mode="r"))
-    assert shares[0, 0, 0, 60] > 200
-    assert shares[1, 0, 0, 60] < 50
+    assert shares[0, 0, 0, 60] < 50
+    assert shares[1, 0, 0, 60] > 200
+    channels = zarr.open(out / "labels/classes/probabilities", mode="r").attrs["ome"]["omero"]
+    assert [channel["label"] for channel in channels["channels"]] == ["ER (dark)", "ER"]
     assert main([*words[:-2], "--voxel-size", "8", "--resume"]) == 2  # another run
 
 

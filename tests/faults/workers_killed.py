@@ -1,6 +1,6 @@
 """Kill `scsam segment` and its workers at random moments, resume, and compare every byte.
 
-    python tests/faults/workers_killed.py [--rounds 20] [--seed 0]
+    python tests/faults/workers_killed.py [--rounds 20] [--seed 0] [--shape 24 320 320]
 
 In each round, a run on two workers is disturbed until it is done: the command itself is killed, or
 one of its workers, after a random time. A killed command is continued with ``--resume``. The labels
@@ -33,9 +33,9 @@ CLASSES = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "membrane"))
 SHAPE = (24, 320, 320)
 
 
-def prepare(folder: Path) -> list[str]:
+def prepare(folder: Path, shape: tuple[int, ...] = SHAPE) -> list[str]:
     """Write an image and a small network, and return the command without its output."""
-    image = np.random.default_rng(0).integers(1, 200, SHAPE, dtype=np.uint8)
+    image = np.random.default_rng(0).integers(1, 200, shape, dtype=np.uint8)
     zarr.create_array(folder / "em.zarr", data=image, chunks=(4, 128, 128))
     torch.manual_seed(0)
     model = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128, detail=False), CLASSES).eval()
@@ -96,6 +96,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shape", type=int, nargs=3, default=SHAPE, metavar=("Z", "Y", "X"))
     options = parser.parse_args()
     random.seed(options.seed)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -103,7 +104,7 @@ def main() -> int:
     lost = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        command = prepare(folder)
+        command = prepare(folder, tuple(options.shape))
         start = time.perf_counter()
         whole = folder / "whole.zarr"
         subprocess.run([*command, "-o", str(whole)], check=True, stdout=subprocess.DEVNULL)

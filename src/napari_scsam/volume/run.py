@@ -142,7 +142,7 @@ def segment_volume(
             if earlier is not None:  # by this version or an earlier one, which did not average
                 average_z = bool(earlier.get("average_z", False))
         plan = replace(plan, average_z=average_z and source.depth > 1)
-        requested = select_classes(predictor.classes, classes)
+        requested = sorted(select_classes(predictor.classes, classes), key=lambda c: c.id)
         source = with_slabs(source)
         sample = sample_planes(source.data)
         labelling = _labelling(source, predictor, requested, contrast_of(sample), plan)
