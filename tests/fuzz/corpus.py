@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from torch import nn
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
+from fuzz.messages import write_messages
 from napari_scsam.checkpoints.card import CHECKPOINT_FORMAT
 from napari_scsam.config import ClassSpec
 from napari_scsam.io.labels import write_labels
@@ -237,4 +238,5 @@ CORPORA: Mapping[str, Callable[[Path], None]] = {
     "checkpoints": checkpoints,
     "recipes": recipes,
     "projects": projects,
+    "messages": write_messages,
 }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fuzz.corpus import network
+from fuzz.messages import read_messages
 from napari_scsam.checkpoints.card import read_card
 from napari_scsam.checkpoints.checkpoint import read_weights
 from napari_scsam.checkpoints.find import find_checkpoint
@@ -117,5 +118,6 @@ TARGETS: Mapping[str, Callable[[Path], object]] = {
     "checkpoints": read_checkpoint,
     "recipes": read_recipe,
     "projects": read_project,
+    "messages": read_messages,
 }
 """By the names of `fuzz.corpus.CORPORA`."""
