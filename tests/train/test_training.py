@@ -258,6 +258,20 @@ def test_it_starts_from_a_checkpoint_with_its_classes(recipe: Recipe, tmp_path: 
         next(train(wrong, tmp_path / "wrong.safetensors"))
 
 
+def test_what_labels_leave_open_is_held_to_the_checkpoint(recipe: Recipe, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    start = tmp_path / "old.safetensors"
+    old = ScSAM(recipe.model, recipe.classes)
+    save_checkpoint(start, old, summary="", licence="", training={})
+    partly = replace(recipe.sources[0], classes=(recipe.classes[0].id,))
+    held = with_training(recipe, hold=1.0, prompts=0, steps=2)
+    steps = list(train(replace(held, start=start, sources=(partly,)), tmp_path / "new.safetensors"))
+    assert steps[0].losses["hold"] == pytest.approx(0, abs=1e-3), "they are still the same"
+    assert steps[1].losses["hold"] > steps[0].losses["hold"]
+    rest = steps[0].losses["class"] + 0.1 * steps[0].losses["prototype"]
+    assert steps[0].losses["loss"] == pytest.approx(steps[0].losses["hold"] + rest, rel=1e-4)
+
+
 def test_classes_that_the_checkpoint_lacks_are_added(recipe: Recipe, tmp_path: Path) -> None:
     old = ScSAM(ScSAMConfig(nm_per_pixel=8.0, tile=128), PHANTOM_CLASSES[:3])
     save_checkpoint(tmp_path / "old.safetensors", old, summary="", licence="", training={})
