@@ -90,8 +90,9 @@ class Bench:
     def unet(self) -> PixelPredictor:
         """Return the U-Net, trained when it is first needed."""
         if self._unet is None:
-            weights = self.given.cache / "unet.safetensors"
-            self._unet = ready_unet(weights, self.given.data, self.given.unet_steps)
+            steps = self.given.unet_steps
+            weights = self.given.cache / f"unet_{steps}.safetensors"
+            self._unet = ready_unet(weights, self.given.data, steps)
         return self._unet
 
     def unet_finds(self, class_name: str) -> bool:
