@@ -17,7 +17,6 @@ from napari_scsam.server.serving import Listening, choose_token, open_socket
     [
         (["--host", "0.0.0.0"], "not encrypted"),  # noqa: S104  # refused
         (["--tls-cert", "cert.pem"], "belong together"),
-        (["--data", "nowhere"], "no folder"),
         (["--checkpoints", "nowhere"], "no folder"),
     ],
 )

@@ -42,7 +42,7 @@ def test_both_know_the_same_classes(both):
     assert there.device == "cpu on 127.0.0.1"
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, ">i2", np.float32])
+@pytest.mark.parametrize("dtype", [np.uint8, ">i2"])
 def test_both_find_the_same_classes(both, dtype):
     answers = []
     for predictor in both:
@@ -66,7 +66,7 @@ def test_both_find_the_same_classes(both, dtype):
 def test_both_average_the_same_views(both):
     answers = []
     for predictor in both:
-        predictor.set_image(picture(shape=(90, 70)), SIZE)
+        predictor.set_image(picture(shape=(48, 50)), SIZE)
         predictor.tta = True
         answers.append(drive(predictor.segment_steps()))
     np.testing.assert_array_equal(*answers)
@@ -110,7 +110,7 @@ def test_both_learn_the_same_from_strokes(both):
 
 
 def test_both_propagate_the_same_object(both):
-    images = [picture(3 + step / 9) for step in range(3)]
+    images = [picture(3) + step for step in range(3)]
     mask = np.zeros((40, 40), bool)
     mask[5:35, 5:35] = True
     start = Patch(mask, 30, 40)
@@ -128,7 +128,11 @@ def test_both_propagate_the_same_object(both):
     assert (mine.stopped_at, mine.reason) == (theirs.stopped_at, theirs.reason)
     for one, other in zip(mine.sections, theirs.sections, strict=True):
         np.testing.assert_array_equal(one.patch.mask, other.patch.mask)
-        assert one[:1] == other[:1] if isinstance(one, tuple) else one.certainty == other.certainty
+        assert (one.position, one.overlap, one.certainty) == (
+            other.position,
+            other.overlap,
+            other.certainty,
+        )
 
 
 @pytest.mark.parametrize(

@@ -35,14 +35,6 @@ def add_serve(commands: Any) -> None:
         "--checkpoints", type=Path, metavar="DIR", help="offer the checkpoints of this folder, too"
     )
     parser.add_argument(
-        "--data",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="clients may have volumes in this folder opened; may be given several times",
-    )
-    parser.add_argument(
         "--token-file",
         type=Path,
         metavar="F",
@@ -80,9 +72,9 @@ def run_serve(arguments: argparse.Namespace) -> None:
         arguments.behind_proxy,
     )
     listening.check()
-    check_folders([*arguments.data, *filter(None, [arguments.checkpoints])])
+    check_folder(arguments.checkpoints)
     token, is_new = choose_token(arguments.token_file)
-    settings = ServerSettings(token, arguments.device, arguments.checkpoints, tuple(arguments.data))
+    settings = ServerSettings(token, arguments.device, arguments.checkpoints)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
     logging.getLogger("napari_scsam").setLevel(logging.INFO)
     with open_socket(listening) as sock:
@@ -94,8 +86,7 @@ def run_serve(arguments: argparse.Namespace) -> None:
         run(settings, listening, sock)
 
 
-def check_folders(folders: list[Path]) -> None:
-    """Raise a `UserError` if one of some folders is missing."""
-    for folder in folders:
-        if not folder.is_dir():
-            raise UserError(f"there is no folder {folder}; check the path")
+def check_folder(folder: Path | None) -> None:
+    """Raise a `UserError` if a folder is missing."""
+    if folder is not None and not folder.is_dir():
+        raise UserError(f"there is no folder {folder}; check the path")

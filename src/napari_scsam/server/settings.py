@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ADDRESS_SCHEMES = ("http", "https", "s3", "gs")
-"""Of addresses that clients may have opened."""
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -53,6 +50,4 @@ class ServerSettings:
     device: str = "auto"
     checkpoints: Path | None = None
     """A folder whose checkpoints are offered beside those of this computer."""
-    data: tuple[Path, ...] = ()
-    """Folders whose volumes clients may have opened."""
     limits: Limits = field(default_factory=Limits)
