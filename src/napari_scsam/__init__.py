@@ -9,7 +9,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.errors import NoTorchError, is_missing_torch
 from napari_scsam.version import __version__
 
 if TYPE_CHECKING:
@@ -88,6 +87,8 @@ def __getattr__(name: str) -> Any:
         try:
             return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
         except ModuleNotFoundError as error:
+            from napari_scsam.errors import NoTorchError, is_missing_torch
+
             if is_missing_torch(error):
                 raise NoTorchError from error
             raise
