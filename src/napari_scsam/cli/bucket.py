@@ -75,7 +75,7 @@ def staging_of(address: str) -> Path:
 
 
 def _is_left(bucket: Bucket, staged: Path, arguments: argparse.Namespace) -> bool:
-    """Check that the address may be written; False when a resumed run is there already."""
+    """Check that the address may be written; False when a resumed run already exists there."""
     if _is_begun(staged):
         if not (arguments.resume or arguments.overwrite):
             raise TakenError(

@@ -15,8 +15,8 @@ ABOUT = (
 
 VARIABLES = (
     "Folders are set by the variables NAPARI_SCSAM_CACHE, NAPARI_SCSAM_CHECKPOINTS and "
-    "NAPARI_SCSAM_USER, the size of the cache by NAPARI_SCSAM_CACHE_GB and, for remote images, "
-    "NAPARI_SCSAM_REMOTE_GB."
+    "NAPARI_SCSAM_USER. The size of the cache is set by NAPARI_SCSAM_CACHE_GB, and that of the "
+    "cache of remote images by NAPARI_SCSAM_REMOTE_GB."
 )
 
 

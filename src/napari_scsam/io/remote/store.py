@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_scsam.io.remote.chunk_cache import ChunkCache
 
 METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata", "attributes.json", "info")
-"""Names of small files that are read anew each time an image is opened."""
+"""Names of small files that are read again each time an image is opened."""
 
 TRUSTED_FOR = 20.0
 """Seconds for which the metadata, once found again, are taken to be there."""
