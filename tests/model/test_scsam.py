@@ -96,9 +96,13 @@ def test_untrained_it_answers_prompts_as_sam_does(
     assert expected.std() > 1e-3
 
 
-@pytest.mark.slow
 @torch.inference_mode()
-def test_untrained_it_is_sam_from_the_pixels_on(official_sam, untrained: ScSAM) -> None:
+def test_untrained_it_is_sam_from_the_pixels_on(
+    official_sam, untrained: ScSAM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A block with windows and one that sees the whole image: the others repeat these two.
+    for encoder in (official_sam.image_encoder, untrained.image_encoder):
+        monkeypatch.setattr(encoder, "blocks", encoder.blocks[1:3])
     torch.manual_seed(4)
     size = (1024, 1024)
     image = torch.rand(1, 1, *size)
@@ -110,8 +114,8 @@ def test_untrained_it_is_sam_from_the_pixels_on(official_sam, untrained: ScSAM) 
         torch.stack([official_sam.preprocess(x) for x in rgb])
     )
     assert (embedding.fused - expected_embedding).abs().max() <= 1e-4
-    for what in ("points", "boxes", "masks", "points boxes masks"):
-        prompts = ask(2, size, what)
+    for what in ("points", "points boxes masks"):
+        prompts = ask(1, size, what)
         logits, quality = untrained.prompt_logits(embedding, **prompts)
         expected, iou = official_answer(official_sam, expected_embedding, size, prompts)
         assert torch.allclose(

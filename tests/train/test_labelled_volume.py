@@ -13,7 +13,6 @@ from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import as_volume
 from napari_scsam.model import ScSAMConfig
-from napari_scsam.train import labelled_volume
 from napari_scsam.train.labelled_volume import (
     UNKNOWN,
     LabelledVolume,
@@ -168,12 +167,11 @@ def test_a_single_slice_is_a_stack_of_one(tmp_path: Path) -> None:
     assert len(volume.places[3]) == 9
 
 
-def test_many_places_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labelled_volume, "MAX_PLACES", 10)
+def test_many_places_are_thinned_evenly() -> None:
     places = np.arange(35)[:, None]
-    assert thinned(places)[:, 0].tolist() == list(range(0, 35, 4))
-    assert len(thinned(places[:9])) == 9
-    assert len(thinned(places[:0])) == 0
+    assert thinned(places, 10)[:, 0].tolist() == list(range(0, 35, 4))
+    assert len(thinned(places[:9], 10)) == 9
+    assert len(thinned(places[:0], 10)) == 0
 
 
 def test_the_ratio_of_pixels_is_x_first_and_1_where_unknown() -> None:
