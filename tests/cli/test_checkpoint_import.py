@@ -106,6 +106,7 @@ def test_its_classes_are_written_beside_those_of_another(
     channels = zarr.open(out / "labels/classes/probabilities", mode="r").attrs["ome"]["omero"]
     assert [channel["label"] for channel in channels["channels"]] == ["ER (dark)", "ER"]
     assert main([*words[:-2], "--voxel-size", "8", "--resume"]) == 2  # another run
+    assert main([*words, "--voxel-size", "8", "--probabilities", "--resume"]) == 0  # the same one
 
 
 def test_a_network_that_cannot_stand_beside_is_refused(

@@ -142,6 +142,12 @@ def test_the_hash_of_a_run_knows_the_networks_beside(pair: str, tmp_path: Path) 
     assert len(hashes) == 3
 
 
+def test_a_network_that_is_loaded_twice_has_the_same_hash(pair: str) -> None:
+    """So that a run is resumed, and done on workers."""
+    for name in (pair, pair.split("+", maxsplit=1)[0]):
+        assert networks_hash(load_checkpoint(name)) == networks_hash(load_checkpoint(name))
+
+
 def test_a_class_of_a_network_beside_cannot_be_taught(pair: str) -> None:
     with pytest.raises(UserError, match="learns nothing from strokes"):
         see(pair).teach("Bright (two)", np.ones((160, 192), bool))

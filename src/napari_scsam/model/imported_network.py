@@ -118,7 +118,8 @@ class ImportedNetwork(ScSAM):
         self.beside = ()
         self.name = ""
         """Of its checkpoint."""
-        nn.init.zeros_(self.class_prompt.prototypes)
+        for unused in self.class_prompt.parameters():  # so that it is the same when loaded again
+            nn.init.zeros_(unused)
         self.register_buffer("content", torch.frombuffer(bytearray(content), dtype=torch.uint8))
         self.register_buffer("temperature", torch.ones(()))
         self.register_buffer("thresholds", torch.zeros(len(self.classes)))
