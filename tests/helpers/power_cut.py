@@ -18,8 +18,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-WORK = ".instances"
-"""End of the name of a folder that a run removes at its end."""
+WORK = (".instances", ".work")
+"""Ends of the names of folders that a run removes at its end."""
+
+DRAFTS = (".*.part", ".*.run")
+"""Patterns of the names of what is to take a place."""
 
 Key = tuple[int, int]
 """Device and number of a file, which stay when it is renamed."""
@@ -48,7 +51,7 @@ class Watch:
         self.lost: list[str] = []
         self._busy = False
         self._fsync = os.fsync
-        os.fsync = self.fsync
+        vars(os)["fsync"] = self.fsync
 
     def fsync(self, number: Any) -> None:
         """Wait, and note for what."""
@@ -66,7 +69,11 @@ class Watch:
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Take an event; see `sys.addaudithook`."""
-        if self._busy or event not in ("os.rename", "os.remove"):
+        if self._busy:
+            return
+        if event == "ctypes.dlsym" and arguments[1] == "renameat2":  # two folders are exchanged
+            self._check_drafts()
+        if event not in ("os.rename", "os.remove"):
             return
         path = Path(os.fsdecode(arguments[0]))
         if not path.is_relative_to(self.folder):
@@ -75,6 +82,13 @@ class Watch:
             self.check(f"the removal of {path.name}", self.folder)
         if event == "os.rename" and fnmatch(path.name, ".*.part"):
             self.check(f"the renaming of {path.name}", path)
+
+    def _check_drafts(self) -> None:
+        """Check all folders that may be about to take a place."""
+        for pattern in DRAFTS:
+            for draft in list(self.folder.rglob(pattern)):
+                if draft.is_dir():
+                    self.check(f"the exchange of {draft.name}", draft)
 
     def check(self, moment: str, place: Path) -> None:
         """Note what of a place is not on disk."""
