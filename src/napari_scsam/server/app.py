@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 from collections.abc import AsyncIterator
@@ -19,6 +20,8 @@ from napari_scsam.server.engine import ServerEngine
 from napari_scsam.server.pacing import Incoming
 from napari_scsam.server.settings import ServerSettings
 
+TIDY_SECONDS = 20.0
+
 log = logging.getLogger(__name__)
 
 
@@ -31,11 +34,20 @@ def make_app(settings: ServerSettings) -> Starlette:
         app.state.engine = engine
         app.state.incoming = Incoming(settings.limits.incoming_bytes)
         app.state.clients = 0
+        tidying = asyncio.create_task(drop_idle(engine))
         yield
+        tidying.cancel()
         engine.close()
 
     routes = [WebSocketRoute(PATH, talk), Route("/", say_hello)]
     return Starlette(routes=routes, lifespan=lifespan)
+
+
+async def drop_idle(engine: ServerEngine) -> None:
+    """Drop the sessions of clients that stay away, now and then."""
+    while True:
+        await asyncio.sleep(TIDY_SECONDS)
+        await asyncio.to_thread(engine.sessions.drop_idle)
 
 
 async def say_hello(_request: Request) -> Response:

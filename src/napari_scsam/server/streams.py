@@ -22,6 +22,9 @@ from napari_scsam.server.training import ServedTraining
 if TYPE_CHECKING:
     from napari_scsam.server.client import Client
 
+TRAINING_LOOK = 0.2
+"""Seconds between two looks at whether a training has ended."""
+
 PART_BYTES = 2**20
 """Of a file, in one message."""
 
@@ -71,7 +74,11 @@ class Streams:
             self.client.put(failure(request.id, error, session))
             return
         training.take = partial(self._trained, session, request.id, training)
-        await asyncio.to_thread(training.ended.wait)
+        try:
+            while not training.ended.is_set():  # a thread that waits would be missed elsewhere
+                await asyncio.sleep(TRAINING_LOOK)
+        finally:
+            training.take = None  # the client may be gone
         self._name_checkpoint(session, training)
         if self.client.close_request(request.id):
             self.client.put(Done(id=request.id))
