@@ -54,6 +54,7 @@ FOREIGN = {
     "3dmod",
     "header",
     "open",
+    "ssh",
 }
 """Commands of others, and of the shell."""
 
@@ -137,7 +138,8 @@ def check_other(command: str) -> None:
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
             "optional-dependencies"
         ]
-        assert set(re.findall(r"\[(\w+)\]", command)) <= set(extras), command
+        ours = re.findall(r"(?:\.|napari-scsam)\[([\w,]+)\]", command)
+        assert set(",".join(ours).split(",")) <= {"", *extras}, command
     elif words[0] == "pytest":
         assert all((ROOT / word).exists() for word in words[1:] if "/" in word), command
     elif words[0] == "cp":
