@@ -55,6 +55,7 @@ FOREIGN = {
     "header",
     "open",
     "ssh",
+    "export",
 }
 """Commands of others, and of the shell."""
 
