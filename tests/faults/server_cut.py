@@ -19,6 +19,7 @@ import os
 import random
 import sys
 import tempfile
+import threading
 import time
 from contextlib import ExitStack
 from itertools import chain
@@ -100,9 +101,11 @@ def break_line(desk: Desk, relay: Relay, server: Server, kind: str) -> dict[str,
     desk.wait(lambda: network.trouble, 60)
     silent = time.monotonic() - start
     if kind == "kill":
-        server.restart()
+        restart = threading.Thread(target=server.restart)
+        restart.start()
+        desk.wait(lambda: not restart.is_alive(), 300)
     relay.mend()
-    desk.wait(lambda: not network.trouble, 120)
+    desk.wait(lambda: not network.trouble, 300)
     return {"silent_s": round(silent, 2), "back_s": round(time.monotonic() - start, 2)}
 
 
