@@ -102,7 +102,7 @@ class Segment(OnSlice):
 
 
 class MapOf(OnSlice):
-    """Compute maps of classes; answered by `Maps`."""
+    """Compute maps of classes; answered by `ComputedMaps`."""
 
     type: Literal["map"] = "map"
     kind: Literal["logits", "probability", "similarity"]
@@ -110,7 +110,7 @@ class MapOf(OnSlice):
 
 
 class Prompt(OnSlice):
-    """Find objects by clicks and boxes; answered by `Found`."""
+    """Find objects by clicks and boxes; answered by `FoundMasks`."""
 
     type: Literal["prompt"] = "prompt"
     points: tuple[tuple[tuple[Coordinate, Coordinate], ...], ...] | None = Field(
@@ -122,7 +122,7 @@ class Prompt(OnSlice):
         default=None, max_length=MOST_POINTS
     )
     earlier: Number | None = None
-    """The answer that is refined: `Found.answer`."""
+    """The answer that is refined: `FoundMasks.answer`."""
 
 
 class Follow(OnSlice):
