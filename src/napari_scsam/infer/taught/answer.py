@@ -47,7 +47,7 @@ Several rounds that each go a little wrong in the same direction would else add 
 ALIEN = 0.3
 """Dice of the network's answer and of what strokes teach, where both have little in common."""
 
-FIRST_STROKES = 6
+FIRST_STROKES = 3
 """Strokes on either side before they can tell that the network is of no use."""
 
 Kept = Sequence[tuple[Floats, float]]
