@@ -57,7 +57,7 @@ class ConfigFields(BaseModel):
     tile: Annotated[int, Field(ge=64, le=4096, multiple_of=16)] = 512
     branches: Literal["sam+mae", "sam", "mae"] = "sam+mae"
     fusion: Literal["gated", "sum"] = "gated"
-    similarity: Literal["cosine", "unscaled", "dot"] = "cosine"
+    similarity: Literal["cosine", "unscaled", "dot", "softmax", "several", "relations"] = "cosine"
     detail: bool = True
     prompts_only: bool = False
 
