@@ -81,6 +81,7 @@ class RunLine(QWidget):
     def _show_verbs(self, verbs: Sequence[str]) -> None:
         for old in self.buttons.values():
             self._row.removeWidget(old)
+            old.hide()  # until Qt deletes it, it would be drawn over the bar
             old.deleteLater()
         self.buttons = {}
         for verb in verbs:
