@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_scsam.model import ScSAM
+from napari_scsam.config import ClassSpec
+from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.train.augment import Augmentation
 from napari_scsam.train.finetune import review_crops
 from napari_scsam.train.finetune.known_labels import UNKNOWN
@@ -158,3 +159,11 @@ def test_crops_are_drawn_evenly(memory) -> None:
     assert set(drawn) == {0, 1}
     again = [int(crop.targets[0, 0, 0]) for crop in memory.draw(12, chance)]
     assert again != drawn
+
+
+def test_without_a_detail_path_the_answer_has_a_crops_size_too() -> None:
+    config = ScSAMConfig(nm_per_pixel=16.0, tile=128, detail=False)
+    model = ScSAM(config, (ClassSpec(1, "mitochondrion"),)).eval()
+    memory = CropMemory(model)
+    memory.add(torch.zeros(1, 64, 64))
+    assert memory.batch([0]).parent.shape == (1, 1, 64, 64)

@@ -17,12 +17,16 @@ from torch import Tensor
 
 from napari_scsam.infer.device import precision
 from napari_scsam.model import EncoderFeatures, ScSAM
+from napari_scsam.model.tuned_path import resized
 from napari_scsam.train.augment import Augmentation, random_grid, sample, uniform, vary_grey, window
 from napari_scsam.train.finetune.known_labels import UNKNOWN
 from napari_scsam.train.labelled_volume import thinned
 
 CROP_SIDE = 384
 """Side of a crop in model pixels, a multiple of 16."""
+
+STRIDE = 16
+"""Pixels of a crop along one of its embedding."""
 
 PLACES = 5_000
 """About as many pixels of each class are remembered as places to look at."""
@@ -108,9 +112,14 @@ class CropMemory:
 
 
 def answer(model: ScSAM, features: EncoderFeatures) -> Tensor:
-    """Decode the classes of encoded crops, in half precision."""
+    """Decode the classes of encoded crops, B×K×side×side, in half precision.
+
+    Without a detail path, the network's own logits are coarser.
+    """
+    height, width = features.sam.shape[2:]
     with precision(model.pixel_mean.device):
         logits = model.class_logits(model.fuse(features))
+        logits = resized(logits, (STRIDE * height, STRIDE * width))
     return logits.half().cpu()
 
 
