@@ -135,6 +135,18 @@ def mobile_sam_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_mobile_sam(tmp_path_factory.mktemp("mobile_sam") / "tiny_sam.pt")
 
 
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """The address of an S3-compatible server on loopback, empty for each module."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 @pytest.fixture(scope="session")
 def blobs() -> np.ndarray:
     """A smooth grey image, 160×200 in 0..255, of bright round things on dark."""

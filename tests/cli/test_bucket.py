@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import numpy as np
 import pytest
 import zarr
-from moto.server import ThreadedMotoServer
 
 from napari_scsam.cli import main
 from napari_scsam.config import ClassSpec
@@ -18,15 +16,6 @@ from napari_scsam.io.remote import upload
 from napari_scsam.io.volumes import open_labels
 
 STACK = np.random.default_rng(0).integers(1, 200, (2, 64, 72), dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from prompt_answers import prompt_answers
 from torch import nn
 
 from napari_scsam.config import ClassSpec
@@ -56,18 +57,9 @@ def test_a_copy_answers_as_the_network_until_it_is_tuned(branches: str, detail: 
 @torch.inference_mode()
 def test_clicks_and_other_classes_are_the_same_bits(model: ScSAM) -> None:
     image = torch.rand(1, 1, 64, 64)
-    point = (torch.tensor([[[30.0, 30.0]]]), torch.ones(1, 1))
-    box = torch.tensor([[10.0, 10.0, 50.0, 40.0]])
-
-    def answers() -> list[torch.Tensor]:
-        embedding = model.fuse(model.encode(image))
-        clicks = model.prompt_logits(embedding, point)
-        boxes = model.prompt_logits(embedding, boxes=box)
-        return [*clicks, *boxes, model.class_logits(embedding, [1, 2])]
-
-    before = answers()
+    before = prompt_answers(model, image, [1, 2])
     model.tuned.append(shaken(copied(model, 0)))
-    assert all(map(torch.equal, answers(), before))
+    assert all(map(torch.equal, prompt_answers(model, image, [1, 2]), before))
     embedding = model.fuse(model.encode(image))
     one = model.class_logits(embedding, [0])
     torch.testing.assert_close(one, model.class_logits(embedding)[:, :1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import boto3
 import numpy as np
 import pytest
 import zarr
-from moto.server import ThreadedMotoServer
 
 from napari_scsam.config import UserError
 from napari_scsam.io.remote import addresses
@@ -28,15 +26,6 @@ def client_of(endpoint: str, region: str) -> Any:
         aws_access_key_id="a",
         aws_secret_access_key="b",  # noqa: S106
     )
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

@@ -32,14 +32,23 @@ class Timer:
 
     def start(self, milliseconds: int) -> None:
         """Start, or start from the beginning."""
-        if self._timer is not None and isalive(self._timer):
-            self._timer.start(milliseconds)
+        timer = self._alive()
+        if timer is not None:
+            timer.start(milliseconds)
 
     def stop(self) -> None:
         """Call no more, until the next start."""
-        if self._timer is not None and isalive(self._timer):
-            self._timer.stop()
+        timer = self._alive()
+        if timer is not None:
+            timer.stop()
 
     def is_active(self) -> bool:
         """Whether the call is to come."""
-        return self._timer is not None and isalive(self._timer) and self._timer.isActive()
+        timer = self._alive()
+        return timer is not None and timer.isActive()
+
+    def _alive(self) -> QTimer | None:
+        """Return Qt's timer; None when there was none, or Qt has deleted it."""
+        if self._timer is None or not isalive(self._timer):  # type: ignore[no-untyped-call]
+            return None
+        return self._timer

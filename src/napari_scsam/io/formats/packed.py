@@ -10,7 +10,7 @@ import bz2
 import gzip
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Lock
@@ -42,8 +42,8 @@ def open_bytes(path: Path) -> IO[bytes]:
     return stream
 
 
-def copy_exactly(source: IO[bytes], target: IO[bytes], count: int) -> None:
-    """Copy a number of bytes.
+def _pieces(source: IO[bytes], count: int) -> Iterator[bytes]:
+    """Yield a number of bytes, piece by piece.
 
     Raises
     ------
@@ -55,24 +55,20 @@ def copy_exactly(source: IO[bytes], target: IO[bytes], count: int) -> None:
         piece = source.read(min(PIECE, left))
         if not piece:
             raise ValueError(f"it ends {left} bytes early")
-        target.write(piece)
+        yield piece
         left -= len(piece)
+
+
+def copy_exactly(source: IO[bytes], target: IO[bytes], count: int) -> None:
+    """Copy a number of bytes; a `ValueError` says that there are fewer."""
+    for piece in _pieces(source, count):
+        target.write(piece)
 
 
 def skip(source: IO[bytes], count: int) -> None:
-    """Read over a number of bytes.
-
-    Raises
-    ------
-    ValueError
-        When there are fewer.
-    """
-    left = count
-    while left:
-        piece = source.read(min(PIECE, left))
-        if not piece:
-            raise ValueError(f"it ends {left} bytes early")
-        left -= len(piece)
+    """Read over a number of bytes; a `ValueError` says that there are fewer."""
+    for _ in _pieces(source, count):
+        pass
 
 
 class UnpackedArray:
