@@ -72,7 +72,7 @@ def run_serve(arguments: argparse.Namespace) -> None:
         arguments.behind_proxy,
     )
     listening.check()
-    check_folder(arguments.checkpoints)
+    check_served_folder(arguments.checkpoints)
     token, is_new = choose_token(arguments.token_file)
     settings = ServerSettings(token, arguments.device, arguments.checkpoints)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
@@ -86,7 +86,7 @@ def run_serve(arguments: argparse.Namespace) -> None:
         run(settings, listening, sock)
 
 
-def check_folder(folder: Path | None) -> None:
+def check_served_folder(folder: Path | None) -> None:
     """Raise a `UserError` if a folder is missing."""
     if folder is not None and not folder.is_dir():
         raise UserError(f"there is no folder {folder}; check the path")

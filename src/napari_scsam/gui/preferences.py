@@ -61,7 +61,7 @@ def remember_server(address: str) -> None:
 
 
 def forget_server_in_use() -> None:
-    """Let windows begin with this computer."""
+    """Make this computer the device that windows begin with."""
     if server_in_use():
         write_list(SERVER_IN_USE, [])
 

@@ -229,7 +229,7 @@ class Connection:
         return socket
 
     def _greet(self, socket: ClientConnection) -> None:
-        """Say hello, and take the welcome."""
+        """Send hello, and receive the welcome."""
         client = f"napari-scsam {__version__}"
         self._send_on(socket, Hello(version=VERSION, client=client, session=self._key))
         welcome = _first_message(socket)
@@ -282,7 +282,7 @@ class Connection:
             waiter.answers.put(message)
 
     def _lost(self, error: Exception) -> None:
-        """Tell everyone who waits that the line is cut."""
+        """Wake everyone who waits; the line is cut."""
         self._cut()
         if self.state.line is not Line.REFUSED:
             self._explain(error)

@@ -69,7 +69,7 @@ class ServerDialog(QDialog):
         self.token.setText(token)
 
     def show_keyring(self, *, there: bool) -> None:
-        """Say whether the token is kept."""
+        """Show whether the token is kept."""
         self.keeping.setText(KEPT if there else NOT_KEPT)
 
     def show_outcome(self, sentence: str) -> None:
