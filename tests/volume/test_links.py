@@ -17,7 +17,7 @@ from napari_scsam.config import UserError
 from napari_scsam.steps import drive
 from napari_scsam.volume.demo import write_demo
 from napari_scsam.volume.measure.table import check_not_foreign
-from napari_scsam.volume.meshes.write import check_mesh_folder
+from napari_scsam.volume.meshes.write import check_meshes_replaceable
 from napari_scsam.volume.output import check_output
 
 
@@ -31,7 +31,7 @@ CHECKS: dict[str, Callable[[Path], object]] = {
     "new.safetensors": check_replaceable,
     "report.json": report,
     "table.csv": check_not_foreign,
-    "meshes": check_mesh_folder,
+    "meshes": check_meshes_replaceable,
     "reviewed.tif": lambda path: check_mask(path, overwrite=True),
 }
 

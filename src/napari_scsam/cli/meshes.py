@@ -40,11 +40,11 @@ def _add_error(parser: argparse.ArgumentParser) -> None:
 
 def check_mesh_folder(arguments: argparse.Namespace) -> None:
     """Check that meshes can be written, before anything is measured."""
-    from napari_scsam.volume.meshes.write import check_error, check_mesh_folder
+    from napari_scsam.volume.meshes.write import check_error, check_meshes_replaceable
 
     if arguments.meshes is not None:
         check_error(arguments.mesh_error)
-        check_mesh_folder(arguments.meshes)
+        check_meshes_replaceable(arguments.meshes)
 
 
 def write_mesh_files(arguments: argparse.Namespace) -> None:

@@ -133,7 +133,7 @@ def write_meshes(
         raise UserError(
             f"{found.labels.name} is a single slice, which has no surface; give a stack"
         )
-    check_mesh_folder(target, overwrite=overwrite)
+    check_meshes_replaceable(target, overwrite=overwrite)
     check_workers(workers)
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -272,7 +272,7 @@ def check_error(simplify: float | None) -> None:
         )
 
 
-def check_mesh_folder(folder: Path, *, overwrite: bool = False) -> None:
+def check_meshes_replaceable(folder: Path, *, overwrite: bool = False) -> None:
     """Check that meshes may be written into a folder.
 
     Raises
