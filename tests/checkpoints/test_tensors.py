@@ -13,6 +13,7 @@ from napari_scsam.checkpoints.checkpoint import save_checkpoint
 from napari_scsam.checkpoints.tensors import write_tensors
 from napari_scsam.config import UserError
 from napari_scsam.model import ScSAM
+from napari_scsam.project.training_job import JOB
 
 
 def save(path: Path, model: ScSAM) -> None:
@@ -52,3 +53,15 @@ def test_tensors_are_not_written_inside_of_an_image(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="lies inside the zarr"):
         write_tensors(tmp_path / "models" / "a.safetensors", {"a": torch.zeros(1)}, {})
     assert not (tmp_path / "models").exists()
+
+
+def test_only_the_training_of_a_project_is_written_into_its_zarr(tmp_path: Path) -> None:
+    folder = tmp_path / "mine.scsam.zarr" / "training"
+    folder.mkdir(parents=True)
+    (folder.parent / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+    path = folder / "tuned.safetensors"
+    with pytest.raises(UserError, match="lies inside the zarr"):
+        write_tensors(path, {"weight": torch.ones(2)}, {})
+    (folder / JOB).write_text("{}")
+    write_tensors(path, {"weight": torch.ones(2)}, {})
+    assert load_file(path)["weight"].tolist() == [1, 1]

@@ -11,6 +11,9 @@ from napari_scsam.atomic import replacing
 if TYPE_CHECKING:
     from torch import Tensor
 
+TRAINING_JOB = "job.json"
+"""In the folder of a project's training, which lies inside the project's zarr on purpose."""
+
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     """Write safetensors atomically, creating the folder if needed.
@@ -18,13 +21,14 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
     Raises
     ------
     UserError
-        When the path is inside an image.
+        When the path is inside an image, unless it is of a project's own training.
     """
     from safetensors.torch import save
 
     from napari_scsam.io.contents import check_outside
 
-    check_outside(path)
+    if not (path.parent / TRAINING_JOB).is_file():
+        check_outside(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = save({name: _own_memory(value) for name, value in tensors.items()}, metadata)
     with replacing(path) as draft:
