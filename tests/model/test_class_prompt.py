@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_scsam.model.class_prompt import SCALE, ClassPromptEncoder
+from napari_scsam.model.class_prompt import SCALE, ClassPromptEncoder, cosine
 
 
 @pytest.fixture
@@ -166,3 +166,11 @@ def test_the_nearest_of_several_prototypes_counts() -> None:
     own = torch.nn.functional.normalize(encoder.prototypes, dim=1)
     near = (own[1] + encoder.offsets[2])[None, :, None, None]
     assert float(encoder.similarity(near, encoder.prototypes)[0, 1]) == pytest.approx(1, abs=1e-5)
+
+
+def test_prototypes_are_rounded_after_they_are_normalised() -> None:
+    fused = torch.randn(1, 256, 4, 4).bfloat16()
+    prototypes = torch.randn(5, 256) * 3
+    exact = torch.nn.functional.normalize(prototypes, dim=1).bfloat16()
+    wanted = torch.einsum("bchw,kc->bkhw", torch.nn.functional.normalize(fused, dim=1), exact)
+    assert torch.equal(cosine(fused, prototypes), wanted)

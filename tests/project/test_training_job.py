@@ -134,7 +134,7 @@ def test_a_job_that_another_process_works_on_is_left_alone(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = drive(prepare_job(project, (1,), tmp_path / "c.safetensors", 1.0))
-    monkeypatch.setattr(training_job, "PATIENCE", 0.05)
+    monkeypatch.setattr(training_job, "JOB_PATIENCE", 0.05)
     with holding(folder, 0.0), pytest.raises(UserError, match="is still running"):
         drive(prepare_job(project, (1,), tmp_path / "c.safetensors", 2.0))
     assert read_job(folder).minutes == 1.0

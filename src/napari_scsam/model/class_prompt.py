@@ -37,8 +37,10 @@ NEVER = -1e4
 
 def cosine(fused: Tensor, prototypes: Tensor) -> Tensor:
     """Return the cosine between B×C×h×w features and K×C prototypes: B×K×h×w."""
-    prototypes = prototypes.to(fused.dtype)
-    return torch.einsum("bchw,kc->bkhw", F.normalize(fused, dim=1), F.normalize(prototypes, dim=1))
+    fused = F.normalize(fused, dim=1)
+    # In half precision, prototypes that are rounded before they are normalised move the logits.
+    prototypes = F.normalize(prototypes, dim=1).to(fused.dtype)
+    return torch.einsum("bchw,kc->bkhw", fused, prototypes)
 
 
 class ClassPromptEncoder(nn.Module):
