@@ -45,6 +45,12 @@ def _own_recent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NAPARI_SCSAM_USER", str(tmp_path / "user"))
 
 
+@pytest.fixture(autouse=True)
+def _own_checkpoints(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the tests out of the user's folder of checkpoints."""
+    monkeypatch.setenv("NAPARI_SCSAM_CHECKPOINTS", str(tmp_path / "checkpoints of the user"))
+
+
 @pytest.fixture(scope="session")
 def emdata() -> Path:
     """Folder of the real electron-microscopy data, beside the project; the test is skipped without it."""

@@ -7,7 +7,6 @@ import pytest
 from safetensors.numpy import save_file
 
 from napari_scsam.checkpoints.replace import check_replaceable
-from napari_scsam.cli.finetune import check_output
 from napari_scsam.cli.pseudo_label import check_mask
 from napari_scsam.cli.shared.training_run import check_finished
 from napari_scsam.cli.teach import check_checkpoint_path
@@ -35,7 +34,6 @@ def test_nothing_else_is(tmp_path: Path, kind: str) -> None:
     for check in (
         check_replaceable,
         lambda p: check_checkpoint_path(p, overwrite=True),
-        lambda p: check_output(p, True),
         lambda p: check_finished(p, True),
     ):
         with pytest.raises(UserError, match="is not a checkpoint of napari-scsam"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import tomllib
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +95,7 @@ def test_the_data_of_a_recipe_are_understood() -> None:
 
 def test_the_training_of_a_recipe_is_understood() -> None:
     written = tomllib.loads((FILES / "recipe.toml").read_text())["training"]
-    training = asdict(read_recipe(FILES / "recipe.toml").training)
+    training = read_recipe(FILES / "recipe.toml").training.to_dict()
     assert training.pop("augmentation") == written.pop("augmentation")
     assert training == {**written, "unfreeze": ("sam", "mae")}
 

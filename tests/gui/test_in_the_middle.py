@@ -266,7 +266,7 @@ def deleting(begin, stack, monkeypatch, wait):
     """A window in which a large object is being deleted, on the thread or, when it is found, bit by bit on the screen."""
     monkeypatch.setattr(object_work, "MAX_SYNC_WORK", 100)
     monkeypatch.setattr(edit_writing, "EDIT_BATCH", 50)
-    monkeypatch.setattr(object_work, "BATCH", 50)
+    monkeypatch.setattr(object_work, "EDIT_BATCH", 50)
 
     def delete(when: str):
         one = begin(stack, "mine")

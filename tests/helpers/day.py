@@ -42,7 +42,7 @@ from napari_scsam.gui.tools.accept import Accepting
 from napari_scsam.gui.tools.propagate import Propagating
 
 SLICES = (1, 3, 5, 7, 9)
-MITO, VESICLE, OBJECT, MEMBRANE = 1, 3, 5, 6
+MITO, VESICLE, OBJECT, MEMBRANE = 1, 3, 4, 6
 NAMES = {MITO: "mitochondrion", VESICLE: "vesicle", MEMBRANE: "membrane"}
 
 

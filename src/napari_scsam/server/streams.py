@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +15,36 @@ from napari_scsam.config import UserError
 from napari_scsam.remote.answered import Done, FilePart, Trained
 from napari_scsam.remote.arrays import pack_plain
 from napari_scsam.remote.asked import FetchCheckpoint, FineTune
-from napari_scsam.server.engine import failure
+from napari_scsam.remote.parts import Message
+from napari_scsam.server.engine import ServerEngine, failure
+from napari_scsam.server.outbox import Outbox
 from napari_scsam.server.session import ClientSession
 from napari_scsam.server.training import ServedTraining
-
-if TYPE_CHECKING:
-    from napari_scsam.server.client import Client
+from napari_scsam.server.work_queue import QueuedWork
 
 TRAINING_LOOK = 0.2
 """Seconds between two looks at whether a training has ended."""
 
 PART_BYTES = 2**20
 """Of a file, in one message."""
+
+
+class Recipient(Protocol):
+    """What streams need of a client."""
+
+    engine: ServerEngine
+    outbox: Outbox
+    open: dict[int, QueuedWork | None]
+    """Requests that are not answered yet."""
+
+    def post(self, message: Message) -> None:
+        """Queue a message from any thread."""
+
+    def put(self, message: Message) -> None:
+        """Queue a message."""
+
+    def close_request(self, number: int) -> bool:
+        """Take a request out; whether it was still open."""
 
 
 class Streams:
@@ -38,7 +56,7 @@ class Streams:
         With its outbox and its open requests.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Recipient) -> None:
         self.client = client
 
     async def fetch(self, session: ClientSession, request: FetchCheckpoint) -> None:

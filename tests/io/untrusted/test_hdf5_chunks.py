@@ -86,5 +86,5 @@ def test_small_chunks_are_not_measured(bomb: h5py.Dataset, monkeypatch: pytest.M
     def fail(*_: object) -> None:
         raise AssertionError("measured")
 
-    monkeypatch.setattr(module, "check_size", fail)
+    monkeypatch.setattr(module, "check_inflated_size", fail)
     assert (CheckedDataset(bomb)[:2, :4] == 3).all()

@@ -263,7 +263,7 @@ def test_an_array_that_was_changed_behind_our_back_is_looked_through_anew(desk):
 def test_large_layers_and_objects_go_to_a_thread_and_the_tool_waits(desk, monkeypatch):
     monkeypatch.setattr(object_work, "MAX_SYNC_WORK", 100)
     monkeypatch.setattr(edit_writing, "EDIT_BATCH", 50)
-    monkeypatch.setattr(object_work, "BATCH", 50)
+    monkeypatch.setattr(object_work, "EDIT_BATCH", 50)
     monkeypatch.setattr("napari_scsam.gui.tools.correction.label_index.MAX_SYNC_VOXELS", 100)
     one = desk(balls((1, 4, 2)), kind="zarr")
     one.tools.settings.whole = True

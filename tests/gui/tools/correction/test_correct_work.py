@@ -147,7 +147,7 @@ def test_a_tool_that_finds_nothing_to_change_says_so(one):
 
 
 def test_many_pixels_are_written_in_the_event_loop_as_one_undo_step(one, monkeypatch, wait):
-    monkeypatch.setattr(correct_work, "BATCH", 8)
+    monkeypatch.setattr(correct_work, "EDIT_BATCH", 8)
     monkeypatch.setattr(write_edit, "EDIT_BATCH", 8)
     before = one.layer.data.copy()
     start(one)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from napari_scsam.steps import Steps
 
 
-
 class ObjectBrowser:
     """Shows one object after another; made by ``session.part(ObjectBrowser)``."""
 
