@@ -33,6 +33,7 @@ class Eye(nn.Module):
         self.config = ScSAMConfig(tile=tile, nm_per_pixel=nm_per_pixel, detail=False)
         self.classes = (ClassSpec(1, "bright"), ClassSpec(2, "dark"))
         self.lessons: dict[str, str] = {}
+        self.beside = ()
         self.class_prompt = nn.Module()
         self.class_prompt.prototypes = nn.Parameter(torch.tensor([[1.0], [-1.0]]))
         self.temperature, self.thresholds = torch.ones(()), torch.zeros(2)

@@ -30,13 +30,14 @@ class Doubtful:
     classes: tuple[ClassSpec, ...] = (ClassSpec(1, "blob"),)
 
     def __init__(self) -> None:
+        self.model = SimpleNamespace(classes=self.classes)
         self.seen: list[int] = []
 
     def set_image(self, image, voxel_size, *, contrast) -> None:  # noqa: ARG002 - as Predictor's
         self.seen.append(int(image[0, 0]))
         self.slice = SimpleNamespace(shape=image.shape)
 
-    def class_logits(self):
+    def class_logits(self, _names=None):
         logits = np.full((1, *SHAPE[1:]), -20, np.float32)
         logits[0, 20:25, 5 * self.seen[-1] : 5 * self.seen[-1] + 5] = 0
         return logits
@@ -107,7 +108,7 @@ def test_only_suggested_slices_are_segmented_and_each_has_its_own_region() -> No
 
 def test_a_network_without_classes_suggests_slices_without_regions() -> None:
     predictor = Doubtful()
-    predictor.classes = ()
+    predictor.model.classes = ()
     (found,) = drive(suggest(predictor, volume(), count=1))  # type: ignore[arg-type]
     assert found == Suggestion(4, 1.0, None)
     assert found.to_dict() == {"slice": 4, "score": 1.0, "region": None}

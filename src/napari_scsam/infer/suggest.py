@@ -147,9 +147,9 @@ def doubt_of(predictor: Predictor, z: int, mask: Volume | None) -> NDArray[np.fl
 
     A network without classes has none.
     """
-    if not predictor.classes:
-        return np.zeros(predictor.slice.shape, np.float32)
     names = [spec.name for spec in predictor.model.classes]  # networks beside it learn nothing
+    if not names:
+        return np.zeros(predictor.slice.shape, np.float32)
     doubt = entropy(predictor.class_logits(names))
     if mask is not None:
         doubt[mask.plane(z) != 0] = 0
