@@ -36,7 +36,9 @@ def served_in_a_process(
     folder: Path, *options: str, port: int = 0
 ) -> Iterator[tuple[str, subprocess.Popen]]:
     """Run ``scsam serve``; yields its address and its process."""
-    environment = {**os.environ, "SCSAM_SERVER_TOKEN": TOKEN, "OMP_NUM_THREADS": "1"}
+    # A server of the whole session begins before the settings of a single test do.
+    own = {"SCSAM_SERVER_TOKEN": TOKEN, "OMP_NUM_THREADS": "1", "NAPARI_SCSAM_CACHE_GB": "0"}
+    environment = {**os.environ, **own}
     process = subprocess.Popen(
         [
             sys.executable,
