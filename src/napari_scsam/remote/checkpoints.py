@@ -7,7 +7,7 @@ from typing import Any
 
 from napari_scsam.atomic import replacing
 from napari_scsam.checkpoints.card import CheckpointInfo
-from napari_scsam.remote.asked import FetchCheckpoint, ListCheckpoints
+from napari_scsam.remote.asked import FetchCheckpoint, ListCheckpoints, Request
 from napari_scsam.remote.session import RemoteSession
 from napari_scsam.steps import Steps
 
@@ -34,11 +34,18 @@ def _info(card: Any) -> CheckpointInfo:
 
 def fetch_steps(session: RemoteSession, name: str, path: Path) -> Steps[Path]:
     """Download a checkpoint that was tuned in this session; the file is whole, or not there."""
+    return (yield from download_steps(session, FetchCheckpoint(id=0, name=name), path))
+
+
+def download_steps(session: RemoteSession, request: Request, path: Path) -> Steps[Path]:
+    """Write the parts of a file that answer a request; the file is whole, or not there."""
     with replacing(path) as draft, draft.open("wb") as file:
 
         def write(part: Any) -> None:
+            if part.offset == 0:  # it is sent again after a cut, and may be shorter now
+                file.truncate(0)
             file.seek(part.offset)
             file.write(part.data)
 
-        yield from session.ask_steps(lambda: FetchCheckpoint(id=0, name=name), take=write)
+        yield from session.ask_steps(lambda: request, take=write)
     return path

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_scsam.atomic import replacing
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.errors import NoClassesError
 from napari_scsam.infer.patch import Patch
@@ -18,6 +17,7 @@ from napari_scsam.io.contrast import Contrast
 from napari_scsam.remote.arrays import pack, unpack
 from napari_scsam.remote.asked import Embed, MapOf, Prompt, RestoreTaught, SaveModel, Segment, Teach
 from napari_scsam.remote.asking import PATIENCE
+from napari_scsam.remote.checkpoints import download_steps
 from napari_scsam.remote.connection import Connection
 from napari_scsam.remote.following import sent_propagation_steps
 from napari_scsam.remote.line import StateLostError
@@ -317,15 +317,7 @@ class RemotePredictor:
 
     def save_steps(self, path: Path, summary: str = "") -> Steps[Path]:
         """Write the network, with what it was taught, as a checkpoint on this computer."""
-        request = SaveModel(id=0, summary=summary)
-        with replacing(path) as draft, draft.open("wb") as file:
-
-            def write(part: Any) -> None:
-                file.seek(part.offset)
-                file.write(part.data)
-
-            yield from self.session.ask_steps(lambda: request, take=write)
-        return path
+        return (yield from download_steps(self.session, SaveModel(id=0, summary=summary), path))
 
 
 def _returning(request: Prompt) -> Any:

@@ -14,7 +14,7 @@ from napari_scsam.io.volumes import Volume, open_labels, open_volume
 from napari_scsam.project.training_job import JOB_LABELS, TrainingJob, read_job
 from napari_scsam.remote.arrays import pack, pack_labels, unpack
 from napari_scsam.remote.asked import FineTune, PutTraining, TrainingCommand
-from napari_scsam.remote.line import StateLostError
+from napari_scsam.remote.line import Line, StateLostError
 from napari_scsam.remote.session import RemoteSession
 from napari_scsam.steps import Progress, Steps
 
@@ -51,16 +51,25 @@ def train_steps(session: RemoteSession, folder: Path, command: Callable[[], str 
         try:
             for _ in _put_steps(session, job, folder, request.job):
                 yield from _drain(heard)
-            steps = session.ask_steps(lambda: request, take=take)
-            for _ in steps:
+            is_training = False
+            for _ in session.ask_steps(lambda: request, take=take):
+                is_training = is_training or bool(heard)
                 yield from _drain(heard)
-                asked = command()
-                if asked is not None:
-                    session.line.tell(TrainingCommand(target=0, command=asked))  # type: ignore[arg-type]
+                if is_training:  # before that, nothing on the server would hear it
+                    _pass_on(session, command)
             yield from _drain(heard)
         except StateLostError:  # a new session: the slices are sent again
             continue
         return
+
+
+def _pass_on(session: RemoteSession, command: Callable[[], str | None]) -> None:
+    """Send what the user asked for, when there is a line; else it waits for one."""
+    if session.line.state.line is not Line.CONNECTED:
+        return
+    asked: Any = command()
+    if asked is not None:
+        session.line.tell(TrainingCommand(target=0, command=asked))
 
 
 def _drain(heard: list[dict[str, Any]]) -> Said:

@@ -327,6 +327,7 @@ class Client:
             message = await asyncio.to_thread(_made, result, number, session)
         if isinstance(message, Path):
             await self.streams.send_file(number, message)
+            message.unlink(missing_ok=True)
             return
         if self.close_request(number):
             self.put(message)

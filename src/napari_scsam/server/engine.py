@@ -108,6 +108,8 @@ class ServerEngine:
         if request.job not in session.slices_to_train:
             most = self.settings.limits.training_bytes
             slices = TrainingSlices(session.folder, request.job, most)
+            for earlier in session.slices_to_train.values():
+                earlier.drop()
             session.slices_to_train = {request.job: slices}
         if len(request.array.shape) != 2:
             raise UserError("a slice has two axes; send one by one")
@@ -135,6 +137,7 @@ class ServerEngine:
         if len(running) >= MOST_TRAININGS:
             raise UserError("the server trains for others already; try again later")
         folder = slices.write_job(request, session.loaded.info.path)
+        slices.drop()
         session.trainings[request.job] = ServedTraining(folder)
         return session.trainings[request.job]
 

@@ -91,12 +91,12 @@ class Streams:
             self.client.open.pop(request.id, None)
             self.client.put(failure(request.id, error, session))
             return
-        training.take = partial(self._trained, session, request.id, training)
+        training.listen(partial(self._trained, session, request.id, training))
         try:
             while not training.ended.is_set():  # a thread that waits would be missed elsewhere
                 await asyncio.sleep(TRAINING_LOOK)
         finally:
-            training.take = None  # the client may be gone
+            training.ignore()  # the client may be gone
         self._name_checkpoint(session, training)
         if self.client.close_request(request.id):
             self.client.put(Done(id=request.id))

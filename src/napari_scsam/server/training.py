@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,18 @@ from napari_scsam.project.training_job import (
     checkpoint_of,
 )
 from napari_scsam.remote.asked import FineTune, PutTraining
+
+Take = Callable[[Mapping[str, Any], NDArray[Any] | None], object]
+"""Called with each message of a training, and with a picture where one came."""
+
+LASTING = ("started", "best", "done", "failed")
+"""Kinds of messages that a client must not miss; the last of each is repeated to who comes later."""
+
+LABEL_KINDS = "ui"
+"""Kinds of dtypes that labels have."""
+
+MOST_DIGITS = 9
+"""Of a label value."""
 
 MODULE = "napari_scsam.train.finetune_process"
 
@@ -50,7 +62,7 @@ class TrainingSlices:
     def __init__(self, folder: Path, job: str, most: int) -> None:
         self.folder = folder / f"training-{job}"
         self.most = most
-        self.size = 0
+        self._sizes: dict[Path, int] = {}
         self.folder.mkdir(exist_ok=True)
 
     def put(self, request: PutTraining, values: NDArray[Any]) -> None:
@@ -59,12 +71,27 @@ class TrainingSlices:
         Raises
         ------
         UserError
-            When there are too many.
+            When there are too many, or labels are no whole numbers.
         """
-        self.size += values.nbytes
-        if self.size > self.most:
+        if request.kind == "labels" and values.dtype.kind not in LABEL_KINDS:
+            raise UserError(f"labels have dtype {values.dtype}; send whole numbers")
+        file = self._file(request.kind, request.z)
+        others = sum(size for path, size in self._sizes.items() if path != file)
+        if others + values.nbytes > self.most:
             raise UserError("the slices of this training are too many; review fewer of them")
-        np.save(self._file(request.kind, request.z), values, allow_pickle=False)
+        self._sizes[file] = values.nbytes
+        np.save(file, values, allow_pickle=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all slices."""
+        return sum(self._sizes.values())
+
+    def drop(self) -> None:
+        """Remove the slices; a job that was written stays."""
+        for file in self._sizes:
+            file.unlink(missing_ok=True)
+        self._sizes.clear()
 
     def _file(self, kind: str, z: int) -> Path:
         return self.folder / f"{kind}-{z}.npy"
@@ -85,23 +112,13 @@ class TrainingSlices:
 
     def write_job(self, request: FineTune, checkpoint: Path) -> Path:
         """Write the folder of a job, as windows write it; return it."""
+        specs = _specs_of(request)
         first = self.read("image", 0)
-        shape = (request.slices, *first.shape)
         job = self.folder / "job"
         job.mkdir(exist_ok=True)
         images = [self._checked("image", z, first) for z in range(request.slices)]
         tifffile.imwrite(job / IMAGE, np.stack(images), photometric="minisblack")
-        specs = [
-            ClassSpec(_number(value), name, request.colours.get(value, ""))
-            for value, name in request.classes.items()
-        ]
-        size = request.voxel_size
-        dtype = self.read("labels", 0).dtype
-        labels = create_labels(job / JOB_LABELS, shape, size, specs, dtype=dtype)
-        reviewed = create_labels(job / JOB_LABELS, shape, size, (), name="reviewed")
-        for z in range(request.slices):
-            labels[z] = self._checked("labels", z, first)
-            reviewed[z] = (self._checked("reviewed", z, first) > 0).astype(np.uint8)
+        self._write_labels(job / JOB_LABELS, request, specs, first)
         written = TrainingJob(
             image=str(job / IMAGE),
             classes=dict(request.classes),
@@ -114,6 +131,19 @@ class TrainingSlices:
         (job / JOB).write_text(json.dumps(written.model_dump()), encoding="utf-8")
         return job
 
+    def _write_labels(
+        self, path: Path, request: FineTune, specs: Sequence[ClassSpec], like: NDArray[Any]
+    ) -> None:
+        """Write the labels, and where they were reviewed."""
+        shape = (request.slices, *like.shape)
+        size = request.voxel_size
+        dtype = self.read("labels", 0).dtype
+        labels = create_labels(path, shape, size, specs, dtype=dtype)
+        reviewed = create_labels(path, shape, size, (), name="reviewed")
+        for z in range(request.slices):
+            labels[z] = self._checked("labels", z, like)
+            reviewed[z] = (self._checked("reviewed", z, like) > 0).astype(np.uint8)
+
     def _checked(self, kind: str, z: int, like: NDArray[Any]) -> NDArray[Any]:
         values = self.read(kind, z)
         if values.shape != like.shape:
@@ -121,9 +151,24 @@ class TrainingSlices:
         return values
 
 
+def _specs_of(request: FineTune) -> list[ClassSpec]:
+    """Return the classes of a training.
+
+    Raises
+    ------
+    UserError
+        When their label values are none.
+    """
+    return [
+        ClassSpec(_number(value), name, request.colours.get(value, ""))
+        for value, name in request.classes.items()
+    ]
+
+
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise UserError(f"{text!r} is no label value; give whole numbers from 1 on")
+    is_number = text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
+    if not is_number or int(text) == 0:
+        raise UserError(f"{text[:20]!r} is no label value; give whole numbers from 1 on")
     return int(text)
 
 
@@ -138,8 +183,9 @@ class ServedTraining:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.take: Callable[[Mapping[str, Any], NDArray[Any] | None], object] | None = None
-        """Called with each message, and with a picture where one came."""
+        self._take: Take | None = None
+        self._lasting: dict[str, Mapping[str, Any]] = {}
+        self._lock = threading.Lock()
         self.ended = threading.Event()
         with (folder / JOB_LOG).open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(  # noqa: S603  # our own module
@@ -151,6 +197,18 @@ class ServedTraining:
                 encoding="utf-8",
             )
         threading.Thread(target=self._read, daemon=True).start()
+
+    def listen(self, take: Take) -> None:
+        """Pass each message on from now on, and first what was missed and still matters."""
+        with self._lock:
+            self._take = take
+            for message in self._lasting.values():
+                take(message, None)
+
+    def ignore(self) -> None:
+        """Pass nothing on any more; the training goes on by itself."""
+        with self._lock:
+            self._take = None
 
     def send(self, command: str) -> None:
         """Send ``pause``, ``resume`` or ``stop``."""
@@ -178,11 +236,19 @@ class ServedTraining:
         self.ended.set()
 
     def _pass_on(self, line: str) -> None:
-        picture = None
         with suppress(ValueError):
             message: dict[str, Any] = json.loads(line)
-            if message.get("kind") == "picture":
-                with suppress(OSError, ValueError):
-                    picture = np.load(self.folder / PICTURE, allow_pickle=False)
-            if self.take is not None:
-                self.take(message, picture)
+            kind = message.get("kind", "")
+            picture = self._picture() if kind == "picture" else None
+            with self._lock:
+                if kind in LASTING:
+                    self._lasting[kind] = message
+                if self._take is not None:
+                    self._take(message, picture)
+
+    def _picture(self) -> NDArray[Any] | None:
+        """Return the picture that the training wrote last; None when it cannot be read."""
+        with suppress(OSError, ValueError):
+            picture: NDArray[Any] = np.load(self.folder / PICTURE, allow_pickle=False)
+            return picture
+        return None

@@ -84,6 +84,8 @@ def label_slice_steps(session: ClientSession, request: LabelSlice) -> Steps[Call
     run.forget_other(request)
     for z, name in sorted(request.planes.items()):
         run.volume.planes[z] = session.pixels_of(name)
+        if run.volume.planes[z].shape != run.volume.planes[min(request.planes)].shape:
+            raise UserError("the slices of a run have different sizes; send equal ones")
         if z in request.wanted:
             run.mask.planes[z] = _mask(request, z, run.volume.planes[z])
     labelling = _at(run, request)
