@@ -1041,7 +1041,7 @@ def sub_stack(source: Path, target: Path, slices: list[int]) -> Path:
 @pytest.mark.emdata
 @pytest.mark.slow
 def test_the_shipped_checkpoint_on_slices_it_has_never_seen(emdata: Path, tmp_path: Path) -> None:
-    folder, slices = emdata / "hippocampus", [1, 11]
+    folder, slices = emdata / "hippocampus", [1, 6, 11]
     image = sub_stack(folder / "dev_raw.tif", tmp_path / "raw.tif", slices)
     labels = sub_stack(folder / "dev_labels.tif", tmp_path / "labels.tif", slices)
     assert open_volume(image).voxel_size == pytest.approx((5, 5, 5))
