@@ -233,6 +233,9 @@ class ServedTraining:
                 for line in lines:
                     self._pass_on(line)
         self._process.wait()
+        if self._process.stdin is not None:
+            with suppress(OSError):  # what waits to be written finds nobody
+                self._process.stdin.close()
         self.ended.set()
 
     def _pass_on(self, line: str) -> None:
