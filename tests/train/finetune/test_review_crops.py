@@ -61,11 +61,8 @@ def test_a_slice_without_classes_has_places_all_the_same() -> None:
 
 
 @pytest.mark.parametrize(("size", "kept"), [(3, 3), (9, 9), (11, 6), (25, 9)])
-def test_many_places_are_thinned_evenly(
-    monkeypatch: pytest.MonkeyPatch, size: int, kept: int
-) -> None:
-    monkeypatch.setattr(review_crops, "PLACES", 10)
-    pixels = thinned(np.ones((1, size), bool))
+def test_many_places_are_thinned_evenly(size: int, kept: int) -> None:
+    pixels = thinned(np.argwhere(np.ones((1, size), bool)), 10)
     assert len(pixels) == kept
     assert pixels[0].tolist() == [0, 0]
     assert len(set(np.diff(pixels[:, 1]).tolist())) == 1

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from napari_scsam.infer.device import precision
 from napari_scsam.model import EncoderFeatures, ScSAM
+from napari_scsam.model.image_encoder import STRIDE
 from napari_scsam.model.tuned_path import resized
 from napari_scsam.train.augment import Augmentation, random_grid, sample, uniform, vary_grey, window
 from napari_scsam.train.finetune.known_labels import UNKNOWN
@@ -24,9 +25,6 @@ from napari_scsam.train.labelled_volume import thinned
 
 CROP_SIDE = 384
 """Side of a crop in model pixels, a multiple of 16."""
-
-STRIDE = 16
-"""Pixels of a crop along one of its embedding."""
 
 PLACES = 5_000
 """About as many pixels of each class are remembered as places to look at."""
