@@ -58,10 +58,14 @@ def scrolled(one, title: str, qtbot) -> int:
     return one.widget.tabs.pages[title].verticalScrollBar().maximum()
 
 
-def test_each_tab_fits_without_scrolling(one, qtbot):
+def test_each_tab_fits_without_scrolling_or_widening_the_column(one, qtbot):
     assert one.viewer.window._qt_window.height() == 760
+    asked = one.widget.sizeHint().width()
+    width = one.widget.width()
     for title in TABS:
         assert scrolled(one, title, qtbot) == 0, title
+        assert one.widget.sizeHint().width() == asked, title
+        assert one.widget.width() == width, title
         assert cut_off(one.widget) == [], title
 
 
@@ -129,6 +133,9 @@ def test_a_large_font_scrolls_tabs_and_cuts_nothing(one, qtbot):
             scrolled(one, title, qtbot)
             assert one.widget.tabs.pages[title].viewport().height() > 100, title
             assert cut_off(one.widget) == [], title
+        one.widget.work.show_status("All is saved.")
+        one.widget.objects.plot.click()
+        assert scrolled(one, OBJECTS, qtbot) == 0
     finally:
         appearance.font_size = before
 

@@ -111,6 +111,7 @@ class ScSAMWidget(QWidget):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  # Qt's name
         """Update the width, now that napari's style has given the panels their size."""
         super().showEvent(event)
+        self.tabs.measure_pages()
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name

@@ -84,3 +84,12 @@ def test_work_that_waits_is_listed_and_cancelled_alone(work, qtbot):
     assert asked.args == ["export"]
     work.show_queue([])
     assert not work.queue.isVisible()
+
+
+def test_the_room_of_a_long_sentence_is_given_back(work):
+    work.show_status("short.")
+    least = work.status.minimumHeight()
+    work.show_status("A sentence at some length. " * 20)
+    assert work.status.minimumHeight() > least
+    work.show_status("short.")
+    assert work.status.minimumHeight() == least

@@ -79,6 +79,7 @@ class WorkBar(QFrame):
         # Not earlier: the font is napari's only once it is shown.
         lines = LINES * self.status.fontMetrics().lineSpacing()
         width = self.status.width()
+        self.status.setMinimumHeight(0)  # Qt's height for a width is never below it
         self.status.setMinimumHeight(max(lines, self.status.heightForWidth(width)))
 
     def forget_status(self, text: str) -> None:

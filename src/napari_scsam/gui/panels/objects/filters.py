@@ -24,6 +24,9 @@ LARGEST = 1e12
 WIDTH = 84
 """Pixels of the field of a size."""
 
+LETTERS = 4
+"""What a list asks room for: three in a row are no wider than the tabs, and share what is left."""
+
 
 class FilterBar(QWidget):
     """Which objects are shown; makes no decisions."""
@@ -91,7 +94,10 @@ class FilterBar(QWidget):
 
     def _lay_out(self) -> None:
         above = QHBoxLayout()
-        fill_row(above, self.classes, self.border, self.reviewed)
+        lists = (self.classes, self.border, self.reviewed)
+        for each in lists:
+            each.setMinimumContentsLength(LETTERS)
+        fill_row(above, *lists)
         below = QHBoxLayout()
         below.addWidget(self.smallest)
         below.addWidget(QLabel("to"))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QRectF, Qt, Signal
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QGraphicsRectItem
 
@@ -78,6 +78,10 @@ class PlotArea(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         for side in ("left", "bottom"):
             plot.getAxis(side).enableAutoSIPrefix(False)
         self._is_histogram = True
+
+    def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
+        """Return the smallest size, so that the page is not scrolled for a larger plot."""
+        return QSize(self.minimumWidth(), self.minimumHeight())
 
     def changeEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
         """Draw axes in the colour of the theme's text."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 COUNT_AXIS = "count"
 """The choice of a histogram along y."""
 
-HEIGHT = 96
-"""Pixels of the plot, at least."""
+HEIGHT = 64
+"""Pixels of the plot, at least; it grows with the window."""
 
 OTHER_COLOUR = "#9a9a9a"
 """Of objects whose class has no colour."""

@@ -22,7 +22,7 @@ MANY_RANGES = 200
 ROWS_MEASURED = 30
 """Rows that the width of a column is measured by."""
 
-LEAST_ROWS = 3
+LEAST_ROWS = 2
 """Rows that are shown in the smallest window."""
 
 NO_UPDATE = QItemSelectionModel.SelectionFlag.NoUpdate

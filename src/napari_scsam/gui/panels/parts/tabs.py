@@ -73,6 +73,17 @@ class Tabs(QTabWidget):
             if body.isAncestorOf(part):
                 self.show_page(title)
 
+    def measure_pages(self) -> None:
+        """Compute how wide the pages are; Qt styles one when it is first shown, which widens it."""
+        parts = self.findChildren(QWidget)
+        for part in parts:
+            part.ensurePolished()
+            part.updateGeometry()
+        for part in reversed(parts):  # what is inside comes before what holds it
+            layout = part.layout()
+            if layout is not None:
+                layout.activate()
+
     def shown(self) -> str:
         """Return the title of the page shown."""
         return self.tabText(self.currentIndex())
