@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -206,4 +205,4 @@ def test_without_a_token_the_window_hears_where_it_comes_from(job, capsys, monke
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert training_process.main([str(job), "127.0.0.1:9", TINY]) == 1
     assert TOKEN_VARIABLE in json.loads(capsys.readouterr().out)["why"]
-    assert os.listdir(job)
+    assert not (job / REPORT).exists()

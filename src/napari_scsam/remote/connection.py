@@ -115,7 +115,9 @@ class Connection:
         if not self.wait(timeout) or self.state.line is Line.REFUSED:
             state = self.state
             self.close()
-            raise UserError(state.sentence or self._nobody())
+            if state.line in (Line.REFUSED, Line.LOST):
+                raise UserError(state.sentence)
+            raise UserError(self._nobody())
 
     def start(self) -> None:
         """Begin to connect, without waiting for it."""

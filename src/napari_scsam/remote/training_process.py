@@ -38,6 +38,9 @@ from napari_scsam.steps import drive
 
 COMMANDS = ("pause", "resume", "stop")
 
+OPEN_PATIENCE = 20.0
+"""Seconds for the first answer of a server, which the window has just talked to."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job in a folder; returns the exit status, 0 unless something went wrong."""
@@ -67,7 +70,7 @@ def _listen(commands: SimpleQueue[str]) -> None:
 def messages(folder: Path, address: str, checkpoint: str, commands: SimpleQueue[str]) -> Said:
     """Train on the server; yield its messages when what they tell of is in the folder."""
     line = Connection(address, find_token(address))
-    line.open()
+    line.open(OPEN_PATIENCE)
     try:
         session = RemoteSession(line)
         drive(session.load_steps(checkpoint, ()))

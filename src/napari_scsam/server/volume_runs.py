@@ -16,6 +16,7 @@ from napari_scsam.remote.answered import Labelled
 from napari_scsam.remote.arrays import pack_labels, pack_plain, unpack
 from napari_scsam.remote.asked import LabelSlice
 from napari_scsam.remote.parts import Message
+from napari_scsam.server.models import share_weights
 from napari_scsam.server.no_disk import no_disk
 from napari_scsam.server.session import ClientSession
 from napari_scsam.steps import Steps
@@ -82,12 +83,7 @@ def label_slice_steps(session: ClientSession, request: LabelSlice) -> Steps[Call
         raise UserError("the slice itself is not among its planes; send it, too")
     run = _run_of(session, request)
     run.forget_other(request)
-    for z, name in sorted(request.planes.items()):
-        run.volume.planes[z] = session.pixels_of(name)
-        if run.volume.planes[z].shape != run.volume.planes[min(request.planes)].shape:
-            raise UserError("the slices of a run have different sizes; send equal ones")
-        if z in request.wanted:
-            run.mask.planes[z] = _mask(request, z, run.volume.planes[z])
+    _take_planes(session, run, request)
     labelling = _at(run, request)
     for z, name in sorted(request.planes.items()):
         if z not in run.seen:
@@ -109,6 +105,18 @@ def label_slice_steps(session: ClientSession, request: LabelSlice) -> Steps[Call
     return made
 
 
+def _take_planes(session: ClientSession, run: Run, request: LabelSlice) -> None:
+    """Take the pixels of a slice and its neighbours, and where labels are needed."""
+    shape = session.pixels_of(request.planes[request.z]).shape
+    for z, name in sorted(request.planes.items()):
+        plane = session.pixels_of(name)
+        if plane.shape != shape:
+            raise UserError("the slices of a run have different sizes; send equal ones")
+        run.volume.planes[z] = plane
+        if z in request.wanted:
+            run.mask.planes[z] = _mask(request, z, plane)
+
+
 def _mask(request: LabelSlice, z: int, plane: NDArray[Any]) -> NDArray[np.bool_]:
     mask = unpack(request.wanted[z], plane.size)
     if mask.shape != plane.shape or mask.dtype != bool:
@@ -120,26 +128,28 @@ def _run_of(session: ClientSession, request: LabelSlice) -> Run:
     """Return the run of a request, which begins with its first slice."""
     run: Run | None = session.runs.get(request.run)
     if run is None:
-        loaded = session.loaded
-        if loaded is None:
-            raise UserError("no checkpoint is loaded; load one of the list first")
-        device = str(session.ready().device)
-        predictor = Predictor(loaded.copy(), device, no_disk(), tta=request.careful)
-        predictor.model.config.need_classes()
-        volume = SentVolume(request.pixel_size)
-        plan = RunPlan((request.z,), (slice(None), slice(None)), whole=True)
-        labelling = Labelling(
-            cast("Any", volume),
-            predictor,
-            select_classes(predictor.classes, request.classes),
-            Contrast(*request.contrast),
-            plan,
-        )
-        run = Run(labelling, volume, SentMask())
+        run = _begin(session, request)
         session.runs[request.run] = run
         while len(session.runs) > MOST_RUNS:
             session.runs.popitem(last=False)
     return run
+
+
+def _begin(session: ClientSession, request: LabelSlice) -> Run:
+    """Return a new run, by the network as it is now; what it is taught later changes nothing."""
+    now = session.ready()
+    predictor = Predictor(share_weights(now.model), str(now.device), no_disk(), tta=request.careful)
+    predictor.model.config.need_classes()
+    volume = SentVolume(request.pixel_size)
+    plan = RunPlan((request.z,), (slice(None), slice(None)), whole=True)
+    labelling = Labelling(
+        cast("Any", volume),
+        predictor,
+        select_classes(predictor.classes, request.classes),
+        Contrast(*request.contrast),
+        plan,
+    )
+    return Run(labelling, volume, SentMask())
 
 
 def _at(run: Run, request: LabelSlice) -> Labelling:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,8 @@ class RemoteLabelling(Labelling):
 
     planes: dict[int, RemoteSlice] = field(default_factory=dict)
     """The slices that were read last."""
+    mark: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Tells this run from others, before which the network may have known other classes."""
 
     @property
     def remote(self) -> RemotePredictor:
@@ -116,7 +119,7 @@ class RemoteLabelling(Labelling):
             average_z=self.plan.average_z,
             probabilities=self.plan.probabilities,
         )
-        return request.model_copy(update={"run": run_hash(request)})
+        return request.model_copy(update={"run": run_hash(request, self.mark)})
 
     def _as_answer(self, z: int, slice_: RemoteSlice, labelled: Any) -> Answer:
         def probabilities() -> NDArray[np.uint8]:
@@ -136,8 +139,8 @@ class RemoteLabelling(Labelling):
         return np.zeros(self._shape, label_dtype(self.remote.classes))
 
 
-def run_hash(request: LabelSlice) -> str:
-    """Return a hash of what the slices of one run share."""
+def run_hash(request: LabelSlice, mark: str) -> str:
+    """Return a hash of what the slices of one run share, and of its mark."""
     values = request.model_dump(exclude={"id", "run", "z", "planes", "wanted"})
-    text = json.dumps(values, sort_keys=True)
+    text = json.dumps([mark, values], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
