@@ -34,6 +34,11 @@ def add_serve(commands: Any) -> None:
     parser.add_argument(
         "--checkpoints", type=Path, metavar="DIR", help="offer the checkpoints of this folder, too"
     )
+    _add_protection(parser)
+
+
+def _add_protection(parser: argparse.ArgumentParser) -> None:
+    """Describe the options on who may use a server, and how its line is protected."""
     parser.add_argument(
         "--token-file",
         type=Path,
@@ -54,13 +59,7 @@ def add_serve(commands: Any) -> None:
 
 def run_serve(arguments: argparse.Namespace) -> None:
     """Serve until the process is told to stop."""
-    try:
-        import starlette  # noqa: F401  # whether it is there
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            "a server needs more packages; run: pip install 'napari-scsam[server]'"
-        ) from error
+    check_packages()
     from napari_scsam.server.serving import Listening, choose_token, open_socket, run
     from napari_scsam.server.settings import ServerSettings
 
@@ -84,6 +83,17 @@ def run_serve(arguments: argparse.Namespace) -> None:
             print(f"token: {token}", flush=True)
         note("scsam: serving; end it with Ctrl+C")
         run(settings, listening, sock)
+
+
+def check_packages() -> None:
+    """Raise a `UserError` if what servers need is not installed."""
+    try:
+        import starlette  # noqa: F401  # whether it is there
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            "a server needs more packages; run: pip install 'napari-scsam[server]'"
+        ) from error
 
 
 def check_served_folder(folder: Path | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from napari_scsam.errors import UserError
 from napari_scsam.remote.protocol import PATH
@@ -49,26 +49,14 @@ def parse_address(text: str) -> Address:
     UserError
         When it is none, holds a password, or is of another computer and not encrypted.
     """
-    text = text.strip()
-    if "://" not in text:
-        text = f"auto://{text}"
-    try:
-        parts = urlsplit(text)
-        host = parts.hostname
-        port = parts.port
-    except ValueError:
-        host = None
-        port = None
-    if not host or parts.query or parts.fragment:
-        raise UserError(f"{_shown(text)!r} is no address of a server; write ws://127.0.0.1:8765")
-    if parts.username or parts.password:
-        raise UserError("an address holds no token or password; give the token by itself")
+    parts = _split(text.strip())
+    host = parts.hostname or ""
     scheme = parts.scheme
     if scheme == "auto":
         scheme = "ws" if is_loopback(host) else "wss"
     if scheme not in SCHEMES:
         raise UserError(f"{scheme}:// is no address of a server; write ws:// or wss://")
-    address = Address(SCHEMES[scheme], host, port, parts.path.rstrip("/"))
+    address = Address(SCHEMES[scheme], host, parts.port, parts.path.rstrip("/"))
     if address.scheme == "ws" and not is_loopback(host):
         raise UserError(
             f"the line to {host} is not encrypted; use wss://, or an SSH tunnel and ws://127.0.0.1"
@@ -76,8 +64,25 @@ def parse_address(text: str) -> Address:
     return address
 
 
-def _shown(text: str) -> str:
-    return text.removeprefix("auto://")[:100]
+def _split(text: str) -> SplitResult:
+    """Return the parts of an address; its scheme is ``auto`` when it has none.
+
+    Raises
+    ------
+    UserError
+        When it is none, or holds a password.
+    """
+    nothing = UserError(f"{text[:100]!r} is no address of a server; write ws://127.0.0.1:8765")
+    try:
+        parts = urlsplit(text if "://" in text else f"auto://{text}")
+        _ = parts.port  # it is read only now
+    except ValueError:
+        raise nothing from None
+    if not parts.hostname or parts.query or parts.fragment:
+        raise nothing
+    if parts.username or parts.password:
+        raise UserError("an address holds no token or password; give the token by itself")
+    return parts
 
 
 def is_loopback(host: str) -> bool:

@@ -84,9 +84,7 @@ class RemoteSession:
         while True:
             yield from connected_steps(self.line, self.patience)
             try:
-                yield from self._make_ready()
-                for each in slices:
-                    yield from self._put(each)
+                yield from self._make_ready(slices)
                 if make is None:
                     return None
                 return (yield from answer_steps(self.line, make(), take))
@@ -100,7 +98,13 @@ class RemoteSession:
                     "the server has too little memory for this slice; use a smaller one"
                 )
 
-    def _make_ready(self) -> Steps[None]:
+    def _make_ready(self, slices: Sequence[RemoteSlice]) -> Steps[None]:
+        """Load the network and send pixels, where the session of the server lacks them."""
+        yield from self._load_again()
+        for each in slices:
+            yield from self._put(each)
+
+    def _load_again(self) -> Steps[None]:
         """Load the network again in a new session, with all that it was taught."""
         if self._number == self.line.session or self._checkpoint is None:
             return

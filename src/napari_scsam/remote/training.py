@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,21 +39,12 @@ def train_steps(session: RemoteSession, folder: Path, command: Callable[[], str 
     job = read_job(folder)
     request = request_of(job)
     heard: list[dict[str, Any]] = []
-
-    def take(trained: Any) -> None:
-        message = dict(trained.message)
-        if trained.picture is not None:
-            message["picture"] = unpack(trained.picture)
-        if trained.name:
-            message["checkpoint"] = trained.name
-        heard.append(message)
-
     while True:
         try:
             for _ in _put_steps(session, job, folder, request.job):
                 yield from _drain(heard)
             is_training = False
-            for _ in session.ask_steps(lambda: request, take=take):
+            for _ in session.ask_steps(lambda: request, take=partial(_hear, heard)):
                 is_training = is_training or bool(heard)
                 yield from _drain(heard)
                 if is_training:  # before that, nothing on the server would hear it
@@ -61,6 +53,16 @@ def train_steps(session: RemoteSession, folder: Path, command: Callable[[], str 
         except StateLostError:  # a new session: the slices are sent again
             continue
         return
+
+
+def _hear(heard: list[dict[str, Any]], trained: Any) -> None:
+    """Add what a training says, with its picture and the name of its checkpoint."""
+    message = dict(trained.message)
+    if trained.picture is not None:
+        message["picture"] = unpack(trained.picture)
+    if trained.name:
+        message["checkpoint"] = trained.name
+    heard.append(message)
 
 
 def _pass_on(session: RemoteSession, command: Callable[[], str | None]) -> None:

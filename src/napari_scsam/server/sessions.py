@@ -57,17 +57,23 @@ class Sessions:
         """
         self.drop_idle()
         with self._lock:
-            for session in self._all:
-                # A session that is connected is not taken over: its key was used.
-                if session.left is not None and hmac.compare_digest(session.key, key):
-                    session.key = secrets.token_urlsafe(32)
-                    session.left = None
-                    return session, True
+            earlier = self._find_left(key)
+            if earlier is not None:
+                earlier.key = secrets.token_urlsafe(32)
+                earlier.left = None
+                return earlier, True
             if len(self._all) >= self.limits.sessions:
                 self._drop_longest_gone()
             session = ClientSession()
             self._all.append(session)
             return session, False
+
+    def _find_left(self, key: str) -> ClientSession | None:
+        """Return the session of a key; one that is connected is not taken over."""
+        for session in self._all:
+            if session.left is not None and hmac.compare_digest(session.key, key):
+                return session
+        return None
 
     def _drop_longest_gone(self) -> None:
         gone = [each for each in self._all if each.left is not None]

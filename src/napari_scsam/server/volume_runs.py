@@ -85,11 +85,7 @@ def label_slice_steps(session: ClientSession, request: LabelSlice) -> Steps[Call
     run.forget_other(request)
     _take_planes(session, run, request)
     labelling = _at(run, request)
-    for z, name in sorted(request.planes.items()):
-        if z not in run.seen:
-            plane, slice_ = labelling.read(z)
-            run.seen[z] = yield from labelling.seen_steps(plane, slice_)
-            run.hashes[z] = name
+    yield from _see_steps(run, labelling, request)
     run.volume.planes.clear()
     run.mask.planes.clear()
     answer = labelling.answer(request.z, run.seen)
@@ -103,6 +99,15 @@ def label_slice_steps(session: ClientSession, request: LabelSlice) -> Steps[Call
         return Labelled(id=request.id, labels=pack_labels(labels), probabilities=packed)
 
     return made
+
+
+def _see_steps(run: Run, labelling: Labelling, request: LabelSlice) -> Steps[None]:
+    """Compute what the run does not know yet of a slice and its neighbours."""
+    for z, name in sorted(request.planes.items()):
+        if z not in run.seen:
+            plane, slice_ = labelling.read(z)
+            run.seen[z] = yield from labelling.seen_steps(plane, slice_)
+            run.hashes[z] = name
 
 
 def _take_planes(session: ClientSession, run: Run, request: LabelSlice) -> None:
