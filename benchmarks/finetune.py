@@ -144,7 +144,8 @@ def new_classes(model: ScSAM, trial: Trial, _data: Path) -> dict[str, float]:
 def old_classes(model: ScSAM, _trial: Trial, data: Path) -> dict[str, float]:
     """Return the Dice of each class on old tissue."""
     raw, truth = old_tissue(data)
-    return dice_of(end_of(evaluate(Predictor(model), raw, truth, slices=OLD)))
+    known = {spec.id: spec for spec in model.classes}  # the labels hold myelin, too
+    return dice_of(end_of(evaluate(Predictor(model), raw, truth, known, slices=OLD)))
 
 
 def new_clicks(model: ScSAM, trial: Trial, _data: Path) -> list[float]:
