@@ -34,10 +34,10 @@ def _info(card: Any) -> CheckpointInfo:
 
 def fetch_steps(session: RemoteSession, name: str, path: Path) -> Steps[Path]:
     """Download a checkpoint that was tuned in this session; the file is whole, or not there."""
-    return (yield from fetch_steps(session, FetchCheckpoint(id=0, name=name), path))
+    return (yield from fetch_file_steps(session, FetchCheckpoint(id=0, name=name), path))
 
 
-def fetch_steps(session: RemoteSession, request: Request, path: Path) -> Steps[Path]:
+def fetch_file_steps(session: RemoteSession, request: Request, path: Path) -> Steps[Path]:
     """Write the parts of a file that answer a request; the file is whole, or not there."""
     with replacing(path) as draft, draft.open("wb") as file:
 

@@ -17,7 +17,7 @@ from napari_scsam.io.contrast import Contrast
 from napari_scsam.remote.arrays import pack, unpack
 from napari_scsam.remote.asked import Embed, MapOf, Prompt, RestoreTaught, SaveModel, Segment, Teach
 from napari_scsam.remote.asking import PATIENCE
-from napari_scsam.remote.checkpoints import fetch_steps
+from napari_scsam.remote.checkpoints import fetch_file_steps
 from napari_scsam.remote.connection import Connection
 from napari_scsam.remote.following import sent_propagation_steps
 from napari_scsam.remote.line import StateLostError
@@ -317,7 +317,7 @@ class RemotePredictor:
 
     def save_steps(self, path: Path, summary: str = "") -> Steps[Path]:
         """Write the network, with what it was taught, as a checkpoint on this computer."""
-        return (yield from fetch_steps(self.session, SaveModel(id=0, summary=summary), path))
+        return (yield from fetch_file_steps(self.session, SaveModel(id=0, summary=summary), path))
 
 
 def _returning(request: Prompt) -> Any:
