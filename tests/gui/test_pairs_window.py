@@ -134,8 +134,8 @@ def check(one, pair: tuple[str, str], before: np.ndarray) -> None:
     assert {spec.id for spec in table} == {spec.id for spec in one.session.choices.own}, pair
     assert (one.spec.id in {spec.id for spec in table}) == ("delete" not in pair), pair
     assert set(np.unique(after)) <= {0, *(spec.id for spec in table)}, pair
+    one.keeper.saver.save()  # at once; the disk may be a second behind the window
     on_disk = {spec.id for spec in one.keeper.project.class_table()}
-    one.keeper.saver.save()
     assert on_disk <= {spec.id for spec in one.session.choices.own} or "delete" in pair, pair
     assert one.files == [] or one.files[-1].exists(), pair
     for path in one.files:
