@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -215,19 +216,14 @@ def cuts(image: NDArray[Any], rounds: int) -> dict[str, float]:
             kind = "server" if number % 5 == 4 else "cut"
             counts[kind] += 1
             moment = rng.random() * 0.5
-            stop = processes[-1].kill if kind == "server" else proxy.cut
+            stop = partial(_kill, processes, port) if kind == "server" else proxy.cut
             timer = threading.Timer(moment, stop)
             timer.start()
             said = [time.monotonic()]
             until = said[0] + moment + 0.2
             answer = expected
-            restarted = False
             while time.monotonic() < until or there.line.state.line is not Line.CONNECTED:
-                for _ in _asked(there, image):
-                    said.append(time.monotonic())
-                    if kind == "server" and not restarted and processes[-1].poll() is not None:
-                        restarted = True
-                        processes.append(_restart(port))
+                said.extend(time.monotonic() for _ in _asked(there, image))
                 answer = there.predict_prompts([[60, 60]], [1]).masks
                 said.append(time.monotonic())
             wrong += int(not np.array_equal(answer, expected))
@@ -237,6 +233,12 @@ def cuts(image: NDArray[Any], rounds: int) -> dict[str, float]:
         for process in processes[1:]:
             process.kill()
     return {**counts, "wrong_answers": wrong, "longest_silence_s": silence}
+
+
+def _kill(processes: list[Any], port: int) -> None:
+    """Kill the server, and start another one in its place."""
+    processes[-1].kill()
+    processes.append(_restart(port))
 
 
 def _asked(there: RemotePredictor, image: NDArray[Any]) -> Iterator[Any]:
