@@ -129,25 +129,10 @@ def list_devices() -> tuple[Device, ...]:
 def list_there_steps(line: Connection) -> Steps[tuple[CheckpointInfo, ...]]:
     """Return the checkpoints of a server; their paths are names, and no files of this computer."""
     yield Progress(0, 1, "asking the server for its checkpoints")
-    from napari_scsam.checkpoints.card import CheckpointInfo
-    from napari_scsam.remote.asked import ListCheckpoints
+    from napari_scsam.remote.checkpoints import list_steps
     from napari_scsam.remote.session import RemoteSession
 
-    found = yield from RemoteSession(line).ask_steps(lambda: ListCheckpoints(id=0))
-    return tuple(
-        CheckpointInfo(
-            name=card.name,
-            path=Path(card.name),
-            classes=tuple(spec.spec() for spec in card.classes),
-            nm_per_pixel=card.nm_per_pixel,
-            bytes=card.bytes,
-            licence=card.licence,
-            summary=card.summary,
-            config=card.config,
-            training=card.training,
-        )
-        for card in found.checkpoints
-    )
+    return (yield from list_steps(RemoteSession(line)))
 
 
 def describe_device(predictor: AnyPredictor) -> str:
