@@ -24,11 +24,11 @@ from napari_scsam.infer.propagation import (
     Propagation,
     PropagationLimits,
     Section,
-    stop_reason,
+    follow_steps,
 )
 from napari_scsam.infer.tiling import Tile, cut_tile
 from napari_scsam.objects.components import label_components
-from napari_scsam.steps import Progress, Steps
+from napari_scsam.steps import Steps
 
 if TYPE_CHECKING:
     from napari_scsam.infer.predictor import Predictor
@@ -74,15 +74,7 @@ def propagate_steps(
     """
     limits = limits or PropagationLimits()
     follower = Follower(predictor, first, start, limits)
-    sections = list[Section]()
-    for done, (position, slice_) in enumerate(beyond):
-        yield Progress(done, count, f"propagating the object to slice {position}")
-        section = follower.next_section(position, slice_)
-        reason = stop_reason(section, limits)
-        if reason:
-            return Propagation(tuple(sections), position, reason)
-        sections.append(section)
-    return Propagation(tuple(sections), None, "no more slices")
+    return (yield from follow_steps(follower.section_steps, beyond, count, limits))
 
 
 class Follower:
@@ -102,6 +94,11 @@ class Follower:
         self.border = best_border(answer, start)
         self.rise = mean_rise(answer, start, self.border)
         self.feature = mask_feature(predictor, first, start, answer.tile)
+
+    def section_steps(self, position: int, slice_: Slice) -> Steps[Section]:
+        """Find the object on the next slice, in one step."""
+        yield from ()
+        return self.next_section(position, slice_)
 
     def next_section(self, position: int, slice_: Slice) -> Section:
         """Find the object on the next slice, where its mask may be empty."""

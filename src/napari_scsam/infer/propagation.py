@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from napari_scsam.config import VoxelSize
 from napari_scsam.infer.patch import Patch
+from napari_scsam.steps import Progress, Steps
+
+SliceT = TypeVar("SliceT")
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,36 @@ class Propagation:
     """The first slice on which it was not found; None at the last slice."""
     reason: str
     """Why it stopped, for the user."""
+
+
+def follow_steps(
+    find_steps: Callable[[int, SliceT], Steps[Section]],
+    beyond: Iterable[tuple[int, SliceT]],
+    count: int,
+    limits: PropagationLimits,
+) -> Steps[Propagation]:
+    """Find an object on slice after slice until it ends; can be closed between two.
+
+    Parameters
+    ----------
+    find_steps
+        Finds the object on a slice, by its index.
+    beyond
+        The next slices and their indices, nearest first; read one by one.
+    count
+        Most slices in `beyond`, for the progress bar.
+    limits
+        When propagation stops.
+    """
+    sections = list[Section]()
+    for done, (position, slice_) in enumerate(beyond):
+        yield Progress(done, count, f"propagating the object to slice {position}")
+        section = yield from find_steps(position, slice_)
+        reason = stop_reason(section, limits)
+        if reason:
+            return Propagation(tuple(sections), position, reason)
+        sections.append(section)
+    return Propagation(tuple(sections), None, "no more slices")
 
 
 def stop_reason(section: Section, limits: PropagationLimits) -> str:

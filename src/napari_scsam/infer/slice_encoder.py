@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from napari_scsam.config import UserError
+from napari_scsam.infer.current_slice import CurrentSlice
 from napari_scsam.infer.device import choose_device
 from napari_scsam.infer.disk_cache import DiskCache
 from napari_scsam.infer.embeddings import EmbeddingCache, join_batch
@@ -36,7 +36,7 @@ from napari_scsam.steps import Progress, Steps
 T = TypeVar("T")
 
 
-class SliceEncoder:
+class SliceEncoder(CurrentSlice[Slice]):
     """Holds the current slice, and embeds tiles of it and of others.
 
     Parameters are those of `Predictor`.
@@ -59,37 +59,6 @@ class SliceEncoder:
         self.embeddings = EmbeddingCache()
         self.encoder = TileEncoder(self.model, self.device, disk, fill=fill)
         self.batch_limits = BatchLimits(self.device, self.model.config.tile)
-        self._slice: Slice | None = None
-
-    def set_image(
-        self,
-        image: ArrayLike,
-        voxel_size: Sequence[float] | float | None = None,
-        *,
-        contrast: Contrast | None = None,
-        key: Hashable | None = None,
-    ) -> None:
-        """Choose the slice that the next calls are about; nothing is computed yet.
-
-        Parameters
-        ----------
-        image
-            (Y, X) of any integer or float dtype.
-        voxel_size
-            nm along (z, y, x) or (y, x); the slice is resampled to the
-            checkpoint's pixel size. None: unknown, the slice is not resampled.
-        contrast
-            Of the whole volume; measured on this slice when not given.
-        key
-            Name of the slice (such as volume and index), by which its embeddings
-            are found again; made from its pixels when not given.
-
-        Raises
-        ------
-        UserError
-            When it is not one grey slice, is empty, constant or all NaN.
-        """
-        self.set_slice(self.prepare(image, voxel_size, contrast=contrast, key=key))
 
     def prepare(
         self,
@@ -114,26 +83,9 @@ class SliceEncoder:
             return current
         return resampled_slice(full_key, pixels, contrast, zoom, pixel_size)
 
-    def set_slice(self, slice_: Slice) -> None:
-        """Choose a prepared slice, as `set_image` does."""
-        self._slice = slice_
-
     def zoom_for(self, voxel_size: Sequence[float] | float | None) -> tuple[float, float]:
         """Return the model pixels per image pixel, (y, x); 1 when a pixel size is unknown."""
         return zoom_to(self.model.config.nm_per_pixel, voxel_size)
-
-    @property
-    def slice(self) -> Slice:
-        """The current slice.
-
-        Raises
-        ------
-        UserError
-            When there is none.
-        """
-        if self._slice is None:
-            raise UserError("no image is set; call set_image first")
-        return self._slice
 
     def tiles(self, slice_: Slice | None = None) -> Sequence[Tile]:
         """Return the tiles of a slice, by default the current one."""

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from napari_scsam.infer.patch import Patch
-from napari_scsam.infer.propagation import Propagation, PropagationLimits, Section, stop_reason
+from napari_scsam.infer.propagation import Propagation, PropagationLimits, Section, follow_steps
 from napari_scsam.remote.arrays import pack, unpack
 from napari_scsam.remote.asked import Follow, FollowNext
 from napari_scsam.remote.line import StateLostError
 from napari_scsam.remote.remote_slice import RemoteSlice
 from napari_scsam.remote.session import RemoteSession
-from napari_scsam.steps import Progress, Steps
+from napari_scsam.steps import Steps
 
 
 def sent_propagation_steps(
@@ -40,15 +40,7 @@ def sent_propagation_steps(
     """
     limits = limits or PropagationLimits()
     follower = _RemoteFollower(session, first, start, limits)
-    sections = list[Section]()
-    for done, (position, slice_) in enumerate(beyond):
-        yield Progress(done, count, f"propagating the object to slice {position}")
-        section = yield from follower.next_steps(position, slice_)
-        reason = stop_reason(section, limits)
-        if reason:
-            return Propagation(tuple(sections), position, reason)
-        sections.append(section)
-    return Propagation(tuple(sections), None, "no more slices")
+    return (yield from follow_steps(follower.section_steps, beyond, count, limits))
 
 
 class _RemoteFollower:
@@ -76,7 +68,7 @@ class _RemoteFollower:
             max_shift=limits.max_shift,
         )
 
-    def next_steps(self, position: int, slice_: RemoteSlice) -> Steps[Section]:
+    def section_steps(self, position: int, slice_: RemoteSlice) -> Steps[Section]:
         """Find the object on the next slice."""
         while True:
             try:

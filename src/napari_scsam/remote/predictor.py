@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_scsam.config import ClassSpec, TaughtClass, UserError
 from napari_scsam.errors import NoClassesError
+from napari_scsam.infer.current_slice import CurrentSlice
 from napari_scsam.infer.patch import Patch
 from napari_scsam.infer.propagation import Propagation, PropagationLimits
 from napari_scsam.io.contrast import Contrast
@@ -28,7 +29,7 @@ from napari_scsam.remote.session import RemoteSession
 from napari_scsam.steps import Steps, drive
 
 
-class RemotePredictor:
+class RemotePredictor(CurrentSlice[RemoteSlice]):
     """Segments slices with a network on a server; used from one thread only.
 
     Its methods are those of `napari_scsam.infer.predictor.Predictor`. Those whose names end in
@@ -47,7 +48,6 @@ class RemotePredictor:
         self.tta = False
         self.session = RemoteSession(line, patience)
         self._names = SliceNames()
-        self._slice: RemoteSlice | None = None
 
     # The network
 
@@ -98,17 +98,6 @@ class RemotePredictor:
 
     # Slices
 
-    def set_image(
-        self,
-        image: ArrayLike,
-        voxel_size: Sequence[float] | float | None = None,
-        *,
-        contrast: Contrast | None = None,
-        key: Hashable | None = None,
-    ) -> None:
-        """Choose the slice that the next calls are about; nothing is sent yet."""
-        self.set_slice(self.prepare(image, voxel_size, contrast=contrast, key=key))
-
     def prepare(
         self,
         image: ArrayLike,
@@ -119,23 +108,6 @@ class RemotePredictor:
     ) -> RemoteSlice:
         """Return a slice for `set_slice` or `embed_steps`; nothing is sent yet."""
         return remote_slice(image, voxel_size, contrast, key, self._names.of(key))
-
-    def set_slice(self, slice_: RemoteSlice) -> None:
-        """Choose a prepared slice, as `set_image` does."""
-        self._slice = slice_
-
-    @property
-    def slice(self) -> RemoteSlice:
-        """The current slice.
-
-        Raises
-        ------
-        UserError
-            When there is none.
-        """
-        if self._slice is None:
-            raise UserError("no image is set; call set_image first")
-        return self._slice
 
     def embed_steps(self, slice_: RemoteSlice | None = None) -> Steps[None]:
         """Embed a slice, by default the current one, so that a click on it is answered at once."""
