@@ -11,13 +11,8 @@ from pathlib import Path
 import pytest
 
 from napari_scsam import atomic
-from napari_scsam.atomic import (
-    DRAFT_MARK,
-    draft_path,
-    finish_replacing,
-    replacing,
-    replacing_folder,
-)
+from napari_scsam.atomic import finish_replacing, replacing, replacing_folder
+from napari_scsam.drafts import DRAFT_MARK, draft_path
 
 OPERATIONS = ("replace", "rename", "fsync", "mkdir", "unlink", "rmdir", "open")
 """Functions of `os` that a replacement calls."""

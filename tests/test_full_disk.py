@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from napari_scsam import atomic, cli
-from napari_scsam.cli.shared.reports import write_report
 from napari_scsam.config import ClassSpec
 from napari_scsam.errors import UserError, describe_os_error, without_drafts
 from napari_scsam.gui.layers.files import write_labels_layer
 from napari_scsam.io.labels import write_labels
+from napari_scsam.json_files import replace_json
 
 TABLE = (ClassSpec(1, "mitochondrion"),)
 LABELS = np.zeros((2, 40, 50), np.uint8)
@@ -56,7 +56,7 @@ def test_a_table_on_a_full_disk(labels_file: Path, full_disk: None, capsys: Any)
 
 def test_json_on_a_full_disk(tmp_path: Path, full_disk: None) -> None:
     with pytest.raises(OSError, match="No space left") as caught:
-        write_report(tmp_path / "scores.json", {"dice": 1})
+        replace_json(tmp_path / "scores.json", {"dice": 1})
     assert caught.value.filename == str(tmp_path / "scores.json")
     assert list(tmp_path.iterdir()) == []
 

@@ -7,8 +7,6 @@ A file takes that place in one step (``rename``), and so does a folder where the
 two names (Linux: ``renameat2`` with ``RENAME_EXCHANGE``). Elsewhere the old folder is first renamed
 to ``.NAME.PID.old``. A process that is killed just then leaves no folder at the target; the next
 `replacing_folder` or `finish_replacing` completes the replacement.
-
-Only folders that hold the file `DRAFT_MARK` are ever removed: drafts, and what waits for its removal.
 """
 
 from __future__ import annotations
@@ -17,20 +15,24 @@ import ctypes
 import errno
 import os
 import re
-import shutil
-import socket
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-DRAFT_MARK = ".scsam_draft"
-"""File in a folder that may be removed; it holds the name of the machine that wrote it."""
-STALE_SECONDS = 3600.0
-"""Age at which the draft of a file counts as abandoned, if no process has its number."""
+from napari_scsam.drafts import (
+    draft_path,
+    is_empty,
+    is_marked,
+    leftovers_of,
+    mark_draft,
+    remove_marked,
+    remove_stale_drafts,
+    try_to_remove_marked,
+    unmark_draft,
+)
+
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
@@ -55,7 +57,7 @@ def replacing(path: Path) -> Iterator[Path]:
     if leads_nowhere(path):
         raise FileExistsError(errno.EEXIST, "a link to what is not there", str(path))
     draft = draft_path(path)
-    _remove_stale_files(path)
+    remove_stale_drafts(path)
     with _errors_name(path, draft):
         try:
             yield draft
@@ -98,13 +100,13 @@ def replacing_folder(path: Path, ours: Callable[[Path], bool]) -> Iterator[Path]
     with _errors_name(path, draft):
         try:
             draft.mkdir()
-            _mark(draft)
+            mark_draft(draft)
             yield draft
             sync_tree(draft)
             _refuse_foreign(path, ours)  # somebody may have put something there meanwhile
             _put_in_place(draft, path)
         finally:
-            _try_to_remove(draft)
+            try_to_remove_marked(draft)
 
 
 def finish_replacing(path: Path) -> None:
@@ -128,11 +130,6 @@ def exchange_folders(one: Path, other: Path) -> None:
         _move_through(one, other, aside)
         os.rename(aside, one)  # noqa: PTH104
     sync(other.parent)
-
-
-def draft_path(path: Path) -> Path:
-    """Return where this process writes the draft of `path`."""
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def sync(path: Path) -> None:
@@ -182,13 +179,9 @@ def _errors_name(path: Path, draft: Path) -> Iterator[None]:
 def _refuse_foreign(path: Path, ours: Callable[[Path], bool]) -> None:
     if not os.path.lexists(path):
         return
-    if path.is_dir() and not path.is_symlink() and (_is_empty(path) or ours(path)):
+    if path.is_dir() and not path.is_symlink() and (is_empty(path) or ours(path)):
         return
     raise FileExistsError(errno.EEXIST, "not written by this program", str(path))
-
-
-def _is_empty(folder: Path) -> bool:
-    return next(folder.iterdir(), None) is None
 
 
 def _put_in_place(draft: Path, path: Path) -> None:
@@ -196,7 +189,7 @@ def _put_in_place(draft: Path, path: Path) -> None:
     if not path.exists():
         os.rename(draft, path)  # noqa: PTH104
         sync(path.parent)
-        _unmark(path)
+        unmark_draft(path)
         return
     aside = draft
     if not _exchange(draft, path):
@@ -204,9 +197,9 @@ def _put_in_place(draft: Path, path: Path) -> None:
         _move_through(draft, path, aside)
     sync(path.parent)
     with suppress(OSError):  # the new folder is in place; the next call removes the old one
-        _mark(aside)  # the new one keeps its mark until the old one has it
-        _unmark(path)
-    _try_to_remove(aside)
+        mark_draft(aside)  # the new one keeps its mark until the old one has it
+        unmark_draft(path)
+    try_to_remove_marked(aside)
 
 
 def _move_through(draft: Path, path: Path, aside: Path) -> None:
@@ -230,120 +223,24 @@ def _exchange(one: Path, other: Path) -> bool:
     return bool(rename(*paths, _RENAME_EXCHANGE) == 0)
 
 
-def _mark(folder: Path) -> None:
-    (folder / DRAFT_MARK).write_text(socket.gethostname(), encoding="utf-8")
-
-
-def _unmark(folder: Path) -> None:
-    (folder / DRAFT_MARK).unlink(missing_ok=True)
-
-
-def _is_marked(folder: Path) -> bool:
-    return (folder / DRAFT_MARK).is_file()
-
-
-def _remove_marked(folder: Path) -> None:
-    """Remove a folder if it is marked; the mark goes last, so that a killed removal continues."""
-    if not _is_marked(folder):
-        return
-    for child in folder.iterdir():
-        if child.is_dir() and not child.is_symlink():
-            shutil.rmtree(child)
-        elif child.name != DRAFT_MARK:
-            child.unlink(missing_ok=True)
-    _unmark(folder)
-    folder.rmdir()
-
-
-def _try_to_remove(folder: Path) -> None:
-    """Remove a marked folder if possible; what is left is removed by the next call."""
-    for _ in range(2):  # something in it may vanish meanwhile, such as a lock that is released
-        with suppress(OSError):
-            _remove_marked(folder)
-            return
-
-
-@dataclass(frozen=True)
-class _Leftover:
-    """A draft, or an old folder, in the folder of its target."""
-
-    path: Path
-    pid: int
-    old: bool
-
-    def abandoned(self, own: bool) -> bool:
-        """Whether no process of this machine works on it; `own`: nor does this process."""
-        if self.pid == os.getpid():
-            return own
-        return not _is_running(self.pid)
-
-    def of_this_machine(self) -> bool:
-        """Whether the mark was written here; process numbers of another machine mean nothing."""
-        try:
-            return (self.path / DRAFT_MARK).read_text(encoding="utf-8") == socket.gethostname()
-        except OSError:
-            return False
-
-
-def _leftovers(path: Path) -> list[_Leftover]:
-    pattern = re.compile(re.escape(f".{path.name}.") + r"(\d+)\.(part|old)")
-    found = []
-    for child in path.parent.iterdir():
-        match = pattern.fullmatch(child.name)
-        if match:
-            found.append(_Leftover(child, int(match[1]), match[2] == "old"))
-    return found
-
-
 def _finish(path: Path, *, own: bool) -> None:
     if re.fullmatch(r"\..+\.\d+\.part", path.name):  # a draft, which has a mark of its own
         return
-    left = [leftover for leftover in _leftovers(path) if leftover.abandoned(own)]
+    left = [leftover for leftover in leftovers_of(path) if leftover.abandoned(own)]
     olds = [leftover.path for leftover in left if leftover.old]
     if olds and not path.exists():
         draft = olds[0].with_suffix(".part")
-        if _is_marked(draft):  # it was complete before the old folder was renamed
+        if is_marked(draft):  # it was complete before the old folder was renamed
             os.rename(draft, path)  # noqa: PTH104
         else:
             os.rename(olds[0], path)  # noqa: PTH104
-    if _is_marked(path):  # the new one; what has its process number and no mark is the old one
+    if is_marked(path):  # the new one; what has its process number and no mark is the old one
         for leftover in left:
-            if leftover.path.is_dir() and not _is_marked(leftover.path):
-                _mark(leftover.path)
-        _unmark(path)
+            if leftover.path.is_dir() and not is_marked(leftover.path):
+                mark_draft(leftover.path)
+        unmark_draft(path)
     for leftover in left:
         if leftover.of_this_machine():
-            _remove_marked(leftover.path)
-        elif leftover.path.is_dir() and _is_empty(leftover.path):  # killed before it was marked
+            remove_marked(leftover.path)
+        elif leftover.path.is_dir() and is_empty(leftover.path):  # killed before it was marked
             leftover.path.rmdir()
-
-
-def _remove_stale_files(path: Path) -> None:
-    """Remove drafts of a file that killed processes left."""
-    with suppress(OSError):
-        for leftover in _leftovers(path):
-            draft = leftover.path
-            if leftover.abandoned(own=False) and draft.is_file() and _age(draft) > STALE_SECONDS:
-                draft.unlink(missing_ok=True)
-
-
-def _age(path: Path) -> float:
-    """Return the seconds since a file was last written."""
-    return time.time() - path.stat().st_mtime
-
-
-def _is_running(pid: int) -> bool:
-    """Whether this machine has a process of that number."""
-    if sys.platform == "win32":
-        limited = 0x1000
-        handle = ctypes.windll.kernel32.OpenProcess(limited, False, pid)
-        if handle:
-            ctypes.windll.kernel32.CloseHandle(handle)
-        return bool(handle)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it belongs to another user
-        return True
-    return True

@@ -895,7 +895,7 @@ def test_scores_that_cannot_be_written_are_still_printed(
     def lost(path: Path, _: object) -> None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
-    monkeypatch.setattr(evaluate_command, "write_report", lost)
+    monkeypatch.setattr(evaluate_command, "replace_json", lost)
     report = tmp_path / "scores.json"
     command = ("evaluate", "--image", image, "--labels", labels, "--checkpoint", model)
     assert scsam(*command, "--json", report) == 2

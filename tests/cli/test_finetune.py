@@ -89,7 +89,7 @@ def test_a_report_that_cannot_be_written_costs_no_training(
     out = tmp_path / "tuned.safetensors"
     monkeypatch.setattr(finetuning, "finetune", trained)
     monkeypatch.setattr(save, "save_tuned", lambda path, *_: path.write_text("trained"))
-    monkeypatch.setattr("napari_scsam.cli.finetune.write_report", refuse)
+    monkeypatch.setattr("napari_scsam.cli.finetune.replace_json", refuse)
     report = str(tmp_path / "report.json")
     assert cli.main(command(files, checkpoint, out, "--json", report)) != 0
     assert out.read_text() == "trained"

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_scsam.atomic import DRAFT_MARK
 from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.drafts import DRAFT_MARK
 from napari_scsam.project.image import copy_image
 from napari_scsam.project.start import (
     ImageSource,

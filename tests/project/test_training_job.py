@@ -10,6 +10,7 @@ import pytest
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.volumes import open_labels, open_volume
+from napari_scsam.json_files import replace_json
 from napari_scsam.project import training_job
 from napari_scsam.project.image import ImageReference, copy_image
 from napari_scsam.project.project import CLASSES, Project, create_project
@@ -29,7 +30,6 @@ from napari_scsam.project.training_job import (
     prepare_job,
     read_job,
     read_outcome,
-    write_json,
 )
 from napari_scsam.steps import drive
 
@@ -110,7 +110,7 @@ def test_a_project_with_a_job_is_still_a_project(project: Project, tmp_path: Pat
 def test_the_outcome_is_what_the_report_says(tmp_path: Path) -> None:
     assert read_outcome(tmp_path) is None
     (tmp_path / TUNED).touch()
-    write_json(tmp_path / REPORT, {**REPORT_OF, "offered": True})
+    replace_json(tmp_path / REPORT, {**REPORT_OF, "offered": True})
     assert read_outcome(tmp_path) == Outcome((("membrane", 0.5, 0.75),), "It rose.", offered=True)
     (tmp_path / TUNED).unlink()
     outcome = read_outcome(tmp_path)
@@ -123,7 +123,7 @@ def test_a_cancelled_training_offers_the_best_so_far(tmp_path: Path) -> None:
     assert not nothing.offered
     assert "the checkpoint in use is kept" in nothing.sentence
     (tmp_path / BEST).touch()
-    write_json(tmp_path / BEST_REPORT, {**REPORT_OF, "offered": True})
+    replace_json(tmp_path / BEST_REPORT, {**REPORT_OF, "offered": True})
     found = best_outcome(tmp_path)
     assert found.offered
     assert found.rows == (("membrane", 0.5, 0.75),)

@@ -15,9 +15,10 @@ from napari_scsam.cli.shared.parts import (
     open_image,
     show,
 )
-from napari_scsam.cli.shared.reports import add_report, check_report, write_report
+from napari_scsam.cli.shared.reports import add_report, check_report
 from napari_scsam.cli.shared.values import SLICES, parse_slices, positive, tolerance_nm
 from napari_scsam.config import ClassSpec, NoClassesError, UserError, select_classes
+from napari_scsam.json_files import replace_json
 
 if TYPE_CHECKING:
     from napari_scsam.infer.predictor import Predictor
@@ -96,7 +97,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
         report: dict[str, Any] = {}
         for part in scores:
             report |= part.to_dict()
-        write_report(arguments.json, report)
+        replace_json(arguments.json, report)
 
 
 def score(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from napari_scsam.cli.labels import note_own_table
 from napari_scsam.cli.shared.checkpoint_path import check_checkpoint_path
 from napari_scsam.cli.shared.parts import add_model_options, command, note, open_image, show
-from napari_scsam.cli.shared.reports import add_report, check_report, write_report
+from napari_scsam.cli.shared.reports import add_report, check_report
 from napari_scsam.cli.shared.values import SLICES, parse_slices, positive_number
 from napari_scsam.config import UserError
+from napari_scsam.json_files import replace_json
 from napari_scsam.steps import Progress, mapped
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def run_finetune(arguments: argparse.Namespace) -> None:
     print(out)
     # After the checkpoint: a disk too full for the report must not cost the training.
     if arguments.json is not None:
-        write_report(arguments.json, result.report.to_dict())
+        replace_json(arguments.json, result.report.to_dict())
 
 
 def read_source(arguments: argparse.Namespace) -> CorrectedVolume:

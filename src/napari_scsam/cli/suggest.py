@@ -14,8 +14,9 @@ from napari_scsam.cli.shared.parts import (
     open_image,
     show,
 )
-from napari_scsam.cli.shared.reports import add_report, check_report, write_report
+from napari_scsam.cli.shared.reports import add_report, check_report
 from napari_scsam.cli.shared.values import SLICES, parse_slices, positive
+from napari_scsam.json_files import replace_json
 
 if TYPE_CHECKING:
     from napari_scsam.infer.suggest import Suggestion
@@ -60,7 +61,7 @@ def run_suggest(arguments: argparse.Namespace) -> None:
     suggestions = show(suggest(predictor, image, slices, mask=mask, count=arguments.count))
     print_suggestions(suggestions)
     if arguments.json is not None:
-        write_report(arguments.json, {"suggestions": [each.to_dict() for each in suggestions]})
+        replace_json(arguments.json, {"suggestions": [each.to_dict() for each in suggestions]})
 
 
 def print_suggestions(suggestions: Sequence[Suggestion]) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from napari_scsam.atomic import replacing
+from napari_scsam.json_files import read_json, replace_json
 from napari_scsam.paths import preferences_folder
 
 RECENT = "recent_projects"
@@ -30,10 +29,7 @@ def list_file(name: str) -> Path:
 
 def read_list(name: str) -> list[str]:
     """Read a list; a missing or damaged one is empty."""
-    try:
-        listed = json.loads(list_file(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
+    listed = read_json(list_file(name))
     if not isinstance(listed, list):
         return []
     return [word for word in listed if isinstance(word, str)]
@@ -44,8 +40,7 @@ def write_list(name: str, words: Sequence[str]) -> None:
     file = list_file(name)
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as draft:
-            draft.write_text(json.dumps(list(words)), encoding="utf-8")
+        replace_json(file, list(words))
 
 
 def recent_servers() -> list[str]:

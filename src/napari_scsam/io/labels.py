@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from napari_scsam.atomic import DRAFT_MARK, finish_replacing, replacing_folder
+from napari_scsam.atomic import finish_replacing, replacing_folder
 from napari_scsam.config import ClassSpec, UserError, VoxelSize, parse_classes
+from napari_scsam.drafts import DRAFT_MARK
 from napari_scsam.io.contents import Contents, check_outside, is_ours, what_is
 from napari_scsam.io.find_labels import first_class_table
 from napari_scsam.io.label_files.kinds import LABEL_FILE_KINDS, check_suffix, read_label_record

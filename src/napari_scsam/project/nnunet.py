@@ -5,7 +5,6 @@ See nnU-Net's ``documentation/dataset_format.md`` and ``ignore_label.md``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec
+from napari_scsam.json_files import write_json
 from napari_scsam.project.project import CLASSES, REVIEWED, Project
 from napari_scsam.project.review import count_values
 from napari_scsam.project.reviewed_classes import (
@@ -55,9 +55,8 @@ def write_nnunet(project: Project, folder: Path, slices: Sequence[int], out: Pat
         yield Progress(3, 4, f"writing {part}")
         (folder / part).mkdir()
         _write_stack(folder / part / f"{name}.tif", content)
-        (folder / part / f"{case}.json").write_text(json.dumps(spacing), encoding="utf-8")
-    table = json.dumps(nnunet_table(classes), indent=2) + "\n"
-    (folder / "dataset.json").write_text(table, encoding="utf-8")
+        write_json(folder / part / f"{case}.json", spacing)
+    write_json(folder / "dataset.json", nnunet_table(classes))
 
 
 def reviewed_table(project: Project) -> tuple[ClassSpec, ...]:

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from napari_scsam.atomic import DRAFT_MARK
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
+from napari_scsam.drafts import DRAFT_MARK
 from napari_scsam.io.label_pyramid import new_level
 from napari_scsam.io.labels import create_labels, read_class_table
 from napari_scsam.io.saved.anchored_store import MissingStoreError

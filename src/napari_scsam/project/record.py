@@ -11,9 +11,11 @@ from typing import Any
 import zarr
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from napari_scsam.atomic import draft_path, finish_replacing, replacing
+from napari_scsam.atomic import finish_replacing
 from napari_scsam.config import TaughtClass, UserError, VoxelSize
+from napari_scsam.drafts import draft_path
 from napari_scsam.io.contents import Contents, check_outside, what_is
+from napari_scsam.json_files import read_json_object, replace_json
 from napari_scsam.project.image import ImageReference
 from napari_scsam.validation import first_problem
 
@@ -190,7 +192,7 @@ def _newer_record(path: Path, stored: Any) -> ProjectRecord:
 def format_of(path: Path) -> int:
     """Return the format number of a project; 0 when it is unreadable or no number."""
     try:
-        number = (readable_json(path / GROUP_METADATA) or {})["attributes"]["scsam"]["format"]
+        number = (read_json_object(path / GROUP_METADATA) or {})["attributes"]["scsam"]["format"]
     except (LookupError, TypeError):
         return 0
     if type(number) is int:  # a truth value is no format
@@ -216,7 +218,7 @@ def write_record(path: Path, record: ProjectRecord) -> None:
         When it was written by a newer version.
     """
     file = path / GROUP_METADATA
-    document = readable_json(file) or readable_json(copy_of(file, path))
+    document = read_json_object(file) or read_json_object(copy_of(file, path))
     if document is None:
         raise OSError(f"{file} cannot be read")
     if is_newer(path):
@@ -226,9 +228,7 @@ def write_record(path: Path, record: ProjectRecord) -> None:
     if not isinstance(stored, dict):
         stored = {}
     attributes["scsam"] = {**stored, "format": FORMAT_NUMBER, "project": record.to_dict()}
-    text = json.dumps(document, indent=2)
-    with replacing(file) as draft:
-        draft.write_text(text, encoding="utf-8")
+    replace_json(file, document)
     write_copy(file, path)
 
 
@@ -261,17 +261,6 @@ def write_copy(file: Path, path: Path) -> None:
         draft.replace(copy)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def readable_json(file: Path) -> dict[str, Any] | None:
-    """Read a JSON object; None when the file is missing or damaged."""
-    try:
-        found = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    if isinstance(found, dict):
-        return found
-    return None
 
 
 def mark_ours(path: Path) -> None:

@@ -17,13 +17,13 @@ from pydantic import ValidationError
 
 from napari_scsam.atomic import replacing
 from napari_scsam.config import UserError, parse_classes
+from napari_scsam.json_files import read_json_object, replace_json
 from napari_scsam.project.record import (
     COPIES,
     GROUP_METADATA,
     ProjectRecord,
     copy_of,
     is_newer,
-    readable_json,
     write_copy,
 )
 
@@ -75,7 +75,7 @@ def has_record(path: Path) -> bool:
     """Whether the record of a project can be read, from its file or from its copy."""
     file = path / GROUP_METADATA
     copy = copy_of(file, path)
-    return _has_record(readable_json(file)) or _has_record(readable_json(copy))
+    return _has_record(read_json_object(file)) or _has_record(read_json_object(copy))
 
 
 def set_aside(path: Path, file: Path) -> None:
@@ -99,15 +99,14 @@ def list_again(path: Path) -> bool:
     names = [
         folder.name
         for folder in sorted(file.parent.iterdir())
-        if _kind_of(readable_json(folder / GROUP_METADATA)) == "group"
+        if _kind_of(read_json_object(folder / GROUP_METADATA)) == "group"
     ]
     if not names:
         return False
     set_aside(path, file)
     ome = {"version": "0.5", "labels": names}
     document = {"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome}}
-    with replacing(file) as draft:
-        draft.write_text(json.dumps(document), encoding="utf-8")
+    replace_json(file, document)
     return True
 
 
@@ -136,11 +135,11 @@ def _renew_copy(file: Path, path: Path) -> None:
 
 def _is_usable(file: Path, path: Path, copy: Path | None = None) -> bool:
     """Whether metadata, or their copy, are whole and fit to where they are."""
-    document = readable_json(copy or file)
+    document = read_json_object(copy or file)
     if document is None or document.get("zarr_format") != 3:
         return False
     if len(file.relative_to(path).parts) > 1 and _kind_of(document) == "array":
-        return _is_array(document, readable_json(copy_of(file, path)))
+        return _is_array(document, read_json_object(copy_of(file, path)))
     if _kind_of(document) != "group" or not isinstance(document.get("attributes"), dict):
         return False
     check = _GROUP_CHECKS.get(file.parent.relative_to(path).parts)

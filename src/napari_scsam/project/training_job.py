@@ -7,7 +7,6 @@ is closed or killed, so that a stopped training can be resumed.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
@@ -21,11 +20,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_scsam.atomic import replacing, replacing_folder
+from napari_scsam.atomic import replacing_folder
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.labels import create_labels
 from napari_scsam.io.locations import absolute_location
 from napari_scsam.io.own_files import foreign_files, list_files
+from napari_scsam.json_files import read_json_object, write_json
 from napari_scsam.project.project import CLASSES, REVIEWED, Project
 from napari_scsam.project.record import now
 from napari_scsam.project.reviewed_classes import (
@@ -100,6 +100,8 @@ class TrainingJob(BaseModel):
     """The reviewed ones."""
     checkpoint: str
     """Path of the checkpoint to start from."""
+    on_server: str = ""
+    """Its name on the server where the training began; empty for a file of this computer."""
     voxel_size: VoxelSize | None = None
     """nm along z, y, x."""
     minutes: float = 3.0
@@ -121,6 +123,7 @@ def prepare_job(
     checkpoint: Path,
     minutes: float,
     settings: Mapping[str, Any] | None = None,
+    on_server: str = "",
 ) -> Steps[Path]:
     """Write the folder of a job; an older one of this project is replaced. Returns the folder.
 
@@ -136,6 +139,8 @@ def prepare_job(
         For everything.
     settings
         Of the training, where they are not the defaults.
+    on_server
+        Name of the checkpoint on a server, when it is no file of this computer.
 
     Raises
     ------
@@ -171,12 +176,13 @@ def prepare_job(
             colours={str(spec.id): spec.colour for spec in chosen},
             slices=tuple(slices),
             checkpoint=str(checkpoint.absolute()),
+            on_server=on_server,
             voxel_size=project.voxel_size,
             minutes=minutes,
             settings=settings or {},
             created=now(),
         )
-        (draft / JOB).write_text(json.dumps(job.model_dump(), indent=2) + "\n", encoding="utf-8")
+        write_json(draft / JOB, job.model_dump())
     return folder
 
 
@@ -285,14 +291,14 @@ def drop_job(folder: Path) -> None:
 
 def read_report(folder: Path) -> dict[str, Any] | None:
     """Read how a finished training compares with its parent; None while it is not finished."""
-    return _read_json(folder / REPORT)
+    return read_json_object(folder / REPORT)
 
 
 def read_best(folder: Path) -> dict[str, Any] | None:
     """Read how the best checkpoint so far compares with its parent; None when there is none."""
     if not (folder / BEST).is_file():
         return None
-    return _read_json(folder / BEST_REPORT)
+    return read_json_object(folder / BEST_REPORT)
 
 
 def read_outcome(folder: Path) -> Outcome | None:
@@ -325,17 +331,3 @@ def checkpoint_of(folder: Path) -> Path | None:
         if (folder / name).is_file():
             return folder / name
     return None
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return found
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Replace a JSON file."""
-    with replacing(path) as draft:
-        draft.write_text(json.dumps(values) + "\n", encoding="utf-8")

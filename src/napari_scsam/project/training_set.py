@@ -7,7 +7,6 @@ is complete.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from napari_scsam.io.label_files.record import LabelRecord
 from napari_scsam.io.label_files.tiff import write_label_tiff
 from napari_scsam.io.labels import create_labels, finish_labels
 from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files, list_files
+from napari_scsam.json_files import read_json_object, write_json
 from napari_scsam.project.arrays import PREDICTED
 from napari_scsam.project.nnunet import write_nnunet
 from napari_scsam.project.project import CLASSES, REVIEWED, REVIEWED_TABLE, Project
@@ -99,10 +99,10 @@ def export_training_set(
     with replacing_folder(out, may_be_replaced) as draft:
         yield from write(project, draft, list(slices), out)
         origin = describe_origin(project, project.class_table(), slices)
-        _write_json(draft / PROVENANCE, {**origin, "case": _case_of(out)}, 2)
+        write_json(draft / PROVENANCE, {**origin, "case": _case_of(out)})
         if layout in LABELS_FILE:
             if taught:
-                _write_json(draft / TAUGHT, [known.to_dict() for known in taught])
+                write_json(draft / TAUGHT, [known.to_dict() for known in taught])
             text = recipe_text(project, out, LABELS_FILE[layout], start, parts)
             (draft / RECIPE).write_text(text, encoding="utf-8")
     return out
@@ -110,11 +110,8 @@ def export_training_set(
 
 def is_training_set(folder: Path) -> bool:
     """Whether a folder is a training set that this package wrote."""
-    try:
-        record = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(record, dict) and record.get("format") == TRAINING_SET_FORMAT
+    record = read_json_object(folder / PROVENANCE) or {}
+    return record.get("format") == TRAINING_SET_FORMAT
 
 
 def may_be_replaced(folder: Path) -> bool:
@@ -124,11 +121,8 @@ def may_be_replaced(folder: Path) -> bool:
 
 def files_beside(folder: Path) -> list[str]:
     """Return what is in the folder of a training set and does not belong to it."""
-    try:
-        record = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-        case = record.get("case") or _case_of(folder)
-    except (OSError, ValueError, AttributeError):
-        case = _case_of(folder)
+    record = read_json_object(folder / PROVENANCE) or {}
+    case = record.get("case") or _case_of(folder)
     name = re.escape(str(case))
     labels = rf"labels\.zarr/(zarr\.json|labels/(zarr\.json|({CLASSES}|{REVIEWED})/{LABEL_IMAGE}))"
     nnunet = (rf"imagesTr/{name}(_0000\.tif|\.json)", rf"labelsTr/{name}\.(tif|json)")
@@ -170,10 +164,6 @@ def _check_layout(project: Project, layout: str) -> Layout:
     if layout != "ome-zarr" and project.reviewed.size > TIFF_LIMIT:
         raise UserError(f"the volume is too large for the layout {layout}; export it as OME-Zarr")
     return write
-
-
-def _write_json(file: Path, data: Any, indent: int | None = None) -> None:
-    file.write_text(json.dumps(data, indent=indent) + "\n", encoding="utf-8")
 
 
 def look_at_slices(

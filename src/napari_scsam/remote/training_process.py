@@ -10,15 +10,18 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from statistics import mean
 from typing import Any
 
 import numpy as np
 
 from napari_scsam.atomic import replacing
 from napari_scsam.config import UserError
+from napari_scsam.json_files import replace_json
 from napari_scsam.project.training_job import (
     BEST,
     BEST_REPORT,
@@ -27,7 +30,7 @@ from napari_scsam.project.training_job import (
     REPORT,
     TUNED,
     holding,
-    write_json,
+    read_best,
 )
 from napari_scsam.remote.address import find_token
 from napari_scsam.remote.checkpoints import fetch_steps
@@ -94,13 +97,19 @@ def _keep(folder: Path, session: RemoteSession, message: dict[str, Any], name: s
     if picture is not None:
         with replacing(folder / PICTURE) as draft, draft.open("wb") as file:
             np.save(file, picture, allow_pickle=False)
-    if message["kind"] == "best" and name:
+    if message["kind"] == "best" and name and _is_better(folder, message["report"]):
         drive(fetch_steps(session, name, folder / BEST))
-        write_json(folder / BEST_REPORT, message["report"])
+        replace_json(folder / BEST_REPORT, message["report"])
     if message["kind"] == "done":
         if name and message["report"].get("offered"):
             drive(fetch_steps(session, name, folder / TUNED))
-        write_json(folder / REPORT, message["report"])
+        replace_json(folder / REPORT, message["report"])
+
+
+def _is_better(folder: Path, report: Mapping[str, Any]) -> bool:
+    """Whether a network is better than the one that an earlier run left in the folder."""
+    earlier = read_best(folder)
+    return earlier is None or mean(report["after"].values()) > mean(earlier["after"].values())
 
 
 if __name__ == "__main__":

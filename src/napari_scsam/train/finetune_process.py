@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.json_files import replace_json
 from napari_scsam.project.training_job import (
     BEST,
     BEST_REPORT,
@@ -32,7 +33,6 @@ from napari_scsam.project.training_job import (
     holding,
     read_best,
     read_job,
-    write_json,
 )
 from napari_scsam.train.commands import Commands
 
@@ -257,7 +257,7 @@ class JobRun:
         self.best_score = mean_over_classes(report.after)
         result = FinetuneResult(run.best_model(), report)
         save_tuned(self.folder / BEST, result, self.job.checkpoint, run.data.source)
-        write_json(self.folder / BEST_REPORT, report.to_dict())
+        replace_json(self.folder / BEST_REPORT, report.to_dict())
         yield {"kind": "best", "report": report.to_dict()}
 
     def save_state(self, step: FinetuneStep) -> None:
@@ -296,7 +296,7 @@ class JobRun:
         report = result.report.to_dict()
         if result.report.offered:
             save_tuned(self.folder / TUNED, result, self.job.checkpoint, self.run.data.source)
-        write_json(self.folder / REPORT, report)
+        replace_json(self.folder / REPORT, report)
         yield {"kind": "done", "report": report}
 
 

@@ -28,6 +28,7 @@ from napari_scsam.atomic import replacing
 from napari_scsam.config import UserError
 from napari_scsam.infer.device import precision
 from napari_scsam.io.locations import file_of, is_address, parse_location
+from napari_scsam.json_files import replace_json
 from napari_scsam.train.curves import draw_curves
 from napari_scsam.train.schedule import TrainStep
 from napari_scsam.version import __version__
@@ -122,7 +123,7 @@ class TrainingFolder:
     def write_record(self, steps: int, seconds: float) -> None:
         """Write ``run.json``."""
         record = {**self.record, "steps_done": steps, "seconds": round(seconds, 1)}
-        replace_file(self.path / "run.json", (json.dumps(record, indent=2) + "\n").encode())
+        replace_json(self.path / "run.json", record)
 
 
 def read_starts(path: Path) -> list[Any]:

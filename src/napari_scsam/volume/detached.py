@@ -6,7 +6,6 @@ and how it ended. Any window can watch a run, cancel it, or continue one that wa
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -23,9 +22,9 @@ from typing import Any
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from napari_scsam.atomic import replacing
 from napari_scsam.config import VoxelSize
 from napari_scsam.errors import UserError
+from napari_scsam.json_files import read_json_object, replace_json
 from napari_scsam.paths import preferences_folder
 from napari_scsam.volume.cluster import Workers
 
@@ -122,7 +121,7 @@ def start_run(request: RunRequest) -> Path:
     _forget_runs_into(request.out)
     folder = runs_folder() / f"{time.time_ns()}"
     folder.mkdir(parents=True)
-    _write(folder / REQUEST, request.model_dump(mode="json"))
+    replace_json(folder / REQUEST, request.model_dump(mode="json"))
     continue_run(folder)
     return folder
 
@@ -145,7 +144,7 @@ def continue_run(folder: Path) -> None:
     Thread(target=process.wait, daemon=True).start()  # so that the system can forget it
     with suppress(psutil.NoSuchProcess):
         created = psutil.Process(process.pid).create_time()
-        _write(folder / PROCESS, {"pid": process.pid, "created": created})
+        replace_json(folder / PROCESS, {"pid": process.pid, "created": created})
 
 
 def cancel_run(folder: Path) -> None:
@@ -177,12 +176,12 @@ def _states() -> Iterator[RunState]:
 def read_run(folder: Path) -> RunState | None:
     """Return how far a run is; None when its folder holds none."""
     try:
-        request = RunRequest.model_validate(_read(folder / REQUEST))
+        request = RunRequest.model_validate(read_json_object(folder / REQUEST) or {})
     except ValidationError:
         return None
     running = _process(folder) is not None  # before the end is read, which may come meanwhile
-    end = _read(folder / END)
-    progress = _read(folder / PROGRESS)
+    end = read_json_object(folder / END) or {}
+    progress = read_json_object(folder / PROGRESS) or {}
     phase = RunPhase.STOPPED
     if end:
         phase = RunPhase(end["phase"])
@@ -201,7 +200,7 @@ def read_run(folder: Path) -> RunState | None:
 
 def _process(folder: Path) -> psutil.Process | None:
     """Return the process of a run; None when it has ended."""
-    known = _read(folder / PROCESS)
+    known = read_json_object(folder / PROCESS) or {}
     if not known:
         return None
     try:
@@ -216,7 +215,7 @@ def _process(folder: Path) -> psutil.Process | None:
 
 def write_progress(folder: Path, done: int, total: int, seconds_left: float | None) -> None:
     """Write how far the process of a run is."""
-    _write(folder / PROGRESS, {"done": done, "total": total, "seconds_left": seconds_left})
+    replace_json(folder / PROGRESS, {"done": done, "total": total, "seconds_left": seconds_left})
 
 
 def note_finished(folder: Path, image: str) -> None:
@@ -236,27 +235,13 @@ def finished_images(folder: Path) -> set[str]:
 
 def write_end(folder: Path, phase: RunPhase, message: str = "") -> None:
     """Write how a run ended."""
-    _write(folder / END, {"phase": phase, "message": message})
+    replace_json(folder / END, {"phase": phase, "message": message})
 
 
 def read_run_request(folder: Path) -> tuple[RunRequest, Workers]:
     """Return what was asked for, and where the work is done."""
-    request = RunRequest.model_validate(_read(folder / REQUEST))
+    request = RunRequest.model_validate(read_json_object(folder / REQUEST) or {})
     return request, request.workers
-
-
-def _write(path: Path, data: dict[str, Any]) -> None:
-    with replacing(path) as draft:
-        draft.write_text(json.dumps(data), encoding="utf-8")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Read a JSON file; nothing where there is none, or it is damaged."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _checked_count(workers: int) -> int:

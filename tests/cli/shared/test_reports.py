@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from napari_scsam import cli
-from napari_scsam.cli.shared.reports import check_report, is_report, write_report
+from napari_scsam.cli.shared.reports import check_report, is_report
 from napari_scsam.errors import UserError
+from napari_scsam.json_files import replace_json
 
 
 def asked(path: Path | None) -> argparse.Namespace:
@@ -31,7 +32,7 @@ def test_a_report_replaces_nothing_else(tmp_path: Path, content: bytes) -> None:
 
 def test_a_report_replaces_an_older_one_of_the_same_command(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
-    write_report(path, {"before": {}, "after": {}, "steps": 3})
+    replace_json(path, {"before": {}, "after": {}, "steps": 3})
     check_report(asked(path), {"classes"}, {"before", "after"})
     assert is_report(path, {"before", "after"})
     assert json.loads(path.read_text())["steps"] == 3
@@ -116,15 +117,3 @@ def test_an_empty_path_is_not_the_current_folder(
         cli.main(argv)
     assert stopped.value.code == 2
     assert "an argument is empty; write a path or a name there" in capsys.readouterr().err
-
-
-def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "scores.json"
-    write_report(path, {"µm": [1, None]})
-    assert json.loads(path.read_text(encoding="utf-8")) == {"µm": [1, None]}
-    assert path.read_text(encoding="utf-8").endswith("}\n")
-    before = path.read_bytes()
-    with pytest.raises(TypeError):
-        write_report(path, {"a": object()})
-    assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["scores.json"]

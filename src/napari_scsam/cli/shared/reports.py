@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any
 
-from napari_scsam.atomic import replacing
 from napari_scsam.cli.shared.parts import Parser
 from napari_scsam.errors import UserError
+from napari_scsam.json_files import read_json_object
 
 LARGEST = 1 << 26
 """Bytes; a larger file is no report."""
@@ -57,14 +55,5 @@ def is_report(path: Path, keys: AbstractSet[str]) -> bool:
     """Whether a file holds a JSON object with all of these keys."""
     if not path.is_file() or path.stat().st_size > LARGEST:
         return False
-    try:
-        data = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(data, dict) and keys <= data.keys()
-
-
-def write_report(path: Path, data: Any) -> None:
-    """Write a report as JSON, atomically."""
-    with replacing(path) as draft:
-        draft.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    data = read_json_object(path)
+    return data is not None and keys <= data.keys()

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_scsam.atomic import DRAFT_MARK, replacing_folder
+from napari_scsam.atomic import replacing_folder
 from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.drafts import DRAFT_MARK
 from napari_scsam.io.label_files.record import LabelRecord, parse_record
 from napari_scsam.io.own_files import foreign_files
+from napari_scsam.json_files import write_json
 
 SUFFIX = ".precomputed"
 
@@ -109,10 +111,10 @@ def _write_names(folder: Path, classes: Sequence[ClassSpec]) -> None:
         "inline": {"ids": [str(spec.id) for spec in classes], "properties": [names]},
     }
     (folder / PROPERTIES).mkdir()
-    (folder / PROPERTIES / "info").write_text(json.dumps(properties), encoding="utf-8")
+    write_json(folder / PROPERTIES / "info", properties)
     info = folder / "info"
     values = json.loads(info.read_text(encoding="utf-8"))
-    info.write_text(json.dumps({**values, PROPERTIES: PROPERTIES}), encoding="utf-8")
+    write_json(info, {**values, PROPERTIES: PROPERTIES})
 
 
 def is_own(folder: Path) -> bool:

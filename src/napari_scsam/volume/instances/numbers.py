@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_scsam.atomic import replacing
+from napari_scsam.json_files import replace_json
 from napari_scsam.volume.instances.edges import read_beside, read_pairs, read_saddles
 from napari_scsam.volume.instances.graph import number_objects, roots_of
 from napari_scsam.volume.instances.holes import fill_roots
@@ -110,8 +111,7 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
 
 def save_counts(job: InstanceJob, counts: Sequence[int]) -> None:
     """Write the number of objects of each kind, once all tables are whole."""
-    with replacing(job.counts()) as draft:
-        draft.write_text(json.dumps(list(counts)), encoding="utf-8")
+    replace_json(job.counts(), list(counts))
 
 
 def load_counts(job: InstanceJob) -> list[int] | None:

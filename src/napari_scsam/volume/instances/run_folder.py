@@ -6,7 +6,6 @@ labels, and the output as it grows. A finished output takes its place in one ste
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,12 +14,14 @@ from typing import Any
 
 import zarr
 
-from napari_scsam.atomic import DRAFT_MARK, exchange_folders, finish_replacing, replacing, sync
+from napari_scsam.atomic import exchange_folders, finish_replacing, sync
 from napari_scsam.config import UserError
+from napari_scsam.drafts import DRAFT_MARK
 from napari_scsam.io.contents import Contents, what_is
 from napari_scsam.io.own_files import LABEL_IMAGE, foreign_files, list_files
 from napari_scsam.io.read_errors import READ_ERRORS
 from napari_scsam.io.zarr_access import is_zarr
+from napari_scsam.json_files import read_json_object, replace_json
 
 SETTINGS = "run.json"
 """What two runs must share, so that one may continue the other."""
@@ -59,18 +60,13 @@ class InstanceFolder:
     @property
     def settings(self) -> dict[str, Any] | None:
         """The settings of a stopped run; None when there is none that can be continued."""
-        try:
-            settings = json.loads((self.path / SETTINGS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return settings if isinstance(settings, dict) else None
+        return read_json_object(self.path / SETTINGS)
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Create the folder, without what a stopped run left in it."""
         self.remove()
         self.path.mkdir(parents=True)
-        with replacing(self.path / SETTINGS) as draft:
-            draft.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", "utf-8")
+        replace_json(self.path / SETTINGS, settings)
 
     def remove(self) -> None:
         """Remove the folder, its settings last, so that a killed removal continues.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from napari_scsam.atomic import replacing
 from napari_scsam.config import UserError
 from napari_scsam.io.contents import check_outside
+from napari_scsam.json_files import replace_json
 
 SUFFIXES = (".csv", ".parquet")
 """What a table is written as."""
@@ -174,8 +174,7 @@ def _write_provenance(path: Path, provenance: Mapping[str, Any] | None) -> None:
     """Write the provenance of a table beside it, if there is one."""
     if provenance is None:
         return
-    with replacing(provenance_path(path)) as draft:
-        draft.write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
+    replace_json(provenance_path(path), provenance)
 
 
 def provenance_path(path: Path) -> Path:

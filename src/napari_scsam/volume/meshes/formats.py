@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import trimesh
 import zmesh
 
+from napari_scsam.json_files import write_json
 from napari_scsam.volume.meshes.surface import Mesh
 
 NM = "nanometer"
@@ -36,11 +36,10 @@ def write_precomputed(folder: Path, number: int, mesh: Mesh) -> None:
     """Write a manifest and a fragment of neuroglancer's legacy mesh format."""
     info = folder / "info"
     if not info.exists():
-        info.write_text(json.dumps({"@type": "neuroglancer_legacy_mesh"}), encoding="utf-8")
+        write_json(info, {"@type": "neuroglancer_legacy_mesh"})
     fragment = f"{number}:0:0"
     (folder / fragment).write_bytes(_of_zmesh(mesh).to_precomputed())
-    manifest = json.dumps({"fragments": [fragment]})
-    (folder / f"{number}:0").write_text(manifest, encoding="utf-8")
+    write_json(folder / f"{number}:0", {"fragments": [fragment]}, indent=None)
 
 
 def _of_zmesh(mesh: Mesh) -> zmesh.Mesh:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -13,12 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.atomic import DRAFT_MARK, replacing_folder
+from napari_scsam.atomic import replacing_folder
 from napari_scsam.config import UserError, VoxelSize
+from napari_scsam.drafts import DRAFT_MARK
 from napari_scsam.errors import PartlyDoneError
 from napari_scsam.io.contents import check_outside
 from napari_scsam.io.own_files import foreign_files
 from napari_scsam.io.volumes import Volume
+from napari_scsam.json_files import write_json
 from napari_scsam.steps import Progress, Steps
 from napari_scsam.version import __version__
 from napari_scsam.volume.blocks import plan_blocks
@@ -315,7 +316,7 @@ def _write_record(
         "simplified_by_at_most_nm": simplify,
         "meshes": counts,
     }
-    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / RECORD, record)
 
 
 def _report(left_out: Sequence[str], folder: Path) -> None:
