@@ -5,6 +5,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_scsam.gui.panels.objects.table_model import ObjectTableModel
 from napari_scsam.gui.panels.objects.table_view import ObjectTableView
 
 COUNT = 1000
@@ -12,7 +13,21 @@ ALL = np.ones(COUNT, bool)
 
 
 @pytest.fixture
-def table(qtbot):
+def asked(monkeypatch):
+    """Grows each time the model is asked how many rows it has."""
+    calls = []
+    count = ObjectTableModel.rowCount
+
+    def counted(model, *parent):
+        calls.append(1)
+        return count(model, *parent)
+
+    monkeypatch.setattr(ObjectTableModel, "rowCount", counted)
+    return calls
+
+
+@pytest.fixture
+def table(qtbot, asked):
     """A table of a thousand objects, and what it tells."""
     made = ObjectTableView()
     qtbot.addWidget(made)
@@ -72,6 +87,14 @@ def test_many_rows_that_are_apart_are_shown_first(table):
     table.show_selected(np.arange(0, COUNT, 2))
     assert table.objects.rows[:500].tolist() == list(range(0, COUNT, 2))
     assert len(table.selected()) == 500
+
+
+def test_a_large_selection_is_drawn_without_looking_at_each_row(table, asked, qtbot):
+    qtbot.waitExposed(table)
+    asked.clear()
+    table.show_selected(np.arange(0, COUNT, 2))
+    table.grab()
+    assert len(asked) < COUNT / 4
 
 
 def test_keys_and_clicks_tell_of_rows_of_the_columns(table):

@@ -58,6 +58,8 @@ class ObjectTableView(QTableView):
         columns.setResizeContentsPrecision(ROWS_MEASURED)
         columns.setHighlightSections(False)
         columns.setMinimumSectionSize(30)
+        # It would ask for each selected row whether its column is selected as a whole.
+        columns.setSelectionModel(QItemSelectionModel(self.objects, columns))
         rows = self.verticalHeader()
         rows.hide()
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
