@@ -8,8 +8,15 @@ import pytest
 import task_functions as tasks
 
 from napari_scsam.config import UserError
-from napari_scsam.volume.cluster import WorkersError, find_gpus
+from napari_scsam.volume.cluster import WorkersError, find_gpus, keep_workers
 from napari_scsam.volume.workers import TaskError, run_tasks
+
+
+@pytest.fixture(scope="module")
+def two():
+    """Two workers for all tests that leave them alive."""
+    with keep_workers(2) as workers:
+        yield workers
 
 
 def test_without_workers_tasks_are_done_in_order_as_they_are_asked_for():
@@ -27,8 +34,8 @@ def test_a_task_that_fails_costs_no_other():
     }
 
 
-def test_workers_do_every_task_once_and_name_what_fails():
-    done = list(run_tasks(tasks.double_odd, iter(range(20)), 2))
+def test_workers_do_every_task_once_and_name_what_fails(two):
+    done = list(run_tasks(tasks.double_odd, iter(range(20)), two))
     assert len(done) == 20
     results = dict(done)
     assert results[4] == TaskError(4, "4 is even")
@@ -49,6 +56,10 @@ def test_results_that_die_with_their_worker_are_computed_again(tmp_path):
     done = [next(running)]
     time.sleep(1.0)
     assert sorted(done + list(running)) == [(0, 0), (1, 2), (2, 4)]
+
+
+def test_workers_are_not_profiled(two):
+    assert dict(run_tasks(tasks.is_profiled, range(1), two)) == {0: False}
 
 
 def test_closing_stops_the_workers_and_what_is_not_done(tmp_path):
@@ -76,10 +87,10 @@ def test_workers_that_cannot_be_are_refused(workers, why):
         next(run_tasks(tasks.double, range(3), workers))
 
 
-def test_a_worker_of_another_version_is_refused(monkeypatch):
+def test_a_worker_of_another_version_is_refused(monkeypatch, two):
     monkeypatch.setattr("napari_scsam.volume.workers.__version__", "99.0")
     with pytest.raises(WorkersError, match=r"napari-scsam .* not 99\.0"):
-        list(run_tasks(tasks.double, range(3), 1))
+        list(run_tasks(tasks.double, range(3), two))
 
 
 def test_gpus_are_those_that_the_environment_chooses(monkeypatch):

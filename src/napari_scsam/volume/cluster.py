@@ -42,6 +42,10 @@ SINGLE_THREADED = {
 """Settings of libraries that would else start threads for each core in each process."""
 
 
+NOT_PROFILED = {"distributed.worker.profile.enabled": False}
+"""dask looks at what its workers do a hundred times a second, and nobody reads that."""
+
+
 class WorkersError(UserError):
     """Workers that cannot do any task: none answers, or they are of another version."""
 
@@ -152,6 +156,7 @@ def _local_cluster(count: int) -> SpecCluster:
                     "silence_logs": logging.CRITICAL,
                     "memory_limit": 0,  # tasks are bounded; a worker is never stopped for memory
                     "env": _environment(number, gpus),
+                    "config": NOT_PROFILED,
                 },
             }
             for number in range(count)

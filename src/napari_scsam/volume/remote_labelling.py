@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,15 +97,21 @@ class RemoteLabelling(Labelling):
         size = self.source.pixel_size
         self.planes[z] = self.remote.prepare(plane, size, contrast=self.contrast)
 
+    def _masks(self, planes: Iterable[int]) -> dict[int, WireArray]:
+        """Return what is labelled on each slice; nothing where all of it is."""
+        mask = self.plan.mask
+        if mask is None:
+            return {}
+        wanted = {n: mask.wanted(n, self.plan.reach, self.plan.window) for n in planes}
+        return {n: pack(np.ascontiguousarray(part)) for n, part in wanted.items()}
+
     def _request(
         self, z: int, planes: dict[int, RemoteSlice], wanted: NDArray[np.bool_] | None
     ) -> LabelSlice:
         """Return the request for a slice; of its run, it says all that the server needs."""
         masks: dict[int, WireArray] = {}
-        if wanted is not None and self.plan.mask is not None:
-            for n in planes:
-                mask = self.plan.mask.wanted(n, self.plan.reach, self.plan.window)
-                masks[n] = pack(np.ascontiguousarray(mask))
+        if wanted is not None:
+            masks = self._masks(planes)
         request = LabelSlice(
             id=0,
             run="0" * 32,

@@ -166,18 +166,23 @@ def _with_extras(
     UserError
         When the mask does not fit the volume, or slices do not look alike along all axes.
     """
-    if axes not in (1, CUBE_AXES):
-        raise UserError(
-            f"slices are averaged along 1 or {CUBE_AXES} axes, not {axes}; give one of them"
-        )
-    if axes == CUBE_AXES:
-        if average_z:
-            raise UserError("three axes average along z, too; leave out --average-z or --axes")
-        check_isotropic(source.shape, source.voxel_size)
+    _check_axes(source, axes, average_z)
     if mask is not None:
         opened = open_mask(mask, source.shape)
         plan = replace(plan, mask=read_mask(opened, plan.slices, plan.window))
     return replace(plan, axes=axes)
+
+
+def _check_axes(source: Volume, axes: int, average_z: bool | None) -> None:
+    if axes == 1:
+        return
+    if axes != CUBE_AXES:
+        raise UserError(
+            f"slices are averaged along 1 or {CUBE_AXES} axes, not {axes}; give one of them"
+        )
+    if average_z:
+        raise UserError("three axes average along z, too; leave out --average-z or --axes")
+    check_isotropic(source.shape, source.voxel_size)
 
 
 def _as_source(volume: Volume | ArrayLike, voxel_size: VoxelSize | None) -> Volume:

@@ -40,7 +40,7 @@ from napari_scsam.volume.three_axes import CubePlan, plan_cubes
 from napari_scsam.volume.workers import TaskError, run_tasks
 from napari_scsam.volume.writing.group_writer import GroupWriter
 from napari_scsam.volume.writing.ledger import FinishedSlice
-from napari_scsam.volume.writing.run_labels import group_depth
+from napari_scsam.volume.writing.written_slices import group_depth
 
 AVERAGED_SLICES = 32
 """Slices of a group whose neighbours are averaged: those beside its ends are computed twice."""
@@ -219,13 +219,8 @@ def label_group(job: WorkerRun, group: SliceGroup) -> GroupDone:
         predictor.tta = job.tta
         source = remembered(memory, (job.image, job.voxel_size), job, _open)
         level = member_array(zarr.open_group(job.labels, mode="r+"), "0")
-        labelling = Labelling(
-            source,
-            predictor,
-            select_classes(predictor.classes, list(job.classes)),
-            job.contrast,
-            job.plan,
-        )
+        classes = select_classes(predictor.classes, list(job.classes))
+        labelling = Labelling(source, predictor, classes, job.contrast, job.plan)
         writer = GroupWriter(level, job.plan)
         finished: list[FinishedSlice] = []
         with closing(labelling.answers(group.slices)) as answers:

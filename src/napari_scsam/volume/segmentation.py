@@ -36,10 +36,9 @@ from napari_scsam.volume.writing.run_labels import (
     find_stopped,
     finish_run_labels,
     finished_run,
-    group_of,
-    is_whole,
     open_run_labels,
 )
+from napari_scsam.volume.writing.written_slices import group_of, is_whole
 
 FINISHED = "finished before"
 """What the only step of a run says that has nothing left to do."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import sys
 from functools import partial
@@ -71,7 +72,8 @@ def test_parquet_keeps_types_and_nulls(table: ObjectTable, tmp_path: Path) -> No
     assert read["id"].to_pylist() == [2**63 + 1, 2, 7]
     assert read["volume_um3"].to_pylist() == [0.25, None, 0.125]
     beside = json.loads((tmp_path / "table.parquet.provenance.json").read_text())
-    assert beside == {"labels": "here"}
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert beside == {"labels": "here", "sha256": [digest]}
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
@@ -112,6 +114,7 @@ def test_a_table_can_be_written_again_wherever_its_process_was_killed(
     folder.mkdir()
     _, steps = play(lambda: write_table(folder / name, table, {"labels": "a"}), folder)
     assert steps > 4  # two files, each of which is opened and renamed
+    beside = provenance_path(folder / name).read_bytes()
     for stop in range(1, steps + 1):
         path = tmp_path / str(stop) / name
         path.parent.mkdir()
@@ -120,10 +123,41 @@ def test_a_table_can_be_written_again_wherever_its_process_was_killed(
         check_not_foreign(path)  # the same command starts with this
         write()
         assert path.read_bytes() == (folder / name).read_bytes()
-        assert json.loads(provenance_path(path).read_text()) == {"labels": "a"}
+        assert provenance_path(path).read_bytes() == beside
 
 
 def test_a_table_without_provenance_is_not_ours(table: ObjectTable, tmp_path: Path) -> None:
     write_table(tmp_path / "table.csv", table)
     with pytest.raises(UserError, match="was not written by scsam measure"):
         check_not_foreign(tmp_path / "table.csv")
+
+
+def test_a_table_that_somebody_changed_is_not_replaced(table: ObjectTable, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    write_table(path, table, {"labels": "here"})
+    check_not_foreign(path)
+    path.write_text(path.read_text() + "my,own,row,True\n")
+    with pytest.raises(UserError, match="changed after scsam measure wrote it"):
+        check_not_foreign(path)
+
+
+@pytest.mark.parametrize("content", ['{"mine": 1}', "mine", "[]"])
+def test_a_file_of_somebody_else_where_the_provenance_goes_stays(
+    table: ObjectTable, tmp_path: Path, content: str
+) -> None:
+    path = tmp_path / "table.csv"
+    provenance_path(path).write_text(content)
+    for write in (check_not_foreign, partial(write_table, table=table, provenance={"labels": "a"})):
+        with pytest.raises(UserError, match="give the table another name"):
+            write(path)
+    assert provenance_path(path).read_text() == content
+    assert not path.exists()
+
+
+def test_tables_of_older_versions_have_no_digest_and_are_replaced(
+    table: ObjectTable, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.csv"
+    write_table(path, table)
+    provenance_path(path).write_text('{"software": {"napari-scsam": "0.1"}}')
+    check_not_foreign(path)

@@ -132,13 +132,19 @@ def _read_whole(whole: Path, kind: ObjectKind, where: tuple[slice, ...]) -> NDAr
     return np.asarray(level[where])
 
 
+def _kind_of_values(job: InstanceJob, index: int) -> ObjectKind:
+    """Return a kind; of objects that are whole already, each value is one."""
+    kind = job.kinds[index]
+    if job.whole is None:
+        return kind
+    return ObjectKind(kind.name, ())
+
+
 def _label_kind(
     job: InstanceJob, index: int, part: LabelledPart
 ) -> tuple[int, dict[str, NDArray[Any]]]:
     """Write the components of one kind, and return what its record holds."""
-    kind = job.kinds[index]
-    if job.whole is not None:
-        kind = ObjectKind(kind.name, ())
+    kind = _kind_of_values(job, index)
     arrays: dict[str, NDArray[Any]] = {}
     if job.watershed:
         basins = _find_basins(job, kind, part)

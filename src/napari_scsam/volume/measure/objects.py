@@ -162,7 +162,8 @@ class TablePaths:
             if path is not None:
                 check_table_path(path)
                 check_not_foreign(path)
-        if paths[0] is not None and paths[0] == paths[1]:
+        places = [os.path.realpath(path) for path in paths if path is not None]
+        if len(set(places)) < len(places):
             raise UserError(f"both tables would be {paths[0]}; give the contacts another name")
         return cls(*paths)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +17,16 @@ from numpy.typing import NDArray
 from napari_scsam.atomic import replacing
 from napari_scsam.config import UserError
 from napari_scsam.io.contents import check_outside
-from napari_scsam.json_files import replace_json
+from napari_scsam.json_files import read_json_object, replace_json
 
 SUFFIXES = (".csv", ".parquet")
 """What a table is written as."""
 
 PROVENANCE = ".provenance.json"
 """Suffix of the file beside a table that says where it came from."""
+
+DIGESTS = "sha256"
+"""Key of a provenance: the table as it was written, and an older one while it is replaced."""
 
 ROWS_AT_ONCE = 10_000
 """Rows that are turned into text together."""
@@ -127,12 +131,42 @@ def check_not_foreign(path: Path) -> None:
     Raises
     ------
     UserError
-        When there is a file without one.
+        When there is a file without one, a table that somebody has changed, or a file of somebody
+        else where the provenance goes.
     """
-    if os.path.lexists(path) and not provenance_path(path).is_file():
+    record = _own_provenance(path)
+    if not os.path.lexists(path):
+        return
+    if record is None:
         raise UserError(
             f"{path} already exists and was not written by scsam measure; give another name"
         )
+    digests = record.get(DIGESTS)
+    if isinstance(digests, list) and _digest(path) not in digests:
+        raise UserError(f"{path} was changed after scsam measure wrote it; give another name")
+
+
+def _own_provenance(path: Path) -> dict[str, Any] | None:
+    """Return the provenance beside a table; None when there is none.
+
+    Raises
+    ------
+    UserError
+        When a file of somebody else is there.
+    """
+    beside = provenance_path(path)
+    if not os.path.lexists(beside):
+        return None
+    record = read_json_object(beside)
+    if record is None or not {DIGESTS, "software"} & record.keys():
+        raise UserError(f"{beside} was not written by scsam measure; give the table another name")
+    return record
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_table(
@@ -155,26 +189,26 @@ def write_table(
     Raises
     ------
     UserError
-        As `check_table_path`.
+        As `check_table_path`, or when a file of somebody else is where the provenance goes.
     """
     path = Path(path)
     check_table_path(path)
-    if not path.exists():
-        # A table without provenance would be taken for that of somebody else.
-        _write_provenance(path, provenance)
+    record = None
+    if provenance is not None:
+        record = _own_provenance(path)
     with replacing(path) as draft:
         if path.suffix.lower() == ".csv":
             _write_csv(draft, table)
         else:
             _write_parquet(draft, table)
-    _write_provenance(path, provenance)
-
-
-def _write_provenance(path: Path, provenance: Mapping[str, Any] | None) -> None:
-    """Write the provenance of a table beside it, if there is one."""
-    if provenance is None:
-        return
-    replace_json(provenance_path(path), provenance)
+        digest = _digest(draft)
+        if provenance is not None:
+            # A table that its provenance does not know would be taken for that of somebody else.
+            known = dict(record or provenance)
+            known[DIGESTS] = [*known.get(DIGESTS, ()), digest]
+            replace_json(provenance_path(path), known)
+    if provenance is not None:
+        replace_json(provenance_path(path), {**provenance, DIGESTS: [digest]})
 
 
 def provenance_path(path: Path) -> Path:

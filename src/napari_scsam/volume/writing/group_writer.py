@@ -12,7 +12,7 @@ from napari_scsam.volume.answer import Answer
 from napari_scsam.volume.probabilities import open_probabilities, write_probabilities
 from napari_scsam.volume.run_plan import RunPlan
 from napari_scsam.volume.writing.ledger import FinishedSlice
-from napari_scsam.volume.writing.run_labels import group_of, write_slices
+from napari_scsam.volume.writing.written_slices import group_of, write_slices
 
 
 class GroupWriter:

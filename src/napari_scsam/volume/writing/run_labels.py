@@ -1,4 +1,4 @@
-"""The label image of a run on disk: where it grows, which slices are whole, how it is finished.
+"""The label image of a run on disk: where it grows, how it is continued and finished.
 
 A first run writes into the labels that it creates. A run that replaces finished labels writes
 beside them, into `STAGED_LABELS`, and takes their place when it is whole. The order on disk is always:
@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import zarr
-from numpy.typing import NDArray
 from zarr.core.common import ZarrFormat
 
 from napari_scsam.atomic import exchange_folders, finish_replacing, replacing_folder, sync
@@ -24,9 +23,8 @@ from napari_scsam.io.label_pyramid import build_levels, new_level, shard_shape
 from napari_scsam.io.label_root import point_root
 from napari_scsam.io.ngff import refresh_consolidated, update_ngff, version_of
 from napari_scsam.io.read_errors import READ_ERRORS
-from napari_scsam.io.zarr_access import ZarrArray, folder_of, is_zarr, listed_names, member_array
+from napari_scsam.io.zarr_access import ZarrArray, is_zarr, listed_names, member_array
 from napari_scsam.volume.probabilities import create_probabilities
-from napari_scsam.volume.sync import sync_files
 from napari_scsam.volume.writing.ledger import LEDGER, parse_run
 
 LABELS = "classes"
@@ -165,98 +163,14 @@ def open_run_labels(place: RunTarget, shape: tuple[int, ...], dtype: np.dtype[An
             f"the labels {LABELS!r} in {place.out} cannot be resumed: they are {level.shape} "
             f"{level.dtype}, not {shape} {dtype}; start again with --overwrite"
         )
-    for left in place.group.rglob("*.partial"):  # zarr's, from a write that was killed
-        left.unlink(missing_ok=True)
+    _remove_partial_chunks(place.group)
     return level
 
 
-def group_depth(level: ZarrArray) -> int:
-    """Return how many slices are in one file, and are written together."""
-    if level.ndim == 2:
-        return 1
-    return int((level.shards or level.chunks)[0])
-
-
-def group_of(level: ZarrArray, z: int) -> range:
-    """Return the slices that are written together with slice `z`."""
-    if level.ndim == 2:
-        return range(1)
-    depth = group_depth(level)
-    first = z // depth * depth
-    return range(first, min(first + depth, level.shape[0]))
-
-
-def write_slices(
-    level: ZarrArray, first: int, labels: NDArray[Any], window: tuple[slice, slice]
-) -> tuple[str, ...]:
-    """Write the labels (Z, Y, X) of slices that are in one file, and wait until they are on disk.
-
-    Parameters
-    ----------
-    level
-        Level 0.
-    first
-        The first of the slices.
-    labels
-        Of all these slices.
-    window
-        The rows and columns that they are of.
-
-    Returns
-    -------
-    tuple of str
-        Names of the files that hold them.
-    """
-    if level.ndim == 2:
-        level[window] = labels[0]
-    else:
-        level[(slice(first, first + len(labels)), *window)] = labels
-    folder = slice_folder(level, first)
-    names = chunk_names(level, first)
-    sync_files(folder, names, folder_of(level))
-    return names
-
-
-def is_whole(level: ZarrArray, z: int, names: tuple[str, ...] | None) -> bool:
-    """Whether the labels of a slice can be read, and all of these files are there.
-
-    Labels that somebody has changed since are whole.
-
-    Parameters
-    ----------
-    names
-        As `write_slice` returned them; None when they are not known.
-    """
-    if names is not None and not set(names) <= set(chunk_names(level, z)):
-        return False
-    try:
-        level[slice_index(level, z)]
-    except READ_ERRORS:
-        return False
-    return True
-
-
-def slice_index(level: ZarrArray, z: int) -> Any:
-    """Return the index of slice `z` in level 0."""
-    return z if level.ndim == 3 else ...
-
-
-def slice_folder(level: ZarrArray, z: int) -> Path:
-    """Return the folder of the files that hold a slice."""
-    folder = folder_of(level)
-    if level.metadata.zarr_format == 3:
-        folder = folder / "c"
-    if level.ndim == 3:
-        return folder / str(z // group_depth(level))
-    return folder
-
-
-def chunk_names(level: ZarrArray, z: int) -> tuple[str, ...]:
-    """Return the files that hold a slice, e.g. ``0/1``, in order."""
-    folder = slice_folder(level, z)
-    names = [f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file()]
-    # zarr v2 keeps its metadata in hidden files beside the chunks.
-    return tuple(sorted(n for n in names if not n.endswith(".partial") and not n.startswith(".")))
+def _remove_partial_chunks(group: Path) -> None:
+    """Remove what zarr leaves of a write that was killed."""
+    for left in group.rglob("*.partial"):
+        left.unlink(missing_ok=True)
 
 
 def finish_run_labels(place: RunTarget, run: dict[str, Any], classes: list[dict[str, Any]]) -> None:
