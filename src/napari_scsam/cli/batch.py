@@ -73,24 +73,28 @@ def segment_batch(arguments: argparse.Namespace) -> None:
             _print_done(batch, left)
 
 
+def _predictor_for(
+    arguments: argparse.Namespace, network: ScSAM | RemotePredictor
+) -> Predictor | RemotePredictor:
+    """Return what segments the images, on this computer or on a server."""
+    if isinstance(network, RemotePredictor):
+        network.tta = arguments.careful
+        return network
+    from napari_scsam.infer.predictor import Predictor as LocalPredictor
+
+    return LocalPredictor(network, arguments.device, tta=arguments.careful)
+
+
 def _steps(
     arguments: argparse.Namespace, batch: ImageBatch, network: ScSAM | RemotePredictor
 ) -> Steps[None]:
     """Return the work on all images."""
     from napari_scsam.volume.batch import segment_images
 
-    predictor: Predictor | RemotePredictor
-    if isinstance(network, RemotePredictor):
-        network.tta = arguments.careful
-        predictor = network
-    else:
-        from napari_scsam.infer.predictor import Predictor as LocalPredictor
-
-        predictor = LocalPredictor(network, arguments.device, tta=arguments.careful)
     return segment_images(
         batch,
         _opener(arguments, network),
-        predictor,
+        _predictor_for(arguments, network),
         classes=parse_names(arguments.classes),
         average_z=arguments.average_z,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_scsam.cli.labels import parse_table
 from napari_scsam.cli.shared.parts import command, nanometres, show
-from napari_scsam.config import UserError
+from napari_scsam.config import ClassSpec, UserError
 
 
 def add_import_results(commands: Any) -> None:
@@ -39,8 +40,6 @@ def add_import_results(commands: Any) -> None:
 
 def run_import_results(arguments: argparse.Namespace) -> None:
     """Import a result, and print where the labels are."""
-    from napari_scsam.checkpoints.find import checkpoint_info
-    from napari_scsam.checkpoints.imported.class_table import read_channels
     from napari_scsam.config import parse_voxel_size
     from napari_scsam.io.contents import check_outside
     from napari_scsam.volume.exchange.read import read_results
@@ -54,9 +53,16 @@ def run_import_results(arguments: argparse.Namespace) -> None:
     check_outside(out)
     table = parse_table(arguments.classes)
     results = read_results(arguments.result, table, arguments.divisor)
-    names = [one.name for one in results]
-    specs = read_channels(names, checkpoint_info().classes)
-    by_channel = dict(zip(specs.channel_of, specs.classes, strict=True))
-    classes = [by_channel[channel] for channel in range(len(names))]
+    classes = _classes_named([one.name for one in results])
     show(write_results(results, classes, out, parse_voxel_size(arguments.voxel_size)))
     print(out)
+
+
+def _classes_named(names: Sequence[str]) -> list[ClassSpec]:
+    """Return the class of each name, with the id of the shipped network where it has that class."""
+    from napari_scsam.checkpoints.find import checkpoint_info
+    from napari_scsam.checkpoints.imported.class_table import read_channels
+
+    specs = read_channels(names, checkpoint_info().classes)
+    by_channel = dict(zip(specs.channel_of, specs.classes, strict=True))
+    return [by_channel[channel] for channel in range(len(names))]

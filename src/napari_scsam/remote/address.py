@@ -41,6 +41,16 @@ class Address:
         return f"{self.scheme}://{host}{port}{self.path}"
 
 
+def _scheme_for(written: str, host: str) -> str:
+    """Return the scheme of a line to a host."""
+    scheme = written
+    if scheme == "auto":
+        scheme = "ws" if is_loopback(host) else "wss"
+    if scheme not in SCHEMES:
+        raise UserError(f"{scheme}:// is not an address of a server; write ws:// or wss://")
+    return SCHEMES[scheme]
+
+
 def parse_address(text: str) -> Address:
     """Read the address of a server, e.g. ``127.0.0.1:8765`` or ``wss://gpu.lab.org/scsam``.
 
@@ -51,12 +61,8 @@ def parse_address(text: str) -> Address:
     """
     parts = _split(text.strip())
     host = parts.hostname or ""
-    scheme = parts.scheme
-    if scheme == "auto":
-        scheme = "ws" if is_loopback(host) else "wss"
-    if scheme not in SCHEMES:
-        raise UserError(f"{scheme}:// is no address of a server; write ws:// or wss://")
-    address = Address(SCHEMES[scheme], host, parts.port, parts.path.rstrip("/"))
+    scheme = _scheme_for(parts.scheme, host)
+    address = Address(scheme, host, parts.port, parts.path.rstrip("/"))
     if address.scheme == "ws" and not is_loopback(host):
         raise UserError(
             f"the line to {host} is not encrypted; use wss://, or an SSH tunnel and ws://127.0.0.1"

@@ -15,9 +15,9 @@ from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.config import UserError
 from napari_scsam.gui.jobs.jobs import Job
-from napari_scsam.gui.layers.class_table import classes_of, show_classes
+from napari_scsam.gui.layers.class_table import show_classes
 from napari_scsam.gui.layers.files import image_layer_data
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.preferences import remember_project
@@ -32,12 +32,11 @@ from napari_scsam.gui.project.before import (
 from napari_scsam.gui.project.hashes import CheckpointHashes
 from napari_scsam.gui.project.layers import (
     find_image,
-    image_source,
     remove_layers,
-    smallest_dtype,
     take_over,
 )
 from napari_scsam.gui.project.left_open import LeftProject, close_project
+from napari_scsam.gui.project.new_project import new_project_steps
 from napari_scsam.gui.project.opening import describe_opening, show_layers
 from napari_scsam.gui.project.project_layers import IMAGE_LAYER, ProjectLayers
 from napari_scsam.gui.project.saver import ProjectSaver, described_labels
@@ -48,7 +47,7 @@ from napari_scsam.gui.project.window_state import (
 )
 from napari_scsam.project.copy_project import copy_project
 from napari_scsam.project.project import CLASSES, Project
-from napari_scsam.project.start import OpenedProject, open_project, project_path, start_project
+from napari_scsam.project.start import OpenedProject, open_project, project_path
 
 if TYPE_CHECKING:
     from napari.utils.events import Event
@@ -98,25 +97,15 @@ class ProjectKeeper:
 
     def new(self, text: str) -> None:
         """Create a project for the chosen image; its labels become part of the project."""
-        choices = self.session.choices
-        image = choices.image
         try:
-            source = image_source(image)
+            steps = new_project_steps(self.session, text)
         except UserError as error:
             self.session.report_error(error)
             return
-        classes = self._classes()
-        dtype = np.min_scalar_type(max(spec.id for spec in classes))
-        if self.session.labels is not None:
-            dtype = np.result_type(dtype, smallest_dtype(self.session.labels))
-        typed = choices.typed_voxel_size(image) if image is not None else None
-        make = partial(start_project, project_path(text), source, classes, typed=typed, dtype=dtype)
-        self._image_of_new = image
+        self._image_of_new = self.session.choices.image
         checkpoints = self._before.checkpoints()
-        known = dict(self.hashes.known)
-        self.session.jobs.submit(
-            Job.NEW_PROJECT, lambda: make_steps(make(), checkpoints, known), self._on_made
-        )
+        make = partial(make_steps, steps, checkpoints, dict(self.hashes.known))
+        self.session.jobs.submit(Job.NEW_PROJECT, make, self._on_made)
 
     def open(
         self, text: str, image_path: str | None = None, *, accept_changes: bool = False
@@ -244,17 +233,6 @@ class ProjectKeeper:
             self.changed.emit()
 
     # Creating, opening and copying
-
-    def _classes(self) -> tuple[ClassSpec, ...]:
-        """Return the classes of a new project: those of the network and of the labels."""
-        choices = self.session.choices
-        table: dict[int, ClassSpec] = {spec.id: spec for spec in choices.own}
-        if choices.checkpoint is not None:
-            named = [choices.current(spec) or spec for spec in choices.checkpoint.classes]
-            table.update({spec.id: spec for spec in named})
-        if self.session.labels is not None:
-            table.update({spec.id: spec for spec in classes_of(self.session.labels) or ()})
-        return tuple(table[key] for key in sorted(table)) or (ClassSpec(1, "organelle"),)
 
     def _on_made(self, made: MadeProject) -> None:
         project = made.project

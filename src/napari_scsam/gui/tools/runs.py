@@ -96,18 +96,11 @@ class DetachedRuns:
         UserError
             When labels cannot go there.
         """
-        images = tuple(map(Path, request.images))
-        replace = request.replace
-        left = ImageBatch(images, Path(request.out), resume=not replace, overwrite=replace).left()
-        if not left:
-            raise UserError(
-                f"all {len(images)} images have labels in {request.out}; "
-                "replace them, or name another folder"
-            )
+        left = _count_left(request)
         start_run(request)
         self.session.status.emit(
-            f"{count_of(len(left), 'image')} of {len(images)} are segmented into {request.out}, "
-            "also when this window is closed"
+            f"{count_of(left, 'image')} of {len(request.images)} are segmented into "
+            f"{request.out}, also when this window is closed"
         )
 
     def do(self, verb: str, key: str) -> None:
@@ -272,3 +265,22 @@ def _check_place(out: Path) -> None:
         check_output(out, overwrite=False, resume=True)
     except TakenError as error:
         raise UserError(f"{out} is taken; choose another name for the labels") from error
+
+
+def _count_left(request: RunRequest) -> int:
+    """Return how many images of a batch have no labels yet.
+
+    Raises
+    ------
+    UserError
+        When all have labels, or labels cannot go there.
+    """
+    images = tuple(map(Path, request.images))
+    replace = request.replace
+    left = ImageBatch(images, Path(request.out), resume=not replace, overwrite=replace).left()
+    if not left:
+        raise UserError(
+            f"all {len(images)} images have labels in {request.out}; "
+            "replace them, or name another folder"
+        )
+    return len(left)

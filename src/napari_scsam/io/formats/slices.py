@@ -148,6 +148,14 @@ class _Header:
     """How EXIF says that it is to be turned."""
 
 
+def _palette_of(image: Image.Image) -> NDArray[np.uint8]:
+    """Return the colour of each of 256 indices, 256×3; black for those that have none."""
+    colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    palette = np.zeros((256, 3), np.uint8)
+    palette[: len(colours)] = colours
+    return palette
+
+
 def _image_header(path: Path) -> _Header:
     if path.stat().st_size == 0:
         raise empty_file(path)
@@ -158,10 +166,7 @@ def _image_header(path: Path) -> _Header:
         if image.mode in _GREY:
             return _Header(shape, np.dtype(_GREY[image.mode]), orientation=turned)
         if image.mode == "P":
-            colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
-            palette = np.zeros((256, 3), np.uint8)
-            palette[: len(colours)] = colours
-            return _Header(shape, np.dtype(np.uint8), palette)
+            return _Header(shape, np.dtype(np.uint8), _palette_of(image))
         if image.mode in _COLOURS:
             colours_shape = (*shape, _COLOURS[image.mode])
             return _Header(colours_shape, np.dtype(np.uint8), orientation=turned)
