@@ -106,7 +106,8 @@ def test_the_json_is_all_scores_in_one_table(
 
     monkeypatch.setattr(command, "score", lambda *_: [Part("classes"), Part("clicks")])
     tifffile.imwrite(tmp_path / "em.tif", np.eye(9, dtype=np.uint8))
-    files = ["--image", str(tmp_path / "em.tif"), "--labels", str(tmp_path / "em.tif")]
+    tifffile.imwrite(tmp_path / "lab.tif", np.eye(9, dtype=np.uint8))
+    files = ["--image", str(tmp_path / "em.tif"), "--labels", str(tmp_path / "lab.tif")]
     out = ["--checkpoint", str(checkpoint), "--device", "cpu", "--json", str(tmp_path / "o.json")]
     assert cli.main(["evaluate", *files, *out]) == 0
     told = capsys.readouterr()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from file_steps import ENDED, play
 
 from napari_scsam import cli
-from napari_scsam.config import UserError
+from napari_scsam.cli.pseudo_label import write_certain
+from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.io.label_files.record import LabelRecord
 from napari_scsam.io.labels import read_class_table, write_labels
 from napari_scsam.io.volumes import open_labels
 from napari_scsam.steps import Progress, Steps
@@ -122,3 +126,23 @@ def test_a_mistake_leaves_no_folder(
     assert cli.main([*base, str(tmp_path / "set"), "--classes", "x"]) == 2
     assert capsys.readouterr() == ("", "scsam: no class is called 'x'; choose another\n")
     assert not (tmp_path / "set").exists()
+
+
+def test_labels_without_their_mask_are_never_there(tmp_path: Path) -> None:
+    """Otherwise every voxel of a stopped command would count as certain."""
+    record = LabelRecord((ClassSpec(5, "vesicle"),), None, (0.0, 0.0, 0.0))
+    out = tmp_path / "labels.tif"
+    mask = tmp_path / "reviewed.tif"
+    work = partial(write_certain, out, mask, LABELS, KNOWN, record)
+    stop = 0
+    while True:
+        stop += 1
+        out.unlink(missing_ok=True)
+        mask.unlink(missing_ok=True)
+        if play(work, tmp_path, stop)[0] != ENDED:
+            break
+        if out.exists():
+            found = tifffile.imread(mask)
+            assert not found.any() or np.array_equal(found, KNOWN)
+    assert stop > 6
+    np.testing.assert_array_equal(tifffile.imread(mask), KNOWN)

@@ -27,8 +27,11 @@ FINDINGS = Path(__file__).parent / "findings"
 BATCH = 400
 """Files that one process reads."""
 
-PATIENCE = 120.0
-"""Seconds after which a process counts as hung, beyond two a file."""
+PATIENCE = 3600.0
+"""Seconds after which a process counts as hung, beyond two a file.
+
+A file that takes long ends by its limit of CPU time; a busy machine may give it none for minutes.
+"""
 
 
 def make_corpus(reader: str, folder: Path) -> None:
@@ -62,8 +65,12 @@ def run_worker(
         if line.startswith("{"):
             yield json.loads(line)
     if code:
-        at = seed.read_text() if seed.is_file() else "none"
-        yield {"reader": reader, "seed": at, "wrong": f"process ended with {code}: {tail}"}
+        at = seed.read_text() if seed.is_file() else ""
+        yield {
+            "reader": reader,
+            "seed": at or "none",
+            "wrong": f"process ended with {code}: {tail}",
+        }
 
 
 def _text(output: bytes | str | None) -> str:

@@ -81,3 +81,9 @@ def test_a_lookup_table_of_imagej_does_not_change_the_values(tmp_path: Path) -> 
     )
     volume = open_volume(tmp_path / "a.tif")
     np.testing.assert_array_equal(volume.data[...], GREY[0])
+
+
+def test_three_equal_slices_of_labels_stay_three(tmp_path: Path) -> None:
+    labels = np.repeat(GREY[:1], 3, axis=0)
+    tifffile.imwrite(tmp_path / "a.tif", labels, photometric="rgb", planarconfig="separate")
+    np.testing.assert_array_equal(open_labels(tmp_path / "a.tif").data[...], labels)

@@ -73,7 +73,9 @@ def test_a_damaged_block_is_told_in_one_sentence() -> None:
         def __getitem__(self, key: object) -> None:
             raise OSError("short read")
 
-    with pytest.raises(UserError, match=r"broken\.tif cannot be read at 1: .* \(short read\)"):
+    with pytest.raises(
+        UserError, match=r"broken\.tif cannot be read at slice 1: .* \(short read\)"
+    ):
         LazyArray(Broken(), [None] * 3, "broken.tif")[1]
 
 

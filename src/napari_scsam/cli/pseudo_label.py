@@ -6,7 +6,7 @@ import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_scsam.cli.shared.parts import (
     add_model_options,
@@ -18,6 +18,10 @@ from napari_scsam.cli.shared.parts import (
     show,
 )
 from napari_scsam.config import UserError
+
+if TYPE_CHECKING:
+    from napari_scsam.io.label_files.record import LabelRecord
+    from napari_scsam.train.pseudo_labels import ByteMask, LabelArray
 
 
 def add_pseudo_label(commands: Any) -> None:
@@ -53,7 +57,6 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.predictor import Predictor
     from napari_scsam.io.label_files.record import LabelRecord
-    from napari_scsam.io.label_files.tiff import write_label_tiff
     from napari_scsam.train.pseudo_labels import pseudo_labels
     from napari_scsam.volume.output import check_no_slice, check_output, make_writable_folder
 
@@ -70,13 +73,28 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     note_unknown_size(image, predictor.model)
     labels, known = show(steps)
     record = LabelRecord(predictor.classes, image.voxel_size, image.origin)
-    write_label_tiff(out, labels, record)
-    write_label_tiff(mask, known, replace(record, classes=()))
+    write_certain(out, mask, labels, known, record)
     note(
         f"scsam: {known.mean():.0%} of the voxels are labelled; name labels.tif in a recipe, "
         "and scsam train finds reviewed.tif next to it"
     )
     print(out)
+
+
+def write_certain(
+    out: Path, mask: Path, labels: LabelArray, known: ByteMask, record: LabelRecord
+) -> None:
+    """Write labels and the mask of where they are certain.
+
+    While both are replaced, the mask is empty: labels without their own mask would count as
+    certain everywhere.
+    """
+    from napari_scsam.io.label_files.tiff import write_label_tiff
+
+    of_mask = replace(record, classes=())
+    write_label_tiff(mask, 0 * known, of_mask)
+    write_label_tiff(out, labels, record)
+    write_label_tiff(mask, known, of_mask)
 
 
 def check_mask(mask: Path, *, overwrite: bool) -> None:

@@ -148,7 +148,7 @@ class LazyArray:
             raise DamagedPartError(str(error)) from error
         except READ_ERRORS as error:
             raise DamagedPartError(
-                f"{self._name} cannot be read at {key}: "
+                f"{self._name} cannot be read at {self._describe(key)}: "
                 f"the file is damaged or incomplete ({describe_error(error)})"
             ) from error
         # A read-only block is a window on a mapped file; torch and napari want memory of their own.
@@ -183,6 +183,16 @@ class LazyArray:
         if dtype is None:
             return block
         return block.astype(dtype, copy=False)
+
+    def _describe(self, key: Any) -> str:
+        """Return the part of the array in words, by its first axis, e.g. ``slice 3``."""
+        first = self._expand(key)[0]
+        numbers = np.arange(self.shape[0])[first]
+        if self.ndim < 3 or not np.size(numbers):
+            return "a part of it"
+        low = np.min(numbers)
+        high = np.max(numbers)
+        return f"slice {low}" if low == high else f"slices {low} to {high}"
 
     def _expand(self, key: Any) -> tuple[Any, ...]:
         """Return one index per axis, also for an ellipsis and for axes that were left out."""

@@ -166,11 +166,11 @@ def open_labels(
     """
     wanted = parse_location(os.fspath(path), channel, time)
     with explaining(wanted.text):
-        source = one_of_equal(_read(wanted), wanted)
+        source = _read(wanted)
         if source.axes == "syx" and wanted.channel is None:
-            source = replace(
-                source, axes="zyx"
-            )  # as tifffile calls three slices; labels: no colours
+            # What tifffile calls three slices. They may be equal, so this comes first.
+            source = replace(source, axes="zyx")
+        source = one_of_equal(source, wanted)
         volume = _volume(source, wanted, None)
     if volume.dtype.kind not in "iu":
         raise UserError(

@@ -175,3 +175,15 @@ def test_on_a_terminal_a_bar_shows_the_step(
 def test_notes_stay_out_of_the_result(capsys: pytest.CaptureFixture[str]) -> None:
     parts.note("scsam: by the way")
     assert capsys.readouterr() == ("", "scsam: by the way\n")
+
+
+@pytest.mark.parametrize("option", ["labels", "reviewed", "strokes"])
+def test_an_image_is_not_its_own_labels(tmp_path: Path, option: str) -> None:
+    (tmp_path / "link.tif").symlink_to(tmp_path / "em.tif")
+    arguments = argparse.Namespace(image=str(tmp_path / "em.tif"))
+    for name, path in (("em.tif", tmp_path / "em.tif"), ("link.tif", tmp_path / "link.tif")):
+        setattr(arguments, option, str(path))
+        with pytest.raises(UserError, match=f"--{option} is the image itself"):
+            parts.check_other_files(arguments)
+        setattr(arguments, option, str(tmp_path / f"of_{name}"))
+        parts.check_other_files(arguments)

@@ -51,6 +51,14 @@ def test_no_report_is_asked_for() -> None:
     check_report(asked(None), {"classes"})
 
 
+def test_a_report_does_not_go_where_the_result_goes(tmp_path: Path) -> None:
+    arguments = asked(tmp_path / "folder" / ".." / "new.safetensors")
+    (tmp_path / "folder").mkdir()
+    arguments.out = tmp_path / "new.safetensors"
+    with pytest.raises(UserError, match="is where the result goes"):
+        check_report(arguments, {"classes"})
+
+
 @pytest.mark.parametrize("command", ["evaluate", "finetune", "suggest"])
 def test_every_report_is_checked_before_the_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Generator
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from tqdm import tqdm
 
+from napari_scsam.errors import UserError
 from napari_scsam.steps import Progress, drive
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ LINE_SECONDS = 60.0
 
 UNUSUAL_RATIO = 2.0
 """Of the sides of a pixel; images of slices that a microscope took have square ones."""
+
+NOT_THE_IMAGE = ("labels", "reviewed", "strokes")
+"""Options of files whose values are no grey values."""
 
 SHORT_HOUR = 5400
 """Seconds below which a duration is printed in minutes."""
@@ -86,9 +91,15 @@ def open_image(arguments: argparse.Namespace) -> Volume:
     ----------
     arguments
         With ``image`` and the options of `add_model_options`.
+
+    Raises
+    ------
+    UserError
+        When it cannot be opened, or another option names the same file.
     """
     from napari_scsam.io.images import open_grey_volume
 
+    check_other_files(arguments)
     volume = open_grey_volume(
         arguments.image,
         arguments.voxel_size,
@@ -98,6 +109,24 @@ def open_image(arguments: argparse.Namespace) -> Volume:
     for text in volume.notes:
         note(f"scsam: {text}")
     return volume
+
+
+def check_other_files(arguments: argparse.Namespace) -> None:
+    """Check that no option takes the image itself for labels, a review or strokes.
+
+    Raises
+    ------
+    UserError
+        When one does; its grey values would count as labels.
+    """
+    image = os.path.realpath(arguments.image)
+    for name in NOT_THE_IMAGE:
+        path = getattr(arguments, name, None)
+        if path is not None and os.path.realpath(path) == image:
+            raise UserError(
+                f"--{name} is the image itself; give another file, or labels inside it, "
+                "such as em.zarr/labels/classes"
+            )
 
 
 def add_careful(parser: Parser, about: str = CAREFUL) -> None:

@@ -28,14 +28,14 @@ def check_report(arguments: argparse.Namespace, *kinds: AbstractSet[str]) -> Non
     Parameters
     ----------
     arguments
-        With the option of `add_report`.
+        With the option of `add_report`, and perhaps with ``out``.
     kinds
         The keys of each kind of report that the command writes.
 
     Raises
     ------
     UserError
-        When something else is there, or its folder is missing or cannot be written.
+        When something else is there or goes there, or its folder is missing or cannot be written.
     """
     from napari_scsam.volume.output import make_writable_folder
 
@@ -48,6 +48,9 @@ def check_report(arguments: argparse.Namespace, *kinds: AbstractSet[str]) -> Non
         raise UserError(
             f"{path} already exists and is not such a report; give the report another name"
         )
+    out = getattr(arguments, "out", None)
+    if out is not None and os.path.realpath(path) == os.path.realpath(out):
+        raise UserError(f"{path} is where the result goes; give the report another name")
     make_writable_folder(path)
 
 
