@@ -5,6 +5,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_scsam.config import UserError
@@ -240,6 +241,24 @@ def test_an_edit_that_was_begun_is_finished_when_the_worker_stops_and_other_work
     wait(lambda: len(log) > 3)
     worker.stop()
     assert len(log) < 10_000
+
+
+def test_an_edit_is_finished_though_qt_has_deleted_the_timer(desk) -> None:
+    """A script that closes the viewer by hand stops the worker when Qt is going."""
+    worker, _ = desk
+    done = []
+
+    def steps():
+        for i in range(3):
+            done.append(i)
+            yield
+
+    worker.run_in_event_loop(steps(), atomic=True)
+    worker._advance()
+    worker._timer._timer.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    worker.stop()
+    assert done == [0, 1, 2]
 
 
 def test_the_first_step_of_small_work_goes_before_anything_is_drawn(desk, qtbot, wait):

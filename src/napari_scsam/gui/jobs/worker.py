@@ -16,8 +16,9 @@ from functools import partial
 from inspect import GEN_CREATED, GEN_SUSPENDED, getgeneratorstate
 from typing import Any, Literal
 
-from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QCoreApplication, QObject, Qt, Signal
 
+from napari_scsam.gui.workarounds.timer import Timer
 from napari_scsam.steps import Pause, Steps
 
 PAUSE_MS = 5
@@ -69,9 +70,8 @@ class Worker(QObject):
         self._small: deque[Generator[None, None, None]] = deque()
         self._atomic: set[Generator[None, None, None]] = set()
         self._stopped = False
-        # Owned by Python: a child of this object could be deleted before `stop` runs at exit.
-        self._timer = QTimer()
-        self._timer.timeout.connect(self._advance)
+        # `stop` runs at exit, too, when Qt may have deleted its timers.
+        self._timer = Timer(self._advance, once=False)
         self._posted.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self._turned.connect(self._advance, Qt.ConnectionType.QueuedConnection)
         if (app := QCoreApplication.instance()) is not None:
@@ -153,7 +153,7 @@ class Worker(QObject):
         self._small.append(steps)
         if atomic:
             self._atomic.add(steps)
-        if not self._timer.isActive():
+        if not self._timer.is_active():
             self._timer.start(PAUSE_MS)
             # The first step runs as soon as this turn is over, and before anything is drawn.
             self._turned.emit()
