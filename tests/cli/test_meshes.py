@@ -3,10 +3,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from napari_scsam import cli
 from napari_scsam.cli.meshes import FORMATS, add_mesh_options, check_mesh_folder
-from napari_scsam.config import UserError
+from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.io.labels import write_labels
 from napari_scsam.volume.meshes.write import MOST_ERROR_NM
 
 
@@ -54,3 +57,16 @@ def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
         check_mesh_folder(parsed("--meshes", str(tmp_path)))
     with pytest.raises(UserError, match="holds other things than meshes"):
         check_mesh_folder(parsed("--meshes", str(tmp_path / "notes.txt")))
+
+
+def test_meshes_of_a_single_slice_are_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_labels(tmp_path / "l.tif", np.ones((9, 9), np.uint8), None, (ClassSpec(1, "a"),))
+    table = tmp_path / "t.csv"
+    command = ["measure", str(tmp_path / "l.tif"), "-o", str(table), "--meshes"]
+    assert cli.main([*command, str(tmp_path / "m")]) == 2
+    assert "is a single slice, which has no surface" in capsys.readouterr().err
+    assert cli.main([*command, str(table)]) == 2
+    assert "t.csv is a table; give the meshes a folder" in capsys.readouterr().err
+    assert not table.exists()

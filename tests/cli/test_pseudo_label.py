@@ -146,3 +146,19 @@ def test_labels_without_their_mask_are_never_there(tmp_path: Path) -> None:
             assert not found.any() or np.array_equal(found, KNOWN)
     assert stop > 6
     np.testing.assert_array_equal(tifffile.imread(mask), KNOWN)
+
+
+def test_a_checkpoint_that_is_certain_of_nothing_writes_nothing(
+    base: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def work(*_: Any) -> Steps[tuple[np.ndarray, np.ndarray]]:
+        yield Progress(0, 1, "looking across z")
+        return LABELS, 0 * KNOWN
+
+    monkeypatch.setattr(pseudo_labels, "pseudo_labels", work)
+    assert cli.main([*base, str(tmp_path / "set")]) == 2
+    assert "is certain of no voxel" in capsys.readouterr().err
+    assert not list((tmp_path / "set").iterdir())

@@ -77,6 +77,19 @@ def test_finished_images_are_left_out_or_replaced(images: tuple[Path, ...], out:
     assert ImageBatch(images, out, overwrite=True).left() == images
 
 
+def test_labels_of_other_classes_do_not_count_as_finished(
+    images: tuple[Path, ...], out: Path
+) -> None:
+    label(out / "a.tif")
+    batch = ImageBatch(images, out, resume=True)
+    left = batch.left()
+    batch.check_kept(left, None)
+    batch.check_kept(left, ["mine"])
+    with pytest.raises(TakenError, match=r"a\.tif was written with other classes, without 'ER'"):
+        batch.check_kept(left, ["mine", "ER"])
+    batch.check_kept(images, ["ER"])
+
+
 def test_what_is_no_label_file_of_ours_is_never_replaced(
     images: tuple[Path, ...], out: Path
 ) -> None:

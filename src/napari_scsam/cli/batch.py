@@ -60,6 +60,7 @@ def segment_batch(arguments: argparse.Namespace) -> None:
     images = tuple(map(Path, arguments.image))
     batch = ImageBatch(images, arguments.out, arguments.resume, arguments.overwrite)
     left = batch.left()
+    batch.check_kept(left, parse_names(arguments.classes))
     if not left:
         note(f"scsam: all {len(images)} images have labels, so nothing is left to do")
         return

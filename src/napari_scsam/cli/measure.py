@@ -13,7 +13,12 @@ from napari_scsam.cli.labels import (
     note_unfinished,
     parse_table,
 )
-from napari_scsam.cli.meshes import add_mesh_options, check_mesh_folder, write_mesh_files
+from napari_scsam.cli.meshes import (
+    add_mesh_options,
+    check_mesh_folder,
+    check_mesh_labels,
+    write_mesh_files,
+)
 from napari_scsam.cli.shared.parts import add_workers, command, nanometres, note, show, workers_of
 
 
@@ -76,6 +81,7 @@ def run_measure(arguments: argparse.Namespace) -> None:
     from napari_scsam.volume.measure.objects import measure_objects
 
     check_mesh_folder(arguments)
+    check_mesh_labels(arguments)
     steps = measure_objects(
         arguments.labels,
         arguments.out,

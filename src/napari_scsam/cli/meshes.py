@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from napari_scsam.cli.labels import parse_table
 from napari_scsam.cli.shared.parts import show, workers_of
+from napari_scsam.errors import UserError
 
 FORMATS = ("ply", "obj", "glb", "precomputed")
 
@@ -45,6 +47,21 @@ def check_mesh_folder(arguments: argparse.Namespace) -> None:
     if arguments.meshes is not None:
         check_error(arguments.mesh_error)
         check_meshes_replaceable(arguments.meshes)
+
+
+def check_mesh_labels(arguments: argparse.Namespace) -> None:
+    """Check that labels have surfaces, and no table goes where the meshes go."""
+    from napari_scsam.volume.measure.images import find_label_images
+    from napari_scsam.volume.meshes.write import check_stack
+
+    if arguments.meshes is None:
+        return
+    tables = [path for path in (arguments.out, arguments.contacts) if path is not None]
+    if os.path.realpath(arguments.meshes) in map(os.path.realpath, tables):
+        raise UserError(f"{arguments.meshes} is a table; give the meshes a folder of their own")
+    classes = parse_table(arguments.classes)
+    found = find_label_images(arguments.labels, classes, instances=arguments.instances)
+    check_stack(found.labels)
 
 
 def write_mesh_files(arguments: argparse.Namespace) -> None:

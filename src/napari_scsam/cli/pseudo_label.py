@@ -72,6 +72,11 @@ def run_pseudo_label(arguments: argparse.Namespace) -> None:
     make_writable_folder(out)
     note_unknown_size(image, predictor.model)
     labels, known = show(steps)
+    if not known.any():
+        raise UserError(
+            f"{arguments.checkpoint} is certain of no voxel, so there is nothing to train on and "
+            "nothing was written; try another checkpoint or other classes"
+        )
     record = LabelRecord(predictor.classes, image.voxel_size, image.origin)
     write_certain(out, mask, labels, known, record)
     note(

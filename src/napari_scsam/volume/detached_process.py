@@ -116,6 +116,7 @@ def _segment_images(folder: Path, request: RunRequest) -> str:
     replace = request.replace
     batch = ImageBatch(images, Path(request.out), resume=not replace, overwrite=replace)
     left = batch.left()
+    batch.check_kept(left, request.classes)
     if not left:
         return "all images have labels already"
     Path(request.out).mkdir(parents=True, exist_ok=True)

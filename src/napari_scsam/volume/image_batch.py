@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from napari_scsam.config import UserError
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.errors import MissingFileError, TakenError
 from napari_scsam.io.contents import Contents, check_outside, what_is
 from napari_scsam.io.formats.numbers import RAW_SUFFIX
 from napari_scsam.io.formats.slice_names import sorted_by_number
 from napari_scsam.io.label_files.kinds import LABEL_FILE_KINDS
+from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import READERS
 
 SUFFIX = ".tif"
@@ -43,7 +45,7 @@ def find_images(folder: Path, pattern: str = "*") -> tuple[Path, ...]:
     try:
         files = [path for path in folder.glob(pattern or "*") if is_image_name(path)]
     except (ValueError, NotImplementedError) as error:
-        raise UserError(f"{pattern!r} is no pattern of names; give one such as *.tif") from error
+        raise UserError(f"{pattern!r} is not a pattern of names; give one such as *.tif") from error
     images = [path for path in files if what_is(path) is not Contents.LABELS]
     if not images:
         raise UserError(f"no image in {folder} is called {pattern}; choose other names or a folder")
@@ -101,6 +103,33 @@ class ImageBatch:
             targets[target] = image
         return tuple(image for target, image in targets.items() if not self._is_finished(target))
 
+    def check_kept(self, left: Sequence[Path], names: Sequence[str] | None) -> None:
+        """Check that labels that are kept have the classes that are asked for.
+
+        Parameters
+        ----------
+        left
+            Images that are to be segmented; the labels of the others are kept.
+        names
+            Of the classes that are asked for; None asks for no certain ones.
+
+        Raises
+        ------
+        TakenError
+            When a file of labels lacks one of them.
+        """
+        for image in self.images:
+            if names is None or image in left:
+                continue
+            target = self.labels_of(image)
+            known = {name for spec in read_class_table(target) or () for name in _names(spec)}
+            lacking = [name for name in names if name not in known]
+            if lacking:
+                raise TakenError(
+                    f"{target} was written with other classes, without {lacking[0]!r}; "
+                    "add --overwrite to replace it, or name another folder"
+                )
+
     def _is_finished(self, target: Path) -> bool:
         found = what_is(target)
         if found is Contents.NOTHING:
@@ -116,6 +145,10 @@ class ImageBatch:
                 "add --resume to keep them, or --overwrite to replace them"
             )
         return self.resume
+
+
+def _names(spec: ClassSpec) -> tuple[str, str]:
+    return spec.name, spec.known_as
 
 
 def _check_folder(folder: Path) -> None:

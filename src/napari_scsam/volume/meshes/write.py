@@ -130,10 +130,7 @@ def write_meshes(
         raise UserError(f"{format!r} is not a format of meshes; choose from: {', '.join(WRITERS)}")
     check_error(simplify)
     found = find_label_images(labels, classes, voxel_size, instances=instances)
-    if found.labels.ndim != 3:
-        raise UserError(
-            f"{found.labels.name} is a single slice, which has no surface; give a stack"
-        )
+    check_stack(found.labels)
     check_meshes_replaceable(target, overwrite=overwrite)
     check_workers(workers)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -271,6 +268,18 @@ def check_error(simplify: float | None) -> None:
         raise UserError(
             f"a vertex cannot move by {simplify:g} nm; give a number from 0 to {MOST_ERROR_NM:g}"
         )
+
+
+def check_stack(labels: Volume) -> None:
+    """Check that objects of labels have a surface.
+
+    Raises
+    ------
+    UserError
+        When the labels are a single slice.
+    """
+    if labels.ndim != 3:
+        raise UserError(f"{labels.name} is a single slice, which has no surface; give a stack")
 
 
 def check_meshes_replaceable(folder: Path, *, overwrite: bool = False) -> None:
