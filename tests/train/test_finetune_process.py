@@ -122,7 +122,7 @@ def test_a_run_that_is_stopped_and_one_that_is_killed_come_to_the_same(
     assert any("dice" in message for message in learned)
     assert told[-1]["kind"] == "done"
     assert not (whole / STATE).exists()
-    assert np.load(whole / PICTURE).shape == (384, 384, 3)
+    assert np.load(whole / PICTURE).shape == (128, 128, 3)
     outcome = read_outcome(whole)
     assert outcome is not None
     assert [name for name, _, _ in outcome.rows] == ["mitochondrion"]

@@ -227,11 +227,7 @@ class JobRun:
 
     def seconds_to_compare(self, step: FinetuneStep) -> float:
         """Return what the comparison after the last step takes."""
-        from napari_scsam.train.finetune.finetuning import SHARES
-
-        if step.phase != "learning":
-            return 0.0
-        return self.run.reserve * len(SHARES) / (len(SHARES) + self.run.settings.validations)
+        return self.run.reserve if step.phase == "learning" else 0.0
 
     def after(self, step: FinetuneStep) -> Iterator[dict[str, Any]]:
         """Keep what was found, and draw the tile now and then."""
@@ -250,8 +246,7 @@ class JobRun:
         from napari_scsam.train.finetune.steps import FinetuneResult
 
         run = self.run
-        before = {name: run.first.dice[name] for name in run.best.dice}
-        report = run.report(before, run.best.dice, run.best.agreement, step.step, 0.0)
+        report = run.report(step.step, 0.0)
         if not report.offered or mean_over_classes(report.after) <= self.best_score:
             return
         self.best_score = mean_over_classes(report.after)

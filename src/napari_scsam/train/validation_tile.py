@@ -16,7 +16,6 @@ from napari_scsam.infer.device import precision
 from napari_scsam.infer.picture import overlay
 from napari_scsam.train.finetune.known_labels import UNKNOWN
 from napari_scsam.train.finetune.tuned_weights import tuned_answer
-from napari_scsam.train.finetune.validation import covering, found_rows
 
 if TYPE_CHECKING:
     from napari_scsam.project.training_job import TrainingJob
@@ -58,13 +57,7 @@ class ValidationTile:
         crops = self.run.data.held_out.batch([self.number])
         with precision(self.run.device):
             logits = tuned_answer(model, self.run.path, crops).float() / model.temperature
-        thresholds = self.run.best.thresholds
-        if thresholds is None:
-            thresholds = model.thresholds
-        known = self.run.data.known
-        least_means = self.run.best.least_means or (0.0,) * len(known)
-        rows = found_rows(logits, thresholds, known, least_means)
-        found = covering(rows, known, len(model.classes))[0].cpu().numpy()
+        found = self.run.judge.answers([logits], self.run.best.levels)[0]
         picture = overlay(self.grey, found, self.classes)
         picture[self.outlines] = OUTLINE
         return picture

@@ -41,7 +41,7 @@ def quick() -> FinetuneSettings:
     return FinetuneSettings(
         crops=3,
         replayed=2,
-        validated=2,
+        validated=4,
         batch=2,
         most_steps=3,
         validations=1,

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.infer.tiling import HALO
 from napari_scsam.io.volumes import as_volume
 from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.train.drawing import generator_of
@@ -138,10 +139,11 @@ def test_the_classes_are_those_of_the_model(data: FinetuneData) -> None:
 def test_a_held_out_crop_shows_its_region_and_nothing_else_is_known(data: FinetuneData) -> None:
     region = HeldOutRegion(0, np.s_[20:56, 30:66])
     image, targets = data.plain_crop(region)
-    assert image.shape == (1, CROP_SIDE, CROP_SIDE)
-    assert targets.shape == (CROP_SIDE, CROP_SIDE)
+    side = data.parent.config.tile
+    assert image.shape == (1, side, side)
+    assert targets.shape == (side, side)
     assert targets.dtype == torch.uint8
-    first = (CROP_SIDE - 36) // 2
+    first = (side - 36) // 2
     last = first + 36
     assert (targets[first:last, first:last] == 1).all()
     assert (targets[first - 1, first:last] == UNKNOWN).all()
@@ -150,6 +152,18 @@ def test_a_held_out_crop_shows_its_region_and_nothing_else_is_known(data: Finetu
     assert (targets[first:last, last] == UNKNOWN).all()
     assert image[0, first:last, first:last].mean() > 0.6
     assert image[0, first - 15 : first - 2, first:last].mean() < 0.4
+
+
+def test_a_held_out_region_is_no_larger_than_what_a_tile_shows_reliably(
+    data: FinetuneData,
+) -> None:
+    inside = data.parent.config.tile - 2 * HALO
+    assert data.piece_sides == (inside, inside)
+    for region in data.held:
+        assert all(part.stop - part.start <= inside for part in region.window)
+    assert data.crop_pixels == (8.0, 8.0)
+    data.source = replace(data.source, image=as_volume(data.source.image.data))
+    assert data.crop_pixels is None
 
 
 def test_all_kinds_of_crops_are_embedded_and_counted(
@@ -163,7 +177,7 @@ def test_all_kinds_of_crops_are_embedded_and_counted(
     assert len(data.replayed) == quick.replayed
     assert 1 <= len(data.held_out) <= quick.validated
     assert counts[-1] == len(data.learned) + len(data.replayed) + len(data.held_out)
-    assert data.total == 3 + 2 + 2
+    assert data.total == 3 + 2 + 4
     labelled = data.learned.batch([0, 1, 2]).targets
     assert (labelled != UNKNOWN).flatten(1).any(dim=1).all()
 

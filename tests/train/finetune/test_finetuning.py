@@ -15,15 +15,12 @@ from napari_scsam.model import ScSAM
 from napari_scsam.steps import drive
 from napari_scsam.train.finetune import data as finetune_data
 from napari_scsam.train.finetune import finetuning
-from napari_scsam.train.finetune.finetuning import (
-    LEAST_AGREEMENT,
-    SHARES,
-    Finetuning,
-    finetune,
-)
+from napari_scsam.train.finetune.finetuning import SHARES, Finetuning, finetune
 from napari_scsam.train.finetune.known_labels import KnownClass
+from napari_scsam.train.finetune.levels import Levels
 from napari_scsam.train.finetune.review_crops import CROP_SIDE
 from napari_scsam.train.finetune.settings import FinetuneSettings
+from napari_scsam.train.finetune.shares import LEAST_AGREEMENT
 from napari_scsam.train.finetune.steps import FinetuneStep
 from napari_scsam.train.finetune.tuned_weights import learned, take_path
 from napari_scsam.train.finetune.validation import Validation
@@ -43,7 +40,7 @@ def noise(count: int, seed: int) -> list[torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def quick(quick: FinetuneSettings) -> FinetuneSettings:
-    return replace(quick, crops=1, replayed=1, validated=1, batch=1)
+    return replace(quick, crops=1, replayed=1, validated=4, batch=1)
 
 
 @pytest.fixture(scope="module")
@@ -206,32 +203,27 @@ def test_agreement_just_reached_is_enough(run: Finetuning) -> None:
     assert run.best.score == 0.6
 
 
-@pytest.mark.parametrize(
-    ("found", "share"),
-    [
-        ([(0.9, 0.95), (0.8, 0.96), (0.7, 0.97), (0.6, 0.99), (0.5, 1.0)], 0.0),
-        ([(0.9, 0.5), (0.8, 0.93), (0.85, 0.97), (0.6, 0.99), (0.5, 1.0)], 0.5),
-        ([(0.9, 0.5), (0.8, 0.6), (0.7, 0.7), (0.4, 0.8), (0.5, 1.0)], 1.0),
-    ],
-)
-def test_the_share_of_the_parent_is_the_best_that_holds_the_rest(
-    run: Finetuning, found, share: float
-) -> None:
+def test_the_chosen_share_of_the_parent_is_in_the_weights(run: Finetuning) -> None:
     start = learned(run.path)
     run.train_step(1, 4)
     end = learned(run.path)
-    judged(run, *(scored(*each) for each in found[:-1]))
-    run.untuned = scored(*found[-1])
-    assert drive(run.choose(start)) == share
+    judged(run, scored(0.9, 0.5), scored(0.8, 0.97), scored(0.7, 0.97))
+    run.judge.fit_levels = lambda _path: scored(0.82, 0.97)
+    assert drive(run.choose(start)) == SHARES[1]
+    assert run.best.score == 0.82
     found = learned(run.best_model().tuned[-1])
     for name, weight in found.items():
-        torch.testing.assert_close(weight, torch.lerp(end[name], start[name], share))
+        torch.testing.assert_close(weight, torch.lerp(end[name], start[name], SHARES[1]))
 
 
-def test_a_tuned_model_has_the_thresholds_that_were_best(run: Finetuning) -> None:
+def test_a_tuned_model_has_the_levels_that_were_chosen(run: Finetuning) -> None:
+    before = run.model.thresholds.clone()
     run.best_weights = learned(run.path)
-    run.best = replace(scored(0.9, 1.0), thresholds=torch.tensor([0.0, 0.25, 1.5]))
-    assert run.best_model().thresholds.tolist() == [0.0, 0.25, 1.5]
+    run.best = replace(scored(0.9, 1.0), levels=(Levels(shift=0.25, least_mean=0.5),))
+    changes = (run.best_model().thresholds - before).tolist()
+    assert changes == [0.0, 0.0, 0.25]
+    assert run.best_model().classes[2].least_mean == 0.5
+    assert (run.best_model().thresholds - before).tolist() == changes, "shifted once"
 
 
 def test_embedding_ends_when_its_share_of_the_time_is_over(run: Finetuning) -> None:

@@ -1,8 +1,15 @@
-import torch
+"""What a run says of its gain, and when it is offered."""
 
-from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
-from napari_scsam.train.finetune.report import FEW_STEPS, add_hint, decide
-from napari_scsam.train.finetune.validation import OverlapCounter, above, covering
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+
+from napari_scsam.train.finetune.known_labels import UNKNOWN
+from napari_scsam.train.finetune.report import FEW_STEPS, FinetuneReport, add_hint, decide
+from napari_scsam.train.finetune.validation import OverlapCounter
 
 
 def test_a_gain_is_offered() -> None:
@@ -27,25 +34,32 @@ def test_without_anything_to_judge_by_the_parent_is_kept() -> None:
 
 def test_unknown_pixels_are_not_scored() -> None:
     overlap = OverlapCounter(1)
-    overlap.add(torch.tensor([1, 1, 1]), torch.tensor([1, 0, UNKNOWN]))
-    assert overlap.by_name(["er"]) == {"er": torch.tensor(2 / 3).item()}
+    overlap.add(np.array([1, 1, 1]), np.array([1, 0, UNKNOWN]))
+    assert overlap.by_name(["er"]) == {"er": 2 / 3}
 
 
 def test_a_class_that_never_occurs_has_no_dice() -> None:
     overlap = OverlapCounter(2)
-    overlap.add(torch.tensor([1, 2]), torch.tensor([1, 0]))
+    overlap.add(np.array([1, 2]), np.array([1, 0]))
     assert set(overlap.by_name(["er", "PSD"])) == {"er"}
 
 
-def test_the_likeliest_class_above_its_threshold_wins() -> None:
-    logits = torch.tensor([[1.0, 2.0, 0.2], [0.9, 3.0, 0.1]]).view(1, 2, 1, 3)
-    assert above(logits, torch.tensor([0.5, 2.0]))[1].flatten().tolist() == [1, 1, 0]
-    assert above(logits, torch.tensor([0.5, 0.0]))[1].flatten().tolist() == [2, 2, 2]
+def test_a_gain_that_may_be_chance_is_not_offered() -> None:
+    offered, reason = decide({"er": 0.5}, {"er": 0.53}, {}, 0.07)
+    assert not offered
+    assert reason == (
+        "Held-out Dice rose by 0.030 ± 0.070, which is uncertain, so the parent is kept."
+    )
+    assert decide({"er": 0.5}, {"er": 0.53}, {}, 0.01) == (
+        True,
+        "Held-out Dice rose by 0.030 ± 0.010.",
+    )
 
 
-def test_parts_count_as_their_whole() -> None:
-    rows = torch.tensor([0, 1, 2, 3])
-    assert covering(rows, [KnownClass("whole", (0, 2))], 3).tolist() == [0, 1, 0, 1]
+def test_an_error_that_is_not_known_is_left_out_of_the_report() -> None:
+    report = FinetuneReport({}, {}, {}, False, "", 0, 0.0, 0.0, (1, 2))
+    assert json.loads(json.dumps(report.to_dict()))["gain_error"] is None
+    assert replace(report, gain_error=0.5).to_dict()["gain_error"] == 0.5
 
 
 def test_a_result_that_forgot_other_classes_is_not_offered() -> None:

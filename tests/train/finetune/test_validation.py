@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from napari_scsam.config import ClassSpec
 from napari_scsam.model import ScSAM
 from napari_scsam.model.tuned_path import TunedPath
+from napari_scsam.train.finetune.held_out import HeldOutRegion
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
+from napari_scsam.train.finetune.levels import LEVELS, Levels
 from napari_scsam.train.finetune.review_crops import CropMemory
 from napari_scsam.train.finetune.tuned_weights import take_path
 from napari_scsam.train.finetune.validation import (
@@ -17,12 +22,12 @@ from napari_scsam.train.finetune.validation import (
     Judge,
     OverlapCounter,
     Validation,
-    above,
     covering,
     decoded,
     found_rows,
     parent_logits,
     shifted,
+    with_levels,
 )
 
 
@@ -40,27 +45,27 @@ def test_without_classes_nothing_is_scored_and_all_is_held() -> None:
 
 def test_overlap_is_counted_over_all_that_is_added() -> None:
     overlap = OverlapCounter(2)
-    overlap.add(torch.tensor([1, 1, 2, 0]), torch.tensor([1, 2, 2, 0]))
-    overlap.add(torch.tensor([1, 0]), torch.tensor([1, 1]))
+    overlap.add(np.array([1, 1, 2, 0]), np.array([1, 2, 2, 0]))
+    overlap.add(np.array([1, 0]), np.array([1, 1]))
     # Class 1: found 3, true 3, both 2; class 2: found 1, true 2, both 1.
     assert overlap.by_name(["one", "two"]) == pytest.approx({"one": 4 / 6, "two": 2 / 3})
 
 
 def test_unknown_pixels_do_not_count() -> None:
     overlap = OverlapCounter(1)
-    overlap.add(torch.tensor([1, 1, 1]), torch.tensor([1, UNKNOWN, UNKNOWN]))
+    overlap.add(np.array([1, 1, 1]), np.array([1, UNKNOWN, UNKNOWN]))
     assert overlap.by_name(["one"]) == {"one": 1.0}
 
 
 def test_a_class_that_the_truth_lacks_is_not_judged() -> None:
     overlap = OverlapCounter(2)
-    overlap.add(torch.tensor([1, 2, 2]), torch.tensor([1, 1, 0]))
+    overlap.add(np.array([1, 2, 2]), np.array([1, 1, 0]))
     assert overlap.by_name(["one", "two"]).keys() == {"one"}
 
 
 def test_a_class_may_have_to_occur_often() -> None:
     overlap = OverlapCounter(2)
-    truth = torch.tensor([1] * 3 + [2] * 10 + [0] * 87)
+    truth = np.array([1] * 3 + [2] * 10 + [0] * 87)
     overlap.add(truth, truth)
     names = ["one", "two"]
     assert overlap.by_name(names, 0.05).keys() == {"two"}
@@ -68,29 +73,39 @@ def test_a_class_may_have_to_occur_often() -> None:
     assert overlap.by_name(names, 0.11) == {}
 
 
-def test_the_likeliest_class_wins_by_how_far_it_passes_its_threshold() -> None:
-    logits = torch.tensor([[2.0, 1.0, -1.0, 0.5], [1.5, 3.0, -2.0, 0.4]]).view(1, 2, 1, 4)
-    assert above(logits, torch.zeros(2))[1].flatten().tolist() == [1, 2, 0, 1]
-    assert above(logits, torch.tensor([1.0, 0.0]))[1].flatten().tolist() == [2, 2, 0, 2]
-    margins, rows = above(logits, torch.tensor([0.5, 0.4]))
-    assert rows.flatten().tolist() == [1, 2, 0, 0]
-    torch.testing.assert_close(margins, (logits - torch.tensor([0.5, 0.4])[:, None, None]).amax(1))
-    assert torch.equal(
-        found_rows(logits, torch.zeros(2), KNOWN, [0.0]), above(logits, torch.zeros(2))[1]
-    )
+CLASSES = (ClassSpec(7, "a", smallest=9.0), ClassSpec(3, "b"), ClassSpec(9, "c", part_of="a"))
+
+
+def test_rows_are_those_that_segmenting_finds() -> None:
+    """Regions that segmenting removes do not count against a model, nor for it."""
+    logits = torch.full((1, 3, 6, 6), -1.0)
+    logits[0, 0, 0:3, 0:3] = 2.0
+    logits[0, 0, 5, 5] = 2.0
+    logits[0, 1, 5, 0] = 2.0
+    thresholds = torch.zeros(3)
+    anywhere = found_rows(logits, thresholds, CLASSES, None)
+    assert (anywhere[0, 0, 0], anywhere[0, 5, 5], anywhere[0, 5, 0]) == (1, 1, 2)
+    sized = found_rows(logits, thresholds, CLASSES, (1.0, 1.0))
+    assert (sized[0, 0, 0], sized[0, 5, 5], sized[0, 5, 0]) == (1, 0, 2)
+    assert not found_rows(logits, thresholds + 3, CLASSES, None).any()
 
 
 def test_rows_are_covered_by_labelled_classes() -> None:
     known = (KnownClass("a", (0, 2)), KnownClass("b", (3,)))
-    rows = torch.tensor([[0, 1, 2], [3, 4, 5]])
+    rows = np.array([[0, 1, 2], [3, 4, 5]])
     assert covering(rows, known, 5).tolist() == [[0, 1, 0], [1, 2, 0]]
 
 
-def test_only_the_thresholds_of_a_class_and_its_parts_are_shifted() -> None:
+def test_only_the_levels_of_a_class_and_its_parts_change() -> None:
     thresholds = torch.tensor([0.5, 1.0, -0.5])
-    moved = shifted(thresholds, KnownClass("a", (0, 2)), 0.25)
+    known = (KnownClass("a", (0, 2)),)
+    moved = shifted(thresholds, known, [Levels(shift=0.25)])
     assert moved.tolist() == [0.75, 1.0, -0.25]
-    assert thresholds.tolist() == [0.5, 1.0, -0.5]
+    assert torch.equal(shifted(thresholds, known, []), thresholds)
+    changed = with_levels(CLASSES, known, [Levels(least_mean=1.0)])
+    assert [spec.least_mean for spec in changed] == [1.0, 0.0, 0.0]
+    again = with_levels(changed, known, [Levels(least_mean=0.5)])
+    assert again[0].least_mean == 1.0, "what was chosen before stays"
 
 
 @pytest.fixture
@@ -100,9 +115,10 @@ def memory(model: ScSAM) -> CropMemory:
     for seed in range(BATCH + 1):
         image = torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(seed))
         memory.add(image)
-        _, rows = above(parent_logits(memory.batch([seed]), model), model.thresholds)
+        logits = parent_logits(memory.batch([seed]), model)
+        rows = found_rows(logits, model.thresholds, model.classes, None)
         crop = memory.crops[seed]
-        memory.crops[seed] = crop._replace(targets=(rows == 1).to(torch.uint8))
+        memory.crops[seed] = crop._replace(targets=torch.from_numpy((rows == 1).astype(np.uint8)))
     return memory
 
 
@@ -129,9 +145,12 @@ def test_logits_of_the_parent_are_calibrated_and_of_its_own_classes(
     torch.testing.assert_close(parent_logits(crops, model), crops.parent / 2)
 
 
+PIECES = [HeldOutRegion(0, (slice(n, n + 1), slice(0, 1))) for n in range(BATCH + 1)]
+
+
 @pytest.fixture
 def judge(model: ScSAM, memory: CropMemory) -> Judge:
-    return Judge(model, model, memory, memory, KNOWN, model.thresholds.clone())
+    return Judge(model, model, memory, PIECES, memory, KNOWN)
 
 
 def test_a_model_agrees_with_itself(model: ScSAM, judge: Judge) -> None:
@@ -140,36 +159,29 @@ def test_a_model_agrees_with_itself(model: ScSAM, judge: Judge) -> None:
     assert found.score > 0.97
     assert found.held > 0.97
     assert found.agreement.keys() <= {"membrane", "vesicle"}, "a labelled class is meant to change"
-    assert found.least_means == (0.0,)
+    assert found.levels == ()
     assert judge.before().score == 1
 
 
-def test_a_model_that_finds_nothing_has_lost_everything(model: ScSAM, memory: CropMemory) -> None:
-    kept = model.thresholds.clone()
-    model.thresholds = kept + 100
-    overlap = OverlapCounter(1)
-    for crops, logits in decoded(model, untrained(model), memory):
-        overlap.add(covering(above(logits, model.thresholds)[1], KNOWN, 3), crops.targets)
-    assert set(overlap.by_name(["mitochondrion"]).values()) == {0.0}
+def test_places_on_several_slices_are_one_region(model: ScSAM, judge: Judge) -> None:
+    twice = [replace(PIECES[0], place=place) for place in range(BATCH + 1)]
+    assert judge.before().counts.regions == BATCH + 1
+    assert replace(judge, pieces=twice).before().counts.regions == 1
 
 
 def test_a_threshold_that_is_off_is_brought_back(model: ScSAM, judge: Judge) -> None:
-    right = model.thresholds.clone()
-    off = replace(judge, thresholds=right + torch.tensor([0.5, 0.0, 0.0]))
-    found = off.validate(untrained(model)).thresholds
-    assert found is not None
-    assert found[1:].tolist() == right[1:].tolist()
-    assert abs(float(found[0] - right[0])) <= 0.25 + 1e-6
-    assert torch.equal(model.thresholds, right), "the model itself is left as it was"
+    model.thresholds = model.thresholds + torch.tensor([0.5, 0.0, 0.0])
+    found = judge.fit_levels(untrained(model))
+    assert found.levels == (Levels(shift=-0.5),)
+    assert found.score > judge.validate(untrained(model)).score
 
 
 def test_a_threshold_that_is_right_stays(model: ScSAM, judge: Judge) -> None:
-    found = judge.validate(untrained(model)).thresholds
-    assert found is not None
-    assert torch.equal(found, model.thresholds)
+    assert judge.fit_levels(untrained(model)).levels == (LEVELS[0],)
 
 
 def test_a_class_that_the_parent_lacks_had_no_dice(model: ScSAM, memory: CropMemory) -> None:
-    lacked = (KnownClass("granule", (3,)),)
-    judge = Judge(model, model, memory, memory, lacked, torch.zeros(4))
+    child = copy.deepcopy(model)
+    child.add_class("granule", torch.ones(256))
+    judge = Judge(child, model, memory, PIECES, memory, (KnownClass("granule", (3,)),))
     assert judge.before().dice == {"granule": 0.0}

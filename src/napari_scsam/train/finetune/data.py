@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.infer.device import precision
-from napari_scsam.infer.prepared_slice import ZOOM_LIMITS
 from napari_scsam.infer.tile_encoder import weights_hash
+from napari_scsam.infer.tiling import HALO, ZOOM_LIMITS
 from napari_scsam.io.contrast import measure_contrast, normalise
 from napari_scsam.io.label_values import check_named_values, values_of
 from napari_scsam.io.volumes import Volume
@@ -30,7 +30,6 @@ from napari_scsam.train.drawing import generator_of
 from napari_scsam.train.finetune.held_out import (
     HeldOutRegion,
     choose_held_out,
-    cut_up,
     evenly,
     is_known,
     without,
@@ -43,7 +42,6 @@ from napari_scsam.train.finetune.known_labels import (
 )
 from napari_scsam.train.finetune.replay import replay_images
 from napari_scsam.train.finetune.review_crops import (
-    CROP_SIDE,
     CropMemory,
     ReviewedSlice,
     draw_crop,
@@ -122,7 +120,7 @@ class FinetuneData:
         self.model = with_classes(self.parent, list(source.classes.values()))
         self.known = known_classes(self.model.classes, list(source.classes.values()))
         self.pixels = pixels_of(self.parent, source.size)
-        self.held = choose_held_out(self.targets)
+        self.held = choose_held_out(self.targets, self.piece_sides)
         self.slices = [
             reviewed_slice(normalise(plane, self.contrast), left)
             for plane, left in zip(self.planes, without(self.targets, self.held), strict=True)
@@ -174,7 +172,7 @@ class FinetuneData:
 
     def held_out_jobs(self) -> list[EmbedJob]:
         """Return what embeds the held-out pieces, in an order that soon has some of all parts."""
-        pieces = evenly(self.held_pieces(), self.settings.validated)
+        pieces = evenly(self.held, self.settings.validated)
         order = torch.randperm(len(pieces), generator=generator_of(self.settings.seed, 0))
         return [partial(self.hold_out, pieces[number]) for number in order.tolist()]
 
@@ -183,19 +181,28 @@ class FinetuneData:
         self.pieces.append(piece)
         self.held_out.add(*self.plain_crop(piece))
 
-    def held_pieces(self) -> list[HeldOutRegion]:
-        """Cut the held-out regions into pieces of a crop's size, without those that are unknown."""
-        sides = (round(CROP_SIDE * self.pixels[0]), round(CROP_SIDE * self.pixels[1]))
-        pieces = cut_up(self.held, sides)
-        return [piece for piece in pieces if is_known(piece.of(self.targets))]
+    @property
+    def piece_sides(self) -> tuple[float, float]:
+        """Sides (y, x) in slice pixels of what a tile shows reliably."""
+        inside = self.parent.config.tile - 2 * HALO
+        return inside * self.pixels[0], inside * self.pixels[1]
+
+    @property
+    def crop_pixels(self) -> tuple[float, float] | None:
+        """Sides (y, x) in nm of a pixel of a held-out crop, if they are known."""
+        size = self.source.size
+        if size is None:
+            return None
+        return size[1] * self.pixels[0], size[2] * self.pixels[1]
 
     def plain_crop(self, region: HeldOutRegion) -> tuple[Tensor, Tensor]:
-        """Return a 1×side×side crop round a held-out piece, and its targets, unknown beside it."""
+        """Return a tile round a held-out piece, 1×side×side, and its targets, unknown beside it."""
+        side = self.parent.config.tile
         plane = normalise(self.planes[region.place], self.contrast)
         targets = np.full(plane.shape, UNKNOWN, np.uint8)
         targets[region.window] = region.of(self.targets)
         centre = tuple((part.start + part.stop - 1) / 2 for part in region.window)
-        steps = torch.arange(CROP_SIDE, dtype=torch.float32) - (CROP_SIDE - 1) / 2
+        steps = torch.arange(side, dtype=torch.float32) - (side - 1) / 2
         y, x = torch.meshgrid(steps * self.pixels[0], steps * self.pixels[1], indexing="ij")
         grid = torch.stack([x, y], dim=-1)
         part, inside = window(plane.shape, (centre[0], centre[1]), grid)

@@ -3,8 +3,9 @@
 Only what is labelled is taught, to a copy of the network's last parts. The
 copy answers these classes; the network itself stays as it is. On synthetic
 cells the copy is held to the parent's own answer. Its weights are averaged with
-those before by the share that held-out regions like best (Wortsman et al. 2022,
-"Robust fine-tuning of zero-shot models", arXiv 2109.01903).
+those before (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models",
+arXiv 2109.01903). Held-out regions choose as little as possible: what is chosen by
+few regions seldom holds on others.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from napari_scsam.train.finetune.loss import hold_loss, inner_hold_loss, label_l
 from napari_scsam.train.finetune.report import FinetuneReport, add_hint, decide
 from napari_scsam.train.finetune.review_crops import ReviewCrops, join_crops
 from napari_scsam.train.finetune.settings import FinetuneSettings, is_due
+from napari_scsam.train.finetune.shares import LEAST_AGREEMENT, choose_share, gain_error
 from napari_scsam.train.finetune.state import Saved, StateFile
 from napari_scsam.train.finetune.steps import FinetuneResult, FinetuneStep, FinetuneSteps
 from napari_scsam.train.finetune.tuned_weights import (
@@ -37,17 +39,17 @@ from napari_scsam.train.finetune.tuned_weights import (
     set_mean,
     tuned_answer,
 )
-from napari_scsam.train.finetune.validation import Judge, Validation
+from napari_scsam.train.finetune.validation import Judge, Validation, shifted, with_levels
 from napari_scsam.train.schedule import learning_rate
 
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Shares of what was before to choose from; the last changes thresholds alone."""
+SHARES = (0.25, 0.5, 0.75)
+"""Shares of what was before to choose from; the first, unless another is clearly better."""
+
+ENDING = 2.0
+"""Time for what follows the last step, as a multiple of that of the first validation."""
 
 EMBEDDING_SHARE = 0.35
 """Share of the time after which no more crops are embedded."""
-
-LEAST_AGREEMENT = 0.92
-"""Mean agreement with the parent to keep, where any share of the parent keeps it."""
 
 TIMED = 3
 """Steps after which the time of all is estimated; the first is slower and does not count."""
@@ -57,9 +59,6 @@ SAVE_EVERY = 30.0
 
 LEARNING = 1_000
 """Added to a step for its chance, which thus differs from that of the crops."""
-
-Dice = Mapping[str, float]
-"""By the name of the class."""
 
 
 def finetune(
@@ -109,7 +108,7 @@ def finetune(
         left.
     """
     if not 0 < minutes < math.inf:
-        raise UserError(f"{minutes:g} minutes are no time for training; give a number above 0")
+        raise UserError(f"{minutes:g} minutes is too short for training; give a number above 0")
     run = Finetuning(
         source,
         parent,
@@ -155,9 +154,10 @@ class Finetuning:
             self.model,
             self.parent,
             self.data.held_out,
+            self.data.pieces,
             self.data.replayed,
             self.data.known,
-            self.model.thresholds.clone(),
+            self.data.crop_pixels,
         )
         self.state = StateFile(state, run_settings(source, self.parent, settings))
         self.reserve = 0.0
@@ -165,8 +165,6 @@ class Finetuning:
         self.first = Validation({}, {})
         """Of the parent."""
         self.best = self.first
-        self.untuned = self.first
-        """With the thresholds that are best for the weights before."""
         self.best_weights: dict[str, Tensor] = {}
 
     @property
@@ -180,7 +178,7 @@ class Finetuning:
         start = learned(self.path)
         self.first = self.judge.before()
         self.best_weights = start
-        self.best = self.untuned = self.timed_validation()
+        self.best = self.timed_validation()
         done = yield from self.learn(stop)
         if stop():
             return self.result(done, 0.0)
@@ -198,10 +196,10 @@ class Finetuning:
         return self.seconds > self.budget * EMBEDDING_SHARE
 
     def timed_validation(self) -> Validation:
-        """Validate once, and reserve the time for all validations to come."""
+        """Choose levels once, and reserve the time for doing so in the end."""
         started = self.seconds
-        found = self.judge.validate(self.path)
-        self.reserve += (self.seconds - started) * (len(SHARES) - 1 + self.settings.validations)
+        found = self.judge.fit_levels(self.path)
+        self.reserve += (self.seconds - started) * ENDING
         return found
 
     def learn(self, stop: Callable[[], bool]) -> Generator[FinetuneStep, None, int]:
@@ -282,22 +280,17 @@ class Finetuning:
         return found
 
     def choose(self, start: Mapping[str, Tensor]) -> Generator[FinetuneStep, None, float]:
-        """Average the copy with its start by the share that held-out crops like best.
-
-        Among shares that keep the agreement with the parent the best Dice wins,
-        among others the best agreement. The chosen share is returned.
-        """
+        """Average the copy with its start, then choose levels; return the start's share."""
         end = learned(self.path)
         found: dict[float, Validation] = {}
         for number, share in enumerate(SHARES, start=1):
             set_mean(self.path, end, start, share)
-            is_start = share == SHARES[-1]
-            found[share] = self.untuned if is_start else self.judge.validate(self.path)
+            found[share] = self.judge.validate(self.path)
             yield self.step("comparing", number, len(SHARES))
         # Not among earlier weights: a run that was killed does not know them.
-        best = max(SHARES, key=lambda share: preference(found[share]))
+        best = choose_share(found)
         set_mean(self.path, end, start, best)
-        self.best = found[best]
+        self.best = self.judge.fit_levels(self.path)
         self.best_weights = learned(self.path)
         return best
 
@@ -306,29 +299,36 @@ class Finetuning:
         self.path.load_state_dict(self.best_weights, strict=False)
         if self.path not in list(self.model.tuned):
             self.model.tuned.append(self.path)
-        if self.best.thresholds is not None:
-            self.model.thresholds = self.best.thresholds.clone()
-        classes = list(self.model.classes)
-        for each, least in zip(self.data.known, self.best.least_means, strict=False):
-            classes[each.rows[0]] = replace(classes[each.rows[0]], least_mean=least)
-        self.model.classes = tuple(classes)
+        levels = self.best.levels
+        self.model.thresholds = shifted(self.model.thresholds, self.data.known, levels)
+        self.model.classes = with_levels(self.model.classes, self.data.known, levels)
+        self.best = replace(self.best, levels=())  # they are in the model now
         return self.model
 
     def result(self, done: int, share: float) -> FinetuneResult:
         """Compare before and after, and decide which model is offered."""
-        report = self.report(self.first.dice, self.best.dice, self.best.agreement, done, share)
+        report = self.report(done, share)
         return FinetuneResult(self.best_model() if report.offered else self.parent, report)
 
-    def report(
-        self, before: Dice, after: Dice, agreement: Dice, done: int, share: float
-    ) -> FinetuneReport:
+    def report(self, done: int, share: float) -> FinetuneReport:
         """Sum up the run."""
-        offered, reason = decide(before, after, agreement)
+        before, after = self.first.dice, self.best.dice
+        error = gain_error(self.first, self.best)
+        offered, reason = decide(before, after, self.best.agreement, error)
         if self.is_late():
             reason = add_hint(offered, reason, done)
-        held = tuple(sorted({self.data.places[region.place] for region in self.data.held}))
-        seconds = round(self.seconds, 1)
-        return FinetuneReport(before, after, agreement, offered, reason, done, seconds, share, held)
+        return FinetuneReport(
+            before,
+            after,
+            self.best.agreement,
+            offered,
+            reason,
+            done,
+            round(self.seconds, 1),
+            share,
+            tuple(sorted({self.data.places[region.place] for region in self.data.pieces})),
+            error,
+        )
 
     def step(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -13,14 +14,14 @@ from numpy.typing import NDArray
 from napari_scsam.config import UserError
 from napari_scsam.train.finetune.known_labels import UNKNOWN
 
-EVERY_SLICE, EVERY_BLOCK = 6, 4
-"""One in about so many slices, or blocks, is held out."""
+EVERY = 5
+"""One in so many cells is held out."""
 
-FEWEST_SLICES = 4
-"""Of fewer reviewed slices, blocks are held out in place of whole slices."""
+FEWEST_CELLS = 4
+"""Along each side of a slice."""
 
-BLOCKS = 4
-"""Blocks along each side of a slice, when blocks are held out."""
+ALIKE = 4
+"""Reviewed slices after which other cells are held out."""
 
 SliceWindow = tuple[slice, slice]
 """Rows and columns of a slice."""
@@ -39,59 +40,73 @@ class HeldOutRegion:
         return planes[self.place][self.window]
 
 
-def choose_held_out(targets: Sequence[NDArray[np.uint8]]) -> tuple[HeldOutRegion, ...]:
+def choose_held_out(
+    targets: Sequence[NDArray[np.uint8]], sides: tuple[float, float]
+) -> tuple[HeldOutRegion, ...]:
     """Choose the regions to hold out; they are never empty.
 
-    Whole slices are held out where there are enough of them and every class
-    is found both in them and in the rest. Otherwise it is blocks of every slice.
+    Cells of all slices are held out, so that they show the whole volume. Each stays the same on
+    several slices: neighbouring slices are alike, and what is learned from one is seen on the next.
+    Every class is found both in the cells and in the rest, if that can be.
 
     Parameters
     ----------
     targets
         Y×X targets of each reviewed slice, from `known_targets`.
+    sides
+        About those of a cell, (y, x) in pixels.
 
     Raises
     ------
     UserError
         When too little is reviewed to hold anything out.
     """
-    choices = []
-    if len(targets) >= FEWEST_SLICES:
-        choices += [whole_slices(targets, later) for later in range(len(targets))]
-    choices += [choose_blocks(targets, first) for first in range(EVERY_BLOCK)]
+    choices = [choose_cells(targets, sides, first) for first in range(EVERY)]
     usable = [held for held in choices if is_usable(targets, held)]
     if not usable:
         raise UserError(
             "too little is reviewed to train on one part and judge by another; review another slice"
         )
-    shared = [classes_on_both_sides(targets, held) for held in usable]
-    return usable[shared.index(max(shared))]
+    return max(usable, key=partial(worth, targets))
 
 
-def whole_slices(targets: Sequence[NDArray[np.uint8]], later: int) -> tuple[HeldOutRegion, ...]:
-    """Take evenly spaced slices, each so many places after the middle of its part."""
-    count = max(1, len(targets) // EVERY_SLICE)
-    step = len(targets) / count
-    places = sorted((int(step * (number + 0.5)) + later) % len(targets) for number in range(count))
-    return tuple(HeldOutRegion(place, whole(targets[place])) for place in places)
-
-
-def whole(plane: NDArray[Any]) -> SliceWindow:
-    """Return the window that is all of a plane."""
-    return slice(0, plane.shape[0]), slice(0, plane.shape[1])
-
-
-def choose_blocks(targets: Sequence[NDArray[np.uint8]], first: int) -> tuple[HeldOutRegion, ...]:
-    """Take one in four of the reviewed blocks of all slices, in diagonals."""
+def choose_cells(
+    targets: Sequence[NDArray[np.uint8]], sides: tuple[float, float], first: int
+) -> tuple[HeldOutRegion, ...]:
+    """Take one in five of the reviewed cells of all slices, a knight's move apart."""
     chosen = []
     for place, plane in enumerate(targets):
-        edges = [np.linspace(0, side, BLOCKS + 1).astype(int) for side in plane.shape]
-        for row in range(BLOCKS):
-            for column in range(BLOCKS):
-                window = (slice(*edges[0][row : row + 2]), slice(*edges[1][column : column + 2]))
-                if (row + column + place) % EVERY_BLOCK == first and is_known(plane[window]):
-                    chosen.append(HeldOutRegion(place, window))
+        rows, columns = (
+            cell_edges(length, side) for length, side in zip(plane.shape, sides, strict=True)
+        )
+        start = first + 2 * (place // ALIKE)
+        for row, down in enumerate(rows):
+            for column, along in enumerate(columns):
+                if (start + row + 2 * column) % EVERY == 0 and is_known(plane[down, along]):
+                    chosen.append(HeldOutRegion(place, (down, along)))
     return tuple(chosen)
+
+
+def cell_edges(length: int, side: float) -> list[slice]:
+    """Divide a length into equal cells, about as long as a side."""
+    count = max(FEWEST_CELLS, round(length / side))
+    edges = np.linspace(0, length, count + 1).astype(int).tolist()
+    return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+def worth(targets: Sequence[NDArray[np.uint8]], held: Sequence[HeldOutRegion]) -> tuple[int, float]:
+    """Return what a choice goes by: classes on both sides, then how typical the regions are.
+
+    Regions are typical whose share of the labelled pixels is near to their share of the cells.
+    """
+    inside = sum(count_labelled(region.of(targets)) for region in held)
+    share = inside / max(1, sum(map(count_labelled, targets)))
+    return classes_on_both_sides(targets, held), -abs(share - 1 / EVERY)
+
+
+def count_labelled(targets: NDArray[np.uint8]) -> int:
+    """Count the pixels of labelled classes."""
+    return int(((targets != 0) & (targets != UNKNOWN)).sum())
 
 
 def is_known(targets: NDArray[np.uint8]) -> bool:
@@ -130,19 +145,6 @@ def without(
     for region in held:
         region.of(left)[...] = UNKNOWN
     return left
-
-
-def cut_up(regions: Sequence[HeldOutRegion], sides: tuple[int, int]) -> list[HeldOutRegion]:
-    """Cut regions into pieces of nearly equal size with sides of at most so many pixels, (y, x)."""
-    pieces = []
-    for region in regions:
-        edges = []
-        for part, side in zip(region.window, sides, strict=True):
-            count = max(1, -(-(part.stop - part.start) // side))
-            edges.append(np.linspace(part.start, part.stop, count + 1).astype(int).tolist())
-        rows, columns = ([slice(a, b) for a, b in pairwise(e)] for e in edges)
-        pieces += [HeldOutRegion(region.place, (row, column)) for row in rows for column in columns]
-    return pieces
 
 
 def evenly(regions: Sequence[HeldOutRegion], count: int) -> list[HeldOutRegion]:

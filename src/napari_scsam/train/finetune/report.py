@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +11,9 @@ import numpy as np
 
 LEAST_GAIN = 0.005
 """Mean Dice that the labelled classes must gain for a result to be offered."""
+
+LEAST_SURE = 0.5
+"""Standard errors that a gain must be: seven of ten such results are better than the parent."""
 
 MOST_LOSS = 0.01
 """Dice that a labelled class may lose while others gain."""
@@ -29,7 +33,7 @@ class FinetuneReport:
     before: Mapping[str, float]
     """Dice of each labelled class on held-out regions, by the parent; 0 of a class it lacks."""
     after: Mapping[str, float]
-    """The same by the tuned model."""
+    """The same by the tuned model. Its levels were chosen without the region that is scored."""
     agreement: Mapping[str, float]
     """Dice with the parent's answer on synthetic cells, for each other class of the parent."""
     offered: bool
@@ -42,10 +46,13 @@ class FinetuneReport:
     """Share of the parent in the weights (Wortsman et al. 2022, arXiv 2109.01903)."""
     held_out: tuple[int, ...]
     """Slices that hold the regions."""
+    gain_error: float = math.inf
+    """Standard error of the gain in mean Dice, by regions; infinite where one alone was held out."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {**asdict(self), "held_out": list(self.held_out)}
+        error = self.gain_error if math.isfinite(self.gain_error) else None
+        return {**asdict(self), "held_out": list(self.held_out), "gain_error": error}
 
     def __str__(self) -> str:
         """Draw a table: one line for each labelled class, and the decision."""
@@ -59,10 +66,12 @@ def decide(
     before: Mapping[str, float],
     after: Mapping[str, float],
     agreement: Mapping[str, float] | None = None,
+    error: float = math.inf,
 ) -> tuple[bool, str]:
     """Compare the labelled classes, and say in one sentence whether the result is offered.
 
-    A result that answers otherwise than its parent where nothing was corrected is not offered.
+    A result that differs from its parent where nothing was corrected is not offered. Nor is one
+    whose gain is below half of its standard error, where that is known.
     """
     if not after:
         return (
@@ -76,11 +85,21 @@ def decide(
         return False, f"{worst} lost {-gains[worst]:.3f} held-out Dice, so the parent is kept."
     if gain < LEAST_GAIN:
         return False, f"Held-out Dice changed by {gain:+.3f} only, so the parent is kept."
+    if math.isfinite(error) and gain < error * LEAST_SURE:
+        reason = (
+            f"Held-out Dice rose by {told(gain, error)}, which is uncertain, so the parent is kept."
+        )
+        return False, reason
     alike = float(np.mean(list(agreement.values()))) if agreement else 1.0
     if alike < LEAST_ALIKE:
         reason = f"Elsewhere it agrees with the parent by {alike:.2f} only, so the parent is kept."
         return False, reason
-    return True, f"Held-out Dice rose by {gain:.3f}."
+    return True, f"Held-out Dice rose by {told(gain, error)}."
+
+
+def told(gain: float, error: float) -> str:
+    """Return a gain with its standard error, if it has one."""
+    return f"{gain:.3f} ± {error:.3f}" if math.isfinite(error) else f"{gain:.3f}"
 
 
 def add_hint(offered: bool, reason: str, steps: int) -> str:

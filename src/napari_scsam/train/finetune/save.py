@@ -17,8 +17,8 @@ def save_tuned(
 ) -> None:
     """Write the better model of the two.
 
-    Its card names the parent with its hash and the parent's own parents, hashes of image and
-    labels, and the comparison before and after.
+    Its card names the parent with its hash, and the parent's own parents. It holds hashes of image
+    and labels, and the comparison before and after.
 
     Parameters
     ----------

@@ -16,8 +16,8 @@ class FinetuneSettings:
     """Crops of reviewed slices, where there is time for so many."""
     replayed: int = 12
     """Crops of synthetic cells."""
-    validated: int = 24
-    """Held-out crops at most."""
+    validated: int = 20
+    """Held-out crops at most; each is as large as a tile when a slice is segmented."""
     batch: int = 4
     """Crops of her volume in a step."""
     replay_batch: int = 1

@@ -25,8 +25,8 @@ ABSENT = -20.0
 def take_path(model: ScSAM, known: Sequence[KnownClass]) -> TunedPath:
     """Return the tuned copy that learns the labelled classes and their parts.
 
-    If the last copy of the model is of the same classes, it is taken out of the model, to be
-    learned further. Otherwise it is a new copy of what answers the first of these classes.
+    If the last copy of the model has the same classes, it is taken out and trained further.
+    Otherwise it is a new copy of what answers the first of these classes.
 
     Parameters
     ----------

@@ -1,20 +1,36 @@
-"""What a tuned model has gained, by held-out labels, and lost, by its parent's answers."""
+"""What a tuned model has gained, by held-out labels, and lost, by its parent's answers.
+
+Both are judged by what segmenting would write: with the same tiles, and the same rules for parts
+and for small regions.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_scsam.config import ClassSpec
 from napari_scsam.infer.device import precision
+from napari_scsam.infer.postprocess import PixelSize, label_map
 from napari_scsam.model import ScSAM
 from napari_scsam.model.tuned_path import TunedPath
+from napari_scsam.train.finetune.held_out import HeldOutRegion
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
+from napari_scsam.train.finetune.levels import (
+    LEVELS,
+    Levels,
+    cross_validated,
+    joined,
+    mildest,
+)
+from napari_scsam.train.finetune.region_counts import RegionCounts, count_regions
 from napari_scsam.train.finetune.review_crops import CropMemory, ReviewCrops
-from napari_scsam.train.finetune.sections import SHIFTS, Sections, best_levels, without_doubtful
 from napari_scsam.train.finetune.tuned_weights import tuned_answer
 
 BATCH = 4
@@ -29,13 +45,14 @@ class Validation:
     """How a model does on remembered crops."""
 
     dice: Mapping[str, float]
-    """Of each labelled class that occurs on held-out crops, by their labels."""
+    """Of each labelled class that occurs on held-out crops, by their labels. What was chosen by
+    held-out labels was chosen without the region that is scored."""
     agreement: Mapping[str, float]
     """Of each other class that the parent finds often on replayed crops: Dice with its answer."""
-    thresholds: Tensor | None = None
-    """K, with which this was found."""
-    least_means: tuple[float, ...] = ()
-    """`ClassSpec.least_mean` of each labelled class, with which this was found."""
+    counts: RegionCounts | None = None
+    """Of the labelled classes on held-out regions, from which the Dice is."""
+    levels: tuple[Levels, ...] = ()
+    """Of each labelled class; as they were when there are none."""
 
     @property
     def score(self) -> float:
@@ -56,100 +73,112 @@ class Judge:
     """Has all labelled classes."""
     parent: ScSAM
     held_out: CropMemory
+    pieces: Sequence[HeldOutRegion]
+    """The region of each held-out crop. Those of one place on several slices count as one."""
     replayed: CropMemory
     known: Sequence[KnownClass]
     """Labelled classes, by the class table of the tuned model."""
-    thresholds: Tensor
-    """K of the tuned model, to begin with."""
+    pixel_size: PixelSize | None = None
+    """(y, x) of the crops in nm, if it is known."""
 
     def before(self) -> Validation:
         """Score the parent as it is; the Dice of a class that it lacks is 0."""
-        dice = OverlapCounter(len(self.known))
-        for crops in batches(self.held_out):
-            found = self.rows_by_parent(crops)
-            dice.add(covering(found, self.known, len(self.thresholds)), crops.targets)
-        return Validation(dice.by_name([each.name for each in self.known]), {})
+        answers = [self.covered(self.rows_by_parent(each)) for each in batches(self.held_out)]
+        return self.scored(self.count(np.concatenate(answers)), {})
 
     def validate(self, path: TunedPath) -> Validation:
-        """Fit thresholds and least means of labelled classes and their parts, and score with these.
+        """Score a copy with the parent's levels."""
+        counts = self.count(self.answers(self.decode(path)))
+        return self.scored(counts, self.agreement(path))
+
+    def fit_levels(self, path: TunedPath) -> Validation:
+        """Choose levels of the labelled classes, and score a copy with these.
 
         Other thresholds and the temperature stay the parent's: the labels cannot judge them.
         """
-        # Halves, as they are kept until the thresholds are known.
-        answers = [
-            (crops.targets, logits.half())
-            for crops, logits in decoded(self.model, path, self.held_out)
-        ]
-        thresholds = self.thresholds
-        least_means: list[float] = []
-        for number, each in enumerate(self.known, start=1):
-            shift, least = best_levels([self.sections(answers, number, s) for s in SHIFTS])
-            thresholds = shifted(thresholds, each, shift)
-            least_means.append(least)
-        chosen = OverlapCounter(len(self.known))
-        for targets, logits in answers:
-            rows = found_rows(logits.float(), thresholds, self.known, least_means)
-            chosen.add(covering(rows, self.known, len(self.thresholds)), targets)
-        names = [each.name for each in self.known]
-        agreement = self.agreement(path, thresholds, least_means)
-        return Validation(chosen.by_name(names), agreement, thresholds, tuple(least_means))
+        logits = self.decode(path)
+        tried = [self.count(self.answers(logits, [each] * len(self.known))) for each in LEVELS]
+        found = [stacked([each.of_class(row) for each in tried]) for row in range(len(self.known))]
+        levels = [LEVELS[mildest(each)] for each in found]
+        counts = joined([cross_validated(each) for each in found])
+        return self.scored(counts, self.agreement(path, levels), tuple(levels))
 
-    def sections(
-        self, answers: Sequence[tuple[Tensor, Tensor]], number: int, shift: float
-    ) -> Sections:
-        """Find the sections of the n-th labelled class with changed thresholds."""
-        known = self.known[number - 1]
-        thresholds = shifted(self.thresholds, known, shift)
-        found = Sections()
-        for targets, logits in answers:
-            margins, rows = above(logits.float(), thresholds)
-            masks = covering(rows, [known], len(thresholds)) > 0
-            parts = [each.cpu().numpy() for each in (masks, margins, targets)]
-            for mask, margin, target in zip(*parts, strict=True):
-                found.add(mask, margin, target, number)
-        return found
+    def decode(self, path: TunedPath) -> list[Tensor]:
+        """Return the logits of all held-out crops, in halves, as they are kept for a while."""
+        return [logits.half() for _, logits in decoded(self.model, path, self.held_out)]
 
-    def agreement(
-        self, path: TunedPath, thresholds: Tensor, least_means: Sequence[float]
-    ) -> dict[str, float]:
+    def answers(self, logits: Sequence[Tensor], levels: Sequence[Levels] = ()) -> NDArray[np.uint8]:
+        """Return the labelled classes that are found: B×side×side, from 1, 0 for none."""
+        classes = with_levels(self.model.classes, self.known, levels)
+        thresholds = shifted(self.model.thresholds, self.known, levels)
+        rows = [found_rows(each.float(), thresholds, classes, self.pixel_size) for each in logits]
+        return self.covered(np.concatenate(rows))
+
+    def covered(self, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn class rows into the labelled classes that cover them; both count from 1."""
+        return covering(rows, self.known, len(self.model.classes))
+
+    def count(self, answers: NDArray[np.uint8]) -> RegionCounts:
+        """Count the pixels of answers to all held-out crops."""
+        targets = [crop.targets[0].cpu().numpy() for crop in self.held_out.crops]
+        regions = [(piece.window[0].start, piece.window[1].start) for piece in self.pieces]
+        return count_regions(list(answers), targets, regions, len(self.known))
+
+    def scored(
+        self,
+        counts: RegionCounts,
+        agreement: Mapping[str, float],
+        levels: tuple[Levels, ...] = (),
+    ) -> Validation:
+        """Return a validation with the Dice of each labelled class that occurs."""
+        shown = counts.truth.sum(1) > 0
+        dice = {
+            each.name: float(value)
+            for each, value, there in zip(self.known, counts.dice(), shown, strict=True)
+            if there
+        }
+        return Validation(dice, agreement, counts, levels)
+
+    def agreement(self, path: TunedPath, levels: Sequence[Levels] = ()) -> dict[str, float]:
         """Compare the answer with the parent's on replayed crops: Dice of each frequent class.
 
         A labelled class is left out: its answer is meant to change.
         """
+        classes = with_levels(self.model.classes, self.known, levels)
+        thresholds = shifted(self.model.thresholds, self.known, levels)
         agreed = OverlapCounter(len(self.parent.classes))
         for crops, logits in decoded(self.model, path, self.replayed):
-            rows = found_rows(logits, thresholds, self.known, least_means)
+            rows = found_rows(logits, thresholds, classes, self.pixel_size)
             agreed.add(rows, self.rows_by_parent(crops))
         names = [spec.name for spec in self.parent.classes]
         labelled = {row for each in self.known for row in each.rows}
         others = {name for row, name in enumerate(names) if row not in labelled}
         return {name: dice for name, dice in agreed.by_name(names, OFTEN).items() if name in others}
 
-    def rows_by_parent(self, crops: ReviewCrops) -> Tensor:
+    def rows_by_parent(self, crops: ReviewCrops) -> NDArray[np.uint8]:
         """Return the class rows that the parent finds, B×H×W."""
-        logits = parent_logits(crops, self.parent)
-        least_means = dict(enumerate(spec.least_mean for spec in self.parent.classes))
-        before = [least_means.get(each.rows[0], 0.0) for each in self.known]
-        return found_rows(logits, self.parent.thresholds, self.known, before)
+        parent = self.parent
+        logits = parent_logits(crops, parent)
+        return found_rows(logits, parent.thresholds, parent.classes, self.pixel_size)
 
 
 class OverlapCounter:
     """Counts pixels of classes 1 to n in an answer, in the truth and in both."""
 
     def __init__(self, classes: int) -> None:
-        self.both = torch.zeros(classes + 1, dtype=torch.long)
-        self.found = torch.zeros(classes + 1, dtype=torch.long)
-        self.truth = torch.zeros(classes + 1, dtype=torch.long)
+        self.both = np.zeros(classes + 1, np.int64)
+        self.found = np.zeros(classes + 1, np.int64)
+        self.truth = np.zeros(classes + 1, np.int64)
 
-    def add(self, found: Tensor, truth: Tensor) -> None:
+    def add(self, found: NDArray[np.uint8], truth: NDArray[np.uint8]) -> None:
         """Count classes of one shape, 0 for none; pixels whose truth is `UNKNOWN` do not count."""
         counted = truth != UNKNOWN
-        ours = found[counted].long().cpu()
-        theirs = truth[counted].long().cpu()
+        ours = found[counted]
+        theirs = truth[counted]
         size = len(self.both)
-        self.found += torch.bincount(ours, minlength=size)[:size]
-        self.truth += torch.bincount(theirs, minlength=size)[:size]
-        self.both += torch.bincount(ours[ours == theirs], minlength=size)[:size]
+        self.found += np.bincount(ours, minlength=size)[:size]
+        self.truth += np.bincount(theirs, minlength=size)[:size]
+        self.both += np.bincount(ours[ours == theirs], minlength=size)[:size]
 
     def by_name(self, names: Sequence[str], least: float = 0.0) -> dict[str, float]:
         """Return the Dice of each class that the truth shows.
@@ -161,7 +190,7 @@ class OverlapCounter:
         least
             Share of the counted pixels that a class must have.
         """
-        dice = 2 * self.both / (self.found + self.truth).clamp_min(1)
+        dice = 2 * self.both / np.maximum(1, self.found + self.truth)
         bar = max(1.0, least * float(self.truth.sum()))
         shown = [n for n in range(1, len(names) + 1) if self.truth[n] >= bar]
         return {names[n - 1]: float(dice[n]) for n in shown}
@@ -189,37 +218,64 @@ def parent_logits(crops: ReviewCrops, parent: ScSAM) -> Tensor:
     return crops.parent[:, : len(parent.classes)] / parent.temperature
 
 
-def above(logits: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:
-    """Return how far the likeliest class of B×K×H×W logits is above its threshold, and its row.
-
-    Rows count from 1; 0 is where none passes its threshold.
-    """
-    best, rows = (logits - thresholds.view(-1, 1, 1)).max(dim=1)
-    return best, torch.where(best > 0, rows + 1, 0)
-
-
 def found_rows(
     logits: Tensor,
     thresholds: Tensor,
-    known: Sequence[KnownClass],
-    least_means: Sequence[float],
-) -> Tensor:
-    """Return the likeliest class of B×K×H×W logits, without sections that are too little sure."""
-    margins, rows = above(logits, thresholds)
-    return without_doubtful(rows, margins, known, least_means)
+    classes: Sequence[ClassSpec],
+    pixel_size: PixelSize | None,
+) -> NDArray[np.uint8]:
+    """Return the classes that segmenting finds, as rows of the class table.
+
+    Parameters
+    ----------
+    logits
+        B×K×H×W, calibrated.
+    thresholds, classes
+        Of the K classes.
+    pixel_size
+        (y, x) in nm, if it is known.
+
+    Returns
+    -------
+    rows
+        B×H×W, from 1; 0 for none.
+    """
+    above = (logits - thresholds.view(-1, 1, 1)).cpu().numpy()
+    row_of = np.zeros(1 + max(spec.id for spec in classes), np.uint8)
+    row_of[[spec.id for spec in classes]] = np.arange(1, len(classes) + 1)
+    return np.stack([row_of[label_map(each, classes, classes, pixel_size)] for each in above])
 
 
-def covering(rows: Tensor, known: Sequence[KnownClass], count: int) -> Tensor:
+def covering(rows: NDArray[np.uint8], known: Sequence[KnownClass], count: int) -> NDArray[np.uint8]:
     """Turn class rows into the labelled classes that cover them; both count from 1, 0 is none."""
-    table = torch.zeros(count + 1, dtype=torch.long, device=rows.device)
+    table = np.zeros(count + 1, np.uint8)
     for number, each in enumerate(known, start=1):
-        for row in each.rows:
-            table[row + 1] = number
+        table[np.array(each.rows) + 1] = number
     return table[rows]
 
 
-def shifted(thresholds: Tensor, known: KnownClass, shift: float) -> Tensor:
-    """Return K thresholds with those of a labelled class and its parts changed."""
+def shifted(thresholds: Tensor, known: Sequence[KnownClass], levels: Sequence[Levels]) -> Tensor:
+    """Return K thresholds with those of labelled classes and their parts changed."""
     moved = thresholds.clone()
-    moved[list(known.rows)] += shift
+    for each, level in zip(known, levels, strict=False):
+        moved[list(each.rows)] += level.shift
     return moved
+
+
+def with_levels(
+    classes: Sequence[ClassSpec], known: Sequence[KnownClass], levels: Sequence[Levels]
+) -> tuple[ClassSpec, ...]:
+    """Return a class table in which labelled classes have at least their least means."""
+    changed = list(classes)
+    for each, level in zip(known, levels, strict=False):
+        spec = changed[each.rows[0]]
+        least = max(spec.least_mean, level.least_mean)
+        changed[each.rows[0]] = replace(spec, least_mean=least)
+    return tuple(changed)
+
+
+def stacked(tried: Sequence[RegionCounts]) -> RegionCounts:
+    """Join the counts of C candidates, which are of the same regions: C×N×R."""
+    found = np.stack([each.found for each in tried])
+    both = np.stack([each.both for each in tried])
+    return RegionCounts(found, both, tried[0].truth)
