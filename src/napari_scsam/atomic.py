@@ -3,9 +3,9 @@
 A draft is written into the folder of its target, under the name ``.NAME.PID.part``. The draft is
 complete and on disk before it takes the place of the target.
 
-A file takes that place in one step (``rename``), and so does a folder where the system can exchange
-two names (Linux: ``renameat2`` with ``RENAME_EXCHANGE``). Elsewhere the old folder is first renamed
-to ``.NAME.PID.old``. A process that is killed just then leaves no folder at the target; the next
+A file takes that place in one step (``rename``). So does a folder where the system can exchange two
+names (Linux: ``renameat2`` with ``RENAME_EXCHANGE``). Elsewhere the old folder is first renamed to
+``.NAME.PID.old``. A process that is killed just then leaves no folder at the target; the next
 `replacing_folder` or `finish_replacing` completes the replacement.
 """
 
@@ -122,8 +122,8 @@ def finish_replacing(path: Path) -> None:
 def exchange_folders(one: Path, other: Path) -> None:
     """Exchange two folders of one parent, in one step where the system can.
 
-    Elsewhere a process that is killed in between leaves `other` under the name of `draft_path` of
-    itself, with the suffix ``.old``; `finish_replacing` renames it back.
+    Elsewhere a killed process may leave `other` under another name: its `draft_path` with the
+    suffix ``.old``. `finish_replacing` renames it back.
     """
     if not _exchange(one, other):
         aside = draft_path(other).with_suffix(".old")

@@ -1,7 +1,7 @@
 """Values that every room shares: errors, classes and voxel sizes.
 
-Classes are data: they travel inside checkpoints and label files as `ClassSpec`,
-and a class id is a label value whose meaning never changes.
+Classes are data: they travel inside checkpoints and label files as `ClassSpec`. A class id is a
+label value whose meaning never changes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ VoxelSize = tuple[float, float, float]
 TIMM_NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)?")
 """Name of a network of timm, perhaps with a tag.
 
-It is no address: timm reads ``hf-hub:`` from the web and ``local-dir:`` from a folder."""
+It is not an address: timm reads ``hf-hub:`` from the web and ``local-dir:`` from a folder."""
 
 MAX_CLASS_ID = 2**31 - 1
 """Largest value that every file of labels can hold."""

@@ -77,7 +77,7 @@ def test_relative_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_what_cannot_stand_beside_another_is_refused(tmp_path: Path) -> None:
     one = checkpoint_info(imported(tmp_path, "one", "Golgi"))
-    with pytest.raises(UserError, match="scsam_tiny is no imported network"):
+    with pytest.raises(UserError, match="scsam_tiny is not an imported network"):
         with_beside(one, [checkpoint_info()])
     with pytest.raises(UserError, match="one is named twice"):
         with_beside(checkpoint_info(), [one, one])

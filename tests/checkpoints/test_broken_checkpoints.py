@@ -264,5 +264,5 @@ def test_weights_that_overflow_give_no_empty_labels(
         ["segment", str(tmp_path / "image.tif"), "-o", str(out), "--checkpoint", str(broken)]
     )
     assert code == 2
-    assert "no numbers" in capsys.readouterr().err
+    assert "not numbers" in capsys.readouterr().err
     assert not out.exists()

@@ -115,4 +115,4 @@ def test_a_network_that_cannot_stand_beside_is_refused(
     words = ["segment", str(image), "-o", str(tmp_path / "l.zarr"), "--checkpoint", imported]
     capsys.readouterr()
     assert main([*words, "--with", "default"]) == 2
-    assert "scsam_tiny is no imported network" in capsys.readouterr().err
+    assert "scsam_tiny is not an imported network" in capsys.readouterr().err

@@ -26,10 +26,10 @@ def test_an_address_is_read_as_people_write_it(text, url):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "no address"),
+        ("", "not an address"),
         ("ftp://127.0.0.1", "ws://"),
-        ("ws://127.0.0.1:99999", "no address"),
-        ("ws://127.0.0.1/?token=x", "no address"),
+        ("ws://127.0.0.1:99999", "not an address"),
+        ("ws://127.0.0.1/?token=x", "not an address"),
         ("ws://me:secret@127.0.0.1", "no token"),
         ("ws://gpu.lab.org", "not encrypted"),
         ("http://10.0.0.7:8765", "not encrypted"),

@@ -34,7 +34,7 @@ def test_images_are_found_in_the_order_of_their_numbers(folder: Path) -> None:
         ("nothing", "*", "there is no folder"),
         ("", "*.jpg", r"no image in .* is called \*.jpg"),
         ("", "*.txt", "no image in"),
-        ("", "/x", "no pattern of names"),
+        ("", "/x", "not a pattern of names"),
     ],
 )
 def test_no_image_is_one_sentence(folder: Path, name: str, pattern: str, message: str) -> None:

@@ -22,7 +22,7 @@ def with_beside(info: CheckpointInfo, others: Sequence[CheckpointInfo]) -> Check
     Raises
     ------
     UserError
-        When one of them is no imported network or is named twice, or the checkpoint has learned
+        When one of them is not an imported network or is named twice, or the checkpoint has learned
         no classes.
     """
     main = info.alone
@@ -56,7 +56,7 @@ def keep_beside(info: CheckpointInfo, before: CheckpointInfo | None) -> Checkpoi
 def _check(main: CheckpointInfo, other: CheckpointInfo, beside: Sequence[CheckpointInfo]) -> None:
     if not other.classes_only:
         raise UserError(
-            f"{other.name} is no imported network, and only these work beside another one; "
+            f"{other.name} is not an imported network, and only these work beside another one; "
             "make it the checkpoint itself"
         )
     if main.prompts_only:

@@ -34,7 +34,7 @@ def readable_lessons(text: str) -> str:
     Raises
     ------
     UserError
-        When it is no base64 of safetensors, as `napari_scsam.infer.taught.codec` writes it.
+        When it is not base64 of safetensors, as `napari_scsam.infer.taught.codec` writes it.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -99,7 +99,7 @@ def parse_card(text: str) -> dict[str, Any]:
     Raises
     ------
     UserError
-        When it is no JSON, or a value is missing or not usable; the message is a clause without
+        When it is not JSON, or a value is missing or not usable; the message is a clause without
         the name of the file.
     """
     try:

@@ -15,7 +15,7 @@ def check_replaceable(path: Path) -> None:
     Raises
     ------
     UserError
-        When there is a folder, a file of somebody else, or a checkpoint of a newer version, which
+        When a folder, a file of another program or a checkpoint of a newer version is there. These
         are never replaced.
     """
     if not os.path.lexists(path) or (path.is_file() and path.stat().st_size == 0):

@@ -1,7 +1,7 @@
 """The command line: parses, calls, prints; nothing else.
 
-Exit codes: 0 success, 2 a mistake that the user can correct (one line on stderr says how), 1 a
-fault of the program, or a part that could not be done, which is named (a complaint of the doctor).
+Exit code 0 is success. 2 is a mistake that the user can correct: one line on stderr says how. 1 is
+a fault of the program, a complaint of the doctor, or a part that failed, which is named.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "gdi generic")
 def unavailable() -> Finding | None:
     """Return why no window is tried; None when one can be.
 
-    That is no complaint: commands run on servers that have no Qt and no screen.
+    That is not a complaint: commands run on servers that have no Qt and no screen.
     """
     if not any(map(installed_version, QT_BINDINGS)):
         return Finding(

@@ -35,7 +35,7 @@ def store_device(device: str) -> None:
     """Set the device for windows to come, where napari has the page."""
     page = _page()
     if page is not None:
-        with suppress(ValueError):  # a second card is no choice of the page
+        with suppress(ValueError):  # a second card is not a choice of the page
             page.device = device
 
 

@@ -2,7 +2,8 @@
 
 An object fills its box about as the inscribed ellipse does. The network knows better where it
 knows the object; of objects it knows little, the ellipse is the better answer. A logistic
-regression on both decides for each pixel, by how certain the network is and how large the box is.
+regression on both decides for each pixel. It knows how certain the network is and how large the box
+is.
 
 The numbers were fitted on 168 objects of six kinds (``benchmarks/prompts.py`` tells which, and
 scores them on others). They belong to networks with a click path.

@@ -33,7 +33,7 @@ def label_dtype(classes: Sequence[ClassSpec]) -> np.dtype[np.unsignedinteger]:
 def label_value(spec: ClassSpec, requested: Sequence[ClassSpec]) -> int:
     """Return the label value of a class among the requested ones.
 
-    It is its own id, the id of the class that it is a part of, or 0 when neither is requested.
+    It is its own id, or that of its whole, or 0 when neither is requested.
     """
     ids = {c.name: c.id for c in requested}
     return ids.get(spec.name, ids.get(spec.part_of, 0))
@@ -149,8 +149,8 @@ def label_map(
         another class overrides them (`ClassSpec.overrides`). A part competes
         within its `reach` only, and regions below `smallest` or `least_mean` are removed.
     requested
-        Classes to write. Pixels of another class become background. Those of a part become the
-        class that it belongs to, when that one is requested and the part is not.
+        Classes to write. Pixels of another class become background. A part that is not requested
+        becomes the class that it belongs to, if that one is requested.
     pixel_size
         (y, x) in nm; without it, `reach` and `smallest` have no effect.
 

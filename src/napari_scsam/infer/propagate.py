@@ -2,9 +2,8 @@
 
 Points inside the last mask prompt SAM's decoder on the next slice. The decoder draws every kind of
 object a little larger or smaller than the user wants it. Over many slices, that would add up. So
-the logit above which a pixel belongs to the object is first calibrated on the slice where the user
-accepted it. The border of an object can also move by at most `PropagationLimits.max_shift` per
-slice.
+the logit at the border is first calibrated, on the slice where the user accepted the object. The
+border of an object can also move by at most `PropagationLimits.max_shift` per slice.
 """
 
 from __future__ import annotations

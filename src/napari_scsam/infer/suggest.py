@@ -126,8 +126,8 @@ def _masked(mask: Volume) -> Iterator[int]:
 def next_slices(depth: int, reviewed: Sequence[int]) -> Iterator[tuple[int, float]]:
     """Yield the slices that are not reviewed, each as far as possible from those before it.
 
-    This is the greedy solution of the k-centre problem (Gonzalez 1985). Each comes with its
-    distance from the nearest one before it, as a share of the largest distance there can be.
+    This is the greedy solution of the k-centre problem (Gonzalez 1985). Each has its distance from
+    the nearest one before it, as a share of the largest possible distance.
     """
     places = np.arange(depth)
     distances = np.full(depth, float(depth))

@@ -2,7 +2,7 @@
 
 A file is streamed into a partial file in the cache. So a download that a broken connection or the
 user stopped is resumed, not repeated. Then pooch checks its hash and moves it to its place in one
-step. pooch and requests are imported with the first download: they take a third of a second.
+step. pooch and requests are imported with the first download, as this takes a third of a second.
 """
 
 from __future__ import annotations

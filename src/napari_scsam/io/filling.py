@@ -1,4 +1,4 @@
-"""Find the filling of a slice: flat areas at its border that are no tissue.
+"""Find the filling of a slice: flat areas at its border that are not tissue.
 
 Alignment turns and shifts slices, and fills what is then empty with one value, such as 0 or 255.
 Missing slices are filled wholly.

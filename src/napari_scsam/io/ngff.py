@@ -68,6 +68,6 @@ def refresh_consolidated(folder: Path) -> None:
     """
     root = zarr.open_group(folder, mode="r")
     if (folder / CONSOLIDATED).is_file() or root.metadata.consolidated_metadata is not None:
-        with warnings.catch_warnings():  # of files that are no zarr, and of zarr v3 itself
+        with warnings.catch_warnings():  # of files that are not zarr, and of zarr v3 itself
             warnings.simplefilter("ignore", ZarrUserWarning)
             zarr.consolidate_metadata(folder, zarr_format=root.metadata.zarr_format)

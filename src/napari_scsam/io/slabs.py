@@ -75,8 +75,7 @@ class SlabArray(LazyArray):
     def _slab(self, number: int) -> MemorySlab | FileSlab | None:
         """Return a slab; None for slices that are read one by one.
 
-        They are when chunks are one slice deep, a part of the slab is damaged, or the disk has no
-        place for it.
+        They are when chunks are one slice deep, part of the slab is damaged, or the disk is full.
         """
         if self._depth == 1 and not self._all_kept:
             return None

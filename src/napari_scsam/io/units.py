@@ -23,7 +23,7 @@ NANOMETRES = {
 """Nanometres per unit, by the names that OME-Zarr, OME-XML, ImageJ and TIFF use."""
 
 MAX_LENGTH = 1e100
-"""Larger numbers are no lengths, in whatever unit."""
+"""Larger numbers are not lengths, in whatever unit."""
 
 
 def to_nm(value: Any, unit: Any) -> float | None:

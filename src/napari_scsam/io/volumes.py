@@ -156,8 +156,7 @@ def open_labels(
 ) -> Volume:
     """Open a label image: as `open_volume`, but its values must be integers.
 
-    They are taken as they are stored, also where the file says that 0 is shown white, or has a
-    palette.
+    They are taken as stored, even if the file has a palette or says that 0 is white.
 
     Raises
     ------

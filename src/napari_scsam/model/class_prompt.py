@@ -4,9 +4,9 @@ After SurgicalSAM's prototype prompts (Yue et al. 2024), with two changes. The s
 cosine times a learned scale, as in cosine classifiers (Gidaris & Komodakis 2018). The sparse tokens
 pool the features by attention, so nothing is tied to a grid; they also carry the prototype itself.
 
-The cosine ignores the length of a feature, and with it much of what separates
-classes: the cosines of one cell with all prototypes differ little, and without
-the scale the prompts of two classes hardly would.
+The cosine ignores the length of a feature, and so much of what separates classes. The cosines of
+one cell with all prototypes differ little. Without the scale, the prompts of two classes would
+hardly differ.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A network that was made elsewhere, behind the questions about classes that a ScSAM answers.
 
-It maps a tile to one map for each class, and has no prompts. Its maps stand where the embedding of
-a ScSAM stands, so tiles, views, averaging and labels are those of every other checkpoint.
+It maps a tile to one map for each class, and has no prompts. Its maps take the place of the
+embedding of a ScSAM. So tiles, views, averaging and labels are those of every other checkpoint.
 """
 
 from __future__ import annotations

@@ -106,10 +106,10 @@ class DetailPath(nn.Module):
 
     SAM's decoder ends at stride 4, too coarse for a vesicle of eight pixels. A small pyramid brings
     the fused embedding and the MAE's fine levels to stride 2 once per image. Each mask token then
-    yields the weights of four 1×1 filters on it, as SAM's own hypernetworks do at stride 4. There
-    is one for each pixel of a cell, so that masks have full resolution (Shi et al. 2016). So does
-    the prototype of a class, which identifies the class directly. Both are zero-initialised:
-    untrained, the masks are SAM's.
+    yields the weights of four 1×1 filters on it, as SAM does at stride 4. There is one for each
+    pixel of a cell, so that masks have full resolution (Shi et al. 2016). So does the prototype of
+    a class, which identifies the class directly. Both are zero-initialised: untrained, the masks
+    are SAM's.
     """
 
     def __init__(

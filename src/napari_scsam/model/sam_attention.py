@@ -1,10 +1,9 @@
 """Attention with decomposed relative positions, without the big table.
 
-segment-anything adds to each score ``q·k`` two terms that depend on the
-query and on how far the key's row and column are: ``q·R_h`` and ``q·R_w``
-(Li et al. 2022, arXiv 2112.01526). Written out they are as large as the
-scores, 4096×4096 per head at 1024 px. Both kernels here compute the same
-numbers without holding them.
+segment-anything adds two terms to each score ``q·k``: ``q·R_h`` and ``q·R_w``. They depend on the
+query, and on the distance of the key's row and column (Li et al. 2022, arXiv 2112.01526). Written
+out they are as large as the scores, 4096×4096 per head at 1024 px. Both kernels here compute the
+same numbers without holding them.
 """
 
 from __future__ import annotations

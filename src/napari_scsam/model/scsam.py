@@ -106,7 +106,7 @@ class ScSAM(nn.Module):
         self.lessons: dict[str, str] = {}
         """What strokes taught, by the lower-case name of the class; see `napari_scsam.infer.taught.teach`."""
         self.beside: tuple[ScSAM, ...] = ()
-        """Imported networks that work beside it; they are no part of its weights."""
+        """Imported networks that work beside it; they are not part of its weights."""
         self.register_buffer("temperature", torch.ones(()))
         self.register_buffer("thresholds", torch.zeros(len(self.classes)))
         self.register_buffer(

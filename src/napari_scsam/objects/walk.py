@@ -165,7 +165,7 @@ def _start_number(numbers: np.ndarray, box: Sequence[slice], at: Sequence[int], 
     """Return the number of the component to leave.
 
     Components are numbered in reading order of their first voxels. On background, it is the last
-    one that begins before the voxel, or the first one after it when going back.
+    one that begins before the voxel. When going back, it is the first one after it.
     """
     start = index_in_box(at, tuple(box))
     if numbers[start]:

@@ -1,8 +1,8 @@
 """Keeps a project for one window: a lock, and a mark that the folder is the one that was opened.
 
 The system releases the lock when the process dies. The mark is a random word in a file of the
-folder, written when the project is opened. It is compared before each write. A folder that was
-renamed, a network drive that went away, and another project at the same path have no such word.
+folder, written when the project is opened. It is compared before each write. It is missing in a
+renamed folder, on a lost network drive, and in another project at the same path.
 """
 
 from __future__ import annotations

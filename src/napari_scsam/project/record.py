@@ -53,8 +53,8 @@ class ProjectRecord(BaseModel):
     chosen: Mapping[str, Any] = Field(default_factory=dict)
     """``classes`` to segment, by name, or null for all, and the ``active`` one; the ``order`` of
     ids in lists; the ``page`` shown; ``threshold_offsets``, by the name of the class; whether to
-    ``replace`` what the user painted, to ``prefetch`` the neighbouring slices, and to average
-    several views of a slice (``tta``)."""
+    ``replace`` what the user painted, to ``prefetch`` the neighbouring slices, to average
+    several views of a slice (``tta``), and never to enlarge it (``coarse``)."""
     view: Mapping[str, Any] = Field(default_factory=dict)
     """The window: layers, camera, slice; only the window reads it."""
 
@@ -98,21 +98,21 @@ class ProjectRecord(BaseModel):
         if classes is not None and not (
             isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes)
         ):
-            raise UserError("chosen.classes is no list of names; give one")
+            raise UserError("chosen.classes is not a list of names; give one")
         if not isinstance(offsets, Mapping) or not all(
             isinstance(offset, int | float) for offset in offsets.values()
         ):
-            raise UserError("chosen.threshold_offsets is no table of numbers; give one")
+            raise UserError("chosen.threshold_offsets is not a table of numbers; give one")
         return chosen
 
     @field_validator("checkpoint")
     @classmethod
     def _check_checkpoint(cls, checkpoint: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         if checkpoint is not None and not isinstance(checkpoint.get("name", ""), str):
-            raise UserError("checkpoint.name is no text; give one")
+            raise UserError("checkpoint.name is not a text; give one")
         beside = (checkpoint or {}).get("beside", ())
         if not isinstance(beside, list | tuple) or not all(isinstance(n, str) for n in beside):
-            raise UserError("checkpoint.beside is no list of names; give one")
+            raise UserError("checkpoint.beside is not a list of names; give one")
         return checkpoint
 
     @field_validator("chosen", mode="before")

@@ -52,7 +52,7 @@ class RecordKeeper:
                 self.record = changed
             try:
                 self._try_to_write()
-            except BaseException:  # what JSON cannot hold is no part of the record
+            except BaseException:  # what JSON cannot hold is not part of the record
                 self.record = before
                 raise
 

@@ -1,8 +1,8 @@
 """A fine-tuning from a project, as a folder in it that another process works on.
 
-The folder holds the job, a copy of the reviewed labels as they were when it began, and what the
-training writes: its state, the best checkpoint so far, and the report. It outlives a window that
-is closed or killed, so that a stopped training can be resumed.
+The folder holds the job, and a copy of the reviewed labels as they were when it began. The training
+writes its state, the best checkpoint so far and the report there. It outlives a window that is
+closed or killed, so that a stopped training can be resumed.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def prepare_job(
     settings
         Of the training, where they are not the defaults.
     on_server
-        Name of the checkpoint on a server, when it is no file of this computer.
+        Name of the checkpoint on a server, when it is not a file of this computer.
 
     Raises
     ------
@@ -284,7 +284,7 @@ def job_files_beside(folder: Path) -> list[str]:
 
 
 def drop_job(folder: Path) -> None:
-    """Remove the folder of a job; a folder that is no job, or holds other files, stays."""
+    """Remove the folder of a job; a folder that is not a job, or holds other files, stays."""
     if is_job(folder) and not job_files_beside(folder):
         shutil.rmtree(folder, ignore_errors=True)
 

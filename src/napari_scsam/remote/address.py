@@ -78,7 +78,7 @@ def _split(text: str) -> SplitResult:
     UserError
         When it is none, or holds a password.
     """
-    nothing = UserError(f"{text[:100]!r} is no address of a server; write ws://127.0.0.1:8765")
+    nothing = UserError(f"{text[:100]!r} is not an address of a server; write ws://127.0.0.1:8765")
     try:
         parts = urlsplit(text if "://" in text else f"auto://{text}")
         _ = parts.port  # it is read only now

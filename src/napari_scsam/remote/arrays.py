@@ -1,8 +1,8 @@
 """Arrays on the wire: their type, their shape, and compressed values; nothing is lost.
 
 Slices of 8 or 16 bits are written as JPEG-LS (ISO/IEC 14495-1, by CharLS), which suits noisy grey
-values best, and everything else as Zstandard (RFC 8878). The size is declared, and checked against
-a limit before anything is decoded.
+values best. Everything else is written as Zstandard (RFC 8878). The size is declared, and checked
+against a limit before anything is decoded.
 """
 
 from __future__ import annotations

@@ -239,7 +239,7 @@ class Connection:
             self._set(Line.REFUSED, welcome.sentence)
             raise LineLostError
         if welcome.type != "welcome":
-            raise ProtocolError("the first message is no welcome")
+            raise ProtocolError("the first message is not a welcome")
         self._key = welcome.session
         if not welcome.resumed:
             self.session += 1

@@ -53,7 +53,7 @@ class Joiner:
             When it is text, empty, or too large, or the message grows too large.
         """
         if isinstance(frame, str) or frame[:1] not in (MORE, LAST):
-            raise FrameError("this is no frame of the protocol")
+            raise FrameError("this is not a frame of the protocol")
         if len(frame) > FRAME_BYTES + 1:
             raise FrameError(f"a frame has more than {FRAME_BYTES} bytes")
         if frame[:1] == MORE and len(frame) != FRAME_BYTES + 1:

@@ -83,9 +83,8 @@ class Mosaic:
 def make_mosaic(rng: np.random.Generator, grid: Grid, spacing: float) -> Mosaic:
     """Divide the volume into one big cell with a nucleus and many neighbours about `spacing` nm wide.
 
-    The borders are those of a power diagram, in which a weight widens a cell, in coordinates that
-    smooth noise has bent. Depth is compressed, so that cells run through many slices as nerve fibres
-    do.
+    The borders are those of a power diagram, in which a weight widens a cell. Smooth noise has bent
+    its coordinates. Depth is compressed, so that cells run through many slices as nerve fibres do.
     """
     radius = 0.21 * float(grid.extent[1:].min())
     seeds, weights = _seeds(rng, grid, spacing, radius)

@@ -72,8 +72,8 @@ def make_phantom(
     Parameters
     ----------
     shape
-        Voxels along z, y, x. Organelles have their natural size in nm, so a volume much smaller
-        than the default holds few of them, or none of a class.
+        Voxels along z, y, x. Organelles have their natural size in nm. A volume much smaller than
+        the default holds few of them, or none of a class.
     voxel_size
         nm along z, y, x.
     seed

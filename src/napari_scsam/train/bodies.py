@@ -44,7 +44,7 @@ def body_borders(bodies: NDArray[Any], row: int) -> NDArray[np.uint8]:
     Parameters
     ----------
     bodies
-        Z×Y×X; 0 is no body.
+        Z×Y×X; 0 is not a body.
     row
         Index of the membrane.
 

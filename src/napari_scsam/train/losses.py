@@ -26,8 +26,8 @@ def class_loss(logits: Tensor, labels: Tensor, groups: Tensor | None = None) -> 
         B×H×W class indices plus one; 0 background, `UNKNOWN` ignored. When
         nothing is known the loss is 0.
     groups
-        B×(K+1), from `class_groups`. Probabilities of classes that labels cannot tell apart are
-        added up, so that labels say nothing of classes that they do not name.
+        B×(K+1), from `class_groups`. Probabilities of classes that labels do not distinguish are
+        added. So labels say nothing about classes that they do not name.
     """
     known = labels != UNKNOWN
     if not known.any():

@@ -21,8 +21,8 @@ def prompt_loss(
 ) -> Tensor:
     """Prompt each object by a box or a click, correct the answer by clicks, and score every answer.
 
-    As in SAM's training the earlier answer comes back as a mask prompt, and now and then alone,
-    without a new click.
+    As in SAM's training, the earlier answer returns as a mask prompt, sometimes without a new
+    click.
 
     Parameters
     ----------

@@ -128,9 +128,9 @@ def labels_from_votes(
 ) -> tuple[LabelArray, ByteMask]:
     """Turn mean probabilities (K+1)×Z×Y×X into labels and a mask of where they are certain.
 
-    A region where an organelle is the most probable is labelled as a whole if it has a core that
-    is certain. Background is labelled where it is certain and not as dark as the darkest organelle:
-    organelles that the teacher overlooks are dark.
+    A region where one organelle is most probable is labelled as a whole if its core is certain.
+    Background is labelled where it is certain and not as dark as the darkest organelle: organelles
+    that the teacher overlooks are dark.
 
     Parameters
     ----------

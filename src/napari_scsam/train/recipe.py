@@ -184,7 +184,8 @@ def check_together(tables: RecipeTables) -> None:
     Raises
     ------
     UserError
-        When there are no weights to keep or answers to hold to, or classes would be taught to a network without them.
+        When there are no weights to keep or answers to hold to. Also when a network without classes
+        would be taught some.
     """
     if tables.training.keep and tables.model.start is None:
         raise UserError(

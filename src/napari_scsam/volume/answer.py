@@ -31,7 +31,7 @@ class Working:
     total: int
     """Pictures of these slices."""
     what: str = ""
-    """What is done, in a few words, where it is no picture."""
+    """What is done, in a few words, where it is not a picture."""
 
     def describe(self) -> str:
         """Return it in words, e.g. ``"3 of 40 pictures"``."""

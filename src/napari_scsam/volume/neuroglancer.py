@@ -1,7 +1,7 @@
 """Serve a folder of images and labels on this computer, for viewers that run in a browser.
 
 neuroglancer and WEBKNOSSOS read OME-Zarr and precomputed volumes from a web server. They ask for
-parts of files, and a browser lets them read only what the server allows their site to read.
+parts of files. A browser lets them read only what the server allows their site to read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Doing tasks here, on worker processes of this computer, or on a dask scheduler's machines.
 
 The workers are those of dask.distributed (Rocklin 2015, "Dask: Parallel Computation with Blocked
-algorithms and Task Scheduling"). A few tasks for each worker are submitted at a time, so that the
+algorithms and Task Scheduling"). A few tasks for each worker are submitted at a time. So the
 scheduler's work does not grow with the number of tasks.
 """
 

@@ -167,7 +167,7 @@ REFUSED = [
     ({}, NetworkCard(("a", "b"), white=float("inf")), "form.white = inf is not usable"),
     ({"end": "Sigmoid"}, BRIGHT, "lie between 0 and 1; add --values probabilities"),
     ({"stride": 2}, BRIGHT, "must return 1×C×H×W maps of the size"),
-    ({"channels": [(np.nan, 0.0), (1.0, 0.0)]}, BRIGHT, "values that are no numbers"),
+    ({"channels": [(np.nan, 0.0), (1.0, 0.0)]}, BRIGHT, "values that are not numbers"),
 ]
 
 
@@ -215,13 +215,13 @@ def test_weights_in_another_file_are_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"no network", b"\x80\x04."])
 def test_a_damaged_file_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=r"no ONNX|no TorchScript|cannot run|takes nothing"):
+    with pytest.raises(UserError, match=r"not an ONNX|not a TorchScript|cannot run|takes nothing"):
         import_network(tmp_path / name, tmp_path / "n.safetensors", BRIGHT)
 
 
 def test_a_pickled_module_is_not_opened(tmp_path: Path) -> None:
     torch.save(nn.Conv2d(1, 2, 1), tmp_path / "n.pt")
-    with pytest.raises(UserError, match="no TorchScript network"):
+    with pytest.raises(UserError, match="not a TorchScript network"):
         import_network(tmp_path / "n.pt", tmp_path / "n.safetensors", BRIGHT)
 
 

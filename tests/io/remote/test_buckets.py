@@ -58,7 +58,7 @@ def test_an_image_in_a_bucket_is_read(bucket: str, below: str) -> None:
 
 
 def test_what_is_not_in_the_bucket_is_explained(bucket: str) -> None:
-    with pytest.raises(UserError, match=r"s3://tissue/data/no\.zarr is no zarr"):
+    with pytest.raises(UserError, match=r"s3://tissue/data/no\.zarr is not a zarr"):
         open_volume(f"{bucket.rsplit('/', 1)[0]}/no.zarr")
 
 

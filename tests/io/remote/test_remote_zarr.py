@@ -120,7 +120,7 @@ def test_what_stays_wrong_is_an_error_with_the_address_and_never_zeros(
 def test_a_server_that_is_off_is_named(server: FolderServer) -> None:
     with pytest.raises(UserError, match=r"127\.0\.0\.1:9/a\.zarr.* cannot be read"):
         open_volume("http://127.0.0.1:9/a.zarr")
-    with pytest.raises(UserError, match="is no zarr, N5 or precomputed image"):
+    with pytest.raises(UserError, match="is not a zarr, N5 or precomputed image"):
         open_volume(f"{server.url}/nothing.zarr")
 
 

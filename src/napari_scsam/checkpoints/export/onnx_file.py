@@ -53,8 +53,8 @@ def check_exportable(model: ScSAM, tile: int) -> None:
     Raises
     ------
     UserError
-        When it has learned no classes, was imported, or knows classes from strokes, whose
-        classifiers are no part of the network; or the side is not a multiple of 16.
+        When it has learned no classes, or was imported, or the side is not a multiple of 16. Also
+        when it knows classes from strokes: their classifiers are not part of the network.
     """
     model.config.need_classes()
     model.config.need_prompts()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from napari_scsam.config import ClassSpec, UserError, parse_classes
 
 BACKGROUND = "background"
-"""Name of the channel that is no class."""
+"""Name of the channel that is not a class."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ def read_channels(names: Sequence[str], known: Sequence[ClassSpec] = ()) -> Chan
     names
         One for each channel, in their order: ``background``, a name, or ``name=id``.
     known
-        Classes whose ids and colours are taken where a name is one of theirs, so that labels of
-        both networks agree. Others get ids above theirs.
+        A class of the same name passes on its id and colour, so that labels of both networks agree.
+        Others get ids above theirs.
 
     Raises
     ------
     UserError
-        When a name is missing or stands twice, there is no class, or an id is no whole number.
+        When a name is missing or stands twice, there is no class, or an id is not a whole number.
     """
     cleaned = [name.strip() for name in names]
     backgrounds = [row for row, name in enumerate(cleaned) if name.casefold() == BACKGROUND]

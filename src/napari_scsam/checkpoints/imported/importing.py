@@ -106,7 +106,8 @@ def import_network(file: Path, out: Path, card: NetworkCard) -> CheckpointInfo:
 def _read_file(file: Path) -> bytes:
     if file.suffix.lower() not in KINDS:
         raise UserError(
-            f"{file} is no network that can be imported; give an .onnx file, or TorchScript as .pt"
+            f"{file} is not a network that can be imported; "
+            "give an .onnx file, or TorchScript as .pt"
         )
     if not file.is_file():
         raise MissingFileError(f"no network at {file}; give the path of its file")

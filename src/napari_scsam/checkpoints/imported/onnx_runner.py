@@ -70,7 +70,9 @@ def check_alone(content: bytes) -> None:
     try:
         model = onnx.load_model_from_string(content)
     except Exception as error:
-        raise UserError("the file is no ONNX network, or it is cut off; export it again") from error
+        raise UserError(
+            "the file is not an ONNX network, or it is cut off; export it again"
+        ) from error
     for message in _messages(model):
         if isinstance(message, onnx.TensorProto) and (
             message.external_data or message.data_location == onnx.TensorProto.EXTERNAL

@@ -148,7 +148,7 @@ def _check_maps(maps: Tensor, named: int) -> None:
             "name each with --channels, the background as background"
         )
     if not bool(maps.isfinite().all()):
-        raise UserError("the network returns values that are no numbers; check --range")
+        raise UserError("the network returns values that are not numbers; check --range")
 
 
 def _is_probability(maps: Tensor, form: ImportedForm, stated: bool | None) -> bool:

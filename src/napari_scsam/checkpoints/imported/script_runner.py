@@ -31,7 +31,7 @@ class ScriptRunner(nn.Module):
     Raises
     ------
     UserError
-        When the file is no TorchScript.
+        When the file is not TorchScript.
     """
 
     def __init__(self, content: bytes, output: str = "") -> None:
@@ -43,7 +43,7 @@ class ScriptRunner(nn.Module):
                 module = torch.jit.load(io.BytesIO(content), map_location="cpu")
         except Exception as error:
             raise UserError(
-                "the file is no TorchScript network, or it is damaged; "
+                "the file is not a TorchScript network, or it is damaged; "
                 "export it with torch.jit.save, or as ONNX"
             ) from error
         self.module = module.eval()

@@ -12,7 +12,7 @@ from napari_scsam.errors import UserError
 from napari_scsam.json_files import read_json_object
 
 LARGEST = 1 << 26
-"""Bytes; a larger file is no report."""
+"""Bytes; a larger file is not a report."""
 
 
 def add_report(parser: Parser, about: str) -> None:

@@ -130,7 +130,7 @@ def merge_parts(request: FindRequest) -> tuple[NDArray[np.uint16], tuple[ClassSp
 def whole_of(classes: Sequence[ClassSpec]) -> NDArray[np.uint16]:
     """Return the class id that each label value belongs to, its own or its whole's; 0 for others.
 
-    The last entry, beyond all ids, is for labels that are no class.
+    The last entry, beyond all ids, is for labels that are not a class.
     """
     by_name = {spec.name: spec for spec in classes}
     table = np.zeros(max(spec.id for spec in classes) + 2, np.uint16)

@@ -121,8 +121,8 @@ def add_missing_class(layer: Labels, value: int, classes: Sequence[ClassSpec]) -
 def load_units() -> None:
     """Load napari's table of units aside, and give it to napari where it has none yet.
 
-    It takes a third of a second, so call it on a worker thread. napari's own loads on first use,
-    and another thread that asks meanwhile sees half of it (``'pixel' is not defined``).
+    It takes a third of a second, so call it on a worker thread. napari's own registry loads on
+    first use. Another thread that asks meanwhile sees half of it (``'pixel' is not defined``).
     """
     application: Any = pint.application_registry
     if isinstance(application.get(), LazyRegistry):

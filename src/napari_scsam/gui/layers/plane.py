@@ -300,7 +300,7 @@ def stated_voxel_size(layer: Layer) -> VoxelSize | None:
 
 
 def finest_step(layer: Layer) -> float:
-    """Return the smallest scale of the axes of a volume; those before them are no lengths."""
+    """Return the smallest scale of the axes of a volume; those before them are not lengths."""
     return float(min(layer.scale[-VOLUME_AXES:]))
 
 

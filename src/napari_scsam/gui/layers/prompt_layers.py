@@ -1,7 +1,7 @@
 """The layers that prompts are drawn into, and a preview of the object that they find.
 
-They have the scale and place of the image, so that their coordinates are pixels of the image along
-whatever axis it is seen. Marks stay on their plane: each plane has an object of its own.
+They have the scale and place of the image. So their coordinates are pixels of the image, whichever
+axis it is seen along. Marks stay on their plane: each plane has an object of its own.
 """
 
 from __future__ import annotations

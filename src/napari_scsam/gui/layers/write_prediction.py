@@ -1,8 +1,8 @@
 """Write predictions into the labels layer that the model and the user share.
 
-Every write goes through napari's `data_setitem` in one `block_history`, so it is one undo step,
-for arrays in memory and on disk. Assigning `layer.data` would leave old undo steps that a later
-Ctrl+Z would replay onto the new array.
+Every write goes through napari's `data_setitem` in one `block_history`. So it is one undo step, for
+arrays in memory and on disk. Assigning `layer.data` would leave old undo steps that a later Ctrl+Z
+would replay onto the new array.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Keep long-lived objects out of Python's garbage collection.
 
-With torch imported, a pass over all objects blocks the window for half a second, and napari makes
-one whenever a layer is removed: after every region, line cut or prompt. So the objects that exist
-once the network is loaded are excluded. They are included again when one of their layers is
-removed, so that its memory is freed.
+With torch imported, a pass over all objects blocks the window for half a second. napari makes one
+whenever a layer is removed: after every region, line cut or prompt. So the objects that exist once
+the network is loaded are excluded. They are included again when one of their layers is removed, so
+that its memory is freed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Keep napari's brush to one mouse button, so that every stroke ends when it is released.
 
-In napari 0.9, the right button starts a stroke that ends with another click, and paints while the
+In napari 0.9, the right button starts a stroke that ends with another click. It paints while the
 mouse only moves. A second button during a stroke leaves the first one unfinished.
 """
 

@@ -1,8 +1,8 @@
 """A timer that may outlive Qt.
 
-Qt deletes its timers when the application goes, while a script that quits after ``viewer.close()``,
-without an event loop, still ends the session of that viewer. To start or stop such a timer raises
-``RuntimeError: Internal C++ object already deleted`` in PySide6 6.x and PyQt6.
+Qt deletes its timers when the application ends. A script that quits after ``viewer.close()``,
+without an event loop, still ends the session of that viewer then. To start or stop such a timer
+raises ``RuntimeError: Internal C++ object already deleted`` in PySide6 6.x and PyQt6.
 """
 
 from __future__ import annotations

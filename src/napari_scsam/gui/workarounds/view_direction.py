@@ -1,7 +1,7 @@
 """Set the direction of view before the mouse moves in 3-D.
 
-In napari 0.9, a labels layer with features may become active in 3-D before the mouse has moved over
-the canvas. Then it raises ``TypeError: len() of unsized object``: the cursor has no direction yet.
+In napari 0.9, a labels layer with features may become active in 3-D before the mouse moves. Then it
+raises ``TypeError: len() of unsized object``: the cursor has no direction yet.
 """
 
 from __future__ import annotations

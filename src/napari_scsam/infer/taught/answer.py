@@ -1,6 +1,6 @@
 """A class as several rounds of strokes taught it.
 
-Strokes that correct an answer lie where it was wrong, which is no fair sample
+Strokes that correct an answer lie where it was wrong, which is not a fair sample
 of the slice. A fit to all of them can be far worse than the one before. So each
 round moves the answer only a little, on every slice: a trust region, as in
 optimisation (Conn, Gould & Toint 2000, "Trust region methods"). A class that

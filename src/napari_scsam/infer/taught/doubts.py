@@ -57,7 +57,7 @@ def _shares(rows: NetworkRows, count: int) -> NDArray[np.float64]:
 def belief_in(name: str, by_slice: Iterable[Doubts]) -> float:
     """Return how much the network's probability of another class counts, 0 to 1.
 
-    It counts in full unless the doubt is above `MOSTLY`: a few strokes that tell of less are no
+    It counts in full unless the doubt is above `MOSTLY`: a few strokes that tell of less are not
     evidence.
 
     Parameters

@@ -29,8 +29,8 @@ class Fit(Protocol):
 class RememberedFits:
     """Fits classifiers, and remembers them by all that they were fitted to.
 
-    The strokes of a class are replayed round by round with each new one, and most rounds are the
-    same as before.
+    Each new stroke replays the strokes of its class round by round. Most rounds are the same as
+    before.
 
     Parameters
     ----------

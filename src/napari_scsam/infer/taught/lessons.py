@@ -97,8 +97,8 @@ class Stroke:
 class Lesson:
     """What the strokes of a slice, or of several, teach.
 
-    Values are float16. A lesson is what is stored of a taught class, so a
-    repeated fit has to see the very same values.
+    Values are float16. A lesson is what is stored of a taught class, so a repeated fit must see
+    exactly the same values.
     """
 
     values: NDArray[np.float16]

@@ -12,7 +12,7 @@ from napari_scsam.infer.taught.lessons import Flags, Floats, Lesson
 CORRECTION = 0.3
 """What a stroke that corrects an answer counts beside one that showed the class first.
 
-It lies where the answer was wrong, which is no fair sample of the slice."""
+It lies where the answer was wrong, which is not a fair sample of the slice."""
 
 AGAINST = 0.3
 """What all cells of the context count against the class; the strokes of a side count 1."""

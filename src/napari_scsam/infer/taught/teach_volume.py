@@ -50,7 +50,7 @@ def teach_volume(
     Raises
     ------
     UserError
-        When the shapes differ, a value is no stroke, or no stroke marks the class.
+        When the shapes differ, a value is not a stroke, or no stroke marks the class.
     """
     if strokes.shape != volume.shape:
         raise UserError(

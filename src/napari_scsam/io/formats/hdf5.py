@@ -22,7 +22,7 @@ BIG_DATA_VIEWER = re.compile(r"/t\d+/s\d+/\d+/cells")
 """A level of BigDataViewer: time point, view, level."""
 
 BESIDE_CELLS = re.compile(r"/(s\d+/(resolutions|subdivisions)|__DATA_TYPES__/.*)")
-"""Data sets of BigDataViewer that are no images."""
+"""Data sets of BigDataViewer that are not images."""
 
 MOST_LEVELS = 32
 

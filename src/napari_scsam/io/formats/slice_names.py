@@ -29,8 +29,8 @@ Key = list[tuple[int, str]]
 def sorted_by_number(files: Iterable[Path]) -> list[Path]:
     """Sort files by the numbers in their names: 9 comes before 10, and -1 before 0.
 
-    A hyphen between a word and a number is a sign only if another file has the same name without
-    it: ``z-1.tif`` is negative beside ``z0.tif``, and ``slice-1.tif`` is not beside
+    A hyphen between a word and a number is a minus sign only if another file has the same name
+    without it. So ``z-1.tif`` is negative beside ``z0.tif``; ``slice-1.tif`` is not negative beside
     ``slice-2.tif``.
     """
     found = list(files)
@@ -113,8 +113,8 @@ def check_complete(files: Sequence[Path]) -> None:
 def check_alike(files: Sequence[Path]) -> None:
     """Check that no other image lies among numbered slices, such as labels or an overview.
 
-    Where fewer than three files, or less than three in four, have one name with other numbers,
-    their names tell nothing.
+    At least three files, and three in four, must have one name with other numbers. Else their names
+    show nothing.
 
     Raises
     ------

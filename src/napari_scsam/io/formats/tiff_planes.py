@@ -1,7 +1,7 @@
 """Whether three or four planes in a TIFF page are colours or slices.
 
-tifffile writes a stack of three or four slices as one page with planes of colour, unless it is told
-otherwise. Its file is the same, byte for byte, as that of a colour image. The pixels tell.
+By default, tifffile writes a stack of three or four slices as one page with planes of colour. Its
+file is the same, byte for byte, as that of a colour image. The pixels tell.
 """
 
 from __future__ import annotations

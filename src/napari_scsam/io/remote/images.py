@@ -58,8 +58,8 @@ def read_remote(address: str) -> Source:
             ) from error
         if found is None:
             raise UserError(
-                f"{store.address} is no zarr, N5 or precomputed image, as far as it can be read; "
-                "check the address"
+                f"{store.address} is not a zarr, N5 or precomputed image, "
+                "as far as it can be read; check the address"
             ) from error
         return found
 

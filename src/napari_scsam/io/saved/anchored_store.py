@@ -1,8 +1,8 @@
 """Write zarr chunks only into the folder that was opened, and to disk.
 
 zarr's own `LocalStore` creates every folder that is missing. The folder of an open array may be
-renamed, or its network drive go away. zarr's own store then writes into a new, empty folder at the
-old path. It also leaves the time of writing to the system, so that a power cut may lose what was
+renamed, or its network drive may go away. zarr's own store then writes into a new, empty folder at
+the old path. It also leaves the time of writing to the system. So a power cut may lose what was
 reported as saved. `AnchoredStore` writes into existing folders alone, and waits for the disk.
 """
 

@@ -4,8 +4,8 @@ A thread writes what changed, chunk by chunk, each replacing its file as a
 whole. A process that is killed loses what was written in the last `DELAY`
 seconds, and never half a chunk.
 
-While the array has gone from the disk, what is changed stays in memory, also in chunks whose other
-voxels are not known. They are completed and written when the array is back.
+While the array is not on the disk, changes stay in memory, also in chunks whose other voxels are
+unknown. They are completed and written when the array is back.
 """
 
 from __future__ import annotations

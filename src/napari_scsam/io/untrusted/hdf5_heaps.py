@@ -1,8 +1,8 @@
 """HDF5 attributes of any length, whose heap may be damaged so that libhdf5 never returns.
 
-Text of any length is in a global heap: a block that begins with ``GCOL``, and holds objects one
-after another. libhdf5 2.0.0, and all versions before, goes from one to the next by their size. It
-stays for ever at a free one of size 0. No signal ends it, so the heaps are followed here before.
+Text of any length is in a global heap. This is a block that begins with ``GCOL`` and holds objects
+one after another. libhdf5 2.0.0, and all versions before, goes from one to the next by their size.
+It stays for ever at a free one of size 0. No signal ends it, so the heaps are followed here before.
 """
 
 from __future__ import annotations

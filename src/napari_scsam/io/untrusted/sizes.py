@@ -1,8 +1,7 @@
 """How large compressed bytes will be, and a limit on it.
 
-A few bytes can inflate to many gigabytes. So the size of a stream is compared with what the
-metadata say before a library decodes it in one go. The stream states that size, or it is measured
-piece by piece.
+A few bytes can inflate to many gigabytes. So the size of a stream is compared with the metadata
+before a library decodes it at once. The stream states that size, or it is measured piece by piece.
 """
 
 from __future__ import annotations
@@ -79,7 +78,7 @@ def zstd_size(data: bytes) -> int | None:
     Raises
     ------
     ValueError
-        When it is no frame.
+        When it is not a frame.
     """
     if data[:4] != ZSTD_MAGIC or len(data) < 6:
         raise ValueError("a chunk is not zstd, as its metadata say")

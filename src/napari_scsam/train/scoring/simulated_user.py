@@ -1,7 +1,7 @@
 """A user who clicks where a mask is most wrong, as interactive segmentation is judged in the field.
 
-The first click is the deepest point of the object, each next one the deepest
-point of the largest error (Xu et al. 2016; Sofiiuk et al. 2022; Kirillov et al. 2023).
+The first click is the deepest point of the object. Each next one is the deepest point of the
+largest error (Xu et al. 2016; Sofiiuk et al. 2022; Kirillov et al. 2023).
 """
 
 from __future__ import annotations

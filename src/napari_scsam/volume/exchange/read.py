@@ -1,9 +1,9 @@
 """Read what micro-sam and empanada write, as classes and their objects.
 
-micro-sam keeps its annotations in a zarr with the array ``committed_objects`` and the group
-``prompts``, or exports it as TIFF: objects of one class. empanada writes a zarr with an array
-``CLASS_pred`` for each class, and ``panoptic_xy``, whose values are class · divisor + object; or
-TIFFs of either. (micro_sam/sam_annotator, empanada_napari/inference.py.)
+micro-sam keeps objects of one class in a zarr with the array ``committed_objects`` and the group
+``prompts``. It also exports them as TIFF. empanada writes a zarr with an array ``CLASS_pred`` for
+each class, or TIFFs of them. Its array ``panoptic_xy`` has the values class · divisor + object.
+(micro_sam/sam_annotator, empanada_napari/inference.py.)
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def halo_of(sampling: Sequence[float]) -> tuple[int, ...]:
 def heights_of(components: NDArray[np.uint32], sampling: Sequence[float]) -> NDArray[np.int32]:
     """Return the distance of each voxel to what is not its component, cut off at `REACH`.
 
-    The border of the array is no background.
+    The border of the array is not background.
     """
     heights = np.zeros(components.shape, np.int32)
     unit = min(sampling)

@@ -1,8 +1,8 @@
 """The graph of touching labels: which provisional labels are one object, and its id.
 
-Only labels that touch one of another block are nodes, so that the graph is far smaller than the
-number of objects. Components come from SciPy (Pearce 2005, "An improved algorithm for finding the
-strongly connected components of a directed graph").
+Only labels that touch one of another block are nodes. So there are far fewer nodes than objects.
+Components come from SciPy (Pearce 2005, "An improved algorithm for finding the strongly connected
+components of a directed graph").
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The folder of a run beside its output: what is kept until the instances are finished.
 
-It is called ``.NAME.instances`` and holds the settings of the run, records of blocks, provisional
-labels, and the output as it grows. A finished output takes its place in one step.
+It is called ``.NAME.instances``. It holds the settings of the run, records of blocks, provisional
+labels, and the growing output. A finished output takes its place in one step.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def measure_array(
     Parameters
     ----------
     labels
-        The id of an object in each of its voxels, (Y, X) or (Z, Y, X); 0 is no object.
+        The id of an object in each of its voxels, (Y, X) or (Z, Y, X); 0 is not an object.
     voxel_size
         nm along z, y, x; None when it is unknown.
     image
@@ -50,7 +50,7 @@ def measure_array(
     Raises
     ------
     UserError
-        When the labels are no integers, an id is negative, or the image has another shape.
+        When the labels are not integers, an id is negative, or the image has another shape.
     """
     values = np.asarray(labels)
     if values.dtype.kind == "b":
@@ -72,7 +72,7 @@ def check_array(labels: NDArray[Any], image: NDArray[Any] | None) -> None:
     Raises
     ------
     UserError
-        When the labels are no integers, or the image has another shape.
+        When the labels are not integers, or the image has another shape.
     """
     if labels.dtype.kind not in "iu" or labels.ndim not in (2, 3):
         raise UserError(

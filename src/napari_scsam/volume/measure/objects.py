@@ -109,8 +109,7 @@ def measure_objects(
     Raises
     ------
     UserError
-        When the labels or the image cannot be read or do not fit each other, or a table cannot
-        be written.
+        When labels or image cannot be read, do not fit each other, or a table cannot be written.
     """
     places = TablePaths.of(out, contacts)
     near = near_distance(distance, asked=contacts is not None)

@@ -40,7 +40,7 @@ def measure_part(
     Parameters
     ----------
     labels
-        The block, (Y, X) or (Z, Y, X); 0 is no object.
+        The block, (Y, X) or (Z, Y, X); 0 is not an object.
     block
         Where it is.
     shape

@@ -27,7 +27,7 @@ class ObjectRuns:
     lengths: NDArray[np.int64]
     """R: voxels."""
     compact: NDArray[Any]
-    """The block with 1, 2, … in place of the ids, as small integers; 0 is no object."""
+    """The block with 1, 2, … in place of the ids, as small integers; 0 is not an object."""
 
     @property
     def last(self) -> NDArray[np.int64]:
@@ -41,7 +41,7 @@ def find_runs(labels: NDArray[Any]) -> ObjectRuns:
     Parameters
     ----------
     labels
-        (Y, X) or (Z, Y, X) integers; 0 is no object.
+        (Y, X) or (Z, Y, X) integers; 0 is not an object.
     """
     flat = np.ascontiguousarray(labels).reshape(-1)
     firsts = _firsts(labels.shape, flat)

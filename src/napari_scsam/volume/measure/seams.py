@@ -1,7 +1,7 @@
 """The surfaces between blocks, from the outermost voxels of each block.
 
-A block is read once. What lies between it and its neighbours is measured from its faces, which
-are kept in a temporary file until all blocks are done.
+A block is read once. What lies between it and its neighbours is measured from its faces. These are
+kept in a temporary file until all blocks are done.
 """
 
 from __future__ import annotations

@@ -20,9 +20,9 @@ class ObjectSums:
     """Sums over the voxels of K objects, or of the parts of K objects in a block.
 
     Counts, sums of indices and boxes are integers, and exact. Products and squares are summed about
-    the mean of the part, so that nothing is lost far from the corner of a volume. They are merged
-    by the formula of Chan, Golub & LeVeque 1979, "Updating Formulae and a Pairwise Algorithm for
-    Computing Sample Variances".
+    the mean of the part. So nothing is lost far from the corner of a volume. They are merged as in
+    Chan, Golub & LeVeque 1979, "Updating Formulae and a Pairwise Algorithm for Computing Sample
+    Variances".
     """
 
     ids: NDArray[np.uint64]

@@ -7,8 +7,8 @@ configuration alone, so that areas of parts add up: Ohser & Mücklich 2000, "Sta
 Microstructures in Materials Science"; Lehmann & Legland 2012, "Efficient N-Dimensional surface
 estimation using Crofton formula and run-length encoding", Insight Journal.
 
-The mean over orientations is exact for any voxel size. A plane is up to 7 % off at the worst
-orientation in cubic voxels, and more where slices are far apart.
+The mean over orientations is exact for any voxel size. In cubic voxels, a plane is up to 7 % off at
+the worst orientation. Where slices are far apart, it is more.
 """
 
 from __future__ import annotations

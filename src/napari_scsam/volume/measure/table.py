@@ -131,8 +131,8 @@ def check_not_foreign(path: Path) -> None:
     Raises
     ------
     UserError
-        When there is a file without one, a table that somebody has changed, or a file of somebody
-        else where the provenance goes.
+        When a table there has no provenance or was changed, or when the provenance would replace
+        another program's file.
     """
     record = _own_provenance(path)
     if not os.path.lexists(path):

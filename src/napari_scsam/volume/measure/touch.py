@@ -51,8 +51,7 @@ class _Hits:
 def find_near(classes: Sequence[Objects], window: Window, distance: float) -> Near:
     """Return which objects of a block come near which others.
 
-    A voxel is near another object if its centre is at most `distance` from that of one of the
-    object's voxels.
+    A voxel is near an object if its centre is at most `distance` from that of an object voxel.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ class EditingClasses:
     """The verbs behind the class manager; made by ``session.part(EditingClasses)``.
 
     A class keeps its id, its label value, whatever it is called. The class table of the labels
-    layer holds what was changed, so it is kept with the labels and with the project.
+    layer holds every change, so changes are saved with labels and project.
     """
 
     refused = Signal(str)

@@ -50,8 +50,8 @@ class LabelIndex:
         Parameters
         ----------
         seed
-            A voxel about to be worked on. When it is outside the box of its label, the array was
-            changed by other code, and it is searched again.
+            A voxel about to be worked on. When it is outside the box of its label, other code
+            changed the array. Then the array is searched again.
         """
         boxes = self._known.get(layer)
         if boxes is not None and (seed is None or _holds(boxes, layer, seed)):
