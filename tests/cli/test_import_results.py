@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 import zarr
+from file_steps import play
 
 from napari_scsam.cli import main
+from napari_scsam.config import ClassSpec
 from napari_scsam.io.labels import read_class_table
 from napari_scsam.io.volumes import open_labels
+from napari_scsam.steps import drive
+from napari_scsam.volume.exchange.read import read_results
+from napari_scsam.volume.exchange.write import write_results
 
 OBJECTS = np.zeros((3, 20, 30), np.uint32)
 OBJECTS[:, 2:8, 2:8] = 1
@@ -117,3 +123,17 @@ def test_a_class_that_is_not_there_is_named(
     arguments = ["import", str(predicted), "-o", str(tmp_path / "x.zarr"), "--classes", "golgi"]
     assert main(arguments) == 2
     assert "has no class 'golgi'; it has er, mito" in capsys.readouterr().err
+
+
+def test_an_import_that_is_killed_leaves_no_part_of_the_labels(
+    predicted: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new" / "labels.zarr"
+    results = read_results(predicted, None, None)
+    classes = [ClassSpec(1, "mito"), ClassSpec(2, "er")]
+    _, steps = play(lambda: drive(write_results(results, classes, out)), out.parent)
+    names = sorted(path.name for path in (out / "labels").iterdir())
+    for stop in range(1, steps + 1, 5):
+        shutil.rmtree(out.parent, ignore_errors=True)
+        play(lambda: drive(write_results(results, classes, out)), out.parent, stop)
+        assert not out.exists() or sorted(p.name for p in (out / "labels").iterdir()) == names

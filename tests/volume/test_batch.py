@@ -77,6 +77,16 @@ def test_finished_images_are_left_out_or_replaced(images: tuple[Path, ...], out:
     assert ImageBatch(images, out, overwrite=True).left() == images
 
 
+def test_a_class_that_the_network_lacks_is_one_mistake_and_not_one_an_image(
+    images: tuple[Path, ...], tmp_path: Path, predictor: Predictor
+) -> None:
+    batch = ImageBatch(images, tmp_path / "new")
+    with pytest.raises(UserError, match="no class is called 'nope'"):
+        drive(segment_images(batch, open_volume, predictor, classes=["nope"]))
+    assert not batch.failed
+    assert not batch.folder.exists()
+
+
 def test_labels_of_other_classes_do_not_count_as_finished(
     images: tuple[Path, ...], out: Path
 ) -> None:

@@ -26,7 +26,19 @@ def open_image_labels(path: Path, advice: str) -> zarr.Group:
     Raises
     ------
     UserError
-        When it is no such image, or cannot be written.
+        When it is not such an image, or cannot be written.
+    """
+    root = open_zarr_image(path, advice)
+    try:
+        return _labels_on_disk(root, path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error}); {advice}") from error
+
+
+def open_zarr_image(path: Path, advice: str) -> zarr.Group:
+    """Open an OME-Zarr image into which labels can go; nothing is written.
+
+    Parameters and errors are those of `open_image_labels`.
     """
     if not (path.is_dir() and is_zarr(path)):
         raise UserError(f"{path.name} is not an OME-Zarr, so labels cannot go into it; {advice}")
@@ -38,10 +50,7 @@ def open_image_labels(path: Path, advice: str) -> zarr.Group:
     except (ValueError, TypeError) as error:  # an array, or damaged metadata
         raise UserError(f"{path.name} is not an OME-Zarr image ({error}); {advice}") from error
     _check_image(root, path.name, advice)
-    try:
-        return _labels_on_disk(root, path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written ({error}); {advice}") from error
+    return root
 
 
 def _labels_on_disk(root: zarr.Group, path: Path) -> zarr.Group:

@@ -194,17 +194,46 @@ def writing_labels(
             yield level
         _refresh_root(path, header.name)
         return
+    with writing_new_labels(path, [(header, dtype)], shape) as (level,):
+        yield level
+
+
+@contextmanager
+def writing_new_labels(
+    path: Path, images: Sequence[tuple[LabelHeader, np.dtype[Any]]], shape: Shape
+) -> Iterator[list[ZarrArray]]:
+    """Yield level 0 of each label image of a new OME-Zarr, which appears when all are complete.
+
+    Parameters
+    ----------
+    path
+        Where it appears; nothing is there.
+    images
+        Name, voxel size and class table of each image, and its type; other programs are shown the
+        first one.
+    shape
+        Of all of them.
+
+    Raises
+    ------
+    UserError
+        When its folder cannot be created.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error}); choose another place") from error
     with replacing_folder(path, lambda _: False) as draft:
         labels = open_labels_group(draft)
-        group = labels.create_group(header.name)
-        yield fill_group(group, header, shape, dtype)
-        build_levels(group)
-        add_names(labels, [header.name])
-        point_root(draft, header.name)
+        groups = [labels.create_group(header.name) for header, _ in images]
+        yield [
+            fill_group(group, header, shape, dtype)
+            for group, (header, dtype) in zip(groups, images, strict=True)
+        ]
+        for group in groups:
+            build_levels(group)
+        add_names(labels, [header.name for header, _ in images])
+        point_root(draft, images[0][0].name)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_scsam.config import UserError
+from napari_scsam.config import UserError, select_classes
 from napari_scsam.errors import PartlyDoneError, describe_os_error, without_drafts
 from napari_scsam.io.volumes import Volume
 from napari_scsam.remote.predictor import RemotePredictor
@@ -40,11 +40,12 @@ def segment_images(
     Raises
     ------
     UserError
-        Before anything is done, as `ImageBatch.left`.
+        Before anything is done, as `ImageBatch.left`, or when the network lacks a class.
     PartlyDoneError
         At the end, when some images failed. The others are done.
     """
     left = batch.left()
+    select_classes(predictor.classes, options.get("classes"))
     yield Progress(0, len(left), "opening images")
     for done, image in enumerate(left):
         yield Progress(done, len(left), image.name)

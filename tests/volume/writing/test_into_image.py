@@ -182,6 +182,7 @@ def test_what_is_no_such_image_is_refused(tmp_path: Path, model: ScSAM) -> None:
 def test_an_image_of_another_shape_is_refused(image: Path, model: ScSAM) -> None:
     with pytest.raises(UserError, match=r"has the shape \(2, 40, 48\), but the volume has"):
         drive(segment_volume(IMAGE[:1], model, image, into=True))
+    assert not (image / "labels").exists()
 
 
 def test_probabilities_go_into_the_new_version_alone(

@@ -10,7 +10,7 @@ import numpy as np
 from napari_scsam.config import ClassSpec, UserError, VoxelSize
 from napari_scsam.infer.postprocess import label_dtype
 from napari_scsam.io.label_header import label_header
-from napari_scsam.io.labels import writing_labels
+from napari_scsam.io.labels import writing_new_labels
 from napari_scsam.io.zarr_access import ZarrArray
 from napari_scsam.project.project import CLASSES
 from napari_scsam.steps import Progress, Steps
@@ -32,7 +32,7 @@ def write_results(
     classes
         Of the class table, one for each result.
     out
-        Ends in ``.zarr``, and does not exist.
+        Ends in ``.zarr``, and does not exist; it appears when it is complete.
     voxel_size
         nm along z, y, x; by default as the result says.
 
@@ -50,18 +50,19 @@ def write_results(
             )
     size = voxel_size or first.voxel_size
     dtype = np.dtype(label_dtype(classes))
-    header = label_header(CLASSES, first.shape, size, classes, first.origin, dtype)
     total = first.depth * (1 + len(results))
-    with writing_labels(out, header, first.shape, dtype) as level:
+    images = [(label_header(CLASSES, first.shape, size, classes, first.origin, dtype), dtype)]
+    for one, spec in zip(results, classes, strict=True):
+        own = one.volume.dtype
+        images.append((label_header(spec.name, first.shape, size, (), first.origin, own), own))
+    with writing_new_labels(out, images, first.shape) as levels:
         for z in range(first.depth):
             yield Progress(z, total, CLASSES)
-            _write_classes(level, z, results, classes)
-    for number, (one, spec) in enumerate(zip(results, classes, strict=True), 1):
-        objects = label_header(spec.name, first.shape, size, (), first.origin, one.volume.dtype)
-        with writing_labels(out, objects, first.shape, one.volume.dtype) as level:
+            _write_classes(levels[0], z, results, classes)
+        for number, one in enumerate(results, 1):
             for z in range(first.depth):
-                yield Progress(number * first.depth + z, total, spec.name)
-                level[_key(level, z)] = one.read(z)[1]
+                yield Progress(number * first.depth + z, total, classes[number - 1].name)
+                levels[number][_key(levels[number], z)] = one.read(z)[1]
     yield Progress(total, total, "done")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_scsam.config import UserError
 from napari_scsam.errors import TakenError
 from napari_scsam.io.contents import is_ours
-from napari_scsam.io.image_labels import open_image_labels
+from napari_scsam.io.image_labels import open_image_labels, open_zarr_image
 from napari_scsam.io.labels import is_own_label_image
 from napari_scsam.io.ngff import OLD, version_of
 from napari_scsam.io.volumes import Volume, open_volume
@@ -40,18 +40,18 @@ def check_labels_fit_image(
     Raises
     ------
     UserError
-        When it is no such image, cannot be written, or is of another shape.
+        When it is not such an image, cannot be written, or is of another shape.
     TakenError
         When it holds such labels and they may not be replaced.
     """
-    labels = open_image_labels(image, ADVICE)
+    root = open_zarr_image(image, ADVICE)
     shape = open_volume(image).shape
     if shape != source.shape:
         raise UserError(
             f"{image.name} has the shape {shape}, but the volume has {source.shape}; "
             "give the OME-Zarr of this volume"
         )
-    if probabilities and version_of(labels) == OLD:
+    if probabilities and version_of(root) == OLD:
         raise UserError(
             f"{image.name} is an OME-Zarr 0.4, which takes labels and no probabilities; {ADVICE}"
         )
@@ -60,6 +60,7 @@ def check_labels_fit_image(
             "--resume continues a run and --overwrite starts it again; choose one of them"
         )
     _check_taken(image, overwrite=overwrite, resume=resume)
+    open_image_labels(image, ADVICE)
 
 
 def _check_taken(image: Path, *, overwrite: bool, resume: bool) -> None:
