@@ -41,7 +41,7 @@ def run_export(arguments: argparse.Namespace) -> None:
     from napari_scsam.checkpoints.find import checkpoint_info
 
     model = load_checkpoint(arguments.checkpoint)
-    tile = arguments.tile or model.config.tile
+    tile = model.config.tile if arguments.tile is None else arguments.tile
     if arguments.onnx:
         write_onnx(out, model, tile)
     else:
