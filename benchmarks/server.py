@@ -224,7 +224,7 @@ def cuts(image: NDArray[Any], rounds: int) -> dict[str, float]:
             answer = expected
             while time.monotonic() < until or there.line.state.line is not Line.CONNECTED:
                 said.extend(time.monotonic() for _ in _asked(there, image))
-                answer = there.predict_prompts([[60, 60]], [1]).masks
+                answer = _click(there, said)
                 said.append(time.monotonic())
             wrong += int(not np.array_equal(answer, expected))
             silence = max(silence, *np.diff(said).tolist())
@@ -239,6 +239,18 @@ def _kill(processes: list[Any], port: int) -> None:
     """Kill the server, and start another one in its place."""
     processes[-1].kill()
     processes.append(_restart(port))
+
+
+def _click(there: RemotePredictor, said: list[float]) -> NDArray[np.bool_]:
+    """Click, and note the moment of each word meanwhile."""
+    steps = there.prompt_steps([[60, 60]], [1])
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            masks: NDArray[np.bool_] = end.value.masks
+            return masks
+        said.append(time.monotonic())
 
 
 def _asked(there: RemotePredictor, image: NDArray[Any]) -> Iterator[Any]:

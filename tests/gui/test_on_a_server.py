@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,19 +19,25 @@ from napari_scsam.gui import session, widget
 from napari_scsam.gui.jobs.class_map import MapKind, class_map_steps
 from napari_scsam.gui.jobs.engine import Engine
 from napari_scsam.gui.jobs.jobs import Job
+from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools import server as server_tool
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.propagate import Propagating
+from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.tools.server import ServerChoice
 from napari_scsam.gui.tools.teach import Teaching
+from napari_scsam.gui.tools.train import ProjectTraining
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import measure_contrast
+from napari_scsam.project.training_job import Phase
+from napari_scsam.server import training as served_training
 from napari_scsam.server.settings import ServerSettings
 
 pytestmark = pytest.mark.gui
 
 PLACE = {"scale": (40, 8, 8), "units": ("nm",) * 3}
+HELPERS = Path(__file__).resolve().parents[1] / "helpers"
 AT_ONCE = 5.0
 """Seconds within which a window says that the line is cut."""
 
@@ -166,6 +173,44 @@ def test_a_cut_line_keeps_all_labels_and_goes_on_by_itself(one, relay, wait, mon
     one.finish()
     assert one.session.labels.data[3].any()
     assert not one.network.server
+
+
+def test_the_train_page_trains_on_the_server_and_its_checkpoint_runs_there(
+    one, wait, tmp_path, monkeypatch
+):
+    """The training itself is a stand-in, in a process of the server."""
+    monkeypatch.setattr(served_training, "MODULE", "fake_training")
+    monkeypatch.setenv("PYTHONPATH", str(HELPERS))
+    monkeypatch.setenv("FAKE_TRAINING", "deaf")
+    monkeypatch.setenv("FAKE_CHECKPOINT", str(tmp_path / f"{TINY}.safetensors"))
+    monkeypatch.setenv("NAPARI_SCSAM_CHECKPOINTS", str(tmp_path / "own"))
+    keeper = one.session.part(ProjectKeeper)
+    training, panel = one.session.part(ProjectTraining), one.widget.desk.train
+    keeper.new(str(tmp_path / "mine"))
+    one.finish()
+    wait(lambda: keeper.project is not None)
+    keeper.labels.data_setitem((np.zeros(20, int), np.arange(20), np.full(20, 3)), 1)
+    one.session.part(Reviewing).mark_slice()
+    one.finish()
+    assert panel.note.text().endswith("of memory on server 127.0.0.1.")
+    heard: list = []
+    training.heard.connect(heard.append)
+    panel.start.click()
+    wait(lambda: any(message["kind"] == "best" for message in heard), timeout=60_000)
+    assert any("picture" in message for message in heard)
+    assert panel.view.has_content
+    panel.cancel.click()
+    wait(lambda: training.phase == Phase.FINISHED, timeout=30_000)
+    assert training.outcome.offered, "the best is kept"
+    panel.use.click()
+    one.finish()
+    wait(lambda: one.session.choices.checkpoint.name == "mine_tuned")
+    one.finish()
+    assert one.network.state == "Runs on server 127.0.0.1 (cpu)"
+    segment(one, 3)
+    one.finish()
+    assert "on server 127.0.0.1" in one.said[-1], "the new checkpoint runs there"
+    assert "mine_tuned" in {info.name for info in one.network.list_checkpoints()}
 
 
 def test_the_dialog_asks_for_a_server_and_tries_it(window, monkeypatch, wait):

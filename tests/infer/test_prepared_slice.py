@@ -13,12 +13,11 @@ from napari_scsam.infer.prepared_slice import (
     Slice,
     check_slice,
     embedding_key,
-    pixel_size_of,
     resample,
     resampled_slice,
-    zoom_to,
     zoomed,
 )
+from napari_scsam.infer.tiling import pixel_size_of, zoom_to
 from napari_scsam.io.contrast import Contrast
 
 CONTRAST = Contrast(0.0, 200.0)

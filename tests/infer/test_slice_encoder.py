@@ -62,6 +62,18 @@ def test_a_slice_is_resampled_to_the_pixel_size_of_the_checkpoint(encoder: Slice
     assert encoder.zoom_for(16) == (2.0, 2.0)
 
 
+def test_a_coarse_look_never_enlarges(encoder: SliceEncoder) -> None:
+    full = encoder.prepare(IMAGE, 16)
+    encoder.coarse = True
+    coarse = encoder.prepare(IMAGE, 16)
+    assert full.model_shape == (140, 180)
+    assert coarse.model_shape == (70, 90)
+    assert coarse.key != full.key, "their embeddings differ"
+    assert encoder.zoom_for((40, 16, 32)) == (1.0, 2.0), "pixels become square"
+    assert encoder.zoom_for(4) == (0.5, 0.5), "what is finer is made smaller as before"
+    assert encoder.zoom_for(None) == (1.0, 1.0)
+
+
 def test_the_contrast_of_the_volume_is_used_where_it_is_given(encoder: SliceEncoder) -> None:
     given = encoder.prepare(IMAGE, contrast=Contrast(0.0, 510.0))
     np.testing.assert_allclose(given.grey, IMAGE / 510, atol=1e-6)

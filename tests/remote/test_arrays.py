@@ -47,10 +47,16 @@ def test_data_that_hold_more_than_they_declare_are_refused():
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.sampled_from(["jpegls", "zstd", "bits"]), st.binary(max_size=200), st.data())
+@given(st.sampled_from(["jpegls", "jpegxl", "zstd", "bits"]), st.binary(max_size=200), st.data())
 def test_damaged_data_are_refused_in_a_sentence(codec, junk, data):
     pixels = np.arange(35, dtype=np.uint8).reshape(5, 7)
-    whole = {"jpegls": pack(pixels), "zstd": pack_labels(pixels), "bits": pack(pixels > 9)}[codec]
+    smooth = np.add.outer(np.arange(31), np.arange(20)).astype(np.uint8)
+    whole = {
+        "jpegls": pack(pixels),
+        "jpegxl": pack(smooth),
+        "zstd": pack_labels(pixels),
+        "bits": pack(pixels > 9),
+    }[codec]
     cut = data.draw(st.integers(0, len(whole.data)))
     broken = WireArray(
         dtype=whole.dtype, shape=whole.shape, codec=codec, data=whole.data[:cut] + junk

@@ -27,6 +27,7 @@ from napari_scsam.remote.parts import SliceRef
 from napari_scsam.remote.protocol import VERSION, decode_from_server, encode
 from napari_scsam.remote.remote_slice import hash_of
 from napari_scsam.server.client import Client
+from napari_scsam.server.engine import ServerEngine
 from napari_scsam.server.pacing import Incoming
 from napari_scsam.server.sessions import Sessions
 from napari_scsam.server.settings import Limits
@@ -115,6 +116,8 @@ class Engine:
     def work_for(self, session, _request) -> QueuedWork:
         return QueuedWork(session, lambda: iter(()))
 
+    put_pixels = ServerEngine.put_pixels
+
     def checkpoints(self, request) -> CheckpointList:
         if request.id == 13:
             raise UserError("the folder of checkpoints is gone; mount it again")
@@ -158,9 +161,9 @@ def test_a_hello_is_answered_by_a_welcome_with_a_key_that_resumes_the_session_on
 @pytest.mark.parametrize(
     ("messages", "why"),
     [
-        ([Beat()], "its first message is no hello"),
+        ([Beat()], "its first message is not a hello"),
         ([Hello(version=VERSION + 1)], f"version {VERSION + 1} of the protocol"),
-        ([KeyError("bytes")], "no frame"),
+        ([KeyError("bytes")], "not a frame"),
         ([HELLO, HELLO], "'hello' makes no sense here"),
         ([HELLO, ListCheckpoints(id=3), ListCheckpoints(id=3)], "the id of a request twice"),
         ([HELLO, ListCheckpoints(id=3), ListCheckpoints(id=2)], "the id of a request twice"),

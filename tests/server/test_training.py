@@ -59,6 +59,21 @@ def test_a_job_holds_what_was_sent(tmp_path):
     np.testing.assert_array_equal(reviewed.plane(1), LABELS > 0)
 
 
+def test_settings_of_a_training_reach_its_job(tmp_path):
+    slices = filled(tmp_path)
+    request = asked_for(settings={"crops": 7, "rate": 1, "seed": 12345})
+    job = read_job(slices.write_job(request, Path("parent")))
+    assert job.settings == {"crops": 7, "rate": 1, "seed": 12345}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"nothing": 1}, {"crops": 10**9}, {"crops": -1}, {"crops": 1.5}, {"look": 1}]
+)
+def test_settings_that_no_training_has_or_that_ask_for_too_much_are_refused(tmp_path, settings):
+    with pytest.raises(UserError, match="setting"):
+        filled(tmp_path).write_job(asked_for(settings=settings), Path("parent"))
+
+
 def test_slices_that_are_too_many_are_refused_and_one_sent_again_counts_once(tmp_path):
     slices = TrainingSlices(tmp_path, JOB, 2 * IMAGE.nbytes)
     for _ in range(5):
@@ -102,7 +117,7 @@ def test_slices_of_different_sizes_are_refused(tmp_path, kind):
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "", "²", "one", "9" * 200, "../1"])
 def test_a_label_value_is_a_whole_number(tmp_path, value):
     slices = filled(tmp_path)
-    with pytest.raises(UserError, match="no label value"):
+    with pytest.raises(UserError, match="not a label value"):
         slices.write_job(asked_for(classes={value: "cell"}), Path("parent"))
     assert not (slices.folder / "job").exists()
 

@@ -36,7 +36,17 @@ def load_checkpoint(name: str | Path = DEFAULT) -> ScSAM:
     UserError
         When there is no such checkpoint, it is damaged, or its numbers are not usable.
     """
-    info = checkpoint_info(name)
+    return load_network(checkpoint_info(name))
+
+
+def load_network(info: CheckpointInfo) -> ScSAM:
+    """Load the network of a card, with those beside it, ready for use on the CPU.
+
+    Raises
+    ------
+    UserError
+        When its file is damaged, or its numbers are not usable.
+    """
     model = _load(info.alone)
     model.beside = tuple(load_imported(other) for other in info.beside)
     return model

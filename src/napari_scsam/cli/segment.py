@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from napari_scsam.cli.batch import expand, is_batch, segment_batch
 from napari_scsam.cli.bucket import output_to_bucket
-from napari_scsam.cli.shared.networks import add_server, network_of
+from napari_scsam.cli.shared.networks import add_server, network_of, open_there
 from napari_scsam.cli.shared.parts import (
     LINE_SECONDS,
     add_careful,
+    add_coarse,
     add_model_options,
     add_workers,
     command,
@@ -53,6 +54,7 @@ def add_segment(commands: Any) -> None:
         "--classes", metavar="a,b", help="names of the classes to write (default: all)"
     )
     add_careful(parser)
+    add_coarse(parser)
     add_model_options(parser)
     parser.add_argument(
         "--with",
@@ -140,7 +142,10 @@ def run_segment(arguments: argparse.Namespace) -> None:
 
 
 def _segment(arguments: argparse.Namespace) -> None:
-    arguments.image = expand(arguments.image)
+    if arguments.there and arguments.server is None:
+        raise UserError("--there names data of a server; name the server with --server")
+    if not arguments.there:
+        arguments.image = expand(arguments.image)
     _add_beside(arguments)
     if is_batch(arguments.image, arguments.out):
         if arguments.bucket is not None:
@@ -149,6 +154,11 @@ def _segment(arguments: argparse.Namespace) -> None:
         return
     (arguments.image,) = arguments.image
     arguments.out = arguments.into or arguments.out
+    if arguments.there:
+        with network_of(arguments) as network:
+            volume = open_there(arguments, cast("RemotePredictor", network))
+            _segment_one(arguments, volume, network)
+        return
     volume = open_image(arguments)
     with network_of(arguments) as network:
         _segment_one(arguments, volume, network)
@@ -168,6 +178,7 @@ def _segment_one(
         classes=parse_names(arguments.classes),
         device=arguments.device,
         tta=arguments.careful,
+        coarse=arguments.coarse,
         resume=arguments.resume,
         overwrite=arguments.overwrite,
         **_asked(arguments, volume, workers),
@@ -190,8 +201,9 @@ def _add_beside(arguments: argparse.Namespace) -> None:
     """Add networks to the name of the checkpoint, and print what each adds."""
     if not arguments.beside:
         return
-    if arguments.server is not None:
-        raise UserError("--with adds networks of this computer; leave it out, or --server")
+    if arguments.server is not None:  # which has networks of its own
+        arguments.checkpoint = "+".join([arguments.checkpoint, *arguments.beside])
+        return
     from napari_scsam.checkpoints.card import JOINED
     from napari_scsam.checkpoints.find import checkpoint_info
 
@@ -243,7 +255,8 @@ def note_estimate(arguments: argparse.Namespace, volume: Volume, model: ScSAM) -
     plan = replace(plan, axes=arguments.axes or 1)
     if arguments.mask is not None:
         plan = replace(plan, mask=open_mask(arguments.mask, volume.shape))
-    predictor = Predictor(model, arguments.device, tta=arguments.careful)
+    looks = {"tta": arguments.careful, "coarse": arguments.coarse}
+    predictor = Predictor(model, arguments.device, **looks)
     if count_tiles(volume, predictor, plan) < MANY_TILES:
         return
     estimate = estimate_run(volume, predictor, plan, arguments.workers or 1)

@@ -34,6 +34,14 @@ def add_serve(commands: Any) -> None:
     parser.add_argument(
         "--checkpoints", type=Path, metavar="DIR", help="offer the checkpoints of this folder, too"
     )
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="let clients segment what is in this folder, or below this address, without sending "
+        "it; may be repeated",
+    )
     _add_protection(parser)
 
 
@@ -60,6 +68,7 @@ def _add_protection(parser: argparse.ArgumentParser) -> None:
 def run_serve(arguments: argparse.Namespace) -> None:
     """Serve until the process is told to stop."""
     check_packages()
+    from napari_scsam.server.data_places import DataPlaces
     from napari_scsam.server.serving import Listening, choose_token, open_socket, run
     from napari_scsam.server.settings import ServerSettings
 
@@ -73,7 +82,8 @@ def run_serve(arguments: argparse.Namespace) -> None:
     listening.check()
     check_served_folder(arguments.checkpoints)
     token, is_new = choose_token(arguments.token_file)
-    settings = ServerSettings(token, arguments.device, arguments.checkpoints)
+    data = DataPlaces.of(arguments.data)
+    settings = ServerSettings(token, arguments.device, arguments.checkpoints, data)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
     logging.getLogger("napari_scsam").setLevel(logging.INFO)
     with open_socket(listening) as sock:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_scsam.checkpoints.beside import with_beside
+from napari_scsam.checkpoints.card import JOINED
 from napari_scsam.checkpoints.find import (
     DEFAULT,
     checkpoint_info,
@@ -41,11 +44,6 @@ NOT_LOADED = "Not loaded"
 LOADING = "Loading …"
 NO_TORCH = "No network runs on this computer"
 """The state where torch is not installed and no server is used."""
-
-ON_SERVER = (
-    "training runs on this computer; choose its device under Model, "
-    "or run scsam finetune on the computer of the server"
-)
 
 CONNECTED = "connected"
 LINE_LOST = "lost"
@@ -133,16 +131,42 @@ class Network:
         return "" if self.line is None else self.line.address
 
     def list_checkpoints(self) -> tuple[CheckpointInfo, ...]:
-        """List the checkpoints of the server in use, or of this computer."""
+        """List the checkpoints that can be used: of the server in use, and of this computer.
+
+        Those of this computer are sent to the server. It runs no imported network that is sent.
+        """
+        here = list_checkpoints()
         if self.line is None:
-            return list_checkpoints()
-        return self._cards
+            return here
+        if not self._cards:
+            return ()
+        there = {_identity(info) for info in self._cards}
+        own = (info for info in here if not info.classes_only and _identity(info) not in there)
+        return (*self._cards, *own)
+
+    def list_imported(self) -> tuple[CheckpointInfo, ...]:
+        """List the imported networks that can work beside a checkpoint where networks run."""
+        return tuple(info for info in self.list_checkpoints() if info.classes_only)
+
+    def find_info(self, name: str) -> CheckpointInfo:
+        """Return the card of a checkpoint, with networks beside it, by the names of the list.
+
+        Raises
+        ------
+        UserError
+            When there is no such checkpoint, or they cannot work together.
+        """
+        if self.line is None:
+            return checkpoint_info(name)
+        listed = {info.name: info for info in reversed(self.list_checkpoints())}
+        main, *others = [listed.get(part) or checkpoint_info(part) for part in _parts(name, listed)]
+        return with_beside(main, others) if others else main
 
     @property
     def training_obstacle(self) -> str:
         """Why nothing can be trained where networks run; empty where it can."""
         if self.line is not None:
-            return ON_SERVER
+            return self.trouble
         if not torch_is_installed():
             return str(NoTorchError("run scsam finetune on the computer of a server"))
         return ""
@@ -202,11 +226,17 @@ class Network:
         named = {info.name: info for info in infos}
         info = otherwise
         if before is not None:
-            info = named.get(before.name, otherwise)
+            info = named.get(before.name) or self._own(before) or otherwise
         taught = self._choices.taught
         self._choices.choose_checkpoint(info)
         if before is not None and is_same(before.alone, info) and taught:
             self._choices.restore_taught(taught)
+
+    def _own(self, info: CheckpointInfo) -> CheckpointInfo | None:
+        """Return a checkpoint of this computer that the server in use may be sent."""
+        if self.line is None or info.classes_only or not info.path.is_file():
+            return None
+        return info.alone
 
     # The line to the server
 
@@ -294,6 +324,13 @@ class Network:
 def is_same(one: CheckpointInfo, other: CheckpointInfo) -> bool:
     """Whether two cards are of one checkpoint, on this computer and on a server."""
     return _identity(one) == _identity(other)
+
+
+def _parts(name: str, listed: Mapping[str, CheckpointInfo]) -> list[str]:
+    """Return the names that ``+`` joins; a name of the list may hold a ``+`` itself."""
+    if name in listed or Path(name).is_file():
+        return [name]
+    return name.split(JOINED)
 
 
 def _identity(info: CheckpointInfo) -> tuple[object, ...]:

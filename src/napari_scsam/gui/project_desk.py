@@ -124,7 +124,9 @@ class ProjectDesk:
         classes = self._classes()
         self.train.show_colours(classes)
         self.train.show_phase(training.phase, training.outcome, training.trouble)
-        self.train.show_plan(training.plan, classes, training.minutes, training.obstacle)
+        self.train.show_plan(
+            training.plan, classes, training.minutes, training.obstacle, training.place
+        )
 
     def _connect_training(self) -> None:
         panel = self.train

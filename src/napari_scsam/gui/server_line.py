@@ -36,6 +36,7 @@ class ServerLine(QObject):
 
     def __init__(self, address: str, token: str) -> None:
         super().__init__()
+        self.token = token
         self.connection = Connection(address, token, self._post, self._tell)
         self._posted.connect(self.changed, Qt.ConnectionType.QueuedConnection)
         self._told.connect(self.noticed, Qt.ConnectionType.QueuedConnection)

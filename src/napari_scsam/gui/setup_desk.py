@@ -11,7 +11,7 @@ from napari.layers import Image
 from qtpy.QtCore import Qt
 
 from napari_scsam.checkpoints.beside import with_beside
-from napari_scsam.checkpoints.find import checkpoint_info, list_checkpoints
+from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.config import UserError
 from napari_scsam.errors import torch_is_installed
 from napari_scsam.gui.notify import notify_error
@@ -93,10 +93,7 @@ class SetupDesk:
         network = self._session.network
         self.model.show_devices(self._server.list_devices(), self._server.chosen())
         self.model.show_line_cut(cut=bool(network.trouble) and torch_is_installed())
-        for part in (self.model.file, self.model.download):
-            part.setEnabled(not network.server)
-        if network.server:  # which has networks of its own
-            self.model.beside.setEnabled(False)
+        self.model.download.setEnabled(not network.server)
 
     def resume_server(self) -> None:
         """Run the network on the server that was used last, if there was one."""
@@ -167,7 +164,7 @@ class SetupDesk:
     def _list_networks(self) -> None:
         """List the imported networks, but for the checkpoint itself."""
         info = self._session.choices.checkpoint
-        networks = [one for one in list_checkpoints() if one.classes_only]
+        networks = list(self._session.network.list_imported())
         if info is not None:
             networks = [one for one in networks if one.path != info.path]
         self.model.beside.show_networks(networks)
@@ -178,7 +175,8 @@ class SetupDesk:
         if choices.checkpoint is None:
             return
         try:
-            cards = [checkpoint_info(info.path) for info in networks]
+            find = self._session.network.find_info
+            cards = [find(str(info.path)) for info in networks]
             choices.choose_checkpoint(with_beside(choices.checkpoint, cards))
         except UserError as error:
             notify_error(error)

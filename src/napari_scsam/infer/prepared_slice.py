@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from math import ceil, floor
 from typing import Any
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from napari_scsam.config import UserError, parse_voxel_size
+from napari_scsam.config import UserError
 from napari_scsam.infer.tile_encoder import TileGrid
 from napari_scsam.infer.tiling import HALO, Tile, tile_grid
 from napari_scsam.io.contrast import Contrast, normalise
@@ -21,9 +21,6 @@ from napari_scsam.io.lazy import checksum
 
 MARGIN = 2
 """Pixels that a pixel takes something from when maps are enlarged or reduced."""
-
-ZOOM_LIMITS = (0.125, 4.0)
-"""Range of the zoom to the checkpoint's pixel size; outside it nothing can be recognised."""
 
 
 @dataclass(frozen=True)
@@ -205,28 +202,6 @@ def resampled_slice(
     shape = (pixels.shape[0], pixels.shape[1])
     grey = resample(normalise(pixels, contrast)[None], zoomed(shape, zoom))[0]
     return Slice(key, shape, grey, pixel_size)
-
-
-def pixel_size_of(voxel_size: Sequence[float] | float | None) -> tuple[float, float] | None:
-    """Return the (y, x) part of a voxel size, in nm."""
-    size = parse_voxel_size(voxel_size)
-    if size is None:
-        return None
-    return size[1], size[2]
-
-
-def zoom_to(
-    target: float | None, voxel_size: Sequence[float] | float | None
-) -> tuple[float, float]:
-    """Return the zoom (y, x) that brings a voxel size to a pixel size, both in nm.
-
-    It is 1 when either is unknown.
-    """
-    pixel_size = pixel_size_of(voxel_size)
-    if pixel_size is None or target is None:
-        return 1.0, 1.0
-    y, x = (float(np.clip(side / target, *ZOOM_LIMITS)) for side in pixel_size)
-    return y, x
 
 
 def zoomed(shape: tuple[int, int], zoom: tuple[float, float]) -> tuple[int, int]:

@@ -23,12 +23,10 @@ from napari_scsam.infer.prepared_slice import (
     Slice,
     check_slice,
     embedding_key,
-    pixel_size_of,
     resampled_slice,
-    zoom_to,
 )
 from napari_scsam.infer.tile_encoder import TileEncoder
-from napari_scsam.infer.tiling import Tile
+from napari_scsam.infer.tiling import Tile, not_enlarged, pixel_size_of, zoom_to
 from napari_scsam.io.contrast import Contrast, measure_contrast
 from napari_scsam.model import Embedding, ScSAM
 from napari_scsam.steps import Progress, Steps
@@ -50,9 +48,11 @@ class SliceEncoder(CurrentSlice[Slice]):
         *,
         fill: bool = True,
         tta: bool = False,
+        coarse: bool = False,
     ) -> None:
         self.device = choose_device(str(device))
         self.tta = tta
+        self.coarse = coarse
         # Convolutions work in this memory order; other weights are reordered for each tile.
         self.model = model.eval().to(self.device).to(memory_format=torch.channels_last)
         keep_freed_memory()
@@ -85,7 +85,10 @@ class SliceEncoder(CurrentSlice[Slice]):
 
     def zoom_for(self, voxel_size: Sequence[float] | float | None) -> tuple[float, float]:
         """Return the model pixels per image pixel, (y, x); 1 when a pixel size is unknown."""
-        return zoom_to(self.model.config.nm_per_pixel, voxel_size)
+        zoom = zoom_to(self.model.config.nm_per_pixel, voxel_size)
+        if self.coarse:
+            return not_enlarged(zoom)
+        return zoom
 
     def tiles(self, slice_: Slice | None = None) -> Sequence[Tile]:
         """Return the tiles of a slice, by default the current one."""

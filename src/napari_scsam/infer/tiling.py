@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_scsam.config import parse_voxel_size
 
 MULTIPLE = 16
 """Sides of tiles are multiples of this: SAM's stride."""
@@ -16,6 +19,9 @@ HALO = 32
 
 EMPTY_LOGIT = -20.0
 """Of every class in a tile of one grey value, which shows nothing."""
+
+ZOOM_LIMITS = (0.125, 4.0)
+"""Range of the zoom to the checkpoint's pixel size; outside it nothing can be recognised."""
 
 
 @dataclass(frozen=True)
@@ -135,3 +141,35 @@ class Blend:
         """Return the blended maps, K×Y×X; after this nothing can be added."""
         self.total /= self.weight
         return self.total
+
+
+def pixel_size_of(voxel_size: Sequence[float] | float | None) -> tuple[float, float] | None:
+    """Return the (y, x) part of a voxel size, in nm."""
+    size = parse_voxel_size(voxel_size)
+    if size is None:
+        return None
+    return size[1], size[2]
+
+
+def zoom_to(
+    target: float | None, voxel_size: Sequence[float] | float | None
+) -> tuple[float, float]:
+    """Return the zoom (y, x) that brings a voxel size to a pixel size, both in nm.
+
+    It is 1 when either is unknown.
+    """
+    pixel_size = pixel_size_of(voxel_size)
+    if pixel_size is None or target is None:
+        return 1.0, 1.0
+    y, x = (float(np.clip(side / target, *ZOOM_LIMITS)) for side in pixel_size)
+    return y, x
+
+
+def not_enlarged(zoom: tuple[float, float]) -> tuple[float, float]:
+    """Return a zoom (y, x) of the same proportions that keeps the finer axis as it is.
+
+    A zoom that makes an axis smaller stays.
+    """
+    y, x = zoom
+    factor = max(1.0, min(zoom))
+    return y / factor, x / factor

@@ -120,12 +120,16 @@ def relative_location(text: str, folder: Path) -> str:
 
 def file_of(text: str) -> Path:
     """Return the file of an image on disk, without the choice or the data set after a colon."""
-    plain = parse_location(text).text
+    return Path(split_file(parse_location(text).text)[0])
+
+
+def split_file(plain: str) -> tuple[str, str]:
+    """Return the file in the name of an image, and what follows it, such as ``:/em/raw``."""
     for pattern in (RAW, HDF5_FILE, ZIP_FILE):
         match = pattern.fullmatch(plain)
         if match is not None:
-            return Path(match[1])
-    return Path(plain)
+            return match[1], plain[match.end(1) :]
+    return plain, ""
 
 
 def _number(text: str | None) -> int | None:

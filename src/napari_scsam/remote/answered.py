@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from napari_scsam.remote.arrays import WireArray
-from napari_scsam.remote.parts import Digest, Message, Number, Sentence, Spec, TaughtSpec, Text
+from napari_scsam.remote.parts import (
+    Digest,
+    Message,
+    Number,
+    Sentence,
+    Sha256,
+    Spec,
+    TaughtSpec,
+    Text,
+)
 
 
 class Welcome(Message):
@@ -41,12 +52,17 @@ class Failed(Message):
 
     type: Literal["failed"] = "failed"
     id: Number
-    kind: Literal["user", "fault", "need_pixels", "lost", "cancelled", "busy"]
+    kind: Literal[
+        "user", "fault", "need_pixels", "need_files", "lost", "damaged", "cancelled", "busy"
+    ]
     """``user``: what the user can correct; ``fault``: of the server, whose log has more;
-    ``lost``: it refers to something that the session does not have any more."""
+    ``lost``: it refers to something that the session does not have any more; ``damaged``: a part
+    of a volume of the server cannot be read."""
     sentence: Sentence
     pixels: tuple[Digest, ...] = ()
     """What ``need_pixels`` asks for."""
+    files: tuple[Sha256, ...] = ()
+    """What ``need_files`` asks for."""
 
 
 class Refused(Message):
@@ -107,6 +123,8 @@ class Loaded(Result):
     lessons: tuple[Text, ...]
     """Lower-case names of the classes that strokes taught."""
     nm_per_pixel: float | None
+    sha256: Sha256
+    """Of the checkpoint's file; the same on every computer."""
     network: dict[str, Any]
     """What tells it from other networks: its ``config``, and a hash of its ``weights``."""
     views: tuple[dict[str, Any], ...]
@@ -174,6 +192,31 @@ class Labelled(Result):
     type: Literal["labelled"] = "labelled"
     labels: WireArray
     probabilities: WireArray | None = None
+    pixels: Text = ""
+    """A hash of the slice, where the server read it."""
+
+
+class Opened(Result):
+    """A volume of the server; contrast and fingerprint are those that a run measures."""
+
+    type: Literal["opened"] = "opened"
+    volume: Number
+    name: Text
+    shape: tuple[Number, ...] = Field(min_length=2, max_length=3)
+    dtype: Text
+    voxel_size: tuple[float, float, float] | None
+    origin: tuple[float, float, float]
+    sides: tuple[float | None, float | None, float | None]
+    contrast: tuple[float, float]
+    fingerprint: Text
+    notes: tuple[Sentence, ...]
+
+
+class HashedSlice(Result):
+    """`pixels_hash` of the part of a slice that is labelled."""
+
+    type: Literal["hashed_slice"] = "hashed_slice"
+    pixels: Text
 
 
 class FilePart(Message):

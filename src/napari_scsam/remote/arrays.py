@@ -1,7 +1,8 @@
 """Arrays on the wire: their type, their shape, and compressed values; nothing is lost.
 
 Slices of 8 or 16 bits are written as JPEG-LS (ISO/IEC 14495-1, by CharLS), which suits noisy grey
-values best. Everything else is written as Zstandard (RFC 8878). The size is declared, and checked
+values, or as JPEG XL (ISO/IEC 18181, by libjxl), which suits smooth ones. `benchmarks.slice_sizes`
+compares them. Everything else is written as Zstandard (RFC 8878). The size is declared, and checked
 against a limit before anything is decoded.
 """
 
@@ -28,6 +29,12 @@ MOST_BYTES = 2**30
 JPEG_LS_SIDES = (2, 2**16 - 1)
 """Least and most pixels along a side that the format holds."""
 
+NOISY = 0.6
+"""Share of its bytes that JPEG-LS leaves of a slice from which on JPEG XL saves nothing."""
+
+EFFORT = 3
+"""Of JPEG XL: 7 takes ten times as long, for 2 % fewer bytes."""
+
 LEVEL = 3
 """Of Zstandard: about as small as higher ones for labels, and much faster."""
 
@@ -41,7 +48,7 @@ class WireArray(BaseModel):
 
     dtype: Literal[DTYPES]  # type: ignore[valid-type]
     shape: tuple[Side, ...] = Field(max_length=4)
-    codec: Literal["jpegls", "zstd", "bits"]
+    codec: Literal["jpegls", "jpegxl", "zstd", "bits"]
     """``bits`` is eight values of a mask to a byte, then Zstandard."""
     data: bytes
 
@@ -61,9 +68,25 @@ def pack(array: NDArray[Any]) -> WireArray:
         return WireArray(dtype=kind, shape=values.shape, codec="bits", data=bytes(data))
     if is_picture(values):
         with suppress(RuntimeError):  # noise that nothing makes smaller
-            data = imagecodecs.jpegls_encode(values)
-            return WireArray(dtype=kind, shape=values.shape, codec="jpegls", data=bytes(data))
+            return pack_picture(values)
     return pack_plain(values)
+
+
+def pack_picture(values: NDArray[Any]) -> WireArray:
+    """Compress a slice of little-endian values by what makes it smallest.
+
+    Raises
+    ------
+    RuntimeError
+        When it cannot be made smaller.
+    """
+    kind = values.dtype.str
+    data = bytes(imagecodecs.jpegls_encode(values))
+    if len(data) < NOISY * values.nbytes:
+        other = imagecodecs.jpegxl_encode(values, lossless=True, effort=EFFORT, numthreads=1)
+        if len(other) < len(data):
+            return WireArray(dtype=kind, shape=values.shape, codec="jpegxl", data=bytes(other))
+    return WireArray(dtype=kind, shape=values.shape, codec="jpegls", data=data)
 
 
 def pack_labels(labels: NDArray[Any]) -> WireArray:
@@ -108,11 +131,11 @@ def unpack(wire: WireArray, most: int = MOST_BYTES) -> NDArray[Any]:
 
 def _decode(wire: WireArray) -> NDArray[Any]:
     dtype = np.dtype(wire.dtype)
-    if wire.codec == "jpegls":
+    if wire.codec in ("jpegls", "jpegxl"):
         out = np.empty(wire.shape, dtype)
         if not is_picture(out):
             raise damaged()
-        found: NDArray[Any] = imagecodecs.jpegls_decode(wire.data, out=out)
+        found = _decode_picture(wire, out)
         if found.shape != out.shape or found.dtype != dtype:
             raise damaged()
         return found
@@ -122,6 +145,16 @@ def _decode(wire: WireArray) -> NDArray[Any]:
         return np.unpackbits(bits, count=count).astype(bool).reshape(wire.shape)
     raw = _decompress(wire.data, wire.nbytes)
     return np.frombuffer(raw, dtype).reshape(wire.shape)
+
+
+def _decode_picture(wire: WireArray, out: NDArray[Any]) -> NDArray[Any]:
+    """Decode a slice; both codecs compare its shape with that of `out` first."""
+    found: NDArray[Any]
+    if wire.codec == "jpegls":
+        found = imagecodecs.jpegls_decode(wire.data, out=out)
+    else:
+        found = imagecodecs.jpegxl_decode(wire.data, out=out, numthreads=1)
+    return found
 
 
 def _decompress(data: bytes, size: int) -> bytearray:

@@ -12,6 +12,7 @@ from napari_scsam.remote.parts import (
     MOST_POINTS,
     Coordinate,
     Digest,
+    FileRef,
     Finite,
     Message,
     Nanometres,
@@ -23,6 +24,22 @@ from napari_scsam.remote.parts import (
     TaughtSpec,
     Text,
 )
+
+MOST_SETTINGS = 30
+
+MOST_BESIDE = 8
+"""Networks beside a checkpoint."""
+
+FILE_PART_BYTES = 2**22
+"""Of a file that a client sends, in one message."""
+
+MOST_PLANES = 2000
+"""Slices that are averaged along three axes at a time."""
+
+Window = tuple[Number, Number, Number, Number]
+"""First and last row, first and last column; the last ones are not part of it."""
+
+Setting = bool | int | Finite | Annotated[str, Field(max_length=100)]
 
 
 class Request(Message):
@@ -63,11 +80,31 @@ class ListCheckpoints(Request):
 
 
 class Load(Request):
-    """Load a checkpoint of the list, with classes taught before; answered by `Loaded`."""
+    """Load a checkpoint, with classes taught before; answered by `Loaded`.
+
+    `Failed` of the kind ``need_files`` asks for files of the client first.
+    """
 
     type: Literal["load"] = "load"
     checkpoint: Text
+    """From the list, or a key of `files`."""
+    beside: tuple[Text, ...] = Field(default=(), max_length=MOST_BESIDE)
+    """Imported networks of the list that work beside it."""
+    files: dict[Text, FileRef] = Field(default={}, max_length=1 + MOST_BESIDE)
+    """Checkpoints of the client, by name."""
     taught: tuple[TaughtSpec, ...] = Field(default=(), max_length=MOST_NAMES)
+
+
+class PutFile(Request):
+    """A part of a checkpoint of the client, in order; answered by `Done`.
+
+    Only the session that sent it can load it.
+    """
+
+    type: Literal["put_file"] = "put_file"
+    file: FileRef
+    offset: Number
+    data: bytes = Field(max_length=FILE_PART_BYTES)
 
 
 class PutPixels(Request):
@@ -184,16 +221,45 @@ class LabelSlice(Request):
     run: Digest
     """Of the run's settings: logits of neighbours are remembered within one run."""
     z: Number
-    planes: dict[Number, Digest] = Field(max_length=3)
-    """Pixels of this slice, and of its neighbours where logits are averaged, by their z."""
+    planes: dict[Number, Digest] = Field(default={}, max_length=MOST_PLANES)
+    """Pixels of this slice, and of those that it is averaged with, by their z."""
+    volume: Number | None = None
+    """The volume of the server that the slices are of, when they are not sent."""
+    window: Window | None = None
+    """The part of a slice of that volume that is labelled."""
+    axes: Literal[1, 3] = 1
+    """Along how many axes logits are averaged."""
+    depth: Annotated[int, Field(ge=1, le=2**31)] = 1
+    """Slices of the whole volume; matters with three axes."""
+    voxel_size: tuple[Nanometres, Nanometres, Nanometres] | None = None
     pixel_size: tuple[Nanometres, Nanometres] | None = None
     contrast: tuple[Finite, Finite]
     classes: tuple[Text, ...] = Field(max_length=MOST_NAMES)
     careful: bool = False
+    coarse: bool = False
     average_z: bool = False
     probabilities: bool = False
     wanted: dict[Number, WireArray] = Field(default={}, max_length=3)
     """Where labels are needed, (Y, X) of each slice; everywhere when not given."""
+
+
+class OpenVolume(Request):
+    """Open a volume among the data of the server; answered by `Opened`."""
+
+    type: Literal["open_volume"] = "open_volume"
+    location: Sentence
+    """A path or an address; only what the server was started for is opened."""
+    voxel_size: tuple[Nanometres, Nanometres, Nanometres] | None = None
+    """nm along z, y, x, instead of what the file says."""
+
+
+class HashSlice(Request):
+    """Hash the part of a slice that a run labels; answered by `HashedSlice`."""
+
+    type: Literal["hash_slice"] = "hash_slice"
+    volume: Number
+    z: Number
+    window: Window
 
 
 class PutTraining(Request):
@@ -222,6 +288,8 @@ class FineTune(Request):
     """How many were put."""
     voxel_size: tuple[Nanometres, Nanometres, Nanometres] | None = None
     minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 3.0
+    settings: dict[Text, Setting] = Field(default={}, max_length=MOST_SETTINGS)
+    """Settings of the training that are not the defaults."""
 
 
 class TrainingCommand(Message):

@@ -8,11 +8,13 @@ from queue import Empty
 from typing import Any
 
 from napari_scsam.errors import UserError
+from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.remote.asked import Request
 from napari_scsam.remote.connection import LOST, Connection, Waiter
 from napari_scsam.remote.line import (
     Line,
     LineLostError,
+    NeedFilesError,
     NeedPixelsError,
     ServerFaultError,
     StateLostError,
@@ -58,7 +60,7 @@ def answer_steps(
     ------
     UserError
         What the server says that the user can correct, or that it failed.
-    LineLostError, NeedPixelsError, StateLostError
+    LineLostError, NeedPixelsError, NeedFilesError, StateLostError
         When it must be asked again.
     """
     waiter = line.ask(request)
@@ -95,8 +97,12 @@ def error_of(failed: Any) -> Exception:
     """Return the error that a server sent."""
     if failed.kind == "need_pixels":
         return NeedPixelsError(failed.pixels)
+    if failed.kind == "need_files":
+        return NeedFilesError(failed.files)
     if failed.kind == "lost":
         return StateLostError(failed.sentence)
+    if failed.kind == "damaged":
+        return DamagedPartError(failed.sentence)
     if failed.kind == "fault":
         return ServerFaultError(failed.sentence)
     return UserError(failed.sentence)

@@ -45,6 +45,14 @@ class NeedPixelsError(Exception):
         self.hashes = hashes
 
 
+class NeedFilesError(Exception):
+    """The server asks for files, by their SHA-256."""
+
+    def __init__(self, hashes: tuple[str, ...]) -> None:
+        super().__init__(", ".join(hashes))
+        self.hashes = hashes
+
+
 class StateLostError(Exception):
     """A request refers to something that the session does not have any more."""
 

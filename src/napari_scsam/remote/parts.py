@@ -16,6 +16,7 @@ PixelIndex = Annotated[int, Field(ge=-(2**31), le=2**31)]
 Text = Annotated[str, Field(max_length=300)]
 Sentence = Annotated[str, Field(max_length=4000)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Coordinate = Annotated[float, Field(ge=-1e9, le=1e9)]
 Nanometres = Annotated[float, Field(gt=0, lt=1e9)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -68,6 +69,13 @@ class TaughtSpec(Message):
         return TaughtClass(self.spec.spec(), self.prototype, self.lessons)
 
 
+class FileRef(Message):
+    """A file of the client by the hash of its bytes."""
+
+    sha256: Sha256
+    bytes: Annotated[int, Field(ge=1, le=2**40)]
+
+
 class SliceRef(Message):
     """A slice by the hash of its pixels, and how the network is to see it."""
 
@@ -76,5 +84,7 @@ class SliceRef(Message):
     """nm along y and x."""
     contrast: tuple[Finite, Finite] | None = None
     """Grey values that become black and white; measured on the slice when not given."""
+    coarse: bool = False
+    """Whether it is never enlarged to the network's pixel size."""
     name: Text = ""
     """Two slices of one name are two states of one place; empty when it has none."""

@@ -46,6 +46,7 @@ class RemotePredictor(CurrentSlice[RemoteSlice]):
     def __init__(self, line: Connection, patience: float = PATIENCE) -> None:
         self.line = line
         self.tta = False
+        self.coarse = False
         self.session = RemoteSession(line, patience)
         self._names = SliceNames()
 
@@ -107,7 +108,8 @@ class RemotePredictor(CurrentSlice[RemoteSlice]):
         key: Hashable | None = None,
     ) -> RemoteSlice:
         """Return a slice for `set_slice` or `embed_steps`; nothing is sent yet."""
-        return remote_slice(image, voxel_size, contrast, key, self._names.of(key))
+        name = self._names.of(key)
+        return remote_slice(image, voxel_size, contrast, key, name, coarse=self.coarse)
 
     def embed_steps(self, slice_: RemoteSlice | None = None) -> Steps[None]:
         """Embed a slice, by default the current one, so that a click on it is answered at once."""

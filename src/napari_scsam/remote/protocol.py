@@ -20,11 +20,13 @@ from napari_scsam.remote.answered import (
     Following,
     FoundMasks,
     FoundNext,
+    HashedSlice,
     Labelled,
     Labels,
     Learned,
     Loaded,
     Noticed,
+    Opened,
     Progressed,
     Refused,
     Trained,
@@ -38,12 +40,15 @@ from napari_scsam.remote.asked import (
     FineTune,
     Follow,
     FollowNext,
+    HashSlice,
     Hello,
     LabelSlice,
     ListCheckpoints,
     Load,
     MapOf,
+    OpenVolume,
     Prompt,
+    PutFile,
     PutPixels,
     PutTraining,
     RestoreTaught,
@@ -72,6 +77,7 @@ FromClient = Annotated[
     | Cancel
     | ListCheckpoints
     | Load
+    | PutFile
     | PutPixels
     | Embed
     | Segment
@@ -83,6 +89,8 @@ FromClient = Annotated[
     | RestoreTaught
     | SaveModel
     | LabelSlice
+    | OpenVolume
+    | HashSlice
     | PutTraining
     | FineTune
     | TrainingCommand
@@ -107,6 +115,8 @@ FromServer = Annotated[
     | FoundNext
     | Learned
     | Labelled
+    | Opened
+    | HashedSlice
     | FilePart
     | Trained,
     Field(discriminator="type"),
@@ -114,7 +124,7 @@ FromServer = Annotated[
 
 
 class ProtocolError(ValueError):
-    """Bytes that are no message of this protocol."""
+    """Bytes that are not a message of this protocol."""
 
 
 def encode(message: Message) -> bytes:
@@ -157,4 +167,4 @@ def _decode(adapter: TypeAdapter[Any], data: bytes) -> Any:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part) for part in first["loc"])
             raise ProtocolError(f"{place}: {first['msg']}"[:300]) from None
-        raise ProtocolError("these bytes are no message") from error
+        raise ProtocolError("these bytes are not a message") from error

@@ -38,7 +38,7 @@ class RemoteSlice:
 
 
 class SliceNames:
-    """Short names for the keys of slices, as keys are no messages."""
+    """Short names for the keys of slices, as keys are not messages."""
 
     def __init__(self) -> None:
         self._names: dict[Hashable, str] = {}
@@ -56,6 +56,8 @@ def remote_slice(
     contrast: Contrast | None,
     key: Hashable | None,
     name: str,
+    *,
+    coarse: bool = False,
 ) -> RemoteSlice:
     """Return a slice for a server; parameters are those of `Predictor.prepare`.
 
@@ -77,6 +79,7 @@ def remote_slice(
         pixels=hash_of(pixels),
         pixel_size=None if size is None else (float(size[1]), float(size[2])),
         contrast=None if contrast is None else (float(contrast.low), float(contrast.high)),
+        coarse=coarse,
         name=name,
     )
     return RemoteSlice(key, pixels, ref)
@@ -85,7 +88,7 @@ def remote_slice(
 def hash_of(pixels: NDArray[Any]) -> str:
     """Return a hash of an array: of its type, its shape and its values (XXH3, 128 bits).
 
-    It tells the slices of one session apart; it is no proof of what they hold.
+    It tells the slices of one session apart; it is not proof of what they hold.
     """
     digest = xxhash.xxh3_128(f"{pixels.dtype.str} {pixels.shape}".encode())
     digest.update(np.ascontiguousarray(pixels).data if pixels.size else b"")

@@ -7,13 +7,14 @@ from typing import Any
 
 from napari_scsam.config import TaughtClass, UserError
 from napari_scsam.remote.arrays import pack
-from napari_scsam.remote.asked import Load, PutPixels, Request
+from napari_scsam.remote.asked import PutPixels, Request
 from napari_scsam.remote.asking import PATIENCE, answer_steps, connected_steps
 from napari_scsam.remote.connection import Connection
-from napari_scsam.remote.line import LineLostError, NeedPixelsError
+from napari_scsam.remote.line import LineLostError, NeedFilesError, NeedPixelsError
+from napari_scsam.remote.networks import NamedNetworks, name_networks
 from napari_scsam.remote.parts import TaughtSpec
 from napari_scsam.remote.remote_slice import RemoteSlice
-from napari_scsam.steps import Steps
+from napari_scsam.steps import Progress, Steps
 
 MOST_PUTS = 5
 """How often a server may ask for the pixels of one request; memory is too small after that."""
@@ -37,22 +38,30 @@ class RemoteSession:
         """The last `Loaded`; None before the first."""
         self.taught: dict[str, TaughtClass] = {}
         """What the network was taught, by the lower-case name of the class."""
-        self._checkpoint: str | None = None
+        self._networks: NamedNetworks | None = None
         self._number = 0
         """Of the session in which the network was loaded."""
         self._sent: set[str] = set()
         """Hashes of the pixels that the server has."""
 
     def load_steps(self, checkpoint: str, taught: Sequence[TaughtClass]) -> Steps[Any]:
-        """Load a checkpoint of the server, with classes taught before; return `Loaded`."""
-        before = (self._checkpoint, self.taught, self._number)
-        self._checkpoint = checkpoint
+        """Load a checkpoint, with classes taught before; return `Loaded`.
+
+        Parameters
+        ----------
+        checkpoint
+            A name that the server knows, or the path of a file, which is sent to it.
+        taught
+            Classes that were taught before.
+        """
+        before = (self._networks, self.taught, self._number)
+        self._networks = name_networks(checkpoint)
         self.taught = {each.spec.name.casefold(): each for each in taught}
         self._number = 0
         try:
             yield from self.ask_steps(None)
         except UserError:
-            self._checkpoint, self.taught, self._number = before
+            self._networks, self.taught, self._number = before
             raise
         return self.loaded
 
@@ -106,14 +115,25 @@ class RemoteSession:
 
     def _load_again(self) -> Steps[None]:
         """Load the network again in a new session, with all that it was taught."""
-        if self._number == self.line.session or self._checkpoint is None:
+        networks = self._networks
+        if self._number == self.line.session or networks is None:
             return
         number = self.line.session
         self._sent.clear()
         taught = tuple(map(TaughtSpec.of, self.taught.values()))
-        request = Load(id=0, checkpoint=self._checkpoint, taught=taught)
-        self.loaded = yield from answer_steps(self.line, request)
+        try:
+            self.loaded = yield from answer_steps(self.line, networks.request(taught))
+        except NeedFilesError as error:
+            for sha256 in error.hashes:
+                yield from self._send_file(networks, sha256)
+            self.loaded = yield from answer_steps(self.line, networks.request(taught))
         self._number = number
+
+    def _send_file(self, networks: NamedNetworks, sha256: str) -> Steps[None]:
+        """Send a checkpoint of this computer, once a session."""
+        for part in networks.parts(sha256):
+            yield Progress(part.offset, part.file.bytes, "sending the checkpoint to the server")
+            yield from answer_steps(self.line, part)
 
     @property
     def number(self) -> int:

@@ -90,6 +90,7 @@ def request_of(job: TrainingJob) -> FineTune:
         slices=len(job.slices),
         voxel_size=job.voxel_size,
         minutes=job.minutes,
+        settings=dict(job.settings),
     )
 
 

@@ -55,7 +55,7 @@ def load_steps(store: ModelStore, session: ClientSession, request: Load, limit: 
     from napari_scsam.infer.predictor import Predictor
 
     yield from ()
-    info = store.find(request.checkpoint, session.tuned)
+    info = store.find(request, session)
     loaded = store.load(info)
     if session.loaded is not loaded:
         session.forget()
@@ -89,6 +89,7 @@ def _what_is_known(
         own_classes=tuple(map(Spec.of, predictor.own_classes)),
         lessons=tuple(predictor.model.lessons),
         nm_per_pixel=predictor.model.config.nm_per_pixel,
+        sha256=loaded.sha256,
         network=loaded.settings,
         views=tuple(map(asdict, VIEWS)),
     )

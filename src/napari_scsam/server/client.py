@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,22 +13,23 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from napari_scsam.errors import UserError
 from napari_scsam.remote.answered import (
-    Done,
     Failed,
     Progressed,
     Refused,
     Welcome,
 )
-from napari_scsam.remote.arrays import unpack
 from napari_scsam.remote.asked import (
     Beat,
     Cancel,
     FetchCheckpoint,
     FineTune,
+    HashSlice,
     Hello,
+    LabelSlice,
     ListCheckpoints,
+    OpenVolume,
+    PutFile,
     PutPixels,
     PutTraining,
     Request,
@@ -43,8 +44,8 @@ from napari_scsam.remote.protocol import (
     decode_from_client,
     encode,
 )
-from napari_scsam.remote.remote_slice import hash_of
-from napari_scsam.server.engine import ServerEngine, failure
+from napari_scsam.server.data_requests import DataRequests
+from napari_scsam.server.engine import ServerEngine, failure, made_or_failed
 from napari_scsam.server.outbox import Outbox, SlowReaderError
 from napari_scsam.server.pacing import Incoming, Pacer
 from napari_scsam.server.session import ClientSession
@@ -87,6 +88,7 @@ class Client:
         self.loop = asyncio.get_running_loop()
         self.session: ClientSession | None = None
         self.streams = Streams(self)
+        self.data = DataRequests(self)
         self.tasks: set[asyncio.Task[Any]] = set()
 
     async def talk(self) -> None:
@@ -193,7 +195,7 @@ class Client:
             try:
                 frame = await received
             except KeyError as error:  # text
-                raise FrameError("this is no frame of the protocol") from error
+                raise FrameError("this is not a frame of the protocol") from error
             message = self.joiner.add(frame)
             self.incoming.set(self, self.joiner.size)
             if message is not None:
@@ -201,7 +203,7 @@ class Client:
 
     def _welcome(self, hello: Any) -> None:
         if not isinstance(hello, Hello):
-            raise RefusedError("its first message is no hello")
+            raise RefusedError("its first message is not a hello")
         if hello.version != VERSION:
             raise RefusedError(
                 f"it speaks version {hello.version} of the protocol, and the server version "
@@ -250,20 +252,40 @@ class Client:
         if len(self.open) >= self.limits.open_requests:
             sentence = "too many requests wait for an answer; wait for some of them"
             self.outbox.put(Failed(id=request.id, kind="busy", sentence=sentence))
-        elif isinstance(request, PutPixels):
-            await self._in_a_thread(request, partial(self._put_pixels, request))
-        elif isinstance(request, PutTraining):
-            await self._in_a_thread(request, partial(self.engine.put_training, session, request))
-        elif isinstance(request, ListCheckpoints):
-            await self._in_a_thread(request, partial(self.engine.checkpoints, request))
-        elif isinstance(request, FineTune):
+            return
+        quick = self._quick(session, request)
+        slow = self._slow(request)
+        if quick is not None:
+            await self._in_a_thread(request, quick)
+        elif slow is not None:
             self.open[request.id] = None
-            self._keep(asyncio.create_task(self.streams.train(session, request)))
-        elif isinstance(request, FetchCheckpoint):
-            self.open[request.id] = None
-            self._keep(asyncio.create_task(self.streams.fetch(session, request)))
+            self._keep(asyncio.create_task(slow(session, request)))
         else:
-            self._submit(session, request)
+            self.submit(session, request)
+
+    def _quick(self, session: ClientSession, request: Request) -> Callable[[], Message] | None:
+        """Return what answers a request that needs no device; None for any other."""
+        if isinstance(request, PutPixels):
+            return partial(self.engine.put_pixels, session, request)
+        if isinstance(request, PutFile):
+            return partial(self.engine.put_file, session, request)
+        if isinstance(request, PutTraining):
+            return partial(self.engine.put_training, session, request)
+        if isinstance(request, ListCheckpoints):
+            return partial(self.engine.checkpoints, request)
+        return None
+
+    def _slow(self, request: Request) -> Callable[..., Coroutine[Any, Any, None]] | None:
+        """Return what answers a request while others are answered; None for any other."""
+        if isinstance(request, FineTune):
+            return self.streams.train
+        if isinstance(request, FetchCheckpoint):
+            return self.streams.fetch
+        if isinstance(request, OpenVolume | HashSlice):
+            return self.data.answer
+        if isinstance(request, LabelSlice) and request.volume is not None:
+            return self.data.label
+        return None
 
     @property
     def _session(self) -> ClientSession:
@@ -278,23 +300,7 @@ class Client:
         except Exception as error:  # noqa: BLE001  # the client hears of it
             self.outbox.put(failure(request.id, error, self._session))
 
-    def _put_pixels(self, request: PutPixels) -> Message:
-        """Take the pixels of a slice."""
-        limit = self.limits.pixels
-        array = request.array
-        if len(array.shape) != 2 or array.shape[0] * array.shape[1] > limit:
-            raise UserError(
-                f"a slice has two axes and at most {limit / 1e6:.0f} million pixels; "
-                "send a part of it"
-            )
-        pixels = unpack(array, min(limit * 8, self.limits.memory_bytes // 2))
-        if hash_of(pixels) != request.pixels:
-            raise UserError("the pixels arrived damaged; send them again")
-        self._session.put(request.pixels, pixels)
-        self.engine.sessions.trim(self._session)
-        return Done(id=request.id)
-
-    def _submit(self, session: ClientSession, request: Request) -> None:
+    def submit(self, session: ClientSession, request: Request) -> None:
         """Queue work for the device."""
         work = self.engine.work_for(session, request)
         work.on_step = partial(self._progressed, request.id)
@@ -324,7 +330,7 @@ class Client:
         if error is not None:
             message = failure(number, error, session)
         else:
-            message = await asyncio.to_thread(_made, result, number, session)
+            message = await asyncio.to_thread(made_or_failed, result, number, session)
         if isinstance(message, Path):
             await self.streams.send_file(number, message)
             message.unlink(missing_ok=True)
@@ -332,13 +338,3 @@ class Client:
         if self.close_request(number):
             self.put(message)
         await asyncio.to_thread(self.engine.sessions.trim, session)
-
-
-def _made(
-    make: Callable[[], Message | Path], number: int, session: ClientSession
-) -> Message | Path:
-    """Return a result, or why it could not be made."""
-    try:
-        return make()
-    except Exception as error:  # noqa: BLE001  # the client hears of it
-        return failure(number, error, session)

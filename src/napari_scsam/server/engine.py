@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from napari_scsam.errors import UserError
 from napari_scsam.infer.device import choose_device
 from napari_scsam.infer.memory import is_out_of_memory
+from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.remote.answered import (
     CheckpointCard,
     CheckpointList,
@@ -27,6 +30,8 @@ from napari_scsam.remote.asked import (
     Load,
     MapOf,
     Prompt,
+    PutFile,
+    PutPixels,
     PutTraining,
     Request,
     RestoreTaught,
@@ -34,8 +39,9 @@ from napari_scsam.remote.asked import (
     Segment,
     Teach,
 )
-from napari_scsam.remote.line import NeedPixelsError, StateLostError
+from napari_scsam.remote.line import NeedFilesError, NeedPixelsError, StateLostError
 from napari_scsam.remote.parts import Message, Spec
+from napari_scsam.remote.remote_slice import hash_of
 from napari_scsam.server import answering, volume_runs
 from napari_scsam.server.models import ModelStore
 from napari_scsam.server.session import ClientSession
@@ -53,6 +59,9 @@ MOST_TRAININGS = 2
 """Trainings at a time, of all clients together."""
 
 EVICTED = "the server ran out of memory; it dropped what it can compute again, and goes on"
+
+MOST_READERS = 4
+"""Volumes that are read at a time."""
 
 BACKGROUND = (Embed, LabelSlice)
 """Requests that nobody looks at."""
@@ -86,6 +95,8 @@ class ServerEngine:
         self.store = ModelStore(self.device, settings.checkpoints, settings.limits.models)
         self.sessions = Sessions(settings.limits)
         preload()
+        self.readers = ThreadPoolExecutor(MOST_READERS, "scsam-read")
+        """Open volumes of the server and read them; where data are far, others do not wait."""
         self.queue = DeviceQueue(self._recover)
         self.on_notice: dict[ClientSession, Callable[[Message], object]] = {}
         """What takes a notice for a session that is connected."""
@@ -102,6 +113,36 @@ class ServerEngine:
         handler = HANDLERS[type(request)]
         urgent = not isinstance(request, BACKGROUND)
         return QueuedWork(session, lambda: handler(session, request), urgent)
+
+    def put_pixels(self, session: ClientSession, request: PutPixels) -> Message:
+        """Take the pixels of a slice.
+
+        Raises
+        ------
+        UserError
+            When they are too many, or arrived damaged.
+        """
+        limits = self.settings.limits
+        array = request.array
+        if len(array.shape) != 2 or array.shape[0] * array.shape[1] > limits.pixels:
+            raise UserError(
+                f"a slice has two axes and at most {limits.pixels / 1e6:.0f} million pixels; "
+                "send a part of it"
+            )
+        pixels = unpack(array, min(limits.pixels * 8, limits.memory_bytes // 2))
+        if hash_of(pixels) != request.pixels:
+            raise UserError("the pixels arrived damaged; send them again")
+        session.put(request.pixels, pixels)
+        self.sessions.trim(session)
+        return Done(id=request.id)
+
+    def put_file(self, session: ClientSession, request: PutFile) -> Message:
+        """Keep a part of a checkpoint that a client sends."""
+        size = sum(each.sent.size for each in self.sessions)
+        if size + len(request.data) > self.settings.limits.all_file_bytes:
+            raise UserError("the server holds too many files of clients; try again later")
+        session.sent.put(request, session.folder)
+        return Done(id=request.id)
 
     def put_training(self, session: ClientSession, request: PutTraining) -> Message:
         """Keep a slice for a training."""
@@ -175,6 +216,7 @@ class ServerEngine:
     def close(self) -> None:
         """End the queue and all sessions."""
         self.queue.stop()
+        self.readers.shutdown(wait=False, cancel_futures=True)
         self.sessions.close()
 
 
@@ -188,13 +230,18 @@ def preload() -> None:
 
 
 def failure(number: int, error: BaseException, session: ClientSession) -> Failed:
-    """Return the message for an error; what is no mistake of the user goes into the log."""
+    """Return the message for an error; what is not a mistake of the user goes into the log."""
     if isinstance(error, NeedPixelsError):
         return Failed(
             id=number, kind="need_pixels", sentence="send the pixels first", pixels=error.hashes
         )
+    if isinstance(error, NeedFilesError):
+        sentence = "send the files first"
+        return Failed(id=number, kind="need_files", sentence=sentence, files=error.hashes)
     if isinstance(error, StateLostError):
         return Failed(id=number, kind="lost", sentence=str(error))
+    if isinstance(error, DamagedPartError):
+        return Failed(id=number, kind="damaged", sentence=str(error)[:4000])
     if isinstance(error, UserError):
         return Failed(id=number, kind="user", sentence=str(error)[:4000])
     if is_out_of_memory(error):
@@ -203,3 +250,13 @@ def failure(number: int, error: BaseException, session: ClientSession) -> Failed
         return Failed(id=number, kind="user", sentence=sentence)
     log.error("session %s: a request failed", session.name, exc_info=error)
     return Failed(id=number, kind="fault", sentence=FAULT)
+
+
+def made_or_failed(
+    make: Callable[[], Message | Path], number: int, session: ClientSession
+) -> Message | Path:
+    """Return a result, or why it could not be made."""
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001  # the client hears of it
+        return failure(number, error, session)

@@ -18,6 +18,8 @@ from napari_scsam.io.contrast import Contrast
 from napari_scsam.remote.line import NeedPixelsError, StateLostError
 from napari_scsam.remote.parts import SliceRef
 from napari_scsam.server.models import LoadedModel
+from napari_scsam.server.sent_files import SentFiles
+from napari_scsam.server.served_volumes import ServedVolumes
 
 if TYPE_CHECKING:
     from napari_scsam.infer.predictor import Predictor
@@ -58,9 +60,14 @@ class ClientSession:
 
     Only the thread of the device uses the network and what it computed. Slices are put by the
     thread that received them.
+
+    Parameters
+    ----------
+    file_bytes
+        Of the checkpoints that its client may send.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, file_bytes: int = 2**31) -> None:
         self.name = secrets.token_hex(4)
         """For the log."""
         self.key = secrets.token_urlsafe(32)
@@ -83,6 +90,9 @@ class ClientSession:
         self.trainings: dict[str, ServedTraining] = {}
         self.tuned: dict[str, Path] = {}
         """Checkpoints that were trained in this session, by name."""
+        self.sent = SentFiles(file_bytes)
+        """Checkpoints that its client sent."""
+        self.volumes = ServedVolumes()
         self._folder: Path | None = None
         self._counter = 0
 
@@ -138,7 +148,9 @@ class ClientSession:
         pixels = self.pixels_of(ref.pixels)
         contrast = None if ref.contrast is None else Contrast(*ref.contrast)
         name = ref.name or None
-        return self.ready().prepare(pixels, ref.pixel_size, contrast=contrast, key=name)
+        predictor = self.ready()
+        predictor.coarse = ref.coarse
+        return predictor.prepare(pixels, ref.pixel_size, contrast=contrast, key=name)
 
     def pixels_of(self, name: str) -> NDArray[Any]:
         """Return the pixels of a slice.
@@ -228,6 +240,7 @@ class ClientSession:
         self.forget()
         self.predictor = None
         self.loaded = None
+        self.volumes.close()
         for training in self.trainings.values():
             training.close()
         if self._folder is not None:

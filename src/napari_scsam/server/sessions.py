@@ -64,7 +64,7 @@ class Sessions:
                 return earlier, True
             if len(self._all) >= self.limits.sessions:
                 self._drop_longest_gone()
-            session = ClientSession()
+            session = ClientSession(self.limits.file_bytes)
             self._all.append(session)
             return session, False
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from napari_scsam.server.data_places import DataPlaces
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -38,6 +40,10 @@ class Limits:
     """After so long without a connection, a session is dropped."""
     models: int = 4
     """Networks in memory; the least recently used without a session are dropped."""
+    file_bytes: int = 2**31
+    """Of the checkpoints that one client sends, on disk."""
+    all_file_bytes: int = 2**35
+    """Of those that all clients send."""
     training_bytes: int = 2**33
     """Of the slices of one training, on disk."""
 
@@ -50,4 +56,6 @@ class ServerSettings:
     device: str = "auto"
     checkpoints: Path | None = None
     """A folder whose checkpoints are offered beside those of this computer."""
+    data: DataPlaces = field(default_factory=DataPlaces)
+    """What clients may have it open."""
     limits: Limits = field(default_factory=Limits)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.labels import create_labels
+from napari_scsam.json_files import write_json
 from napari_scsam.project.training_job import (
     JOB,
     JOB_LABELS,
@@ -45,6 +46,9 @@ IMAGE = "image.tif"
 
 SECONDS_TO_END = 10.0
 
+MOST_TIMES = 10
+"""A setting of a training is at most so many times its default."""
+
 
 class TrainingSlices:
     """Slices for a training, as files until it begins.
@@ -71,7 +75,7 @@ class TrainingSlices:
         Raises
         ------
         UserError
-            When there are too many, or labels are no whole numbers.
+            When there are too many, or labels are not whole numbers.
         """
         if request.kind == "labels" and values.dtype.kind not in LABEL_KINDS:
             raise UserError(f"labels have dtype {values.dtype}; send whole numbers")
@@ -127,8 +131,9 @@ class TrainingSlices:
             checkpoint=str(checkpoint),
             voxel_size=request.voxel_size,
             minutes=request.minutes,
+            settings=checked_settings(request.settings),
         )
-        (job / JOB).write_text(json.dumps(written.model_dump()), encoding="utf-8")
+        write_json(job / JOB, written.model_dump())
         return job
 
     def _write_labels(
@@ -151,6 +156,38 @@ class TrainingSlices:
         return values
 
 
+def checked_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a client asks for.
+
+    Raises
+    ------
+    UserError
+        When a training has no such setting, or its value is of another kind or far too large.
+    """
+    from napari_scsam.train.finetune.settings import FinetuneSettings
+
+    defaults = {
+        name: value
+        for name, value in FinetuneSettings().to_dict().items()
+        if isinstance(value, int | float)
+    }
+    for name, value in values.items():
+        default = defaults.get(name)
+        if default is None or not _is_like(value, default):
+            raise UserError(f"a training has no setting {name[:100]!r} of this kind; leave it out")
+        if name != "seed" and not 0 <= value <= MOST_TIMES * default:
+            raise UserError(
+                f"the setting {name} is {value:g}, and a server takes {MOST_TIMES * default:g} "
+                "at most; choose a smaller one"
+            )
+    return dict(values)
+
+
+def _is_like(value: float, default: float) -> bool:
+    """Whether a value is of the kind of a default; a whole number may stand for a float."""
+    return isinstance(value, type(default)) or (type(value) is int and type(default) is float)
+
+
 def _specs_of(request: FineTune) -> list[ClassSpec]:
     """Return the classes of a training.
 
@@ -168,7 +205,7 @@ def _specs_of(request: FineTune) -> list[ClassSpec]:
 def _number(text: str) -> int:
     is_number = text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
     if not is_number or int(text) == 0:
-        raise UserError(f"{text[:20]!r} is no label value; give whole numbers from 1 on")
+        raise UserError(f"{text[:20]!r} is not a label value; give whole numbers from 1 on")
     return int(text)
 
 

@@ -30,8 +30,8 @@ WEIGHTS = (1, 2, 1)
 RESEMBLES = 0.8
 """Correlation of two slices from which on their logits are averaged.
 
-Slices of hippocampus that are 5 nm apart have 0.87 or more, and those at least 20 nm apart 0.67
-or less: a stack may have gaps that its voxel size does not tell.
+Slices of hippocampus that are 5 nm apart have 0.87 or more, and those at least 20 nm apart 0.67 or
+less. A stack may have gaps that its voxel size does not show.
 """
 
 COMPARED = 256
@@ -178,6 +178,10 @@ class Labelling(Setup):
             lambda: probability_bytes(settled(), rows, self.predictor.rows_by_network(competing)),
         )
 
+    def hash_of_slice(self, z: int) -> str:
+        """Return `pixels_hash` of the part of a slice that is labelled."""
+        return pixels_hash(self.source.plane(z)[self.plan.window])
+
     def network_settings(self) -> dict[str, Any]:
         """Return what tells networks apart, as plain JSON values."""
         from napari_scsam.volume.network_settings import network_settings
@@ -186,7 +190,10 @@ class Labelling(Setup):
 
     def views(self) -> list[dict[str, Any]]:
         """Return the views that are averaged, as plain JSON values."""
-        return [asdict(view) for view in self.predictor.views]
+        views = [asdict(view) for view in self.predictor.views]
+        if self.predictor.coarse:
+            return [{**view, "coarse": True} for view in views]
+        return views
 
     def _no_labels(self) -> NDArray[Any]:
         return np.zeros(self._shape, label_dtype(self.predictor.classes))

@@ -21,6 +21,7 @@ from napari_scsam.io.contrast import Contrast, contrast_of, sample_planes
 from napari_scsam.io.slabs import with_slabs
 from napari_scsam.io.volumes import Volume, as_volume
 from napari_scsam.remote.predictor import RemotePredictor
+from napari_scsam.remote.there import ThereVolume
 from napari_scsam.steps import Steps
 from napari_scsam.volume.cluster import Workers, check_workers
 from napari_scsam.volume.labelling import Labelling
@@ -30,6 +31,7 @@ from napari_scsam.volume.remote_labelling import RemoteLabelling
 from napari_scsam.volume.run_image import image_fingerprint
 from napari_scsam.volume.run_plan import RunPlan, averages_by_itself, plan_run
 from napari_scsam.volume.segmentation import VolumeSegmentation
+from napari_scsam.volume.there_labelling import ThereLabelling
 from napari_scsam.volume.three_axes import CUBE_AXES, check_isotropic
 from napari_scsam.volume.writing.into_image import check_labels_fit_image
 from napari_scsam.volume.writing.only_writer import lock_of, only_writer
@@ -49,6 +51,7 @@ def segment_volume(
     voxel_size: VoxelSize | None = None,
     device: str = "auto",
     tta: bool = False,
+    coarse: bool = False,
     resume: bool = False,
     overwrite: bool = False,
     slices: Sequence[int] | None = None,
@@ -67,12 +70,11 @@ def segment_volume(
     volume
         From `open_volume`, or an array (Y, X) or (Z, Y, X).
     model
-        From `load_checkpoint`, a predictor that holds it, here or on a server, or the name or path
-        of a checkpoint, which workers need. Without a predictor, embeddings in the cache on disk are used.
+        From `load_checkpoint`, or a predictor that holds it, here or on a server. Workers need the
+        name or path of a checkpoint. Without a predictor, embeddings in the cache on disk are used.
     out
-        ``.zarr``: labels are written slice by slice, so a stopped run can be resumed and the
-        volume may be larger than memory. ``.tif``, ``.mrc`` or ``.h5``: written at the end, in one
-        piece.
+        ``.zarr``: labels are written slice by slice. A stopped run can be resumed, and the volume
+        may be larger than memory. ``.tif``, ``.mrc`` or ``.h5``: written at the end, in one piece.
     classes
         Names of those to write; all when not given.
     voxel_size
@@ -81,6 +83,9 @@ def segment_volume(
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``; of a model alone.
     tta
         Average four views of each slice, in four times the time; of a model alone.
+    coarse
+        Never enlarge the image to the network's pixel size: quicker and less exact; of a model
+        alone.
     resume
         Continue a stopped run of the same image, checkpoint and options, and keep its finished
         slices. Nothing is done for a finished one.
@@ -99,8 +104,8 @@ def segment_volume(
         When not given, this is done where slices are at most 10 nm apart. Neighbours that look
         different, as beside a gap, are left out.
     axes
-        3 labels slices along z, y and x, and averages the logits of the three, in at least three
-        times the time. The voxels must be about as long along each axis.
+        3 labels slices along z, y and x, and averages the logits of the three. This takes at least
+        three times as long. The voxels must be about as long along each axis.
     probabilities
         Write the probability of each class as well, 0 to 255, into ``probabilities`` of the label
         image (`napari_scsam.volume.probabilities`).
@@ -113,8 +118,8 @@ def segment_volume(
     ------
     UserError
         When the output exists or cannot be written, or a stopped run there is another one. Also
-        when the volume cannot be segmented, the network has learned no classes, or `device` or
-        `tta` is given with a predictor.
+        when the volume cannot be segmented or the network has learned no classes. Also when
+        `device`, `tta` or `coarse` is given with a predictor.
     PartlyDoneError
         After the last slice, when some could not be read or computed. The labels of the others
         are written.
@@ -123,7 +128,7 @@ def segment_volume(
     out = Path(out)
     is_zarr = into or out.suffix.lower() == ".zarr"
     _check_outcome(source, model, workers, is_zarr=is_zarr, probabilities=probabilities)
-    predictor = _predictor_of(model, device, tta)
+    predictor = _predictor_of(model, device, tta=tta, coarse=coarse)
     _need_classes(predictor)  # now, not after the contrast was measured
     plan = plan_run(source.shape, slices, region, probabilities=probabilities)
     plan = _with_extras(plan, source, mask, axes, average_z)
@@ -144,9 +149,9 @@ def segment_volume(
         plan = replace(plan, average_z=average_z and source.depth > 1)
         requested = sorted(select_classes(predictor.classes, classes), key=lambda c: c.id)
         source = with_slabs(source)
-        sample = sample_planes(source.data)
-        labelling = _labelling(source, predictor, requested, contrast_of(sample), plan)
-        work = VolumeSegmentation(labelling, image_fingerprint(source.data, sample))
+        contrast, fingerprint = _measure(source)
+        labelling = _labelling(source, predictor, requested, contrast, plan)
+        work = VolumeSegmentation(labelling, fingerprint)
         if not is_zarr:
             yield from work.into_one_file(out)
         elif workers is None:
@@ -216,10 +221,15 @@ def _check_outcome(
 
 
 def _predictor_of(
-    model: ScSAM | Predictor | RemotePredictor | str | Path, device: str, tta: bool
+    model: ScSAM | Predictor | RemotePredictor | str | Path,
+    device: str,
+    *,
+    tta: bool,
+    coarse: bool,
 ) -> Predictor | RemotePredictor:
     if isinstance(model, RemotePredictor):
         model.tta = tta
+        model.coarse = coarse
         return model
     from napari_scsam.checkpoints.checkpoint import load_checkpoint
     from napari_scsam.infer.disk_cache import default_cache
@@ -230,10 +240,10 @@ def _predictor_of(
     if not isinstance(model, Predictor):
         # Embeddings that `scsam embed` or the plugin cached are used. None are added: a volume may
         # be far larger than the cache, and would displace what the user works on.
-        return Predictor(model, device, default_cache(), fill=False, tta=tta)
-    if device != "auto" or tta:
+        return Predictor(model, device, default_cache(), fill=False, tta=tta, coarse=coarse)
+    if device != "auto" or tta or coarse:
         raise UserError(
-            "a predictor has its own device and tta; set them in Predictor(model, device, tta=…), "
+            "a predictor has its own device, tta and coarse; set them in Predictor(model, …), "
             "or give segment_volume the model"
         )
     return model
@@ -247,6 +257,14 @@ def _need_classes(predictor: Predictor | RemotePredictor) -> None:
         predictor.model.config.need_classes()
 
 
+def _measure(source: Volume) -> tuple[Contrast, str]:
+    """Return the contrast of a volume and its fingerprint; the server has measured its own."""
+    if isinstance(source, ThereVolume):
+        return source.contrast, source.fingerprint
+    sample = sample_planes(source.data)
+    return contrast_of(sample), image_fingerprint(source.data, sample)
+
+
 def _labelling(
     source: Volume,
     predictor: Predictor | RemotePredictor,
@@ -255,6 +273,8 @@ def _labelling(
     plan: RunPlan,
 ) -> Labelling:
     """Return what labels slices, here or on a server."""
+    if isinstance(source, ThereVolume):
+        return ThereLabelling(source, cast("Any", predictor), requested, contrast, plan)
     if isinstance(predictor, RemotePredictor):
         return RemoteLabelling(source, cast("Any", predictor), requested, contrast, plan)
     return Labelling(source, predictor, requested, contrast, plan)

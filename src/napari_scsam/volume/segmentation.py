@@ -27,7 +27,7 @@ from napari_scsam.volume.labelling import Labelling
 from napari_scsam.volume.output import make_writable_folder
 from napari_scsam.volume.run_plan import RunPlan
 from napari_scsam.volume.writing.group_writer import GroupWriter
-from napari_scsam.volume.writing.ledger import Ledger, as_stored, check_same_run, pixels_hash
+from napari_scsam.volume.writing.ledger import Ledger, as_stored, check_same_run
 from napari_scsam.volume.writing.run_labels import (
     LABELS,
     RunTarget,
@@ -124,7 +124,7 @@ class VolumeSegmentation:
         for z, finished in ledger.done.items():
             if z in lost or finished.pixels == "":
                 continue
-            if finished.pixels != pixels_hash(self.source.plane(z)[self.plan.window]):
+            if finished.pixels != self.labelling.hash_of_slice(z):
                 raise UserError(
                     f"slice {z} of {self.source.name} has changed since it was segmented; "
                     "start again with --overwrite"

@@ -84,6 +84,11 @@ class CubePlan:
         """Return the layer of a slice."""
         return next(layer for layer in self.layers if z in layer)
 
+    def seen_with(self, layer: range) -> range:
+        """Return the slices that are seen with those of a layer."""
+        first = max(0, layer.start - self.halo)
+        return range(first, min(self.depth, layer.stop + self.halo))
+
     def blocks(self, layer: range) -> Iterator[Box3D]:
         """Yield the blocks of a layer."""
         sides = [_parts(range(side.start, side.stop)) for side in self.window]
@@ -181,19 +186,23 @@ def answers_of_three_axes(
     Answer, Working or None
         As `Labelling.answers`.
     """
-    size = setup.source.pixel_size
-    zoom = min(setup.predictor.zoom_for(size))
-    plan = plan_cubes(setup.source.depth, setup.plan.window, zoom)
+    plan = plan_of_setup(setup)
     for layer, slices in groupby(wanted, plan.layer_of):
-        computed = yield from _compute_layer(setup, plan, layer)
+        computed = yield from compute_layer(setup, plan, layer)
         for z in slices:
-            yield _answer(setup, computed, z)
+            yield answer_of_layer(setup, computed, z)
 
 
-def _compute_layer(
+def plan_of_setup(setup: Setup) -> CubePlan:
+    """Return the blocks of a run along three axes."""
+    zoom = min(setup.predictor.zoom_for(setup.source.pixel_size))
+    return plan_cubes(setup.source.depth, setup.plan.window, zoom)
+
+
+def compute_layer(
     setup: Setup, plan: CubePlan, layer: range
 ) -> Generator[Working, None, LayerLogits]:
-    """Compute the logits of a layer, block by block."""
+    """Compute the logits of a layer of slices, block by block."""
     voxels, hashes = _read_layer(setup, plan, layer)
     names = [spec.name for spec in setup.predictor.competing(setup.requested)]
     rows, columns = plan.window
@@ -267,7 +276,8 @@ def _read_layer(setup: Setup, plan: CubePlan, layer: range) -> tuple[FileArray, 
     return voxels, hashes
 
 
-def _answer(setup: Setup, layer: LayerLogits, z: int) -> Answer | None:
+def answer_of_layer(setup: Setup, layer: LayerLogits, z: int) -> Answer | None:
+    """Return what becomes of a slice of a layer; None for one that could not be read."""
     if z not in layer.hashes:
         return None
     predictor = setup.predictor

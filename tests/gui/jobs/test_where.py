@@ -12,7 +12,6 @@ from napari_scsam.gui.jobs.where import (
     describe_device,
     find_object_steps,
     is_remote,
-    server_name,
     start_torch,
     taught_names,
     taught_summary,
@@ -21,19 +20,6 @@ from napari_scsam.gui.prompts.marks import Marks
 from napari_scsam.steps import drive
 
 MARKS = Marks(points=((3.0, 4.0),), inside=(True,), box=None)
-
-
-@pytest.mark.parametrize(
-    ("checkpoint", "name"),
-    [
-        ("/home/ada/weights/scsam_tiny.safetensors", "scsam_tiny"),
-        ("/w/v1.2.safetensors+/w/er.safetensors", "v1.2"),
-        ("scsam_tiny", "scsam_tiny"),
-        ("v1.2", "v1.2"),
-    ],
-)
-def test_a_server_knows_a_checkpoint_by_its_name(checkpoint, name) -> None:
-    assert server_name(checkpoint) == name
 
 
 def here() -> SimpleNamespace:

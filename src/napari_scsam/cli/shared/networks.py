@@ -12,6 +12,7 @@ from napari_scsam.errors import UserError
 from napari_scsam.steps import drive
 
 if TYPE_CHECKING:
+    from napari_scsam.io.volumes import Volume
     from napari_scsam.model import ScSAM
     from napari_scsam.remote.predictor import RemotePredictor
 
@@ -21,6 +22,11 @@ COMMAND_PATIENCE = 300.0
 
 def add_server(parser: Parser) -> None:
     """Add the option that has the network run on a server."""
+    parser.add_argument(
+        "--there",
+        action="store_true",
+        help="IN is a path or an address that the server opens, among its --data; nothing is sent",
+    )
     parser.add_argument(
         "--server",
         metavar="ADDRESS",
@@ -66,3 +72,23 @@ def check_options(arguments: argparse.Namespace) -> None:
     for name in ("workers", "scheduler"):
         if getattr(arguments, name, None):
             raise UserError(f"a server is used by one process; leave out --{name}, or --server")
+
+
+def open_there(arguments: argparse.Namespace, network: RemotePredictor) -> Volume:
+    """Open the image that a command names among the data of its server.
+
+    Raises
+    ------
+    UserError
+        When the server does not open it.
+    """
+    from napari_scsam.config import parse_voxel_size
+    from napari_scsam.io.locations import parse_location
+    from napari_scsam.remote.there import open_there_steps
+
+    location = parse_location(arguments.image, arguments.channel, arguments.time)
+    size = parse_voxel_size(arguments.voxel_size)
+    volume = drive(open_there_steps(network.session, str(location), size))
+    for text in volume.notes:
+        note(f"scsam: {text}")
+    return volume

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from magicgui.widgets import FunctionGui
+from napari import current_viewer
 from qtpy.QtCore import QTimer
 
-from napari_scsam.checkpoints.card import JOINED
+from napari_scsam.checkpoints.card import JOINED, CheckpointInfo
 from napari_scsam.checkpoints.find import checkpoint_info, list_checkpoints
 from napari_scsam.config import UserError, VoxelSize, parse_voxel_size
 from napari_scsam.gui.forms.background import session_of
+from napari_scsam.gui.network import Network
 from napari_scsam.gui.notify import notify_error
 from napari_scsam.gui.panels.runs import RunList
+from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.runs import POLL_MS, DetachedRuns, run_rows
 
 Form = FunctionGui[..., None]
@@ -37,13 +40,58 @@ def size_of(numbers: Sequence[float]) -> VoxelSize | None:
 
 
 def checkpoint_names(_widget: object = None) -> list[str]:
-    """Return the names of the checkpoints, as magicgui asks for choices."""
-    return [info.name for info in list_checkpoints()]
+    """Return the names of the checkpoints that the window can use, as magicgui asks for choices.
+
+    Those of a server are among them while the window uses it.
+    """
+    return names_of(usable_checkpoints())
 
 
 def imported_names(_widget: object = None) -> list[str]:
-    """Return the names of the imported networks, as magicgui asks for choices."""
-    return [info.name for info in list_checkpoints() if info.classes_only]
+    """Return the names of the imported networks that the window can use."""
+    return names_of(info for info in usable_checkpoints() if info.classes_only)
+
+
+def own_checkpoint_names(_widget: object = None) -> list[str]:
+    """Return the names of the checkpoints of this computer, where a process of its own runs."""
+    return names_of(list_checkpoints())
+
+
+def own_imported_names(_widget: object = None) -> list[str]:
+    """Return the names of the imported networks of this computer."""
+    return names_of(info for info in list_checkpoints() if info.classes_only)
+
+
+def names_of(infos: Iterable[CheckpointInfo]) -> list[str]:
+    """Return the names of checkpoints, each once."""
+    return list(dict.fromkeys(info.name for info in infos))
+
+
+def usable_checkpoints() -> tuple[CheckpointInfo, ...]:
+    """Return the checkpoints that the window of the current viewer can use."""
+    network = network_in_use()
+    return list_checkpoints() if network is None else network.list_checkpoints()
+
+
+def network_in_use() -> Network | None:
+    """Return the network of the current viewer; None where no panel or form was opened."""
+    viewer = current_viewer()
+    if viewer is None:
+        return None
+    session = Session.find(getattr(viewer, "__wrapped__", viewer))
+    return None if session is None else session.network
+
+
+def find_usable(name: str) -> CheckpointInfo:
+    """Return the card of a checkpoint that the window can use, with those beside it.
+
+    Raises
+    ------
+    UserError
+        When there is no such checkpoint, or they cannot work together.
+    """
+    network = network_in_use()
+    return checkpoint_info(name) if network is None else network.find_info(name)
 
 
 def list_runs_below(form: Form) -> None:
@@ -54,6 +102,7 @@ def list_runs_below(form: Form) -> None:
     listed.asked.connect(partial(_do, form, listed))
     timer = QTimer(listed)
     timer.timeout.connect(watch)
+    timer.timeout.connect(partial(_list_again, form))
     timer.start(POLL_MS)
     watch()
 
@@ -66,6 +115,14 @@ def _look(form: Form, listed: RunList) -> None:
         listed.show_runs(session_of(viewer).part(DetachedRuns).look())
 
 
+def _list_again(form: Form) -> None:
+    """List checkpoints again when others can be used, as those of a server."""
+    for field in (form.checkpoint, form.beside):
+        known = field._default_choices  # what its list is made by
+        if callable(known) and list(field.choices) != known(field):
+            field.reset_choices()
+
+
 def _do(form: Form, listed: RunList, verb: str, key: str) -> None:
     viewer = form.viewer.value
     if viewer is not None:
@@ -73,13 +130,18 @@ def _do(form: Form, listed: RunList, verb: str, key: str) -> None:
     _look(form, listed)
 
 
-def list_network_classes(form: Form, _changed: object = None) -> None:
+def list_network_classes(
+    form: Form,
+    _changed: object = None,
+    *,
+    find: Callable[[str], CheckpointInfo] = find_usable,
+) -> None:
     """List the classes of the networks that a form shows, and select all."""
     names: list[str] = []
     checkpoint = form.checkpoint.value
     if checkpoint is not None:
         try:
-            info = checkpoint_info(JOINED.join([checkpoint, *form.beside.value]))
+            info = find(JOINED.join([checkpoint, *form.beside.value]))
         except UserError as error:
             notify_error(error)
             return
@@ -107,3 +169,10 @@ NETWORK_FIELDS: dict[str, Any] = {
     },
 }
 """The fields on networks and classes, as magicgui takes them."""
+
+OWN_NETWORK_FIELDS: dict[str, Any] = {
+    **NETWORK_FIELDS,
+    "checkpoint": {**NETWORK_FIELDS["checkpoint"], "choices": own_checkpoint_names},
+    "beside": {**NETWORK_FIELDS["beside"], "choices": own_imported_names},
+}
+"""The same for work in a process of its own, which runs networks of this computer."""

@@ -14,7 +14,12 @@ from napari_scsam.checkpoints.card import JOINED
 from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.config import UserError, parse_voxel_size, select_classes
 from napari_scsam.gui.forms.background import session_of
-from napari_scsam.gui.forms.parts import NETWORK_FIELDS, Form, list_network_classes, list_runs_below
+from napari_scsam.gui.forms.parts import (
+    OWN_NETWORK_FIELDS,
+    Form,
+    list_network_classes,
+    list_runs_below,
+)
 from napari_scsam.gui.tools.runs import DetachedRuns
 from napari_scsam.volume.detached import RunRequest
 from napari_scsam.volume.image_batch import find_images
@@ -31,6 +36,7 @@ def segment_images_in_viewer(
     classes: Sequence[str] = (),
     pixel_size_nm: float = 0.0,
     average_four_views: bool = False,
+    coarse_first_look: bool = False,
     labels_folder: Path | None = None,
     replace: bool = False,
     beside: Sequence[str] = (),
@@ -56,6 +62,8 @@ def segment_images_in_viewer(
         nm of a pixel in all images; 0 for the size that each file states.
     average_four_views
         Average four views of each image, which is 4× slower.
+    coarse_first_look
+        Do not enlarge images to the network's pixel size: faster and less exact.
     labels_folder
         Of the labels, as TIFF; ``labels`` in the folder of the images when not given.
     replace
@@ -80,6 +88,7 @@ def segment_images_in_viewer(
             classes=wanted,
             voxel_size=parse_voxel_size(pixel_size_nm or None),
             tta=average_four_views,
+            coarse=coarse_first_look,
             replace=replace,
         )
         session.part(DetachedRuns).start(request)
@@ -109,9 +118,10 @@ def _labels_folder(folder: Path, chosen: Path | None) -> Path:
 
 def _connect(form: Form) -> None:
     """Show the classes of the networks, and runs outside of the window."""
-    form.checkpoint.changed.connect(partial(list_network_classes, form))
-    form.beside.changed.connect(partial(list_network_classes, form))
-    list_network_classes(form)
+    list_classes = partial(list_network_classes, form, find=checkpoint_info)
+    form.checkpoint.changed.connect(list_classes)
+    form.beside.changed.connect(list_classes)
+    list_classes()
     list_runs_below(form)
 
 
@@ -136,6 +146,6 @@ segment_images_form = magic_factory(
         "label": "Replace finished labels",
         "tooltip": "Otherwise images whose labels are finished are left out.",
     },
-    **NETWORK_FIELDS,
+    **OWN_NETWORK_FIELDS,
 )
 """Creates the form, as a napari widget."""

@@ -37,6 +37,7 @@ def segment_volume_in_viewer(
     classes: Sequence[str] = (),
     voxel_size_nm: tuple[float, float, float] = UNKNOWN_SIZE,
     average_four_views: bool = False,
+    coarse_first_look: bool = False,
     workers: str = "",
     labels_file: Path | None = None,
     beside: Sequence[str] = (),
@@ -61,6 +62,8 @@ def segment_volume_in_viewer(
         nm along z, y, x; zeros for the size from the layer.
     average_four_views
         Average four views of each slice, which is 4× slower.
+    coarse_first_look
+        Do not enlarge the image to the network's pixel size: faster and less exact.
     workers
         A number of processes on this computer, or the address of a dask scheduler such as
         ``tcp://10.0.0.1:8786``. When empty, this window does the work.
@@ -76,7 +79,8 @@ def segment_volume_in_viewer(
         if where is not None:
             size = size_of(voxel_size_nm) or layer_voxel_size(image)
             request = _request(image, checkpoint, classes, labels_file, where)
-            request = request.model_copy(update={"voxel_size": size, "tta": average_four_views})
+            looks = {"tta": average_four_views, "coarse": coarse_first_look}
+            request = request.model_copy(update={"voxel_size": size, **looks})
             session.part(DetachedRuns).start(request)
             return
         _choose(session, image, checkpoint, classes, size_of(voxel_size_nm))
@@ -84,6 +88,7 @@ def segment_volume_in_viewer(
         session.report_error(error)
         return
     session.choices.set_tta(average_four_views)
+    session.choices.set_coarse(coarse_first_look)
     segmenting = session.part(Segmenting)
     segmenting.choose_scope(VOLUME)
     segmenting.go()
@@ -128,7 +133,7 @@ def _choose(
 ) -> None:
     """Choose what to segment; a network that is loaded already is not loaded again."""
     choices = session.choices
-    info = checkpoint_info(checkpoint)
+    info = session.network.find_info(checkpoint)
     if choices.image is not image:
         choices.choose_image(image)
     if voxel_size is not None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,21 @@ import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_scsam.project.training_job import JOB_LOG, PICTURE
+from napari_scsam.remote.address import TOKEN_VARIABLE
 
 MODULE = "napari_scsam.train.finetune_process"
+MODULE_THERE = "napari_scsam.remote.training_process"
+"""For a training on a server."""
+
+
+@dataclass(frozen=True)
+class TrainingServer:
+    """The server that trains."""
+
+    address: str
+    token: str = field(repr=False)
+    checkpoint: str
+    """Its name there, or the path of a file of this computer."""
 
 
 class TrainingProcess(QObject):
@@ -27,6 +42,8 @@ class TrainingProcess(QObject):
     ----------
     folder
         Of the job.
+    server
+        That trains; None: this computer does.
     """
 
     heard = Signal(object)
@@ -36,9 +53,10 @@ class TrainingProcess(QObject):
     _posted = Signal(object)
     _left = Signal(int)
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: TrainingServer | None = None) -> None:
         super().__init__()
         self.folder = folder
+        self.server = server
         self._posted.connect(self.heard, Qt.ConnectionType.QueuedConnection)
         self._left.connect(self.ended, Qt.ConnectionType.QueuedConnection)
         self._process: subprocess.Popen[str] | None = None
@@ -47,7 +65,8 @@ class TrainingProcess(QObject):
         """Start the process, and a thread that reads what it writes."""
         with (self.folder / JOB_LOG).open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(  # noqa: S603  # our own module
-                [sys.executable, "-m", MODULE, str(self.folder)],
+                [sys.executable, "-m", *self._arguments()],
+                env=self._environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -56,6 +75,17 @@ class TrainingProcess(QObject):
             )
         reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         reader.start()
+
+    def _arguments(self) -> list[str]:
+        if self.server is None:
+            return [MODULE, str(self.folder)]
+        return [MODULE_THERE, str(self.folder), self.server.address, self.server.checkpoint]
+
+    def _environment(self) -> dict[str, str]:
+        """Return the environment of the process; a token is not an argument, which others could see."""
+        if self.server is None:
+            return dict(os.environ)
+        return {**os.environ, TOKEN_VARIABLE: self.server.token}
 
     @property
     def number(self) -> int | None:

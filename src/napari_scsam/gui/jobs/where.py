@@ -33,8 +33,6 @@ AnyPredictor: TypeAlias = "Predictor | RemotePredictor"
 BY_SERVER = "choose Server … under Model > Device"
 """How networks run in a window where torch is not installed."""
 
-SUFFIX = ".safetensors"
-
 
 @dataclass(frozen=True)
 class Device:
@@ -54,8 +52,8 @@ class ModelInfo:
     device: str
     devices: tuple[Device, ...] = ()
     """What networks can run on in this computer; empty where a server runs it."""
-    weights: str = ""
-    """A hash of all weights, where a server runs it."""
+    sha256: str = ""
+    """Of the checkpoint's file, where a server runs it."""
 
 
 def is_remote(predictor: AnyPredictor) -> TypeIs[RemotePredictor]:
@@ -96,19 +94,13 @@ def load_here_steps(checkpoint: str, settings: Settings) -> Steps[Predictor]:
 
 
 def load_there_steps(checkpoint: str, line: Connection) -> Steps[RemotePredictor]:
-    """Load a checkpoint on a server, which knows it by its name."""
-    yield Progress(0, 1, f"loading {server_name(checkpoint)} on the server")
+    """Load a checkpoint on a server, which knows its name, or is sent the file."""
+    yield Progress(0, 1, f"loading {Path(checkpoint).stem} on the server")
     from napari_scsam.remote.predictor import RemotePredictor
 
     predictor = RemotePredictor(line)
-    yield from predictor.load_steps(server_name(checkpoint))
+    yield from predictor.load_steps(checkpoint)
     return predictor
-
-
-def server_name(checkpoint: str) -> str:
-    """Return the name by which a server may know a checkpoint of this computer."""
-    first, suffix, _ = checkpoint.partition(SUFFIX)
-    return Path(first).name if suffix else checkpoint
 
 
 def list_devices() -> tuple[Device, ...]:
@@ -146,8 +138,7 @@ def describe_model(checkpoint: str, predictor: AnyPredictor) -> ModelInfo:
     """Return what the panels show of a network that was loaded."""
     device = describe_device(predictor)
     if is_remote(predictor):
-        weights = predictor.session.loaded.network["weights"]
-        return ModelInfo(checkpoint, device, weights=f"{weights} on a server")
+        return ModelInfo(checkpoint, device, sha256=predictor.session.loaded.sha256)
     return ModelInfo(checkpoint, device, list_devices())
 
 

@@ -81,7 +81,12 @@ class TrainPanel(Panel):
         self._lay_out()
 
     def show_plan(
-        self, plan: TrainingPlan, classes: Sequence[ClassSpec], minutes: float, obstacle: str
+        self,
+        plan: TrainingPlan,
+        classes: Sequence[ClassSpec],
+        minutes: float,
+        obstacle: str,
+        place: str = "",
     ) -> None:
         """Show what would be trained on.
 
@@ -95,6 +100,8 @@ class TrainPanel(Panel):
             For everything.
         obstacle
             Why it cannot start; empty if it can.
+        place
+            The computer that trains; empty for this one.
         """
         if tuple(classes) != self._listed:
             self._listed = tuple(classes)
@@ -107,7 +114,7 @@ class TrainPanel(Panel):
         self.start.setEnabled(not obstacle and plan.slices > 0)
         self.minutes.setValue(minutes)
         if self._phase == Phase.IDLE:
-            self.note.setText(as_sentence(obstacle) or describe_plan(plan, classes, minutes))
+            self.note.setText(as_sentence(obstacle) or describe_plan(plan, classes, minutes, place))
 
     def show_phase(self, phase: Phase, outcome: Outcome | None, trouble: str) -> None:
         """Show how far the training is.
@@ -266,8 +273,10 @@ def row_of(widgets: Sequence[QWidget]) -> QHBoxLayout:
     return row
 
 
-def describe_plan(plan: TrainingPlan, classes: Collection[ClassSpec], minutes: float) -> str:
-    """Return in sentences what would be trained on, and what it takes."""
+def describe_plan(
+    plan: TrainingPlan, classes: Collection[ClassSpec], minutes: float, place: str = ""
+) -> str:
+    """Return in sentences what would be trained on, what it takes, and where."""
     names = describe_classes(list(classes), plan.classes)
     if not plan.slices:
         return f"No slice is reviewed for {names} together; choose fewer classes."
@@ -277,7 +286,11 @@ def describe_plan(plan: TrainingPlan, classes: Collection[ClassSpec], minutes: f
     if plan.parts:
         counts.append(count_of(plan.parts, "slice in part", "slices in part"))
     what = " and ".join(counts)
-    return f"From {what}, reviewed for {names}. About {minutes:g} min, up to {MEMORY} of memory."
+    where = f" on server {place}" if place else ""
+    return (
+        f"From {what}, reviewed for {names}. "
+        f"About {minutes:g} min, up to {MEMORY} of memory{where}."
+    )
 
 
 def describe_time(seconds: float) -> str:

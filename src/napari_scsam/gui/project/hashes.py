@@ -27,7 +27,7 @@ class CheckpointHashes:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.known: dict[Path, str] = {}
-        """SHA-256 by path; of a checkpoint on a server, the hash of its weights by its name."""
+        """SHA-256 by path; of a checkpoint on a server, by its name."""
         session.network.loaded.connect(self._on_loaded)
 
     def current(self) -> str:
@@ -49,9 +49,11 @@ class CheckpointHashes:
 
     def _on_loaded(self, model: ModelInfo) -> None:
         """Note the hash of a network that a server loaded."""
-        path = Path(model.name)
-        if model.weights and self.known.get(path) != model.weights:
-            self.known[path] = model.weights
+        info = self.session.choices.checkpoint
+        if info is None or info.reference != model.name or not model.sha256:
+            return
+        if self.known.get(info.path) != model.sha256:
+            self.known[info.path] = model.sha256
             self.changed.emit()
 
     def _on_hash(self, found: tuple[Path, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_scsam.checkpoints.beside import with_beside
-from napari_scsam.checkpoints.find import checkpoint_info, list_checkpoints, listed_name
+from napari_scsam.checkpoints.find import list_checkpoints, listed_name
 from napari_scsam.config import TaughtClass, UserError
 from napari_scsam.gui.choices import SWITCHES
 from napari_scsam.gui.project.keeper import ProjectKeeper
@@ -160,7 +160,7 @@ class ProjectModel:
         if info is None:
             return
         try:
-            cards = [checkpoint_info(name) for name in stored.get("beside", ())]
+            cards = [network.find_info(name) for name in stored.get("beside", ())]
             info = with_beside(info, cards)
         except UserError as error:
             self.session.report_error(error)  # its labels stay, and so do its classes there

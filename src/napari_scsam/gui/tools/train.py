@@ -15,7 +15,7 @@ from napari_scsam.atomic import replacing
 from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.jobs.jobs import Job
-from napari_scsam.gui.jobs.training import TrainingProcess
+from napari_scsam.gui.jobs.training import TrainingProcess, TrainingServer
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.workarounds.timer import Timer
@@ -26,11 +26,13 @@ from napari_scsam.project.reviewed_classes import gather_parts
 from napari_scsam.project.training_job import (
     Outcome,
     Phase,
+    TrainingJob,
     best_outcome,
     checkpoint_of,
     drop_job,
     find_job,
     prepare_job,
+    read_job,
     read_outcome,
 )
 from napari_scsam.project.training_plan import TrainingPlan, choose_classes, plan_training
@@ -47,10 +49,17 @@ MINUTES = 3.0
 PATIENCE_MS = 300
 """After this, a training that was cancelled is killed; what it has found is on disk."""
 
+SERVER_PATIENCE_MS = 3000
+"""The same of a training on a server, which has to hear of it."""
+
 NO_PROJECT = "there is no project to learn from; make one with New, under Project"
 NO_CHECKPOINT = "there is no checkpoint to start from; choose one under Model"
 IMPORTED = "an imported network does not learn; choose a ScSAM checkpoint under Model"
 NO_CLASSES = "this checkpoint answers clicks only; choose one with classes under Model"
+ELSEWHERE = (
+    "this training began on a server, with its checkpoint {!r}; "
+    "choose that server under Model > Device, or drop the training"
+)
 NOTHING_REVIEWED = "nothing is reviewed yet; mark slices as reviewed first"
 KILLED = (
     "training was ended by the system, most likely because memory ran out; "
@@ -91,6 +100,7 @@ class ProjectTraining:
         self.keeper.changed.connect(self._on_project)
         self.reviewing.changed.connect(self.changed)
         session.choices.checkpoint_changed.connect(self.changed)
+        session.network.changed.connect(self.changed)
         session.ended.connect(self._on_ended)
         self._on_project()
 
@@ -109,6 +119,12 @@ class ProjectTraining:
         if ids is None:
             ids = choose_classes(parts)
         return plan_training(parts, ids, size)
+
+    @property
+    def place(self) -> str:
+        """The computer that trains, by its name; empty for this one."""
+        line = self.session.network.line
+        return "" if line is None else line.host
 
     @property
     def obstacle(self) -> str:
@@ -145,8 +161,17 @@ class ProjectTraining:
             self.session.report_error(UserError(self.obstacle))
             return
         self.keeper.saver.save()
+        on_server = ""
+        if self.session.network.server and not checkpoint.path.is_file():
+            on_server = checkpoint.name
         steps = partial(
-            write_job_steps, project, self.plan.classes, checkpoint.path, self.minutes, settings
+            write_job_steps,
+            project,
+            self.plan.classes,
+            checkpoint.path,
+            self.minutes,
+            settings,
+            on_server,
         )
         self._enter(Phase.PREPARING)
         self.session.jobs.submit(Job.PREPARE_TRAINING, steps, self._on_prepared)
@@ -173,7 +198,7 @@ class ProjectTraining:
             return
         self._cancelled = True
         self.process.send("stop")
-        self._timer.start(PATIENCE_MS)
+        self._timer.start(SERVER_PATIENCE_MS if self.process.server else PATIENCE_MS)
         self.session.status.emit("Stopping the training …")
 
     def drop(self) -> None:
@@ -221,15 +246,36 @@ class ProjectTraining:
             self._run(folder)
 
     def _run(self, folder: Path) -> None:
+        try:
+            server = self._server(read_job(folder))
+        except UserError as error:
+            self._enter(Phase.STOPPED)
+            self.session.report_error(error)
+            return
         self.outcome = None
         self.trouble = ""
         self._cancelled = False
-        self.process = TrainingProcess(folder)
+        self.process = TrainingProcess(folder, server)
         self.process.heard.connect(self._on_heard)
         self.process.ended.connect(self._on_process_ended)
         self.process.start()
         self.session.status.emit("Training has begun; you can go on working.")
         self._enter(Phase.RUNNING)
+
+    def _server(self, job: TrainingJob) -> TrainingServer | None:
+        """Return the server that is to train; None for this computer.
+
+        Raises
+        ------
+        UserError
+            When the checkpoint of a job is on a server that is not in use.
+        """
+        line = self.session.network.line
+        if line is not None:
+            return TrainingServer(line.address, line.token, job.on_server or job.checkpoint)
+        if job.on_server:
+            raise UserError(ELSEWHERE.format(job.on_server))
+        return None
 
     def _on_heard(self, message: dict[str, Any]) -> None:
         if message["kind"] == "failed":
@@ -300,12 +346,13 @@ def write_job_steps(
     checkpoint: Path,
     minutes: float,
     settings: Mapping[str, Any] | None,
+    on_server: str = "",
 ) -> Steps[Path]:
     """Write the job, and import what draws its curves, which would hold up the window."""
     yield Progress(0, 4, "preparing the training")
     with collection_paused():
         import_module("pyqtgraph")
-    return (yield from prepare_job(project, ids, checkpoint, minutes, settings))
+    return (yield from prepare_job(project, ids, checkpoint, minutes, settings, on_server))
 
 
 def keep_checkpoint_steps(folder: Path, name: str) -> Steps[CheckpointInfo]:
