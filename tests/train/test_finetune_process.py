@@ -165,16 +165,17 @@ def test_a_run_that_is_stopped_saves_its_state(job: Path) -> None:
     assert read_outcome(job) is None
 
 
-def fake_run(model, prepared: Path, after: float, agreement: float = 1.0) -> SimpleNamespace:
+def fake_run(model, prepared: Path, after: float) -> SimpleNamespace:
     """Stands in for a fine-tuning whose last validation was its best."""
     from napari_scsam.train.finetune.report import FinetuneReport, decide
 
     first = Validation({"mitochondrion": 0.5}, {})
     best = Validation({"mitochondrion": after}, {})
 
-    def report(before, after, agreement, done, share):
-        offered, reason = decide(before, after)
-        return FinetuneReport(before, after, agreement, offered, reason, done, 1.0, share, (0,))
+    def report(done, share):
+        before = first.dice
+        offered, reason = decide(before, best.dice)
+        return FinetuneReport(before, best.dice, {}, offered, reason, done, 1.0, share, (0,))
 
     source = open_job_volume(read_job(prepared), prepared)
     return SimpleNamespace(
@@ -213,7 +214,7 @@ def learning(step: int, total: int, seconds: float, left: float = 0.0) -> Finetu
 def test_the_time_left_is_a_guess_only_once_steps_were_timed(job):
     """On a slow machine 600 steps of three seconds were taken for an hour and a half."""
     settings = SimpleNamespace(most_steps=600, validations=5)
-    run = JobRun(read_job(job), job, SimpleNamespace(settings=settings, reserve=20.0), Asked())
+    run = JobRun(read_job(job), job, SimpleNamespace(settings=settings, reserve=10.0), Asked())
     untimed = learning(1, 600, 100.0, left=80.0)
     assert (run.time_left(untimed), run.is_planned(untimed)) == (80.0, False)
     late = learning(2, 600, 190.0)

@@ -11,31 +11,43 @@ from napari_scsam.infer.taught.doubts import belief_in, measure_doubts
 OTHERS = (ClassSpec(1, "mitochondrion"), ClassSpec(2, "membrane"))
 
 
-def doubts(under: float, everywhere: float, share: float) -> dict[str, float]:
-    """Measure doubts where the network finds membranes on parts of the strokes and the slice."""
-    rows = np.zeros((100, 100), np.uint8)
-    strokes = np.zeros(rows.shape, bool)
-    strokes[0] = True
-    rows[0, : round(100 * under)] = 2
-    rows[1:, : round(100 * everywhere)] = 2
-    return measure_doubts(rows, strokes, share, OTHERS)
+def doubts(under: float, everywhere: float, taken: float) -> dict[str, float]:
+    """Measure doubts of membranes.
+
+    They have a part of the strokes and a part of the slice; some of them are found to be taught.
+    """
+    strokes = np.where(np.arange(100) < 100 * under, 2, 0).astype(np.uint8)
+    cells = np.where(np.arange(10_000) < 10_000 * everywhere, 2, 0).astype(np.uint8)
+    found = np.arange(10_000) < 10_000 * everywhere * taken
+    return measure_doubts(strokes, cells, found, OTHERS)
 
 
 def test_a_class_that_crosses_the_taught_one_here_and_there_is_believed() -> None:
-    found = doubts(under=0.4, everywhere=0.2, share=0.1)
+    found = doubts(under=0.4, everywhere=0.2, taken=0.2)
     assert found["mitochondrion"] == 0
     assert found["membrane"] == pytest.approx(0.4)
     assert belief_in("membrane", [found]) == 1
 
 
-def test_a_class_that_is_nearly_all_of_the_taught_one_is_not_believed() -> None:
-    found = doubts(under=0.5, everywhere=0.1, share=0.2)
-    assert found["membrane"] == pytest.approx(1, abs=0.05)
-    assert belief_in("membrane", [found]) == pytest.approx(0, abs=0.2)
+def test_a_class_of_which_nearly_all_is_the_taught_one_is_not_believed() -> None:
+    found = doubts(under=0.9, everywhere=0.1, taken=1)
+    assert found["membrane"] == pytest.approx(1, abs=0.01)
+    assert belief_in("membrane", [found]) == pytest.approx(0, abs=0.05)
+
+
+def test_two_strokes_where_the_network_finds_half_of_a_class_do_not_hide_that_it_is_wrong() -> None:
+    found = doubts(under=0.53, everywhere=0.05, taken=0.9)
+    assert found["membrane"] == pytest.approx(0.88, abs=0.03)
+    assert belief_in("membrane", [found]) < 0.6
+
+
+def test_a_class_with_few_cells_is_judged_by_the_strokes() -> None:
+    assert doubts(under=0.0, everywhere=0.0003, taken=1)["membrane"] < 0.2
+    assert doubts(under=0.5, everywhere=0.0003, taken=1)["membrane"] > 0.5
 
 
 def test_a_class_that_the_network_finds_everywhere_is_not_believed() -> None:
-    found = doubts(under=1, everywhere=1, share=0.1)
+    found = doubts(under=1, everywhere=1, taken=0.1)
     assert belief_in("membrane", [found]) == 0
 
 

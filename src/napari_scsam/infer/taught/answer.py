@@ -19,8 +19,14 @@ from napari_scsam.infer.taught.classifier import (
     StrokeClassifier,
     fit_classifier,
 )
-from napari_scsam.infer.taught.fits import Fit, LookedAt, some_cells
-from napari_scsam.infer.taught.lessons import Flags, Floats, Lesson, SliceFeatures
+from napari_scsam.infer.taught.fits import Fit, LookedAt
+from napari_scsam.infer.taught.lessons import (
+    CellIndices,
+    Flags,
+    Floats,
+    Lesson,
+    SliceFeatures,
+)
 
 FIRST_STEP = 0.5
 """Share of the new fit in the answer after the first round of corrections, at most."""
@@ -74,10 +80,9 @@ class TaughtAnswer:
         """Compute logits of N×F values by themselves, `fine` of them fine, without smoothing: N."""
         return self._joined(values[:, fine - 1], (fit.at(values) for fit in self.fits))
 
-    def share_of(self, features: SliceFeatures) -> float:
-        """Compute the share of a slice that the class has, 0 to 1, on some of its cells."""
-        values = features.rows(some_cells(features))
-        return float((self.at(values, len(features.fine)) > 0).mean())
+    def found_on(self, features: SliceFeatures, cells: CellIndices) -> Flags:
+        """Return whether the class is found on N fine cells of a slice, given by flat index: N."""
+        return self.at(features.rows(cells), len(features.fine)) > 0
 
     def _joined(self, network: Floats, fitted: Iterable[Floats]) -> Floats:
         """Move the first answer on by each other; nowhere more than a round may change."""

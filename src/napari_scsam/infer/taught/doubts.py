@@ -1,7 +1,7 @@
 """How far a class that strokes taught believes what the network finds of other classes.
 
-The network knows nothing of the class, so it gives its pixels to others. Strokes tell how many,
-and by Bayes' rule how much of another class is the taught one. The network is wrong where either is
+The network knows nothing of the class, so it gives its pixels to others. Strokes tell how many, and
+the answer that they taught tells how much of another class is the taught one. The network is wrong where either is
 most.
 """
 
@@ -18,6 +18,9 @@ from napari_scsam.infer.taught.lessons import Flags
 MOSTLY = 0.75
 """Doubt above which the network counts less."""
 
+FEW = 20
+"""Cells of a class that count as much as what strokes say of it."""
+
 Doubts = dict[str, float]
 """How sure it is that the network is wrong where it finds another class, 0 to 1, by its name."""
 
@@ -26,32 +29,36 @@ NetworkRows = NDArray[np.unsignedinteger]
 
 
 def measure_doubts(
-    rows: NetworkRows, strokes: Flags, share: float, others: Sequence[ClassSpec]
+    strokes: NetworkRows, cells: NetworkRows, found: Flags, others: Sequence[ClassSpec]
 ) -> Doubts:
     """Compute how much of the taught class is given to each other one, or the reverse if more.
 
-    The reverse is P(taught | other) = P(other | taught) P(taught) / P(other), all on one slice.
+    The reverse is P(taught | other), counted on cells of the slice. Strokes are few and may miss
+    it: two of them can lie where the network happens to find half of a class. Where the other
+    class has few cells, it is P(other | taught) P(taught) / P(other), by Bayes' rule.
 
     Parameters
     ----------
-    rows
-        Y×X, by the rows of `others`.
     strokes
-        Y×X, pixels that are a fair sample of the taught class.
-    share
-        Of the slice that the taught class has, 0 to 1.
+        By the rows of `others`, at pixels that are a fair sample of the taught class.
+    cells
+        The same at N cells, spread over one slice.
+    found
+        N, whether the taught class is found there.
     others
         The network's other classes.
     """
-    under = _shares(rows[strokes], len(others))
-    everywhere = _shares(rows.ravel(), len(others))
-    reverse = np.minimum(1, under * share / np.maximum(everywhere, 1 / rows.size))
-    found = np.maximum(under, reverse)
-    return {c.name: float(part) for c, part in zip(others, found, strict=True)}
+    under = _counts(strokes, len(others)) / len(strokes)
+    everywhere = _counts(cells, len(others))
+    taken = _counts(cells[found], len(others))
+    by_strokes = np.minimum(1, under * found.sum() / np.maximum(everywhere, 1))
+    reverse = (taken + FEW * by_strokes) / (everywhere + FEW)
+    doubts = np.maximum(under, reverse)
+    return {c.name: float(part) for c, part in zip(others, doubts, strict=True)}
 
 
-def _shares(rows: NetworkRows, count: int) -> NDArray[np.float64]:
-    return np.bincount(rows, minlength=count + 1)[1:] / len(rows)
+def _counts(rows: NetworkRows, count: int) -> NDArray[np.intp]:
+    return np.bincount(rows, minlength=count + 1)[1:]
 
 
 def belief_in(name: str, by_slice: Iterable[Doubts]) -> float:
