@@ -8,7 +8,13 @@ import pytest
 from napari_scsam.infer.taught import fits
 from napari_scsam.infer.taught.answer import replay
 from napari_scsam.infer.taught.classifier import StrokeClassifier, fit_classifier
-from napari_scsam.infer.taught.fits import LOOKED_AT, LookedAt, RememberedFits, digest
+from napari_scsam.infer.taught.fits import (
+    LOOKED_AT,
+    LookedAt,
+    RememberedFits,
+    at_cells,
+    digest,
+)
 from napari_scsam.infer.taught.lessons import Lesson, SliceFeatures, Stroke, read_lesson
 
 SIZE = 60
@@ -99,3 +105,9 @@ def test_each_fit_is_asked_once_about_the_cells_that_are_looked_at(
     assert looked_at.by(fit) is looked_at.by(fit)
     assert len(looked_at.network) == SIZE * SIZE < LOOKED_AT
     np.testing.assert_array_equal(looked_at.network, shown.fine[-1].ravel())
+
+
+def test_values_are_read_at_the_middles_of_cells() -> None:
+    values = np.arange(32).reshape(4, 8)
+    assert at_cells(values, np.array([0, 3, 4, 7]), (2, 4)).tolist() == [9, 15, 25, 31]
+    assert at_cells(values, np.array([0]), (4, 8)).tolist() == [0]

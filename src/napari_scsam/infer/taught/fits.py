@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_scsam.infer.taught.classifier import StrokeClassifier, fit_classifier
 from napari_scsam.infer.taught.lessons import CellIndices, Floats, Lesson, SliceFeatures
@@ -88,3 +89,13 @@ def some_cells(shown: SliceFeatures) -> CellIndices:
     """Return the flat indices of about `LOOKED_AT` cells of a slice, evenly spread."""
     cells = shown.grid[0] * shown.grid[1]
     return np.arange(0, cells, max(1, cells // LOOKED_AT))
+
+
+def at_cells(values: NDArray[Any], cells: CellIndices, grid: tuple[int, int]) -> NDArray[Any]:
+    """Return Y×X values at the middles of N fine cells, given by flat index: N."""
+    y, x = np.divmod(cells, grid[1])
+    height, width = values.shape
+    found: NDArray[Any] = values[
+        (2 * y + 1) * height // (2 * grid[0]), (2 * x + 1) * width // (2 * grid[1])
+    ]
+    return found

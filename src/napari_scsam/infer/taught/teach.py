@@ -19,9 +19,8 @@ from napari_scsam.infer.taught.answer import TaughtAnswer, bounded, replay
 from napari_scsam.infer.taught.book import SliceStrokes, check_strokes
 from napari_scsam.infer.taught.codec import decode_class, encode_class, slice_name, sorted_by_name
 from napari_scsam.infer.taught.doubts import Doubts, NetworkRows, belief_in, measure_doubts
-from napari_scsam.infer.taught.fits import RememberedFits, some_cells
+from napari_scsam.infer.taught.fits import RememberedFits, at_cells, some_cells
 from napari_scsam.infer.taught.lessons import (
-    CellIndices,
     Floats,
     Lesson,
     SliceFeatures,
@@ -331,13 +330,6 @@ class Taught:
     def _is_known(self, taught: TaughtClass) -> bool:
         model = self._predictor.model
         return taught.spec in model.classes and self.stored(taught.spec) == taught
-
-
-def at_cells(rows: NetworkRows, cells: CellIndices, grid: tuple[int, int]) -> NetworkRows:
-    """Return Y×X values at the middles of N fine cells, given by flat index: N."""
-    y, x = np.divmod(cells, grid[1])
-    height, width = rows.shape
-    return rows[(2 * y + 1) * height // (2 * grid[0]), (2 * x + 1) * width // (2 * grid[1])]
 
 
 def mean_feature(lessons: Iterable[Lesson]) -> torch.Tensor:
