@@ -28,7 +28,7 @@ from napari_scsam.io.volumes import open_volume
 
 OUT = Path(__file__).with_name("slice_sizes.json")
 
-IMAGES = ("*/*raw.tif", "*/*sample?.tif", "*/*crop.tif")
+IMAGES = ("*/raw.tif", "*/dev_raw.tif", "*/train_raw.tif", "*/*sample?.tif", "*/*crop.tif")
 """Names of the EM images, and not of labels."""
 
 
@@ -42,8 +42,8 @@ CODECS: dict[str, Callable[[NDArray[Any]], bytes]] = {
     "JPEG XL, effort 3": lambda image: imagecodecs.jpegxl_encode(
         image, lossless=True, effort=3, numthreads=1
     ),
-    "JPEG XL, effort 9": lambda image: imagecodecs.jpegxl_encode(
-        image, lossless=True, effort=9, numthreads=1
+    "JPEG XL, effort 7": lambda image: imagecodecs.jpegxl_encode(
+        image, lossless=True, effort=7, numthreads=1
     ),
     "JPEG 2000": lambda image: imagecodecs.jpeg2k_encode(image, reversible=True, level=0),
     "PNG": lambda image: imagecodecs.png_encode(image, level=9),

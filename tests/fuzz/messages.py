@@ -13,7 +13,7 @@ from napari_scsam.errors import UserError
 from napari_scsam.remote import answered, asked
 from napari_scsam.remote.arrays import WireArray, pack, pack_labels, unpack
 from napari_scsam.remote.frames import FrameError, Joiner, split_frames
-from napari_scsam.remote.parts import SliceRef, Spec, TaughtSpec
+from napari_scsam.remote.parts import FileRef, SliceRef, Spec, TaughtSpec
 from napari_scsam.remote.protocol import (
     ProtocolError,
     decode_from_client,
@@ -33,6 +33,7 @@ def write_messages(folder: Path) -> None:
     )
     spec = Spec(id=3, name="granule", overrides=("vesicle",))
     bright = pack(pixels > 9)
+    smooth = pack(np.add.outer(np.arange(31), np.arange(20)).astype(np.uint8))
     messages = [
         asked.Hello(version=1, client="fuzz", session="key"),
         asked.Load(
@@ -42,6 +43,7 @@ def write_messages(folder: Path) -> None:
         ),
         asked.PutPixels(id=2, pixels=ref.pixels, array=pack(pixels)),
         asked.PutPixels(id=2, pixels=ref.pixels, array=pack(pixels.astype(np.float32))),
+        asked.PutPixels(id=2, pixels=ref.pixels, array=smooth),
         asked.Segment(id=3, slice=ref, classes=("granule",), offsets={"granule": 0.5}),
         asked.Prompt(
             id=4,
@@ -61,6 +63,42 @@ def write_messages(folder: Path) -> None:
             contrast=(0.0, 1.0),
             classes=("granule",),
             wanted={1: bright},
+        ),
+        asked.Load(
+            id=7,
+            checkpoint="mine",
+            beside=("er",),
+            files={"mine": FileRef(sha256="ab" * 32, bytes=100)},
+        ),
+        asked.PutFile(id=8, file=FileRef(sha256="ab" * 32, bytes=100), offset=0, data=b"a" * 50),
+        asked.OpenVolume(id=9, location="cell.zarr", voxel_size=(8.0, 8.0, 8.0)),
+        asked.LabelSlice(
+            id=10,
+            run=ref.pixels,
+            z=1,
+            volume=1,
+            window=(0, 20, 0, 30),
+            axes=3,
+            depth=9,
+            voxel_size=(8.0, 8.0, 8.0),
+            contrast=(0.0, 1.0),
+            classes=("granule",),
+        ),
+        asked.FineTune(
+            id=11, job=ref.pixels, classes={"1": "granule"}, slices=2, settings={"crops": 4}
+        ),
+        answered.Opened(
+            id=9,
+            volume=1,
+            name="cell",
+            shape=(9, 20, 30),
+            dtype="|u1",
+            voxel_size=None,
+            origin=(0.0, 0.0, 0.0),
+            sides=(None, 8.0, 8.0),
+            contrast=(0.0, 1.0),
+            fingerprint="ab",
+            notes=(),
         ),
         answered.Labels(id=3, labels=pack_labels(pixels // 90)),
         answered.Failed(id=3, kind="need_pixels", sentence="send it", pixels=(ref.pixels,)),

@@ -1,4 +1,4 @@
-"""Change bytes, JSON values and whole folders at random, each change decided by a seed."""
+"""Change bytes, values and whole folders at random, each change decided by a seed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import random
 import re
 from pathlib import Path
 from typing import Any
+
+import msgpack
 
 NUMBERS = (0, 1, 2, 7, 8, 64, 255, 256, 4095, 65_535, 65_536, 2**31 - 1, 2**31, 2**32 - 1, 2**63)
 """Numbers at the ends of what a field can hold."""
@@ -30,6 +32,8 @@ def mutate(content: bytes, name: str, rng: random.Random, others: list[bytes]) -
         return mutate_text(content, rng)
     elif name.endswith((".safetensors", ".resume")) and rng.random() < 0.6:
         return mutate_safetensors(content, rng)
+    elif name.endswith(".frames") and rng.random() < 0.6:
+        return mutate_frames(content, rng)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
         content = mutate_bytes(content, rng, others)
     return content
@@ -111,6 +115,17 @@ def mutate_safetensors(content: bytes, rng: random.Random) -> bytes:
     else:
         text = mutate_json(json.dumps(header).encode(), rng)
     return len(text).to_bytes(8, "little") + text + content[8 + length :]
+
+
+def mutate_frames(content: bytes, rng: random.Random) -> bytes:
+    """Change a value in a message of a server, which fits into one frame."""
+    value = msgpack.unpackb(content[1:], strict_map_key=False)
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        value = _mutate_value(value, rng)
+    try:
+        return content[:1] + msgpack.packb(value)
+    except (OverflowError, ValueError):  # a number that has no place in msgpack
+        return mutate_bytes(content, rng, [content])
 
 
 def mutate_json(content: bytes, rng: random.Random) -> bytes:

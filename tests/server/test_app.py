@@ -15,10 +15,20 @@ from websockets.sync.client import connect
 
 from napari_scsam.errors import UserError
 from napari_scsam.remote.arrays import pack, pack_labels
-from napari_scsam.remote.asked import Beat, Embed, Hello, Load, PutPixels, Segment
+from napari_scsam.remote.asked import (
+    Beat,
+    Embed,
+    HashSlice,
+    Hello,
+    Load,
+    OpenVolume,
+    PutFile,
+    PutPixels,
+    Segment,
+)
 from napari_scsam.remote.connection import Connection
 from napari_scsam.remote.frames import FRAME_BYTES, MORE, Joiner, split_frames
-from napari_scsam.remote.parts import SliceRef
+from napari_scsam.remote.parts import FileRef, SliceRef
 from napari_scsam.remote.predictor import RemotePredictor
 from napari_scsam.remote.protocol import VERSION, decode_from_server, encode
 from napari_scsam.remote.remote_slice import hash_of
@@ -212,12 +222,17 @@ def test_pixels_that_are_not_what_they_say_are_refused_and_the_client_goes_on(ti
             ),
             Segment(id=5, slice=SliceRef(pixels="1" * 32)),
             Load(id=6, checkpoint="../../etc/passwd"),
+            OpenVolume(id=7, location="/etc/passwd"),
+            HashSlice(id=8, volume=1, z=0, window=(0, 1, 0, 1)),
+            PutFile(id=9, file=FileRef(sha256="0" * 64, bytes=2**40), offset=0, data=b"a"),
+            PutFile(id=10, file=FileRef(sha256="0" * 64, bytes=9), offset=5, data=b"a"),
         ]
         for message in bad:
             client.send(message)
             failed = client.receive()
-            assert (failed.type, failed.id, failed.kind) == ("failed", message.id, "user")
-        client.send(PutPixels(id=7, pixels=hash_of(PIXELS), array=pack(PIXELS)))
+            kind = "lost" if isinstance(message, HashSlice) else "user"
+            assert (failed.type, failed.id, failed.kind) == ("failed", message.id, kind)
+        client.send(PutPixels(id=11, pixels=hash_of(PIXELS), array=pack(PIXELS)))
         assert client.receive().type == "done"
 
 

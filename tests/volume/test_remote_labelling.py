@@ -105,7 +105,7 @@ def test_a_run_that_the_server_lost_goes_on_and_a_stopped_one_is_resumed(offered
 def cube(tmp_path: Path) -> Path:
     """A small isotropic volume."""
     path = tmp_path / "cube.tif"
-    data = np.random.default_rng(1).integers(0, 255, (9, 10, 12), dtype=np.uint8)
+    data = np.random.default_rng(1).integers(0, 255, (7, 6, 7), dtype=np.uint8)
     tifffile.imwrite(path, data, photometric="minisblack")
     return path
 
@@ -114,11 +114,11 @@ def test_three_axes_have_the_same_bytes_also_of_data_on_the_server(
     offered, tmp_path, monkeypatch, data
 ):
     """Layers and blocks are small, so that there are several, which see what is around them."""
-    for name, size in (("THINNEST", 8), ("LONGEST_SIDE", 6), ("HALO", 2)):
+    for name, size in (("THINNEST", 6), ("LONGEST_SIDE", 4), ("HALO", 2)):
         monkeypatch.setattr(three_axes, name, size)
     address, model = offered
     volume = open_volume(cube(data), (8, 8, 8))
-    options = {"axes": 3, "slices": [0, 1], "region": "0:9,0:10,3:12"}
+    options = {"axes": 3, "slices": [0, 1], "region": "0:7,0:6,3:7"}
     drive(segment_volume(volume, model, tmp_path / "here.zarr", device="cpu", **options))
     with line_to(address) as line:
         remote = RemotePredictor(line)
@@ -161,7 +161,8 @@ def test_data_of_the_server_are_labelled_without_being_sent_and_a_stopped_run_is
         drive(segment_volume(there, remote, out, resume=True, **options))
         assert files_of(out) == files_of(tmp_path / "here.zarr")
         assert "put_pixels" not in asked
-        tifffile.imwrite(data / "cell.tif", np.asarray(volume.data[...])[:, ::-1])
+        turned = np.asarray(volume.data[...])[:, ::-1]
+        tifffile.imwrite(data / "cell.tif", turned, photometric="minisblack")
         line._key = ""
         line._cut()
         with pytest.raises(UserError, match="was replaced on the server"):

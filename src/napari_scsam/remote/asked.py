@@ -229,7 +229,7 @@ class LabelSlice(Request):
     """The part of a slice of that volume that is labelled."""
     axes: Literal[1, 3] = 1
     """Along how many axes logits are averaged."""
-    depth: Annotated[int, Field(ge=1, le=2**31)] = 1
+    depth: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """Slices of the whole volume; matters with three axes."""
     voxel_size: tuple[Nanometres, Nanometres, Nanometres] | None = None
     pixel_size: tuple[Nanometres, Nanometres] | None = None

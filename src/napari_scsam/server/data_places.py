@@ -15,6 +15,10 @@ MOST_ENTRIES = 5_000_000
 """Files and folders of one image that are looked at for links."""
 
 
+class NotServedError(UserError):
+    """Data that clients may not name."""
+
+
 @dataclass(frozen=True)
 class DataPlaces:
     """Folders and addresses whose data clients may name."""
@@ -93,10 +97,12 @@ class DataPlaces:
                 return str(wanted)
         raise self._refusal(str(wanted))
 
-    def _refusal(self, text: str) -> UserError:
+    def _refusal(self, text: str) -> NotServedError:
         if not self.folders and not self.addresses:
-            return UserError("this server opens no data; start it with --data, or send the slices")
-        return UserError(
+            return NotServedError(
+                "this server opens no data; start it with --data, or send the slices"
+            )
+        return NotServedError(
             f"{text[:200]!r} is not among the data that the server opens; name an image in the "
             "folders or addresses of its --data"
         )
@@ -115,7 +121,7 @@ def _split_address(text: str) -> SplitResult:
     steps = plain.replace("\\", "/").split("/")
     odd = plain.count("/") != parts.path.count("/") or not {".", ".."}.isdisjoint(steps)
     if odd or "@" in parts.netloc or parts.query or parts.fragment or not parts.netloc:
-        raise UserError(
+        raise NotServedError(
             f"{text[:200]!r} is not a plain address; write it without .., a password and a query"
         )
     return parts
@@ -152,7 +158,7 @@ def check_links(path: Path, folder: Path) -> None:
 def _check_inside(real: Path, folder: Path, name: str) -> None:
     """Raise an error if a link leads out of a folder."""
     if not real.is_relative_to(folder):
-        raise UserError(
+        raise NotServedError(
             f"{name} holds a link that leads out of the data of the server; "
             "replace it by what it leads to"
         )

@@ -35,6 +35,8 @@ class DataRequests:
 
     def __init__(self, client: Submitting) -> None:
         self.client = client
+        self._turn = asyncio.Lock()
+        """One at a time, so that one client does not take all threads that read."""
 
     async def answer(self, session: ClientSession, request: OpenVolume | HashSlice) -> None:
         """Open a volume, or hash a slice of one."""
@@ -45,7 +47,8 @@ class DataRequests:
             make = partial(session.volumes.hash_slice, request)
         readers = self.client.engine.readers
         made = partial(made_or_failed, make, request.id, session)
-        message = await self.client.loop.run_in_executor(readers, made)
+        async with self._turn:
+            message = await self.client.loop.run_in_executor(readers, made)
         if self.client.close_request(request.id) and isinstance(message, Message):
             self.client.put(message)
 
@@ -53,6 +56,7 @@ class DataRequests:
         """Read a slice, and queue it for the device."""
         ahead = partial(session.volumes.read_ahead, request)
         with suppress(Exception):  # labelling finds out, and says what is wrong
-            await self.client.loop.run_in_executor(self.client.engine.readers, ahead)
+            async with self._turn:
+                await self.client.loop.run_in_executor(self.client.engine.readers, ahead)
         if request.id in self.client.open:
             self.client.submit(session, request)

@@ -43,6 +43,7 @@ from napari_scsam.remote.line import NeedFilesError, NeedPixelsError, StateLostE
 from napari_scsam.remote.parts import Message, Spec
 from napari_scsam.remote.remote_slice import hash_of
 from napari_scsam.server import answering, volume_runs
+from napari_scsam.server.data_places import NotServedError
 from napari_scsam.server.models import ModelStore
 from napari_scsam.server.session import ClientSession
 from napari_scsam.server.sessions import Sessions
@@ -240,6 +241,8 @@ def failure(number: int, error: BaseException, session: ClientSession) -> Failed
         return Failed(id=number, kind="need_files", sentence=sentence, files=error.hashes)
     if isinstance(error, StateLostError):
         return Failed(id=number, kind="lost", sentence=str(error))
+    if isinstance(error, NotServedError):
+        log.warning("session %s named data that are not served", session.name)
     if isinstance(error, DamagedPartError):
         return Failed(id=number, kind="damaged", sentence=str(error)[:4000])
     if isinstance(error, UserError):

@@ -12,6 +12,9 @@ from napari_scsam.config import UserError
 from napari_scsam.remote.asked import PutFile
 from napari_scsam.remote.networks import SUFFIX
 
+MOST_ADDED = 64
+"""Parts that fine-tuning added to a network; each takes memory before its weights are compared."""
+
 
 @dataclass
 class Arriving:
@@ -116,5 +119,9 @@ class SentFiles:
             raise UserError(
                 f"{name} is an imported network, and a server runs none that is sent to it; "
                 "put it into the folder of its checkpoints"
+            )
+        if len(info.corrections) + len(info.tuned) > MOST_ADDED:
+            raise UserError(
+                f"{name} was fine-tuned more often than a server takes; train another one"
             )
         return replace(info, name=name)

@@ -33,9 +33,13 @@ from napari_scsam.volume.three_axes import (
     CUBE_AXES,
     LayerLogits,
     answer_of_layer,
+    bytes_of_layer,
     compute_layer,
     plan_of_setup,
 )
+
+MOST_LAYER_BYTES = 2**35
+"""Temporary files of a run along three axes."""
 
 MOST_RUNS = 2
 """Runs of a session that go on at a time."""
@@ -94,6 +98,8 @@ class Run:
     """Of the pixels of these slices, where a client sent them."""
     layer: LayerLogits | None = None
     """With three axes, the slices whose logits are known."""
+    damaged: dict[int, DamagedPartError] = field(default_factory=dict)
+    """What was wrong with slices of the layer that could not be read."""
     layer_planes: dict[int, str] = field(default_factory=dict)
     """Hashes of the pixels that it was computed from."""
 
@@ -131,7 +137,8 @@ def label_slice_steps(session: ClientSession, request: LabelSlice) -> Steps[Call
         sent.planes.clear()
     run.mask.planes.clear()
     if answer is None:
-        raise labelling.damaged.pop(request.z, UserError("the slice cannot be read; send it again"))
+        unread = DamagedPartError(f"slice {request.z} cannot be read; replace what is damaged")
+        raise labelling.damaged.get(request.z) or run.damaged.get(request.z) or unread
     return _packer(answer, request)
 
 
@@ -188,7 +195,14 @@ def _layer_steps(run: Run, labelling: Labelling, request: LabelSlice) -> Steps[A
     if not _knows_layer(run, request):
         run.layer = None
         plan = plan_of_setup(labelling)
-        steps = compute_layer(labelling, plan, plan.layer_of(request.z))
+        layer = plan.layer_of(request.z)
+        size = bytes_of_layer(labelling, plan, layer)
+        if size > MOST_LAYER_BYTES:
+            raise UserError(
+                f"three axes of slices this large need {size / 2**30:.0f} GB on the disk of the "
+                f"server, which allows {MOST_LAYER_BYTES >> 30}; label a smaller region"
+            )
+        steps = compute_layer(labelling, plan, layer)
         while True:
             try:
                 step = next(steps)
@@ -197,6 +211,7 @@ def _layer_steps(run: Run, labelling: Labelling, request: LabelSlice) -> Steps[A
                 break
             yield Progress(step.done, step.total, step.describe())
         run.layer_planes = dict(request.planes)
+        run.damaged = dict(labelling.damaged)
     return answer_of_layer(labelling, cast("LayerLogits", run.layer), request.z)
 
 

@@ -199,11 +199,20 @@ def plan_of_setup(setup: Setup) -> CubePlan:
     return plan_cubes(setup.source.depth, setup.plan.window, zoom)
 
 
+def bytes_of_layer(setup: Setup, plan: CubePlan, layer: range) -> int:
+    """Return the bytes of temporary files that the logits of a layer need."""
+    rows, columns = plan.window
+    pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
+    logits = len(setup.predictor.competing(setup.requested)) * len(layer) * 2
+    voxels = len(plan.seen_with(layer)) * np.dtype(setup.source.dtype).itemsize
+    return pixels * (logits + voxels)
+
+
 def compute_layer(
     setup: Setup, plan: CubePlan, layer: range
 ) -> Generator[Working, None, LayerLogits]:
     """Compute the logits of a layer of slices, block by block."""
-    voxels, hashes = _read_layer(setup, plan, layer)
+    voxels, hashes = yield from _read_layer(setup, plan, layer)
     names = [spec.name for spec in setup.predictor.competing(setup.requested)]
     rows, columns = plan.window
     shape = (len(names), len(layer), rows.stop - rows.start, columns.stop - columns.start)
@@ -257,7 +266,9 @@ def _add(
     total[tuple(place)] += logits[(slice(None), *inside)]
 
 
-def _read_layer(setup: Setup, plan: CubePlan, layer: range) -> tuple[FileArray, dict[int, str]]:
+def _read_layer(
+    setup: Setup, plan: CubePlan, layer: range
+) -> Generator[Working, None, tuple[FileArray, dict[int, str]]]:
     """Read the slices of a layer and around it into a file; damaged ones are empty there."""
     reach = plan.grown((_as_slice(layer), *plan.window))[0]
     rows, columns = plan.window
@@ -265,6 +276,7 @@ def _read_layer(setup: Setup, plan: CubePlan, layer: range) -> tuple[FileArray, 
     voxels = FileArray(shape, np.dtype(setup.source.dtype))
     hashes = {}
     for z in range(reach.start, reach.stop):
+        yield Working(z - reach.start, reach.stop - reach.start, f"reading slice {z}")
         try:
             plane = setup.source.plane(z)[plan.window]
         except DamagedPartError as error:
