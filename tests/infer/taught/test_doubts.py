@@ -41,6 +41,14 @@ def test_two_strokes_where_the_network_finds_half_of_a_class_do_not_hide_that_it
     assert belief_in("membrane", [found]) < 0.6
 
 
+def test_a_class_that_strokes_hit_is_not_believed_where_the_answer_takes_half_of_it() -> None:
+    strokes = np.full(100, 2, np.uint8)
+    cells = np.arange(10_000) < 1000
+    found = np.abs(np.arange(10_000) - 1000) < 500
+    doubts_of = measure_doubts(strokes, 2 * cells.astype(np.uint8), found, OTHERS)
+    assert doubts_of["membrane"] == pytest.approx(1)
+
+
 def test_a_class_with_few_cells_is_judged_by_the_strokes() -> None:
     assert doubts(under=0.0, everywhere=0.0003, taken=1)["membrane"] < 0.2
     assert doubts(under=0.5, everywhere=0.0003, taken=1)["membrane"] > 0.5

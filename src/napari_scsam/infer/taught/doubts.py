@@ -33,9 +33,9 @@ def measure_doubts(
 ) -> Doubts:
     """Compute how much of the taught class is given to each other one, or the reverse if more.
 
-    The reverse is P(taught | other), counted on cells of the slice. Strokes are few and may miss
-    it: two of them can lie where the network happens to find half of a class. Where the other
-    class has few cells, it is P(other | taught) P(taught) / P(other), by Bayes' rule.
+    The reverse is P(taught | other) = P(other | taught) P(taught) / P(other), all on one slice. It
+    is also counted on cells of the slice, and the larger one is taken: strokes are few, and two of
+    them can lie where the network happens to find half of a class.
 
     Parameters
     ----------
@@ -51,9 +51,9 @@ def measure_doubts(
     under = _counts(strokes, len(others)) / len(strokes)
     everywhere = _counts(cells, len(others))
     taken = _counts(cells[found], len(others))
-    by_strokes = np.minimum(1, under * found.sum() / np.maximum(everywhere, 1))
-    reverse = (taken + FEW * by_strokes) / (everywhere + FEW)
-    doubts = np.maximum(under, reverse)
+    reverse = np.minimum(1, under * found.sum() / np.maximum(everywhere, 1))
+    counted = (taken + FEW * reverse) / (everywhere + FEW)
+    doubts = np.maximum.reduce([under, reverse, counted])
     return {c.name: float(part) for c, part in zip(others, doubts, strict=True)}
 
 
