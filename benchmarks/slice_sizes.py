@@ -81,11 +81,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
     paths = sorted({path for pattern in IMAGES for path in given.folder.glob(pattern)})
-    found = {path.relative_to(given.folder).as_posix(): measure(path) for path in paths}
-    given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    for name, one in found.items():
+    found: dict[str, Any] = {}
+    for path in paths:
+        name = path.relative_to(given.folder).as_posix()
+        one = measure(path)
+        found[name] = one
         sizes = ", ".join(f"{codec} {one[codec]}" for codec in CODECS)
-        print(f"{name}: floor {one['noise_floor']}; {sizes}")
+        print(f"{name}: floor {one['noise_floor']}; {sizes}", flush=True)
+        given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -56,14 +56,17 @@ def test_a_request_is_asked_again_after_a_cut_and_the_session_goes_on(server):
 
 def test_a_silent_line_is_known_as_cut_within_five_seconds(server):
     """As when a laptop sleeps: nothing ends the connection, and nothing comes."""
-    with line_to(server) as line:
+    said: list[str] = []
+    with line_to(server, on_notice=said.append) as line:
 
         def nothing(timeout=None):
             time.sleep(min(timeout or 0.1, 0.1))
             raise TimeoutError
 
         line._socket.recv = nothing
-        assert wait_for(lambda: line.state.line is not Line.CONNECTED, 10) < 5
+        assert wait_for(lambda: said, 10) < 3
+        assert said == [f"{line.address} has been silent for 2 seconds"]
+        assert wait_for(lambda: line.state.line is not Line.CONNECTED, 10) < 3
         assert "cut" in line.state.sentence
         wait_for(lambda: line.state.line is Line.CONNECTED)
 

@@ -21,6 +21,7 @@ from napari_scsam.remote.parts import Message
 from napari_scsam.remote.protocol import (
     BEAT_SECONDS,
     DEAD_SECONDS,
+    QUIET_SECONDS,
     VERSION,
     ProtocolError,
     decode_from_server,
@@ -249,15 +250,20 @@ class Connection:
         joiner = Joiner(MOST_ANSWER)
         heard = time.monotonic()
         told = heard
+        is_quiet = False
         while not self._closing.is_set():
             with suppress(TimeoutError):
                 message = joiner.add(socket.recv(timeout=BEAT_SECONDS / 2))
                 heard = time.monotonic()
+                is_quiet = False
                 if message is not None:
                     self._take(decode_from_server(message))
             now = time.monotonic()
             if now - heard > DEAD_SECONDS:
                 raise LineLostError
+            if now - heard > QUIET_SECONDS and not is_quiet:
+                is_quiet = True
+                self._tell_user(f"{self.address} has been silent for {QUIET_SECONDS:.0f} seconds")
             if now - told > BEAT_SECONDS:
                 told = now
                 self._beat(socket)
@@ -271,8 +277,8 @@ class Connection:
                 self._sending.release()
 
     def _take(self, message: Any) -> None:
-        if message.type == "notice" and self._on_notice is not None:
-            self._on_notice(message.sentence)
+        if message.type == "notice":
+            self._tell_user(message.sentence)
         if message.type == "refused":
             self._set(Line.REFUSED, message.sentence)
             raise LineLostError
@@ -282,6 +288,11 @@ class Connection:
             if message.type not in ("progress", "file_part", "trained"):
                 self._waiters.pop(waiter.number, None)
             waiter.answers.put(message)
+
+    def _tell_user(self, sentence: str) -> None:
+        """Pass on a sentence for the user."""
+        if self._on_notice is not None:
+            self._on_notice(sentence)
 
     def _lost(self, error: Exception) -> None:
         """Wake everyone who waits; the line is cut."""

@@ -68,6 +68,9 @@ PATH = "/v1"
 BEAT_SECONDS = 1.0
 """Between two signs of life of the server; it sends them whatever it computes."""
 
+QUIET_SECONDS = 2.0
+"""Without any sign of life, the user hears that the server is silent."""
+
 DEAD_SECONDS = 4.0
 """Without any sign of life a line counts as cut."""
 
