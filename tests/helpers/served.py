@@ -19,6 +19,9 @@ from napari_scsam.server.serving import Listening, make_config, open_socket
 from napari_scsam.server.settings import ServerSettings
 
 TOKEN = "a token for tests alone"  # noqa: S105  # of no server but those of tests
+PYTHON_OF_SERVER = "SCSAM_TEST_SERVER_PYTHON"
+"""Names the Python of servers, for tests of a client whose own Python has no torch."""
+
 TINY = "tiny"
 """Name of the checkpoint that these servers offer."""
 
@@ -41,7 +44,7 @@ def served_in_a_process(
     environment = {**os.environ, **own}
     process = subprocess.Popen(
         [
-            sys.executable,
+            os.environ.get(PYTHON_OF_SERVER, sys.executable),
             "-m",
             "napari_scsam.cli",
             "serve",
