@@ -26,14 +26,7 @@ class Panel(QLabel):
         self.left += 1
 
 
-later = []
-"""Modules that were imported after the widget was there, and whether on a thread."""
-
-
 def slow_import(name: str):
-    if name in opening.LATER:
-        later.append((name, threading.current_thread() is not threading.main_thread()))
-        return None
     if threading.current_thread() is not threading.main_thread():
         time.sleep(0.05)
         if opening.MODULE == "broken":
@@ -83,8 +76,6 @@ def test_the_code_is_imported_on_a_thread_and_the_widget_comes_then(begin):
     wait_for(lambda: widget.panel is not None)
     assert told == [widget.panel]
     assert widget.panel.viewer == "viewer"
-    wait_for(lambda: not widget._worker.busy())
-    assert later == [("pandas", True)]
     widget.setParent(None)
     dock.deleteLater()
     assert widget.panel.left == 1, "it leaves the session with its dock"
@@ -94,12 +85,10 @@ def test_the_code_is_imported_on_a_thread_and_the_widget_comes_then(begin):
 
 
 def test_a_dock_closed_meanwhile_gets_no_widget(begin):
-    later.clear()
     widget = begin("late")
     widget.setParent(None)
     wait_for(lambda: not widget._worker.busy())
     assert widget.panel is None
-    assert not later
 
 
 def test_an_import_that_fails_is_explained(begin):

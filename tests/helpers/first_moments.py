@@ -3,7 +3,7 @@
     python tests/helpers/first_moments.py
 
 Prints CPU seconds of that thread, in all and in the longest turn of the event loop. What is
-imported on other threads is imported before, as in `napari_scsam.gui.opening`; the network is a
+imported on other threads in a session is imported before (`preload_labels`); the network is a
 stand-in. Without a screen, run it under ``xvfb-run -a -s "-screen 0 1600x1000x24"`` with
 ``QT_QPA_PLATFORM=xcb LIBGL_ALWAYS_SOFTWARE=1``.
 """
@@ -27,7 +27,8 @@ from monkey import BlobEngine
 from qtpy.QtCore import Qt, QTimer
 
 from napari_scsam.gui import session as sessions
-from napari_scsam.gui.opening import import_later_steps, import_widget_steps
+from napari_scsam.gui.layers.class_table import preload_labels
+from napari_scsam.gui.opening import import_widget_steps
 
 
 class Turns:
@@ -60,9 +61,9 @@ class Turns:
 
 def main() -> None:
     """Open a window, and print what its first moments cost."""
-    for steps in (import_widget_steps(), import_later_steps()):
-        for _ in steps:
-            pass
+    for _ in import_widget_steps():
+        pass
+    preload_labels()
     sessions.Engine = BlobEngine
     viewer = napari.Viewer()
     viewer.window.resize(1280, 760)

@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 MODULE = "napari_scsam.gui.widget"
 WIDGET = "ScSAMWidget"
 
-LATER = ("pandas",)
-"""What napari imports for the first layer with features, while the user waits for a key."""
-
-IMPORT = "import"
-IMPORT_LATER = "import later"
-
 OPENING = "Opening …"
 
 
@@ -62,7 +56,7 @@ class OpeningWidget(QWidget):
             self._open()
             return
         self._worker = Worker(self._receive)
-        self._worker.submit(IMPORT, import_widget_steps)
+        self._worker.submit("import", import_widget_steps)
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Return the size of a narrow column, also before the widget is there."""
@@ -77,19 +71,13 @@ class OpeningWidget(QWidget):
                 self.panel.leave()
 
     def _receive(self, report: Report) -> None:
-        if report.kind == IMPORT_LATER:
-            if report.state in ("returned", "failed"):
-                self._worker.stop()
-            return
         if report.state == "failed":
             self._words.setText(f"The widget cannot be opened: {report.value}. Run scsam doctor.")
         if report.state != "returned":
             return
-        if self._is_left:
-            self._worker.stop()
-            return
-        self._open()
-        self._worker.submit(IMPORT_LATER, import_later_steps)
+        self._worker.stop()
+        if not self._is_left:
+            self._open()
 
     def _open(self) -> None:
         make: Any = getattr(importlib.import_module(MODULE), WIDGET)
@@ -108,10 +96,3 @@ def import_widget_steps() -> Steps[None]:
     """Import the code of the widget."""
     yield Progress(0, 1, "opening")
     importlib.import_module(MODULE)
-
-
-def import_later_steps() -> Steps[None]:
-    """Import what the first tool needs."""
-    for done, name in enumerate(LATER):
-        yield Progress(done, len(LATER), name)
-        importlib.import_module(name)

@@ -17,6 +17,7 @@ from pint.registry import LazyRegistry
 
 from napari_scsam.config import ClassSpec, parse_classes
 from napari_scsam.gui.layers.plane import full_resolution
+from napari_scsam.gui.workarounds.status_in_3d import keep_status_in_3d
 from napari_scsam.io.lazy import LazyArray
 from napari_scsam.io.saved.saved_array import SavedArray
 
@@ -105,6 +106,7 @@ def replace_classes(layer: Labels, classes: Sequence[ClassSpec]) -> None:
     table = class_table(parse_classes(classes))
     layer.colormap = table["colormap"]
     layer.features = table["features"]
+    keep_status_in_3d(layer)
     layer.metadata = {**layer.metadata, **table["metadata"]}
 
 

@@ -29,6 +29,7 @@ from napari_scsam.gui.layers.plane import full_resolution, layer_voxel_size
 from napari_scsam.gui.tools.objects.filters import Filters
 from napari_scsam.gui.tools.objects.remeasure import Remeasuring
 from napari_scsam.gui.tools.objects.watch_edits import EditWatch
+from napari_scsam.gui.workarounds.status_in_3d import keep_status_in_3d
 from napari_scsam.gui.workarounds.timer import Timer
 from napari_scsam.volume.measure.table import ObjectTable
 
@@ -323,6 +324,7 @@ class ObjectStore:
             return
         columns = {key: values for key, values in self.table.columns.items() if key != "id"}
         layer.features = {"index": self.labels, **columns}
+        keep_status_in_3d(layer)
 
 
 def _spread(values: NDArray[Any], rows: NDArray[np.intp], count: int) -> NDArray[Any]:
