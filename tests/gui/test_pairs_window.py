@@ -42,8 +42,9 @@ class StillProcess:
     heard = Signal(dict)
     ended = Signal(int)
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: object = None) -> None:
         self.folder = folder
+        self.server = server
 
     def start(self) -> None: ...
     def leave(self) -> None: ...
