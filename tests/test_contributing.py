@@ -86,6 +86,10 @@ def test_every_room_in_the_table_is_there() -> None:
         "a command",
         "contrast is measured",
         "**A click**",
+        "**A request reaches a server**",
+        "**A model is fine-tuned**",
+        "a setting of fine-tuning",
+        "a request to a server",
         "**A file is opened**",
     ],
 )

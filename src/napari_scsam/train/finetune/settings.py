@@ -19,7 +19,7 @@ class FinetuneSettings:
     validated: int = 20
     """Held-out crops at most; each is as large as a tile when a slice is segmented."""
     batch: int = 4
-    """Crops of her volume in a step."""
+    """Crops of the corrected volume in a step."""
     replay_batch: int = 1
     """Crops of synthetic cells in a step."""
     most_steps: int = 600
