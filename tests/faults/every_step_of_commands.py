@@ -3,14 +3,15 @@
     python tests/faults/every_step_of_commands.py [COMMAND ...] [--every 1] [--how kill "stay full"]
 
 It is `every_step_of_runs` for the rest: labels of other formats and in an image, objects, tables,
-contacts, meshes, what is taught, fine-tuned, pre-trained and labelled where it is certain. Each is
-what a user types. What was there before must still open wherever the command stopped, and the same
+contacts, meshes, what is imported, taught, fine-tuned, pre-trained and labelled where it is
+certain. Each is what a user types. What was there before must still open wherever the command stopped, and the same
 command, once more, must give what an undisturbed one gives, byte for byte.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
 
 from every_step_of_runs import SIZE, Command, main, make_model, tree
+from small_networks import write_onnx
 
 from napari_scsam import cli
 from napari_scsam.checkpoints.checkpoint import load_checkpoint, save_checkpoint
@@ -168,6 +170,26 @@ def pseudo_label(folder: Path, again: bool) -> None:
     scsam(folder, "pseudo-label", "@em.zarr", "-o", "@pseudo", *MODEL, *more)
 
 
+def prepare_network(folder: Path) -> None:
+    """Write the same, and a network of another program."""
+    prepare(folder)
+    write_onnx(folder / "net.onnx")
+
+
+def import_network(folder: Path, again: bool) -> None:
+    """Make a checkpoint of a network."""
+    more = ["--overwrite"] if again else []
+    words = ("checkpoints", "import", "@net.onnx", "--channels", "background,mitochondrion")
+    scsam(folder, *words, "--nm", "8", "-o", "@new.safetensors", *more)
+
+
+def import_results(folder: Path, again: bool) -> None:
+    """Make labels of objects; labels that are there are whole."""
+    if not (again and (folder / "imported.zarr").exists()):
+        words = ("import", "@strokes.tif", "--classes", "mitochondrion")
+        scsam(folder, *words, "-o", "@imported.zarr")
+
+
 def inputs_are_whole(folder: Path) -> str:
     """Check that nothing that was read has changed."""
     try:
@@ -262,6 +284,13 @@ COMMANDS = {
     "finetune": Command(
         prepare, finetune, opens_or_is_absent("new.safetensors"), opened("new.safetensors")
     ),
+    "checkpoints import": Command(
+        prepare_network,
+        import_network,
+        opens_or_is_absent("new.safetensors"),
+        content("new.safetensors"),
+    ),
+    "import": Command(prepare, import_results, inputs_are_whole, content("imported.zarr")),
     "pretrain": Command(
         prepare, pretrain, inputs_are_whole, lambda f: (f / "mae.safetensors").stat().st_size
     ),
@@ -271,5 +300,25 @@ COMMANDS = {
 }
 
 
+MODULES = (
+    "napari_scsam.infer.predictor",
+    "napari_scsam.infer.taught.teach_volume",
+    "napari_scsam.train.pretrain",
+    "napari_scsam.train.pseudo_labels",
+    "napari_scsam.volume.instances.find",
+    "napari_scsam.volume.measure.objects",
+    "napari_scsam.volume.meshes.write",
+    "napari_scsam.volume.run",
+)
+"""What the commands import; imported before the children, it is not imported in each of them."""
+
+
+def load_modules() -> None:
+    """Import what the commands need."""
+    for name in MODULES:
+        importlib.import_module(name)
+
+
 if __name__ == "__main__":
+    load_modules()
     sys.exit(main(COMMANDS))

@@ -49,3 +49,14 @@ def test_nothing_is_lost_wherever_another_command_stops(name: str, tmp_path: Pat
     result = campaign(name, tmp_path, "stay full", most=2, commands=commands)
     assert result.stopped == 2
     assert not result.lost
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["meshes", "checkpoints import", "import"])
+def test_nothing_is_lost_wherever_a_command_that_writes_once_is_killed(
+    name: str, tmp_path: Path
+) -> None:
+    commands = every_step_of_commands.COMMANDS
+    result = campaign(name, tmp_path, most=2, commands=commands)
+    assert result.stopped == 2
+    assert not result.lost
