@@ -81,7 +81,7 @@ def test_neighbours_are_embedded_once_and_forgotten_when_their_pixels_change(ses
     assert run.seen[1] is known[1]
     labelled(session, request(2, planes={2: NAMES[2]}))
     assert set(run.seen) == {2}
-    assert not run.volume.planes  # pixels are kept once, by the session
+    assert not run.source.planes  # pixels are kept once, by the session
 
 
 def test_labels_are_found_in_a_mask_alone(session):
