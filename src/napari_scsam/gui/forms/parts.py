@@ -44,42 +44,44 @@ def checkpoint_names(_widget: object = None) -> list[str]:
 
     Those of a server are among them while the window uses it.
     """
-    return names_of(usable_checkpoints())
+    return unique_names(usable_checkpoints())
 
 
 def imported_names(_widget: object = None) -> list[str]:
     """Return the names of the imported networks that the window can use."""
-    return names_of(info for info in usable_checkpoints() if info.classes_only)
+    return unique_names(info for info in usable_checkpoints() if info.classes_only)
 
 
 def own_checkpoint_names(_widget: object = None) -> list[str]:
     """Return the names of the checkpoints of this computer, where a process of its own runs."""
-    return names_of(list_checkpoints())
+    return unique_names(list_checkpoints())
 
 
 def own_imported_names(_widget: object = None) -> list[str]:
     """Return the names of the imported networks of this computer."""
-    return names_of(info for info in list_checkpoints() if info.classes_only)
+    return unique_names(info for info in list_checkpoints() if info.classes_only)
 
 
-def names_of(infos: Iterable[CheckpointInfo]) -> list[str]:
+def unique_names(infos: Iterable[CheckpointInfo]) -> list[str]:
     """Return the names of checkpoints, each once."""
     return list(dict.fromkeys(info.name for info in infos))
 
 
 def usable_checkpoints() -> tuple[CheckpointInfo, ...]:
     """Return the checkpoints that the window of the current viewer can use."""
-    network = network_in_use()
+    network = network_on_server()
     return list_checkpoints() if network is None else network.list_checkpoints()
 
 
-def network_in_use() -> Network | None:
-    """Return the network of the current viewer; None where no panel or form was opened."""
+def network_on_server() -> Network | None:
+    """Return the network of the current viewer where a server runs it; None for this computer."""
     viewer = current_viewer()
     if viewer is None:
         return None
     session = Session.find(getattr(viewer, "__wrapped__", viewer))
-    return None if session is None else session.network
+    if session is None or not session.network.server:
+        return None
+    return session.network
 
 
 def find_usable(name: str) -> CheckpointInfo:
@@ -90,7 +92,7 @@ def find_usable(name: str) -> CheckpointInfo:
     UserError
         When there is no such checkpoint, or they cannot work together.
     """
-    network = network_in_use()
+    network = network_on_server()
     return checkpoint_info(name) if network is None else network.find_info(name)
 
 

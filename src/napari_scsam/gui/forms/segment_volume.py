@@ -11,7 +11,7 @@ from magicgui import magic_factory
 from napari.layers import Image
 from napari.viewer import Viewer
 
-from napari_scsam.checkpoints.card import JOINED
+from napari_scsam.checkpoints.card import JOINED, CheckpointInfo
 from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.config import UserError, VoxelSize, select_classes
 from napari_scsam.gui.forms.background import session_of
@@ -124,6 +124,13 @@ def _request(
     )
 
 
+def _info_of(session: Session, checkpoint: str) -> CheckpointInfo:
+    """Return the card of a checkpoint of this computer, or of the server in use."""
+    if session.network.server:
+        return session.network.find_info(checkpoint)
+    return checkpoint_info(checkpoint)
+
+
 def _choose(
     session: Session,
     image: Image,
@@ -133,7 +140,7 @@ def _choose(
 ) -> None:
     """Choose what to segment; a network that is loaded already is not loaded again."""
     choices = session.choices
-    info = session.network.find_info(checkpoint)
+    info = _info_of(session, checkpoint)
     if choices.image is not image:
         choices.choose_image(image)
     if voxel_size is not None:
