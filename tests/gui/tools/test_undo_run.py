@@ -10,6 +10,7 @@ from at_once import AtOnce
 from napari.components import ViewerModel
 from napari.layers import Labels
 
+from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.tools.undo_run import UndoingRun
@@ -102,6 +103,22 @@ def test_a_second_run_counts_alone(one, classes):
     one.segmenting.go()
     one.undoing.undo()
     np.testing.assert_array_equal(one.labels.data, between)
+
+
+def test_a_run_without_a_slice_yet_is_stopped_and_the_one_before_it_stays(one, monkeypatch):
+    run(one)
+    after = one.labels.data.copy()
+    stopped = []
+    jobs = one.session.jobs
+    monkeypatch.setattr(jobs, "busy", lambda *asked: Job.SEGMENT_SLICES in asked)
+    monkeypatch.setattr(jobs, "cancel_edits", lambda *asked: stopped.extend(asked))
+    one.undoing.begin()
+    one.undoing.undo()
+    assert stopped == [Job.SEGMENT_SLICES]
+    assert one.said[-1] == "The run was stopped before its first slice."
+    np.testing.assert_array_equal(one.labels.data, after)
+    one.undoing.undo()
+    assert one.said[-1] == "The run on 4 slices was taken back; later edits stay."
 
 
 def test_labels_that_were_removed_leave_nothing_to_undo(one):

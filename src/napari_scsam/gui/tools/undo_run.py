@@ -60,15 +60,22 @@ class UndoingRun:
     def undo(self) -> None:
         """Take the last run back; what was edited, reviewed or locked since then stays.
 
-        A run that is going on is stopped.
+        A run that is going on is stopped. Before its first slice there is nothing to take back,
+        and the run before it stays.
         """
+        jobs = self._session.jobs
+        if self._begins and jobs.busy(Job.SEGMENT_SLICES):
+            self._begins = False
+            jobs.cancel_edits(Job.SEGMENT_SLICES)
+            self._session.status.emit("The run was stopped before its first slice.")
+            return
         record = self._record
         if record is None or not self.possible:
             self._session.status.emit("There is no run to undo.")
             return
-        self._session.jobs.cancel_edits(Job.SEGMENT_SLICES)
+        jobs.cancel_edits(Job.SEGMENT_SLICES)
         self._record = None
-        self._session.jobs.run_in_event_loop(self._undo_steps(record), atomic=True)
+        jobs.run_in_event_loop(self._undo_steps(record), atomic=True)
         self.changed.emit()
 
     def _undo_steps(self, record: RunRecord) -> Generator[None, None, None]:
