@@ -17,7 +17,7 @@ from napari_scsam.train.finetune import data as finetune_data
 from napari_scsam.train.finetune import finetuning
 from napari_scsam.train.finetune.finetuning import SHARES, Finetuning, finetune
 from napari_scsam.train.finetune.known_labels import KnownClass
-from napari_scsam.train.finetune.levels import Levels
+from napari_scsam.train.finetune.levels import ClassLevels
 from napari_scsam.train.finetune.review_crops import CROP_SIDE
 from napari_scsam.train.finetune.settings import FinetuneSettings
 from napari_scsam.train.finetune.shares import LEAST_AGREEMENT
@@ -219,7 +219,7 @@ def test_the_chosen_share_of_the_parent_is_in_the_weights(run: Finetuning) -> No
 def test_a_tuned_model_has_the_levels_that_were_chosen(run: Finetuning) -> None:
     before = run.model.thresholds.clone()
     run.best_weights = learned(run.path)
-    run.best = replace(scored(0.9, 1.0), levels=(Levels(shift=0.25, least_mean=0.5),))
+    run.best = replace(scored(0.9, 1.0), levels=(ClassLevels(shift=0.25, least_mean=0.5),))
     changes = (run.best_model().thresholds - before).tolist()
     assert changes == [0.0, 0.0, 0.25]
     assert run.best_model().classes[2].least_mean == 0.5

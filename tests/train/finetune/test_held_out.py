@@ -11,6 +11,7 @@ from napari_scsam.train.finetune.held_out import (
     choose_held_out,
     classes_on_both_sides,
     evenly,
+    representative,
     without,
 )
 from napari_scsam.train.finetune.known_labels import UNKNOWN
@@ -102,3 +103,14 @@ def test_few_regions_are_spread_evenly() -> None:
     assert few[0].place == 0
     assert few[-1].place == 7
     assert evenly(held, 1000) == list(held)
+
+
+def test_few_regions_show_every_class() -> None:
+    targets = planes(8)
+    held = choose_held_out(targets, SIDES)
+    last = held[-2]
+    last.of(targets)[0, 0] = 2
+    chosen = representative(targets, held, 4)
+    assert chosen[:4] == evenly(held, 4)
+    assert chosen[4:] == [last]
+    assert representative(targets, held, 1000) == list(held)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_scsam.train.finetune.levels import LEVELS, Levels, cross_validated, joined, mildest
+from napari_scsam.train.finetune.levels import (
+    LEVELS,
+    ClassLevels,
+    cross_validated,
+    joined_counts,
+    mildest,
+)
 from napari_scsam.train.finetune.region_counts import RegionCounts
 
 
@@ -23,7 +29,7 @@ def noisy(seed: int, regions: int = 10, noise: float = 0.1, gain: float = 0.0) -
 
 
 def test_no_change_is_the_mildest_and_levels_are_few() -> None:
-    assert LEVELS[0] == Levels()
+    assert LEVELS[0] == ClassLevels()
     assert len(LEVELS) <= 10
     sizes = [max(abs(each.shift), each.least_mean) for each in LEVELS]
     assert sizes == sorted(sizes)
@@ -82,4 +88,4 @@ def test_one_region_changes_nothing() -> None:
 def test_classes_are_joined() -> None:
     one = cross_validated(counted(np.full((len(LEVELS), 3), 0.5)))
     other = cross_validated(counted(np.full((len(LEVELS), 3), 0.9)))
-    assert joined([one, other]).dice() == pytest.approx([0.5, 0.9])
+    assert joined_counts([one, other]).dice() == pytest.approx([0.5, 0.9])

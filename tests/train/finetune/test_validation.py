@@ -14,7 +14,7 @@ from napari_scsam.model import ScSAM
 from napari_scsam.model.tuned_path import TunedPath
 from napari_scsam.train.finetune.held_out import HeldOutRegion
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
-from napari_scsam.train.finetune.levels import LEVELS, Levels
+from napari_scsam.train.finetune.levels import LEVELS, ClassLevels
 from napari_scsam.train.finetune.review_crops import CropMemory
 from napari_scsam.train.finetune.tuned_weights import take_path
 from napari_scsam.train.finetune.validation import (
@@ -99,12 +99,12 @@ def test_rows_are_covered_by_labelled_classes() -> None:
 def test_only_the_levels_of_a_class_and_its_parts_change() -> None:
     thresholds = torch.tensor([0.5, 1.0, -0.5])
     known = (KnownClass("a", (0, 2)),)
-    moved = shifted(thresholds, known, [Levels(shift=0.25)])
+    moved = shifted(thresholds, known, [ClassLevels(shift=0.25)])
     assert moved.tolist() == [0.75, 1.0, -0.25]
     assert torch.equal(shifted(thresholds, known, []), thresholds)
-    changed = with_levels(CLASSES, known, [Levels(least_mean=1.0)])
+    changed = with_levels(CLASSES, known, [ClassLevels(least_mean=1.0)])
     assert [spec.least_mean for spec in changed] == [1.0, 0.0, 0.0]
-    again = with_levels(changed, known, [Levels(least_mean=0.5)])
+    again = with_levels(changed, known, [ClassLevels(least_mean=0.5)])
     assert again[0].least_mean == 1.0, "what was chosen before stays"
 
 
@@ -172,7 +172,7 @@ def test_places_on_several_slices_are_one_region(model: ScSAM, judge: Judge) -> 
 def test_a_threshold_that_is_off_is_brought_back(model: ScSAM, judge: Judge) -> None:
     model.thresholds = model.thresholds + torch.tensor([0.5, 0.0, 0.0])
     found = judge.fit_levels(untrained(model))
-    assert found.levels == (Levels(shift=-0.5),)
+    assert found.levels == (ClassLevels(shift=-0.5),)
     assert found.score > judge.validate(untrained(model)).score
 
 

@@ -30,8 +30,9 @@ from napari_scsam.train.drawing import generator_of
 from napari_scsam.train.finetune.held_out import (
     HeldOutRegion,
     choose_held_out,
-    evenly,
     is_known,
+    labelled,
+    representative,
     without,
 )
 from napari_scsam.train.finetune.known_labels import (
@@ -171,10 +172,12 @@ class FinetuneData:
         return [lambda: self.replayed.add(next(images))] * self.settings.replayed
 
     def held_out_jobs(self) -> list[EmbedJob]:
-        """Return what embeds the held-out pieces, in an order that soon has some of all parts."""
-        pieces = evenly(self.held, self.settings.validated)
+        """Return what embeds the held-out pieces; those that show a labelled class come first."""
+        pieces = representative(self.targets, self.held, self.settings.validated)
         order = torch.randperm(len(pieces), generator=generator_of(self.settings.seed, 0))
-        return [partial(self.hold_out, pieces[number]) for number in order.tolist()]
+        mixed = [pieces[number] for number in order.tolist()]
+        mixed.sort(key=lambda piece: not labelled([piece.of(self.targets)]))
+        return [partial(self.hold_out, piece) for piece in mixed]
 
     def hold_out(self, piece: HeldOutRegion) -> None:
         """Embed a held-out piece."""

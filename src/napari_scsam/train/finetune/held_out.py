@@ -153,3 +153,17 @@ def evenly(regions: Sequence[HeldOutRegion], count: int) -> list[HeldOutRegion]:
         return list(regions)
     places = np.linspace(0, len(regions) - 1, count).round().astype(int)
     return [regions[place] for place in places.tolist()]
+
+
+def representative(
+    targets: Sequence[NDArray[np.uint8]], regions: Sequence[HeldOutRegion], count: int
+) -> list[HeldOutRegion]:
+    """Choose about so many regions, evenly spread, that show every labelled class."""
+    chosen = evenly(regions, count)
+    shown = labelled([region.of(targets) for region in chosen])
+    for region in regions:
+        here = labelled([region.of(targets)])
+        if here - shown:
+            chosen.append(region)
+            shown |= here
+    return chosen

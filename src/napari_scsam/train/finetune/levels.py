@@ -17,7 +17,7 @@ from napari_scsam.train.finetune.region_counts import RegionCounts, jackknife_er
 
 
 @dataclass(frozen=True)
-class Levels:
+class ClassLevels:
     """Two levels of a class."""
 
     shift: float = 0.0
@@ -27,14 +27,14 @@ class Levels:
 
 
 LEVELS = (
-    Levels(),
-    Levels(least_mean=0.5),
-    Levels(shift=0.5),
-    Levels(shift=-0.5),
-    Levels(least_mean=1.0),
-    Levels(shift=1.0),
-    Levels(shift=-1.0),
-    Levels(least_mean=1.5),
+    ClassLevels(),
+    ClassLevels(least_mean=0.5),
+    ClassLevels(shift=0.5),
+    ClassLevels(shift=-0.5),
+    ClassLevels(least_mean=1.0),
+    ClassLevels(shift=1.0),
+    ClassLevels(shift=-1.0),
+    ClassLevels(least_mean=1.5),
 )
 """Levels to choose from, the mildest first."""
 
@@ -76,7 +76,7 @@ def cross_validated(counts: RegionCounts) -> RegionCounts:
     return RegionCounts(found, both, counts.truth)
 
 
-def joined(counts: list[RegionCounts]) -> RegionCounts:
+def joined_counts(counts: list[RegionCounts]) -> RegionCounts:
     """Join the counts of several classes, each 1×R."""
     parts = ((each.found, each.both, each.truth) for each in counts)
     found, both, truth = (np.concatenate(part) for part in zip(*parts, strict=True))

@@ -24,9 +24,9 @@ from napari_scsam.train.finetune.held_out import HeldOutRegion
 from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
 from napari_scsam.train.finetune.levels import (
     LEVELS,
-    Levels,
+    ClassLevels,
     cross_validated,
-    joined,
+    joined_counts,
     mildest,
 )
 from napari_scsam.train.finetune.region_counts import RegionCounts, count_regions
@@ -51,7 +51,7 @@ class Validation:
     """Of each other class that the parent finds often on replayed crops: Dice with its answer."""
     counts: RegionCounts | None = None
     """Of the labelled classes on held-out regions, from which the Dice is."""
-    levels: tuple[Levels, ...] = ()
+    levels: tuple[ClassLevels, ...] = ()
     """Of each labelled class; as they were when there are none."""
 
     @property
@@ -100,14 +100,16 @@ class Judge:
         tried = [self.count(self.answers(logits, [each] * len(self.known))) for each in LEVELS]
         found = [stacked([each.of_class(row) for each in tried]) for row in range(len(self.known))]
         levels = [LEVELS[mildest(each)] for each in found]
-        counts = joined([cross_validated(each) for each in found])
+        counts = joined_counts([cross_validated(each) for each in found])
         return self.scored(counts, self.agreement(path, levels), tuple(levels))
 
     def decode(self, path: TunedPath) -> list[Tensor]:
         """Return the logits of all held-out crops, in halves, as they are kept for a while."""
         return [logits.half() for _, logits in decoded(self.model, path, self.held_out)]
 
-    def answers(self, logits: Sequence[Tensor], levels: Sequence[Levels] = ()) -> NDArray[np.uint8]:
+    def answers(
+        self, logits: Sequence[Tensor], levels: Sequence[ClassLevels] = ()
+    ) -> NDArray[np.uint8]:
         """Return the labelled classes that are found: B×side×side, from 1, 0 for none."""
         classes = with_levels(self.model.classes, self.known, levels)
         thresholds = shifted(self.model.thresholds, self.known, levels)
@@ -128,7 +130,7 @@ class Judge:
         self,
         counts: RegionCounts,
         agreement: Mapping[str, float],
-        levels: tuple[Levels, ...] = (),
+        levels: tuple[ClassLevels, ...] = (),
     ) -> Validation:
         """Return a validation with the Dice of each labelled class that occurs."""
         shown = counts.truth.sum(1) > 0
@@ -139,7 +141,7 @@ class Judge:
         }
         return Validation(dice, agreement, counts, levels)
 
-    def agreement(self, path: TunedPath, levels: Sequence[Levels] = ()) -> dict[str, float]:
+    def agreement(self, path: TunedPath, levels: Sequence[ClassLevels] = ()) -> dict[str, float]:
         """Compare the answer with the parent's on replayed crops: Dice of each frequent class.
 
         A labelled class is left out: its answer is meant to change.
@@ -254,7 +256,9 @@ def covering(rows: NDArray[np.uint8], known: Sequence[KnownClass], count: int) -
     return table[rows]
 
 
-def shifted(thresholds: Tensor, known: Sequence[KnownClass], levels: Sequence[Levels]) -> Tensor:
+def shifted(
+    thresholds: Tensor, known: Sequence[KnownClass], levels: Sequence[ClassLevels]
+) -> Tensor:
     """Return K thresholds with those of labelled classes and their parts changed."""
     moved = thresholds.clone()
     for each, level in zip(known, levels, strict=False):
@@ -263,7 +267,7 @@ def shifted(thresholds: Tensor, known: Sequence[KnownClass], levels: Sequence[Le
 
 
 def with_levels(
-    classes: Sequence[ClassSpec], known: Sequence[KnownClass], levels: Sequence[Levels]
+    classes: Sequence[ClassSpec], known: Sequence[KnownClass], levels: Sequence[ClassLevels]
 ) -> tuple[ClassSpec, ...]:
     """Return a class table in which labelled classes have at least their least means."""
     changed = list(classes)
