@@ -48,11 +48,14 @@ def test_the_labels_are_the_result_and_the_options_arrive(
     assert cli.main([*base, str(out)]) == 0
     assert capsys.readouterr() == (f"{out}\n", "")
     usual = {"out": out, "classes": None, "device": "auto"}
-    assert asked[0] == {**usual, "tta": False, "resume": False, "overwrite": False}
+    usual |= {"tta": False, "coarse": False, "resume": False, "overwrite": False}
+    assert asked[0] == usual
     more = ["--classes", "membrane, vesicle", "--careful", "--overwrite", "--device", "cpu"]
     assert cli.main([*base, str(out), *more]) == 0
     chosen = {"out": out, "classes": ["membrane", "vesicle"], "device": "cpu"}
-    assert asked[1] == {**chosen, "tta": True, "resume": False, "overwrite": True}
+    assert asked[1] == {**usual, **chosen, "tta": True, "overwrite": True}
+    assert cli.main([*base, str(out), "--coarse"]) == 0
+    assert asked[2] == {**usual, "coarse": True}
 
 
 def test_only_a_stopped_run_is_said_to_be_resumed(

@@ -64,13 +64,15 @@ def test_every_choice_is_announced_once(session, classes):
     choices.set_replace_edits(True)
     choices.set_prefetch(False)
     choices.set_tta(True)
-    assert changes[-1] == {"replace": True, "prefetch": False, "tta": True}
+    assert changes[-1] == {"replace": True, "prefetch": False, "tta": True, "coarse": False}
     assert choices.threshold_offsets == {"mitochondrion": 0.5, "membrane": 0.5}
-    choices.restore(["vesicle"], {"vesicle": 1.0}, replace=False, prefetch=True, tta=False)
+    choices.restore(["vesicle"], {"vesicle": 1.0}, **SWITCHES)
     assert choices.chosen == classes[2:]
     assert choices.threshold_offsets == {"vesicle": 1.0}
     assert changes[-1] == SWITCHES
-    assert len(changes) == 6
+    choices.set_coarse(True)
+    assert changes[-1] == {**SWITCHES, "coarse": True}
+    assert len(changes) == 7
 
 
 def test_classes_that_the_network_does_not_know_choose_all_of_them(session, classes):

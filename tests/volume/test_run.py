@@ -108,11 +108,11 @@ def test_any_model_and_any_array_will_do(tmp_path: Path) -> None:
     assert labels.voxel_size == (8.0, 8.0, 8.0)
 
 
-@pytest.mark.parametrize("settings", [{"device": "cpu"}, {"tta": True}])
+@pytest.mark.parametrize("settings", [{"device": "cpu"}, {"tta": True}, {"coarse": True}])
 def test_a_predictor_keeps_its_own_device_and_views(
     predictor: Predictor, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
-    with pytest.raises(UserError, match=r"set them in Predictor\(model, device, tta=…\)"):
+    with pytest.raises(UserError, match=r"set them in Predictor\(model, …\)"):
         next(segment_volume(PHANTOM, predictor, tmp_path / "out.zarr", **settings))
     assert not list(tmp_path.iterdir())
 
@@ -207,7 +207,8 @@ def test_a_ledger_line_cut_off_by_a_crash_is_done_again(
         ("voxel size", "another voxel size"),
         ("weights", "another checkpoint"),
         ("grey values", "another image"),
-        ("care", "another choice of --careful"),
+        ("care", "another choice of --careful or --coarse"),
+        ("look", "another choice of --careful or --coarse"),
         ("shape", "another image"),
     ],
 )
@@ -229,6 +230,8 @@ def test_a_run_with_other_settings_is_not_continued(
         engine = Predictor(small_model(1), "cpu")
     elif change == "care":
         engine = Predictor(small_model(), "cpu", tta=True)
+    elif change == "look":
+        engine = Predictor(small_model(), "cpu", coarse=True)
     elif change == "shape":
         volume = as_volume(PHANTOM[:3], SIZE)
     else:

@@ -64,7 +64,6 @@ def segment_batch(arguments: argparse.Namespace) -> None:
     if not left:
         note(f"scsam: all {len(images)} images have labels, so nothing is left to do")
         return
-    arguments.out.mkdir(parents=True, exist_ok=True)
 
     arguments.resume_hint = "; add --resume to the same command to continue"
     with network_of(arguments) as network:
@@ -80,10 +79,12 @@ def _predictor_for(
     """Return what segments the images, on this computer or on a server."""
     if isinstance(network, RemotePredictor):
         network.tta = arguments.careful
+        network.coarse = arguments.coarse
         return network
     from napari_scsam.infer.predictor import Predictor as LocalPredictor
 
-    return LocalPredictor(network, arguments.device, tta=arguments.careful)
+    looks = {"tta": arguments.careful, "coarse": arguments.coarse}
+    return LocalPredictor(network, arguments.device, **looks)
 
 
 def _steps(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_scsam.cli.shared.parts import (
     add_careful,
+    add_coarse,
     add_model_options,
     command,
     note,
@@ -36,6 +37,7 @@ def add_evaluate(commands: Any) -> None:
     _add_scores(parser)
     add_report(parser, "also write the scores to this file")
     add_careful(parser)
+    add_coarse(parser)
     add_model_options(parser)
 
 
@@ -89,7 +91,8 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     image = open_image(arguments)
     labels = open_labels(arguments.labels)
     model = load_checkpoint(arguments.checkpoint)
-    predictor = Predictor(model, arguments.device, tta=arguments.careful)
+    looks = {"tta": arguments.careful, "coarse": arguments.coarse}
+    predictor = Predictor(model, arguments.device, **looks)
     scores = score(arguments, predictor, image, labels)
     note_unknown_size(image, model)
     print(*scores, sep="\n\n")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_scsam.checkpoints.card import CheckpointInfo
 
-SWITCHES = {"replace": False, "prefetch": True, "tta": False}
+SWITCHES = {"replace": False, "prefetch": True, "tta": False, "coarse": False}
 """Names of the switches under Segment, as a project stores them, and their defaults."""
 
 
@@ -64,6 +64,8 @@ class Choices(ImageChoice):
         """Whether neighbouring slices are embedded in advance."""
         self.tta = False
         """Whether several views of a slice are averaged."""
+        self.coarse = False
+        """Whether the image is never enlarged to the network's pixel size."""
 
     # The image
 
@@ -254,10 +256,20 @@ class Choices(ImageChoice):
         self.tta = tta
         self.choices_changed.emit()
 
+    def set_coarse(self, coarse: bool) -> None:
+        """Choose whether the image is never enlarged, for a first look; existing labels stay."""
+        self.coarse = coarse
+        self.choices_changed.emit()
+
     @property
     def switches(self) -> dict[str, bool]:
         """The switches under Segment, by the names in `SWITCHES`."""
-        return {"replace": self.replace_edits, "prefetch": self.prefetch, "tta": self.tta}
+        return {
+            "replace": self.replace_edits,
+            "prefetch": self.prefetch,
+            "tta": self.tta,
+            "coarse": self.coarse,
+        }
 
     def show_page(self, title: str) -> None:
         """Note which tab is shown."""
@@ -273,6 +285,7 @@ class Choices(ImageChoice):
         replace: bool,
         prefetch: bool,
         tta: bool,
+        coarse: bool,
         active: str = "",
         order: Sequence[int] = (),
         page: str = "",
@@ -285,7 +298,7 @@ class Choices(ImageChoice):
             Of the classes to segment, as networks know them; all where none is in the list.
         threshold_offsets
             By the name of the class.
-        replace, prefetch, tta
+        replace, prefetch, tta, coarse
             The `switches`.
         active
             The class being worked on, by the name that networks know.
@@ -302,6 +315,7 @@ class Choices(ImageChoice):
         self.replace_edits = replace
         self.prefetch = prefetch
         self.tta = tta
+        self.coarse = coarse
         self.choices_changed.emit()
 
     def _choose_known(self, keys: Iterable[str], *, everything: bool = False) -> None:

@@ -1,7 +1,7 @@
 """What one viewer segments with; all widgets in it share this. It holds no widget.
 
 Pixels live in napari layers; the network and the embeddings live in the `Engine` on the worker
-thread. `Choices` holds what the user chose, `Jobs` runs the work, and the tools, each made by
+thread. `Choices` holds what the user chose, and `Jobs` runs the work. The tools, each made by
 `Session.part`, are the verbs behind panels and keys.
 """
 
@@ -170,6 +170,7 @@ class Session:
             threshold_offsets=tuple(choices.threshold_offsets.items()),
             contrast=choices.contrast,
             tta=choices.tta,
+            coarse=choices.coarse,
         )
 
     def try_request(self, *, classes: bool = False, prompts: bool = False) -> SliceRequest | None:

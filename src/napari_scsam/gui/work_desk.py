@@ -165,6 +165,7 @@ class WorkDesk:
         panel.replace_changed.connect(choices.set_replace_edits)
         panel.prefetch_changed.connect(segmenting.set_prefetch)
         panel.tta_changed.connect(choices.set_tta)
+        panel.coarse_changed.connect(choices.set_coarse)
         self._links.add(choices.checkpoint_changed, self.show_network)
         self._links.add(choices.choices_changed, self.show_choices)
         self._links.add(segmenting.changed, self.show_choices)

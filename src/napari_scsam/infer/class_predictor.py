@@ -43,8 +43,9 @@ class ClassPredictor(ClassDecoder):
         *,
         fill: bool = True,
         tta: bool = False,
+        coarse: bool = False,
     ) -> None:
-        super().__init__(model, device, disk, fill=fill, tta=tta)
+        super().__init__(model, device, disk, fill=fill, tta=tta, coarse=coarse)
         self._beside = BesideNetworks(model, lambda network: ClassDecoder(network, device))
         self._taught = Taught(self)
         self._answers: dict[Hashable, NDArray[Any]] = {}
@@ -273,8 +274,8 @@ class ClassPredictor(ClassDecoder):
             add to earlier strokes of the class, on this slice or another, until it
             is forgotten (`restore_taught`).
         replace_earlier
-            Whether these are all strokes of the class on this slice, so that earlier ones
-            that are missing here are dropped.
+            Whether these are all strokes of the class on this slice. Then earlier ones that are
+            missing here are dropped.
 
         Returns
         -------
@@ -314,6 +315,6 @@ def _check_answer(logits: NDArray[np.float32]) -> None:
     """Raise a `UserError` when an answer holds NaN, which no threshold would ever show."""
     if np.isnan(logits.max(initial=0)):
         raise UserError(
-            "the network answers with values that are no numbers; "
+            "the network answers with values that are not numbers; "
             "its checkpoint is damaged, so fetch it again"
         )

@@ -36,6 +36,10 @@ class Predictor(ClassPredictor):
         Wang et al. 2019, "Aleatoric uncertainty estimation with test-time
         augmentation". Better on average, at four times the work. May be
         changed between two calls.
+    coarse
+        Whether an image is never enlarged to the network's pixel size. A first
+        look: at 10 nm a quarter of the work, and less exact. It counts for
+        slices that are prepared afterwards.
 
     Notes
     -----

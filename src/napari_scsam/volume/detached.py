@@ -71,6 +71,7 @@ class RunRequest(BaseModel):
     """nm along z, y, x; that of the file when not given."""
     device: str = "auto"
     tta: bool = False
+    coarse: bool = False
 
 
 @dataclass(frozen=True)

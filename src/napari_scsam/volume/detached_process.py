@@ -91,6 +91,7 @@ def _segment(folder: Path) -> None:
         classes=request.classes,
         device=request.device,
         tta=request.tta,
+        coarse=request.coarse,
         resume=True,
         workers=workers,
     )
@@ -119,7 +120,6 @@ def _segment_images(folder: Path, request: RunRequest) -> str:
     batch.check_kept(left, request.classes)
     if not left:
         return "all images have labels already"
-    Path(request.out).mkdir(parents=True, exist_ok=True)
     unknown: list[str] = []
 
     def opened(path: Path) -> Volume:
@@ -129,7 +129,7 @@ def _segment_images(folder: Path, request: RunRequest) -> str:
         return volume
 
     model = load_checkpoint(request.checkpoint)
-    predictor = Predictor(model, request.device, tta=request.tta)
+    predictor = Predictor(model, request.device, tta=request.tta, coarse=request.coarse)
     steps = segment_images(batch, opened, predictor, classes=request.classes)
     pace = ProgressFile(folder)
     earlier = len(request.images) - len(left)

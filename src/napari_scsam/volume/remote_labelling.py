@@ -12,17 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.config import UserError
 from napari_scsam.infer.postprocess import label_dtype
+from napari_scsam.infer.tiling import zoom_to
 from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.remote.arrays import WireArray, pack, unpack
 from napari_scsam.remote.asked import LabelSlice
 from napari_scsam.remote.predictor import RemotePredictor
 from napari_scsam.remote.remote_slice import RemoteSlice
+from napari_scsam.steps import Steps
 from napari_scsam.volume.answer import Answer, Working, inside_mask
 from napari_scsam.volume.labelling import Labelling
-from napari_scsam.volume.three_axes import CUBE_AXES
+from napari_scsam.volume.three_axes import CUBE_AXES, plan_cubes
 from napari_scsam.volume.writing.ledger import pixels_hash
+
+FEW_PLANES = 3
+"""More slices than these are read with a word to the user."""
 
 Answers = Generator[Answer | Working | None, None, None]
 
@@ -48,10 +52,6 @@ class RemoteLabelling(Labelling):
 
     def answers(self, wanted: Sequence[int]) -> Answers:
         """Compute slices in order; None for one that cannot be read."""
-        if self.plan.axes == CUBE_AXES:
-            raise UserError(
-                "a server averages along one axis alone; leave out --axes, or run it without --server"
-            )
         mask = self.plan.mask
         for z in wanted:
             answer = yield from self._slice_steps(z)
@@ -65,28 +65,34 @@ class RemoteLabelling(Labelling):
             wanted = self.plan.mask.wanted(z, self.plan.reach, self.plan.window)
             if not wanted.any():
                 return Answer(z, "", self._no_labels, self._no_probabilities)
-        planes = self._read_near(z)
+        planes = yield from self._read_beside(z)
         if z not in planes:
             return None
         request = self._request(z, planes, wanted)
         steps = self.remote.session.ask_steps(lambda: request, list(planes.values()))
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                return self._as_answer(z, planes[z], end.value)
-            yield Working(step.done, step.total, step.what or "waiting for the server")
+        labelled = yield from as_working(steps)
+        return as_answer_of(labelled, z, pixels_hash(planes[z].pixels))
 
-    def _read_near(self, z: int) -> dict[int, RemoteSlice]:
+    def _read_beside(self, z: int) -> Generator[Working, None, dict[int, RemoteSlice]]:
         """Read a slice and those that it is averaged with; damaged ones are left out."""
-        near = range(z - self.plan.reach, z + self.plan.reach + 1)
-        inside = [n for n in near if 0 <= n < self.source.depth]
+        inside = self._beside(z)
         for n in [n for n in self.planes if n not in inside]:
             del self.planes[n]
-        for n in inside:
+        for done, n in enumerate(inside):
             if n not in self.planes and n not in self.damaged:
+                if len(inside) > FEW_PLANES:
+                    yield Working(done, len(inside), f"reading slice {n}")
                 self._read_one(n)
         return {n: self.planes[n] for n in inside if n in self.planes}
+
+    def _beside(self, z: int) -> range:
+        """Return the slices that the logits of a slice depend on."""
+        depth = self.source.depth
+        if self.plan.axes == CUBE_AXES:
+            zoom = min(zoom_to(self.remote.nm_per_pixel, self.source.pixel_size))
+            plan = plan_cubes(depth, self.plan.window, zoom)
+            return plan.seen_with(plan.layer_of(z))
+        return range(max(0, z - self.plan.reach), min(depth, z + self.plan.reach + 1))
 
     def _read_one(self, z: int) -> None:
         try:
@@ -122,16 +128,22 @@ class RemoteLabelling(Labelling):
             contrast=(float(self.contrast.low), float(self.contrast.high)),
             classes=tuple(spec.name for spec in self.requested),
             careful=self.remote.tta,
+            coarse=self.remote.coarse,
             average_z=self.plan.average_z,
             probabilities=self.plan.probabilities,
+            **self._of_cube(),
         )
         return request.model_copy(update={"run": run_hash(request, self.mark)})
 
-    def _as_answer(self, z: int, slice_: RemoteSlice, labelled: Any) -> Answer:
-        def probabilities() -> NDArray[np.uint8]:
-            return unpack(labelled.probabilities)
-
-        return Answer(z, pixels_hash(slice_.pixels), lambda: unpack(labelled.labels), probabilities)
+    def _of_cube(self) -> dict[str, Any]:
+        """Return what a request says of three axes."""
+        if self.plan.axes != CUBE_AXES:
+            return {}
+        return {
+            "axes": CUBE_AXES,
+            "depth": self.source.depth,
+            "voxel_size": self.source.voxel_size,
+        }
 
     def network_settings(self) -> dict[str, Any]:
         """Return what tells networks apart, as plain JSON values."""
@@ -139,7 +151,10 @@ class RemoteLabelling(Labelling):
 
     def views(self) -> list[dict[str, Any]]:
         """Return the views that are averaged, as plain JSON values."""
-        return list(self.remote.session.loaded.views)
+        views = list(self.remote.session.loaded.views)
+        if self.remote.coarse:
+            return [{**view, "coarse": True} for view in views]
+        return views
 
     def _no_labels(self) -> NDArray[Any]:
         return np.zeros(self._shape, label_dtype(self.remote.classes))
@@ -150,3 +165,25 @@ def run_hash(request: LabelSlice, mark: str) -> str:
     values = request.model_dump(exclude={"id", "run", "z", "planes", "wanted"})
     text = json.dumps([mark, values], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def as_working(steps: Steps[Any]) -> Generator[Working, None, Any]:
+    """Pass on how far a request is, as a run shows it; return its result."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return end.value
+        yield Working(step.done, step.total, step.what or "waiting for the server")
+
+
+def as_answer_of(labelled: Any, z: int, pixels: str) -> Answer:
+    """Return a slice that the server labelled, whose pixels have a hash."""
+
+    def labels() -> NDArray[Any]:
+        return unpack(labelled.labels)
+
+    def probabilities() -> NDArray[np.uint8]:
+        return unpack(labelled.probabilities)
+
+    return Answer(z, pixels, labels, probabilities)

@@ -94,6 +94,7 @@ class WorkerRun:
     weights: str
     device: str
     tta: bool
+    coarse: bool
     classes: tuple[str, ...]
     contrast: Contrast
     plan: RunPlan
@@ -127,6 +128,7 @@ class WorkerRun:
             weights=networks_hash(predictor.model),
             device=device,
             tta=predictor.tta,
+            coarse=predictor.coarse,
             classes=tuple(spec.name for spec in labelling.requested),
             contrast=labelling.contrast,
             plan=replace(labelling.plan, slices=()),
@@ -217,6 +219,7 @@ def label_group(job: WorkerRun, group: SliceGroup) -> GroupDone:
     with worker_memory() as memory:
         predictor = remembered(memory, (job.checkpoint, job.weights, job.device), job, _load)
         predictor.tta = job.tta
+        predictor.coarse = job.coarse
         source = remembered(memory, (job.image, job.voxel_size), job, _open)
         level = member_array(zarr.open_group(job.labels, mode="r+"), "0")
         classes = select_classes(predictor.classes, list(job.classes))
@@ -248,7 +251,7 @@ def _load(job: WorkerRun) -> Predictor:
         raise WorkersError(
             f"a worker has another checkpoint {job.checkpoint}; copy the same file there"
         )
-    return Predictor(model, job.device, default_cache(), fill=False, tta=job.tta)
+    return Predictor(model, job.device, default_cache(), fill=False)
 
 
 def _open(job: WorkerRun) -> Volume:

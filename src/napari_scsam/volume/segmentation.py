@@ -240,7 +240,7 @@ class VolumeSegmentation:
             **self.labelling.network_settings(),
             **self.plan.settings(),
         }
-        if predictor.tta:
+        if predictor.tta or predictor.coarse:
             settings["views"] = self.labelling.views()
         return settings
 

@@ -90,6 +90,8 @@ def test_another_threshold_joins_the_undo_step_and_another_look_does_not(request
     stricter = replace(asked, threshold_offsets=(("vesicle", 1.0),))
     assert stricter.follows(asked)
     assert not replace(stricter, tta=True).follows(asked)
+    assert not replace(stricter, coarse=True).follows(asked)
+    assert replace(asked, coarse=True).embedding != asked.embedding
 
 
 def test_nothing_is_embedded_that_would_drive_out_the_slice_shown(fake_engine, request_for, stack):

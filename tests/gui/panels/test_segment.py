@@ -12,7 +12,7 @@ def panel(qtbot, classes) -> SegmentPanel:
     panel = SegmentPanel("Shift+S", "Alt+Z")
     qtbot.addWidget(panel)
     panel.show_classes(classes)
-    panel.show_choices(classes, classes[0], replace=False, prefetch=True, tta=False)
+    panel.show_choices(classes, classes[0], replace=False, prefetch=True, tta=False, coarse=False)
     panel.show()
     return panel
 
@@ -27,29 +27,32 @@ def test_all_classes_or_one(panel, classes):
     assert shown(panel) == (False, True, False)
     panel.one_class.click()
     assert picked == [classes[:1]]
-    panel.show_choices(classes[2:], classes[2], replace=True, prefetch=False, tta=True)
+    panel.show_choices(classes[2:], classes[2], replace=True, prefetch=False, tta=True, coarse=True)
     assert shown(panel) == (True, False, False)
     assert panel.replace.isChecked()
     assert panel.tta.isChecked()
+    assert panel.coarse.isChecked()
     assert picked == [classes[:1]]
     panel.all_classes.click()
     assert picked[1:] == [classes]
 
 
 def test_several_classes_are_counted(panel, classes):
-    panel.show_choices(classes[1:], classes[1], replace=False, prefetch=True, tta=False)
+    panel.show_choices(
+        classes[1:], classes[1], replace=False, prefetch=True, tta=False, coarse=False
+    )
     assert shown(panel) == (False, False, True)
     assert panel.multiple.text().startswith("2 of 3")
-    panel.show_choices(classes, classes[1], replace=False, prefetch=True, tta=False)
+    panel.show_choices(classes, classes[1], replace=False, prefetch=True, tta=False, coarse=False)
     assert shown(panel) == (False, True, False)
     assert panel.multiple.text().startswith("Several")
 
 
 def test_what_is_used_once_a_day_is_behind_more(panel):
-    for box in (panel.tta, panel.replace, panel.prefetch):
+    for box in (panel.tta, panel.coarse, panel.replace, panel.prefetch):
         assert not box.isVisible()
     panel.more.toggleButton().click()
-    for box in (panel.tta, panel.replace, panel.prefetch):
+    for box in (panel.tta, panel.coarse, panel.replace, panel.prefetch):
         assert box.isVisible()
 
 
@@ -78,6 +81,7 @@ def test_buttons_ask(panel, qtbot):
     for box, signal in (
         (panel.replace, panel.replace_changed),
         (panel.tta, panel.tta_changed),
+        (panel.coarse, panel.coarse_changed),
     ):
         with qtbot.waitSignal(signal) as changed:
             box.click()

@@ -100,7 +100,7 @@ def test_a_file_without_a_first_line_counts_nothing(tmp_path: Path, content: str
         ({"image": "def", "contrast": 3}, "another image"),
         ({"classes": ["membrane"]}, "other classes"),
         ({"weights": "x"}, "another checkpoint"),
-        ({"views": [1]}, "another choice of --careful"),
+        ({"views": [1]}, "another choice of --careful or --coarse"),
         ({"threshold": 2}, "another threshold"),
     ],
 )

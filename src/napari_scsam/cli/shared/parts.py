@@ -25,6 +25,11 @@ CAREFUL = (
     "average four views of each slice (test-time augmentation): better, in four times the time"
 )
 
+COARSE = (
+    "do not enlarge the image to the network's pixel size: a first look, less exact, "
+    "in a quarter of the time at 10 nm"
+)
+
 LINE_SECONDS = 60.0
 """Seconds between lines of progress where there is no terminal, as in the log of a cluster."""
 
@@ -33,7 +38,7 @@ UNUSUAL_RATIO = 2.0
 """Of the sides of a pixel; images of slices that a microscope took have square ones."""
 
 NOT_THE_IMAGE = ("labels", "reviewed", "strokes")
-"""Options of files whose values are no grey values."""
+"""Options of files whose values are not grey values."""
 
 SHORT_HOUR = 5400
 """Seconds below which a duration is printed in minutes."""
@@ -132,6 +137,11 @@ def check_other_files(arguments: argparse.Namespace) -> None:
 def add_careful(parser: Parser, about: str = CAREFUL) -> None:
     """Add the option of several views."""
     parser.add_argument("--careful", action="store_true", help=about)
+
+
+def add_coarse(parser: Parser) -> None:
+    """Add the option of a quick look."""
+    parser.add_argument("--coarse", action="store_true", help=COARSE)
 
 
 def add_device(parser: Parser) -> None:

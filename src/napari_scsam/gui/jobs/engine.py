@@ -176,6 +176,7 @@ class Engine:
         pixels = request.read()
         if not isinstance(request.data, LazyArray):
             self._pixels.remember(request.key, pixels)
+        predictor.coarse = request.coarse
         return predictor.prepare(pixels, size, contrast=contrast, key=request.key)
 
     def ready_steps(self, checkpoint: str) -> Steps[AnyPredictor]:

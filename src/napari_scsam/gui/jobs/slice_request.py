@@ -43,6 +43,8 @@ class SliceRequest:
     """The part of the plane to segment; None: all of it."""
     tta: bool = False
     """Whether several views of the plane are averaged."""
+    coarse: bool = False
+    """Whether the plane is never enlarged to the network's pixel size."""
 
     @property
     def key(self) -> Hashable:
@@ -60,7 +62,8 @@ class SliceRequest:
         """Whether it differs from another request by its threshold offsets alone."""
         if other is None or self.threshold_offsets == other.threshold_offsets:
             return False
-        return (self.key, self.classes, self.tta) == (other.key, other.classes, other.tta)
+        ours = (self.key, self.classes, self.tta, self.coarse)
+        return ours == (other.key, other.classes, other.tta, other.coarse)
 
     def read(self) -> NDArray[Any]:
         """Read the pixels to segment, (rows, columns)."""
@@ -72,7 +75,8 @@ class SliceRequest:
     @property
     def embedding(self) -> Hashable:
         """Identity of the embedding of these pixels."""
-        return (self.checkpoint, self.key, self.voxel_size, self.contrast, self.tta)
+        looks = (self.voxel_size, self.contrast, self.tta, self.coarse)
+        return (self.checkpoint, self.key, *looks)
 
     def describe(self) -> str:
         """Return a phrase for the user, e.g. ``"mitochondrion on slice 12"``."""

@@ -61,6 +61,10 @@ TTA_TIP = (
     "Segment four views of the slice (original, flipped, smaller and larger) and average them.\n"
     "This is better on average. Use it for many slices, or where one view fails."
 )
+COARSE_TIP = (
+    "Do not enlarge the image to the pixel size of the network: a quick look, less exact.\n"
+    "At 10 nm it takes a quarter of the time. Nothing changes at 5 nm or finer."
+)
 REPLACE_TIP = (
     "Off: the network changes only its own pixels, never those that you painted or erased."
 )
@@ -94,6 +98,7 @@ class SegmentPanel(Page):
     replace_changed = Signal(bool)
     prefetch_changed = Signal(bool)
     tta_changed = Signal(bool)
+    coarse_changed = Signal(bool)
     map_chosen = Signal(str)
     """What is shown of the class beside its labels, one of `MAP_NAMES`."""
     undo_run_asked = Signal()
@@ -112,6 +117,7 @@ class SegmentPanel(Page):
         for kind, name in MAP_NAMES.items():
             self.map.add(kind, name)
         self.tta = checkbox("Average four views (4× slower)", TTA_TIP, self.tta_changed)
+        self.coarse = checkbox("Coarse first look (faster)", COARSE_TIP, self.coarse_changed)
         self.replace = checkbox("Overwrite my edits", REPLACE_TIP, self.replace_changed)
         self.prefetch = checkbox(
             "Pre-compute neighbouring slices", PREFETCH_TIP, self.prefetch_changed
@@ -142,6 +148,7 @@ class SegmentPanel(Page):
         replace: bool,
         prefetch: bool,
         tta: bool,
+        coarse: bool,
     ) -> None:
         """Show the classes in use and the options.
 
@@ -157,6 +164,8 @@ class SegmentPanel(Page):
             Whether neighbouring slices are embedded in the background.
         tta
             Whether four views are averaged.
+        coarse
+            Whether the image is never enlarged.
         """
         self._active = active
         self.multiple.show_chosen(chosen)
@@ -172,6 +181,7 @@ class SegmentPanel(Page):
         self.replace.setChecked(replace)
         self.prefetch.setChecked(prefetch)
         self.tta.setChecked(tta)
+        self.coarse.setChecked(coarse)
 
     def show_threshold_offset(self, offset: float) -> None:
         """Show what is added to the threshold of the classes in use, in logits."""
@@ -246,7 +256,8 @@ class SegmentPanel(Page):
         column.addLayout(threshold)
         fill_row(column, self.scope, self.slices, self.segment, self.undo_run)
         self.more = More("Segment")
-        fill_row(QVBoxLayout(self.more.contents), self.tta, self.replace, self.prefetch, self.map)
+        rows = (self.tta, self.coarse, self.replace, self.prefetch, self.map)
+        fill_row(QVBoxLayout(self.more.contents), *rows)
         column.addWidget(self.more)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)

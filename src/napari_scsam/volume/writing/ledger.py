@@ -28,7 +28,7 @@ DIFFERENCES = {
     "classes": "other classes",
     "config": "another checkpoint",
     "weights": "another checkpoint",
-    "views": "another choice of --careful",
+    "views": "another choice of --careful or --coarse",
     "slices": "another choice of slices",
     "region": "another region",
     "average_z": "another choice of --average-z",
