@@ -10,7 +10,7 @@ from napari_scsam.infer.propagation import (
     Propagation,
     PropagationLimits,
     Section,
-    follow_steps,
+    follow_sections,
     stop_reason,
 )
 from napari_scsam.steps import Progress, drive
@@ -31,7 +31,7 @@ def following(sections, count=9):
         return sections[position]
 
     beyond = ((position, f"slice {position}") for position in sections)
-    result = drive(follow_steps(find, beyond, count, LIMITS), steps.append)
+    result = drive(follow_sections(find, beyond, count, LIMITS), steps.append)
     return result, steps, asked
 
 

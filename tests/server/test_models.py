@@ -20,7 +20,8 @@ from napari_scsam.project.project import file_hash
 from napari_scsam.remote.asked import Load, PutFile
 from napari_scsam.remote.line import NeedFilesError
 from napari_scsam.remote.parts import FileRef
-from napari_scsam.server.models import ModelStore, share_weights
+from napari_scsam.server.loaded_model import share_weights
+from napari_scsam.server.models import ModelStore
 from napari_scsam.server.session import ClientSession
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (32, 40), dtype=np.uint8)

@@ -12,7 +12,7 @@ import torch
 from napari_scsam.project.training_job import TrainingJob
 from napari_scsam.train.finetune.held_out import HeldOutRegion
 from napari_scsam.train.finetune.known_labels import UNKNOWN, known_classes
-from napari_scsam.train.finetune.levels import Levels
+from napari_scsam.train.finetune.levels import ClassLevels
 from napari_scsam.train.finetune.review_crops import CropMemory
 from napari_scsam.train.finetune.tuned_weights import take_path
 from napari_scsam.train.finetune.validation import Judge
@@ -75,7 +75,7 @@ def test_it_shows_the_crop_with_most_to_see_in_the_colours_of_the_project(run, j
     nothing = tile.draw()
     assert nothing.shape == (SIDE, SIDE, 3)
     assert (nothing[10, 10:40] == 255).all(), "the outline of the labels"
-    run.best.levels = (Levels(shift=-2e4),)
+    run.best.levels = (ClassLevels(shift=-2e4),)
     everything = tile.draw()
     inside = (slice(12, 38), slice(12, 38))
     assert (everything[inside] != nothing[inside]).any()

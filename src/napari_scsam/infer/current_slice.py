@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike
 from napari_scsam.config import UserError
 from napari_scsam.io.contrast import Contrast
 
-SliceT = TypeVar("SliceT")
+S = TypeVar("S")
 
 
-class CurrentSlice(ABC, Generic[SliceT]):
+class CurrentSlice(ABC, Generic[S]):
     """Holds the current slice."""
 
-    _slice: SliceT | None = None
+    _slice: S | None = None
 
     @abstractmethod
     def prepare(
@@ -27,7 +27,7 @@ class CurrentSlice(ABC, Generic[SliceT]):
         *,
         contrast: Contrast | None = None,
         key: Hashable | None = None,
-    ) -> SliceT:
+    ) -> S:
         """Check a slice, and prepare it for `set_slice`; parameters are those of `set_image`."""
 
     def set_image(
@@ -60,12 +60,12 @@ class CurrentSlice(ABC, Generic[SliceT]):
         """
         self.set_slice(self.prepare(image, voxel_size, contrast=contrast, key=key))
 
-    def set_slice(self, slice_: SliceT) -> None:
+    def set_slice(self, slice_: S) -> None:
         """Choose a prepared slice, as `set_image` does."""
         self._slice = slice_
 
     @property
-    def slice(self) -> SliceT:
+    def slice(self) -> S:
         """The current slice.
 
         Raises

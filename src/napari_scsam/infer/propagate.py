@@ -23,7 +23,7 @@ from napari_scsam.infer.propagation import (
     Propagation,
     PropagationLimits,
     Section,
-    follow_steps,
+    follow_sections,
 )
 from napari_scsam.infer.tiling import Tile, cut_tile
 from napari_scsam.objects.components import label_components
@@ -73,7 +73,7 @@ def propagate_steps(
     """
     limits = limits or PropagationLimits()
     follower = Follower(predictor, first, start, limits)
-    return (yield from follow_steps(follower.section_steps, beyond, count, limits))
+    return (yield from follow_sections(follower.section_steps, beyond, count, limits))
 
 
 class Follower:

@@ -10,7 +10,7 @@ from napari_scsam.config import VoxelSize
 from napari_scsam.infer.patch import Patch
 from napari_scsam.steps import Progress, Steps
 
-SliceT = TypeVar("SliceT")
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class Propagation:
     """Why it stopped, for the user."""
 
 
-def follow_steps(
-    find_steps: Callable[[int, SliceT], Steps[Section]],
-    beyond: Iterable[tuple[int, SliceT]],
+def follow_sections(
+    find_steps: Callable[[int, S], Steps[Section]],
+    beyond: Iterable[tuple[int, S]],
     count: int,
     limits: PropagationLimits,
 ) -> Steps[Propagation]:

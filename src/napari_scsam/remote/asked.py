@@ -36,7 +36,7 @@ FILE_PART_BYTES = 2**22
 MOST_PLANES = 2000
 """Slices that are averaged along three axes at a time."""
 
-Window = tuple[Number, Number, Number, Number]
+PixelWindow = tuple[Number, Number, Number, Number]
 """First and last row, first and last column; the last ones are not part of it."""
 
 Setting = bool | int | Finite | Annotated[str, Field(max_length=100)]
@@ -225,7 +225,7 @@ class LabelSlice(Request):
     """Pixels of this slice, and of those that it is averaged with, by their z."""
     volume: Number | None = None
     """The volume of the server that the slices are of, when they are not sent."""
-    window: Window | None = None
+    window: PixelWindow | None = None
     """The part of a slice of that volume that is labelled."""
     axes: Literal[1, 3] = 1
     """Along how many axes logits are averaged."""
@@ -259,7 +259,7 @@ class HashSlice(Request):
     type: Literal["hash_slice"] = "hash_slice"
     volume: Number
     z: Number
-    window: Window
+    window: PixelWindow
 
 
 class PutTraining(Request):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from napari_scsam.infer.patch import Patch
-from napari_scsam.infer.propagation import Propagation, PropagationLimits, Section, follow_steps
+from napari_scsam.infer.propagation import Propagation, PropagationLimits, Section, follow_sections
 from napari_scsam.remote.arrays import pack, unpack
 from napari_scsam.remote.asked import Follow, FollowNext
 from napari_scsam.remote.line import StateLostError
@@ -40,7 +40,7 @@ def sent_propagation_steps(
     """
     limits = limits or PropagationLimits()
     follower = _RemoteFollower(session, first, start, limits)
-    return (yield from follow_steps(follower.section_steps, beyond, count, limits))
+    return (yield from follow_sections(follower.section_steps, beyond, count, limits))
 
 
 class _RemoteFollower:

@@ -12,7 +12,7 @@ from napari_scsam.project.project import file_hash
 from napari_scsam.remote.asked import FILE_PART_BYTES, Load, PutFile
 from napari_scsam.remote.parts import FileRef, TaughtSpec
 
-SUFFIX = ".safetensors"
+NETWORK_SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def name_networks(reference: str) -> NamedNetworks:
             sha256 = file_hash(path)
             files[name] = FileRef(sha256=sha256, bytes=path.stat().st_size)
             paths[sha256] = path
-        elif part.endswith(SUFFIX):  # a file that is not here; the server may have its name
+        elif part.endswith(NETWORK_SUFFIX):  # a file that is not here; the server may have its name
             name = Path(part).stem
         names.append(name)
     return NamedNetworks(names[0], tuple(names[1:]), files, paths)
@@ -83,7 +83,7 @@ def name_networks(reference: str) -> NamedNetworks:
 
 def is_checkpoint_file(name: str) -> bool:
     """Whether a name is the path of a checkpoint's file on this computer."""
-    return name.endswith(SUFFIX) and Path(name).is_file()
+    return name.endswith(NETWORK_SUFFIX) and Path(name).is_file()
 
 
 def _split(reference: str) -> list[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_scsam.checkpoints.beside import with_beside
 from napari_scsam.checkpoints.card import CheckpointInfo, read_card
@@ -16,46 +15,21 @@ from napari_scsam.config import UserError
 from napari_scsam.errors import MissingFileError
 from napari_scsam.project.project import file_hash
 from napari_scsam.remote.line import NeedFilesError
+from napari_scsam.server.loaded_model import LoadedModel
 
 if TYPE_CHECKING:
     import torch
 
-    from napari_scsam.model import ScSAM
     from napari_scsam.remote.asked import Load
     from napari_scsam.remote.parts import FileRef
     from napari_scsam.server.session import ClientSession
 
 
-Stamp = tuple[Path, int]
+FileStamp = tuple[Path, int]
 """A file, and when it was written (ns)."""
 
-Stamps = tuple[tuple[str, Stamp], ...]
+Stamps = tuple[tuple[str, FileStamp], ...]
 """Names and files of networks that work together."""
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedModel:
-    """A network on the device, which sessions never change."""
-
-    model: ScSAM
-    info: CheckpointInfo
-    settings: dict[str, Any]
-    """What tells it from other networks."""
-    sha256: str
-    """Of its file."""
-
-    def copy(self) -> ScSAM:
-        """Return a network of its own class table, which shares the large weights with this one."""
-        return share_weights(self.model)
-
-
-def share_weights(model: ScSAM) -> ScSAM:
-    """Copy a network, but for its weights; what strokes change is copied, too."""
-    own = {id(each) for each in model.class_prompt.parameters()}
-    networks = (model, *getattr(model, "beside", ()))
-    shared = [each for one in networks for each in (*one.parameters(), *one.buffers())]
-    memo = {id(each): each for each in shared if id(each) not in own}
-    return copy.deepcopy(model, memo)
 
 
 class ModelStore:
@@ -76,7 +50,7 @@ class ModelStore:
         self.folder = folder
         self.most = most
         self._loaded: OrderedDict[Stamps, LoadedModel] = OrderedDict()
-        self._hashes: dict[Stamp, str] = {}
+        self._hashes: dict[FileStamp, str] = {}
 
     def infos(self) -> dict[str, CheckpointInfo]:
         """Return the checkpoints by the names that clients use; no path is a name."""
@@ -169,7 +143,7 @@ class ModelStore:
         return self._loaded[stamps]
 
 
-def stamp_of(path: Path) -> Stamp:
+def stamp_of(path: Path) -> FileStamp:
     """Return what tells a file from what it was before."""
     return path.resolve(), path.stat().st_mtime_ns
 

@@ -10,7 +10,7 @@ from typing import Any
 from napari_scsam.checkpoints.card import CheckpointInfo, read_card
 from napari_scsam.config import UserError
 from napari_scsam.remote.asked import PutFile
-from napari_scsam.remote.networks import SUFFIX
+from napari_scsam.remote.networks import NETWORK_SUFFIX
 
 MOST_ADDED = 64
 """Parts that fine-tuning added to a network; each takes memory before its weights are compared."""
@@ -82,7 +82,7 @@ class SentFiles:
 
     def _begin(self, name: str, folder: Path) -> None:
         self._drop(name)
-        path = folder / f"sent-{name}{SUFFIX}"
+        path = folder / f"sent-{name}{NETWORK_SUFFIX}"
         path.unlink(missing_ok=True)
         self._arriving[name] = Arriving(path)
 

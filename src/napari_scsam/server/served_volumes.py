@@ -13,7 +13,7 @@ from napari_scsam.io.images import open_grey_volume
 from napari_scsam.io.slabs import with_slabs
 from napari_scsam.io.volumes import Volume
 from napari_scsam.remote.answered import HashedSlice, Opened
-from napari_scsam.remote.asked import HashSlice, LabelSlice, OpenVolume, Window
+from napari_scsam.remote.asked import HashSlice, LabelSlice, OpenVolume, PixelWindow
 from napari_scsam.remote.line import StateLostError
 from napari_scsam.server.data_places import DataPlaces
 from napari_scsam.volume.run_image import image_fingerprint
@@ -107,7 +107,7 @@ class ServedVolumes:
             self._open.clear()
 
 
-def window_inside(window: Window | None, shape: Sequence[int]) -> tuple[slice, slice]:
+def window_inside(window: PixelWindow | None, shape: Sequence[int]) -> tuple[slice, slice]:
     """Return rows and columns.
 
     Raises

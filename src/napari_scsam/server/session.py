@@ -17,7 +17,7 @@ from napari_scsam.config import UserError
 from napari_scsam.io.contrast import Contrast
 from napari_scsam.remote.line import NeedPixelsError, StateLostError
 from napari_scsam.remote.parts import SliceRef
-from napari_scsam.server.models import LoadedModel
+from napari_scsam.server.loaded_model import LoadedModel
 from napari_scsam.server.sent_files import SentFiles
 from napari_scsam.server.served_volumes import ServedVolumes
 

@@ -20,7 +20,7 @@ from napari_scsam.remote.arrays import pack_labels, pack_plain, unpack
 from napari_scsam.remote.asked import LabelSlice
 from napari_scsam.remote.line import NeedPixelsError
 from napari_scsam.remote.parts import Message
-from napari_scsam.server.models import share_weights
+from napari_scsam.server.loaded_model import share_weights
 from napari_scsam.server.no_disk import no_disk
 from napari_scsam.server.served_volumes import window_inside
 from napari_scsam.server.session import ClientSession
