@@ -61,9 +61,9 @@ def test_a_job_holds_what_was_sent(tmp_path):
 
 def test_settings_of_a_training_reach_its_job(tmp_path):
     slices = filled(tmp_path)
-    request = asked_for(settings={"crops": 7, "rate": 1, "seed": 12345})
+    request = asked_for(settings={"crops": 7, "hold": 3, "seed": 12345})
     job = read_job(slices.write_job(request, Path("parent")))
-    assert job.settings == {"crops": 7, "rate": 1, "seed": 12345}
+    assert job.settings == {"crops": 7, "hold": 3, "seed": 12345}
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,8 @@ def bytes_of_layer(setup: Setup, plan: CubePlan, layer: range) -> int:
     pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
     logits = len(setup.predictor.competing(setup.requested)) * len(layer) * 2
     voxels = len(plan.seen_with(layer)) * np.dtype(setup.source.dtype).itemsize
-    return pixels * (logits + voxels)
+    size: int = pixels * (logits + voxels)
+    return size
 
 
 def compute_layer(
