@@ -16,7 +16,7 @@ from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.labels import write_labels
 from napari_scsam.steps import drive
 from napari_scsam.volume.instances.find import find_instances
-from napari_scsam.volume.measure.objects import common_chunks
+from napari_scsam.volume.measure.objects import TablePaths, common_chunks
 
 TABLE = (ClassSpec(1, "mitochondrion"), ClassSpec(5, "vesicle"))
 SIZE = (50.0, 10.0, 10.0)
@@ -161,3 +161,10 @@ def test_a_table_replaces_only_an_older_one(tmp_path: Path) -> None:
     assert foreign.read_text() == "precious"
     for _ in range(2):
         assert len(drive(measure_objects(labels, tmp_path / "ours.csv"))) == 1
+
+
+def test_two_spellings_of_one_table_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(UserError, match="give the contacts another name"):
+        TablePaths.of(tmp_path / "t.csv", tmp_path / "sub" / ".." / "t.csv")
+    assert TablePaths.of(tmp_path / "t.csv", None).contacts is None
