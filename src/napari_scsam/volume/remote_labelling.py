@@ -152,6 +152,8 @@ class RemoteLabelling(Labelling):
     def views(self) -> list[dict[str, Any]]:
         """Return the views that are averaged, as plain JSON values."""
         views = list(self.remote.session.loaded.views)
+        if not self.remote.tta:
+            views = views[-1:]  # the slice as it is
         if self.remote.coarse:
             return [{**view, "coarse": True} for view in views]
         return views
