@@ -4,8 +4,8 @@
 
 It is `every_step_of_runs` for the rest: labels of other formats and in an image, objects, tables,
 contacts, meshes, what is imported, taught, fine-tuned, pre-trained and labelled where it is
-certain. Each is what a user types. What was there before must still open wherever the command stopped, and the same
-command, once more, must give what an undisturbed one gives, byte for byte.
+certain. Each is what a user types. What was there before must still open wherever the command
+stopped, and the same command, once more, must give what an undisturbed one gives, byte for byte.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
 
 from every_step_of_runs import SIZE, Command, main, make_model, tree
+from safetensors import safe_open
 from small_networks import write_onnx
 
 from napari_scsam import cli
@@ -264,6 +265,17 @@ def opened(name: str) -> Callable[[Path], Any]:
     return lambda folder: sorted(load_checkpoint(folder / name).state_dict())
 
 
+def metadata_and_tensors(name: str) -> Callable[[Path], Any]:
+    """Return a function that reads a checkpoint; safetensors writes metadata in any order."""
+
+    def read(folder: Path) -> Any:
+        with safe_open(folder / name, framework="np") as file:
+            tensors = {key: file.get_tensor(key).tobytes() for key in file.keys()}  # noqa: SIM118
+            return {**file.metadata(), **tensors}
+
+    return read
+
+
 COMMANDS = {
     **{
         f"segment into {suffix}": Command(
@@ -288,7 +300,7 @@ COMMANDS = {
         prepare_network,
         import_network,
         opens_or_is_absent("new.safetensors"),
-        content("new.safetensors"),
+        metadata_and_tensors("new.safetensors"),
     ),
     "import": Command(prepare, import_results, inputs_are_whole, content("imported.zarr")),
     "pretrain": Command(
