@@ -12,7 +12,7 @@ from napari.layers import Image
 from napari_scsam.gui.jobs import training
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools.review import Reviewing
-from napari_scsam.gui.tools.train import ProjectTraining, free_path
+from napari_scsam.gui.tools.train import ProjectTraining
 from napari_scsam.project.training_job import Phase, find_job, read_job
 
 pytestmark = pytest.mark.gui
@@ -172,10 +172,3 @@ def test_a_training_that_was_stopped_is_found_when_the_project_is_opened(begun, 
     begun.panel.drop.click()
     assert find_job(path) is None
     assert begun.training.phase == Phase.IDLE
-
-
-def test_a_name_is_never_used_twice(tmp_path):
-    assert free_path(tmp_path, "a").name == "a.safetensors"
-    (tmp_path / "a.safetensors").touch()
-    (tmp_path / "a_2.safetensors").touch()
-    assert free_path(tmp_path, "a").name == "a_3.safetensors"

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_scsam.atomic import replacing
-from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.jobs.jobs import Job
 from napari_scsam.gui.jobs.training import TrainingProcess, TrainingServer
+from napari_scsam.gui.jobs.training_steps import keep_checkpoint_steps, write_job_steps
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.workarounds.timer import Timer
-from napari_scsam.gui.workarounds.torch_guard import collection_paused
-from napari_scsam.paths import user_folder
 from napari_scsam.project.record import PROJECT_SUFFIX
 from napari_scsam.project.reviewed_classes import gather_parts
 from napari_scsam.project.training_job import (
@@ -28,15 +23,12 @@ from napari_scsam.project.training_job import (
     Phase,
     TrainingJob,
     best_outcome,
-    checkpoint_of,
     drop_job,
     find_job,
-    prepare_job,
     read_job,
     read_outcome,
 )
 from napari_scsam.project.training_plan import TrainingPlan, choose_classes, plan_training
-from napari_scsam.steps import Progress, Steps
 
 if TYPE_CHECKING:
     from napari_scsam.checkpoints.card import CheckpointInfo
@@ -338,47 +330,3 @@ class ProjectTraining:
     def _on_ended(self) -> None:
         self._let_go()
         self._timer.stop()
-
-
-def write_job_steps(
-    project: Project,
-    ids: Sequence[int],
-    checkpoint: Path,
-    minutes: float,
-    settings: Mapping[str, Any] | None,
-    on_server: str = "",
-) -> Steps[Path]:
-    """Write the job, and import what draws its curves, which would hold up the window."""
-    yield Progress(0, 4, "preparing the training")
-    with collection_paused():
-        import_module("pyqtgraph")
-    return (yield from prepare_job(project, ids, checkpoint, minutes, settings, on_server))
-
-
-def keep_checkpoint_steps(folder: Path, name: str) -> Steps[CheckpointInfo]:
-    """Copy the checkpoint of a job to the user's checkpoints, under a name that is free.
-
-    Raises
-    ------
-    UserError
-        When there is none.
-    """
-    yield Progress(0, 1, "keeping the checkpoint")
-    made = checkpoint_of(folder)
-    if made is None:
-        raise UserError("the training left no checkpoint; train again")
-    target = free_path(user_folder(), f"{name}_tuned")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as draft:
-        shutil.copyfile(made, draft)
-    return checkpoint_info(target)
-
-
-def free_path(folder: Path, stem: str) -> Path:
-    """Return a checkpoint's path in a folder that no file has."""
-    path = folder / f"{stem}.safetensors"
-    number = 2
-    while path.exists():
-        path = folder / f"{stem}_{number}.safetensors"
-        number += 1
-    return path
