@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import UserError
+from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.remote.line import NeedPixelsError, StateLostError
 from napari_scsam.server import engine as engines
 from napari_scsam.server.engine import FAULT, HANDLERS, ServerEngine, failure
@@ -46,8 +47,10 @@ def test_a_fault_is_in_the_log_with_its_traceback_and_without_the_key_of_the_ses
     assert session.key not in caplog.text
 
 
-def test_a_sentence_that_is_far_too_long_is_cut():
-    assert len(failure(1, UserError("x" * 10_000), ClientSession()).sentence) == 4000
+@pytest.mark.parametrize(("kind", "name"), [(UserError, "user"), (DamagedPartError, "damaged")])
+def test_a_sentence_that_is_far_too_long_is_cut(kind, name):
+    failed = failure(1, kind("x" * 10_000), ClientSession())
+    assert (failed.kind, len(failed.sentence)) == (name, 4000)
 
 
 @pytest.fixture
