@@ -12,7 +12,8 @@ from benchmarks.loop.regions import Mask
 
 from napari_scsam.config import TaughtClass
 from napari_scsam.infer.predictor import Predictor
-from napari_scsam.infer.prepared_slice import resample, zoom_to, zoomed
+from napari_scsam.infer.prepared_slice import resample, zoomed
+from napari_scsam.infer.tiling import zoom_to
 from napari_scsam.io.contrast import Contrast, normalise
 
 UNIT = Contrast(0.0, 1.0)

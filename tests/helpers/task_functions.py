@@ -61,3 +61,10 @@ def threads(_: int) -> int:
 def touch(path: str) -> None:
     time.sleep(0.1)
     Path(path).touch()
+
+
+def is_profiled(_number: int) -> bool:
+    """Whether dask looks at what this worker does."""
+    import dask
+
+    return bool(dask.config.get("distributed.worker.profile.enabled"))
