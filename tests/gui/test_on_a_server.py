@@ -210,7 +210,7 @@ def test_the_train_page_trains_on_the_server_and_its_checkpoint_runs_there(
     segment(one, 3)
     one.finish()
     assert "on server 127.0.0.1" in one.said[-1], "the new checkpoint runs there"
-    assert "mine_tuned" in {info.name for info in one.network.list_checkpoints()}
+    assert (tmp_path / "own" / "mine_tuned.safetensors").is_file(), "it is among the user's own"
 
 
 def test_the_dialog_asks_for_a_server_and_tries_it(window, monkeypatch, wait):
