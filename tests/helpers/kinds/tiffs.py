@@ -182,6 +182,7 @@ def tiff_kinds() -> Iterator[Kind]:
         _tiff("a.tif", np.stack([STACK[0]] * 3), photometric="rgb", planarconfig="separate"),
         None,
         STACK[0],
+        label_values=np.stack([STACK[0]] * 3),  # labels have no colours: three slices, alike
     )
     yield Kind(
         "TIFF, RGB, one colour chosen",
