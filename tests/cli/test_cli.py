@@ -465,8 +465,14 @@ def test_checkpoints_list_and_verify(
 
 
 def test_pseudo_label(
-    image: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    image: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    # A network of random weights is certain of nothing.
+    monkeypatch.setattr("napari_scsam.train.pseudo_labels.MIN_BACKGROUND_PROBABILITY", 0.0)
     out = tmp_path / "new" / "pseudo"
     assert (
         scsam(
@@ -733,6 +739,7 @@ def make_wrong_files(folder: Path) -> None:
     grey = np.random.default_rng(0).integers(0, 255, (2, 64, 64)).astype(np.uint8)
     stack: dict[str, Any] = {"imagej": True, "metadata": {"axes": "ZYX"}}
     tifffile.imwrite(folder / "good.tif", grey, **stack)
+    tifffile.imwrite(folder / "labels.tif", grey, **stack)
     tifffile.imwrite(
         folder / "colour.tif", np.stack([grey[0], grey[0] // 2, grey[0]], -1), photometric="rgb"
     )
@@ -817,25 +824,25 @@ MISTAKES = [
         "evaluate --image good.tif --labels value_9.tif --map 9=nucleolus",
         "no class is called 'nucleolus'",
     ),
-    ("evaluate --image good.tif --labels good.tif --slices 3-1", "--slices 3-1 is not readable"),
+    ("evaluate --image good.tif --labels labels.tif --slices 3-1", "--slices 3-1 is not readable"),
     (
-        "evaluate --image good.tif --labels good.tif --slices 0,7",
+        "evaluate --image good.tif --labels labels.tif --slices 0,7",
         "the image has no slice 7; its slices are 0 to 1",
     ),
     (
-        "evaluate --image good.tif --labels good.tif --tolerance 10",
+        "evaluate --image good.tif --labels labels.tif --tolerance 10",
         "the voxel size is unknown, so a tolerance in nm",
     ),
     (
-        "evaluate --image good.tif --labels good.tif --voxel-size 8 --tolerance -1",
+        "evaluate --image good.tif --labels labels.tif --voxel-size 8 --tolerance -1",
         "argument --tolerance: '-1' is not usable; give a number above 0",
     ),
     (
-        "evaluate --image good.tif --labels good.tif --clicks 0",
+        "evaluate --image good.tif --labels labels.tif --clicks 0",
         "argument --clicks: '0' is not usable; give a whole number above 0",
     ),
     (
-        "evaluate --image good.tif --labels good.tif --clicks 1 --smallest x",
+        "evaluate --image good.tif --labels labels.tif --clicks 1 --smallest x",
         "argument --smallest: 'x' is not usable",
     ),
     ("checkpoints info gone", "no checkpoint 'gone'"),
