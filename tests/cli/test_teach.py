@@ -84,11 +84,13 @@ def test_a_mistake_is_found_before_anything_is_computed(
     there = tmp_path / "there.safetensors"
     there.write_bytes(b"mine")
     tifffile.imwrite(tmp_path / "flat.tif", np.ones((4, 4), np.uint8))
+    (tmp_path / "grey.tif").write_bytes(image.read_bytes())
     mistakes = [
         ((strokes, there), "add --overwrite to replace it"),
         ((strokes, tmp_path / "a.pth"), "let it end in .safetensors"),
         ((tmp_path / "flat.tif", tmp_path / "a.safetensors"), "draw them on this image"),
-        ((image, tmp_path / "a.safetensors"), "use 1 on the class, 2 beside it"),
+        ((tmp_path / "grey.tif", tmp_path / "a.safetensors"), "use 1 on the class, 2 beside it"),
+        ((image, tmp_path / "a.safetensors"), "--strokes is the image itself"),
     ]
     for (drawn, out), says in mistakes:
         options = ("--image", image, "--strokes", drawn, "--name", "granule", "-o", out)

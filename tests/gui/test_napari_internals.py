@@ -18,8 +18,15 @@ from napari.utils._proxies import PublicOnlyProxy
 
 ROOT = Path(__file__).resolve().parents[2] / "src" / "napari_scsam"
 
-OF_LAYERS = {"_undo_history", "_redo_history", "_overlays", "_commit_staged_history"}
-"""Of a labels layer: edits as steps, and the brush stroke that is being drawn."""
+OF_LAYERS = {
+    "_undo_history",
+    "_redo_history",
+    "_overlays",
+    "_commit_staged_history",
+    "_get_properties",
+}
+"""Of a labels layer: edits as steps, the brush stroke that is being drawn, and words on the status
+bar."""
 
 OF_SHAPES = {"_is_creating"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -96,15 +96,23 @@ def find_usable(name: str) -> CheckpointInfo:
     return checkpoint_info(name) if network is None else network.find_info(name)
 
 
-def list_runs_below(form: Form) -> None:
-    """Put the list of runs on workers below the form, and look at them while it is there."""
+def list_runs_below(form: Form, fields: Mapping[str, Any]) -> None:
+    """Put the list of runs on workers below the form, and look at them while it is there.
+
+    Parameters
+    ----------
+    form
+        With the fields of a network.
+    fields
+        As it was made of them: `NETWORK_FIELDS` or `OWN_NETWORK_FIELDS`.
+    """
     listed = RunList()
     form.native.layout().addWidget(listed)
     watch = partial(_look, form, listed)
     listed.asked.connect(partial(_do, form, listed))
     timer = QTimer(listed)
     timer.timeout.connect(watch)
-    timer.timeout.connect(partial(_list_again, form))
+    timer.timeout.connect(partial(_list_again, form, fields))
     timer.start(POLL_MS)
     watch()
 
@@ -117,11 +125,10 @@ def _look(form: Form, listed: RunList) -> None:
         listed.show_runs(session_of(viewer).part(DetachedRuns).look())
 
 
-def _list_again(form: Form) -> None:
+def _list_again(form: Form, fields: Mapping[str, Any]) -> None:
     """List checkpoints again when others can be used, as those of a server."""
-    for field in (form.checkpoint, form.beside):
-        known = field._default_choices  # what its list is made by
-        if callable(known) and list(field.choices) != known(field):
+    for name, field in (("checkpoint", form.checkpoint), ("beside", form.beside)):
+        if list(field.choices) != fields[name]["choices"]():
             field.reset_choices()
 
 

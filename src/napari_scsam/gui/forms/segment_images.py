@@ -122,7 +122,7 @@ def _connect(form: Form) -> None:
     form.checkpoint.changed.connect(list_classes)
     form.beside.changed.connect(list_classes)
     list_classes()
-    list_runs_below(form)
+    list_runs_below(form, OWN_NETWORK_FIELDS)
 
 
 segment_images_form = magic_factory(

@@ -157,7 +157,7 @@ def _connect(form: Form) -> None:
     form.image.changed.connect(partial(_show_size, form))
     list_network_classes(form)
     _show_size(form, form.image.value)
-    list_runs_below(form)
+    list_runs_below(form, NETWORK_FIELDS)
 
 
 def _show_size(form: Form, image: Image | None) -> None:
