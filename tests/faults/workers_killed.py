@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,7 +68,23 @@ def kill_worker(process: subprocess.Popen[bytes]) -> bool:
 def disturbed(
     command: list[str], out: Path, seconds: float, again_with: tuple[str, ...] = ("--resume",)
 ) -> dict[str, int]:
-    """Run a command to its end, disturbed at random moments within so many seconds."""
+    """Run a command to its end, disturbed at random moments within so many seconds.
+
+    A run that ended before its moment is removed, and another begins with half of the seconds.
+    """
+    while True:
+        counts = played(command, out, seconds, again_with)
+        if any(counts.values()):
+            return counts
+        seconds /= 2
+        for path in out.parent.glob(f"{out.stem}.*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def played(
+    command: list[str], out: Path, seconds: float, again_with: tuple[str, ...]
+) -> dict[str, int]:
+    """Run a command to its end, and kill it or a worker if a random moment comes before."""
     counts = {"commands killed": 0, "workers killed": 0}
     on_workers = "--workers" in command
     for again in range(50):
