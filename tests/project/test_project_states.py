@@ -19,10 +19,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from napari_scsam import json_files
 from napari_scsam.config import ClassSpec
 from napari_scsam.io.saved import anchored_store, saved_chunks
 from napari_scsam.io.saved.anchored_store import MissingStoreError
-from napari_scsam.project import record as record_module
 from napari_scsam.project import record_keeper
 from napari_scsam.project.copy_project import copy_project
 from napari_scsam.project.image import copy_image
@@ -44,7 +44,7 @@ class FullDisk:
         self.full = False
         self._patches = [
             mock.patch.object(module, "replacing", self._replacing(module.replacing))
-            for module in (anchored_store, record_module)
+            for module in (anchored_store, json_files)
         ]
         for patch in self._patches:
             patch.start()
