@@ -61,10 +61,11 @@ def test_every_command_refuses_it(
     command: str, size: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = str(write_ome_zarr(tmp_path / "em.zarr", STACK))
+    labels = str(write_ome_zarr(tmp_path / "labels.zarr", STACK))
     arguments = {
         "segment": [image, "-o", str(tmp_path / "out.zarr")],
         "embed": [image],
-        "evaluate": ["--image", image, "--labels", image],
+        "evaluate": ["--image", image, "--labels", labels],
         "suggest": ["--image", image],
     }[command]
     assert cli.main([command, *arguments, "--voxel-size", size]) == 2
