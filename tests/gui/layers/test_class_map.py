@@ -58,10 +58,10 @@ def test_a_map_is_the_last_where_there_are_images_only(image):
 
 
 def test_a_class_is_shown_on_its_plane_and_cannot_be_edited(viewer, image, classes):
-    shown = ShownClassLayer(viewer, image, classes)
+    shown = ShownClassLayer(viewer, image)
     labels = np.zeros((8, 10), np.uint8)
     labels[2, 4] = 3
-    shown.show(Plane(0, 3), labels)
+    shown.show(Plane(0, 3), labels, classes)
     layer = viewer.layers[NAME]
     assert layer.data.shape == (1, 8, 10)
     assert layer.data[0, 2, 4] == 3
@@ -72,9 +72,9 @@ def test_a_class_is_shown_on_its_plane_and_cannot_be_edited(viewer, image, class
 
 
 def test_the_shown_class_moves_with_the_plane_and_goes(viewer, image, classes):
-    shown = ShownClassLayer(viewer, image, classes)
+    shown = ShownClassLayer(viewer, image)
     for z in (0, 4, 4):
-        shown.show(Plane(0, z), np.ones((8, 10), np.uint8))
+        shown.show(Plane(0, z), np.ones((8, 10), np.uint8), classes)
         np.testing.assert_allclose(
             shown.layer.data_to_world((0, 0, 0)), image.data_to_world((z, 0, 0))
         )

@@ -56,6 +56,26 @@ def test_it_is_shown_where_it_would_be_written(one, classes):
     np.testing.assert_array_equal(one.labels.data[z] == 2, found == 2)
 
 
+def test_another_class_is_shown_on_the_same_layer_in_its_colour(one, classes):
+    added = []
+    one.viewer.layers.events.inserted.connect(lambda event: added.append(event.value.name))
+    one.segmenting.choose_classes(classes[1:2])
+    first = one.viewer.layers[NAME]
+    assert set(np.unique(first.data)) == {0, 2}
+    one.segmenting.choose_classes(classes[2:])
+    assert one.viewer.layers[NAME] is first
+    assert first.visible
+    assert added == [NAME], "napari takes long to add a layer"
+    assert 2 not in first.data
+
+
+def test_a_class_that_is_written_already_is_not_shown_again(one, classes):
+    one.segmenting.choose_classes(classes[1:2])
+    assert NAME in one.viewer.layers
+    one.segmenting.choose_classes(classes[:1])
+    assert NAME not in one.viewer.layers
+
+
 def test_it_hides_no_correction(one, classes):
     session = one.session
     for begin in (

@@ -29,13 +29,11 @@ class ShownClassLayer:
     ----------
     viewer, image
         Where, and on what.
-    classes
-        The classes shown, for the colours.
     """
 
-    def __init__(self, viewer: Viewer, image: Image, classes: Sequence[ClassSpec]) -> None:
+    def __init__(self, viewer: Viewer, image: Image) -> None:
         self._viewer = viewer
-        self._image = image
+        self.image = image
         self.layer = Labels(
             np.zeros((1,) * image.ndim, np.uint8),
             name=NAME,
@@ -43,13 +41,19 @@ class ShownClassLayer:
             metadata={NOT_KEPT_KEY: True},
             **geometry_of(image),
         )
-        self.layer.colormap = class_colormap(classes)
 
-    def show(self, plane: Plane, labels: NDArray[Any]) -> None:
-        """Show class ids, (rows, columns), on a plane; the active layer stays active."""
+    def show(self, plane: Plane, labels: NDArray[Any], classes: Sequence[ClassSpec]) -> None:
+        """Show class ids, (rows, columns), on a plane; the active layer stays active.
+
+        The layer is added once: napari takes a tenth of a second to add one.
+        """
         corner = plane.corner(0, 0)
+        self.layer.colormap = class_colormap(classes)
         self.layer.data = plane.expand(labels)
-        self.layer.translate = self._image.affine.inverse(self._image.data_to_world(corner))
+        translate = self.image.affine.inverse(self.image.data_to_world(corner))
+        if not np.array_equal(self.layer.translate, translate):
+            self.layer.translate = translate
+        self.layer.visible = True
         layers = self._viewer.layers
         if self.layer not in layers:
             selected = set(layers.selection)
@@ -58,6 +62,10 @@ class ShownClassLayer:
             layers.selection = selected
             layers.selection.active = active
         self.layer.editable = False  # napari makes a layer editable when it gets data
+
+    def conceal(self) -> None:
+        """Show nothing until something else is shown."""
+        self.layer.visible = False
 
     def remove(self) -> None:
         """Remove the layer from the viewer."""

@@ -53,13 +53,14 @@ class ShowingClass:
 
     def show(self) -> None:
         """Show the chosen classes on the slice shown, where it is embedded."""
-        self.hide()
-        if not self._writer.shown_is_embedded():
+        request = self._wanted()
+        if request is None:
+            self.hide()
             return
-        request = self._session.try_request(classes=True)
-        if request is not None and all(map(self._session.choices.can_segment, request.classes)):
-            steps = partial(self._session.engine.segment_steps, request)
-            self._session.jobs.submit(Job.SHOW_CLASS, steps, self._on_segmented)
+        if self._shown is not None:
+            self._shown.conceal()  # its classes are no longer those chosen
+        steps = partial(self._session.engine.segment_steps, request)
+        self._session.jobs.submit(Job.SHOW_CLASS, steps, self._on_segmented)
 
     def hide(self) -> None:
         """Show nothing; what is being computed is not shown."""
@@ -70,6 +71,15 @@ class ShowingClass:
         if shown is not None:
             shown.remove()
 
+    def _wanted(self) -> SliceRequest | None:
+        """Return what is to be shown; None where it would take long, or is not possible."""
+        if not self._writer.shown_is_embedded():
+            return None
+        request = self._session.try_request(classes=True)
+        if request is None or not all(map(self._session.choices.can_segment, request.classes)):
+            return None
+        return request
+
     def _on_tool(self) -> None:
         if self._active_tool.name:
             self.hide()
@@ -78,18 +88,23 @@ class ShowingClass:
         request = result.request
         wanted = self._writer.without_forgotten(result)
         if wanted is None or not self._is_current(request):
+            self.hide()
             return
         if self._is_written(wanted):
+            self.hide()
             self._session.status.emit(capitalized(wanted.describe()))
             return
-        found = capitalized(wanted.describe_found())
         viewer = self._session.viewer
         image = self._session.choices.image_of(request.volume)
         if viewer is None or image is None:
+            self.hide()
             return
+        if self._shown is None or self._shown.image is not image:
+            self.hide()
+            self._shown = ShownClassLayer(viewer, image)
         labels, _ = wanted.on_plane()
-        self._shown = ShownClassLayer(viewer, image, wanted.request.classes)
-        self._shown.show(request.plane, labels)
+        self._shown.show(request.plane, labels, wanted.request.classes)
+        found = capitalized(wanted.describe_found())
         self._session.status.emit(SHOWN.format(found=found))
 
     def _is_current(self, request: SliceRequest) -> bool:
