@@ -91,7 +91,9 @@ class ShowingClass:
             self.hide()
             return
         if self._is_written(wanted):
-            self.hide()
+            # Where nothing is found, the layer waits unseen for the next class.
+            if wanted.labels.any():
+                self.hide()
             self._session.status.emit(capitalized(wanted.describe()))
             return
         viewer = self._session.viewer
