@@ -163,6 +163,21 @@ def test_it_is_restored_from_a_run_on_the_image(path: Path, tmp_path: Path) -> N
     project.close()
 
 
+def test_labels_that_are_empty_there_restore_nothing(path: Path, tmp_path: Path) -> None:
+    file = chunk(path, CLASSES, 1)
+    garble(file)
+    damaged = file.read_bytes()
+    run = np.full(damaged_project.PIXELS.shape, 2, np.uint8)
+    run[1] = 0
+    write_labels(tmp_path / "run.zarr", run, None, damaged_project.TABLE)
+    project = Project(path)
+    (damage,) = drive(find_damage(project))
+    with pytest.raises(UserError, match="are empty there; give the part up"):
+        restore(project, damage, open_repair_source(project, tmp_path / "run.zarr"))
+    assert file.read_bytes() == damaged
+    project.close()
+
+
 def test_labels_in_the_image_are_a_source(path: Path) -> None:
     project = Project(path)
     drive(write_into_image(project))

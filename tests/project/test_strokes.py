@@ -46,6 +46,10 @@ def test_strokes_are_there_again_under_any_name(project: Project) -> None:
         [2, 3, x] for x in range(4, 8)
     ]
     assert again.label_names == ("classes",), "they are no labels"
+    assert sorted(each.name for each in (project.path / "strokes").iterdir() if each.is_dir()) == [
+        "0",
+        "1",
+    ]
     again.close()
 
 
