@@ -176,6 +176,10 @@ NETWORK_FIELDS: dict[str, Any] = {
         "label": "Average four views (4× slower)",
         "tooltip": "Segment four views of each slice and average them.",
     },
+    "coarse_first_look": {
+        "label": "Coarse first look (faster)",
+        "tooltip": "Do not enlarge images to the pixel size of the network; less exact.",
+    },
 }
 """The fields on networks and classes, as magicgui takes them."""
 
