@@ -32,13 +32,13 @@ def test_a_write_stands_while_any_pixel_that_it_changed_holds_its_value():
     pixels = written(FIRST, SECOND)
     edited = np.zeros_like(SECOND)
     edited[2, 3] = 2
-    assert not pixels.last_write_is_gone(bands(edited))
-    assert pixels.last_write_is_gone(bands(FIRST))
-    pixels.forget_last_write()
-    assert not pixels.last_write_is_gone(bands(FIRST))
-    assert pixels.last_write_is_gone(bands(np.zeros_like(FIRST)))
-    pixels.forget_last_write()
-    assert not pixels.last_write_is_gone(bands(np.zeros_like(FIRST)))
+    assert not pixels.is_gone(bands(edited))
+    assert pixels.is_gone(bands(FIRST))
+    assert not pixels.is_gone(bands(FIRST), before=1)
+    assert pixels.is_gone(bands(np.zeros_like(FIRST)), before=1)
+    assert not pixels.is_gone(bands(np.zeros_like(FIRST)), before=2)
+    pixels.forget(1)
+    assert pixels.is_gone(bands(np.zeros_like(FIRST)))
 
 
 def test_memory_is_bounded():

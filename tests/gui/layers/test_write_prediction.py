@@ -137,6 +137,47 @@ def test_after_undo_the_model_may_write_again(output):
     np.testing.assert_array_equal(shown(output), MITO_MIDDLE)
 
 
+@pytest.mark.parametrize("painted", [False, True])
+def test_after_undoing_several_writes_nothing_is_taken_for_the_users(output, painted):
+    both = np.maximum(MITO_TOP, ER_BOTTOM)
+    stricter = prediction(mito=(slice(1, 2), MITO))
+    for labels in (both, both * (ER_BOTTOM > 0), stricter):
+        write(output, labels, [MITO, ER])
+    for _ in range(3):
+        output.layer.undo()
+    output.note_undone()
+    if painted:  # napari forgets then what was undone
+        output.layer.data_setitem((np.array([1]), np.array([4]), np.array([0])), ER)
+    write(output, both, [MITO, ER])
+    assert shown(output)[4, 0] == painted * ER
+    np.testing.assert_array_equal(np.delete(shown(output), 4, 0), np.delete(both, 4, 0))
+
+
+def test_a_step_that_is_redone_is_the_models_although_the_same_was_asked_meanwhile(output):
+    write(output, MITO_TOP, [MITO])
+    write(output, MITO_MIDDLE, [MITO])
+    output.layer.undo()
+    assert write(output, MITO_TOP, [MITO]) == 0
+    output.layer.redo()
+    write(output, MITO_TOP, [MITO])
+    np.testing.assert_array_equal(shown(output), MITO_TOP)
+
+
+def test_what_is_undone_is_noted_once(output):
+    write(output, MITO_TOP, [MITO])
+    noted = []
+    output.claimed.connect(lambda _, plane: noted.append(plane))
+    output.note_undone()
+    output.layer.undo()
+    output.note_undone()
+    output.note_undone()
+    assert noted == [MIDDLE]
+    assert not any(labels.any() for _, labels in output.model_pixels(MIDDLE))
+    output.layer.redo()
+    output.note_undone()
+    assert noted == [MIDDLE] * 2
+
+
 def test_writes_that_belong_together_are_one_undo_step(output):
     write(output, ER_BOTTOM, [ER])
     write(output, MITO_TOP, [MITO])

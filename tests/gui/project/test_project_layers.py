@@ -15,6 +15,7 @@ from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.project_layers import IMAGE_LAYER, ProjectLayers, free_name
 from napari_scsam.gui.session import Session
+from napari_scsam.gui.tools.undo import Undoing
 from napari_scsam.project.project import CLASSES
 
 
@@ -131,6 +132,10 @@ def test_only_what_the_model_wrote_into_the_class_labels_is_remembered(one):
         pass
     np.testing.assert_array_equal(one.project.predicted[1], found)
     assert not one.project.predicted[0].any()
+    one.session.part(Undoing).undo(output.layer)
+    assert not one.project.predicted[1].any(), "the write was undone"
+    one.session.part(Undoing).redo(output.layer)
+    np.testing.assert_array_equal(one.project.predicted[1], found)
 
 
 def test_ended_layers_stay_in_the_window_and_can_be_resumed(one):

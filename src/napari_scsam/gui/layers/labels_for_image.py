@@ -92,6 +92,12 @@ class LabelsForImages:
         self.used.emit(image, layer)
         return output
 
+    def note_undone(self, layer: Labels) -> None:
+        """Look which writes into a layer are undone, before other edits follow."""
+        for output in list(self._of.values()):
+            if output.layer is layer:
+                output.note_undone()
+
     def belongs(self, layer: Layer, image: Image) -> None:
         """Record that a labels layer holds labels of this image."""
         self._owners[layer] = ref(image)

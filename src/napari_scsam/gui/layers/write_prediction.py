@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_scsam.gui.layers.model_pixels import ModelPixels, Packed, pack_band
+from napari_scsam.gui.layers.model_pixels import ModelPixels, Packed, Write, pack_band
 from napari_scsam.gui.layers.plane import Plane
+from napari_scsam.gui.layers.step_mark import StepMark
 from napari_scsam.infer.patch import Patch
 
 if TYPE_CHECKING:
@@ -41,21 +42,33 @@ class OrganelleLabels:
     wrote = Signal(object, object, object)
     """These labels, the `Plane` that the model changed, and the requested class ids."""
     claimed = Signal(object, object)
-    """These labels, and a `Plane` where pixels of the model became the user's."""
+    """These labels, and a `Plane` where other pixels are the model's, without a write of it."""
 
     def __init__(self, layer: Labels) -> None:
         self.layer = layer
         self.stored_prediction: Callable[[Plane, slice], NDArray[Any]] | None = None
         """What the model wrote into rows of a plane before this window was opened."""
         self._written: defaultdict[Plane, ModelPixels] = defaultdict(ModelPixels)
+        self._undone: dict[Plane, int] = {}
+        """How many last writes into a plane are undone, as of the last look."""
         self._step: list[Any] | None = None
-        self._pixels: list[Packed] | None = None
+        self._pixels: Write | None = None
         """The undo step of the last write, and what is remembered of it."""
 
     def model_pixels(self, plane: Plane) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Yield rows of a plane, and what the model last wrote there."""
+        written = self._written[plane]
+        undone = written.undone
         for number, rows in enumerate(row_bands(plane.shape(self.layer.data.shape))):
-            yield rows, self._written[plane].band(number, plane.read(self.layer.data, rows))
+            yield rows, written.band(number, plane.read(self.layer.data, rows), before=undone)
+
+    def note_undone(self) -> None:
+        """Emit `claimed` for planes where a write was undone or redone since the last call."""
+        for plane, written in self._written.items():
+            undone = written.undone
+            if undone != self._undone.get(plane, 0):
+                self._undone[plane] = undone
+                self.claimed.emit(self, plane)
 
     def write_steps(
         self,
@@ -99,8 +112,9 @@ class OrganelleLabels:
         self._show()
         bands = row_bands(prediction.shape)
         written = self._remembered(plane, bands)
-        while written.last_write_is_gone(plane.read(self.layer.data, rows) for rows in bands):
-            written.forget_last_write()
+        gone = 0
+        while written.is_gone((plane.read(self.layer.data, rows) for rows in bands), before=gone):
+            gone += 1
             yield
         packed: list[Packed] = []
         changed = 0
@@ -109,7 +123,7 @@ class OrganelleLabels:
                 if number:
                     yield
                 current = plane.read(self.layer.data, rows)
-                remembered = written.band(number, current)
+                remembered = written.band(number, current, before=gone)
                 under = None
                 if below is not None:
                     under = below[rows].astype(current.dtype)
@@ -125,6 +139,8 @@ class OrganelleLabels:
                 changed += self._set_pixels(plane, rows, labels, current)
                 packed.append(pack_band(np.where(ours, merged, remembered)))
         if changed:
+            written.forget(gone)
+            self._undone.pop(plane, None)
             self._remember(written, packed, joins=joins)
             self.layer.refresh(extent=False)
             self.wrote.emit(self, plane, tuple(ids))
@@ -217,10 +233,11 @@ class OrganelleLabels:
 
     def _remember(self, written: ModelPixels, packed: list[Packed], *, joins: bool) -> None:
         """Remember the write just done, and its undo step."""
+        step = StepMark(self.layer)
         replaced = None
         if self._join_steps(joins):
             replaced = self._pixels
-        self._pixels = written.add_write(packed, instead=replaced)
+        self._pixels = written.add_write(packed, instead=replaced, step=step)
 
     def _join_steps(self, joins: bool) -> bool:
         """Join the newest undo step with that of the last write, if that came just before.
@@ -268,6 +285,7 @@ class OrganelleLabels:
         shape = plane.shape(self.layer.data.shape)
         bands = row_bands(shape)
         written = self._remembered(plane, bands)
+        written.forget(written.undone)
         for number, band in enumerate(bands):
             start = max(band.start, rows.start)
             stop = min(band.stop, rows.stop)

@@ -68,6 +68,7 @@ class Undoing:
             return
         where = self._describe(layer, steps[-1])
         getattr(layer, what)()
+        self.session.outputs.note_undone(layer)
         self.stepped.emit(layer)
         self.session.status.emit(f"{done}{where}.")
 
