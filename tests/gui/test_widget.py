@@ -192,6 +192,8 @@ def test_without_any_checkpoint_the_panel_says_so(make_napari_viewer, monkeypatc
 def test_it_fits_a_small_screen_and_both_themes(window, stack, wait):
     one = window(Image(stack, name="a very long name of an image layer that somebody gave it"))
     one.viewer.window.resize(800, 500)
+    grow = one.widget.correct.buttons["grow"]
+    colours = set()
     for theme in ("light", "dark"):
         one.viewer.theme = theme
         panels = (one.widget.volume, one.widget.model, one.widget.segment, one.widget.class_bar)
@@ -200,6 +202,10 @@ def test_it_fits_a_small_screen_and_both_themes(window, stack, wait):
             one.widget.tabs.setCurrentWidget(page)
             body, viewport = page.widget(), page.viewport()
             wait(lambda: body.minimumSizeHint().width() <= body.width() <= viewport.width())  # noqa: B023  # waited for at once
+        for in_use in (False, True):
+            grow.setChecked(in_use)
+            colours.add((in_use, grow.grab().toImage().pixelColor(3, 3).name()))
+    assert len({colour for _, colour in colours}) == 4, "a tool in use looks like no other"
     wait(lambda: one.widget.width() < 400)
 
 

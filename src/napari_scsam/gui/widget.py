@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.settings import get_settings
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
@@ -39,6 +40,9 @@ FIELDS = (
     "ObjectTableView, ObjectTableView QHeaderView"
 )
 """Style selector of what napari's style leaves at the font size of the system."""
+
+BUTTON_DOWN = "ToolButton:pressed, ToolButton:checked"
+"""Style selector of object tools that are used now; napari has no style for such buttons."""
 
 SEGMENT_TAB = "Segment"
 OBJECT_TAB = "Object"
@@ -163,8 +167,9 @@ class ScSAMWidget(QWidget):
         links.add(self.work_desk.tool_started, self.tabs.show_page_of)
         links.add(session.choices.choices_changed, self._show_page)
         links.add(session.about_to_write, self._hide_card)
-        links.add(get_settings().appearance.events.font_size, self._scale_fields)
-        self._scale_fields()
+        links.add(get_settings().appearance.events.font_size, self._style_parts)
+        links.add(self._viewer.events.theme, self._style_parts)
+        self._style_parts()
 
     def _note_page(self) -> None:
         """Note the page; clicks in the picture select objects while theirs is open."""
@@ -196,10 +201,15 @@ class ScSAMWidget(QWidget):
         """Hide the first lines for a newcomer once there are labels."""
         self.card.hide()
 
-    def _scale_fields(self) -> None:
-        """Set the font of fields, which napari's style leaves at the size of the system."""
+    def _style_parts(self) -> None:
+        """Style what napari's style leaves out: the font of fields, and buttons that are down."""
         size = get_settings().appearance.font_size
-        self.setStyleSheet(f"{FIELDS} {{ font-size: {size}pt; }}")
+        theme = get_theme(self._viewer.theme)
+        self.setStyleSheet(
+            f"{FIELDS} {{ font-size: {size}pt; }}"
+            f"ToolButton:hover {{ background-color: {theme.highlight.as_hex()}; }}"
+            f"{BUTTON_DOWN} {{ background-color: {theme.current.as_hex()}; }}"
+        )
 
     def _forget_other_image(self) -> None:
         """Remove a status that was said of another image."""
