@@ -52,6 +52,22 @@ def test_the_temperature_divides_the_logits(
     np.testing.assert_allclose(logits(warmer) * 4, plain, rtol=1e-3, atol=1e-4)
 
 
+def test_each_class_has_a_bias_of_its_own(
+    model: ScSAM, grey: np.ndarray, decoder: ClassDecoder
+) -> None:
+    decoder.set_image(grey)
+    plain = logits(decoder)
+    model.temperature = model.temperature * 2
+    model.class_biases = torch.tensor([0.5, -1.0, 0.0])
+    other = ClassDecoder(model, "cpu")
+    other.set_image(grey)
+    moved = plain / 2 + np.array([0.5, -1.0, 0.0], np.float32)[:, None, None]
+    np.testing.assert_allclose(logits(other), moved, rtol=1e-3, atol=1e-3)
+    first, _, third = model.classes
+    turned = drive(other.network_logits_steps([third, first]))
+    np.testing.assert_allclose(turned, moved[[2, 0]], rtol=1e-3, atol=1e-3)
+
+
 def test_classes_come_in_the_order_asked_for(decoder: ClassDecoder, grey: np.ndarray) -> None:
     decoder.set_image(grey)
     every = logits(decoder)

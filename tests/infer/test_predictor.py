@@ -37,6 +37,10 @@ class Eye(nn.Module):
         self.class_prompt = nn.Module()
         self.class_prompt.prototypes = nn.Parameter(torch.tensor([[1.0], [-1.0]]))
         self.temperature, self.thresholds = torch.ones(()), torch.zeros(2)
+        self.class_biases = torch.zeros(2)
+
+    def calibrated(self, logits: Tensor, _rows: Sequence[int] | None = None) -> Tensor:
+        return logits
 
     def encode(self, image: Tensor) -> EncoderFeatures:
         return EncoderFeatures(image, (image,))

@@ -259,3 +259,12 @@ def test_hashes_tell_weights_apart_also_in_half_precision_and_of_no_dimension() 
     assert weights_hash(copy.deepcopy(module)) == before
     module.temperature.fill_(2)
     assert weights_hash(module) != before
+
+
+def test_biases_count_in_a_hash_unless_there_are_none() -> None:
+    module = nn.Linear(2, 2)
+    before = weights_hash(module)
+    module.register_buffer("class_biases", torch.zeros(3))
+    assert weights_hash(module) == before
+    module.class_biases += 1
+    assert weights_hash(module) != before

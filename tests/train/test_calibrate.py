@@ -9,7 +9,13 @@ from napari_scsam.config import UserError
 from napari_scsam.infer.postprocess import label_map
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.volumes import as_volume
-from napari_scsam.train.calibrate import calibrate, fit_temperature, fit_thresholds, mean_dice
+from napari_scsam.train.calibrate import (
+    calibrate,
+    fit_biases,
+    fit_temperature,
+    fit_thresholds,
+    mean_dice,
+)
 
 
 @pytest.fixture
@@ -28,6 +34,23 @@ def test_the_temperature_undoes_overconfidence(
 ) -> None:
     logits, truth = answers
     assert fit_temperature(logits * factor, truth) == pytest.approx(factor, rel=0.06)
+
+
+@pytest.mark.parametrize("added", [(0.0, 0.0), (1.5, -1.0), (-2.0, 0.5)])
+def test_biases_undo_what_was_added_to_logits(
+    answers: tuple[np.ndarray, np.ndarray], added: tuple[float, float]
+) -> None:
+    logits, truth = answers
+    found = fit_biases(logits + np.array(added)[:, None], truth)
+    np.testing.assert_allclose(found, -np.array(added), atol=0.06)
+
+
+def test_a_class_that_does_not_occur_keeps_its_bias() -> None:
+    logits = np.random.default_rng(3).normal(0, 1, (2, 1000))
+    truth = (logits[0] > 0).astype(int)
+    biases = fit_biases(logits, truth)
+    assert biases[1] == 0
+    assert biases[0] != 0
 
 
 def test_thresholds_raise_the_mean_dice_of_a_rare_class() -> None:
@@ -80,9 +103,9 @@ def test_calibration_is_kept_in_the_model_and_used(model, tmp_path: Path) -> Non
     assert float(model.temperature) != 1
     again = Predictor(model, "cpu")
     again.set_image(image.plane(0))
-    np.testing.assert_allclose(
-        again.class_logits(), raw / float(model.temperature), rtol=1e-3, atol=1e-3
-    )
+    scaled = raw / float(model.temperature) + model.class_biases.numpy()[:, None, None]
+    assert model.class_biases.abs().min() > 0
+    np.testing.assert_allclose(again.class_logits(), scaled, rtol=1e-3, atol=1e-3)
     thresholds = model.thresholds.numpy()[:, None, None]
     np.testing.assert_array_equal(
         again.segment(), label_map(again.class_logits() - thresholds, model.classes, model.classes)

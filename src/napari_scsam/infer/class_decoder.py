@@ -117,7 +117,7 @@ class ClassDecoder(SliceEncoder):
         """Decode K classes, by their rows, on B tiles of a shape (Y, X): B×K×Y×X logits."""
         with precision(self.device):
             logits = self.model.class_logits(embedding, rows)
-        return to_host(logits.float() / self.model.temperature, shape)
+        return to_host(self.model.calibrated(logits.float(), rows), shape)
 
     @torch.inference_mode()
     def compare(

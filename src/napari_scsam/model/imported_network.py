@@ -122,6 +122,7 @@ class ImportedNetwork(ScSAM):
             nn.init.zeros_(unused)
         self.register_buffer("content", torch.frombuffer(bytearray(content), dtype=torch.uint8))
         self.register_buffer("temperature", torch.ones(()))
+        self.register_buffer("class_biases", torch.zeros(len(self.classes)))
         self.register_buffer("thresholds", torch.zeros(len(self.classes)))
 
     def encode(self, image: Tensor) -> EncoderFeatures:

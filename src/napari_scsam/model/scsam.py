@@ -76,6 +76,8 @@ class ScSAM(nn.Module):
     pixel_std: Tensor
     temperature: Tensor
     """Divides class logits, so that their softmax is calibrated."""
+    class_biases: Tensor
+    """K; added to divided logits, as some classes are found too often or too seldom."""
     thresholds: Tensor
     """K; a class is predicted where its calibrated logit is above this."""
 
@@ -108,11 +110,13 @@ class ScSAM(nn.Module):
         self.beside: tuple[ScSAM, ...] = ()
         """Imported networks that work beside it; they are not part of its weights."""
         self.register_buffer("temperature", torch.ones(()))
+        self.register_buffer("class_biases", torch.zeros(len(self.classes)))
         self.register_buffer("thresholds", torch.zeros(len(self.classes)))
         self.register_buffer(
             "pixel_mean", torch.tensor(SAM_MEAN).view(1, 3, 1, 1), persistent=False
         )
         self.register_buffer("pixel_std", torch.tensor(SAM_STD).view(1, 3, 1, 1), persistent=False)
+        self.register_load_state_dict_pre_hook(_without_biases)  # type: ignore[no-untyped-call]
 
     @property
     def nm_per_pixel(self) -> float | None:
@@ -201,6 +205,16 @@ class ScSAM(nn.Module):
         tuned = tuned_logits(self.tuned, embedding.added[:, len(covers) :])
         logits = replace_rows(logits, tuned, names)
         return add_maps(logits, embedding.added[:, : len(covers)], covers, names)
+
+    def calibrated(self, logits: Tensor, rows: Sequence[int] | None = None) -> Tensor:
+        """Return B×K×H×W logits of classes, by their rows, whose softmax with 0 is calibrated.
+
+        Divided by the temperature, and with the bias of each class added: a "vector scaling"
+        (Guo et al. 2017, "On calibration of modern neural networks", section 4.2) that has one
+        scale for all classes, so that it seldom changes which class is the most likely.
+        """
+        biases = self.class_biases if rows is None else self.class_biases[list(rows)]
+        return logits / self.temperature + biases.view(-1, 1, 1)
 
     def prototype_logits(self, embedding: Embedding, prototypes: Tensor) -> Tensor:
         """Decode B images by K×256 prototypes, without what fine-tuning does: B×K×16h×16w."""
@@ -311,11 +325,20 @@ class ScSAM(nn.Module):
         self.class_prompt.prototypes = nn.Parameter(
             torch.cat([prototypes[:row], new, prototypes[row:]])
         )
-        self.thresholds = torch.cat(
-            [self.thresholds[:row], self.thresholds.new_zeros(1), self.thresholds[row:]]
-        )
+        self.class_biases = with_zero(self.class_biases, row)
+        self.thresholds = with_zero(self.thresholds, row)
 
     def forward(self, image: Tensor) -> Tensor:
         """Segment B×1×H×W in 0..1: class logits B×K×H×W."""
         logits = self.class_logits(self.fuse(self.encode(image)))
         return F.interpolate(logits, image.shape[2:], mode="bilinear", align_corners=False)
+
+
+def with_zero(values: Tensor, row: int) -> Tensor:
+    """Return K values with a 0 before one of them, or at their end."""
+    return torch.cat([values[:row], values.new_zeros(1), values[row:]])
+
+
+def _without_biases(model: ScSAM, weights: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Add the biases that files of earlier versions lack: they had none."""
+    weights.setdefault(f"{prefix}class_biases", torch.zeros_like(model.class_biases))

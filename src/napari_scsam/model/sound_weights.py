@@ -10,8 +10,8 @@ from torch import Tensor
 
 from napari_scsam.config import UserError
 
-ADDED_WHEN_LOADED = ".log_scale"
-"""End of the name of a weight that older files lack; `class_prompt` adds it."""
+ADDED_WHEN_LOADED = (".log_scale", "class_biases")
+"""Ends of the names of weights that older files lack; `class_prompt` and `scsam` add them."""
 
 NOT_NEGATIVE = "running_var"
 """End of the name of a weight that is a variance."""

@@ -115,6 +115,7 @@ def adopt_class_table(model: ScSAM, classes: Sequence[ClassSpec]) -> None:
         for row, spec in zip(rows, shared, strict=True)
     )
     model.class_prompt.prototypes = torch.nn.Parameter(model.class_prompt.prototypes.detach()[rows])
+    model.class_biases = model.class_biases[rows]
     model.thresholds = model.thresholds[rows]
 
 

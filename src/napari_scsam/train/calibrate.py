@@ -1,4 +1,4 @@
-"""Temperature and thresholds of a trained checkpoint, from labelled slices kept out of training."""
+"""Temperature, biases and thresholds of a checkpoint, from labelled slices kept out of training."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import logsumexp
 
 from napari_scsam.config import UserError
@@ -35,11 +35,11 @@ Gains this small do not carry over to another tissue.
 def calibrate(
     predictor: Predictor, image: Volume, labels: Volume, slices: Sequence[int]
 ) -> Steps[None]:
-    """Fit the temperature, then a threshold for each class, and set both in the model.
+    """Fit the temperature, then a bias and a threshold for each class, and set them in the model.
 
-    The temperature calibrates the probabilities (Guo et al. 2017, "On calibration of modern neural
-    networks"). The thresholds then maximise each class's Dice, which matters for classes so rare
-    that they are never the most probable.
+    Temperature and biases calibrate the probabilities (Guo et al. 2017, "On calibration of modern
+    neural networks"). The thresholds then maximise each class's Dice, which matters for classes so
+    rare that they are never the most probable.
 
     Parameters
     ----------
@@ -62,7 +62,19 @@ def calibrate(
         )
     model = predictor.model
     model.temperature.fill_(1.0)
+    model.class_biases.zero_()
     model.thresholds.zero_()
+    fit(model, *(yield from labelled_logits(predictor, image, labels, slices)))
+    yield Progress(len(slices), len(slices), "calibrated")
+
+
+def labelled_logits(
+    predictor: Predictor, image: Volume, labels: Volume, slices: Sequence[int]
+) -> Steps[tuple[NDArray[np.float32], NDArray[np.integer]]]:
+    """Compute logits of some pixels of slices, K×N, and their N answers.
+
+    An answer is 0 for background and k+1 for class k, whose id the labels hold.
+    """
     logits = []
     truth = []
     contrast = measure_contrast(image.data)
@@ -74,15 +86,16 @@ def calibrate(
         step = max(1, round((plane.size * len(slices) / MAX_PIXELS) ** 0.5))
         logits.append(predictor.class_logits()[:, ::step, ::step].reshape(len(index), -1))
         truth.append(lookup(plane[::step, ::step], index).ravel())
-    fit(model, np.concatenate(logits, axis=1), np.concatenate(truth))
-    yield Progress(len(slices), len(slices), "calibrated")
+    return np.concatenate(logits, axis=1), np.concatenate(truth)
 
 
 def fit(model: ScSAM, logits: NDArray[np.floating], truth: NDArray[np.integer]) -> None:
-    """Fit temperature and thresholds to K×N logits and N answers, and set them in the model."""
+    """Fit temperature, biases and thresholds to K×N logits and N answers; set them in the model."""
     temperature = fit_temperature(logits, truth)
-    thresholds = fit_thresholds(logits / temperature, truth)
+    biases = fit_biases(logits / temperature, truth)
+    thresholds = fit_thresholds(logits / temperature + biases[:, None], truth)
     model.temperature.fill_(temperature)
+    model.class_biases.copy_(torch.from_numpy(biases))
     model.thresholds.copy_(torch.from_numpy(thresholds))
 
 
@@ -100,6 +113,30 @@ def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.integer]) ->
 
     best = minimize_scalar(negative_log_likelihood, bounds=(-2.5, 2.5), method="bounded")
     return float(np.exp(best.x))
+
+
+def fit_biases(logits: NDArray[np.floating], truth: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Return what is added to K×N logits so that N answers are most probable; K.
+
+    Each class then has the mean probability that it has pixels. Absent classes keep 0, as the
+    slices cannot tell how rare they are.
+    """
+    shown = np.unique(truth[truth > 0]) - 1
+    wanted = np.array([(truth == row + 1).mean() for row in shown])
+    biases = np.zeros(len(logits))
+
+    def negative_log_likelihood(values: NDArray[np.floating]) -> tuple[float, NDArray[np.floating]]:
+        biases[shown] = values
+        scores = np.concatenate([np.zeros_like(logits[:1]), logits + biases[:, None]])
+        total = logsumexp(scores, axis=0)
+        right = scores[truth, np.arange(len(truth))]
+        found = np.exp(scores[shown + 1] - total).mean(axis=1)
+        return float((total - right).mean()), found - wanted
+
+    bounds = [(CANDIDATES[0], CANDIDATES[-1])] * len(shown)
+    best = minimize(negative_log_likelihood, np.zeros(len(shown)), jac=True, bounds=bounds)
+    biases[shown] = best.x
+    return biases.astype(np.float32)
 
 
 def fit_thresholds(

@@ -89,7 +89,7 @@ def likeliest_classes(model: ScSAM, embedding: Embedding, shape: Sequence[int]) 
         mode="bilinear",
         align_corners=False,
     )
-    logits = logits / model.temperature - model.thresholds[:, None, None]
+    logits = model.calibrated(logits) - model.thresholds[:, None, None]
     return torch.cat([torch.zeros_like(logits[:, :1]), logits], 1).argmax(1)
 
 

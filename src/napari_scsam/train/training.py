@@ -166,7 +166,7 @@ def finish_training(model: ScSAM, recipe: Recipe, device: torch.device) -> None:
 
 
 def calibrate_model(model: ScSAM, recipe: Recipe, device: torch.device) -> None:
-    """Set temperature and thresholds by the first source that keeps slices for it, if any.
+    """Set temperature, biases and thresholds by the first source that keeps slices for it, if any.
 
     Its labels must name every class: what they do not name would count as background.
     """

@@ -56,7 +56,7 @@ class ValidationTile:
         model = self.run.model
         crops = self.run.data.held_out.batch([self.number])
         with precision(self.run.device):
-            logits = tuned_answer(model, self.run.path, crops).float() / model.temperature
+            logits = model.calibrated(tuned_answer(model, self.run.path, crops).float())
         found = self.run.judge.answers([logits], self.run.best.levels)[0]
         picture = overlay(self.grey, found, self.classes)
         picture[self.outlines] = OUTLINE

@@ -41,7 +41,7 @@ class ClassMaps(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Map 1×1×H×W in 0..1 to 1×K×H×W; the background's logit is 0."""
         embedding = self.model.fuse(self.model.encode(image))
-        logits = self.model.class_logits(embedding) / self.model.temperature
+        logits = self.model.calibrated(self.model.class_logits(embedding))
         if logits.shape[2:] == image.shape[2:]:
             return logits
         return F.interpolate(logits, image.shape[2:], mode="bilinear", align_corners=False)

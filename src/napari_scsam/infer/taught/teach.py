@@ -70,6 +70,7 @@ class Taught:
         self.own_classes = model.classes
         """Classes of the checkpoint, without those taught since."""
         self._own_prototypes = model.class_prompt.prototypes.detach().clone()
+        self._own_biases = model.class_biases
         self._own_thresholds = model.thresholds
         self._own_lessons = dict(model.lessons)
         # The predictor owns this object. A circle would keep a network in memory for long.
@@ -318,6 +319,7 @@ class Taught:
         kept = {key: known for key, known in self._known.items() if key in same}
         model.classes = self.own_classes
         model.class_prompt.prototypes = torch.nn.Parameter(self._own_prototypes.clone())
+        model.class_biases = self._own_biases
         model.thresholds = self._own_thresholds
         model.lessons = dict(self._own_lessons)
         for known in taught:

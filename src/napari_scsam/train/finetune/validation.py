@@ -212,12 +212,12 @@ def decoded(
     for crops in batches(memory):
         with precision(memory.device):
             logits = tuned_answer(model, path, crops)
-        yield crops, logits.float() / model.temperature
+        yield crops, model.calibrated(logits.float())
 
 
 def parent_logits(crops: ReviewCrops, parent: ScSAM) -> Tensor:
     """Return the parent's calibrated logits of its own classes."""
-    return crops.parent[:, : len(parent.classes)] / parent.temperature
+    return parent.calibrated(crops.parent[:, : len(parent.classes)])
 
 
 def found_rows(
