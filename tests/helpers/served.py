@@ -11,12 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import uvicorn
-
 from napari_scsam.remote.connection import Connection
-from napari_scsam.server.app import make_app
-from napari_scsam.server.serving import Listening, make_config, open_socket
-from napari_scsam.server.settings import ServerSettings
 
 TOKEN = "a token for tests alone"  # noqa: S105  # of no server but those of tests
 PYTHON_OF_SERVER = "SCSAM_TEST_SERVER_PYTHON"
@@ -69,8 +64,13 @@ def served_in_a_process(
 
 
 @contextmanager
-def served_on_a_thread(settings: ServerSettings) -> Iterator[tuple[str, object]]:
+def served_on_a_thread(settings) -> Iterator[tuple[str, object]]:
     """Run a server on a thread; yields its address and its application."""
+    # A client that has no torch has no server either; it runs the one above by another Python.
+    import uvicorn
+    from napari_scsam.server.app import make_app
+    from napari_scsam.server.serving import Listening, make_config, open_socket
+
     listening = Listening(port=0)
     app = make_app(settings)
     with open_socket(listening) as sock:

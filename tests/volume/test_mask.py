@@ -106,6 +106,18 @@ def test_a_stopped_run_goes_on_with_the_same_mask_only(
     np.testing.assert_array_equal(segment(predictor, out, mask=mask, resume=True), whole)
 
 
+@pytest.mark.parametrize(
+    ("block", "reached"),
+    [((0, 2, 32), True), ((1, 4, 32), True), ((0, 1, 32), False), ((0, 2, 3), False)],
+)
+def test_a_block_is_reached_when_one_of_its_slices_is(
+    mask: Path, block: tuple[int, int, int], *, reached: bool
+) -> None:
+    first, end, columns = block
+    where = (slice(first, end), slice(32, 64), slice(0, columns))
+    assert read_mask(open_mask(mask, STACK.shape), range(4), EVERYWHERE).reaches(where) == reached
+
+
 def test_a_coarser_mask_covers_the_volume_and_goes_to_workers(tmp_path: Path) -> None:
     coarse = INSIDE[:, ::10, ::20] > 0
     coarse[:, 3] = True
