@@ -68,6 +68,7 @@ def served_on_a_thread(settings) -> Iterator[tuple[str, object]]:
     """Run a server on a thread; yields its address and its application."""
     # A client that has no torch has no server either; it runs the one above by another Python.
     import uvicorn
+
     from napari_scsam.server.app import make_app
     from napari_scsam.server.serving import Listening, make_config, open_socket
 
