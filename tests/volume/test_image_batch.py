@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.errors import TakenError
 from napari_scsam.io.labels import write_labels
 from napari_scsam.volume.image_batch import ImageBatch, find_images
 
@@ -46,3 +47,11 @@ def test_images_that_share_a_name_are_refused(folder: Path) -> None:
     images = (folder / "a.tif", folder / "a.png")
     with pytest.raises(UserError, match="two folders"):
         ImageBatch(images, folder / "out").left()
+
+
+def test_labels_go_into_a_folder_that_may_exist_and_not_into_a_file(folder: Path) -> None:
+    images = (folder / "cell 9.tif",)
+    (folder / "out").mkdir()
+    assert ImageBatch(images, folder / "out").left() == images
+    with pytest.raises(TakenError, match="is a file"):
+        ImageBatch(images, folder / "notes.txt").left()
