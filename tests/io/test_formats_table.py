@@ -18,6 +18,7 @@ from faulty_server import FolderServer
 from kinds.arrays import array_kinds
 from kinds.containers import container_kinds, remote_kinds
 from kinds.kind import STACK, Kind
+from kinds.odd import odd_kinds
 from kinds.refused import REFUSED
 from kinds.tiffs import picture_kinds, tiff_kinds
 from kinds.unusual import unusual_kinds
@@ -110,7 +111,7 @@ def _size(volume: Volume, kind: Kind) -> str:
 
 
 COMMON = [*tiff_kinds(), *picture_kinds(), *array_kinds(), *container_kinds()]
-LOCAL = [*COMMON, *unusual_kinds()]
+LOCAL = [*COMMON, *unusual_kinds(), *odd_kinds()]
 
 
 @pytest.fixture(scope="module")

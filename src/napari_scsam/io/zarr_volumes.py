@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -145,7 +146,7 @@ def _members(group: zarr.Group) -> list[tuple[str, ZarrArray | zarr.Group]]:
 
 
 def _plain_array(array: ZarrArray, watch: Watch) -> Source:
-    """Use zarr v3's dimension names as axes, and the attributes of CREMI, funlib and COSEM."""
+    """Open an array with the names of its axes, and the attributes of CREMI, funlib and COSEM."""
     attributes = array.attrs.asdict()
     transform = attributes.get("transform")
     if isinstance(transform, dict):  # of COSEM
@@ -155,29 +156,45 @@ def _plain_array(array: ZarrArray, watch: Watch) -> Source:
             "units": transform.get("units"),
             "axis_names": transform.get("axes"),
         }
-    stated: Any = (
-        getattr(array.metadata, "dimension_names", None) or attributes.get("axis_names") or ()
-    )
-    names = [str(name).lower() for name in stated]
-    if not all(name in tuple("tczyx") for name in names) or len(names) != array.ndim:
-        names = []
-    sides: tuple[float | None, ...] = ()
-    origin = (0.0, 0.0, 0.0)
-    if not names or names == sorted(names, key="tczyx".index):
-        sides, origin = read_resolution(attributes, array.ndim)
+    names = _axis_names(array, attributes)
+    sides, origin = read_resolution(_along_zyx(attributes, names), array.ndim)
     return Source(
         array=watch(check_zarr_chunks(array)),
-        axes="".join(names),
+        axes=names,
         voxel_size=whole_size(sides) if sides else None,
         origin=origin,
         sides=three_sides(sides),
     )
 
 
+def _axis_names(array: ZarrArray, attributes: Mapping[str, Any]) -> str:
+    """Return a letter for each axis, by zarr v3, xarray or funlib; empty where none says."""
+    stated: Any = (
+        getattr(array.metadata, "dimension_names", None)
+        or attributes.get("_ARRAY_DIMENSIONS")
+        or attributes.get("axis_names")
+        or ()
+    )
+    names = [str(name).lower() for name in stated]
+    if not all(name in tuple("tczyx") for name in names) or len(set(names)) != array.ndim:
+        return ""
+    return "".join(names)
+
+
+def _along_zyx(attributes: Mapping[str, Any], names: str) -> Mapping[str, Any]:
+    """Return attributes whose lists have one value for each axis, with z, y, x last."""
+    order = sorted(range(len(names)), key=lambda axis: "tczyx".index(names[axis]))
+    return {
+        key: [value[axis] for axis in order]
+        if isinstance(value, list) and len(value) == len(names)
+        else value
+        for key, value in attributes.items()
+    }
+
+
 def _multiscale(group: zarr.Group, watch: Watch) -> Source:
     multiscale = ngff_attributes(group)["multiscales"][0]
-    datasets = multiscale["datasets"]
-    levels = [member_array(group, dataset["path"]) for dataset in datasets]
+    datasets, levels = _finest_first(group, multiscale["datasets"])
     axes = [
         axis if isinstance(axis, dict) else {"name": axis}
         for axis in multiscale.get("axes", "tczyx"[-levels[0].ndim :])
@@ -202,6 +219,15 @@ def _multiscale(group: zarr.Group, watch: Watch) -> Source:
         levels=tuple(map(watch, levels[1:])),
         sides=three_sides(sides_nm(sizes, units)),
     )
+
+
+def _finest_first(
+    group: zarr.Group, datasets: Sequence[Mapping[str, Any]]
+) -> tuple[list[Mapping[str, Any]], list[ZarrArray]]:
+    """Return levels and their metadata with the largest first, as the standard orders them."""
+    levels = [member_array(group, dataset["path"]) for dataset in datasets]
+    order = sorted(range(len(levels)), key=lambda level: -math.prod(levels[level].shape))
+    return [datasets[level] for level in order], [levels[level] for level in order]
 
 
 def _letter(axis: Mapping[str, Any]) -> str:

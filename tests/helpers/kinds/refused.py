@@ -5,4 +5,5 @@ from __future__ import annotations
 REFUSED = (
     *(".czi", ".lif", ".nd2", ".oib", ".vsi", ".ser", ".emi", ".bcf", ".nii", ".nii.gz"),
     *(".am", ".dat", ".jp2", ".gif", ".mat", ".npz", ".wkw", ".7z", ".tif.gz", ".xyz"),
+    *(".svs", ".lsm", ".stk", ".dcm", ".mha", ".pgm", ".txm", ".eer", ".em", ".avi"),
 )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import pytest
 
 from napari_scsam.io.formats.advice import ADVICE, READ, unknown_format
@@ -48,3 +49,9 @@ def test_a_sentence_says_what_is_wrong_and_what_to_do(suffix: str) -> None:
     assert todo
     assert not todo.endswith(".")
     assert len(todo.split()) <= 30
+
+
+def test_hdf5_under_another_name_is_renamed(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.nxs", "w") as file:
+        file["em"] = [[1, 2], [3, 4]]
+    assert unknown_format(tmp_path / "a.nxs").endswith("; it is HDF5, so rename it to a.h5")

@@ -70,3 +70,10 @@ def test_damaged_and_hostile_files_are_explained(tmp_path: Path) -> None:
     path.write_bytes(b"NRRD0005\nnonsense\n\n")
     with pytest.raises(UserError):
         open_volume(path)
+
+
+@pytest.mark.parametrize("files", ["LIST 2\n0.raw\n1.raw", "%d.raw 0 1 1 2"])
+def test_voxels_in_several_files_are_refused_with_what_to_do(tmp_path: Path, files: str) -> None:
+    write_by_hand(tmp_path / "a.nhdr", f"encoding: raw\ndata file: {files}")
+    with pytest.raises(UserError, match="keeps its voxels in several files; save it as one file"):
+        open_volume(tmp_path / "a.nhdr")

@@ -192,3 +192,26 @@ def test_pictures_that_are_shown_turned_are_noted(tmp_path: Path) -> None:
         volume = open_volume(tmp_path / name)
         np.testing.assert_array_equal(volume.data[...], plane)
         assert "turned or mirrored" in volume.notes[0]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_slice_whose_values_mean_something_else_is_named(tmp_path: Path, suffix: str) -> None:
+    for z in range(2):
+        if suffix == ".tif":
+            kind = ("minisblack", "miniswhite")[z]
+            tifffile.imwrite(tmp_path / f"{z}.tif", STACK[z], photometric=kind)
+        else:
+            picture = Image.fromarray(STACK[z], mode="P")
+            picture.putpalette([value for grey in range(256) for value in [grey ^ (255 * z)] * 3])
+            picture.save(tmp_path / f"{z}.png")
+    volume = open_volume(tmp_path)
+    np.testing.assert_array_equal(volume.plane(0), STACK[0])
+    with pytest.raises(UserError, match=rf"1\{suffix} has another palette .*, or another value"):
+        volume.plane(1)
+
+
+def test_two_stacks_in_one_folder_are_noted(tmp_path: Path) -> None:
+    for name in ("em_0", "em_1", "labels_0", "labels_1"):
+        Image.fromarray(STACK[0]).save(tmp_path / f"{name}.png")
+    (note,) = open_volume(tmp_path).notes
+    assert note.endswith("named like em_0.png and labels_0.png; all of them were read as one stack")

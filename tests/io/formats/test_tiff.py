@@ -289,6 +289,21 @@ def test_pages_of_different_sizes_are_refused(tmp_path: Path) -> None:
         open_volume(tmp_path / "a.tif")
 
 
+def test_inks_are_not_taken_for_brightness(tmp_path: Path) -> None:
+    inks = np.full((8, 9, 4), 200, np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", inks, photometric="separated", metadata=None)
+    with pytest.raises(UserError, match="colours of the kind SEPARATED; convert it to grey"):
+        open_volume(tmp_path / "a.tif")
+
+
+def test_of_several_ome_images_the_one_that_is_read_is_named(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as writer:
+        for shape in ((20, 30), (40, 50)):
+            writer.write(np.zeros(shape, np.uint8), photometric="minisblack")
+    (note,) = open_volume(tmp_path / "a.ome.tif").notes
+    assert note.endswith("a.ome.tif holds 2 images, of which the first (20 x 30) was read")
+
+
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("kept", [0.9, 0.5, 0.0005])
 def test_a_file_cut_short_is_refused(tmp_path: Path, compression: str | None, kept: float) -> None:

@@ -10,13 +10,30 @@ READ = "OME-Zarr and zarr, TIFF, MRC, HDF5, DM3 and DM4, NRRD, N5, .ims, .npy, .
 
 FIJI = "open it in Fiji and save it as TIFF"
 
+FRAMES = "open it in Fiji, choose its frames and save them as TIFF"
+
+SLICER = "convert it to NRRD, in 3D Slicer or with SimpleITK"
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+"""First bytes of HDF5, which many programs call by a suffix of their own."""
+
 ADVICE: Mapping[str, str] = {
-    **dict.fromkeys((".czi", ".lif", ".nd2", ".oib", ".oif", ".vsi"), FIJI),
+    **dict.fromkeys((".czi", ".lif", ".nd2", ".oib", ".oif", ".oir", ".vsi", ".ets"), FIJI),
+    **dict.fromkeys((".svs", ".ndpi", ".scn", ".vms", ".lsm", ".stk", ".zvi", ".sld"), FIJI),
+    **dict.fromkeys((".dv", ".r3d", ".sif", ".spi", ".dm2", ".klb", ".gwy", ".jxl"), FIJI),
+    **dict.fromkeys((".pgm", ".ppm", ".tga", ".psd", ".j2k", ".jpf", ".avif", ".heic"), FIJI),
+    **dict.fromkeys((".avi", ".mp4", ".mov"), FRAMES),
+    **dict.fromkeys((".mha", ".mhd", ".img", ".hdr", ".vtk", ".mnc", ".dcm"), SLICER),
+    **dict.fromkeys((".txm", ".xrm"), "export it as TIFF in the program of the microscope"),
+    ".em": "convert it to MRC, with em2mrc of Bsoft or e2proc3d.py of EMAN2",
+    ".eer": "sum its frames into an MRC, with MotionCor3 or RELION",
+    ".blo": "open it in HyperSpy and save its image as TIFF",
+    ".zspy": "open it in HyperSpy and save its image as TIFF",
     **dict.fromkeys(
         (".ser", ".emi"), "open it in Fiji with the plugin TIA Reader, save it as TIFF"
     ),
     ".bcf": "export the image as TIFF in Esprit",
-    ".nii": "convert it to NRRD, in 3D Slicer or with SimpleITK",
+    ".nii": SLICER,
     ".am": "save it as TIFF or MRC in Amira",
     ".hx": "save the image itself as TIFF or MRC in Amira",
     ".dat": "rename it to .raw and give its shape, as in cell.raw:40x512x512:uint8",
@@ -49,6 +66,15 @@ def unknown_format(file: Path) -> str:
         what = f"{file} has the suffix {file.suffix!r}, which is not a known volume format"
     if file.name.lower().endswith((".nii.gz", ".nrrd.gz")):
         return f"{what}; {ADVICE['.nii']}"
-    if suffix in (".gz", ".bz2", ".xz"):
+    if suffix in (".gz", ".bz2", ".xz", ".zst"):
         return f"{what}; unpack it and open the result"
+    if suffix not in ADVICE and _is_hdf5(file):
+        return f"{what}; it is HDF5, so rename it to {file.stem}.h5"
     return f"{what}; {ADVICE.get(suffix, f'use {READ}')}"
+
+
+def _is_hdf5(file: Path) -> bool:
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        return opened.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE

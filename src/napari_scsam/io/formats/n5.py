@@ -133,11 +133,13 @@ async def _names(store: Store, inner: str) -> list[str]:
 def _place(
     attributes: Mapping[str, Any], ndim: int
 ) -> tuple[tuple[float | None, ...], tuple[float, float, float]]:
-    """Return nm along z, y, x and the origin, of attributes in one of three fashions."""
+    """Return nm along z, y, x and the origin, of attributes in one of four fashions."""
     transform = attributes.get("transform")
     if isinstance(transform, dict) and transform.get("axes") == ["z", "y", "x"]:
         stated = {"resolution": transform.get("scale"), "offset": transform.get("translate")}
         return read_resolution({**stated, "units": transform.get("units")}, ndim)
+    if attributes.get("axes", attributes.get("axis_names")) == ["z", "y", "x"]:
+        return read_resolution(attributes, ndim)  # of funlib, in the order of numpy
     pixel = attributes.get("pixelResolution")
     if isinstance(pixel, dict):
         stated = {"resolution": _reversed(pixel.get("dimensions")), "units": str(pixel.get("unit"))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
@@ -49,6 +50,15 @@ TYPES: Mapping[str, str] = {
 """Numpy types by the names of NRRD."""
 
 
+SEVERAL_FILES = re.compile(
+    rb"^data ?file:\s*(LIST\b|.*%\d*d.*\s\d+\s+\d+\s)", re.IGNORECASE | re.MULTILINE
+)
+"""A field of the header that names more than one file with voxels."""
+
+LONGEST_HEADER = 1 << 16
+"""Bytes at the start of a file in which this field is searched for."""
+
+
 OPENERS: Mapping[str, Any] = {
     **dict.fromkeys(("gz", "gzip"), gzip.open),
     **dict.fromkeys(("bz2", "bzip2"), bz2.open),
@@ -90,11 +100,20 @@ def _header(path: Path) -> tuple[Mapping[str, Any], int]:
     import nrrd
 
     with path.open("rb") as file:
+        _check_one_file(path, file)
         try:
             header = nrrd.read_header(file)
         except nrrd.NRRDError as error:
             raise ValueError(str(error)) from error
         return header, file.tell()
+
+
+def _check_one_file(path: Path, file: IO[bytes]) -> None:
+    """Refuse voxels in several files, whose names are a list or a pattern with a number."""
+    start = file.read(LONGEST_HEADER)
+    file.seek(0)
+    if SEVERAL_FILES.search(start):
+        raise UserError(f"{path} keeps its voxels in several files; save it as one file instead")
 
 
 def _axes(header: Mapping[str, Any], count: int) -> list[str]:

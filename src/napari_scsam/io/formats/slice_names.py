@@ -152,3 +152,14 @@ def slice_numbers(files: Sequence[Path]) -> list[int]:
     if len(varying) != 1:
         return []
     return varying[0]
+
+
+def two_stacks_note(files: Sequence[Path]) -> tuple[str, ...]:
+    """Return a note if the names of slices are those of several stacks, such as EM and labels."""
+    stacks: dict[tuple[str, ...], list[Path]] = {}
+    for file, key in zip(files, _keys(files), strict=True):
+        stacks.setdefault(tuple(text for _, text in key[::2]), []).append(file)
+    if len(stacks) == 1 or min(map(len, stacks.values())) == 1:
+        return ()
+    names = " and ".join(stack[0].name for stack in list(stacks.values())[:2])
+    return (f"{files[0].parent} has slices named like {names}; all of them were read as one stack",)

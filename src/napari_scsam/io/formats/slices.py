@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,11 @@ from PIL import Image
 from napari_scsam.config import UserError
 from napari_scsam.io.formats.digital_micrograph import DM_SUFFIXES, read_dm
 from napari_scsam.io.formats.mrc import MRC_SUFFIXES, read_mrc
-from napari_scsam.io.formats.slice_names import check_complete, sorted_by_number
+from napari_scsam.io.formats.slice_names import (
+    check_complete,
+    sorted_by_number,
+    two_stacks_note,
+)
 from napari_scsam.io.formats.tiff import read_tiff
 from napari_scsam.io.formats.tiff_notes import ORIENTATION, turned_note
 from napari_scsam.io.lazy import PixelBlock, Source
@@ -79,7 +84,7 @@ def read_slices(folder: Path) -> Source:
         black=first.black,
         palette=first.palette,
         sides=(None, *first.sides[1:]),
-        notes=first.notes,
+        notes=(*first.notes, *two_stacks_note(files)),
     )
 
 
@@ -98,7 +103,8 @@ def _first_readable(files: Sequence[Path]) -> tuple[Source, Callable[[Path], Pix
 
 def _first_slice(file: Path) -> tuple[Source, Callable[[Path], PixelBlock]]:
     if file.suffix.lower() in IMAGE_SUFFIXES:
-        return read_image(file), _read_pillow
+        picture = read_image(file)
+        return picture, partial(_read_picture_like, picture)
     other = OTHER_SLICES.get(file.suffix.lower())
     if other is not None:
         return _other_first(file, other)
@@ -107,7 +113,7 @@ def _first_slice(file: Path) -> tuple[Source, Callable[[Path], PixelBlock]]:
         raise UserError(
             f"{file} is a stack, not one slice; open the file itself instead of its folder"
         )
-    return first, _read_tiff_slice
+    return first, partial(_read_tiff_like, first)
 
 
 def _other_first(
@@ -129,8 +135,38 @@ def _other_first(
     return replace(first, axes="yx", sides=(None, y, x)), plane
 
 
-def _read_tiff_slice(file: Path) -> PixelBlock:
+def _read_picture_like(first: Source, file: Path) -> PixelBlock:
+    with _pillow(file) as image:
+        palette = _palette_of(image) if image.mode == "P" else None
+        _check_same_values(file, first, None, palette)
+        return np.asarray(image)
+
+
+def _check_same_values(
+    file: Path, first: Source, black: float | None, palette: NDArray[Any] | None
+) -> None:
+    """Check that the values of a slice mean what they mean in the first slice of its folder."""
+    same = black == first.black and _same_palette(first.palette, palette)
+    if not same:
+        raise UserError(
+            f"{file} has another palette than the first slice of its folder, or another value "
+            "for black; save all slices as plain grey"
+        )
+
+
+def _same_palette(one: NDArray[Any] | None, other: NDArray[Any] | None) -> bool:
+    """Whether two palettes agree; colours that one leaves out may be any in the other."""
+    if one is None or other is None:
+        return one is other
+    if one.shape != other.shape:
+        return False
+    in_both = one.any(axis=1) & other.any(axis=1)
+    return np.array_equal(one[in_both], other[in_both])
+
+
+def _read_tiff_like(first: Source, file: Path) -> PixelBlock:
     source = read_tiff(file)
+    _check_same_values(file, first, source.black, source.palette)
     plane: PixelBlock = np.asarray(source.array[...])
     return plane.reshape(plane.shape[-len(source.axes.removeprefix("q")) :])
 

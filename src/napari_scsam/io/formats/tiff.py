@@ -25,6 +25,16 @@ from napari_scsam.io.untrusted.tiff_segments import (
     check_page,
 )
 
+BRIGHTNESS = (
+    tifffile.PHOTOMETRIC.MINISBLACK,
+    tifffile.PHOTOMETRIC.MINISWHITE,
+    tifffile.PHOTOMETRIC.RGB,
+    tifffile.PHOTOMETRIC.PALETTE,
+    tifffile.PHOTOMETRIC.MASK,
+    tifffile.PHOTOMETRIC.YCBCR,
+)
+"""What TIFF calls its colours, where equal ones are a grey value."""
+
 
 def read_tiff(path: Path) -> Source:
     """Open the first image of a TIFF without reading its pixels.
@@ -66,6 +76,7 @@ def _source_of(tif: tifffile.TiffFile, path: Path) -> Source:
     axes = series.axes.lower()
     sides = tiff_sides(tif, stack=bool(set("zqi") & set(axes)))
     record = scsam_record(tif)
+    _check_colours(series.keyframe, path)
     palette, notes = _palette(tif, path)
     source = Source(
         array=_array(tif, 0),
@@ -76,9 +87,28 @@ def _source_of(tif: tifffile.TiffFile, path: Path) -> Source:
         black=_black_value(series.keyframe),
         palette=palette,
         sides=three_sides(sides),
-        notes=(*notes, *turned_note(path, _orientation(tif))),
+        notes=(*notes, *_first_image_note(tif, path), *turned_note(path, _orientation(tif))),
     )
     return as_slices(source, tif, path)
+
+
+def _check_colours(page: Any, path: Path) -> None:
+    """Refuse inks and other colours whose values are not brightness, such as CMYK and CIELAB."""
+    if page.photometric in BRIGHTNESS:
+        return
+    name = tifffile.PHOTOMETRIC(page.photometric).name
+    raise UserError(
+        f"{path} has colours of the kind {name}; convert it to grey, in Fiji with Image > Type"
+    )
+
+
+def _first_image_note(tif: tifffile.TiffFile, path: Path) -> tuple[str, ...]:
+    """Return a note if an OME-TIFF holds several images, of which only the first is read."""
+    count = len(tif.series)
+    if not tif.is_ome or count == 1:
+        return ()
+    size = " x ".join(map(str, tif.series[0].shape))
+    return (f"{path} holds {count} images, of which the first ({size}) was read",)
 
 
 def _orientation(tif: tifffile.TiffFile) -> Any:
