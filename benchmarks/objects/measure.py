@@ -99,7 +99,7 @@ def make_objects(path: Path, side: int, cells: int) -> None:
             draw(slab, start, centre, radius, number)
         labels[start:stop] = slab
         noise = random.integers(0, 40, slab.shape, np.uint8)
-        grey[start:stop] = noise + np.where(slab > 0, 60, 140).astype(np.uint8)
+        grey[start:stop] = noise + np.where(slab > 0, np.uint8(60), np.uint8(140))
 
 
 def draw(
