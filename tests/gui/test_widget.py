@@ -12,7 +12,7 @@ from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.canvas.active_tool import ActiveTool
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.tools.shortcuts import CORRECT as CORRECT_KEYS
-from napari_scsam.gui.tools.shortcuts import OTHER_SIDE, PROMPT
+from napari_scsam.gui.tools.shortcuts import OTHER_SIDE, PROMPT, SEGMENT
 from napari_scsam.gui.tools.shortcuts import TEACH as TEACH_KEY
 from napari_scsam.gui.tools.teach import Teaching
 from napari_scsam.gui.widget import CORRECT_TAB, OBJECT_TAB, SEGMENT_TAB, TEACH_TAB, ScSAMWidget
@@ -185,8 +185,15 @@ def test_without_any_checkpoint_the_panel_says_so(make_napari_viewer, monkeypatc
     panel = ScSAMWidget(viewer)
     viewer.window.add_dock_widget(panel)
     assert "No checkpoint found" in panel.model.note.text()
-    panel.segment.segment.click()
+    starts = (panel.segment.segment, panel.prompt.start, panel.teach.start, panel.teach.name)
+    files = (panel.desk.project.new, panel.desk.project.labels)
+    assert not any(part.isEnabled() for part in (*starts, *files))
+    SEGMENT.run(viewer)
     assert "no image" in panel.work.status.text()
+    viewer.add_image(np.zeros((2, 8, 8), np.uint8))
+    assert all(part.isEnabled() for part in (*starts, panel.desk.project.new))
+    assert "Open an image" not in panel.desk.project.note.text()
+    assert not panel.desk.project.labels.isEnabled(), "there are no labels yet"
 
 
 def test_it_fits_a_small_screen_and_both_themes(window, stack, wait):

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from napari_scsam.gui.words import as_sentence, capitalized, count_of, group_digits
+from napari_scsam.gui.words import (
+    as_sentence,
+    capitalized,
+    count_of,
+    group_digits,
+    keep_units,
+    plain_step,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +45,15 @@ def test_counts_are_written_alike():
     ]
 
 
+def test_no_line_ends_between_a_number_and_its_unit():
+    assert (
+        keep_units("9.7 % of 12 slices, 3 s on cpu") == "9.7\u00a0% of 12 slices, 3\u00a0s on cpu"
+    )
+    assert keep_units("5 small objects at 10 nm") == "5 small objects at 10\u00a0nm"
+
+
 def test_words_beside_a_bar_are_no_sentence():
+    assert plain_step("slice 3, embedding, 2 min left") == "slice 3, analysing, 2 min left"
     assert capitalized("embedding") == "Embedding"
     assert capitalized("sam_tiny, 3 MB so far") == "sam_tiny, 3 MB so far"
 

@@ -48,6 +48,7 @@ class ProjectDesk:
         self._session = session
         self._connect_panels()
         links.add(session.choices.image_changed, self.show_image)
+        links.add(session.outputs.used, self._show_possible)
         links.add(self.keeper.changed, self.show_project)
         links.add(session.choices.image_changed, self.show_review)
         links.add(self.keeper.changed, self.show_review)
@@ -58,6 +59,9 @@ class ProjectDesk:
         links.add(self.damages.changed, self.show_damage)
         links.add(self.reviewing.changed, self.show_review)
         links.add(self.marks.changed, self.show_review)
+        if session.viewer is not None:
+            links.add(session.viewer.dims.events.current_step, self._show_slice)
+            links.add(session.viewer.layers.events.removed, self._show_possible)
         links.add(self.training.changed, self.show_training)
         links.add(self.training.heard, self.train.show_message)
         links.add(self.exporting.replace_asked, self._ask_to_replace)
@@ -75,6 +79,13 @@ class ProjectDesk:
             self.project.propose("")
         else:
             self.project.propose(image.name)
+        self._show_possible()
+
+    def _show_possible(self, *_: object) -> None:
+        """Offer what can be done with the chosen image."""
+        session = self._session
+        image = session.choices.image is not None
+        self.project.show_possible(image=image, labels=session.labels is not None)
 
     def show_project(self) -> None:
         """Show the project and whether it is saved."""
@@ -107,6 +118,14 @@ class ProjectDesk:
         )
         self.export.show_reviewed(reviewed=any(one.reviewed for one in reviewing.slices.values()))
         self._show_strip(classes, position, there=there)
+
+    def _show_slice(self) -> None:
+        """Show the slice that the slider is at; what is counted in it follows a little later."""
+        if self.keeper.project is None:
+            return
+        position = self.reviewing.position
+        self.review.show_slice(self.reviewing.slices.get(position))
+        self.strip.show_position(position)
 
     def _show_strip(self, classes: Sequence[ClassSpec], position: int, *, there: bool) -> None:
         reviewing = self.reviewing

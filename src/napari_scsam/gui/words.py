@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 STOPS = (".", "!", "?", "…", ":", ".)")
 """Endings after which a sentence needs no full stop."""
+
+
+BEFORE_UNITS = re.compile(r"(?<=\d) (?=%|(?:s|min|h|nm|µm|MB|GB)\b)")
+"""A space between a number and its unit, at which a line must not end."""
 
 
 def capitalized(text: str) -> str:
@@ -23,6 +28,16 @@ def as_sentence(text: str) -> str:
     if ":\n" in text:  # a command on a line of its own: a full stop would belong to it
         return capitalized(text)
     return f"{capitalized(text)}."
+
+
+def keep_units(text: str) -> str:
+    """Return a text whose lines do not end between a number and its unit."""
+    return BEFORE_UNITS.sub("\u00a0", text)
+
+
+def plain_step(what: str) -> str:
+    """Return the name of a step of work in plain words; to microscopists, embedding needs resin."""
+    return what.replace("embedding", "analysing")
 
 
 def group_digits(number: int) -> str:

@@ -76,8 +76,16 @@ class WorkDesk:
         self._connect_correcting()
         self.show_network()
         self._show_correcting()
+        links.add(session.choices.image_changed, self._show_image)
+        self._show_image()
 
     # What is shown
+
+    def _show_image(self) -> None:
+        """Offer what needs an image where there is one."""
+        there = self._session.choices.image is not None
+        for panel in (self.segment, self.prompt, self.teach):
+            panel.show_image(there=there)
 
     def show_network(self) -> None:
         """Show the classes of another network, and what it can do."""

@@ -83,7 +83,7 @@ def test_one_bar_follows_the_steps_of_some_work(bars):
     bar.show(Progress(0, 3, "embedding"))
     bar.show(Progress(2, 3, "embedding"))
     (shown,) = bars
-    assert (shown.n, shown.total, shown.description) == (2, 3, "Embedding")
+    assert (shown.n, shown.total, shown.description) == (2, 3, "Analysing")
 
 
 def test_the_bar_takes_another_length_and_may_go_back(bars):

@@ -118,7 +118,10 @@ def test_a_constant_volume_is_refused_in_a_sentence(fake_engine, request_for):
 
 def test_the_outcome_is_told_in_plain_words(fake_engine, request_for, stack, classes):
     result, _ = finish(fake_engine.segment_steps(request_for(stack)))
-    assert result.describe().startswith("3 classes on slice 1: 100.0 % of the pixels, 0.")
+    found = "3 classes on slice 1: 100.0 % of the pixels"
+    assert replace(result, seconds=1.26).describe() == f"{found}, 1.3 s on cpu."
+    result = replace(result, seconds=0.04)
+    assert result.describe() == f"{found}.", "no 0.0 s"
     quarter = stack[1].size // 4
     assert "stay" not in result.describe({"reviewed": 1, UNNAMED: 1})
     assert result.describe({UNNAMED: quarter}).endswith(

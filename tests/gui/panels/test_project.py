@@ -4,7 +4,7 @@ import pytest
 from napari.layers import Image
 from qtpy.QtWidgets import QFileDialog
 
-from napari_scsam.gui.panels.project import NO_PROJECT, ProjectPanel
+from napari_scsam.gui.panels.project import CREATE_ONE, NO_PROJECT, ProjectPanel
 
 pytestmark = pytest.mark.gui
 
@@ -13,11 +13,13 @@ pytestmark = pytest.mark.gui
 def panel(qtbot) -> ProjectPanel:
     panel = ProjectPanel()
     qtbot.addWidget(panel)
+    panel.show_possible(image=True, labels=True)
     return panel
 
 
 def test_a_copy_needs_a_project(panel, tmp_path):
-    assert (panel.copy.isEnabled(), panel.note.text()) == (False, NO_PROJECT)
+    assert not panel.copy.isEnabled()
+    assert panel.note.text() == f"{NO_PROJECT} {CREATE_ONE}"
     panel.show_project(tmp_path / "cell.scsam.zarr", "All is saved.")
     assert (panel.copy.isEnabled(), panel.note.text()) == (True, "cell.scsam.zarr: All is saved.")
 

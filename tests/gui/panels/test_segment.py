@@ -63,7 +63,7 @@ def test_the_threshold_says_which_way_it_is_off_and_in_what(panel):
         panel.show_threshold_offset(offset)
         assert panel.reset_threshold.text() == text
         assert panel.threshold.offset() == offset
-    assert "logits" in panel.reset_threshold.toolTip()
+    assert "2.7 times better odds" in panel.reset_threshold.toolTip()
     assert asked == [], "what the program shows is not a choice of the user"
 
 

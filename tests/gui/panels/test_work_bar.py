@@ -21,9 +21,9 @@ def test_bar_and_way_out_are_there_only_while_somebody_works(work, wait, qtbot):
     work.show_working(NETWORK_PLACE, True)
     work.show_progress(Progress(0, 4, "embedding"))
     wait(work.cancel.isVisible)
-    assert (work.bar.text(), work.bar.isVisible()) == ("Embedding", True)
+    assert (work.bar.text(), work.bar.isVisible()) == ("Analysing", True)
     work.show_progress(Progress(1, 4, "embedding"))
-    assert work.bar.text() == "Embedding  25 %"
+    assert work.bar.text() == "Analysing  25 %"
     assert work.sizeHint().height() == height, "nothing jumps"
     work.show_working(TOOLS_PLACE, True)
     work.show_working(NETWORK_PLACE, False)
@@ -64,7 +64,7 @@ def test_a_download_gives_way_to_what_somebody_waits_for(work):
     work.show_working(NETWORK_PLACE, True)
     work.show_progress(Progress(1, 2, "embedding"))
     work.show_progress(Progress(2, 4, "sam"), DOWNLOAD)
-    assert work.bar.text() == "Embedding  50 %"
+    assert work.bar.text() == "Analysing  50 %"
     work.show_working(NETWORK_PLACE, False)
     work.show_progress(Progress(3, 4, "sam"), DOWNLOAD)
     assert work.bar.text() == "Sam  75 %"

@@ -156,8 +156,10 @@ def test_progress_is_shown_by_class_and_slice(begun, wait):
     assert row == ["membrane", "20", "20", "1"]
     assert "Unmark slice" in panel.mark.text()
     begun.widget.desk.strip.picked.emit(3)
-    wait(lambda: begun.reviewing.position == 3)
-    wait(lambda: "Mark slice as reviewed" in panel.mark.text())
+    assert begun.reviewing.position == 3
+    assert "Mark slice as reviewed" in panel.mark.text(), "at once: the next click means this slice"
+    begun.widget.desk.strip.picked.emit(2)
+    assert "Unmark slice" in panel.mark.text()
     assert begun.widget.desk.strip._shares == {2: 1.0}
 
 

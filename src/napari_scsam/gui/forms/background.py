@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer
 
 from napari_scsam.gui.links import Links
 from napari_scsam.gui.session import Session
-from napari_scsam.gui.words import as_sentence, capitalized
+from napari_scsam.gui.words import as_sentence, capitalized, plain_step
 from napari_scsam.steps import Progress
 
 
@@ -68,7 +68,9 @@ class ProgressBar:
             self._bar = progress(total=step.total)
         bar = self._bar
         bar.total = step.total
-        bar.set_description(capitalized(step.what))  # runs the event loop: the work may end in it
+        bar.set_description(
+            capitalized(plain_step(step.what))
+        )  # runs the event loop: the work may end in it
         if bar is self._bar:
             bar.update(step.done - bar.n)
 

@@ -17,6 +17,9 @@ from napari_scsam.io.contrast import Contrast
 if TYPE_CHECKING:
     from napari_scsam.infer.suggest import Region
 
+AT_ONCE = 0.05
+"""Seconds below which no time is reported; it would read as 0.0 s."""
+
 LEAST_SHARE = 0.0005
 """Smallest share of the pixels that is reported; less would read as 0.0 %."""
 
@@ -136,7 +139,7 @@ class SliceSegmentation:
         """
         what = self.describe_found()
         parts = [what]
-        if self.device:
+        if self.device and self.seconds >= AT_ONCE:
             parts = [f"{what}, {self.seconds:.1f} s on {self.device}"]
         parts += [
             f"{group_digits(count)} taken from {name}" for name, count in (taken or {}).items()

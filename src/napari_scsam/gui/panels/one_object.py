@@ -20,7 +20,14 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_scsam.gui.panels.parts.page import Page
-from napari_scsam.gui.panels.parts.widgets import button, fill_row, note_label, plain_tip
+from napari_scsam.gui.panels.parts.widgets import (
+    OPEN_FIRST,
+    button,
+    fill_row,
+    note_label,
+    offer,
+    plain_tip,
+)
 from napari_scsam.gui.prompts.kinds import PROMPT_KINDS
 from napari_scsam.gui.prompts.state import PromptState
 
@@ -83,6 +90,10 @@ class PromptPanel(Page):
         with signals_blocked(self.max_slices):
             self.max_slices.setValue(state.max_slices)
         self._show_ends(state.ends)
+
+    def show_image(self, *, there: bool) -> None:
+        """Offer to point at objects where there is an image."""
+        offer(self.start, START_TIP, "" if there else OPEN_FIRST)
 
     def _show_active(self, *, active: bool) -> None:
         text = "Point at an object"

@@ -13,12 +13,12 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout
 from napari_scsam.gui.panels.parts.damage_box import DamageBox
 from napari_scsam.gui.panels.parts.image_question import ask_about_image
 from napari_scsam.gui.panels.parts.setup_line import SetupLine
-from napari_scsam.gui.panels.parts.widgets import button, fill_row, note_label, plain_tip
+from napari_scsam.gui.panels.parts.widgets import button, fill_row, note_label, offer, plain_tip
 from napari_scsam.project.record import PROJECT_SUFFIX
 
-NO_PROJECT = (
-    "No project: labels are lost unless you save them. Open an image, then press New to create one."
-)
+NO_PROJECT = "No project: labels are lost unless you save them."
+CREATE_ONE = "Press New to create a project."
+OPEN_FIRST = "Open an image, then press New to create a project."
 
 FORBIDDEN_IN_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
 IMAGE_SUFFIX = re.compile(r"(\.ome)?\.(tiff?|zarr|mrc|rec|map|h5|hdf5|png|jpe?g)$", re.IGNORECASE)
@@ -74,19 +74,42 @@ class ProjectPanel(SetupLine):
         column = QVBoxLayout(self.contents)
         column.addLayout(row)
         fill_row(column, self.labels, self.note, self.damage)
+        self._there = False
+        self.show_possible(image=False, labels=False)
         self.show_project(None, "")
         self.show_recent(())
 
     def show_project(self, path: Path | None, state: str) -> None:
         """Show which project is open, and whether all of it is saved."""
-        self.copy.setEnabled(path is not None)
+        self._there = path is not None
+        self.copy.setEnabled(self._there)
         self.note.setToolTip(plain_tip(str(path or "")))
         if path is None:
-            self.note.setText(NO_PROJECT)
+            self._explain()
             self.show_set("none yet; labels are not kept", is_set=False)
         else:
             self.note.setText(f"{path.name}: {state}")
             self.show_set(f"{path.name.removesuffix(PROJECT_SUFFIX)}: {state}", is_set=True)
+
+    def show_possible(self, *, image: bool, labels: bool) -> None:
+        """Offer what can be done.
+
+        Parameters
+        ----------
+        image
+            Whether there is an image, for a new project.
+        labels
+            Whether it has labels, which can be saved.
+        """
+        offer(self.new, NEW_TIP, "" if image else "Open an image first.")
+        offer(self.labels, LABELS_TIP, "" if labels else "There are no labels to save yet.")
+        if not self._there:
+            self._explain()
+
+    def _explain(self) -> None:
+        """Explain what is missing without a project."""
+        next_step = CREATE_ONE if self.new.isEnabled() else OPEN_FIRST
+        self.note.setText(f"{NO_PROJECT} {next_step}")
 
     def show_damage(self, sentences: Sequence[str]) -> None:
         """Name what cannot be read; the panel opens for it."""

@@ -104,7 +104,7 @@ class ReviewPanel(Page):
         self.suggested.setVisible(there and depth > 1)
         self.counts.setVisible(there)
         shown = slices.get(position)
-        self._show_mark(shown)
+        self.show_slice(shown)
         self.table.show_counts(classes, slices, shown, meanings)
         self.reviewed_for.setVisible(there and bool(classes))
         self.reviewed_for.show_reviewed(
@@ -115,7 +115,8 @@ class ReviewPanel(Page):
         else:
             self.note.setText("Create a project first: reviews are kept in it.")
 
-    def _show_mark(self, shown: SliceReview | None) -> None:
+    def show_slice(self, shown: SliceReview | None) -> None:
+        """Show what the button does to the slice shown; None where it holds nothing."""
         text = "Mark slice as reviewed"
         if shown is not None and shown.reviewed == shown.size:
             text = "Unmark slice"

@@ -13,11 +13,13 @@ from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.panel import More
 from napari_scsam.gui.panels.parts.sliders import OffsetSlider, SliceRange
 from napari_scsam.gui.panels.parts.widgets import (
+    OPEN_FIRST,
     Dropdown,
     button,
     checkbox,
     fill_row,
     note_label,
+    offer,
 )
 
 SCOPE_NAMES = {
@@ -42,17 +44,17 @@ CLICKS_ONLY = (
 
 ONE_TIP = (
     "Segment the class chosen above.\n"
-    "A slice is embedded once. After that, another class is shown at once."
+    "A slice is analysed once. After that, another class is shown at once."
 )
 ALL_TIP = "Segment all classes that the network knows."
 THRESHOLD_TIP = (
     "How sure the network must be. Further left it finds more, further right less.\n"
-    "A slice that is already embedded is updated at once. Arrow keys move in small steps."
+    "A slice that is already analysed is updated at once. Arrow keys move in small steps."
 )
 RESET_TIP = (
-    "The threshold is relative to the calibrated one, in logits.\n"
+    "0 is the threshold that was found in the training.\n"
     "Each +1 requires 2.7 times better odds that a pixel belongs to the class.\n"
-    "Click to return to the calibrated threshold."
+    "Click to return to 0."
 )
 SCOPE_TIP = "Where to segment. Slices are written one by one; cancelling keeps the finished ones."
 RANGE_TIP = "First and last slice. Drag the handles, or type the numbers."
@@ -68,7 +70,9 @@ COARSE_TIP = (
 REPLACE_TIP = (
     "Off: the network changes only its own pixels, never those that you painted or erased."
 )
-PREFETCH_TIP = "Embed the neighbouring slices in the background, so that they are segmented faster."
+PREFETCH_TIP = (
+    "Analyse the neighbouring slices in the background, so that they are segmented faster."
+)
 UNDO_RUN_TIP = (
     "Take the last run over slices back. What you edited, reviewed or locked since then stays."
 )
@@ -139,6 +143,10 @@ class SegmentPanel(Page):
         self.body.setEnabled(possible)
         self.body.setVisible(possible)
         self.note.setVisible(not possible)
+
+    def show_image(self, *, there: bool) -> None:
+        """Offer to segment where there is an image."""
+        offer(self.segment, SEGMENT_TIP, "" if there else OPEN_FIRST)
 
     def show_choices(
         self,

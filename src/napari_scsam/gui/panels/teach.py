@@ -21,10 +21,12 @@ from qtpy.QtWidgets import (
 
 from napari_scsam.gui.panels.parts.page import Page
 from napari_scsam.gui.panels.parts.widgets import (
+    OPEN_FIRST,
     SWATCH,
     button,
     fill_row,
     note_label,
+    offer,
     plain_label,
     swatch,
 )
@@ -77,6 +79,7 @@ class TeachPanel(Page):
         super().__init__("Teach")
         self._key = key
         self._state: TeachState | None = None
+        self._image = True
         self.name = QLineEdit()
         self.name.setPlaceholderText(PLACEHOLDER)
         self.name.returnPressed.connect(self._choose)
@@ -101,11 +104,19 @@ class TeachPanel(Page):
         self.on.setChecked(state.on_class)
         self.beside.setChecked(not state.on_class)
         self.taught.show_classes(state.taught)
-        for part, tip in ((self.name, NAME_TIP), (self.start, START_TIP)):
-            part.setEnabled(state.possible)
-            part.setToolTip(tip)
-            if not state.possible:
-                part.setToolTip(NO_TEACHING)
+        self._offer_start()
+
+    def show_image(self, *, there: bool) -> None:
+        """Offer to teach where there is an image."""
+        self._image = there
+        self._offer_start()
+
+    def _offer_start(self) -> None:
+        obstacle = "" if self._image else OPEN_FIRST
+        if self._state is not None and not self._state.possible:
+            obstacle = NO_TEACHING
+        offer(self.name, NAME_TIP, obstacle)
+        offer(self.start, START_TIP, obstacle)
 
     def _show_start(self) -> None:
         """Show what the button does: it teaches the class that was typed, or the one chosen."""

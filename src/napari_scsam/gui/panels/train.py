@@ -170,6 +170,8 @@ class TrainPanel(Panel):
         self.bar.setRange(0, message["total"])  # it moves to and fro while the total is unknown
         self.bar.setValue(message["step"])
         self.bar.setFormat(f"{what}  {message['step']} / {message['total']}")
+        if phase == "embedding":  # its steps are tiles, and more than the slices
+            self.bar.setFormat(f"{what}  %p %")
         self.time.setText(describe_time(message["left"]))
         if phase == "learning":
             self.view.add_step(message)

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QToolButton
 from superqt.utils import qdebounced
 
 from napari_scsam.gui.panels.parts.widgets import button, keep_space_when_hidden, note_label
-from napari_scsam.gui.words import as_sentence, capitalized
+from napari_scsam.gui.words import as_sentence, capitalized, keep_units, plain_step
 from napari_scsam.steps import Progress
 
 NETWORK_PLACE = "network"
@@ -66,7 +66,7 @@ class WorkBar(QFrame):
     def show_status(self, text: str) -> None:
         """Show what happens, or the result."""
         self._message = text
-        self.status.setText(as_sentence(text))
+        self.status.setText(keep_units(as_sentence(text)))
         self._keep_lines()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  # Qt's name
@@ -93,7 +93,7 @@ class WorkBar(QFrame):
             return
         self.bar.setRange(0, max(1, progress.total))
         self.bar.setValue(progress.done)
-        text = capitalized(progress.what)
+        text = capitalized(plain_step(progress.what))
         if progress.done:
             text = f"{text}  %p %"
         self.bar.setFormat(text)

@@ -21,6 +21,7 @@ from napari_scsam.gui.panels.parts.widgets import (
     checkbox,
     fill_row,
     note_label,
+    offer,
     swatch,
 )
 
@@ -34,7 +35,7 @@ DELETE_TIP = "Turn the selected objects into background. Key: Delete. Ctrl+Z und
 MERGE_TIP = "Make one object of the selected ones, with the label of the largest."
 RELABEL_TIP = "Make the selected objects another class."
 EXPORT_TIP = "Write or copy the rows shown, or the selected ones if there are several."
-NOTHING_TO_EXPORT = "There are no objects to export yet. Press Find objects first."
+NO_OBJECTS = "There are no objects yet. Press Find objects first."
 PLOT_TIP = "Plot a column by class, or two columns. What you drag over is selected."
 REVIEWED_TIP = (
     "Mark the selected objects as checked, and go to the next that is not. Again: unmark."
@@ -104,10 +105,10 @@ class ObjectsPanel(Page):
         menu.addAction("Write a table (CSV, Parquet) …", self._ask_file)
         menu.addAction("Copy", self.copy_asked.emit)
         self.export.setMenu(menu)
-        self._offer_export(0)
         self.reviewed = button(f"Reviewed   ({reviewed_key})", REVIEWED_TIP, self.reviewed_asked)
         self.next = button(f"Next unreviewed   ({next_key})", NEXT_TIP, self.next_asked)
         self.plot = button("Plot", PLOT_TIP, checkable=True)
+        self._offer_uses(0)
         self.plots = ObjectPlots()
         self.plots.hide()
         self.plot.toggled.connect(self.plots.setVisible)
@@ -130,13 +131,15 @@ class ObjectsPanel(Page):
         """Show other objects, which of them pass the filters, and a sentence without any."""
         self.table.objects.show_columns(columns, shown)
         self.plots.show_columns(columns, shown)
-        self._offer_export(shown.size)
+        self._offer_uses(shown.size)
         self._show_sentence(sentence)
 
-    def _offer_export(self, objects: int) -> None:
-        """Offer a table of so many objects; the tooltip says why there is none."""
-        self.export.setEnabled(objects > 0)
-        self.export.setToolTip(EXPORT_TIP if objects else NOTHING_TO_EXPORT)
+    def _offer_uses(self, objects: int) -> None:
+        """Offer what can be done with so many objects; without any, tooltips say what to do."""
+        obstacle = "" if objects else NO_OBJECTS
+        offer(self.export, EXPORT_TIP, obstacle)
+        offer(self.next, NEXT_TIP, obstacle)
+        offer(self.plot, PLOT_TIP, "" if self.plot.isChecked() else obstacle)
 
     def show_rows(self, shown: NDArray[np.bool_], sentence: str) -> None:
         """Show the objects that pass other filters, and a sentence where none does."""

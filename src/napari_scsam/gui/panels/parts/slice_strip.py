@@ -73,6 +73,11 @@ class SliceStrip(QWidget):
         self._shares = dict(shares)
         self.update()
 
+    def show_position(self, position: int) -> None:
+        """Show which slice is shown; -1 for none."""
+        self._position = position
+        self.update()
+
     def show_marks(self, suggested: Sequence[int], running: int | None) -> None:
         """Show the slices to correct next, and the one that a run has written last."""
         self.suggested = tuple(suggested)

@@ -51,6 +51,15 @@ def button(
     return made
 
 
+OPEN_FIRST = "Open a volume first."
+
+
+def offer(part: QWidget, tip: str, obstacle: str) -> None:
+    """Enable a part, or disable it and have its tooltip explain what to do first."""
+    part.setEnabled(not obstacle)
+    part.setToolTip(obstacle or tip)
+
+
 def checkbox(text: str, tip: str, slot: Slot) -> QCheckBox:
     """Create a check box with a tooltip; `slot` gets its new state when the user clicks it."""
     made = QCheckBox(text)
