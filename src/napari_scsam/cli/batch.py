@@ -59,18 +59,15 @@ def segment_batch(arguments: argparse.Namespace) -> None:
     _check_options(arguments)
     images = tuple(map(Path, arguments.image))
     batch = ImageBatch(images, arguments.out, arguments.resume, arguments.overwrite)
-    left = batch.left()
-    batch.check_kept(left, parse_names(arguments.classes))
-    if not left:
-        note(f"scsam: all {len(images)} images have labels, so nothing is left to do")
-        return
-
+    batch.check_kept(batch.left(), parse_names(arguments.classes))
     arguments.resume_hint = "; add --resume to the same command to continue"
     with network_of(arguments) as network:
         try:
             show(_steps(arguments, batch, network))
         finally:
-            _print_done(batch, left)
+            _print_done(batch)
+    if not batch.chosen:
+        note(f"scsam: all {len(images)} images have labels, so nothing is left to do")
 
 
 def _predictor_for(
@@ -128,9 +125,9 @@ def _opener(
     return opened
 
 
-def _print_done(batch: ImageBatch, left: tuple[Path, ...]) -> None:
+def _print_done(batch: ImageBatch) -> None:
     """Print the files that were written, one a line."""
-    for image in left:
+    for image in batch.chosen:
         target = batch.labels_of(image)
         if image not in batch.failed and target.is_file():
             print(target)

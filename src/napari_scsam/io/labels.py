@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,7 @@ def write_labels(
     *,
     name: str = "classes",
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    made: Mapping[str, Any] | None = None,
 ) -> None:
     """Write labels in memory as OME-Zarr, TIFF, MRC or HDF5; they appear when they are complete.
 
@@ -147,6 +148,8 @@ def write_labels(
         (Y, X) or (Z, Y, X) integers or booleans.
     voxel_size, classes, name, origin
         As in `create_labels`.
+    made
+        What a segmentation made them from; a file of labels records it, except an MRC.
 
     Raises
     ------
@@ -166,7 +169,7 @@ def write_labels(
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
         write = LABEL_FILE_KINDS[path.suffix.lower()].write
-        write(path, values, LabelRecord(header.classes, voxel_size, origin))
+        write(path, values, LabelRecord(header.classes, voxel_size, origin, made))
 
 
 @contextmanager

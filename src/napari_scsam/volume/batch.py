@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from napari_scsam.io.volumes import Volume
 from napari_scsam.remote.predictor import RemotePredictor
 from napari_scsam.steps import Progress, Steps, as_part
 from napari_scsam.volume.image_batch import ImageBatch
+from napari_scsam.volume.made import is_outdated
 from napari_scsam.volume.run import segment_volume
 
 if TYPE_CHECKING:
@@ -44,8 +45,11 @@ def segment_images(
     PartlyDoneError
         At the end, when some images failed. The others are done.
     """
-    left = batch.left()
     select_classes(predictor.classes, options.get("classes"))
+    yield from _compare(batch, opened, predictor, options.get("average_z"))
+    left = batch.left()
+    batch.check_kept(left, options.get("classes"))
+    batch.chosen.extend(left)
     yield Progress(0, len(left), "opening images")
     for done, image in enumerate(left):
         yield Progress(done, len(left), image.name)
@@ -54,7 +58,7 @@ def segment_images(
                 opened(image),
                 predictor,
                 batch.labels_of(image),
-                overwrite=batch.overwrite,
+                overwrite=batch.overwrite or image in batch.outdated,
                 **options,
             )
             yield from as_part(_as_one(steps, image.name), done, len(left))
@@ -63,7 +67,27 @@ def segment_images(
         except OSError as error:
             batch.failed[image] = describe_os_error(error)
     yield Progress(len(left), len(left), "done")
-    _report(batch, left)
+    _report(batch)
+
+
+def _compare(
+    batch: ImageBatch,
+    opened: Callable[[Path], Volume],
+    predictor: Predictor | RemotePredictor,
+    average_z: bool | None,
+) -> Steps[None]:
+    """Find images that have changed since their labels were made."""
+    kept = [image for image in batch.images if image not in set(batch.left())]
+    for image in kept:
+        yield Progress(0, len(batch.images), f"comparing {image.name} with its labels")
+        target = batch.labels_of(image)
+        try:
+            if is_outdated(target, image, opened(image), predictor, average_z):
+                batch.outdated.add(image)
+        except UserError as error:
+            batch.failed[image] = str(error)
+        except OSError as error:
+            batch.failed[image] = describe_os_error(error)
 
 
 def _as_one(steps: Steps[None], name: str) -> Steps[None]:
@@ -72,7 +96,7 @@ def _as_one(steps: Steps[None], name: str) -> Steps[None]:
         yield Progress(0, 1, name)
 
 
-def _report(batch: ImageBatch, left: Sequence[Path]) -> None:
+def _report(batch: ImageBatch) -> None:
     """Name the images that failed.
 
     Raises
@@ -84,8 +108,8 @@ def _report(batch: ImageBatch, left: Sequence[Path]) -> None:
         return
     named = "; ".join(f"{path.name}: {without_drafts(why)}" for path, why in batch.failed.items())
     others = ""
-    if len(left) > len(batch.failed):
+    if len(batch.images) > len(batch.failed):
         others = ", and the others are done"
     raise PartlyDoneError(
-        f"{len(batch.failed)} of {len(left)} images could not be segmented{others}: {named}"
+        f"{len(batch.failed)} of {len(batch.images)} images could not be segmented{others}: {named}"
     )

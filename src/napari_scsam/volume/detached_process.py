@@ -116,10 +116,7 @@ def _segment_images(folder: Path, request: RunRequest) -> str:
     images = tuple(Path(image) for image in request.images if image not in before)
     replace = request.replace
     batch = ImageBatch(images, Path(request.out), resume=not replace, overwrite=replace)
-    left = batch.left()
-    batch.check_kept(left, request.classes)
-    if not left:
-        return "all images have labels already"
+    batch.check_kept(batch.left(), request.classes)
     unknown: list[str] = []
 
     def opened(path: Path) -> Volume:
@@ -132,14 +129,16 @@ def _segment_images(folder: Path, request: RunRequest) -> str:
     predictor = Predictor(model, request.device, tta=request.tta, coarse=request.coarse)
     steps = segment_images(batch, opened, predictor, classes=request.classes)
     pace = ProgressFile(folder)
-    earlier = len(request.images) - len(left)
     noted = 0
     for step in steps:
-        for image in left[noted : step.done]:
+        earlier = len(request.images) - step.total
+        for image in batch.chosen[noted : step.done]:
             if image not in batch.failed:
                 note_finished(folder, str(image))
         noted = max(noted, step.done)
         pace.update(Progress(step.done + earlier, step.total + earlier, step.what))
+    if not batch.chosen:
+        return "all images have labels already"
     if not unknown:
         return ""
     return (

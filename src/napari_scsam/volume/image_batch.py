@@ -69,6 +69,10 @@ class ImageBatch:
     """Whether labels that are there are replaced."""
     failed: dict[Path, str] = field(default_factory=dict)
     """Why an image could not be segmented."""
+    outdated: set[Path] = field(default_factory=set)
+    """Images whose labels are made again although they are to be kept."""
+    chosen: list[Path] = field(default_factory=list)
+    """Images that are segmented, once this is known."""
 
     def labels_of(self, image: Path) -> Path:
         """Return where the labels of an image go."""
@@ -101,7 +105,11 @@ class ImageBatch:
                     f"the labels would overwrite the image {image}; name another folder"
                 )
             targets[target] = image
-        return tuple(image for target, image in targets.items() if not self._is_finished(target))
+        return tuple(
+            image
+            for target, image in targets.items()
+            if not self._is_finished(target) or image in self.outdated
+        )
 
     def check_kept(self, left: Sequence[Path], names: Sequence[str] | None) -> None:
         """Check that labels that are kept have the classes that are asked for.

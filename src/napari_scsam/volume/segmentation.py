@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_scsam.config import UserError
 from napari_scsam.errors import NAMED_RUNS, PartlyDoneError, list_slices
@@ -24,6 +25,7 @@ from napari_scsam.io.zarr_access import ZarrArray
 from napari_scsam.steps import Progress, Steps
 from napari_scsam.volume.answer import Answer, Working
 from napari_scsam.volume.labelling import Labelling
+from napari_scsam.volume.made import made_record, network_hash
 from napari_scsam.volume.output import make_writable_folder
 from napari_scsam.volume.run_plan import RunPlan
 from napari_scsam.volume.writing.group_writer import GroupWriter
@@ -215,17 +217,29 @@ class VolumeSegmentation:
         check_suffix(out)
         make_writable_folder(out)
         labels = np.zeros((source.depth, *source.shape[-2:]), self._dtype)
+        pixels: dict[int, str] = {}
         with closing(self.labelling.answers(self.plan.slices)) as answers:
             for z in self.plan.slices:
                 answer = yield from self._awaited(answers, z)
                 if answer is not None:
                     labels[(z, *self.plan.window)] = answer.labels()
+                    pixels[z] = answer.pixels
         self._check_any_read()
         labels = labels.reshape(source.shape)
         classes = self.labelling.requested
-        write_labels(out, labels, source.voxel_size, classes, origin=source.origin)
+        made = self._made(pixels, labels)
+        write_labels(out, labels, source.voxel_size, classes, origin=source.origin, made=made)
         self._report_damage()
         yield Progress(len(self.plan.slices), len(self.plan.slices), "done")
+
+    def _made(self, pixels: dict[int, str], labels: NDArray[Any]) -> dict[str, Any] | None:
+        """Return what the labels of a whole image were made from; None for those of a part."""
+        plan = self.plan
+        if not plan.whole or plan.mask is not None or plan.axes > 1:
+            return None
+        network = network_hash(self.labelling.predictor)
+        damaged = self.labelling.damaged
+        return made_record(pixels, damaged, labels, network, average_z=plan.average_z)
 
     def settings(self) -> dict[str, Any]:
         """Return what two runs must share for their slices to be mixed, as plain JSON values."""

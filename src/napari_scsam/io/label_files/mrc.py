@@ -78,7 +78,7 @@ def _lines(record: LabelRecord) -> list[str]:
     """Return a line of the names of the classes, and the lines of the packed record."""
     names = ", ".join(f"{spec.id} {spec.name}" for spec in record.classes) or "objects"
     readable = f"{MARK}{names}".encode("ascii", "replace").decode()[:LINE]
-    for shorter in _shorter_and_shorter(record):
+    for shorter in _shorter_and_shorter(replace(record, made=None)):  # the header is short
         packed = base64.b85encode(zlib.compress(shorter.text().encode(), 9)).decode()
         if len(packed) <= (LINES - 1) * LINE:
             break

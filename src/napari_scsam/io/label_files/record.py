@@ -24,15 +24,19 @@ class LabelRecord:
     origin: Sequence[float] = (0.0, 0.0, 0.0)
     """nm along z, y, x."""
 
+    made: Mapping[str, Any] | None = None
+    """What a segmentation made the labels from, as plain JSON values; None for any others."""
+
     def text(self) -> str:
         """Return the record as JSON."""
-        return json.dumps(
-            {
-                "classes": [spec.to_dict() for spec in self.classes],
-                "voxel_size": self.voxel_size,
-                "origin": [float(shift) for shift in self.origin],
-            }
-        )
+        values: dict[str, Any] = {
+            "classes": [spec.to_dict() for spec in self.classes],
+            "voxel_size": self.voxel_size,
+            "origin": [float(shift) for shift in self.origin],
+        }
+        if self.made is not None:
+            values["made"] = self.made
+        return json.dumps(values)
 
 
 def parse_record(text: str | bytes) -> Mapping[str, Any]:
