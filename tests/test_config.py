@@ -191,6 +191,13 @@ def test_the_least_mean_of_sections_is_kept_and_makes_no_other_class() -> None:
             ClassSpec(1, "cell", least_mean=wrong)
 
 
+def test_an_outline_of_its_own_is_kept_and_makes_no_other_class() -> None:
+    own = ClassSpec(1, "cell", own_outline=True)
+    assert ClassSpec.from_dict(own.to_dict()).own_outline
+    assert own == ClassSpec(1, "cell")
+    assert "own_outline" not in ClassSpec(1, "cell").to_dict()
+
+
 def test_a_part_is_counted_into_the_whole_and_ends_with_it() -> None:
     ended = []
 

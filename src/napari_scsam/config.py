@@ -66,6 +66,12 @@ class ClassSpec:
     Less certain sections of a prediction are removed; fine-tuning chooses it. Two specs that
     differ in this alone are equal.
     """
+    own_outline: bool = field(default=False, compare=False)
+    """Whether asking for it alone includes its parts only where its own logit is above 0 too.
+
+    Fine-tuning sets it where the labels leave out some of the parts. Two specs that differ in this
+    alone are equal.
+    """
 
     def __post_init__(self) -> None:
         if not 1 <= self.id <= MAX_CLASS_ID:
@@ -87,21 +93,15 @@ class ClassSpec:
         return self.renamed_from or self.name
 
     def _check_sizes(self) -> None:
-        if not 0 <= self.reach < math.inf:
-            raise UserError(
-                f"class {self.name!r} has reach {self.reach}; "
-                f"give the largest distance from its whole in nm, or 0"
-            )
-        if not 0 <= self.smallest < math.inf:
-            raise UserError(
-                f"class {self.name!r} has smallest {self.smallest}; "
-                f"give the area of its smallest section in nm², or 0"
-            )
-        if not 0 <= self.least_mean < math.inf:
-            raise UserError(
-                f"class {self.name!r} has least_mean {self.least_mean}; "
-                f"give the least mean logit of a section, or 0"
-            )
+        meanings = {
+            "reach": "the largest distance from its whole in nm",
+            "smallest": "the area of its smallest section in nm²",
+            "least_mean": "the least mean logit of a section",
+        }
+        for key, meaning in meanings.items():
+            value = getattr(self, key)
+            if not 0 <= value < math.inf:
+                raise UserError(f"class {self.name!r} has {key} {value}; give {meaning}, or 0")
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ClassSpec:
@@ -119,6 +119,7 @@ class ClassSpec:
                 "reach": float(data.get("reach", 0)),
                 "smallest": float(data.get("smallest", 0)),
                 "least_mean": float(data.get("least_mean", 0)),
+                "own_outline": bool(data.get("own_outline", False)),
                 # Files of version 0.1 call it "over".
                 "overrides": _names(data.get("overrides", data.get("over", ()))),
             }
@@ -137,7 +138,7 @@ class ClassSpec:
         overrides = list(values.pop("overrides"))
         if overrides:
             values["overrides"] = overrides
-        for key in ("renamed_from", "least_mean"):
+        for key in ("renamed_from", "least_mean", "own_outline"):
             if not values[key]:
                 del values[key]
         return values

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import ClassSpec
-from napari_scsam.infer.postprocess import keep_only, label_dtype, label_map
+from napari_scsam.infer.postprocess import keep_only, label_dtype, label_map, labels_from_logits
 
 CLASSES = (ClassSpec(1, "a"), ClassSpec(4, "b"), ClassSpec(9, "c"))
 
@@ -71,6 +71,24 @@ def test_a_part_goes_with_its_whole_unless_it_is_asked_for() -> None:
     assert label_map(logits, classes, classes).tolist() == [[1, 2, 3, 0]]
     assert label_map(logits, classes, classes[:1]).tolist() == [[1, 1, 0, 0]]
     assert label_map(logits, classes, classes[1:]).tolist() == [[0, 2, 3, 0]]
+
+
+def test_a_class_with_an_outline_of_its_own_ends_inside_its_part() -> None:
+    """Where it is asked for alone, a part counts as it where its own logit is above 0 only."""
+    part = ClassSpec(2, "part", part_of="whole")
+    classes = (ClassSpec(1, "whole", own_outline=True), part, ClassSpec(3, "other"))
+    logits = np.array([[[2, 1, -1, -1]], [[1, 2, 2, 1]], [[-1, -1, -1, 2]]], np.float32)
+    assert label_map(logits, classes, classes[:1]).tolist() == [[1, 1, 0, 0]]
+    assert label_map(logits, classes, classes).tolist() == [[1, 2, 2, 3]]
+    assert label_map(logits, classes, classes[1:]).tolist() == [[0, 2, 2, 3]]
+    taught = ClassSpec(9, "taught")
+    every = np.concatenate([logits, np.full((1, 1, 4), -1, np.float32)])
+    levels = {"whole": 0.0, "part": 0.0, "other": 0.0, "taught": 0.0}
+    both = (*classes, taught)
+    found = labels_from_logits(every, both, levels, classes[:1], taught=[taught])
+    assert found.tolist() == [[1, 1, 0, 0]], "beside a taught class, too"
+    levels["whole"] = 1.5
+    assert labels_from_logits(logits, classes, levels, classes[:1]).tolist() == [[1, 0, 0, 0]]
 
 
 def test_a_part_lies_within_its_reach_of_the_whole() -> None:

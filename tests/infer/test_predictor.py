@@ -163,6 +163,26 @@ def test_classes_come_in_the_order_asked(predictor: Predictor, blobs: np.ndarray
     assert set(np.unique(predictor.segment(["vesicle"]))) <= {0, 5}
 
 
+def test_a_class_with_an_outline_of_its_own_is_found_by_itself(
+    blobs: np.ndarray, model: ScSAM
+) -> None:
+    """Whether or not the answer to all classes is remembered."""
+    whole, part, other = model.classes
+    model.classes = (replace(whole, own_outline=True), replace(part, part_of=whole.name), other)
+    predictor = Predictor(model, device="cpu")
+    predictor.set_image(blobs[:48, :48])
+    logits = predictor.class_logits()
+    levels = np.median(logits, axis=(1, 2)) - [0, 1, 0]
+    model.thresholds = torch.from_numpy(levels.astype(np.float32))
+    every = predictor.segment()
+    inside = logits[0] > model.thresholds[0].item()
+    rim = every == part.id
+    assert (rim & inside).any()
+    assert (rim & ~inside).any()
+    expected = (every == whole.id) | (rim & inside)
+    np.testing.assert_array_equal(predictor.segment([whole.name]) == whole.id, expected)
+
+
 def test_a_second_class_costs_only_the_decoder(
     predictor: Predictor, embedded: list[tuple[int, ...]], blobs: np.ndarray
 ) -> None:

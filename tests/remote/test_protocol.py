@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgpack
@@ -43,6 +44,7 @@ def test_classes_and_what_was_taught_come_back_whole():
     back = Spec.of(spec).spec()
     assert back == spec
     assert (back.overrides, back.least_mean) == (("other",), 0.5)
+    assert Spec.of(replace(spec, own_outline=True)).spec().own_outline
     taught = TaughtClass(spec, (0.25, -1.0), "text")
     assert TaughtSpec.of(taught).taught() == taught
 

@@ -14,6 +14,7 @@ from napari_scsam.infer.beside import BesideNetworks, PartialAnswer, merge_answe
 from napari_scsam.infer.class_decoder import ClassDecoder
 from napari_scsam.infer.disk_cache import DiskCache
 from napari_scsam.infer.memory import retry_smaller_on_oom
+from napari_scsam.infer.own_outline import outlined_parts
 from napari_scsam.infer.postprocess import (
     competing_classes,
     keep_only,
@@ -166,7 +167,8 @@ class ClassPredictor(ClassDecoder):
         slice_ = self.slice
         competing = self.competing(requested)
         shown = competing
-        if len(self.rows_by_network(competing)) > 1:
+        outlined = outlined_parts(competing, requested)
+        if outlined or len(self.rows_by_network(competing)) > 1:
             shown = requested
         where = (slice_.key, slice_.pixel_size, self.views)
         key = (where, competing, shown, frozenset(offsets.items()))

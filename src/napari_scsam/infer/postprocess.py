@@ -12,6 +12,7 @@ from scipy import ndimage
 from scipy.special import expit
 
 from napari_scsam.config import ClassSpec
+from napari_scsam.infer.own_outline import outlined_parts
 from napari_scsam.objects.components import mean_in_components, small_components
 
 PixelSize = tuple[float, float]
@@ -90,6 +91,8 @@ def labels_from_logits(
         labels[:] = label_map(own_logits, own, own, pixel_size)
     taught_logits = logits[[rows[spec] for spec in taught]]
     labels = overlay_taught(labels, (own_logits, own), (taught_logits, taught), belief)
+    for part, whole in outlined_parts(own, requested):
+        labels[(labels == own[part].id) & (own_logits[whole] <= 0)] = 0
     return keep_only(labels, classes, requested)
 
 
@@ -150,7 +153,8 @@ def label_map(
         within its `reach` only, and regions below `smallest` or `least_mean` are removed.
     requested
         Classes to write. Pixels of another class become background. A part that is not requested
-        becomes the class that it belongs to, if that one is requested.
+        becomes the class that it belongs to, if that one is requested; see also
+        `ClassSpec.own_outline`.
     pixel_size
         (y, x) in nm; without it, `reach` and `smallest` have no effect.
 
@@ -166,6 +170,8 @@ def label_map(
     if pixel_size is not None:
         enforce(best, logits, reach_rules(classes, pixel_size))
         enforce(best, logits, size_rules(classes, pixel_size))
+    for part, whole in outlined_parts(classes, requested):
+        best[(best == part + 1) & (logits[whole] <= 0)] = 0
     labels: NDArray[np.unsignedinteger] = values[best]
     return labels
 

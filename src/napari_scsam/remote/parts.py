@@ -41,6 +41,7 @@ class Spec(Message):
     overrides: tuple[Text, ...] = Field(default=(), max_length=MOST_NAMES)
     renamed_from: Text = ""
     least_mean: Annotated[float, Field(ge=0, lt=1e12)] = 0.0
+    own_outline: bool = False
 
     @classmethod
     def of(cls, spec: ClassSpec) -> Spec:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -19,7 +18,6 @@ from napari_scsam.train.finetune import data as finetune_data
 from napari_scsam.train.finetune.data import (
     CorrectedVolume,
     FinetuneData,
-    interleaved,
     pixels_of,
     read_reviewed,
     run_settings,
@@ -27,9 +25,10 @@ from napari_scsam.train.finetune.data import (
     without_others,
 )
 from napari_scsam.train.finetune.held_out import HeldOutRegion
-from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
+from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass, known_classes
 from napari_scsam.train.finetune.review_crops import CROP_SIDE, draw_crop
 from napari_scsam.train.finetune.settings import FinetuneSettings
+from napari_scsam.train.finetune.tuned_weights import take_path
 
 
 def test_reviewed_slices_are_read_with_their_targets(source, stack) -> None:
@@ -188,21 +187,12 @@ def test_late_embedding_stops_after_a_few_crops_of_each_kind(
     grey = torch.rand(1, CROP_SIDE, CROP_SIDE, generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr(finetune_data, "replay_images", lambda count, _seed: [grey] * count)
     monkeypatch.setattr(finetune_data, "FEWEST", 1)
+    monkeypatch.setattr(finetune_data, "FEWEST_LEARNED", 2)
     data = FinetuneData(source, random_model, quick)
-    assert list(data.embed(lambda: True)) == [1, 2, 3]
-    assert len(data.learned) == 1
+    assert list(data.embed(lambda: True)) == [1, 2, 3, 4]
+    assert len(data.learned) == 2
     assert len(data.replayed) == 1
     assert len(data.held_out) == len(data.pieces) == 1
-
-
-def test_jobs_of_all_kinds_come_in_turn() -> None:
-    done: list[str] = []
-    many = [partial(done.append, f"a{number}") for number in range(8)]
-    few = [partial(done.append, f"b{number}") for number in range(5)]
-    for job in interleaved([many, few]):
-        job()
-    first = ["a0", "a1", "a2", "a3", "b0", "b1", "b2", "b3"]
-    assert done == [*first, "a4", "a5", "a6", "b4", "a7"]
 
 
 def test_a_new_class_starts_at_the_mean_of_its_features(
@@ -229,6 +219,27 @@ def test_a_new_class_starts_at_the_mean_of_its_features(
     assert torch.equal(data.model.class_prompt.prototypes[:3], random_model.class_prompt.prototypes)
     assert data.held_out.batch([0]).parent.shape[1] == 3
     assert torch.equal(data.path.class_prompt.prototypes, found[None])
+
+
+def test_a_part_that_labels_leave_out_is_answered_as_before(
+    source, model: ScSAM, quick: FinetuneSettings, monkeypatch
+) -> None:
+    whole = ClassSpec(9, "vesicle")
+    model.classes = (*model.classes[:1], replace(model.classes[1], part_of="vesicle"), whole)
+    model.tuned.append(take_path(model, known_classes(model.classes, ["vesicle"])))
+    apart = (KnownClass("vesicle", (2,), apart=(1,)),)
+    data = FinetuneData(source, model, quick)
+    assert data.known == (KnownClass("vesicle", (2, 1)),)
+    assert not data.model.tuned, "what an earlier fine-tuning learned is learned further"
+    monkeypatch.setattr(finetune_data, "follow_labels", lambda *_: apart)
+    data.follow_labels()
+    assert data.path.names == ("vesicle",)
+    assert all(weight.requires_grad for weight in data.path.parameters())
+    (earlier,) = data.model.tuned
+    assert earlier.names == ("membrane", "vesicle")
+    assert not any(weight.requires_grad for weight in earlier.parameters())
+    assert data.model.classes[2].own_outline
+    assert data.parts_apart == ("membrane",)
 
 
 def test_a_run_is_resumed_only_with_the_same_data_parent_and_settings(

@@ -9,6 +9,7 @@ from napari_scsam.train.finetune.known_labels import (
     known_classes,
     known_targets,
     parse_label_classes,
+    without_parts,
 )
 
 CLASSES = (
@@ -30,6 +31,18 @@ def test_a_part_with_a_label_of_its_own_is_not_covered_by_its_whole() -> None:
 def test_a_label_of_a_part_says_nothing_of_its_whole() -> None:
     known = known_classes(CLASSES, ["boundary"])
     assert group_rows(known, len(CLASSES)) == ((0, 1, 3), (2,))
+
+
+def test_a_class_comes_before_its_parts_whatever_the_order_of_the_table() -> None:
+    known = known_classes(CLASSES[1::-1], ["mitochondrion"])
+    assert known == (KnownClass("mitochondrion", (1, 0)),)
+
+
+def test_parts_that_labels_leave_out_are_in_no_group() -> None:
+    (whole,) = known_classes(CLASSES, ["mitochondrion"])
+    alone = without_parts(whole)
+    assert alone == KnownClass("mitochondrion", (0,), apart=(1,))
+    assert group_rows([alone], len(CLASSES)) == ((0, 3), (1,))
 
 
 def test_groups_hold_background_and_every_class_once() -> None:

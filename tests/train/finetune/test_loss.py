@@ -1,13 +1,14 @@
 import pytest
 import torch
 
-from napari_scsam.train.finetune.known_labels import UNKNOWN
+from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
 from napari_scsam.train.finetune.loss import (
     group_log_shares,
     hold_loss,
     inner_hold_loss,
     label_loss,
     log_shares,
+    step_losses,
 )
 
 GROUPS = ((0, 3), (1, 2))
@@ -110,3 +111,33 @@ def test_the_shares_inside_a_group_are_held_where_its_label_is() -> None:
 def test_a_group_without_parts_has_nothing_inside() -> None:
     shares = log_shares(random_logits())
     assert inner_hold_loss(shares, shares - 1, targets(1), ((0, 2, 3), (1,))) == 0
+
+
+def test_labels_say_nothing_of_a_part_that_they_leave_out() -> None:
+    """The label is the same to it as to a network without the part."""
+    logits = random_logits().requires_grad_()
+    apart = ((0, 3), (1,))
+    loss = label_loss(log_shares(logits), targets(1), apart)
+    found = gradient(loss, logits)
+    assert found[:, 1].abs().max() < 1e-6 * found[:, 0].abs().max()
+    lacking = label_loss(log_shares(logits[:, [0, 2]]), targets(1), ((0, 2), (1,)))
+    assert loss.item() == pytest.approx(lacking.item(), rel=1e-5)
+
+
+def test_a_part_that_labels_leave_out_is_held_where_the_parent_finds_it() -> None:
+    parent = random_logits()
+    parent[:, 1, :4] = 9.0
+    parent[:, 1, 4:] = -9.0
+    ours = parent.clone()
+    ours[:, 0] += 12.0
+    shares = log_shares(ours.requires_grad_())
+    known = (KnownClass("whole", (0,), apart=(1,)),)
+    losses = step_losses(shares, log_shares(parent), targets(0), known, ((0, 3), (1,)))
+    assert losses["hold"] > 1, "the whole took the pixels of its part"
+    moved = gradient(losses["hold"], ours)
+    assert moved[:, 0, :4].min() > 0
+    assert not moved[:, :, 4:].any()
+    whole = (KnownClass("whole", (0,)),)
+    assert (
+        step_losses(shares, log_shares(parent), targets(0), whole, ((0, 2, 3), (1,)))["hold"] == 0
+    )

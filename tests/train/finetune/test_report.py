@@ -78,3 +78,11 @@ def test_a_run_that_had_too_little_time_says_so() -> None:
     )
     assert add_hint(False, reason, FEW_STEPS) == reason
     assert add_hint(True, "Held-out Dice rose by 0.100.", 3) == "Held-out Dice rose by 0.100."
+
+
+def test_parts_that_the_labels_leave_out_are_named() -> None:
+    report = FinetuneReport({"er": 0.5}, {"er": 0.6}, {}, True, "Better.", 3, 1.0, 0.25, (0,))
+    assert "leave out" not in str(report)
+    own = replace(report, left_out=("boundary",))
+    assert "The labels leave out some of boundary, which stays as it was." in str(own)
+    assert json.loads(json.dumps(own.to_dict()))["left_out"] == ["boundary"]

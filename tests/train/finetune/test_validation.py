@@ -163,6 +163,27 @@ def test_a_model_agrees_with_itself(model: ScSAM, judge: Judge) -> None:
     assert judge.before().score == 1
 
 
+def test_a_class_is_judged_as_when_it_is_asked_for_alone(model: ScSAM, memory: CropMemory) -> None:
+    """Its part counts as it, within its own outline if it has one."""
+    whole, part, other = model.classes
+    model.classes = (whole, replace(part, part_of=whole.name), other)
+    child = copy.deepcopy(model)
+    child.classes = (replace(whole, own_outline=True), *model.classes[1:])
+    apart = (KnownClass(whole.name, (0,), apart=(1,)),)
+    judge = Judge(child, model, memory, PIECES, memory, apart)
+    assert (
+        judge.before().counts.found.sum()
+        == Judge(model, model, memory, PIECES, memory, (KnownClass(whole.name, (0, 1)),))
+        .before()
+        .counts.found.sum()
+    ), "the parent has no such outline"
+    logits = torch.tensor([[2.0, 1, -1], [1, 2, 2], [-1, -1, -1]])[None, :, None]
+    model.thresholds.zero_()
+    child.thresholds.zero_()
+    assert judge.answers([logits]).tolist() == [[[1, 1, 0]]]
+    assert replace(judge, model=model).answers([logits]).tolist() == [[[1, 1, 1]]]
+
+
 def test_places_on_several_slices_are_one_region(model: ScSAM, judge: Judge) -> None:
     twice = [replace(PIECES[0], place=place) for place in range(BATCH + 1)]
     assert judge.before().counts.regions == BATCH + 1

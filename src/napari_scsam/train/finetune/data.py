@@ -6,7 +6,6 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,8 @@ from napari_scsam.model.image_encoder import STRIDE
 from napari_scsam.model.tuned_path import TunedPath
 from napari_scsam.train.augment import sample, window
 from napari_scsam.train.drawing import generator_of
+from napari_scsam.train.finetune.convention import follow_labels, with_outlines
+from napari_scsam.train.finetune.embed_jobs import EmbedJob, EmbedJobs, interleaved
 from napari_scsam.train.finetune.held_out import (
     HeldOutRegion,
     choose_held_out,
@@ -55,8 +56,8 @@ from napari_scsam.train.scoring.evaluate import check_slices
 FEWEST = 4
 """Crops of each kind that are embedded, however little time there is."""
 
-EmbedJob = Callable[[], None]
-"""Embeds one crop."""
+FEWEST_LEARNED = 12
+"""Crops of reviewed slices that are embedded in any case; the labels' convention is read there."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,7 @@ class FinetuneData:
             if is_known(left)
         ]
         self.model.requires_grad_(False)
-        self.path = take_path(self.model, self.known)
-        self.path.requires_grad_(True)
+        self.path = take_path(self.model, self.known).requires_grad_(True)
         self.learned = CropMemory(self.parent)
         self.held_out = CropMemory(self.parent)
         self.replayed = CropMemory(self.parent)
@@ -149,17 +149,34 @@ class FinetuneData:
             Asked after each; when it is true no more are embedded, but for a few of each kind.
         """
         self.start_new_classes()
-        kinds: list[Sequence[EmbedJob]] = [
-            [partial(self.learn_from, number) for number in range(self.settings.crops)],
-            self.replay_jobs(),
-            self.held_out_jobs(),
+        kinds = [
+            EmbedJobs(self.learn_jobs(), FEWEST_LEARNED),
+            EmbedJobs(self.replay_jobs(), FEWEST),
+            EmbedJobs(self.held_out_jobs(), FEWEST),
         ]
-        least = sum(min(FEWEST, len(jobs)) for jobs in kinds)
+        least = sum(kind.least for kind in kinds)
         for number, job in enumerate(interleaved(kinds)):
             if number >= least and is_late():
                 break
             job()
             yield number + 1
+        self.follow_labels()
+
+    def follow_labels(self) -> None:
+        """Leave parts to the parent that the labels leave out, and learn their wholes alone."""
+        crops = self.learned.crops[:FEWEST_LEARNED]
+        known = follow_labels(self.known, crops, self.parent, self.crop_pixels)
+        self.model.classes = with_outlines(self.model.classes, known)
+        if known == self.known:
+            return
+        if len(self.model.tuned) < len(self.parent.tuned):
+            self.model.tuned.append(self.path.requires_grad_(False))  # it goes on answering parts
+        self.known = known
+        self.path = take_path(self.model, known).requires_grad_(True)
+
+    def learn_jobs(self) -> list[EmbedJob]:
+        """Return what embeds the crops of reviewed slices."""
+        return [partial(self.learn_from, number) for number in range(self.settings.crops)]
 
     def learn_from(self, number: int) -> None:
         """Embed a crop of reviewed slices."""
@@ -183,6 +200,11 @@ class FinetuneData:
         """Embed a held-out piece."""
         self.pieces.append(piece)
         self.held_out.add(*self.plain_crop(piece))
+
+    @property
+    def parts_apart(self) -> tuple[str, ...]:
+        """Names of the parts that the labels leave out."""
+        return tuple(self.model.classes[row].name for each in self.known for row in each.apart)
 
     @property
     def piece_sides(self) -> tuple[float, float]:
@@ -243,16 +265,6 @@ def without_others(slice_: ReviewedSlice, number: int) -> ReviewedSlice:
     """Return a slice of which only one labelled class is known, so that crops are drawn on it."""
     targets = np.where(slice_.targets == number, slice_.targets, UNKNOWN)
     return reviewed_slice(slice_.grey, targets.astype(np.uint8))
-
-
-def interleaved(kinds: Sequence[Sequence[EmbedJob]]) -> list[EmbedJob]:
-    """Order jobs of several kinds: a few of each come first, then all in proportion."""
-    placed = [
-        (-1.0 if number < FEWEST else (number + 0.5) / len(jobs), job)
-        for jobs in kinds
-        for number, job in enumerate(jobs)
-    ]
-    return [job for _, job in sorted(placed, key=itemgetter(0))]
 
 
 def read_reviewed(

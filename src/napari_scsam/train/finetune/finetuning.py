@@ -25,11 +25,11 @@ from napari_scsam.model import ScSAM
 from napari_scsam.train.drawing import generator_of
 from napari_scsam.train.finetune.data import CorrectedVolume, FinetuneData, run_settings
 from napari_scsam.train.finetune.known_labels import group_rows
-from napari_scsam.train.finetune.loss import hold_loss, inner_hold_loss, label_loss, log_shares
+from napari_scsam.train.finetune.loss import log_shares, step_losses
 from napari_scsam.train.finetune.report import FinetuneReport, add_hint, decide
 from napari_scsam.train.finetune.review_crops import ReviewCrops, join_crops
 from napari_scsam.train.finetune.settings import FinetuneSettings, is_due
-from napari_scsam.train.finetune.shares import LEAST_AGREEMENT, choose_share, gain_error
+from napari_scsam.train.finetune.shares import choose_share, gain_error, preference
 from napari_scsam.train.finetune.state import Saved, StateFile
 from napari_scsam.train.finetune.steps import FinetuneResult, FinetuneStep, FinetuneSteps
 from napari_scsam.train.finetune.tuned_weights import (
@@ -147,18 +147,7 @@ class Finetuning:
         self.parent = parent.eval().to(device).to(memory_format=torch.channels_last)
         self.data = FinetuneData(source, self.parent, settings)
         self.model = self.data.model
-        self.path = self.data.path
-        self.groups = group_rows(self.data.known, len(self.model.classes))
-        self.optimiser = new_optimiser(self.path, settings.rate, settings.decay)
-        self.judge = Judge(
-            self.model,
-            self.parent,
-            self.data.held_out,
-            self.data.pieces,
-            self.data.replayed,
-            self.data.known,
-            self.data.crop_pixels,
-        )
+        self.prepare()
         self.state = StateFile(state, run_settings(source, self.parent, settings))
         self.reserve = 0.0
         """Seconds that are needed after the last step."""
@@ -166,6 +155,22 @@ class Finetuning:
         """Of the parent."""
         self.best = self.first
         self.best_weights: dict[str, Tensor] = {}
+
+    def prepare(self) -> None:
+        """Take from the data what learns, and what judges it."""
+        data = self.data
+        self.path = data.path
+        self.groups = group_rows(data.known, len(self.model.classes))
+        self.optimiser = new_optimiser(self.path, self.settings.rate, self.settings.decay)
+        self.judge = Judge(
+            self.model,
+            self.parent,
+            data.held_out,
+            data.pieces,
+            data.replayed,
+            data.known,
+            data.crop_pixels,
+        )
 
     @property
     def seconds(self) -> float:
@@ -190,6 +195,7 @@ class Finetuning:
         """Embed crops, at most for a share of the time."""
         for count in self.data.embed(self.is_late):
             yield self.step("embedding", count, max(count, self.data.total))
+        self.prepare()  # the crops may have shown that other rows are learned
 
     def is_late(self) -> bool:
         """Whether the time for embedding is over."""
@@ -264,12 +270,7 @@ class Finetuning:
             logits = tuned_answer(self.model, self.path, crops)
         shares = log_shares(logits.float())
         theirs = log_shares(padded(crops.parent, len(self.model.classes)))
-        own = (shares[:count], theirs[:count], crops.targets[:count])
-        return {
-            "label": label_loss(own[0], own[2], self.groups),
-            "hold": inner_hold_loss(*own, self.groups),
-            "replay": hold_loss(shares[count:], theirs[count:]),
-        }
+        return step_losses(shares, theirs, crops.targets[:count], self.data.known, self.groups)
 
     def keep_best(self) -> Validation:
         """Validate the copy, and remember its weights if they are the best so far."""
@@ -328,6 +329,7 @@ class Finetuning:
             share,
             tuple(sorted({self.data.places[region.place] for region in self.data.pieces})),
             error,
+            self.data.parts_apart,
         )
 
     def step(
@@ -341,9 +343,3 @@ class Finetuning:
         """Describe what has just been done."""
         left = max(0.0, self.budget - self.seconds)
         return FinetuneStep(phase, step, total, self.seconds, left, losses or {}, found)
-
-
-def preference(found: Validation) -> tuple[bool, float]:
-    """Return what the choice among models goes by; larger is better."""
-    keeps = found.held >= LEAST_AGREEMENT
-    return keeps, found.score if keeps else found.held

@@ -3,13 +3,13 @@
 A reviewed pixel is one of the labelled classes or none of them. Of every
 other class it says nothing. A class stands for its parts as well, unless the
 parts are labelled by themselves: whoever draws whole mitochondria draws their
-boundary with them.
+boundary with them. Some labels leave parts out; see `convention`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,9 @@ class KnownClass:
 
     name: str
     rows: tuple[int, ...]
-    """From 0, in the order of the table: the class, and its parts that have no label."""
+    """From 0: the class, then its parts that have no label."""
+    apart: tuple[int, ...] = ()
+    """Rows of parts that the label leaves out; of these it says nothing."""
 
 
 def known_classes(classes: Sequence[ClassSpec], names: Sequence[str]) -> tuple[KnownClass, ...]:
@@ -75,13 +77,18 @@ def covered_rows(
     classes: Sequence[ClassSpec], name: str, labelled: Sequence[str]
 ) -> tuple[int, ...]:
     """Return the rows of a class and of its parts without labels; names are casefolded."""
-    rows = []
-    for row, spec in enumerate(classes):
-        own = spec.name.casefold()
-        is_part = spec.part_of.casefold() == name and own not in labelled
-        if own == name or is_part:
-            rows.append(row)
-    return tuple(rows)
+    names = [spec.name.casefold() for spec in classes]
+    parts = [
+        row
+        for row, spec in enumerate(classes)
+        if spec.part_of.casefold() == name and names[row] not in labelled
+    ]
+    return (names.index(name), *parts)
+
+
+def without_parts(known: KnownClass) -> KnownClass:
+    """Return a class whose label leaves its parts out."""
+    return replace(known, rows=known.rows[:1], apart=known.rows[1:])
 
 
 def group_rows(known: Sequence[KnownClass], count: int) -> tuple[tuple[int, ...], ...]:
@@ -99,8 +106,9 @@ def group_rows(known: Sequence[KnownClass], count: int) -> tuple[tuple[int, ...]
     groups
         Positions in a softmax over K + 1 logits, where 0 is background. The
         first group is everything that is not labelled; one for each of `known` follows.
+        Parts that labels leave out are in none.
     """
-    covered = {row for each in known for row in each.rows}
+    covered = {row for each in known for row in (*each.rows, *each.apart)}
     rest = (0, *(row + 1 for row in range(count) if row not in covered))
     return (rest, *(tuple(row + 1 for row in each.rows) for each in known))
 

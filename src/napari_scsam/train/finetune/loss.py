@@ -15,13 +15,46 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_scsam.train.finetune.known_labels import UNKNOWN
+from napari_scsam.train.finetune.known_labels import UNKNOWN, KnownClass
 
 ShareGroups = Sequence[Sequence[int]]
 """From `group_rows`: positions among K + 1 shares; the first group holds what is not labelled."""
 
 SMOOTH = 10.0
 """Pixels added to both sides of the Dice loss."""
+
+
+def step_losses(
+    shares: Tensor,
+    parent: Tensor,
+    targets: Tensor,
+    known: Sequence[KnownClass],
+    groups: ShareGroups,
+) -> dict[str, Tensor]:
+    """Compute the losses of a step by name.
+
+    Parameters
+    ----------
+    shares, parent
+        B×(K+1)×H×W log shares, ours and the parent's, of crops of the volume, then of synthetic
+        cells.
+    targets
+        N×H×W group of each pixel of the N ≤ B crops of the volume.
+    known, groups
+        Labelled classes, and their `group_rows`.
+    """
+    count = len(targets)
+    ours, theirs = shares[:count], parent[:count]
+    hold = inner_hold_loss(ours, theirs, targets, groups)
+    for each in known:
+        if each.apart:
+            rows = [row + 1 for row in (*each.rows, *each.apart)]
+            hold = hold + part_hold_loss(ours, theirs, rows)
+    return {
+        "label": label_loss(ours, targets, groups),
+        "hold": hold,
+        "replay": hold_loss(shares[count:], parent[count:]),
+    }
 
 
 def log_shares(logits: Tensor) -> Tensor:
@@ -44,7 +77,8 @@ def label_loss(shares: Tensor, targets: Tensor, groups: ShareGroups) -> Tensor:
     targets
         B×H×W group of each pixel; `UNKNOWN` teaches nothing.
     groups
-        G, the first of which is what is not labelled.
+        G, the first of which is what is not labelled. Classes in none of them are left out, as if
+        the network lacked them.
 
     Returns
     -------
@@ -55,6 +89,8 @@ def label_loss(shares: Tensor, targets: Tensor, groups: ShareGroups) -> Tensor:
     if not known.any():
         return shares.sum() * 0
     summed = group_log_shares(shares, groups)
+    if sum(map(len, groups)) < shares.shape[1]:
+        summed = F.log_softmax(summed, dim=1)
     entropy = F.nll_loss(summed, targets.long(), ignore_index=UNKNOWN)
     return entropy + group_dice_loss(summed.exp(), targets)
 
@@ -97,6 +133,24 @@ def inner_hold_loss(shares: Tensor, parent: Tensor, targets: Tensor, groups: Sha
             total = total + (divergence(ours, theirs) * where).sum()
             pixels += int(where.sum())
     return total / max(1, pixels)
+
+
+def part_hold_loss(shares: Tensor, parent: Tensor, rows: Sequence[int]) -> Tensor:
+    """Compute the mean divergence of a class and its parts, where the parent finds the parts.
+
+    Labels that leave parts out say nothing of them, so they stay where the parent finds them.
+
+    Parameters
+    ----------
+    shares, parent
+        B×(K+1)×H×W log shares, ours and the parent's.
+    rows
+        Positions among the K + 1 shares: the class, then its parts.
+    """
+    where = torch.isin(parent.argmax(1), torch.tensor(rows[1:], device=parent.device))
+    ours = F.log_softmax(shares[:, list(rows)], dim=1)
+    theirs = F.log_softmax(parent[:, list(rows)], dim=1)
+    return (divergence(ours, theirs) * where).sum() / where.sum().clamp_min(1)
 
 
 def hold_loss(shares: Tensor, parent: Tensor) -> Tensor:

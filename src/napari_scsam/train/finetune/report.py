@@ -48,17 +48,25 @@ class FinetuneReport:
     """Slices that hold the regions."""
     gain_error: float = math.inf
     """Standard error of the gain in mean Dice, by regions; infinite where one alone was held out."""
+    left_out: tuple[str, ...] = ()
+    """Parts of labelled classes that the labels leave out, so that the parent answers them."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         error = self.gain_error if math.isfinite(self.gain_error) else None
-        return {**asdict(self), "held_out": list(self.held_out), "gain_error": error}
+        lists = {"held_out": list(self.held_out), "left_out": list(self.left_out)}
+        return {**asdict(self), **lists, "gain_error": error}
 
     def __str__(self) -> str:
         """Draw a table: one line for each labelled class, and the decision."""
         lines = [f"{'class':24} {'before':>7} {'after':>7}"]
         for name, dice in self.after.items():
             lines.append(f"{name:24} {self.before[name]:7.3f} {dice:7.3f}")
+        if self.left_out:
+            lines.append(
+                f"The labels leave out some of {' and '.join(self.left_out)}, "
+                "which stays as it was."
+            )
         return "\n".join([*lines, self.reason])
 
 

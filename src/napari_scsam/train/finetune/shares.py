@@ -39,3 +39,9 @@ def gain_error(before: Validation, after: Validation) -> float:
     gains = after.counts.dice_without_each() - before.counts.dice_without_each()
     shown = after.counts.truth.sum(1) > 0
     return jackknife_error(gains[shown].mean(0)) if shown.any() else math.inf
+
+
+def preference(found: Validation) -> tuple[bool, float]:
+    """Return what the choice among models goes by; larger is better."""
+    keeps = found.held >= LEAST_AGREEMENT
+    return keeps, found.score if keeps else found.held

@@ -83,7 +83,10 @@ class Judge:
 
     def before(self) -> Validation:
         """Score the parent as it is; the Dice of a class that it lacks is 0."""
-        answers = [self.covered(self.rows_by_parent(each)) for each in batches(self.held_out)]
+        wholes = whole_classes(self.parent.classes, self.known)
+        answers = [
+            self.covered(self.rows_by_parent(each, wholes)) for each in batches(self.held_out)
+        ]
         return self.scored(self.count(np.concatenate(answers)), {})
 
     def validate(self, path: TunedPath) -> Validation:
@@ -113,7 +116,11 @@ class Judge:
         """Return the labelled classes that are found: B×side×side, from 1, 0 for none."""
         classes = with_levels(self.model.classes, self.known, levels)
         thresholds = shifted(self.model.thresholds, self.known, levels)
-        rows = [found_rows(each.float(), thresholds, classes, self.pixel_size) for each in logits]
+        wholes = whole_classes(classes, self.known)
+        rows = [
+            found_rows(each.float(), thresholds, classes, self.pixel_size, wholes)
+            for each in logits
+        ]
         return self.covered(np.concatenate(rows))
 
     def covered(self, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -157,11 +164,13 @@ class Judge:
         others = {name for row, name in enumerate(names) if row not in labelled}
         return {name: dice for name, dice in agreed.by_name(names, OFTEN).items() if name in others}
 
-    def rows_by_parent(self, crops: ReviewCrops) -> NDArray[np.uint8]:
-        """Return the class rows that the parent finds, B×H×W."""
+    def rows_by_parent(
+        self, crops: ReviewCrops, requested: Sequence[ClassSpec] | None = None
+    ) -> NDArray[np.uint8]:
+        """Return the class rows that the parent finds, B×H×W; of all classes when none is named."""
         parent = self.parent
         logits = parent_logits(crops, parent)
-        return found_rows(logits, parent.thresholds, parent.classes, self.pixel_size)
+        return found_rows(logits, parent.thresholds, parent.classes, self.pixel_size, requested)
 
 
 class OverlapCounter:
@@ -225,6 +234,7 @@ def found_rows(
     thresholds: Tensor,
     classes: Sequence[ClassSpec],
     pixel_size: PixelSize | None,
+    requested: Sequence[ClassSpec] | None = None,
 ) -> NDArray[np.uint8]:
     """Return the classes that segmenting finds, as rows of the class table.
 
@@ -236,6 +246,8 @@ def found_rows(
         Of the K classes.
     pixel_size
         (y, x) in nm, if it is known.
+    requested
+        Those to find; all when not given.
 
     Returns
     -------
@@ -245,7 +257,16 @@ def found_rows(
     above = (logits - thresholds.view(-1, 1, 1)).cpu().numpy()
     row_of = np.zeros(1 + max(spec.id for spec in classes), np.uint8)
     row_of[[spec.id for spec in classes]] = np.arange(1, len(classes) + 1)
-    return np.stack([row_of[label_map(each, classes, classes, pixel_size)] for each in above])
+    wanted = classes if requested is None else requested
+    return np.stack([row_of[label_map(each, classes, wanted, pixel_size)] for each in above])
+
+
+def whole_classes(
+    classes: Sequence[ClassSpec], known: Sequence[KnownClass]
+) -> tuple[ClassSpec, ...]:
+    """Return the classes of a table without those that labels draw as a part of another one."""
+    parts = {row for each in known for row in (*each.rows[1:], *each.apart)}
+    return tuple(spec for row, spec in enumerate(classes) if row not in parts)
 
 
 def covering(rows: NDArray[np.uint8], known: Sequence[KnownClass], count: int) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from napari_scsam.config import ClassSpec, UserError
+from napari_scsam.infer.own_outline import outlined_parts
 from napari_scsam.infer.postprocess import label_value
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import measure_contrast
@@ -186,9 +187,11 @@ def class_probabilities(predictor: Predictor, requested: Sequence[ClassSpec]) ->
     """Return the predictor's probability of each class on the current slice.
 
     A softmax in which background has the logit 0. A class includes its parts where they are not
-    requested themselves.
+    requested themselves. Those in which it has an outline of its own are left out of the softmax.
     """
     logits = predictor.class_logits()
+    for part, _ in outlined_parts(predictor.classes, requested):
+        logits[part] = -np.inf
     shares = softmax(np.concatenate([np.zeros_like(logits[:1]), logits]), axis=0)[1:]
     written = np.array([label_value(c, requested) for c in predictor.classes])
     return {c.id: shares[written == c.id].sum(axis=0) for c in requested}
