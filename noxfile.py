@@ -22,6 +22,9 @@ QT = {"pyside6": "PySide6", "pyqt6": "PyQt6"}
 QUICK = ("tests/io", "tests/cli", "tests/doctor", "tests/infer", "tests/volume", "tests/gui")
 """What depends on other packages most, for the sessions with unusual versions."""
 
+OTHER_READERS = ("ome-zarr", "bioio", "bioio-ome-zarr", "napari-ome-zarr")
+"""Programs that open OME-Zarr; they ask for other versions of fsspec and botocore than the tests."""
+
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["tests"]
 
@@ -48,6 +51,13 @@ def newest(session: nox.Session) -> None:
     """Run tests with the newest versions there are, candidates for release included."""
     session.install("--pre", "-e", ".[test]")
     run_tests(session, "pyside6", *QUICK)
+
+
+@nox.session(python="3.12")
+def elsewhere(session: nox.Session) -> None:
+    """Open what we write in ome-zarr-py, bioio and napari-ome-zarr, beside ome-zarr-models."""
+    session.install("-e", ".[test]", *OTHER_READERS)
+    run_tests(session, "pyside6", "tests/io/test_opened_elsewhere.py")
 
 
 @nox.session
