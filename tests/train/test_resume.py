@@ -14,7 +14,13 @@ from torch import nn
 
 from napari_scsam.config import UserError
 from napari_scsam.train import resume
-from napari_scsam.train.resume import differences, read_state, state_file, write_state
+from napari_scsam.train.resume import (
+    check_own_state,
+    differences,
+    read_state,
+    state_file,
+    write_state,
+)
 
 RUN: dict[str, Any] = {"steps": 6, "sources": ["a.tif"], "pair": (1, 2)}
 
@@ -194,3 +200,19 @@ def test_a_checkpoint_has_the_right_suffix(tmp_path: Path, name: str) -> None:
         UserError, match=f"cannot be written to '{name}'; end its name in .safetensors"
     ):
         state_file(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", [b"my notes on the run", b"\x10\0\0\0\0\0\0\0{}              "])
+def test_a_file_of_somebody_else_is_no_state_and_stays(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "run.resume"
+    path.write_bytes(content)
+    for check in (check_own_state, state_file):
+        with pytest.raises(UserError, match="is not the state of a training, and is not replaced"):
+            check(tmp_path / "run.safetensors")
+    assert path.read_bytes() == content
+    path.write_bytes(b"\0" * 40)  # what a power cut leaves
+    check_own_state(tmp_path / "run.safetensors")
+    write_state(path, *start(), 3, RUN)
+    check_own_state(tmp_path / "run.safetensors")
+    path.write_bytes(path.read_bytes()[:-5])
+    check_own_state(tmp_path / "run.safetensors")

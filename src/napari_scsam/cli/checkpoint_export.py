@@ -56,8 +56,10 @@ def check_out(out: Path, suffix: str, *, overwrite: bool) -> None:
     Raises
     ------
     UserError
-        When its name has another suffix, it is a folder, or exists and must not be replaced.
+        When its name has another suffix, it is a folder, or exists and must not be replaced: without
+        ``--overwrite``, or because it is no export.
     """
+    from napari_scsam.checkpoints.export.own_exports import check_own_export
     from napari_scsam.io.contents import check_outside
 
     if out.suffix.lower() != suffix:
@@ -67,3 +69,4 @@ def check_out(out: Path, suffix: str, *, overwrite: bool) -> None:
     check_outside(out)
     if out.exists() and not overwrite:
         raise UserError(f"{out} already exists; add --overwrite to replace it")
+    check_own_export(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,11 +28,46 @@ SAVE_SECONDS = 120.0
 DAMAGE = (SafetensorError, *READ_ERRORS)
 """What reading a damaged state raises."""
 
+STATE_SUFFIX = ".resume"
+"""Of the state of a run, beside its checkpoint."""
+
 MAX_NAMED = 3
 """Most settings that differ which a sentence names."""
 
 MAX_LETTERS = 40
 """Longest text of a setting's value in a sentence."""
+
+
+def check_own_state(out: Path) -> None:
+    """Check that a run into `out` would replace no file of somebody else with its state.
+
+    A damaged state may be replaced: it begins as safetensors do, or is empty.
+
+    Raises
+    ------
+    UserError
+        When it would.
+    """
+    path = out.with_suffix(STATE_SUFFIX)
+    if not os.path.lexists(path):
+        return
+    if not (path.is_file() and _may_be_state(path)):
+        raise UserError(
+            f"{path} is not the state of a training, and is not replaced; "
+            "move it away, or choose another name"
+        )
+
+
+def _may_be_state(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(9)
+    if len(start) < 9 or start[8:] != b"{":
+        return not start.strip(b"\0")  # what a power cut leaves
+    try:
+        metadata = read_metadata(path)
+    except DAMAGE:
+        return True
+    return {"step", "run"} <= metadata.keys()
 
 
 def state_file(out: Path) -> Path:
@@ -40,15 +76,16 @@ def state_file(out: Path) -> Path:
     Raises
     ------
     UserError
-        When a checkpoint cannot be called `out`, or be put there.
+        When a checkpoint cannot be called `out` or be put there, as `check_own_state` has it too.
     """
     if out.suffix != ".safetensors":
         raise UserError(
             f"a checkpoint cannot be written to {out.name!r}; end its name in .safetensors"
         )
     check_outside(out)
+    check_own_state(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    return out.with_suffix(".resume")
+    return out.with_suffix(STATE_SUFFIX)
 
 
 def write_state(

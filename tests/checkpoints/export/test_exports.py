@@ -16,8 +16,10 @@ from bioimageio.spec import load_description
 from napari_scsam.checkpoints.checkpoint import load_checkpoint
 from napari_scsam.checkpoints.export.bioimageio import SPDX, make_package
 from napari_scsam.checkpoints.export.onnx_file import ClassMaps, check_exportable, write_onnx
+from napari_scsam.checkpoints.export.own_exports import check_own_export
 from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.checkpoints.imported.importing import NetworkCard, import_network
+from napari_scsam.cli import main
 from napari_scsam.config import UserError
 from napari_scsam.infer.device import has_bfloat16
 from napari_scsam.infer.predictor import Predictor
@@ -97,6 +99,42 @@ def test_a_package_is_what_bioimageio_asks_for(
 )
 def test_a_licence_without_an_identifier_becomes_a_file(licence: str, is_file: bool) -> None:
     assert (SPDX.fullmatch(licence) is None) == is_file
+
+
+def test_only_exports_are_replaced(onnx_file: Path, tmp_path: Path) -> None:
+    check_own_export(onnx_file)
+    check_own_export(tmp_path / "new.onnx")
+    other = tmp_path / "other.onnx"
+    other.write_bytes(onnx_file.read_bytes()[:-1])
+    link = tmp_path / "link.onnx"
+    link.symlink_to(tmp_path / "nowhere")
+    package = tmp_path / "other.zip"
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("rdf.yaml", "type: model")
+    crowded = tmp_path / "crowded.zip"
+    with zipfile.ZipFile(crowded, "w") as archive:
+        archive.writestr("rdf.yaml", json.dumps({"config": {"napari_scsam": {}}}))
+    check_own_export(crowded)
+    with zipfile.ZipFile(crowded, "a") as archive:
+        archive.writestr("thesis.docx", "mine")
+    text = tmp_path / "text.zip"
+    text.write_text("no archive")
+    for path in (other, link, package, crowded, text, tmp_path):
+        with pytest.raises(UserError, match="is no export of napari-scsam, so it is not replaced"):
+            check_own_export(path)
+    (tmp_path / "empty.zip").touch()
+    check_own_export(tmp_path / "empty.zip")
+
+
+def test_the_command_replaces_no_file_of_somebody_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for option, name in (("--onnx", "x.onnx"), ("--bioimageio", "x.zip")):
+        (tmp_path / name).write_text("mine")
+        command = ["checkpoints", "export", option, str(tmp_path / name), "--overwrite"]
+        assert main(command) == 2
+        assert "is no export of napari-scsam" in capsys.readouterr().err
+        assert (tmp_path / name).read_text() == "mine"
 
 
 def test_what_onnx_cannot_hold_is_refused(model: ScSAM) -> None:

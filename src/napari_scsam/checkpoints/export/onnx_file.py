@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_scsam.atomic import replacing
+from napari_scsam.checkpoints.export.own_exports import ONNX_MARK
 from napari_scsam.config import UserError
 from napari_scsam.model.packed_linear import packable
 
@@ -104,7 +105,7 @@ def onnx_bytes(model: ScSAM, tile: int) -> bytes:
             opset_version=OPSET,
             dynamo=False,
         )
-        return file.read_bytes()
+        return file.read_bytes() + ONNX_MARK
 
 
 def write_onnx(path: Path, model: ScSAM, tile: int) -> None:

@@ -84,11 +84,12 @@ def check_finished(out: Path, overwrite: bool) -> None:
         When there is a checkpoint and no stopped run, or files of somebody else are in the way.
     """
     from napari_scsam.checkpoints.replace import check_replaceable
-    from napari_scsam.train.resume import state_file
+    from napari_scsam.train.resume import check_own_state, state_file
     from napari_scsam.train.run_folder import check_run_folder
 
     check_replaceable(out)
     check_run_folder(out)
+    check_own_state(out)
 
     is_written = out.is_file() and out.stat().st_size > 0
     if is_written and not overwrite and not state_file(out).is_file():
