@@ -16,6 +16,7 @@ from napari.utils.notifications import notification_manager
 from napari_scsam.checkpoints.find import checkpoint_info
 from napari_scsam.gui.jobs.jobs import OF_IMAGE, Job
 from napari_scsam.gui.layers import class_table
+from napari_scsam.gui.layers.plane import camera_of
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.one_object import Prompting
 from napari_scsam.gui.tools.segment import Segmenting
@@ -63,6 +64,12 @@ def test_opening_a_file_adds_its_layers_and_chooses_the_image(
     assert session.choices.image is viewer.layers["cell"]
     session.open_file(str(tmp_path / "missing.tif"))
     assert "does not exist" in said[-1]
+    viewer.layers.clear()
+    viewer.add_image(np.zeros((3, 900, 900), np.uint8))
+    viewer.reset_view()
+    far = camera_of(viewer).zoom
+    session.open_file(str(tmp_path / "cell.tif"))
+    assert camera_of(viewer).zoom > 5 * far, "it is no small spot in the corner"
 
 
 def test_the_units_are_known_before_the_worker_thread_makes_a_layer(monkeypatch):

@@ -269,6 +269,7 @@ def test_a_dock_closed_and_opened_again_goes_on_with_the_project(window, stack, 
     one.widget.desk.keeper.new(str(tmp_path / "mine"))
     wait(lambda: one.widget.desk.keeper.project is not None)
     one.finish()
+    assert not one.widget.card.isVisible(), "who has a project is no newcomer"
     one.viewer.add_image(stack[:2, :40], name="another")
     before = [*one.viewer.layers]
     one.viewer.window.remove_dock_widget(one.widget)

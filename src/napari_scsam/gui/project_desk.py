@@ -22,6 +22,7 @@ from napari_scsam.gui.tools.review import Reviewing
 from napari_scsam.gui.tools.slice_marks import SliceMarks
 from napari_scsam.gui.tools.train import ProjectTraining
 from napari_scsam.gui.words import as_sentence
+from napari_scsam.project.image_labels import may_hold_labels
 
 if TYPE_CHECKING:
     from napari_scsam.config import ClassSpec
@@ -93,7 +94,8 @@ class ProjectDesk:
         path = project.path if project is not None else None
         self.project.show_project(path, self.keeper.saver.state)
         self.project.show_recent(recent_projects())
-        self.export.show_ready(ready=project is not None)
+        takes_labels = project is None or may_hold_labels(project)
+        self.export.show_ready(ready=project is not None, takes_labels=takes_labels)
 
     def show_damage(self) -> None:
         """Show what of the project cannot be read."""

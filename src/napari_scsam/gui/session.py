@@ -26,7 +26,7 @@ from napari_scsam.gui.jobs.jobs import INTO_LABELS, OF_IMAGE, Job, Jobs
 from napari_scsam.gui.jobs.slice_request import SliceRequest
 from napari_scsam.gui.jobs.worker import Report, Worker
 from napari_scsam.gui.layers.labels_for_image import LabelsForImages
-from napari_scsam.gui.layers.plane import Plane, full_resolution, shown_plane
+from napari_scsam.gui.layers.plane import Plane, fit_view, full_resolution, shown_plane
 from napari_scsam.gui.network import Network
 from napari_scsam.gui.notify import notify_error
 
@@ -216,11 +216,14 @@ class Session:
         viewer = self.viewer
         if viewer is None:
             return
+        is_first = not viewer.layers
         added = [viewer.add_layer(Layer.create(*layer)) for layer in layers]
         images = [layer for layer in added if isinstance(layer, Image)]
         if images:
             name = images[0].name
             self.choices.choose_image(images[0])
+            if not is_first:
+                fit_view(viewer, images[0])
             self.status.emit(f"'{name}' is open. Pick a class, and segment the slice shown.")
 
     def _on_removed(self, event: Event) -> None:

@@ -167,6 +167,7 @@ class ScSAMWidget(QWidget):
         links.add(self.work_desk.tool_started, self.tabs.show_page_of)
         links.add(session.choices.choices_changed, self._show_page)
         links.add(session.about_to_write, self._hide_card)
+        links.add(self.desk.keeper.changed, self._hide_card_of_project)
         links.add(get_settings().appearance.events.font_size, self._style_parts)
         links.add(self._viewer.events.theme, self._style_parts)
         self._style_parts()
@@ -200,6 +201,11 @@ class ScSAMWidget(QWidget):
     def _hide_card(self, _image: Image) -> None:
         """Hide the first lines for a newcomer once there are labels."""
         self.card.hide()
+
+    def _hide_card_of_project(self) -> None:
+        """Hide these lines in a project: who has one is no newcomer."""
+        if self.desk.keeper.project is not None:
+            self.card.hide()
 
     def _style_parts(self) -> None:
         """Style what napari's style leaves out: the font of fields, and buttons that are down."""

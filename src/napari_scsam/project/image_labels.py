@@ -19,6 +19,11 @@ IMAGE_LABELS = "organelles"
 """Their name in the image."""
 
 
+def may_hold_labels(project: Project) -> bool:
+    """Whether the image of a project can be an OME-Zarr; a single file is none."""
+    return not Path(project.record.image.absolute).is_file()
+
+
 def write_into_image(
     project: Project, *, name: str = IMAGE_LABELS, replace: bool = False
 ) -> Generator[Progress, None, Path | None]:

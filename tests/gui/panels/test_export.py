@@ -29,6 +29,9 @@ def test_without_a_project_nothing_can_be_pressed(panel):
     panel.show_reviewed(reviewed=False)
     assert not panel.export.isEnabled(), "a name would be asked for, and then refused"
     assert panel.into_image.isEnabled()
+    panel.show_ready(ready=True, takes_labels=False)
+    assert not panel.into_image.isEnabled(), "a TIFF holds no labels"
+    assert panel.bring.isEnabled()
     assert "mark a slice as reviewed first" in panel.note.text()
 
 

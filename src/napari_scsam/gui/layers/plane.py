@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -302,6 +303,13 @@ def stated_voxel_size(layer: Layer) -> VoxelSize | None:
 def finest_step(layer: Layer) -> float:
     """Return the smallest scale of the axes of a volume; those before them are not lengths."""
     return float(min(layer.scale[-VOLUME_AXES:]))
+
+
+def fit_view(viewer: Viewer, layer: Layer) -> None:
+    """Fit the view to a layer, which may be much smaller than others; old napari cannot."""
+    fit = getattr(viewer, "fit_to_view", None)
+    if fit is not None and "layers" in signature(fit).parameters:
+        fit(layers=[layer])
 
 
 def camera_of(viewer: Viewer) -> Any:

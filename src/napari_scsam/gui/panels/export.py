@@ -38,8 +38,7 @@ EXPORT_TIP = (
 )
 INTO_IMAGE_TIP = (
     "Add the labels to the image's own OME-Zarr (0.4, 0.5), with scale, unit, colours and a pyramid.\n"
-    "TIFF and similar files cannot hold labels: save the labels layer as a file of its own\n"
-    "with File > Save Selected Layers …"
+    "TIFF and similar files cannot hold labels: use Save labels … under Project for them."
 )
 
 
@@ -75,11 +74,21 @@ class ExportPanel(Panel):
         self.note = note_label(NO_PROJECT)
         self._is_ready = False
         self._is_reviewed = True
+        self._takes_labels = True
         self._lay_out()
 
-    def show_ready(self, *, ready: bool) -> None:
-        """Enable the buttons if there is a project to export."""
+    def show_ready(self, *, ready: bool, takes_labels: bool = True) -> None:
+        """Enable the buttons if there is a project to export.
+
+        Parameters
+        ----------
+        ready
+            Whether there is one.
+        takes_labels
+            Whether labels can be added to the file of its image.
+        """
         self._is_ready = ready
+        self._takes_labels = takes_labels
         self._show_possible()
 
     def show_reviewed(self, *, reviewed: bool) -> None:
@@ -89,8 +98,8 @@ class ExportPanel(Panel):
 
     def _show_possible(self) -> None:
         """Enable what can be done, and explain what must be done first."""
-        for part in (self.into_image, self.bring):
-            part.setEnabled(self._is_ready)
+        self.into_image.setEnabled(self._is_ready and self._takes_labels)
+        self.bring.setEnabled(self._is_ready)
         for field in (self.formats, self.export):
             field.setEnabled(self._is_ready and self._is_reviewed)
         why = NO_PROJECT

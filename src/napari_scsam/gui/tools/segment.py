@@ -234,7 +234,7 @@ class Segmenting:
 
     def _on_run(self, run: RunDone) -> None:
         self._written = 0
-        done = f"{count_of(run.slices, 'slice')} segmented in {run.seconds:.0f} s"
+        done = f"{count_of(run.slices, 'slice')} segmented in {max(1, run.seconds):.0f} s"
         how = f"Undo run ({UNDO_RUN_KEY.replace('-', '+')}) takes all of it back"
         self._jobs.run_in_event_loop(self._report_steps(f"{done}; {how}."))
 
