@@ -82,8 +82,8 @@ class ObjectTableView(QTableView):
         """Return the rows of the columns that are selected."""
         chosen = np.zeros(len(self.objects.rows), bool)
         selection = self.selectionModel().selection()
-        for number in range(selection.count()):
-            run = selection.at(number)
+        for number in range(len(selection)):
+            run = selection[number]  # PyQt6 has neither `at` nor iteration
             chosen[run.top() : run.bottom() + 1] = True
         rows: NDArray[np.intp] = self.objects.rows[chosen]
         return rows
