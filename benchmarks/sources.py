@@ -68,7 +68,13 @@ ROWS = {
     "present, no medulla": Row("present recipe", PRESENT, "medulla_unlabelled"),
     "present, no leaf": Row("present recipe", PRESENT, "leaf"),
     "softmax": Row("present, softmax over classes", PRESENT, "brain_sbem", "softmax"),
+    "softmax, no medulla": Row(
+        "present, softmax over classes", PRESENT, "medulla_unlabelled", "softmax"
+    ),
     "several": Row("present, several prototypes a class", PRESENT, "brain_sbem", "several"),
+    "several, no medulla": Row(
+        "present, several prototypes a class", PRESENT, "medulla_unlabelled", "several"
+    ),
     "relations": Row("present, relations as a token", PRESENT, "brain_sbem", "relations"),
     "dot": Row("present, dot product", PRESENT, "brain_sbem", "dot"),
 }
