@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
+from qtpy.QtCore import (
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QItemSelectionRange,
+    QModelIndex,
+    Qt,
+    Signal,
+)
 from qtpy.QtGui import QKeyEvent, QKeySequence, QMouseEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
@@ -81,9 +90,10 @@ class ObjectTableView(QTableView):
     def selected(self) -> NDArray[np.intp]:
         """Return the rows of the columns that are selected."""
         chosen = np.zeros(len(self.objects.rows), bool)
-        selection = self.selectionModel().selection()
-        for number in range(len(selection)):
-            run = selection[number]  # PyQt6 has neither `at` nor iteration
+        # PyQt6 has no method `at` for them; the stubs of PySide6 know of no index.
+        runs = cast(Sequence[QItemSelectionRange], self.selectionModel().selection())
+        for number in range(len(runs)):
+            run = runs[number]
             chosen[run.top() : run.bottom() + 1] = True
         rows: NDArray[np.intp] = self.objects.rows[chosen]
         return rows
