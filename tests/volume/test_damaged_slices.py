@@ -64,6 +64,10 @@ def test_the_other_slices_are_segmented(
         assert "s_002.tif" in told
     labels = open_labels(out).data[...]
     assert [bool(plane.any()) for plane in labels] == [True, True, False, True, True]
+    if suffix == ".zarr":
+        again = ["segment", str(image), "-o", str(out), "--checkpoint", str(checkpoint)]
+        assert main([*again, "--resume"]) == 1
+        assert "could not be read when" in capsys.readouterr().err
 
 
 def test_a_volume_without_a_whole_slice_is_refused(

@@ -13,9 +13,10 @@ import pytest
 import tifffile
 import zarr
 
-from napari_scsam.config import UserError
+from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.infer.predictor import Predictor
 from napari_scsam.io.contrast import measure_contrast
+from napari_scsam.io.labels import write_labels
 from napari_scsam.io.volumes import as_volume, open_labels, open_volume
 from napari_scsam.model import ScSAM
 from napari_scsam.steps import drive
@@ -137,6 +138,29 @@ def test_a_mask_of_another_shape_is_a_mistake(shape: tuple[int, ...], tmp_path: 
     tifffile.imwrite(tmp_path / "mask.tif", mask, photometric="minisblack")
     with pytest.raises(UserError, match="has the shape"):
         open_mask(tmp_path / "mask.tif", STACK.shape)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "says"),
+    [
+        ((2, 100, 230), (40.0, 8.0, 8.0), "has voxels of 40 × 8 × 8 nm"),
+        ((2, 100, 230), (80.0, 8.0, 8.0), ""),
+        ((4, 50, 115), (40.0, 8.0, 8.0), "has voxels of 40 × 8 × 8 nm"),
+        ((4, 50, 115), (40.0, 16.0, 16.0), ""),
+        ((4, 50, 115), None, ""),
+        ((2, 100, 230), None, "has fewer slices than the volume"),
+        ((4, 100, 230), (40.0, 4.0, 4.0), ""),
+    ],
+)
+def test_a_mask_of_a_part_is_not_taken_for_a_coarser_one(
+    shape: tuple[int, ...], size: VoxelSize | None, says: str, tmp_path: Path
+) -> None:
+    write_labels(tmp_path / "mask.tif", np.ones(shape, np.uint8), size, ())
+    if not says:
+        open_mask(tmp_path / "mask.tif", STACK.shape, (40.0, 8.0, 8.0))
+        return
+    with pytest.raises(UserError, match=says):
+        open_mask(tmp_path / "mask.tif", STACK.shape, (40.0, 8.0, 8.0))
 
 
 def test_a_mask_that_leaves_nothing_is_a_mistake(

@@ -24,7 +24,7 @@ from napari_scsam.model import ScSAM, ScSAMConfig
 from napari_scsam.project.image import fingerprint
 from napari_scsam.samples.phantom import PHANTOM_CLASSES, make_phantom
 from napari_scsam.volume.run import segment_volume
-from napari_scsam.volume.segmentation import FINISHED
+from napari_scsam.volume.segmentation import COMPARING, FINISHED
 from napari_scsam.volume.writing.ledger import LEDGER, pixels_hash
 
 SIZE = (20.0, 8.0, 8.0)
@@ -255,6 +255,28 @@ def test_a_run_is_not_continued_with_an_image_that_differs_in_one_finished_slice
         list(segment_volume(as_volume(changed, SIZE), predictor, out, resume=True))
 
 
+@pytest.mark.parametrize("mask", [False, True])
+def test_a_finished_run_is_not_done_when_one_pixel_of_its_image_has_changed(
+    predictor: Predictor, tmp_path: Path, mask: bool
+) -> None:
+    deep = np.random.default_rng(0).integers(0, 200, (8, 16, 16)).astype(np.uint8)
+    options: dict[str, Any] = {}
+    if mask:
+        inside = np.zeros(deep.shape, np.uint8)
+        inside[:4, :8] = 1
+        tifffile.imwrite(tmp_path / "mask.tif", inside, photometric="minisblack")
+        options["mask"] = tmp_path / "mask.tif"
+    out = tmp_path / "out.zarr"
+    list(segment_volume(as_volume(deep, SIZE), predictor, out, **options))
+    last = list(segment_volume(as_volume(deep, SIZE), predictor, out, resume=True, **options))[-1]
+    assert last.what == FINISHED
+    changed = deep.copy()
+    changed[1, 3, 4] ^= 1
+    assert fingerprint(changed) == fingerprint(deep)
+    with pytest.raises(UserError, match=r"array has changed since .* was finished"):
+        list(segment_volume(as_volume(changed, SIZE), predictor, out, resume=True, **options))
+
+
 def test_a_stopped_run_is_not_replaced_without_being_asked(
     predictor: Predictor, tmp_path: Path, counted: list[Any]
 ) -> None:
@@ -278,7 +300,8 @@ def test_a_finished_run_has_nothing_to_resume(
     before = tree(out)
     counted.clear()
     steps = list(segment_volume(volume, predictor, out, resume=True))
-    assert [(step.done, step.total, step.what) for step in steps] == [(4, 4, FINISHED)]
+    assert (steps[-1].done, steps[-1].total, steps[-1].what) == (4, 4, FINISHED)
+    assert all(step.what.startswith(COMPARING) for step in steps[:-1])
     assert not counted
     assert tree(out) == before
 

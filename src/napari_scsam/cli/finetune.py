@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_scsam.class_names import check_class_name
 from napari_scsam.cli.labels import note_own_table
 from napari_scsam.cli.shared.checkpoint_path import check_checkpoint_path
 from napari_scsam.cli.shared.parts import add_model_options, command, note, open_image, show
@@ -123,6 +124,8 @@ def read_class_names(path: Path) -> dict[int, str]:
         ) from error
     if not names or min(names) < 1 or not all(name.strip() for name in names.values()):
         raise UserError(f"{path} must give names for label values from 1 on; 0 is background")
+    for name in names.values():
+        check_class_name(name)
     return {value: name.strip() for value, name in names.items()}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_scsam.class_names import check_class_name
 from napari_scsam.cli.labels import parse_table
 from napari_scsam.cli.shared.parts import command, nanometres, show
 from napari_scsam.config import ClassSpec, UserError
@@ -63,6 +64,8 @@ def _classes_named(names: Sequence[str]) -> list[ClassSpec]:
     from napari_scsam.checkpoints.find import checkpoint_info
     from napari_scsam.checkpoints.imported.class_table import read_channels
 
+    for name in names:
+        check_class_name(name)
     specs = read_channels(names, checkpoint_info().classes)
     by_channel = dict(zip(specs.channel_of, specs.classes, strict=True))
     return [by_channel[channel] for channel in range(len(names))]

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from napari_scsam.class_names import check_class_name
 from napari_scsam.cli.shared.parts import note, parse_names
 from napari_scsam.config import UserError
 
@@ -71,6 +72,7 @@ def _parse_entry(text: str) -> tuple[int, str]:
         raise UserError(
             f"{text!r} is not a label value and a name; write --classes 1=mitochondrion,2=ER"
         )
+    check_class_name(name.strip())
     return int(value), name.strip()
 
 

@@ -168,6 +168,7 @@ def _segment_one(
     arguments: argparse.Namespace, volume: Volume, network: ScSAM | RemotePredictor
 ) -> None:
     from napari_scsam.volume.run import segment_volume
+    from napari_scsam.volume.segmentation import COMPARING
     from napari_scsam.volume.writing.run_labels import find_stopped
 
     workers = workers_of(arguments)
@@ -185,6 +186,8 @@ def _segment_one(
     )
     stopped = find_stopped(arguments.out)
     first = next(steps)  # a mistake shows here, and then its line is the only one
+    while first.what.startswith(COMPARING):
+        first = next(steps)
     if arguments.out.suffix.lower() == ".zarr":
         arguments.resume_hint = "; add --resume to the same command to continue"
     note_unknown_size(volume, network)
@@ -254,7 +257,7 @@ def note_estimate(arguments: argparse.Namespace, volume: Volume, model: ScSAM) -
     plan = plan_run(volume.shape, slices, arguments.region)
     plan = replace(plan, axes=arguments.axes or 1)
     if arguments.mask is not None:
-        plan = replace(plan, mask=open_mask(arguments.mask, volume.shape))
+        plan = replace(plan, mask=open_mask(arguments.mask, volume.shape, volume.voxel_size))
     looks = {"tta": arguments.careful, "coarse": arguments.coarse}
     predictor = Predictor(model, arguments.device, **looks)
     if count_tiles(volume, predictor, plan) < MANY_TILES:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_scsam.class_names import check_class_name
 from napari_scsam.cli.shared.checkpoint_path import CHECKPOINT_SUFFIX, check_checkpoint_path
 from napari_scsam.cli.shared.parts import (
     add_model_options,
@@ -15,7 +16,6 @@ from napari_scsam.cli.shared.parts import (
     show,
 )
 from napari_scsam.cli.shared.values import SLICES, parse_slices
-from napari_scsam.config import UserError
 
 if TYPE_CHECKING:
     from napari_scsam.checkpoints.card import CheckpointInfo
@@ -78,11 +78,10 @@ def parse_class_name(text: str) -> str:
     Raises
     ------
     UserError
-        When it holds line breaks or other characters that cannot be shown.
+        As `check_class_name`.
     """
     name = text.strip()
-    if not name.isprintable():
-        raise UserError(f"the name {name!r} holds characters that cannot be shown; leave them out")
+    check_class_name(name)
     return name
 
 

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_scsam.class_names import check_class_name
 from napari_scsam.config import ClassSpec, UserError
 
 if TYPE_CHECKING:
@@ -162,11 +163,12 @@ def check_name(name: str, others: Iterable[ClassSpec]) -> None:
     Raises
     ------
     UserError
-        When it is empty, or names another class already.
+        When it is empty, names another class already, or as `check_class_name`.
     """
     wanted = name.casefold()
     if not wanted:
         raise UserError("a class needs a name; type one")
+    check_class_name(name)
     for spec in others:
         if wanted == spec.name.casefold():
             raise UserError(f"'{spec.name}' already names a class; choose another name")

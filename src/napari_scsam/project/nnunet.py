@@ -13,7 +13,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_scsam.config import ClassSpec
+from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.json_files import write_json
 from napari_scsam.project.project import CLASSES, REVIEWED, Project
 from napari_scsam.project.review import count_values
@@ -23,6 +23,9 @@ from napari_scsam.project.reviewed_classes import (
     reviewed_slices,
 )
 from napari_scsam.steps import Progress, Steps
+
+NNUNET_NAMES = ("background", "ignore")
+"""Classes that nnU-Net adds."""
 
 
 def write_nnunet(project: Project, folder: Path, slices: Sequence[int], out: Path) -> Steps[None]:
@@ -39,6 +42,7 @@ def write_nnunet(project: Project, folder: Path, slices: Sequence[int], out: Pat
     out
         The final folder; its name has the name of the case, as in ``Dataset007_cell``.
     """
+    table = nnunet_table(reviewed_table(project))
     yield Progress(2, 4, "reading the image")
     span: Any = ...
     if project.reviewed.ndim == 3:
@@ -56,7 +60,7 @@ def write_nnunet(project: Project, folder: Path, slices: Sequence[int], out: Pat
         (folder / part).mkdir()
         _write_stack(folder / part / f"{name}.tif", content)
         write_json(folder / part / f"{case}.json", spacing)
-    write_json(folder / "dataset.json", nnunet_table(classes))
+    write_json(folder / "dataset.json", table)
 
 
 def reviewed_table(project: Project) -> tuple[ClassSpec, ...]:
@@ -97,7 +101,16 @@ def _known(
 
 
 def nnunet_table(classes: Sequence[ClassSpec]) -> dict[str, Any]:
-    """Return the contents of ``dataset.json``."""
+    """Return the contents of ``dataset.json``.
+
+    Raises
+    ------
+    UserError
+        When a class is called as one of the two that nnU-Net adds.
+    """
+    for spec in classes:
+        if spec.name in NNUNET_NAMES:
+            raise UserError(f"nnU-Net has a class {spec.name!r} of its own; rename the class")
     numbers = {spec.name: number for number, spec in enumerate(classes, 1)}
     return {
         "channel_names": {"0": "EM"},

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from napari_scsam.class_names import check_class_name
 from napari_scsam.config import ClassSpec, TaughtClass, UserError, parse_classes
 from napari_scsam.model.scsam_config import ScSAMConfig
 from napari_scsam.train.augment import Augmentation
@@ -163,6 +164,8 @@ def parse_recipe(data: Mapping[str, Any], base: Path) -> Recipe:
     classes: tuple[ClassSpec, ...] = ()
     if tables.classes or needs_classes:
         classes = parse_classes(tables.classes)
+        for spec in classes:
+            check_class_name(spec.name)
     return Recipe(
         model=model.network(),
         classes=classes,

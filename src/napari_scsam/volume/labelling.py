@@ -182,6 +182,11 @@ class Labelling(Setup):
         """Return `pixels_hash` of the part of a slice that is labelled."""
         return pixels_hash(self.source.plane(z)[self.plan.window])
 
+    def is_wanted(self, z: int) -> bool:
+        """Whether a slice is labelled; a mask may leave it out."""
+        mask = self.plan.mask
+        return mask is None or bool(mask.plane(z)[self.plan.window].any())
+
     def network_settings(self) -> dict[str, Any]:
         """Return what tells networks apart, as plain JSON values."""
         from napari_scsam.volume.network_settings import network_settings

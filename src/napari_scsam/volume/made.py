@@ -50,12 +50,20 @@ def made_record(
         Whether logits of neighbouring slices were averaged.
     """
     return {
-        "pixels": _hash_of(json.dumps(sorted(pixels.items()))),
-        "unread": sorted(unread),
+        **seen_record(pixels, unread),
         "labels": labels_hash(labels.reshape(-1, *labels.shape[-2:])),
         "network": network,
         "average_z": average_z,
     }
+
+
+def seen_record(pixels: Mapping[int, str], unread: Iterable[int]) -> dict[str, Any]:
+    """Return what a run saw of an image, as plain JSON values; see `made_record`.
+
+    Slices that a mask left out, whose hash is empty, do not count.
+    """
+    seen = sorted((z, text) for z, text in pixels.items() if text)
+    return {"pixels": _hash_of(json.dumps(seen)), "unread": sorted(unread)}
 
 
 def network_hash(predictor: Predictor | RemotePredictor) -> str:
@@ -102,7 +110,7 @@ def is_outdated(
         _check_older(image, target)
         return False
     _check_same_way(target, made, volume, predictor, average_z)
-    if not made.get("unread") and made.get("pixels") == _pixels_of(volume):
+    if made.get("unread") == [] and made.get("pixels") == _pixels_of(volume):
         return False
     if made.get("labels") != _labels_in(target):
         raise TakenError(f"{target} was changed, and so was its image {image.name}; {ADVICE}")
@@ -140,15 +148,15 @@ def _check_same_way(
     raise TakenError(f"{target} was written with {why}; {ADVICE}")
 
 
-def _pixels_of(volume: Volume) -> str:
-    """Return the hash of an image as `made_record` has it."""
+def _pixels_of(volume: Volume) -> Any:
+    """Return the hash of an image as `seen_record` has it."""
     pixels: dict[int, str] = {}
     for z in range(volume.depth):
         try:
             pixels[z] = pixels_hash(volume.plane(z))
         except DamagedPartError:
             continue
-    return _hash_of(json.dumps(sorted(pixels.items())))
+    return seen_record(pixels, ())["pixels"]
 
 
 def _labels_in(target: Path) -> str:

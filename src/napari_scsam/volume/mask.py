@@ -18,11 +18,16 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_scsam.config import UserError
+from napari_scsam.config import UserError, VoxelSize
 from napari_scsam.io.find_labels import find_labels
 from napari_scsam.io.locations import is_address
 from napari_scsam.io.slabs import with_slabs
 from napari_scsam.io.volumes import Volume, open_volume
+
+SIZE_TOLERANCE = 0.1
+"""Largest relative difference of a voxel's size from what the shape of a mask says.
+
+Sizes are often rounded, and that of the last voxel is not known."""
 
 KEPT_PLANES = 4
 """Slices of a mask that are remembered: neighbours of a slice ask for the same ones."""
@@ -98,7 +103,9 @@ class Mask:
         return any(self.plane(z)[block[1:]].any() for z in slices)
 
 
-def open_mask(path: str | os.PathLike[str], shape: Sequence[int]) -> Mask:
+def open_mask(
+    path: str | os.PathLike[str], shape: Sequence[int], voxel_size: VoxelSize | None = None
+) -> Mask:
     """Open a mask of a volume; voxels above 0 are in it.
 
     Parameters
@@ -107,23 +114,56 @@ def open_mask(path: str | os.PathLike[str], shape: Sequence[int]) -> Mask:
         An image or labels of any format.
     shape
         Of the volume, (Y, X) or (Z, Y, X).
+    voxel_size
+        Of the volume, nm along z, y, x; None when it is unknown.
 
     Raises
     ------
     UserError
         When it cannot be read, or is not of the shape of the volume, nor coarser by whole numbers.
+        Also when it covers another part of space, as far as voxel sizes say.
     """
     name = os.fspath(path)
     if not is_address(name) and Path(name).exists():
         name = str(find_labels(Path(name)).absolute())
-    found = _open(name).shape
+    opened = _open(name)
+    found = opened.shape
     factors = tuple(map(_factor, shape, found))
     if len(found) != len(shape) or 0 in factors:
         raise UserError(
             f"the mask {path} has the shape {_times(found)}, but the volume has {_times(shape)}; "
             "give a mask of that shape, or one that is coarser by whole numbers"
         )
+    _check_coarser(opened, factors, voxel_size)
     return Mask(name, tuple(shape), factors)
+
+
+def _check_coarser(mask: Volume, factors: Sequence[int], voxel_size: VoxelSize | None) -> None:
+    """Check that a mask with fewer voxels is a coarser one, and not of a part of the volume.
+
+    Raises
+    ------
+    UserError
+        When its voxels have another size than that. Also when they have none, and only slices are
+        fewer, as in a mask of some of the slices.
+    """
+    if set(factors) == {1}:
+        return
+    if mask.voxel_size is None or voxel_size is None:
+        if len(factors) == 3 and factors[0] > 1 and set(factors[1:]) == {1}:
+            raise UserError(
+                f"the mask {mask.path} has fewer slices than the volume, and no voxel size that "
+                "says it is coarser; give a mask of all slices"
+            )
+        return
+    sizes = zip(mask.voxel_size[-len(factors) :], voxel_size[-len(factors) :], strict=True)
+    for factor, (coarse, fine) in zip(factors, sizes, strict=True):
+        if abs(coarse / fine - factor) > SIZE_TOLERANCE * factor:
+            raise UserError(
+                f"the mask {mask.path} has voxels of {_times(mask.voxel_size)} nm, which does not "
+                f"fit its shape beside voxels of {_times(voxel_size)} nm; "
+                "give a mask of the whole volume"
+            )
 
 
 def read_mask(mask: Mask, slices: Sequence[int], window: tuple[slice, slice]) -> Mask:
@@ -159,5 +199,5 @@ def _factor(side: int, coarse: int) -> int:
     return factor
 
 
-def _times(shape: Sequence[int]) -> str:
-    return " × ".join(map(str, shape))
+def _times(sides: Sequence[float]) -> str:
+    return " × ".join(f"{side:.12g}" for side in sides)

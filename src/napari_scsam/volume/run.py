@@ -173,7 +173,7 @@ def _with_extras(
     """
     _check_axes(source, axes, average_z)
     if mask is not None:
-        opened = open_mask(mask, source.shape)
+        opened = open_mask(mask, source.shape, source.voxel_size)
         plan = replace(plan, mask=read_mask(opened, plan.slices, plan.window))
     return replace(plan, axes=axes)
 

@@ -25,7 +25,7 @@ from napari_scsam.io.zarr_access import ZarrArray
 from napari_scsam.steps import Progress, Steps
 from napari_scsam.volume.answer import Answer, Working
 from napari_scsam.volume.labelling import Labelling
-from napari_scsam.volume.made import made_record, network_hash
+from napari_scsam.volume.made import made_record, network_hash, seen_record
 from napari_scsam.volume.output import make_writable_folder
 from napari_scsam.volume.run_plan import RunPlan
 from napari_scsam.volume.writing.group_writer import GroupWriter
@@ -39,11 +39,15 @@ from napari_scsam.volume.writing.run_labels import (
     finish_run_labels,
     finished_run,
     open_run_labels,
+    seen_by_finished_run,
 )
 from napari_scsam.volume.writing.written_slices import group_of, is_whole
 
 FINISHED = "finished before"
 """What the only step of a run says that has nothing left to do."""
+
+COMPARING = "comparing"
+"""How steps begin in which slices of a finished run are compared with the image."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class VolumeSegmentation:
         earlier = finished_run(out)
         if resume and place is None and earlier is not None:
             check_same_run(earlier, run, out)
+            yield from self._check_seen(out)
             yield Progress(len(self.plan.slices), len(self.plan.slices), FINISHED)
             return
         if place is None:
@@ -102,9 +107,39 @@ class VolumeSegmentation:
             yield from self._write_on_workers(level, ledger, place, workers)
         self._check_any_read()
         self._check_none_failed(out)
-        finish_run_labels(place, run, class_table_json(self._header().classes))
+        done = ledger.done.items()
+        pixels = {z: slice_.pixels for z, slice_ in done if self.labelling.is_wanted(z)}
+        seen = seen_record(pixels, self._unread())
+        finish_run_labels(place, run, class_table_json(self._header().classes), seen)
         self._report_damage()
         yield Progress(len(self.plan.slices), len(self.plan.slices), "done")
+
+    def _check_seen(self, out: Path) -> Steps[None]:
+        """Check that an image is as it was when its labels were finished.
+
+        Raises
+        ------
+        UserError
+            When a slice was damaged then, or has other pixels now.
+        """
+        earlier = seen_by_finished_run(out)
+        if earlier is None:
+            return
+        if earlier.get("unread") != []:
+            raise PartlyDoneError(
+                f"slices of {self.source.name} could not be read when {out} was written; "
+                "replace what is damaged, and start again with --overwrite"
+            )
+        pixels: dict[int, str] = {}
+        for number, z in enumerate(self.plan.slices):
+            yield Progress(number, len(self.plan.slices), f"{COMPARING} slice {z}")
+            if self.labelling.is_wanted(z):
+                pixels[z] = self.labelling.hash_of_slice(z)
+        if seen_record(pixels, ()) != earlier:
+            raise UserError(
+                f"{self.source.name} has changed since {out} was finished; "
+                "start again with --overwrite"
+            )
 
     def _check_done(self, level: ZarrArray, ledger: Ledger) -> None:
         """Drop slices from the ledger that are not there whole.
@@ -238,8 +273,7 @@ class VolumeSegmentation:
         if not plan.whole or plan.mask is not None or plan.axes > 1:
             return None
         network = network_hash(self.labelling.predictor)
-        damaged = self.labelling.damaged
-        return made_record(pixels, damaged, labels, network, average_z=plan.average_z)
+        return made_record(pixels, self._unread(), labels, network, average_z=plan.average_z)
 
     def settings(self) -> dict[str, Any]:
         """Return what two runs must share for their slices to be mixed, as plain JSON values."""
@@ -258,10 +292,13 @@ class VolumeSegmentation:
             settings["views"] = self.labelling.views()
         return settings
 
+    def _unread(self) -> list[int]:
+        """Return the slices that were wanted and could not be read."""
+        return [z for z in self.plan.slices if z in self.labelling.damaged]
+
     def _damaged(self) -> list[UserError]:
-        """Return what was wrong with slices that were wanted and could not be read."""
-        damaged = self.labelling.damaged
-        return [damaged[z] for z in self.plan.slices if z in damaged]
+        """Return what was wrong with them."""
+        return [self.labelling.damaged[z] for z in self._unread()]
 
     def _check_any_read(self) -> None:
         """Raise what was wrong when no slice could be read: there is nothing to write."""

@@ -204,3 +204,19 @@ def test_the_command(image: Path, checkpoint: Path, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit) as end:
         cli.main([*command, "-o", "x.zarr"])
     assert end.value.code == 2
+
+
+def test_another_file_must_have_the_pixels_of_the_image(
+    random_model: ScSAM, tmp_path: Path
+) -> None:
+    image = write_image(tmp_path / "cell.zarr", 3)
+    other = tmp_path / "other.tif"
+    tifffile.imwrite(other, IMAGE, photometric="minisblack")
+    drive(segment_volume(open_volume(other), random_model, image, into=True))
+    changed = IMAGE.copy()
+    changed[1, 2, 3] ^= 1
+    tifffile.imwrite(other, changed, photometric="minisblack")
+    before = hashes(tmp_path)
+    with pytest.raises(UserError, match="slice 1 of other has other pixels than that of cell"):
+        drive(segment_volume(open_volume(other), random_model, image, into=True, overwrite=True))
+    assert hashes(tmp_path) == before

@@ -6,10 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from napari_scsam.class_names import BACKGROUND_NAME, check_class_name
 from napari_scsam.config import ClassSpec, UserError, parse_classes
-
-BACKGROUND = "background"
-"""Name of the channel that is not a class."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def read_channels(names: Sequence[str], known: Sequence[ClassSpec] = ()) -> Chan
         When a name is missing or stands twice, there is no class, or an id is not a whole number.
     """
     cleaned = [name.strip() for name in names]
-    backgrounds = [row for row, name in enumerate(cleaned) if name.casefold() == BACKGROUND]
+    backgrounds = [row for row, name in enumerate(cleaned) if name.casefold() == BACKGROUND_NAME]
     if len(backgrounds) > 1:
         raise UserError("two channels are called background; name the others")
     specs: dict[int, ClassSpec] = {}
@@ -67,8 +65,10 @@ def _spec(text: str, taken: Sequence[ClassSpec], known: Sequence[ClassSpec]) -> 
     if equals:
         if not re.fullmatch(r"\d{1,9}", number):
             raise UserError(f"{text!r} has no whole number as id; write it as {name}=3")
+        check_class_name(name)
         return ClassSpec(int(number), name)
     for spec in known:
         if spec.name.casefold() == name.casefold():
             return replace(spec, part_of="", reach=0.0, smallest=0.0, overrides=())
+    check_class_name(name)
     return ClassSpec(1 + max((spec.id for spec in taken), default=0), name)

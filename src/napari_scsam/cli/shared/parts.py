@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from tqdm import tqdm
 
+from napari_scsam.class_names import split_names
 from napari_scsam.errors import UserError
 from napari_scsam.steps import Progress, drive
 
@@ -179,10 +180,13 @@ def nanometres(text: str) -> float:
 
 
 def parse_names(text: str | None) -> list[str] | None:
-    """Read ``mitochondrion, PSD``; None when there is no text, and no name for an empty text."""
+    """Read ``mitochondrion, PSD``; None when there is no text, and no name for an empty text.
+
+    A name that holds a comma stands in double quotes.
+    """
     if text is None:
         return None
-    return [name.strip() for name in text.split(",")]
+    return split_names(text)
 
 
 def note_unknown_size(volume: Volume, network: ScSAM | RemotePredictor) -> None:

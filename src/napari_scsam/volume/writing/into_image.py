@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from math import ceil
 from pathlib import Path
+
+import numpy as np
 
 from napari_scsam.config import UserError
 from napari_scsam.errors import TakenError
 from napari_scsam.io.contents import is_ours
+from napari_scsam.io.contrast import WHOLE_BYTES
 from napari_scsam.io.image_labels import open_image_labels, open_zarr_image
 from napari_scsam.io.labels import is_own_label_image
 from napari_scsam.io.ngff import OLD, version_of
+from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.io.volumes import Volume, open_volume
+from napari_scsam.remote.there import ThereVolume
 from napari_scsam.volume.writing.run_labels import LABELS, find_stopped, finished_run
+
+COMPARED_SLICES = 64
+"""Most slices of a large image that are compared with those of the volume."""
 
 ADVICE = "write the labels as a file of their own (-o labels.zarr)"
 
@@ -40,12 +50,13 @@ def check_labels_fit_image(
     Raises
     ------
     UserError
-        When it is not such an image, cannot be written, or is of another shape.
+        When it is not such an image, cannot be written, or is of another shape or other pixels.
     TakenError
         When it holds such labels and they may not be replaced.
     """
     root = open_zarr_image(image, ADVICE)
-    shape = open_volume(image).shape
+    whole = open_volume(image)
+    shape = whole.shape
     if shape != source.shape:
         raise UserError(
             f"{image.name} has the shape {shape}, but the volume has {source.shape}; "
@@ -60,7 +71,37 @@ def check_labels_fit_image(
             "--resume continues a run and --overwrite starts it again; choose one of them"
         )
     _check_taken(image, overwrite=overwrite, resume=resume)
+    _check_same_pixels(image, whole, source)
     open_image_labels(image, ADVICE)
+
+
+def _check_same_pixels(image: Path, whole: Volume, source: Volume) -> None:
+    """Check that what is segmented is a copy of the image, where it is another file.
+
+    Of large images, `COMPARED_SLICES` slices are compared, evenly spaced.
+
+    Raises
+    ------
+    UserError
+        When it is not.
+    """
+    if isinstance(source, ThereVolume):  # its pixels are on the server
+        return
+    if source.path is not None and os.path.realpath(source.path) == os.path.realpath(image):
+        return
+    slices = range(source.depth)
+    if source.data.nbytes > WHOLE_BYTES:
+        slices = range(0, source.depth, ceil(source.depth / COMPARED_SLICES))
+    for z in slices:
+        try:
+            same = np.array_equal(whole.plane(z), source.plane(z), equal_nan=True)
+        except DamagedPartError:
+            continue  # the run itself names it
+        if not same:
+            raise UserError(
+                f"slice {z} of {source.name} has other pixels than that of {image.name}; "
+                "give the OME-Zarr of this volume"
+            )
 
 
 def _check_taken(image: Path, *, overwrite: bool, resume: bool) -> None:

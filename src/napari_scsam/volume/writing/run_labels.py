@@ -173,7 +173,9 @@ def _remove_partial_chunks(group: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def finish_run_labels(place: RunTarget, run: dict[str, Any], classes: list[dict[str, Any]]) -> None:
+def finish_run_labels(
+    place: RunTarget, run: dict[str, Any], classes: list[dict[str, Any]], seen: dict[str, Any]
+) -> None:
     """Build the coarser levels, put the labels in their place, and remove the ledger.
 
     Parameters
@@ -184,10 +186,12 @@ def finish_run_labels(place: RunTarget, run: dict[str, Any], classes: list[dict[
         Its settings, which are kept in the labels.
     classes
         The class table as JSON values.
+    seen
+        What it saw of the image, from `seen_record`.
     """
     group = zarr.open_group(place.group, mode="r+")
     build_levels(group)
-    group.update_attributes({"scsam": {"classes": classes, "run": run}})
+    group.update_attributes({"scsam": {"classes": classes, "run": run, "seen": seen}})
     _sync_all(place.group)
     if not place.beside:
         point_root(place.out, LABELS)
@@ -238,6 +242,15 @@ def finished_run(out: Path) -> dict[str, Any] | None:
 
     Labels of version 0.1 and those that were saved in a window have none.
     """
+    return _recorded(out, "run")
+
+
+def seen_by_finished_run(out: Path) -> dict[str, Any] | None:
+    """Return what a finished run saw of its image; None for runs of version 0.1."""
+    return _recorded(out, "seen")
+
+
+def _recorded(out: Path, what: str) -> dict[str, Any] | None:
     folder = out / "labels" / LABELS
     if not is_zarr(folder):
         return None
@@ -245,8 +258,8 @@ def finished_run(out: Path) -> dict[str, Any] | None:
         record = zarr.open_group(folder, mode="r").attrs.get("scsam")
     except READ_ERRORS:
         return None
-    run = record.get("run") if isinstance(record, dict) else None
-    return run if isinstance(run, dict) else None
+    found = record.get(what) if isinstance(record, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def run_of(labels: Path) -> dict[str, Any] | None:
