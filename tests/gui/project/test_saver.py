@@ -10,6 +10,7 @@ from at_once import AtOnce
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
+from napari_scsam.gui.layers.plane import camera_of
 from napari_scsam.gui.project.keeper import ProjectKeeper
 from napari_scsam.gui.project.saver import described_labels
 from napari_scsam.gui.session import Session
@@ -61,6 +62,18 @@ def test_the_look_of_the_window_and_the_typed_size_are_written(one):
     assert described["state"]["opacity"] == 0.375
     assert tuple(one.project.record.voxel_size) == (50.0, 9.0, 9.0)
     assert "0.375" in json.dumps(on_disk(one))
+
+
+def test_where_the_window_looks_in_another_image_is_not_written(one):
+    one.saver.save()
+    before = one.project.record.view["camera"]
+    one.session.choices.choose_image(one.viewer.add_image(np.zeros((2, 9, 9)), name="another"))
+    camera_of(one.viewer).zoom *= 7
+    one.saver.save()
+    assert one.project.record.view["camera"] == before
+    one.session.choices.choose_image(one.image)
+    one.saver.save()
+    assert one.project.record.view["camera"] != before
 
 
 def test_a_removed_labels_layer_keeps_its_look(one):

@@ -114,7 +114,7 @@ class TrainPanel(Panel):
         self.start.setEnabled(not obstacle and plan.slices > 0)
         self.minutes.setValue(minutes)
         if self._phase == Phase.IDLE:
-            self.note.setText(as_sentence(obstacle) or describe_plan(plan, classes, minutes, place))
+            self._explain(as_sentence(obstacle) or describe_plan(plan, classes, minutes, place))
 
     def show_phase(self, phase: Phase, outcome: Outcome | None, trouble: str) -> None:
         """Show how far the training is.
@@ -198,18 +198,23 @@ class TrainPanel(Panel):
 
     def _show_note(self, phase: Phase, outcome: Outcome | None, trouble: str) -> None:
         if phase == Phase.FINISHED and outcome is not None:
-            self.note.setText(outcome.sentence)
+            self._explain(outcome.sentence)
         elif phase == Phase.STOPPED and trouble:
-            self.note.setText(as_sentence(trouble))
+            self._explain(as_sentence(trouble))
         elif phase == Phase.STOPPED:
-            self.note.setText("A training of this project was stopped before its end.")
+            self._explain("A training of this project was stopped before its end.")
         elif phase == Phase.PREPARING:
             self._begin()
-            self.note.setText("Copying the reviewed labels …")
+            self._explain("Copying the reviewed labels …")
         elif phase == Phase.PAUSED:
-            self.note.setText("Paused.")
+            self._explain("Paused.")
         elif phase == Phase.RUNNING:
-            self.note.setText("Training; you can go on working.")
+            self._explain("")
+
+    def _explain(self, text: str) -> None:
+        """Show a sentence; without one, its line is free for the curves."""
+        self.note.setText(text)
+        self.note.setVisible(bool(text))
 
     def _ask_pause(self) -> None:
         if self._phase == Phase.PAUSED:
@@ -218,7 +223,7 @@ class TrainPanel(Panel):
             self.pause_asked.emit()
 
     def _ask_cancel(self) -> None:
-        self.note.setText("Stopping …")
+        self._explain("Stopping …")
         for each in (self.pause, self.cancel):
             each.setEnabled(False)
         self.cancel_asked.emit()

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 EVERY_MS = 500
 """Time between two looks at the window: a lock that was set a second ago is on disk."""
 
+PLACE = ("camera", "dims")
+"""What of a view says where the window looks."""
+
 
 class ProjectSaver:
     """Writes new layers, class tables, the look of the window and the history of a project.
@@ -99,6 +102,8 @@ class ProjectSaver:
         view = describe_view(viewer, self._layers.name_of)
         if self._layers.labels is None:  # the layer was removed, and is restored as it was
             view["layers"] += described_labels(project)
+        if self.session.choices.image not in (None, image):
+            view |= place_of(project)  # the window looks at another image
         project.update(view=view, voxel_size=self.session.choices.typed_voxel_size(image))
 
     def _on_inserted(self, event: Event) -> None:
@@ -130,6 +135,12 @@ class ProjectSaver:
         if damaged != self._damaged:
             self._damaged = damaged
             self.damage_changed.emit()
+
+
+def place_of(project: Project) -> dict[str, Any]:
+    """Return the camera and the slice that the project was left with, as far as they are known."""
+    view = project.record.view
+    return {key: view[key] for key in PLACE if key in view}
 
 
 def described_labels(project: Project) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_scsam.gui.panels.parts.widgets import note_label
+from napari_scsam.gui.panels.parts.widgets import plain_tip
 
 HEIGHT = 112
 """Of each plot; they stand side by side."""
@@ -21,7 +22,10 @@ TILE = 112
 DRAW_EVERY = 0.25
 """Seconds of training between two drawings of the loss."""
 
-LOSS_COLOUR = "#c8c8c8"
+TITLE_SIZE = "8pt"
+"""Of the titles of plots."""
+
+LOSS_COLOUR = "#8c8c8c"
 OTHER_COLOUR = "#ffd54a"
 
 
@@ -39,7 +43,6 @@ class TrainingView(QWidget):
             "A held-out crop: colour is what the model answers now,\n"
             "white outlines are what you reviewed."
         )
-        self.caption = note_label("")
         self.plots = QHBoxLayout()
         self.plots.setSpacing(0)
         self.loss: Any = None
@@ -55,7 +58,6 @@ class TrainingView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         column.addLayout(row)
-        column.addWidget(self.caption)
 
     @property
     def has_content(self) -> bool:
@@ -69,7 +71,6 @@ class TrainingView(QWidget):
         self._dice.clear()
         self._drawn = -1.0
         self.tile.clear()
-        self.caption.setText("")
         for plot in (self.loss, self.dice):
             if plot is not None:
                 plot.clear()
@@ -109,11 +110,14 @@ class TrainingView(QWidget):
         )
         if self.dice is not None:
             self._draw_dice()
-        found = [f"{name} {values[-1]:.2f}" for name, (_, values) in self._dice.items()]
-        if found:
-            self.caption.setText(f"Held-out Dice: {', '.join(found)}")
 
     def _draw_dice(self) -> None:
+        """Draw the curves; the title is their mean, and the tooltip names each class."""
+        latest = {name: values[-1] for name, (_, values) in self._dice.items()}
+        if latest:
+            self.dice.setTitle(f"held-out Dice {mean(latest.values()):.2f}", size=TITLE_SIZE)
+        lines = [f"{name} {value:.2f}" for name, value in latest.items()]
+        self.dice.setToolTip(plain_tip("\n".join(lines)))
         self.dice.clear()
         for name, (steps, values) in self._dice.items():
             colour = self.colours.get(name, OTHER_COLOUR)
@@ -131,7 +135,7 @@ class TrainingView(QWidget):
         plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.setLimits(xMin=0)
-        plot.setTitle(title, size="8pt")
+        plot.setTitle(title, size=TITLE_SIZE)
         self.plots.addWidget(plot)
         return plot
 
