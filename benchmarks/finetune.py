@@ -9,8 +9,9 @@ counts the CPU time of the process, as a machine with two free cores would.
 What is measured is written at once, so a run that was stopped goes on.
 
 Settings were chosen on slices 3, 5, 7 and 9 of the brain and on even slices
-of hippocampus/dev, which are not scored here. No setting was chosen on the
-other volumes.
+of hippocampus/dev, which are not scored here. How labels are followed that leave
+out a part was found on reviewed slices of the stack. No setting was chosen on
+the other volumes.
 """
 
 from __future__ import annotations

@@ -112,6 +112,8 @@ def test_the_outcome_is_what_the_report_says(tmp_path: Path) -> None:
     (tmp_path / TUNED).touch()
     replace_json(tmp_path / REPORT, {**REPORT_OF, "offered": True})
     assert read_outcome(tmp_path) == Outcome((("membrane", 0.5, 0.75),), "It rose.", offered=True)
+    replace_json(tmp_path / REPORT, {**REPORT_OF, "offered": True, "note": "A part stays."})
+    assert read_outcome(tmp_path).sentence == "It rose. A part stays."
     (tmp_path / TUNED).unlink()
     outcome = read_outcome(tmp_path)
     assert outcome is not None

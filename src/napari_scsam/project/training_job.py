@@ -322,7 +322,9 @@ def outcome_of(report: Mapping[str, Any], sentence: str, *, has_checkpoint: bool
     """Return what a report says."""
     after = report["after"]
     rows = tuple((name, float(report["before"][name]), float(after[name])) for name in after)
-    return Outcome(rows, sentence, bool(report["offered"]) and has_checkpoint)
+    sentences = [sentence, report.get("note", "")]  # reports of earlier versions have no note
+    text = " ".join(filter(None, sentences))
+    return Outcome(rows, text, bool(report["offered"]) and has_checkpoint)
 
 
 def checkpoint_of(folder: Path) -> Path | None:

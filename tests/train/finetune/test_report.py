@@ -85,4 +85,6 @@ def test_parts_that_the_labels_leave_out_are_named() -> None:
     assert "leave out" not in str(report)
     own = replace(report, left_out=("boundary",))
     assert "The labels leave out some of boundary, which stays as it was." in str(own)
-    assert json.loads(json.dumps(own.to_dict()))["left_out"] == ["boundary"]
+    kept = json.loads(json.dumps(own.to_dict()))
+    assert kept["left_out"] == ["boundary"]
+    assert kept["note"] in str(own)

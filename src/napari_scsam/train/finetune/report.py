@@ -55,19 +55,23 @@ class FinetuneReport:
         """Return plain JSON values."""
         error = self.gain_error if math.isfinite(self.gain_error) else None
         lists = {"held_out": list(self.held_out), "left_out": list(self.left_out)}
-        return {**asdict(self), **lists, "gain_error": error}
+        return {**asdict(self), **lists, "gain_error": error, "note": self.note}
+
+    @property
+    def note(self) -> str:
+        """One sentence on what the labels leave out; empty where they leave out nothing."""
+        if not self.left_out:
+            return ""
+        parts = " and ".join(self.left_out)
+        return f"The labels leave out some of {parts}, which stays as it was."
 
     def __str__(self) -> str:
         """Draw a table: one line for each labelled class, and the decision."""
         lines = [f"{'class':24} {'before':>7} {'after':>7}"]
         for name, dice in self.after.items():
             lines.append(f"{name:24} {self.before[name]:7.3f} {dice:7.3f}")
-        if self.left_out:
-            lines.append(
-                f"The labels leave out some of {' and '.join(self.left_out)}, "
-                "which stays as it was."
-            )
-        return "\n".join([*lines, self.reason])
+        notes = [self.note] if self.note else []
+        return "\n".join([*lines, *notes, self.reason])
 
 
 def decide(
