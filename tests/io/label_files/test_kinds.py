@@ -176,3 +176,22 @@ def test_the_page_of_formats_has_every_kind() -> None:
     written = page.partition("## What is written")[2].partition("## The table")[0]
     listed = [f"`{suffix}`" for suffix in LABEL_FILE_KINDS]
     assert [each for each in listed if each not in written] == []
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".mrc", ".h5", ".precomputed", ".zarr"])
+def test_a_disk_that_takes_no_more_leaves_the_old_labels(suffix: str, tmp_path: Path) -> None:
+    """The system itself refuses: libhdf5 and tensorstore do not write by Python's functions."""
+    resource = pytest.importorskip("resource")
+    path = tmp_path / f"labels{suffix}"
+    classes = (ClassSpec(1, "mitochondrion"),)
+    write_labels(path, np.ones((2, 96, 96), np.uint8), (8.0, 8.0, 8.0), classes)
+    noise = np.random.default_rng(0).integers(0, 200, (2, 96, 96)).astype(np.uint8)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large|written"):
+            write_labels(path, noise, (8.0, 8.0, 8.0), classes)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert open_labels(path).data[...].min() == 1

@@ -39,8 +39,19 @@ def write_label_hdf5(path: Path, labels: npt.NDArray[Any], record: LabelRecord) 
     record
         An attribute of the data set; voxel size and origin are in others, too.
     """
+    content = _file_image(labels, record)
+    with replacing(path) as draft:
+        draft.write_bytes(content)
+
+
+def _file_image(labels: npt.NDArray[Any], record: LabelRecord) -> bytes:
+    """Return the file as bytes.
+
+    On a full disk, libhdf5 raises a RuntimeError and may end the process when it closes a file. So
+    it never sees the disk.
+    """
     sides = tuple(min(CHUNK, side) for side in labels.shape[-2:])
-    with replacing(path) as draft, h5py.File(draft, "w") as file:
+    with h5py.File("labels.h5", "w", driver="core", backing_store=False) as file:
         dataset = file.create_dataset(
             DATASET,
             data=labels,
@@ -51,6 +62,9 @@ def write_label_hdf5(path: Path, labels: npt.NDArray[Any], record: LabelRecord) 
         )
         dataset.attrs.update(_place(record, labels.ndim))
         dataset.attrs[RECORD_ATTRIBUTE] = record.text()
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
 
 
 def _place(record: LabelRecord, ndim: int) -> dict[str, Any]:

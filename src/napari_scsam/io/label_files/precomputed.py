@@ -76,12 +76,16 @@ def _type_of(labels: npt.NDArray[Any]) -> type[Any]:
 def _write_voxels(
     folder: Path, stored: npt.NDArray[Any], size: Sequence[float], origin: Sequence[float]
 ) -> None:
-    """Write ``info`` and the chunks; all along x, y, z."""
+    """Write ``info`` and the chunks; all along x, y, z.
+
+    On a full disk, tensorstore raises a ValueError, and goes on with other chunks. So it packs them
+    in memory, and the files are written here.
+    """
     import tensorstore
 
     spec = {
         "driver": "neuroglancer_precomputed",
-        "kvstore": {"driver": "file", "path": f"{folder}/"},
+        "kvstore": {"driver": "memory"},
         "multiscale_metadata": {
             "type": "segmentation",
             "data_type": stored.dtype.name,
@@ -97,8 +101,14 @@ def _write_voxels(
             "compressed_segmentation_block_size": [8, 8, 8],
         },
     }
-    store = tensorstore.open(spec, create=True).result()
+    context = tensorstore.Context()
+    store = tensorstore.open(spec, create=True, context=context).result()
     store[..., 0] = stored
+    packed = tensorstore.KvStore.open({"driver": "memory"}, context=context).result()
+    for key in packed.list().result():
+        file = folder / key.decode()
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(packed[key])
 
 
 def _write_names(folder: Path, classes: Sequence[ClassSpec]) -> None:

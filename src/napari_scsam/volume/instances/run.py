@@ -252,7 +252,7 @@ def _label_blocks(run: InstanceRun) -> Steps[None]:
         if isinstance(result, Unwritable):
             raise PartlyDoneError(
                 f"{run.folder.out} cannot be written ({result.reason}); "
-                "make room, then repeat the command with --resume"
+                "make room, and repeat the command (--resume continues scsam instances)"
             )
         if isinstance(result, (TaskError, Unreadable)):
             run.unreadable[number] = result.reason
