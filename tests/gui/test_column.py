@@ -134,7 +134,10 @@ def test_a_large_font_scrolls_tabs_and_cuts_nothing(one, qtbot):
             assert one.widget.tabs.pages[title].viewport().height() > 100, title
             assert cut_off(one.widget) == [], title
         one.widget.work.show_status("All is saved.")
+        columns = {"class": np.array(["vesicle"]), "id": np.ones(1), "voxels": np.ones(1)}
+        one.widget.objects.show_columns(columns, np.ones(1, bool), "")
         one.widget.objects.plot.click()
+        assert one.widget.objects.plot.isChecked()
         assert scrolled(one, OBJECTS, qtbot) == 0
     finally:
         appearance.font_size = before
