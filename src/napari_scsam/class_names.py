@@ -9,8 +9,8 @@ from napari_scsam.errors import UserError
 BACKGROUND_NAME = "background"
 """What is of no class; nnU-Net and many other programs call it so."""
 
-SEPARATORS = ',="'
-"""What stands between names on a command line, beside label values, and around a name."""
+SEPARATORS = ',"'
+"""What stands between names on a command line, and around a name."""
 
 
 def check_class_name(name: str) -> None:

@@ -189,7 +189,7 @@ def test_a_disk_that_takes_no_more_leaves_the_old_labels(suffix: str, tmp_path: 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
     try:
-        with pytest.raises(OSError, match="File too large|written"):
+        with pytest.raises(OSError, match=r"File too large|written"):
             write_labels(path, noise, (8.0, 8.0, 8.0), classes)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
