@@ -201,7 +201,7 @@ def test_a_slice_whose_values_mean_something_else_is_named(tmp_path: Path, suffi
             kind = ("minisblack", "miniswhite")[z]
             tifffile.imwrite(tmp_path / f"{z}.tif", STACK[z], photometric=kind)
         else:
-            picture = Image.fromarray(STACK[z], mode="P")
+            picture = Image.fromarray(STACK[z])
             picture.putpalette([value for grey in range(256) for value in [grey ^ (255 * z)] * 3])
             picture.save(tmp_path / f"{z}.png")
     volume = open_volume(tmp_path)
