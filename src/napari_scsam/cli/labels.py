@@ -72,7 +72,8 @@ def _parse_entry(text: str) -> tuple[int, str]:
         raise UserError(
             f"{text!r} is not a label value and a name; write --classes 1=mitochondrion,2=ER"
         )
-    check_class_name(name.strip())
+    if int(value):  # 0 is refused with the table
+        check_class_name(name.strip())
     return int(value), name.strip()
 
 
