@@ -22,9 +22,6 @@ QT = {"pyside6": "PySide6", "pyqt6": "PyQt6"}
 QUICK = ("tests/io", "tests/cli", "tests/doctor", "tests/infer", "tests/volume", "tests/gui")
 """What depends on other packages most, for the sessions with unusual versions."""
 
-OTHER_READERS = ("ome-zarr", "bioio", "bioio-ome-zarr", "napari-ome-zarr")
-"""Programs that open OME-Zarr; they ask for other versions of fsspec and botocore than the tests."""
-
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["tests"]
 
@@ -56,7 +53,7 @@ def newest(session: nox.Session) -> None:
 @nox.session(python="3.12")
 def elsewhere(session: nox.Session) -> None:
     """Open what we write in ome-zarr-py, bioio and napari-ome-zarr, beside ome-zarr-models."""
-    session.install("-e", ".[test]", *OTHER_READERS)
+    session.install("-e", ".[elsewhere]")
     run_tests(session, "pyside6", "tests/io/test_opened_elsewhere.py")
 
 
