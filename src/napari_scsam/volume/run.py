@@ -136,7 +136,6 @@ def segment_volume(
         if into:
             wishes = {"overwrite": overwrite, "resume": resume, "probabilities": probabilities}
             check_labels_fit_image(out, source, **wishes)
-            tidy(out)
         else:
             _check_image_survives(source, out)
             tidy(out)

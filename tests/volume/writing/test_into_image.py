@@ -220,3 +220,14 @@ def test_another_file_must_have_the_pixels_of_the_image(
     with pytest.raises(UserError, match="slice 1 of other has other pixels than that of cell"):
         drive(segment_volume(open_volume(other), random_model, image, into=True, overwrite=True))
     assert hashes(tmp_path) == before
+
+
+def test_a_run_that_was_killed_after_its_labels_took_their_place_is_continued(
+    random_model: ScSAM, tmp_path: Path
+) -> None:
+    image = write_image(tmp_path / "cell.zarr", 3)
+    drive(segment_volume(open_volume(image), random_model, image, into=True))
+    ledger = image / "labels" / LABELS / LEDGER
+    ledger.touch()
+    drive(segment_volume(open_volume(image), random_model, image, into=True, resume=True))
+    assert not ledger.exists()

@@ -18,7 +18,7 @@ from napari_scsam.io.ngff import OLD, version_of
 from napari_scsam.io.read_errors import DamagedPartError
 from napari_scsam.io.volumes import Volume, open_volume
 from napari_scsam.remote.there import ThereVolume
-from napari_scsam.volume.writing.run_labels import LABELS, find_stopped, finished_run
+from napari_scsam.volume.writing.run_labels import LABELS, find_stopped, finished_run, tidy
 
 COMPARED_SLICES = 64
 """Most slices of a large image that are compared with those of the volume."""
@@ -70,6 +70,7 @@ def check_labels_fit_image(
         raise UserError(
             "--resume continues a run and --overwrite starts it again; choose one of them"
         )
+    tidy(image)  # first: the ledger of a run that was killed at its end is no foreign file
     _check_taken(image, overwrite=overwrite, resume=resume)
     _check_same_pixels(image, whole, source)
     open_image_labels(image, ADVICE)
