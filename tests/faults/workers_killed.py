@@ -55,10 +55,18 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
+def is_worker(process: psutil.Process) -> bool:
+    """Whether a process is a worker that has not ended meanwhile."""
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+
+
 def kill_worker(process: subprocess.Popen[bytes]) -> bool:
     """Kill one of the workers of a command; returns whether there was one."""
     children = psutil.Process(process.pid).children(recursive=True)
-    workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    workers = [child for child in children if is_worker(child)]
     if not workers:
         return False
     random.choice(workers).kill()
