@@ -27,7 +27,7 @@ def instances() -> np.ndarray:
 
 
 @pytest.fixture
-def desk(fake_engine):
+def desk(fake_engine, qapp):  # timers need an application
     made = []
 
     def make(data, *, classes=False, selected=0):
@@ -166,3 +166,25 @@ def test_an_empty_layer_is_told(desk, classes):
     with pytest.raises(UserError, match="there is no object"):
         one.browser.step(one.viewer, 1)
     assert one.said == []
+
+
+def outline_layers(one) -> list:
+    return [layer for layer in one.viewer.layers if layer.name == "object gone to"]
+
+
+def test_the_object_gone_to_is_outlined_alone_for_a_while(desk):
+    data = np.zeros((3, 40, 40), np.uint8)
+    data[0, 5:15, 5:15] = 1
+    data[0, 20:30, 20:35] = 1
+    one = desk(data, classes=True, selected=1)
+    for corner, size in (((5, 5), (10, 10)), ((20, 20), (10, 15))):
+        one.browser.step(one.viewer, 1)
+        (shown,) = outline_layers(one)
+        found = np.argwhere(shown.data[0, :, :])
+        assert tuple(found.min(0)) == corner
+        assert tuple(np.ptp(found, axis=0) + 1) == size
+        assert 0 < len(found) < size[0] * size[1]
+        assert not shown.data[1, :, :].any()
+        assert one.viewer.layers.selection.active is one.layer
+    one.browser.remove_outline()
+    assert not outline_layers(one)
