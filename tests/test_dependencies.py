@@ -97,7 +97,7 @@ def test_every_declared_package_is_imported_or_needed_by_another_one() -> None:
 
 def test_every_package_that_the_tests_import_is_declared() -> None:
     extras = project()["optional-dependencies"]
-    wanted = [extra for name in (*WITH_TESTS, "elsewhere") for extra in extras[name]]
+    wanted = [extra for name in WITH_TESTS for extra in extras[name]]
     declared = names([*project()["dependencies"], *wanted])
     assert foreign(ROOT / "tests") - declared == set()
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,8 @@ def written(random_model: ScSAM, tmp_path_factory: pytest.TempPathFactory) -> di
 
 
 def by_ome_zarr_py(path: Path) -> tuple[Any, list[float]]:
-    from ome_zarr.io import parse_url
-    from ome_zarr.reader import Reader
-
-    node = next(iter(Reader(parse_url(path))()))
+    address = import_module("ome_zarr.io").parse_url(path)
+    node = next(iter(import_module("ome_zarr.reader").Reader(address)()))
     steps = node.metadata["coordinateTransformations"][0]
     return node.data[0], next(step["scale"] for step in steps if "scale" in step)
 
@@ -61,17 +60,14 @@ def by_ome_zarr_models(path: Path) -> tuple[Any, list[float]]:
 
 
 def by_bioio(path: Path) -> tuple[Any, list[float]]:
-    from bioio import BioImage
-
-    image = BioImage(path)
+    image = import_module("bioio").BioImage(path)
     size = image.physical_pixel_sizes
     return image.get_image_data("ZYX"), [size.Z, size.Y, size.X]
 
 
 def by_napari_ome_zarr(path: Path) -> tuple[Any, list[float]]:
-    from napari_ome_zarr import napari_get_reader
-
-    data, attributes, *_ = napari_get_reader(str(path))(str(path))[0]
+    read = import_module("napari_ome_zarr").napari_get_reader(str(path))
+    data, attributes, *_ = read(str(path))[0]
     level = data[0] if isinstance(data, (list, tuple)) else data
     return level, attributes["scale"]
 
