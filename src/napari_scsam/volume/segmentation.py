@@ -107,12 +107,22 @@ class VolumeSegmentation:
             yield from self._write_on_workers(level, ledger, place, workers)
         self._check_any_read()
         self._check_none_failed(out)
-        done = ledger.done.items()
-        pixels = {z: slice_.pixels for z, slice_ in done if self.labelling.is_wanted(z)}
-        seen = seen_record(pixels, self._unread())
+        seen = self._seen(ledger)
         finish_run_labels(place, run, class_table_json(self._header().classes), seen)
         self._report_damage()
         yield Progress(len(self.plan.slices), len(self.plan.slices), "done")
+
+    def _seen(self, ledger: Ledger) -> dict[str, Any] | None:
+        """Return what the run saw of its image.
+
+        None if slices were finished by version 0.1, which did not record their pixels.
+        """
+        done = ledger.done.items()
+        pixels = {z: slice_.pixels for z, slice_ in done if self.labelling.is_wanted(z)}
+        unread = set(self._unread())
+        if not all(text for z, text in pixels.items() if z not in unread):
+            return None
+        return seen_record(pixels, sorted(unread))
 
     def _check_seen(self, out: Path) -> Steps[None]:
         """Check that an image is as it was when its labels were finished.

@@ -174,7 +174,10 @@ def _remove_partial_chunks(group: Path) -> None:
 
 
 def finish_run_labels(
-    place: RunTarget, run: dict[str, Any], classes: list[dict[str, Any]], seen: dict[str, Any]
+    place: RunTarget,
+    run: dict[str, Any],
+    classes: list[dict[str, Any]],
+    seen: dict[str, Any] | None,
 ) -> None:
     """Build the coarser levels, put the labels in their place, and remove the ledger.
 
@@ -187,7 +190,7 @@ def finish_run_labels(
     classes
         The class table as JSON values.
     seen
-        What it saw of the image, from `seen_record`.
+        What it saw of the image, from `seen_record`; None if that is not known.
     """
     group = zarr.open_group(place.group, mode="r+")
     build_levels(group)
