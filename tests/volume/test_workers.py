@@ -58,6 +58,32 @@ def test_results_that_die_with_their_worker_are_computed_again(tmp_path):
     assert sorted(done + list(running)) == [(0, 0), (1, 2), (2, 4)]
 
 
+@pytest.mark.parametrize(("deaths", "starts"), [(1, True), (2, True), (3, False)])
+def test_a_worker_that_dies_while_it_starts_costs_another_attempt(monkeypatch, deaths, starts):
+    attempts = []
+
+    class Cluster:
+        def __init__(self, **_):
+            attempts.append(1)
+            if len(attempts) <= deaths:
+                raise RuntimeError("Nanny failed to start.")
+            self.scheduler_address = "tcp://127.0.0.1:1"
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr("distributed.deploy.spec.SpecCluster", Cluster)
+    if starts:
+        with keep_workers(2) as workers:
+            assert workers == "tcp://127.0.0.1:1"
+        return
+    with pytest.raises(WorkersError, match="2 workers did not start on this computer; give fewer"):
+        keep_workers(2).__enter__()
+
+
 def test_workers_are_not_profiled(two):
     assert dict(run_tasks(tasks.is_profiled, range(1), two)) == {0: False}
 

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
@@ -32,6 +32,12 @@ SECONDS_TO_ANSWER = 10.0
 
 SECONDS_TO_START = 120.0
 """How long processes on this computer may take to start."""
+
+ATTEMPTS = 3
+"""How often processes on this computer are started, if some of them die meanwhile."""
+
+NOT_STARTED = (RuntimeError, OSError)
+"""What dask raises when a process ends before it is a worker."""
 
 SINGLE_THREADED = {
     "OMP_NUM_THREADS": "1",
@@ -140,7 +146,27 @@ def _no_scheduler(where: object) -> WorkersError:
 
 
 def _local_cluster(count: int) -> SpecCluster:
-    """Start worker processes with one thread each, reached from this computer only."""
+    """Start worker processes with one thread each, reached from this computer only.
+
+    A process that dies while it starts costs another attempt.
+
+    Raises
+    ------
+    WorkersError
+        When some do not start.
+    """
+    for _ in range(ATTEMPTS - 1):
+        with suppress(*NOT_STARTED):
+            return _start_cluster(count)
+    try:
+        return _start_cluster(count)
+    except NOT_STARTED as error:
+        raise WorkersError(
+            f"{count} workers did not start on this computer; give fewer, or free memory"
+        ) from error
+
+
+def _start_cluster(count: int) -> SpecCluster:
     from distributed import Nanny, Scheduler
     from distributed.deploy.spec import SpecCluster
 
