@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from napari_scsam.checkpoints.imported.class_table import read_channels
-from napari_scsam.class_names import check_class_name, split_names
+from napari_scsam.class_names import check_class_name, parse_class_names
 from napari_scsam.cli import main
 from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.gui.own_classes import check_name
@@ -55,9 +55,9 @@ def test_commands_refuse_it_before_they_read_anything(
 
 
 def test_a_name_of_an_old_file_is_written_in_quotes() -> None:
-    assert split_names('"ER, smooth",PSD') == ["ER, smooth", "PSD"]
-    assert split_names("a\nb,c") == ["a\nb", "c"]
-    assert split_names("") == [""]
+    assert parse_class_names('"ER, smooth",PSD') == ["ER, smooth", "PSD"]
+    assert parse_class_names("a\nb,c") == ["a\nb", "c"]
+    assert parse_class_names("") == [""]
 
 
 @pytest.mark.parametrize("name", ["background", "ignore"])

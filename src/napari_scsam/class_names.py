@@ -38,8 +38,8 @@ def check_class_name(name: str) -> None:
         raise UserError(f"the name {name!r} holds characters that cannot be shown; leave them out")
 
 
-def split_names(text: str) -> list[str]:
-    """Split names at commas; a name in double quotes may hold some.
+def parse_class_names(text: str) -> list[str]:
+    """Read names between commas; a name in double quotes may hold some.
 
     An empty text holds one empty name.
     """

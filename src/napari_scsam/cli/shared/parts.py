@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from tqdm import tqdm
 
-from napari_scsam.class_names import split_names
+from napari_scsam.class_names import parse_class_names
 from napari_scsam.errors import UserError
 from napari_scsam.steps import Progress, drive
 
@@ -186,7 +186,7 @@ def parse_names(text: str | None) -> list[str] | None:
     """
     if text is None:
         return None
-    return split_names(text)
+    return parse_class_names(text)
 
 
 def note_unknown_size(volume: Volume, network: ScSAM | RemotePredictor) -> None:
