@@ -26,7 +26,7 @@ REMEMBERED = 16
 
 
 @dataclass(eq=False)
-class Write:
+class ModelWrite:
     """One write of the model into a plane."""
 
     bands: list[Packed]
@@ -44,7 +44,7 @@ class ModelPixels:
     """
 
     def __init__(self) -> None:
-        self._writes: list[Write] = []
+        self._writes: list[ModelWrite] = []
 
     @property
     def undone(self) -> int:
@@ -83,8 +83,11 @@ class ModelPixels:
         return unpack_band(self._writes[-1 - before].bands[number], like.dtype, like.shape)
 
     def add_write(
-        self, bands: Sequence[Packed], instead: Write | None = None, step: StepMark | None = None
-    ) -> Write:
+        self,
+        bands: Sequence[Packed],
+        instead: ModelWrite | None = None,
+        step: StepMark | None = None,
+    ) -> ModelWrite:
         """Remember a write and return it.
 
         Parameters
@@ -98,7 +101,7 @@ class ModelPixels:
         """
         if self._writes and self._writes[-1] is instead:
             self._writes.pop()
-        self._writes = [*self._writes, Write(list(bands), step)][-REMEMBERED:]
+        self._writes = [*self._writes, ModelWrite(list(bands), step)][-REMEMBERED:]
         return self._writes[-1]
 
     def claim(self, number: int, theirs: NDArray[np.bool_], dtype: Any) -> None:

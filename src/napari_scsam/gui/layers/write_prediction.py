@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_scsam.gui.layers.model_pixels import ModelPixels, Packed, Write, pack_band
+from napari_scsam.gui.layers.model_pixels import ModelPixels, ModelWrite, Packed, pack_band
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.gui.layers.step_mark import StepMark
 from napari_scsam.infer.patch import Patch
@@ -52,7 +52,7 @@ class OrganelleLabels:
         self._undone: dict[Plane, int] = {}
         """How many last writes into a plane are undone, as of the last look."""
         self._step: list[Any] | None = None
-        self._pixels: Write | None = None
+        self._pixels: ModelWrite | None = None
         """The undo step of the last write, and what is remembered of it."""
 
     def model_pixels(self, plane: Plane) -> Iterator[tuple[slice, NDArray[Any]]]:

@@ -18,7 +18,7 @@ from napari_scsam.project.record import PROJECT_SUFFIX
 
 NO_PROJECT = "No project: labels are lost unless you save them."
 CREATE_ONE = "Press New to create a project."
-OPEN_FIRST = "Open an image, then press New to create a project."
+OPEN_AND_CREATE = "Open an image, then press New to create a project."
 
 FORBIDDEN_IN_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
 IMAGE_SUFFIX = re.compile(r"(\.ome)?\.(tiff?|zarr|mrc|rec|map|h5|hdf5|png|jpe?g)$", re.IGNORECASE)
@@ -108,7 +108,7 @@ class ProjectPanel(SetupLine):
 
     def _explain(self) -> None:
         """Explain what is missing without a project."""
-        next_step = CREATE_ONE if self.new.isEnabled() else OPEN_FIRST
+        next_step = CREATE_ONE if self.new.isEnabled() else OPEN_AND_CREATE
         self.note.setText(f"{NO_PROJECT} {next_step}")
 
     def show_damage(self, sentences: Sequence[str]) -> None:
