@@ -113,10 +113,7 @@ class VolumeSegmentation:
         yield Progress(len(self.plan.slices), len(self.plan.slices), "done")
 
     def _seen(self, ledger: Ledger) -> dict[str, Any] | None:
-        """Return what the run saw of its image.
-
-        None if slices were finished by version 0.1, which did not record their pixels.
-        """
+        """Return what the run saw of its image; None if version 0.1 did not record it."""
         done = ledger.done.items()
         pixels = {z: slice_.pixels for z, slice_ in done if self.labelling.is_wanted(z)}
         unread = set(self._unread())
