@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -161,17 +162,20 @@ def _mutate_value(value: Any, rng: random.Random) -> Any:
     return value
 
 
-def _places(value: Any) -> Any:
-    """Yield each member of a JSON value with what holds it."""
-    if isinstance(value, dict):
-        members = list(value.items())
-    elif isinstance(value, list):
-        members = list(enumerate(value))
-    else:
-        return
-    for key, member in members:
-        yield value, key
-        yield from _places(member)
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what holds each member of a JSON value, and its key there; they may be deeply nested."""
+    left = [value]
+    while left:
+        holder = left.pop()
+        if isinstance(holder, dict):
+            members = list(holder.items())
+        elif isinstance(holder, list):
+            members = list(enumerate(holder))
+        else:
+            continue
+        for key, member in members:
+            yield holder, key
+            left.append(member)
 
 
 def mutate_path(path: Path, rng: random.Random, others: list[bytes]) -> None:
