@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -151,14 +152,14 @@ def _mutate_value(value: Any, rng: random.Random) -> Any:
     if kind == 0:
         del parent[key]
     elif kind == 1 and isinstance(parent, list):
-        parent.insert(key, parent[key])
+        parent.insert(key, deepcopy(parent[key]))
     elif kind == 2 and isinstance(parent[key], (int, float)):
         parent[key] = rng.choice((-parent[key], parent[key] * 10**6, parent[key] + 1, 0, 1e-9))
     elif kind == 3:
         _, other = rng.choice(places)
         parent[key] = other
     else:
-        parent[key] = rng.choice(VALUES)
+        parent[key] = deepcopy(rng.choice(VALUES))  # else a list may come to hold itself
     return value
 
 
