@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from napari_scsam.config import UserError
+from napari_scsam.io.formats.hdf5_sizes import read_resolution
 from napari_scsam.io.volumes import open_volume
 
 STACK = np.random.default_rng(0).integers(0, 255, (4, 20, 30), np.uint8)
@@ -20,6 +21,21 @@ def write(path: Path, name: str, data: np.ndarray, **attributes: Any) -> None:
     with h5py.File(path, "a") as file:
         file[name] = data
         file[name].attrs.update(attributes)
+
+
+@pytest.mark.parametrize(
+    ("stated", "ndim", "sides", "origin"),
+    [
+        ((40, 4, 5), 3, (40, 4, 5), (400, 8, 12)),
+        ((40, 4, 5), 2, (4, 5), (0, 8, 12)),
+        ((1, 40, 4, 5), 4, (40, 4, 5), (400, 8, 12)),
+        ((5,), 2, (), (0, 0, 0)),
+    ],
+)
+def test_the_last_sizes_are_those_of_the_axes_in_space(
+    stated: tuple[float, ...], ndim: int, sides: tuple[float, ...], origin: tuple[float, ...]
+) -> None:
+    assert read_resolution({"resolution": stated, "offset": (400, 8, 12)}, ndim) == (sides, origin)
 
 
 def test_cremi_states_nanometres_and_an_offset(tmp_path: Path) -> None:
