@@ -72,6 +72,11 @@ def open_stored(path: Path, name: str, shape: Sequence[int], *, writable: bool) 
             f"'{name}' of the project {path} is damaged: it is {stored.shape} {stored.dtype}, "
             f"the image is {tuple(shape)}; give it up or restore it"
         )
+    if 0 in stored.chunks:
+        raise UserError(
+            f"'{name}' of the project {path} is damaged: its chunks are {stored.chunks}; "
+            "give it up or restore it"
+        )
     return stored
 
 
