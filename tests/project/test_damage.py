@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from napari_scsam.config import ClassSpec, UserError
 from napari_scsam.io.labels import write_labels
 from napari_scsam.io.saved.anchored_store import UnreadableError
 from napari_scsam.io.volumes import open_labels
+from napari_scsam.project.arrays import open_stored
 from napari_scsam.project.damage import (
     find_damage,
     give_up,
@@ -78,6 +80,23 @@ def test_damage_is_named_slice_by_slice(path: Path) -> None:
         "the review cannot be read at slice 1",
     ]
     assert str(chunk(path, CLASSES, 0)) in opened.damage[0].why
+    opened.close()
+
+
+@pytest.mark.parametrize("name", [CLASSES, "reviewed"])
+def test_chunks_of_no_slices_are_named_as_damage(path: Path, name: str) -> None:
+    shape = damaged_project.PIXELS.shape
+    assert open_stored(path, name, shape, writable=False).shape == shape
+    records = sorted((path / "labels").rglob(f"{name}/0/zarr.json"))
+    assert len(records) == 2  # one of them is the copy
+    for file in records:
+        record = json.loads(file.read_text())
+        record["chunk_grid"]["configuration"]["chunk_shape"][0] = 0
+        file.write_text(json.dumps(record))
+    with pytest.raises(UserError, match=rf"'{name}' of the project .* its chunks are \(0, "):
+        open_stored(path, name, shape, writable=False)
+    opened = drive(open_project(path))
+    assert opened.damage or opened.project is None
     opened.close()
 
 
