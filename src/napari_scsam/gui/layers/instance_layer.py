@@ -125,11 +125,21 @@ def new_instance_layer(source: Labels, data: NDArray[Any], classes: ObjectClasse
     return layer
 
 
-def outline_layer(source: Labels, view: SelectedView) -> Labels:
-    """Create the layer that outlines the selected objects of an instance layer."""
+def outline_layer(source: Labels, view: Any, name: str = NAME_OF_OUTLINES) -> Labels:
+    """Create the layer that shows outlines of objects; it cannot be painted on.
+
+    Parameters
+    ----------
+    source
+        The layer of the objects, whose place it shares.
+    view
+        An array that computes the outlines for the slice that is read, such as `SelectedView`.
+    name
+        Of the layer.
+    """
     layer = Labels(
         view,
-        name=NAME_OF_OUTLINES,
+        name=name,
         opacity=1.0,
         colormap=DirectLabelColormap(color_dict={None: OUTLINE_COLOUR, 0: "transparent"}),
         metadata={NOT_KEPT_KEY: True},

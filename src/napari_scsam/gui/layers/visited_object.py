@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
-from napari_scsam.gui.layers.class_table import NOT_KEPT_KEY, geometry_of
-from napari_scsam.gui.layers.instance_layer import OUTLINE_COLOUR, OUTLINE_WIDTH
+from napari_scsam.gui.layers.instance_layer import OUTLINE_WIDTH
 from napari_scsam.gui.layers.plane import Plane
 from napari_scsam.objects.components import label_components
 from napari_scsam.project.review import outline
@@ -18,7 +15,8 @@ from napari_scsam.project.review import outline
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAME = "object gone to"
+NAME_OF_VISITED = "object gone to"
+"""Of the layer."""
 
 
 class VisitedView:
@@ -81,17 +79,3 @@ def outline_at(labels: NDArray[Any], pixel: tuple[int, int]) -> NDArray[np.uint8
         OUTLINE_WIDTH:-OUTLINE_WIDTH, OUTLINE_WIDTH:-OUTLINE_WIDTH
     ]
     return found
-
-
-def visited_layer(source: Labels, view: VisitedView) -> Labels:
-    """Create the layer that outlines an object of a labels layer; it cannot be painted on."""
-    layer = Labels(
-        view,
-        name=NAME,
-        opacity=1.0,
-        colormap=DirectLabelColormap(color_dict={None: OUTLINE_COLOUR, 0: "transparent"}),
-        metadata={NOT_KEPT_KEY: True},
-        **geometry_of(source),
-    )
-    layer.editable = False
-    return layer

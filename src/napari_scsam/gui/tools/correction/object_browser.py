@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 
-from napari_scsam.gui.layers.instance_layer import add_behind
+from napari_scsam.gui.layers.instance_layer import add_behind, outline_layer
 from napari_scsam.gui.layers.pointing import LayerPlane, center_on, shown_layer_plane
-from napari_scsam.gui.layers.visited_object import VisitedView, visited_layer
+from napari_scsam.gui.layers.visited_object import NAME_OF_VISITED, VisitedView
 from napari_scsam.gui.tools.correction.correct_work import ObjectWork
 from napari_scsam.gui.words import capitalized, group_digits
 from napari_scsam.objects.walk import Stop, next_component, next_label
@@ -80,7 +80,8 @@ class ObjectBrowser:
         shown = self._outline
         if shown is None or shown.data.data is not target.layer.data:
             self.remove_outline()
-            shown = visited_layer(target.layer, VisitedView(target.layer.data))
+            view = VisitedView(target.layer.data)
+            shown = outline_layer(target.layer, view, NAME_OF_VISITED)
             self._outline = shown
             add_behind(viewer, shown)
         shown.data.visit(target.plane, stop.voxel)
