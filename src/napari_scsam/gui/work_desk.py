@@ -186,8 +186,14 @@ class WorkDesk:
         showing = self._session.part(ShowingMap)
         panel.undo_run_asked.connect(undoing.undo)
         panel.map_chosen.connect(lambda kind: showing.choose(MapKind(kind)))
-        self._links.add(undoing.changed, lambda: panel.show_undo_run(possible=undoing.possible))
-        self._links.add(showing.changed, lambda: panel.show_map(showing.kind))
+        self._links.add(undoing.changed, self._show_runs)
+        self._links.add(showing.changed, self._show_runs)
+        self._show_runs()
+
+    def _show_runs(self) -> None:
+        """Offer to undo a run, and show which map is shown; a tab opened again shows it, too."""
+        self.segment.show_undo_run(possible=self._session.part(UndoingRun).possible)
+        self.segment.show_map(self._session.part(ShowingMap).kind)
 
     def _connect_prompts(self) -> None:
         panel = self.prompt

@@ -11,6 +11,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_scsam.gui.jobs.jobs import Job
+from napari_scsam.gui.jobs.many_slices import RunDone
 from napari_scsam.gui.session import Session
 from napari_scsam.gui.tools.segment import Segmenting
 from napari_scsam.gui.tools.undo_run import UndoingRun
@@ -125,3 +126,56 @@ def test_labels_that_were_removed_leave_nothing_to_undo(one):
     run(one)
     one.viewer.layers.remove(one.labels)
     assert not one.undoing.possible
+    one.undoing.undo()
+    assert one.said[-1] == "There is no run to undo."
+
+
+def test_a_run_is_taken_back_only_on_the_image_that_it_is_on(one, stack):
+    before = run(one)
+    after = one.labels.data.copy()
+    first = one.session.choices.image
+    heard = []
+    one.undoing.changed.connect(lambda: heard.append(one.undoing.possible))
+    one.session.choices.choose_image(one.viewer.add_image(stack, name="other"))
+    assert heard[-1] is False
+    one.undoing.undo()
+    assert one.said[-1] == "There is no run to undo."
+    np.testing.assert_array_equal(one.labels.data, after)
+    one.segmenting.go()
+    other = one.session.labels
+    assert other is not one.labels
+    one.undoing.undo()
+    assert not other.data.any()
+    one.session.choices.choose_image(first)
+    assert heard[-1] is True
+    one.undoing.undo()
+    np.testing.assert_array_equal(one.labels.data, before)
+
+
+def test_undoing_a_run_leaves_a_run_on_another_image_alone(one, stack, monkeypatch):
+    run(one)
+    first = one.session.choices.image
+    one.session.choices.choose_image(one.viewer.add_image(stack, name="other"))
+    one.undoing.begin()
+    stopped = []
+    jobs = one.session.jobs
+    monkeypatch.setattr(jobs, "busy", lambda *asked: Job.SEGMENT_SLICES in asked)
+    monkeypatch.setattr(jobs, "cancel_edits", lambda *asked: stopped.extend(asked))
+    one.session.choices.choose_image(first)
+    one.undoing.undo()
+    assert stopped == []
+    assert one.said[-1] == "The run on 4 slices was taken back; later edits stay."
+    one.viewer.layers.remove("other")
+    assert stopped == [Job.SEGMENT_SLICES], "nothing is left to run on"
+    assert "was removed" in one.said[-1]
+
+
+def test_a_run_that_ends_while_another_image_is_chosen_says_how_to_undo_it(one, stack, monkeypatch):
+    first = one.session.choices.image
+    steps = []
+    monkeypatch.setattr(one.session.jobs, "submit", lambda *asked: steps.append(asked))
+    one.segmenting.choose_scope("volume")
+    one.segmenting.go()
+    one.session.choices.choose_image(one.viewer.add_image(stack, name="other"))
+    steps[0][2](RunDone(4, 2.0))
+    assert one.said[-1].endswith(f"to undo the run, choose '{first.name}' under Volume.")

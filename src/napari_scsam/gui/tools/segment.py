@@ -236,6 +236,9 @@ class Segmenting:
         self._written = 0
         done = f"{count_of(run.slices, 'slice')} segmented in {max(1, run.seconds):.0f} s"
         how = f"Undo run ({UNDO_RUN_KEY.replace('-', '+')}) takes all of it back"
+        image = self._undo.image
+        if image is not None and image is not self._choices.image:
+            how = f"to undo the run, choose '{image.name}' under Volume"
         self._jobs.run_in_event_loop(self._report_steps(f"{done}; {how}."))
 
     def _report_steps(self, sentence: str) -> Generator[None, None, None]:
