@@ -5,6 +5,9 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test fuzz lint lint-types lint-rest faults docs docs-serve examples benchmark-accuracy benchmark-loop benchmark-speed benchmark-sources gpu clean
 
+# Many containers set it. Without compiled files, every process would compile torch and napari again.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
